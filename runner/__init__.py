@@ -1,0 +1,1 @@
+"""The runner: command line, engine, judge, targets, faults and evidence."""

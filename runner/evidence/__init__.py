@@ -1,0 +1,1 @@
+"""The evidence of a run: its directory, the event stream, manifest, series, checksums, and their verification."""

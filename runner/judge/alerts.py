@@ -1,0 +1,104 @@
+"""Alerts: conditions that fire and resolve, and whether they did what the scenario expects of them."""
+
+import math
+from collections.abc import Iterator
+
+from runner.judge.labels import LabelNumbers
+from runner.judge.samples import Facts
+from runner.judge.verdict import AbortResult, AlertResult, FiringResult, Status
+from runner.judge.watch import Change, Firing, Timer, Watch
+from schemas.model import Alert, Condition, Expectation, Scenario, Window
+from schemas.units import show_duration
+
+
+def number_or_none(value: float) -> float | None:
+    """A value for JSON, which knows neither NaN nor infinity."""
+    return value if math.isfinite(value) else None
+
+
+class Guard:
+    """A condition with its timer."""
+
+    def __init__(self, condition: Condition, labels: LabelNumbers, keep_firing_for_s: float = 0.0) -> None:
+        self.condition = condition
+        self._watch = Watch(condition, labels.selected(condition.comparison.selector))
+        self.timer = Timer(condition.for_s, keep_firing_for_s)
+        self._changes: list[Change] = []
+
+    def look(self, facts: Facts) -> None:
+        """Evaluate the condition over a block; time passes later, with `advance`."""
+        self._changes = self._watch.observe(facts)
+
+    def advance(self, until_s: float) -> None:
+        """Let time pass up to `until_s`."""
+        self.timer.feed(self._changes, until_s)
+        self._changes = []
+
+    @property
+    def held_at_s(self) -> float | None:
+        """When the condition first held for as long as it must."""
+        return self.timer.firings[0].fired_s if self.timer.firings else None
+
+    def abort_result(self) -> AbortResult:
+        """As an abort condition."""
+        comparison = self.condition.comparison
+        assert isinstance(comparison.target, float)
+        value = number_or_none(self.timer.firings[0].value) if self.timer.firings else None
+        return AbortResult(
+            self.condition.name, comparison.text, self.condition.window_s, self.held_at_s, value, comparison.sli.unit.value, comparison.target
+        )
+
+
+def alert_result(alert: Alert, firings: list[Firing], scenario: Scenario, ended_s: float) -> AlertResult:
+    """How an alert came out."""
+    comparison = alert.condition.comparison
+    assert isinstance(comparison.target, float)
+    broken = list(_broken(alert.expect, firings, scenario, ended_s)) if alert.expect else []
+    status = None if alert.expect is None else Status.FAIL if broken else Status.PASS
+    return AlertResult(
+        name=alert.condition.name,
+        when=comparison.text,
+        window_s=alert.condition.window_s,
+        severity=alert.severity.value,
+        unit=comparison.sli.unit.value,
+        target=comparison.target,
+        firings=[FiringResult(f.fired_s, f.resolved_s, number_or_none(f.value)) for f in firings],
+        expected=_words(alert.expect) if alert.expect else "",
+        status=status,
+        detail="; ".join(broken),
+    )
+
+
+def _words(expect: Expectation) -> str:
+    after = f" of {expect.of}" if expect.of else ""
+    words = []
+    if expect.fires_within_s is not None:
+        words.append(f"fires within {show_duration(expect.fires_within_s)}{after or ' of the start'}")
+    if expect.resolves_within_s is not None:
+        words.append(f"resolves within {show_duration(expect.resolves_within_s)}{' of the end' + after if after else ''}")
+    if expect.max_flaps is not None:
+        words.append(f"flaps at most {expect.max_flaps} times")
+    return ", ".join(words)
+
+
+def _broken(expect: Expectation, firings: list[Firing], scenario: Scenario, ended_s: float) -> Iterator[str]:
+    """What an alert was expected to do and did not, for each window of the fault it is expected of."""
+    windows = [fault.windows for fault in scenario.faults if fault.name == expect.of]
+    episodes = [window for window in windows[0] if window.start_s < ended_s] if windows else [Window(0.0, ended_s)]
+    for index, window in enumerate(episodes):
+        end_s = episodes[index + 1].start_s if index + 1 < len(episodes) else math.inf
+        own = [firing for firing in firings if window.start_s <= firing.fired_s < end_s]
+        place = f" of {expect.of} at {show_duration(window.start_s)}" if expect.of else ""
+        yield from _broken_once(expect, own, window, place)
+
+
+def _broken_once(expect: Expectation, own: list[Firing], window: Window, place: str) -> Iterator[str]:
+    if expect.fires_within_s is not None and not any(f.fired_s <= window.start_s + expect.fires_within_s for f in own):
+        yield f"did not fire within {show_duration(expect.fires_within_s)}{place}"
+    if expect.resolves_within_s is not None:
+        for firing in own if not place else own[-1:]:
+            limit_s = (window.end_s if place else firing.fired_s) + expect.resolves_within_s
+            if firing.resolved_s is None or firing.resolved_s > limit_s:
+                yield f"did not resolve within {show_duration(expect.resolves_within_s)}{place or f' of firing at {show_duration(firing.fired_s)}'}"
+    if expect.max_flaps is not None and len(own) - 1 > expect.max_flaps:
+        yield f"fired {len(own)} times{place}"

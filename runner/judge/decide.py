@@ -1,0 +1,213 @@
+"""From what the judge has seen to the verdict: PASS has to be earned."""
+
+import math
+from collections.abc import Iterator
+
+from runner.judge.alerts import alert_result, number_or_none
+from runner.judge.folds import Fold
+from runner.judge.histogram import RELATIVE_ERROR
+from runner.judge.judge import Judge
+from runner.judge.laws import judge_laws
+from runner.judge.verdict import (
+    SCHEMA_VERSION,
+    AlertResult,
+    End,
+    FaultResult,
+    LawResult,
+    ObjectiveResult,
+    Outcome,
+    Status,
+    Verdict,
+)
+from schemas.expression import Op
+from schemas.identity import Identity
+from schemas.model import Objective
+from schemas.slis import Sli
+from schemas.states import TaskState
+from schemas.units import show_duration
+
+DEFAULT_CONFIDENCE = 0.95
+_LAG_QUANTILE = "submission_lag_p99"
+
+
+def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
+    """The verdict on the run that `judge` observed to its end."""
+    objectives = [_objective(judge, objective) for objective in judge.scenario.objectives]
+    laws = judge_laws(judge)
+    alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
+    faults = judge.faults.results(judge.until_s)
+    failures = list(_failures(judge, objectives, laws, alerts))
+    doubts = list(_doubts(judge, end, objectives, laws, faults))
+    return Verdict(
+        schema_version=SCHEMA_VERSION,
+        verdict=_outcome(end, failures, doubts),
+        reasons=[*_abort_reason(judge), *failures, *doubts],
+        scenario=judge.scenario.name,
+        scenario_sha256=identity.scenario_sha256,
+        target=identity.target,
+        clock=identity.clock,
+        seed=identity.seed,
+        end=end,
+        duration_s=judge.scenario.duration_s,
+        ended_s=judge.until_s,
+        tasks=_tasks(judge),
+        unfinished=judge.lifecycle.unfinished().tasks,
+        slis=judge.slis(),
+        objectives=objectives,
+        laws=laws,
+        aborts=[guard.abort_result() for guard in judge.aborts],
+        alerts=alerts,
+        faults=faults,
+        errors=judge.faults.errors(),
+        retries_by_attempt=judge.faults.retries_by_attempt(),
+        quantile_relative_error=round(RELATIVE_ERROR, 6),
+    )
+
+
+def _outcome(end: End, failures: list[str], doubts: list[str]) -> Outcome:
+    if end is End.ABORTED:
+        return Outcome.ABORTED
+    if end is not End.COMPLETED:
+        return Outcome.INCONCLUSIVE
+    if failures:
+        return Outcome.FAIL
+    return Outcome.INCONCLUSIVE if doubts else Outcome.PASS
+
+
+def _tasks(judge: Judge) -> dict[str, int]:
+    counts = judge.lifecycle.state_counts()
+    return {"accepted": judge.lifecycle.accepted, **{state.name: counts[state] for state in TaskState if state >= TaskState.PENDING}}
+
+
+# Objectives.
+
+
+def _objective(judge: Judge, objective: Objective) -> ObjectiveResult:
+    comparison = objective.comparison
+    sli = comparison.sli
+    fold = judge.folds.fold(sli, judge.labels.selected(comparison.selector))
+    value = judge.sli_value(sli, judge.labels.selected(comparison.selector))
+    target = judge.target_of(comparison)
+    interval = fold.interval(sli, objective.confidence or DEFAULT_CONFIDENCE)
+    status, detail = _status(judge, objective, fold, value, target, interval)
+    return ObjectiveResult(
+        objective=comparison.text,
+        sli=sli.name,
+        labels=dict(comparison.selector),
+        value=number_or_none(value),
+        target=number_or_none(target),
+        op=comparison.op.value,
+        unit=sli.unit.value,
+        status=status,
+        margin=_margin(comparison.op, value, target),
+        samples=fold.samples,
+        min_samples=objective.min_samples,
+        interval=(number_or_none(interval[0]), number_or_none(interval[1])) if interval else None,
+        confidence=(objective.confidence or DEFAULT_CONFIDENCE) if interval else None,
+        detail=detail,
+    )
+
+
+def _margin(op: Op, value: float, target: float) -> float | None:
+    """The distance to the target in the SLI's unit, positive on the good side."""
+    if op in {Op.EQ, Op.NE}:
+        away = abs(value - target)
+        return number_or_none(-away if op is Op.EQ else away)
+    return number_or_none(target - value if op in {Op.LE, Op.LT} else value - target)
+
+
+def _status(
+    judge: Judge, objective: Objective, fold: Fold, value: float, target: float, interval: tuple[float, float] | None
+) -> tuple[Status, str]:
+    op, sli = objective.comparison.op, objective.comparison.sli
+    if fold.samples < objective.min_samples or math.isnan(value):
+        return Status.INCONCLUSIVE, f"{fold.samples} of at least {objective.min_samples} observations"
+    if math.isnan(target):
+        return Status.INCONCLUSIVE, "nothing was observed under the labels it is compared with"
+    if not op.holds(value, target):
+        return Status.FAIL, ""
+    if objective.confidence and interval and not all(op.holds(bound, target) for bound in interval):
+        return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval reaches beyond the target"
+    open_tasks = _open_observations(judge, sli)
+    if open_tasks and not op.holds(fold.worst(sli, open_tasks), target):
+        return Status.INCONCLUSIVE, f"{open_tasks} unfinished tasks could still break it"
+    return Status.PASS, ""
+
+
+def _open_observations(judge: Judge, sli: Sli) -> int:
+    """How many observations of `sli` are still to come from unfinished tasks."""
+    unfinished = judge.lifecycle.unfinished()
+    if sli.series == "lease_recovery":
+        return unfinished.expired_leases
+    if not sli.censored:
+        return 0
+    return unfinished.transient if sli.series == "recovery" else unfinished.tasks
+
+
+# Reasons.
+
+
+def _failures(judge: Judge, objectives: list[ObjectiveResult], laws: list[LawResult], alerts: list[AlertResult]) -> Iterator[str]:
+    for objective in objectives:
+        if objective.status is Status.FAIL:
+            yield f"objective {objective.objective} is broken: {_observed(judge, objective)}"
+    for law in laws:
+        if law.status is Status.FAIL:
+            yield f"law {law.law} is broken: {law.detail}"
+    for alert in alerts:
+        if alert.status is Status.FAIL:
+            yield f"alert {alert.name}: {alert.detail}"
+    if not judge.aborting:
+        for guard in judge.aborts:
+            if guard.held_at_s is not None:
+                yield f"abort condition {guard.condition.name} held at {show_duration(guard.held_at_s)} (the run went on)"
+
+
+def _observed(judge: Judge, objective: ObjectiveResult) -> str:
+    unit = judge.scenario.slis[objective.sli].unit
+    observed = "nothing" if objective.value is None else unit.show(objective.value)
+    return f"{observed} observed{', ' + objective.detail if objective.detail else ''}"
+
+
+def _abort_reason(judge: Judge) -> Iterator[str]:
+    guard = judge.aborted_by
+    if guard and guard.held_at_s is not None:
+        unit = guard.condition.comparison.sli.unit
+        value = guard.timer.firings[0].value
+        seen = f", {unit.show(value)} observed" if math.isfinite(value) else ""
+        yield f"abort condition {guard.condition.name} ({guard.condition.comparison.text}) held at {show_duration(guard.held_at_s)}{seen}"
+
+
+def _doubts(judge: Judge, end: End, objectives: list[ObjectiveResult], laws: list[LawResult], faults: list[FaultResult]) -> Iterator[str]:
+    if end is End.INTERRUPTED:
+        yield f"the run was interrupted at {show_duration(judge.until_s)}"
+    if end is End.CUT:
+        yield f"the event stream breaks off at {show_duration(judge.until_s)}"
+    if not objectives:
+        yield "the scenario has no objectives"
+    for objective in objectives:
+        if objective.status is Status.INCONCLUSIVE:
+            yield f"objective {objective.objective}: {objective.detail}"
+    for law in laws:
+        if law.status is Status.INCONCLUSIVE:
+            yield f"law {law.law}: {law.detail}"
+    for fault in faults:
+        if fault.status is Status.INCONCLUSIVE and end is End.COMPLETED:
+            yield f"fault {fault.name}: {fault.detail}"
+    yield from _telemetry_doubts(judge, end)
+
+
+def _telemetry_doubts(judge: Judge, end: End) -> Iterator[str]:
+    telemetry, limits = judge.telemetry, judge.scenario.telemetry
+    if telemetry.lost_events:
+        yield f"{telemetry.lost_events} events and samples were lost"
+    if telemetry.longest_gap_s > limits.max_gap_s:
+        yield f"no event or sample for {show_duration(telemetry.longest_gap_s)} (allowed: {show_duration(limits.max_gap_s)})"
+    lag_s = judge.sli_value(judge.scenario.slis[_LAG_QUANTILE])
+    if lag_s > limits.max_lag_s:
+        yield f"the load generator fell behind: 1 % of the work was offered {show_duration(lag_s)} late or later (allowed: {show_duration(limits.max_lag_s)})"
+    offered = judge.offered
+    if end is End.COMPLETED and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
+        yield f"the load generator offered {offered} of {judge.planned} planned submissions"
+
+

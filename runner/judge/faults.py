@@ -1,0 +1,110 @@
+"""Faults: asked for, injected, seen to take effect; and what failures are made of."""
+
+import numpy as np
+
+from runner.judge.verdict import FaultResult, Status
+from schemas.block import Block
+from schemas.events import Kind, Vocabulary
+from schemas.model import BY_TIME, PER_TASK, Fault, FaultType, Scenario
+from schemas.units import show_duration, show_ratio
+
+_FAILED = (Kind.TASK_RETRY, Kind.TASK_FAILED)
+_EFFECTS: dict[FaultType, tuple[Kind, ...]] = {
+    FaultType.TRANSIENT_ERROR: _FAILED,
+    FaultType.PERMANENT_ERROR: (Kind.TASK_FAILED,),
+    FaultType.DB_LOCK: _FAILED,
+    FaultType.DUPLICATE_ENQUEUE: (Kind.TASK_SKIPPED, Kind.TASK_ENQUEUED),
+    FaultType.GUARDRAIL_EXCEED: (Kind.EXECUTION_ENDED,),
+    FaultType.WORKER_CRASH: (Kind.LEASE_EXPIRED,),
+    FaultType.WORKER_HANG: (Kind.FAULT_SEEN,),
+    FaultType.DB_OUTAGE: (Kind.FAULT_SEEN,),
+    FaultType.TELEMETRY_LOSS: (Kind.SAMPLE_LOST,),
+}
+"""The events by which a fault of each type shows; they carry the fault's name."""
+
+_BUCKETS = (Kind.TASK_RETRY, Kind.TASK_FAILED, Kind.TASK_BLOCKED)
+_MOST_ATTEMPTS = 101
+
+
+class FaultCounts:
+    """Counts events by cause, and what each fault could have hit."""
+
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary) -> None:
+        self._faults = scenario.faults
+        self._vocabulary = vocabulary
+        self._counts = np.zeros((len(Kind), 64), dtype=np.int64)
+        self._exposed = dict.fromkeys((fault.name for fault in scenario.faults), 0)
+        self._lost = 0
+        self._retries = np.zeros(_MOST_ATTEMPTS, dtype=np.int64)
+
+    def observe(self, block: Block) -> None:
+        """Take in a block."""
+        width = self._counts.shape[1]
+        if len(self._vocabulary.causes) > width:
+            self._counts = np.pad(self._counts, ((0, 0), (0, len(self._vocabulary.causes))))
+            width = self._counts.shape[1]
+        cells = np.bincount(block.kind * width + block.cause, minlength=len(Kind) * width)
+        self._counts += cells.reshape(len(Kind), width)
+        retried = block.attempt[block.kind == Kind.TASK_RETRY]
+        self._retries += np.bincount(np.minimum(retried, _MOST_ATTEMPTS - 1), minlength=_MOST_ATTEMPTS)
+        self._expose(block)
+
+    def _expose(self, block: Block) -> None:
+        started_s = block.t[block.kind == Kind.TASK_DISPATCHED]
+        enqueued_s = block.t[(block.kind == Kind.TASK_ENQUEUED) & (block.cause == 0)]
+        for fault in self._faults:
+            times = enqueued_s if fault.type in PER_TASK else started_s
+            if fault.windows:
+                inside = sum(int(((times >= w.start_s) & (times < w.end_s)).sum()) for w in fault.windows)
+            else:
+                inside = len(times)
+            self._exposed[fault.name] += inside
+
+    def _count(self, fault: str, kinds: tuple[Kind, ...]) -> int:
+        causes = [index for index, cause in enumerate(self._vocabulary.causes) if cause.fault == fault]
+        return int(self._counts[np.ix_([int(kind) for kind in kinds], causes)].sum()) if causes else 0
+
+    def injected(self, fault: Fault) -> int:
+        """How often a fault took place."""
+        return self._count(fault.name, (Kind.FAULT_INJECTED, Kind.TASK_DUPLICATE))
+
+    def errors(self) -> dict[str, int]:
+        """How many attempts did not end well, by error class, the most frequent first."""
+        buckets: dict[str, int] = {}
+        for index, cause in enumerate(self._vocabulary.causes):
+            count = int(self._counts[list(_BUCKETS), index].sum())
+            if count:
+                buckets[cause.error or "unknown"] = buckets.get(cause.error or "unknown", 0) + count
+        return dict(sorted(buckets.items(), key=lambda item: (-item[1], item[0])))
+
+    def retries_by_attempt(self) -> dict[str, int]:
+        """How many times attempt n was followed by another one."""
+        return {str(attempt): int(count) for attempt, count in enumerate(self._retries) if count}
+
+    def results(self, ended_s: float) -> list[FaultResult]:
+        """Every fault of the scenario; one that was asked for and never seen is INCONCLUSIVE."""
+        return [self._result(fault, ended_s) for fault in self._faults]
+
+    def _result(self, fault: Fault, ended_s: float) -> FaultResult:
+        started = sum(1 for window in fault.windows if window.start_s < ended_s)
+        by_time = fault.type in BY_TIME
+        expected = float(started) if by_time else fault.rate * self._exposed[fault.name]
+        injected, seen = self.injected(fault), self._count(fault.name, _EFFECTS[fault.type])
+        status, detail = Status.PASS, ""
+        if not seen and (by_time or fault.rate > 0):
+            status = Status.INCONCLUSIVE
+            happened = f"injected {injected} times" if injected else "never injected"
+            detail = f"{happened} and never seen to take effect ({expected:.3g} expected)"
+        return FaultResult(fault.name, fault.type.value, _asked(fault), expected, injected, seen, status, detail)
+
+
+def _asked(fault: Fault) -> str:
+    words = []
+    if fault.type not in BY_TIME:
+        words.append(f"{show_ratio(fault.rate)} of {'tasks' if fault.type in PER_TASK else 'attempts'}")
+    if fault.windows:
+        first = fault.windows[0]
+        words.append(f"at {show_duration(first.start_s)} for {show_duration(first.end_s - first.start_s)}")
+        if len(fault.windows) > 1:
+            words.append(f"{len(fault.windows)} times")
+    return ", ".join(words)

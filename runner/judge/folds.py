@@ -1,0 +1,249 @@
+"""Aggregates of a series over the whole run, each in bounded memory."""
+
+import math
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+
+from runner.judge.histogram import Histogram
+from runner.judge.interval import quantile_ranks, wilson
+from runner.judge.samples import Facts, Samples, Stretch
+from schemas.block import TICKS_PER_S, Bools, Floats
+from schemas.model import Window
+from schemas.slis import Aggregate, Sli
+
+
+class Fold(Protocol):
+    """One aggregate: `samples` observations so far, and its value (NaN without any)."""
+
+    samples: int
+
+    def observe(self, samples: Samples) -> None:
+        """Take in more of the series."""
+
+    def value(self, sli: Sli, elapsed_s: float) -> float:
+        """The value of `sli` after `elapsed_s` seconds."""
+
+    def worst(self, sli: Sli, unfinished: int) -> float:
+        """The value if `unfinished` more observations turned out as badly as can be."""
+
+    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
+        """The confidence interval of the value, where it has one."""
+
+
+class Tally:
+    """Sums: ratios, means, counts and rates."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self._ticks = 0
+        self.weight = 0
+
+    @property
+    def total(self) -> float:
+        """The sum of the values."""
+        return self._ticks / TICKS_PER_S
+
+    def observe(self, samples: Samples) -> None:
+        """Take in more of the series. Summed in whole ticks: the sum must not depend on where blocks end."""
+        self.samples += max(len(samples), samples.exposed)
+        self._ticks += int(np.rint(samples.value * TICKS_PER_S).astype(np.int64).sum())
+        self.weight += int(samples.weights.sum())
+
+    def value(self, sli: Sli, elapsed_s: float) -> float:
+        """The value of `sli` after `elapsed_s` seconds."""
+        if sli.aggregate is Aggregate.COUNT:
+            return self.total
+        if sli.aggregate is Aggregate.RATE:
+            return self.weight / elapsed_s if elapsed_s > 0 else math.nan
+        return self.total / self.weight if self.weight else math.nan
+
+    def worst(self, sli: Sli, unfinished: int) -> float:
+        """The value if `unfinished` more observations turned out as badly as can be."""
+        if sli.aggregate is Aggregate.MEAN:
+            return math.inf
+        return self.total / (self.weight + unfinished) if self.weight + unfinished else math.nan
+
+    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
+        """Wilson's interval of a ratio."""
+        return wilson(self.total, self.weight, confidence) if sli.aggregate is Aggregate.RATIO and self.weight else None
+
+
+class Sketch:
+    """Quantiles and the largest value."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self.histogram = Histogram()
+
+    def observe(self, samples: Samples) -> None:
+        """Take in more of the series."""
+        self.samples += len(samples)
+        self.histogram.add(samples.value)
+
+    def value(self, sli: Sli, elapsed_s: float) -> float:
+        """The value of `sli`."""
+        if not self.samples:
+            return math.nan
+        return self.histogram.largest if sli.aggregate is Aggregate.MAX else self.histogram.quantile(sli.q)
+
+    def worst(self, sli: Sli, unfinished: int) -> float:
+        """The value if `unfinished` more observations turned out as badly as can be."""
+        return math.inf if sli.aggregate is Aggregate.MAX else self.histogram.quantile(sli.q, unfinished)
+
+    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
+        """The interval of a quantile, from the ranks around it; unbounded sides are infinite."""
+        if sli.aggregate is not Aggregate.QUANTILE or not self.samples:
+            return None
+        low, high = quantile_ranks(sli.q, self.samples, confidence)
+        return self.histogram.value_at_rank(low) if low >= 1 else -math.inf, self.histogram.value_at_rank(high)
+
+
+class Level:
+    """A gauge: its largest and its latest sample."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self.largest = math.nan
+
+    def observe(self, samples: Samples) -> None:
+        """Take in more of the series."""
+        if len(samples):
+            self.samples += len(samples)
+            self.largest = float(np.fmax(self.largest, samples.value.max()))
+
+    def value(self, sli: Sli, elapsed_s: float) -> float:
+        """The largest sample."""
+        return self.largest
+
+    def worst(self, sli: Sli, unfinished: int) -> float:
+        """The largest sample: unfinished work does not change it."""
+        return self.largest
+
+    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
+        """A gauge has none."""
+        return None
+
+
+class Longest:
+    """The longest stretch; a stretch that still lasts counts with its length so far."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self.longest_s = 0.0
+
+    def observe(self, samples: Samples) -> None:
+        """A stretch is no series: see `observe_stretches`."""
+
+    def observe_stretches(self, stretches: Iterable[Stretch], changes: int) -> None:
+        """Take in stretches; `changes` counts what might have ended one."""
+        self.samples += changes
+        self.longest_s = max([self.longest_s, *(stretch.length_s for stretch in stretches)])
+
+    def value(self, sli: Sli, elapsed_s: float) -> float:
+        """The longest stretch in seconds."""
+        return self.longest_s if self.samples else math.nan
+
+    def worst(self, sli: Sli, unfinished: int) -> float:
+        """The longest stretch: unfinished work does not change it."""
+        return self.longest_s
+
+    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
+        """A longest stretch has none."""
+        return None
+
+
+MOST_POINTS = 1024
+
+
+class Growth:
+    """Growth per hour: the Theil-Sen slope (Sen 1968) of at most MOST_POINTS evenly thinned samples."""
+
+    def __init__(self, left_out: tuple[Window, ...]) -> None:
+        self.samples = 0
+        self._left_out = left_out
+        self._t: list[float] = []
+        self._value: list[float] = []
+        self._every = 1
+        self._seen = 0
+
+    def observe(self, samples: Samples) -> None:
+        """Take in more of the series."""
+        keep = ~_inside(samples.t, self._left_out)
+        for t, value in zip(samples.t[keep].tolist(), samples.value[keep].tolist(), strict=True):
+            if self._seen % self._every == 0:
+                self._t.append(t)
+                self._value.append(value)
+                if len(self._t) > MOST_POINTS:
+                    self._t, self._value, self._every = self._t[::2], self._value[::2], self._every * 2
+            self._seen += 1
+        self.samples = len(self._t)
+
+    def value(self, sli: Sli, elapsed_s: float) -> float:
+        """The median slope between all pairs of points, per hour; NaN below three points."""
+        if self.samples < 3:
+            return math.nan
+        t, value = np.array(self._t), np.array(self._value)
+        first, second = np.triu_indices(len(t), 1)
+        apart = t[second] - t[first]
+        return float(np.median((value[second] - value[first])[apart > 0] / apart[apart > 0])) * 3600
+
+    def worst(self, sli: Sli, unfinished: int) -> float:
+        """The slope: unfinished work does not change it."""
+        return self.value(sli, 0.0)
+
+    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
+        """Not estimated."""
+        return None
+
+
+def _inside(t_s: Floats, windows: tuple[Window, ...]) -> Bools:
+    inside: Bools = np.zeros(len(t_s), dtype=np.bool_)
+    for window in windows:
+        inside |= (t_s >= window.start_s) & (t_s < window.end_s)
+    return inside
+
+
+_FOLDS: dict[Aggregate, type[Tally | Sketch | Level | Longest]] = {
+    Aggregate.RATIO: Tally,
+    Aggregate.MEAN: Tally,
+    Aggregate.COUNT: Tally,
+    Aggregate.RATE: Tally,
+    Aggregate.QUANTILE: Sketch,
+    Aggregate.MAX: Sketch,
+    Aggregate.GAUGE: Level,
+    Aggregate.LONGEST: Longest,
+}
+
+
+class Folds:
+    """The folds that a scenario's SLIs and objectives need, each (series, labels, kind of aggregate) once."""
+
+    def __init__(self, warmup_s: float, fault_windows: tuple[Window, ...]) -> None:
+        self._warmup_s = warmup_s
+        self._fault_windows = fault_windows
+        self._folds: dict[tuple[str, frozenset[int] | None, type[Fold]], Fold] = {}
+
+    def fold(self, sli: Sli, labels: frozenset[int] | None = None) -> Fold:
+        """The fold behind `sli` for these label numbers (None: all)."""
+        kind: type[Fold] = Growth if sli.aggregate is Aggregate.GROWTH else _FOLDS[sli.aggregate]
+        key = (sli.series, labels, kind)
+        if key not in self._folds:
+            self._folds[key] = Growth(self._fault_windows) if kind is Growth else kind()
+        return self._folds[key]
+
+    def observe(self, facts: Facts) -> None:
+        """Take in the facts of a block, those of the warm-up left out."""
+        for (series, labels, _), fold in self._folds.items():
+            if isinstance(fold, Longest):
+                stretches = [stretch for stretch in facts.stretches.get(series, []) if stretch.end_s > self._warmup_s]
+                fold.observe_stretches(stretches, facts.get(series).exposed)
+                continue
+            samples = facts.get(series)
+            if self._warmup_s and len(samples) and samples.t[0] < self._warmup_s:
+                samples = samples.take(samples.t >= self._warmup_s)
+            if labels is not None and samples.label is not None:
+                samples = samples.take(np.isin(samples.label, list(labels)))
+            if len(samples) or samples.exposed:
+                fold.observe(samples)

@@ -1,0 +1,51 @@
+"""Array operations within groups: events sorted by task, each group the events of one task in time order."""
+
+import numpy as np
+
+from schemas.block import Bools, Floats, Ints
+
+
+class Groups:
+    """The rows of a block that share a key, brought together; `rows` are their places in the block."""
+
+    def __init__(self, rows: Ints, key: Ints) -> None:
+        order = np.argsort(key, kind="stable")
+        self.rows: Ints = rows[order]
+        self.key: Ints = key[order]
+        first = np.empty(len(rows), dtype=np.bool_)
+        first[:1] = True
+        np.not_equal(self.key[1:], self.key[:-1], out=first[1:])
+        self._starts = np.flatnonzero(first)
+        self._start = np.repeat(self._starts, np.diff(np.append(self._starts, len(rows))))
+        self._place = np.arange(len(rows))
+
+    @property
+    def last(self) -> Ints:
+        """The place of each group's last row."""
+        return np.append(self._starts[1:], len(self.rows)) - 1 if len(self.rows) else self._starts
+
+    def latest(self, chosen: Bools, *, before: bool = False) -> Ints:
+        """For each row the place of the latest chosen row of its group, itself included unless `before`; -1 if there is none."""
+        place = np.where(chosen, self._place, -1)
+        if before:
+            place = np.concatenate([[-1], place[:-1]])
+        latest = np.maximum.accumulate(place)
+        return np.where(latest >= self._start, latest, -1)
+
+    def running(self, amount: Floats | Ints) -> Floats:
+        """The sum of `amount` over the rows of the group up to and including each row."""
+        total = np.cumsum(amount, dtype=np.float64)
+        before = total[self._start] - amount[self._start]
+        result: Floats = total - before
+        return result
+
+    def in_time_order(self, chosen: Bools) -> tuple[Ints, Ints]:
+        """The chosen rows in the order of the block: their places here, and in the block."""
+        places = np.flatnonzero(chosen)
+        places = places[np.argsort(self.rows[places], kind="stable")]
+        return places, self.rows[places]
+
+
+def carried(latest: Ints, values: Floats | Ints, carry: Floats | Ints) -> Floats | Ints:
+    """`values` at the latest chosen rows, or `carry` where the group has none yet."""
+    return np.where(latest >= 0, values[latest], carry)

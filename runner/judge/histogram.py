@@ -1,0 +1,71 @@
+"""A mergeable histogram with logarithmic buckets: quantiles with a stated relative error, in bounded memory."""
+
+import math
+
+import numpy as np
+
+from schemas.block import Floats, Ints
+
+GAMMA = 1.01
+RELATIVE_ERROR = (GAMMA - 1) / (GAMMA + 1)
+"""Largest relative error of a quantile: a value and its bucket's middle differ by at most this (0.5 %)."""
+
+_SMALLEST, _LARGEST = 1e-6, 1e15
+_LOG_GAMMA = math.log(GAMMA)
+_OFFSET = math.floor(math.log(_SMALLEST) / _LOG_GAMMA)
+BUCKETS = math.ceil(math.log(_LARGEST) / _LOG_GAMMA) - _OFFSET + 2
+
+
+def bucket_of(values: Floats) -> Ints:
+    """The bucket of each value: 0 for what is below the resolution, then GAMMA-fold steps (Masson et al., DDSketch, 2019)."""
+    index = np.ceil(np.log(np.clip(values, _SMALLEST, _LARGEST)) / _LOG_GAMMA).astype(np.int64) - _OFFSET + 1
+    return np.where(values < _SMALLEST, 0, index)
+
+
+def value_of(bucket: int) -> float:
+    """The middle of a bucket: within RELATIVE_ERROR of every value in it."""
+    return 0.0 if bucket == 0 else float(2 * GAMMA ** (bucket - 1 + _OFFSET) / (GAMMA + 1))
+
+
+def rank(q: float, count: int) -> int:
+    """The rank, from 1, of the `q` quantile of `count` values (nearest rank)."""
+    return max(1, math.ceil(q * count - 1e-9))
+
+
+class Histogram:
+    """Counts by bucket, with the exact smallest and largest value."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(BUCKETS, dtype=np.int64)
+        self.count = 0
+        self.smallest = math.inf
+        self.largest = -math.inf
+
+    def add(self, values: Floats) -> None:
+        """Count `values` (not negative)."""
+        if not len(values):
+            return
+        self.counts += np.bincount(bucket_of(values), minlength=BUCKETS)
+        self.count += len(values)
+        self.smallest = min(self.smallest, float(values.min()))
+        self.largest = max(self.largest, float(values.max()))
+
+    def merge(self, other: "Histogram") -> None:
+        """Add what `other` has counted."""
+        self.counts += other.counts
+        self.count += other.count
+        self.smallest = min(self.smallest, other.smallest)
+        self.largest = max(self.largest, other.largest)
+
+    def value_at_rank(self, wanted: int) -> float:
+        """The value of rank `wanted` (from 1); inf beyond the last, NaN when there are none."""
+        if not self.count:
+            return math.nan
+        if wanted > self.count:
+            return math.inf
+        bucket = int(np.searchsorted(np.cumsum(self.counts), wanted, side="left"))
+        return min(max(value_of(bucket), self.smallest), self.largest)
+
+    def quantile(self, q: float, extra: int = 0) -> float:
+        """The `q` quantile; `extra` counts further values that are larger than any (work that never ended)."""
+        return self.value_at_rank(rank(q, self.count + extra)) if self.count else math.nan

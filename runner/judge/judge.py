@@ -1,0 +1,208 @@
+"""The judge: folds the event stream into SLIs, alerts, abort conditions and, at the end, a verdict.
+
+It sees nothing but the scenario and the stream, so that anyone can come to the same verdict from the evidence.
+"""
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from runner.judge.alerts import Guard, number_or_none
+from runner.judge.faults import FaultCounts
+from runner.judge.folds import Folds
+from runner.judge.labels import LabelNumbers
+from runner.judge.lifecycle import Lifecycle
+from runner.judge.own import OwnSeries
+from runner.judge.samples import Facts
+from runner.judge.telemetry import Telemetry
+from runner.judge.verdict import Checkpoint
+from schemas.block import Block, make_block, merge
+from schemas.events import Kind, Vocabulary
+from schemas.model import Comparison, Reference, Scenario
+from schemas.slis import Aggregate, Sli
+
+
+@dataclass(slots=True)
+class _Trackers:
+    """Everything that follows the stream itself; copied before each block, so that a block can be cut where the run ends."""
+
+    lifecycle: Lifecycle
+    telemetry: Telemetry
+    own: OwnSeries
+
+
+class Judge:
+    """Observes blocks of events in time order."""
+
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary, *, abort: bool = True) -> None:
+        self.scenario = scenario
+        self.vocabulary = vocabulary
+        self.aborting = abort and bool(scenario.aborts)
+        self.labels = LabelNumbers(scenario)
+        windows = tuple(window for fault in scenario.faults for window in fault.windows)
+        self.folds = Folds(scenario.warmup_s, windows)
+        self.faults = FaultCounts(scenario, vocabulary)
+        self.alerts = [(alert, Guard(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts]
+        self.aborts = [Guard(condition, self.labels) for condition in scenario.aborts]
+        self._trackers = _Trackers(
+            Lifecycle(scenario, vocabulary, self.labels, self._floor_s("stall")),
+            Telemetry(self._floor_s("telemetry")),
+            OwnSeries(scenario.slis, vocabulary),
+        )
+        self.until_s = 0.0
+        self.aborted_by: Guard | None = None
+        self.kinds_seen = np.zeros(len(Kind), dtype=np.int64)
+        self.planned: int | None = None
+        self.checkpoints: list[Checkpoint] = []
+        self.facts = Facts(0.0)
+        """What the last observed block said."""
+        self._prepare_folds()
+
+    def _floor_s(self, series: str) -> float:
+        """The shortest stretch of a series that a condition asks about."""
+        comparisons = [guard.comparison for guard in (*self.scenario.aborts, *(alert.condition for alert in self.scenario.alerts))]
+        limits = [c.target for c in comparisons if c.sli.aggregate is Aggregate.LONGEST and c.sli.series == series]
+        return min((limit for limit in limits if isinstance(limit, float)), default=math.inf)
+
+    def _prepare_folds(self) -> None:
+        for sli in self.scenario.slis.values():
+            self.folds.fold(sli)
+        for objective in self.scenario.objectives:
+            comparison = objective.comparison
+            self.folds.fold(comparison.sli, self.labels.selected(comparison.selector))
+            if isinstance(comparison.target, Reference):
+                self.folds.fold(comparison.sli, self.labels.selected(comparison.target.selector))
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """The tasks so far."""
+        return self._trackers.lifecycle
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """The signs of life so far."""
+        return self._trackers.telemetry
+
+    def observe(self, block: Block) -> Iterator[Block]:
+        """Take in a block; yields it as judged: in parts that end where a checkpoint or the run does, alerts put in.
+
+        Once `aborted_by` is set the run is over, and what follows in the block is not part of it.
+        """
+        for part in self._parts(block):
+            judged = self._observe_part(part)
+            yield judged
+            if self.aborted_by:
+                return
+            if judged.until_s >= self._next_checkpoint_s():
+                self.checkpoints.append(self.checkpoint(judged.until_s))
+
+    def _next_checkpoint_s(self) -> float:
+        return (len(self.checkpoints) + 1) * self.scenario.checkpoint_every_s
+
+    def _parts(self, block: Block) -> Iterator[Block]:
+        checkpoint_s = self._next_checkpoint_s()
+        while checkpoint_s < block.until_s:
+            first, block = block.split(checkpoint_s)
+            yield first
+            checkpoint_s += self.scenario.checkpoint_every_s
+        yield block
+
+    def _observe_part(self, block: Block) -> Block:
+        before = copy.deepcopy(self._trackers, _shared(self)) if self.aborting else None
+        facts = self._follow(block)
+        for guard in self.aborts:
+            guard.look(facts)
+            guard.advance(facts.until_s)
+        held = [guard for guard in self.aborts if guard.held_at_s is not None] if self.aborting else []
+        if before and held:
+            self.aborted_by = min(held, key=lambda guard: guard.held_at_s or 0.0)
+            assert self.aborted_by.held_at_s is not None
+            block = block.up_to(self.aborted_by.held_at_s)
+            self._trackers = before
+            facts = self._follow(block)
+            for guard in self.aborts:
+                guard.timer.forget_after(block.until_s)
+        for _, guard in self.alerts:
+            guard.look(facts)
+        told = self._tell_alerts(block)
+        self._fold(block, facts)
+        return told
+
+    def _follow(self, block: Block) -> Facts:
+        facts = Facts(block.until_s)
+        self._trackers.lifecycle.observe(block, facts)
+        self._trackers.telemetry.observe(block, facts)
+        self._trackers.own.observe(block, facts)
+        return facts
+
+    def _fold(self, block: Block, facts: Facts) -> None:
+        self.folds.observe(facts)
+        self.faults.observe(block)
+        self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
+        planned = block.value[block.kind == Kind.RUN_ENDED]
+        self.planned = int(planned[-1]) if len(planned) else self.planned
+        self.until_s = facts.until_s
+        self.facts = facts
+
+    def _tell_alerts(self, block: Block) -> Block:
+        """Advance the alerts to the end of the block and put what they did into it, as events."""
+        times, kinds, names = [], [], []
+        for alert, guard in self.alerts:
+            known = {(kind, t_s) for kind, t_s in _story(guard)}
+            guard.advance(block.until_s)
+            for kind, t_s in _story(guard):
+                if (kind, t_s) not in known:
+                    times.append(t_s)
+                    kinds.append(int(kind))
+                    names.append(self.vocabulary.name(alert.condition.name))
+        if not times:
+            return block
+        order = np.argsort(times, kind="stable")
+        told = make_block(np.array(times)[order], np.array(kinds)[order], until_s=block.until_s, value=np.array(names, dtype=float)[order])
+        return merge([block, told])
+
+    # What is known so far.
+
+    def sli_value(self, sli: Sli, labels: frozenset[int] | None = None) -> float:
+        """The value of an SLI so far; NaN without observations."""
+        if sli.name == "lost_tasks":
+            lost = self.lifecycle.lost_tasks()
+            return math.nan if lost is None else float(lost)
+        return self.folds.fold(sli, labels).value(sli, self.until_s - self.scenario.warmup_s)
+
+    def slis(self) -> dict[str, float | None]:
+        """Every SLI so far, in base units; None without observations."""
+        return {name: number_or_none(self.sli_value(sli)) for name, sli in self.scenario.slis.items()}
+
+    def target_of(self, comparison: Comparison) -> float:
+        """The target in base units; a relative one follows its reference (NaN while that is unknown)."""
+        if isinstance(comparison.target, Reference):
+            return comparison.target.factor * self.sli_value(comparison.sli, self.labels.selected(comparison.target.selector))
+        return comparison.target
+
+    @property
+    def offered(self) -> int:
+        """Submissions made so far, duplicates included; work that was deferred counts once."""
+        return self.lifecycle.offered + int(self.kinds_seen[Kind.TASK_DUPLICATE])
+
+    def checkpoint(self, t_s: float) -> Checkpoint:
+        """A status row."""
+        states = {state.name: count for state, count in self.lifecycle.state_counts().items()}
+        firing = [alert.condition.name for alert, guard in self.alerts if guard.timer.firing]
+        return Checkpoint(t_s, self.slis(), states, firing)
+
+
+def _story(guard: Guard) -> Iterator[tuple[Kind, float]]:
+    for firing in guard.timer.firings:
+        yield Kind.ALERT_FIRED, firing.fired_s
+        if firing.resolved_s is not None:
+            yield Kind.ALERT_RESOLVED, firing.resolved_s
+
+
+def _shared(judge: Judge) -> dict[int, object]:
+    """What a copy of the trackers does not copy: the scenario, the vocabulary and the labels never change under it."""
+    shared = (judge.scenario, judge.scenario.queue, judge.scenario.slis, judge.vocabulary, judge.labels)
+    return {id(each): each for each in shared}

@@ -1,0 +1,48 @@
+"""Integrity laws: what must be true of every run, asked for or not."""
+
+from collections.abc import Iterator
+
+from runner.judge.judge import Judge
+from runner.judge.verdict import LawResult, Status
+
+_TOLERANCE = 1e-6
+
+
+def judge_laws(judge: Judge) -> list[LawResult]:
+    """Every law; one that is broken while events are known to be lost is INCONCLUSIVE, since the loss could explain it."""
+    lost = judge.telemetry.lost_events
+    results = []
+    for name, description, broken, detail in _laws(judge):
+        status = Status.INCONCLUSIVE if broken is None else Status.FAIL if broken else Status.PASS
+        if status is Status.FAIL and lost:
+            status, detail = Status.INCONCLUSIVE, f"{detail}; {lost} events were lost"
+        results.append(LawResult(name, description, status, broken, detail))
+    return results
+
+
+def _laws(judge: Judge) -> Iterator[tuple[str, str, float | None, str]]:
+    lifecycle = judge.lifecycle
+    lost = lifecycle.lost_tasks()
+    yield (
+        "conservation",
+        "every task the system took in is in exactly one state at the end",
+        None if lost is None else float(abs(lost)),
+        "the system gave no census of its tasks" if lost is None else f"{lifecycle.accepted} taken in, {lifecycle.accepted - lost} in the census" if lost else "",
+    )  # fmt: skip
+    illegal = judge.sli_value(judge.scenario.slis["illegal_transitions"])
+    yield "legal_transitions", "no task changes state outside the state machine", illegal, f"{illegal:.0f} illegal transitions" if illegal else ""
+    mismatches = lifecycle.ledger_mismatches
+    yield (
+        "ledger_agreement",
+        "no task is DONE by an attempt that failed by the execution ledger",
+        float(mismatches),
+        f"{mismatches} tasks DONE against the ledger" if mismatches else "",
+    )
+    area, sojourn = lifecycle.littles_law()
+    apart = abs(area - sojourn) > _TOLERANCE * max(1.0, area)
+    yield (
+        "littles_law",
+        "the time-averaged number in the system is the arrival rate times the mean time in it",
+        float(apart),
+        f"{area:.1f} task-seconds by number, {sojourn:.1f} by task" if apart else "",
+    )

@@ -1,0 +1,280 @@
+"""The life of tasks in a queue, followed a block at a time: what the series of the queue's SLIs are made of.
+
+Events of a block are sorted by task, so that "the state before", "the last retry" and "so far in this task" are
+array operations within a group, carried on from block to block in a table. Nothing depends on where blocks end.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from runner.judge.groups import Groups, carried
+from runner.judge.labels import LabelNumbers
+from runner.judge.samples import Facts, Samples
+from runner.judge.stalls import Stalls
+from runner.judge.table import Table
+from schemas.block import Block, Bools, Floats, Ints, quantise
+from schemas.events import CENSUS, COPY, NEW_STATE, NO_CAUSE, Kind, Vocabulary
+from schemas.model import TRANSIENT, FaultType, Scenario
+from schemas.states import ACTIVE, LEGAL, OPEN, TaskState
+
+
+def kind_flags(*kinds: Kind) -> Bools:
+    """An array that tells by kind whether it is one of `kinds`."""
+    flags = np.zeros(len(Kind), dtype=np.bool_)
+    flags[list(kinds)] = True
+    return flags
+
+
+def _state_flags(states: frozenset[TaskState]) -> Bools:
+    return np.array([state in states for state in TaskState])
+
+
+NEW_STATES = np.array([NEW_STATE.get(kind, TaskState.NONE) for kind in Kind])
+ARRIVALS = kind_flags(Kind.TASK_DEFERRED, Kind.TASK_ENQUEUED)
+TRANSITIONS = kind_flags(*NEW_STATE) & ~ARRIVALS
+_LEGAL = np.array([[(before, after) in LEGAL for after in TaskState] for before in TaskState])
+_OPEN = _state_flags(OPEN)
+_WAITING = _state_flags(frozenset({TaskState.PENDING, TaskState.DEFERRED}))
+_FOLLOWED = kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED, Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
+_LEDGER = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED, Kind.TASK_DONE)
+_RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
+_UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
+_CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
+
+_TICK_S = 2e-6
+"""Times are rounded to a microsecond: two of them may be that far off."""
+
+
+class _Rows:
+    """The followed events of a block, sorted by task, with the state of the task before each."""
+
+    def __init__(self, block: Block, table: Table) -> None:
+        rows = np.flatnonzero(_FOLLOWED[block.kind])
+        self.groups = Groups(rows, block.task[rows])
+        self.number = self.groups.key
+        order = self.groups.rows
+        self.t, self.kind, self.attempt = block.t[order], block.kind[order], block.attempt[order]
+        self.cause, self.value, self.tenant = block.cause[order], block.value[order], block.tenant[order]
+        self.after = NEW_STATES[self.kind]
+        self.changes: Bools = self.after > TaskState.NONE
+        self.before = carried(self.groups.latest(self.changes, before=True), self.after, table.states[self.number]).astype(np.int64)
+
+    def samples(self, chosen: Bools, value: Floats | Ints | Bools | None, label: Floats | None, **more: int) -> Samples:
+        """A series of the chosen rows, in time order; without `value` each counts one."""
+        places, _ = self.groups.in_time_order(chosen)
+        values = np.ones(len(places)) if value is None else value[places].astype(np.float64)
+        return Samples(self.t[places], values, label=None if label is None else label[places].astype(np.int64), **more)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What is open at the end: tasks, those of them that met a transient failure, and their expired leases."""
+
+    tasks: int
+    transient: int
+    expired_leases: int
+
+
+class Lifecycle:
+    """Follows every task of a queue; `observe` adds its series to the facts of a block."""
+
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary, labels: LabelNumbers, stall_floor_s: float) -> None:
+        self._queue = scenario.queue
+        self._vocabulary = vocabulary
+        self._labels = labels
+        self._table = Table()
+        self._stalls = Stalls(stall_floor_s)
+        self._types = {fault.name: fault.type for fault in scenario.faults}
+        self._backoff_s = np.array([self._queue.backoff_after(max(1, attempt)) for attempt in range(len(self._queue.backoff_s) + 1)])
+        self._accepted = 0
+        self._census: dict[TaskState, int] = {}
+        self._in_system, self._area, self._sojourn_s, self._until_s = 0, 0.0, 0.0, 0.0
+        self.offered = 0
+        """Tasks that were offered to the system, duplicates not counted."""
+        self.ledger_mismatches = 0
+        """Tasks that were recorded DONE although the ledger says that the attempt failed."""
+
+    def observe(self, block: Block, facts: Facts) -> None:
+        """Take in a block."""
+        self._take_census(block)
+        numbers = block.task[_FOLLOWED[block.kind]]
+        if len(numbers):
+            # A key is looked up by the numbers of all its copies.
+            self._table.admit(int(numbers.min()) & ~COPY, int(numbers.max()) | COPY)
+        rows = _Rows(block, self._table)
+        self._label(rows)
+        label = self._table.get("label", rows.number) if self._labels.needed else None
+        self._executions(block, facts)
+        self._duplicate_enqueues(block, facts)
+        self._transitions(block, rows, label, facts)
+        self._results(rows, label, facts)
+        ready = self._waits_and_backoffs(rows, label, facts)
+        self._queueing(rows, facts.until_s)
+        last = rows.groups.latest(rows.changes)[rows.groups.last]
+        changed = last[last >= 0]
+        self._table.states[rows.number[changed]] = rows.after[changed]
+        self._stall(block, rows, ready, facts)
+        self._table.forget_settled()
+
+    def _take_census(self, block: Block) -> None:
+        for state, kind in CENSUS.items():
+            told = block.value[block.kind == kind]
+            if len(told):
+                self._census[state] = int(told[-1])
+
+    def _label(self, rows: _Rows) -> None:
+        enqueued = rows.kind == Kind.TASK_ENQUEUED
+        self._accepted += int(enqueued.sum())
+        self._table.put("due", rows.number[enqueued], rows.value[enqueued])
+        if self._labels.needed:
+            self._table.put("label", rows.number[enqueued], self._labels.of(rows.tenant[enqueued], rows.value[enqueued]))
+
+    def _executions(self, block: Block, facts: Facts) -> None:
+        """The execution ledger: by key, since copies of a task share it."""
+        places = np.flatnonzero(_LEDGER[block.kind])
+        groups = Groups(places, block.task[places] & ~COPY)
+        kind = block.kind[groups.rows]
+        step = (kind == Kind.EXECUTION_STARTED).astype(np.int64) - (kind == Kind.EXECUTION_ENDED)
+        done = (kind == Kind.TASK_DONE).astype(np.int64)
+        was_done = (self._table.states[groups.key] == TaskState.DONE) | (self._table.states[groups.key | COPY] == TaskState.DONE)
+        running = groups.running(step) + self._table.get("running", groups.key)
+        again = (kind == Kind.EXECUTION_STARTED) & ((running > 1) | (groups.running(done) + was_done > 0))
+        last = groups.last
+        self._table.put("running", groups.key[last], np.maximum(running[last], 0))
+        _, at = groups.in_time_order(again)
+        label = self._table.get("label", block.task[at]).astype(np.int64) if self._labels.needed else None
+        started = int((kind == Kind.EXECUTION_STARTED).sum())
+        facts.series["duplicate_executions"] = Samples(block.t[at], np.ones(len(at)), label=label, exposed=started)
+
+    def _duplicate_enqueues(self, block: Block, facts: Facts) -> None:
+        """A second enqueue of an active key must be skipped; one of a key that failed may come again and does not count."""
+        skipped = block.kind == Kind.TASK_SKIPPED
+        counted = skipped.copy()
+        for place in np.flatnonzero((block.kind == Kind.TASK_ENQUEUED) & (block.task & COPY == COPY)):
+            counted[place] = self._state_at(block, int(block.task[place]) & ~COPY, int(place)) in ACTIVE
+        at = np.flatnonzero(counted)
+        label = self._labels.of(block.tenant[at], block.t[at]) if self._labels.needed else None
+        facts.series["duplicate_block"] = Samples(block.t[at], skipped[at].astype(np.float64), label=label)
+
+    def _state_at(self, block: Block, number: int, place: int) -> TaskState:
+        """The state of a task just before an event of the block (only for the rare case: it searches)."""
+        own = np.flatnonzero((block.task[:place] == number) & (NEW_STATES[block.kind[:place]] > 0))
+        return TaskState(int(NEW_STATES[block.kind[own[-1]]] if len(own) else self._table.states[number]))
+
+    def _transitions(self, block: Block, rows: _Rows, label: Floats | None, facts: Facts) -> None:
+        illegal = rows.changes & ~_LEGAL[rows.before, rows.after]
+        facts.series["illegal_transitions"] = rows.samples(illegal, None, label, exposed=int(rows.changes.sum()))
+        moved = TRANSITIONS[rows.kind]
+        facts.series["state_transitions"] = rows.samples(moved, None, label)
+        contended = np.flatnonzero(block.kind == Kind.LEASE_CONTENDED)
+        contended_label = self._table.get("label", block.task[contended]).astype(np.int64) if self._labels.needed else None
+        dispatched = int((rows.kind == Kind.TASK_DISPATCHED).sum())
+        facts.series["lease_contentions"] = Samples(block.t[contended], block.value[contended], label=contended_label, exposed=dispatched)
+
+    def _results(self, rows: _Rows, label: Floats | None, facts: Facts) -> None:
+        groups, table, kind = rows.groups, self._table, rows.kind
+        transient, over_budget = self._cause_flags()
+        ended = kind == Kind.EXECUTION_ENDED
+        failures = groups.running(((kind == Kind.TASK_RETRY) | (kind == Kind.TASK_FAILED)) & transient[rows.cause]) + table.get("transient", rows.number)
+        expiries = groups.running(kind == Kind.LEASE_EXPIRED) + table.get("expired", rows.number)
+        excesses = groups.running(ended & over_budget[rows.cause]) + table.get("over_budget", rows.number)
+        bad_body = ended & (rows.cause != NO_CAUSE) & ~over_budget[rows.cause]
+        failed_body = carried(groups.latest(bad_body), rows.attempt, table.get("failed_body", rows.number))
+
+        result, done = _RESULTS[kind], kind == Kind.TASK_DONE
+        facts.series["success"] = rows.samples(result, done, label)
+        facts.series["latency"] = rows.samples(result, rows.t - table.get("due", rows.number), label)
+        facts.series["recovery"] = rows.samples(result & (failures > 0), done, label)
+        leases = rows.samples(_CLOSING[kind] & (expiries > 0), done * expiries, label)
+        weight = rows.samples(_CLOSING[kind] & (expiries > 0), expiries, None).value
+        facts.series["lease_recovery"] = Samples(leases.t, leases.value, weight, leases.label)
+        exceeded = int((_CLOSING[kind] & (excesses > 0)).sum())
+        facts.series["guardrail_unblocked"] = rows.samples(_UNBLOCKED[kind] & (excesses > 0), None, label, exposed=exceeded)
+        self.ledger_mismatches += int((done & (failed_body == rows.attempt)).sum())
+
+        last = groups.last
+        for name, values in (("transient", failures), ("expired", expiries), ("over_budget", excesses), ("failed_body", failed_body)):
+            table.put(name, rows.number[last], values[last])
+
+    def _cause_flags(self) -> tuple[Bools, Bools]:
+        """By cause: whether it is a transient failure, and whether it is a hard budget exceeded."""
+        types = [self._types.get(cause.fault) for cause in self._vocabulary.causes]
+        transient = [kind in TRANSIENT or (kind is None and cause.error not in {"", "lease_expired"}) for kind, cause in zip(types, self._vocabulary.causes, strict=True)]
+        return np.array(transient), np.array([kind is FaultType.GUARDRAIL_EXCEED for kind in types])
+
+    def _waits_and_backoffs(self, rows: _Rows, label: Floats | None, facts: Facts) -> Floats:
+        """Returns, for each row, when the work it belongs to had become due."""
+        groups, table, kind = rows.groups, self._table, rows.kind
+        transient, _ = self._cause_flags()
+        waiting = _WAITING[rows.after]
+        ready = carried(groups.latest(waiting), rows.value, table.get("ready", rows.number))
+        step = np.where(kind == Kind.TASK_DISPATCHED, np.maximum(rows.t - ready, 0.0), 0.0)
+        waited = quantise(groups.running(step) + table.get("wait", rows.number))
+        facts.series["wait"] = rows.samples(_RESULTS[kind], waited, label)
+
+        retried = kind == Kind.TASK_RETRY
+        backoff_s = self._backoff_s[np.clip(rows.attempt, 0, len(self._backoff_s) - 1)]
+        not_before = carried(groups.latest(retried), rows.t + np.where(transient[rows.cause], backoff_s, 0.0), table.get("not_before", rows.number))
+        again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
+        early = again & (rows.t < not_before - _TICK_S)
+        facts.series["backoff_violations"] = rows.samples(early, None, label, exposed=int(again.sum()))
+
+        first = ARRIVALS[kind] & (rows.before == TaskState.NONE) & (rows.number & COPY == 0)
+        self.offered += int(first.sum())
+        facts.series["submission_lag"] = rows.samples(first, rows.t - rows.value, label)
+        last = groups.last
+        for name, values in (("ready", ready), ("wait", waited), ("not_before", not_before)):
+            table.put(name, rows.number[last], values[last])
+        return ready
+
+    def _stall(self, block: Block, rows: _Rows, ready: Floats, facts: Facts) -> None:
+        leaving = rows.changes & _WAITING[rows.before] & ~_WAITING[rows.after]
+        numbers = self._table.open_numbers()
+        waiting = self._table.get("ready", numbers[_WAITING[self._table.states[numbers]]])
+        changed = block.t[TRANSITIONS[block.kind]]
+        stretches, samples = self._stalls.observe(changed, ready[leaving], rows.t[leaving], waiting, facts.until_s)
+        facts.stretches["stall"], facts.series["stall"] = stretches, samples
+
+    def _queueing(self, rows: _Rows, until_s: float) -> None:
+        """Both sides of Little's law: the area under the number in the system, and the time each task spent in it."""
+        entering = rows.changes & ~_OPEN[rows.before] & _OPEN[rows.after]
+        leaving = rows.changes & _OPEN[rows.before] & ~_OPEN[rows.after]
+        entered = carried(rows.groups.latest(entering), rows.t, self._table.get("entered", rows.number))
+        self._sojourn_s += float((rows.t - entered)[leaving].sum())
+        self._area += self._in_system * (until_s - self._until_s)
+        self._area += float((until_s - rows.t[entering]).sum()) - float((until_s - rows.t[leaving]).sum())
+        self._in_system += int(entering.sum()) - int(leaving.sum())
+        self._until_s = until_s
+        last = rows.groups.last
+        self._table.put("entered", rows.number[last], entered[last])
+
+    # What is known at the end.
+
+    def state_counts(self) -> dict[TaskState, int]:
+        """How many tasks are in each state, by the events."""
+        counts = np.bincount(self._table.states, minlength=len(TaskState))
+        return {state: int(counts[state]) for state in TaskState if state is not TaskState.NONE}
+
+    @property
+    def accepted(self) -> int:
+        """Tasks the system has taken in."""
+        return self._accepted
+
+    def lost_tasks(self) -> int | None:
+        """Accepted tasks that the system's own census does not hold in any state; None without a census."""
+        return self._accepted - sum(self._census.values()) if self._census else None
+
+    def unfinished(self) -> Unfinished:
+        """What is open now."""
+        numbers = self._table.open_numbers()
+        numbers = numbers[_OPEN[self._table.states[numbers]]]
+        transient = self._table.get("transient", numbers)
+        return Unfinished(len(numbers), int((transient > 0).sum()), int(self._table.get("expired", numbers).sum()))
+
+    def littles_law(self) -> tuple[float, float]:
+        """Time tasks spent in the system, in seconds: as the area under their number, and summed over tasks."""
+        numbers = self._table.open_numbers()
+        numbers = numbers[_OPEN[self._table.states[numbers]]]
+        still = float((self._until_s - self._table.get("entered", numbers)).sum())
+        return self._area, self._sojourn_s + still

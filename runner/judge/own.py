@@ -1,0 +1,48 @@
+"""Series of a scenario's own SLIs, by event filters."""
+
+import numpy as np
+
+from runner.judge.samples import Facts, Samples
+from schemas.block import Block, Bools
+from schemas.events import SPECS, Kind, Vocabulary
+from schemas.expression import EventFilter
+from schemas.slis import Aggregate, Sli
+
+
+class OwnSeries:
+    """Adds the series of the scenario's own SLIs to the facts of a block."""
+
+    def __init__(self, slis: dict[str, Sli], vocabulary: Vocabulary) -> None:
+        self._slis = [sli for sli in slis.values() if sli.filters]
+        self._vocabulary = vocabulary
+
+    def observe(self, block: Block, facts: Facts) -> None:
+        """Take in a block."""
+        for sli in self._slis:
+            good, total = (self._matches(block, filters) for filters in sli.filters)
+            either = good | total
+            if sli.aggregate is Aggregate.RATIO:
+                facts.series[sli.series] = Samples(block.t[either], good[either].astype(np.float64), total[either].astype(np.float64))
+            elif sli.aggregate is Aggregate.COUNT:
+                facts.series[sli.series] = Samples(block.t[total], np.ones(int(total.sum())), exposed=len(block))
+            else:
+                facts.series[sli.series] = Samples(block.t[total], block.value[total])
+
+    def _matches(self, block: Block, filters: tuple[EventFilter, ...]) -> Bools:
+        matches: Bools = np.zeros(len(block), dtype=np.bool_)
+        for each in filters:
+            matches |= self._matches_one(block, each)
+        return matches
+
+    def _matches_one(self, block: Block, event_filter: EventFilter) -> Bools:
+        kinds = [kind for kind in Kind if SPECS[kind].type == event_filter.type]
+        matches: Bools = np.isin(block.kind, kinds)
+        for field, value in event_filter.fields:
+            if field == "worker":
+                matches &= block.worker.astype(str) == value
+            elif field == "tenant":
+                matches &= np.isin(block.tenant, [index for index, name in enumerate(self._vocabulary.tenants) if name == value])
+            else:
+                causes = [index for index, cause in enumerate(self._vocabulary.causes) if getattr(cause, field) == value]
+                matches &= np.isin(block.cause, causes)
+        return matches

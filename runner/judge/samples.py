@@ -1,0 +1,72 @@
+"""What the judge extracts from a block of events: series of timed values, and stretches of time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from schemas.block import Bools, Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Part of a series, in time order.
+
+    t: seconds. value: in the unit of the series (0 or 1, or a part of `weight`, where it is a ratio).
+    weight: what each observation counts (None: one). label: tenant and phase (None: told apart by neither).
+    exposed: how often the thing that is counted could have happened.
+    """
+
+    t: Floats
+    value: Floats
+    weight: Floats | None = None
+    label: Ints | None = None
+    exposed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+    def take(self, index: Bools | slice) -> "Samples":
+        """The observations a mask or slice selects."""
+        weight = None if self.weight is None else self.weight[index]
+        label = None if self.label is None else self.label[index]
+        return Samples(self.t[index], self.value[index], weight, label, self.exposed)
+
+    @property
+    def weights(self) -> Floats:
+        """What each observation counts."""
+        return np.ones(len(self.t)) if self.weight is None else self.weight
+
+
+NOTHING = Samples(np.empty(0), np.empty(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of time in which something did not happen; `over`: it has ended (otherwise it still lasts at `end_s`)."""
+
+    start_s: float
+    end_s: float
+    over: bool
+
+    @property
+    def length_s(self) -> float:
+        """How long it lasted so far."""
+        return self.end_s - self.start_s
+
+
+@dataclass(slots=True)
+class Facts:
+    """All that one block says: its series and stretches by name, up to `until_s`."""
+
+    until_s: float
+    series: dict[str, Samples] = field(default_factory=dict)
+    stretches: dict[str, list[Stretch]] = field(default_factory=dict)
+
+    def get(self, name: str) -> Samples:
+        """A series by name; empty where the block has nothing of it."""
+        return self.series.get(name, NOTHING)
+
+
+Labels = Mapping[str, tuple[str, ...]]
+"""The values of each label, in the order of their numbers."""

@@ -1,0 +1,36 @@
+"""Stalls: stretches with due work waiting and no state change anywhere."""
+
+import numpy as np
+
+from runner.judge.samples import Samples, Stretch
+from schemas.block import Floats
+
+NO_EVIDENCE = np.empty(0)
+
+
+class Stalls:
+    """Finds stalls; keeps the longest of each block and all that are long enough for a condition."""
+
+    def __init__(self, floor_s: float) -> None:
+        self._floor_s = floor_s
+        self._changed_s = 0.0
+
+    def observe(self, changed_s: Floats, ready_s: Floats, left_s: Floats, waiting_s: Floats, until_s: float) -> tuple[list[Stretch], Samples]:
+        """The stalls up to `until_s`.
+
+        changed_s: times of state changes, ascending. ready_s, left_s: when work that stopped waiting had become due, and
+        when it left. waiting_s: when the work that still waits became due.
+        """
+        edges = np.concatenate([[self._changed_s], changed_s, [until_s]])
+        start, end = edges[:-1], edges[1:]
+        left = np.concatenate([left_s, np.full(len(waiting_s), np.inf)])
+        order = np.argsort(left, kind="stable")
+        # Work that leaves at the end of a gap or later was waiting throughout it: the earliest of it counts.
+        earliest = np.minimum.accumulate(np.append(np.concatenate([ready_s, waiting_s])[order], np.inf)[::-1])[::-1]
+        due = earliest[np.searchsorted(left[order], end, side="left")]
+        length = end - np.maximum(start, due)
+        kept = np.flatnonzero((length >= self._floor_s) | ((length > 0) & (length == length.max())))
+        stretches = [Stretch(float(max(start[k], due[k])), float(end[k]), int(k) < len(changed_s)) for k in kept]
+        if len(changed_s):
+            self._changed_s = float(changed_s[-1])
+        return stretches, Samples(NO_EVIDENCE, NO_EVIDENCE, exposed=len(changed_s))

@@ -1,0 +1,65 @@
+"""What the judge remembers of each task: one byte for ever, the rest only while the task is open."""
+
+import numpy as np
+
+from schemas.block import Floats, Ints
+from schemas.states import OPEN, TaskState
+
+FIELDS = ("due", "ready", "not_before", "entered", "wait", "transient", "expired", "over_budget", "failed_body", "label", "running")
+
+_SETTLED = np.array([state not in OPEN and state is not TaskState.DEFERRED for state in TaskState])
+_FIRST_SIZE = 1024
+
+
+class Table:
+    """Columns by task number. The columns are rings over the numbers from `base`, the oldest open task, on."""
+
+    def __init__(self) -> None:
+        self.states = np.zeros(_FIRST_SIZE, dtype=np.uint8)
+        self.base = 0
+        self.end = 0
+        self._size = _FIRST_SIZE
+        self._columns = {name: np.zeros(_FIRST_SIZE) for name in FIELDS}
+
+    def admit(self, lowest: int, highest: int) -> None:
+        """Make room for these task numbers; those that are new, or forgotten, start from zero."""
+        forgotten, known_end = self.base, self.end
+        self.base = min(self.base, lowest)
+        self.end = max(self.end, highest + 1)
+        if self.end > len(self.states):
+            longer = np.zeros(max(self.end, 2 * len(self.states)), dtype=np.uint8)
+            longer[: len(self.states)] = self.states
+            self.states = longer
+        if self.end - self.base > self._size:
+            self._grow(np.arange(forgotten, known_end))
+        fresh = np.concatenate([np.arange(self.base, forgotten), np.arange(known_end, self.end)])
+        for column in self._columns.values():
+            column[fresh % self._size] = 0.0
+
+    def _grow(self, kept: Ints) -> None:
+        old = self._size
+        while self.end - self.base > self._size:
+            self._size *= 2
+        for name, column in self._columns.items():
+            grown = np.zeros(self._size)
+            grown[kept % self._size] = column[kept % old]
+            self._columns[name] = grown
+
+    def get(self, name: str, numbers: Ints) -> Floats:
+        """A column for these tasks."""
+        return self._columns[name][numbers % self._size]
+
+    def put(self, name: str, numbers: Ints, values: Floats | Ints | float) -> None:
+        """Set a column for these tasks."""
+        self._columns[name][numbers % self._size] = values
+
+    def open_numbers(self) -> Ints:
+        """The tasks that are not settled, or of which an execution still runs."""
+        numbers = np.arange(self.base, self.end)
+        settled = _SETTLED[self.states[self.base : self.end]] & (self.get("running", numbers) <= 0)
+        return numbers[~settled]
+
+    def forget_settled(self) -> None:
+        """Let go of everything before the oldest open task."""
+        open_numbers = self.open_numbers()
+        self.base = int(open_numbers[0]) if len(open_numbers) else self.end

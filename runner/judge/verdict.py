@@ -1,0 +1,151 @@
+"""The verdict and everything it rests on, as data: what verdict.json holds."""
+
+from enum import StrEnum
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+
+class Status(StrEnum):
+    """How one objective, law or expectation came out."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+class Outcome(StrEnum):
+    """The verdict on a run."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    ABORTED = "ABORTED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of `soak run`."""
+        return {Outcome.PASS: 0, Outcome.FAIL: 3, Outcome.ABORTED: 4, Outcome.INCONCLUSIVE: 5}[self]
+
+
+class End(StrEnum):
+    """How a run came to its end."""
+
+    COMPLETED = "completed"
+    ABORTED = "aborted"
+    INTERRUPTED = "interrupted"
+    CUT = "cut"
+
+
+class ObjectiveResult(msgspec.Struct, frozen=True):
+    """One objective. Values in base units; `margin` is positive on the good side; `interval` at `confidence`."""
+
+    objective: str
+    sli: str
+    labels: dict[str, str]
+    value: float | None
+    target: float | None
+    op: str
+    unit: str
+    status: Status
+    margin: float | None
+    samples: int
+    min_samples: int
+    interval: tuple[float | None, float | None] | None
+    confidence: float | None
+    detail: str
+
+
+class LawResult(msgspec.Struct, frozen=True):
+    """One integrity law; `value` counts what breaks it."""
+
+    law: str
+    description: str
+    status: Status
+    value: float | None
+    detail: str
+
+
+class AbortResult(msgspec.Struct, frozen=True):
+    """One abort condition and, if it held, since when (seconds of scenario time) and with which value."""
+
+    name: str
+    when: str
+    window_s: float | None
+    held_at_s: float | None
+    value: float | None
+    unit: str
+    target: float
+
+
+class FiringResult(msgspec.Struct, frozen=True):
+    """One firing of an alert."""
+
+    fired_s: float
+    resolved_s: float | None
+    value: float | None
+
+
+class AlertResult(msgspec.Struct, frozen=True):
+    """One alert, its firings, and whether it did what the scenario expects of it (None: nothing is expected)."""
+
+    name: str
+    when: str
+    window_s: float | None
+    severity: str
+    unit: str
+    target: float
+    firings: list[FiringResult]
+    expected: str
+    status: Status | None
+    detail: str
+
+
+class FaultResult(msgspec.Struct, frozen=True):
+    """One fault: how often it was asked for (expected, for a rate), injected, and seen to take effect."""
+
+    name: str
+    type: str
+    asked: str
+    expected: float
+    injected: int
+    seen: int
+    status: Status
+    detail: str
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """A status row: SLIs so far, tasks by state, alerts that fire."""
+
+    t_s: float
+    slis: dict[str, float | None]
+    states: dict[str, int]
+    firing: list[str]
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The whole verdict."""
+
+    schema_version: int
+    verdict: Outcome
+    reasons: list[str]
+    scenario: str
+    scenario_sha256: str
+    target: str
+    clock: str
+    seed: int
+    end: End
+    duration_s: float
+    ended_s: float
+    tasks: dict[str, int]
+    unfinished: int
+    slis: dict[str, float | None]
+    objectives: list[ObjectiveResult]
+    laws: list[LawResult]
+    aborts: list[AbortResult]
+    alerts: list[AlertResult]
+    faults: list[FaultResult]
+    errors: dict[str, int]
+    retries_by_attempt: dict[str, int]
+    quantile_relative_error: float

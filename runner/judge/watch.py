@@ -1,0 +1,229 @@
+"""Conditions while the run goes on: when each begins and ceases to hold, to the microsecond.
+
+Every aggregate is brought down to sums over the observations of a window, so that a whole block is evaluated at once:
+a quantile is above X exactly when fewer than its rank are at or below X. A window is left open at its start:
+an observation made at t belongs to it until t + window.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from runner.judge.histogram import Histogram, rank
+from runner.judge.samples import Facts, Samples
+from schemas.block import Bools, Floats, Ints, quantise, tick
+from schemas.expression import Op
+from schemas.model import Condition
+from schemas.slis import Aggregate
+
+
+class Change(NamedTuple):
+    """From `t_s` on the condition holds, or does not; `value` is the SLI at that time (NaN when it is not known)."""
+
+    t_s: float
+    holds: bool
+    value: float
+
+
+RANKED = frozenset({Aggregate.QUANTILE, Aggregate.MAX, Aggregate.GAUGE})
+SUMMED = frozenset({Aggregate.COUNT, Aggregate.RATE})
+
+_COMPARE = {
+    Op.LE: np.less_equal,
+    Op.GE: np.greater_equal,
+    Op.LT: np.less,
+    Op.GT: np.greater,
+    Op.EQ: np.equal,
+    Op.NE: np.not_equal,
+}
+
+
+@dataclass(slots=True)
+class _Observations:
+    """Observations that a window still holds."""
+
+    t: Floats
+    value: Floats
+    part: Floats
+    weight: Floats
+
+    def take(self, index: slice) -> "_Observations":
+        return _Observations(self.t[index], self.value[index], self.part[index], self.weight[index])
+
+
+class Watch:
+    """One condition, fed block by block."""
+
+    def __init__(self, condition: Condition, labels: frozenset[int] | None) -> None:
+        assert isinstance(condition.comparison.target, float)
+        self.condition = condition
+        self._labels = labels
+        self._sli = condition.comparison.sli
+        self._op = condition.comparison.op
+        self._target = condition.comparison.target
+        self._ranked = self._sli.aggregate in RANKED and not self._latest
+        self._q = self._sli.q if self._sli.aggregate is Aggregate.QUANTILE else 1.0
+        self._holds = False
+        self._from_s = 0.0
+        self._kept = _Observations(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
+        self._count, self._sum, self._weight = 0, 0.0, 0.0
+        self._histogram = Histogram()
+
+    @property
+    def _latest(self) -> bool:
+        return self._sli.aggregate is Aggregate.GAUGE and self.condition.window_s is None
+
+    def observe(self, facts: Facts) -> list[Change]:
+        """The changes that a block brings, in time order."""
+        if self._sli.aggregate is Aggregate.LONGEST:
+            return self._observe_stretches(facts)
+        samples = facts.get(self._sli.series)
+        if self._labels is not None and samples.label is not None:
+            samples = samples.take(np.isin(samples.label, list(self._labels)))
+        if self.condition.window_s is None and not len(samples):
+            return []
+        fresh = _Observations(samples.t, samples.value, self._part(samples), samples.weights)
+        changes = self._latest_changes(fresh) if self._latest else self._so_far(fresh) if self.condition.window_s is None else self._moving(fresh, facts.until_s)
+        self._from_s = facts.until_s
+        return changes
+
+    def _part(self, samples: Samples) -> Floats:
+        """What each observation adds to the numerator."""
+        if not self._ranked:
+            return samples.value
+        at_or_below = self._op in {Op.GT, Op.LE}
+        below: Bools = samples.value <= self._target if at_or_below else samples.value < self._target
+        return below.astype(np.float64)
+
+    def _truth(self, t: Floats, count: Ints, part: Floats, weight: Floats) -> tuple[Bools, Floats]:
+        """Whether the condition holds, and the value (NaN for a quantile), from sums over the window."""
+        window_s = self.condition.window_s
+        with np.errstate(invalid="ignore", divide="ignore"):
+            if self._ranked:
+                ranks = np.ceil(self._q * count - 1e-9)
+                above = part < ranks
+                holds, value = (above if self._op in {Op.GT, Op.GE} else ~above), np.full(len(t), np.nan)
+            else:
+                aggregate = self._sli.aggregate
+                if aggregate is Aggregate.RATE:
+                    value = weight / np.minimum(t, window_s or math.inf)
+                else:
+                    value = part if aggregate is Aggregate.COUNT else quantise(part / weight) if aggregate is Aggregate.MEAN else part / weight
+                holds = _COMPARE[self._op](value, self._target)
+        if self._sli.aggregate in SUMMED:
+            few = self._op in {Op.LT, Op.LE, Op.EQ} and window_s is not None
+            enough = t >= window_s if few and window_s else np.ones(len(t), dtype=np.bool_)
+        else:
+            enough = (count >= self.condition.min_samples) & (weight > 0)
+        return holds & enough, value
+
+    def _so_far(self, fresh: _Observations) -> list[Change]:
+        count = self._count + np.arange(1, len(fresh.t) + 1)
+        part, weight = self._sum + np.cumsum(fresh.part), self._weight + np.cumsum(fresh.weight)
+        changes = self._changes(fresh.t, *self._truth(fresh.t, count, part, weight))
+        if self._ranked:
+            changes = [change._replace(value=self._value_so_far(fresh, change.t_s)) for change in changes]
+            self._histogram.add(fresh.value)
+        self._count, self._sum, self._weight = int(count[-1]), float(part[-1]), float(weight[-1])
+        return changes
+
+    def _value_so_far(self, fresh: _Observations, t_s: float) -> float:
+        histogram = Histogram()
+        histogram.merge(self._histogram)
+        histogram.add(fresh.value[: int(np.searchsorted(fresh.t, t_s, side="right"))])
+        return histogram.quantile(self._q)
+
+    def _moving(self, fresh: _Observations, until_s: float) -> list[Change]:
+        window_s = self.condition.window_s
+        assert window_s is not None
+        kept = self._kept
+        seen = _Observations(*(np.concatenate([getattr(kept, name), getattr(fresh, name)]) for name in ("t", "value", "part", "weight")))
+        expiry = quantise(seen.t + window_s)
+        due = expiry[(expiry > self._from_s) & (expiry <= until_s)]
+        first_full = [window_s] if self._from_s < window_s <= until_s else []
+        points = np.unique(np.concatenate([fresh.t, due, first_full]))
+        last = np.searchsorted(seen.t, points, side="right")
+        first = np.searchsorted(expiry, points, side="right")
+        part, weight = np.concatenate([[0.0], np.cumsum(seen.part)]), np.concatenate([[0.0], np.cumsum(seen.weight)])
+        changes = self._changes(points, *self._truth(points, last - first, part[last] - part[first], weight[last] - weight[first]))
+        if self._ranked:
+            changes = [change._replace(value=self._value_in_window(seen, change.t_s)) for change in changes]
+        self._kept = seen.take(slice(int(np.searchsorted(expiry, until_s, side="right")), None))
+        return changes
+
+    def _value_in_window(self, seen: _Observations, t_s: float) -> float:
+        assert self.condition.window_s is not None
+        inside = np.sort(seen.value[(seen.t <= t_s) & (quantise(seen.t + self.condition.window_s) > t_s)])
+        return float(inside[rank(self._q, len(inside)) - 1]) if len(inside) else math.nan
+
+    def _latest_changes(self, fresh: _Observations) -> list[Change]:
+        holds = _COMPARE[self._op](fresh.value, self._target)
+        return self._changes(fresh.t, holds, fresh.value)
+
+    def _changes(self, t: Floats, holds: Bools, value: Floats) -> list[Change]:
+        if not len(t):
+            return []
+        before = np.concatenate([[self._holds], holds[:-1]])
+        self._holds = bool(holds[-1])
+        return [Change(float(t[index]), bool(holds[index]), float(value[index])) for index in np.flatnonzero(before != holds)]
+
+    def _observe_stretches(self, facts: Facts) -> list[Change]:
+        changes = []
+        for stretch in facts.stretches.get(self._sli.series, []):
+            too_long = stretch.length_s >= self._target if self._op is Op.GE else stretch.length_s > self._target
+            if too_long and not self._holds:
+                changes.append(Change(tick(stretch.start_s + self._target), True, self._target))
+                self._holds = True
+            if stretch.over and self._holds:
+                changes.append(Change(stretch.end_s, False, stretch.length_s))
+                self._holds = False
+        return changes
+
+
+@dataclass(slots=True)
+class Firing:
+    """A condition that held for long enough: when it fired and with which value, and when it resolved (None: not yet)."""
+
+    fired_s: float
+    value: float
+    resolved_s: float | None = None
+
+
+class Timer:
+    """`for:` and `keep_firing_for:`: from changes to firings."""
+
+    def __init__(self, for_s: float, keep_firing_for_s: float = 0.0) -> None:
+        self._for_s = for_s
+        self._keep_s = keep_firing_for_s
+        self._holds = False
+        self._since_s = 0.0
+        self._value = math.nan
+        self.firings: list[Firing] = []
+
+    @property
+    def firing(self) -> bool:
+        """Whether it fires now."""
+        return bool(self.firings) and self.firings[-1].resolved_s is None
+
+    def feed(self, changes: list[Change], until_s: float) -> None:
+        """Take in changes up to `until_s`."""
+        for change in changes:
+            if change.t_s > until_s:
+                break
+            self._pass_time(change.t_s)
+            if change.holds != self._holds:
+                self._holds, self._since_s, self._value = change.holds, change.t_s, change.value
+        self._pass_time(until_s)
+
+    def _pass_time(self, t_s: float) -> None:
+        fires_s, resolves_s = tick(self._since_s + self._for_s), tick(self._since_s + self._keep_s)
+        if self._holds and not self.firing and fires_s <= t_s:
+            self.firings.append(Firing(fires_s, self._value))
+        elif not self._holds and self.firing and resolves_s <= t_s:
+            self.firings[-1].resolved_s = resolves_s
+
+    def forget_after(self, t_s: float) -> None:
+        """Drop what happened after `t_s`: the run ended there."""
+        self.firings = [firing for firing in self.firings if firing.fired_s <= t_s]

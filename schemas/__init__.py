@@ -1,0 +1,1 @@
+"""The scenario language: JSON Schemas, loader, typed model, units, and the vocabulary of events."""

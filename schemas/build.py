@@ -1,0 +1,220 @@
+"""From checked data, defaults filled in, to the typed scenario."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from schemas import units
+from schemas.comparison import Context, condition, event_filter, objectives, own_sli, with_quantile
+from schemas.expression import EventFilter
+from schemas.model import (
+    Alert,
+    Burst,
+    Condition,
+    Constant,
+    Distribution,
+    Empirical,
+    Expectation,
+    Exponential,
+    Fault,
+    FaultType,
+    GuardrailMode,
+    LogNormal,
+    Objective,
+    Phase,
+    Process,
+    Queue,
+    Recurrence,
+    Scenario,
+    Severity,
+    Telemetry,
+    Tenant,
+    Uniform,
+    Window,
+    Workload,
+)
+from schemas.slis import CATALOGUE, Sli
+
+Mapping_ = Mapping[str, Any]
+
+DEFAULT_DELAY = Uniform(0.0, 60.0)
+
+
+def build_scenario(data: Mapping_, directory: Path) -> Scenario:
+    """The typed scenario of checked `data`; files it names are looked up beside `directory`."""
+    duration_s = units.duration(data["duration"])
+    tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["workload"]["tenants"])
+    phases = tuple(_phase(each) for each in data["phases"])
+    slis = scenario_slis(data)
+    context = Context(slis, {"tenant": tuple(t.name for t in tenants), "phase": tuple(p.name for p in phases)})
+    return Scenario(
+        name=data["name"],
+        title=data["title"],
+        description=data["description"],
+        system=data["system"],
+        duration_s=duration_s,
+        drain_s=units.duration(data["drain"]),
+        warmup_s=units.duration(data["warmup"]),
+        seed=data["seed"],
+        timezone=data["timezone"],
+        workload=_workload(data["workload"], tenants, directory),
+        phases=phases,
+        queue=_queue(data["queue"]),
+        faults=tuple(_fault(each, duration_s, directory) for each in data["faults"]),
+        slis=slis,
+        objectives=tuple(objective for each in data["slos"] for objective in _objectives(each, context)),
+        alerts=tuple(_alert(each, context) for each in data["alerts"]),
+        aborts=tuple(_condition(each, context) for each in data["abort"]),
+        telemetry=Telemetry(*(units.duration(data["telemetry"][key]) for key in ("sample_interval", "max_gap", "max_lag"))),
+        checkpoint_every_s=units.duration(data["checkpoints"]["every"]),
+    )
+
+
+def scenario_slis(data: Mapping_) -> dict[str, Sli]:
+    """Every SLI of the scenario: the system's and its own. Raises UnclearError for a filter that means nothing."""
+    slis = dict(CATALOGUE[data["system"]])
+    for name, definition in data.get("slis", {}).items():
+        slis[name] = build_sli(name, definition, data)
+    return slis
+
+
+def build_sli(name: str, definition: Mapping_, data: Mapping_) -> Sli:
+    """One `slis:` entry. Raises UnclearError."""
+    faults = [fault["name"] for fault in data.get("faults", [])]
+    tenants = tuple(tenant["name"] for tenant in data["workload"].get("tenants", []))
+
+    def filters(text: str | list[str]) -> tuple[EventFilter, ...]:
+        return tuple(event_filter(each, faults, tenants) for each in ([text] if isinstance(text, str) else text))
+
+    if "ratio" in definition:
+        parts = (filters(definition["ratio"]["good"]), filters(definition["ratio"]["total"]))
+    elif "count" in definition:
+        parts = (filters(definition["count"]),) * 2
+    else:
+        parts = (filters((definition.get("quantile") or definition["gauge"])["of"]),) * 2
+    sli = own_sli(name, {"unit": "count", **definition}, parts)
+    return with_quantile(sli, units.ratio(definition["quantile"]["q"])) if "quantile" in definition else sli
+
+
+def build_distribution(data: Mapping_, directory: Path) -> Distribution:
+    """A distribution; raises ValueError when an empirical file cannot be used."""
+    shape = data["distribution"]
+    if shape == "constant":
+        return Constant(units.duration(data["value"]))
+    if shape == "exponential":
+        return Exponential(units.duration(data["mean"]))
+    if shape == "uniform":
+        return Uniform(units.duration(data["low"]), units.duration(data["high"]))
+    if shape == "lognormal":
+        return LogNormal(units.duration(data["median"]), units.duration(data["p95"]))
+    return Empirical(data["file"], read_values(directory / data["file"], units.SECONDS[data["unit"]]))
+
+
+def read_values(path: Path, unit_s: float) -> tuple[float, ...]:
+    """The values of an empirical file in seconds; raises ValueError that names file, line and what to write."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
+        raise ValueError(f"{path.name}: {reason}") from None
+    values = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            value = float(line)
+        except ValueError:
+            raise ValueError(f"{path.name}:{number}: {line.strip()[:40]!r} is not a number") from None
+        if not 0 <= value * unit_s < 1e9:
+            raise ValueError(f"{path.name}:{number}: {line.strip()} is not a duration")
+        values.append(value * unit_s)
+    if not values:
+        raise ValueError(f"{path.name}: holds no values")
+    return tuple(values)
+
+
+def recurrence(data: Mapping_) -> Recurrence | None:
+    """When a fault takes place, or None for all the time."""
+    if "for" not in data:
+        return None
+    every = units.duration(data["every"]) if "every" in data else 0.0
+    at = units.duration(data["at"]) if "at" in data else every
+    return Recurrence(at, units.duration(data["for"]), every)
+
+
+def _phase(data: Mapping_) -> Phase:
+    start = units.duration(data["at"])
+    return Phase(data["name"], Window(start, start + units.duration(data["for"])))
+
+
+def _workload(data: Mapping_, tenants: tuple[Tenant, ...], directory: Path) -> Workload:
+    arrivals = data["arrivals"]
+    burst = arrivals.get("burst")
+    return Workload(
+        process=Process(arrivals["process"]),
+        rate_per_s=units.rate(arrivals["rate"]),
+        burst=Burst(units.duration(burst["every"]), units.duration(burst["for"]), units.rate(burst["rate"])) if burst else None,
+        service=build_distribution(data["task"]["duration"], directory),
+        tenants=tenants,
+    )
+
+
+def _queue(data: Mapping_) -> Queue:
+    return Queue(
+        workers=data["workers"],
+        dispatchers=data["dispatchers"],
+        poll_interval_s=units.duration(data["poll_interval"]),
+        claim_time_s=units.duration(data["claim_time"]),
+        watchdog_interval_s=units.duration(data["watchdog_interval"]),
+        worker_restart_s=units.duration(data["worker_restart"]),
+        busy_timeout_s=units.duration(data["busy_timeout"]),
+        lease_s=units.duration(data["lease"]["duration"]),
+        heartbeat_s=units.duration(data["lease"]["heartbeat"]),
+        max_attempts=data["retry"]["max_attempts"],
+        backoff_s=tuple(units.duration(each) for each in data["retry"]["backoff"]),
+        soft_tokens=data["guardrail"]["soft_tokens"],
+        hard_tokens=data["guardrail"]["hard_tokens"],
+        guardrail_mode=GuardrailMode(data["guardrail"]["mode"]),
+    )
+
+
+def _fault(data: Mapping_, duration_s: float, directory: Path) -> Fault:
+    when = recurrence(data)
+    return Fault(
+        name=data["name"],
+        type=FaultType(data["type"]),
+        rate=units.ratio(data["rate"]) if "rate" in data else 0.0,
+        windows=when.windows(duration_s) if when else (),
+        errors=tuple(data.get("errors", [data["type"]])),
+        hang_for_s=units.duration(data["hang_for"]) if "hang_for" in data else 0.0,
+        delay=build_distribution(data["delay"], directory) if "delay" in data else DEFAULT_DELAY,
+    )
+
+
+def _objectives(data: str | Mapping_, context: Context) -> list[Objective]:
+    entry: Mapping_ = {"objective": data} if isinstance(data, str) else data
+    confidence = units.ratio(entry["confidence"]) if "confidence" in entry else None
+    return [Objective(each, entry.get("min_samples", 1), confidence) for each in objectives(entry["objective"], context)]
+
+
+def _condition(data: Mapping_, context: Context) -> Condition:
+    window_s = units.duration(data["window"]) if "window" in data else None
+    comparison = condition(data["when"], context, window=window_s is not None)
+    return Condition(data["name"], comparison, window_s, units.duration(data["for"]), data["min_samples"])
+
+
+def _alert(data: Mapping_, context: Context) -> Alert:
+    expect = data.get("expect")
+    return Alert(
+        condition=_condition(data, context),
+        severity=Severity(data["severity"]),
+        keep_firing_for_s=units.duration(data["keep_firing_for"]),
+        expect=_expectation(expect) if expect else None,
+    )
+
+
+def _expectation(data: Mapping_) -> Expectation:
+    def seconds(key: str) -> float | None:
+        return units.duration(data[key]) if key in data else None
+
+    return Expectation(data.get("of"), seconds("fires_within"), seconds("resolves_within"), data.get("max_flaps"))

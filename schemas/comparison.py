@@ -1,0 +1,128 @@
+"""Expressions given meaning: which SLI, which labels, which target in base units."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+
+from schemas.events import TYPES
+from schemas.expression import EventFilter, Expression, Op, Selector, Unit, UnclearError, parse_expression, parse_filter
+from schemas.model import Comparison, Reference
+from schemas.shape import did_you_mean
+from schemas.slis import Aggregate, Better, Sli
+
+EACH = "*"
+CONFIDENT = frozenset({Aggregate.RATIO, Aggregate.QUANTILE})
+"""Aggregates that have a confidence interval."""
+
+FILTER_FIELDS = ("fault", "error", "worker", "tenant")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What expressions of a scenario may speak of: its SLIs, and the values each label can have."""
+
+    slis: Mapping[str, Sli]
+    labels: Mapping[str, tuple[str, ...]]
+
+
+def objectives(text: str, context: Context) -> Iterator[Comparison]:
+    """The comparisons an objective stands for: one, or one for each value of a label given as `*`. Raises UnclearError."""
+    expression = parse_expression(text)
+    sli = _sli(expression, context)
+    _check_labels(expression.selector, sli, context, each=True)
+    if expression.relative:
+        _check_labels(expression.relative.selector, sli, context, each=False)
+    choices = [[(label, each) for each in context.labels[label]] if value == EACH else [(label, value)] for label, value in expression.selector]
+    for chosen in product(*choices):
+        yield _comparison(expression, sli, chosen)
+
+
+def condition(text: str, context: Context, *, window: bool) -> Comparison:
+    """The comparison of an abort or alert condition. Raises UnclearError."""
+    expression = parse_expression(text)
+    sli = _sli(expression, context)
+    _check_labels(expression.selector, sli, context, each=False)
+    if expression.relative:
+        raise UnclearError("a condition cannot be relative", "write a fixed target; relative targets are for slos")
+    if sli.aggregate is Aggregate.GROWTH:
+        raise UnclearError(f"{sli.name} is known at the end only", f"use it under slos, or watch {sli.series} here")
+    if sli.aggregate is Aggregate.LONGEST:
+        if window:
+            raise UnclearError(f"{sli.name} has no window", "remove window: the condition looks at the time that is passing now")
+        if expression.op not in {Op.GE, Op.GT}:
+            raise UnclearError(f"{sli.name} {expression.op} …  is no alarm", f"write {sli.name} >= {expression.target}")
+    return _comparison(expression, sli, expression.selector)
+
+
+def event_filter(text: str, fault_names: Mapping[str, object] | list[str], tenants: tuple[str, ...] = ()) -> EventFilter:
+    """An event filter whose type, fields, faults and tenants exist. Raises UnclearError."""
+    parsed = parse_filter(text)
+    if parsed.type not in TYPES:
+        raise UnclearError(f"unknown event type {parsed.type!r}", did_you_mean(parsed.type, list(TYPES)))
+    for name, value in parsed.fields:
+        if name not in FILTER_FIELDS:
+            raise UnclearError(f"unknown field {name!r}", did_you_mean(name, list(FILTER_FIELDS)))
+        known = {"fault": list(fault_names), "tenant": list(tenants)}.get(name)
+        if known is not None and value not in known:
+            raise UnclearError(f"unknown {name} {value!r}", did_you_mean(value, known) if known else f"the scenario declares no {name}s")
+    return parsed
+
+
+def own_sli(name: str, definition: Mapping[str, object], filters: tuple[tuple[EventFilter, ...], ...]) -> Sli:
+    """The SLI that a checked `slis:` entry defines."""
+    description = str(definition.get("description") or name)
+    if "ratio" in definition:
+        return Sli(name, description, Unit.RATIO, Aggregate.RATIO, name, Better.HIGHER, filters=filters)
+    if "count" in definition:
+        return Sli(name, description, Unit.COUNT, Aggregate.COUNT, name, Better.LOWER, filters=filters)
+    aggregate = Aggregate.QUANTILE if "quantile" in definition else Aggregate.GAUGE
+    return Sli(name, description, Unit(str(definition["unit"])), aggregate, name, Better.LOWER, filters=filters)
+
+
+def _sli(expression: Expression, context: Context) -> Sli:
+    sli = context.slis.get(expression.sli)
+    if sli is None:
+        raise UnclearError(f"unknown SLI {expression.sli!r}", f"{_nearest_sli(expression.sli, context)}; `soak slis` lists them")
+    return sli
+
+
+def _nearest_sli(name: str, context: Context) -> str:
+    remedy = did_you_mean(name, list(context.slis))
+    return remedy if remedy.startswith("did you mean") else "name an SLI that this system has"
+
+
+def _check_labels(selector: Selector, sli: Sli, context: Context, *, each: bool) -> None:
+    for label, value in selector:
+        if label not in context.labels:
+            raise UnclearError(f"unknown label {label!r}", did_you_mean(label, list(context.labels)))
+        if not sli.per_task:
+            raise UnclearError(f"{sli.name} is one for the whole system", f"remove {label}={value}")
+        known = context.labels[label]
+        if value == EACH and each and known:
+            continue
+        if value not in known:
+            remedy = did_you_mean(value, list(known)) if known else f"declare it: {_DECLARE[label]}"
+            raise UnclearError(f"nobody declares the {label} {value!r}", remedy)
+
+
+_DECLARE = {
+    "tenant": "workload.tenants: [{name: A, share: 100%}]",
+    "phase": "phases: [{name: baseline, at: 0s, for: 10m}]",
+}
+
+
+def _comparison(expression: Expression, sli: Sli, selector: Selector) -> Comparison:
+    if expression.relative:
+        merged = {**dict(selector), **dict(expression.relative.selector)}
+        target: float | Reference = Reference(expression.relative.factor, tuple(merged.items()))
+    else:
+        target = sli.unit.parse(expression.target)
+    text = expression.text
+    for label, value in selector:
+        text = text.replace(f"{label}={EACH}", f"{label}={value}")
+    return Comparison(text, sli, selector, expression.op, target)
+
+
+def with_quantile(sli: Sli, q: float) -> Sli:
+    """`sli` as the `q` quantile of its series."""
+    return replace(sli, q=q)

@@ -1,0 +1,218 @@
+"""The vocabulary of events: every kind, and which columns it fills.
+
+A kind is an event type together with the fields that never change for it: the census kinds all
+write `sample.state`, each with its own `state`.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum, auto, unique
+
+from schemas.states import TaskState
+
+COPY = 1
+"""The bit of a task number that tells a second enqueue from the first: the number is `2 * arrival + copy`."""
+
+KEY_SHIFT = 1
+"""A task's idempotency key is the number of its arrival: `number >> KEY_SHIFT`."""
+
+
+class Value(Enum):
+    """What the `value` column of a kind holds."""
+
+    NONE = auto()
+    SECONDS = auto()
+    NUMBER = auto()
+    NAME = auto()
+    """An index into the names of a stream's vocabulary."""
+
+
+@unique
+class Kind(IntEnum):
+    """The kinds of events, in the order of their codes (codes live in memory only)."""
+
+    RUN_STARTED = 0
+    RUN_ENDED = auto()
+    RUN_ABORTED = auto()
+    RUN_INTERRUPTED = auto()
+    TASK_DEFERRED = auto()
+    TASK_ENQUEUED = auto()
+    TASK_DUPLICATE = auto()
+    TASK_SKIPPED = auto()
+    TASK_DISPATCHED = auto()
+    TASK_RETRY = auto()
+    TASK_DONE = auto()
+    TASK_FAILED = auto()
+    TASK_BLOCKED = auto()
+    TASK_CANCELLED = auto()
+    EXECUTION_STARTED = auto()
+    EXECUTION_ENDED = auto()
+    LEASE_EXPIRED = auto()
+    LEASE_CONTENDED = auto()
+    LEASE_REFUSED = auto()
+    FAULT_INJECTED = auto()
+    FAULT_SEEN = auto()
+    FAULT_CLEARED = auto()
+    PROCESS_EXITED = auto()
+    PROCESS_STARTED = auto()
+    SAMPLE_QUEUE_DEPTH = auto()
+    SAMPLE_OLDEST_PENDING = auto()
+    SAMPLE_BUSY_WORKERS = auto()
+    SAMPLE_RSS = auto()
+    SAMPLE_OPEN_FILES = auto()
+    SAMPLE_DB_SIZE = auto()
+    SAMPLE_LOST = auto()
+    CENSUS_PENDING = auto()
+    CENSUS_IN_PROGRESS = auto()
+    CENSUS_DONE = auto()
+    CENSUS_FAILED = auto()
+    CENSUS_BLOCKED = auto()
+    CENSUS_CANCELLED = auto()
+    ALERT_FIRED = auto()
+    ALERT_RESOLVED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """How a kind is written: its type, which columns it fills, the name and meaning of its value, fixed fields."""
+
+    type: str
+    description: str
+    task: bool = False
+    key: bool = False
+    attempt: bool = False
+    worker: bool = False
+    cause: bool = False
+    tenant: bool = False
+    value: Value = Value.NONE
+    value_name: str = ""
+    state: str = ""
+    by_runner: bool = False
+    """Written by the runner about itself: no sign of life from the system under test."""
+
+
+def _task(type_: str, description: str, **more: bool) -> Spec:
+    return Spec(type_, description, task=True, **more)
+
+
+def _sample(name: str, value: Value, description: str) -> Spec:
+    return Spec(f"sample.{name}", description, value=value, value_name="value")
+
+
+def _census(state: TaskState) -> Spec:
+    return Spec("sample.state", "at the end: tasks the system itself counts in this state", value=Value.NUMBER, value_name="value", state=state.name)
+
+
+SPECS: dict[Kind, Spec] = {
+    Kind.RUN_STARTED: Spec("run.started", "the run starts", by_runner=True),
+    Kind.RUN_ENDED: Spec("run.ended", "the run is over: `value` counts what the plan offered", value=Value.NUMBER, value_name="offered", by_runner=True),
+    Kind.RUN_ABORTED: Spec("run.aborted", "an abort condition held", value=Value.NAME, value_name="name", by_runner=True),
+    Kind.RUN_INTERRUPTED: Spec("run.interrupted", "the run was interrupted from outside", by_runner=True),
+    Kind.TASK_DEFERRED: Spec("task.deferred", "work was offered, but the system could not take it in; it is offered again", task=True, key=True, value=Value.SECONDS, value_name="due"),
+    Kind.TASK_ENQUEUED: Spec("task.enqueued", "the system took work in; `due` is when it was meant to arrive", task=True, key=True, cause=True, tenant=True, value=Value.SECONDS, value_name="due"),
+    Kind.TASK_DUPLICATE: Spec("task.duplicate", "a key is enqueued a second time", task=True, key=True, cause=True, tenant=True),
+    Kind.TASK_SKIPPED: Spec("task.skipped", "the system refused an enqueue because of its idempotency key", task=True, key=True, cause=True, tenant=True),
+    Kind.TASK_DISPATCHED: _task("task.dispatched", "a worker got the task and its lease", attempt=True, worker=True),
+    Kind.TASK_RETRY: Spec("task.retry", "back to PENDING; not to be tried before `due`", task=True, attempt=True, worker=True, cause=True, value=Value.SECONDS, value_name="due"),
+    Kind.TASK_DONE: _task("task.done", "finished well", attempt=True, worker=True),
+    Kind.TASK_FAILED: _task("task.failed", "failed for good", attempt=True, worker=True, cause=True),
+    Kind.TASK_BLOCKED: _task("task.blocked", "over its hard budget; waits for an operator", attempt=True, worker=True, cause=True),
+    Kind.TASK_CANCELLED: _task("task.cancelled", "cancelled by an operator", attempt=True, cause=True),
+    Kind.EXECUTION_STARTED: _task("execution.started", "ledger: the body of the task starts", key=True, attempt=True, worker=True),
+    Kind.EXECUTION_ENDED: Spec("execution.ended", "ledger: the body ended, well unless it names an `error`; `ran` is how long it ran", task=True, key=True, attempt=True, worker=True, cause=True, value=Value.SECONDS, value_name="ran"),
+    Kind.LEASE_EXPIRED: _task("lease.expired", "the watchdog found an expired lease", attempt=True, worker=True, cause=True),
+    Kind.LEASE_CONTENDED: Spec("lease.contended", "dispatchers that picked a task and lost it to another; `value` counts them", task=True, attempt=True, value=Value.NUMBER, value_name="value"),
+    Kind.LEASE_REFUSED: _task("lease.refused", "a worker that had lost its lease reported a result; it was refused", attempt=True, worker=True, cause=True),
+    Kind.FAULT_INJECTED: _task("fault.injected", "a fault takes place", attempt=True, worker=True, cause=True),
+    Kind.FAULT_SEEN: Spec("fault.seen", "the system shows the effect of a fault by time", cause=True),
+    Kind.FAULT_CLEARED: Spec("fault.cleared", "a fault is over", worker=True, cause=True, by_runner=True),
+    Kind.PROCESS_EXITED: Spec("process.exited", "a worker process is gone", worker=True, cause=True),
+    Kind.PROCESS_STARTED: Spec("process.started", "a worker process is back", worker=True),
+    Kind.SAMPLE_QUEUE_DEPTH: _sample("queue_depth", Value.NUMBER, "tasks that are PENDING"),
+    Kind.SAMPLE_OLDEST_PENDING: _sample("oldest_pending", Value.SECONDS, "how long the oldest due task has been waiting"),
+    Kind.SAMPLE_BUSY_WORKERS: _sample("busy_workers", Value.NUMBER, "workers that run a task"),
+    Kind.SAMPLE_RSS: _sample("rss", Value.NUMBER, "resident memory of the system, in bytes"),
+    Kind.SAMPLE_OPEN_FILES: _sample("open_files", Value.NUMBER, "open files of the system"),
+    Kind.SAMPLE_DB_SIZE: _sample("db_size", Value.NUMBER, "size of the system's database, in bytes"),
+    Kind.SAMPLE_LOST: Spec("sample.lost", "telemetry is back: events and samples that were lost", cause=True, value=Value.NUMBER, value_name="value", by_runner=True),
+    Kind.CENSUS_PENDING: _census(TaskState.PENDING),
+    Kind.CENSUS_IN_PROGRESS: _census(TaskState.IN_PROGRESS),
+    Kind.CENSUS_DONE: _census(TaskState.DONE),
+    Kind.CENSUS_FAILED: _census(TaskState.FAILED),
+    Kind.CENSUS_BLOCKED: _census(TaskState.BLOCKED),
+    Kind.CENSUS_CANCELLED: _census(TaskState.CANCELLED),
+    Kind.ALERT_FIRED: Spec("alert.fired", "an alert fires", value=Value.NAME, value_name="name", by_runner=True),
+    Kind.ALERT_RESOLVED: Spec("alert.resolved", "an alert is over", value=Value.NAME, value_name="name", by_runner=True),
+}  # fmt: skip
+
+TYPES = tuple(dict.fromkeys(spec.type for spec in SPECS.values()))
+"""Every event type, in the order of the vocabulary."""
+
+KIND_OF = {(spec.type, spec.state): kind for kind, spec in SPECS.items()}
+"""Kind by event type and state (empty where the type has none)."""
+
+NEW_STATE: dict[Kind, TaskState] = {
+    Kind.TASK_DEFERRED: TaskState.DEFERRED,
+    Kind.TASK_ENQUEUED: TaskState.PENDING,
+    Kind.TASK_DISPATCHED: TaskState.IN_PROGRESS,
+    Kind.TASK_RETRY: TaskState.PENDING,
+    Kind.TASK_DONE: TaskState.DONE,
+    Kind.TASK_FAILED: TaskState.FAILED,
+    Kind.TASK_BLOCKED: TaskState.BLOCKED,
+    Kind.TASK_CANCELLED: TaskState.CANCELLED,
+}
+"""The state a task is in after an event of this kind."""
+
+CENSUS: dict[TaskState, Kind] = {
+    TaskState.PENDING: Kind.CENSUS_PENDING,
+    TaskState.IN_PROGRESS: Kind.CENSUS_IN_PROGRESS,
+    TaskState.DONE: Kind.CENSUS_DONE,
+    TaskState.FAILED: Kind.CENSUS_FAILED,
+    TaskState.BLOCKED: Kind.CENSUS_BLOCKED,
+    TaskState.CANCELLED: Kind.CENSUS_CANCELLED,
+}
+"""The census kind of each state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something happened: the fault that caused it and the error class it showed up as (either may be empty)."""
+
+    fault: str = ""
+    error: str = ""
+
+
+NO_CAUSE = 0
+"""Index of the empty cause in every vocabulary."""
+
+
+class Vocabulary:
+    """The words of one stream: causes, tenants and names, each with a small number; grows as words turn up."""
+
+    def __init__(self) -> None:
+        self.causes: list[Cause] = [Cause()]
+        self.tenants: list[str] = []
+        self.names: list[str] = []
+        self._cause_index: dict[Cause, int] = {Cause(): NO_CAUSE}
+
+    def cause(self, fault: str, error: str = "") -> int:
+        """The number of a cause."""
+        cause = Cause(fault, error)
+        index = self._cause_index.get(cause)
+        if index is None:
+            index = self._cause_index[cause] = len(self.causes)
+            self.causes.append(cause)
+        return index
+
+    def tenant(self, name: str) -> int:
+        """The number of a tenant."""
+        return _index(self.tenants, name)
+
+    def name(self, name: str) -> int:
+        """The number of a name."""
+        return _index(self.names, name)
+
+
+def _index(words: list[str], word: str) -> int:
+    if word not in words:
+        words.append(word)
+    return words.index(word)

@@ -1,0 +1,72 @@
+"""A scenario file to a typed scenario, or to everything that is wrong with it."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schemas.build import build_scenario
+from schemas.document import Document, read_document
+from schemas.errors import Problem, ScenarioError
+from schemas.model import Scenario
+from schemas.overrides import apply_settings, apply_tier
+from schemas.semantics import semantic_problems
+from schemas.shape import shape_problems, with_defaults
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A scenario with the data it was built from: as written, overrides applied, defaults not filled in."""
+
+    scenario: Scenario
+    data: dict[str, Any]
+    source: Path
+    overridden: bool
+    tier: str | None = None
+    settings: tuple[str, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what the scenario says, whatever its comments, layout and order of keys."""
+        text = json.dumps(self.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load(path: Path, *, tier: str | None = None, settings: Sequence[str] = ()) -> Loaded:
+    """The scenario in `path` with a tier and `--set` overrides applied.
+
+    Raises ScenarioError with every problem of the file, and UsageError when the file cannot be read.
+    """
+    document = read_document(path)
+    chosen = apply_tier(document, tier) if tier else document
+    chosen = apply_settings(chosen, settings) if settings else chosen
+    problems = _problems(chosen, path.parent)
+    if not problems:
+        problems = [problem for other in _tiers(document) if other != tier for problem in _tier_problems(document, other, path.parent)]
+    if problems:
+        raise ScenarioError(problems)
+    assert isinstance(chosen.data, dict)
+    data: dict[str, Any] = dict(chosen.data)
+    scenario = build_scenario(with_defaults(data), path.parent)
+    return Loaded(scenario, data, path, bool(tier or settings), tier, tuple(settings))
+
+
+def _problems(document: Document, directory: Path) -> list[Problem]:
+    filled = with_defaults(document.data)
+    found = document.problems + shape_problems(document)
+    seen = {problem.where for problem in found}
+    return found + [problem for problem in semantic_problems(document, filled, directory) if problem.where not in seen]
+
+
+def _tiers(document: Document) -> list[str]:
+    tiers = document.data.get("tiers") if isinstance(document.data, dict) else None
+    return list(tiers) if isinstance(tiers, dict) else []
+
+
+def _tier_problems(document: Document, tier: str, directory: Path) -> list[Problem]:
+    return [
+        Problem(problem.source, problem.line, problem.column, problem.where, f"with tier {tier}: {problem.what}", problem.remedy)
+        for problem in _problems(apply_tier(document, tier), directory)
+    ]

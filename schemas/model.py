@@ -1,0 +1,319 @@
+"""The typed scenario: what a scenario file says, in base units, frozen."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from schemas.expression import Op, Selector
+from schemas.slis import Sli
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Always `value_s`."""
+
+    value_s: float
+
+    @property
+    def mean_s(self) -> float:
+        """Mean in seconds."""
+        return self.value_s
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential:
+    """Exponential with mean `mean_s`."""
+
+    mean_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """Uniform from `low_s` to `high_s`."""
+
+    low_s: float
+    high_s: float
+
+    @property
+    def mean_s(self) -> float:
+        """Mean in seconds."""
+        return (self.low_s + self.high_s) / 2
+
+
+Z95 = 1.6448536269514722
+"""The 95 % quantile of the standard normal distribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal:
+    """Lognormal given by its median and its 95th percentile."""
+
+    median_s: float
+    p95_s: float
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of the logarithm: ln(p95 / median) / z95."""
+        return math.log(self.p95_s / self.median_s) / Z95
+
+    @property
+    def mean_s(self) -> float:
+        """Mean in seconds: median * exp(sigma^2 / 2)."""
+        return self.median_s * math.exp(self.sigma**2 / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Empirical:
+    """Values drawn with replacement from the measured ones of `file`."""
+
+    file: str
+    values_s: tuple[float, ...]
+
+    @property
+    def mean_s(self) -> float:
+        """Mean in seconds."""
+        return math.fsum(self.values_s) / len(self.values_s)
+
+
+Distribution: TypeAlias = Constant | Exponential | Uniform | LogNormal | Empirical
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open stretch of scenario time, in seconds."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """From `at_s` for `for_s`, and again every `every_s` (0: once)."""
+
+    at_s: float
+    for_s: float
+    every_s: float = 0.0
+
+    def windows(self, until_s: float) -> tuple[Window, ...]:
+        """Every occurrence that starts before `until_s`."""
+        count = 1 if not self.every_s else max(0, math.ceil((until_s - self.at_s) / self.every_s))
+        starts = (self.at_s + index * self.every_s for index in range(count))
+        return tuple(Window(start, start + self.for_s) for start in starts if start < until_s)
+
+
+class Process(StrEnum):
+    """How arrivals are spaced."""
+
+    POISSON = "poisson"
+    CONSTANT = "constant"
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """During the first `for_s` of every `every_s` the arrival rate is `rate_per_s`."""
+
+    every_s: float
+    for_s: float
+    rate_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A sender of work and its share of the arrivals."""
+
+    name: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The offered work."""
+
+    process: Process
+    rate_per_s: float
+    burst: Burst | None
+    service: Distribution
+    tenants: tuple[Tenant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A named part of the run."""
+
+    name: str
+    window: Window
+
+
+class GuardrailMode(StrEnum):
+    """What happens to a task over its hard budget."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The task orchestrator; times in seconds."""
+
+    workers: int
+    dispatchers: int
+    poll_interval_s: float
+    claim_time_s: float
+    watchdog_interval_s: float
+    worker_restart_s: float
+    busy_timeout_s: float
+    lease_s: float
+    heartbeat_s: float
+    max_attempts: int
+    backoff_s: tuple[float, ...]
+    soft_tokens: int
+    hard_tokens: int
+    guardrail_mode: GuardrailMode
+
+    def backoff_after(self, attempt: int) -> float:
+        """Least time in seconds between the end of attempt `attempt` (from 1) and the next; the last value repeats."""
+        return self.backoff_s[min(attempt, len(self.backoff_s)) - 1]
+
+
+class FaultType(StrEnum):
+    """What goes wrong."""
+
+    TRANSIENT_ERROR = "transient_error"
+    PERMANENT_ERROR = "permanent_error"
+    DB_LOCK = "db_lock"
+    DUPLICATE_ENQUEUE = "duplicate_enqueue"
+    GUARDRAIL_EXCEED = "guardrail_exceed"
+    WORKER_CRASH = "worker_crash"
+    WORKER_HANG = "worker_hang"
+    DB_OUTAGE = "db_outage"
+    TELEMETRY_LOSS = "telemetry_loss"
+
+
+PER_TASK = frozenset({FaultType.DUPLICATE_ENQUEUE, FaultType.GUARDRAIL_EXCEED})
+"""Faults whose rate counts tasks; the other rates count attempts."""
+
+BY_TIME = frozenset({FaultType.DB_OUTAGE, FaultType.TELEMETRY_LOSS})
+"""Faults that have no rate, only times."""
+
+TRANSIENT = frozenset({FaultType.TRANSIENT_ERROR, FaultType.DB_LOCK})
+"""Faults after which an attempt may be made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: by rate, by time (`windows`), or by rate within its windows."""
+
+    name: str
+    type: FaultType
+    rate: float
+    windows: tuple[Window, ...]
+    errors: tuple[str, ...]
+    hang_for_s: float
+    delay: Distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A target that is `factor` times the same SLI under `selector`."""
+
+    factor: float
+    selector: Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`sli{selector} op target`: the heart of an objective and of a condition; `target` in base units."""
+
+    text: str
+    sli: Sli
+    selector: Selector
+    op: Op
+    target: float | Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What must hold at the end."""
+
+    comparison: Comparison
+    min_samples: int
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is watched while the run goes on; `window_s` None: the run so far."""
+
+    name: str
+    comparison: Comparison
+    window_s: float | None
+    for_s: float
+    min_samples: int
+
+
+class Severity(StrEnum):
+    """How bad an alert is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What an alert itself has to do."""
+
+    of: str | None
+    fires_within_s: float | None
+    resolves_within_s: float | None
+    max_flaps: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A condition that fires and resolves."""
+
+    condition: Condition
+    severity: Severity
+    keep_firing_for_s: float
+    expect: Expectation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What the run observes about itself, in seconds."""
+
+    sample_interval_s: float
+    max_gap_s: float
+    max_lag_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A whole scenario, checked."""
+
+    name: str
+    title: str
+    description: str
+    system: str
+    duration_s: float
+    drain_s: float
+    warmup_s: float
+    seed: int
+    timezone: str
+    workload: Workload
+    phases: tuple[Phase, ...]
+    queue: Queue
+    faults: tuple[Fault, ...]
+    slis: dict[str, Sli]
+    objectives: tuple[Objective, ...]
+    alerts: tuple[Alert, ...]
+    aborts: tuple[Condition, ...]
+    telemetry: Telemetry
+    checkpoint_every_s: float
+
+    @property
+    def horizon_s(self) -> float:
+        """The latest time at which the run may still go on."""
+        return self.duration_s + self.drain_s

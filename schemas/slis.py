@@ -1,0 +1,106 @@
+"""The catalogue of service-level indicators: what each is called, means and is measured in.
+
+An SLI is an aggregate over a series. A series is what the judge extracts from the event stream
+(one value for each finished task, one for each sample, and so on); the aggregate makes one number of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from schemas.expression import EventFilter, Unit
+
+
+class Aggregate(StrEnum):
+    """How a series becomes one number."""
+
+    RATIO = "ratio"
+    MEAN = "mean"
+    QUANTILE = "quantile"
+    MAX = "max"
+    COUNT = "count"
+    RATE = "rate"
+    GAUGE = "gauge"
+    LONGEST = "longest"
+    GROWTH = "growth"
+
+
+class Better(StrEnum):
+    """Which way an SLI improves."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
+@dataclass(frozen=True, slots=True)
+class Sli:
+    """One indicator; `q` is the quantile of a QUANTILE, `filters` (good, total) define a series of the scenario's own."""
+
+    name: str
+    description: str
+    unit: Unit
+    aggregate: Aggregate
+    series: str
+    better: Better
+    q: float = 0.0
+    censored: bool = False
+    """Unfinished work could still make it worse."""
+    per_task: bool = False
+    """Its observations belong to tasks, so that it can be selected by tenant and phase."""
+    filters: tuple[tuple[EventFilter, ...], ...] = ()
+
+
+def _ratio(name: str, series: str, description: str, *, better: Better = Better.HIGHER, censored: bool = False) -> Sli:
+    return Sli(name, description, Unit.RATIO, Aggregate.RATIO, series, better, censored=censored, per_task=True)
+
+
+def _count(name: str, description: str) -> Sli:
+    return Sli(name, description, Unit.COUNT, Aggregate.COUNT, name, Better.LOWER, per_task=True)
+
+
+def _times(name: str, description: str, *, censored: bool = False) -> list[Sli]:
+    shapes = [("mean", Aggregate.MEAN, 0.0, "mean"), ("p50", Aggregate.QUANTILE, 0.5, "median"), ("p95", Aggregate.QUANTILE, 0.95, "95th percentile"),
+              ("p99", Aggregate.QUANTILE, 0.99, "99th percentile"), ("max", Aggregate.MAX, 0.0, "largest")]  # fmt: skip
+    return [
+        Sli(f"{name}_{suffix}", f"{words} of {description}", Unit.DURATION, aggregate, name, Better.LOWER, q, censored, per_task=True)
+        for suffix, aggregate, q, words in shapes
+    ]
+
+
+def _resource(name: str, unit: Unit, growth: Unit, description: str) -> list[Sli]:
+    return [
+        Sli(name, description, unit, Aggregate.GAUGE, name, Better.LOWER),
+        Sli(f"{name}_growth", f"growth per hour of {name} (Theil-Sen slope, fault windows left out)", growth, Aggregate.GROWTH, name, Better.LOWER),
+    ]
+
+
+_QUEUE = [
+    _ratio("success_rate", "success", "DONE / (DONE + FAILED); BLOCKED, CANCELLED and SKIPPED do not count", censored=True),
+    *_times("latency", "the time from the intended enqueue to DONE or FAILED", censored=True),
+    *_times("wait", "the time from due to dispatched, summed over a task's attempts"),
+    _ratio("recovery_rate", "recovery", "of the tasks that met a transient failure and ended DONE or FAILED, the share that is DONE", censored=True),
+    _ratio("lease_recovery_rate", "lease_recovery", "of the expired leases, the share whose task was returned to PENDING and reached DONE"),
+    _count("duplicate_executions", "executions of a key that start while another execution of it runs, or after it is DONE (execution ledger)"),
+    _ratio("duplicate_block_rate", "duplicate_block", "duplicate enqueues answered by an idempotency skip / duplicate enqueues attempted"),
+    _count("guardrail_unblocked", "tasks over the hard budget that did not end BLOCKED"),
+    _count("backoff_violations", "attempts that started before their backoff was over"),
+    _count("lost_tasks", "accepted tasks that at the end are in no state at all"),
+    _count("illegal_transitions", "state changes outside the state machine"),
+    Sli("lease_contentions", "dispatchers that picked a task and lost it to another", Unit.COUNT, Aggregate.COUNT, "lease_contentions", Better.LOWER, per_task=True),
+    Sli("stall_time", "longest time with due work waiting and no state change anywhere", Unit.DURATION, Aggregate.LONGEST, "stall", Better.LOWER),
+    Sli("state_transitions", "changes of state of accepted tasks", Unit.COUNT, Aggregate.COUNT, "state_transitions", Better.HIGHER, per_task=True),
+    Sli("queue_depth", "tasks that are PENDING, as sampled", Unit.COUNT, Aggregate.GAUGE, "queue_depth", Better.LOWER),
+    Sli("oldest_pending", "how long the oldest due task has been waiting, as sampled", Unit.DURATION, Aggregate.GAUGE, "oldest_pending", Better.LOWER),
+    Sli("throughput", "tasks that end DONE or FAILED, per time", Unit.RATE, Aggregate.RATE, "success", Better.HIGHER, per_task=True),
+]  # fmt: skip
+
+_EVERY_SYSTEM = [
+    Sli("submission_lag_p99", "99th percentile of how much later than planned work was offered", Unit.DURATION, Aggregate.QUANTILE, "submission_lag", Better.LOWER, 0.99),
+    Sli("telemetry_gap", "longest time without an event or sample", Unit.DURATION, Aggregate.LONGEST, "telemetry", Better.LOWER),
+    *_resource("rss", Unit.SIZE, Unit.SIZE_PER_HOUR, "resident memory of the system"),
+    *_resource("open_files", Unit.COUNT, Unit.COUNT_PER_HOUR, "open files of the system"),
+    *_resource("db_size", Unit.SIZE, Unit.SIZE_PER_HOUR, "size of the system's database"),
+]  # fmt: skip
+
+CATALOGUE: Mapping[str, Mapping[str, Sli]] = {"queue": {sli.name: sli for sli in (*_QUEUE, *_EVERY_SYSTEM)}}
+"""The built-in indicators of each system, by name."""

@@ -1,0 +1,102 @@
+"""Durations, rates, ratios and sizes: from the words of a scenario to base units, and back for people.
+
+Base units are seconds, events per second, ratios from 0 to 1, and bytes.
+"""
+
+import re
+
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+PER = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+BYTES = {
+    "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
+}  # fmt: skip
+
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_DURATION = re.compile(rf"(?=.)(?:{_NUMBER}w)?(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m(?!s))?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?")
+_DURATION_PART = re.compile(rf"({_NUMBER})(ms|[smhdw])")
+_RATE = re.compile(rf"({_NUMBER})/({'|'.join(PER)})")
+_SIZE = re.compile(rf"({_NUMBER})({'|'.join(sorted(BYTES, key=len, reverse=True))})")
+
+
+def duration(text: str) -> float:
+    """Seconds of a Prometheus-style duration such as `1h30m` or `500ms`; raises ValueError."""
+    if not _DURATION.fullmatch(text):
+        raise ValueError(f"{text!r} is not a duration")
+    return sum(float(number) * SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
+
+
+def rate(text: str) -> float:
+    """Events per second of a rate such as `5/min`; raises ValueError."""
+    match = _RATE.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is not a rate")
+    return float(match[1]) / PER[match[2]]
+
+
+def ratio(text: str | float) -> float:
+    """A share from 0 to 1, from `10%` or `0.1`; raises ValueError."""
+    if isinstance(text, str) and re.fullmatch(rf"{_NUMBER}%", text):
+        value = float(text[:-1]) / 100
+    elif isinstance(text, int | float) or re.fullmatch(_NUMBER, text):
+        value = float(text)
+    else:
+        raise ValueError(f"{text!r} is not a ratio")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{text!r} is not between 0% and 100%")
+    return value
+
+
+def size(text: str) -> float:
+    """Bytes of a size such as `600MB` or `64MiB`; raises ValueError."""
+    match = _SIZE.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is not a size")
+    return float(match[1]) * BYTES[match[2]]
+
+
+def show_duration(seconds: float) -> str:
+    """A duration for people, to three significant figures below a minute: `1h30m`, `85.2s`, `9.34ms`."""
+    if seconds < 0:
+        return "-" + show_duration(-seconds)
+    if seconds < 1:
+        return f"{seconds * 1000:.3g}ms" if seconds else "0s"
+    if seconds < 600:
+        return f"{seconds:.4g}s"
+    rest = round(seconds)
+    parts = []
+    for unit in ("d", "h", "m", "s") if seconds >= 4 * 86_400 else ("h", "m", "s"):
+        count, rest = divmod(rest, round(SECONDS[unit]))
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:2])
+
+
+def show_ratio(value: float) -> str:
+    """A share as a percentage with as many figures as it takes not to round a miss up to 100 %."""
+    for digits in (2, 4, 6):
+        text = f"{value * 100:.{digits}f}".rstrip("0").rstrip(".")
+        if text not in {"100", "0"} or value in {0.0, 1.0}:
+            break
+    return f"{text}%"
+
+
+def show_rate(per_second: float) -> str:
+    """A rate for people, in the unit that keeps it readable."""
+    for unit in ("s", "min", "h"):
+        if per_second * PER[unit] >= 1 or unit == "h":
+            return f"{per_second * PER[unit]:.4g}/{unit}"
+    raise AssertionError
+
+
+def show_size(size_bytes: float) -> str:
+    """A size for people in decimal units."""
+    for unit in ("TB", "GB", "MB", "kB"):
+        if abs(size_bytes) >= BYTES[unit]:
+            return f"{size_bytes / BYTES[unit]:.4g}{unit}"
+    return f"{size_bytes:.4g}B"
+
+
+def show_count(value: float) -> str:
+    """A count or plain number for people: whole numbers whole, with thousands separated."""
+    return f"{round(value):,}" if value == round(value) else f"{value:.4g}"

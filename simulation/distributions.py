@@ -1,0 +1,25 @@
+"""Drawing from the distributions of a scenario."""
+
+from typing import assert_never
+
+import numpy as np
+
+from schemas.block import Floats
+from schemas.model import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+
+
+def draw(distribution: Distribution, generator: np.random.Generator, count: int) -> Floats:
+    """`count` independent durations in seconds."""
+    match distribution:
+        case Constant(value_s):
+            return np.full(count, value_s)
+        case Exponential(mean_s):
+            return generator.exponential(mean_s, count)
+        case Uniform(low_s, high_s):
+            return generator.uniform(low_s, high_s, count)
+        case LogNormal(median_s, _):
+            return median_s * np.exp(distribution.sigma * generator.standard_normal(count))
+        case Empirical(_, values_s):
+            return np.asarray(values_s)[generator.integers(0, len(values_s), count)]
+        case _:
+            assert_never(distribution)

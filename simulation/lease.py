@@ -1,0 +1,54 @@
+"""When a lease expires: a pure function of heartbeats that do not get through. No heartbeat is ever stepped."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from schemas.model import Queue, Window
+
+FOREVER = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """The timing of leases: duration, heartbeat and watchdog interval in seconds, and when the database is out."""
+
+    lease_s: float
+    heartbeat_s: float
+    watchdog_s: float
+    outages: tuple[Window, ...]
+
+    @classmethod
+    def of(cls, queue: Queue, outages: tuple[Window, ...]) -> "Leases":
+        """The leases of a queue."""
+        return cls(queue.lease_s, queue.heartbeat_s, queue.watchdog_interval_s, outages)
+
+    def writable_from(self, t_s: float) -> float:
+        """`t_s`, or the end of the outage it lies in."""
+        for outage in self.outages:
+            if outage.start_s <= t_s < outage.end_s:
+                return outage.end_s
+        return t_s
+
+    def first_expiry(self, start_s: float, end_s: float, silences: Sequence[Window]) -> float | None:
+        """When the watchdog finds the lease of an attempt expired, or None if it never does before `end_s`.
+
+        The claim at `start_s` and every heartbeat after it renew the lease. Heartbeats that fall into a silence (a hang,
+        an outage, death) are made up at its end. The watchdog looks at every multiple of its interval, not in an outage.
+        """
+        for silence in silences:
+            if silence.start_s >= end_s:
+                return None
+            beats = max(0, math.ceil((silence.start_s - start_s) / self.heartbeat_s) - 1)
+            renewed_s = start_s + beats * self.heartbeat_s
+            if renewed_s + self.heartbeat_s >= silence.end_s:
+                continue
+            found_s = self._next_look(renewed_s + self.lease_s)
+            if found_s < min(silence.end_s, end_s):
+                return found_s
+        return None
+
+    def _next_look(self, t_s: float) -> float:
+        look_s = math.ceil(t_s / self.watchdog_s) * self.watchdog_s
+        writable_s = self.writable_from(look_s)
+        return look_s if writable_s == look_s else math.ceil(writable_s / self.watchdog_s) * self.watchdog_s

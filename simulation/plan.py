@@ -1,0 +1,143 @@
+"""The plan: what will be offered to a system and what will happen to it, as a pure function of scenario and seed.
+
+The simulation and a real system are driven by the same plan. It is drawn lazily and in bounded memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas.block import Bools, Floats, Ints, quantise
+from schemas.events import COPY, KEY_SHIFT, Vocabulary
+from schemas.model import Fault, FaultType, Scenario, Window
+from simulation.arrivals import Rate, arrival_times
+from simulation.distributions import draw
+from simulation.fates import ACTIONS, Action, Fate, Fates
+from simulation.streams import BLOCK, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Submissions:
+    """Work to offer, in time order: when it is due, in seconds, its task number, and the cause of a duplicate (0: the original)."""
+
+    due_s: Floats
+    number: Ints
+    cause: Ints
+
+    def __len__(self) -> int:
+        return len(self.due_s)
+
+    def take(self, index: slice | Ints) -> "Submissions":
+        """The submissions that a slice or index array selects."""
+        return Submissions(self.due_s[index], self.number[index], self.cause[index])
+
+
+class Plan:
+    """Everything that is drawn before a run: submissions, and the fate of each attempt."""
+
+    def __init__(self, scenario: Scenario, seed: int | None = None) -> None:
+        self.scenario = scenario
+        self.seed = scenario.seed if seed is None else seed
+        self.rate = Rate(scenario.workload)
+        self.vocabulary = Vocabulary()
+        self.action = [Action.NONE]
+        self._register_words()
+        self._fates = Fates(scenario, self.seed, self.vocabulary)
+        self._duplicates = [fault for fault in scenario.faults if fault.type is FaultType.DUPLICATE_ENQUEUE]
+        self._tenant_stream = Stream(self.seed, "tenants")
+        self._tenant_edges = np.cumsum([tenant.share for tenant in scenario.workload.tenants])[:-1]
+        self._contention_stream = Stream(self.seed, "contention")
+        self._contention: dict[tuple[int, int], list[int]] = {}
+        self.offered = 0
+        """Submissions handed out so far."""
+
+    def _register_words(self) -> None:
+        for fault in self.scenario.faults:
+            for error in fault.errors:
+                self.vocabulary.cause(fault.name, error)
+                self.action.append(ACTIONS.get(fault.type, Action.NONE))
+        for tenant in self.scenario.workload.tenants:
+            self.vocabulary.tenant(tenant.name)
+
+    def cause_of(self, fault: Fault) -> int:
+        """The vocabulary's number for a fault by time."""
+        return self.vocabulary.cause(fault.name, fault.errors[0])
+
+    def fate(self, number: int, attempt: int, start_s: float) -> Fate:
+        """The fate of attempt `attempt` (from 1) of a task, should it start at `start_s`."""
+        return self._fates.of(number, attempt, start_s)
+
+    def tenants_of(self, numbers: Ints) -> Ints:
+        """The tenant of each task, as an index into the vocabulary; -1 where the scenario declares none."""
+        if not self.scenario.workload.tenants:
+            return np.full(len(numbers), -1)
+        arrivals = numbers >> KEY_SHIFT
+        result = np.empty(len(numbers), dtype=np.int64)
+        for block in np.unique(arrivals // BLOCK).tolist():
+            uniform = self._tenant_stream.at(block).random(BLOCK)
+            inside = arrivals // BLOCK == block
+            result[inside] = np.searchsorted(self._tenant_edges, uniform[arrivals[inside] % BLOCK], side="right")
+        return result
+
+    def contenders(self, number: int, attempt: int) -> int:
+        """How many other dispatchers pick the same task within the claim time of the one that gets it.
+
+        Polls of dispatchers are independent and uniform in the poll interval, so their number is binomial.
+        """
+        queue = self.scenario.queue
+        if queue.dispatchers == 1 or not queue.poll_interval_s:
+            return 0
+        arrival = number >> KEY_SHIFT
+        key = (arrival // BLOCK, attempt)
+        if key not in self._contention:
+            share = min(1.0, queue.claim_time_s / queue.poll_interval_s)
+            counts = self._contention_stream.at(*key).binomial(queue.dispatchers - 1, share, BLOCK)
+            if len(self._contention) >= 64:
+                self._contention.pop(next(iter(self._contention)))
+            self._contention[key] = counts.tolist()
+        return self._contention[key][arrival % BLOCK]
+
+    def submissions(self) -> Iterator[Submissions]:
+        """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates."""
+        waiting = _none()
+        for block, due_s in enumerate(arrival_times(self.scenario.workload, self.seed, self.scenario.duration_s)):
+            numbers = (np.arange(len(due_s)) + block * BLOCK) << KEY_SHIFT
+            originals = Submissions(due_s, numbers, np.zeros(len(due_s), dtype=np.int64))
+            merged = _merge([waiting, originals, *self._duplicates_of(block, originals)], self.scenario.duration_s)
+            last = len(due_s) < BLOCK
+            ready = len(merged) if last else int(np.searchsorted(merged.due_s, due_s[-1], side="right"))
+            self.offered += ready
+            yield merged.take(slice(0, ready))
+            waiting = merged.take(slice(ready, None))
+
+    def _duplicates_of(self, block: int, originals: Submissions) -> Iterator[Submissions]:
+        """The second submissions of a block's tasks; the first fault that hits a task decides."""
+        count = len(originals)
+        taken = np.zeros(count, dtype=np.bool_)
+        for fault in self._duplicates:
+            stream = Stream(self.seed, f"fault:{fault.name}")
+            hit = (stream.at(block).random(BLOCK)[:count] < fault.rate) & ~taken
+            if fault.windows:
+                hit &= inside_windows(originals.due_s, fault.windows)
+            delay_s = draw(fault.delay, stream.at(block, 1), BLOCK)[:count]
+            taken |= hit
+            cause = np.full(int(hit.sum()), self.cause_of(fault))
+            yield Submissions(quantise(originals.due_s[hit] + delay_s[hit]), originals.number[hit] | COPY, cause)
+
+
+def _none() -> Submissions:
+    return Submissions(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+
+
+def inside_windows(t_s: Floats, windows: tuple[Window, ...]) -> Bools:
+    """Whether each time lies inside one of the windows (ascending and apart)."""
+    edges = np.array([edge for window in windows for edge in (window.start_s, window.end_s)])
+    inside: Bools = np.searchsorted(edges, t_s, side="right") % 2 == 1
+    return inside
+
+
+def _merge(parts: list[Submissions], until_s: float) -> Submissions:
+    due_s, number, cause = (np.concatenate([getattr(part, name) for part in parts]) for name in ("due_s", "number", "cause"))
+    order = np.lexsort((number, due_s))
+    return Submissions(due_s, number, cause).take(order[due_s[order] < until_s])

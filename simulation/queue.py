@@ -1,0 +1,394 @@
+"""The task orchestrator as a SimPy model: it turns a plan into events.
+
+Only what changes something is stepped: the dispatcher's next poll that can hand out work, the end of an attempt,
+and the few things that go wrong. Arrivals are taken in when the clock passes them, idle polls, heartbeats and
+watchdog rounds are computed.
+"""
+
+import heapq
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from simpy import Environment
+from simpy.events import Event
+
+from schemas.events import CENSUS, COPY, NO_CAUSE, Kind
+from schemas.model import BY_TIME, Fault, FaultType, GuardrailMode, Window
+from schemas.states import ACTIVE, TaskState
+from simulation.fates import Action
+from simulation.lease import FOREVER, Leases
+from simulation.plan import Plan, Submissions
+from simulation.recorder import Recorder, Row
+from simulation.streams import Stream
+
+
+
+class Attempt:
+    """An attempt at a task that something happens to."""
+
+    __slots__ = ("action", "attempt", "cause", "lost", "number", "order", "start_s", "worker")
+
+    def __init__(self, order: int, number: int, attempt: int, worker: int, start_s: float, cause: int, action: Action) -> None:
+        self.order = order
+        self.number = number
+        self.attempt = attempt
+        self.worker = worker
+        self.start_s = start_s
+        self.cause = cause
+        self.action = action
+        self.lost = False
+
+
+class QueueModel:
+    """PENDING work, free workers, and what happens between them."""
+
+    def __init__(self, env: Environment, plan: Plan, recorder: Recorder) -> None:
+        self._env = env
+        self._plan = plan
+        self._row = recorder.row
+        self._queue = plan.scenario.queue
+        self._duration_s = plan.scenario.duration_s
+        self._outage_faults = [fault for fault in plan.scenario.faults if fault.type is FaultType.DB_OUTAGE]
+        self._outages = _union([window for fault in self._outage_faults for window in fault.windows])
+        self._leases = Leases.of(self._queue, self._outages)
+        self._states = bytearray()
+        self._free = list(range(self._queue.workers - 1, -1, -1))
+        self._away = 0
+        self._ready: list[tuple[int, int, int, float]] = []
+        self._backing_off: list[tuple[float, int, int, int]] = []
+        self._deferred: list[tuple[float, int, int]] = []
+        self._order = 0
+        self._open = 0
+        self._poll_at = FOREVER
+        self._phases = self._poll_phases()
+        self._chunks: Iterator[Submissions] = plan.submissions()
+        self._due: list[float] = []
+        self._numbers: list[int] = []
+        self._causes: list[int] = []
+        self._cursor = 0
+        self._next_due = -FOREVER
+        self.ended_s: float | None = None
+        """When the last open task was closed after the end of arrivals; None while work may still come or is open."""
+        self._next_chunk()
+        self._schedule_start()
+
+    def _poll_phases(self) -> tuple[float, ...]:
+        """When in the poll interval each dispatcher polls: the first at its start, the others anywhere."""
+        others = Stream(self._plan.seed, "dispatchers").at(0).random(self._queue.dispatchers - 1)
+        return (0.0, *(others * self._queue.poll_interval_s).tolist())
+
+    def _schedule_start(self) -> None:
+        self._at(self._plan.scenario.telemetry.sample_interval_s, self._sample)
+        self._at(self._duration_s, self._arrivals_over)
+        for fault in self._plan.scenario.faults:
+            if fault.type in BY_TIME:
+                for window in fault.windows:
+                    self._at(window.start_s, self._fault_starts, fault)
+                    self._at(window.end_s, self._fault_ends, fault)
+        self._wake(self._next_due)
+
+    def _at(self, t_s: float, callback: Callable[[Event], None], value: object = None) -> None:
+        self._env.timeout(max(0.0, t_s - self._env.now), value).callbacks.append(callback)
+
+    # Work comes in.
+
+    def _next_chunk(self) -> None:
+        while self._cursor == len(self._due):
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                self._next_due = FOREVER
+                return
+            self._due, self._numbers, self._causes = chunk.due_s.tolist(), chunk.number.tolist(), chunk.cause.tolist()
+            self._cursor = 0
+            if self._numbers:
+                self._states.extend(bytes(max(0, max(self._numbers) + 2 - len(self._states))))
+        self._next_due = self._due[self._cursor]
+
+    def catch_up(self, now: float) -> None:
+        """Take in all work that is due by `now`; every callback starts with it, so that rows stay in time order."""
+        while self._next_due <= now:
+            due, number, cause = self._next_due, self._numbers[self._cursor], self._causes[self._cursor]
+            self._cursor += 1
+            if self._cursor < len(self._due):
+                self._next_due = self._due[self._cursor]
+            else:
+                self._next_chunk()
+            if self._outages and self._leases.writable_from(due) != due:
+                self._defer(due, number, cause)
+            else:
+                self._enqueue(due, due, number, cause)
+
+    def _defer(self, due: float, number: int, cause: int) -> None:
+        if not self._deferred:
+            self._saw_outage(due)
+        if not cause:
+            self._row((due, Kind.TASK_DEFERRED, number, 0, 0, cause, due))
+            self._states[number] = TaskState.DEFERRED
+        self._deferred.append((due, number, cause))
+
+    def _enqueue(self, now: float, due: float, number: int, cause: int) -> None:
+        if cause:
+            self._row((now, Kind.TASK_DUPLICATE, number, 0, 0, cause, 0.0))
+            if self._states[number & ~COPY] in ACTIVE:
+                self._row((now, Kind.TASK_SKIPPED, number, 0, 0, cause, 0.0))
+                return
+        self._row((now, Kind.TASK_ENQUEUED, number, 0, 0, cause, due))
+        self._states[number] = TaskState.PENDING
+        self._open += 1
+        self._order += 1
+        heapq.heappush(self._ready, (self._order, number, 1, due))
+
+    # Dispatchers poll.
+
+    def _poll_after(self, t_s: float) -> float:
+        """The first poll of any dispatcher at or after `t_s` that finds the database working."""
+        interval_s = self._queue.poll_interval_s
+        while True:
+            if interval_s:
+                poll_s = min(math.ceil((t_s - phase) / interval_s) * interval_s + phase for phase in self._phases)
+                poll_s = max(poll_s, t_s)
+            else:
+                poll_s = t_s
+            writable_s = self._leases.writable_from(poll_s) if self._outages else poll_s
+            if writable_s == poll_s:
+                return poll_s
+            t_s = writable_s
+
+    def _wake(self, t_s: float) -> None:
+        """Make sure that a dispatcher polls at its first poll from `t_s` on."""
+        if t_s >= self._poll_at:
+            return
+        poll_s = self._poll_after(t_s)
+        if poll_s < self._poll_at:
+            self._poll_at = poll_s
+            self._env.timeout(max(0.0, poll_s - self._env.now), poll_s).callbacks.append(self._poll)
+
+    def _wake_for_next(self, now: float) -> None:
+        """Plan the next poll that can hand out work: now, or when the next work is due."""
+        if self._ready:
+            self._wake(now)
+        else:
+            self._wake(min(self._next_due, self._backing_off[0][0]) if self._backing_off else self._next_due)
+
+    def _poll(self, event: Event) -> None:
+        now = event.value
+        if now != self._poll_at:
+            return
+        self.catch_up(now)
+        while self._backing_off and self._backing_off[0][0] <= now:
+            due, order, number, attempt = heapq.heappop(self._backing_off)
+            heapq.heappush(self._ready, (order, number, attempt, due))
+        while self._ready and self._free:
+            order, number, attempt, _ = heapq.heappop(self._ready)
+            self._begin(now, order, number, attempt, self._free.pop())
+        self._poll_at = FOREVER
+        if self._free:
+            self._wake_for_next(now)
+
+    # Attempts run.
+
+    def _begin(self, now: float, order: int, number: int, attempt: int, worker: int) -> None:
+        service_s, cause, within = self._plan.fate(number, attempt, now)
+        self._states[number] = TaskState.IN_PROGRESS
+        if len(self._phases) > 1 and (losers := self._plan.contenders(number, attempt)):
+            self._row((now, Kind.LEASE_CONTENDED, number, attempt, 0, NO_CAUSE, losers))
+        self._row((now, Row.BEGIN, number, attempt, worker, NO_CAUSE, 0.0))
+        if cause or (self._outages and self._meets_outage(now, now + service_s)):
+            self._begin_eventful(Attempt(order, number, attempt, worker, now, cause, self._plan.action[cause]), service_s, within)
+        else:
+            self._env.timeout(service_s, (number, attempt, worker, now)).callbacks.append(self._end_ok)
+
+    def _end_ok(self, event: Event) -> None:
+        now = self._env.now
+        self.catch_up(now)
+        number, attempt, worker, start_s = event.value
+        self._row((now, Row.END_OK, number, attempt, worker, NO_CAUSE, now - start_s))
+        self._close(now, number, TaskState.DONE)
+        self._release(now, worker)
+
+    def _meets_outage(self, start_s: float, end_s: float) -> bool:
+        return any(outage.start_s < end_s and start_s < outage.end_s for outage in self._outages)
+
+    def _begin_eventful(self, attempt: Attempt, service_s: float, within: float) -> None:
+        """An attempt that a fault decides, or that an outage touches."""
+        queue, start_s, action = self._queue, attempt.start_s, attempt.action
+        struck_s = start_s + within * service_s
+        end_s = start_s + service_s
+        silences = [outage for outage in self._outages if outage.start_s < end_s + queue.lease_s and outage.end_s > start_s]
+        if action is Action.CRASH:
+            self._at(struck_s, self._crash, attempt)
+            silences.append(Window(struck_s, FOREVER))
+            end_s = FOREVER
+        elif action is Action.HANG:
+            hang_for_s = self._fault_of(attempt.cause).hang_for_s
+            self._at(struck_s, self._hang, attempt)
+            silences.append(Window(struck_s, struck_s + hang_for_s))
+            end_s += hang_for_s
+        if end_s < FOREVER:
+            self._at(end_s, self._end, attempt)
+        reported_s = self._leases.writable_from(end_s) + (queue.busy_timeout_s if action is Action.DB_LOCK else 0.0)
+        expires_s = self._leases.first_expiry(start_s, reported_s, _union(silences))
+        if expires_s is not None:
+            self._at(expires_s, self._expire, attempt)
+
+    def _fault_of(self, cause: int) -> Fault:
+        name = self._plan.vocabulary.causes[cause].fault
+        return next(fault for fault in self._plan.scenario.faults if fault.name == name)
+
+    def _injected(self, now: float, attempt: Attempt) -> None:
+        self._row((now, Kind.FAULT_INJECTED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
+
+    def _ended(self, now: float, attempt: Attempt, cause: int) -> None:
+        ran_s = now - attempt.start_s
+        self._row((now, Kind.EXECUTION_ENDED, attempt.number, attempt.attempt, attempt.worker, cause, ran_s))
+
+    def _hang(self, event: Event) -> None:
+        self.catch_up(self._env.now)
+        self._injected(self._env.now, event.value)
+
+    def _crash(self, event: Event) -> None:
+        now, attempt = self._env.now, event.value
+        self.catch_up(now)
+        self._injected(now, attempt)
+        self._ended(now, attempt, attempt.cause)
+        self._row((now, Kind.PROCESS_EXITED, 0, 0, attempt.worker, attempt.cause, 0.0))
+        self._away += 1
+        self._at(now + self._queue.worker_restart_s, self._restart, attempt.worker)
+
+    def _restart(self, event: Event) -> None:
+        now = self._env.now
+        self.catch_up(now)
+        self._row((now, Kind.PROCESS_STARTED, 0, 0, event.value, NO_CAUSE, 0.0))
+        self._away -= 1
+        self._release(now, event.value)
+
+    def _end(self, event: Event) -> None:
+        """The body of the task is over; its result can be reported as soon as the database lets it."""
+        now, attempt = self._env.now, event.value
+        self.catch_up(now)
+        fails = attempt.action in {Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET}
+        if fails or attempt.action is Action.DB_LOCK:
+            self._injected(now, attempt)
+        elif attempt.action is Action.HANG:
+            self._row((now, Kind.FAULT_SEEN, -1, 0, -1, attempt.cause, 0.0))
+        self._ended(now, attempt, attempt.cause if fails else NO_CAUSE)
+        reported_s = self._leases.writable_from(now)
+        if reported_s > now:
+            self._saw_outage(now)
+        if attempt.action is Action.DB_LOCK:
+            reported_s += self._queue.busy_timeout_s
+        if reported_s > now:
+            self._at(reported_s, self._report, attempt)
+        else:
+            self._reported(now, attempt)
+
+    def _report(self, event: Event) -> None:
+        self.catch_up(self._env.now)
+        self._reported(self._env.now, event.value)
+
+    def _reported(self, now: float, attempt: Attempt) -> None:
+        if attempt.lost:
+            self._row((now, Kind.LEASE_REFUSED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
+        elif attempt.action in {Action.TRANSIENT, Action.DB_LOCK}:
+            self._try_again(now, now + self._queue.backoff_after(attempt.attempt), attempt, attempt.cause)
+        elif attempt.action is Action.PERMANENT:
+            self._finish(now, Kind.TASK_FAILED, TaskState.FAILED, attempt, attempt.cause)
+        elif attempt.action is Action.OVER_BUDGET and self._queue.guardrail_mode is GuardrailMode.ENFORCE:
+            self._finish(now, Kind.TASK_BLOCKED, TaskState.BLOCKED, attempt, attempt.cause)
+        else:
+            self._finish(now, Kind.TASK_DONE, TaskState.DONE, attempt, NO_CAUSE)
+        self._release(now, attempt.worker)
+
+    def _expire(self, event: Event) -> None:
+        """The watchdog finds the lease expired."""
+        now, attempt = self._env.now, event.value
+        self.catch_up(now)
+        attempt.lost = True
+        cause = attempt.cause or self._outage_cause(attempt.start_s, now)
+        self._row((now, Kind.LEASE_EXPIRED, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
+        self._try_again(now, now, attempt, cause)
+        self._wake_for_next(now)
+
+    def _try_again(self, now: float, due: float, attempt: Attempt, cause: int) -> None:
+        if attempt.attempt >= self._queue.max_attempts:
+            self._finish(now, Kind.TASK_FAILED, TaskState.FAILED, attempt, cause)
+            return
+        self._row((now, Kind.TASK_RETRY, attempt.number, attempt.attempt, attempt.worker, cause, due))
+        self._states[attempt.number] = TaskState.PENDING
+        heapq.heappush(self._backing_off, (due, attempt.order, attempt.number, attempt.attempt + 1))
+
+    def _finish(self, now: float, kind: Kind, state: TaskState, attempt: Attempt, cause: int) -> None:
+        self._row((now, kind, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
+        self._close(now, attempt.number, state)
+
+    def _close(self, now: float, number: int, state: TaskState) -> None:
+        self._states[number] = state
+        self._open -= 1
+        if not self._open and now >= self._duration_s:
+            self.ended_s = now
+
+    def _release(self, now: float, worker: int) -> None:
+        self._free.append(worker)
+        self._wake_for_next(now)
+
+    # Faults by time.
+
+    def _outage_cause(self, start_s: float, end_s: float) -> int:
+        for fault in self._outage_faults:
+            if any(window.start_s < end_s and start_s < window.end_s for window in fault.windows):
+                return self._plan.cause_of(fault)
+        return self._plan.vocabulary.cause("", "lease_expired")
+
+    def _saw_outage(self, now: float) -> None:
+        self._row((now, Kind.FAULT_SEEN, 0, 0, 0, self._outage_cause(now, now + 1e-6), 0.0))
+
+    def _fault_starts(self, event: Event) -> None:
+        self.catch_up(self._env.now)
+        self._row((self._env.now, Kind.FAULT_INJECTED, -1, 0, -1, self._plan.cause_of(event.value), 0.0))
+
+    def _fault_ends(self, event: Event) -> None:
+        now, fault = self._env.now, event.value
+        self.catch_up(now)
+        self._row((now, Kind.FAULT_CLEARED, -1, 0, -1, self._plan.cause_of(fault), 0.0))
+        if fault.type is FaultType.TELEMETRY_LOSS:
+            self._row((now, Kind.SAMPLE_LOST, -1, 0, -1, self._plan.cause_of(fault), 0.0))
+        elif self._leases.writable_from(now) == now:
+            deferred, self._deferred = self._deferred, []
+            for due, number, cause in deferred:
+                self._enqueue(now, due, number, cause)
+            self._wake_for_next(now)
+
+    # What is seen from outside.
+
+    def _sample(self, event: Event) -> None:
+        now = self._env.now
+        self.catch_up(now)
+        pending = len(self._ready) + len(self._backing_off)
+        oldest_s = now - self._ready[0][3] if self._ready else 0.0
+        self._row((now, Kind.SAMPLE_QUEUE_DEPTH, -1, 0, -1, NO_CAUSE, pending))
+        self._row((now, Kind.SAMPLE_OLDEST_PENDING, -1, 0, -1, NO_CAUSE, oldest_s))
+        self._row((now, Kind.SAMPLE_BUSY_WORKERS, -1, 0, -1, NO_CAUSE, self._queue.workers - len(self._free) - self._away))
+        self._at(now + self._plan.scenario.telemetry.sample_interval_s, self._sample)
+
+    def _arrivals_over(self, event: Event) -> None:
+        self.catch_up(self._env.now)
+        if not self._open and not self._deferred:
+            self.ended_s = self._env.now
+
+    def census(self, now: float) -> None:
+        """Record how many tasks the model itself holds in each state."""
+        counts = np.bincount(np.frombuffer(self._states, dtype=np.uint8), minlength=len(TaskState))
+        for state, kind in CENSUS.items():
+            self._row((now, kind, -1, 0, -1, NO_CAUSE, int(counts[state])))
+
+
+def _union(windows: list[Window]) -> tuple[Window, ...]:
+    """The windows in order, those that touch joined."""
+    joined: list[Window] = []
+    for window in sorted(windows, key=lambda each: each.start_s):
+        if joined and window.start_s <= joined[-1].end_s:
+            joined[-1] = Window(joined[-1].start_s, max(joined[-1].end_s, window.end_s))
+        else:
+            joined.append(window)
+    return tuple(joined)

@@ -1,0 +1,33 @@
+"""Running a model over its plan, a block of events at a time."""
+
+from collections.abc import Iterator
+
+from simpy import Environment
+
+from schemas.block import Block, merge, tick
+from simulation.plan import Plan
+from simulation.queue import QueueModel
+from simulation.recorder import Recorder
+
+EVENTS_PER_BLOCK = 16_384
+EVENTS_PER_TASK = 6
+
+
+def simulate(plan: Plan) -> Iterator[Block]:
+    """The events of the whole run, in blocks in time order; the last block ends with the model's census of tasks."""
+    scenario = plan.scenario
+    env = Environment()
+    recorder = Recorder(plan)
+    model = QueueModel(env, plan, recorder)
+    step_s = max(1.0, EVENTS_PER_BLOCK / EVENTS_PER_TASK / max(plan.rate.mean_per_s, 1e-9))
+    until_s = 0.0
+    while model.ended_s is None and until_s < scenario.horizon_s:
+        until_s = min(until_s + step_s, scenario.horizon_s)
+        env.run(until=until_s)
+        model.catch_up(until_s)
+        if model.ended_s is None and until_s < scenario.horizon_s:
+            yield recorder.take(until_s)
+    ended_s = tick(until_s if model.ended_s is None else model.ended_s)
+    last = recorder.take(until_s).up_to(ended_s)
+    model.census(ended_s)
+    yield merge([last, recorder.take(ended_s)])
