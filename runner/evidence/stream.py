@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from runner.evidence.lines import LineFormatter
+from runner.judge.samples import Facts
 from schemas.block import Block, make_block
 from schemas.errors import EvidenceError, OutputError
 from schemas.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Value, Vocabulary
@@ -24,13 +25,15 @@ class StreamWriter:
     def __init__(self, path: Path, identity: Identity, vocabulary: Vocabulary) -> None:
         self._path = path
         self._formatter = LineFormatter(vocabulary)
+        self.events = 0
         self._file: BinaryIO = path.open("xb", buffering=0)
         header = {"type": HEADER, "schema_version": STREAM_VERSION, **_identity_fields(identity)}
         self._write(msgspec.json.encode(header) + b"\n")
 
-    def append(self, block: Block) -> None:
+    def append(self, block: Block, facts: Facts | None = None) -> None:
         """Append a block. Raises OutputError when it cannot be written; what was written before stays."""
         self._write(self._formatter.format(block))
+        self.events += len(block)
 
     def _write(self, data: bytes) -> None:
         try:

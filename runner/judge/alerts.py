@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from runner.judge.labels import LabelNumbers
 from runner.judge.samples import Facts
-from runner.judge.verdict import AbortResult, AlertResult, FiringResult, Status
+from schemas.verdict import AbortResult, AlertResult, FiringResult, Status
 from runner.judge.watch import Change, Firing, Timer, Watch
 from schemas.model import Alert, Condition, Expectation, Scenario, Window
 from schemas.units import show_duration

@@ -8,7 +8,7 @@ from runner.judge.folds import Fold
 from runner.judge.histogram import RELATIVE_ERROR
 from runner.judge.judge import Judge
 from runner.judge.laws import judge_laws
-from runner.judge.verdict import (
+from schemas.verdict import (
     SCHEMA_VERSION,
     AlertResult,
     End,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from runner.judge.verdict import FaultResult, Status
+from schemas.verdict import FaultResult, Status
 from schemas.block import Block
 from schemas.events import Kind, Vocabulary
 from schemas.model import BY_TIME, PER_TASK, Fault, FaultType, Scenario

@@ -18,7 +18,7 @@ from runner.judge.lifecycle import Lifecycle
 from runner.judge.own import OwnSeries
 from runner.judge.samples import Facts
 from runner.judge.telemetry import Telemetry
-from runner.judge.verdict import Checkpoint
+from schemas.verdict import Checkpoint
 from schemas.block import Block, make_block, merge
 from schemas.events import Kind, Vocabulary
 from schemas.model import Comparison, Reference, Scenario
@@ -111,7 +111,7 @@ class Judge:
         yield block
 
     def _observe_part(self, block: Block) -> Block:
-        before = copy.deepcopy(self._trackers, _shared(self)) if self.aborting else None
+        before = copy.deepcopy(self._trackers, _shared(self)) if self.aborting and not self.aborted_by else None
         facts = self._follow(block)
         for guard in self.aborts:
             guard.look(facts)

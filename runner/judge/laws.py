@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from runner.judge.judge import Judge
-from runner.judge.verdict import LawResult, Status
+from schemas.verdict import LawResult, Status
 
 _TOLERANCE = 1e-6
 

@@ -124,6 +124,23 @@ class Checkpoint(msgspec.Struct, frozen=True):
     firing: list[str]
 
 
+class Checkpoints(msgspec.Struct, frozen=True):
+    """What checkpoints.json holds."""
+
+    schema_version: int
+    scenario: str
+    every_s: float
+    checkpoints: list[Checkpoint]
+
+
+class Alerts(msgspec.Struct, frozen=True):
+    """What alerts.json holds."""
+
+    schema_version: int
+    scenario: str
+    alerts: list[AlertResult]
+
+
 class Verdict(msgspec.Struct, frozen=True):
     """The whole verdict."""
 

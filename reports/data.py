@@ -1,0 +1,88 @@
+"""The files of a run directory, read and typed."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from schemas.block import Floats
+from schemas.errors import EvidenceError, ScenarioError
+from schemas.load import load
+from schemas.manifest import Manifest
+from schemas.model import Scenario
+from schemas.verdict import Checkpoints, Verdict
+
+T = TypeVar("T")
+
+MINUTE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The per-minute series; each row tells of the minute that ends at `t_s`."""
+
+    columns: dict[str, Floats]
+
+    @property
+    def t_s(self) -> Floats:
+        """The end of each minute."""
+        return self.columns["t_s"]
+
+    def get(self, name: str) -> Floats:
+        """A series by name; zeros where the run has none of it."""
+        return self.columns.get(name, np.zeros(len(self.t_s)))
+
+    def named(self, prefix: str) -> dict[str, Floats]:
+        """The series whose names start with `prefix:`, by the rest of the name."""
+        return {name.removeprefix(f"{prefix}:"): values for name, values in self.columns.items() if name.startswith(f"{prefix}:")}
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """Everything a report is made of."""
+
+    scenario: Scenario
+    verdict: Verdict
+    manifest: Manifest
+    checkpoints: Checkpoints
+    metrics: Metrics
+
+
+def read_run(directory: Path) -> RunData:
+    """The run in `directory`. Raises EvidenceError that names the file that is missing or damaged."""
+    try:
+        scenario = load(directory / "scenario.yaml").scenario
+    except ScenarioError as error:
+        raise EvidenceError(f"{directory / 'scenario.yaml'}: does not load any more:\n{error}") from None
+    return RunData(
+        scenario=scenario,
+        verdict=_decode(directory / "verdict.json", Verdict),
+        manifest=_decode(directory / "run_manifest.json", Manifest),
+        checkpoints=_decode(directory / "checkpoints.json", Checkpoints),
+        metrics=read_metrics(directory / "metrics.csv"),
+    )
+
+
+def _decode(path: Path, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EvidenceError(f"{path}: {error} (this evidence is damaged; `soak verify` says what the stream gives)") from None
+
+
+def read_metrics(path: Path) -> Metrics:
+    """The series in metrics.csv. Raises EvidenceError."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+        table = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows], dtype=np.float64).reshape(len(rows), len(header))
+    except OSError as error:
+        raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
+    except (ValueError, csv.Error) as error:
+        raise EvidenceError(f"{path}: {error} (this evidence is damaged)") from None
+    return Metrics({name: table[:, index] for index, name in enumerate(header)})

@@ -1,0 +1,21 @@
+"""Plots as SVG, one file per plot; `render_plots` makes all of them."""
+
+from collections.abc import Callable
+
+from reports.data import RunData
+from reports.plots import errors, faults, latency, retries, success, throughput
+
+PLOTS: dict[str, Callable[[RunData], bytes]] = {
+    "throughput.svg": throughput.plot,
+    "latency.svg": latency.plot,
+    "success.svg": success.plot,
+    "faults.svg": faults.plot,
+    "errors.svg": errors.plot,
+    "retries.svg": retries.plot,
+}
+"""Every plot by its file name."""
+
+
+def render_plots(run: RunData) -> dict[str, bytes]:
+    """All plots of a run, by file name."""
+    return {name: plot(run) for name, plot in PLOTS.items()}

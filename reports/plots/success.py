@@ -1,0 +1,54 @@
+"""The moving success rate, with its objective and its abort line."""
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter
+
+from reports.data import MINUTE_S, RunData
+from reports.plots.canvas import BLUE, GREEN, RED, bands, end_mark, figure, legend, time_axis, to_svg
+from schemas.block import Floats
+from schemas.units import show_duration, show_ratio
+
+_SLI = "success_rate"
+_WINDOW_S = 1800.0
+
+
+def plot(run: RunData) -> bytes:
+    """DONE / (DONE + FAILED) over a moving window: the abort condition's, or half an hour."""
+    fig, (axes,) = figure(1, 3.0)
+    aborts = [abort for abort in run.verdict.aborts if abort.when.startswith(_SLI) and abort.window_s]
+    window_s = aborts[0].window_s or _WINDOW_S if aborts else _WINDOW_S
+    rate = moving_rate(run.metrics.get("done"), run.metrics.get("failed"), max(1, round(window_s / MINUTE_S)))
+    axes.plot(run.metrics.t_s, rate, color=BLUE, label=f"success rate, moving {show_duration(window_s)}")
+    limits = []
+    for abort in aborts:
+        limits.append(abort.target)
+        axes.axhline(abort.target, color=RED, ls="--", lw=1.1, label=f"abort below {show_ratio(abort.target)}")
+    for objective in run.verdict.objectives:
+        if objective.sli == _SLI and objective.target is not None:
+            limits.append(objective.target)
+            axes.axhline(objective.target, color=GREEN, ls=":", lw=1.1, label=f"objective {objective.objective}")
+    known = rate[np.isfinite(rate)]
+    lowest = min([*limits, *([float(known.min())] if len(known) else []), 0.99])
+    axes.set_ylim(max(0.0, lowest - 0.15 * (1 - lowest)), 1 + 0.1 * (1 - lowest))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g}%" if value <= 1 else ""))
+    axes.set_ylabel("success rate")
+    axes.set_title("Success")
+    bands(axes, run)
+    end_mark(axes, run)
+    legend(axes)
+    time_axis(axes, run)
+    return to_svg(fig)
+
+
+def moving_rate(good: Floats, bad: Floats, minutes: int) -> Floats:
+    """good / (good + bad) over the last `minutes` rows; NaN where there is nothing."""
+
+    def moving(values: Floats) -> Floats:
+        total = np.concatenate([[0.0], np.cumsum(values)])
+        last = np.arange(1, len(total))
+        result: Floats = total[last] - total[np.maximum(last - minutes, 0)]
+        return result
+
+    with np.errstate(invalid="ignore"):
+        rate: Floats = moving(good) / (moving(good) + moving(bad))
+    return rate

@@ -1,0 +1,30 @@
+"""Throughput and queue depth over time."""
+
+from reports.data import RunData
+from reports.plots.canvas import BLUE, GREY, ORANGE, PURPLE, RED, bands, bucketed, end_mark, figure, legend, per_bucket, time_axis, to_svg, whole_numbers
+
+
+def plot(run: RunData) -> bytes:
+    """Tasks in and out per minute above, the queue below."""
+    fig, (flow, queue) = figure(2, 4.6, ratios=(3, 2))
+    edges_s, step = bucketed(run)
+    metrics = run.metrics
+    flow.plot(edges_s, per_bucket(metrics.get("enqueued"), step) / step, color=GREY, lw=0.9, label="enqueued")
+    flow.plot(edges_s, per_bucket(metrics.get("done"), step) / step, color=BLUE, label="DONE")
+    flow.plot(edges_s, per_bucket(metrics.get("failed") + metrics.get("blocked"), step) / step, color=RED, label="FAILED or BLOCKED")
+    flow.set_ylabel("tasks per minute")
+    flow.set_ylim(bottom=0)
+    flow.set_title("Throughput")
+    bands(flow, run)
+    end_mark(flow, run)
+    legend(flow)
+    queue.fill_between(edges_s, per_bucket(metrics.get("queue_depth"), step, largest=True), step="pre", color=ORANGE, alpha=0.35, lw=0)
+    queue.step(edges_s, per_bucket(metrics.get("queue_depth"), step, largest=True), where="pre", color=ORANGE, lw=1.0, label="PENDING tasks (most)")
+    queue.step(edges_s, per_bucket(metrics.get("busy_workers"), step, largest=True), where="pre", color=PURPLE, lw=0.9, label="busy workers (most)")
+    queue.set_ylabel("tasks")
+    queue.set_title("Queue")
+    whole_numbers(queue)
+    bands(queue, run, labelled=False)
+    legend(queue)
+    time_axis(queue, run)
+    return to_svg(fig)

@@ -1,0 +1,18 @@
+"""Everything a report consists of, from the files of a run directory alone."""
+
+from pathlib import Path
+
+from reports.data import read_run
+from reports.plots import PLOTS, render_plots
+from reports.summary import render_incident, render_summary
+from schemas.verdict import Outcome
+
+
+def render(directory: Path, template: Path | None = None) -> dict[str, bytes]:
+    """The files of the report by name. Raises EvidenceError for evidence that cannot be read, UsageError for a template."""
+    run = read_run(directory)
+    files = {"soak_summary.md": render_summary(run, list(PLOTS), template).encode()}
+    files.update((f"plots/{name}", content) for name, content in render_plots(run).items())
+    if run.verdict.verdict is Outcome.ABORTED:
+        files["incident.md"] = render_incident(run).encode()
+    return files

@@ -1,0 +1,69 @@
+"""soak_summary.md and incident.md: Jinja2 templates over what a run directory holds."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import jinja2
+from jinja2.sandbox import SandboxedEnvironment
+
+from reports.data import RunData
+from schemas.errors import UsageError
+from schemas.expression import Unit
+from schemas.units import show_duration, show_ratio
+
+TEMPLATES = Path(__file__).with_name("templates")
+SUMMARY_TEMPLATE = "soak_summary.md.j2"
+INCIDENT_TEMPLATE = "incident.md.j2"
+
+
+def render_summary(run: RunData, plots: list[str], template: Path | None = None) -> str:
+    """The report; `template` is a user's own, rendered in a sandbox. Raises UsageError when it fails."""
+    source = template or TEMPLATES / SUMMARY_TEMPLATE
+    return _render(source, run, plots=plots)
+
+
+def render_incident(run: RunData) -> str:
+    """The incident of an aborted run."""
+    return _render(TEMPLATES / INCIDENT_TEMPLATE, run)
+
+
+def _render(source: Path, run: RunData, **more: object) -> str:
+    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)
+    environment.filters.update(duration=show_duration, ratio=show_ratio, cell=_cell, shown=_shown)
+    environment.globals["wall_time"] = lambda t_s: wall_time(run, t_s)
+    try:
+        text = source.read_text(encoding="utf-8")
+        return environment.from_string(text).render(run=run, verdict=run.verdict, scenario=run.scenario, manifest=run.manifest, checkpoints=run.checkpoints.checkpoints, **more)
+    except OSError as error:
+        raise UsageError(f"{source}: {error.strerror or error} (name a template that can be read)") from None
+    except jinja2.TemplateSyntaxError as error:
+        raise UsageError(f"{source}:{error.lineno}: {error.message} (mend the template)") from None
+    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{source}:{_line_of(error)}: {error} (mend the template)") from None
+
+
+def _line_of(error: BaseException) -> int:
+    """The template line at which rendering failed: the innermost frame of a template."""
+    trace, line = error.__traceback__, 0
+    while trace:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _cell(text: object) -> str:
+    """Text that cannot break out of a Markdown table cell."""
+    return str(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _shown(value: float | None, unit: str) -> str:
+    """A value in base units, for people."""
+    return "–" if value is None else Unit(unit).show(value)
+
+
+def wall_time(run: RunData, t_s: float) -> str:
+    """Scenario time as wall-clock time in the scenario's time zone: as if it had run in real time from its start."""
+    start = datetime.fromisoformat(run.manifest.started_at.replace("Z", "+00:00"))
+    return (start + timedelta(seconds=t_s)).astimezone(ZoneInfo(run.scenario.timezone)).strftime("%Y-%m-%d %H:%M:%S %Z")

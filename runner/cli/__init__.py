@@ -1,0 +1,109 @@
+"""The command line: a file per command, loaded when it is called; the one place that prints errors and ends the process."""
+
+import importlib
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+
+import click
+
+from schemas.errors import SoakError
+
+_COMMANDS = {
+    "run": "Run a scenario and give a verdict.",
+    "validate": "Check scenario files; list everything that is wrong.",
+    "plan": "Show what a scenario will do: counts, load, arrival rate.",
+    "report": "Render the report of a run again, from its files.",
+    "verify": "Check the evidence of a run and recompute its verdict.",
+    "schema": "Print a JSON Schema, for editors and other tools.",
+    "init": "Write a commented scenario to start from.",
+    "slis": "List the service-level indicators.",
+    "completion": "Print the script that completes commands in your shell.",
+}
+INTERNAL_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 130
+
+
+class _Commands(click.Group):
+    """Commands by name; each module is imported only when its command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"runner.cli.{cmd_name}").command
+        command.params.append(
+            click.Option(["--debug"], is_flag=True, expose_value=False, help="Show a traceback when something fails.", callback=_debug)
+        )
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-"):
+            from schemas.shape import did_you_mean
+
+            raise click.UsageError(f"no command {name!r} ({did_you_mean(name, list(_COMMANDS))})", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.find_object(_Session).debug = True  # type: ignore[union-attr]
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="soak", prog_name="soak")
+def cli() -> None:
+    """Soak-test a system from one YAML file, simulated or real: a verdict, with the evidence behind it.
+
+    \b
+    Example:
+      soak run scenarios/72h.yaml
+    """
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+@dataclass(slots=True)
+class _Session:
+    """What commands tell the command line."""
+
+    debug: bool = False
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command; returns the exit code. Errors are printed here and nowhere else."""
+    session = _Session()
+    try:
+        result = cli.main(arguments, prog_name="soak", standalone_mode=False, obj=session)
+        return result if isinstance(result, int) else 0
+    except click.Abort:
+        return _fail(session, "interrupted", INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        return USAGE_ERROR
+    except SoakError as error:
+        return _fail(session, str(error), error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has gone: nothing to say, nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        what = f"internal error: {type(error).__name__}: {error}"
+        return _fail(session, f"{what} (run it again with --debug, and report what it shows)", INTERNAL_ERROR)
+
+
+def _fail(session: _Session, message: str, exit_code: int) -> int:
+    if session.debug:
+        traceback.print_exc()
+    click.echo(message, err=True)
+    return exit_code

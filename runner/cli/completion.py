@@ -1,0 +1,24 @@
+"""`soak completion`."""
+
+import click
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(SHELLS))
+def command(shell: str) -> int:
+    """Print the script that completes commands and options in your shell.
+
+    \b
+    Example:
+      soak completion bash >> ~/.bashrc
+    """
+    from click.shell_completion import get_completion_class
+
+    from runner.cli import cli
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(cli, {}, "soak", "_SOAK_COMPLETE").source())
+    return 0

@@ -1,0 +1,33 @@
+"""`soak init`."""
+
+from pathlib import Path
+
+import click
+
+STARTER = Path(__file__).with_name("starter.yaml")
+SCHEMA = "scenario.schema.json"
+
+
+@click.command("init")
+@click.argument("path", type=click.Path(path_type=Path), default=Path("scenario.yaml"), required=False)
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+def command(path: Path, force: bool) -> int:
+    """Write a commented scenario to start from, and beside it the schema with which editors complete and explain it.
+
+    \b
+    Example:
+      soak init my-queue.yaml && soak run my-queue.yaml
+    """
+    from schemas.errors import UsageError
+    from schemas.shape import DIRECTORY
+
+    schema = path.with_name(SCHEMA)
+    if path.exists() and not force:
+        raise UsageError(f"{path}: exists already (choose another name, or add --force)")
+    try:
+        path.write_bytes(STARTER.read_bytes())
+        schema.write_bytes((DIRECTORY / SCHEMA).read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error} (choose another place)") from None
+    click.echo(f"{path}: written, with {schema.name} beside it for your editor; try: soak run {path}")
+    return 0

@@ -1,0 +1,31 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+scenario_argument = click.argument("scenario", type=click.Path(path_type=Path), metavar="SCENARIO")
+run_directory_argument = click.argument("run_directory", type=click.Path(path_type=Path), metavar="RUN_DIR")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+
+
+def override_options(command: F) -> F:
+    """`--tier`, `--set`, `--duration` and `--seed`: the scenario as it is to be run."""
+    for option in (
+        click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Seed of every random stream; replaces the scenario's."),
+        click.option("--duration", metavar="DURATION", help="How long work arrives, such as 2h; replaces the scenario's."),
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Replace one value, such as queue.workers=2. May be repeated."),
+        click.option("--tier", metavar="NAME", help="Apply a named tier of the scenario, such as pr."),
+    ):
+        command = option(command)
+    return command
+
+
+def all_settings(settings: tuple[str, ...], duration: str | None, seed: int | None) -> tuple[str, ...]:
+    """The overrides of the options as settings, in the order in which they apply."""
+    own = [f"duration={duration}"] if duration is not None else []
+    return (*settings, *own, *([f"seed={seed}"] if seed is not None else []))

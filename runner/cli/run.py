@@ -1,0 +1,47 @@
+"""`soak run`."""
+
+from pathlib import Path
+
+import click
+
+from runner.cli.options import all_settings, json_option, override_options, scenario_argument
+
+
+@click.command("run")
+@scenario_argument
+@override_options
+@click.option("--target", default="simulation", show_default=True, help="What to run against.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run directory to write; new or empty. [default: runs/NAME-TIME]")
+@click.option("--no-abort", is_flag=True, help="Go on when an abort condition holds; the verdict is then FAIL.")
+@json_option
+def command(
+    scenario: Path,
+    seed: int | None,
+    duration: str | None,
+    settings: tuple[str, ...],
+    tier: str | None,
+    target: str,
+    out: Path | None,
+    no_abort: bool,
+    as_json: bool,
+) -> int:
+    """Run a scenario and give a verdict, with the evidence in a run directory.
+
+    Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 the scenario or the command is wrong, 130 interrupted.
+
+    \b
+    Examples:
+      soak run scenarios/72h.yaml
+      soak run scenarios/72h.yaml --tier pr --set queue.workers=2 --seed 7
+    """
+    from runner.session import run_scenario
+
+    return run_scenario(
+        scenario,
+        tier=tier,
+        settings=all_settings(settings, duration, seed),
+        target_name=target,
+        out=out,
+        abort=not no_abort,
+        as_json=as_json,
+    )

@@ -1,0 +1,28 @@
+"""`soak schema`."""
+
+import click
+
+
+@click.command("schema")
+@click.argument("name", default="scenario", required=False)
+def command(name: str) -> int:
+    """Print a JSON Schema: `scenario`, or that of an evidence file.
+
+    Put this line at the top of a scenario and an editor with a YAML language server completes and explains it:
+
+    \b
+      # yaml-language-server: $schema=path/to/scenario.schema.json
+
+    \b
+    Examples:
+      soak schema > scenario.schema.json
+      soak schema verdict
+    """
+    from schemas.errors import UsageError
+    from schemas.shape import DIRECTORY, did_you_mean
+
+    names = sorted(path.name.removesuffix(".schema.json") for path in DIRECTORY.glob("*.schema.json"))
+    if name not in names:
+        raise UsageError(f"no schema {name!r} ({did_you_mean(name, names)})")
+    click.echo((DIRECTORY / f"{name}.schema.json").read_text(encoding="utf-8"), nl=False)
+    return 0

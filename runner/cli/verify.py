@@ -1,0 +1,39 @@
+"""`soak verify`."""
+
+from pathlib import Path
+
+import click
+
+from runner.cli.options import json_option, run_directory_argument
+
+AGREES, DIFFERS = 0, 3
+
+
+@click.command("verify")
+@run_directory_argument
+@json_option
+def command(run_directory: Path, as_json: bool) -> int:
+    """Check the hashes of a run's evidence and recompute its verdict from the event stream.
+
+    Exit codes: 0 everything agrees, 3 something differs or is missing, 2 not a run directory.
+
+    \b
+    Example:
+      soak verify runs/72h-20260101T000000Z
+    """
+    from runner.evidence.directory import RunDirectory
+    from runner.evidence.verify import verify
+
+    findings, verdict = verify(RunDirectory.open(run_directory))
+    problems = [finding for finding in findings if finding.problem]
+    outcome = verdict.verdict.value if verdict else None
+    if as_json:
+        import json
+
+        rows = [{"what": finding.what, "problem": finding.problem} for finding in findings]
+        click.echo(json.dumps({"agrees": not problems, "verdict": outcome, "findings": rows}, indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{'differs' if finding.problem else 'ok':8} {finding.what}{': ' + finding.problem if finding.problem else ''}")
+        click.echo(f"recomputed verdict: {outcome or 'none'}; {'the evidence agrees' if not problems else f'{len(problems)} problems'}")
+    return DIFFERS if problems else AGREES

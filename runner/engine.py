@@ -1,0 +1,86 @@
+"""The engine: takes events from a target, shows them to the judge, and keeps them.
+
+It knows nothing of queues, nor of what a target is made of.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from runner.judge.decide import decide
+from runner.judge.judge import Judge
+from runner.judge.samples import Facts
+from schemas.verdict import End, Verdict
+from runner.targets.base import Target
+from schemas.block import Block, make_block, tick
+from schemas.events import Kind
+from schemas.identity import Identity
+from schemas.model import Scenario
+from simulation.plan import Plan
+
+
+class Sink(Protocol):
+    """Something that keeps what was judged."""
+
+    def append(self, block: Block, facts: Facts) -> None:
+        """Keep a block, with what the judge made of it."""
+
+
+def never() -> bool:
+    """A run that nobody interrupts."""
+    return False
+
+
+def identify(scenario: Scenario, scenario_sha256: str, seed: int, target: Target, *, abort: bool) -> Identity:
+    """What a run is of."""
+    return Identity(scenario.name, scenario_sha256, seed, target.name, target.clock, abort)
+
+
+def execute(
+    plan: Plan,
+    target: Target,
+    identity: Identity,
+    sinks: Sequence[Sink] = (),
+    progress: Callable[[Judge], None] | None = None,
+    interrupted: Callable[[], bool] = never,
+) -> tuple[Verdict, Judge]:
+    """Run `plan` against `target` to its end, an abort condition or an interruption; returns the verdict and its judge."""
+    judge = Judge(plan.scenario, plan.vocabulary, abort=identity.abort)
+    end = End.COMPLETED
+    with contextlib.closing(_with_start(target.run(plan))) as blocks:
+        for block in blocks:
+            for part in judge.observe(block):
+                _keep(sinks, part, judge.facts)
+            if progress:
+                progress(judge)
+            if judge.aborted_by:
+                end = End.ABORTED
+                break
+            if interrupted():
+                end = End.INTERRUPTED
+                break
+    for part in judge.observe(_last_block(judge, plan, end)):
+        _keep(sinks, part, judge.facts)
+    return decide(judge, identity, end), judge
+
+
+def _with_start(blocks: Iterator[Block]) -> Iterator[Block]:
+    yield make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)
+    yield from blocks
+
+
+def _last_block(judge: Judge, plan: Plan, end: End) -> Block:
+    """The event that says how the run ended."""
+    now_s = tick(judge.until_s)
+    if end is End.ABORTED:
+        assert judge.aborted_by
+        name = judge.vocabulary.name(judge.aborted_by.condition.name)
+        return make_block([now_s], [Kind.RUN_ABORTED], until_s=now_s, value=[name])
+    if end is End.INTERRUPTED:
+        return make_block([now_s], [Kind.RUN_INTERRUPTED], until_s=now_s)
+    return make_block([now_s], [Kind.RUN_ENDED], until_s=now_s, value=[plan.offered])
+
+
+def _keep(sinks: Sequence[Sink], block: Block, facts: Facts) -> None:
+    for sink in sinks:
+        sink.append(block, facts)

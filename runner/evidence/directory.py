@@ -1,0 +1,115 @@
+"""The run directory: one run, one directory, every file in its place."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from schemas.errors import EvidenceError, OutputError, UsageError
+
+SCENARIO = "scenario.yaml"
+MANIFEST = "run_manifest.json"
+METRICS = "metrics.csv"
+VERDICT = "verdict.json"
+ALERTS = "alerts.json"
+CHECKPOINTS = "checkpoints.json"
+SUMMARY = "soak_summary.md"
+INCIDENT = "incident.md"
+CHECKSUMS = "SHA256SUMS"
+PLOTS = "plots"
+
+
+def stream_name(scenario_name: str) -> str:
+    """The file name of the event stream."""
+    return f"soak_{scenario_name}.jsonl"
+
+
+class RunDirectory:
+    """Paths in a run directory, and writing to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, out: Path | None, scenario_name: str, now: datetime | None = None) -> "RunDirectory":
+        """A new run directory: `out`, or `runs/<name>-<UTC time>`. Raises UsageError or OutputError."""
+        if out is not None:
+            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+                raise UsageError(f"{out}: exists already and is not an empty directory (choose another --out)")
+            return cls(_made(out))
+        stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+        for number in range(1, 1000):
+            path = Path("runs") / f"{scenario_name}-{stamp}{f'-{number}' if number > 1 else ''}"
+            if not path.exists():
+                return cls(_made(path))
+        raise OutputError(f"runs/{scenario_name}-{stamp}: too many runs in one second")
+
+    @classmethod
+    def open(cls, path: Path) -> "RunDirectory":
+        """An existing run directory. Raises UsageError when `path` is none."""
+        if not path.is_dir():
+            raise UsageError(f"{path}: is not a directory (name a run directory, such as one under runs/)")
+        if not (path / SCENARIO).exists() and not (path / MANIFEST).exists():
+            raise UsageError(f"{path}: is not a run directory: it holds neither {SCENARIO} nor {MANIFEST}")
+        return cls(path)
+
+    def file(self, name: str) -> Path:
+        """The path of a file in it."""
+        return self.path / name
+
+    def write(self, name: str, content: str | bytes) -> None:
+        """Write a file whole or not at all. Raises OutputError."""
+        path = self.file(name)
+        partial = path.with_name(f".{path.name}.partial")
+        try:
+            path.parent.mkdir(exist_ok=True)
+            partial.write_bytes(content.encode() if isinstance(content, str) else content)
+            partial.replace(path)
+        except OSError as error:
+            raise OutputError(f"{path}: {error.strerror or error}; what was written before is kept (free some space, or choose another --out)") from None
+
+    def read(self, name: str) -> bytes:
+        """A file's content. Raises EvidenceError."""
+        try:
+            return self.file(name).read_bytes()
+        except OSError as error:
+            raise EvidenceError(f"{self.file(name)}: {error.strerror or error} (this evidence is missing)") from None
+
+    def names(self) -> list[str]:
+        """The names of all files, as they stand in SHA256SUMS."""
+        files = (path for path in self.path.rglob("*") if path.is_file() and not path.name.endswith(".partial"))
+        return sorted(name for path in files if (name := path.relative_to(self.path).as_posix()) != CHECKSUMS)
+
+    def write_checksums(self, only: Iterable[str] | None = None) -> None:
+        """Write SHA256SUMS of all files; `only` renews the lines of these and leaves the others as they are."""
+        sums = {} if only is None else self.read_checksums()
+        for name in self.names() if only is None else only:
+            sums[name] = self.checksum(name)
+        self.write(CHECKSUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
+
+    def read_checksums(self) -> dict[str, str]:
+        """Name to digest. Raises EvidenceError."""
+        lines = self.read(CHECKSUMS).decode(errors="replace").splitlines()
+        pairs = [line.split("  ", 1) for line in lines if line]
+        if any(len(pair) != 2 for pair in pairs):
+            raise EvidenceError(f"{self.file(CHECKSUMS)}: is damaged (each line is a digest, two spaces and a name)")
+        return {name: digest for digest, name in pairs}
+
+    def checksum(self, name: str) -> str:
+        """The SHA-256 of a file. Raises EvidenceError."""
+        try:
+            with self.file(name).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise EvidenceError(f"{self.file(name)}: {error.strerror or error} (this evidence is missing)") from None
+
+
+def _made(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error} (choose another --out)") from None
+    if not os.access(path, os.W_OK):
+        raise UsageError(f"{path}: cannot be written to (choose another --out)")
+    return path

@@ -1,0 +1,88 @@
+"""The manifest: who ran what, where, when and with which versions."""
+
+import getpass
+import platform
+import shlex
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+from runner.evidence.directory import SCENARIO
+from schemas.identity import Identity
+from schemas.load import Loaded
+from schemas.manifest import SCHEMA_VERSION, Git, Manifest
+
+_PACKAGES = ("soak", "numpy", "simpy", "PyYAML", "jsonschema", "jinja2", "matplotlib", "msgspec", "click", "rich")
+
+
+def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Manifest:
+    """The manifest of a run that starts now; its end is still open."""
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        scenario=identity.scenario,
+        title=loaded.scenario.title,
+        scenario_file=loaded.source.name,
+        scenario_sha256=identity.scenario_sha256,
+        tier=loaded.tier,
+        settings=list(loaded.settings),
+        seed=identity.seed,
+        target=identity.target,
+        clock=identity.clock,
+        aborting=identity.abort,
+        started_at=_stamp(started),
+        finished_at=None,
+        wall_s=None,
+        verdict=None,
+        events=None,
+        reproduce=_reproduce(identity),
+        user=_user(),
+        host=platform.node(),
+        platform=platform.platform(),
+        python=platform.python_version(),
+        versions={name: found for name in _PACKAGES if (found := _version(name))},
+        git=_git(loaded.source.parent),
+    )
+
+
+def finish_manifest(manifest: Manifest, finished: datetime, wall_s: float, verdict: str, events: int) -> Manifest:
+    """The manifest of a run that has ended."""
+    return msgspec.structs.replace(manifest, finished_at=_stamp(finished), wall_s=round(wall_s, 3), verdict=verdict, events=events)
+
+
+def _reproduce(identity: Identity) -> str:
+    """The command, given in the run directory, that makes the same run again."""
+    words = ["soak", "run", SCENARIO, "--seed", str(identity.seed)]
+    return shlex.join([*words, *([] if identity.abort else ["--no-abort"]), *(["--target", identity.target] if identity.target != "simulation" else [])])
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git(directory: Path) -> Git | None:
+    def ask(*words: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(directory), *words], capture_output=True, text=True, timeout=10, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    sha = ask("rev-parse", "HEAD")
+    return Git(sha, bool(ask("status", "--porcelain", "--untracked-files=no"))) if sha else None

@@ -1,0 +1,136 @@
+"""metrics.csv: a row a minute, folded from the stream while it is written."""
+
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from runner.judge.histogram import bucket_of, rank, value_of
+from runner.judge.samples import Facts
+from schemas.block import Block, Floats, Ints
+from schemas.errors import OutputError
+from schemas.events import NO_CAUSE, Kind
+from schemas.model import Scenario
+
+MINUTE_S = 60.0
+WINDOW_MINUTES = 30
+"""Latency quantiles of a row are those of the tasks that ended in the last this many minutes."""
+
+_COUNTS = {
+    "enqueued": Kind.TASK_ENQUEUED,
+    "skipped": Kind.TASK_SKIPPED,
+    "dispatched": Kind.TASK_DISPATCHED,
+    "retries": Kind.TASK_RETRY,
+    "done": Kind.TASK_DONE,
+    "failed": Kind.TASK_FAILED,
+    "blocked": Kind.TASK_BLOCKED,
+    "leases_expired": Kind.LEASE_EXPIRED,
+}
+_LEVELS = {"queue_depth": "queue_depth", "oldest_pending_s": "oldest_pending", "busy_workers": "busy_workers"}
+_QUANTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95, "latency_p99_s": 0.99}
+
+
+class MetricsWriter:
+    """Writes the rows of all minutes that are complete; `close` writes the last."""
+
+    def __init__(self, path: Path, scenario: Scenario, causes: list[str]) -> None:
+        self._path = path
+        self._faults = list(dict.fromkeys(causes))
+        self._fault_of = np.array([self._faults.index(name) for name in causes], dtype=np.int64)
+        self._minute = 0
+        self._carried = np.zeros(len(Kind), dtype=np.int64)
+        self._carried_faults = np.zeros(len(self._faults), dtype=np.int64)
+        self._levels = np.full(len(_LEVELS), np.nan)
+        self._latency_minute: Ints = np.empty(0, dtype=np.int64)
+        self._latency_bucket: Ints = np.empty(0, dtype=np.int64)
+        self._file: TextIO = path.open("x", encoding="utf-8", newline="")
+        names = ["t_s", *_COUNTS, *_LEVELS, *_QUANTILES, *(f"injected:{name}" for name in self._faults if name)]
+        self._file.write(",".join(names) + "\n")
+
+    def append(self, block: Block, facts: Facts) -> None:
+        """Take in a block; raises OutputError."""
+        self._advance(block, facts, int(facts.until_s // MINUTE_S))
+
+    def _advance(self, block: Block, facts: Facts, minute_now: int) -> None:
+        minutes = minute_now - self._minute + 1
+        index = np.minimum((block.t // MINUTE_S).astype(np.int64) - self._minute, minutes - 1)
+        counts = np.bincount(index * len(Kind) + block.kind, minlength=minutes * len(Kind)).reshape(minutes, -1)
+        counts[0] += self._carried
+        injected = (block.kind == Kind.FAULT_INJECTED) | (block.kind == Kind.TASK_DUPLICATE)
+        width = len(self._faults)
+        cause = block.cause[injected]
+        known = self._fault_of[np.where(cause < len(self._fault_of), cause, NO_CAUSE)]
+        cells = index[injected] * width + known
+        faults = np.bincount(cells, minlength=minutes * width).reshape(minutes, width)
+        faults[0] += self._carried_faults
+        levels = self._fill_levels(facts, minutes)
+        quantiles = self._moving_quantiles(facts, minutes)
+        self._write(counts[:-1], levels[:-1], quantiles[:-1], faults[:-1])
+        self._carried, self._carried_faults, self._minute = counts[-1], faults[-1], minute_now
+
+    def _fill_levels(self, facts: Facts, minutes: int) -> Floats:
+        """The last sample of each minute, the one before where a minute has none."""
+        levels = np.full((minutes, len(_LEVELS)), np.nan)
+        levels[0] = self._levels
+        for column, series in enumerate(_LEVELS.values()):
+            samples = facts.get(series)
+            # A sample on the minute tells of the minute that ends there.
+            index = np.maximum(np.ceil(samples.t / MINUTE_S).astype(np.int64) - 1 - self._minute, 0)
+            inside = index < minutes
+            levels[index[inside], column] = samples.value[inside]
+        self._levels = levels[-1]
+        return levels
+
+    def _moving_quantiles(self, facts: Facts, minutes: int) -> Floats:
+        """The quantiles of latency for each minute, over the window that ends with it."""
+        latency = facts.get("latency")
+        first = self._minute - WINDOW_MINUTES + 1
+        minute = np.concatenate([self._latency_minute, (latency.t // MINUTE_S).astype(np.int64)])
+        bucket = np.concatenate([self._latency_bucket, bucket_of(latency.value)])
+        recent = minute >= first + minutes - 1
+        self._latency_minute, self._latency_bucket = minute[recent], bucket[recent]
+        result = np.full((minutes, len(_QUANTILES)), np.nan)
+        if not len(bucket):
+            return result
+        lowest = int(bucket.min())
+        width = int(bucket.max()) - lowest + 1
+        rows = minutes + WINDOW_MINUTES
+        cells = np.clip(minute - first, 0, rows - 2) * width + bucket - lowest
+        by_minute = np.bincount(cells, minlength=(rows - 1) * width).reshape(rows - 1, width)
+        total = np.concatenate([np.zeros((1, width), dtype=np.int64), np.cumsum(by_minute, axis=0)])
+        below = np.cumsum(total[WINDOW_MINUTES:] - total[:-WINDOW_MINUTES], axis=1)
+        count = below[:, -1]
+        middles = np.array([value_of(lowest + step) for step in range(width)])
+        for column, q in enumerate(_QUANTILES.values()):
+            wanted = np.array([rank(q, int(n)) for n in count])
+            place = np.argmax(below >= wanted[:, None], axis=1)
+            result[:, column] = np.where(count > 0, middles[place], np.nan)
+        return result
+
+    def _write(self, counts: Ints, levels: Floats, quantiles: Floats, faults: Ints) -> None:
+        shown = [index for index, name in enumerate(self._faults) if name]
+        times = (self._minute + 1 + np.arange(len(counts))) * MINUTE_S
+        columns = [times.astype(np.int64), *counts[:, list(_COUNTS.values())].T]
+        decimals = [[_show(value) for value in column] for column in (*levels.T.tolist(), *quantiles.T.tolist())]
+        whole = [list(map(str, column.tolist())) for column in columns]
+        last = [list(map(str, faults[:, index].tolist())) for index in shown]
+        try:
+            self._file.writelines(",".join(row) + "\n" for row in zip(*whole, *decimals, *last, strict=True))
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(f"{self._path}: {error.strerror or error}; what was written before is kept (free some space, or choose another --out)") from None
+
+    def close(self, until_s: float) -> None:
+        """Write the minute that the run ended in."""
+        last = int(-(-until_s // MINUTE_S))
+        if last > self._minute:
+            empty = Facts(until_s)
+            self._advance(_EMPTY, empty, last)
+        self._file.close()
+
+
+def _show(value: float) -> str:
+    return "" if value != value else f"{value:.6g}"
+
+
+_EMPTY = Block(*(np.empty(0, dtype=np.float64 if name in {"t", "value"} else np.int64) for name in ("t", "kind", "task", "attempt", "worker", "cause", "tenant", "value")), until_s=0.0)

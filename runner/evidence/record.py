@@ -1,0 +1,77 @@
+"""Recording a run: everything that goes into its directory, from the first line to the checksums."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from runner.evidence.directory import ALERTS, CHECKPOINTS, MANIFEST, METRICS, VERDICT, RunDirectory, stream_name
+from runner.evidence.manifest import finish_manifest, start_manifest
+from runner.evidence.metrics import MetricsWriter
+from runner.evidence.scenario_copy import store_scenario
+from runner.evidence.stream import StreamWriter
+from runner.judge.judge import Judge
+from runner.judge.samples import Facts
+from schemas.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Verdict
+from schemas.block import Block
+from schemas.identity import Identity
+from schemas.load import Loaded
+from simulation.plan import Plan
+
+
+class Recording:
+    """The evidence of one run while it is made; a sink of the engine. Raises OutputError when it cannot be written."""
+
+    def __init__(self, out: Path | None, loaded: Loaded, identity: Identity, plan: Plan) -> None:
+        self._started = datetime.now(UTC)
+        self._clock = time.monotonic()
+        self.directory = RunDirectory.create(out, loaded.scenario.name, self._started)
+        store_scenario(self.directory, loaded)
+        self._manifest = start_manifest(loaded, identity, self._started)
+        self.directory.write(MANIFEST, to_json(self._manifest))
+        self._stream = StreamWriter(self.directory.file(stream_name(loaded.scenario.name)), identity, plan.vocabulary)
+        causes = [cause.fault for cause in plan.vocabulary.causes]
+        self._metrics = MetricsWriter(self.directory.file(METRICS), loaded.scenario, causes)
+
+    def append(self, block: Block, facts: Facts) -> None:
+        """Keep a block."""
+        self._stream.append(block)
+        self._metrics.append(block, facts)
+
+    def finish(self, verdict: Verdict, judge: Judge) -> None:
+        """Write what is known at the end only. The checksums come last, after the report: see `seal`."""
+        self._metrics.close(judge.until_s)
+        self._stream.close()
+        for name, content in verdict_files(verdict, judge).items():
+            self.directory.write(name, content)
+        wall_s = time.monotonic() - self._clock
+        manifest = finish_manifest(self._manifest, datetime.now(UTC), wall_s, verdict.verdict.value, self._stream.events)
+        self.directory.write(MANIFEST, to_json(manifest))
+
+    def seal(self) -> None:
+        """Write SHA256SUMS of everything."""
+        self.directory.write_checksums()
+
+    def __enter__(self) -> "Recording":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stream.close()
+
+
+def verdict_files(verdict: Verdict, judge: Judge) -> dict[str, bytes]:
+    """The files that hold what was judged, by name."""
+    checkpoints = Checkpoints(SCHEMA_VERSION, verdict.scenario, judge.scenario.checkpoint_every_s, judge.checkpoints)
+    return {
+        VERDICT: to_json(verdict),
+        ALERTS: to_json(Alerts(SCHEMA_VERSION, verdict.scenario, verdict.alerts)),
+        CHECKPOINTS: to_json(checkpoints),
+    }
+
+
+def to_json(value: Any) -> bytes:
+    """Indented JSON of a struct or plain data, with a line end."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"

@@ -1,0 +1,67 @@
+"""Progress of a run: a live line on a terminal, a plain line now and then elsewhere. It goes to standard error."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from runner.judge.judge import Judge
+from schemas.model import Scenario
+from schemas.units import show_duration, show_ratio
+
+Progress = Callable[[Judge], None]
+
+PLAIN_STEPS = 10
+PLAIN_EVERY_S = 30.0
+
+
+@contextmanager
+def make_progress(scenario: Scenario) -> Iterator[Progress]:
+    """A function to call after each block."""
+    if sys.stderr.isatty():
+        with _live(scenario) as progress:
+            yield progress
+    else:
+        yield _Plain(scenario)
+
+
+def _live_figures(judge: Judge) -> str:
+    success = judge.sli_value(judge.scenario.slis["success_rate"])
+    p95_s = judge.sli_value(judge.scenario.slis["latency_p95"])
+    if success != success:
+        return "no results yet"
+    return f"success {show_ratio(success)}, p95 {show_duration(p95_s)}"
+
+
+@contextmanager
+def _live(scenario: Scenario) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TextColumn("ETA"), TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=scenario.duration_s, figures="")
+
+        def show(judge: Judge) -> None:
+            done_s = min(judge.until_s, scenario.duration_s)
+            words = f"{show_duration(done_s)} of {show_duration(scenario.duration_s)}"
+            bar.update(task, completed=done_s, description=words, figures=_live_figures(judge))
+
+        yield show
+
+
+class _Plain:
+    """A line for every tenth of the run, and at least every half minute of real time."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._step = 0
+        self._said = time.monotonic()
+
+    def __call__(self, judge: Judge) -> None:
+        step = int(PLAIN_STEPS * min(1.0, judge.until_s / self._scenario.duration_s))
+        if step > self._step or time.monotonic() - self._said > PLAIN_EVERY_S:
+            self._step, self._said = step, time.monotonic()
+            click.echo(f"  {show_duration(judge.until_s)} of {show_duration(self._scenario.duration_s)}: {_live_figures(judge)}", err=True)

@@ -1,0 +1,115 @@
+"""One `soak run` from file to verdict: load, execute, record, report, tell."""
+
+import gc
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from runner.engine import execute, identify
+from runner.evidence.record import Recording, to_json
+from schemas.verdict import End, Verdict
+from runner.progress import make_progress
+from runner.targets.base import Target
+from schemas.errors import SoakError, UsageError
+from schemas.load import Loaded, load
+from schemas.shape import did_you_mean
+from simulation.plan import Plan
+
+INTERRUPTED = 130
+TARGETS = ("simulation",)
+
+
+class Interruption:
+    """Whether someone asked the run to stop: the first SIGINT or SIGTERM asks, a second one stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Handle signals while the run lasts."""
+        before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def run_scenario(
+    path: Path, *, tier: str | None, settings: tuple[str, ...], target_name: str, out: Path | None, abort: bool, as_json: bool
+) -> int:
+    """Run a scenario file and tell the verdict; returns the exit code."""
+    target = make_target(target_name)
+    loaded = load(path, tier=tier, settings=settings)
+    plan = Plan(loaded.scenario)
+    interruption = Interruption()
+    with interruption.listening():
+        verdict, directory = _record(loaded, plan, target, out, abort, interruption)
+    click.echo(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory), nl=not as_json)
+    return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+
+
+def make_target(name: str) -> Target:
+    """A target by name. Raises UsageError."""
+    if name == "simulation":
+        from runner.targets.simulation import Simulation
+
+        return Simulation()
+    raise UsageError(f"no target {name!r} ({did_you_mean(name, list(TARGETS))})")
+
+
+def _record(loaded: Loaded, plan: Plan, target: Target, out: Path | None, abort: bool, interruption: Interruption) -> tuple[Verdict, Path]:
+    identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
+    with Recording(out, loaded, identity, plan) as recording:
+        click.echo(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {recording.directory.path}", err=True)
+        try:
+            with make_progress(loaded.scenario) as progress, collection_paused():
+                verdict, judge = execute(plan, target, identity, [recording], progress, interruption)
+            recording.finish(verdict, judge)
+            from runner.evidence.report import render_into
+
+            render_into(recording.directory)
+            recording.seal()
+        except SoakError:
+            raise
+        except Exception as error:
+            kept = f"partial evidence is kept in {recording.directory.path}"
+            raise SoakError(f"internal error: {type(error).__name__}: {error}; {kept} (run it again with --debug)") from error
+    return verdict, recording.directory.path
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """No garbage collection: a run makes many small objects, and none that refer to each other in circles."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
+    """The verdict for a terminal."""
+    slis = loaded.scenario.slis
+    lines = ["", f"{verdict.verdict.value}  {loaded.scenario.title or verdict.scenario}", *(f"  {reason}" for reason in verdict.reasons), ""]
+    for objective in verdict.objectives:
+        unit = slis[objective.sli].unit
+        value = "nothing observed" if objective.value is None else unit.show(objective.value)
+        margin = "" if objective.margin is None else f"margin {unit.show(objective.margin)}"
+        lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}   {margin}")
+    states = ", ".join(f"{count:,} {name}" for name, count in verdict.tasks.items() if count and name != "accepted")
+    lines += ["", f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}", f"  report: {directory / 'soak_summary.md'}"]
+    return "\n".join(lines)

@@ -1,0 +1,40 @@
+"""The manifest of a run, as data: what run_manifest.json holds."""
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+
+class Git(msgspec.Struct, frozen=True):
+    """The commit of the checkout the scenario stands in; `dirty`: with uncommitted changes."""
+
+    sha: str
+    dirty: bool
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What run_manifest.json holds."""
+
+    schema_version: int
+    scenario: str
+    title: str
+    scenario_file: str
+    scenario_sha256: str
+    tier: str | None
+    settings: list[str]
+    seed: int
+    target: str
+    clock: str
+    aborting: bool
+    started_at: str
+    finished_at: str | None
+    wall_s: float | None
+    verdict: str | None
+    events: int | None
+    reproduce: str
+    user: str
+    host: str
+    platform: str
+    python: str
+    versions: dict[str, str]
+    git: Git | None
