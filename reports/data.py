@@ -37,7 +37,11 @@ class Metrics:
 
     def named(self, prefix: str) -> dict[str, Floats]:
         """The series whose names start with `prefix:`, by the rest of the name."""
-        return {name.removeprefix(f"{prefix}:"): values for name, values in self.columns.items() if name.startswith(f"{prefix}:")}
+        return {
+            name.removeprefix(f"{prefix}:"): values
+            for name, values in self.columns.items()
+            if name.startswith(f"{prefix}:")
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,9 @@ def _decode(path: Path, kind: type[T]) -> T:
     except OSError as error:
         raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise EvidenceError(f"{path}: {error} (this evidence is damaged; `soak verify` says what the stream gives)") from None
+        raise EvidenceError(
+            f"{path}: {error} (this evidence is damaged; `soak verify` says what the stream gives)"
+        ) from None
 
 
 def read_metrics(path: Path) -> Metrics:
@@ -80,7 +86,9 @@ def read_metrics(path: Path) -> Metrics:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file)
-        table = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows], dtype=np.float64).reshape(len(rows), len(header))
+        table = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows], dtype=np.float64).reshape(
+            len(rows), len(header)
+        )
     except OSError as error:
         raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
     except (ValueError, csv.Error) as error:

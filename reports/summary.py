@@ -29,17 +29,38 @@ def render_incident(run: RunData) -> str:
 
 
 def _render(source: Path, run: RunData, **more: object) -> str:
-    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)
+    environment = SandboxedEnvironment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
     environment.filters.update(duration=show_duration, ratio=show_ratio, cell=_cell, shown=_shown)
     environment.globals["wall_time"] = lambda t_s: wall_time(run, t_s)
     try:
         text = source.read_text(encoding="utf-8")
-        return environment.from_string(text).render(run=run, verdict=run.verdict, scenario=run.scenario, manifest=run.manifest, checkpoints=run.checkpoints.checkpoints, **more)
+        return environment.from_string(text).render(
+            run=run,
+            verdict=run.verdict,
+            scenario=run.scenario,
+            manifest=run.manifest,
+            checkpoints=run.checkpoints.checkpoints,
+            **more,
+        )
     except OSError as error:
         raise UsageError(f"{source}: {error.strerror or error} (name a template that can be read)") from None
     except jinja2.TemplateSyntaxError as error:
         raise UsageError(f"{source}:{error.lineno}: {error.message} (mend the template)") from None
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, UnicodeDecodeError) as error:
+    except (
+        jinja2.TemplateError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        AttributeError,
+        UnicodeDecodeError,
+    ) as error:
         raise UsageError(f"{source}:{_line_of(error)}: {error} (mend the template)") from None
 
 

@@ -4,18 +4,18 @@ It knows nothing of queues, nor of what a target is made of.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Protocol
 
 from runner.judge.decide import decide
 from runner.judge.judge import Judge
 from runner.judge.samples import Facts
-from schemas.verdict import End, Verdict
 from runner.targets.base import Target
 from schemas.block import Block, make_block, tick
 from schemas.events import Kind
 from schemas.identity import Identity
 from schemas.model import Scenario
+from schemas.verdict import End, Verdict
 from simulation.plan import Plan
 
 
@@ -64,9 +64,10 @@ def execute(
     return decide(judge, identity, end), judge
 
 
-def _with_start(blocks: Iterator[Block]) -> Iterator[Block]:
-    yield make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)
-    yield from blocks
+def _with_start(blocks: Generator[Block, None, None]) -> Generator[Block, None, None]:
+    with contextlib.closing(blocks):
+        yield make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)
+        yield from blocks
 
 
 def _last_block(judge: Judge, plan: Plan, end: End) -> Block:

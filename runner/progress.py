@@ -38,9 +38,17 @@ def _live_figures(judge: Judge) -> str:
 @contextmanager
 def _live(scenario: Scenario) -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TextColumn("ETA"), TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
+    )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=scenario.duration_s, figures="")
 
@@ -64,4 +72,7 @@ class _Plain:
         step = int(PLAIN_STEPS * min(1.0, judge.until_s / self._scenario.duration_s))
         if step > self._step or time.monotonic() - self._said > PLAIN_EVERY_S:
             self._step, self._said = step, time.monotonic()
-            click.echo(f"  {show_duration(judge.until_s)} of {show_duration(self._scenario.duration_s)}: {_live_figures(judge)}", err=True)
+            click.echo(
+                f"  {show_duration(judge.until_s)} of {show_duration(self._scenario.duration_s)}: {_live_figures(judge)}",
+                err=True,
+            )

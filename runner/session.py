@@ -11,12 +11,12 @@ import click
 
 from runner.engine import execute, identify
 from runner.evidence.record import Recording, to_json
-from schemas.verdict import End, Verdict
 from runner.progress import make_progress
 from runner.targets.base import Target
 from schemas.errors import SoakError, UsageError
 from schemas.load import Loaded, load
 from schemas.shape import did_you_mean
+from schemas.verdict import End, Verdict
 from simulation.plan import Plan
 
 INTERRUPTED = 130
@@ -30,6 +30,7 @@ class Interruption:
         self.asked = False
 
     def __call__(self) -> bool:
+        """Whether someone asked."""
         return self.asked
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -49,7 +50,14 @@ class Interruption:
 
 
 def run_scenario(
-    path: Path, *, tier: str | None, settings: tuple[str, ...], target_name: str, out: Path | None, abort: bool, as_json: bool
+    path: Path,
+    *,
+    tier: str | None,
+    settings: tuple[str, ...],
+    target_name: str,
+    out: Path | None,
+    abort: bool,
+    as_json: bool,
 ) -> int:
     """Run a scenario file and tell the verdict; returns the exit code."""
     target = make_target(target_name)
@@ -71,10 +79,14 @@ def make_target(name: str) -> Target:
     raise UsageError(f"no target {name!r} ({did_you_mean(name, list(TARGETS))})")
 
 
-def _record(loaded: Loaded, plan: Plan, target: Target, out: Path | None, abort: bool, interruption: Interruption) -> tuple[Verdict, Path]:
+def _record(
+    loaded: Loaded, plan: Plan, target: Target, out: Path | None, abort: bool, interruption: Interruption
+) -> tuple[Verdict, Path]:
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
     with Recording(out, loaded, identity, plan) as recording:
-        click.echo(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {recording.directory.path}", err=True)
+        click.echo(
+            f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {recording.directory.path}", err=True
+        )
         try:
             with make_progress(loaded.scenario) as progress, collection_paused():
                 verdict, judge = execute(plan, target, identity, [recording], progress, interruption)
@@ -87,7 +99,9 @@ def _record(loaded: Loaded, plan: Plan, target: Target, out: Path | None, abort:
             raise
         except Exception as error:
             kept = f"partial evidence is kept in {recording.directory.path}"
-            raise SoakError(f"internal error: {type(error).__name__}: {error}; {kept} (run it again with --debug)") from error
+            raise SoakError(
+                f"internal error: {type(error).__name__}: {error}; {kept} (run it again with --debug)"
+            ) from error
     return verdict, recording.directory.path
 
 
@@ -104,12 +118,21 @@ def collection_paused() -> Iterator[None]:
 def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     """The verdict for a terminal."""
     slis = loaded.scenario.slis
-    lines = ["", f"{verdict.verdict.value}  {loaded.scenario.title or verdict.scenario}", *(f"  {reason}" for reason in verdict.reasons), ""]
+    lines = [
+        "",
+        f"{verdict.verdict.value}  {loaded.scenario.title or verdict.scenario}",
+        *(f"  {reason}" for reason in verdict.reasons),
+        "",
+    ]
     for objective in verdict.objectives:
         unit = slis[objective.sli].unit
         value = "nothing observed" if objective.value is None else unit.show(objective.value)
         margin = "" if objective.margin is None else f"margin {unit.show(objective.margin)}"
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}   {margin}")
     states = ", ".join(f"{count:,} {name}" for name, count in verdict.tasks.items() if count and name != "accepted")
-    lines += ["", f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}", f"  report: {directory / 'soak_summary.md'}"]
+    lines += [
+        "",
+        f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}",
+        f"  report: {directory / 'soak_summary.md'}",
+    ]
     return "\n".join(lines)

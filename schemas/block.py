@@ -70,18 +70,20 @@ _FILL = {"task": -1, "attempt": 0, "worker": -1, "cause": 0, "tenant": -1, "valu
 def make_block(t: Sequence[float] | Floats, kind: Sequence[int] | Ints, *, until_s: float, **columns: Any) -> Block:
     """A block from its columns; those not given are empty."""
     times = quantise(np.asarray(t, dtype=np.float64))
-    filled = {name: np.full(len(times), fill) for name, fill in _FILL.items() if name not in columns}
-    given = {name: np.asarray(column, dtype=np.float64 if name == "value" else np.int64) for name, column in columns.items()}
-    if "value" in given:
-        given["value"] = quantise(given["value"])
-    return Block(t=times, kind=np.asarray(kind, dtype=np.int64), until_s=until_s, **filled, **given)
+    filled: dict[str, Any] = {name: np.full(len(times), fill) for name, fill in _FILL.items() if name not in columns}
+    given: dict[str, Any] = {name: np.asarray(column) for name, column in columns.items()}
+    whole = {name: column.astype(np.int64) for name, column in given.items() if name != "value"}
+    value: dict[str, Any] = {"value": quantise(given["value"].astype(np.float64))} if "value" in given else {}
+    return Block(t=times, kind=np.asarray(kind, dtype=np.int64), until_s=until_s, **filled, **whole, **value)
 
 
 def merge(blocks: Sequence[Block]) -> Block:
     """One block in time order; events at the same time keep the order of `blocks`."""
     joined = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in COLUMNS}
     order = np.argsort(joined["t"], kind="stable")
-    return Block(**{name: column[order] for name, column in joined.items()}, until_s=max(block.until_s for block in blocks))
+    return Block(
+        **{name: column[order] for name, column in joined.items()}, until_s=max(block.until_s for block in blocks)
+    )
 
 
 def ending_at(block: Block, until_s: float) -> Block:

@@ -65,7 +65,9 @@ def build_scenario(data: Mapping_, directory: Path) -> Scenario:
         objectives=tuple(objective for each in data["slos"] for objective in _objectives(each, context)),
         alerts=tuple(_alert(each, context) for each in data["alerts"]),
         aborts=tuple(_condition(each, context) for each in data["abort"]),
-        telemetry=Telemetry(*(units.duration(data["telemetry"][key]) for key in ("sample_interval", "max_gap", "max_lag"))),
+        telemetry=Telemetry(
+            *(units.duration(data["telemetry"][key]) for key in ("sample_interval", "max_gap", "max_lag"))
+        ),
         checkpoint_every_s=units.duration(data["checkpoints"]["every"]),
     )
 
@@ -153,7 +155,9 @@ def _workload(data: Mapping_, tenants: tuple[Tenant, ...], directory: Path) -> W
     return Workload(
         process=Process(arrivals["process"]),
         rate_per_s=units.rate(arrivals["rate"]),
-        burst=Burst(units.duration(burst["every"]), units.duration(burst["for"]), units.rate(burst["rate"])) if burst else None,
+        burst=Burst(units.duration(burst["every"]), units.duration(burst["for"]), units.rate(burst["rate"]))
+        if burst
+        else None,
         service=build_distribution(data["task"]["duration"], directory),
         tenants=tenants,
     )
@@ -194,7 +198,9 @@ def _fault(data: Mapping_, duration_s: float, directory: Path) -> Fault:
 def _objectives(data: str | Mapping_, context: Context) -> list[Objective]:
     entry: Mapping_ = {"objective": data} if isinstance(data, str) else data
     confidence = units.ratio(entry["confidence"]) if "confidence" in entry else None
-    return [Objective(each, entry.get("min_samples", 1), confidence) for each in objectives(entry["objective"], context)]
+    return [
+        Objective(each, entry.get("min_samples", 1), confidence) for each in objectives(entry["objective"], context)
+    ]
 
 
 def _condition(data: Mapping_, context: Context) -> Condition:

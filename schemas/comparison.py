@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from schemas.events import TYPES
-from schemas.expression import EventFilter, Expression, Op, Selector, Unit, UnclearError, parse_expression, parse_filter
+from schemas.expression import EventFilter, Expression, Op, Selector, UnclearError, Unit, parse_expression, parse_filter
 from schemas.model import Comparison, Reference
 from schemas.shape import did_you_mean
 from schemas.slis import Aggregate, Better, Sli
@@ -32,7 +32,10 @@ def objectives(text: str, context: Context) -> Iterator[Comparison]:
     _check_labels(expression.selector, sli, context, each=True)
     if expression.relative:
         _check_labels(expression.relative.selector, sli, context, each=False)
-    choices = [[(label, each) for each in context.labels[label]] if value == EACH else [(label, value)] for label, value in expression.selector]
+    choices = [
+        [(label, each) for each in context.labels[label]] if value == EACH else [(label, value)]
+        for label, value in expression.selector
+    ]
     for chosen in product(*choices):
         yield _comparison(expression, sli, chosen)
 
@@ -48,13 +51,17 @@ def condition(text: str, context: Context, *, window: bool) -> Comparison:
         raise UnclearError(f"{sli.name} is known at the end only", f"use it under slos, or watch {sli.series} here")
     if sli.aggregate is Aggregate.LONGEST:
         if window:
-            raise UnclearError(f"{sli.name} has no window", "remove window: the condition looks at the time that is passing now")
+            raise UnclearError(
+                f"{sli.name} has no window", "remove window: the condition looks at the time that is passing now"
+            )
         if expression.op not in {Op.GE, Op.GT}:
             raise UnclearError(f"{sli.name} {expression.op} …  is no alarm", f"write {sli.name} >= {expression.target}")
     return _comparison(expression, sli, expression.selector)
 
 
-def event_filter(text: str, fault_names: Mapping[str, object] | list[str], tenants: tuple[str, ...] = ()) -> EventFilter:
+def event_filter(
+    text: str, fault_names: Mapping[str, object] | list[str], tenants: tuple[str, ...] = ()
+) -> EventFilter:
     """An event filter whose type, fields, faults and tenants exist. Raises UnclearError."""
     parsed = parse_filter(text)
     if parsed.type not in TYPES:
@@ -64,7 +71,10 @@ def event_filter(text: str, fault_names: Mapping[str, object] | list[str], tenan
             raise UnclearError(f"unknown field {name!r}", did_you_mean(name, list(FILTER_FIELDS)))
         known = {"fault": list(fault_names), "tenant": list(tenants)}.get(name)
         if known is not None and value not in known:
-            raise UnclearError(f"unknown {name} {value!r}", did_you_mean(value, known) if known else f"the scenario declares no {name}s")
+            raise UnclearError(
+                f"unknown {name} {value!r}",
+                did_you_mean(value, known) if known else f"the scenario declares no {name}s",
+            )
     return parsed
 
 
@@ -82,7 +92,9 @@ def own_sli(name: str, definition: Mapping[str, object], filters: tuple[tuple[Ev
 def _sli(expression: Expression, context: Context) -> Sli:
     sli = context.slis.get(expression.sli)
     if sli is None:
-        raise UnclearError(f"unknown SLI {expression.sli!r}", f"{_nearest_sli(expression.sli, context)}; `soak slis` lists them")
+        raise UnclearError(
+            f"unknown SLI {expression.sli!r}", f"{_nearest_sli(expression.sli, context)}; `soak slis` lists them"
+        )
     return sli
 
 

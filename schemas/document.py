@@ -25,19 +25,34 @@ _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)")
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _TRAPS = (
-    (re.compile(r"y|n|yes|no|on|off", re.I), "is a truth value to some YAML readers and text to others",
-     "write true or false, or put it in quotes"),
-    (re.compile(r"[-+]?[0-9]+(:[0-9]{1,2})+(\.[0-9]*)?"), "is a number in base 60 to some YAML readers",
-     "write a duration such as 12h30m, or put it in quotes"),
-    (re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+"), "is a number to some YAML readers and text to others",
-     "write the number in full, such as 1000"),
-    (re.compile(r"[-+]?0[0-9_]+|[-+]?0[xob][0-9a-fA-F_]+"), "is an octal, hexadecimal or binary number to some YAML readers",
-     "write it as a decimal number, or put it in quotes"),
-    (re.compile(r"[-+]?[0-9]+(_[0-9]+)+"), "is a number to some YAML readers and text to others",
-     "write the number without underscores"),
+    (
+        re.compile(r"y|n|yes|no|on|off", re.I),
+        "is a truth value to some YAML readers and text to others",
+        "write true or false, or put it in quotes",
+    ),
+    (
+        re.compile(r"[-+]?[0-9]+(:[0-9]{1,2})+(\.[0-9]*)?"),
+        "is a number in base 60 to some YAML readers",
+        "write a duration such as 12h30m, or put it in quotes",
+    ),
+    (
+        re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+"),
+        "is a number to some YAML readers and text to others",
+        "write the number in full, such as 1000",
+    ),
+    (
+        re.compile(r"[-+]?0[0-9_]+|[-+]?0[xob][0-9a-fA-F_]+"),
+        "is an octal, hexadecimal or binary number to some YAML readers",
+        "write it as a decimal number, or put it in quotes",
+    ),
+    (
+        re.compile(r"[-+]?[0-9]+(_[0-9]+)+"),
+        "is a number to some YAML readers and text to others",
+        "write the number without underscores",
+    ),
     (re.compile(r"[-+]?\.(inf|nan)", re.I), "is not a finite number", "write a finite number"),
     (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"), "is a date to some YAML readers", "put it in quotes"),
-)  # fmt: skip
+)
 _MERGE = "<<"
 _PREFIX = "tag:yaml.org,2002:"
 
@@ -103,7 +118,9 @@ def parse_document(text: bytes | str, source: str) -> Document:
             text = text.decode("utf-8-sig")
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
     except UnicodeDecodeError as error:
-        raise ScenarioError([Problem(source, 0, 0, "", f"byte {error.start} is not UTF-8", "save the file as UTF-8")]) from None
+        raise ScenarioError(
+            [Problem(source, 0, 0, "", f"byte {error.start} is not UTF-8", "save the file as UTF-8")]
+        ) from None
     except yaml.MarkedYAMLError as error:
         raise ScenarioError([_syntax_problem(source, error)]) from None
     except yaml.YAMLError as error:
@@ -111,7 +128,9 @@ def parse_document(text: bytes | str, source: str) -> Document:
         raise ScenarioError([Problem(source, 0, 0, "", what, "remove what YAML does not allow")]) from None
     document = Document(source)
     if node is None:
-        raise ScenarioError([Problem(source, 1, 1, "", "the file is empty", "`soak init` writes a scenario to start from")])
+        raise ScenarioError(
+            [Problem(source, 1, 1, "", "the file is empty", "`soak init` writes a scenario to start from")]
+        )
     document.data = _Reader(document).value(node, ())
     return document
 
@@ -120,7 +139,9 @@ def _syntax_problem(source: str, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     what = ": ".join(part for part in (error.context, error.problem) if part)
-    return Problem(source, line, column, "", f"not YAML: {what}", "mind indentation, quotes and brackets here and just above")
+    return Problem(
+        source, line, column, "", f"not YAML: {what}", "mind indentation, quotes and brackets here and just above"
+    )
 
 
 class _Reader:
@@ -136,7 +157,9 @@ class _Reader:
         if self._nodes > MAX_NODES or len(where) > MAX_DEPTH:
             limit = f"{MAX_DEPTH} levels" if len(where) > MAX_DEPTH else f"{MAX_NODES:,} values"
             what = f"the file expands to more than {limit}"
-            raise ScenarioError([Problem(mark.source, mark.line, mark.column, "", what, "use fewer aliases and less nesting")])
+            raise ScenarioError(
+                [Problem(mark.source, mark.line, mark.column, "", what, "use fewer aliases and less nesting")]
+            )
         self._document.marks.setdefault(where, mark)
         if not node.tag.startswith(_PREFIX) or node.tag.removeprefix(_PREFIX) in {"binary", "set", "omap", "pairs"}:
             self._problem(where, f"tag {node.tag.replace(_PREFIX, '!!')} is not allowed", "remove it")
@@ -145,6 +168,7 @@ class _Reader:
             return self._mapping(node, where)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*where, index)) for index, item in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)
         return self._scalar(node, where)
 
     def _mark(self, node: yaml.Node) -> Mark:
@@ -178,13 +202,27 @@ class _Reader:
         mark = self._mark(key)
         if not isinstance(key, yaml.ScalarNode):
             self._document.problems.append(
-                Problem(mark.source, mark.line, mark.column, show_path(where), "a key is not text", "write a plain word as the key")
+                Problem(
+                    mark.source,
+                    mark.line,
+                    mark.column,
+                    show_path(where),
+                    "a key is not text",
+                    "write a plain word as the key",
+                )
             )
             return
         inner = (*where, key.value)
         if key.value in data:
             first = self._document.keys[inner].line
-            problem = Problem(mark.source, mark.line, mark.column, show_path(inner), f"key {key.value!r} is already on line {first}", "keep one")
+            problem = Problem(
+                mark.source,
+                mark.line,
+                mark.column,
+                show_path(inner),
+                f"key {key.value!r} is already on line {first}",
+                "keep one",
+            )
             self._document.problems.append(problem)
             return
         self._document.keys[inner] = mark

@@ -73,76 +73,109 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """How a kind is written: its type, which columns it fills, the name and meaning of its value, fixed fields."""
+    """How a kind is written: its type, the columns it fills, the name and meaning of its value, a fixed state."""
 
     type: str
     description: str
-    task: bool = False
-    key: bool = False
-    attempt: bool = False
-    worker: bool = False
-    cause: bool = False
-    tenant: bool = False
-    value: Value = Value.NONE
+    columns: str = ""
     value_name: str = ""
+    value: Value = Value.NONE
     state: str = ""
     by_runner: bool = False
     """Written by the runner about itself: no sign of life from the system under test."""
 
-
-def _task(type_: str, description: str, **more: bool) -> Spec:
-    return Spec(type_, description, task=True, **more)
+    def uses(self, column: str) -> bool:
+        """Whether events of this kind fill `column`."""
+        return column in self.columns.split()
 
 
 def _sample(name: str, value: Value, description: str) -> Spec:
-    return Spec(f"sample.{name}", description, value=value, value_name="value")
+    return Spec(f"sample.{name}", description, "", "value", value)
 
 
 def _census(state: TaskState) -> Spec:
-    return Spec("sample.state", "at the end: tasks the system itself counts in this state", value=Value.NUMBER, value_name="value", state=state.name)
+    what = "at the end: tasks the system itself counts in this state"
+    return Spec("sample.state", what, "", "value", Value.NUMBER, state.name)
 
+
+def _runner(type_: str, description: str, columns: str = "", name: str = "", value: Value = Value.NONE) -> Spec:
+    return Spec(type_, description, columns, name, value, by_runner=True)
+
+
+_ATTEMPT = "task attempt worker"
+_FAILED_ATTEMPT = "task attempt worker cause"
+_SUBMITTED = "task key cause tenant"
 
 SPECS: dict[Kind, Spec] = {
-    Kind.RUN_STARTED: Spec("run.started", "the run starts", by_runner=True),
-    Kind.RUN_ENDED: Spec("run.ended", "the run is over: `value` counts what the plan offered", value=Value.NUMBER, value_name="offered", by_runner=True),
-    Kind.RUN_ABORTED: Spec("run.aborted", "an abort condition held", value=Value.NAME, value_name="name", by_runner=True),
-    Kind.RUN_INTERRUPTED: Spec("run.interrupted", "the run was interrupted from outside", by_runner=True),
-    Kind.TASK_DEFERRED: Spec("task.deferred", "work was offered, but the system could not take it in; it is offered again", task=True, key=True, value=Value.SECONDS, value_name="due"),
-    Kind.TASK_ENQUEUED: Spec("task.enqueued", "the system took work in; `due` is when it was meant to arrive", task=True, key=True, cause=True, tenant=True, value=Value.SECONDS, value_name="due"),
-    Kind.TASK_DUPLICATE: Spec("task.duplicate", "a key is enqueued a second time", task=True, key=True, cause=True, tenant=True),
-    Kind.TASK_SKIPPED: Spec("task.skipped", "the system refused an enqueue because of its idempotency key", task=True, key=True, cause=True, tenant=True),
-    Kind.TASK_DISPATCHED: _task("task.dispatched", "a worker got the task and its lease", attempt=True, worker=True),
-    Kind.TASK_RETRY: Spec("task.retry", "back to PENDING; not to be tried before `due`", task=True, attempt=True, worker=True, cause=True, value=Value.SECONDS, value_name="due"),
-    Kind.TASK_DONE: _task("task.done", "finished well", attempt=True, worker=True),
-    Kind.TASK_FAILED: _task("task.failed", "failed for good", attempt=True, worker=True, cause=True),
-    Kind.TASK_BLOCKED: _task("task.blocked", "over its hard budget; waits for an operator", attempt=True, worker=True, cause=True),
-    Kind.TASK_CANCELLED: _task("task.cancelled", "cancelled by an operator", attempt=True, cause=True),
-    Kind.EXECUTION_STARTED: _task("execution.started", "ledger: the body of the task starts", key=True, attempt=True, worker=True),
-    Kind.EXECUTION_ENDED: Spec("execution.ended", "ledger: the body ended, well unless it names an `error`; `ran` is how long it ran", task=True, key=True, attempt=True, worker=True, cause=True, value=Value.SECONDS, value_name="ran"),
-    Kind.LEASE_EXPIRED: _task("lease.expired", "the watchdog found an expired lease", attempt=True, worker=True, cause=True),
-    Kind.LEASE_CONTENDED: Spec("lease.contended", "dispatchers that picked a task and lost it to another; `value` counts them", task=True, attempt=True, value=Value.NUMBER, value_name="value"),
-    Kind.LEASE_REFUSED: _task("lease.refused", "a worker that had lost its lease reported a result; it was refused", attempt=True, worker=True, cause=True),
-    Kind.FAULT_INJECTED: _task("fault.injected", "a fault takes place", attempt=True, worker=True, cause=True),
-    Kind.FAULT_SEEN: Spec("fault.seen", "the system shows the effect of a fault by time", cause=True),
-    Kind.FAULT_CLEARED: Spec("fault.cleared", "a fault is over", worker=True, cause=True, by_runner=True),
-    Kind.PROCESS_EXITED: Spec("process.exited", "a worker process is gone", worker=True, cause=True),
-    Kind.PROCESS_STARTED: Spec("process.started", "a worker process is back", worker=True),
+    Kind.RUN_STARTED: _runner("run.started", "the run starts"),
+    Kind.RUN_ENDED: _runner("run.ended", "the run is over: `planned` counts submissions", "", "planned", Value.NUMBER),
+    Kind.RUN_ABORTED: _runner("run.aborted", "an abort condition held", "", "name", Value.NAME),
+    Kind.RUN_INTERRUPTED: _runner("run.interrupted", "the run was interrupted from outside"),
+    Kind.TASK_DEFERRED: Spec(
+        "task.deferred",
+        "the system could not take offered work in; it is offered again",
+        "task key",
+        "due",
+        Value.SECONDS,
+    ),
+    Kind.TASK_ENQUEUED: Spec(
+        "task.enqueued", "taken in; `due` is when it was meant to arrive", _SUBMITTED, "due", Value.SECONDS
+    ),
+    Kind.TASK_DUPLICATE: Spec("task.duplicate", "a key is enqueued a second time", _SUBMITTED),
+    Kind.TASK_SKIPPED: Spec("task.skipped", "an enqueue was refused because of its idempotency key", _SUBMITTED),
+    Kind.TASK_DISPATCHED: Spec("task.dispatched", "a worker got the task and its lease", _ATTEMPT),
+    Kind.TASK_RETRY: Spec(
+        "task.retry", "back to PENDING; not to be tried before `due`", _FAILED_ATTEMPT, "due", Value.SECONDS
+    ),
+    Kind.TASK_DONE: Spec("task.done", "finished well", _ATTEMPT),
+    Kind.TASK_FAILED: Spec("task.failed", "failed for good", _FAILED_ATTEMPT),
+    Kind.TASK_BLOCKED: Spec("task.blocked", "over its hard budget; waits for an operator", _FAILED_ATTEMPT),
+    Kind.TASK_CANCELLED: Spec("task.cancelled", "cancelled by an operator", "task attempt cause"),
+    Kind.EXECUTION_STARTED: Spec("execution.started", "ledger: the body of the task starts", f"{_ATTEMPT} key"),
+    Kind.EXECUTION_ENDED: Spec(
+        "execution.ended",
+        "ledger: the body ended, well unless it names an `error`; `ran` is how long it took",
+        f"{_FAILED_ATTEMPT} key",
+        "ran",
+        Value.SECONDS,
+    ),
+    Kind.LEASE_EXPIRED: Spec("lease.expired", "the watchdog found an expired lease", _FAILED_ATTEMPT),
+    Kind.LEASE_CONTENDED: Spec(
+        "lease.contended",
+        "`value` dispatchers picked a task and lost it to another",
+        "task attempt",
+        "value",
+        Value.NUMBER,
+    ),
+    Kind.LEASE_REFUSED: Spec(
+        "lease.refused", "the result of a worker that had lost its lease was refused", _FAILED_ATTEMPT
+    ),
+    Kind.FAULT_INJECTED: Spec("fault.injected", "a fault takes place", _FAILED_ATTEMPT),
+    Kind.FAULT_SEEN: Spec("fault.seen", "the system shows the effect of a fault", "cause"),
+    Kind.FAULT_CLEARED: _runner("fault.cleared", "a fault is over", "worker cause"),
+    Kind.PROCESS_EXITED: Spec("process.exited", "a worker process is gone", "worker cause"),
+    Kind.PROCESS_STARTED: Spec("process.started", "a worker process is back", "worker"),
     Kind.SAMPLE_QUEUE_DEPTH: _sample("queue_depth", Value.NUMBER, "tasks that are PENDING"),
-    Kind.SAMPLE_OLDEST_PENDING: _sample("oldest_pending", Value.SECONDS, "how long the oldest due task has been waiting"),
+    Kind.SAMPLE_OLDEST_PENDING: _sample(
+        "oldest_pending", Value.SECONDS, "how long the oldest due task has been waiting"
+    ),
     Kind.SAMPLE_BUSY_WORKERS: _sample("busy_workers", Value.NUMBER, "workers that run a task"),
     Kind.SAMPLE_RSS: _sample("rss", Value.NUMBER, "resident memory of the system, in bytes"),
     Kind.SAMPLE_OPEN_FILES: _sample("open_files", Value.NUMBER, "open files of the system"),
     Kind.SAMPLE_DB_SIZE: _sample("db_size", Value.NUMBER, "size of the system's database, in bytes"),
-    Kind.SAMPLE_LOST: Spec("sample.lost", "telemetry is back: events and samples that were lost", cause=True, value=Value.NUMBER, value_name="value", by_runner=True),
+    Kind.SAMPLE_LOST: _runner(
+        "sample.lost", "telemetry is back: `value` events were lost", "cause", "value", Value.NUMBER
+    ),
     Kind.CENSUS_PENDING: _census(TaskState.PENDING),
     Kind.CENSUS_IN_PROGRESS: _census(TaskState.IN_PROGRESS),
     Kind.CENSUS_DONE: _census(TaskState.DONE),
     Kind.CENSUS_FAILED: _census(TaskState.FAILED),
     Kind.CENSUS_BLOCKED: _census(TaskState.BLOCKED),
     Kind.CENSUS_CANCELLED: _census(TaskState.CANCELLED),
-    Kind.ALERT_FIRED: Spec("alert.fired", "an alert fires", value=Value.NAME, value_name="name", by_runner=True),
-    Kind.ALERT_RESOLVED: Spec("alert.resolved", "an alert is over", value=Value.NAME, value_name="name", by_runner=True),
-}  # fmt: skip
+    Kind.ALERT_FIRED: _runner("alert.fired", "an alert fires", "", "name", Value.NAME),
+    Kind.ALERT_RESOLVED: _runner("alert.resolved", "an alert is over", "", "name", Value.NAME),
+}
+"""How every kind is written."""
 
 TYPES = tuple(dict.fromkeys(spec.type for spec in SPECS.values()))
 """Every event type, in the order of the vocabulary."""

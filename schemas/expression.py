@@ -1,8 +1,8 @@
 """The grammar of objectives, conditions and event filters.
 
-    objective  <sli>[{label=value, …}] <op> <target>      latency_p95{tenant=A} <= 120s
-    relative   <sli>[{…}] <op> <factor>x <label=value, …>  latency_p99{phase=burst} <= 1.2x phase=baseline
-    filter     <event type>[{field=value, …}]              task.retry{fault=transient}
+objective  <sli>[{label=value, …}] <op> <target>      latency_p95{tenant=A} <= 120s
+relative   <sli>[{…}] <op> <factor>x <label=value, …>  latency_p99{phase=burst} <= 1.2x phase=baseline
+filter     <event type>[{field=value, …}]              task.retry{fault=transient}
 """
 
 import operator
@@ -166,7 +166,9 @@ class EventFilter:
 
 
 _SELECTOR = r"(?:\{(?P<selector>[^{}]*)\})?"
-_EXPRESSION = re.compile(rf"\s*(?P<sli>[A-Za-z_][A-Za-z0-9_]*)\s*{_SELECTOR}\s*(?P<op><=|>=|==|!=|<|>)\s*(?P<target>.*\S)\s*")
+_EXPRESSION = re.compile(
+    rf"\s*(?P<sli>[A-Za-z_][A-Za-z0-9_]*)\s*{_SELECTOR}\s*(?P<op><=|>=|==|!=|<|>)\s*(?P<target>.*\S)\s*"
+)
 _RELATIVE = re.compile(r"(?P<factor>[0-9]+(?:\.[0-9]+)?)x\s+(?P<selector>\S.*)")
 _FILTER = re.compile(rf"\s*(?P<type>[a-z_]+\.[a-z_]+)\s*{_SELECTOR}\s*")
 _LABEL = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*([A-Za-z0-9_.*-]+)\s*")
@@ -192,7 +194,9 @@ def parse_filter(text: str) -> EventFilter:
     """An event filter; raises UnclearError."""
     match = _FILTER.fullmatch(text)
     if not match:
-        raise UnclearError(f"{text!r} is not an event filter", "write a type such as task.done, or task.retry{fault=transient}")
+        raise UnclearError(
+            f"{text!r} is not an event filter", "write a type such as task.done, or task.retry{fault=transient}"
+        )
     return EventFilter(match["type"], _selector(match["selector"]))
 
 

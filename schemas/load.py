@@ -44,7 +44,12 @@ def load(path: Path, *, tier: str | None = None, settings: Sequence[str] = ()) -
     chosen = apply_settings(chosen, settings) if settings else chosen
     problems = _problems(chosen, path.parent)
     if not problems:
-        problems = [problem for other in _tiers(document) if other != tier for problem in _tier_problems(document, other, path.parent)]
+        problems = [
+            problem
+            for other in _tiers(document)
+            if other != tier
+            for problem in _tier_problems(document, other, path.parent)
+        ]
     if problems:
         raise ScenarioError(problems)
     assert isinstance(chosen.data, dict)
@@ -67,6 +72,13 @@ def _tiers(document: Document) -> list[str]:
 
 def _tier_problems(document: Document, tier: str, directory: Path) -> list[Problem]:
     return [
-        Problem(problem.source, problem.line, problem.column, problem.where, f"with tier {tier}: {problem.what}", problem.remedy)
+        Problem(
+            problem.source,
+            problem.line,
+            problem.column,
+            problem.where,
+            f"with tier {tier}: {problem.what}",
+            problem.remedy,
+        )
         for problem in _problems(apply_tier(document, tier), directory)
     ]

@@ -21,7 +21,13 @@ def apply_tier(document: Document, tier: str) -> Document:
 
 
 def _copy(document: Document) -> Document:
-    return Document(document.source, copy.deepcopy(document.data), dict(document.marks), dict(document.keys), list(document.problems))
+    return Document(
+        document.source,
+        copy.deepcopy(document.data),
+        dict(document.marks),
+        dict(document.keys),
+        list(document.problems),
+    )
 
 
 def _merge(document: Document, where: Where, override: Data, origin: Where) -> None:
@@ -115,6 +121,17 @@ def _locate(document: Document, path: str, source: str) -> Where:
                 remedy = did_you_mean(word, known) if known else "the list is empty"
                 raise ScenarioError([Problem(source, 0, 0, show_path(where), f"has no entry {word!r}", remedy)])
         elif here is not None and not isinstance(here, dict):
-            raise ScenarioError([Problem(source, 0, 0, show_path((*where, step)), f"{show_path(where)} is a single value", "name a key that exists")])
+            raise ScenarioError(
+                [
+                    Problem(
+                        source,
+                        0,
+                        0,
+                        show_path((*where, step)),
+                        f"{show_path(where)} is a single value",
+                        "name a key that exists",
+                    )
+                ]
+            )
         where = (*where, step)
     return where

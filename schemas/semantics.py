@@ -52,7 +52,11 @@ class _View:
 
     def entries(self, *where: str | int) -> list[tuple[Where, dict[str, Any]]]:
         items = self.get(*where)
-        return [((*where, index), item) for index, item in enumerate(items) if isinstance(item, dict)] if isinstance(items, list) else []
+        return (
+            [((*where, index), item) for index, item in enumerate(items) if isinstance(item, dict)]
+            if isinstance(items, list)
+            else []
+        )
 
     def names(self, *where: str | int) -> tuple[str, ...]:
         return tuple(name for _, item in self.entries(*where) if isinstance(name := item.get("name"), str))
@@ -109,7 +113,9 @@ def _recurrences(view: _View) -> Iterator[Problem]:
         if item.get("type") in set(BY_TIME) and "at" not in item and "every" not in item:
             yield view.problem(where, f"{item['type']} has no time", "add at: 1h, or every: 6h")
         if "for" in item and "at" not in item and "every" not in item and item.get("type") not in set(BY_TIME):
-            yield view.problem((*where, "for"), "lasts for a time but starts at none", "add at: 1h, or every: 6h, or remove for")
+            yield view.problem(
+                (*where, "for"), "lasts for a time but starts at none", "add at: 1h, or every: 6h, or remove for"
+            )
 
 
 def _distributions(view: _View) -> Iterator[Problem]:
@@ -124,14 +130,18 @@ def _distributions(view: _View) -> Iterator[Problem]:
             try:
                 build_distribution(view.get(*where), view.directory)
             except (ValueError, TypeError, KeyError) as error:
-                yield view.problem((*where, "file"), str(error), "name a text file beside the scenario with one number a line")
+                yield view.problem(
+                    (*where, "file"), str(error), "name a text file beside the scenario with one number a line"
+                )
 
 
 def _tenant_shares(view: _View) -> Iterator[Problem]:
     shares = [view.parse(units.ratio, *where, "share") for where, _ in view.entries("workload", "tenants")]
     known = [share for share in shares if share is not None]
     if known and len(known) == len(shares) and abs(sum(known) - 1) > 1e-9:
-        yield view.problem(("workload", "tenants"), f"the shares add up to {units.show_ratio(sum(known))}", "make them add up to 100%")
+        yield view.problem(
+            ("workload", "tenants"), f"the shares add up to {units.show_ratio(sum(known))}", "make them add up to 100%"
+        )
 
 
 def _timezone(view: _View) -> Iterator[Problem]:
@@ -147,7 +157,11 @@ def _timezone(view: _View) -> Iterator[Problem]:
 def _guardrail(view: _View) -> Iterator[Problem]:
     soft, hard = view.get("queue", "guardrail", "soft_tokens"), view.get("queue", "guardrail", "hard_tokens")
     if isinstance(soft, int) and isinstance(hard, int) and soft > hard:
-        yield view.problem(("queue", "guardrail", "soft_tokens"), f"is above hard_tokens ({hard})", "write a soft budget below the hard one")
+        yield view.problem(
+            ("queue", "guardrail", "soft_tokens"),
+            f"is above hard_tokens ({hard})",
+            "write a soft budget below the hard one",
+        )
 
 
 def _own_slis(view: _View) -> Iterator[Problem]:
@@ -155,11 +169,17 @@ def _own_slis(view: _View) -> Iterator[Problem]:
     definitions = view.get("slis")
     for name, definition in definitions.items() if isinstance(definitions, dict) else ():
         where: Where = ("slis", name)
-        kinds = [kind for kind in ("ratio", "count", "quantile", "gauge") if kind in definition] if isinstance(definition, dict) else []
+        kinds = (
+            [kind for kind in ("ratio", "count", "quantile", "gauge") if kind in definition]
+            if isinstance(definition, dict)
+            else []
+        )
         if name in built_in:
             yield view.document.problem(where, f"{name} is a built-in SLI", "choose another name", at_key=True)
         if isinstance(definition, dict) and len(kinds) != 1:
-            yield view.document.problem(where, f"has {len(kinds)} of ratio, count, quantile, gauge", "write exactly one", at_key=True)
+            yield view.document.problem(
+                where, f"has {len(kinds)} of ratio, count, quantile, gauge", "write exactly one", at_key=True
+            )
         elif kinds:
             yield from _own_sli(view, where, definition, kinds[0])
 
@@ -176,7 +196,9 @@ def _own_sli(view: _View, where: Where, definition: dict[str, Any], kind: str) -
         valued = {spec.type for spec in SPECS.values() if spec.value in {Value.SECONDS, Value.NUMBER}}
         for each in sli.filters[0]:
             if each.type not in valued:
-                yield view.problem((*where, kind), f"{each.type} carries no value", f"name one of: {', '.join(sorted(valued))}")
+                yield view.problem(
+                    (*where, kind), f"{each.type} carries no value", f"name one of: {', '.join(sorted(valued))}"
+                )
 
 
 def _slis(view: _View) -> dict[str, Sli]:
@@ -217,13 +239,21 @@ def _objective(view: _View, where: Where, context: Context) -> Iterator[Problem]
     except UnclearError as error:
         yield view.problem(where, error.what, error.remedy)
         return
-    if where[-1] == "objective" and view.get(*where[:-1], "confidence") is not None and comparisons[0].sli.aggregate not in CONFIDENT:
+    if (
+        where[-1] == "objective"
+        and view.get(*where[:-1], "confidence") is not None
+        and comparisons[0].sli.aggregate not in CONFIDENT
+    ):
         remedy = "remove confidence; ratios and quantiles have intervals"
         yield view.problem((*where[:-1], "confidence"), f"{comparisons[0].sli.name} has no confidence interval", remedy)
 
 
 def _expectations(view: _View) -> Iterator[Problem]:
-    by_time = [item["name"] for _, item in view.entries("faults") if ("at" in item or "every" in item) and isinstance(item.get("name"), str)]
+    by_time = [
+        item["name"]
+        for _, item in view.entries("faults")
+        if ("at" in item or "every" in item) and isinstance(item.get("name"), str)
+    ]
     for where, _ in view.entries("alerts"):
         of = view.get(*where, "expect", "of")
         if isinstance(of, str) and of not in by_time:

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,7 @@ def shape_problems(document: Document) -> list[Problem]:
     """Everything in which `document` differs from the shape of a scenario; values that YAML garbled are passed over."""
     garbled = {problem.where for problem in document.problems}
     validator = Draft202012Validator(read_schema("scenario"))
-    problems = [
-        problem for error in validator.iter_errors(document.data) for problem in _problems(document, error)
-    ]  # fmt: skip
+    problems = [problem for error in validator.iter_errors(document.data) for problem in _problems(document, error)]
     return [problem for problem in problems if problem.where not in garbled]
 
 
@@ -55,12 +53,12 @@ def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
 Finding = tuple[Where, str, str]
 
 
-def _schema(error: ValidationError) -> Schema:
+def _schema(error: Any) -> Schema:
     schema = error.schema
     return schema if isinstance(schema, dict) else {}
 
 
-def _extra_keys(error: ValidationError) -> Iterator[Finding]:
+def _extra_keys(error: Any) -> Iterator[Finding]:
     schema = _schema(error)
     known = list(schema.get("properties", {}))
     for key in error.instance:
@@ -68,19 +66,19 @@ def _extra_keys(error: ValidationError) -> Iterator[Finding]:
             continue
         if "title" not in schema or schema["title"] in {"objective", "Soak scenario"}:
             yield (key,), f"unknown key {key!r}", did_you_mean(key, known)
-        elif key in _all_keys_beside(error):
+        elif key in _keys_of_variants():
             kind = error.instance.get("distribution") or error.instance.get("type")
             others = [other for other in known if other not in {"name", "type", "distribution"}]
             yield (key,), f"key {key!r} does not go with {kind}", f"remove it; {kind} takes {', '.join(others)}"
 
 
-def _all_keys_beside(error: ValidationError) -> set[str]:
-    """The keys of the whole mapping of which `error` checks one variant."""
+def _keys_of_variants() -> set[str]:
+    """The keys of the mappings that the schema checks by variant."""
     definitions = read_schema("scenario")["$defs"]
     return set(definitions["fault"]["properties"]) | set(definitions["distribution"]["properties"])
 
 
-def _missing_keys(error: ValidationError) -> Iterator[Finding]:
+def _missing_keys(error: Any) -> Iterator[Finding]:
     for key in error.validator_value:
         if key not in error.instance and repr(key) == error.message.split(" is a required")[0]:
             kind = error.instance.get("distribution") or error.instance.get("type") or ""
@@ -88,7 +86,7 @@ def _missing_keys(error: ValidationError) -> Iterator[Finding]:
             yield (), f"{needs}the key {key!r}", f"add {key}: {_example_of(error, key)}"
 
 
-def _example_of(error: ValidationError, key: str) -> str:
+def _example_of(error: Any, key: str) -> str:
     schema = _schema(error).get("properties", {}).get(key)
     if not isinstance(schema, dict):
         definitions = read_schema("scenario")["$defs"]
@@ -114,11 +112,15 @@ def _examples(schema: Schema) -> str:
     return " or ".join((", ".join(examples[:-1]), examples[-1])) if len(examples) > 1 else "".join(examples)
 
 
-def _wrong_type(error: ValidationError) -> Iterator[Finding]:
+def _wrong_type(error: Any) -> Iterator[Finding]:
     schema = _schema(error)
     title = schema.get("title", "")
     value = error.instance
-    if isinstance(value, int | float) and not isinstance(value, bool) and title in {"duration", "duration above zero", "rate"}:
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and title in {"duration", "duration above zero", "rate"}
+    ):
         yield (), f"{value} has no unit", f"write a {title.split()[0]} such as {_examples(schema)}"
     else:
         wanted = title or _TYPE_NAMES.get(str(error.validator_value), "one of " + str(error.validator_value))
@@ -150,46 +152,50 @@ def _show(value: object) -> str:
     return repr(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _pattern(error: ValidationError) -> Iterator[Finding]:
+def _pattern(error: Any) -> Iterator[Finding]:
     schema = _schema(error)
     title = schema.get("title") or "name of letters, digits, `_`, `.` and `-`"
     example = f" such as {_examples(schema)}" if schema.get("examples") else ""
     yield (), f"{_show(error.instance)} is not {_article(title)}", f"write {_article(title)}{example}"
 
 
-def _enum(error: ValidationError) -> Iterator[Finding]:
+def _enum(error: Any) -> Iterator[Finding]:
     words = [str(word) for word in error.validator_value]
     yield (), f"unknown value {_show(error.instance)}", did_you_mean(str(error.instance), words)
 
 
-def _const(error: ValidationError) -> Iterator[Finding]:
+def _const(error: Any) -> Iterator[Finding]:
     yield (), f"unknown version {_show(error.instance)}", f"this release reads version: {error.validator_value}"
 
 
-def _bound(error: ValidationError) -> Iterator[Finding]:
+def _bound(error: Any) -> Iterator[Finding]:
     side = "below" if "inimum" in str(error.validator) else "above"
     least = "least" if side == "below" else "most"
     yield (), f"{_show(error.instance)} is {side} {error.validator_value}", f"write {error.validator_value} at {least}"
 
 
-def _length(error: ValidationError) -> Iterator[Finding]:
+def _length(error: Any) -> Iterator[Finding]:
     amount = "too few" if "min" in str(error.validator) else "too many"
     what = "is empty" if not error.instance else f"has {amount} entries"
-    yield (), f"{_show(error.instance)} {what}", f"{'write at least' if amount == 'too few' else 'keep'} {error.validator_value}"
+    yield (
+        (),
+        f"{_show(error.instance)} {what}",
+        f"{'write at least' if amount == 'too few' else 'keep'} {error.validator_value}",
+    )
 
 
-def _not_unique(error: ValidationError) -> Iterator[Finding]:
+def _not_unique(error: Any) -> Iterator[Finding]:
     yield (), "an entry stands twice", "keep one"
 
 
-def _dependent(error: ValidationError) -> Iterator[Finding]:
+def _dependent(error: Any) -> Iterator[Finding]:
     for key, needed in error.validator_value.items():
         for other in needed:
             if key in error.instance and other not in error.instance and repr(other) in error.message:
                 yield (), f"has {key!r} but no {other!r}", f"add {other}: {_example_of(error, other)}"
 
 
-_DESCRIBE = {
+_DESCRIBE: dict[str, Callable[[Any], Iterator[Finding]]] = {
     "additionalProperties": _extra_keys,
     "required": _missing_keys,
     "type": _wrong_type,
@@ -212,7 +218,9 @@ def with_defaults(data: Any, schema: Schema | None = None) -> Any:
     schema = _resolve(read_schema("scenario") if schema is None else schema)
     if isinstance(data, dict):
         properties = schema.get("properties", {})
-        filled = {key: with_defaults(value, properties[key]) if key in properties else value for key, value in data.items()}
+        filled = {
+            key: with_defaults(value, properties[key]) if key in properties else value for key, value in data.items()
+        }
         for key, inner in properties.items():
             resolved = _resolve(inner) if isinstance(inner, dict) else {}
             if key not in filled and "default" in resolved:

@@ -59,10 +59,25 @@ def _count(name: str, description: str) -> Sli:
 
 
 def _times(name: str, description: str, *, censored: bool = False) -> list[Sli]:
-    shapes = [("mean", Aggregate.MEAN, 0.0, "mean"), ("p50", Aggregate.QUANTILE, 0.5, "median"), ("p95", Aggregate.QUANTILE, 0.95, "95th percentile"),
-              ("p99", Aggregate.QUANTILE, 0.99, "99th percentile"), ("max", Aggregate.MAX, 0.0, "largest")]  # fmt: skip
+    shapes = [
+        ("mean", Aggregate.MEAN, 0.0, "mean"),
+        ("p50", Aggregate.QUANTILE, 0.5, "median"),
+        ("p95", Aggregate.QUANTILE, 0.95, "95th percentile"),
+        ("p99", Aggregate.QUANTILE, 0.99, "99th percentile"),
+        ("max", Aggregate.MAX, 0.0, "largest"),
+    ]
     return [
-        Sli(f"{name}_{suffix}", f"{words} of {description}", Unit.DURATION, aggregate, name, Better.LOWER, q, censored, per_task=True)
+        Sli(
+            f"{name}_{suffix}",
+            f"{words} of {description}",
+            Unit.DURATION,
+            aggregate,
+            name,
+            Better.LOWER,
+            q,
+            censored,
+            per_task=True,
+        )
         for suffix, aggregate, q, words in shapes
     ]
 
@@ -70,37 +85,115 @@ def _times(name: str, description: str, *, censored: bool = False) -> list[Sli]:
 def _resource(name: str, unit: Unit, growth: Unit, description: str) -> list[Sli]:
     return [
         Sli(name, description, unit, Aggregate.GAUGE, name, Better.LOWER),
-        Sli(f"{name}_growth", f"growth per hour of {name} (Theil-Sen slope, fault windows left out)", growth, Aggregate.GROWTH, name, Better.LOWER),
+        Sli(
+            f"{name}_growth",
+            f"growth per hour of {name} (Theil-Sen slope, fault windows left out)",
+            growth,
+            Aggregate.GROWTH,
+            name,
+            Better.LOWER,
+        ),
     ]
 
 
 _QUEUE = [
-    _ratio("success_rate", "success", "DONE / (DONE + FAILED); BLOCKED, CANCELLED and SKIPPED do not count", censored=True),
+    _ratio(
+        "success_rate", "success", "DONE / (DONE + FAILED); BLOCKED, CANCELLED and SKIPPED do not count", censored=True
+    ),
     *_times("latency", "the time from the intended enqueue to DONE or FAILED", censored=True),
     *_times("wait", "the time from due to dispatched, summed over a task's attempts"),
-    _ratio("recovery_rate", "recovery", "of the tasks that met a transient failure and ended DONE or FAILED, the share that is DONE", censored=True),
-    _ratio("lease_recovery_rate", "lease_recovery", "of the expired leases, the share whose task was returned to PENDING and reached DONE"),
-    _count("duplicate_executions", "executions of a key that start while another execution of it runs, or after it is DONE (execution ledger)"),
-    _ratio("duplicate_block_rate", "duplicate_block", "duplicate enqueues answered by an idempotency skip / duplicate enqueues attempted"),
+    _ratio(
+        "recovery_rate",
+        "recovery",
+        "of the tasks that met a transient failure and ended DONE or FAILED, the share that is DONE",
+        censored=True,
+    ),
+    _ratio(
+        "lease_recovery_rate",
+        "lease_recovery",
+        "of the expired leases, the share whose task was returned to PENDING and reached DONE",
+    ),
+    _count(
+        "duplicate_executions",
+        "executions of a key that start while another execution of it runs, or after it is DONE (execution ledger)",
+    ),
+    _ratio(
+        "duplicate_block_rate",
+        "duplicate_block",
+        "duplicate enqueues answered by an idempotency skip / duplicate enqueues attempted",
+    ),
     _count("guardrail_unblocked", "tasks over the hard budget that did not end BLOCKED"),
     _count("backoff_violations", "attempts that started before their backoff was over"),
     _count("lost_tasks", "accepted tasks that at the end are in no state at all"),
     _count("illegal_transitions", "state changes outside the state machine"),
-    Sli("lease_contentions", "dispatchers that picked a task and lost it to another", Unit.COUNT, Aggregate.COUNT, "lease_contentions", Better.LOWER, per_task=True),
-    Sli("stall_time", "longest time with due work waiting and no state change anywhere", Unit.DURATION, Aggregate.LONGEST, "stall", Better.LOWER),
-    Sli("state_transitions", "changes of state of accepted tasks", Unit.COUNT, Aggregate.COUNT, "state_transitions", Better.HIGHER, per_task=True),
+    Sli(
+        "lease_contentions",
+        "dispatchers that picked a task and lost it to another",
+        Unit.COUNT,
+        Aggregate.COUNT,
+        "lease_contentions",
+        Better.LOWER,
+        per_task=True,
+    ),
+    Sli(
+        "stall_time",
+        "longest time with due work waiting and no state change anywhere",
+        Unit.DURATION,
+        Aggregate.LONGEST,
+        "stall",
+        Better.LOWER,
+    ),
+    Sli(
+        "state_transitions",
+        "changes of state of accepted tasks",
+        Unit.COUNT,
+        Aggregate.COUNT,
+        "state_transitions",
+        Better.HIGHER,
+        per_task=True,
+    ),
     Sli("queue_depth", "tasks that are PENDING, as sampled", Unit.COUNT, Aggregate.GAUGE, "queue_depth", Better.LOWER),
-    Sli("oldest_pending", "how long the oldest due task has been waiting, as sampled", Unit.DURATION, Aggregate.GAUGE, "oldest_pending", Better.LOWER),
-    Sli("throughput", "tasks that end DONE or FAILED, per time", Unit.RATE, Aggregate.RATE, "success", Better.HIGHER, per_task=True),
-]  # fmt: skip
+    Sli(
+        "oldest_pending",
+        "how long the oldest due task has been waiting, as sampled",
+        Unit.DURATION,
+        Aggregate.GAUGE,
+        "oldest_pending",
+        Better.LOWER,
+    ),
+    Sli(
+        "throughput",
+        "tasks that end DONE or FAILED, per time",
+        Unit.RATE,
+        Aggregate.RATE,
+        "success",
+        Better.HIGHER,
+        per_task=True,
+    ),
+]
 
 _EVERY_SYSTEM = [
-    Sli("submission_lag_p99", "99th percentile of how much later than planned work was offered", Unit.DURATION, Aggregate.QUANTILE, "submission_lag", Better.LOWER, 0.99),
-    Sli("telemetry_gap", "longest time without an event or sample", Unit.DURATION, Aggregate.LONGEST, "telemetry", Better.LOWER),
+    Sli(
+        "submission_lag_p99",
+        "99th percentile of how much later than planned work was offered",
+        Unit.DURATION,
+        Aggregate.QUANTILE,
+        "submission_lag",
+        Better.LOWER,
+        0.99,
+    ),
+    Sli(
+        "telemetry_gap",
+        "longest time without an event or sample",
+        Unit.DURATION,
+        Aggregate.LONGEST,
+        "telemetry",
+        Better.LOWER,
+    ),
     *_resource("rss", Unit.SIZE, Unit.SIZE_PER_HOUR, "resident memory of the system"),
     *_resource("open_files", Unit.COUNT, Unit.COUNT_PER_HOUR, "open files of the system"),
     *_resource("db_size", Unit.SIZE, Unit.SIZE_PER_HOUR, "size of the system's database"),
-]  # fmt: skip
+]
 
 CATALOGUE: Mapping[str, Mapping[str, Sli]] = {"queue": {sli.name: sli for sli in (*_QUEUE, *_EVERY_SYSTEM)}}
 """The built-in indicators of each system, by name."""

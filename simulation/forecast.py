@@ -43,7 +43,11 @@ def forecast(plan: Plan) -> Forecast:
     attempts = expected_attempts(scenario)
     held_s = attempts * scenario.workload.service.mean_s + _held_by_faults_s(scenario)
     rate = plan.rate
-    load, peak, mean = rate.base_per_s * held_s, max(rate.base_per_s, rate.burst_per_s) * held_s, rate.mean_per_s * held_s
+    load, peak, mean = (
+        rate.base_per_s * held_s,
+        max(rate.base_per_s, rate.burst_per_s) * held_s,
+        rate.mean_per_s * held_s,
+    )
     return Forecast(
         arrivals=counts,
         duplicates=duplicates,
@@ -97,13 +101,21 @@ def _held_by_faults_s(scenario: Scenario) -> float:
     """Seconds per task for which faults hold a worker beyond its service time."""
     queue = scenario.queue
     held = {FaultType.WORKER_CRASH: queue.worker_restart_s, FaultType.DB_LOCK: queue.busy_timeout_s}
-    return sum(f.rate * (f.hang_for_s if f.type is FaultType.WORKER_HANG else held.get(f.type, 0.0)) for f in scenario.faults if not f.windows)
+    return sum(
+        f.rate * (f.hang_for_s if f.type is FaultType.WORKER_HANG else held.get(f.type, 0.0))
+        for f in scenario.faults
+        if not f.windows
+    )
 
 
 def _warnings(scenario: Scenario, mean: float, peak: float) -> list[str]:
     workers = scenario.queue.workers
     if mean >= workers:
-        return [f"overloaded by design: {mean:.2f} workers would be busy on average, but there are {workers}; the queue grows for as long as work arrives"]
+        return [
+            f"overloaded by design: {mean:.2f} workers would be busy on average, but there are {workers}; the queue grows for as long as work arrives"
+        ]
     if peak >= workers:
-        return [f"overloaded during bursts: {peak:.2f} workers would be busy, but there are {workers}; a backlog builds up in each burst"]
+        return [
+            f"overloaded during bursts: {peak:.2f} workers would be busy, but there are {workers}; a backlog builds up in each burst"
+        ]
     return []

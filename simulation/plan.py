@@ -138,6 +138,8 @@ def inside_windows(t_s: Floats, windows: tuple[Window, ...]) -> Bools:
 
 
 def _merge(parts: list[Submissions], until_s: float) -> Submissions:
-    due_s, number, cause = (np.concatenate([getattr(part, name) for part in parts]) for name in ("due_s", "number", "cause"))
+    due_s, number, cause = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("due_s", "number", "cause")
+    )
     order = np.lexsort((number, due_s))
     return Submissions(due_s, number, cause).take(order[due_s[order] < until_s])

@@ -8,10 +8,10 @@ watchdog rounds are computed.
 import heapq
 import math
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 from simpy import Environment
-from simpy.events import Event
 
 from schemas.events import CENSUS, COPY, NO_CAUSE, Kind
 from schemas.model import BY_TIME, Fault, FaultType, GuardrailMode, Window
@@ -22,6 +22,7 @@ from simulation.plan import Plan, Submissions
 from simulation.recorder import Recorder, Row
 from simulation.streams import Stream
 
+T = TypeVar("T")
 
 
 class Attempt:
@@ -29,7 +30,9 @@ class Attempt:
 
     __slots__ = ("action", "attempt", "cause", "lost", "number", "order", "start_s", "worker")
 
-    def __init__(self, order: int, number: int, attempt: int, worker: int, start_s: float, cause: int, action: Action) -> None:
+    def __init__(
+        self, order: int, number: int, attempt: int, worker: int, start_s: float, cause: int, action: Action
+    ) -> None:
         self.order = order
         self.number = number
         self.attempt = attempt
@@ -79,8 +82,8 @@ class QueueModel:
         return (0.0, *(others * self._queue.poll_interval_s).tolist())
 
     def _schedule_start(self) -> None:
-        self._at(self._plan.scenario.telemetry.sample_interval_s, self._sample)
-        self._at(self._duration_s, self._arrivals_over)
+        self._at(self._plan.scenario.telemetry.sample_interval_s, self._sample, None)
+        self._at(self._duration_s, self._arrivals_over, None)
         for fault in self._plan.scenario.faults:
             if fault.type in BY_TIME:
                 for window in fault.windows:
@@ -88,8 +91,9 @@ class QueueModel:
                     self._at(window.end_s, self._fault_ends, fault)
         self._wake(self._next_due)
 
-    def _at(self, t_s: float, callback: Callable[[Event], None], value: object = None) -> None:
-        self._env.timeout(max(0.0, t_s - self._env.now), value).callbacks.append(callback)
+    def _at(self, t_s: float, callback: Callable[[T], None], value: T) -> None:
+        """Call `callback(value)` at `t_s`."""
+        self._env.timeout(max(0.0, t_s - self._env.now)).callbacks.append(lambda _: callback(value))
 
     # Work comes in.
 
@@ -171,7 +175,7 @@ class QueueModel:
         else:
             self._wake(min(self._next_due, self._backing_off[0][0]) if self._backing_off else self._next_due)
 
-    def _poll(self, event: Event) -> None:
+    def _poll(self, event: Any) -> None:
         now = event.value
         if now != self._poll_at:
             return
@@ -195,11 +199,13 @@ class QueueModel:
             self._row((now, Kind.LEASE_CONTENDED, number, attempt, 0, NO_CAUSE, losers))
         self._row((now, Row.BEGIN, number, attempt, worker, NO_CAUSE, 0.0))
         if cause or (self._outages and self._meets_outage(now, now + service_s)):
-            self._begin_eventful(Attempt(order, number, attempt, worker, now, cause, self._plan.action[cause]), service_s, within)
+            self._begin_eventful(
+                Attempt(order, number, attempt, worker, now, cause, self._plan.action[cause]), service_s, within
+            )
         else:
             self._env.timeout(service_s, (number, attempt, worker, now)).callbacks.append(self._end_ok)
 
-    def _end_ok(self, event: Event) -> None:
+    def _end_ok(self, event: Any) -> None:
         now = self._env.now
         self.catch_up(now)
         number, attempt, worker, start_s = event.value
@@ -215,7 +221,9 @@ class QueueModel:
         queue, start_s, action = self._queue, attempt.start_s, attempt.action
         struck_s = start_s + within * service_s
         end_s = start_s + service_s
-        silences = [outage for outage in self._outages if outage.start_s < end_s + queue.lease_s and outage.end_s > start_s]
+        silences = [
+            outage for outage in self._outages if outage.start_s < end_s + queue.lease_s and outage.end_s > start_s
+        ]
         if action is Action.CRASH:
             self._at(struck_s, self._crash, attempt)
             silences.append(Window(struck_s, FOREVER))
@@ -243,12 +251,12 @@ class QueueModel:
         ran_s = now - attempt.start_s
         self._row((now, Kind.EXECUTION_ENDED, attempt.number, attempt.attempt, attempt.worker, cause, ran_s))
 
-    def _hang(self, event: Event) -> None:
+    def _hang(self, attempt: Attempt) -> None:
         self.catch_up(self._env.now)
-        self._injected(self._env.now, event.value)
+        self._injected(self._env.now, attempt)
 
-    def _crash(self, event: Event) -> None:
-        now, attempt = self._env.now, event.value
+    def _crash(self, attempt: Attempt) -> None:
+        now = self._env.now
         self.catch_up(now)
         self._injected(now, attempt)
         self._ended(now, attempt, attempt.cause)
@@ -256,16 +264,16 @@ class QueueModel:
         self._away += 1
         self._at(now + self._queue.worker_restart_s, self._restart, attempt.worker)
 
-    def _restart(self, event: Event) -> None:
+    def _restart(self, worker: int) -> None:
         now = self._env.now
         self.catch_up(now)
-        self._row((now, Kind.PROCESS_STARTED, 0, 0, event.value, NO_CAUSE, 0.0))
+        self._row((now, Kind.PROCESS_STARTED, 0, 0, worker, NO_CAUSE, 0.0))
         self._away -= 1
-        self._release(now, event.value)
+        self._release(now, worker)
 
-    def _end(self, event: Event) -> None:
+    def _end(self, attempt: Attempt) -> None:
         """The body of the task is over; its result can be reported as soon as the database lets it."""
-        now, attempt = self._env.now, event.value
+        now = self._env.now
         self.catch_up(now)
         fails = attempt.action in {Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET}
         if fails or attempt.action is Action.DB_LOCK:
@@ -283,9 +291,9 @@ class QueueModel:
         else:
             self._reported(now, attempt)
 
-    def _report(self, event: Event) -> None:
+    def _report(self, attempt: Attempt) -> None:
         self.catch_up(self._env.now)
-        self._reported(self._env.now, event.value)
+        self._reported(self._env.now, attempt)
 
     def _reported(self, now: float, attempt: Attempt) -> None:
         if attempt.lost:
@@ -300,9 +308,9 @@ class QueueModel:
             self._finish(now, Kind.TASK_DONE, TaskState.DONE, attempt, NO_CAUSE)
         self._release(now, attempt.worker)
 
-    def _expire(self, event: Event) -> None:
+    def _expire(self, attempt: Attempt) -> None:
         """The watchdog finds the lease expired."""
-        now, attempt = self._env.now, event.value
+        now = self._env.now
         self.catch_up(now)
         attempt.lost = True
         cause = attempt.cause or self._outage_cause(attempt.start_s, now)
@@ -343,12 +351,12 @@ class QueueModel:
     def _saw_outage(self, now: float) -> None:
         self._row((now, Kind.FAULT_SEEN, 0, 0, 0, self._outage_cause(now, now + 1e-6), 0.0))
 
-    def _fault_starts(self, event: Event) -> None:
+    def _fault_starts(self, fault: Fault) -> None:
         self.catch_up(self._env.now)
-        self._row((self._env.now, Kind.FAULT_INJECTED, -1, 0, -1, self._plan.cause_of(event.value), 0.0))
+        self._row((self._env.now, Kind.FAULT_INJECTED, -1, 0, -1, self._plan.cause_of(fault), 0.0))
 
-    def _fault_ends(self, event: Event) -> None:
-        now, fault = self._env.now, event.value
+    def _fault_ends(self, fault: Fault) -> None:
+        now = self._env.now
         self.catch_up(now)
         self._row((now, Kind.FAULT_CLEARED, -1, 0, -1, self._plan.cause_of(fault), 0.0))
         if fault.type is FaultType.TELEMETRY_LOSS:
@@ -361,17 +369,19 @@ class QueueModel:
 
     # What is seen from outside.
 
-    def _sample(self, event: Event) -> None:
+    def _sample(self, _: None) -> None:
         now = self._env.now
         self.catch_up(now)
         pending = len(self._ready) + len(self._backing_off)
         oldest_s = now - self._ready[0][3] if self._ready else 0.0
         self._row((now, Kind.SAMPLE_QUEUE_DEPTH, -1, 0, -1, NO_CAUSE, pending))
         self._row((now, Kind.SAMPLE_OLDEST_PENDING, -1, 0, -1, NO_CAUSE, oldest_s))
-        self._row((now, Kind.SAMPLE_BUSY_WORKERS, -1, 0, -1, NO_CAUSE, self._queue.workers - len(self._free) - self._away))
-        self._at(now + self._plan.scenario.telemetry.sample_interval_s, self._sample)
+        self._row(
+            (now, Kind.SAMPLE_BUSY_WORKERS, -1, 0, -1, NO_CAUSE, self._queue.workers - len(self._free) - self._away)
+        )
+        self._at(now + self._plan.scenario.telemetry.sample_interval_s, self._sample, None)
 
-    def _arrivals_over(self, event: Event) -> None:
+    def _arrivals_over(self, _: None) -> None:
         self.catch_up(self._env.now)
         if not self._open and not self._deferred:
             self.ended_s = self._env.now

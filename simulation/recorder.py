@@ -33,7 +33,7 @@ _KINDS = np.array([kind for row in range(len(_EXPANSION)) for kind in _EXPANSION
 
 
 def _uses(column: str) -> Bools:
-    return np.array([getattr(SPECS[kind], column) for kind in Kind], dtype=np.bool_)
+    return np.array([SPECS[kind].uses(column) for kind in Kind], dtype=np.bool_)
 
 
 _USES = {column: _uses(column) for column in ("task", "attempt", "worker", "cause", "tenant")}

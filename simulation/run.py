@@ -1,6 +1,6 @@
 """Running a model over its plan, a block of events at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from simpy import Environment
 
@@ -13,7 +13,7 @@ EVENTS_PER_BLOCK = 16_384
 EVENTS_PER_TASK = 6
 
 
-def simulate(plan: Plan) -> Iterator[Block]:
+def simulate(plan: Plan) -> Generator[Block, None, None]:
     """The events of the whole run, in blocks in time order; the last block ends with the model's census of tasks."""
     scenario = plan.scenario
     env = Environment()

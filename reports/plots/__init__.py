@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
+import matplotlib as mpl
+
 from reports.data import RunData
 from reports.plots import errors, faults, latency, retries, success, throughput
+from reports.plots.canvas import STYLE
 
 PLOTS: dict[str, Callable[[RunData], bytes]] = {
     "throughput.svg": throughput.plot,
@@ -18,4 +21,5 @@ PLOTS: dict[str, Callable[[RunData], bytes]] = {
 
 def render_plots(run: RunData) -> dict[str, bytes]:
     """All plots of a run, by file name."""
-    return {name: plot(run) for name, plot in PLOTS.items()}
+    with mpl.rc_context(STYLE):
+        return {name: plot(run) for name, plot in PLOTS.items()}

@@ -2,8 +2,8 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -17,7 +17,7 @@ from schemas.model import Window
 BLUE, ORANGE, GREEN, RED, GREY, PURPLE = "#2563a8", "#d9822b", "#2f8f5b", "#c23030", "#6b7280", "#7b5ea7"
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, "#1f9ba8", "#a8612f", "#8a8d2f", GREY)
 BURST = "#e9c46a"
-_STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "soak",
     "font.size": 9,
     "axes.spines.top": False,
@@ -32,6 +32,7 @@ _STYLE = {
     "legend.fontsize": 8,
     "lines.linewidth": 1.3,
 }
+"""What `render_plots` draws with."""
 _WIDTH_IN = 9.0
 _STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440)
 _MOST_POINTS = 300
@@ -40,38 +41,39 @@ _TICKS_H = (0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 96, 168)
 
 def figure(rows: int, height_in: float, ratios: Sequence[float] | None = None) -> tuple[Figure, list[Axes]]:
     """A figure with `rows` axes under each other that share the time axis."""
-    with mpl.rc_context(_STYLE):
-        fig = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
-        FigureCanvasSVG(fig)
-        axes = fig.subplots(rows, 1, sharex=rows > 1, squeeze=False, height_ratios=ratios)
+    fig = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
+    FigureCanvasSVG(fig)
+    axes = fig.subplots(rows, 1, sharex=rows > 1, squeeze=False, height_ratios=ratios)
     return fig, [row[0] for row in axes]
 
 
 def to_svg(fig: Figure) -> bytes:
     """The figure as SVG without dates or random names."""
     buffer = io.BytesIO()
-    with mpl.rc_context(_STYLE):
-        fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 
 def bucketed(run: RunData) -> tuple[Floats, int]:
-    """The right edges, in seconds, of the stretches a time series is drawn in, and the minutes in each."""
+    """The right edges, in seconds, of the stretches a time series is drawn in, and the minutes in each.
+
+    A last stretch that is shorter than the others is left out: its sum would look like a drop.
+    """
     minutes = len(run.metrics.t_s)
     step = next((step for step in _STEPS_MIN if minutes / step <= _MOST_POINTS), _STEPS_MIN[-1])
-    return np.arange(1, -(-minutes // step) + 1) * step * MINUTE_S, step
+    edges_s: Floats = (np.arange(max(1, minutes // step), dtype=np.float64) + 1) * step * MINUTE_S
+    return edges_s, step
 
 
 def per_bucket(values: Floats, step: int, *, largest: bool = False) -> Floats:
-    """The sum (or the largest) of each `step` values; a last, shorter stretch counts as it is."""
-    count = -(-len(values) // step)
+    """The sum (or the largest) of each `step` values; a last, shorter stretch is left out."""
+    count = max(1, len(values) // step)
     padded = np.full(count * step, np.nan)
-    padded[: len(values)] = values
+    padded[: len(values)] = values[: count * step]
     table = padded.reshape(count, step)
-    if not largest:
-        return np.nansum(table, axis=1)
     highest = np.where(np.isnan(table), -np.inf, table).max(axis=1)
-    return np.where(np.isinf(highest), np.nan, highest)
+    result: Floats = np.where(np.isinf(highest), np.nan, highest) if largest else np.nansum(table, axis=1)
+    return result
 
 
 def time_axis(axes: Axes, run: RunData) -> None:
@@ -79,7 +81,11 @@ def time_axis(axes: Axes, run: RunData) -> None:
     span_s = max(run.verdict.ended_s, MINUTE_S)
     hours = span_s > 3 * 3600
     unit_s = 3600.0 if hours else 60.0
-    step = next((step for step in _TICKS_H if span_s / 3600 / step <= 13), _TICKS_H[-1]) * 3600 / unit_s if hours else _minutes_step(span_s)
+    step = (
+        next((step for step in _TICKS_H if span_s / 3600 / step <= 13), _TICKS_H[-1]) * 3600 / unit_s
+        if hours
+        else _minutes_step(span_s)
+    )
     ticks = np.arange(0, span_s / unit_s + 1e-9, step) * unit_s
     axes.set_xlim(0, span_s)
     axes.xaxis.set_major_locator(FixedLocator(ticks.tolist()))
@@ -100,7 +106,9 @@ def whole_numbers(axes: Axes) -> None:
 def fault_windows(run: RunData) -> list[tuple[str, Window]]:
     """Faults by time, and rates that hold for a time only, with their windows as far as the run got."""
     ended_s = run.verdict.ended_s
-    return [(fault.name, window) for fault in run.scenario.faults for window in fault.windows if window.start_s < ended_s]
+    return [
+        (fault.name, window) for fault in run.scenario.faults for window in fault.windows if window.start_s < ended_s
+    ]
 
 
 def bands(axes: Axes, run: RunData, *, labelled: bool = True) -> None:
@@ -114,7 +122,14 @@ def bands(axes: Axes, run: RunData, *, labelled: bool = True) -> None:
     if burst:
         starts = np.arange(0, min(run.scenario.duration_s, run.verdict.ended_s), burst.every_s)
         strips = [(float(start), burst.for_s) for start in starts]
-        axes.broken_barh(strips, (0.975, 0.025), transform=axes.get_xaxis_transform(), color=BURST, lw=0, label="burst" if labelled else None)
+        axes.broken_barh(
+            strips,
+            (0.975, 0.025),
+            transform=axes.get_xaxis_transform(),
+            color=BURST,
+            lw=0,
+            label="burst" if labelled else None,
+        )
 
 
 def end_mark(axes: Axes, run: RunData) -> None:
@@ -128,6 +143,5 @@ def legend(axes: Axes, columns: int = 6) -> None:
     """The legend above the axes, out of the way of the lines."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        with mpl.rc_context(_STYLE):
-            axes.legend(handles, labels, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=min(columns, len(handles)), borderaxespad=0.1, handlelength=1.4, columnspacing=1.2)
-
+        place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
+        axes.legend(handles, labels, ncols=min(columns, len(handles)), handlelength=1.4, columnspacing=1.2, **place)

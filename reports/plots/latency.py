@@ -5,7 +5,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from reports.data import RunData
 from reports.plots.canvas import BLUE, ORANGE, PURPLE, RED, bands, bucketed, end_mark, figure, legend, time_axis, to_svg
-from schemas.units import show_duration
 
 _QUANTILES = (("p50", BLUE), ("p95", ORANGE), ("p99", PURPLE))
 
@@ -13,7 +12,7 @@ _QUANTILES = (("p50", BLUE), ("p95", ORANGE), ("p99", PURPLE))
 def plot(run: RunData) -> bytes:
     """p50, p95 and p99 of the moving window that metrics.csv holds, on a logarithmic scale."""
     fig, (axes,) = figure(1, 3.4)
-    edges_s, step = bucketed(run)
+    edges_s, _ = bucketed(run)
     last = np.minimum((edges_s / 60).astype(int), len(run.metrics.t_s)) - 1
     for name, color in _QUANTILES:
         axes.plot(run.metrics.t_s[last], run.metrics.get(f"latency_{name}_s")[last], color=color, label=name)
@@ -22,7 +21,7 @@ def plot(run: RunData) -> bytes:
         if objective.sli.startswith("latency_") and objective.target:
             axes.axhline(objective.target, color=RED, lw=1.0, ls=":", label=f"limit {objective.objective}")
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=12))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: show_duration(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}s"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("latency, moving 30 min")
     axes.set_title("Latency")

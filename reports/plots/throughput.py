@@ -1,7 +1,22 @@
 """Throughput and queue depth over time."""
 
 from reports.data import RunData
-from reports.plots.canvas import BLUE, GREY, ORANGE, PURPLE, RED, bands, bucketed, end_mark, figure, legend, per_bucket, time_axis, to_svg, whole_numbers
+from reports.plots.canvas import (
+    BLUE,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    bands,
+    bucketed,
+    end_mark,
+    figure,
+    legend,
+    per_bucket,
+    time_axis,
+    to_svg,
+    whole_numbers,
+)
 
 
 def plot(run: RunData) -> bytes:
@@ -11,16 +26,22 @@ def plot(run: RunData) -> bytes:
     metrics = run.metrics
     flow.plot(edges_s, per_bucket(metrics.get("enqueued"), step) / step, color=GREY, lw=0.9, label="enqueued")
     flow.plot(edges_s, per_bucket(metrics.get("done"), step) / step, color=BLUE, label="DONE")
-    flow.plot(edges_s, per_bucket(metrics.get("failed") + metrics.get("blocked"), step) / step, color=RED, label="FAILED or BLOCKED")
+    flow.plot(
+        edges_s,
+        per_bucket(metrics.get("failed") + metrics.get("blocked"), step) / step,
+        color=RED,
+        label="FAILED or BLOCKED",
+    )
     flow.set_ylabel("tasks per minute")
     flow.set_ylim(bottom=0)
     flow.set_title("Throughput")
     bands(flow, run)
     end_mark(flow, run)
     legend(flow)
-    queue.fill_between(edges_s, per_bucket(metrics.get("queue_depth"), step, largest=True), step="pre", color=ORANGE, alpha=0.35, lw=0)
-    queue.step(edges_s, per_bucket(metrics.get("queue_depth"), step, largest=True), where="pre", color=ORANGE, lw=1.0, label="PENDING tasks (most)")
-    queue.step(edges_s, per_bucket(metrics.get("busy_workers"), step, largest=True), where="pre", color=PURPLE, lw=0.9, label="busy workers (most)")
+    depth = per_bucket(metrics.get("queue_depth"), step, largest=True)
+    queue.fill_between(edges_s, depth, step="pre", color=ORANGE, alpha=0.5, lw=0, label="PENDING tasks, most")
+    busy = per_bucket(metrics.get("busy_workers"), step) / step
+    queue.plot(edges_s, busy, color=PURPLE, label="busy workers, mean")
     queue.set_ylabel("tasks")
     queue.set_title("Queue")
     whole_numbers(queue)

@@ -35,7 +35,13 @@ class _Commands(click.Group):
             return None
         command: click.Command = importlib.import_module(f"runner.cli.{cmd_name}").command
         command.params.append(
-            click.Option(["--debug"], is_flag=True, expose_value=False, help="Show a traceback when something fails.", callback=_debug)
+            click.Option(
+                ["--debug"],
+                is_flag=True,
+                expose_value=False,
+                help="Show a traceback when something fails.",
+                callback=_debug,
+            )
         )
         return command
 
@@ -43,7 +49,9 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in _COMMANDS and not name.startswith("-"):
             from schemas.shape import did_you_mean

@@ -16,9 +16,19 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 def override_options(command: F) -> F:
     """`--tier`, `--set`, `--duration` and `--seed`: the scenario as it is to be run."""
     for option in (
-        click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Seed of every random stream; replaces the scenario's."),
-        click.option("--duration", metavar="DURATION", help="How long work arrives, such as 2h; replaces the scenario's."),
-        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Replace one value, such as queue.workers=2. May be repeated."),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**53 - 1), help="Seed of every random stream; replaces the scenario's."
+        ),
+        click.option(
+            "--duration", metavar="DURATION", help="How long work arrives, such as 2h; replaces the scenario's."
+        ),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Replace one value, such as queue.workers=2. May be repeated.",
+        ),
         click.option("--tier", metavar="NAME", help="Apply a named tier of the scenario, such as pr."),
     ):
         command = option(command)

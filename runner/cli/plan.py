@@ -19,7 +19,9 @@ _HEIGHT = 4
 @scenario_argument
 @override_options
 @json_option
-def command(scenario: Path, seed: int | None, duration: str | None, settings: tuple[str, ...], tier: str | None, as_json: bool) -> int:
+def command(
+    scenario: Path, seed: int | None, duration: str | None, settings: tuple[str, ...], tier: str | None, as_json: bool
+) -> int:
     """Show what a scenario will do, without running it: counts, expected load on the workers, arrival rate over time.
 
     \b
@@ -37,7 +39,12 @@ def command(scenario: Path, seed: int | None, duration: str | None, settings: tu
         import json
         from dataclasses import asdict
 
-        data = {"scenario": loaded.scenario.name, "seed": plan.seed, **asdict(figures), "rate_per_s": figures.rate_per_s.tolist()}
+        data = {
+            "scenario": loaded.scenario.name,
+            "seed": plan.seed,
+            **asdict(figures),
+            "rate_per_s": figures.rate_per_s.tolist(),
+        }
         click.echo(json.dumps(data, indent=2))
     else:
         click.echo("\n".join(_lines(loaded.scenario, plan.seed, figures)))
@@ -68,8 +75,12 @@ def _fault_lines(scenario: "Scenario", figures: "Forecast") -> list[str]:
     lines = []
     for index, fault in enumerate(scenario.faults):
         drawn = f"{figures.faults[fault.name]:,} first attempts or tasks" if fault.name in figures.faults else ""
-        times = f"{len(fault.windows)} times, first at {show_duration(fault.windows[0].start_s)}" if fault.windows else ""
-        lines.append(f"  {'faults' if not index else '':10}  {fault.name} ({fault.type.value}): {', '.join(part for part in (drawn, times) if part)}")
+        times = (
+            f"{len(fault.windows)} times, first at {show_duration(fault.windows[0].start_s)}" if fault.windows else ""
+        )
+        lines.append(
+            f"  {'faults' if not index else '':10}  {fault.name} ({fault.type.value}): {', '.join(part for part in (drawn, times) if part)}"
+        )
     return lines
 
 

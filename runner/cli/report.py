@@ -9,7 +9,9 @@ from runner.cli.options import run_directory_argument
 
 @click.command("report")
 @run_directory_argument
-@click.option("--template", type=click.Path(path_type=Path), help="A Jinja2 template of your own; it is rendered in a sandbox.")
+@click.option(
+    "--template", type=click.Path(path_type=Path), help="A Jinja2 template of your own; it is rendered in a sandbox."
+)
 def command(run_directory: Path, template: Path | None) -> int:
     """Render the report of a run again, from the files in its directory alone.
 

@@ -11,7 +11,12 @@ from runner.cli.options import all_settings, json_option, override_options, scen
 @scenario_argument
 @override_options
 @click.option("--target", default="simulation", show_default=True, help="What to run against.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run directory to write; new or empty. [default: runs/NAME-TIME]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Run directory to write; new or empty. [default: runs/NAME-TIME]",
+)
 @click.option("--no-abort", is_flag=True, help="Go on when an abort condition holds; the verdict is then FAIL.")
 @json_option
 def command(

@@ -26,7 +26,14 @@ def command(scenario: Path | None, as_json: bool) -> int:
         import json
 
         listed = [
-            {"name": s.name, "system": system, "unit": s.unit.value, "base_unit": s.unit.symbol, "better": s.better.value, "description": s.description}
+            {
+                "name": s.name,
+                "system": system,
+                "unit": s.unit.value,
+                "base_unit": s.unit.symbol,
+                "better": s.better.value,
+                "description": s.description,
+            }
             for system, s in rows
         ]
         click.echo(json.dumps(listed, indent=2))

@@ -34,6 +34,10 @@ def command(run_directory: Path, as_json: bool) -> int:
         click.echo(json.dumps({"agrees": not problems, "verdict": outcome, "findings": rows}, indent=2))
     else:
         for finding in findings:
-            click.echo(f"{'differs' if finding.problem else 'ok':8} {finding.what}{': ' + finding.problem if finding.problem else ''}")
-        click.echo(f"recomputed verdict: {outcome or 'none'}; {'the evidence agrees' if not problems else f'{len(problems)} problems'}")
+            click.echo(
+                f"{'differs' if finding.problem else 'ok':8} {finding.what}{': ' + finding.problem if finding.problem else ''}"
+            )
+        click.echo(
+            f"recomputed verdict: {outcome or 'none'}; {'the evidence agrees' if not problems else f'{len(problems)} problems'}"
+        )
     return DIFFERS if problems else AGREES

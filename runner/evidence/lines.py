@@ -22,7 +22,9 @@ _NUL = 0
 _PADDED = [f"{number:03d}" for number in range(1000)]
 _STRIPPED = [f"{number:d}".rjust(3, "\0") if number else "\0\0\0" for number in range(1000)]
 _LAST = [f"{number:d}".rjust(3, "\0") for number in range(1000)]
-_DIGITS: Bytes = np.frombuffer("".join([*_PADDED, *_STRIPPED, *_LAST, "\0\0\0"]).encode(), dtype=np.uint8).reshape(-1, 3)
+_DIGITS: Bytes = np.frombuffer("".join([*_PADDED, *_STRIPPED, *_LAST, "\0\0\0"]).encode(), dtype=np.uint8).reshape(
+    -1, 3
+)
 _STRIP, _STRIP_LAST, _BLANK = 1000, 2000, 3000
 
 
@@ -40,7 +42,7 @@ class _Field:
 
 
 def _uses(column: str) -> Bools:
-    return np.array([getattr(SPECS[kind], column) for kind in Kind], dtype=np.bool_)
+    return np.array([SPECS[kind].uses(column) for kind in Kind], dtype=np.bool_)
 
 
 _USES = {column: _uses(column) for column in ("task", "key", "attempt", "worker")}
@@ -67,7 +69,9 @@ class LineFormatter:
         task, key = _USES["task"][kind], _USES["key"][kind]
         _write_decimal(lines, layout.t, block.t, np.ones(len(block), dtype=np.bool_))
         _write_integer(lines, layout.task, number >> KEY_SHIFT, task)
-        lines[:, layout.copy : layout.copy + 2] = np.where((task & (number & COPY == COPY))[:, None], np.frombuffer(b".2", dtype=np.uint8), _NUL)
+        lines[:, layout.copy : layout.copy + 2] = np.where(
+            (task & (number & COPY == COPY))[:, None], np.frombuffer(b".2", dtype=np.uint8), _NUL
+        )
         _write_integer(lines, layout.key, number >> KEY_SHIFT, key)
         _write_integer(lines, layout.attempt, block.attempt, _USES["attempt"][kind])
         _write_integer(lines, layout.worker, block.worker, _USES["worker"][kind] & (block.worker >= 0))
@@ -94,11 +98,11 @@ class LineFormatter:
 
     def _words_of(self, block: Block, index: int, name: int) -> "_Words":
         spec = SPECS[Kind(int(block.kind[index]))]
-        cause = self._vocabulary.causes[int(block.cause[index])] if spec.cause else None
+        cause = self._vocabulary.causes[int(block.cause[index])] if spec.uses("cause") else None
         tenant = int(block.tenant[index])
         more = {
             "state": spec.state,
-            "tenant": self._vocabulary.tenants[tenant] if spec.tenant and tenant >= 0 else "",
+            "tenant": self._vocabulary.tenants[tenant] if spec.uses("tenant") and tenant >= 0 else "",
             "name": self._vocabulary.names[name] if name >= 0 else "",
             "fault": cause.fault if cause else "",
             "error": cause.error if cause else "",
@@ -106,10 +110,10 @@ class LineFormatter:
         worded = msgspec.json.encode({key: word for key, word in more.items() if word})[1:-1]
         return _Words(
             type=spec.type,
-            task=spec.task and int(block.task[index]) >= 0,
-            key=spec.key,
-            attempt=spec.attempt and int(block.task[index]) >= 0,
-            worker=spec.worker and int(block.worker[index]) >= 0,
+            task=spec.uses("task") and int(block.task[index]) >= 0,
+            key=spec.uses("key"),
+            attempt=spec.uses("attempt") and int(block.task[index]) >= 0,
+            worker=spec.uses("worker") and int(block.worker[index]) >= 0,
             value=spec.value_name if spec.value in {Value.SECONDS, Value.NUMBER} else "",
             rest=worded,
         )

@@ -49,13 +49,21 @@ def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Man
 
 def finish_manifest(manifest: Manifest, finished: datetime, wall_s: float, verdict: str, events: int) -> Manifest:
     """The manifest of a run that has ended."""
-    return msgspec.structs.replace(manifest, finished_at=_stamp(finished), wall_s=round(wall_s, 3), verdict=verdict, events=events)
+    return msgspec.structs.replace(
+        manifest, finished_at=_stamp(finished), wall_s=round(wall_s, 3), verdict=verdict, events=events
+    )
 
 
 def _reproduce(identity: Identity) -> str:
     """The command, given in the run directory, that makes the same run again."""
     words = ["soak", "run", SCENARIO, "--seed", str(identity.seed)]
-    return shlex.join([*words, *([] if identity.abort else ["--no-abort"]), *(["--target", identity.target] if identity.target != "simulation" else [])])
+    return shlex.join(
+        [
+            *words,
+            *([] if identity.abort else ["--no-abort"]),
+            *(["--target", identity.target] if identity.target != "simulation" else []),
+        ]
+    )
 
 
 def _stamp(moment: datetime) -> str:
@@ -79,7 +87,9 @@ def _version(package: str) -> str | None:
 def _git(directory: Path) -> Git | None:
     def ask(*words: str) -> str | None:
         try:
-            done = subprocess.run(["git", "-C", str(directory), *words], capture_output=True, text=True, timeout=10, check=False)
+            done = subprocess.run(
+                ["git", "-C", str(directory), *words], capture_output=True, text=True, timeout=10, check=False
+            )
         except (OSError, subprocess.TimeoutExpired):
             return None
         return done.stdout.strip() if done.returncode == 0 else None

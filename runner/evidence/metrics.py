@@ -7,7 +7,7 @@ import numpy as np
 
 from runner.judge.histogram import bucket_of, rank, value_of
 from runner.judge.samples import Facts
-from schemas.block import Block, Floats, Ints
+from schemas.block import Block, Floats, Ints, make_block
 from schemas.errors import OutputError
 from schemas.events import NO_CAUSE, Kind
 from schemas.model import Scenario
@@ -118,7 +118,9 @@ class MetricsWriter:
             self._file.writelines(",".join(row) + "\n" for row in zip(*whole, *decimals, *last, strict=True))
             self._file.flush()
         except OSError as error:
-            raise OutputError(f"{self._path}: {error.strerror or error}; what was written before is kept (free some space, or choose another --out)") from None
+            raise OutputError(
+                f"{self._path}: {error.strerror or error}; what was written before is kept (free some space, or choose another --out)"
+            ) from None
 
     def close(self, until_s: float) -> None:
         """Write the minute that the run ended in."""
@@ -133,4 +135,4 @@ def _show(value: float) -> str:
     return "" if value != value else f"{value:.6g}"
 
 
-_EMPTY = Block(*(np.empty(0, dtype=np.float64 if name in {"t", "value"} else np.int64) for name in ("t", "kind", "task", "attempt", "worker", "cause", "tenant", "value")), until_s=0.0)
+_EMPTY = make_block([], [], until_s=0.0)

@@ -15,10 +15,10 @@ from runner.evidence.scenario_copy import store_scenario
 from runner.evidence.stream import StreamWriter
 from runner.judge.judge import Judge
 from runner.judge.samples import Facts
-from schemas.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Verdict
 from schemas.block import Block
 from schemas.identity import Identity
 from schemas.load import Loaded
+from schemas.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Verdict
 from simulation.plan import Plan
 
 
@@ -48,7 +48,9 @@ class Recording:
         for name, content in verdict_files(verdict, judge).items():
             self.directory.write(name, content)
         wall_s = time.monotonic() - self._clock
-        manifest = finish_manifest(self._manifest, datetime.now(UTC), wall_s, verdict.verdict.value, self._stream.events)
+        manifest = finish_manifest(
+            self._manifest, datetime.now(UTC), wall_s, verdict.verdict.value, self._stream.events
+        )
         self.directory.write(MANIFEST, to_json(manifest))
 
     def seal(self) -> None:
@@ -58,7 +60,9 @@ class Recording:
     def __enter__(self) -> "Recording":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stream.close()
 
 

@@ -38,11 +38,13 @@ class StreamWriter:
     def _write(self, data: bytes) -> None:
         try:
             view = memoryview(data)
-            while len(view):
+            while view:
                 view = view[self._file.write(view) :]
         except OSError as error:
             reason = error.strerror or str(error)
-            raise OutputError(f"{self._path}: {reason}; what was written before is kept (free some space, or choose another --out)") from None
+            raise OutputError(
+                f"{self._path}: {reason}; what was written before is kept (free some space, or choose another --out)"
+            ) from None
 
     def close(self) -> None:
         """Close the file."""
@@ -51,7 +53,9 @@ class StreamWriter:
     def __enter__(self) -> "StreamWriter":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -81,7 +85,7 @@ class _Line(msgspec.Struct):
     worker: int = -1
     due: float | None = None
     ran: float | None = None
-    offered: float | None = None
+    planned: float | None = None
     value: float | None = None
     name: str | None = None
     tenant: str | None = None
@@ -110,13 +114,17 @@ class StreamReader:
             with self._path.open("rb") as file:
                 first = file.readline()
         except OSError as error:
-            raise EvidenceError(f"{self._path}: {error.strerror or error} (the event stream is missing or cannot be read)") from None
+            raise EvidenceError(
+                f"{self._path}: {error.strerror or error} (the event stream is missing or cannot be read)"
+            ) from None
         try:
             header = msgspec.json.decode(first, type=_Header)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EvidenceError(f"{self._path}:1: not the header of an event stream: {error}") from None
         if header.type != HEADER or header.schema_version != STREAM_VERSION:
-            raise EvidenceError(f"{self._path}:1: stream version {header.schema_version} (this release reads version {STREAM_VERSION})")
+            raise EvidenceError(
+                f"{self._path}:1: stream version {header.schema_version} (this release reads version {STREAM_VERSION})"
+            )
         return Identity(header.scenario, header.scenario_sha256, header.seed, header.target, header.clock, header.abort)
 
     def blocks(self) -> Iterator[Block]:
@@ -128,12 +136,14 @@ class StreamReader:
                 block = self._block(self._decode(lines), last_s)
                 if len(block):
                     if block.t[0] < last_s or (np.diff(block.t) < 0).any():
-                        raise EvidenceError(f"{self._path}: events are out of time order between lines {self._line - len(lines) + 1} and {self._line}")
+                        raise EvidenceError(
+                            f"{self._path}: events are out of time order between lines {self._line - len(lines) + 1} and {self._line}"
+                        )
                     last_s = float(block.t[-1])
                     yield block
 
     def _next_lines(self, file: BinaryIO) -> list[bytes]:
-        lines = []
+        lines: list[bytes] = []
         while len(lines) < LINES_PER_BLOCK and (line := file.readline()):
             if not line.endswith(b"\n"):
                 self.cut = True
@@ -163,7 +173,9 @@ class StreamReader:
         for offset, line in enumerate(lines):
             kind = KIND_OF.get((line.type, line.state))
             if kind is None:
-                raise EvidenceError(f"{self._path}:{self._line - len(lines) + 1 + offset}: unknown event type {line.type!r}")
+                raise EvidenceError(
+                    f"{self._path}:{self._line - len(lines) + 1 + offset}: unknown event type {line.type!r}"
+                )
             kinds.append(int(kind))
             values.append(self._value(line, kind))
         word = self._vocabulary

@@ -11,11 +11,11 @@ from runner.evidence.record import verdict_files
 from runner.evidence.stream import StreamReader
 from runner.judge.decide import decide
 from runner.judge.judge import Judge
-from schemas.verdict import End, Verdict
 from schemas.block import Block
 from schemas.errors import EvidenceError, ScenarioError
 from schemas.events import Kind
 from schemas.load import Loaded, load
+from schemas.verdict import End, Verdict
 from simulation.plan import Plan
 
 _ENDS = {Kind.RUN_ENDED: End.COMPLETED, Kind.RUN_ABORTED: End.ABORTED, Kind.RUN_INTERRUPTED: End.INTERRUPTED}
@@ -37,7 +37,9 @@ def verify(directory: RunDirectory) -> tuple[list[Finding], Verdict | None]:
     except EvidenceError as error:
         return [*findings, Finding("event stream", str(error))], None
     findings.append(Finding("event stream", "breaks off before the end of the run" if verdict.end is End.CUT else ""))
-    findings += [Finding(f"{name} recomputed", _difference(directory, name, content)) for name, content in files.items()]
+    findings += [
+        Finding(f"{name} recomputed", _difference(directory, name, content)) for name, content in files.items()
+    ]
     return findings, verdict
 
 
@@ -56,7 +58,9 @@ def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
     plan = Plan(loaded.scenario)
     reader = StreamReader(directory.file(stream_name(loaded.scenario.name)), plan.vocabulary)
     if reader.identity.scenario_sha256 != loaded.sha256:
-        raise EvidenceError(f"{directory.file(SCENARIO)}: is not the scenario the stream was made with (its hash differs)")
+        raise EvidenceError(
+            f"{directory.file(SCENARIO)}: is not the scenario the stream was made with (its hash differs)"
+        )
     judge = Judge(loaded.scenario, plan.vocabulary, abort=reader.identity.abort)
     end = End.CUT
     for block in reader.blocks():

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from runner.judge.labels import LabelNumbers
 from runner.judge.samples import Facts
-from schemas.verdict import AbortResult, AlertResult, FiringResult, Status
 from runner.judge.watch import Change, Firing, Timer, Watch
 from schemas.model import Alert, Condition, Expectation, Scenario, Window
 from schemas.units import show_duration
+from schemas.verdict import AbortResult, AlertResult, FiringResult, Status
 
 
 def number_or_none(value: float) -> float | None:
@@ -45,7 +45,13 @@ class Guard:
         assert isinstance(comparison.target, float)
         value = number_or_none(self.timer.firings[0].value) if self.timer.firings else None
         return AbortResult(
-            self.condition.name, comparison.text, self.condition.window_s, self.held_at_s, value, comparison.sli.unit.value, comparison.target
+            self.condition.name,
+            comparison.text,
+            self.condition.window_s,
+            self.held_at_s,
+            value,
+            comparison.sli.unit.value,
+            comparison.target,
         )
 
 
@@ -75,7 +81,9 @@ def _words(expect: Expectation) -> str:
     if expect.fires_within_s is not None:
         words.append(f"fires within {show_duration(expect.fires_within_s)}{after or ' of the start'}")
     if expect.resolves_within_s is not None:
-        words.append(f"resolves within {show_duration(expect.resolves_within_s)}{' of the end' + after if after else ''}")
+        words.append(
+            f"resolves within {show_duration(expect.resolves_within_s)}{' of the end' + after if after else ''}"
+        )
     if expect.max_flaps is not None:
         words.append(f"flaps at most {expect.max_flaps} times")
     return ", ".join(words)

@@ -8,6 +8,12 @@ from runner.judge.folds import Fold
 from runner.judge.histogram import RELATIVE_ERROR
 from runner.judge.judge import Judge
 from runner.judge.laws import judge_laws
+from schemas.expression import Op
+from schemas.identity import Identity
+from schemas.model import Objective
+from schemas.slis import Sli
+from schemas.states import TaskState
+from schemas.units import show_duration
 from schemas.verdict import (
     SCHEMA_VERSION,
     AlertResult,
@@ -19,12 +25,6 @@ from schemas.verdict import (
     Status,
     Verdict,
 )
-from schemas.expression import Op
-from schemas.identity import Identity
-from schemas.model import Objective
-from schemas.slis import Sli
-from schemas.states import TaskState
-from schemas.units import show_duration
 
 DEFAULT_CONFIDENCE = 0.95
 _LAG_QUANTILE = "submission_lag_p99"
@@ -76,7 +76,10 @@ def _outcome(end: End, failures: list[str], doubts: list[str]) -> Outcome:
 
 def _tasks(judge: Judge) -> dict[str, int]:
     counts = judge.lifecycle.state_counts()
-    return {"accepted": judge.lifecycle.accepted, **{state.name: counts[state] for state in TaskState if state >= TaskState.PENDING}}
+    return {
+        "accepted": judge.lifecycle.accepted,
+        **{state.name: counts[state] for state in TaskState if state >= TaskState.PENDING},
+    }
 
 
 # Objectives.
@@ -112,7 +115,7 @@ def _margin(op: Op, value: float, target: float) -> float | None:
     """The distance to the target in the SLI's unit, positive on the good side."""
     if op in {Op.EQ, Op.NE}:
         away = abs(value - target)
-        return number_or_none(-away if op is Op.EQ else away)
+        return number_or_none(0.0 - away if op is Op.EQ else away)
     return number_or_none(target - value if op in {Op.LE, Op.LT} else value - target)
 
 
@@ -147,7 +150,9 @@ def _open_observations(judge: Judge, sli: Sli) -> int:
 # Reasons.
 
 
-def _failures(judge: Judge, objectives: list[ObjectiveResult], laws: list[LawResult], alerts: list[AlertResult]) -> Iterator[str]:
+def _failures(
+    judge: Judge, objectives: list[ObjectiveResult], laws: list[LawResult], alerts: list[AlertResult]
+) -> Iterator[str]:
     for objective in objectives:
         if objective.status is Status.FAIL:
             yield f"objective {objective.objective} is broken: {_observed(judge, objective)}"
@@ -178,7 +183,9 @@ def _abort_reason(judge: Judge) -> Iterator[str]:
         yield f"abort condition {guard.condition.name} ({guard.condition.comparison.text}) held at {show_duration(guard.held_at_s)}{seen}"
 
 
-def _doubts(judge: Judge, end: End, objectives: list[ObjectiveResult], laws: list[LawResult], faults: list[FaultResult]) -> Iterator[str]:
+def _doubts(
+    judge: Judge, end: End, objectives: list[ObjectiveResult], laws: list[LawResult], faults: list[FaultResult]
+) -> Iterator[str]:
     if end is End.INTERRUPTED:
         yield f"the run was interrupted at {show_duration(judge.until_s)}"
     if end is End.CUT:
@@ -209,5 +216,3 @@ def _telemetry_doubts(judge: Judge, end: End) -> Iterator[str]:
     offered = judge.offered
     if end is End.COMPLETED and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
         yield f"the load generator offered {offered} of {judge.planned} planned submissions"
-
-

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from schemas.verdict import FaultResult, Status
 from schemas.block import Block
 from schemas.events import Kind, Vocabulary
 from schemas.model import BY_TIME, PER_TASK, Fault, FaultType, Scenario
 from schemas.units import show_duration, show_ratio
+from schemas.verdict import FaultResult, Status
 
 _FAILED = (Kind.TASK_RETRY, Kind.TASK_FAILED)
 _EFFECTS: dict[FaultType, tuple[Kind, ...]] = {

@@ -46,6 +46,7 @@ class Groups:
         return places, self.rows[places]
 
 
-def carried(latest: Ints, values: Floats | Ints, carry: Floats | Ints) -> Floats | Ints:
+def carried(latest: Ints, values: Floats | Ints, carry: Floats | Ints) -> Floats:
     """`values` at the latest chosen rows, or `carry` where the group has none yet."""
-    return np.where(latest >= 0, values[latest], carry)
+    result: Floats = np.where(latest >= 0, values[latest], carry)
+    return result

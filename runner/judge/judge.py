@@ -18,11 +18,11 @@ from runner.judge.lifecycle import Lifecycle
 from runner.judge.own import OwnSeries
 from runner.judge.samples import Facts
 from runner.judge.telemetry import Telemetry
-from schemas.verdict import Checkpoint
 from schemas.block import Block, make_block, merge
 from schemas.events import Kind, Vocabulary
 from schemas.model import Comparison, Reference, Scenario
 from schemas.slis import Aggregate, Sli
+from schemas.verdict import Checkpoint
 
 
 @dataclass(slots=True)
@@ -45,7 +45,9 @@ class Judge:
         windows = tuple(window for fault in scenario.faults for window in fault.windows)
         self.folds = Folds(scenario.warmup_s, windows)
         self.faults = FaultCounts(scenario, vocabulary)
-        self.alerts = [(alert, Guard(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts]
+        self.alerts = [
+            (alert, Guard(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
+        ]
         self.aborts = [Guard(condition, self.labels) for condition in scenario.aborts]
         self._trackers = _Trackers(
             Lifecycle(scenario, vocabulary, self.labels, self._floor_s("stall")),
@@ -63,7 +65,9 @@ class Judge:
 
     def _floor_s(self, series: str) -> float:
         """The shortest stretch of a series that a condition asks about."""
-        comparisons = [guard.comparison for guard in (*self.scenario.aborts, *(alert.condition for alert in self.scenario.alerts))]
+        comparisons = [
+            guard.comparison for guard in (*self.scenario.aborts, *(alert.condition for alert in self.scenario.alerts))
+        ]
         limits = [c.target for c in comparisons if c.sli.aggregate is Aggregate.LONGEST and c.sli.series == series]
         return min((limit for limit in limits if isinstance(limit, float)), default=math.inf)
 
@@ -161,7 +165,12 @@ class Judge:
         if not times:
             return block
         order = np.argsort(times, kind="stable")
-        told = make_block(np.array(times)[order], np.array(kinds)[order], until_s=block.until_s, value=np.array(names, dtype=float)[order])
+        told = make_block(
+            np.array(times)[order],
+            np.array(kinds)[order],
+            until_s=block.until_s,
+            value=np.array(names, dtype=float)[order],
+        )
         return merge([block, told])
 
     # What is known so far.
@@ -180,7 +189,9 @@ class Judge:
     def target_of(self, comparison: Comparison) -> float:
         """The target in base units; a relative one follows its reference (NaN while that is unknown)."""
         if isinstance(comparison.target, Reference):
-            return comparison.target.factor * self.sli_value(comparison.sli, self.labels.selected(comparison.target.selector))
+            return comparison.target.factor * self.sli_value(
+                comparison.sli, self.labels.selected(comparison.target.selector)
+            )
         return comparison.target
 
     @property

@@ -13,10 +13,13 @@ def judge_laws(judge: Judge) -> list[LawResult]:
     lost = judge.telemetry.lost_events
     results = []
     for name, description, broken, detail in _laws(judge):
-        status = Status.INCONCLUSIVE if broken is None else Status.FAIL if broken else Status.PASS
-        if status is Status.FAIL and lost:
-            status, detail = Status.INCONCLUSIVE, f"{detail}; {lost} events were lost"
-        results.append(LawResult(name, description, status, broken, detail))
+        if broken and lost:
+            results.append(
+                LawResult(name, description, Status.INCONCLUSIVE, broken, f"{detail}; {lost} events were lost")
+            )
+        else:
+            status = Status.INCONCLUSIVE if broken is None else Status.FAIL if broken else Status.PASS
+            results.append(LawResult(name, description, status, broken, detail))
     return results
 
 
@@ -27,10 +30,19 @@ def _laws(judge: Judge) -> Iterator[tuple[str, str, float | None, str]]:
         "conservation",
         "every task the system took in is in exactly one state at the end",
         None if lost is None else float(abs(lost)),
-        "the system gave no census of its tasks" if lost is None else f"{lifecycle.accepted} taken in, {lifecycle.accepted - lost} in the census" if lost else "",
-    )  # fmt: skip
+        "the system gave no census of its tasks"
+        if lost is None
+        else f"{lifecycle.accepted} taken in, {lifecycle.accepted - lost} in the census"
+        if lost
+        else "",
+    )
     illegal = judge.sli_value(judge.scenario.slis["illegal_transitions"])
-    yield "legal_transitions", "no task changes state outside the state machine", illegal, f"{illegal:.0f} illegal transitions" if illegal else ""
+    yield (
+        "legal_transitions",
+        "no task changes state outside the state machine",
+        illegal,
+        f"{illegal:.0f} illegal transitions" if illegal else "",
+    )
     mismatches = lifecycle.ledger_mismatches
     yield (
         "ledger_agreement",

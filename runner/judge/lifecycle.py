@@ -58,13 +58,19 @@ class _Rows:
         self.cause, self.value, self.tenant = block.cause[order], block.value[order], block.tenant[order]
         self.after = NEW_STATES[self.kind]
         self.changes: Bools = self.after > TaskState.NONE
-        self.before = carried(self.groups.latest(self.changes, before=True), self.after, table.states[self.number]).astype(np.int64)
+        self.before = carried(
+            self.groups.latest(self.changes, before=True), self.after, table.states[self.number].astype(np.int64)
+        ).astype(np.int64)
 
-    def samples(self, chosen: Bools, value: Floats | Ints | Bools | None, label: Floats | None, **more: int) -> Samples:
+    def samples(
+        self, chosen: Bools, value: Floats | Ints | Bools | None, label: Floats | None, exposed: int = 0
+    ) -> Samples:
         """A series of the chosen rows, in time order; without `value` each counts one."""
         places, _ = self.groups.in_time_order(chosen)
         values = np.ones(len(places)) if value is None else value[places].astype(np.float64)
-        return Samples(self.t[places], values, label=None if label is None else label[places].astype(np.int64), **more)
+        return Samples(
+            self.t[places], values, label=None if label is None else label[places].astype(np.int64), exposed=exposed
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,9 @@ class Lifecycle:
         self._table = Table()
         self._stalls = Stalls(stall_floor_s)
         self._types = {fault.name: fault.type for fault in scenario.faults}
-        self._backoff_s = np.array([self._queue.backoff_after(max(1, attempt)) for attempt in range(len(self._queue.backoff_s) + 1)])
+        self._backoff_s = np.array(
+            [self._queue.backoff_after(max(1, attempt)) for attempt in range(len(self._queue.backoff_s) + 1)]
+        )
         self._accepted = 0
         self._census: dict[TaskState, int] = {}
         self._in_system, self._area, self._sojourn_s, self._until_s = 0, 0.0, 0.0, 0.0
@@ -128,7 +136,9 @@ class Lifecycle:
         self._accepted += int(enqueued.sum())
         self._table.put("due", rows.number[enqueued], rows.value[enqueued])
         if self._labels.needed:
-            self._table.put("label", rows.number[enqueued], self._labels.of(rows.tenant[enqueued], rows.value[enqueued]))
+            self._table.put(
+                "label", rows.number[enqueued], self._labels.of(rows.tenant[enqueued], rows.value[enqueued])
+            )
 
     def _executions(self, block: Block, facts: Facts) -> None:
         """The execution ledger: by key, since copies of a task share it."""
@@ -137,7 +147,9 @@ class Lifecycle:
         kind = block.kind[groups.rows]
         step = (kind == Kind.EXECUTION_STARTED).astype(np.int64) - (kind == Kind.EXECUTION_ENDED)
         done = (kind == Kind.TASK_DONE).astype(np.int64)
-        was_done = (self._table.states[groups.key] == TaskState.DONE) | (self._table.states[groups.key | COPY] == TaskState.DONE)
+        was_done = (self._table.states[groups.key] == TaskState.DONE) | (
+            self._table.states[groups.key | COPY] == TaskState.DONE
+        )
         running = groups.running(step) + self._table.get("running", groups.key)
         again = (kind == Kind.EXECUTION_STARTED) & ((running > 1) | (groups.running(done) + was_done > 0))
         last = groups.last
@@ -168,15 +180,21 @@ class Lifecycle:
         moved = TRANSITIONS[rows.kind]
         facts.series["state_transitions"] = rows.samples(moved, None, label)
         contended = np.flatnonzero(block.kind == Kind.LEASE_CONTENDED)
-        contended_label = self._table.get("label", block.task[contended]).astype(np.int64) if self._labels.needed else None
+        contended_label = (
+            self._table.get("label", block.task[contended]).astype(np.int64) if self._labels.needed else None
+        )
         dispatched = int((rows.kind == Kind.TASK_DISPATCHED).sum())
-        facts.series["lease_contentions"] = Samples(block.t[contended], block.value[contended], label=contended_label, exposed=dispatched)
+        facts.series["lease_contentions"] = Samples(
+            block.t[contended], block.value[contended], label=contended_label, exposed=dispatched
+        )
 
     def _results(self, rows: _Rows, label: Floats | None, facts: Facts) -> None:
         groups, table, kind = rows.groups, self._table, rows.kind
         transient, over_budget = self._cause_flags()
         ended = kind == Kind.EXECUTION_ENDED
-        failures = groups.running(((kind == Kind.TASK_RETRY) | (kind == Kind.TASK_FAILED)) & transient[rows.cause]) + table.get("transient", rows.number)
+        failures = groups.running(
+            ((kind == Kind.TASK_RETRY) | (kind == Kind.TASK_FAILED)) & transient[rows.cause]
+        ) + table.get("transient", rows.number)
         expiries = groups.running(kind == Kind.LEASE_EXPIRED) + table.get("expired", rows.number)
         excesses = groups.running(ended & over_budget[rows.cause]) + table.get("over_budget", rows.number)
         bad_body = ended & (rows.cause != NO_CAUSE) & ~over_budget[rows.cause]
@@ -190,17 +208,27 @@ class Lifecycle:
         weight = rows.samples(_CLOSING[kind] & (expiries > 0), expiries, None).value
         facts.series["lease_recovery"] = Samples(leases.t, leases.value, weight, leases.label)
         exceeded = int((_CLOSING[kind] & (excesses > 0)).sum())
-        facts.series["guardrail_unblocked"] = rows.samples(_UNBLOCKED[kind] & (excesses > 0), None, label, exposed=exceeded)
+        facts.series["guardrail_unblocked"] = rows.samples(
+            _UNBLOCKED[kind] & (excesses > 0), None, label, exposed=exceeded
+        )
         self.ledger_mismatches += int((done & (failed_body == rows.attempt)).sum())
 
         last = groups.last
-        for name, values in (("transient", failures), ("expired", expiries), ("over_budget", excesses), ("failed_body", failed_body)):
+        for name, values in (
+            ("transient", failures),
+            ("expired", expiries),
+            ("over_budget", excesses),
+            ("failed_body", failed_body),
+        ):
             table.put(name, rows.number[last], values[last])
 
     def _cause_flags(self) -> tuple[Bools, Bools]:
         """By cause: whether it is a transient failure, and whether it is a hard budget exceeded."""
         types = [self._types.get(cause.fault) for cause in self._vocabulary.causes]
-        transient = [kind in TRANSIENT or (kind is None and cause.error not in {"", "lease_expired"}) for kind, cause in zip(types, self._vocabulary.causes, strict=True)]
+        transient = [
+            kind in TRANSIENT or (kind is None and cause.error not in {"", "lease_expired"})
+            for kind, cause in zip(types, self._vocabulary.causes, strict=True)
+        ]
         return np.array(transient), np.array([kind is FaultType.GUARDRAIL_EXCEED for kind in types])
 
     def _waits_and_backoffs(self, rows: _Rows, label: Floats | None, facts: Facts) -> Floats:
@@ -215,7 +243,11 @@ class Lifecycle:
 
         retried = kind == Kind.TASK_RETRY
         backoff_s = self._backoff_s[np.clip(rows.attempt, 0, len(self._backoff_s) - 1)]
-        not_before = carried(groups.latest(retried), rows.t + np.where(transient[rows.cause], backoff_s, 0.0), table.get("not_before", rows.number))
+        not_before = carried(
+            groups.latest(retried),
+            rows.t + np.where(transient[rows.cause], backoff_s, 0.0),
+            table.get("not_before", rows.number),
+        )
         again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
         early = again & (rows.t < not_before - _TICK_S)
         facts.series["backoff_violations"] = rows.samples(early, None, label, exposed=int(again.sum()))

@@ -22,7 +22,9 @@ class OwnSeries:
             good, total = (self._matches(block, filters) for filters in sli.filters)
             either = good | total
             if sli.aggregate is Aggregate.RATIO:
-                facts.series[sli.series] = Samples(block.t[either], good[either].astype(np.float64), total[either].astype(np.float64))
+                facts.series[sli.series] = Samples(
+                    block.t[either], good[either].astype(np.float64), total[either].astype(np.float64)
+                )
             elif sli.aggregate is Aggregate.COUNT:
                 facts.series[sli.series] = Samples(block.t[total], np.ones(int(total.sum())), exposed=len(block))
             else:
@@ -41,8 +43,12 @@ class OwnSeries:
             if field == "worker":
                 matches &= block.worker.astype(str) == value
             elif field == "tenant":
-                matches &= np.isin(block.tenant, [index for index, name in enumerate(self._vocabulary.tenants) if name == value])
+                matches &= np.isin(
+                    block.tenant, [index for index, name in enumerate(self._vocabulary.tenants) if name == value]
+                )
             else:
-                causes = [index for index, cause in enumerate(self._vocabulary.causes) if getattr(cause, field) == value]
+                causes = [
+                    index for index, cause in enumerate(self._vocabulary.causes) if getattr(cause, field) == value
+                ]
                 matches &= np.isin(block.cause, causes)
         return matches

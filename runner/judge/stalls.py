@@ -15,7 +15,9 @@ class Stalls:
         self._floor_s = floor_s
         self._changed_s = 0.0
 
-    def observe(self, changed_s: Floats, ready_s: Floats, left_s: Floats, waiting_s: Floats, until_s: float) -> tuple[list[Stretch], Samples]:
+    def observe(
+        self, changed_s: Floats, ready_s: Floats, left_s: Floats, waiting_s: Floats, until_s: float
+    ) -> tuple[list[Stretch], Samples]:
         """The stalls up to `until_s`.
 
         changed_s: times of state changes, ascending. ready_s, left_s: when work that stopped waiting had become due, and

@@ -5,7 +5,19 @@ import numpy as np
 from schemas.block import Floats, Ints
 from schemas.states import OPEN, TaskState
 
-FIELDS = ("due", "ready", "not_before", "entered", "wait", "transient", "expired", "over_budget", "failed_body", "label", "running")
+FIELDS = (
+    "due",
+    "ready",
+    "not_before",
+    "entered",
+    "wait",
+    "transient",
+    "expired",
+    "over_budget",
+    "failed_body",
+    "label",
+    "running",
+)
 
 _SETTLED = np.array([state not in OPEN and state is not TaskState.DEFERRED for state in TaskState])
 _FIRST_SIZE = 1024

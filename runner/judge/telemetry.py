@@ -35,7 +35,9 @@ class Telemetry:
         edges = np.concatenate([[self._seen_s], life, [block.until_s]])
         gaps = np.diff(edges)
         long = np.flatnonzero(gaps >= max(1e-6, min(self.longest_gap_s, self._floor_s)))
-        facts.stretches["telemetry"] = [Stretch(float(edges[gap]), float(edges[gap + 1]), gap < len(life)) for gap in long.tolist()]
+        facts.stretches["telemetry"] = [
+            Stretch(float(edges[gap]), float(edges[gap + 1]), gap < len(life)) for gap in long.tolist()
+        ]
         facts.series["telemetry"] = Samples(np.empty(0), np.empty(0), exposed=len(life))
         self.longest_gap_s = max(self.longest_gap_s, float(gaps.max()))
         self.lost_events += int(block.value[block.kind == Kind.SAMPLE_LOST].sum())

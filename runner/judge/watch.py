@@ -85,7 +85,13 @@ class Watch:
         if self.condition.window_s is None and not len(samples):
             return []
         fresh = _Observations(samples.t, samples.value, self._part(samples), samples.weights)
-        changes = self._latest_changes(fresh) if self._latest else self._so_far(fresh) if self.condition.window_s is None else self._moving(fresh, facts.until_s)
+        changes = (
+            self._latest_changes(fresh)
+            if self._latest
+            else self._so_far(fresh)
+            if self.condition.window_s is None
+            else self._moving(fresh, facts.until_s)
+        )
         self._from_s = facts.until_s
         return changes
 
@@ -110,7 +116,13 @@ class Watch:
                 if aggregate is Aggregate.RATE:
                     value = weight / np.minimum(t, window_s or math.inf)
                 else:
-                    value = part if aggregate is Aggregate.COUNT else quantise(part / weight) if aggregate is Aggregate.MEAN else part / weight
+                    value = (
+                        part
+                        if aggregate is Aggregate.COUNT
+                        else quantise(part / weight)
+                        if aggregate is Aggregate.MEAN
+                        else part / weight
+                    )
                 holds = _COMPARE[self._op](value, self._target)
         if self._sli.aggregate in SUMMED:
             few = self._op in {Op.LT, Op.LE, Op.EQ} and window_s is not None
@@ -139,7 +151,9 @@ class Watch:
         window_s = self.condition.window_s
         assert window_s is not None
         kept = self._kept
-        seen = _Observations(*(np.concatenate([getattr(kept, name), getattr(fresh, name)]) for name in ("t", "value", "part", "weight")))
+        seen = _Observations(
+            *(np.concatenate([getattr(kept, name), getattr(fresh, name)]) for name in ("t", "value", "part", "weight"))
+        )
         expiry = quantise(seen.t + window_s)
         due = expiry[(expiry > self._from_s) & (expiry <= until_s)]
         first_full = [window_s] if self._from_s < window_s <= until_s else []
@@ -147,7 +161,9 @@ class Watch:
         last = np.searchsorted(seen.t, points, side="right")
         first = np.searchsorted(expiry, points, side="right")
         part, weight = np.concatenate([[0.0], np.cumsum(seen.part)]), np.concatenate([[0.0], np.cumsum(seen.weight)])
-        changes = self._changes(points, *self._truth(points, last - first, part[last] - part[first], weight[last] - weight[first]))
+        changes = self._changes(
+            points, *self._truth(points, last - first, part[last] - part[first], weight[last] - weight[first])
+        )
         if self._ranked:
             changes = [change._replace(value=self._value_in_window(seen, change.t_s)) for change in changes]
         self._kept = seen.take(slice(int(np.searchsorted(expiry, until_s, side="right")), None))
@@ -167,7 +183,10 @@ class Watch:
             return []
         before = np.concatenate([[self._holds], holds[:-1]])
         self._holds = bool(holds[-1])
-        return [Change(float(t[index]), bool(holds[index]), float(value[index])) for index in np.flatnonzero(before != holds)]
+        return [
+            Change(float(t[index]), bool(holds[index]), float(value[index]))
+            for index in np.flatnonzero(before != holds)
+        ]
 
     def _observe_stretches(self, facts: Facts) -> list[Change]:
         changes = []

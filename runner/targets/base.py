@@ -1,6 +1,6 @@
 """The one thing the engine knows of a target: it yields events in time order."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Protocol
 
 from schemas.block import Block
@@ -13,8 +13,8 @@ class Target(Protocol):
     name: str
     clock: str
 
-    def run(self, plan: Plan) -> Iterator[Block]:
+    def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of a run of `plan`, in blocks in time order, each complete up to its `until_s`.
 
-        Closing the iterator ends the run: the target stops what it started.
+        Closing the generator ends the run: the target stops what it started.
         """

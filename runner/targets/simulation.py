@@ -1,6 +1,6 @@
 """The discrete-event model as a target."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from schemas.block import Block
 from simulation.plan import Plan
@@ -13,6 +13,6 @@ class Simulation:
     name = "simulation"
     clock = "simulated"
 
-    def run(self, plan: Plan) -> Iterator[Block]:
+    def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of the model."""
         return simulate(plan)
