@@ -7,10 +7,11 @@ other faults' draws: each fault has a stream of its own.
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import TypeAlias
 
 import numpy as np
 
+from schemas.block import Floats, Ints
 from schemas.events import COPY, KEY_SHIFT, NO_CAUSE, Vocabulary
 from schemas.model import PER_TASK, Fault, FaultType, Scenario, Window
 from simulation.distributions import draw
@@ -44,12 +45,11 @@ ACTIONS = {
 """The faults that an attempt can meet."""
 
 
-class Fate(NamedTuple):
-    """One attempt: service time in seconds; the cause of what goes wrong (0: nothing) and at which share of the service time."""
+Fate: TypeAlias = tuple[float, int, float]
+"""One attempt: service time in seconds; the cause of what goes wrong (0: nothing); at which share of the service time.
 
-    service_s: float
-    cause: int
-    within: float
+A plain tuple: one is read for each attempt.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,22 @@ class _Windowed:
     within: float
 
 
+class _Rows:
+    """Columns read a row at a time: cheaper than a list where few rows are read."""
+
+    def __init__(self, service_s: Floats, cause: Ints, within: Floats) -> None:
+        self._columns = service_s, cause, within
+
+    def __getitem__(self, index: int) -> Fate:
+        service_s, cause, within = self._columns
+        return float(service_s[index]), int(cause[index]), float(within[index])
+
+
 @dataclass(slots=True)
 class _Draws:
-    """The draws of BLOCK tasks for one attempt, as lists: they are read one at a time."""
+    """The draws of BLOCK tasks for one attempt: nearly all of the first are read, and few of the others."""
 
-    service_s: list[float]
-    cause: list[int]
-    within: list[float]
+    fates: list[Fate] | _Rows
     windowed: dict[int, list[_Windowed]] = field(default_factory=dict)
 
 
@@ -107,11 +116,11 @@ class Fates:
         key = (arrival >> BLOCK_BITS, attempt, number & COPY)
         draws = self._blocks.get(key) or self._draw(*key)
         index = arrival & (BLOCK - 1)
-        if index in draws.windowed:
+        if draws.windowed and index in draws.windowed:
             for fault in draws.windowed[index]:
                 if any(window.start_s <= start_s < window.end_s for window in fault.windows):
-                    return Fate(draws.service_s[index], fault.cause, fault.within)
-        return Fate(draws.service_s[index], draws.cause[index], draws.within[index])
+                    return draws.fates[index][0], fault.cause, fault.within
+        return draws.fates[index]
 
     def _draw(self, block: int, attempt: int, copy: int) -> _Draws:
         service_s = draw(self._service, self._stream.at(block, attempt + copy * _COPY_LAYERS), BLOCK)
@@ -126,7 +135,10 @@ class Fates:
                     windowed.setdefault(index, []).append(entry)
             else:
                 cause[hit], within[hit] = its_cause[hit], its_within[hit]
-        draws = _Draws(service_s.tolist(), cause.tolist(), within.tolist(), windowed)
+        rows = _Rows(service_s, cause, within)
+        first = attempt == 1 and not copy
+        listed = list(zip(service_s.tolist(), cause.tolist(), within.tolist(), strict=True)) if first else rows
+        draws = _Draws(listed, windowed)
         self._blocks[block, attempt, copy] = draws
         if len(self._blocks) > CACHED_BLOCKS:
             self._blocks.popitem(last=False)

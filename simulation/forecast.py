@@ -75,7 +75,7 @@ def _draw(plan: Plan) -> tuple[int, int, dict[str, int], Floats]:
         duplicates += int((~first).sum())
         histogram += np.histogram(chunk.due_s[first], edges)[0]
         for number, due_s in zip(chunk.number[first].tolist(), chunk.due_s[first].tolist(), strict=True):
-            cause = plan.fate(number, 1, due_s).cause
+            _, cause, _ = plan.fate(number, 1, due_s)
             if cause:
                 hits[plan.vocabulary.causes[cause].fault] += 1
     duplicate_names = [fault.name for fault in plan.scenario.faults if fault.type is FaultType.DUPLICATE_ENQUEUE]

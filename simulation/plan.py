@@ -3,7 +3,7 @@
 The simulation and a real system are driven by the same plan. It is drawn lazily and in bounded memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,8 @@ class Plan:
         self.vocabulary = Vocabulary()
         self.action = [Action.NONE]
         self._register_words()
-        self._fates = Fates(scenario, self.seed, self.vocabulary)
+        self.fate: Callable[[int, int, float], Fate] = Fates(scenario, self.seed, self.vocabulary).of
+        """The fate of attempt n (from 1) of a task, should it start at a time: `fate(number, n, start_s)`."""
         self._duplicates = [fault for fault in scenario.faults if fault.type is FaultType.DUPLICATE_ENQUEUE]
         self._tenant_stream = Stream(self.seed, "tenants")
         self._tenant_edges = np.cumsum([tenant.share for tenant in scenario.workload.tenants])[:-1]
@@ -63,10 +64,6 @@ class Plan:
     def cause_of(self, fault: Fault) -> int:
         """The vocabulary's number for a fault by time."""
         return self.vocabulary.cause(fault.name, fault.errors[0])
-
-    def fate(self, number: int, attempt: int, start_s: float) -> Fate:
-        """The fate of attempt `attempt` (from 1) of a task, should it start at `start_s`."""
-        return self._fates.of(number, attempt, start_s)
 
     def tenants_of(self, numbers: Ints) -> Ints:
         """The tenant of each task, as an index into the vocabulary; -1 where the scenario declares none."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
-from simpy import Environment
+from simpy import Environment, Timeout
 
 from schemas.events import CENSUS, COPY, NO_CAUSE, Kind
 from schemas.model import BY_TIME, Fault, FaultType, GuardrailMode, Window
@@ -23,6 +23,10 @@ from simulation.recorder import Recorder, Row
 from simulation.streams import Stream
 
 T = TypeVar("T")
+
+# Plain numbers for the hot path: looking up a member of an enumeration costs as much as a heap operation.
+_BEGIN, _END_OK, _ENQUEUED = int(Row.BEGIN), int(Row.END_OK), int(Kind.TASK_ENQUEUED)
+_PENDING, _IN_PROGRESS, _DONE = int(TaskState.PENDING), int(TaskState.IN_PROGRESS), int(TaskState.DONE)
 
 
 class Attempt:
@@ -50,6 +54,7 @@ class QueueModel:
         self._env = env
         self._plan = plan
         self._row = recorder.row
+        self._fate = plan.fate
         self._queue = plan.scenario.queue
         self._duration_s = plan.scenario.duration_s
         self._outage_faults = [fault for fault in plan.scenario.faults if fault.type is FaultType.DB_OUTAGE]
@@ -63,8 +68,11 @@ class QueueModel:
         self._deferred: list[tuple[float, int, int]] = []
         self._order = 0
         self._open = 0
-        self._poll_at = FOREVER
+        self._poll_at = self._poll_asked_at = FOREVER
         self._phases = self._poll_phases()
+        self._interval_s = self._queue.poll_interval_s
+        self._contended = len(self._phases) > 1
+        self._plain_polls = bool(self._interval_s) and not self._contended and not self._outages
         self._chunks: Iterator[Submissions] = plan.submissions()
         self._due: list[float] = []
         self._numbers: list[int] = []
@@ -89,11 +97,11 @@ class QueueModel:
                 for window in fault.windows:
                     self._at(window.start_s, self._fault_starts, fault)
                     self._at(window.end_s, self._fault_ends, fault)
-        self._wake(self._next_due)
+        self._plan_poll(0.0)
 
     def _at(self, t_s: float, callback: Callable[[T], None], value: T) -> None:
         """Call `callback(value)` at `t_s`."""
-        self._env.timeout(max(0.0, t_s - self._env.now)).callbacks.append(lambda _: callback(value))
+        Timeout(self._env, max(0.0, t_s - self._env.now)).callbacks.append(lambda _: callback(value))
 
     # Work comes in.
 
@@ -137,8 +145,8 @@ class QueueModel:
             if self._states[number & ~COPY] in ACTIVE:
                 self._row((now, Kind.TASK_SKIPPED, number, 0, 0, cause, 0.0))
                 return
-        self._row((now, Kind.TASK_ENQUEUED, number, 0, 0, cause, due))
-        self._states[number] = TaskState.PENDING
+        self._row((now, _ENQUEUED, number, 0, 0, cause, due))
+        self._states[number] = _PENDING
         self._open += 1
         self._order += 1
         heapq.heappush(self._ready, (self._order, number, 1, due))
@@ -147,71 +155,73 @@ class QueueModel:
 
     def _poll_after(self, t_s: float) -> float:
         """The first poll of any dispatcher at or after `t_s` that finds the database working."""
-        interval_s = self._queue.poll_interval_s
+        interval_s = self._interval_s
         while True:
+            poll_s = t_s
             if interval_s:
                 poll_s = min(math.ceil((t_s - phase) / interval_s) * interval_s + phase for phase in self._phases)
-                poll_s = max(poll_s, t_s)
-            else:
-                poll_s = t_s
-            writable_s = self._leases.writable_from(poll_s) if self._outages else poll_s
+            writable_s = self._leases.writable_from(poll_s)
             if writable_s == poll_s:
                 return poll_s
             t_s = writable_s
 
-    def _wake(self, t_s: float) -> None:
-        """Make sure that a dispatcher polls at its first poll from `t_s` on."""
-        if t_s >= self._poll_at:
+    def _plan_poll(self, now: float) -> None:
+        """Make sure that a dispatcher polls when it can next hand out work: now, or when the next work is due."""
+        if self._ready:
+            t_s = now
+        else:
+            t_s = self._next_due
+            if self._backing_off and self._backing_off[0][0] < t_s:
+                t_s = self._backing_off[0][0]
+        if t_s >= self._poll_asked_at:
             return
-        poll_s = self._poll_after(t_s)
+        self._poll_asked_at = t_s
+        poll_s = math.ceil(t_s / self._interval_s) * self._interval_s if self._plain_polls else self._poll_after(t_s)
         if poll_s < self._poll_at:
             self._poll_at = poll_s
-            self._env.timeout(max(0.0, poll_s - self._env.now), poll_s).callbacks.append(self._poll)
-
-    def _wake_for_next(self, now: float) -> None:
-        """Plan the next poll that can hand out work: now, or when the next work is due."""
-        if self._ready:
-            self._wake(now)
-        else:
-            self._wake(min(self._next_due, self._backing_off[0][0]) if self._backing_off else self._next_due)
+            Timeout(self._env, max(0.0, poll_s - self._env.now), poll_s).callbacks.append(self._poll)
 
     def _poll(self, event: Any) -> None:
         now = event.value
         if now != self._poll_at:
             return
-        self.catch_up(now)
-        while self._backing_off and self._backing_off[0][0] <= now:
-            due, order, number, attempt = heapq.heappop(self._backing_off)
-            heapq.heappush(self._ready, (order, number, attempt, due))
-        while self._ready and self._free:
-            order, number, attempt, _ = heapq.heappop(self._ready)
-            self._begin(now, order, number, attempt, self._free.pop())
-        self._poll_at = FOREVER
-        if self._free:
-            self._wake_for_next(now)
+        if self._next_due <= now:
+            self.catch_up(now)
+        backing_off, ready, free = self._backing_off, self._ready, self._free
+        while backing_off and backing_off[0][0] <= now:
+            due, order, number, attempt = heapq.heappop(backing_off)
+            heapq.heappush(ready, (order, number, attempt, due))
+        while ready and free:
+            order, number, attempt, _ = heapq.heappop(ready)
+            self._begin(now, order, number, attempt, free.pop())
+        self._poll_at = self._poll_asked_at = FOREVER
+        if free:
+            self._plan_poll(now)
 
     # Attempts run.
 
     def _begin(self, now: float, order: int, number: int, attempt: int, worker: int) -> None:
-        service_s, cause, within = self._plan.fate(number, attempt, now)
-        self._states[number] = TaskState.IN_PROGRESS
-        if len(self._phases) > 1 and (losers := self._plan.contenders(number, attempt)):
+        service_s, cause, within = self._fate(number, attempt, now)
+        self._states[number] = _IN_PROGRESS
+        if self._contended and (losers := self._plan.contenders(number, attempt)):
             self._row((now, Kind.LEASE_CONTENDED, number, attempt, 0, NO_CAUSE, losers))
-        self._row((now, Row.BEGIN, number, attempt, worker, NO_CAUSE, 0.0))
+        self._row((now, _BEGIN, number, attempt, worker, NO_CAUSE, 0.0))
         if cause or (self._outages and self._meets_outage(now, now + service_s)):
             self._begin_eventful(
                 Attempt(order, number, attempt, worker, now, cause, self._plan.action[cause]), service_s, within
             )
         else:
-            self._env.timeout(service_s, (number, attempt, worker, now)).callbacks.append(self._end_ok)
+            Timeout(self._env, service_s, (number, attempt, worker, now)).callbacks.append(self._end_ok)
 
     def _end_ok(self, event: Any) -> None:
         now = self._env.now
-        self.catch_up(now)
+        if self._next_due <= now:
+            self.catch_up(now)
         number, attempt, worker, start_s = event.value
-        self._row((now, Row.END_OK, number, attempt, worker, NO_CAUSE, now - start_s))
-        self._close(now, number, TaskState.DONE)
-        self._release(now, worker)
+        self._row((now, _END_OK, number, attempt, worker, NO_CAUSE, now - start_s))
+        self._close(now, number, _DONE)
+        self._free.append(worker)
+        self._plan_poll(now)
 
     def _meets_outage(self, start_s: float, end_s: float) -> bool:
         return any(outage.start_s < end_s and start_s < outage.end_s for outage in self._outages)
@@ -316,7 +326,7 @@ class QueueModel:
         cause = attempt.cause or self._outage_cause(attempt.start_s, now)
         self._row((now, Kind.LEASE_EXPIRED, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
         self._try_again(now, now, attempt, cause)
-        self._wake_for_next(now)
+        self._plan_poll(now)
 
     def _try_again(self, now: float, due: float, attempt: Attempt, cause: int) -> None:
         if attempt.attempt >= self._queue.max_attempts:
@@ -330,7 +340,7 @@ class QueueModel:
         self._row((now, kind, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
         self._close(now, attempt.number, state)
 
-    def _close(self, now: float, number: int, state: TaskState) -> None:
+    def _close(self, now: float, number: int, state: int) -> None:
         self._states[number] = state
         self._open -= 1
         if not self._open and now >= self._duration_s:
@@ -338,7 +348,7 @@ class QueueModel:
 
     def _release(self, now: float, worker: int) -> None:
         self._free.append(worker)
-        self._wake_for_next(now)
+        self._plan_poll(now)
 
     # Faults by time.
 
@@ -365,7 +375,7 @@ class QueueModel:
             deferred, self._deferred = self._deferred, []
             for due, number, cause in deferred:
                 self._enqueue(now, due, number, cause)
-            self._wake_for_next(now)
+            self._plan_poll(now)
 
     # What is seen from outside.
 

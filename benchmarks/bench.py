@@ -1,0 +1,157 @@
+"""Speed and memory, as ratios measured in one run: `python benchmarks/bench.py`.
+
+Absolute times differ from machine to machine and from minute to minute; ratios of things measured in turn do not.
+Each row is the median over several rounds.
+"""
+
+import argparse
+import gc
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SCENARIO = ROOT / "scenarios" / "72h.yaml"
+X40 = ("workload.arrivals.rate=200/min", "workload.arrivals.burst.rate=800/min", "queue.workers=400")
+IMPORTS = "import simpy, numpy, yaml, jinja2, jsonschema, matplotlib.pyplot"
+CLI_IMPORTS = "import click, yaml, jsonschema"
+CALLBACKS, PENDING = 60_000, 100
+
+
+def bare_simpy() -> None:
+    """Bare SimPy: one `env.timeout` with a callback for each arrival and each attempt, about 100 of them pending."""
+    import simpy
+
+    env = simpy.Environment()
+    left = CALLBACKS - PENDING
+
+    def callback(_: object) -> None:
+        nonlocal left
+        if left:
+            left -= 1
+            env.timeout(1.0).callbacks.append(callback)
+
+    for index in range(PENDING):
+        env.timeout(index / PENDING).callbacks.append(callback)
+    env.run()
+
+
+def spine(settings: Sequence[str] = ()) -> int:
+    """Plan, simulation, event log and judge of the 72h scenario; returns the number of tasks."""
+    from runner.engine import execute, identify
+    from runner.evidence.stream import StreamWriter
+    from runner.session import collection_paused
+    from runner.targets.simulation import Simulation
+    from schemas.load import load
+    from simulation.plan import Plan
+
+    loaded = load(SCENARIO, settings=settings)
+    target = Simulation()
+    with tempfile.TemporaryDirectory() as directory, collection_paused():
+        plan = Plan(loaded.scenario)
+        identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=True)
+        with StreamWriter(Path(directory) / "stream.jsonl", identity, plan.vocabulary) as stream:
+            verdict, _ = execute(plan, target, identity, [stream])
+    return verdict.tasks["accepted"]
+
+
+def cpu_of(work: Callable[[], object]) -> float:
+    """CPU seconds of one call."""
+    gc.collect()
+    before = time.process_time()
+    work()
+    return time.process_time() - before
+
+
+def child(code: Sequence[str]) -> tuple[float, float]:
+    """CPU seconds and peak memory in MB of a whole process."""
+    process = subprocess.Popen(code, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(code)} ended with {process.returncode}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def peak_mb(settings: Sequence[str]) -> float:
+    """Peak memory in MB of `spine` in a process of its own."""
+    return child([sys.executable, __file__, "--spine", *settings])[1]
+
+
+def soak(*words: str) -> list[str]:
+    """The command line of `soak` in this environment."""
+    return [sys.executable, "-m", "runner", *words]
+
+
+def rows(rounds: int) -> list[dict[str, object]]:
+    """Every row of the table."""
+    spine()
+    bare_simpy()
+    pairs = [(cpu_of(spine), cpu_of(bare_simpy)) for _ in range(rounds)]
+    tasks = spine()
+    large = [(cpu_of(lambda: large_tasks.append(spine(X40))), cpu_of(spine)) for large_tasks in ([] for _ in range(3))]
+    many = spine(X40)
+    memory = [(peak_mb(X40), peak_mb(())) for _ in range(3)]
+    longer = [(peak_mb(("duration=720h", "seed=14")), peak_mb(())) for _ in range(3)]
+    return [
+        row("72h: plan + simulation + event log + judge, CPU over bare SimPy", [a / b for a, b in pairs], 6, 3),
+        row("x40 rates and workers: CPU per task over the 72h run", [a / many / (b / tasks) for a, b in large], 1.3, 1.1),
+        row("x40: peak memory over the 72h run", [a / b for a, b in memory], 3, None, note=f"+{statistics.median(a - b for a, b in memory):.0f} MB (stretch +50 MB)"),
+        row("720h: peak memory over the 72h run", [a / b for a, b in longer], None, None, note=f"+{statistics.median(a - b for a, b in longer):.0f} MB"),
+        *process_rows(rounds),
+    ]
+
+
+def process_rows(rounds: int) -> list[dict[str, object]]:
+    """Whole processes against the imports they cannot do without."""
+    imports, cli_imports = [sys.executable, "-c", IMPORTS], [sys.executable, "-c", CLI_IMPORTS]
+    result = []
+    for name, words, base, target, stretch in (
+        ("soak run scenarios/72h.yaml, whole process, CPU over its imports", ["run", str(SCENARIO)], imports, 8, 3),
+        ("soak --help, CPU over its imports", ["--help"], cli_imports, 1.5, 1.1),
+        ("soak validate, CPU over its imports", ["validate", str(SCENARIO)], cli_imports, 1.5, 1.1),
+    ):
+        ratios = []
+        for _ in range(rounds + 1):
+            with tempfile.TemporaryDirectory() as directory:
+                out = ["--out", f"{directory}/run"] if words[0] == "run" else []
+                ratios.append(child(soak(*words, *out))[0] / child(base)[0])
+        result.append(row(name, ratios[1:], target, stretch))
+    return result
+
+
+def row(name: str, ratios: list[float], target: float | None, stretch: float | None, note: str = "") -> dict[str, object]:
+    """One row of the table."""
+    return {"what": name, "ratio": round(statistics.median(ratios), 2), "low": round(min(ratios), 2), "high": round(max(ratios), 2), "target": target, "stretch": stretch, "note": note}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--spine", nargs="*", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.spine is not None:
+        spine(arguments.spine)
+        return
+    table = rows(arguments.rounds)
+    if arguments.json:
+        print(json.dumps(table, indent=2))
+        return
+    print(f"{'what':66} {'ratio':>6} {'low':>6} {'high':>6} {'target':>7} {'stretch':>8}")
+    for each in table:
+        target, stretch = (f"<={each[key]}" if each[key] else "" for key in ("target", "stretch"))
+        print(f"{each['what']:66} {each['ratio']:6} {each['low']:6} {each['high']:6} {target:>7} {stretch:>8} {each['note']}")
+    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

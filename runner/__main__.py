@@ -1,0 +1,5 @@
+"""`python -m runner` is `soak`."""
+
+from runner.cli import main
+
+main()
