@@ -1,7 +1,7 @@
 """When a lease expires: a pure function of heartbeats that do not get through. No heartbeat is ever stepped."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from schemas.model import Queue, Window
@@ -52,3 +52,14 @@ class Leases:
         look_s = math.ceil(t_s / self.watchdog_s) * self.watchdog_s
         writable_s = self.writable_from(look_s)
         return look_s if writable_s == look_s else math.ceil(writable_s / self.watchdog_s) * self.watchdog_s
+
+
+def union(windows: Iterable[Window]) -> tuple[Window, ...]:
+    """The windows in order, those that touch joined."""
+    joined: list[Window] = []
+    for window in sorted(windows, key=lambda each: each.start_s):
+        if joined and window.start_s <= joined[-1].end_s:
+            joined[-1] = Window(joined[-1].start_s, max(joined[-1].end_s, window.end_s))
+        else:
+            joined.append(window)
+    return tuple(joined)

@@ -14,10 +14,10 @@ import numpy as np
 from simpy import Environment, Timeout
 
 from schemas.events import CENSUS, COPY, NO_CAUSE, Kind
-from schemas.model import BY_TIME, Fault, FaultType, GuardrailMode, Window
+from schemas.model import BY_TIME, Fault, FaultType
 from schemas.states import ACTIVE, TaskState
-from simulation.fates import Action
-from simulation.lease import FOREVER, Leases
+from simulation.lease import FOREVER, Leases, union
+from simulation.mishaps import Attempt, Mishaps
 from simulation.plan import Plan, Submissions
 from simulation.recorder import Recorder, Row
 from simulation.streams import Stream
@@ -27,24 +27,6 @@ T = TypeVar("T")
 # Plain numbers for the hot path: looking up a member of an enumeration costs as much as a heap operation.
 _BEGIN, _END_OK, _ENQUEUED = int(Row.BEGIN), int(Row.END_OK), int(Kind.TASK_ENQUEUED)
 _PENDING, _IN_PROGRESS, _DONE = int(TaskState.PENDING), int(TaskState.IN_PROGRESS), int(TaskState.DONE)
-
-
-class Attempt:
-    """An attempt at a task that something happens to."""
-
-    __slots__ = ("action", "attempt", "cause", "lost", "number", "order", "start_s", "worker")
-
-    def __init__(
-        self, order: int, number: int, attempt: int, worker: int, start_s: float, cause: int, action: Action
-    ) -> None:
-        self.order = order
-        self.number = number
-        self.attempt = attempt
-        self.worker = worker
-        self.start_s = start_s
-        self.cause = cause
-        self.action = action
-        self.lost = False
 
 
 class QueueModel:
@@ -57,12 +39,12 @@ class QueueModel:
         self._fate = plan.fate
         self._queue = plan.scenario.queue
         self._duration_s = plan.scenario.duration_s
-        self._outage_faults = [fault for fault in plan.scenario.faults if fault.type is FaultType.DB_OUTAGE]
-        self._outages = _union([window for fault in self._outage_faults for window in fault.windows])
+        outages = (fault.windows for fault in plan.scenario.faults if fault.type is FaultType.DB_OUTAGE)
+        self._outages = union(window for windows in outages for window in windows)
         self._leases = Leases.of(self._queue, self._outages)
+        self._mishaps = Mishaps(self, plan, recorder, self._leases)
         self._states = bytearray()
         self._free = list(range(self._queue.workers - 1, -1, -1))
-        self._away = 0
         self._ready: list[tuple[int, int, int, float]] = []
         self._backing_off: list[tuple[float, int, int, int]] = []
         self._deferred: list[tuple[float, int, int]] = []
@@ -90,16 +72,21 @@ class QueueModel:
         return (0.0, *(others * self._queue.poll_interval_s).tolist())
 
     def _schedule_start(self) -> None:
-        self._at(self._plan.scenario.telemetry.sample_interval_s, self._sample, None)
-        self._at(self._duration_s, self._arrivals_over, None)
+        self.at(self._plan.scenario.telemetry.sample_interval_s, self._sample, None)
+        self.at(self._duration_s, self._arrivals_over, None)
         for fault in self._plan.scenario.faults:
             if fault.type in BY_TIME:
                 for window in fault.windows:
-                    self._at(window.start_s, self._fault_starts, fault)
-                    self._at(window.end_s, self._fault_ends, fault)
-        self._plan_poll(0.0)
+                    self.at(window.start_s, self._fault_starts, fault)
+                    self.at(window.end_s, self._fault_ends, fault)
+        self.plan_poll(0.0)
 
-    def _at(self, t_s: float, callback: Callable[[T], None], value: T) -> None:
+    @property
+    def now(self) -> float:
+        """Scenario time in seconds."""
+        return self._env.now
+
+    def at(self, t_s: float, callback: Callable[[T], None], value: T) -> None:
         """Call `callback(value)` at `t_s`."""
         Timeout(self._env, max(0.0, t_s - self._env.now)).callbacks.append(lambda _: callback(value))
 
@@ -133,7 +120,7 @@ class QueueModel:
 
     def _defer(self, due: float, number: int, cause: int) -> None:
         if not self._deferred:
-            self._saw_outage(due)
+            self._mishaps.saw_outage(due)
         if not cause:
             self._row((due, Kind.TASK_DEFERRED, number, 0, 0, cause, due))
             self._states[number] = TaskState.DEFERRED
@@ -165,7 +152,7 @@ class QueueModel:
                 return poll_s
             t_s = writable_s
 
-    def _plan_poll(self, now: float) -> None:
+    def plan_poll(self, now: float) -> None:
         """Make sure that a dispatcher polls when it can next hand out work: now, or when the next work is due."""
         if self._ready:
             t_s = now
@@ -196,7 +183,7 @@ class QueueModel:
             self._begin(now, order, number, attempt, free.pop())
         self._poll_at = self._poll_asked_at = FOREVER
         if free:
-            self._plan_poll(now)
+            self.plan_poll(now)
 
     # Attempts run.
 
@@ -207,9 +194,8 @@ class QueueModel:
             self._row((now, Kind.LEASE_CONTENDED, number, attempt, 0, NO_CAUSE, losers))
         self._row((now, _BEGIN, number, attempt, worker, NO_CAUSE, 0.0))
         if cause or (self._outages and self._meets_outage(now, now + service_s)):
-            self._begin_eventful(
-                Attempt(order, number, attempt, worker, now, cause, self._plan.action[cause]), service_s, within
-            )
+            eventful = Attempt(order, number, attempt, worker, now, cause, self._plan.action[cause])
+            self._mishaps.begin(eventful, service_s, within)
         else:
             Timeout(self._env, service_s, (number, attempt, worker, now)).callbacks.append(self._end_ok)
 
@@ -219,147 +205,31 @@ class QueueModel:
             self.catch_up(now)
         number, attempt, worker, start_s = event.value
         self._row((now, _END_OK, number, attempt, worker, NO_CAUSE, now - start_s))
-        self._close(now, number, _DONE)
+        self.close(now, number, _DONE)
         self._free.append(worker)
-        self._plan_poll(now)
+        self.plan_poll(now)
 
     def _meets_outage(self, start_s: float, end_s: float) -> bool:
         return any(outage.start_s < end_s and start_s < outage.end_s for outage in self._outages)
 
-    def _begin_eventful(self, attempt: Attempt, service_s: float, within: float) -> None:
-        """An attempt that a fault decides, or that an outage touches."""
-        queue, start_s, action = self._queue, attempt.start_s, attempt.action
-        struck_s = start_s + within * service_s
-        end_s = start_s + service_s
-        silences = [
-            outage for outage in self._outages if outage.start_s < end_s + queue.lease_s and outage.end_s > start_s
-        ]
-        if action is Action.CRASH:
-            self._at(struck_s, self._crash, attempt)
-            silences.append(Window(struck_s, FOREVER))
-            end_s = FOREVER
-        elif action is Action.HANG:
-            hang_for_s = self._fault_of(attempt.cause).hang_for_s
-            self._at(struck_s, self._hang, attempt)
-            silences.append(Window(struck_s, struck_s + hang_for_s))
-            end_s += hang_for_s
-        if end_s < FOREVER:
-            self._at(end_s, self._end, attempt)
-        reported_s = self._leases.writable_from(end_s) + (queue.busy_timeout_s if action is Action.DB_LOCK else 0.0)
-        expires_s = self._leases.first_expiry(start_s, reported_s, _union(silences))
-        if expires_s is not None:
-            self._at(expires_s, self._expire, attempt)
-
-    def _fault_of(self, cause: int) -> Fault:
-        name = self._plan.vocabulary.causes[cause].fault
-        return next(fault for fault in self._plan.scenario.faults if fault.name == name)
-
-    def _injected(self, now: float, attempt: Attempt) -> None:
-        self._row((now, Kind.FAULT_INJECTED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
-
-    def _ended(self, now: float, attempt: Attempt, cause: int) -> None:
-        ran_s = now - attempt.start_s
-        self._row((now, Kind.EXECUTION_ENDED, attempt.number, attempt.attempt, attempt.worker, cause, ran_s))
-
-    def _hang(self, attempt: Attempt) -> None:
-        self.catch_up(self._env.now)
-        self._injected(self._env.now, attempt)
-
-    def _crash(self, attempt: Attempt) -> None:
-        now = self._env.now
-        self.catch_up(now)
-        self._injected(now, attempt)
-        self._ended(now, attempt, attempt.cause)
-        self._row((now, Kind.PROCESS_EXITED, 0, 0, attempt.worker, attempt.cause, 0.0))
-        self._away += 1
-        self._at(now + self._queue.worker_restart_s, self._restart, attempt.worker)
-
-    def _restart(self, worker: int) -> None:
-        now = self._env.now
-        self.catch_up(now)
-        self._row((now, Kind.PROCESS_STARTED, 0, 0, worker, NO_CAUSE, 0.0))
-        self._away -= 1
-        self._release(now, worker)
-
-    def _end(self, attempt: Attempt) -> None:
-        """The body of the task is over; its result can be reported as soon as the database lets it."""
-        now = self._env.now
-        self.catch_up(now)
-        fails = attempt.action in {Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET}
-        if fails or attempt.action is Action.DB_LOCK:
-            self._injected(now, attempt)
-        elif attempt.action is Action.HANG:
-            self._row((now, Kind.FAULT_SEEN, -1, 0, -1, attempt.cause, 0.0))
-        self._ended(now, attempt, attempt.cause if fails else NO_CAUSE)
-        reported_s = self._leases.writable_from(now)
-        if reported_s > now:
-            self._saw_outage(now)
-        if attempt.action is Action.DB_LOCK:
-            reported_s += self._queue.busy_timeout_s
-        if reported_s > now:
-            self._at(reported_s, self._report, attempt)
-        else:
-            self._reported(now, attempt)
-
-    def _report(self, attempt: Attempt) -> None:
-        self.catch_up(self._env.now)
-        self._reported(self._env.now, attempt)
-
-    def _reported(self, now: float, attempt: Attempt) -> None:
-        if attempt.lost:
-            self._row((now, Kind.LEASE_REFUSED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
-        elif attempt.action in {Action.TRANSIENT, Action.DB_LOCK}:
-            self._try_again(now, now + self._queue.backoff_after(attempt.attempt), attempt, attempt.cause)
-        elif attempt.action is Action.PERMANENT:
-            self._finish(now, Kind.TASK_FAILED, TaskState.FAILED, attempt, attempt.cause)
-        elif attempt.action is Action.OVER_BUDGET and self._queue.guardrail_mode is GuardrailMode.ENFORCE:
-            self._finish(now, Kind.TASK_BLOCKED, TaskState.BLOCKED, attempt, attempt.cause)
-        else:
-            self._finish(now, Kind.TASK_DONE, TaskState.DONE, attempt, NO_CAUSE)
-        self._release(now, attempt.worker)
-
-    def _expire(self, attempt: Attempt) -> None:
-        """The watchdog finds the lease expired."""
-        now = self._env.now
-        self.catch_up(now)
-        attempt.lost = True
-        cause = attempt.cause or self._outage_cause(attempt.start_s, now)
-        self._row((now, Kind.LEASE_EXPIRED, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
-        self._try_again(now, now, attempt, cause)
-        self._plan_poll(now)
-
-    def _try_again(self, now: float, due: float, attempt: Attempt, cause: int) -> None:
-        if attempt.attempt >= self._queue.max_attempts:
-            self._finish(now, Kind.TASK_FAILED, TaskState.FAILED, attempt, cause)
-            return
-        self._row((now, Kind.TASK_RETRY, attempt.number, attempt.attempt, attempt.worker, cause, due))
-        self._states[attempt.number] = TaskState.PENDING
-        heapq.heappush(self._backing_off, (due, attempt.order, attempt.number, attempt.attempt + 1))
-
-    def _finish(self, now: float, kind: Kind, state: TaskState, attempt: Attempt, cause: int) -> None:
-        self._row((now, kind, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
-        self._close(now, attempt.number, state)
-
-    def _close(self, now: float, number: int, state: int) -> None:
+    def close(self, now: float, number: int, state: int) -> None:
+        """End a task in `state`."""
         self._states[number] = state
         self._open -= 1
         if not self._open and now >= self._duration_s:
             self.ended_s = now
 
-    def _release(self, now: float, worker: int) -> None:
+    def back_off(self, due: float, order: int, number: int, attempt: int) -> None:
+        """Put a task back to PENDING, not to be tried before `due`."""
+        self._states[number] = _PENDING
+        heapq.heappush(self._backing_off, (due, order, number, attempt))
+
+    def release(self, now: float, worker: int) -> None:
+        """Set a worker free."""
         self._free.append(worker)
-        self._plan_poll(now)
+        self.plan_poll(now)
 
     # Faults by time.
-
-    def _outage_cause(self, start_s: float, end_s: float) -> int:
-        for fault in self._outage_faults:
-            if any(window.start_s < end_s and start_s < window.end_s for window in fault.windows):
-                return self._plan.cause_of(fault)
-        return self._plan.vocabulary.cause("", "lease_expired")
-
-    def _saw_outage(self, now: float) -> None:
-        self._row((now, Kind.FAULT_SEEN, 0, 0, 0, self._outage_cause(now, now + 1e-6), 0.0))
 
     def _fault_starts(self, fault: Fault) -> None:
         self.catch_up(self._env.now)
@@ -375,7 +245,7 @@ class QueueModel:
             deferred, self._deferred = self._deferred, []
             for due, number, cause in deferred:
                 self._enqueue(now, due, number, cause)
-            self._plan_poll(now)
+            self.plan_poll(now)
 
     # What is seen from outside.
 
@@ -387,9 +257,17 @@ class QueueModel:
         self._row((now, Kind.SAMPLE_QUEUE_DEPTH, -1, 0, -1, NO_CAUSE, pending))
         self._row((now, Kind.SAMPLE_OLDEST_PENDING, -1, 0, -1, NO_CAUSE, oldest_s))
         self._row(
-            (now, Kind.SAMPLE_BUSY_WORKERS, -1, 0, -1, NO_CAUSE, self._queue.workers - len(self._free) - self._away)
+            (
+                now,
+                Kind.SAMPLE_BUSY_WORKERS,
+                -1,
+                0,
+                -1,
+                NO_CAUSE,
+                self._queue.workers - len(self._free) - self._mishaps.away,
+            )
         )
-        self._at(now + self._plan.scenario.telemetry.sample_interval_s, self._sample, None)
+        self.at(now + self._plan.scenario.telemetry.sample_interval_s, self._sample, None)
 
     def _arrivals_over(self, _: None) -> None:
         self.catch_up(self._env.now)
@@ -401,14 +279,3 @@ class QueueModel:
         counts = np.bincount(np.frombuffer(self._states, dtype=np.uint8), minlength=len(TaskState))
         for state, kind in CENSUS.items():
             self._row((now, kind, -1, 0, -1, NO_CAUSE, int(counts[state])))
-
-
-def _union(windows: list[Window]) -> tuple[Window, ...]:
-    """The windows in order, those that touch joined."""
-    joined: list[Window] = []
-    for window in sorted(windows, key=lambda each: each.start_s):
-        if joined and window.start_s <= joined[-1].end_s:
-            joined[-1] = Window(joined[-1].start_s, max(joined[-1].end_s, window.end_s))
-        else:
-            joined.append(window)
-    return tuple(joined)

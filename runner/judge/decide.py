@@ -196,7 +196,7 @@ def _doubts(
         if objective.status is Status.INCONCLUSIVE:
             yield f"objective {objective.objective}: {objective.detail}"
     for law in laws:
-        if law.status is Status.INCONCLUSIVE:
+        if law.status is Status.INCONCLUSIVE and end is End.COMPLETED:
             yield f"law {law.law}: {law.detail}"
     for fault in faults:
         if fault.status is Status.INCONCLUSIVE and end is End.COMPLETED:

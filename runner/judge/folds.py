@@ -39,6 +39,7 @@ class Tally:
         self.samples = 0
         self._ticks = 0
         self.weight = 0
+        self._exposed = 0
 
     @property
     def total(self) -> float:
@@ -47,9 +48,10 @@ class Tally:
 
     def observe(self, samples: Samples) -> None:
         """Take in more of the series. Summed in whole ticks: the sum must not depend on where blocks end."""
-        self.samples += max(len(samples), samples.exposed)
         self._ticks += int(np.rint(samples.value * TICKS_PER_S).astype(np.int64).sum())
         self.weight += int(samples.weights.sum())
+        self._exposed += samples.exposed
+        self.samples = max(self.weight, self._exposed)
 
     def value(self, sli: Sli, elapsed_s: float) -> float:
         """The value of `sli` after `elapsed_s` seconds."""
@@ -66,8 +68,10 @@ class Tally:
         return self.total / (self.weight + unfinished) if self.weight + unfinished else math.nan
 
     def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """Wilson's interval of a ratio."""
-        return wilson(self.total, self.weight, confidence) if sli.aggregate is Aggregate.RATIO and self.weight else None
+        """Wilson's interval of a ratio; one above 1 is no share of anything and has none."""
+        if sli.aggregate is not Aggregate.RATIO or not 0 < self.weight >= self.total:
+            return None
+        return wilson(self.total, self.weight, confidence)
 
 
 class Sketch:
@@ -132,14 +136,16 @@ class Longest:
     def __init__(self) -> None:
         self.samples = 0
         self.longest_s = 0.0
+        self._changes = 0
 
     def observe(self, samples: Samples) -> None:
         """A stretch is no series: see `observe_stretches`."""
 
     def observe_stretches(self, stretches: Iterable[Stretch], changes: int) -> None:
-        """Take in stretches; `changes` counts what might have ended one."""
-        self.samples += changes
+        """Take in stretches; `changes` counts what might have ended one. A stretch that nothing ended is an observation too."""
         self.longest_s = max([self.longest_s, *(stretch.length_s for stretch in stretches)])
+        self._changes += changes
+        self.samples = max(self._changes, int(self.longest_s > 0))
 
     def value(self, sli: Sli, elapsed_s: float) -> float:
         """The longest stretch in seconds."""

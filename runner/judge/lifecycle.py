@@ -62,22 +62,19 @@ class _Rows:
             self.groups.latest(self.changes, before=True), self.after, table.states[self.number].astype(np.int64)
         ).astype(np.int64)
 
-    def samples(
-        self, chosen: Bools, value: Floats | Ints | Bools | None, label: Floats | None, exposed: int = 0
-    ) -> Samples:
+    def samples(self, chosen: Bools, value: Floats | Ints | Bools | None, label: Floats | None) -> Samples:
         """A series of the chosen rows, in time order; without `value` each counts one."""
         places, _ = self.groups.in_time_order(chosen)
         values = np.ones(len(places)) if value is None else value[places].astype(np.float64)
-        return Samples(
-            self.t[places], values, label=None if label is None else label[places].astype(np.int64), exposed=exposed
-        )
+        return Samples(self.t[places], values, label=None if label is None else label[places].astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """What is open at the end: tasks, those of them that met a transient failure, and their expired leases."""
+    """What is open at the end: tasks, those of them that met a transient failure, and their expired leases; and what waits to be taken in."""
 
     tasks: int
+    deferred: int
     transient: int
     expired_leases: int
 
@@ -154,10 +151,9 @@ class Lifecycle:
         again = (kind == Kind.EXECUTION_STARTED) & ((running > 1) | (groups.running(done) + was_done > 0))
         last = groups.last
         self._table.put("running", groups.key[last], np.maximum(running[last], 0))
-        _, at = groups.in_time_order(again)
+        started, at = groups.in_time_order(kind == Kind.EXECUTION_STARTED)
         label = self._table.get("label", block.task[at]).astype(np.int64) if self._labels.needed else None
-        started = int((kind == Kind.EXECUTION_STARTED).sum())
-        facts.series["duplicate_executions"] = Samples(block.t[at], np.ones(len(at)), label=label, exposed=started)
+        facts.series["duplicate_executions"] = Samples(block.t[at], again[started].astype(np.float64), label=label)
 
     def _duplicate_enqueues(self, block: Block, facts: Facts) -> None:
         """A second enqueue of an active key must be skipped; one of a key that failed may come again and does not count."""
@@ -176,16 +172,17 @@ class Lifecycle:
 
     def _transitions(self, block: Block, rows: _Rows, label: Floats | None, facts: Facts) -> None:
         illegal = rows.changes & ~_LEGAL[rows.before, rows.after]
-        facts.series["illegal_transitions"] = rows.samples(illegal, None, label, exposed=int(rows.changes.sum()))
+        facts.series["illegal_transitions"] = rows.samples(rows.changes, illegal, label)
         moved = TRANSITIONS[rows.kind]
         facts.series["state_transitions"] = rows.samples(moved, None, label)
-        contended = np.flatnonzero(block.kind == Kind.LEASE_CONTENDED)
-        contended_label = (
-            self._table.get("label", block.task[contended]).astype(np.int64) if self._labels.needed else None
-        )
-        dispatched = int((rows.kind == Kind.TASK_DISPATCHED).sum())
+        facts.series["lost_tasks"] = rows.samples(rows.kind == Kind.TASK_ENQUEUED, np.zeros(len(rows.t)), label)
+        contended = block.kind == Kind.LEASE_CONTENDED
+        dispatched = block.kind == Kind.TASK_DISPATCHED
+        at = np.flatnonzero(contended | dispatched)
+        lost = np.where(contended, block.value, 0.0)[at]
+        contended_label = self._table.get("label", block.task[at]).astype(np.int64) if self._labels.needed else None
         facts.series["lease_contentions"] = Samples(
-            block.t[contended], block.value[contended], label=contended_label, exposed=dispatched
+            block.t[at], lost, dispatched[at].astype(np.float64), label=contended_label
         )
 
     def _results(self, rows: _Rows, label: Floats | None, facts: Facts) -> None:
@@ -202,15 +199,12 @@ class Lifecycle:
 
         result, done = _RESULTS[kind], kind == Kind.TASK_DONE
         facts.series["success"] = rows.samples(result, done, label)
-        facts.series["latency"] = rows.samples(result, rows.t - table.get("due", rows.number), label)
+        facts.series["latency"] = rows.samples(result, quantise(rows.t - table.get("due", rows.number)), label)
         facts.series["recovery"] = rows.samples(result & (failures > 0), done, label)
         leases = rows.samples(_CLOSING[kind] & (expiries > 0), done * expiries, label)
         weight = rows.samples(_CLOSING[kind] & (expiries > 0), expiries, None).value
         facts.series["lease_recovery"] = Samples(leases.t, leases.value, weight, leases.label)
-        exceeded = int((_CLOSING[kind] & (excesses > 0)).sum())
-        facts.series["guardrail_unblocked"] = rows.samples(
-            _UNBLOCKED[kind] & (excesses > 0), None, label, exposed=exceeded
-        )
+        facts.series["guardrail_unblocked"] = rows.samples(_CLOSING[kind] & (excesses > 0), _UNBLOCKED[kind], label)
         self.ledger_mismatches += int((done & (failed_body == rows.attempt)).sum())
 
         last = groups.last
@@ -250,11 +244,11 @@ class Lifecycle:
         )
         again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
         early = again & (rows.t < not_before - _TICK_S)
-        facts.series["backoff_violations"] = rows.samples(early, None, label, exposed=int(again.sum()))
+        facts.series["backoff_violations"] = rows.samples(again, early, label)
 
         first = ARRIVALS[kind] & (rows.before == TaskState.NONE) & (rows.number & COPY == 0)
         self.offered += int(first.sum())
-        facts.series["submission_lag"] = rows.samples(first, rows.t - rows.value, label)
+        facts.series["submission_lag"] = rows.samples(first, quantise(rows.t - rows.value), label)
         last = groups.last
         for name, values in (("ready", ready), ("wait", waited), ("not_before", not_before)):
             table.put(name, rows.number[last], values[last])
@@ -300,9 +294,10 @@ class Lifecycle:
     def unfinished(self) -> Unfinished:
         """What is open now."""
         numbers = self._table.open_numbers()
+        deferred = int((self._table.states[numbers] == TaskState.DEFERRED).sum())
         numbers = numbers[_OPEN[self._table.states[numbers]]]
-        transient = self._table.get("transient", numbers)
-        return Unfinished(len(numbers), int((transient > 0).sum()), int(self._table.get("expired", numbers).sum()))
+        transient = int((self._table.get("transient", numbers) > 0).sum())
+        return Unfinished(len(numbers), deferred, transient, int(self._table.get("expired", numbers).sum()))
 
     def littles_law(self) -> tuple[float, float]:
         """Time tasks spent in the system, in seconds: as the area under their number, and summed over tasks."""

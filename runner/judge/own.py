@@ -3,6 +3,7 @@
 import numpy as np
 
 from runner.judge.samples import Facts, Samples
+from runner.judge.telemetry import SIGNS_OF_LIFE
 from schemas.block import Block, Bools
 from schemas.events import SPECS, Kind, Vocabulary
 from schemas.expression import EventFilter
@@ -26,7 +27,7 @@ class OwnSeries:
                     block.t[either], good[either].astype(np.float64), total[either].astype(np.float64)
                 )
             elif sli.aggregate is Aggregate.COUNT:
-                facts.series[sli.series] = Samples(block.t[total], np.ones(int(total.sum())), exposed=len(block))
+                facts.series[sli.series] = Samples(block.t[total], np.ones(int(total.sum())), exposed=int(SIGNS_OF_LIFE[block.kind].sum()))
             else:
                 facts.series[sli.series] = Samples(block.t[total], block.value[total])
 

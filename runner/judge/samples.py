@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from schemas.block import Bools, Floats, Ints
+from schemas.block import Bools, Floats, Ints, tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Stretch:
     @property
     def length_s(self) -> float:
         """How long it lasted so far."""
-        return self.end_s - self.start_s
+        return tick(self.end_s - self.start_s)
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from runner.judge.samples import Samples, Stretch
-from schemas.block import Floats
+from schemas.block import Floats, quantise
 
 NO_EVIDENCE = np.empty(0)
 
@@ -30,7 +30,7 @@ class Stalls:
         # Work that leaves at the end of a gap or later was waiting throughout it: the earliest of it counts.
         earliest = np.minimum.accumulate(np.append(np.concatenate([ready_s, waiting_s])[order], np.inf)[::-1])[::-1]
         due = earliest[np.searchsorted(left[order], end, side="left")]
-        length = end - np.maximum(start, due)
+        length = quantise(end - np.maximum(start, due))
         kept = np.flatnonzero((length >= self._floor_s) | ((length > 0) & (length == length.max())))
         stretches = [Stretch(float(max(start[k], due[k])), float(end[k]), int(k) < len(changed_s)) for k in kept]
         if len(changed_s):

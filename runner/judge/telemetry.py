@@ -3,7 +3,7 @@
 import numpy as np
 
 from runner.judge.samples import Facts, Samples, Stretch
-from schemas.block import Block
+from schemas.block import Block, quantise
 from schemas.events import SPECS, Kind
 
 _GAUGES = {
@@ -14,7 +14,8 @@ _GAUGES = {
     "open_files": Kind.SAMPLE_OPEN_FILES,
     "db_size": Kind.SAMPLE_DB_SIZE,
 }
-_LIFE = np.array([not SPECS[kind].by_runner and kind is not Kind.FAULT_INJECTED for kind in Kind])
+SIGNS_OF_LIFE = np.array([not SPECS[kind].by_runner and kind is not Kind.FAULT_INJECTED for kind in Kind])
+"""By kind: whether an event comes from the system under test, and not from the runner itself."""
 
 
 class Telemetry:
@@ -31,13 +32,11 @@ class Telemetry:
         for name, kind in _GAUGES.items():
             told = block.kind == kind
             facts.series[name] = Samples(block.t[told], block.value[told])
-        life = block.t[_LIFE[block.kind]]
+        life = block.t[SIGNS_OF_LIFE[block.kind]]
         edges = np.concatenate([[self._seen_s], life, [block.until_s]])
-        gaps = np.diff(edges)
-        long = np.flatnonzero(gaps >= max(1e-6, min(self.longest_gap_s, self._floor_s)))
-        facts.stretches["telemetry"] = [
-            Stretch(float(edges[gap]), float(edges[gap + 1]), gap < len(life)) for gap in long.tolist()
-        ]
+        gaps = quantise(np.diff(edges))
+        kept = np.flatnonzero((gaps >= self._floor_s) | (gaps == gaps.max())).tolist()
+        facts.stretches["telemetry"] = [Stretch(float(edges[k]), float(edges[k + 1]), k < len(life)) for k in kept]
         facts.series["telemetry"] = Samples(np.empty(0), np.empty(0), exposed=len(life))
         self.longest_gap_s = max(self.longest_gap_s, float(gaps.max()))
         self.lost_events += int(block.value[block.kind == Kind.SAMPLE_LOST].sum())

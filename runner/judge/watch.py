@@ -2,10 +2,12 @@
 
 Every aggregate is brought down to sums over the observations of a window, so that a whole block is evaluated at once:
 a quantile is above X exactly when fewer than its rank are at or below X. A window is left open at its start:
-an observation made at t belongs to it until t + window.
+an observation made at t belongs to it until t + window. Events at the same time are looked at one after the other,
+so that it does not matter in which block they come.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +15,7 @@ import numpy as np
 
 from runner.judge.histogram import Histogram, rank
 from runner.judge.samples import Facts, Samples
-from schemas.block import Bools, Floats, Ints, quantise, tick
+from schemas.block import TICKS_PER_S, Bools, Floats, quantise, tick
 from schemas.expression import Op
 from schemas.model import Condition
 from schemas.slis import Aggregate
@@ -67,8 +69,10 @@ class Watch:
         self._q = self._sli.q if self._sli.aggregate is Aggregate.QUANTILE else 1.0
         self._holds = False
         self._from_s = 0.0
-        self._kept = _Observations(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
-        self._count, self._sum, self._weight = 0, 0.0, 0.0
+        parts = (2,) if self._ranked else ()
+        self._kept = _Observations(np.empty(0), np.empty(0), np.empty((0, *parts)), np.empty(0))
+        self._sum: Floats = np.zeros(parts)
+        self._count, self._weight = 0, 0.0
         self._histogram = Histogram()
 
     @property
@@ -96,55 +100,59 @@ class Watch:
         return changes
 
     def _part(self, samples: Samples) -> Floats:
-        """What each observation adds to the numerator."""
-        if not self._ranked:
-            return samples.value
-        at_or_below = self._op in {Op.GT, Op.LE}
-        below: Bools = samples.value <= self._target if at_or_below else samples.value < self._target
-        return below.astype(np.float64)
+        """What each observation adds to the numerator, in whole ticks; for a quantile: whether it is below, or at most, the target."""
+        if self._ranked:
+            return np.column_stack([samples.value < self._target, samples.value <= self._target]).astype(np.float64)
+        return np.rint(samples.value * TICKS_PER_S)
 
-    def _truth(self, t: Floats, count: Ints, part: Floats, weight: Floats) -> tuple[Bools, Floats]:
+    def _ranked_truth(self, part: Floats, count: Floats) -> Bools:
+        ranks = np.maximum(1, np.ceil(self._q * count - 1e-9))
+        above, at_least = part[:, 1] < ranks, part[:, 0] < ranks
+        truth: dict[Op, Bools] = {
+            Op.GT: above,
+            Op.GE: at_least,
+            Op.LE: ~above,
+            Op.LT: ~at_least,
+            Op.EQ: at_least & ~above,
+            Op.NE: ~at_least | above,
+        }
+        return truth[self._op]
+
+    def _truth(self, t: Floats, part: Floats, weight: Floats) -> tuple[Bools, Floats]:
         """Whether the condition holds, and the value (NaN for a quantile), from sums over the window."""
         window_s = self.condition.window_s
         with np.errstate(invalid="ignore", divide="ignore"):
             if self._ranked:
-                ranks = np.ceil(self._q * count - 1e-9)
-                above = part < ranks
-                holds, value = (above if self._op in {Op.GT, Op.GE} else ~above), np.full(len(t), np.nan)
+                holds, value = self._ranked_truth(part, weight), np.full(len(t), np.nan)
             else:
-                aggregate = self._sli.aggregate
+                aggregate, total = self._sli.aggregate, part / TICKS_PER_S
                 if aggregate is Aggregate.RATE:
                     value = weight / np.minimum(t, window_s or math.inf)
                 else:
-                    value = (
-                        part
-                        if aggregate is Aggregate.COUNT
-                        else quantise(part / weight)
-                        if aggregate is Aggregate.MEAN
-                        else part / weight
-                    )
+                    value = total if aggregate is Aggregate.COUNT else total / weight
                 holds = _COMPARE[self._op](value, self._target)
         if self._sli.aggregate in SUMMED:
             few = self._op in {Op.LT, Op.LE, Op.EQ} and window_s is not None
             enough = t >= window_s if few and window_s else np.ones(len(t), dtype=np.bool_)
         else:
-            enough = (count >= self.condition.min_samples) & (weight > 0)
+            enough = weight >= self.condition.min_samples
         return holds & enough, value
 
     def _so_far(self, fresh: _Observations) -> list[Change]:
-        count = self._count + np.arange(1, len(fresh.t) + 1)
-        part, weight = self._sum + np.cumsum(fresh.part), self._weight + np.cumsum(fresh.weight)
-        changes = self._changes(fresh.t, *self._truth(fresh.t, count, part, weight))
+        part, weight = self._sum + np.cumsum(fresh.part, axis=0), self._weight + np.cumsum(fresh.weight)
+        holds, value = self._truth(fresh.t, part, weight)
+        changes = self._changes(
+            fresh.t, holds, (lambda index: self._value_so_far(fresh.value[: index + 1])) if self._ranked else value.item
+        )
         if self._ranked:
-            changes = [change._replace(value=self._value_so_far(fresh, change.t_s)) for change in changes]
             self._histogram.add(fresh.value)
-        self._count, self._sum, self._weight = int(count[-1]), float(part[-1]), float(weight[-1])
+        self._sum, self._weight = part[-1], float(weight[-1])
         return changes
 
-    def _value_so_far(self, fresh: _Observations, t_s: float) -> float:
+    def _value_so_far(self, values: Floats) -> float:
         histogram = Histogram()
         histogram.merge(self._histogram)
-        histogram.add(fresh.value[: int(np.searchsorted(fresh.t, t_s, side="right"))])
+        histogram.add(values)
         return histogram.quantile(self._q)
 
     def _moving(self, fresh: _Observations, until_s: float) -> list[Change]:
@@ -157,36 +165,41 @@ class Watch:
         expiry = quantise(seen.t + window_s)
         due = expiry[(expiry > self._from_s) & (expiry <= until_s)]
         first_full = [window_s] if self._from_s < window_s <= until_s else []
-        points = np.unique(np.concatenate([fresh.t, due, first_full]))
-        last = np.searchsorted(seen.t, points, side="right")
-        first = np.searchsorted(expiry, points, side="right")
-        part, weight = np.concatenate([[0.0], np.cumsum(seen.part)]), np.concatenate([[0.0], np.cumsum(seen.weight)])
-        changes = self._changes(
-            points, *self._truth(points, last - first, part[last] - part[first], weight[last] - weight[first])
+        # What leaves the window at a time has left before anything new happens then.
+        passing = np.unique(np.concatenate([due, first_full]))
+        points = np.concatenate([passing, fresh.t])
+        last = np.concatenate(
+            [np.searchsorted(seen.t, passing, side="left"), len(kept.t) + np.arange(1, len(fresh.t) + 1)]
         )
-        if self._ranked:
-            changes = [change._replace(value=self._value_in_window(seen, change.t_s)) for change in changes]
+        order = np.argsort(points, kind="stable")
+        points, last = points[order], last[order]
+        first = np.searchsorted(expiry, points, side="right")
+        part, weight = _sums(seen.part), _sums(seen.weight)
+        holds, value = self._truth(points, part[last] - part[first], weight[last] - weight[first])
+        changes = self._changes(
+            points,
+            holds,
+            (lambda index: self._value_of(seen.value[first[index] : last[index]])) if self._ranked else value.item,
+        )
         self._kept = seen.take(slice(int(np.searchsorted(expiry, until_s, side="right")), None))
         return changes
 
-    def _value_in_window(self, seen: _Observations, t_s: float) -> float:
-        assert self.condition.window_s is not None
-        inside = np.sort(seen.value[(seen.t <= t_s) & (quantise(seen.t + self.condition.window_s) > t_s)])
-        return float(inside[rank(self._q, len(inside)) - 1]) if len(inside) else math.nan
+    def _value_of(self, values: Floats) -> float:
+        return float(np.sort(values)[rank(self._q, len(values)) - 1]) if len(values) else math.nan
 
     def _latest_changes(self, fresh: _Observations) -> list[Change]:
-        holds = _COMPARE[self._op](fresh.value, self._target)
-        return self._changes(fresh.t, holds, fresh.value)
+        count = self._count + np.arange(1, len(fresh.t) + 1)
+        self._count += len(fresh.t)
+        holds = _COMPARE[self._op](fresh.value, self._target) & (count >= self.condition.min_samples)
+        return self._changes(fresh.t, holds, fresh.value.item)
 
-    def _changes(self, t: Floats, holds: Bools, value: Floats) -> list[Change]:
+    def _changes(self, t: Floats, holds: Bools, value_at: Callable[[int], float]) -> list[Change]:
         if not len(t):
             return []
         before = np.concatenate([[self._holds], holds[:-1]])
         self._holds = bool(holds[-1])
-        return [
-            Change(float(t[index]), bool(holds[index]), float(value[index]))
-            for index in np.flatnonzero(before != holds)
-        ]
+        changed = np.flatnonzero(before != holds).tolist()
+        return [Change(float(t[index]), bool(holds[index]), value_at(index)) for index in changed]
 
     def _observe_stretches(self, facts: Facts) -> list[Change]:
         changes = []
@@ -199,6 +212,11 @@ class Watch:
                 changes.append(Change(stretch.end_s, False, stretch.length_s))
                 self._holds = False
         return changes
+
+
+def _sums(values: Floats) -> Floats:
+    """The sum of the first n values, for n from 0."""
+    return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
 
 
 @dataclass(slots=True)

@@ -1,0 +1,194 @@
+"""Attempts that something happens to: a fault decides them, or an outage of the database touches them."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from schemas.events import NO_CAUSE, Kind
+from schemas.model import Fault, FaultType, GuardrailMode, Window
+from schemas.states import TaskState
+from simulation.fates import Action
+from simulation.lease import FOREVER, Leases, union
+from simulation.plan import Plan
+from simulation.recorder import Recorder
+
+T = TypeVar("T")
+
+
+class Host(Protocol):
+    """What the queue does for its attempts."""
+
+    @property
+    def now(self) -> float:
+        """Scenario time in seconds."""
+
+    def at(self, t_s: float, callback: Callable[[T], None], value: T) -> None:
+        """Call `callback(value)` at `t_s`."""
+
+    def catch_up(self, now: float) -> None:
+        """Take in all work that is due by `now`."""
+
+    def back_off(self, due: float, order: int, number: int, attempt: int) -> None:
+        """Put a task back to PENDING, not to be tried before `due`."""
+
+    def close(self, now: float, number: int, state: int) -> None:
+        """End a task in `state`."""
+
+    def release(self, now: float, worker: int) -> None:
+        """Set a worker free."""
+
+    def plan_poll(self, now: float) -> None:
+        """Make sure that a dispatcher looks when there is something to do."""
+
+
+class Attempt:
+    """An attempt at a task that something happens to."""
+
+    __slots__ = ("action", "attempt", "cause", "lost", "number", "order", "start_s", "worker")
+
+    def __init__(
+        self, order: int, number: int, attempt: int, worker: int, start_s: float, cause: int, action: Action
+    ) -> None:
+        self.order = order
+        self.number = number
+        self.attempt = attempt
+        self.worker = worker
+        self.start_s = start_s
+        self.cause = cause
+        self.action = action
+        self.lost = False
+
+
+class Mishaps:
+    """Carries eventful attempts through to their end."""
+
+    def __init__(self, host: Host, plan: Plan, recorder: Recorder, leases: Leases) -> None:
+        self._host = host
+        self._plan = plan
+        self._row = recorder.row
+        self._queue = plan.scenario.queue
+        self._leases = leases
+        self._outages = leases.outages
+        self._outage_faults = [fault for fault in plan.scenario.faults if fault.type is FaultType.DB_OUTAGE]
+        self.away = 0
+        """Workers that are gone and not yet back."""
+
+    def begin(self, attempt: Attempt, service_s: float, within: float) -> None:
+        """An attempt that a fault decides, or that an outage touches."""
+        queue, start_s, action = self._queue, attempt.start_s, attempt.action
+        struck_s = start_s + within * service_s
+        end_s = start_s + service_s
+        silences = list(self._outages)
+        if action is Action.CRASH:
+            self._host.at(struck_s, self._crash, attempt)
+            silences.append(Window(struck_s, FOREVER))
+            end_s = FOREVER
+        elif action is Action.HANG:
+            hang_for_s = self._fault_of(attempt.cause).hang_for_s
+            self._host.at(struck_s, self._hang, attempt)
+            silences.append(Window(struck_s, struck_s + hang_for_s))
+            end_s += hang_for_s
+        if end_s < FOREVER:
+            self._host.at(end_s, self._end, attempt)
+        reported_s = self._leases.writable_from(end_s) + (queue.busy_timeout_s if action is Action.DB_LOCK else 0.0)
+        expires_s = self._leases.first_expiry(start_s, reported_s, union(silences))
+        if expires_s is not None:
+            self._host.at(expires_s, self._expire, attempt)
+
+    def _fault_of(self, cause: int) -> Fault:
+        name = self._plan.vocabulary.causes[cause].fault
+        return next(fault for fault in self._plan.scenario.faults if fault.name == name)
+
+    def _injected(self, now: float, attempt: Attempt) -> None:
+        self._row((now, Kind.FAULT_INJECTED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
+
+    def _ended(self, now: float, attempt: Attempt, cause: int) -> None:
+        ran_s = now - attempt.start_s
+        self._row((now, Kind.EXECUTION_ENDED, attempt.number, attempt.attempt, attempt.worker, cause, ran_s))
+
+    def _hang(self, attempt: Attempt) -> None:
+        self._host.catch_up(self._host.now)
+        self._injected(self._host.now, attempt)
+
+    def _crash(self, attempt: Attempt) -> None:
+        now = self._host.now
+        self._host.catch_up(now)
+        self._injected(now, attempt)
+        self._ended(now, attempt, attempt.cause)
+        self._row((now, Kind.PROCESS_EXITED, 0, 0, attempt.worker, attempt.cause, 0.0))
+        self.away += 1
+        self._host.at(now + self._queue.worker_restart_s, self._restart, attempt.worker)
+
+    def _restart(self, worker: int) -> None:
+        now = self._host.now
+        self._host.catch_up(now)
+        self._row((now, Kind.PROCESS_STARTED, 0, 0, worker, NO_CAUSE, 0.0))
+        self.away -= 1
+        self._host.release(now, worker)
+
+    def _end(self, attempt: Attempt) -> None:
+        """The body of the task is over; its result can be reported as soon as the database lets it."""
+        now = self._host.now
+        self._host.catch_up(now)
+        fails = attempt.action in {Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET}
+        if fails or attempt.action is Action.DB_LOCK:
+            self._injected(now, attempt)
+        elif attempt.action is Action.HANG:
+            self._row((now, Kind.FAULT_SEEN, -1, 0, -1, attempt.cause, 0.0))
+        self._ended(now, attempt, attempt.cause if fails else NO_CAUSE)
+        reported_s = self._leases.writable_from(now)
+        if reported_s > now:
+            self.saw_outage(now)
+        if attempt.action is Action.DB_LOCK:
+            reported_s += self._queue.busy_timeout_s
+        if reported_s > now:
+            self._host.at(reported_s, self._report, attempt)
+        else:
+            self._reported(now, attempt)
+
+    def _report(self, attempt: Attempt) -> None:
+        self._host.catch_up(self._host.now)
+        self._reported(self._host.now, attempt)
+
+    def _reported(self, now: float, attempt: Attempt) -> None:
+        if attempt.lost:
+            self._row((now, Kind.LEASE_REFUSED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
+        elif attempt.action in {Action.TRANSIENT, Action.DB_LOCK}:
+            self._try_again(now, now + self._queue.backoff_after(attempt.attempt), attempt, attempt.cause)
+        elif attempt.action is Action.PERMANENT:
+            self._finish(now, Kind.TASK_FAILED, TaskState.FAILED, attempt, attempt.cause)
+        elif attempt.action is Action.OVER_BUDGET and self._queue.guardrail_mode is GuardrailMode.ENFORCE:
+            self._finish(now, Kind.TASK_BLOCKED, TaskState.BLOCKED, attempt, attempt.cause)
+        else:
+            self._finish(now, Kind.TASK_DONE, TaskState.DONE, attempt, NO_CAUSE)
+        self._host.release(now, attempt.worker)
+
+    def _expire(self, attempt: Attempt) -> None:
+        """The watchdog finds the lease expired."""
+        now = self._host.now
+        self._host.catch_up(now)
+        attempt.lost = True
+        cause = attempt.cause or self._outage_cause(attempt.start_s, now)
+        self._row((now, Kind.LEASE_EXPIRED, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
+        self._try_again(now, now, attempt, cause)
+        self._host.plan_poll(now)
+
+    def _try_again(self, now: float, due: float, attempt: Attempt, cause: int) -> None:
+        if attempt.attempt >= self._queue.max_attempts:
+            self._finish(now, Kind.TASK_FAILED, TaskState.FAILED, attempt, cause)
+            return
+        self._row((now, Kind.TASK_RETRY, attempt.number, attempt.attempt, attempt.worker, cause, due))
+        self._host.back_off(due, attempt.order, attempt.number, attempt.attempt + 1)
+
+    def _finish(self, now: float, kind: Kind, state: TaskState, attempt: Attempt, cause: int) -> None:
+        self._row((now, kind, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
+        self._host.close(now, attempt.number, state)
+
+    def _outage_cause(self, start_s: float, end_s: float) -> int:
+        for fault in self._outage_faults:
+            if any(window.start_s < end_s and start_s < window.end_s for window in fault.windows):
+                return self._plan.cause_of(fault)
+        return self._plan.vocabulary.cause("", "lease_expired")
+
+    def saw_outage(self, now: float) -> None:
+        """Record that the database refused something."""
+        self._row((now, Kind.FAULT_SEEN, -1, 0, -1, self._outage_cause(now, now + 1e-6), 0.0))
