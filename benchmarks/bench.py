@@ -8,7 +8,6 @@ import argparse
 import gc
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -70,19 +69,26 @@ def cpu_of(work: Callable[[], object]) -> float:
     return time.process_time() - before
 
 
-def child(code: Sequence[str]) -> tuple[float, float]:
-    """CPU seconds and peak memory in MB of a whole process."""
+def child_cpu(code: Sequence[str]) -> float:
+    """CPU seconds of a whole process."""
     process = subprocess.Popen(code, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(code)} ended with {process.returncode}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return usage.ru_utime + usage.ru_stime
 
 
 def peak_mb(settings: Sequence[str]) -> float:
-    """Peak memory in MB of `spine` in a process of its own."""
-    return child([sys.executable, __file__, "--spine", *settings])[1]
+    """Peak memory in MB of `spine` in a process of its own, which reads it from the kernel before it ends."""
+    command = [sys.executable, __file__, "--spine", *settings]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
+
+
+def own_peak_mb() -> float:
+    """Peak memory of this process in MB. `getrusage` would count what its parent had before it started."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def soak(*words: str) -> list[str]:
@@ -96,15 +102,23 @@ def rows(rounds: int) -> list[dict[str, object]]:
     bare_simpy()
     pairs = [(cpu_of(spine), cpu_of(bare_simpy)) for _ in range(rounds)]
     tasks = spine()
-    large = [(cpu_of(lambda: large_tasks.append(spine(X40))), cpu_of(spine)) for large_tasks in ([] for _ in range(3))]
+    large = [(cpu_of(lambda: spine(X40)), cpu_of(spine)) for _ in range(3)]
     many = spine(X40)
     memory = [(peak_mb(X40), peak_mb(())) for _ in range(3)]
     longer = [(peak_mb(("duration=720h", "seed=14")), peak_mb(())) for _ in range(3)]
     return [
         row("72h: plan + simulation + event log + judge, CPU over bare SimPy", [a / b for a, b in pairs], 6, 3),
-        row("x40 rates and workers: CPU per task over the 72h run", [a / many / (b / tasks) for a, b in large], 1.3, 1.1),
-        row("x40: peak memory over the 72h run", [a / b for a, b in memory], 3, None, note=f"+{statistics.median(a - b for a, b in memory):.0f} MB (stretch +50 MB)"),
-        row("720h: peak memory over the 72h run", [a / b for a, b in longer], None, None, note=f"+{statistics.median(a - b for a, b in longer):.0f} MB"),
+        row(
+            "x40 rates and workers: CPU per task over the 72h run", [a / many / (b / tasks) for a, b in large], 1.3, 1.1
+        ),
+        row(
+            "x40: peak memory over the 72h run",
+            [a / b for a, b in memory],
+            3,
+            None,
+            f"{extra_mb(memory)} (stretch +50 MB)",
+        ),
+        row("720h: peak memory over the 72h run", [a / b for a, b in longer], None, None, extra_mb(longer)),
         *process_rows(rounds),
     ]
 
@@ -122,14 +136,23 @@ def process_rows(rounds: int) -> list[dict[str, object]]:
         for _ in range(rounds + 1):
             with tempfile.TemporaryDirectory() as directory:
                 out = ["--out", f"{directory}/run"] if words[0] == "run" else []
-                ratios.append(child(soak(*words, *out))[0] / child(base)[0])
+                ratios.append(child_cpu(soak(*words, *out)) / child_cpu(base))
         result.append(row(name, ratios[1:], target, stretch))
     return result
 
 
-def row(name: str, ratios: list[float], target: float | None, stretch: float | None, note: str = "") -> dict[str, object]:
+def extra_mb(pairs: list[tuple[float, float]]) -> str:
+    """How much more memory the first of each pair took."""
+    return f"{statistics.median(a - b for a, b in pairs):+.0f} MB"
+
+
+def row(
+    name: str, ratios: list[float], target: float | None, stretch: float | None, note: str = ""
+) -> dict[str, object]:
     """One row of the table."""
-    return {"what": name, "ratio": round(statistics.median(ratios), 2), "low": round(min(ratios), 2), "high": round(max(ratios), 2), "target": target, "stretch": stretch, "note": note}
+    figures = {"ratio": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+    rounded = {key: round(value, 2) for key, value in figures.items()}
+    return {"what": name, **rounded, "target": target, "stretch": stretch, "note": note}
 
 
 def main() -> None:
@@ -141,6 +164,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.spine is not None:
         spine(arguments.spine)
+        print(own_peak_mb())
         return
     table = rows(arguments.rounds)
     if arguments.json:
@@ -149,8 +173,9 @@ def main() -> None:
     print(f"{'what':66} {'ratio':>6} {'low':>6} {'high':>6} {'target':>7} {'stretch':>8}")
     for each in table:
         target, stretch = (f"<={each[key]}" if each[key] else "" for key in ("target", "stretch"))
-        print(f"{each['what']:66} {each['ratio']:6} {each['low']:6} {each['high']:6} {target:>7} {stretch:>8} {each['note']}")
-    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+        print(
+            f"{each['what']:66} {each['ratio']:6} {each['low']:6} {each['high']:6} {target:>7} {stretch:>8} {each['note']}"
+        )
 
 
 if __name__ == "__main__":

@@ -6,20 +6,16 @@ from typing import Any
 
 from schemas import units
 from schemas.comparison import Context, condition, event_filter, objectives, own_sli, with_quantile
+from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from schemas.expression import EventFilter
 from schemas.model import (
     Alert,
     Burst,
     Condition,
-    Constant,
-    Distribution,
-    Empirical,
     Expectation,
-    Exponential,
     Fault,
     FaultType,
     GuardrailMode,
-    LogNormal,
     Objective,
     Phase,
     Process,
@@ -29,7 +25,6 @@ from schemas.model import (
     Severity,
     Telemetry,
     Tenant,
-    Uniform,
     Window,
     Workload,
 )

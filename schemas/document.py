@@ -7,18 +7,18 @@ for something else (`no`, `12:30:00`, `1e3`, `010`, dates) is an error and never
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import yaml
 
-from schemas.errors import Problem, ScenarioError, UsageError
+from schemas.errors import Mark, Problem, ScenarioError, UsageError, Where, quoted, shortened
 
 MAX_BYTES = 1_000_000
-MAX_NODES = 20_000
+MAX_NODES = 10_000
 MAX_DEPTH = 40
+MAX_DIGITS = 300
 
 Data: TypeAlias = "None | bool | int | float | str | list[Data] | dict[str, Data]"
-Where: TypeAlias = tuple[str | int, ...]
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)")
@@ -46,7 +46,7 @@ _TRAPS = (
         "write it as a decimal number, or put it in quotes",
     ),
     (
-        re.compile(r"[-+]?[0-9]+(_[0-9]+)+"),
+        re.compile(r"[-+]?[0-9]+(_[0-9]+)+(\.[0-9_]*)?"),
         "is a number to some YAML readers and text to others",
         "write the number without underscores",
     ),
@@ -55,20 +55,17 @@ _TRAPS = (
 )
 _MERGE = "<<"
 _PREFIX = "tag:yaml.org,2002:"
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A place in a source: a file or a `--set`; line and column count from 1 (0: the source has no lines)."""
-
-    source: str
-    line: int = 0
-    column: int = 0
+_OWN = "x-"
+_IMPLICIT: Any = yaml.resolver.Resolver()
+_FORBIDDEN: re.Pattern[str] = yaml.reader.Reader.NON_PRINTABLE
 
 
 @dataclass(slots=True)
 class Document:
-    """Plain data and, for every path into it, where the value and its key stand; `problems` is what YAML allows but we do not."""
+    """Plain data and, for every path into it, where the value and its key stand.
+
+    `problems` is what YAML allows but we do not.
+    """
 
     source: str
     data: Data = None
@@ -85,16 +82,7 @@ class Document:
     def problem(self, where: Where, what: str, remedy: str, *, at_key: bool = False) -> Problem:
         """A problem at `where`; `at_key` points at the key and not at its value."""
         mark = self.keys.get(where) if at_key else None
-        mark = mark or self.mark(where)
-        return Problem(mark.source, mark.line, mark.column, show_path(where), what, remedy)
-
-
-def show_path(where: Where) -> str:
-    """`('slos', 2, 'objective')` as a person writes it: `slos[2].objective`."""
-    text = ""
-    for step in where:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
+        return (mark or self.mark(where)).problem(where, what, remedy)
 
 
 def read_document(path: Path) -> Document:
@@ -114,34 +102,87 @@ def read_document(path: Path) -> Document:
 def parse_document(text: bytes | str, source: str) -> Document:
     """The document in `text`. Raises ScenarioError when it is not YAML, or is not to be expanded."""
     try:
-        if isinstance(text, bytes):
-            text = text.decode("utf-8-sig")
+        text = _checked_text(text, source)
+        _check_extent(text, source)
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
-    except UnicodeDecodeError as error:
-        raise ScenarioError(
-            [Problem(source, 0, 0, "", f"byte {error.start} is not UTF-8", "save the file as UTF-8")]
-        ) from None
     except yaml.MarkedYAMLError as error:
-        raise ScenarioError([_syntax_problem(source, error)]) from None
+        raise ScenarioError([_syntax_problem(text, source, error)]) from None
     except yaml.YAMLError as error:
-        what = " ".join(str(error).split())
-        raise ScenarioError([Problem(source, 0, 0, "", what, "remove what YAML does not allow")]) from None
-    document = Document(source)
+        what = f"not YAML: {' '.join(str(error).split())}"
+        raise ScenarioError([Mark(source).problem((), what, "remove what YAML does not allow")]) from None
     if node is None:
-        raise ScenarioError(
-            [Problem(source, 1, 1, "", "the file is empty", "`soak init` writes a scenario to start from")]
-        )
+        problem = Mark(source, 1, 1).problem((), "the file is empty", "`soak init` writes a scenario to start from")
+        raise ScenarioError([problem])
+    document = Document(source)
     document.data = _Reader(document).value(node, ())
     return document
 
 
-def _syntax_problem(source: str, error: yaml.MarkedYAMLError) -> Problem:
+def _checked_text(text: bytes | str, source: str) -> str:
+    """`text` decoded. Raises ScenarioError at the first character that cannot stand in a YAML file."""
+    try:
+        decoded = (text.encode() if isinstance(text, str) else text).decode("utf-8-sig")
+    except UnicodeEncodeError as error:
+        what = f"character {error.start + 1} is not UTF-8"
+        raise ScenarioError([Mark(source).problem((), what, "write it as UTF-8")]) from None
+    except UnicodeDecodeError as error:
+        mark = _mark_after(error.object[: error.start].decode(), source)
+        raise ScenarioError([mark.problem((), f"byte {error.start} is not UTF-8", "save the file as UTF-8")]) from None
+    forbidden = _FORBIDDEN.search(decoded)
+    if forbidden:
+        what = f"the control character U+{ord(forbidden[0]):04X} is not allowed"
+        raise ScenarioError([_mark_after(decoded[: forbidden.start()], source).problem((), what, "remove it")])
+    return decoded
+
+
+def _mark_after(text: str, source: str) -> Mark:
+    return Mark(source, text.count("\n") + 1, len(text) - text.rfind("\n"))
+
+
+def _check_extent(text: str, source: str) -> None:
+    """Raise ScenarioError when `text` is more than one document, too deep or too long to be composed.
+
+    The composer recurses in C, where a depth that Python would refuse ends the process.
+    """
+    depth = nodes = documents = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        nodes += isinstance(event, yaml.NodeEvent)
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        if depth > MAX_DEPTH or nodes > 2 * MAX_NODES:
+            raise ScenarioError([_too_large(_start(event, source), depth)])
+        if documents > 1:
+            what, remedy = "a second document starts here", "keep one scenario in a file, without --- after it"
+            raise ScenarioError([_start(event, source).problem((), what, remedy)])
+
+
+def _too_large(mark: Mark, depth: int) -> Problem:
+    limit = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_NODES:,} values"
+    return mark.problem((), f"the file expands to more than {limit}", "use fewer aliases and less nesting")
+
+
+def _start(node: yaml.Node | yaml.Event, source: str) -> Mark:
+    mark = node.start_mark
+    return Mark(source, mark.line + 1, mark.column + 1) if mark else Mark(source)
+
+
+_COMPOSING = {
+    "found undefined alias": ("no anchor above has this name", "write the anchor, such as &retries, before its aliases"),
+    "second occurrence": ("the anchor is already taken", "give each anchor its own name"),
+}
+
+
+def _syntax_problem(text: str | bytes, source: str, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    assert mark is not None
+    here = Mark(source, mark.line + 1, mark.column + 1)
+    if error.problem in _COMPOSING:
+        return here.problem((), *_COMPOSING[error.problem])
+    line = str(text).splitlines()[mark.line : mark.line + 1]
+    if line and line[0][mark.column : mark.column + 1] == "\t":
+        return here.problem((), "not YAML: a tab cannot indent", "write spaces")
     what = ": ".join(part for part in (error.context, error.problem) if part)
-    return Problem(
-        source, line, column, "", f"not YAML: {what}", "mind indentation, quotes and brackets here and just above"
-    )
+    return here.problem((), f"not YAML: {what}", "mind indentation, quotes and brackets here and just above")
 
 
 class _Reader:
@@ -152,17 +193,10 @@ class _Reader:
         self._nodes = 0
 
     def value(self, node: yaml.Node, where: Where) -> Data:
-        self._nodes += 1
-        mark = self._mark(node)
-        if self._nodes > MAX_NODES or len(where) > MAX_DEPTH:
-            limit = f"{MAX_DEPTH} levels" if len(where) > MAX_DEPTH else f"{MAX_NODES:,} values"
-            what = f"the file expands to more than {limit}"
-            raise ScenarioError(
-                [Problem(mark.source, mark.line, mark.column, "", what, "use fewer aliases and less nesting")]
-            )
-        self._document.marks.setdefault(where, mark)
-        if not node.tag.startswith(_PREFIX) or node.tag.removeprefix(_PREFIX) in {"binary", "set", "omap", "pairs"}:
-            self._problem(where, f"tag {node.tag.replace(_PREFIX, '!!')} is not allowed", "remove it")
+        self._spend(node, len(where))
+        self._document.marks.setdefault(where, self._mark(node))
+        if _has_tag(node):
+            self._problem(where, f"the tag {shortened(node.tag.replace(_PREFIX, '!!'))} is not allowed", "remove it")
             return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, where)
@@ -172,58 +206,54 @@ class _Reader:
         return self._scalar(node, where)
 
     def _mark(self, node: yaml.Node) -> Mark:
-        return Mark(self._document.source, node.start_mark.line + 1, node.start_mark.column + 1)
+        return _start(node, self._document.source)
+
+    def _spend(self, node: yaml.Node, depth: int) -> None:
+        """Count one more value; raise ScenarioError when there are too many, or it lies too deep."""
+        self._nodes += 1
+        if self._nodes > MAX_NODES or depth > MAX_DEPTH:
+            raise ScenarioError([_too_large(self._mark(node), depth)])
 
     def _problem(self, where: Where, what: str, remedy: str) -> None:
         self._document.problems.append(self._document.problem(where, what, remedy))
 
     def _mapping(self, node: yaml.MappingNode, where: Where) -> dict[str, Data]:
         data: dict[str, Data] = {}
-        merged: list[tuple[yaml.Node, yaml.Node]] = []
         for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and not key.style and key.value == _MERGE:
-                merged += self._merge_pairs(value, where)
-            else:
+            if not _is_merge(key):
                 self._pair(data, key, value, where)
-        for key, value in merged:
+        for key, value in self._merged_pairs(node, where, len(where)):
             if isinstance(key, yaml.ScalarNode) and key.value not in data:
                 self._pair(data, key, value, where)
         return data
 
-    def _merge_pairs(self, node: yaml.Node, where: Where) -> list[tuple[yaml.Node, yaml.Node]]:
-        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        if all(isinstance(each, yaml.MappingNode) for each in nodes):
-            return [pair for each in nodes for pair in each.value]
-        self._document.marks[(*where, _MERGE)] = self._mark(node)
-        self._problem((*where, _MERGE), "merges something that is not a mapping", "name the anchor of a mapping")
-        return []
+    def _merged_pairs(self, node: yaml.MappingNode, where: Where, depth: int) -> list[tuple[yaml.Node, yaml.Node]]:
+        """The pairs that `<<` brings into a mapping; what a merged mapping merges itself comes after its own."""
+        pairs = []
+        for each in self._merged_mappings(node, where):
+            self._spend(each, depth)
+            pairs += [pair for pair in each.value if not _is_merge(pair[0])]
+            pairs += self._merged_pairs(each, where, depth + 1)
+        return pairs
+
+    def _merged_mappings(self, node: yaml.MappingNode, where: Where) -> list[yaml.MappingNode]:
+        values = [value for key, value in node.value if _is_merge(key)]
+        nodes = [each for value in values for each in (value.value if isinstance(value, yaml.SequenceNode) else [value])]
+        for each in nodes:
+            if not isinstance(each, yaml.MappingNode):
+                self._document.marks[(*where, _MERGE)] = self._mark(each)
+                self._problem((*where, _MERGE), "merges something that is not a mapping", "name the anchor of a mapping")
+        return [each for each in nodes if isinstance(each, yaml.MappingNode)]
 
     def _pair(self, data: dict[str, Data], key: yaml.Node, value: yaml.Node, where: Where) -> None:
         mark = self._mark(key)
         if not isinstance(key, yaml.ScalarNode):
-            self._document.problems.append(
-                Problem(
-                    mark.source,
-                    mark.line,
-                    mark.column,
-                    show_path(where),
-                    "a key is not text",
-                    "write a plain word as the key",
-                )
-            )
+            self._document.problems.append(mark.problem(where, "a key is not text", "write a plain word as the key"))
             return
         inner = (*where, key.value)
         if key.value in data:
-            first = self._document.keys[inner].line
-            problem = Problem(
-                mark.source,
-                mark.line,
-                mark.column,
-                show_path(inner),
-                f"key {key.value!r} is already on line {first}",
-                "keep one",
-            )
-            self._document.problems.append(problem)
+            what = f"key {quoted(key.value)} is already on line {self._document.keys[inner].line}"
+            self._document.problems.append(mark.problem(inner, what, "keep one"))
             return
         self._document.keys[inner] = mark
         data[key.value] = self.value(value, inner)
@@ -233,16 +263,35 @@ class _Reader:
         if node.style:
             return text
         if _NULL.fullmatch(text):
-            self._problem(where, "has no value", "write one, or remove the key")
+            self._refuse(where, "has no value", "write one, or remove the key")
             return None
         if text in _BOOL:
             return _BOOL[text]
-        if _INT.fullmatch(text):
-            return int(text) if len(text) < 20 else float(text)
-        if _FLOAT.fullmatch(text):
-            return float(text)
+        if _INT.fullmatch(text) or _FLOAT.fullmatch(text):
+            return self._number(text, where)
         for pattern, what, remedy in _TRAPS:
             if pattern.fullmatch(text):
-                self._problem(where, f"{text} {what}", remedy)
-                return None
+                return self._refuse(where, f"{shortened(text)} {what}", remedy, text)
         return text
+
+    def _number(self, text: str, where: Where) -> Data:
+        if len(text) > MAX_DIGITS:
+            return self._refuse(where, f"{shortened(text)} has {len(text):,} digits", "write fewer", text)
+        return int(text) if _INT.fullmatch(text) else float(text)
+
+    def _refuse(self, where: Where, what: str, remedy: str, text: str | None = None) -> str | None:
+        """Note a trap; under a key of the author's own it does no harm and stays the text it is."""
+        if where and str(where[0]).startswith(_OWN):
+            return text
+        self._problem(where, what, remedy)
+        return None
+
+
+def _is_merge(key: yaml.Node) -> bool:
+    return isinstance(key, yaml.ScalarNode) and not key.style and key.value == _MERGE
+
+
+def _has_tag(node: yaml.Node) -> bool:
+    """Whether the file gives the node a tag that changes what it is."""
+    plain = isinstance(node, yaml.ScalarNode) and not node.style
+    return bool(node.tag != _IMPLICIT.resolve(type(node), node.value, (plain, not plain)))

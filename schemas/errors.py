@@ -1,7 +1,9 @@
 """Errors that a person can act on. They are printed in the command line and nowhere else."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 
 class SoakError(Exception):
@@ -28,6 +30,22 @@ class OutputError(SoakError):
     exit_code = 1
 
 
+Where: TypeAlias = tuple[str | int, ...]
+
+LONGEST_QUOTE = 60
+_PLAIN_WORD = re.compile(r"[\w<-]+")
+
+
+def shortened(text: str) -> str:
+    """`text`, cut where it would swamp a message."""
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
+
+
+def quoted(text: str) -> str:
+    """`text` in quotes for a message: on one line, and cut short."""
+    return repr(shortened(text))
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with a scenario: where it stands, what is wrong and what to write instead."""
@@ -45,11 +63,43 @@ class Problem:
         return f"{place}:{where} {self.what} ({self.remedy})"
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a source: a file or a `--set`; line and column count from 1 (0: the source has no lines)."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+    def problem(self, where: Where, what: str, remedy: str) -> Problem:
+        """A problem that stands here."""
+        return Problem(self.source, self.line, self.column, show_path(where), what, remedy)
+
+
+def show_path(where: Where) -> str:
+    """`('slos', 2, 'objective')` as a person writes it: `slos[2].objective`."""
+    text = ""
+    for step in where:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            word = shortened(step) if _PLAIN_WORD.fullmatch(step) else quoted(step)
+            text += f".{word}" if text else word
+    return text
+
+
 class ScenarioError(SoakError):
-    """A scenario that cannot be run; `problems` holds all that is wrong with it, in file order."""
+    """A scenario that cannot be run; `problems` holds all that is wrong with it, in file order.
+
+    What an alias repeats is one mistake, told once.
+    """
 
     exit_code = 2
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems), key=lambda p: (p.source, p.line, p.column, p.where, p.what)))
+        ordered = sorted(problems, key=lambda p: (p.source, p.line, p.column, p.where, p.what, p.remedy))
+        told: dict[tuple[object, ...], Problem] = {}
+        for p in ordered:
+            told.setdefault((p.source, p.line, p.column, "" if p.line else p.where, p.what, p.remedy), p)
+        self.problems = tuple(told.values())
         super().__init__("\n".join(map(str, self.problems)))

@@ -40,7 +40,7 @@ def load(path: Path, *, tier: str | None = None, settings: Sequence[str] = ()) -
     Raises ScenarioError with every problem of the file, and UsageError when the file cannot be read.
     """
     document = read_document(path)
-    chosen = apply_tier(document, tier) if tier else document
+    chosen = document if tier is None else apply_tier(document, tier)
     chosen = apply_settings(chosen, settings) if settings else chosen
     problems = _problems(chosen, path.parent)
     if not problems:
@@ -55,7 +55,7 @@ def load(path: Path, *, tier: str | None = None, settings: Sequence[str] = ()) -
     assert isinstance(chosen.data, dict)
     data: dict[str, Any] = dict(chosen.data)
     scenario = build_scenario(with_defaults(data), path.parent)
-    return Loaded(scenario, data, path, bool(tier or settings), tier, tuple(settings))
+    return Loaded(scenario, data, path, tier is not None or bool(settings), tier, tuple(settings))
 
 
 def _problems(document: Document, directory: Path) -> list[Problem]:

@@ -1,10 +1,11 @@
 """Overrides of a scenario: tiers (`--tier nightly`) and single values (`--set queue.workers=2`)."""
 
 import copy
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
-from schemas.document import Data, Document, Mark, Where, parse_document, show_path
-from schemas.errors import Problem, ScenarioError
+from schemas.document import Data, Document, parse_document
+from schemas.errors import Mark, Problem, ScenarioError, Where, quoted, shortened, show_path
 from schemas.shape import did_you_mean
 
 
@@ -14,9 +15,10 @@ def apply_tier(document: Document, tier: str) -> Document:
     known = tiers if isinstance(tiers, dict) else {}
     if tier not in known:
         remedy = did_you_mean(tier, list(known)) if known else "the scenario declares no tiers"
-        raise ScenarioError([document.problem(("tiers",), f"no tier {tier!r}", remedy)])
+        raise ScenarioError([document.problem(("tiers",), f"no tier {quoted(tier)}", remedy)])
     result = _copy(document)
-    _merge(result, (), known[tier], ("tiers", tier))
+    if isinstance(known[tier], dict):
+        _merge(result, (), known[tier], ("tiers", tier))
     return result
 
 
@@ -32,20 +34,32 @@ def _copy(document: Document) -> Document:
 
 def _merge(document: Document, where: Where, override: Data, origin: Where) -> None:
     """Merge `override`, which stands at `origin`, into the value at `where`: mappings key by key, all else replaced."""
-    if where and origin in document.keys:
-        document.keys[where] = document.keys[origin]
     current = _get(document.data, where)
     if isinstance(override, dict) and isinstance(current, dict):
         for key, value in override.items():
             _merge(document, (*where, key), value, (*origin, key))
         return
     document.data = _put(document.data, where, copy.deepcopy(override))
-    for place, mark in list(document.marks.items()):
-        if place[: len(origin)] == origin:
-            document.marks[(*where, *place[len(origin) :])] = mark
-    for place, mark in list(document.keys.items()):
-        if place[: len(origin)] == origin and len(place) > len(origin):
-            document.keys[(*where, *place[len(origin) :])] = mark
+    _forget(document, where, current)
+    for inner in _places(override):
+        for marks in (document.marks, document.keys):
+            if (*origin, *inner) in marks:
+                marks[(*where, *inner)] = marks[(*origin, *inner)]
+
+
+def _forget(document: Document, where: Where, value: Data) -> None:
+    """Drop the places of `value`, which stood at `where`."""
+    for inner in _places(value):
+        document.marks.pop((*where, *inner), None)
+        document.keys.pop((*where, *inner), None)
+
+
+def _places(data: Data, where: Where = ()) -> Iterator[Where]:
+    """The path of `data` and of every value in it."""
+    yield where
+    if isinstance(data, dict | list):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from _places(value, (*where, key))
 
 
 def _get(data: Data, where: Where) -> Data:
@@ -86,52 +100,57 @@ def apply_settings(document: Document, settings: Sequence[str]) -> Document:
 
 
 def _apply_setting(document: Document, setting: str) -> None:
-    source = f"--set {setting}"
+    mark = Mark(f"--set {shortened(setting)}")
     path, equals, text = setting.partition("=")
-    if not equals or not path:
-        raise ScenarioError([Problem(source, 0, 0, "", "is not KEY=VALUE", "write it like --set queue.workers=2")])
-    value = parse_document(text, source)
-    if value.problems:
-        raise ScenarioError([Problem(source, 0, 0, path, problem.what, problem.remedy) for problem in value.problems])
-    where = _locate(document, path, source)
-    for place in [place for place in document.marks if place[: len(where)] == where]:
-        del document.marks[place]
-    document.data = _put(document.data, where, value.data)
-    mark = Mark(source)
-    document.marks[where] = document.keys[where] = mark
-    for place in value.marks:
-        document.marks[(*where, *place)] = mark
-    for place in value.keys:
-        document.keys[(*where, *place)] = mark
+    if not equals or not all(path.split(".")):
+        raise ScenarioError([mark.problem((), "is not KEY=VALUE", "write it like --set queue.workers=2")])
+    where = _locate(document, path, mark)
+    value = _value(text, where, mark)
+    _forget(document, where, _get(document.data, where))
+    document.data = _put(document.data, where, value)
+    # Every step on the way may be new.
+    for place in (where[:length] for length in range(1, len(where))):
+        document.marks.setdefault(place, mark)
+        document.keys.setdefault(place, mark)
+    for inner in _places(value):
+        document.marks[(*where, *inner)] = document.keys[(*where, *inner)] = mark
 
 
-def _locate(document: Document, path: str, source: str) -> Where:
+def _value(text: str, where: Where, mark: Mark) -> Data:
+    """The value of a setting. Raises ScenarioError, with problems that name the setting and no line."""
+    if not text.strip() or text.lstrip().startswith("#"):
+        raise ScenarioError([mark.problem(where, "has no value", "write one after the =, in quotes if it is text")])
+    try:
+        value = parse_document(text, mark.source)
+        problems = tuple(value.problems)
+    except ScenarioError as error:
+        problems = error.problems
+    if problems:
+        raise ScenarioError([mark.problem(where, problem.what, problem.remedy) for problem in problems])
+    return value.data
+
+
+def _locate(document: Document, path: str, mark: Mark) -> Where:
     where: Where = ()
     for word in path.split("."):
         here = _get(document.data, where)
-        step: str | int = word
         if isinstance(here, list):
-            names = [item.get("name") if isinstance(item, dict) else None for item in here]
-            if word in names:
-                step = names.index(word)
-            elif word.isdigit() and int(word) < len(here):
-                step = int(word)
-            else:
-                known = [str(name) for name in names if name] or [str(index) for index in range(len(here))]
-                remedy = did_you_mean(word, known) if known else "the list is empty"
-                raise ScenarioError([Problem(source, 0, 0, show_path(where), f"has no entry {word!r}", remedy)])
-        elif here is not None and not isinstance(here, dict):
-            raise ScenarioError(
-                [
-                    Problem(
-                        source,
-                        0,
-                        0,
-                        show_path((*where, step)),
-                        f"{show_path(where)} is a single value",
-                        "name a key that exists",
-                    )
-                ]
-            )
-        where = (*where, step)
+            where = (*where, _index(here, word, where, mark))
+        elif here is None or isinstance(here, dict):
+            where = (*where, word)
+        else:
+            what = f"{show_path(where) or 'the scenario'} is a single value"
+            raise ScenarioError([mark.problem((*where, word), what, "name a key that exists")])
     return where
+
+
+def _index(entries: list[Data], word: str, where: Where, mark: Mark) -> int:
+    """The index of the entry that `word` names, by its `name` or by its number."""
+    names = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
+    if word in names:
+        return names.index(word)
+    if re.fullmatch("[0-9]{1,6}", word) and int(word) < len(entries):
+        return int(word)
+    known = [str(name) for name in names if name] or [str(index) for index in range(len(entries))]
+    remedy = did_you_mean(word, known) if known else "the list is empty"
+    raise ScenarioError([mark.problem(where, f"has no entry {quoted(word)}", remedy)])

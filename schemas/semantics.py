@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from schemas import units
 from schemas.build import build_distribution, build_sli, recurrence
 from schemas.comparison import CONFIDENT, Context, condition, objectives
-from schemas.document import Document, Where
-from schemas.errors import Problem
+from schemas.document import Document
+from schemas.errors import Problem, Where
 from schemas.events import SPECS, Value
 from schemas.expression import UnclearError
 from schemas.model import BY_TIME

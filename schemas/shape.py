@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -9,13 +10,29 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 
-from schemas.document import Document, Where
-from schemas.errors import Problem
+from schemas.document import Document
+from schemas.errors import Problem, Where, quoted, shortened
 
 DIRECTORY = Path(__file__).parent
+MAX_SUGGESTIONS = 200
 
 Schema = dict[str, Any]
+
+
+def _whole_pattern(validator: Any, pattern: str, value: object, schema: Schema) -> Iterator[ValidationError]:
+    # Python's `$` also matches before a line break at the end; that of JSON Schema does not.
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+# JSON Schema takes 4.0 for an integer; what is counted here is counted in whole numbers.
+_Validator = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    {"pattern": _whole_pattern},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
+)
 
 
 @cache
@@ -27,15 +44,20 @@ def read_schema(name: str) -> Schema:
 
 def did_you_mean(word: str, words: Iterator[str] | list[str]) -> str:
     """`did you mean …?` for the nearest of `words`, or the words themselves when none is near."""
-    known = sorted(words)
+    known = sorted(words)[:MAX_SUGGESTIONS]
+    near = _nearest(word, known)
+    return f"did you mean {quoted(near)}?" if near is not None else f"write one of: {', '.join(known)}"
+
+
+def _nearest(word: str, known: list[str]) -> str | None:
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else f"write one of: {', '.join(known)}"
+    return near[0] if near else None
 
 
 def shape_problems(document: Document) -> list[Problem]:
     """Everything in which `document` differs from the shape of a scenario; values that YAML garbled are passed over."""
     garbled = {problem.where for problem in document.problems}
-    validator = Draft202012Validator(read_schema("scenario"))
+    validator = _Validator(read_schema("scenario"))
     problems = [problem for error in validator.iter_errors(document.data) for problem in _problems(document, error)]
     return [problem for problem in problems if problem.where not in garbled]
 
@@ -62,10 +84,12 @@ def _extra_keys(error: Any) -> Iterator[Finding]:
     schema = _schema(error)
     known = list(schema.get("properties", {}))
     for key in error.instance:
-        if key in known or key.startswith("x-"):
+        if key in known or (key.startswith("x-") and not error.absolute_path):
             continue
         if "title" not in schema or schema["title"] in {"objective", "Soak scenario"}:
-            yield (key,), f"unknown key {key!r}", did_you_mean(key, known)
+            own = key.startswith("x-")
+            remedy = "keys of your own stand at the top of the file" if own else did_you_mean(key, known)
+            yield (key,), f"unknown key {quoted(key)}", remedy
         elif key in _keys_of_variants():
             kind = error.instance.get("distribution") or error.instance.get("type")
             others = [other for other in known if other not in {"name", "type", "distribution"}]
@@ -80,10 +104,18 @@ def _keys_of_variants() -> set[str]:
 
 def _missing_keys(error: Any) -> Iterator[Finding]:
     for key in error.validator_value:
-        if key not in error.instance and repr(key) == error.message.split(" is a required")[0]:
+        if repr(key) == error.message.split(" is a required")[0] and not _stands_otherwise(key, error):
             kind = error.instance.get("distribution") or error.instance.get("type") or ""
             needs = f"{kind} needs " if kind and _schema(error).get("title") else "needs "
             yield (), f"{needs}the key {key!r}", f"add {key}: {_example_of(error, key)}"
+
+
+def _stands_otherwise(key: str, error: Any) -> bool:
+    """Whether a key that is missing was misspelled, or given as the parameter of another distribution: told there."""
+    known = list(_schema(error).get("properties", {}))
+    extra = [other for other in error.instance if other not in known]
+    foreign = "distribution" in error.instance and not _keys_of_variants().isdisjoint(extra)
+    return foreign or any(_nearest(other, known) == key for other in extra)
 
 
 def _example_of(error: Any, key: str) -> str:
@@ -91,7 +123,7 @@ def _example_of(error: Any, key: str) -> str:
     if not isinstance(schema, dict):
         definitions = read_schema("scenario")["$defs"]
         schema = {**definitions["fault"]["properties"], **definitions["distribution"]["properties"]}.get(key, {})
-    return _example(_resolve(schema)) or "…"
+    return _example(schema)
 
 
 def _resolve(schema: Schema) -> Schema:
@@ -104,12 +136,30 @@ def _resolve(schema: Schema) -> Schema:
 
 
 def _example(schema: Schema) -> str:
-    return str(schema["examples"][0]) if schema.get("examples") else ""
+    """A value of the schema as it is written in a file: its example, or else its required keys with theirs."""
+    schema = _resolve(schema)
+    if schema.get("examples"):
+        return _flow(schema["examples"][0])
+    properties = schema.get("properties", {})
+    keys = schema.get("required", list(properties)[:1])
+    return "{" + ", ".join(f"{key}: {_example(properties[key])}" for key in keys) + "}"
+
+
+def _flow(value: object) -> str:
+    """A value as it is written in a file, on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    return f"[{', '.join(map(_flow, value))}]" if isinstance(value, list) else str(value)
 
 
 def _examples(schema: Schema) -> str:
-    examples = [str(example) for example in schema.get("examples", [])][:3]
+    examples = [_flow(example) for example in schema.get("examples", [])][:3]
     return " or ".join((", ".join(examples[:-1]), examples[-1])) if len(examples) > 1 else "".join(examples)
+
+
+def _such_as(schema: Schema) -> str:
+    """`such as …`, where the schema has examples."""
+    return f" such as {_examples(schema)}" if schema.get("examples") else ""
 
 
 def _wrong_type(error: Any) -> Iterator[Finding]:
@@ -121,25 +171,22 @@ def _wrong_type(error: Any) -> Iterator[Finding]:
         and not isinstance(value, bool)
         and title in {"duration", "duration above zero", "rate"}
     ):
-        yield (), f"{value} has no unit", f"write a {title.split()[0]} such as {_examples(schema)}"
+        yield (), f"{_show(value)} has no unit", f"write a {title.split()[0]} such as {_examples(schema)}"
+    elif error.validator_value == "object":
+        yield (), f"{_show(value)} is not a mapping", f"write a mapping such as {_example(schema)}"
+    elif error.validator_value == "string" and not isinstance(value, list | dict) and title in _FREE_TEXT:
+        yield (), f"{_show(value)} is not text", "put it in quotes"
     else:
-        wanted = title or _TYPE_NAMES.get(str(error.validator_value), "one of " + str(error.validator_value))
-        example = f" such as {_examples(schema)}" if schema.get("examples") else ""
-        yield (), f"{_show(value)} is not {_article(wanted)}", f"write {_article(wanted)}{example}"
+        wanted = title or _TYPE_NAMES[str(error.validator_value)]
+        yield (), f"{_show(value)} is not {_article(wanted)}", f"write {_article(wanted)}{_such_as(schema)}"
 
 
-_TYPE_NAMES = {
-    "object": "mapping",
-    "array": "list",
-    "string": "text",
-    "integer": "whole number",
-    "number": "number",
-    "boolean": "true or false",
-}
+_FREE_TEXT = {"", "line of text", "name of letters, digits, `_`, `.` and `-`"}
+_TYPE_NAMES = {"array": "list", "string": "text", "integer": "whole number"}
 
 
 def _article(words: str) -> str:
-    if words in {"text", "true or false"}:
+    if words == "text":
         return words
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
@@ -149,14 +196,14 @@ def _show(value: object) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    return repr(value) if isinstance(value, str) else json.dumps(value)
+    return quoted(value) if isinstance(value, str) else shortened(json.dumps(value))
 
 
 def _pattern(error: Any) -> Iterator[Finding]:
-    schema = _schema(error)
-    title = schema.get("title") or "name of letters, digits, `_`, `.` and `-`"
-    example = f" such as {_examples(schema)}" if schema.get("examples") else ""
-    yield (), f"{_show(error.instance)} is not {_article(title)}", f"write {_article(title)}{example}"
+    title = _article(_schema(error)["title"])
+    # A name that is a key stands at itself; all else is the value at its path.
+    inner: Where = (error.instance,) if "propertyNames" in error.schema_path else ()
+    yield inner, f"{_show(error.instance)} is not {title}", f"write {title}{_such_as(_schema(error))}"
 
 
 def _enum(error: Any) -> Iterator[Finding]:
@@ -171,17 +218,25 @@ def _const(error: Any) -> Iterator[Finding]:
 def _bound(error: Any) -> Iterator[Finding]:
     side = "below" if "inimum" in str(error.validator) else "above"
     least = "least" if side == "below" else "most"
-    yield (), f"{_show(error.instance)} is {side} {error.validator_value}", f"write {error.validator_value} at {least}"
+    ratio = _schema(error).get("title") == "ratio"
+    remedy = "write a percentage such as 10%, or a number from 0 to 1" if ratio else f"write {error.validator_value:,} at {least}"
+    yield (), f"{_show(error.instance)} is {side} {error.validator_value:,}", remedy
 
 
 def _length(error: Any) -> Iterator[Finding]:
-    amount = "too few" if "min" in str(error.validator) else "too many"
-    what = "is empty" if not error.instance else f"has {amount} entries"
-    yield (
-        (),
-        f"{_show(error.instance)} {what}",
-        f"{'write at least' if amount == 'too few' else 'keep'} {error.validator_value}",
-    )
+    if error.instance:
+        yield (), f"has {len(error.instance):,} entries", f"keep {error.validator_value} at most"
+    elif isinstance(error.instance, str):
+        yield (), "is empty", f"write {_article(_schema(error).get('title') or 'text')}{_such_as(_schema(error))}"
+    else:
+        yield (), "is empty", f"write at least one entry, such as {_first_entry(_schema(error))}"
+
+
+def _first_entry(schema: Schema) -> str:
+    if "items" in schema:
+        return _example(schema["items"])
+    key, inner = next(iter(schema["properties"].items()))
+    return f"{key}: {_example(inner)}"
 
 
 def _not_unique(error: Any) -> Iterator[Finding]:
@@ -208,6 +263,7 @@ _DESCRIBE: dict[str, Callable[[Any], Iterator[Finding]]] = {
     "maxItems": _length,
     "minLength": _length,
     "minProperties": _length,
+    "maxProperties": _length,
     "uniqueItems": _not_unique,
     "dependentRequired": _dependent,
 }

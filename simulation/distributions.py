@@ -5,7 +5,7 @@ from typing import assert_never
 import numpy as np
 
 from schemas.block import Floats
-from schemas.model import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 
 
 def draw(distribution: Distribution, generator: np.random.Generator, count: int) -> Floats:

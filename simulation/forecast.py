@@ -17,9 +17,10 @@ POINTS = 72
 class Forecast:
     """Figures of a plan.
 
-    arrivals, duplicates: drawn. attempts, service_s: expected, retries included. load, peak_load: busy workers on average,
-    at the base rate and during bursts. faults: hits on the first attempts as drawn, by name. rate_per_s: arrivals per
-    second, drawn, in POINTS equal parts of the run.
+    arrivals, duplicates: drawn. attempts_per_task, service_mean_s: expected. mean_load, load, peak_load: busy workers
+    on average, between bursts and in them, retries included. faults: hits by name, as drawn: of tasks, or of first
+    attempts. rate_per_s: arrivals per second, drawn, in POINTS equal parts of the run. cycle_rate_per_s: planned, over
+    the first `cycle_s` (two bursts).
     """
 
     arrivals: int
@@ -33,6 +34,8 @@ class Forecast:
     workers: int
     faults: dict[str, int]
     rate_per_s: Floats
+    cycle_s: float
+    cycle_rate_per_s: Floats
     warnings: tuple[str, ...]
 
 
@@ -43,6 +46,7 @@ def forecast(plan: Plan) -> Forecast:
     attempts = expected_attempts(scenario)
     held_s = attempts * scenario.workload.service.mean_s + _held_by_faults_s(scenario)
     rate = plan.rate
+    cycle_s = min(2 * rate.period_s, scenario.duration_s) if rate.burst_s else scenario.duration_s
     load, peak, mean = (
         rate.base_per_s * held_s,
         max(rate.base_per_s, rate.burst_per_s) * held_s,
@@ -60,6 +64,8 @@ def forecast(plan: Plan) -> Forecast:
         workers=scenario.queue.workers,
         faults=faults,
         rate_per_s=rate_per_s,
+        cycle_s=cycle_s,
+        cycle_rate_per_s=rate.at((np.arange(POINTS) + 0.5) / POINTS * cycle_s),
         warnings=tuple(_warnings(scenario, mean, peak)),
     )
 
@@ -111,11 +117,9 @@ def _held_by_faults_s(scenario: Scenario) -> float:
 def _warnings(scenario: Scenario, mean: float, peak: float) -> list[str]:
     workers = scenario.queue.workers
     if mean >= workers:
-        return [
-            f"overloaded by design: {mean:.2f} workers would be busy on average, but there are {workers}; the queue grows for as long as work arrives"
-        ]
+        busy = f"{mean:.2f} workers would be busy on average, but there are {workers}"
+        return [f"overloaded by design: {busy}; the queue grows for as long as work arrives"]
     if peak >= workers:
-        return [
-            f"overloaded during bursts: {peak:.2f} workers would be busy, but there are {workers}; a backlog builds up in each burst"
-        ]
+        busy = f"{peak:.2f} workers would be busy, but there are {workers}"
+        return [f"overloaded during bursts: {busy}; a backlog builds up in each burst"]
     return []

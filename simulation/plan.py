@@ -19,7 +19,7 @@ from simulation.streams import BLOCK, Stream
 
 @dataclass(frozen=True, slots=True)
 class Submissions:
-    """Work to offer, in time order: when it is due, in seconds, its task number, and the cause of a duplicate (0: the original)."""
+    """Work to offer, in time order: when it is due in seconds, its task number, the cause of a duplicate (0: the original)."""
 
     due_s: Floats
     number: Ints

@@ -1,4 +1,10 @@
-"""Faults injected over time, and when alerts fired, on one time axis."""
+"""Faults injected over time, and when alerts fired, on one time axis: a lane for each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
 
 from reports.data import RunData
 from reports.plots.canvas import (
@@ -14,56 +20,64 @@ from reports.plots.canvas import (
     time_axis,
     to_svg,
 )
+from schemas.block import Floats
 from schemas.model import BY_TIME
+
+_NARROWEST = 1 / 400
+"""A span is drawn at least this share of the run wide, so that it can be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """One line of the plot: counts over time, or spans (start, length) in seconds; `note` stands at its right."""
+
+    name: str
+    color: str
+    note: str
+    counts: Floats | None = None
+    spans: tuple[tuple[float, float], ...] = ()
 
 
 def plot(run: RunData) -> bytes:
     """One lane for each fault and each alert."""
-    series = run.metrics.named("injected")
-    alerts = run.verdict.alerts
-    by_time = {fault.name for fault in run.scenario.faults if fault.type in BY_TIME}
-    lanes = [
-        *(name for name in series if name not in by_time),
-        *sorted(by_time),
-        *(f"alert {alert.name}" for alert in alerts),
-    ]
+    lanes = list(_lanes(run))
     fig, (axes,) = figure(1, 1.2 + 0.42 * max(1, len(lanes)))
-    edges_s, step = bucketed(run)
-    for lane, name in enumerate(lanes):
-        color = PALETTE[lane % len(PALETTE)]
-        if name in by_time:
-            windows = next(fault.windows for fault in run.scenario.faults if fault.name == name)
-            axes.broken_barh([(w.start_s, w.end_s - w.start_s) for w in windows], (lane - 0.3, 0.6), color=RED, lw=0)
-        elif name in series:
-            counts = per_bucket(series[name], step)
-            highest = max(float(counts.max()) if len(counts) else 0.0, 1.0)
-            axes.fill_between(edges_s, lane + 0.4, lane + 0.4 - 0.8 * counts / highest, step="pre", color=color, lw=0)
-            axes.annotate(
-                f"up to {highest:.0f} in {step} min",
-                (1.005, lane),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=7,
-                color=color,
-            )
-        else:
-            alert = alerts[lane - len(lanes) + len(alerts)]
-            ended_s = run.verdict.ended_s
-            spans = [(f.fired_s, max((f.resolved_s or ended_s) - f.fired_s, ended_s / 400)) for f in alert.firings]
-            axes.broken_barh(spans, (lane - 0.3, 0.6), color=ORANGE, lw=0)
-            axes.annotate(
-                f"fired {len(spans)} times",
-                (1.005, lane),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=7,
-                color=ORANGE,
-            )
+    for place, lane in enumerate(lanes):
+        _draw(axes, run, place, lane)
     axes.set_ylim(max(len(lanes), 1) - 0.4, -0.75)
-    axes.set_yticks(range(len(lanes)), lanes)
-    axes.set_title("Faults injected" + (" and alerts" if alerts else ""))
+    axes.set_yticks(range(len(lanes)), [lane.name for lane in lanes])
+    axes.set_title("Faults injected" + (" and alerts" if run.verdict.alerts else ""))
     bands(axes, run, labelled=False)
     end_mark(axes, run)
     legend(axes)
     time_axis(axes, run)
     return to_svg(fig)
+
+
+def _lanes(run: RunData) -> Iterator[_Lane]:
+    _, step = bucketed(run)
+    series = run.metrics.named("injected")
+    ended_s = run.verdict.ended_s
+    for index, fault in enumerate(run.scenario.faults):
+        if fault.type in BY_TIME:
+            spans = tuple((w.start_s, min(w.end_s, ended_s) - w.start_s) for w in fault.windows if w.start_s < ended_s)
+            yield _Lane(fault.name, RED, f"{len(spans)} times", spans=spans)
+        elif fault.name in series:
+            counts = per_bucket(series[fault.name], step)
+            note = f"up to {max(counts.max(), 0):.0f} in {step} min" if len(counts) else ""
+            yield _Lane(fault.name, PALETTE[index % len(PALETTE)], note, counts=counts)
+    for alert in run.verdict.alerts:
+        spans = tuple((f.fired_s, (ended_s if f.resolved_s is None else f.resolved_s) - f.fired_s) for f in alert.firings)
+        yield _Lane(f"alert {alert.name}", ORANGE, f"fired {len(spans)} times", spans=spans)
+
+
+def _draw(axes: Axes, run: RunData, place: int, lane: _Lane) -> None:
+    if lane.counts is not None:
+        edges_s, _ = bucketed(run)
+        heights = lane.counts / max(float(lane.counts.max()), 1.0)
+        axes.fill_between(edges_s, place + 0.4, place + 0.4 - 0.8 * heights, step="pre", color=lane.color, lw=0)
+    narrowest_s = run.verdict.ended_s * _NARROWEST
+    spans = [(start_s, max(length_s, narrowest_s)) for start_s, length_s in lane.spans]
+    axes.broken_barh(spans, (place - 0.3, 0.6), color=lane.color, lw=0)
+    beside: Any = ("axes fraction", "data")
+    axes.annotate(lane.note, (1.005, place), xycoords=beside, va="center", fontsize=7, color=lane.color)

@@ -34,6 +34,8 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"runner.cli.{cmd_name}").command
+        if any(param.name == "debug" for param in command.params):
+            return command
         command.params.append(
             click.Option(
                 ["--debug"],

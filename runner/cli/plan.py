@@ -44,6 +44,7 @@ def command(
             "seed": plan.seed,
             **asdict(figures),
             "rate_per_s": figures.rate_per_s.tolist(),
+            "cycle_rate_per_s": figures.cycle_rate_per_s.tolist(),
         }
         click.echo(json.dumps(data, indent=2))
     else:
@@ -54,48 +55,50 @@ def command(
 def _lines(scenario: "Scenario", seed: int, figures: "Forecast") -> list[str]:
     from schemas.units import show_duration
 
-    share = figures.mean_load / figures.workers
+    f = figures
+    busy = f"{f.mean_load:.2f} of {f.workers} workers busy on average ({f.mean_load / f.workers:.0%})"
     return [
         f"{scenario.name}: {scenario.title}".rstrip(": "),
         f"  {show_duration(scenario.duration_s)} of arrivals, up to {show_duration(scenario.drain_s)} to drain, seed {seed}",
         "",
-        f"  tasks       {figures.arrivals:,} ({figures.expected_arrivals:,.0f} expected), {figures.duplicates:,} of them enqueued twice",
-        f"  attempts    {figures.attempts_per_task:.3f} per task, mean service time {show_duration(figures.service_mean_s)}",
-        f"  load        {figures.mean_load:.2f} of {figures.workers} workers busy on average ({share:.0%}); {figures.load:.2f} between bursts, {figures.peak_load:.2f} in them",
+        f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected), {f.duplicates:,} of them enqueued twice",
+        f"  attempts    {f.attempts_per_task:.3f} per task, mean service time {show_duration(f.service_mean_s)}",
+        f"  load        {busy}; {f.load:.2f} between bursts, {f.peak_load:.2f} in them",
         *_fault_lines(scenario, figures),
         "",
-        *_picture(figures, scenario.duration_s),
+        *_picture(f.rate_per_s.tolist(), scenario.duration_s, "arrivals as drawn"),
+        *(_picture(f.cycle_rate_per_s.tolist(), f.cycle_s, "planned rate") if f.cycle_s < scenario.duration_s else []),
         *(f"warning: {warning}" for warning in figures.warnings),
     ]
 
 
 def _fault_lines(scenario: "Scenario", figures: "Forecast") -> list[str]:
+    from schemas.model import PER_TASK
     from schemas.units import show_duration
 
     lines = []
     for index, fault in enumerate(scenario.faults):
-        drawn = f"{figures.faults[fault.name]:,} first attempts or tasks" if fault.name in figures.faults else ""
-        times = (
-            f"{len(fault.windows)} times, first at {show_duration(fault.windows[0].start_s)}" if fault.windows else ""
-        )
-        lines.append(
-            f"  {'faults' if not index else '':10}  {fault.name} ({fault.type.value}): {', '.join(part for part in (drawn, times) if part)}"
-        )
+        kind = "tasks" if fault.type in PER_TASK else "first attempts"
+        drawn = f"{figures.faults[fault.name]:,} {kind}" if fault.name in figures.faults else ""
+        first = f", first at {show_duration(fault.windows[0].start_s)}" if fault.windows else ""
+        times = f"{len(fault.windows)} times{first}" if fault.windows else ""
+        what = ", ".join(part for part in (drawn, times) if part)
+        lines.append(f"  {'faults' if not index else '':10}  {fault.name} ({fault.type.value}): {what}")
     return lines
 
 
-def _picture(figures: "Forecast", duration_s: float) -> list[str]:
-    """The arrival rate over time, as a small bar chart."""
+def _picture(rates: list[float], span_s: float, words: str) -> list[str]:
+    """A rate over time, as a small bar chart."""
     from schemas.units import show_duration, show_rate
 
-    highest = max(float(figures.rate_per_s.max()), 1e-12)
-    levels = [round(value / highest * _HEIGHT * 8) for value in figures.rate_per_s]
+    highest = max(*rates, 1e-12)
+    levels = [round(value / highest * _HEIGHT * 8) for value in rates]
     rows = []
     for row in range(_HEIGHT - 1, -1, -1):
         bar = "".join(_BLOCKS[min(8, max(0, level - row * 8))] for level in levels)
         label = show_rate(highest) if row == _HEIGHT - 1 else "0" if row == 0 else ""
         rows.append(f"  {label:>9} │{bar}")
-    end = show_duration(duration_s)
+    end = show_duration(span_s)
     rows.append(f"  {'':>9} └{'─' * len(levels)}")
-    rows.append(f"  {'':>9}  0{'arrivals over time'.center(len(levels) - 1 - len(end))}{end}")
+    rows.append(f"  {'':>9}  0{words.center(len(levels) - 1 - len(end))}{end}")
     return rows

@@ -35,7 +35,11 @@ class RunDirectory:
     def create(cls, out: Path | None, scenario_name: str, now: datetime | None = None) -> "RunDirectory":
         """A new run directory: `out`, or `runs/<name>-<UTC time>`. Raises UsageError or OutputError."""
         if out is not None:
-            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            try:
+                taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
+            except OSError as error:
+                raise UsageError(f"{out}: {error.strerror or error} (choose another --out)") from None
+            if taken:
                 raise UsageError(f"{out}: exists already and is not an empty directory (choose another --out)")
             return cls(_made(out))
         stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")

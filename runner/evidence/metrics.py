@@ -1,5 +1,6 @@
 """metrics.csv: a row a minute, folded from the stream while it is written."""
 
+import contextlib
 from pathlib import Path
 from typing import TextIO
 
@@ -123,12 +124,19 @@ class MetricsWriter:
             ) from None
 
     def close(self, until_s: float) -> None:
-        """Write the minute that the run ended in."""
+        """Write the minute that the run ended in, and one more for what happened just as it ended."""
         last = int(-(-until_s // MINUTE_S))
+        if last == self._minute and self._carried[list(_COUNTS.values())].any():
+            last += 1
         if last > self._minute:
             empty = Facts(until_s)
             self._advance(_EMPTY, empty, last)
         self._file.close()
+
+    def abandon(self) -> None:
+        """Let go of the file of a run that did not come to its end; what was written stays."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def _show(value: float) -> str:

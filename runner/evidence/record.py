@@ -64,6 +64,7 @@ class Recording:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stream.close()
+        self._metrics.abandon()
 
 
 def verdict_files(verdict: Verdict, judge: Judge) -> dict[str, bytes]:

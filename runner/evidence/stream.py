@@ -1,18 +1,19 @@
 """The event stream on disk: one JSON object a line, the first of which says what follows."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Annotated, BinaryIO, TypeAlias
 
 import msgspec
 import numpy as np
 
 from runner.evidence.lines import LineFormatter
 from runner.judge.samples import Facts
-from schemas.block import Block, make_block
+from schemas.block import Block, Bools, make_block
 from schemas.errors import EvidenceError, OutputError
-from schemas.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Value, Vocabulary
+from schemas.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Kind, Value, Vocabulary
 from schemas.identity import STREAM_VERSION, Identity
 
 LINES_PER_BLOCK = 16_384
@@ -63,9 +64,12 @@ def _identity_fields(identity: Identity) -> dict[str, object]:
     return {name: getattr(identity, name) for name in identity.__slots__}
 
 
-class _Header(msgspec.Struct):
+class _Version(msgspec.Struct):
     type: str
     schema_version: int
+
+
+class _Header(_Version):
     scenario: str
     scenario_sha256: str
     seed: int
@@ -74,19 +78,25 @@ class _Header(msgspec.Struct):
     abort: bool
 
 
+_Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]
+_TASK = re.compile(r"([0-9]{1,9})(\.2)?")
+_NEEDS_TASK = np.array([SPECS[kind].uses("task") and kind is not Kind.FAULT_INJECTED for kind in Kind])
+_NEEDS_VALUE = np.array([SPECS[kind].value is not Value.NONE for kind in Kind])
+
+
 class _Line(msgspec.Struct):
     """One event as it stands in the stream."""
 
-    t: float
+    t: _Number
     type: str
     task: str | None = None
     key: str | None = None
-    attempt: int = 0
-    worker: int = -1
-    due: float | None = None
-    ran: float | None = None
-    planned: float | None = None
-    value: float | None = None
+    attempt: Annotated[int, msgspec.Meta(ge=0, lt=10_000)] = 0
+    worker: Annotated[int, msgspec.Meta(ge=0, lt=100_000_000)] = -1
+    due: _Number | None = None
+    ran: _Number | None = None
+    planned: _Number | None = None
+    value: _Number | None = None
     name: str | None = None
     tenant: str | None = None
     state: str = ""
@@ -118,13 +128,15 @@ class StreamReader:
                 f"{self._path}: {error.strerror or error} (the event stream is missing or cannot be read)"
             ) from None
         try:
+            version = msgspec.json.decode(first, type=_Version)
+            if version.type == HEADER and version.schema_version != STREAM_VERSION:
+                what = f"stream version {version.schema_version} (this release reads version {STREAM_VERSION})"
+                raise EvidenceError(f"{self._path}:1: {what}")
             header = msgspec.json.decode(first, type=_Header)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EvidenceError(f"{self._path}:1: not the header of an event stream: {error}") from None
-        if header.type != HEADER or header.schema_version != STREAM_VERSION:
-            raise EvidenceError(
-                f"{self._path}:1: stream version {header.schema_version} (this release reads version {STREAM_VERSION})"
-            )
+        if header.type != HEADER:
+            raise EvidenceError(f"{self._path}:1: not the header of an event stream, but {header.type!r}")
         return Identity(header.scenario, header.scenario_sha256, header.seed, header.target, header.clock, header.abort)
 
     def blocks(self) -> Iterator[Block]:
@@ -133,14 +145,10 @@ class StreamReader:
         with self._path.open("rb") as file:
             file.readline()
             while lines := self._next_lines(file):
-                block = self._block(self._decode(lines), last_s)
-                if len(block):
-                    if block.t[0] < last_s or (np.diff(block.t) < 0).any():
-                        raise EvidenceError(
-                            f"{self._path}: events are out of time order between lines {self._line - len(lines) + 1} and {self._line}"
-                        )
-                    last_s = float(block.t[-1])
-                    yield block
+                block = self._block(self._decode(lines))
+                self._refuse(np.diff(block.t, prepend=last_s) < 0, "is earlier than the event before it")
+                last_s = block.until_s
+                yield block
 
     def _next_lines(self, file: BinaryIO) -> list[bytes]:
         lines: list[bytes] = []
@@ -154,53 +162,65 @@ class StreamReader:
 
     def _decode(self, lines: list[bytes]) -> list[_Line]:
         try:
-            return self._decoder.decode(b"[" + b",".join(lines) + b"]")
+            decoded = self._decoder.decode(b"[" + b",".join(lines) + b"]")
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise self._damage(lines) from None
+        if len(decoded) != len(lines):
+            raise self._damage(lines)
+        return decoded
 
     def _damage(self, lines: list[bytes]) -> EvidenceError:
         for offset, line in enumerate(lines):
             try:
                 msgspec.json.decode(line, type=_Line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                number = self._line - len(lines) + 1 + offset
-                return EvidenceError(f"{self._path}:{number}: not an event: {error} (the stream is damaged here)")
-        return EvidenceError(f"{self._path}: lines up to {self._line} are not events")
+                return self._damaged(len(lines) - offset, f"not an event: {error}")
+        return self._damaged(1, "not an event, or one before it")
 
-    def _block(self, lines: list[_Line], until_s: float) -> Block:
-        kinds = []
-        values = []
+    def _damaged(self, from_end: int, what: str) -> EvidenceError:
+        """What is wrong with a line of the block just read, counted from its last line."""
+        return EvidenceError(f"{self._path}:{self._line - from_end + 1}: {what} (the stream is damaged here)")
+
+    def _refuse(self, wrong: Bools, what: str) -> None:
+        if wrong.any():
+            raise self._damaged(len(wrong) - int(np.argmax(wrong)), what)
+
+    def _block(self, lines: list[_Line]) -> Block:
+        kinds, tasks, values = [], [], []
         for offset, line in enumerate(lines):
             kind = KIND_OF.get((line.type, line.state))
             if kind is None:
-                raise EvidenceError(
-                    f"{self._path}:{self._line - len(lines) + 1 + offset}: unknown event type {line.type!r}"
-                )
+                raise self._damaged(len(lines) - offset, f"unknown event type {line.type!r}")
+            number = -1 if line.task is None else _number(line.task)
+            if number is None:
+                raise self._damaged(len(lines) - offset, f"{line.task!r} is not the number of a task")
             kinds.append(int(kind))
+            tasks.append(number)
             values.append(self._value(line, kind))
         word = self._vocabulary
-        return make_block(
+        block = make_block(
             [line.t for line in lines],
             kinds,
-            until_s=lines[-1].t if lines else until_s,
-            task=[-1 if line.task is None else self._number(line.task) for line in lines],
+            until_s=lines[-1].t,
+            task=tasks,
             attempt=[line.attempt for line in lines],
             worker=[line.worker for line in lines],
             cause=[word.cause(line.fault, line.error) if line.fault or line.error else 0 for line in lines],
             tenant=[-1 if line.tenant is None else word.tenant(line.tenant) for line in lines],
             value=values,
         )
+        self._refuse(_NEEDS_TASK[block.kind] & (block.task < 0), "names no task")
+        self._refuse(_NEEDS_VALUE[block.kind] & np.isnan(block.value), "does not say how much, when or which")
+        return block
 
-    def _value(self, line: _Line, kind: int) -> float:
-        spec = SPECS[kind]  # type: ignore[index]
-        if spec.value is Value.NAME:
-            return float(self._vocabulary.name(line.name or ""))
+    def _value(self, line: _Line, kind: Kind) -> float:
+        spec = SPECS[kind]
         value = getattr(line, spec.value_name) if spec.value_name else None
-        return np.nan if value is None else float(value)
+        if value is None:
+            return np.nan
+        return float(self._vocabulary.name(value) if spec.value is Value.NAME else value)
 
-    def _number(self, task: str) -> int:
-        arrival, _, copy = task.partition(".")
-        try:
-            return int(arrival) << KEY_SHIFT | (COPY if copy else 0)
-        except ValueError:
-            raise EvidenceError(f"{self._path}: {task!r} is not the number of a task") from None
+
+def _number(task: str) -> int | None:
+    match = _TASK.fullmatch(task)
+    return int(match[1]) << KEY_SHIFT | (COPY if match[2] else 0) if match else None

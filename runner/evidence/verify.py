@@ -107,8 +107,15 @@ def _differences(where: str, stored: object, computed: object) -> Iterator[str]:
     if isinstance(stored, dict) and isinstance(computed, dict):
         for key in [*computed, *(key for key in stored if key not in computed)]:
             yield from _differences(f"{where}.{key}".lstrip("."), stored.get(key), computed.get(key))
-    elif isinstance(stored, list) and isinstance(computed, list) and len(stored) == len(computed):
-        for index, (one, other) in enumerate(zip(stored, computed, strict=True)):
+    elif isinstance(stored, list) and isinstance(computed, list):
+        if len(stored) != len(computed):
+            yield f"{where} has {len(stored)} entries, but the stream gives {len(computed)}"
+        for index, (one, other) in enumerate(zip(stored, computed, strict=False)):
             yield from _differences(f"{where}[{index}]", one, other)
     elif stored != computed:
-        yield f"{where} is {msgspec.json.encode(stored).decode()[:80]}, but the stream gives {msgspec.json.encode(computed).decode()[:80]}"
+        yield f"{where} is {_short(stored)}, but the stream gives {_short(computed)}"
+
+
+def _short(value: object) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 160 else f"{text[:160]}…"

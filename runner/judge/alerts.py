@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from runner.judge.labels import LabelNumbers
 from runner.judge.samples import Facts
@@ -59,8 +60,8 @@ def alert_result(alert: Alert, firings: list[Firing], scenario: Scenario, ended_
     """How an alert came out."""
     comparison = alert.condition.comparison
     assert isinstance(comparison.target, float)
-    broken = list(_broken(alert.expect, firings, scenario, ended_s)) if alert.expect else []
-    status = None if alert.expect is None else Status.FAIL if broken else Status.PASS
+    missed = list(_missed(alert.expect, firings, scenario, ended_s)) if alert.expect else []
+    status = None if alert.expect is None else _worst(missed)
     return AlertResult(
         name=alert.condition.name,
         when=comparison.text,
@@ -71,8 +72,17 @@ def alert_result(alert: Alert, firings: list[Firing], scenario: Scenario, ended_
         firings=[FiringResult(f.fired_s, f.resolved_s, number_or_none(f.value)) for f in firings],
         expected=_words(alert.expect) if alert.expect else "",
         status=status,
-        detail="; ".join(broken),
+        detail="; ".join(what for what, _ in missed),
     )
+
+
+Missed: TypeAlias = tuple[str, Status]
+"""What an alert did not do; INCONCLUSIVE where the run ended before it had to."""
+
+
+def _worst(missed: list[Missed]) -> Status:
+    statuses = {status for _, status in missed}
+    return Status.FAIL if Status.FAIL in statuses else Status.INCONCLUSIVE if statuses else Status.PASS
 
 
 def _words(expect: Expectation) -> str:
@@ -89,7 +99,7 @@ def _words(expect: Expectation) -> str:
     return ", ".join(words)
 
 
-def _broken(expect: Expectation, firings: list[Firing], scenario: Scenario, ended_s: float) -> Iterator[str]:
+def _missed(expect: Expectation, firings: list[Firing], scenario: Scenario, ended_s: float) -> Iterator[Missed]:
     """What an alert was expected to do and did not, for each window of the fault it is expected of."""
     windows = [fault.windows for fault in scenario.faults if fault.name == expect.of]
     episodes = [window for window in windows[0] if window.start_s < ended_s] if windows else [Window(0.0, ended_s)]
@@ -97,16 +107,26 @@ def _broken(expect: Expectation, firings: list[Firing], scenario: Scenario, ende
         end_s = episodes[index + 1].start_s if index + 1 < len(episodes) else math.inf
         own = [firing for firing in firings if window.start_s <= firing.fired_s < end_s]
         place = f" of {expect.of} at {show_duration(window.start_s)}" if expect.of else ""
-        yield from _broken_once(expect, own, window, place)
+        yield from _missed_once(expect, own, window, place, ended_s)
 
 
-def _broken_once(expect: Expectation, own: list[Firing], window: Window, place: str) -> Iterator[str]:
-    if expect.fires_within_s is not None and not any(f.fired_s <= window.start_s + expect.fires_within_s for f in own):
-        yield f"did not fire within {show_duration(expect.fires_within_s)}{place}"
+def _missed_once(
+    expect: Expectation, own: list[Firing], window: Window, place: str, ended_s: float
+) -> Iterator[Missed]:
+    if expect.fires_within_s is not None:
+        limit_s = window.start_s + expect.fires_within_s
+        if not any(firing.fired_s <= limit_s for firing in own):
+            yield _late(f"did not fire within {show_duration(expect.fires_within_s)}{place}", limit_s, ended_s)
     if expect.resolves_within_s is not None:
         for firing in own if not place else own[-1:]:
             limit_s = (window.end_s if place else firing.fired_s) + expect.resolves_within_s
             if firing.resolved_s is None or firing.resolved_s > limit_s:
-                yield f"did not resolve within {show_duration(expect.resolves_within_s)}{place or f' of firing at {show_duration(firing.fired_s)}'}"
+                since = place or f" of firing at {show_duration(firing.fired_s)}"
+                what = f"did not resolve within {show_duration(expect.resolves_within_s)}{since}"
+                yield _late(what, limit_s, firing.resolved_s or ended_s)
     if expect.max_flaps is not None and len(own) - 1 > expect.max_flaps:
-        yield f"fired {len(own)} times{place}"
+        yield f"fired {len(own)} times{place}", Status.FAIL
+
+
+def _late(what: str, limit_s: float, seen_s: float) -> Missed:
+    return (what, Status.FAIL) if seen_s >= limit_s else (f"{what}: the run ended before", Status.INCONCLUSIVE)

@@ -37,7 +37,7 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
     faults = judge.faults.results(judge.until_s)
     failures = list(_failures(judge, objectives, laws, alerts))
-    doubts = list(_doubts(judge, end, objectives, laws, faults))
+    doubts = list(_doubts(judge, end, objectives, laws, alerts, faults))
     return Verdict(
         schema_version=SCHEMA_VERSION,
         verdict=_outcome(end, failures, doubts),
@@ -129,7 +129,7 @@ def _status(
         return Status.INCONCLUSIVE, "nothing was observed under the labels it is compared with"
     if not op.holds(value, target):
         return Status.FAIL, ""
-    if objective.confidence and interval and not all(op.holds(bound, target) for bound in interval):
+    if objective.confidence and not (interval and all(op.holds(bound, target) for bound in interval)):
         return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval reaches beyond the target"
     open_tasks = _open_observations(judge, sli)
     if open_tasks and not op.holds(fold.worst(sli, open_tasks), target):
@@ -144,7 +144,7 @@ def _open_observations(judge: Judge, sli: Sli) -> int:
         return unfinished.expired_leases
     if not sli.censored:
         return 0
-    return unfinished.transient if sli.series == "recovery" else unfinished.tasks
+    return unfinished.transient if sli.series == "recovery" else unfinished.tasks + unfinished.deferred
 
 
 # Reasons.
@@ -180,11 +180,17 @@ def _abort_reason(judge: Judge) -> Iterator[str]:
         unit = guard.condition.comparison.sli.unit
         value = guard.timer.firings[0].value
         seen = f", {unit.show(value)} observed" if math.isfinite(value) else ""
-        yield f"abort condition {guard.condition.name} ({guard.condition.comparison.text}) held at {show_duration(guard.held_at_s)}{seen}"
+        condition = f"{guard.condition.name} ({guard.condition.comparison.text})"
+        yield f"abort condition {condition} held at {show_duration(guard.held_at_s)}{seen}"
 
 
 def _doubts(
-    judge: Judge, end: End, objectives: list[ObjectiveResult], laws: list[LawResult], faults: list[FaultResult]
+    judge: Judge,
+    end: End,
+    objectives: list[ObjectiveResult],
+    laws: list[LawResult],
+    alerts: list[AlertResult],
+    faults: list[FaultResult],
 ) -> Iterator[str]:
     if end is End.INTERRUPTED:
         yield f"the run was interrupted at {show_duration(judge.until_s)}"
@@ -198,6 +204,9 @@ def _doubts(
     for law in laws:
         if law.status is Status.INCONCLUSIVE and end is End.COMPLETED:
             yield f"law {law.law}: {law.detail}"
+    for alert in alerts:
+        if alert.status is Status.INCONCLUSIVE and end is End.COMPLETED:
+            yield f"alert {alert.name}: {alert.detail}"
     for fault in faults:
         if fault.status is Status.INCONCLUSIVE and end is End.COMPLETED:
             yield f"fault {fault.name}: {fault.detail}"
@@ -212,7 +221,8 @@ def _telemetry_doubts(judge: Judge, end: End) -> Iterator[str]:
         yield f"no event or sample for {show_duration(telemetry.longest_gap_s)} (allowed: {show_duration(limits.max_gap_s)})"
     lag_s = judge.sli_value(judge.scenario.slis[_LAG_QUANTILE])
     if lag_s > limits.max_lag_s:
-        yield f"the load generator fell behind: 1 % of the work was offered {show_duration(lag_s)} late or later (allowed: {show_duration(limits.max_lag_s)})"
+        late = f"{show_duration(lag_s)} late or later (allowed: {show_duration(limits.max_lag_s)})"
+        yield f"the load generator fell behind: 1 % of the work was offered {late}"
     offered = judge.offered
     if end is End.COMPLETED and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
         yield f"the load generator offered {offered} of {judge.planned} planned submissions"

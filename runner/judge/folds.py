@@ -243,7 +243,7 @@ class Folds:
         """Take in the facts of a block, those of the warm-up left out."""
         for (series, labels, _), fold in self._folds.items():
             if isinstance(fold, Longest):
-                stretches = [stretch for stretch in facts.stretches.get(series, []) if stretch.end_s > self._warmup_s]
+                stretches = [stretch for stretch in facts.stretches.get(series, []) if stretch.end_s >= self._warmup_s]
                 fold.observe_stretches(stretches, facts.get(series).exposed)
                 continue
             samples = facts.get(series)

@@ -7,6 +7,7 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count, takewhile
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from schemas.events import Kind, Vocabulary
 from schemas.model import Comparison, Reference, Scenario
 from schemas.slis import Aggregate, Sli
 from schemas.verdict import Checkpoint
+
+_ALERTS = np.isin(np.arange(len(Kind)), [Kind.ALERT_FIRED, Kind.ALERT_RESOLVED])
 
 
 @dataclass(slots=True)
@@ -93,9 +96,11 @@ class Judge:
     def observe(self, block: Block) -> Iterator[Block]:
         """Take in a block; yields it as judged: in parts that end where a checkpoint or the run does, alerts put in.
 
-        Once `aborted_by` is set the run is over, and what follows in the block is not part of it.
+        Once `aborted_by` is set the run is over, and what follows in the block is not part of it. Alerts that stand
+        in the block are an earlier judge's, who saw the same: they are left out.
         """
-        for part in self._parts(block):
+        told = _ALERTS[block.kind]
+        for part in self._parts(block.take(~told) if told.any() else block):
             judged = self._observe_part(part)
             yield judged
             if self.aborted_by:
@@ -107,11 +112,15 @@ class Judge:
         return (len(self.checkpoints) + 1) * self.scenario.checkpoint_every_s
 
     def _parts(self, block: Block) -> Iterator[Block]:
-        checkpoint_s = self._next_checkpoint_s()
-        while checkpoint_s < block.until_s:
-            first, block = block.split(checkpoint_s)
+        """The block in parts that end with the warm-up, and with each checkpoint: just before what happens then."""
+        warmup_s, every_s = self.scenario.warmup_s, self.scenario.checkpoint_every_s
+        checkpoints = (number * every_s for number in count(len(self.checkpoints) + 1))
+        edges = list(takewhile(lambda edge_s: edge_s <= block.until_s, checkpoints))
+        if self.until_s < warmup_s <= block.until_s:
+            edges.append(warmup_s)
+        for edge_s in sorted(edges) if not self.aborted_by else []:
+            first, block = block.split(edge_s)
             yield first
-            checkpoint_s += self.scenario.checkpoint_every_s
         yield block
 
     def _observe_part(self, block: Block) -> Block:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from runner.judge.groups import Groups, carried
+from runner.judge.kinds import kind_flags
 from runner.judge.labels import LabelNumbers
+from runner.judge.ledger import duplicate_executions
 from runner.judge.samples import Facts, Samples
 from runner.judge.stalls import Stalls
 from runner.judge.table import Table
@@ -17,13 +19,6 @@ from schemas.block import Block, Bools, Floats, Ints, quantise
 from schemas.events import CENSUS, COPY, NEW_STATE, NO_CAUSE, Kind, Vocabulary
 from schemas.model import TRANSIENT, FaultType, Scenario
 from schemas.states import ACTIVE, LEGAL, OPEN, TaskState
-
-
-def kind_flags(*kinds: Kind) -> Bools:
-    """An array that tells by kind whether it is one of `kinds`."""
-    flags = np.zeros(len(Kind), dtype=np.bool_)
-    flags[list(kinds)] = True
-    return flags
 
 
 def _state_flags(states: frozenset[TaskState]) -> Bools:
@@ -37,7 +32,6 @@ _LEGAL = np.array([[(before, after) in LEGAL for after in TaskState] for before 
 _OPEN = _state_flags(OPEN)
 _WAITING = _state_flags(frozenset({TaskState.PENDING, TaskState.DEFERRED}))
 _FOLLOWED = kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED, Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
-_LEDGER = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED, Kind.TASK_DONE)
 _RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 _UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
 _CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
@@ -71,7 +65,7 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """What is open at the end: tasks, those of them that met a transient failure, and their expired leases; and what waits to be taken in."""
+    """What is open at the end: tasks, what still waits to be taken in, tasks that failed once, expired leases."""
 
     tasks: int
     deferred: int
@@ -110,7 +104,7 @@ class Lifecycle:
         rows = _Rows(block, self._table)
         self._label(rows)
         label = self._table.get("label", rows.number) if self._labels.needed else None
-        self._executions(block, facts)
+        facts.series["duplicate_executions"] = duplicate_executions(block, self._table, labelled=self._labels.needed)
         self._duplicate_enqueues(block, facts)
         self._transitions(block, rows, label, facts)
         self._results(rows, label, facts)
@@ -136,24 +130,6 @@ class Lifecycle:
             self._table.put(
                 "label", rows.number[enqueued], self._labels.of(rows.tenant[enqueued], rows.value[enqueued])
             )
-
-    def _executions(self, block: Block, facts: Facts) -> None:
-        """The execution ledger: by key, since copies of a task share it."""
-        places = np.flatnonzero(_LEDGER[block.kind])
-        groups = Groups(places, block.task[places] & ~COPY)
-        kind = block.kind[groups.rows]
-        step = (kind == Kind.EXECUTION_STARTED).astype(np.int64) - (kind == Kind.EXECUTION_ENDED)
-        done = (kind == Kind.TASK_DONE).astype(np.int64)
-        was_done = (self._table.states[groups.key] == TaskState.DONE) | (
-            self._table.states[groups.key | COPY] == TaskState.DONE
-        )
-        running = groups.running(step) + self._table.get("running", groups.key)
-        again = (kind == Kind.EXECUTION_STARTED) & ((running > 1) | (groups.running(done) + was_done > 0))
-        last = groups.last
-        self._table.put("running", groups.key[last], np.maximum(running[last], 0))
-        started, at = groups.in_time_order(kind == Kind.EXECUTION_STARTED)
-        label = self._table.get("label", block.task[at]).astype(np.int64) if self._labels.needed else None
-        facts.series["duplicate_executions"] = Samples(block.t[at], again[started].astype(np.float64), label=label)
 
     def _duplicate_enqueues(self, block: Block, facts: Facts) -> None:
         """A second enqueue of an active key must be skipped; one of a key that failed may come again and does not count."""

@@ -27,7 +27,8 @@ class OwnSeries:
                     block.t[either], good[either].astype(np.float64), total[either].astype(np.float64)
                 )
             elif sli.aggregate is Aggregate.COUNT:
-                facts.series[sli.series] = Samples(block.t[total], np.ones(int(total.sum())), exposed=int(SIGNS_OF_LIFE[block.kind].sum()))
+                either = total | SIGNS_OF_LIFE[block.kind]
+                facts.series[sli.series] = Samples(block.t[either], total[either].astype(np.float64))
             else:
                 facts.series[sli.series] = Samples(block.t[total], block.value[total])
 

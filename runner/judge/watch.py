@@ -100,7 +100,7 @@ class Watch:
         return changes
 
     def _part(self, samples: Samples) -> Floats:
-        """What each observation adds to the numerator, in whole ticks; for a quantile: whether it is below, or at most, the target."""
+        """What each observation adds to the numerator, in ticks; for a quantile whether it is below, or at most, the target."""
         if self._ranked:
             return np.column_stack([samples.value < self._target, samples.value <= self._target]).astype(np.float64)
         return np.rint(samples.value * TICKS_PER_S)

@@ -1,0 +1,74 @@
+"""Every scenario we ship does what it says of itself under `x-expect`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.api import simulate_scenario
+from schemas.load import load
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIOS = sorted((ROOT / "scenarios").rglob("*.yaml"))
+FAILURES = {
+    "lease-contention",
+    "stuck-in-progress",
+    "duplicate-dispatch",
+    "budget-hard-exceed",
+    "db-lock",
+    "retry-storm",
+}
+ABORTS = {"success-collapse", "duplicate-execution", "stalled", "guardrail-leak", "blind"}
+
+
+def test_there_is_one_for_each_failure_scenario_and_abort_condition() -> None:
+    assert {path.stem for path in (ROOT / "scenarios" / "failures").iterdir()} == FAILURES
+    assert {path.stem for path in (ROOT / "scenarios" / "aborts").iterdir()} == ABORTS
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: str(path.relative_to(ROOT / "scenarios")))
+def test_scenario(path: Path) -> None:
+    loaded = load(path)
+    expect: dict[str, Any] = loaded.data.get("x-expect", {"verdict": "PASS"})
+    verdict, _ = simulate_scenario(loaded)
+    assert verdict.verdict.value == expect["verdict"], verdict.reasons
+    assert [abort.name for abort in verdict.aborts if abort.held_at_s is not None] == (
+        [expect["abort"]] if "abort" in expect else []
+    )
+    fired = {alert.name for alert in verdict.alerts if alert.firings}
+    assert fired >= set(expect.get("fires", []))
+    assert not fired & set(expect.get("silent", []))
+    if expect["verdict"] == "PASS":
+        assert not verdict.reasons
+        assert all(law.status.value == "PASS" for law in verdict.laws)
+        assert all(fault.seen == fault.injected > 0 for fault in verdict.faults if fault.type != "db_outage")
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("name", ["24h", "72h"])
+def test_the_shipped_soaks_pass_with_other_seeds(name: str, seed: int) -> None:
+    verdict, _ = simulate_scenario(ROOT / "scenarios" / f"{name}.yaml", settings=[f"seed={seed}"])
+    assert verdict.verdict.value == "PASS", verdict.reasons
+
+
+def test_two_workers_are_too_few() -> None:
+    verdict, _ = simulate_scenario(ROOT / "scenarios" / "72h.yaml", settings=["queue.workers=2"])
+    assert verdict.verdict.value == "FAIL"
+    broken = {objective.sli for objective in verdict.objectives if objective.status.value == "FAIL"}
+    assert broken == {"latency_p95"}
+
+
+@pytest.mark.parametrize("name", sorted(ABORTS))
+def test_without_aborting_the_condition_is_a_failure(name: str) -> None:
+    from runner.engine import execute, identify
+    from runner.targets.simulation import Simulation
+    from simulation.plan import Plan
+
+    loaded = load(ROOT / "scenarios" / "aborts" / f"{name}.yaml")
+    plan = Plan(loaded.scenario)
+    verdict, _ = execute(
+        plan, Simulation(), identify(loaded.scenario, loaded.sha256, plan.seed, Simulation(), abort=False)
+    )
+    assert verdict.end.value == "completed"
+    assert verdict.verdict.value == "FAIL"
+    assert any(f"abort condition {name} held" in reason for reason in verdict.reasons)

@@ -1,0 +1,430 @@
+"""The schemas of the evidence: real runs keep to them, the code names the same fields, and what is wrong is refused."""
+
+import copy
+import json
+import subprocess
+import sys
+import types
+import typing
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from schemas.events import CENSUS, SPECS, TYPES, Kind, Value
+from schemas.expression import Op, Unit
+from schemas.identity import STREAM_VERSION, Identity
+from schemas.manifest import SCHEMA_VERSION as MANIFEST_VERSION
+from schemas.manifest import Manifest
+from schemas.model import FaultType, Severity
+from schemas.shape import DIRECTORY
+from schemas.states import ACCEPTED, TaskState
+from schemas.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Outcome, Verdict
+
+HEADER = "stream.header"
+STRUCTS: dict[str, type[msgspec.Struct]] = {
+    "verdict": Verdict,
+    "run_manifest": Manifest,
+    "alerts": Alerts,
+    "checkpoints": Checkpoints,
+}
+SCHEMAS = {
+    name: json.loads((DIRECTORY / f"{name}.schema.json").read_text(encoding="utf-8")) for name in (*STRUCTS, "event")
+}
+EVENTS = SCHEMAS["event"]["$defs"]
+
+LOAD = """
+version: 1
+name: {name}
+system: queue
+duration: 20m
+drain: 20m
+seed: 5
+workload:
+  arrivals: {{rate: 10/min}}
+  task: {{duration: {{distribution: exponential, mean: 3s}}}}
+  {tenants}
+checkpoints: {{every: 5m}}
+"""
+PASSES = """
+slos:
+  - success_rate >= 90%
+  - latency_p95 <= 1h
+  - {objective: "success_rate{tenant=*} >= 50%", confidence: 95%, min_samples: 10}
+  - latency_p95{phase=late} <= 9x phase=early
+faults:
+  - {name: flaky, type: transient_error, rate: 10%, errors: [timeout, rate_limit]}
+phases:
+  - {name: early, at: 0s, for: 10m}
+  - {name: late, at: 10m, for: 10m}
+slis:
+  retries: {count: "task.retry{fault=flaky}"}
+"""
+ABORTS = """
+faults: [{name: broken, type: permanent_error, rate: 60%}]
+abort: [{name: collapse, when: success_rate < 90%, window: 5m, min_samples: 10}]
+"""
+ALERTS = """
+faults: [{name: down, type: db_outage, at: 5m, for: 2m}]
+alerts:
+  - {name: backlog, when: oldest_pending > 10s, severity: critical, expect: {of: down, fires_within: 5m}}
+  - {name: deep, when: queue_depth > 1000, window: 5m, expect: {fires_within: 1m}}
+  - {name: busy, when: throughput > 0/s, keep_firing_for: 1h}
+"""
+FAULTS = """
+queue: {dispatchers: 3, claim_time: 200ms, lease: {duration: 30s, heartbeat: 10s}, retry: {backoff: [5s]}}
+faults:
+  - {name: transient, type: transient_error, rate: 8%, errors: [timeout, network]}
+  - {name: permanent, type: permanent_error, rate: 8%}
+  - {name: lock, type: db_lock, rate: 8%}
+  - {name: twice, type: duplicate_enqueue, rate: 8%}
+  - {name: budget, type: guardrail_exceed, rate: 8%}
+  - {name: crash, type: worker_crash, rate: 8%}
+  - {name: hang, type: worker_hang, rate: 8%, hang_for: 2m}
+  - {name: outage, type: db_outage, at: 5m, for: 1m}
+  - {name: blind, type: telemetry_loss, at: 12m, for: 1m}
+"""
+SCENARIOS = {"passes": PASSES, "aborts": ABORTS, "alerts": ALERTS, "faults": FAULTS}
+EXIT_CODES = {
+    "passes": {Outcome.PASS.exit_code},
+    "aborts": {Outcome.ABORTED.exit_code},
+    "alerts": {Outcome.FAIL.exit_code},
+    "faults": {Outcome.FAIL.exit_code, Outcome.INCONCLUSIVE.exit_code},
+}
+
+Runs = dict[str, Path]
+Schema = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """A run directory for each of SCENARIOS, made at the same time by the command line."""
+    directory = tmp_path_factory.mktemp("runs")
+    running = {name: _start(name, directory) for name in SCENARIOS}
+    for name, process in running.items():
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode in EXIT_CODES[name], output
+    return {name: directory / name for name in SCENARIOS}
+
+
+def _start(name: str, directory: Path) -> "subprocess.Popen[str]":
+    scenario = directory / f"{name}.yaml"
+    tenants = "tenants: [{name: A, share: 60%}, {name: B, share: 40%}]"
+    load = LOAD.format(name=name, tenants=tenants if name in {"passes", "faults"} else "tenants: []")
+    scenario.write_text(load + SCENARIOS[name], encoding="utf-8")
+    command = [sys.executable, "-c", "from runner.cli import main; main()"]
+    arguments = ["run", str(scenario), "--out", str(directory / name)]
+    return subprocess.Popen(
+        [*command, *arguments], cwd=DIRECTORY.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def document(runs: Runs, run: str, name: str) -> Any:
+    """The content of a JSON file of a run."""
+    return json.loads((runs[run] / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def lines(runs: Runs, run: str) -> list[str]:
+    """The lines of a run's event stream."""
+    return (runs[run] / f"soak_{run}.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+def wrong(name: str, instance: object) -> str:
+    """What the schema `name` has against `instance`; empty when it is valid."""
+    error = best_match(Draft202012Validator(SCHEMAS[name]).iter_errors(instance))
+    return f"{error.json_path}: {error.message}" if error else ""
+
+
+def resolve(schema: Schema, root: Schema) -> Schema:
+    """`schema` with its `$ref` followed; its own keywords win."""
+    if "$ref" not in schema:
+        return schema
+    target = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    return {**resolve(target, root), **{key: value for key, value in schema.items() if key != "$ref"}}
+
+
+# Real runs keep to the schemas.
+
+
+@pytest.mark.parametrize("name", STRUCTS)
+@pytest.mark.parametrize("run", SCENARIOS)
+def test_files_of_a_run_are_valid(runs: Runs, run: str, name: str) -> None:
+    assert wrong(name, document(runs, run, name)) == ""
+
+
+def test_runs_show_what_they_are_meant_to(runs: Runs) -> None:
+    assert document(runs, "passes", "verdict")["verdict"] == "PASS"
+    assert document(runs, "aborts", "verdict")["verdict"] == "ABORTED"
+    statuses = {alert["name"]: alert["status"] for alert in document(runs, "alerts", "alerts")["alerts"]}
+    assert statuses == {"backlog": "PASS", "deep": "FAIL", "busy": None}
+    assert all(fault["seen"] for fault in document(runs, "faults", "verdict")["faults"])
+    assert {fault["type"] for fault in document(runs, "faults", "verdict")["faults"]} == set(FaultType)
+
+
+@pytest.mark.parametrize("run", SCENARIOS)
+def test_every_line_of_a_stream_is_valid(runs: Runs, run: str) -> None:
+    validators = {kind: Draft202012Validator({**SCHEMAS["event"], "oneOf": [_reference(kind)]}) for kind in TYPES}
+    first, *rest = lines(runs, run)
+    assert json.loads(first)["type"] == HEADER
+    assert wrong("event", json.loads(first)) == ""
+    seen = set()
+    for number, line in enumerate(rest, start=2):
+        event = json.loads(line)
+        # The type decides which branch applies (see the test below), so trying that one is enough.
+        error = best_match(validators[event["type"]].iter_errors(event))
+        assert error is None, f"line {number}: {line}: {error.message}"
+        if event["type"] not in seen:
+            assert wrong("event", event) == ""
+            seen.add(event["type"])
+
+
+def test_runs_of_every_fault_type_write_nearly_every_event_type(runs: Runs) -> None:
+    written = {json.loads(line)["type"] for run in SCENARIOS for line in lines(runs, run)[1:]}
+    real_systems_only = {"sample.rss", "sample.open_files", "sample.db_size"}
+    assert set(TYPES) - written <= {"run.interrupted", "task.cancelled", *real_systems_only}
+
+
+# The code names the same fields.
+
+
+@pytest.mark.parametrize("name", STRUCTS)
+def test_schema_and_struct_name_the_same_fields(name: str) -> None:
+    assert list(_differences(STRUCTS[name], SCHEMAS[name], SCHEMAS[name], name)) == []
+
+
+def _differences(struct: type, schema: Schema, root: Schema, where: str) -> Iterator[str]:
+    hints = typing.get_type_hints(struct)
+    properties = schema["properties"]
+    if set(hints) != set(properties):
+        yield f"{where}: {set(hints) ^ set(properties)} in one of them only"
+    if set(schema["required"]) != set(properties):
+        yield f"{where}: {set(schema['required']) ^ set(properties)} is optional"
+    for field in set(hints) & set(properties):
+        yield from _field_differences(hints[field], resolve(properties[field], root), root, f"{where}.{field}")
+
+
+def _field_differences(hint: Any, schema: Schema, root: Schema, where: str) -> Iterator[str]:
+    union = isinstance(hint, types.UnionType)
+    inner = [each for each in typing.get_args(hint) if each is not types.NoneType] if union else [hint]
+    if (None in schema["enum"] if "enum" in schema else "null" in schema.get("type", [])) is not union:
+        yield f"{where}: null is allowed in one of them only"
+    for each in inner:
+        if typing.get_origin(each) is list:
+            yield from _field_differences(typing.get_args(each)[0], resolve(schema["items"], root), root, where + "[]")
+        elif isinstance(each, type) and issubclass(each, StrEnum) and set(schema["enum"]) - {None} != set(each):
+            yield f"{where}: {schema['enum']} is not {list(each)}"
+        elif isinstance(each, type) and issubclass(each, msgspec.Struct):
+            yield from _differences(each, schema, root, where)
+
+
+def test_a_field_that_is_only_in_one_of_them_is_found() -> None:
+    schema = copy.deepcopy(SCHEMAS["verdict"])
+    del schema["$defs"]["firing"]["properties"]["value"]
+    schema["$defs"]["status"]["enum"].append("SKIPPED")
+    found = " ".join(_differences(Verdict, schema, schema, "verdict"))
+    assert "verdict.alerts[].firings[]: {'value'}" in found
+    assert "verdict.laws[].status: ['PASS', 'FAIL', 'INCONCLUSIVE', 'SKIPPED']" in found
+
+
+def test_words_of_the_schemas_are_words_of_the_code() -> None:
+    verdict, manifest = SCHEMAS["verdict"], SCHEMAS["run_manifest"]
+    assert set(verdict["$defs"]["unit"]["enum"]) == set(Unit)
+    assert set(verdict["$defs"]["objective"]["properties"]["op"]["enum"]) == set(Op)
+    assert set(verdict["$defs"]["alert"]["properties"]["severity"]["enum"]) == set(Severity)
+    assert set(verdict["$defs"]["fault"]["properties"]["type"]["enum"]) == set(FaultType)
+    assert set(manifest["properties"]["verdict"]["enum"]) == {*Outcome, None}
+    assert set(verdict["properties"]["tasks"]["properties"]) == {"accepted", *(state.name for state in ACCEPTED)}
+    states = SCHEMAS["checkpoints"]["$defs"]["checkpoint"]["properties"]["states"]["properties"]
+    assert set(states) == {state.name for state in TaskState if state is not TaskState.NONE}
+    assert set(EVENTS["state"]["enum"]) == {state.name for state in CENSUS}
+
+
+def test_versions_are_those_of_the_code() -> None:
+    versions = {
+        name: schema["properties"]["schema_version"]["const"] for name, schema in SCHEMAS.items() if name in STRUCTS
+    }
+    assert versions.pop("run_manifest") == MANIFEST_VERSION
+    assert set(versions.values()) == {SCHEMA_VERSION}
+    assert EVENTS[HEADER]["properties"]["schema_version"]["const"] == STREAM_VERSION
+
+
+def test_definitions_that_stand_in_two_schemas_are_the_same() -> None:
+    definitions = defaultdict(list)
+    for name in STRUCTS:
+        for key, definition in SCHEMAS[name]["$defs"].items():
+            definitions[key].append(definition)
+    assert [key for key, found in definitions.items() if any(each != found[0] for each in found)] == []
+
+
+def test_schema_and_vocabulary_name_the_same_event_types() -> None:
+    assert SCHEMAS["event"]["oneOf"] == [_reference(kind) for kind in (HEADER, *TYPES)]
+    for kind in (HEADER, *TYPES):
+        assert EVENTS[kind]["properties"]["type"]["const"] == kind
+
+
+def _reference(kind: str) -> Schema:
+    return {"$ref": f"#/$defs/{kind}"}
+
+
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name)
+def test_schema_and_vocabulary_name_the_same_fields_of_an_event(kind: Kind) -> None:
+    spec = SPECS[kind]
+    always = {"t", "type", *(column for column in ("task", "key", "attempt") if spec.uses(column))}
+    always |= {name for name in (spec.value_name, "state" if spec.state else "") if name}
+    sometimes = {column for column in ("worker", "tenant") if spec.uses(column)}
+    sometimes |= {"fault", "error"} if spec.uses("cause") else set()
+    assert set(EVENTS[spec.type]["properties"]) == always | sometimes
+    # A fault by time hits no task.
+    expected = always - {"task", "attempt"} if kind is Kind.FAULT_INJECTED else always
+    assert set(EVENTS[spec.type]["required"]) == expected
+    if spec.value is not Value.NONE:
+        types_ = {Value.NAME: {"string"}, Value.SECONDS: {"number"}, Value.NUMBER: {"number", "integer"}}
+        assert resolve(EVENTS[spec.type]["properties"][spec.value_name], SCHEMAS["event"])["type"] in types_[spec.value]
+
+
+def test_schema_and_header_name_the_same_fields() -> None:
+    assert set(EVENTS[HEADER]["properties"]) == {"type", "schema_version", *Identity.__slots__}
+    assert set(EVENTS[HEADER]["required"]) == set(EVENTS[HEADER]["properties"])
+
+
+# The schemas are well made.
+
+
+def objects(schema: Any, where: str = "") -> Iterator[tuple[str, Schema]]:
+    """Every mapping of a schema that declares properties of its own, conditions left out."""
+    if isinstance(schema, dict):
+        if "properties" in schema:
+            yield where, schema
+        for key, value in schema.items():
+            if key not in {"allOf", "required", "enum", "const", "examples"}:
+                yield from objects(value, f"{where}/{key}")
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_schema_is_closed_and_describes_every_key(name: str) -> None:
+    root = SCHEMAS[name]
+    Draft202012Validator.check_schema(root)
+    assert root["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert root["title"]
+    assert root["description"]
+    for where, schema in objects(root):
+        assert schema["additionalProperties"] is False, where
+        assert schema["description"], where
+        for key, value in schema["properties"].items():
+            assert resolve(value, root).get("description"), f"{where}/{key}"
+
+
+# What is wrong is refused.
+
+Change = Callable[[Any], object]
+
+
+def put(*where: str | int, value: object) -> Change:
+    """A change that sets the value at `where`."""
+
+    def change(data: Any) -> None:
+        for step in where[:-1]:
+            data = data[step]
+        data[where[-1]] = value
+
+    return change
+
+
+def drop(*where: str | int) -> Change:
+    """A change that removes the key at `where`."""
+
+    def change(data: Any) -> None:
+        for step in where[:-1]:
+            data = data[step]
+        del data[where[-1]]
+
+    return change
+
+
+REFUSED = [
+    ("verdict", "passes", put("verdict", value="OK"), "'OK' is not one of"),
+    ("verdict", "passes", put("schema_version", value=2), "1 was expected"),
+    ("verdict", "passes", put("scenario_sha256", value="abc"), "does not match"),
+    ("verdict", "passes", put("seed", value=-1), "less than the minimum"),
+    ("verdict", "passes", put("note", value=""), "'note' was unexpected"),
+    ("verdict", "passes", drop("laws"), "'laws' is a required property"),
+    ("verdict", "passes", put("slis", "success_rate", value="97%"), "is not of type 'number', 'null'"),
+    ("verdict", "passes", put("tasks", "SKIPPED", value=1), "'SKIPPED' was unexpected"),
+    ("verdict", "passes", put("retries_by_attempt", "0", value=1), "'0' does not match"),
+    ("verdict", "passes", put("objectives", 0, "op", value="=>"), "'=>' is not one of"),
+    ("verdict", "passes", put("objectives", 0, "interval", value=[0.9]), "is too short"),
+    ("verdict", "passes", put("objectives", 0, "status", value="FAIL"), "'PASS' was expected"),
+    ("verdict", "passes", put("objectives", value=[]), "[] should be non-empty"),
+    ("verdict", "passes", put("reasons", value=["broken"]), "is expected to be empty"),
+    ("verdict", "passes", put("end", value="interrupted"), "'completed' was expected"),
+    ("verdict", "aborts", put("end", value="completed"), "'aborted' was expected"),
+    ("verdict", "aborts", put("reasons", value=[]), "[] should be non-empty"),
+    ("verdict", "aborts", put("faults", 0, "type", value="gremlins"), "'gremlins' is not one of"),
+    ("verdict", "aborts", drop("aborts", 0, "held_at_s"), "'held_at_s' is a required property"),
+    ("alerts", "alerts", put("alerts", 0, "severity", value="fatal"), "'fatal' is not one of"),
+    ("alerts", "alerts", put("alerts", 0, "firings", 0, "fired_s", value=None), "None is not of type 'number'"),
+    ("alerts", "alerts", put("alerts", 0, "window_s", value=0), "less than or equal to the minimum of 0"),
+    ("checkpoints", "passes", put("every_s", value=0), "less than or equal to the minimum of 0"),
+    ("checkpoints", "passes", put("checkpoints", 0, "states", "DONE", value=1.5), "is not of type 'integer'"),
+    ("checkpoints", "passes", put("checkpoints", 0, "firing", value=["a", "a"]), "has non-unique elements"),
+    ("run_manifest", "passes", put("scenario_file", value="some/where.yaml"), "does not match"),
+    ("run_manifest", "passes", put("started_at", value="yesterday"), "does not match"),
+    ("run_manifest", "passes", put("started_at", value=None), "None is not of type 'string'"),
+    ("run_manifest", "passes", put("settings", value=["queue.workers"]), "does not match"),
+    ("run_manifest", "passes", put("git", value={"sha": "1234", "dirty": False}), "does not match"),
+    ("run_manifest", "passes", put("verdict", value=None), "None is not of type 'string'"),
+    ("run_manifest", "passes", put("finished_at", value=None), "is not of type 'null'"),
+]
+
+
+@pytest.mark.parametrize(("name", "run", "change", "what"), REFUSED)
+def test_a_wrong_file_is_refused(runs: Runs, name: str, run: str, change: Change, what: str) -> None:
+    instance = document(runs, run, name)
+    change(instance)
+    assert what in wrong(name, instance)
+
+
+def test_the_manifest_of_a_run_that_goes_on_is_valid(runs: Runs) -> None:
+    manifest = document(runs, "passes", "run_manifest")
+    for key in ("finished_at", "wall_s", "verdict", "events"):
+        manifest[key] = None
+    assert wrong("run_manifest", manifest) == ""
+
+
+DONE = {"t": 1.5, "type": "task.done", "task": "7", "attempt": 1, "worker": 0}
+
+
+def test_an_event_is_valid() -> None:
+    assert wrong("event", DONE) == ""
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {key: value for key, value in DONE.items() if key != "t"},
+        {key: value for key, value in DONE.items() if key != "type"},
+        {key: value for key, value in DONE.items() if key != "task"},
+        {**DONE, "type": "task.finished"},
+        {**DONE, "t": -1},
+        {**DONE, "task": 7},
+        {**DONE, "task": "-1"},
+        {**DONE, "attempt": 0},
+        {**DONE, "value": 3},
+        {**DONE, "fault": "flaky"},
+        {"t": 1, "type": "task.retry", "task": "7", "attempt": 1, "fault": "", "due": 2},
+        {"t": 1, "type": "fault.injected", "attempt": 1},
+        {"t": 1, "type": "sample.state", "value": 3, "state": "SKIPPED"},
+        {"t": 1, "type": "sample.queue_depth", "value": 0.5},
+        {"type": HEADER},
+        {},
+        [],
+    ],
+)
+def test_a_wrong_event_is_refused(event: object) -> None:
+    assert wrong("event", event)

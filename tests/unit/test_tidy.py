@@ -1,0 +1,260 @@
+"""House rules: how long modules and functions may be, what is banned and what to use instead, scenarios that load."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from schemas.load import load
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("schemas", "simulation", "runner", "reports")
+CODE = (*PACKAGES, "systems", "tests", "docs", "benchmarks")
+TEXT = {".py", ".toml", ".yaml", ".yml", ".json", ".j2", ".md", ".cfg", ".ini"}
+MODULE_LINES, FUNCTION_LINES = 300, 40
+
+LONG_MODULES: Mapping[str, int] = {
+    "runner/judge/lifecycle.py": 310,
+    "schemas/document.py": 320,
+    "schemas/model.py": 320,
+}
+"""Modules that are longer, and how long each may be. The list only shrinks."""
+
+LONG_FUNCTIONS: Mapping[str, int] = {"reports/plots/faults.py:plot": 50}
+"""Functions that are longer, and how long each may be. The list only shrinks."""
+
+
+@dataclass(frozen=True)
+class Ban:
+    """A name that must not be used in `folders`, but in the files `allowed`, and what to use instead."""
+
+    name: str
+    instead: str
+    folders: tuple[str, ...] = CODE
+    allowed: tuple[str, ...] = ()
+
+
+MODEL = ("simulation",)
+BANS = (
+    Ban(r"random(\..+)?", "a stream by name: simulation.streams.Stream", MODEL),
+    Ban(r"numpy\.random\.[a-z_]+", "a stream by name: simulation.streams.Stream", MODEL),
+    Ban(
+        r"time\.(time|monotonic|perf_counter|process_time)(_ns)?|time\.sleep", "the clock of the model: env.now", MODEL
+    ),
+    Ban(r"datetime\.datetime\.(now|utcnow|today)|datetime\.date\.today", "the clock of the model: env.now", MODEL),
+    Ban(r"print", "click.echo in a command, or nothing", tuple({*CODE} - {"docs", "benchmarks"})),
+    Ban(r"sys\.exit", "an error of schemas.errors, or an exit code returned", CODE, ("runner/cli/__init__.py",)),
+)
+MACHINE_PATH = re.compile(
+    r"(?<![\w.$/~-])/(?:home|Users|root|work|tmp)/[\w.-]+|(?<=[\"'])/(?:work|tmp|root)/?(?=[\"'])"
+)
+
+
+def modules(*folders: str) -> dict[str, str]:
+    """The source of every module in `folders`, by its path from the top."""
+    paths = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def functions(source: str) -> Iterator[tuple[str, int]]:
+    """Every function of a module by its qualified name, and how many lines it has."""
+    yield from _functions(ast.parse(source), "")
+
+
+def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, int]]:
+    for child in ast.iter_child_nodes(node):
+        inner = prefix
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inner = f"{prefix}{child.name}."
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield prefix + child.name, (child.end_lineno or child.lineno) - child.lineno + 1
+        yield from _functions(child, inner)
+
+
+def names_used(source: str) -> Iterator[tuple[int, str]]:
+    """Everything a module imports or calls by a name it has imported, in full, and `print`; with line numbers."""
+    tree = ast.parse(source)
+    aliases = {"print": "print"}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        module = f"{node.module}." if isinstance(node, ast.ImportFrom) and node.module else ""
+        for alias in node.names:
+            # `import a.b` binds `a`; `import a.b as c` and `from a import b` bind the whole name.
+            bound = alias.name if module or alias.asname else alias.name.partition(".")[0]
+            aliases[alias.asname or bound] = module + bound
+            yield node.lineno, module + alias.name
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name) and (name := _dotted(node, aliases)):
+            yield node.lineno, name
+
+
+def _dotted(node: ast.expr, aliases: Mapping[str, str]) -> str:
+    if isinstance(node, ast.Attribute):
+        left = _dotted(node.value, aliases)
+        return left and f"{left}.{node.attr}"
+    return aliases.get(node.id, "") if isinstance(node, ast.Name) else ""
+
+
+def broken_bans(path: str, source: str) -> list[str]:
+    """Where a module uses what is banned in its folder."""
+    bans = [ban for ban in BANS if path.partition("/")[0] in ban.folders and path not in ban.allowed]
+    found = {
+        (line, name, ban.instead) for line, name in names_used(source) for ban in bans if re.fullmatch(ban.name, name)
+    }
+    return [f"{path}:{line}: {name} is banned here: use {instead}" for line, name, instead in sorted(found)]
+
+
+def empty_promises(path: str, source: str) -> list[str]:
+    """Where a module swallows every error, or asserts nothing."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ExceptHandler) and _catches_all(node) and isinstance(node.body[0], ast.Pass):
+            found.append(f"{path}:{node.lineno}: swallows every error: name the one that may be passed over")
+        if isinstance(node, ast.Assert) and isinstance(node.test, ast.Constant) and node.test.value:
+            found.append(f"{path}:{node.lineno}: asserts nothing: say what must be true")
+    return found
+
+
+def _catches_all(node: ast.ExceptHandler) -> bool:
+    return node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
+
+
+def tracked() -> list[str]:
+    """The text files that git tracks; all that are there outside a checkout."""
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = (
+        done.stdout.split("\0") if done.returncode == 0 else [str(path.relative_to(ROOT)) for path in ROOT.rglob("*")]
+    )
+    return sorted(name for name in found if Path(name).suffix in TEXT and (ROOT / name).is_file())
+
+
+# Sizes.
+
+
+def over(sizes: Mapping[str, int], limit: int, exceptions: Mapping[str, int]) -> list[str]:
+    """What is longer than it may be, and exceptions that are not needed any more."""
+    allowed = {name: exceptions.get(name, limit) for name in sizes}
+    long = [f"{name}: {size} lines, at most {allowed[name]}" for name, size in sizes.items() if size > allowed[name]]
+    needless = [name for name in exceptions if sizes.get(name, 0) <= limit]
+    return long + [f"{name}: needs no exception any more, remove it" for name in needless]
+
+
+def test_modules_are_short() -> None:
+    sizes = {path: source.count("\n") for path, source in modules(*PACKAGES).items()}
+    assert over(sizes, MODULE_LINES, LONG_MODULES) == []
+
+
+def test_functions_are_short() -> None:
+    sizes = {f"{path}:{name}": size for path, source in modules(*PACKAGES).items() for name, size in functions(source)}
+    assert over(sizes, FUNCTION_LINES, LONG_FUNCTIONS) == []
+
+
+def test_sizes_are_measured() -> None:
+    source = (
+        "class A:\n    def f(self):\n        def g():\n            pass\n        return g\n\n\nasync def h(): ...\n"
+    )
+    assert dict(functions(source)) == {"A.f": 4, "A.f.g": 2, "h": 1}
+    assert over({"a": 5, "b": 3}, 4, {}) == ["a: 5 lines, at most 4"]
+    assert over({"a": 5, "b": 3}, 4, {"a": 10}) == []
+    assert over({"a": 11}, 4, {"a": 10}) == ["a: 11 lines, at most 10"]
+    assert over({"a": 4}, 4, {"a": 10, "gone": 9}) == [
+        "a: needs no exception any more, remove it",
+        "gone: needs no exception any more, remove it",
+    ]
+
+
+# Bans.
+
+
+@pytest.mark.parametrize("folder", CODE)
+def test_nothing_banned_is_used(folder: str) -> None:
+    assert [where for path, source in modules(folder).items() for where in broken_bans(path, source)] == []
+
+
+@pytest.mark.parametrize("folder", CODE)
+def test_no_error_is_swallowed_and_no_assertion_is_empty(folder: str) -> None:
+    assert [where for path, source in modules(folder).items() for where in empty_promises(path, source)] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("import random", "random"),
+        ("from random import choice", "random.choice"),
+        ("import numpy as np\nnp.random.seed(1)", "numpy.random.seed"),
+        ("import numpy\nx = numpy.random.rand(3)", "numpy.random.rand"),
+        ("from numpy.random import normal", "numpy.random.normal"),
+        ("import time\ntime.time()", "time.time"),
+        ("from time import monotonic as now", "time.monotonic"),
+        ("from datetime import datetime\ndatetime.now()", "datetime.datetime.now"),
+        ("import datetime as dt\ndt.datetime.now()", "datetime.datetime.now"),
+        ("print('x')", "print"),
+        ("import sys\nsys.exit(1)", "sys.exit"),
+    ],
+)
+def test_a_ban_is_found_in_the_model(source: str, name: str) -> None:
+    found = broken_bans("simulation/queue.py", source)
+    assert [f" {name} is banned here" in where for where in found] == [True]
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("simulation/streams.py", "import numpy as np\nnp.random.Generator(np.random.Philox(1)).random(3)"),
+        ("simulation/queue.py", "import datetime\ndatetime.timedelta(1)\nrandom = 1"),
+        ("runner/session.py", "import time\ntime.monotonic()"),
+        ("runner/cli/__init__.py", "import sys\nsys.exit(0)"),
+        ("benchmarks/bench.py", "print(1)"),
+    ],
+)
+def test_what_is_not_banned_is_not_found(path: str, source: str) -> None:
+    assert broken_bans(path, source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["try:\n    f()\nexcept Exception:\n    pass", "try:\n    f()\nexcept:\n    pass", "assert True", "assert 1, 'x'"],
+)
+def test_an_empty_promise_is_found(source: str) -> None:
+    assert len(empty_promises("a.py", source)) == 1
+
+
+def test_a_named_error_may_be_passed_over() -> None:
+    assert empty_promises("a.py", "try:\n    f()\nexcept OSError:\n    pass\nassert f()") == []
+
+
+def test_no_tracked_file_names_a_path_of_a_machine() -> None:
+    found = []
+    for name in tracked():
+        for number, line in enumerate((ROOT / name).read_text(encoding="utf-8").splitlines(), start=1):
+            found += [f"{name}:{number}: {match[0]}" for match in MACHINE_PATH.finditer(line)]
+    assert found == []
+
+
+def test_a_path_of_a_machine_is_found() -> None:
+    top = "/"
+    for path in ("home/ann", "Users/ann/x", "root/.cache", "work/out.json", "tmp/x"):
+        assert MACHINE_PATH.search(f'open("{top}{path}")'), path
+        assert MACHINE_PATH.search(f"see {top}{path}."), path
+    assert MACHINE_PATH.search(f'Path("{top}tmp")')
+    for text in ("#/$defs/workload", "runs/tmp/x", "https://example.org/home/x", "a/work/b", "tmp_path / 'x'"):
+        assert not MACHINE_PATH.search(text), text
+
+
+# Scenarios.
+
+SCENARIOS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "scenarios").rglob("*.y*ml"))
+
+
+@pytest.mark.parametrize("path", SCENARIOS)
+def test_a_shipped_scenario_loads(path: str) -> None:
+    assert load(ROOT / path).scenario.name
+
+
+def test_scenarios_are_shipped() -> None:
+    assert SCENARIOS
