@@ -1,5 +1,6 @@
 """From checked data, defaults filled in, to the typed scenario."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from schemas import units
 from schemas.comparison import Context, condition, event_filter, objectives, own_sli, with_quantile
 from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from schemas.errors import quoted, shortened
 from schemas.expression import EventFilter
 from schemas.model import (
     Alert,
@@ -33,6 +35,9 @@ from schemas.slis import CATALOGUE, Sli
 Mapping_ = Mapping[str, Any]
 
 DEFAULT_DELAY = Uniform(0.0, 60.0)
+
+MAX_VALUES_BYTES = 10_000_000
+_VALUE = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 def build_scenario(data: Mapping_, directory: Path) -> Scenario:
@@ -108,26 +113,36 @@ def build_distribution(data: Mapping_, directory: Path) -> Distribution:
 
 
 def read_values(path: Path, unit_s: float) -> tuple[float, ...]:
-    """The values of an empirical file in seconds; raises ValueError that names file, line and what to write."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
-        raise ValueError(f"{path.name}: {reason}") from None
+    """The values of an empirical file in seconds; raises ValueError that names file and line and says what is wrong."""
     values = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
+    for number, line in enumerate(_read_text(path).split("\n"), start=1):
+        text = line.strip()
+        if not text:
             continue
-        try:
-            value = float(line)
-        except ValueError:
-            raise ValueError(f"{path.name}:{number}: {line.strip()[:40]!r} is not a number") from None
-        if not 0 <= value * unit_s < 1e9:
-            raise ValueError(f"{path.name}:{number}: {line.strip()} is not a duration")
-        values.append(value * unit_s)
+        if not _VALUE.fullmatch(text):
+            raise ValueError(f"{path.name}:{number}: {quoted(text)} is not a number")
+        value = float(text) * unit_s
+        if not 0 <= value < 1e9:
+            raise ValueError(f"{path.name}:{number}: {shortened(text)} is not a duration")
+        values.append(value)
     if not values:
         raise ValueError(f"{path.name}: holds no values")
     return tuple(values)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{path.name}: is not a file")
+        with path.open("rb") as file:
+            content = file.read(MAX_VALUES_BYTES + 1)
+        if len(content) > MAX_VALUES_BYTES:
+            raise ValueError(f"{path.name}: is larger than {MAX_VALUES_BYTES:,} bytes")
+        return content.decode()
+    except OSError as error:
+        raise ValueError(f"{shortened(path.name)}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path.name}: is not UTF-8 text") from None
 
 
 def recurrence(data: Mapping_) -> Recurrence | None:

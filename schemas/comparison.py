@@ -1,9 +1,12 @@
 """Expressions given meaning: which SLI, which labels, which target in base units."""
 
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
+from schemas.errors import quoted
 from schemas.events import TYPES
 from schemas.expression import EventFilter, Expression, Op, Selector, UnclearError, Unit, parse_expression, parse_filter
 from schemas.model import Comparison, Reference
@@ -13,6 +16,12 @@ from schemas.slis import Aggregate, Better, Sli
 EACH = "*"
 CONFIDENT = frozenset({Aggregate.RATIO, Aggregate.QUANTILE})
 """Aggregates that have a confidence interval."""
+
+MAX_OBJECTIVES = 1_000
+"""So many comparisons can one objective stand for."""
+
+_COUNTED = frozenset({Unit.COUNT, Unit.RATIO})
+_RANKED = frozenset({Aggregate.QUANTILE, Aggregate.MAX})
 
 FILTER_FIELDS = ("fault", "error", "worker", "tenant")
 
@@ -32,6 +41,10 @@ def objectives(text: str, context: Context) -> Iterator[Comparison]:
     _check_labels(expression.selector, sli, context, each=True)
     if expression.relative:
         _check_labels(expression.relative.selector, sli, context, each=False)
+    _check_equality(expression, sli)
+    count = math.prod(len(context.labels[label]) for label, value in expression.selector if value == EACH)
+    if count > MAX_OBJECTIVES:
+        raise UnclearError(f"stands for {count:,} objectives", f"select {MAX_OBJECTIVES:,} at most")
     choices = [
         [(label, each) for each in context.labels[label]] if value == EACH else [(label, value)]
         for label, value in expression.selector
@@ -45,6 +58,7 @@ def condition(text: str, context: Context, *, window: bool) -> Comparison:
     expression = parse_expression(text)
     sli = _sli(expression, context)
     _check_labels(expression.selector, sli, context, each=False)
+    _check_equality(expression, sli)
     if expression.relative:
         raise UnclearError("a condition cannot be relative", "write a fixed target; relative targets are for slos")
     if sli.aggregate is Aggregate.GROWTH:
@@ -55,8 +69,23 @@ def condition(text: str, context: Context, *, window: bool) -> Comparison:
                 f"{sli.name} has no window", "remove window: the condition looks at the time that is passing now"
             )
         if expression.op not in {Op.GE, Op.GT}:
-            raise UnclearError(f"{sli.name} {expression.op} …  is no alarm", f"write {sli.name} >= {expression.target}")
+            raise _no_alarm(expression, f"write {sli.name} >= {expression.target}")
+    largest = sli.aggregate in _RANKED or (sli.aggregate is Aggregate.GAUGE and window)
+    if largest and expression.op in {Op.EQ, Op.NE}:
+        raise _no_alarm(expression, f"write {sli.name} >= {expression.target}, or <=")
     return _comparison(expression, sli, expression.selector)
+
+
+def _no_alarm(expression: Expression, remedy: str) -> UnclearError:
+    return UnclearError(f"{expression.sli} {expression.op} {expression.target} is no alarm", remedy)
+
+
+def _check_equality(expression: Expression, sli: Sli) -> None:
+    """Raise UnclearError for a measurement that would have to hit its target to the last digit."""
+    if expression.op not in {Op.EQ, Op.NE} or sli.unit in _COUNTED:
+        return
+    if expression.relative or sli.unit.parse(expression.target):
+        raise UnclearError(f"{sli.name} is measured, and never equal to a target", "compare with <= or >=")
 
 
 def event_filter(
@@ -65,14 +94,14 @@ def event_filter(
     """An event filter whose type, fields, faults and tenants exist. Raises UnclearError."""
     parsed = parse_filter(text)
     if parsed.type not in TYPES:
-        raise UnclearError(f"unknown event type {parsed.type!r}", did_you_mean(parsed.type, list(TYPES)))
+        raise UnclearError(f"unknown event type {quoted(parsed.type)}", did_you_mean(parsed.type, list(TYPES)))
     for name, value in parsed.fields:
         if name not in FILTER_FIELDS:
-            raise UnclearError(f"unknown field {name!r}", did_you_mean(name, list(FILTER_FIELDS)))
+            raise UnclearError(f"unknown field {quoted(name)}", did_you_mean(name, list(FILTER_FIELDS)))
         known = {"fault": list(fault_names), "tenant": list(tenants)}.get(name)
         if known is not None and value not in known:
             raise UnclearError(
-                f"unknown {name} {value!r}",
+                f"unknown {name} {quoted(value)}",
                 did_you_mean(value, known) if known else f"the scenario declares no {name}s",
             )
     return parsed
@@ -93,7 +122,7 @@ def _sli(expression: Expression, context: Context) -> Sli:
     sli = context.slis.get(expression.sli)
     if sli is None:
         raise UnclearError(
-            f"unknown SLI {expression.sli!r}", f"{_nearest_sli(expression.sli, context)}; `soak slis` lists them"
+            f"unknown SLI {quoted(expression.sli)}", f"{_nearest_sli(expression.sli, context)}; `soak slis` lists them"
         )
     return sli
 
@@ -106,15 +135,17 @@ def _nearest_sli(name: str, context: Context) -> str:
 def _check_labels(selector: Selector, sli: Sli, context: Context, *, each: bool) -> None:
     for label, value in selector:
         if label not in context.labels:
-            raise UnclearError(f"unknown label {label!r}", did_you_mean(label, list(context.labels)))
+            raise UnclearError(f"unknown label {quoted(label)}", did_you_mean(label, list(context.labels)))
         if not sli.per_task:
             raise UnclearError(f"{sli.name} is one for the whole system", f"remove {label}={value}")
         known = context.labels[label]
-        if value == EACH and each and known:
-            continue
+        if value == EACH and known:
+            if each:
+                continue
+            raise UnclearError(f"{label}=* does not go here", f"name one {label}")
         if value not in known:
             remedy = did_you_mean(value, list(known)) if known else f"declare it: {_DECLARE[label]}"
-            raise UnclearError(f"nobody declares the {label} {value!r}", remedy)
+            raise UnclearError(f"nobody declares the {label} {quoted(value)}", remedy)
 
 
 _DECLARE = {
@@ -126,12 +157,14 @@ _DECLARE = {
 def _comparison(expression: Expression, sli: Sli, selector: Selector) -> Comparison:
     if expression.relative:
         merged = {**dict(selector), **dict(expression.relative.selector)}
+        if merged == dict(selector) and selector == expression.selector:
+            raise UnclearError("compares an SLI with itself", "name another tenant or phase on the right side")
         target: float | Reference = Reference(expression.relative.factor, tuple(merged.items()))
     else:
         target = sli.unit.parse(expression.target)
     text = expression.text
     for label, value in selector:
-        text = text.replace(f"{label}={EACH}", f"{label}={value}")
+        text = re.sub(rf"\b{label} ?= ?\*", f"{label}={value}", text)
     return Comparison(text, sli, selector, expression.op, target)
 
 

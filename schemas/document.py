@@ -36,7 +36,7 @@ _TRAPS = (
         "write a duration such as 12h30m, or put it in quotes",
     ),
     (
-        re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+"),
+        re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+"),
         "is a number to some YAML readers and text to others",
         "write the number in full, such as 1000",
     ),
@@ -167,7 +167,10 @@ def _start(node: yaml.Node | yaml.Event, source: str) -> Mark:
 
 
 _COMPOSING = {
-    "found undefined alias": ("no anchor above has this name", "write the anchor, such as &retries, before its aliases"),
+    "found undefined alias": (
+        "no anchor above has this name",
+        "write the anchor, such as &retries, before its aliases",
+    ),
     "second occurrence": ("the anchor is already taken", "give each anchor its own name"),
 }
 
@@ -238,11 +241,15 @@ class _Reader:
 
     def _merged_mappings(self, node: yaml.MappingNode, where: Where) -> list[yaml.MappingNode]:
         values = [value for key, value in node.value if _is_merge(key)]
-        nodes = [each for value in values for each in (value.value if isinstance(value, yaml.SequenceNode) else [value])]
+        nodes = [
+            each for value in values for each in (value.value if isinstance(value, yaml.SequenceNode) else [value])
+        ]
         for each in nodes:
             if not isinstance(each, yaml.MappingNode):
                 self._document.marks[(*where, _MERGE)] = self._mark(each)
-                self._problem((*where, _MERGE), "merges something that is not a mapping", "name the anchor of a mapping")
+                self._problem(
+                    (*where, _MERGE), "merges something that is not a mapping", "name the anchor of a mapping"
+                )
         return [each for each in nodes if isinstance(each, yaml.MappingNode)]
 
     def _pair(self, data: dict[str, Data], key: yaml.Node, value: yaml.Node, where: Where) -> None:

@@ -37,13 +37,17 @@ _PLAIN_WORD = re.compile(r"[\w<-]+")
 
 
 def shortened(text: str) -> str:
-    """`text`, cut where it would swamp a message."""
-    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
+    """`text` for a message: on one line, and cut where it would swamp it."""
+    return "".join(letter if letter.isprintable() else "�" for letter in _cut(text))
 
 
 def quoted(text: str) -> str:
     """`text` in quotes for a message: on one line, and cut short."""
-    return repr(shortened(text))
+    return repr(_cut(text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from schemas import units
+from schemas.errors import quoted
+
+MAX_TEXT = 300
 
 
 class UnclearError(ValueError):
@@ -65,7 +68,7 @@ class Unit(StrEnum):
         try:
             return _PARSE[self](text)
         except ValueError:
-            raise UnclearError(f"{text!r} is not a {self.value}", f"write {_EXAMPLE[self]}") from None
+            raise UnclearError(f"{quoted(text)} is not a {self.value}", f"write {_EXAMPLE[self]}") from None
 
     def show(self, value: float) -> str:
         """A value in base units, for people."""
@@ -78,7 +81,7 @@ class Unit(StrEnum):
 
 
 def _count(text: str) -> float:
-    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
+    if not re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,12})?", text):
         raise ValueError(text)
     return float(text)
 
@@ -169,16 +172,18 @@ _SELECTOR = r"(?:\{(?P<selector>[^{}]*)\})?"
 _EXPRESSION = re.compile(
     rf"\s*(?P<sli>[A-Za-z_][A-Za-z0-9_]*)\s*{_SELECTOR}\s*(?P<op><=|>=|==|!=|<|>)\s*(?P<target>.*\S)\s*"
 )
-_RELATIVE = re.compile(r"(?P<factor>[0-9]+(?:\.[0-9]+)?)x\s+(?P<selector>\S.*)")
+_RELATIVE = re.compile(r"(?P<factor>[0-9]{1,12}(?:\.[0-9]{1,12})?)x\s+(?P<selector>\S.*)")
 _FILTER = re.compile(rf"\s*(?P<type>[a-z_]+\.[a-z_]+)\s*{_SELECTOR}\s*")
 _LABEL = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*([A-Za-z0-9_.*-]+)\s*")
 
 
 def parse_expression(text: str) -> Expression:
     """An objective or condition; raises UnclearError."""
-    match = _EXPRESSION.fullmatch(text)
+    match = _match(_EXPRESSION, text)
     if not match:
-        raise UnclearError(f"{text!r} is not an objective", "write <sli> <op> <target>, such as latency_p95 <= 120s")
+        raise UnclearError(
+            f"{quoted(text)} is not an objective", "write <sli> <op> <target>, such as latency_p95 <= 120s"
+        )
     relative = _RELATIVE.fullmatch(match["target"])
     return Expression(
         text=" ".join(text.split()),
@@ -192,12 +197,19 @@ def parse_expression(text: str) -> Expression:
 
 def parse_filter(text: str) -> EventFilter:
     """An event filter; raises UnclearError."""
-    match = _FILTER.fullmatch(text)
+    match = _match(_FILTER, text)
     if not match:
         raise UnclearError(
-            f"{text!r} is not an event filter", "write a type such as task.done, or task.retry{fault=transient}"
+            f"{quoted(text)} is not an event filter", "write a type such as task.done, or task.retry{fault=transient}"
         )
     return EventFilter(match["type"], _selector(match["selector"]))
+
+
+def _match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    # The patterns may try every split of a run of blanks: fine in a line, not in a megabyte.
+    if len(text) > MAX_TEXT:
+        raise UnclearError(f"{quoted(text)} has {len(text):,} characters", f"write {MAX_TEXT} at most")
+    return pattern.fullmatch(text)
 
 
 def _selector(text: str | None) -> Selector:
@@ -207,8 +219,8 @@ def _selector(text: str | None) -> Selector:
     for part in text.split(","):
         match = _LABEL.fullmatch(part)
         if not match:
-            raise UnclearError(f"{part.strip()!r} is not a label", "write label=value, such as tenant=A")
+            raise UnclearError(f"{quoted(part.strip())} is not a label", "write label=value, such as tenant=A")
         labels.append((match[1], match[2]))
     if len({label for label, _ in labels}) < len(labels):
-        raise UnclearError(f"{text!r} names a label twice", "keep one")
+        raise UnclearError(f"{quoted(text)} names a label twice", "keep one")
     return tuple(labels)

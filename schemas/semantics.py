@@ -6,88 +6,47 @@ are found at once.
 
 import zoneinfo
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from schemas import units
-from schemas.build import build_distribution, build_sli, recurrence
-from schemas.comparison import CONFIDENT, Context, condition, objectives
+from schemas.build import read_values, recurrence
 from schemas.document import Document
-from schemas.errors import Problem, Where
-from schemas.events import SPECS, Value
-from schemas.expression import UnclearError
+from schemas.errors import Problem, Where, quoted
+from schemas.extent import EXTENT_CHECKS
+from schemas.indicators import INDICATOR_CHECKS
 from schemas.model import BY_TIME
-from schemas.shape import did_you_mean
-from schemas.slis import CATALOGUE, Sli
 from schemas.units import show_duration
+from schemas.view import View
 
-T = TypeVar("T")
-
-
-class _View:
-    """Data with its defaults filled in, read without fear: what is missing or has the wrong shape is None."""
-
-    def __init__(self, document: Document, data: Any, directory: Path) -> None:
-        self.document = document
-        self.data = data
-        self.directory = directory
-
-    def get(self, *where: str | int) -> Any:
-        data = self.data
-        for step in where:
-            try:
-                data = data[step]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return data
-
-    def parse(self, parse: Callable[[Any], T], *where: str | int) -> T | None:
-        try:
-            return parse(self.get(*where))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return None
-
-    def duration(self, *where: str | int) -> float | None:
-        return self.parse(units.duration, *where)
-
-    def entries(self, *where: str | int) -> list[tuple[Where, dict[str, Any]]]:
-        items = self.get(*where)
-        return (
-            [((*where, index), item) for index, item in enumerate(items) if isinstance(item, dict)]
-            if isinstance(items, list)
-            else []
-        )
-
-    def names(self, *where: str | int) -> tuple[str, ...]:
-        return tuple(name for _, item in self.entries(*where) if isinstance(name := item.get("name"), str))
-
-    def problem(self, where: Where, what: str, remedy: str) -> Problem:
-        return self.document.problem(where, what, remedy)
+MAX_SPREAD = 1_000
+"""A lognormal whose p95 is more times its median has a mean that no run ever sees."""
 
 
 def semantic_problems(document: Document, data: Any, directory: Path) -> list[Problem]:
     """Everything that is wrong with `data` (the document's, defaults filled in) beyond its shape."""
-    view = _View(document, data, directory)
+    view = View(document, data, directory)
     return [problem for check in _CHECKS for problem in check(view)]
 
 
-def _unique_names(view: _View) -> Iterator[Problem]:
+def _unique_names(view: View) -> Iterator[Problem]:
     for section in (("faults",), ("alerts",), ("abort",), ("phases",), ("workload", "tenants")):
         seen: set[str] = set()
         for where, item in view.entries(*section):
             name = item.get("name")
             if isinstance(name, str) and name in seen:
-                yield view.problem((*where, "name"), f"the name {name!r} stands twice", "give each its own name")
+                yield view.problem((*where, "name"), f"the name {quoted(name)} stands twice", "give each its own name")
             elif isinstance(name, str):
                 seen.add(name)
 
 
-def _inside_the_run(view: _View) -> Iterator[Problem]:
+def _inside_the_run(view: View) -> Iterator[Problem]:
     duration_s = view.duration("duration")
     if duration_s is None:
         return
     warmup_s = view.duration("warmup")
-    if warmup_s is not None and warmup_s >= duration_s:
+    if warmup_s is not None and warmup_s >= duration_s > 0:
         yield view.problem(("warmup",), f"is as long as the run ({show_duration(duration_s)})", "write a shorter one")
     for where, item in (*view.entries("faults"), *view.entries("phases")):
         when = view.parse(recurrence, *where)
@@ -102,7 +61,7 @@ def _inside_the_run(view: _View) -> Iterator[Problem]:
             yield view.problem((*where, "for"), what, "end it inside the run")
 
 
-def _recurrences(view: _View) -> Iterator[Problem]:
+def _recurrences(view: View) -> Iterator[Problem]:
     burst = ("workload", "arrivals", "burst")
     for where in (burst, *(where for where, _ in view.entries("faults"))):
         every_s, for_s = view.duration(*where, "every"), view.duration(*where, "for")
@@ -110,15 +69,28 @@ def _recurrences(view: _View) -> Iterator[Problem]:
             what = f"{show_duration(for_s)} does not fit into every {show_duration(every_s)}"
             yield view.problem((*where, "for"), what, "write a shorter one")
     for where, item in view.entries("faults"):
-        if item.get("type") in set(BY_TIME) and "at" not in item and "every" not in item:
-            yield view.problem(where, f"{item['type']} has no time", "add at: 1h, or every: 6h")
-        if "for" in item and "at" not in item and "every" not in item and item.get("type") not in set(BY_TIME):
-            yield view.problem(
-                (*where, "for"), "lasts for a time but starts at none", "add at: 1h, or every: 6h, or remove for"
-            )
+        if "at" in item or "every" in item:
+            continue
+        if str(item.get("type")) in set(BY_TIME):
+            yield view.problem((*where, "at"), f"{item['type']} starts at no time", "add at: 1h, or every: 6h")
+        elif "for" in item:
+            what = "lasts for a time but starts at none"
+            yield view.problem((*where, "for"), what, "add at: 1h, or every: 6h, or remove for")
 
 
-def _distributions(view: _View) -> Iterator[Problem]:
+def _phases_apart(view: View) -> Iterator[Problem]:
+    spans = [
+        (start_s, start_s + for_s, where)
+        for where, _ in view.entries("phases")
+        if (start_s := view.duration(*where, "at")) is not None and (for_s := view.duration(*where, "for")) is not None
+    ]
+    for before, after in pairwise(sorted(spans)):
+        if after[0] < before[1]:
+            what = f"starts at {show_duration(after[0])}, inside the phase that ends at {show_duration(before[1])}"
+            yield view.problem((*after[2], "at"), what, "start it when that one has ended")
+
+
+def _distributions(view: View) -> Iterator[Problem]:
     places = [("workload", "task", "duration"), *((*where, "delay") for where, _ in view.entries("faults"))]
     for where in places:
         low_high = view.duration(*where, "low"), view.duration(*where, "high")
@@ -126,16 +98,27 @@ def _distributions(view: _View) -> Iterator[Problem]:
         for (low, high), key in ((low_high, "high"), (median_p95, "p95")):
             if low is not None and high is not None and high <= low:
                 yield view.problem((*where, key), f"is not above {show_duration(low)}", "write a longer duration")
-        if view.get(*where, "distribution") == "empirical" and view.get(*where, "unit") in units.SECONDS:
-            try:
-                build_distribution(view.get(*where), view.directory)
-            except (ValueError, TypeError, KeyError) as error:
-                yield view.problem(
-                    (*where, "file"), str(error), "name a text file beside the scenario with one number a line"
-                )
+        median_s, p95_s = median_p95
+        if median_s and p95_s and p95_s > MAX_SPREAD * median_s:
+            what = f"is more than {MAX_SPREAD:,} times the median"
+            yield view.problem((*where, "p95"), what, "write a shorter duration, or a longer median")
+        yield from _data_file(view, where)
 
 
-def _tenant_shares(view: _View) -> Iterator[Problem]:
+def _data_file(view: View, where: Where) -> Iterator[Problem]:
+    name, unit = view.get(*where, "file"), view.get(*where, "unit")
+    if not isinstance(name, str) or not name or str(unit) not in units.SECONDS:
+        return
+    try:
+        if Path(name).is_absolute():
+            raise ValueError("is a path of one machine")
+        read_values(view.directory / name, units.SECONDS[str(unit)])
+    except ValueError as error:
+        remedy = "name a text file beside the scenario with one number a line"
+        yield view.problem((*where, "file"), str(error), remedy)
+
+
+def _tenant_shares(view: View) -> Iterator[Problem]:
     shares = [view.parse(units.ratio, *where, "share") for where, _ in view.entries("workload", "tenants")]
     known = [share for share in shares if share is not None]
     if known and len(known) == len(shares) and abs(sum(known) - 1) > 1e-9:
@@ -144,132 +127,55 @@ def _tenant_shares(view: _View) -> Iterator[Problem]:
         )
 
 
-def _timezone(view: _View) -> Iterator[Problem]:
+def _timezone(view: View) -> Iterator[Problem]:
     name = view.get("timezone")
     if not isinstance(name, str):
         return
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        yield view.problem(("timezone",), f"unknown time zone {name!r}", "write an IANA name such as Asia/Seoul or UTC")
+        yield view.problem(
+            ("timezone",), f"unknown time zone {quoted(name)}", "write an IANA name such as Asia/Seoul or UTC"
+        )
 
 
-def _guardrail(view: _View) -> Iterator[Problem]:
+def _guardrail(view: View) -> Iterator[Problem]:
     soft, hard = view.get("queue", "guardrail", "soft_tokens"), view.get("queue", "guardrail", "hard_tokens")
     if isinstance(soft, int) and isinstance(hard, int) and soft > hard:
-        yield view.problem(
-            ("queue", "guardrail", "soft_tokens"),
-            f"is above hard_tokens ({hard})",
-            "write a soft budget below the hard one",
-        )
+        what = f"a soft budget of {soft:,} is above the hard one of {hard:,}"
+        yield view.problem(("queue", "guardrail", "soft_tokens"), what, "write a smaller one, or raise hard_tokens")
 
 
-def _own_slis(view: _View) -> Iterator[Problem]:
-    built_in = CATALOGUE.get(str(view.get("system")), {})
-    definitions = view.get("slis")
-    for name, definition in definitions.items() if isinstance(definitions, dict) else ():
-        where: Where = ("slis", name)
-        kinds = (
-            [kind for kind in ("ratio", "count", "quantile", "gauge") if kind in definition]
-            if isinstance(definition, dict)
-            else []
-        )
-        if name in built_in:
-            yield view.document.problem(where, f"{name} is a built-in SLI", "choose another name", at_key=True)
-        if isinstance(definition, dict) and len(kinds) != 1:
-            yield view.document.problem(
-                where, f"has {len(kinds)} of ratio, count, quantile, gauge", "write exactly one", at_key=True
-            )
-        elif kinds:
-            yield from _own_sli(view, where, definition, kinds[0])
+def _lease(view: View) -> Iterator[Problem]:
+    lease_s, beat_s = view.duration("queue", "lease", "duration"), view.duration("queue", "lease", "heartbeat")
+    if lease_s and beat_s and beat_s >= lease_s:
+        lease, beat = view.get("queue", "lease", "duration"), view.get("queue", "lease", "heartbeat")
+        what = f"a heartbeat of {beat} does not renew a lease of {lease} in time"
+        yield view.problem(("queue", "lease", "heartbeat"), what, "write a shorter heartbeat, or a longer lease")
 
 
-def _own_sli(view: _View, where: Where, definition: dict[str, Any], kind: str) -> Iterator[Problem]:
-    try:
-        sli = build_sli(str(where[-1]), definition, view.data)
-    except UnclearError as error:
-        yield view.problem((*where, kind), error.what, error.remedy)
-        return
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return
-    if kind in {"quantile", "gauge"}:
-        valued = {spec.type for spec in SPECS.values() if spec.value in {Value.SECONDS, Value.NUMBER}}
-        for each in sli.filters[0]:
-            if each.type not in valued:
-                yield view.problem(
-                    (*where, kind), f"{each.type} carries no value", f"name one of: {', '.join(sorted(valued))}"
-                )
+def _poll_interval(view: View) -> Iterator[Problem]:
+    poll_s, duration_s, drain_s = (
+        view.duration("queue", "poll_interval"),
+        view.duration("duration"),
+        view.duration("drain"),
+    )
+    if poll_s and duration_s and drain_s is not None and poll_s > duration_s + drain_s:
+        what = f"is longer than the run with its drain ({show_duration(duration_s + drain_s)})"
+        yield view.problem(("queue", "poll_interval"), what, "write a shorter one: no work is ever picked")
 
 
-def _slis(view: _View) -> dict[str, Sli]:
-    slis = dict(CATALOGUE.get(str(view.get("system")), {}))
-    definitions = view.get("slis")
-    for name, definition in definitions.items() if isinstance(definitions, dict) else ():
-        try:
-            slis[name] = build_sli(name, definition, view.data)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            pass
-    return slis
-
-
-def _expressions(view: _View) -> Iterator[Problem]:
-    context = Context(_slis(view), {"tenant": view.names("workload", "tenants"), "phase": view.names("phases")})
-    if not context.slis:
-        return
-    slos = view.get("slos")
-    for index, item in enumerate(slos if isinstance(slos, list) else ()):
-        where: Where = ("slos", index, "objective") if isinstance(item, dict) else ("slos", index)
-        yield from _objective(view, where, context)
-    for section in ("alerts", "abort"):
-        for where, item in view.entries(section):
-            text = item.get("when")
-            if isinstance(text, str) and text:
-                try:
-                    condition(text, context, window="window" in item)
-                except UnclearError as error:
-                    yield view.problem((*where, "when"), error.what, error.remedy)
-
-
-def _objective(view: _View, where: Where, context: Context) -> Iterator[Problem]:
-    text = view.get(*where)
-    if not isinstance(text, str) or not text:
-        return
-    try:
-        comparisons = list(objectives(text, context))
-    except UnclearError as error:
-        yield view.problem(where, error.what, error.remedy)
-        return
-    if (
-        where[-1] == "objective"
-        and view.get(*where[:-1], "confidence") is not None
-        and comparisons[0].sli.aggregate not in CONFIDENT
-    ):
-        remedy = "remove confidence; ratios and quantiles have intervals"
-        yield view.problem((*where[:-1], "confidence"), f"{comparisons[0].sli.name} has no confidence interval", remedy)
-
-
-def _expectations(view: _View) -> Iterator[Problem]:
-    by_time = [
-        item["name"]
-        for _, item in view.entries("faults")
-        if ("at" in item or "every" in item) and isinstance(item.get("name"), str)
-    ]
-    for where, _ in view.entries("alerts"):
-        of = view.get(*where, "expect", "of")
-        if isinstance(of, str) and of not in by_time:
-            remedy = did_you_mean(of, by_time) if by_time else "declare a fault with at: and for:"
-            yield view.problem((*where, "expect", "of"), f"no fault by time is called {of!r}", remedy)
-
-
-_CHECKS: tuple[Callable[[_View], Iterator[Problem]], ...] = (
+_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _unique_names,
     _inside_the_run,
     _recurrences,
+    _phases_apart,
     _distributions,
     _tenant_shares,
     _timezone,
     _guardrail,
-    _own_slis,
-    _expressions,
-    _expectations,
+    _lease,
+    _poll_interval,
+    *EXTENT_CHECKS,
+    *INDICATOR_CHECKS,
 )

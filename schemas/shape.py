@@ -140,7 +140,9 @@ def _example(schema: Schema) -> str:
     schema = _resolve(schema)
     if schema.get("examples"):
         return _flow(schema["examples"][0])
-    properties = schema.get("properties", {})
+    names = schema.get("propertyNames", {}).get("examples", [])
+    entry: Schema = schema.get("additionalProperties") or {}
+    properties = schema.get("properties") or dict.fromkeys(names, entry)
     keys = schema.get("required", list(properties)[:1])
     return "{" + ", ".join(f"{key}: {_example(properties[key])}" for key in keys) + "}"
 
@@ -219,7 +221,11 @@ def _bound(error: Any) -> Iterator[Finding]:
     side = "below" if "inimum" in str(error.validator) else "above"
     least = "least" if side == "below" else "most"
     ratio = _schema(error).get("title") == "ratio"
-    remedy = "write a percentage such as 10%, or a number from 0 to 1" if ratio else f"write {error.validator_value:,} at {least}"
+    remedy = (
+        "write a percentage such as 10%, or a number from 0 to 1"
+        if ratio
+        else f"write {error.validator_value:,} at {least}"
+    )
     yield (), f"{_show(error.instance)} is {side} {error.validator_value:,}", remedy
 
 
@@ -235,8 +241,7 @@ def _length(error: Any) -> Iterator[Finding]:
 def _first_entry(schema: Schema) -> str:
     if "items" in schema:
         return _example(schema["items"])
-    key, inner = next(iter(schema["properties"].items()))
-    return f"{key}: {_example(inner)}"
+    return _example(schema).strip("{}")
 
 
 def _not_unique(error: Any) -> Iterator[Finding]:

@@ -4,12 +4,12 @@ A fate is addressed by task and attempt. It does not depend on the order of even
 other faults' draws: each fault has a stream of its own.
 """
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from schemas.block import Floats, Ints
 from schemas.events import COPY, KEY_SHIFT, NO_CAUSE, Vocabulary
@@ -18,7 +18,8 @@ from simulation.distributions import draw
 from simulation.streams import BLOCK, Stream
 
 BLOCK_BITS = BLOCK.bit_length() - 1
-CACHED_BLOCKS = 256
+FIRST_KEPT, LATER_KEPT = 4, 128
+"""How many blocks of first attempts, which are read in order, and of later ones are kept."""
 _COPY_LAYERS = 1 << 16
 
 
@@ -61,23 +62,32 @@ class _Windowed:
     within: float
 
 
-class _Rows:
-    """Columns read a row at a time: cheaper than a list where few rows are read."""
-
-    def __init__(self, service_s: Floats, cause: Ints, within: Floats) -> None:
-        self._columns = service_s, cause, within
-
-    def __getitem__(self, index: int) -> Fate:
-        service_s, cause, within = self._columns
-        return float(service_s[index]), int(cause[index]), float(within[index])
-
-
 @dataclass(slots=True)
 class _Draws:
-    """The draws of BLOCK tasks for one attempt: nearly all of the first are read, and few of the others."""
+    """The draws of BLOCK tasks for one attempt.
 
-    fates: list[Fate] | _Rows
-    windowed: dict[int, list[_Windowed]] = field(default_factory=dict)
+    Nearly all first attempts are read, and in order: `listed` holds them as they are read. Of later attempts few are read.
+    """
+
+    service_s: Floats
+    cause: npt.NDArray[np.int16]
+    within: dict[int, float]
+    windowed: dict[int, list[_Windowed]]
+    listed: list[Fate] | None = None
+
+    def fate(self, index: int) -> Fate:
+        """The fate of one task, windows left aside."""
+        if self.listed is not None:
+            return self.listed[index]
+        return float(self.service_s[index]), int(self.cause[index]), self.within.get(index, 0.0)
+
+    def list_all(self) -> None:
+        """Make lists of the arrays."""
+        service_s, cause, within = self.service_s.tolist(), self.cause.tolist(), self.within
+        shares = [0.0] * BLOCK
+        for index, share in within.items():
+            shares[index] = share
+        self.listed = list(zip(service_s, cause, shares, strict=True))
 
 
 class _FaultDraws:
@@ -88,17 +98,17 @@ class _FaultDraws:
         self.causes = np.array([vocabulary.cause(fault.name, error) for error in fault.errors])
         self._stream = Stream(seed, f"fault:{fault.name}")
 
-    def hits(self, block: int, attempt: int, copy: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """For the tasks of a block: whether the fault hits, as which cause, and at which share of the attempt.
+    def hits(self, block: int, attempt: int, copy: int) -> tuple[Ints, Ints, Floats]:
+        """The places in a block of the tasks that the fault hits, each with the cause and the share of the attempt at which.
 
         One uniform number decides all three: given that it is below the rate, its share of the rate is uniform too.
         """
         layer = (0 if self.fault.type in PER_TASK else attempt) + copy * _COPY_LAYERS
         uniform = self._stream.at(block, layer).random(BLOCK)
-        hit = uniform < self.fault.rate
-        within = uniform / self.fault.rate if self.fault.rate else uniform
+        places = np.flatnonzero(uniform < self.fault.rate)
+        within = uniform[places] / self.fault.rate if self.fault.rate else uniform[places]
         cause = self.causes[np.minimum((within * len(self.causes)).astype(np.int64), len(self.causes) - 1)]
-        return hit, cause, within
+        return places, cause, within
 
 
 class Fates:
@@ -108,38 +118,43 @@ class Fates:
         self._service = scenario.workload.service
         self._stream = Stream(seed, "service")
         self._faults = [_FaultDraws(fault, seed, vocabulary) for fault in scenario.faults if fault.type in ACTIONS]
-        self._blocks: OrderedDict[tuple[int, int, int], _Draws] = OrderedDict()
+        self._first: dict[tuple[int, int, int], _Draws] = {}
+        self._later: dict[tuple[int, int, int], _Draws] = {}
 
     def of(self, number: int, attempt: int, start_s: float) -> Fate:
         """The fate of an attempt that starts at `start_s`."""
         arrival = number >> KEY_SHIFT
         key = (arrival >> BLOCK_BITS, attempt, number & COPY)
-        draws = self._blocks.get(key) or self._draw(*key)
+        draws = (self._first if attempt == 1 else self._later).get(key) or self._draw(*key)
         index = arrival & (BLOCK - 1)
         if draws.windowed and index in draws.windowed:
             for fault in draws.windowed[index]:
                 if any(window.start_s <= start_s < window.end_s for window in fault.windows):
-                    return draws.fates[index][0], fault.cause, fault.within
-        return draws.fates[index]
+                    return draws.fate(index)[0], fault.cause, fault.within
+        return draws.listed[index] if draws.listed is not None else draws.fate(index)
 
     def _draw(self, block: int, attempt: int, copy: int) -> _Draws:
         service_s = draw(self._service, self._stream.at(block, attempt + copy * _COPY_LAYERS), BLOCK)
-        cause, within = np.full(BLOCK, NO_CAUSE), np.zeros(BLOCK)
+        cause = np.full(BLOCK, NO_CAUSE, dtype=np.int16)
+        within: dict[int, float] = {}
         windowed: dict[int, list[_Windowed]] = {}
         for fault in self._faults:
-            hit, its_cause, its_within = fault.hits(block, attempt, copy)
-            hit &= cause == NO_CAUSE
+            places, its_cause, its_within = fault.hits(block, attempt, copy)
+            undecided = cause[places] == NO_CAUSE
+            places, its_cause, its_within = places[undecided], its_cause[undecided], its_within[undecided]
             if fault.fault.windows:
-                for index in np.flatnonzero(hit).tolist():
-                    entry = _Windowed(fault.fault.windows, int(its_cause[index]), float(its_within[index]))
-                    windowed.setdefault(index, []).append(entry)
+                for place, number, share in zip(places.tolist(), its_cause.tolist(), its_within.tolist(), strict=True):
+                    windowed.setdefault(place, []).append(_Windowed(fault.fault.windows, number, share))
             else:
-                cause[hit], within[hit] = its_cause[hit], its_within[hit]
-        rows = _Rows(service_s, cause, within)
-        first = attempt == 1 and not copy
-        listed = list(zip(service_s.tolist(), cause.tolist(), within.tolist(), strict=True)) if first else rows
-        draws = _Draws(listed, windowed)
-        self._blocks[block, attempt, copy] = draws
-        if len(self._blocks) > CACHED_BLOCKS:
-            self._blocks.popitem(last=False)
+                cause[places] = its_cause
+                within.update(zip(places.tolist(), its_within.tolist(), strict=True))
+        draws = _Draws(service_s, cause, within, windowed)
+        if attempt == 1:
+            draws.list_all()
+        self._keep(self._first if attempt == 1 else self._later, (block, attempt, copy), draws)
         return draws
+
+    def _keep(self, cache: dict[tuple[int, int, int], _Draws], key: tuple[int, int, int], draws: _Draws) -> None:
+        cache[key] = draws
+        if len(cache) > (FIRST_KEPT if cache is self._first else LATER_KEPT):
+            cache.pop(next(iter(cache)))

@@ -114,14 +114,14 @@ class Mishaps:
         self._host.catch_up(now)
         self._injected(now, attempt)
         self._ended(now, attempt, attempt.cause)
-        self._row((now, Kind.PROCESS_EXITED, 0, 0, attempt.worker, attempt.cause, 0.0))
+        self._row((now, Kind.PROCESS_EXITED, -1, 0, attempt.worker, attempt.cause, 0.0))
         self.away += 1
         self._host.at(now + self._queue.worker_restart_s, self._restart, attempt.worker)
 
     def _restart(self, worker: int) -> None:
         now = self._host.now
         self._host.catch_up(now)
-        self._row((now, Kind.PROCESS_STARTED, 0, 0, worker, NO_CAUSE, 0.0))
+        self._row((now, Kind.PROCESS_STARTED, -1, 0, worker, NO_CAUSE, 0.0))
         self.away -= 1
         self._host.release(now, worker)
 

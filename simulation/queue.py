@@ -115,24 +115,28 @@ class QueueModel:
                 self._next_chunk()
             if self._outages and self._leases.writable_from(due) != due:
                 self._defer(due, number, cause)
+            elif cause:
+                self._enqueue_again(due, due, number, cause)
             else:
-                self._enqueue(due, due, number, cause)
+                self._enqueue(due, due, number, NO_CAUSE)
 
     def _defer(self, due: float, number: int, cause: int) -> None:
         if not self._deferred:
             self._mishaps.saw_outage(due)
         if not cause:
-            self._row((due, Kind.TASK_DEFERRED, number, 0, 0, cause, due))
+            self._row((due, Kind.TASK_DEFERRED, number, 0, -1, cause, due))
             self._states[number] = TaskState.DEFERRED
         self._deferred.append((due, number, cause))
 
+    def _enqueue_again(self, now: float, due: float, number: int, cause: int) -> None:
+        self._row((now, Kind.TASK_DUPLICATE, number, 0, -1, cause, 0.0))
+        if self._states[number & ~COPY] in ACTIVE:
+            self._row((now, Kind.TASK_SKIPPED, number, 0, -1, cause, 0.0))
+        else:
+            self._enqueue(now, due, number, cause)
+
     def _enqueue(self, now: float, due: float, number: int, cause: int) -> None:
-        if cause:
-            self._row((now, Kind.TASK_DUPLICATE, number, 0, 0, cause, 0.0))
-            if self._states[number & ~COPY] in ACTIVE:
-                self._row((now, Kind.TASK_SKIPPED, number, 0, 0, cause, 0.0))
-                return
-        self._row((now, _ENQUEUED, number, 0, 0, cause, due))
+        self._row((now, _ENQUEUED, number, 0, -1, cause, due))
         self._states[number] = _PENDING
         self._open += 1
         self._order += 1
@@ -191,7 +195,7 @@ class QueueModel:
         service_s, cause, within = self._fate(number, attempt, now)
         self._states[number] = _IN_PROGRESS
         if self._contended and (losers := self._plan.contenders(number, attempt)):
-            self._row((now, Kind.LEASE_CONTENDED, number, attempt, 0, NO_CAUSE, losers))
+            self._row((now, Kind.LEASE_CONTENDED, number, attempt, -1, NO_CAUSE, losers))
         self._row((now, _BEGIN, number, attempt, worker, NO_CAUSE, 0.0))
         if cause or (self._outages and self._meets_outage(now, now + service_s)):
             eventful = Attempt(order, number, attempt, worker, now, cause, self._plan.action[cause])
@@ -207,7 +211,9 @@ class QueueModel:
         self._row((now, _END_OK, number, attempt, worker, NO_CAUSE, now - start_s))
         self.close(now, number, _DONE)
         self._free.append(worker)
-        self.plan_poll(now)
+        # A poll that is planned already covers all work but what was waiting for a worker.
+        if self._ready or self._poll_asked_at == FOREVER:
+            self.plan_poll(now)
 
     def _meets_outage(self, start_s: float, end_s: float) -> bool:
         return any(outage.start_s < end_s and start_s < outage.end_s for outage in self._outages)
@@ -244,7 +250,7 @@ class QueueModel:
         elif self._leases.writable_from(now) == now:
             deferred, self._deferred = self._deferred, []
             for due, number, cause in deferred:
-                self._enqueue(now, due, number, cause)
+                (self._enqueue_again if cause else self._enqueue)(now, due, number, cause)
             self.plan_poll(now)
 
     # What is seen from outside.

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from schemas.block import Block, Bools, Floats, Ints, quantise
+from schemas.block import Block, Floats, Ints, quantise
 from schemas.events import SPECS, Kind, Value
 from schemas.model import FaultType
 from simulation.plan import Plan, inside_windows
@@ -32,17 +32,17 @@ _FIRST = np.concatenate([[0], np.cumsum(_LENGTH)[:-1]])
 _KINDS = np.array([kind for row in range(len(_EXPANSION)) for kind in _EXPANSION[row]])
 
 
-def _uses(column: str) -> Bools:
-    return np.array([SPECS[kind].uses(column) for kind in Kind], dtype=np.bool_)
-
-
-_USES = {column: _uses(column) for column in ("task", "attempt", "worker", "cause", "tenant")}
-_USES_VALUE = np.array([SPECS[kind].value is not Value.NONE for kind in Kind])
+_VALUED = np.array([SPECS[kind].value is not Value.NONE for kind in Kind])
+_TENANT_TOLD = np.array([SPECS[kind].uses("tenant") for kind in Kind])
 _BY_RUNNER = np.array([SPECS[kind].by_runner or kind is Kind.FAULT_INJECTED for kind in Kind])
 
 
 class Recorder:
-    """Collects rows and hands them out as blocks. `row` takes (t, kind or Row, task, attempt, worker, cause, value)."""
+    """Collects rows and hands them out as blocks.
+
+    `row` takes (t, kind or Row, task, attempt, worker, cause, value): -1 for no task or worker, 0 for no attempt or cause;
+    the value of a kind that has none is passed over.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -65,28 +65,24 @@ class Recorder:
         starts = np.cumsum(_LENGTH[row]) - _LENGTH[row]
         kind = _KINDS[_FIRST[row][source] + np.arange(len(source)) - starts[source]]
         wide = table[source]
-
-        def column(index: int, name: str, fill: int) -> Ints:
-            return np.where(_USES[name][kind], wide[:, index], fill).astype(np.int64)
-
-        task = column(2, "task", -1)
+        task, attempt, worker, cause = wide[:, 2:6].T.astype(np.int64)
         return Block(
             # A poll's time is computed, not stepped: it may stray from the clock by less than the resolution.
             t=np.maximum.accumulate(quantise(wide[:, 0])) if len(wide) else wide[:, 0],
             kind=kind,
             task=task,
-            attempt=column(3, "attempt", 0),
-            worker=column(4, "worker", -1),
-            cause=column(5, "cause", 0),
+            attempt=attempt,
+            worker=worker,
+            cause=cause,
             tenant=self._tenants(kind, task),
-            value=quantise(np.where(_USES_VALUE[kind], wide[:, 6], np.nan)),
+            value=quantise(np.where(_VALUED[kind], wide[:, 6], np.nan)),
             until_s=until_s,
         )
 
     def _tenants(self, kind: Ints, task: Ints) -> Ints:
         tenant = np.full(len(kind), -1)
         if self._plan.scenario.workload.tenants:
-            told = _USES["tenant"][kind]
+            told = _TENANT_TOLD[kind]
             tenant[told] = self._plan.tenants_of(task[told])
         return tenant
 

@@ -9,7 +9,7 @@ from simulation.plan import Plan
 from simulation.queue import QueueModel
 from simulation.recorder import Recorder
 
-EVENTS_PER_BLOCK = 16_384
+EVENTS_PER_BLOCK = 32_768
 EVENTS_PER_TASK = 6
 
 

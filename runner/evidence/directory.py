@@ -67,7 +67,7 @@ class RunDirectory:
         path = self.file(name)
         partial = path.with_name(f".{path.name}.partial")
         try:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             partial.write_bytes(content.encode() if isinstance(content, str) else content)
             partial.replace(path)
         except OSError as error:

@@ -18,8 +18,10 @@ from schemas.errors import SoakError
 from schemas.events import COPY, KEY_SHIFT, SPECS, Kind, Value, Vocabulary
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
-Groups: TypeAlias = npt.NDArray[np.uint32] | npt.NDArray[np.uint16]
+Groups: TypeAlias = npt.NDArray[np.uint32] | npt.NDArray[np.uint16] | npt.NDArray[np.uint8]
+_Piece: TypeAlias = tuple[int, Groups]
 
+_STRETCH = 2048
 _GROUP = 4
 _STEP = 10**_GROUP
 
@@ -72,10 +74,8 @@ class LineFormatter:
         }
         words, which = self._words(block)
         layout = _Layout(words, columns)
-        lines = layout.templates[which]
-        for name, column in columns.items():
-            column.write(lines, layout.starts[name])
-        return lines.tobytes().translate(None, b"\0")
+        pieces = [piece for name, column in columns.items() for piece in column.pieces(layout.starts[name])]
+        return b"".join(_assemble(layout.templates, which, pieces))
 
     def _words(self, block: Block) -> tuple[list["_Words"], Ints]:
         """The combinations of words in the block, and which of them each event has."""
@@ -160,10 +160,10 @@ class _Whole:
         self._groups = _groups_of(int(self._values.max()))
         self.width = _GROUP * self._groups
 
-    def write(self, lines: Bytes, start: int) -> None:
-        """Write the numbers into their columns of `lines`."""
+    def pieces(self, start: int) -> Iterator["_Piece"]:
+        """The digits, a few at a time, each with its place in the line."""
         for group, place in _split(self._values, self._groups):
-            _store(lines, start + place, np.where(self._used, group, np.uint32(0)))
+            yield start + place, np.where(self._used, group, np.uint32(0))
 
 
 class _Decimal:
@@ -178,15 +178,15 @@ class _Decimal:
         self._groups = _groups_of(int(whole.max()))
         self.width = _GROUP * self._groups + 1 + _DECIMALS
 
-    def write(self, lines: Bytes, start: int) -> None:
-        """Write the numbers into their columns of `lines`."""
+    def pieces(self, start: int) -> Iterator["_Piece"]:
+        """The digits, a few at a time, each with its place in the line."""
         for group, place in _split(self._whole, self._groups):
-            _store(lines, start + place, self._shown(group))
+            yield start + place, self._shown(group)
         point = start + _GROUP * self._groups
         first = self._fraction // 100
-        lines[:, point] = ord(".") if self._used is None else self._used * np.uint8(ord("."))
-        _store(lines, point + 1, self._shown(_PADDED[first]))
-        _store(lines, point + 1 + _GROUP, self._shown(_HUNDREDTHS[self._fraction - first * 100]))
+        yield point, self._shown(np.full(len(first), ord("."), dtype=np.uint8))
+        yield point + 1, self._shown(_PADDED[first])
+        yield point + 1 + _GROUP, self._shown(_HUNDREDTHS[self._fraction - first * 100])
 
     def _shown(self, group: Groups) -> Groups:
         return group if self._used is None else group * self._used
@@ -207,10 +207,18 @@ def _split(values: Ints | npt.NDArray[np.uint32], groups: int) -> Iterator[tuple
         rest = higher
 
 
-def _store(lines: Bytes, start: int, digits: Groups) -> None:
-    """Store a few characters of every line at once."""
-    width = digits.dtype.itemsize
-    lines[:, start : start + width].view(digits.dtype)[:, 0] = digits
+def _assemble(templates: Bytes, which: Ints, pieces: list["_Piece"]) -> Iterator[bytearray]:
+    """The lines, a stretch at a time: few enough to stay in the processor's cache until the NUL bytes are out."""
+    width = templates.shape[1]
+    for first in range(0, len(which), _STRETCH):
+        chosen = which[first : first + _STRETCH]
+        text = bytearray(len(chosen) * width)
+        lines = np.frombuffer(text, dtype=np.uint8).reshape(len(chosen), width)
+        np.take(templates, chosen, axis=0, out=lines, mode="clip")
+        for start, digits in pieces:
+            place = lines[:, start : start + digits.dtype.itemsize]
+            place.view(digits.dtype)[:, 0] = digits[first : first + _STRETCH]
+        yield text.translate(None, b"\0")
 
 
 class _Layout:

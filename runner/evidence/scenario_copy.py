@@ -40,17 +40,25 @@ def store_scenario(directory: RunDirectory, loaded: Loaded) -> None:
 
 def _copy_files(directory: RunDirectory, data: Any, source: Path) -> list[tuple[str, str]]:
     if isinstance(data, dict):
-        found = [pair for value in data.values() for pair in _copy_files(directory, value, source)]
+        # Keys that start with x- are the author's own: what looks like a file there may be none.
+        own = {key for key in data if str(key).startswith("x-")}
+        found = [pair for key, value in data.items() if key not in own for pair in _copy_files(directory, value, source)]
         if data.get("distribution") == "empirical":
             name = str(data["file"])
-            directory.write(Path(name).name, (source / name).read_bytes())
-            found.append((name, Path(name).name))
+            directory.write(_stored_name(name), (source / name).read_bytes())
+            found.append((name, _stored_name(name)))
         return found
     return [pair for item in data for pair in _copy_files(directory, item, source)] if isinstance(data, list) else []
+
+
+def _stored_name(name: str) -> str:
+    path = Path(name)
+    return path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
 
 
 def _with_names(data: Any, renamed: dict[str, str]) -> Any:
     if isinstance(data, dict):
         inner = {key: _with_names(value, renamed) for key, value in data.items()}
-        return {**inner, "file": renamed[inner["file"]]} if inner.get("distribution") == "empirical" else inner
+        known = inner.get("distribution") == "empirical" and inner.get("file") in renamed
+        return {**inner, "file": renamed[inner["file"]]} if known else inner
     return [_with_names(item, renamed) for item in data] if isinstance(data, list) else data

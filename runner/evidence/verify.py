@@ -12,7 +12,7 @@ from runner.evidence.stream import StreamReader
 from runner.judge.decide import decide
 from runner.judge.judge import Judge
 from schemas.block import Block
-from schemas.errors import EvidenceError, ScenarioError
+from schemas.errors import EvidenceError, ScenarioError, UsageError
 from schemas.events import Kind
 from schemas.load import Loaded, load
 from schemas.verdict import End, Verdict
@@ -48,7 +48,7 @@ def load_stored(directory: RunDirectory) -> Loaded:
     directory.read(SCENARIO)
     try:
         return load(directory.file(SCENARIO))
-    except ScenarioError as error:
+    except (ScenarioError, UsageError) as error:
         raise EvidenceError(f"{directory.file(SCENARIO)}: does not load any more:\n{error}") from None
 
 

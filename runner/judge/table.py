@@ -44,9 +44,15 @@ class Table:
             self.states = longer
         if self.end - self.base > self._size:
             self._grow(np.arange(forgotten, known_end))
-        fresh = np.concatenate([np.arange(self.base, forgotten), np.arange(known_end, self.end)])
+        for first, end in ((self.base, forgotten), (known_end, self.end)):
+            self._clear(first, end)
+
+    def _clear(self, first: int, end: int) -> None:
+        """Zero the columns of these numbers, which may run over the end of the rings."""
+        low, high = first % self._size, first % self._size + end - first
         for column in self._columns.values():
-            column[fresh % self._size] = 0.0
+            column[low:high] = 0.0
+            column[: max(0, high - self._size)] = 0.0
 
     def _grow(self, kept: Ints) -> None:
         old = self._size
@@ -59,11 +65,11 @@ class Table:
 
     def get(self, name: str, numbers: Ints) -> Floats:
         """A column for these tasks."""
-        return self._columns[name][numbers % self._size]
+        return self._columns[name][numbers & (self._size - 1)]
 
     def put(self, name: str, numbers: Ints, values: Floats | Ints | float) -> None:
         """Set a column for these tasks."""
-        self._columns[name][numbers % self._size] = values
+        self._columns[name][numbers & (self._size - 1)] = values
 
     def open_numbers(self) -> Ints:
         """The tasks that are not settled, or of which an execution still runs."""

@@ -69,10 +69,8 @@ class Watch:
         self._q = self._sli.q if self._sli.aggregate is Aggregate.QUANTILE else 1.0
         self._holds = False
         self._from_s = 0.0
-        parts = (2,) if self._ranked else ()
-        self._kept = _Observations(np.empty(0), np.empty(0), np.empty((0, *parts)), np.empty(0))
-        self._sum: Floats = np.zeros(parts)
-        self._count, self._weight = 0, 0.0
+        self._kept = _Observations(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
+        self._count, self._sum, self._weight = 0, 0.0, 0.0
         self._histogram = Histogram()
 
     @property
@@ -101,33 +99,23 @@ class Watch:
 
     def _part(self, samples: Samples) -> Floats:
         """What each observation adds to the numerator, in ticks; for a quantile whether it is below, or at most, the target."""
-        if self._ranked:
-            return np.column_stack([samples.value < self._target, samples.value <= self._target]).astype(np.float64)
-        return np.rint(samples.value * TICKS_PER_S)
-
-    def _ranked_truth(self, part: Floats, count: Floats) -> Bools:
-        ranks = np.maximum(1, np.ceil(self._q * count - 1e-9))
-        above, at_least = part[:, 1] < ranks, part[:, 0] < ranks
-        truth: dict[Op, Bools] = {
-            Op.GT: above,
-            Op.GE: at_least,
-            Op.LE: ~above,
-            Op.LT: ~at_least,
-            Op.EQ: at_least & ~above,
-            Op.NE: ~at_least | above,
-        }
-        return truth[self._op]
+        if not self._ranked:
+            return np.rint(samples.value * TICKS_PER_S)
+        at_or_below = self._op in {Op.GT, Op.LE}
+        below: Bools = samples.value <= self._target if at_or_below else samples.value < self._target
+        return below.astype(np.float64)
 
     def _truth(self, t: Floats, part: Floats, weight: Floats) -> tuple[Bools, Floats]:
         """Whether the condition holds, and the value (NaN for a quantile), from sums over the window."""
         window_s = self.condition.window_s
         with np.errstate(invalid="ignore", divide="ignore"):
             if self._ranked:
-                holds, value = self._ranked_truth(part, weight), np.full(len(t), np.nan)
+                above = part < np.maximum(1, np.ceil(self._q * weight - 1e-9))
+                holds, value = (above if self._op in {Op.GT, Op.GE} else ~above), np.full(len(t), np.nan)
             else:
                 aggregate, total = self._sli.aggregate, part / TICKS_PER_S
                 if aggregate is Aggregate.RATE:
-                    value = weight / np.minimum(t, window_s or math.inf)
+                    value = weight / (window_s or t)
                 else:
                     value = total if aggregate is Aggregate.COUNT else total / weight
                 holds = _COMPARE[self._op](value, self._target)
@@ -139,14 +127,14 @@ class Watch:
         return holds & enough, value
 
     def _so_far(self, fresh: _Observations) -> list[Change]:
-        part, weight = self._sum + np.cumsum(fresh.part, axis=0), self._weight + np.cumsum(fresh.weight)
+        part, weight = self._sum + np.cumsum(fresh.part), self._weight + np.cumsum(fresh.weight)
         holds, value = self._truth(fresh.t, part, weight)
         changes = self._changes(
             fresh.t, holds, (lambda index: self._value_so_far(fresh.value[: index + 1])) if self._ranked else value.item
         )
         if self._ranked:
             self._histogram.add(fresh.value)
-        self._sum, self._weight = part[-1], float(weight[-1])
+        self._sum, self._weight = float(part[-1]), float(weight[-1])
         return changes
 
     def _value_so_far(self, values: Floats) -> float:
@@ -216,7 +204,7 @@ class Watch:
 
 def _sums(values: Floats) -> Floats:
     """The sum of the first n values, for n from 0."""
-    return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
+    return np.concatenate([[0.0], np.cumsum(values)])
 
 
 @dataclass(slots=True)

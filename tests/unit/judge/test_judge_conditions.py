@@ -62,20 +62,17 @@ def test_a_window_is_open_at_its_start() -> None:
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
-        ("when: latency_mean > 15s, window: 100s", [(20.0, 130.0)]),
+        ("when: latency_mean > 15s, window: 100s", [(30.0, 130.0)]),
         ("when: latency_max >= 30s, window: 100s", [(30.0, 130.0)]),
         ("when: latency_max > 30s, window: 100s", []),
-        ("when: latency_max == 20s, window: 100s", [(20.0, 30.0)]),
-        ("when: latency_max != 20s, window: 100s", [(10.0, 20.0), (30.0, 130.0)]),
-        ("when: latency_p50 < 20s, window: 100s", [(10.0, 110.0)]),
+        ("when: latency_p50 < 20s, window: 100s", [(10.0, 30.0)]),
         ("when: latency_p50 <= 10s, window: 100s", [(10.0, 30.0)]),
-        ("when: latency_p50 == 20s, window: 100s", [(30.0, 120.0)]),
         ("when: latency_p50 >= 20s, window: 100s", [(30.0, 130.0)]),
         ("when: state_transitions >= 2, window: 15s", [(0.0, 15.0), (20.0, 25.0), (30.0, 35.0)]),
         ("when: state_transitions == 0, window: 50s", [(80.0, None)]),
         ("when: throughput >= 3/s, window: 1s", []),
         ("when: throughput < 2/min, window: 1m", [(80.0, None)]),
-        ("when: throughput > 2/min, window: 1m", [(10.0, 70.0)]),
+        ("when: throughput > 2/min, window: 1m", [(30.0, 70.0)]),
     ],
 )
 def test_every_aggregate_in_a_window(condition: str, expected: Firings) -> None:
@@ -87,9 +84,6 @@ def test_every_aggregate_in_a_window(condition: str, expected: Firings) -> None:
     [
         ("when: latency_mean > 15s", [(30.0, None)]),
         ("when: latency_max >= 20s", [(20.0, None)]),
-        ("when: latency_max == 20s", [(20.0, 30.0)]),
-        ("when: latency_p50 == 10s", [(10.0, 30.0)]),
-        ("when: latency_p50 != 10s", [(30.0, None)]),
         ("when: latency_p50 < 20s", [(10.0, 30.0)]),
         ("when: state_transitions >= 5", [(20.0, None)]),
         ("when: success_rate == 100%", [(10.0, None)]),
@@ -127,7 +121,6 @@ def test_a_level_without_a_window_is_its_latest_sample() -> None:
 def test_a_level_in_a_window_is_its_largest_sample() -> None:
     history = depths((60, 9), (120, 5), (180, 6))
     assert firings("when: queue_depth > 5, window: 90s", history) == [(60.0, 150.0), (180.0, 270.0)]
-    assert firings("when: queue_depth == 6, window: 90s", history) == [(180.0, 270.0)]
     assert firings("when: queue_depth <= 5, window: 90s", history) == [(150.0, 180.0)]
 
 
@@ -234,5 +227,5 @@ def test_means_are_exact() -> None:
 
 
 def test_the_value_of_a_firing_is_that_at_which_the_condition_began_to_hold() -> None:
-    made = judge(BAD, "alerts: [{name: x, when: latency_max > 15s, window: 5m}, {name: y, when: latency_p50 > 5s}]")
+    made = judge(BAD, "alerts: [{name: a, when: latency_max > 15s, window: 5m}, {name: b, when: latency_p50 > 5s}]")
     assert [guard.timer.firings[0].value for _, guard in made.alerts] == [20.0, 10.0]

@@ -1,0 +1,300 @@
+"""From what was seen to the verdict: every road to PASS, FAIL and INCONCLUSIVE."""
+
+import pytest
+from histories import objective, verdict
+
+from schemas.verdict import End, Verdict
+
+SLO = "slos: [success_rate >= 50%]\n"
+GOOD = """
+0 enqueued 1
+1 dispatched 1
+9 done 1
+"""
+NET = "faults: [{name: net, type: transient_error, rate: 1%}]\n"
+DOWN = "faults: [{name: down, type: db_outage, at: 10s, for: 10s}]\n"
+
+
+def told(result: Verdict) -> tuple[str, list[str]]:
+    """The verdict and its reasons."""
+    return result.verdict, result.reasons
+
+
+def test_pass_needs_every_objective() -> None:
+    assert told(verdict(GOOD, "slos: [success_rate == 100%, latency_max <= 9s]")) == ("PASS", [])
+    broken = "objective latency_max < 9s is broken: 9s observed"
+    assert told(verdict(GOOD, "slos: [success_rate == 100%, latency_max < 9s]")) == ("FAIL", [broken])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "margin"),
+    [
+        ("latency_max <= 9s", "PASS", 0.0),
+        ("latency_max < 9s", "FAIL", 0.0),
+        ("latency_max <= 10s", "PASS", 1.0),
+        ("latency_max >= 10s", "FAIL", -1.0),
+        ("latency_max > 8s", "PASS", 1.0),
+        ("success_rate == 100%", "PASS", 0.0),
+        ("success_rate == 75%", "FAIL", -0.25),
+        ("success_rate != 75%", "PASS", 0.25),
+    ],
+)
+def test_operators_and_margins(wanted: str, status: str, margin: float) -> None:
+    result = objective(f"'{wanted}'", GOOD)
+    assert (result.status, result.margin) == (status, pytest.approx(margin))
+
+
+# INCONCLUSIVE.
+
+
+def test_a_scenario_without_objectives() -> None:
+    assert told(verdict(GOOD)) == ("INCONCLUSIVE", ["the scenario has no objectives"])
+
+
+def test_too_few_samples() -> None:
+    few = "slos: [{objective: success_rate >= 50%, min_samples: 2}]"
+    reason = "objective success_rate >= 50%: 1 of at least 2 observations"
+    assert told(verdict(GOOD, few)) == ("INCONCLUSIVE", [reason])
+    assert verdict(GOOD, few.replace("2", "1")).verdict == "PASS"
+
+
+def test_too_few_samples_do_not_fail_either() -> None:
+    assert objective("{objective: success_rate < 50%, min_samples: 2}", GOOD).status == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("name", ["recovery_rate", "lease_recovery_rate", "duplicate_block_rate", "success_rate"])
+def test_nothing_observed(name: str) -> None:
+    result = objective(f"'{name} >= 0%'", "0 rss 1")
+    assert (result.status, result.value, result.samples) == ("INCONCLUSIVE", None, 0)
+
+
+@pytest.mark.parametrize("name", ["guardrail_unblocked", "backoff_violations", "duplicate_executions", "lost_tasks"])
+def test_none_of_what_could_not_have_happened_proves_nothing(name: str) -> None:
+    assert objective(f"'{name} == 0'", "0 rss 1").status == "INCONCLUSIVE"
+
+
+def test_lost_tasks_can_be_an_objective() -> None:
+    assert objective("lost_tasks == 0", GOOD).status == "PASS"
+    assert objective("lost_tasks == 0", GOOD + "9 census pending=0").status == "FAIL"
+
+
+@pytest.mark.parametrize(("end", "word"), [(End.INTERRUPTED, "was interrupted"), (End.CUT, "breaks off")])
+def test_a_run_that_did_not_come_to_its_end(end: End, word: str) -> None:
+    result = verdict(GOOD, SLO, end=end)
+    assert result.verdict == "INCONCLUSIVE"
+    assert any(word in reason and reason.endswith("at 9s") for reason in result.reasons)
+    assert result.objectives[0].status == "PASS"
+
+
+@pytest.mark.parametrize("end", [End.INTERRUPTED, End.CUT])
+def test_a_run_cut_short_has_not_failed_but_says_what_was_broken(end: End) -> None:
+    result = verdict(GOOD.replace("done", "failed"), SLO, end=end)
+    assert result.verdict == "INCONCLUSIVE"
+    assert "objective success_rate >= 50% is broken: 0% observed" in result.reasons
+
+
+@pytest.mark.parametrize(("gap", "outcome"), [("50s", "PASS"), ("49s", "INCONCLUSIVE")])
+def test_a_gap_in_the_telemetry(gap: str, outcome: str) -> None:
+    result = verdict(GOOD + "59 rss 1", f"{SLO}telemetry: {{max_gap: {gap}}}")
+    assert result.verdict == outcome
+    assert result.reasons == ([] if outcome == "PASS" else ["no event or sample for 50s (allowed: 49s)"])
+
+
+def test_lost_events() -> None:
+    assert told(verdict(GOOD + "10 lost 3", SLO)) == ("INCONCLUSIVE", ["3 events and samples were lost"])
+    assert verdict(GOOD + "10 lost 0", SLO).verdict == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("text", "history", "detail"),
+    [
+        (NET, GOOD, "fault net: never injected and never seen to take effect (0.01 expected)"),
+        (NET, GOOD + "10 injected fault=net", "fault net: injected 1 times and never seen to take effect"),
+        (DOWN, GOOD + "20 rss 1", "fault down: never injected and never seen to take effect (1 expected)"),
+        (DOWN, GOOD + "10 injected fault=down\n20 rss 1", "fault down: injected 1 times and never seen"),
+    ],
+)
+def test_a_fault_that_was_never_seen(text: str, history: str, detail: str) -> None:
+    result = verdict(history, SLO + text)
+    assert result.verdict == "INCONCLUSIVE"
+    assert result.reasons[0].startswith(detail)
+
+
+def test_a_fault_that_was_seen() -> None:
+    retried = "0 enqueued 1\n1 dispatched 1\n2 injected 1 fault=net\n2 retry 1 fault=net\n3 dispatched 1\n9 done 1"
+    result = verdict(retried, SLO + NET)
+    assert result.verdict == "PASS"
+    assert [(fault.injected, fault.seen, fault.expected) for fault in result.faults] == [(1, 1, 0.02)]
+    assert verdict(GOOD + "10 injected fault=down\n12 seen fault=down", SLO + DOWN).verdict == "PASS"
+
+
+SHOWN = [
+    ("transient_error, rate: 1%", "9 retry 1 fault=f"),
+    ("transient_error, rate: 1%", "9 failed 1 fault=f"),
+    ("permanent_error, rate: 1%", "9 failed 1 fault=f"),
+    ("db_lock, rate: 1%", "9 retry 1 fault=f"),
+    ("duplicate_enqueue, rate: 1%", "9 skipped 1.2 fault=f"),
+    ("duplicate_enqueue, rate: 1%", "9 enqueued 1.2 fault=f"),
+    ("guardrail_exceed, rate: 1%", "9 ended 1 fault=f"),
+    ("worker_crash, rate: 1%", "9 expired 1 fault=f"),
+    ("worker_hang, rate: 1%, hang_for: 1m", "9 seen fault=f"),
+    ("db_outage, at: 1s, for: 1s", "9 seen fault=f"),
+    ("telemetry_loss, at: 1s, for: 1s", "9 lost 3 fault=f"),
+]
+
+
+@pytest.mark.parametrize(("fault", "event"), SHOWN)
+def test_how_each_fault_shows(fault: str, event: str) -> None:
+    text = f"faults: [{{name: f, type: {fault}}}, {{name: g, type: {fault}}}]"
+    seen, other = verdict(f"0 enqueued 1\n1 dispatched 1\n{event}", text).faults
+    assert (seen.seen, seen.status) == (1, "PASS")
+    assert (other.seen, other.status) == (0, "INCONCLUSIVE")
+
+
+def test_a_fault_with_rate_zero_is_not_asked_for() -> None:
+    assert verdict(GOOD, SLO + NET.replace("1%", "0%")).verdict == "PASS"
+
+
+def test_faults_of_a_run_cut_short_are_no_reason() -> None:
+    reasons = verdict(GOOD, SLO + NET, end=End.INTERRUPTED).reasons
+    assert not [reason for reason in reasons if reason.startswith("fault")]
+
+
+def test_a_load_generator_that_fell_behind() -> None:
+    late = GOOD.replace("0 enqueued 1", "6.5 enqueued 1 due=0").replace("1 dispatched", "7 dispatched")
+    reason = "the load generator fell behind: 1 % of the work was offered 6.5s late or later (allowed: 5s)"
+    assert told(verdict(late, SLO)) == ("INCONCLUSIVE", [reason])
+    assert verdict(late, SLO + "telemetry: {max_lag: 6.5s}").verdict == "PASS"
+
+
+def test_fewer_submissions_than_planned() -> None:
+    result = verdict(GOOD + "9 census done=1\n9 run.ended 2", SLO)
+    assert told(result) == ("INCONCLUSIVE", ["the load generator offered 1 of 2 planned submissions"])
+
+
+def test_duplicates_are_submissions() -> None:
+    history = GOOD + "9 duplicate 1.2\n9 skipped 1.2\n9 census done=1\n9 run.ended 2"
+    assert verdict(history, SLO).verdict == "PASS"
+
+
+def test_deferred_work_is_offered_once() -> None:
+    history = "0 deferred 1\n5 enqueued 1 due=0\n6 dispatched 1\n9 done 1\n9 census done=1\n9 run.ended %d"
+    assert verdict(history % 1, SLO).verdict == "PASS"
+    assert verdict(history % 2, SLO).verdict == "INCONCLUSIVE"
+
+
+# Unfinished work.
+
+OPEN = GOOD + "10 enqueued 2\n"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status"),
+    [
+        ("success_rate >= 50%", "PASS"),
+        ("success_rate >= 51%", "INCONCLUSIVE"),
+        ("latency_p50 <= 10s", "PASS"),
+        ("latency_p95 <= 10s", "INCONCLUSIVE"),
+        ("latency_max <= 1h", "INCONCLUSIVE"),
+        ("latency_mean <= 1h", "INCONCLUSIVE"),
+        ("duplicate_executions == 0", "PASS"),
+        ("latency_max <= 8s", "FAIL"),
+    ],
+)
+def test_unfinished_tasks_that_could_still_break_it(wanted: str, status: str) -> None:
+    started = OPEN.replace("9 done", "1 started 1\n9 done")
+    result = objective(f"'{wanted}'", started)
+    assert result.status == status
+    if status == "INCONCLUSIVE":
+        assert result.detail == "1 unfinished tasks could still break it"
+
+
+@pytest.mark.parametrize("state", ["enqueued 2", "deferred 2", "enqueued 2\n10 dispatched 2"])
+def test_what_counts_as_unfinished(state: str) -> None:
+    assert objective("latency_max <= 1h", f"{GOOD}10 {state}").status == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "blocked", "cancelled"])
+def test_what_counts_as_finished(state: str) -> None:
+    assert objective("latency_max <= 1h", f"{OPEN}10 dispatched 2\n10 {state} 2").status == "PASS"
+
+
+def test_unfinished_tasks_are_told() -> None:
+    result = verdict(OPEN + "11 enqueued 3\n12 dispatched 3", SLO)
+    assert (result.unfinished, result.tasks["PENDING"], result.tasks["IN_PROGRESS"]) == (2, 1, 1)
+
+
+def test_recovery_waits_for_tasks_that_met_a_transient_failure() -> None:
+    recovered = "0 enqueued 1\n1 dispatched 1\n2 retry 1 error=net\n3 dispatched 1\n4 done 1\n"
+    wanted = "'recovery_rate >= 90%'"
+    assert objective(wanted, recovered + "5 enqueued 2\n6 dispatched 2").status == "PASS"
+    assert objective(wanted, recovered + "5 enqueued 2\n6 dispatched 2\n7 retry 2 error=net").status == "INCONCLUSIVE"
+
+
+def test_lease_recovery_waits_for_expired_leases() -> None:
+    recovered = "0 enqueued 1\n1 dispatched 1\n2 expired 1\n2 retry 1\n3 dispatched 1\n4 done 1\n"
+    wanted = "'lease_recovery_rate >= 90%'"
+    assert objective(wanted, recovered + "5 enqueued 2\n6 dispatched 2").status == "PASS"
+    again = recovered + "5 enqueued 2\n6 dispatched 2\n7 expired 2\n7 retry 2"
+    assert objective(wanted, again).status == "INCONCLUSIVE"
+
+
+# Confidence.
+
+
+def many(good: int, bad: int) -> str:
+    """So many tasks DONE, and so many FAILED."""
+    tasks = [(n, "done" if n < good else "failed") for n in range(good + bad)]
+    steps = [[f"{n}.0 enqueued {n}", f"{n}.1 dispatched {n}", f"{n}.2 {how} {n}"] for n, how in tasks]
+    return "\n".join(line for step in steps for line in step)
+
+
+def test_the_whole_interval_must_hold() -> None:
+    # Wilson's 95 % interval of 48 of 50 is 86.5 % to 98.9 %.
+    sure = objective("{objective: success_rate >= 86%, confidence: 95%}", many(48, 2))
+    assert sure.status == "PASS"
+    assert sure.interval == pytest.approx((0.8654, 0.9890), abs=1e-4)
+    unsure = objective("{objective: success_rate >= 87%, confidence: 95%}", many(48, 2))
+    assert (unsure.status, unsure.detail) == ("INCONCLUSIVE", "the 95% interval reaches beyond the target")
+    assert objective("success_rate >= 87%", many(48, 2)).status == "PASS"
+
+
+def test_an_observed_value_beyond_the_target_is_a_fail_whatever_the_interval() -> None:
+    assert objective("{objective: success_rate >= 97%, confidence: 95%}", many(48, 2)).status == "FAIL"
+
+
+def test_the_interval_of_a_quantile_may_be_open() -> None:
+    few = objective("{objective: latency_p99 <= 1h, confidence: 95%}", many(10, 0))
+    assert (few.status, few.interval[1]) == ("INCONCLUSIVE", None)
+    assert objective("{objective: latency_p50 <= 1h, confidence: 95%}", many(50, 0)).status == "PASS"
+
+
+# What else a verdict tells.
+
+
+def test_errors_and_retries_are_counted() -> None:
+    history = """
+        0 enqueued 1
+        0 dispatched 1
+        1 retry 1 error=net
+        2 dispatched 1
+        3 retry 1 error=net
+        4 dispatched 1
+        5 failed 1 error=refused
+        6 enqueued 2
+        6 dispatched 2
+        7 blocked 2
+    """
+    result = verdict(history, SLO)
+    assert result.errors == {"net": 2, "refused": 1, "unknown": 1}
+    assert result.retries_by_attempt == {"1": 1, "2": 1}
+    assert result.tasks == {"accepted": 2, "PENDING": 0, "IN_PROGRESS": 0, "DONE": 0, "FAILED": 1} | {
+        "BLOCKED": 1,
+        "CANCELLED": 0,
+    }
+
+
+def test_fail_goes_before_inconclusive() -> None:
+    result = verdict(GOOD.replace("done", "failed") + "10 lost 3", SLO)
+    assert result.verdict == "FAIL"
+    assert len(result.reasons) == 2
