@@ -14,7 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schemas.load import Loaded
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENARIO = ROOT / "scenarios" / "72h.yaml"
@@ -42,16 +47,23 @@ def bare_simpy() -> None:
     env.run()
 
 
-def spine(settings: Sequence[str] = ()) -> int:
+@cache
+def loaded_scenario(settings: tuple[str, ...]) -> "Loaded":
+    """The 72h scenario with overrides: read and checked before anything is timed."""
+    from schemas.load import load
+
+    return load(SCENARIO, settings=settings)
+
+
+def spine(settings: tuple[str, ...] = ()) -> int:
     """Plan, simulation, event log and judge of the 72h scenario; returns the number of tasks."""
     from runner.engine import execute, identify
     from runner.evidence.stream import StreamWriter
     from runner.session import collection_paused
     from runner.targets.simulation import Simulation
-    from schemas.load import load
     from simulation.plan import Plan
 
-    loaded = load(SCENARIO, settings=settings)
+    loaded = loaded_scenario(settings)
     target = Simulation()
     with tempfile.TemporaryDirectory() as directory, collection_paused():
         plan = Plan(loaded.scenario)
@@ -99,6 +111,7 @@ def soak(*words: str) -> list[str]:
 def rows(rounds: int) -> list[dict[str, object]]:
     """Every row of the table."""
     spine()
+    spine(X40)
     bare_simpy()
     pairs = [(cpu_of(spine), cpu_of(bare_simpy)) for _ in range(rounds)]
     tasks = spine()
@@ -163,7 +176,7 @@ def main() -> None:
     parser.add_argument("--spine", nargs="*", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.spine is not None:
-        spine(arguments.spine)
+        spine(tuple(arguments.spine))
         print(own_peak_mb())
         return
     table = rows(arguments.rounds)

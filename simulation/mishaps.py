@@ -77,6 +77,9 @@ class Mishaps:
         queue, start_s, action = self._queue, attempt.start_s, attempt.action
         struck_s = start_s + within * service_s
         end_s = start_s + service_s
+        if not self._outages and action not in {Action.CRASH, Action.HANG}:
+            self._host.at(end_s, self._end, attempt)
+            return
         silences = list(self._outages)
         if action is Action.CRASH:
             self._host.at(struck_s, self._crash, attempt)

@@ -158,24 +158,38 @@ class QueueModel:
 
     def plan_poll(self, now: float) -> None:
         """Make sure that a dispatcher polls when it can next hand out work: now, or when the next work is due."""
-        if self._ready:
-            t_s = now
-        else:
-            t_s = self._next_due
-            if self._backing_off and self._backing_off[0][0] < t_s:
-                t_s = self._backing_off[0][0]
-        if t_s >= self._poll_asked_at:
-            return
+        while True:
+            if self._ready:
+                t_s = now
+            else:
+                t_s = self._next_due
+                if self._backing_off and self._backing_off[0][0] < t_s:
+                    t_s = self._backing_off[0][0]
+            if t_s >= self._poll_asked_at:
+                return
+            poll_s = math.ceil(t_s / self._interval_s) * self._interval_s if self._plain_polls else self._poll_after(t_s)
+            if poll_s >= self._env.peek():
+                break
+            # Nothing at all happens before that poll: it need not be waited for.
+            now = poll_s
+            self._dispatch(now)
+            if not self._free:
+                return
         self._poll_asked_at = t_s
-        poll_s = math.ceil(t_s / self._interval_s) * self._interval_s if self._plain_polls else self._poll_after(t_s)
         if poll_s < self._poll_at:
             self._poll_at = poll_s
             Timeout(self._env, max(0.0, poll_s - self._env.now), poll_s).callbacks.append(self._poll)
 
     def _poll(self, event: Any) -> None:
         now = event.value
-        if now != self._poll_at:
-            return
+        if now == self._poll_at:
+            self._poll_at = self._poll_asked_at = FOREVER
+            self._dispatch(now)
+            if self._free:
+                self.plan_poll(now)
+
+    def _dispatch(self, now: float) -> None:
+        """A dispatcher polls: the oldest due work goes to free workers."""
         if self._next_due <= now:
             self.catch_up(now)
         backing_off, ready, free = self._backing_off, self._ready, self._free
@@ -185,9 +199,6 @@ class QueueModel:
         while ready and free:
             order, number, attempt, _ = heapq.heappop(ready)
             self._begin(now, order, number, attempt, free.pop())
-        self._poll_at = self._poll_asked_at = FOREVER
-        if free:
-            self.plan_poll(now)
 
     # Attempts run.
 
@@ -201,16 +212,19 @@ class QueueModel:
             eventful = Attempt(order, number, attempt, worker, now, cause, self._plan.action[cause])
             self._mishaps.begin(eventful, service_s, within)
         else:
-            Timeout(self._env, service_s, (number, attempt, worker, now)).callbacks.append(self._end_ok)
+            # The row of its end is known already.
+            end_s = now + service_s
+            row = (end_s, _END_OK, number, attempt, worker, NO_CAUSE, service_s)
+            Timeout(self._env, end_s - self._env.now, row).callbacks.append(self._end_ok)
 
     def _end_ok(self, event: Any) -> None:
-        now = self._env.now
+        row = event.value
+        now = row[0]
         if self._next_due <= now:
             self.catch_up(now)
-        number, attempt, worker, start_s = event.value
-        self._row((now, _END_OK, number, attempt, worker, NO_CAUSE, now - start_s))
-        self.close(now, number, _DONE)
-        self._free.append(worker)
+        self._row(row)
+        self.close(now, row[2], _DONE)
+        self._free.append(row[4])
         # A poll that is planned already covers all work but what was waiting for a worker.
         if self._ready or self._poll_asked_at == FOREVER:
             self.plan_poll(now)

@@ -55,7 +55,7 @@ class Recorder:
 
     def take(self, until_s: float) -> Block:
         """The block of everything recorded since the last one; the stream is complete up to `until_s`."""
-        table = np.fromiter(self._rows, dtype=np.float64, count=len(self._rows)).reshape(-1, WIDTH)
+        table = np.array(self._rows, dtype=np.float64).reshape(-1, WIDTH)
         self._rows.clear()
         return self._without_lost(self._events(table, until_s))
 

@@ -50,11 +50,11 @@ class MetricsWriter:
 
     def append(self, block: Block, facts: Facts) -> None:
         """Take in a block; raises OutputError."""
-        self._advance(block, facts, int(facts.until_s // MINUTE_S))
+        self._advance(block, facts, int(_minute_of(np.array([facts.until_s]))[0]))
 
     def _advance(self, block: Block, facts: Facts, minute_now: int) -> None:
         minutes = minute_now - self._minute + 1
-        index = np.minimum((block.t // MINUTE_S).astype(np.int64) - self._minute, minutes - 1)
+        index = _minute_of(block.t) - self._minute
         counts = np.bincount(index * len(Kind) + block.kind, minlength=minutes * len(Kind)).reshape(minutes, -1)
         counts[0] += self._carried
         injected = (block.kind == Kind.FAULT_INJECTED) | (block.kind == Kind.TASK_DUPLICATE)
@@ -70,15 +70,12 @@ class MetricsWriter:
         self._carried, self._carried_faults, self._minute = counts[-1], faults[-1], minute_now
 
     def _fill_levels(self, facts: Facts, minutes: int) -> Floats:
-        """The last sample of each minute, the one before where a minute has none."""
+        """The last sample of each minute; NaN where a minute has none."""
         levels = np.full((minutes, len(_LEVELS)), np.nan)
         levels[0] = self._levels
         for column, series in enumerate(_LEVELS.values()):
             samples = facts.get(series)
-            # A sample on the minute tells of the minute that ends there.
-            index = np.maximum(np.ceil(samples.t / MINUTE_S).astype(np.int64) - 1 - self._minute, 0)
-            inside = index < minutes
-            levels[index[inside], column] = samples.value[inside]
+            levels[_minute_of(samples.t) - self._minute, column] = samples.value
         self._levels = levels[-1]
         return levels
 
@@ -86,7 +83,7 @@ class MetricsWriter:
         """The quantiles of latency for each minute, over the window that ends with it."""
         latency = facts.get("latency")
         first = self._minute - WINDOW_MINUTES + 1
-        minute = np.concatenate([self._latency_minute, (latency.t // MINUTE_S).astype(np.int64)])
+        minute = np.concatenate([self._latency_minute, _minute_of(latency.t)])
         bucket = np.concatenate([self._latency_bucket, bucket_of(latency.value)])
         recent = minute >= first + minutes - 1
         self._latency_minute, self._latency_bucket = minute[recent], bucket[recent]
@@ -124,10 +121,8 @@ class MetricsWriter:
             ) from None
 
     def close(self, until_s: float) -> None:
-        """Write the minute that the run ended in, and one more for what happened just as it ended."""
+        """Write the minute that the run ended in."""
         last = int(-(-until_s // MINUTE_S))
-        if last == self._minute and self._carried[list(_COUNTS.values())].any():
-            last += 1
         if last > self._minute:
             empty = Facts(until_s)
             self._advance(_EMPTY, empty, last)
@@ -137,6 +132,11 @@ class MetricsWriter:
         """Let go of the file of a run that did not come to its end; what was written stays."""
         with contextlib.suppress(OSError):
             self._file.close()
+
+
+def _minute_of(t_s: Floats) -> Ints:
+    """The minute, from 0, that times belong to; what happens on the minute belongs to the one that ends there."""
+    return np.maximum(np.ceil(t_s / MINUTE_S).astype(np.int64) - 1, 0)
 
 
 def _show(value: float) -> str:

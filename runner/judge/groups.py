@@ -1,5 +1,6 @@
 """Array operations within groups: events sorted by task, each group the events of one task in time order."""
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +21,18 @@ class Groups:
         self._starts = np.flatnonzero(first)
         self._start = np.repeat(self._starts, np.diff(np.append(self._starts, len(rows))))
         self._place = np.arange(len(rows))
+
+    def split(self, at: Bools) -> "Groups":
+        """These groups, with another one beginning at each of the rows `at`."""
+        parted = copy(self)
+        parted._starts = np.union1d(self._starts, np.flatnonzero(at))
+        parted._start = np.repeat(parted._starts, np.diff(np.append(parted._starts, len(self.rows))))
+        return parted
+
+    def starts_with(self, other: "Groups") -> Bools:
+        """For each row whether its group begins where its group in `other` does."""
+        same: Bools = self._start == other._start
+        return same
 
     @property
     def last(self) -> Ints:

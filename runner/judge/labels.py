@@ -15,6 +15,11 @@ class LabelNumbers:
         self._phases = scenario.phases
         self.needed = bool(self._tenants or self._phases)
 
+    @property
+    def unknown(self) -> int:
+        """The number of a task of which neither tenant nor phase is known."""
+        return (len(self._tenants) + 1) * (len(self._phases) + 1) - 1
+
     def of(self, tenant: Ints, due_s: Floats) -> Ints:
         """The numbers of tasks, from their tenant (an index, -1 for none) and the time at which they were due."""
         phase = np.full(len(due_s), len(self._phases))

@@ -14,7 +14,7 @@ from runner.judge.labels import LabelNumbers
 from runner.judge.ledger import duplicate_executions
 from runner.judge.samples import Facts, Samples
 from runner.judge.stalls import Stalls
-from runner.judge.table import Table
+from runner.judge.table import SETTLED, Table
 from schemas.block import Block, Bools, Floats, Ints, quantise
 from schemas.events import CENSUS, COPY, NEW_STATE, NO_CAUSE, Kind, Vocabulary
 from schemas.model import TRANSIENT, FaultType, Scenario
@@ -31,7 +31,8 @@ TRANSITIONS = kind_flags(*NEW_STATE) & ~ARRIVALS
 _LEGAL = np.array([[(before, after) in LEGAL for after in TaskState] for before in TaskState])
 _OPEN = _state_flags(OPEN)
 _WAITING = _state_flags(frozenset({TaskState.PENDING, TaskState.DEFERRED}))
-_FOLLOWED = kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED, Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
+_TOUCHED = kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED, Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
+_ALWAYS_FOLLOWED = kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED)
 _RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 _UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
 _CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
@@ -40,21 +41,48 @@ _TICK_S = 2e-6
 """Times are rounded to a microsecond: two of them may be that far off."""
 
 
+def _followed(block: Block) -> Bools:
+    """Which events matter here: of executions only those after a first attempt, and those that did not end well."""
+    later = (block.kind == Kind.EXECUTION_STARTED) & (block.attempt > 1)
+    bad = (block.kind == Kind.EXECUTION_ENDED) & (block.cause != NO_CAUSE)
+    result: Bools = _ALWAYS_FOLLOWED[block.kind] | later | bad
+    return result
+
+
 class _Rows:
-    """The followed events of a block, sorted by task, with the state of the task before each."""
+    """The followed events of a block, sorted by task, with the state of the task before each.
+
+    Groups are lives of tasks: nothing of a settled task is carried on, should it come again.
+    """
 
     def __init__(self, block: Block, table: Table) -> None:
-        rows = np.flatnonzero(_FOLLOWED[block.kind])
-        self.groups = Groups(rows, block.task[rows])
-        self.number = self.groups.key
-        order = self.groups.rows
+        rows = np.flatnonzero(_followed(block))
+        tasks = Groups(rows, block.task[rows])
+        self._table = table
+        self.number = tasks.key
+        order = tasks.rows
         self.t, self.kind, self.attempt = block.t[order], block.kind[order], block.attempt[order]
         self.cause, self.value, self.tenant = block.cause[order], block.value[order], block.tenant[order]
         self.after = NEW_STATES[self.kind]
         self.changes: Bools = self.after > TaskState.NONE
         self.before = carried(
-            self.groups.latest(self.changes, before=True), self.after, table.states[self.number].astype(np.int64)
+            tasks.latest(self.changes, before=True), self.after, table.states[self.number].astype(np.int64)
         ).astype(np.int64)
+        self._settled = SETTLED[np.where(self.changes, self.after, self.before)]
+        opens = SETTLED[self.before] & ~self._settled
+        closed = np.concatenate([[False], ~SETTLED[self.before[:-1]] & self._settled[:-1]])[: len(rows)]
+        self.groups = tasks.split(opens | closed)
+        self._carries_on = self.groups.starts_with(tasks)
+
+    def known(self, name: str) -> Floats:
+        """What the table tells of the life each row belongs to; 0 if that began in this block."""
+        return np.where(self._carries_on, self._table.get(name, self.number), 0.0)
+
+    def keep(self, **columns: Floats) -> None:
+        """Let the table know what is so at the end of the block."""
+        last = self.groups.last
+        for name, values in columns.items():
+            self._table.put(name, self.number[last], np.where(self._settled[last], 0.0, values[last]))
 
     def samples(self, chosen: Bools, value: Floats | Ints | Bools | None, label: Floats | None) -> Samples:
         """A series of the chosen rows, in time order; without `value` each counts one."""
@@ -80,7 +108,7 @@ class Lifecycle:
         self._queue = scenario.queue
         self._vocabulary = vocabulary
         self._labels = labels
-        self._table = Table()
+        self._table = Table(labels.unknown)
         self._stalls = Stalls(stall_floor_s)
         self._types = {fault.name: fault.type for fault in scenario.faults}
         self._backoff_s = np.array(
@@ -97,13 +125,13 @@ class Lifecycle:
     def observe(self, block: Block, facts: Facts) -> None:
         """Take in a block."""
         self._take_census(block)
-        numbers = block.task[_FOLLOWED[block.kind]]
+        numbers = block.task[_TOUCHED[block.kind]]
         if len(numbers):
             # A key is looked up by the numbers of all its copies.
             self._table.admit(int(numbers.min()) & ~COPY, int(numbers.max()) | COPY)
         rows = _Rows(block, self._table)
         self._label(rows)
-        label = self._table.get("label", rows.number) if self._labels.needed else None
+        label = self._table.labels[rows.number] if self._labels.needed else None
         facts.series["duplicate_executions"] = duplicate_executions(block, self._table, labelled=self._labels.needed)
         self._duplicate_enqueues(block, facts)
         self._transitions(block, rows, label, facts)
@@ -125,11 +153,9 @@ class Lifecycle:
     def _label(self, rows: _Rows) -> None:
         enqueued = rows.kind == Kind.TASK_ENQUEUED
         self._accepted += int(enqueued.sum())
-        self._table.put("due", rows.number[enqueued], rows.value[enqueued])
         if self._labels.needed:
-            self._table.put(
-                "label", rows.number[enqueued], self._labels.of(rows.tenant[enqueued], rows.value[enqueued])
-            )
+            label = self._labels.of(rows.tenant[enqueued], rows.value[enqueued])
+            self._table.labels[rows.number[enqueued]] = label
 
     def _duplicate_enqueues(self, block: Block, facts: Facts) -> None:
         """A second enqueue of an active key must be skipped; one of a key that failed may come again and does not count."""
@@ -156,26 +182,29 @@ class Lifecycle:
         dispatched = block.kind == Kind.TASK_DISPATCHED
         at = np.flatnonzero(contended | dispatched)
         lost = np.where(contended, block.value, 0.0)[at]
-        contended_label = self._table.get("label", block.task[at]).astype(np.int64) if self._labels.needed else None
+        contended_label = self._table.labels[block.task[at]] if self._labels.needed else None
         facts.series["lease_contentions"] = Samples(
             block.t[at], lost, dispatched[at].astype(np.float64), label=contended_label
         )
 
     def _results(self, rows: _Rows, label: Floats | None, facts: Facts) -> None:
-        groups, table, kind = rows.groups, self._table, rows.kind
+        groups, kind = rows.groups, rows.kind
         transient, over_budget = self._cause_flags()
         ended = kind == Kind.EXECUTION_ENDED
         failures = groups.running(
             ((kind == Kind.TASK_RETRY) | (kind == Kind.TASK_FAILED)) & transient[rows.cause]
-        ) + table.get("transient", rows.number)
-        expiries = groups.running(kind == Kind.LEASE_EXPIRED) + table.get("expired", rows.number)
-        excesses = groups.running(ended & over_budget[rows.cause]) + table.get("over_budget", rows.number)
+        ) + rows.known("transient")
+        expiries = groups.running(kind == Kind.LEASE_EXPIRED) + rows.known("expired")
+        excesses = groups.running(ended & over_budget[rows.cause]) + rows.known("over_budget")
         bad_body = ended & (rows.cause != NO_CAUSE) & ~over_budget[rows.cause]
-        failed_body = carried(groups.latest(bad_body), rows.attempt, table.get("failed_body", rows.number))
+        failed_body = carried(groups.latest(bad_body), rows.attempt, rows.known("failed_body"))
+        enqueued = groups.latest(kind == Kind.TASK_ENQUEUED)
+        due = carried(enqueued, rows.value, rows.known("due"))
+        accepted = carried(enqueued, np.ones(len(due)), rows.known("accepted"))
 
         result, done = _RESULTS[kind], kind == Kind.TASK_DONE
         facts.series["success"] = rows.samples(result, done, label)
-        facts.series["latency"] = rows.samples(result, quantise(rows.t - table.get("due", rows.number)), label)
+        facts.series["latency"] = rows.samples(result & (accepted > 0), quantise(rows.t - due), label)
         facts.series["recovery"] = rows.samples(result & (failures > 0), done, label)
         leases = rows.samples(_CLOSING[kind] & (expiries > 0), done * expiries, label)
         weight = rows.samples(_CLOSING[kind] & (expiries > 0), expiries, None).value
@@ -183,14 +212,8 @@ class Lifecycle:
         facts.series["guardrail_unblocked"] = rows.samples(_CLOSING[kind] & (excesses > 0), _UNBLOCKED[kind], label)
         self.ledger_mismatches += int((done & (failed_body == rows.attempt)).sum())
 
-        last = groups.last
-        for name, values in (
-            ("transient", failures),
-            ("expired", expiries),
-            ("over_budget", excesses),
-            ("failed_body", failed_body),
-        ):
-            table.put(name, rows.number[last], values[last])
+        rows.keep(transient=failures, expired=expiries, over_budget=excesses, failed_body=failed_body)
+        rows.keep(accepted=accepted, due=due)
 
     def _cause_flags(self) -> tuple[Bools, Bools]:
         """By cause: whether it is a transient failure, and whether it is a hard budget exceeded."""
@@ -203,20 +226,22 @@ class Lifecycle:
 
     def _waits_and_backoffs(self, rows: _Rows, label: Floats | None, facts: Facts) -> Floats:
         """Returns, for each row, when the work it belongs to had become due."""
-        groups, table, kind = rows.groups, self._table, rows.kind
+        groups, kind = rows.groups, rows.kind
         transient, _ = self._cause_flags()
         waiting = _WAITING[rows.after]
-        ready = carried(groups.latest(waiting), rows.value, table.get("ready", rows.number))
-        step = np.where(kind == Kind.TASK_DISPATCHED, np.maximum(rows.t - ready, 0.0), 0.0)
-        waited = quantise(groups.running(step) + table.get("wait", rows.number))
-        facts.series["wait"] = rows.samples(_RESULTS[kind], waited, label)
+        ready = carried(groups.latest(waiting), rows.value, rows.known("ready"))
+        waited_now = (kind == Kind.TASK_DISPATCHED) & _WAITING[rows.before]
+        step = np.where(waited_now, np.maximum(rows.t - ready, 0.0), 0.0)
+        waited = quantise(groups.running(step) + rows.known("wait"))
+        accepted = carried(groups.latest(kind == Kind.TASK_ENQUEUED), np.ones(len(ready)), rows.known("accepted"))
+        facts.series["wait"] = rows.samples(_RESULTS[kind] & (accepted > 0), waited, label)
 
         retried = kind == Kind.TASK_RETRY
         backoff_s = self._backoff_s[np.clip(rows.attempt, 0, len(self._backoff_s) - 1)]
         not_before = carried(
             groups.latest(retried),
             rows.t + np.where(transient[rows.cause], backoff_s, 0.0),
-            table.get("not_before", rows.number),
+            rows.known("not_before"),
         )
         again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
         early = again & (rows.t < not_before - _TICK_S)
@@ -225,9 +250,7 @@ class Lifecycle:
         first = ARRIVALS[kind] & (rows.before == TaskState.NONE) & (rows.number & COPY == 0)
         self.offered += int(first.sum())
         facts.series["submission_lag"] = rows.samples(first, quantise(rows.t - rows.value), label)
-        last = groups.last
-        for name, values in (("ready", ready), ("wait", waited), ("not_before", not_before)):
-            table.put(name, rows.number[last], values[last])
+        rows.keep(ready=ready, wait=waited, not_before=not_before)
         return ready
 
     def _stall(self, block: Block, rows: _Rows, ready: Floats, facts: Facts) -> None:
@@ -242,14 +265,13 @@ class Lifecycle:
         """Both sides of Little's law: the area under the number in the system, and the time each task spent in it."""
         entering = rows.changes & ~_OPEN[rows.before] & _OPEN[rows.after]
         leaving = rows.changes & _OPEN[rows.before] & ~_OPEN[rows.after]
-        entered = carried(rows.groups.latest(entering), rows.t, self._table.get("entered", rows.number))
+        entered = carried(rows.groups.latest(entering), rows.t, rows.known("entered"))
         self._sojourn_s += float((rows.t - entered)[leaving].sum())
         self._area += self._in_system * (until_s - self._until_s)
         self._area += float((until_s - rows.t[entering]).sum()) - float((until_s - rows.t[leaving]).sum())
         self._in_system += int(entering.sum()) - int(leaving.sum())
         self._until_s = until_s
-        last = rows.groups.last
-        self._table.put("entered", rows.number[last], entered[last])
+        rows.keep(entered=entered)
 
     # What is known at the end.
 

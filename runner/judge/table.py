@@ -1,4 +1,4 @@
-"""What the judge remembers of each task: one byte for ever, the rest only while the task is open."""
+"""What the judge remembers of each task: its state and its label for ever, the rest only while the task is open."""
 
 import numpy as np
 
@@ -6,6 +6,7 @@ from schemas.block import Floats, Ints
 from schemas.states import OPEN, TaskState
 
 FIELDS = (
+    "accepted",
     "due",
     "ready",
     "not_before",
@@ -15,19 +16,20 @@ FIELDS = (
     "expired",
     "over_budget",
     "failed_body",
-    "label",
     "running",
 )
 
-_SETTLED = np.array([state not in OPEN and state is not TaskState.DEFERRED for state in TaskState])
+SETTLED = np.array([state not in OPEN and state is not TaskState.DEFERRED for state in TaskState])
 _FIRST_SIZE = 1024
 
 
 class Table:
     """Columns by task number. The columns are rings over the numbers from `base`, the oldest open task, on."""
 
-    def __init__(self) -> None:
+    def __init__(self, unknown_label: int) -> None:
+        self._unknown_label = unknown_label
         self.states = np.zeros(_FIRST_SIZE, dtype=np.uint8)
+        self.labels = np.full(_FIRST_SIZE, unknown_label)
         self.base = 0
         self.end = 0
         self._size = _FIRST_SIZE
@@ -39,9 +41,9 @@ class Table:
         self.base = min(self.base, lowest)
         self.end = max(self.end, highest + 1)
         if self.end > len(self.states):
-            longer = np.zeros(max(self.end, 2 * len(self.states)), dtype=np.uint8)
-            longer[: len(self.states)] = self.states
-            self.states = longer
+            more = max(self.end - len(self.states), len(self.states))
+            self.states = np.pad(self.states, (0, more))
+            self.labels = np.pad(self.labels, (0, more), constant_values=self._unknown_label)
         if self.end - self.base > self._size:
             self._grow(np.arange(forgotten, known_end))
         for first, end in ((self.base, forgotten), (known_end, self.end)):
@@ -65,7 +67,8 @@ class Table:
 
     def get(self, name: str, numbers: Ints) -> Floats:
         """A column for these tasks."""
-        return self._columns[name][numbers & (self._size - 1)]
+        values: Floats = self._columns[name][numbers & (self._size - 1)]
+        return values
 
     def put(self, name: str, numbers: Ints, values: Floats | Ints | float) -> None:
         """Set a column for these tasks."""
@@ -74,7 +77,7 @@ class Table:
     def open_numbers(self) -> Ints:
         """The tasks that are not settled, or of which an execution still runs."""
         numbers = np.arange(self.base, self.end)
-        settled = _SETTLED[self.states[self.base : self.end]] & (self.get("running", numbers) <= 0)
+        settled = SETTLED[self.states[self.base : self.end]] & (self.get("running", numbers) <= 0)
         return numbers[~settled]
 
     def forget_settled(self) -> None:

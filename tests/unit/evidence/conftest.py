@@ -7,10 +7,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from recordings import SCENARIO, record  # noqa: E402
+from recordings import SCENARIO, record
 
-from runner.evidence.directory import RunDirectory  # noqa: E402
-from runner.evidence.report import render_into  # noqa: E402
+from runner.evidence.directory import RunDirectory
+from runner.evidence.report import render_into
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Runs of the model that are recorded, for tests of the evidence they leave."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from histories import scenario_text
@@ -39,12 +39,18 @@ ABORT = "abort: [{name: stuck, when: stall_time >= 30s}]\n"
 
 
 def record(
-    place: Path, text: str, *, abort: bool = True, interrupted: Callable[[], bool] = never
+    place: Path,
+    text: str,
+    *,
+    abort: bool = True,
+    interrupted: Callable[[], bool] = never,
+    tier: str | None = None,
+    settings: Sequence[str] = (),
 ) -> RunDirectory:
     """Run a scenario in `place` and seal its evidence, without a report."""
     source = place / "small.yaml"
     source.write_text(scenario_text(text), encoding="utf-8")
-    loaded = load(source)
+    loaded = load(source, tier=tier, settings=settings)
     plan, target = Plan(loaded.scenario), Simulation()
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
     with Recording(place / "recorded", loaded, identity, plan) as recording:

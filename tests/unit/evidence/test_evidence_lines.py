@@ -17,7 +17,19 @@ from schemas.errors import SoakError
 from schemas.events import COPY, KEY_SHIFT, SPECS, Kind, Value, Vocabulary
 
 LARGEST_S = 10**8
-WORDS = ['say "hi"', "back\\slash", "</script>", "tab\there", "line\nend", "nul\0nul", "한국어", "😀", "ünï", "plain", "a,b:{}"]
+WORDS = [
+    'say "hi"',
+    "back\\slash",
+    "</script>",
+    "tab\there",
+    "line\nend",
+    "nul\0nul",
+    "한국어",
+    "😀",
+    "ünï",
+    "plain",
+    "a,b:{}",
+]
 words = st.sampled_from(WORDS) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 
 Row = dict[str, Any]

@@ -168,3 +168,44 @@ def test_a_cut_between_a_contention_and_its_dispatch(cut: int) -> None:
 
     history = "0 enqueued 1\n1 contended 1 value=2\n1 dispatched 1"
     assert samples(judge(history, cuts=(cut,))) == samples(judge(history)) == 1
+
+
+ATTEMPT = "{0} dispatched 1\n{0} started 1 @{1}\n"
+HISTORIES = {
+    "an execution after the end": "0 enqueued 1\n"
+    + ATTEMPT.format(1, 1)
+    + "9 ended 1\n9 done 1\n20 started 1 @2\n21 ended 1 @2",
+    "a copy after the end": "0 enqueued 1\n"
+    + ATTEMPT.format(1, 1)
+    + "9 ended 1\n9 done 1\n20 started 1.2\n21 ended 1.2\n22 started 1 @2",
+    "a zombie": "0 enqueued 1\n"
+    + ATTEMPT.format(1, 1)
+    + "60 expired 1\n60 retry 1 due=60\n"
+    + ATTEMPT.format(61, 2)
+    + "70 ended 1 @1\n70 refused 1 @1\n75 ended 1 @2\n75 done 1 @2",
+    "a failure in the ledger": "0 enqueued 1\n" + ATTEMPT.format(1, 1) + "9 ended 1 error=bad\n9 done 1\n10 rss 1",
+    "a backoff cut short": "0 enqueued 1\n"
+    + ATTEMPT.format(1, 1)
+    + "5 ended 1 error=net\n5 retry 1 error=net due=65\n"
+    + ATTEMPT.format(30, 2)
+    + "40 ended 1\n40 done 1",
+    "a key that comes again": "0 enqueued 1\n1 dispatched 1\n2 failed 1\n3 duplicate 1.2\n3 enqueued 1.2\n4 rss 1",
+    "a duplicate taken in": "0 enqueued 1\n1 duplicate 1.2\n1 enqueued 1.2\n2 duplicate 1.2\n2 skipped 1.2\n3 rss 1",
+    "many tasks": "\n".join(f"{n} enqueued {n}\n{n} dispatched {n}\n{n} done {n}" for n in range(9)),
+    "illegal steps": "1 enqueued 1\n2 enqueued 1\n3 dispatched 1\n4 retry 1\n5 failed 1\n6 done 1",
+    "work that waits": "0 deferred 1\n50 enqueued 1 due=0\n60 dispatched 1\n70 enqueued 2\n99 rss 1",
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_a_history_may_be_cut_anywhere(name: str) -> None:
+    history = HISTORIES[name]
+    expected = judge(history)
+    for cut in range(1, len(history.splitlines())):
+        made = judge(history, cuts=(cut,))
+        assert made.slis() == expected.slis(), cut
+        assert made.lifecycle.ledger_mismatches == expected.lifecycle.ledger_mismatches, cut
+        assert made.lifecycle.unfinished() == expected.lifecycle.unfinished(), cut
+        assert made.lifecycle.littles_law() == pytest.approx(expected.lifecycle.littles_law()), cut
+    one_by_one = judge(history, cuts=range(1, len(history.splitlines())))
+    assert one_by_one.slis() == expected.slis()

@@ -54,7 +54,9 @@ def shifted(history: str, task: str, seconds: float) -> str:
 
 def test_success_rate_counts_done_and_failed_only() -> None:
     others = "0 enqueued 3\n1 dispatched 3\n2 blocked 3\n0 enqueued 4\n1 cancelled 4\n0 enqueued 5\n"
-    ordered = "\n".join(sorted((ONE_FAILS + others).split("\n"), key=lambda line: float(line.split()[0]) if line else 0))
+    ordered = "\n".join(
+        sorted((ONE_FAILS + others).split("\n"), key=lambda line: float(line.split()[0]) if line else 0)
+    )
     assert sli("success_rate", ordered) == 0.5
     assert math.isnan(sli("success_rate", "0 enqueued 1\n1 dispatched 1\n2 blocked 1"))
 

@@ -144,7 +144,9 @@ def growth_of(points: list[tuple[float, float]], *windows: Window) -> float:
     return growth.value(CATALOGUE["queue"]["rss_growth"], 0.0)
 
 
-@given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 1000)), min_size=3, max_size=25, unique_by=lambda p: p[0]))
+@given(
+    st.lists(st.tuples(st.integers(0, 100), st.integers(0, 1000)), min_size=3, max_size=25, unique_by=lambda p: p[0])
+)
 def test_growth_is_the_median_of_all_slopes(points: list[tuple[float, float]]) -> None:
     slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(sorted(points), 2)]
     assert growth_of(sorted(points)) == pytest.approx(median(slopes) * 3600, abs=1e-9)
