@@ -36,7 +36,7 @@ def _render(source: Path, run: RunData, **more: object) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters.update(duration=show_duration, ratio=show_ratio, cell=_cell, shown=_shown)
+    environment.filters.update(duration=show_duration, ratio=show_ratio, cell=_cell, code=_code, shown=_shown)
     environment.globals["wall_time"] = lambda t_s: wall_time(run, t_s)
     try:
         text = source.read_text(encoding="utf-8")
@@ -77,6 +77,11 @@ def _line_of(error: BaseException) -> int:
 def _cell(text: object) -> str:
     """Text that cannot break out of a Markdown table cell."""
     return str(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _code(text: object) -> str:
+    """Text as code in a Markdown table: shown as it is, and without what could end the code or the cell."""
+    return "`" + str(text).replace("`", "'").replace("|", "\\|").replace("\n", " ") + "`"
 
 
 def _shown(value: float | None, unit: str) -> str:

@@ -36,6 +36,8 @@ STYLE: dict[Any, Any] = {
 _WIDTH_IN = 9.0
 _STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440)
 _MOST_POINTS = 300
+_CHARACTERS, _TITLE_SCALE, _HANDLE = 118, 1.4, 6
+"""How many characters of a legend fit above the axes, how much wider one of the title is, and what a handle takes."""
 _TICKS_H = (0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 96, 168)
 
 
@@ -45,6 +47,14 @@ def figure(rows: int, height_in: float, ratios: Sequence[float] | None = None) -
     FigureCanvasSVG(fig)
     axes = fig.subplots(rows, 1, sharex=rows > 1, squeeze=False, height_ratios=ratios)
     return fig, [row[0] for row in axes]
+
+
+def nothing(title: str) -> Figure:
+    """A figure that only says that there is nothing to show."""
+    fig, (axes,) = figure(1, 0.5)
+    axes.set_axis_off()
+    axes.set_title(title)
+    return fig
 
 
 def to_svg(fig: Figure) -> bytes:
@@ -139,9 +149,20 @@ def end_mark(axes: Axes, run: RunData) -> None:
             axes.axvline(abort.held_at_s, color=RED, lw=1.2, ls="--", label=f"abort: {abort.name}")
 
 
-def legend(axes: Axes, columns: int = 6) -> None:
-    """The legend above the axes, out of the way of the lines."""
+def legend(axes: Axes) -> None:
+    """The legend above the axes, at the right of the title, in as many rows as it takes not to reach it."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
+        room = _CHARACTERS - len(axes.get_title(loc="left")) * _TITLE_SCALE
         place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
-        axes.legend(handles, labels, ncols=min(columns, len(handles)), handlelength=1.4, columnspacing=1.2, **place)
+        axes.legend(handles, labels, ncols=_columns(labels, room), handlelength=1.4, columnspacing=1.2, **place)
+
+
+def _columns(labels: list[str], room: float) -> int:
+    """The most columns in which the labels, filled in column by column, are not wider than `room` characters."""
+    for columns in range(len(labels), 1, -1):
+        rows = -(-len(labels) // columns)
+        widths = [max(map(len, labels[first : first + rows])) + _HANDLE for first in range(0, len(labels), rows)]
+        if sum(widths) <= room:
+            return columns
+    return 1

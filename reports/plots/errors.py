@@ -1,13 +1,15 @@
 """Attempts that did not end well, by error class."""
 
 from reports.data import RunData
-from reports.plots.canvas import RED, figure, to_svg
+from reports.plots.canvas import RED, figure, nothing, to_svg
 
 
 def plot(run: RunData) -> bytes:
     """A bar for each error class."""
     errors = run.verdict.errors
-    fig, (axes,) = figure(1, 1.1 + 0.32 * max(1, len(errors)))
+    if not errors:
+        return to_svg(nothing("Error buckets: no attempt failed"))
+    fig, (axes,) = figure(1, 1.1 + 0.32 * len(errors))
     names = list(errors)
     bars = axes.barh(names, [errors[name] for name in names], color=RED, height=0.6)
     axes.bar_label(bars, [f"{errors[name]:,}" for name in names], padding=3, fontsize=8)
@@ -15,5 +17,5 @@ def plot(run: RunData) -> bytes:
     axes.margins(x=0.1)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("attempts")
-    axes.set_title("Error buckets" if errors else "Error buckets: no attempt failed")
+    axes.set_title("Error buckets")
     return to_svg(fig)

@@ -67,7 +67,9 @@ def _lanes(run: RunData) -> Iterator[_Lane]:
             note = f"up to {max(counts.max(), 0):.0f} in {step} min" if len(counts) else ""
             yield _Lane(fault.name, PALETTE[index % len(PALETTE)], note, counts=counts)
     for alert in run.verdict.alerts:
-        spans = tuple((f.fired_s, (ended_s if f.resolved_s is None else f.resolved_s) - f.fired_s) for f in alert.firings)
+        spans = tuple(
+            (f.fired_s, (ended_s if f.resolved_s is None else f.resolved_s) - f.fired_s) for f in alert.firings
+        )
         yield _Lane(f"alert {alert.name}", ORANGE, f"fired {len(spans)} times", spans=spans)
 
 

@@ -1,12 +1,14 @@
 """How many attempts had to be made again, by attempt."""
 
 from reports.data import RunData
-from reports.plots.canvas import ORANGE, figure, to_svg
+from reports.plots.canvas import ORANGE, figure, nothing, to_svg
 
 
 def plot(run: RunData) -> bytes:
     """A bar for each attempt that was followed by another."""
     retries = run.verdict.retries_by_attempt
+    if not retries:
+        return to_svg(nothing("Retries: none"))
     fig, (axes,) = figure(1, 2.4)
     bars = axes.bar([f"attempt {attempt}" for attempt in retries], list(retries.values()), color=ORANGE, width=0.5)
     axes.bar_label(bars, [f"{count:,}" for count in retries.values()], padding=2, fontsize=8)
@@ -14,5 +16,5 @@ def plot(run: RunData) -> bytes:
     axes.set_xlim(-0.6, max(len(retries), 4) - 0.4)
     axes.grid(visible=False, axis="x")
     axes.set_ylabel("retries")
-    axes.set_title("Retries after attempt n" if retries else "Retries: none")
+    axes.set_title("Retries after attempt n")
     return to_svg(fig)

@@ -73,6 +73,9 @@ class _Rows:
         closed = np.concatenate([[False], ~SETTLED[self.before[:-1]] & self._settled[:-1]])[: len(rows)]
         self.groups = tasks.split(opens | closed)
         self._carries_on = self.groups.starts_with(tasks)
+        enqueued = self.groups.latest(self.kind == Kind.TASK_ENQUEUED)
+        self.accepted = carried(enqueued, np.ones(len(rows)), self.known("accepted"))
+        self.due = carried(enqueued, self.value, self.known("due"))
 
     def known(self, name: str) -> Floats:
         """What the table tells of the life each row belongs to; 0 if that began in this block."""
@@ -198,13 +201,10 @@ class Lifecycle:
         excesses = groups.running(ended & over_budget[rows.cause]) + rows.known("over_budget")
         bad_body = ended & (rows.cause != NO_CAUSE) & ~over_budget[rows.cause]
         failed_body = carried(groups.latest(bad_body), rows.attempt, rows.known("failed_body"))
-        enqueued = groups.latest(kind == Kind.TASK_ENQUEUED)
-        due = carried(enqueued, rows.value, rows.known("due"))
-        accepted = carried(enqueued, np.ones(len(due)), rows.known("accepted"))
 
         result, done = _RESULTS[kind], kind == Kind.TASK_DONE
         facts.series["success"] = rows.samples(result, done, label)
-        facts.series["latency"] = rows.samples(result & (accepted > 0), quantise(rows.t - due), label)
+        facts.series["latency"] = rows.samples(result & (rows.accepted > 0), quantise(rows.t - rows.due), label)
         facts.series["recovery"] = rows.samples(result & (failures > 0), done, label)
         leases = rows.samples(_CLOSING[kind] & (expiries > 0), done * expiries, label)
         weight = rows.samples(_CLOSING[kind] & (expiries > 0), expiries, None).value
@@ -213,7 +213,7 @@ class Lifecycle:
         self.ledger_mismatches += int((done & (failed_body == rows.attempt)).sum())
 
         rows.keep(transient=failures, expired=expiries, over_budget=excesses, failed_body=failed_body)
-        rows.keep(accepted=accepted, due=due)
+        rows.keep(accepted=rows.accepted, due=rows.due)
 
     def _cause_flags(self) -> tuple[Bools, Bools]:
         """By cause: whether it is a transient failure, and whether it is a hard budget exceeded."""
@@ -233,8 +233,7 @@ class Lifecycle:
         waited_now = (kind == Kind.TASK_DISPATCHED) & _WAITING[rows.before]
         step = np.where(waited_now, np.maximum(rows.t - ready, 0.0), 0.0)
         waited = quantise(groups.running(step) + rows.known("wait"))
-        accepted = carried(groups.latest(kind == Kind.TASK_ENQUEUED), np.ones(len(ready)), rows.known("accepted"))
-        facts.series["wait"] = rows.samples(_RESULTS[kind] & (accepted > 0), waited, label)
+        facts.series["wait"] = rows.samples(_RESULTS[kind] & (rows.accepted > 0), waited, label)
 
         retried = kind == Kind.TASK_RETRY
         backoff_s = self._backoff_s[np.clip(rows.attempt, 0, len(self._backoff_s) - 1)]

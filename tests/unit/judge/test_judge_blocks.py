@@ -192,6 +192,10 @@ HISTORIES = {
     "a key that comes again": "0 enqueued 1\n1 dispatched 1\n2 failed 1\n3 duplicate 1.2\n3 enqueued 1.2\n4 rss 1",
     "a duplicate taken in": "0 enqueued 1\n1 duplicate 1.2\n1 enqueued 1.2\n2 duplicate 1.2\n2 skipped 1.2\n3 rss 1",
     "many tasks": "\n".join(f"{n} enqueued {n}\n{n} dispatched {n}\n{n} done {n}" for n in range(9)),
+    "a task that is done twice": "0 enqueued 1\n1 dispatched 1\n5 failed 1\n6 done 1\n7 done 1\n9 rss 1",
+    "a task that comes again": "0 enqueued 1\n1 dispatched 1\n2 retry 1 error=net\n3 dispatched 1\n3 expired 1\n"
+    "4 failed 1\n5 ended 1 error=net\n6 retry 1 due=6\n7 dispatched 1\n9 done 1\n10 rss 1",
+    "events that were lost": "0 lost 9\n1 retry 1 due=1\n2 dispatched 1\n3 done 1\n4 failed 2\n5 ended 3\n5 done 3",
     "illegal steps": "1 enqueued 1\n2 enqueued 1\n3 dispatched 1\n4 retry 1\n5 failed 1\n6 done 1",
     "work that waits": "0 deferred 1\n50 enqueued 1 due=0\n60 dispatched 1\n70 enqueued 2\n99 rss 1",
 }

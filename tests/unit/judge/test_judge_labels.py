@@ -1,7 +1,7 @@
 """Tenants and phases: an objective counts the tasks it selects, and no others."""
 
 import pytest
-from histories import objective, sli, tenants, verdict
+from histories import judge, objective, sli, tenants, verdict
 
 PHASES = "phases: [{name: calm, at: 0s, for: 100s}, {name: rush, at: 100s, for: 100s}]\n"
 BOTH = PHASES + tenants("A", "B")
@@ -116,3 +116,12 @@ def test_duplicate_enqueues_have_a_tenant() -> None:
     skipped = "0 enqueued 1 tenant=A\n1 duplicate 1.2 tenant=A\n1 skipped 1.2 tenant=A"
     assert objective('"duplicate_block_rate{tenant=A} == 100%"', skipped, BOTH).value == 1.0
     assert objective('"duplicate_block_rate{tenant=B} == 100%"', skipped, BOTH).status == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("cut", range(6))
+def test_a_settled_task_keeps_its_tenant(cut: int) -> None:
+    history = "0 enqueued 1 tenant=B\n1 dispatched 1\n1 started 1\n9 ended 1\n9 done 1\n20 started 1 @2"
+    made = judge(history, f'slos: ["duplicate_executions{{tenant=*}} == 0"]\n{BOTH}', cuts=(cut,))
+    of = {each: made.labels.selected((("tenant", each),)) for each in "AB"}
+    values = {each: made.sli_value(made.scenario.slis["duplicate_executions"], numbers) for each, numbers in of.items()}
+    assert values == {"A": 0, "B": 1}

@@ -131,6 +131,8 @@ def test_lease_recovery_rate_counts_each_lease() -> None:
         460 failed 2 error=lease_expired
     """
     assert sli("lease_recovery_rate", EXPIRED + lost_twice) == pytest.approx(1 / 3)
+    recovered = lost_twice.replace("failed 2 error=lease_expired", "retry 2\n461 dispatched 2\n462 done 2")
+    assert sli("lease_recovery_rate", EXPIRED + recovered) == 1.0
 
 
 def test_duplicate_executions_is_zero_for_one_attempt_after_another() -> None:
@@ -252,6 +254,36 @@ def test_lease_contentions_adds_up_losers() -> None:
 def test_state_transitions_leave_arrivals_out() -> None:
     assert sli("state_transitions", RETRIED) == 4
     assert sli("state_transitions", "0 deferred 1\n5 enqueued 1") == 0
+
+
+LOST = """
+1000 lost 9
+1001 ended 1
+1001 done 1
+1002 retry 2 due=1002
+1003 dispatched 2
+1009 done 2
+1010 failed 3
+"""
+
+
+@pytest.mark.parametrize("name", ["latency_max", "wait_max"])
+def test_times_of_tasks_whose_enqueue_was_lost_are_not_known(name: str) -> None:
+    assert math.isnan(sli(name, LOST))
+    assert sli("success_rate", LOST) == pytest.approx(2 / 3)
+
+
+def test_times_of_a_task_count_once() -> None:
+    twice = CLEAN + "500 done 1\n600 failed 1\n"
+    assert (sli("latency_max", twice), sli("wait_max", twice)) == (7.0 + 2.0, 2.0)
+    assert sli("illegal_transitions", twice) == 2
+
+
+def test_a_task_that_comes_again_starts_afresh() -> None:
+    again = EXPIRED.replace("160 done", "160 blocked") + shifted(CLEAN, "1", 200)
+    assert sli("latency_max", again) == sli("wait_max", again) + 7.0 == 9.0
+    assert sli("lease_recovery_rate", again) == 0.0
+    assert math.isnan(sli("recovery_rate", RETRIED.replace("80 done", "80 blocked") + shifted(CLEAN, "1", 200), NET))
 
 
 def test_throughput_is_done_and_failed_per_time() -> None:

@@ -100,6 +100,11 @@ def test_a_gap_in_the_telemetry(gap: str, outcome: str) -> None:
     assert result.reasons == ([] if outcome == "PASS" else ["no event or sample for 50s (allowed: 49s)"])
 
 
+def test_a_gap_has_no_rounding_noise() -> None:
+    assert 64.4 - 4.4 > 60.0
+    assert verdict("4.4 enqueued 1\n64.4 dispatched 1\n64.4 done 1", SLO + "telemetry: {max_gap: 1m}").verdict == "PASS"
+
+
 def test_lost_events() -> None:
     assert told(verdict(GOOD + "10 lost 3", SLO)) == ("INCONCLUSIVE", ["3 events and samples were lost"])
     assert verdict(GOOD + "10 lost 0", SLO).verdict == "PASS"
