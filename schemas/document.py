@@ -240,17 +240,17 @@ class _Reader:
         return pairs
 
     def _merged_mappings(self, node: yaml.MappingNode, where: Where) -> list[yaml.MappingNode]:
-        values = [value for key, value in node.value if _is_merge(key)]
-        nodes = [
-            each for value in values for each in (value.value if isinstance(value, yaml.SequenceNode) else [value])
-        ]
-        for each in nodes:
-            if not isinstance(each, yaml.MappingNode):
-                self._document.marks[(*where, _MERGE)] = self._mark(each)
-                self._problem(
-                    (*where, _MERGE), "merges something that is not a mapping", "name the anchor of a mapping"
-                )
-        return [each for each in nodes if isinstance(each, yaml.MappingNode)]
+        merged = []
+        for key, value in node.value:
+            if not _is_merge(key):
+                continue
+            nodes = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            mappings = [each for each in nodes if isinstance(each, yaml.MappingNode)]
+            if len(mappings) < len(nodes):
+                what, remedy = "merges something that is not a mapping", "name the anchor of a mapping"
+                self._document.problems.append(self._mark(key).problem((*where, _MERGE), what, remedy))
+            merged += mappings
+        return merged
 
     def _pair(self, data: dict[str, Data], key: yaml.Node, value: yaml.Node, where: Where) -> None:
         mark = self._mark(key)

@@ -68,7 +68,9 @@ class Unit(StrEnum):
         try:
             return _PARSE[self](text)
         except ValueError:
-            raise UnclearError(f"{quoted(text)} is not a {self.value}", f"write {_EXAMPLE[self]}") from None
+            raise UnclearError(
+                f"{quoted(text)} is not a {self.value.replace('/h', ' per hour')}", f"write {_EXAMPLE[self]}"
+            ) from None
 
     def show(self, value: float) -> str:
         """A value in base units, for people."""
@@ -172,7 +174,7 @@ _SELECTOR = r"(?:\{(?P<selector>[^{}]*)\})?"
 _EXPRESSION = re.compile(
     rf"\s*(?P<sli>[A-Za-z_][A-Za-z0-9_]*)\s*{_SELECTOR}\s*(?P<op><=|>=|==|!=|<|>)\s*(?P<target>.*\S)\s*"
 )
-_RELATIVE = re.compile(r"(?P<factor>[0-9]{1,12}(?:\.[0-9]{1,12})?)x\s+(?P<selector>\S.*)")
+_RELATIVE = re.compile(r"(?P<factor>[0-9]{1,12}(?:\.[0-9]{1,12})?)x(?:\s+(?P<selector>\S.*))?")
 _FILTER = re.compile(rf"\s*(?P<type>[a-z_]+\.[a-z_]+)\s*{_SELECTOR}\s*")
 _LABEL = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*([A-Za-z0-9_.*-]+)\s*")
 
@@ -185,6 +187,9 @@ def parse_expression(text: str) -> Expression:
             f"{quoted(text)} is not an objective", "write <sli> <op> <target>, such as latency_p95 <= 120s"
         )
     relative = _RELATIVE.fullmatch(match["target"])
+    if relative and not relative["selector"]:
+        what = f"{quoted(match['target'])} does not say of what"
+        raise UnclearError(what, f"write {match['target']} phase=baseline, or a fixed target")
     return Expression(
         text=" ".join(text.split()),
         sli=match["sli"],

@@ -66,7 +66,7 @@ def _recurrences(view: View) -> Iterator[Problem]:
     for where in (burst, *(where for where, _ in view.entries("faults"))):
         every_s, for_s = view.duration(*where, "every"), view.duration(*where, "for")
         if every_s is not None and for_s is not None and for_s >= every_s:
-            what = f"{show_duration(for_s)} does not fit into every {show_duration(every_s)}"
+            what = f"{view.get(*where, 'for')} does not fit into every {view.get(*where, 'every')}"
             yield view.problem((*where, "for"), what, "write a shorter one")
     for where, item in view.entries("faults"):
         if "at" in item or "every" in item:
@@ -86,7 +86,8 @@ def _phases_apart(view: View) -> Iterator[Problem]:
     ]
     for before, after in pairwise(sorted(spans)):
         if after[0] < before[1]:
-            what = f"starts at {show_duration(after[0])}, inside the phase that ends at {show_duration(before[1])}"
+            start = view.get(*after[2], "at")
+            what = f"starts at {start}, inside the phase that ends at {show_duration(before[1])}"
             yield view.problem((*after[2], "at"), what, "start it when that one has ended")
 
 
@@ -111,7 +112,7 @@ def _data_file(view: View, where: Where) -> Iterator[Problem]:
         return
     try:
         if Path(name).is_absolute():
-            raise ValueError("is a path of one machine")
+            raise ValueError(f"{quoted(name)} is an absolute path")
         read_values(view.directory / name, units.SECONDS[str(unit)])
     except ValueError as error:
         remedy = "name a text file beside the scenario with one number a line"

@@ -8,31 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from jsonschema.validators import extend
 
+from schemas import units
 from schemas.document import Document
 from schemas.errors import Problem, Where, quoted, shortened
+from schemas.validator import DURATIONS, LONGEST_S, SHORTEST_S, Schema, Validator
 
 DIRECTORY = Path(__file__).parent
 MAX_SUGGESTIONS = 200
-
-Schema = dict[str, Any]
-
-
-def _whole_pattern(validator: Any, pattern: str, value: object, schema: Schema) -> Iterator[ValidationError]:
-    # Python's `$` also matches before a line break at the end; that of JSON Schema does not.
-    if isinstance(value, str) and not re.fullmatch(pattern, value):
-        yield ValidationError(f"{value!r} does not match {pattern!r}")
-
-
-# JSON Schema takes 4.0 for an integer; what is counted here is counted in whole numbers.
-_Validator = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator,
-    {"pattern": _whole_pattern},
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
-)
 
 
 @cache
@@ -46,7 +30,7 @@ def did_you_mean(word: str, words: Iterator[str] | list[str]) -> str:
     """`did you mean …?` for the nearest of `words`, or the words themselves when none is near."""
     known = sorted(words)[:MAX_SUGGESTIONS]
     near = _nearest(word, known)
-    return f"did you mean {quoted(near)}?" if near is not None else f"write one of: {', '.join(known)}"
+    return f"did you mean {quoted(near)}?" if near is not None else f"write one of: {', '.join(map(shortened, known))}"
 
 
 def _nearest(word: str, known: list[str]) -> str | None:
@@ -57,7 +41,7 @@ def _nearest(word: str, known: list[str]) -> str | None:
 def shape_problems(document: Document) -> list[Problem]:
     """Everything in which `document` differs from the shape of a scenario; values that YAML garbled are passed over."""
     garbled = {problem.where for problem in document.problems}
-    validator = _Validator(read_schema("scenario"))
+    validator = Validator(read_schema("scenario"))
     problems = [problem for error in validator.iter_errors(document.data) for problem in _problems(document, error)]
     return [problem for problem in problems if problem.where not in garbled]
 
@@ -91,9 +75,19 @@ def _extra_keys(error: Any) -> Iterator[Finding]:
             remedy = "keys of your own stand at the top of the file" if own else did_you_mean(key, known)
             yield (key,), f"unknown key {quoted(key)}", remedy
         elif key in _keys_of_variants():
-            kind = error.instance.get("distribution") or error.instance.get("type")
+            kind = _variant(error)
             others = [other for other in known if other not in {"name", "type", "distribution"}]
             yield (key,), f"key {key!r} does not go with {kind}", f"remove it; {kind} takes {', '.join(others)}"
+
+
+def _variant(error: Any) -> str:
+    """The type of fault, or the distribution, that a mapping is checked as; empty where there is no such choice."""
+    title = _schema(error).get("title", "")
+    if title == "this type":
+        return str(error.instance["type"])
+    return (
+        title if title in read_schema("scenario")["$defs"]["distribution"]["properties"]["distribution"]["enum"] else ""
+    )
 
 
 def _keys_of_variants() -> set[str]:
@@ -105,16 +99,14 @@ def _keys_of_variants() -> set[str]:
 def _missing_keys(error: Any) -> Iterator[Finding]:
     for key in error.validator_value:
         if repr(key) == error.message.split(" is a required")[0] and not _stands_otherwise(key, error):
-            kind = error.instance.get("distribution") or error.instance.get("type") or ""
-            needs = f"{kind} needs " if kind and _schema(error).get("title") else "needs "
-            yield (), f"{needs}the key {key!r}", f"add {key}: {_example_of(error, key)}"
+            yield (), f"{_variant(error)} needs the key {key!r}".lstrip(), f"add {key}: {_example_of(error, key)}"
 
 
 def _stands_otherwise(key: str, error: Any) -> bool:
     """Whether a key that is missing was misspelled, or given as the parameter of another distribution: told there."""
     known = list(_schema(error).get("properties", {}))
     extra = [other for other in error.instance if other not in known]
-    foreign = "distribution" in error.instance and not _keys_of_variants().isdisjoint(extra)
+    foreign = _variant(error) == error.instance.get("distribution") and not _keys_of_variants().isdisjoint(extra)
     return foreign or any(_nearest(other, known) == key for other in extra)
 
 
@@ -168,11 +160,7 @@ def _wrong_type(error: Any) -> Iterator[Finding]:
     schema = _schema(error)
     title = schema.get("title", "")
     value = error.instance
-    if (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and title in {"duration", "duration above zero", "rate"}
-    ):
+    if isinstance(value, int | float) and not isinstance(value, bool) and title in {*DURATIONS, "rate"}:
         yield (), f"{_show(value)} has no unit", f"write a {title.split()[0]} such as {_examples(schema)}"
     elif error.validator_value == "object":
         yield (), f"{_show(value)} is not a mapping", f"write a mapping such as {_example(schema)}"
@@ -180,11 +168,18 @@ def _wrong_type(error: Any) -> Iterator[Finding]:
         yield (), f"{_show(value)} is not text", "put it in quotes"
     else:
         wanted = title or _TYPE_NAMES[str(error.validator_value)]
-        yield (), f"{_show(value)} is not {_article(wanted)}", f"write {_article(wanted)}{_such_as(schema)}"
+        example = "" if wanted == "text" else _such_as(schema)
+        if wanted == "list" and not example:
+            example = f" such as [{_example(schema['items'])}]"
+        quotes = ", without quotes" if wanted == "whole number" and isinstance(value, str) else ""
+        yield (), f"{_show(value)} is not {_article(wanted)}", f"write {_article(wanted)}{example}{quotes}"
 
 
 _FREE_TEXT = {"", "line of text", "name of letters, digits, `_`, `.` and `-`"}
 _TYPE_NAMES = {"array": "list", "string": "text", "integer": "whole number"}
+
+
+_RATIO = "write a percentage such as 10%, or a number from 0 to 1 without quotes"
 
 
 def _article(words: str) -> str:
@@ -202,15 +197,23 @@ def _show(value: object) -> str:
 
 
 def _pattern(error: Any) -> Iterator[Finding]:
+    if re.fullmatch(error.validator_value, error.instance):
+        short = units.duration(error.instance) < SHORTEST_S
+        limit = f"{units.show_duration(SHORTEST_S)} at least" if short else f"{units.show_duration(LONGEST_S)} at most"
+        yield (), f"{_show(error.instance)} is too {'short' if short else 'long'}", f"write {limit}"
+        return
     title = _article(_schema(error)["title"])
+    remedy = _RATIO if title == "a ratio" else f"write {title}{_such_as(_schema(error))}"
     # A name that is a key stands at itself; all else is the value at its path.
     inner: Where = (error.instance,) if "propertyNames" in error.schema_path else ()
-    yield inner, f"{_show(error.instance)} is not {title}", f"write {title}{_such_as(_schema(error))}"
+    yield inner, f"{_show(error.instance)} is not {title.partition(' of letters')[0]}", remedy
 
 
 def _enum(error: Any) -> Iterator[Finding]:
     words = [str(word) for word in error.validator_value]
-    yield (), f"unknown value {_show(error.instance)}", did_you_mean(str(error.instance), words)
+    single = not isinstance(error.instance, list | dict)
+    what = f"unknown value {_show(error.instance)}" if single else f"{_show(error.instance)} is not a single value"
+    yield (), what, did_you_mean(str(error.instance), words)
 
 
 def _const(error: Any) -> Iterator[Finding]:
@@ -218,15 +221,11 @@ def _const(error: Any) -> Iterator[Finding]:
 
 
 def _bound(error: Any) -> Iterator[Finding]:
-    side = "below" if "inimum" in str(error.validator) else "above"
-    least = "least" if side == "below" else "most"
-    ratio = _schema(error).get("title") == "ratio"
-    remedy = (
-        "write a percentage such as 10%, or a number from 0 to 1"
-        if ratio
-        else f"write {error.validator_value:,} at {least}"
-    )
-    yield (), f"{_show(error.instance)} is {side} {error.validator_value:,}", remedy
+    side, least = ("below", "least") if error.validator == "minimum" else ("above", "most")
+    remedy = f"write {error.validator_value} at {least}"
+    if _schema(error).get("title") == "ratio":
+        remedy = _RATIO
+    yield (), f"{_show(error.instance)} is {side} {error.validator_value}", remedy
 
 
 def _length(error: Any) -> Iterator[Finding]:
@@ -239,9 +238,7 @@ def _length(error: Any) -> Iterator[Finding]:
 
 
 def _first_entry(schema: Schema) -> str:
-    if "items" in schema:
-        return _example(schema["items"])
-    return _example(schema).strip("{}")
+    return _example(schema["items"]) if "items" in schema else _example(schema).strip("{}")
 
 
 def _not_unique(error: Any) -> Iterator[Finding]:

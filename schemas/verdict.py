@@ -116,11 +116,12 @@ class FaultResult(msgspec.Struct, frozen=True):
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """A status row: SLIs so far, tasks by state, alerts that fire."""
+    """A status row: SLIs so far, tasks by state, attempts that did not end well by error class, alerts that fire."""
 
     t_s: float
     slis: dict[str, float | None]
     states: dict[str, int]
+    errors: dict[str, int]
     firing: list[str]
 
 

@@ -164,7 +164,8 @@ class QueueModel:
             else:
                 t_s = self._next_due
                 if self._backing_off and self._backing_off[0][0] < t_s:
-                    t_s = self._backing_off[0][0]
+                    # It may have been due for long, with no worker free.
+                    t_s = max(now, self._backing_off[0][0])
             if t_s >= self._poll_asked_at:
                 return
             poll_s = math.ceil(t_s / self._interval_s) * self._interval_s if self._plain_polls else self._poll_after(t_s)

@@ -59,6 +59,8 @@ class Tally:
             return self.total
         if sli.aggregate is Aggregate.RATE:
             return self.weight / elapsed_s if elapsed_s > 0 else math.nan
+        if sli.aggregate is Aggregate.MEAN and self.weight:
+            return self._ticks / self.weight / TICKS_PER_S
         return self.total / self.weight if self.weight else math.nan
 
     def worst(self, sli: Sli, unfinished: int) -> float:

@@ -212,7 +212,7 @@ class Judge:
         """A status row."""
         states = {state.name: count for state, count in self.lifecycle.state_counts().items()}
         firing = [alert.condition.name for alert, guard in self.alerts if guard.timer.firing]
-        return Checkpoint(t_s, self.slis(), states, firing)
+        return Checkpoint(t_s, self.slis(), states, self.faults.errors(), firing)
 
 
 def _story(guard: Guard) -> Iterator[tuple[Kind, float]]:

@@ -116,6 +116,8 @@ class Watch:
                 aggregate, total = self._sli.aggregate, part / TICKS_PER_S
                 if aggregate is Aggregate.RATE:
                     value = weight / (window_s or t)
+                elif aggregate is Aggregate.MEAN:
+                    value = part / weight / TICKS_PER_S
                 else:
                     value = total if aggregate is Aggregate.COUNT else total / weight
                 holds = _COMPARE[self._op](value, self._target)

@@ -157,7 +157,7 @@ def test_a_cut_at_the_time_of_a_checkpoint(cut: int) -> None:
 
 
 def test_checkpoints_of_awkward_times() -> None:
-    made = judge("0 rss 1\n1 rss 1", "checkpoints: {every: 100ms}")
+    made = judge("0 rss 1\n1 rss 1", "duration: 10m\ndrain: 0s\ncheckpoints: {every: 100ms}")
     assert [round(row.t_s, 3) for row in made.checkpoints] == [round(n / 10, 3) for n in range(1, 11)]
 
 

@@ -1,7 +1,7 @@
 """Conditions while a run goes on: from when to when they hold, to the microsecond."""
 
 import pytest
-from histories import judge
+from histories import judge, sli
 
 Firings = list[tuple[float, float | None]]
 
@@ -224,6 +224,11 @@ def test_means_are_exact() -> None:
     history = results((0.1, "done"), (0.2, "done"), (0.3, "done"))
     assert firings("when: latency_mean > 200ms", history) == []
     assert firings("when: latency_mean > 200ms, window: 5m", history, until=300) == []
+    assert 108.105 / 3 > 36.035
+    history = results((9.779, "done"), (32.3, "done"), (66.026, "done"))
+    assert firings("when: latency_mean > 36.035s", history) == []
+    assert firings("when: latency_mean >= 36.035s, window: 5m", history, until=300) == [(66.026, None)]
+    assert sli("latency_mean", history) == 36.035
 
 
 def test_the_value_of_a_firing_is_that_at_which_the_condition_began_to_hold() -> None:

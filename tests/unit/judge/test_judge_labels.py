@@ -57,6 +57,12 @@ def test_a_task_belongs_to_the_phase_in_which_it_was_due() -> None:
     assert objective('"latency_max{phase=rush} <= 1h"', late, PHASES).status == "INCONCLUSIVE"
 
 
+def test_a_phase_ends_before_its_end() -> None:
+    history = "0 enqueued 1 due=%s\n200 dispatched 1\n210 done 1"
+    assert objective('"latency_max{phase=rush} <= 1h"', history % 199.999999, PHASES).samples == 1
+    assert objective('"latency_max{phase=rush} <= 1h"', history % 200, PHASES).samples == 0
+
+
 def test_each_tenant_by_itself() -> None:
     result = verdict(HISTORY, f'slos: ["success_rate{{tenant=*}} >= 50%"]\n{BOTH}')
     assert [(each.labels, each.status) for each in result.objectives] == [

@@ -78,6 +78,11 @@ def test_latency_has_no_rounding_noise() -> None:
     assert sli("latency_max", "7.1 enqueued 1\n8 dispatched 1\n17.1 done 1") == 10.0
 
 
+def test_a_mean_loses_nothing_to_rounding() -> None:
+    assert 4.1 * 1_000_000 < 4_100_000
+    assert sli("latency_mean", "0 enqueued 1\n1 dispatched 1\n4.1 done 1") == 4.1
+
+
 def test_latency_spans_all_attempts() -> None:
     assert sli("latency_max", RETRIED, NET) == 80.0
 

@@ -81,7 +81,9 @@ def test_buckets_cover_everything() -> None:
     assert value_of(0) == 0.0
 
 
-@pytest.mark.parametrize(("q", "count", "expected"), [(0, 5, 1), (0.5, 4, 2), (0.5, 5, 3), (0.95, 20, 19), (1, 7, 7)])
+@pytest.mark.parametrize(
+    ("q", "count", "expected"), [(0, 5, 1), (0.5, 4, 2), (0.5, 5, 3), (0.95, 20, 19), (1, 7, 7), (0.07, 100, 7)]
+)
 def test_nearest_rank(q: float, count: int, expected: int) -> None:
     assert rank(q, count) == expected
 

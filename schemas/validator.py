@@ -1,0 +1,38 @@
+"""The JSON Schema validator, made strict where Python is lax and a schema has no words."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+
+from schemas import units
+
+Schema = dict[str, Any]
+
+DURATIONS = {"duration", "duration above zero"}
+"""Titles of the schemas of durations."""
+
+SHORTEST_S, LONGEST_S = units.duration("0.01ms"), units.duration("3650d")
+"""What a duration can be, if it is not zero: well above the resolution of the clocks, well below their end."""
+
+
+def _whole_pattern(validator: Any, pattern: str, value: object, schema: Schema) -> Iterator[ValidationError]:
+    # Python's `$` also matches before a line break at the end; that of JSON Schema does not.
+    if isinstance(value, str) and not (re.fullmatch(pattern, value) and _within_reach(value, schema)):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _within_reach(value: str, schema: Schema) -> bool:
+    seconds = units.duration(value) if schema.get("title") in DURATIONS else 0.0
+    return not seconds or SHORTEST_S <= seconds <= LONGEST_S
+
+
+# JSON Schema takes 4.0 for an integer; what is counted here is counted in whole numbers.
+Validator: Any = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    {"pattern": _whole_pattern},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
+)
