@@ -29,6 +29,12 @@ class OutputError(SoakError):
 
     exit_code = 1
 
+    @classmethod
+    def of(cls, path: object, error: OSError) -> "OutputError":
+        """The error for `path`, with the system's reason and what to do."""
+        kept = "what was written before is kept (free some space, or choose another --out)"
+        return cls(f"{path}: {error.strerror or error}; {kept}")
+
 
 Where: TypeAlias = tuple[str | int, ...]
 

@@ -221,6 +221,8 @@ def _const(error: Any) -> Iterator[Finding]:
 
 
 def _bound(error: Any) -> Iterator[Finding]:
+    if _schema(error)["type"] == "integer" and isinstance(error.instance, float):
+        return  # It is the wrong type, and told so.
     side, least = ("below", "least") if error.validator == "minimum" else ("above", "most")
     remedy = f"write {error.validator_value} at {least}"
     if _schema(error).get("title") == "ratio":

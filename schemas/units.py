@@ -70,7 +70,7 @@ def show_duration(seconds: float) -> str:
     """A duration for people, to three significant figures below a minute: `1h30m`, `85.2s`, `9.34ms`."""
     if seconds < 0:
         return "-" + show_duration(-seconds)
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.3g}ms" if seconds else "0s"
     if seconds < 600:
         return f"{seconds:.4g}s"
@@ -92,11 +92,16 @@ def show_ratio(value: float) -> str:
     return f"{text}%"
 
 
+def _figures(value: float) -> str:
+    """A number to four significant figures, and never with an exponent for being large."""
+    return f"{value:.4g}" if abs(value) < 9999.5 else f"{value:.0f}"
+
+
 def show_rate(per_second: float) -> str:
     """A rate for people, in the unit that keeps it readable."""
     for unit in ("s", "min", "h"):
         if per_second * PER[unit] >= 1 or unit == "h":
-            return f"{per_second * PER[unit]:.4g}/{unit}"
+            return f"{_figures(per_second * PER[unit])}/{unit}"
     raise AssertionError
 
 
@@ -104,8 +109,8 @@ def show_size(size_bytes: float) -> str:
     """A size for people in decimal units."""
     for unit in ("TB", "GB", "MB", "kB"):
         if abs(size_bytes) >= BYTES[unit]:
-            return f"{size_bytes / BYTES[unit]:.4g}{unit}"
-    return f"{size_bytes:.4g}B"
+            return f"{_figures(size_bytes / BYTES[unit])}{unit}"
+    return f"{_figures(size_bytes)}B"
 
 
 def show_count(value: float) -> str:

@@ -168,7 +168,9 @@ class QueueModel:
                     t_s = max(now, self._backing_off[0][0])
             if t_s >= self._poll_asked_at:
                 return
-            poll_s = math.ceil(t_s / self._interval_s) * self._interval_s if self._plain_polls else self._poll_after(t_s)
+            poll_s = (
+                math.ceil(t_s / self._interval_s) * self._interval_s if self._plain_polls else self._poll_after(t_s)
+            )
             if poll_s >= self._env.peek():
                 break
             # Nothing at all happens before that poll: it need not be waited for.
@@ -275,19 +277,10 @@ class QueueModel:
         self.catch_up(now)
         pending = len(self._ready) + len(self._backing_off)
         oldest_s = now - self._ready[0][3] if self._ready else 0.0
+        busy = self._queue.workers - len(self._free) - self._mishaps.away
         self._row((now, Kind.SAMPLE_QUEUE_DEPTH, -1, 0, -1, NO_CAUSE, pending))
         self._row((now, Kind.SAMPLE_OLDEST_PENDING, -1, 0, -1, NO_CAUSE, oldest_s))
-        self._row(
-            (
-                now,
-                Kind.SAMPLE_BUSY_WORKERS,
-                -1,
-                0,
-                -1,
-                NO_CAUSE,
-                self._queue.workers - len(self._free) - self._mishaps.away,
-            )
-        )
+        self._row((now, Kind.SAMPLE_BUSY_WORKERS, -1, 0, -1, NO_CAUSE, busy))
         self.at(now + self._plan.scenario.telemetry.sample_interval_s, self._sample, None)
 
     def _arrivals_over(self, _: None) -> None:

@@ -65,7 +65,9 @@ class Recorder:
         starts = np.cumsum(_LENGTH[row]) - _LENGTH[row]
         kind = _KINDS[_FIRST[row][source] + np.arange(len(source)) - starts[source]]
         wide = table[source]
-        assert not len(wide) or np.diff(wide[:, 0]).min(initial=0.0) > -1 / TICKS_PER_S, "a row was recorded out of time"
+        assert not len(wide) or np.diff(wide[:, 0]).min(initial=0.0) > -1 / TICKS_PER_S, (
+            "a row was recorded out of time"
+        )
         task, attempt, worker, cause = wide[:, 2:6].T.astype(np.int64)
         return Block(
             # A poll's time is computed, not stepped: it may stray from the clock by less than the resolution.

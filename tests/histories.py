@@ -233,3 +233,41 @@ def objective(wanted: str, history: str, text: str = "", *, until: float | None 
     """How an objective comes out; `wanted` as it stands under `slos:`."""
     made = verdict(history, f"slos: [{wanted}]\n{dedent(text)}", until=until)
     return made.objectives[0]
+
+
+CLEAN = """
+0 enqueued 1
+2 dispatched 1 w0
+2 started 1
+9 ended 1 ran=7
+9 done 1
+"""
+RETRIED = """
+0  enqueued 1
+1  dispatched 1
+1  started 1
+3  ended 1 fault=net error=timeout
+3  retry 1 fault=net error=timeout due=63
+70 dispatched 1
+70 started 1
+80 ended 1
+80 done 1
+"""
+EXPIRED = """
+0   enqueued 1
+1   dispatched 1 w0
+1   started 1 w0
+150 expired 1
+150 retry 1 due=150 error=lease_expired
+151 dispatched 1 w1
+151 started 1 w1
+160 ended 1
+160 done 1
+"""
+
+
+def shifted(history: str, task: str, seconds: float) -> str:
+    """The same history of another task, later."""
+    lines = [line.split() for line in history.strip().splitlines()]
+    moved = [(float(t) + seconds, " ".join([word, task, *rest])) for t, word, _, *rest in lines]
+    return "\n".join(f"{t} {text}" for t, text in moved) + "\n"

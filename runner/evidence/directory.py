@@ -71,9 +71,7 @@ class RunDirectory:
             partial.write_bytes(content.encode() if isinstance(content, str) else content)
             partial.replace(path)
         except OSError as error:
-            raise OutputError(
-                f"{path}: {error.strerror or error}; what was written before is kept (free some space, or choose another --out)"
-            ) from None
+            raise OutputError.of(path, error) from None
 
     def read(self, name: str) -> bytes:
         """A file's content. Raises EvidenceError."""

@@ -92,7 +92,9 @@ class LineFormatter:
         which = number[code]
         first = np.empty(len(codes), dtype=np.int64)
         first[which[::-1]] = np.arange(len(block) - 1, -1, -1)
-        return [self._words_of(block, index, -1 if name is None else int(name[index])) for index in first.tolist()], which
+        return [
+            self._words_of(block, index, -1 if name is None else int(name[index])) for index in first.tolist()
+        ], which
 
     def _words_of(self, block: Block, index: int, name: int) -> "_Words":
         spec = SPECS[Kind(int(block.kind[index]))]

@@ -116,9 +116,7 @@ class MetricsWriter:
             self._file.writelines(",".join(row) + "\n" for row in zip(*whole, *decimals, *last, strict=True))
             self._file.flush()
         except OSError as error:
-            raise OutputError(
-                f"{self._path}: {error.strerror or error}; what was written before is kept (free some space, or choose another --out)"
-            ) from None
+            raise OutputError.of(self._path, error) from None
 
     def close(self, until_s: float) -> None:
         """Write the minute that the run ended in."""

@@ -42,7 +42,9 @@ def _copy_files(directory: RunDirectory, data: Any, source: Path) -> list[tuple[
     if isinstance(data, dict):
         # Keys that start with x- are the author's own: what looks like a file there may be none.
         own = {key for key in data if str(key).startswith("x-")}
-        found = [pair for key, value in data.items() if key not in own for pair in _copy_files(directory, value, source)]
+        found = [
+            pair for key, value in data.items() if key not in own for pair in _copy_files(directory, value, source)
+        ]
         if data.get("distribution") == "empirical":
             name = str(data["file"])
             directory.write(_stored_name(name), (source / name).read_bytes())

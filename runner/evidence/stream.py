@@ -42,10 +42,7 @@ class StreamWriter:
             while view:
                 view = view[self._file.write(view) :]
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise OutputError(
-                f"{self._path}: {reason}; what was written before is kept (free some space, or choose another --out)"
-            ) from None
+            raise OutputError.of(self._path, error) from None
 
     def close(self) -> None:
         """Close the file."""

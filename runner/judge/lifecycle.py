@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runner.judge.groups import Groups, carried
+from runner.judge.groups import carried
 from runner.judge.kinds import kind_flags
 from runner.judge.labels import LabelNumbers
 from runner.judge.ledger import duplicate_executions
+from runner.judge.rows import NEW_STATES, Rows
 from runner.judge.samples import Facts, Samples
 from runner.judge.stalls import Stalls
-from runner.judge.table import SETTLED, Table
-from schemas.block import Block, Bools, Floats, Ints, quantise
+from runner.judge.table import Table
+from schemas.block import Block, Bools, Floats, quantise
 from schemas.events import CENSUS, COPY, NEW_STATE, NO_CAUSE, Kind, Vocabulary
 from schemas.model import TRANSIENT, FaultType, Scenario
 from schemas.states import ACTIVE, LEGAL, OPEN, TaskState
@@ -25,73 +26,18 @@ def _state_flags(states: frozenset[TaskState]) -> Bools:
     return np.array([state in states for state in TaskState])
 
 
-NEW_STATES = np.array([NEW_STATE.get(kind, TaskState.NONE) for kind in Kind])
 ARRIVALS = kind_flags(Kind.TASK_DEFERRED, Kind.TASK_ENQUEUED)
 TRANSITIONS = kind_flags(*NEW_STATE) & ~ARRIVALS
 _LEGAL = np.array([[(before, after) in LEGAL for after in TaskState] for before in TaskState])
 _OPEN = _state_flags(OPEN)
 _WAITING = _state_flags(frozenset({TaskState.PENDING, TaskState.DEFERRED}))
 _TOUCHED = kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED, Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
-_ALWAYS_FOLLOWED = kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED)
 _RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 _UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
 _CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
 
 _TICK_S = 2e-6
 """Times are rounded to a microsecond: two of them may be that far off."""
-
-
-def _followed(block: Block) -> Bools:
-    """Which events matter here: of executions only those after a first attempt, and those that did not end well."""
-    later = (block.kind == Kind.EXECUTION_STARTED) & (block.attempt > 1)
-    bad = (block.kind == Kind.EXECUTION_ENDED) & (block.cause != NO_CAUSE)
-    result: Bools = _ALWAYS_FOLLOWED[block.kind] | later | bad
-    return result
-
-
-class _Rows:
-    """The followed events of a block, sorted by task, with the state of the task before each.
-
-    Groups are lives of tasks: nothing of a settled task is carried on, should it come again.
-    """
-
-    def __init__(self, block: Block, table: Table) -> None:
-        rows = np.flatnonzero(_followed(block))
-        tasks = Groups(rows, block.task[rows])
-        self._table = table
-        self.number = tasks.key
-        order = tasks.rows
-        self.t, self.kind, self.attempt = block.t[order], block.kind[order], block.attempt[order]
-        self.cause, self.value, self.tenant = block.cause[order], block.value[order], block.tenant[order]
-        self.after = NEW_STATES[self.kind]
-        self.changes: Bools = self.after > TaskState.NONE
-        self.before = carried(
-            tasks.latest(self.changes, before=True), self.after, table.states[self.number].astype(np.int64)
-        ).astype(np.int64)
-        self._settled = SETTLED[np.where(self.changes, self.after, self.before)]
-        opens = SETTLED[self.before] & ~self._settled
-        closed = np.concatenate([[False], ~SETTLED[self.before[:-1]] & self._settled[:-1]])[: len(rows)]
-        self.groups = tasks.split(opens | closed)
-        self._carries_on = self.groups.starts_with(tasks)
-        enqueued = self.groups.latest(self.kind == Kind.TASK_ENQUEUED)
-        self.accepted = carried(enqueued, np.ones(len(rows)), self.known("accepted"))
-        self.due = carried(enqueued, self.value, self.known("due"))
-
-    def known(self, name: str) -> Floats:
-        """What the table tells of the life each row belongs to; 0 if that began in this block."""
-        return np.where(self._carries_on, self._table.get(name, self.number), 0.0)
-
-    def keep(self, **columns: Floats) -> None:
-        """Let the table know what is so at the end of the block."""
-        last = self.groups.last
-        for name, values in columns.items():
-            self._table.put(name, self.number[last], np.where(self._settled[last], 0.0, values[last]))
-
-    def samples(self, chosen: Bools, value: Floats | Ints | Bools | None, label: Floats | None) -> Samples:
-        """A series of the chosen rows, in time order; without `value` each counts one."""
-        places, _ = self.groups.in_time_order(chosen)
-        values = np.ones(len(places)) if value is None else value[places].astype(np.float64)
-        return Samples(self.t[places], values, label=None if label is None else label[places].astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +78,7 @@ class Lifecycle:
         if len(numbers):
             # A key is looked up by the numbers of all its copies.
             self._table.admit(int(numbers.min()) & ~COPY, int(numbers.max()) | COPY)
-        rows = _Rows(block, self._table)
+        rows = Rows(block, self._table)
         self._label(rows)
         label = self._table.labels[rows.number] if self._labels.needed else None
         facts.series["duplicate_executions"] = duplicate_executions(block, self._table, labelled=self._labels.needed)
@@ -153,7 +99,7 @@ class Lifecycle:
             if len(told):
                 self._census[state] = int(told[-1])
 
-    def _label(self, rows: _Rows) -> None:
+    def _label(self, rows: Rows) -> None:
         enqueued = rows.kind == Kind.TASK_ENQUEUED
         self._accepted += int(enqueued.sum())
         if self._labels.needed:
@@ -175,7 +121,7 @@ class Lifecycle:
         own = np.flatnonzero((block.task[:place] == number) & (NEW_STATES[block.kind[:place]] > 0))
         return TaskState(int(NEW_STATES[block.kind[own[-1]]] if len(own) else self._table.states[number]))
 
-    def _transitions(self, block: Block, rows: _Rows, label: Floats | None, facts: Facts) -> None:
+    def _transitions(self, block: Block, rows: Rows, label: Floats | None, facts: Facts) -> None:
         illegal = rows.changes & ~_LEGAL[rows.before, rows.after]
         facts.series["illegal_transitions"] = rows.samples(rows.changes, illegal, label)
         moved = TRANSITIONS[rows.kind]
@@ -190,7 +136,7 @@ class Lifecycle:
             block.t[at], lost, dispatched[at].astype(np.float64), label=contended_label
         )
 
-    def _results(self, rows: _Rows, label: Floats | None, facts: Facts) -> None:
+    def _results(self, rows: Rows, label: Floats | None, facts: Facts) -> None:
         groups, kind = rows.groups, rows.kind
         transient, over_budget = self._cause_flags()
         ended = kind == Kind.EXECUTION_ENDED
@@ -224,7 +170,7 @@ class Lifecycle:
         ]
         return np.array(transient), np.array([kind is FaultType.GUARDRAIL_EXCEED for kind in types])
 
-    def _waits_and_backoffs(self, rows: _Rows, label: Floats | None, facts: Facts) -> Floats:
+    def _waits_and_backoffs(self, rows: Rows, label: Floats | None, facts: Facts) -> Floats:
         """Returns, for each row, when the work it belongs to had become due."""
         groups, kind = rows.groups, rows.kind
         transient, _ = self._cause_flags()
@@ -252,7 +198,7 @@ class Lifecycle:
         rows.keep(ready=ready, wait=waited, not_before=not_before)
         return ready
 
-    def _stall(self, block: Block, rows: _Rows, ready: Floats, facts: Facts) -> None:
+    def _stall(self, block: Block, rows: Rows, ready: Floats, facts: Facts) -> None:
         leaving = rows.changes & _WAITING[rows.before] & ~_WAITING[rows.after]
         numbers = self._table.open_numbers()
         waiting = self._table.get("ready", numbers[_WAITING[self._table.states[numbers]]])
@@ -260,7 +206,7 @@ class Lifecycle:
         stretches, samples = self._stalls.observe(changed, ready[leaving], rows.t[leaving], waiting, facts.until_s)
         facts.stretches["stall"], facts.series["stall"] = stretches, samples
 
-    def _queueing(self, rows: _Rows, until_s: float) -> None:
+    def _queueing(self, rows: Rows, until_s: float) -> None:
         """Both sides of Little's law: the area under the number in the system, and the time each task spent in it."""
         entering = rows.changes & ~_OPEN[rows.before] & _OPEN[rows.after]
         leaving = rows.changes & _OPEN[rows.before] & ~_OPEN[rows.after]

@@ -221,7 +221,8 @@ def test_plan_shows_the_load_and_warns(tmp_path: Path) -> None:
     calm = soak("plan", SCENARIO)
     assert calm.returncode == 0
     assert "27,085 (27,000 expected), 254 of them enqueued twice" in calm.stdout
-    assert "arrivals over time" in calm.stdout
+    assert "arrivals as drawn" in calm.stdout
+    assert "planned rate" in calm.stdout
     assert "warning" not in calm.stdout
     assert "warning: overloaded during bursts" in soak("plan", SCENARIO, "--set", "queue.workers=2").stdout
     swamped = soak("plan", SCENARIO, "--set", "workload.arrivals.rate=100/min", "--json")

@@ -17,14 +17,10 @@ CODE = (*PACKAGES, "systems", "tests", "docs", "benchmarks")
 TEXT = {".py", ".toml", ".yaml", ".yml", ".json", ".j2", ".md", ".cfg", ".ini"}
 MODULE_LINES, FUNCTION_LINES = 300, 40
 
-LONG_MODULES: Mapping[str, int] = {
-    "runner/judge/lifecycle.py": 310,
-    "schemas/document.py": 320,
-    "schemas/model.py": 320,
-}
+LONG_MODULES: Mapping[str, int] = {"schemas/document.py": 310}
 """Modules that are longer, and how long each may be. The list only shrinks."""
 
-LONG_FUNCTIONS: Mapping[str, int] = {"reports/plots/faults.py:plot": 50}
+LONG_FUNCTIONS: Mapping[str, int] = {}
 """Functions that are longer, and how long each may be. The list only shrinks."""
 
 

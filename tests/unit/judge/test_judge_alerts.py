@@ -90,6 +90,12 @@ def test_a_fault_after_the_end_of_the_run_expects_nothing() -> None:
     assert alert("of: down, fires_within: 30s", RISE_AND_FALL, faults=TWICE, until=600).status == "PASS"
 
 
+def test_the_last_firing_of_a_fault_has_to_resolve() -> None:
+    again = "130 queue_depth 9\n150 queue_depth 0\n155 queue_depth 9\n"
+    assert alert("of: down, resolves_within: 1m", again).status == "FAIL"
+    assert alert("of: down, resolves_within: 1m", again + "220 queue_depth 0\n").status == "PASS"
+
+
 def test_nothing_expected_has_no_status() -> None:
     text = "alerts: [{name: deep, when: queue_depth > 5, severity: critical}]\n" + DOWN
     [result] = verdict(SEEN + RISE_AND_FALL, text).alerts

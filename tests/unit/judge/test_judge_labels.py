@@ -124,6 +124,13 @@ def test_duplicate_enqueues_have_a_tenant() -> None:
     assert objective('"duplicate_block_rate{tenant=B} == 100%"', skipped, BOTH).status == "INCONCLUSIVE"
 
 
+@pytest.mark.parametrize("task", [1, 5000])
+def test_a_task_whose_enqueue_was_lost_belongs_to_nobody(task: int) -> None:
+    history = f"0 enqueued 7 tenant=B\n1 lost 3\n2 done {task}"
+    assert objective('"success_rate{tenant=A} >= 0%"', history, BOTH).samples == 0
+    assert sli("success_rate", history, BOTH) == 1.0
+
+
 @pytest.mark.parametrize("cut", range(6))
 def test_a_settled_task_keeps_its_tenant(cut: int) -> None:
     history = "0 enqueued 1 tenant=B\n1 dispatched 1\n1 started 1\n9 ended 1\n9 done 1\n20 started 1 @2"

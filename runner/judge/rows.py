@@ -1,0 +1,69 @@
+"""The events of a block that tell of tasks, sorted by task, each with what was known of the task before it."""
+
+import numpy as np
+
+from runner.judge.groups import Groups, carried
+from runner.judge.kinds import kind_flags
+from runner.judge.samples import Samples
+from runner.judge.table import SETTLED, Table
+from schemas.block import Block, Bools, Floats, Ints
+from schemas.events import NEW_STATE, NO_CAUSE, Kind
+from schemas.states import TaskState
+
+NEW_STATES = np.array([NEW_STATE.get(kind, TaskState.NONE) for kind in Kind])
+"""By kind: the state a task is in after it (NONE: the kind changes no state)."""
+
+_ALWAYS_FOLLOWED = kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED)
+
+
+def _followed(block: Block) -> Bools:
+    """Which events matter here: of executions only those after a first attempt, and those that did not end well."""
+    later = (block.kind == Kind.EXECUTION_STARTED) & (block.attempt > 1)
+    bad = (block.kind == Kind.EXECUTION_ENDED) & (block.cause != NO_CAUSE)
+    result: Bools = _ALWAYS_FOLLOWED[block.kind] | later | bad
+    return result
+
+
+class Rows:
+    """The followed events of a block, sorted by task, with the state of the task before each.
+
+    Groups are lives of tasks: nothing of a settled task is carried on, should it come again.
+    """
+
+    def __init__(self, block: Block, table: Table) -> None:
+        rows = np.flatnonzero(_followed(block))
+        tasks = Groups(rows, block.task[rows])
+        self._table = table
+        self.number = tasks.key
+        order = tasks.rows
+        self.t, self.kind, self.attempt = block.t[order], block.kind[order], block.attempt[order]
+        self.cause, self.value, self.tenant = block.cause[order], block.value[order], block.tenant[order]
+        self.after = NEW_STATES[self.kind]
+        self.changes: Bools = self.after > TaskState.NONE
+        self.before = carried(
+            tasks.latest(self.changes, before=True), self.after, table.states[self.number].astype(np.int64)
+        ).astype(np.int64)
+        self._settled = SETTLED[np.where(self.changes, self.after, self.before)]
+        opens = SETTLED[self.before] & ~self._settled
+        closed = np.concatenate([[False], ~SETTLED[self.before[:-1]] & self._settled[:-1]])[: len(rows)]
+        self.groups = tasks.split(opens | closed)
+        self._carries_on = self.groups.starts_with(tasks)
+        enqueued = self.groups.latest(self.kind == Kind.TASK_ENQUEUED)
+        self.accepted = carried(enqueued, np.ones(len(rows)), self.known("accepted"))
+        self.due = carried(enqueued, self.value, self.known("due"))
+
+    def known(self, name: str) -> Floats:
+        """What the table tells of the life each row belongs to; 0 if that began in this block."""
+        return np.where(self._carries_on, self._table.get(name, self.number), 0.0)
+
+    def keep(self, **columns: Floats) -> None:
+        """Let the table know what is so at the end of the block."""
+        last = self.groups.last
+        for name, values in columns.items():
+            self._table.put(name, self.number[last], np.where(self._settled[last], 0.0, values[last]))
+
+    def samples(self, chosen: Bools, value: Floats | Ints | Bools | None, label: Floats | None) -> Samples:
+        """A series of the chosen rows, in time order; without `value` each counts one."""
+        places, _ = self.groups.in_time_order(chosen)
+        values = np.ones(len(places)) if value is None else value[places].astype(np.float64)
+        return Samples(self.t[places], values, label=None if label is None else label[places].astype(np.int64))
