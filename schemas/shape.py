@@ -16,7 +16,7 @@ from schemas.errors import Problem, Where, quoted, shortened
 from schemas.validator import DURATIONS, LONGEST_S, SHORTEST_S, Schema, Validator
 
 DIRECTORY = Path(__file__).parent
-MAX_SUGGESTIONS = 200
+MAX_SUGGESTIONS, MAX_LISTED = 200, 30
 
 
 @cache
@@ -30,7 +30,10 @@ def did_you_mean(word: str, words: Iterator[str] | list[str]) -> str:
     """`did you mean …?` for the nearest of `words`, or the words themselves when none is near."""
     known = sorted(words)[:MAX_SUGGESTIONS]
     near = _nearest(word, known)
-    return f"did you mean {quoted(near)}?" if near is not None else f"write one of: {', '.join(map(shortened, known))}"
+    if near is not None:
+        return f"did you mean {quoted(near)}?"
+    more = ", …" if len(known) > MAX_LISTED else ""
+    return f"write one of: {', '.join(map(shortened, known[:MAX_LISTED]))}{more}"
 
 
 def _nearest(word: str, known: list[str]) -> str | None:
