@@ -134,6 +134,7 @@ class Judge:
             self.aborted_by = min(held, key=lambda guard: guard.held_at_s or 0.0)
             assert self.aborted_by.held_at_s is not None
             block = block.up_to(self.aborted_by.held_at_s)
+            before.lifecycle.take_back(self.lifecycle)
             self._trackers = before
             facts = self._follow(block)
             for guard in self.aborts:

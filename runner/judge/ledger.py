@@ -13,7 +13,7 @@ from schemas.states import TaskState
 _FOLLOWED = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED, Kind.TASK_DONE)
 
 
-def duplicate_executions(block: Block, table: Table, *, labelled: bool) -> Samples:
+def duplicate_executions(block: Block, table: Table) -> Samples:
     """An observation for each execution: 1 if it starts while another of its key runs, or after the key is DONE.
 
     Copies of a task share its key. `table` is as it was before the block; it learns how many executions of each key run.
@@ -38,7 +38,7 @@ def duplicate_executions(block: Block, table: Table, *, labelled: bool) -> Sampl
     flags = np.zeros(len(block))
     flags[again] = 1.0
     started = np.flatnonzero(block.kind == Kind.EXECUTION_STARTED)
-    label = table.labels[block.task[started]] if labelled else None
+    label = table.labels(block.task[started])
     return Samples(block.t[started], flags[started], label=label)
 
 

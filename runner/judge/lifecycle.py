@@ -16,7 +16,7 @@ from runner.judge.rows import NEW_STATES, Rows
 from runner.judge.samples import Facts, Samples
 from runner.judge.stalls import Stalls
 from runner.judge.table import Table
-from schemas.block import Block, Bools, Floats, quantise
+from schemas.block import Block, Bools, Floats, Ints, quantise
 from schemas.events import CENSUS, COPY, NEW_STATE, NO_CAUSE, Kind, Vocabulary
 from schemas.model import TRANSIENT, FaultType, Scenario
 from schemas.states import ACTIVE, LEGAL, OPEN, TaskState
@@ -57,7 +57,7 @@ class Lifecycle:
         self._queue = scenario.queue
         self._vocabulary = vocabulary
         self._labels = labels
-        self._table = Table(labels.unknown)
+        self._table = Table(labels.unknown if labels.needed else None)
         self._stalls = Stalls(stall_floor_s)
         self._types = {fault.name: fault.type for fault in scenario.faults}
         self._backoff_s = np.array(
@@ -80,8 +80,8 @@ class Lifecycle:
             self._table.admit(int(numbers.min()) & ~COPY, int(numbers.max()) | COPY)
         rows = Rows(block, self._table)
         self._label(rows)
-        label = self._table.labels[rows.number] if self._labels.needed else None
-        facts.series["duplicate_executions"] = duplicate_executions(block, self._table, labelled=self._labels.needed)
+        label = self._table.labels(rows.number)
+        facts.series["duplicate_executions"] = duplicate_executions(block, self._table)
         self._duplicate_enqueues(block, facts)
         self._transitions(block, rows, label, facts)
         self._results(rows, label, facts)
@@ -89,7 +89,7 @@ class Lifecycle:
         self._queueing(rows, facts.until_s)
         last = rows.groups.latest(rows.changes)[rows.groups.last]
         changed = last[last >= 0]
-        self._table.states[rows.number[changed]] = rows.after[changed]
+        self._table.put_states(rows.number[changed], rows.after[changed])
         self._stall(block, rows, ready, facts)
         self._table.forget_settled()
 
@@ -104,7 +104,7 @@ class Lifecycle:
         self._accepted += int(enqueued.sum())
         if self._labels.needed:
             label = self._labels.of(rows.tenant[enqueued], rows.value[enqueued])
-            self._table.labels[rows.number[enqueued]] = label
+            self._table.put_labels(rows.number[enqueued], label)
 
     def _duplicate_enqueues(self, block: Block, facts: Facts) -> None:
         """A second enqueue of an active key must be skipped; one of a key that failed may come again and does not count."""
@@ -121,7 +121,7 @@ class Lifecycle:
         own = np.flatnonzero((block.task[:place] == number) & (NEW_STATES[block.kind[:place]] > 0))
         return TaskState(int(NEW_STATES[block.kind[own[-1]]] if len(own) else self._table.states[number]))
 
-    def _transitions(self, block: Block, rows: Rows, label: Floats | None, facts: Facts) -> None:
+    def _transitions(self, block: Block, rows: Rows, label: Ints | None, facts: Facts) -> None:
         illegal = rows.changes & ~_LEGAL[rows.before, rows.after]
         facts.series["illegal_transitions"] = rows.samples(rows.changes, illegal, label)
         moved = TRANSITIONS[rows.kind]
@@ -131,12 +131,12 @@ class Lifecycle:
         dispatched = block.kind == Kind.TASK_DISPATCHED
         at = np.flatnonzero(contended | dispatched)
         lost = np.where(contended, block.value, 0.0)[at]
-        contended_label = self._table.labels[block.task[at]] if self._labels.needed else None
+        contended_label = self._table.labels(block.task[at])
         facts.series["lease_contentions"] = Samples(
             block.t[at], lost, dispatched[at].astype(np.float64), label=contended_label
         )
 
-    def _results(self, rows: Rows, label: Floats | None, facts: Facts) -> None:
+    def _results(self, rows: Rows, label: Ints | None, facts: Facts) -> None:
         groups, kind = rows.groups, rows.kind
         transient, over_budget = self._cause_flags()
         ended = kind == Kind.EXECUTION_ENDED
@@ -170,7 +170,7 @@ class Lifecycle:
         ]
         return np.array(transient), np.array([kind is FaultType.GUARDRAIL_EXCEED for kind in types])
 
-    def _waits_and_backoffs(self, rows: Rows, label: Floats | None, facts: Facts) -> Floats:
+    def _waits_and_backoffs(self, rows: Rows, label: Ints | None, facts: Facts) -> Floats:
         """Returns, for each row, when the work it belongs to had become due."""
         groups, kind = rows.groups, rows.kind
         transient, _ = self._cause_flags()
@@ -217,6 +217,10 @@ class Lifecycle:
         self._in_system += int(entering.sum()) - int(leaving.sum())
         self._until_s = until_s
         rows.keep(entered=entered)
+
+    def take_back(self, later: "Lifecycle") -> None:
+        """Undo in this copy, made before a block, what `later` changed in that block."""
+        self._table.take_back(later._table)
 
     # What is known at the end.
 

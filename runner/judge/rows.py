@@ -62,7 +62,7 @@ class Rows:
         for name, values in columns.items():
             self._table.put(name, self.number[last], np.where(self._settled[last], 0.0, values[last]))
 
-    def samples(self, chosen: Bools, value: Floats | Ints | Bools | None, label: Floats | None) -> Samples:
+    def samples(self, chosen: Bools, value: Floats | Ints | Bools | None, label: Ints | None) -> Samples:
         """A series of the chosen rows, in time order; without `value` each counts one."""
         places, _ = self.groups.in_time_order(chosen)
         values = np.ones(len(places)) if value is None else value[places].astype(np.float64)

@@ -1,6 +1,9 @@
 """What the judge remembers of each task: its state and its label for ever, the rest only while the task is open."""
 
+import copy
+
 import numpy as np
+import numpy.typing as npt
 
 from schemas.block import Floats, Ints
 from schemas.states import OPEN, TaskState
@@ -24,12 +27,16 @@ _FIRST_SIZE = 1024
 
 
 class Table:
-    """Columns by task number. The columns are rings over the numbers from `base`, the oldest open task, on."""
+    """Columns by task number. The columns are rings over the numbers from `base`, the oldest open task, on.
 
-    def __init__(self, unknown_label: int) -> None:
+    `unknown_label` is the label of a task that nobody told of; None where labels are not kept at all.
+    """
+
+    def __init__(self, unknown_label: int | None) -> None:
         self._unknown_label = unknown_label
         self.states = np.zeros(_FIRST_SIZE, dtype=np.uint8)
-        self.labels = np.full(_FIRST_SIZE, unknown_label)
+        self._replaced: tuple[Ints, npt.NDArray[np.uint8]] = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint8)
+        self._labels = np.full(0 if unknown_label is None else _FIRST_SIZE, unknown_label or 0, dtype=np.int32)
         self.base = 0
         self.end = 0
         self._size = _FIRST_SIZE
@@ -43,7 +50,8 @@ class Table:
         if self.end > len(self.states):
             more = max(self.end - len(self.states), len(self.states))
             self.states = np.pad(self.states, (0, more))
-            self.labels = np.pad(self.labels, (0, more), constant_values=self._unknown_label)
+            if self._unknown_label is not None:
+                self._labels = np.pad(self._labels, (0, more), constant_values=self._unknown_label)
         if self.end - self.base > self._size:
             self._grow(np.arange(forgotten, known_end))
         for first, end in ((self.base, forgotten), (known_end, self.end)):
@@ -64,6 +72,31 @@ class Table:
             grown = np.zeros(self._size)
             grown[kept % self._size] = column[kept % old]
             self._columns[name] = grown
+
+    def put_states(self, numbers: Ints, states: Ints) -> None:
+        """Set the states of these tasks, once for each block."""
+        self._replaced = numbers, self.states[numbers]
+        self.states[numbers] = states
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Table":
+        """A copy that shares what is kept for ever, which would take longer and longer to copy: see `take_back`."""
+        twin = copy.copy(self)
+        twin._columns = {name: column.copy() for name, column in self._columns.items()}
+        return twin
+
+    def take_back(self, later: "Table") -> None:
+        """Undo in this copy, made before a block, what `later` changed in that block."""
+        numbers, states = later._replaced
+        known = numbers < len(self.states)
+        self.states[numbers[known]] = states[known]
+
+    def labels(self, numbers: Ints) -> Ints | None:
+        """The labels of these tasks; None where labels are not kept."""
+        return None if self._unknown_label is None else self._labels[numbers].astype(np.int64)
+
+    def put_labels(self, numbers: Ints, labels: Ints) -> None:
+        """Set the labels of these tasks."""
+        self._labels[numbers] = labels
 
     def get(self, name: str, numbers: Ints) -> Floats:
         """A column for these tasks."""
