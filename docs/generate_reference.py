@@ -468,7 +468,13 @@ def _type(schema: Schema) -> str:
     return _KINDS[kind if isinstance(kind, str) else " ".join(kind or ())]
 
 
-_KINDS = {"string": "text", "number": "number", "object": "mapping", "boolean": "true or false", "string object": "objective"}
+_KINDS = {
+    "string": "text",
+    "number": "number",
+    "object": "mapping",
+    "boolean": "true or false",
+    "string object": "objective",
+}
 
 
 def _plural(name: str) -> str:

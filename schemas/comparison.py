@@ -11,7 +11,7 @@ from schemas.events import TYPES
 from schemas.expression import EventFilter, Expression, Op, Selector, UnclearError, Unit, parse_expression, parse_filter
 from schemas.model import Comparison, Reference
 from schemas.shape import did_you_mean
-from schemas.slis import Aggregate, Better, Sli
+from schemas.slis import AT_THE_END, Aggregate, Better, Sli
 
 EACH = "*"
 CONFIDENT = frozenset({Aggregate.RATIO, Aggregate.QUANTILE})
@@ -63,6 +63,10 @@ def condition(text: str, context: Context, *, window: bool) -> Comparison:
         raise UnclearError("a condition cannot be relative", "write a fixed target; relative targets are for slos")
     if sli.aggregate is Aggregate.GROWTH:
         raise UnclearError(f"{sli.name} is known at the end only", f"use it under slos, or watch {sli.series} here")
+    if sli.series == AT_THE_END:
+        raise UnclearError(f"{sli.name} is known at the end only", "use it under slos")
+    if sli.aggregate is Aggregate.RATE and not window:
+        raise UnclearError(f"{sli.name} of the run so far hardly moves", "add window: 30m")
     if sli.aggregate is Aggregate.LONGEST:
         if window:
             raise UnclearError(

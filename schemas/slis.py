@@ -5,7 +5,7 @@ An SLI is an aggregate over a series. A series is what the judge extracts from t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from schemas.expression import EventFilter, Unit
@@ -48,6 +48,10 @@ class Sli:
     per_task: bool = False
     """Its observations belong to tasks, so that it can be selected by tenant and phase."""
     filters: tuple[tuple[EventFilter, ...], ...] = ()
+
+
+AT_THE_END = "lost_tasks"
+"""The one count that only the system's own census, at the end of the run, can give."""
 
 
 def _ratio(name: str, series: str, description: str, *, better: Better = Better.HIGHER, censored: bool = False) -> Sli:
@@ -101,7 +105,7 @@ _QUEUE = [
         "success_rate", "success", "DONE / (DONE + FAILED); BLOCKED, CANCELLED and SKIPPED do not count", censored=True
     ),
     *_times("latency", "the time from the intended enqueue to DONE or FAILED", censored=True),
-    *_times("wait", "the time from due to dispatched, summed over a task's attempts"),
+    *_times("wait", "the time from due to dispatched, summed over a task's attempts", censored=True),
     _ratio(
         "recovery_rate",
         "recovery",
@@ -124,7 +128,7 @@ _QUEUE = [
     ),
     _count("guardrail_unblocked", "tasks over the hard budget that did not end BLOCKED"),
     _count("backoff_violations", "attempts that started before their backoff was over"),
-    _count("lost_tasks", "accepted tasks that at the end are in no state at all"),
+    replace(_count(AT_THE_END, "accepted tasks that at the end are in no state at all"), per_task=False),
     _count("illegal_transitions", "state changes outside the state machine"),
     Sli(
         "lease_contentions",

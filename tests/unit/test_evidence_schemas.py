@@ -75,7 +75,7 @@ faults: [{name: down, type: db_outage, at: 5m, for: 2m}]
 alerts:
   - {name: backlog, when: oldest_pending > 10s, severity: critical, expect: {of: down, fires_within: 5m}}
   - {name: deep, when: queue_depth > 1000, window: 5m, expect: {fires_within: 1m}}
-  - {name: busy, when: throughput > 0/s, keep_firing_for: 1h}
+  - {name: busy, when: throughput > 0/s, window: 5m, keep_firing_for: 1h}
 """
 FAULTS = """
 queue: {dispatchers: 3, claim_time: 200ms, lease: {duration: 30s, heartbeat: 10s}, retry: {backoff: [5s]}}
