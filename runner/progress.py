@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import click
-
+from runner.console import remark
 from runner.judge.judge import Judge
 from schemas.model import Scenario
 from schemas.units import show_duration, show_ratio
@@ -72,7 +71,6 @@ class _Plain:
         step = int(PLAIN_STEPS * min(1.0, judge.until_s / self._scenario.duration_s))
         if step > self._step or time.monotonic() - self._said > PLAIN_EVERY_S:
             self._step, self._said = step, time.monotonic()
-            click.echo(
-                f"  {show_duration(judge.until_s)} of {show_duration(self._scenario.duration_s)}: {_live_figures(judge)}",
-                err=True,
-            )
+            duration_s = self._scenario.duration_s
+            done_s = min(judge.until_s, duration_s)
+            remark(f"  {show_duration(done_s)} of {show_duration(duration_s)}: {_live_figures(judge)}")

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-import click
-
+from runner.console import remark, tell
 from runner.engine import execute, identify
 from runner.evidence.record import Recording, to_json
 from runner.progress import make_progress
@@ -66,7 +65,7 @@ def run_scenario(
     interruption = Interruption()
     with interruption.listening():
         verdict, directory = _record(loaded, plan, target, out, abort, interruption)
-    click.echo(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory), nl=not as_json)
+    tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
 
@@ -84,9 +83,7 @@ def _record(
 ) -> tuple[Verdict, Path]:
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
     with Recording(out, loaded, identity, plan) as recording:
-        click.echo(
-            f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {recording.directory.path}", err=True
-        )
+        remark(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {recording.directory.path}")
         try:
             with make_progress(loaded.scenario) as progress, collection_paused():
                 verdict, judge = execute(plan, target, identity, [recording], progress, interruption)

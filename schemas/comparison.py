@@ -147,6 +147,8 @@ def _check_labels(selector: Selector, sli: Sli, context: Context, *, each: bool)
             if each:
                 continue
             raise UnclearError(f"{label}=* does not go here", f"name one {label}")
+        if value == EACH:
+            raise UnclearError(f"there is no {label} to select", f"declare one: {_DECLARE[label]}")
         if value not in known:
             remedy = did_you_mean(value, list(known)) if known else f"declare it: {_DECLARE[label]}"
             raise UnclearError(f"nobody declares the {label} {quoted(value)}", remedy)

@@ -32,7 +32,7 @@ class OutputError(SoakError):
     @classmethod
     def of(cls, path: object, error: OSError) -> "OutputError":
         """The error for `path`, with the system's reason and what to do."""
-        kept = "what was written before is kept (free some space, or choose another --out)"
+        kept = "what was written before is kept (make it writable or free some space)"
         return cls(f"{path}: {error.strerror or error}; {kept}")
 
 

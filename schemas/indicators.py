@@ -68,6 +68,8 @@ def _slis(view: View) -> dict[str, Sli | None]:
     """Every SLI by name; None for one whose definition is wrong, which is told there and not wherever it is used."""
     slis: dict[str, Sli | None] = dict(CATALOGUE.get(str(view.get("system")), {}))
     for name, definition in _definitions(view).items():
+        if name in slis:
+            continue
         try:
             slis[name] = build_sli(name, definition, view.data)
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -76,10 +78,10 @@ def _slis(view: View) -> dict[str, Sli | None]:
 
 
 def _expressions(view: View) -> Iterator[Problem]:
+    if str(view.get("system")) not in CATALOGUE:
+        return
     known = _slis(view)
     slis = {name: sli for name, sli in known.items() if sli}
-    if not slis:
-        return
     broken = known.keys() - slis.keys()
     context = Context(slis, {"tenant": view.names("workload", "tenants"), "phase": view.names("phases")})
     yield from _objectives(view, context, broken)

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,27 +59,26 @@ def load(path: Path, *, tier: str | None = None, settings: Sequence[str] = ()) -
     return Loaded(scenario, data, path, tier is not None or bool(settings), tier, tuple(settings))
 
 
-def _problems(document: Document, directory: Path) -> list[Problem]:
+def _problems(document: Document, directory: Path, only: Iterable[str] | None = None) -> list[Problem]:
     filled = with_defaults(document.data)
-    found = document.problems + shape_problems(document)
+    found = document.problems + shape_problems(document, only)
     seen = {problem.where for problem in found}
     return found + [problem for problem in semantic_problems(document, filled, directory) if problem.where not in seen]
 
 
-def _tiers(document: Document) -> list[str]:
+def _tiers(document: Document) -> dict[str, Any]:
+    """What each tier overrides."""
     tiers = document.data.get("tiers") if isinstance(document.data, dict) else None
-    return list(tiers) if isinstance(tiers, dict) else []
+    return dict(tiers) if isinstance(tiers, dict) else {}
 
 
 def _tier_problems(document: Document, tier: str, directory: Path) -> list[Problem]:
-    return [
-        Problem(
-            problem.source,
-            problem.line,
-            problem.column,
-            problem.where,
-            f"with tier {tier}: {problem.what}",
-            problem.remedy,
-        )
-        for problem in _problems(apply_tier(document, tier), directory)
-    ]
+    overridden = list(_tiers(document)[tier])
+    problems = _problems(apply_tier(document, tier), directory, only=overridden)
+    return [_with_tier(problem, tier, overridden) for problem in problems]
+
+
+def _with_tier(problem: Problem, tier: str, overridden: list[str]) -> Problem:
+    key = re.split(r"[.\[]", problem.where)[0]
+    remedy = problem.remedy if key in overridden else f"{problem.remedy}, or override {key} in the tier"
+    return replace(problem, what=f"with tier {tier}: {problem.what}", remedy=remedy)

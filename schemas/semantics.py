@@ -111,11 +111,12 @@ def _data_file(view: View, where: Where) -> Iterator[Problem]:
     if not isinstance(name, str) or not name or str(unit) not in units.SECONDS:
         return
     try:
-        if Path(name).is_absolute():
-            raise ValueError(f"{quoted(name)} is an absolute path")
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            # The evidence holds a copy under the same name, so that the scenario loads again from there.
+            raise ValueError(f"{quoted(name)} is not below the scenario's folder")
         read_values(view.directory / name, units.SECONDS[str(unit)])
     except ValueError as error:
-        remedy = "name a text file beside the scenario with one number a line"
+        remedy = "name a text file in the scenario's folder, with one number a line"
         yield view.problem((*where, "file"), str(error), remedy)
 
 

@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,11 +41,16 @@ def _nearest(word: str, known: list[str]) -> str | None:
     return near[0] if near else None
 
 
-def shape_problems(document: Document) -> list[Problem]:
-    """Everything in which `document` differs from the shape of a scenario; values that YAML garbled are passed over."""
+def shape_problems(document: Document, only: Iterable[str] | None = None) -> list[Problem]:
+    """Everything in which `document` differs from the shape of a scenario; values that YAML garbled are passed over.
+
+    `only` looks at these keys at the top of the file: the others are known to be right.
+    """
     garbled = {problem.where for problem in document.problems}
-    validator = Validator(read_schema("scenario"))
-    problems = [problem for error in validator.iter_errors(document.data) for problem in _problems(document, error)]
+    schema, data = read_schema("scenario"), document.data
+    if only is not None and isinstance(data, dict):
+        schema, data = {**schema, "required": []}, {key: data[key] for key in only if key in data}
+    problems = [problem for error in Validator(schema).iter_errors(data) for problem in _problems(document, error)]
     return [problem for problem in problems if problem.where not in garbled]
 
 

@@ -158,6 +158,7 @@ class Verdict(msgspec.Struct, frozen=True):
     ended_s: float
     tasks: dict[str, int]
     unfinished: int
+    deferred: int
     slis: dict[str, float | None]
     objectives: list[ObjectiveResult]
     laws: list[LawResult]

@@ -20,8 +20,8 @@ from reports.plots.canvas import (
 
 
 def plot(run: RunData) -> bytes:
-    """Tasks in and out per minute above, the queue below."""
-    fig, (flow, queue) = figure(2, 4.6, ratios=(3, 2))
+    """Tasks in and out per minute above, the queue below, and at the bottom how many workers it keeps busy."""
+    fig, (flow, queue, workers) = figure(3, 5.6, ratios=(3, 2, 1.3))
     edges_s, step = bucketed(run)
     metrics = run.metrics
     flow.plot(edges_s, per_bucket(metrics.get("enqueued"), step) / step, color=GREY, lw=0.9, label="enqueued")
@@ -39,13 +39,15 @@ def plot(run: RunData) -> bytes:
     end_mark(flow, run)
     legend(flow)
     depth = per_bucket(metrics.get("queue_depth"), step, largest=True)
-    queue.fill_between(edges_s, depth, step="pre", color=ORANGE, alpha=0.5, lw=0, label="PENDING tasks, most")
+    queue.fill_between(edges_s, depth, step="pre", color=ORANGE, alpha=0.5, lw=0)
+    queue.set_ylabel("tasks, most")
+    queue.set_title("Queue depth (PENDING)")
     busy = per_bucket(metrics.get("busy_workers"), step) / step
-    queue.plot(edges_s, busy, color=PURPLE, label="busy workers, mean")
-    queue.set_ylabel("tasks")
-    queue.set_title("Queue")
-    whole_numbers(queue)
-    bands(queue, run, labelled=False)
-    legend(queue)
-    time_axis(queue, run)
+    workers.plot(edges_s, busy, color=PURPLE)
+    workers.set_ylabel("workers, mean")
+    workers.set_title("Busy workers")
+    for axes in (queue, workers):
+        whole_numbers(axes)
+        bands(axes, run, labelled=False)
+    time_axis(workers, run)
     return to_svg(fig)

@@ -1,13 +1,14 @@
 """The command line: a file per command, loaded when it is called; the one place that prints errors and ends the process."""
 
+import contextlib
 import importlib
-import os
 import sys
 import traceback
 from dataclasses import dataclass
 
 import click
 
+from runner.console import flush, remark
 from schemas.errors import SoakError
 
 _COMMANDS = {
@@ -80,7 +81,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    sys.exit(run_command(sys.argv[1:]))
+    exit_code = run_command(sys.argv[1:])
+    flush()
+    sys.exit(exit_code)
 
 
 @dataclass(slots=True)
@@ -99,13 +102,13 @@ def run_command(arguments: list[str]) -> int:
     except click.Abort:
         return _fail(session, "interrupted", INTERRUPTED)
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return USAGE_ERROR
     except SoakError as error:
         return _fail(session, str(error), error.exit_code)
     except BrokenPipeError:
-        # Whoever read our output has gone: nothing to say, nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read a help text has gone: nothing to say, nobody to say it to.
         return 0
     except Exception as error:
         what = f"internal error: {type(error).__name__}: {error}"
@@ -115,5 +118,5 @@ def run_command(arguments: list[str]) -> int:
 def _fail(session: _Session, message: str, exit_code: int) -> int:
     if session.debug:
         traceback.print_exc()
-    click.echo(message, err=True)
+    remark(message)
     return exit_code

@@ -2,6 +2,8 @@
 
 import click
 
+from runner.console import tell
+
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -20,5 +22,5 @@ def command(shell: str) -> int:
 
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(cli, {}, "soak", "_SOAK_COMPLETE").source())
+    tell(kind(cli, {}, "soak", "_SOAK_COMPLETE").source())
     return 0

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from runner.console import tell
+
 STARTER = Path(__file__).with_name("starter.yaml")
 SCHEMA = "scenario.schema.json"
 
@@ -29,5 +31,5 @@ def command(path: Path, force: bool) -> int:
         schema.write_bytes((DIRECTORY / SCHEMA).read_bytes())
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error} (choose another place)") from None
-    click.echo(f"{path}: written, with {schema.name} beside it for your editor; try: soak run {path}")
+    tell(f"{path}: written, with {schema.name} beside it for your editor; try: soak run {path}")
     return 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.options import all_settings, json_option, override_options, scenario_argument
+from runner.console import tell
 
 if TYPE_CHECKING:
     from schemas.model import Scenario
@@ -46,9 +47,9 @@ def command(
             "rate_per_s": figures.rate_per_s.tolist(),
             "cycle_rate_per_s": figures.cycle_rate_per_s.tolist(),
         }
-        click.echo(json.dumps(data, indent=2))
+        tell(json.dumps(data, indent=2))
     else:
-        click.echo("\n".join(_lines(loaded.scenario, plan.seed, figures)))
+        tell("\n".join(_lines(loaded.scenario, plan.seed, figures)))
     return 0
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from runner.cli.options import run_directory_argument
+from runner.console import tell
 
 
 @click.command("report")
@@ -26,5 +27,5 @@ def command(run_directory: Path, template: Path | None) -> int:
     written = render_into(directory, template)
     directory.write_checksums(only=written)
     for name in written:
-        click.echo(str(directory.file(name)))
+        tell(str(directory.file(name)))
     return 0

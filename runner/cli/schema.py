@@ -2,6 +2,8 @@
 
 import click
 
+from runner.console import tell
+
 
 @click.command("schema")
 @click.argument("name", default="scenario", required=False)
@@ -24,5 +26,5 @@ def command(name: str) -> int:
     names = sorted(path.name.removesuffix(".schema.json") for path in DIRECTORY.glob("*.schema.json"))
     if name not in names:
         raise UsageError(f"no schema {name!r} ({did_you_mean(name, names)})")
-    click.echo((DIRECTORY / f"{name}.schema.json").read_text(encoding="utf-8"), nl=False)
+    tell((DIRECTORY / f"{name}.schema.json").read_text(encoding="utf-8"), nl=False)
     return 0

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from runner.cli.options import json_option
+from runner.console import tell
 
 
 @click.command("slis")
@@ -36,10 +37,10 @@ def command(scenario: Path | None, as_json: bool) -> int:
             }
             for system, s in rows
         ]
-        click.echo(json.dumps(listed, indent=2))
+        tell(json.dumps(listed, indent=2))
         return 0
     width = max(len(sli.name) for _, sli in rows)
     unit_width = max(len(sli.unit.value) for _, sli in rows)
     for _, sli in rows:
-        click.echo(f"{sli.name:{width}}  {sli.unit.value:{unit_width}}  {sli.description}")
+        tell(f"{sli.name:{width}}  {sli.unit.value:{unit_width}}  {sli.description}")
     return 0

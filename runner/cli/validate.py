@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from runner.cli.options import json_option
+from runner.console import remark, tell
 from schemas.errors import Problem, ScenarioError, UsageError
 
 
@@ -23,13 +24,13 @@ def command(scenarios: tuple[Path, ...], as_json: bool) -> int:
         import json
         from dataclasses import asdict
 
-        click.echo(json.dumps({"valid": not problems, "problems": [asdict(problem) for problem in problems]}, indent=2))
+        tell(json.dumps({"valid": not problems, "problems": [asdict(problem) for problem in problems]}, indent=2))
     else:
         for problem in problems:
-            click.echo(str(problem), err=True)
+            remark(str(problem))
         for path in scenarios:
             if not any(problem.source == str(path) for problem in problems):
-                click.echo(f"{path}: valid")
+                tell(f"{path}: valid")
     return 2 if problems else 0
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from runner.cli.options import json_option, run_directory_argument
+from runner.console import tell
 
 AGREES, DIFFERS = 0, 3
 
@@ -14,6 +15,9 @@ AGREES, DIFFERS = 0, 3
 @json_option
 def command(run_directory: Path, as_json: bool) -> int:
     """Check the hashes of a run's evidence and recompute its verdict from the event stream.
+
+    Recomputed are the verdict, alerts, checkpoints, metrics and what the manifest says of the run. The report and its
+    plots are checked by their hashes: `soak report` renders them again.
 
     Exit codes: 0 everything agrees, 3 something differs or is missing, 2 not a run directory.
 
@@ -31,13 +35,15 @@ def command(run_directory: Path, as_json: bool) -> int:
         import json
 
         rows = [{"what": finding.what, "problem": finding.problem} for finding in findings]
-        click.echo(json.dumps({"agrees": not problems, "verdict": outcome, "findings": rows}, indent=2))
+        tell(json.dumps({"agrees": not problems, "verdict": outcome, "findings": rows}, indent=2))
     else:
         for finding in findings:
-            click.echo(
+            tell(
                 f"{'differs' if finding.problem else 'ok':8} {finding.what}{': ' + finding.problem if finding.problem else ''}"
             )
-        click.echo(
-            f"recomputed verdict: {outcome or 'none'}; {'the evidence agrees' if not problems else f'{len(problems)} problems'}"
-        )
+        tell(f"recomputed verdict: {outcome or 'none'}; {_conclusion(len(problems))}")
     return DIFFERS if problems else AGREES
+
+
+def _conclusion(problems: int) -> str:
+    return f"{problems} problem{'s' if problems > 1 else ''}" if problems else "the evidence agrees"

@@ -37,7 +37,7 @@ def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Man
         wall_s=None,
         verdict=None,
         events=None,
-        reproduce=_reproduce(identity),
+        reproduce=reproduce(identity),
         user=_user(),
         host=platform.node(),
         platform=platform.platform(),
@@ -54,9 +54,9 @@ def finish_manifest(manifest: Manifest, finished: datetime, wall_s: float, verdi
     )
 
 
-def _reproduce(identity: Identity) -> str:
-    """The command, given in the run directory, that makes the same run again."""
-    words = ["soak", "run", SCENARIO, "--seed", str(identity.seed)]
+def reproduce(identity: Identity) -> str:
+    """The command, given in the run directory, that makes the same run again, beside it."""
+    words = ["soak", "run", SCENARIO, "--seed", str(identity.seed), "--out", f"../{identity.scenario}-again"]
     return shlex.join(
         [
             *words,

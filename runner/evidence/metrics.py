@@ -32,7 +32,7 @@ _QUANTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95, "latency_p99_s": 0.99
 
 
 class MetricsWriter:
-    """Writes the rows of all minutes that are complete; `close` writes the last."""
+    """Writes the rows of all minutes that are complete; `finish` writes the last."""
 
     def __init__(self, path: Path, scenario: Scenario, causes: list[str]) -> None:
         self._path = path
@@ -118,7 +118,7 @@ class MetricsWriter:
         except OSError as error:
             raise OutputError.of(self._path, error) from None
 
-    def close(self, until_s: float) -> None:
+    def finish(self, until_s: float) -> None:
         """Write the minute that the run ended in."""
         last = int(-(-until_s // MINUTE_S))
         if last > self._minute:
@@ -126,8 +126,8 @@ class MetricsWriter:
             self._advance(_EMPTY, empty, last)
         self._file.close()
 
-    def abandon(self) -> None:
-        """Let go of the file of a run that did not come to its end; what was written stays."""
+    def close(self) -> None:
+        """Let go of the file, also of a run that did not come to its end; what was written stays."""
         with contextlib.suppress(OSError):
             self._file.close()
 

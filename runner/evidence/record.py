@@ -43,7 +43,7 @@ class Recording:
 
     def finish(self, verdict: Verdict, judge: Judge) -> None:
         """Write what is known at the end only. The checksums come last, after the report: see `seal`."""
-        self._metrics.close(judge.until_s)
+        self._metrics.finish(judge.until_s)
         self._stream.close()
         for name, content in verdict_files(verdict, judge).items():
             self.directory.write(name, content)
@@ -64,7 +64,7 @@ class Recording:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stream.close()
-        self._metrics.abandon()
+        self._metrics.close()
 
 
 def verdict_files(verdict: Verdict, judge: Judge) -> dict[str, bytes]:

@@ -1,20 +1,28 @@
 """Verification: does the evidence still say what it said, and does the stream still come to that verdict?"""
 
+import contextlib
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from runner.evidence.directory import CHECKSUMS, SCENARIO, RunDirectory, stream_name
-from runner.evidence.record import verdict_files
+from runner.evidence.directory import CHECKSUMS, MANIFEST, METRICS, SCENARIO, RunDirectory, stream_name
+from runner.evidence.manifest import reproduce
+from runner.evidence.metrics import MetricsWriter
+from runner.evidence.record import to_json, verdict_files
 from runner.evidence.stream import StreamReader
 from runner.judge.decide import decide
 from runner.judge.judge import Judge
 from schemas.block import Block
 from schemas.errors import EvidenceError, ScenarioError, UsageError
-from schemas.events import Kind
+from schemas.events import Kind, Vocabulary
+from schemas.identity import Identity
 from schemas.load import Loaded, load
+from schemas.model import Scenario
 from schemas.verdict import End, Verdict
 from simulation.plan import Plan
 
@@ -53,7 +61,10 @@ def load_stored(directory: RunDirectory) -> Loaded:
 
 
 def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
-    """The verdict that the stored scenario and stream come to, and the files it should stand in. Raises EvidenceError."""
+    """The verdict that the stored scenario and stream come to, and what follows from them in files. Raises EvidenceError.
+
+    Of the manifest only what the stream knows; the report and its plots are rendered, not computed: see `soak report`.
+    """
     loaded = load_stored(directory)
     plan = Plan(loaded.scenario)
     reader = StreamReader(directory.file(stream_name(loaded.scenario.name)), plan.vocabulary)
@@ -62,13 +73,38 @@ def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
             f"{directory.file(SCENARIO)}: is not the scenario the stream was made with (its hash differs)"
         )
     judge = Judge(loaded.scenario, plan.vocabulary, abort=reader.identity.abort)
-    end = End.CUT
-    for block in reader.blocks():
-        end = _end_of(block) or end
-        for _ in judge.observe(block):
-            pass
-    verdict = decide(judge, reader.identity, end)
-    return verdict, verdict_files(verdict, judge)
+    end, events = End.CUT, 0
+    with tempfile.TemporaryDirectory() as scratch:
+        metrics = Path(scratch) / METRICS
+        with contextlib.closing(_metrics_writer(metrics, loaded.scenario, plan.vocabulary)) as writer:
+            for block in reader.blocks():
+                end = _end_of(block) or end
+                for part in judge.observe(block):
+                    events += len(part)
+                    writer.append(part, judge.facts)
+            writer.finish(judge.until_s)
+        verdict = decide(judge, reader.identity, end)
+        files = {METRICS: metrics.read_bytes(), MANIFEST: _known_of_manifest(reader.identity, verdict, events)}
+    return verdict, {**verdict_files(verdict, judge), **files}
+
+
+def _metrics_writer(path: Path, scenario: Scenario, vocabulary: Vocabulary) -> MetricsWriter:
+    return MetricsWriter(path, scenario, [cause.fault for cause in vocabulary.causes])
+
+
+def _known_of_manifest(identity: Identity, verdict: Verdict, events: int) -> bytes:
+    known = {
+        "scenario": identity.scenario,
+        "scenario_sha256": identity.scenario_sha256,
+        "seed": identity.seed,
+        "target": identity.target,
+        "clock": identity.clock,
+        "aborting": identity.abort,
+        "verdict": verdict.verdict,
+        "events": events,
+        "reproduce": reproduce(identity),
+    }
+    return to_json(known)
 
 
 def _end_of(block: Block) -> End | None:
@@ -95,12 +131,22 @@ def _hashes(directory: RunDirectory) -> Iterator[Finding]:
 def _difference(directory: RunDirectory, name: str, content: bytes) -> str:
     """Where a stored file and its recomputation part ways; empty when they agree."""
     try:
-        stored = msgspec.json.decode(directory.read(name))
+        if name == METRICS:
+            return next(_different_lines(directory.read(name), content), "")
+        stored, computed = msgspec.json.decode(directory.read(name)), msgspec.json.decode(content)
     except EvidenceError as error:
         return str(error)
     except msgspec.DecodeError as error:
         return f"is not JSON: {error}"
-    return next(_differences("", stored, msgspec.json.decode(content)), "")
+    if name == MANIFEST and isinstance(stored, dict):
+        stored = {key: stored.get(key) for key in computed}
+    return next(_differences("", stored, computed), "")
+
+
+def _different_lines(stored: bytes, computed: bytes) -> Iterator[str]:
+    for number, (one, other) in enumerate(zip_longest(stored.splitlines(), computed.splitlines()), 1):
+        if one != other:
+            yield f"line {number} is not what the stream gives"
 
 
 def _differences(where: str, stored: object, computed: object) -> Iterator[str]:

@@ -101,13 +101,21 @@ def _words(expect: Expectation) -> str:
 
 def _missed(expect: Expectation, firings: list[Firing], scenario: Scenario, ended_s: float) -> Iterator[Missed]:
     """What an alert was expected to do and did not, for each window of the fault it is expected of."""
-    windows = [fault.windows for fault in scenario.faults if fault.name == expect.of]
-    episodes = [window for window in windows[0] if window.start_s < ended_s] if windows else [Window(0.0, ended_s)]
-    for index, window in enumerate(episodes):
-        end_s = episodes[index + 1].start_s if index + 1 < len(episodes) else math.inf
-        own = [firing for firing in firings if window.start_s <= firing.fired_s < end_s]
-        place = f" of {expect.of} at {show_duration(window.start_s)}" if expect.of else ""
-        yield from _missed_once(expect, own, window, place, ended_s)
+    if expect.of is None:
+        yield from _missed_once(expect, firings, Window(0.0, ended_s), "", ended_s)
+        return
+    [windows] = [fault.windows for fault in scenario.faults if fault.name == expect.of]
+    for window in windows:
+        if window.start_s < ended_s:
+            own = [firing for firing in firings if window.start_s <= firing.fired_s <= _answers_until(expect, window)]
+            place = f" of {expect.of} at {show_duration(window.start_s)}"
+            yield from _missed_once(expect, own, window, place, ended_s)
+
+
+def _answers_until(expect: Expectation, window: Window) -> float:
+    """A later firing is no answer to the fault of this window: it has another cause."""
+    fires_s = window.start_s + (expect.fires_within_s or 0.0)
+    return max(fires_s, window.end_s + (expect.resolves_within_s or 0.0))
 
 
 def _missed_once(
@@ -125,7 +133,8 @@ def _missed_once(
                 what = f"did not resolve within {show_duration(expect.resolves_within_s)}{since}"
                 yield _late(what, limit_s, firing.resolved_s or ended_s)
     if expect.max_flaps is not None and len(own) - 1 > expect.max_flaps:
-        yield f"fired {len(own)} times{place}", Status.FAIL
+        allowed = f"{expect.max_flaps + 1} allowed"
+        yield f"fired {len(own)} times{place.replace(' of ', ' around ', 1)}, {allowed}", Status.FAIL
 
 
 def _late(what: str, limit_s: float, seen_s: float) -> Missed:

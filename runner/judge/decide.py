@@ -36,12 +36,13 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
     laws = judge_laws(judge)
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
     faults = judge.faults.results(judge.until_s)
-    failures = list(_failures(judge, objectives, laws, alerts))
+    unfinished = judge.lifecycle.unfinished()
+    failures = [*_abort_reason(judge), *_failures(judge, objectives, laws, alerts)]
     doubts = list(_doubts(judge, end, objectives, laws, alerts, faults))
     return Verdict(
         schema_version=SCHEMA_VERSION,
         verdict=_outcome(end, failures, doubts),
-        reasons=[*_abort_reason(judge), *failures, *doubts],
+        reasons=[*failures, *(f"inconclusive: {doubt}" if failures else doubt for doubt in doubts)],
         scenario=judge.scenario.name,
         scenario_sha256=identity.scenario_sha256,
         target=identity.target,
@@ -51,7 +52,8 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
         duration_s=judge.scenario.duration_s,
         ended_s=judge.until_s,
         tasks=_tasks(judge),
-        unfinished=judge.lifecycle.unfinished().tasks,
+        unfinished=unfinished.tasks,
+        deferred=unfinished.deferred,
         slis=judge.slis(),
         objectives=objectives,
         laws=laws,

@@ -49,7 +49,7 @@ def test_the_report_says_the_verdict_first(run_directory: Path) -> None:
     order = ["Objectives", "Integrity laws", "Abort conditions", "Alerts", "Faults", "Checkpoints", "Reproduce"]
     places = [report.index(f"## {heading}") for heading in order]
     assert places == sorted(places)
-    assert "`soak run scenario.yaml --seed 14`" in report
+    assert "`soak run scenario.yaml --seed 14 --out ../72h-again`" in report
 
 
 def test_evidence_names_no_path_of_the_machine(run_directory: Path) -> None:

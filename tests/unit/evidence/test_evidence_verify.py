@@ -109,6 +109,10 @@ def test_one_digit_of_the_verdict(run: RunDirectory) -> None:
         ("checkpoints.json", '"every_s": 300.0', '"every_s": 301.0', "every_s is 301"),
         ("verdict.json", '"schema_version": 1', '"extra": 5, "schema_version": 1', "extra is 5"),
         ("verdict.json", "{", "", "is not JSON"),
+        ("metrics.csv", "\n120,", "\n120,1", "line 3 is not"),
+        ("run_manifest.json", '"seed": ', '"seed": 1', "seed is"),
+        ("run_manifest.json", '"verdict": "', '"verdict": "X', "verdict is"),
+        ("run_manifest.json", '"events": ', '"events": 1', "events is"),
     ],
 )
 def test_a_change_that_was_sealed_again(run: RunDirectory, name: str, old: str, new: str, where: str) -> None:
@@ -151,19 +155,21 @@ def test_a_damaged_stream(run: RunDirectory) -> None:
     assert f"{STREAM}:100: not an event" in findings[-1].problem
 
 
-@pytest.mark.parametrize("name", ["plots/latency.svg", "soak_summary.md", "metrics.csv", "run_manifest.json"])
+@pytest.mark.parametrize("name", ["plots/latency.svg", "soak_summary.md"])
 def test_a_changed_file(run: RunDirectory, name: str) -> None:
     run.file(name).write_bytes(run.read(name).replace(b"0", b"1", 1))
     assert problems(run) == {name: "was changed: its hash differs"}
 
 
-@pytest.mark.parametrize("name", ["plots/latency.svg", "soak_summary.md", "metrics.csv", "run_manifest.json"])
+@pytest.mark.parametrize("name", ["plots/latency.svg", "soak_summary.md"])
 def test_a_missing_file(run: RunDirectory, name: str) -> None:
     run.file(name).unlink()
     assert problems(run) == {name: "is missing"}
 
 
-@pytest.mark.parametrize("name", ["verdict.json", "alerts.json", "checkpoints.json"])
+@pytest.mark.parametrize(
+    "name", ["verdict.json", "alerts.json", "checkpoints.json", "metrics.csv", "run_manifest.json"]
+)
 def test_a_missing_result(run: RunDirectory, name: str) -> None:
     run.file(name).unlink()
     found = problems(run)

@@ -68,6 +68,16 @@ def test_flaps_are_firings_after_the_first(most: int, status: str) -> None:
     assert alert(f"max_flaps: {most}", twice).status == status
 
 
+def test_a_firing_long_after_the_fault_has_another_cause() -> None:
+    """The fault lasts from 100 s to 160 s."""
+    later = RISE_AND_FALL + "500 queue_depth 9\n550 queue_depth 0\n"
+    expect = "of: down, fires_within: 30s, resolves_within: 40s, max_flaps: 0"
+    assert alert(expect, later).status == "PASS"
+    again = RISE_AND_FALL + "200 queue_depth 9\n210 queue_depth 0\n"
+    result = alert(expect, again)
+    assert (result.status, result.detail.split("; ")[-1]) == ("FAIL", "fired 2 times around down at 100s, 1 allowed")
+
+
 def test_every_occurrence_of_a_fault_counts_by_itself() -> None:
     both = RISE_AND_FALL + "710 queue_depth 9\n720 queue_depth 0\n"
     expect = "of: down, fires_within: 30s, resolves_within: 1m, max_flaps: 0"
