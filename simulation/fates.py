@@ -21,6 +21,7 @@ BLOCK_BITS = BLOCK.bit_length() - 1
 FIRST_KEPT, LATER_KEPT = 4, 128
 """How many blocks of first attempts, which are read in order, and of later ones are kept."""
 _COPY_LAYERS = 1 << 16
+_BLOCK_SHIFT = BLOCK_BITS + KEY_SHIFT
 
 
 class Action(IntEnum):
@@ -120,9 +121,13 @@ class Fates:
         self._faults = [_FaultDraws(fault, seed, vocabulary) for fault in scenario.faults if fault.type in ACTIONS]
         self._first: dict[tuple[int, int, int], _Draws] = {}
         self._later: dict[tuple[int, int, int], _Draws] = {}
+        self._plain: dict[int, list[Fate]] = {}
+        """The fates of first attempts, by block, where no window decides."""
 
     def of(self, number: int, attempt: int, start_s: float) -> Fate:
         """The fate of an attempt that starts at `start_s`."""
+        if attempt == 1 and not number & COPY and (plain := self._plain.get(number >> _BLOCK_SHIFT)):
+            return plain[number >> KEY_SHIFT & BLOCK - 1]
         arrival = number >> KEY_SHIFT
         key = (arrival >> BLOCK_BITS, attempt, number & COPY)
         draws = (self._first if attempt == 1 else self._later).get(key) or self._draw(*key)
@@ -151,10 +156,15 @@ class Fates:
         draws = _Draws(service_s, cause, within, windowed)
         if attempt == 1:
             draws.list_all()
+            if not copy and not windowed and draws.listed:
+                self._plain[block] = draws.listed
         self._keep(self._first if attempt == 1 else self._later, (block, attempt, copy), draws)
         return draws
 
     def _keep(self, cache: dict[tuple[int, int, int], _Draws], key: tuple[int, int, int], draws: _Draws) -> None:
         cache[key] = draws
         if len(cache) > (FIRST_KEPT if cache is self._first else LATER_KEPT):
-            cache.pop(next(iter(cache)))
+            block, attempt, copy = next(iter(cache))
+            del cache[block, attempt, copy]
+            if attempt == 1 and not copy:
+                self._plain.pop(block, None)

@@ -30,6 +30,10 @@ class Leases:
                 return outage.end_s
         return t_s
 
+    def out_between(self, start_s: float, end_s: float) -> bool:
+        """Whether the database is out at any time between the two."""
+        return any(outage.start_s < end_s and start_s < outage.end_s for outage in self.outages)
+
     def first_expiry(self, start_s: float, end_s: float, silences: Sequence[Window]) -> float | None:
         """When the watchdog finds the lease of an attempt expired, or None if it never does before `end_s`.
 

@@ -13,6 +13,25 @@ from simulation.recorder import Recorder
 
 T = TypeVar("T")
 
+# Plain numbers for the hot path: looking up a member of an enumeration costs as much as a heap operation.
+_INJECTED, _SEEN = int(Kind.FAULT_INJECTED), int(Kind.FAULT_SEEN)
+_ENDED, _RETRY = int(Kind.EXECUTION_ENDED), int(Kind.TASK_RETRY)
+_DONE, _FAILED, _BLOCKED = (
+    (int(kind), int(state))
+    for kind, state in (
+        (Kind.TASK_DONE, TaskState.DONE),
+        (Kind.TASK_FAILED, TaskState.FAILED),
+        (Kind.TASK_BLOCKED, TaskState.BLOCKED),
+    )
+)
+"""The event that ends a task, and the state it ends in."""
+_CRASH, _HANG, _DB_LOCK = int(Action.CRASH), int(Action.HANG), int(Action.DB_LOCK)
+_PERMANENT, _OVER_BUDGET = int(Action.PERMANENT), int(Action.OVER_BUDGET)
+_BODY_FAILS = [action in {Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET} for action in Action]
+_INJECTED_AT_ITS_END = [fails or action is Action.DB_LOCK for action, fails in zip(Action, _BODY_FAILS, strict=True)]
+_TRIED_AGAIN = [action in {Action.TRANSIENT, Action.DB_LOCK} for action in Action]
+_LOSES_ITS_LEASE = [action in {Action.CRASH, Action.HANG} for action in Action]
+
 
 class Host(Protocol):
     """What the queue does for its attempts."""
@@ -46,7 +65,7 @@ class Attempt:
     __slots__ = ("action", "attempt", "cause", "lost", "number", "order", "start_s", "worker")
 
     def __init__(
-        self, order: int, number: int, attempt: int, worker: int, start_s: float, cause: int, action: Action
+        self, order: int, number: int, attempt: int, worker: int, start_s: float, cause: int, action: int
     ) -> None:
         self.order = order
         self.number = number
@@ -77,22 +96,22 @@ class Mishaps:
         queue, start_s, action = self._queue, attempt.start_s, attempt.action
         struck_s = start_s + within * service_s
         end_s = start_s + service_s
-        if not self._outages and action not in {Action.CRASH, Action.HANG}:
+        if not self._outages and not _LOSES_ITS_LEASE[action]:
             self._host.at(end_s, self._end, attempt)
             return
         silences = list(self._outages)
-        if action is Action.CRASH:
+        if action == _CRASH:
             self._host.at(struck_s, self._crash, attempt)
             silences.append(Window(struck_s, FOREVER))
             end_s = FOREVER
-        elif action is Action.HANG:
+        elif action == _HANG:
             hang_for_s = self._fault_of(attempt.cause).hang_for_s
             self._host.at(struck_s, self._hang, attempt)
             silences.append(Window(struck_s, struck_s + hang_for_s))
             end_s += hang_for_s
         if end_s < FOREVER:
             self._host.at(end_s, self._end, attempt)
-        reported_s = self._leases.writable_from(end_s) + (queue.busy_timeout_s if action is Action.DB_LOCK else 0.0)
+        reported_s = self._leases.writable_from(end_s) + (queue.busy_timeout_s if action == _DB_LOCK else 0.0)
         expires_s = self._leases.first_expiry(start_s, reported_s, union(silences))
         if expires_s is not None:
             self._host.at(expires_s, self._expire, attempt)
@@ -102,11 +121,11 @@ class Mishaps:
         return next(fault for fault in self._plan.scenario.faults if fault.name == name)
 
     def _injected(self, now: float, attempt: Attempt) -> None:
-        self._row((now, Kind.FAULT_INJECTED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
+        self._row((now, _INJECTED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
 
     def _ended(self, now: float, attempt: Attempt, cause: int) -> None:
         ran_s = now - attempt.start_s
-        self._row((now, Kind.EXECUTION_ENDED, attempt.number, attempt.attempt, attempt.worker, cause, ran_s))
+        self._row((now, _ENDED, attempt.number, attempt.attempt, attempt.worker, cause, ran_s))
 
     def _hang(self, attempt: Attempt) -> None:
         self._host.catch_up(self._host.now)
@@ -132,16 +151,16 @@ class Mishaps:
         """The body of the task is over; its result can be reported as soon as the database lets it."""
         now = self._host.now
         self._host.catch_up(now)
-        fails = attempt.action in {Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET}
-        if fails or attempt.action is Action.DB_LOCK:
+        fails = _BODY_FAILS[attempt.action]
+        if _INJECTED_AT_ITS_END[attempt.action]:
             self._injected(now, attempt)
-        elif attempt.action is Action.HANG:
-            self._row((now, Kind.FAULT_SEEN, -1, 0, -1, attempt.cause, 0.0))
+        elif attempt.action == _HANG:
+            self._row((now, _SEEN, -1, 0, -1, attempt.cause, 0.0))
         self._ended(now, attempt, attempt.cause if fails else NO_CAUSE)
         reported_s = self._leases.writable_from(now)
         if reported_s > now:
             self.saw_outage(now)
-        if attempt.action is Action.DB_LOCK:
+        if attempt.action == _DB_LOCK:
             reported_s += self._queue.busy_timeout_s
         if reported_s > now:
             self._host.at(reported_s, self._report, attempt)
@@ -155,14 +174,14 @@ class Mishaps:
     def _reported(self, now: float, attempt: Attempt) -> None:
         if attempt.lost:
             self._row((now, Kind.LEASE_REFUSED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
-        elif attempt.action in {Action.TRANSIENT, Action.DB_LOCK}:
+        elif _TRIED_AGAIN[attempt.action]:
             self._try_again(now, now + self._queue.backoff_after(attempt.attempt), attempt, attempt.cause)
-        elif attempt.action is Action.PERMANENT:
-            self._finish(now, Kind.TASK_FAILED, TaskState.FAILED, attempt, attempt.cause)
-        elif attempt.action is Action.OVER_BUDGET and self._queue.guardrail_mode is GuardrailMode.ENFORCE:
-            self._finish(now, Kind.TASK_BLOCKED, TaskState.BLOCKED, attempt, attempt.cause)
+        elif attempt.action == _PERMANENT:
+            self._finish(now, _FAILED, attempt, attempt.cause)
+        elif attempt.action == _OVER_BUDGET and self._queue.guardrail_mode is GuardrailMode.ENFORCE:
+            self._finish(now, _BLOCKED, attempt, attempt.cause)
         else:
-            self._finish(now, Kind.TASK_DONE, TaskState.DONE, attempt, NO_CAUSE)
+            self._finish(now, _DONE, attempt, NO_CAUSE)
         self._host.release(now, attempt.worker)
 
     def _expire(self, attempt: Attempt) -> None:
@@ -177,12 +196,13 @@ class Mishaps:
 
     def _try_again(self, now: float, due: float, attempt: Attempt, cause: int) -> None:
         if attempt.attempt >= self._queue.max_attempts:
-            self._finish(now, Kind.TASK_FAILED, TaskState.FAILED, attempt, cause)
+            self._finish(now, _FAILED, attempt, cause)
             return
-        self._row((now, Kind.TASK_RETRY, attempt.number, attempt.attempt, attempt.worker, cause, due))
+        self._row((now, _RETRY, attempt.number, attempt.attempt, attempt.worker, cause, due))
         self._host.back_off(due, attempt.order, attempt.number, attempt.attempt + 1)
 
-    def _finish(self, now: float, kind: Kind, state: TaskState, attempt: Attempt, cause: int) -> None:
+    def _finish(self, now: float, end: tuple[int, int], attempt: Attempt, cause: int) -> None:
+        kind, state = end
         self._row((now, kind, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
         self._host.close(now, attempt.number, state)
 
@@ -194,4 +214,4 @@ class Mishaps:
 
     def saw_outage(self, now: float) -> None:
         """Record that the database refused something."""
-        self._row((now, Kind.FAULT_SEEN, -1, 0, -1, self._outage_cause(now, now + 1e-6), 0.0))
+        self._row((now, _SEEN, -1, 0, -1, self._outage_cause(now, now + 1e-6), 0.0))

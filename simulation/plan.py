@@ -41,7 +41,7 @@ class Plan:
         self.seed = scenario.seed if seed is None else seed
         self.rate = Rate(scenario.workload)
         self.vocabulary = Vocabulary()
-        self.action = [Action.NONE]
+        self.action = [int(Action.NONE)]
         self._register_words()
         self.fate: Callable[[int, int, float], Fate] = Fates(scenario, self.seed, self.vocabulary).of
         """The fate of attempt n (from 1) of a task, should it start at a time: `fate(number, n, start_s)`."""
@@ -57,7 +57,7 @@ class Plan:
         for fault in self.scenario.faults:
             for error in fault.errors:
                 self.vocabulary.cause(fault.name, error)
-                self.action.append(ACTIONS.get(fault.type, Action.NONE))
+                self.action.append(int(ACTIONS.get(fault.type, Action.NONE)))
         for tenant in self.scenario.workload.tenants:
             self.vocabulary.tenant(tenant.name)
 

@@ -1,14 +1,13 @@
 """The task orchestrator as a SimPy model: it turns a plan into events.
 
-Only what changes something is stepped: the dispatcher's next poll that can hand out work, the end of an attempt,
-and the few things that go wrong. Arrivals are taken in when the clock passes them, idle polls, heartbeats and
-watchdog rounds are computed.
+SimPy's clock carries what is out of the ordinary: faults, attempts that something happens to, samples. Between two of
+its events the ordinary course of work, a poll that hands out work and an attempt that ends well, is stepped from a heap
+of plain tuples. Arrivals are taken in when the clock passes them; idle polls, heartbeats and watchdog rounds are computed.
 """
 
 import heapq
-import math
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from simpy import Environment, Timeout
@@ -19,13 +18,15 @@ from schemas.states import ACTIVE, TaskState
 from simulation.lease import FOREVER, Leases, union
 from simulation.mishaps import Attempt, Mishaps
 from simulation.plan import Plan, Submissions
+from simulation.polls import Polls
 from simulation.recorder import Recorder, Row
-from simulation.streams import Stream
 
 T = TypeVar("T")
 
 # Plain numbers for the hot path: looking up a member of an enumeration costs as much as a heap operation.
-_BEGIN, _END_OK, _ENQUEUED = int(Row.BEGIN), int(Row.END_OK), int(Kind.TASK_ENQUEUED)
+_BEGIN, _RUN, _ENQUEUED = int(Row.BEGIN), int(Row.RUN), int(Kind.TASK_ENQUEUED)
+_DUPLICATE, _SKIPPED = int(Kind.TASK_DUPLICATE), int(Kind.TASK_SKIPPED)
+_DEPTH, _OLDEST, _BUSY = int(Kind.SAMPLE_QUEUE_DEPTH), int(Kind.SAMPLE_OLDEST_PENDING), int(Kind.SAMPLE_BUSY_WORKERS)
 _PENDING, _IN_PROGRESS, _DONE = int(TaskState.PENDING), int(TaskState.IN_PROGRESS), int(TaskState.DONE)
 
 
@@ -36,6 +37,7 @@ class QueueModel:
         self._env = env
         self._plan = plan
         self._row = recorder.row
+        self._record_enqueues = recorder.enqueue
         self._fate = plan.fate
         self._queue = plan.scenario.queue
         self._duration_s = plan.scenario.duration_s
@@ -48,13 +50,13 @@ class QueueModel:
         self._ready: list[tuple[int, int, int, float]] = []
         self._backing_off: list[tuple[float, int, int, int]] = []
         self._deferred: list[tuple[float, int, int]] = []
+        self._running: list[tuple[float, int, int]] = []
         self._order = 0
         self._open = 0
         self._poll_at = self._poll_asked_at = FOREVER
-        self._phases = self._poll_phases()
-        self._interval_s = self._queue.poll_interval_s
-        self._contended = len(self._phases) > 1
-        self._plain_polls = bool(self._interval_s) and not self._contended and not self._outages
+        self._next_poll = Polls.of(plan, self._leases).first_from
+        self._contended = self._queue.dispatchers > 1
+        self._limit_s = 0.0
         self._chunks: Iterator[Submissions] = plan.submissions()
         self._due: list[float] = []
         self._numbers: list[int] = []
@@ -65,11 +67,6 @@ class QueueModel:
         """When the last open task was closed after the end of arrivals; None while work may still come or is open."""
         self._next_chunk()
         self._schedule_start()
-
-    def _poll_phases(self) -> tuple[float, ...]:
-        """When in the poll interval each dispatcher polls: the first at its start, the others anywhere."""
-        others = Stream(self._plan.seed, "dispatchers").at(0).random(self._queue.dispatchers - 1)
-        return (0.0, *(others * self._queue.poll_interval_s).tolist())
 
     def _schedule_start(self) -> None:
         self.at(self._plan.scenario.telemetry.sample_interval_s, self._sample, None)
@@ -88,7 +85,34 @@ class QueueModel:
 
     def at(self, t_s: float, callback: Callable[[T], None], value: T) -> None:
         """Call `callback(value)` at `t_s`."""
-        Timeout(self._env, max(0.0, t_s - self._env.now)).callbacks.append(lambda _: callback(value))
+
+        def happen(_: object) -> None:
+            callback(value)
+            self._step()
+
+        Timeout(self._env, max(0.0, t_s - self._env.now)).callbacks.append(happen)
+        self._limit_s = min(self._limit_s, t_s)
+
+    def run(self, until_s: float) -> None:
+        """Let everything happen that comes before `until_s`, and take in the work that is due by then."""
+        self.at(self._env.now, self.catch_up, self._env.now)
+        self._env.run(until=until_s)
+        self.catch_up(until_s)
+
+    def _step(self) -> None:
+        """The ordinary course of work up to the next event of SimPy."""
+        running = self._running
+        self._limit_s = self._env.peek()
+        while True:
+            end_s = running[0][0] if running else FOREVER
+            if end_s <= self._poll_at:
+                if end_s >= self._limit_s:
+                    return
+                self._end(*heapq.heappop(running))
+            elif self._poll_at < self._limit_s:
+                self._poll(self._poll_at)
+            else:
+                return
 
     # Work comes in.
 
@@ -100,6 +124,8 @@ class QueueModel:
                 return
             self._due, self._numbers, self._causes = chunk.due_s.tolist(), chunk.number.tolist(), chunk.cause.tolist()
             self._cursor = 0
+            if not self._outages:
+                self._record_enqueues(chunk.due_s[chunk.cause == NO_CAUSE], chunk.number[chunk.cause == NO_CAUSE])
             if self._numbers:
                 self._states.extend(bytes(max(0, max(self._numbers) + 2 - len(self._states))))
         self._next_due = self._due[self._cursor]
@@ -113,12 +139,21 @@ class QueueModel:
                 self._next_due = self._due[self._cursor]
             else:
                 self._next_chunk()
-            if self._outages and self._leases.writable_from(due) != due:
-                self._defer(due, number, cause)
+            if self._outages:
+                self._submit(due, number, cause)
             elif cause:
                 self._enqueue_again(due, due, number, cause)
             else:
-                self._enqueue(due, due, number, NO_CAUSE)
+                # Its row is recorded already.
+                self._accept(number, due)
+
+    def _submit(self, due: float, number: int, cause: int) -> None:
+        if self._leases.writable_from(due) != due:
+            self._defer(due, number, cause)
+        elif cause:
+            self._enqueue_again(due, due, number, cause)
+        else:
+            self._enqueue(due, due, number, NO_CAUSE)
 
     def _defer(self, due: float, number: int, cause: int) -> None:
         if not self._deferred:
@@ -129,14 +164,17 @@ class QueueModel:
         self._deferred.append((due, number, cause))
 
     def _enqueue_again(self, now: float, due: float, number: int, cause: int) -> None:
-        self._row((now, Kind.TASK_DUPLICATE, number, 0, -1, cause, 0.0))
+        self._row((now, _DUPLICATE, number, 0, -1, cause, 0.0))
         if self._states[number & ~COPY] in ACTIVE:
-            self._row((now, Kind.TASK_SKIPPED, number, 0, -1, cause, 0.0))
+            self._row((now, _SKIPPED, number, 0, -1, cause, 0.0))
         else:
             self._enqueue(now, due, number, cause)
 
     def _enqueue(self, now: float, due: float, number: int, cause: int) -> None:
         self._row((now, _ENQUEUED, number, 0, -1, cause, due))
+        self._accept(number, due)
+
+    def _accept(self, number: int, due: float) -> None:
         self._states[number] = _PENDING
         self._open += 1
         self._order += 1
@@ -144,52 +182,24 @@ class QueueModel:
 
     # Dispatchers poll.
 
-    def _poll_after(self, t_s: float) -> float:
-        """The first poll of any dispatcher at or after `t_s` that finds the database working."""
-        interval_s = self._interval_s
-        while True:
-            poll_s = t_s
-            if interval_s:
-                poll_s = min(math.ceil((t_s - phase) / interval_s) * interval_s + phase for phase in self._phases)
-            writable_s = self._leases.writable_from(poll_s)
-            if writable_s == poll_s:
-                return poll_s
-            t_s = writable_s
-
     def plan_poll(self, now: float) -> None:
         """Make sure that a dispatcher polls when it can next hand out work: now, or when the next work is due."""
-        while True:
-            if self._ready:
-                t_s = now
-            else:
-                t_s = self._next_due
-                if self._backing_off and self._backing_off[0][0] < t_s:
-                    # It may have been due for long, with no worker free.
-                    t_s = max(now, self._backing_off[0][0])
-            if t_s >= self._poll_asked_at:
-                return
-            poll_s = (
-                math.ceil(t_s / self._interval_s) * self._interval_s if self._plain_polls else self._poll_after(t_s)
-            )
-            if poll_s >= self._env.peek():
-                break
-            # Nothing at all happens before that poll: it need not be waited for.
-            now = poll_s
-            self._dispatch(now)
-            if not self._free:
-                return
-        self._poll_asked_at = t_s
-        if poll_s < self._poll_at:
-            self._poll_at = poll_s
-            Timeout(self._env, max(0.0, poll_s - self._env.now), poll_s).callbacks.append(self._poll)
+        if self._ready:
+            t_s = now
+        else:
+            t_s = self._next_due
+            if self._backing_off and self._backing_off[0][0] < t_s:
+                # It may have been due for long, with no worker free.
+                t_s = max(now, self._backing_off[0][0])
+        if t_s < self._poll_asked_at:
+            self._poll_asked_at = t_s
+            self._poll_at = self._next_poll(t_s)
 
-    def _poll(self, event: Any) -> None:
-        now = event.value
-        if now == self._poll_at:
-            self._poll_at = self._poll_asked_at = FOREVER
-            self._dispatch(now)
-            if self._free:
-                self.plan_poll(now)
+    def _poll(self, now: float) -> None:
+        self._poll_at = self._poll_asked_at = FOREVER
+        self._dispatch(now)
+        if self._free:
+            self.plan_poll(now)
 
     def _dispatch(self, now: float) -> None:
         """A dispatcher polls: the oldest due work goes to free workers."""
@@ -210,30 +220,24 @@ class QueueModel:
         self._states[number] = _IN_PROGRESS
         if self._contended and (losers := self._plan.contenders(number, attempt)):
             self._row((now, Kind.LEASE_CONTENDED, number, attempt, -1, NO_CAUSE, losers))
-        self._row((now, _BEGIN, number, attempt, worker, NO_CAUSE, 0.0))
-        if cause or (self._outages and self._meets_outage(now, now + service_s)):
+        if cause or (self._outages and self._leases.out_between(now, now + service_s)):
+            self._row((now, _BEGIN, number, attempt, worker, NO_CAUSE, 0.0))
             eventful = Attempt(order, number, attempt, worker, now, cause, self._plan.action[cause])
             self._mishaps.begin(eventful, service_s, within)
         else:
-            # The row of its end is known already.
+            # Its end is known already.
             end_s = now + service_s
-            row = (end_s, _END_OK, number, attempt, worker, NO_CAUSE, service_s)
-            Timeout(self._env, end_s - self._env.now, row).callbacks.append(self._end_ok)
+            self._row((now, _RUN, number, attempt, worker, NO_CAUSE, end_s))
+            heapq.heappush(self._running, (end_s, number, worker))
 
-    def _end_ok(self, event: Any) -> None:
-        row = event.value
-        now = row[0]
+    def _end(self, now: float, number: int, worker: int) -> None:
         if self._next_due <= now:
             self.catch_up(now)
-        self._row(row)
-        self.close(now, row[2], _DONE)
-        self._free.append(row[4])
+        self.close(now, number, _DONE)
+        self._free.append(worker)
         # A poll that is planned already covers all work but what was waiting for a worker.
         if self._ready or self._poll_asked_at == FOREVER:
             self.plan_poll(now)
-
-    def _meets_outage(self, start_s: float, end_s: float) -> bool:
-        return any(outage.start_s < end_s and start_s < outage.end_s for outage in self._outages)
 
     def close(self, now: float, number: int, state: int) -> None:
         """End a task in `state`."""
@@ -278,9 +282,9 @@ class QueueModel:
         pending = len(self._ready) + len(self._backing_off)
         oldest_s = now - self._ready[0][3] if self._ready else 0.0
         busy = self._queue.workers - len(self._free) - self._mishaps.away
-        self._row((now, Kind.SAMPLE_QUEUE_DEPTH, -1, 0, -1, NO_CAUSE, pending))
-        self._row((now, Kind.SAMPLE_OLDEST_PENDING, -1, 0, -1, NO_CAUSE, oldest_s))
-        self._row((now, Kind.SAMPLE_BUSY_WORKERS, -1, 0, -1, NO_CAUSE, busy))
+        self._row((now, _DEPTH, -1, 0, -1, NO_CAUSE, pending))
+        self._row((now, _OLDEST, -1, 0, -1, NO_CAUSE, oldest_s))
+        self._row((now, _BUSY, -1, 0, -1, NO_CAUSE, busy))
         self.at(now + self._plan.scenario.telemetry.sample_interval_s, self._sample, None)
 
     def _arrivals_over(self, _: None) -> None:

@@ -1,36 +1,45 @@
 """What a model records, turned into blocks of events.
 
-The hot path records one row for events that always come together; the rows become events a block at a time.
+The hot path records one row for events that belong together; the rows become events a block at a time.
 """
 
 from enum import IntEnum
 
 import numpy as np
 
-from schemas.block import TICKS_PER_S, Block, Floats, Ints, quantise
+from schemas.block import Block, Floats, Ints, quantise
 from schemas.events import SPECS, Kind, Value
 from schemas.model import FaultType
 from simulation.plan import Plan, inside_windows
 
 WIDTH = 7
+_T, _KIND, _TASK, _VALUE = 0, 1, 2, 6
 
 
 class Row(IntEnum):
-    """Rows that stand for several events at the same time; other rows carry the `Kind` of their one event."""
+    """Rows that stand for several events; other rows carry the `Kind` of their one event.
+
+    BEGIN: an attempt begins. RUN: an attempt begins, and ends well at the time that `value` gives. END: its end alone.
+    """
 
     BEGIN = len(Kind)
-    END_OK = len(Kind) + 1
+    RUN = len(Kind) + 1
+    END = len(Kind) + 2
 
 
+_BEGINS = (Kind.TASK_DISPATCHED, Kind.EXECUTION_STARTED)
+_ENDS = (Kind.EXECUTION_ENDED, Kind.TASK_DONE)
 _EXPANSION: dict[int, tuple[Kind, ...]] = {
     **{kind: (kind,) for kind in Kind},
-    Row.BEGIN: (Kind.TASK_DISPATCHED, Kind.EXECUTION_STARTED),
-    Row.END_OK: (Kind.EXECUTION_ENDED, Kind.TASK_DONE),
+    Row.BEGIN: _BEGINS,
+    Row.RUN: (*_BEGINS, *_ENDS),
+    Row.END: _ENDS,
 }
 _LENGTH = np.array([len(_EXPANSION[row]) for row in range(len(_EXPANSION))])
 _FIRST = np.concatenate([[0], np.cumsum(_LENGTH)[:-1]])
 _KINDS = np.array([kind for row in range(len(_EXPANSION)) for kind in _EXPANSION[row]])
-
+_IS_END = np.arange(len(_KINDS)) >= _FIRST[Row.RUN] + len(_BEGINS)
+"""Of what rows expand to, the events that come when the attempt ends."""
 
 _VALUED = np.array([SPECS[kind].value is not Value.NONE for kind in Kind])
 _TENANT_TOLD = np.array([SPECS[kind].uses("tenant") for kind in Kind])
@@ -41,44 +50,67 @@ class Recorder:
     """Collects rows and hands them out as blocks.
 
     `row` takes (t, kind or Row, task, attempt, worker, cause, value): -1 for no task or worker, 0 for no attempt or cause;
-    the value of a kind that has none is passed over.
+    the value of a kind that has none is passed over. Rows come in time order.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._rows: list[float] = []
         self.row = self._rows.extend
+        self._to_come = np.empty((0, WIDTH))
+        self._running = np.empty((0, WIDTH))
         losses = [fault for fault in plan.scenario.faults if fault.type is FaultType.TELEMETRY_LOSS]
         self._losses = tuple(window for fault in losses for window in fault.windows)
         self._lost = 0
         self._told = 0
 
-    def take(self, until_s: float) -> Block:
-        """The block of everything recorded since the last one; the stream is complete up to `until_s`."""
-        table = np.array(self._rows, dtype=np.float64).reshape(-1, WIDTH)
-        self._rows.clear()
-        return self._without_lost(self._events(table, until_s))
+    def enqueue(self, due_s: Floats, number: Ints) -> None:
+        """Record tasks that are enqueued the moment they are due (ascending)."""
+        rows = np.zeros((len(due_s), WIDTH))
+        rows[:, _T] = rows[:, _VALUE] = due_s
+        rows[:, _KIND], rows[:, _TASK], rows[:, 4] = Kind.TASK_ENQUEUED, number, -1
+        self._to_come = np.concatenate([self._to_come, rows])
 
-    def _events(self, table: Floats, until_s: float) -> Block:
-        row = table[:, 1].astype(np.int64)
-        source = np.repeat(np.arange(len(row)), _LENGTH[row])
-        starts = np.cumsum(_LENGTH[row]) - _LENGTH[row]
-        kind = _KINDS[_FIRST[row][source] + np.arange(len(source)) - starts[source]]
-        wide = table[source]
-        assert not len(wide) or np.diff(wide[:, 0]).min(initial=0.0) > -1 / TICKS_PER_S, (
-            "a row was recorded out of time"
-        )
-        task, attempt, worker, cause = wide[:, 2:6].T.astype(np.int64)
+    def take(self, until_s: float) -> Block:
+        """The block of everything since the last one: work enqueued by `until_s`, attempts that ended before."""
+        recorded = np.array(self._rows, dtype=np.float64).reshape(-1, WIDTH)
+        self._rows.clear()
+        come = int(np.searchsorted(self._to_come[:, _T], until_s, side="right"))
+        rows = np.concatenate([self._running, self._to_come[:come], recorded])
+        self._to_come = self._to_come[come:]
+        return self._without_lost(self._block(rows, until_s))
+
+    def _block(self, rows: Floats, until_s: float) -> Block:
+        """The events of rows; attempts that end at `until_s` or later are left for the next block."""
+        row = rows[:, _KIND].astype(np.int64)
+        length = _LENGTH[row]
+        source = np.repeat(np.arange(len(row)), length)
+        place = np.arange(len(source)) + np.repeat(_FIRST[row] - np.cumsum(length) + length, length)
+        t, is_end = rows[source, _T], _IS_END[place]
+        t[is_end] = rows[source[is_end], _VALUE]
+        later = is_end & (t >= until_s)
+        self._running = rows[np.unique(source[later])]
+        self._running[:, _KIND] = Row.END
+        # Among events at the same time the order is that of their rows: an attempt's end stands with its beginning.
+        order = np.argsort(quantise(t), kind="stable")
+        order = order[~later[order]] if later.any() else order
+        return self._columns(rows, source[order], place[order], t[order], until_s)
+
+    def _columns(self, rows: Floats, source: Ints, place: Ints, t: Floats, until_s: float) -> Block:
+        kind = _KINDS[place]
+        task, attempt, worker, cause = rows[:, _TASK:_VALUE].T.astype(np.int64)[:, source]
+        value = np.where(_VALUED[kind], rows[source, _VALUE], np.nan)
+        is_end = _IS_END[place]
+        value[is_end] -= rows[source[is_end], _T]
         return Block(
-            # A poll's time is computed, not stepped: it may stray from the clock by less than the resolution.
-            t=np.maximum.accumulate(quantise(wide[:, 0])) if len(wide) else wide[:, 0],
+            t=quantise(t),
             kind=kind,
             task=task,
             attempt=attempt,
             worker=worker,
             cause=cause,
             tenant=self._tenants(kind, task),
-            value=quantise(np.where(_VALUED[kind], wide[:, 6], np.nan)),
+            value=quantise(value),
             until_s=until_s,
         )
 

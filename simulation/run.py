@@ -16,18 +16,23 @@ EVENTS_PER_TASK = 6
 def simulate(plan: Plan) -> Generator[Block, None, None]:
     """The events of the whole run, in blocks in time order; the last block ends with the model's census of tasks."""
     scenario = plan.scenario
-    env = Environment()
     recorder = Recorder(plan)
-    model = QueueModel(env, plan, recorder)
-    step_s = max(1.0, EVENTS_PER_BLOCK / EVENTS_PER_TASK / max(plan.rate.mean_per_s, 1e-9))
+    model = QueueModel(Environment(), plan, recorder)
+    step_s = _step(plan)
     until_s = 0.0
     while model.ended_s is None and until_s < scenario.horizon_s:
         until_s = min(until_s + step_s, scenario.horizon_s)
-        env.run(until=until_s)
-        model.catch_up(until_s)
+        model.run(until_s)
         if model.ended_s is None and until_s < scenario.horizon_s:
             yield recorder.take(until_s)
     ended_s = tick(until_s if model.ended_s is None else model.ended_s)
     last = recorder.take(until_s).up_to(ended_s)
     model.census(ended_s)
     yield merge([last, recorder.take(ended_s)])
+
+
+def _step(plan: Plan) -> float:
+    """How much scenario time goes into a block; where that makes little difference, whole checkpoints: they divide blocks."""
+    step_s = max(1.0, EVENTS_PER_BLOCK / EVENTS_PER_TASK / max(plan.rate.mean_per_s, 1e-9))
+    every_s = plan.scenario.checkpoint_every_s
+    return round(step_s / every_s) * every_s if step_s >= every_s else step_s

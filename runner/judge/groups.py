@@ -18,15 +18,18 @@ class Groups:
         first = np.empty(len(rows), dtype=np.bool_)
         first[:1] = True
         np.not_equal(self.key[1:], self.key[:-1], out=first[1:])
-        self._starts = np.flatnonzero(first)
-        self._start = np.repeat(self._starts, np.diff(np.append(self._starts, len(rows))))
+        self._begin(first)
         self._place = np.arange(len(rows))
+
+    def _begin(self, first: Bools) -> None:
+        self._first = first
+        self._starts = np.flatnonzero(first)
+        self._start = np.repeat(self._starts, np.diff(np.append(self._starts, len(first))))
 
     def split(self, at: Bools) -> "Groups":
         """These groups, with another one beginning at each of the rows `at`."""
         parted = copy(self)
-        parted._starts = np.union1d(self._starts, np.flatnonzero(at))
-        parted._start = np.repeat(parted._starts, np.diff(np.append(parted._starts, len(self.rows))))
+        parted._begin(self._first | at)
         return parted
 
     def starts_with(self, other: "Groups") -> Bools:

@@ -35,6 +35,8 @@ class Rows:
         tasks = Groups(rows, block.task[rows])
         self._table = table
         self.number = tasks.key
+        self._old = int(np.searchsorted(self.number, table.new_from))
+        """Rows from here on are of tasks that are new in this block: they come last in the order of numbers."""
         order = tasks.rows
         self.t, self.kind, self.attempt = block.t[order], block.kind[order], block.attempt[order]
         self.cause, self.value, self.tenant = block.cause[order], block.value[order], block.tenant[order]
@@ -54,11 +56,14 @@ class Rows:
 
     def known(self, name: str) -> Floats:
         """What the table tells of the life each row belongs to; 0 if that began in this block."""
-        return np.where(self._carries_on, self._table.get(name, self.number), 0.0)
+        known, old = np.zeros(len(self.number)), slice(0, self._old)
+        known[old] = np.where(self._carries_on[old], self._table.get(name, self.number[old]), 0.0)
+        return known
 
     def keep(self, **columns: Floats) -> None:
         """Let the table know what is so at the end of the block."""
         last = self.groups.last
+        last = last[~self._settled[last] | (last < self._old)]
         for name, values in columns.items():
             self._table.put(name, self.number[last], np.where(self._settled[last], 0.0, values[last]))
 

@@ -39,12 +39,15 @@ class Table:
         self._labels = np.full(0 if unknown_label is None else _FIRST_SIZE, unknown_label or 0, dtype=np.int32)
         self.base = 0
         self.end = 0
+        self.new_from = 0
+        """Of the numbers last admitted, those from here on had never been seen: all their columns are zero."""
         self._size = _FIRST_SIZE
         self._columns = {name: np.zeros(_FIRST_SIZE) for name in FIELDS}
 
     def admit(self, lowest: int, highest: int) -> None:
         """Make room for these task numbers; those that are new, or forgotten, start from zero."""
         forgotten, known_end = self.base, self.end
+        self.new_from = known_end
         self.base = min(self.base, lowest)
         self.end = max(self.end, highest + 1)
         if self.end > len(self.states):
