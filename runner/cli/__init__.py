@@ -71,7 +71,7 @@ def _debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="soak", prog_name="soak")
 def cli() -> None:
-    """Soak-test a system from one YAML file, simulated or real: a verdict, with the evidence behind it.
+    """Soak-test a system from one YAML file: a verdict, with the evidence behind it.
 
     \b
     Example:
