@@ -12,47 +12,14 @@ from typing import Any, TypeAlias
 import yaml
 
 from schemas.errors import Mark, Problem, ScenarioError, UsageError, Where, quoted, shortened
+from schemas.scalars import TrapError, read_scalar
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 10_000
 MAX_DEPTH = 40
-MAX_DIGITS = 300
 
 Data: TypeAlias = "None | bool | int | float | str | list[Data] | dict[str, Data]"
 
-_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)")
-_NULL = re.compile(r"~|null|Null|NULL|")
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_TRAPS = (
-    (
-        re.compile(r"y|n|yes|no|on|off", re.I),
-        "is a truth value to some YAML readers and text to others",
-        "write true or false, or put it in quotes",
-    ),
-    (
-        re.compile(r"[-+]?[0-9]+(:[0-9]{1,2})+(\.[0-9]*)?"),
-        "is a number in base 60 to some YAML readers",
-        "write a duration such as 12h30m, or put it in quotes",
-    ),
-    (
-        re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+"),
-        "is a number to some YAML readers and text to others",
-        "write the number in full, such as 1000",
-    ),
-    (
-        re.compile(r"[-+]?0[0-9_]+|[-+]?0[xob][0-9a-fA-F_]+"),
-        "is an octal, hexadecimal or binary number to some YAML readers",
-        "write it as a decimal number, or put it in quotes",
-    ),
-    (
-        re.compile(r"[-+]?[0-9]+(_[0-9]+)+(\.[0-9_]*)?"),
-        "is a number to some YAML readers and text to others",
-        "write the number without underscores",
-    ),
-    (re.compile(r"[-+]?\.(inf|nan)", re.I), "is not a finite number", "write a finite number"),
-    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"), "is a date to some YAML readers", "put it in quotes"),
-)
 _MERGE = "<<"
 _PREFIX = "tag:yaml.org,2002:"
 _OWN = "x-"
@@ -269,22 +236,10 @@ class _Reader:
         text: str = node.value
         if node.style:
             return text
-        if _NULL.fullmatch(text):
-            self._refuse(where, "has no value", "write one, or remove the key")
-            return None
-        if text in _BOOL:
-            return _BOOL[text]
-        if _INT.fullmatch(text) or _FLOAT.fullmatch(text):
-            return self._number(text, where)
-        for pattern, what, remedy in _TRAPS:
-            if pattern.fullmatch(text):
-                return self._refuse(where, f"{shortened(text)} {what}", remedy, text)
-        return text
-
-    def _number(self, text: str, where: Where) -> Data:
-        if len(text) > MAX_DIGITS:
-            return self._refuse(where, f"{shortened(text)} has {len(text):,} digits", "write fewer", text)
-        return int(text) if _INT.fullmatch(text) else float(text)
+        try:
+            return read_scalar(text)
+        except TrapError as trap:
+            return self._refuse(where, trap.what, trap.remedy, None if trap.empty else text)
 
     def _refuse(self, where: Where, what: str, remedy: str, text: str | None = None) -> str | None:
         """Note a trap; under a key of the author's own it does no harm and stays the text it is."""

@@ -17,7 +17,7 @@ CODE = (*PACKAGES, "systems", "tests", "docs", "benchmarks")
 TEXT = {".py", ".toml", ".yaml", ".yml", ".json", ".j2", ".md", ".cfg", ".ini"}
 MODULE_LINES, FUNCTION_LINES = 300, 40
 
-LONG_MODULES: Mapping[str, int] = {"schemas/document.py": 310}
+LONG_MODULES: Mapping[str, int] = {}
 """Modules that are longer, and how long each may be. The list only shrinks."""
 
 LONG_FUNCTIONS: Mapping[str, int] = {}
