@@ -65,7 +65,7 @@ def spine(settings: tuple[str, ...] = ()) -> int:
 
     loaded = loaded_scenario(settings)
     target = Simulation()
-    with tempfile.TemporaryDirectory() as directory, collection_paused():
+    with tempfile.TemporaryDirectory() as directory, collection_paused(target):
         plan = Plan(loaded.scenario)
         identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=True)
         with StreamWriter(Path(directory) / "stream.jsonl", identity, plan.vocabulary) as stream:

@@ -28,7 +28,8 @@ def render_incident(run: RunData) -> str:
     return _render(TEMPLATES / INCIDENT_TEMPLATE, run)
 
 
-def _render(source: Path, run: RunData, **more: object) -> str:
+def make_environment() -> SandboxedEnvironment:
+    """What every template is rendered in: a sandbox, with the filters that show values to people."""
     environment = SandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -37,6 +38,11 @@ def _render(source: Path, run: RunData, **more: object) -> str:
         autoescape=False,
     )
     environment.filters.update(duration=show_duration, ratio=show_ratio, cell=_cell, code=_code, shown=_shown)
+    return environment
+
+
+def _render(source: Path, run: RunData, **more: object) -> str:
+    environment = make_environment()
     environment.globals["wall_time"] = lambda t_s: wall_time(run, t_s)
     try:
         text = source.read_text(encoding="utf-8")

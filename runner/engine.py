@@ -5,6 +5,7 @@ It knows nothing of queues, nor of what a target is made of.
 
 import contextlib
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from runner.judge.decide import decide
@@ -26,6 +27,19 @@ class Sink(Protocol):
         """Keep a block, with what the judge made of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A run that goes on: its judge, who has seen all there is of it, and for how long nothing was observed."""
+
+    judge: Judge
+    gap_s: float
+
+    def first_block(self) -> Block:
+        """Its first event from now on."""
+        now_s = tick(self.judge.until_s)
+        return make_block([now_s], [Kind.RUN_RESUMED], until_s=now_s, value=[self.gap_s])
+
+
 def never() -> bool:
     """A run that nobody interrupts."""
     return False
@@ -33,7 +47,7 @@ def never() -> bool:
 
 def identify(scenario: Scenario, scenario_sha256: str, seed: int, target: Target, *, abort: bool) -> Identity:
     """What a run is of."""
-    return Identity(scenario.name, scenario_sha256, seed, target.name, target.clock, abort)
+    return Identity(scenario.name, scenario_sha256, seed, target.name, target.clock, abort, target.speed)
 
 
 def execute(
@@ -43,11 +57,16 @@ def execute(
     sinks: Sequence[Sink] = (),
     progress: Callable[[Judge], None] | None = None,
     interrupted: Callable[[], bool] = never,
+    resumed: Resumed | None = None,
 ) -> tuple[Verdict, Judge]:
-    """Run `plan` against `target` to its end, an abort condition or an interruption; returns the verdict and its judge."""
-    judge = Judge(plan.scenario, plan.vocabulary, abort=identity.abort)
+    """Run `plan` against `target` to its end, an abort condition or an interruption; returns the verdict and its judge.
+
+    `resumed`: the run goes on from there; what was before has been judged and kept.
+    """
+    judge = resumed.judge if resumed else Judge(plan.scenario, plan.vocabulary, abort=identity.abort)
+    start = resumed.first_block() if resumed else make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)
     end = End.COMPLETED
-    with contextlib.closing(_with_start(target.run(plan))) as blocks:
+    with contextlib.closing(_after(start, target.run(plan))) as blocks:
         for block in blocks:
             for part in judge.observe(block):
                 _keep(sinks, part, judge.facts)
@@ -64,9 +83,9 @@ def execute(
     return decide(judge, identity, end), judge
 
 
-def _with_start(blocks: Generator[Block, None, None]) -> Generator[Block, None, None]:
+def _after(start: Block, blocks: Generator[Block, None, None]) -> Generator[Block, None, None]:
     with contextlib.closing(blocks):
-        yield make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)
+        yield start
         yield from blocks
 
 

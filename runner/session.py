@@ -8,18 +8,21 @@ from pathlib import Path
 from types import FrameType
 
 from runner.console import remark, tell
-from runner.engine import execute, identify
+from runner.engine import Resumed, execute, identify
+from runner.evidence.directory import RunDirectory
+from runner.evidence.past import read_past, replay
 from runner.evidence.record import Recording, to_json
 from runner.progress import make_progress
 from runner.targets.base import Target
 from schemas.errors import SoakError, UsageError
+from schemas.identity import Identity
 from schemas.load import Loaded, load
 from schemas.shape import did_you_mean
 from schemas.verdict import End, Verdict
 from simulation.plan import Plan
 
 INTERRUPTED = 130
-TARGETS = ("simulation",)
+TARGETS = ("simulation", "orchestrator")
 
 
 class Interruption:
@@ -54,12 +57,13 @@ def run_scenario(
     tier: str | None,
     settings: tuple[str, ...],
     target_name: str,
+    speed: float | None,
     out: Path | None,
     abort: bool,
     as_json: bool,
 ) -> int:
     """Run a scenario file and tell the verdict; returns the exit code."""
-    target = make_target(target_name)
+    target = make_target(target_name, speed)
     loaded = load(path, tier=tier, settings=settings)
     plan = Plan(loaded.scenario)
     interruption = Interruption()
@@ -69,43 +73,81 @@ def run_scenario(
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
 
-def make_target(name: str) -> Target:
-    """A target by name. Raises UsageError."""
+def make_target(name: str, speed: float | None = None) -> Target:
+    """A target by name; `speed` is for those that run on the real clock. Raises UsageError."""
     if name == "simulation":
         from runner.targets.simulation import Simulation
 
+        if speed is not None:
+            raise UsageError(
+                "a simulation takes no --speed: its clock is the model's own (remove it, or name a --target)"
+            )
         return Simulation()
+    if name == "orchestrator":
+        from runner.targets.orchestrator.target import Orchestrator
+
+        return Orchestrator(1.0 if speed is None else speed)
     raise UsageError(f"no target {name!r} ({did_you_mean(name, list(TARGETS))})")
+
+
+def resume_run(path: Path, *, as_json: bool) -> int:
+    """Go on with a run whose runner was gone, and tell the verdict; returns the exit code. Raises SoakError."""
+    directory = RunDirectory.open(path)
+    directory.claim()
+    past = read_past(directory)
+    target = make_target(past.identity.target, past.identity.speed if past.identity.target != "simulation" else None)
+    target.prepare(path, past.history)
+    interruption = Interruption()
+    with interruption.listening(), Recording.resume(directory, past.manifest, past.identity, past.plan) as recording:
+        resumed = replay(past, recording)
+        verdict = _conduct(past.loaded, past.plan, target, past.identity, recording, interruption, resumed)
+    tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
+    return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
 
 def _record(
     loaded: Loaded, plan: Plan, target: Target, out: Path | None, abort: bool, interruption: Interruption
 ) -> tuple[Verdict, Path]:
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
-    with Recording(out, loaded, identity, plan) as recording:
+    with Recording.start(out, loaded, identity, plan) as recording:
         remark(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {recording.directory.path}")
-        try:
-            with make_progress(loaded.scenario) as progress, collection_paused():
-                verdict, judge = execute(plan, target, identity, [recording], progress, interruption)
-            recording.finish(verdict, judge)
-            from runner.evidence.report import render_into
+        target.prepare(recording.directory.path)
+        return _conduct(loaded, plan, target, identity, recording, interruption), recording.directory.path
 
-            render_into(recording.directory)
-            recording.seal()
-        except SoakError:
-            raise
-        except Exception as error:
-            kept = f"partial evidence is kept in {recording.directory.path}"
-            raise SoakError(
-                f"internal error: {type(error).__name__}: {error}; {kept} (run it again with --debug)"
-            ) from error
-    return verdict, recording.directory.path
+
+def _conduct(
+    loaded: Loaded,
+    plan: Plan,
+    target: Target,
+    identity: Identity,
+    recording: Recording,
+    interruption: Interruption,
+    resumed: Resumed | None = None,
+) -> Verdict:
+    """From the first event to the sealed report."""
+    try:
+        with make_progress(loaded.scenario) as progress, collection_paused(target):
+            verdict, judge = execute(plan, target, identity, [recording], progress, interruption, resumed)
+        recording.finish(verdict, judge)
+        from runner.evidence.report import render_into
+
+        render_into(recording.directory)
+        recording.seal()
+    except SoakError:
+        raise
+    except Exception as error:
+        kept = f"partial evidence is kept in {recording.directory.path}"
+        raise SoakError(
+            f"internal error: {type(error).__name__}: {error}; {kept} (run it again with --debug)"
+        ) from error
+    return verdict
 
 
 @contextmanager
-def collection_paused() -> Iterator[None]:
-    """No garbage collection: a run makes many small objects, and none that refer to each other in circles."""
-    gc.disable()
+def collection_paused(target: Target) -> Iterator[None]:
+    """No garbage collection in a simulation: it makes many small objects, and none that refer to each other in circles."""
+    if target.clock == "simulated":
+        gc.disable()
     try:
         yield
     finally:

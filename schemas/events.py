@@ -34,6 +34,7 @@ class Kind(IntEnum):
     RUN_ENDED = auto()
     RUN_ABORTED = auto()
     RUN_INTERRUPTED = auto()
+    RUN_RESUMED = auto()
     TASK_DEFERRED = auto()
     TASK_ENQUEUED = auto()
     TASK_DUPLICATE = auto()
@@ -111,6 +112,9 @@ SPECS: dict[Kind, Spec] = {
     Kind.RUN_ENDED: _runner("run.ended", "the run is over: `planned` counts submissions", "", "planned", Value.NUMBER),
     Kind.RUN_ABORTED: _runner("run.aborted", "an abort condition held", "", "name", Value.NAME),
     Kind.RUN_INTERRUPTED: _runner("run.interrupted", "the run was interrupted from outside"),
+    Kind.RUN_RESUMED: _runner(
+        "run.resumed", "the run goes on after its runner was gone for `gap`", "", "gap", Value.SECONDS
+    ),
     Kind.TASK_DEFERRED: Spec(
         "task.deferred",
         "the system could not take offered work in; it is offered again",

@@ -7,7 +7,10 @@ STREAM_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which scenario, with which seed, against which target and clock; `abort`: whether abort conditions end the run."""
+    """Which scenario, with which seed, against which target and clock; `abort`: whether abort conditions end the run.
+
+    `speed`: how many seconds of scenario time a second of the real clock takes; 1 for a simulated clock.
+    """
 
     scenario: str
     scenario_sha256: str
@@ -15,3 +18,4 @@ class Identity:
     target: str
     clock: str
     abort: bool = True
+    speed: float = 1.0

@@ -25,6 +25,7 @@ class Manifest(msgspec.Struct, frozen=True):
     seed: int
     target: str
     clock: str
+    speed: float
     aborting: bool
     started_at: str
     finished_at: str | None

@@ -128,6 +128,7 @@ _QUEUE = [
     ),
     _count("guardrail_unblocked", "tasks over the hard budget that did not end BLOCKED"),
     _count("backoff_violations", "attempts that started before their backoff was over"),
+    _count("excess_attempts", "attempts beyond the most that a task may have"),
     replace(_count(AT_THE_END, "accepted tasks that at the end are in no state at all"), per_task=False),
     _count("illegal_transitions", "state changes outside the state machine"),
     Sli(

@@ -41,11 +41,13 @@ _CHARACTERS, _TITLE_SCALE, _HANDLE = 118, 1.4, 6
 _TICKS_H = (0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 96, 168)
 
 
-def figure(rows: int, height_in: float, ratios: Sequence[float] | None = None) -> tuple[Figure, list[Axes]]:
-    """A figure with `rows` axes under each other that share the time axis."""
+def figure(
+    rows: int, height_in: float, ratios: Sequence[float] | None = None, *, shared: bool = True
+) -> tuple[Figure, list[Axes]]:
+    """A figure with `rows` axes under each other that share the time axis, unless each has an axis of its own."""
     fig = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
     FigureCanvasSVG(fig)
-    axes = fig.subplots(rows, 1, sharex=rows > 1, squeeze=False, height_ratios=ratios)
+    axes = fig.subplots(rows, 1, sharex=shared and rows > 1, squeeze=False, height_ratios=ratios)
     return fig, [row[0] for row in axes]
 
 
@@ -88,7 +90,12 @@ def per_bucket(values: Floats, step: int, *, largest: bool = False) -> Floats:
 
 def time_axis(axes: Axes, run: RunData) -> None:
     """Scenario time along the bottom, in hours or minutes, over the whole run."""
-    span_s = max(run.verdict.ended_s, MINUTE_S)
+    span_axis(axes, run.verdict.ended_s)
+
+
+def span_axis(axes: Axes, ended_s: float) -> None:
+    """Scenario time along the bottom, in hours or minutes, up to `ended_s`."""
+    span_s = max(ended_s, MINUTE_S)
     hours = span_s > 3 * 3600
     unit_s = 3600.0 if hours else 60.0
     step = (

@@ -13,10 +13,13 @@ from schemas.errors import SoakError
 
 _COMMANDS = {
     "run": "Run a scenario and give a verdict.",
+    "resume": "Go on with a real run whose runner was killed.",
     "validate": "Check scenario files; list everything that is wrong.",
     "plan": "Show what a scenario will do: counts, load, arrival rate.",
     "report": "Render the report of a run again, from its files.",
     "verify": "Check the evidence of a run and recompute its verdict.",
+    "compare": "Put two runs of the same scenario side by side.",
+    "selftest": "Show that planted defects are found.",
     "schema": "Print a JSON Schema, for editors and other tools.",
     "init": "Write a commented scenario to start from.",
     "slis": "List the service-level indicators.",

@@ -10,7 +10,14 @@ from runner.cli.options import all_settings, json_option, override_options, scen
 @click.command("run")
 @scenario_argument
 @override_options
-@click.option("--target", default="simulation", show_default=True, help="What to run against.")
+@click.option(
+    "--target", default="simulation", show_default=True, help="What to run against: simulation or orchestrator."
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, 100_000, min_open=True),
+    help="Run a real target so many times as fast: every duration is divided by it. [default: 1]",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -26,6 +33,7 @@ def command(
     settings: tuple[str, ...],
     tier: str | None,
     target: str,
+    speed: float | None,
     out: Path | None,
     no_abort: bool,
     as_json: bool,
@@ -46,6 +54,7 @@ def command(
         tier=tier,
         settings=all_settings(settings, duration, seed),
         target_name=target,
+        speed=speed,
         out=out,
         abort=not no_abort,
         as_json=as_json,

@@ -1,5 +1,6 @@
 """The run directory: one run, one directory, every file in its place."""
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterable
@@ -30,6 +31,7 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._claim: int | None = None
 
     @classmethod
     def create(cls, out: Path | None, scenario_name: str, now: datetime | None = None) -> "RunDirectory":
@@ -57,6 +59,20 @@ class RunDirectory:
         if not (path / SCENARIO).exists() and not (path / MANIFEST).exists():
             raise UsageError(f"{path}: is not a run directory: it holds neither {SCENARIO} nor {MANIFEST}")
         return cls(path)
+
+    def claim(self) -> None:
+        """Let no other runner use this directory as long as this process lives. Raises UsageError when one does."""
+        self._claim = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(f"{self.path}: another runner is at work on this run (wait for it, or end it)") from None
+
+    def release(self) -> None:
+        """Let others use it."""
+        if self._claim is not None:
+            os.close(self._claim)
+            self._claim = None
 
     def file(self, name: str) -> Path:
         """The path of a file in it."""

@@ -31,6 +31,7 @@ def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Man
         seed=identity.seed,
         target=identity.target,
         clock=identity.clock,
+        speed=identity.speed,
         aborting=identity.abort,
         started_at=_stamp(started),
         finished_at=None,
@@ -62,6 +63,7 @@ def reproduce(identity: Identity) -> str:
             *words,
             *([] if identity.abort else ["--no-abort"]),
             *(["--target", identity.target] if identity.target != "simulation" else []),
+            *(["--speed", f"{identity.speed:g}"] if identity.speed != 1 else []),
         ]
     )
 

@@ -18,6 +18,7 @@ from runner.judge.samples import Facts
 from schemas.block import Block
 from schemas.identity import Identity
 from schemas.load import Loaded
+from schemas.manifest import Manifest
 from schemas.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Verdict
 from simulation.plan import Plan
 
@@ -25,16 +26,38 @@ from simulation.plan import Plan
 class Recording:
     """The evidence of one run while it is made; a sink of the engine. Raises OutputError when it cannot be written."""
 
-    def __init__(self, out: Path | None, loaded: Loaded, identity: Identity, plan: Plan) -> None:
-        self._started = datetime.now(UTC)
+    def __init__(
+        self, directory: RunDirectory, manifest: Manifest, identity: Identity, plan: Plan, *, goes_on: bool = False
+    ) -> None:
+        self.directory = directory
+        self._manifest = manifest
         self._clock = time.monotonic()
-        self.directory = RunDirectory.create(out, loaded.scenario.name, self._started)
-        store_scenario(self.directory, loaded)
-        self._manifest = start_manifest(loaded, identity, self._started)
-        self.directory.write(MANIFEST, to_json(self._manifest))
-        self._stream = StreamWriter(self.directory.file(stream_name(loaded.scenario.name)), identity, plan.vocabulary)
         causes = [cause.fault for cause in plan.vocabulary.causes]
-        self._metrics = MetricsWriter(self.directory.file(METRICS), loaded.scenario, causes)
+        self._metrics = MetricsWriter(directory.file(METRICS), plan.scenario, causes)
+        stream = directory.file(stream_name(plan.scenario.name))
+        self._stream = StreamWriter(stream, identity, plan.vocabulary, goes_on=goes_on)
+
+    @classmethod
+    def start(cls, out: Path | None, loaded: Loaded, identity: Identity, plan: Plan) -> "Recording":
+        """The recording of a run that begins now, in a new directory. Raises UsageError or OutputError."""
+        started = datetime.now(UTC)
+        directory = RunDirectory.create(out, loaded.scenario.name, started)
+        directory.claim()
+        store_scenario(directory, loaded)
+        manifest = start_manifest(loaded, identity, started)
+        directory.write(MANIFEST, to_json(manifest))
+        return cls(directory, manifest, identity, plan)
+
+    @classmethod
+    def resume(cls, directory: RunDirectory, manifest: Manifest, identity: Identity, plan: Plan) -> "Recording":
+        """The recording of a run that goes on. Its metrics are folded again: see `replay`."""
+        directory.file(METRICS).unlink(missing_ok=True)
+        return cls(directory, manifest, identity, plan, goes_on=True)
+
+    def replay(self, block: Block, facts: Facts) -> None:
+        """Take in a block that stands in the stream already."""
+        self._metrics.append(block, facts)
+        self._stream.events += len(block)
 
     def append(self, block: Block, facts: Facts) -> None:
         """Keep a block."""
@@ -65,6 +88,7 @@ class Recording:
     ) -> None:
         self._stream.close()
         self._metrics.close()
+        self.directory.release()
 
 
 def verdict_files(verdict: Verdict, judge: Judge) -> dict[str, bytes]:

@@ -23,11 +23,14 @@ HEADER = "stream.header"
 class StreamWriter:
     """Appends blocks to the stream; every block is handed to the system before the next is taken."""
 
-    def __init__(self, path: Path, identity: Identity, vocabulary: Vocabulary) -> None:
+    def __init__(self, path: Path, identity: Identity, vocabulary: Vocabulary, *, goes_on: bool = False) -> None:
         self._path = path
         self._formatter = LineFormatter(vocabulary)
         self.events = 0
-        self._file: BinaryIO = path.open("xb", buffering=0)
+        if goes_on:
+            self._file: BinaryIO = _without_cut_line(path)
+            return
+        self._file = path.open("xb", buffering=0)
         header = {"type": HEADER, "schema_version": STREAM_VERSION, **_identity_fields(identity)}
         self._write(msgspec.json.encode(header) + b"\n")
 
@@ -57,6 +60,15 @@ class StreamWriter:
         self.close()
 
 
+def _without_cut_line(path: Path) -> BinaryIO:
+    """A stream to append to; a last line that was not written whole is taken off."""
+    file = path.open("r+b", buffering=0)
+    whole = path.read_bytes().rfind(b"\n") + 1
+    file.truncate(whole)
+    file.seek(whole)
+    return file
+
+
 def _identity_fields(identity: Identity) -> dict[str, object]:
     return {name: getattr(identity, name) for name in identity.__slots__}
 
@@ -73,6 +85,7 @@ class _Header(_Version):
     target: str
     clock: str
     abort: bool
+    speed: float
 
 
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]
@@ -92,6 +105,7 @@ class _Line(msgspec.Struct):
     worker: Annotated[int, msgspec.Meta(ge=0, lt=100_000_000)] = -1
     due: _Number | None = None
     ran: _Number | None = None
+    gap: _Number | None = None
     planned: _Number | None = None
     value: _Number | None = None
     name: str | None = None
@@ -134,7 +148,7 @@ class StreamReader:
             raise EvidenceError(f"{self._path}:1: not the header of an event stream: {error}") from None
         if header.type != HEADER:
             raise EvidenceError(f"{self._path}:1: not the header of an event stream, but {header.type!r}")
-        return Identity(header.scenario, header.scenario_sha256, header.seed, header.target, header.clock, header.abort)
+        return Identity(**{name: getattr(header, name) for name in Identity.__slots__})
 
     def blocks(self) -> Iterator[Block]:
         """The events in order, in blocks."""

@@ -99,6 +99,7 @@ def _known_of_manifest(identity: Identity, verdict: Verdict, events: int) -> byt
         "seed": identity.seed,
         "target": identity.target,
         "clock": identity.clock,
+        "speed": identity.speed,
         "aborting": identity.abort,
         "verdict": verdict.verdict,
         "events": events,

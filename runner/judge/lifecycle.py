@@ -189,6 +189,8 @@ class Lifecycle:
             rows.known("not_before"),
         )
         again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
+        started = kind == Kind.TASK_DISPATCHED
+        facts.series["excess_attempts"] = rows.samples(started, rows.attempt > self._queue.max_attempts, label)
         early = again & (rows.t < not_before - _TICK_S)
         facts.series["backoff_violations"] = rows.samples(again, early, label)
 

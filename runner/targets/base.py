@@ -1,17 +1,26 @@
 """The one thing the engine knows of a target: it yields events in time order."""
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Protocol
 
+from runner.targets.history import History
 from schemas.block import Block
 from simulation.plan import Plan
 
 
 class Target(Protocol):
-    """Something to soak. `name` and `clock` stand in the evidence."""
+    """Something to soak. `name`, `clock` and `speed` (scenario seconds in a second of its clock) stand in the evidence."""
 
     name: str
     clock: str
+    speed: float
+
+    def prepare(self, directory: Path, history: History | None = None) -> None:
+        """Make ready to run, with `directory` for what the target itself leaves behind; `history`: to go on from there.
+
+        Raises SoakError; UsageError for a target that cannot go on.
+        """
 
     def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of a run of `plan`, in blocks in time order, each complete up to its `until_s`.

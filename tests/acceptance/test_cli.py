@@ -20,7 +20,7 @@ EVIDENCE = {
     "scenario.yaml", "run_manifest.json", "soak_72h.jsonl", "metrics.csv", "verdict.json", "alerts.json", "checkpoints.json",
     "soak_summary.md", "SHA256SUMS", "plots",
 }  # fmt: skip
-COMMANDS = ["run", "validate", "plan", "report", "verify", "schema", "init", "slis", "completion"]
+COMMANDS = ["run", "validate", "plan", "report", "verify", "compare", "schema", "init", "slis", "completion"]
 
 
 def soak(*words: str | Path, preexec: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:

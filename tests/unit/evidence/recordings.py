@@ -53,7 +53,7 @@ def record(
     loaded = load(source, tier=tier, settings=settings)
     plan, target = Plan(loaded.scenario), Simulation()
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
-    with Recording(place / "recorded", loaded, identity, plan) as recording:
+    with Recording.start(place / "recorded", loaded, identity, plan) as recording:
         verdict, judge = execute(plan, target, identity, [recording], None, interrupted)
         recording.finish(verdict, judge)
         recording.seal()

@@ -149,7 +149,7 @@ def recording(tmp_path: Path) -> tuple[Recording, Plan]:
     loaded = load(source)
     plan = Plan(loaded.scenario)
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, Simulation(), abort=True)
-    return Recording(tmp_path / "run", loaded, identity, plan), plan
+    return Recording.start(tmp_path / "run", loaded, identity, plan), plan
 
 
 def test_what_stands_there_from_the_start(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""`soak selftest`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.console import remark, tell
+
+if TYPE_CHECKING:
+    from runner.selftest.matrix import Row
+
+AS_MEANT, NOT_AS_MEANT = 0, 3
+
+
+@click.command("selftest")
+@click.option("--defect", "defects", multiple=True, metavar="NAME", help="Only this planted defect. May be repeated.")
+@click.option("--clean", type=click.IntRange(min=0), default=1, show_default=True, help="Rounds of clean runs.")
+@click.option(
+    "--speed", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="As in `soak run`."
+)
+@click.option("--scenarios", type=click.Path(path_type=Path), default=Path("scenarios/selftest"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("selftest"), show_default=True, help="Evidence.")
+def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path, out: Path) -> int:
+    """Soak an orchestrator with planted defects, and a sound one, and show what found which.
+
+    Exit codes: 0 every defect was found by the check meant for it and clean runs raised nothing, 3 not so.
+
+    \b
+    Example:
+      soak selftest --defect backoff_ignored --clean 1
+    """
+    from runner.selftest.matrix import run_trials
+    from runner.selftest.trials import CLEAN, TRIALS
+    from schemas.errors import UsageError
+    from schemas.shape import did_you_mean
+
+    known = [trial.name for trial in TRIALS]
+    for name in defects:
+        if name not in known:
+            raise UsageError(f"no defect {name!r} ({did_you_mean(name, known)})")
+    if not scenarios.is_dir():
+        raise UsageError(f"{scenarios}: is not a directory (name the one with the self-test's scenarios)")
+    trials = [trial for trial in TRIALS if not defects or trial.name in defects] + list(CLEAN) * clean
+
+    def line(row: "Row") -> None:
+        found = ", ".join(f"{each.check} {each.status}" for each in row.found) or "nothing found"
+        remark(f"  {row.trial.name}: {row.outcome.value}, {found}")
+
+    rows = run_trials(trials, scenarios, out, speed, line)
+    tell("\n".join(_table(rows)))
+    return AS_MEANT if all(row.as_meant for row in rows) else NOT_AS_MEANT
+
+
+def _table(rows: "list[Row]") -> list[str]:
+    width = max(len(row.trial.name) for row in rows)
+    lines = [f"{'defect':{width}}  {'verdict':12}  {'as meant':8}  found by"]
+    for row in rows:
+        found = ", ".join(each.check for each in row.found) or "nothing"
+        lines.append(f"{row.trial.name:{width}}  {row.outcome.value:12}  {'yes' if row.as_meant else 'NO':8}  {found}")
+    return lines

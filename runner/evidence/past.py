@@ -1,0 +1,72 @@
+"""A run that broke off, read back from its evidence so that it can go on."""
+
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from runner.engine import Resumed
+from runner.evidence.directory import MANIFEST, RunDirectory, stream_name
+from runner.evidence.record import Recording
+from runner.evidence.stream import StreamReader
+from runner.evidence.verify import load_stored
+from runner.judge.judge import Judge
+from runner.targets.history import History
+from schemas.errors import EvidenceError, UsageError
+from schemas.events import Kind
+from schemas.identity import Identity
+from schemas.load import Loaded
+from schemas.manifest import Manifest
+from simulation.plan import Plan
+
+_ENDS = (Kind.RUN_ENDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a run directory tells of a run that broke off."""
+
+    directory: RunDirectory
+    loaded: Loaded
+    manifest: Manifest
+    identity: Identity
+    plan: Plan
+    history: History
+
+
+def read_past(directory: RunDirectory) -> Past:
+    """The run so far. Raises UsageError for a run that has ended, EvidenceError for one that cannot be read."""
+    try:
+        manifest = msgspec.json.decode(directory.read(MANIFEST), type=Manifest)
+    except msgspec.DecodeError as error:
+        raise EvidenceError(f"{directory.file(MANIFEST)}: {error} (this evidence is damaged)") from None
+    loaded = load_stored(directory)
+    plan = Plan(loaded.scenario)
+    reader = _reader(directory, plan)
+    if reader.identity.scenario_sha256 != loaded.sha256:
+        raise UsageError(
+            f"{directory.path}: its scenario is not the one its stream was made with (restore scenario.yaml)"
+        )
+    history = History()
+    for block in reader.blocks():
+        if any((block.kind == end).any() for end in _ENDS):
+            raise UsageError(
+                f"{directory.path}: this run has come to its end, {manifest.verdict or 'without a verdict'}"
+            )
+        history.observe(block)
+    stream = directory.file(stream_name(plan.scenario.name))
+    history.gap_real_s = max(0.0, time.time() - stream.stat().st_mtime)
+    return Past(directory, loaded, manifest, reader.identity, plan, history)
+
+
+def _reader(directory: RunDirectory, plan: Plan) -> StreamReader:
+    return StreamReader(directory.file(stream_name(plan.scenario.name)), plan.vocabulary)
+
+
+def replay(past: Past, recording: Recording) -> Resumed:
+    """Show the judge and the metrics what there is, so that windows, alerts and timers stand where they stood."""
+    judge = Judge(past.plan.scenario, past.plan.vocabulary, abort=past.identity.abort)
+    for block in _reader(past.directory, past.plan).blocks():
+        for part in judge.observe(block):
+            recording.replay(part, judge.facts)
+    return Resumed(judge, past.history.gap_real_s * past.identity.speed)

@@ -1,0 +1,107 @@
+"""The comparison of two runs as a whole."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from runner.parity.figures import Measure, Pairs, latency_figures, sli_figures, task_figures
+from runner.parity.histories import short_histories
+from runner.parity.outcomes import Outcomes, task_name
+from runner.parity.source import Source
+from schemas.block import Bools, Ints
+from schemas.expression import Unit
+from schemas.parity import SCHEMA_VERSION, Agreement, Figure, Latencies, Parity, ParityRun, TaskDifference
+from schemas.states import TaskState
+
+MOST_LISTED = 5
+"""How many tasks of each kind of difference are listed with their histories."""
+
+
+def compare(base: Source, run: Source) -> tuple[Parity, Latencies]:
+    """Compare two runs that are comparable. Raises EvidenceError when a stream cannot be used."""
+    pairs = Pairs(base.outcomes(), run.outcomes())
+    measure, latencies = Measure(max(base.identity.speed, run.identity.speed)), pairs.latencies()
+    figures = [
+        *task_figures(pairs, measure),
+        *latency_figures(latencies, measure),
+        *sli_figures(base.loaded.scenario.slis, base.verdict.slis, run.verdict.slis, measure),
+    ]
+    reasons = list(_reasons(base, run, pairs, figures))
+    other_state, other_attempts = _first(pairs.other_state), _first(pairs.other_attempts & ~pairs.other_state)
+    listed = list(_task_differences(base, run, pairs, np.concatenate([other_state, other_attempts])))
+    parity = Parity(
+        schema_version=SCHEMA_VERSION,
+        status=_status(pairs, reasons),
+        reasons=reasons,
+        scenario=base.identity.scenario,
+        scenario_sha256=base.identity.scenario_sha256,
+        seed=base.identity.seed,
+        base=_side(base, pairs.base),
+        run=_side(run, pairs.run),
+        overhead_s=measure.overhead_s,
+        tasks=pairs.counts(),
+        figures=figures,
+        other_state=listed[: len(other_state)],
+        other_attempts=listed[len(other_state) :],
+    )
+    return parity, latencies
+
+
+def _side(source: Source, outcomes: Outcomes) -> ParityRun:
+    identity, verdict = source.identity, source.verdict
+    return ParityRun(
+        directory=source.name,
+        target=identity.target,
+        clock=identity.clock,
+        speed=identity.speed,
+        end=verdict.end,
+        verdict=verdict.verdict,
+        ended_s=verdict.ended_s,
+        events=outcomes.events,
+    )
+
+
+def _status(pairs: Pairs, reasons: list[str]) -> Agreement:
+    if not pairs.seen.any():
+        return Agreement.NOT_COMPARED
+    return Agreement.DIFFERS if reasons else Agreement.AGREES
+
+
+def _reasons(base: Source, run: Source, pairs: Pairs, figures: list[Figure]) -> Iterator[str]:
+    """Why the runs do not agree, one sentence each."""
+    if not pairs.seen.any():
+        yield "neither run has a task: there is nothing to compare"
+    if base.verdict.end is not run.verdict.end:
+        yield f"the base ended {base.verdict.end.value}, the run {run.verdict.end.value}"
+    for figure in figures:
+        if figure.status is Agreement.DIFFERS:
+            yield f"{figure.name} {_by_how_much(figure)}"
+
+
+def _by_how_much(figure: Figure) -> str:
+    if figure.difference is None or figure.allowed is None:
+        return f"was {figure.detail}"
+    unit = Unit(figure.unit)
+    values = [] if figure.base is None or figure.run is None else [figure.base, figure.run]
+    of = f" ({unit.show(values[0])} and {unit.show(values[1])})" if values else ""
+    return f"differs by {unit.show(abs(figure.difference))}{of}, {unit.show(figure.allowed)} allowed"
+
+
+def _first(chosen: Bools) -> Ints:
+    return np.flatnonzero(chosen)[:MOST_LISTED]
+
+
+def _task_differences(base: Source, run: Source, pairs: Pairs, numbers: Ints) -> Iterator[TaskDifference]:
+    if not len(numbers):
+        return
+    told = [short_histories(each.reader().blocks(), numbers, each.plan.vocabulary) for each in (base, run)]
+    for number in numbers.tolist():
+        yield TaskDifference(
+            task=task_name(number),
+            base_state=TaskState(int(pairs.base.states[number])).name,
+            run_state=TaskState(int(pairs.run.states[number])).name,
+            base_attempts=int(pairs.base.attempts[number]),
+            run_attempts=int(pairs.run.attempts[number]),
+            base_history=told[0][number],
+            run_history=told[1][number],
+        )

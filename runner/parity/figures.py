@@ -1,0 +1,212 @@
+"""The figures of two runs, each with its difference, what is allowed, and whether that holds."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from runner.parity.distance import kolmogorov_smirnov
+from runner.parity.outcomes import Outcomes
+from runner.parity.tolerances import OVERHEAD_S, TOLERANCES, Tolerance, tolerance_of
+from schemas.block import Bools, Floats
+from schemas.expression import Unit
+from schemas.parity import Agreement, Figure, Latencies, TaskCounts, Topic
+from schemas.slis import Sli
+from schemas.states import TaskState
+
+_QUANTILES = (0.5, 0.9, 0.95, 0.99)
+_FLOAT_ERROR = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Every task of both runs: what became of it in each. Both have the same size."""
+
+    base: Outcomes
+    run: Outcomes
+
+    @property
+    def seen(self) -> Bools:
+        """Tasks that at least one run has."""
+        return (self.base.states > TaskState.NONE) | (self.run.states > TaskState.NONE)
+
+    @property
+    def accepted(self) -> Bools:
+        """Tasks that both runs took in."""
+        return self.base.accepted & self.run.accepted
+
+    @property
+    def other_state(self) -> Bools:
+        """Tasks that did not end in the same state."""
+        other: Bools = self.base.states != self.run.states
+        return other
+
+    @property
+    def other_attempts(self) -> Bools:
+        """Tasks that both took in and did not try equally often."""
+        other: Bools = self.accepted & (self.base.attempts != self.run.attempts)
+        return other
+
+    def counts(self) -> TaskCounts:
+        """How many tasks there are of each."""
+        return TaskCounts(
+            seen=int(self.seen.sum()),
+            base_accepted=int(self.base.accepted.sum()),
+            run_accepted=int(self.run.accepted.sum()),
+            accepted_in_both=int(self.accepted.sum()),
+            same_state=int((self.seen & ~self.other_state).sum()),
+            same_attempts=int((self.accepted & ~self.other_attempts).sum()),
+            latency_in_both=int((~np.isnan(self.base.latency_s - self.run.latency_s)).sum()),
+        )
+
+    def latencies(self) -> Latencies:
+        """The latencies of both runs."""
+        base, run = self.base.latency_s, self.run.latency_s
+        both = np.flatnonzero(~np.isnan(base - run))
+        order = both[np.argsort(self.base.due_s[both], kind="stable")]
+        return Latencies(
+            base_s=np.sort(base[~np.isnan(base)]),
+            run_s=np.sort(run[~np.isnan(run)]),
+            due_s=self.base.due_s[order],
+            difference_s=run[order] - base[order],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Judges figures; `speed` is the larger one of the two runs."""
+
+    speed: float
+
+    @property
+    def overhead_s(self) -> float:
+        """What a real system may take for each task on top of a model, in seconds of scenario time."""
+        return OVERHEAD_S * self.speed
+
+    def single(
+        self,
+        name: str,
+        topic: Topic,
+        unit: Unit,
+        values: tuple[float | None, float | None],
+        tolerance: Tolerance | None,
+        description: str,
+    ) -> Figure:
+        """A figure that each run has by itself."""
+        base, run = map(_known, values)
+        difference = None if base is None or run is None else run - base
+        one_only = (base is None) != (run is None)
+        detail = "observed in one of the runs only" if one_only and tolerance else ""
+        return self._figure(
+            name, topic, unit, (base, run, difference), tolerance, description, reference=base or 0.0, detail=detail
+        )
+
+    def paired(
+        self, name: str, topic: Topic, unit: Unit, difference: float, description: str, *, reference: float = 0.0
+    ) -> Figure:
+        """A figure that only the pair of runs has."""
+        values = (None, None, _known(difference))
+        return self._figure(name, topic, unit, values, TOLERANCES[name], description, reference=reference)
+
+    def _figure(
+        self,
+        name: str,
+        topic: Topic,
+        unit: Unit,
+        values: tuple[float | None, float | None, float | None],
+        tolerance: Tolerance | None,
+        description: str,
+        *,
+        reference: float,
+        detail: str = "",
+    ) -> Figure:
+        base, run, difference = values
+        allowed = tolerance.allowed(reference, self.speed) if tolerance else None
+        status = _status(difference, allowed, lacking=bool(detail))
+        if difference is None and tolerance and not detail:
+            detail = "nothing observed in either run"
+        words = tolerance.words(unit) if tolerance else ""
+        return Figure(name, topic, description, unit.value, base, run, difference, allowed, words, status, detail)
+
+
+def _status(difference: float | None, allowed: float | None, *, lacking: bool) -> Agreement:
+    if lacking:
+        return Agreement.DIFFERS
+    if difference is None or allowed is None:
+        return Agreement.NOT_COMPARED
+    holds = abs(difference) <= allowed * (1 + _FLOAT_ERROR) + _FLOAT_ERROR
+    return Agreement.AGREES if holds else Agreement.DIFFERS
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else float(value)
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else math.nan
+
+
+def task_figures(pairs: Pairs, measure: Measure) -> Iterator[Figure]:
+    """Whether tasks were taken in, ended in the same state and took as many attempts."""
+    counts, topic = pairs.counts(), Topic.TASKS
+    either = counts.base_accepted + counts.run_accepted - counts.accepted_in_both
+    yield measure.paired(
+        "tasks_accepted_in_one", topic, Unit.RATIO, _share(either - counts.accepted_in_both, either),
+        "tasks that only one of the runs took in, of all that either took in",
+    )  # fmt: skip
+    yield measure.paired(
+        "tasks_in_other_state", topic, Unit.RATIO, _share(counts.seen - counts.same_state, counts.seen),
+        "tasks whose state at the end is not the same in both runs",
+    )  # fmt: skip
+    means = _mean(pairs.base, pairs.accepted), _mean(pairs.run, pairs.accepted)
+    yield measure.single(
+        "attempts_mean", Topic.ATTEMPTS, Unit.COUNT, means, TOLERANCES["attempts_mean"],
+        "attempts of a task on average, of those that both runs took in",
+    )  # fmt: skip
+    other = counts.accepted_in_both - counts.same_attempts
+    yield measure.paired(
+        "tasks_with_other_attempts", Topic.ATTEMPTS, Unit.RATIO, _share(other, counts.accepted_in_both),
+        "tasks that did not take as many attempts in both runs, of those that both took in",
+    )  # fmt: skip
+
+
+def _mean(outcomes: Outcomes, chosen: Bools) -> float:
+    return float(outcomes.attempts[chosen].mean()) if chosen.any() else math.nan
+
+
+def latency_figures(latencies: Latencies, measure: Measure) -> Iterator[Figure]:
+    """Quantiles of the latency of all tasks, the distance of its distributions, and the median paired difference."""
+    base, run, topic = latencies.base_s, latencies.run_s, Topic.LATENCY
+    for q in _QUANTILES:
+        name = f"task_latency_p{q * 100:.0f}"
+        what = f"{q:.0%} of the tasks that ended DONE or FAILED took no longer; the warm-up included"
+        values = _quantile(base, q), _quantile(run, q)
+        yield measure.single(name, topic, Unit.DURATION, values, TOLERANCES[name], what)
+    yield measure.paired(
+        "latency_distance", topic, Unit.RATIO, kolmogorov_smirnov(base, run),
+        "two-sample Kolmogorov-Smirnov distance of the latencies: the overhead of a real system is still in it",
+    )  # fmt: skip
+    yield measure.paired(
+        "latency_distance_beyond_overhead", topic, Unit.RATIO, kolmogorov_smirnov(base, run, measure.overhead_s),
+        "what is left of that distance when each latency may be off by the overhead that is allowed",
+    )  # fmt: skip
+    median = float(np.median(latencies.difference_s)) if len(latencies.difference_s) else math.nan
+    reference = _known(_quantile(base, 0.5)) or 0.0
+    yield measure.paired(
+        "latency_paired_median", topic, Unit.DURATION, median,
+        "median of how much longer a task took in the run than the same task in the base", reference=reference,
+    )  # fmt: skip
+
+
+def _quantile(ascending: Floats, q: float) -> float:
+    return float(np.quantile(ascending, q, method="inverted_cdf")) if len(ascending) else math.nan
+
+
+def sli_figures(
+    slis: Mapping[str, Sli], base: Mapping[str, float | None], run: Mapping[str, float | None], measure: Measure
+) -> Iterator[Figure]:
+    """Every SLI of the verdicts."""
+    for name, sli in slis.items():
+        values = base.get(name), run.get(name)
+        yield measure.single(name, Topic.SLI, sli.unit, values, tolerance_of(sli), sli.description)

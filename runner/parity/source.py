@@ -1,0 +1,125 @@
+"""The two runs to be compared: opened, checked against themselves, and refused when they are not of the same work."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from runner.evidence.directory import SCENARIO, VERDICT, RunDirectory, stream_name
+from runner.evidence.stream import StreamReader
+from runner.evidence.verify import load_stored
+from runner.parity.outcomes import Outcomes, most_tasks, task_name
+from schemas.block import Block
+from schemas.errors import EvidenceError, UsageError, Where, quoted, show_path
+from schemas.events import Kind
+from schemas.identity import Identity
+from schemas.load import Loaded
+from schemas.verdict import Verdict
+from simulation.plan import Plan
+
+_ENDS = (Kind.RUN_ENDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
+_MOST_TOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A run directory whose scenario, stream and verdict belong together."""
+
+    directory: RunDirectory
+    loaded: Loaded
+    plan: Plan
+    identity: Identity
+    verdict: Verdict
+
+    @property
+    def name(self) -> str:
+        """The name of the directory, without its folder."""
+        return self.directory.path.resolve().name
+
+    def reader(self) -> StreamReader:
+        """The event stream, from its beginning."""
+        return StreamReader(self._stream, self.plan.vocabulary)
+
+    @property
+    def _stream(self) -> Path:
+        return self.directory.file(stream_name(self.loaded.scenario.name))
+
+    def outcomes(self) -> Outcomes:
+        """What became of every task. Raises EvidenceError for a stream that is damaged or breaks off."""
+        outcomes, reader, ended = Outcomes(most_tasks(self.plan)), self.reader(), False
+        for block in reader.blocks():
+            self._refuse_unplanned(block, len(outcomes))
+            outcomes.observe(block)
+            ended = ended or any(kind in block.kind for kind in _ENDS)
+        if reader.cut or not ended:
+            raise EvidenceError(f"{self._stream}: breaks off before the end of the run (compare runs that have ended)")
+        return outcomes
+
+    def _refuse_unplanned(self, block: Block, size: int) -> None:
+        highest = int(block.task.max()) if len(block) else -1
+        if highest >= size:
+            what = f"task {task_name(highest)} is not one that the scenario can have"
+            raise EvidenceError(f"{self._stream}: {what} (the stream is damaged)")
+
+
+def open_run(path: Path) -> Source:
+    """The run in a directory. Raises UsageError when it is none, and EvidenceError when its evidence cannot be used."""
+    directory = RunDirectory.open(path)
+    loaded = load_stored(directory)
+    plan = Plan(loaded.scenario)
+    identity = StreamReader(directory.file(stream_name(loaded.scenario.name)), plan.vocabulary).identity
+    if identity.scenario_sha256 != loaded.sha256:
+        raise EvidenceError(
+            f"{directory.file(SCENARIO)}: is not the scenario the stream was made with (its hash differs)"
+        )
+    verdict = _read_verdict(directory)
+    if (verdict.scenario_sha256, verdict.seed) != (identity.scenario_sha256, identity.seed):
+        raise EvidenceError(f"{directory.file(VERDICT)}: is not the verdict on this stream (its hash or seed differs)")
+    return Source(directory, loaded, plan, identity, verdict)
+
+
+def _read_verdict(directory: RunDirectory) -> Verdict:
+    try:
+        return msgspec.json.decode(directory.read(VERDICT), type=Verdict)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        what = f"{error} (this evidence is damaged; `soak verify` says what the stream gives)"
+        raise EvidenceError(f"{directory.file(VERDICT)}: {what}") from None
+
+
+def refuse_incomparable(base: Source, run: Source) -> None:
+    """Raises UsageError unless both are of the same scenario and seed: overrides are part of a scenario."""
+    differences = list(_differences(base, run))
+    if not differences:
+        return
+    more = len(differences) - _MOST_TOLD
+    told = "; ".join([*differences[:_MOST_TOLD], *([f"{more} more"] if more > 0 else [])])
+    both = f"{base.directory.path} and {run.directory.path}"
+    raise UsageError(f"{both} cannot be compared: {told} (name two runs of the same scenario and seed)")
+
+
+def _differences(base: Source, run: Source) -> Iterator[str]:
+    if base.identity.seed != run.identity.seed:
+        yield f"their seeds are {base.identity.seed} and {run.identity.seed}"
+    if base.loaded.sha256 != run.loaded.sha256:
+        one, other = ({key: each.loaded.data[key] for key in each.loaded.data if key != "seed"} for each in (base, run))
+        yield from _different_keys((), one, other)
+        if one == other and base.identity.seed == run.identity.seed:
+            yield "the hashes of their scenarios differ"
+    elif base.loaded.scenario != run.loaded.scenario:
+        yield "a file of values that the scenario names differs"
+
+
+def _different_keys(where: Where, one: object, other: object) -> Iterator[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in [*one, *(key for key in other if key not in one)]:
+            yield from _different_keys((*where, key), one.get(key), other.get(key))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for index, (first, second) in enumerate(zip(one, other, strict=True)):
+            yield from _different_keys((*where, index), first, second)
+    elif one != other:
+        yield f"{show_path(where)} is {_value(one)} in the one and {_value(other)} in the other"
+
+
+def _value(value: object) -> str:
+    return "not set" if value is None else quoted(value) if isinstance(value, str) else quoted(str(value))[1:-1]

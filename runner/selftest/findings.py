@@ -1,0 +1,42 @@
+"""What a verdict says is wrong: every check that is not passed, by name."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from schemas.verdict import Status, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A check that was not passed, and since when (seconds of scenario time; None: known at the end)."""
+
+    check: str
+    status: str
+    at_s: float | None = None
+
+
+def findings(verdict: Verdict) -> list[Finding]:
+    """All of them: abort conditions, objectives, laws, alerts, faults, and doubts of other kinds."""
+    found = list(_named(verdict))
+    told = len(verdict.reasons)
+    if told and not found:
+        found.append(Finding("doubt", verdict.verdict.value))
+    return found
+
+
+def _named(verdict: Verdict) -> Iterator[Finding]:
+    for abort in verdict.aborts:
+        if abort.held_at_s is not None:
+            yield Finding(f"abort {abort.name}", "held", abort.held_at_s)
+    for objective in verdict.objectives:
+        if objective.status is not Status.PASS:
+            yield Finding(f"objective {objective.objective}", objective.status.value)
+    for law in verdict.laws:
+        if law.status is not Status.PASS:
+            yield Finding(f"law {law.law}", law.status.value)
+    for alert in verdict.alerts:
+        if alert.status not in {None, Status.PASS}:
+            yield Finding(f"alert {alert.name}", str(alert.status))
+    for fault in verdict.faults:
+        if fault.status is not Status.PASS:
+            yield Finding(f"fault {fault.name}", fault.status.value)

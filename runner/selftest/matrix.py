@@ -1,0 +1,63 @@
+"""The matrix of a self-test: run each trial in a process of its own, and say what was found."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from runner.evidence.directory import VERDICT
+from runner.selftest.findings import Finding, findings
+from runner.selftest.trials import Trial
+from schemas.errors import SoakError
+from schemas.verdict import Outcome, Verdict
+from systems.orchestrator.defects import VARIABLE
+
+_RAN = {outcome.exit_code for outcome in Outcome}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How a trial came out. `as_meant`: the check meant for the defect found it; for a sound system, nothing was found."""
+
+    trial: Trial
+    outcome: Outcome
+    found: tuple[Finding, ...]
+
+    @property
+    def as_meant(self) -> bool:
+        """Whether it came out as it must."""
+        if self.trial.defect is None:
+            return not self.found
+        return any(finding.check in self.trial.meant for finding in self.found)
+
+
+def run_trials(
+    trials: Sequence[Trial], scenarios: Path, out: Path, speed: float, tell: Callable[[Row], None]
+) -> list[Row]:
+    """Run each trial into a directory below `out`; `tell` hears of each as it ends. Raises SoakError when one cannot run."""
+    rows = []
+    for number, trial in enumerate(trials, 1):
+        rows.append(_run(trial, scenarios, out / f"{number:02d}-{trial.defect or 'clean'}-{trial.scenario}", speed))
+        tell(rows[-1])
+    return rows
+
+
+def _run(trial: Trial, scenarios: Path, out: Path, speed: float) -> Row:
+    scenario = scenarios / f"{trial.scenario}.yaml"
+    settings = [word for setting in trial.settings for word in ("--set", setting)]
+    command = ["run", str(scenario), "--target", "orchestrator", "--speed", f"{speed:g}", "--out", str(out), *settings]
+    done = subprocess.run(
+        [sys.executable, "-m", "runner", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, VARIABLE: trial.defect or ""},
+    )
+    if done.returncode not in _RAN:
+        raise SoakError(f"{trial.name}: the run ended with exit code {done.returncode}: {done.stderr.strip()[-500:]}")
+    verdict = msgspec.json.decode((out / VERDICT).read_bytes(), type=Verdict)
+    return Row(trial, verdict.verdict, tuple(findings(verdict)))

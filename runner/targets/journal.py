@@ -1,0 +1,41 @@
+"""What happened, from several witnesses, put into time order and handed out as blocks."""
+
+import heapq
+from itertools import count
+
+from schemas.block import Block
+from schemas.events import NO_CAUSE, Kind
+from simulation.plan import Plan
+from simulation.recorder import Recorder
+
+
+class Journal:
+    """Rows from the runner, the ledger and the system; a row that comes too late counts as having happened just now."""
+
+    def __init__(self, plan: Plan, from_s: float) -> None:
+        self._recorder = Recorder(plan)
+        self._rows: list[tuple[float, int, tuple[float, ...]]] = []
+        self._order = count()
+        self._complete_s = from_s
+
+    def note(
+        self,
+        t_s: float,
+        kind: Kind,
+        *,
+        number: int = -1,
+        attempt: int = 0,
+        worker: int = -1,
+        cause: int = NO_CAUSE,
+        value: float = 0.0,
+    ) -> None:
+        """Note an event at `t_s`; see `schemas.events.SPECS` for what each kind carries."""
+        t_s = max(t_s, self._complete_s)
+        heapq.heappush(self._rows, (t_s, next(self._order), (t_s, int(kind), number, attempt, worker, cause, value)))
+
+    def take(self, until_s: float) -> Block:
+        """The block of everything up to `until_s`; what lies after it stays for the next."""
+        while self._rows and self._rows[0][0] <= until_s:
+            self._recorder.row(heapq.heappop(self._rows)[2])
+        self._complete_s = until_s
+        return self._recorder.take(until_s)

@@ -1,0 +1,89 @@
+"""The processes of the system under test: each in a group of its own, with a log, and none outlives the runner."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from runner.targets.orchestrator.launch import command
+from schemas.errors import OutputError
+
+_PATIENCE_S = 5.0
+
+
+class Processes:
+    """Starts, stops and kills processes by name. `directory` takes their logs and is where they run."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        self.directory = directory
+        self._environment = environment
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, list[str]] = {}
+
+    def start(self, name: str, module: str, *arguments: str) -> None:
+        """Start `python -m module arguments`. Raises OutputError when its log cannot be written."""
+        self._commands[name] = command(module, *arguments)
+        self.restart(name)
+
+    def restart(self, name: str) -> None:
+        """Start a process again that is gone."""
+        path = self.directory / f"{name}.log"
+        try:
+            with path.open("ab") as log:
+                self._running[name] = subprocess.Popen(
+                    self._commands[name],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.directory,
+                    env={**os.environ, **self._environment},
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise OutputError.of(path, error) from None
+
+    def pids(self) -> dict[str, int]:
+        """The process ids of those that are alive, by name."""
+        return {name: process.pid for name, process in self._running.items() if process.poll() is None}
+
+    def gone(self) -> list[str]:
+        """The names of those that ended by themselves."""
+        return [name for name, process in self._running.items() if process.poll() is not None]
+
+    def lost(self, name: str) -> None:
+        """Forget one that ended by itself, until `restart`."""
+        self._running.pop(name).wait()
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, as a crash; the process is forgotten until `restart`."""
+        process = self._running.pop(name)
+        self._signal(process, signal.SIGKILL)
+        process.wait()
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP."""
+        self._signal(self._running[name], signal.SIGSTOP)
+
+    def wake(self, name: str) -> None:
+        """SIGCONT."""
+        if name in self._running:
+            self._signal(self._running[name], signal.SIGCONT)
+
+    def _signal(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+
+    def close(self) -> None:
+        """Ask all of them to end, and kill those that do not."""
+        for process in self._running.values():
+            self._signal(process, signal.SIGCONT)
+            self._signal(process, signal.SIGTERM)
+        for process in self._running.values():
+            try:
+                process.wait(_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self._signal(process, signal.SIGKILL)
+                process.wait()
+        self._running.clear()

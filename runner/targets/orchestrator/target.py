@@ -1,0 +1,38 @@
+"""The real orchestrator as a target: real processes, a real database, real faults."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+from runner.targets.history import History
+from schemas.block import Block
+from schemas.errors import UsageError
+from simulation.plan import Plan
+
+DATABASE = "queue.db"
+
+
+class Orchestrator:
+    """Drives the orchestrator in `systems/` with a plan, `speed` times as fast as the scenario says."""
+
+    name = "orchestrator"
+    clock = "real"
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self.speed = speed
+        self._directory = Path()
+        self._history: History | None = None
+
+    def prepare(self, directory: Path, history: History | None = None) -> None:
+        """Keep logs and database of the system in `directory`. Raises UsageError when it cannot go on from `history`."""
+        self._directory, self._history = directory / "system", history
+        if history is None:
+            self._directory.mkdir()
+        elif not (self._directory / DATABASE).exists():
+            raise UsageError(f"{self._directory / DATABASE}: is missing (without its database the run cannot go on)")
+
+    def run(self, plan: Plan) -> Generator[Block, None, None]:
+        """The events of a run."""
+        from runner.targets.orchestrator.drive import Drive
+
+        with Drive(plan, self._directory, self.speed, self._history) as drive:
+            yield from drive.blocks()

@@ -1,0 +1,97 @@
+"""What a process of the orchestrator is told: one JSON file, read once."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, get_args
+
+Guardrail = Literal["enforce", "warn"]
+
+
+class SettingsError(Exception):
+    """The settings file is missing or wrong; the message names the file and the setting."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Times are real seconds, fractions allowed. Attempt n that fails waits `backoff_s[n-1]`; the last value repeats."""
+
+    db: str
+    run_dir: str = "."
+    """Where workers have the sockets they are woken by. Keep it short: a socket's path has at most 107 bytes."""
+
+    poll_interval_s: float = 1.0
+    watchdog_interval_s: float = 5.0
+    lease_s: float = 30.0
+    heartbeat_s: float = 10.0
+    backoff_s: tuple[float, ...] = (60.0, 180.0, 600.0)
+    max_attempts: int = 4
+    busy_timeout_s: float = 5.0
+    soft_tokens: int = 80_000
+    hard_tokens: int = 100_000
+    guardrail: Guardrail = "enforce"
+    claim_time_s: float = 0.0
+    """Time between a dispatcher's reading of the queue and its claim."""
+
+    def backoff_after_s(self, attempt: int) -> float:
+        """How long a task waits after its attempt number `attempt` failed."""
+        return self.backoff_s[min(attempt, len(self.backoff_s)) - 1]
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings in a JSON file. Raises SettingsError."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise SettingsError(f"{path}: is not JSON: {error}") from None
+    try:
+        return settings_of(data)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
+
+
+def settings_of(data: object) -> Settings:
+    """The settings in a mapping as JSON has it. Raises SettingsError."""
+    if not isinstance(data, dict):
+        raise SettingsError("must be a JSON object")
+    known = {field.name for field in fields(Settings)}
+    if unknown := sorted(set(data) - known):
+        raise SettingsError(f"unknown setting {unknown[0]!r}; there are {', '.join(sorted(known))}")
+    if "db" not in data:
+        raise SettingsError("the setting 'db' is missing")
+    checked = {name: _value(name, value) for name, value in data.items()}
+    return Settings(**checked)  # type: ignore[arg-type]
+
+
+_TEXTS = {"db", "run_dir"}
+_COUNTS = {"max_attempts": 1, "soft_tokens": 0, "hard_tokens": 0}
+_POSITIVE = {"poll_interval_s", "watchdog_interval_s", "lease_s", "heartbeat_s"}
+
+
+def _value(name: str, value: object) -> object:
+    if name in _TEXTS:
+        return _checked(name, value, isinstance(value, str) and value != "", "a path")
+    if name == "guardrail":
+        return _checked(name, value, value in get_args(Guardrail), "'enforce' or 'warn'")
+    if name in _COUNTS:
+        least = _COUNTS[name]
+        ok = isinstance(value, int) and not isinstance(value, bool) and value >= least
+        return _checked(name, value, ok, f"a whole number, at least {least}")
+    if name == "backoff_s":
+        items = value if isinstance(value, list) else []
+        _checked(name, value, bool(items) and all(map(_is_seconds, items)), "a list of seconds, with at least one")
+        return tuple(float(item) for item in items)
+    ok = _is_seconds(value) and (value != 0 or name not in _POSITIVE)
+    return _checked(name, value, ok, "seconds, more than 0" if name in _POSITIVE else "seconds, 0 or more")
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+
+
+def _checked(name: str, value: object, ok: bool, wanted: str) -> object:
+    if not ok:
+        raise SettingsError(f"{name} must be {wanted}, not {value!r}")
+    return value
