@@ -27,6 +27,9 @@ from schemas.verdict import (
 )
 
 DEFAULT_CONFIDENCE = 0.95
+LEAST_LAG_REAL_S = 0.05
+"""A submission that is late by no more than this, in real time, is on time."""
+
 _LAG_QUANTILE = "submission_lag_p99"
 
 
@@ -38,7 +41,7 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
     faults = judge.faults.results(judge.until_s)
     unfinished = judge.lifecycle.unfinished()
     failures = [*_abort_reason(judge), *_failures(judge, objectives, laws, alerts)]
-    doubts = list(_doubts(judge, end, objectives, laws, alerts, faults))
+    doubts = list(_doubts(judge, identity, end, objectives, laws, alerts, faults))
     return Verdict(
         schema_version=SCHEMA_VERSION,
         verdict=_outcome(end, failures, doubts),
@@ -188,6 +191,7 @@ def _abort_reason(judge: Judge) -> Iterator[str]:
 
 def _doubts(
     judge: Judge,
+    identity: Identity,
     end: End,
     objectives: list[ObjectiveResult],
     laws: list[LawResult],
@@ -212,18 +216,20 @@ def _doubts(
     for fault in faults:
         if fault.status is Status.INCONCLUSIVE and end is End.COMPLETED:
             yield f"fault {fault.name}: {fault.detail}"
-    yield from _telemetry_doubts(judge, end)
+    yield from _telemetry_doubts(judge, identity, end)
 
 
-def _telemetry_doubts(judge: Judge, end: End) -> Iterator[str]:
+def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[str]:
     telemetry, limits = judge.telemetry, judge.scenario.telemetry
     if telemetry.lost_events:
         yield f"{telemetry.lost_events} events and samples were lost"
     if telemetry.longest_gap_s > limits.max_gap_s:
         yield f"no event or sample for {show_duration(telemetry.longest_gap_s)} (allowed: {show_duration(limits.max_gap_s)})"
     lag_s = judge.sli_value(judge.scenario.slis[_LAG_QUANTILE])
-    if lag_s > limits.max_lag_s:
-        late = f"{show_duration(lag_s)} late or later (allowed: {show_duration(limits.max_lag_s)})"
+    # What a computer needs to submit something counts `speed` times: no limit is below that.
+    allowed_s = max(limits.max_lag_s, LEAST_LAG_REAL_S * identity.speed)
+    if lag_s > allowed_s:
+        late = f"{show_duration(lag_s)} late or later (allowed: {show_duration(allowed_s)})"
         yield f"the load generator fell behind: 1 % of the work was offered {late}"
     offered = judge.offered
     if end is End.COMPLETED and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:

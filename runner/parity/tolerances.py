@@ -85,7 +85,7 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
     "lease_contentions": Tolerance(absolute=5, relative=0.25),
     "stall_time": _EXTREME,
     "state_transitions": _TOTAL,
-    "queue_depth": Tolerance(absolute=3, relative=0.25),
+    "queue_depth": Tolerance(absolute=5, relative=0.5),
     "oldest_pending": _EXTREME,
     "throughput": _TOTAL,
     "submission_lag_p99": Tolerance(real_s=OVERHEAD_S),
