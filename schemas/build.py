@@ -57,6 +57,7 @@ def build_scenario(data: Mapping_, directory: Path) -> Scenario:
         warmup_s=units.duration(data["warmup"]),
         seed=data["seed"],
         timezone=data["timezone"],
+        preflight=tuple(data["preflight"]),
         workload=_workload(data["workload"], tenants, directory),
         phases=phases,
         queue=_queue(data["queue"]),

@@ -61,6 +61,10 @@ class Kind(IntEnum):
     SAMPLE_RSS = auto()
     SAMPLE_OPEN_FILES = auto()
     SAMPLE_DB_SIZE = auto()
+    SAMPLE_CPU = auto()
+    SAMPLE_THREADS = auto()
+    SAMPLE_RUNNER_RSS = auto()
+    SAMPLE_RUNNER_OPEN_FILES = auto()
     SAMPLE_LOST = auto()
     CENSUS_PENDING = auto()
     CENSUS_IN_PROGRESS = auto()
@@ -157,8 +161,10 @@ SPECS: dict[Kind, Spec] = {
     Kind.FAULT_INJECTED: Spec("fault.injected", "a fault takes place", _FAILED_ATTEMPT),
     Kind.FAULT_SEEN: Spec("fault.seen", "the system shows the effect of a fault", "cause"),
     Kind.FAULT_CLEARED: _runner("fault.cleared", "a fault is over", "worker cause"),
-    Kind.PROCESS_EXITED: Spec("process.exited", "a worker process is gone", "worker cause"),
-    Kind.PROCESS_STARTED: Spec("process.started", "a worker process is back", "worker"),
+    Kind.PROCESS_EXITED: Spec(
+        "process.exited", "a process of the system is gone; a worker has a number", "worker cause"
+    ),
+    Kind.PROCESS_STARTED: Spec("process.started", "a process of the system is back", "worker"),
     Kind.SAMPLE_QUEUE_DEPTH: _sample("queue_depth", Value.NUMBER, "tasks that are PENDING"),
     Kind.SAMPLE_OLDEST_PENDING: _sample(
         "oldest_pending", Value.SECONDS, "how long the oldest due task has been waiting"
@@ -167,6 +173,14 @@ SPECS: dict[Kind, Spec] = {
     Kind.SAMPLE_RSS: _sample("rss", Value.NUMBER, "resident memory of the system, in bytes"),
     Kind.SAMPLE_OPEN_FILES: _sample("open_files", Value.NUMBER, "open files of the system"),
     Kind.SAMPLE_DB_SIZE: _sample("db_size", Value.NUMBER, "size of the system's database, in bytes"),
+    Kind.SAMPLE_CPU: _sample("cpu", Value.SECONDS, "CPU time of the system's processes so far, in real seconds"),
+    Kind.SAMPLE_THREADS: _sample("threads", Value.NUMBER, "threads of the system"),
+    Kind.SAMPLE_RUNNER_RSS: _runner(
+        "sample.runner_rss", "resident memory of the runner itself, in bytes", "", "value", Value.NUMBER
+    ),
+    Kind.SAMPLE_RUNNER_OPEN_FILES: _runner(
+        "sample.runner_open_files", "open files of the runner itself", "", "value", Value.NUMBER
+    ),
     Kind.SAMPLE_LOST: _runner(
         "sample.lost", "telemetry is back: `value` events were lost", "cause", "value", Value.NUMBER
     ),

@@ -117,13 +117,18 @@ class FaultType(StrEnum):
     WORKER_CRASH = "worker_crash"
     WORKER_HANG = "worker_hang"
     DB_OUTAGE = "db_outage"
+    DISPATCHER_CRASH = "dispatcher_crash"
+    WATCHDOG_CRASH = "watchdog_crash"
     TELEMETRY_LOSS = "telemetry_loss"
 
 
 PER_TASK = frozenset({FaultType.DUPLICATE_ENQUEUE, FaultType.GUARDRAIL_EXCEED})
 """Faults whose rate counts tasks; the other rates count attempts."""
 
-BY_TIME = frozenset({FaultType.DB_OUTAGE, FaultType.TELEMETRY_LOSS})
+PROCESS_CRASHES = frozenset({FaultType.DISPATCHER_CRASH, FaultType.WATCHDOG_CRASH})
+"""Faults that take one of the system's own processes away for a time."""
+
+BY_TIME = frozenset({FaultType.DB_OUTAGE, FaultType.TELEMETRY_LOSS, *PROCESS_CRASHES})
 """Faults that have no rate, only times."""
 
 TRANSIENT = frozenset({FaultType.TRANSIENT_ERROR, FaultType.DB_LOCK})
@@ -232,6 +237,7 @@ class Scenario:
     warmup_s: float
     seed: int
     timezone: str
+    preflight: tuple[str, ...]
     workload: Workload
     phases: tuple[Phase, ...]
     queue: Queue

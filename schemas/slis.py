@@ -197,6 +197,9 @@ _EVERY_SYSTEM = [
     ),
     *_resource("rss", Unit.SIZE, Unit.SIZE_PER_HOUR, "resident memory of the system"),
     *_resource("open_files", Unit.COUNT, Unit.COUNT_PER_HOUR, "open files of the system"),
+    *_resource("threads", Unit.COUNT, Unit.COUNT_PER_HOUR, "threads of the system"),
+    *_resource("runner_rss", Unit.SIZE, Unit.SIZE_PER_HOUR, "resident memory of the runner itself"),
+    *_resource("runner_open_files", Unit.COUNT, Unit.COUNT_PER_HOUR, "open files of the runner itself"),
     *_resource("db_size", Unit.SIZE, Unit.SIZE_PER_HOUR, "size of the system's database"),
 ]
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from schemas.model import Queue, Window
+from schemas.model import FaultType, Queue, Scenario, Window
 
 FOREVER = math.inf
 
@@ -17,18 +17,16 @@ class Leases:
     heartbeat_s: float
     watchdog_s: float
     outages: tuple[Window, ...]
+    watchdog_gone: tuple[Window, ...] = ()
 
     @classmethod
-    def of(cls, queue: Queue, outages: tuple[Window, ...]) -> "Leases":
+    def of(cls, queue: Queue, outages: tuple[Window, ...], watchdog_gone: tuple[Window, ...] = ()) -> "Leases":
         """The leases of a queue."""
-        return cls(queue.lease_s, queue.heartbeat_s, queue.watchdog_interval_s, outages)
+        return cls(queue.lease_s, queue.heartbeat_s, queue.watchdog_interval_s, outages, watchdog_gone)
 
     def writable_from(self, t_s: float) -> float:
         """`t_s`, or the end of the outage it lies in."""
-        for outage in self.outages:
-            if outage.start_s <= t_s < outage.end_s:
-                return outage.end_s
-        return t_s
+        return first_outside(self.outages, t_s)
 
     def out_between(self, start_s: float, end_s: float) -> bool:
         """Whether the database is out at any time between the two."""
@@ -54,8 +52,17 @@ class Leases:
 
     def _next_look(self, t_s: float) -> float:
         look_s = math.ceil(t_s / self.watchdog_s) * self.watchdog_s
-        writable_s = self.writable_from(look_s)
-        return look_s if writable_s == look_s else math.ceil(writable_s / self.watchdog_s) * self.watchdog_s
+        blind = union([*self.outages, *self.watchdog_gone])
+        seeing_s = first_outside(blind, look_s)
+        return look_s if seeing_s == look_s else math.ceil(seeing_s / self.watchdog_s) * self.watchdog_s
+
+
+def first_outside(windows: tuple[Window, ...], t_s: float) -> float:
+    """`t_s`, or the end of the window it lies in."""
+    for window in windows:
+        if window.start_s <= t_s < window.end_s:
+            return window.end_s
+    return t_s
 
 
 def union(windows: Iterable[Window]) -> tuple[Window, ...]:
@@ -67,3 +74,8 @@ def union(windows: Iterable[Window]) -> tuple[Window, ...]:
         else:
             joined.append(window)
     return tuple(joined)
+
+
+def windows_of(scenario: Scenario, kind: FaultType) -> tuple[Window, ...]:
+    """When faults of a type by time hold, as windows apart from each other."""
+    return union(window for fault in scenario.faults if fault.type is kind for window in fault.windows)

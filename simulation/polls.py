@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from simulation.lease import Leases
+from schemas.model import FaultType, Window
+from simulation.lease import Leases, first_outside, windows_of
 from simulation.plan import Plan
 from simulation.streams import Stream
 
@@ -15,29 +16,36 @@ class Polls:
     interval_s: float
     phases_s: tuple[float, ...]
     leases: Leases
+    gone: tuple[Window, ...]
+    """When the first dispatcher is gone."""
+
     regular: bool
-    """Whether the polls are the multiples of the interval: one dispatcher, and a database that always works."""
+    """Whether the polls are the multiples of the interval: one dispatcher, always there, and a database that always works."""
 
     @classmethod
     def of(cls, plan: Plan, leases: Leases) -> "Polls":
         """The polls of a plan's dispatchers: the first begins with the run, the others anywhere in the interval."""
-        queue = plan.scenario.queue
+        queue, gone = plan.scenario.queue, windows_of(plan.scenario, FaultType.DISPATCHER_CRASH)
         others = Stream(plan.seed, "dispatchers").at(0).random(queue.dispatchers - 1) * queue.poll_interval_s
-        regular = queue.poll_interval_s > 0 and queue.dispatchers == 1 and not leases.outages
-        return cls(queue.poll_interval_s, (0.0, *others.tolist()), leases, regular)
+        regular = queue.poll_interval_s > 0 and queue.dispatchers == 1 and not leases.outages and not gone
+        return cls(queue.poll_interval_s, (0.0, *others.tolist()), leases, gone, regular)
 
     def first_from(self, t_s: float) -> float:
         """The first poll of any dispatcher at or after `t_s` that finds the database working."""
         if self.regular:
             return math.ceil(t_s / self.interval_s) * self.interval_s
         while True:
-            poll_s = t_s
-            if self.interval_s:
-                poll_s = min(
-                    math.ceil((t_s - phase_s) / self.interval_s) * self.interval_s + phase_s
-                    for phase_s in self.phases_s
-                )
+            poll_s = min(self._first_of(place, t_s) for place in range(len(self.phases_s)))
             writable_s = self.leases.writable_from(poll_s)
             if writable_s == poll_s:
                 return poll_s
             t_s = writable_s
+
+    def _first_of(self, place: int, t_s: float) -> float:
+        """The first poll of one dispatcher at or after `t_s`."""
+        poll_s = self._tick(self.phases_s[place], t_s)
+        back_s = first_outside(self.gone, poll_s) if place == 0 else poll_s
+        return poll_s if back_s == poll_s else self._tick(self.phases_s[place], back_s)
+
+    def _tick(self, phase_s: float, t_s: float) -> float:
+        return math.ceil((t_s - phase_s) / self.interval_s) * self.interval_s + phase_s if self.interval_s else t_s

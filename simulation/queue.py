@@ -13,9 +13,9 @@ import numpy as np
 from simpy import Environment, Timeout
 
 from schemas.events import CENSUS, COPY, NO_CAUSE, Kind
-from schemas.model import BY_TIME, Fault, FaultType
+from schemas.model import BY_TIME, PROCESS_CRASHES, Fault, FaultType
 from schemas.states import ACTIVE, TaskState
-from simulation.lease import FOREVER, Leases, union
+from simulation.lease import FOREVER, Leases, windows_of
 from simulation.mishaps import Attempt, Mishaps
 from simulation.plan import Plan, Submissions
 from simulation.polls import Polls
@@ -41,9 +41,8 @@ class QueueModel:
         self._fate = plan.fate
         self._queue = plan.scenario.queue
         self._duration_s = plan.scenario.duration_s
-        outages = (fault.windows for fault in plan.scenario.faults if fault.type is FaultType.DB_OUTAGE)
-        self._outages = union(window for windows in outages for window in windows)
-        self._leases = Leases.of(self._queue, self._outages)
+        self._outages = windows_of(plan.scenario, FaultType.DB_OUTAGE)
+        self._leases = Leases.of(self._queue, self._outages, windows_of(plan.scenario, FaultType.WATCHDOG_CRASH))
         self._mishaps = Mishaps(self, plan, recorder, self._leases)
         self._states = bytearray()
         self._free = list(range(self._queue.workers - 1, -1, -1))
@@ -59,12 +58,11 @@ class QueueModel:
         self._limit_s = 0.0
         self._chunks: Iterator[Submissions] = plan.submissions()
         self._due: list[float] = []
-        self._numbers: list[int] = []
-        self._causes: list[int] = []
+        self._numbers, self._causes = [0], [0]
         self._cursor = 0
         self._next_due = -FOREVER
         self.ended_s: float | None = None
-        """When the last open task was closed after the end of arrivals; None while work may still come or is open."""
+        """When the last open task was closed after the end of arrivals; None before."""
         self._next_chunk()
         self._schedule_start()
 
@@ -72,10 +70,9 @@ class QueueModel:
         self.at(self._plan.scenario.telemetry.sample_interval_s, self._sample, None)
         self.at(self._duration_s, self._arrivals_over, None)
         for fault in self._plan.scenario.faults:
-            if fault.type in BY_TIME:
-                for window in fault.windows:
-                    self.at(window.start_s, self._fault_starts, fault)
-                    self.at(window.end_s, self._fault_ends, fault)
+            for window in fault.windows if fault.type in BY_TIME else ():
+                self.at(window.start_s, self._fault_starts, fault)
+                self.at(window.end_s, self._fault_ends, fault)
         self.plan_poll(0.0)
 
     @property
@@ -150,10 +147,8 @@ class QueueModel:
     def _submit(self, due: float, number: int, cause: int) -> None:
         if self._leases.writable_from(due) != due:
             self._defer(due, number, cause)
-        elif cause:
-            self._enqueue_again(due, due, number, cause)
-        else:
-            self._enqueue(due, due, number, NO_CAUSE)
+            return
+        (self._enqueue_again if cause else self._enqueue)(due, due, number, cause)
 
     def _defer(self, due: float, number: int, cause: int) -> None:
         if not self._deferred:
@@ -260,19 +255,26 @@ class QueueModel:
 
     def _fault_starts(self, fault: Fault) -> None:
         self.catch_up(self._env.now)
-        self._row((self._env.now, Kind.FAULT_INJECTED, -1, 0, -1, self._plan.cause_of(fault), 0.0))
+        self._tell(Kind.FAULT_INJECTED, fault)
+        if fault.type in PROCESS_CRASHES:
+            self._tell(Kind.PROCESS_EXITED, fault)
 
     def _fault_ends(self, fault: Fault) -> None:
         now = self._env.now
         self.catch_up(now)
-        self._row((now, Kind.FAULT_CLEARED, -1, 0, -1, self._plan.cause_of(fault), 0.0))
+        self._tell(Kind.FAULT_CLEARED, fault)
         if fault.type is FaultType.TELEMETRY_LOSS:
-            self._row((now, Kind.SAMPLE_LOST, -1, 0, -1, self._plan.cause_of(fault), 0.0))
+            self._tell(Kind.SAMPLE_LOST, fault)
+        elif fault.type in PROCESS_CRASHES:
+            self._row((now, Kind.PROCESS_STARTED, -1, 0, -1, NO_CAUSE, 0.0))
         elif self._leases.writable_from(now) == now:
             deferred, self._deferred = self._deferred, []
             for due, number, cause in deferred:
                 (self._enqueue_again if cause else self._enqueue)(now, due, number, cause)
             self.plan_poll(now)
+
+    def _tell(self, kind: Kind, fault: Fault) -> None:
+        self._row((self._env.now, kind, -1, 0, -1, self._plan.cause_of(fault), 0.0))
 
     # What is seen from outside.
 
@@ -282,9 +284,8 @@ class QueueModel:
         pending = len(self._ready) + len(self._backing_off)
         oldest_s = now - self._ready[0][3] if self._ready else 0.0
         busy = self._queue.workers - len(self._free) - self._mishaps.away
-        self._row((now, _DEPTH, -1, 0, -1, NO_CAUSE, pending))
-        self._row((now, _OLDEST, -1, 0, -1, NO_CAUSE, oldest_s))
-        self._row((now, _BUSY, -1, 0, -1, NO_CAUSE, busy))
+        for kind, value in ((_DEPTH, pending), (_OLDEST, oldest_s), (_BUSY, busy)):
+            self._row((now, kind, -1, 0, -1, NO_CAUSE, value))
         self.at(now + self._plan.scenario.telemetry.sample_interval_s, self._sample, None)
 
     def _arrivals_over(self, _: None) -> None:

@@ -11,7 +11,11 @@ from runner.cli.options import all_settings, json_option, override_options, scen
 @scenario_argument
 @override_options
 @click.option(
-    "--target", default="simulation", show_default=True, help="What to run against: simulation or orchestrator."
+    "--target",
+    default="simulation",
+    show_default=True,
+    metavar="NAME",
+    help="What to run against: simulation, orchestrator, or a queue of your own as package.module:Class.",
 )
 @click.option(
     "--speed",

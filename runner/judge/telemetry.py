@@ -13,6 +13,9 @@ _GAUGES = {
     "rss": Kind.SAMPLE_RSS,
     "open_files": Kind.SAMPLE_OPEN_FILES,
     "db_size": Kind.SAMPLE_DB_SIZE,
+    "threads": Kind.SAMPLE_THREADS,
+    "runner_rss": Kind.SAMPLE_RUNNER_RSS,
+    "runner_open_files": Kind.SAMPLE_RUNNER_OPEN_FILES,
 }
 SIGNS_OF_LIFE = np.array([not SPECS[kind].by_runner and kind is not Kind.FAULT_INJECTED for kind in Kind])
 """By kind: whether an event comes from the system under test, and not from the runner itself."""

@@ -95,6 +95,12 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
     "rss_growth": None,
     "open_files": None,
     "open_files_growth": None,
+    "threads": None,
+    "threads_growth": None,
+    "runner_rss": None,
+    "runner_rss_growth": None,
+    "runner_open_files": None,
+    "runner_open_files_growth": None,
     "db_size": None,
     "db_size_growth": None,
 }
@@ -109,7 +115,15 @@ _BY_UNIT: Mapping[Unit, Tolerance] = {
 }
 """For the SLIs that a scenario defines itself."""
 
-_RESOURCES = {"sample.rss", "sample.open_files", "sample.db_size"}
+_RESOURCES = {
+    "sample.rss",
+    "sample.open_files",
+    "sample.db_size",
+    "sample.cpu",
+    "sample.threads",
+    "sample.runner_rss",
+    "sample.runner_open_files",
+}
 
 
 def tolerance_of(sli: Sli) -> Tolerance | None:

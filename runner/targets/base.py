@@ -2,10 +2,11 @@
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from runner.targets.history import History
 from schemas.block import Block
+from schemas.model import Scenario
 from simulation.plan import Plan
 
 
@@ -27,3 +28,11 @@ class Target(Protocol):
 
         Closing the generator ends the run: the target stops what it started.
         """
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A target that cannot run every scenario."""
+
+    def admit(self, scenario: Scenario) -> None:
+        """Raises UsageError for a scenario that it cannot run, before anything is written."""

@@ -69,7 +69,7 @@ class Drive:
         self._follower.go_on(self._continuation)
         common = plan, self._clock, self._agenda, self._journal
         self._submitter = Submitter(*common, self._follower, self._store, self._continuation)
-        self._outages = Outages(*common, self._lock, database)
+        self._outages = Outages(*common, self._system, self._lock, database)
         self._sampler = Sampler(self._clock, self._journal, self._store, self._system, database)
         Executions(*common, self._follower, self._system, self._lock, desk, settings.busy_timeout_s)
 

@@ -7,17 +7,23 @@ from runner.targets.agenda import Agenda
 from runner.targets.clock import Clock
 from runner.targets.journal import Journal
 from runner.targets.orchestrator.lock import Lock
+from runner.targets.orchestrator.system import System
 from schemas.events import Kind
-from schemas.model import BY_TIME, Fault, FaultType, Window
+from schemas.model import BY_TIME, PROCESS_CRASHES, Fault, FaultType, Window
 from simulation.plan import Plan
+
+_PROCESS = {FaultType.DISPATCHER_CRASH: "dispatcher0", FaultType.WATCHDOG_CRASH: "watchdog"}
 
 
 class Outages:
     """Puts the faults by time on the agenda. Lost telemetry is lost in the journal; here it is only told."""
 
-    def __init__(self, plan: Plan, clock: Clock, agenda: Agenda, journal: Journal, lock: Lock, database: Path) -> None:
+    def __init__(
+        self, plan: Plan, clock: Clock, agenda: Agenda, journal: Journal, system: System, lock: Lock, database: Path
+    ) -> None:
         self._plan = plan
         self._database = database
+        self._system = system
         self._lock = lock
         self._clock = clock
         self._agenda = agenda
@@ -33,18 +39,27 @@ class Outages:
         now_s = self._clock.now()
         if window.end_s <= now_s:
             return
-        if window.start_s < now_s and fault.type is FaultType.DB_OUTAGE:
-            # Its beginning was told before the runner was gone.
-            self._lock.hold(lambda: None)
-        elif window.start_s >= now_s:
+        if window.start_s < now_s:
+            self._take_up(fault)
+        else:
             self._agenda.at(window.start_s, lambda: self._begin(fault))
         self._agenda.at(window.end_s, lambda: self._clear(fault))
+
+    def _take_up(self, fault: Fault) -> None:
+        """Its beginning was told before the runner was gone."""
+        if fault.type is FaultType.DB_OUTAGE:
+            self._lock.hold(lambda: None)
+        elif fault.type in PROCESS_CRASHES:
+            self._system.kill(_PROCESS[fault.type])
 
     def _begin(self, fault: Fault) -> None:
         if fault.type is FaultType.DB_OUTAGE:
             self._lock.hold(lambda: self._locked(fault))
-        else:
-            self._note(Kind.FAULT_INJECTED, fault)
+            return
+        self._note(Kind.FAULT_INJECTED, fault)
+        if fault.type in PROCESS_CRASHES:
+            self._system.kill(_PROCESS[fault.type])
+            self._note(Kind.PROCESS_EXITED, fault)
 
     def _locked(self, fault: Fault) -> None:
         self._note(Kind.FAULT_INJECTED, fault)
@@ -66,6 +81,9 @@ class Outages:
     def _clear(self, fault: Fault) -> None:
         if fault.type is FaultType.DB_OUTAGE:
             self._lock.release()
+        elif fault.type in PROCESS_CRASHES:
+            self._system.restart(_PROCESS[fault.type])
+            self._journal.note(self._clock.now(), Kind.PROCESS_STARTED)
         self._note(Kind.FAULT_CLEARED, fault)
         if fault.type is FaultType.TELEMETRY_LOSS:
             self._note(Kind.SAMPLE_LOST, fault)

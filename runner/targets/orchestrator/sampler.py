@@ -23,30 +23,32 @@ class Sampler:
         self._journal = journal
         self._clock = clock
         self._known: dict[int, psutil.Process] = {}
+        self._own = psutil.Process()
 
     def sample(self) -> None:
         """Note the state of the queue, and memory, open files and database size of the system."""
         t_s, queue = self._clock.now(), self._store.snapshot()
-        rss, files = self._resources()
-        size = sum(path.stat().st_size for path in self._files if path.exists())
         levels = {
             Kind.SAMPLE_QUEUE_DEPTH: queue.counts[TaskState.PENDING],
             Kind.SAMPLE_OLDEST_PENDING: queue.oldest_due_s * self._clock.speed,
             Kind.SAMPLE_BUSY_WORKERS: queue.busy_workers,
-            Kind.SAMPLE_RSS: rss,
-            Kind.SAMPLE_OPEN_FILES: files,
-            Kind.SAMPLE_DB_SIZE: size,
+            Kind.SAMPLE_DB_SIZE: sum(path.stat().st_size for path in self._files if path.exists()),
+            **self._resources(),
+            Kind.SAMPLE_RUNNER_RSS: self._own.memory_info().rss,
+            Kind.SAMPLE_RUNNER_OPEN_FILES: self._own.num_fds(),
         }
         for kind, value in levels.items():
             self._journal.note(t_s, kind, value=value)
 
-    def _resources(self) -> tuple[int, int]:
-        """Resident bytes and open files of all processes; one that ends just now counts nothing."""
-        rss = files = 0
+    def _resources(self) -> dict[Kind, float]:
+        """What all processes take together; one that ends just now counts nothing."""
+        sums = dict.fromkeys((Kind.SAMPLE_RSS, Kind.SAMPLE_OPEN_FILES, Kind.SAMPLE_THREADS, Kind.SAMPLE_CPU), 0.0)
         pids = set(self._processes.pids().values())
         self._known = {pid: self._known.get(pid) or psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)}
         for process in self._known.values():
-            with suppress(psutil.Error):
-                rss += process.memory_info().rss
-                files += process.num_fds()
-        return rss, files
+            with suppress(psutil.Error), process.oneshot():
+                sums[Kind.SAMPLE_RSS] += process.memory_info().rss
+                sums[Kind.SAMPLE_THREADS] += process.num_threads()
+                sums[Kind.SAMPLE_CPU] += sum(process.cpu_times()[:2])
+                sums[Kind.SAMPLE_OPEN_FILES] += process.num_fds()
+        return sums
