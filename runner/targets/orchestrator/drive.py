@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from runner.targets.agenda import Agenda
@@ -18,6 +19,7 @@ from runner.targets.orchestrator.desk import Desk
 from runner.targets.orchestrator.executions import Executions
 from runner.targets.orchestrator.follower import Follower
 from runner.targets.orchestrator.lock import Lock
+from runner.targets.orchestrator.names import process_index
 from runner.targets.orchestrator.outages import Outages
 from runner.targets.orchestrator.sampler import Sampler
 from runner.targets.orchestrator.settings import settings_of, write_settings
@@ -144,6 +146,12 @@ class Drive:
     def _revive(self) -> None:
         """Start again what ended without being told to."""
         for name in self._system.gone():
-            restart_s = self._clock.now() + self._plan.scenario.queue.worker_restart_s
+            now_s, died = self._clock.now(), self._plan.vocabulary.cause("", "died")
             self._system.lost(name)
-            self._agenda.at(restart_s, lambda name=name: self._system.restart(name))  # type: ignore[misc]
+            self._journal.note(now_s, Kind.PROCESS_EXITED, worker=process_index(name), cause=died)
+            restart_s = now_s + self._plan.scenario.queue.worker_restart_s
+            self._agenda.at(restart_s, partial(self._restart, name))
+
+    def _restart(self, name: str) -> None:
+        self._system.restart(name)
+        self._journal.note(self._clock.now(), Kind.PROCESS_STARTED, worker=process_index(name))

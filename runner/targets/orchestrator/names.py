@@ -25,6 +25,11 @@ def worker_name(index: int) -> str:
     return f"w{index}"
 
 
+def process_index(name: str) -> int:
+    """The index of a worker by the name of its process; -1 for another process."""
+    return int(name[1:]) if name[1:].isdigit() else -1
+
+
 def worker_index(name: str | None) -> int:
     """The index of a worker process by its name; -1 without one."""
     return int(name[1:]) if name else -1

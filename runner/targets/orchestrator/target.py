@@ -1,11 +1,12 @@
 """The real orchestrator as a target: real processes, a real database, real faults."""
 
+import sqlite3
 from collections.abc import Generator
 from pathlib import Path
 
 from runner.targets.history import History
 from schemas.block import Block
-from schemas.errors import UsageError
+from schemas.errors import SoakError, UsageError
 from simulation.plan import Plan
 
 DATABASE = "queue.db"
@@ -33,6 +34,11 @@ class Orchestrator:
     def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of a run."""
         from runner.targets.orchestrator.drive import Drive
+        from systems.orchestrator.db_store import StoreError
 
-        with Drive(plan, self._directory, self.speed, self._history) as drive:
-            yield from drive.blocks()
+        try:
+            with Drive(plan, self._directory, self.speed, self._history) as drive:
+                yield from drive.blocks()
+        except (StoreError, sqlite3.Error) as error:
+            where = f"{self._directory} keeps its logs"
+            raise SoakError(f"the orchestrator's database cannot be used: {error} ({where})") from error
