@@ -13,11 +13,10 @@ from runner.evidence.directory import RunDirectory
 from runner.evidence.past import read_past, replay
 from runner.evidence.record import Recording, to_json
 from runner.progress import make_progress
-from runner.targets.base import Target
+from runner.targets.base import Selective, Target
 from schemas.errors import SoakError, UsageError
 from schemas.identity import Identity
 from schemas.load import Loaded, load
-from schemas.shape import did_you_mean
 from schemas.verdict import End, Verdict
 from simulation.plan import Plan
 
@@ -65,7 +64,11 @@ def run_scenario(
     """Run a scenario file and tell the verdict; returns the exit code."""
     target = make_target(target_name, speed)
     loaded = load(path, tier=tier, settings=settings)
+    if isinstance(target, Selective):
+        target.admit(loaded.scenario)
     plan = Plan(loaded.scenario)
+    if target.clock == "real":
+        _preflight(plan, path.parent, out or Path("runs"))
     interruption = Interruption()
     with interruption.listening():
         verdict, directory = _record(loaded, plan, target, out, abort, interruption)
@@ -73,8 +76,16 @@ def run_scenario(
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
 
+def _preflight(plan: Plan, directory: Path, place: Path) -> None:
+    """What must hold before a real run. Raises UsageError."""
+    from runner.preflight import check_machine, run_commands
+
+    check_machine(plan, place)
+    run_commands(plan.scenario, directory)
+
+
 def make_target(name: str, speed: float | None = None) -> Target:
-    """A target by name; `speed` is for those that run on the real clock. Raises UsageError."""
+    """A target by name, or an attached queue by its class; `speed` is for those that run on the real clock. Raises UsageError."""
     if name == "simulation":
         from runner.targets.simulation import Simulation
 
@@ -87,7 +98,10 @@ def make_target(name: str, speed: float | None = None) -> Target:
         from runner.targets.orchestrator.target import Orchestrator
 
         return Orchestrator(1.0 if speed is None else speed)
-    raise UsageError(f"no target {name!r} ({did_you_mean(name, list(TARGETS))})")
+    from runner.targets.pulled.locate import find_queue
+    from runner.targets.pulled.target import Pulled
+
+    return Pulled(name, find_queue(name, TARGETS), 1.0 if speed is None else speed)
 
 
 def resume_run(path: Path, *, as_json: bool) -> int:

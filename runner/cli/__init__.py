@@ -20,6 +20,7 @@ _COMMANDS = {
     "verify": "Check the evidence of a run and recompute its verdict.",
     "compare": "Put two runs of the same scenario side by side.",
     "selftest": "Show that planted defects are found.",
+    "target": "Attach a queue of your own: check its class.",
     "schema": "Print a JSON Schema, for editors and other tools.",
     "init": "Write a commented scenario to start from.",
     "slis": "List the service-level indicators.",
@@ -38,17 +39,8 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"runner.cli.{cmd_name}").command
-        if any(param.name == "debug" for param in command.params):
-            return command
-        command.params.append(
-            click.Option(
-                ["--debug"],
-                is_flag=True,
-                expose_value=False,
-                help="Show a traceback when something fails.",
-                callback=_debug,
-            )
-        )
+        for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            _add_debug(each)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -64,6 +56,20 @@ class _Commands(click.Group):
 
             raise click.UsageError(f"no command {name!r} ({did_you_mean(name, list(_COMMANDS))})", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _add_debug(command: click.Command) -> None:
+    if any(param.name == "debug" for param in command.params):
+        return
+    command.params.append(
+        click.Option(
+            ["--debug"],
+            is_flag=True,
+            expose_value=False,
+            help="Show a traceback when something fails.",
+            callback=_debug,
+        )
+    )
 
 
 def _debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -85,7 +85,8 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
     "lease_contentions": Tolerance(absolute=5, relative=0.25),
     "stall_time": _EXTREME,
     "state_transitions": _TOTAL,
-    "queue_depth": Tolerance(absolute=5, relative=0.5),
+    # The deepest sample: one hiccup of the machine decides it at high speed. `oldest_pending` tells the same in time.
+    "queue_depth": None,
     "oldest_pending": _EXTREME,
     "throughput": _TOTAL,
     "submission_lag_p99": Tolerance(real_s=OVERHEAD_S),

@@ -30,7 +30,7 @@ queue:
   workers: 4
   poll_interval: 1s
   watchdog_interval: 5s
-  lease: {duration: 1m, heartbeat: 15s}
+  lease: {duration: 2m, heartbeat: 15s}
   retry: {max_attempts: 4, backoff: [30s]}
   guardrail: {soft_tokens: 2000, hard_tokens: 3500}
 faults:

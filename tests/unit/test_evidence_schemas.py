@@ -188,7 +188,14 @@ def test_every_line_of_a_stream_is_valid(runs: Runs, run: str) -> None:
 
 def test_runs_of_every_fault_type_write_nearly_every_event_type(runs: Runs) -> None:
     written = {json.loads(line)["type"] for run in SCENARIOS for line in lines(runs, run)[1:]}
-    real_systems_only = {"run.resumed", "sample.rss", "sample.open_files", "sample.db_size", "sample.cpu", "sample.threads"}
+    real_systems_only = {
+        "run.resumed",
+        "sample.rss",
+        "sample.open_files",
+        "sample.db_size",
+        "sample.cpu",
+        "sample.threads",
+    }
     real_systems_only |= {"sample.runner_rss", "sample.runner_open_files"}
     assert set(TYPES) - written <= {"run.interrupted", "task.cancelled", *real_systems_only}
 

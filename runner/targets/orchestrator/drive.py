@@ -32,11 +32,11 @@ from simulation.plan import Plan
 from systems.orchestrator.db_store import Store
 from systems.orchestrator.model import TaskState as SystemState
 
-FLUSH_REAL_S = 0.5
+FLUSH_REAL_S = 1.0
 """How often what happened is handed to the judge and the event stream."""
 
-_READ_REAL_S = 0.02
-_WATCH_REAL_S = 0.1
+_READ_REAL_S = 0.05
+_WATCH_REAL_S = 0.25
 
 
 class Drive:

@@ -1,0 +1,50 @@
+"""`soak target`: what helps to attach a queue of one's own."""
+
+import click
+
+from runner.console import tell
+
+KEPT, BROKEN = 0, 3
+
+
+@click.group("target")
+def command() -> None:
+    """Attach a queue of your own: write one class, check it, soak it.
+
+    \b
+    Example:
+      soak target check my_package.my_queue:MyQueue
+    """
+
+
+@command.command("check")
+@click.argument("name", metavar="MODULE:CLASS")
+@click.option(
+    "--patience",
+    type=click.FloatRange(0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="How many seconds a call may take.",
+)
+def check(name: str, patience: float) -> int:
+    """Check that a class keeps the contract of a queue, promise by promise. NAME of an entry point will do, too.
+
+    Exit codes: 0 it keeps it, 3 it does not, 2 there is no such class or it cannot be constructed.
+
+    \b
+    Examples:
+      soak target check my_package.my_queue:MyQueue
+      soak run scenarios/72h.yaml --target my_package.my_queue:MyQueue --speed 60
+    """
+    from runner.targets.contract_checks import CHECKS, check_queue
+    from runner.targets.pulled.locate import find_queue
+
+    kind = find_queue(name)
+    counts = {"ok": 0, "failed": 0, "skipped": 0}
+    for result in check_queue(kind, patience_s=patience):
+        counts[result.status] += 1
+        tell(f"  {result.status:8}{result.name}" + (f": {result.detail}" if result.detail else ""))
+    told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+    left = len(CHECKS) - sum(counts.values())
+    tell(f"{name}: {told}" + (f", {left} not run" if left else ""))
+    return BROKEN if counts["failed"] else KEPT

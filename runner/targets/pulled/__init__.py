@@ -1,0 +1,1 @@
+"""Queues that workers pull from, of whoever wrote a class for `runner.targets.contract`, as a target."""

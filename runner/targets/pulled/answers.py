@@ -1,0 +1,60 @@
+"""Whether an answer is what the contract says, to the fields of it."""
+
+import math
+from dataclasses import fields, is_dataclass
+from typing import Any, get_args, get_type_hints
+
+from schemas.errors import shortened
+
+
+def flaw(answer: object, expected: tuple[type, ...]) -> str:
+    """What is wrong with an answer that must be one of these types; empty when nothing is."""
+    if not _is(answer, expected):
+        return f"returned {_show(answer)}, not {' or '.join(_name(each) for each in expected)}"
+    kind = next((each for each in expected if isinstance(answer, each) and is_dataclass(each)), None)
+    return _flaw_in_fields(answer, kind) if kind else ""
+
+
+def flaw_in_items(answer: object, expected: type) -> str:
+    """What is wrong with an answer that must be a list of these."""
+    if not isinstance(answer, list):
+        return f"returned {_show(answer)}, not a list of {expected.__name__}"
+    return next((f"{wrong} in its list" for item in answer if (wrong := flaw(item, (expected,)))), "")
+
+
+def _flaw_in_fields(answer: object, kind: Any) -> str:
+    """`kind` is the class of the contract: what a subclass adds is its own, and so is what may be any object."""
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        value, types = getattr(answer, field.name), get_args(hints[field.name]) or (hints[field.name],)
+        if object in types:
+            continue
+        name = f"{kind.__name__}.{field.name}"
+        if not _is(value, types):
+            return f"returned {name} = {_show(value)}, not {' or '.join(_name(each) for each in types)}"
+        if is_dataclass(value):
+            if wrong := flaw(value, types):
+                return wrong
+        elif isinstance(value, int | float) and not _least(field.name) <= value < math.inf:
+            return f"returned {name} = {value}, not a finite number from {_least(field.name)}"
+    return ""
+
+
+def _least(name: str) -> int:
+    """The least that a number may be: attempts count from 1, task ids are whatever they are."""
+    return {"attempt": 1, "task_id": -(2**63)}.get(name, 0)
+
+
+def _is(value: object, types: tuple[type, ...]) -> bool:
+    if isinstance(value, bool):
+        return bool in types
+    return isinstance(value, (*types, int) if float in types else types)
+
+
+def _name(kind: type) -> str:
+    return "None" if kind is type(None) else kind.__name__
+
+
+def _show(value: object) -> str:
+    text = "None" if value is None else f"{type(value).__name__} {value!r}"
+    return shortened(text)

@@ -1,0 +1,67 @@
+"""Finding the class of a queue by what a user calls it: `package.module:Class`, or the name of an entry point."""
+
+import importlib
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from runner.targets.contract import METHODS, Queue
+from schemas.errors import UsageError, quoted, shortened
+from schemas.shape import did_you_mean
+
+GROUP = "soak.targets"
+"""The group of entry points by which a package offers its queues."""
+
+_WRITE = "write package.module:Class"
+
+
+def names() -> list[str]:
+    """The names that installed packages offer."""
+    return [point.name for point in entry_points(group=GROUP)]
+
+
+def find_queue(name: str, known: tuple[str, ...] = ()) -> type[Queue]:
+    """The class by its name; `known` are the names of other targets, for the message. Raises UsageError."""
+    if ":" in name:
+        return _import(name)
+    for point in entry_points(group=GROUP, name=name):
+        return _import(f"{point.module}:{point.attr}", f"target {name}: ")
+    others = did_you_mean(name, [*known, *names()])
+    raise UsageError(f"no target {name!r} ({others}; or name a class as package.module:Class)")
+
+
+def _import(reference: str, prefix: str = "") -> type[Queue]:
+    module_name, _, class_name = reference.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), *class_name.split("."))):
+        raise UsageError(f"{prefix}{quoted(reference)} does not name a class ({_WRITE})")
+    found: object = _module(module_name, prefix)
+    for part in class_name.split("."):
+        if not hasattr(found, part):
+            classes = sorted(key for key, value in getattr(found, "__dict__", {}).items() if isinstance(value, type))
+            known = did_you_mean(part, classes) if classes else "it has no class"
+            raise UsageError(f"{prefix}{module_name} has no {part!r} ({known})")
+        found = getattr(found, part)
+    if not isinstance(found, type):
+        raise UsageError(f"{prefix}{reference} is not a class but {shortened(repr(found))} ({_WRITE})")
+    return _with_methods(found, prefix + reference)
+
+
+def _module(name: str, prefix: str) -> object:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
+            where = "the current directory or an installed package"
+            raise UsageError(f"{prefix}no module {error.name!r} ({_WRITE}, with the module in {where})") from error
+        what = f"{type(error).__name__}: {shortened(str(error))}"
+        raise UsageError(f"{prefix}importing {name} raised {what} (try: python -c 'import {name}')") from error
+
+
+def _with_methods(found: type, name: str) -> type[Queue]:
+    missing = [method for method in METHODS if not callable(getattr(found, method, None))]
+    if missing:
+        raise UsageError(f"{name} lacks {', '.join(missing)} (write them as runner.targets.contract.Queue says)")
+    return found

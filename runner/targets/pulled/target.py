@@ -1,0 +1,45 @@
+"""A queue of someone else's as a target."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+from runner.targets.contract import Queue
+from runner.targets.history import History
+from runner.targets.pulled.caller import PATIENCE_S
+from runner.targets.pulled.faults import refuse_faults
+from schemas.block import Block
+from schemas.errors import UsageError
+from schemas.model import Scenario
+from simulation.plan import Plan
+
+
+class Pulled:
+    """Drives a queue with a plan, `speed` times as fast as the scenario says. `name` is how a user calls its class."""
+
+    clock = "real"
+
+    def __init__(self, name: str, kind: type[Queue], speed: float = 1.0, patience_s: float = PATIENCE_S) -> None:
+        self.name = name
+        self.speed = speed
+        self._kind = kind
+        self._patience_s = patience_s
+        self._directory = Path()
+
+    def admit(self, scenario: Scenario) -> None:
+        """Raises UsageError for a scenario that this target cannot run."""
+        refuse_faults(scenario, self.name)
+
+    def prepare(self, directory: Path, history: History | None = None) -> None:
+        """Keep what the queue leaves behind in `directory`. Raises UsageError when it is to go on."""
+        if history:
+            raise UsageError(f"{self.name} is not resumed: its tasks went with the runner (run it again)")
+        self._directory = directory / "system"
+        self._directory.mkdir()
+
+    def run(self, plan: Plan) -> Generator[Block, None, None]:
+        """The events of a run."""
+        from runner.targets.pulled.drive import Drive
+
+        refuse_faults(plan.scenario, self.name)
+        with Drive(plan, self._kind, self._directory, self.speed, self._patience_s) as drive:
+            yield from drive.blocks()

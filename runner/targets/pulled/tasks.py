@@ -1,0 +1,78 @@
+"""What the runner knows of the tasks that a queue took in."""
+
+from runner.targets.contract import Claim, TaskId
+from runner.targets.pulled.caller import Caller
+from schemas.events import KEY_SHIFT, Vocabulary
+
+
+def key_of(number: int) -> str:
+    """The idempotency key of a task."""
+    return str(number >> KEY_SHIFT)
+
+
+def payload_of(number: int) -> str:
+    """What a task carries: its number."""
+    return f'{{"number": {number}}}'
+
+
+def worker_name(index: int) -> str:
+    """The name of a worker."""
+    return f"w{index}"
+
+
+class Tasks:
+    """Tasks by the queue's ids and by our numbers. `blame` says which fault an attempt met, by task number and attempt."""
+
+    def __init__(self, queue: Caller, vocabulary: Vocabulary) -> None:
+        self._queue = queue
+        self._expired = vocabulary.cause("", "lease_expired")
+        self._numbers: dict[TaskId, int] = {}
+        self.open: set[int] = set()
+        """Those that are not closed."""
+        self.due_s: dict[int, float] = {}
+        """When those that wait may be claimed."""
+        self.blame: dict[tuple[int, int], int] = {}
+        self.holder: dict[tuple[int, int], int] = {}
+        """Which worker made an attempt, by task number and attempt."""
+
+    def accepted(self, task_id: TaskId, number: int, due_s: float) -> None:
+        """The queue took a task in. Raises ContractError for an id that it gave before."""
+        if task_id in self._numbers:
+            raise self._queue.broke(
+                "enqueue", f"gave the id {task_id!r} a second time (a task that comes again is new)"
+            )
+        self._numbers[task_id] = number
+        self.open.add(number)
+        self.due_s[number] = due_s
+
+    def claimed(self, claim: Claim, worker: int) -> int:
+        """The number of a task that was claimed. Raises ContractError for a claim that is not what was enqueued."""
+        number = self._number(claim.task_id, "claim")
+        for what, came, meant in (
+            ("worker", claim.worker, worker_name(worker)),
+            ("key", claim.key, key_of(number)),
+            ("payload", claim.payload, payload_of(number)),
+        ):
+            if came != meant:
+                raise self._queue.broke("claim", f"gave task {claim.task_id!r} the {what} {came!r}, not {meant!r}")
+        self.due_s.pop(number, None)
+        self.holder[number, claim.attempt] = worker
+        return number
+
+    def expired(self, task_id: TaskId) -> int:
+        """The number of a task whose lease ran out. Raises ContractError for one that there is not."""
+        return self._number(task_id, "recover")
+
+    def closed(self, number: int) -> None:
+        """A task is DONE, FAILED or BLOCKED."""
+        self.open.discard(number)
+        self.due_s.pop(number, None)
+
+    def cause(self, number: int, attempt: int) -> int:
+        """The fault that an attempt met, or that its lease ran out."""
+        return self.blame.get((number, attempt), self._expired)
+
+    def _number(self, task_id: TaskId, method: str) -> int:
+        if task_id not in self._numbers:
+            raise self._queue.broke(method, f"named the task {task_id!r}, which enqueue() never gave")
+        return self._numbers[task_id]

@@ -1,0 +1,50 @@
+"""The self-test's plan: every planted defect has a trial, and the checks meant for it stand in its scenario."""
+
+from pathlib import Path
+
+import pytest
+from histories import verdict
+
+from runner.selftest.findings import findings
+from runner.selftest.matrix import Row
+from runner.selftest.trials import CLEAN, TRIALS, Trial
+from schemas.load import load
+from schemas.verdict import Outcome
+from systems.orchestrator.defects import Defect
+
+SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios" / "selftest"
+
+
+def test_every_defect_has_one_trial() -> None:
+    assert sorted(trial.defect or "" for trial in TRIALS) == sorted(Defect)
+
+
+@pytest.mark.parametrize("trial", [*TRIALS, *CLEAN], ids=lambda trial: trial.name)
+def test_the_checks_that_are_meant_stand_in_the_scenario(trial: Trial) -> None:
+    scenario = load(SCENARIOS / f"{trial.scenario}.yaml", settings=trial.settings).scenario
+    known = {
+        *(f"objective {objective.comparison.text}" for objective in scenario.objectives),
+        *(f"fault {fault.name}" for fault in scenario.faults),
+        *(f"law {law}" for law in ("conservation", "legal_transitions", "ledger_agreement", "littles_law")),
+        "doubt",
+    }
+    assert set(trial.meant) <= known
+    assert bool(trial.meant) is (trial.defect is not None)
+
+
+FAILED = "0 enqueued 1\n1 dispatched 1\n1 started 1\n2 ended 1\n2 failed 1\n9 census failed=1"
+
+
+def test_findings_name_what_was_not_passed() -> None:
+    found = findings(verdict(FAILED, "slos: [success_rate >= 50%, latency_p95 <= 1h]", until=9))
+    assert [(each.check, each.status) for each in found] == [("objective success_rate >= 50%", "FAIL")]
+
+
+def test_a_trial_comes_out_as_meant_when_the_check_meant_for_it_finds_it() -> None:
+    found = tuple(findings(verdict(FAILED, "slos: [success_rate >= 50%]", until=9)))
+    meant = Trial(Defect.BACKOFF_IGNORED, "steady", ("objective success_rate >= 50%",))
+    other = Trial(Defect.BACKOFF_IGNORED, "steady", ("objective latency_p95 <= 1h",))
+    assert Row(meant, Outcome.FAIL, found).as_meant
+    assert not Row(other, Outcome.FAIL, found).as_meant
+    assert not Row(Trial(None, "steady"), Outcome.FAIL, found).as_meant
+    assert Row(Trial(None, "steady"), Outcome.PASS, ()).as_meant

@@ -1,0 +1,86 @@
+"""The checks of the contract: a sound queue passes all of them, and each defect fails the check that is meant for it."""
+
+import broken_queues as queues
+import pytest
+from memory_queue import MemoryQueue
+
+from runner.targets.contract import Queue
+from runner.targets.contract_checks import CHECKS, Result, check_queue
+from schemas.errors import UsageError
+
+THREADS = "nobody gets a task that is claimed, with 8 threads at a time"
+
+
+def failed(kind: type[Queue], only: str = "", patience_s: float = 5.0) -> dict[str, str]:
+    """What failed, and why."""
+    return {
+        each.name: each.detail
+        for each in check_queue(kind, only=only, patience_s=patience_s)
+        if each.status == "failed"
+    }
+
+
+def test_the_example_keeps_the_contract() -> None:
+    results = list(check_queue(MemoryQueue))
+    assert [each.name for each in results] == [check.name for check in CHECKS]
+    skipped = Result(THREADS, "skipped", "the class does not say thread_safe = True")
+    assert [each for each in results if each.status != "ok"] == [skipped]
+
+
+def test_a_queue_that_is_often_busy_keeps_the_contract() -> None:
+    assert failed(queues.OftenBusy) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "detail"),
+    [
+        (queues.IdempotencyOff, "a key is refused while it is PENDING", "expected Refused() for a key that is PENDING"),
+        (queues.IdempotencyOff, "a key is refused while it is IN_PROGRESS", "got Accepted(task_id=1)"),
+        (queues.IdempotencyOff, "a key is refused once it is DONE", "got Accepted(task_id=1)"),
+        (queues.OwnerNotChecked, "a worker that lost its lease is refused", "lost its lease, got True"),
+        (queues.OwnerNotChecked, "an attempt ends once", "with a claim that has ended, got True"),
+        (queues.BackoffIgnored, "a transient failure is tried again, not before its backoff", "a wait of 0.1 s, got"),
+        (queues.RetriesWithoutEnd, "a task is FAILED after 3 attempts", "Failed() after attempt 3, got Retry"),
+        (queues.PermanentTriedAgain, "a permanent failure is FAILED at once", "expected Failed(), got Retry"),
+        (queues.ExpiryToldTwice, "a lease that expires is told once", "an expired lease told once"),
+        (queues.HeartbeatIgnored, "heartbeats keep a lease", "expected the lease kept"),
+        (queues.NewestFirst, "the oldest task comes first", "['c', 'a', 'b'], as they were enqueued"),
+        (queues.ClaimLosesThePayload, "a claim says what was enqueued", "got (0, 'a', '', 1, 'w3')"),
+        (
+            queues.SnapshotForgetsBlocked,
+            "the snapshot counts every task in one state",
+            "1 blocked, got 2 pending, 1 in_progress, 1 done, 1 failed",
+        ),
+        (queues.Raises, "the oldest task comes first", "raised KeyError: 'no such row' (broken_queues.py, line "),
+        (queues.Garbage, "a key is refused once it is DONE", "Garbage.complete returned None, not bool"),
+        (queues.WrongField, "a key is refused while it is PENDING", "returned Accepted.task_id = None, not int or str"),
+        (queues.NotLocked, THREADS, "claimed twice or more"),
+    ],
+)
+def test_a_defect_fails_its_check(kind: type[Queue], name: str, detail: str) -> None:
+    found = failed(kind, only=name)
+    assert len(found) == 1
+    assert detail in next(iter(found.values()))
+
+
+def test_a_lease_that_never_expires_is_found() -> None:
+    name = "a lease that expires is told once, and its task is due at once"
+    assert failed(queues.LeaseNeverExpires, name, patience_s=0.3) == {
+        name: "expected [Expired(task_id=0, attempt=1, outcome=Retry(in_s=0.0))] from recover, got []"
+    }
+
+
+def test_a_queue_with_a_lock_may_be_called_by_many_threads() -> None:
+    assert list(check_queue(queues.Locked, only=THREADS)) == [Result(THREADS, "ok")]
+
+
+def test_nothing_is_run_after_a_call_that_hangs() -> None:
+    results = list(check_queue(queues.Hangs, patience_s=0.2))
+    assert results[-1].status == "failed"
+    assert results[-1].detail.startswith("Hangs.claim has not answered for 0.2 s (a call must not wait)")
+    assert len(results) < len(CHECKS)
+
+
+def test_a_class_that_cannot_be_made_is_not_checked() -> None:
+    with pytest.raises(UsageError, match=r"MadeWithoutServer\(settings\) raised ConnectionError: no server"):
+        list(check_queue(queues.MadeWithoutServer))
