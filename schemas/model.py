@@ -117,6 +117,7 @@ class FaultType(StrEnum):
     WORKER_CRASH = "worker_crash"
     WORKER_HANG = "worker_hang"
     DB_OUTAGE = "db_outage"
+    DISK_FULL = "disk_full"
     DISPATCHER_CRASH = "dispatcher_crash"
     WATCHDOG_CRASH = "watchdog_crash"
     TELEMETRY_LOSS = "telemetry_loss"
@@ -128,7 +129,10 @@ PER_TASK = frozenset({FaultType.DUPLICATE_ENQUEUE, FaultType.GUARDRAIL_EXCEED})
 PROCESS_CRASHES = frozenset({FaultType.DISPATCHER_CRASH, FaultType.WATCHDOG_CRASH})
 """Faults that take one of the system's own processes away for a time."""
 
-BY_TIME = frozenset({FaultType.DB_OUTAGE, FaultType.TELEMETRY_LOSS, *PROCESS_CRASHES})
+OUTAGES = frozenset({FaultType.DB_OUTAGE, FaultType.DISK_FULL})
+"""Faults in which no state can change."""
+
+BY_TIME = frozenset({*OUTAGES, FaultType.TELEMETRY_LOSS, *PROCESS_CRASHES})
 """Faults that have no rate, only times."""
 
 TRANSIENT = frozenset({FaultType.TRANSIENT_ERROR, FaultType.DB_LOCK})

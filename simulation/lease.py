@@ -76,6 +76,6 @@ def union(windows: Iterable[Window]) -> tuple[Window, ...]:
     return tuple(joined)
 
 
-def windows_of(scenario: Scenario, kind: FaultType) -> tuple[Window, ...]:
-    """When faults of a type by time hold, as windows apart from each other."""
-    return union(window for fault in scenario.faults if fault.type is kind for window in fault.windows)
+def windows_of(scenario: Scenario, *kinds: FaultType) -> tuple[Window, ...]:
+    """When faults by time of these types hold, as windows apart from each other."""
+    return union(window for fault in scenario.faults if fault.type in kinds for window in fault.windows)

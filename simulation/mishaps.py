@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from schemas.events import NO_CAUSE, Kind
-from schemas.model import Fault, FaultType, GuardrailMode, Window
+from schemas.model import OUTAGES, Fault, GuardrailMode, Window
 from schemas.states import TaskState
 from simulation.fates import Action
 from simulation.lease import FOREVER, Leases, union
@@ -87,7 +87,7 @@ class Mishaps:
         self._queue = plan.scenario.queue
         self._leases = leases
         self._outages = leases.outages
-        self._outage_faults = [fault for fault in plan.scenario.faults if fault.type is FaultType.DB_OUTAGE]
+        self._outage_faults = [fault for fault in plan.scenario.faults if fault.type in OUTAGES]
         self.away = 0
         """Workers that are gone and not yet back."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from simpy import Environment, Timeout
 
 from schemas.events import CENSUS, COPY, NO_CAUSE, Kind
-from schemas.model import BY_TIME, PROCESS_CRASHES, Fault, FaultType
+from schemas.model import BY_TIME, OUTAGES, PROCESS_CRASHES, Fault, FaultType
 from schemas.states import ACTIVE, TaskState
 from simulation.lease import FOREVER, Leases, windows_of
 from simulation.mishaps import Attempt, Mishaps
@@ -41,7 +41,7 @@ class QueueModel:
         self._fate = plan.fate
         self._queue = plan.scenario.queue
         self._duration_s = plan.scenario.duration_s
-        self._outages = windows_of(plan.scenario, FaultType.DB_OUTAGE)
+        self._outages = windows_of(plan.scenario, *OUTAGES)
         self._leases = Leases.of(self._queue, self._outages, windows_of(plan.scenario, FaultType.WATCHDOG_CRASH))
         self._mishaps = Mishaps(self, plan, recorder, self._leases)
         self._states = bytearray()

@@ -18,6 +18,7 @@ _EFFECTS: dict[FaultType, tuple[Kind, ...]] = {
     FaultType.WORKER_CRASH: (Kind.LEASE_EXPIRED,),
     FaultType.WORKER_HANG: (Kind.FAULT_SEEN,),
     FaultType.DB_OUTAGE: (Kind.FAULT_SEEN,),
+    FaultType.DISK_FULL: (Kind.FAULT_SEEN,),
     FaultType.DISPATCHER_CRASH: (Kind.PROCESS_EXITED,),
     FaultType.WATCHDOG_CRASH: (Kind.PROCESS_EXITED,),
     FaultType.TELEMETRY_LOSS: (Kind.SAMPLE_LOST,),

@@ -18,7 +18,11 @@ Value = str | int | float | None
 Row = tuple[Value, ...]
 
 _COLUMNS = ", ".join(field.name for field in fields(Task))
-_BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_BUSY_CODES = {
+    sqlite3.SQLITE_BUSY: "the database is busy",
+    sqlite3.SQLITE_LOCKED: "the database is busy",
+    sqlite3.SQLITE_FULL: "the disk is full",
+}
 _DROPPED_EVERY = 5
 
 
@@ -27,7 +31,7 @@ class StoreError(Exception):
 
 
 class BusyError(StoreError):
-    """The database was busy for longer than its timeout. What was to be written is not; it may be tried again."""
+    """The database was busy for longer than its timeout, or its disk is full: nothing is written, and it may be tried again."""
 
 
 class Database:
@@ -143,6 +147,6 @@ def task_of(row: Row) -> Task:
 
 def _named(path: str, error: sqlite3.Error) -> StoreError:
     # Extended codes, such as "busy: a snapshot is too old", have the plain code in the low byte.
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY_CODES:
-        return BusyError(f"{path}: the database is busy")
+    if why := _BUSY_CODES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF):
+        return BusyError(f"{path}: {why}")
     return StoreError(f"{path}: {error}")

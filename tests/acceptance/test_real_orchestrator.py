@@ -13,6 +13,9 @@ import psutil
 import pytest
 
 from runner.api import simulate_scenario
+from runner.targets.orchestrator.disk import can_mount
+from runner.targets.orchestrator.target import Orchestrator
+from schemas.errors import UsageError
 from schemas.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,8 +126,7 @@ def test_tasks_meet_the_fate_that_the_model_gives_them(run: Path, scenario: Path
     real = verdict_of(run)
     tasks = real["tasks"]
     assert isinstance(tasks, dict)
-    assert tasks["accepted"] == simulated.tasks["accepted"]
-    for state in ("DONE", "FAILED", "BLOCKED"):
+    for state in ("accepted", "DONE", "FAILED", "BLOCKED"):
         assert abs(tasks[state] - simulated.tasks[state]) <= 2
     for fault, other in zip(real["faults"], simulated.faults, strict=True):  # type: ignore[call-overload]
         assert abs(fault["injected"] - other.injected) <= 3
@@ -173,8 +175,10 @@ def test_a_killed_runner_takes_its_processes_along_and_the_run_goes_on(scenario:
     simulated, _ = simulate_scenario(load(scenario))
     tasks = verdict_of(out)["tasks"]
     assert isinstance(tasks, dict)
-    assert tasks["accepted"] == simulated.tasks["accepted"]
     assert len(closed(out)) == tasks["accepted"]
+    # What ran when the runner died has lost an attempt, and a key that is blocked a little later refuses its duplicate.
+    for state in ("accepted", "DONE", "FAILED", "BLOCKED"):
+        assert abs(tasks[state] - simulated.tasks[state]) <= 4
 
 
 def test_two_runners_on_one_directory(scenario: Path, tmp_path: Path) -> None:
@@ -215,3 +219,23 @@ def test_a_planted_defect_is_found(defect: str, check: str, scenario: Path, tmp_
     objectives = verdict_of(out)["objectives"]
     assert isinstance(objectives, list)
     assert {each["objective"] for each in objectives if each["status"] == "FAIL"} == {check}
+
+
+@pytest.mark.skipif(not can_mount(), reason="this machine lets us mount no file system")
+def test_a_full_disk_is_real_and_goes_away(tmp_path: Path) -> None:
+    out = tmp_path / "full"
+    scenario = ROOT / "scenarios" / "processes" / "disk-full.yaml"
+    assert outcome(start(scenario, out, "--duration", "25m", "--set", "drain=10m")) == 0
+    [fault] = verdict_of(out)["faults"]  # type: ignore[misc]
+    assert fault["seen"] >= 1
+    assert "the disk is full" in "".join(log.read_text() for log in (out / "system").glob("w*.log"))
+    assert not (out / "system" / "disk").exists()
+    assert (out / "system" / "queue.db").exists()
+
+
+def test_a_fault_that_the_machine_does_not_allow_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.targets.orchestrator.disk.can_mount", lambda: False)
+    full = load(ROOT / "scenarios" / "processes" / "disk-full.yaml").scenario
+    with pytest.raises(UsageError, match="mount"):
+        Orchestrator().admit(full)
+    Orchestrator().admit(load(ROOT / "scenarios" / "72h.yaml").scenario)

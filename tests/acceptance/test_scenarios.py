@@ -7,6 +7,7 @@ import pytest
 
 from runner.api import simulate_scenario
 from schemas.load import load
+from schemas.model import OUTAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").rglob("*.yaml"))
@@ -41,7 +42,7 @@ def test_scenario(path: Path) -> None:
     if expect["verdict"] == "PASS":
         assert not verdict.reasons
         assert all(law.status.value == "PASS" for law in verdict.laws)
-        assert all(fault.seen == fault.injected > 0 for fault in verdict.faults if fault.type != "db_outage")
+        assert all(fault.seen == fault.injected > 0 for fault in verdict.faults if fault.type not in OUTAGES)
 
 
 @pytest.mark.parametrize("seed", range(1, 6))

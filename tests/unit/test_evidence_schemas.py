@@ -88,6 +88,7 @@ faults:
   - {name: crash, type: worker_crash, rate: 8%}
   - {name: hang, type: worker_hang, rate: 8%, hang_for: 2m}
   - {name: outage, type: db_outage, at: 5m, for: 1m}
+  - {name: full, type: disk_full, at: 7m, for: 30s}
   - {name: no-dispatcher, type: dispatcher_crash, at: 8m, for: 1m}
   - {name: no-watchdog, type: watchdog_crash, at: 9m, for: 1m}
   - {name: blind, type: telemetry_loss, at: 12m, for: 1m}

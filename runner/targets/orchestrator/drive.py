@@ -16,6 +16,7 @@ from runner.targets.journal import Journal
 from runner.targets.orchestrator.body import DESK
 from runner.targets.orchestrator.continuation import Continuation
 from runner.targets.orchestrator.desk import Desk
+from runner.targets.orchestrator.disk import Disk
 from runner.targets.orchestrator.executions import Executions
 from runner.targets.orchestrator.follower import Follower
 from runner.targets.orchestrator.lock import Lock
@@ -25,7 +26,7 @@ from runner.targets.orchestrator.sampler import Sampler
 from runner.targets.orchestrator.settings import settings_of, write_settings
 from runner.targets.orchestrator.submitter import Submitter
 from runner.targets.orchestrator.system import System
-from runner.targets.orchestrator.target import DATABASE
+from runner.targets.orchestrator.target import DATABASE, needs_disk
 from schemas.block import Block
 from schemas.events import CENSUS, NO_CAUSE, Kind
 from simulation.plan import Plan
@@ -55,7 +56,8 @@ class Drive:
     def _build(self, directory: Path, speed: float) -> None:
         plan, enter = self._plan, self._stack.enter_context
         sockets = Path(enter(tempfile.TemporaryDirectory(prefix="soak-")))
-        database = (directory / DATABASE).resolve()
+        disk = enter(closing(self._own_disk(directory))) if needs_disk(plan.scenario) else None
+        database = ((disk.place if disk else directory) / DATABASE).resolve()
         settings = settings_of(plan.scenario.queue, database, sockets, speed)
         write_settings(settings, sockets / "settings.json")
         self._selector = enter(selectors.DefaultSelector())
@@ -71,9 +73,12 @@ class Drive:
         self._follower.go_on(self._continuation)
         common = plan, self._clock, self._agenda, self._journal
         self._submitter = Submitter(*common, self._follower, self._store, self._continuation)
-        self._outages = Outages(*common, self._system, self._lock, database)
+        self._outages = Outages(*common, self._system, self._lock, disk, database)
         self._sampler = Sampler(self._clock, self._journal, self._store, self._system, database)
         Executions(*common, self._follower, self._system, self._lock, desk, settings.busy_timeout_s)
+
+    def _own_disk(self, directory: Path) -> Disk:
+        return Disk(directory / "disk", self._plan.rate.mean_per_s * self._plan.scenario.duration_s)
 
     def __enter__(self) -> "Drive":
         return self

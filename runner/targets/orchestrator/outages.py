@@ -6,6 +6,7 @@ from pathlib import Path
 from runner.targets.agenda import Agenda
 from runner.targets.clock import Clock
 from runner.targets.journal import Journal
+from runner.targets.orchestrator.disk import Disk
 from runner.targets.orchestrator.lock import Lock
 from runner.targets.orchestrator.system import System
 from schemas.events import Kind
@@ -19,12 +20,21 @@ class Outages:
     """Puts the faults by time on the agenda. Lost telemetry is lost in the journal; here it is only told."""
 
     def __init__(
-        self, plan: Plan, clock: Clock, agenda: Agenda, journal: Journal, system: System, lock: Lock, database: Path
+        self,
+        plan: Plan,
+        clock: Clock,
+        agenda: Agenda,
+        journal: Journal,
+        system: System,
+        lock: Lock,
+        disk: Disk | None,
+        database: Path,
     ) -> None:
         self._plan = plan
         self._database = database
         self._system = system
         self._lock = lock
+        self._disk = disk
         self._clock = clock
         self._agenda = agenda
         self._journal = journal
@@ -56,6 +66,10 @@ class Outages:
         if fault.type is FaultType.DB_OUTAGE:
             self._lock.hold(lambda: self._locked(fault))
             return
+        if fault.type is FaultType.DISK_FULL and self._disk:
+            self._disk.fill(self._database)
+            self._locked(fault)
+            return
         self._note(Kind.FAULT_INJECTED, fault)
         if fault.type in PROCESS_CRASHES:
             self._system.kill(_PROCESS[fault.type])
@@ -70,8 +84,11 @@ class Outages:
         """Whether the database takes a write now, found out by trying."""
         database = sqlite3.connect(self._database, timeout=0.0, isolation_level=None)
         try:
+            # A write of what is there already: it takes the lock, and room in the log.
+            [(version,)] = database.execute("PRAGMA user_version")
             database.execute("BEGIN IMMEDIATE")
-            database.execute("ROLLBACK")
+            database.execute(f"PRAGMA user_version = {int(version)}")
+            database.execute("COMMIT")
         except sqlite3.OperationalError:
             return False
         finally:
@@ -81,6 +98,8 @@ class Outages:
     def _clear(self, fault: Fault) -> None:
         if fault.type is FaultType.DB_OUTAGE:
             self._lock.release()
+        elif fault.type is FaultType.DISK_FULL and self._disk:
+            self._disk.free()
         elif fault.type in PROCESS_CRASHES:
             self._system.restart(_PROCESS[fault.type])
             self._journal.note(self._clock.now(), Kind.PROCESS_STARTED)

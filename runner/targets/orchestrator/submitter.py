@@ -35,7 +35,6 @@ class Submitter:
         self._agenda = agenda
         self._journal = journal
         self._follower = follower
-        self._patience_s = plan.scenario.queue.busy_timeout_s
         self._work = _one_by_one(plan)
         self._waiting: set[int] = set()
         self.over = False
@@ -99,10 +98,10 @@ class Submitter:
 
     def _again(self, due_s: float, number: int, told: bool) -> None:
         now_s = self._clock.now()
-        if not told and now_s > due_s + self._patience_s:
+        if not told:
+            # It was offered in time; that the system could not take it in is not the load generator's fault.
             self._journal.note(now_s, Kind.TASK_DEFERRED, number=number, value=due_s)
-            told = True
-        self._agenda.at(now_s + _AGAIN_REAL_S * self._clock.speed, lambda: self._offer(due_s, number, told))
+        self._agenda.at(now_s + _AGAIN_REAL_S * self._clock.speed, lambda: self._offer(due_s, number, True))
 
 
 def _one_by_one(plan: Plan) -> Iterator[tuple[float, int, int]]:

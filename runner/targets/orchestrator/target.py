@@ -7,9 +7,15 @@ from pathlib import Path
 from runner.targets.history import History
 from schemas.block import Block
 from schemas.errors import SoakError, UsageError
+from schemas.model import FaultType, Scenario
 from simulation.plan import Plan
 
 DATABASE = "queue.db"
+
+
+def needs_disk(scenario: Scenario) -> bool:
+    """Whether the database has to lie on a file system that can be filled."""
+    return any(fault.type is FaultType.DISK_FULL for fault in scenario.faults)
 
 
 class Orchestrator:
@@ -22,6 +28,16 @@ class Orchestrator:
         self.speed = speed
         self._directory = Path()
         self._history: History | None = None
+
+    def admit(self, scenario: Scenario) -> None:
+        """Raises UsageError for a fault that this machine does not allow."""
+        from runner.targets.orchestrator.disk import can_mount
+
+        if needs_disk(scenario) and not can_mount():
+            remedy = "run as root, or take the fault out"
+            raise UsageError(
+                f"disk_full needs a file system of its own, and this machine lets us mount none ({remedy})"
+            )
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
         """Keep logs and database of the system in `directory`. Raises UsageError when it cannot go on from `history`."""

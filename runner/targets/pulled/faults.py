@@ -15,6 +15,7 @@ CAN = frozenset({*ACTIONS, FaultType.DUPLICATE_ENQUEUE, FaultType.TELEMETRY_LOSS
 """The faults that need no hand inside the system."""
 
 _WHY = {
+    "disk_full": "the runner does not know where its data lies",
     "db_outage": "the runner cannot lock a database that it does not know",
     "dispatcher_crash": "its workers claim by themselves, there is no dispatcher",
     "watchdog_crash": "the runner is its watchdog",

@@ -141,7 +141,7 @@ def test_a_queue_that_cannot_be_made_is_a_wrong_command(tmp_path: Path) -> None:
         soak(queues.MadeWithoutServer, tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["db_outage", "dispatcher_crash", "watchdog_crash"])
+@pytest.mark.parametrize("kind", ["db_outage", "disk_full", "dispatcher_crash", "watchdog_crash"])
 def test_faults_that_need_a_hand_inside_are_refused(kind: str, tmp_path: Path) -> None:
     loaded = scenario(tmp_path, f"{{name: dark, type: {kind}, at: 1m, for: 30s}}")
     with pytest.raises(
