@@ -46,6 +46,9 @@ class History:
     told: int = 0
     """How many of its records the system has told."""
 
+    lost: bool = False
+    """Whether telemetry was lost: the stream then does not hold all that the system told."""
+
     submitted: set[int] = field(default_factory=set)
     duplicated: set[int] = field(default_factory=set)
     running: dict[tuple[int, int], Running] = field(default_factory=dict)
@@ -53,6 +56,7 @@ class History:
     def observe(self, block: Block) -> None:
         """Take in a block."""
         self.until_s = block.until_s
+        self.lost = self.lost or bool((block.kind == Kind.SAMPLE_LOST).any())
         self.told += int(np.isin(block.kind, list(TOLD_BY_SYSTEM)).sum())
         self.submitted.update(block.task[np.isin(block.kind, list(SUBMITTED))].tolist())
         self.duplicated.update(block.task[block.kind == Kind.TASK_DUPLICATE].tolist())

@@ -44,6 +44,9 @@ class Orchestrator:
         self._directory, self._history = directory / "system", history
         if history is None:
             self._directory.mkdir()
+        elif history.lost:
+            remedy = "run it again: the manifest says how"
+            raise UsageError(f"telemetry was lost in this run, so that it is not known where it stood ({remedy})")
         elif not (self._directory / DATABASE).exists():
             raise UsageError(f"{self._directory / DATABASE}: is missing (without its database the run cannot go on)")
 
