@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 from runner.console import remark, tell
 from runner.engine import Resumed, execute, identify
@@ -14,6 +15,7 @@ from runner.evidence.past import read_past, replay
 from runner.evidence.record import Recording, to_json
 from runner.progress import make_progress
 from runner.targets.base import Selective, Target
+from runner.targets.contract import Queue
 from schemas.errors import SoakError, UsageError
 from schemas.identity import Identity
 from schemas.load import Loaded, load
@@ -85,7 +87,7 @@ def _preflight(plan: Plan, directory: Path, place: Path) -> None:
 
 
 def make_target(name: str, speed: float | None = None) -> Target:
-    """A target by name, or an attached queue by its class; `speed` is for those that run on the real clock. Raises UsageError."""
+    """A target by name, or an attached class; `speed` is for those that run on the real clock. Raises UsageError."""
     if name == "simulation":
         from runner.targets.simulation import Simulation
 
@@ -98,10 +100,16 @@ def make_target(name: str, speed: float | None = None) -> Target:
         from runner.targets.orchestrator.target import Orchestrator
 
         return Orchestrator(1.0 if speed is None else speed)
-    from runner.targets.pulled.locate import find_queue
+    from runner.targets.locate import find_class, owns_workers
+
+    kind = find_class(name, TARGETS)
+    if owns_workers(kind):
+        from runner.targets.owning.target import Owning
+
+        return Owning(name, kind, 1.0 if speed is None else speed)
     from runner.targets.pulled.target import Pulled
 
-    return Pulled(name, find_queue(name, TARGETS), 1.0 if speed is None else speed)
+    return Pulled(name, cast("type[Queue]", kind), 1.0 if speed is None else speed)
 
 
 def resume_run(path: Path, *, as_json: bool) -> int:

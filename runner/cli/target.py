@@ -9,7 +9,7 @@ KEPT, BROKEN = 0, 3
 
 @click.group("target")
 def command() -> None:
-    """Attach a queue of your own: write one class, check it, soak it.
+    """Attach a queue or a system of your own: write one class, check it, soak it.
 
     \b
     Example:
@@ -27,7 +27,7 @@ def command() -> None:
     help="How many seconds a call may take.",
 )
 def check(name: str, patience: float) -> int:
-    """Check that a class keeps the contract of a queue, promise by promise. NAME of an entry point will do, too.
+    """Check that a class keeps its contract, promise by promise. NAME of an entry point will do, too.
 
     Exit codes: 0 it keeps it, 3 it does not, 2 there is no such class or it cannot be constructed.
 
@@ -36,15 +36,15 @@ def check(name: str, patience: float) -> int:
       soak target check my_package.my_queue:MyQueue
       soak run scenarios/72h.yaml --target my_package.my_queue:MyQueue --speed 60
     """
-    from runner.targets.contract_checks import CHECKS, check_queue
-    from runner.targets.pulled.locate import find_queue
+    from runner.targets.contract_checks import check_class, suite
+    from runner.targets.locate import find_class
 
-    kind = find_queue(name)
+    kind = find_class(name)
     counts = {"ok": 0, "failed": 0, "skipped": 0}
-    for result in check_queue(kind, patience_s=patience):
+    for result in check_class(kind, patience_s=patience):
         counts[result.status] += 1
         tell(f"  {result.status:8}{result.name}" + (f": {result.detail}" if result.detail else ""))
     told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
-    left = len(CHECKS) - sum(counts.values())
+    left = len(suite(kind)[0]) - sum(counts.values())
     tell(f"{name}: {told}" + (f", {left} not run" if left else ""))
     return BROKEN if counts["failed"] else KEPT

@@ -1,18 +1,25 @@
-"""The contract between this runner and a queue that workers pull from: write one class, `Queue`, and it can be soaked.
+"""The contract between this runner and what it soaks: write one class, and it can be soaked. There are two shapes.
 
-The runner brings the work, the workers (virtual ones, which poll `claim`), the watchdog's clock (it calls `recover`) and the
-faults; the queue brings what is under test: idempotency, leases, retries and states. Systems of the other shape, which own
-their workers and call the body of a task that we give them, are driven as in `runner/targets/orchestrator/`.
+A `Queue` is what workers pull from. The runner brings the work, the workers (virtual ones, which poll `claim`), the watchdog's
+clock (it calls `recover`) and the faults; the queue brings what is under test: idempotency, leases, retries and states.
+
+A `System` owns its workers. The runner brings the work and the body of every task (`runner.targets.body`), and reads what the
+system says it did; dispatching, heartbeats and the watchdog are the system's own, and under test too.
 
 The class is constructed as `Class(settings)`. All calls of a run, the construction and `close` too, come from one thread, one at
 a time; each has to be answered within seconds. An exception other than `BusyError`, or an answer of another type, ends the run.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 TaskId: TypeAlias = int | str
+
+DESK = "SOAK_DESK"
+"""The environment variable that names the desk's socket."""
 
 
 class BusyError(Exception):
@@ -41,6 +48,29 @@ class QueueSettings:
     def backoff_after(self, attempt: int) -> float:
         """Least time in seconds between the failure of attempt `attempt` (from 1) and the next attempt."""
         return self.backoff_s[min(attempt, len(self.backoff_s)) - 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemSettings(QueueSettings):
+    """What the scenario says of a system that owns its workers, in real seconds.
+
+    desk: the socket that a task's body calls; `environment` is what a worker process needs to find it. dispatchers, intervals,
+    claim_s (between reading the queue and claiming) and blocks (over the hard budget is BLOCKED) are for a system that has
+    such a thing.
+    """
+
+    desk: Path
+    dispatchers: int
+    poll_interval_s: float
+    watchdog_interval_s: float
+    busy_timeout_s: float
+    claim_s: float
+    blocks: bool
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables by which `runner.targets.body` finds the desk in another process."""
+        return {DESK: str(self.desk)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +120,11 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How many tasks are in each state; every task ever accepted counts in exactly one of them."""
+    """How many tasks are in each state; every task ever accepted counts in exactly one of them.
+
+    oldest_s, busy_workers: for how many real seconds the oldest due PENDING task has waited, and how many workers run a task,
+    where a system knows that.
+    """
 
     pending: int = 0
     in_progress: int = 0
@@ -98,11 +132,59 @@ class Snapshot:
     failed: int = 0
     blocked: int = 0
     cancelled: int = 0
+    oldest_s: float | None = field(default=None, compare=False)
+    busy_workers: int | None = field(default=None, compare=False)
 
     @property
     def total(self) -> int:
         """All of them."""
         return self.pending + self.in_progress + self.done + self.failed + self.blocked + self.cancelled
+
+
+class ChangeType(StrEnum):
+    """What a system can tell of a task."""
+
+    ENQUEUED = "enqueued"
+    SKIPPED = "skipped"
+    """A key was refused."""
+
+    DISPATCHED = "dispatched"
+    """A worker has it, with a lease."""
+
+    CONTENDED = "contended"
+    """Two dispatchers wanted it; this one came second."""
+
+    EXPIRED = "expired"
+    """Its lease ran out; a RETRY or FAILED follows."""
+
+    REFUSED = "refused"
+    """A worker that had lost its lease reported an end."""
+
+    RETRY = "retry"
+    """It is PENDING again."""
+
+    DONE = "done"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that a system did with a task.
+
+    at: when, in seconds since the epoch. task_id: None for SKIPPED. attempt: which, from 1; 0 where there was none yet.
+    worker: who had it, by the name that the body was given. due: of a RETRY, when it may start. error: of a failure.
+    """
+
+    type: ChangeType
+    task_id: TaskId | None
+    key: str
+    at: float
+    attempt: int = 0
+    worker: str = ""
+    due: float = 0.0
+    error: str = ""
 
 
 class Queue(Protocol):
@@ -157,5 +239,38 @@ class Queue(Protocol):
         """Let go of everything; no call follows. Called however the run ends."""
 
 
-METHODS = ("enqueue", "claim", "heartbeat", "complete", "fail", "block", "recover", "snapshot", "close")
-"""What a class has to have."""
+class System(Protocol):
+    """What a system that owns its workers has to do. Each call but `close` may raise `BusyError`.
+
+    Its workers call `Body.run` of `runner.targets.body` for each attempt, with the payload that was enqueued. Optional methods:
+
+    - `processes() -> dict[str, int]`: the process ids of all that is alive, workers under the names that their bodies are given.
+      With it workers can be crashed (SIGKILL) and made to hang (SIGSTOP, SIGCONT), and memory and open files are sampled.
+    - `restart(name: str) -> None`: start a process again that was killed; without it the system has to do so by itself.
+    - `files() -> list[Path]`: what its database consists of, for `db_size`.
+    """
+
+    def enqueue(self, key: str, payload: str) -> Accepted | Refused:
+        """Take in a task, PENDING and due at once; Refused while `key` is PENDING, IN_PROGRESS or DONE.
+
+        A key whose task is FAILED, BLOCKED or CANCELLED may come again: as a new task, with a new id.
+        """
+
+    def changes(self) -> list[Change]:
+        """What was done since the last call, each once and in order; ENQUEUED and SKIPPED too. Never waits."""
+
+    def snapshot(self) -> Snapshot:
+        """Count the tasks by state."""
+
+    def stop(self) -> None:
+        """Stop the workers: no body runs after this, and nothing but `changes`, `snapshot` and `close` is called."""
+
+    def close(self) -> None:
+        """Let go of everything; no call follows. Called however the run ends, also without `stop` before."""
+
+
+QUEUE_METHODS = ("enqueue", "claim", "heartbeat", "complete", "fail", "block", "recover", "snapshot", "close")
+"""What a class has to have that is a `Queue`."""
+
+SYSTEM_METHODS = ("enqueue", "changes", "snapshot", "stop", "close")
+"""What a class has to have that is a `System`."""

@@ -1,23 +1,19 @@
-"""The contract of a queue as checks that anyone can run against a class: each has a queue of its own and is over soon.
+"""The contract as checks that anyone can run against a class: each has an object of its own and is over soon.
 
-`soak target check` prints them; a test suite calls `check_queue`.
+`soak target check` prints them; a test suite calls `check_class`.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any, Protocol
 
-from runner.targets.contract import Queue
-from runner.targets.pulled import promises, promises_in_time
-from runner.targets.pulled.bench import Bench, Check, SkippedError, constructor
-from runner.targets.pulled.caller import PATIENCE_S, Caller, SlowError
+from runner.targets.caller import PATIENCE_S, SlowError
+from runner.targets.checks import Check, SkippedError
+from runner.targets.locate import Attached, owns_workers
 from schemas.errors import SoakError, UsageError
-
-CHECKS: tuple[Check, ...] = (*promises.CHECKS, *promises_in_time.CHECKS)
-"""All of them, in the order in which they are run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +25,29 @@ class Result:
     detail: str = ""
 
 
-def check_queue(kind: type[Queue], *, patience_s: float = PATIENCE_S, only: str = "") -> Iterator[Result]:
+class _Bench(Protocol):
+    def close(self) -> None: ...
+
+
+def suite(kind: Attached) -> tuple[Sequence[Check[Any]], Callable[..., _Bench]]:
+    """The checks for a class in the order in which they are run, and what makes a bench for one."""
+    if owns_workers(kind):
+        from runner.targets.owning import promises as of_systems
+        from runner.targets.owning.bench import Bench as SystemBench
+
+        return of_systems.CHECKS, SystemBench
+    from runner.targets.pulled import promises, promises_in_time
+    from runner.targets.pulled.bench import Bench
+
+    return (*promises.CHECKS, *promises_in_time.CHECKS), Bench
+
+
+def check_class(kind: Attached, *, patience_s: float = PATIENCE_S, only: str = "") -> Iterator[Result]:
     """Run every check whose name contains `only`; the first call that hangs is the last one.
 
     Raises UsageError when the class cannot be constructed.
     """
+    checks, bench = suite(kind)
     with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as top:
         numbers = count()
 
@@ -42,23 +56,22 @@ def check_queue(kind: type[Queue], *, patience_s: float = PATIENCE_S, only: str 
             path.mkdir()
             return path
 
-        for check in CHECKS:
+        for check in checks:
             if only not in check.name:
                 continue
             try:
-                yield _run(check, partial(constructor, kind, directory, check.lease_s, patience_s), patience_s)
+                yield _run(check, bench(kind, directory, check.lease_s, patience_s))
             except SlowError as error:
                 yield Result(check.name, "failed", f"{error}; the checks after it were not run")
                 return
 
 
-def _run(check: Check, make: Callable[[], Caller], patience_s: float) -> Result:
-    bench = Bench(make, patience_s)
+def _run(check: Check[Any], bench: _Bench) -> Result:
     try:
         try:
             check.run(bench)
         finally:
-            bench.queue.close()
+            bench.close()
     except (SlowError, UsageError):
         raise
     except SkippedError as why:

@@ -2,16 +2,18 @@
 
 import sqlite3
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+from runner.targets.contract import Change, ChangeType
+from runner.targets.course import Course
 from runner.targets.history import History
-from schemas.events import COPY, KEY_SHIFT
+from runner.targets.owning.follower import Follower
+from runner.targets.submitter import Submission
+from schemas.events import COPY, KEY_SHIFT, NO_CAUSE, Kind
 
-_NOTED = (
-    "enqueued", "skipped", "dispatched", "retry", "done", "failed", "blocked", "cancelled", "expired", "contended", "refused"
-)  # fmt: skip
+_NOTED = tuple(str(each) for each in ChangeType)
 """The records of the system's log that the stream has an event for."""
-
 
 _CLOSING = frozenset({"done", "failed", "blocked", "cancelled"})
 
@@ -23,8 +25,8 @@ class Continuation:
         self.history = history or History()
         self.last_event = 0
         """The last record of the system's log that the stream knows of."""
-        self.logged = 0
-        """The last record of the system's log there is."""
+        self._untold = 0
+        """How many records there are after that."""
         self.tasks: dict[int, int] = {}
         """The task numbers, by the system's ids, of tasks that the stream does not know to be closed."""
         self.done: set[tuple[int, int]] = set()
@@ -40,13 +42,14 @@ class Continuation:
             marks = ", ".join("?" * len(_NOTED))
             query = f"SELECT id, type, task_id, key, attempt FROM events WHERE type IN ({marks}) ORDER BY id"
             for place, (event_id, kind, task_id, key, attempt) in enumerate(connection.execute(query, _NOTED), 1):
-                self.logged = event_id
                 if place <= self.history.told:
                     self.last_event = event_id
                     if kind in _CLOSING:
                         self.tasks.pop(task_id, None)
-                elif kind == "done" and task_id in self.tasks:
-                    self.done.add((self.tasks[task_id], attempt))
+                else:
+                    self._untold += 1
+                    if kind == "done" and task_id in self.tasks:
+                        self.done.add((self.tasks[task_id], attempt))
                 if kind in {"enqueued", "skipped"}:
                     if kind == "enqueued":
                         self.tasks[task_id] = int(key) << KEY_SHIFT | (COPY if self._submitted[key] else 0)
@@ -62,10 +65,39 @@ class Continuation:
             (gap_s, gap_s),
         )
 
-    def knows(self, number: int) -> bool:
-        """Whether the system was given this submission; to be asked for each, in the order of the plan."""
-        key = str(number >> KEY_SHIFT)
+    def moved(self, changes: list[Change]) -> list[Change]:
+        """Changes in today's time: what was written before the runner was gone went by a clock that then stood still."""
+        gap_s, behind = self.history.gap_real_s, min(self._untold, len(changes))
+        self._untold -= behind
+        return [
+            replace(each, at=each.at + gap_s, due=each.due + gap_s if each.due else 0.0) for each in changes[:behind]
+        ] + changes[behind:]
+
+    def knew(self, work: Submission, course: Course, follower: Follower) -> bool:
+        """Whether the system was given this submission; to be asked for each, in the order of the plan.
+
+        The stream may not know of it yet; then it is told now.
+        """
+        key = str(work.number >> KEY_SHIFT)
         if not self._submitted[key]:
             return False
         self._submitted[key] -= 1
+        if work.number not in self.history.submitted:
+            follower.expect(work)
+        if work.cause and work.number not in self.history.duplicated:
+            course.note(self.history.until_s, Kind.TASK_DUPLICATE, number=work.number, cause=work.cause)
         return True
+
+    def close_the_ledger(self, course: Course) -> None:
+        """What ran when the runner was gone did not outlive it."""
+        past, gone = self.history, course.plan.vocabulary.cause("", "runner_gone")
+        for key, each in past.running.items():
+            course.note(
+                past.until_s,
+                Kind.EXECUTION_ENDED,
+                number=each.number,
+                attempt=each.attempt,
+                worker=each.worker,
+                cause=NO_CAUSE if key in self.done else gone,
+                value=past.until_s - each.started_s,
+            )

@@ -1,59 +1,40 @@
 """Faults by time: each begins, is seen to take effect, and is cleared."""
 
-import sqlite3
-from pathlib import Path
-
-from runner.targets.agenda import Agenda
-from runner.targets.clock import Clock
-from runner.targets.journal import Journal
+from runner.targets.course import Course
 from runner.targets.orchestrator.disk import Disk
 from runner.targets.orchestrator.lock import Lock
-from runner.targets.orchestrator.system import System
+from runner.targets.orchestrator.system import OrchestratorSystem
 from schemas.events import Kind
 from schemas.model import BY_TIME, PROCESS_CRASHES, Fault, FaultType, Window
-from simulation.plan import Plan
 
 _PROCESS = {FaultType.DISPATCHER_CRASH: "dispatcher0", FaultType.WATCHDOG_CRASH: "watchdog"}
+_HERE = BY_TIME - {FaultType.TELEMETRY_LOSS}
 
 
 class Outages:
-    """Puts the faults by time on the agenda. Lost telemetry is lost in the journal; here it is only told."""
+    """Puts the faults by time on the agenda that befall the system."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        clock: Clock,
-        agenda: Agenda,
-        journal: Journal,
-        system: System,
-        lock: Lock,
-        disk: Disk | None,
-        database: Path,
-    ) -> None:
-        self._plan = plan
-        self._database = database
+    def __init__(self, course: Course, system: OrchestratorSystem, lock: Lock, disk: Disk | None) -> None:
+        self._course = course
         self._system = system
         self._lock = lock
         self._disk = disk
-        self._clock = clock
-        self._agenda = agenda
-        self._journal = journal
 
     def start(self) -> None:
         """Put every window on the agenda."""
-        for fault in self._plan.scenario.faults:
-            for window in fault.windows if fault.type in BY_TIME else ():
+        for fault in self._course.plan.scenario.faults:
+            for window in fault.windows if fault.type in _HERE else ():
                 self._put(fault, window)
 
     def _put(self, fault: Fault, window: Window) -> None:
-        now_s = self._clock.now()
+        now_s = self._course.now()
         if window.end_s <= now_s:
             return
         if window.start_s < now_s:
             self._take_up(fault)
         else:
-            self._agenda.at(window.start_s, lambda: self._begin(fault))
-        self._agenda.at(window.end_s, lambda: self._clear(fault))
+            self._course.at(window.start_s, lambda: self._begin(fault))
+        self._course.at(window.end_s, lambda: self._clear(fault))
 
     def _take_up(self, fault: Fault) -> None:
         """Its beginning was told before the runner was gone."""
@@ -67,33 +48,18 @@ class Outages:
             self._lock.hold(lambda: self._locked(fault))
             return
         if fault.type is FaultType.DISK_FULL and self._disk:
-            self._disk.fill(self._database)
+            self._disk.fill(self._system.files()[0])
             self._locked(fault)
             return
-        self._note(Kind.FAULT_INJECTED, fault)
+        self._course.note_fault(fault, Kind.FAULT_INJECTED)
         if fault.type in PROCESS_CRASHES:
             self._system.kill(_PROCESS[fault.type])
-            self._note(Kind.PROCESS_EXITED, fault)
+            self._course.note_fault(fault, Kind.PROCESS_EXITED)
 
     def _locked(self, fault: Fault) -> None:
-        self._note(Kind.FAULT_INJECTED, fault)
-        if not self._writable():
-            self._note(Kind.FAULT_SEEN, fault)
-
-    def _writable(self) -> bool:
-        """Whether the database takes a write now, found out by trying."""
-        database = sqlite3.connect(self._database, timeout=0.0, isolation_level=None)
-        try:
-            # A write of what is there already: it takes the lock, and room in the log.
-            [(version,)] = database.execute("PRAGMA user_version")
-            database.execute("BEGIN IMMEDIATE")
-            database.execute(f"PRAGMA user_version = {int(version)}")
-            database.execute("COMMIT")
-        except sqlite3.OperationalError:
-            return False
-        finally:
-            database.close()
-        return True
+        self._course.note_fault(fault, Kind.FAULT_INJECTED)
+        if not self._system.is_writable():
+            self._course.note_fault(fault, Kind.FAULT_SEEN)
 
     def _clear(self, fault: Fault) -> None:
         if fault.type is FaultType.DB_OUTAGE:
@@ -102,10 +68,5 @@ class Outages:
             self._disk.free()
         elif fault.type in PROCESS_CRASHES:
             self._system.restart(_PROCESS[fault.type])
-            self._journal.note(self._clock.now(), Kind.PROCESS_STARTED)
-        self._note(Kind.FAULT_CLEARED, fault)
-        if fault.type is FaultType.TELEMETRY_LOSS:
-            self._note(Kind.SAMPLE_LOST, fault)
-
-    def _note(self, kind: Kind, fault: Fault) -> None:
-        self._journal.note(self._clock.now(), kind, cause=self._plan.cause_of(fault))
+            self._course.note(self._course.now(), Kind.PROCESS_STARTED)
+        self._course.note_fault(fault, Kind.FAULT_CLEARED)

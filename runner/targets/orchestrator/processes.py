@@ -44,7 +44,7 @@ class Processes:
         except OSError as error:
             raise OutputError.of(path, error) from None
 
-    def pids(self) -> dict[str, int]:
+    def processes(self) -> dict[str, int]:
         """The process ids of those that are alive, by name."""
         return {name: process.pid for name, process in self._running.items() if process.poll() is None}
 
@@ -75,7 +75,7 @@ class Processes:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """Ask all of them to end, and kill those that do not."""
         for process in self._running.values():
             self._signal(process, signal.SIGCONT)

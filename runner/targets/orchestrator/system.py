@@ -1,41 +1,80 @@
-"""The processes that the system under test consists of."""
+"""The orchestrator as a system of the contract: its processes and its database."""
 
+import sqlite3
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from runner.targets.orchestrator.names import worker_name
+from runner.targets.contract import (
+    Accepted,
+    BusyError,
+    Change,
+    ChangeType,
+    Refused,
+    Snapshot,
+    SystemSettings,
+)
+from runner.targets.names import worker_name
 from runner.targets.orchestrator.processes import Processes
+from runner.targets.orchestrator.rival import Rival
+from runner.targets.orchestrator.settings import settings_of, write_settings
+from runner.targets.orchestrator.target import DATABASE
 from schemas.errors import SoakError
-from schemas.model import Queue
+from systems.orchestrator import db_store
+from systems.orchestrator.db_store import Store
+from systems.orchestrator.model import Enqueued, Event, TaskState
 
+AT_ONCE = 5_000
 _READY_WITHIN_S = 30.0
 _LOOK_EVERY_S = 0.01
 _BODY = "runner.targets.orchestrator.body:run"
+_TOLD = {str(each) for each in ChangeType}
 
 
-class System(Processes):
-    """Workers, dispatchers and a watchdog, started from settings.json in `sockets`; logs go to `directory`."""
+class OrchestratorSystem(Processes):
+    """Workers, dispatchers and a watchdog; logs go to `settings.directory`, and the database too unless `database` says else.
 
-    def __init__(self, queue: Queue, directory: Path, sockets: Path, environment: Mapping[str, str]) -> None:
-        super().__init__(directory, environment)
-        self._sockets = sockets
-        self._workers = [worker_name(index) for index in range(queue.workers)]
-        config = "--config", str(sockets / "settings.json"), "--name"
+    `after`: changes begin behind this record of its log.
+    """
+
+    def __init__(self, settings: SystemSettings, database: Path | None = None, after: int = 0) -> None:
+        super().__init__(settings.directory, settings.environment)
+        self._database = (database or settings.directory / DATABASE).resolve()
+        self._last = after
+        self._stack = ExitStack()
         try:
-            for name in self._workers:
-                self.start(name, "systems.orchestrator.worker", *config, name, "--body", _BODY)
-            for index in range(queue.dispatchers):
-                self.start(f"dispatcher{index}", "systems.orchestrator.dispatcher", *config, f"dispatcher{index}")
-            self.start("watchdog", "systems.orchestrator.watchdog", *config, "watchdog")
+            self._open(settings)
         except BaseException:
             self.close()
             raise
 
-    def wait_until_ready(self) -> None:
+    def _open(self, settings: SystemSettings) -> None:
+        enter = self._stack.enter_context
+        self._sockets = Path(enter(tempfile.TemporaryDirectory(prefix="soak-")))
+        system = settings_of(settings, self._database, self._sockets)
+        write_settings(system, self._sockets / "settings.json")
+        # The runner does not wait for a busy database: everything else would wait with it.
+        impatient = replace(system, busy_timeout_s=0.0)
+        self._store = enter(closing(Store(self._database, impatient)))
+        self._rival = enter(closing(Rival(lambda: Store(self._database, impatient), _enqueue)))
+        self._start_all(settings)
+
+    def _start_all(self, settings: SystemSettings) -> None:
+        config = "--config", str(self._sockets / "settings.json"), "--name"
+        workers = [worker_name(index) for index in range(settings.workers)]
+        for name in workers:
+            self.start(name, "systems.orchestrator.worker", *config, name, "--body", _BODY)
+        for index in range(settings.dispatchers):
+            self.start(f"dispatcher{index}", "systems.orchestrator.dispatcher", *config, f"dispatcher{index}")
+        self.start("watchdog", "systems.orchestrator.watchdog", *config, "watchdog")
+        self._wait_until_ready(workers)
+
+    def _wait_until_ready(self, missing: list[str]) -> None:
         """Wait for every worker to listen. Raises SoakError that names the log of one that does not."""
         until = time.monotonic() + _READY_WITHIN_S
-        missing = self._workers
         while missing := [name for name in missing if not (self._sockets / f"{name}.sock").exists()]:
             gone = self.gone()
             if gone or time.monotonic() > until:
@@ -43,6 +82,85 @@ class System(Processes):
                 log = self.directory / f"{name}.log"
                 raise SoakError(f"{name} of the orchestrator did not start: {_last_line(log)} (see {log})")
             time.sleep(_LOOK_EVERY_S)
+
+    def enqueue(self, key: str, payload: str) -> Accepted | Refused:
+        """See `System`."""
+        return _enqueue(self._store, key, payload)
+
+    def enqueue_twice(self, key: str, payload: str) -> tuple[Accepted | Refused | None, Accepted | Refused | None]:
+        """Offer a key on two connections at the same instant; None stands for BusyError."""
+        return self._rival.race(key, payload, lambda: self.enqueue(key, payload))
+
+    def changes(self) -> list[Change]:
+        """See `System`."""
+        found = []
+        while True:
+            with _busy():
+                events = self._store.events_after(self._last, AT_ONCE)
+            found += [_change(event) for event in events if event.type in _TOLD]
+            if events:
+                self._last = events[-1].id
+            if len(events) < AT_ONCE:
+                return found
+
+    def snapshot(self) -> Snapshot:
+        """See `System`."""
+        with _busy():
+            told = self._store.snapshot()
+        counts = {state.name.lower(): told.counts[state] for state in TaskState}
+        return Snapshot(**counts, oldest_s=told.oldest_due_s, busy_workers=told.busy_workers)
+
+    def files(self) -> list[Path]:
+        """See `System`."""
+        return [self._database, self._database.with_name(f"{self._database.name}-wal")]
+
+    def is_writable(self) -> bool:
+        """Whether the database takes a write now, found out by trying."""
+        database = sqlite3.connect(self._database, timeout=0.0, isolation_level=None)
+        try:
+            # A write of what is there already: it takes the lock, and room in the log.
+            [(version,)] = database.execute("PRAGMA user_version")
+            database.execute("BEGIN IMMEDIATE")
+            database.execute(f"PRAGMA user_version = {int(version)}")
+            database.execute("COMMIT")
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            database.close()
+        return True
+
+    def close(self) -> None:
+        """See `System`."""
+        self.stop()
+        self._stack.close()
+
+
+@contextmanager
+def _busy() -> Iterator[None]:
+    """Its word for a busy database, in the contract's."""
+    try:
+        yield
+    except db_store.BusyError as error:
+        raise BusyError(*error.args) from error
+
+
+def _enqueue(store: Store, key: str, payload: str) -> Accepted | Refused:
+    with _busy():
+        answer = store.enqueue(key, payload)
+    return Accepted(answer.task_id) if isinstance(answer, Enqueued) else Refused()
+
+
+def _change(event: Event) -> Change:
+    return Change(
+        ChangeType(event.type),
+        event.task_id,
+        event.key,
+        event.at,
+        event.attempt,
+        event.worker,
+        event.due or 0.0,
+        event.error,
+    )
 
 
 def _last_line(log: Path) -> str:

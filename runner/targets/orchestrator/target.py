@@ -11,6 +11,7 @@ from schemas.model import FaultType, Scenario
 from simulation.plan import Plan
 
 DATABASE = "queue.db"
+"""Below the directory of the system, unless that has to be on a disk of its own."""
 
 
 def needs_disk(scenario: Scenario) -> bool:

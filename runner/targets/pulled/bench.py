@@ -1,37 +1,18 @@
-"""What a check of a contract has at hand: a new queue with settings that make it quick, and words for what was expected."""
+"""What a check of a queue's contract has at hand: a new queue, and words for what it may do."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from runner.targets.checks import LOOK_EVERY_S, SHORT_S, UnmetError, expect, expect_counts, settings_for_checks
 from runner.targets.contract import Accepted, BusyError, Claim, Expired, Queue, QueueSettings, Refused, Snapshot
-from runner.targets.pulled.caller import Caller, ContractError
-from schemas.errors import SoakError, shortened
+from runner.targets.pulled.caller import QueueCaller
 
-LONG_S, SHORT_S = 60.0, 0.2
-"""Leases that never end within a check, and those that do."""
-
-BACKOFF_S = (0.1, 0.2)
-MAX_ATTEMPTS = 3
 THREADS = 8
-_LOOK_EVERY_S = 0.005
 
 
-class UnmetError(ContractError):
-    """A check did not come out as the contract says."""
-
-    def __init__(self, expected: str, came: object) -> None:
-        self.expected, self.came = expected, shortened(came if isinstance(came, str) else repr(came))
-        super().__init__(f"expected {self.expected}, got {self.came}")
-
-
-class SkippedError(SoakError):
-    """A check that does not apply, and why."""
-
-
-class _Patient(Caller):
+class _Patient(QueueCaller):
     """Asks again for as long as the queue is busy, up to the time a call may take."""
 
     def _call(self, method: str, *words: object, **named: object) -> Any:
@@ -42,31 +23,22 @@ class _Patient(Caller):
             except BusyError:
                 if time.monotonic() > until:
                     raise self.broke(method, f"raised BusyError for {self._patience_s:g} s") from None
-                time.sleep(_LOOK_EVERY_S)
-
-
-def settings_for_checks(directory: Path, lease_s: float) -> QueueSettings:
-    """Settings under which a check is over soon."""
-    return QueueSettings(
-        directory=directory,
-        lease_s=lease_s,
-        heartbeat_s=lease_s / 4,
-        backoff_s=BACKOFF_S,
-        max_attempts=MAX_ATTEMPTS,
-        soft_tokens=1_000,
-        hard_tokens=2_000,
-        workers=THREADS,
-        speed=1.0,
-    )
+                time.sleep(LOOK_EVERY_S)
 
 
 class Bench:
     """One new queue; `fresh` makes another."""
 
-    def __init__(self, make: Callable[[], Caller], patience_s: float) -> None:
-        self._make = make
+    def __init__(self, kind: type[Queue], directories: Callable[[], Path], lease_s: float, patience_s: float) -> None:
+        self._kind = kind
+        self._directories = directories
+        self._lease_s = lease_s
         self.patience_s = patience_s
-        self.queue = make()
+        self.queue = self._make()
+
+    def _make(self) -> QueueCaller:
+        settings = QueueSettings(**settings_for_checks(self._directories(), self._lease_s, THREADS))
+        return _Patient(self._kind, settings, self.patience_s)
 
     def fresh(self) -> None:
         """Begin again with an empty queue."""
@@ -129,49 +101,14 @@ class Bench:
 
     def counts(self, meant: Snapshot) -> None:
         """Its snapshot is this one."""
-        snapshot = self.queue.snapshot()
-        expect(_shown(meant), _shown(snapshot), met=snapshot == meant)
+        expect_counts(meant, self.queue.snapshot())
+
+    def close(self) -> None:
+        """Let go of the queue."""
+        self.queue.close()
 
     def _until(self, call: Callable[[], Any]) -> Any:
         until = time.monotonic() + self.patience_s
         while not (answer := call()) and time.monotonic() < until:
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(LOOK_EVERY_S)
         return answer
-
-
-def _shown(snapshot: Snapshot) -> str:
-    counts = ((getattr(snapshot, field.name), field.name) for field in fields(Snapshot))
-    return ", ".join(f"{number} {state}" for number, state in counts if number) or "no task"
-
-
-def expect(expected: str, came: object, *, met: bool) -> None:
-    """Raises UnmetError unless `met`."""
-    if not met:
-        raise UnmetError(expected, came)
-
-
-def constructor(kind: type[Queue], directories: Callable[[], Path], lease_s: float, patience_s: float) -> Caller:
-    """A new queue in a new directory."""
-    return _Patient(kind, settings_for_checks(directories(), lease_s), patience_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One promise, what to do with a queue to see it kept, and for how long its leases are."""
-
-    name: str
-    run: Callable[[Bench], None]
-    lease_s: float
-
-
-class Checks(list[Check]):
-    """Checks in the order in which they are run."""
-
-    def add(self, name: str, lease_s: float = LONG_S) -> Callable[[Callable[[Bench], None]], Callable[[Bench], None]]:
-        """Make a check of a function."""
-
-        def keep(run: Callable[[Bench], None]) -> Callable[[Bench], None]:
-            self.append(Check(name, run, lease_s))
-            return run
-
-        return keep

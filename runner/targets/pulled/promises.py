@@ -1,9 +1,10 @@
 """What a queue promises of keys, claims and states, as checks."""
 
+from runner.targets.checks import Checks, expect
 from runner.targets.contract import Snapshot
-from runner.targets.pulled.bench import Bench, Checks, expect
+from runner.targets.pulled.bench import Bench
 
-CHECKS = Checks()
+CHECKS: Checks[Bench] = Checks()
 
 
 @CHECKS.add("a new queue is empty")

@@ -7,35 +7,25 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from runner.targets.checks import BACKOFF_S, CLOCK_S, MAX_ATTEMPTS, SHORT_S, Checks, SkippedError, expect
 from runner.targets.contract import BusyError, Expired, Failed, Queue, Retry, Snapshot
-from runner.targets.pulled.bench import (
-    BACKOFF_S,
-    MAX_ATTEMPTS,
-    SHORT_S,
-    THREADS,
-    Bench,
-    Checks,
-    SkippedError,
-    expect,
-)
+from runner.targets.pulled.bench import THREADS, Bench
 
-CHECKS = Checks()
+CHECKS: Checks[Bench] = Checks()
 
 _TASKS_FOR_THREADS = 200
-_CLOCK_S = 0.001
-"""How far clocks may be apart."""
 
 
 @CHECKS.add(f"nobody gets a task that is claimed, with {THREADS} threads at a time")
 def _claimed_once_by_threads(bench: Bench) -> None:
-    if not getattr(bench.queue.queue, "thread_safe", False):
+    if not getattr(bench.queue.made, "thread_safe", False):
         raise SkippedError("the class does not say thread_safe = True")
     for number in range(_TASKS_FOR_THREADS):
         bench.add(str(number))
     claimed: list[str] = []
     errors: list[str] = []
     threads = [
-        threading.Thread(target=_claim_all, args=(bench.queue.queue, index, claimed, errors), daemon=True)
+        threading.Thread(target=_claim_all, args=(bench.queue.made, index, claimed, errors), daemon=True)
         for index in range(THREADS)
     ]
     with _often_switched():
@@ -80,7 +70,7 @@ def _backoff(bench: Bench) -> None:
         claim = bench.wait_for_claim()
         waited_s = time.monotonic() - failed_at
         early = f"claimed {waited_s:.3f} s after attempt {attempt} failed"
-        expect(f"a wait of {backoff_s:g} s", early, met=waited_s >= backoff_s - _CLOCK_S)
+        expect(f"a wait of {backoff_s:g} s", early, met=waited_s >= backoff_s - CLOCK_S)
         expect(f"attempt {attempt + 1}", claim, met=claim.attempt == attempt + 1)
 
 

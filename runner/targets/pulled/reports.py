@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from runner.targets.clock import Clock
 from runner.targets.contract import BusyError, Claim, Expired, Failed, Retry
-from runner.targets.journal import Journal
-from runner.targets.pulled.caller import Caller
+from runner.targets.course import Course
+from runner.targets.pulled.caller import QueueCaller
 from runner.targets.pulled.tasks import Tasks
 from schemas.events import NO_CAUSE, Kind
 from schemas.model import GuardrailMode
 from simulation.fates import Action
-from simulation.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +25,17 @@ class _Ended:
 class Reports:
     """Notes the answers of the queue; times are from before each call, so that no backoff seems to begin late."""
 
-    def __init__(self, plan: Plan, clock: Clock, journal: Journal, queue: Caller, tasks: Tasks) -> None:
-        self._plan = plan
-        self._blocks = plan.scenario.queue.guardrail_mode is GuardrailMode.ENFORCE
-        self._clock = clock
-        self._journal = journal
+    def __init__(self, course: Course, queue: QueueCaller, tasks: Tasks) -> None:
+        self._course = course
+        self._plan = course.plan
+        self._blocks = course.plan.scenario.queue.guardrail_mode is GuardrailMode.ENFORCE
         self._queue = queue
         self._tasks = tasks
 
     def send(self, claim: Claim, number: int, worker: int, cause: int) -> None:
         """A worker reports the end of an attempt that met `cause`. Raises BusyError: it is to be reported again."""
         action = self._plan.action[cause]
-        ended = _Ended(self._clock.now(), number, claim.attempt, worker, cause)
+        ended = _Ended(self._course.now(), number, claim.attempt, worker, cause)
         error = self._plan.vocabulary.causes[cause].error
         if action in {Action.TRANSIENT, Action.DB_LOCK, Action.PERMANENT}:
             answer = self._queue.fail(claim, error, transient=action != Action.PERMANENT)
@@ -58,7 +55,7 @@ class Reports:
 
     def recover(self) -> None:
         """A tick of the watchdog."""
-        now_s = self._clock.now()
+        now_s = self._course.now()
         try:
             found = self._queue.recover()
         except BusyError:
@@ -69,7 +66,7 @@ class Reports:
     def _expired(self, now_s: float, expired: Expired) -> None:
         number = self._tasks.expired(expired.task_id)
         at = number, expired.attempt
-        ended = _Ended(now_s, *at, self._tasks.holder.get(at, -1), self._tasks.cause(*at))
+        ended = _Ended(now_s, *at, self._tasks.holder(*at), self._tasks.cause(*at))
         self._note(ended, Kind.LEASE_EXPIRED)
         self._failed(ended, expired.outcome)
 
@@ -77,7 +74,7 @@ class Reports:
         if isinstance(outcome, Failed):
             self._close(ended, Kind.TASK_FAILED)
             return
-        due_s = ended.t_s + outcome.in_s * self._clock.speed
+        due_s = ended.t_s + outcome.in_s * self._course.clock.speed
         self._tasks.due_s[ended.number] = due_s
         self._note(ended, Kind.TASK_RETRY, due_s)
 
@@ -90,7 +87,7 @@ class Reports:
         self._note(ended, kind)
 
     def _note(self, ended: _Ended, kind: Kind, due_s: float = 0.0) -> None:
-        self._journal.note(
+        self._course.note(
             ended.t_s,
             kind,
             number=ended.number,

@@ -3,14 +3,20 @@
 from collections.abc import Generator
 from pathlib import Path
 
+from runner.targets.caller import PATIENCE_S
 from runner.targets.contract import Queue
 from runner.targets.history import History
-from runner.targets.pulled.caller import PATIENCE_S
-from runner.targets.pulled.faults import refuse_faults
+from runner.targets.refusals import NO_FILES, refuse_faults
 from schemas.block import Block
 from schemas.errors import UsageError
-from schemas.model import Scenario
+from schemas.model import FaultType, Scenario
 from simulation.plan import Plan
+
+_INSIDE = {
+    **NO_FILES,
+    FaultType.DISPATCHER_CRASH: "its workers claim by themselves, there is no dispatcher",
+    FaultType.WATCHDOG_CRASH: "the runner is its watchdog",
+}
 
 
 class Pulled:
@@ -27,7 +33,7 @@ class Pulled:
 
     def admit(self, scenario: Scenario) -> None:
         """Raises UsageError for a scenario that this target cannot run."""
-        refuse_faults(scenario, self.name)
+        refuse_faults(scenario, self.name, _INSIDE)
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
         """Keep what the queue leaves behind in `directory`. Raises UsageError when it is to go on."""
@@ -40,6 +46,6 @@ class Pulled:
         """The events of a run."""
         from runner.targets.pulled.drive import Drive
 
-        refuse_faults(plan.scenario, self.name)
+        self.admit(plan.scenario)
         with Drive(plan, self._kind, self._directory, self.speed, self._patience_s) as drive:
             yield from drive.blocks()

@@ -1,29 +1,19 @@
 """What the runner knows of the tasks that a queue took in."""
 
+from collections import deque
+
 from runner.targets.contract import Claim, TaskId
-from runner.targets.pulled.caller import Caller
-from schemas.events import KEY_SHIFT, Vocabulary
+from runner.targets.names import key_of, payload_of, worker_name
+from runner.targets.pulled.caller import QueueCaller
+from schemas.events import Vocabulary
 
-
-def key_of(number: int) -> str:
-    """The idempotency key of a task."""
-    return str(number >> KEY_SHIFT)
-
-
-def payload_of(number: int) -> str:
-    """What a task carries: its number."""
-    return f'{{"number": {number}}}'
-
-
-def worker_name(index: int) -> str:
-    """The name of a worker."""
-    return f"w{index}"
+REMEMBERED = 2_000
 
 
 class Tasks:
     """Tasks by the queue's ids and by our numbers. `blame` says which fault an attempt met, by task number and attempt."""
 
-    def __init__(self, queue: Caller, vocabulary: Vocabulary) -> None:
+    def __init__(self, queue: QueueCaller, vocabulary: Vocabulary) -> None:
         self._queue = queue
         self._expired = vocabulary.cause("", "lease_expired")
         self._numbers: dict[TaskId, int] = {}
@@ -31,9 +21,9 @@ class Tasks:
         """Those that are not closed."""
         self.due_s: dict[int, float] = {}
         """When those that wait may be claimed."""
-        self.blame: dict[tuple[int, int], int] = {}
-        self.holder: dict[tuple[int, int], int] = {}
-        """Which worker made an attempt, by task number and attempt."""
+        self.blame: dict[int, dict[int, int]] = {}
+        self._holders: dict[int, dict[int, int]] = {}
+        self._closed: deque[int] = deque()
 
     def accepted(self, task_id: TaskId, number: int, due_s: float) -> None:
         """The queue took a task in. Raises ContractError for an id that it gave before."""
@@ -56,8 +46,12 @@ class Tasks:
             if came != meant:
                 raise self._queue.broke("claim", f"gave task {claim.task_id!r} the {what} {came!r}, not {meant!r}")
         self.due_s.pop(number, None)
-        self.holder[number, claim.attempt] = worker
+        self._holders.setdefault(number, {})[claim.attempt] = worker
         return number
+
+    def holder(self, number: int, attempt: int) -> int:
+        """Which worker made an attempt; -1 when that is not known any more."""
+        return self._holders.get(number, {}).get(attempt, -1)
 
     def expired(self, task_id: TaskId) -> int:
         """The number of a task whose lease ran out. Raises ContractError for one that there is not."""
@@ -67,10 +61,16 @@ class Tasks:
         """A task is DONE, FAILED or BLOCKED."""
         self.open.discard(number)
         self.due_s.pop(number, None)
+        # A worker that lost its lease may still come back to it: it is not forgotten at once.
+        self._closed.append(number)
+        if len(self._closed) > REMEMBERED:
+            forgotten = self._closed.popleft()
+            self.blame.pop(forgotten, None)
+            self._holders.pop(forgotten, None)
 
     def cause(self, number: int, attempt: int) -> int:
         """The fault that an attempt met, or that its lease ran out."""
-        return self.blame.get((number, attempt), self._expired)
+        return self.blame.get(number, {}).get(attempt, self._expired)
 
     def _number(self, task_id: TaskId, method: str) -> int:
         if task_id not in self._numbers:

@@ -7,18 +7,15 @@ comes late, as a transient failure. What counts is what the queue does then.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runner.targets.agenda import Agenda
-from runner.targets.clock import Clock
 from runner.targets.contract import BusyError, Claim
-from runner.targets.journal import Journal
-from runner.targets.pulled.caller import Caller
+from runner.targets.course import AGAIN_REAL_S, Course
+from runner.targets.names import worker_name
+from runner.targets.pulled.caller import QueueCaller
 from runner.targets.pulled.reports import Reports
-from runner.targets.pulled.submitter import AGAIN_REAL_S
-from runner.targets.pulled.tasks import Tasks, worker_name
+from runner.targets.pulled.tasks import Tasks
 from schemas.events import NO_CAUSE, Kind
 from schemas.model import Fault
 from simulation.fates import Action
-from simulation.plan import Plan
 
 _BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET})
 
@@ -40,25 +37,14 @@ class Execution:
 class Workers:
     """All of them; `idle` are those that wait for work."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        clock: Clock,
-        agenda: Agenda,
-        journal: Journal,
-        queue: Caller,
-        tasks: Tasks,
-        heartbeat_s: float,
-    ) -> None:
-        self._plan = plan
-        self._clock = clock
-        self._agenda = agenda
-        self._journal = journal
+    def __init__(self, course: Course, queue: QueueCaller, tasks: Tasks, heartbeat_s: float) -> None:
+        self._course = course
+        self._plan = course.plan
         self._queue = queue
         self._tasks = tasks
         self._heartbeat_s = heartbeat_s
-        self._reports = Reports(plan, clock, journal, queue, tasks)
-        self._idle = list(range(plan.scenario.queue.workers - 1, -1, -1))
+        self._reports = Reports(course, queue, tasks)
+        self._idle = list(range(course.plan.scenario.queue.workers - 1, -1, -1))
         self.busy = 0
         """How many run a task."""
 
@@ -75,7 +61,7 @@ class Workers:
             self._start(claim, self._tasks.claimed(claim, worker), self._idle.pop())
 
     def _start(self, claim: Claim, number: int, worker: int) -> None:
-        start_s = self._clock.now()
+        start_s = self._course.now()
         service_s, cause, within = self._plan.fate(number, claim.attempt, start_s)
         execution = Execution(claim, number, worker, start_s, cause, Action(self._plan.action[cause]))
         self.busy += 1
@@ -83,12 +69,12 @@ class Workers:
         self._note(start_s, Kind.EXECUTION_STARTED, execution)
         struck_s, end_s = start_s + within * service_s, start_s + service_s
         if execution.action is Action.CRASH:
-            self._agenda.at(struck_s, lambda: self._crash(execution))
+            self._course.at(struck_s, lambda: self._crash(execution))
         elif execution.action is Action.HANG:
-            self._agenda.at(struck_s, lambda: self._hang(execution))
+            self._course.at(struck_s, lambda: self._hang(execution))
             end_s += self._fault_of(execution).hang_for_s
         if execution.action is not Action.CRASH:
-            self._agenda.at(end_s, lambda: self._end(execution))
+            self._course.at(end_s, lambda: self._end(execution))
         self._beat_at(start_s + self._heartbeat_s, execution)
 
     def _beat_at(self, t_s: float, execution: Execution) -> None:
@@ -96,53 +82,53 @@ class Workers:
             if not execution.over and execution.beats:
                 self._beat(t_s, execution)
 
-        self._agenda.at(t_s, beat)
+        self._course.at(t_s, beat)
 
     def _beat(self, due_s: float, execution: Execution) -> None:
         """A lease that is lost is not told here: the worker learns of it when it reports."""
-        now_s = self._clock.now()
+        now_s = self._course.now()
         try:
             self._queue.heartbeat(execution.claim)
         except BusyError:
-            self._beat_at(now_s + AGAIN_REAL_S * self._clock.speed, execution)
+            self._beat_at(now_s + AGAIN_REAL_S * self._course.clock.speed, execution)
             return
         self._beat_at(max(due_s + self._heartbeat_s, now_s), execution)
 
     # What may happen on the way.
 
     def _crash(self, execution: Execution) -> None:
-        now_s, worker = self._clock.now(), execution.worker
+        now_s, worker = self._course.now(), execution.worker
         execution.over = True
         self._inject(now_s, execution)
         self._note_end(now_s, execution, execution.cause)
-        self._journal.note(now_s, Kind.PROCESS_EXITED, worker=worker, cause=execution.cause)
+        self._course.note(now_s, Kind.PROCESS_EXITED, worker=worker, cause=execution.cause)
         self.busy -= 1
-        self._agenda.at(now_s + self._plan.scenario.queue.worker_restart_s, lambda: self._restart(worker))
+        self._course.at(now_s + self._plan.scenario.queue.worker_restart_s, lambda: self._restart(worker))
 
     def _restart(self, worker: int) -> None:
-        self._journal.note(self._clock.now(), Kind.PROCESS_STARTED, worker=worker)
+        self._course.note(self._course.now(), Kind.PROCESS_STARTED, worker=worker)
         self._idle.append(worker)
 
     def _hang(self, execution: Execution) -> None:
-        now_s = self._clock.now()
+        now_s = self._course.now()
         self._inject(now_s, execution)
         execution.beats = False
-        self._agenda.at(now_s + self._fault_of(execution).hang_for_s, lambda: self._wake(execution))
+        self._course.at(now_s + self._fault_of(execution).hang_for_s, lambda: self._wake(execution))
 
     def _wake(self, execution: Execution) -> None:
         """It goes on as if nothing had been, with the heartbeat that is late."""
         execution.beats = True
-        self._beat_at(self._clock.now(), execution)
+        self._beat_at(self._course.now(), execution)
 
     # The end.
 
     def _end(self, execution: Execution) -> None:
-        now_s, action = self._clock.now(), execution.action
+        now_s, action = self._course.now(), execution.action
         fails = action in _BODY_FAILS
         if fails or action is Action.DB_LOCK:
             self._inject(now_s, execution)
         elif action is Action.HANG:
-            self._journal.note(now_s, Kind.FAULT_SEEN, cause=execution.cause)
+            self._course.note(now_s, Kind.FAULT_SEEN, cause=execution.cause)
         self._note_end(now_s, execution, execution.cause if fails else NO_CAUSE)
         late_s = self._plan.scenario.queue.busy_timeout_s if action is Action.DB_LOCK else 0.0
         self._try(now_s + late_s, lambda: self._report(execution))
@@ -154,12 +140,12 @@ class Workers:
             try:
                 action()
             except BusyError:
-                self._agenda.at(self._clock.now() + AGAIN_REAL_S * self._clock.speed, do)
+                self._course.soon(do)
 
-        if t_s <= self._clock.now():
+        if t_s <= self._course.now():
             do()
         else:
-            self._agenda.at(t_s, do)
+            self._course.at(t_s, do)
 
     def _report(self, execution: Execution) -> None:
         self._reports.send(execution.claim, execution.number, execution.worker, execution.cause)
@@ -168,7 +154,7 @@ class Workers:
         self._idle.append(execution.worker)
 
     def _inject(self, now_s: float, execution: Execution) -> None:
-        self._tasks.blame[execution.number, execution.claim.attempt] = execution.cause
+        self._tasks.blame.setdefault(execution.number, {})[execution.claim.attempt] = execution.cause
         self._note(now_s, Kind.FAULT_INJECTED, execution, execution.cause)
 
     def _note_end(self, now_s: float, execution: Execution, cause: int) -> None:
@@ -176,7 +162,7 @@ class Workers:
 
     def _note(self, t_s: float, kind: Kind, execution: Execution, cause: int = NO_CAUSE, value: float = 0.0) -> None:
         number, attempt, worker = execution.number, execution.claim.attempt, execution.worker
-        self._journal.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
+        self._course.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
 
     def _fault_of(self, execution: Execution) -> Fault:
         name = self._plan.vocabulary.causes[execution.cause].fault

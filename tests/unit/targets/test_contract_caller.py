@@ -7,16 +7,17 @@ import broken_queues as queues
 import pytest
 from memory_queue import MemoryQueue
 
-from runner.targets.contract import Accepted, BusyError, Claim, Expired, Queue, Retry, Snapshot
-from runner.targets.pulled.answers import flaw, flaw_in_items
-from runner.targets.pulled.bench import settings_for_checks
-from runner.targets.pulled.caller import Caller, ContractError, SlowError
+from runner.targets.answers import flaw, flaw_in_items
+from runner.targets.caller import ContractError, SlowError
+from runner.targets.checks import settings_for_checks
+from runner.targets.contract import Accepted, BusyError, Claim, Expired, Queue, QueueSettings, Retry, Snapshot
+from runner.targets.pulled.caller import QueueCaller
 from schemas.errors import SoakError, UsageError
 
 
-def caller(kind: type[Queue], tmp_path: Path, patience_s: float = 5.0) -> Caller:
+def caller(kind: type[Queue], tmp_path: Path, patience_s: float = 5.0) -> QueueCaller:
     """A queue that is called with care."""
-    return Caller(kind, settings_for_checks(tmp_path, 60.0), patience_s)
+    return QueueCaller(kind, QueueSettings(**settings_for_checks(tmp_path, 60.0, 8)), patience_s)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from memory_queue import MemoryQueue
 
 from runner.targets.contract import Queue
-from runner.targets.contract_checks import CHECKS, Result, check_queue
+from runner.targets.contract_checks import Result, check_class, suite
 from schemas.errors import UsageError
 
 THREADS = "nobody gets a task that is claimed, with 8 threads at a time"
@@ -15,14 +15,14 @@ def failed(kind: type[Queue], only: str = "", patience_s: float = 5.0) -> dict[s
     """What failed, and why."""
     return {
         each.name: each.detail
-        for each in check_queue(kind, only=only, patience_s=patience_s)
+        for each in check_class(kind, only=only, patience_s=patience_s)
         if each.status == "failed"
     }
 
 
 def test_the_example_keeps_the_contract() -> None:
-    results = list(check_queue(MemoryQueue))
-    assert [each.name for each in results] == [check.name for check in CHECKS]
+    results = list(check_class(MemoryQueue))
+    assert [each.name for each in results] == [check.name for check in suite(MemoryQueue)[0]]
     skipped = Result(THREADS, "skipped", "the class does not say thread_safe = True")
     assert [each for each in results if each.status != "ok"] == [skipped]
 
@@ -71,16 +71,16 @@ def test_a_lease_that_never_expires_is_found() -> None:
 
 
 def test_a_queue_with_a_lock_may_be_called_by_many_threads() -> None:
-    assert list(check_queue(queues.Locked, only=THREADS)) == [Result(THREADS, "ok")]
+    assert list(check_class(queues.Locked, only=THREADS)) == [Result(THREADS, "ok")]
 
 
 def test_nothing_is_run_after_a_call_that_hangs() -> None:
-    results = list(check_queue(queues.Hangs, patience_s=0.2))
+    results = list(check_class(queues.Hangs, patience_s=0.2))
     assert results[-1].status == "failed"
     assert results[-1].detail.startswith("Hangs.claim has not answered for 0.2 s (a call must not wait)")
-    assert len(results) < len(CHECKS)
+    assert len(results) < len(suite(queues.Hangs)[0])
 
 
 def test_a_class_that_cannot_be_made_is_not_checked() -> None:
     with pytest.raises(UsageError, match=r"MadeWithoutServer\(settings\) raised ConnectionError: no server"):
-        list(check_queue(queues.MadeWithoutServer))
+        list(check_class(queues.MadeWithoutServer))

@@ -7,7 +7,7 @@ import pytest
 from memory_queue import MemoryQueue
 
 from runner.session import make_target
-from runner.targets.pulled import locate
+from runner.targets import locate
 from schemas.errors import UsageError
 
 
@@ -27,7 +27,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_class_is_found_by_its_module(here: Path) -> None:
     target = make_target("contract_fine:Fine", 60)
     assert (target.name, target.clock, target.speed) == ("contract_fine:Fine", "real", 60)
-    assert locate.find_queue("contract_fine:Fine") is MemoryQueue
+    assert locate.find_class("contract_fine:Fine") is MemoryQueue
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_package_offers_a_queue_by_an_entry_point(here: Path, monkeypatch: pyt
     )
     monkeypatch.setattr(locate, "entry_points", points.select)
     assert make_target("fine").name == "fine"
-    assert locate.find_queue("fine") is MemoryQueue
+    assert locate.find_class("fine") is MemoryQueue
     with pytest.raises(UsageError, match="target gone: no module 'contract_nowhere'"):
         make_target("gone")
     with pytest.raises(UsageError, match="did you mean 'fine'"):

@@ -9,9 +9,9 @@ from memory_queue import MemoryQueue
 
 from runner.engine import execute, identify
 from runner.judge.judge import Judge
+from runner.targets.caller import ContractError
 from runner.targets.contract import Queue
 from runner.targets.history import History
-from runner.targets.pulled.caller import ContractError
 from runner.targets.pulled.target import Pulled
 from schemas.errors import UsageError
 from schemas.load import Loaded, load

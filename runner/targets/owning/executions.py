@@ -1,73 +1,82 @@
 """Attempts as they really run: each meets the fate that the plan has for it."""
 
-from runner.targets.agenda import Agenda
-from runner.targets.clock import Clock
-from runner.targets.journal import Journal
-from runner.targets.orchestrator.desk import Desk, Execution
-from runner.targets.orchestrator.follower import Follower
-from runner.targets.orchestrator.lock import Lock
-from runner.targets.orchestrator.names import worker_index
-from runner.targets.orchestrator.system import System
+from collections.abc import Callable
+from typing import Protocol
+
+from runner.targets.course import Course
+from runner.targets.names import Workers
+from runner.targets.owning.desk import Desk, Execution
+from runner.targets.owning.follower import Follower
+from runner.targets.owning.hands import Hands
 from schemas.events import NO_CAUSE, Kind
 from schemas.model import Fault
 from simulation.fates import Action
-from simulation.plan import Plan
 
 _BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET})
 _LOCK_MARGIN_REAL_S = 0.005
 """A database counts as busy once the timeout is over; the lock is held so much longer."""
 
 
+class WriteLock(Protocol):
+    """The write lock of the system's database."""
+
+    def hold(self, then: Callable[[], None]) -> None:
+        """Hold the lock, and call `then` as soon as it is held."""
+
+    def release(self) -> None:
+        """One of those who wanted it held does not any more."""
+
+
 class Executions:
-    """Told by the desk when a body starts and ends, it decides what happens in between."""
+    """Told by the desk when a body starts and ends, it decides what happens in between.
+
+    Without a `lock`, an attempt that is to find the database busy ends late, with a transient error.
+    """
 
     def __init__(
         self,
-        plan: Plan,
-        clock: Clock,
-        agenda: Agenda,
-        journal: Journal,
+        course: Course,
+        workers: Workers,
         follower: Follower,
-        system: System,
-        lock: Lock,
+        hands: Hands,
         desk: Desk,
         busy_timeout_real_s: float,
+        lock: WriteLock | None,
     ) -> None:
         desk.answer(started=self._started, ended=self._ended, lost=self._lost)
         self._desk = desk
-        self._plan = plan
-        self._queue = plan.scenario.queue
-        self._clock = clock
-        self._agenda = agenda
-        self._journal = journal
+        self._course = course
+        self._workers = workers
+        self._plan = course.plan
+        self._queue = course.plan.scenario.queue
         self._follower = follower
-        self._system = system
+        self._hands = hands
         self._lock = lock
-        self._locked_s = (busy_timeout_real_s + _LOCK_MARGIN_REAL_S) * clock.speed
+        self._locked_s = (busy_timeout_real_s + _LOCK_MARGIN_REAL_S) * course.clock.speed
 
     def _started(self, execution: Execution) -> None:
-        start_s = self._clock.scenario(execution.started_at)
+        start_s = self._course.clock.scenario(execution.started_at)
         self._note(start_s, Kind.EXECUTION_STARTED, execution)
         service_s, execution.cause, within = self._plan.fate(execution.number, execution.attempt, start_s)
         action, struck_s, end_s = self._action(execution), start_s + within * service_s, start_s + service_s
         if action is Action.CRASH:
-            self._agenda.at(struck_s, lambda: self._crash(execution))
+            self._course.at(struck_s, lambda: self._crash(execution))
             return
         if action is Action.HANG:
-            self._agenda.at(struck_s, lambda: self._hang(execution))
+            self._course.at(struck_s, lambda: self._hang(execution))
             end_s += self._fault_of(execution).hang_for_s
-        self._agenda.at(end_s, lambda: self._finish(execution))
+        self._course.at(end_s, lambda: self._finish(execution))
 
     def _ended(self, execution: Execution, at: float) -> None:
-        t_s = self._clock.scenario(at)
+        t_s = self._course.clock.scenario(at)
         action = self._action(execution)
         if action is Action.HANG:
-            self._journal.note(t_s, Kind.FAULT_SEEN, cause=execution.cause)
+            self._course.note(t_s, Kind.FAULT_SEEN, cause=execution.cause)
         self._note_end(t_s, execution, execution.cause if action in _BODY_FAILS else NO_CAUSE)
 
     def _lost(self, execution: Execution) -> None:
         """The process that ran a body is gone, and not by our doing."""
-        self._note_end(self._clock.now(), execution, self._plan.vocabulary.cause("", "process_gone"))
+        self._note_end(self._course.now(), execution, self._plan.vocabulary.cause("", "process_gone"))
 
     def _finish(self, execution: Execution) -> None:
         """The service time is over."""
@@ -77,7 +86,7 @@ class Executions:
         if action in _BODY_FAILS or action is Action.DB_LOCK:
             self._inject(execution)
         if action is Action.DB_LOCK:
-            self._lock.hold(lambda: self._finish_locked(execution))
+            self._meet_lock(execution)
         elif action is Action.TRANSIENT or action is Action.PERMANENT:
             error = self._plan.vocabulary.causes[execution.cause].error
             self._desk.finish(execution, end=action.name.lower(), error=error)
@@ -85,47 +94,56 @@ class Executions:
             over = action is Action.OVER_BUDGET
             self._desk.finish(execution, end="ok", tokens=self._queue.hard_tokens + 1 if over else 0)
 
-    def _finish_locked(self, execution: Execution) -> None:
+    def _meet_lock(self, execution: Execution) -> None:
         """Its state write finds the database busy for as long as it is willing to wait."""
-        self._desk.finish(execution, end="ok")
-        self._agenda.at(self._clock.now() + self._locked_s, self._lock.release)
+        if (lock := self._lock) is None:
+            error = self._plan.vocabulary.causes[execution.cause].error
+            late_s = self._course.now() + self._locked_s
+            self._course.at(late_s, lambda: self._desk.finish(execution, end="transient", error=error))
+            return
+
+        def write() -> None:
+            self._desk.finish(execution, end="ok")
+            self._course.at(self._course.now() + self._locked_s, lock.release)
+
+        lock.hold(write)
 
     def _crash(self, execution: Execution) -> None:
         if execution.over:
             return
         execution.over = True
-        now_s, worker = self._clock.now(), execution.worker
+        now_s, worker = self._course.now(), execution.worker
         self._inject(execution)
-        self._system.kill(worker)
+        self._hands.kill(worker)
         self._note_end(now_s, execution, execution.cause)
-        self._journal.note(now_s, Kind.PROCESS_EXITED, worker=worker_index(worker), cause=execution.cause)
-        self._agenda.at(now_s + self._queue.worker_restart_s, lambda: self._restart(worker))
+        self._course.note(now_s, Kind.PROCESS_EXITED, worker=self._workers.number(worker), cause=execution.cause)
+        self._course.at(now_s + self._queue.worker_restart_s, lambda: self._restart(worker))
 
     def _restart(self, worker: str) -> None:
         """Start the process of a worker again."""
-        self._system.restart(worker)
-        self._journal.note(self._clock.now(), Kind.PROCESS_STARTED, worker=worker_index(worker))
+        self._hands.restart(worker)
+        self._course.note(self._course.now(), Kind.PROCESS_STARTED, worker=self._workers.number(worker))
 
     def _hang(self, execution: Execution) -> None:
         if execution.over:
             return
         self._inject(execution)
-        self._system.pause(execution.worker)
-        wakes_s = self._clock.now() + self._fault_of(execution).hang_for_s
-        self._agenda.at(wakes_s, lambda: self._system.wake(execution.worker))
+        self._hands.pause(execution.worker)
+        wakes_s = self._course.now() + self._fault_of(execution).hang_for_s
+        self._course.at(wakes_s, lambda: self._hands.wake(execution.worker))
 
     def _inject(self, execution: Execution) -> None:
         self._follower.blame.setdefault(execution.number, {})[execution.attempt] = execution.cause
-        self._note(self._clock.now(), Kind.FAULT_INJECTED, execution, execution.cause)
+        self._note(self._course.now(), Kind.FAULT_INJECTED, execution, execution.cause)
 
     def _note_end(self, t_s: float, execution: Execution, cause: int) -> None:
-        ran_s = max(0.0, t_s - self._clock.scenario(execution.started_at))
+        ran_s = max(0.0, t_s - self._course.clock.scenario(execution.started_at))
         self._note(t_s, Kind.EXECUTION_ENDED, execution, cause, ran_s)
 
     def _note(self, t_s: float, kind: Kind, execution: Execution, cause: int = NO_CAUSE, value: float = 0.0) -> None:
-        worker = worker_index(execution.worker)
+        worker = self._workers.number(execution.worker)
         number, attempt = execution.number, execution.attempt
-        self._journal.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
+        self._course.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
 
     def _action(self, execution: Execution) -> Action:
         return Action(self._plan.action[execution.cause])

@@ -1,16 +1,19 @@
-"""Finding the class of a queue by what a user calls it: `package.module:Class`, or the name of an entry point."""
+"""Finding a class of someone else's by what a user calls it: `package.module:Class`, or the name of an entry point."""
 
 import importlib
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TypeAlias, TypeGuard
 
-from runner.targets.contract import METHODS, Queue
+from runner.targets.contract import QUEUE_METHODS, SYSTEM_METHODS, Queue, System
 from schemas.errors import UsageError, quoted, shortened
 from schemas.shape import did_you_mean
 
 GROUP = "soak.targets"
-"""The group of entry points by which a package offers its queues."""
+"""The group of entry points by which a package offers its classes."""
+
+Attached: TypeAlias = type[Queue] | type[System]
 
 _WRITE = "write package.module:Class"
 
@@ -20,7 +23,7 @@ def names() -> list[str]:
     return [point.name for point in entry_points(group=GROUP)]
 
 
-def find_queue(name: str, known: tuple[str, ...] = ()) -> type[Queue]:
+def find_class(name: str, known: tuple[str, ...] = ()) -> Attached:
     """The class by its name; `known` are the names of other targets, for the message. Raises UsageError."""
     if ":" in name:
         return _import(name)
@@ -30,7 +33,12 @@ def find_queue(name: str, known: tuple[str, ...] = ()) -> type[Queue]:
     raise UsageError(f"no target {name!r} ({others}; or name a class as package.module:Class)")
 
 
-def _import(reference: str, prefix: str = "") -> type[Queue]:
+def owns_workers(kind: Attached) -> TypeGuard[type[System]]:
+    """Whether a class is of a system that owns its workers; otherwise workers pull from it."""
+    return callable(getattr(kind, "changes", None))
+
+
+def _import(reference: str, prefix: str = "") -> Attached:
     module_name, _, class_name = reference.partition(":")
     if not all(part.isidentifier() for part in (*module_name.split("."), *class_name.split("."))):
         raise UsageError(f"{prefix}{quoted(reference)} does not name a class ({_WRITE})")
@@ -60,8 +68,12 @@ def _module(name: str, prefix: str) -> object:
         raise UsageError(f"{prefix}importing {name} raised {what} (try: python -c 'import {name}')") from error
 
 
-def _with_methods(found: type, name: str) -> type[Queue]:
-    missing = [method for method in METHODS if not callable(getattr(found, method, None))]
-    if missing:
-        raise UsageError(f"{name} lacks {', '.join(missing)} (write them as runner.targets.contract.Queue says)")
+def _with_methods(found: type, name: str) -> Attached:
+    system = owns_workers(found)
+    methods, shape = (SYSTEM_METHODS, "System") if system else (QUEUE_METHODS, "Queue")
+    if missing := [method for method in methods if not callable(getattr(found, method, None))]:
+        other = "" if system else "; one that owns its workers has changes"
+        raise UsageError(
+            f"{name} lacks {', '.join(missing)} (write them as runner.targets.contract.{shape} says{other})"
+        )
     return found

@@ -1,0 +1,101 @@
+"""What checks of a contract are made of: settings that make them quick, and words for what was expected."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Generic, TypedDict, TypeVar
+
+from runner.targets.caller import ContractError
+from runner.targets.contract import Snapshot
+from schemas.errors import SoakError, shortened
+
+LONG_S, SHORT_S = 60.0, 0.2
+"""Leases that never end within a check, and those that do."""
+
+BACKOFF_S = (0.1, 0.2)
+MAX_ATTEMPTS = 3
+HARD_TOKENS = 2_000
+LOOK_EVERY_S = 0.005
+CLOCK_S = 0.001
+"""How far clocks may be apart."""
+
+B = TypeVar("B")
+
+
+class UnmetError(ContractError):
+    """A check did not come out as the contract says."""
+
+    def __init__(self, expected: str, came: object) -> None:
+        self.expected, self.came = expected, shortened(came if isinstance(came, str) else repr(came))
+        super().__init__(f"expected {self.expected}, got {self.came}")
+
+
+class SkippedError(SoakError):
+    """A check that does not apply, and why."""
+
+
+class CommonSettings(TypedDict):
+    """The settings that both shapes have."""
+
+    directory: Path
+    lease_s: float
+    heartbeat_s: float
+    backoff_s: tuple[float, ...]
+    max_attempts: int
+    soft_tokens: int
+    hard_tokens: int
+    workers: int
+    speed: float
+
+
+def settings_for_checks(directory: Path, lease_s: float, workers: int) -> CommonSettings:
+    """Settings under which a check is over soon."""
+    return CommonSettings(
+        directory=directory,
+        lease_s=lease_s,
+        heartbeat_s=lease_s / 4,
+        backoff_s=BACKOFF_S,
+        max_attempts=MAX_ATTEMPTS,
+        soft_tokens=1_000,
+        hard_tokens=HARD_TOKENS,
+        workers=workers,
+        speed=1.0,
+    )
+
+
+def expect(expected: str, came: object, *, met: bool) -> None:
+    """Raises UnmetError unless `met`."""
+    if not met:
+        raise UnmetError(expected, came)
+
+
+def expect_counts(meant: Snapshot, came: Snapshot) -> None:
+    """Raises UnmetError unless the numbers of tasks by state are the same."""
+    expect(_shown(meant), _shown(came), met=came == meant)
+
+
+def _shown(snapshot: Snapshot) -> str:
+    counts = ((getattr(snapshot, field.name), field.name) for field in fields(Snapshot) if field.compare)
+    return ", ".join(f"{number} {state}" for number, state in counts if number) or "no task"
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Generic[B]):
+    """One promise, what to do with a bench to see it kept, and for how long leases are."""
+
+    name: str
+    run: Callable[[B], None]
+    lease_s: float
+
+
+class Checks(list[Check[B]]):
+    """Checks in the order in which they are run."""
+
+    def add(self, name: str, lease_s: float = LONG_S) -> Callable[[Callable[[B], None]], Callable[[B], None]]:
+        """Make a check of a function."""
+
+        def keep(run: Callable[[B], None]) -> Callable[[B], None]:
+            self.append(Check(name, run, lease_s))
+            return run
+
+        return keep

@@ -1,0 +1,88 @@
+"""What everyone who takes part in a real run shares: the plan, the clock, what is to happen and what has happened."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from runner.targets.agenda import Agenda
+from runner.targets.clock import Clock
+from runner.targets.journal import Journal
+from schemas.events import NO_CAUSE, Kind
+from schemas.model import Fault
+from simulation.plan import Plan
+
+FLUSH_REAL_S = 1.0
+"""How often what happened is handed to the judge and the event stream."""
+
+AGAIN_REAL_S = 0.002
+"""How long after a BusyError the same call is made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One real run under way. All times are seconds of scenario time."""
+
+    plan: Plan
+    clock: Clock
+    agenda: Agenda
+    journal: Journal
+
+    @classmethod
+    def begin(cls, plan: Plan, speed: float, from_s: float = 0.0) -> "Course":
+        """A run whose scenario time is `from_s` now."""
+        return cls(plan, Clock(speed, time.time() - from_s / speed), Agenda(), Journal(plan, from_s))
+
+    def now(self) -> float:
+        """The time."""
+        return self.clock.now()
+
+    def note(
+        self,
+        t_s: float,
+        kind: Kind,
+        *,
+        number: int = -1,
+        attempt: int = 0,
+        worker: int = -1,
+        cause: int = NO_CAUSE,
+        value: float = 0.0,
+    ) -> None:
+        """Note an event at `t_s`; see `schemas.events.SPECS` for what each kind carries."""
+        self.journal.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
+
+    def note_fault(self, fault: Fault, *kinds: Kind) -> None:
+        """Note events of a fault, just now."""
+        for kind in kinds:
+            self.note(self.now(), kind, cause=self.plan.cause_of(fault))
+
+    def at(self, t_s: float, action: Callable[[], Any]) -> None:
+        """Do `action` at `t_s`, or as soon as possible after it."""
+        self.agenda.at(t_s, action)
+
+    def soon(self, action: Callable[[], Any]) -> None:
+        """Do `action` a little later: the system is busy just now."""
+        self.at(self.now() + AGAIN_REAL_S * self.clock.speed, action)
+
+    def every(self, interval_s: float, action: Callable[[], Any], phase_s: float = 0.0) -> None:
+        """Do `action` at every multiple of the interval, shifted by `phase_s`; those that are missed are left out."""
+
+        def again() -> None:
+            action()
+            put()
+
+        def put() -> None:
+            rounds = math.floor((self.now() - phase_s) / interval_s) + 1
+            self.at(rounds * interval_s + phase_s, again)
+
+        put()
+
+    def every_real(self, interval_real_s: float, action: Callable[[], Any]) -> None:
+        """Do `action` at every multiple of an interval in real seconds."""
+        self.every(interval_real_s * self.clock.speed, action)
+
+    def is_over(self, open_work: Callable[[], bool]) -> bool:
+        """Whether the time is up, or arrivals have ended and no work is open."""
+        scenario, now_s = self.plan.scenario, self.now()
+        return now_s >= scenario.duration_s and (now_s >= scenario.horizon_s or not open_work())

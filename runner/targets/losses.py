@@ -1,0 +1,18 @@
+"""Lost telemetry: it is lost in the journal; here it is told when."""
+
+from functools import partial
+
+from runner.targets.course import Course
+from schemas.events import Kind
+from schemas.model import FaultType
+
+
+def put_losses(course: Course) -> None:
+    """Put every loss of telemetry that has not ended on the agenda."""
+    now_s = course.now()
+    for fault in course.plan.scenario.faults:
+        for window in fault.windows if fault.type is FaultType.TELEMETRY_LOSS else ():
+            if window.start_s >= now_s:
+                course.at(window.start_s, partial(course.note_fault, fault, Kind.FAULT_INJECTED))
+            if window.end_s > now_s:
+                course.at(window.end_s, partial(course.note_fault, fault, Kind.FAULT_CLEARED, Kind.SAMPLE_LOST))

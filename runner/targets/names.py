@@ -1,0 +1,41 @@
+"""How the plan's numbers are written in the system under test, and its names of workers in the plan's numbers."""
+
+import json
+
+from schemas.events import COPY, KEY_SHIFT
+from schemas.model import Queue
+
+
+def key_of(number: int) -> str:
+    """The idempotency key of a task."""
+    return str(number >> KEY_SHIFT)
+
+
+def duplicate_of(key: str) -> int:
+    """The task number of a second submission of a key."""
+    return int(key) << KEY_SHIFT | COPY
+
+
+def payload_of(number: int) -> str:
+    """What the body of a task has to know: its number."""
+    return json.dumps({"number": number})
+
+
+def worker_name(index: int) -> str:
+    """The name that we give a worker."""
+    return f"w{index}"
+
+
+class Workers:
+    """The numbers of workers by name: ours are known from the start, those of a system as they turn up."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._numbers = {worker_name(index): index for index in range(queue.workers)}
+
+    def number(self, name: str) -> int:
+        """The number of a worker; -1 without a name."""
+        return self._numbers.setdefault(name, len(self._numbers)) if name else -1
+
+    def known(self, name: str) -> int:
+        """The number of a process that may be no worker; -1 when it is none."""
+        return self._numbers.get(name, -1)

@@ -1,0 +1,104 @@
+"""The system's own account of itself, read as it grows and told in the runner's words."""
+
+from collections import deque
+from collections.abc import Callable
+
+from runner.targets.contract import Accepted, Change, ChangeType, Refused, TaskId
+from runner.targets.course import Course
+from runner.targets.names import Workers, duplicate_of
+from runner.targets.submitter import Submission
+from schemas.events import NO_CAUSE, Kind
+
+REMEMBERED = 2_000
+_KINDS = {
+    ChangeType.DISPATCHED: Kind.TASK_DISPATCHED,
+    ChangeType.RETRY: Kind.TASK_RETRY,
+    ChangeType.DONE: Kind.TASK_DONE,
+    ChangeType.FAILED: Kind.TASK_FAILED,
+    ChangeType.BLOCKED: Kind.TASK_BLOCKED,
+    ChangeType.CANCELLED: Kind.TASK_CANCELLED,
+    ChangeType.EXPIRED: Kind.LEASE_EXPIRED,
+    ChangeType.REFUSED: Kind.LEASE_REFUSED,
+}
+_CLOSING = frozenset({ChangeType.DONE, ChangeType.FAILED, ChangeType.BLOCKED, ChangeType.CANCELLED})
+_OF_A_FAILURE = frozenset(
+    {ChangeType.RETRY, ChangeType.FAILED, ChangeType.BLOCKED, ChangeType.EXPIRED, ChangeType.REFUSED}
+)
+
+
+class Follower:
+    """Tells what `changes` has. `blame` says which fault an attempt met, by task number and attempt."""
+
+    def __init__(self, course: Course, changes: Callable[[], list[Change]], workers: Workers) -> None:
+        self._course = course
+        self._changes = changes
+        self._workers = workers
+        self._told_s = 0.0
+        self._numbers: dict[TaskId, int] = {}
+        self.open_tasks = 0
+        """Tasks taken in and not yet closed, by the system's account."""
+        self._closed: deque[tuple[TaskId, int]] = deque()
+        self.blame: dict[int, dict[int, int]] = {}
+        self._submitted: dict[int, Submission] = {}
+
+    def answered(self, work: Submission, answer: Accepted | Refused) -> None:
+        """The system answered a submission; its own account of that is still to come."""
+        self._submitted[work.number] = work
+        if isinstance(answer, Accepted):
+            self.accepted(answer.task_id, work.number)
+
+    def expect(self, work: Submission) -> None:
+        """A submission of before, of which the system's account is still to come."""
+        self._submitted[work.number] = work
+
+    def accepted(self, task_id: TaskId, number: int) -> None:
+        """The system gave a task this id."""
+        self._numbers[task_id] = number
+        self.open_tasks += 1
+
+    def read(self) -> None:
+        """Note everything that is new."""
+        for change in self._changes():
+            # A log is in the order of commits; the clock may stray by less than a transaction takes.
+            self._told_s = max(self._told_s, self._course.clock.scenario(change.at))
+            self._tell(change, self._told_s)
+
+    def _tell(self, change: Change, t_s: float) -> None:
+        if change.type is ChangeType.SKIPPED:
+            number = duplicate_of(change.key)
+            work = self._submitted.pop(number, None)
+            self._course.note(t_s, Kind.TASK_SKIPPED, number=number, cause=work.cause if work else NO_CAUSE)
+            return
+        number = self._numbers.get(change.task_id, -1) if change.task_id is not None else -1
+        if number < 0:
+            return
+        if change.type is ChangeType.ENQUEUED:
+            work = self._submitted.pop(number, None) or Submission(t_s, number, NO_CAUSE)
+            self._course.note(t_s, Kind.TASK_ENQUEUED, number=number, cause=work.cause, value=work.due_s)
+        elif change.type is ChangeType.CONTENDED:
+            self._course.note(t_s, Kind.LEASE_CONTENDED, number=number, attempt=change.attempt, value=1)
+        else:
+            self._attempt(change, number, t_s)
+
+    def _attempt(self, change: Change, number: int, t_s: float) -> None:
+        cause = self._cause(change, number) if change.type in _OF_A_FAILURE else NO_CAUSE
+        due_s = self._course.clock.scenario(change.due) if change.due else 0.0
+        worker = self._workers.number(change.worker)
+        self._course.note(
+            t_s, _KINDS[change.type], number=number, attempt=change.attempt, worker=worker, cause=cause, value=due_s
+        )
+        if change.type in _CLOSING and change.task_id is not None:
+            self._close(change.task_id, number)
+
+    def _close(self, task_id: TaskId, number: int) -> None:
+        """Forget a task, but not at once: a worker that lost its lease may still come back to it."""
+        self.open_tasks -= 1
+        self._closed.append((task_id, number))
+        if len(self._closed) > REMEMBERED:
+            forgotten_id, forgotten = self._closed.popleft()
+            self._numbers.pop(forgotten_id, None)
+            self.blame.pop(forgotten, None)
+
+    def _cause(self, change: Change, number: int) -> int:
+        known = self.blame.get(number, {}).get(change.attempt)
+        return known or self._course.plan.vocabulary.cause("", change.error or "lease_expired")

@@ -1,0 +1,69 @@
+"""What the runner does to the processes of a system: kill, stop, let go on, start again."""
+
+import os
+import signal
+from contextlib import suppress
+from typing import Protocol
+
+from runner.targets.contract import BusyError
+from runner.targets.owning.caller import SystemCaller
+from schemas.errors import SoakError
+
+
+class Hands(Protocol):
+    """Processes by the names that the bodies of tasks are given."""
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, as a crash."""
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP."""
+
+    def wake(self, name: str) -> None:
+        """SIGCONT, where there is still such a process."""
+
+    def restart(self, name: str) -> None:
+        """Start a process again that was killed."""
+
+
+class ProcessIds:
+    """Hands for a system that tells the ids of its processes."""
+
+    def __init__(self, system: SystemCaller) -> None:
+        self._system = system
+        self._paused: dict[str, int] = {}
+
+    def kill(self, name: str) -> None:
+        """SIGKILL. Raises SoakError for a name that the system does not tell."""
+        self._send(self._pid(name), signal.SIGKILL)
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP. Raises SoakError for a name that the system does not tell."""
+        self._paused[name] = pid = self._pid(name)
+        self._send(pid, signal.SIGSTOP)
+
+    def wake(self, name: str) -> None:
+        """SIGCONT to the process that was stopped."""
+        if (pid := self._paused.pop(name, None)) is not None:
+            self._send(pid, signal.SIGCONT)
+
+    def restart(self, name: str) -> None:
+        """Ask the system to."""
+        with suppress(BusyError):
+            self._system.restart(name)
+
+    def close(self) -> None:
+        """Leave nothing stopped."""
+        for name in list(self._paused):
+            self.wake(name)
+
+    def _pid(self, name: str) -> int:
+        pids = self._system.processes()
+        if name not in pids:
+            there = ", ".join(sorted(pids)) or "none"
+            raise SoakError(f"{self._system.name}.processes() tells no process of the worker {name!r} ({there})")
+        return pids[name]
+
+    def _send(self, pid: int, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)

@@ -1,0 +1,104 @@
+"""A system of someone else's as a target."""
+
+import selectors
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from runner.console import remark
+from runner.targets.caller import PATIENCE_S, ContractError
+from runner.targets.contract import Accepted, BusyError, Refused, System
+from runner.targets.history import History
+from runner.targets.owning.caller import PROCESSES, SystemCaller, can
+from runner.targets.refusals import NO_FILES, refuse_faults
+from runner.targets.submitter import Submission, refused
+from schemas.block import Block
+from schemas.errors import UsageError
+from schemas.events import COPY
+from schemas.model import FaultType, Scenario
+from simulation.plan import Plan
+
+_INSIDE = {
+    **NO_FILES,
+    FaultType.DISPATCHER_CRASH: "the runner does not know its processes",
+    FaultType.WATCHDOG_CRASH: "the runner does not know its processes",
+}
+_PROCESSES = {
+    FaultType.WORKER_CRASH: "it has no method processes(), so that nothing can be killed",
+    FaultType.WORKER_HANG: "it has no method processes(), so that nothing can be stopped",
+}
+
+
+class Owning:
+    """Drives a system with a plan, `speed` times as fast as the scenario says. `name` is how a user calls its class."""
+
+    clock = "real"
+
+    def __init__(self, name: str, kind: type[System], speed: float = 1.0, patience_s: float = PATIENCE_S) -> None:
+        self.name = name
+        self.speed = speed
+        self._kind = kind
+        self._patience_s = patience_s
+        self._directory = Path()
+
+    def admit(self, scenario: Scenario) -> None:
+        """Raises UsageError for a scenario that this target cannot run."""
+        refuse_faults(scenario, self.name, _INSIDE if can(self._kind, PROCESSES) else {**_INSIDE, **_PROCESSES})
+
+    def prepare(self, directory: Path, history: History | None = None) -> None:
+        """Keep what the system leaves behind in `directory`. Raises UsageError when it is to go on."""
+        if history:
+            raise UsageError(f"{self.name} is not resumed: its tasks went with the runner (run it again)")
+        self._directory = directory / "system"
+        self._directory.mkdir()
+
+    def run(self, plan: Plan) -> Generator[Block, None, None]:
+        """The events of a run."""
+        self.admit(plan.scenario)
+        with ExitStack() as stack:
+            yield from self._blocks(plan, stack)
+
+    def _blocks(self, plan: Plan, stack: ExitStack) -> Generator[Block, None, None]:
+        from runner.targets.course import Course
+        from runner.targets.losses import put_losses
+        from runner.targets.names import Workers
+        from runner.targets.owning.desk import Desk
+        from runner.targets.owning.drive import drive
+        from runner.targets.owning.executions import Executions
+        from runner.targets.owning.follower import Follower
+        from runner.targets.owning.hands import ProcessIds
+        from runner.targets.owning.sampler import Sampler
+        from runner.targets.owning.settings import system_settings
+        from runner.targets.resources import Resources
+        from runner.targets.submitter import Submitter
+
+        enter = stack.enter_context
+        sockets = Path(enter(tempfile.TemporaryDirectory(prefix="soak-")))
+        selector = enter(selectors.DefaultSelector())
+        desk = enter(closing(Desk(sockets / "desk", selector)))
+        settings = system_settings(plan.scenario.queue, self._directory, desk.path, self.speed)
+        system = SystemCaller(self._kind, settings, self._patience_s)
+        stack.callback(_close, system)
+        hands = enter(closing(ProcessIds(system)))
+        course, workers = Course.begin(plan, self.speed), Workers(plan.scenario.queue)
+        follower = Follower(course, system.changes, workers)
+
+        def answered(work: Submission, answer: Accepted | Refused) -> None:
+            if isinstance(answer, Refused) and not work.number & COPY:
+                raise system.broke("enqueue", refused(work))
+            follower.answered(work, answer)
+
+        Executions(course, workers, follower, hands, desk, settings.busy_timeout_s, lock=None)
+        put_losses(course)
+        Sampler(course, system.snapshot, system.files).start()
+        Resources(course, system.processes, self._directory).start()
+        yield from drive(course, selector, system, follower, Submitter(course, system, answered))
+
+
+def _close(system: SystemCaller) -> None:
+    try:
+        system.close()
+    except (BusyError, ContractError) as error:
+        # A run of days does not lose its verdict to that; and it would hide what ended the run.
+        remark(f"{error or 'it is busy'} (at the end of the run: {system.name} is not closed)")

@@ -1,0 +1,74 @@
+"""What processes take: summed up for the judge, and each by itself in a table for the reviewer."""
+
+import csv
+import io
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from runner.targets.course import Course
+from schemas.errors import OutputError
+from schemas.events import Kind
+
+TABLE = "processes.csv"
+COLUMNS = ("t_s", "process", "pid", "rss_bytes", "cpu_s", "threads", "open_files")
+RUNNER = "runner"
+
+_EVERY_REAL_S = 0.5
+"""The processes are not looked at more often than this, however fast the scenario's time goes: looking costs, too."""
+
+
+class Resources:
+    """Samples of the processes that `pids` tells, by name, and of the runner itself; the table lies in `directory`."""
+
+    def __init__(self, course: Course, pids: Callable[[], dict[str, int]], directory: Path) -> None:
+        self._course = course
+        self._pids = pids
+        self._path = directory / TABLE
+        self._known: dict[int, psutil.Process] = {}
+        self._own = psutil.Process()
+
+    def start(self) -> None:
+        """Put the samples on the agenda. Raises OutputError when the table cannot be written."""
+        if not self._path.exists():
+            self._write([COLUMNS])
+        interval_s = self._course.plan.scenario.telemetry.sample_interval_s
+        self._course.every(max(interval_s, _EVERY_REAL_S * self._course.clock.speed), self.sample)
+
+    def sample(self) -> None:
+        """Note one sample of everything; a process that ends just now counts nothing."""
+        t_s, rows = self._course.now(), []
+        pids = self._pids()
+        self._known = {
+            pid: self._known.get(pid) or psutil.Process(pid) for pid in pids.values() if psutil.pid_exists(pid)
+        }
+        for name, pid in pids.items():
+            with suppress(psutil.Error, KeyError):
+                rows.append((f"{t_s:.3f}", name, pid, *_taken(self._known[pid])))
+        own = _taken(self._own)
+        self._write([*rows, (f"{t_s:.3f}", RUNNER, self._own.pid, *own)])
+        if pids:
+            for place, kind in enumerate(
+                (Kind.SAMPLE_RSS, Kind.SAMPLE_CPU, Kind.SAMPLE_THREADS, Kind.SAMPLE_OPEN_FILES), start=3
+            ):
+                self._course.note(t_s, kind, value=sum(float(row[place]) for row in rows))
+        self._course.note(t_s, Kind.SAMPLE_RUNNER_RSS, value=own[0])
+        self._course.note(t_s, Kind.SAMPLE_RUNNER_OPEN_FILES, value=own[3])
+
+    def _write(self, rows: list[tuple[object, ...]]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        try:
+            with self._path.open("a", encoding="utf-8") as table:
+                table.write(text.getvalue())
+        except OSError as error:
+            raise OutputError.of(self._path, error) from None
+
+
+def _taken(process: psutil.Process) -> tuple[int, float, int, int]:
+    """Memory in bytes, CPU time in seconds, threads and open files."""
+    with process.oneshot():
+        cpu = process.cpu_times()
+        return process.memory_info().rss, round(cpu.user + cpu.system, 3), process.num_threads(), process.num_fds()

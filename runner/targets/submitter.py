@@ -1,0 +1,136 @@
+"""Submits the plan's work at its times; what the system cannot take in is offered again and again."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol, TypeAlias
+
+from runner.targets.contract import Accepted, BusyError, Refused
+from runner.targets.course import Course
+from runner.targets.names import key_of, payload_of
+from schemas.events import COPY, Kind
+from simulation.plan import Plan
+
+
+class Submission(NamedTuple):
+    """Work to offer: when, as which task number, and the cause of a duplicate (0: the original)."""
+
+    due_s: float
+    number: int
+    cause: int
+
+
+Answer: TypeAlias = Accepted | Refused
+
+
+class Intake(Protocol):
+    """What takes the work in."""
+
+    def enqueue(self, key: str, payload: str) -> Answer:
+        """See `runner.targets.contract`. Raises BusyError."""
+
+
+class Intakes(Protocol):
+    """Two connections at a time."""
+
+    def enqueue_twice(self, key: str, payload: str) -> tuple[Answer | None, Answer | None]:
+        """Offer a key on both at the same instant; None stands for BusyError."""
+
+
+class Submitter:
+    """`answered` hears what became of each submission; `known` says which ones the system was given by an earlier runner.
+
+    `intakes`: a key that is due twice at the same instant is offered on two connections; without it, one after the other.
+    """
+
+    def __init__(
+        self,
+        course: Course,
+        intake: Intake,
+        answered: Callable[[Submission, Answer], None],
+        known: Callable[[Submission], bool] = lambda _: False,
+        intakes: Intakes | None = None,
+    ) -> None:
+        self._course = course
+        self._intake = intake
+        self._intakes = intakes
+        self._answered = answered
+        self._work = (each for each in _one_by_one(course.plan) if not known(each))
+        self._ahead: Submission | None = None
+        self._waiting: set[int] = set()
+        self._all_came = False
+
+    def start(self) -> None:
+        """Put the first submission on the agenda; each puts the next one there."""
+        self._ahead = next(self._work, None)
+        self._next()
+
+    @property
+    def over(self) -> bool:
+        """Whether everything was submitted and answered."""
+        return self._all_came and not self._waiting
+
+    def _next(self) -> None:
+        first, self._ahead = self._ahead, next(self._work, None)
+        if first is None:
+            self._all_came = True
+        elif self._intakes and _are_twins(first, self._ahead):
+            assert self._ahead
+            second, self._ahead = self._ahead, next(self._work, None)
+            self._course.at(first.due_s, lambda: self._submit(first, second))
+        else:
+            self._course.at(first.due_s, lambda: self._submit(first))
+
+    def _submit(self, *work: Submission) -> None:
+        self._next()
+        for each in work:
+            if each.cause:
+                self._course.note(self._course.now(), Kind.TASK_DUPLICATE, number=each.number, cause=each.cause)
+            self._waiting.add(each.number)
+        if len(work) == 1:
+            self._offer(work[0], told=bool(work[0].cause))
+        else:
+            self._offer_both(*work)
+
+    def _offer(self, work: Submission, *, told: bool) -> None:
+        answer = None
+        # A second submission of a key comes after the first, also where that one still waits.
+        if not (work.number & COPY and work.number ^ COPY in self._waiting):
+            try:
+                answer = self._intake.enqueue(key_of(work.number), payload_of(work.number))
+            except BusyError:
+                pass
+        self._take(work, answer, told=told)
+
+    def _offer_both(self, first: Submission, second: Submission) -> None:
+        """Which of the two is taken in makes no difference: they say the same, and the one that is counts as the first."""
+        assert self._intakes
+        answers = self._intakes.enqueue_twice(key_of(first.number), payload_of(first.number))
+        for work, answer in zip((first, second), sorted(answers, key=_accepted_first), strict=True):
+            self._take(work, answer, told=bool(work.cause))
+
+    def _take(self, work: Submission, answer: Answer | None, *, told: bool) -> None:
+        if answer is not None:
+            self._waiting.remove(work.number)
+            self._answered(work, answer)
+            return
+        if not told:
+            # It was offered in time; that the system could not take it in is not the load generator's fault.
+            self._course.note(self._course.now(), Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
+        self._course.soon(lambda: self._offer(work, told=True))
+
+
+def refused(work: Submission) -> str:
+    """What is wrong with a system that refuses a key on its first coming."""
+    return f"refused the key {key_of(work.number)!r}, which it was never given (it has to start empty)"
+
+
+def _one_by_one(plan: Plan) -> Iterator[Submission]:
+    for chunk in plan.submissions():
+        yield from map(Submission, chunk.due_s.tolist(), chunk.number.tolist(), chunk.cause.tolist())
+
+
+def _are_twins(first: Submission, second: Submission | None) -> bool:
+    return second is not None and second.due_s == first.due_s and second.number == first.number | COPY
+
+
+def _accepted_first(answer: Answer | None) -> int:
+    return 0 if isinstance(answer, Accepted) else 1 if answer else 2
