@@ -6,6 +6,17 @@ from typing import Any, get_args, get_type_hints
 
 from schemas.errors import shortened
 
+_NO_LEAST = -(2**63)
+_LEAST = {
+    "Claim.attempt": 1,
+    "Expired.attempt": 1,
+    "Accepted.task_id": _NO_LEAST,
+    "Claim.task_id": _NO_LEAST,
+    "Expired.task_id": _NO_LEAST,
+    "Change.task_id": _NO_LEAST,
+}
+"""The least that a number may be, where that is not 0: attempts count from 1, task ids are whatever they are."""
+
 
 def flaw(answer: object, expected: tuple[type, ...]) -> str:
     """What is wrong with an answer that must be one of these types; empty when nothing is."""
@@ -35,14 +46,9 @@ def _flaw_in_fields(answer: object, kind: Any) -> str:
         if is_dataclass(value):
             if wrong := flaw(value, types):
                 return wrong
-        elif isinstance(value, int | float) and not _least(field.name) <= value < math.inf:
-            return f"returned {name} = {value}, not a finite number from {_least(field.name)}"
+        elif isinstance(value, int | float) and not _LEAST.get(name, 0) <= value < math.inf:
+            return f"returned {name} = {value}, not a finite number from {_LEAST.get(name, 0)}"
     return ""
-
-
-def _least(name: str) -> int:
-    """The least that a number may be: attempts count from 1, task ids are whatever they are."""
-    return {"attempt": 1, "task_id": -(2**63)}.get(name, 0)
 
 
 def _is(value: object, types: tuple[type, ...]) -> bool:

@@ -45,6 +45,7 @@ class Body:
         try:
             self._socket.connect(str(desk or os.environ[DESK]))
         except OSError as error:
+            self._socket.close()
             raise RunnerGoneError(f"no runner at the desk: {error}") from error
         self._reader = self._socket.makefile("r", encoding="utf-8")
 
@@ -59,6 +60,12 @@ class Body:
         if order["end"] == "permanent":
             raise PermanentError(order["error"])
         return Result(order["tokens"])
+
+    def __enter__(self) -> "Body":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Hang up."""

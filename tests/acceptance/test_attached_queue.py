@@ -45,6 +45,22 @@ def test_the_example_passes_its_soak(run: Path) -> None:
     assert manifest["reproduce"].endswith(f"--target {QUEUE} --speed 60")
 
 
+def test_a_system_that_owns_its_workers_passes_its_soak(tmp_path: Path) -> None:
+    words = "--target", "thread_system:ThreadSystem", "--speed", "60", "--out", tmp_path / "run"
+    done = soak("run", EXAMPLES / "owned.yaml", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert soak("verify", tmp_path / "run").returncode == 0
+
+
+def test_the_orchestrator_can_be_attached_as_any_other_system(tmp_path: Path) -> None:
+    system = "runner.targets.orchestrator.system:OrchestratorSystem"
+    done = soak("run", SCENARIO, "--target", system, "--speed", "60", "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads((tmp_path / "run" / "verdict.json").read_text())
+    assert all(fault["seen"] == fault["injected"] > 0 for fault in verdict["faults"])
+    assert verdict["slis"]["rss"] > 2**20
+
+
 def test_tasks_meet_the_fate_that_the_model_gives_them(run: Path) -> None:
     simulated, _ = simulate_scenario(load(SCENARIO))
     real = json.loads((run / "verdict.json").read_text())
@@ -101,6 +117,7 @@ def test_a_fault_that_cannot_be_is_refused_before_anything_is_written(tmp_path: 
 def test_the_page_shows_the_files_and_the_output_as_they_are() -> None:
     page = PAGE.read_text()
     assert (EXAMPLES / "memory_queue.py").read_text() in page
+    assert (EXAMPLES / "thread_system.py").read_text() in page
     assert SCENARIO.read_text() in page
     shown = re.search(r"```\n(  ok  .*?\n)```", page, re.DOTALL)
     done = soak("target", "check", QUEUE)

@@ -51,7 +51,7 @@ class Drive:
         sockets = Path(enter(tempfile.TemporaryDirectory(prefix="soak-")))
         disk = enter(closing(self._own_disk(directory))) if needs_disk(plan.scenario) else None
         self._selector = enter(selectors.DefaultSelector())
-        desk = enter(closing(Desk(sockets / "desk", self._selector)))
+        self._desk = desk = enter(closing(Desk(sockets / "desk", self._selector)))
         settings = system_settings(plan.scenario.queue, directory, desk.path, speed)
         database = ((disk.place if disk else directory) / DATABASE).resolve()
         self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event)))
@@ -88,7 +88,7 @@ class Drive:
         for sampler in self._samples:
             sampler.start()
         self._course.every_real(_WATCH_REAL_S, self._revive)
-        yield from drive(self._course, self._selector, self._system, self._follower, self._submitter)
+        yield from drive(self._course, self._selector, self._system, self._desk, self._follower, self._submitter)
 
     def _revive(self) -> None:
         """Start again what ended without being told to."""

@@ -28,7 +28,9 @@ class Processes:
         self.restart(name)
 
     def restart(self, name: str) -> None:
-        """Start a process again that is gone."""
+        """Start a process again that is gone; one that is not is killed first."""
+        if name in self._running:
+            self.kill(name)
         path = self.directory / f"{name}.log"
         try:
             with path.open("ab") as log:

@@ -69,6 +69,7 @@ class Bench:
         for pid in self._paused:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+        self._desk.dismiss()
         try:
             self.system.close()
         finally:

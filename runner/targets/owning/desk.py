@@ -66,10 +66,15 @@ class Desk:
         except OSError:
             execution.over = True
 
-    def close(self) -> None:
-        """Hang up."""
+    def dismiss(self) -> None:
+        """Hang up on every body: the run is over, and what still runs is left to its lease."""
         for caller in list(self._callers):
+            self._over(caller)
             self._hang_up(caller)
+
+    def close(self) -> None:
+        """Hang up, and take no more calls."""
+        self.dismiss()
         self._selector.unregister(self._listener)
         self._listener.close()
 

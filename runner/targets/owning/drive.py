@@ -7,6 +7,7 @@ from typing import Protocol
 
 from runner.targets.contract import BusyError, Snapshot
 from runner.targets.course import AGAIN_REAL_S, FLUSH_REAL_S, Course
+from runner.targets.owning.desk import Desk
 from runner.targets.owning.follower import Follower
 from runner.targets.owning.sampler import take_census
 from runner.targets.submitter import Submitter
@@ -27,7 +28,12 @@ class Stoppable(Protocol):
 
 
 def drive(
-    course: Course, selector: selectors.BaseSelector, system: Stoppable, follower: Follower, submitter: Submitter
+    course: Course,
+    selector: selectors.BaseSelector,
+    system: Stoppable,
+    desk: Desk,
+    follower: Follower,
+    submitter: Submitter,
 ) -> Generator[Block, None, None]:
     """The events of the run, a block every FLUSH_REAL_S; the last one ends with the system's own census.
 
@@ -36,12 +42,15 @@ def drive(
     submitter.start()
     course.every_real(READ_REAL_S, lambda: patiently(follower.read, 0.0))
     over = False
-    while not over:
-        over = _go_on(course, selector, follower, submitter, course.now() + FLUSH_REAL_S * course.clock.speed)
-        until_s = course.now()
-        patiently(follower.read, 0.0)
-        if not over:
-            yield course.journal.take(until_s)
+    try:
+        while not over:
+            over = _go_on(course, selector, follower, submitter, course.now() + FLUSH_REAL_S * course.clock.speed)
+            until_s = course.now()
+            patiently(follower.read, 0.0)
+            if not over:
+                yield course.journal.take(until_s)
+    finally:
+        desk.dismiss()
     patiently(system.stop)
     patiently(follower.read)
     until_s = course.now()

@@ -93,7 +93,7 @@ class Owning:
         put_losses(course)
         Sampler(course, system.snapshot, system.files).start()
         Resources(course, system.processes, self._directory).start()
-        yield from drive(course, selector, system, follower, Submitter(course, system, answered))
+        yield from drive(course, selector, system, desk, follower, Submitter(course, system, answered))
 
 
 def _close(system: SystemCaller) -> None:
