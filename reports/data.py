@@ -13,6 +13,7 @@ from schemas.errors import EvidenceError, ScenarioError
 from schemas.load import load
 from schemas.manifest import Manifest
 from schemas.model import Scenario
+from schemas.processes import COLUMNS, TABLE
 from schemas.verdict import Checkpoints, Verdict
 
 T = TypeVar("T")
@@ -45,6 +46,19 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessSamples:
+    """What one process of a real run took: arrays of one length, in time order; see `schemas.processes`.
+
+    A process that was started again goes on under its name, with CPU time from 0.
+    """
+
+    t_s: Floats
+    rss_bytes: Floats
+    cpu_s: Floats
+    open_files: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class RunData:
     """Everything a report is made of."""
 
@@ -53,6 +67,8 @@ class RunData:
     manifest: Manifest
     checkpoints: Checkpoints
     metrics: Metrics
+    processes: dict[str, ProcessSamples]
+    """By the name of the process; empty for a run that has no processes of its own."""
 
 
 def read_run(directory: Path) -> RunData:
@@ -67,6 +83,7 @@ def read_run(directory: Path) -> RunData:
         manifest=_decode(directory / "run_manifest.json", Manifest),
         checkpoints=_decode(directory / "checkpoints.json", Checkpoints),
         metrics=read_metrics(directory / "metrics.csv"),
+        processes=read_processes(directory / "system" / TABLE),
     )
 
 
@@ -94,3 +111,23 @@ def read_metrics(path: Path) -> Metrics:
     except (ValueError, csv.Error) as error:
         raise EvidenceError(f"{path}: {error} (this evidence is damaged)") from None
     return Metrics({name: table[:, index] for index, name in enumerate(header)})
+
+
+def read_processes(path: Path) -> dict[str, ProcessSamples]:
+    """The samples of each process; none without such a file. Raises EvidenceError for one that is damaged."""
+    if not path.exists():
+        return {}
+    rows: dict[str, list[tuple[float, ...]]] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as table:
+            for row in csv.DictReader(table):
+                numbers = tuple(float(row[name]) for name in COLUMNS if name != "process")
+                rows.setdefault(row["process"], []).append(numbers)
+    except (OSError, ValueError, KeyError, TypeError, csv.Error, UnicodeDecodeError) as error:
+        raise EvidenceError(f"{path}: {error} (this evidence is damaged)") from None
+    return {name: _samples(np.array(numbers)) for name, numbers in rows.items()}
+
+
+def _samples(table: Floats) -> ProcessSamples:
+    t_s, _, rss_bytes, cpu_s, _, open_files = table.T
+    return ProcessSamples(t_s, rss_bytes, cpu_s, open_files)

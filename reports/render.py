@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reports.data import read_run
-from reports.plots import PLOTS, render_plots
+from reports.plots import render_plots
 from reports.summary import render_incident, render_summary
 from schemas.verdict import Outcome
 
@@ -11,8 +11,9 @@ from schemas.verdict import Outcome
 def render(directory: Path, template: Path | None = None) -> dict[str, bytes]:
     """The files of the report by name. Raises EvidenceError for evidence that cannot be read, UsageError for a template."""
     run = read_run(directory)
-    files = {"soak_summary.md": render_summary(run, list(PLOTS), template).encode()}
-    files.update((f"plots/{name}", content) for name, content in render_plots(run).items())
+    plots = render_plots(run)
+    files = {"soak_summary.md": render_summary(run, list(plots), template).encode()}
+    files.update((f"plots/{name}", content) for name, content in plots.items())
     if run.verdict.verdict is Outcome.ABORTED:
         files["incident.md"] = render_incident(run).encode()
     return files

@@ -115,6 +115,21 @@ class FaultResult(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Load(msgspec.Struct, frozen=True):
+    """Submissions, duplicates too: planned (None without an end of the run), offered by the runner, answered by the system."""
+
+    planned: int | None
+    offered: int
+    answered: int
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """The run went on at `at_s` (seconds of scenario time) after its runner had been gone for so long."""
+
+    at_s: float
+    gap_s: float
+
+
 class Checkpoint(msgspec.Struct, frozen=True):
     """A status row: SLIs so far, tasks by state, attempts that did not end well by error class, alerts that fire."""
 
@@ -159,6 +174,8 @@ class Verdict(msgspec.Struct, frozen=True):
     tasks: dict[str, int]
     unfinished: int
     deferred: int
+    load: Load
+    resumes: list[Resume]
     slis: dict[str, float | None]
     objectives: list[ObjectiveResult]
     laws: list[LawResult]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import matplotlib as mpl
 
 from reports.data import RunData
-from reports.plots import errors, faults, latency, retries, success, throughput
+from reports.plots import errors, faults, latency, processes, retries, success, throughput
 from reports.plots.canvas import STYLE
 
 PLOTS: dict[str, Callable[[RunData], bytes]] = {
@@ -15,11 +15,12 @@ PLOTS: dict[str, Callable[[RunData], bytes]] = {
     "faults.svg": faults.plot,
     "errors.svg": errors.plot,
     "retries.svg": retries.plot,
+    "processes.svg": processes.plot,
 }
 """Every plot by its file name."""
 
 
 def render_plots(run: RunData) -> dict[str, bytes]:
-    """All plots of a run, by file name."""
+    """The plots of a run, by file name; one without processes has no plot of them."""
     with mpl.rc_context(STYLE):
-        return {name: plot(run) for name, plot in PLOTS.items()}
+        return {name: plot(run) for name, plot in PLOTS.items() if run.processes or plot is not processes.plot}

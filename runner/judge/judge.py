@@ -23,7 +23,7 @@ from schemas.block import Block, make_block, merge
 from schemas.events import Kind, Vocabulary
 from schemas.model import Comparison, Reference, Scenario
 from schemas.slis import Aggregate, Sli
-from schemas.verdict import Checkpoint
+from schemas.verdict import Checkpoint, Resume
 
 _ALERTS = np.isin(np.arange(len(Kind)), [Kind.ALERT_FIRED, Kind.ALERT_RESOLVED])
 
@@ -61,6 +61,7 @@ class Judge:
         self.aborted_by: Guard | None = None
         self.kinds_seen = np.zeros(len(Kind), dtype=np.int64)
         self.planned: int | None = None
+        self.resumes: list[Resume] = []
         self.checkpoints: list[Checkpoint] = []
         self.facts = Facts(0.0)
         """What the last observed block said."""
@@ -158,6 +159,8 @@ class Judge:
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[block.kind == Kind.RUN_ENDED]
         self.planned = int(planned[-1]) if len(planned) else self.planned
+        again = block.kind == Kind.RUN_RESUMED
+        self.resumes += map(Resume, block.t[again].tolist(), block.value[again].tolist())
         self.until_s = facts.until_s
         self.facts = facts
 
@@ -208,6 +211,11 @@ class Judge:
     def offered(self) -> int:
         """Submissions made so far, duplicates included; work that was deferred counts once."""
         return self.lifecycle.offered + int(self.kinds_seen[Kind.TASK_DUPLICATE])
+
+    @property
+    def answered(self) -> int:
+        """Submissions that the system took in or skipped."""
+        return int(self.kinds_seen[[Kind.TASK_ENQUEUED, Kind.TASK_SKIPPED]].sum())
 
     def checkpoint(self, t_s: float) -> Checkpoint:
         """A status row."""

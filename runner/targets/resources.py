@@ -11,12 +11,9 @@ import psutil
 from runner.targets.course import Course
 from schemas.errors import OutputError
 from schemas.events import Kind
+from schemas.processes import COLUMNS, RUNNER, TABLE
 
-TABLE = "processes.csv"
-COLUMNS = ("t_s", "process", "pid", "rss_bytes", "cpu_s", "threads", "open_files")
-RUNNER = "runner"
-
-_EVERY_REAL_S = 0.5
+_EVERY_REAL_S = 1.0
 """The processes are not looked at more often than this, however fast the scenario's time goes: looking costs, too."""
 
 

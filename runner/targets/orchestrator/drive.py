@@ -30,7 +30,7 @@ from schemas.block import Block
 from schemas.events import Kind
 from simulation.plan import Plan
 
-_WATCH_REAL_S = 0.25
+_WATCH_REAL_S = 1.0
 
 
 class Drive:

@@ -13,7 +13,9 @@ from runner.targets.owning.sampler import take_census
 from runner.targets.submitter import Submitter
 from schemas.block import Block
 
-READ_REAL_S = 0.05
+_LOOK_REAL_S = 0.05
+"""How often the system's account is read while it drains, so that the run ends when the last task is closed."""
+
 _PATIENCE_REAL_S = 5.0
 
 
@@ -40,7 +42,10 @@ def drive(
     The data of whatever is registered with `selector` is called when that is readable.
     """
     submitter.start()
-    course.every_real(READ_REAL_S, lambda: patiently(follower.read, 0.0))
+    course.at(
+        course.plan.scenario.duration_s,
+        lambda: course.every_real(_LOOK_REAL_S, lambda: patiently(follower.read, 0.0)),
+    )
     over = False
     try:
         while not over:

@@ -180,7 +180,7 @@ def test_a_broken_contract_ends_the_run(kind: type[System], message: str, tmp_pa
 
 def test_a_worker_that_cannot_be_killed_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(
-        SoakError, match=r"Strangers.processes\(\) tells no process of the worker 'w0' \(worker-process-1\)"
+        SoakError, match=r"Strangers.processes\(\) tells no process of the worker 'w\d' \(worker-process-1\)"
     ):
         soak(systems.Strangers, tmp_path, CRASH)
 

@@ -1,0 +1,53 @@
+"""What the processes of a real run took: memory, CPU and open files of each."""
+
+from typing import Any
+
+import numpy as np
+
+from reports.data import ProcessSamples, RunData
+from reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, bands, figure, legend, time_axis, to_svg
+from schemas.block import Floats
+from schemas.processes import RUNNER
+
+_MIB = 2**20
+
+
+def plot(run: RunData) -> bytes:
+    """Memory above, CPU in the middle, open files below: workers in grey, each of the others in a colour of its own."""
+    fig, (memory, cpu, files) = figure(3, 6.4, ratios=(3, 2, 2))
+    named: set[str] = set()
+    for name, samples in run.processes.items():
+        kind = _kind(name)
+        label = kind if kind not in named else None
+        named.add(kind)
+        thin = kind == "workers"
+        look: dict[str, Any] = {"color": _colour(kind), "lw": 0.8 if thin else 1.3, "alpha": 0.6 if thin else 1.0}
+        memory.plot(samples.t_s, samples.rss_bytes / _MIB, label=label, **look)
+        cpu.plot(samples.t_s[1:], _share(samples, run.manifest.speed), **look)
+        files.plot(samples.t_s, samples.open_files, **look)
+    memory.set_title("Memory of each process")
+    memory.set_ylabel("MiB")
+    cpu.set_title("CPU of each process")
+    cpu.set_ylabel("% of a core")
+    files.set_title("Open files of each process")
+    files.set_ylabel("files")
+    for axes in (memory, cpu, files):
+        axes.set_ylim(bottom=0)
+        bands(axes, run, labelled=axes is memory)
+    legend(memory)
+    time_axis(files, run)
+    return to_svg(fig)
+
+
+def _kind(name: str) -> str:
+    return "workers" if name.startswith("w") and name[1:].isdigit() else name
+
+
+def _colour(kind: str) -> str:
+    return {"workers": GREY, RUNNER: RED, "watchdog": GREEN, "dispatcher0": BLUE}.get(kind, ORANGE)
+
+
+def _share(samples: ProcessSamples, speed: float) -> Floats:
+    """Between two samples, in percent of a core; unknown where the process began anew."""
+    used_s, real_s = np.diff(samples.cpu_s), np.diff(samples.t_s) / speed
+    return np.where((used_s >= 0) & (real_s > 0), 100 * used_s / np.maximum(real_s, 1e-9), np.nan)
