@@ -61,10 +61,9 @@ def condition(text: str, context: Context, *, window: bool) -> Comparison:
     _check_equality(expression, sli)
     if expression.relative:
         raise UnclearError("a condition cannot be relative", "write a fixed target; relative targets are for slos")
-    if sli.aggregate is Aggregate.GROWTH:
-        raise UnclearError(f"{sli.name} is known at the end only", f"use it under slos, or watch {sli.series} here")
-    if sli.series == AT_THE_END:
-        raise UnclearError(f"{sli.name} is known at the end only", "use it under slos")
+    if is_known_at_the_end(sli):
+        watch = f", or watch {sli.series} here" if sli.aggregate is Aggregate.GROWTH else ""
+        raise UnclearError(f"{sli.name} is known at the end only", f"use it under slos{watch}")
     if sli.aggregate is Aggregate.RATE and not window:
         raise UnclearError(f"{sli.name} of the run so far hardly moves", "add window: 30m")
     if sli.aggregate is Aggregate.LONGEST:
@@ -78,6 +77,11 @@ def condition(text: str, context: Context, *, window: bool) -> Comparison:
     if largest and expression.op in {Op.EQ, Op.NE}:
         raise _no_alarm(expression, f"write {sli.name} >= {expression.target}, or <=")
     return _comparison(expression, sli, expression.selector)
+
+
+def is_known_at_the_end(sli: Sli) -> bool:
+    """Whether an SLI has no value while the run goes on."""
+    return sli.aggregate is Aggregate.GROWTH or sli.series == AT_THE_END
 
 
 def _no_alarm(expression: Expression, remedy: str) -> UnclearError:

@@ -8,6 +8,7 @@ import click
 from runner.console import remark, tell
 
 if TYPE_CHECKING:
+    from runner.selftest.findings import Finding
     from runner.selftest.matrix import Row
 
 AS_MEANT, NOT_AS_MEANT = 0, 3
@@ -53,9 +54,23 @@ def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path,
 
 
 def _table(rows: "list[Row]") -> list[str]:
+    from schemas.units import show_duration
+
     width = max(len(row.trial.name) for row in rows)
-    lines = [f"{'defect':{width}}  {'verdict':12}  {'as meant':8}  found by"]
+    lines = [f"{'defect':{width}}  {'verdict':12}  {'as meant':8}  {'after':9}  found by"]
     for row in rows:
-        found = ", ".join(each.check for each in row.found) or "nothing"
-        lines.append(f"{row.trial.name:{width}}  {row.outcome.value:12}  {'yes' if row.as_meant else 'NO':8}  {found}")
-    return lines
+        after = "" if row.found_after_s is None else show_duration(round(row.found_after_s))
+        found = ", ".join(map(_told, row.found)) or "nothing"
+        lines.append(
+            f"{row.trial.name:{width}}  {row.outcome.value:12}  {'yes' if row.as_meant else 'NO':8}  {after:9}  {found}"
+        )
+    return [
+        *lines,
+        "after: scenario time until the check that is meant knew; what it knows at the end only counts to there",
+    ]
+
+
+def _told(found: "Finding") -> str:
+    from schemas.units import show_duration
+
+    return found.check if found.at_s is None else f"{found.check} (since {show_duration(round(found.at_s))})"

@@ -1,9 +1,11 @@
 """What a verdict says is wrong: every check that is not passed, by name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from schemas.verdict import Status, Verdict
+
+NEVER: Mapping[str, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,22 +17,26 @@ class Finding:
     at_s: float | None = None
 
 
-def findings(verdict: Verdict) -> list[Finding]:
-    """All of them: abort conditions, objectives, laws, alerts, faults, and doubts of other kinds."""
-    found = list(_named(verdict))
+def findings(verdict: Verdict, since_s: Mapping[str, float] = NEVER) -> list[Finding]:
+    """All of them: abort conditions, objectives, laws, alerts, faults, and doubts of other kinds.
+
+    `since_s`: from when on an objective was broken, by its text.
+    """
+    found = list(_named(verdict, since_s))
     told = len(verdict.reasons)
     if told and not found:
         found.append(Finding("doubt", verdict.verdict.value))
     return found
 
 
-def _named(verdict: Verdict) -> Iterator[Finding]:
+def _named(verdict: Verdict, since_s: Mapping[str, float]) -> Iterator[Finding]:
     for abort in verdict.aborts:
         if abort.held_at_s is not None:
             yield Finding(f"abort {abort.name}", "held", abort.held_at_s)
     for objective in verdict.objectives:
         if objective.status is not Status.PASS:
-            yield Finding(f"objective {objective.objective}", objective.status.value)
+            at_s = since_s.get(objective.objective)
+            yield Finding(f"objective {objective.objective}", objective.status.value, at_s)
     for law in verdict.laws:
         if law.status is not Status.PASS:
             yield Finding(f"law {law.law}", law.status.value)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from runner.evidence.directory import VERDICT
+from runner.evidence.directory import VERDICT, RunDirectory
 from runner.selftest.findings import Finding, findings
+from runner.selftest.since import broken_since
 from runner.selftest.trials import Trial
 from schemas.errors import SoakError
 from schemas.verdict import Outcome, Verdict
@@ -26,13 +27,26 @@ class Row:
     trial: Trial
     outcome: Outcome
     found: tuple[Finding, ...]
+    ended_s: float
+    """When the run ended, in seconds of scenario time."""
 
     @property
     def as_meant(self) -> bool:
         """Whether it came out as it must."""
         if self.trial.defect is None:
             return not self.found
-        return any(finding.check in self.trial.meant for finding in self.found)
+        return bool(self._meant)
+
+    @property
+    def found_after_s(self) -> float | None:
+        """When the first check meant for the defect knew of it, in seconds of scenario time; None for what none found."""
+        if self.trial.defect is None:
+            return None
+        return min((self.ended_s if each.at_s is None else each.at_s for each in self._meant), default=None)
+
+    @property
+    def _meant(self) -> list[Finding]:
+        return [finding for finding in self.found if finding.check in self.trial.meant]
 
 
 def run_trials(
@@ -60,4 +74,5 @@ def _run(trial: Trial, scenarios: Path, out: Path, speed: float) -> Row:
     if done.returncode not in _RAN:
         raise SoakError(f"{trial.name}: the run ended with exit code {done.returncode}: {done.stderr.strip()[-500:]}")
     verdict = msgspec.json.decode((out / VERDICT).read_bytes(), type=Verdict)
-    return Row(trial, verdict.verdict, tuple(findings(verdict)))
+    since_s = broken_since(RunDirectory.open(out), verdict)
+    return Row(trial, verdict.verdict, tuple(findings(verdict, since_s)), verdict.ended_s)

@@ -44,7 +44,7 @@ def test_a_trial_comes_out_as_meant_when_the_check_meant_for_it_finds_it() -> No
     found = tuple(findings(verdict(FAILED, "slos: [success_rate >= 50%]", until=9)))
     meant = Trial(Defect.BACKOFF_IGNORED, "steady", ("objective success_rate >= 50%",))
     other = Trial(Defect.BACKOFF_IGNORED, "steady", ("objective latency_p95 <= 1h",))
-    assert Row(meant, Outcome.FAIL, found).as_meant
-    assert not Row(other, Outcome.FAIL, found).as_meant
-    assert not Row(Trial(None, "steady"), Outcome.FAIL, found).as_meant
-    assert Row(Trial(None, "steady"), Outcome.PASS, ()).as_meant
+    assert Row(meant, Outcome.FAIL, found, 9).as_meant
+    assert not Row(other, Outcome.FAIL, found, 9).as_meant
+    assert not Row(Trial(None, "steady"), Outcome.FAIL, found, 9).as_meant
+    assert Row(Trial(None, "steady"), Outcome.PASS, (), 9).as_meant

@@ -1,0 +1,57 @@
+"""Since when an objective was broken: found by folding the stream of a run again, with the objective turned into an alert."""
+
+from dataclasses import replace
+
+from runner.evidence.directory import RunDirectory, stream_name
+from runner.evidence.stream import StreamReader
+from runner.evidence.verify import load_stored
+from runner.judge.judge import Judge
+from schemas.comparison import is_known_at_the_end
+from schemas.expression import Op
+from schemas.model import Alert, Condition, Objective, Severity
+from schemas.slis import Aggregate
+from schemas.verdict import Status, Verdict
+from simulation.plan import Plan
+
+_OPPOSITE = {Op.LE: Op.GT, Op.GE: Op.LT, Op.LT: Op.GE, Op.GT: Op.LE, Op.EQ: Op.NE, Op.NE: Op.EQ}
+
+
+def broken_since(directory: RunDirectory, verdict: Verdict) -> dict[str, float]:
+    """By the text of an objective that failed: from when on it was broken, in seconds of scenario time.
+
+    Those whose breach is only known at the end are not in it. Raises EvidenceError.
+    """
+    failed = {each.objective for each in verdict.objectives if each.status is Status.FAIL}
+    scenario = load_stored(directory).scenario
+    alerts = tuple(
+        _alert(each) for each in scenario.objectives if each.comparison.text in failed and _can_be_watched(each)
+    )
+    if not alerts:
+        return {}
+    plan = Plan(scenario)
+    judge = Judge(replace(scenario, alerts=alerts), plan.vocabulary, abort=False)
+    for block in StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary).blocks():
+        for _ in judge.observe(block):
+            pass
+    return {
+        alert.condition.name: guard.timer.firings[-1].fired_s for alert, guard in judge.alerts if guard.timer.firing
+    }
+
+
+def _can_be_watched(objective: Objective) -> bool:
+    comparison = objective.comparison
+    # A count that is to reach a number falls short of it from the first moment on: that says nothing.
+    to_be_reached = comparison.sli.aggregate is Aggregate.COUNT and comparison.op in {Op.GE, Op.GT}
+    return (
+        isinstance(comparison.target, float)
+        and comparison.sli.aggregate is not Aggregate.RATE
+        and not is_known_at_the_end(comparison.sli)
+        and not to_be_reached
+    )
+
+
+def _alert(objective: Objective) -> Alert:
+    comparison = objective.comparison
+    breach = replace(comparison, op=_OPPOSITE[comparison.op])
+    condition = Condition(comparison.text, breach, window_s=None, for_s=0.0, min_samples=objective.min_samples)
+    return Alert(condition, Severity.INFO, keep_firing_for_s=0.0, expect=None)
