@@ -34,6 +34,9 @@ STYLE: dict[Any, Any] = {
 }
 """What `render_plots` draws with."""
 _WIDTH_IN = 9.0
+_RIGHT_IN, _GAP_IN, _LINE_IN, _CHARACTER_IN = 0.12, 0.09, 0.17, 0.07
+"""The room at the right of axes, around text, for a line of text, and for a character beside another."""
+
 _STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440)
 _MOST_POINTS = 300
 _CHARACTERS, _TITLE_SCALE, _HANDLE = 118, 1.4, 6
@@ -45,7 +48,7 @@ def figure(
     rows: int, height_in: float, ratios: Sequence[float] | None = None, *, shared: bool = True
 ) -> tuple[Figure, list[Axes]]:
     """A figure with `rows` axes under each other that share the time axis, unless each has an axis of its own."""
-    fig = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
+    fig = Figure(figsize=(_WIDTH_IN, height_in))
     FigureCanvasSVG(fig)
     axes = fig.subplots(rows, 1, sharex=shared and rows > 1, squeeze=False, height_ratios=ratios)
     return fig, [row[0] for row in axes]
@@ -59,11 +62,56 @@ def nothing(title: str) -> Figure:
     return fig
 
 
-def to_svg(fig: Figure) -> bytes:
-    """The figure as SVG without dates or random names."""
+def to_svg(fig: Figure, *, right_in: float = _RIGHT_IN) -> bytes:
+    """The figure as SVG without dates or random names; `right_in`: the room at the right of its axes, in inches."""
+    _place(fig, right_in)
     buffer = io.BytesIO()
     fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
+
+
+def _place(fig: Figure, right_in: float) -> None:
+    """Give each axes its place, with room for the text around it.
+
+    matplotlib's own layouts draw everything once to measure it, which takes as long as drawing; here characters are counted.
+    """
+    width_in, height_in = fig.get_size_inches()
+    heads_in, feet_in = [_head_in(axes) for axes in fig.axes], [_foot_in(axes) for axes in fig.axes]
+    left_in = max(_left_in(axes) for axes in fig.axes)
+    grid = fig.axes[0].get_gridspec()
+    ratios = np.array(grid.get_height_ratios() if grid else [1.0], dtype=np.float64)
+    free_in = max(height_in - sum(heads_in) - sum(feet_in), 0.1)
+    top_in = height_in
+    for axes, head_in, foot_in, axes_in in zip(
+        fig.axes, heads_in, feet_in, free_in * ratios / ratios.sum(), strict=True
+    ):
+        bottom_in = top_in - head_in - axes_in
+        place_in = (left_in / width_in, bottom_in / height_in, 1 - (left_in + right_in) / width_in, axes_in / height_in)
+        axes.set_position(place_in)
+        top_in = bottom_in - foot_in
+
+
+def _head_in(axes: Axes) -> float:
+    """For the title, and the legend above the axes."""
+    found = axes.get_legend()
+    rows = -(-len(found.get_texts()) // found._ncols) if found else 0  # type: ignore[attr-defined]
+    return _GAP_IN + _LINE_IN * max(rows, 1 if axes.get_title(loc="left") else 0)
+
+
+def _foot_in(axes: Axes) -> float:
+    """For tick labels and the name of the axis."""
+    labelled = axes.axison and axes.xaxis.get_tick_params().get("labelbottom", True)
+    return (_GAP_IN + _LINE_IN if labelled else _GAP_IN) + (_LINE_IN if axes.get_xlabel() else 0.0)
+
+
+def _left_in(axes: Axes) -> float:
+    """For tick labels and the name of the axis."""
+    if not axes.axison:
+        return _GAP_IN
+    low, high = sorted(axes.get_ylim())
+    ticks = [tick for tick in axes.yaxis.get_majorticklocs() if low <= tick <= high]
+    longest = max(map(len, axes.yaxis.get_major_formatter().format_ticks(ticks)), default=0)
+    return 2 * _GAP_IN + longest * _CHARACTER_IN + (_LINE_IN + _GAP_IN / 2 if axes.get_ylabel() else 0.0)
 
 
 def bucketed(run: RunData) -> tuple[Floats, int]:

@@ -23,6 +23,9 @@ from reports.plots.canvas import (
 from schemas.block import Floats
 from schemas.model import BY_TIME
 
+_NOTE_IN = 0.062
+"""What a character of a note takes, in inches."""
+
 _NARROWEST = 1 / 400
 """A span is drawn at least this share of the run wide, so that it can be seen."""
 
@@ -51,7 +54,7 @@ def plot(run: RunData) -> bytes:
     end_mark(axes, run)
     legend(axes)
     time_axis(axes, run)
-    return to_svg(fig)
+    return to_svg(fig, right_in=0.15 + _NOTE_IN * max((len(lane.note) for lane in lanes), default=0))
 
 
 def _lanes(run: RunData) -> Iterator[_Lane]:
