@@ -15,5 +15,5 @@ def render(directory: Path, template: Path | None = None) -> dict[str, bytes]:
     files = {"soak_summary.md": render_summary(run, list(plots), template).encode()}
     files.update((f"plots/{name}", content) for name, content in plots.items())
     if run.verdict.verdict is Outcome.ABORTED:
-        files["incident.md"] = render_incident(run).encode()
+        files["incident.md"] = render_incident(run, directory).encode()
     return files

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
+from reports.aftermath import read_aftermath
 from reports.data import RunData
 from schemas.errors import UsageError
 from schemas.expression import Unit
@@ -23,9 +24,14 @@ def render_summary(run: RunData, plots: list[str], template: Path | None = None)
     return _render(source, run, plots=plots)
 
 
-def render_incident(run: RunData) -> str:
-    """The incident of an aborted run."""
-    return _render(TEMPLATES / INCIDENT_TEMPLATE, run)
+def render_incident(run: RunData, directory: Path) -> str:
+    """The incident of an aborted run, whose event stream lies in `directory`."""
+    held = min(
+        (abort for abort in run.verdict.aborts if abort.held_at_s is not None), key=lambda each: each.held_at_s or 0.0
+    )
+    aftermath = read_aftermath(run, directory, held.held_at_s or 0.0, held.window_s)
+    database = "system/queue.db" if run.verdict.clock == "real" else "queue.db"
+    return _render(TEMPLATES / INCIDENT_TEMPLATE, run, aftermath=aftermath, database=database)
 
 
 def make_environment() -> SandboxedEnvironment:
@@ -96,6 +102,10 @@ def _shown(value: float | None, unit: str) -> str:
 
 
 def wall_time(run: RunData, t_s: float) -> str:
-    """Scenario time as wall-clock time in the scenario's time zone: as if it had run in real time from its start."""
+    """Scenario time as wall-clock time in the scenario's time zone; of a simulation as if it had run in real time."""
     start = datetime.fromisoformat(run.manifest.started_at.replace("Z", "+00:00"))
-    return (start + timedelta(seconds=t_s)).astimezone(ZoneInfo(run.scenario.timezone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+    return (
+        (start + timedelta(seconds=t_s / run.manifest.speed))
+        .astimezone(ZoneInfo(run.scenario.timezone))
+        .strftime("%Y-%m-%d %H:%M:%S %Z")
+    )

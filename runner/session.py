@@ -13,6 +13,7 @@ from runner.engine import Resumed, execute, identify
 from runner.evidence.directory import RunDirectory
 from runner.evidence.past import read_past, replay
 from runner.evidence.record import Recording, to_json
+from runner.job_summary import append_summary, job_summary_of
 from runner.progress import make_progress
 from runner.targets.base import Selective, Target
 from runner.targets.contract import Queue
@@ -62,6 +63,7 @@ def run_scenario(
     out: Path | None,
     abort: bool,
     as_json: bool,
+    job_summary: Path | None = None,
 ) -> int:
     """Run a scenario file and tell the verdict; returns the exit code."""
     target = make_target(target_name, speed)
@@ -74,6 +76,7 @@ def run_scenario(
     interruption = Interruption()
     with interruption.listening():
         verdict, directory = _record(loaded, plan, target, out, abort, interruption)
+    append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
     tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
@@ -152,7 +155,9 @@ def _conduct(
             verdict, judge = execute(plan, target, identity, [recording], progress, interruption, resumed)
         recording.finish(verdict, judge)
         from runner.evidence.report import render_into
+        from runner.junit import FILE, verdict_cases, write_junit
 
+        recording.directory.write(FILE, write_junit(verdict.scenario, verdict_cases(verdict)))
         render_into(recording.directory)
         recording.seal()
     except SoakError:

@@ -41,16 +41,17 @@ def _nearest(word: str, known: list[str]) -> str | None:
     return near[0] if near else None
 
 
-def shape_problems(document: Document, only: Iterable[str] | None = None) -> list[Problem]:
+def shape_problems(document: Document, only: Iterable[str] | None = None, *, schema: str = "scenario") -> list[Problem]:
     """Everything in which `document` differs from the shape of a scenario; values that YAML garbled are passed over.
 
-    `only` looks at these keys at the top of the file: the others are known to be right.
+    `schema` names the shape of something else; it may refer to no definitions. `only` looks at these keys at the top of the
+    file: the others are known to be right.
     """
     garbled = {problem.where for problem in document.problems}
-    schema, data = read_schema("scenario"), document.data
+    shape, data = read_schema(schema), document.data
     if only is not None and isinstance(data, dict):
-        schema, data = {**schema, "required": []}, {key: data[key] for key in only if key in data}
-    problems = [problem for error in Validator(schema).iter_errors(data) for problem in _problems(document, error)]
+        shape, data = {**shape, "required": []}, {key: data[key] for key in only if key in data}
+    problems = [problem for error in Validator(shape).iter_errors(data) for problem in _problems(document, error)]
     return [problem for problem in problems if problem.where not in garbled]
 
 
@@ -78,7 +79,7 @@ def _extra_keys(error: Any) -> Iterator[Finding]:
     for key in error.instance:
         if key in known or (key.startswith("x-") and not error.absolute_path):
             continue
-        if "title" not in schema or schema["title"] in {"objective", "Soak scenario"}:
+        if "title" not in schema or schema["title"] in {"objective", "Soak scenario", "Soak gate"}:
             own = key.startswith("x-")
             remedy = "keys of your own stand at the top of the file" if own else did_you_mean(key, known)
             yield (key,), f"unknown key {quoted(key)}", remedy

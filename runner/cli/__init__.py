@@ -18,6 +18,8 @@ _COMMANDS = {
     "plan": "Show what a scenario will do: counts, load, arrival rate.",
     "report": "Render the report of a run again, from its files.",
     "verify": "Check the evidence of a run and recompute its verdict.",
+    "incident": "List what is still empty in the incident of an aborted run.",
+    "gate": "Decide a release candidate from its evidence.",
     "compare": "Put two runs of the same scenario side by side.",
     "selftest": "Show that planted defects are found.",
     "target": "Attach a queue of your own: check its class.",

@@ -11,6 +11,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 scenario_argument = click.argument("scenario", type=click.Path(path_type=Path), metavar="SCENARIO")
 run_directory_argument = click.argument("run_directory", type=click.Path(path_type=Path), metavar="RUN_DIR")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+job_summary_option = click.option(
+    "--job-summary",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    envvar="GITHUB_STEP_SUMMARY",
+    help="Put a summary in Markdown at the end of this file, for the page of a CI job. [env: GITHUB_STEP_SUMMARY]",
+)
 
 
 def override_options(command: F) -> F:

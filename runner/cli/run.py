@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import all_settings, json_option, override_options, scenario_argument
+from runner.cli.options import all_settings, job_summary_option, json_option, override_options, scenario_argument
 
 
 @click.command("run")
@@ -29,6 +29,7 @@ from runner.cli.options import all_settings, json_option, override_options, scen
     help="Run directory to write; new or empty. [default: runs/NAME-TIME]",
 )
 @click.option("--no-abort", is_flag=True, help="Go on when an abort condition holds; the verdict is then FAIL.")
+@job_summary_option
 @json_option
 def command(
     scenario: Path,
@@ -40,6 +41,7 @@ def command(
     speed: float | None,
     out: Path | None,
     no_abort: bool,
+    job_summary: Path | None,
     as_json: bool,
 ) -> int:
     """Run a scenario and give a verdict, with the evidence in a run directory.
@@ -62,4 +64,5 @@ def command(
         out=out,
         abort=not no_abort,
         as_json=as_json,
+        job_summary=job_summary,
     )

@@ -3,14 +3,14 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from runner.evidence.directory import CHECKSUMS, MANIFEST, METRICS, SCENARIO, RunDirectory, stream_name
+from runner.evidence.checksums import Finding, check_hashes
+from runner.evidence.directory import MANIFEST, METRICS, SCENARIO, RunDirectory, stream_name
 from runner.evidence.manifest import reproduce
 from runner.evidence.metrics import MetricsWriter
 from runner.evidence.record import to_json, verdict_files
@@ -29,26 +29,21 @@ from simulation.plan import Plan
 _ENDS = {Kind.RUN_ENDED: End.COMPLETED, Kind.RUN_ABORTED: End.ABORTED, Kind.RUN_INTERRUPTED: End.INTERRUPTED}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was checked; `problem` is empty when it agrees."""
-
-    what: str
-    problem: str
-
-
 def verify(directory: RunDirectory) -> tuple[list[Finding], Verdict | None]:
     """Check hashes, recompute the verdict from the stream; returns what was found and the recomputed verdict."""
-    findings = list(_hashes(directory))
+    found, verdict = check_recomputed(directory)
+    return [*check_hashes(directory), *found], verdict
+
+
+def check_recomputed(directory: RunDirectory) -> tuple[list[Finding], Verdict | None]:
+    """Recompute the verdict and what follows from it; returns what differs, and the recomputed verdict."""
     try:
         verdict, files = recompute(directory)
     except EvidenceError as error:
-        return [*findings, Finding("event stream", str(error))], None
-    findings.append(Finding("event stream", "breaks off before the end of the run" if verdict.end is End.CUT else ""))
-    findings += [
-        Finding(f"{name} recomputed", _difference(directory, name, content)) for name, content in files.items()
-    ]
-    return findings, verdict
+        return [Finding("event stream", str(error))], None
+    cut = "breaks off before the end of the run" if verdict.end is End.CUT else ""
+    compared = [Finding(f"{name} recomputed", _difference(directory, name, content)) for name, content in files.items()]
+    return [Finding("event stream", cut), *compared], verdict
 
 
 def load_stored(directory: RunDirectory) -> Loaded:
@@ -111,22 +106,6 @@ def _known_of_manifest(identity: Identity, verdict: Verdict, events: int) -> byt
 def _end_of(block: Block) -> End | None:
     ends = block.kind[np.isin(block.kind, list(_ENDS))]
     return _ENDS[Kind(int(ends[-1]))] if len(ends) else None
-
-
-def _hashes(directory: RunDirectory) -> Iterator[Finding]:
-    try:
-        sums = directory.read_checksums()
-    except EvidenceError as error:
-        yield Finding(CHECKSUMS, str(error))
-        return
-    for name, digest in sums.items():
-        try:
-            yield Finding(name, "" if directory.checksum(name) == digest else "was changed: its hash differs")
-        except EvidenceError:
-            yield Finding(name, "is missing")
-    for name in directory.names():
-        if name not in sums:
-            yield Finding(name, f"is not listed in {CHECKSUMS}")
 
 
 def _difference(directory: RunDirectory, name: str, content: bytes) -> str:

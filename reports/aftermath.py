@@ -1,0 +1,148 @@
+"""What an abort left behind: the tasks it concerns and what happened last, read from the event stream."""
+
+import sqlite3
+from collections import Counter, deque
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from reports.data import RunData
+from schemas.errors import EvidenceError
+
+MOST_TASKS, MOST_EVENTS = 20, 30
+WINDOW_S = 1_800.0
+"""How far back what failed is looked for, where the abort condition has no window of its own."""
+
+_STATES = {
+    "task.enqueued": "PENDING",
+    "task.dispatched": "IN_PROGRESS",
+    "task.retry": "PENDING",
+    "task.done": "DONE",
+    "task.failed": "FAILED",
+    "task.blocked": "BLOCKED",
+    "task.cancelled": "CANCELLED",
+}
+_OPEN = {"PENDING", "IN_PROGRESS"}
+_TOLD = ("task.", "lease.", "fault.", "alert.", "process.", "run.")
+_ORDINARY = {"task.enqueued", "task.dispatched", "task.done"}
+
+
+class _Event(msgspec.Struct):
+    t: float = 0.0
+    type: str = ""
+    task: str = ""
+    key: str = ""
+    tenant: str = ""
+    attempt: int = 0
+    fault: str = ""
+    error: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """A task that the incident concerns; `id` is the system's own, or its key where that is not known."""
+
+    id: str
+    key: str
+    tenant: str
+    state: str
+    since_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A line of the timeline."""
+
+    t_s: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """The extent of an abort: the tasks that are open, or FAILED or BLOCKED lately (the first MOST_TASKS), and counts of all."""
+
+    tasks: list[Affected]
+    counts: dict[str, int]
+    tenants: dict[str, int]
+    active_faults: list[str]
+    timeline: list[Happened]
+
+    def one(self, *states: str) -> str:
+        """The id of a task in one of these states; empty when there is none."""
+        return next((task.id for state in states for task in self.tasks if task.state == state), "")
+
+
+def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: float | None) -> Aftermath:
+    """Read it from the stream in `directory`. Raises EvidenceError."""
+    since_s = held_at_s - (window_s or WINDOW_S)
+    last: dict[str, _Event] = {}
+    keys: dict[str, tuple[str, str]] = {}
+    timeline: deque[Happened] = deque(maxlen=MOST_EVENTS)
+    for event in _events(directory / f"soak_{run.scenario.name}.jsonl"):
+        if event.type == "task.enqueued":
+            keys[event.task] = event.key, event.tenant
+        if event.type in _STATES:
+            last[event.task] = event
+        if event.type.startswith(_TOLD) and event.type not in _ORDINARY:
+            timeline.append(Happened(event.t, _words(event)))
+    affected = [event for event in last.values() if _concerned(event, since_s)]
+    ids = _ids(directory / "system" / "queue.db")
+    tasks = []
+    for event in affected:
+        key, tenant = keys.get(event.task, (event.key, event.tenant))
+        tasks.append(Affected(ids.get(key, key), key, tenant, _STATES[event.type], event.t))
+    active = [
+        fault.name
+        for fault in run.scenario.faults
+        if not fault.windows or any(window.start_s <= held_at_s < window.end_s for window in fault.windows)
+    ]
+    return Aftermath(
+        tasks=tasks[:MOST_TASKS],
+        counts=dict(Counter(task.state for task in tasks)),
+        tenants=dict(Counter(task.tenant for task in tasks if task.tenant)),
+        active_faults=active,
+        timeline=list(timeline),
+    )
+
+
+def _events(path: Path) -> list[_Event]:
+    decoder = msgspec.json.Decoder(_Event)
+    try:
+        return [decoder.decode(line) for line in path.read_bytes().splitlines()]
+    except OSError as error:
+        raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
+    except msgspec.DecodeError as error:
+        raise EvidenceError(f"{path}: {error} (this evidence is damaged)") from None
+
+
+def _concerned(event: _Event, since_s: float) -> bool:
+    state = _STATES[event.type]
+    return state in _OPEN or (state in {"FAILED", "BLOCKED"} and event.t >= since_s)
+
+
+def _words(event: _Event) -> str:
+    named = [
+        event.name,
+        f"task {event.task}" if event.task else "",
+        f"attempt {event.attempt}" if event.attempt else "",
+    ]
+    caused = [f"fault {event.fault}" if event.fault else "", event.error]
+    return " ".join([event.type, *filter(None, named), *filter(None, caused)])
+
+
+def _ids(database: Path) -> dict[str, str]:
+    """The system's own ids of tasks by key, from the database kept with a real run; nothing without one."""
+    if not database.exists():
+        return {}
+    try:
+        connection = sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True)
+        try:
+            return {
+                str(key): str(task_id) for key, task_id in connection.execute("SELECT key, id FROM tasks ORDER BY id")
+            }
+        finally:
+            connection.close()
+    except sqlite3.Error:
+        return {}

@@ -1,0 +1,77 @@
+"""`soak gate`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli.options import job_summary_option, json_option
+from runner.console import tell
+
+if TYPE_CHECKING:
+    from schemas.decision import Decision
+
+PASSED, REFUSED = 0, 3
+
+
+@click.command("gate")
+@click.argument("gate_file", type=click.Path(path_type=Path), metavar="GATE")
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=Path(),
+    metavar="DIR",
+    help="Where the evidence lies; the gate's patterns start here. [default: the current directory]",
+)
+@click.option("--commit", metavar="SHA", help="The commit that all runs must have been made from.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Directory for gate.json, gate.md and junit.xml; those of before are replaced. [default: gate-NAME]",
+)
+@job_summary_option
+@json_option
+def command(
+    gate_file: Path, root: Path, commit: str | None, out: Path | None, job_summary: Path | None, as_json: bool
+) -> int:
+    """Decide a release candidate from its evidence: test results and run directories.
+
+    Exit codes: 0 passed, 3 refused, 2 the gate file or the command is wrong.
+
+    \b
+    Examples:
+      soak gate gates/rc.yaml
+      soak gate gates/rc.yaml --root artifacts --commit $GIT_SHA
+    """
+    from reports.gate import render_gate, told
+    from runner.evidence.directory import RunDirectory
+    from runner.evidence.record import to_json
+    from runner.gate.session import decide_gate
+    from runner.job_summary import append_summary
+    from runner.junit import FILE, Case, write_junit
+    from schemas.gate import load_gate
+
+    gate = load_gate(gate_file)
+    decision = decide_gate(gate, root, commit)
+    directory = RunDirectory(out or Path(f"gate-{gate.name}"))
+    markdown = render_gate(decision)
+    directory.write("gate.json", to_json(decision))
+    directory.write("gate.md", markdown)
+    rules = [*decision.rules, *decision.evidence]
+    cases = [Case("gate", rule.rule, "passed" if rule.ok else "failed", told(rule)) for rule in rules]
+    directory.write(FILE, write_junit(gate.name, cases))
+    append_summary(job_summary, markdown)
+    if as_json:
+        tell(to_json(decision).decode(), nl=False)
+    else:
+        tell("\n".join(_lines(decision, directory.path)))
+    return PASSED if decision.passed else REFUSED
+
+
+def _lines(decision: "Decision", directory: Path) -> list[str]:
+    lines = [f"{'PASSED' if decision.passed else 'REFUSED'}  {decision.title or decision.gate}", ""]
+    for rule in (*decision.rules, *decision.evidence):
+        lines.append(f"  {'holds' if rule.ok else 'broken':8}{rule.rule}{': ' + rule.detail if rule.detail else ''}")
+        lines += [f"          {check.file}: {check.detail}" for check in rule.checks if not check.ok and not rule.ok]
+    return [*lines, "", f"  decision: {directory / 'gate.md'}"]

@@ -1,0 +1,43 @@
+"""`soak incident`."""
+
+from pathlib import Path
+
+import click
+
+from runner.cli.options import json_option, run_directory_argument
+from runner.console import tell
+
+FILLED_IN, EMPTY = 0, 3
+
+
+@click.command("incident")
+@run_directory_argument
+@json_option
+def command(run_directory: Path, as_json: bool) -> int:
+    """List what is still empty in the incident of an aborted run: a gate refuses one that is not filled in.
+
+    Exit codes: 0 it is filled in, or the run was not aborted; 3 something is empty; 5 the incident is missing.
+
+    \b
+    Example:
+      soak incident runs/72h-20260101T000000Z
+    """
+    import json
+
+    from reports.data import read_run
+    from runner.evidence.directory import INCIDENT, RunDirectory
+    from runner.incident import empty_fields
+    from schemas.verdict import Outcome
+
+    directory = RunDirectory.open(run_directory)
+    aborted = read_run(run_directory).verdict.verdict is Outcome.ABORTED
+    empty = empty_fields(directory.read(INCIDENT).decode("utf-8", errors="replace")) if aborted else []
+    if as_json:
+        tell(json.dumps({"aborted": aborted, "empty": empty}, indent=2))
+    elif not aborted:
+        tell(f"{run_directory}: the run was not aborted, there is no incident")
+    elif empty:
+        tell(f"{directory.file(INCIDENT)}: still empty: {', '.join(empty)}")
+    else:
+        tell(f"{directory.file(INCIDENT)}: is filled in")
+    return EMPTY if empty else FILLED_IN

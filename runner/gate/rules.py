@@ -1,0 +1,139 @@
+"""Whether a rule holds, and what it looked at."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from runner.gate.runs import Run, find_runs
+from runner.gate.test_results import read_junit
+from runner.junit import Case
+from schemas.decision import RuleCheck, RuleResult
+from schemas.errors import EvidenceError
+from schemas.gate import Bound, Evidence, RunsRule, TestsRule
+from schemas.slis import CATALOGUE
+from schemas.units import show_duration
+from schemas.verdict import Verdict
+
+_UNITS = {name: sli.unit for catalogue in CATALOGUE.values() for name, sli in catalogue.items()}
+_MOST_NAMED = 5
+
+
+def result(rule: str, detail: str, checks: Sequence[RuleCheck]) -> RuleResult:
+    """A rule holds when nothing is wrong with it as a whole, nor with anything it looked at."""
+    return RuleResult(rule, not detail and all(check.ok for check in checks), detail, list(checks))
+
+
+# Test results.
+
+
+def check_tests(rule: TestsRule, root: Path, evidence: Evidence, now: datetime) -> RuleResult:
+    """JUnit results: every file readable and recent, every case passed, enough of them, and those that are asked for."""
+    paths = sorted(path for path in root.glob(rule.files) if path.is_file())
+    if not paths:
+        return result(rule.name, f"no file {rule.files}", [])
+    cases: list[Case] = []
+    checks = []
+    for path in paths:
+        problem, found = _tests_of(path, rule, evidence, now)
+        cases += found
+        checks.append(RuleCheck(path.relative_to(root).as_posix(), not problem, problem or f"{len(found)} passed"))
+    passed = [case for case in cases if case.status == "passed"]
+    missing = [pattern for pattern in rule.cases if not any(fnmatchcase(case.full_name, pattern) for case in passed)]
+    detail = ""
+    if missing:
+        detail = f"no passed test case {', '.join(missing)}"
+    elif len(passed) < rule.at_least:
+        detail = f"{len(passed)} test cases passed, {rule.at_least} are asked for"
+    return result(rule.name, detail, checks)
+
+
+def _tests_of(path: Path, rule: TestsRule, evidence: Evidence, now: datetime) -> tuple[str, list[Case]]:
+    """What is wrong with a file of results, and the cases in it that the rule is about."""
+    try:
+        found = read_junit(path)
+        age_s = now.timestamp() - path.stat().st_mtime
+    except EvidenceError as error:
+        return str(error).removeprefix(f"{path}: "), []
+    if rule.cases:
+        found = [case for case in found if any(fnmatchcase(case.full_name, pattern) for pattern in rule.cases)]
+    bad = [case for case in found if case.status == "failed" or (case.status == "skipped" and not rule.skipped)]
+    if bad:
+        named = ", ".join(f"{case.full_name} {case.status}" for case in bad[:_MOST_NAMED])
+        more = f" and {len(bad) - _MOST_NAMED} more" if len(bad) > _MOST_NAMED else ""
+        return f"{named}{more}", found
+    if evidence.max_age_s is not None and age_s > evidence.max_age_s:
+        return f"is {show_duration(round(age_s))} old ({show_duration(evidence.max_age_s)} allowed)", found
+    return "", found
+
+
+# Runs.
+
+
+def check_runs(rule: RunsRule, root: Path) -> tuple[RuleResult, list[Run]]:
+    """Run directories: what the rule asks of each, and whether there are enough; also returns the runs it looked at."""
+    found = find_runs(root, rule.where)
+    looked_at = _chosen(rule, found)
+    checks = [RuleCheck(run.name, not problem, problem or _words(run)) for run, problem in _judged(rule, looked_at)]
+    good = {run.scenario for run, check in zip(looked_at, checks, strict=True) if check.ok}
+    wanted = list(rule.scenarios) or sorted({run.scenario for run in looked_at if run.scenario})
+    least = rule.at_least or (len(wanted) if rule.scenarios else 1)
+    missing = [name for name in wanted if name not in good]
+    detail = ""
+    if not looked_at:
+        detail = f"no run in {rule.where}" + (f" of {', '.join(rule.scenarios)}" if rule.scenarios else "")
+    elif len(good) < least:
+        what = f": {', '.join(missing)} missing" if missing else ""
+        detail = f"{len(good)} of {least} scenarios{what}"
+    if rule.at_least is not None and not detail:
+        # So many will do: a run beyond them that is not as asked is shown, and does not count.
+        return RuleResult(rule.name, True, "", checks), looked_at
+    return result(rule.name, detail, checks), looked_at
+
+
+def _chosen(rule: RunsRule, found: list[Run]) -> list[Run]:
+    # A run whose manifest cannot be read may be of any scenario: it is not passed over.
+    chosen = [run for run in found if not rule.scenarios or not run.scenario or run.scenario in rule.scenarios]
+    if not rule.newest:
+        return chosen
+    newest: dict[str, Run] = {}
+    for run in sorted(chosen, key=lambda run: run.manifest.started_at if run.manifest else ""):
+        newest[run.scenario or run.name] = run
+    return [run for run in chosen if run in newest.values()]
+
+
+def _judged(rule: RunsRule, runs: list[Run]) -> Iterator[tuple[Run, str]]:
+    for run in runs:
+        yield run, "; ".join(_problems(rule, run))
+
+
+def _words(run: Run) -> str:
+    assert run.verdict
+    return f"{run.scenario}: {run.verdict.verdict.value}"
+
+
+def _problems(rule: RunsRule, run: Run) -> Iterator[str]:
+    verdict, manifest = run.verdict, run.manifest
+    if verdict is None or manifest is None:
+        yield from run.problems
+        return
+    if verdict.verdict not in rule.verdicts:
+        why = f": {verdict.reasons[0]}" if verdict.reasons else ""
+        yield f"{run.scenario} is {verdict.verdict.value}{why}"
+    if rule.target and verdict.target != rule.target:
+        yield f"{run.scenario} ran against {verdict.target}, not {rule.target}"
+    if rule.least_s is not None and min(verdict.ended_s, verdict.duration_s) < rule.least_s:
+        lasted = show_duration(min(verdict.ended_s, verdict.duration_s))
+        yield f"{run.scenario} lasted {lasted} ({show_duration(rule.least_s)} at least)"
+    if rule.fastest is not None and manifest.speed > rule.fastest:
+        yield f"{run.scenario} ran {manifest.speed:g} times as fast ({rule.fastest:g} at most)"
+    for bound in rule.bounds:
+        yield from _broken(bound, verdict)
+
+
+def _broken(bound: Bound, verdict: Verdict) -> Iterator[str]:
+    value = verdict.slis.get(bound.sli)
+    if value is None:
+        yield f"{bound.text}: nothing was observed"
+    elif not bound.op.holds(value, bound.target):
+        yield f"{bound.text}: {_UNITS[bound.sli].show(value)} observed"

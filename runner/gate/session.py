@@ -1,0 +1,66 @@
+"""One `soak gate` from file to decision."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runner.gate.rules import check_runs, check_tests, result
+from runner.gate.runs import Run, doubts
+from schemas.decision import SCHEMA_VERSION, Decision, RuleCheck, RuleResult
+from schemas.gate import Gate, TestsRule
+
+
+def decide_gate(gate: Gate, root: Path, commit: str | None = None) -> Decision:
+    """Decide from the evidence below `root`; `commit`: the one that all runs must have been made from."""
+    now = datetime.now(UTC)
+    rules, runs = [], dict[str, Run]()
+    for rule in gate.rules:
+        if isinstance(rule, TestsRule):
+            rules.append(check_tests(rule, root, gate.evidence, now))
+        else:
+            held, looked_at = check_runs(rule, root)
+            rules.append(held)
+            runs.update((run.name, run) for run in looked_at)
+    evidence = [_believed(gate, list(runs.values()), now)] if runs else []
+    if gate.evidence.one_commit and runs:
+        evidence.append(_one_commit(list(runs.values()), commit))
+    commits = set(_commits(runs.values()))
+    return Decision(
+        schema_version=SCHEMA_VERSION,
+        gate=gate.name,
+        title=gate.title,
+        passed=all(each.ok for each in (*rules, *evidence)),
+        decided_at=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        commit=commits.pop() if len(commits) == 1 else None,
+        rules=rules,
+        evidence=evidence,
+    )
+
+
+def _believed(gate: Gate, runs: list[Run], now: datetime) -> RuleResult:
+    checks = []
+    for run in runs:
+        found = "; ".join(doubts(run, gate.evidence, now))
+        agreed = "intact, and its verdict recomputed" if gate.evidence.recompute else "intact"
+        checks.append(RuleCheck(run.name, not found, found or agreed))
+    return result("evidence", "", checks)
+
+
+def _one_commit(runs: list[Run], commit: str | None) -> RuleResult:
+    commits = list(_commits(runs))
+    detail = ""
+    if commit is None and len(set(commits)) > 1:
+        detail = f"the runs were made from {len(set(commits))} commits"
+    wanted = commit or (max(set(commits), key=commits.count) if commits else "")
+    checks = []
+    for run in runs:
+        sha = run.manifest.git.sha if run.manifest and run.manifest.git else ""
+        same = sha.startswith(wanted) if sha and wanted else False
+        checks.append(RuleCheck(run.name, same, f"{sha[:12] or 'not known'}{'' if same else f', not {wanted[:12]}'}"))
+    return result("one commit", detail, checks)
+
+
+def _commits(runs: Iterable[Run]) -> Iterator[str]:
+    for run in runs:
+        if run.manifest and run.manifest.git:
+            yield run.manifest.git.sha
