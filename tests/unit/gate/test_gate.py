@@ -1,0 +1,331 @@
+"""The gate: sound evidence passes, whatever was edited, is missing, too old or from elsewhere does not."""
+
+import json
+import os
+import shutil
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from runner.cli import run_command
+from runner.evidence.directory import RunDirectory
+from runner.gate.session import decide_gate
+from runner.incident import FIELDS
+from schemas.decision import Decision
+from schemas.errors import ScenarioError
+from schemas.gate import load_gate
+
+ROOT = Path(__file__).resolve().parents[3]
+SCENARIO = """
+    version: 1
+    name: {name}
+    system: queue
+    duration: 30m
+    drain: 30m
+    workload:
+      arrivals: {{process: constant, rate: 10/min}}
+      task: {{duration: {{distribution: constant, value: 4s}}}}
+    queue: {{workers: 4}}
+    faults:
+      - {{name: over, type: guardrail_exceed, rate: 10%}}
+    slos: [success_rate >= 90%, latency_p95 <= {limit}]
+    {more}
+"""
+ABORT = "abort: [{name: slow, when: latency_p95 > 1s, min_samples: 5}]"
+GATE = """
+    version: 1
+    name: test
+    evidence: {{max_age: 1d, clean_tree: false, one_commit: false}}
+    rules:
+      - name: soaks
+        runs: {{in: runs/*, scenarios: [one, two]{more}}}
+"""
+JUNIT = '<testsuites><testsuite name="s">{}</testsuite></testsuites>'
+PASSED = '<testcase classname="c" name="{}"/>'
+FAILED = '<testcase classname="c" name="{}"><failure message="it &lt;broke&gt;"/></testcase>'
+SKIPPED = '<testcase classname="c" name="{}"><skipped/></testcase>'
+
+Decide = Callable[..., Decision]
+
+
+def soak(out: Path, name: str, limit: str = "1h", more: str = "") -> Path:
+    """A simulated run."""
+    scenario = out.with_suffix(".yaml")
+    scenario.parent.mkdir(parents=True, exist_ok=True)
+    scenario.write_text(textwrap.dedent(SCENARIO).format(name=name, limit=limit, more=more))
+    run_command(["run", str(scenario), "--out", str(out)])
+    return out
+
+
+@pytest.fixture
+def decide(tmp_path: Path) -> Decide:
+    """Decides over the evidence in the test's directory by a gate with some changes."""
+
+    def decided(more: str = "", gate: str = GATE, **replaced: str) -> Decision:
+        text = textwrap.dedent(gate).format(more=more)
+        for old, new in replaced.items():
+            text = text.replace(f"{old}: false", f"{old}: {new}")
+        path = tmp_path / "gate.yaml"
+        path.write_text(text)
+        return decide_gate(load_gate(path), tmp_path)
+
+    return decided
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    runs = tmp_path_factory.mktemp("made")
+    soak(runs / "a", "one")
+    soak(runs / "b", "two")
+    return runs
+
+
+@pytest.fixture
+def both(made: Path, tmp_path: Path) -> Path:
+    """Two runs, to be damaged."""
+    for name in ("a", "b"):
+        shutil.copytree(made / name, tmp_path / "runs" / name)
+    return tmp_path / "runs"
+
+
+def wrong(decision: Decision) -> dict[str, str]:
+    """What is not as asked: by rule, or by rule and file."""
+    rules = [*decision.rules, *decision.evidence]
+    found = {rule.rule: rule.detail for rule in rules if rule.detail}
+    return found | {
+        f"{rule.rule} {check.file}": check.detail for rule in rules for check in rule.checks if not check.ok
+    }
+
+
+def test_sound_evidence_passes(both: Path, decide: Decide) -> None:
+    decision = decide()
+    assert (decision.passed, wrong(decision)) == (True, {})
+    assert [check.file for check in decision.rules[0].checks] == ["runs/a", "runs/b"]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("verdict.json", '"PASS"', '"FAIL"', "verdict.json was changed: its hash differs"),
+        (
+            "verdict.json",
+            '"success_rate": 1.0',
+            '"success_rate": 0.9',
+            "verdict.json recomputed: slis.success_rate is 0.9",
+        ),
+        ("soak_one.jsonl", '"type":"task.done"', '"type":"task.failed"', "soak_one.jsonl was changed"),
+        ("soak_one.jsonl", "task.blocked", "task.done", "but the stream gives"),
+        ("scenario.yaml", "1h", "2h", "scenario.yaml was changed"),
+        ("run_manifest.json", '"seed": 0', '"seed": 1', "run_manifest.json was changed"),
+        ("metrics.csv", "t_s", "t", "metrics.csv was changed"),
+        ("soak_summary.md", "PASS", "PASSED", "soak_summary.md was changed"),
+        ("junit.xml", "failures", "failure", "junit.xml was changed"),
+    ],
+)
+def test_edited_evidence_is_refused(both: Path, decide: Decide, file: str, old: str, new: str, told: str) -> None:
+    path = both / "a" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    decision = decide()
+    assert not decision.passed
+    assert told in wrong(decision)["evidence runs/a"]
+    assert "evidence runs/b" not in wrong(decision)
+
+
+def test_an_edit_that_was_sealed_again_is_found_by_recomputing(both: Path, decide: Decide) -> None:
+    path = both / "a" / "verdict.json"
+    path.write_text(path.read_text().replace('"guardrail_unblocked": 0.0', '"guardrail_unblocked": 3.0', 1))
+    RunDirectory.open(both / "a").write_checksums()
+    assert "slis.guardrail_unblocked is 3.0, but the stream gives 0.0" in wrong(decide())["evidence runs/a"]
+
+
+@pytest.mark.parametrize(
+    "file", ["verdict.json", "soak_one.jsonl", "run_manifest.json", "SHA256SUMS", "plots/latency.svg"]
+)
+def test_missing_evidence_is_refused(both: Path, decide: Decide, file: str) -> None:
+    (both / "a" / file).unlink()
+    decision = decide()
+    assert not decision.passed
+    assert file in wrong(decision)["evidence runs/a"]
+
+
+def test_a_removed_line_of_the_stream_is_refused(both: Path, decide: Decide) -> None:
+    path = both / "a" / "soak_one.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:100] + lines[101:]))
+    assert not decide().passed
+
+
+def test_a_half_written_run_is_refused(both: Path, decide: Decide) -> None:
+    path = both / "a" / "verdict.json"
+    path.write_bytes(path.read_bytes()[:500])
+    assert "verdict.json is damaged" in wrong(decide())["soaks runs/a"]
+
+
+def test_no_run_at_all(decide: Decide) -> None:
+    assert wrong(decide()) == {"soaks": "no run in runs/* of one, two"}
+
+
+def test_a_scenario_without_a_run(tmp_path: Path, decide: Decide) -> None:
+    soak(tmp_path / "runs" / "a", "one")
+    soak(tmp_path / "runs" / "c", "three")
+    assert wrong(decide()) == {"soaks": "1 of 2 scenarios: two missing"}
+    assert decide(", at_least: 1").passed
+
+
+def test_a_failed_run(both: Path, decide: Decide, tmp_path: Path) -> None:
+    soak(both / "c", "one", limit="1s")
+    told = wrong(decide())["soaks runs/c"]
+    assert told.startswith("one is FAIL: objective latency_p95 <= 1s")
+    assert decide(", verdicts: [PASS, FAIL]").passed
+    os.utime(both / "c")
+    assert not decide(", newest: true").passed
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (", target: orchestrator", "one ran against simulation, not orchestrator"),
+        (", duration: 1h", "one lasted 30m (1h at least)"),
+        (", slis: [guardrail_unblocked == 0, latency_p95 <= 1s]", "latency_p95 <= 1s: 4s observed"),
+        (", slis: [rss <= 1GB]", "rss <= 1GB: nothing was observed"),
+    ],
+)
+def test_what_a_rule_asks_of_a_run(both: Path, decide: Decide, more: str, told: str) -> None:
+    assert told in wrong(decide(more))["soaks runs/a"]
+
+
+def rewrite_manifest(run: Path, **changes: object) -> None:
+    """Another manifest, sealed."""
+    path = run / "run_manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    RunDirectory.open(run).write_checksums()
+
+
+def test_old_runs_and_other_commits(both: Path, decide: Decide) -> None:
+    rewrite_manifest(both / "a", finished_at="2020-01-01T00:00:00Z", git={"sha": "a" * 40, "dirty": False})
+    rewrite_manifest(both / "b", git={"sha": "b" * 40, "dirty": True})
+    found = wrong(decide(one_commit="true", clean_tree="true"))
+    assert "old (24h allowed)" in found["evidence runs/a"].replace("1d", "24h")
+    assert found["evidence runs/b"] == "was made with uncommitted changes"
+    assert found["one commit"] == "the runs were made from 2 commits"
+
+
+def test_a_run_that_does_not_know_its_commit(both: Path, decide: Decide) -> None:
+    rewrite_manifest(both / "a", git=None)
+    found = wrong(decide(one_commit="true"))
+    assert found["evidence runs/a"] == "does not say which commit it was made from"
+
+
+def test_an_incident_has_to_be_filled_in(both: Path, decide: Decide) -> None:
+    soak(both / "a2", "one", more=ABORT)
+    more = ", verdicts: [PASS, ABORTED]"
+    assert wrong(decide(more))["evidence runs/a2"] == f"incident.md is not filled in: {', '.join(FIELDS)}"
+    incident = both / "a2" / "incident.md"
+    assert run_command(["incident", str(both / "a2")]) == 3
+    incident.write_text(incident.read_text().replace("*to be filled in*", "done"))
+    assert run_command(["incident", str(both / "a2")]) == 0
+    assert decide(more).passed
+    incident.unlink()
+    assert "incident.md is missing" in wrong(decide(more))["evidence runs/a2"]
+
+
+TESTS = """
+    version: 1
+    name: test
+    rules:
+      - name: tests
+        tests: {{files: results/*.xml{more}}}
+"""
+
+
+def results(tmp_path: Path, *cases: str) -> None:
+    (tmp_path / "results").mkdir(exist_ok=True)
+    text = "".join(case.format(place) for place, case in enumerate(cases))
+    (tmp_path / "results" / "unit.xml").write_text(JUNIT.format(text))
+
+
+@pytest.mark.parametrize(
+    ("cases", "more", "told"),
+    [
+        ((PASSED, PASSED), "", None),
+        ((PASSED, FAILED), "", "c::1 failed"),
+        ((PASSED, SKIPPED), "", "c::1 skipped"),
+        ((PASSED, SKIPPED), ", skipped: true", None),
+        ((PASSED,), ", at_least: 2", "1 test cases passed, 2 are asked for"),
+        ((PASSED, FAILED), ', cases: ["*::0"]', None),
+        ((PASSED,), ', cases: ["*::0", "*operator*"]', "no passed test case *operator*"),
+        ((), "", "0 test cases passed, 1 are asked for"),
+    ],
+)
+def test_results_of_tests(tmp_path: Path, decide: Decide, cases: tuple[str, ...], more: str, told: str | None) -> None:
+    results(tmp_path, *cases)
+    decision = decide(more, TESTS)
+    assert decision.passed == (told is None)
+    assert list(wrong(decision).values()) == ([told] if told else [])
+
+
+@pytest.mark.parametrize("content", ["", "no xml", "<html/>"])
+def test_results_that_are_none(tmp_path: Path, decide: Decide, content: str) -> None:
+    results(tmp_path)
+    (tmp_path / "results" / "unit.xml").write_text(content)
+    assert not decide("", TESTS).passed
+
+
+def test_no_results(decide: Decide) -> None:
+    assert wrong(decide("", TESTS)) == {"tests": "no file results/*.xml"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("version: 1\nname: x\nrules: []\n", "3:8: rules: is empty"),
+        (
+            "version: 1\nname: x\nrules: [{name: a}]\n",
+            "rules[0]: asks for nothing (write either tests: or runs: in each rule)",
+        ),
+        ("version: 1\nname: x\nrules: [{name: a, runz: {in: x}}]\n", "unknown key 'runz' (did you mean 'runs'?)"),
+        ("version: 2\nname: x\nrules: [{name: a, runs: {in: x}}]\n", "unknown version 2"),
+        (
+            "version: 1\nname: x\nrules: [{name: a, runs: {in: x, slis: [guardrail_unblokked == 0]}}]\n",
+            "unknown SLI 'guardrail_unblokked' (did you mean 'guardrail_unblocked'?)",
+        ),
+        ("version: 1\nname: x\nevidence: {max_age: 14}\nrules: [{name: a, runs: {in: x}}]\n", "14 has no unit"),
+        (
+            "version: 1\nname: x\nrules: [{name: a, runs: {in: x, verdicts: [PASSED]}}]\n",
+            "unknown value 'PASSED' (did you mean 'PASS'?)",
+        ),
+    ],
+)
+def test_a_gate_that_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "gate.yaml"
+    path.write_text(text)
+    with pytest.raises(ScenarioError) as raised:
+        load_gate(path)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "gates").glob("*.yaml")), ids=lambda path: path.stem)
+def test_gates_that_are_shipped_are_sound(path: Path) -> None:
+    assert load_gate(path).rules
+
+
+def test_the_command_writes_its_decision(both: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    gate = tmp_path / "gate.yaml"
+    gate.write_text(textwrap.dedent(GATE).format(more=""))
+    out, summary = tmp_path / "decision", tmp_path / "summary.md"
+    words = ["gate", str(gate), "--root", str(tmp_path), "--out", str(out), "--job-summary", str(summary)]
+    assert run_command(words) == 0
+    decision = msgspec.json.decode((out / "gate.json").read_bytes(), type=Decision)
+    assert decision.passed
+    assert (out / "gate.md").read_text() == summary.read_text().rstrip() + "\n"
+    assert 'failures="0"' in (out / "junit.xml").read_text()
+    capfd.readouterr()
+    (both / "a" / "verdict.json").unlink()
+    assert run_command(words) == 3
+    assert "REFUSED" in capfd.readouterr().out
+    assert 'failures="2"' in (out / "junit.xml").read_text()
