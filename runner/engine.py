@@ -13,6 +13,7 @@ from runner.judge.judge import Judge
 from runner.judge.samples import Facts
 from runner.targets.base import Target
 from schemas.block import Block, make_block, tick
+from schemas.errors import UsageError
 from schemas.events import Kind
 from schemas.identity import Identity
 from schemas.model import Scenario
@@ -40,6 +41,14 @@ class Resumed:
         return make_block([now_s], [Kind.RUN_RESUMED], until_s=now_s, value=[self.gap_s])
 
 
+class BrokenOffError(Exception):
+    """The target failed in the middle of a run: `judge` has seen what there is of it, `__cause__` is the failure."""
+
+    def __init__(self, judge: Judge) -> None:
+        super().__init__("the run broke off")
+        self.judge = judge
+
+
 def never() -> bool:
     """A run that nobody interrupts."""
     return False
@@ -61,12 +70,12 @@ def execute(
 ) -> tuple[Verdict, Judge]:
     """Run `plan` against `target` to its end, an abort condition or an interruption; returns the verdict and its judge.
 
-    `resumed`: the run goes on from there; what was before has been judged and kept.
+    `resumed`: the run goes on from there; what was before has been judged and kept. Raises BrokenOffError when the target fails.
     """
     judge = resumed.judge if resumed else Judge(plan.scenario, plan.vocabulary, abort=identity.abort)
     start = resumed.first_block() if resumed else make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)
     end = End.COMPLETED
-    with contextlib.closing(_after(start, target.run(plan))) as blocks:
+    with contextlib.closing(_watched(judge, _after(start, target.run(plan)))) as blocks:
         for block in blocks:
             for part in judge.observe(block):
                 _keep(sinks, part, judge.facts)
@@ -87,6 +96,17 @@ def _after(start: Block, blocks: Generator[Block, None, None]) -> Generator[Bloc
     with contextlib.closing(blocks):
         yield start
         yield from blocks
+
+
+def _watched(judge: Judge, blocks: Generator[Block, None, None]) -> Generator[Block, None, None]:
+    """The blocks; a failure of the target is told from one of the judge or of whatever keeps the evidence."""
+    with contextlib.closing(blocks):
+        try:
+            yield from blocks
+        except UsageError:
+            raise
+        except Exception as error:
+            raise BrokenOffError(judge) from error
 
 
 def _last_block(judge: Judge, plan: Plan, end: End) -> Block:

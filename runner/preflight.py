@@ -45,7 +45,15 @@ def run_commands(scenario: Scenario, directory: Path) -> None:
     for command in scenario.preflight:
         remark(f"preflight: {command}")
         try:
-            done = subprocess.run(shlex.split(command), cwd=directory, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                shlex.split(command),
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+            )
         except (OSError, ValueError) as error:
             raise UsageError(f"preflight {command!r} cannot run: {error} (mend it, or take it out)") from None
         if done.returncode:

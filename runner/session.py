@@ -9,17 +9,20 @@ from types import FrameType
 from typing import cast
 
 from runner.console import remark, tell
-from runner.engine import Resumed, execute, identify
+from runner.engine import BrokenOffError, Resumed, execute, identify
 from runner.evidence.directory import RunDirectory
 from runner.evidence.past import read_past, replay
 from runner.evidence.record import Recording, to_json
 from runner.job_summary import append_summary, job_summary_of
+from runner.judge.decide import decide
+from runner.judge.judge import Judge
 from runner.progress import make_progress
 from runner.targets.base import Selective, Target
 from runner.targets.contract import Queue
 from schemas.errors import SoakError, UsageError
 from schemas.identity import Identity
 from schemas.load import Loaded, load
+from schemas.units import show_duration
 from schemas.verdict import End, Verdict
 from simulation.plan import Plan
 
@@ -121,6 +124,8 @@ def resume_run(path: Path, *, as_json: bool) -> int:
     directory.claim()
     past = read_past(directory)
     target = make_target(past.identity.target, past.identity.speed if past.identity.target != "simulation" else None)
+    if isinstance(target, Selective):
+        target.admit(past.loaded.scenario, resumed=True)
     target.prepare(path, past.history)
     interruption = Interruption()
     with interruption.listening(), Recording.resume(directory, past.manifest, past.identity, past.plan) as recording:
@@ -153,13 +158,13 @@ def _conduct(
     try:
         with make_progress(loaded.scenario) as progress, collection_paused(target):
             verdict, judge = execute(plan, target, identity, [recording], progress, interruption, resumed)
-        recording.finish(verdict, judge)
-        from runner.evidence.report import render_into
-        from runner.junit import FILE, verdict_cases, write_junit
-
-        recording.directory.write(FILE, write_junit(verdict.scenario, verdict_cases(verdict)))
-        render_into(recording.directory)
-        recording.seal()
+        _finish(recording, verdict, judge)
+    except BrokenOffError as broken:
+        judge, error = broken.judge, broken.__cause__
+        _finish(recording, decide(judge, identity, End.CUT), judge)
+        what = str(error) if isinstance(error, SoakError) else f"internal error: {type(error).__name__}: {error}"
+        when = f"the run broke off at {show_duration(round(judge.until_s))} of scenario time"
+        raise SoakError(f"{what}; {when}, what there is of it is judged in {recording.directory.path}") from error
     except SoakError:
         raise
     except Exception as error:
@@ -168,6 +173,17 @@ def _conduct(
             f"internal error: {type(error).__name__}: {error}; {kept} (run it again with --debug)"
         ) from error
     return verdict
+
+
+def _finish(recording: Recording, verdict: Verdict, judge: Judge) -> None:
+    """Write the verdict and the report, and seal them."""
+    recording.finish(verdict, judge)
+    from runner.evidence.report import render_into
+    from runner.junit import FILE, verdict_cases, write_junit
+
+    recording.directory.write(FILE, write_junit(verdict.scenario, verdict_cases(verdict)))
+    render_into(recording.directory)
+    recording.seal()
 
 
 @contextmanager

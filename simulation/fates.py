@@ -47,6 +47,10 @@ ACTIONS = {
 """The faults that an attempt can meet."""
 
 
+BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET})
+"""What the body of a task itself does not survive: its execution ends with the fault as its cause."""
+
+
 Fate: TypeAlias = tuple[float, int, float]
 """One attempt: service time in seconds; the cause of what goes wrong (0: nothing); at which share of the service time.
 

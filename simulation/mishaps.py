@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from schemas.events import NO_CAUSE, Kind
-from schemas.model import OUTAGES, Fault, GuardrailMode, Window
+from schemas.model import OUTAGES, GuardrailMode, Window
 from schemas.states import TaskState
-from simulation.fates import Action
+from simulation.fates import BODY_FAILS, Action
 from simulation.lease import FOREVER, Leases, union
 from simulation.plan import Plan
 from simulation.recorder import Recorder
@@ -27,7 +27,7 @@ _DONE, _FAILED, _BLOCKED = (
 """The event that ends a task, and the state it ends in."""
 _CRASH, _HANG, _DB_LOCK = int(Action.CRASH), int(Action.HANG), int(Action.DB_LOCK)
 _PERMANENT, _OVER_BUDGET = int(Action.PERMANENT), int(Action.OVER_BUDGET)
-_BODY_FAILS = [action in {Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET} for action in Action]
+_BODY_FAILS = [action in BODY_FAILS for action in Action]
 _INJECTED_AT_ITS_END = [fails or action is Action.DB_LOCK for action, fails in zip(Action, _BODY_FAILS, strict=True)]
 _TRIED_AGAIN = [action in {Action.TRANSIENT, Action.DB_LOCK} for action in Action]
 _LOSES_ITS_LEASE = [action in {Action.CRASH, Action.HANG} for action in Action]
@@ -105,7 +105,7 @@ class Mishaps:
             silences.append(Window(struck_s, FOREVER))
             end_s = FOREVER
         elif action == _HANG:
-            hang_for_s = self._fault_of(attempt.cause).hang_for_s
+            hang_for_s = self._plan.fault_of(attempt.cause).hang_for_s
             self._host.at(struck_s, self._hang, attempt)
             silences.append(Window(struck_s, struck_s + hang_for_s))
             end_s += hang_for_s
@@ -115,10 +115,6 @@ class Mishaps:
         expires_s = self._leases.first_expiry(start_s, reported_s, union(silences))
         if expires_s is not None:
             self._host.at(expires_s, self._expire, attempt)
-
-    def _fault_of(self, cause: int) -> Fault:
-        name = self._plan.vocabulary.causes[cause].fault
-        return next(fault for fault in self._plan.scenario.faults if fault.name == name)
 
     def _injected(self, now: float, attempt: Attempt) -> None:
         self._row((now, _INJECTED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))

@@ -61,6 +61,11 @@ class Plan:
         for tenant in self.scenario.workload.tenants:
             self.vocabulary.tenant(tenant.name)
 
+    def fault_of(self, cause: int) -> Fault:
+        """The fault that a cause names."""
+        name = self.vocabulary.causes[cause].fault
+        return next(fault for fault in self.scenario.faults if fault.name == name)
+
     def cause_of(self, fault: Fault) -> int:
         """The vocabulary's number for a fault by time."""
         return self.vocabulary.cause(fault.name, fault.errors[0])

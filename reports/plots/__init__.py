@@ -21,6 +21,8 @@ PLOTS: dict[str, Callable[[RunData], bytes]] = {
 
 
 def render_plots(run: RunData) -> dict[str, bytes]:
-    """The plots of a run, by file name; one without processes has no plot of them."""
+    """The plots of a run, by file name: none of one that broke off at once, and of processes only where there are any."""
+    if not len(run.metrics.t_s):
+        return {}
     with mpl.rc_context(STYLE):
         return {name: plot(run) for name, plot in PLOTS.items() if run.processes or plot is not processes.plot}

@@ -136,6 +136,11 @@ def per_bucket(values: Floats, step: int, *, largest: bool = False) -> Floats:
     return result
 
 
+def stairs(edges_s: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Points to draw with step="pre" so that each value holds over its stretch, the first one from the start of the run on."""
+    return np.concatenate([[0.0], edges_s]), np.concatenate([values[:1], values])
+
+
 def time_axis(axes: Axes, run: RunData) -> None:
     """Scenario time along the bottom, in hours or minutes, over the whole run."""
     span_axis(axes, run.verdict.ended_s)

@@ -17,6 +17,7 @@ from reports.plots.canvas import (
     figure,
     legend,
     per_bucket,
+    stairs,
     time_axis,
     to_svg,
 )
@@ -80,7 +81,9 @@ def _draw(axes: Axes, run: RunData, place: int, lane: _Lane) -> None:
     if lane.counts is not None:
         edges_s, _ = bucketed(run)
         heights = lane.counts / max(float(lane.counts.max()), 1.0)
-        axes.fill_between(edges_s, place + 0.4, place + 0.4 - 0.8 * heights, step="pre", color=lane.color, lw=0)
+        axes.fill_between(
+            *stairs(edges_s, place + 0.4 - 0.8 * heights), place + 0.4, step="pre", color=lane.color, lw=0
+        )
     narrowest_s = run.verdict.ended_s * _NARROWEST
     spans = [(start_s, max(length_s, narrowest_s)) for start_s, length_s in lane.spans]
     axes.broken_barh(spans, (place - 0.3, 0.6), color=lane.color, lw=0)

@@ -1,5 +1,7 @@
 """Throughput and queue depth over time."""
 
+import numpy as np
+
 from reports.data import RunData
 from reports.plots.canvas import (
     BLUE,
@@ -13,6 +15,7 @@ from reports.plots.canvas import (
     figure,
     legend,
     per_bucket,
+    stairs,
     time_axis,
     to_svg,
     whole_numbers,
@@ -39,13 +42,13 @@ def plot(run: RunData) -> bytes:
     end_mark(flow, run)
     legend(flow)
     depth = per_bucket(metrics.get("queue_depth"), step, largest=True)
-    queue.fill_between(edges_s, depth, step="pre", color=ORANGE, alpha=0.5, lw=0)
+    queue.fill_between(*stairs(edges_s, depth), step="pre", color=ORANGE, alpha=0.5, lw=0)
     queue.set_ylabel("tasks, most")
     queue.set_title("Queue depth (PENDING)")
-    busy = per_bucket(metrics.get("busy_workers"), step) / step
-    workers.plot(edges_s, busy, color=PURPLE)
+    sampled = metrics.get("busy_workers")
+    workers.plot(edges_s, per_bucket(sampled, step) / step, color=PURPLE)
     workers.set_ylabel("workers, mean")
-    workers.set_title("Busy workers")
+    workers.set_title("Busy workers" if np.isfinite(sampled).any() else "Busy workers: the system does not tell")
     for axes in (queue, workers):
         whole_numbers(axes)
         bands(axes, run, labelled=False)

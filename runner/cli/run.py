@@ -15,7 +15,7 @@ from runner.cli.options import all_settings, job_summary_option, json_option, ov
     default="simulation",
     show_default=True,
     metavar="NAME",
-    help="What to run against: simulation, orchestrator, or a queue of your own as package.module:Class.",
+    help="What to run against: simulation, orchestrator, or a queue or system of your own as package.module:Class.",
 )
 @click.option(
     "--speed",
@@ -46,7 +46,8 @@ def command(
 ) -> int:
     """Run a scenario and give a verdict, with the evidence in a run directory.
 
-    Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 the scenario or the command is wrong, 130 interrupted.
+    Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 the scenario or the command is wrong, 130 interrupted,
+    1 the run broke off: what there is of it is kept and judged.
 
     \b
     Examples:

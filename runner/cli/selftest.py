@@ -41,7 +41,9 @@ def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path,
         if name not in known:
             raise UsageError(f"no defect {name!r} ({did_you_mean(name, known)})")
     if not scenarios.is_dir():
-        raise UsageError(f"{scenarios}: is not a directory (name the one with the self-test's scenarios)")
+        raise UsageError(
+            f"{scenarios}: is not a directory (name the one with the self-test's scenarios with --scenarios)"
+        )
     trials = [trial for trial in TRIALS if not defects or trial.name in defects] + list(CLEAN) * clean
 
     def line(row: "Row") -> None:

@@ -233,7 +233,9 @@ def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[st
     allowed_s = max(limits.max_lag_s, LEAST_LAG_REAL_S * identity.speed)
     if lag_s > allowed_s:
         late = f"{show_duration(lag_s)} late or later (allowed: {show_duration(allowed_s)})"
-        yield f"the load generator fell behind: 1 % of the work was offered {late}"
+        real = f", {show_duration(lag_s / identity.speed)} of real time" if identity.speed != 1 else ""
+        remedy = "run it slower, or raise telemetry.max_lag"
+        yield f"the load generator fell behind: 1 % of the work was offered {late}{real} ({remedy})"
     offered = judge.offered
     if end is End.COMPLETED and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
         yield f"the load generator offered {offered} of {judge.planned} planned submissions"

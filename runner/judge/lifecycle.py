@@ -84,8 +84,8 @@ class Lifecycle:
         facts.series["duplicate_executions"] = duplicate_executions(block, self._table)
         self._duplicate_enqueues(block, facts)
         self._transitions(block, rows, label, facts)
-        self._results(rows, label, facts)
-        ready = self._waits_and_backoffs(rows, label, facts)
+        failed_at = self._results(rows, label, facts)
+        ready = self._waits_and_backoffs(rows, failed_at, label, facts)
         self._queueing(rows, facts.until_s)
         last = rows.groups.latest(rows.changes)[rows.groups.last]
         changed = last[last >= 0]
@@ -136,7 +136,8 @@ class Lifecycle:
             block.t[at], lost, dispatched[at].astype(np.float64), label=contended_label
         )
 
-    def _results(self, rows: Rows, label: Ints | None, facts: Facts) -> None:
+    def _results(self, rows: Rows, label: Ints | None, facts: Facts) -> Floats:
+        """Returns, for each row, when the body of its attempt failed; the time of the row itself where it did not."""
         groups, kind = rows.groups, rows.kind
         transient, over_budget = self._cause_flags()
         ended = kind == Kind.EXECUTION_ENDED
@@ -147,6 +148,7 @@ class Lifecycle:
         excesses = groups.running(ended & over_budget[rows.cause]) + rows.known("over_budget")
         bad_body = ended & (rows.cause != NO_CAUSE) & ~over_budget[rows.cause]
         failed_body = carried(groups.latest(bad_body), rows.attempt, rows.known("failed_body"))
+        failed_at = carried(groups.latest(bad_body), rows.t, rows.known("failed_at"))
 
         result, done = _RESULTS[kind], kind == Kind.TASK_DONE
         facts.series["success"] = rows.samples(result, done, label)
@@ -158,8 +160,9 @@ class Lifecycle:
         facts.series["guardrail_unblocked"] = rows.samples(_CLOSING[kind] & (excesses > 0), _UNBLOCKED[kind], label)
         self.ledger_mismatches += int((done & (failed_body == rows.attempt)).sum())
 
-        rows.keep(transient=failures, expired=expiries, over_budget=excesses, failed_body=failed_body)
-        rows.keep(accepted=rows.accepted, due=rows.due)
+        rows.keep(transient=failures, expired=expiries, over_budget=excesses)
+        rows.keep(accepted=rows.accepted, due=rows.due, failed_body=failed_body, failed_at=failed_at)
+        return np.where(failed_body == rows.attempt, failed_at, rows.t)
 
     def _cause_flags(self) -> tuple[Bools, Bools]:
         """By cause: whether it is a transient failure, and whether it is a hard budget exceeded."""
@@ -170,7 +173,7 @@ class Lifecycle:
         ]
         return np.array(transient), np.array([kind is FaultType.GUARDRAIL_EXCEED for kind in types])
 
-    def _waits_and_backoffs(self, rows: Rows, label: Ints | None, facts: Facts) -> Floats:
+    def _waits_and_backoffs(self, rows: Rows, failed_at: Floats, label: Ints | None, facts: Facts) -> Floats:
         """Returns, for each row, when the work it belongs to had become due."""
         groups, kind = rows.groups, rows.kind
         transient, _ = self._cause_flags()
@@ -183,9 +186,10 @@ class Lifecycle:
 
         retried = kind == Kind.TASK_RETRY
         backoff_s = self._backoff_s[np.clip(rows.attempt, 0, len(self._backoff_s) - 1)]
+        # A backoff runs from the end of the attempt: from that of its body, by the ledger, where that failed.
         not_before = carried(
             groups.latest(retried),
-            rows.t + np.where(transient[rows.cause], backoff_s, 0.0),
+            failed_at + np.where(transient[rows.cause], backoff_s, 0.0),
             rows.known("not_before"),
         )
         again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)

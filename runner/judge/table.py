@@ -19,6 +19,7 @@ FIELDS = (
     "expired",
     "over_budget",
     "failed_body",
+    "failed_at",
     "running",
 )
 

@@ -36,7 +36,7 @@ TRIALS = (
     Trial(Defect.TRANSACTION_HELD, STEADY, ("doubt", "objective wait_p95 <= 30s", "objective success_rate >= 90%")),
     Trial(Defect.CONNECTION_LEAK, LEAKS, ("objective open_files_growth <= 60/h",)),
     Trial(Defect.MEMORY_LEAK, LEAKS, ("objective rss_growth <= 30MB/h",)),
-    Trial(Defect.SLOW_CLAIM, LEAKS, ("objective wait_p95{phase=late} <= 3x phase=early",)),
+    Trial(Defect.SLOW_CLAIM, LEAKS, ("objective wait_p50{phase=late} <= 2x phase=early",)),
     Trial(
         Defect.TELEMETRY_DROPPED,
         STEADY,

@@ -34,5 +34,5 @@ class Target(Protocol):
 class Selective(Protocol):
     """A target that cannot run every scenario."""
 
-    def admit(self, scenario: Scenario) -> None:
-        """Raises UsageError for a scenario that it cannot run, before anything is written."""
+    def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
+        """Raises UsageError for a scenario that it cannot run, or cannot go on with, before anything is written."""

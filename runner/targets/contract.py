@@ -242,7 +242,8 @@ class Queue(Protocol):
 class System(Protocol):
     """What a system that owns its workers has to do. Each call but `close` may raise `BusyError`.
 
-    Its workers call `Body.run` of `runner.targets.body` for each attempt, with the payload that was enqueued. Optional methods:
+    Once it is constructed it is ready to work. Its workers call `Body.run` of `runner.targets.body` for each attempt, with the
+    payload that was enqueued. Optional methods:
 
     - `processes() -> dict[str, int]`: the process ids of all that is alive, workers under the names that their bodies are given.
       With it workers can be crashed (SIGKILL) and made to hang (SIGSTOP, SIGCONT), and memory and open files are sampled.
@@ -263,7 +264,9 @@ class System(Protocol):
         """Count the tasks by state."""
 
     def stop(self) -> None:
-        """Stop the workers: no body runs after this, and nothing but `changes`, `snapshot` and `close` is called."""
+        """Take on nothing more: no body starts after this; those that run lose their line to the runner and need not be
+        waited for. Nothing but `changes`, `snapshot` and `close` is called after it.
+        """
 
     def close(self) -> None:
         """Let go of everything; no call follows. Called however the run ends, also without `stop` before."""

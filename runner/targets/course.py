@@ -8,8 +8,9 @@ from typing import Any
 
 from runner.targets.agenda import Agenda
 from runner.targets.clock import Clock
+from runner.targets.contract import BusyError, Snapshot
 from runner.targets.journal import Journal
-from schemas.events import NO_CAUSE, Kind
+from schemas.events import CENSUS, NO_CAUSE, Kind
 from schemas.model import Fault
 from simulation.plan import Plan
 
@@ -28,11 +29,12 @@ class Course:
     clock: Clock
     agenda: Agenda
     journal: Journal
+    from_s: float
 
     @classmethod
     def begin(cls, plan: Plan, speed: float, from_s: float = 0.0) -> "Course":
         """A run whose scenario time is `from_s` now."""
-        return cls(plan, Clock(speed, time.time() - from_s / speed), Agenda(), Journal(plan, from_s))
+        return cls(plan, Clock(speed, time.time() - from_s / speed), Agenda(), Journal(plan, from_s), from_s)
 
     def now(self) -> float:
         """The time."""
@@ -65,6 +67,13 @@ class Course:
         """Do `action` a little later: the system is busy just now."""
         self.at(self.now() + AGAIN_REAL_S * self.clock.speed, action)
 
+    def insist(self, action: Callable[[], Any]) -> None:
+        """Do `action` now, or as soon as the system is not busy."""
+        try:
+            action()
+        except BusyError:
+            self.soon(lambda: self.insist(action))
+
     def every(self, interval_s: float, action: Callable[[], Any], phase_s: float = 0.0) -> None:
         """Do `action` at every multiple of the interval, shifted by `phase_s`; those that are missed are left out."""
 
@@ -86,3 +95,27 @@ class Course:
         """Whether the time is up, or arrivals have ended and no work is open."""
         scenario, now_s = self.plan.scenario, self.now()
         return now_s >= scenario.duration_s and (now_s >= scenario.horizon_s or not open_work())
+
+    def take_census(self, snapshot: Callable[[], Snapshot], until_s: float) -> None:
+        """Note what the system itself says it holds at the end; one that stays busy says nothing, and the verdict is not PASS."""
+
+        def take() -> None:
+            told = snapshot()
+            for state, kind in CENSUS.items():
+                self.note(until_s, kind, value=getattr(told, state.name.lower()))
+
+        patiently(take)
+
+
+def patiently(call: Callable[[], None], patience_real_s: float = 5.0) -> bool:
+    """Call until the system is not busy, or the patience is over; returns whether it came to be done."""
+    until = time.monotonic() + patience_real_s
+    while True:
+        try:
+            call()
+        except BusyError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(AGAIN_REAL_S)
+        else:
+            return True

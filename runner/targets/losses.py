@@ -12,7 +12,7 @@ def put_losses(course: Course) -> None:
     now_s = course.now()
     for fault in course.plan.scenario.faults:
         for window in fault.windows if fault.type is FaultType.TELEMETRY_LOSS else ():
-            if window.start_s >= now_s:
+            if window.start_s >= course.from_s:
                 course.at(window.start_s, partial(course.note_fault, fault, Kind.FAULT_INJECTED))
             if window.end_s > now_s:
                 course.at(window.end_s, partial(course.note_fault, fault, Kind.FAULT_CLEARED, Kind.SAMPLE_LOST))

@@ -2,7 +2,7 @@
 
 import json
 
-from schemas.events import COPY, KEY_SHIFT
+from schemas.events import KEY_SHIFT
 from schemas.model import Queue
 
 
@@ -11,9 +11,9 @@ def key_of(number: int) -> str:
     return str(number >> KEY_SHIFT)
 
 
-def duplicate_of(key: str) -> int:
-    """The task number of a second submission of a key."""
-    return int(key) << KEY_SHIFT | COPY
+def number_of(key: str) -> int:
+    """The task number of the first submission of a key."""
+    return int(key) << KEY_SHIFT
 
 
 def payload_of(number: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from runner.targets.contract import BusyError
 from runner.targets.course import Course
 from schemas.errors import OutputError
 from schemas.events import Kind
@@ -36,17 +37,19 @@ class Resources:
 
     def sample(self) -> None:
         """Note one sample of everything; a process that ends just now counts nothing."""
-        t_s, rows = self._course.now(), []
-        pids = self._pids()
-        self._known = {
-            pid: self._known.get(pid) or psutil.Process(pid) for pid in pids.values() if psutil.pid_exists(pid)
-        }
+        t_s, rows, known = self._course.now(), [], {}
+        try:
+            pids = self._pids()
+        except BusyError:
+            pids = {}
         for name, pid in pids.items():
-            with suppress(psutil.Error, KeyError):
-                rows.append((f"{t_s:.3f}", name, pid, *_taken(self._known[pid])))
+            with suppress(psutil.Error):
+                known[pid] = self._known.get(pid) or psutil.Process(pid)
+                rows.append((f"{t_s:.3f}", name, pid, *_taken(known[pid])))
+        self._known = known
         own = _taken(self._own)
         self._write([*rows, (f"{t_s:.3f}", RUNNER, self._own.pid, *own)])
-        if pids:
+        if rows:
             for place, kind in enumerate(
                 (Kind.SAMPLE_RSS, Kind.SAMPLE_CPU, Kind.SAMPLE_THREADS, Kind.SAMPLE_OPEN_FILES), start=3
             ):

@@ -1,5 +1,6 @@
 """Submits the plan's work at its times; what the system cannot take in is offered again and again."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -56,6 +57,8 @@ class Submitter:
         self._work = (each for each in _one_by_one(course.plan) if not known(each))
         self._ahead: Submission | None = None
         self._waiting: set[int] = set()
+        self._deferred: deque[Submission] = deque()
+        """What the system could not take in at once, the oldest first: only the first of them knocks again and again."""
         self._all_came = False
 
     def start(self) -> None:
@@ -85,37 +88,52 @@ class Submitter:
             if each.cause:
                 self._course.note(self._course.now(), Kind.TASK_DUPLICATE, number=each.number, cause=each.cause)
             self._waiting.add(each.number)
-        if len(work) == 1:
-            self._offer(work[0], told=bool(work[0].cause))
+        if len(work) == 2 and not self._deferred:
+            answers = self._offer_both(work[0])
         else:
-            self._offer_both(*work)
+            answers = [None if self._deferred else self._offer(each) for each in work]
+        for each, answer in zip(work, answers, strict=True):
+            if answer is None:
+                self._defer(each)
+            else:
+                self._take(each, answer)
 
-    def _offer(self, work: Submission, *, told: bool) -> None:
-        answer = None
+    def _offer(self, work: Submission) -> Answer | None:
+        """The answer; None while the system is busy."""
         # A second submission of a key comes after the first, also where that one still waits.
-        if not (work.number & COPY and work.number ^ COPY in self._waiting):
-            try:
-                answer = self._intake.enqueue(key_of(work.number), payload_of(work.number))
-            except BusyError:
-                pass
-        self._take(work, answer, told=told)
+        if work.number & COPY and work.number ^ COPY in self._waiting:
+            return None
+        try:
+            return self._intake.enqueue(key_of(work.number), payload_of(work.number))
+        except BusyError:
+            return None
 
-    def _offer_both(self, first: Submission, second: Submission) -> None:
+    def _offer_both(self, first: Submission) -> list[Answer | None]:
         """Which of the two is taken in makes no difference: they say the same, and the one that is counts as the first."""
         assert self._intakes
         answers = self._intakes.enqueue_twice(key_of(first.number), payload_of(first.number))
-        for work, answer in zip((first, second), sorted(answers, key=_accepted_first), strict=True):
-            self._take(work, answer, told=bool(work.cause))
+        return sorted(answers, key=_accepted_first)
 
-    def _take(self, work: Submission, answer: Answer | None, *, told: bool) -> None:
-        if answer is not None:
-            self._waiting.remove(work.number)
-            self._answered(work, answer)
-            return
-        if not told:
+    def _take(self, work: Submission, answer: Answer) -> None:
+        self._waiting.remove(work.number)
+        self._answered(work, answer)
+
+    def _defer(self, work: Submission) -> None:
+        if not work.cause:
             # It was offered in time; that the system could not take it in is not the load generator's fault.
             self._course.note(self._course.now(), Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
-        self._course.soon(lambda: self._offer(work, told=True))
+        self._deferred.append(work)
+        if len(self._deferred) == 1:
+            self._course.soon(self._knock)
+
+    def _knock(self) -> None:
+        """Offer what waits, the oldest first, for as long as the system takes it in."""
+        while self._deferred:
+            answer = self._offer(self._deferred[0])
+            if answer is None:
+                self._course.soon(self._knock)
+                return
+            self._take(self._deferred.popleft(), answer)
 
 
 def refused(work: Submission) -> str:

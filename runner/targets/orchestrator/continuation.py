@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from schemas.events import COPY, KEY_SHIFT, NO_CAUSE, Kind
 _NOTED = tuple(str(each) for each in ChangeType)
 """The records of the system's log that the stream has an event for."""
 
+_ORIGIN = "clock"
+"""The file beside the database that says when the scenario's time 0 was, in seconds since the epoch."""
+
 _CLOSING = frozenset({"done", "failed", "blocked", "cancelled"})
 
 
@@ -23,6 +27,8 @@ class Continuation:
 
     def __init__(self, database: Path, history: History | None) -> None:
         self.history = history or History()
+        self._database = database
+        self._gap_s = 0.0
         self.last_event = 0
         """The last record of the system's log that the stream knows of."""
         self._untold = 0
@@ -38,7 +44,6 @@ class Continuation:
     def _read(self, database: Path) -> None:
         connection = sqlite3.connect(database, isolation_level=None)
         try:
-            self._let_clocks_stand_still(connection)
             marks = ", ".join("?" * len(_NOTED))
             query = f"SELECT id, type, task_id, key, attempt FROM events WHERE type IN ({marks}) ORDER BY id"
             for place, (event_id, kind, task_id, key, attempt) in enumerate(connection.execute(query, _NOTED), 1):
@@ -57,17 +62,27 @@ class Continuation:
         finally:
             connection.close()
 
-    def _let_clocks_stand_still(self, connection: sqlite3.Connection) -> None:
-        gap_s = self.history.gap_real_s
-        connection.execute(
-            "UPDATE tasks SET retry_not_before = retry_not_before + ?, lease_until = lease_until + ?"
-            " WHERE state IN ('PENDING', 'IN_PROGRESS')",
-            (gap_s, gap_s),
-        )
+    def let_clocks_stand_still(self, started_at: float) -> None:
+        """Let the system's clocks stand still as the scenario's did: that began at `started_at`, seconds since the epoch.
+
+        Nothing of the system may move yet.
+        """
+        origin = self._database.with_name(_ORIGIN)
+        if origin.exists():
+            self._gap_s = started_at - float(origin.read_text(encoding="utf-8"))
+        origin.write_text(repr(started_at), encoding="utf-8")
+        if not self._gap_s:
+            return
+        with closing(sqlite3.connect(self._database, isolation_level=None)) as connection:
+            connection.execute(
+                "UPDATE tasks SET retry_not_before = retry_not_before + ?, lease_until = lease_until + ?"
+                " WHERE state IN ('PENDING', 'IN_PROGRESS')",
+                (self._gap_s, self._gap_s),
+            )
 
     def moved(self, changes: list[Change]) -> list[Change]:
         """Changes in today's time: what was written before the runner was gone went by a clock that then stood still."""
-        gap_s, behind = self.history.gap_real_s, min(self._untold, len(changes))
+        gap_s, behind = self._gap_s, min(self._untold, len(changes))
         self._untold -= behind
         return [
             replace(each, at=each.at + gap_s, due=each.due + gap_s if each.due else 0.0) for each in changes[:behind]

@@ -54,10 +54,14 @@ class Drive:
         self._desk = desk = enter(closing(Desk(sockets / "desk", self._selector)))
         settings = system_settings(plan.scenario.queue, directory, desk.path, speed)
         database = ((disk.place if disk else directory) / DATABASE).resolve()
-        self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event)))
-        lock = enter(closing(Lock(database, self._selector)))
 
-        self._course = course = Course.begin(plan, speed, past.history.until_s)
+        def begin() -> None:
+            self._course = Course.begin(plan, speed, past.history.until_s)
+            past.let_clocks_stand_still(self._course.clock.started_at)
+
+        self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event, begin)))
+        lock = enter(closing(Lock(database, self._selector)))
+        course = self._course
         self._workers = Workers(plan.scenario.queue)
         self._follower = follower = Follower(course, self._changes, self._workers)
         for task_id, number in past.tasks.items():
@@ -88,7 +92,9 @@ class Drive:
         for sampler in self._samples:
             sampler.start()
         self._course.every_real(_WATCH_REAL_S, self._revive)
-        yield from drive(self._course, self._selector, self._system, self._desk, self._follower, self._submitter)
+        yield from drive(
+            self._course, self._selector, self._system, self._system, self._desk, self._follower, self._submitter
+        )
 
     def _revive(self) -> None:
         """Start again what ended without being told to."""

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.targets.orchestrator.launch import command
+from schemas.errors import SoakError
 
 
 class Lock:
-    """Held as long as anyone wants it held."""
+    """Held as long as anyone wants it held. Its part of the selector raises SoakError when the locker ends by itself."""
 
     def __init__(self, database: Path, selector: selectors.BaseSelector) -> None:
         self._selector = selector
@@ -50,7 +51,7 @@ class Lock:
     def _hear(self) -> None:
         if not self._out.read(4096):
             self._selector.unregister(self._out)
-            return
+            raise SoakError(f"the process that locks the database ended by itself, exit code {self._process.wait()}")
         self._asked, self._held = False, not self._held
         if self._held:
             waiting, self._waiting = self._waiting, []

@@ -1,5 +1,7 @@
 """Faults by time: each begins, is seen to take effect, and is cleared."""
 
+from collections import Counter
+
 from runner.targets.course import Course
 from runner.targets.orchestrator.disk import Disk
 from runner.targets.orchestrator.lock import Lock
@@ -19,6 +21,7 @@ class Outages:
         self._system = system
         self._lock = lock
         self._disk = disk
+        self._on: Counter[FaultType] = Counter()
 
     def start(self) -> None:
         """Put every window on the agenda."""
@@ -27,10 +30,9 @@ class Outages:
                 self._put(fault, window)
 
     def _put(self, fault: Fault, window: Window) -> None:
-        now_s = self._course.now()
-        if window.end_s <= now_s:
+        if window.end_s <= self._course.from_s:
             return
-        if window.start_s < now_s:
+        if window.start_s < self._course.from_s:
             self._take_up(fault)
         else:
             self._course.at(window.start_s, lambda: self._begin(fault))
@@ -40,21 +42,28 @@ class Outages:
         """Its beginning was told before the runner was gone."""
         if fault.type is FaultType.DB_OUTAGE:
             self._lock.hold(lambda: None)
-        elif fault.type in PROCESS_CRASHES:
-            self._system.kill(_PROCESS[fault.type])
+        else:
+            self._strike(fault)
 
     def _begin(self, fault: Fault) -> None:
         if fault.type is FaultType.DB_OUTAGE:
             self._lock.hold(lambda: self._locked(fault))
             return
-        if fault.type is FaultType.DISK_FULL and self._disk:
-            self._disk.fill(self._system.files()[0])
+        self._strike(fault)
+        if fault.type is FaultType.DISK_FULL:
             self._locked(fault)
             return
         self._course.note_fault(fault, Kind.FAULT_INJECTED)
         if fault.type in PROCESS_CRASHES:
-            self._system.kill(_PROCESS[fault.type])
             self._course.note_fault(fault, Kind.PROCESS_EXITED)
+
+    def _strike(self, fault: Fault) -> None:
+        """Windows of several faults may overlap: the last one to end ends it."""
+        self._on[fault.type] += 1
+        if fault.type is FaultType.DISK_FULL and self._disk:
+            self._disk.fill(self._system.files()[0])
+        elif fault.type in PROCESS_CRASHES:
+            self._system.kill(_PROCESS[fault.type])
 
     def _locked(self, fault: Fault) -> None:
         self._course.note_fault(fault, Kind.FAULT_INJECTED)
@@ -64,9 +73,12 @@ class Outages:
     def _clear(self, fault: Fault) -> None:
         if fault.type is FaultType.DB_OUTAGE:
             self._lock.release()
-        elif fault.type is FaultType.DISK_FULL and self._disk:
-            self._disk.free()
-        elif fault.type in PROCESS_CRASHES:
-            self._system.restart(_PROCESS[fault.type])
-            self._course.note(self._course.now(), Kind.PROCESS_STARTED)
+        else:
+            self._on[fault.type] -= 1
+        if not self._on[fault.type]:
+            if fault.type is FaultType.DISK_FULL and self._disk:
+                self._disk.free()
+            elif fault.type in PROCESS_CRASHES:
+                self._system.restart(_PROCESS[fault.type])
+                self._course.note(self._course.now(), Kind.PROCESS_STARTED)
         self._course.note_fault(fault, Kind.FAULT_CLEARED)

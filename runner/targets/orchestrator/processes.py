@@ -59,19 +59,25 @@ class Processes:
         self._running.pop(name).wait()
 
     def kill(self, name: str) -> None:
-        """SIGKILL, as a crash; the process is forgotten until `restart`."""
-        process = self._running.pop(name)
-        self._signal(process, signal.SIGKILL)
-        process.wait()
+        """SIGKILL, as a crash; the process is forgotten until `restart`. One that is gone already is not killed again."""
+        if process := self._running.pop(name, None):
+            self._signal(process, signal.SIGKILL)
+            process.wait()
 
     def pause(self, name: str) -> None:
-        """SIGSTOP."""
-        self._signal(self._running[name], signal.SIGSTOP)
+        """SIGSTOP, where there is such a process."""
+        if name in self._running:
+            self._signal(self._running[name], signal.SIGSTOP)
 
     def wake(self, name: str) -> None:
         """SIGCONT."""
         if name in self._running:
             self._signal(self._running[name], signal.SIGCONT)
+
+    def wake_all(self) -> None:
+        """SIGCONT to all of them."""
+        for name in self._running:
+            self.wake(name)
 
     def _signal(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         with suppress(ProcessLookupError):

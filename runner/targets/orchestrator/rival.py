@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 
 from runner.targets.contract import Accepted, BusyError, Refused
@@ -25,7 +26,8 @@ class Rival:
     ) -> tuple[Accepted | Refused | None, Accepted | Refused | None]:
         """Call `own` and offer the key at the same instant; the answers of both, None for BusyError."""
         self._asked.put((key, payload))
-        self._at_it.wait()
+        with suppress(threading.BrokenBarrierError):
+            self._at_it.wait()
         try:
             mine = own()
         except BusyError:
@@ -43,7 +45,12 @@ class Rival:
         self._thread.join()
 
     def _serve(self) -> None:
-        store = self._connect()
+        try:
+            store = self._connect()
+        except Exception as error:  # told where it is asked
+            self._answers.put(error)
+            self._at_it.abort()
+            return
         try:
             while asked := self._asked.get():
                 self._at_it.wait()

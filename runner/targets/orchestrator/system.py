@@ -3,7 +3,7 @@
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -37,13 +37,21 @@ _TOLD = {str(each) for each in ChangeType}
 class OrchestratorSystem(Processes):
     """Workers, dispatchers and a watchdog; logs go to `settings.directory`, and the database too unless `database` says else.
 
-    `after`: changes begin behind this record of its log.
+    `after`: changes begin behind this record of its log. `before_dispatch` is called when the workers are ready and nothing
+    moves yet.
     """
 
-    def __init__(self, settings: SystemSettings, database: Path | None = None, after: int = 0) -> None:
+    def __init__(
+        self,
+        settings: SystemSettings,
+        database: Path | None = None,
+        after: int = 0,
+        before_dispatch: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(settings.directory, settings.environment)
         self._database = (database or settings.directory / DATABASE).resolve()
         self._last = after
+        self._before_dispatch = before_dispatch
         self._stack = ExitStack()
         try:
             self._open(settings)
@@ -67,10 +75,11 @@ class OrchestratorSystem(Processes):
         workers = [worker_name(index) for index in range(settings.workers)]
         for name in workers:
             self.start(name, "systems.orchestrator.worker", *config, name, "--body", _BODY)
+        self._wait_until_ready(workers)
+        self._before_dispatch()
         for index in range(settings.dispatchers):
             self.start(f"dispatcher{index}", "systems.orchestrator.dispatcher", *config, f"dispatcher{index}")
         self.start("watchdog", "systems.orchestrator.watchdog", *config, "watchdog")
-        self._wait_until_ready(workers)
 
     def _wait_until_ready(self, missing: list[str]) -> None:
         """Wait for every worker to listen. Raises SoakError that names the log of one that does not."""

@@ -30,10 +30,15 @@ class Orchestrator:
         self._directory = Path()
         self._history: History | None = None
 
-    def admit(self, scenario: Scenario) -> None:
-        """Raises UsageError for a fault that this machine does not allow."""
+    def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
+        """Raises UsageError for a fault that this machine does not allow, and for a run that cannot go on."""
         from runner.targets.orchestrator.disk import can_mount
 
+        if resumed and needs_disk(scenario):
+            remedy = "run it again: the manifest says how"
+            raise UsageError(
+                f"disk_full: the disk of this run, with the database on it, went with its runner ({remedy})"
+            )
         if needs_disk(scenario) and not can_mount():
             remedy = "run as root, or take the fault out"
             raise UsageError(

@@ -66,18 +66,16 @@ class Bench:
 
     def close(self) -> None:
         """Let go of the system, and of what was stopped."""
-        for pid in self._paused:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-        self._desk.dismiss()
+        self.wake()
+        self._desk.close()
         try:
-            self.system.close()
+            self.asked(self.system.close)
         finally:
             self._stack.close()
 
     def offer(self, number: int) -> Accepted | Refused:
         """Enqueue a task."""
-        answer: Accepted | Refused = self._asked(lambda: self.system.enqueue(key_of(number), payload_of(number)))
+        answer: Accepted | Refused = self.asked(lambda: self.system.enqueue(key_of(number), payload_of(number)))
         return answer
 
     def add(self, number: int) -> TaskId:
@@ -94,18 +92,27 @@ class Bench:
             lambda: (number, attempt) in self.started,
             lambda: f"bodies of (task number, attempt) {self.started}",
         )
-        return next(each for each in reversed(self.running) if (each.number, each.attempt) == (number, attempt))
+        found = [each for each in self.running if (each.number, each.attempt) == (number, attempt)]
+        expect("that body to run until it is told to end", "a body whose worker is gone", met=bool(found))
+        return found[-1]
+
+    def bodies(self, count: int) -> list[Execution]:
+        """So many bodies, once they run."""
+        what = f"{count} bodies to run at a time"
+        self.until(what, lambda: len(self.running) >= count, lambda: f"{len(self.running)} that run")
+        return list(self.running)
 
     def finish(self, execution: Execution, end: str = "ok", tokens: int = 0) -> None:
         """Let a body end."""
-        self.running.remove(execution)
+        if execution in self.running:
+            self.running.remove(execution)
         self._desk.finish(execution, end=end, error="network", tokens=tokens)
 
     def told(self, kind: ChangeType, attempt: int = 1) -> Change:
         """The change of a kind, once it is told."""
 
         def found() -> list[Change]:
-            return [each for each in self.changes if each.type is kind and each.attempt in {attempt, 0}]
+            return [each for each in self.changes if each.type is kind and each.attempt == attempt]
 
         self.until(
             f"{kind.name} of attempt {attempt} from changes", lambda: bool(found()), lambda: self.kinds() or "nothing"
@@ -122,7 +129,7 @@ class Bench:
 
     def counts(self, meant: Snapshot) -> None:
         """Its snapshot is this one."""
-        expect_counts(meant, self._asked(self.system.snapshot))
+        expect_counts(meant, self.asked(self.system.snapshot))
 
     def pid(self, execution: Execution) -> int:
         """The process that runs a body."""
@@ -136,7 +143,8 @@ class Bench:
 
     def processes(self) -> dict[str, int]:
         """Its processes. Raises SkippedError when it tells none."""
-        if not (pids := self.system.processes()):
+        pids: dict[str, int] = self.asked(self.system.processes)
+        if not pids:
             raise SkippedError("the class has no processes()")
         return pids
 
@@ -144,7 +152,7 @@ class Bench:
         """Kill the worker that runs a body."""
         os.kill(self.pid(execution), signal.SIGKILL)
         self.until("the killed worker's line to close", lambda: execution.over, lambda: "a body that still runs")
-        self.system.restart(execution.worker)
+        self.asked(lambda: self.system.restart(execution.worker))
 
     def pause(self, execution: Execution) -> None:
         """Stop the worker that runs a body."""
@@ -155,7 +163,8 @@ class Bench:
     def wake(self) -> None:
         """Let stopped workers go on."""
         while self._paused:
-            os.kill(self._paused.pop(), signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(self._paused.pop(), signal.SIGCONT)
 
     def until(self, expected: str, met: Callable[[], bool], came: Callable[[], object]) -> None:
         """Listen until something holds, as long as a call may take. Raises UnmetError."""
@@ -169,9 +178,10 @@ class Bench:
         while (wait_s := until - time.monotonic()) > 0:
             for key, _ in self._selector.select(wait_s):
                 key.data()
-        self.changes += self._asked(self.system.changes)
+        self.changes += self.asked(self.system.changes)
 
-    def _asked(self, call: Callable[[], Any]) -> Any:
+    def asked(self, call: Callable[[], Any]) -> Any:
+        """What a call returns, once the system is not busy."""
         until = time.monotonic() + self.patience_s
         while True:
             try:

@@ -4,6 +4,7 @@ import json
 import selectors
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,13 @@ class Execution:
     attempt: int
     worker: str
     started_at: float
-    caller: "_Caller"
+    caller: "_Line"
     cause: int = 0
     over: bool = False
 
 
 @dataclass(slots=True, eq=False)
-class _Caller:
+class _Line:
     """A worker process on the line."""
 
     line: socket.socket
@@ -39,7 +40,8 @@ class Desk:
     def __init__(self, path: Path, selector: selectors.BaseSelector) -> None:
         self.path = path
         self._selector = selector
-        self._callers: set[_Caller] = set()
+        self._callers: set[_Line] = set()
+        self._closed = False
         self._started: Callable[[Execution], None]
         self._ended: Callable[[Execution, float], None]
         self._lost: Callable[[Execution], None]
@@ -61,30 +63,27 @@ class Desk:
 
     def finish(self, execution: Execution, *, end: str, error: str = "", tokens: int = 0) -> None:
         """Tell a body to end: `end` is ok, transient or permanent. A body whose process is gone hears nothing."""
-        try:
+        with suppress(OSError):
             execution.caller.line.sendall(json.dumps({"end": end, "error": error, "tokens": tokens}).encode() + b"\n")
-        except OSError:
-            execution.over = True
 
-    def dismiss(self) -> None:
-        """Hang up on every body: the run is over, and what still runs is left to its lease."""
+    def close(self) -> None:
+        """Hang up on every body, and take no more calls: the run is over, and what still runs is left to its lease."""
+        if self._closed:
+            return
+        self._closed = True
         for caller in list(self._callers):
             self._over(caller)
             self._hang_up(caller)
-
-    def close(self) -> None:
-        """Hang up, and take no more calls."""
-        self.dismiss()
         self._selector.unregister(self._listener)
         self._listener.close()
 
     def _accept(self) -> None:
         line, _ = self._listener.accept()
-        caller = _Caller(line)
+        caller = _Line(line)
         self._callers.add(caller)
         self._selector.register(line, selectors.EVENT_READ, lambda: self._listen(caller))
 
-    def _listen(self, caller: _Caller) -> None:
+    def _listen(self, caller: _Line) -> None:
         try:
             heard = caller.line.recv(_MOST_BYTES)
         except OSError:
@@ -96,7 +95,7 @@ class Desk:
         for line in lines:
             self._take(caller, json.loads(line))
 
-    def _take(self, caller: _Caller, message: dict[str, Any]) -> None:
+    def _take(self, caller: _Line, message: dict[str, Any]) -> None:
         if message["op"] == "started":
             caller.execution = Execution(
                 message["number"], message["attempt"], message["worker"], message["at"], caller
@@ -105,7 +104,7 @@ class Desk:
         elif execution := self._over(caller):
             self._ended(execution, message["at"])
 
-    def _over(self, caller: _Caller) -> Execution | None:
+    def _over(self, caller: _Line) -> Execution | None:
         """The execution of a caller, if it was still on; it no longer is."""
         execution, caller.execution = caller.execution, None
         if execution is None or execution.over:
@@ -113,7 +112,7 @@ class Desk:
         execution.over = True
         return execution
 
-    def _hang_up(self, caller: _Caller) -> None:
+    def _hang_up(self, caller: _Line) -> None:
         if execution := self._over(caller):
             self._lost(execution)
         self._selector.unregister(caller.line)

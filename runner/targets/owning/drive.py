@@ -1,22 +1,19 @@
 """The course of a real run against a system that owns its workers: one thread, which waits for a time or for a call."""
 
 import selectors
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Protocol
 
-from runner.targets.contract import BusyError, Snapshot
-from runner.targets.course import AGAIN_REAL_S, FLUSH_REAL_S, Course
+from runner.targets.contract import Snapshot
+from runner.targets.course import FLUSH_REAL_S, Course, patiently
 from runner.targets.owning.desk import Desk
 from runner.targets.owning.follower import Follower
-from runner.targets.owning.sampler import take_census
+from runner.targets.owning.hands import Hands
 from runner.targets.submitter import Submitter
 from schemas.block import Block
 
 _LOOK_REAL_S = 0.05
 """How often the system's account is read while it drains, so that the run ends when the last task is closed."""
-
-_PATIENCE_REAL_S = 5.0
 
 
 class Stoppable(Protocol):
@@ -33,6 +30,7 @@ def drive(
     course: Course,
     selector: selectors.BaseSelector,
     system: Stoppable,
+    hands: Hands,
     desk: Desk,
     follower: Follower,
     submitter: Submitter,
@@ -42,26 +40,29 @@ def drive(
     The data of whatever is registered with `selector` is called when that is readable.
     """
     submitter.start()
-    course.at(
-        course.plan.scenario.duration_s,
-        lambda: course.every_real(_LOOK_REAL_S, lambda: patiently(follower.read, 0.0)),
-    )
+    course.at(course.plan.scenario.duration_s, lambda: course.every_real(_LOOK_REAL_S, lambda: _read(follower)))
     over = False
     try:
         while not over:
             over = _go_on(course, selector, follower, submitter, course.now() + FLUSH_REAL_S * course.clock.speed)
             until_s = course.now()
-            patiently(follower.read, 0.0)
-            if not over:
+            # What a busy system has not told yet is still to come: the block waits for it.
+            if _read(follower) and not over:
                 yield course.journal.take(until_s)
     finally:
-        desk.dismiss()
+        # What still runs is left to its lease: it must not keep the system from stopping.
+        hands.wake_all()
+        desk.close()
+    # How long the system takes to stop is no part of the run.
     patiently(system.stop)
     patiently(follower.read)
-    until_s = course.now()
-    # A system that stays busy holds no census, and then the verdict is not PASS.
-    patiently(lambda: take_census(course, system.snapshot(), until_s))
+    until_s = max(until_s, follower.told_s)
+    course.take_census(system.snapshot, until_s)
     yield course.journal.take(until_s)
+
+
+def _read(follower: Follower) -> bool:
+    return patiently(follower.read, 0.0)
 
 
 def _go_on(
@@ -73,18 +74,6 @@ def _go_on(
         for key, _ in selector.select(max(0.0, wait_s)):
             key.data()
         course.agenda.run(course.now())
-        if course.is_over(lambda: not submitter.over or follower.open_tasks > 0):
+        if course.is_over(lambda: not submitter.over or bool(follower.open)):
             return True
     return False
-
-
-def patiently(call: Callable[[], None], patience_real_s: float = _PATIENCE_REAL_S) -> None:
-    """Call until the system is not busy, or the patience is over."""
-    until = time.monotonic() + patience_real_s
-    while True:
-        try:
-            return call()
-        except BusyError:
-            if time.monotonic() >= until:
-                return None
-            time.sleep(AGAIN_REAL_S)

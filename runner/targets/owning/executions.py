@@ -9,10 +9,8 @@ from runner.targets.owning.desk import Desk, Execution
 from runner.targets.owning.follower import Follower
 from runner.targets.owning.hands import Hands
 from schemas.events import NO_CAUSE, Kind
-from schemas.model import Fault
-from simulation.fates import Action
+from simulation.fates import BODY_FAILS, Action
 
-_BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET})
 _LOCK_MARGIN_REAL_S = 0.005
 """A database counts as busy once the timeout is over; the lock is held so much longer."""
 
@@ -60,11 +58,11 @@ class Executions:
         service_s, execution.cause, within = self._plan.fate(execution.number, execution.attempt, start_s)
         action, struck_s, end_s = self._action(execution), start_s + within * service_s, start_s + service_s
         if action is Action.CRASH:
-            self._course.at(struck_s, lambda: self._crash(execution))
+            self._course.at(struck_s, lambda: self._course.insist(lambda: self._crash(execution)))
             return
         if action is Action.HANG:
-            self._course.at(struck_s, lambda: self._hang(execution))
-            end_s += self._fault_of(execution).hang_for_s
+            self._course.at(struck_s, lambda: self._course.insist(lambda: self._hang(execution)))
+            end_s += self._plan.fault_of(execution.cause).hang_for_s
         self._course.at(end_s, lambda: self._finish(execution))
 
     def _ended(self, execution: Execution, at: float) -> None:
@@ -72,7 +70,7 @@ class Executions:
         action = self._action(execution)
         if action is Action.HANG:
             self._course.note(t_s, Kind.FAULT_SEEN, cause=execution.cause)
-        self._note_end(t_s, execution, execution.cause if action in _BODY_FAILS else NO_CAUSE)
+        self._note_end(t_s, execution, execution.cause if action in BODY_FAILS else NO_CAUSE)
 
     def _lost(self, execution: Execution) -> None:
         """The process that ran a body is gone, and not by our doing."""
@@ -83,7 +81,7 @@ class Executions:
         if execution.over:
             return
         action = self._action(execution)
-        if action in _BODY_FAILS or action is Action.DB_LOCK:
+        if action in BODY_FAILS or action is Action.DB_LOCK:
             self._inject(execution)
         if action is Action.DB_LOCK:
             self._meet_lock(execution)
@@ -111,13 +109,16 @@ class Executions:
     def _crash(self, execution: Execution) -> None:
         if execution.over:
             return
-        execution.over = True
-        now_s, worker = self._course.now(), execution.worker
-        self._inject(execution)
+        worker = execution.worker
         self._hands.kill(worker)
+        execution.over = True
+        now_s = self._course.now()
+        self._inject(execution)
         self._note_end(now_s, execution, execution.cause)
         self._course.note(now_s, Kind.PROCESS_EXITED, worker=self._workers.number(worker), cause=execution.cause)
-        self._course.at(now_s + self._queue.worker_restart_s, lambda: self._restart(worker))
+        self._course.at(
+            now_s + self._queue.worker_restart_s, lambda: self._course.insist(lambda: self._restart(worker))
+        )
 
     def _restart(self, worker: str) -> None:
         """Start the process of a worker again."""
@@ -127,9 +128,9 @@ class Executions:
     def _hang(self, execution: Execution) -> None:
         if execution.over:
             return
-        self._inject(execution)
         self._hands.pause(execution.worker)
-        wakes_s = self._course.now() + self._fault_of(execution).hang_for_s
+        self._inject(execution)
+        wakes_s = self._course.now() + self._plan.fault_of(execution.cause).hang_for_s
         self._course.at(wakes_s, lambda: self._hands.wake(execution.worker))
 
     def _inject(self, execution: Execution) -> None:
@@ -147,7 +148,3 @@ class Executions:
 
     def _action(self, execution: Execution) -> Action:
         return Action(self._plan.action[execution.cause])
-
-    def _fault_of(self, execution: Execution) -> Fault:
-        name = self._plan.vocabulary.causes[execution.cause].fault
-        return next(fault for fault in self._plan.scenario.faults if fault.name == name)

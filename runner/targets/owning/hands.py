@@ -5,7 +5,6 @@ import signal
 from contextlib import suppress
 from typing import Protocol
 
-from runner.targets.contract import BusyError
 from runner.targets.owning.caller import SystemCaller
 from schemas.errors import SoakError
 
@@ -22,12 +21,15 @@ class Hands(Protocol):
     def wake(self, name: str) -> None:
         """SIGCONT, where there is still such a process."""
 
+    def wake_all(self) -> None:
+        """SIGCONT to every process that was stopped."""
+
     def restart(self, name: str) -> None:
         """Start a process again that was killed."""
 
 
 class ProcessIds:
-    """Hands for a system that tells the ids of its processes."""
+    """Hands for a system that tells the ids of its processes. Any of them may raise BusyError."""
 
     def __init__(self, system: SystemCaller) -> None:
         self._system = system
@@ -49,10 +51,9 @@ class ProcessIds:
 
     def restart(self, name: str) -> None:
         """Ask the system to."""
-        with suppress(BusyError):
-            self._system.restart(name)
+        self._system.restart(name)
 
-    def close(self) -> None:
+    def wake_all(self) -> None:
         """Leave nothing stopped."""
         for name in list(self._paused):
             self.wake(name)

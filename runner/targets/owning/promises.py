@@ -1,5 +1,7 @@
 """What a system that owns its workers promises, as checks."""
 
+import time
+
 from runner.targets.checks import BACKOFF_S, CLOCK_S, HARD_TOKENS, MAX_ATTEMPTS, SHORT_S, Checks, expect
 from runner.targets.contract import ChangeType, Refused, Snapshot
 from runner.targets.owning.bench import WORKERS, Bench
@@ -20,7 +22,10 @@ def _new(bench: Bench) -> None:
 @CHECKS.add("a task is dispatched to a body, and DONE when that ends well")
 def _done(bench: Bench) -> None:
     task_id = bench.add(A)
-    bench.finish(bench.body(A))
+    execution = bench.body(A)
+    dispatched = bench.told(ChangeType.DISPATCHED)
+    expect(f"the worker {execution.worker!r}", dispatched.worker, met=dispatched.worker == execution.worker)
+    bench.finish(execution)
     done = bench.told(ChangeType.DONE)
     expect(f"task id {task_id!r}", done.task_id, met=done.task_id == task_id)
     bench.counts(Snapshot(done=1))
@@ -35,7 +40,9 @@ def _told_once(bench: Bench) -> None:
     meant = "ENQUEUED, DISPATCHED, DONE"
     expect(f"{meant} from changes", bench.kinds(), met=bench.kinds() == meant)
     times = [each.at for each in bench.changes]
-    expect("times in order", times, met=times == sorted(times))
+    now = time.time()
+    since = f"times in order, in seconds since the epoch (now {now:.3f})"
+    expect(since, times, met=times == sorted(times) and now - 60 < times[0] and times[-1] < now + CLOCK_S)
 
 
 @CHECKS.add("a key is refused while it is PENDING, IN_PROGRESS or DONE, and that is told")
@@ -62,23 +69,24 @@ def _is_refused(bench: Bench, state: str) -> None:
 def _workers(bench: Bench) -> None:
     for number in (A, B, C, D, E):
         bench.add(number)
-    for number in (A, B, C):
-        bench.body(number)
+    bench.bodies(WORKERS)
     bench.settle()
-    expect(f"{WORKERS} bodies, of the oldest tasks", bench.started, met=len(bench.running) == WORKERS)
+    expect(f"{WORKERS} bodies", bench.started, met=len(bench.running) == WORKERS)
 
 
 @CHECKS.add("a transient failure is tried again, not before its backoff is over")
 def _backoff(bench: Bench) -> None:
     bench.add(A)
     for attempt, backoff_s in enumerate(BACKOFF_S, start=1):
-        bench.finish(bench.body(A, attempt), "transient")
+        execution = bench.body(A, attempt)
+        ended_at = time.time()
+        bench.finish(execution, "transient")
         retry = bench.told(ChangeType.RETRY, attempt)
         again = bench.body(A, attempt + 1)
-        waited_s = again.started_at - retry.at
+        waited_s = again.started_at - ended_at
         early = f"a body {waited_s:.3f} s after attempt {attempt} failed"
         expect(f"a wait of {backoff_s:g} s", early, met=waited_s >= backoff_s - CLOCK_S)
-        due_s = retry.due - retry.at
+        due_s = retry.due - ended_at
         expect(f"a RETRY that is due after {backoff_s:g} s", f"{due_s:.3f} s", met=due_s >= backoff_s - CLOCK_S)
 
 
@@ -121,8 +129,7 @@ def _snapshot(bench: Bench) -> None:
         bench.told(kind)
     for number in (D, E, F, F + 2):
         bench.add(number)
-    for number in (D, E, F):
-        bench.body(number)
+    bench.bodies(WORKERS)
     bench.counts(Snapshot(pending=1, in_progress=3, done=1, failed=1, blocked=1))
 
 
@@ -141,7 +148,14 @@ def _heartbeat(bench: Bench) -> None:
 def _killed(bench: Bench) -> None:
     bench.processes()
     bench.add(A)
-    bench.kill(bench.body(A))
+    execution = bench.body(A)
+    killed = bench.pid(execution)
+    bench.kill(execution)
+    bench.until(
+        f"processes to tell a new process of {execution.worker}, started by restart or by the system itself",
+        lambda: bench.processes().get(execution.worker, killed) != killed,
+        lambda: f"{', '.join(sorted(bench.processes()))}",
+    )
     bench.told(ChangeType.EXPIRED)
     bench.finish(bench.body(A, 2))
     bench.told(ChangeType.DONE, 2)
@@ -165,7 +179,12 @@ def _zombie(bench: Bench) -> None:
 
 @CHECKS.add("no body starts after stop")
 def _stop(bench: Bench) -> None:
-    bench.system.stop()
-    bench.offer(A)
+    for number in (A, B, C, D):
+        bench.add(number)
+    running = bench.bodies(WORKERS)
+    before = list(bench.started)
+    bench.asked(bench.system.stop)
+    for execution in running:
+        bench.finish(execution)
     bench.settle()
-    expect("no body", bench.started, met=not bench.started)
+    expect("no body to start", bench.started[len(before) :], met=bench.started == before)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from runner.targets.contract import BusyError, Snapshot
 from runner.targets.course import Course
-from schemas.events import CENSUS, Kind
+from schemas.events import Kind
 
 
 class Sampler:
@@ -34,11 +34,12 @@ class Sampler:
         if queue.oldest_s is not None:
             self._course.note(t_s, Kind.SAMPLE_OLDEST_PENDING, value=queue.oldest_s * self._course.clock.speed)
         if files:
-            size = sum(path.stat().st_size for path in files if path.exists())
-            self._course.note(t_s, Kind.SAMPLE_DB_SIZE, value=size)
+            self._course.note(t_s, Kind.SAMPLE_DB_SIZE, value=sum(map(_size, files)))
 
 
-def take_census(course: Course, snapshot: Snapshot, until_s: float) -> None:
-    """Note what the system itself says it holds at the end."""
-    for state, kind in CENSUS.items():
-        course.note(until_s, kind, value=getattr(snapshot, state.name.lower()))
+def _size(path: Path) -> int:
+    """The size of a file in bytes; 0 for one that is gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -42,14 +42,16 @@ class Owning:
         self._patience_s = patience_s
         self._directory = Path()
 
-    def admit(self, scenario: Scenario) -> None:
+    def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for a scenario that this target cannot run."""
         refuse_faults(scenario, self.name, _INSIDE if can(self._kind, PROCESSES) else {**_INSIDE, **_PROCESSES})
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
         """Keep what the system leaves behind in `directory`. Raises UsageError when it is to go on."""
         if history:
-            raise UsageError(f"{self.name} is not resumed: its tasks went with the runner (run it again)")
+            raise UsageError(
+                f"{self.name} is not resumed: what became of its tasks meanwhile is not known (run it again)"
+            )
         self._directory = directory / "system"
         self._directory.mkdir()
 
@@ -80,7 +82,7 @@ class Owning:
         settings = system_settings(plan.scenario.queue, self._directory, desk.path, self.speed)
         system = SystemCaller(self._kind, settings, self._patience_s)
         stack.callback(_close, system)
-        hands = enter(closing(ProcessIds(system)))
+        hands = ProcessIds(system)
         course, workers = Course.begin(plan, self.speed), Workers(plan.scenario.queue)
         follower = Follower(course, system.changes, workers)
 
@@ -93,7 +95,7 @@ class Owning:
         put_losses(course)
         Sampler(course, system.snapshot, system.files).start()
         Resources(course, system.processes, self._directory).start()
-        yield from drive(course, selector, system, desk, follower, Submitter(course, system, answered))
+        yield from drive(course, selector, system, hands, desk, follower, Submitter(course, system, answered))
 
 
 def _close(system: SystemCaller) -> None:

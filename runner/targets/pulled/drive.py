@@ -9,8 +9,6 @@ from runner.targets.caller import PATIENCE_S, ContractError
 from runner.targets.contract import Accepted, BusyError, Queue, QueueSettings, Refused
 from runner.targets.course import FLUSH_REAL_S, Course
 from runner.targets.losses import put_losses
-from runner.targets.owning.drive import patiently
-from runner.targets.owning.sampler import take_census
 from runner.targets.pulled.caller import QueueCaller
 from runner.targets.pulled.reports import Reports
 from runner.targets.pulled.tasks import Tasks
@@ -57,8 +55,8 @@ class Drive:
         self._course = Course.begin(plan, speed)
         self._tasks = Tasks(self._queue, plan.vocabulary)
         self._submitter = Submitter(self._course, self._queue, self._answered)
-        self._workers = Workers(self._course, self._queue, self._tasks, settings.heartbeat_s * speed)
         self._reports = Reports(self._course, self._queue, self._tasks)
+        self._workers = Workers(self._course, self._queue, self._tasks, self._reports, settings.heartbeat_s * speed)
         self._resources = Resources(self._course, dict, directory)
 
     def __enter__(self) -> "Drive":
@@ -78,8 +76,7 @@ class Drive:
         while not self._go_on(course.now() + FLUSH_REAL_S * course.clock.speed):
             yield course.journal.take(course.now())
         until_s = course.now()
-        # A queue that stays busy holds no census, and then the verdict is not PASS.
-        patiently(lambda: take_census(course, self._queue.snapshot(), until_s))
+        course.take_census(self._queue.snapshot, until_s)
         yield course.journal.take(until_s)
 
     def _put_on_the_agenda(self) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runner.targets.checks import BACKOFF_S, CLOCK_S, MAX_ATTEMPTS, SHORT_S, Checks, SkippedError, expect
+from runner.targets.checks import BACKOFF_S, CLOCK_S, LOOK_EVERY_S, MAX_ATTEMPTS, SHORT_S, Checks, SkippedError, expect
 from runner.targets.contract import BusyError, Expired, Failed, Queue, Retry, Snapshot
 from runner.targets.pulled.bench import THREADS, Bench
 
@@ -51,13 +51,18 @@ def _often_switched() -> Iterator[None]:
 
 
 def _claim_all(queue: Queue, index: int, claimed: list[str], errors: list[str]) -> None:
-    try:
-        while claim := queue.claim(f"w{index}"):
-            claimed.append(claim.key)
-    except BusyError:
-        _claim_all(queue, index, claimed, errors)
-    except Exception as error:
-        errors.append(f"{type(error).__name__}: {error}")
+    while True:
+        try:
+            claim = queue.claim(f"w{index}")
+        except BusyError:
+            time.sleep(LOOK_EVERY_S)
+            continue
+        except Exception as error:
+            errors.append(f"{type(error).__name__}: {error}")
+            return
+        if claim is None:
+            return
+        claimed.append(claim.key)
 
 
 @CHECKS.add("a transient failure is tried again, not before its backoff is over")
@@ -66,7 +71,8 @@ def _backoff(bench: Bench) -> None:
     for attempt, backoff_s in enumerate(BACKOFF_S, start=1):
         failed_at = time.monotonic()
         answer = bench.queue.fail(claim, "network", transient=True)
-        expect("Retry", answer, met=isinstance(answer, Retry))
+        fits = isinstance(answer, Retry) and answer.in_s >= backoff_s - CLOCK_S
+        expect(f"Retry in {backoff_s:g} s or later", answer, met=fits)
         claim = bench.wait_for_claim()
         waited_s = time.monotonic() - failed_at
         early = f"claimed {waited_s:.3f} s after attempt {attempt} failed"

@@ -31,14 +31,16 @@ class Pulled:
         self._patience_s = patience_s
         self._directory = Path()
 
-    def admit(self, scenario: Scenario) -> None:
+    def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for a scenario that this target cannot run."""
         refuse_faults(scenario, self.name, _INSIDE)
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
         """Keep what the queue leaves behind in `directory`. Raises UsageError when it is to go on."""
         if history:
-            raise UsageError(f"{self.name} is not resumed: its tasks went with the runner (run it again)")
+            raise UsageError(
+                f"{self.name} is not resumed: what became of its tasks meanwhile is not known (run it again)"
+            )
         self._directory = directory / "system"
         self._directory.mkdir()
 

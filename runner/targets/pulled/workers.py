@@ -14,10 +14,7 @@ from runner.targets.pulled.caller import QueueCaller
 from runner.targets.pulled.reports import Reports
 from runner.targets.pulled.tasks import Tasks
 from schemas.events import NO_CAUSE, Kind
-from schemas.model import Fault
-from simulation.fates import Action
-
-_BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET})
+from simulation.fates import BODY_FAILS, Action
 
 
 @dataclass(slots=True, eq=False)
@@ -37,13 +34,13 @@ class Execution:
 class Workers:
     """All of them; `idle` are those that wait for work."""
 
-    def __init__(self, course: Course, queue: QueueCaller, tasks: Tasks, heartbeat_s: float) -> None:
+    def __init__(self, course: Course, queue: QueueCaller, tasks: Tasks, reports: Reports, heartbeat_s: float) -> None:
         self._course = course
         self._plan = course.plan
         self._queue = queue
         self._tasks = tasks
         self._heartbeat_s = heartbeat_s
-        self._reports = Reports(course, queue, tasks)
+        self._reports = reports
         self._idle = list(range(course.plan.scenario.queue.workers - 1, -1, -1))
         self.busy = 0
         """How many run a task."""
@@ -72,7 +69,7 @@ class Workers:
             self._course.at(struck_s, lambda: self._crash(execution))
         elif execution.action is Action.HANG:
             self._course.at(struck_s, lambda: self._hang(execution))
-            end_s += self._fault_of(execution).hang_for_s
+            end_s += self._plan.fault_of(execution.cause).hang_for_s
         if execution.action is not Action.CRASH:
             self._course.at(end_s, lambda: self._end(execution))
         self._beat_at(start_s + self._heartbeat_s, execution)
@@ -113,7 +110,7 @@ class Workers:
         now_s = self._course.now()
         self._inject(now_s, execution)
         execution.beats = False
-        self._course.at(now_s + self._fault_of(execution).hang_for_s, lambda: self._wake(execution))
+        self._course.at(now_s + self._plan.fault_of(execution.cause).hang_for_s, lambda: self._wake(execution))
 
     def _wake(self, execution: Execution) -> None:
         """It goes on as if nothing had been, with the heartbeat that is late."""
@@ -124,7 +121,7 @@ class Workers:
 
     def _end(self, execution: Execution) -> None:
         now_s, action = self._course.now(), execution.action
-        fails = action in _BODY_FAILS
+        fails = action in BODY_FAILS
         if fails or action is Action.DB_LOCK:
             self._inject(now_s, execution)
         elif action is Action.HANG:
@@ -163,7 +160,3 @@ class Workers:
     def _note(self, t_s: float, kind: Kind, execution: Execution, cause: int = NO_CAUSE, value: float = 0.0) -> None:
         number, attempt, worker = execution.number, execution.claim.attempt, execution.worker
         self._course.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
-
-    def _fault_of(self, execution: Execution) -> Fault:
-        name = self._plan.vocabulary.causes[execution.cause].fault
-        return next(fault for fault in self._plan.scenario.faults if fault.name == name)

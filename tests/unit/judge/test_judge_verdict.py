@@ -167,7 +167,10 @@ def test_faults_of_a_run_cut_short_are_no_reason() -> None:
 
 def test_a_load_generator_that_fell_behind() -> None:
     late = GOOD.replace("0 enqueued 1", "6.5 enqueued 1 due=0").replace("1 dispatched", "7 dispatched")
-    reason = "the load generator fell behind: 1 % of the work was offered 6.5s late or later (allowed: 5s)"
+    reason = (
+        "the load generator fell behind: 1 % of the work was offered 6.5s late or later (allowed: 5s)"
+        " (run it slower, or raise telemetry.max_lag)"
+    )
     assert told(verdict(late, SLO)) == ("INCONCLUSIVE", [reason])
     assert verdict(late, SLO + "telemetry: {max_lag: 6.5s}").verdict == "PASS"
 

@@ -7,13 +7,15 @@ import broken_queues as queues
 import pytest
 from memory_queue import MemoryQueue
 
-from runner.engine import execute, identify
+from runner.engine import BrokenOffError, execute, identify
 from runner.judge.judge import Judge
+from runner.targets.base import Target
 from runner.targets.caller import ContractError
 from runner.targets.contract import Queue
 from runner.targets.history import History
 from runner.targets.pulled.target import Pulled
 from schemas.errors import UsageError
+from schemas.identity import Identity
 from schemas.load import Loaded, load
 from schemas.verdict import Outcome, Status, Verdict
 from simulation.plan import Plan
@@ -52,12 +54,21 @@ def scenario(tmp_path: Path, *faults: str) -> Loaded:
     return load(path)
 
 
+def until_it_breaks(plan: Plan, target: Target, identity: Identity) -> tuple[Verdict, Judge]:
+    """A run; what broke it off is raised as it was."""
+    try:
+        return execute(plan, target, identity)
+    except BrokenOffError as broken:
+        assert broken.__cause__
+        raise broken.__cause__ from None
+
+
 def soak(kind: type[Queue], tmp_path: Path, *faults: str, patience_s: float = 5.0) -> tuple[Verdict, Judge]:
     """A run, without files."""
     loaded, target = scenario(tmp_path, *faults), Pulled("x:X", kind, SPEED, patience_s)
     plan = Plan(loaded.scenario)
     target.prepare(tmp_path)
-    return execute(plan, target, identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=True))
+    return until_it_breaks(plan, target, identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=True))
 
 
 def broken(verdict: Verdict) -> set[str]:
