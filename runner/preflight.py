@@ -1,10 +1,17 @@
 """Before a real run begins: can this machine carry it, and do the scenario's own commands end well?"""
 
+import os
 import resource
 import shlex
+import signal
 import subprocess
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
+import click
 import psutil
 
 from runner.console import remark
@@ -17,6 +24,7 @@ _BYTES_PER_TASK = 4_096
 
 _SPARE_BYTES = 64 << 20
 _FILES_PER_WORKER, _SPARE_FILES = 4, 64
+_LOOK_EVERY_S = 0.1
 
 
 def check_machine(plan: Plan, place: Path) -> None:
@@ -40,23 +48,40 @@ def _existing(place: Path) -> Path:
     return next(path for path in (place.absolute(), *place.absolute().parents) if path.exists())
 
 
-def run_commands(scenario: Scenario, directory: Path) -> None:
-    """Run the scenario's preflight commands in `directory`. Raises UsageError for the first that does not end well."""
+def run_commands(scenario: Scenario, directory: Path, interrupted: Callable[[], bool] = lambda: False) -> None:
+    """Run the scenario's preflight commands in `directory`. Raises UsageError for the first that does not end well.
+
+    Raises click.Abort when `interrupted` says so; the command is ended then.
+    """
     for command in scenario.preflight:
         remark(f"preflight: {command}")
-        try:
-            done = subprocess.run(
-                shlex.split(command),
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-            )
-        except (OSError, ValueError) as error:
-            raise UsageError(f"preflight {command!r} cannot run: {error} (mend it, or take it out)") from None
-        if done.returncode:
-            said = (done.stdout + done.stderr).strip().splitlines()
+        with tempfile.TemporaryFile() as output:
+            exit_code = _exit_code(command, directory, output, interrupted)
+            output.seek(0)
+            said = output.read().decode(errors="replace").strip().splitlines()
+        if exit_code:
             last = f": {said[-1]}" if said else ""
-            raise UsageError(f"preflight {command!r} ended with exit code {done.returncode}{last} (nothing was run)")
+            raise UsageError(f"preflight {command!r} ended with exit code {exit_code}{last} (nothing was run)")
+
+
+def _exit_code(command: str, directory: Path, output: IO[bytes], interrupted: Callable[[], bool]) -> int:
+    try:
+        words = shlex.split(command)
+        if not words:
+            raise ValueError("it says nothing")
+        process = subprocess.Popen(
+            words, cwd=directory, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    except (OSError, ValueError) as error:
+        raise UsageError(f"preflight {command!r} cannot run: {error} (mend it, or take it out)") from None
+    try:
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(_LOOK_EVERY_S)
+            if interrupted():
+                raise click.Abort
+    finally:
+        if process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

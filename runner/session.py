@@ -2,7 +2,7 @@
 
 import gc
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -11,7 +11,7 @@ from typing import cast
 from runner.console import remark, tell
 from runner.engine import BrokenOffError, Resumed, execute, identify
 from runner.evidence.directory import RunDirectory
-from runner.evidence.past import read_past, replay
+from runner.evidence.past import Past, read_past, replay
 from runner.evidence.record import Recording, to_json
 from runner.job_summary import append_summary, job_summary_of
 from runner.judge.decide import decide
@@ -27,11 +27,12 @@ from schemas.verdict import End, Verdict
 from simulation.plan import Plan
 
 INTERRUPTED = 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TARGETS = ("simulation", "orchestrator")
 
 
 class Interruption:
-    """Whether someone asked the run to stop: the first SIGINT or SIGTERM asks, a second one stops at once."""
+    """Whether someone asked the run to stop: the first SIGINT, SIGTERM or SIGHUP asks, a second one stops at once."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -48,7 +49,7 @@ class Interruption:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Handle signals while the run lasts."""
-        before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._handle) for number in SIGNALS}
         try:
             yield
         finally:
@@ -74,22 +75,22 @@ def run_scenario(
     if isinstance(target, Selective):
         target.admit(loaded.scenario)
     plan = Plan(loaded.scenario)
-    if target.clock == "real":
-        _preflight(plan, path.parent, out or Path("runs"))
     interruption = Interruption()
     with interruption.listening():
+        if target.clock == "real":
+            _preflight(plan, path.parent, out or Path("runs"), interruption)
         verdict, directory = _record(loaded, plan, target, out, abort, interruption)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
     tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
 
-def _preflight(plan: Plan, directory: Path, place: Path) -> None:
-    """What must hold before a real run. Raises UsageError."""
+def _preflight(plan: Plan, directory: Path, place: Path, interrupted: Callable[[], bool]) -> None:
+    """What must hold before a real run. Raises UsageError, or click.Abort when someone asked to stop."""
     from runner.preflight import check_machine, run_commands
 
     check_machine(plan, place)
-    run_commands(plan.scenario, directory)
+    run_commands(plan.scenario, directory, interrupted)
 
 
 def make_target(name: str, speed: float | None = None) -> Target:
@@ -119,10 +120,17 @@ def make_target(name: str, speed: float | None = None) -> Target:
 
 
 def resume_run(path: Path, *, as_json: bool) -> int:
-    """Go on with a run whose runner was gone, and tell the verdict; returns the exit code. Raises SoakError."""
+    """Go on with a run whose runner was gone, or judge it if it had ended; returns the exit code. Raises SoakError."""
+    from runner.preflight import check_machine
+
     directory = RunDirectory.open(path)
     directory.claim()
     past = read_past(directory)
+    if past.end:
+        verdict = _finish_ended(past, past.end)
+        tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
+        return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+    check_machine(past.plan, path)
     target = make_target(past.identity.target, past.identity.speed if past.identity.target != "simulation" else None)
     if isinstance(target, Selective):
         target.admit(past.loaded.scenario, resumed=True)
@@ -133,6 +141,15 @@ def resume_run(path: Path, *, as_json: bool) -> int:
         verdict = _conduct(past.loaded, past.plan, target, past.identity, recording, interruption, resumed)
     tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+
+
+def _finish_ended(past: Past, end: End) -> Verdict:
+    """Judge and seal a run that had ended when its runner was gone."""
+    with Recording.resume(past.directory, past.manifest, past.identity, past.plan) as recording:
+        judge = replay(past, recording).judge
+        verdict = decide(judge, past.identity, end)
+        _finish(recording, verdict, judge)
+    return verdict
 
 
 def _record(

@@ -47,6 +47,14 @@ def shortened(text: str) -> str:
     return "".join(letter if letter.isprintable() else "�" for letter in _cut(text))
 
 
+def shown(value: object) -> str:
+    """`repr` of anything, for a message; a value whose own fails is named by its type."""
+    try:
+        return shortened(repr(value))
+    except Exception:
+        return f"<{type(value).__name__}>"
+
+
 def quoted(text: str) -> str:
     """`text` in quotes for a message: on one line, and cut short."""
     return repr(_cut(text))

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 scenario_argument = click.argument("scenario", type=click.Path(path_type=Path), metavar="SCENARIO")
 run_directory_argument = click.argument("run_directory", type=click.Path(path_type=Path), metavar="RUN_DIR")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+
+
+class Positive(click.FloatRange):
+    """A number above zero; `nan`, which no range excludes, is none."""
+
+    def __init__(self, most: float | None = None) -> None:
+        super().__init__(0, most, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Raises click.UsageError."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number above zero.", param, ctx)
+        return number
+
+
 job_summary_option = click.option(
     "--job-summary",
     type=click.Path(path_type=Path),

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import all_settings, job_summary_option, json_option, override_options, scenario_argument
+from runner.cli.options import (
+    Positive,
+    all_settings,
+    job_summary_option,
+    json_option,
+    override_options,
+    scenario_argument,
+)
 
 
 @click.command("run")
@@ -19,7 +26,7 @@ from runner.cli.options import all_settings, job_summary_option, json_option, ov
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(0, 100_000, min_open=True),
+    type=Positive(100_000),
     help="Run a real target so many times as fast: every duration is divided by it. [default: 1]",
 )
 @click.option(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.cli.options import Positive
 from runner.console import remark, tell
 
 if TYPE_CHECKING:
@@ -17,9 +18,7 @@ AS_MEANT, NOT_AS_MEANT = 0, 3
 @click.command("selftest")
 @click.option("--defect", "defects", multiple=True, metavar="NAME", help="Only this planted defect. May be repeated.")
 @click.option("--clean", type=click.IntRange(min=0), default=1, show_default=True, help="Rounds of clean runs.")
-@click.option(
-    "--speed", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="As in `soak run`."
-)
+@click.option("--speed", type=Positive(100_000), default=60.0, show_default=True, help="As in `soak run`.")
 @click.option("--scenarios", type=click.Path(path_type=Path), default=Path("scenarios/selftest"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("selftest"), show_default=True, help="Evidence.")
 def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path, out: Path) -> int:

@@ -2,6 +2,7 @@
 
 import click
 
+from runner.cli.options import Positive
 from runner.console import tell
 
 KEPT, BROKEN = 0, 3
@@ -21,7 +22,7 @@ def command() -> None:
 @click.argument("name", metavar="MODULE:CLASS")
 @click.option(
     "--patience",
-    type=click.FloatRange(0, min_open=True),
+    type=Positive(),
     default=5.0,
     show_default=True,
     help="How many seconds a call may take.",

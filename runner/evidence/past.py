@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from runner.engine import Resumed
-from runner.evidence.directory import MANIFEST, RunDirectory, stream_name
+from runner.evidence.directory import CHECKSUMS, MANIFEST, RunDirectory, stream_name
 from runner.evidence.record import Recording
 from runner.evidence.stream import StreamReader
 from runner.evidence.verify import load_stored
@@ -17,9 +17,10 @@ from schemas.events import Kind
 from schemas.identity import Identity
 from schemas.load import Loaded
 from schemas.manifest import Manifest
+from schemas.verdict import End
 from simulation.plan import Plan
 
-_ENDS = (Kind.RUN_ENDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
+_ENDS = {Kind.RUN_ENDED: End.COMPLETED, Kind.RUN_ABORTED: End.ABORTED, Kind.RUN_INTERRUPTED: End.INTERRUPTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,12 @@ class Past:
     identity: Identity
     plan: Plan
     history: History
+    end: End | None
+    """How it ended; None for a run that broke off. One that ended was not judged, or not sealed."""
 
 
 def read_past(directory: RunDirectory) -> Past:
-    """The run so far. Raises UsageError for a run that has ended, EvidenceError for one that cannot be read."""
+    """The run so far. Raises UsageError for a run that has ended and was sealed, EvidenceError for one that cannot be read."""
     try:
         manifest = msgspec.json.decode(directory.read(MANIFEST), type=Manifest)
     except msgspec.DecodeError as error:
@@ -47,16 +50,15 @@ def read_past(directory: RunDirectory) -> Past:
         raise UsageError(
             f"{directory.path}: its scenario is not the one its stream was made with (restore scenario.yaml)"
         )
-    history = History()
+    history, end = History(), None
     for block in reader.blocks():
-        if any((block.kind == end).any() for end in _ENDS):
-            raise UsageError(
-                f"{directory.path}: this run has come to its end, {manifest.verdict or 'without a verdict'}"
-            )
+        end = next((how for kind, how in _ENDS.items() if (block.kind == kind).any()), end)
         history.observe(block)
+    if end and directory.file(CHECKSUMS).exists():
+        raise UsageError(f"{directory.path}: this run has come to its end, {manifest.verdict or 'without a verdict'}")
     stream = directory.file(stream_name(plan.scenario.name))
     history.gap_real_s = max(0.0, time.time() - stream.stat().st_mtime)
-    return Past(directory, loaded, manifest, reader.identity, plan, history)
+    return Past(directory, loaded, manifest, reader.identity, plan, history, end)
 
 
 def _reader(directory: RunDirectory, plan: Plan) -> StreamReader:

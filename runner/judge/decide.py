@@ -8,7 +8,7 @@ from runner.judge.folds import Fold
 from runner.judge.histogram import RELATIVE_ERROR
 from runner.judge.judge import Judge
 from runner.judge.laws import judge_laws
-from schemas.expression import Op
+from schemas.expression import Op, Unit
 from schemas.identity import Identity
 from schemas.model import Objective
 from schemas.slis import Sli
@@ -36,7 +36,8 @@ _LAG_QUANTILE = "submission_lag_p99"
 
 def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
     """The verdict on the run that `judge` observed to its end."""
-    objectives = [_objective(judge, objective) for objective in judge.scenario.objectives]
+    late = _lateness(judge, identity)
+    objectives = [_objective(judge, objective, late) for objective in judge.scenario.objectives]
     laws = judge_laws(judge)
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
     faults = judge.faults.results(judge.until_s)
@@ -93,7 +94,7 @@ def _tasks(judge: Judge) -> dict[str, int]:
 # Objectives.
 
 
-def _objective(judge: Judge, objective: Objective) -> ObjectiveResult:
+def _objective(judge: Judge, objective: Objective, late: str) -> ObjectiveResult:
     comparison = objective.comparison
     sli = comparison.sli
     fold = judge.folds.fold(sli, judge.labels.selected(comparison.selector))
@@ -101,6 +102,8 @@ def _objective(judge: Judge, objective: Objective) -> ObjectiveResult:
     target = judge.target_of(comparison)
     interval = fold.interval(sli, objective.confidence or DEFAULT_CONFIDENCE)
     status, detail = _status(judge, objective, fold, value, target, interval)
+    if status is Status.FAIL and late and sli.unit is Unit.DURATION:
+        status, detail = Status.INCONCLUSIVE, f"broken, but {late}"
     return ObjectiveResult(
         objective=comparison.text,
         sli=sli.name,
@@ -228,14 +231,20 @@ def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[st
         yield f"{telemetry.lost_events} events and samples were lost"
     if telemetry.longest_gap_s > limits.max_gap_s:
         yield f"no event or sample for {show_duration(telemetry.longest_gap_s)} (allowed: {show_duration(limits.max_gap_s)})"
-    lag_s = judge.sli_value(judge.scenario.slis[_LAG_QUANTILE])
-    # What a computer needs to submit something counts `speed` times: no limit is below that.
-    allowed_s = max(limits.max_lag_s, LEAST_LAG_REAL_S * identity.speed)
-    if lag_s > allowed_s:
-        late = f"{show_duration(lag_s)} late or later (allowed: {show_duration(allowed_s)})"
-        real = f", {show_duration(lag_s / identity.speed)} of real time" if identity.speed != 1 else ""
-        remedy = "run it slower, or raise telemetry.max_lag"
-        yield f"the load generator fell behind: 1 % of the work was offered {late}{real} ({remedy})"
+    if late := _lateness(judge, identity):
+        yield f"{late} (run it slower, or raise telemetry.max_lag)"
     offered = judge.offered
     if end is End.COMPLETED and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
         yield f"the load generator offered {offered} of {judge.planned} planned submissions"
+
+
+def _lateness(judge: Judge, identity: Identity) -> str:
+    """How far the load generator fell behind its plan; empty when it did not."""
+    lag_s = judge.sli_value(judge.scenario.slis[_LAG_QUANTILE])
+    # What a computer needs to submit something counts `speed` times: no limit is below that.
+    allowed_s = max(judge.scenario.telemetry.max_lag_s, LEAST_LAG_REAL_S * identity.speed)
+    if not lag_s > allowed_s:
+        return ""
+    late = f"{show_duration(lag_s)} late or later (allowed: {show_duration(allowed_s)})"
+    real = f", {show_duration(lag_s / identity.speed)} of real time" if identity.speed != 1 else ""
+    return f"the load generator fell behind: 1 % of the work was offered {late}{real}"

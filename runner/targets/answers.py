@@ -4,7 +4,11 @@ import math
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
-from schemas.errors import shortened
+from schemas.errors import shown
+
+_MOST_NUMBER = 10**12
+_MOST = {"attempt": 10**6, "task_id": 2**63}
+"""The most that a number may be."""
 
 _NO_LEAST = -(2**63)
 _LEAST = {
@@ -48,6 +52,8 @@ def _flaw_in_fields(answer: object, kind: Any) -> str:
                 return wrong
         elif isinstance(value, int | float) and not _LEAST.get(name, 0) <= value < math.inf:
             return f"returned {name} = {value}, not a finite number from {_LEAST.get(name, 0)}"
+        elif isinstance(value, int | float) and value > _MOST.get(field.name, _MOST_NUMBER):
+            return f"returned {name} = {shown(value)}, more than there can be"
     return ""
 
 
@@ -62,5 +68,4 @@ def _name(kind: type) -> str:
 
 
 def _show(value: object) -> str:
-    text = "None" if value is None else f"{type(value).__name__} {value!r}"
-    return shortened(text)
+    return "None" if value is None else f"{type(value).__name__} {shown(value)}"

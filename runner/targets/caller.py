@@ -121,5 +121,8 @@ class Caller:
 def _told(error: BaseException) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    text = " ".join(str(error).split())[:_LONGEST]
+    try:
+        text = " ".join(str(error).split())[:_LONGEST]
+    except Exception:
+        text = "(its text cannot be told)"
     return f"raised {type(error).__name__}: {text}{where}"

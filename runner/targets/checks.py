@@ -7,7 +7,7 @@ from typing import Generic, TypedDict, TypeVar
 
 from runner.targets.caller import ContractError
 from runner.targets.contract import Snapshot
-from schemas.errors import SoakError, shortened
+from schemas.errors import SoakError, shortened, shown
 
 LONG_S, SHORT_S = 60.0, 0.2
 """Leases that never end within a check, and those that do."""
@@ -26,7 +26,7 @@ class UnmetError(ContractError):
     """A check did not come out as the contract says."""
 
     def __init__(self, expected: str, came: object) -> None:
-        self.expected, self.came = expected, shortened(came if isinstance(came, str) else repr(came))
+        self.expected, self.came = expected, shortened(came) if isinstance(came, str) else shown(came)
         super().__init__(f"expected {self.expected}, got {self.came}")
 
 

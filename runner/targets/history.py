@@ -1,5 +1,6 @@
 """What has happened in a run so far, as a target needs to know it in order to go on."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,8 +44,8 @@ class History:
 
     until_s: float = 0.0
     gap_real_s: float = 0.0
-    told: int = 0
-    """How many of its records the system has told."""
+    told: Counter[Kind] = field(default_factory=Counter)
+    """How many of its records the system has told, by what each is told as."""
 
     lost: bool = False
     """Whether telemetry was lost: the stream then does not hold all that the system told."""
@@ -57,7 +58,10 @@ class History:
         """Take in a block."""
         self.until_s = block.until_s
         self.lost = self.lost or bool((block.kind == Kind.SAMPLE_LOST).any())
-        self.told += int(np.isin(block.kind, list(TOLD_BY_SYSTEM)).sum())
+        kinds = block.kind[np.isin(block.kind, list(TOLD_BY_SYSTEM))]
+        self.told.update(
+            Counter({Kind(kind): count for kind, count in enumerate(np.bincount(kinds).tolist()) if count})
+        )
         self.submitted.update(block.task[np.isin(block.kind, list(SUBMITTED))].tolist())
         self.duplicated.update(block.task[block.kind == Kind.TASK_DUPLICATE].tolist())
         for index in np.flatnonzero(np.isin(block.kind, [Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED])).tolist():

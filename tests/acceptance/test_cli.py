@@ -18,9 +18,22 @@ ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "72h.yaml"
 EVIDENCE = {
     "scenario.yaml", "run_manifest.json", "soak_72h.jsonl", "metrics.csv", "verdict.json", "alerts.json", "checkpoints.json",
-    "soak_summary.md", "SHA256SUMS", "plots",
+    "soak_summary.md", "SHA256SUMS", "plots", "junit.xml",
 }  # fmt: skip
-COMMANDS = ["run", "validate", "plan", "report", "verify", "compare", "schema", "init", "slis", "completion"]
+COMMANDS = [
+    "run",
+    "validate",
+    "plan",
+    "report",
+    "verify",
+    "compare",
+    "gate",
+    "incident",
+    "schema",
+    "init",
+    "slis",
+    "completion",
+]
 
 
 def soak(*words: str | Path, preexec: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from runner.targets.contract import Change, ChangeType
 from runner.targets.course import Course
 from runner.targets.history import History
-from runner.targets.owning.follower import Follower
+from runner.targets.owning.follower import KINDS, Follower
 from runner.targets.submitter import Submission
+from schemas.errors import UsageError
 from schemas.events import COPY, KEY_SHIFT, NO_CAUSE, Kind
 
 _NOTED = tuple(str(each) for each in ChangeType)
@@ -23,7 +24,10 @@ _CLOSING = frozenset({"done", "failed", "blocked", "cancelled"})
 
 
 class Continuation:
-    """What the database of the system tells; without a `history` there is nothing to tell."""
+    """What the database of the system tells; without a `history` there is nothing to tell.
+
+    Raises UsageError for a database that cannot be read, or is of another run.
+    """
 
     def __init__(self, database: Path, history: History | None) -> None:
         self.history = history or History()
@@ -39,16 +43,20 @@ class Continuation:
         """Task number and attempt of what was done without the stream knowing of it."""
         self._submitted: Counter[str] = Counter()
         if history:
-            self._read(database)
+            try:
+                self._read(database)
+            except (sqlite3.Error, ValueError) as error:
+                raise UsageError(f"{database}: cannot be read: {error} (restore it, or run it again)") from None
 
     def _read(self, database: Path) -> None:
-        connection = sqlite3.connect(database, isolation_level=None)
-        try:
+        told: Counter[Kind] = Counter()
+        with closing(sqlite3.connect(database, isolation_level=None)) as connection:
             marks = ", ".join("?" * len(_NOTED))
             query = f"SELECT id, type, task_id, key, attempt FROM events WHERE type IN ({marks}) ORDER BY id"
             for place, (event_id, kind, task_id, key, attempt) in enumerate(connection.execute(query, _NOTED), 1):
-                if place <= self.history.told:
+                if place <= self.history.told.total():
                     self.last_event = event_id
+                    told[KINDS[ChangeType(kind)]] += 1
                     if kind in _CLOSING:
                         self.tasks.pop(task_id, None)
                 else:
@@ -59,8 +67,9 @@ class Continuation:
                     if kind == "enqueued":
                         self.tasks[task_id] = int(key) << KEY_SHIFT | (COPY if self._submitted[key] else 0)
                     self._submitted[key] += 1
-        finally:
-            connection.close()
+        if told != self.history.told:
+            what = "is not the database of this run: its log tells other things than the event stream"
+            raise UsageError(f"{database}: {what} (restore the one it was made with)")
 
     def let_clocks_stand_still(self, started_at: float) -> None:
         """Let the system's clocks stand still as the scenario's did: that began at `started_at`, seconds since the epoch.

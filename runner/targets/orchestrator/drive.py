@@ -1,7 +1,6 @@
 """One real run of the orchestrator: it is started, driven through the plan, watched, and stopped again."""
 
 import selectors
-import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 from functools import partial
@@ -9,7 +8,6 @@ from pathlib import Path
 
 from runner.targets.contract import Change
 from runner.targets.course import Course
-from runner.targets.history import History
 from runner.targets.losses import put_losses
 from runner.targets.names import Workers
 from runner.targets.orchestrator.continuation import Continuation
@@ -25,6 +23,7 @@ from runner.targets.owning.follower import Follower
 from runner.targets.owning.sampler import Sampler
 from runner.targets.owning.settings import system_settings
 from runner.targets.resources import Resources
+from runner.targets.sockets import socket_directory
 from runner.targets.submitter import Submitter
 from schemas.block import Block
 from schemas.events import Kind
@@ -36,9 +35,9 @@ _WATCH_REAL_S = 1.0
 class Drive:
     """Everything of one run; leaving it as a context ends every process it started."""
 
-    def __init__(self, plan: Plan, directory: Path, speed: float, history: History | None = None) -> None:
+    def __init__(self, plan: Plan, directory: Path, speed: float, continuation: Continuation) -> None:
         self._plan = plan
-        self._continuation = Continuation(directory / DATABASE, history)
+        self._continuation = continuation
         self._stack = ExitStack()
         try:
             self._build(directory, speed)
@@ -48,7 +47,7 @@ class Drive:
 
     def _build(self, directory: Path, speed: float) -> None:
         plan, past, enter = self._plan, self._continuation, self._stack.enter_context
-        sockets = Path(enter(tempfile.TemporaryDirectory(prefix="soak-")))
+        sockets = Path(enter(socket_directory()))
         disk = enter(closing(self._own_disk(directory))) if needs_disk(plan.scenario) else None
         self._selector = enter(selectors.DefaultSelector())
         self._desk = desk = enter(closing(Desk(sockets / "desk", self._selector)))

@@ -1,7 +1,6 @@
 """The orchestrator as a system of the contract: its processes and its database."""
 
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -22,6 +21,7 @@ from runner.targets.orchestrator.processes import Processes
 from runner.targets.orchestrator.rival import Rival
 from runner.targets.orchestrator.settings import settings_of, write_settings
 from runner.targets.orchestrator.target import DATABASE
+from runner.targets.sockets import socket_directory
 from schemas.errors import SoakError
 from systems.orchestrator import db_store
 from systems.orchestrator.db_store import Store
@@ -61,7 +61,7 @@ class OrchestratorSystem(Processes):
 
     def _open(self, settings: SystemSettings) -> None:
         enter = self._stack.enter_context
-        self._sockets = Path(enter(tempfile.TemporaryDirectory(prefix="soak-")))
+        self._sockets = Path(enter(socket_directory()))
         system = settings_of(settings, self._database, self._sockets)
         write_settings(system, self._sockets / "settings.json")
         # The runner does not wait for a busy database: everything else would wait with it.

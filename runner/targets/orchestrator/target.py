@@ -3,12 +3,16 @@
 import sqlite3
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.targets.history import History
 from schemas.block import Block
 from schemas.errors import SoakError, UsageError
 from schemas.model import FaultType, Scenario
 from simulation.plan import Plan
+
+if TYPE_CHECKING:
+    from runner.targets.orchestrator.continuation import Continuation
 
 DATABASE = "queue.db"
 """Below the directory of the system, unless that has to be on a disk of its own."""
@@ -28,7 +32,7 @@ class Orchestrator:
     def __init__(self, speed: float = 1.0) -> None:
         self.speed = speed
         self._directory = Path()
-        self._history: History | None = None
+        self._continuation: Continuation
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for a fault that this machine does not allow, and for a run that cannot go on."""
@@ -47,7 +51,7 @@ class Orchestrator:
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
         """Keep logs and database of the system in `directory`. Raises UsageError when it cannot go on from `history`."""
-        self._directory, self._history = directory / "system", history
+        self._directory = directory / "system"
         if history is None:
             self._directory.mkdir()
         elif history.lost:
@@ -55,6 +59,9 @@ class Orchestrator:
             raise UsageError(f"telemetry was lost in this run, so that it is not known where it stood ({remedy})")
         elif not (self._directory / DATABASE).exists():
             raise UsageError(f"{self._directory / DATABASE}: is missing (without its database the run cannot go on)")
+        from runner.targets.orchestrator.continuation import Continuation
+
+        self._continuation = Continuation(self._directory / DATABASE, history)
 
     def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of a run."""
@@ -62,7 +69,7 @@ class Orchestrator:
         from systems.orchestrator.db_store import StoreError
 
         try:
-            with Drive(plan, self._directory, self.speed, self._history) as drive:
+            with Drive(plan, self._directory, self.speed, self._continuation) as drive:
                 yield from drive.blocks()
         except (StoreError, sqlite3.Error) as error:
             where = f"{self._directory} keeps its logs"

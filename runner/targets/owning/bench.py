@@ -3,7 +3,6 @@
 import os
 import selectors
 import signal
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
@@ -25,6 +24,7 @@ from runner.targets.contract import (
 from runner.targets.names import key_of, payload_of
 from runner.targets.owning.caller import SystemCaller
 from runner.targets.owning.desk import Desk, Execution
+from runner.targets.sockets import socket_directory
 
 WORKERS = 3
 _LOOK_EVERY_S = 0.02
@@ -45,7 +45,7 @@ class Bench:
         self._paused: set[int] = set()
         self._stack = ExitStack()
         try:
-            sockets = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
+            sockets = Path(self._stack.enter_context(socket_directory()))
             self._selector = self._stack.enter_context(selectors.DefaultSelector())
             self._desk = self._stack.enter_context(closing(Desk(sockets / "desk", self._selector)))
             self._desk.answer(started=self._started, ended=lambda *_: None, lost=self._lost)

@@ -1,10 +1,15 @@
 """Calls to a system that owns its workers."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from runner.targets.caller import NONE, Caller
-from runner.targets.contract import Change
+import psutil
+
+from runner.targets.caller import NONE, PATIENCE_S, Caller
+from runner.targets.contract import Change, QueueSettings
+
+_LARGEST_PID = 2**22
 
 PROCESSES, RESTART, FILES = "processes", "restart", "files"
 """The optional methods."""
@@ -17,6 +22,11 @@ def can(kind: Any, method: str) -> bool:
 
 class SystemCaller(Caller):
     """A `System` whose every answer is checked; optional methods that it does not have answer nothing."""
+
+    def __init__(self, kind: Callable[[Any], Any], settings: QueueSettings, patience_s: float = PATIENCE_S) -> None:
+        super().__init__(kind, settings, patience_s)
+        runner = psutil.Process()
+        self._not_to_be_killed = {1, runner.pid, *(process.pid for process in runner.parents())}
 
     def changes(self) -> list[Change]:
         """See `System`."""
@@ -35,6 +45,8 @@ class SystemCaller(Caller):
         for name, pid in answer.items():
             if not isinstance(name, str) or isinstance(pid, bool) or not isinstance(pid, int) or pid < 1:
                 raise self.broke(PROCESSES, f"returned {name!r}: {pid!r}, not the name of a process and its id")
+            if pid in self._not_to_be_killed or pid > _LARGEST_PID:
+                raise self.broke(PROCESSES, f"returned {name!r}: {pid}, which is no process of its own")
         return answer
 
     def restart(self, name: str) -> None:

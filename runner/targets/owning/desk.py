@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.targets.caller import ContractError
+from schemas.errors import shown
+
 _MOST_BYTES = 65_536
 
 
@@ -93,7 +96,7 @@ class Desk:
             return
         *lines, caller.heard = (caller.heard + heard).split(b"\n")
         for line in lines:
-            self._take(caller, json.loads(line))
+            self._take(caller, _message(line))
 
     def _take(self, caller: _Line, message: dict[str, Any]) -> None:
         if message["op"] == "started":
@@ -118,3 +121,26 @@ class Desk:
         self._selector.unregister(caller.line)
         caller.line.close()
         self._callers.discard(caller)
+
+
+_FIELDS: dict[str, dict[str, type]] = {
+    "started": {"number": int, "attempt": int, "worker": str, "at": float},
+    "ended": {"at": float},
+}
+
+
+def _message(line: bytes) -> dict[str, Any]:
+    """What a body says. Raises ContractError for what `runner.targets.body` would not say."""
+    try:
+        message = json.loads(line)
+        fields = _FIELDS[message["op"]]
+        good = all(type(message[name]) is kind for name, kind in fields.items())
+    except (ValueError, TypeError, KeyError):
+        good = False
+    if not good or message.get("attempt", 1) < 1 or not 0 <= message.get("number", 0) < 2**40:
+        told = shown(line.decode(errors="replace"))
+        raise ContractError(
+            f"a worker said {told} at the desk (call Body.run with attempt from 1 and the payload as it was)"
+        )
+    checked: dict[str, Any] = message
+    return checked

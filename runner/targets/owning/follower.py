@@ -15,7 +15,10 @@ REMEMBERED = 2_000
 _AHEAD_REAL_S = 1.0
 """How far the clock of a system may be from ours."""
 
-_KINDS = {
+KINDS = {
+    ChangeType.ENQUEUED: Kind.TASK_ENQUEUED,
+    ChangeType.SKIPPED: Kind.TASK_SKIPPED,
+    ChangeType.CONTENDED: Kind.LEASE_CONTENDED,
     ChangeType.DISPATCHED: Kind.TASK_DISPATCHED,
     ChangeType.RETRY: Kind.TASK_RETRY,
     ChangeType.DONE: Kind.TASK_DONE,
@@ -25,6 +28,8 @@ _KINDS = {
     ChangeType.EXPIRED: Kind.LEASE_EXPIRED,
     ChangeType.REFUSED: Kind.LEASE_REFUSED,
 }
+"""What each change is told as."""
+
 _CLOSING = frozenset({ChangeType.DONE, ChangeType.FAILED, ChangeType.BLOCKED, ChangeType.CANCELLED})
 _OF_A_FAILURE = frozenset(
     {ChangeType.RETRY, ChangeType.FAILED, ChangeType.BLOCKED, ChangeType.EXPIRED, ChangeType.REFUSED}
@@ -115,7 +120,7 @@ class Follower:
         due_s = self._course.clock.scenario(change.due) if change.due else 0.0
         worker = self._workers.number(change.worker)
         self._course.note(
-            t_s, _KINDS[change.type], number=number, attempt=change.attempt, worker=worker, cause=cause, value=due_s
+            t_s, KINDS[change.type], number=number, attempt=change.attempt, worker=worker, cause=cause, value=due_s
         )
         if change.type in _CLOSING and change.task_id is not None:
             self._close(change.task_id, number)

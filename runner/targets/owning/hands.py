@@ -37,17 +37,18 @@ class ProcessIds:
 
     def kill(self, name: str) -> None:
         """SIGKILL. Raises SoakError for a name that the system does not tell."""
-        self._send(self._pid(name), signal.SIGKILL)
+        self._send(name, self._pid(name), signal.SIGKILL)
 
     def pause(self, name: str) -> None:
         """SIGSTOP. Raises SoakError for a name that the system does not tell."""
         self._paused[name] = pid = self._pid(name)
-        self._send(pid, signal.SIGSTOP)
+        self._send(name, pid, signal.SIGSTOP)
 
     def wake(self, name: str) -> None:
         """SIGCONT to the process that was stopped."""
         if (pid := self._paused.pop(name, None)) is not None:
-            self._send(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     def restart(self, name: str) -> None:
         """Ask the system to."""
@@ -65,6 +66,9 @@ class ProcessIds:
             raise SoakError(f"{self._system.name}.processes() tells no process of the worker {name!r} ({there})")
         return pids[name]
 
-    def _send(self, pid: int, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
+    def _send(self, name: str, pid: int, number: signal.Signals) -> None:
+        try:
             os.kill(pid, number)
+        except OSError as error:
+            what = f"tells of the worker {name!r} the process {pid}, which cannot be signalled: {error.strerror}"
+            raise SoakError(f"{self._system.name}.processes() {what}") from None

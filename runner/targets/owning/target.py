@@ -1,7 +1,6 @@
 """A system of someone else's as a target."""
 
 import selectors
-import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -12,6 +11,7 @@ from runner.targets.contract import Accepted, BusyError, Refused, System
 from runner.targets.history import History
 from runner.targets.owning.caller import PROCESSES, SystemCaller, can
 from runner.targets.refusals import NO_FILES, refuse_faults
+from runner.targets.sockets import socket_directory
 from runner.targets.submitter import Submission, refused
 from schemas.block import Block
 from schemas.errors import UsageError
@@ -76,7 +76,7 @@ class Owning:
         from runner.targets.submitter import Submitter
 
         enter = stack.enter_context
-        sockets = Path(enter(tempfile.TemporaryDirectory(prefix="soak-")))
+        sockets = Path(enter(socket_directory()))
         selector = enter(selectors.DefaultSelector())
         desk = enter(closing(Desk(sockets / "desk", selector)))
         settings = system_settings(plan.scenario.queue, self._directory, desk.path, self.speed)

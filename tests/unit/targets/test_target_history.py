@@ -9,6 +9,8 @@ from runner.targets.history import History, Running
 from runner.targets.orchestrator.target import Orchestrator
 from schemas.errors import UsageError
 from schemas.events import Vocabulary
+from systems.orchestrator.db_store import Store
+from systems.orchestrator.settings import Settings
 
 STORY = """
 0 enqueued 1
@@ -32,7 +34,7 @@ def told(story: str) -> History:
 
 def test_what_runs_and_what_was_told() -> None:
     history = told(STORY)
-    assert (history.told, history.until_s, history.lost) == (5, 6.0, False)
+    assert (history.told.total(), history.until_s, history.lost) == (5, 6.0, False)
     assert len(history.submitted) == 2
     [running] = history.running.values()
     assert (running.worker, running.started_s, type(running)) == (1, 3.0, Running)
@@ -46,4 +48,17 @@ def test_a_run_that_lost_telemetry_does_not_go_on(tmp_path: Path) -> None:
 
 def test_a_run_without_its_database_does_not_go_on(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"queue.db: is missing"):
+        Orchestrator().prepare(tmp_path, told(STORY))
+
+
+def test_a_database_of_another_run_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "system").mkdir()
+    database = tmp_path / "system" / "queue.db"
+    database.write_bytes(b"no database at all, but some text that is long enough to be looked at" * 20)
+    with pytest.raises(UsageError, match=r"queue.db: cannot be read: file is not a database \(restore it"):
+        Orchestrator().prepare(tmp_path, told(STORY))
+    database.unlink()
+    with Store(database, Settings(db=str(database))) as store:
+        store.enqueue("0", "{}")
+    with pytest.raises(UsageError, match=r"queue.db: is not the database of this run: its log tells other things"):
         Orchestrator().prepare(tmp_path, told(STORY))

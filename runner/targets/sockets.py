@@ -1,0 +1,16 @@
+"""A directory for sockets: their paths are limited to about a hundred bytes."""
+
+import tempfile
+
+from schemas.errors import UsageError
+
+_LONGEST = 80
+
+
+def socket_directory() -> "tempfile.TemporaryDirectory[str]":
+    """A new one, removed when it is closed. Raises UsageError when its path would be too long."""
+    directory = tempfile.TemporaryDirectory(prefix="soak-")
+    if len(directory.name.encode()) > _LONGEST:
+        directory.cleanup()
+        raise UsageError(f"{directory.name}: too long a path for sockets (set TMPDIR to a shorter one)")
+    return directory
