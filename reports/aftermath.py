@@ -5,10 +5,8 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from reports.data import RunData
-from schemas.errors import EvidenceError
+from reports.history import Event, Happened, read_events
 
 MOST_TASKS, MOST_EVENTS = 20, 30
 WINDOW_S = 1_800.0
@@ -28,18 +26,6 @@ _TOLD = ("task.", "lease.", "fault.", "alert.", "process.", "run.")
 _ORDINARY = {"task.enqueued", "task.dispatched", "task.done"}
 
 
-class _Event(msgspec.Struct):
-    t: float = 0.0
-    type: str = ""
-    task: str = ""
-    key: str = ""
-    tenant: str = ""
-    attempt: int = 0
-    fault: str = ""
-    error: str = ""
-    name: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Affected:
     """A task that the incident concerns; `id` is the system's own, or its key where that is not known."""
@@ -49,14 +35,6 @@ class Affected:
     tenant: str
     state: str
     since_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """A line of the timeline."""
-
-    t_s: float
-    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +55,16 @@ class Aftermath:
 def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: float | None) -> Aftermath:
     """Read it from the stream in `directory`. Raises EvidenceError."""
     since_s = held_at_s - (window_s or WINDOW_S)
-    last: dict[str, _Event] = {}
+    last: dict[str, Event] = {}
     keys: dict[str, tuple[str, str]] = {}
     timeline: deque[Happened] = deque(maxlen=MOST_EVENTS)
-    for event in _events(directory / f"soak_{run.scenario.name}.jsonl"):
+    for event in read_events(directory / f"soak_{run.scenario.name}.jsonl"):
         if event.type == "task.enqueued":
             keys[event.task] = event.key, event.tenant
         if event.type in _STATES:
             last[event.task] = event
         if event.type.startswith(_TOLD) and event.type not in _ORDINARY:
-            timeline.append(Happened(event.t, _words(event)))
+            timeline.append(Happened(event.t, event.words))
     affected = [event for event in last.values() if _concerned(event, since_s)]
     ids = _ids(directory / "system" / "queue.db")
     tasks = []
@@ -107,29 +85,9 @@ def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: fl
     )
 
 
-def _events(path: Path) -> list[_Event]:
-    decoder = msgspec.json.Decoder(_Event)
-    try:
-        return [decoder.decode(line) for line in path.read_bytes().splitlines()]
-    except OSError as error:
-        raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
-    except msgspec.DecodeError as error:
-        raise EvidenceError(f"{path}: {error} (this evidence is damaged)") from None
-
-
-def _concerned(event: _Event, since_s: float) -> bool:
+def _concerned(event: Event, since_s: float) -> bool:
     state = _STATES[event.type]
     return state in _OPEN or (state in {"FAILED", "BLOCKED"} and event.t >= since_s)
-
-
-def _words(event: _Event) -> str:
-    named = [
-        event.name,
-        f"task {event.task}" if event.task else "",
-        f"attempt {event.attempt}" if event.attempt else "",
-    ]
-    caused = [f"fault {event.fault}" if event.fault else "", event.error]
-    return " ".join([event.type, *filter(None, named), *filter(None, caused)])
 
 
 def _ids(database: Path) -> dict[str, str]:

@@ -3,16 +3,24 @@
 from pathlib import Path
 
 from reports.data import read_run
+from reports.page import render_page
 from reports.plots import render_plots
 from reports.summary import render_incident, render_summary
 from schemas.verdict import Outcome
 
 
 def render(directory: Path, template: Path | None = None) -> dict[str, bytes]:
-    """The files of the report by name. Raises EvidenceError for evidence that cannot be read, UsageError for a template."""
+    """The files of the report by name; a `template` with .html in its name is for the page, any other for the summary.
+
+    Raises EvidenceError for evidence that cannot be read, UsageError for a template.
+    """
     run = read_run(directory)
     plots = render_plots(run)
-    files = {"soak_summary.md": render_summary(run, list(plots), template).encode()}
+    for_page = template is not None and ".html" in template.name
+    files = {
+        "soak_summary.md": render_summary(run, list(plots), None if for_page else template).encode(),
+        "report.html": render_page(run, directory, plots, template if for_page else None).encode(),
+    }
     files.update((f"plots/{name}", content) for name, content in plots.items())
     if run.verdict.verdict is Outcome.ABORTED:
         files["incident.md"] = render_incident(run, directory).encode()

@@ -21,7 +21,7 @@ INCIDENT_TEMPLATE = "incident.md.j2"
 def render_summary(run: RunData, plots: list[str], template: Path | None = None) -> str:
     """The report; `template` is a user's own, rendered in a sandbox. Raises UsageError when it fails."""
     source = template or TEMPLATES / SUMMARY_TEMPLATE
-    return _render(source, run, plots=plots)
+    return render_template(source, run, plots=plots)
 
 
 def render_incident(run: RunData, directory: Path) -> str:
@@ -31,24 +31,25 @@ def render_incident(run: RunData, directory: Path) -> str:
     )
     aftermath = read_aftermath(run, directory, held.held_at_s or 0.0, held.window_s)
     database = "system/queue.db" if run.verdict.clock == "real" else "queue.db"
-    return _render(TEMPLATES / INCIDENT_TEMPLATE, run, aftermath=aftermath, database=database)
+    return render_template(TEMPLATES / INCIDENT_TEMPLATE, run, aftermath=aftermath, database=database)
 
 
-def make_environment() -> SandboxedEnvironment:
-    """What every template is rendered in: a sandbox, with the filters that show values to people."""
+def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
+    """What every template is rendered in: a sandbox, with the filters that show values to people. `escaped`: as HTML."""
     environment = SandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=escaped,
     )
     environment.filters.update(duration=show_duration, ratio=show_ratio, cell=_cell, code=_code, shown=_shown)
     return environment
 
 
-def _render(source: Path, run: RunData, **more: object) -> str:
-    environment = make_environment()
+def render_template(source: Path, run: RunData, *, escaped: bool = False, **more: object) -> str:
+    """A template over what a run directory holds. Raises UsageError with the line at which it fails."""
+    environment = make_environment(escaped=escaped)
     environment.globals["wall_time"] = lambda t_s: wall_time(run, t_s)
     try:
         text = source.read_text(encoding="utf-8")

@@ -16,6 +16,11 @@ KEY_SHIFT = 1
 """A task's idempotency key is the number of its arrival: `number >> KEY_SHIFT`."""
 
 
+def task_name(number: int) -> str:
+    """How the stream calls a task: by its key, and `.2` for a second life of it."""
+    return f"{number >> KEY_SHIFT}{'.2' if number & COPY else ''}"
+
+
 class Value(Enum):
     """What the `value` column of a kind holds."""
 

@@ -123,6 +123,14 @@ class Load(msgspec.Struct, frozen=True):
     answered: int
 
 
+class SlowTask(msgspec.Struct, frozen=True):
+    """A task that took long: from its intended enqueue to DONE or FAILED, in seconds; `ended_s` in scenario time."""
+
+    task: str
+    latency_s: float
+    ended_s: float
+
+
 class Resume(msgspec.Struct, frozen=True):
     """The run went on at `at_s` (seconds of scenario time) after its runner had been gone for so long."""
 
@@ -184,4 +192,5 @@ class Verdict(msgspec.Struct, frozen=True):
     faults: list[FaultResult]
     errors: dict[str, int]
     retries_by_attempt: dict[str, int]
+    slowest: list[SlowTask]
     quantile_relative_error: float

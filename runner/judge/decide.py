@@ -69,6 +69,7 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
         faults=faults,
         errors=judge.faults.errors(),
         retries_by_attempt=judge.faults.retries_by_attempt(),
+        slowest=judge.lifecycle.slowest,
         quantile_relative_error=round(RELATIVE_ERROR, 6),
     )
 

@@ -17,9 +17,13 @@ from runner.judge.samples import Facts, Samples
 from runner.judge.stalls import Stalls
 from runner.judge.table import Table
 from schemas.block import Block, Bools, Floats, Ints, quantise
-from schemas.events import CENSUS, COPY, NEW_STATE, NO_CAUSE, Kind, Vocabulary
+from schemas.events import CENSUS, COPY, NEW_STATE, NO_CAUSE, Kind, Vocabulary, task_name
 from schemas.model import TRANSIENT, FaultType, Scenario
 from schemas.states import ACTIVE, LEGAL, OPEN, TaskState
+from schemas.verdict import SlowTask
+
+MOST_SLOWEST = 10
+"""How many of the slowest tasks are kept."""
 
 
 def _state_flags(states: frozenset[TaskState]) -> Bools:
@@ -66,6 +70,8 @@ class Lifecycle:
         self._accepted = 0
         self._census: dict[TaskState, int] = {}
         self._in_system, self._area, self._sojourn_s, self._until_s = 0, 0.0, 0.0, 0.0
+        self.slowest: list[SlowTask] = []
+        """The tasks that took longest, the slowest first."""
         self.offered = 0
         """Tasks that were offered to the system, duplicates not counted."""
         self.ledger_mismatches = 0
@@ -153,6 +159,7 @@ class Lifecycle:
         result, done = _RESULTS[kind], kind == Kind.TASK_DONE
         facts.series["success"] = rows.samples(result, done, label)
         facts.series["latency"] = rows.samples(result & (rows.accepted > 0), quantise(rows.t - rows.due), label)
+        self._note_slowest(rows, result & (rows.accepted > 0))
         facts.series["recovery"] = rows.samples(result & (failures > 0), done, label)
         leases = rows.samples(_CLOSING[kind] & (expiries > 0), done * expiries, label)
         weight = rows.samples(_CLOSING[kind] & (expiries > 0), expiries, None).value
@@ -163,6 +170,18 @@ class Lifecycle:
         rows.keep(transient=failures, expired=expiries, over_budget=excesses)
         rows.keep(accepted=rows.accepted, due=rows.due, failed_body=failed_body, failed_at=failed_at)
         return np.where(failed_body == rows.attempt, failed_at, rows.t)
+
+    def _note_slowest(self, rows: Rows, closed: Bools) -> None:
+        latency_s = np.where(closed, rows.t - rows.due, -np.inf)
+        least_s = self.slowest[-1].latency_s if len(self.slowest) == MOST_SLOWEST else 0.0
+        places = np.flatnonzero(latency_s >= least_s)
+        order = np.lexsort((rows.number[places], rows.t[places], -latency_s[places]))[:MOST_SLOWEST]
+        fresh = [
+            SlowTask(task_name(int(rows.number[place])), float(quantise(latency_s[place])), float(rows.t[place]))
+            for place in places[order].tolist()
+        ]
+        ranked = sorted([*self.slowest, *fresh], key=lambda each: (-each.latency_s, each.ended_s))
+        self.slowest = ranked[:MOST_SLOWEST]
 
     def _cause_flags(self) -> tuple[Bools, Bools]:
         """By cause: whether it is a transient failure, and whether it is a hard budget exceeded."""

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "72h.yaml"
 EVIDENCE = {
     "scenario.yaml", "run_manifest.json", "soak_72h.jsonl", "metrics.csv", "verdict.json", "alerts.json", "checkpoints.json",
-    "soak_summary.md", "SHA256SUMS", "plots", "junit.xml",
+    "soak_summary.md", "SHA256SUMS", "plots", "junit.xml", "report.html",
 }  # fmt: skip
 COMMANDS = [
     "run",

@@ -1,0 +1,174 @@
+"""report.html: one file, everything escaped, laid out for wide and narrow screens."""
+
+import json
+import re
+import shutil
+import subprocess
+import textwrap
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from reports.render import render
+from runner.cli import run_command
+
+EVIL = "<script>alert('x')</script>"
+SCENARIO = f"""
+    version: 1
+    name: page
+    title: "A run {EVIL}"
+    description: "About {EVIL} & more"
+    timezone: Asia/Seoul
+    system: queue
+    duration: 2h
+    drain: 1h
+    workload:
+      arrivals: {{rate: 10/min}}
+      task: {{duration: {{distribution: lognormal, median: 4s, p95: 10s}}}}
+    queue: {{workers: 4}}
+    faults:
+      - {{name: transient, type: transient_error, rate: 10%, errors: [network, timeout]}}
+      - {{name: dark, type: db_outage, at: 1h, for: 3m}}
+    alerts:
+      - {{name: backlog, when: oldest_pending > 1m, severity: warning}}
+    slos: [success_rate >= 90%, latency_p95 <= 1s]
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page")
+    (path / "page.yaml").write_text(textwrap.dedent(SCENARIO))
+    assert run_command(["run", str(path / "page.yaml"), "--out", str(path / "run")]) == 3
+    return path / "run"
+
+
+class Page(HTMLParser):
+    """What a browser would load or run."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in {"src", "href", "xlink:href"}]
+        assert not [name for name, _ in attrs if name.startswith("on")]
+
+
+def test_the_verdict_comes_first_and_everything_is_there(run: Path) -> None:
+    text = (run / "report.html").read_text()
+    order = [
+        "FAIL",
+        "latency_p95 &lt;= 1s",
+        "<h2>Objectives",
+        "<h2>Timeline",
+        "<h2>Alerts",
+        "<h2>Error buckets",
+        "<h2>Slowest",
+    ]
+    places = [text.index(each) for each in order]
+    assert places == sorted(places)
+    assert "KST" in text
+    assert "soak run scenario.yaml" in text
+
+
+def test_what_the_run_says_is_text(run: Path) -> None:
+    text = (run / "report.html").read_text()
+    assert EVIL not in text
+    assert "A run &lt;script&gt;" in text
+    assert Page(text).tags.count("script") == 1
+
+
+def test_a_task_and_a_cause_of_whatever_name_are_text(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / "verdict.json"
+    verdict = json.loads(path.read_text())
+    verdict["slowest"][0]["task"] = EVIL
+    verdict["errors"] = {EVIL: 3}
+    verdict["alerts"][0]["name"] = EVIL
+    verdict["reasons"] = [EVIL]
+    path.write_text(json.dumps(verdict))
+    text = render(tmp_path / "run")["report.html"].decode()
+    assert EVIL not in text
+    assert Page(text).tags.count("script") == 1
+    assert text.count("&lt;script&gt;alert") >= 5
+
+
+def test_it_needs_nothing_else(run: Path) -> None:
+    text = (run / "report.html").read_text()
+    assert all(link.startswith("data:") for link in Page(text).links)
+    assert not re.search(r"https?://(?!www\.w3\.org)", text)
+    assert "@import" not in text
+
+
+def test_the_cursor_has_a_row_for_each_point(run: Path) -> None:
+    text = (run / "report.html").read_text()
+    rows = json.loads(re.search(r"const rows = (\[.*\]);", text)[1])
+    assert len(rows) > 100
+    assert 0 < rows[0][0] < rows[-1][0] <= 1
+    assert [word.split()[0] for word in rows[0][2:]] == [
+        "success", "p50", "p95", "p99", "enqueued", "DONE", "FAILED", "PENDING,", "busy",
+    ]  # fmt: skip
+
+
+def test_the_slowest_tasks_have_their_history(run: Path) -> None:
+    verdict = json.loads((run / "verdict.json").read_text())
+    slowest = verdict["slowest"]
+    assert [each["latency_s"] for each in slowest] == sorted((each["latency_s"] for each in slowest), reverse=True)
+    assert slowest[0]["latency_s"] == verdict["slis"]["latency_max"]
+    text = (run / "report.html").read_text()
+    history = text[text.index(f"task {slowest[0]['task']}:") :].split("</details>")[0]
+    assert all(word in history for word in ("task.enqueued", "task.dispatched attempt 1", "task.retry", "task.done"))
+
+
+def test_a_users_own_page_is_escaped_too(run: Path, tmp_path: Path) -> None:
+    template = tmp_path / "mine.html.j2"
+    template.write_text("<h1>{{ scenario.title }}</h1>{{ timeline.svg }}")
+    text = render(run, template)["report.html"].decode()
+    assert text.startswith("<h1>A run &lt;script&gt;")
+    assert "<svg" in text
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_browser_shows_it_at_any_width(run: Path, tmp_path: Path, width: int) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium here")
+    # The page is shown in a frame of that width, and tells how wide it would like to be.
+    page = (
+        (run / "report.html")
+        .read_text()
+        .replace(
+            "</body>",
+            "<script>document.title = 'wide ' + document.documentElement.scrollWidth + ' of ' + innerWidth</script></body>",
+        )
+    )
+    (tmp_path / "page.html").write_text(page)
+    words = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+    ]
+    words += [
+        "--disable-sync",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        f"--window-size={max(width, 500)},900",
+        "--dump-dom",
+    ]
+    frame = f'<iframe id="f" src="page.html" width="{width}" height="900"></iframe>'
+    script = "<script>onload = () => document.title = document.getElementById('f').contentDocument.title</script>"
+    (tmp_path / "frame.html").write_text(f"<html><head></head><body>{frame}{script}</body></html>")
+    words += ["--allow-file-access-from-files"]
+    done = subprocess.run(
+        [chromium, *words, f"file://{tmp_path / 'frame.html'}"], capture_output=True, text=True, timeout=60, check=False
+    )
+    told = re.search(r"<title>wide (\d+) of (\d+)</title>", done.stdout)
+    assert told, done.stdout[:500] + done.stderr[-500:]
+    assert int(told[1]) <= int(told[2])
