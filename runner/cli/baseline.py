@@ -1,0 +1,33 @@
+"""`soak baseline`."""
+
+from pathlib import Path
+
+import click
+
+from runner.cli.options import run_directory_argument
+from runner.console import tell
+
+
+@click.command("baseline")
+@run_directory_argument
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+def command(run_directory: Path, file: Path) -> int:
+    """Pin a run: write what others are compared with to a small file that can be kept with the code.
+
+    \b
+    Example:
+      soak baseline runs/72h-20260101T000000Z baselines/72h.json
+      soak compare baselines/72h.json runs/72h-20260201T000000Z
+    """
+    from runner.compare.baseline import baseline_of
+    from runner.evidence.record import to_json
+    from schemas.errors import OutputError
+
+    pinned = baseline_of(run_directory)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(to_json(pinned))
+    except OSError as error:
+        raise OutputError.of(file, error) from None
+    tell(f"{file}: {pinned.scenario}, {pinned.target}, seed {pinned.seed}, {pinned.verdict.value}")
+    return 0

@@ -1,0 +1,79 @@
+"""A run as others are compared with it: every SLI, over the whole run and over equal parts of it."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from reports.data import read_run
+from runner.evidence.directory import RunDirectory, stream_name
+from runner.evidence.stream import StreamReader
+from runner.evidence.verify import load_stored
+from runner.judge.judge import Judge
+from schemas.changes import SCHEMA_VERSION, Baseline, BaselineSli
+from schemas.errors import EvidenceError, UsageError
+from schemas.model import Phase, Scenario, Window
+from simulation.plan import Plan
+
+SLICES = 20
+"""Parts of a run: enough for a test, and each long enough that what happens in one hardly depends on the one before."""
+
+
+def read_baseline(path: Path) -> Baseline:
+    """A run directory, or a file that `soak baseline` wrote. Raises UsageError or EvidenceError."""
+    if path.is_dir():
+        return baseline_of(path)
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Baseline)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error} (name a run directory or a baseline)") from None
+    except msgspec.DecodeError as error:
+        raise EvidenceError(f"{path}: is no baseline: {error} (soak baseline RUN_DIR FILE writes one)") from None
+    if found.schema_version != SCHEMA_VERSION:
+        raise EvidenceError(f"{path}: is of version {found.schema_version}, this release reads {SCHEMA_VERSION}")
+    return found
+
+
+def baseline_of(path: Path) -> Baseline:
+    """The baseline that a run makes. Raises UsageError or EvidenceError."""
+    directory = RunDirectory.open(path)
+    data = read_run(path)
+    slices = _slices(directory, load_stored(directory).scenario)
+    return Baseline(
+        schema_version=SCHEMA_VERSION,
+        scenario=data.verdict.scenario,
+        scenario_sha256=data.verdict.scenario_sha256,
+        target=data.verdict.target,
+        seed=data.verdict.seed,
+        speed=data.manifest.speed,
+        verdict=data.verdict.verdict,
+        commit=data.manifest.git.sha if data.manifest.git else None,
+        duration_s=data.verdict.duration_s,
+        slis={
+            name: BaselineSli(sli.unit.value, sli.better.value, data.verdict.slis.get(name), slices.get(name, []))
+            for name, sli in data.scenario.slis.items()
+        },
+    )
+
+
+def _slices(directory: RunDirectory, scenario: Scenario) -> dict[str, list[float | None]]:
+    """By SLI of tasks: its value for the tasks that were due in each part of the run."""
+    length_s = scenario.duration_s / SLICES
+    phases = tuple(Phase(f"{part}", Window(part * length_s, (part + 1) * length_s)) for part in range(SLICES))
+    sliced = replace(scenario, phases=phases, objectives=(), alerts=(), aborts=())
+    plan = Plan(sliced)
+    judge = Judge(sliced, plan.vocabulary, abort=False)
+    labels = [judge.labels.selected((("phase", phase.name),)) for phase in phases]
+    of_tasks = [sli for sli in sliced.slis.values() if sli.per_task]
+    for sli in of_tasks:
+        for label in labels:
+            judge.folds.fold(sli, label)
+    for block in StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary).blocks():
+        for _ in judge.observe(block):
+            pass
+    return {sli.name: [_known(judge.sli_value(sli, label)) for label in labels] for sli in of_tasks}
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,53 @@
+"""Could a change be noise? Permutation tests over parts of two runs: they assume nothing of how values are distributed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from schemas.block import Floats
+
+PERMUTATIONS = 20_000
+LEAST_PARTS = 6
+_SEED = 7
+
+
+def probability(base: Sequence[float | None], run: Sequence[float | None], *, paired: bool) -> float | None:
+    """How likely noise alone makes the means differ as much as they do; None when too few parts have a value.
+
+    Two-sided. Unpaired: parts are dealt out to the runs anew. Paired, for two runs of one plan: each part's difference
+    changes its sign (Good, Permutation Tests, 2000). The same values always give the same answer.
+    """
+    generator = np.random.default_rng(_SEED)
+    if paired:
+        differences = np.array([b - a for a, b in zip(base, run, strict=True) if a is not None and b is not None])
+        if len(differences) < LEAST_PARTS:
+            return None
+        signs = generator.choice([-1.0, 1.0], size=(PERMUTATIONS, len(differences)))
+        return _share(np.abs((signs * differences).mean(axis=1)), abs(float(differences.mean())))
+    first, second = _known(base), _known(run)
+    if min(len(first), len(second)) < LEAST_PARTS:
+        return None
+    both = np.concatenate([first, second])
+    dealt = generator.permuted(np.tile(both, (PERMUTATIONS, 1)), axis=1)
+    apart = np.abs(dealt[:, : len(first)].mean(axis=1) - dealt[:, len(first) :].mean(axis=1))
+    return _share(apart, abs(float(first.mean() - second.mean())))
+
+
+def _known(values: Sequence[float | None]) -> Floats:
+    return np.array([value for value in values if value is not None], dtype=np.float64)
+
+
+def _share(apart: Floats, observed: float) -> float:
+    """The share of permutations that are at least as far apart, the one observed among them."""
+    return float((np.count_nonzero(apart >= observed * (1 - 1e-9)) + 1) / (len(apart) + 1))
+
+
+def holm(ps: Sequence[float | None], alpha: float) -> list[bool]:
+    """Which of several tests are significant, so that any false alarm at all is as rare as `alpha` (Holm 1979)."""
+    known = sorted((p, place) for place, p in enumerate(ps) if p is not None)
+    significant = [False] * len(ps)
+    for rank, (p, place) in enumerate(known):
+        if p > alpha / (len(known) - rank):
+            break
+        significant[place] = True
+    return significant

@@ -1,0 +1,170 @@
+"""Comparing runs: noise raises no alarm, what became worse is found, and bad input is told."""
+
+import json
+import textwrap
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from runner.cli import run_command
+from runner.compare.baseline import SLICES, baseline_of, read_baseline
+from runner.compare.changes import compare
+from runner.compare.noise import holm, probability
+from schemas.changes import Baseline, Changes, Direction
+from schemas.errors import EvidenceError, UsageError
+from schemas.shape import read_schema
+from schemas.verdict import Status
+
+SCENARIO = """
+    version: 1
+    name: compared
+    system: queue
+    duration: 8h
+    drain: 1h
+    seed: {seed}
+    workload:
+      arrivals: {{rate: 12/min}}
+      task: {{duration: {{distribution: exponential, mean: {mean}}}}}
+    queue: {{workers: 4}}
+    faults:
+      - {{name: permanent, type: permanent_error, rate: {rate}}}
+    slos: [success_rate >= 50%]
+"""
+
+
+def soak(path: Path, seed: int = 1, mean: str = "8s", rate: str = "5%") -> Path:
+    path.mkdir()
+    (path / "s.yaml").write_text(textwrap.dedent(SCENARIO).format(seed=seed, mean=mean, rate=rate))
+    assert run_command(["run", str(path / "s.yaml"), "--out", str(path / "run")]) == 0
+    return path / "run"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    top = tmp_path_factory.mktemp("compare")
+    return {
+        "base": soak(top / "base"),
+        "same": soak(top / "same"),
+        "other seed": soak(top / "other", seed=2),
+        "slower": soak(top / "slower", seed=2, mean="9s"),
+        "worse": soak(top / "worse", seed=2, rate="15%"),
+        "better": soak(top / "better", seed=2, mean="6s"),
+    }
+
+
+def changed(runs: dict[str, Path], name: str, *objectives: str) -> Changes:
+    return compare(baseline_of(runs["base"]), baseline_of(runs[name]), alpha=0.01, least=0.05, objectives=objectives)
+
+
+def directions(changes: Changes) -> dict[str, Direction]:
+    return {each.sli: each.direction for each in changes.changes if each.direction not in {"UNCHANGED", "UNKNOWN"}}
+
+
+def test_the_same_run_and_another_seed_are_no_change(runs: dict[str, Path]) -> None:
+    for name, paired in (("same", True), ("other seed", False)):
+        changes = changed(runs, name)
+        assert (changes.regressed, directions(changes), changes.paired) == (False, {}, paired)
+
+
+def test_what_became_worse_is_found(runs: dict[str, Path]) -> None:
+    slower = changed(runs, "slower")
+    assert slower.regressed
+    assert directions(slower)["latency_mean"] is Direction.WORSE
+    worse = changed(runs, "worse")
+    assert directions(worse)["success_rate"] is Direction.WORSE
+    assert "success_rate is worse" in worse.reasons[0]
+
+
+def test_what_became_better_is_no_regression(runs: dict[str, Path]) -> None:
+    better = changed(runs, "better")
+    assert not better.regressed
+    assert directions(better)["latency_mean"] is Direction.BETTER
+
+
+def test_objectives_relative_to_the_base(runs: dict[str, Path]) -> None:
+    changes = changed(
+        runs, "slower", "latency_mean <= 1.05x baseline", "latency_mean <= 2x baseline", "rss <= 1x baseline"
+    )
+    assert [each.status for each in changes.objectives] == [Status.FAIL, Status.PASS, Status.INCONCLUSIVE]
+    base = next(each.base for each in changes.changes if each.sli == "latency_mean")
+    assert changes.objectives[0].target == pytest.approx(1.05 * base)
+
+
+@pytest.mark.parametrize("text", ["latency_p95 <= 120s", "latency_p95", "latency_p59 <= 1x baseline"])
+def test_an_objective_that_is_none(runs: dict[str, Path], text: str) -> None:
+    with pytest.raises(UsageError):
+        changed(runs, "same", text)
+
+
+def test_parts_add_up_to_the_whole(runs: dict[str, Path]) -> None:
+    baseline = baseline_of(runs["base"])
+    parts = baseline.slis["duplicate_executions"].slices
+    assert len(parts) == SLICES
+    latency = [value for value in baseline.slis["latency_mean"].slices if value is not None]
+    assert min(latency) < baseline.slis["latency_mean"].value < max(latency)
+
+
+def test_a_pinned_run_compares_like_the_run(runs: dict[str, Path], tmp_path: Path) -> None:
+    pinned = tmp_path / "deep" / "base.json"
+    assert run_command(["baseline", str(runs["base"]), str(pinned)]) == 0
+    assert read_baseline(pinned) == baseline_of(runs["base"])
+    Draft202012Validator(read_schema("baseline")).validate(json.loads(pinned.read_text()))
+    out = tmp_path / "out"
+    assert run_command(["compare", str(pinned), str(runs["slower"]), "--out", str(out)]) == 3
+    changes = json.loads((out / "changes.json").read_text())
+    Draft202012Validator(read_schema("changes")).validate(changes)
+    assert msgspec.convert(changes, Changes).regressed
+    assert "regressed" in (out / "changes.md").read_text().splitlines()[0]
+    assert (out / "changes.svg").stat().st_size > 5_000
+    assert run_command(["compare", str(pinned), str(runs["other seed"]), "--out", str(tmp_path / "out2")]) == 0
+
+
+def test_a_base_that_is_none(tmp_path: Path, runs: dict[str, Path]) -> None:
+    with pytest.raises(UsageError, match="name a run directory or a baseline"):
+        read_baseline(tmp_path / "nowhere.json")
+    (tmp_path / "wrong.json").write_text("{}")
+    with pytest.raises(EvidenceError, match="is no baseline"):
+        read_baseline(tmp_path / "wrong.json")
+    newer = msgspec.structs.replace(baseline_of(runs["base"]), schema_version=9)
+    (tmp_path / "newer.json").write_bytes(msgspec.json.encode(newer))
+    with pytest.raises(EvidenceError, match="is of version 9"):
+        read_baseline(tmp_path / "newer.json")
+    assert isinstance(newer, Baseline)
+
+
+# The test itself.
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_noise_raises_as_few_alarms_as_promised(paired: bool) -> None:
+    generator = np.random.default_rng(3)
+    ps = [
+        probability(generator.lognormal(size=20).tolist(), generator.lognormal(size=20).tolist(), paired=paired)
+        for _ in range(400)
+    ]
+    assert all(p is not None for p in ps)
+    # 5 % expected; 400 trials have a standard deviation of 1.1 %.
+    assert 0.015 <= np.mean([p <= 0.05 for p in ps]) <= 0.085
+
+
+def test_a_difference_is_found_and_a_plan_in_common_finds_smaller_ones() -> None:
+    generator = np.random.default_rng(4)
+    common = generator.lognormal(size=20)
+    shifted = common * 1.05 + generator.normal(scale=0.01, size=20)
+    assert probability(common.tolist(), shifted.tolist(), paired=True) < 0.001
+    assert probability(common.tolist(), shifted.tolist(), paired=False) > 0.1
+    assert probability(common.tolist(), (common * 4).tolist(), paired=False) < 0.01
+
+
+def test_too_few_parts_say_nothing() -> None:
+    assert probability([1.0, None, 2.0], [1.0, 2.0, 3.0], paired=False) is None
+    assert probability([1.0] * 5, [2.0] * 5, paired=True) is None
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03, None, 0.005], 0.05) == [True, False, False, False, True]
+    assert holm([0.02, 0.02], 0.05) == [True, True]
+    assert holm([], 0.05) == []
