@@ -24,5 +24,6 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
             directory / f"soak_{run.scenario.name}.jsonl", [each.task for each in run.verdict.slowest]
         ),
         processes=base64.b64encode(processes).decode() if processes else "",
+        growth=base64.b64encode(plots["growth.svg"]).decode() if "growth.svg" in plots else "",
         plots=list(plots),
     )

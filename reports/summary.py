@@ -12,6 +12,7 @@ from reports.data import RunData
 from schemas.errors import UsageError
 from schemas.expression import Unit
 from schemas.units import show_duration, show_ratio
+from schemas.verdict import GrowthResult
 
 TEMPLATES = Path(__file__).with_name("templates")
 SUMMARY_TEMPLATE = "soak_summary.md.j2"
@@ -43,7 +44,9 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         keep_trailing_newline=True,
         autoescape=escaped,
     )
-    environment.filters.update(duration=show_duration, ratio=show_ratio, cell=_cell, code=_code, shown=_shown)
+    environment.filters.update(
+        duration=show_duration, ratio=show_ratio, cell=_cell, code=_code, shown=_shown, trend=_trend
+    )
     return environment
 
 
@@ -100,6 +103,16 @@ def _code(text: object) -> str:
 def _shown(value: float | None, unit: str) -> str:
     """A value in base units, for people."""
     return "–" if value is None else Unit(unit).show(value)
+
+
+_UNLIKELY = 0.01
+
+
+def _trend(growth: GrowthResult) -> str:
+    """Whether a series rises or falls by more than noise."""
+    if growth.p > _UNLIKELY or growth.interval[0] <= 0 <= growth.interval[1]:
+        return f"none to be seen (p = {growth.p:.2g})"
+    return f"{'rises' if growth.slope > 0 else 'falls'} (p = {growth.p:.2g})"
 
 
 def wall_time(run: RunData, t_s: float) -> str:

@@ -86,18 +86,14 @@ def _times(name: str, description: str, *, censored: bool = False) -> list[Sli]:
     ]
 
 
+def _growth(name: str, unit: Unit, description: str) -> Sli:
+    what = f"growth per hour of {description} (Theil-Sen slope, fault windows left out)"
+    return Sli(f"{name}_growth", what, unit, Aggregate.GROWTH, name, Better.LOWER)
+
+
 def _resource(name: str, unit: Unit, growth: Unit, description: str) -> list[Sli]:
-    return [
-        Sli(name, description, unit, Aggregate.GAUGE, name, Better.LOWER),
-        Sli(
-            f"{name}_growth",
-            f"growth per hour of {name} (Theil-Sen slope, fault windows left out)",
-            growth,
-            Aggregate.GROWTH,
-            name,
-            Better.LOWER,
-        ),
-    ]
+    level = Sli(name, description, unit, Aggregate.GAUGE, name, Better.LOWER)
+    return [level, _growth(name, growth, name)]
 
 
 _QUEUE = [
@@ -158,6 +154,8 @@ _QUEUE = [
         per_task=True,
     ),
     Sli("queue_depth", "tasks that are PENDING, as sampled", Unit.COUNT, Aggregate.GAUGE, "queue_depth", Better.LOWER),
+    _growth("queue_depth", Unit.COUNT_PER_HOUR, "the tasks that are PENDING"),
+    _growth("latency", Unit.DURATION_PER_HOUR, "the latency of tasks"),
     Sli(
         "oldest_pending",
         "how long the oldest due task has been waiting, as sampled",

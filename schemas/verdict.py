@@ -123,6 +123,18 @@ class Load(msgspec.Struct, frozen=True):
     answered: int
 
 
+class GrowthResult(msgspec.Struct, frozen=True):
+    """A trend: slope per hour in base units with its 95 % interval, the fitted line's `level` at time 0, Mann-Kendall's p."""
+
+    sli: str
+    unit: str
+    slope: float
+    interval: tuple[float, float]
+    level: float
+    p: float
+    samples: int
+
+
 class SlowTask(msgspec.Struct, frozen=True):
     """A task that took long: from its intended enqueue to DONE or FAILED, in seconds; `ended_s` in scenario time."""
 
@@ -193,4 +205,5 @@ class Verdict(msgspec.Struct, frozen=True):
     errors: dict[str, int]
     retries_by_attempt: dict[str, int]
     slowest: list[SlowTask]
+    growths: list[GrowthResult]
     quantile_relative_error: float

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import matplotlib as mpl
 
 from reports.data import RunData
-from reports.plots import errors, faults, latency, processes, retries, success, throughput
+from reports.plots import errors, faults, growth, latency, processes, retries, success, throughput
 from reports.plots.canvas import STYLE
 
 PLOTS: dict[str, Callable[[RunData], bytes]] = {
@@ -15,6 +15,7 @@ PLOTS: dict[str, Callable[[RunData], bytes]] = {
     "faults.svg": faults.plot,
     "errors.svg": errors.plot,
     "retries.svg": retries.plot,
+    "growth.svg": growth.plot,
     "processes.svg": processes.plot,
 }
 """Every plot by its file name."""

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 from runner.judge.alerts import alert_result, number_or_none
 from runner.judge.folds import Fold
+from runner.judge.growth import Growth
 from runner.judge.histogram import RELATIVE_ERROR
 from runner.judge.judge import Judge
 from runner.judge.laws import judge_laws
 from schemas.expression import Op, Unit
 from schemas.identity import Identity
 from schemas.model import Objective
-from schemas.slis import Sli
+from schemas.slis import Aggregate, Sli
 from schemas.states import TaskState
 from schemas.units import show_duration
 from schemas.verdict import (
@@ -19,6 +20,7 @@ from schemas.verdict import (
     AlertResult,
     End,
     FaultResult,
+    GrowthResult,
     LawResult,
     Load,
     ObjectiveResult,
@@ -70,6 +72,7 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
         errors=judge.faults.errors(),
         retries_by_attempt=judge.faults.retries_by_attempt(),
         slowest=judge.lifecycle.slowest,
+        growths=list(_growths(judge)),
         quantile_relative_error=round(RELATIVE_ERROR, 6),
     )
 
@@ -90,6 +93,16 @@ def _tasks(judge: Judge) -> dict[str, int]:
         "accepted": judge.lifecycle.accepted,
         **{state.name: counts[state] for state in TaskState if state >= TaskState.PENDING},
     }
+
+
+def _growths(judge: Judge) -> Iterator[GrowthResult]:
+    for sli in judge.scenario.slis.values():
+        fold = judge.folds.fold(sli)
+        trend = fold.trend(sli, DEFAULT_CONFIDENCE) if isinstance(fold, Growth) else None
+        if trend:
+            yield GrowthResult(
+                sli.name, sli.unit.value, trend.slope, (trend.low, trend.high), trend.level, trend.p, fold.samples
+            )
 
 
 # Objectives.
@@ -140,6 +153,8 @@ def _status(
     if math.isnan(target):
         return Status.INCONCLUSIVE, "nothing was observed under the labels it is compared with"
     if not op.holds(value, target):
+        if sli.aggregate is Aggregate.GROWTH and objective.confidence and not _surely(op, interval, target):
+            return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval reaches back to the target"
         return Status.FAIL, ""
     if objective.confidence and not (interval and all(op.holds(bound, target) for bound in interval)):
         return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval reaches beyond the target"
@@ -147,6 +162,11 @@ def _status(
     if open_tasks and not op.holds(fold.worst(sli, open_tasks), target):
         return Status.INCONCLUSIVE, f"{open_tasks} unfinished tasks could still break it"
     return Status.PASS, ""
+
+
+def _surely(op: Op, interval: tuple[float, float] | None, target: float) -> bool:
+    """Whether a growth breaks its objective wherever in its interval it truly lies."""
+    return interval is not None and not any(op.holds(bound, target) for bound in interval)
 
 
 def _open_observations(judge: Judge, sli: Sli) -> int:

@@ -6,10 +6,11 @@ from typing import Protocol
 
 import numpy as np
 
+from runner.judge.growth import Growth
 from runner.judge.histogram import Histogram
 from runner.judge.interval import quantile_ranks, wilson
 from runner.judge.samples import Facts, Samples, Stretch
-from schemas.block import TICKS_PER_S, Bools, Floats
+from schemas.block import TICKS_PER_S
 from schemas.model import Window
 from schemas.slis import Aggregate, Sli
 
@@ -160,57 +161,6 @@ class Longest:
     def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
         """A longest stretch has none."""
         return None
-
-
-MOST_POINTS = 1024
-
-
-class Growth:
-    """Growth per hour: the Theil-Sen slope (Sen 1968) of at most MOST_POINTS evenly thinned samples."""
-
-    def __init__(self, left_out: tuple[Window, ...]) -> None:
-        self.samples = 0
-        self._left_out = left_out
-        self._t: list[float] = []
-        self._value: list[float] = []
-        self._every = 1
-        self._seen = 0
-
-    def observe(self, samples: Samples) -> None:
-        """Take in more of the series."""
-        keep = ~_inside(samples.t, self._left_out)
-        for t, value in zip(samples.t[keep].tolist(), samples.value[keep].tolist(), strict=True):
-            if self._seen % self._every == 0:
-                self._t.append(t)
-                self._value.append(value)
-                if len(self._t) > MOST_POINTS:
-                    self._t, self._value, self._every = self._t[::2], self._value[::2], self._every * 2
-            self._seen += 1
-        self.samples = len(self._t)
-
-    def value(self, sli: Sli, elapsed_s: float) -> float:
-        """The median slope between all pairs of points, per hour; NaN below three points."""
-        if self.samples < 3:
-            return math.nan
-        t, value = np.array(self._t), np.array(self._value)
-        first, second = np.triu_indices(len(t), 1)
-        apart = t[second] - t[first]
-        return float(np.median((value[second] - value[first])[apart > 0] / apart[apart > 0])) * 3600
-
-    def worst(self, sli: Sli, unfinished: int) -> float:
-        """The slope: unfinished work does not change it."""
-        return self.value(sli, 0.0)
-
-    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """Not estimated."""
-        return None
-
-
-def _inside(t_s: Floats, windows: tuple[Window, ...]) -> Bools:
-    inside: Bools = np.zeros(len(t_s), dtype=np.bool_)
-    for window in windows:
-        inside |= (t_s >= window.start_s) & (t_s < window.end_s)
-    return inside
 
 
 _FOLDS: dict[Aggregate, type[Tally | Sketch | Level | Longest]] = {

@@ -9,6 +9,11 @@ def z_of(confidence: float) -> float:
     return NormalDist().inv_cdf((1 + min(confidence, 1 - 1e-12)) / 2)
 
 
+def normal_tail(z: float) -> float:
+    """How likely a standard normal number is above `z`."""
+    return math.erfc(z / math.sqrt(2)) / 2
+
+
 def wilson(good: float, total: float, confidence: float) -> tuple[float, float]:
     """Wilson score interval of a share (Wilson 1927); it stays inside 0..1 and is not empty at 0 or 1."""
     if total <= 0:

@@ -51,7 +51,7 @@ def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_run_leaves_the_evidence(run_directory: Path) -> None:
     assert {path.name for path in run_directory.iterdir()} == EVIDENCE
-    assert len(list((run_directory / "plots").glob("*.svg"))) == 6
+    assert len(list((run_directory / "plots").glob("*.svg"))) == 7
     assert (run_directory / "scenario.yaml").read_bytes() == SCENARIO.read_bytes()
     assert len(json.loads((run_directory / "checkpoints.json").read_text())["checkpoints"]) == 12
 

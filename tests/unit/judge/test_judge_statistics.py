@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.judge.folds import MOST_POINTS, Growth
+from runner.judge.growth import MOST_POINTS, Growth
 from runner.judge.histogram import BUCKETS, RELATIVE_ERROR, Histogram, bucket_of, rank, value_of
 from runner.judge.interval import quantile_ranks, wilson, z_of
 from runner.judge.samples import Samples

@@ -274,11 +274,6 @@ def test_an_out_that_is_taken_is_refused(
     assert not (again / "parity").exists()
 
 
-def test_only_parity_exists_so_far(base: Path, again: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["compare", str(base), str(again)]) == USAGE
-    assert "only --parity exists so far" in capsys.readouterr().err
-
-
 def test_the_help_text_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["compare", "--help"]) == 0
     assert "soak compare" in capsys.readouterr().out.partition("Example")[2]

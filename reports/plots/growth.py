@@ -1,0 +1,63 @@
+"""What may grow slowly, each with its fitted line: the queue, latency, and what the processes take."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from reports.data import RunData
+from reports.plots.canvas import BLUE, RED, bands, figure, legend, nothing, time_axis, to_svg
+from schemas.block import Floats
+from schemas.expression import Unit
+from schemas.processes import RUNNER
+from schemas.verdict import GrowthResult
+
+_MOST_POINTS = 300
+_MIB = 2**20
+
+
+def plot(run: RunData) -> bytes:
+    """Points, and the Theil-Sen line through them."""
+    panels = list(_panels(run))
+    if not panels:
+        return to_svg(nothing("Growth: too few samples"))
+    fig, all_axes = figure(len(panels), 0.9 + 1.35 * len(panels))
+    for axes, (growth, name, unit, t_s, values) in zip(all_axes, panels, strict=True):
+        step = max(1, len(t_s) // _MOST_POINTS)
+        scale = _MIB if unit == "MiB" else 1.0
+        axes.plot(t_s[::step], values[::step] / scale, ".", color=BLUE, ms=2.5)
+        ends = np.array([0.0, run.verdict.ended_s])
+        slope = f"{Unit(growth.unit).show(growth.slope)}, p = {growth.p:.2g}"
+        fitted = (growth.level + growth.slope * ends / 3600) / scale
+        axes.plot(ends, fitted, color=RED, lw=1.2, label=slope)
+        axes.set_title(name)
+        axes.set_ylabel(unit)
+        axes.ticklabel_format(axis="y", useOffset=False)
+        bands(axes, run, labelled=False)
+        legend(axes)
+    time_axis(all_axes[-1], run)
+    return to_svg(fig)
+
+
+def _panels(run: RunData) -> Iterator[tuple[GrowthResult, str, str, Floats, Floats]]:
+    growths = {growth.sli: growth for growth in run.verdict.growths}
+    for sli, name, unit, column in (
+        ("queue_depth_growth", "PENDING tasks", "tasks", "queue_depth"),
+        ("latency_growth", "Latency, median of 30 min", "s", "latency_p50_s"),
+    ):
+        values = run.metrics.get(column)
+        if sli in growths and np.isfinite(values).any():
+            yield growths[sli], name, unit, run.metrics.t_s, values
+    for sli, name, unit, kind in (
+        ("rss_growth", "Memory of all processes", "MiB", "rss_bytes"),
+        ("open_files_growth", "Open files of all processes", "files", "open_files"),
+    ):
+        if sli in growths and run.processes:
+            yield growths[sli], name, unit, *_summed(run, kind)
+
+
+def _summed(run: RunData, kind: str) -> tuple[Floats, Floats]:
+    """Over all processes but the runner, at each time at which they were looked at."""
+    parts = [samples for name, samples in run.processes.items() if name != RUNNER]
+    times, place = np.unique(np.concatenate([part.t_s for part in parts]), return_inverse=True)
+    values = np.concatenate([getattr(part, kind) for part in parts])
+    return times, np.bincount(place, weights=values).astype(np.float64)
