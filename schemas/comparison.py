@@ -62,7 +62,7 @@ def condition(text: str, context: Context, *, window: bool) -> Comparison:
     if expression.relative:
         raise UnclearError("a condition cannot be relative", "write a fixed target; relative targets are for slos")
     if is_known_at_the_end(sli):
-        watch = f", or watch {sli.series} here" if sli.series in context.slis else ""
+        watch = f", or watch {sli.series} here" if sli.series in context.slis and sli.series != sli.name else ""
         raise UnclearError(f"{sli.name} is known at the end only", f"use it under slos{watch}")
     if sli.aggregate is Aggregate.RATE and not window:
         raise UnclearError(f"{sli.name} of the run so far hardly moves", "add window: 30m")

@@ -91,6 +91,9 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
     "throughput": _TOTAL,
     "submission_lag_p99": Tolerance(real_s=OVERHEAD_S),
     "telemetry_gap": _EXTREME,
+    # Slopes near zero: their size says nothing.
+    "queue_depth_growth": None,
+    "latency_growth": None,
     # A model has no memory, files or database.
     "rss": None,
     "rss_growth": None,
