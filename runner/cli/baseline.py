@@ -4,14 +4,15 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import run_directory_argument
+from runner.cli.options import json_option, run_directory_argument
 from runner.console import tell
 
 
 @click.command("baseline")
 @run_directory_argument
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
-def command(run_directory: Path, file: Path) -> int:
+@json_option
+def command(run_directory: Path, file: Path, as_json: bool) -> int:
     """Pin a run: write what others are compared with to a small file that can be kept with the code.
 
     \b
@@ -29,5 +30,8 @@ def command(run_directory: Path, file: Path) -> int:
         file.write_bytes(to_json(pinned))
     except OSError as error:
         raise OutputError.of(file, error) from None
+    if as_json:
+        tell(to_json(pinned).decode(), nl=False)
+        return 0
     tell(f"{file}: {pinned.scenario}, {pinned.target}, seed {pinned.seed}, {pinned.verdict.value}")
     return 0

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from runner.cli.options import json_option
 from runner.console import tell
 
 STARTER = Path(__file__).with_name("starter.yaml")
@@ -13,13 +14,16 @@ SCHEMA = "scenario.schema.json"
 @click.command("init")
 @click.argument("path", type=click.Path(path_type=Path), default=Path("scenario.yaml"), required=False)
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
-def command(path: Path, force: bool) -> int:
+@json_option
+def command(path: Path, force: bool, as_json: bool) -> int:
     """Write a commented scenario to start from, and beside it the schema with which editors complete and explain it.
 
     \b
     Example:
       soak init my-queue.yaml && soak run my-queue.yaml
     """
+    import json
+
     from schemas.errors import UsageError
     from schemas.shape import DIRECTORY
 
@@ -31,5 +35,8 @@ def command(path: Path, force: bool) -> int:
         schema.write_bytes((DIRECTORY / SCHEMA).read_bytes())
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error} (choose another place)") from None
+    if as_json:
+        tell(json.dumps({"files": [str(path), str(schema)]}, indent=2))
+        return 0
     tell(f"{path}: written, with {schema.name} beside it for your editor; try: soak run {path}")
     return 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import run_directory_argument
+from runner.cli.options import json_option, run_directory_argument
 from runner.console import tell
 
 
@@ -13,19 +13,22 @@ from runner.console import tell
 @click.option(
     "--template", type=click.Path(path_type=Path), help="A Jinja2 template of your own; it is rendered in a sandbox."
 )
-def command(run_directory: Path, template: Path | None) -> int:
+@json_option
+def command(run_directory: Path, template: Path | None, as_json: bool) -> int:
     """Render the report of a run again, from the files in its directory alone.
 
     \b
     Example:
       soak report runs/72h-20260101T000000Z
     """
+    import json
+
     from runner.evidence.directory import RunDirectory
     from runner.evidence.report import render_into
 
     directory = RunDirectory.open(run_directory)
     written = render_into(directory, template)
     directory.write_checksums(only=written)
-    for name in written:
-        tell(str(directory.file(name)))
+    files = [str(directory.file(name)) for name in written]
+    tell(json.dumps({"files": files}, indent=2) if as_json else "\n".join(files))
     return 0

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import Positive
+from runner.cli.options import Positive, json_option
 from runner.console import remark, tell
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ AS_MEANT, NOT_AS_MEANT = 0, 3
 @click.option("--speed", type=Positive(100_000), default=60.0, show_default=True, help="As in `soak run`.")
 @click.option("--scenarios", type=click.Path(path_type=Path), default=Path("scenarios/selftest"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("selftest"), show_default=True, help="Evidence.")
-def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path, out: Path) -> int:
+@json_option
+def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path, out: Path, as_json: bool) -> int:
     """Soak an orchestrator with planted defects, and a sound one, and show what found which.
 
     Exit codes: 0 every defect was found by the check meant for it and clean runs raised nothing, 3 not so.
@@ -30,6 +31,8 @@ def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path,
     Example:
       soak selftest --defect backoff_ignored --clean 1
     """
+    import json
+
     from runner.selftest.matrix import run_trials
     from runner.selftest.trials import CLEAN, TRIALS
     from schemas.errors import UsageError
@@ -50,8 +53,20 @@ def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path,
         remark(f"  {row.trial.name}: {row.outcome.value}, {found}")
 
     rows = run_trials(trials, scenarios, out, speed, line)
-    tell("\n".join(_table(rows)))
+    tell(json.dumps([_data(row) for row in rows], indent=2) if as_json else "\n".join(_table(rows)))
     return AS_MEANT if all(row.as_meant for row in rows) else NOT_AS_MEANT
+
+
+def _data(row: "Row") -> dict[str, object]:
+    found = [{"check": each.check, "status": each.status, "at_s": each.at_s} for each in row.found]
+    return {
+        "defect": row.trial.defect and row.trial.defect.value,
+        "scenario": row.trial.scenario,
+        "verdict": row.outcome.value,
+        "as_meant": row.as_meant,
+        "found_after_s": row.found_after_s,
+        "found": found,
+    }
 
 
 def _table(rows: "list[Row]") -> list[str]:

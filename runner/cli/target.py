@@ -2,7 +2,7 @@
 
 import click
 
-from runner.cli.options import Positive
+from runner.cli.options import Positive, json_option
 from runner.console import tell
 
 KEPT, BROKEN = 0, 3
@@ -27,7 +27,8 @@ def command() -> None:
     show_default=True,
     help="How many seconds a call may take.",
 )
-def check(name: str, patience: float) -> int:
+@json_option
+def check(name: str, patience: float, as_json: bool) -> int:
     """Check that a class keeps its contract, promise by promise. NAME of an entry point will do, too.
 
     Exit codes: 0 it keeps it, 3 it does not, 2 there is no such class or it cannot be constructed.
@@ -37,11 +38,19 @@ def check(name: str, patience: float) -> int:
       soak target check my_package.my_queue:MyQueue
       soak run scenarios/72h.yaml --target my_package.my_queue:MyQueue --speed 60
     """
+    import json
+    from dataclasses import asdict
+
     from runner.targets.contract_checks import check_class, suite
     from runner.targets.locate import find_class
 
     kind = find_class(name)
     counts = {"ok": 0, "failed": 0, "skipped": 0}
+    if as_json:
+        results = list(check_class(kind, patience_s=patience))
+        kept = all(result.status != "failed" for result in results)
+        tell(json.dumps({"kept": kept, "checks": [asdict(result) for result in results]}, indent=2))
+        return KEPT if kept else BROKEN
     for result in check_class(kind, patience_s=patience):
         counts[result.status] += 1
         tell(f"  {result.status:8}{result.name}" + (f": {result.detail}" if result.detail else ""))
