@@ -1,5 +1,6 @@
 """The event stream on disk: one JSON object a line, the first of which says what follows."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,6 +128,7 @@ class StreamReader:
         self._vocabulary = vocabulary
         self._line = 1
         self.cut = False
+        self._cut_bytes = 0
         self._decoder = msgspec.json.Decoder(list[_Line])
         self.identity = self._read_header()
 
@@ -161,11 +163,30 @@ class StreamReader:
                 last_s = block.until_s
                 yield block
 
+    def follow(self) -> Iterator[Block | None]:
+        """The events in order, in blocks, as the file grows: None when there is nothing new yet. It never ends by itself."""
+        last_s = 0.0
+        with self._path.open("rb") as file:
+            file.readline()
+            while True:
+                lines = self._next_lines(file)
+                if self.cut:
+                    # The rest of the line is still to be written.
+                    file.seek(-self._cut_bytes, os.SEEK_CUR)
+                    self.cut = False
+                if not lines:
+                    yield None
+                    continue
+                block = self._block(self._decode(lines))
+                self._refuse(np.diff(block.t, prepend=last_s) < 0, "is earlier than the event before it")
+                last_s = block.until_s
+                yield block
+
     def _next_lines(self, file: BinaryIO) -> list[bytes]:
         lines: list[bytes] = []
         while len(lines) < LINES_PER_BLOCK and (line := file.readline()):
             if not line.endswith(b"\n"):
-                self.cut = True
+                self.cut, self._cut_bytes = True, len(line)
                 break
             lines.append(line)
         self._line += len(lines)

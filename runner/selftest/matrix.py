@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from runner.console import remark
 from runner.evidence.directory import VERDICT, RunDirectory
 from runner.selftest.findings import Finding, findings
 from runner.selftest.since import broken_since
@@ -16,6 +17,9 @@ from runner.selftest.trials import Trial
 from schemas.errors import SoakError
 from schemas.verdict import Outcome, Verdict
 from systems.orchestrator.defects import VARIABLE
+
+MOST_TRIES = 3
+"""A clean run for which this machine was too busy says nothing: it is made again, so many times at most."""
 
 _RAN = {outcome.exit_code for outcome in Outcome}
 
@@ -29,6 +33,9 @@ class Row:
     found: tuple[Finding, ...]
     ended_s: float
     """When the run ended, in seconds of scenario time."""
+
+    machine_was_busy: bool = False
+    """Whether nothing can be said but that the load generator fell behind its plan."""
 
     @property
     def as_meant(self) -> bool:
@@ -55,7 +62,13 @@ def run_trials(
     """Run each trial into a directory below `out`; `tell` hears of each as it ends. Raises SoakError when one cannot run."""
     rows = []
     for number, trial in enumerate(trials, 1):
-        rows.append(_run(trial, scenarios, out / f"{number:02d}-{trial.defect or 'clean'}-{trial.scenario}", speed))
+        name = f"{number:02d}-{trial.defect or 'clean'}-{trial.scenario}"
+        rows.append(_run(trial, scenarios, out / name, speed))
+        for again in range(2, MOST_TRIES + 1):
+            if not rows[-1].machine_was_busy:
+                break
+            remark(f"  {trial.name}: the machine was too busy to offer the load in time; once more")
+            rows[-1] = _run(trial, scenarios, out / f"{name}-{again}", speed)
         tell(rows[-1])
     return rows
 
@@ -75,4 +88,9 @@ def _run(trial: Trial, scenarios: Path, out: Path, speed: float) -> Row:
         raise SoakError(f"{trial.name}: the run ended with exit code {done.returncode}: {done.stderr.strip()[-500:]}")
     verdict = msgspec.json.decode((out / VERDICT).read_bytes(), type=Verdict)
     since_s = broken_since(RunDirectory.open(out), verdict)
-    return Row(trial, verdict.verdict, tuple(findings(verdict, since_s)), verdict.ended_s)
+    busy = verdict.verdict is Outcome.INCONCLUSIVE and any(
+        "load generator fell behind" in each for each in verdict.reasons
+    )
+    return Row(
+        trial, verdict.verdict, tuple(findings(verdict, since_s)), verdict.ended_s, busy and trial.defect is None
+    )

@@ -1,0 +1,73 @@
+"""Following the event stream of a live run, or replaying that of a finished one."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from runner.evidence.directory import RunDirectory, stream_name
+from runner.evidence.stream import StreamReader
+from runner.evidence.verify import load_stored
+from runner.judge.judge import Judge
+from runner.watch.state import State, Watched
+from schemas.errors import UsageError
+from simulation.plan import Plan
+
+EVERY_S = 1.0
+"""How often there is a new state, in real seconds."""
+
+_LOOK_EVERY_S = 0.2
+
+
+def newest_run(runs: Path = Path("runs")) -> Path:
+    """The run directory below `runs` whose stream was written to last. Raises UsageError when there is none."""
+    streams = sorted(runs.glob("*/soak_*.jsonl"), key=lambda path: path.stat().st_mtime)
+    if not streams:
+        raise UsageError(f"{runs}: holds no run (name a run directory)")
+    return streams[-1].parent
+
+
+def follow(path: Path, replay: float | None = None) -> Iterator[State]:
+    """States of the run in `path`, about one a second, until it has ended; `replay`: at so many times its own speed.
+
+    Without `replay` what is there is taken in at once, and a live run is followed. Raises UsageError or EvidenceError.
+    """
+    directory = RunDirectory.open(path)
+    scenario = load_stored(directory).scenario
+    plan = Plan(scenario)
+    reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary)
+    watched = Watched(Judge(scenario, plan.vocabulary, abort=reader.identity.abort), reader.identity)
+    if replay is not None:
+        yield from _replayed(reader, watched, replay * reader.identity.speed)
+        return
+    began, told = time.monotonic(), 0.0
+    for block in reader.follow():
+        if block is None:
+            if watched.ended:
+                break
+            time.sleep(_LOOK_EVERY_S)
+        else:
+            watched.observe(block)
+        if watched.judge.until_s and time.monotonic() - told >= EVERY_S:
+            told = time.monotonic()
+            yield watched.state(_eta(watched, reader.identity.speed if told - began > EVERY_S else 0.0))
+    yield watched.state()
+
+
+def _eta(watched: Watched, speed: float) -> float | None:
+    left_s = watched.judge.scenario.duration_s - watched.judge.until_s
+    return max(0.0, left_s) / speed if speed else None
+
+
+def _replayed(reader: StreamReader, watched: Watched, speed: float) -> Iterator[State]:
+    """Scenario time passes `speed` times as fast as real time."""
+    began, shown_s = time.monotonic(), 0.0
+    for block in reader.blocks():
+        rest = block
+        while shown_s + EVERY_S * speed < rest.until_s:
+            shown_s += EVERY_S * speed
+            first, rest = rest.split(shown_s)
+            watched.observe(first)
+            time.sleep(max(0.0, began + shown_s / speed - time.monotonic()))
+            yield watched.state(_eta(watched, speed))
+        watched.observe(rest)
+    yield watched.state()

@@ -1,0 +1,139 @@
+"""What a run looks like at a moment: the figures that someone who watches it wants to see."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import msgspec
+
+from runner.judge.decide import decide
+from runner.judge.judge import Judge
+from schemas.block import Block
+from schemas.events import Kind
+from schemas.identity import Identity
+from schemas.units import show_duration
+from schemas.verdict import End
+
+_ENDS = {Kind.RUN_ENDED: "completed", Kind.RUN_ABORTED: "aborted", Kind.RUN_INTERRUPTED: "interrupted"}
+_LEVELS = {Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"}
+_RATE_WINDOW_S = 600.0
+MOST_POINTS = 400
+
+
+class Objective(msgspec.Struct, frozen=True):
+    """An objective so far; values as they are shown."""
+
+    objective: str
+    status: str
+    value: str
+    target: str
+    margin: str
+
+
+class State(msgspec.Struct, frozen=True):
+    """A run at a moment; times in seconds, `eta_s` of real time (None: not known, or not needed)."""
+
+    scenario: str
+    title: str
+    target: str
+    speed: float
+    t_s: float
+    duration_s: float
+    shown_t: str
+    shown_duration: str
+    ended: str
+    verdict: str
+    reasons: list[str]
+    objectives: list[Objective]
+    tasks: dict[str, int]
+    open_tasks: int
+    levels: dict[str, float]
+    throughput_per_min: float | None
+    faults: list[str]
+    alerts: list[str]
+    eta_s: float | None
+    series: dict[str, list[float | None]]
+
+
+@dataclass(slots=True)
+class Watched:
+    """A judge that takes in what happens, and what the judge does not keep: last samples, and points to draw."""
+
+    judge: Judge
+    identity: Identity
+    ended: str = ""
+    levels: dict[str, float] = field(default_factory=dict)
+    _closed: deque[tuple[float, int]] = field(default_factory=deque)
+    _points: list[tuple[float, float | None, float | None, float]] = field(default_factory=list)
+    _every_s: float = 0.0
+
+    def observe(self, block: Block) -> None:
+        """Take in a block."""
+        for _ in self.judge.observe(block):
+            pass
+        for kind, name in _LEVELS.items():
+            told = block.value[block.kind == kind]
+            if len(told):
+                self.levels[name] = float(told[-1])
+        self.ended = next((word for kind, word in _ENDS.items() if (block.kind == kind).any()), self.ended)
+        counts = self.judge.kinds_seen
+        self._closed.append((self.judge.until_s, int(counts[[Kind.TASK_DONE, Kind.TASK_FAILED]].sum())))
+        while len(self._closed) > 2 and self._closed[0][0] < self.judge.until_s - _RATE_WINDOW_S:
+            self._closed.popleft()
+        self._note_point()
+
+    def _note_point(self) -> None:
+        """One point in a while, so that the whole run fits into MOST_POINTS."""
+        self._every_s = self._every_s or self.judge.scenario.horizon_s / MOST_POINTS
+        if self._points and self.judge.until_s < self._points[-1][0] + self._every_s:
+            return
+        slis = self.judge.scenario.slis
+        values = (self.judge.sli_value(slis[name]) for name in ("success_rate", "latency_p95"))
+        success, p95_s = (value if value == value else None for value in values)
+        self._points.append((self.judge.until_s, success, p95_s, self.levels.get("queue depth", 0.0)))
+
+    def state(self, eta_s: float | None = None) -> State:
+        """The run so far."""
+        judge, scenario = self.judge, self.judge.scenario
+        ends = {"completed": End.COMPLETED, "aborted": End.ABORTED, "interrupted": End.INTERRUPTED}
+        verdict = decide(judge, self.identity, ends.get(self.ended, End.CUT))
+        objectives = []
+        for each in verdict.objectives:
+            show = scenario.slis[each.sli].unit.show
+            value, target, margin = (
+                "–" if number is None else show(number) for number in (each.value, each.target, each.margin)
+            )
+            objectives.append(Objective(each.objective, each.status.value, value, f"{each.op} {target}", margin))
+        now_s = judge.until_s
+        return State(
+            scenario=scenario.name,
+            title=scenario.title or scenario.name,
+            target=self.identity.target,
+            speed=self.identity.speed,
+            t_s=now_s,
+            duration_s=scenario.duration_s,
+            shown_t=show_duration(round(now_s)),
+            shown_duration=show_duration(scenario.duration_s),
+            ended=self.ended,
+            verdict=verdict.verdict.value if self.ended else "so far",
+            reasons=verdict.reasons if self.ended else [],
+            objectives=objectives,
+            tasks={name: count for name, count in verdict.tasks.items() if count},
+            open_tasks=verdict.unfinished,
+            levels=dict(self.levels),
+            throughput_per_min=self._throughput(),
+            faults=[
+                fault.name
+                for fault in scenario.faults
+                if any(window.start_s <= now_s < window.end_s for window in fault.windows)
+            ],
+            alerts=[alert.condition.name for alert, guard in judge.alerts if guard.timer.firing],
+            eta_s=None if self.ended else eta_s,
+            series={name: [point[place] for point in self._points] for place, name in enumerate(_SERIES)},
+        )
+
+    def _throughput(self) -> float | None:
+        (from_s, before), (to_s, after) = self._closed[0], self._closed[-1]
+        return (after - before) / (to_s - from_s) * 60 if to_s > from_s else None
+
+
+_SERIES = ("t_s", "success_rate", "latency_p95_s", "queue_depth")
