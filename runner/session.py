@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from runner.console import remark, tell
-from runner.engine import BrokenOffError, Resumed, execute, identify
+from runner.engine import BrokenOffError, Resumed, Sink, execute, identify
 from runner.evidence.directory import RunDirectory
 from runner.evidence.past import Past, read_past, replay
 from runner.evidence.record import Recording, to_json
@@ -25,6 +25,9 @@ from schemas.load import Loaded, load
 from schemas.units import show_duration
 from schemas.verdict import End, Verdict
 from simulation.plan import Plan
+
+if TYPE_CHECKING:
+    from runner.notify.notifier import Notifier
 
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -68,6 +71,7 @@ def run_scenario(
     abort: bool,
     as_json: bool,
     job_summary: Path | None = None,
+    notify: bool = False,
 ) -> int:
     """Run a scenario file and tell the verdict; returns the exit code."""
     target = make_target(target_name, speed)
@@ -75,11 +79,12 @@ def run_scenario(
     if isinstance(target, Selective):
         target.admit(loaded.scenario)
     plan = Plan(loaded.scenario)
+    notifier = make_notifier(loaded, plan, target, notify=notify)
     interruption = Interruption()
     with interruption.listening():
         if target.clock == "real":
             _preflight(plan, path.parent, out or Path("runs"), interruption)
-        verdict, directory = _record(loaded, plan, target, out, abort, interruption)
+        verdict, directory = _record(loaded, plan, target, out, abort, interruption, notifier)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
     tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
@@ -119,6 +124,15 @@ def make_target(name: str, speed: float | None = None) -> Target:
     return Pulled(name, cast("type[Queue]", kind), 1.0 if speed is None else speed)
 
 
+def make_notifier(loaded: Loaded, plan: Plan, target: Target, *, notify: bool = False) -> "Notifier | None":
+    """Who is told of a run: of a real one, or of any when `notify` says so. Raises UsageError."""
+    if not loaded.scenario.notify or not (notify or target.clock == "real"):
+        return None
+    from runner.notify.notifier import Notifier
+
+    return Notifier(loaded.scenario, plan.vocabulary, loaded.source.parent)
+
+
 def resume_run(path: Path, *, as_json: bool) -> int:
     """Go on with a run whose runner was gone, or judge it if it had ended; returns the exit code. Raises SoakError."""
     from runner.preflight import check_machine
@@ -138,7 +152,8 @@ def resume_run(path: Path, *, as_json: bool) -> int:
     interruption = Interruption()
     with interruption.listening(), Recording.resume(directory, past.manifest, past.identity, past.plan) as recording:
         resumed = replay(past, recording)
-        verdict = _conduct(past.loaded, past.plan, target, past.identity, recording, interruption, resumed)
+        notifier = make_notifier(past.loaded, past.plan, target)
+        verdict = _conduct(past.loaded, past.plan, target, past.identity, recording, interruption, resumed, notifier)
     tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
@@ -153,13 +168,20 @@ def _finish_ended(past: Past, end: End) -> Verdict:
 
 
 def _record(
-    loaded: Loaded, plan: Plan, target: Target, out: Path | None, abort: bool, interruption: Interruption
+    loaded: Loaded,
+    plan: Plan,
+    target: Target,
+    out: Path | None,
+    abort: bool,
+    interruption: Interruption,
+    notifier: "Notifier | None",
 ) -> tuple[Verdict, Path]:
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
     with Recording.start(out, loaded, identity, plan) as recording:
         remark(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {recording.directory.path}")
         target.prepare(recording.directory.path)
-        return _conduct(loaded, plan, target, identity, recording, interruption), recording.directory.path
+        verdict = _conduct(loaded, plan, target, identity, recording, interruption, notifier=notifier)
+        return verdict, recording.directory.path
 
 
 def _conduct(
@@ -170,15 +192,17 @@ def _conduct(
     recording: Recording,
     interruption: Interruption,
     resumed: Resumed | None = None,
+    notifier: "Notifier | None" = None,
 ) -> Verdict:
     """From the first event to the sealed report."""
     try:
         with make_progress(loaded.scenario) as progress, collection_paused(target):
-            verdict, judge = execute(plan, target, identity, [recording], progress, interruption, resumed)
-        _finish(recording, verdict, judge)
+            sinks: list[Sink] = [recording, *([notifier] if notifier else [])]
+            verdict, judge = execute(plan, target, identity, sinks, progress, interruption, resumed)
+        _finish(recording, verdict, judge, notifier)
     except BrokenOffError as broken:
         judge, error = broken.judge, broken.__cause__
-        _finish(recording, decide(judge, identity, End.CUT), judge)
+        _finish(recording, decide(judge, identity, End.CUT), judge, notifier)
         what = str(error) if isinstance(error, SoakError) else f"internal error: {type(error).__name__}: {error}"
         when = f"the run broke off at {show_duration(round(judge.until_s))} of scenario time"
         raise SoakError(f"{what}; {when}, what there is of it is judged in {recording.directory.path}") from error
@@ -192,9 +216,13 @@ def _conduct(
     return verdict
 
 
-def _finish(recording: Recording, verdict: Verdict, judge: Judge) -> None:
-    """Write the verdict and the report, and seal them."""
-    recording.finish(verdict, judge)
+def _finish(recording: Recording, verdict: Verdict, judge: Judge, notifier: "Notifier | None" = None) -> None:
+    """Tell and write the verdict and the report, and seal them."""
+    told = None
+    if notifier:
+        notifier.finished(verdict)
+        told = notifier.close()
+    recording.finish(verdict, judge, told)
     from runner.evidence.report import render_into
     from runner.junit import FILE, verdict_cases, write_junit
 

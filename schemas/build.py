@@ -18,7 +18,9 @@ from schemas.model import (
     Fault,
     FaultType,
     GuardrailMode,
+    Notify,
     Objective,
+    Occasion,
     Phase,
     Process,
     Queue,
@@ -58,6 +60,10 @@ def build_scenario(data: Mapping_, directory: Path) -> Scenario:
         seed=data["seed"],
         timezone=data["timezone"],
         preflight=tuple(data["preflight"]),
+        notify=tuple(
+            Notify(each["to"].get("from_env"), each["to"].get("from_file"), frozenset(map(Occasion, each["when"])))
+            for each in data["notify"]
+        ),
         workload=_workload(data["workload"], tenants, directory),
         phases=phases,
         queue=_queue(data["queue"]),

@@ -12,6 +12,13 @@ class Git(msgspec.Struct, frozen=True):
     dirty: bool
 
 
+class Notifications(msgspec.Struct, frozen=True):
+    """How many messages reached people, and how many were given up."""
+
+    sent: int
+    failed: int
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What run_manifest.json holds."""
 
@@ -39,3 +46,4 @@ class Manifest(msgspec.Struct, frozen=True):
     python: str
     versions: dict[str, str]
     git: Git | None
+    notifications: Notifications | None

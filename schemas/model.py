@@ -219,6 +219,24 @@ class Alert:
     expect: Expectation | None
 
 
+class Occasion(StrEnum):
+    """What people are told of."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+    ABORTED = "aborted"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Someone to tell: where the URL is (a variable, or a file), and of what."""
+
+    from_env: str | None
+    from_file: str | None
+    when: frozenset[Occasion]
+
+
 @dataclass(frozen=True, slots=True)
 class Telemetry:
     """What the run observes about itself, in seconds."""
@@ -242,6 +260,7 @@ class Scenario:
     seed: int
     timezone: str
     preflight: tuple[str, ...]
+    notify: tuple["Notify", ...]
     workload: Workload
     phases: tuple[Phase, ...]
     queue: Queue

@@ -36,6 +36,7 @@ from runner.cli.options import (
     help="Run directory to write; new or empty. [default: runs/NAME-TIME]",
 )
 @click.option("--no-abort", is_flag=True, help="Go on when an abort condition holds; the verdict is then FAIL.")
+@click.option("--notify", is_flag=True, help="Tell people of a simulation, too; of a real run they are told anyhow.")
 @job_summary_option
 @json_option
 def command(
@@ -48,6 +49,7 @@ def command(
     speed: float | None,
     out: Path | None,
     no_abort: bool,
+    notify: bool,
     job_summary: Path | None,
     as_json: bool,
 ) -> int:
@@ -73,4 +75,5 @@ def command(
         abort=not no_abort,
         as_json=as_json,
         job_summary=job_summary,
+        notify=notify,
     )

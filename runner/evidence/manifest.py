@@ -13,7 +13,7 @@ import msgspec
 from runner.evidence.directory import SCENARIO
 from schemas.identity import Identity
 from schemas.load import Loaded
-from schemas.manifest import SCHEMA_VERSION, Git, Manifest
+from schemas.manifest import SCHEMA_VERSION, Git, Manifest, Notifications
 
 _PACKAGES = ("soak", "numpy", "simpy", "PyYAML", "jsonschema", "jinja2", "matplotlib", "msgspec", "click", "rich")
 
@@ -45,13 +45,21 @@ def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Man
         python=platform.python_version(),
         versions={name: found for name in _PACKAGES if (found := _version(name))},
         git=_git(loaded.source.parent),
+        notifications=None,
     )
 
 
-def finish_manifest(manifest: Manifest, finished: datetime, wall_s: float, verdict: str, events: int) -> Manifest:
-    """The manifest of a run that has ended."""
+def finish_manifest(
+    manifest: Manifest, finished: datetime, wall_s: float, verdict: str, events: int, told: Notifications | None
+) -> Manifest:
+    """The manifest of a run that has ended; `told`: the messages to people."""
     return msgspec.structs.replace(
-        manifest, finished_at=_stamp(finished), wall_s=round(wall_s, 3), verdict=verdict, events=events
+        manifest,
+        finished_at=_stamp(finished),
+        wall_s=round(wall_s, 3),
+        verdict=verdict,
+        events=events,
+        notifications=told,
     )
 
 

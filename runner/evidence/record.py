@@ -18,7 +18,7 @@ from runner.judge.samples import Facts
 from schemas.block import Block
 from schemas.identity import Identity
 from schemas.load import Loaded
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, Notifications
 from schemas.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Verdict
 from simulation.plan import Plan
 
@@ -64,15 +64,18 @@ class Recording:
         self._stream.append(block)
         self._metrics.append(block, facts)
 
-    def finish(self, verdict: Verdict, judge: Judge) -> None:
-        """Write what is known at the end only. The checksums come last, after the report: see `seal`."""
+    def finish(self, verdict: Verdict, judge: Judge, told: Notifications | None = None) -> None:
+        """Write what is known at the end only, `told` among it: the messages to people.
+
+        The checksums come last, after the report: see `seal`.
+        """
         self._metrics.finish(judge.until_s)
         self._stream.close()
         for name, content in verdict_files(verdict, judge).items():
             self.directory.write(name, content)
         wall_s = time.monotonic() - self._clock
         manifest = finish_manifest(
-            self._manifest, datetime.now(UTC), wall_s, verdict.verdict.value, self._stream.events
+            self._manifest, datetime.now(UTC), wall_s, verdict.verdict.value, self._stream.events, told
         )
         self.directory.write(MANIFEST, to_json(manifest))
 
