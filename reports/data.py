@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
 import numpy as np
 
+from schemas import manifest, verdict
 from schemas.block import Floats
 from schemas.errors import EvidenceError, ScenarioError
 from schemas.load import load
@@ -15,6 +15,7 @@ from schemas.manifest import Manifest
 from schemas.model import Scenario
 from schemas.processes import COLUMNS, TABLE
 from schemas.verdict import Checkpoints, Verdict
+from schemas.versions import decode_evidence
 
 T = TypeVar("T")
 
@@ -79,23 +80,20 @@ def read_run(directory: Path) -> RunData:
         raise EvidenceError(f"{directory / 'scenario.yaml'}: does not load any more:\n{error}") from None
     return RunData(
         scenario=scenario,
-        verdict=_decode(directory / "verdict.json", Verdict),
-        manifest=_decode(directory / "run_manifest.json", Manifest),
-        checkpoints=_decode(directory / "checkpoints.json", Checkpoints),
+        verdict=_decode(directory / "verdict.json", Verdict, verdict.SCHEMA_VERSION),
+        manifest=_decode(directory / "run_manifest.json", Manifest, manifest.SCHEMA_VERSION),
+        checkpoints=_decode(directory / "checkpoints.json", Checkpoints, verdict.SCHEMA_VERSION),
         metrics=read_metrics(directory / "metrics.csv"),
         processes=read_processes(directory / "system" / TABLE),
     )
 
 
-def _decode(path: Path, kind: type[T]) -> T:
+def _decode(path: Path, kind: type[T], version: int) -> T:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        content = path.read_bytes()
     except OSError as error:
         raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise EvidenceError(
-            f"{path}: {error} (this evidence is damaged; `soak verify` says what the stream gives)"
-        ) from None
+    return decode_evidence(content, kind, version, path)
 
 
 def read_metrics(path: Path) -> Metrics:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Git(msgspec.Struct, frozen=True):

@@ -3,8 +3,6 @@
 import time
 from dataclasses import dataclass
 
-import msgspec
-
 from runner.engine import Resumed
 from runner.evidence.directory import CHECKSUMS, MANIFEST, RunDirectory, stream_name
 from runner.evidence.record import Recording
@@ -12,12 +10,13 @@ from runner.evidence.stream import StreamReader
 from runner.evidence.verify import load_stored
 from runner.judge.judge import Judge
 from runner.targets.history import History
-from schemas.errors import EvidenceError, UsageError
+from schemas.errors import UsageError
 from schemas.events import Kind
 from schemas.identity import Identity
 from schemas.load import Loaded
-from schemas.manifest import Manifest
+from schemas.manifest import SCHEMA_VERSION, Manifest
 from schemas.verdict import End
+from schemas.versions import decode_evidence
 from simulation.plan import Plan
 
 _ENDS = {Kind.RUN_ENDED: End.COMPLETED, Kind.RUN_ABORTED: End.ABORTED, Kind.RUN_INTERRUPTED: End.INTERRUPTED}
@@ -39,10 +38,7 @@ class Past:
 
 def read_past(directory: RunDirectory) -> Past:
     """The run so far. Raises UsageError for a run that has ended and was sealed, EvidenceError for one that cannot be read."""
-    try:
-        manifest = msgspec.json.decode(directory.read(MANIFEST), type=Manifest)
-    except msgspec.DecodeError as error:
-        raise EvidenceError(f"{directory.file(MANIFEST)}: {error} (this evidence is damaged)") from None
+    manifest = decode_evidence(directory.read(MANIFEST), Manifest, SCHEMA_VERSION, directory.file(MANIFEST))
     loaded = load_stored(directory)
     plan = Plan(loaded.scenario)
     reader = _reader(directory, plan)

@@ -4,17 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-
-import msgspec
+from typing import TypeVar
 
 from runner.evidence.checksums import check_hashes
 from runner.evidence.directory import INCIDENT, MANIFEST, SCENARIO, VERDICT, RunDirectory
 from runner.incident import empty_fields
+from schemas import manifest as manifests
+from schemas import verdict as verdicts
 from schemas.errors import EvidenceError
 from schemas.gate import Evidence
 from schemas.manifest import Manifest
 from schemas.units import show_duration
 from schemas.verdict import Outcome, Status, Verdict
+from schemas.versions import decode_evidence
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +46,18 @@ def find_runs(root: Path, pattern: str) -> list[Run]:
 def _read(name: str, directory: RunDirectory) -> Run:
     problems: list[str] = []
 
-    def decoded(file: str, kind: type) -> object | None:
-        try:
-            found: object = msgspec.json.decode(directory.read(file), type=kind)
-        except EvidenceError:
+    def decoded(file: str, kind: type[T], version: int) -> T | None:
+        if not directory.file(file).exists():
             problems.append(f"{file} is missing")
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            problems.append(f"{file} is damaged: {error}")
-        else:
-            return found
-        return None
+            return None
+        try:
+            return decode_evidence(directory.read(file), kind, version, file)
+        except EvidenceError as error:
+            problems.append(str(error))
+            return None
 
-    manifest, verdict = decoded(MANIFEST, Manifest), decoded(VERDICT, Verdict)
-    assert manifest is None or isinstance(manifest, Manifest)
-    assert verdict is None or isinstance(verdict, Verdict)
+    manifest = decoded(MANIFEST, Manifest, manifests.SCHEMA_VERSION)
+    verdict = decoded(VERDICT, Verdict, verdicts.SCHEMA_VERSION)
     if manifest and manifest.verdict is None:
         problems.append("the run did not come to an end")
     return Run(name, directory, manifest, verdict, tuple(problems))

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from runner.evidence.directory import SCENARIO, VERDICT, RunDirectory, stream_name
 from runner.evidence.stream import StreamReader
 from runner.evidence.verify import load_stored
@@ -15,7 +13,8 @@ from schemas.errors import EvidenceError, UsageError, Where, quoted, show_path
 from schemas.events import Kind
 from schemas.identity import Identity
 from schemas.load import Loaded
-from schemas.verdict import Verdict
+from schemas.verdict import SCHEMA_VERSION, Verdict
+from schemas.versions import decode_evidence
 from simulation.plan import Plan
 
 _ENDS = (Kind.RUN_ENDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
@@ -73,18 +72,10 @@ def open_run(path: Path) -> Source:
         raise EvidenceError(
             f"{directory.file(SCENARIO)}: is not the scenario the stream was made with (its hash differs)"
         )
-    verdict = _read_verdict(directory)
+    verdict = decode_evidence(directory.read(VERDICT), Verdict, SCHEMA_VERSION, directory.file(VERDICT))
     if (verdict.scenario_sha256, verdict.seed) != (identity.scenario_sha256, identity.seed):
         raise EvidenceError(f"{directory.file(VERDICT)}: is not the verdict on this stream (its hash or seed differs)")
     return Source(directory, loaded, plan, identity, verdict)
-
-
-def _read_verdict(directory: RunDirectory) -> Verdict:
-    try:
-        return msgspec.json.decode(directory.read(VERDICT), type=Verdict)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        what = f"{error} (this evidence is damaged; `soak verify` says what the stream gives)"
-        raise EvidenceError(f"{directory.file(VERDICT)}: {what}") from None
 
 
 def refuse_incomparable(base: Source, run: Source) -> None:

@@ -360,7 +360,7 @@ def drop(*where: str | int) -> Change:
 
 REFUSED = [
     ("verdict", "passes", put("verdict", value="OK"), "'OK' is not one of"),
-    ("verdict", "passes", put("schema_version", value=2), "1 was expected"),
+    ("verdict", "passes", put("schema_version", value=3), "2 was expected"),
     ("verdict", "passes", put("scenario_sha256", value="abc"), "does not match"),
     ("verdict", "passes", put("seed", value=-1), "less than the minimum"),
     ("verdict", "passes", put("note", value=""), "'note' was unexpected"),

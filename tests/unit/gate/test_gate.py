@@ -10,12 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from reports.data import read_run
 from runner.cli import run_command
 from runner.evidence.directory import RunDirectory
 from runner.gate.session import decide_gate
 from runner.incident import FIELDS
 from schemas.decision import Decision
-from schemas.errors import ScenarioError
+from schemas.errors import EvidenceError, ScenarioError
 from schemas.gate import load_gate
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -163,7 +164,7 @@ def test_a_removed_line_of_the_stream_is_refused(both: Path, decide: Decide) -> 
 def test_a_half_written_run_is_refused(both: Path, decide: Decide) -> None:
     path = both / "a" / "verdict.json"
     path.write_bytes(path.read_bytes()[:500])
-    assert "verdict.json is damaged" in wrong(decide())["soaks runs/a"]
+    assert "this evidence is damaged" in wrong(decide())["soaks runs/a"]
 
 
 def test_no_run_at_all(decide: Decide) -> None:
@@ -329,3 +330,14 @@ def test_the_command_writes_its_decision(both: Path, tmp_path: Path, capfd: pyte
     assert run_command(words) == 3
     assert "REFUSED" in capfd.readouterr().out
     assert 'failures="2"' in (out / "junit.xml").read_text()
+
+
+@pytest.mark.parametrize(("version", "age"), [(1, "an older"), (9, "a newer")])
+def test_evidence_of_another_release(both: Path, decide: Decide, version: int, age: str) -> None:
+    path = both / "a" / "verdict.json"
+    path.write_text(path.read_text().replace('"schema_version": 2', f'"schema_version": {version}', 1))
+    decision = decide()
+    assert not decision.passed
+    assert f"is of version {version}, made by {age} release" in wrong(decision)["soaks runs/a"]
+    with pytest.raises(EvidenceError, match=f"made by {age} release"):
+        read_run(both / "a")
