@@ -1,7 +1,6 @@
 """The history of single tasks, read from the event stream."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +50,22 @@ def read_histories(path: Path, tasks: Iterable[str]) -> dict[str, list[Happened]
     histories: dict[str, list[Happened]] = {task: [] for task in tasks}
     if not histories:
         return {}
-    wanted = b"|".join(re.escape(task.encode()) for task in histories)
-    lines = re.findall(rb'^.*"task":"(?:%b)".*$' % wanted, _content(path), re.MULTILINE)
+    content = _content(path)
+    lines = [line for task in histories for line in _lines_of(content, task)]
     for event in _decoded(path, lines):
         histories[event.task].append(Happened(event.t, event.words.replace(f" task {event.task}", "")))
     return histories
+
+
+def _lines_of(content: bytes, task: str) -> Iterator[bytes]:
+    """The lines that name a task: searched for as bytes, since most of a stream is about other tasks."""
+    wanted = b'"task":"%b"' % task.encode()
+    place = content.find(wanted)
+    while place >= 0:
+        start, end = content.rfind(b"\n", 0, place) + 1, content.find(b"\n", place)
+        end = end if end >= 0 else len(content)
+        yield content[start:end]
+        place = content.find(wanted, end)
 
 
 def _content(path: Path) -> bytes:
