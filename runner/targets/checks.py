@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Generic, TypedDict, TypeVar
+from typing import Generic, TypeVar
 
 from runner.targets.caller import ContractError
 from runner.targets.contract import Snapshot
+from runner.targets.settings import CommonSettings
 from schemas.errors import SoakError, shortened, shown
 
 LONG_S, SHORT_S = 60.0, 0.2
@@ -32,20 +33,6 @@ class UnmetError(ContractError):
 
 class SkippedError(SoakError):
     """A check that does not apply, and why."""
-
-
-class CommonSettings(TypedDict):
-    """The settings that both shapes have."""
-
-    directory: Path
-    lease_s: float
-    heartbeat_s: float
-    backoff_s: tuple[float, ...]
-    max_attempts: int
-    soft_tokens: int
-    hard_tokens: int
-    workers: int
-    speed: float
 
 
 def settings_for_checks(directory: Path, lease_s: float, workers: int) -> CommonSettings:

@@ -21,8 +21,8 @@ from runner.targets.owning.drive import drive
 from runner.targets.owning.executions import Executions
 from runner.targets.owning.follower import Follower
 from runner.targets.owning.sampler import Sampler
-from runner.targets.owning.settings import system_settings
 from runner.targets.resources import Resources
+from runner.targets.settings import system_settings
 from runner.targets.sockets import socket_directory
 from runner.targets.submitter import Submitter
 from schemas.block import Block

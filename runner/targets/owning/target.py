@@ -71,8 +71,8 @@ class Owning:
         from runner.targets.owning.follower import Follower
         from runner.targets.owning.hands import ProcessIds
         from runner.targets.owning.sampler import Sampler
-        from runner.targets.owning.settings import system_settings
         from runner.targets.resources import Resources
+        from runner.targets.settings import system_settings
         from runner.targets.submitter import Submitter
 
         enter = stack.enter_context

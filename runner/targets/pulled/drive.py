@@ -14,29 +14,11 @@ from runner.targets.pulled.reports import Reports
 from runner.targets.pulled.tasks import Tasks
 from runner.targets.pulled.workers import Workers
 from runner.targets.resources import Resources
+from runner.targets.settings import LEAST_INTERVAL_REAL_S, queue_settings
 from runner.targets.submitter import Submission, Submitter, refused
 from schemas.block import Block
 from schemas.events import COPY, Kind
-from schemas.model import Queue as Model
 from simulation.plan import Plan
-
-LEAST_INTERVAL_REAL_S = 0.002
-"""Polls, heartbeats and watchdog rounds come no more often than this."""
-
-
-def settings_of(queue: Model, directory: Path, speed: float) -> QueueSettings:
-    """The scenario's queue in real seconds."""
-    return QueueSettings(
-        directory=directory,
-        lease_s=queue.lease_s / speed,
-        heartbeat_s=max(LEAST_INTERVAL_REAL_S, queue.heartbeat_s / speed),
-        backoff_s=tuple(backoff_s / speed for backoff_s in queue.backoff_s),
-        max_attempts=queue.max_attempts,
-        soft_tokens=queue.soft_tokens,
-        hard_tokens=queue.hard_tokens,
-        workers=queue.workers,
-        speed=speed,
-    )
 
 
 class Drive:
@@ -50,7 +32,7 @@ class Drive:
         speed: float,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        settings = settings_of(plan.scenario.queue, directory, speed)
+        settings = queue_settings(plan.scenario.queue, directory, speed)
         self._queue = QueueCaller(kind, settings, patience_s)
         self._course = Course.begin(plan, speed)
         self._tasks = Tasks(self._queue, plan.vocabulary)

@@ -1,0 +1,63 @@
+"""The scenario's queue in real seconds, as what is soaked is told."""
+
+from pathlib import Path
+from typing import TypedDict
+
+from runner.targets.contract import QueueSettings, SystemSettings
+from schemas.model import GuardrailMode, Queue
+
+LEAST_INTERVAL_REAL_S = 0.002
+"""Polls, heartbeats and watchdog rounds come no more often than this."""
+
+LEAST_TIMEOUT_REAL_S = 0.005
+
+
+class CommonSettings(TypedDict):
+    """The settings that both shapes have; see `QueueSettings`."""
+
+    directory: Path
+    lease_s: float
+    heartbeat_s: float
+    backoff_s: tuple[float, ...]
+    max_attempts: int
+    soft_tokens: int
+    hard_tokens: int
+    workers: int
+    speed: float
+
+
+def _common(queue: Queue, directory: Path, speed: float) -> CommonSettings:
+    return CommonSettings(
+        directory=directory,
+        lease_s=queue.lease_s / speed,
+        heartbeat_s=_interval(queue.heartbeat_s, speed),
+        backoff_s=tuple(backoff_s / speed for backoff_s in queue.backoff_s),
+        max_attempts=queue.max_attempts,
+        soft_tokens=queue.soft_tokens,
+        hard_tokens=queue.hard_tokens,
+        workers=queue.workers,
+        speed=speed,
+    )
+
+
+def _interval(scenario_s: float, speed: float) -> float:
+    return max(LEAST_INTERVAL_REAL_S, scenario_s / speed)
+
+
+def queue_settings(queue: Queue, directory: Path, speed: float) -> QueueSettings:
+    """For a queue that workers pull from: every duration divided by `speed`; intervals have a floor in real time."""
+    return QueueSettings(**_common(queue, directory, speed))
+
+
+def system_settings(queue: Queue, directory: Path, desk: Path, speed: float) -> SystemSettings:
+    """For a system that owns its workers: likewise, and timeouts have a floor, too."""
+    return SystemSettings(
+        **_common(queue, directory, speed),
+        desk=desk,
+        dispatchers=queue.dispatchers,
+        poll_interval_s=_interval(queue.poll_interval_s, speed),
+        watchdog_interval_s=_interval(queue.watchdog_interval_s, speed),
+        busy_timeout_s=max(LEAST_TIMEOUT_REAL_S, queue.busy_timeout_s / speed),
+        claim_s=queue.claim_time_s / speed,
+        blocks=queue.guardrail_mode is GuardrailMode.ENFORCE,
+    )
