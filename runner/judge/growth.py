@@ -2,17 +2,18 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from runner.judge.interval import normal_tail, z_of
 from runner.judge.samples import Samples
-from schemas.block import Bools, Floats
+from schemas.block import Bools, Floats, Ints
 from schemas.model import Window
 from schemas.slis import Sli
 
-MOST_POINTS = 256
-"""So many points are kept, evenly thinned: enough to see one part in a few hundred, and quick to compare pair by pair."""
+MOST_POINTS = 128
+"""So many points are kept, evenly thinned: enough to see a trend, and quick to compare pair by pair at each checkpoint."""
 
 LEAST_POINTS = 3
 _LEAST_FOR_INTERVAL = 8
@@ -56,8 +57,10 @@ class Growth:
 
     def value(self, sli: Sli, elapsed_s: float) -> float:
         """The median slope between all pairs of points, per hour; NaN below three points."""
-        slopes = self._sorted_slopes()
-        return float(np.median(slopes)) if self.samples >= LEAST_POINTS and len(slopes) else math.nan
+        if self.samples < LEAST_POINTS:
+            return math.nan
+        slopes = self._all_slopes()
+        return float(np.median(slopes)) if len(slopes) else math.nan
 
     def worst(self, sli: Sli, unfinished: int) -> float:
         """The slope: unfinished work does not change it."""
@@ -65,9 +68,9 @@ class Growth:
 
     def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
         """Sen's interval of the slope, from the variance of Kendall's statistic (Sen 1968; Hollander and Wolfe 1999, 9.3)."""
-        slopes = self._sorted_slopes()
-        if self.samples < _LEAST_FOR_INTERVAL or not len(slopes):
+        if self.samples < _LEAST_FOR_INTERVAL or not len(self._all_slopes()):
             return None
+        slopes = np.sort(self._all_slopes())
         half = z_of(confidence) * math.sqrt(self._variance()) / 2
         low, high = math.floor(len(slopes) / 2 - half), math.ceil(len(slopes) / 2 + half)
         return float(slopes[max(low, 0)]), float(slopes[min(high, len(slopes) - 1)])
@@ -85,15 +88,15 @@ class Growth:
         return Trend(slope, *interval, level, min(1.0, 2 * normal_tail(z)))
 
     def _differences(self) -> Floats:
-        first, second = np.triu_indices(len(self._value), 1)
+        first, second = _pairs(len(self._value))
         differences: Floats = self._value[second] - self._value[first]
         return differences
 
-    def _sorted_slopes(self) -> Floats:
+    def _all_slopes(self) -> Floats:
         if self._slopes is None:
-            first, second = np.triu_indices(len(self._t), 1)
+            first, second = _pairs(len(self._t))
             apart_h = (self._t[second] - self._t[first]) / _HOUR_S
-            self._slopes = np.sort(self._differences()[apart_h > 0] / apart_h[apart_h > 0])
+            self._slopes = self._differences()[apart_h > 0] / apart_h[apart_h > 0]
         return self._slopes
 
     def _variance(self) -> float:
@@ -102,6 +105,13 @@ class Growth:
         same = np.unique(self._value, return_counts=True)[1].astype(np.float64)
         ties = float((same * (same - 1) * (2 * same + 5)).sum())
         return (count * (count - 1) * (2 * count + 5) - ties) / 18
+
+
+@lru_cache(maxsize=4)
+def _pairs(count: int) -> tuple[Ints, Ints]:
+    """The places of all pairs of points, the earlier one first."""
+    first, second = np.triu_indices(count, 1)
+    return first, second
 
 
 def _inside(t_s: Floats, windows: tuple[Window, ...]) -> Bools:
