@@ -126,11 +126,10 @@ def test_tasks_meet_the_fate_that_the_model_gives_them(run: Path, scenario: Path
     real = verdict_of(run)
     tasks = real["tasks"]
     assert isinstance(tasks, dict)
-    # On a busy machine the database is sometimes busy of itself: such an attempt is made again, and the next has its own fate.
     for state in ("accepted", "DONE", "FAILED", "BLOCKED"):
-        assert abs(tasks[state] - simulated.tasks[state]) <= 4
+        assert abs(tasks[state] - simulated.tasks[state]) <= 2
     for fault, other in zip(real["faults"], simulated.faults, strict=True):  # type: ignore[call-overload]
-        assert abs(fault["injected"] - other.injected) <= max(4, other.injected // 4)
+        assert abs(fault["injected"] - other.injected) <= 3
         assert fault["seen"] == fault["injected"] > 0
 
 
