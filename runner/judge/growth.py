@@ -12,7 +12,7 @@ from schemas.block import Bools, Floats, Ints
 from schemas.model import Window
 from schemas.slis import Sli
 
-MOST_POINTS = 128
+MOST_POINTS = 256
 """So many points are kept, evenly thinned: enough to see a trend, and quick to compare pair by pair at each checkpoint."""
 
 LEAST_POINTS = 3
