@@ -18,8 +18,13 @@ def job_summary_of(verdict: Verdict, scenario: Scenario) -> str:
         unit = scenario.slis[each.sli].unit
         value = "nothing" if each.value is None else unit.show(each.value)
         margin = "" if each.margin is None else unit.show(each.margin)
-        lines.append(f"| {each.status.value} | `{_plain(each.objective)}` | {value} | {margin} |")
+        lines.append(f"| {each.status.value} | `{_code(each.objective)}` | {value} | {margin} |")
     return "\n".join(lines)
+
+
+def _code(text: str) -> str:
+    """Text inside a code span of a table: nothing but what would end the one or the other is changed."""
+    return text.replace("|", "\\|").replace("\n", " ").replace("`", "'")
 
 
 def _plain(text: str) -> str:

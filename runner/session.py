@@ -158,12 +158,12 @@ def resume_run(path: Path, *, as_json: bool) -> int:
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
 
-def _finish_ended(past: Past, end: End) -> Verdict:
-    """Judge and seal a run that had ended when its runner was gone."""
-    with Recording.resume(past.directory, past.manifest, past.identity, past.plan) as recording:
+def _finish_ended(past: Past, end: End, notifier: "Notifier | None" = None, began: float | None = None) -> Verdict:
+    """Judge and seal a run from what there is of it; `began`: on the monotonic clock, where that is known."""
+    with Recording.resume(past.directory, past.manifest, past.identity, past.plan, began) as recording:
         judge = replay(past, recording).judge
         verdict = decide(judge, past.identity, end)
-        _finish(recording, verdict, judge)
+        _finish(recording, verdict, judge, notifier)
     return verdict
 
 
@@ -202,7 +202,9 @@ def _conduct(
         _finish(recording, verdict, judge, notifier)
     except BrokenOffError as broken:
         judge, error = broken.judge, broken.__cause__
-        _finish(recording, decide(judge, identity, End.CUT), judge, notifier)
+        recording.close()
+        # Judged from the stream: anyone who recomputes the verdict has no more than that.
+        _finish_ended(read_past(recording.directory), End.CUT, notifier, recording.began)
         what = str(error) if isinstance(error, SoakError) else f"internal error: {type(error).__name__}: {error}"
         when = f"the run broke off at {show_duration(round(judge.until_s))} of scenario time"
         raise SoakError(f"{what}; {when}, what there is of it is judged in {recording.directory.path}") from error

@@ -31,7 +31,7 @@ class Recording:
     ) -> None:
         self.directory = directory
         self._manifest = manifest
-        self._clock = time.monotonic()
+        self.began = time.monotonic()
         causes = [cause.fault for cause in plan.vocabulary.causes]
         self._metrics = MetricsWriter(directory.file(METRICS), plan.scenario, causes)
         stream = directory.file(stream_name(plan.scenario.name))
@@ -49,10 +49,17 @@ class Recording:
         return cls(directory, manifest, identity, plan)
 
     @classmethod
-    def resume(cls, directory: RunDirectory, manifest: Manifest, identity: Identity, plan: Plan) -> "Recording":
-        """The recording of a run that goes on. Its metrics are folded again: see `replay`."""
+    def resume(
+        cls, directory: RunDirectory, manifest: Manifest, identity: Identity, plan: Plan, began: float | None = None
+    ) -> "Recording":
+        """The recording of a run that goes on; its metrics are folded again: see `replay`.
+
+        `began`: when it did, on the monotonic clock (None: now).
+        """
         directory.file(METRICS).unlink(missing_ok=True)
-        return cls(directory, manifest, identity, plan, goes_on=True)
+        recording = cls(directory, manifest, identity, plan, goes_on=True)
+        recording.began = recording.began if began is None else began
+        return recording
 
     def replay(self, block: Block, facts: Facts) -> None:
         """Take in a block that stands in the stream already."""
@@ -73,7 +80,7 @@ class Recording:
         self._stream.close()
         for name, content in verdict_files(verdict, judge).items():
             self.directory.write(name, content)
-        wall_s = time.monotonic() - self._clock
+        wall_s = time.monotonic() - self.began
         manifest = finish_manifest(
             self._manifest, datetime.now(UTC), wall_s, verdict.verdict.value, self._stream.events, told
         )
@@ -89,9 +96,13 @@ class Recording:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+        self.directory.release()
+
+    def close(self) -> None:
+        """Let go of the files; what was written stays."""
         self._stream.close()
         self._metrics.close()
-        self.directory.release()
 
 
 def verdict_files(verdict: Verdict, judge: Judge) -> dict[str, bytes]:

@@ -1,10 +1,12 @@
 """The way of a user who attaches a queue, as docs/attach-your-orchestrator.md goes it, with exactly its files."""
 
+import csv
 import json
 import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,14 @@ def test_the_orchestrator_can_be_attached_as_any_other_system(tmp_path: Path) ->
     verdict = json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert all(fault["seen"] == fault["injected"] > 0 for fault in verdict["faults"])
     assert verdict["slis"]["rss"] > 2**20
+    with (tmp_path / "run" / "system" / "processes.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert {row["process"] for row in rows} == {*(f"w{n}" for n in range(5)), "dispatcher0", "watchdog", "runner"}
+    sums: Counter[str] = Counter()
+    for row in rows:
+        sums[row["t_s"]] += int(row["rss_bytes"]) if row["process"] != "runner" else 0
+    assert max(sums.values()) == verdict["slis"]["rss"]
+    assert (tmp_path / "run" / "plots" / "processes.svg").exists()
 
 
 def test_tasks_meet_the_fate_that_the_model_gives_them(run: Path) -> None:

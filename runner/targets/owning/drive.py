@@ -49,6 +49,10 @@ def drive(
             # What a busy system has not told yet is still to come: the block waits for it.
             if _read(follower) and not over:
                 yield course.journal.take(until_s)
+    except Exception:
+        # What happened until the system failed is evidence, too.
+        yield course.journal.take(course.now())
+        raise
     finally:
         # What still runs is left to its lease: it must not keep the system from stopping.
         hands.wake_all()

@@ -55,8 +55,13 @@ class Drive:
         """The events of the run, a block every FLUSH_REAL_S; the last one ends with the queue's own census."""
         course = self._course
         self._put_on_the_agenda()
-        while not self._go_on(course.now() + FLUSH_REAL_S * course.clock.speed):
+        try:
+            while not self._go_on(course.now() + FLUSH_REAL_S * course.clock.speed):
+                yield course.journal.take(course.now())
+        except Exception:
+            # What happened until the queue failed is evidence, too.
             yield course.journal.take(course.now())
+            raise
         until_s = course.now()
         course.take_census(self._queue.snapshot, until_s)
         yield course.journal.take(until_s)

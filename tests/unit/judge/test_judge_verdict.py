@@ -175,6 +175,17 @@ def test_a_load_generator_that_fell_behind() -> None:
     assert verdict(late, SLO + "telemetry: {max_lag: 6.5s}").verdict == "PASS"
 
 
+def test_times_that_a_late_load_generator_measured_do_not_fail() -> None:
+    late = GOOD.replace("0 enqueued 1", "6.5 enqueued 1 due=0").replace("1 dispatched", "7 dispatched")
+    slow = verdict(late, "slos: [latency_p95 <= 1s]\n")
+    assert (slow.verdict, slow.objectives[0].status) == ("INCONCLUSIVE", "INCONCLUSIVE")
+    assert "broken, but the load generator fell behind" in slow.objectives[0].detail
+    counted = verdict(late, "slos: [success_rate < 50%]\n")
+    assert (counted.verdict, counted.objectives[0].status) == ("FAIL", "FAIL")
+    on_time = verdict(late, "slos: [latency_p95 <= 1s]\ntelemetry: {max_lag: 6.5s}")
+    assert on_time.verdict == "FAIL"
+
+
 def test_fewer_submissions_than_planned() -> None:
     result = verdict(GOOD + "9 census done=1\n9 run.ended 2", SLO)
     assert told(result) == ("INCONCLUSIVE", ["the load generator offered 1 of 2 planned submissions"])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from histories import verdict
 
+from runner.selftest import matrix
 from runner.selftest.findings import findings
 from runner.selftest.matrix import Row
 from runner.selftest.trials import CLEAN, TRIALS, Trial
@@ -30,6 +31,20 @@ def test_the_checks_that_are_meant_stand_in_the_scenario(trial: Trial) -> None:
     }
     assert set(trial.meant) <= known
     assert bool(trial.meant) is (trial.defect is not None)
+
+
+@pytest.mark.parametrize(("busy", "tries"), [(0, 1), (1, 2), (9, matrix.MOST_TRIES)])
+def test_a_clean_run_on_a_busy_machine_is_made_again(monkeypatch: pytest.MonkeyPatch, busy: int, tries: int) -> None:
+    places: list[Path] = []
+
+    def run(trial: Trial, scenarios: Path, out: Path, speed: float) -> Row:
+        places.append(out)
+        return Row(trial, Outcome.PASS, (), 9, machine_was_busy=len(places) <= busy)
+
+    monkeypatch.setattr(matrix, "_run", run)
+    [row] = matrix.run_trials([Trial(None, "steady")], Path(), Path("out"), 60, lambda _: None)
+    assert len(set(places)) == len(places) == tries
+    assert row.machine_was_busy is (busy >= matrix.MOST_TRIES)
 
 
 FAILED = "0 enqueued 1\n1 dispatched 1\n1 started 1\n2 ended 1\n2 failed 1\n9 census failed=1"

@@ -1,0 +1,78 @@
+"""Runs that did not come to a sealed end: what there is of them is judged, and nothing is lost."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from runner.cli import run_command
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIO = ROOT / "docs" / "examples" / "attached.yaml"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("ended") / "run"
+    assert run_command(["run", str(SCENARIO), "--out", str(out)]) == 0
+    return out
+
+
+@pytest.mark.parametrize(
+    "missing", [["SHA256SUMS"], ["SHA256SUMS", "verdict.json", "alerts.json", "checkpoints.json", "report.html"]]
+)
+def test_a_run_that_ended_unsealed_is_judged_and_sealed(run: Path, tmp_path: Path, missing: list[str]) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    before = (tmp_path / "run" / "verdict.json").read_bytes()
+    for name in missing:
+        (tmp_path / "run" / name).unlink()
+    assert run_command(["verify", str(tmp_path / "run")]) == 3
+    assert run_command(["resume", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "verdict.json").read_bytes() == before
+    assert (tmp_path / "run" / "report.html").exists()
+    assert run_command(["verify", str(tmp_path / "run")]) == 0
+
+
+def test_a_sealed_run_is_not_resumed(run: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["resume", str(run)]) == 2
+    assert "this run has come to its end, PASS" in capfd.readouterr().err
+
+
+def test_a_target_that_fails_in_the_middle_leaves_a_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gives_up.py").write_text(
+        "from memory_queue import MemoryQueue\n"
+        "class GivesUp(MemoryQueue):\n"
+        "    def complete(self, claim):\n"
+        "        if len(self.tasks) > 30:\n"
+        "            raise KeyError('no such row')\n"
+        "        return super().complete(claim)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "examples"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    out = tmp_path / "run"
+    words = ["run", str(SCENARIO), "--target", "gives_up:GivesUp", "--speed", "300", "--out", str(out)]
+    assert run_command(words) == 1
+    told = capfd.readouterr().err
+    assert "GivesUp.complete raised KeyError: 'no such row'" in told
+    assert "the run broke off at" in told
+    verdict = json.loads((out / "verdict.json").read_text())
+    assert (verdict["verdict"], verdict["end"]) == ("INCONCLUSIVE", "cut")
+    assert verdict["tasks"]["DONE"] > 10
+    assert (out / "report.html").exists()
+    assert run_command(["verify", str(out)]) == 3
+    wrong = [line for line in capfd.readouterr().out.splitlines() if line.startswith("differs")]
+    assert wrong == ["differs  event stream: breaks off before the end of the run"]
+
+
+def test_a_run_puts_its_summary_where_a_ci_service_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("what was there\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    assert run_command(["run", str(SCENARIO), "--out", str(tmp_path / "run")]) == 0
+    text = summary.read_text()
+    assert text.startswith("what was there\n## PASS: An attached queue meets failures")
+    assert "| PASS | `latency_p95 <= 90s` |" in text

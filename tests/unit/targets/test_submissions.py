@@ -1,0 +1,140 @@
+"""How work is offered: keys that are due twice at one instant, and a system that is busy."""
+
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from runner.targets.contract import Accepted, BusyError, Refused
+from runner.targets.course import Course
+from runner.targets.orchestrator.rival import Rival
+from runner.targets.submitter import Answer, Submission, Submitter
+from schemas.events import COPY, Kind
+from schemas.load import load
+from simulation.plan import Plan
+
+SCENARIO = """
+    version: 1
+    name: offered
+    system: queue
+    duration: 2m
+    workload:
+      arrivals: {process: constant, rate: 30/min}
+      task: {duration: {distribution: constant, value: 4s}}
+    faults: [{name: twice, type: duplicate_enqueue, rate: 50%, delay: {distribution: constant, value: 0s}}]
+"""
+
+
+class Intake:
+    """Notes what is offered; it is busy for the first so many calls."""
+
+    def __init__(self, busy: int = 0) -> None:
+        self.busy = busy
+        self.taken: list[str] = []
+        self.pairs: list[str] = []
+
+    def enqueue(self, key: str, payload: str) -> Answer:
+        if self.busy:
+            self.busy -= 1
+            raise BusyError
+        self.taken.append(key)
+        return Refused() if self.taken.count(key) > 1 else Accepted(len(self.taken))
+
+    def enqueue_twice(self, key: str, payload: str) -> tuple[Answer | None, Answer | None]:
+        self.pairs.append(key)
+        # The second connection was quicker.
+        self.taken += [key, key]
+        return Refused(), Accepted(len(self.taken))
+
+
+def offered(tmp_path: Path, intake: Intake, *, together: bool) -> tuple[list[tuple[Submission, Answer]], Course]:
+    """All the answers of a plan that is run at once."""
+    path = tmp_path / "offered.yaml"
+    path.write_text(textwrap.dedent(SCENARIO))
+    course = Course.begin(Plan(load(path).scenario), speed=1e6)
+    answers: list[tuple[Submission, Answer]] = []
+    submitter = Submitter(
+        course, intake, lambda work, answer: answers.append((work, answer)), intakes=intake if together else None
+    )
+    submitter.start()
+    until = time.monotonic() + 5
+    while not submitter.over:
+        assert time.monotonic() < until
+        course.agenda.run(course.now())
+    return answers, course
+
+
+def test_a_key_that_is_due_twice_is_offered_on_two_connections(tmp_path: Path) -> None:
+    intake = Intake()
+    answers, _ = offered(tmp_path, intake, together=True)
+    copies = [str(work.number >> 1) for work, _ in answers if work.number & COPY]
+    assert copies
+    assert intake.pairs == copies
+    assert len(intake.taken) == len(answers)
+    # Whichever connection won: the task counts as the first submission's, the refusal as the copy's.
+    for work, answer in answers:
+        assert isinstance(answer, Refused if work.number & COPY else Accepted)
+
+
+def test_without_a_second_connection_one_comes_after_the_other(tmp_path: Path) -> None:
+    intake = Intake()
+    answers, _ = offered(tmp_path, intake, together=False)
+    assert intake.pairs == []
+    assert all(isinstance(answer, Refused if work.number & COPY else Accepted) for work, answer in answers)
+
+
+def test_what_waits_for_a_busy_system_keeps_its_order(tmp_path: Path) -> None:
+    intake = Intake(busy=20)
+    answers, course = offered(tmp_path, intake, together=True)
+    assert [work.number for work, _ in answers] == sorted(work.number for work, _ in answers)
+    told = course.journal.take(1e9).kind.tolist()
+    assert told.count(Kind.TASK_DEFERRED) >= 1
+    assert len(answers) == len({work.number for work, _ in answers})
+
+
+class _Store:
+    def close(self) -> None:
+        pass
+
+
+def test_two_connections_are_at_it_at_the_same_time() -> None:
+    """Each waits for the other in the middle of its call: one after the other, neither would ever get on."""
+    both = threading.Barrier(2, timeout=5)
+
+    def offer(*_: object) -> Answer:
+        both.wait()
+        return Accepted(1)
+
+    rival = Rival(_Store, offer)  # type: ignore[arg-type]
+    try:
+        for _ in range(20):
+            assert rival.race("k", "p", offer) == (Accepted(1), Accepted(1))
+    finally:
+        rival.close()
+
+
+def test_a_second_connection_that_is_busy_or_fails() -> None:
+    raises: list[Exception] = [BusyError(), OSError("no room")]
+
+    def offer(*_: object) -> Answer:
+        raise raises.pop(0)
+
+    rival = Rival(_Store, offer)  # type: ignore[arg-type]
+    try:
+        assert rival.race("k", "p", lambda: Accepted(1)) == (Accepted(1), None)
+        with pytest.raises(OSError, match="no room"):
+            rival.race("k", "p", lambda: Accepted(1))
+    finally:
+        rival.close()
+
+
+def test_a_second_connection_that_cannot_be_made_hangs_nobody() -> None:
+    def connect() -> _Store:
+        raise OSError("no such database")
+
+    rival = Rival(connect, lambda *_: Accepted(1))  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="no such database"):
+        rival.race("k", "p", lambda: Accepted(1))
+    rival.close()
