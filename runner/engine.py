@@ -64,13 +64,14 @@ def execute(
     target: Target,
     identity: Identity,
     sinks: Sequence[Sink] = (),
-    progress: Callable[[Judge], None] | None = None,
+    watchers: Sequence[Callable[[Judge], None]] = (),
     interrupted: Callable[[], bool] = never,
     resumed: Resumed | None = None,
 ) -> tuple[Verdict, Judge]:
     """Run `plan` against `target` to its end, an abort condition or an interruption; returns the verdict and its judge.
 
-    `resumed`: the run goes on from there; what was before has been judged and kept. Raises BrokenOffError when the target fails.
+    `watchers` have a look between two blocks. `resumed`: the run goes on from there; what was before has been judged and
+    kept. Raises BrokenOffError when the target fails.
     """
     judge = resumed.judge if resumed else Judge(plan.scenario, plan.vocabulary, abort=identity.abort)
     start = resumed.first_block() if resumed else make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)
@@ -79,8 +80,8 @@ def execute(
         for block in blocks:
             for part in judge.observe(block):
                 _keep(sinks, part, judge.facts)
-            if progress:
-                progress(judge)
+            for watcher in watchers:
+                watcher(judge)
             if judge.aborted_by:
                 end = End.ABORTED
                 break

@@ -4,18 +4,20 @@ import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from runner.console import remark, tell
-from runner.engine import BrokenOffError, Resumed, Sink, execute, identify
-from runner.evidence.directory import RunDirectory
+from runner.engine import BrokenOffError, Resumed, execute, identify
+from runner.evidence.directory import RunDirectory, default_directory
 from runner.evidence.past import Past, read_past, replay
 from runner.evidence.record import Recording, to_json
 from runner.job_summary import append_summary, job_summary_of
 from runner.judge.decide import decide
 from runner.judge.judge import Judge
+from runner.outlets import NOBODY, Outlets, open_outlets
 from runner.progress import make_progress
 from runner.targets.base import Selective, Target
 from runner.targets.contract import Queue
@@ -25,9 +27,6 @@ from schemas.load import Loaded, load
 from schemas.units import show_duration
 from schemas.verdict import End, Verdict
 from simulation.plan import Plan
-
-if TYPE_CHECKING:
-    from runner.notify.notifier import Notifier
 
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -79,12 +78,14 @@ def run_scenario(
     if isinstance(target, Selective):
         target.admit(loaded.scenario)
     plan = Plan(loaded.scenario)
-    notifier = make_notifier(loaded, plan, target, notify=notify)
+    started = datetime.now(UTC)
+    run = (out or default_directory(loaded.scenario.name, started)).name
     interruption = Interruption()
-    with interruption.listening():
+    with interruption.listening(), open_outlets(loaded, plan, target, run, notify=notify) as outlets:
         if target.clock == "real":
             _preflight(plan, path.parent, out or Path("runs"), interruption)
-        verdict, directory = _record(loaded, plan, target, out, abort, interruption, notifier)
+        outlets.begin()
+        verdict, directory = _record(loaded, plan, target, out, started, abort, interruption, outlets)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
     tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
@@ -124,15 +125,6 @@ def make_target(name: str, speed: float | None = None) -> Target:
     return Pulled(name, cast("type[Queue]", kind), 1.0 if speed is None else speed)
 
 
-def make_notifier(loaded: Loaded, plan: Plan, target: Target, *, notify: bool = False) -> "Notifier | None":
-    """Who is told of a run: of a real one, or of any when `notify` says so. Raises UsageError."""
-    if not loaded.scenario.notify or not (notify or target.clock == "real"):
-        return None
-    from runner.notify.notifier import Notifier
-
-    return Notifier(loaded.scenario, plan.vocabulary, loaded.source.parent)
-
-
 def resume_run(path: Path, *, as_json: bool) -> int:
     """Go on with a run whose runner was gone, or judge it if it had ended; returns the exit code. Raises SoakError."""
     from runner.preflight import check_machine
@@ -150,20 +142,24 @@ def resume_run(path: Path, *, as_json: bool) -> int:
         target.admit(past.loaded.scenario, resumed=True)
     target.prepare(path, past.history)
     interruption = Interruption()
-    with interruption.listening(), Recording.resume(directory, past.manifest, past.identity, past.plan) as recording:
+    with (
+        interruption.listening(),
+        open_outlets(past.loaded, past.plan, target, path.resolve().name) as outlets,
+        Recording.resume(directory, past.manifest, past.identity, past.plan) as recording,
+    ):
         resumed = replay(past, recording)
-        notifier = make_notifier(past.loaded, past.plan, target)
-        verdict = _conduct(past.loaded, past.plan, target, past.identity, recording, interruption, resumed, notifier)
+        outlets.begin(strict=False)
+        verdict = _conduct(past.loaded, past.plan, target, past.identity, recording, interruption, outlets, resumed)
     tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
 
-def _finish_ended(past: Past, end: End, notifier: "Notifier | None" = None, began: float | None = None) -> Verdict:
+def _finish_ended(past: Past, end: End, outlets: Outlets = NOBODY, began: float | None = None) -> Verdict:
     """Judge and seal a run from what there is of it; `began`: on the monotonic clock, where that is known."""
     with Recording.resume(past.directory, past.manifest, past.identity, past.plan, began) as recording:
         judge = replay(past, recording).judge
         verdict = decide(judge, past.identity, end)
-        _finish(recording, verdict, judge, notifier)
+        _finish(recording, verdict, judge, outlets)
     return verdict
 
 
@@ -172,15 +168,16 @@ def _record(
     plan: Plan,
     target: Target,
     out: Path | None,
+    started: datetime,
     abort: bool,
     interruption: Interruption,
-    notifier: "Notifier | None",
+    outlets: Outlets,
 ) -> tuple[Verdict, Path]:
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
-    with Recording.start(out, loaded, identity, plan) as recording:
+    with Recording.start(out, loaded, identity, plan, started) as recording:
         remark(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {recording.directory.path}")
         target.prepare(recording.directory.path)
-        verdict = _conduct(loaded, plan, target, identity, recording, interruption, notifier=notifier)
+        verdict = _conduct(loaded, plan, target, identity, recording, interruption, outlets)
         return verdict, recording.directory.path
 
 
@@ -191,20 +188,22 @@ def _conduct(
     identity: Identity,
     recording: Recording,
     interruption: Interruption,
+    outlets: Outlets,
     resumed: Resumed | None = None,
-    notifier: "Notifier | None" = None,
 ) -> Verdict:
     """From the first event to the sealed report."""
     try:
         with make_progress(loaded.scenario) as progress, collection_paused(target):
-            sinks: list[Sink] = [recording, *([notifier] if notifier else [])]
-            verdict, judge = execute(plan, target, identity, sinks, progress, interruption, resumed)
-        _finish(recording, verdict, judge, notifier)
+            watchers = (progress, outlets.look)
+            verdict, judge = execute(
+                plan, target, identity, (recording, *outlets.sinks), watchers, interruption, resumed
+            )
+        _finish(recording, verdict, judge, outlets)
     except BrokenOffError as broken:
         judge, error = broken.judge, broken.__cause__
         recording.close()
         # Judged from the stream: anyone who recomputes the verdict has no more than that.
-        _finish_ended(read_past(recording.directory), End.CUT, notifier, recording.began)
+        _finish_ended(read_past(recording.directory), End.CUT, outlets, recording.began)
         what = str(error) if isinstance(error, SoakError) else f"internal error: {type(error).__name__}: {error}"
         when = f"the run broke off at {show_duration(round(judge.until_s))} of scenario time"
         raise SoakError(f"{what}; {when}, what there is of it is judged in {recording.directory.path}") from error
@@ -218,13 +217,9 @@ def _conduct(
     return verdict
 
 
-def _finish(recording: Recording, verdict: Verdict, judge: Judge, notifier: "Notifier | None" = None) -> None:
+def _finish(recording: Recording, verdict: Verdict, judge: Judge, outlets: Outlets) -> None:
     """Tell and write the verdict and the report, and seal them."""
-    told = None
-    if notifier:
-        notifier.finished(verdict)
-        told = notifier.close()
-    recording.finish(verdict, judge, told)
+    recording.finish(verdict, judge, outlets.finish(judge, verdict))
     from runner.evidence.report import render_into
     from runner.junit import FILE, verdict_cases, write_junit
 

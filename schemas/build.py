@@ -15,6 +15,8 @@ from schemas.model import (
     Burst,
     Condition,
     Expectation,
+    Export,
+    ExportType,
     Fault,
     FaultType,
     GuardrailMode,
@@ -26,6 +28,7 @@ from schemas.model import (
     Queue,
     Recurrence,
     Scenario,
+    Secret,
     Severity,
     Telemetry,
     Tenant,
@@ -60,10 +63,8 @@ def build_scenario(data: Mapping_, directory: Path) -> Scenario:
         seed=data["seed"],
         timezone=data["timezone"],
         preflight=tuple(data["preflight"]),
-        notify=tuple(
-            Notify(each["to"].get("from_env"), each["to"].get("from_file"), frozenset(map(Occasion, each["when"])))
-            for each in data["notify"]
-        ),
+        notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
+        exports=tuple(_export(each) for each in data["export"]),
         workload=_workload(data["workload"], tenants, directory),
         phases=phases,
         queue=_queue(data["queue"]),
@@ -76,6 +77,26 @@ def build_scenario(data: Mapping_, directory: Path) -> Scenario:
             *(units.duration(data["telemetry"][key]) for key in ("sample_interval", "max_gap", "max_lag"))
         ),
         checkpoint_every_s=units.duration(data["checkpoints"]["every"]),
+    )
+
+
+def _secret(data: Mapping_) -> Secret:
+    return Secret(data.get("from_env"), data.get("from_file"))
+
+
+def _export(data: Mapping_) -> Export:
+    secret = data.get("password") or data.get("token")
+    return Export(
+        ExportType(data["type"]),
+        every_s=units.duration(data["every"]),
+        timeout_s=units.duration(data["timeout"]),
+        required=data["required"],
+        url=data.get("url", "").rstrip("/"),
+        database=data.get("database") or data.get("bucket") or "",
+        org=data.get("org", ""),
+        username=data.get("username", ""),
+        secret=_secret(secret) if secret else None,
+        port=data.get("port", 0),
     )
 
 

@@ -19,6 +19,20 @@ class Notifications(msgspec.Struct, frozen=True):
     failed: int
 
 
+class TimeseriesExport(msgspec.Struct, frozen=True):
+    """How often the figures of a run reached databases of time series, and how many tries failed."""
+
+    export_count: int
+    error_count: int
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """What a run sent to people and to databases; None where there were none."""
+
+    notifications: Notifications | None = None
+    timeseries_export: TimeseriesExport | None = None
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What run_manifest.json holds."""
 
@@ -47,3 +61,4 @@ class Manifest(msgspec.Struct, frozen=True):
     versions: dict[str, str]
     git: Git | None
     notifications: Notifications | None
+    timeseries_export: TimeseriesExport | None = None

@@ -24,6 +24,10 @@ MAX_SPREAD = 1_000
 """A lognormal whose p95 is more times its median has a mean that no run ever sees."""
 
 
+MOST_BETWEEN_EXPORTS_S = 60.0
+"""An alert on time series that come more rarely comes too late."""
+
+
 def semantic_problems(document: Document, data: Any, directory: Path) -> list[Problem]:
     """Everything that is wrong with `data` (the document's, defaults filled in) beyond its shape."""
     view = View(document, data, directory)
@@ -59,6 +63,14 @@ def _inside_the_run(view: View) -> Iterator[Problem]:
         elif not when.every_s and when.at_s + when.for_s > duration_s:
             what = f"ends at {show_duration(when.at_s + when.for_s)}, but the run ends at {show_duration(duration_s)}"
             yield view.problem((*where, "for"), what, "end it inside the run")
+
+
+def _often_enough(view: View) -> Iterator[Problem]:
+    for where, _ in view.entries("export"):
+        every_s = view.duration(*where, "every")
+        if every_s is not None and every_s > MOST_BETWEEN_EXPORTS_S:
+            what = f"{view.get(*where, 'every')} is more than {show_duration(MOST_BETWEEN_EXPORTS_S)}"
+            yield view.problem((*where, "every"), what, "export once a minute, or more often")
 
 
 def _recurrences(view: View) -> Iterator[Problem]:
@@ -171,6 +183,7 @@ _CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _unique_names,
     _inside_the_run,
     _recurrences,
+    _often_enough,
     _phases_apart,
     _distributions,
     _tenant_shares,

@@ -90,7 +90,7 @@ def _extra_keys(error: Any) -> Iterator[Finding]:
 
 
 def _variant(error: Any) -> str:
-    """The type of fault, or the distribution, that a mapping is checked as; empty where there is no such choice."""
+    """The type of fault or export, or the distribution, that a mapping is checked as; empty where there is no such choice."""
     title = _schema(error).get("title", "")
     if title == "this type":
         return str(error.instance["type"])
@@ -101,8 +101,16 @@ def _variant(error: Any) -> str:
 
 def _keys_of_variants() -> set[str]:
     """The keys of the mappings that the schema checks by variant."""
+    return set(_properties_of_variants())
+
+
+def _properties_of_variants() -> Schema:
     definitions = read_schema("scenario")["$defs"]
-    return set(definitions["fault"]["properties"]) | set(definitions["distribution"]["properties"])
+    return {
+        key: schema
+        for name in ("export", "fault", "distribution")
+        for key, schema in definitions[name]["properties"].items()
+    }
 
 
 def _missing_keys(error: Any) -> Iterator[Finding]:
@@ -122,8 +130,7 @@ def _stands_otherwise(key: str, error: Any) -> bool:
 def _example_of(error: Any, key: str) -> str:
     schema = _schema(error).get("properties", {}).get(key)
     if not isinstance(schema, dict):
-        definitions = read_schema("scenario")["$defs"]
-        schema = {**definitions["fault"]["properties"], **definitions["distribution"]["properties"]}.get(key, {})
+        schema = _properties_of_variants().get(key, {})
     return _example(schema)
 
 

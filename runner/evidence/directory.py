@@ -26,6 +26,11 @@ def stream_name(scenario_name: str) -> str:
     return f"soak_{scenario_name}.jsonl"
 
 
+def default_directory(scenario_name: str, now: datetime) -> Path:
+    """Where a run that starts now is kept, unless someone says otherwise (or another run has taken that name)."""
+    return Path("runs") / f"{scenario_name}-{now.strftime('%Y%m%dT%H%M%SZ')}"
+
+
 class RunDirectory:
     """Paths in a run directory, and writing to it."""
 
@@ -44,12 +49,12 @@ class RunDirectory:
             if taken:
                 raise UsageError(f"{out}: exists already and is not an empty directory (choose another --out)")
             return cls(_made(out))
-        stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+        first = default_directory(scenario_name, now or datetime.now(UTC))
         for number in range(1, 1000):
-            path = Path("runs") / f"{scenario_name}-{stamp}{f'-{number}' if number > 1 else ''}"
+            path = first.with_name(f"{first.name}-{number}") if number > 1 else first
             if not path.exists():
                 return cls(_made(path))
-        raise OutputError(f"runs/{scenario_name}-{stamp}: too many runs in one second")
+        raise OutputError(f"{first}: too many runs in one second")
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":

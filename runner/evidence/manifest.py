@@ -13,7 +13,7 @@ import msgspec
 from runner.evidence.directory import SCENARIO
 from schemas.identity import Identity
 from schemas.load import Loaded
-from schemas.manifest import SCHEMA_VERSION, Git, Manifest, Notifications
+from schemas.manifest import SCHEMA_VERSION, Git, Manifest, Sent
 
 _PACKAGES = ("soak", "numpy", "simpy", "PyYAML", "jsonschema", "jinja2", "matplotlib", "msgspec", "click", "rich")
 
@@ -50,16 +50,17 @@ def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Man
 
 
 def finish_manifest(
-    manifest: Manifest, finished: datetime, wall_s: float, verdict: str, events: int, told: Notifications | None
+    manifest: Manifest, finished: datetime, wall_s: float, verdict: str, events: int, sent: Sent
 ) -> Manifest:
-    """The manifest of a run that has ended; `told`: the messages to people."""
+    """The manifest of a run that has ended."""
     return msgspec.structs.replace(
         manifest,
         finished_at=_stamp(finished),
         wall_s=round(wall_s, 3),
         verdict=verdict,
         events=events,
-        notifications=told,
+        notifications=sent.notifications,
+        timeseries_export=sent.timeseries_export,
     )
 
 

@@ -18,7 +18,7 @@ from runner.judge.samples import Facts
 from schemas.block import Block
 from schemas.identity import Identity
 from schemas.load import Loaded
-from schemas.manifest import Manifest, Notifications
+from schemas.manifest import Manifest, Sent
 from schemas.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Verdict
 from simulation.plan import Plan
 
@@ -38,9 +38,8 @@ class Recording:
         self._stream = StreamWriter(stream, identity, plan.vocabulary, goes_on=goes_on)
 
     @classmethod
-    def start(cls, out: Path | None, loaded: Loaded, identity: Identity, plan: Plan) -> "Recording":
-        """The recording of a run that begins now, in a new directory. Raises UsageError or OutputError."""
-        started = datetime.now(UTC)
+    def start(cls, out: Path | None, loaded: Loaded, identity: Identity, plan: Plan, started: datetime) -> "Recording":
+        """The recording of a run, in a new directory. Raises UsageError or OutputError."""
         directory = RunDirectory.create(out, loaded.scenario.name, started)
         directory.claim()
         store_scenario(directory, loaded)
@@ -71,8 +70,8 @@ class Recording:
         self._stream.append(block)
         self._metrics.append(block, facts)
 
-    def finish(self, verdict: Verdict, judge: Judge, told: Notifications | None = None) -> None:
-        """Write what is known at the end only, `told` among it: the messages to people.
+    def finish(self, verdict: Verdict, judge: Judge, sent: Sent) -> None:
+        """Write what is known at the end only, among it what was sent to people and databases.
 
         The checksums come last, after the report: see `seal`.
         """
@@ -82,7 +81,7 @@ class Recording:
             self.directory.write(name, content)
         wall_s = time.monotonic() - self.began
         manifest = finish_manifest(
-            self._manifest, datetime.now(UTC), wall_s, verdict.verdict.value, self._stream.events, told
+            self._manifest, datetime.now(UTC), wall_s, verdict.verdict.value, self._stream.events, sent
         )
         self.directory.write(MANIFEST, to_json(manifest))
 

@@ -36,6 +36,11 @@ class Guard:
         self._changes = []
 
     @property
+    def value(self) -> float:
+        """What is compared with the target now; NaN while too little was observed."""
+        return self._watch.value()
+
+    @property
     def held_at_s(self) -> float | None:
         """When the condition first held for as long as it must."""
         return self.timer.firings[0].fired_s if self.timer.firings else None

@@ -72,6 +72,7 @@ class Watch:
         self._kept = _Observations(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
         self._count, self._sum, self._weight = 0, 0.0, 0.0
         self._histogram = Histogram()
+        self._newest = math.nan
 
     @property
     def _latest(self) -> bool:
@@ -85,6 +86,7 @@ class Watch:
         if self._labels is not None and samples.label is not None:
             samples = samples.take(np.isin(samples.label, list(self._labels)))
         if self.condition.window_s is None and not len(samples):
+            self._from_s = facts.until_s
             return []
         fresh = _Observations(samples.t, samples.value, self._part(samples), samples.weights)
         changes = (
@@ -97,6 +99,24 @@ class Watch:
         self._from_s = facts.until_s
         return changes
 
+    def value(self) -> float:
+        """What is compared with the target now; NaN while too little was observed.
+
+        A stretch is told from the shortest length that a condition asks about; a shorter one counts as none.
+        """
+        if self._sli.aggregate is Aggregate.LONGEST:
+            return self._newest if self._newest == self._newest else 0.0
+        kept, window_s = self._kept, self.condition.window_s
+        weight = float(kept.weight.sum()) if window_s is not None else self._count if self._latest else self._weight
+        if not self._enough(np.array([self._from_s]), np.array([weight]))[0]:
+            return math.nan
+        if self._latest:
+            return self._newest
+        if self._ranked:
+            return self._value_of(kept.value) if window_s is not None else self._histogram.quantile(self._q)
+        part = float(kept.part.sum()) if window_s is not None else self._sum
+        return float(self._aggregated(np.array([self._from_s]), np.array([part]), np.array([weight]))[0])
+
     def _part(self, samples: Samples) -> Floats:
         """What each observation adds to the numerator, in ticks; for a quantile whether it is below, or at most, the target."""
         if not self._ranked:
@@ -107,26 +127,33 @@ class Watch:
 
     def _truth(self, t: Floats, part: Floats, weight: Floats) -> tuple[Bools, Floats]:
         """Whether the condition holds, and the value (NaN for a quantile), from sums over the window."""
-        window_s = self.condition.window_s
-        with np.errstate(invalid="ignore", divide="ignore"):
-            if self._ranked:
-                above = part < np.maximum(1, np.ceil(self._q * weight - 1e-9))
-                holds, value = (above if self._op in {Op.GT, Op.GE} else ~above), np.full(len(t), np.nan)
-            else:
-                aggregate, total = self._sli.aggregate, part / TICKS_PER_S
-                if aggregate is Aggregate.RATE:
-                    value = weight / (window_s or t)
-                elif aggregate is Aggregate.MEAN:
-                    value = part / weight / TICKS_PER_S
-                else:
-                    value = total if aggregate is Aggregate.COUNT else total / weight
-                holds = _COMPARE[self._op](value, self._target)
-        if self._sli.aggregate in SUMMED:
-            few = self._op in {Op.LT, Op.LE, Op.EQ} and window_s is not None
-            enough = t >= window_s if few and window_s else np.ones(len(t), dtype=np.bool_)
+        if self._ranked:
+            above = part < np.maximum(1, np.ceil(self._q * weight - 1e-9))
+            holds, value = (above if self._op in {Op.GT, Op.GE} else ~above), np.full(len(t), np.nan)
         else:
-            enough = weight >= self.condition.min_samples
-        return holds & enough, value
+            value = self._aggregated(t, part, weight)
+            holds = _COMPARE[self._op](value, self._target)
+        return holds & self._enough(t, weight), value
+
+    def _aggregated(self, t: Floats, part: Floats, weight: Floats) -> Floats:
+        """The value of an aggregate that is made of sums."""
+        aggregate = self._sli.aggregate
+        with np.errstate(invalid="ignore", divide="ignore"):
+            if aggregate is Aggregate.RATE:
+                value: Floats = weight / (self.condition.window_s or t)
+            elif aggregate is Aggregate.MEAN:
+                value = part / weight / TICKS_PER_S
+            else:
+                value = part / TICKS_PER_S if aggregate is Aggregate.COUNT else part / TICKS_PER_S / weight
+        return value
+
+    def _enough(self, t: Floats, weight: Floats) -> Bools:
+        """Whether enough was observed for the condition to hold."""
+        window_s = self.condition.window_s
+        if self._sli.aggregate not in SUMMED:
+            return weight >= self.condition.min_samples
+        few = self._op in {Op.LT, Op.LE, Op.EQ} and window_s is not None
+        return t >= window_s if few and window_s else np.ones(len(t), dtype=np.bool_)
 
     def _so_far(self, fresh: _Observations) -> list[Change]:
         part, weight = self._sum + np.cumsum(fresh.part), self._weight + np.cumsum(fresh.weight)
@@ -180,6 +207,7 @@ class Watch:
     def _latest_changes(self, fresh: _Observations) -> list[Change]:
         count = self._count + np.arange(1, len(fresh.t) + 1)
         self._count += len(fresh.t)
+        self._newest = float(fresh.value[-1]) if len(fresh.t) else self._newest
         holds = _COMPARE[self._op](fresh.value, self._target) & (count >= self.condition.min_samples)
         return self._changes(fresh.t, holds, fresh.value.item)
 
@@ -193,7 +221,9 @@ class Watch:
 
     def _observe_stretches(self, facts: Facts) -> list[Change]:
         changes = []
-        for stretch in facts.stretches.get(self._sli.series, []):
+        stretches = facts.stretches.get(self._sli.series, [])
+        self._newest = stretches[-1].length_s if stretches and not stretches[-1].over else 0.0
+        for stretch in stretches:
             too_long = stretch.length_s >= self._target if self._op is Op.GE else stretch.length_s > self._target
             if too_long and not self._holds:
                 changes.append(Change(tick(stretch.start_s + self._target), True, self._target))

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.judge.samples import Facts
-from runner.notify.secrets import url_of
 from runner.notify.sender import Receiver, Send, apprise_sender
+from runner.secrets import secret_of
 from schemas.block import Block
 from schemas.errors import UsageError
 from schemas.events import Kind, Vocabulary
@@ -40,9 +40,9 @@ class Notifier:
         self._severity = {alert.condition.name: alert.severity.value for alert in scenario.alerts}
         self._receivers: list[tuple[frozenset[Occasion], Receiver]] = []
         for notify in scenario.notify:
-            name = notify.from_env or str(notify.from_file)
+            name = notify.to.from_env or str(notify.to.from_file)
             try:
-                send = make(name, url_of(notify, folder))
+                send = make(name, secret_of(notify.to, folder, "notify", "URL"))
             except ValueError as error:
                 raise UsageError(str(error)) from None
             self._receivers.append((notify.when, Receiver(name, send)))

@@ -1,0 +1,35 @@
+"""What a database of time series is to us, and why it may not take what it is sent."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Protocol
+
+from runner.export.metrics import Snapshot
+
+
+class ExportError(Exception):
+    """A database did not take an export: why, without anything it was sent or answered, which may hold a secret."""
+
+    @classmethod
+    def of_status(cls, status: int) -> "ExportError":
+        """From the status of an answer."""
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            return cls(f"it refused our name or password (it answered {status})")
+        return cls(f"it answered {status}")
+
+    @classmethod
+    def of(cls, error: object) -> "ExportError":
+        """From the error of a connection."""
+        if isinstance(error, TimeoutError):
+            return cls("it did not answer in time")
+        return cls(getattr(error, "strerror", None) or f"the connection broke ({type(error).__name__})")
+
+
+class Database(Protocol):
+    """Somewhere to send snapshots."""
+
+    keeps_history: bool
+    """Whether it takes what came before, too; otherwise the newest is all it is sent."""
+
+    def send(self, snapshots: Sequence[Snapshot]) -> None:
+        """Send snapshots, oldest first. Raises ExportError."""

@@ -1,0 +1,81 @@
+"""Where the figures of a run go: what the scenario says, or the environment in its place."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from runner.export.database import Database
+from runner.secrets import secret_of
+from schemas.errors import UsageError
+from schemas.model import Export, ExportType, Scenario, Secret
+from schemas.shape import did_you_mean
+
+TYPE, URL = "TIMESERIES_TYPE", "TIMESERIES_URL"
+USERNAME, PASSWORD, TOKEN = "TIMESERIES_USERNAME", "TIMESERIES_PASSWORD", "TIMESERIES_TOKEN"
+_EVERY_S, _TIMEOUT_S = 15.0, 5.0
+_EXAMPLES = {
+    ExportType.PUSHGATEWAY: "http://127.0.0.1:9091",
+    ExportType.INFLUXDB: "http://127.0.0.1:8086?db=soak",
+    ExportType.INFLUXDB2: "http://127.0.0.1:8086?org=quality&bucket=soak",
+    ExportType.SCRAPE: "http://127.0.0.1:9464",
+}
+
+
+def exports_of(scenario: Scenario, environment: Mapping[str, str] = os.environ) -> tuple[Export, ...]:
+    """The exports of a run: the scenario's, unless the environment names one. Raises UsageError."""
+    named, url = environment.get(TYPE, "").strip(), environment.get(URL, "").strip()
+    if not named and not url:
+        return scenario.exports
+    if not named or not url:
+        there, missing = (TYPE, URL) if named else (URL, TYPE)
+        raise UsageError(f"{there} is set, {missing} is not (set both, or neither)")
+    try:
+        export_type = ExportType(named)
+    except ValueError:
+        remedy = did_you_mean(named, [each.value for each in ExportType])
+        raise UsageError(f"{TYPE}: unknown value {named!r} ({remedy})") from None
+    return (_from_environment(export_type, url, environment),)
+
+
+def _from_environment(export_type: ExportType, url: str, environment: Mapping[str, str]) -> Export:
+    example = f"{URL}: write a URL such as {_EXAMPLES[export_type]}"
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 0
+    except ValueError:
+        raise UsageError(f"{example} (what is there is none)") from None
+    if "@" in parts.netloc:
+        raise UsageError(f"{URL}: holds a user name or password (put them into {USERNAME} and {PASSWORD})")
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    needed = {ExportType.INFLUXDB: ("db",), ExportType.INFLUXDB2: ("org", "bucket")}.get(export_type, ())
+    if parts.scheme not in {"http", "https"} or not parts.hostname or set(query) != set(needed):
+        raise UsageError(f"{example} (what is there is none, or names something else)")
+    if export_type is ExportType.SCRAPE:
+        return Export(export_type, _EVERY_S, _TIMEOUT_S, required=True, port=port)
+    variable = TOKEN if export_type is ExportType.INFLUXDB2 else PASSWORD
+    wanted = environment.get(variable) or export_type is ExportType.INFLUXDB2
+    return Export(
+        export_type,
+        _EVERY_S,
+        _TIMEOUT_S,
+        required=True,
+        url=f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/"),
+        database=query.get("db") or query.get("bucket") or "",
+        org=query.get("org", ""),
+        username=environment.get(USERNAME, ""),
+        secret=Secret(variable, None) if wanted else None,
+    )
+
+
+def open_database(export: Export, folder: Path, scenario: str) -> Database:
+    """The database of an export; files with secrets are looked up in `folder`. Raises UsageError."""
+    kind = "token" if export.type is ExportType.INFLUXDB2 else "password"
+    secret = secret_of(export.secret, folder, "export", kind) if export.secret else ""
+    if export.type is ExportType.PUSHGATEWAY:
+        from runner.export.pushgateway import Pushgateway
+
+        return Pushgateway(export, secret, scenario)
+    from runner.export.influxdb import InfluxDB1, InfluxDB2
+
+    return (InfluxDB2 if export.type is ExportType.INFLUXDB2 else InfluxDB1)(export, secret)

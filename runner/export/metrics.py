@@ -1,0 +1,182 @@
+"""What is exported: metrics with their names, labels and values, as a judge knows them at a moment.
+
+Names follow the conventions of Prometheus: base units at their end, `_total` for what only grows. What differs from
+scenario to scenario (indicators, alerts, faults) is a label, so that one dashboard serves every scenario.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from runner.judge.judge import Judge
+from runner.judge.samples import Facts
+from schemas.block import Block
+from schemas.events import SPECS, Kind
+from schemas.expression import Unit
+from schemas.model import Comparison, Scenario
+from schemas.slis import Aggregate, Sli
+
+SUFFIXES = {
+    Unit.DURATION: "_seconds",
+    Unit.RATIO: "_ratio",
+    Unit.COUNT: "",
+    Unit.RATE: "_per_second",
+    Unit.SIZE: "_bytes",
+    Unit.DURATION_PER_HOUR: "_seconds_per_hour",
+    Unit.COUNT_PER_HOUR: "_per_hour",
+    Unit.SIZE_PER_HOUR: "_bytes_per_hour",
+}
+RUNNING = "soak_running"
+VERDICT = "soak_verdict"
+CONDITION = "soak_condition"
+_BY_UNIT = {
+    "soak_sli": "SLI of the run so far.",
+    "soak_level": "Latest sample of a gauge.",
+    "soak_objective": "What an objective is about, so far.",
+    "soak_objective_target": "Target of an objective.",
+    CONDITION: "What an alert or abort condition is about, over its window, now.",
+}
+_PLAIN = {
+    RUNNING: "Whether the run goes on (1) or has ended (0).",
+    VERDICT: "The verdict, once there is one.",
+    "soak_scenario_time_seconds": "Scenario time.",
+    "soak_scenario_duration_seconds": "How long work arrives, in scenario time.",
+    "soak_speed_ratio": "Seconds of scenario time in a second of the real clock.",
+    "soak_tasks": "Tasks by state.",
+    "soak_objective_met": "Whether an objective holds, so far.",
+    "soak_alert_firing": "Whether an alert fires.",
+    "soak_fault_active": "Whether a fault by time is on.",
+}
+_COUNTERS = {
+    "soak_events_total": "Events by type.",
+    "soak_faults_injected_total": "Injected faults by name.",
+}
+HELP = {
+    **_PLAIN,
+    **_COUNTERS,
+    **{f"{name}{suffix}": text for name, text in _BY_UNIT.items() for suffix in SUFFIXES.values()},
+}
+"""What each metric is, by name."""
+
+Labels = tuple[tuple[str, str], ...]
+
+
+def is_counter(name: str) -> bool:
+    """Whether a metric only grows; the others are gauges."""
+    return name in _COUNTERS
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The value of a metric under its labels, in base units."""
+
+    name: str
+    labels: Labels
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every reading at a moment; `time_s`: Unix time."""
+
+    time_s: float
+    readings: tuple[Reading, ...]
+
+
+@dataclass(slots=True)
+class Levels:
+    """The latest sample of every gauge; a sink, since a judge keeps only the largest."""
+
+    slis: tuple[Sli, ...]
+    latest: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> "Levels":
+        """Those of a scenario."""
+        return cls(tuple(sli for sli in scenario.slis.values() if sli.aggregate is Aggregate.GAUGE))
+
+    def append(self, block: Block, facts: Facts) -> None:
+        """Take in what a block says."""
+        for sli in self.slis:
+            samples = facts.get(sli.series)
+            if len(samples):
+                self.latest[sli.name] = float(samples.value[-1])
+
+
+def read_metrics(judge: Judge, levels: Levels, own: Labels, speed: float, verdict: str = "") -> tuple[Reading, ...]:
+    """Every metric that has a value now; `own`: labels that all carry, `verdict`: once the run has ended."""
+    found = [
+        *_of_the_run(judge, speed, verdict),
+        *_of_slis(judge, levels),
+        *_of_objectives(judge),
+        *_of_conditions(judge),
+    ]
+    # An objective may stand twice in a scenario, a series only once in a database.
+    values = {(name, (*own, *labels)): value for name, labels, value in found if math.isfinite(value)}
+    return tuple(Reading(name, labels, value) for (name, labels), value in values.items())
+
+
+_Found = Iterator[tuple[str, Labels, float]]
+
+
+def _of_the_run(judge: Judge, speed: float, verdict: str) -> _Found:
+    scenario, now_s = judge.scenario, judge.until_s
+    yield RUNNING, (), float(not verdict)
+    if verdict:
+        yield VERDICT, (("verdict", verdict),), 1.0
+    yield "soak_scenario_time_seconds", (), now_s
+    yield "soak_scenario_duration_seconds", (), scenario.duration_s
+    yield "soak_speed_ratio", (), speed
+    for state, count in judge.lifecycle.state_counts().items():
+        yield "soak_tasks", (("state", state.name),), float(count)
+    counts: Counter[str] = Counter()
+    for kind in Kind:
+        counts[SPECS[kind].type] += int(judge.kinds_seen[kind])
+    for event_type, count in counts.items():
+        yield "soak_events_total", (("type", event_type),), float(count)
+    for fault in scenario.faults:
+        yield "soak_faults_injected_total", (("fault", fault.name),), float(judge.faults.injected(fault))
+        if fault.windows:
+            on = any(window.start_s <= now_s < window.end_s for window in fault.windows)
+            yield "soak_fault_active", (("fault", fault.name),), float(on)
+
+
+def _of_slis(judge: Judge, levels: Levels) -> _Found:
+    for sli in judge.scenario.slis.values():
+        yield f"soak_sli{SUFFIXES[sli.unit]}", (("sli", sli.name),), judge.sli_value(sli)
+    for name, value in levels.latest.items():
+        yield f"soak_level{SUFFIXES[judge.scenario.slis[name].unit]}", (("sli", name),), value
+
+
+def _of_objectives(judge: Judge) -> _Found:
+    for objective in judge.scenario.objectives:
+        comparison = objective.comparison
+        value = judge.sli_value(comparison.sli, judge.labels.selected(comparison.selector))
+        target = judge.target_of(comparison)
+        labels, suffix = (("objective", comparison.text),), SUFFIXES[comparison.sli.unit]
+        yield f"soak_objective{suffix}", labels, value
+        yield f"soak_objective_target{suffix}", labels, target
+        if value == value and target == target:
+            yield "soak_objective_met", labels, float(comparison.op.holds(value, target))
+
+
+def _of_conditions(judge: Judge) -> _Found:
+    for alert, guard in judge.alerts:
+        labels = condition_labels("alert", alert.condition.name)
+        yield condition_metric(alert.condition.comparison), labels, guard.value
+        severity = ("severity", alert.severity.value)
+        yield "soak_alert_firing", (("alert", alert.condition.name), severity), float(guard.timer.firing)
+    for guard in judge.aborts:
+        labels = condition_labels("abort", guard.condition.name)
+        yield condition_metric(guard.condition.comparison), labels, guard.value
+
+
+def condition_metric(comparison: Comparison) -> str:
+    """The metric that holds what a condition compares."""
+    return f"{CONDITION}{SUFFIXES[comparison.sli.unit]}"
+
+
+def condition_labels(role: str, name: str) -> Labels:
+    """The labels of a condition; `role`: alert or abort."""
+    return (("role", role), ("condition", name))

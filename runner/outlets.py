@@ -1,0 +1,78 @@
+"""Those outside who follow a real run: people who are told, and databases that are sent its figures. No run waits for them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.engine import Sink
+from runner.judge.judge import Judge
+from runner.targets.base import Target
+from schemas.load import Loaded
+from schemas.manifest import Sent
+from schemas.verdict import Verdict
+from simulation.plan import Plan
+
+if TYPE_CHECKING:
+    from runner.export.exporter import Exporter
+    from runner.notify.notifier import Notifier
+
+
+@dataclass(slots=True)
+class Outlets:
+    """Who follows a run."""
+
+    notifier: "Notifier | None" = None
+    exporter: "Exporter | None" = None
+
+    @property
+    def sinks(self) -> list[Sink]:
+        """Those who want to see each block."""
+        return [sink for sink in (self.notifier, self.exporter) if sink]
+
+    def begin(self, *, strict: bool = True) -> None:
+        """The run is about to begin. Raises UsageError for a database that does not answer and, if `strict`, has to."""
+        if self.exporter:
+            self.exporter.begin(strict=strict)
+
+    def look(self, judge: Judge) -> None:
+        """Between two blocks: let them have a look at where the run stands."""
+        if self.exporter:
+            self.exporter.look(judge)
+
+    def finish(self, judge: Judge, verdict: Verdict) -> Sent:
+        """Tell of the verdict, and wait a while for what is on its way."""
+        if self.notifier:
+            self.notifier.finished(verdict)
+        if self.exporter:
+            self.exporter.finished(judge, verdict)
+        return Sent(
+            self.notifier.close() if self.notifier else None,
+            self.exporter.close() if self.exporter else None,
+        )
+
+
+NOBODY = Outlets()
+
+
+@contextmanager
+def open_outlets(loaded: Loaded, plan: Plan, target: Target, run: str, *, notify: bool = False) -> Iterator[Outlets]:
+    """Who follows the run named `run`: a real one, or (people only) any when `notify` says so. Raises UsageError."""
+    scenario, folder, real = loaded.scenario, loaded.source.parent, target.clock == "real"
+    outlets = Outlets()
+    if scenario.notify and (notify or real):
+        from runner.notify.notifier import Notifier
+
+        outlets.notifier = Notifier(scenario, plan.vocabulary, folder)
+    if real:
+        from runner.export.destinations import exports_of
+
+        if exports_of(scenario):
+            from runner.export.exporter import Exporter
+
+            outlets.exporter = Exporter(scenario, folder, target, run)
+    try:
+        yield outlets
+    finally:
+        if outlets.exporter:
+            outlets.exporter.abandon()

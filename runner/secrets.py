@@ -1,0 +1,24 @@
+"""Where secrets come from: the environment or files, never the scenario."""
+
+import os
+from pathlib import Path
+
+from schemas.errors import UsageError
+from schemas.model import Secret
+
+
+def secret_of(secret: Secret, folder: Path, key: str, kind: str) -> str:
+    """A secret of `kind` that the scenario names at `key`. Raises UsageError that names where it should be, not what is there."""
+    remedy = f"put the {kind} there"
+    if secret.from_env:
+        value = os.environ.get(secret.from_env, "").strip()
+    else:
+        path = folder / str(secret.from_file)
+        try:
+            value = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "is not text"
+            raise UsageError(f"{key}: {secret.place}: {reason} ({remedy})") from None
+    if not value:
+        raise UsageError(f"{key}: {secret.place} is not set ({remedy})")
+    return value
