@@ -33,6 +33,9 @@ class Sent(msgspec.Struct, frozen=True):
     timeseries_export: TimeseriesExport | None = None
 
 
+NOTHING_SENT = Sent()
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What run_manifest.json holds."""
 

@@ -18,7 +18,7 @@ from runner.judge.samples import Facts
 from schemas.block import Block
 from schemas.identity import Identity
 from schemas.load import Loaded
-from schemas.manifest import Manifest, Sent
+from schemas.manifest import NOTHING_SENT, Manifest, Sent
 from schemas.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Verdict
 from simulation.plan import Plan
 
@@ -38,8 +38,11 @@ class Recording:
         self._stream = StreamWriter(stream, identity, plan.vocabulary, goes_on=goes_on)
 
     @classmethod
-    def start(cls, out: Path | None, loaded: Loaded, identity: Identity, plan: Plan, started: datetime) -> "Recording":
-        """The recording of a run, in a new directory. Raises UsageError or OutputError."""
+    def start(
+        cls, out: Path | None, loaded: Loaded, identity: Identity, plan: Plan, started: datetime | None = None
+    ) -> "Recording":
+        """The recording of a run that starts now, in a new directory. Raises UsageError or OutputError."""
+        started = started or datetime.now(UTC)
         directory = RunDirectory.create(out, loaded.scenario.name, started)
         directory.claim()
         store_scenario(directory, loaded)
@@ -70,7 +73,7 @@ class Recording:
         self._stream.append(block)
         self._metrics.append(block, facts)
 
-    def finish(self, verdict: Verdict, judge: Judge, sent: Sent) -> None:
+    def finish(self, verdict: Verdict, judge: Judge, sent: Sent = NOTHING_SENT) -> None:
         """Write what is known at the end only, among it what was sent to people and databases.
 
         The checksums come last, after the report: see `seal`.

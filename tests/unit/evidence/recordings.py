@@ -54,7 +54,7 @@ def record(
     plan, target = Plan(loaded.scenario), Simulation()
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
     with Recording.start(place / "recorded", loaded, identity, plan) as recording:
-        verdict, judge = execute(plan, target, identity, [recording], None, interrupted)
+        verdict, judge = execute(plan, target, identity, [recording], (), interrupted)
         recording.finish(verdict, judge)
         recording.seal()
     return recording.directory
