@@ -24,6 +24,8 @@ _COMMANDS = {
     "gate": "Decide a release candidate from its evidence.",
     "compare": "Put two runs side by side: what changed, and is it more than noise?",
     "baseline": "Pin a run that others are compared with.",
+    "export": "Write the time series of a run, for a database.",
+    "monitoring": "Write alert rules and a dashboard for a scenario.",
     "selftest": "Show that planted defects are found.",
     "target": "Attach a queue of your own: check its class.",
     "schema": "Print a JSON Schema, for editors and other tools.",

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from runner.evidence.directory import SCENARIO
+from runner.evidence.directory import MANIFEST, SCENARIO, RunDirectory
 from schemas.identity import Identity
 from schemas.load import Loaded
 from schemas.manifest import SCHEMA_VERSION, Git, Manifest, Sent
+from schemas.versions import decode_evidence
 
 _PACKAGES = ("soak", "numpy", "simpy", "PyYAML", "jsonschema", "jinja2", "matplotlib", "msgspec", "click", "rich")
 
@@ -62,6 +63,11 @@ def finish_manifest(
         notifications=sent.notifications,
         timeseries_export=sent.timeseries_export,
     )
+
+
+def read_manifest(directory: RunDirectory) -> Manifest:
+    """The manifest of a run. Raises EvidenceError."""
+    return decode_evidence(directory.read(MANIFEST), Manifest, SCHEMA_VERSION, directory.file(MANIFEST))
 
 
 def reproduce(identity: Identity) -> str:

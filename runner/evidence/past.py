@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass
 
 from runner.engine import Resumed
-from runner.evidence.directory import CHECKSUMS, MANIFEST, RunDirectory, stream_name
+from runner.evidence.directory import CHECKSUMS, RunDirectory, stream_name
+from runner.evidence.manifest import read_manifest
 from runner.evidence.record import Recording
 from runner.evidence.stream import StreamReader
 from runner.evidence.verify import load_stored
@@ -14,9 +15,8 @@ from schemas.errors import UsageError
 from schemas.events import Kind
 from schemas.identity import Identity
 from schemas.load import Loaded
-from schemas.manifest import SCHEMA_VERSION, Manifest
+from schemas.manifest import Manifest
 from schemas.verdict import End
-from schemas.versions import decode_evidence
 from simulation.plan import Plan
 
 _ENDS = {Kind.RUN_ENDED: End.COMPLETED, Kind.RUN_ABORTED: End.ABORTED, Kind.RUN_INTERRUPTED: End.INTERRUPTED}
@@ -38,7 +38,7 @@ class Past:
 
 def read_past(directory: RunDirectory) -> Past:
     """The run so far. Raises UsageError for a run that has ended and was sealed, EvidenceError for one that cannot be read."""
-    manifest = decode_evidence(directory.read(MANIFEST), Manifest, SCHEMA_VERSION, directory.file(MANIFEST))
+    manifest = read_manifest(directory)
     loaded = load_stored(directory)
     plan = Plan(loaded.scenario)
     reader = _reader(directory, plan)

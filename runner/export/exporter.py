@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from runner.console import remark
 from runner.export.database import ExportError
 from runner.export.destinations import exports_of, open_database
 from runner.export.feed import Feed
-from runner.export.metrics import RUNNING, Labels, Levels, Reading, Snapshot, read_metrics
+from runner.export.metrics import Levels, Snapshot, first_snapshot, run_labels, snapshot_of
 from runner.export.scrape import ScrapePage
 from runner.judge.judge import Judge
 from runner.judge.samples import Facts
@@ -45,7 +46,7 @@ class Exporter:
     def __init__(self, scenario: Scenario, folder: Path, target: Target, run: str) -> None:
         """`run`: its name, a label of everything; files with secrets are looked up in `folder`. Raises UsageError."""
         self._levels = Levels.of(scenario)
-        self._own: Labels = (("scenario", scenario.name), ("target", target.name), ("run", run))
+        self._own = run_labels(scenario.name, target.name, run)
         self._speed = target.speed
         self._feeds: list[tuple[Export, Feed]] = []
         self._pages: list[ScrapePage] = []
@@ -72,12 +73,13 @@ class Exporter:
 
         `strict`: whether any is required; a run that goes on is not stopped for one.
         """
-        first = Snapshot(time.time(), (Reading(RUNNING, self._own, 1.0),))
-        for export, feed in self._feeds:
+        first = first_snapshot(time.time(), self._own, running=True)
+        for place, (export, feed) in enumerate(self._feeds):
             try:
                 feed.send_first(first)
             except ExportError as error:
                 if strict and export.required:
+                    self._take_back([earlier for _, earlier in self._feeds[:place]])
                     what = f"export {feed.name}: {error}; nothing was run"
                     raise UsageError(f"{what} (mend that, or set `required: false` to run without it)") from None
                 remark(f"export {feed.name}: {error} (the run goes on, it is tried again)")
@@ -86,6 +88,12 @@ class Exporter:
         for page in self._pages:
             page.show(first)
             remark(f"export: {page.url}")
+
+    def _take_back(self, feeds: list[Feed]) -> None:
+        """Say that there is no run after all."""
+        for feed in feeds:
+            with suppress(ExportError):
+                feed.send_first(first_snapshot(time.time(), self._own, running=False))
 
     def append(self, block: Block, facts: Facts) -> None:
         """Take in what a block says."""
@@ -102,7 +110,9 @@ class Exporter:
 
     def _put(self, judge: Judge, turns: list[_Turn], verdict: str = "") -> None:
         if turns:
-            snapshot = Snapshot(time.time(), read_metrics(judge, self._levels, self._own, self._speed, verdict))
+            snapshot = snapshot_of(
+                judge, self._levels, self._own, time_s=time.time(), speed=self._speed, verdict=verdict
+            )
             for turn in turns:
                 turn.put(snapshot)
 

@@ -29,6 +29,7 @@ SUFFIXES = {
 }
 RUNNING = "soak_running"
 VERDICT = "soak_verdict"
+EXPORTED = "soak_exported_timestamp_seconds"
 CONDITION = "soak_condition"
 _BY_UNIT = {
     "soak_sli": "SLI of the run so far.",
@@ -40,6 +41,7 @@ _BY_UNIT = {
 _PLAIN = {
     RUNNING: "Whether the run goes on (1) or has ended (0).",
     VERDICT: "The verdict, once there is one.",
+    EXPORTED: "When these figures were read, in Unix time.",
     "soak_scenario_time_seconds": "Scenario time.",
     "soak_scenario_duration_seconds": "How long work arrives, in scenario time.",
     "soak_speed_ratio": "Seconds of scenario time in a second of the real clock.",
@@ -104,20 +106,37 @@ class Levels:
                 self.latest[sli.name] = float(samples.value[-1])
 
 
-def read_metrics(judge: Judge, levels: Levels, own: Labels, speed: float, verdict: str = "") -> tuple[Reading, ...]:
-    """Every metric that has a value now; `own`: labels that all carry, `verdict`: once the run has ended."""
+def run_labels(scenario: str, target: str, run: str) -> Labels:
+    """The labels that everything of a run carries."""
+    return (("scenario", scenario), ("target", target), ("run", run))
+
+
+def first_snapshot(time_s: float, own: Labels, *, running: bool) -> Snapshot:
+    """Before anything has happened; `running`: whether anything will."""
+    return _snapshot(time_s, own, [(RUNNING, (), float(running))])
+
+
+def snapshot_of(
+    judge: Judge, levels: Levels, own: Labels, *, time_s: float, speed: float, verdict: str = ""
+) -> Snapshot:
+    """Everything that has a value now; `own`: labels that all carry, `verdict`: once the run has ended."""
     found = [
         *_of_the_run(judge, speed, verdict),
         *_of_slis(judge, levels),
         *_of_objectives(judge),
         *_of_conditions(judge),
     ]
-    # An objective may stand twice in a scenario, a series only once in a database.
-    values = {(name, (*own, *labels)): value for name, labels, value in found if math.isfinite(value)}
-    return tuple(Reading(name, labels, value) for (name, labels), value in values.items())
+    return _snapshot(time_s, own, found)
 
 
 _Found = Iterator[tuple[str, Labels, float]]
+
+
+def _snapshot(time_s: float, own: Labels, found: list[tuple[str, Labels, float]]) -> Snapshot:
+    # An objective may stand twice in a scenario, a series only once in a database.
+    values = {(name, (*own, *labels)): value for name, labels, value in found if math.isfinite(value)}
+    readings = [Reading(name, labels, value) for (name, labels), value in values.items()]
+    return Snapshot(time_s, (Reading(EXPORTED, own, time_s), *readings))
 
 
 def _of_the_run(judge: Judge, speed: float, verdict: str) -> _Found:

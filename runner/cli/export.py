@@ -1,0 +1,130 @@
+"""`soak export`."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli.options import json_option, run_directory_argument
+from runner.console import remark, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runner.export.metrics import Snapshot
+
+_TENTHS = 10
+
+
+@click.command("export")
+@run_directory_argument
+@click.option("--openmetrics", "form", flag_value="openmetrics", help="As promtool takes them in.")
+@click.option("--line-protocol", "form", flag_value="line-protocol", help="As InfluxDB takes them in, in milliseconds.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="File to write. [default: standard output]"
+)
+@click.option(
+    "--step",
+    metavar="DURATION",
+    help="Scenario time between two values. [default: 1m; for longer runs what makes 1,000 of them]",
+)
+@click.option(
+    "--start",
+    metavar="TIME",
+    help="What scenario time zero is to be, such as 2026-01-01T00:00:00+09:00. [default: when the run began; a simulated"
+    " run ends then]",
+)
+@json_option
+def command(
+    run_directory: Path, form: str | None, out: Path | None, step: str | None, start: str | None, as_json: bool
+) -> int:
+    """Write the time series of a run, simulated or real, for a database that was not there then.
+
+    \b
+    Example:
+      soak export runs/72h-20260101T000000Z --openmetrics --out metrics.om
+      promtool tsdb create-blocks-from openmetrics metrics.om prometheus-data
+    """
+    import json
+
+    from runner.evidence.directory import RunDirectory
+    from runner.export.backfill import snapshots_of
+
+    if form is None:
+        raise click.UsageError("which format? (--openmetrics or --line-protocol)")
+    if as_json and out is None:
+        raise click.UsageError("--json says what was written: it needs --out FILE")
+    directory = RunDirectory.open(run_directory)
+    snapshots = list(snapshots_of(directory, _step_s(step), _moment(start), _Progress()))
+    content = _written(form, snapshots)
+    if out is None:
+        tell(content.decode(), nl=False)
+        return 0
+    _write(out, content)
+    figures = {"file": str(out), "snapshots": len(snapshots), "values": sum(len(each.readings) for each in snapshots)}
+    tell(
+        json.dumps(figures, indent=2)
+        if as_json
+        else f"{out}: {figures['values']:,} values at {figures['snapshots']:,} times"
+    )
+    return 0
+
+
+def _written(form: str, snapshots: "Sequence[Snapshot]") -> bytes:
+    if form == "openmetrics":
+        from runner.export.families import open_metrics
+
+        return open_metrics(snapshots)
+    from runner.export.influxdb import line_protocol
+
+    return line_protocol(snapshots)
+
+
+def _write(out: Path, content: bytes) -> None:
+    from schemas.errors import OutputError
+
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise OutputError.of(out, error) from None
+
+
+def _step_s(text: str | None) -> float | None:
+    from schemas.units import duration
+
+    if text is None:
+        return None
+    try:
+        step_s = duration(text)
+    except ValueError:
+        step_s = 0.0
+    if step_s < 1:
+        raise click.UsageError(f"--step: {text!r} is no duration of a second or more (write 1m or 30s)")
+    return step_s
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        what = f"--start: {text!r} is no time with its time zone"
+        raise click.UsageError(f"{what} (write 2026-01-01T00:00:00Z, or +09:00 for the Z)")
+    return moment
+
+
+class _Progress:
+    """A line for every tenth."""
+
+    def __init__(self) -> None:
+        self._said = 0
+
+    def __call__(self, share: float) -> None:
+        tenth = int(_TENTHS * share)
+        if self._said < tenth < _TENTHS:
+            self._said = tenth
+            remark(f"  {tenth * 10} % of the run")

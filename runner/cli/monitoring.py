@@ -1,0 +1,54 @@
+"""`soak monitoring`."""
+
+from pathlib import Path
+
+import click
+
+from runner.cli.options import Positive, all_settings, json_option, override_options, scenario_argument
+from runner.console import tell
+
+
+@click.command("monitoring")
+@scenario_argument
+@override_options
+@click.option(
+    "--speed", type=Positive(100_000), default=1.0, help="Speed of the runs that are to be monitored. [default: 1]"
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("monitoring"), show_default=True)
+@json_option
+def command(
+    scenario: Path,
+    seed: int | None,
+    duration: str | None,
+    settings: tuple[str, ...],
+    tier: str | None,
+    speed: float,
+    out: Path,
+    as_json: bool,
+) -> int:
+    """Write what a team's own monitoring needs of a scenario: alert rules for Prometheus with unit tests of them for
+    promtool, from the scenario's alerts, and a dashboard for Grafana.
+
+    \b
+    Example:
+      soak monitoring scenarios/72h.yaml --out monitoring
+      promtool test rules monitoring/alert_rules_test.yaml
+    """
+    import json
+
+    from runner.export.monitoring import monitoring_files
+    from schemas.errors import OutputError
+    from schemas.load import load
+
+    loaded = load(scenario, tier=tier, settings=all_settings(settings, duration, seed))
+    written = []
+    for name, content in monitoring_files(loaded.scenario, speed).items():
+        path = out / name
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        except OSError as error:
+            raise OutputError.of(path, error) from None
+        written.append(str(path))
+    tell(json.dumps({"files": written}, indent=2) if as_json else "\n".join(written))
+    return 0

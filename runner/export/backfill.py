@@ -1,0 +1,75 @@
+"""The time series of a run that has ended, folded again from its event stream: for databases that were not there then."""
+
+import math
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from runner.evidence.directory import RunDirectory, stream_name
+from runner.evidence.manifest import read_manifest
+from runner.evidence.stream import StreamReader
+from runner.evidence.verify import load_stored
+from runner.export.metrics import Levels, Snapshot, run_labels, snapshot_of
+from runner.judge.judge import Judge
+from schemas.block import Block
+from schemas.manifest import Manifest
+from schemas.model import Scenario
+from simulation.plan import Plan
+
+MOST_STEPS = 1_000
+
+UNFINISHED = "none"
+"""What stands for the verdict of a run that never came to one."""
+
+
+def snapshots_of(
+    directory: RunDirectory, step_s: float | None, start: datetime | None, progress: Callable[[float], None]
+) -> Iterator[Snapshot]:
+    """A snapshot every `step_s` of scenario time (None: what suits the run), and one at the end.
+
+    `progress` hears of the share that is done.
+
+    `start`: what scenario time zero is to be. Otherwise it is when the run began; a simulated run, which took no time,
+    is put into the past, so that it ends when it was made. Raises EvidenceError.
+    """
+    scenario, manifest = load_stored(directory).scenario, read_manifest(directory)
+    plan = Plan(scenario)
+    reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary)
+    judge = Judge(scenario, plan.vocabulary, abort=reader.identity.abort)
+    levels, speed = Levels.of(scenario), reader.identity.speed
+    zero_s = start.timestamp() if start else _zero_s(manifest, scenario)
+    own = run_labels(scenario.name, reader.identity.target, directory.path.resolve().name)
+
+    def take(verdict: str = "") -> Snapshot:
+        progress(min(1.0, judge.until_s / scenario.duration_s))
+        time_s = zero_s + judge.until_s / speed
+        return snapshot_of(judge, levels, own, time_s=time_s, speed=speed, verdict=verdict)
+
+    for block, is_step in _in_steps(reader.blocks(), step_s or _suitable_step_s(scenario)):
+        for part in judge.observe(block):
+            levels.append(part, judge.facts)
+        if is_step:
+            yield take()
+    yield take(manifest.verdict or UNFINISHED)
+
+
+def _in_steps(blocks: Iterator[Block], step_s: float) -> Iterator[tuple[Block, bool]]:
+    """The blocks, cut at every multiple of `step_s`, and whether each ends at one; none ends where the run does."""
+    steps = 1
+    for block in blocks:
+        rest = block
+        while steps * step_s < rest.until_s:
+            first, rest = rest.split(steps * step_s)
+            yield first, True
+            steps += 1
+        yield rest, False
+
+
+def _suitable_step_s(scenario: Scenario) -> float:
+    """A whole number of minutes that makes MOST_STEPS at most."""
+    return 60.0 * math.ceil(scenario.horizon_s / MOST_STEPS / 60)
+
+
+def _zero_s(manifest: Manifest, scenario: Scenario) -> float:
+    """Unix time of scenario time zero."""
+    began_s = datetime.fromisoformat(manifest.started_at).timestamp()
+    return began_s if manifest.clock == "real" else began_s - scenario.horizon_s

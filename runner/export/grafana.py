@@ -1,0 +1,191 @@
+"""A dashboard for Grafana: what a scenario watches, with its limits drawn in."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+from runner.export.metrics import RUNNING, SUFFIXES, VERDICT, condition_labels, condition_metric
+from runner.export.rules import series
+from schemas.expression import Op, Unit
+from schemas.model import Comparison, Scenario
+from schemas.slis import Aggregate
+
+SCHEMA_VERSION = 38
+"""Of Grafana 10; later ones migrate it."""
+
+_UNITS = {
+    Unit.DURATION: "s",
+    Unit.RATIO: "percentunit",
+    Unit.COUNT: "short",
+    Unit.RATE: "reqps",
+    Unit.SIZE: "bytes",
+    Unit.DURATION_PER_HOUR: "s",
+    Unit.COUNT_PER_HOUR: "short",
+    Unit.SIZE_PER_HOUR: "bytes",
+}
+_SOURCE = {"type": "prometheus", "uid": "${source}"}
+_WIDTH, _STAT_HEIGHT, _PLOT_HEIGHT = 24, 4, 8
+_GREEN, _RED = "green", "red"
+_GOOD_WHEN_LOWER = {Op.LE, Op.LT}
+
+
+def dashboard(scenario: Scenario) -> dict[str, Any]:
+    """The dashboard as Grafana imports it: it asks which Prometheus, and shows the runs one chooses."""
+    stats = [*_stats(scenario)]
+    plots = [*_objectives(scenario), *_conditions(scenario), *_load(scenario), *_resources(scenario)]
+    return {
+        "uid": f"soak-{scenario.name}"[:40],
+        "title": f"Soak: {scenario.title or scenario.name}",
+        "tags": ["soak"],
+        "schemaVersion": SCHEMA_VERSION,
+        "editable": True,
+        "refresh": "30s",
+        "time": {"from": "now-6h", "to": "now"},
+        "timezone": scenario.timezone,
+        "templating": {"list": [*_variables(scenario)]},
+        "panels": [*_placed(stats, plots)],
+    }
+
+
+def _variables(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    yield {"name": "source", "label": "Prometheus", "type": "datasource", "query": "prometheus"}
+    query = f"label_values({series(RUNNING, (('scenario', scenario.name),))}, run)"
+    yield {
+        "name": "run",
+        "label": "Run",
+        "type": "query",
+        "datasource": _SOURCE,
+        "query": {"query": query, "refId": "run"},
+        "refresh": 2,
+        "sort": 2,
+        "multi": True,
+        "includeAll": True,
+        "current": {"text": "All", "value": "$__all"},
+    }
+
+
+def _chosen(scenario: Scenario, metric: str, *labels: tuple[str, str]) -> str:
+    """A metric of the runs one chose."""
+    own = series(metric, (("scenario", scenario.name), *labels))
+    return f'{own[:-1]}, run=~"$run"}}'
+
+
+def _stats(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    done = _chosen(scenario, "soak_scenario_time_seconds")
+    progress = f"{done} / {_chosen(scenario, 'soak_scenario_duration_seconds')}"
+    yield _stat("Running", _chosen(scenario, RUNNING), "short", "{{run}}")
+    yield _stat("Done", f"clamp_max({progress}, 1)", "percentunit", "{{run}}")
+    yield _stat("Verdict", _chosen(scenario, VERDICT), "short", "{{run}}: {{verdict}}", text="name")
+    met = _chosen(scenario, "soak_objective_met")
+    yield _stat(
+        "Objectives broken so far", f"count by (run) ({met} == 0) or 0 * sum by (run) ({met})", "short", "{{run}}"
+    )
+    firing = _chosen(scenario, "soak_alert_firing")
+    yield _stat("Alerts firing", f"sum by (run) ({firing})", "short", "{{run}}")
+
+
+def _objectives(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    for objective in scenario.objectives:
+        comparison, selected = objective.comparison, ("objective", objective.comparison.text)
+        suffix = SUFFIXES[comparison.sli.unit]
+        queries = [(_chosen(scenario, f"soak_objective{suffix}", selected), "{{run}}")]
+        if not isinstance(comparison.target, float):
+            queries.append((_chosen(scenario, f"soak_objective_target{suffix}", selected), "target {{run}}"))
+        yield _plot(f"Objective: {comparison.text}", queries, comparison.sli.unit, comparison)
+
+
+def _conditions(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    watched = [("alert", alert.condition) for alert in scenario.alerts]
+    for role, condition in [*watched, *(("abort", condition) for condition in scenario.aborts)]:
+        comparison = condition.comparison
+        query = _chosen(scenario, condition_metric(comparison), *condition_labels(role, condition.name))
+        title = f"{role.capitalize()} {condition.name}: {comparison.text}"
+        yield _plot(title, [(query, "{{run}}")], comparison.sli.unit, comparison, bad=True)
+
+
+def _load(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    firing = _chosen(scenario, "soak_alert_firing")
+    yield _timeline("Alerts", [(firing, "{{alert}}")])
+    yield _timeline("Faults by time", [(_chosen(scenario, "soak_fault_active"), "{{fault}}")])
+    ends = (
+        series("soak_events_total", (("scenario", scenario.name),))[:-1]
+        + ', run=~"$run", type=~"task.done|task.failed"}'
+    )
+    speed = _chosen(scenario, "soak_speed_ratio")
+    rate = f"sum by (run, type) (rate({ends}[$__rate_interval])) / on (run) group_left max by (run) ({speed})"
+    yield _plot("Tasks that end, in scenario time", [(rate, "{{type}} {{run}}")], Unit.RATE)
+    yield _plot("Tasks by state", [(_chosen(scenario, "soak_tasks"), "{{state}} {{run}}")], Unit.COUNT)
+    injected = _chosen(scenario, "soak_faults_injected_total")
+    yield _plot("Faults injected", [(injected, "{{fault}} {{run}}")], Unit.COUNT)
+
+
+def _resources(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    """The gauges of the system, those of one unit together."""
+    units = dict.fromkeys(sli.unit for sli in scenario.slis.values() if sli.aggregate is Aggregate.GAUGE)
+    for unit in units:
+        query = _chosen(scenario, f"soak_level{SUFFIXES[unit]}")
+        yield _plot(f"Levels, {unit.value}", [(query, "{{sli}} {{run}}")], unit)
+
+
+def _placed(stats: list[dict[str, Any]], plots: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Panels with numbers and places: a row of stats, then two plots to a row."""
+    numbers = count(1)
+    width = _WIDTH // len(stats)
+    for column, panel in enumerate(stats):
+        yield {"id": next(numbers), **panel, "gridPos": _place(column * width, 0, width, _STAT_HEIGHT)}
+    for index, panel in enumerate(plots):
+        row, column = divmod(index, 2)
+        place = _place(column * _WIDTH // 2, _STAT_HEIGHT + row * _PLOT_HEIGHT, _WIDTH // 2, _PLOT_HEIGHT)
+        yield {"id": next(numbers), **panel, "gridPos": place}
+
+
+def _place(x: int, y: int, width: int, height: int) -> dict[str, int]:
+    return {"x": x, "y": y, "w": width, "h": height}
+
+
+def _stat(title: str, query: str, unit: str, legend: str, text: str = "value") -> dict[str, Any]:
+    options = {"reduceOptions": {"calcs": ["lastNotNull"]}, "textMode": text, "colorMode": "none"}
+    return _panel("stat", title, [(query, legend)], {"unit": unit}, options)
+
+
+def _plot(
+    title: str, queries: list[tuple[str, str]], unit: Unit, limit: Comparison | None = None, *, bad: bool = False
+) -> dict[str, Any]:
+    """A plot over time; `limit`: what is drawn in as a line, the side that is not wanted shaded.
+
+    `bad`: it is the limit of what is not wanted, rather than of what is.
+    """
+    shown: dict[str, Any] = {"unit": _UNITS[unit]}
+    if limit and isinstance(limit.target, float):
+        red_above = (limit.op in _GOOD_WHEN_LOWER) != bad
+        below, above = (_GREEN, _RED) if red_above else (_RED, _GREEN)
+        steps = [{"color": below, "value": None}, {"color": above, "value": limit.target}]
+        shown["thresholds"] = {"mode": "absolute", "steps": steps}
+        shown["custom"] = {"thresholdsStyle": {"mode": "line+area"}}
+        shown["color"] = {"mode": "palette-classic"}
+    return _panel(
+        "timeseries", title, queries, shown, {"legend": {"displayMode": "list"}, "tooltip": {"mode": "multi"}}
+    )
+
+
+def _timeline(title: str, queries: list[tuple[str, str]]) -> dict[str, Any]:
+    words = {"0": {"text": "no", "color": _GREEN}, "1": {"text": "yes", "color": _RED}}
+    shown = {"mappings": [{"type": "value", "options": words}]}
+    return _panel("state-timeline", title, queries, shown, {"mergeValues": True, "showValue": "never"})
+
+
+def _panel(
+    kind: str, title: str, queries: list[tuple[str, str]], shown: dict[str, Any], options: dict[str, Any]
+) -> dict[str, Any]:
+    targets = [
+        {"refId": chr(ord("A") + place), "expr": query, "legendFormat": legend, "datasource": _SOURCE}
+        for place, (query, legend) in enumerate(queries)
+    ]
+    return {
+        "type": kind,
+        "title": title,
+        "datasource": _SOURCE,
+        "targets": targets,
+        "fieldConfig": {"defaults": shown, "overrides": []},
+        "options": options,
+    }

@@ -1,0 +1,24 @@
+"""What a team puts into its own monitoring: alert rules, tests of them, and a dashboard, all from one scenario."""
+
+import msgspec
+import yaml
+
+from runner.export.grafana import dashboard
+from runner.export.rule_tests import rule_tests
+from runner.export.rules import rule_file
+from schemas.model import Scenario
+
+RULES, TESTS, DASHBOARD = "alert_rules.yaml", "alert_rules_test.yaml", "dashboard.json"
+
+
+def monitoring_files(scenario: Scenario, speed: float) -> dict[str, bytes]:
+    """The files by name."""
+    return {
+        RULES: _yaml(rule_file(scenario, speed)),
+        TESTS: _yaml(rule_tests(scenario, speed, RULES)),
+        DASHBOARD: msgspec.json.format(msgspec.json.encode(dashboard(scenario)), indent=2) + b"\n",
+    }
+
+
+def _yaml(data: object) -> bytes:
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120).encode()

@@ -1,0 +1,92 @@
+"""Unit tests of alert rules, for `promtool test rules`: each rule fires when it has to and not before, and only then."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from runner.export.metrics import EXPORTED, RUNNING, Labels
+from runner.export.rules import SILENT, SILENT_AFTER_S, Rule, duration, number, rules_of, series
+from schemas.model import Scenario
+
+_RUN = ("run", "test-run")
+_LONGEST_STEP_S, _SHORTEST_STEP_S = 60, 1
+
+
+def rule_tests(scenario: Scenario, speed: float, rule_file_name: str) -> dict[str, Any]:
+    """The tests of the scenario's rules; `rule_file_name`: the file that holds them, beside this one."""
+    rules = rules_of(scenario, speed)
+    times_s = [time_s for rule in rules for time_s in (rule.for_s, rule.keep_firing_for_s) if time_s]
+    shortest_s = min(times_s, default=4.0 * _LONGEST_STEP_S)
+    step_s = round(min(_LONGEST_STEP_S, max(_SHORTEST_STEP_S, shortest_s / 4)))
+    return {
+        "rule_files": [rule_file_name],
+        "evaluation_interval": duration(step_s),
+        "tests": [*(test for rule in rules for test in _tests_of(rule, step_s)), _test_of_silence(scenario)],
+    }
+
+
+def _tests_of(rule: Rule, step_s: int) -> Iterator[dict[str, Any]]:
+    bad, good = _values(rule)
+    waits, keeps = math.ceil(rule.for_s / step_s), math.ceil(rule.keep_firing_for_s / step_s)
+    turns = waits + 2  # the first step at which the value is good again
+
+    def check(step: int, *, fires: bool) -> dict[str, Any]:
+        labels = {**dict((*rule.selected, _RUN)), **rule.labels}
+        shown = rule.annotations["description"].replace("{{ $labels.run }}", _RUN[1])
+        told = {**rule.annotations, "description": shown.replace("{{ $value }}", number(bad))}
+        expected = [{"exp_labels": labels, "exp_annotations": told}] if fires else []
+        return {"eval_time": duration(step * step_s) if step else "0s", "alertname": rule.name, "exp_alerts": expected}
+
+    def test(what: str, running: int, values: list[tuple[float, int]], checks: list[dict[str, Any]]) -> dict[str, Any]:
+        steps = sum(count for _, count in values)
+        own: Labels = (rule.selected[0], _RUN)
+        return {
+            "name": f"{rule.name}: {what}",
+            "interval": duration(step_s),
+            "input_series": [
+                {"series": series(rule.metric, (*rule.selected, _RUN)), "values": _story(values)},
+                {"series": series(RUNNING, own), "values": _story([(running, steps)])},
+            ],
+            "alert_rule_test": checks,
+        }
+
+    until_resolved = [check(turns - 1, fires=True), check(turns + keeps + 1, fires=False)]
+    not_at_once = [check(0, fires=False)] if waits else []
+    kept = [check(turns + keeps - 1, fires=True)] if keeps else []
+    story = [(bad, turns), (good, keeps + 3)]
+    yield test("fires, and is resolved", 1, story, [*not_at_once, *kept, *until_resolved])
+    yield test("all is well", 1, [(good, turns)], [check(turns - 1, fires=False)])
+    yield test("the run is over", 0, [(bad, turns)], [check(turns - 1, fires=False)])
+
+
+def _values(rule: Rule) -> tuple[float, float]:
+    """A value for which the rule fires, and one for which it does not; short ones, since Prometheus writes them out."""
+    away = abs(rule.target) / 2 or 1.0
+    near = (rule.target - away, rule.target, rule.target + away)
+    bad = next(value for value in near if rule.op.holds(value, rule.target))
+    return bad, next(value for value in near if not rule.op.holds(value, rule.target))
+
+
+def _test_of_silence(scenario: Scenario) -> dict[str, Any]:
+    own: Labels = (("scenario", scenario.name), _RUN)
+    alert = (("alertname", SILENT), ("alertstate", "firing"), ("severity", "warning"), *own)
+    minutes = math.ceil(SILENT_AFTER_S / 60)
+    fired = [{"labels": series("ALERTS", alert), "value": 1}]
+    query = series("ALERTS", (("alertname", SILENT),))
+    return {
+        "name": f"{SILENT}: the last figures are old",
+        "interval": "1m",
+        "input_series": [
+            {"series": series(EXPORTED, own), "values": _story([(0, 2 * minutes)])},
+            {"series": series(RUNNING, own), "values": _story([(1, 2 * minutes)])},
+        ],
+        "promql_expr_test": [
+            {"expr": query, "eval_time": duration(60 * minutes), "exp_samples": []},
+            {"expr": query, "eval_time": duration(60 * (minutes + 1)), "exp_samples": fired},
+        ],
+    }
+
+
+def _story(values: list[tuple[float, int]]) -> str:
+    """Values that each last for a number of steps, in promtool's notation."""
+    return " ".join(f"{number(value)}+0x{count - 1}" for value, count in values)

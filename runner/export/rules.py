@@ -1,0 +1,123 @@
+"""Alert rules for Prometheus, from the alerts of a scenario.
+
+The runner exports what an alert compares over its window; a rule compares it again, so that the alert reaches people
+through the Alertmanager they have. Where a run is not in progress no rule fires: a Pushgateway keeps the last figures.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from runner.export.metrics import EXPORTED, RUNNING, Labels, condition_labels, condition_metric
+from schemas.expression import Op
+from schemas.model import Alert, Scenario
+
+SILENT = "SoakSilent"
+SILENT_AFTER_S = 180
+"""A run that goes on exports once a minute at least."""
+
+_UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An alert as a rule of Prometheus; times in seconds of the real clock."""
+
+    name: str
+    metric: str
+    selected: Labels
+    op: Op
+    target: float
+    for_s: float
+    keep_firing_for_s: float
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+    @property
+    def expression(self) -> str:
+        """When it fires, in PromQL."""
+        return _while_running(f"{series(self.metric, self.selected)} {self.op.value} {number(self.target)}")
+
+
+def rules_of(scenario: Scenario, speed: float) -> list[Rule]:
+    """The alerts of a scenario as rules, for runs at `speed`: Prometheus counts `for` on the real clock."""
+    return [*(_of_alert(scenario, alert, speed) for alert in scenario.alerts)]
+
+
+def _of_alert(scenario: Scenario, alert: Alert, speed: float) -> Rule:
+    condition = alert.condition
+    comparison = condition.comparison
+    assert isinstance(comparison.target, float)
+    return Rule(
+        condition.name,
+        condition_metric(comparison),
+        (("scenario", scenario.name), *condition_labels("alert", condition.name)),
+        comparison.op,
+        comparison.target,
+        condition.for_s / speed,
+        alert.keep_firing_for_s / speed,
+        {"severity": alert.severity.value},
+        {
+            "summary": f"{scenario.name}: {condition.name}",
+            "description": f"{comparison.text} in run {{{{ $labels.run }}}}: {{{{ $value }}}}",
+        },
+    )
+
+
+def rule_file(scenario: Scenario, speed: float) -> dict[str, Any]:
+    """The rules as Prometheus reads them, and one more: a run that goes on and says nothing."""
+    rules = [*map(_entry, rules_of(scenario, speed)), _silence(scenario)]
+    return {"groups": [{"name": f"soak-{scenario.name}", "rules": rules}]}
+
+
+def _entry(rule: Rule) -> dict[str, Any]:
+    return {
+        "alert": rule.name,
+        "expr": rule.expression,
+        **({"for": duration(rule.for_s)} if rule.for_s else {}),
+        **({"keep_firing_for": duration(rule.keep_firing_for_s)} if rule.keep_firing_for_s else {}),
+        "labels": rule.labels,
+        "annotations": rule.annotations,
+    }
+
+
+def _silence(scenario: Scenario) -> dict[str, Any]:
+    exported = series(EXPORTED, (("scenario", scenario.name),))
+    return {
+        "alert": SILENT,
+        "expr": _while_running(f"time() - {exported} > {SILENT_AFTER_S}"),
+        "labels": {"severity": "warning"},
+        "annotations": {
+            "summary": f"{scenario.name}: no figures",
+            "description": f"run {{{{ $labels.run }}}} goes on, and has exported nothing for {duration(SILENT_AFTER_S)}",
+        },
+    }
+
+
+def _while_running(expression: str) -> str:
+    return f"({expression}) and on (scenario, run) ({RUNNING} == 1)"
+
+
+def series(metric: str, labels: Labels) -> str:
+    """A metric with the labels that select it, in PromQL."""
+    selected = ", ".join(f"{name}={_quoted(value)}" for name, value in labels)
+    return f"{metric}{{{selected}}}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def number(value: float) -> str:
+    """A number in PromQL, to the last digit."""
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+
+
+def duration(seconds: float) -> str:
+    """A duration as Prometheus writes it: whole numbers of units, the largest first, to the millisecond."""
+    rest, parts = max(1, round(seconds * 1000)), []
+    for unit, size in _UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)
