@@ -49,13 +49,24 @@ def fetch(url: str, data: bytes | None = None) -> str:
         return str(answer.read().decode())
 
 
+def need(program: str) -> None:
+    """Skip the test, or fail it, when a program is not there."""
+    if not shutil.which(program):
+        (pytest.fail if os.environ.get(REQUIRED) == "required" else pytest.skip)(f"{program} is not installed")
+
+
+def promtool(*words: str) -> str:
+    """What promtool says; fails the test when it does not like what it is given."""
+    need("promtool")
+    done = subprocess.run(["promtool", *words], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @contextmanager
 def serving(program: str, words: list[str], log: Path, is_up: str) -> Iterator[subprocess.Popen[bytes]]:
     """A server, once `is_up` answers."""
-    if not shutil.which(program):
-        if os.environ.get(REQUIRED) == "required":
-            pytest.fail(f"{program} is not installed")
-        pytest.skip(f"{program} is not installed")
+    need(program)
     with log.open("ab") as output:
         process = subprocess.Popen([program, *words], stdout=output, stderr=output)
     try:
@@ -144,6 +155,10 @@ def influx_query(url: str, text: str, database: str = "soak") -> list[dict[str, 
 def victoria_metrics(folder: Path) -> Iterator[str]:
     """The URL of a VictoriaMetrics: it takes what is written by the API of InfluxDB 2, and answers PromQL."""
     address = f"127.0.0.1:{free_port()}"
-    words = [f"-httpListenAddr={address}", f"-storageDataPath={folder / 'victoria'}", "-retentionPeriod=10y"]
+    words = [
+        f"-httpListenAddr={address}",
+        f"-storageDataPath={folder / 'victoria'}",
+        "-search.latencyOffset=1s",
+    ]
     with serving("victoria-metrics", words, folder / "victoria.log", f"http://{address}/health"):
         yield f"http://{address}"

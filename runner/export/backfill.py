@@ -35,7 +35,7 @@ def snapshots_of(
     plan = Plan(scenario)
     reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary)
     judge = Judge(scenario, plan.vocabulary, abort=reader.identity.abort)
-    levels, speed = Levels.of(scenario), reader.identity.speed
+    levels, speed = Levels(scenario), reader.identity.speed
     zero_s = start.timestamp() if start else _zero_s(manifest, scenario)
     own = run_labels(scenario.name, reader.identity.target, directory.path.resolve().name)
 

@@ -45,7 +45,7 @@ class Exporter:
 
     def __init__(self, scenario: Scenario, folder: Path, target: Target, run: str) -> None:
         """`run`: its name, a label of everything; files with secrets are looked up in `folder`. Raises UsageError."""
-        self._levels = Levels.of(scenario)
+        self._levels = Levels(scenario)
         self._own = run_labels(scenario.name, target.name, run)
         self._speed = target.speed
         self._feeds: list[tuple[Export, Feed]] = []

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from runner.export.metrics import RUNNING, SUFFIXES, VERDICT, condition_labels, condition_metric
+from runner.export.metrics import RUNNING, SUFFIXES, VERDICT, Levels, condition_labels, condition_metric
 from runner.export.rules import series
 from schemas.expression import Op, Unit
 from schemas.model import Comparison, Scenario
-from schemas.slis import Aggregate
 
 SCHEMA_VERSION = 38
 """Of Grafana 10; later ones migrate it."""
@@ -121,10 +120,9 @@ def _load(scenario: Scenario) -> Iterator[dict[str, Any]]:
 
 def _resources(scenario: Scenario) -> Iterator[dict[str, Any]]:
     """The gauges of the system, those of one unit together."""
-    units = dict.fromkeys(sli.unit for sli in scenario.slis.values() if sli.aggregate is Aggregate.GAUGE)
-    for unit in units:
+    for unit in dict.fromkeys(Levels(scenario).units):
         query = _chosen(scenario, f"soak_level{SUFFIXES[unit]}")
-        yield _plot(f"Levels, {unit.value}", [(query, "{{sli}} {{run}}")], unit)
+        yield _plot(f"Levels, {unit.value}", [(query, "{{series}} {{run}}")], unit)
 
 
 def _placed(stats: list[dict[str, Any]], plots: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

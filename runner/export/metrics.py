@@ -7,7 +7,7 @@ scenario to scenario (indicators, alerts, faults) is a label, so that one dashbo
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from runner.judge.judge import Judge
 from runner.judge.samples import Facts
@@ -15,7 +15,7 @@ from schemas.block import Block
 from schemas.events import SPECS, Kind
 from schemas.expression import Unit
 from schemas.model import Comparison, Scenario
-from schemas.slis import Aggregate, Sli
+from schemas.slis import Aggregate
 
 SUFFIXES = {
     Unit.DURATION: "_seconds",
@@ -38,6 +38,9 @@ _BY_UNIT = {
     "soak_objective_target": "Target of an objective.",
     CONDITION: "What an alert or abort condition is about, over its window, now.",
 }
+_SAMPLED = {"busy_workers": Unit.COUNT, "oldest_pending": Unit.DURATION}
+"""Gauges that are no SLI."""
+
 _PLAIN = {
     RUNNING: "Whether the run goes on (1) or has ended (0).",
     VERDICT: "The verdict, once there is one.",
@@ -86,24 +89,29 @@ class Snapshot:
     readings: tuple[Reading, ...]
 
 
-@dataclass(slots=True)
 class Levels:
-    """The latest sample of every gauge; a sink, since a judge keeps only the largest."""
+    """The latest sample of every gauge; a sink of the engine, since a judge keeps only the largest."""
 
-    slis: tuple[Sli, ...]
-    latest: dict[str, float] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> "Levels":
-        """Those of a scenario."""
-        return cls(tuple(sli for sli in scenario.slis.values() if sli.aggregate is Aggregate.GAUGE))
+    def __init__(self, scenario: Scenario) -> None:
+        gauges = [sli for sli in scenario.slis.values() if sli.aggregate is Aggregate.GAUGE]
+        self._units = {sli.series: sli.unit for sli in gauges} | _SAMPLED
+        self._latest: dict[str, float] = {}
 
     def append(self, block: Block, facts: Facts) -> None:
         """Take in what a block says."""
-        for sli in self.slis:
-            samples = facts.get(sli.series)
+        for series in self._units:
+            samples = facts.get(series)
             if len(samples):
-                self.latest[sli.name] = float(samples.value[-1])
+                self._latest[series] = float(samples.value[-1])
+
+    @property
+    def units(self) -> list[Unit]:
+        """The units that gauges have."""
+        return list(self._units.values())
+
+    def __iter__(self) -> Iterator[tuple[str, Unit, float]]:
+        """Series, unit and latest sample."""
+        return ((series, self._units[series], value) for series, value in self._latest.items())
 
 
 def run_labels(scenario: str, target: str, run: str) -> Labels:
@@ -164,8 +172,8 @@ def _of_the_run(judge: Judge, speed: float, verdict: str) -> _Found:
 def _of_slis(judge: Judge, levels: Levels) -> _Found:
     for sli in judge.scenario.slis.values():
         yield f"soak_sli{SUFFIXES[sli.unit]}", (("sli", sli.name),), judge.sli_value(sli)
-    for name, value in levels.latest.items():
-        yield f"soak_level{SUFFIXES[judge.scenario.slis[name].unit]}", (("sli", name),), value
+    for series, unit, value in levels:
+        yield f"soak_level{SUFFIXES[unit]}", (("series", series),), value
 
 
 def _of_objectives(judge: Judge) -> _Found:

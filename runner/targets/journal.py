@@ -3,7 +3,7 @@
 import heapq
 from itertools import count
 
-from schemas.block import Block
+from schemas.block import Block, tick
 from schemas.events import NO_CAUSE, Kind
 from simulation.plan import Plan
 from simulation.recorder import Recorder
@@ -30,11 +30,12 @@ class Journal:
         value: float = 0.0,
     ) -> None:
         """Note an event at `t_s`; see `schemas.events.SPECS` for what each kind carries."""
-        t_s = max(t_s, self._complete_s)
+        t_s = max(tick(t_s), self._complete_s)
         heapq.heappush(self._rows, (t_s, next(self._order), (t_s, int(kind), number, attempt, worker, cause, value)))
 
     def take(self, until_s: float) -> Block:
         """The block of everything up to `until_s`; what lies after it stays for the next."""
+        until_s = tick(until_s)
         while self._rows and self._rows[0][0] <= until_s:
             self._recorder.row(heapq.heappop(self._rows)[2])
         self._complete_s = until_s

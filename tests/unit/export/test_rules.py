@@ -1,0 +1,132 @@
+"""Alert rules: promtool takes them and their tests, and the tests find rules that are wrong."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from servers import need, promtool
+
+from runner.cli import run_command
+from runner.export.rules import SILENT, duration
+
+ALERTS = """
+    - {name: stalled, when: stall_time >= 5m, severity: critical, for: 1m, keep_firing_for: 10m}
+    - {name: failing, when: success_rate < 99%, window: 30m, min_samples: 20, severity: warning}
+    - {name: idle, when: state_transitions == 0, window: 10m, severity: info, for: 90s}
+    - {name: busy, when: queue_depth > 3, severity: info, keep_firing_for: 7s}
+    - {name: moved, when: "state_transitions{tenant=a} != 0", severity: info}
+    - {name: slow, when: throughput <= 0.1/s, window: 10m, for: 17s, severity: warning}
+"""
+SCENARIO = """
+version: 1
+name: watched
+system: queue
+duration: 2h
+workload:
+  arrivals: {rate: 12/min}
+  task: {duration: {distribution: constant, value: 4s}}
+  tenants: [{name: a, share: 50%}, {name: b, share: 50%}]
+slos: [success_rate >= 90%]
+alerts:
+"""
+
+
+SPEEDS = [1, 7, 240]
+NAMES = ["stalled", "failing", "idle", "busy", "moved", "slow", SILENT]
+
+
+def monitoring(folder: Path, speed: float = 1) -> Path:
+    """A folder with rules and their tests, for runs at a speed."""
+    (folder / "watched.yaml").write_text(SCENARIO + ALERTS)
+    words = ["monitoring", str(folder / "watched.yaml"), "--speed", str(speed), "--out", str(folder / "m")]
+    assert run_command(words) == 0
+    return folder / "m"
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    return monitoring(tmp_path)
+
+
+@pytest.mark.parametrize("speed", SPEEDS)
+def test_promtool_takes_rules_and_tests(tmp_path: Path, speed: float) -> None:
+    rules = monitoring(tmp_path, speed)
+    assert f"{len(NAMES)} rules found" in promtool("check", "rules", str(rules / "alert_rules.yaml"))
+    promtool("test", "rules", str(rules / "alert_rules_test.yaml"))
+
+
+def damaged(rule: dict[str, Any], damage: str) -> dict[str, Any]:
+    """A rule that is wrong in one way."""
+    comparison = rule["expr"].partition(") and on")[0].strip("(")
+    changes: dict[str, dict[str, Any]] = {
+        "never": {"expr": f"{rule['expr']} and on () vector(0) > 1"},
+        "always": {"expr": f"{rule['expr']} or on (scenario, run) soak_running == 1"},
+        "other metric": {"expr": rule["expr"].replace("soak_", "other_", 1)},
+        "after the run": {"expr": comparison},
+        "later": {"for": "1h"},
+        "kept": {"keep_firing_for": "1h"},
+        "severity": {"labels": {"severity": "other"}},
+    }
+    return rule | changes[damage]
+
+
+@pytest.mark.parametrize("damage", ["never", "always", "other metric", "after the run", "later", "kept", "severity"])
+def test_the_tests_find_a_rule_that_is_wrong(rules: Path, damage: str) -> None:
+    need("promtool")
+    path = rules / "alert_rules.yaml"
+    sound: dict[str, Any] = yaml.safe_load(path.read_text())
+    own = sound["groups"][0]["rules"]
+    assert [rule["alert"] for rule in own] == NAMES
+    path.write_text(yaml.safe_dump({"groups": [{"name": "damaged", "rules": [damaged(rule, damage) for rule in own]}]}))
+    words = ["promtool", "test", "rules", str(rules / "alert_rules_test.yaml")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode != 0
+    not_looked_at = {SILENT} if damage in {"after the run", "kept"} else set()
+    for name in set(NAMES) - not_looked_at:
+        assert re.search(f"(alertname: {name},|{name}.*, time: )", done.stdout + done.stderr), f"{name}: nothing found"
+
+
+def test_every_panel_asks_what_promtool_can_parse(rules: Path, tmp_path: Path) -> None:
+    dashboard = json.loads((rules / "dashboard.json").read_text())
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked = [each.replace("$__rate_interval", "5m").replace("$run", ".*") for each in expressions]
+    recorded = [{"record": f"soak:panel{number}", "expr": expression} for number, expression in enumerate(asked)]
+    (tmp_path / "panels.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": recorded}]}))
+    assert f"{len(asked)} rules found" in promtool("check", "rules", str(tmp_path / "panels.yaml"))
+
+
+def test_panels_do_not_overlap(rules: Path) -> None:
+    panels = json.loads((rules / "dashboard.json").read_text())["panels"]
+    cells = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in panels)
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def test_limits_are_drawn_with_the_bad_side_red(rules: Path) -> None:
+    panels = {panel["title"]: panel for panel in json.loads((rules / "dashboard.json").read_text())["panels"]}
+
+    def colours(title: str) -> list[tuple[str, float | None]]:
+        steps = panels[title]["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        return [(step["color"], step["value"]) for step in steps]
+
+    assert colours("Objective: success_rate >= 90%") == [("red", None), ("green", 0.9)]
+    assert colours("Alert failing: success_rate < 99%") == [("red", None), ("green", 0.99)]
+    assert colours("Alert stalled: stall_time >= 5m") == [("green", None), ("red", 300)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(0.0001, "1ms"), (0.25, "250ms"), (90, "1m30s"), (90.5, "1m30s500ms"), (3600, "1h"), (90061, "1d1h1m1s")],
+)
+def test_durations_of_prometheus(seconds: float, written: str) -> None:
+    assert duration(seconds) == written
