@@ -11,9 +11,10 @@ from typing import Any
 
 from schemas.comparison import CONFIDENT, FILTER_FIELDS
 from schemas.events import SPECS, TYPES, Kind, Spec, Value
+from schemas.examples import read_schema
 from schemas.expression import Op, Unit
 from schemas.model import BY_TIME, PER_TASK
-from schemas.shape import Schema, read_schema
+from schemas.shape import Schema
 from schemas.slis import CATALOGUE, Sli
 from schemas.verdict import Outcome
 
@@ -494,6 +495,8 @@ def _default(schema: Schema, required: bool) -> str:
         return "**required**"
     if default in (None, "", [], {}):
         return ""
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
     return f"`[{', '.join(default)}]`" if isinstance(default, list) else f"`{default}`"
 
 

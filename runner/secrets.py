@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from schemas.errors import UsageError
-from schemas.model import Secret
+from schemas.outlets import Secret
 
 
 def secret_of(secret: Secret, folder: Path, key: str, kind: str) -> str:

@@ -15,31 +15,29 @@ from schemas.model import (
     Burst,
     Condition,
     Expectation,
-    Export,
-    ExportType,
     Fault,
     FaultType,
     GuardrailMode,
-    Notify,
     Objective,
-    Occasion,
     Phase,
     Process,
     Queue,
     Recurrence,
     Scenario,
-    Secret,
     Severity,
     Telemetry,
     Tenant,
     Window,
     Workload,
 )
+from schemas.outlets import Export, ExportType, Notify, Occasion, Secret
 from schemas.slis import CATALOGUE, Sli
 
 Mapping_ = Mapping[str, Any]
 
 DEFAULT_DELAY = Uniform(0.0, 60.0)
+
+DEFAULT_TIMEOUT_S = 5.0
 
 MAX_VALUES_BYTES = 10_000_000
 _VALUE = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -89,8 +87,8 @@ def _export(data: Mapping_) -> Export:
     return Export(
         ExportType(data["type"]),
         every_s=units.duration(data["every"]),
-        timeout_s=units.duration(data["timeout"]),
-        required=data["required"],
+        timeout_s=units.duration(data["timeout"]) if "timeout" in data else DEFAULT_TIMEOUT_S,
+        required=data.get("required", True),
         url=data.get("url", "").rstrip("/"),
         database=data.get("database") or data.get("bucket") or "",
         org=data.get("org", ""),

@@ -2,7 +2,7 @@
 
 import msgspec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Git(msgspec.Struct, frozen=True):
@@ -64,4 +64,4 @@ class Manifest(msgspec.Struct, frozen=True):
     versions: dict[str, str]
     git: Git | None
     notifications: Notifications | None
-    timeseries_export: TimeseriesExport | None = None
+    timeseries_export: TimeseriesExport | None

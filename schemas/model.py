@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from schemas.distributions import Distribution
 from schemas.expression import Op, Selector
+from schemas.outlets import Export, Notify
 from schemas.slis import Sli
 
 
@@ -219,66 +220,6 @@ class Alert:
     expect: Expectation | None
 
 
-class Occasion(StrEnum):
-    """What people are told of."""
-
-    FIRING = "firing"
-    RESOLVED = "resolved"
-    ABORTED = "aborted"
-    FINISHED = "finished"
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """Where a secret is: in a variable, or in a file beside the scenario."""
-
-    from_env: str | None
-    from_file: str | None
-
-    @property
-    def place(self) -> str:
-        """Where it is, for people."""
-        return f"the environment variable {self.from_env}" if self.from_env else str(self.from_file)
-
-
-@dataclass(frozen=True, slots=True)
-class Notify:
-    """Someone to tell: where the URL is, and of what."""
-
-    to: Secret
-    when: frozenset[Occasion]
-
-
-class ExportType(StrEnum):
-    """Where time series go, or how they are fetched."""
-
-    PUSHGATEWAY = "pushgateway"
-    INFLUXDB = "influxdb"
-    INFLUXDB2 = "influxdb2"
-    SCRAPE = "scrape"
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """A database of time series (`database`: InfluxDB's, or its bucket), or a page to scrape; seconds of the real clock."""
-
-    type: ExportType
-    every_s: float
-    timeout_s: float
-    required: bool
-    url: str = ""
-    database: str = ""
-    org: str = ""
-    username: str = ""
-    secret: Secret | None = None
-    port: int = 0
-
-    @property
-    def name(self) -> str:
-        """What messages call it; it holds no secret."""
-        return f"{self.type.value} {self.url or 'on 127.0.0.1'}"
-
-
 @dataclass(frozen=True, slots=True)
 class Telemetry:
     """What the run observes about itself, in seconds."""
@@ -302,8 +243,8 @@ class Scenario:
     seed: int
     timezone: str
     preflight: tuple[str, ...]
-    notify: tuple["Notify", ...]
-    exports: tuple["Export", ...]
+    notify: tuple[Notify, ...]
+    exports: tuple[Export, ...]
     workload: Workload
     phases: tuple[Phase, ...]
     queue: Queue

@@ -4,8 +4,6 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
@@ -13,17 +11,10 @@ from jsonschema.exceptions import ValidationError
 from schemas import units
 from schemas.document import Document
 from schemas.errors import Problem, Where, quoted, shortened
+from schemas.examples import example, examples, read_schema, resolve, such_as
 from schemas.validator import DURATIONS, LONGEST_S, SHORTEST_S, Schema, Validator
 
-DIRECTORY = Path(__file__).parent
 MAX_SUGGESTIONS, MAX_LISTED = 200, 30
-
-
-@cache
-def read_schema(name: str) -> Schema:
-    """The JSON Schema `schemas/<name>.schema.json`."""
-    schema: Schema = json.loads((DIRECTORY / f"{name}.schema.json").read_text(encoding="utf-8"))
-    return schema
 
 
 def did_you_mean(word: str, words: Iterator[str] | list[str]) -> str:
@@ -131,45 +122,7 @@ def _example_of(error: Any, key: str) -> str:
     schema = _schema(error).get("properties", {}).get(key)
     if not isinstance(schema, dict):
         schema = _properties_of_variants().get(key, {})
-    return _example(schema)
-
-
-def _resolve(schema: Schema) -> Schema:
-    while "$ref" in schema:
-        target: Any = read_schema("scenario")
-        for step in schema["$ref"].removeprefix("#/").split("/"):
-            target = target[step]
-        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
-    return schema
-
-
-def _example(schema: Schema) -> str:
-    """A value of the schema as it is written in a file: its example, or else its required keys with theirs."""
-    schema = _resolve(schema)
-    if schema.get("examples"):
-        return _flow(schema["examples"][0])
-    names = schema.get("propertyNames", {}).get("examples", [])
-    entry: Schema = schema.get("additionalProperties") or {}
-    properties = schema.get("properties") or dict.fromkeys(names, entry)
-    keys = schema.get("required", list(properties)[:1])
-    return "{" + ", ".join(f"{key}: {_example(properties[key])}" for key in keys) + "}"
-
-
-def _flow(value: object) -> str:
-    """A value as it is written in a file, on one line."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
-    return f"[{', '.join(map(_flow, value))}]" if isinstance(value, list) else str(value)
-
-
-def _examples(schema: Schema) -> str:
-    examples = [_flow(example) for example in schema.get("examples", [])][:3]
-    return " or ".join((", ".join(examples[:-1]), examples[-1])) if len(examples) > 1 else "".join(examples)
-
-
-def _such_as(schema: Schema) -> str:
-    """`such as …`, where the schema has examples."""
-    return f" such as {_examples(schema)}" if schema.get("examples") else ""
+    return example(schema)
 
 
 def _wrong_type(error: Any) -> Iterator[Finding]:
@@ -177,18 +130,18 @@ def _wrong_type(error: Any) -> Iterator[Finding]:
     title = schema.get("title", "")
     value = error.instance
     if isinstance(value, int | float) and not isinstance(value, bool) and title in {*DURATIONS, "rate"}:
-        yield (), f"{_show(value)} has no unit", f"write a {title.split()[0]} such as {_examples(schema)}"
+        yield (), f"{_show(value)} has no unit", f"write a {title.split()[0]} such as {examples(schema)}"
     elif error.validator_value == "object":
-        yield (), f"{_show(value)} is not a mapping", f"write a mapping such as {_example(schema)}"
+        yield (), f"{_show(value)} is not a mapping", f"write a mapping such as {example(schema)}"
     elif error.validator_value == "string" and not isinstance(value, list | dict) and title in _FREE_TEXT:
         yield (), f"{_show(value)} is not text", "put it in quotes"
     else:
         wanted = title or _TYPE_NAMES[str(error.validator_value)]
-        example = "" if wanted == "text" else _such_as(schema)
-        if wanted == "list" and not example:
-            example = f" such as [{_example(schema['items'])}]"
+        such = "" if wanted == "text" else such_as(schema)
+        if wanted == "list" and not such:
+            such = f" such as [{example(schema['items'])}]"
         quotes = ", without quotes" if wanted == "whole number" and isinstance(value, str) else ""
-        yield (), f"{_show(value)} is not {_article(wanted)}", f"write {_article(wanted)}{example}{quotes}"
+        yield (), f"{_show(value)} is not {_article(wanted)}", f"write {_article(wanted)}{such}{quotes}"
 
 
 _FREE_TEXT = {"", "line of text", "name of letters, digits, `_`, `.` and `-`"}
@@ -218,8 +171,12 @@ def _pattern(error: Any) -> Iterator[Finding]:
         limit = f"{units.show_duration(SHORTEST_S)} at least" if short else f"{units.show_duration(LONGEST_S)} at most"
         yield (), f"{_show(error.instance)} is too {'short' if short else 'long'}", f"write {limit}"
         return
+    if _schema(error)["title"] == "URL" and "@" in error.instance:
+        # What stands there may be a password: it is not said again.
+        yield (), "the URL holds a user name or password", "give them as `username` and `password`"
+        return
     title = _article(_schema(error)["title"])
-    remedy = _RATIO if title == "a ratio" else f"write {title}{_such_as(_schema(error))}"
+    remedy = _RATIO if title == "a ratio" else f"write {title}{such_as(_schema(error))}"
     # A name that is a key stands at itself; all else is the value at its path.
     inner: Where = (error.instance,) if "propertyNames" in error.schema_path else ()
     yield inner, f"{_show(error.instance)} is not {title.partition(' of letters')[0]}", remedy
@@ -250,13 +207,13 @@ def _length(error: Any) -> Iterator[Finding]:
     if error.instance:
         yield (), f"has {len(error.instance):,} entries", f"keep {error.validator_value} at most"
     elif isinstance(error.instance, str):
-        yield (), "is empty", f"write {_article(_schema(error).get('title') or 'text')}{_such_as(_schema(error))}"
+        yield (), "is empty", f"write {_article(_schema(error).get('title') or 'text')}{such_as(_schema(error))}"
     else:
         yield (), "is empty", f"write at least one entry, such as {_first_entry(_schema(error))}"
 
 
 def _first_entry(schema: Schema) -> str:
-    return _example(schema["items"]) if "items" in schema else _example(schema).strip("{}")
+    return example(schema["items"]) if "items" in schema else example(schema).strip("{}")
 
 
 def _not_unique(error: Any) -> Iterator[Finding]:
@@ -291,14 +248,14 @@ _DESCRIBE: dict[str, Callable[[Any], Iterator[Finding]]] = {
 
 def with_defaults(data: Any, schema: Schema | None = None) -> Any:
     """`data` with every default of the schema filled in; `data` itself is left as it was."""
-    schema = _resolve(read_schema("scenario") if schema is None else schema)
+    schema = resolve(read_schema("scenario") if schema is None else schema)
     if isinstance(data, dict):
         properties = schema.get("properties", {})
         filled = {
             key: with_defaults(value, properties[key]) if key in properties else value for key, value in data.items()
         }
         for key, inner in properties.items():
-            resolved = _resolve(inner) if isinstance(inner, dict) else {}
+            resolved = resolve(inner) if isinstance(inner, dict) else {}
             if key not in filled and "default" in resolved:
                 filled[key] = with_defaults(resolved["default"], resolved)
         return filled

@@ -21,7 +21,8 @@ def command(name: str) -> int:
       soak schema verdict
     """
     from schemas.errors import UsageError
-    from schemas.shape import DIRECTORY, did_you_mean
+    from schemas.examples import DIRECTORY
+    from schemas.shape import did_you_mean
 
     names = sorted(path.name.removesuffix(".schema.json") for path in DIRECTORY.glob("*.schema.json"))
     if name not in names:

@@ -47,6 +47,7 @@ def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Man
         versions={name: found for name in _PACKAGES if (found := _version(name))},
         git=_git(loaded.source.parent),
         notifications=None,
+        timeseries_export=None,
     )
 
 

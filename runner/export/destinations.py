@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 from runner.export.database import Database
 from runner.secrets import secret_of
 from schemas.errors import UsageError
-from schemas.model import Export, ExportType, Scenario, Secret
+from schemas.model import Scenario
+from schemas.outlets import Export, ExportType, Secret
 from schemas.shape import did_you_mean
 
 TYPE, URL = "TIMESERIES_TYPE", "TIMESERIES_URL"

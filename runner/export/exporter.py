@@ -18,7 +18,8 @@ from runner.targets.base import Target
 from schemas.block import Block
 from schemas.errors import UsageError
 from schemas.manifest import TimeseriesExport
-from schemas.model import Export, ExportType, Scenario
+from schemas.model import Scenario
+from schemas.outlets import Export, ExportType
 from schemas.verdict import Verdict
 
 PATIENCE_S = 10.0

@@ -14,7 +14,7 @@ from influxdb_client.rest import ApiException
 
 from runner.export.database import ExportError
 from runner.export.metrics import Snapshot
-from schemas.model import Export
+from schemas.outlets import Export
 
 FIELD = "value"
 

@@ -9,7 +9,7 @@ from prometheus_client.exposition import basic_auth_handler, default_handler, pu
 from runner.export.database import ExportError
 from runner.export.families import registry_of
 from runner.export.metrics import Snapshot
-from schemas.model import Export
+from schemas.outlets import Export
 
 JOB = "soak"
 

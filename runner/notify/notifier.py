@@ -11,7 +11,8 @@ from schemas.block import Block
 from schemas.errors import UsageError
 from schemas.events import Kind, Vocabulary
 from schemas.manifest import Notifications
-from schemas.model import Occasion, Scenario
+from schemas.model import Scenario
+from schemas.outlets import Occasion
 from schemas.units import show_duration
 from schemas.verdict import Verdict
 

@@ -12,17 +12,18 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from schemas import units
+from schemas.examples import read_schema
 from schemas.expression import Unit, parse_expression
 from schemas.load import load
 from schemas.model import BY_TIME, FaultType, GuardrailMode, Process, Severity
-from schemas.shape import read_schema, with_defaults
+from schemas.shape import with_defaults
 from schemas.slis import CATALOGUE
 from schemas.validator import Validator
 
 SCHEMA = read_schema("scenario")
 DEFINITIONS = SCHEMA["$defs"]
 VALID = Path(__file__).resolve().parents[1] / "scenarios" / "valid"
-VARIANTS = ("takes_", "fault_")
+VARIANTS = ("takes_", "fault_", "export_")
 """Definitions that only say which keys go together."""
 
 

@@ -18,12 +18,12 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from schemas.events import CENSUS, SPECS, TYPES, Kind, Value
+from schemas.examples import DIRECTORY
 from schemas.expression import Op, Unit
 from schemas.identity import STREAM_VERSION, Identity
 from schemas.manifest import SCHEMA_VERSION as MANIFEST_VERSION
 from schemas.manifest import Manifest
 from schemas.model import FaultType, Severity
-from schemas.shape import DIRECTORY
 from schemas.states import ACCEPTED, TaskState
 from schemas.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Outcome, Verdict
 

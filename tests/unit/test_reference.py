@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from schemas.events import TYPES
+from schemas.examples import DIRECTORY
 from schemas.load import load
-from schemas.shape import DIRECTORY
 from schemas.slis import CATALOGUE
 from schemas.verdict import Outcome
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from schemas.errors import ScenarioError, SoakError
+from schemas.examples import read_schema
 from schemas.load import load
-from schemas.shape import read_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 VALID = sorted((ROOT / "tests" / "scenarios" / "valid").glob("*.yaml"))

@@ -7,7 +7,8 @@ import pytest
 from runner.export.destinations import exports_of
 from schemas.errors import UsageError
 from schemas.load import load
-from schemas.model import Export, ExportType, Scenario, Secret
+from schemas.model import Scenario
+from schemas.outlets import Export, ExportType, Secret
 
 SCENARIO = """
 version: 1

@@ -73,12 +73,18 @@ def value_of(watched: Condition, inside: list[float], now_s: float) -> float:
     return sorted(inside)[math.ceil(q * len(inside) - 1e-9) - 1]
 
 
+def enough(watched: Condition, now_s: float) -> bool:
+    """Whether a condition that few of something are there can be told: only over a full window."""
+    comparison = watched.comparison
+    few = comparison.op in {Op.LT, Op.LE, Op.EQ} and comparison.sli.aggregate in {Aggregate.COUNT, Aggregate.RATE}
+    return not (few and watched.window_s and now_s < watched.window_s)
+
+
 def holds(watched: Condition, inside: list[float], now_s: float) -> bool:
     """Whether the condition holds over these observations."""
     comparison = watched.comparison
     assert isinstance(comparison.target, float)
-    few = comparison.op in {Op.LT, Op.LE, Op.EQ} and comparison.sli.aggregate in {Aggregate.COUNT, Aggregate.RATE}
-    if few and watched.window_s and now_s < watched.window_s:
+    if not enough(watched, now_s):
         return False
     return comparison.op.holds(value_of(watched, inside, now_s), comparison.target)
 
@@ -100,15 +106,25 @@ def slowly(watched: Condition, observations: list[Observation]) -> Iterator[tupl
             before = after
 
 
-def watched_changes(watched: Condition, observations: list[Observation], ends: list[float]) -> list[Change]:
-    """What the judge's watch says, fed blocks that end at these times."""
-    watch, changes, rest = Watch(watched, None), [], observations
+def watched_changes(
+    watched: Condition, observations: list[Observation], ends: list[float]
+) -> tuple[list[Change], list[float]]:
+    """What the judge's watch says, fed blocks that end at these times, and the value it has at each end."""
+    watch, changes, values, rest = Watch(watched, None), [], [], observations
     for end_s in [*ends, END]:
         block = [each for each in rest if each.at * HALF_S <= end_s]
         rest = rest[len(block) :]
         samples = Samples(np.array([each.at * HALF_S for each in block]), np.array([each.value for each in block]))
         changes += watch.observe(Facts(end_s, {watched.comparison.sli.series: samples}))
-    return changes
+        values.append(watch.value())
+    return changes, values
+
+
+def value_at(watched: Condition, observations: list[Observation], now: int) -> float:
+    """The value after so many half seconds; NaN where the condition could not be told to hold."""
+    width = math.inf if watched.window_s is None else round(watched.window_s / HALF_S)
+    inside = [each.value for each in observations if each.at <= now < each.at + width]
+    return value_of(watched, inside, now * HALF_S) if enough(watched, now * HALF_S) else math.nan
 
 
 @pytest.mark.parametrize(("when", "window"), CASES)
@@ -122,8 +138,10 @@ def test_conditions(when: str, window: str, data: st.DataObject) -> None:
     times = np.cumsum([step for step, _ in steps], dtype=int).tolist()
     observations = [Observation(at, float(v)) for at, (_, v) in zip(times, steps, strict=True) if at * HALF_S <= END]
     ends = sorted(data.draw(st.lists(st.integers(0, 80), max_size=4)))
-    found = watched_changes(watched, observations, [end * HALF_S for end in ends])
+    found, values = watched_changes(watched, observations, [end * HALF_S for end in ends])
     assert [(change.t_s, change.holds) for change in found] == list(slowly(watched, observations))
+    expected = [value_at(watched, observations, end) for end in [*ends, round(END / HALF_S)]]
+    assert values == pytest.approx(expected, rel=0.006, nan_ok=True)
 
 
 # Timers.

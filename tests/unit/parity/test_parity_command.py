@@ -15,8 +15,8 @@ from test_evidence_schemas import _differences, objects, resolve
 from runner.cli import run_command
 from runner.cli.compare import AGREES, DIFFERS
 from runner.parity.compare import MOST_LISTED
+from schemas.examples import DIRECTORY
 from schemas.parity import SCHEMA_VERSION, Agreement, Parity
-from schemas.shape import DIRECTORY
 from schemas.states import TaskState
 
 SCHEMA = json.loads((DIRECTORY / "parity.schema.json").read_text(encoding="utf-8"))
