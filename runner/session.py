@@ -79,7 +79,7 @@ def run_scenario(
         target.admit(loaded.scenario)
     plan = Plan(loaded.scenario)
     started = datetime.now(UTC)
-    run = (out or default_directory(loaded.scenario.name, started)).name
+    run = (out or default_directory(loaded.scenario.name, started)).resolve().name
     interruption = Interruption()
     with interruption.listening(), open_outlets(loaded, plan, target, run, notify=notify) as outlets:
         if target.clock == "real":
