@@ -1,7 +1,7 @@
 """Latency quantiles over time, with the limits of the objectives."""
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.data import RunData
 from reports.plots.canvas import BLUE, ORANGE, PURPLE, RED, bands, bucketed, end_mark, figure, legend, time_axis, to_svg
@@ -22,7 +22,7 @@ def plot(run: RunData) -> bytes:
             axes.axhline(objective.target, color=RED, lw=1.0, ls=":", label=f"limit {objective.objective}")
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=12))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}s"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set_ylabel("latency, moving 30 min")
     axes.set_title("Latency")
     bands(axes, run)
