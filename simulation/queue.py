@@ -61,13 +61,13 @@ class QueueModel:
         self._numbers, self._causes = [0], [0]
         self._cursor = 0
         self._next_due = -FOREVER
+        self._sample_interval_s = self._sample_at = plan.scenario.telemetry.sample_interval_s
         self.ended_s: float | None = None
         """When the last open task was closed after the end of arrivals; None before."""
         self._next_chunk()
         self._schedule_start()
 
     def _schedule_start(self) -> None:
-        self.at(self._plan.scenario.telemetry.sample_interval_s, self._sample, None)
         self.at(self._duration_s, self._arrivals_over, None)
         for fault in self._plan.scenario.faults:
             for window in fault.windows if fault.type in BY_TIME else ():
@@ -102,7 +102,11 @@ class QueueModel:
         self._limit_s = self._env.peek()
         while True:
             end_s = running[0][0] if running else FOREVER
-            if end_s <= self._poll_at:
+            if self._sample_at <= end_s and self._sample_at <= self._poll_at:
+                if self._sample_at >= self._limit_s:
+                    return
+                self._sample(self._sample_at)
+            elif end_s <= self._poll_at:
                 if end_s >= self._limit_s:
                     return
                 self._end(*heapq.heappop(running))
@@ -278,15 +282,14 @@ class QueueModel:
 
     # What is seen from outside.
 
-    def _sample(self, _: None) -> None:
-        now = self._env.now
+    def _sample(self, now: float) -> None:
         self.catch_up(now)
         pending = len(self._ready) + len(self._backing_off)
         oldest_s = now - self._ready[0][3] if self._ready else 0.0
         busy = self._queue.workers - len(self._free) - self._mishaps.away
         for kind, value in ((_DEPTH, pending), (_OLDEST, oldest_s), (_BUSY, busy)):
             self._row((now, kind, -1, 0, -1, NO_CAUSE, value))
-        self.at(now + self._plan.scenario.telemetry.sample_interval_s, self._sample, None)
+        self._sample_at = now + self._sample_interval_s
 
     def _arrivals_over(self, _: None) -> None:
         self.catch_up(self._env.now)

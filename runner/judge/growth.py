@@ -96,7 +96,9 @@ class Growth:
         if self._slopes is None:
             first, second = _pairs(len(self._t))
             apart_h = (self._t[second] - self._t[first]) / _HOUR_S
-            self._slopes = self._differences()[apart_h > 0] / apart_h[apart_h > 0]
+            rises, apart = self._differences(), apart_h > 0
+            # Times ascend: two that are the same are rare, and to look for them takes less than to leave them out.
+            self._slopes = rises / apart_h if apart.all() else rises[apart] / apart_h[apart]
         return self._slopes
 
     def _variance(self) -> float:

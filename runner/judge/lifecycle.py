@@ -90,8 +90,9 @@ class Lifecycle:
         facts.series["duplicate_executions"] = duplicate_executions(block, self._table)
         self._duplicate_enqueues(block, facts)
         self._transitions(block, rows, label, facts)
-        failed_at = self._results(rows, label, facts)
-        ready = self._waits_and_backoffs(rows, failed_at, label, facts)
+        cause_flags = self._cause_flags()
+        failed_at = self._results(rows, cause_flags, label, facts)
+        ready = self._waits_and_backoffs(rows, cause_flags[0], failed_at, label, facts)
         self._queueing(rows, facts.until_s)
         last = rows.groups.latest(rows.changes)[rows.groups.last]
         changed = last[last >= 0]
@@ -142,10 +143,10 @@ class Lifecycle:
             block.t[at], lost, dispatched[at].astype(np.float64), label=contended_label
         )
 
-    def _results(self, rows: Rows, label: Ints | None, facts: Facts) -> Floats:
+    def _results(self, rows: Rows, cause_flags: tuple[Bools, Bools], label: Ints | None, facts: Facts) -> Floats:
         """Returns, for each row, when the body of its attempt failed; the time of the row itself where it did not."""
         groups, kind = rows.groups, rows.kind
-        transient, over_budget = self._cause_flags()
+        transient, over_budget = cause_flags
         ended = kind == Kind.EXECUTION_ENDED
         failures = groups.running(
             ((kind == Kind.TASK_RETRY) | (kind == Kind.TASK_FAILED)) & transient[rows.cause]
@@ -153,8 +154,9 @@ class Lifecycle:
         expiries = groups.running(kind == Kind.LEASE_EXPIRED) + rows.known("expired")
         excesses = groups.running(ended & over_budget[rows.cause]) + rows.known("over_budget")
         bad_body = ended & (rows.cause != NO_CAUSE) & ~over_budget[rows.cause]
-        failed_body = carried(groups.latest(bad_body), rows.attempt, rows.known("failed_body"))
-        failed_at = carried(groups.latest(bad_body), rows.t, rows.known("failed_at"))
+        latest_bad = groups.latest(bad_body)
+        failed_body = carried(latest_bad, rows.attempt, rows.known("failed_body"))
+        failed_at = carried(latest_bad, rows.t, rows.known("failed_at"))
 
         result, done = _RESULTS[kind], kind == Kind.TASK_DONE
         facts.series["success"] = rows.samples(result, done, label)
@@ -192,10 +194,11 @@ class Lifecycle:
         ]
         return np.array(transient), np.array([kind is FaultType.GUARDRAIL_EXCEED for kind in types])
 
-    def _waits_and_backoffs(self, rows: Rows, failed_at: Floats, label: Ints | None, facts: Facts) -> Floats:
+    def _waits_and_backoffs(
+        self, rows: Rows, transient: Bools, failed_at: Floats, label: Ints | None, facts: Facts
+    ) -> Floats:
         """Returns, for each row, when the work it belongs to had become due."""
         groups, kind = rows.groups, rows.kind
-        transient, _ = self._cause_flags()
         waiting = _WAITING[rows.after]
         ready = carried(groups.latest(waiting), rows.value, rows.known("ready"))
         waited_now = (kind == Kind.TASK_DISPATCHED) & _WAITING[rows.before]
