@@ -73,7 +73,7 @@ class Recorder:
 
     def take(self, until_s: float) -> Block:
         """The block of everything since the last one: work enqueued by `until_s`, attempts that ended before."""
-        recorded = np.array(self._rows, dtype=np.float64).reshape(-1, WIDTH)
+        recorded = np.fromiter(self._rows, np.float64, len(self._rows)).reshape(-1, WIDTH)
         self._rows.clear()
         come = int(np.searchsorted(self._to_come[:, _T], until_s, side="right"))
         rows = np.concatenate([self._running, self._to_come[:come], recorded])
