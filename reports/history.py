@@ -1,12 +1,22 @@
 """The history of single tasks, read from the event stream."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from schemas.errors import EvidenceError
+from schemas.verdict import SlowTask
+
+EARLIER_S = 1.0
+"""More than what times lose when they are rounded and taken from each other."""
+
+LATER_S = 3600.0
+"""For how long after the end of a task its history goes on: a worker that hung may still wake up."""
+
+_TIME = re.compile(rb'\{"t":([0-9]+\.[0-9]+)')
 
 
 class Event(msgspec.Struct):
@@ -45,27 +55,43 @@ def read_events(path: Path) -> Iterable[Event]:
     return _decoded(path, _content(path).splitlines())
 
 
-def read_histories(path: Path, tasks: Iterable[str]) -> dict[str, list[Happened]]:
-    """What happened to each of some tasks, in order. Raises EvidenceError."""
-    histories: dict[str, list[Happened]] = {task: [] for task in tasks}
-    if not histories:
-        return {}
-    content = _content(path)
-    lines = [line for task in histories for line in _lines_of(content, task)]
-    for event in _decoded(path, lines):
-        histories[event.task].append(Happened(event.t, event.words.replace(f" task {event.task}", "")))
+def read_histories(path: Path, tasks: Sequence[SlowTask]) -> dict[str, list[Happened]]:
+    """What happened to each of some tasks, in order, up to a while after its end. Raises EvidenceError."""
+    histories: dict[str, list[Happened]] = {task.task: [] for task in tasks}
+    content = _content(path) if histories else b""
+    for task in tasks:
+        first_s, last_s = task.ended_s - task.latency_s - EARLIER_S, task.ended_s + task.latency_s + LATER_S
+        began, ended = _place_of(path, content, first_s), _place_of(path, content, last_s)
+        for event in _decoded(path, _lines_of(content, task.task, began, ended)):
+            histories[task.task].append(Happened(event.t, event.words.replace(f" task {event.task}", "")))
     return histories
 
 
-def _lines_of(content: bytes, task: str) -> Iterator[bytes]:
+def _place_of(path: Path, content: bytes, t_s: float) -> int:
+    """Where the first line at or after a time begins; lines are in time order. Raises EvidenceError."""
+    low, high = content.find(b"\n") + 1, len(content)
+    while low < high:
+        middle = content.rfind(b"\n", low, (low + high) // 2) + 1 or low
+        found = _TIME.match(content, middle)
+        if not found:
+            line = content.count(b"\n", 0, middle) + 1
+            raise EvidenceError(f"{path}:{line}: is no event of a stream (this evidence is damaged)")
+        if float(found[1]) < t_s:
+            low = content.find(b"\n", middle) + 1 or len(content)
+        else:
+            high = middle
+    return low
+
+
+def _lines_of(content: bytes, task: str, began: int, ended: int) -> Iterator[bytes]:
     """The lines that name a task: searched for as bytes, since most of a stream is about other tasks."""
     wanted = b'"task":"%b"' % task.encode()
-    place = content.find(wanted)
+    place = content.find(wanted, began, ended)
     while place >= 0:
         start, end = content.rfind(b"\n", 0, place) + 1, content.find(b"\n", place)
         end = end if end >= 0 else len(content)
         yield content[start:end]
-        place = content.find(wanted, end)
+        place = content.find(wanted, end, ended)
 
 
 def _content(path: Path) -> bytes:

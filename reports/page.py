@@ -20,9 +20,7 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         escaped=True,
         timeline=draw_timeline(run),
         timeline_width=WIDTH,
-        histories=read_histories(
-            directory / f"soak_{run.scenario.name}.jsonl", [each.task for each in run.verdict.slowest]
-        ),
+        histories=read_histories(directory / f"soak_{run.scenario.name}.jsonl", run.verdict.slowest),
         processes=base64.b64encode(processes).decode() if processes else "",
         growth=base64.b64encode(plots["growth.svg"]).decode() if "growth.svg" in plots else "",
         plots=list(plots),

@@ -45,6 +45,9 @@ _STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440)
 _MOST_POINTS = 300
 _CHARACTERS, _TITLE_SCALE, _HANDLE = 118, 1.4, 6
 """How many characters of a legend fit above the axes, how much wider one of the title is, and what a handle takes."""
+_MOST_TICKS = 8
+"""Every tick costs as much time to draw as a hundred points of a line."""
+
 _TICKS_H = (0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 96, 168)
 
 
@@ -55,6 +58,8 @@ def figure(
     fig = Figure(figsize=(_WIDTH_IN, height_in))
     FigureCanvasSVG(fig)
     axes = fig.subplots(rows, 1, sharex=shared and rows > 1, squeeze=False, height_ratios=ratios)
+    for row in axes:
+        row[0].yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     return fig, [row[0] for row in axes]
 
 
@@ -156,7 +161,7 @@ def span_axis(axes: Axes, ended_s: float) -> None:
     hours = span_s > 3 * 3600
     unit_s = 3600.0 if hours else 60.0
     step = (
-        next((step for step in _TICKS_H if span_s / 3600 / step <= 13), _TICKS_H[-1]) * 3600 / unit_s
+        next((step for step in _TICKS_H if span_s / 3600 / step <= _MOST_TICKS), _TICKS_H[-1]) * 3600 / unit_s
         if hours
         else _minutes_step(span_s)
     )
@@ -168,7 +173,7 @@ def span_axis(axes: Axes, ended_s: float) -> None:
 
 
 def _minutes_step(span_s: float) -> float:
-    return next((step for step in (1, 2, 5, 10, 15, 20, 30) if span_s / 60 / step <= 13), 30)
+    return next((step for step in (1, 2, 5, 10, 15, 20, 30) if span_s / 60 / step <= _MOST_TICKS), 30)
 
 
 def whole_numbers(axes: Axes) -> None:

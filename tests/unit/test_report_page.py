@@ -8,10 +8,14 @@ import textwrap
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from reports.history import read_histories
 from reports.render import render
 from runner.cli import run_command
+from schemas.errors import EvidenceError
+from schemas.verdict import Verdict
 
 EVIL = "<script>alert('x')</script>"
 SCENARIO = f"""
@@ -172,3 +176,27 @@ def test_a_browser_shows_it_at_any_width(run: Path, tmp_path: Path, width: int) 
     told = re.search(r"<title>wide (\d+) of (\d+)</title>", done.stdout)
     assert told, done.stdout[:500] + done.stderr[-500:]
     assert int(told[1]) <= int(told[2])
+
+
+def test_a_history_holds_what_a_search_of_the_whole_stream_finds(run: Path) -> None:
+    [stream] = run.glob("soak_*.jsonl")
+    slowest = msgspec.json.decode((run / "verdict.json").read_bytes(), type=Verdict).slowest
+    events = [json.loads(line) for line in stream.read_text().splitlines()]
+    histories = read_histories(stream, slowest)
+    assert len(histories) == len(slowest) > 0
+    for task in slowest:
+        expected = [event["t"] for event in events if event.get("task") == task.task]
+        assert [happened.t_s for happened in histories[task.task]] == expected
+        assert len(expected) >= 3
+
+
+def test_a_history_names_the_line_that_is_damaged(run: Path, tmp_path: Path) -> None:
+    [stream] = run.glob("soak_*.jsonl")
+    slowest = msgspec.json.decode((run / "verdict.json").read_bytes(), type=Verdict).slowest
+    lines = stream.read_bytes().splitlines(keepends=True)
+    middle = len(lines) // 2
+    for number in range(1, len(lines)):
+        lines[number] = b"nonsense\n" if number >= middle - 500 else lines[number]
+    (tmp_path / "stream.jsonl").write_bytes(b"".join(lines))
+    with pytest.raises(EvidenceError, match=r"stream\.jsonl:\d+: is no event of a stream \(this evidence is damaged\)"):
+        read_histories(tmp_path / "stream.jsonl", slowest)
