@@ -1,6 +1,8 @@
 """soak_summary.md and incident.md: Jinja2 templates over what a run directory holds."""
 
+import os
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -43,6 +45,8 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=escaped,
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        bytecode_cache=_compiled(),
     )
     environment.filters.update(
         duration=show_duration, ratio=show_ratio, cell=_cell, code=_code, shown=_shown, trend=_trend
@@ -50,13 +54,29 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
     return environment
 
 
+@cache
+def _compiled() -> jinja2.BytecodeCache | None:
+    """Where the templates are kept as bytecode, as Python keeps modules; to compile them takes as long as a plot."""
+    place = TEMPLATES / "__pycache__"
+    try:
+        place.mkdir(exist_ok=True)
+    except OSError:
+        return None
+    return jinja2.FileSystemBytecodeCache(str(place)) if os.access(place, os.W_OK) else None
+
+
 def render_template(source: Path, run: RunData, *, escaped: bool = False, **more: object) -> str:
     """A template over what a run directory holds. Raises UsageError with the line at which it fails."""
     environment = make_environment(escaped=escaped)
     environment.globals["wall_time"] = lambda t_s: wall_time(run, t_s)
     try:
-        text = source.read_text(encoding="utf-8")
-        return environment.from_string(text).render(
+        own = source.parent == TEMPLATES
+        template = (
+            environment.get_template(source.name)
+            if own
+            else environment.from_string(source.read_text(encoding="utf-8"))
+        )
+        return template.render(
             run=run,
             verdict=run.verdict,
             scenario=run.scenario,
