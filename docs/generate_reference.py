@@ -11,8 +11,8 @@ from typing import Any
 
 from schemas.comparison import CONFIDENT, FILTER_FIELDS
 from schemas.events import SPECS, TYPES, Kind, Spec, Value
-from schemas.examples import read_schema
 from schemas.expression import Op, Unit
+from schemas.files import read_schema
 from schemas.model import BY_TIME, PER_TASK
 from schemas.shape import Schema
 from schemas.slis import CATALOGUE, Sli

@@ -1,5 +1,6 @@
 """Those outside who follow a real run: people who are told, and databases that are sent its figures. No run waits for them."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.engine import Sink
 from runner.judge.judge import Judge
-from runner.targets.base import Target
+from schemas.identity import Identity
 from schemas.load import Loaded
 from schemas.manifest import Sent
 from schemas.verdict import Verdict
@@ -16,6 +17,10 @@ from simulation.plan import Plan
 if TYPE_CHECKING:
     from runner.export.exporter import Exporter
     from runner.notify.notifier import Notifier
+
+
+PATIENCE_S = 10.0
+"""For how long the end of a run waits for messages and exports that are on their way."""
 
 
 @dataclass(slots=True)
@@ -42,23 +47,23 @@ class Outlets:
 
     def finish(self, judge: Judge, verdict: Verdict) -> Sent:
         """Tell of the verdict, and wait a while for what is on its way."""
-        if self.notifier:
-            self.notifier.finished(verdict)
+        until = time.monotonic() + PATIENCE_S
         if self.exporter:
             self.exporter.finished(judge, verdict)
+        if self.notifier:
+            self.notifier.finished(verdict)
         return Sent(
-            self.notifier.close() if self.notifier else None,
-            self.exporter.close() if self.exporter else None,
+            self.notifier.close(until) if self.notifier else None,
+            self.exporter.close(until) if self.exporter else None,
         )
 
 
-NOBODY = Outlets()
-
-
 @contextmanager
-def open_outlets(loaded: Loaded, plan: Plan, target: Target, run: str, *, notify: bool = False) -> Iterator[Outlets]:
+def open_outlets(
+    loaded: Loaded, plan: Plan, identity: Identity, run: str, *, notify: bool = False
+) -> Iterator[Outlets]:
     """Who follows the run named `run`: a real one, or (people only) any when `notify` says so. Raises UsageError."""
-    scenario, folder, real = loaded.scenario, loaded.source.parent, target.clock == "real"
+    scenario, folder, real = loaded.scenario, loaded.source.parent, identity.clock == "real"
     outlets = Outlets()
     if scenario.notify and (notify or real):
         from runner.notify.notifier import Notifier
@@ -67,10 +72,10 @@ def open_outlets(loaded: Loaded, plan: Plan, target: Target, run: str, *, notify
     if real:
         from runner.export.destinations import exports_of
 
-        if exports_of(scenario):
+        if exports := exports_of(scenario):
             from runner.export.exporter import Exporter
 
-            outlets.exporter = Exporter(scenario, folder, target, run)
+            outlets.exporter = Exporter(exports, scenario, folder, identity, run)
     try:
         yield outlets
     finally:

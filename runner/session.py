@@ -11,13 +11,13 @@ from typing import cast
 
 from runner.console import remark, tell
 from runner.engine import BrokenOffError, Resumed, execute, identify
-from runner.evidence.directory import RunDirectory, default_directory
+from runner.evidence.directory import RunDirectory, choose_directory
 from runner.evidence.past import Past, read_past, replay
 from runner.evidence.record import Recording, to_json
 from runner.job_summary import append_summary, job_summary_of
 from runner.judge.decide import decide
 from runner.judge.judge import Judge
-from runner.outlets import NOBODY, Outlets, open_outlets
+from runner.outlets import Outlets, open_outlets
 from runner.progress import make_progress
 from runner.targets.base import Selective, Target
 from runner.targets.contract import Queue
@@ -78,14 +78,15 @@ def run_scenario(
     if isinstance(target, Selective):
         target.admit(loaded.scenario)
     plan = Plan(loaded.scenario)
-    started = datetime.now(UTC)
-    run = (out or default_directory(loaded.scenario.name, started)).resolve().name
+    identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
+    directory = choose_directory(out, loaded.scenario.name, datetime.now(UTC))
+    run = directory.resolve().name
     interruption = Interruption()
-    with interruption.listening(), open_outlets(loaded, plan, target, run, notify=notify) as outlets:
+    with interruption.listening(), open_outlets(loaded, plan, identity, run, notify=notify) as outlets:
         if target.clock == "real":
-            _preflight(plan, path.parent, out or Path("runs"), interruption)
+            _preflight(plan, path.parent, directory, interruption)
         outlets.begin()
-        verdict, directory = _record(loaded, plan, target, out, started, abort, interruption, outlets)
+        verdict = _record(loaded, plan, target, identity, directory, interruption, outlets)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
     tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
@@ -133,7 +134,9 @@ def resume_run(path: Path, *, as_json: bool) -> int:
     directory.claim()
     past = read_past(directory)
     if past.end:
-        verdict = _finish_ended(past, past.end)
+        with open_outlets(past.loaded, past.plan, past.identity, path.resolve().name) as outlets:
+            outlets.begin(strict=False)
+            verdict = _finish_ended(past, past.end, outlets)
         tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
         return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
     check_machine(past.plan, path)
@@ -144,7 +147,7 @@ def resume_run(path: Path, *, as_json: bool) -> int:
     interruption = Interruption()
     with (
         interruption.listening(),
-        open_outlets(past.loaded, past.plan, target, path.resolve().name) as outlets,
+        open_outlets(past.loaded, past.plan, past.identity, path.resolve().name) as outlets,
         Recording.resume(directory, past.manifest, past.identity, past.plan) as recording,
     ):
         resumed = replay(past, recording)
@@ -154,7 +157,7 @@ def resume_run(path: Path, *, as_json: bool) -> int:
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
 
-def _finish_ended(past: Past, end: End, outlets: Outlets = NOBODY, began: float | None = None) -> Verdict:
+def _finish_ended(past: Past, end: End, outlets: Outlets, began: float | None = None) -> Verdict:
     """Judge and seal a run from what there is of it; `began`: on the monotonic clock, where that is known."""
     with Recording.resume(past.directory, past.manifest, past.identity, past.plan, began) as recording:
         judge = replay(past, recording).judge
@@ -167,18 +170,15 @@ def _record(
     loaded: Loaded,
     plan: Plan,
     target: Target,
-    out: Path | None,
-    started: datetime,
-    abort: bool,
+    identity: Identity,
+    directory: Path,
     interruption: Interruption,
     outlets: Outlets,
-) -> tuple[Verdict, Path]:
-    identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
-    with Recording.start(out, loaded, identity, plan, started) as recording:
+) -> Verdict:
+    with Recording.start(directory, loaded, identity, plan) as recording:
         remark(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {recording.directory.path}")
         target.prepare(recording.directory.path)
-        verdict = _conduct(loaded, plan, target, identity, recording, interruption, outlets)
-        return verdict, recording.directory.path
+        return _conduct(loaded, plan, target, identity, recording, interruption, outlets)
 
 
 def _conduct(

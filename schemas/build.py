@@ -30,14 +30,12 @@ from schemas.model import (
     Window,
     Workload,
 )
-from schemas.outlets import Export, ExportType, Notify, Occasion, Secret
+from schemas.outlets import DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret
 from schemas.slis import CATALOGUE, Sli
 
 Mapping_ = Mapping[str, Any]
 
 DEFAULT_DELAY = Uniform(0.0, 60.0)
-
-DEFAULT_TIMEOUT_S = 5.0
 
 MAX_VALUES_BYTES = 10_000_000
 _VALUE = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")

@@ -7,8 +7,8 @@ from typing import Any
 
 from schemas.document import Document, read_document
 from schemas.errors import Problem, ScenarioError
-from schemas.examples import read_schema
 from schemas.expression import Op, UnclearError, parse_expression
+from schemas.files import read_schema
 from schemas.shape import did_you_mean, shape_problems, with_defaults
 from schemas.slis import CATALOGUE
 from schemas.units import duration

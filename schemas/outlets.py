@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+DEFAULT_EVERY_S, DEFAULT_TIMEOUT_S = 15.0, 5.0
+"""How often figures are exported and for how long an answer is waited for, unless a scenario says otherwise."""
+
 
 class Occasion(StrEnum):
     """What people are told of."""

@@ -11,8 +11,12 @@ from jsonschema.exceptions import ValidationError
 from schemas import units
 from schemas.document import Document
 from schemas.errors import Problem, Where, quoted, shortened
-from schemas.examples import example, examples, read_schema, resolve, such_as
+from schemas.examples import example, examples, such_as
+from schemas.files import read_schema, resolve
 from schemas.validator import DURATIONS, LONGEST_S, SHORTEST_S, Schema, Validator
+
+SECRETS = frozenset({"to", "password", "token"})
+"""Keys at which the place of a secret stands."""
 
 MAX_SUGGESTIONS, MAX_LISTED = 200, 30
 
@@ -53,7 +57,13 @@ def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
         yield document.problem(where, error.message, "see `soak schema`")
         return
     for inner, what, remedy in describe(error):
-        yield document.problem((*where, *inner), what, remedy, at_key=bool(inner))
+        said = what.replace(_show(error.instance), "what stands there") if _may_be_secret(error) else what
+        yield document.problem((*where, *inner), said, remedy, at_key=bool(inner))
+
+
+def _may_be_secret(error: Any) -> bool:
+    """Whether someone may have put a secret where the place of one, or a URL, belongs."""
+    return not SECRETS.isdisjoint(error.absolute_path) or _schema(error).get("title") == "URL"
 
 
 Finding = tuple[Where, str, str]
@@ -170,10 +180,6 @@ def _pattern(error: Any) -> Iterator[Finding]:
         short = units.duration(error.instance) < SHORTEST_S
         limit = f"{units.show_duration(SHORTEST_S)} at least" if short else f"{units.show_duration(LONGEST_S)} at most"
         yield (), f"{_show(error.instance)} is too {'short' if short else 'long'}", f"write {limit}"
-        return
-    if _schema(error)["title"] == "URL" and "@" in error.instance:
-        # What stands there may be a password: it is not said again.
-        yield (), "the URL holds a user name or password", "give them as `username` and `password`"
         return
     title = _article(_schema(error)["title"])
     remedy = _RATIO if title == "a ratio" else f"write {title}{such_as(_schema(error))}"

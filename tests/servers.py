@@ -159,6 +159,7 @@ def victoria_metrics(folder: Path) -> Iterator[str]:
         f"-httpListenAddr={address}",
         f"-storageDataPath={folder / 'victoria'}",
         "-search.latencyOffset=1s",
+        "-influxSkipSingleField",
     ]
     with serving("victoria-metrics", words, folder / "victoria.log", f"http://{address}/health"):
         yield f"http://{address}"

@@ -56,7 +56,7 @@ def command(
     if as_json and out is None:
         raise click.UsageError("--json says what was written: it needs --out FILE")
     directory = RunDirectory.open(run_directory)
-    snapshots = list(snapshots_of(directory, _step_s(step), _moment(start), _Progress()))
+    snapshots = snapshots_of(directory, _step_s(step), _moment(start), _Progress())
     content = _written(form, snapshots)
     if out is None:
         tell(content.decode(), nl=False)

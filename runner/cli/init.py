@@ -25,7 +25,7 @@ def command(path: Path, force: bool, as_json: bool) -> int:
     import json
 
     from schemas.errors import UsageError
-    from schemas.examples import DIRECTORY
+    from schemas.files import DIRECTORY
 
     schema = path.with_name(SCHEMA)
     if path.exists() and not force:

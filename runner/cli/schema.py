@@ -21,7 +21,7 @@ def command(name: str) -> int:
       soak schema verdict
     """
     from schemas.errors import UsageError
-    from schemas.examples import DIRECTORY
+    from schemas.files import DIRECTORY
     from schemas.shape import did_you_mean
 
     names = sorted(path.name.removesuffix(".schema.json") for path in DIRECTORY.glob("*.schema.json"))

@@ -26,9 +26,22 @@ def stream_name(scenario_name: str) -> str:
     return f"soak_{scenario_name}.jsonl"
 
 
-def default_directory(scenario_name: str, now: datetime) -> Path:
-    """Where a run that starts now is kept, unless someone says otherwise (or another run has taken that name)."""
-    return Path("runs") / f"{scenario_name}-{now.strftime('%Y%m%dT%H%M%SZ')}"
+def choose_directory(out: Path | None, scenario_name: str, now: datetime) -> Path:
+    """Where to keep a run that starts now: `out`, or `runs/<name>-<UTC time>`. Raises UsageError or OutputError."""
+    if out is not None:
+        try:
+            taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
+        except OSError as error:
+            raise UsageError(f"{out}: {error.strerror or error} (choose another --out)") from None
+        if taken:
+            raise UsageError(f"{out}: exists already and is not an empty directory (choose another --out)")
+        return out
+    first = Path("runs") / f"{scenario_name}-{now.strftime('%Y%m%dT%H%M%SZ')}"
+    for number in range(1, 1000):
+        path = first.with_name(f"{first.name}-{number}") if number > 1 else first
+        if not path.exists():
+            return path
+    raise OutputError(f"{first}: too many runs in one second")
 
 
 class RunDirectory:
@@ -40,21 +53,8 @@ class RunDirectory:
 
     @classmethod
     def create(cls, out: Path | None, scenario_name: str, now: datetime | None = None) -> "RunDirectory":
-        """A new run directory: `out`, or `runs/<name>-<UTC time>`. Raises UsageError or OutputError."""
-        if out is not None:
-            try:
-                taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
-            except OSError as error:
-                raise UsageError(f"{out}: {error.strerror or error} (choose another --out)") from None
-            if taken:
-                raise UsageError(f"{out}: exists already and is not an empty directory (choose another --out)")
-            return cls(_made(out))
-        first = default_directory(scenario_name, now or datetime.now(UTC))
-        for number in range(1, 1000):
-            path = first.with_name(f"{first.name}-{number}") if number > 1 else first
-            if not path.exists():
-                return cls(_made(path))
-        raise OutputError(f"{first}: too many runs in one second")
+        """A new run directory: see `choose_directory`. Raises UsageError or OutputError."""
+        return cls(_made(choose_directory(out, scenario_name, now or datetime.now(UTC))))
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":

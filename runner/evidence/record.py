@@ -38,11 +38,9 @@ class Recording:
         self._stream = StreamWriter(stream, identity, plan.vocabulary, goes_on=goes_on)
 
     @classmethod
-    def start(
-        cls, out: Path | None, loaded: Loaded, identity: Identity, plan: Plan, started: datetime | None = None
-    ) -> "Recording":
+    def start(cls, out: Path | None, loaded: Loaded, identity: Identity, plan: Plan) -> "Recording":
         """The recording of a run that starts now, in a new directory. Raises UsageError or OutputError."""
-        started = started or datetime.now(UTC)
+        started = datetime.now(UTC)
         directory = RunDirectory.create(out, loaded.scenario.name, started)
         directory.claim()
         store_scenario(directory, loaded)

@@ -8,14 +8,18 @@ from runner.evidence.directory import RunDirectory, stream_name
 from runner.evidence.manifest import read_manifest
 from runner.evidence.stream import StreamReader
 from runner.evidence.verify import load_stored
-from runner.export.metrics import Levels, Snapshot, run_labels, snapshot_of
+from runner.export.levels import Levels
+from runner.export.metrics import Snapshot, run_labels, snapshot_of
 from runner.judge.judge import Judge
 from schemas.block import Block
+from schemas.errors import UsageError
 from schemas.manifest import Manifest
 from schemas.model import Scenario
+from schemas.units import show_duration
 from simulation.plan import Plan
 
-MOST_STEPS = 1_000
+SUITABLE_STEPS, MOST_STEPS = 1_000, 20_000
+"""How many sets of figures are made unless a step is given, and how many at most: each takes some 25 kB of memory."""
 
 UNFINISHED = "none"
 """What stands for the verdict of a run that never came to one."""
@@ -23,33 +27,39 @@ UNFINISHED = "none"
 
 def snapshots_of(
     directory: RunDirectory, step_s: float | None, start: datetime | None, progress: Callable[[float], None]
-) -> Iterator[Snapshot]:
+) -> list[Snapshot]:
     """A snapshot every `step_s` of scenario time (None: what suits the run), and one at the end.
 
-    `progress` hears of the share that is done.
-
     `start`: what scenario time zero is to be. Otherwise it is when the run began; a simulated run, which took no time,
-    is put into the past, so that it ends when it was made. Raises EvidenceError.
+    is put into the past, so that it ended when it was made. `progress` hears of the share that is done. Raises
+    EvidenceError; UsageError for a step that is too short.
     """
     scenario, manifest = load_stored(directory).scenario, read_manifest(directory)
+    step_s = step_s or _suitable_step_s(scenario)
+    if scenario.horizon_s / step_s > MOST_STEPS:
+        least_s = 60 * math.ceil(scenario.horizon_s / MOST_STEPS / 60)
+        raise UsageError(
+            f"--step {show_duration(step_s)} makes too many figures (write {show_duration(least_s)} or more)"
+        )
     plan = Plan(scenario)
     reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary)
     judge = Judge(scenario, plan.vocabulary, abort=reader.identity.abort)
     levels, speed = Levels(scenario), reader.identity.speed
-    zero_s = start.timestamp() if start else _zero_s(manifest, scenario)
     own = run_labels(scenario.name, reader.identity.target, directory.path.resolve().name)
 
     def take(verdict: str = "") -> Snapshot:
         progress(min(1.0, judge.until_s / scenario.duration_s))
-        time_s = zero_s + judge.until_s / speed
-        return snapshot_of(judge, levels, own, time_s=time_s, speed=speed, verdict=verdict)
+        return snapshot_of(judge, levels, own, time_s=judge.until_s / speed, speed=speed, verdict=verdict)
 
-    for block, is_step in _in_steps(reader.blocks(), step_s or _suitable_step_s(scenario)):
+    taken = []
+    for block, is_step in _in_steps(reader.blocks(), step_s):
         for part in judge.observe(block):
             levels.append(part, judge.facts)
         if is_step:
-            yield take()
-    yield take(manifest.verdict or UNFINISHED)
+            taken.append(take())
+    taken.append(take(manifest.verdict or UNFINISHED))
+    zero_s = start.timestamp() if start else _zero_s(manifest, judge.until_s)
+    return [snapshot.later(zero_s) for snapshot in taken]
 
 
 def _in_steps(blocks: Iterator[Block], step_s: float) -> Iterator[tuple[Block, bool]]:
@@ -65,11 +75,11 @@ def _in_steps(blocks: Iterator[Block], step_s: float) -> Iterator[tuple[Block, b
 
 
 def _suitable_step_s(scenario: Scenario) -> float:
-    """A whole number of minutes that makes MOST_STEPS at most."""
-    return 60.0 * math.ceil(scenario.horizon_s / MOST_STEPS / 60)
+    """A whole number of minutes that makes SUITABLE_STEPS at most."""
+    return 60.0 * math.ceil(scenario.horizon_s / SUITABLE_STEPS / 60)
 
 
-def _zero_s(manifest: Manifest, scenario: Scenario) -> float:
-    """Unix time of scenario time zero."""
+def _zero_s(manifest: Manifest, ended_s: float) -> float:
+    """Unix time of scenario time zero, of a run that ended at `ended_s` of scenario time."""
     began_s = datetime.fromisoformat(manifest.started_at).timestamp()
-    return began_s if manifest.clock == "real" else began_s - scenario.horizon_s
+    return began_s if manifest.clock == "real" else began_s - ended_s

@@ -6,21 +6,30 @@ from typing import Protocol
 
 from runner.export.metrics import Snapshot
 
+_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+
 
 class ExportError(Exception):
-    """A database did not take an export: why, without anything it was sent or answered, which may hold a secret."""
+    """A database did not take an export: why, without anything it was sent or answered, which may hold a secret.
+
+    `refused`: for what it holds, so that it is of no use to send the same again.
+    """
+
+    def __init__(self, why: str, *, refused: bool = False) -> None:
+        super().__init__(why)
+        self.refused = refused
 
     @classmethod
     def of_status(cls, status: int) -> "ExportError":
         """From the status of an answer."""
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return cls(f"it refused our name or password (it answered {status})")
-        return cls(f"it answered {status}")
+        return cls(f"it answered {status}", refused=status in _REFUSED)
 
     @classmethod
     def of(cls, error: object) -> "ExportError":
         """From the error of a connection."""
-        if isinstance(error, TimeoutError):
+        if isinstance(error, TimeoutError) and not error.strerror:
             return cls("it did not answer in time")
         return cls(getattr(error, "strerror", None) or f"the connection broke ({type(error).__name__})")
 

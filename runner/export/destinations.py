@@ -9,12 +9,11 @@ from runner.export.database import Database
 from runner.secrets import secret_of
 from schemas.errors import UsageError
 from schemas.model import Scenario
-from schemas.outlets import Export, ExportType, Secret
+from schemas.outlets import DEFAULT_EVERY_S, DEFAULT_TIMEOUT_S, Export, ExportType, Secret
 from schemas.shape import did_you_mean
 
 TYPE, URL = "TIMESERIES_TYPE", "TIMESERIES_URL"
 USERNAME, PASSWORD, TOKEN = "TIMESERIES_USERNAME", "TIMESERIES_PASSWORD", "TIMESERIES_TOKEN"
-_EVERY_S, _TIMEOUT_S = 15.0, 5.0
 _EXAMPLES = {
     ExportType.PUSHGATEWAY: "http://127.0.0.1:9091",
     ExportType.INFLUXDB: "http://127.0.0.1:8086?db=soak",
@@ -53,13 +52,21 @@ def _from_environment(export_type: ExportType, url: str, environment: Mapping[st
     if parts.scheme not in {"http", "https"} or not parts.hostname or set(query) != set(needed):
         raise UsageError(f"{example} (what is there is none, or names something else)")
     if export_type is ExportType.SCRAPE:
-        return Export(export_type, _EVERY_S, _TIMEOUT_S, required=True, port=port)
+        if (
+            parts.hostname not in {"127.0.0.1", "localhost"}
+            or parts.path not in {"", "/", "/metrics"}
+            or not parts.port
+        ):
+            raise UsageError(f"{example} (a run serves /metrics on the loopback only)")
+        return Export(export_type, DEFAULT_EVERY_S, DEFAULT_TIMEOUT_S, required=True, port=port)
+    if export_type is not ExportType.INFLUXDB2 and bool(environment.get(USERNAME)) != bool(environment.get(PASSWORD)):
+        raise UsageError(f"of {USERNAME} and {PASSWORD} one is set and the other is not (set both, or neither)")
     variable = TOKEN if export_type is ExportType.INFLUXDB2 else PASSWORD
     wanted = environment.get(variable) or export_type is ExportType.INFLUXDB2
     return Export(
         export_type,
-        _EVERY_S,
-        _TIMEOUT_S,
+        DEFAULT_EVERY_S,
+        DEFAULT_TIMEOUT_S,
         required=True,
         url=f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/"),
         database=query.get("db") or query.get("bucket") or "",
@@ -73,6 +80,9 @@ def open_database(export: Export, folder: Path, scenario: str) -> Database:
     """The database of an export; files with secrets are looked up in `folder`. Raises UsageError."""
     kind = "token" if export.type is ExportType.INFLUXDB2 else "password"
     secret = secret_of(export.secret, folder, "export", kind) if export.secret else ""
+    if export.secret and not (secret.isascii() and secret.isprintable()):
+        what = f"export: {export.secret.place}: holds more than one line of ASCII characters"
+        raise UsageError(f"{what} (put the {kind} there, and nothing else)")
     if export.type is ExportType.PUSHGATEWAY:
         from runner.export.pushgateway import Pushgateway
 

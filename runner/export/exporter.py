@@ -1,100 +1,86 @@
 """Exporting while a run goes on: when a snapshot is made, and who gets it."""
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.console import remark
 from runner.export.database import ExportError
-from runner.export.destinations import exports_of, open_database
+from runner.export.destinations import open_database
 from runner.export.feed import Feed
-from runner.export.metrics import Levels, Snapshot, first_snapshot, run_labels, snapshot_of
+from runner.export.levels import Levels
+from runner.export.metrics import Snapshot, brief_snapshot, run_labels, snapshot_of
 from runner.export.scrape import ScrapePage
 from runner.judge.judge import Judge
 from runner.judge.samples import Facts
-from runner.targets.base import Target
 from schemas.block import Block
 from schemas.errors import UsageError
+from schemas.identity import Identity
 from schemas.manifest import TimeseriesExport
 from schemas.model import Scenario
 from schemas.outlets import Export, ExportType
 from schemas.verdict import Verdict
 
-PATIENCE_S = 10.0
-"""For how long the end of a run waits for exports that are on their way."""
+GOODBYE_S = 2.0
+"""For how long a run that is refused or breaks down waits to tell that it does not go on."""
 
 
 @dataclass(slots=True)
-class _Turn:
-    """When a destination is to get its next snapshot, on the monotonic clock."""
+class _Destination:
+    """Where snapshots go, and when the next is due there, on the monotonic clock."""
 
-    every_s: float
-    put: Callable[[Snapshot], None]
+    export: Export
+    way: Feed | ScrapePage
     due: float = 0.0
 
     def is_due(self, now: float) -> bool:
         if now < self.due:
             return False
-        self.due = now + self.every_s
+        self.due = now + self.export.every_s
         return True
 
 
 class Exporter:
     """A sink of the engine that keeps what a judge does not, and takes snapshots of the judge between blocks."""
 
-    def __init__(self, scenario: Scenario, folder: Path, target: Target, run: str) -> None:
+    def __init__(
+        self, exports: tuple[Export, ...], scenario: Scenario, folder: Path, identity: Identity, run: str
+    ) -> None:
         """`run`: its name, a label of everything; files with secrets are looked up in `folder`. Raises UsageError."""
         self._levels = Levels(scenario)
-        self._own = run_labels(scenario.name, target.name, run)
-        self._speed = target.speed
-        self._feeds: list[tuple[Export, Feed]] = []
-        self._pages: list[ScrapePage] = []
-        self._turns: list[_Turn] = []
+        self._own = run_labels(scenario.name, identity.target, run)
+        self._speed = identity.speed
+        self._begun = self._ended = False
+        self._destinations: list[_Destination] = []
         try:
-            for export in exports_of(scenario):
-                self._add(export, folder, scenario.name)
+            for export in exports:
+                page = export.type is ExportType.SCRAPE
+                way = (
+                    ScrapePage(export.port) if page else Feed(export.name, open_database(export, folder, scenario.name))
+                )
+                self._destinations.append(_Destination(export, way))
         except UsageError:
-            self._close_pages()
+            self.abandon()
             raise
-
-    def _add(self, export: Export, folder: Path, scenario: str) -> None:
-        if export.type is ExportType.SCRAPE:
-            page = ScrapePage(export.port)
-            self._pages.append(page)
-            self._turns.append(_Turn(export.every_s, page.show))
-        else:
-            feed = Feed(export.name, open_database(export, folder, scenario))
-            self._feeds.append((export, feed))
-            self._turns.append(_Turn(export.every_s, feed.put))
 
     def begin(self, *, strict: bool = True) -> None:
         """Say that the run begins, to every database. Raises UsageError when one that is required does not take it.
 
         `strict`: whether any is required; a run that goes on is not stopped for one.
         """
-        first = first_snapshot(time.time(), self._own, running=True)
-        for place, (export, feed) in enumerate(self._feeds):
+        self._begun = True
+        first = brief_snapshot(time.time(), self._own, running=True)
+        for destination in self._destinations:
             try:
-                feed.send_first(first)
+                destination.way.begin(first)
             except ExportError as error:
-                if strict and export.required:
-                    self._take_back([earlier for _, earlier in self._feeds[:place]])
-                    what = f"export {feed.name}: {error}; nothing was run"
-                    raise UsageError(f"{what} (mend that, or set `required: false` to run without it)") from None
-                remark(f"export {feed.name}: {error} (the run goes on, it is tried again)")
-        for _, feed in self._feeds:
-            feed.start()
-        for page in self._pages:
-            page.show(first)
-            remark(f"export: {page.url}")
-
-    def _take_back(self, feeds: list[Feed]) -> None:
-        """Say that there is no run after all."""
-        for feed in feeds:
-            with suppress(ExportError):
-                feed.send_first(first_snapshot(time.time(), self._own, running=False))
+                what = f"export {destination.export.name}: {error}"
+                if strict and destination.export.required:
+                    remedy = "mend that, or set `required: false` to run without it"
+                    raise UsageError(f"{what}; nothing was run ({remedy})") from None
+                remark(f"{what} (the run goes on, it is tried again)")
+            if isinstance(destination.way, ScrapePage):
+                remark(f"export: {destination.way.url}")
 
     def append(self, block: Block, facts: Facts) -> None:
         """Take in what a block says."""
@@ -103,36 +89,34 @@ class Exporter:
     def look(self, judge: Judge) -> None:
         """Make a snapshot for those whose turn it is."""
         now = time.monotonic()
-        self._put(judge, [turn for turn in self._turns if turn.is_due(now)])
+        due = [destination for destination in self._destinations if destination.is_due(now)]
+        if due:
+            self._put(self._snapshot(judge), due)
 
     def finished(self, judge: Judge, verdict: Verdict) -> None:
         """Make the last snapshot, for all."""
-        self._put(judge, self._turns, verdict.verdict.value)
+        self._ended = True
+        self._put(self._snapshot(judge, verdict.verdict.value), self._destinations)
 
-    def _put(self, judge: Judge, turns: list[_Turn], verdict: str = "") -> None:
-        if turns:
-            snapshot = snapshot_of(
-                judge, self._levels, self._own, time_s=time.time(), speed=self._speed, verdict=verdict
-            )
-            for turn in turns:
-                turn.put(snapshot)
+    def _snapshot(self, judge: Judge, verdict: str = "") -> Snapshot:
+        return snapshot_of(judge, self._levels, self._own, time_s=time.time(), speed=self._speed, verdict=verdict)
 
-    def close(self) -> TimeseriesExport:
-        """Wait for what is on its way; returns what got there."""
-        until = time.monotonic() + PATIENCE_S
-        for _, feed in self._feeds:
-            feed.close(until)
-        fetched = sum(page.scrapes for page in self._pages)
-        self._close_pages()
-        counts = [feed.count for _, feed in self._feeds]
-        return TimeseriesExport(sum(count.exports for count in counts) + fetched, sum(count.errors for count in counts))
+    def _put(self, snapshot: Snapshot, destinations: list[_Destination]) -> None:
+        for destination in destinations:
+            destination.way.put(snapshot)
+
+    def close(self, until: float) -> TimeseriesExport:
+        """Wait for what is on its way, up to a time of the monotonic clock; returns what got there."""
+        ways = [destination.way for destination in self._destinations]
+        for way in ways:
+            way.stop(until)
+        for way in ways:
+            way.join()
+        self._destinations = []
+        return TimeseriesExport(sum(way.count.exports for way in ways), sum(way.count.errors for way in ways))
 
     def abandon(self) -> None:
-        """Stop without waiting for anything; after `close` there is nothing left to stop."""
-        for _, feed in self._feeds:
-            feed.close(time.monotonic())
-        self._close_pages()
-
-    def _close_pages(self) -> None:
-        while self._pages:
-            self._pages.pop().close()
+        """Stop what is left after a run that never ended, having said that it does not go on."""
+        if self._begun and not self._ended:
+            self._put(brief_snapshot(time.time(), self._own, running=False), self._destinations)
+        self.close(time.monotonic() + (GOODBYE_S if self._begun else 0.0))

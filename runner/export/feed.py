@@ -11,19 +11,23 @@ from runner.export.database import Database, ExportError
 from runner.export.metrics import Snapshot
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
-"""After a failure the next try comes so much later, twice as long each time."""
-
 MOST_AT_ONCE = 100
-MOST_WAITING = 5_760
-"""What waits for a database that is gone: a day of snapshots, one every 15 s. The oldest go first."""
+MOST_WAITING = 1_000
+"""What waits for a database that is gone, some 25 kB each: four hours of snapshots, one every 15 s. The oldest go first."""
+
+
+def pause_s(failures: int, first_s: float = FIRST_PAUSE_S) -> float:
+    """How long to wait after so many failures in a row, in seconds: twice as long each time, up to LONGEST_PAUSE_S."""
+    return min(first_s * 2.0 ** min(failures - 1, 60), LONGEST_PAUSE_S)
 
 
 @dataclass(slots=True)
 class Count:
-    """Snapshots that a database took in, and tries that failed."""
+    """Snapshots that a database took in, tries that failed, and snapshots that were given up."""
 
     exports: int = 0
     errors: int = 0
+    lost: int = 0
 
 
 class Feed:
@@ -33,82 +37,103 @@ class Feed:
         self.name = name
         self.count = Count()
         self._database = database
-        self._first_pause_s = self._pause_s = first_pause_s
-        self._waiting: deque[Snapshot] = deque(maxlen=MOST_WAITING if database.keeps_history else 1)
+        self._first_pause_s = first_pause_s
+        self._room = MOST_WAITING if database.keeps_history else 1
+        self._waiting: deque[Snapshot] = deque()
+        self._most_at_once = MOST_AT_ONCE
+        self._failures = 0
+        self._why = ""
         self._changed = threading.Condition()
         self._until = math.inf
         self._thread = threading.Thread(target=self._work, name=f"export {name}", daemon=True)
 
-    def send_first(self, snapshot: Snapshot) -> None:
-        """Send one at once, before the run starts. Raises ExportError."""
-        try:
-            self._database.send([snapshot])
-        except ExportError:
-            self.count.errors += 1
-            raise
-        self.count.exports += 1
-
-    def start(self) -> None:
-        """From now on send what `put` brings."""
+    def begin(self, snapshot: Snapshot) -> None:
+        """Send a first one, and from now on what `put` brings. Raises ExportError when that one did not get there yet."""
+        self._waiting.append(snapshot)
+        self._try([snapshot])
         self._thread.start()
+        if self._why:
+            raise ExportError(self._why)
 
     def put(self, snapshot: Snapshot) -> None:
         """Put a snapshot on its way; never waits."""
         with self._changed:
+            while len(self._waiting) >= self._room:
+                self._waiting.popleft()
+                self.count.lost += self._database.keeps_history
             self._waiting.append(snapshot)
             self._changed.notify()
 
-    def close(self, until: float) -> None:
-        """Send what still waits, up to a time of the monotonic clock, and stop."""
-        if self._closing or not self._thread.ident:
-            return
+    def stop(self, until: float) -> None:
+        """Have it send what still waits, up to a time of the monotonic clock."""
         with self._changed:
-            self._until = until
+            self._until = min(self._until, until)
             self._changed.notify()
-        self._thread.join(max(0.0, until - time.monotonic()))
-        if self._waiting:
-            remark(f"export {self.name}: {len(self._waiting)} exports did not get there")
 
-    @property
-    def _closing(self) -> bool:
-        return self._until < math.inf
+    def join(self) -> None:
+        """Wait until it has stopped; says what did not get there."""
+        if not self._thread.ident:
+            return
+        self._thread.join(max(0.0, self._until - time.monotonic()))
+        with self._changed:
+            self.count.lost += len(self._waiting)
+            self._waiting.clear()
+        if self.count.lost:
+            remark(f"export {self.name}: {self.count.lost} exports did not get there")
+            self.count.lost = 0
 
     def _work(self) -> None:
         while batch := self._next_batch():
-            try:
-                self._database.send(batch)
-            except ExportError as error:
-                self._failed(str(error))
-            except Exception as error:
-                # The client library's own failure must not end the thread; what it says may hold a secret.
-                self._failed(f"internal error of the client: {type(error).__name__}")
-            else:
-                self._sent(batch)
+            before = self._why
+            told_apart = self._try(batch)
+            if self._why and not before:
+                remark(f"export {self.name}: {self._why} (the run goes on, it is tried again)")
+            elif before and not self._why:
+                remark(f"export {self.name}: it is back")
+            if self._why and not told_apart:
+                self._wait()
 
     def _next_batch(self) -> list[Snapshot]:
-        """What is to be sent next, as soon as there is something; nothing once all is done."""
+        """What is to be sent next, as soon as there is something; nothing once all is done, or time is up."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing)
-            return list(self._waiting)[:MOST_AT_ONCE] if time.monotonic() < self._until else []
+            self._changed.wait_for(lambda: self._waiting or self._until < math.inf)
+            return list(self._waiting)[: self._most_at_once] if time.monotonic() < self._until else []
 
-    def _sent(self, batch: list[Snapshot]) -> None:
+    def _try(self, batch: list[Snapshot]) -> bool:
+        """Send a batch; returns whether it was refused for what it holds, so that the next try is of less of it."""
+        refused = False
+        try:
+            self._database.send(batch)
+            why = ""
+        except ExportError as error:
+            why, refused = str(error), error.refused
+        except Exception as error:
+            # The client library's own failure must not end the thread; what it says may hold a secret.
+            why = f"internal error of the client: {type(error).__name__}"
         with self._changed:
-            self.count.exports += len(batch)
-            for snapshot in batch:
-                # The oldest may have been pushed out meanwhile.
-                if self._waiting and self._waiting[0] is snapshot:
-                    self._waiting.popleft()
-        if self._pause_s != self._first_pause_s:
-            remark(f"export {self.name}: it is back")
-        self._pause_s = self._first_pause_s
+            self._why = why
+            if why:
+                self.count.errors += 1
+                self._failures += 1
+                if refused and len(batch) == 1:
+                    self.count.lost += self._take_off(batch)
+                self._most_at_once = max(1, len(batch) // 2) if refused else self._most_at_once
+            else:
+                self._take_off(batch)
+                self.count.exports += len(batch)
+                self._failures, self._most_at_once = 0, MOST_AT_ONCE
+        return refused
 
-    def _failed(self, why: str) -> None:
+    def _take_off(self, batch: list[Snapshot]) -> int:
+        """Take a batch off what waits; its oldest may have given way to newer ones meanwhile."""
+        before = len(self._waiting)
+        for snapshot in batch:
+            if self._waiting and self._waiting[0] is snapshot:
+                self._waiting.popleft()
+        return before - len(self._waiting)
+
+    def _wait(self) -> None:
         with self._changed:
-            self.count.errors += 1
-            if self._pause_s == self._first_pause_s:
-                remark(f"export {self.name}: {why} (the run goes on, it is tried again)")
-            in_haste = self._closing
-            self._changed.wait_for(
-                lambda: self._closing and not in_haste, self._first_pause_s if in_haste else self._pause_s
-            )
-            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+            in_haste = self._until < math.inf
+            wait_s = self._first_pause_s if in_haste else pause_s(self._failures, self._first_pause_s)
+            self._changed.wait_for(lambda: self._until < math.inf and not in_haste, wait_s)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from runner.export.metrics import RUNNING, SUFFIXES, VERDICT, Levels, condition_labels, condition_metric
+from runner.export.levels import Levels
+from runner.export.metrics import RUNNING, SUFFIXES, VERDICT, condition_labels, condition_metric
 from runner.export.rules import series
 from schemas.expression import Op, Unit
 from schemas.model import Comparison, Scenario
@@ -25,7 +26,6 @@ _UNITS = {
 _SOURCE = {"type": "prometheus", "uid": "${source}"}
 _WIDTH, _STAT_HEIGHT, _PLOT_HEIGHT = 24, 4, 8
 _GREEN, _RED = "green", "red"
-_GOOD_WHEN_LOWER = {Op.LE, Op.LT}
 
 
 def dashboard(scenario: Scenario) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _resources(scenario: Scenario) -> Iterator[dict[str, Any]]:
     """The gauges of the system, those of one unit together."""
     for unit in dict.fromkeys(Levels(scenario).units):
         query = _chosen(scenario, f"soak_level{SUFFIXES[unit]}")
-        yield _plot(f"Levels, {unit.value}", [(query, "{{series}} {{run}}")], unit)
+        yield _plot(f"{unit.value}", [(query, "{{series}} {{run}}")], unit)
 
 
 def _placed(stats: list[dict[str, Any]], plots: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -155,15 +155,27 @@ def _plot(
     """
     shown: dict[str, Any] = {"unit": _UNITS[unit]}
     if limit and isinstance(limit.target, float):
-        red_above = (limit.op in _GOOD_WHEN_LOWER) != bad
-        below, above = (_GREEN, _RED) if red_above else (_RED, _GREEN)
-        steps = [{"color": below, "value": None}, {"color": above, "value": limit.target}]
-        shown["thresholds"] = {"mode": "absolute", "steps": steps}
+        shown["thresholds"] = {"mode": "absolute", "steps": _steps(limit.op, limit.target, bad=bad)}
         shown["custom"] = {"thresholdsStyle": {"mode": "line+area"}}
         shown["color"] = {"mode": "palette-classic"}
     return _panel(
         "timeseries", title, queries, shown, {"legend": {"displayMode": "list"}, "tooltip": {"mode": "multi"}}
     )
+
+
+def _steps(op: Op, target: float, *, bad: bool) -> list[dict[str, Any]]:
+    """Colours from below to above: where `op target` holds, the one colour, and elsewhere the other."""
+    holds, fails = (_RED, _GREEN) if bad else (_GREEN, _RED)
+    above = target + max(abs(target), 1.0) / 1e6
+    sides = {
+        Op.LT: [(holds, None), (fails, target)],
+        Op.LE: [(holds, None), (fails, above)],
+        Op.GT: [(fails, None), (holds, above)],
+        Op.GE: [(fails, None), (holds, target)],
+        Op.EQ: [(fails, None), (holds, target), (fails, above)],
+        Op.NE: [(holds, None), (fails, target), (holds, above)],
+    }
+    return [{"color": color, "value": value} for color, value in sides[op]]
 
 
 def _timeline(title: str, queries: list[tuple[str, str]]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """InfluxDB, by the write API of version 1 or of version 2. The client library makes the lines, and speaks version 2."""
 
-import socket
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from urllib.parse import urlencode
@@ -86,8 +85,11 @@ class InfluxDB2:
 
 
 def _broken(error: urllib3.exceptions.HTTPError) -> ExportError:
-    if isinstance(error, urllib3.exceptions.TimeoutError):
-        return ExportError.of(TimeoutError())
-    reason = error.args[-1] if error.args else error
-    cause = error.__cause__ or error.__context__
-    return ExportError.of(cause if isinstance(cause, OSError | socket.gaierror) else reason)
+    """What broke a connection: the library wraps the error of the system, once or more often."""
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    if cause:
+        return ExportError.of(cause)
+    late = isinstance(error, urllib3.exceptions.TimeoutError)
+    return ExportError.of(TimeoutError() if late else error)

@@ -7,15 +7,13 @@ scenario to scenario (indicators, alerts, faults) is a label, so that one dashbo
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from runner.export.levels import Levels
 from runner.judge.judge import Judge
-from runner.judge.samples import Facts
-from schemas.block import Block
 from schemas.events import SPECS, Kind
 from schemas.expression import Unit
-from schemas.model import Comparison, Scenario
-from schemas.slis import Aggregate
+from schemas.model import Comparison
 
 SUFFIXES = {
     Unit.DURATION: "_seconds",
@@ -38,9 +36,6 @@ _BY_UNIT = {
     "soak_objective_target": "Target of an objective.",
     CONDITION: "What an alert or abort condition is about, over its window, now.",
 }
-_SAMPLED = {"busy_workers": Unit.COUNT, "oldest_pending": Unit.DURATION}
-"""Gauges that are no SLI."""
-
 _PLAIN = {
     RUNNING: "Whether the run goes on (1) or has ended (0).",
     VERDICT: "The verdict, once there is one.",
@@ -88,30 +83,11 @@ class Snapshot:
     time_s: float
     readings: tuple[Reading, ...]
 
-
-class Levels:
-    """The latest sample of every gauge; a sink of the engine, since a judge keeps only the largest."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        gauges = [sli for sli in scenario.slis.values() if sli.aggregate is Aggregate.GAUGE]
-        self._units = {sli.series: sli.unit for sli in gauges} | _SAMPLED
-        self._latest: dict[str, float] = {}
-
-    def append(self, block: Block, facts: Facts) -> None:
-        """Take in what a block says."""
-        for series in self._units:
-            samples = facts.get(series)
-            if len(samples):
-                self._latest[series] = float(samples.value[-1])
-
-    @property
-    def units(self) -> list[Unit]:
-        """The units that gauges have."""
-        return list(self._units.values())
-
-    def __iter__(self) -> Iterator[tuple[str, Unit, float]]:
-        """Series, unit and latest sample."""
-        return ((series, self._units[series], value) for series, value in self._latest.items())
+    def later(self, by_s: float) -> "Snapshot":
+        """The same, so much later."""
+        exported, *others = self.readings
+        moved = replace(exported, value=exported.value + by_s)
+        return Snapshot(self.time_s + by_s, (moved, *others))
 
 
 def run_labels(scenario: str, target: str, run: str) -> Labels:
@@ -119,8 +95,8 @@ def run_labels(scenario: str, target: str, run: str) -> Labels:
     return (("scenario", scenario), ("target", target), ("run", run))
 
 
-def first_snapshot(time_s: float, own: Labels, *, running: bool) -> Snapshot:
-    """Before anything has happened; `running`: whether anything will."""
+def brief_snapshot(time_s: float, own: Labels, *, running: bool) -> Snapshot:
+    """All that is known of a run without its judge: whether it goes on."""
     return _snapshot(time_s, own, [(RUNNING, (), float(running))])
 
 
@@ -160,6 +136,10 @@ def _of_the_run(judge: Judge, speed: float, verdict: str) -> _Found:
     counts: Counter[str] = Counter()
     for kind in Kind:
         counts[SPECS[kind].type] += int(judge.kinds_seen[kind])
+    # Alerts are what the judge makes of events: it is never shown them.
+    stories = [firing for _, guard in judge.alerts for firing in guard.timer.firings]
+    counts[SPECS[Kind.ALERT_FIRED].type] = len(stories)
+    counts[SPECS[Kind.ALERT_RESOLVED].type] = sum(firing.resolved_s is not None for firing in stories)
     for event_type, count in counts.items():
         yield "soak_events_total", (("type", event_type),), float(count)
     for fault in scenario.faults:
@@ -195,8 +175,11 @@ def _of_conditions(judge: Judge) -> _Found:
         severity = ("severity", alert.severity.value)
         yield "soak_alert_firing", (("alert", alert.condition.name), severity), float(guard.timer.firing)
     for guard in judge.aborts:
-        labels = condition_labels("abort", guard.condition.name)
-        yield condition_metric(guard.condition.comparison), labels, guard.value
+        # The run ended inside a block: of the conditions only the one that ended it is known for that time.
+        value = (
+            guard.timer.firings[0].value if guard is judge.aborted_by else math.nan if judge.aborted_by else guard.value
+        )
+        yield condition_metric(guard.condition.comparison), condition_labels("abort", guard.condition.name), value
 
 
 def condition_metric(comparison: Comparison) -> str:

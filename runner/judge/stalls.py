@@ -9,7 +9,7 @@ NO_EVIDENCE = np.empty(0)
 
 
 class Stalls:
-    """Finds stalls; keeps the longest of each block and all that are long enough for a condition."""
+    """Finds stalls; keeps the longest of each block, all that are long enough for a condition, and one that still lasts."""
 
     def __init__(self, floor_s: float) -> None:
         self._floor_s = floor_s
@@ -31,7 +31,8 @@ class Stalls:
         earliest = np.minimum.accumulate(np.append(np.concatenate([ready_s, waiting_s])[order], np.inf)[::-1])[::-1]
         due = earliest[np.searchsorted(left[order], end, side="left")]
         length = quantise(end - np.maximum(start, due))
-        kept = np.flatnonzero((length >= self._floor_s) | ((length > 0) & (length == length.max())))
+        lasts = np.arange(len(length)) == len(changed_s)
+        kept = np.flatnonzero((length >= self._floor_s) | ((length > 0) & (lasts | (length == length.max()))))
         stretches = [Stretch(float(max(start[k], due[k])), float(end[k]), int(k) < len(changed_s)) for k in kept]
         if len(changed_s):
             self._changed_s = float(changed_s[-1])

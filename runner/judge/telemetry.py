@@ -38,7 +38,8 @@ class Telemetry:
         life = block.t[SIGNS_OF_LIFE[block.kind]]
         edges = np.concatenate([[self._seen_s], life, [block.until_s]])
         gaps = quantise(np.diff(edges))
-        kept = np.flatnonzero((gaps >= self._floor_s) | (gaps == gaps.max())).tolist()
+        lasts = np.arange(len(gaps)) == len(life)
+        kept = np.flatnonzero((gaps >= self._floor_s) | (gaps == gaps.max()) | (lasts & (gaps > 0))).tolist()
         facts.stretches["telemetry"] = [Stretch(float(edges[k]), float(edges[k + 1]), k < len(life)) for k in kept]
         facts.series["telemetry"] = Samples(np.empty(0), np.empty(0), exposed=len(life))
         stood_still = block.value[block.kind == Kind.RUN_RESUMED]

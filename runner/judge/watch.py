@@ -102,11 +102,13 @@ class Watch:
     def value(self) -> float:
         """What is compared with the target now; NaN while too little was observed.
 
-        A stretch is told from the shortest length that a condition asks about; a shorter one counts as none.
+        Of stretches it is the one that lasts, and 0 while none does.
         """
         if self._sli.aggregate is Aggregate.LONGEST:
             return self._newest if self._newest == self._newest else 0.0
         kept, window_s = self._kept, self.condition.window_s
+        if window_s is None and not (self._weight or self._count):
+            return math.nan  # Without a window it is looked at when something is observed.
         weight = float(kept.weight.sum()) if window_s is not None else self._count if self._latest else self._weight
         if not self._enough(np.array([self._from_s]), np.array([weight]))[0]:
             return math.nan

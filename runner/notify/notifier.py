@@ -1,6 +1,5 @@
 """Who is told of what, while a run goes on."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +14,6 @@ from schemas.model import Scenario
 from schemas.outlets import Occasion
 from schemas.units import show_duration
 from schemas.verdict import Verdict
-
-PATIENCE_S = 10.0
-"""For how long the end of a run waits for messages that are on their way."""
 
 _OCCASIONS = {
     Kind.ALERT_FIRED: (Occasion.FIRING, "fires"),
@@ -68,9 +64,11 @@ class Notifier:
             if occasion in when:
                 receiver.tell(f"soak {self._scenario.name}: {title}", text)
 
-    def close(self) -> Notifications | None:
-        """Wait for what is on its way, and say how many messages were sent; None when there is nobody to tell."""
-        until = time.monotonic() + PATIENCE_S
+    def close(self, until: float) -> Notifications | None:
+        """Wait for what is on its way, up to a time of the monotonic clock; returns how many messages were sent.
+
+        None when there is nobody to tell.
+        """
         for _, receiver in self._receivers:
             receiver.close(until)
         if not self._receivers:

@@ -12,8 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from schemas import units
-from schemas.examples import read_schema
 from schemas.expression import Unit, parse_expression
+from schemas.files import read_schema
 from schemas.load import load
 from schemas.model import BY_TIME, FaultType, GuardrailMode, Process, Severity
 from schemas.shape import with_defaults

@@ -18,8 +18,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from schemas.events import CENSUS, SPECS, TYPES, Kind, Value
-from schemas.examples import DIRECTORY
 from schemas.expression import Op, Unit
+from schemas.files import DIRECTORY
 from schemas.identity import STREAM_VERSION, Identity
 from schemas.manifest import SCHEMA_VERSION as MANIFEST_VERSION
 from schemas.manifest import Manifest

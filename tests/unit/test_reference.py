@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from schemas.events import TYPES
-from schemas.examples import DIRECTORY
+from schemas.files import DIRECTORY
 from schemas.load import load
 from schemas.slis import CATALOGUE
 from schemas.verdict import Outcome

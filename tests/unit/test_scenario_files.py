@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from schemas.errors import ScenarioError, SoakError
-from schemas.examples import read_schema
+from schemas.files import read_schema
 from schemas.load import load
 
 ROOT = Path(__file__).resolve().parents[2]

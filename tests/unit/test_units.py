@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import units
-from schemas.examples import read_schema
+from schemas.files import read_schema
 
 DEFINITIONS = read_schema("scenario")["$defs"]
 

@@ -15,7 +15,7 @@ from runner.compare.changes import compare
 from runner.compare.noise import holm, probability
 from schemas.changes import Baseline, Changes, Direction
 from schemas.errors import EvidenceError, UsageError
-from schemas.examples import read_schema
+from schemas.files import read_schema
 from schemas.verdict import Status
 
 SCENARIO = """

@@ -42,17 +42,19 @@ def test_line_protocol() -> None:
 def test_a_page_shows_the_newest_and_counts_who_asks() -> None:
     page = ScrapePage(0)
     try:
+        with urllib.request.urlopen(page.url, timeout=5) as answer:
+            assert answer.read() == b""
         for snapshot in SNAPSHOTS:
-            page.show(snapshot)
+            page.put(snapshot)
         with urllib.request.urlopen(page.url, timeout=5) as answer:
             [family] = text_string_to_metric_families(answer.read().decode())
         assert [(sample.labels, sample.value) for sample in family.samples] == [({"state": ODD}, 0.1 + 0.2)]
-        assert page.scrapes == 1
+        assert page.count.exports == 1
         port = int(page.url.rpartition(":")[2].partition("/")[0])
         with pytest.raises(UsageError, match=f"port {port}: Address already in use"):
             ScrapePage(port)
     finally:
-        page.close()
+        page.join()
 
 
 def test_a_registry_holds_nothing_twice() -> None:

@@ -19,6 +19,7 @@ ALERTS = """
     - {name: idle, when: state_transitions == 0, window: 10m, severity: info, for: 90s}
     - {name: busy, when: queue_depth > 3, severity: info, keep_firing_for: 7s}
     - {name: moved, when: "state_transitions{tenant=a} != 0", severity: info}
+    - {name: big, when: rss > 1GiB, severity: warning, for: 4m}
     - {name: slow, when: throughput <= 0.1/s, window: 10m, for: 17s, severity: warning}
 """
 SCENARIO = """
@@ -30,13 +31,13 @@ workload:
   arrivals: {rate: 12/min}
   task: {duration: {distribution: constant, value: 4s}}
   tenants: [{name: a, share: 50%}, {name: b, share: 50%}]
-slos: [success_rate >= 90%]
+slos: [success_rate >= 90%, duplicate_executions == 0, latency_p95 <= 100s]
 alerts:
 """
 
 
 SPEEDS = [1, 7, 240]
-NAMES = ["stalled", "failing", "idle", "busy", "moved", "slow", SILENT]
+NAMES = ["stalled", "failing", "idle", "busy", "moved", "big", "slow", SILENT]
 
 
 def monitoring(folder: Path, speed: float = 1) -> Path:
@@ -59,6 +60,10 @@ def test_promtool_takes_rules_and_tests(tmp_path: Path, speed: float) -> None:
     promtool("test", "rules", str(rules / "alert_rules_test.yaml"))
 
 
+def seconds(rule: dict[str, Any]) -> int:
+    return {"1m": 60, "1m30s": 90, "4m": 240, "17s": 17}.get(rule.get("for", ""), 0)
+
+
 def damaged(rule: dict[str, Any], damage: str) -> dict[str, Any]:
     """A rule that is wrong in one way."""
     comparison = rule["expr"].partition(") and on")[0].strip("(")
@@ -69,12 +74,17 @@ def damaged(rule: dict[str, Any], damage: str) -> dict[str, Any]:
         "after the run": {"expr": comparison},
         "later": {"for": "1h"},
         "kept": {"keep_firing_for": "1h"},
+        "half the for": {"for": f"{seconds(rule) // 2}s"},
+        "twice the for": {"for": f"{2 * seconds(rule)}s"},
         "severity": {"labels": {"severity": "other"}},
     }
     return rule | changes[damage]
 
 
-@pytest.mark.parametrize("damage", ["never", "always", "other metric", "after the run", "later", "kept", "severity"])
+@pytest.mark.parametrize(
+    "damage",
+    ["never", "always", "other metric", "after the run", "later", "kept", "half the for", "twice the for", "severity"],
+)
 def test_the_tests_find_a_rule_that_is_wrong(rules: Path, damage: str) -> None:
     need("promtool")
     path = rules / "alert_rules.yaml"
@@ -86,6 +96,8 @@ def test_the_tests_find_a_rule_that_is_wrong(rules: Path, damage: str) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode != 0
     not_looked_at = {SILENT} if damage in {"after the run", "kept"} else set()
+    if "the for" in damage:
+        not_looked_at = {rule["alert"] for rule in own if not seconds(rule)}
     for name in set(NAMES) - not_looked_at:
         assert re.search(f"(alertname: {name},|{name}.*, time: )", done.stdout + done.stderr), f"{name}: nothing found"
 
@@ -122,6 +134,9 @@ def test_limits_are_drawn_with_the_bad_side_red(rules: Path) -> None:
     assert colours("Objective: success_rate >= 90%") == [("red", None), ("green", 0.9)]
     assert colours("Alert failing: success_rate < 99%") == [("red", None), ("green", 0.99)]
     assert colours("Alert stalled: stall_time >= 5m") == [("green", None), ("red", 300)]
+    assert colours("Objective: duplicate_executions == 0") == [("red", None), ("green", 0), ("red", 1e-6)]
+    assert colours("Objective: latency_p95 <= 100s") == [("green", None), ("red", 100.0001)]
+    assert colours("Alert idle: state_transitions == 0") == [("green", None), ("red", 0), ("green", 1e-6)]
 
 
 @pytest.mark.parametrize(

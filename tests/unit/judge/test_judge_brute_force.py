@@ -124,7 +124,8 @@ def value_at(watched: Condition, observations: list[Observation], now: int) -> f
     """The value after so many half seconds; NaN where the condition could not be told to hold."""
     width = math.inf if watched.window_s is None else round(watched.window_s / HALF_S)
     inside = [each.value for each in observations if each.at <= now < each.at + width]
-    return value_of(watched, inside, now * HALF_S) if enough(watched, now * HALF_S) else math.nan
+    known = enough(watched, now * HALF_S) and (inside or watched.window_s is not None)
+    return value_of(watched, inside, now * HALF_S) if known else math.nan
 
 
 @pytest.mark.parametrize(("when", "window"), CASES)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from runner import outlets
 from runner.cli import run_command
 from runner.notify import notifier as notifying
 from runner.notify import sender
@@ -151,7 +152,7 @@ def test_a_file_that_is_missing(tmp_path: Path, capfd: pytest.CaptureFixture[str
 def test_a_service_that_hangs_holds_up_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
     monkeypatch.setenv(VARIABLE, "json://somewhere")
-    monkeypatch.setattr(notifying, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(outlets, "PATIENCE_S", 0.2)
     monkeypatch.setattr(notifying.Notifier.__init__, "__defaults__", (lambda name, url: lambda *_: released.wait(30),))
     began = time.monotonic()
     assert soak(tmp_path) == 0

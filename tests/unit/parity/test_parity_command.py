@@ -15,7 +15,7 @@ from test_evidence_schemas import _differences, objects, resolve
 from runner.cli import run_command
 from runner.cli.compare import AGREES, DIFFERS
 from runner.parity.compare import MOST_LISTED
-from schemas.examples import DIRECTORY
+from schemas.files import DIRECTORY
 from schemas.parity import SCHEMA_VERSION, Agreement, Parity
 from schemas.states import TaskState
 
@@ -166,7 +166,7 @@ def test_runs_without_tasks_do_not_agree(base: Path, tmp_path: Path) -> None:
 def test_the_plot_has_axes_with_units(base: Path, again: Path, tmp_path: Path) -> None:
     compare(base, again, tmp_path / "out", AGREES)
     svg = (tmp_path / "out" / "parity.svg").read_text(encoding="utf-8")
-    words = set(re.findall(r"<!-- (.*?) -->", svg))
+    words = set(re.findall(r"<text[^>]*>(.*?)</text>", svg))
     assert {"latency [s]", "run less base [s]", "scenario time [min]", "base: simulation", "run: simulation"} <= words
 
 

@@ -2,9 +2,10 @@
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from runner.targets.contract import Accepted, Change, ChangeType, Refused, Snapshot
+from runner.targets.contract import Accepted, Change, ChangeType, Refused, Snapshot, SystemSettings
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
 if str(EXAMPLES) not in sys.path:
@@ -86,7 +87,10 @@ class WrongProcess(ThreadSystem):
 
 
 class Strangers(ThreadSystem):
-    """Its bodies are told other names than its processes have."""
+    """Its bodies are told other names than its processes have; one worker, so that there is no doubt which it is."""
+
+    def __init__(self, settings: SystemSettings) -> None:
+        super().__init__(replace(settings, workers=1))
 
     def processes(self) -> dict[str, int]:
         return {"worker-process-1": 2**22 - 1}

@@ -1,0 +1,37 @@
+"""The latest sample of every gauge: what a judge does not keep, and people want to see."""
+
+from collections.abc import Iterator
+
+from runner.judge.samples import Facts
+from schemas.block import Block
+from schemas.expression import Unit
+from schemas.model import Scenario
+from schemas.slis import Aggregate
+
+_SAMPLED = {"busy_workers": Unit.COUNT, "oldest_pending": Unit.DURATION}
+"""Gauges that are no SLI."""
+
+
+class Levels:
+    """A sink of the engine."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        gauges = [sli for sli in scenario.slis.values() if sli.aggregate is Aggregate.GAUGE]
+        self._units = {sli.series: sli.unit for sli in gauges} | _SAMPLED
+        self._latest: dict[str, float] = {}
+
+    def append(self, block: Block, facts: Facts) -> None:
+        """Take in what a block says."""
+        for series in self._units:
+            samples = facts.get(series)
+            if len(samples):
+                self._latest[series] = float(samples.value[-1])
+
+    @property
+    def units(self) -> list[Unit]:
+        """The units that gauges have."""
+        return list(self._units.values())
+
+    def __iter__(self) -> Iterator[tuple[str, Unit, float]]:
+        """Series, unit and latest sample."""
+        return ((series, self._units[series], value) for series, value in self._latest.items())
