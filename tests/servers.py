@@ -83,7 +83,7 @@ def pushgateway(folder: Path, port: int | None = None) -> Iterator[str]:
     address = f"127.0.0.1:{port or free_port()}"
     with serving(
         "prometheus-pushgateway",
-        [f"--web.listen-address={address}"],
+        [f"--web.listen-address={address}", f"--persistence.file={folder / 'pushed'}"],
         folder / "pushgateway.log",
         f"http://{address}/-/ready",
     ):

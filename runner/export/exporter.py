@@ -105,13 +105,13 @@ class Exporter:
         for destination in destinations:
             destination.way.put(snapshot)
 
-    def close(self, until: float) -> TimeseriesExport:
+    def close(self, until: float, *, quietly: bool = False) -> TimeseriesExport:
         """Wait for what is on its way, up to a time of the monotonic clock; returns what got there."""
         ways = [destination.way for destination in self._destinations]
         for way in ways:
             way.stop(until)
         for way in ways:
-            way.join()
+            way.join(quietly=quietly)
         self._destinations = []
         return TimeseriesExport(sum(way.count.exports for way in ways), sum(way.count.errors for way in ways))
 
@@ -119,4 +119,4 @@ class Exporter:
         """Stop what is left after a run that never ended, having said that it does not go on."""
         if self._begun and not self._ended:
             self._put(brief_snapshot(time.time(), self._own, running=False), self._destinations)
-        self.close(time.monotonic() + (GOODBYE_S if self._begun else 0.0))
+        self.close(time.monotonic() + (GOODBYE_S if self._begun else 0.0), quietly=True)

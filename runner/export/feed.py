@@ -70,15 +70,15 @@ class Feed:
             self._until = min(self._until, until)
             self._changed.notify()
 
-    def join(self) -> None:
-        """Wait until it has stopped; says what did not get there."""
+    def join(self, *, quietly: bool = False) -> None:
+        """Wait until it has stopped; says what did not get there, unless `quietly`."""
         if not self._thread.ident:
             return
         self._thread.join(max(0.0, self._until - time.monotonic()))
         with self._changed:
             self.count.lost += len(self._waiting)
             self._waiting.clear()
-        if self.count.lost:
+        if self.count.lost and not quietly:
             remark(f"export {self.name}: {self.count.lost} exports did not get there")
             self.count.lost = 0
 

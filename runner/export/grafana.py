@@ -122,7 +122,7 @@ def _resources(scenario: Scenario) -> Iterator[dict[str, Any]]:
     """The gauges of the system, those of one unit together."""
     for unit in dict.fromkeys(Levels(scenario).units):
         query = _chosen(scenario, f"soak_level{SUFFIXES[unit]}")
-        yield _plot(f"{unit.value}", [(query, "{{series}} {{run}}")], unit)
+        yield _plot(f"Levels, {unit.value}", [(query, "{{series}} {{run}}")], unit)
 
 
 def _placed(stats: list[dict[str, Any]], plots: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -86,10 +86,8 @@ class InfluxDB2:
 
 def _broken(error: urllib3.exceptions.HTTPError) -> ExportError:
     """What broke a connection: the library wraps the error of the system, once or more often."""
-    cause: BaseException | None = error
-    while cause and not isinstance(cause, OSError):
-        cause = cause.__cause__ or cause.__context__
-    if cause:
-        return ExportError.of(cause)
-    late = isinstance(error, urllib3.exceptions.TimeoutError)
-    return ExportError.of(TimeoutError() if late else error)
+    cause: BaseException = error
+    while not isinstance(cause, OSError) and (inner := cause.__cause__ or cause.__context__):
+        cause = inner
+    late = isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(cause, OSError)
+    return ExportError.of(TimeoutError() if late else cause)

@@ -57,7 +57,7 @@ class ScrapePage(Collector):
         """Serve no longer than this time of the monotonic clock."""
         self._until = until
 
-    def join(self) -> None:
+    def join(self, *, quietly: bool = False) -> None:
         """Close the page; whoever has come for figures before gets the chance to fetch the last."""
         with self._changed:
             left_s = max(0.0, self._until - time.monotonic()) if self._fetched else 0.0

@@ -141,9 +141,9 @@ def test_prometheus_scrapes_a_run_while_it_lives(tmp_path: Path) -> None:
         assert process.poll() is None
         assert query(url, "soak_running")[0]["value"] == 1
         assert process.wait(timeout=60) == 0
-        [verdict] = until(lambda: query(url, "soak_verdict"))
+        [verdict] = until(lambda: query(url, "last_over_time(soak_verdict[1m])"))
         assert verdict["verdict"] == "PASS"
-        assert query(url, "soak_running")[0]["value"] == 0
+        assert query(url, "last_over_time(soak_running[1m])")[0]["value"] == 0
     assert counts(tmp_path)["export_count"] >= 3
     assert counts(tmp_path)["error_count"] == 0
 
@@ -282,7 +282,7 @@ def test_a_database_that_fails_before_the_run(
         assert run_command([*words, "--target", "orchestrator"]) == 2
     said = capsys.readouterr()
     credentials = base64.b64encode(f"soak:{SENTINEL}".encode()).decode()
-    assert asked == [f"Token {SENTINEL}" if database == "influxdb2" else f"Basic {credentials}"]
+    assert set(asked) == {f"Token {SENTINEL}" if database == "influxdb2" else f"Basic {credentials}"}
     assert f"export {database} {url}: {told}; nothing was run" in said.err
     assert SENTINEL not in said.out + said.err
     assert credentials not in said.out + said.err
@@ -356,7 +356,7 @@ def test_a_run_that_breaks_down_goes_on_for_nobody(tmp_path: Path, monkeypatch: 
 
 
 def test_a_simulated_run_ended_when_it_was_made(tmp_path: Path) -> None:
-    assert run_command(["run", str(WATCHED), "--out", str(tmp_path / "run"), "--duration", "100m"]) == 0
+    assert run_command(["run", str(WATCHED), "--out", str(tmp_path / "run"), "--duration", "111m"]) == 0
     made = json.loads((tmp_path / "run" / "run_manifest.json").read_text())["started_at"]
     assert run_command(["export", str(tmp_path / "run"), "--line-protocol", "--out", str(tmp_path / "lp")]) == 0
     lines = [line for line in (tmp_path / "lp").read_text().splitlines() if line.startswith("soak_scenario_time_s")]
@@ -368,10 +368,7 @@ def test_a_simulated_run_ended_when_it_was_made(tmp_path: Path) -> None:
 
 
 def test_a_step_that_makes_too_much(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["run", str(WATCHED), "--out", str(tmp_path / "run")]) == 0
     words = ["--openmetrics", "--step", "1s", "--out", str(tmp_path / "om")]
-    assert run_command(["export", str(tmp_path / "run"), *words]) == 0
-    capsys.readouterr()
     monthly = ["--set", "duration=30d", "--set", "workload.arrivals.rate=1/h", "--set", "phases=[]", "--set", "slos=[]"]
     assert run_command(["run", str(WATCHED), "--out", str(tmp_path / "month"), *monthly]) in {0, 5}
     assert run_command(["export", str(tmp_path / "month"), *words]) == 2
@@ -400,7 +397,7 @@ def test_the_series_of_a_simulated_run_reach_prometheus(tmp_path: Path, capsys: 
             for target in panel["targets"]:
                 asked = target["expr"].replace("$run", ".*").replace("$__rate_interval", "5m")
                 # A model has no memory and no files: what it says nothing of stays empty.
-                shown = query(url, asked, ended_s) or panel["title"] == "Levels, size"
+                shown = query(url, asked, ended_s) or "soak_level_bytes" in asked
                 assert shown, f"{panel['title']}: nothing for {asked}"
 
 
