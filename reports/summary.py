@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import jinja2
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 from reports.aftermath import read_aftermath
 from reports.data import RunData
@@ -39,7 +39,7 @@ def render_incident(run: RunData, directory: Path) -> str:
 
 def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
     """What every template is rendered in: a sandbox, with the filters that show values to people. `escaped`: as HTML."""
-    environment = SandboxedEnvironment(
+    environment = ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -93,6 +93,8 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
         TypeError,
         ValueError,
         ArithmeticError,
+        RecursionError,
+        MemoryError,
         LookupError,
         AttributeError,
         UnicodeDecodeError,
@@ -130,8 +132,10 @@ _UNLIKELY = 0.01
 
 def _trend(growth: GrowthResult) -> str:
     """Whether a series rises or falls by more than noise."""
-    if growth.p > _UNLIKELY or growth.interval[0] <= 0 <= growth.interval[1]:
+    if growth.p > _UNLIKELY:
         return f"none to be seen (p = {growth.p:.2g})"
+    if growth.interval[0] <= 0 <= growth.interval[1]:
+        return f"too small to put a number on (p = {growth.p:.2g})"
     return f"{'rises' if growth.slope > 0 else 'falls'} (p = {growth.p:.2g})"
 
 

@@ -4,21 +4,39 @@ import re
 
 FIELDS = ("Mitigation", "Root cause", "Prevention")
 EMPTY = "*to be filled in*"
+_PLACEHOLDERS = frozenset(
+    {"", "-", "?", "n/a", "na", "none yet", "tba", "tbd", "to be determined", "todo", "x", "xxx", "..."}
+)
+"""What people write who have nothing to say yet."""
+
+_HEADING = re.compile(r"#{1,6}\s+(.*?)\s*#*$")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 def empty_fields(text: str) -> list[str]:
     """Those of FIELDS that nobody has written anything under; each is a heading, and what follows up to the next."""
     found = _sections(_COMMENT.sub("", text))
-    return [name for name in FIELDS if not found.get(name.lower(), "").replace(EMPTY, "").strip()]
+    written = {name: found.get(name.lower(), "").replace(EMPTY, "").strip() for name in FIELDS}
+    return [name for name, text in written.items() if text.lower().strip(" .!*_") in _PLACEHOLDERS]
+
+
+def generated_part(text: str) -> list[str]:
+    """The lines that are not people's to write: all but what stands under FIELDS."""
+    own = {name.lower() for name in FIELDS}
+    kept, name = [], ""
+    for line in text.splitlines():
+        if heading := _HEADING.match(line):
+            name = heading[1].lower()
+        if (heading or name not in own) and line.strip():
+            kept.append(line)
+    return kept
 
 
 def _sections(text: str) -> dict[str, str]:
     sections: dict[str, str] = {}
     name = ""
     for line in text.splitlines():
-        heading = re.match(r"#{1,6}\s+(.*?)\s*#*$", line)
-        if heading:
+        if heading := _HEADING.match(line):
             name = heading[1].lower()
         else:
             sections[name] = sections.get(name, "") + line + "\n"

@@ -68,7 +68,7 @@ def open_outlets(
     if scenario.notify and (notify or real):
         from runner.notify.notifier import Notifier
 
-        outlets.notifier = Notifier(scenario, plan.vocabulary, folder)
+        outlets.notifier = Notifier(scenario, plan.vocabulary, folder, run)
     if real:
         from runner.export.destinations import exports_of
 

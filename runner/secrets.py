@@ -14,6 +14,8 @@ def secret_of(secret: Secret, folder: Path, key: str, kind: str) -> str:
         value = os.environ.get(secret.from_env, "").strip()
     else:
         path = folder / str(secret.from_file)
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{key}: {secret.place}: is no ordinary file ({remedy})")
         try:
             value = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:

@@ -257,6 +257,6 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     lines += [
         "",
         f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}",
-        f"  report: {directory / 'soak_summary.md'}",
+        f"  report: {directory / 'report.html'}",
     ]
     return "\n".join(lines)

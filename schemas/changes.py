@@ -34,11 +34,16 @@ class Baseline(msgspec.Struct, frozen=True):
 
 
 class Direction(StrEnum):
-    """What a change means. UNCHANGED: no more than noise, or too small to matter; UNKNOWN: nothing to compare."""
+    """What a change means.
+
+    UNCHANGED: no more than noise, or too small to matter; UNTESTED: it has no parts to tell a change from noise by;
+    UNKNOWN: nothing to compare.
+    """
 
     WORSE = "WORSE"
     BETTER = "BETTER"
     UNCHANGED = "UNCHANGED"
+    UNTESTED = "UNTESTED"
     UNKNOWN = "UNKNOWN"
 
 

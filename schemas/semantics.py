@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from schemas import units
 from schemas.build import read_values, recurrence
@@ -65,8 +66,12 @@ def _inside_the_run(view: View) -> Iterator[Problem]:
             yield view.problem((*where, "for"), what, "end it inside the run")
 
 
-def _often_enough(view: View) -> Iterator[Problem]:
-    for where, _ in view.entries("export"):
+def _exports(view: View) -> Iterator[Problem]:
+    for where, item in view.entries("export"):
+        try:
+            urlsplit(str(item.get("url", ""))).port  # noqa: B018
+        except ValueError:
+            yield view.problem((*where, "url"), "is not a URL", "write a URL such as http://127.0.0.1:9091")
         every_s = view.duration(*where, "every")
         if every_s is not None and every_s > MOST_BETWEEN_EXPORTS_S:
             what = f"{view.get(*where, 'every')} is more than {show_duration(MOST_BETWEEN_EXPORTS_S)}"
@@ -183,7 +188,7 @@ _CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _unique_names,
     _inside_the_run,
     _recurrences,
-    _often_enough,
+    _exports,
     _phases_apart,
     _distributions,
     _tenant_shares,

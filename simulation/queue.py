@@ -61,7 +61,7 @@ class QueueModel:
         self._numbers, self._causes = [0], [0]
         self._cursor = 0
         self._next_due = -FOREVER
-        self._sample_interval_s = self._sample_at = plan.scenario.telemetry.sample_interval_s
+        self._sample_at = plan.scenario.telemetry.sample_interval_s
         self.ended_s: float | None = None
         """When the last open task was closed after the end of arrivals; None before."""
         self._next_chunk()
@@ -102,18 +102,15 @@ class QueueModel:
         self._limit_s = self._env.peek()
         while True:
             end_s = running[0][0] if running else FOREVER
-            if self._sample_at <= end_s and self._sample_at <= self._poll_at:
-                if self._sample_at >= self._limit_s:
-                    return
-                self._sample(self._sample_at)
-            elif end_s <= self._poll_at:
-                if end_s >= self._limit_s:
-                    return
-                self._end(*heapq.heappop(running))
-            elif self._poll_at < self._limit_s:
-                self._poll(self._poll_at)
-            else:
+            next_s = min(end_s, self._poll_at, self._sample_at)
+            if next_s >= self._limit_s:
                 return
+            if next_s == self._sample_at:
+                self._sample(next_s)
+            elif next_s == end_s:
+                self._end(*heapq.heappop(running))
+            else:
+                self._poll(next_s)
 
     # Work comes in.
 
@@ -289,7 +286,7 @@ class QueueModel:
         busy = self._queue.workers - len(self._free) - self._mishaps.away
         for kind, value in ((_DEPTH, pending), (_OLDEST, oldest_s), (_BUSY, busy)):
             self._row((now, kind, -1, 0, -1, NO_CAUSE, value))
-        self._sample_at = now + self._sample_interval_s
+        self._sample_at = now + self._plan.scenario.telemetry.sample_interval_s
 
     def _arrivals_over(self, _: None) -> None:
         self.catch_up(self._env.now)

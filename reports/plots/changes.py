@@ -8,7 +8,13 @@ from schemas.changes import Change, Changes, Direction
 
 _MOST = 14
 _FARTHEST = 3.0
-_COLOR = {Direction.WORSE: RED, Direction.BETTER: GREEN, Direction.UNCHANGED: GREY, Direction.UNKNOWN: GREY}
+_COLOR = {
+    Direction.WORSE: RED,
+    Direction.BETTER: GREEN,
+    Direction.UNCHANGED: GREY,
+    Direction.UNTESTED: GREY,
+    Direction.UNKNOWN: GREY,
+}
 
 
 def plot(changes: Changes) -> bytes:

@@ -21,15 +21,12 @@ def command(run_directory: Path, file: Path, as_json: bool) -> int:
       soak compare baselines/72h.json runs/72h-20260201T000000Z
     """
     from runner.compare.baseline import baseline_of
+    from runner.evidence.directory import refuse_in_run, write_whole
     from runner.evidence.record import to_json
-    from schemas.errors import OutputError
 
+    refuse_in_run(file)
     pinned = baseline_of(run_directory)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(to_json(pinned))
-    except OSError as error:
-        raise OutputError.of(file, error) from None
+    write_whole(file, to_json(pinned))
     if as_json:
         tell(to_json(pinned).decode(), nl=False)
         return 0

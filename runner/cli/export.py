@@ -48,7 +48,7 @@ def command(
     """
     import json
 
-    from runner.evidence.directory import RunDirectory
+    from runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
     from runner.export.backfill import snapshots_of
 
     if form is None:
@@ -56,12 +56,14 @@ def command(
     if as_json and out is None:
         raise click.UsageError("--json says what was written: it needs --out FILE")
     directory = RunDirectory.open(run_directory)
+    if out:
+        refuse_in_run(out)
     snapshots = snapshots_of(directory, _step_s(step), _moment(start), _Progress())
     content = _written(form, snapshots)
     if out is None:
         tell(content.decode(), nl=False)
         return 0
-    _write(out, content)
+    write_whole(out, content)
     figures = {"file": str(out), "snapshots": len(snapshots), "values": sum(len(each.readings) for each in snapshots)}
     tell(
         json.dumps(figures, indent=2)
@@ -79,15 +81,6 @@ def _written(form: str, snapshots: "Sequence[Snapshot]") -> bytes:
     from runner.export.influxdb import line_protocol
 
     return line_protocol(snapshots)
-
-
-def _write(out: Path, content: bytes) -> None:
-    from schemas.errors import OutputError
-
-    try:
-        out.write_bytes(content)
-    except OSError as error:
-        raise OutputError.of(out, error) from None
 
 
 def _step_s(text: str | None) -> float | None:

@@ -45,7 +45,7 @@ def command(
       soak gate gates/rc.yaml --root artifacts --commit $GIT_SHA
     """
     from reports.gate import render_gate, told
-    from runner.evidence.directory import RunDirectory
+    from runner.evidence.directory import RunDirectory, refuse_in_run
     from runner.evidence.record import to_json
     from runner.gate.session import decide_gate
     from runner.job_summary import append_summary
@@ -53,6 +53,8 @@ def command(
     from schemas.gate import load_gate
 
     gate = load_gate(gate_file)
+    if out:
+        refuse_in_run(out)
     decision = decide_gate(gate, root, commit)
     directory = RunDirectory(out or Path(f"gate-{gate.name}"))
     markdown = render_gate(decision)

@@ -36,19 +36,15 @@ def command(
     """
     import json
 
+    from runner.evidence.directory import refuse_in_run, write_whole
     from runner.export.monitoring import monitoring_files
-    from schemas.errors import OutputError
     from schemas.load import load
 
+    refuse_in_run(out)
     loaded = load(scenario, tier=tier, settings=all_settings(settings, duration, seed))
     written = []
     for name, content in monitoring_files(loaded.scenario, speed).items():
-        path = out / name
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        except OSError as error:
-            raise OutputError.of(path, error) from None
-        written.append(str(path))
+        write_whole(out / name, content)
+        written.append(str(out / name))
     tell(json.dumps({"files": written}, indent=2) if as_json else "\n".join(written))
     return 0

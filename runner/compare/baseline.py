@@ -4,9 +4,8 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
 from reports.data import read_run
+from runner.evidence.checksums import check_hashes
 from runner.evidence.directory import RunDirectory, stream_name
 from runner.evidence.stream import StreamReader
 from runner.evidence.verify import load_stored
@@ -14,6 +13,7 @@ from runner.judge.judge import Judge
 from schemas.changes import SCHEMA_VERSION, Baseline, BaselineSli
 from schemas.errors import EvidenceError, UsageError
 from schemas.model import Phase, Scenario, Window
+from schemas.versions import decode_evidence
 from simulation.plan import Plan
 
 SLICES = 20
@@ -25,19 +25,22 @@ def read_baseline(path: Path) -> Baseline:
     if path.is_dir():
         return baseline_of(path)
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Baseline)
+        return decode_evidence(path.read_bytes(), Baseline, SCHEMA_VERSION, path)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error} (name a run directory or a baseline)") from None
-    except msgspec.DecodeError as error:
-        raise EvidenceError(f"{path}: is no baseline: {error} (soak baseline RUN_DIR FILE writes one)") from None
-    if found.schema_version != SCHEMA_VERSION:
-        raise EvidenceError(f"{path}: is of version {found.schema_version}, this release reads {SCHEMA_VERSION}")
-    return found
+    except EvidenceError as error:
+        if " is of version " in str(error):
+            raise
+        raise EvidenceError(
+            f"{path}: is no baseline, or a damaged one (soak baseline RUN_DIR FILE writes one)"
+        ) from None
 
 
 def baseline_of(path: Path) -> Baseline:
     """The baseline that a run makes. Raises UsageError or EvidenceError."""
     directory = RunDirectory.open(path)
+    if changed := [f"{each.what} {each.problem}" for each in check_hashes(directory) if each.problem]:
+        raise EvidenceError(f"{path}: {'; '.join(changed)} (its evidence is not to be believed)")
     data = read_run(path)
     slices = _slices(directory, load_stored(directory).scenario)
     return Baseline(
@@ -69,7 +72,7 @@ def _slices(directory: RunDirectory, scenario: Scenario) -> dict[str, list[float
     for sli in of_tasks:
         for label in labels:
             judge.folds.fold(sli, label)
-    for block in StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary).blocks():
+    for block in StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary, scenario.horizon_s).blocks():
         for _ in judge.observe(block):
             pass
     return {sli.name: [_known(judge.sli_value(sli, label)) for label in labels] for sli in of_tasks}

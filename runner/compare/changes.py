@@ -9,16 +9,19 @@ from schemas.errors import UsageError, quoted
 from schemas.expression import Op, Unit
 from schemas.shape import did_you_mean
 from schemas.slis import Better
+from schemas.units import show_duration
 from schemas.verdict import Status
 
-_RELATIVE = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9.]+)x(?:\s+baseline)?\s*")
+_RELATIVE = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)x(?:\s+baseline)?\s*")
 _NO_EFFECT = 1e-12
 
 
 def compare(base: Baseline, run: Baseline, *, alpha: float, least: float, objectives: Sequence[str]) -> Changes:
     """Compare a run with a base. Raises UsageError for an objective that is none."""
     paired = base.scenario_sha256 == run.scenario_sha256 and base.seed == run.seed
-    names = [name for name in run.slis if name in base.slis]
+    names = [name for name in run.slis if name in base.slis and run.slis[name].unit == base.slis[name].unit]
+    if not any(base.slis[name].value is not None for name in names):
+        raise UsageError("the runs have no SLI in common that both observed: there is nothing to compare")
     ps = [_p(base, run, name, paired=paired) for name in names]
     changes = [
         _change(name, base, run, p, significant=significant, least=least)
@@ -31,6 +34,20 @@ def compare(base: Baseline, run: Baseline, *, alpha: float, least: float, object
     if run.verdict.exit_code and not base.verdict.exit_code:
         reasons.append(f"the verdict is {run.verdict.value}, and was {base.verdict.value}")
     return Changes(SCHEMA_VERSION, base, run, paired, alpha, least, bool(reasons), reasons, changes, relative)
+
+
+def differences(base: Baseline, run: Baseline) -> list[str]:
+    """What is not the same about two runs, so that changes may be due to it, in words."""
+    pairs = [
+        ("scenario", base.scenario, run.scenario),
+        ("target", base.target, run.target),
+        ("speed", f"{base.speed:g}", f"{run.speed:g}"),
+        ("duration", show_duration(round(base.duration_s)), show_duration(round(run.duration_s))),
+    ]
+    found = [f"{name} {before} and {now}" for name, before, now in pairs if before != now]
+    if base.scenario_sha256 != run.scenario_sha256 and base.scenario == run.scenario:
+        found.append("what the scenario says")
+    return found
 
 
 _WORDS = {Status.FAIL: "is broken", Status.INCONCLUSIVE: "cannot be judged: nothing was observed"}
@@ -49,7 +66,7 @@ def _change(name: str, base: Baseline, run: Baseline, p: float | None, *, signif
     difference = after - before
     relative = difference / abs(before) if before else None
     matters = abs(difference) > _NO_EFFECT and (relative is None or abs(relative) >= least)
-    direction = Direction.UNCHANGED
+    direction = Direction.UNTESTED if p is None else Direction.UNCHANGED
     if significant and matters:
         improved = (difference > 0) == (run.slis[name].better == Better.HIGHER)
         direction = Direction.BETTER if improved else Direction.WORSE
@@ -67,7 +84,8 @@ def _relative(text: str, base: Baseline, run: Baseline) -> RelativeResult:
     if name not in run.slis or name not in base.slis:
         raise UsageError(f"no SLI {name!r} ({did_you_mean(name, [each for each in run.slis if each in base.slis])})")
     value, before = run.slis[name].value, base.slis[name].value
+    shown = f"{name} {op.value} {factor:g}x baseline"
     if value is None or before is None:
-        return RelativeResult(text.strip(), value, None, Status.INCONCLUSIVE)
+        return RelativeResult(shown, value, None, Status.INCONCLUSIVE)
     status = Status.PASS if op.holds(value, factor * before) else Status.FAIL
-    return RelativeResult(text.strip(), value, factor * before, status)
+    return RelativeResult(shown, value, factor * before, status)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runner.evidence.directory import CHECKSUMS, INCIDENT, RunDirectory
-from schemas.errors import EvidenceError
+from runner.incident import generated_part
+from schemas.errors import EvidenceError, SoakError
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Finding:
 
 
 def check_hashes(directory: RunDirectory) -> Iterator[Finding]:
-    """One finding for each file. An incident may have been written into since: people fill it in."""
+    """One finding for each file. Into an incident people may have written since, but only into its fields."""
     try:
         sums = directory.read_checksums()
     except EvidenceError as error:
@@ -28,7 +29,21 @@ def check_hashes(directory: RunDirectory) -> Iterator[Finding]:
         except EvidenceError:
             yield Finding(name, "is missing")
             continue
-        yield Finding(name, "was changed: its hash differs" if changed and name != INCIDENT else "")
+        told = _changed_incident(directory) if name == INCIDENT else "was changed: its hash differs"
+        yield Finding(name, told if changed else "")
     for name in directory.names():
         if name not in sums:
             yield Finding(name, f"is not listed in {CHECKSUMS}")
+
+
+def _changed_incident(directory: RunDirectory) -> str:
+    """What is wrong with an incident that is not as it was."""
+    from reports.data import read_run
+    from reports.summary import render_incident
+
+    try:
+        made = render_incident(read_run(directory.path), directory.path)
+    except SoakError:
+        return "was changed, and cannot be made again to see where"
+    now = directory.read(INCIDENT).decode("utf-8", errors="replace")
+    return "" if generated_part(now) == generated_part(made) else "was changed elsewhere than in its fields"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from schemas.errors import EvidenceError, OutputError, UsageError
+from schemas.errors import EvidenceError, OutputError, UsageError, quoted
 
 SCENARIO = "scenario.yaml"
 MANIFEST = "run_manifest.json"
@@ -42,6 +42,27 @@ def choose_directory(out: Path | None, scenario_name: str, now: datetime) -> Pat
         if not path.exists():
             return path
     raise OutputError(f"{first}: too many runs in one second")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: one that is there stays as it is when that fails. Raises OutputError."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(content)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError.of(path, error) from None
+
+
+def refuse_in_run(path: Path) -> None:
+    """Raise UsageError for a place to write to that lies in a run directory: its evidence would be changed."""
+    for folder in (path, *path.absolute().parents):
+        if (folder / CHECKSUMS).exists() and (folder / MANIFEST).exists():
+            raise UsageError(f"{path}: lies in the run directory {folder} (write to another place: it is evidence)")
 
 
 class RunDirectory:
@@ -85,17 +106,11 @@ class RunDirectory:
 
     def write(self, name: str, content: str | bytes) -> None:
         """Write a file whole or not at all. Raises OutputError."""
-        path = self.file(name)
-        partial = path.with_name(f".{path.name}.partial")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(content.encode() if isinstance(content, str) else content)
-            partial.replace(path)
-        except OSError as error:
-            raise OutputError.of(path, error) from None
+        write_whole(self.file(name), content.encode() if isinstance(content, str) else content)
 
     def read(self, name: str) -> bytes:
         """A file's content. Raises EvidenceError."""
+        self._refuse_special(name)
         try:
             return self.file(name).read_bytes()
         except OSError as error:
@@ -119,10 +134,20 @@ class RunDirectory:
         pairs = [line.split("  ", 1) for line in lines if line]
         if any(len(pair) != 2 for pair in pairs):
             raise EvidenceError(f"{self.file(CHECKSUMS)}: is damaged (each line is a digest, two spaces and a name)")
+        if foreign := [
+            name for _, name in pairs if "\0" in name or ".." in Path(name).parts or Path(name).is_absolute()
+        ]:
+            raise EvidenceError(f"{self.file(CHECKSUMS)}: names a file outside of the run: {quoted(foreign[0])}")
         return {name: digest for digest, name in pairs}
+
+    def _refuse_special(self, name: str) -> None:
+        path = self.file(name)
+        if path.exists() and not path.is_file():
+            raise EvidenceError(f"{path}: is no ordinary file (this evidence is damaged)")
 
     def checksum(self, name: str) -> str:
         """The SHA-256 of a file. Raises EvidenceError."""
+        self._refuse_special(name)
         try:
             with self.file(name).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()

@@ -58,7 +58,7 @@ def read_past(directory: RunDirectory) -> Past:
 
 
 def _reader(directory: RunDirectory, plan: Plan) -> StreamReader:
-    return StreamReader(directory.file(stream_name(plan.scenario.name)), plan.vocabulary)
+    return StreamReader(directory.file(stream_name(plan.scenario.name)), plan.vocabulary, plan.scenario.horizon_s)
 
 
 def replay(past: Past, recording: Recording) -> Resumed:

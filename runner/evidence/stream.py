@@ -1,5 +1,6 @@
 """The event stream on disk: one JSON object a line, the first of which says what follows."""
 
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -91,6 +92,7 @@ class _Header(_Version):
 
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]
 _TASK = re.compile(r"([0-9]{1,9})(\.2)?")
+_DAY_S = 86_400.0
 _NEEDS_TASK = np.array([SPECS[kind].uses("task") and kind is not Kind.FAULT_INJECTED for kind in Kind])
 _NEEDS_VALUE = np.array([SPECS[kind].value is not Value.NONE for kind in Kind])
 
@@ -123,8 +125,10 @@ class StreamReader:
     with the number of its line.
     """
 
-    def __init__(self, path: Path, vocabulary: Vocabulary) -> None:
+    def __init__(self, path: Path, vocabulary: Vocabulary, horizon_s: float = math.inf) -> None:
+        """`horizon_s`: for how long the run could go on; what lies far beyond is no event of it."""
         self._path = path
+        self._latest_s = 10 * horizon_s + _DAY_S
         self._vocabulary = vocabulary
         self._line = 1
         self.cut = False
@@ -241,6 +245,7 @@ class StreamReader:
             tenant=[-1 if line.tenant is None else word.tenant(line.tenant) for line in lines],
             value=values,
         )
+        self._refuse(block.t > self._latest_s, "is long after the end of the run")
         self._refuse(_NEEDS_TASK[block.kind] & (block.task < 0), "names no task")
         self._refuse(_NEEDS_VALUE[block.kind] & np.isnan(block.value), "does not say how much, when or which")
         return block

@@ -62,7 +62,7 @@ def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
     """
     loaded = load_stored(directory)
     plan = Plan(loaded.scenario)
-    reader = StreamReader(directory.file(stream_name(loaded.scenario.name)), plan.vocabulary)
+    reader = StreamReader(directory.file(stream_name(loaded.scenario.name)), plan.vocabulary, loaded.scenario.horizon_s)
     if reader.identity.scenario_sha256 != loaded.sha256:
         raise EvidenceError(
             f"{directory.file(SCENARIO)}: is not the scenario the stream was made with (its hash differs)"

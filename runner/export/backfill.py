@@ -42,7 +42,7 @@ def snapshots_of(
             f"--step {show_duration(step_s)} makes too many figures (write {show_duration(least_s)} or more)"
         )
     plan = Plan(scenario)
-    reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary)
+    reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary, scenario.horizon_s)
     judge = Judge(scenario, plan.vocabulary, abort=reader.identity.abort)
     levels, speed = Levels(scenario), reader.identity.speed
     own = run_labels(scenario.name, reader.identity.target, directory.path.resolve().name)

@@ -83,10 +83,12 @@ def open_database(export: Export, folder: Path, scenario: str) -> Database:
     if export.secret and not (secret.isascii() and secret.isprintable()):
         what = f"export: {export.secret.place}: holds more than one line of ASCII characters"
         raise UsageError(f"{what} (put the {kind} there, and nothing else)")
+    if not export.username.isascii():
+        raise UsageError(f"export: the user name {export.username!r} is not ASCII (choose another one)")
     if export.type is ExportType.PUSHGATEWAY:
         from runner.export.pushgateway import Pushgateway
 
         return Pushgateway(export, secret, scenario)
-    from runner.export.influxdb import InfluxDB1, InfluxDB2
+    from runner.export.influxdb import InfluxDB
 
-    return (InfluxDB2 if export.type is ExportType.INFLUXDB2 else InfluxDB1)(export, secret)
+    return InfluxDB(export, secret)

@@ -72,7 +72,7 @@ class Exporter:
         first = brief_snapshot(time.time(), self._own, running=True)
         for destination in self._destinations:
             try:
-                destination.way.begin(first)
+                destination.way.begin(first, 2 * destination.export.timeout_s + 1)
             except ExportError as error:
                 what = f"export {destination.export.name}: {error}"
                 if strict and destination.export.required:

@@ -43,17 +43,23 @@ class Feed:
         self._most_at_once = MOST_AT_ONCE
         self._failures = 0
         self._why = ""
+        self._beginning = False
         self._changed = threading.Condition()
         self._until = math.inf
         self._thread = threading.Thread(target=self._work, name=f"export {name}", daemon=True)
 
-    def begin(self, snapshot: Snapshot) -> None:
-        """Send a first one, and from now on what `put` brings. Raises ExportError when that one did not get there yet."""
-        self._waiting.append(snapshot)
-        self._try([snapshot])
-        self._thread.start()
-        if self._why:
-            raise ExportError(self._why)
+    def begin(self, snapshot: Snapshot, patience_s: float) -> None:
+        """Send a first one, and from now on what `put` brings. Raises ExportError when that one did not get there in time."""
+        self.put(snapshot)
+        with self._changed:
+            self._beginning = True
+            self._thread.start()
+            # A database that sends a byte now and then keeps every other time limit.
+            self._changed.wait_for(lambda: self.count.exports or self.count.errors, patience_s)
+            self._beginning = False
+            if not self.count.exports:
+                self._why = self._why or "it did not answer in time"
+                raise ExportError(self._why)
 
     def put(self, snapshot: Snapshot) -> None:
         """Put a snapshot on its way; never waits."""
@@ -76,6 +82,8 @@ class Feed:
             return
         self._thread.join(max(0.0, self._until - time.monotonic()))
         with self._changed:
+            # A try that is still on its way did not come to anything.
+            self.count.errors += self._thread.is_alive()
             self.count.lost += len(self._waiting)
             self._waiting.clear()
         if self.count.lost and not quietly:
@@ -86,7 +94,7 @@ class Feed:
         while batch := self._next_batch():
             before = self._why
             told_apart = self._try(batch)
-            if self._why and not before:
+            if self._why and not before and not self._beginning:
                 remark(f"export {self.name}: {self._why} (the run goes on, it is tried again)")
             elif before and not self._why:
                 remark(f"export {self.name}: it is back")
@@ -122,6 +130,7 @@ class Feed:
                 self._take_off(batch)
                 self.count.exports += len(batch)
                 self._failures, self._most_at_once = 0, MOST_AT_ONCE
+            self._changed.notify_all()
         return refused
 
     def _take_off(self, batch: list[Snapshot]) -> int:

@@ -92,7 +92,8 @@ class Snapshot:
 
 def run_labels(scenario: str, target: str, run: str) -> Labels:
     """The labels that everything of a run carries."""
-    return (("scenario", scenario), ("target", target), ("run", run))
+    # A path may hold what is no text.
+    return (("scenario", scenario), ("target", target), ("run", run.encode(errors="replace").decode()))
 
 
 def brief_snapshot(time_s: float, own: Labels, *, running: bool) -> Snapshot:

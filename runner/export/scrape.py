@@ -2,21 +2,20 @@
 
 import threading
 import time
-from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from runner.export.families import families
+from runner.export.families import registry_of
 from runner.export.feed import Count
 from runner.export.metrics import Snapshot
+from runner.loopback import HOST, LoopbackHandler, open_server
 from schemas.errors import UsageError
 
-HOST = "127.0.0.1"
+PATH = "/metrics"
 
 
-class ScrapePage(Collector):
+class ScrapePage:
     """Serves the newest snapshot until it is closed. Raises UsageError when the port is taken."""
 
     def __init__(self, port: int) -> None:
@@ -25,16 +24,24 @@ class ScrapePage(Collector):
         self._fetched: Snapshot | None = None
         self._changed = threading.Condition()
         self._until = 0.0
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(self)
-        try:
-            self._server, self._thread = start_http_server(port, HOST, registry)
-        except OSError as error:
-            reason = error.strerror or error
-            raise UsageError(f"export: port {port}: {reason} (choose another `port`, or 0 for a free one)") from None
-        self.url = f"http://{HOST}:{self._server.server_port}/metrics"
+        page = self
 
-    def begin(self, snapshot: Snapshot) -> None:
+        class Handler(LoopbackHandler):
+            def answer(self) -> None:
+                if self.path.partition("?")[0] == PATH:
+                    self.reply(200, CONTENT_TYPE_LATEST, page.fetch())
+                else:
+                    self.reply(404, "text/plain", b"there is /metrics\n")
+
+        try:
+            self._server = open_server(port, Handler)
+        except UsageError as error:
+            raise UsageError(f"export: {error} (choose another `port`, or 0 for a free one)") from None
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), daemon=True)
+        self._thread.start()
+        self.url = f"http://{HOST}:{self._server.server_port}{PATH}"
+
+    def begin(self, snapshot: Snapshot, patience_s: float = 0.0) -> None:
         """Show a first one."""
         self.put(snapshot)
 
@@ -43,15 +50,15 @@ class ScrapePage(Collector):
         with self._changed:
             self._shown = snapshot
 
-    def collect(self) -> Iterable[Metric]:
+    def fetch(self) -> bytes:
         """What a scrape is answered."""
         with self._changed:
             if not self._shown:
-                return []
+                return b""
+            shown = self._fetched = self._shown
             self.count.exports += 1
-            self._fetched = self._shown
-            self._changed.notify()
-        return list(families([self._fetched]))
+            self._changed.notify_all()
+        return generate_latest(registry_of([shown]))
 
     def stop(self, until: float) -> None:
         """Serve no longer than this time of the monotonic clock."""

@@ -17,6 +17,7 @@ from schemas.verdict import Verdict
 
 _UNITS = {name: sli.unit for catalogue in CATALOGUE.values() for name, sli in catalogue.items()}
 _MOST_NAMED = 5
+_CLOCKS_APART_S = 60.0
 
 
 def result(rule: str, detail: str, checks: Sequence[RuleCheck]) -> RuleResult:
@@ -62,6 +63,8 @@ def _tests_of(path: Path, rule: TestsRule, evidence: Evidence, now: datetime) ->
         named = ", ".join(f"{case.full_name} {case.status}" for case in bad[:_MOST_NAMED])
         more = f" and {len(bad) - _MOST_NAMED} more" if len(bad) > _MOST_NAMED else ""
         return f"{named}{more}", found
+    if evidence.max_age_s is not None and age_s < -_CLOCKS_APART_S:
+        return "was written in the future, by this machine's clock", found
     if evidence.max_age_s is not None and age_s > evidence.max_age_s:
         return f"is {show_duration(round(age_s))} old ({show_duration(evidence.max_age_s)} allowed)", found
     return "", found

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from runner.evidence.checksums import check_hashes
-from runner.evidence.directory import INCIDENT, MANIFEST, SCENARIO, VERDICT, RunDirectory
+from runner.evidence.directory import CHECKSUMS, INCIDENT, MANIFEST, SCENARIO, VERDICT, RunDirectory, stream_name
 from runner.incident import empty_fields
 from schemas import manifest as manifests
 from schemas import verdict as verdicts
@@ -33,14 +33,18 @@ class Run:
 
     @property
     def scenario(self) -> str:
-        """The name of its scenario; empty where that is not known."""
-        return self.manifest.scenario if self.manifest else ""
+        """The name of its scenario; empty where that is not known, or where its files say different things."""
+        named = {each.scenario for each in (self.manifest, self.verdict) if each}
+        streams = {path.name for path in self.directory.path.glob("soak_*.jsonl")}
+        agreed = len(named) == 1 and self.verdict is not None and streams == {stream_name(*named)}
+        return named.pop() if agreed else ""
 
 
 def find_runs(root: Path, pattern: str) -> list[Run]:
     """The run directories that match, in the order of their names."""
-    paths = sorted(path for path in root.glob(pattern) if (path / MANIFEST).exists() or (path / SCENARIO).exists())
-    return [_read(path.relative_to(root).as_posix(), RunDirectory(path)) for path in paths if path.is_dir()]
+    signs = (MANIFEST, SCENARIO, VERDICT, CHECKSUMS)
+    paths = [path for path in root.glob(pattern) if path.is_dir() and any((path / sign).exists() for sign in signs)]
+    return [_read(path.relative_to(root).as_posix(), RunDirectory(path)) for path in sorted(paths)]
 
 
 def _read(name: str, directory: RunDirectory) -> Run:
@@ -54,7 +58,9 @@ def _read(name: str, directory: RunDirectory) -> Run:
             return decode_evidence(directory.read(file), kind, version, file)
         except EvidenceError as error:
             problems.append(str(error))
-            return None
+        except (ValueError, RecursionError) as error:
+            problems.append(f"{file} cannot be read: {type(error).__name__}")
+        return None
 
     manifest = decoded(MANIFEST, Manifest, manifests.SCHEMA_VERSION)
     verdict = decoded(VERDICT, Verdict, verdicts.SCHEMA_VERSION)
@@ -66,11 +72,14 @@ def _read(name: str, directory: RunDirectory) -> Run:
 def doubts(run: Run, evidence: Evidence, now: datetime) -> Iterator[str]:
     """What speaks against believing a run, or against the system whatever the scenario asked for."""
     yield from run.problems
-    for finding in check_hashes(run.directory):
-        if finding.problem:
-            yield f"{finding.what} {finding.problem}"
-    if evidence.recompute:
-        yield from _recomputed(run)
+    try:
+        for finding in check_hashes(run.directory):
+            if finding.problem:
+                yield f"{finding.what} {finding.problem}"
+        if evidence.recompute:
+            yield from _recomputed(run)
+    except (EvidenceError, OSError, ValueError, RecursionError) as error:
+        yield f"cannot be read: {type(error).__name__}: {error}"
     if run.manifest:
         yield from _doubts_of_manifest(run.manifest, evidence, now)
     if run.verdict:
@@ -80,17 +89,19 @@ def doubts(run: Run, evidence: Evidence, now: datetime) -> Iterator[str]:
 def _recomputed(run: Run) -> Iterator[str]:
     from runner.evidence.verify import check_recomputed
 
-    try:
-        for finding in check_recomputed(run.directory)[0]:
-            if finding.problem:
-                yield f"{finding.what}: {finding.problem}"
-    except EvidenceError as error:
-        yield str(error)
+    for finding in check_recomputed(run.directory)[0]:
+        if finding.problem:
+            yield f"{finding.what}: {finding.problem}"
 
 
 def _doubts_of_manifest(manifest: Manifest, evidence: Evidence, now: datetime) -> Iterator[str]:
-    if manifest.finished_at and evidence.max_age_s is not None:
-        age_s = (now - datetime.fromisoformat(manifest.finished_at)).total_seconds()
+    try:
+        finished = datetime.strptime(manifest.finished_at or "", "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        yield "does not say when it ended"
+        return
+    if evidence.max_age_s is not None:
+        age_s = (now - finished).total_seconds()
         if age_s > evidence.max_age_s:
             yield f"is {show_duration(round(age_s))} old ({show_duration(evidence.max_age_s)} allowed)"
         elif age_s < 0:

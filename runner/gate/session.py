@@ -1,5 +1,6 @@
 """One `soak gate` from file to decision."""
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,11 +8,16 @@ from pathlib import Path
 from runner.gate.rules import check_runs, check_tests, result
 from runner.gate.runs import Run, doubts
 from schemas.decision import SCHEMA_VERSION, Decision, RuleCheck, RuleResult
+from schemas.errors import UsageError
 from schemas.gate import Gate, TestsRule
+
+_COMMIT = re.compile("[0-9a-f]{7,64}")
 
 
 def decide_gate(gate: Gate, root: Path, commit: str | None = None) -> Decision:
-    """Decide from the evidence below `root`; `commit`: the one that all runs must have been made from."""
+    """Decide from the evidence below `root`; `commit`: the one that all runs must have been made from. Raises UsageError."""
+    if commit is not None and not _COMMIT.fullmatch(commit):
+        raise UsageError(f"--commit {commit!r} is no commit (write its hash, seven digits at least)")
     now = datetime.now(UTC)
     rules, runs = [], dict[str, Run]()
     for rule in gate.rules:
@@ -22,7 +28,7 @@ def decide_gate(gate: Gate, root: Path, commit: str | None = None) -> Decision:
             rules.append(held)
             runs.update((run.name, run) for run in looked_at)
     evidence = [_believed(gate, list(runs.values()), now)] if runs else []
-    if gate.evidence.one_commit and runs:
+    if (gate.evidence.one_commit or commit) and runs:
         evidence.append(_one_commit(list(runs.values()), commit))
     commits = set(_commits(runs.values()))
     return Decision(

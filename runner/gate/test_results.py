@@ -1,38 +1,57 @@
-"""Test results: JUnit XML of whatever wrote it."""
+"""Test results: JUnit XML of whatever wrote it. What is not understood does not pass."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
-from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 from junitparser.junitparser import JUnitXmlError
 
 from runner.junit import Case
 from schemas.errors import EvidenceError
 
+_NOT_RUN = frozenset({"notrun", "skipped", "disabled", "suppressed", "ignored"})
+_OUTPUT = frozenset({"system-out", "system-err", "properties", "skipped", "flakyFailure", "flakyError"})
+"""What may stand in a test case that passed, or was skipped; a flaky one of Maven's has passed in the end."""
+
 
 def read_junit(path: Path) -> list[Case]:
-    """All test cases of a file. Raises EvidenceError for a file that is missing or is not JUnit XML."""
+    """All test cases of a file. Raises EvidenceError for a file that is missing, is not JUnit XML or contradicts itself."""
     try:
         found = JUnitXml.fromfile(str(path))
     except OSError as error:
         raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
     except (ParseError, JUnitXmlError, ValueError, TypeError) as error:
         raise EvidenceError(f"{path}: is not JUnit XML: {error}") from None
-    suites = [found] if isinstance(found, TestSuite) else list(found)
-    return [_case(case) for suite in suites for case in _cases(suite)]
+    root = found._elem
+    cases = [_case(TestCase.fromelem(element)) for element in root.iter() if _plain(element.tag) == "testcase"]
+    told, seen = _told_bad(found), sum(case.status == "failed" for case in cases)
+    if told > seen:
+        what = f"says that {told} test cases failed, and holds {seen} that did"
+        raise EvidenceError(f"{path}: {what} (it is cut off, or was put together wrongly)")
+    return cases
 
 
-def _cases(suite: TestSuite) -> Iterator[TestCase]:
-    yield from (case for case in suite if isinstance(case, TestCase))
-    for inner in suite.testsuites():  # type: ignore[no-untyped-call]
-        yield from _cases(inner)
+def _told_bad(found: JUnitXml) -> int:
+    """How many test cases failed, by the largest of the counters in a file."""
+    suites = [element for element in found._elem.iter() if _plain(element.tag) in {"testsuite", "testsuites"}]
+    return max((_number(suite.get("failures")) + _number(suite.get("errors")) for suite in suites), default=0)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdigit() else 0
+
+
+def _plain(tag: object) -> str:
+    """A tag without its namespace; empty for a comment."""
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 def _case(case: TestCase) -> Case:
     results = list(case.result)
     bad = [result for result in results if isinstance(result, Failure | Error)]
-    skipped = any(isinstance(result, Skipped) for result in results)
-    status = "failed" if bad else "skipped" if skipped else "passed"
-    detail = str(bad[0].message or "") if bad else ""
+    unknown = [_plain(child.tag) for child in case._elem if _plain(child.tag) not in _OUTPUT]
+    words = {str(case._elem.get(name, "")).lower() for name in ("status", "result")}
+    skipped = any(isinstance(result, Skipped) for result in results) or not _NOT_RUN.isdisjoint(words)
+    status = "failed" if bad or any(unknown) else "skipped" if skipped else "passed"
+    detail = str(bad[0].message or "") if bad else ", ".join(filter(None, unknown))
     return Case(str(case.classname or ""), str(case.name or ""), status, " ".join(detail.split())[:200])

@@ -4,16 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.judge.samples import Facts
-from runner.notify.sender import Receiver, Send, apprise_sender
+from runner.notify.sender import Message, Receiver, Send, Tone, apprise_sender
 from runner.secrets import secret_of
 from schemas.block import Block
 from schemas.errors import UsageError
 from schemas.events import Kind, Vocabulary
 from schemas.manifest import Notifications
-from schemas.model import Scenario
+from schemas.model import Scenario, Severity
 from schemas.outlets import Occasion
 from schemas.units import show_duration
-from schemas.verdict import Verdict
+from schemas.verdict import Outcome, Verdict
 
 _OCCASIONS = {
     Kind.ALERT_FIRED: (Occasion.FIRING, "fires"),
@@ -22,19 +22,32 @@ _OCCASIONS = {
 }
 
 
+_TONES = {
+    Severity.INFO: Tone.INFO,
+    Severity.WARNING: Tone.WARNING,
+    Severity.CRITICAL: Tone.FAILURE,
+    None: Tone.FAILURE,
+}
+"""By severity; an abort has none."""
+
+_ENDS = {Outcome.PASS: Tone.SUCCESS, Outcome.INCONCLUSIVE: Tone.WARNING}
+
+
 class Notifier:
-    """A sink of the engine. Raises UsageError when someone to tell cannot be found."""
+    """A sink of the engine; `run` names the run in messages. Raises UsageError when someone to tell cannot be found."""
 
     def __init__(
         self,
         scenario: Scenario,
         vocabulary: Vocabulary,
         folder: Path,
+        run: str,
         make: Callable[[str, str], Send] = apprise_sender,
     ) -> None:
         self._scenario = scenario
         self._vocabulary = vocabulary
-        self._severity = {alert.condition.name: alert.severity.value for alert in scenario.alerts}
+        self._run = run
+        self._severity = {alert.condition.name: alert.severity for alert in scenario.alerts}
         self._receivers: list[tuple[frozenset[Occasion], Receiver]] = []
         for notify in scenario.notify:
             name = notify.to.from_env or str(notify.to.from_file)
@@ -51,18 +64,20 @@ class Notifier:
                 *(column[block.kind == kind].tolist() for column in (block.t, block.value)), strict=True
             ):
                 named = self._vocabulary.names[int(name)]
-                severity = f" ({self._severity[named]})" if named in self._severity else ""
-                self._tell(occasion, f"{named}{severity} {words}", f"at {show_duration(t_s)} of scenario time")
+                severity = self._severity.get(named)
+                tone = Tone.SUCCESS if occasion is Occasion.RESOLVED else _TONES[severity]
+                title = f"{named}{f' ({severity.value})' if severity else ''} {words}"
+                self._tell(occasion, title, f"at {show_duration(t_s)} of scenario time", tone)
 
     def finished(self, verdict: Verdict) -> None:
         """Tell of the verdict."""
         reasons = "\n".join(verdict.reasons) or "every objective holds"
-        self._tell(Occasion.FINISHED, verdict.verdict.value, reasons)
+        self._tell(Occasion.FINISHED, verdict.verdict.value, reasons, _ENDS.get(verdict.verdict, Tone.FAILURE))
 
-    def _tell(self, occasion: Occasion, title: str, text: str) -> None:
+    def _tell(self, occasion: Occasion, title: str, text: str, tone: Tone) -> None:
         for when, receiver in self._receivers:
             if occasion in when:
-                receiver.tell(f"soak {self._scenario.name}: {title}", text)
+                receiver.tell(Message(f"soak {self._scenario.name}: {title}", f"{text}\nrun {self._run}", tone))
 
     def close(self, until: float) -> Notifications | None:
         """Wait for what is on its way, up to a time of the monotonic clock; returns how many messages were sent.

@@ -6,11 +6,31 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from runner.console import remark
 
-Send = Callable[[str, str], bool]
-"""Sends a title and a text; False or an exception when that failed."""
+
+class Tone(StrEnum):
+    """How good or bad a message is; services show it as a colour or an icon."""
+
+    INFO = "info"
+    SUCCESS = "success"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What someone is told."""
+
+    title: str
+    text: str
+    tone: Tone = Tone.INFO
+
+
+Send = Callable[[Message], bool]
+"""Sends a message; False or an exception when that failed."""
 
 AGAIN_AFTER_S = (1.0, 5.0)
 """A message that could not be sent is sent again, so much later."""
@@ -33,14 +53,14 @@ class Receiver:
         self.name = name
         self.count = Count()
         self._send = send
-        self._waiting: queue.Queue[tuple[str, str] | None] = queue.Queue(_MOST_WAITING)
+        self._waiting: queue.Queue[Message | None] = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._work, name=f"notify {name}", daemon=True)
         self._thread.start()
 
-    def tell(self, title: str, text: str) -> None:
+    def tell(self, message: Message) -> None:
         """Put a message on its way; never waits."""
         try:
-            self._waiting.put_nowait((title, text))
+            self._waiting.put_nowait(message)
         except queue.Full:
             self.count.failed += 1
 
@@ -58,17 +78,17 @@ class Receiver:
 
     def _work(self) -> None:
         while message := self._waiting.get():
-            if self._try(*message):
+            if self._try(message):
                 self.count.sent += 1
             else:
                 self.count.failed += 1
                 remark(f"notify {self.name}: a message could not be sent (the run goes on)")
 
-    def _try(self, title: str, text: str) -> bool:
+    def _try(self, message: Message) -> bool:
         for wait_s in (0.0, *AGAIN_AFTER_S):
             time.sleep(wait_s)
             try:
-                if self._send(title, text):
+                if self._send(message):
                     return True
             except Exception:
                 # What it says may hold the URL, and so a secret.
@@ -82,7 +102,8 @@ def apprise_sender(name: str, url: str) -> Send:
 
     logging.getLogger("apprise").addHandler(logging.NullHandler())
     logging.getLogger("apprise").propagate = False
-    service = apprise.Apprise()
+    # One after the other: its pool of threads would be waited for at the end of the process, also when a service hangs.
+    service = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
     if not service.add(url):
         raise ValueError(f"notify: {name} holds no URL that Apprise knows (such as slack://…, mailto://…, json://…)")
-    return lambda title, text: bool(service.notify(title=title, body=text))
+    return lambda message: bool(service.notify(title=message.title, body=message.text, notify_type=message.tone.value))

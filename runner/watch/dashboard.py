@@ -2,20 +2,18 @@
 
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from runner.console import remark
+from runner.loopback import HOST, LoopbackHandler, open_server
 from runner.watch.state import State
 from schemas.errors import SoakError, UsageError
 
-HOST = "127.0.0.1"
 PAGE = Path(__file__).with_name("dashboard.html")
 _PATIENCE_S = 15.0
-_NAMES = {HOST, "localhost"}
 
 
 class Latest:
@@ -50,22 +48,17 @@ def make_server(latest: Latest, port: int) -> ThreadingHTTPServer:
     class Handler(_Handler):
         newest = latest
 
-    ThreadingHTTPServer.daemon_threads = True
     try:
-        return ThreadingHTTPServer((HOST, port), Handler)
-    except OSError as error:
-        raise UsageError(f"port {port}: {error.strerror or error} (choose another --port)") from None
+        return open_server(port, Handler)
+    except UsageError as error:
+        raise UsageError(f"{error} (choose another --port)") from None
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LoopbackHandler):
     newest: Latest
-    protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
-        # A page elsewhere must not read it through a name that leads here.
-        if (self.headers.get("Host") or "").rsplit(":", 1)[0] not in _NAMES:
-            self._answer(403, "text/plain", b"this page is for this machine alone\n")
-        elif self.path == "/":
+    def answer(self) -> None:
+        if self.path == "/":
             self._answer(200, "text/html; charset=utf-8", PAGE.read_bytes())
         elif self.path == "/state":
             self._answer(200, "application/json", self.newest.after(-1)[1])
@@ -75,13 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, "text/plain", b"there is /, /state and /events\n")
 
     def _answer(self, code: int, kind: str, content: bytes) -> None:
-        self.send_response(code)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", "default-src 'self' 'unsafe-inline'")
-        self.end_headers()
-        self.wfile.write(content)
+        self.reply(code, kind, content, Content_Security_Policy="default-src 'self' 'unsafe-inline'")
 
     def _stream(self) -> None:
         self.send_response(200)
@@ -100,9 +87,6 @@ class _Handler(BaseHTTPRequestHandler):
                 number, text = self.newest.after(number)
         except OSError:
             return
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing of requests."""
 
 
 def serve(states: Iterator[State], port: int) -> None:

@@ -60,7 +60,11 @@ def changed(runs: dict[str, Path], name: str, *objectives: str) -> Changes:
 
 
 def directions(changes: Changes) -> dict[str, Direction]:
-    return {each.sli: each.direction for each in changes.changes if each.direction not in {"UNCHANGED", "UNKNOWN"}}
+    return {
+        each.sli: each.direction
+        for each in changes.changes
+        if each.direction not in {"UNCHANGED", "UNTESTED", "UNKNOWN"}
+    }
 
 
 def test_the_same_run_and_another_seed_are_no_change(runs: dict[str, Path]) -> None:

@@ -35,7 +35,7 @@ class Database:
 def opened(database: Database, first_pause_s: float = 0.01) -> Feed:
     feed = Feed("somewhere", database, first_pause_s)
     with contextlib.suppress(ExportError):
-        feed.begin(Snapshot(-1.0, ()))
+        feed.begin(Snapshot(-1.0, ()), 5.0)
     return feed
 
 
@@ -63,7 +63,7 @@ def test_a_first_export_that_fails_is_told_once_and_tried_again(capsys: pytest.C
     database.down = True
     feed = Feed("somewhere", database, 0.01)
     with pytest.raises(ExportError, match="it is down"):
-        feed.begin(Snapshot(-1.0, ()))
+        feed.begin(Snapshot(-1.0, ()), 5.0)
     while feed.count.errors < 3:
         time.sleep(0.005)
     database.down = False
@@ -91,6 +91,16 @@ def test_a_database_that_comes_back_gets_what_it_missed(capsys: pytest.CaptureFi
     ]
 
 
+def test_a_database_that_hangs_at_the_beginning_is_not_waited_for_for_ever() -> None:
+    database = Database()
+    database.free.clear()
+    feed = Feed("somewhere", database)
+    with pytest.raises(ExportError, match="it did not answer in time"):
+        feed.begin(Snapshot(-1.0, ()), 0.1)
+    assert closed(feed, 0.1) == (0, 1)
+    database.free.set()
+
+
 @pytest.mark.parametrize(("failures", "pause_s"), [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (8, 60), (10_000, 60)])
 def test_pauses_grow_up_to_a_minute(failures: int, pause_s: float) -> None:
     assert feeding.pause_s(failures) == pause_s
@@ -114,7 +124,7 @@ def test_a_database_that_hangs_holds_up_nobody(capsys: pytest.CaptureFixture[str
     feed = opened(database)
     database.free.clear()
     put(feed, *range(10))
-    assert closed(feed, 0.1) == (1, 0)
+    assert closed(feed, 0.1) == (1, 1)
     assert capsys.readouterr().err == "export somewhere: 10 exports did not get there\n"
     database.free.set()
 

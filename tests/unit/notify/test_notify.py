@@ -15,7 +15,7 @@ from runner import outlets
 from runner.cli import run_command
 from runner.notify import notifier as notifying
 from runner.notify import sender
-from runner.notify.sender import Receiver
+from runner.notify.sender import Message, Receiver
 
 SENTINEL = "s3cr3t-t0k3n-that-nobody-may-see"
 SCENARIO = """
@@ -165,15 +165,15 @@ def test_what_fails_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "AGAIN_AFTER_S", (0.0, 0.0))
     answers = [False, RuntimeError("down"), True, True]
 
-    def send(title: str, text: str) -> bool:
+    def send(message: Message) -> bool:
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     receiver = Receiver("x", send)
-    receiver.tell("a", "b")
-    receiver.tell("c", "d")
+    receiver.tell(Message("a", "b"))
+    receiver.tell(Message("c", "d"))
     receiver.close(time.monotonic() + 5)
     assert (receiver.count.sent, receiver.count.failed, answers) == (2, 0, [])
 

@@ -1,0 +1,61 @@
+"""Pages on the loopback, for this machine alone."""
+
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from schemas.errors import UsageError
+
+HOST = "127.0.0.1"
+_NAMES = {HOST, "localhost"}
+_IDLE_S = 30.0
+
+
+class LoopbackHandler(BaseHTTPRequestHandler):
+    """Answers GET requests that name this machine; `answer` says with what."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = _IDLE_S
+
+    def do_GET(self) -> None:
+        """Answer, if the request is for this machine."""
+        # A page elsewhere must not read it through a name that leads here.
+        if (self.headers.get("Host") or "").rsplit(":", 1)[0].lower() in _NAMES:
+            self.answer()
+        else:
+            self.reply(403, "text/plain", b"this page is for this machine alone\n")
+
+    def answer(self) -> None:
+        """Answer a request."""
+        raise NotImplementedError
+
+    def reply(self, code: int, kind: str, content: bytes, **headers: str) -> None:
+        """Send a whole answer."""
+        self.send_response(code)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing of requests."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away in the middle is no news."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+def open_server(port: int, handler: type[LoopbackHandler]) -> ThreadingHTTPServer:
+    """A server; port 0 chooses a free one. Raises UsageError when the port is taken."""
+    try:
+        return _Server((HOST, port), handler)
+    except OSError as error:
+        raise UsageError(f"port {port}: {error.strerror or error}") from None
