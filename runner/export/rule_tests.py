@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from runner.export.metrics import EXPORTED, RUNNING, Labels
-from runner.export.rules import SILENT, SILENT_AFTER_S, Rule, duration, number, rules_of, series
+from runner.export.metrics import EXPORTED, RUNNING, VERDICT, Labels
+from runner.export.rules import NOT_PASSED, SILENT, SILENT_AFTER_S, Rule, duration, number, rules_of, series
 from schemas.model import Scenario
 
 _RUN = ("run", "test-run")
@@ -23,7 +23,11 @@ def rule_tests(scenario: Scenario, speed: float, rule_file_name: str) -> dict[st
     return {
         "rule_files": [rule_file_name],
         "evaluation_interval": duration(step_s),
-        "tests": [*(test for rule in rules for test in _tests_of(rule, step_s)), _test_of_silence(scenario)],
+        "tests": [
+            *(test for rule in rules for test in _tests_of(rule, step_s)),
+            _test_of_silence(scenario),
+            _test_of_verdicts(scenario),
+        ],
     }
 
 
@@ -95,6 +99,24 @@ def _test_of_silence(scenario: Scenario) -> dict[str, Any]:
         "promql_expr_test": [
             {"expr": query, "eval_time": duration(60 * minutes), "exp_samples": []},
             {"expr": query, "eval_time": duration(60 * (minutes + 1)), "exp_samples": fired},
+        ],
+    }
+
+
+def _test_of_verdicts(scenario: Scenario) -> dict[str, Any]:
+    runs = {"good-run": "PASS", "bad-run": "ABORTED"}
+    own = [(("scenario", scenario.name), ("run", run), ("verdict", verdict)) for run, verdict in runs.items()]
+    alert = (("alertname", NOT_PASSED), ("alertstate", "firing"), ("severity", "critical"), *own[1])
+    return {
+        "name": f"{NOT_PASSED}: one run passed, and one did not",
+        "interval": "1m",
+        "input_series": [{"series": series(VERDICT, labels), "values": "1"} for labels in own],
+        "promql_expr_test": [
+            {
+                "expr": series("ALERTS", (("alertname", NOT_PASSED),)),
+                "eval_time": "1m",
+                "exp_samples": [{"labels": series("ALERTS", alert), "value": 1}],
+            }
         ],
     }
 

@@ -7,11 +7,11 @@ through the Alertmanager they have. Where a run is not in progress no rule fires
 from dataclasses import dataclass
 from typing import Any
 
-from runner.export.metrics import EXPORTED, RUNNING, Labels, condition_labels, condition_metric
+from runner.export.metrics import EXPORTED, RUNNING, VERDICT, Labels, condition_labels, condition_metric
 from schemas.expression import Op
 from schemas.model import Alert, Scenario
 
-SILENT = "SoakSilent"
+SILENT, NOT_PASSED = "SoakSilent", "SoakNotPassed"
 SILENT_AFTER_S = 180
 """A run that goes on exports once a minute at least."""
 
@@ -64,8 +64,8 @@ def _of_alert(scenario: Scenario, alert: Alert, speed: float) -> Rule:
 
 
 def rule_file(scenario: Scenario, speed: float) -> dict[str, Any]:
-    """The rules as Prometheus reads them, and one more: a run that goes on and says nothing."""
-    rules = [*map(_entry, rules_of(scenario, speed)), _silence(scenario)]
+    """The rules as Prometheus reads them, and two more: a run that goes on and says nothing, and one that did not pass."""
+    rules = [*map(_entry, rules_of(scenario, speed)), _silence(scenario), _not_passed(scenario)]
     return {"groups": [{"name": f"soak-{scenario.name}", "rules": rules}]}
 
 
@@ -89,6 +89,19 @@ def _silence(scenario: Scenario) -> dict[str, Any]:
         "annotations": {
             "summary": f"{scenario.name}: no figures",
             "description": f"run {{{{ $labels.run }}}} goes on, and has exported nothing for {duration(SILENT_AFTER_S)}",
+        },
+    }
+
+
+def _not_passed(scenario: Scenario) -> dict[str, Any]:
+    own = f'{{scenario={_quoted(scenario.name)}, verdict!="PASS"}}'
+    return {
+        "alert": NOT_PASSED,
+        "expr": f"{VERDICT}{own} == 1",
+        "labels": {"severity": "critical"},
+        "annotations": {
+            "summary": f"{scenario.name}: {{{{ $labels.verdict }}}}",
+            "description": "run {{ $labels.run }} ended as {{ $labels.verdict }}",
         },
     }
 

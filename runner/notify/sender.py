@@ -102,8 +102,15 @@ def apprise_sender(name: str, url: str) -> Send:
 
     logging.getLogger("apprise").addHandler(logging.NullHandler())
     logging.getLogger("apprise").propagate = False
-    # One after the other: its pool of threads would be waited for at the end of the process, also when a service hangs.
-    service = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
+    service = apprise.Apprise()
     if not service.add(url):
         raise ValueError(f"notify: {name} holds no URL that Apprise knows (such as slack://…, mailto://…, json://…)")
-    return lambda message: bool(service.notify(title=message.title, body=message.text, notify_type=message.tone.value))
+
+    def send(message: Message) -> bool:
+        # Each by itself: the pool of threads of `service.notify` is waited for at the end of the process, also when a
+        # service hangs.
+        kind = getattr(apprise.NotifyType, message.tone.name)
+        sent = [bool(each.notify(title=message.title, body=message.text, notify_type=kind)) for each in service]
+        return all(sent)
+
+    return send

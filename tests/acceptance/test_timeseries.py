@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -256,6 +256,22 @@ def fail_with(status: int) -> Answer:
     return lambda handler: handler.send_error(status, SENTINEL, handler.headers["Authorization"])
 
 
+def trickle(handler: BaseHTTPRequestHandler) -> None:
+    """Every byte comes before any time limit for one is over."""
+    with suppress(OSError):
+        for byte in b"HTTP/1.1 204 No Content" + 20 * b" ":
+            handler.wfile.write(bytes([byte]))
+            time.sleep(0.2)
+
+
+def overflow(handler: BaseHTTPRequestHandler) -> None:
+    """A gigabyte, should anyone read it."""
+    with suppress(OSError):
+        handler.wfile.write(b"HTTP/1.1 500 Oh\r\n\r\n")
+        for _ in range(1024):
+            handler.wfile.write(bytes(1 << 20))
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
@@ -264,8 +280,10 @@ def fail_with(status: int) -> Answer:
         (lambda handler: time.sleep(2), "it did not answer in time"),
         (lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"), "the connection broke (BadStatusLine)"),
         (lambda handler: handler.connection.shutdown(socket.SHUT_RDWR), "the connection broke (RemoteDisconnected)"),
+        (trickle, "it did not answer in time"),
+        (overflow, "it answered 500"),
     ],
-    ids=["500", "401", "slow", "no HTTP", "hangs up"],
+    ids=["500", "401", "slow", "no HTTP", "hangs up", "a byte at a time", "an answer without end"],
 )
 @pytest.mark.parametrize("database", WITH_SECRET)
 def test_a_database_that_fails_before_the_run(

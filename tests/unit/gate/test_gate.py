@@ -16,7 +16,7 @@ from runner.evidence.directory import RunDirectory
 from runner.gate.session import decide_gate
 from runner.incident import FIELDS
 from schemas.decision import Decision
-from schemas.errors import EvidenceError, ScenarioError
+from schemas.errors import EvidenceError, ScenarioError, UsageError
 from schemas.gate import load_gate
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -341,3 +341,115 @@ def test_evidence_of_another_release(both: Path, decide: Decide, version: int, a
     assert f"is of version {version}, made by {age} release" in wrong(decision)["soaks runs/a"]
     with pytest.raises(EvidenceError, match=f"made by {age} release"):
         read_run(both / "a")
+
+
+# Ways round it.
+
+
+@pytest.mark.parametrize("commit", ["", "HEAD", "abc", "DEADBEEF", "deadbee; rm"])
+def test_a_commit_that_is_none_is_no_check(both: Path, commit: str) -> None:
+    (both / "gate.yaml").write_text(textwrap.dedent(GATE).format(more=""))
+    with pytest.raises(UsageError, match="is no commit"):
+        decide_gate(load_gate(both / "gate.yaml"), both.parent, commit)
+
+
+def test_a_commit_that_is_asked_for_is_checked_whatever_the_gate_says(both: Path) -> None:
+    (both / "gate.yaml").write_text(textwrap.dedent(GATE).format(more=""))
+    decision = decide_gate(load_gate(both / "gate.yaml"), both.parent, "deadbeef")
+    assert not decision.passed
+    assert "one commit" in {rule.rule for rule in decision.evidence if not rule.ok}
+
+
+@pytest.mark.parametrize("damage", ["renamed in the manifest", "without manifest and scenario"])
+def test_a_bad_run_cannot_be_made_another_scenarios(both: Path, decide: Decide, damage: str) -> None:
+    bad = soak(both / "bad", "one", limit="1ms")
+    assert not decide().passed
+    if damage == "renamed in the manifest":
+        manifest = bad / "run_manifest.json"
+        manifest.write_text(manifest.read_text().replace('"scenario": "one"', '"scenario": "other"'))
+    else:
+        (bad / "run_manifest.json").unlink()
+        (bad / "scenario.yaml").unlink()
+    assert not decide().passed
+
+
+@pytest.mark.parametrize("finished", ["null", '"garbage"', '"2026-01-01T00:00:00"'])
+def test_a_run_that_does_not_say_when_it_ended(both: Path, decide: Decide, finished: str) -> None:
+    run = both / "a"
+    text = (run / "run_manifest.json").read_text()
+    told = next(line for line in text.splitlines() if "finished_at" in line)
+    (run / "run_manifest.json").write_text(text.replace(told, f'  "finished_at": {finished},'))
+    RunDirectory(run).write_checksums()
+    assert not decide().passed
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 100_000, b"{}", b"null"])
+@pytest.mark.parametrize("name", ["verdict.json", "alerts.json", "run_manifest.json", "checkpoints.json"])
+def test_no_file_however_odd_stops_the_decision(both: Path, decide: Decide, name: str, content: bytes) -> None:
+    (both / "a" / name).write_bytes(content)
+    RunDirectory(both / "a").write_checksums()
+    assert not decide().passed
+
+
+def test_special_files_and_foreign_names_are_refused(both: Path, decide: Decide) -> None:
+    run = both / "a"
+    sums = (run / "SHA256SUMS").read_text()
+    for line in ("00  /dev/zero", "00  ../../../secret", "00  a\0b"):
+        (run / "SHA256SUMS").write_text(f"{sums}{line}\n")
+        assert not decide().passed
+    (run / "SHA256SUMS").write_text(sums)
+    (run / "verdict.json").unlink()
+    os.mkfifo(run / "verdict.json")
+    assert not decide().passed
+
+
+def test_an_event_long_after_the_end_is_none(both: Path, decide: Decide) -> None:
+    run = both / "a"
+    [stream] = run.glob("soak_*.jsonl")
+    lines = stream.read_text().splitlines()
+    at = lines[-1].split(",")[0]
+    lines[-1] = lines[-1].replace(at, '{"t":8000000000000.000000')
+    stream.write_text("\n".join(lines) + "\n")
+    RunDirectory(run).write_checksums()
+    assert "is long after the end of the run" in str(decide())
+
+
+def test_an_incident_may_be_changed_in_its_fields_only(tmp_path: Path) -> None:
+    run = soak(tmp_path / "run", "aborted", more=ABORT)
+    incident = run / "incident.md"
+    incident.write_text(incident.read_text().replace("*to be filled in*", "The disk was full."))
+    assert run_command(["verify", str(run)]) == 0
+    incident.write_text(incident.read_text().replace("accepted tasks", "accepted and 7 more tasks"))
+    assert run_command(["verify", str(run)]) == 3
+
+
+def test_a_template_cannot_change_what_others_are_rendered_from(tmp_path: Path) -> None:
+    run = soak(tmp_path / "run", "late", limit="1ms")
+    (tmp_path / "evil.md").write_text("{% set _ = verdict.reasons.clear() %}{% set _ = verdict.objectives.clear() %}")
+    before = (run / "report.html").read_bytes()
+    assert run_command(["report", str(run), "--template", str(tmp_path / "evil.md")]) == 2
+    assert (run / "report.html").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["baseline", "RUN", "RUN/verdict.json"],
+        ["export", "RUN", "--openmetrics", "--out", "RUN/soak_one.jsonl"],
+        ["monitoring", "RUN/scenario.yaml", "--out", "RUN"],
+        ["monitoring", "RUN/scenario.yaml", "--out", "RUN/plots"],
+    ],
+)
+def test_no_command_writes_into_evidence(both: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    run = both / "a"
+    assert run_command([word.replace("RUN", str(run)) for word in words]) == 2
+    assert "lies in the run directory" in capsys.readouterr().err
+    assert run_command(["verify", str(run)]) == 0
+
+
+def test_what_is_edited_is_compared_with_nothing(both: Path, tmp_path: Path) -> None:
+    run = both / "a"
+    (run / "verdict.json").write_text((run / "verdict.json").read_text().replace('"latency_p95": ', '"latency_p95": 1'))
+    assert run_command(["compare", str(both / "b"), str(run), "--out", str(tmp_path / "out")]) == 5
+    assert run_command(["baseline", str(run), str(tmp_path / "base.json")]) == 5
+    assert not (tmp_path / "base.json").exists()
