@@ -57,14 +57,14 @@ def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: fl
     since_s = held_at_s - (window_s or WINDOW_S)
     last: dict[str, Event] = {}
     keys: dict[str, tuple[str, str]] = {}
-    timeline: deque[Happened] = deque(maxlen=MOST_EVENTS)
+    timeline: deque[_Row] = deque(maxlen=MOST_EVENTS)
     for event in read_events(directory / f"soak_{run.scenario.name}.jsonl"):
         if event.type == "task.enqueued":
             keys[event.task] = event.key, event.tenant
         if event.type in _STATES:
             last[event.task] = event
         if event.type.startswith(_TOLD) and event.type not in _ORDINARY:
-            timeline.append(Happened(event.t, event.words))
+            _note(timeline, event)
     affected = [event for event in last.values() if _concerned(event, since_s)]
     ids = _ids(directory / "system" / "queue.db")
     tasks = []
@@ -81,8 +81,34 @@ def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: fl
         counts=dict(Counter(task.state for task in tasks)),
         tenants=dict(Counter(task.tenant for task in tasks if task.tenant)),
         active_faults=active,
-        timeline=list(timeline),
+        timeline=[Happened(row.t_s, row.words) for row in timeline],
     )
+
+
+@dataclass(slots=True)
+class _Row:
+    """A line of the timeline; `before`: how many of the same kind it stands for, between the line above and itself."""
+
+    t_s: float
+    kind: str
+    what: str
+    before: int = 0
+
+    @property
+    def words(self) -> str:
+        return f"{self.what} (and {self.before:,} more of these before it)" if self.before else self.what
+
+
+def _note(timeline: deque[_Row], event: Event) -> None:
+    """Add an event; of a long row of one kind only the first and the last stay, so that its cause is not pushed out."""
+    row = _Row(event.t, event.type, event.words)
+    if (
+        len(timeline) > 1
+        and timeline[-1].kind == timeline[-2].kind == row.kind
+        and row.kind.startswith(("task.", "lease."))
+    ):
+        row.before = timeline.pop().before + 1
+    timeline.append(row)
 
 
 def _concerned(event: Event, since_s: float) -> bool:

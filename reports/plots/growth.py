@@ -42,7 +42,12 @@ def _panels(run: RunData) -> Iterator[tuple[GrowthResult, str, str, Floats, Floa
     growths = {growth.sli: growth for growth in run.verdict.growths}
     for sli, name, unit, column in (
         ("queue_depth_growth", "PENDING tasks", "tasks", "queue_depth"),
-        ("latency_growth", "Latency, median of 30 min", "s", "latency_p50_s"),
+        (
+            "latency_growth",
+            "Latency: dots are medians of 30 min, the line goes through single tasks",
+            "s",
+            "latency_p50_s",
+        ),
     ):
         values = run.metrics.get(column)
         if sli in growths and np.isfinite(values).any():
