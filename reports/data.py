@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -81,11 +82,22 @@ def read_run(directory: Path) -> RunData:
     return RunData(
         scenario=scenario,
         verdict=_decode(directory / "verdict.json", Verdict, verdict.SCHEMA_VERSION),
-        manifest=_decode(directory / "run_manifest.json", Manifest, manifest.SCHEMA_VERSION),
+        manifest=_manifest(directory / "run_manifest.json"),
         checkpoints=_decode(directory / "checkpoints.json", Checkpoints, verdict.SCHEMA_VERSION),
         metrics=read_metrics(directory / "metrics.csv"),
         processes=read_processes(directory / "system" / TABLE),
     )
+
+
+def _manifest(path: Path) -> Manifest:
+    found = _decode(path, Manifest, manifest.SCHEMA_VERSION)
+    try:
+        timed = datetime.fromisoformat(found.started_at).tzinfo is not None
+    except ValueError:
+        timed = False
+    if not timed or not found.speed > 0:
+        raise EvidenceError(f"{path}: its times or speed are none (this evidence is damaged)")
+    return found
 
 
 def _decode(path: Path, kind: type[T], version: int) -> T:
@@ -104,6 +116,8 @@ def read_metrics(path: Path) -> Metrics:
         table = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows], dtype=np.float64).reshape(
             len(rows), len(header)
         )
+        if "t_s" not in header:
+            raise ValueError("has no column t_s")
     except OSError as error:
         raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
     except (ValueError, csv.Error) as error:

@@ -21,7 +21,7 @@ from runner.outlets import Outlets, open_outlets
 from runner.progress import make_progress
 from runner.targets.base import Selective, Target
 from runner.targets.contract import Queue
-from schemas.errors import SoakError, UsageError
+from schemas.errors import SoakError, UsageError, printable
 from schemas.identity import Identity
 from schemas.load import Loaded, load
 from schemas.units import show_duration
@@ -244,7 +244,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     slis = loaded.scenario.slis
     lines = [
         "",
-        f"{verdict.verdict.value}  {loaded.scenario.title or verdict.scenario}",
+        f"{verdict.verdict.value}  {printable(loaded.scenario.title or verdict.scenario)}",
         *(f"  {reason}" for reason in verdict.reasons),
         "",
     ]

@@ -44,7 +44,12 @@ _PLAIN_WORD = re.compile(r"[\w<-]+")
 
 def shortened(text: str) -> str:
     """`text` for a message: on one line, and cut where it would swamp it."""
-    return "".join(letter if letter.isprintable() else "�" for letter in _cut(text))
+    return printable(_cut(text))
+
+
+def printable(text: str) -> str:
+    """`text` without what would move the cursor of a terminal or change its colours."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 def shown(value: object) -> str:

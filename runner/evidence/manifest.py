@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from runner.evidence.directory import MANIFEST, SCENARIO, RunDirectory
+from schemas.errors import EvidenceError
 from schemas.identity import Identity
 from schemas.load import Loaded
 from schemas.manifest import SCHEMA_VERSION, Git, Manifest, Sent
@@ -68,7 +69,12 @@ def finish_manifest(
 
 def read_manifest(directory: RunDirectory) -> Manifest:
     """The manifest of a run. Raises EvidenceError."""
-    return decode_evidence(directory.read(MANIFEST), Manifest, SCHEMA_VERSION, directory.file(MANIFEST))
+    found = decode_evidence(directory.read(MANIFEST), Manifest, SCHEMA_VERSION, directory.file(MANIFEST))
+    try:
+        datetime.strptime(found.started_at, "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        raise EvidenceError(f"{directory.file(MANIFEST)}: does not say when the run began (it is damaged)") from None
+    return found
 
 
 def reproduce(identity: Identity) -> str:

@@ -87,7 +87,7 @@ class _Header(_Version):
     target: str
     clock: str
     abort: bool
-    speed: float
+    speed: Annotated[float, msgspec.Meta(gt=0)]
 
 
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]

@@ -20,7 +20,8 @@ _LOOK_EVERY_S = 0.2
 
 def newest_run(runs: Path = Path("runs")) -> Path:
     """The run directory below `runs` whose stream was written to last. Raises UsageError when there is none."""
-    streams = sorted(runs.glob("*/soak_*.jsonl"), key=lambda path: path.stat().st_mtime)
+    found = (path for path in runs.glob("*/soak_*.jsonl") if path.is_file())
+    streams = sorted(found, key=lambda path: path.stat().st_mtime)
     if not streams:
         raise UsageError(f"{runs}: holds no run (name a run directory)")
     return streams[-1].parent

@@ -200,3 +200,24 @@ def test_a_history_names_the_line_that_is_damaged(run: Path, tmp_path: Path) -> 
     (tmp_path / "stream.jsonl").write_bytes(b"".join(lines))
     with pytest.raises(EvidenceError, match=r"stream\.jsonl:\d+: is no event of a stream \(this evidence is damaged\)"):
         read_histories(tmp_path / "stream.jsonl", slowest)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("run_manifest.json", r'"started_at": "[^"]*"', '"started_at": "x"'),
+        ("run_manifest.json", r'"started_at": "[^"]*"', '"started_at": "2026-01-01T00:00:00"'),
+        ("run_manifest.json", r'"speed": 1.0', '"speed": 0.0'),
+        ("metrics.csv", r"^t_s", "time"),
+    ],
+)
+def test_damaged_evidence_is_not_blamed_on_a_template(
+    run: Path, tmp_path: Path, name: str, old: str, new: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / name
+    changed, count = re.subn(old, new, path.read_text(), count=1)
+    assert count == 1
+    path.write_text(changed)
+    assert run_command(["report", str(tmp_path / "run")]) == 5
+    assert name in capsys.readouterr().err

@@ -172,3 +172,61 @@ def test_holm_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03, None, 0.005], 0.05) == [True, False, False, False, True]
     assert holm([0.02, 0.02], 0.05) == [True, True]
     assert holm([], 0.05) == []
+
+
+# What cannot be told, and what is not alike.
+
+
+def test_an_indicator_without_parts_is_not_called_unchanged(runs: dict[str, Path]) -> None:
+    changes = compare(baseline_of(runs["base"]), baseline_of(runs["slower"]), alpha=0.05, least=0.05, objectives=[])
+    directions = {each.sli: (each.direction, each.p) for each in changes.changes}
+    assert directions["queue_depth"] == ("UNTESTED", None)
+    assert all(p is not None for direction, p in directions.values() if direction in {"UNCHANGED", "WORSE", "BETTER"})
+
+
+def test_it_is_said_in_what_two_runs_differ(
+    runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pinned = tmp_path / "base.json"
+    other = msgspec.structs.replace(baseline_of(runs["base"]), scenario="another", target="orchestrator", speed=60.0)
+    pinned.write_bytes(msgspec.json.encode(other))
+    run_command(["compare", str(pinned), str(runs["base"]), "--out", str(tmp_path / "out")])
+    said = capsys.readouterr().err
+    assert "not of the same kind" in said
+    for difference in ("scenario another and", "target orchestrator and simulation", "speed 60 and 1"):
+        assert difference in said
+    run_command(["compare", str(runs["base"]), str(runs["base"]), "--out", str(tmp_path / "same")])
+    assert "not of the same kind" not in capsys.readouterr().err
+
+
+def test_a_second_comparison_has_a_place_of_its_own(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(3):
+        assert run_command(["compare", str(runs["base"]), str(runs["base"])]) == 0
+    assert len(list(tmp_path.glob("compare-*/changes.md"))) == 3
+
+
+def test_runs_with_nothing_in_common_are_not_compared(runs: dict[str, Path], tmp_path: Path) -> None:
+    empty = msgspec.structs.replace(baseline_of(runs["base"]), slis={})
+    (tmp_path / "empty.json").write_bytes(msgspec.json.encode(empty))
+    assert run_command(["compare", str(tmp_path / "empty.json"), str(runs["base"]), "--out", str(tmp_path / "o")]) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["latency_p95<=1.1x baseline", "latency_p95 <= 1.1x", " latency_p95  <=  1.1x  baseline "]
+)
+def test_ways_to_write_a_relative_objective(runs: dict[str, Path], tmp_path: Path, text: str) -> None:
+    words = [str(runs["base"]), str(runs["base"]), "--objective", text, "--out", str(tmp_path / "out")]
+    assert run_command(["compare", *words]) == 0
+    [objective] = json.loads((tmp_path / "out" / "changes.json").read_text())["objectives"]
+    assert objective["objective"] == "latency_p95 <= 1.1x baseline"
+
+
+@pytest.mark.parametrize(
+    "text", ["latency_p95 <= 1.2.3x", "latency_p95 <= .x", f"latency_p95 <= {'9' * 400}x baseline"]
+)
+def test_a_relative_objective_that_is_none(runs: dict[str, Path], tmp_path: Path, text: str) -> None:
+    words = [str(runs["base"]), str(runs["base"]), "--objective", text, "--out", str(tmp_path / "out")]
+    assert run_command(["compare", *words]) == 2

@@ -1,7 +1,11 @@
 """Telling people: what they are told, that a run never waits for it, and that no secret is ever seen."""
 
+import contextlib
 import json
+import os
 import socket
+import subprocess
+import sys
 import textwrap
 import threading
 import time
@@ -82,6 +86,8 @@ def test_people_are_told_of_alerts_and_the_verdict(tmp_path: Path, messages: lis
         "soak told: PASS",
     ]
     assert messages[0]["message"].startswith("at 1h3m")
+    assert messages[0]["message"].endswith("run run")
+    assert [message["type"] for message in messages] == ["failure", "success", "success"]
     assert told(tmp_path) == {"sent": 3, "failed": 0}
     assert run_command(["verify", str(tmp_path / "run")]) == 0
 
@@ -190,3 +196,40 @@ def test_what_fails_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_scenario_that_is_wrong(tmp_path: Path, capfd: pytest.CaptureFixture[str], notify: str, message: str) -> None:
     assert soak(tmp_path, notify) == 2
     assert message in capfd.readouterr().err
+
+
+HASTY = "from runner import outlets; outlets.PATIENCE_S = 0.5; from runner.cli import main; main()"
+
+
+def test_a_service_that_answers_a_byte_at_a_time_does_not_keep_the_process(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    class Trickling(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            with contextlib.suppress(OSError):
+                while not over.wait(0.1):
+                    self.wfile.write(b"H")
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Trickling)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    (tmp_path / "told.yaml").write_text(textwrap.dedent(SCENARIO).format(notify=TO_ENV, more=""))
+    words = ["run", str(tmp_path / "told.yaml"), "--out", str(tmp_path / "run"), "--notify"]
+    environment = {**os.environ, VARIABLE: f"json://127.0.0.1:{server.server_address[1]}/x"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", HASTY, *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert done.returncode == 0
+    assert "gave up 3 messages" in done.stderr
