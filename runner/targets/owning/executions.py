@@ -50,6 +50,7 @@ class Executions:
         self._follower = follower
         self._hands = hands
         self._lock = lock
+        self._locking: set[int] = set()
         self._locked_s = (busy_timeout_real_s + _LOCK_MARGIN_REAL_S) * course.clock.speed
 
     def _started(self, execution: Execution) -> None:
@@ -71,10 +72,12 @@ class Executions:
         if action is Action.HANG:
             self._course.note(t_s, Kind.FAULT_SEEN, cause=execution.cause)
         self._note_end(t_s, execution, execution.cause if action in BODY_FAILS else NO_CAUSE)
+        self._release_later(execution)
 
     def _lost(self, execution: Execution) -> None:
         """The process that ran a body is gone, and not by our doing."""
         self._note_end(self._course.now(), execution, self._plan.vocabulary.cause("", "process_gone"))
+        self._release_later(execution)
 
     def _finish(self, execution: Execution) -> None:
         """The service time is over."""
@@ -101,10 +104,19 @@ class Executions:
             return
 
         def write() -> None:
+            if execution.over:
+                lock.release()
+                return
+            self._locking.add(id(execution))
             self._desk.finish(execution, end="ok")
-            self._course.at(self._course.now() + self._locked_s, lock.release)
 
         lock.hold(write)
+
+    def _release_later(self, execution: Execution) -> None:
+        """Its write begins now: how long the worker took to hear that its body is over must not count as waiting."""
+        if self._lock and id(execution) in self._locking:
+            self._locking.remove(id(execution))
+            self._course.at(self._course.now() + self._locked_s, self._lock.release)
 
     def _crash(self, execution: Execution) -> None:
         if execution.over:
