@@ -11,8 +11,11 @@ from runner.targets.owning.hands import Hands
 from schemas.events import NO_CAUSE, Kind
 from simulation.fates import BODY_FAILS, Action
 
-_LOCK_MARGIN_REAL_S = 0.005
-"""A database counts as busy once the timeout is over; the lock is held so much longer."""
+_LOCK_MARGIN_REAL_S, _LOCK_MARGIN_SHARE = 0.005, 0.15
+"""A database counts as busy once the timeout is over; the lock is held so much longer, and so much of the timeout.
+
+SQLite waits in several sleeps, each of which lasts somewhat longer than it asked for.
+"""
 
 
 class WriteLock(Protocol):
@@ -51,7 +54,7 @@ class Executions:
         self._hands = hands
         self._lock = lock
         self._locking: set[int] = set()
-        self._locked_s = (busy_timeout_real_s + _LOCK_MARGIN_REAL_S) * course.clock.speed
+        self._locked_s = (busy_timeout_real_s * (1 + _LOCK_MARGIN_SHARE) + _LOCK_MARGIN_REAL_S) * course.clock.speed
 
     def _started(self, execution: Execution) -> None:
         start_s = self._course.clock.scenario(execution.started_at)
