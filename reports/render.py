@@ -15,11 +15,17 @@ def render(directory: Path, template: Path | None = None) -> dict[str, bytes]:
     Raises EvidenceError for evidence that cannot be read, UsageError for a template.
     """
     run = read_run(directory)
+    # A user's template gets a copy: sandboxes have been left before, and what is sealed is made of the other.
+    theirs = read_run(directory) if template else run
     plots = render_plots(run)
     for_page = template is not None and ".html" in template.name
     files = {
-        "soak_summary.md": render_summary(run, list(plots), None if for_page else template).encode(),
-        "report.html": render_page(run, directory, plots, template if for_page else None).encode(),
+        "soak_summary.md": render_summary(
+            run if for_page else theirs, list(plots), None if for_page else template
+        ).encode(),
+        "report.html": render_page(
+            theirs if for_page else run, directory, plots, template if for_page else None
+        ).encode(),
     }
     files.update((f"plots/{name}", content) for name, content in plots.items())
     if run.verdict.verdict is Outcome.ABORTED:
