@@ -427,8 +427,7 @@ def test_a_template_cannot_change_what_others_are_rendered_from(tmp_path: Path) 
     run = soak(tmp_path / "run", "late", limit="1ms")
     (tmp_path / "evil.md").write_text("{% set _ = verdict.reasons.clear() %}{% set _ = verdict.objectives.clear() %}")
     before = (run / "report.html").read_bytes()
-    # Older sandboxes let it have its way; with a copy of what the report is made of.
-    assert run_command(["report", str(run), "--template", str(tmp_path / "evil.md")]) in {0, 2}
+    assert run_command(["report", str(run), "--template", str(tmp_path / "evil.md")]) == 2
     assert (run / "report.html").read_bytes() == before
 
 
