@@ -112,3 +112,6 @@ def test_figures_do_not_depend_on_where_blocks_end(minutes: int) -> None:
     assert once == often
     stalled = values(once, "soak_condition_seconds", "condition")["stalled"]
     assert (stalled > 60) == (minutes in {35, 40})
+    if minutes == 43:
+        # Work waits for workers, and a longer stall is over: it is the one that lasts that counts.
+        assert 0 < stalled < 5
