@@ -3,20 +3,17 @@
 The kernel kills it when the parent dies, even while it is stopped.
 """
 
-import ctypes
 import os
 import runpy
-import signal
 import sys
 
-_PR_SET_PDEATHSIG = 1
+from runner.lifeline import die_with_parent
 
 
 def main() -> None:
     """Tie this process to its parent, and become the module."""
     parent, module = int(sys.argv[1]), sys.argv[2]
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if not die_with_parent(parent):
         return
     sys.argv = sys.argv[2:]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
