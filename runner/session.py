@@ -24,6 +24,7 @@ from runner.targets.contract import Queue
 from schemas.errors import SoakError, UsageError, printable
 from schemas.identity import Identity
 from schemas.load import Loaded, load
+from schemas.model import Scenario
 from schemas.units import show_duration
 from schemas.verdict import End, Verdict
 from simulation.plan import Plan
@@ -75,8 +76,7 @@ def run_scenario(
     """Run a scenario file and tell the verdict; returns the exit code."""
     target = make_target(target_name, speed)
     loaded = load(path, tier=tier, settings=settings)
-    if isinstance(target, Selective):
-        target.admit(loaded.scenario)
+    _admit(target, loaded.scenario)
     plan = Plan(loaded.scenario)
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
     directory = choose_directory(out, loaded.scenario.name, datetime.now(UTC))
@@ -90,6 +90,15 @@ def run_scenario(
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
     tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+
+
+def _admit(target: Target, scenario: Scenario) -> None:
+    """Raises UsageError for a scenario that the target cannot run."""
+    if isinstance(target, Selective):
+        target.admit(scenario)
+    if target.clock == "real" and scenario.repeat > 1:
+        what = f"repeat: {scenario.repeat} compares simulations, event by event, and no two real runs are the same"
+        raise UsageError(f"{what} (add --set repeat=1, and compare two runs with `soak compare`)")
 
 
 def _preflight(plan: Plan, directory: Path, place: Path, interrupted: Callable[[], bool]) -> None:

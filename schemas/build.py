@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from schemas import units
+from schemas.build_calls import build_calls
+from schemas.calls import Calls
 from schemas.comparison import Context, condition, event_filter, objectives, own_sli, with_quantile
 from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from schemas.errors import quoted, shortened
 from schemas.expression import EventFilter
 from schemas.model import (
+    OF_CALLS,
     Alert,
     Burst,
     Condition,
@@ -36,6 +39,7 @@ from schemas.slis import CATALOGUE, Sli
 Mapping_ = Mapping[str, Any]
 
 DEFAULT_DELAY = Uniform(0.0, 60.0)
+DEFAULT_RETRY_AFTER_S = 1.0
 
 MAX_VALUES_BYTES = 10_000_000
 _VALUE = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -44,6 +48,7 @@ _VALUE = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 def build_scenario(data: Mapping_, directory: Path) -> Scenario:
     """The typed scenario of checked `data`; files it names are looked up beside `directory`."""
     duration_s = units.duration(data["duration"])
+    settings = _system_settings(data, directory)
     tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["workload"]["tenants"])
     phases = tuple(_phase(each) for each in data["phases"])
     slis = scenario_slis(data)
@@ -61,10 +66,10 @@ def build_scenario(data: Mapping_, directory: Path) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=_workload(data["workload"], tenants, directory),
+        workload=_workload(data["workload"], tenants, directory, settings),
         phases=phases,
-        queue=_queue(data["queue"]),
-        faults=tuple(_fault(each, duration_s, directory) for each in data["faults"]),
+        system_settings=settings,
+        faults=tuple(_fault(each, duration_s, directory, settings) for each in data["faults"]),
         slis=slis,
         objectives=tuple(objective for each in data["slos"] for objective in _objectives(each, context)),
         alerts=tuple(_alert(each, context) for each in data["alerts"]),
@@ -73,7 +78,15 @@ def build_scenario(data: Mapping_, directory: Path) -> Scenario:
             *(units.duration(data["telemetry"][key]) for key in ("sample_interval", "max_gap", "max_lag"))
         ),
         checkpoint_every_s=units.duration(data["checkpoints"]["every"]),
+        repeat=data["repeat"],
     )
+
+
+def _system_settings(data: Mapping_, directory: Path) -> Queue | Calls:
+    if data["system"] == "queue":
+        return _queue(data["queue"])
+    memory = data["workload"].get("task", {}).get("memory", [])
+    return build_calls(data["calls"], memory, directory, build_distribution)
 
 
 def _secret(data: Mapping_) -> Secret:
@@ -109,8 +122,12 @@ def build_sli(name: str, definition: Mapping_, data: Mapping_) -> Sli:
     faults = [fault["name"] for fault in data.get("faults", [])]
     tenants = tuple(tenant["name"] for tenant in data["workload"].get("tenants", []))
 
+    dependencies = tuple(each["name"] for each in data.get("calls", {}).get("dependencies", []))
+
     def filters(text: str | list[str]) -> tuple[EventFilter, ...]:
-        return tuple(event_filter(each, faults, tenants) for each in ([text] if isinstance(text, str) else text))
+        return tuple(
+            event_filter(each, faults, tenants, dependencies) for each in ([text] if isinstance(text, str) else text)
+        )
 
     if "ratio" in definition:
         parts = (filters(definition["ratio"]["good"]), filters(definition["ratio"]["total"]))
@@ -183,7 +200,7 @@ def _phase(data: Mapping_) -> Phase:
     return Phase(data["name"], Window(start, start + units.duration(data["for"])))
 
 
-def _workload(data: Mapping_, tenants: tuple[Tenant, ...], directory: Path) -> Workload:
+def _workload(data: Mapping_, tenants: tuple[Tenant, ...], directory: Path, settings: Queue | Calls) -> Workload:
     arrivals = data["arrivals"]
     burst = arrivals.get("burst")
     return Workload(
@@ -192,8 +209,11 @@ def _workload(data: Mapping_, tenants: tuple[Tenant, ...], directory: Path) -> W
         burst=Burst(units.duration(burst["every"]), units.duration(burst["for"]), units.rate(burst["rate"]))
         if burst
         else None,
-        service=build_distribution(data["task"]["duration"], directory),
+        service=settings.primary.latency
+        if isinstance(settings, Calls)
+        else build_distribution(data["task"]["duration"], directory),
         tenants=tenants,
+        tasks=data.get("tasks"),
     )
 
 
@@ -216,16 +236,19 @@ def _queue(data: Mapping_) -> Queue:
     )
 
 
-def _fault(data: Mapping_, duration_s: float, directory: Path) -> Fault:
+def _fault(data: Mapping_, duration_s: float, directory: Path, settings: Queue | Calls) -> Fault:
     when = recurrence(data)
+    always = 1.0 if isinstance(settings, Calls) and data["type"] in OF_CALLS else 0.0
     return Fault(
         name=data["name"],
         type=FaultType(data["type"]),
-        rate=units.ratio(data["rate"]) if "rate" in data else 0.0,
+        rate=units.ratio(data["rate"]) if "rate" in data else always,
         windows=when.windows(duration_s) if when else (),
         errors=tuple(data.get("errors", [data["type"]])),
         hang_for_s=units.duration(data["hang_for"]) if "hang_for" in data else 0.0,
         delay=build_distribution(data["delay"], directory) if "delay" in data else DEFAULT_DELAY,
+        dependency=data.get("dependency", settings.primary.name) if isinstance(settings, Calls) else "",
+        retry_after_s=units.duration(data["retry_after"]) if "retry_after" in data else DEFAULT_RETRY_AFTER_S,
     )
 
 
@@ -233,7 +256,8 @@ def _objectives(data: str | Mapping_, context: Context) -> list[Objective]:
     entry: Mapping_ = {"objective": data} if isinstance(data, str) else data
     confidence = units.ratio(entry["confidence"]) if "confidence" in entry else None
     return [
-        Objective(each, entry.get("min_samples", 1), confidence) for each in objectives(entry["objective"], context)
+        Objective(each, entry.get("min_samples", 1), confidence, entry.get("note", ""))
+        for each in objectives(entry["objective"], context)
     ]
 
 

@@ -23,7 +23,7 @@ MAX_OBJECTIVES = 1_000
 _COUNTED = frozenset({Unit.COUNT, Unit.RATIO})
 _RANKED = frozenset({Aggregate.QUANTILE, Aggregate.MAX})
 
-FILTER_FIELDS = ("fault", "error", "worker", "tenant")
+FILTER_FIELDS = ("fault", "error", "worker", "tenant", "to")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ def condition(text: str, context: Context, *, window: bool) -> Comparison:
     _check_equality(expression, sli)
     if expression.relative:
         raise UnclearError("a condition cannot be relative", "write a fixed target; relative targets are for slos")
+    if expression.op is Op.ABOUT:
+        raise _no_alarm(expression, "write <= or >=; ~ is for slos")
     if is_known_at_the_end(sli):
         watch = f", or watch {sli.series} here" if sli.series in context.slis and sli.series != sli.name else ""
         raise UnclearError(f"{sli.name} is known at the end only", f"use it under slos{watch}")
@@ -89,7 +91,13 @@ def _no_alarm(expression: Expression, remedy: str) -> UnclearError:
 
 
 def _check_equality(expression: Expression, sli: Sli) -> None:
-    """Raise UnclearError for a measurement that would have to hit its target to the last digit."""
+    """Raise UnclearError for a measurement that would have to hit its target to the last digit, or has no interval around it."""
+    if expression.op is Op.ABOUT:
+        if sli.aggregate not in CONFIDENT:
+            raise UnclearError(f"{sli.name} has no confidence interval", "compare with <= or >=")
+        if expression.relative:
+            raise UnclearError("~ compares with a fixed target", "write one, or compare with <= or >=")
+        return
     if expression.op not in {Op.EQ, Op.NE} or sli.unit in _COUNTED:
         return
     if expression.relative or sli.unit.parse(expression.target):
@@ -97,20 +105,25 @@ def _check_equality(expression: Expression, sli: Sli) -> None:
 
 
 def event_filter(
-    text: str, fault_names: Mapping[str, object] | list[str], tenants: tuple[str, ...] = ()
+    text: str, fault_names: list[str], tenants: tuple[str, ...] = (), dependencies: tuple[str, ...] = ()
 ) -> EventFilter:
-    """An event filter whose type, fields, faults and tenants exist. Raises UnclearError."""
+    """An event filter whose type, fields, faults, tenants and dependencies exist. Raises UnclearError."""
     parsed = parse_filter(text)
     if parsed.type not in TYPES:
         raise UnclearError(f"unknown event type {quoted(parsed.type)}", did_you_mean(parsed.type, list(TYPES)))
     for name, value in parsed.fields:
         if name not in FILTER_FIELDS:
             raise UnclearError(f"unknown field {quoted(name)}", did_you_mean(name, list(FILTER_FIELDS)))
-        known = {"fault": list(fault_names), "tenant": list(tenants)}.get(name)
+        known = {"fault": fault_names, "tenant": list(tenants), "to": list(dependencies)}.get(name)
+        what = "dependency" if name == "to" else name
         if known is not None and value not in known:
             raise UnclearError(
-                f"unknown {name} {quoted(value)}",
-                did_you_mean(value, known) if known else f"the scenario declares no {name}s",
+                f"unknown {what} {quoted(value)}",
+                did_you_mean(value, known) if known else f"the scenario declares no {what}s",
+            )
+        if name == "to" and not parsed.type.startswith("call."):
+            raise UnclearError(
+                f"{parsed.type} has no field 'to'", "name it with call.started, call.succeeded, call.failed"
             )
     return parsed
 

@@ -79,6 +79,21 @@ class Kind(IntEnum):
     CENSUS_CANCELLED = auto()
     ALERT_FIRED = auto()
     ALERT_RESOLVED = auto()
+    RUN_REPEATED = auto()
+    TASK_DEGRADED = auto()
+    CALL_STARTED = auto()
+    CALL_SUCCEEDED = auto()
+    CALL_FAILED = auto()
+    CALL_REJECTED = auto()
+    CIRCUIT_OPENED = auto()
+    CIRCUIT_HALF_OPENED = auto()
+    CIRCUIT_CLOSED = auto()
+    RELEASE_DEPLOYED = auto()
+    RELEASE_ROLLED_BACK = auto()
+    UPDATE_LOST = auto()
+    SAMPLE_IN_FLIGHT = auto()
+    SAMPLE_MEMORY = auto()
+    SAMPLE_MEMORY_HELD = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +130,8 @@ def _runner(type_: str, description: str, columns: str = "", name: str = "", val
 _ATTEMPT = "task attempt worker"
 _FAILED_ATTEMPT = "task attempt worker cause"
 _SUBMITTED = "task key cause tenant"
+_CALL = "task attempt"
+_FAILED_CALL = "task attempt cause"
 
 SPECS: dict[Kind, Spec] = {
     Kind.RUN_STARTED: _runner("run.started", "the run starts"),
@@ -197,6 +214,31 @@ SPECS: dict[Kind, Spec] = {
     Kind.CENSUS_CANCELLED: _census(TaskState.CANCELLED),
     Kind.ALERT_FIRED: _runner("alert.fired", "an alert fires", "", "name", Value.NAME),
     Kind.ALERT_RESOLVED: _runner("alert.resolved", "an alert is over", "", "name", Value.NAME),
+    Kind.RUN_REPEATED: _runner(
+        "run.repeated",
+        "the run was made once more: `differing` events were not the same",
+        "",
+        "differing",
+        Value.NUMBER,
+    ),
+    Kind.TASK_DEGRADED: Spec(
+        "task.degraded", "the answer is less than was asked for: `name` says how", _CALL, "name", Value.NAME
+    ),
+    Kind.CALL_STARTED: Spec("call.started", "a dependency is called", _CALL, "to", Value.NAME),
+    Kind.CALL_SUCCEEDED: Spec("call.succeeded", "the call was answered well", _CALL, "to", Value.NAME),
+    Kind.CALL_FAILED: Spec("call.failed", "the call failed, or was given up", _FAILED_CALL, "to", Value.NAME),
+    Kind.CALL_REJECTED: Spec("call.rejected", "a policy let no call through: `error` says which", _FAILED_CALL),
+    Kind.CIRCUIT_OPENED: Spec("circuit.opened", "a circuit breaker opens", "cause"),
+    Kind.CIRCUIT_HALF_OPENED: Spec("circuit.half_opened", "an open circuit breaker tries calls again"),
+    Kind.CIRCUIT_CLOSED: Spec("circuit.closed", "a circuit breaker closes"),
+    Kind.RELEASE_DEPLOYED: _runner("release.deployed", "a bad release of a dependency goes live", "cause"),
+    Kind.RELEASE_ROLLED_BACK: Spec("release.rolled_back", "the release before is back", "cause"),
+    Kind.UPDATE_LOST: Spec("update.lost", "a call overwrote what another had written meanwhile", _CALL),
+    Kind.SAMPLE_IN_FLIGHT: _sample("in_flight", Value.NUMBER, "calls that are under way"),
+    Kind.SAMPLE_MEMORY: _sample("memory", Value.NUMBER, "share of a dependency's memory limit that is in use"),
+    Kind.SAMPLE_MEMORY_HELD: _sample(
+        "memory_held", Value.NUMBER, "share of a dependency's memory limit that finished tasks hold"
+    ),
 }
 """How every kind is written."""
 

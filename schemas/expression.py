@@ -1,6 +1,7 @@
 """The grammar of objectives, conditions and event filters.
 
 objective  <sli>[{label=value, …}] <op> <target>      latency_p95{tenant=A} <= 120s
+           … ~ <target>: the target lies in the confidence interval of what was observed
 relative   <sli>[{…}] <op> <factor>x <label=value, …>  latency_p99{phase=burst} <= 1.2x phase=baseline
 filter     <event type>[{field=value, …}]              task.retry{fault=transient}
 """
@@ -35,9 +36,10 @@ class Op(StrEnum):
     GT = ">"
     EQ = "=="
     NE = "!="
+    ABOUT = "~"
 
     def holds(self, value: float, target: float) -> bool:
-        """Whether `value op target`."""
+        """Whether `value op target`; ABOUT is not of a value but of its interval, and holds of no single value but the target."""
         return _COMPARE[self](value, target)
 
 
@@ -48,6 +50,7 @@ _COMPARE: dict[Op, Callable[[float, float], bool]] = {
     Op.GT: operator.gt,
     Op.EQ: operator.eq,
     Op.NE: operator.ne,
+    Op.ABOUT: operator.eq,
 }
 
 
@@ -172,7 +175,7 @@ class EventFilter:
 
 _SELECTOR = r"(?:\{(?P<selector>[^{}]*)\})?"
 _EXPRESSION = re.compile(
-    rf"\s*(?P<sli>[A-Za-z_][A-Za-z0-9_]*)\s*{_SELECTOR}\s*(?P<op><=|>=|==|!=|<|>)\s*(?P<target>.*\S)\s*"
+    rf"\s*(?P<sli>[A-Za-z_][A-Za-z0-9_]*)\s*{_SELECTOR}\s*(?P<op><=|>=|==|!=|<|>|~)\s*(?P<target>.*\S)\s*"
 )
 _RELATIVE = re.compile(r"(?P<factor>[0-9]{1,12}(?:\.[0-9]{1,12})?)x(?:\s+(?P<selector>\S.*))?")
 _FILTER = re.compile(rf"\s*(?P<type>[a-z_]+\.[a-z_]+)\s*{_SELECTOR}\s*")

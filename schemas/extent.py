@@ -31,7 +31,7 @@ def _arrivals(view: View) -> Iterator[Problem]:
         view.rate(*arrivals, "burst", "rate"),
     )
     every_s, for_s = view.duration(*arrivals, "burst", "every"), view.duration(*arrivals, "burst", "for")
-    if duration_s is None or base is None:
+    if duration_s is None or base is None or view.get("workload", "tasks") is not None:
         return
     burst_s = _time_in_bursts(duration_s, every_s, for_s) if every_s and for_s and burst is not None else 0.0
     in_bursts, between = burst_s * (burst or 0.0), (duration_s - burst_s) * base

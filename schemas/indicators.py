@@ -42,7 +42,8 @@ def _own_sli(view: View, where: Where, kind: str) -> Iterator[Problem]:
     valued = kind in {"quantile", "gauge"}
     for place in _filters(view, (*where, kind)):
         try:
-            parsed = event_filter(view.get(*place), list(view.names("faults")), view.names("workload", "tenants"))
+            names = (view.names("workload", "tenants"), view.names("calls", "dependencies"))
+            parsed = event_filter(view.get(*place), list(view.names("faults")), *names)
         except UnclearError as error:
             yield view.problem(place, error.what, error.remedy)
             continue

@@ -14,7 +14,8 @@ from schemas.errors import Problem, ScenarioError
 from schemas.model import Scenario
 from schemas.overrides import apply_settings, apply_tier
 from schemas.semantics import semantic_problems
-from schemas.shape import shape_problems, with_defaults
+from schemas.shape import shape_problems
+from schemas.systems import completed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,12 @@ def load(path: Path, *, tier: str | None = None, settings: Sequence[str] = ()) -
         raise ScenarioError(problems)
     assert isinstance(chosen.data, dict)
     data: dict[str, Any] = dict(chosen.data)
-    scenario = build_scenario(with_defaults(data), path.parent)
+    scenario = build_scenario(completed(data), path.parent)
     return Loaded(scenario, data, path, tier is not None or bool(settings), tier, tuple(settings))
 
 
 def _problems(document: Document, directory: Path, only: Iterable[str] | None = None) -> list[Problem]:
-    filled = with_defaults(document.data)
+    filled = completed(document.data)
     found = document.problems + shape_problems(document, only)
     seen = {problem.where for problem in found}
     return found + [problem for problem in semantic_problems(document, filled, directory) if problem.where not in seen]

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from schemas.calls import Calls
 from schemas.distributions import Distribution
 from schemas.expression import Op, Selector
 from schemas.outlets import Export, Notify
@@ -59,13 +60,14 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The offered work."""
+    """The offered work: `tasks` of them (None: for as long as the run goes on), each attempt in its `service` time."""
 
     process: Process
     rate_per_s: float
     burst: Burst | None
     service: Distribution
     tenants: tuple[Tenant, ...]
+    tasks: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,43 @@ class FaultType(StrEnum):
     DISPATCHER_CRASH = "dispatcher_crash"
     WATCHDOG_CRASH = "watchdog_crash"
     TELEMETRY_LOSS = "telemetry_loss"
+    CONNECTION_ERROR = "connection_error"
+    CONNECTION_RESET = "connection_reset"
+    TIMEOUT = "timeout"
+    SERVER_ERROR = "server_error"
+    RATE_LIMITED = "rate_limited"
+    QUEUE_FULL = "queue_full"
+    WORKER_DOWN = "worker_down"
+    POOL_EXHAUSTED = "pool_exhausted"
+    PERMISSION_DENIED = "permission_denied"
+    DELAY = "delay"
+    DEPENDENCY_CRASH = "dependency_crash"
+    BAD_RELEASE = "bad_release"
 
+
+OF_CALLS = frozenset(
+    {
+        FaultType.CONNECTION_ERROR,
+        FaultType.CONNECTION_RESET,
+        FaultType.TIMEOUT,
+        FaultType.SERVER_ERROR,
+        FaultType.RATE_LIMITED,
+        FaultType.QUEUE_FULL,
+        FaultType.WORKER_DOWN,
+        FaultType.POOL_EXHAUSTED,
+        FaultType.DISK_FULL,
+        FaultType.PERMISSION_DENIED,
+        FaultType.DELAY,
+        FaultType.BAD_RELEASE,
+    }
+)
+"""Faults of the system `calls` that strike single calls; `disk_full` strikes the whole database in a queue."""
+
+SYSTEM_FAULTS: dict[str, frozenset[FaultType]] = {
+    "queue": frozenset(FaultType) - OF_CALLS - {FaultType.DEPENDENCY_CRASH} | {FaultType.DISK_FULL},
+    "calls": OF_CALLS | {FaultType.DEPENDENCY_CRASH, FaultType.TELEMETRY_LOSS},
+}
+"""What can go wrong with each system."""
 
 PER_TASK = frozenset({FaultType.DUPLICATE_ENQUEUE, FaultType.GUARDRAIL_EXCEED})
 """Faults whose rate counts tasks; the other rates count attempts."""
@@ -133,8 +171,8 @@ PROCESS_CRASHES = frozenset({FaultType.DISPATCHER_CRASH, FaultType.WATCHDOG_CRAS
 OUTAGES = frozenset({FaultType.DB_OUTAGE, FaultType.DISK_FULL})
 """Faults in which no state can change."""
 
-BY_TIME = frozenset({*OUTAGES, FaultType.TELEMETRY_LOSS, *PROCESS_CRASHES})
-"""Faults that have no rate, only times."""
+BY_TIME = frozenset({*OUTAGES, FaultType.TELEMETRY_LOSS, *PROCESS_CRASHES, FaultType.DEPENDENCY_CRASH})
+"""Faults that have no rate, only times (of the system `calls`, a full disk has one)."""
 
 TRANSIENT = frozenset({FaultType.TRANSIENT_ERROR, FaultType.DB_LOCK})
 """Faults after which an attempt may be made again."""
@@ -151,6 +189,14 @@ class Fault:
     errors: tuple[str, ...]
     hang_for_s: float
     delay: Distribution
+    dependency: str = ""
+    """Of the system `calls`: what it strikes."""
+    retry_after_s: float = 0.0
+
+    @property
+    def by_time(self) -> bool:
+        """Whether it strikes the system at set times, and not single attempts."""
+        return (self.type in BY_TIME and not self.dependency) or self.type is FaultType.DEPENDENCY_CRASH
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +220,12 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What must hold at the end."""
+    """What must hold at the end; `note`: where its target comes from."""
 
     comparison: Comparison
     min_samples: int
     confidence: float | None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +294,7 @@ class Scenario:
     exports: tuple[Export, ...]
     workload: Workload
     phases: tuple[Phase, ...]
-    queue: Queue
+    system_settings: Queue | Calls
     faults: tuple[Fault, ...]
     slis: dict[str, Sli]
     objectives: tuple[Objective, ...]
@@ -255,6 +302,19 @@ class Scenario:
     aborts: tuple[Condition, ...]
     telemetry: Telemetry
     checkpoint_every_s: float
+    repeat: int = 1
+
+    @property
+    def queue(self) -> Queue:
+        """The task orchestrator; only of a scenario of the system `queue`."""
+        assert isinstance(self.system_settings, Queue)
+        return self.system_settings
+
+    @property
+    def calls(self) -> Calls:
+        """The client and what it calls; only of a scenario of the system `calls`."""
+        assert isinstance(self.system_settings, Calls)
+        return self.system_settings
 
     @property
     def horizon_s(self) -> float:

@@ -18,6 +18,7 @@ from schemas.errors import Problem, Where, quoted
 from schemas.extent import EXTENT_CHECKS
 from schemas.indicators import INDICATOR_CHECKS
 from schemas.model import BY_TIME
+from schemas.systems import SYSTEM_CHECKS
 from schemas.units import show_duration
 from schemas.view import View
 
@@ -110,6 +111,7 @@ def _phases_apart(view: View) -> Iterator[Problem]:
 
 def _distributions(view: View) -> Iterator[Problem]:
     places = [("workload", "task", "duration"), *((*where, "delay") for where, _ in view.entries("faults"))]
+    places += [(*where, "latency") for where, _ in view.entries("calls", "dependencies")]
     for where in places:
         low_high = view.duration(*where, "low"), view.duration(*where, "high")
         median_p95 = view.duration(*where, "median"), view.duration(*where, "p95")
@@ -196,6 +198,7 @@ _CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _guardrail,
     _lease,
     _poll_interval,
+    *SYSTEM_CHECKS,
     *EXTENT_CHECKS,
     *INDICATOR_CHECKS,
 )

@@ -155,7 +155,13 @@ def _wrong_type(error: Any) -> Iterator[Finding]:
 
 
 _FREE_TEXT = {"", "line of text", "name of letters, digits, `_`, `.` and `-`"}
-_TYPE_NAMES = {"array": "list", "string": "text", "integer": "whole number"}
+_TYPE_NAMES = {
+    "array": "list",
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "truth value",
+}
 
 
 _RATIO = "write a percentage such as 10%, or a number from 0 to 1 without quotes"

@@ -201,5 +201,45 @@ _EVERY_SYSTEM = [
     *_resource("db_size", Unit.SIZE, Unit.SIZE_PER_HOUR, "size of the system's database"),
 ]
 
-CATALOGUE: Mapping[str, Mapping[str, Sli]] = {"queue": {sli.name: sli for sli in (*_QUEUE, *_EVERY_SYSTEM)}}
+_TASKS = frozenset(
+    {
+        *("success_rate", "recovery_rate", "backoff_violations", AT_THE_END, "illegal_transitions", "stall_time"),
+        *("state_transitions", "throughput", "queue_depth", "queue_depth_growth", "latency_growth"),
+    }
+)
+"""Indicators of tasks that a client's calls have as well, beside the times."""
+
+_CALLS = [
+    *(sli for sli in _QUEUE if sli.name in _TASKS or sli.series in {"latency", "wait"}),
+    _ratio(
+        "first_call_success_rate", "first_call", "tasks whose first call went well: what there is without any policy"
+    ),
+    _ratio("call_success_rate", "call_success", "calls that were answered well / calls that came to an end"),
+    replace(_count("calls", "calls that were made"), better=Better.LOWER),
+    _count("timeouts", "calls that were given up because the time was up"),
+    _count(
+        "rejections", "tries that a policy let not through: circuit open, bulkhead full, pool exhausted, rate limit"
+    ),
+    *_times("recovery_time", "the time from a task's first failed call to DONE, of tasks that recovered"),
+    _count("degraded_tasks", "tasks that ended DONE with less than was asked for"),
+    _count("circuit_openings", "how often a circuit breaker opened"),
+    _count("lost_updates", "changes in a store that another call overwrote"),
+    *_times("heal_time", "the time for which a dependency was gone"),
+    *_times("rollback_time", "the time from a bad release to its rollback"),
+    Sli("in_flight", "calls that are under way, as sampled", Unit.COUNT, Aggregate.GAUGE, "in_flight", Better.LOWER),
+    Sli("memory_used", "share of a memory limit in use", Unit.RATIO, Aggregate.GAUGE, "memory", Better.LOWER),
+    Sli(
+        "memory_held",
+        "share of a memory limit that finished tasks hold",
+        Unit.RATIO,
+        Aggregate.GAUGE,
+        "memory_held",
+        Better.LOWER,
+    ),
+]
+
+CATALOGUE: Mapping[str, Mapping[str, Sli]] = {
+    "queue": {sli.name: sli for sli in (*_QUEUE, *_EVERY_SYSTEM)},
+    "calls": {sli.name: sli for sli in (*_CALLS, *_EVERY_SYSTEM)},
+}
 """The built-in indicators of each system, by name."""

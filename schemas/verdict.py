@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Status(StrEnum):
@@ -55,6 +55,7 @@ class ObjectiveResult(msgspec.Struct, frozen=True):
     interval: tuple[float | None, float | None] | None
     confidence: float | None
     detail: str
+    note: str = ""
 
 
 class LawResult(msgspec.Struct, frozen=True):
@@ -113,6 +114,32 @@ class FaultResult(msgspec.Struct, frozen=True):
     seen: int
     status: Status
     detail: str
+
+
+class Share(msgspec.Struct, frozen=True):
+    """A share of tasks, with its confidence interval."""
+
+    count: int
+    share: float
+    interval: tuple[float, float]
+
+
+class Gain(msgspec.Struct, frozen=True):
+    """What a client's policies make of its calls: shares of the tasks that ended.
+
+    before: whose first call went well. after: that are DONE. rescued, spoilt: DONE although it failed, FAILED although it went
+    well. `tasks_for_a_point`: so many tasks would tell `after` to within a percentage point.
+    """
+
+    tasks: int
+    confidence: float
+    before: Share
+    after: Share
+    improvement: float
+    interval: tuple[float, float]
+    rescued: int
+    spoilt: int
+    tasks_for_a_point: int
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -207,3 +234,4 @@ class Verdict(msgspec.Struct, frozen=True):
     slowest: list[SlowTask]
     growths: list[GrowthResult]
     quantile_relative_error: float
+    gain: Gain | None = None

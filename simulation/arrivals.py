@@ -52,7 +52,7 @@ class Rate:
 
 
 def arrival_times(workload: Workload, seed: int, until_s: float) -> Iterator[Floats]:
-    """Arrival times below `until_s`, ascending, in chunks of at most BLOCK.
+    """Arrival times below `until_s`, ascending, in chunks of at most BLOCK; no more than the workload has tasks.
 
     Poisson: a unit-rate process carried through the inverse of the integrated rate (Cinlar 1975), which is exact
     for a rate that varies. Constant: evenly spaced in the integrated rate, the first at its start.
@@ -68,6 +68,8 @@ def arrival_times(workload: Workload, seed: int, until_s: float) -> Iterator[Flo
             marks = np.arange(block * BLOCK, (block + 1) * BLOCK, dtype=np.float64)
         times = quantise(rate.time_of(marks))
         inside = times[: int(np.searchsorted(times, until_s, side="left"))]
+        if workload.tasks is not None:
+            inside = inside[: max(0, workload.tasks - block * BLOCK)]
         yield inside
         if len(inside) < BLOCK:
             return

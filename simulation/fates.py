@@ -4,6 +4,7 @@ A fate is addressed by task and attempt. It does not depend on the order of even
 other faults' draws: each fault has a stream of its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
@@ -12,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.block import Floats, Ints
+from schemas.distributions import Distribution
 from schemas.events import COPY, KEY_SHIFT, NO_CAUSE, Vocabulary
-from schemas.model import PER_TASK, Fault, FaultType, Scenario, Window
+from schemas.model import PER_TASK, Fault, FaultType, Window
 from simulation.distributions import draw
 from simulation.streams import BLOCK, Stream
 
@@ -119,10 +121,17 @@ class _FaultDraws:
 class Fates:
     """Fates by task number and attempt, drawn a block at a time; the blocks in use are kept, the rest can be drawn again."""
 
-    def __init__(self, scenario: Scenario, seed: int, vocabulary: Vocabulary) -> None:
-        self._service = scenario.workload.service
-        self._stream = Stream(seed, "service")
-        self._faults = [_FaultDraws(fault, seed, vocabulary) for fault in scenario.faults if fault.type in ACTIONS]
+    def __init__(
+        self,
+        service: Distribution,
+        faults: Sequence[Fault],
+        seed: int,
+        vocabulary: Vocabulary,
+        stream: str = "service",
+    ) -> None:
+        self._service = service
+        self._stream = Stream(seed, stream)
+        self._faults = [_FaultDraws(fault, seed, vocabulary) for fault in faults]
         self._first: dict[tuple[int, int, int], _Draws] = {}
         self._later: dict[tuple[int, int, int], _Draws] = {}
         self._plain: dict[int, list[Fate]] = {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.block import Bools, Floats, Ints, quantise
+from schemas.calls import Calls
 from schemas.events import COPY, KEY_SHIFT, Vocabulary
 from schemas.model import Fault, FaultType, Scenario, Window
 from simulation.arrivals import Rate, arrival_times
@@ -43,7 +44,10 @@ class Plan:
         self.vocabulary = Vocabulary()
         self.action = [int(Action.NONE)]
         self._register_words()
-        self.fate: Callable[[int, int, float], Fate] = Fates(scenario, self.seed, self.vocabulary).of
+        met = [fault for fault in scenario.faults if fault.type in ACTIONS]
+        self.fate: Callable[[int, int, float], Fate] = Fates(
+            scenario.workload.service, met, self.seed, self.vocabulary
+        ).of
         """The fate of attempt n (from 1) of a task, should it start at a time: `fate(number, n, start_s)`."""
         self._duplicates = [fault for fault in scenario.faults if fault.type is FaultType.DUPLICATE_ENQUEUE]
         self._tenant_stream = Stream(self.seed, "tenants")
@@ -60,6 +64,9 @@ class Plan:
                 self.action.append(int(ACTIONS.get(fault.type, Action.NONE)))
         for tenant in self.scenario.workload.tenants:
             self.vocabulary.tenant(tenant.name)
+        if isinstance(self.scenario.system_settings, Calls):
+            for dependency in self.scenario.calls.dependencies:
+                self.vocabulary.name(dependency.name)
 
     def fault_of(self, cause: int) -> Fault:
         """The fault that a cause names."""

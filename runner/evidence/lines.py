@@ -104,7 +104,7 @@ class LineFormatter:
         more = {
             "state": spec.state,
             "tenant": self._vocabulary.tenants[tenant] if spec.uses("tenant") and tenant >= 0 else "",
-            "name": self._vocabulary.names[name] if name >= 0 else "",
+            spec.value_name if name >= 0 else "name": self._vocabulary.names[name] if name >= 0 else "",
             "fault": cause.fault if cause else "",
             "error": cause.error if cause else "",
         }

@@ -112,6 +112,8 @@ class _Line(msgspec.Struct):
     planned: _Number | None = None
     value: _Number | None = None
     name: str | None = None
+    to: str | None = None
+    differing: _Number | None = None
     tenant: str | None = None
     state: str = ""
     fault: str = ""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from runner.judge.alerts import alert_result, number_or_none
 from runner.judge.folds import Fold
+from runner.judge.gain import gain_of
 from runner.judge.growth import Growth
 from runner.judge.histogram import RELATIVE_ERROR
 from runner.judge.judge import Judge
@@ -74,6 +75,7 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
         slowest=judge.lifecycle.slowest,
         growths=list(_growths(judge)),
         quantile_relative_error=round(RELATIVE_ERROR, 6),
+        gain=gain_of(judge.calls.paired) if judge.calls else None,
     )
 
 
@@ -127,17 +129,20 @@ def _objective(judge: Judge, objective: Objective, late: str) -> ObjectiveResult
         op=comparison.op.value,
         unit=sli.unit.value,
         status=status,
-        margin=_margin(comparison.op, value, target),
+        margin=_margin(comparison.op, value, target, interval),
         samples=fold.samples,
         min_samples=objective.min_samples,
         interval=(number_or_none(interval[0]), number_or_none(interval[1])) if interval else None,
         confidence=(objective.confidence or DEFAULT_CONFIDENCE) if interval else None,
         detail=detail,
+        note=objective.note,
     )
 
 
-def _margin(op: Op, value: float, target: float) -> float | None:
-    """The distance to the target in the SLI's unit, positive on the good side."""
+def _margin(op: Op, value: float, target: float, interval: tuple[float, float] | None) -> float | None:
+    """The distance to the target in the SLI's unit, positive on the good side; of `~`, from the nearer end of the interval."""
+    if op is Op.ABOUT:
+        return number_or_none(min(target - interval[0], interval[1] - target)) if interval else None
     if op in {Op.EQ, Op.NE}:
         away = abs(value - target)
         return number_or_none(0.0 - away if op is Op.EQ else away)
@@ -152,6 +157,8 @@ def _status(
         return Status.INCONCLUSIVE, f"{fold.samples} of at least {objective.min_samples} observations"
     if math.isnan(target):
         return Status.INCONCLUSIVE, "nothing was observed under the labels it is compared with"
+    if op is Op.ABOUT:
+        return _about(interval, target, objective.confidence or DEFAULT_CONFIDENCE)
     if not op.holds(value, target):
         if sli.aggregate is Aggregate.GROWTH and objective.confidence and not _surely(op, interval, target):
             return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval reaches back to the target"
@@ -162,6 +169,14 @@ def _status(
     if open_tasks and not op.holds(fold.worst(sli, open_tasks), target):
         return Status.INCONCLUSIVE, f"{open_tasks} unfinished tasks could still break it"
     return Status.PASS, ""
+
+
+def _about(interval: tuple[float, float] | None, target: float, confidence: float) -> tuple[Status, str]:
+    if interval is None or not all(map(math.isfinite, interval)):
+        return Status.INCONCLUSIVE, f"too few observations for a {confidence:.0%} interval"
+    if interval[0] <= target <= interval[1]:
+        return Status.PASS, ""
+    return Status.FAIL, f"the {confidence:.0%} interval leaves the target out"
 
 
 def _surely(op: Op, interval: tuple[float, float] | None, target: float) -> bool:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from schemas.block import Block
+from schemas.block import Block, Floats
 from schemas.events import Kind, Vocabulary
-from schemas.model import BY_TIME, PER_TASK, Fault, FaultType, Scenario
+from schemas.model import OF_CALLS, PER_TASK, Fault, FaultType, Scenario
 from schemas.units import show_duration, show_ratio
 from schemas.verdict import FaultResult, Status
 
@@ -22,6 +22,9 @@ _EFFECTS: dict[FaultType, tuple[Kind, ...]] = {
     FaultType.DISPATCHER_CRASH: (Kind.PROCESS_EXITED,),
     FaultType.WATCHDOG_CRASH: (Kind.PROCESS_EXITED,),
     FaultType.TELEMETRY_LOSS: (Kind.SAMPLE_LOST,),
+    FaultType.DEPENDENCY_CRASH: (Kind.PROCESS_EXITED,),
+    FaultType.DELAY: (Kind.FAULT_SEEN,),
+    **dict.fromkeys(OF_CALLS - {FaultType.DISK_FULL, FaultType.DELAY}, (Kind.CALL_FAILED,)),
 }
 """The events by which a fault of each type shows; they carry the fault's name."""
 
@@ -56,12 +59,20 @@ class FaultCounts:
         started_s = block.t[block.kind == Kind.TASK_DISPATCHED]
         enqueued_s = block.t[(block.kind == Kind.TASK_ENQUEUED) & (block.cause == 0)]
         for fault in self._faults:
-            times = enqueued_s if fault.type in PER_TASK else started_s
+            times = (
+                enqueued_s if fault.type in PER_TASK else self._called(block, fault) if fault.dependency else started_s
+            )
             if fault.windows:
                 inside = sum(int(((times >= w.start_s) & (times < w.end_s)).sum()) for w in fault.windows)
             else:
                 inside = len(times)
             self._exposed[fault.name] += inside
+
+    def _called(self, block: Block, fault: Fault) -> Floats:
+        """When the dependency that a fault strikes was called."""
+        called = (block.kind == Kind.CALL_STARTED) & (block.value == self._vocabulary.name(fault.dependency))
+        times: Floats = block.t[called]
+        return times
 
     def _count(self, fault: str, kinds: tuple[Kind, ...]) -> int:
         causes = [index for index, cause in enumerate(self._vocabulary.causes) if cause.fault == fault]
@@ -90,9 +101,9 @@ class FaultCounts:
 
     def _result(self, fault: Fault, ended_s: float) -> FaultResult:
         started = sum(1 for window in fault.windows if window.start_s < ended_s)
-        by_time = fault.type in BY_TIME
+        by_time = fault.by_time
         expected = float(started) if by_time else fault.rate * self._exposed[fault.name]
-        injected, seen = self.injected(fault), self._count(fault.name, _EFFECTS[fault.type])
+        injected, seen = self.injected(fault), self._count(fault.name, _effects(fault))
         status, detail = Status.PASS, ""
         if not seen and (by_time or fault.rate > 0):
             status = Status.INCONCLUSIVE
@@ -101,10 +112,15 @@ class FaultCounts:
         return FaultResult(fault.name, fault.type.value, _asked(fault), expected, injected, seen, status, detail)
 
 
+def _effects(fault: Fault) -> tuple[Kind, ...]:
+    return (Kind.CALL_FAILED,) if fault.type is FaultType.DISK_FULL and not fault.by_time else _EFFECTS[fault.type]
+
+
 def _asked(fault: Fault) -> str:
     words = []
-    if fault.type not in BY_TIME:
-        words.append(f"{show_ratio(fault.rate)} of {'tasks' if fault.type in PER_TASK else 'attempts'}")
+    if not fault.by_time:
+        of = f"calls to {fault.dependency}" if fault.dependency else "tasks" if fault.type in PER_TASK else "attempts"
+        words.append(f"{show_ratio(fault.rate)} of {of}")
     if fault.windows:
         first = fault.windows[0]
         words.append(f"at {show_duration(first.start_s)} for {show_duration(first.end_s - first.start_s)}")

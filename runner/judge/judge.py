@@ -12,6 +12,7 @@ from itertools import count, takewhile
 import numpy as np
 
 from runner.judge.alerts import Guard, number_or_none
+from runner.judge.calls import CallTracker
 from runner.judge.faults import FaultCounts
 from runner.judge.folds import Folds
 from runner.judge.labels import LabelNumbers
@@ -20,6 +21,7 @@ from runner.judge.own import OwnSeries
 from runner.judge.samples import Facts
 from runner.judge.telemetry import Telemetry
 from schemas.block import Block, make_block, merge
+from schemas.calls import Calls
 from schemas.events import Kind, Vocabulary
 from schemas.model import Comparison, Reference, Scenario
 from schemas.slis import Aggregate, Sli
@@ -35,6 +37,7 @@ class _Trackers:
     lifecycle: Lifecycle
     telemetry: Telemetry
     own: OwnSeries
+    calls: CallTracker | None
 
 
 class Judge:
@@ -56,12 +59,15 @@ class Judge:
             Lifecycle(scenario, vocabulary, self.labels, self._floor_s("stall")),
             Telemetry(self._floor_s("telemetry")),
             OwnSeries(scenario.slis, vocabulary),
+            CallTracker(vocabulary) if isinstance(scenario.system_settings, Calls) else None,
         )
         self.until_s = 0.0
         self.aborted_by: Guard | None = None
         self.kinds_seen = np.zeros(len(Kind), dtype=np.int64)
         self.planned: int | None = None
         self.resumes: list[Resume] = []
+        self.repeats: list[int] = []
+        """For each time the run was made again, how many events differed."""
         self.checkpoints: list[Checkpoint] = []
         self.facts = Facts(0.0)
         """What the last observed block said."""
@@ -88,6 +94,11 @@ class Judge:
     def lifecycle(self) -> Lifecycle:
         """The tasks so far."""
         return self._trackers.lifecycle
+
+    @property
+    def calls(self) -> CallTracker | None:
+        """The calls so far; None in a system that makes none."""
+        return self._trackers.calls
 
     @property
     def telemetry(self) -> Telemetry:
@@ -151,6 +162,8 @@ class Judge:
         self._trackers.lifecycle.observe(block, facts)
         self._trackers.telemetry.observe(block, facts)
         self._trackers.own.observe(block, facts)
+        if self._trackers.calls:
+            self._trackers.calls.observe(block, facts)
         return facts
 
     def _fold(self, block: Block, facts: Facts) -> None:
@@ -161,6 +174,7 @@ class Judge:
         self.planned = int(planned[-1]) if len(planned) else self.planned
         again = block.kind == Kind.RUN_RESUMED
         self.resumes += map(Resume, block.t[again].tolist(), block.value[again].tolist())
+        self.repeats += block.value[block.kind == Kind.RUN_REPEATED].astype(np.int64).tolist()
         self.until_s = facts.until_s
         self.facts = facts
 
@@ -233,5 +247,5 @@ def _story(guard: Guard) -> Iterator[tuple[Kind, float]]:
 
 def _shared(judge: Judge) -> dict[int, object]:
     """What a copy of the trackers does not copy: the scenario, the vocabulary and the labels never change under it."""
-    shared = (judge.scenario, judge.scenario.queue, judge.scenario.slis, judge.vocabulary, judge.labels)
+    shared = (judge.scenario, judge.scenario.system_settings, judge.scenario.slis, judge.vocabulary, judge.labels)
     return {id(each): each for each in shared}

@@ -50,6 +50,16 @@ def _laws(judge: Judge) -> Iterator[tuple[str, str, float | None, str]]:
         float(mismatches),
         f"{mismatches} tasks DONE against the ledger" if mismatches else "",
     )
+    if judge.calls:
+        unanswered = judge.calls.unanswered
+        yield (
+            "answers",
+            "no task is DONE without a call that was answered well",
+            float(unanswered),
+            f"{unanswered} tasks DONE without an answer" if unanswered else "",
+        )
+    if judge.scenario.repeat > 1:
+        yield _consistency(judge)
     area, sojourn = lifecycle.littles_law()
     apart = abs(area - sojourn) > _TOLERANCE * max(1.0, area)
     yield (
@@ -58,3 +68,12 @@ def _laws(judge: Judge) -> Iterator[tuple[str, str, float | None, str]]:
         float(apart),
         f"{area:.1f} task-seconds by number, {sojourn:.1f} by task" if apart else "",
     )
+
+
+def _consistency(judge: Judge) -> tuple[str, str, float | None, str]:
+    """Every time the run was made, it was the same."""
+    made, asked, differing = len(judge.repeats), judge.scenario.repeat - 1, sum(judge.repeats)
+    what = f"{asked + 1} runs of the scenario are identical"
+    if made < asked:
+        return "consistency", what, None, f"made {made + 1} times"
+    return "consistency", what, float(differing), f"{differing} events differ" if differing else ""

@@ -18,7 +18,7 @@ from runner.judge.stalls import Stalls
 from runner.judge.table import Table
 from schemas.block import Block, Bools, Floats, Ints, quantise
 from schemas.events import CENSUS, COPY, NEW_STATE, NO_CAUSE, Kind, Vocabulary, task_name
-from schemas.model import TRANSIENT, FaultType, Scenario
+from schemas.model import TRANSIENT, FaultType, Queue, Scenario
 from schemas.states import ACTIVE, LEGAL, OPEN, TaskState
 from schemas.verdict import SlowTask
 
@@ -54,19 +54,22 @@ class Unfinished:
     expired_leases: int
 
 
+def _backoffs(queue: Queue) -> Floats:
+    """The backoff after each attempt, from 0."""
+    return np.array([queue.backoff_after(max(1, attempt)) for attempt in range(len(queue.backoff_s) + 1)])
+
+
 class Lifecycle:
     """Follows every task of a queue; `observe` adds its series to the facts of a block."""
 
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary, labels: LabelNumbers, stall_floor_s: float) -> None:
-        self._queue = scenario.queue
+        self._queue = scenario.system_settings if isinstance(scenario.system_settings, Queue) else None
         self._vocabulary = vocabulary
         self._labels = labels
         self._table = Table(labels.unknown if labels.needed else None)
         self._stalls = Stalls(stall_floor_s)
         self._types = {fault.name: fault.type for fault in scenario.faults}
-        self._backoff_s = np.array(
-            [self._queue.backoff_after(max(1, attempt)) for attempt in range(len(self._queue.backoff_s) + 1)]
-        )
+        self._backoff_s = _backoffs(self._queue) if self._queue else np.zeros(1)
         self._accepted = 0
         self._census: dict[TaskState, int] = {}
         self._in_system, self._area, self._sojourn_s, self._until_s = 0, 0.0, 0.0, 0.0
@@ -174,20 +177,23 @@ class Lifecycle:
         return np.where(failed_body == rows.attempt, failed_at, rows.t)
 
     def _note_slowest(self, rows: Rows, closed: Bools) -> None:
-        latency_s = np.where(closed, rows.t - rows.due, -np.inf)
+        latency_s = quantise(np.where(closed, rows.t - rows.due, -np.inf))
         least_s = self.slowest[-1].latency_s if len(self.slowest) == MOST_SLOWEST else 0.0
         places = np.flatnonzero(latency_s >= least_s)
         order = np.lexsort((rows.number[places], rows.t[places], -latency_s[places]))[:MOST_SLOWEST]
         fresh = [
-            SlowTask(task_name(int(rows.number[place])), float(quantise(latency_s[place])), float(rows.t[place]))
+            SlowTask(task_name(int(rows.number[place])), float(latency_s[place]), float(rows.t[place]))
             for place in places[order].tolist()
         ]
-        ranked = sorted([*self.slowest, *fresh], key=lambda each: (-each.latency_s, each.ended_s))
+        ranked = sorted([*self.slowest, *fresh], key=lambda each: (-each.latency_s, each.ended_s, float(each.task)))
         self.slowest = ranked[:MOST_SLOWEST]
 
     def _cause_flags(self) -> tuple[Bools, Bools]:
         """By cause: whether it is a transient failure, and whether it is a hard budget exceeded."""
         types = [self._types.get(cause.fault) for cause in self._vocabulary.causes]
+        if self._queue is None:
+            # Whether a call may be made again is for the policies to say.
+            return np.arange(len(types)) != NO_CAUSE, np.zeros(len(types), dtype=np.bool_)
         transient = [
             kind in TRANSIENT or (kind is None and cause.error not in {"", "lease_expired"})
             for kind, cause in zip(types, self._vocabulary.causes, strict=True)
@@ -216,7 +222,11 @@ class Lifecycle:
         )
         again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
         started = kind == Kind.TASK_DISPATCHED
-        facts.series["excess_attempts"] = rows.samples(started, rows.attempt > self._queue.max_attempts, label)
+        if self._queue is None:
+            # A client tells when it may come again.
+            again, not_before = started & (rows.attempt > 1), ready
+        else:
+            facts.series["excess_attempts"] = rows.samples(started, rows.attempt > self._queue.max_attempts, label)
         early = again & (rows.t < not_before - _TICK_S)
         facts.series["backoff_violations"] = rows.samples(again, early, label)
 

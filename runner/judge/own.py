@@ -48,6 +48,8 @@ class OwnSeries:
                 matches &= np.isin(
                     block.tenant, [index for index, name in enumerate(self._vocabulary.tenants) if name == value]
                 )
+            elif field == "to":
+                matches &= block.value == self._vocabulary.name(value)
             else:
                 causes = [
                     index for index, cause in enumerate(self._vocabulary.causes) if getattr(cause, field) == value

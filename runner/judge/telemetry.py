@@ -16,6 +16,9 @@ _GAUGES = {
     "threads": Kind.SAMPLE_THREADS,
     "runner_rss": Kind.SAMPLE_RUNNER_RSS,
     "runner_open_files": Kind.SAMPLE_RUNNER_OPEN_FILES,
+    "in_flight": Kind.SAMPLE_IN_FLIGHT,
+    "memory": Kind.SAMPLE_MEMORY,
+    "memory_held": Kind.SAMPLE_MEMORY_HELD,
 }
 SIGNS_OF_LIFE = np.array([not SPECS[kind].by_runner and kind is not Kind.FAULT_INJECTED for kind in Kind])
 """By kind: whether an event comes from the system under test, and not from the runner itself."""

@@ -3,9 +3,12 @@
 from collections.abc import Generator
 from pathlib import Path
 
+import numpy as np
+
 from runner.targets.history import History
-from schemas.block import Block
+from schemas.block import COLUMNS, Block, make_block
 from schemas.errors import UsageError
+from schemas.events import Kind
 from simulation.plan import Plan
 from simulation.run import simulate
 
@@ -23,5 +26,30 @@ class Simulation:
             raise UsageError("a simulation is not resumed (run it again: the manifest says how)")
 
     def run(self, plan: Plan) -> Generator[Block, None, None]:
-        """The events of the model."""
-        return simulate(plan)
+        """The events of the model; of a scenario with `repeat`, compared with those of as many more runs."""
+        return simulate(plan) if plan.scenario.repeat == 1 else _repeated(plan)
+
+
+def _repeated(plan: Plan) -> Generator[Block, None, None]:
+    """The events of a run, while others of the same plan go on beside it; at the end, how many events of each differed."""
+    others = [simulate(Plan(plan.scenario, plan.seed)) for _ in range(plan.scenario.repeat - 1)]
+    differing = [0] * len(others)
+    until_s = 0.0
+    for block in simulate(plan):
+        for place, other in enumerate(others):
+            differing[place] += _differing(block, next(other, None))
+        until_s = block.until_s
+        yield block
+    yield make_block([until_s] * len(others), [Kind.RUN_REPEATED] * len(others), until_s=until_s, value=differing)
+
+
+def _differing(block: Block, other: Block | None) -> int:
+    """How many events of two blocks are not the same, place by place."""
+    if other is None:
+        return len(block)
+    common = min(len(block), len(other))
+    same = np.ones(common, dtype=np.bool_)
+    for name in COLUMNS:
+        one, two = getattr(block, name)[:common], getattr(other, name)[:common]
+        same &= (one == two) | ((one != one) & (two != two))
+    return max(len(block), len(other)) - int(same.sum())

@@ -1,0 +1,1 @@
+"""A client that calls dependencies under faults, as a SimPy model."""

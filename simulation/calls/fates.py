@@ -1,0 +1,71 @@
+"""The fate of every call: how long it takes and which fault, if any, it meets, by task and number of the call."""
+
+from schemas.calls import Dependency
+from schemas.distributions import Distribution
+from schemas.model import OF_CALLS, Fault, FaultType
+from simulation.distributions import draw
+from simulation.fates import Fates
+from simulation.plan import Plan
+from simulation.streams import BLOCK, Stream
+
+_KEPT = 64
+
+
+class Draws:
+    """Values of one stream by task and number: drawn a block at a time, and the last blocks kept."""
+
+    def __init__(self, seed: int, name: str, distribution: Distribution | None = None) -> None:
+        self._stream = Stream(seed, name)
+        self._distribution = distribution
+        self._kept: dict[tuple[int, int], list[float]] = {}
+
+    def of(self, number: int, layer: int) -> float:
+        """The value for a task; uniform from 0 to 1 where there is no distribution."""
+        arrival = number >> 1
+        key = (arrival // BLOCK, layer)
+        values = self._kept.get(key)
+        if values is None:
+            generator = self._stream.at(*key)
+            drawn = draw(self._distribution, generator, BLOCK) if self._distribution else generator.random(BLOCK)
+            values = self._kept[key] = drawn.tolist()
+            if len(self._kept) > _KEPT:
+                del self._kept[next(iter(self._kept))]
+        return values[arrival % BLOCK]
+
+
+class CallFates:
+    """The draws of one dependency. A bad release has draws of its own: it may be gone by the time of a call."""
+
+    def __init__(self, plan: Plan, dependency: Dependency) -> None:
+        seed, name = plan.seed, dependency.name
+        own = [f for f in plan.scenario.faults if f.dependency == name and f.type in OF_CALLS]
+        lasting = [fault for fault in own if fault.type is not FaultType.BAD_RELEASE]
+        releases = [fault for fault in own if fault.type is FaultType.BAD_RELEASE]
+        self._plan = plan
+        self._faults = {fault.name: fault for fault in own}
+        self._fates = Fates(dependency.latency, lasting, seed, plan.vocabulary, f"latency:{name}")
+        self._releases = Fates(dependency.latency, releases, seed, plan.vocabulary, f"latency:{name}")
+        self._any_release = bool(releases)
+        self._delays = {f.name: Draws(seed, f"delay:{f.name}", f.delay) for f in own if f.type is FaultType.DELAY}
+        self._records = Draws(seed, f"record:{name}")
+
+    def of(self, number: int, call: int, now: float, live: frozenset[str]) -> tuple[float, Fault | None, int, float]:
+        """Latency in seconds, the fault that decides the call, its cause, and at which share of the latency it strikes.
+
+        `live` names the bad releases that are in use.
+        """
+        latency_s, cause, within = self._fates.of(number, call, now)
+        if not cause and live:
+            _, cause, within = self._releases.of(number, call, now)
+            if cause and self._plan.vocabulary.causes[cause].fault not in live:
+                cause = 0
+        fault = self._faults[self._plan.vocabulary.causes[cause].fault] if cause else None
+        return latency_s, fault, cause, within
+
+    def delay_s(self, fault: Fault, number: int, call: int) -> float:
+        """How much later the answer comes, in seconds."""
+        return self._delays[fault.name].of(number, call)
+
+    def record(self, number: int, call: int, records: int) -> int:
+        """The record that a call changes."""
+        return int(self._records.of(number, call) * records)
