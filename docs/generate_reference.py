@@ -12,8 +12,8 @@ from typing import Any
 from schemas.comparison import CONFIDENT, FILTER_FIELDS
 from schemas.events import SPECS, TYPES, Kind, Spec, Value
 from schemas.expression import Op, Unit
+from schemas.faults import BY_TIME, PER_TASK, SYSTEM_FAULTS
 from schemas.files import read_schema
-from schemas.model import BY_TIME, PER_TASK
 from schemas.shape import Schema
 from schemas.slis import CATALOGUE, Sli
 from schemas.verdict import Outcome
@@ -406,9 +406,18 @@ def _section(path: str, schema: Schema) -> Iterator[str]:
     if inner and path != "tiers":
         yield _table(_HEAD, list(_rows(inner, "", "")))
     yield from _AFTER.get(path, ())
-    for key, value in (inner or {}).get("properties", {}).items():
-        if _is_list(value) and _inner(value) and path != "tiers":
-            yield from _section(f"{path}.{key}", value)
+    for key, value in _lists(inner or {}) if path != "tiers" else ():
+        yield from _section(f"{path}.{key}", value)
+
+
+def _lists(schema: Schema) -> Iterator[tuple[str, Schema]]:
+    """The lists of mappings in a mapping, and in those inside it."""
+    for key, value in schema.get("properties", {}).items():
+        nested = _inner(value)
+        if nested and _is_list(value):
+            yield key, value
+        elif nested and not _linked(value):
+            yield from ((f"{key}.{name}", inner) for name, inner in _lists(nested))
 
 
 def _rows(schema: Schema, prefix: str, within: str) -> Iterator[tuple[str, ...]]:
@@ -516,13 +525,17 @@ def _fault_types() -> str:
     words = _by_word(kinds["description"], kinds["enum"])
     rows = []
     for kind, variant in _variants(definition, "type").items():
-        needs = [key for key in variant["required"] if key not in {"name", "type"}]
+        needs = [key for key in variant.get("required", []) if key not in {"name", "type"}]
         takes = [key for key in variant["properties"] if key not in {"name", "type", *needs}]
-        counts = "" if kind in BY_TIME else "tasks" if kind in PER_TASK else "attempts"
-        need = _code(needs) + (" and `at` or `every`" if kind in BY_TIME else "")
-        takes = [key for key in takes if kind not in BY_TIME or key not in {"at", "every"}]
-        rows.append((f"`{kind}`", words[kind], counts, need, _code(takes)))
-    return _table(("Type", "What happens", "`rate` is a share of", "Needs", "Takes"), rows)
+        of_calls = kind in SYSTEM_FAULTS["calls"]
+        timed = kind in BY_TIME and kind != "disk_full"
+        counts = "" if timed else "tasks" if kind in PER_TASK else "calls" if of_calls else "attempts"
+        need = _code(needs) + (" and `at` or `every`" if timed else "")
+        need = need or ("`rate`, or `for` and `at` or `every`" if of_calls else "")
+        takes = [key for key in takes if not timed or key not in {"at", "every"}]
+        systems = [system for system, kinds in SYSTEM_FAULTS.items() if kind in kinds]
+        rows.append((f"`{kind}`", _code(systems), words[kind], counts, need, _code(takes)))
+    return _table(("Type", "System", "What happens", "`rate` is a share of", "Needs", "Takes"), rows)
 
 
 _FIXED = [key for key in SCENARIO["properties"] if key not in SCENARIO["$defs"]["overrides"]["properties"]]

@@ -12,29 +12,26 @@ from schemas.comparison import Context, condition, event_filter, objectives, own
 from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from schemas.errors import quoted, shortened
 from schemas.expression import EventFilter
+from schemas.faults import OF_CALLS, Fault, FaultType
 from schemas.model import (
-    OF_CALLS,
     Alert,
     Burst,
     Condition,
     Expectation,
-    Fault,
-    FaultType,
     GuardrailMode,
     Objective,
     Phase,
     Process,
     Queue,
-    Recurrence,
     Scenario,
     Severity,
     Telemetry,
     Tenant,
-    Window,
     Workload,
 )
 from schemas.outlets import DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret
 from schemas.slis import CATALOGUE, Sli
+from schemas.windows import Recurrence, Window
 
 Mapping_ = Mapping[str, Any]
 

@@ -1,37 +1,15 @@
 """The typed scenario: what a scenario file says, in base units, frozen."""
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 
 from schemas.calls import Calls
 from schemas.distributions import Distribution
 from schemas.expression import Op, Selector
+from schemas.faults import Fault
 from schemas.outlets import Export, Notify
 from schemas.slis import Sli
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A half-open stretch of scenario time, in seconds."""
-
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Recurrence:
-    """From `at_s` for `for_s`, and again every `every_s` (0: once)."""
-
-    at_s: float
-    for_s: float
-    every_s: float = 0.0
-
-    def windows(self, until_s: float) -> tuple[Window, ...]:
-        """Every occurrence that starts before `until_s`."""
-        count = 1 if not self.every_s else max(0, math.ceil((until_s - self.at_s) / self.every_s))
-        starts = (self.at_s + index * self.every_s for index in range(count))
-        return tuple(Window(start, start + self.for_s) for start in starts if start < until_s)
+from schemas.windows import Window
 
 
 class Process(StrEnum):
@@ -107,96 +85,6 @@ class Queue:
     def backoff_after(self, attempt: int) -> float:
         """Least time in seconds between the end of attempt `attempt` (from 1) and the next; the last value repeats."""
         return self.backoff_s[min(attempt, len(self.backoff_s)) - 1]
-
-
-class FaultType(StrEnum):
-    """What goes wrong."""
-
-    TRANSIENT_ERROR = "transient_error"
-    PERMANENT_ERROR = "permanent_error"
-    DB_LOCK = "db_lock"
-    DUPLICATE_ENQUEUE = "duplicate_enqueue"
-    GUARDRAIL_EXCEED = "guardrail_exceed"
-    WORKER_CRASH = "worker_crash"
-    WORKER_HANG = "worker_hang"
-    DB_OUTAGE = "db_outage"
-    DISK_FULL = "disk_full"
-    DISPATCHER_CRASH = "dispatcher_crash"
-    WATCHDOG_CRASH = "watchdog_crash"
-    TELEMETRY_LOSS = "telemetry_loss"
-    CONNECTION_ERROR = "connection_error"
-    CONNECTION_RESET = "connection_reset"
-    TIMEOUT = "timeout"
-    SERVER_ERROR = "server_error"
-    RATE_LIMITED = "rate_limited"
-    QUEUE_FULL = "queue_full"
-    WORKER_DOWN = "worker_down"
-    POOL_EXHAUSTED = "pool_exhausted"
-    PERMISSION_DENIED = "permission_denied"
-    DELAY = "delay"
-    DEPENDENCY_CRASH = "dependency_crash"
-    BAD_RELEASE = "bad_release"
-
-
-OF_CALLS = frozenset(
-    {
-        FaultType.CONNECTION_ERROR,
-        FaultType.CONNECTION_RESET,
-        FaultType.TIMEOUT,
-        FaultType.SERVER_ERROR,
-        FaultType.RATE_LIMITED,
-        FaultType.QUEUE_FULL,
-        FaultType.WORKER_DOWN,
-        FaultType.POOL_EXHAUSTED,
-        FaultType.DISK_FULL,
-        FaultType.PERMISSION_DENIED,
-        FaultType.DELAY,
-        FaultType.BAD_RELEASE,
-    }
-)
-"""Faults of the system `calls` that strike single calls; `disk_full` strikes the whole database in a queue."""
-
-SYSTEM_FAULTS: dict[str, frozenset[FaultType]] = {
-    "queue": frozenset(FaultType) - OF_CALLS - {FaultType.DEPENDENCY_CRASH} | {FaultType.DISK_FULL},
-    "calls": OF_CALLS | {FaultType.DEPENDENCY_CRASH, FaultType.TELEMETRY_LOSS},
-}
-"""What can go wrong with each system."""
-
-PER_TASK = frozenset({FaultType.DUPLICATE_ENQUEUE, FaultType.GUARDRAIL_EXCEED})
-"""Faults whose rate counts tasks; the other rates count attempts."""
-
-PROCESS_CRASHES = frozenset({FaultType.DISPATCHER_CRASH, FaultType.WATCHDOG_CRASH})
-"""Faults that take one of the system's own processes away for a time."""
-
-OUTAGES = frozenset({FaultType.DB_OUTAGE, FaultType.DISK_FULL})
-"""Faults in which no state can change."""
-
-BY_TIME = frozenset({*OUTAGES, FaultType.TELEMETRY_LOSS, *PROCESS_CRASHES, FaultType.DEPENDENCY_CRASH})
-"""Faults that have no rate, only times (of the system `calls`, a full disk has one)."""
-
-TRANSIENT = frozenset({FaultType.TRANSIENT_ERROR, FaultType.DB_LOCK})
-"""Faults after which an attempt may be made again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault: by rate, by time (`windows`), or by rate within its windows."""
-
-    name: str
-    type: FaultType
-    rate: float
-    windows: tuple[Window, ...]
-    errors: tuple[str, ...]
-    hang_for_s: float
-    delay: Distribution
-    dependency: str = ""
-    """Of the system `calls`: what it strikes."""
-    retry_after_s: float = 0.0
-
-    @property
-    def by_time(self) -> bool:
-        """Whether it strikes the system at set times, and not single attempts."""
-        return (self.type in BY_TIME and not self.dependency) or self.type is FaultType.DEPENDENCY_CRASH
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from schemas.build import read_values, recurrence
 from schemas.document import Document
 from schemas.errors import Problem, Where, quoted
 from schemas.extent import EXTENT_CHECKS
+from schemas.faults import BY_TIME, OF_CALLS
 from schemas.indicators import INDICATOR_CHECKS
-from schemas.model import BY_TIME
 from schemas.systems import SYSTEM_CHECKS
 from schemas.units import show_duration
 from schemas.view import View
@@ -89,7 +89,8 @@ def _recurrences(view: View) -> Iterator[Problem]:
     for where, item in view.entries("faults"):
         if "at" in item or "every" in item:
             continue
-        if str(item.get("type")) in set(BY_TIME):
+        of_calls = view.get("system") == "calls" and str(item.get("type")) in set(OF_CALLS)
+        if str(item.get("type")) in set(BY_TIME) and not of_calls:
             yield view.problem((*where, "at"), f"{item['type']} starts at no time", "add at: 1h, or every: 6h")
         elif "for" in item:
             what = "lasts for a time but starts at none"

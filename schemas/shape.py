@@ -45,7 +45,7 @@ def shape_problems(document: Document, only: Iterable[str] | None = None, *, sch
     garbled = {problem.where for problem in document.problems}
     shape, data = read_schema(schema), document.data
     if only is not None and isinstance(data, dict):
-        shape, data = {**shape, "required": []}, {key: data[key] for key in only if key in data}
+        shape, data = {**shape, "required": [], "anyOf": [{}]}, {key: data[key] for key in only if key in data}
     problems = [problem for error in Validator(shape).iter_errors(data) for problem in _problems(document, error)]
     return [problem for problem in problems if problem.where not in garbled]
 
@@ -118,6 +118,13 @@ def _missing_keys(error: Any) -> Iterator[Finding]:
     for key in error.validator_value:
         if repr(key) == error.message.split(" is a required")[0] and not _stands_otherwise(key, error):
             yield (), f"{_variant(error)} needs the key {key!r}".lstrip(), f"add {key}: {_example_of(error, key)}"
+
+
+def _missing_choice(error: Any) -> Iterator[Finding]:
+    """None of several keys that would do is there: the first of them is asked for."""
+    key, properties = error.validator_value[0]["required"][0], _schema(error)["properties"]
+    if not any(_nearest(other, list(properties)) == key for other in error.instance if other not in properties):
+        yield (), f"needs the key {key!r}", f"add {key}: {example(properties[key])}"
 
 
 def _stands_otherwise(key: str, error: Any) -> bool:
@@ -241,6 +248,7 @@ def _dependent(error: Any) -> Iterator[Finding]:
 
 _DESCRIBE: dict[str, Callable[[Any], Iterator[Finding]]] = {
     "additionalProperties": _extra_keys,
+    "anyOf": _missing_choice,
     "required": _missing_keys,
     "type": _wrong_type,
     "pattern": _pattern,

@@ -6,8 +6,8 @@ from typing import Any
 from schemas import units
 from schemas.errors import Problem, Where, quoted
 from schemas.examples import example
+from schemas.faults import OF_CALLS, SYSTEM_FAULTS, FaultType
 from schemas.files import read_schema
-from schemas.model import OF_CALLS, SYSTEM_FAULTS, FaultType
 from schemas.shape import did_you_mean, with_defaults
 from schemas.view import View
 
@@ -41,7 +41,7 @@ def _needs(view: View) -> Iterator[Problem]:
     """The keys that a system cannot do without."""
     system, properties = view.get("system"), read_schema("scenario")["properties"]
     if system == "calls" and view.get("calls") is None:
-        yield view.problem((), "the system calls needs the key 'calls'", f"add calls: {example(properties['calls'])}")
+        yield view.problem(("system",), "needs the key 'calls'", f"add calls: {example(properties['calls'])}")
     if system == "queue" and isinstance(view.get("workload"), dict) and "task" not in view.get("workload"):
         shown = example(read_schema("scenario")["$defs"]["workload"]["properties"]["task"])
         yield view.problem(("workload",), "needs the key 'task'", f"add task: {shown}")
@@ -49,14 +49,14 @@ def _needs(view: View) -> Iterator[Problem]:
     if system == "queue" and isinstance(task, dict) and "duration" not in task:
         shown = example(read_schema("scenario")["$defs"]["distribution"])
         yield view.problem(("workload", "task"), "needs the key 'duration'", f"add duration: {shown}")
-    if view.get("duration") is None and isinstance(view.data, dict) and "duration" not in view.data:
-        hint = ", or workload.tasks with process: constant" if system == "calls" else ""
-        yield view.problem((), "needs the key 'duration'", f"add duration: {example(properties['duration'])}{hint}")
+    if view.get("workload", "tasks") is not None and view.get("duration") is None:
+        what = "tasks that are not evenly spaced arrive in no certain time"
+        yield view.problem(("workload", "tasks"), what, f"add duration: {example(properties['duration'])}")
 
 
 def _foreign_keys(view: View) -> Iterator[Problem]:
     """Keys that belong to another system."""
-    system, written = view.get("system"), view.document.data
+    system, written = str(view.get("system")), view.document.data
     if system not in OWN_KEYS or not isinstance(written, dict):
         return
     for other, keys in OWN_KEYS.items():
@@ -73,7 +73,7 @@ def _foreign_keys(view: View) -> Iterator[Problem]:
 
 def _faults(view: View) -> Iterator[Problem]:
     """Faults of another system, and parameters that go with another one."""
-    system = view.get("system")
+    system = str(view.get("system"))
     if system not in SYSTEM_FAULTS:
         return
     known = sorted(fault.value for fault in SYSTEM_FAULTS[system])

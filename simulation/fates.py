@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from schemas.block import Floats, Ints
 from schemas.distributions import Distribution
-from schemas.events import COPY, KEY_SHIFT, NO_CAUSE, Vocabulary
-from schemas.model import PER_TASK, Fault, FaultType, Window
+from schemas.events import COPY, KEY_SHIFT
+from schemas.faults import PER_TASK, Fault, FaultType
+from schemas.vocabulary import NO_CAUSE, Vocabulary
+from schemas.windows import Window
 from simulation.distributions import draw
 from simulation.streams import BLOCK, Stream
 

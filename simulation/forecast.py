@@ -7,7 +7,8 @@ import numpy as np
 
 from schemas.block import Floats
 from schemas.events import COPY
-from schemas.model import FaultType, Scenario
+from schemas.faults import FaultType
+from schemas.model import Scenario
 from simulation.plan import Plan
 
 POINTS = 72

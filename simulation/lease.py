@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from schemas.model import FaultType, Queue, Scenario, Window
+from schemas.faults import FaultType
+from schemas.model import Queue, Scenario
+from schemas.windows import Window
 
 FOREVER = math.inf
 

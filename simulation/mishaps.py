@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from schemas.events import NO_CAUSE, Kind
-from schemas.model import OUTAGES, GuardrailMode, Window
+from schemas.events import Kind
+from schemas.faults import OUTAGES
+from schemas.model import GuardrailMode
 from schemas.states import TaskState
+from schemas.vocabulary import NO_CAUSE
+from schemas.windows import Window
 from simulation.fates import BODY_FAILS, Action
 from simulation.lease import FOREVER, Leases, union
 from simulation.plan import Plan

@@ -10,8 +10,11 @@ import numpy as np
 
 from schemas.block import Bools, Floats, Ints, quantise
 from schemas.calls import Calls
-from schemas.events import COPY, KEY_SHIFT, Vocabulary
-from schemas.model import Fault, FaultType, Scenario, Window
+from schemas.events import COPY, KEY_SHIFT
+from schemas.faults import Fault, FaultType
+from schemas.model import Scenario
+from schemas.vocabulary import Vocabulary
+from schemas.windows import Window
 from simulation.arrivals import Rate, arrival_times
 from simulation.distributions import draw
 from simulation.fates import ACTIONS, Action, Fate, Fates

@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from schemas.model import FaultType, Window
+from schemas.faults import FaultType
+from schemas.windows import Window
 from simulation.lease import Leases, first_outside, windows_of
 from simulation.plan import Plan
 from simulation.streams import Stream

@@ -12,9 +12,10 @@ from typing import TypeVar
 import numpy as np
 from simpy import Environment, Timeout
 
-from schemas.events import CENSUS, COPY, NO_CAUSE, Kind
-from schemas.model import BY_TIME, OUTAGES, PROCESS_CRASHES, Fault, FaultType
+from schemas.events import CENSUS, COPY, Kind
+from schemas.faults import BY_TIME, OUTAGES, PROCESS_CRASHES, Fault, FaultType
 from schemas.states import ACTIVE, TaskState
+from schemas.vocabulary import NO_CAUSE
 from simulation.lease import FOREVER, Leases, windows_of
 from simulation.mishaps import Attempt, Mishaps
 from simulation.plan import Plan, Submissions

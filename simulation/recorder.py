@@ -9,7 +9,7 @@ import numpy as np
 
 from schemas.block import Block, Floats, Ints, quantise
 from schemas.events import SPECS, Kind, Value
-from schemas.model import FaultType
+from schemas.faults import FaultType
 from simulation.plan import Plan, inside_windows
 
 WIDTH = 7

@@ -26,12 +26,13 @@ import numpy as np
 from runner.judge.decide import decide
 from runner.judge.judge import Judge
 from schemas.block import Block, make_block
-from schemas.events import CENSUS, COPY, NEW_STATE, SPECS, Kind, Value, Vocabulary
+from schemas.events import CENSUS, COPY, NEW_STATE, SPECS, Kind, Value
 from schemas.identity import Identity
 from schemas.load import Loaded, load
 from schemas.model import Scenario
 from schemas.states import TaskState
 from schemas.verdict import End, ObjectiveResult, Verdict
+from schemas.vocabulary import Vocabulary
 from simulation.plan import Plan
 
 DEFAULTS = {

@@ -22,7 +22,7 @@ from reports.plots.canvas import (
     to_svg,
 )
 from schemas.block import Floats
-from schemas.model import BY_TIME
+from schemas.faults import BY_TIME
 
 _NOTE_IN = 0.062
 """What a character of a note takes, in inches."""

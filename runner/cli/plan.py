@@ -74,7 +74,7 @@ def _lines(scenario: "Scenario", seed: int, figures: "Forecast") -> list[str]:
 
 
 def _fault_lines(scenario: "Scenario", figures: "Forecast") -> list[str]:
-    from schemas.model import PER_TASK
+    from schemas.faults import PER_TASK
     from schemas.units import show_duration
 
     lines = []

@@ -12,8 +12,9 @@ from runner.evidence.verify import load_stored
 from runner.judge.judge import Judge
 from schemas.changes import SCHEMA_VERSION, Baseline, BaselineSli
 from schemas.errors import EvidenceError, UsageError
-from schemas.model import Phase, Scenario, Window
+from schemas.model import Phase, Scenario
 from schemas.versions import decode_evidence
+from schemas.windows import Window
 from simulation.plan import Plan
 
 SLICES = 20

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from schemas.block import TICKS_PER_S, Block, Bools, Floats, Ints
 from schemas.errors import SoakError
-from schemas.events import COPY, KEY_SHIFT, SPECS, Kind, Value, Vocabulary
+from schemas.events import COPY, KEY_SHIFT, SPECS, Kind, Value
+from schemas.vocabulary import Vocabulary
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Groups: TypeAlias = npt.NDArray[np.uint32] | npt.NDArray[np.uint16] | npt.NDArray[np.uint8]

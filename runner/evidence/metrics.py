@@ -10,8 +10,9 @@ from runner.judge.histogram import bucket_of, rank, value_of
 from runner.judge.samples import Facts
 from schemas.block import Block, Floats, Ints, make_block
 from schemas.errors import OutputError
-from schemas.events import NO_CAUSE, Kind
+from schemas.events import Kind
 from schemas.model import Scenario
+from schemas.vocabulary import NO_CAUSE
 
 MINUTE_S = 60.0
 WINDOW_MINUTES = 30

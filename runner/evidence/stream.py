@@ -15,8 +15,9 @@ from runner.evidence.lines import LineFormatter
 from runner.judge.samples import Facts
 from schemas.block import Block, Bools, make_block
 from schemas.errors import EvidenceError, OutputError
-from schemas.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Kind, Value, Vocabulary
+from schemas.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Kind, Value
 from schemas.identity import STREAM_VERSION, Identity
+from schemas.vocabulary import Vocabulary
 
 LINES_PER_BLOCK = 16_384
 HEADER = "stream.header"

@@ -19,11 +19,12 @@ from runner.judge.decide import decide
 from runner.judge.judge import Judge
 from schemas.block import Block
 from schemas.errors import EvidenceError, ScenarioError, UsageError
-from schemas.events import Kind, Vocabulary
+from schemas.events import Kind
 from schemas.identity import Identity
 from schemas.load import Loaded, load
 from schemas.model import Scenario
 from schemas.verdict import End, Verdict
+from schemas.vocabulary import Vocabulary
 from simulation.plan import Plan
 
 _ENDS = {Kind.RUN_ENDED: End.COMPLETED, Kind.RUN_ABORTED: End.ABORTED, Kind.RUN_INTERRUPTED: End.INTERRUPTED}

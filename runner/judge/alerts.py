@@ -7,9 +7,10 @@ from typing import TypeAlias
 from runner.judge.labels import LabelNumbers
 from runner.judge.samples import Facts
 from runner.judge.watch import Change, Firing, Timer, Watch
-from schemas.model import Alert, Condition, Expectation, Scenario, Window
+from schemas.model import Alert, Condition, Expectation, Scenario
 from schemas.units import show_duration
 from schemas.verdict import AbortResult, AlertResult, FiringResult, Status
+from schemas.windows import Window
 
 
 def number_or_none(value: float) -> float | None:

@@ -7,7 +7,8 @@ import numpy as np
 from runner.judge.kinds import kind_flags
 from runner.judge.samples import Facts, Samples
 from schemas.block import Block, Bools, Floats, quantise
-from schemas.events import Kind, Vocabulary
+from schemas.events import Kind
+from schemas.vocabulary import Vocabulary
 
 _ENDED = kind_flags(Kind.CALL_SUCCEEDED, Kind.CALL_FAILED)
 _TRIED = kind_flags(Kind.CALL_SUCCEEDED, Kind.CALL_FAILED, Kind.CALL_REJECTED)

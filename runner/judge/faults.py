@@ -3,10 +3,12 @@
 import numpy as np
 
 from schemas.block import Block, Floats
-from schemas.events import Kind, Vocabulary
-from schemas.model import OF_CALLS, PER_TASK, Fault, FaultType, Scenario
+from schemas.events import Kind
+from schemas.faults import OF_CALLS, PER_TASK, Fault, FaultType
+from schemas.model import Scenario
 from schemas.units import show_duration, show_ratio
 from schemas.verdict import FaultResult, Status
+from schemas.vocabulary import Vocabulary
 
 _FAILED = (Kind.TASK_RETRY, Kind.TASK_FAILED)
 _EFFECTS: dict[FaultType, tuple[Kind, ...]] = {

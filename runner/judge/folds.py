@@ -11,8 +11,8 @@ from runner.judge.histogram import Histogram
 from runner.judge.interval import quantile_ranks, wilson
 from runner.judge.samples import Facts, Samples, Stretch
 from schemas.block import TICKS_PER_S
-from schemas.model import Window
 from schemas.slis import Aggregate, Sli
+from schemas.windows import Window
 
 
 class Fold(Protocol):

@@ -9,8 +9,8 @@ import numpy as np
 from runner.judge.interval import normal_tail, z_of
 from runner.judge.samples import Samples
 from schemas.block import Bools, Floats, Ints
-from schemas.model import Window
 from schemas.slis import Sli
+from schemas.windows import Window
 
 MOST_POINTS = 256
 """So many points are kept, evenly thinned: enough to see a trend, and quick to compare pair by pair at each checkpoint."""

@@ -22,10 +22,11 @@ from runner.judge.samples import Facts
 from runner.judge.telemetry import Telemetry
 from schemas.block import Block, make_block, merge
 from schemas.calls import Calls
-from schemas.events import Kind, Vocabulary
+from schemas.events import Kind
 from schemas.model import Comparison, Reference, Scenario
 from schemas.slis import Aggregate, Sli
 from schemas.verdict import Checkpoint, Resume
+from schemas.vocabulary import Vocabulary
 
 _ALERTS = np.isin(np.arange(len(Kind)), [Kind.ALERT_FIRED, Kind.ALERT_RESOLVED])
 

@@ -60,14 +60,7 @@ def _laws(judge: Judge) -> Iterator[tuple[str, str, float | None, str]]:
         )
     if judge.scenario.repeat > 1:
         yield _consistency(judge)
-    area, sojourn = lifecycle.littles_law()
-    apart = abs(area - sojourn) > _TOLERANCE * max(1.0, area)
-    yield (
-        "littles_law",
-        "the time-averaged number in the system is the arrival rate times the mean time in it",
-        float(apart),
-        f"{area:.1f} task-seconds by number, {sojourn:.1f} by task" if apart else "",
-    )
+    yield _littles_law(judge)
 
 
 def _consistency(judge: Judge) -> tuple[str, str, float | None, str]:
@@ -77,3 +70,14 @@ def _consistency(judge: Judge) -> tuple[str, str, float | None, str]:
     if made < asked:
         return "consistency", what, None, f"made {made + 1} times"
     return "consistency", what, float(differing), f"{differing} events differ" if differing else ""
+
+
+def _littles_law(judge: Judge) -> tuple[str, str, float | None, str]:
+    area, sojourn = judge.lifecycle.littles_law()
+    apart = abs(area - sojourn) > _TOLERANCE * max(1.0, area)
+    return (
+        "littles_law",
+        "the time-averaged number in the system is the arrival rate times the mean time in it",
+        float(apart),
+        f"{area:.1f} task-seconds by number, {sojourn:.1f} by task" if apart else "",
+    )

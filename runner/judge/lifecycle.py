@@ -17,10 +17,12 @@ from runner.judge.samples import Facts, Samples
 from runner.judge.stalls import Stalls
 from runner.judge.table import Table
 from schemas.block import Block, Bools, Floats, Ints, quantise
-from schemas.events import CENSUS, COPY, NEW_STATE, NO_CAUSE, Kind, Vocabulary, task_name
-from schemas.model import TRANSIENT, FaultType, Queue, Scenario
+from schemas.events import CENSUS, COPY, NEW_STATE, Kind, task_name
+from schemas.faults import TRANSIENT, FaultType
+from schemas.model import Queue, Scenario
 from schemas.states import ACTIVE, LEGAL, OPEN, TaskState
 from schemas.verdict import SlowTask
+from schemas.vocabulary import NO_CAUSE, Vocabulary
 
 MOST_SLOWEST = 10
 """How many of the slowest tasks are kept."""

@@ -5,9 +5,10 @@ import numpy as np
 from runner.judge.samples import Facts, Samples
 from runner.judge.telemetry import SIGNS_OF_LIFE
 from schemas.block import Block, Bools
-from schemas.events import SPECS, Kind, Vocabulary
+from schemas.events import SPECS, Kind
 from schemas.expression import EventFilter
 from schemas.slis import Aggregate, Sli
+from schemas.vocabulary import Vocabulary
 
 
 class OwnSeries:

@@ -7,8 +7,9 @@ from runner.judge.kinds import kind_flags
 from runner.judge.samples import Samples
 from runner.judge.table import SETTLED, Table
 from schemas.block import Block, Bools, Floats, Ints
-from schemas.events import NEW_STATE, NO_CAUSE, Kind
+from schemas.events import NEW_STATE, Kind
 from schemas.states import TaskState
+from schemas.vocabulary import NO_CAUSE
 
 NEW_STATES = np.array([NEW_STATE.get(kind, TaskState.NONE) for kind in Kind])
 """By kind: the state a task is in after it (NONE: the kind changes no state)."""

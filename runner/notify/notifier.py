@@ -8,12 +8,13 @@ from runner.notify.sender import Message, Receiver, Send, Tone, apprise_sender
 from runner.secrets import secret_of
 from schemas.block import Block
 from schemas.errors import UsageError
-from schemas.events import Kind, Vocabulary
+from schemas.events import Kind
 from schemas.manifest import Notifications
 from schemas.model import Scenario, Severity
 from schemas.outlets import Occasion
 from schemas.units import show_duration
 from schemas.verdict import Outcome, Verdict
+from schemas.vocabulary import Vocabulary
 
 _OCCASIONS = {
     Kind.ALERT_FIRED: (Occasion.FIRING, "fires"),

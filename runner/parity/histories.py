@@ -6,8 +6,9 @@ import numpy as np
 
 from runner.judge.kinds import kind_flags
 from schemas.block import Block, Ints
-from schemas.events import NEW_STATE, SPECS, Kind, Vocabulary
+from schemas.events import NEW_STATE, SPECS, Kind
 from schemas.units import show_duration
+from schemas.vocabulary import Vocabulary
 
 MOST_EVENTS = 12
 _TOLD = kind_flags(*NEW_STATE, Kind.TASK_SKIPPED, Kind.LEASE_EXPIRED, Kind.LEASE_REFUSED)

@@ -46,6 +46,7 @@ _WAIT = Tolerance(relative=0.20, real_s=OVERHEAD_S)
 _EXTREME = Tolerance(relative=0.25, real_s=0.5)
 _SHARE = Tolerance(absolute=0.02)
 _TOTAL = Tolerance(relative=0.02)
+_FEW = Tolerance(absolute=2, relative=0.10)
 
 TOLERANCES: Mapping[str, Tolerance | None] = {
     # Pairs of tasks: shares of them that are not the same.
@@ -89,6 +90,21 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
     "queue_depth": None,
     "oldest_pending": _EXTREME,
     "throughput": _TOTAL,
+    # The calls of a client. What depends on who comes first differs from run to run.
+    "first_call_success_rate": _SHARE,
+    "call_success_rate": _SHARE,
+    "calls": _TOTAL,
+    "timeouts": _FEW,
+    "rejections": _FEW,
+    **{f"recovery_time_{each}": _WAIT for each in ("mean", "p50", "p95", "p99", "max")},
+    "degraded_tasks": EXACT,
+    "circuit_openings": _FEW,
+    "lost_updates": None,
+    **{f"heal_time_{each}": _EXTREME for each in ("mean", "p50", "p95", "p99", "max")},
+    **{f"rollback_time_{each}": _EXTREME for each in ("mean", "p50", "p95", "p99", "max")},
+    "in_flight": None,
+    "memory_used": _SHARE,
+    "memory_held": _SHARE,
     "submission_lag_p99": Tolerance(real_s=OVERHEAD_S),
     "telemetry_gap": _EXTREME,
     # Slopes near zero: their size says nothing.

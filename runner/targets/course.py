@@ -10,8 +10,9 @@ from runner.targets.agenda import Agenda
 from runner.targets.clock import Clock
 from runner.targets.contract import BusyError, Snapshot
 from runner.targets.journal import Journal
-from schemas.events import CENSUS, NO_CAUSE, Kind
-from schemas.model import Fault
+from schemas.events import CENSUS, Kind
+from schemas.faults import Fault
+from schemas.vocabulary import NO_CAUSE
 from simulation.plan import Plan
 
 FLUSH_REAL_S = 1.0

@@ -4,7 +4,8 @@ import heapq
 from itertools import count
 
 from schemas.block import Block, tick
-from schemas.events import NO_CAUSE, Kind
+from schemas.events import Kind
+from schemas.vocabulary import NO_CAUSE
 from simulation.plan import Plan
 from simulation.recorder import Recorder
 

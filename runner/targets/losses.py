@@ -4,7 +4,7 @@ from functools import partial
 
 from runner.targets.course import Course
 from schemas.events import Kind
-from schemas.model import FaultType
+from schemas.faults import FaultType
 
 
 def put_losses(course: Course) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from schemas.errors import UsageError
-from schemas.model import FaultType, Scenario
+from schemas.faults import FaultType
+from schemas.model import Scenario
 
 NO_FILES = {
     FaultType.DISK_FULL: "the runner does not know where its data lies",

@@ -5,7 +5,7 @@ from simpy.resources.resource import Request as Turn
 
 from schemas.calls import Dependency, Isolation
 from schemas.events import Kind
-from schemas.model import Fault, FaultType
+from schemas.faults import Fault, FaultType
 from simulation.calls.bucket import Bucket
 from simulation.calls.fates import CallFates
 from simulation.calls.outcome import CallError, Demand, Request, Steps

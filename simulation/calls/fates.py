@@ -2,7 +2,7 @@
 
 from schemas.calls import Dependency
 from schemas.distributions import Distribution
-from schemas.model import OF_CALLS, Fault, FaultType
+from schemas.faults import OF_CALLS, Fault, FaultType
 from simulation.distributions import draw
 from simulation.fates import Fates
 from simulation.plan import Plan

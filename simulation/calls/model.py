@@ -6,7 +6,7 @@ import numpy as np
 from simpy import Environment
 
 from schemas.events import CENSUS, Kind
-from schemas.model import FaultType
+from schemas.faults import FaultType
 from schemas.states import TaskState
 from simulation.calls.client import Client
 from simulation.calls.outcome import CallError, Request, Steps

@@ -6,8 +6,10 @@ from collections import deque
 from simpy import Environment, Event
 
 from schemas.calls import Dependency
-from schemas.events import NO_CAUSE, Kind
-from schemas.model import Fault, FaultType, Window
+from schemas.events import Kind
+from schemas.faults import Fault, FaultType
+from schemas.vocabulary import NO_CAUSE
+from schemas.windows import Window
 from simulation.plan import Plan
 from simulation.recorder import Recorder
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from runner.api import simulate_scenario
+from schemas.faults import OUTAGES
 from schemas.load import load
-from schemas.model import OUTAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").rglob("*.yaml"))

@@ -19,11 +19,12 @@ from jsonschema.exceptions import best_match
 
 from schemas.events import CENSUS, SPECS, TYPES, Kind, Value
 from schemas.expression import Op, Unit
+from schemas.faults import SYSTEM_FAULTS, FaultType
 from schemas.files import DIRECTORY
 from schemas.identity import STREAM_VERSION, Identity
 from schemas.manifest import SCHEMA_VERSION as MANIFEST_VERSION
 from schemas.manifest import Manifest
-from schemas.model import FaultType, Severity
+from schemas.model import Severity
 from schemas.states import ACCEPTED, TaskState
 from schemas.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Outcome, Verdict
 
@@ -93,8 +94,49 @@ faults:
   - {name: no-watchdog, type: watchdog_crash, at: 9m, for: 1m}
   - {name: blind, type: telemetry_loss, at: 12m, for: 1m}
 """
-SCENARIOS = {"passes": PASSES, "aborts": ABORTS, "alerts": ALERTS, "faults": FAULTS}
+CALLS = """
+version: 1
+name: calls
+system: calls
+duration: 5m
+drain: 5m
+repeat: 2
+workload:
+  arrivals: {rate: 4/s}
+  task: {memory: [{size: 10MB, tasks: 8, hold: true}, {size: 30MB, tasks: 2}, {size: 1MB, tasks: 100000}]}
+calls:
+  dependencies:
+    - name: primary
+      latency: {distribution: exponential, mean: 100ms}
+      memory: 100MB
+      store: {records: 2}
+      health_check: {}
+      rollback: {}
+    - {name: secondary, latency: {distribution: constant, value: 50ms}}
+  policy:
+    - degrade: {}
+    - timeout: 1s
+    - circuit_breaker: {failures: 4, open_for: 5s}
+    - retry: {max_attempts: 2}
+    - fallback: {to: secondary}
+faults:
+  - {name: refused, type: connection_error, rate: 2%}
+  - {name: reset, type: connection_reset, rate: 2%}
+  - {name: slow, type: timeout, rate: 2%}
+  - {name: error, type: server_error, rate: 2%}
+  - {name: throttled, type: rate_limited, rate: 2%, retry_after: 500ms}
+  - {name: full, type: queue_full, rate: 2%}
+  - {name: no-worker, type: worker_down, rate: 2%}
+  - {name: no-connection, type: pool_exhausted, rate: 2%}
+  - {name: denied, type: permission_denied, rate: 2%}
+  - {name: no-space, type: disk_full, rate: 2%}
+  - {name: later, type: delay, rate: 5%, delay: {distribution: constant, value: 200ms}}
+  - {name: crash, type: dependency_crash, at: 1m, for: 30s}
+  - {name: release, type: bad_release, at: 2m, for: 1m, rate: 80%}
+"""
+SCENARIOS = {"passes": PASSES, "aborts": ABORTS, "alerts": ALERTS, "faults": FAULTS, "calls": CALLS}
 EXIT_CODES = {
+    "calls": {Outcome.INCONCLUSIVE.exit_code},
     "passes": {Outcome.PASS.exit_code},
     "aborts": {Outcome.ABORTED.exit_code},
     "alerts": {Outcome.FAIL.exit_code},
@@ -120,7 +162,7 @@ def _start(name: str, directory: Path) -> "subprocess.Popen[str]":
     scenario = directory / f"{name}.yaml"
     tenants = "tenants: [{name: A, share: 60%}, {name: B, share: 40%}]"
     load = LOAD.format(name=name, tenants=tenants if name in {"passes", "faults"} else "tenants: []")
-    scenario.write_text(load + SCENARIOS[name], encoding="utf-8")
+    scenario.write_text(("" if name == "calls" else load) + SCENARIOS[name], encoding="utf-8")
     command = [sys.executable, "-c", "from runner.cli import main; main()"]
     arguments = ["run", str(scenario), "--out", str(directory / name)]
     return subprocess.Popen(
@@ -166,8 +208,10 @@ def test_runs_show_what_they_are_meant_to(runs: Runs) -> None:
     assert document(runs, "aborts", "verdict")["verdict"] == "ABORTED"
     statuses = {alert["name"]: alert["status"] for alert in document(runs, "alerts", "alerts")["alerts"]}
     assert statuses == {"backlog": "PASS", "deep": "FAIL", "busy": None}
-    assert all(fault["seen"] for fault in document(runs, "faults", "verdict")["faults"])
-    assert {fault["type"] for fault in document(runs, "faults", "verdict")["faults"]} == set(FaultType)
+    for run, system in (("faults", "queue"), ("calls", "calls")):
+        faults = document(runs, run, "verdict")["faults"]
+        assert all(fault["seen"] for fault in faults)
+        assert {fault["type"] for fault in faults} | {"telemetry_loss"} == SYSTEM_FAULTS[system]
 
 
 @pytest.mark.parametrize("run", SCENARIOS)
@@ -360,7 +404,7 @@ def drop(*where: str | int) -> Change:
 
 REFUSED = [
     ("verdict", "passes", put("verdict", value="OK"), "'OK' is not one of"),
-    ("verdict", "passes", put("schema_version", value=3), "2 was expected"),
+    ("verdict", "passes", put("schema_version", value=2), "3 was expected"),
     ("verdict", "passes", put("scenario_sha256", value="abc"), "does not match"),
     ("verdict", "passes", put("seed", value=-1), "less than the minimum"),
     ("verdict", "passes", put("note", value=""), "'note' was unexpected"),

@@ -12,7 +12,8 @@ from runner.targets.history import History
 from runner.targets.owning.follower import KINDS, Follower
 from runner.targets.submitter import Submission
 from schemas.errors import UsageError
-from schemas.events import COPY, KEY_SHIFT, NO_CAUSE, Kind
+from schemas.events import COPY, KEY_SHIFT, Kind
+from schemas.vocabulary import NO_CAUSE
 
 _NOTED = tuple(str(each) for each in ChangeType)
 """The records of the system's log that the stream has an event for."""

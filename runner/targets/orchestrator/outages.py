@@ -7,7 +7,8 @@ from runner.targets.orchestrator.disk import Disk
 from runner.targets.orchestrator.lock import Lock
 from runner.targets.orchestrator.system import OrchestratorSystem
 from schemas.events import Kind
-from schemas.model import BY_TIME, PROCESS_CRASHES, Fault, FaultType, Window
+from schemas.faults import BY_TIME, PROCESS_CRASHES, Fault, FaultType
+from schemas.windows import Window
 
 _PROCESS = {FaultType.DISPATCHER_CRASH: "dispatcher0", FaultType.WATCHDOG_CRASH: "watchdog"}
 _HERE = BY_TIME - {FaultType.TELEMETRY_LOSS}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from runner.targets.history import History
 from schemas.block import Block
 from schemas.errors import SoakError, UsageError
-from schemas.model import FaultType, Scenario
+from schemas.faults import FaultType
+from schemas.model import Scenario
 from simulation.plan import Plan
 
 if TYPE_CHECKING:

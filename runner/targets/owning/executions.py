@@ -8,7 +8,8 @@ from runner.targets.names import Workers
 from runner.targets.owning.desk import Desk, Execution
 from runner.targets.owning.follower import Follower
 from runner.targets.owning.hands import Hands
-from schemas.events import NO_CAUSE, Kind
+from schemas.events import Kind
+from schemas.vocabulary import NO_CAUSE
 from simulation.fates import BODY_FAILS, Action
 
 _LOCK_MARGIN_REAL_S, _LOCK_MARGIN_SHARE = 0.005, 0.15

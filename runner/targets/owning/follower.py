@@ -9,7 +9,8 @@ from runner.targets.course import Course
 from runner.targets.names import Workers, number_of
 from runner.targets.submitter import Submission
 from schemas.errors import quoted
-from schemas.events import COPY, NO_CAUSE, Kind
+from schemas.events import COPY, Kind
+from schemas.vocabulary import NO_CAUSE
 
 REMEMBERED = 2_000
 _AHEAD_REAL_S = 1.0

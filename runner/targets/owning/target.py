@@ -16,7 +16,8 @@ from runner.targets.submitter import Submission, refused
 from schemas.block import Block
 from schemas.errors import UsageError
 from schemas.events import COPY
-from schemas.model import FaultType, Scenario
+from schemas.faults import FaultType
+from schemas.model import Scenario
 from simulation.plan import Plan
 
 _INSIDE = {

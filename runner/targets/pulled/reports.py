@@ -6,8 +6,9 @@ from runner.targets.contract import BusyError, Claim, Expired, Failed, Retry
 from runner.targets.course import Course
 from runner.targets.pulled.caller import QueueCaller
 from runner.targets.pulled.tasks import Tasks
-from schemas.events import NO_CAUSE, Kind
+from schemas.events import Kind
 from schemas.model import GuardrailMode
+from schemas.vocabulary import NO_CAUSE
 from simulation.fates import Action
 
 

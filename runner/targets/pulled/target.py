@@ -9,7 +9,8 @@ from runner.targets.history import History
 from runner.targets.refusals import NO_FILES, refuse_faults
 from schemas.block import Block
 from schemas.errors import UsageError
-from schemas.model import FaultType, Scenario
+from schemas.faults import FaultType
+from schemas.model import Scenario
 from simulation.plan import Plan
 
 _INSIDE = {

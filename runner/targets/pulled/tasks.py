@@ -5,7 +5,7 @@ from collections import deque
 from runner.targets.contract import Claim, TaskId
 from runner.targets.names import key_of, payload_of, worker_name
 from runner.targets.pulled.caller import QueueCaller
-from schemas.events import Vocabulary
+from schemas.vocabulary import Vocabulary
 
 REMEMBERED = 2_000
 

@@ -13,7 +13,8 @@ from runner.targets.names import worker_name
 from runner.targets.pulled.caller import QueueCaller
 from runner.targets.pulled.reports import Reports
 from runner.targets.pulled.tasks import Tasks
-from schemas.events import NO_CAUSE, Kind
+from schemas.events import Kind
+from schemas.vocabulary import NO_CAUSE
 from simulation.fates import BODY_FAILS, Action
 
 

@@ -14,7 +14,8 @@ from runner.evidence.lines import LineFormatter
 from runner.evidence.stream import StreamReader, StreamWriter
 from schemas.block import COLUMNS, Block, make_block
 from schemas.errors import SoakError
-from schemas.events import COPY, KEY_SHIFT, SPECS, Kind, Value, Vocabulary
+from schemas.events import COPY, KEY_SHIFT, SPECS, Kind, Value
+from schemas.vocabulary import Vocabulary
 
 LARGEST_S = 10**8
 WORDS = [
@@ -108,7 +109,7 @@ def plain(row: Row, vocabulary: Vocabulary) -> Row:
     line |= {spec.value_name: row["value"]} if spec.value in {Value.SECONDS, Value.NUMBER} else {}
     line |= {"state": spec.state} if spec.state else {}
     line |= {"tenant": vocabulary.tenants[row["tenant"]]} if row["tenant"] >= 0 else {}
-    line |= {"name": vocabulary.names[int(row["value"])]} if spec.value is Value.NAME else {}
+    line |= {spec.value_name: vocabulary.names[int(row["value"])]} if spec.value is Value.NAME else {}
     line |= {"fault": cause.fault} if cause.fault else {}
     return line | ({"error": cause.error} if cause.error else {})
 

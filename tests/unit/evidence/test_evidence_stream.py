@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from runner.evidence.stream import HEADER, LINES_PER_BLOCK, StreamReader, StreamWriter
 from schemas.block import Block
 from schemas.errors import EvidenceError, OutputError
-from schemas.events import Vocabulary
 from schemas.identity import STREAM_VERSION
+from schemas.vocabulary import Vocabulary
 
 HISTORY = """
 0 enqueued 1

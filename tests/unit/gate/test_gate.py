@@ -335,7 +335,7 @@ def test_the_command_writes_its_decision(both: Path, tmp_path: Path, capfd: pyte
 @pytest.mark.parametrize(("version", "age"), [(1, "an older"), (9, "a newer")])
 def test_evidence_of_another_release(both: Path, decide: Decide, version: int, age: str) -> None:
     path = both / "a" / "verdict.json"
-    path.write_text(path.read_text().replace('"schema_version": 2', f'"schema_version": {version}', 1))
+    path.write_text(path.read_text().replace('"schema_version": 3', f'"schema_version": {version}', 1))
     decision = decide()
     assert not decision.passed
     assert f"is of version {version}, made by {age} release" in wrong(decision)["soaks runs/a"]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from runner.judge.growth import MOST_POINTS, Growth
 from runner.judge.samples import Samples
-from schemas.model import Window
 from schemas.slis import CATALOGUE
+from schemas.windows import Window
 
 RSS = CATALOGUE["queue"]["rss_growth"]
 MB = 1e6

@@ -15,10 +15,10 @@ from runner.parity.figures import Measure, sli_figures
 from runner.parity.histories import MOST_EVENTS, short_histories
 from runner.parity.outcomes import Outcomes, task_name
 from runner.parity.tolerances import TOLERANCES, Tolerance, tolerance_of
-from schemas.events import Vocabulary
 from schemas.expression import EventFilter, Unit
 from schemas.parity import Agreement
 from schemas.slis import CATALOGUE, Aggregate, Better, Sli
+from schemas.vocabulary import Vocabulary
 
 AGREES, DIFFERS, NOT_COMPARED = Agreement.AGREES, Agreement.DIFFERS, Agreement.NOT_COMPARED
 TWENTY = "".join(shifted(CLEAN, str(task), 100 * task) for task in range(1, 21))

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.model import Window
+from schemas.windows import Window
 from simulation.lease import FOREVER, Leases, union
 
 whole = st.integers(0, 400).map(float)

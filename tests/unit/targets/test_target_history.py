@@ -8,7 +8,7 @@ from histories import block_of
 from runner.targets.history import History, Running
 from runner.targets.orchestrator.target import Orchestrator
 from schemas.errors import UsageError
-from schemas.events import Vocabulary
+from schemas.vocabulary import Vocabulary
 from systems.orchestrator.db_store import Store
 from systems.orchestrator.settings import Settings
 

@@ -1,0 +1,48 @@
+"""The words of one event stream, as small numbers."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something happened: the fault that caused it and the error class it showed up as (either may be empty)."""
+
+    fault: str = ""
+    error: str = ""
+
+
+NO_CAUSE = 0
+"""Index of the empty cause in every vocabulary."""
+
+
+class Vocabulary:
+    """The words of one stream: causes, tenants and names, each with a small number; grows as words turn up."""
+
+    def __init__(self) -> None:
+        self.causes: list[Cause] = [Cause()]
+        self.tenants: list[str] = []
+        self.names: list[str] = []
+        self._cause_index: dict[Cause, int] = {Cause(): NO_CAUSE}
+
+    def cause(self, fault: str, error: str = "") -> int:
+        """The number of a cause."""
+        cause = Cause(fault, error)
+        index = self._cause_index.get(cause)
+        if index is None:
+            index = self._cause_index[cause] = len(self.causes)
+            self.causes.append(cause)
+        return index
+
+    def tenant(self, name: str) -> int:
+        """The number of a tenant."""
+        return _index(self.tenants, name)
+
+    def name(self, name: str) -> int:
+        """The number of a name."""
+        return _index(self.names, name)
+
+
+def _index(words: list[str], word: str) -> int:
+    if word not in words:
+        words.append(word)
+    return words.index(word)
