@@ -13,7 +13,6 @@ TEMPLATE = TEMPLATES / "report.html.j2"
 
 def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template: Path | None = None) -> str:
     """The report of the run in `directory`; `template` is a user's own. Raises UsageError when that fails, EvidenceError."""
-    processes = plots.get("processes.svg")
     return render_template(
         template or TEMPLATE,
         run,
@@ -21,7 +20,13 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         timeline=draw_timeline(run),
         timeline_width=WIDTH,
         histories=read_histories(directory / f"soak_{run.scenario.name}.jsonl", run.verdict.slowest),
-        processes=base64.b64encode(processes).decode() if processes else "",
-        growth=base64.b64encode(plots["growth.svg"]).decode() if "growth.svg" in plots else "",
+        processes=_inline(plots, "processes.svg"),
+        growth=_inline(plots, "growth.svg"),
+        gain_plot=_inline(plots, "gain.svg"),
         plots=list(plots),
     )
+
+
+def _inline(plots: dict[str, bytes], name: str) -> str:
+    """A plot as it stands inside the page; empty where the run has none of it."""
+    return base64.b64encode(plots[name]).decode() if name in plots else ""

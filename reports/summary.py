@@ -14,7 +14,7 @@ from reports.data import RunData
 from schemas.errors import UsageError
 from schemas.expression import Unit
 from schemas.units import show_duration, show_ratio
-from schemas.verdict import GrowthResult
+from schemas.verdict import Gain, GrowthResult
 
 TEMPLATES = Path(__file__).with_name("templates")
 SUMMARY_TEMPLATE = "soak_summary.md.j2"
@@ -49,7 +49,14 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         bytecode_cache=_compiled(),
     )
     environment.filters.update(
-        duration=show_duration, ratio=show_ratio, cell=_cell, code=_code, shown=_shown, trend=_trend
+        duration=show_duration,
+        ratio=show_ratio,
+        points=_points,
+        cell=_cell,
+        code=_code,
+        shown=_shown,
+        trend=_trend,
+        what_it_tells=what_it_tells,
     )
     return environment
 
@@ -125,6 +132,28 @@ def _code(text: object) -> str:
 def _shown(value: float | None, unit: str) -> str:
     """A value in base units, for people."""
     return "–" if value is None else Unit(unit).show(value)
+
+
+def _points(share: float) -> str:
+    """A difference of two shares, in percentage points."""
+    return f"{share * 100:+.1f} points"
+
+
+def what_it_tells(gain: Gain) -> str:
+    """What so many tasks can tell, and what they cannot."""
+    low, high = gain.after.interval
+    shown = (
+        f"{gain.after.share:.1%} of {gain.tasks:,} tasks is what any true share from {low:.1%} to {high:.1%} may give"
+    )
+    if gain.interval[0] > 0:
+        better = "That the policies help is beyond doubt"
+    elif gain.interval[1] < 0:
+        better = "That the policies do harm is beyond doubt"
+    else:
+        better = "Whether the policies help cannot be told"
+    needed = f"to know the share to within a percentage point takes about {gain.tasks_for_a_point:,} tasks"
+    enough = "" if gain.tasks >= gain.tasks_for_a_point else f"; {needed}"
+    return f"{shown}. {better} at {gain.confidence:.0%} confidence{enough}."
 
 
 _UNLIKELY = 0.01

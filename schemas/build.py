@@ -244,9 +244,17 @@ def _fault(data: Mapping_, duration_s: float, directory: Path, settings: Queue |
         errors=tuple(data.get("errors", [data["type"]])),
         hang_for_s=units.duration(data["hang_for"]) if "hang_for" in data else 0.0,
         delay=build_distribution(data["delay"], directory) if "delay" in data else DEFAULT_DELAY,
-        dependency=data.get("dependency", settings.primary.name) if isinstance(settings, Calls) else "",
+        dependency=_struck(data, settings),
         retry_after_s=units.duration(data["retry_after"]) if "retry_after" in data else DEFAULT_RETRY_AFTER_S,
     )
+
+
+def _struck(data: Mapping_, settings: Queue | Calls) -> str:
+    """The dependency that a fault strikes; empty for one that strikes something else."""
+    if not isinstance(settings, Calls) or data["type"] not in OF_CALLS | {FaultType.DEPENDENCY_CRASH}:
+        return ""
+    name: str = data.get("dependency", settings.primary.name)
+    return name
 
 
 def _objectives(data: str | Mapping_, context: Context) -> list[Objective]:

@@ -94,4 +94,4 @@ class Fault:
     @property
     def by_time(self) -> bool:
         """Whether it strikes the system at set times, and not single attempts."""
-        return (self.type in BY_TIME and not self.dependency) or self.type is FaultType.DEPENDENCY_CRASH
+        return self.type in BY_TIME and not (self.dependency and self.type in OF_CALLS)

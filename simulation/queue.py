@@ -13,7 +13,7 @@ import numpy as np
 from simpy import Environment, Timeout
 
 from schemas.events import CENSUS, COPY, Kind
-from schemas.faults import BY_TIME, OUTAGES, PROCESS_CRASHES, Fault, FaultType
+from schemas.faults import OUTAGES, PROCESS_CRASHES, Fault, FaultType
 from schemas.states import ACTIVE, TaskState
 from schemas.vocabulary import NO_CAUSE
 from simulation.lease import FOREVER, Leases, windows_of
@@ -60,8 +60,7 @@ class QueueModel:
         self._chunks: Iterator[Submissions] = plan.submissions()
         self._due: list[float] = []
         self._numbers, self._causes = [0], [0]
-        self._cursor = 0
-        self._next_due = -FOREVER
+        self._cursor, self._next_due = 0, -FOREVER
         self._sample_at = plan.scenario.telemetry.sample_interval_s
         self.ended_s: float | None = None
         """When the last open task was closed after the end of arrivals; None before."""
@@ -71,7 +70,7 @@ class QueueModel:
     def _schedule_start(self) -> None:
         self.at(self._duration_s, self._arrivals_over, None)
         for fault in self._plan.scenario.faults:
-            for window in fault.windows if fault.type in BY_TIME else ():
+            for window in fault.windows if fault.by_time else ():
                 self.at(window.start_s, self._fault_starts, fault)
                 self.at(window.end_s, self._fault_ends, fault)
         self.plan_poll(0.0)

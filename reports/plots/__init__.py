@@ -5,10 +5,11 @@ from collections.abc import Callable
 import matplotlib as mpl
 
 from reports.data import RunData
-from reports.plots import errors, faults, growth, latency, processes, retries, success, throughput
+from reports.plots import errors, faults, gain, growth, latency, processes, retries, success, throughput
 from reports.plots.canvas import STYLE
 
 PLOTS: dict[str, Callable[[RunData], bytes]] = {
+    "gain.svg": gain.plot,
     "throughput.svg": throughput.plot,
     "latency.svg": latency.plot,
     "success.svg": success.plot,
@@ -22,8 +23,12 @@ PLOTS: dict[str, Callable[[RunData], bytes]] = {
 
 
 def render_plots(run: RunData) -> dict[str, bytes]:
-    """The plots of a run, by file name: none of one that broke off at once, and of processes only where there are any."""
+    """The plots of a run, by file name: none of one that broke off at once, and those that it has something for."""
     if not len(run.metrics.t_s):
         return {}
+    has: dict[Callable[[RunData], bytes], bool] = {
+        processes.plot: bool(run.processes),
+        gain.plot: run.verdict.gain is not None,
+    }
     with mpl.rc_context(STYLE):
-        return {name: plot(run) for name, plot in PLOTS.items() if run.processes or plot is not processes.plot}
+        return {name: plot(run) for name, plot in PLOTS.items() if has.get(plot, True)}

@@ -22,7 +22,6 @@ from reports.plots.canvas import (
     to_svg,
 )
 from schemas.block import Floats
-from schemas.faults import BY_TIME
 
 _NOTE_IN = 0.062
 """What a character of a note takes, in inches."""
@@ -63,7 +62,7 @@ def _lanes(run: RunData) -> Iterator[_Lane]:
     series = run.metrics.named("injected")
     ended_s = run.verdict.ended_s
     for index, fault in enumerate(run.scenario.faults):
-        if fault.type in BY_TIME:
+        if fault.by_time:
             spans = tuple((w.start_s, min(w.end_s, ended_s) - w.start_s) for w in fault.windows if w.start_s < ended_s)
             yield _Lane(fault.name, RED, f"{len(spans)} times", spans=spans)
         elif fault.name in series:

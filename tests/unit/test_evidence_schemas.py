@@ -103,7 +103,7 @@ drain: 5m
 repeat: 2
 workload:
   arrivals: {rate: 4/s}
-  task: {memory: [{size: 10MB, tasks: 8, hold: true}, {size: 30MB, tasks: 2}, {size: 1MB, tasks: 100000}]}
+  task: {memory: [{size: 10MB, tasks: 6, hold: true}, {size: 30MB, tasks: 60}, {size: 1MB, tasks: 100000}]}
 calls:
   dependencies:
     - name: primary
@@ -116,7 +116,7 @@ calls:
   policy:
     - degrade: {}
     - timeout: 1s
-    - circuit_breaker: {failures: 4, open_for: 5s}
+    - circuit_breaker: {failures: 4, open_for: 1s}
     - retry: {max_attempts: 2}
     - fallback: {to: secondary}
 faults:

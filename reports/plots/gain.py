@@ -1,0 +1,50 @@
+"""What a client's policies gain: shares with their intervals, beside what theory and earlier runs make of them."""
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from reports.data import RunData
+from reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, figure, legend, nothing, to_svg
+from schemas.expression import Op, Unit
+from schemas.verdict import ObjectiveResult
+
+
+def plot(run: RunData) -> bytes:
+    """A row for before and after, and one for each share that the scenario expects something of."""
+    gain = run.verdict.gain
+    if gain is None:
+        return to_svg(nothing("What the policies gain: no task has ended"))
+    expected = [each for each in run.verdict.objectives if each.op == Op.ABOUT and each.unit == Unit.RATIO]
+    fig, (axes,) = figure(1, 1.3 + 0.3 * (len(expected) + 2))
+    names = ["before: the first call", "after: the task"]
+    _interval(axes, 0, gain.before.share, gain.before.interval, GREY)
+    _interval(axes, 1, gain.after.share, gain.after.interval, GREEN)
+    for row, objective in enumerate(expected, start=2):
+        names.append(_named(objective))
+        _expected(axes, row, objective, labelled=row == 2)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(f"share, with its interval ({gain.confidence:.0%} for the first two)")
+    axes.set_title(f"What {gain.tasks:,} tasks tell")
+    legend(axes)
+    return to_svg(fig)
+
+
+def _named(objective: ObjectiveResult) -> str:
+    return f"{objective.sli}, {objective.note}" if objective.note else objective.objective
+
+
+def _interval(axes: Axes, row: int, share: float, interval: tuple[float, float], color: str, label: str = "") -> None:
+    axes.plot(interval, (row, row), color=color, lw=2.2, solid_capstyle="butt")
+    axes.plot([share], [row], "o", color=color, ms=5, label=label or None)
+
+
+def _expected(axes: Axes, row: int, objective: ObjectiveResult, *, labelled: bool) -> None:
+    interval, value = objective.interval, objective.value
+    if value is not None and interval and interval[0] is not None and interval[1] is not None:
+        _interval(axes, row, value, (interval[0], interval[1]), BLUE, "observed" if labelled else "")
+    if objective.target is not None:
+        axes.plot([objective.target], [row], "|", color=ORANGE, ms=13, mew=2.2, label="expected" if labelled else None)
