@@ -146,14 +146,14 @@ def what_it_tells(gain: Gain) -> str:
         f"{gain.after.share:.1%} of {gain.tasks:,} tasks is what any true share from {low:.1%} to {high:.1%} may give"
     )
     if gain.interval[0] > 0:
-        better = "That the policies help is beyond doubt"
+        better = "The policies do help"
     elif gain.interval[1] < 0:
-        better = "That the policies do harm is beyond doubt"
+        better = "The policies do harm"
     else:
-        better = "Whether the policies help cannot be told"
+        better = "Whether the policies help, so many tasks cannot tell"
     needed = f"to know the share to within a percentage point takes about {gain.tasks_for_a_point:,} tasks"
     enough = "" if gain.tasks >= gain.tasks_for_a_point else f"; {needed}"
-    return f"{shown}. {better} at {gain.confidence:.0%} confidence{enough}."
+    return f"{shown}. {better} (at {gain.confidence:.0%} confidence){enough}."
 
 
 _UNLIKELY = 0.01

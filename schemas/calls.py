@@ -9,7 +9,7 @@ from schemas.distributions import Distribution
 Retryable: TypeAlias = frozenset[str] | None
 """Error classes after which a call is made again; None: all but those that would fail again just so."""
 
-HOPELESS = frozenset({"permission_denied", "too_large"})
+HOPELESS = frozenset({"permission_denied"})
 """Error classes after which, unless a policy names them, nothing is tried again."""
 
 

@@ -86,12 +86,11 @@ def _faults(view: View) -> Iterator[Problem]:
             )
         elif system == "calls":
             yield from _fault_of_calls(view, where, item, names)
-        elif kind == FaultType.DISK_FULL:
-            for key in ("rate", "dependency"):
-                if key in item:
-                    yield view.problem((*where, key), f"{key!r} does not go with disk_full of a queue", "remove it")
-            if "for" not in item:
-                yield view.problem(where, "needs the key 'for'", "add for: 30s")
+        elif kind == FaultType.DISK_FULL and "for" not in item:
+            yield view.problem(where, "needs the key 'for'", "add for: 30s")
+        for key, of in (("rate", {FaultType.DISK_FULL}), ("dependency", set(FaultType))) if system == "queue" else ():
+            if key in item and kind in of & SYSTEM_FAULTS["queue"]:
+                yield view.problem((*where, key), f"{key!r} does not go with {kind} of a queue", "remove it")
 
 
 def _fault_of_calls(view: View, where: Where, item: dict[str, Any], names: tuple[str, ...]) -> Iterator[Problem]:

@@ -134,7 +134,7 @@ class _Parser:
         if "tenant" in named:
             event.tenant = self._vocabulary.tenant(named["tenant"])
         if spec.value is Value.NAME:
-            event.value = self._vocabulary.name(named["name"])
+            event.value = self._vocabulary.name(named[spec.value_name])
         elif spec.value_name in named:
             event.value = float(named[spec.value_name])
 

@@ -10,7 +10,9 @@ from runner.console import tell
 
 if TYPE_CHECKING:
     from schemas.model import Scenario
+    from simulation.calls.forecast import CallsForecast
     from simulation.forecast import Forecast
+    from simulation.plan import Plan
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _HEIGHT = 4
@@ -30,27 +32,52 @@ def command(
       soak plan scenarios/72h.yaml --set queue.workers=2
     """
     from schemas.load import load
-    from simulation.forecast import forecast
     from simulation.plan import Plan
 
-    loaded = load(scenario, tier=tier, settings=all_settings(settings, duration, seed))
-    plan = Plan(loaded.scenario)
-    figures = forecast(plan)
-    if as_json:
-        import json
-        from dataclasses import asdict
+    plan = Plan(load(scenario, tier=tier, settings=all_settings(settings, duration, seed)).scenario)
+    figures: Forecast | CallsForecast
+    if plan.scenario.system == "calls":
+        from simulation.calls.forecast import forecast_calls
 
-        data = {
-            "scenario": loaded.scenario.name,
-            "seed": plan.seed,
-            **asdict(figures),
-            "rate_per_s": figures.rate_per_s.tolist(),
-            "cycle_rate_per_s": figures.cycle_rate_per_s.tolist(),
-        }
-        tell(json.dumps(data, indent=2))
+        figures = forecast_calls(plan)
+        lines = _calls_lines(plan.scenario, plan.seed, figures)
     else:
-        tell("\n".join(_lines(loaded.scenario, plan.seed, figures)))
+        from simulation.forecast import forecast
+
+        figures = forecast(plan)
+        lines = _lines(plan.scenario, plan.seed, figures)
+    tell(_as_json(plan, figures) if as_json else "\n".join(lines))
     return 0
+
+
+def _as_json(plan: "Plan", figures: "Forecast | CallsForecast") -> str:
+    import json
+    from dataclasses import asdict
+
+    figures_ = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in asdict(figures).items()}
+    return json.dumps({"scenario": plan.scenario.name, "seed": plan.seed, **figures_}, indent=2)
+
+
+def _calls_lines(scenario: "Scenario", seed: int, figures: "CallsForecast") -> list[str]:
+    from schemas.units import show_duration
+
+    f, theory = figures, figures.theory
+    chances = (
+        f"first call well {theory.first_call:.2%}, task DONE {theory.success:.2%}, {theory.calls:.3f} calls per task"
+        if theory
+        else "no closed form: calls have something in common, or faults come and go"
+    )
+    return [
+        f"{scenario.name}: {scenario.title}".rstrip(": "),
+        f"  {show_duration(scenario.duration_s)} of arrivals, up to {show_duration(scenario.drain_s)} to drain, seed {seed}",
+        "",
+        f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected)",
+        f"  calls       {f.in_flight:.2f} under way on average, {f.peak_in_flight:.2f} in bursts",
+        f"  theory      {chances}",
+        "",
+        *_picture(f.rate_per_s.tolist(), scenario.duration_s, "arrivals as drawn"),
+        *(f"warning: {warning}" for warning in f.warnings),
+    ]
 
 
 def _lines(scenario: "Scenario", seed: int, figures: "Forecast") -> list[str]:

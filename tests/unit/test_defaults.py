@@ -150,5 +150,5 @@ def test_every_type_of_fault_and_every_distribution_says_which_keys_it_takes() -
     assert sorted(words) == sorted([*at("$defs/fault/properties/type")["enum"], *distributions])
     assert {DEFINITIONS[name]["title"] for name in DEFINITIONS if name.startswith("takes_")} == set(distributions)
     by_time = at("$defs/fault/allOf")[-1]["if"]["properties"]["type"]["enum"]
-    # A full disk strikes the whole of a queue and, by rate, single calls; a crash names the dependency that crashes.
-    assert {FaultType(word) for word in by_time} == BY_TIME - {FaultType.DISK_FULL, FaultType.DEPENDENCY_CRASH}
+    # A full disk strikes the whole of a queue and, by rate, single calls.
+    assert {FaultType(word) for word in by_time} == BY_TIME - {FaultType.DISK_FULL}

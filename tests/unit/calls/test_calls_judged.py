@@ -1,0 +1,212 @@
+"""What the judge makes of calls: indicators, gain, laws, and whether an observation contradicts a target."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from histories import judge, objective, sli, verdict
+
+from runner.api import simulate_scenario
+from runner.judge.calls import Paired
+from runner.judge.gain import gain_of, paired_difference
+from runner.targets import simulation
+from schemas.block import Block
+from schemas.load import load
+from schemas.verdict import Outcome, Status
+from simulation.plan import Plan
+
+RESILIENCE = Path(__file__).resolve().parents[3] / "scenarios" / "resilience"
+CALLS = """
+system: calls
+workload: {arrivals: {rate: 1/s}}
+calls: {dependencies: [{name: a, latency: {distribution: constant, value: 1s}}]}
+"""
+RESCUED = """
+0 enqueued 1
+0 dispatched 1
+0 call.started 1 to=a
+2 call.failed 1 to=a error=timeout
+2 retry 1 error=timeout due=5
+5 dispatched 1
+5 call.started 1 to=a
+6 call.succeeded 1 to=a
+6 done 1
+"""
+REJECTED = """
+7 enqueued 2
+7 dispatched 2
+7 call.rejected 2 error=circuit_open
+7 failed 2 error=circuit_open
+"""
+WELL = """
+8 enqueued 3
+8 dispatched 3
+8 call.started 3 to=a
+9 call.succeeded 3 to=a
+9 degraded 3 name=chunks
+9 done 3
+"""
+ALL = RESCUED + REJECTED + WELL
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("success_rate", 2 / 3),
+        ("first_call_success_rate", 1 / 3),
+        ("call_success_rate", 2 / 3),
+        ("calls", 3),
+        ("timeouts", 1),
+        ("rejections", 1),
+        ("recovery_rate", 1 / 2),
+        ("recovery_time_mean", 4.0),
+        ("degraded_tasks", 1),
+        ("backoff_violations", 0),
+    ],
+)
+def test_indicators(name: str, value: float) -> None:
+    assert sli(name, ALL, CALLS) == pytest.approx(value)
+
+
+def test_times_of_dependencies() -> None:
+    history = """
+    5 process.exited error=crash
+    9 process.started
+    20 release.deployed error=bad
+    31 release.rolled_back error=bad
+    40 process.exited error=crash
+    """
+    assert sli("heal_time_max", history, CALLS) == 4.0
+    assert sli("rollback_time_mean", history, CALLS) == 11.0
+
+
+@pytest.mark.parametrize("cut", range(1, 20))
+def test_nothing_depends_on_where_blocks_end(cut: int) -> None:
+    whole, parts = judge(ALL, CALLS), judge(ALL, CALLS, cuts=[cut])
+    assert parts.slis() == whole.slis()
+    assert parts.calls and whole.calls
+    assert parts.calls.paired == whole.calls.paired == Paired(both_well=1, rescued=1, spoilt=0, both_failed=1)
+
+
+def test_a_client_that_comes_too_early_breaks_its_backoff() -> None:
+    assert sli("backoff_violations", RESCUED.replace("5 ", "4 ").replace("due=5", "due=4"), CALLS) == 0
+    early = RESCUED.replace("5 dispatched", "4 dispatched").replace("5 call", "4 call")
+    assert sli("backoff_violations", early, CALLS) == 1
+
+
+def test_done_without_an_answer_breaks_a_law() -> None:
+    text = f"{CALLS}slos: [success_rate >= 10%]\n"
+    assert verdict(RESCUED, text).verdict is Outcome.PASS
+    lied = verdict(RESCUED.replace("6 call.succeeded 1 to=a\n", "6 call.failed 1 to=a error=reset\n"), text)
+    assert {law.law for law in lied.laws if law.status is Status.FAIL} == {"answers"}
+    assert lied.verdict is Outcome.FAIL
+
+
+# What the policies gain.
+
+
+def test_the_gain_of_a_few_tasks() -> None:
+    gain = gain_of(Paired(both_well=3, rescued=6, spoilt=0, both_failed=1))
+    assert gain
+    assert (gain.tasks, gain.before.share, gain.after.share, gain.improvement) == (10, 0.3, 0.9, pytest.approx(0.6))
+    assert gain.before.interval == pytest.approx((0.1078, 0.6032), abs=1e-4)
+    assert gain.interval[0] > 0
+    assert gain_of(Paired()) is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [((36, 12, 2, 0), (-0.3404, -0.0569)), ((0, 0, 0, 50), (-0.0713, 0.0713))],
+)
+def test_intervals_of_paired_differences_as_published(
+    counts: tuple[int, int, int, int], expected: tuple[float, float]
+) -> None:
+    """The first is an example of the method's author; where nothing differs, both ends are Wilson's bound of 0 of 50."""
+    a, b, c, d = counts
+    low, high = paired_difference(Paired(both_well=a, spoilt=b, rescued=c, both_failed=d))
+    assert (low, high) == pytest.approx(expected, abs=1e-4)
+    assert low <= (c - b) / sum(counts) <= high
+
+
+def test_the_interval_of_the_improvement_holds_what_it_promises() -> None:
+    generator = np.random.default_rng(3)
+    shares = np.array([0.55, 0.35, 0.02, 0.08])
+    draws = generator.multinomial(60, shares, size=4000)
+    truth = shares[1] - shares[2]
+    held = 0
+    for a, c, b, d in draws.tolist():
+        low, high = paired_difference(Paired(both_well=a, rescued=c, spoilt=b, both_failed=d))
+        held += low <= truth <= high
+    assert 0.935 <= held / len(draws) <= 0.985
+
+
+def test_how_many_tasks_a_point_takes() -> None:
+    """The textbook's n = z² p q / d²: about 9,604 at one half."""
+    gain = gain_of(Paired(both_well=500, rescued=0, spoilt=0, both_failed=500))
+    assert gain
+    assert gain.tasks_for_a_point == math.ceil(1.959964**2 * 0.25 / 0.0001)
+
+
+# Objectives that ask whether an observation contradicts a target.
+
+
+def many(good: int, bad: int) -> str:
+    lines = [
+        f"{n} enqueued {n}\n{n} dispatched {n}\n{n} {'done' if n < good else 'failed'} {n}" for n in range(good + bad)
+    ]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("target", "confidence", "status"),
+    [
+        ("90%", "95%", "PASS"),
+        ("60%", "95%", "PASS"),
+        ("59%", "95%", "FAIL"),
+        ("59%", "99%", "PASS"),
+        ("99%", "95%", "FAIL"),
+    ],
+)
+def test_about(target: str, confidence: str, status: str) -> None:
+    """Nine of ten: the 95 % interval is 59.6 % to 98.2 %."""
+    result = objective(f"{{objective: success_rate ~ {target}, confidence: {confidence}, note: why}}", many(9, 1))
+    assert (result.status, result.note) == (status, "why")
+    assert result.interval and result.margin is not None
+    assert (result.margin >= 0) is (status == "PASS")
+
+
+def test_about_nothing_is_inconclusive() -> None:
+    assert objective("success_rate ~ 90%", "1 enqueued 1").status is Status.INCONCLUSIVE
+    few = objective("{objective: latency_p95 ~ 9s, confidence: 95%}", many(3, 0))
+    assert (few.status, few.detail) == (Status.INCONCLUSIVE, "too few observations for a 95% interval")
+
+
+# Runs that are made again.
+
+
+def test_runs_that_are_made_again_are_identical() -> None:
+    made, seen = simulate_scenario(RESILIENCE / "memory-degradation.yaml")
+    assert seen.repeats == [0, 0]
+    assert next(law.status for law in made.laws if law.law == "consistency") is Status.PASS
+
+
+def test_a_model_that_is_not_the_same_twice_breaks_the_law(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = simulation.simulate
+    times = []
+
+    def fickle(plan: Plan) -> object:
+        times.append(plan)
+        late = 1e-6 * (len(times) - 1)
+        for block in true(plan):
+            moved = {
+                name: getattr(block, name) for name in ("kind", "task", "attempt", "worker", "cause", "tenant", "value")
+            }
+            yield Block(t=block.t + late, until_s=block.until_s + late, **moved)
+
+    monkeypatch.setattr(simulation, "simulate", fickle)
+    made, _ = simulate_scenario(load(RESILIENCE / "memory-degradation.yaml"))
+    law = next(law for law in made.laws if law.law == "consistency")
+    assert law.status is Status.FAIL
+    assert law.value and law.value > 50
+    assert made.verdict is Outcome.FAIL
