@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from runner.compare.noise import holm, probability
+from runner.compare.pairing import Pairing
 from schemas.changes import SCHEMA_VERSION, Baseline, Change, Changes, Direction, RelativeResult
 from schemas.errors import UsageError, quoted
 from schemas.expression import Op, Unit
@@ -16,9 +17,19 @@ _RELATIVE = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)x
 _NO_EFFECT = 1e-12
 
 
-def compare(base: Baseline, run: Baseline, *, alpha: float, least: float, objectives: Sequence[str]) -> Changes:
-    """Compare a run with a base. Raises UsageError for an objective that is none."""
-    paired = base.scenario_sha256 == run.scenario_sha256 and base.seed == run.seed
+def compare(
+    base: Baseline,
+    run: Baseline,
+    *,
+    alpha: float,
+    least: float,
+    objectives: Sequence[str],
+    pairing: Pairing | None = None,
+) -> Changes:
+    """Compare a run with a base; `pairing`: of their tasks, if they were. Raises UsageError for an objective that is none."""
+    pairing = pairing or Pairing(None, None, "")
+    same_plan = base.scenario_sha256 == run.scenario_sha256 and base.seed == run.seed
+    paired = same_plan or (pairing.tasks is not None and base.duration_s == run.duration_s)
     names = [name for name in run.slis if name in base.slis and run.slis[name].unit == base.slis[name].unit]
     if not any(base.slis[name].value is not None for name in names):
         raise UsageError("the runs have no SLI in common that both observed: there is nothing to compare")
@@ -33,7 +44,20 @@ def compare(base: Baseline, run: Baseline, *, alpha: float, least: float, object
     reasons += [f"objective {each.objective} {_WORDS[each.status]}" for each in broken]
     if run.verdict.exit_code and not base.verdict.exit_code:
         reasons.append(f"the verdict is {run.verdict.value}, and was {base.verdict.value}")
-    return Changes(SCHEMA_VERSION, base, run, paired, alpha, least, bool(reasons), reasons, changes, relative)
+    return Changes(
+        schema_version=SCHEMA_VERSION,
+        base=base,
+        run=run,
+        paired=paired,
+        unpaired=pairing.refused,
+        alpha=alpha,
+        least=least,
+        regressed=bool(reasons),
+        reasons=reasons,
+        changes=changes,
+        objectives=relative,
+        tasks=pairing.tasks,
+    )
 
 
 def differences(base: Baseline, run: Baseline) -> list[str]:

@@ -1,5 +1,6 @@
-"""Could a change be noise? Permutation tests over parts of two runs: they assume nothing of how values are distributed."""
+"""Could a change be noise? Tests that assume little or nothing of how values are distributed."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,3 +52,13 @@ def holm(ps: Sequence[float | None], alpha: float) -> list[bool]:
             break
         significant[place] = True
     return significant
+
+
+def mcnemar(base_only: int, run_only: int) -> float:
+    """How likely chance alone splits what only one of two runs has as unevenly: McNemar's test, exact and two-sided.
+
+    The smaller count is binomial with one half (McNemar 1947; Agresti, Categorical Data Analysis, 3rd ed. 2013, section 11.1).
+    """
+    count, fewer = base_only + run_only, min(base_only, run_only)
+    logs = [math.lgamma(count + 1) - math.lgamma(k + 1) - math.lgamma(count - k + 1) for k in range(fewer + 1)]
+    return min(1.0, 2 * math.fsum(math.exp(log - count * math.log(2)) for log in logs))

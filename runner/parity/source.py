@@ -7,8 +7,7 @@ from pathlib import Path
 from runner.evidence.directory import SCENARIO, VERDICT, RunDirectory, stream_name
 from runner.evidence.stream import StreamReader
 from runner.evidence.verify import load_stored
-from runner.parity.outcomes import Outcomes, most_tasks, task_name
-from schemas.block import Block
+from runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
 from schemas.errors import EvidenceError, UsageError, Where, quoted, show_path
 from schemas.events import Kind
 from schemas.identity import Identity
@@ -48,18 +47,12 @@ class Source:
         """What became of every task. Raises EvidenceError for a stream that is damaged or breaks off."""
         outcomes, reader, ended = Outcomes(most_tasks(self.plan)), self.reader(), False
         for block in reader.blocks():
-            self._refuse_unplanned(block, len(outcomes))
+            refuse_unplanned(block, len(outcomes), self._stream)
             outcomes.observe(block)
             ended = ended or any(kind in block.kind for kind in _ENDS)
         if reader.cut or not ended:
             raise EvidenceError(f"{self._stream}: breaks off before the end of the run (compare runs that have ended)")
         return outcomes
-
-    def _refuse_unplanned(self, block: Block, size: int) -> None:
-        highest = int(block.task.max()) if len(block) else -1
-        if highest >= size:
-            what = f"task {task_name(highest)} is not one that the scenario can have"
-            raise EvidenceError(f"{self._stream}: {what} (the stream is damaged)")
 
 
 def open_run(path: Path) -> Source:
