@@ -7,7 +7,7 @@ from reports.plots import tasks as task_plot
 from reports.plots.canvas import STYLE
 from reports.summary import TEMPLATES, make_environment
 from schemas.changes import Changes, Differences
-from schemas.units import show_duration
+from schemas.expression import Unit
 
 TEMPLATE = "changes.md.j2"
 PLOT = "changes.svg"
@@ -18,7 +18,7 @@ def render_changes(changes: Changes, differences: Differences | None = None) -> 
     """The files of the comparison that people look at, by name; `differences`: of the tasks, where they were paired."""
     text = (TEMPLATES / TEMPLATE).read_text(encoding="utf-8")
     environment = make_environment()
-    environment.filters.update(signed=_signed)
+    environment.filters.update(signed=show_signed)
     markdown = environment.from_string(text).render(changes=changes, plot=PLOT, task_plot=TASK_PLOT)
     with mpl.rc_context(STYLE):
         drawn = {PLOT: plot.plot(changes)}
@@ -27,8 +27,6 @@ def render_changes(changes: Changes, differences: Differences | None = None) -> 
     return {"changes.md": markdown.encode(), **drawn}
 
 
-def _signed(seconds: float | None) -> str:
-    """A difference of times, with its sign."""
-    if seconds is None:
-        return "–"
-    return f"{'+' if seconds > 0 else ''}{show_duration(seconds)}"
+def show_signed(value: float | None, unit: str = Unit.DURATION) -> str:
+    """A difference in base units, with its sign."""
+    return "–" if value is None else Unit(unit).show_difference(value)

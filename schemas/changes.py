@@ -152,7 +152,7 @@ class Changes(msgspec.Struct, frozen=True):
     """The whole comparison; `alpha`: how unlikely noise must be, over all SLIs together; `least`: relative, to matter.
 
     `paired`: parts of the runs are of the same plan. Where tasks were not compared one by one, `tasks` is None and
-    `unpaired` says why.
+    `unpaired` says why. `different`: in what the runs are not alike, in words.
     """
 
     schema_version: int
@@ -160,6 +160,7 @@ class Changes(msgspec.Struct, frozen=True):
     run: Baseline
     paired: bool
     unpaired: str
+    different: list[str]
     alpha: float
     least: float
     regressed: bool

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from reports.data import read_run
 from runner.evidence.checksums import check_hashes
@@ -30,6 +31,8 @@ class Side:
     without_tasks: str
     until_s: float
     """Up to when work arrived, or could have before the run ended."""
+    said: dict[str, Any] | None
+    """What its scenario says; None for a baseline, which holds a hash of it only."""
 
 
 def read_side(path: Path) -> Side:
@@ -38,7 +41,7 @@ def read_side(path: Path) -> Side:
         return side_of(path)
     try:
         pinned = decode_evidence(path.read_bytes(), Baseline, BASELINE_VERSION, path)
-        return Side(pinned, None, f"{path.name} is a baseline, which holds no tasks", pinned.duration_s)
+        return Side(pinned, None, f"{path.name} is a baseline, which holds no tasks", pinned.duration_s, None)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error} (name a run directory or a baseline)") from None
     except EvidenceError as error:
@@ -66,7 +69,8 @@ def side_of(path: Path) -> Side:
         raise EvidenceError(f"{path}: {'; '.join(changed)} (its evidence is not to be believed)")
     data = read_run(path)
     simulated = data.verdict.clock == "simulated"
-    slices, tasks = _read_stream(directory, load_stored(directory).scenario, tasks=simulated)
+    loaded = load_stored(directory)
+    slices, tasks = _read_stream(directory, loaded.scenario, tasks=simulated)
     baseline = Baseline(
         schema_version=BASELINE_VERSION,
         scenario=data.verdict.scenario,
@@ -83,7 +87,7 @@ def side_of(path: Path) -> Side:
         },
     )
     why = "" if simulated else f"{path.resolve().name} ran on the real clock, which gives no task the same time twice"
-    return Side(baseline, tasks, why, min(data.verdict.duration_s, data.verdict.ended_s))
+    return Side(baseline, tasks, why, min(data.verdict.duration_s, data.verdict.ended_s), loaded.data)
 
 
 def _read_stream(

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from runner.judge.student import t_tail
 from schemas.block import Floats
 
 PERMUTATIONS = 20_000
 LEAST_PARTS = 6
+LEAST_PAIRS = 5
 _SEED = 7
 
 
@@ -41,6 +43,19 @@ def _known(values: Sequence[float | None]) -> Floats:
 def _share(apart: Floats, observed: float) -> float:
     """The share of permutations that are at least as far apart, the one observed among them."""
     return float((np.count_nonzero(apart >= observed * (1 - 1e-9)) + 1) / (len(apart) + 1))
+
+
+def paired_t(differences: Floats) -> float | None:
+    """How likely noise alone makes a mean of independent differences as far from 0; None when there are too few.
+
+    Student's paired test, two-sided (Student 1908). Differences that are all the same are no noise.
+    """
+    if len(differences) < LEAST_PAIRS:
+        return None
+    mean, deviation = float(differences.mean()), float(differences.std(ddof=1))
+    if not deviation:
+        return 0.0 if mean else 1.0
+    return 2 * t_tail(abs(mean) / deviation * math.sqrt(len(differences)), len(differences) - 1)
 
 
 def holm(ps: Sequence[float | None], alpha: float) -> list[bool]:

@@ -12,7 +12,6 @@ from runner.evidence.directory import RunDirectory
 from runner.evidence.record import to_json
 from schemas.changes import Changes, Direction, TimeChange
 from schemas.expression import Unit
-from schemas.units import show_duration
 
 CHANGES = "changes.json"
 
@@ -24,10 +23,11 @@ def compare_with_base(
     sides = read_side(base_path), read_side(run_path)
     pairing = pair(*sides)
     base, run = (side.baseline for side in sides)
-    changes = compare(base, run, alpha=alpha, least=least, objectives=objectives, pairing=pairing)
-    if different := differences(base, run):
+    different = differences(*sides)
+    changes = compare(base, run, alpha=alpha, least=least, objectives=objectives, pairing=pairing, different=different)
+    if different:
         remark(f"the runs are not of the same kind, and changes may be due to that: {', '.join(different)}")
-    directory = RunDirectory.create(out or _free(Path(f"compare-{run.scenario}")), run.scenario)
+    directory = RunDirectory.create(out or free_path(Path(f"compare-{run.scenario}")), run.scenario)
     from reports.changes import render_changes
 
     directory.write(CHANGES, to_json(changes))
@@ -36,7 +36,7 @@ def compare_with_base(
     return changes, directory.path
 
 
-def _free(path: Path) -> Path:
+def free_path(path: Path) -> Path:
     """The path, or the first with a number behind it that nothing has yet."""
     paths = (path.with_name(f"{path.name}-{number}") if number > 1 else path for number in count(1))
     return next(each for each in paths if not each.exists())
@@ -78,14 +78,8 @@ def _task_lines(changes: Changes) -> list[str]:
 
 def show_time_change(time: TimeChange) -> str:
     """A time of the same tasks in both runs, in a line."""
-    between = ""
-    if time.low is not None and time.high is not None:
-        between = f" ({signed(time.low)} to {signed(time.high)})"
+    show = Unit.DURATION.show_difference
+    between = "" if time.low is None or time.high is None else f" ({show(time.low)} to {show(time.high)})"
     counts = f"{time.slower:,} slower, {time.faster:,} faster, {time.unchanged:,} unchanged"
     gain = "" if time.gain is None else f"; as good as {time.gain:,.3g} unpaired replications"
-    return f"{signed(time.difference)} on average{between}: {counts}{gain}"
-
-
-def signed(seconds: float) -> str:
-    """A difference of times for people, with its sign."""
-    return f"{'+' if seconds > 0 else ''}{show_duration(seconds)}"
+    return f"{show(time.difference)} on average{between}: {counts}{gain}"

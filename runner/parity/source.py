@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runner.evidence.directory import SCENARIO, VERDICT, RunDirectory, stream_name
 from runner.evidence.stream import StreamReader
@@ -86,12 +87,18 @@ def _differences(base: Source, run: Source) -> Iterator[str]:
     if base.identity.seed != run.identity.seed:
         yield f"their seeds are {base.identity.seed} and {run.identity.seed}"
     if base.loaded.sha256 != run.loaded.sha256:
-        one, other = ({key: each.loaded.data[key] for key in each.loaded.data if key != "seed"} for each in (base, run))
-        yield from _different_keys((), one, other)
-        if one == other and base.identity.seed == run.identity.seed:
+        keys = list(different_keys(base.loaded.data, run.loaded.data))
+        yield from keys
+        if not keys and base.identity.seed == run.identity.seed:
             yield "the hashes of their scenarios differ"
     elif base.loaded.scenario != run.loaded.scenario:
         yield "a file of values that the scenario names differs"
+
+
+def different_keys(base: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
+    """In which keys two scenarios differ, their seeds left aside, in words."""
+    one, other = ({key: data[key] for key in data if key != "seed"} for data in (base, run))
+    yield from _different_keys((), one, other)
 
 
 def _different_keys(where: Where, one: object, other: object) -> Iterator[str]:
