@@ -8,6 +8,7 @@ from reports.plots.canvas import STYLE
 from reports.summary import TEMPLATES, make_environment
 from schemas.changes import Changes, Differences
 from schemas.expression import Unit
+from schemas.units import show_gain
 
 TEMPLATE = "changes.md.j2"
 PLOT = "changes.svg"
@@ -18,7 +19,7 @@ def render_changes(changes: Changes, differences: Differences | None = None) -> 
     """The files of the comparison that people look at, by name; `differences`: of the tasks, where they were paired."""
     text = (TEMPLATES / TEMPLATE).read_text(encoding="utf-8")
     environment = make_environment()
-    environment.filters.update(signed=show_signed)
+    environment.filters.update(signed=show_signed, gain=show_gain)
     markdown = environment.from_string(text).render(changes=changes, plot=PLOT, task_plot=TASK_PLOT)
     with mpl.rc_context(STYLE):
         drawn = {PLOT: plot.plot(changes)}

@@ -9,7 +9,9 @@ from runner.cli.options import all_settings, json_option, override_options
 from runner.console import tell
 
 AGREES, DIFFERS = 0, 3
-LEAST = 0.05
+ALPHA, LEAST = 0.01, 0.05
+WHAT_IF_ALPHA, WHAT_IF_LEAST = 0.05, 0.0
+"""A question is to be answered with few replications, and a small answer is one too."""
 REPLICATIONS = 10
 _HELP = """Put two runs side by side: every SLI with its change, and whether that is more than noise.
 
@@ -59,14 +61,12 @@ Examples:
 @click.option(
     "--alpha",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.01,
-    show_default=True,
-    help="How rarely noise alone may raise an alarm.",
+    help=f"How rarely noise alone may raise an alarm, over all SLIs together.  [default: {ALPHA}, with --with {WHAT_IF_ALPHA}]",
 )
 @click.option(
     "--least",
     type=click.FloatRange(0, 100),
-    help=f"Relative changes below this do not matter.  [default: {LEAST}, with --with 0]",
+    help=f"Relative changes below this do not matter.  [default: {LEAST}, with --with {WHAT_IF_LEAST:g}]",
 )
 @click.option(
     "--out",
@@ -107,9 +107,14 @@ def _runs(base: Path, run: Path, options: dict[str, Any]) -> int:
     from runner.compare.session import compare_with_base, summary_lines
     from runner.evidence.record import to_json
 
-    least = LEAST if options["least"] is None else options["least"]
-    wanted = {"alpha": options["alpha"], "least": least, "objectives": options["objectives"]}
-    changes, directory = compare_with_base(base, run, options["out"], **wanted)
+    changes, directory = compare_with_base(
+        base,
+        run,
+        options["out"],
+        alpha=ALPHA if options["alpha"] is None else options["alpha"],
+        least=LEAST if options["least"] is None else options["least"],
+        objectives=options["objectives"],
+    )
     _tell(options, to_json(changes), summary_lines(changes, directory))
     return DIFFERS if changes.regressed else AGREES
 
@@ -125,8 +130,8 @@ def _what_if(scenario: Path, variant: tuple[str, ...], options: dict[str, Any]) 
         tier=options["tier"],
         settings=all_settings(options["settings"], options["duration"], options["seed"]),
         replications=options["replications"] or REPLICATIONS,
-        alpha=options["alpha"],
-        least=options["least"] or 0.0,
+        alpha=WHAT_IF_ALPHA if options["alpha"] is None else options["alpha"],
+        least=WHAT_IF_LEAST if options["least"] is None else options["least"],
         objectives=options["objectives"],
     )
     result, directory, interrupted = answer(question, options["out"])

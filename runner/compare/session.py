@@ -12,6 +12,7 @@ from runner.evidence.directory import RunDirectory
 from runner.evidence.record import to_json
 from schemas.changes import Changes, Direction, TimeChange
 from schemas.expression import Unit
+from schemas.units import show_gain
 
 CHANGES = "changes.json"
 
@@ -81,5 +82,5 @@ def show_time_change(time: TimeChange) -> str:
     show = Unit.DURATION.show_difference
     between = "" if time.low is None or time.high is None else f" ({show(time.low)} to {show(time.high)})"
     counts = f"{time.slower:,} slower, {time.faster:,} faster, {time.unchanged:,} unchanged"
-    gain = "" if time.gain is None else f"; as good as {time.gain:,.3g} unpaired replications"
+    gain = "" if time.gain is None else f"; as good as {show_gain(time.gain)} unpaired replications"
     return f"{show(time.difference)} on average{between}: {counts}{gain}"

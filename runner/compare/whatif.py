@@ -24,6 +24,7 @@ from schemas.expression import Unit
 from schemas.load import Loaded, load
 from schemas.model import Scenario
 from schemas.slis import Sli
+from schemas.units import show_gain
 from schemas.verdict import Outcome, Status
 from schemas.whatif import SCHEMA_VERSION, Effect, Variant, Verdicts, WhatIf
 
@@ -205,4 +206,4 @@ _ORDER = (Direction.WORSE, Direction.BETTER, Direction.UNCHANGED, Direction.UNTE
 
 
 def _gain(effect: Effect) -> str:
-    return "" if effect.gain is None else f", as good as {effect.gain:,.3g} times as many unpaired"
+    return "" if effect.gain is None else f", as good as {show_gain(effect.gain)} times as many unpaired"
