@@ -115,7 +115,7 @@ class TaskChanges(msgspec.Struct, frozen=True):
     """The same tasks in both runs, those due before `until_s`, one by one.
 
     `alike`: the share of them that is due at the same time in both. `p`: McNemar's exact test of the tasks that are DONE in one
-    run only.
+    run only, those left aside that a run which ended early left unfinished.
     """
 
     until_s: float

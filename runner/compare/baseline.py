@@ -15,6 +15,7 @@ from runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
 from schemas.changes import BASELINE_VERSION, Baseline, BaselineSli
 from schemas.errors import EvidenceError, UsageError
 from schemas.model import Phase, Scenario, Window
+from schemas.verdict import End
 from schemas.versions import decode_evidence
 from simulation.plan import Plan
 
@@ -31,6 +32,8 @@ class Side:
     without_tasks: str
     until_s: float
     """Up to when work arrived, or could have before the run ended."""
+    early: bool
+    """Whether it ended before its time, with work left that it would have done."""
     said: dict[str, Any] | None
     """What its scenario says; None for a baseline, which holds a hash of it only."""
 
@@ -41,7 +44,7 @@ def read_side(path: Path) -> Side:
         return side_of(path)
     try:
         pinned = decode_evidence(path.read_bytes(), Baseline, BASELINE_VERSION, path)
-        return Side(pinned, None, f"{path.name} is a baseline, which holds no tasks", pinned.duration_s, None)
+        return Side(pinned, None, f"{path.name} is a baseline, which holds no tasks", pinned.duration_s, False, None)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error} (name a run directory or a baseline)") from None
     except EvidenceError as error:
@@ -87,7 +90,14 @@ def side_of(path: Path) -> Side:
         },
     )
     why = "" if simulated else f"{path.resolve().name} ran on the real clock, which gives no task the same time twice"
-    return Side(baseline, tasks, why, min(data.verdict.duration_s, data.verdict.ended_s), loaded.data)
+    return Side(
+        baseline=baseline,
+        tasks=tasks,
+        without_tasks=why,
+        until_s=min(data.verdict.duration_s, data.verdict.ended_s),
+        early=data.verdict.end is not End.COMPLETED,
+        said=loaded.data,
+    )
 
 
 def _read_stream(

@@ -12,7 +12,7 @@ from runner.compare.batches import CONFIDENCE, batch_means, gain, interval
 from runner.compare.noise import mcnemar
 from runner.parity.figures import Pairs
 from runner.parity.outcomes import Outcomes
-from schemas.block import Floats, quantise
+from schemas.block import Bools, Floats, quantise
 from schemas.changes import Differences, OutcomeChange, QuantileChange, TaskChanges, TimeChange
 from schemas.events import COPY
 from schemas.states import OPEN, TaskState
@@ -47,7 +47,8 @@ def pair(base: Side, run: Side) -> Pairing:
     if alike < LEAST_ALIKE:
         told = f"only {alike:.1%} of the tasks are due at the same time in both: the arrivals are not the same"
         return Pairing(None, None, told)
-    changes, differences = compare_tasks(Pairs(base.tasks, run.tasks), until_s, alike)
+    unjudged = _left_over(base) | _left_over(run)
+    changes, differences = compare_tasks(Pairs(base.tasks, run.tasks), until_s, alike, unjudged)
     return Pairing(changes, differences, "")
 
 
@@ -66,8 +67,15 @@ def _alike(base: Outcomes, run: Outcomes, until_s: float) -> float:
     return float((base.due_s == run.due_s)[due].mean()) if due.any() else 0.0
 
 
-def compare_tasks(pairs: Pairs, until_s: float, alike: float) -> tuple[TaskChanges, Differences]:
-    """The tasks that were due before `until_s` and that both runs took in, one by one."""
+def _left_over(side: Side) -> Bools:
+    """By task: whether it was left unfinished by a run that ended before its time, which says nothing of the task."""
+    assert side.tasks is not None
+    left: Bools = np.isin(side.tasks.states, tuple(OPEN)) & side.early
+    return left
+
+
+def compare_tasks(pairs: Pairs, until_s: float, alike: float, unjudged: Bools) -> tuple[TaskChanges, Differences]:
+    """The tasks that were due before `until_s` and that both runs took in, one by one; those `unjudged` have no outcome."""
     base, run = pairs.base, pairs.run
     in_time = (base.due_s < until_s) | (run.due_s < until_s)
     both = pairs.accepted & in_time
@@ -75,7 +83,8 @@ def compare_tasks(pairs: Pairs, until_s: float, alike: float) -> tuple[TaskChang
     latency_s = base.latency_s[order], run.latency_s[order]
     more = run.attempts[order].astype(np.int64) - base.attempts[order]
     before, now = base.states[order] == TaskState.DONE, run.states[order] == TaskState.DONE
-    lost, won = int((before & ~now).sum()), int((now & ~before).sum())
+    judged = ~unjudged[order]
+    lost, won = int((before & ~now & judged).sum()), int((now & ~before & judged).sum())
     changes = TaskChanges(
         until_s=until_s,
         alike=alike,

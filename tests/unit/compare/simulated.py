@@ -28,10 +28,10 @@ SCENARIO = """
       - {name: broken, type: permanent_error, rate: 2%}
       - {name: crash, type: worker_crash, rate: 1%}
       - {name: twice, type: duplicate_enqueue, rate: 5%}
-      - {name: outage, type: db_outage, at: 30m, for: 3m}
+      - {name: outage, type: db_outage, at: 10m, for: 2m}
     slos: [success_rate >= 50%]
     abort: [{name: slow, when: latency_p50 > 1h, window: 10m}]
-    tiers: {short: {duration: 1h}}
+    tiers: {short: {duration: 30m}}
 """
 
 

@@ -146,8 +146,15 @@ def test_of_runs_that_are_not_equally_long_the_common_time_is_compared(runs: dic
         tasks = tasks_of(runs, name)
         assert tasks.until_s < 7200
         assert tasks.alike == 1.0
-        assert 300 < tasks.tasks < 1500
+        assert 200 < tasks.tasks < 1500
     assert not changes_of(runs, "short").paired
+
+
+def test_tasks_that_an_abort_left_unfinished_are_not_held_against_a_run(runs: dict[str, Path]) -> None:
+    tasks = tasks_of(runs, "aborted")
+    unfinished = sum(each.tasks for each in tasks.outcomes if each.run == "UNFINISHED")
+    assert unfinished > 5
+    assert (tasks.done_in_base_only, tasks.done_in_run_only, tasks.p) == (0, 0, 1.0)
 
 
 # Not to be paired.

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +33,12 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_scenario(tmp_path_factory.mktemp("what-if"))
 
 
+@cache
 def scenario_of(path: Path, *variant: str) -> Scenario:
     return load(path, tier="short", variant=variant).scenario
 
 
+@cache
 def pairs_of(path: Path, *variant: str) -> list[tuple[Replication, Replication]]:
     return list(replicate_pairs(Here(), scenario_of(path), scenario_of(path, *variant), COUNT))
 
