@@ -48,7 +48,7 @@ def _sizes(axes: Axes, longer_s: Floats) -> None:
         places += scale.places(sign * bins_s[::_BINS_PER_DECADE]).tolist()
         names += [f"{'+' if sign > 0 else '-'}{show_duration(tick)}" for tick in bins_s[::_BINS_PER_DECADE]]
     axes.set_xticks(places, names)
-    axes.set_xlim(min(*places, -1.0), max(*places, 1.0))
+    axes.set_xlim(min(*places, -0.25) - 0.35, max(*places, 0.25) + 0.35)
     _counts_axis(axes, highest)
     axes.set_xlabel("latency of the task in the run less that in the base")
     axes.set_title("The same task in both")

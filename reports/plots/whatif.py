@@ -36,13 +36,17 @@ def _means(axes: Axes, changed: list[Effect], confidence: float) -> None:
         color = _COLOR.get(each.direction, GREY)
         axes.plot([low, high], [place, place], color=color, lw=2.2, solid_capstyle="butt")
         axes.plot([middle], [place], color=color, marker="o", ms=4.5)
-    axes.set_yticks(range(len(changed)), [f"{each.sli}  {100 * (each.relative or 0.0):+.2g} %" for each in changed])
+    axes.set_yticks(range(len(changed)), [f"{each.sli}  {_percent(each.relative or 0.0)}" for each in changed])
     axes.set_ylim(len(changed) - 0.5, -0.5)
     axes.axvline(0, color=GREY, lw=0.8)
     axes.set_xlabel(
         f"mean change [%] with its {confidence:.0%} interval; red: worse, green: better, grey: no more than noise"
     )
     axes.set_title("What the change does")
+
+
+def _percent(relative: float) -> str:
+    return f"{100 * relative:+,.0f} %" if abs(relative) >= 1 else f"{100 * relative:+.2g} %"
 
 
 def _pairs(axes: Axes, effect: Effect) -> None:
