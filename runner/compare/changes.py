@@ -1,13 +1,13 @@
 """What changed between two runs, and whether anything became worse."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from runner.compare.baseline import Side
 from runner.compare.noise import holm, probability
 from runner.compare.pairing import Pairing
 from runner.compare.relative import WORDS, parse_relative
 from runner.parity.source import different_keys
-from schemas.changes import SCHEMA_VERSION, Baseline, Change, Changes, Direction
+from schemas.changes import SCHEMA_VERSION, Baseline, Change, Changes, Direction, RelativeResult
 from schemas.errors import UsageError
 from schemas.expression import Unit
 from schemas.slis import Better
@@ -38,21 +38,13 @@ def compare(
     names = [name for name in run.slis if name in base.slis and run.slis[name].unit == base.slis[name].unit]
     if not any(base.slis[name].value is not None for name in names):
         raise UsageError("the runs have no SLI in common that both observed: there is nothing to compare")
-    ps = [_p(base, run, name, paired=paired) for name in names]
-    changes = [
-        _change(name, base, run, p, significant=significant, least=least)
-        for name, p, significant in zip(names, ps, holm(ps, alpha), strict=True)
-    ]
+    changes = _changes(names, base, run, paired=paired, alpha=alpha, least=least)
     both = [name for name in run.slis if name in base.slis]
     relative = [
         each.judge(base.slis[each.sli].value, run.slis[each.sli].value)
         for each in (parse_relative(text, both) for text in objectives)
     ]
-    reasons = [f"{each.sli} is worse: {each.detail}" for each in changes if each.direction is Direction.WORSE]
-    broken = [each for each in relative if each.status is not Status.PASS]
-    reasons += [f"objective {each.objective} {WORDS[each.status]}" for each in broken]
-    if run.verdict.exit_code and not base.verdict.exit_code:
-        reasons.append(f"the verdict is {run.verdict.value}, and was {base.verdict.value}")
+    reasons = list(_reasons(changes, relative, base, run))
     return Changes(
         schema_version=SCHEMA_VERSION,
         base=base,
@@ -68,6 +60,30 @@ def compare(
         objectives=relative,
         tasks=pairing.tasks,
     )
+
+
+def _changes(
+    names: Sequence[str], base: Baseline, run: Baseline, *, paired: bool, alpha: float, least: float
+) -> list[Change]:
+    ps = [_p(base, run, name, paired=paired) for name in names]
+    return [
+        _change(name, base, run, p, significant=significant, least=least)
+        for name, p, significant in zip(names, ps, holm(ps, alpha), strict=True)
+    ]
+
+
+def _reasons(
+    changes: Sequence[Change], relative: Sequence[RelativeResult], base: Baseline, run: Baseline
+) -> Iterator[str]:
+    """What became worse, in words."""
+    for change in changes:
+        if change.direction is Direction.WORSE:
+            yield f"{change.sli} is worse: {change.detail}"
+    for each in relative:
+        if each.status is not Status.PASS:
+            yield f"objective {each.objective} {WORDS[each.status]}"
+    if run.verdict.exit_code and not base.verdict.exit_code:
+        yield f"the verdict is {run.verdict.value}, and was {base.verdict.value}"
 
 
 def differences(one: Side, other: Side) -> list[str]:

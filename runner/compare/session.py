@@ -8,7 +8,7 @@ from runner.compare.baseline import read_side
 from runner.compare.changes import compare, differences
 from runner.compare.pairing import pair
 from runner.console import remark
-from runner.evidence.directory import RunDirectory
+from runner.evidence.directory import RunDirectory, refuse_in_run
 from runner.evidence.record import to_json
 from schemas.changes import Changes, Direction, TimeChange
 from schemas.expression import Unit
@@ -28,7 +28,7 @@ def compare_with_base(
     changes = compare(base, run, alpha=alpha, least=least, objectives=objectives, pairing=pairing, different=different)
     if different:
         remark(f"the runs are not of the same kind, and changes may be due to that: {', '.join(different)}")
-    directory = RunDirectory.create(out or free_path(Path(f"compare-{run.scenario}")), run.scenario)
+    directory = make_directory(out, run.scenario)
     from reports.changes import render_changes
 
     directory.write(CHANGES, to_json(changes))
@@ -37,7 +37,14 @@ def compare_with_base(
     return changes, directory.path
 
 
-def free_path(path: Path) -> Path:
+def make_directory(out: Path | None, scenario: str) -> RunDirectory:
+    """Where to write a comparison: `out`, or the first that nothing has yet. Raises UsageError or OutputError."""
+    path = out or _free(Path(f"compare-{scenario}"))
+    refuse_in_run(path)
+    return RunDirectory.create(path, scenario)
+
+
+def _free(path: Path) -> Path:
     """The path, or the first with a number behind it that nothing has yet."""
     paths = (path.with_name(f"{path.name}-{number}") if number > 1 else path for number in count(1))
     return next(each for each in paths if not each.exists())

@@ -10,9 +10,8 @@ from runner.compare.batches import CONFIDENCE
 from runner.compare.effects import effects, values_of
 from runner.compare.noise import LEAST_PAIRS, mcnemar
 from runner.compare.relative import WORDS, Relative, parse_relative
-from runner.compare.session import free_path
+from runner.compare.session import make_directory
 from runner.console import remark
-from runner.evidence.directory import RunDirectory
 from runner.evidence.record import to_json
 from runner.predict.crew import Crew, LocalCrew, in_order
 from runner.predict.replication import Job, Replication, seeds
@@ -59,9 +58,7 @@ class _Sides:
 def answer(question: Question, out: Path | None) -> tuple[WhatIf, Path, bool]:
     """Simulate both variants and write what comes of it; returns it, where, and whether someone interrupted. Raises SoakError."""
     sides = _load(question)
-    directory = RunDirectory.create(
-        out or free_path(Path(f"compare-{sides.base.scenario.name}")), sides.base.scenario.name
-    )
+    directory = make_directory(out, sides.base.scenario.name)
     interruption = Interruption()
     try:
         with interruption.listening():

@@ -230,6 +230,17 @@ def test_a_comparison_that_is_not_paired_says_why(
     Draft202012Validator(read_schema("changes")).validate(json.loads((tmp_path / "out" / "changes.json").read_text()))
 
 
+def test_no_comparison_is_written_into_a_run(
+    runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside = runs["base"] / "comparison"
+    scenario = runs["base"].parent / "small.yaml"
+    for words in ([str(runs["base"]), str(runs["alike"])], [str(scenario), "--with", "queue.workers=3"]):
+        assert run_command(["compare", *words, "--out", str(inside)]) == 2
+        assert "lies in the run directory" in capsys.readouterr().err
+        assert not inside.exists()
+
+
 @pytest.mark.parametrize("damage", ["missing", "cut", "edited"])
 def test_damaged_evidence_is_refused(
     runs: dict[str, Path], tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
