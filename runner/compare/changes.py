@@ -39,11 +39,7 @@ def compare(
     if not any(base.slis[name].value is not None for name in names):
         raise UsageError("the runs have no SLI in common that both observed: there is nothing to compare")
     changes = _changes(names, base, run, paired=paired, alpha=alpha, least=least)
-    both = [name for name in run.slis if name in base.slis]
-    relative = [
-        each.judge(base.slis[each.sli].value, run.slis[each.sli].value)
-        for each in (parse_relative(text, both) for text in objectives)
-    ]
+    relative = list(_relative(objectives, base, run))
     reasons = list(_reasons(changes, relative, base, run))
     return Changes(
         schema_version=SCHEMA_VERSION,
@@ -70,6 +66,12 @@ def _changes(
         _change(name, base, run, p, significant=significant, least=least)
         for name, p, significant in zip(names, ps, holm(ps, alpha), strict=True)
     ]
+
+
+def _relative(objectives: Sequence[str], base: Baseline, run: Baseline) -> Iterator[RelativeResult]:
+    both = [name for name in run.slis if name in base.slis]
+    for each in [parse_relative(text, both) for text in objectives]:
+        yield each.judge(base.slis[each.sli].value, run.slis[each.sli].value)
 
 
 def _reasons(
