@@ -526,6 +526,7 @@ def _fault_types() -> str:
     rows = []
     for kind, variant in _variants(definition, "type").items():
         needs = [key for key in variant.get("required", []) if key not in {"name", "type"}]
+        needs = needs or (["for"] if kind == "dependency_crash" else [])
         takes = [key for key in variant["properties"] if key not in {"name", "type", *needs}]
         of_calls = kind in SYSTEM_FAULTS["calls"]
         timed = kind in BY_TIME and kind != "disk_full"

@@ -3,17 +3,31 @@
 import matplotlib as mpl
 
 from reports.plots import changes as plot
+from reports.plots import tasks as task_plot
 from reports.plots.canvas import STYLE
 from reports.summary import TEMPLATES, make_environment
-from schemas.changes import Changes
+from schemas.changes import Changes, Differences
+from schemas.expression import Unit
+from schemas.units import show_gain
 
 TEMPLATE = "changes.md.j2"
 PLOT = "changes.svg"
+TASK_PLOT = "tasks.svg"
 
 
-def render_changes(changes: Changes) -> dict[str, bytes]:
-    """The files of the comparison that people look at, by name."""
+def render_changes(changes: Changes, differences: Differences | None = None) -> dict[str, bytes]:
+    """The files of the comparison that people look at, by name; `differences`: of the tasks, where they were paired."""
     text = (TEMPLATES / TEMPLATE).read_text(encoding="utf-8")
-    markdown = make_environment().from_string(text).render(changes=changes, plot=PLOT)
+    environment = make_environment()
+    environment.filters.update(signed=show_signed, gain=show_gain)
+    markdown = environment.from_string(text).render(changes=changes, plot=PLOT, task_plot=TASK_PLOT)
     with mpl.rc_context(STYLE):
-        return {"changes.md": markdown.encode(), PLOT: plot.plot(changes)}
+        drawn = {PLOT: plot.plot(changes)}
+        if changes.tasks is not None and differences is not None:
+            drawn[TASK_PLOT] = task_plot.plot(changes.tasks, differences)
+    return {"changes.md": markdown.encode(), **drawn}
+
+
+def show_signed(value: float | None, unit: str = Unit.DURATION) -> str:
+    """A difference in base units, with its sign."""
+    return "–" if value is None else Unit(unit).show_difference(value)

@@ -79,6 +79,11 @@ class Unit(StrEnum):
         """A value in base units, for people."""
         return _SHOW[self](value)
 
+    def show_difference(self, value: float) -> str:
+        """A difference of two values in base units, for people: with its sign, that of ratios in percentage points."""
+        size = f"{abs(value) * 100:.3g} points" if self is Unit.RATIO else self.show(abs(value))
+        return f"{'+' if value > 0 else '-' if value < 0 else ''}{size}"
+
     @property
     def symbol(self) -> str:
         """The base unit a value is stored in."""

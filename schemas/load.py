@@ -36,14 +36,15 @@ class Loaded:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load(path: Path, *, tier: str | None = None, settings: Sequence[str] = ()) -> Loaded:
-    """The scenario in `path` with a tier and `--set` overrides applied.
+def load(path: Path, *, tier: str | None = None, settings: Sequence[str] = (), variant: Sequence[str] = ()) -> Loaded:
+    """The scenario in `path` with a tier, `--set` overrides and, after them, those of `--with` applied.
 
     Raises ScenarioError with every problem of the file, and UsageError when the file cannot be read.
     """
     document = read_document(path)
     chosen = document if tier is None else apply_tier(document, tier)
     chosen = apply_settings(chosen, settings) if settings else chosen
+    chosen = apply_settings(chosen, variant, "--with") if variant else chosen
     problems = _problems(chosen, path.parent)
     if not problems:
         problems = [
@@ -57,7 +58,8 @@ def load(path: Path, *, tier: str | None = None, settings: Sequence[str] = ()) -
     assert isinstance(chosen.data, dict)
     data: dict[str, Any] = dict(chosen.data)
     scenario = build_scenario(completed(data), path.parent)
-    return Loaded(scenario, data, path, tier is not None or bool(settings), tier, tuple(settings))
+    overrides = (*settings, *variant)
+    return Loaded(scenario, data, path, tier is not None or bool(overrides), tier, overrides)
 
 
 def _problems(document: Document, directory: Path, only: Iterable[str] | None = None) -> list[Problem]:

@@ -85,13 +85,16 @@ def _put(data: Data, where: Where, value: Data) -> Data:
     return mapping
 
 
-def apply_settings(document: Document, settings: Sequence[str]) -> Document:
-    """`document` with every `a.b=value` put in. A list item is named by its index or its `name`. Raises ScenarioError."""
+def apply_settings(document: Document, settings: Sequence[str], option: str = "--set") -> Document:
+    """`document` with every `a.b=value` put in. A list item is named by its index or its `name`. Raises ScenarioError.
+
+    `option`: what messages call it.
+    """
     result = _copy(document)
     problems: list[Problem] = []
     for setting in settings:
         try:
-            _apply_setting(result, setting)
+            _apply_setting(result, setting, option)
         except ScenarioError as error:
             problems += error.problems
     if problems:
@@ -99,11 +102,11 @@ def apply_settings(document: Document, settings: Sequence[str]) -> Document:
     return result
 
 
-def _apply_setting(document: Document, setting: str) -> None:
-    mark = Mark(f"--set {shortened(setting)}")
+def _apply_setting(document: Document, setting: str, option: str) -> None:
+    mark = Mark(f"{option} {shortened(setting)}")
     path, equals, text = setting.partition("=")
     if not equals or not all(path.split(".")):
-        raise ScenarioError([mark.problem((), "is not KEY=VALUE", "write it like --set queue.workers=2")])
+        raise ScenarioError([mark.problem((), "is not KEY=VALUE", f"write it like {option} queue.workers=2")])
     where = _locate(document, path, mark)
     value = _value(text, where, mark)
     _forget(document, where, _get(document.data, where))

@@ -113,6 +113,11 @@ def show_size(size_bytes: float) -> str:
     return f"{_figures(size_bytes)}B"
 
 
+def show_gain(times: float) -> str:
+    """How many times as good, for people: three significant figures, thousands separated."""
+    return show_count(float(f"{times:.3g}"))
+
+
 def show_count(value: float) -> str:
     """A count or plain number for people: whole numbers whole, with thousands separated."""
     return f"{round(value):,}" if value == round(value) else f"{value:.4g}"

@@ -182,6 +182,11 @@ def whole_numbers(axes: Axes) -> None:
     axes.set_ylim(bottom=0)
 
 
+def whole_numbers_along(axes: Axes) -> None:
+    """Whole numbers along the bottom."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
+
+
 def fault_windows(run: RunData) -> list[tuple[str, Window]]:
     """Faults by time, and rates that hold for a time only, with their windows as far as the run got."""
     ended_s = run.verdict.ended_s

@@ -1,19 +1,56 @@
 """`soak compare`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from runner.cli.options import json_option
+from runner.cli.options import all_settings, json_option, override_options
 from runner.console import tell
 
 AGREES, DIFFERS = 0, 3
+ALPHA, LEAST = 0.01, 0.05
+WHAT_IF_ALPHA, WHAT_IF_LEAST = 0.05, 0.0
+"""A question is to be answered with few replications, and a small answer is one too."""
+REPLICATIONS = 10
+_HELP = """Put two runs side by side: every SLI with its change, and whether that is more than noise.
+
+BASE is a run directory, or a file that `soak baseline` wrote. Two simulated runs with the same seed and the same arrivals are
+also compared task by task. With --parity, BASE is a simulated and RUN a real run of the same scenario and seed: the fate of
+every task, its attempts and its latency, and every SLI, each with a tolerance.
+
+With --with, BASE is a scenario file and there is no RUN: the scenario, and the variant of it that --with describes, are simulated
+-n times with the same seeds, on all cores. --tier, --set, --duration and --seed apply to both.
+
+Exit codes: 0 not regressed (they agree), 3 regressed (they do not), 2 they cannot be compared, 5 the evidence of one is
+missing or damaged, 130 interrupted.
+
+\b
+Examples:
+  soak compare runs/before runs/after --objective "latency_p95 <= 1.1x baseline"
+  soak compare runs/simulated runs/real --parity
+  soak compare scenarios/72h.yaml --with queue.workers=8 -n 20
+"""
 
 
-@click.command("compare")
+@click.command("compare", help=_HELP)
 @click.argument("base", type=click.Path(path_type=Path), metavar="BASE")
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("run", type=click.Path(path_type=Path), metavar="[RUN]", required=False)
 @click.option("--parity", is_flag=True, help="Whether a simulated and a real run of one scenario and seed agree.")
+@click.option(
+    "--with",
+    "variant",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="What if: one value of the scenario that is another in its variant, such as queue.workers=8. May be repeated.",
+)
+@click.option(
+    "-n",
+    "--replications",
+    type=click.IntRange(5, 10_000),
+    help=f"How many pairs of replications to simulate, with --with.  [default: {REPLICATIONS}]",
+)
+@override_options
 @click.option(
     "--objective",
     "objectives",
@@ -24,16 +61,12 @@ AGREES, DIFFERS = 0, 3
 @click.option(
     "--alpha",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.01,
-    show_default=True,
-    help="How rarely noise alone may raise an alarm.",
+    help=f"How rarely noise alone may raise an alarm, over all SLIs together.  [default: {ALPHA}, with --with {WHAT_IF_ALPHA}]",
 )
 @click.option(
     "--least",
     type=click.FloatRange(0, 100),
-    default=0.05,
-    show_default=True,
-    help="Relative changes below this do not matter.",
+    help=f"Relative changes below this do not matter.  [default: {LEAST}, with --with {WHAT_IF_LEAST:g}]",
 )
 @click.option(
     "--out",
@@ -42,41 +75,71 @@ AGREES, DIFFERS = 0, 3
     help="Directory to write the comparison to; new or empty. [default: compare-NAME, or parity-NAME]",
 )
 @json_option
-def command(
-    base: Path,
-    run: Path,
-    parity: bool,
-    objectives: tuple[str, ...],
-    alpha: float,
-    least: float,
-    out: Path | None,
-    as_json: bool,
-) -> int:
-    """Put two runs side by side: every SLI with its change, and whether that is more than noise.
+def command(base: Path, run: Path | None, parity: bool, variant: tuple[str, ...], **options: Any) -> int:
+    """Compare two runs, or two variants of a scenario."""
+    if variant:
+        if run is not None or parity:
+            what = "--parity" if parity else str(run)
+            raise click.UsageError(f"--with compares BASE, a scenario file, with its variant (leave {what} out)")
+        return _what_if(base, variant, options)
+    for name in ("replications", "settings", "tier", "duration", "seed"):
+        if options[name] not in {None, ()}:
+            raise click.UsageError(f"{_WORDS[name]} goes with --with, which names what is to change in a scenario")
+    if run is None:
+        raise click.UsageError("name a RUN to compare with BASE, or with --with what is to change in a scenario")
+    return _parity(base, run, options) if parity else _runs(base, run, options)
 
-    BASE is a run directory, or a file that `soak baseline` wrote. With --parity, BASE is a simulated and RUN a real run of
-    the same scenario and seed: the fate of every task, its attempts and its latency, and every SLI, each with a tolerance.
 
-    Exit codes: 0 not regressed (they agree), 3 regressed (they do not), 2 they cannot be compared, 5 the evidence of one is
-    missing or damaged.
+_WORDS = {"replications": "-n", "settings": "--set", "tier": "--tier", "duration": "--duration", "seed": "--seed"}
 
-    \b
-    Examples:
-      soak compare runs/before runs/after --objective "latency_p95 <= 1.1x baseline"
-      soak compare runs/simulated runs/real --parity
-    """
+
+def _parity(base: Path, run: Path, options: dict[str, Any]) -> int:
+    from runner.evidence.record import to_json
+    from runner.parity.session import compare_runs, summary_lines
+    from schemas.parity import Agreement
+
+    result, directory = compare_runs(base, run, options["out"])
+    _tell(options, to_json(result), summary_lines(result, directory))
+    return AGREES if result.status is Agreement.AGREES else DIFFERS
+
+
+def _runs(base: Path, run: Path, options: dict[str, Any]) -> int:
+    from runner.compare.session import compare_with_base, summary_lines
     from runner.evidence.record import to_json
 
-    if parity:
-        from runner.parity.session import compare_runs, summary_lines
-        from schemas.parity import Agreement
-
-        result, directory = compare_runs(base, run, out)
-        tell(to_json(result).decode() if as_json else summary_lines(result, directory), nl=not as_json)
-        return AGREES if result.status is Agreement.AGREES else DIFFERS
-    from runner.compare.session import compare_with_base
-    from runner.compare.session import summary_lines as lines
-
-    changes, directory = compare_with_base(base, run, out, alpha=alpha, least=least, objectives=objectives)
-    tell(to_json(changes).decode() if as_json else lines(changes, directory), nl=not as_json)
+    changes, directory = compare_with_base(
+        base,
+        run,
+        options["out"],
+        alpha=ALPHA if options["alpha"] is None else options["alpha"],
+        least=LEAST if options["least"] is None else options["least"],
+        objectives=options["objectives"],
+    )
+    _tell(options, to_json(changes), summary_lines(changes, directory))
     return DIFFERS if changes.regressed else AGREES
+
+
+def _what_if(scenario: Path, variant: tuple[str, ...], options: dict[str, Any]) -> int:
+    from runner.compare.whatif import Question, answer, summary_lines
+    from runner.evidence.record import to_json
+    from runner.session import INTERRUPTED
+
+    question = Question(
+        scenario=scenario,
+        variant=variant,
+        tier=options["tier"],
+        settings=all_settings(options["settings"], options["duration"], options["seed"]),
+        replications=options["replications"] or REPLICATIONS,
+        alpha=WHAT_IF_ALPHA if options["alpha"] is None else options["alpha"],
+        least=WHAT_IF_LEAST if options["least"] is None else options["least"],
+        objectives=options["objectives"],
+    )
+    result, directory, interrupted = answer(question, options["out"])
+    _tell(options, to_json(result), summary_lines(result, directory))
+    if interrupted:
+        return INTERRUPTED
+    return DIFFERS if result.regressed else AGREES
+
+
+def _tell(options: dict[str, Any], data: bytes, lines: str) -> None:
+    tell(data.decode() if options["as_json"] else lines, nl=not options["as_json"])

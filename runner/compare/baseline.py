@@ -1,8 +1,9 @@
-"""A run as others are compared with it: every SLI, over the whole run and over equal parts of it."""
+"""A run as others are compared with it: every SLI, over the whole run and over equal parts of it, and its tasks."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from reports.data import read_run
 from runner.evidence.checksums import check_hashes
@@ -10,9 +11,11 @@ from runner.evidence.directory import RunDirectory, stream_name
 from runner.evidence.stream import StreamReader
 from runner.evidence.verify import load_stored
 from runner.judge.judge import Judge
-from schemas.changes import SCHEMA_VERSION, Baseline, BaselineSli
+from runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
+from schemas.changes import BASELINE_VERSION, Baseline, BaselineSli
 from schemas.errors import EvidenceError, UsageError
 from schemas.model import Phase, Scenario
+from schemas.verdict import End
 from schemas.versions import decode_evidence
 from schemas.windows import Window
 from simulation.plan import Plan
@@ -21,12 +24,28 @@ SLICES = 20
 """Parts of a run: enough for a test, and each long enough that what happens in one hardly depends on the one before."""
 
 
-def read_baseline(path: Path) -> Baseline:
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison; `tasks`: what became of each, None where `without_tasks` says why they are not known."""
+
+    baseline: Baseline
+    tasks: Outcomes | None
+    without_tasks: str
+    until_s: float
+    """Up to when work arrived, or could have before the run ended."""
+    early: bool
+    """Whether it ended before its time, with work left that it would have done."""
+    said: dict[str, Any] | None
+    """What its scenario says; None for a baseline, which holds a hash of it only."""
+
+
+def read_side(path: Path) -> Side:
     """A run directory, or a file that `soak baseline` wrote. Raises UsageError or EvidenceError."""
     if path.is_dir():
-        return baseline_of(path)
+        return side_of(path)
     try:
-        return decode_evidence(path.read_bytes(), Baseline, SCHEMA_VERSION, path)
+        pinned = decode_evidence(path.read_bytes(), Baseline, BASELINE_VERSION, path)
+        return Side(pinned, None, f"{path.name} is a baseline, which holds no tasks", pinned.duration_s, False, None)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error} (name a run directory or a baseline)") from None
     except EvidenceError as error:
@@ -37,15 +56,27 @@ def read_baseline(path: Path) -> Baseline:
         ) from None
 
 
+def read_baseline(path: Path) -> Baseline:
+    """The same without its tasks. Raises UsageError or EvidenceError."""
+    return read_side(path).baseline
+
+
 def baseline_of(path: Path) -> Baseline:
     """The baseline that a run makes. Raises UsageError or EvidenceError."""
+    return side_of(path).baseline
+
+
+def side_of(path: Path) -> Side:
+    """A run with its tasks, those of a simulation. Raises UsageError or EvidenceError."""
     directory = RunDirectory.open(path)
     if changed := [f"{each.what} {each.problem}" for each in check_hashes(directory) if each.problem]:
         raise EvidenceError(f"{path}: {'; '.join(changed)} (its evidence is not to be believed)")
     data = read_run(path)
-    slices = _slices(directory, load_stored(directory).scenario)
-    return Baseline(
-        schema_version=SCHEMA_VERSION,
+    simulated = data.verdict.clock == "simulated"
+    loaded = load_stored(directory)
+    slices, tasks = _read_stream(directory, loaded.scenario, tasks=simulated)
+    baseline = Baseline(
+        schema_version=BASELINE_VERSION,
         scenario=data.verdict.scenario,
         scenario_sha256=data.verdict.scenario_sha256,
         target=data.verdict.target,
@@ -59,10 +90,21 @@ def baseline_of(path: Path) -> Baseline:
             for name, sli in data.scenario.slis.items()
         },
     )
+    why = "" if simulated else f"{path.resolve().name} ran on the real clock, which gives no task the same time twice"
+    return Side(
+        baseline=baseline,
+        tasks=tasks,
+        without_tasks=why,
+        until_s=min(data.verdict.duration_s, data.verdict.ended_s),
+        early=data.verdict.end is not End.COMPLETED,
+        said=loaded.data,
+    )
 
 
-def _slices(directory: RunDirectory, scenario: Scenario) -> dict[str, list[float | None]]:
-    """By SLI of tasks: its value for the tasks that were due in each part of the run."""
+def _read_stream(
+    directory: RunDirectory, scenario: Scenario, *, tasks: bool
+) -> tuple[dict[str, list[float | None]], Outcomes | None]:
+    """By SLI of tasks, its value for the tasks that were due in each part of the run; and what became of every task."""
     length_s = scenario.duration_s / SLICES
     phases = tuple(Phase(f"{part}", Window(part * length_s, (part + 1) * length_s)) for part in range(SLICES))
     sliced = replace(scenario, phases=phases, objectives=(), alerts=(), aborts=())
@@ -73,10 +115,15 @@ def _slices(directory: RunDirectory, scenario: Scenario) -> dict[str, list[float
     for sli in of_tasks:
         for label in labels:
             judge.folds.fold(sli, label)
-    for block in StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary, scenario.horizon_s).blocks():
+    outcomes = Outcomes(most_tasks(plan)) if tasks else None
+    stream = directory.file(stream_name(scenario.name))
+    for block in StreamReader(stream, plan.vocabulary, scenario.horizon_s).blocks():
+        if outcomes is not None:
+            refuse_unplanned(block, len(outcomes), stream)
+            outcomes.observe(block)
         for _ in judge.observe(block):
             pass
-    return {sli.name: [_known(judge.sli_value(sli, label)) for label in labels] for sli in of_tasks}
+    return {sli.name: [_known(judge.sli_value(sli, label)) for label in labels] for sli in of_tasks}, outcomes
 
 
 def _known(value: float) -> float | None:

@@ -1,43 +1,96 @@
 """What changed between two runs, and whether anything became worse."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from runner.compare.baseline import Side
 from runner.compare.noise import holm, probability
+from runner.compare.pairing import Pairing
+from runner.compare.relative import WORDS, parse_relative
+from runner.parity.source import different_keys
 from schemas.changes import SCHEMA_VERSION, Baseline, Change, Changes, Direction, RelativeResult
-from schemas.errors import UsageError, quoted
-from schemas.expression import Op, Unit
-from schemas.shape import did_you_mean
+from schemas.errors import UsageError
+from schemas.expression import Unit
 from schemas.slis import Better
 from schemas.units import show_duration
 from schemas.verdict import Status
 
-_RELATIVE = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)x(?:\s+baseline)?\s*")
+MOST_TOLD = 5
 _NO_EFFECT = 1e-12
 
 
-def compare(base: Baseline, run: Baseline, *, alpha: float, least: float, objectives: Sequence[str]) -> Changes:
-    """Compare a run with a base. Raises UsageError for an objective that is none."""
-    paired = base.scenario_sha256 == run.scenario_sha256 and base.seed == run.seed
+def compare(
+    base: Baseline,
+    run: Baseline,
+    *,
+    alpha: float,
+    least: float,
+    objectives: Sequence[str],
+    pairing: Pairing | None = None,
+    different: Sequence[str] = (),
+) -> Changes:
+    """Compare a run with a base; `pairing`: of their tasks; `different`: in what they are not alike.
+
+    Raises UsageError for an objective that is none.
+    """
+    pairing = pairing or Pairing(None, None, "")
+    same_plan = base.scenario_sha256 == run.scenario_sha256 and base.seed == run.seed
+    paired = same_plan or (pairing.tasks is not None and base.duration_s == run.duration_s)
     names = [name for name in run.slis if name in base.slis and run.slis[name].unit == base.slis[name].unit]
     if not any(base.slis[name].value is not None for name in names):
         raise UsageError("the runs have no SLI in common that both observed: there is nothing to compare")
+    changes = _changes(names, base, run, paired=paired, alpha=alpha, least=least)
+    relative = list(_relative(objectives, base, run))
+    reasons = list(_reasons(changes, relative, base, run))
+    return Changes(
+        schema_version=SCHEMA_VERSION,
+        base=base,
+        run=run,
+        paired=paired,
+        unpaired=pairing.refused,
+        different=list(different),
+        alpha=alpha,
+        least=least,
+        regressed=bool(reasons),
+        reasons=reasons,
+        changes=changes,
+        objectives=relative,
+        tasks=pairing.tasks,
+    )
+
+
+def _changes(
+    names: Sequence[str], base: Baseline, run: Baseline, *, paired: bool, alpha: float, least: float
+) -> list[Change]:
     ps = [_p(base, run, name, paired=paired) for name in names]
-    changes = [
+    return [
         _change(name, base, run, p, significant=significant, least=least)
         for name, p, significant in zip(names, ps, holm(ps, alpha), strict=True)
     ]
-    relative = [_relative(text, base, run) for text in objectives]
-    reasons = [f"{each.sli} is worse: {each.detail}" for each in changes if each.direction is Direction.WORSE]
-    broken = [each for each in relative if each.status is not Status.PASS]
-    reasons += [f"objective {each.objective} {_WORDS[each.status]}" for each in broken]
+
+
+def _relative(objectives: Sequence[str], base: Baseline, run: Baseline) -> Iterator[RelativeResult]:
+    both = [name for name in run.slis if name in base.slis]
+    for each in [parse_relative(text, both) for text in objectives]:
+        yield each.judge(base.slis[each.sli].value, run.slis[each.sli].value)
+
+
+def _reasons(
+    changes: Sequence[Change], relative: Sequence[RelativeResult], base: Baseline, run: Baseline
+) -> Iterator[str]:
+    """What became worse, in words."""
+    for change in changes:
+        if change.direction is Direction.WORSE:
+            yield f"{change.sli} is worse: {change.detail}"
+    for each in relative:
+        if each.status is not Status.PASS:
+            yield f"objective {each.objective} {WORDS[each.status]}"
     if run.verdict.exit_code and not base.verdict.exit_code:
-        reasons.append(f"the verdict is {run.verdict.value}, and was {base.verdict.value}")
-    return Changes(SCHEMA_VERSION, base, run, paired, alpha, least, bool(reasons), reasons, changes, relative)
+        yield f"the verdict is {run.verdict.value}, and was {base.verdict.value}"
 
 
-def differences(base: Baseline, run: Baseline) -> list[str]:
+def differences(one: Side, other: Side) -> list[str]:
     """What is not the same about two runs, so that changes may be due to it, in words."""
+    base, run = one.baseline, other.baseline
     pairs = [
         ("scenario", base.scenario, run.scenario),
         ("target", base.target, run.target),
@@ -46,11 +99,11 @@ def differences(base: Baseline, run: Baseline) -> list[str]:
     ]
     found = [f"{name} {before} and {now}" for name, before, now in pairs if before != now]
     if base.scenario_sha256 != run.scenario_sha256 and base.scenario == run.scenario:
-        found.append("what the scenario says")
+        keys = [] if one.said is None or other.said is None else list(different_keys(one.said, other.said))
+        more = [f"{len(keys) - MOST_TOLD} more"] if len(keys) > MOST_TOLD else []
+        only_seed = one.said is not None and other.said is not None and not keys
+        found += [*keys[:MOST_TOLD], *more] or ([] if only_seed else ["what the scenario says"])
     return found
-
-
-_WORDS = {Status.FAIL: "is broken", Status.INCONCLUSIVE: "cannot be judged: nothing was observed"}
 
 
 def _p(base: Baseline, run: Baseline, name: str, *, paired: bool) -> float | None:
@@ -65,27 +118,20 @@ def _change(name: str, base: Baseline, run: Baseline, p: float | None, *, signif
         return Change(name, unit.value, before, after, None, None, p, Direction.UNKNOWN, "nothing to compare")
     difference = after - before
     relative = difference / abs(before) if before else None
-    matters = abs(difference) > _NO_EFFECT and (relative is None or abs(relative) >= least)
-    direction = Direction.UNTESTED if p is None else Direction.UNCHANGED
-    if significant and matters:
-        improved = (difference > 0) == (run.slis[name].better == Better.HIGHER)
-        direction = Direction.BETTER if improved else Direction.WORSE
+    direction = Direction.UNTESTED
+    if p is not None:
+        better = Better(run.slis[name].better)
+        direction = direction_of(difference, relative, better, significant=significant, least=least)
     shown = f"{unit.show(before)} before, {unit.show(after)} now"
     why = "" if p is None else f" (p = {p:.2g})"
     return Change(name, unit.value, before, after, difference, relative, p, direction, shown + why)
 
 
-def _relative(text: str, base: Baseline, run: Baseline) -> RelativeResult:
-    match = _RELATIVE.fullmatch(text)
-    if not match:
-        remedy = "write <sli> <op> <factor>x baseline, such as latency_p95 <= 1.1x baseline"
-        raise UsageError(f"{quoted(text)} is no relative objective ({remedy})")
-    name, op, factor = match[1], Op(match[2]), float(match[3])
-    if name not in run.slis or name not in base.slis:
-        raise UsageError(f"no SLI {name!r} ({did_you_mean(name, [each for each in run.slis if each in base.slis])})")
-    value, before = run.slis[name].value, base.slis[name].value
-    shown = f"{name} {op.value} {factor:g}x baseline"
-    if value is None or before is None:
-        return RelativeResult(shown, value, None, Status.INCONCLUSIVE)
-    status = Status.PASS if op.holds(value, factor * before) else Status.FAIL
-    return RelativeResult(shown, value, factor * before, status)
+def direction_of(
+    difference: float, relative: float | None, better: Better, *, significant: bool, least: float
+) -> Direction:
+    """What a tested difference means; `relative`: over the base, None where that is 0."""
+    matters = abs(difference) > _NO_EFFECT and (relative is None or abs(relative) >= least)
+    if not (significant and matters):
+        return Direction.UNCHANGED
+    return Direction.BETTER if (difference > 0) == (better is Better.HIGHER) else Direction.WORSE

@@ -1,13 +1,16 @@
-"""Could a change be noise? Permutation tests over parts of two runs: they assume nothing of how values are distributed."""
+"""Could a change be noise? Tests that assume little or nothing of how values are distributed."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from runner.judge.student import t_tail
 from schemas.block import Floats
 
 PERMUTATIONS = 20_000
 LEAST_PARTS = 6
+LEAST_PAIRS = 5
 _SEED = 7
 
 
@@ -42,6 +45,19 @@ def _share(apart: Floats, observed: float) -> float:
     return float((np.count_nonzero(apart >= observed * (1 - 1e-9)) + 1) / (len(apart) + 1))
 
 
+def paired_t(differences: Floats) -> float | None:
+    """How likely noise alone makes a mean of independent differences as far from 0; None when there are too few.
+
+    Student's paired test, two-sided (Student 1908). Differences that are all the same are no noise.
+    """
+    if len(differences) < LEAST_PAIRS:
+        return None
+    mean, deviation = float(differences.mean()), float(differences.std(ddof=1))
+    if not deviation:
+        return 0.0 if mean else 1.0
+    return 2 * t_tail(abs(mean) / deviation * math.sqrt(len(differences)), len(differences) - 1)
+
+
 def holm(ps: Sequence[float | None], alpha: float) -> list[bool]:
     """Which of several tests are significant, so that any false alarm at all is as rare as `alpha` (Holm 1979)."""
     known = sorted((p, place) for place, p in enumerate(ps) if p is not None)
@@ -51,3 +67,13 @@ def holm(ps: Sequence[float | None], alpha: float) -> list[bool]:
             break
         significant[place] = True
     return significant
+
+
+def mcnemar(base_only: int, run_only: int) -> float:
+    """How likely chance alone splits what only one of two runs has as unevenly: McNemar's test, exact and two-sided.
+
+    The smaller count is binomial with one half (McNemar 1947; Agresti, Categorical Data Analysis, 3rd ed. 2013, section 11.1).
+    """
+    count, fewer = base_only + run_only, min(base_only, run_only)
+    logs = [math.lgamma(count + 1) - math.lgamma(k + 1) - math.lgamma(count - k + 1) for k in range(fewer + 1)]
+    return min(1.0, 2 * math.fsum(math.exp(log - count * math.log(2)) for log in logs))

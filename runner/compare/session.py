@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-from runner.compare.baseline import read_baseline
+from runner.compare.baseline import read_side
 from runner.compare.changes import compare, differences
+from runner.compare.pairing import pair
 from runner.console import remark
-from runner.evidence.directory import RunDirectory
+from runner.evidence.directory import RunDirectory, refuse_in_run
 from runner.evidence.record import to_json
-from schemas.changes import Changes, Direction
+from schemas.changes import Changes, Direction, TimeChange
 from schemas.expression import Unit
+from schemas.units import show_gain
 
 CHANGES = "changes.json"
 
@@ -19,17 +21,27 @@ def compare_with_base(
     base_path: Path, run_path: Path, out: Path | None, *, alpha: float, least: float, objectives: Sequence[str]
 ) -> tuple[Changes, Path]:
     """Compare a run with a base and write what comes of it; returns it and where. Raises SoakError."""
-    base, run = read_baseline(base_path), read_baseline(run_path)
-    changes = compare(base, run, alpha=alpha, least=least, objectives=objectives)
-    if different := differences(base, run):
+    sides = read_side(base_path), read_side(run_path)
+    pairing = pair(*sides)
+    base, run = (side.baseline for side in sides)
+    different = differences(*sides)
+    changes = compare(base, run, alpha=alpha, least=least, objectives=objectives, pairing=pairing, different=different)
+    if different:
         remark(f"the runs are not of the same kind, and changes may be due to that: {', '.join(different)}")
-    directory = RunDirectory.create(out or _free(Path(f"compare-{run.scenario}")), run.scenario)
+    directory = make_directory(out, run.scenario)
     from reports.changes import render_changes
 
     directory.write(CHANGES, to_json(changes))
-    for name, content in render_changes(changes).items():
+    for name, content in render_changes(changes, pairing.differences).items():
         directory.write(name, content)
     return changes, directory.path
+
+
+def make_directory(out: Path | None, scenario: str) -> RunDirectory:
+    """Where to write a comparison: `out`, or the first that nothing has yet. Raises UsageError or OutputError."""
+    path = out or _free(Path(f"compare-{scenario}"))
+    refuse_in_run(path)
+    return RunDirectory.create(path, scenario)
 
 
 def _free(path: Path) -> Path:
@@ -50,4 +62,32 @@ def summary_lines(changes: Changes, directory: Path) -> str:
         value = "nothing observed" if objective.value is None else unit.show(objective.value)
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}")
     compared = sum(each.p is not None for each in changes.changes)
-    return "\n".join([*lines, f"  {compared} SLIs tested", f"  report: {directory / 'changes.md'}"])
+    paired = ", part by part of one plan" if changes.paired else ""
+    return "\n".join(
+        [*lines, f"  {compared} SLIs tested{paired}", *_task_lines(changes), f"  report: {directory / 'changes.md'}"]
+    )
+
+
+def _task_lines(changes: Changes) -> list[str]:
+    """The tasks of both runs one by one, or why they were not compared so."""
+    tasks = changes.tasks
+    if tasks is None:
+        return [f"  not compared task by task: {changes.unpaired}"]
+    lines = [f"  {tasks.tasks:,} tasks of both, one by one:"]
+    for name, time in (("latency", tasks.latency), ("wait", tasks.wait)):
+        if time is not None:
+            lines.append(f"    {name:8} {show_time_change(time)}")
+    return [
+        *lines,
+        f"    attempts {tasks.more_attempts:,} with more, {tasks.fewer_attempts:,} with fewer",
+        f"    DONE     {tasks.done_in_base_only:,} no longer, {tasks.done_in_run_only:,} only now (p = {tasks.p:.2g})",
+    ]
+
+
+def show_time_change(time: TimeChange) -> str:
+    """A time of the same tasks in both runs, in a line."""
+    show = Unit.DURATION.show_difference
+    between = "" if time.low is None or time.high is None else f" ({show(time.low)} to {show(time.high)})"
+    counts = f"{time.slower:,} slower, {time.faster:,} faster, {time.unchanged:,} unchanged"
+    gain = "" if time.gain is None else f"; as good as {show_gain(time.gain)} unpaired replications"
+    return f"{show(time.difference)} on average{between}: {counts}{gain}"

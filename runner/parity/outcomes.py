@@ -8,13 +8,15 @@ import numpy.typing as npt
 
 from runner.judge.kinds import kind_flags
 from runner.judge.rows import NEW_STATES
-from schemas.block import Block, Bools, Floats, Ints
+from schemas.block import Block, Bools, Floats, Ints, quantise
+from schemas.errors import EvidenceError
 from schemas.events import COPY, KEY_SHIFT, Kind
 from schemas.states import ACCEPTED, TaskState
 from simulation.plan import Plan
 
 _RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 _CHANGES = NEW_STATES > TaskState.NONE
+_WAITING = np.isin(NEW_STATES, (TaskState.DEFERRED, TaskState.PENDING))
 
 
 def most_tasks(plan: Plan) -> int:
@@ -28,18 +30,36 @@ def task_name(number: int) -> str:
     return f"{number >> KEY_SHIFT}{'.2' if number & COPY else ''}"
 
 
+def refuse_unplanned(block: Block, size: int, stream: object) -> None:
+    """Raises EvidenceError for a block with a task that `size` says the scenario cannot have."""
+    highest = int(block.task.max()) if len(block) else -1
+    if highest >= size:
+        what = f"task {task_name(highest)} is not one that the scenario can have"
+        raise EvidenceError(f"{stream}: {what} (the stream is damaged)")
+
+
 class Outcomes:
-    """The last state of every task, how often it was tried, when it was due and when it last ended DONE or FAILED."""
+    """The last state of every task, how often it was tried, when it was due, when it last ended DONE or FAILED, its waits."""
 
     def __init__(self, size: int) -> None:
-        self.states = np.zeros(size, dtype=np.uint8)
-        self.attempts = np.zeros(size, dtype=np.uint32)
-        self.due_s = np.full(size, np.nan)
-        self._result_s = np.full(size, np.nan)
+        self.states: npt.NDArray[np.uint8] = np.zeros(size, dtype=np.uint8)
+        self.attempts: npt.NDArray[np.uint32] = np.zeros(size, dtype=np.uint32)
+        self.due_s: Floats = np.full(size, np.nan)
+        self._result_s: Floats = np.full(size, np.nan)
+        self._waited_s: Floats = np.zeros(size)
+        self._ready_s: Floats = np.full(size, np.nan)
         self.events = 0
 
     def __len__(self) -> int:
         return len(self.states)
+
+    def grow(self, size: int) -> None:
+        """Make room for `size` tasks, where there is less."""
+        more = max(0, size - len(self))
+        for name in ("states", "attempts"):
+            setattr(self, name, np.pad(getattr(self, name), (0, more)))
+        for name in ("due_s", "_result_s", "_waited_s", "_ready_s"):
+            setattr(self, name, np.pad(getattr(self, name), (0, more), constant_values=np.nan))
 
     def observe(self, block: Block) -> None:
         """Take in a block. Raises IndexError for a task that is above `size`."""
@@ -49,6 +69,19 @@ class Outcomes:
         self._put(self.due_s, block, block.kind == Kind.TASK_ENQUEUED, block.value)
         self._put(self._result_s, block, _RESULTS[block.kind], block.t)
         np.add.at(self.attempts, block.task[block.kind == Kind.TASK_DISPATCHED], 1)
+        self._wait(block)
+
+    def _wait(self, block: Block) -> None:
+        """Add up the times from due to dispatched, as `runner.judge.lifecycle` does."""
+        rows = np.flatnonzero(_CHANGES[block.kind])
+        rows = rows[np.argsort(block.task[rows], kind="stable")]
+        task, kind = block.task[rows], block.kind[rows]
+        since_s = np.where(_WAITING[kind], block.value[rows], np.nan)
+        first = np.diff(task, prepend=-1) != 0
+        ready_s = np.where(first, self._ready_s[task], np.roll(since_s, 1))
+        dispatched = (kind == Kind.TASK_DISPATCHED) & ~np.isnan(ready_s)
+        np.add.at(self._waited_s, task[dispatched], np.maximum(block.t[rows] - ready_s, 0.0)[dispatched])
+        self._ready_s[task] = since_s
 
     def _put(self, column: npt.NDArray[Any], block: Block, rows: Bools, values: Floats | Ints) -> None:
         column[block.task[rows]] = values[rows]
@@ -61,6 +94,13 @@ class Outcomes:
     @property
     def latency_s(self) -> Floats:
         """By task: the time from due to the DONE or FAILED it ended with; NaN for one that did not end so."""
-        ended = np.isin(self.states, (TaskState.DONE, TaskState.FAILED))
-        result: Floats = np.where(ended, self._result_s - self.due_s, np.nan)
-        return result
+        return quantise(np.where(self._ended, self._result_s - self.due_s, np.nan))
+
+    @property
+    def wait_s(self) -> Floats:
+        """By task: the time from due to dispatched, summed over its attempts; NaN for one that did not end DONE or FAILED."""
+        return quantise(np.where(self._ended, self._waited_s, np.nan))
+
+    @property
+    def _ended(self) -> Bools:
+        return np.isin(self.states, (TaskState.DONE, TaskState.FAILED))

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runner.evidence.directory import SCENARIO, VERDICT, RunDirectory, stream_name
 from runner.evidence.stream import StreamReader
 from runner.evidence.verify import load_stored
-from runner.parity.outcomes import Outcomes, most_tasks, task_name
-from schemas.block import Block
+from runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
 from schemas.errors import EvidenceError, UsageError, Where, quoted, show_path
 from schemas.events import Kind
 from schemas.identity import Identity
@@ -48,18 +48,12 @@ class Source:
         """What became of every task. Raises EvidenceError for a stream that is damaged or breaks off."""
         outcomes, reader, ended = Outcomes(most_tasks(self.plan)), self.reader(), False
         for block in reader.blocks():
-            self._refuse_unplanned(block, len(outcomes))
+            refuse_unplanned(block, len(outcomes), self._stream)
             outcomes.observe(block)
             ended = ended or any(kind in block.kind for kind in _ENDS)
         if reader.cut or not ended:
             raise EvidenceError(f"{self._stream}: breaks off before the end of the run (compare runs that have ended)")
         return outcomes
-
-    def _refuse_unplanned(self, block: Block, size: int) -> None:
-        highest = int(block.task.max()) if len(block) else -1
-        if highest >= size:
-            what = f"task {task_name(highest)} is not one that the scenario can have"
-            raise EvidenceError(f"{self._stream}: {what} (the stream is damaged)")
 
 
 def open_run(path: Path) -> Source:
@@ -93,12 +87,18 @@ def _differences(base: Source, run: Source) -> Iterator[str]:
     if base.identity.seed != run.identity.seed:
         yield f"their seeds are {base.identity.seed} and {run.identity.seed}"
     if base.loaded.sha256 != run.loaded.sha256:
-        one, other = ({key: each.loaded.data[key] for key in each.loaded.data if key != "seed"} for each in (base, run))
-        yield from _different_keys((), one, other)
-        if one == other and base.identity.seed == run.identity.seed:
+        keys = list(different_keys(base.loaded.data, run.loaded.data))
+        yield from keys
+        if not keys and base.identity.seed == run.identity.seed:
             yield "the hashes of their scenarios differ"
     elif base.loaded.scenario != run.loaded.scenario:
         yield "a file of values that the scenario names differs"
+
+
+def different_keys(base: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
+    """In which keys two scenarios differ, their seeds left aside, in words."""
+    one, other = ({key: data[key] for key in data if key != "seed"} for data in (base, run))
+    yield from _different_keys((), one, other)
 
 
 def _different_keys(where: Where, one: object, other: object) -> Iterator[str]:

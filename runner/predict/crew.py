@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -89,7 +89,7 @@ def _begin(parent: int) -> None:
     gc.freeze()
 
 
-def in_order(crew: Crew, jobs: Iterable[Job]) -> Iterator[Replication]:
+def in_order(crew: Crew, jobs: Iterable[Job]) -> Generator[Replication, None, None]:
     """The results of `jobs` in their order; only so many are under way at a time, so that whoever stops early wastes little.
 
     A job whose worker was killed is done again: it depends on nothing but itself. Raises SoakError when that does not help.

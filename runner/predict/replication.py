@@ -17,11 +17,15 @@ _SEED_BITS = 53
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A replication to make: its place in the series, its seed, and the scenario."""
+    """A replication to make: its place in the series, its seed, and the scenario.
+
+    `in_full`: no abort condition ends it, and its outcome holds every SLI.
+    """
 
     index: int
     seed: int
     scenario: Scenario
+    in_full: bool = False
 
 
 class ObjectiveOutcome(msgspec.Struct, frozen=True):
@@ -37,8 +41,8 @@ class ObjectiveOutcome(msgspec.Struct, frozen=True):
 class Replication(msgspec.Struct, frozen=True):
     """The outcome of one replication; `objectives` in the order of the scenario's.
 
-    `aborted_by` names the abort condition that ended it, at `ended_s` of scenario time. `doubts` are the laws, alerts and faults
-    that kept it from PASS.
+    `aborted_by` names the abort condition that ended it, at `ended_s` of scenario time (of a job in full: that would have).
+    `doubts` are the laws, alerts and faults that kept it from PASS. `slis`: in base units, of a job in full only.
     """
 
     index: int
@@ -48,6 +52,7 @@ class Replication(msgspec.Struct, frozen=True):
     aborted_by: str | None
     objectives: list[ObjectiveOutcome]
     doubts: list[str]
+    slis: dict[str, float | None] = {}
 
 
 def seeds(base: int) -> Iterator[int]:
@@ -79,7 +84,7 @@ def replicate(job: Job) -> Replication:
 def _run(job: Job) -> Verdict:
     target = Simulation()
     plan = Plan(job.scenario, job.seed)
-    verdict, _ = execute(plan, target, identify(job.scenario, "", job.seed, target, abort=True))
+    verdict, _ = execute(plan, target, identify(job.scenario, "", job.seed, target, abort=not job.in_full))
     return verdict
 
 
@@ -95,7 +100,8 @@ def _outcome(job: Job, verdict: Verdict) -> Replication:
         job.seed,
         verdict.verdict,
         verdict.ended_s,
-        min(held)[1] if verdict.verdict is Outcome.ABORTED else None,
+        min(held)[1] if held else None,
         [ObjectiveOutcome(o.status, o.value, o.target, o.margin, o.samples) for o in verdict.objectives],
         [what for what, status in results if status not in {None, Status.PASS}],
+        verdict.slis if job.in_full else {},
     )

@@ -19,6 +19,7 @@ from schemas.load import load
 from schemas.model import GuardrailMode, Process, Severity
 from schemas.shape import with_defaults
 from schemas.slis import CATALOGUE
+from schemas.systems import completed
 from schemas.validator import Validator
 
 SCHEMA = read_schema("scenario")
@@ -101,9 +102,9 @@ def test_examples_of_objectives_are_read(name: str) -> None:
 def test_defaults_change_nothing_once_they_are_written_down(path: Path, tmp_path: Path) -> None:
     loaded = load(path)
     before = copy.deepcopy(loaded.data)
-    filled = with_defaults(loaded.data)
+    filled = completed(loaded.data)
     assert loaded.data == before
-    assert with_defaults(filled) == filled
+    assert completed(filled) == filled
     for data_file in VALID.glob("*.txt"):
         shutil.copy(data_file, tmp_path)
     written = tmp_path / path.name
@@ -150,5 +151,5 @@ def test_every_type_of_fault_and_every_distribution_says_which_keys_it_takes() -
     assert sorted(words) == sorted([*at("$defs/fault/properties/type")["enum"], *distributions])
     assert {DEFINITIONS[name]["title"] for name in DEFINITIONS if name.startswith("takes_")} == set(distributions)
     by_time = at("$defs/fault/allOf")[-1]["if"]["properties"]["type"]["enum"]
-    # A full disk strikes the whole of a queue and, by rate, single calls.
-    assert {FaultType(word) for word in by_time} == BY_TIME - {FaultType.DISK_FULL}
+    # A full disk strikes the whole of a queue and, by rate, single calls; a crash names the dependency that crashes.
+    assert {FaultType(word) for word in by_time} == BY_TIME - {FaultType.DISK_FULL, FaultType.DEPENDENCY_CRASH}

@@ -1,0 +1,104 @@
+"""The same tasks in two runs: how much longer each took, and the mean of that over scenario time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from reports.plots.canvas import BLUE, GREEN, GREY, RED, figure, legend, nothing, span_axis, to_svg
+from schemas.block import Floats
+from schemas.changes import Differences, TaskChanges
+from schemas.units import show_duration
+
+_BINS_PER_DECADE = 6
+_SMALLEST_S = 1e-3
+
+
+def plot(tasks: TaskChanges, differences: Differences) -> bytes:
+    """How many tasks differ by how much above; below, the mean difference over scenario time with its interval."""
+    if not len(differences.due_s) or tasks.latency is None:
+        return to_svg(nothing("No task ended DONE or FAILED in both runs"))
+    fig, (sizes, means) = figure(2, 5.4, (1.1, 1.0), shared=False)
+    _sizes(sizes, differences.latency_s)
+    _means(means, tasks, differences)
+    return to_svg(fig)
+
+
+def _sizes(axes: Axes, longer_s: Floats) -> None:
+    sizes_s = np.abs(longer_s[longer_s != 0])
+    scale = _Scale(10.0 ** _decade(sizes_s.min() if len(sizes_s) else 1.0))
+    bins_s = scale.nearest_s * 10 ** (np.arange(_decades(sizes_s, scale) * _BINS_PER_DECADE + 1) / _BINS_PER_DECADE)
+    unchanged = int((longer_s == 0).sum())
+    axes.bar([0.0], [unchanged], [0.3], color=GREY, label=f"unchanged: {unchanged:,}")
+    highest, places, names = max(unchanged, 1), [0.0], ["0"]
+    for sign, color, word in ((-1, GREEN, "faster"), (1, RED, "slower")):
+        values = sign * longer_s[longer_s * sign > 0]
+        if not len(values):
+            continue
+        counts, _ = np.histogram(np.maximum(values, bins_s[0]), bins_s)
+        highest = max(highest, int(counts.max()))
+        edges = scale.places(sign * bins_s)
+        axes.bar(
+            np.minimum(edges[:-1], edges[1:]), counts, np.abs(np.diff(edges)), align="edge", color=color,
+            label=f"{word}: {len(values):,}",
+        )  # fmt: skip
+        places += scale.places(sign * bins_s[::_BINS_PER_DECADE]).tolist()
+        names += [f"{'+' if sign > 0 else '-'}{show_duration(tick)}" for tick in bins_s[::_BINS_PER_DECADE]]
+    axes.set_xticks(places, names)
+    axes.set_xlim(min(*places, -0.25) - 0.35, max(*places, 0.25) + 0.35)
+    _counts_axis(axes, highest)
+    axes.set_xlabel("latency of the task in the run less that in the base")
+    axes.set_title("The same task in both")
+    legend(axes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Places on an axis that is logarithmic on both sides of zero; `nearest_s` has the place 1, ten times as much 2."""
+
+    nearest_s: float
+
+    def places(self, seconds: npt.NDArray[Any]) -> Floats:
+        placed: Floats = np.sign(seconds) * (1 + np.log10(np.abs(seconds) / self.nearest_s))
+        return placed
+
+
+def _decade(seconds: float) -> int:
+    """The power of ten at or below a time, from a millisecond up: smaller ones are drawn there."""
+    return int(np.floor(np.log10(max(seconds, _SMALLEST_S)) + 1e-9))
+
+
+def _decades(sizes_s: Floats, scale: _Scale) -> int:
+    largest_s = float(sizes_s.max()) if len(sizes_s) else 1.0
+    return max(1, _decade(largest_s) + 1 - _decade(scale.nearest_s))
+
+
+def _counts_axis(axes: Axes, highest: int) -> None:
+    axes.set_yscale("log")
+    axes.set_ylim(0.7, 2 * highest)
+    axes.yaxis.set_major_locator(FixedLocator([10.0**power for power in range(9)]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.set_ylabel("tasks")
+
+
+def _means(axes: Axes, tasks: TaskChanges, differences: Differences) -> None:
+    latency = tasks.latency
+    assert latency is not None
+    if len(differences.batch_means_s):
+        held = np.append(differences.batch_means_s, differences.batch_means_s[-1])
+        label = f"mean of {len(differences.latency_s) // len(differences.batch_means_s):,} tasks"
+        axes.plot(differences.edges_s, held, drawstyle="steps-post", color=BLUE, label=label)
+    axes.axhline(latency.difference, color=BLUE, lw=1.0, ls="--", label="mean of all")
+    if latency.low is not None and latency.high is not None:
+        axes.axhspan(
+            latency.low, latency.high, color=BLUE, alpha=0.18, lw=0, label=f"its {tasks.confidence:.0%} interval"
+        )
+    axes.axhline(0, color=GREY, lw=0.8)
+    axes.set_ylabel("run less base [s]")
+    axes.set_title("Mean difference over time")
+    legend(axes)
+    span_axis(axes, tasks.until_s)
