@@ -96,7 +96,7 @@ def aborts(prediction: Prediction, observed: Observed) -> bytes:
     last_s = max(prediction.duration_s, *(max(times) for times in found.values()))
     hours = last_s >= 2 * _HOUR_S
     unit_s = _HOUR_S if hours else 60.0
-    edges = np.linspace(0, last_s / unit_s, _BINS + 1)
+    edges = np.linspace(0, last_s / unit_s, _BINS + 1).tolist()
     columns = [np.array(times) / unit_s for times in found.values()]
     colors = [RED, *PALETTE] * len(columns)
     axes.hist(columns, edges, stacked=True, color=colors[: len(columns)], label=list(found), lw=0)

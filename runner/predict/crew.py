@@ -121,7 +121,7 @@ def in_order(
     failures = 0
     with closing(crew):
         while not interrupted():
-            waiting.extend(map(_UnderWay, islice(rest, crew.under_way - len(waiting))))
+            waiting.extend(map(_UnderWay, islice(rest, max(0, crew.under_way - len(waiting)))))
             if not waiting:
                 return
             try:

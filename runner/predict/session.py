@@ -92,9 +92,9 @@ def predict_scenario(
         remark(f"{say}, kept in {directory.path}")
         try:
             _make(series, question, crew, interruption, directory)
-        except SoakError as error:
-            kept = _keep_broken(series, question, directory)
-            raise SoakError(f"{error}; {kept}") from error
+        except Exception as error:
+            what = str(error) if isinstance(error, SoakError) else f"internal error: {type(error).__name__}: {error}"
+            raise SoakError(f"{what}; {_keep_broken(series, question, directory)}") from error
         return _write(series, question, directory), directory.path
 
 
