@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -118,13 +119,24 @@ class DaskCrew:
     def _connect(self) -> Any:
         # Held before it is made: one that could not connect would wait for its end, and complain, when it is let go.
         client = self._distributed.Client.__new__(self._distributed.Client)
-        try:
-            client.__init__(self._address, timeout=_CONNECT_S, set_as_default=False, name="soak")
-        except Exception as error:
+        problem = [f"nothing understandable came within {_CONNECT_S:g} s"]
+
+        def connect() -> None:
+            try:
+                client.__init__(self._address, timeout=_CONNECT_S, set_as_default=False, name="soak")
+                problem.clear()
+            except Exception as error:
+                # Whoever else listens there may send anything, and so lead to any error.
+                problem[:] = [_first_line(error)]
+
+        # In a thread, since the library itself waits for ever on a host that takes the connection and says nothing.
+        thread = threading.Thread(target=connect, daemon=True)
+        thread.start()
+        thread.join(_CONNECT_S + 2.0)
+        if problem:
             client.status = "closed"
-            # Whoever else listens there may send anything, and so lead to any error.
-            what = f"no Dask scheduler answers at {quoted(self._address)}: {_first_line(error)}"
-            raise UsageError(f"{what} (name one that is up, such as tcp://scheduler:8786)") from None
+            what = f"no Dask scheduler answers at {quoted(self._address)}: {problem[0]}"
+            raise UsageError(f"{what} (name one that is up, such as tcp://scheduler:8786)")
         return client
 
     def _check_workers(self) -> None:
