@@ -133,9 +133,7 @@ def first(found: FirstToBreak, objectives: list[ObjectivePrediction]) -> str:
     if found.by is First.NONE:
         return f"None is the first to break: no margin varies.{'' if len(fixed) == len(objectives) else never}"
     if found.by is First.BROKEN:
-        which = (
-            f"broken in {found.count:,} of the {found.of:,} replications that do not PASS, more often than any other"
-        )
+        which = f"broken in {found.count:,} of the {found.of:,} replications that do not PASS, no other more often"
     else:
         which = (
             f"never broken, but its mean margin is the fewest standard deviations ({found.deviations:.3g}) from zero"
@@ -164,18 +162,31 @@ def _deviations(objective: ObjectivePrediction) -> str:
 
 def summary_lines(p: Prediction, directory: Path) -> str:
     """The prediction for a terminal."""
-    lines = [headline(p), f"  {p.title or p.scenario}", *(f"  {line}" for line in remarks(p)), ""]
-    for each in p.objectives:
-        margin = f"margin {_at(each.margin, 0.05, each.unit)} … {_at(each.margin, 0.95, each.unit)}"
-        lines.append(f"  {chance(each.holds):>8} {each.objective:40} {margin}")
+    lines = [headline(p), f"  {p.title or p.scenario}", *(f"  {line}" for line in remarks(p))]
+    if p.objectives and p.made:
+        width = max(len(each.objective) for each in p.objectives)
+        lines += ["", f"  {'holds':>8}  {'objective':{width}}  margin, 5 to 95 %"]
+        for o in p.objectives:
+            margin = f"{_at(o.margin, 0.05, o.unit)} … {_at(o.margin, 0.95, o.unit)}" if o.margin_varies else _fixed(o)
+            lines.append(f"  {chance(o.holds):>8}  {o.objective:{width}}  {margin}")
+    lines += ["", *(f"  {line}" for line in _kept_from_pass(p))]
+    if p.objectives and p.made:
+        lines.append(f"  {first(p.first_to_break, p.objectives)}")
+    return "\n".join([*lines, f"  report: {directory / 'prediction.html'}" if p.made else f"  kept in {directory}"])
+
+
+def _fixed(objective: ObjectivePrediction) -> str:
+    """The margin of an objective that has always the same."""
+    return f"always {_at(objective.margin, 0.5, objective.unit)}" if objective.margin else "nothing observed"
+
+
+def _kept_from_pass(p: Prediction) -> Iterator[str]:
     for abort in p.aborts:
         if abort.share.count:
-            median = _at(abort.time, 0.5, "duration")
-            lines.append(f"  {chance(abort.share):>8} aborted by {abort.name} (half of them by {median})")
-    lines += [f"  kept from PASS by {each.what}: {each.count:,} replications" for each in p.doubts]
-    if p.objectives and p.made:
-        lines += ["", f"  {first(p.first_to_break, p.objectives)}"]
-    return "\n".join([*lines, f"  report: {directory / 'prediction.html'}"])
+            told = f"{chance(abort.share)} ({between(abort.share)}), half of them by {_at(abort.time, 0.5, 'duration')}"
+            yield f"aborted by {abort.name}: {told}"
+    for each in p.doubts:
+        yield f"kept from PASS by {each.what}: {each.count:,} of {p.made:,}"
 
 
 def _distributions(p: Prediction) -> Iterator[tuple[str, Distribution, str]]:

@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from reports.plots.canvas import BLUE, GREEN, PALETTE, RED, figure, legend, to_svg, whole_numbers
+from reports.plots.canvas import BLUE, GREEN, GREY, PALETTE, RED, figure, legend, to_svg, whole_numbers
 from schemas.block import Floats
 from schemas.expression import Op, Unit
-from schemas.prediction import Observed, Prediction
+from schemas.prediction import ObjectivePrediction, Observed, Prediction
 
-_ROW_IN, _BINS, _MOST_WHOLE = 2.1, 40, 30
+_ROW_IN, _SAME_IN, _BINS, _MOST_BARS = 2.1, 0.75, 40, 40
 _FAR = 2.0
 """A target that is farther from all values than so many times their spread would squeeze them into one bar."""
 _HOUR_S = 3600.0
@@ -23,40 +23,56 @@ def objectives(prediction: Prediction, observed: Observed) -> bytes:
 
     Of an objective whose target differs from replication to replication the margins are drawn.
     """
-    count = len(prediction.objectives)
-    fig, rows = figure(count, _ROW_IN * count, shared=False)
-    for axes, each, values, margins in zip(rows, prediction.objectives, observed.values, observed.margins, strict=True):
-        made = each.holds.count + each.broken.count + each.inconclusive.count
-        axes.set_title(f"{each.objective}: holds in {each.holds.count:,} of {made:,}")
-        if each.target is None:
-            _histogram(axes, np.array(margins), 0.0, Op.GE, Unit(each.unit), f"margin of {each.sli}")
+    drawn = [
+        (each, np.array(margins if each.target is None else values, dtype=np.float64))
+        for each, values, margins in zip(prediction.objectives, observed.values, observed.margins, strict=True)
+    ]
+    heights_in = [_ROW_IN if len(np.unique(values)) > 1 else _SAME_IN for _, values in drawn]
+    ratios = [1.0 if height_in == _ROW_IN else 0.15 for height_in in heights_in]
+    fig, rows = figure(len(drawn), sum(heights_in), ratios, shared=False)
+    for axes, (each, values) in zip(rows, drawn, strict=True):
+        axes.set_title(f"{each.objective}: holds in {each.holds.count:,} of {prediction.made:,}")
+        if len(np.unique(values)) > 1:
+            _histogram(axes, each, values)
         else:
-            _histogram(axes, np.array(values), each.target, Op(each.op), Unit(each.unit), each.sli)
+            _same(axes, each, values)
     return to_svg(fig, right_in=0.3)
 
 
-def _histogram(axes: Axes, values: Floats, target: float, op: Op, unit: Unit, name: str) -> None:
-    axes.set_xlabel(name)
-    if not len(values):
-        axes.text(0.5, 0.5, "nothing was observed", ha="center", va="center", transform=axes.transAxes)
-        axes.set_yticks([])
-        return
-    axes.set_ylabel("replications")
+def _same(axes: Axes, each: ObjectivePrediction, values: Floats) -> None:
+    """Words where there is nothing to draw."""
+    what = "margin" if each.target is None else each.sli
+    told = (
+        f"{what} is {Unit(each.unit).show(values[0])} in all {len(values):,}" if len(values) else "nothing was observed"
+    )
+    axes.set_axis_off()
+    axes.text(0.0, 0.5, f"    {told}", va="center", color=GREY, transform=axes.transAxes)
+
+
+def _histogram(axes: Axes, each: ObjectivePrediction, values: Floats) -> None:
+    unit, op = Unit(each.unit), Op.GE if each.target is None else Op(each.op)
+    target = each.target or 0.0
     far = is_far(values, target)
-    edges = bin_edges(values, values[0] if far else target)
-    good = np.array([op.holds(value, target) for value in values.tolist()])
-    counts = [np.histogram(values[side], edges)[0] for side in (good, ~good)]
+    places, widths, counts = bars(values, target, op, aligned=not far)
     for label, color, height, bottom in (
-        ("good side", GREEN, counts[0], np.zeros(len(edges) - 1)),
-        ("broken side", RED, counts[1], counts[0]),
+        ("good", GREEN, counts[0], np.zeros(len(places))),
+        ("broken", RED, counts[1], counts[0]),
     ):
         if height.any():
-            axes.bar(edges[:-1], height, np.diff(edges), bottom, align="edge", color=color, label=label, lw=0)
+            axes.bar(places, height, widths, bottom, color=color, label=label, lw=0)
     _target(axes, target, f"target {unit.show(target)}", 0 if not far else 1 if target > values.max() else -1)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=7))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: unit.show(value)))
+    axes.set_xlabel(f"margin of {each.sli}" if each.target is None else each.sli)
+    axes.set_ylabel("replications")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=_whole(values)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(unit, value)))
     whole_numbers(axes)
+    axes.set_ylim(top=1.08 * float(sum(counts).max()))
     legend(axes)
+
+
+def _tick(unit: Unit, value: float) -> str:
+    # Shares that differ in the fifth figure would all read the same.
+    return f"{100 * value:.6g}%" if unit is Unit.RATIO else unit.show(value)
 
 
 def _target(axes: Axes, target: float, label: str, beyond: int) -> None:
@@ -66,27 +82,42 @@ def _target(axes: Axes, target: float, label: str, beyond: int) -> None:
         return
     style: dict[str, Any] = {"transform": axes.transAxes, "va": "center", "color": BLUE, "fontsize": 8}
     if beyond > 0:
-        axes.text(0.995, 0.9, f"{label} →", ha="right", **style)
+        axes.text(0.995, 0.92, f"{label} →", ha="right", **style)
     else:
-        axes.text(0.005, 0.9, f"← {label}", ha="left", **style)
+        axes.text(0.005, 0.92, f"← {label}", ha="left", **style)
 
 
 def is_far(values: Floats, target: float) -> bool:
     """Whether a target is too far away to be drawn beside the values."""
     low, high = float(values.min()), float(values.max())
-    away = max(low - target, target - high)
-    return away > _FAR * (high - low) if high > low else False
+    return max(low - target, target - high) > _FAR * (high - low)
 
 
-def bin_edges(values: Floats, target: float) -> Floats:
-    """The edges of bins over all values and the target, which lies on an edge; whole numbers, if few, have a bin each."""
-    low, high = min(float(values.min()), target), max(float(values.max()), target)
-    whole = bool((values == np.round(values)).all())
-    if whole and high - low <= _MOST_WHOLE:
-        return np.arange(math.floor(low), math.ceil(high) + 2, dtype=np.float64) - 0.5
-    width = (high - low) / _BINS or abs(target) / _BINS or 1.0
-    below, above = math.ceil((target - low) / width), math.ceil((high - target) / width)
-    return target + width * np.arange(-max(below, 1), max(above, 1) + 1, dtype=np.float64)
+def bars(values: Floats, target: float, op: Op, *, aligned: bool) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
+    """Middles and widths of bars, and how many values of each hold and do not: each side by the value itself.
+
+    Few different values have a bar each; others share bins, the target on an edge of one when `aligned`.
+    """
+    low, high = float(values.min()), float(values.max())
+    good = np.array([op.holds(value, target) for value in values.tolist()])
+    different = np.unique(values)
+    if len(different) <= _MOST_BARS:
+        width = max(0.8 * float(np.diff(different).min()), (high - low) / 120)
+        sides = [np.array([np.count_nonzero(values[side] == value) for value in different]) for side in (good, ~good)]
+        return different, np.full(len(different), width), (sides[0].astype(float), sides[1].astype(float))
+    width = (high - low) / min(_BINS, math.ceil(2 * len(values) ** (1 / 3)) + 4)
+    anchor = target if aligned else low
+    if _whole(values):
+        # Between two whole numbers, so that the target itself is on its own side.
+        width, anchor = math.ceil(width), math.floor(anchor) + (0.5 if op in {Op.LE, Op.GT} else -0.5)
+    start = anchor - width * math.ceil((anchor - low) / width)
+    edges = start + width * np.arange(math.floor((high - start) / width) + 2)
+    counts = [np.histogram(values[side], edges)[0].astype(float) for side in (good, ~good)]
+    return (edges[:-1] + edges[1:]) / 2, np.diff(edges), (counts[0], counts[1])
+
+
+def _whole(values: Floats) -> bool:
+    return bool((values == np.round(values)).all())
 
 
 def aborts(prediction: Prediction, observed: Observed) -> bytes:
