@@ -66,7 +66,7 @@ def _histogram(axes: Axes, each: ObjectivePrediction, values: Floats) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=_whole(values)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(unit, value)))
     whole_numbers(axes)
-    axes.set_ylim(top=1.08 * float(sum(counts).max()))
+    axes.set_ylim(top=1.08 * float((counts[0] + counts[1]).max()))
     legend(axes)
 
 

@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -21,8 +22,6 @@ from schemas.errors import SoakError
 from schemas.verdict import Outcome
 
 ROOT = Path(__file__).resolve().parents[3]
-SLOW = ("duration=72h",)
-"""Makes a replication take some seconds."""
 
 
 def files(directory: Path) -> dict[str, bytes]:
@@ -132,8 +131,8 @@ def test_only_a_window_is_under_way(tmp_path: Path) -> None:
 
 
 def test_the_same_is_made_by_any_number_of_processes(tmp_path: Path) -> None:
-    _, one, _ = predicted(tmp_path, replications=45, precision=0.1, make_crew=lambda: LocalCrew(1))
-    prediction, three, _ = predicted(tmp_path, replications=45, precision=0.1, make_crew=lambda: LocalCrew(3))
+    _, one, _ = predicted(tmp_path, replications=25, precision=0.25, make_crew=lambda: LocalCrew(1))
+    prediction, three, _ = predicted(tmp_path, replications=25, precision=0.25, make_crew=lambda: LocalCrew(3))
     assert files(one) == files(three)
     assert [each.index for each in table.read_csv((three / table.FILE).read_bytes())] == list(range(prediction.made))
 
@@ -146,11 +145,12 @@ def test_the_workers_do_what_is_done_here(tmp_path: Path) -> None:
 # Processes of the command.
 
 
-def start(place: Path, *words: str) -> "tuple[subprocess.Popen[str], Path]":
-    """A prediction that takes long, in a process group of its own."""
+@contextmanager
+def started(place: Path, *words: str) -> "Iterator[tuple[subprocess.Popen[str], Path]]":
+    """A prediction that takes long, in a process group of its own; it is ended if the test has not."""
     scenario = loaded_scenario(place).source
     out = place / "out"
-    command = [sys.executable, "-m", "runner", "predict", str(scenario), "-n", "400", "--duration", "8h", "--jobs", "2"]
+    command = [sys.executable, "-m", "runner", "predict", str(scenario), "-n", "400", "--duration", "8h"]
     process = subprocess.Popen(
         [*command, "--out", str(out), *words],
         cwd=ROOT,
@@ -159,7 +159,11 @@ def start(place: Path, *words: str) -> "tuple[subprocess.Popen[str], Path]":
         text=True,
         start_new_session=True,
     )
-    return process, out
+    try:
+        yield process, out
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
 
 
 def lines(out: Path) -> int:
@@ -174,14 +178,15 @@ def gone(processes: list[psutil.Process]) -> Callable[[], bool]:
 
 
 def test_an_interruption_keeps_what_was_made_and_leaves_nobody(tmp_path: Path) -> None:
-    process, out = start(tmp_path, "--require", "50%")
-    until(lambda: lines(out) >= 2)
-    workers = psutil.Process(process.pid).children(recursive=True)
-    assert len(workers) == 2
-    # As a terminal does it: everyone in the group is told.
-    os.killpg(process.pid, signal.SIGINT)
-    told, said = process.communicate(timeout=30)
-    assert process.returncode == 130, said
+    with started(tmp_path, "--jobs", "2", "--require", "50%") as (process, out):
+        until(lambda: lines(out) >= 2)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        assert len(workers) == 2
+        # As a terminal does it: everyone in the group is told.
+        os.killpg(process.pid, signal.SIGINT)
+        told, said = process.communicate(timeout=30)
+        assert process.returncode == 130, said
+        until(gone(workers))
     assert "Interrupted after" in told
     assert "Traceback" not in said
     made = table.read_csv((out / table.FILE).read_bytes())
@@ -189,15 +194,14 @@ def test_an_interruption_keeps_what_was_made_and_leaves_nobody(tmp_path: Path) -
     assert f'"made": {len(made)}' in (out / "prediction.json").read_text()
     assert '"stopped": "interrupted"' in (out / "prediction.json").read_text()
     assert (out / "prediction.html").exists()
-    until(gone(workers))
 
 
 def test_workers_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
-    process, out = start(tmp_path)
-    until(lambda: lines(out) >= 1)
-    workers = psutil.Process(process.pid).children(recursive=True)
-    assert len(workers) == 2
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
-    until(gone(workers))
+    with started(tmp_path, "--jobs", "2") as (process, out):
+        until(lambda: lines(out) >= 1)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        assert len(workers) == 2
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)
+        until(gone(workers))
     assert table.read_csv((out / table.FILE).read_bytes())
