@@ -145,8 +145,14 @@ def command(p: Prediction) -> str:
     """What gives the same prediction again."""
     words = ["soak", "predict", "scenario.yaml", "-n", str(p.asked), "--seed", str(p.seed)]
     for option, value in (("--precision", p.precision), ("--require", p.required)):
-        words += [] if value is None else [option, show_ratio(value)]
+        words += [] if value is None else [option, _exact(value)]
     return " ".join(words)
+
+
+def _exact(value: float) -> str:
+    """A share as it may be written behind an option, so that the same number is read."""
+    text = f"{100 * value:.12g}"
+    return f"{text}%" if float(text) / 100 == value else f"{value:.12f}"
 
 
 def _at(distribution: Distribution | None, q: float, unit: str) -> str:
@@ -172,7 +178,7 @@ def summary_lines(p: Prediction, directory: Path) -> str:
     lines += ["", *(f"  {line}" for line in _kept_from_pass(p))]
     if p.objectives and p.made:
         lines.append(f"  {first(p.first_to_break, p.objectives)}")
-    return "\n".join([*lines, f"  report: {directory / 'prediction.html'}" if p.made else f"  kept in {directory}"])
+    return "\n".join([*lines, f"  report: {directory / 'prediction.html'}"])
 
 
 def _fixed(objective: ObjectivePrediction) -> str:

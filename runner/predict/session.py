@@ -133,10 +133,9 @@ def _keep_broken(series: _Series, question: Question, directory: RunDirectory) -
 def _write(series: _Series, question: Question, directory: RunDirectory) -> Prediction:
     prediction = predict(question, series.made, series.stopped)
     directory.write(FILE, to_json(prediction))
-    if series.made:
-        from reports.prediction import render_prediction
+    from reports.prediction import render_prediction
 
-        for name, content in render_prediction(prediction, observed(question.scenario, series.made)).items():
-            directory.write(name, content)
+    for name, content in render_prediction(prediction, observed(question.scenario, series.made)).items():
+        directory.write(name, content)
     directory.write_checksums()
     return prediction

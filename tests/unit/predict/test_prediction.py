@@ -13,16 +13,17 @@ from jsonschema import Draft202012Validator
 from predictions import SCENARIO, loaded_scenario, predicted
 
 from reports.plots.prediction import bars, is_far
-from reports.prediction import first, summary_lines
+from reports.prediction import command, first, render_prediction, summary_lines
 from runner.evidence.record import to_json
 from runner.predict import table
 from runner.predict.distribution import distribution_of, half_width, share_of
-from runner.predict.prediction import decide, first_to_break, predict
+from runner.predict.prediction import decide, first_to_break, observed, predict
 from runner.predict.replication import ObjectiveOutcome, Replication, jobs, replicate, seeds
 from runner.predict.session import ask
-from schemas.expression import Op
+from schemas.expression import Op, Unit
 from schemas.files import read_schema
-from schemas.prediction import QUANTILES, Decision, First, Prediction, Stopped
+from schemas.prediction import QUANTILES, SCHEMA_VERSION, Decision, First, Prediction, Stopped
+from schemas.units import ratio
 from schemas.verdict import Outcome, Status
 
 FINITE = st.floats(-1e9, 1e9)
@@ -215,6 +216,34 @@ def test_a_prediction_keeps_to_its_schema(tmp_path: Path) -> None:
     Draft202012Validator(schema).validate(document)
     document["objectives"][0]["margin"]["quantiles"].pop()
     assert not Draft202012Validator(schema).is_valid(document)
+
+
+def test_words_of_the_schema_are_words_of_the_code() -> None:
+    schema = read_schema("prediction")
+    found, kept = schema["properties"], schema["$defs"]
+    assert set(found["stopped"]["enum"]) == set(Stopped)
+    assert set(found["decision"]["enum"]) == {*Decision, None}
+    assert set(kept["first"]["properties"]["by"]["enum"]) == set(First)
+    assert set(kept["outcome"]["properties"]["verdict"]["enum"]) == set(Outcome)
+    assert set(kept["objective"]["properties"]["op"]["enum"]) == set(Op)
+    assert set(kept["objective"]["properties"]["unit"]["enum"]) == set(Unit)
+    assert found["schema_version"]["const"] == SCHEMA_VERSION
+
+
+@pytest.mark.parametrize("text", ["5%", "0.1%", "1.23456%", "0.0123456789", "33%"])
+def test_the_command_says_the_same_share_again(tmp_path: Path, text: str) -> None:
+    question = ask(loaded_scenario(tmp_path), replications=3, precision=ratio(text))
+    words = command(predict(question, [], Stopped.INTERRUPTED)).split()
+    assert ratio(words[words.index("--precision") + 1]) == ratio(text)
+
+
+@pytest.mark.parametrize("made", [0, 1, 3])
+def test_a_report_of_what_is_always_the_same_or_was_never_seen(tmp_path: Path, made: int) -> None:
+    rows = made_of(*((Outcome.INCONCLUSIVE, [outcome(0), outcome(5), outcome(None, OPEN)]) for _ in range(made)))
+    prediction = prediction_of(rows, tmp_path)
+    files = render_prediction(prediction, observed(loaded_scenario(tmp_path).scenario, rows))
+    assert set(files) == {"prediction.md", "prediction.html", "plots/objectives.svg"}
+    assert b"nothing was observed" in files["plots/objectives.svg"]
 
 
 def test_a_replication_is_a_function_of_its_job(tmp_path: Path) -> None:
