@@ -80,13 +80,8 @@ def command(
     from runner.evidence.record import to_json
     from runner.predict.crew import make_crew
     from runner.predict.session import ask, predict_scenario
-    from schemas.errors import UsageError
     from schemas.load import load
 
-    if jobs is not None and dask is not None:
-        raise UsageError(
-            "--jobs and --dask exclude each other: the cluster decides how many workers it has (remove one)"
-        )
     shares = share("--precision", precision, 0.5), share("--require", required, 1.0)
     loaded = load(scenario, tier=tier, settings=all_settings(settings, duration, seed))
     question = ask(loaded, replications=replications, precision=shares[0], required=shares[1])

@@ -15,7 +15,7 @@ from typing import Protocol
 from runner.engine import never
 from runner.lifeline import die_with_parent
 from runner.predict.replication import Job, Replication, replicate
-from schemas.errors import SoakError
+from schemas.errors import SoakError, UsageError
 
 AHEAD = 2
 """Jobs under way for each worker: one that it works on, one that waits, so that none is idle."""
@@ -82,7 +82,9 @@ class LocalCrew:
 
 
 def make_crew(processes: int | None, cluster: str | None) -> Crew:
-    """The crew that was asked for: the workers of a Dask cluster at that address, or processes of this machine."""
+    """The crew that was asked for: workers of the Dask cluster at that address, or processes here. Raises UsageError."""
+    if processes is not None and cluster is not None:
+        raise UsageError("--jobs and --dask exclude each other: a cluster has the workers that it has (remove one)")
     if cluster is not None:
         from runner.predict.cluster import DaskCrew
 
