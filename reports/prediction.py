@@ -70,7 +70,9 @@ def _render(name: str, context: dict[str, object], *, escaped: bool, **more: obj
 
 
 def chance(share: Share) -> str:
-    """A probability in per cent: to as many figures as it takes not to round a miss up to 100 %."""
+    """A probability in per cent: to as many figures as it takes not to round a miss up to 100 %; a dash for nothing made."""
+    if share.interval == (0.0, 1.0):
+        return "–"
     return f"{show_ratio(round(share.share, 4) if 0.0001 < share.share < 0.9999 else share.share)}"
 
 
@@ -83,6 +85,8 @@ def between(share: Share) -> str:
 def headline(p: Prediction) -> str:
     """The answer, in one line."""
     share = p.pass_probability
+    if not p.made:
+        return "PASS probability unknown (no replication was made)"
     interval = f"{100 * p.confidence:g} % interval {between(share)}"
     return f"PASS probability {chance(share)} ({interval}; {share.count:,} of {p.made:,} replications)"
 

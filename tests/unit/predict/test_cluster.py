@@ -16,7 +16,7 @@ from test_crew import files, lines, started
 
 from runner.cli import run_command
 from runner.predict.crew import LocalCrew
-from runner.predict.remote import carry_out, order, pack, question, read_answer
+from runner.predict.remote import Answer, carry_out, order, pack, question, read_answer
 from runner.predict.replication import Job, jobs, replicate
 from runner.predict.software import software
 from schemas.errors import SoakError, UsageError
@@ -186,3 +186,9 @@ def test_what_travels_gives_the_same(tmp_path: Path) -> None:
     assert len(sent) < 4000
     assert read_answer(carry_out(sent)).replication == replicate(job)
     assert read_answer(carry_out(question())).replication is None
+
+
+def test_a_worker_makes_nothing_with_other_software(tmp_path: Path) -> None:
+    job = next(jobs(loaded_scenario(tmp_path).scenario, 3))
+    sent = order(job, pack(job.scenario)).replace(b"soak 0.", b"soak 9.")
+    assert read_answer(carry_out(sent)) == Answer(software(), None)
