@@ -16,7 +16,7 @@ from runner.predict.software import software
 from schemas.errors import SoakError, UsageError, quoted
 from schemas.model import Scenario
 
-_CONNECT_S, _ANSWER_S, _FETCH_S, _CLOSE_S = 10.0, 20.0, 60.0, 5.0
+_CONNECT_S, _ANSWER_S, _FETCH_S, _CLOSE_S = 10.0, 20.0, 5.0, 5.0
 _LOOK_AROUND_S = 2.0
 PATIENCE_S = 30.0
 """How long to wait for workers of a cluster that has none."""
@@ -183,12 +183,11 @@ class DaskCrew:
             self._distributed.wait(future, timeout=timeout_s)
 
     def _result(self, future: Any) -> tuple[str, bytes | None]:
+        # A result whose worker is gone is made again: that may take long, or for ever, and is looked at again and again.
         try:
             result: tuple[str, bytes | None] = future.result(timeout=_FETCH_S)
         except self._distributed.scheduler.KilledWorker:
             raise BrokenExecutor("a worker was killed, again and again") from None
-        except TimeoutError:
-            raise self._lost("a result does not come through") from None
         return result
 
     @contextlib.contextmanager
