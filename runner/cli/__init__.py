@@ -16,6 +16,7 @@ _COMMANDS = {
     "resume": "Go on with a real run whose runner was killed.",
     "validate": "Check scenario files; list everything that is wrong.",
     "plan": "Show what a scenario will do: counts, load, arrival rate.",
+    "predict": "Simulate a scenario many times: how likely is it to PASS?",
     "watch": "Watch a run in the terminal, live or replayed.",
     "dashboard": "Watch a run in the browser, live or replayed.",
     "report": "Render the report of a run again, from its files.",

@@ -2,8 +2,10 @@
 
 import fcntl
 import hashlib
+import io
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +21,7 @@ SUMMARY = "soak_summary.md"
 INCIDENT = "incident.md"
 CHECKSUMS = "SHA256SUMS"
 PLOTS = "plots"
+RUNS, PREDICTIONS = "runs", "predictions"
 
 
 def stream_name(scenario_name: str) -> str:
@@ -26,8 +29,8 @@ def stream_name(scenario_name: str) -> str:
     return f"soak_{scenario_name}.jsonl"
 
 
-def choose_directory(out: Path | None, scenario_name: str, now: datetime) -> Path:
-    """Where to keep a run that starts now: `out`, or `runs/<name>-<UTC time>`. Raises UsageError or OutputError."""
+def choose_directory(out: Path | None, scenario_name: str, now: datetime, under: str = RUNS) -> Path:
+    """Where to keep a run that starts now: `out`, or `<under>/<name>-<UTC time>`. Raises UsageError or OutputError."""
     if out is not None:
         try:
             taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
@@ -36,12 +39,12 @@ def choose_directory(out: Path | None, scenario_name: str, now: datetime) -> Pat
         if taken:
             raise UsageError(f"{out}: exists already and is not an empty directory (choose another --out)")
         return out
-    first = Path("runs") / f"{scenario_name}-{now.strftime('%Y%m%dT%H%M%SZ')}"
+    first = Path(under) / f"{scenario_name}-{now.strftime('%Y%m%dT%H%M%SZ')}"
     for number in range(1, 1000):
         path = first.with_name(f"{first.name}-{number}") if number > 1 else first
         if not path.exists():
             return path
-    raise OutputError(f"{first}: too many runs in one second")
+    raise OutputError(f"{first}: too many {under} in one second")
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -73,9 +76,11 @@ class RunDirectory:
         self._claim: int | None = None
 
     @classmethod
-    def create(cls, out: Path | None, scenario_name: str, now: datetime | None = None) -> "RunDirectory":
+    def create(
+        cls, out: Path | None, scenario_name: str, now: datetime | None = None, *, under: str = RUNS
+    ) -> "RunDirectory":
         """A new run directory: see `choose_directory`. Raises UsageError or OutputError."""
-        return cls(_made(choose_directory(out, scenario_name, now or datetime.now(UTC))))
+        return cls(_made(choose_directory(out, scenario_name, now or datetime.now(UTC), under)))
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":
@@ -107,6 +112,16 @@ class RunDirectory:
     def write(self, name: str, content: str | bytes) -> None:
         """Write a file whole or not at all. Raises OutputError."""
         write_whole(self.file(name), content.encode() if isinstance(content, str) else content)
+
+    @contextmanager
+    def append(self, name: str) -> Iterator[Callable[[bytes], None]]:
+        """A function that appends to a file; what it was given is with the system when it returns. Raises OutputError."""
+        path = self.file(name)
+        try:
+            with path.open("ab", buffering=0) as file:
+                yield lambda content: _write_all(file, content)
+        except OSError as error:
+            raise OutputError.of(path, error) from None
 
     def read(self, name: str) -> bytes:
         """A file's content. Raises EvidenceError."""
@@ -153,6 +168,11 @@ class RunDirectory:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise EvidenceError(f"{self.file(name)}: {error.strerror or error} (this evidence is missing)") from None
+
+
+def _write_all(file: io.RawIOBase, content: bytes) -> None:
+    while content:
+        content = content[file.write(content) or 0 :]
 
 
 def _made(path: Path) -> Path:

@@ -4,27 +4,32 @@ import gc
 import os
 import signal
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
 from typing import Protocol
 
+from runner.engine import never
 from runner.lifeline import die_with_parent
 from runner.predict.replication import Job, Replication, replicate
-from schemas.errors import SoakError
+from schemas.errors import SoakError, UsageError
 
 AHEAD = 2
 """Jobs under way for each worker: one that it works on, one that waits, so that none is idle."""
-_MOST_RESTARTS = 3
+_MOST_FAILURES = 3
+"""How often in a row the crew may break before a result comes."""
+_LOOK_UP_S = 0.2
+"""How long to wait for a result before looking whether someone interrupts."""
 
 
 class Promise(Protocol):
     """A replication under way: a future of concurrent.futures, or of a cluster."""
 
-    def result(self) -> Replication:
-        """Wait for it."""
+    def result(self, timeout: float | None = None) -> Replication:
+        """Wait for it; raises TimeoutError after `timeout` seconds."""
 
 
 class Crew(Protocol):
@@ -37,8 +42,8 @@ class Crew(Protocol):
     def submit(self, job: Job) -> Promise:
         """Have a job done."""
 
-    def restart(self) -> bool:
-        """After the crew broke: make it work again; False when that is hopeless."""
+    def restart(self) -> None:
+        """After the crew broke: make it work again; what it was asked for before is forgotten."""
 
     def close(self) -> None:
         """End all workers, whatever they are at."""
@@ -49,7 +54,6 @@ class LocalCrew:
 
     def __init__(self, workers: int | None = None) -> None:
         self._workers = workers or len(os.sched_getaffinity(0))
-        self._restarts = 0
         self._executor = self._start()
 
     @property
@@ -61,12 +65,10 @@ class LocalCrew:
         """Have a job done."""
         return self._executor.submit(replicate, job)
 
-    def restart(self) -> bool:
-        """Start again after a worker was killed; False when that happened too often."""
+    def restart(self) -> None:
+        """Start again after a worker was killed."""
         self._executor.shutdown(wait=True, cancel_futures=True)
-        self._restarts += 1
         self._executor = self._start()
-        return self._restarts <= _MOST_RESTARTS
 
     def close(self) -> None:
         """End all workers, whatever they are at."""
@@ -79,6 +81,17 @@ class LocalCrew:
         return ProcessPoolExecutor(self._workers, get_context("fork"), _begin, (os.getpid(),))
 
 
+def make_crew(processes: int | None, cluster: str | None) -> Crew:
+    """The crew that was asked for: workers of the Dask cluster at that address, or processes here. Raises UsageError."""
+    if processes is not None and cluster is not None:
+        raise UsageError("--jobs and --dask exclude each other: a cluster has the workers that it has (remove one)")
+    if cluster is not None:
+        from runner.predict.cluster import DaskCrew
+
+        return DaskCrew(cluster)
+    return LocalCrew(processes)
+
+
 def _begin(parent: int) -> None:
     """A worker leaves signals to its parent and does not outlive it; what was there before it is no garbage of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -89,24 +102,51 @@ def _begin(parent: int) -> None:
     gc.freeze()
 
 
-def in_order(crew: Crew, jobs: Iterable[Job]) -> Generator[Replication, None, None]:
+@dataclass(slots=True)
+class _UnderWay:
+    """A job, and its result once a worker has been asked for it."""
+
+    job: Job
+    promise: Promise | None = None
+
+
+def in_order(
+    crew: Crew, jobs: Iterable[Job], interrupted: Callable[[], bool] = never
+) -> Generator[Replication, None, None]:
     """The results of `jobs` in their order; only so many are under way at a time, so that whoever stops early wastes little.
 
-    A job whose worker was killed is done again: it depends on nothing but itself. Raises SoakError when that does not help.
+    Ends when someone interrupts. A job whose worker was killed is done again: it depends on nothing but itself. Raises
+    SoakError when that does not help.
     """
     rest = iter(jobs)
-    waiting: deque[tuple[Job, Promise]] = deque()
+    waiting: deque[_UnderWay] = deque()
+    failures = 0
     with closing(crew):
-        while True:
-            waiting.extend((job, crew.submit(job)) for job in islice(rest, crew.under_way - len(waiting)))
+        while not interrupted():
+            waiting.extend(map(_UnderWay, islice(rest, max(0, crew.under_way - len(waiting)))))
             if not waiting:
                 return
             try:
-                result = waiting[0][1].result()
-            except BrokenExecutor:
-                if not crew.restart():
-                    raise SoakError("the processes that make replications are killed again and again") from None
-                waiting = deque((job, crew.submit(job)) for job, _ in waiting)
+                result = _first(crew, waiting)
+            except TimeoutError:
                 continue
+            except BrokenExecutor:
+                failures += 1
+                if failures > _MOST_FAILURES:
+                    what = "the processes that make replications are killed again and again"
+                    raise SoakError(f"{what} (give them more memory, or use fewer: --jobs)") from None
+                crew.restart()
+                waiting = deque(_UnderWay(each.job) for each in waiting)
+                continue
+            failures = 0
             waiting.popleft()
             yield result
+
+
+def _first(crew: Crew, waiting: deque[_UnderWay]) -> Replication:
+    """The first result, once all are asked for. Raises TimeoutError when it is not there yet."""
+    for each in waiting:
+        each.promise = each.promise or crew.submit(each.job)
+    promise = waiting[0].promise
+    assert promise
+    return promise.result(_LOOK_UP_S)

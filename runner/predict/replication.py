@@ -42,7 +42,7 @@ class Replication(msgspec.Struct, frozen=True):
     """The outcome of one replication; `objectives` in the order of the scenario's.
 
     `aborted_by` names the abort condition that ended it, at `ended_s` of scenario time (of a job in full: that would have).
-    `doubts` are the laws, alerts and faults that kept it from PASS. `slis`: in base units, of a job in full only.
+    `doubts` are the laws, alerts and faults (and `telemetry`) that kept it from PASS. `slis`: in base units, of a job in full.
     """
 
     index: int
@@ -90,11 +90,6 @@ def _run(job: Job) -> Verdict:
 
 def _outcome(job: Job, verdict: Verdict) -> Replication:
     held = [(each.held_at_s, each.name) for each in verdict.aborts if each.held_at_s is not None]
-    results = (
-        *((f"law {each.law}", each.status) for each in verdict.laws),
-        *((f"alert {each.name}", each.status) for each in verdict.alerts),
-        *((f"fault {each.name}", each.status) for each in verdict.faults),
-    )
     return Replication(
         job.index,
         job.seed,
@@ -102,6 +97,21 @@ def _outcome(job: Job, verdict: Verdict) -> Replication:
         verdict.ended_s,
         min(held)[1] if held else None,
         [ObjectiveOutcome(o.status, o.value, o.target, o.margin, o.samples) for o in verdict.objectives],
-        [what for what, status in results if status not in {None, Status.PASS}],
+        _doubts(verdict),
         verdict.slis if job.in_full else {},
     )
+
+
+def _doubts(verdict: Verdict) -> list[str]:
+    """What kept it from PASS beside its objectives. An abort leaves much undone: then, only what is broken counts."""
+    results = (
+        *((f"law {each.law}", each.status) for each in verdict.laws),
+        *((f"alert {each.name}", each.status) for each in verdict.alerts),
+        *((f"fault {each.name}", each.status) for each in verdict.faults),
+    )
+    if verdict.verdict is Outcome.ABORTED:
+        return [what for what, status in results if status is Status.FAIL]
+    doubts = [what for what, status in results if status not in {None, Status.PASS}]
+    # Each of these gives one reason; what telemetry was lost has no result of its own.
+    told = len(doubts) + sum(each.status is not Status.PASS for each in verdict.objectives) + (not verdict.objectives)
+    return [*doubts, *(["telemetry"] if len(verdict.reasons) > told else [])]

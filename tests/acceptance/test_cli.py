@@ -24,6 +24,7 @@ COMMANDS = [
     "run",
     "validate",
     "plan",
+    "predict",
     "report",
     "verify",
     "compare",

@@ -1,0 +1,209 @@
+"""prediction.md, prediction.html and plots: what many replications say together."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib as mpl
+
+from reports.plots import prediction as plot
+from reports.plots.canvas import STYLE
+from reports.summary import make_environment
+from schemas.expression import Unit
+from schemas.prediction import (
+    QUANTILES,
+    Decision,
+    Distribution,
+    First,
+    FirstToBreak,
+    ObjectivePrediction,
+    Observed,
+    Prediction,
+    Share,
+    Stopped,
+)
+from schemas.units import show_ratio
+
+OBJECTIVES, ABORTS = "plots/objectives.svg", "plots/aborts.svg"
+
+
+def render_prediction(prediction: Prediction, observed: Observed) -> dict[str, bytes]:
+    """The files of a prediction that people look at, by name."""
+    with mpl.rc_context(STYLE):
+        plots = {}
+        if prediction.objectives:
+            plots[OBJECTIVES] = plot.objectives(prediction, observed)
+        if any(observed.abort_times_s.values()):
+            plots[ABORTS] = plot.aborts(prediction, observed)
+    context = {
+        "p": prediction,
+        "headline": headline(prediction),
+        "remarks": remarks(prediction),
+        "first": first(prediction.first_to_break, prediction.objectives),
+        "command": command(prediction),
+    }
+    markdown = _render(
+        "prediction.md.j2",
+        context,
+        escaped=False,
+        plots={"objectives": OBJECTIVES, "aborts": plots.get(ABORTS) and ABORTS},
+    )
+    inline = {
+        name: base64.b64encode(plots[path]).decode() if path in plots else ""
+        for name, path in (("objectives", OBJECTIVES), ("aborts", ABORTS))
+    }
+    page = _render(
+        "prediction.html.j2",
+        context,
+        escaped=True,
+        quantiles=QUANTILES,
+        distributions=list(_distributions(prediction)),
+        **inline,
+    )
+    return {"prediction.md": markdown.encode(), "prediction.html": page.encode(), **plots}
+
+
+def _render(name: str, context: dict[str, object], *, escaped: bool, **more: object) -> str:
+    environment = make_environment(escaped=escaped)
+    environment.filters.update(chance=chance, between=between, at=_at, deviations=_deviations)
+    return environment.get_template(name).render(**context, **more)
+
+
+def chance(share: Share) -> str:
+    """A probability in per cent: to as many figures as it takes not to round a miss up to 100 %; a dash for nothing made."""
+    if share.interval == (0.0, 1.0):
+        return "–"
+    return f"{show_ratio(round(share.share, 4) if 0.0001 < share.share < 0.9999 else share.share)}"
+
+
+def between(share: Share) -> str:
+    """Its interval."""
+    low, high = share.interval
+    return f"{100 * low:.1f} … {100 * high:.1f} %"
+
+
+def headline(p: Prediction) -> str:
+    """The answer, in one line."""
+    share = p.pass_probability
+    if not p.made:
+        return "PASS probability unknown (no replication was made)"
+    interval = f"{100 * p.confidence:g} % interval {between(share)}"
+    return f"PASS probability {chance(share)} ({interval}; {share.count:,} of {p.made:,} replications)"
+
+
+def remarks(p: Prediction) -> list[str]:
+    """What must be known beside the headline."""
+    return [*_required(p), _stopped(p), f"The other verdicts: {_others(p)}."]
+
+
+def _required(p: Prediction) -> Iterator[str]:
+    if p.decision is None or p.required is None:
+        return
+    told = {
+        Decision.MET: "is met: the whole interval is at or above it",
+        Decision.MISSED: "is missed: the whole interval is below it",
+        Decision.UNDECIDED: "is undecided: the interval lies on both sides of it (make more replications: -n)",
+    }
+    yield f"Required: PASS with {show_ratio(p.required)} or more. That {told[p.decision]}."
+
+
+def _stopped(p: Prediction) -> str:
+    precise = show_ratio(p.precision) if p.precision is not None else ""
+    made = f"{p.made:,} of at most {p.asked:,} replications"
+    return {
+        Stopped.COMPLETED: f"All {p.made:,} replications were made."
+        + (
+            f" The interval is still wider than ± {precise}." if precise and _half_width(p) > (p.precision or 0) else ""
+        ),
+        Stopped.PRECISE: f"Stopped after {made}: the interval is no wider than ± {precise}.",
+        Stopped.INTERRUPTED: f"Interrupted after {made}.",
+        Stopped.BROKEN_OFF: f"Broken off after {made}.",
+    }[p.stopped]
+
+
+def _half_width(p: Prediction) -> float:
+    low, high = p.pass_probability.interval
+    return (high - low) / 2
+
+
+def _others(p: Prediction) -> str:
+    return ", ".join(f"{each.verdict} {each.share.count:,}" for each in p.verdicts if each.verdict != "PASS")
+
+
+def first(found: FirstToBreak, objectives: list[ObjectivePrediction]) -> str:
+    """Which objective breaks first, and by what it is called that."""
+    fixed = [each.objective for each in objectives if not each.margin_varies]
+    never = f" Their margin never varies: {', '.join(fixed)}." if fixed else ""
+    if found.by is First.NONE:
+        return f"None is the first to break: no margin varies.{'' if len(fixed) == len(objectives) else never}"
+    if found.by is First.BROKEN:
+        which = f"broken in {found.count:,} of the {found.of:,} replications that do not PASS, no other more often"
+    else:
+        which = (
+            f"never broken, but its mean margin is the fewest standard deviations ({found.deviations:.3g}) from zero"
+        )
+    return f"First to break: {found.objective} ({which}).{never}"
+
+
+def command(p: Prediction) -> str:
+    """What gives the same prediction again."""
+    words = ["soak", "predict", "scenario.yaml", "-n", str(p.asked), "--seed", str(p.seed)]
+    for option, value in (("--precision", p.precision), ("--require", p.required)):
+        words += [] if value is None else [option, _exact(value)]
+    return " ".join(words)
+
+
+def _exact(value: float) -> str:
+    """A share as it may be written behind an option, so that the same number is read."""
+    text = f"{100 * value:.12g}"
+    return f"{text}%" if float(text) / 100 == value else f"{value:.12f}"
+
+
+def _at(distribution: Distribution | None, q: float, unit: str) -> str:
+    """A quantile of a distribution, for people."""
+    if distribution is None:
+        return "–"
+    return next(Unit(unit).show(each.value) for each in distribution.quantiles if each.q == q)
+
+
+def _deviations(objective: ObjectivePrediction) -> str:
+    return "never varies" if objective.deviations is None else f"{objective.deviations:.3g}"
+
+
+def summary_lines(p: Prediction, directory: Path) -> str:
+    """The prediction for a terminal."""
+    lines = [headline(p), f"  {p.title or p.scenario}", *(f"  {line}" for line in remarks(p))]
+    if p.objectives and p.made:
+        width = max(len(each.objective) for each in p.objectives)
+        lines += ["", f"  {'holds':>8}  {'objective':{width}}  margin, 5 to 95 %"]
+        for o in p.objectives:
+            margin = f"{_at(o.margin, 0.05, o.unit)} … {_at(o.margin, 0.95, o.unit)}" if o.margin_varies else _fixed(o)
+            lines.append(f"  {chance(o.holds):>8}  {o.objective:{width}}  {margin}")
+    lines += ["", *(f"  {line}" for line in _kept_from_pass(p))]
+    if p.objectives and p.made:
+        lines.append(f"  {first(p.first_to_break, p.objectives)}")
+    return "\n".join([*lines, f"  report: {directory / 'prediction.html'}"])
+
+
+def _fixed(objective: ObjectivePrediction) -> str:
+    """The margin of an objective that has always the same."""
+    return f"always {_at(objective.margin, 0.5, objective.unit)}" if objective.margin else "nothing observed"
+
+
+def _kept_from_pass(p: Prediction) -> Iterator[str]:
+    for abort in p.aborts:
+        if abort.share.count:
+            told = f"{chance(abort.share)} ({between(abort.share)}), half of them by {_at(abort.time, 0.5, 'duration')}"
+            yield f"aborted by {abort.name}: {told}"
+    for each in p.doubts:
+        yield f"kept from PASS by {each.what}: {each.count:,} of {p.made:,}"
+
+
+def _distributions(p: Prediction) -> Iterator[tuple[str, Distribution, str]]:
+    for each in p.objectives:
+        for what, found in (("value", each.value), ("margin", each.margin)):
+            if found:
+                yield f"{each.objective}, {what}", found, each.unit
+    for abort in p.aborts:
+        if abort.time:
+            yield f"{abort.name}, time", abort.time, "duration"

@@ -1,0 +1,115 @@
+"""`soak predict`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli.options import all_settings, json_option, override_options, scenario_argument
+from runner.console import tell
+
+if TYPE_CHECKING:
+    from schemas.prediction import Prediction
+
+MET, MISSED, UNDECIDED = 0, 3, 5
+INTERRUPTED = 130
+_MOST = 100_000
+
+
+@click.command("predict")
+@scenario_argument
+@override_options
+@click.option(
+    "-n",
+    "--replications",
+    type=click.IntRange(1, _MOST),
+    default=400,
+    show_default=True,
+    help="How many replications to make at most.",
+)
+@click.option(
+    "--precision",
+    metavar="SHARE",
+    help="Stop as soon as the PASS probability is known to within so much, such as 1%. [default: make all]",
+)
+@click.option(
+    "--require",
+    "required",
+    metavar="SHARE",
+    help="The PASS probability that there must be, such as 95%; the exit code says whether there is.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 1024), help="How many processes make replications. [default: one a core]"
+)
+@click.option("--dask", metavar="ADDRESS", help="Make them on this Dask cluster, such as tcp://scheduler:8786.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Directory to write; new or empty. [default: predictions/NAME-TIME]",
+)
+@json_option
+def command(
+    scenario: Path,
+    seed: int | None,
+    duration: str | None,
+    settings: tuple[str, ...],
+    tier: str | None,
+    replications: int,
+    precision: str | None,
+    required: str | None,
+    jobs: int | None,
+    dask: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Predict the verdict: simulate a scenario many times, each with a seed of its own.
+
+    How likely it is to PASS, with a 95 % confidence interval; each objective's values and margins; which breaks first; what
+    aborts it, and when. It is the model's answer: what the scenario says of the system is taken to be so.
+
+    Exit codes: 0 done; with --require 0 the whole interval is at or above it, 3 it is wholly below, 5 it cannot be told yet;
+    2 the scenario or the command is wrong, 130 interrupted, 1 it broke off: what was made is kept.
+
+    \b
+    Examples:
+      soak predict scenarios/72h.yaml -n 400
+      soak predict scenarios/72h.yaml --set queue.workers=3 --precision 2% --require 95%
+    """
+    from reports.prediction import summary_lines
+    from runner.evidence.record import to_json
+    from runner.predict.crew import make_crew
+    from runner.predict.session import ask, predict_scenario
+    from schemas.load import load
+
+    shares = share("--precision", precision, 0.5), share("--require", required, 1.0)
+    loaded = load(scenario, tier=tier, settings=all_settings(settings, duration, seed))
+    question = ask(loaded, replications=replications, precision=shares[0], required=shares[1])
+    prediction, directory = predict_scenario(loaded, question, lambda: make_crew(jobs, dask), out)
+    tell(to_json(prediction).decode() if as_json else summary_lines(prediction, directory), nl=not as_json)
+    return _exit_code(prediction)
+
+
+def share(option: str, text: str | None, below: float) -> float | None:
+    """A share above 0 and below `below`, as it is written behind an option. Raises UsageError."""
+    from schemas.errors import UsageError, quoted
+    from schemas.units import ratio, show_ratio
+
+    try:
+        value = None if text is None else ratio(text)
+    except ValueError:
+        value = 0.0
+    if text is not None and (value is None or not 0 < value < below):
+        raise UsageError(
+            f"{option} {quoted(text)} is no share above 0% and below {show_ratio(below)} (write it like 1%)"
+        )
+    return value
+
+
+def _exit_code(prediction: "Prediction") -> int:
+    from schemas.prediction import Decision, Stopped
+
+    if prediction.stopped is Stopped.INTERRUPTED:
+        return INTERRUPTED
+    codes = {Decision.MET: MET, Decision.MISSED: MISSED, Decision.UNDECIDED: UNDECIDED, None: MET}
+    return codes[prediction.decision]

@@ -1,0 +1,142 @@
+"""From replications to a prediction: a pure function of the scenario and what was made."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner.predict.distribution import CONFIDENCE, distribution_of, share_of
+from runner.predict.replication import Replication
+from runner.predict.table import column
+from schemas.model import Objective, Reference, Scenario
+from schemas.prediction import (
+    SCHEMA_VERSION,
+    AbortPrediction,
+    Decision,
+    Doubt,
+    First,
+    FirstToBreak,
+    ObjectivePrediction,
+    Observed,
+    OutcomeShare,
+    Prediction,
+    Share,
+    Stopped,
+)
+from schemas.verdict import Outcome, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: `seed` is what the seeds of all replications come of; `precision` and `required` are shares."""
+
+    scenario: Scenario
+    scenario_sha256: str
+    version: str
+    seed: int
+    replications: int
+    precision: float | None
+    required: float | None
+
+
+def predict(question: Question, made: Sequence[Replication], stopped: Stopped) -> Prediction:
+    """What the replications say together; their order plays no part."""
+    scenario = question.scenario
+    passed = share_of(sum(each.verdict is Outcome.PASS for each in made), len(made))
+    objectives = [_objective(each, number, made) for number, each in enumerate(scenario.objectives)]
+    return Prediction(
+        schema_version=SCHEMA_VERSION,
+        scenario=scenario.name,
+        title=scenario.title,
+        scenario_sha256=question.scenario_sha256,
+        version=question.version,
+        seed=question.seed,
+        duration_s=scenario.duration_s,
+        asked=question.replications,
+        made=len(made),
+        stopped=stopped,
+        confidence=CONFIDENCE,
+        precision=question.precision,
+        required=question.required,
+        decision=None if question.required is None else decide(passed, question.required),
+        pass_probability=passed,
+        verdicts=[OutcomeShare(each, _verdict_share(made, each)) for each in Outcome],
+        objectives=objectives,
+        first_to_break=first_to_break(objectives, len(made) - passed.count),
+        aborts=[_abort(condition.name, condition.comparison.text, made) for condition in scenario.aborts],
+        doubts=_doubts(made),
+    )
+
+
+def decide(passed: Share, required: float) -> Decision:
+    """Whether the whole interval is at or above what is required, or wholly below it."""
+    low, high = passed.interval
+    if low >= required:
+        return Decision.MET
+    return Decision.MISSED if high < required else Decision.UNDECIDED
+
+
+def observed(scenario: Scenario, made: Sequence[Replication]) -> Observed:
+    """The values that plots are drawn from."""
+    pairs = [[each.objectives[number] for each in made] for number in range(len(scenario.objectives))]
+    return Observed(
+        values=[[each.value for each in row if each.value is not None] for row in pairs],
+        margins=[[each.margin for each in row if each.margin is not None] for row in pairs],
+        statuses=[[each.status for each in row if each.margin is not None] for row in pairs],
+        abort_times_s={each.name: _abort_times(each.name, made) for each in scenario.aborts},
+    )
+
+
+def _verdict_share(made: Sequence[Replication], verdict: Outcome) -> Share:
+    return share_of(sum(each.verdict is verdict for each in made), len(made))
+
+
+def _objective(objective: Objective, number: int, made: Sequence[Replication]) -> ObjectivePrediction:
+    outcomes = [each.objectives[number] for each in made]
+    counts = Counter(each.status for each in outcomes)
+    margins = [each.margin for each in outcomes if each.margin is not None]
+    margin = distribution_of(margins)
+    varies = margin is not None and margin.max > margin.min
+    comparison = objective.comparison
+    return ObjectivePrediction(
+        objective=comparison.text,
+        column=column(number),
+        sli=comparison.sli.name,
+        op=comparison.op.value,
+        unit=comparison.sli.unit.value,
+        target=None if isinstance(comparison.target, Reference) else comparison.target,
+        holds=share_of(counts[Status.PASS], len(made)),
+        broken=share_of(counts[Status.FAIL], len(made)),
+        inconclusive=share_of(counts[Status.INCONCLUSIVE], len(made)),
+        unobserved=sum(each.value is None for each in outcomes),
+        value=distribution_of([each.value for each in outcomes if each.value is not None]),
+        margin=margin,
+        margin_varies=varies,
+        deviations=margin.mean / margin.sd if margin and margin.sd and varies else None,
+    )
+
+
+def first_to_break(objectives: Sequence[ObjectivePrediction], not_passed: int) -> FirstToBreak:
+    """The objective that breaks first: see `FirstToBreak`. Of several that are equal, the first in the scenario."""
+    worst = max(objectives, key=lambda each: each.broken.count, default=None)
+    if worst and worst.broken.count:
+        return FirstToBreak(worst.objective, First.BROKEN, worst.broken.count, not_passed, worst.deviations)
+    distances = [(abs(each.deviations), each) for each in objectives if each.deviations is not None]
+    if not distances:
+        return FirstToBreak(None, First.NONE, 0, not_passed, None)
+    nearest = min(distances, key=lambda each: each[0])[1]
+    return FirstToBreak(nearest.objective, First.MARGIN, 0, not_passed, nearest.deviations)
+
+
+def _abort(name: str, when: str, made: Sequence[Replication]) -> AbortPrediction:
+    times_s = _abort_times(name, made)
+    return AbortPrediction(name, when, share_of(len(times_s), len(made)), distribution_of(times_s))
+
+
+def _abort_times(name: str, made: Sequence[Replication]) -> list[float]:
+    return [each.ended_s for each in made if each.aborted_by == name]
+
+
+def _doubts(made: Sequence[Replication]) -> list[Doubt]:
+    """Most frequent first."""
+    counts = Counter(what for each in made if each.verdict is not Outcome.PASS for what in set(each.doubts))
+    return [Doubt(what, count) for what, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]

@@ -1,0 +1,194 @@
+"""Replications on a real Dask cluster: the same to the last bit, and a clear error for everything that goes wrong with it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from predictions import loaded_scenario, predicted
+from servers import free_port, until
+from test_crew import files, lines, started
+
+from runner.cli import run_command
+from runner.predict.crew import LocalCrew
+from runner.predict.remote import Answer, carry_out, order, pack, question, read_answer
+from runner.predict.replication import Job, jobs, replicate
+from runner.predict.software import software
+from schemas.errors import SoakError, UsageError
+
+pytest.importorskip("distributed")
+from runner.predict import cluster
+from runner.predict.cluster import DaskCrew
+
+ROOT = Path(__file__).resolve().parents[3]
+NO_SOAK = "import sys; sys.modules['runner'] = None; "
+OTHER_SOAK = "import runner.predict.remote as r; r.software = lambda: 'soak 9.9'; "
+PLAIN = ""
+
+
+class Ensemble:
+    """A scheduler, and workers for a time, each a process of its own."""
+
+    def __init__(self, place: Path) -> None:
+        self.address = f"tcp://127.0.0.1:{free_port()}"
+        self._place, self._count = place, 0
+        port = self.address.rpartition(":")[2]
+        self.scheduler, log = self._start("scheduler", "", "--host", "127.0.0.1", "--port", port)
+        until(lambda: b"Scheduler at:" in log.read_bytes())
+
+    @contextmanager
+    def workers(self, *before: str) -> "Iterator[list[subprocess.Popen[bytes]]]":
+        """A worker for each of `before`, which it does first."""
+        words = ("--no-nanny", "--nthreads", "2", "--local-directory", str(self._place))
+        started = [self._start("worker", each, self.address, *words) for each in before]
+        try:
+            for _, log in started:
+                until(lambda log=log: b"Registered to:" in log.read_bytes())
+            yield [process for process, _ in started]
+        finally:
+            for process, _ in started:
+                end(process)
+
+    def _start(self, kind: str, before: str, *words: str) -> "tuple[subprocess.Popen[bytes], Path]":
+        code = f"{before}from distributed.cli.dask_{kind} import main; main()"
+        self._count += 1
+        log = self._place / f"{self._count}.log"
+        command = [sys.executable, "-c", code, *words, "--no-dashboard"]
+        with log.open("wb") as told:
+            return subprocess.Popen(command, cwd=ROOT, stdout=told, stderr=subprocess.STDOUT), log
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process that may have ended."""
+    process.kill()
+    process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ensemble]:
+    found = Ensemble(tmp_path_factory.mktemp("dask"))
+    yield found
+    end(found.scheduler)
+
+
+class Killing(DaskCrew):
+    """A crew that kills a worker when its eighth job comes in."""
+
+    def __init__(self, address: str, victim: int) -> None:
+        self.jobs, self.victim = 0, victim
+        super().__init__(address)
+
+    def submit(self, job: Job) -> "cluster._Promise":
+        self.jobs += 1
+        if self.jobs == 8:
+            os.kill(self.victim, signal.SIGKILL)
+        return super().submit(job)
+
+
+def test_a_cluster_gives_the_same_also_when_a_worker_is_killed(tmp_path: Path, dask: Ensemble) -> None:
+    _, local, _ = predicted(tmp_path, replications=30, make_crew=lambda: LocalCrew(1))
+    with dask.workers(PLAIN, PLAIN) as (victim, survivor):
+        crew = Killing(dask.address, victim.pid)
+        _, there, _ = predicted(tmp_path, replications=30, make_crew=lambda: crew)
+        assert victim.wait(timeout=30) == -signal.SIGKILL
+        assert survivor.poll() is None
+    assert files(there) == files(local)
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [(OTHER_SOAK, "has soak 9.9, but here is soak "), (NO_SOAK, "has no soak, or an older one (inst")],
+)
+def test_workers_with_other_software_are_told(
+    tmp_path: Path, dask: Ensemble, capsys: pytest.CaptureFixture[str], before: str, told: str
+) -> None:
+    path = str(loaded_scenario(tmp_path).source)
+    with dask.workers(before):
+        assert run_command(["predict", path, "--dask", dask.address, "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert software() in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_worker_with_other_software_that_comes_late_ends_it(tmp_path: Path, dask: Ensemble) -> None:
+    with dask.workers(PLAIN) as (good,):
+        crew = Killing(dask.address, good.pid)
+        with (
+            dask.workers(OTHER_SOAK),
+            pytest.raises(SoakError, match=r"has soak 9\.9, but here is .* replication") as raised,
+        ):
+            predicted(tmp_path, replications=30, make_crew=lambda: crew)
+    assert raised.value.exit_code == 1
+
+
+def test_a_cluster_without_workers_is_told_at_the_start_and_on_the_way(tmp_path: Path, dask: Ensemble) -> None:
+    with pytest.raises(UsageError, match=r"has had no workers for 0.5s"):
+        DaskCrew(dask.address, 0.5)
+
+    with dask.workers(PLAIN) as (worker,):
+
+        def losing() -> Killing:
+            crew = Killing(dask.address, worker.pid)
+            crew._patience_s = 0.5
+            return crew
+
+        with pytest.raises(
+            SoakError, match=r"no workers for 0.5s .*; the [1-9] replications made before that are kept"
+        ):
+            predicted(tmp_path, replications=30, make_crew=losing)
+
+
+def test_a_scheduler_that_dies_leaves_what_was_made(tmp_path: Path) -> None:
+    own = Ensemble(tmp_path)
+    try:
+        with own.workers(PLAIN), started(tmp_path, "--dask", own.address) as (process, out):
+            until(lambda: lines(out) >= 2)
+            end(own.scheduler)
+            told, said = process.communicate(timeout=60)
+    finally:
+        end(own.scheduler)
+    assert process.returncode == 1, said
+    assert f"the Dask scheduler at {own.address} is lost" in said
+    assert f"replications made before that are kept in {out}" in said
+    assert "Traceback" not in said
+    assert not told
+    assert '"stopped": "broken off"' in (out / "prediction.json").read_text()
+
+
+def test_who_is_no_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)
+    with pytest.raises(UsageError, match=r"no Dask scheduler answers at 'tcp://127.0.0.1:1': "):
+        DaskCrew("tcp://127.0.0.1:1")
+    with pytest.raises(UsageError, match=r"no Dask scheduler answers at 'nonsense': missing port"):
+        DaskCrew("nonsense")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as mute,
+        pytest.raises(UsageError, match=r"nothing understandable came within"),
+    ):
+        DaskCrew(f"tcp://127.0.0.1:{mute.getsockname()[1]}")
+
+
+def test_processes_and_a_cluster_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(loaded_scenario(tmp_path).source)
+    assert run_command(["predict", path, "--jobs", "2", "--dask", "tcp://127.0.0.1:1"]) == 2
+    assert "--jobs and --dask exclude each other" in capsys.readouterr().err
+
+
+def test_what_travels_gives_the_same(tmp_path: Path) -> None:
+    job = next(jobs(loaded_scenario(tmp_path).scenario, 3))
+    sent = order(job, pack(job.scenario))
+    assert len(sent) < 4000
+    assert read_answer(carry_out(sent)).replication == replicate(job)
+    assert read_answer(carry_out(question())).replication is None
+
+
+def test_a_worker_makes_nothing_with_other_software(tmp_path: Path) -> None:
+    job = next(jobs(loaded_scenario(tmp_path).scenario, 3))
+    sent = order(job, pack(job.scenario)).replace(b"soak 0.", b"soak 9.")
+    assert read_answer(carry_out(sent)) == Answer(software(), None)
