@@ -7,9 +7,12 @@ import msgspec
 import numpy as np
 
 from runner.engine import execute, identify
+from runner.judge.folds import Sketch
+from runner.judge.judge import Judge
 from runner.targets.simulation import Simulation
-from schemas.model import Scenario
-from schemas.verdict import Outcome, Status, Verdict
+from schemas.model import Objective, Scenario
+from schemas.slis import Aggregate
+from schemas.verdict import ObjectiveResult, Outcome, Status, Verdict
 from simulation.plan import Plan
 
 _SEED_BITS = 53
@@ -25,13 +28,18 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class ObjectiveOutcome(msgspec.Struct, frozen=True):
-    """How one objective came out, in base units; `margin` is positive on the good side."""
+    """How one objective came out, in base units; `margin` is positive on the good side.
+
+    `half_width`: of the interval of a growth; `buckets`: what was counted where, of a quantile (see runner.judge.histogram).
+    """
 
     status: Status
     value: float | None
     target: float | None
     margin: float | None
     samples: int
+    half_width: float | None = None
+    buckets: dict[int, int] = {}
 
 
 class Replication(msgspec.Struct, frozen=True):
@@ -69,21 +77,20 @@ def replicate(job: Job) -> Replication:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        verdict = _run(job)
+        verdict, judge = _run(job)
     finally:
         if collecting:
             gc.enable()
-    return _outcome(job, verdict)
+    return _outcome(job, verdict, judge)
 
 
-def _run(job: Job) -> Verdict:
+def _run(job: Job) -> tuple[Verdict, Judge]:
     target = Simulation()
     plan = Plan(job.scenario, job.seed)
-    verdict, _ = execute(plan, target, identify(job.scenario, "", job.seed, target, abort=True))
-    return verdict
+    return execute(plan, target, identify(job.scenario, "", job.seed, target, abort=True))
 
 
-def _outcome(job: Job, verdict: Verdict) -> Replication:
+def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:
     held = [(each.held_at_s, each.name) for each in verdict.aborts if each.held_at_s is not None]
     results = (
         *((f"law {each.law}", each.status) for each in verdict.laws),
@@ -96,6 +103,28 @@ def _outcome(job: Job, verdict: Verdict) -> Replication:
         verdict.verdict,
         verdict.ended_s,
         min(held)[1] if verdict.verdict is Outcome.ABORTED else None,
-        [ObjectiveOutcome(o.status, o.value, o.target, o.margin, o.samples) for o in verdict.objectives],
+        [
+            _objective(judge, each, result)
+            for each, result in zip(job.scenario.objectives, verdict.objectives, strict=True)
+        ],
         [what for what, status in results if status not in {None, Status.PASS}],
     )
+
+
+def _objective(judge: Judge, objective: Objective, result: ObjectiveResult) -> ObjectiveOutcome:
+    sli = objective.comparison.sli
+    fold = judge.folds.fold(sli, judge.labels.selected(objective.comparison.selector))
+    return ObjectiveOutcome(
+        result.status,
+        result.value,
+        result.target,
+        result.margin,
+        result.samples,
+        _half_width(result) if sli.aggregate is Aggregate.GROWTH else None,
+        fold.histogram.nonzero() if isinstance(fold, Sketch) and sli.aggregate is Aggregate.QUANTILE else {},
+    )
+
+
+def _half_width(result: ObjectiveResult) -> float | None:
+    low, high = result.interval or (None, None)
+    return None if low is None or high is None else (high - low) / 2
