@@ -56,7 +56,7 @@ def duration_words(violation: Violation, report: PowerReport) -> str:
         return f"{own} is enough: {seen}" if violation.enough else f"{own} is not enough: {seen}"
     needs = show_duration(math.ceil(violation.duration_s / _MINUTE_S) * _MINUTE_S)
     if violation.enough:
-        return f"{own} is enough: needs {needs}"
+        return f"{own} is enough: needs {'less than ' if violation.at_most else ''}{needs}"
     return f"{own} is too short: needs {needs}, {violation.duration_s / report.duration_s:.3g} times as long"
 
 

@@ -41,7 +41,8 @@ class Violation(msgspec.Struct, frozen=True):
     """A violation of a given size. `asked`: with --violation; else it is the default.
 
     `probability`: of its being seen at the scenario's duration; `duration_s`: the shortest at which it is seen (None: within a
-    hundred years, or none can be named); `share`: of observations beyond the target, of a quantile.
+    hundred years, or none can be named), which is an upper bound where `at_most` says so; `share`: of observations beyond the
+    target, of a quantile.
     """
 
     size: float
@@ -50,6 +51,7 @@ class Violation(msgspec.Struct, frozen=True):
     probability: float
     enough: bool
     duration_s: float | None
+    at_most: bool
 
 
 class Point(msgspec.Struct, frozen=True):

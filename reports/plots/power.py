@@ -6,6 +6,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg
 from schemas.expression import Unit
 from schemas.power import ObjectivePower, PowerReport, Scale
+from schemas.slis import Aggregate
 
 _HEIGHT_IN = 1.75
 
@@ -30,10 +31,10 @@ def _curve(axes: Axes, objective: ObjectivePower, power: float) -> None:
         axes.axvline(objective.limit * factor, color=RED, lw=1.2, label="target")
     if objective.smallest is not None:
         at = objective.smallest * factor
-        axes.plot([at], [100 * power], color=GREEN, marker="o", ls="", label="smallest seen")
+        axes.plot([at], [100 * power], color=GREEN, marker="o", ls="", label="smallest")
     for violation in objective.violations:
         at, seen = violation.size * factor, 100 * violation.probability
-        label = "asked for" if violation.asked else "default violation"
+        label = "asked for" if violation.asked else "default"
         axes.plot([at], [seen], color=ORANGE, marker="D", ms=5, ls="", label=label)
     low, high = sorted((sizes[0], sizes[-1]))
     room = 0.02 * (high - low)
@@ -43,9 +44,8 @@ def _curve(axes: Axes, objective: ObjectivePower, power: float) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
     axes.set_ylabel("seen [%]")
-    axes.set_xlabel(
-        f"true {objective.sli}{unit}" if objective.scale is not Scale.HOURLY else f"events that break it{unit}"
-    )
+    extreme = objective.aggregate in {Aggregate.MAX, Aggregate.GAUGE, Aggregate.LONGEST}
+    axes.set_xlabel(f"events that break it{unit}" if extreme else f"true {objective.sli}{unit}")
     axes.set_title(objective.objective)
     legend(axes)
 

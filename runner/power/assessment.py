@@ -1,7 +1,7 @@
 """What each objective of a scenario sees: the smallest violation, and the time that one of a given size takes."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -12,26 +12,29 @@ from runner.power.pilot import Sample
 from runner.power.search import shortest, smallest
 from runner.power.tails import binomial_at_least
 from runner.power.violations import Asked, check
-from schemas.model import Reference
+from schemas.model import Reference, Scenario
 from schemas.power import ObjectivePower, Point, Scale, Violation
 
 _HOUR_S = 3600.0
 _POINTS = 80
+_SHORTEST_PART = 1 / 20
+"""Of runs shorter than this part of the pilot's it says nothing: what happens in them has not begun to repeat itself."""
 
 
-def assess(sample: Sample, asked: Sequence[Asked], power: float, warmup_s: float) -> ObjectivePower:
+def assess(sample: Sample, asked: Sequence[Asked], power: float, scenario: Scenario) -> ObjectivePower:
     """What one objective sees with probability `power`. Raises UsageError for a violation that is none."""
     try:
         case = case_of(sample)
     except NoStatementError as error:
-        return _described(sample, None, str(error))
+        return _described(sample, None, str(error), _doubts(sample))
     detector = case.detector
     least = smallest(detector, sample.hours, power)
-    violations = list(_violations(sample, case, asked, power, warmup_s))
+    violations = list(_violations(sample, case, asked, power, scenario.warmup_s))
     return _described(
         sample,
         case,
         "",
+        [*case.notes, *_doubts(sample), *_aborts(sample, scenario)],
         smallest=least,
         smallest_share=case.share_of(least) if case.share_of and least is not None else None,
         violations=violations,
@@ -44,6 +47,7 @@ def _described(
     sample: Sample,
     case: Case | None,
     reason: str,
+    notes: Iterable[str],
     *,
     smallest: float | None = None,
     smallest_share: float | None = None,
@@ -72,7 +76,7 @@ def _described(
         pass_probability=pass_probability,
         violations=list(violations),
         curve=list(curve),
-        notes=[*(case.notes if case else ()), *_doubts(sample)],
+        notes=list(notes),
     )
 
 
@@ -82,6 +86,13 @@ def _doubts(sample: Sample) -> Iterator[str]:
         yield f"the pilot breaks it in {pilot.failed} of {len(sample.outcomes)} replications, without any violation"
 
 
+def _aborts(sample: Sample, scenario: Scenario) -> Iterator[str]:
+    for condition in scenario.aborts:
+        if condition.comparison.sli is sample.objective.comparison.sli:
+            words = f"{condition.name} ({condition.comparison.text})"
+            yield f"the abort condition {words} may end such a run first: its verdict is then ABORTED"
+
+
 def _violations(
     sample: Sample, case: Case, asked: Sequence[Asked], power: float, warmup_s: float
 ) -> Iterator[Violation]:
@@ -89,7 +100,8 @@ def _violations(
     default = [case.default] if case.default is not None and not sizes else []
     for size in [*sizes, *default]:
         probability = case.detector.probability(size, sample.hours)
-        hours = shortest(case.detector, size, power) if case.any_duration else None
+        least_h = sample.hours * _SHORTEST_PART
+        hours = shortest(case.detector, size, power, least_h) if case.any_duration else None
         yield Violation(
             size=size,
             share=case.share_of(size) if case.share_of else None,
@@ -97,6 +109,7 @@ def _violations(
             probability=probability,
             enough=probability >= power,
             duration_s=None if hours is None else hours * _HOUR_S + warmup_s,
+            at_most=hours == least_h,
         )
 
 

@@ -55,7 +55,7 @@ def case_of(sample: Sample) -> Case:
     """What is known of an objective. Raises NoStatementError."""
     comparison = sample.objective.comparison
     if not sample.observed:
-        raise NoStatementError("the simulation observes nothing of it: only a run against a real system can")
+        raise NoStatementError("no replication observes anything of it: that takes other faults, or a real system")
     if comparison.op is Op.NE:
         raise NoStatementError("it excludes one value: that has no size")
     target = comparison.target
@@ -214,8 +214,10 @@ def _relative(sample: Sample, factor: float) -> Case:
     higher = _broken_above(sample)
     sd = _sd([math.log(each) for each in sample.relative])
     worst = factor * (_FAR if higher else 1 / _FAR)
+    # A quarter more than the distance that it allows its sides to have.
+    default = 1 + MORE * (factor - 1) if (factor > 1) == higher and factor != 1 else None
     detector = Spread(factor, worst, sample.hours, lambda size: sd, logarithmic=True)
-    return Case(detector, Method.NORMAL, Scale.FACTOR, factor * (MORE if higher else 2 - MORE))
+    return Case(detector, Method.NORMAL, Scale.FACTOR, default)
 
 
 def _broken_above(sample: Sample) -> bool:
@@ -227,8 +229,9 @@ def _broken_above(sample: Sample) -> bool:
 
 
 def _only_upper(sample: Sample) -> None:
-    if sample.objective.comparison.op not in _UPPER:
-        raise NoStatementError("it wants large values: only too large ones are understood here")
+    comparison = sample.objective.comparison
+    if comparison.op not in _UPPER and not (comparison.op is Op.EQ and comparison.target == 0):
+        raise NoStatementError("it is broken by small values: only too large ones are understood here")
 
 
 def _sd(values: list[float]) -> float:

@@ -19,7 +19,7 @@ LEAST = 5
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One objective in all replications that observed it; `hours` of observation in each."""
+    """One objective in all replications that went to their end; `hours` of observation in each."""
 
     objective: Objective
     outcomes: tuple[ObjectiveOutcome, ...]

@@ -26,11 +26,13 @@ def smallest(detector: Detector, hours: float, power: float) -> float | None:
     return seen
 
 
-def shortest(detector: Detector, size: float, power: float) -> float | None:
-    """The hours of observation from which on a violation of this size is detected; None: not in a hundred years."""
+def shortest(detector: Detector, size: float, power: float, least_h: float) -> float | None:
+    """The hours, `least_h` or more, from which on a violation of this size is detected; None: not in a hundred years."""
     if detector.probability(size, LONGEST_H) < power:
         return None
-    low, high = 1e-6, LONGEST_H
+    low, high = least_h, LONGEST_H
+    if detector.probability(size, low) >= power:
+        return low
     while high / low > 1 + 1e-9:
         middle = math.sqrt(low * high)
         if detector.probability(size, middle) >= power:

@@ -24,7 +24,7 @@ from schemas.verdict import Outcome
 
 POWER = "power.json"
 _HOUR_S = 3600.0
-_STEPS = 10
+_STEPS, _WIDEST = 10, 60
 
 
 def assess_scenario(
@@ -77,7 +77,7 @@ def _report(loaded: Loaded, made: Sequence[Replication], asked: Sequence[Asked],
     scenario = loaded.scenario
     hours = (scenario.duration_s - scenario.warmup_s) / _HOUR_S
     objectives = [
-        assess(sample, [each for each in asked if each.objective is sample.objective], power, scenario.warmup_s)
+        assess(sample, [each for each in asked if each.objective is sample.objective], power, scenario)
         for sample in samples_of(scenario.objectives, made, hours)
     ]
     wanted = [each for each in asked if not _seen(objectives, scenario.objectives.index(each.objective))]
@@ -113,20 +113,21 @@ def _write(place: Path, loaded: Loaded, report: PowerReport) -> None:
 
 def summary_lines(report: PowerReport, directory: Path) -> str:
     """The whole of it for a terminal."""
+    width = min(_WIDEST, max(len(each.objective) for each in report.objectives))
     lines = [
         f"{report.title or report.scenario}: {show_duration(report.duration_s)}, violations seen with {show_ratio(report.power)}",
         "",
-        f"  {'objective':36} {'observations':>12}  {'smallest seen':18} {'violation':18} shortest duration",
+        f"  {'objective':{width}} {'observations':>12}  {'smallest seen':18} {'violation':18} shortest duration",
     ]
     for objective in report.objectives:
-        lines += _objective_lines(objective, report)
+        lines += _objective_lines(objective, report, width)
     if report.aborted:
         lines += ["", f"  {report.aborted} of {report.replications} replications were aborted and do not count"]
     return "\n".join([*lines, "", f"  report: {directory / 'power.md'}"])
 
 
-def _objective_lines(objective: ObjectivePower, report: PowerReport) -> Iterator[str]:
-    head = f"  {objective.objective:36} {objective.observations:>12,.0f}"
+def _objective_lines(objective: ObjectivePower, report: PowerReport, width: int) -> Iterator[str]:
+    head = f"  {objective.objective:{width}} {objective.observations:>12,.0f}"
     if objective.method is None:
         yield f"{head}  no statement: {objective.reason}"
         return
