@@ -124,9 +124,9 @@ def _quantile(sample: Sample, target: float) -> Case:
 
     detector = Share(QuantileRule(comparison.sli.q), share_of, target, target * _FAR, sample.per_hour, effect)
     wanted = MORE * (1 - comparison.sli.q)
-    default = edge * pilot_value / pooled.value_with_above(wanted)
+    default = target * pilot_value / pooled.value_with_above(wanted)
     notes = ("sizes are those of a system that is slower by a common factor than the pilot",)
-    return Case(detector, Method.BINOMIAL, Scale.VALUE, max(default, target), effect, share_of, notes=notes)
+    return Case(detector, Method.BINOMIAL, Scale.VALUE, default, effect, share_of, notes=notes)
 
 
 def _edge_at(target: float, op: Op) -> float:
