@@ -44,7 +44,7 @@ def test_a_success_rate_of_the_smallest_size_is_seen_as_often_as_promised() -> N
     assert found.smallest
     bad = 1 - found.smallest
     planted = scenario(text + f"faults: [{{name: bad, type: permanent_error, rate: {100 * bad:.6f}%}}]\n")
-    outcomes = [each.objectives[0] for each in replications(planted, 150, 99)]
+    outcomes = [each.objectives[0] for each in replications(planted, 120, 99)]
     broken = sum(each.status is Status.FAIL for each in outcomes)
     # How many tasks there are varies from run to run, and with it by how much the saw's teeth exceed 95 %.
     rule = RatioRule(Op.GE, 0.9, good_counts=True)
@@ -61,7 +61,7 @@ def test_a_slower_system_of_the_smallest_size_is_seen_as_often_as_promised(
     """Latencies as they are, times a factor. With few workers neighbours wait together, and what is promised is less exact."""
     text = LOAD.format(mean=2.4, workers=workers) + "slos: [latency_p95 <= 60s]\n"
     made = scenario(text)
-    many = sample(made, 120, 3)
+    many = sample(made, 100, 3)
     found = assess(many, [], 0.95, made)
     assert found.smallest and found.smallest_share and found.design_effect
     assert (found.design_effect < 1.5) == alone
