@@ -6,6 +6,7 @@ from histories import scenario, tenants
 from reports.power import duration_words, probability_words, size_words
 from runner.power.assessment import assess
 from runner.power.cases import NoStatementError, case_of, scale_of
+from runner.power.detection import Spread
 from runner.power.pilot import Sample
 from runner.power.violations import parse_violations
 from runner.predict.replication import ObjectiveOutcome
@@ -142,6 +143,18 @@ def test_a_confidence_of_a_growth_is_part_of_its_fail() -> None:
     strict = made("{objective: queue_depth_growth <= 4/h, confidence: 95%}")
     one, other = (assess(seen(each, VARIED), [], 0.95, each) for each in (plain, strict))
     assert one.smallest and other.smallest == pytest.approx(one.smallest + 2.0)
+
+
+@pytest.mark.parametrize(("samples", "shrinks"), [(60, 1.5), (200, 1.0)])
+def test_the_slope_of_a_thinned_series_gets_better_with_time_alone(samples: int, shrinks: float) -> None:
+    detector = case_of(seen(made("queue_depth_growth <= 4/h"), VARIED, samples=samples)).detector
+    assert isinstance(detector, Spread) and detector.shrinks == shrinks
+
+
+def test_a_warm_up_comes_on_top_of_the_observation_that_is_needed() -> None:
+    cold, warm = made("success_rate >= 80%"), made("success_rate >= 80%", more="warmup: 2h\n")
+    (one,), (other,) = (assess(seen(each, VARIED), [], 0.95, each).violations for each in (cold, warm))
+    assert one.duration_s and other.duration_s == pytest.approx(one.duration_s + 7200)
 
 
 def test_an_abort_condition_that_comes_first_is_told() -> None:

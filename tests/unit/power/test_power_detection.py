@@ -145,6 +145,17 @@ def test_duplicates_are_seen_as_often_as_promised() -> None:
     assert seen / runs == pytest.approx(0.95, abs=2.6 * math.sqrt(0.95 * 0.05 / runs))
 
 
+@pytest.mark.parametrize("hourly", [False, True])
+def test_events_in_clusters_are_seen_as_often_as_promised(hourly: bool) -> None:
+    """Four at a time where they come, and broken from twelve on: three clusters."""
+    n, runs, generator = 3000, 3000, np.random.default_rng(6)
+    count = Count(12, 0.0, 1e6 if hourly else 1.0, None if hourly else float(n), 4.0)
+    size = smallest(count, 1.0, 0.95)
+    assert size
+    clusters = generator.poisson(size / 4, runs) if hourly else generator.binomial(n // 4, size, runs)
+    assert float((4 * clusters >= 12).mean()) == pytest.approx(0.95, abs=2.6 * math.sqrt(0.95 * 0.05 / runs))
+
+
 def test_a_spread_between_runs() -> None:
     spread = Spread(10.0, 100.0, 4.0, lambda size: 0.1 * size)
     size = smallest(spread, 4.0, 0.95)

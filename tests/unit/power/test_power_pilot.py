@@ -1,16 +1,17 @@
 """What a pilot says: design effects, the distribution of all observations, which replications count."""
 
-import math
-
 import numpy as np
 import pytest
 from histories import scenario
 
+from runner.engine import execute, identify
 from runner.judge.histogram import RELATIVE_ERROR, Histogram
 from runner.power.pilot import Distribution, design_effect, index_of_dispersion, samples_of, share_beyond
 from runner.predict.replication import Job, ObjectiveOutcome, Replication, replicate
+from runner.targets.simulation import Simulation
 from schemas.errors import UsageError
 from schemas.verdict import Outcome, Status
+from simulation.plan import Plan
 
 
 def shares(cluster: int, runs: int = 2000, n: int = 1000, p: float = 0.1) -> list[float]:
@@ -109,11 +110,16 @@ def test_replications_that_observe_nothing() -> None:
 
 def test_what_a_replication_tells_of_its_objectives() -> None:
     """Its histogram holds every observation; the value is the quantile of it; a growth has its interval."""
-    made = replicate(Job(0, 7, scenario(f"duration: 20m\ndrain: 20m\n{OBJECTIVES}")))
+    job = Job(0, 7, scenario(f"duration: 20m\ndrain: 20m\n{OBJECTIVES}"))
+    made = replicate(job)
     ratio, quantile, growth = made.objectives
     assert sum(quantile.buckets.values()) == quantile.samples == ratio.samples > 500
     assert quantile.value is not None
     above = share_beyond(quantile, quantile.value * (1 + RELATIVE_ERROR))
     assert above <= 0.05 <= share_beyond(quantile, quantile.value * (1 - 3 * RELATIVE_ERROR))
     assert ratio.buckets == {} and ratio.half_width is None
-    assert growth.half_width is not None and math.isfinite(growth.half_width)
+    target = Simulation()
+    identity = identify(job.scenario, "", job.seed, target, abort=True)
+    low, high = execute(Plan(job.scenario, job.seed), target, identity)[0].objectives[2].interval or (None, None)
+    assert low is not None and high is not None
+    assert growth.half_width == pytest.approx((high - low) / 2) and growth.half_width > 0
