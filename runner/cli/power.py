@@ -76,8 +76,7 @@ def command(
     A violation is found when its objective is FAIL. Without --violation: a quarter more than an objective allows, or
     0.01 % of the opportunities of one that allows none, or one event a day that breaks it.
 
-    Exit codes: 0 every violation asked for is seen, 3 the duration is too short for one, 2 the scenario or the command is
-    wrong, 130 interrupted.
+    Exit codes: 0 every violation asked for is seen, 3 the duration is too short for one, 2 wrong input, 130 interrupted.
 
     \b
     Examples:

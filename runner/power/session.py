@@ -121,6 +121,8 @@ def summary_lines(report: PowerReport, directory: Path) -> str:
     ]
     for objective in report.objectives:
         lines += _objective_lines(objective, report, width)
+    if any(not violation.asked for each in report.objectives for violation in each.violations):
+        lines += ["", "  * a default: name another with --violation"]
     if report.aborted:
         lines += ["", f"  {report.aborted} of {report.replications} replications were aborted and do not count"]
     return "\n".join([*lines, "", f"  report: {directory / 'power.md'}"])

@@ -27,6 +27,7 @@ COMMANDS = [
     "report",
     "verify",
     "compare",
+    "power",
     "gate",
     "incident",
     "schema",
