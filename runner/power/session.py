@@ -65,8 +65,9 @@ def _place(name: str) -> Path:
 def _pilot(loaded: Loaded, count: int, workers: int | None) -> list[Replication]:
     remark(f"{loaded.scenario.name}: {count} replications of {show_duration(loaded.scenario.duration_s)}")
     made: list[Replication] = []
+    wanted = islice(jobs(loaded.scenario, loaded.scenario.seed, detailed=True), count)
     with closing(LocalCrew(workers)) as crew:
-        for each in in_order(crew, islice(jobs(loaded.scenario, loaded.scenario.seed), count)):
+        for each in in_order(crew, wanted):
             made.append(each)
             if len(made) * _STEPS // count > (len(made) - 1) * _STEPS // count:
                 remark(f"  {len(made)} of {count} replications")

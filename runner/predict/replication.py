@@ -20,17 +20,19 @@ _SEED_BITS = 53
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A replication to make: its place in the series, its seed, and the scenario."""
+    """A replication to make: its place in the series, its seed, the scenario, and whether it tells its observations."""
 
     index: int
     seed: int
     scenario: Scenario
+    detailed: bool = False
 
 
 class ObjectiveOutcome(msgspec.Struct, frozen=True):
     """How one objective came out, in base units; `margin` is positive on the good side.
 
-    `half_width`: of the interval of a growth; `buckets`: what was counted where, of a quantile (see runner.judge.histogram).
+    `half_width`: of the interval of a growth; `buckets`: what was counted where, of a quantile in a detailed replication
+    (see runner.judge.histogram).
     """
 
     status: Status
@@ -66,10 +68,10 @@ def seeds(base: int) -> Iterator[int]:
             yield int(child.generate_state(1, np.uint64)[0]) >> (64 - _SEED_BITS)
 
 
-def jobs(scenario: Scenario, base: int) -> Iterator[Job]:
+def jobs(scenario: Scenario, base: int, *, detailed: bool = False) -> Iterator[Job]:
     """The replications of a scenario, without end. Any scenario gets the same seeds of the same `base`: common random numbers."""
     for index, seed in enumerate(seeds(base)):
-        yield Job(index, seed, scenario)
+        yield Job(index, seed, scenario, detailed)
 
 
 def replicate(job: Job) -> Replication:
@@ -104,14 +106,14 @@ def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:
         verdict.ended_s,
         min(held)[1] if verdict.verdict is Outcome.ABORTED else None,
         [
-            _objective(judge, each, result)
+            _objective(judge, each, result, job.detailed)
             for each, result in zip(job.scenario.objectives, verdict.objectives, strict=True)
         ],
         [what for what, status in results if status not in {None, Status.PASS}],
     )
 
 
-def _objective(judge: Judge, objective: Objective, result: ObjectiveResult) -> ObjectiveOutcome:
+def _objective(judge: Judge, objective: Objective, result: ObjectiveResult, detailed: bool) -> ObjectiveOutcome:
     sli = objective.comparison.sli
     fold = judge.folds.fold(sli, judge.labels.selected(objective.comparison.selector))
     return ObjectiveOutcome(
@@ -121,7 +123,9 @@ def _objective(judge: Judge, objective: Objective, result: ObjectiveResult) -> O
         result.margin,
         result.samples,
         _half_width(result) if sli.aggregate is Aggregate.GROWTH else None,
-        fold.histogram.nonzero() if isinstance(fold, Sketch) and sli.aggregate is Aggregate.QUANTILE else {},
+        fold.histogram.nonzero()
+        if detailed and isinstance(fold, Sketch) and sli.aggregate is Aggregate.QUANTILE
+        else {},
     )
 
 

@@ -1,5 +1,6 @@
 """What a pilot says: design effects, the distribution of all observations, which replications count."""
 
+import msgspec
 import numpy as np
 import pytest
 from histories import scenario
@@ -110,7 +111,7 @@ def test_replications_that_observe_nothing() -> None:
 
 def test_what_a_replication_tells_of_its_objectives() -> None:
     """Its histogram holds every observation; the value is the quantile of it; a growth has its interval."""
-    job = Job(0, 7, scenario(f"duration: 20m\ndrain: 20m\n{OBJECTIVES}"))
+    job = Job(0, 7, scenario(f"duration: 20m\ndrain: 20m\n{OBJECTIVES}"), detailed=True)
     made = replicate(job)
     ratio, quantile, growth = made.objectives
     assert sum(quantile.buckets.values()) == quantile.samples == ratio.samples > 500
@@ -122,4 +123,6 @@ def test_what_a_replication_tells_of_its_objectives() -> None:
     identity = identify(job.scenario, "", job.seed, target, abort=True)
     low, high = execute(Plan(job.scenario, job.seed), target, identity)[0].objectives[2].interval or (None, None)
     assert low is not None and high is not None
+    brief = replicate(Job(0, 7, job.scenario)).objectives[1]
+    assert brief == msgspec.structs.replace(quantile, buckets={})
     assert growth.half_width == pytest.approx((high - low) / 2) and growth.half_width > 0

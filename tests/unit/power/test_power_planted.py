@@ -29,7 +29,7 @@ telemetry: {{sample_interval: 5m, max_gap: 2h}}
 
 def replications(made: Scenario, count: int, base: int) -> list[Replication]:
     """Replications in this process."""
-    return [replicate(job) for job in islice(jobs(made, base), count)]
+    return [replicate(job) for job in islice(jobs(made, base, detailed=True), count)]
 
 
 def sample(made: Scenario, count: int, base: int) -> Sample:
