@@ -6,7 +6,7 @@ import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import islice
 from multiprocessing import get_context
 from typing import Protocol
@@ -59,7 +59,8 @@ class LocalCrew:
 
     def submit(self, job: Job) -> Promise:
         """Have a job done."""
-        return self._executor.submit(replicate, job)
+        with _held(signal.SIGINT):
+            return self._executor.submit(replicate, job)
 
     def restart(self) -> bool:
         """Start again after a worker was killed; False when that happened too often."""
@@ -77,6 +78,16 @@ class LocalCrew:
     def _start(self) -> ProcessPoolExecutor:
         # Forked, so that nobody imports anything twice; the executor forks all of them before it starts a thread.
         return ProcessPoolExecutor(self._workers, get_context("fork"), _begin, (os.getpid(),))
+
+
+@contextmanager
+def _held(number: signal.Signals) -> Iterator[None]:
+    """Have a signal wait: while a process forks, Python loses an interruption that comes in the middle of its hooks."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(parent: int) -> None:
