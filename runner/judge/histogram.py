@@ -27,6 +27,11 @@ def value_of(bucket: int) -> float:
     return 0.0 if bucket == 0 else float(2 * GAMMA ** (bucket - 1 + _OFFSET) / (GAMMA + 1))
 
 
+def upper_edge(bucket: int) -> float:
+    """The largest value in a bucket."""
+    return 0.0 if bucket == 0 else float(GAMMA ** (bucket - 1 + _OFFSET))
+
+
 def rank(q: float, count: int) -> int:
     """The rank, from 1, of the `q` quantile of `count` values (nearest rank)."""
     return max(1, math.ceil(q * count - 1e-9))
@@ -56,6 +61,11 @@ class Histogram:
         self.count += other.count
         self.smallest = min(self.smallest, other.smallest)
         self.largest = max(self.largest, other.largest)
+
+    def nonzero(self) -> dict[int, int]:
+        """What it has counted, by bucket."""
+        buckets = np.flatnonzero(self.counts)
+        return dict(zip(buckets.tolist(), self.counts[buckets].tolist(), strict=True))
 
     def value_at_rank(self, wanted: int) -> float:
         """The value of rank `wanted` (from 1); inf beyond the last, NaN when there are none."""

@@ -4,9 +4,9 @@ import gc
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
@@ -63,7 +63,8 @@ class LocalCrew:
 
     def submit(self, job: Job) -> Promise:
         """Have a job done."""
-        return self._executor.submit(replicate, job)
+        with _held(signal.SIGINT):
+            return self._executor.submit(replicate, job)
 
     def restart(self) -> None:
         """Start again after a worker was killed."""
@@ -90,6 +91,16 @@ def make_crew(processes: int | None, cluster: str | None) -> Crew:
 
         return DaskCrew(cluster)
     return LocalCrew(processes)
+
+
+@contextmanager
+def _held(number: signal.Signals) -> Iterator[None]:
+    """Have a signal wait: while a process forks, Python loses an interruption that comes in the middle of its hooks."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(parent: int) -> None:

@@ -7,9 +7,12 @@ import msgspec
 import numpy as np
 
 from runner.engine import execute, identify
+from runner.judge.folds import Sketch
+from runner.judge.judge import Judge
 from runner.targets.simulation import Simulation
-from schemas.model import Scenario
-from schemas.verdict import Outcome, Status, Verdict
+from schemas.model import Objective, Scenario
+from schemas.slis import Aggregate
+from schemas.verdict import ObjectiveResult, Outcome, Status, Verdict
 from simulation.plan import Plan
 
 _SEED_BITS = 53
@@ -19,23 +22,30 @@ _SEED_BITS = 53
 class Job(msgspec.Struct, frozen=True):
     """A replication to make: its place in the series, its seed, and the scenario.
 
-    `in_full`: no abort condition ends it, and its outcome holds every SLI.
+    `in_full`: no abort condition ends it, and its outcome holds every SLI. `detailed`: it tells its observations.
     """
 
     index: int
     seed: int
     scenario: Scenario
     in_full: bool = False
+    detailed: bool = False
 
 
 class ObjectiveOutcome(msgspec.Struct, frozen=True):
-    """How one objective came out, in base units; `margin` is positive on the good side."""
+    """How one objective came out, in base units; `margin` is positive on the good side.
+
+    `half_width`: of the interval of a growth; `buckets`: what was counted where, of a quantile in a detailed replication
+    (see runner.judge.histogram).
+    """
 
     status: Status
     value: float | None
     target: float | None
     margin: float | None
     samples: int
+    half_width: float | None = None
+    buckets: dict[int, int] = {}
 
 
 class Replication(msgspec.Struct, frozen=True):
@@ -63,10 +73,10 @@ def seeds(base: int) -> Iterator[int]:
             yield int(child.generate_state(1, np.uint64)[0]) >> (64 - _SEED_BITS)
 
 
-def jobs(scenario: Scenario, base: int) -> Iterator[Job]:
+def jobs(scenario: Scenario, base: int, *, detailed: bool = False) -> Iterator[Job]:
     """The replications of a scenario, without end. Any scenario gets the same seeds of the same `base`: common random numbers."""
     for index, seed in enumerate(seeds(base)):
-        yield Job(index, seed, scenario)
+        yield Job(index, seed, scenario, detailed=detailed)
 
 
 def replicate(job: Job) -> Replication:
@@ -74,21 +84,20 @@ def replicate(job: Job) -> Replication:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        verdict = _run(job)
+        verdict, judge = _run(job)
     finally:
         if collecting:
             gc.enable()
-    return _outcome(job, verdict)
+    return _outcome(job, verdict, judge)
 
 
-def _run(job: Job) -> Verdict:
+def _run(job: Job) -> tuple[Verdict, Judge]:
     target = Simulation()
     plan = Plan(job.scenario, job.seed)
-    verdict, _ = execute(plan, target, identify(job.scenario, "", job.seed, target, abort=not job.in_full))
-    return verdict
+    return execute(plan, target, identify(job.scenario, "", job.seed, target, abort=not job.in_full))
 
 
-def _outcome(job: Job, verdict: Verdict) -> Replication:
+def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:
     held = [(each.held_at_s, each.name) for each in verdict.aborts if each.held_at_s is not None]
     return Replication(
         job.index,
@@ -96,7 +105,10 @@ def _outcome(job: Job, verdict: Verdict) -> Replication:
         verdict.verdict,
         verdict.ended_s,
         min(held)[1] if held else None,
-        [ObjectiveOutcome(o.status, o.value, o.target, o.margin, o.samples) for o in verdict.objectives],
+        [
+            _objective(judge, each, result, job.detailed)
+            for each, result in zip(job.scenario.objectives, verdict.objectives, strict=True)
+        ],
         _doubts(verdict),
         verdict.slis if job.in_full else {},
     )
@@ -115,3 +127,24 @@ def _doubts(verdict: Verdict) -> list[str]:
     # Each of these gives one reason; what telemetry was lost has no result of its own.
     told = len(doubts) + sum(each.status is not Status.PASS for each in verdict.objectives) + (not verdict.objectives)
     return [*doubts, *(["telemetry"] if len(verdict.reasons) > told else [])]
+
+
+def _objective(judge: Judge, objective: Objective, result: ObjectiveResult, detailed: bool) -> ObjectiveOutcome:
+    sli = objective.comparison.sli
+    fold = judge.folds.fold(sli, judge.labels.selected(objective.comparison.selector))
+    return ObjectiveOutcome(
+        result.status,
+        result.value,
+        result.target,
+        result.margin,
+        result.samples,
+        _half_width(result) if sli.aggregate is Aggregate.GROWTH else None,
+        fold.histogram.nonzero()
+        if detailed and isinstance(fold, Sketch) and sli.aggregate is Aggregate.QUANTILE
+        else {},
+    )
+
+
+def _half_width(result: ObjectiveResult) -> float | None:
+    low, high = result.interval or (None, None)
+    return None if low is None or high is None else (high - low) / 2

@@ -28,6 +28,7 @@ COMMANDS = [
     "report",
     "verify",
     "compare",
+    "power",
     "gate",
     "incident",
     "schema",

@@ -1,0 +1,100 @@
+"""`soak power`."""
+
+from pathlib import Path
+
+import click
+
+from runner.cli.options import all_settings, json_option, override_options, scenario_argument
+from runner.console import tell
+
+SEEN, NOT_SEEN = 0, 3
+
+
+def _probability(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    from schemas.units import ratio
+
+    try:
+        power = ratio(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no percentage (write 95%)", ctx, param) from None
+    if not 0.5 < power < 1:
+        raise click.BadParameter(f"{value} is not between 50% and 100% (write 95%)", ctx, param)
+    return power
+
+
+@click.command("power")
+@scenario_argument
+@override_options
+@click.option(
+    "--violation",
+    "violations",
+    multiple=True,
+    metavar="SLI=SIZE",
+    help='A violation that must be seen, such as "success_rate=96.5%". May be repeated. [default: one for each objective]',
+)
+@click.option(
+    "--power",
+    callback=_probability,
+    metavar="PERCENTAGE",
+    default="95%",
+    show_default=True,
+    help="How likely a violation that counts as seen is found.",
+)
+@click.option(
+    "-n",
+    "replications",
+    type=click.IntRange(1, 10_000),
+    default=20,
+    show_default=True,
+    help="Replications of the pilot.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes that make them. [default: one a core]"
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Directory to write to; new or empty. [default: power/NAME-TIME]",
+)
+@json_option
+def command(
+    scenario: Path,
+    seed: int | None,
+    duration: str | None,
+    settings: tuple[str, ...],
+    tier: str | None,
+    violations: tuple[str, ...],
+    power: float,
+    replications: int,
+    jobs: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Is a soak long enough to see what it claims? For each objective: the smallest violation found, and how long one takes.
+
+    A violation is found when its objective is FAIL. Without --violation: a quarter more than an objective allows, or
+    0.01 % of the opportunities of one that allows none, or one event a day that breaks it.
+
+    Exit codes: 0 every violation asked for is seen, 3 the duration is too short for one, 2 wrong input, 130 interrupted.
+
+    \b
+    Examples:
+      soak power scenarios/72h.yaml
+      soak power scenarios/72h.yaml --violation duplicate_executions=0.01% --violation success_rate=96.5%
+    """
+    from runner.evidence.record import to_json
+    from runner.power.session import assess_scenario, summary_lines
+
+    report, directory = assess_scenario(
+        scenario,
+        out,
+        tier=tier,
+        settings=all_settings(settings, duration, seed),
+        violations=violations,
+        power=power,
+        replications=replications,
+        workers=jobs,
+    )
+    tell(to_json(report).decode() if as_json else summary_lines(report, directory), nl=not as_json)
+    return SEEN if report.seen else NOT_SEEN

@@ -1,0 +1,203 @@
+"""How likely an objective is found broken: its true size of violation and the hours of observation in, a probability out.
+
+Each detector knows one kind of objective. `limit` is the size at which a violation begins, `worst` how far one can go; on the way
+from one to the other the probability rises. `probability` is the least from these hours on: with one observation more a share can
+become harder to see broken (the saw teeth of Chernick and Liu 2002, The American Statistician 56, 149), and longer runs shall
+never see less.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from runner.judge.histogram import rank
+from runner.judge.interval import normal_tail
+from runner.power.tails import binomial_at_least, poisson_at_least
+from schemas.expression import Op
+
+
+class Detector(Protocol):
+    """One objective."""
+
+    @property
+    def limit(self) -> float:
+        """The size at which a violation begins."""
+
+    @property
+    def worst(self) -> float:
+        """The size beyond which there is none, or nobody needs to look."""
+
+    def probability(self, size: float, hours: float) -> float:
+        """How likely the objective is FAIL after so many hours of observation, or more, of a violation of this size."""
+
+
+# Shares: ratios and quantiles.
+
+
+@dataclass(frozen=True, slots=True)
+class RatioRule:
+    """When a ratio is broken: by how many bad ones of `n`. `good_counts`: whether the ratio counts the good ones."""
+
+    op: Op
+    target: float
+    good_counts: bool
+
+    @property
+    def allowed(self) -> float:
+        """The largest share of bad ones that holds."""
+        return 1 - self.target if self.good_counts else self.target
+
+    def least_bad(self, n: int) -> int:
+        """The fewest bad ones of `n` that break it; the arithmetic is the judge's own, to the last bit."""
+        bad = max(0, math.floor(self.allowed * n) - 2)
+        while bad <= n and self.op.holds((n - bad if self.good_counts else bad) / n, self.target):
+            bad += 1
+        return bad
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileRule:
+    """When the `q` quantile lies above its target: by how many of `n` that do."""
+
+    q: float
+
+    @property
+    def allowed(self) -> float:
+        """The largest share above the target that holds."""
+        return 1 - self.q
+
+    def least_bad(self, n: int) -> int:
+        """The fewest of `n` above the target that break it."""
+        return n - rank(self.q, n) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many observations an hour, each bad with a probability that `bad` makes of the size.
+
+    `design_effect`: how many observations say as much as one independent one (Kish 1965, 8.2).
+    """
+
+    rule: RatioRule | QuantileRule
+    bad: Callable[[float], float]
+    limit: float
+    worst: float
+    per_hour: float
+    design_effect: float
+
+    def probability(self, size: float, hours: float) -> float:
+        """How likely enough are bad: here, or where the next tooth of the saw begins, whichever is less."""
+        n = math.floor(self.per_hour * hours / self.design_effect + 1e-9)
+        if n < 1:
+            return 0.0
+        p = self.bad(size)
+        least = self.rule.least_bad(n)
+        here = binomial_at_least(least, n, p)
+        if self.rule.allowed <= 0:
+            return here
+        return min(here, binomial_at_least(least + 1, self._next_tooth(n, least), p))
+
+    def _next_tooth(self, n: int, least: int) -> int:
+        """The fewest observations, more than `n`, that take more than `least` bad ones."""
+        # Floats: a tooth may begin one or two beside where arithmetic puts it.
+        following = max(n + 1, math.floor(least / self.rule.allowed) - 2)
+        while self.rule.least_bad(following) <= least:
+            following += 1
+        return following
+
+
+# Counts.
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What may happen at each of so many opportunities an hour, and is broken from `least` on; sizes are per opportunity.
+
+    Without known opportunities sizes are per hour, and the number is Poisson's. Events come in clusters of `design_effect`.
+    """
+
+    least: int
+    limit: float
+    worst: float
+    opportunities_per_hour: float | None
+    design_effect: float
+
+    def probability(self, size: float, hours: float) -> float:
+        """How likely it happens so often."""
+        least = math.ceil(self.least / self.design_effect)
+        if self.opportunities_per_hour is None:
+            return poisson_at_least(least, size * hours / self.design_effect)
+        n = math.floor(self.opportunities_per_hour * hours / self.design_effect + 1e-9)
+        return binomial_at_least(least, n, min(size, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Rarity:
+    """One event breaks it; sizes are events an hour that come at random (Poisson)."""
+
+    limit: float = 0.0
+    worst: float = 1e9
+
+    def probability(self, size: float, hours: float) -> float:
+        """How likely one comes."""
+        return -math.expm1(-size * hours)
+
+
+# What varies normally.
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What varies normally between runs; after `pilot_hours` with the standard deviation that `sd_of` makes of the size.
+
+    `shrinks`: the power of time with which it falls. `beyond`: how far beyond the limit, after `pilot_hours`, breaks it.
+    """
+
+    limit: float
+    worst: float
+    pilot_hours: float
+    sd_of: Callable[[float], float]
+    shrinks: float = 0.5
+    beyond: float = 0.0
+    logarithmic: bool = False
+
+    def probability(self, size: float, hours: float) -> float:
+        """How likely what is observed lies beyond the limit, and as far beyond as it must."""
+        shrunk = (self.pilot_hours / hours) ** self.shrinks if hours > 0 else math.inf
+        away = abs(math.log(size / self.limit)) if self.logarithmic else abs(size - self.limit)
+        on_bad_side = (size > self.limit) == (self.worst > self.limit)
+        distance = (away if on_bad_side else -away) - self.beyond * shrunk
+        return normal_tail(-distance / (self.sd_of(size) * shrunk)) if math.isfinite(shrunk) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Enough:
+    """A detector of an objective that needs `least` observations: with fewer it is INCONCLUSIVE, and that is no FAIL.
+
+    `dispersion`: the variance of how many there are, over their mean.
+    """
+
+    detector: Detector
+    least: int
+    per_hour: float
+    dispersion: float
+
+    @property
+    def limit(self) -> float:
+        """The size at which a violation begins."""
+        return self.detector.limit
+
+    @property
+    def worst(self) -> float:
+        """The size beyond which there is none."""
+        return self.detector.worst
+
+    def probability(self, size: float, hours: float) -> float:
+        """How likely there are enough observations and they break the objective."""
+        return self._enough(self.per_hour * hours) * self.detector.probability(size, hours)
+
+    def _enough(self, mean: float) -> float:
+        if self.dispersion * mean <= 0:
+            return float(mean >= self.least)
+        return normal_tail((self.least - 0.5 - mean) / math.sqrt(self.dispersion * mean))
