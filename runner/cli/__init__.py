@@ -23,6 +23,7 @@ _COMMANDS = {
     "incident": "List what is still empty in the incident of an aborted run.",
     "gate": "Decide a release candidate from its evidence.",
     "compare": "Put two runs side by side: what changed, and is it more than noise?",
+    "limits": "Find where a scenario breaks.",
     "baseline": "Pin a run that others are compared with.",
     "export": "Write the time series of a run, for a database.",
     "monitoring": "Write alert rules and a dashboard for a scenario.",

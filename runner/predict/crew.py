@@ -26,6 +26,9 @@ class Promise(Protocol):
     def result(self) -> Replication:
         """Wait for it."""
 
+    def cancel(self) -> object:
+        """Do not begin it, if it has not begun."""
+
 
 class Crew(Protocol):
     """Workers that make replications."""
@@ -90,13 +93,20 @@ def _begin(parent: int) -> None:
 
 
 def in_order(crew: Crew, jobs: Iterable[Job]) -> Iterator[Replication]:
-    """The results of `jobs` in their order; only so many are under way at a time, so that whoever stops early wastes little.
+    """The results of `jobs` in their order; the crew is closed at the end.
 
-    A job whose worker was killed is done again: it depends on nothing but itself. Raises SoakError when that does not help.
+    Only so many are under way at a time, so that whoever stops early wastes little. A job whose worker was killed is done
+    again: it depends on nothing but itself. Raises SoakError when that does not help.
     """
+    with closing(crew):
+        yield from in_turn(crew, jobs)
+
+
+def in_turn(crew: Crew, jobs: Iterable[Job]) -> Iterator[Replication]:
+    """The same, and the crew lives on; whoever stops early closes this, and what has not begun is not made."""
     rest = iter(jobs)
     waiting: deque[tuple[Job, Promise]] = deque()
-    with closing(crew):
+    try:
         while True:
             waiting.extend((job, crew.submit(job)) for job in islice(rest, crew.under_way - len(waiting)))
             if not waiting:
@@ -110,3 +120,6 @@ def in_order(crew: Crew, jobs: Iterable[Job]) -> Iterator[Replication]:
                 continue
             waiting.popleft()
             yield result
+    finally:
+        for _, promise in waiting:
+            promise.cancel()
