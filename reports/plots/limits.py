@@ -11,12 +11,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg
 from schemas import units
-from schemas.block import Floats
 from schemas.limits import Basis, Grid, Kind, Limits, Parameter, Point, Search
 
 _SHOW = {
     Kind.RATIO: units.show_ratio,
-    Kind.RATE: units.show_rate,
     Kind.DURATION: units.show_duration,
     Kind.WHOLE: units.show_count,
 }
@@ -67,26 +65,17 @@ def _points(axes: Axes, points: Sequence[Point], number: int, color: str, words:
 
 
 def _value_axis(axis: Axis, parameter: Parameter) -> None:
-    show = _SHOW[parameter.kind]
-    axis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=parameter.kind is Kind.WHOLE))
+    """Round numbers of the unit in which the parameter is written."""
+    unit = parameter.own_text.rpartition("/")[2]
+    scale = units.PER[unit] if parameter.kind is Kind.RATE else 1.0
+    whole = parameter.kind is Kind.WHOLE
+    locator = MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=whole)
+    ticks = np.asarray(locator.tick_values(parameter.low * scale, parameter.high * scale))
+    axis.set_major_locator(FixedLocator((ticks / scale).tolist()))
     if parameter.kind is Kind.RATE:
-        unit = parameter.own_text.rpartition("/")[2]
-        axis.set_major_locator(_Scaled(1 / units.PER[unit]))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * units.PER[unit]:.6g}/{unit}"))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * scale:.6g}/{unit}"))
     else:
-        axis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
-
-
-class _Scaled(MaxNLocator):
-    """Round numbers of another unit."""
-
-    def __init__(self, scale: float) -> None:
-        super().__init__(nbins=8, steps=[1, 2, 5, 10])
-        self._scale = scale
-
-    def tick_values(self, vmin: float, vmax: float) -> Floats:
-        ticks: Floats = super().tick_values(vmin / self._scale, vmax / self._scale) * self._scale
-        return ticks
+        axis.set_major_formatter(FuncFormatter(lambda value, _: _SHOW[parameter.kind](value)))
 
 
 def plot_plane(limits: Limits, grid: Grid) -> bytes:
@@ -101,9 +90,7 @@ def plot_plane(limits: Limits, grid: Grid) -> bytes:
     border = LineCollection(list(_border(grid)), colors="#1f2933", linewidths=2.2, capstyle="round")
     border.set_label(f"border of P(PASS) {units.show_ratio(limits.probability)}")
     axes.add_collection(border)
-    place = _place(across.own, grid.columns), _place(up.own, grid.rows)
-    if None not in place:
-        axes.scatter([place[0]], [place[1]], s=420, facecolors="none", edgecolors=BLUE, linewidths=2, label="the scenario")
+    _own_mark(axes, _place(across.own, grid.columns), _place(up.own, grid.rows))
     for axis, texts, ticks in ((axes.xaxis, grid.column_texts, x), (axes.yaxis, grid.row_texts, y)):
         axis.set_major_locator(FixedLocator(ticks.tolist()))
         axis.set_minor_locator(NullLocator())
@@ -113,6 +100,13 @@ def plot_plane(limits: Limits, grid: Grid) -> bytes:
     axes.set_title("P(PASS), and of how many replications")
     legend(axes)
     return to_svg(fig)
+
+
+def _own_mark(axes: Axes, x: float | None, y: float | None) -> None:
+    """A star at the scenario's own point: beside the words of its cell, or where it is between cells."""
+    if x is not None and y is not None:
+        beside = x - 0.32 if x == round(x) and y == round(y) else x
+        axes.scatter([beside], [y], s=70, marker="*", color=BLUE, zorder=4, label="the scenario")
 
 
 def _words(axes: Axes, grid: Grid) -> None:

@@ -42,7 +42,12 @@ FOUND, NO_LIMIT, INTERRUPTED = 0, 5, 130
     help="Replications at one value at most; what they cannot decide is decided by the share of PASS.",
 )
 @click.option(
-    "--grid", "cells", type=click.IntRange(2, 40), default=7, show_default=True, help="With two parameters: cells along each axis."
+    "--grid",
+    "cells",
+    type=click.IntRange(2, 40),
+    default=7,
+    show_default=True,
+    help="With two parameters: cells along each axis.",
 )
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes to use. [default: one for each core]")
 @click.option(

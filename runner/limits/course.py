@@ -6,7 +6,7 @@ from functools import partial
 from runner.limits.findings import Findings
 from runner.limits.grid import axis, decide_grid
 from runner.limits.parameter import Parameter
-from runner.limits.replications import InterruptedSearch, Replications, Row, Values
+from runner.limits.replications import Replications, Row, StoppedError, Values
 from runner.limits.search import Edge, find_edges
 from schemas.limits import Grid, Search
 
@@ -30,7 +30,7 @@ class Course:
             if len(self._parameters) > 1:
                 columns, rows = map(len, self._axes)
                 decide_grid(columns, rows, Row(self._replications, self._cell))
-        except InterruptedSearch:
+        except StoppedError:
             return False
         return True
 

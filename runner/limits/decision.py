@@ -37,9 +37,10 @@ class Tally:
 class SequentialTest:
     """Wald's sequential probability ratio test of P(PASS) >= `high` against P(PASS) <= `low`.
 
-    Wald (1945), Sequential Tests of Statistical Hypotheses, Annals of Mathematical Statistics 16. The bounds are 1/ERROR and ERROR: the
-    likelihood ratio is a martingale, which reaches 1/ERROR with a probability of at most ERROR however often and whenever one
-    looks (Ville 1939), so that a point may be left and come back to. After `most` replications the share decides.
+    Wald (1945), Sequential Tests of Statistical Hypotheses, Annals of Mathematical Statistics 16. The bounds are 1/ERROR and
+    ERROR: where P(PASS) <= `low` the likelihood ratio is a martingale at most, which ever reaches 1/ERROR with a probability
+    of at most ERROR (Ville 1939), however often one looks; so a point may be left and come back to. The same holds the other
+    way round. After `most` replications the share decides.
     """
 
     probability: float

@@ -22,8 +22,17 @@ Made = Mapping[Values, Sequence[Trial]]
 def describe(parameter: Parameter) -> limits.Parameter:
     """What was varied."""
     low, high = parameter.value(0), parameter.value(-1)
-    ends = [each for value in (parameter.own, low, high) for each in (parameter.base(value), parameter.text(value))]
-    return limits.Parameter(parameter.path, parameter.kind, *ends, parameter.given)  # type: ignore[arg-type]
+    return limits.Parameter(
+        path=parameter.path,
+        kind=parameter.kind,
+        own=parameter.base(parameter.own),
+        own_text=parameter.text(parameter.own),
+        low=parameter.base(low),
+        low_text=parameter.text(low),
+        high=parameter.base(high),
+        high_text=parameter.text(high),
+        given=parameter.given,
+    )
 
 
 def point_of(values: Sequence[float], texts: Values, trials: Sequence[Trial], test: SequentialTest) -> Point:
@@ -60,9 +69,7 @@ class Findings:
 
     def along(self, number: int, point: int) -> Values:
         """The point at a place of one parameter's row, the others at the scenario's own values."""
-        return tuple(
-            p.text(p.value(point) if index == number else p.own) for index, p in enumerate(self._parameters)
-        )
+        return tuple(p.text(p.value(point) if index == number else p.own) for index, p in enumerate(self._parameters))
 
     def search(self, number: int, edges: Sequence[Edge] | None) -> Search:
         """A search along a parameter; `edges` None: it was broken off."""
@@ -106,7 +113,10 @@ class Findings:
 
 
 def write_points(parameters: Sequence[Parameter], made: Made) -> str:
-    """points.csv: a line for each replication, point after point in the order in which they were first tried; the values of the parameters are such as `--set` takes."""
+    """points.csv: a line for each replication, point after point in the order in which they were first tried.
+
+    The values of the parameters are such as `--set` takes.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*(parameter.path for parameter in parameters), "index", "seed", "verdict", "causes"])

@@ -24,10 +24,10 @@ _TIMES, _TIMES_WHOLE, _TIMES_RATIO = 5, 4, 6
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A number of the scenario that is varied over `row`: the values that are tried, in order, both ends of the range among them.
+    """A number of the scenario that is varied over `row`: the values that can be tried, in order, from end to end of the range.
 
-    Values are counted in percent, per unit of time (`per`), in seconds, or in wholes. `own` is the scenario's value; it is in the row if it is in the range. `given`: whether
-    the range was.
+    Values are counted in percent, per unit of time (`per`), in seconds, or in wholes. `own` is the scenario's value; it is in
+    the row if it is in the range. `given`: whether the range was.
     """
 
     path: str
@@ -44,7 +44,9 @@ class Parameter:
     @property
     def own_point(self) -> int | None:
         """The place of the scenario's value in the row, if it is in the range."""
-        return self.row.index(self.own) if self.own in self.row else None  # type: ignore[arg-type]
+        if isinstance(self.row, range):
+            return self.row.index(int(self.own)) if int(self.own) in self.row else None
+        return self.row.index(self.own) if self.own in self.row else None
 
     def text(self, value: Decimal) -> str:
         """A value as it stands in a scenario."""
@@ -89,7 +91,10 @@ class _Number:
 
 
 def find_parameter(loaded: Loaded, wish: str, tolerance: float) -> Parameter:
-    """The parameter of `--vary PATH` or `--vary PATH=LOW..HIGH`; its row is as fine as `tolerance` of the range. Raises UsageError."""
+    """The parameter of `--vary PATH` or `--vary PATH=LOW..HIGH`, in steps of at most `tolerance` of the range.
+
+    Raises UsageError.
+    """
     path, equals, span = wish.partition("=")
     numbers = dict(_numbers(with_defaults(loaded.data), loaded.data, read_schema("scenario"), "", ""))
     if path not in numbers:
@@ -232,7 +237,9 @@ def _default_span(number: _Number, own: Decimal) -> tuple[Decimal, Decimal]:
         high = min(most, max(own * _TIMES_WHOLE, least + 1))
         return least, high
     if not own:
-        raise ValueError(f"is 0 in the scenario, which tells no range (add one: =LOW..HIGH, such as {_EXAMPLES[number.kind]})")
+        raise ValueError(
+            f"is 0 in the scenario, which tells no range (add one: =LOW..HIGH, such as {_EXAMPLES[number.kind]})"
+        )
     return (own / _TIMES).normalize(), own * _TIMES
 
 

@@ -17,7 +17,7 @@ Values = tuple[str, ...]
 """A point: the value of each parameter as it stands in a scenario."""
 
 
-class InterruptedSearch(Exception):
+class StoppedError(Exception):
     """Someone asked to stop; what was made so far is kept."""
 
 
@@ -52,7 +52,7 @@ class Replications:
         self._interrupted = interrupted
 
     def look(self, values: Values, care: Care) -> None:
-        """Make replications at a point until they are enough. Raises InterruptedSearch, and UsageError for a value that cannot be."""
+        """Make replications at a point until they are enough. Raises StoppedError, or UsageError for a value that cannot be."""
         tally = self.tally(values)
         if self.test.enough(tally, care):
             return
@@ -61,12 +61,14 @@ class Replications:
         series = islice(jobs(scenario, self._seed), len(trials), self.test.most)
         with closing(in_turn(self._crew, series)) as results:
             for replication in results:
-                trials.append(Trial(replication.index, replication.seed, replication.verdict, _causes(replication, scenario)))
+                trials.append(
+                    Trial(replication.index, replication.seed, replication.verdict, _causes(replication, scenario))
+                )
                 self.total += 1
                 tally = tally.plus(replication.verdict is Outcome.PASS)
                 self._watch(values, tally, self.total)
                 if self._interrupted():
-                    raise InterruptedSearch
+                    raise StoppedError
                 if self.test.enough(tally, care):
                     return
 

@@ -10,6 +10,7 @@ from schemas.errors import ScenarioError, UsageError
 from schemas.load import load_document
 from schemas.model import Scenario
 
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What is asked for: `vary` as PATH or PATH=LOW..HIGH; `cells` along each axis of a plane; `workers` None: all cores."""

@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -102,7 +102,7 @@ def in_order(crew: Crew, jobs: Iterable[Job]) -> Iterator[Replication]:
         yield from in_turn(crew, jobs)
 
 
-def in_turn(crew: Crew, jobs: Iterable[Job]) -> Iterator[Replication]:
+def in_turn(crew: Crew, jobs: Iterable[Job]) -> Generator[Replication, None, None]:
     """The same, and the crew lives on; whoever stops early closes this, and what has not begun is not made."""
     rest = iter(jobs)
     waiting: deque[tuple[Job, Promise]] = deque()
