@@ -100,21 +100,13 @@ def find_parameter(loaded: Loaded, wish: str, tolerance: float) -> Parameter:
     if path not in numbers:
         raise UsageError(f"--vary {shortened(path)}: {_missing(path, loaded, numbers)}")
     number = numbers[path]
+    per = str(number.value).rpartition("/")[2] if number.kind is Kind.RATE else ""
     try:
-        per = _unit_of_time(number, span)
         own = _read(number.kind, number.value, per)
         low, high = _span(number.kind, span, per) if equals else _default_span(number, own)
     except ValueError as error:
         raise UsageError(f"--vary {shortened(wish)}: {error}") from None
     return Parameter(number.path, number.kind, own, _row(number.kind, low, high, own, tolerance), bool(equals), per)
-
-
-def _unit_of_time(number: _Number, span: str) -> str:
-    """The unit in which rates are counted: that of the range's end, or of the scenario's value."""
-    if number.kind is not Kind.RATE:
-        return ""
-    unit = span.rpartition("/")[2].strip()
-    return unit if unit in units.PER else str(number.value).rpartition("/")[2]
 
 
 def _missing(path: str, loaded: Loaded, numbers: Mapping[str, _Number]) -> str:

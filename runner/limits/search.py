@@ -30,8 +30,8 @@ class Edge:
 def find_edges(count: int, own: int | None, trials: Trials) -> list[Edge]:
     """Where PASS stops to be likely enough among `count` points in order; `own` is the point of the scenario itself.
 
-    One edge when one end passes; two, from `own` to both sides, when neither does and `own` does; none when there is no
-    such place, and then both ends and `own` are decided.
+    One edge when one end passes and the other does not; two, one on each side of `own`, when that is unlike both ends; none
+    when all three are alike, and then they are decided.
     """
     ends = (0, count - 1)
     for end in ends:
@@ -46,9 +46,9 @@ def find_edges(count: int, own: int | None, trials: Trials) -> list[Edge]:
         if waiting := [end for end in (*ends, own) if end is not None and not trials.decided(end)]:
             trials.look(waiting[0], Care.DECIDE)
             continue
-        if low or own is None or not trials.passes(own):
+        if own is None or trials.passes(own) == low:
             return []
-        edges = [_find_edge(own, end, trials) for end in ends]
+        edges = [_find_edge(end, own, trials) if low else _find_edge(own, end, trials) for end in ends]
         return [edge for edge in edges if edge]
 
 

@@ -50,8 +50,8 @@ class Variants:
             )
         except ScenarioError as error:
             problem = error.problems[0]
-            what = f"{problem.where}: {problem.what} ({problem.remedy})"
-            raise UsageError(f"the scenario is not valid with {' and '.join(own)}: {what}; narrow the range") from None
+            what = f"the scenario is not valid with {' and '.join(own)}: {problem.where}: {problem.what} ({problem.remedy})"
+            raise UsageError(f"{what}; narrow the range, or give one: --vary PATH=LOW..HIGH") from None
         return changed.scenario
 
     def check_ends(self) -> None:
