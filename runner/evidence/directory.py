@@ -26,8 +26,8 @@ def stream_name(scenario_name: str) -> str:
     return f"soak_{scenario_name}.jsonl"
 
 
-def choose_directory(out: Path | None, scenario_name: str, now: datetime, top: str = "runs") -> Path:
-    """Where to keep a run that starts now: `out`, or `<top>/<name>-<UTC time>`. Raises UsageError or OutputError."""
+def choose_directory(out: Path | None, scenario_name: str, now: datetime, under: str = "runs") -> Path:
+    """Where to keep a run that starts now: `out`, or `<under>/<name>-<UTC time>`. Raises UsageError or OutputError."""
     if out is not None:
         try:
             taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
@@ -36,12 +36,12 @@ def choose_directory(out: Path | None, scenario_name: str, now: datetime, top: s
         if taken:
             raise UsageError(f"{out}: exists already and is not an empty directory (choose another --out)")
         return out
-    first = Path(top) / f"{scenario_name}-{now.strftime('%Y%m%dT%H%M%SZ')}"
+    first = Path(under) / f"{scenario_name}-{now.strftime('%Y%m%dT%H%M%SZ')}"
     for number in range(1, 1000):
         path = first.with_name(f"{first.name}-{number}") if number > 1 else first
         if not path.exists():
             return path
-    raise OutputError(f"{first}: too many runs in one second")
+    raise OutputError(f"{first}: too many {under} in one second")
 
 
 def write_whole(path: Path, content: bytes) -> None:

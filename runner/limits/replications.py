@@ -1,6 +1,7 @@
-"""Replications at points of the parameters: made as they are needed, by one crew, and kept."""
+"""Replications at points of the parameters: made as they are needed and kept."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -8,8 +9,8 @@ from itertools import islice
 import msgspec
 
 from runner.limits.decision import Care, SequentialTest, Tally
-from runner.predict.crew import Crew, in_turn
-from runner.predict.replication import Replication, jobs
+from runner.predict.crew import Crew, LocalCrew, Promise, in_order
+from runner.predict.replication import Job, Replication, jobs
 from schemas.model import Scenario
 from schemas.verdict import Outcome, Status
 
@@ -19,6 +20,31 @@ Values = tuple[str, ...]
 
 class StoppedError(Exception):
     """Someone asked to stop; what was made so far is kept."""
+
+
+class LastingCrew(LocalCrew):
+    """Processes that outlast the series they are given: `close` ends a series, and what of it has not begun; `end` ends them."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        super().__init__(workers)
+        self._asked: list[Promise] = []
+
+    def submit(self, job: Job) -> Promise:
+        """Have a job done."""
+        promise = super().submit(job)
+        self._asked.append(promise)
+        return promise
+
+    def close(self) -> None:
+        """End a series: what is under way ends by itself, and the next series does not wait for what has not begun."""
+        for promise in self._asked:
+            if isinstance(promise, Future):
+                promise.cancel()
+        self._asked.clear()
+
+    def end(self) -> None:
+        """End all workers, whatever they are at."""
+        super().close()
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -59,7 +85,7 @@ class Replications:
         scenario = self._scenario_at(values)
         trials = self.made.setdefault(values, [])
         series = islice(jobs(scenario, self._seed), len(trials), self.test.most)
-        with closing(in_turn(self._crew, series)) as results:
+        with closing(in_order(self._crew, series)) as results:
             for replication in results:
                 trials.append(
                     Trial(replication.index, replication.seed, replication.verdict, _causes(replication, scenario))

@@ -1,6 +1,6 @@
 """One `soak limits`, from a scenario to files and a few lines."""
 
-from contextlib import closing
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,9 +13,8 @@ from runner.limits.decision import ERROR, SequentialTest
 from runner.limits.findings import describe, write_points
 from runner.limits.parameter import Parameter
 from runner.limits.progress import make_progress
-from runner.limits.replications import Replications
+from runner.limits.replications import LastingCrew, Replications
 from runner.limits.variants import Variants, Wish
-from runner.predict.crew import LocalCrew
 from runner.session import Interruption
 from schemas.errors import SoakError, UsageError
 from schemas.limits import SCHEMA_VERSION, Limits
@@ -50,7 +49,9 @@ def _search(variants: Variants, wish: Wish, directory: RunDirectory) -> tuple[Li
     paths = [parameter.path for parameter in parameters]
     remark(f"{scenario.name}: {' and '.join(map(_range, parameters))}, results in {directory.path}")
     interruption = Interruption()
-    with interruption.listening(), closing(LocalCrew(wish.workers)) as crew, make_progress(paths) as watch:
+    with interruption.listening(), ExitStack() as stack, make_progress(paths) as watch:
+        crew = LastingCrew(wish.workers)
+        stack.callback(crew.end)
         replications = Replications(crew, variants.at, scenario.seed, test, watch, interruption)
         course = Course(parameters, replications, wish.cells)
         complete = course.run()

@@ -1,6 +1,7 @@
 """What is asked for, and the scenario with every value that is tried."""
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from runner.limits.parameter import find_parameter
@@ -55,7 +56,9 @@ class Variants:
         return changed.scenario
 
     def check_ends(self) -> None:
-        """Raise UsageError when an end of a range cannot be."""
+        """Raise UsageError when an end of a range, or a corner of the plane, cannot be."""
         for parameter in self.parameters:
             for end in (0, -1):
                 self.at(tuple(p.text(p.value(end) if p is parameter else p.own) for p in self.parameters))
+        for corner in product((0, -1), repeat=len(self.parameters)):
+            self.at(tuple(p.text(p.value(end)) for p, end in zip(self.parameters, corner, strict=True)))

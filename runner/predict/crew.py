@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -25,9 +25,6 @@ class Promise(Protocol):
 
     def result(self) -> Replication:
         """Wait for it."""
-
-    def cancel(self) -> object:
-        """Do not begin it, if it has not begun."""
 
 
 class Crew(Protocol):
@@ -92,21 +89,14 @@ def _begin(parent: int) -> None:
     gc.freeze()
 
 
-def in_order(crew: Crew, jobs: Iterable[Job]) -> Iterator[Replication]:
-    """The results of `jobs` in their order; the crew is closed at the end.
+def in_order(crew: Crew, jobs: Iterable[Job]) -> Generator[Replication, None, None]:
+    """The results of `jobs` in their order; only so many are under way at a time, so that whoever stops early wastes little.
 
-    Only so many are under way at a time, so that whoever stops early wastes little. A job whose worker was killed is done
-    again: it depends on nothing but itself. Raises SoakError when that does not help.
+    A job whose worker was killed is done again: it depends on nothing but itself. Raises SoakError when that does not help.
     """
-    with closing(crew):
-        yield from in_turn(crew, jobs)
-
-
-def in_turn(crew: Crew, jobs: Iterable[Job]) -> Generator[Replication, None, None]:
-    """The same, and the crew lives on; whoever stops early closes this, and what has not begun is not made."""
     rest = iter(jobs)
     waiting: deque[tuple[Job, Promise]] = deque()
-    try:
+    with closing(crew):
         while True:
             waiting.extend((job, crew.submit(job)) for job in islice(rest, crew.under_way - len(waiting)))
             if not waiting:
@@ -120,6 +110,3 @@ def in_turn(crew: Crew, jobs: Iterable[Job]) -> Generator[Replication, None, Non
                 continue
             waiting.popleft()
             yield result
-    finally:
-        for _, promise in waiting:
-            promise.cancel()

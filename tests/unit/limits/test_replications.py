@@ -1,15 +1,17 @@
 """Replications at points: the same seeds everywhere, none made twice, none more than it takes."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
+import psutil
 import pytest
 
 from runner.limits.decision import Care, SequentialTest, Tally
 from runner.limits.findings import Findings, point_of, read_points, write_points
 from runner.limits.parameter import find_parameter
-from runner.limits.replications import Replications, Row, StoppedError, Trial, Values
-from runner.predict.crew import in_order, in_turn
+from runner.limits.replications import LastingCrew, Replications, Row, StoppedError, Trial, Values
+from runner.predict.crew import in_order
 from runner.predict.replication import Job, ObjectiveOutcome, Replication, seeds
 from schemas.limits import Basis, Finding
 from schemas.load import Loaded, load
@@ -38,9 +40,6 @@ class Done:
         aborted = "stalled" if verdict is Outcome.ABORTED else None
         return Replication(self._job.index, self._job.seed, verdict, 1.0, aborted, objectives, ["law conservation"])
 
-    def cancel(self) -> None:
-        self._crew.cancelled.append(self._job.index)
-
 
 class Bench:
     """A crew in this process: enough workers are a PASS, too few a FAIL, one alone is stopped."""
@@ -49,8 +48,6 @@ class Bench:
 
     def __init__(self) -> None:
         self.made: list[Job] = []
-        self.cancelled: list[int] = []
-        self.closed = 0
 
     def submit(self, job: Job) -> Done:
         return Done(self, job)
@@ -59,7 +56,7 @@ class Bench:
         return False
 
     def close(self) -> None:
-        self.closed += 1
+        pass
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +94,6 @@ def test_a_point_is_gone_on_with_where_it_was_left() -> None:
     assert made.total == 53
     assert made.tally(("7",)) == Tally(50, 50)
     assert (made.tally(("2",)), made.tally(("3",))) == (Tally(0, 3), Tally(0, 0))
-    assert crew.closed == 0
-    assert len(crew.cancelled) == 9
 
 
 def test_whoever_asks_to_stop_keeps_what_was_made() -> None:
@@ -108,12 +103,31 @@ def test_whoever_asks_to_stop_keeps_what_was_made() -> None:
     assert made.tally(("7",)) == Tally(5, 5)
 
 
-def test_in_order_closes_the_crew_and_in_turn_does_not(loaded: Loaded) -> None:
-    crew = Bench()
-    work = [Job(index, index, loaded.scenario) for index in range(6)]
-    assert [each.index for each in in_turn(crew, work)] == [each.index for each in in_order(crew, work)] == [*range(6)]
-    assert crew.closed == 1
-    assert crew.cancelled == []
+def test_the_processes_outlast_a_series_and_not_the_search(loaded: Loaded) -> None:
+    crew = LastingCrew(2)
+    workers: set[int] = set()
+    try:
+        for first in (0, 100):
+            series = in_order(crew, (Job(index, index, loaded.scenario) for index in range(first, first + 50)))
+            assert [next(series).index for _ in range(3)] == [first, first + 1, first + 2]
+            workers = workers or {child.pid for child in psutil.Process().children()}
+            series.close()
+            assert {child.pid for child in psutil.Process().children()} == workers
+            assert len(workers) == 2
+    finally:
+        crew.end()
+    assert not any(map(psutil.pid_exists, workers))
+
+
+def test_what_has_not_begun_when_a_series_ends_is_not_made(loaded: Loaded) -> None:
+    crew = LastingCrew(1)
+    try:
+        promises = [crew.submit(Job(index, index, loaded.scenario)) for index in range(12)]
+        crew.close()
+        assert sum(promise.cancelled() for promise in promises if isinstance(promise, Future)) >= 8
+        assert crew.submit(Job(3, 3, loaded.scenario)).result().index == 3
+    finally:
+        crew.end()
 
 
 def test_what_kept_a_replication_from_pass_is_kept() -> None:
