@@ -124,7 +124,8 @@ class Limits(msgspec.Struct, frozen=True):
     """The whole answer.
 
     `zone`: the test is indifferent between these probabilities of PASS; outside of them each decision is wrong with a
-    probability of at most `error`. `most`: replications at one point. `replications`: all of them.
+    probability of at most `error`. `most`: replications at one point. `cells`: along each axis of a plane, at most.
+    `replications`: all of them.
     """
 
     schema_version: int
@@ -139,6 +140,7 @@ class Limits(msgspec.Struct, frozen=True):
     error: float
     most: int
     tolerance: float
+    cells: int
     complete: bool
     replications: int
     parameters: list[Parameter]

@@ -116,7 +116,7 @@ def _causes(replication: Replication, scenario: Scenario) -> tuple[str, ...]:
         for objective, outcome in zip(scenario.objectives, replication.objectives, strict=True)
         if outcome.status is (Status.FAIL if broken else Status.INCONCLUSIVE)
     ]
-    return tuple(objectives or replication.doubts or ["the telemetry"])
+    return tuple(objectives or replication.doubts or ["telemetry"])
 
 
 @dataclass(frozen=True, slots=True)

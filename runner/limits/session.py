@@ -68,6 +68,7 @@ def _search(variants: Variants, wish: Wish, directory: RunDirectory) -> tuple[Li
         error=ERROR,
         most=wish.most,
         tolerance=wish.tolerance,
+        cells=wish.cells,
         complete=complete,
         replications=replications.total,
         parameters=[describe(parameter) for parameter in parameters],
