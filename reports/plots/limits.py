@@ -30,7 +30,7 @@ def plot_search(limits: Limits, search: Search) -> bytes:
     if not search.points:
         return to_svg(nothing("Nothing was tried"))
     fig, (axes,) = figure(1, 3.2)
-    axes.axhspan(*limits.zone, color=GREY, alpha=0.15, lw=0, label="zone of indifference")
+    axes.axhspan(*limits.zone, color=GREY, alpha=0.15, lw=0, label="either will do")
     axes.axhline(limits.probability, color=GREY, lw=0.8)
     for passing, color, words in ((True, GREEN, "good enough"), (False, RED, "not good enough")):
         points = [point for point in search.points if point.passing is passing]
