@@ -1,13 +1,29 @@
 """`soak limits`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from runner.cli.options import all_settings, json_option, override_options, scenario_argument
-from runner.console import tell
 
-FOUND, NO_LIMIT, INTERRUPTED = 0, 5, 130
+
+class _Share(click.FloatRange):
+    """A share above 0 and below 1."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Raises click.UsageError."""
+        from schemas import units
+
+        try:
+            share = units.ratio(value)
+        except ValueError:
+            share = 0.0
+        if not 0 < share < 1:
+            self.fail(f"{value} is not a share between 0% and 100% (write one such as 95%).", param, ctx)
+        return share
 
 
 @click.command("limits")
@@ -22,6 +38,7 @@ FOUND, NO_LIMIT, INTERRUPTED = 0, 5, 130
 @override_options
 @click.option(
     "--probability",
+    type=_Share(0, 1, min_open=True, max_open=True),
     default="95%",
     show_default=True,
     metavar="SHARE",
@@ -29,6 +46,7 @@ FOUND, NO_LIMIT, INTERRUPTED = 0, 5, 130
 )
 @click.option(
     "--tolerance",
+    type=_Share(0, 1, min_open=True, max_open=True),
     default="2%",
     show_default=True,
     metavar="SHARE",
@@ -64,8 +82,8 @@ def command(
     duration: str | None,
     settings: tuple[str, ...],
     tier: str | None,
-    probability: str,
-    tolerance: str,
+    probability: float,
+    tolerance: float,
     most: int,
     cells: int,
     jobs: int | None,
@@ -74,9 +92,8 @@ def command(
 ) -> int:
     """Find where a scenario breaks: the value of a number in it up to which PASS is still likely enough.
 
-    The simulation is run with many seeds at each value, as often as it takes to decide that value, and the range is halved until
-    two neighbours are left: the last value that is good enough, and the first that is not. With two --vary, the plane of both
-    is drawn as well.
+    The simulation is run with many seeds at each value, as often as it takes to decide that value; the range is halved until two
+    neighbours are left, the last that is good enough and the first that is not. Two --vary also give the plane of both.
 
     Exit codes: 0 a limit was found, 5 there is none in the range, 2 the scenario or the command is wrong, 130 interrupted:
     what is known so far is written.
@@ -86,37 +103,9 @@ def command(
       soak limits scenarios/72h.yaml --tier pr --vary faults.transient.rate=0%..60%
       soak limits scenarios/72h.yaml --tier pr --vary workload.arrivals.rate --vary queue.workers=1..20
     """
-    from runner.evidence.record import to_json
-    from runner.limits.session import find_limits
-    from runner.limits.summary import summary_lines
+    from runner.limits.session import search_limits
     from runner.limits.variants import Wish
 
-    wish = Wish(
-        vary=vary,
-        probability=_share("--probability", probability),
-        tolerance=_share("--tolerance", tolerance),
-        most=most,
-        cells=cells,
-        tier=tier,
-        settings=all_settings(settings, duration, seed),
-        workers=jobs,
-    )
-    limits, directory = find_limits(scenario, out, wish)
-    tell(to_json(limits).decode() if as_json else summary_lines(limits, directory), nl=not as_json)
-    if not limits.complete:
-        return INTERRUPTED
-    return FOUND if limits.found else NO_LIMIT
-
-
-def _share(option: str, text: str) -> float:
-    """A share above 0 and below 1. Raises UsageError."""
-    from schemas import units
-    from schemas.errors import UsageError, quoted
-
-    try:
-        value = units.ratio(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise UsageError(f"{option} {quoted(text)}: is not a share between 0% and 100% (write one such as 95%)")
-    return value
+    overrides = all_settings(settings, duration, seed)
+    wish = Wish(vary, probability, tolerance, most, cells, tier, overrides, jobs)
+    return search_limits(scenario, out, wish, as_json=as_json)

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.console import remark
+from runner.console import remark, tell
 from runner.evidence.directory import RunDirectory, choose_directory
 from runner.evidence.record import to_json
 from runner.evidence.scenario_copy import store_scenario
@@ -14,14 +14,25 @@ from runner.limits.findings import describe, write_points
 from runner.limits.parameter import Parameter
 from runner.limits.progress import make_progress
 from runner.limits.replications import LastingCrew, Replications
+from runner.limits.summary import summary_lines
 from runner.limits.variants import Variants, Wish
-from runner.session import Interruption
+from runner.session import INTERRUPTED, Interruption
 from schemas.errors import SoakError, UsageError
 from schemas.limits import SCHEMA_VERSION, Limits
 from schemas.load import Loaded
 
+FOUND, NO_LIMIT = 0, 5
 LIMITS, POINTS = "limits.json", "points.csv"
 MOST_PARAMETERS = 2
+
+
+def search_limits(path: Path, out: Path | None, wish: Wish, *, as_json: bool) -> int:
+    """Search the limits of a scenario file and tell what was found; returns the exit code. Raises SoakError."""
+    limits, directory = find_limits(path, out, wish)
+    tell(to_json(limits).decode() if as_json else summary_lines(limits, directory), nl=not as_json)
+    if not limits.complete:
+        return INTERRUPTED
+    return FOUND if limits.found else NO_LIMIT
 
 
 def find_limits(path: Path, out: Path | None, wish: Wish) -> tuple[Limits, Path]:

@@ -43,7 +43,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("limits") / "plane"
-    assert limits(out, PLANE, "--grid", "3", "--tolerance", "10%", "--most", "30") == 0
+    assert limits(out, PLANE, "--grid", "3", "--tolerance", "25%", "--most", "20") == 0
     return out
 
 
@@ -124,7 +124,7 @@ def test_the_same_whatever_the_number_of_processes(found: Path, tmp_path: Path) 
 
 def test_without_a_limit_the_exit_code_is_5(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert limits(tmp_path / "high", ("queue.workers=9..12",), "--most", "20") == 5
-    assert "no limit in this range: PASS is at least 95% likely at both ends" in capsys.readouterr().out
+    assert "NO LIMIT: PASS is likely enough at every value that was tried" in capsys.readouterr().out
     assert limits(tmp_path / "low", ("queue.workers=1..2",), "--json") == 5
     answer = msgspec.json.decode(capsys.readouterr().out, type=Limits)
     assert answer.searches[0].finding is Finding.NOWHERE
@@ -139,7 +139,7 @@ def test_without_a_limit_the_exit_code_is_5(tmp_path: Path, capsys: pytest.Captu
         (["--vary", "queue.workers", "--vary", "drain", "--vary", "warmup"], "vary two at a time"),
         (["--vary", "queue.lease.duration"], "valid with queue.lease.duration=24s: queue.lease.heartbeat: a heartbeat of 30s"),
         (["--vary", "queue.workers=1..20000"], "queue.workers=20000: queue.workers: 20000 is above 10000"),
-        (["--vary", "queue.workers", "--probability", "1"], "--probability '1': is not a share between 0% and 100%"),
+        (["--vary", "queue.workers", "--probability", "1"], "'--probability': 1 is not a share between 0% and 100%"),
         (["--vary", "queue.workers", "--set", "slos=[]"], "has no objectives"),
     ],
 )  # fmt: skip
@@ -183,7 +183,7 @@ def test_an_interrupted_search_keeps_what_it_knows(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted before there was an answer" in output
+    assert "INTERRUPTED before there was an answer" in output
     answer = read(out)
     assert not answer.complete
     assert answer.replications >= 10
