@@ -62,19 +62,26 @@ class Findings:
         self._parameters = parameters
         self._made = made
         self._test = test
+        # A row may be too long to go through it for what was tried.
+        self._places: list[dict[Values, int]] = [{} for _ in parameters]
 
     def values(self, points: Sequence[int]) -> Values:
         """The point at these places of the rows of the parameters."""
-        return tuple(p.text(p.value(point)) for p, point in zip(self._parameters, points, strict=True))
+        texts = tuple(p.text(p.value(point)) for p, point in zip(self._parameters, points, strict=True))
+        for number, point in enumerate(points):
+            self.along(number, point)
+        return texts
 
     def along(self, number: int, point: int) -> Values:
         """The point at a place of one parameter's row, the others at the scenario's own values."""
-        return tuple(p.text(p.value(point) if index == number else p.own) for index, p in enumerate(self._parameters))
+        texts = tuple(p.text(p.value(point) if index == number else p.own) for index, p in enumerate(self._parameters))
+        self._places[number][texts] = point
+        return texts
 
     def search(self, number: int, edges: Sequence[Edge] | None) -> Search:
         """A search along a parameter; `edges` None: it was broken off."""
         parameter = self._parameters[number]
-        row = [point for point in range(len(parameter.row)) if self._made.get(self.along(number, point))]
+        row = sorted(point for texts, point in self._places[number].items() if self._made.get(texts))
         points = {point: self._along(number, point) for point in row}
         found = [self._limit(parameter, edge, points) for edge in edges or ()]
         if edges is None:

@@ -181,3 +181,12 @@ def test_a_search_that_was_broken_off_has_no_finding(loaded: Loaded) -> None:
     made = {("1",): [Trial(0, 5, Outcome.FAIL, ("law x",))]}
     assert Findings([parameter], made, TEST).search(0, None).finding is Finding.UNKNOWN
     assert Findings([parameter], {}, TEST).search(0, None).points == []
+
+
+def test_a_row_may_be_long(loaded: Loaded) -> None:
+    parameter = find_parameter(loaded, "queue.guardrail.hard_tokens=2000..1000000000", 0.02)
+    made = {("2000",): [Trial(0, 5, Outcome.FAIL, ())], ("700000000",): [Trial(0, 5, Outcome.PASS, ())]}
+    findings = Findings([parameter], made, TEST)
+    for point in (10**9 - 2000, 700_000_000 - 2000, 0):
+        findings.along(0, point)
+    assert [point.texts for point in findings.search(0, None).points] == [["2000"], ["700000000"]]
