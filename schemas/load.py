@@ -41,7 +41,21 @@ def load(path: Path, *, tier: str | None = None, settings: Sequence[str] = (), v
 
     Raises ScenarioError with every problem of the file, and UsageError when the file cannot be read.
     """
-    document = read_document(path)
+    return load_document(read_document(path), path, tier=tier, settings=settings, variant=variant)
+
+
+def load_document(
+    document: Document,
+    path: Path,
+    *,
+    tier: str | None = None,
+    settings: Sequence[str] = (),
+    variant: Sequence[str] = (),
+) -> Loaded:
+    """The scenario in a document that was read from `path`, as `load` gives it; the document stays as it is.
+
+    Raises ScenarioError.
+    """
     chosen = document if tier is None else apply_tier(document, tier)
     chosen = apply_settings(chosen, settings) if settings else chosen
     chosen = apply_settings(chosen, variant, "--with") if variant else chosen

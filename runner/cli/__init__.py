@@ -25,6 +25,7 @@ _COMMANDS = {
     "gate": "Decide a release candidate from its evidence.",
     "compare": "Put two runs side by side: what changed, and is it more than noise?",
     "power": "Is a soak long enough to see what it claims?",
+    "limits": "Find where a scenario breaks.",
     "baseline": "Pin a run that others are compared with.",
     "export": "Write the time series of a run, for a database.",
     "monitoring": "Write alert rules and a dashboard for a scenario.",

@@ -1,0 +1,111 @@
+"""`soak limits`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.options import all_settings, json_option, override_options, scenario_argument
+
+
+class _Share(click.FloatRange):
+    """A share above 0 and below 1."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Raises click.UsageError."""
+        from schemas import units
+
+        try:
+            share = units.ratio(value)
+        except ValueError:
+            share = 0.0
+        if not 0 < share < 1:
+            self.fail(f"{value} is not a share between 0% and 100% (write one such as 95%).", param, ctx)
+        return share
+
+
+@click.command("limits")
+@scenario_argument
+@click.option(
+    "--vary",
+    multiple=True,
+    required=True,
+    metavar="PATH[=LOW..HIGH]",
+    help="A number of the scenario, named as --set does, and its range. May be given twice. [default: a range around its value]",
+)
+@override_options
+@click.option(
+    "--probability",
+    type=_Share(0, 1, min_open=True, max_open=True),
+    default="95%",
+    show_default=True,
+    metavar="SHARE",
+    help="How likely PASS must be for a value to be good enough.",
+)
+@click.option(
+    "--tolerance",
+    type=_Share(0, 1, min_open=True, max_open=True),
+    default="2%",
+    show_default=True,
+    metavar="SHARE",
+    help="How fine the values are, as a share of the range; whole numbers are tried one by one.",
+)
+@click.option(
+    "--most",
+    type=click.IntRange(20, 100_000),
+    default=200,
+    show_default=True,
+    help="Replications at one value at most; what they cannot decide is decided by the share of PASS.",
+)
+@click.option(
+    "--grid",
+    "cells",
+    type=click.IntRange(2, 40),
+    default=7,
+    show_default=True,
+    help="With two parameters: cells along each axis.",
+)
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Processes to use. [default: one for each core]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Directory to write to; new or empty. [default: limits/NAME-TIME]",
+)
+@json_option
+def command(
+    scenario: Path,
+    vary: tuple[str, ...],
+    seed: int | None,
+    duration: str | None,
+    settings: tuple[str, ...],
+    tier: str | None,
+    probability: float,
+    tolerance: float,
+    most: int,
+    cells: int,
+    jobs: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Find where a scenario breaks: the value of a number in it up to which PASS is still likely enough.
+
+    The simulation is run with many seeds at each value, as often as it takes to decide that value; the range is halved until two
+    neighbours are left, the last that is good enough and the first that is not. Two --vary also give the plane of both.
+
+    Exit codes: 0 a limit was found, 5 there is none in the range, 2 the scenario or the command is wrong, 130 interrupted:
+    what is known so far is written.
+
+    \b
+    Examples:
+      soak limits scenarios/72h.yaml --tier pr --vary faults.transient.rate=0%..60%
+      soak limits scenarios/72h.yaml --tier pr --vary workload.arrivals.rate --vary queue.workers=1..20
+    """
+    from runner.limits.session import search_limits
+    from runner.limits.variants import Wish
+
+    overrides = all_settings(settings, duration, seed)
+    wish = Wish(vary, probability, tolerance, most, cells, tier, overrides, jobs)
+    return search_limits(scenario, out, wish, as_json=as_json)

@@ -1,0 +1,75 @@
+"""Bisection over an ordered row of values for the place where PASS stops to be likely enough."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from runner.limits.decision import Care
+
+
+class Trials(Protocol):
+    """Points at which replications can be made, by their number."""
+
+    def look(self, point: int, care: Care) -> None:
+        """Make replications there until they are enough."""
+
+    def passes(self, point: int) -> bool:
+        """Which side the replications there speak for."""
+
+    def decided(self, point: int) -> bool:
+        """Whether there are enough to rest the answer on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Two neighbours: PASS is likely enough at `good` and not at `beyond`."""
+
+    good: int
+    beyond: int
+
+
+def find_edges(count: int, own: int | None, trials: Trials) -> list[Edge]:
+    """Where PASS stops to be likely enough among `count` points in order; `own` is the point of the scenario itself.
+
+    One edge when one end passes and the other does not; two, one on each side of `own`, when that is unlike both ends; none
+    when all three are alike, and then they are decided.
+    """
+    ends = (0, count - 1)
+    for end in ends:
+        trials.look(end, Care.LOOK)
+    while True:
+        low, high = map(trials.passes, ends)
+        if low != high:
+            edge = _find_edge(ends[not low], ends[low], trials)
+            if edge:
+                return [edge]
+            continue
+        if waiting := [end for end in (*ends, own) if end is not None and not trials.decided(end)]:
+            trials.look(waiting[0], Care.DECIDE)
+            continue
+        if own is None or trials.passes(own) == low:
+            return []
+        edges = [_find_edge(end, own, trials) if low else _find_edge(own, end, trials) for end in ends]
+        return [edge for edge in edges if edge]
+
+
+def _find_edge(good: int, bad: int, trials: Trials) -> Edge | None:
+    """The edge between a point that passes and one that does not; None when one of these turns out to be otherwise.
+
+    Each point is looked at with few replications, and only the two beside the edge are decided: what was misjudged on the
+    way is then put right, and the search goes back to where it went wrong. Of several edges the one nearest to `good` counts.
+    """
+    known = {good, bad}
+    while True:
+        row = sorted(known, reverse=bad < good)
+        beyond = next((point for point in row if not trials.passes(point)), None)
+        if beyond is None or beyond == good:
+            return None
+        last = row[row.index(beyond) - 1]
+        if abs(beyond - last) > 1:
+            middle = (beyond + last) // 2
+            trials.look(middle, Care.LOOK)
+            known.add(middle)
+        elif waiting := [point for point in (beyond, last) if not trials.decided(point)]:
+            trials.look(waiting[0], Care.DECIDE)
+        else:
+            return Edge(last, beyond)

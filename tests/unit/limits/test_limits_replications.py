@@ -1,0 +1,192 @@
+"""Replications at points: the same seeds everywhere, none made twice, none more than it takes."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import psutil
+import pytest
+
+from runner.limits.decision import Care, SequentialTest, Tally
+from runner.limits.findings import Findings, point_of, read_points, write_points
+from runner.limits.parameter import find_parameter
+from runner.limits.replications import LastingCrew, Replications, Row, StoppedError, Trial, Values
+from runner.predict.crew import in_order
+from runner.predict.replication import Job, ObjectiveOutcome, Replication, seeds
+from schemas.limits import Basis, Finding
+from schemas.load import Loaded, load
+from schemas.model import Scenario
+from schemas.verdict import Outcome, Status
+
+ROOT = Path(__file__).resolve().parents[3]
+TEST = SequentialTest(0.95, 200)
+
+
+class Done:
+    """A job whose result is there when it is asked for."""
+
+    def __init__(self, crew: "Bench", job: Job) -> None:
+        self._crew = crew
+        self._job = job
+
+    def result(self) -> Replication:
+        self._crew.made.append(self._job)
+        workers = self._job.scenario.queue.workers
+        good = workers >= 4
+        verdict = Outcome.PASS if good else Outcome.ABORTED if workers == 1 else Outcome.FAIL
+        outcome = ObjectiveOutcome(Status.PASS if good else Status.FAIL, 1.0, 1.0, 0.0, 9)
+        objectives = [outcome for _ in self._job.scenario.objectives[:1]]
+        objectives += [ObjectiveOutcome(Status.PASS, 1.0, 1.0, 0.0, 9) for _ in self._job.scenario.objectives[1:]]
+        aborted = "stalled" if verdict is Outcome.ABORTED else None
+        return Replication(self._job.index, self._job.seed, verdict, 1.0, aborted, objectives, ["law conservation"])
+
+
+class Bench:
+    """A crew in this process: enough workers are a PASS, too few a FAIL, one alone is stopped."""
+
+    under_way = 4
+
+    def __init__(self) -> None:
+        self.made: list[Job] = []
+
+    def submit(self, job: Job) -> Done:
+        return Done(self, job)
+
+    def restart(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Loaded:
+    return load(ROOT / "scenarios" / "72h.yaml", tier="pr")
+
+
+def scenario_at(values: Values) -> Scenario:
+    return load(ROOT / "scenarios" / "72h.yaml", tier="pr", settings=(f"queue.workers={values[0]}",)).scenario
+
+
+def replications(crew: Bench, stop_at: int | None = None) -> Replications:
+    told: list[int] = []
+
+    def watch(values: Values, tally: Tally, total: int) -> None:
+        told.append(total)
+
+    return Replications(crew, scenario_at, 14, TEST, watch, lambda: len(told) == stop_at)
+
+
+def first_seeds(count: int) -> list[int]:
+    every: Iterator[int] = seeds(14)
+    return [next(every) for _ in range(count)]
+
+
+def test_a_point_is_gone_on_with_where_it_was_left() -> None:
+    crew = Bench()
+    made = replications(crew)
+    made.look(("7",), Care.LOOK)
+    made.look(("7",), Care.LOOK)
+    made.look(("7",), Care.DECIDE)
+    made.look(("2",), Care.DECIDE)
+    assert [job.index for job in crew.made] == [*range(50), *range(3)]
+    assert [job.seed for job in crew.made] == [*first_seeds(50), *first_seeds(3)]
+    assert made.total == 53
+    assert made.tally(("7",)) == Tally(50, 50)
+    assert (made.tally(("2",)), made.tally(("3",))) == (Tally(0, 3), Tally(0, 0))
+
+
+def test_whoever_asks_to_stop_keeps_what_was_made() -> None:
+    made = replications(Bench(), stop_at=5)
+    with pytest.raises(StoppedError):
+        made.look(("7",), Care.LOOK)
+    assert made.tally(("7",)) == Tally(5, 5)
+
+
+def test_the_processes_outlast_a_series_and_not_the_search(loaded: Loaded) -> None:
+    crew = LastingCrew(2)
+    workers: set[int] = set()
+    try:
+        for first in (0, 100):
+            series = in_order(crew, (Job(index, index, loaded.scenario) for index in range(first, first + 50)))
+            assert [next(series).index for _ in range(3)] == [first, first + 1, first + 2]
+            workers = workers or {child.pid for child in psutil.Process().children()}
+            series.close()
+            assert {child.pid for child in psutil.Process().children()} == workers
+            assert len(workers) == 2
+    finally:
+        crew.end()
+    assert not any(map(psutil.pid_exists, workers))
+
+
+def test_what_has_not_begun_when_a_series_ends_is_not_made(loaded: Loaded) -> None:
+    crew = LastingCrew(1)
+    try:
+        promises = [crew.submit(Job(index, index, loaded.scenario)) for index in range(12)]
+        crew.close()
+        assert sum(promise.cancelled() for promise in promises if isinstance(promise, Future)) >= 8
+        assert crew.submit(Job(3, 3, loaded.scenario)).result().index == 3
+    finally:
+        crew.end()
+
+
+def test_what_kept_a_replication_from_pass_is_kept() -> None:
+    made = replications(Bench())
+    for workers in ("1", "2", "4"):
+        made.look((workers,), Care.LOOK)
+    causes = {values[0]: {trial.causes for trial in trials} for values, trials in made.made.items()}
+    assert causes == {"1": {("abort condition stalled",)}, "2": {("objective success_rate >= 97%",)}, "4": {()}}
+
+
+def test_a_row_asks_for_its_points() -> None:
+    made = replications(Bench())
+    row = Row(made, lambda point: (str(point + 1),))
+    row.look(6, Care.LOOK)
+    assert (row.passes(6), row.decided(6)) == (True, False)
+    assert made.tally(("7",)) == Tally(10, 10)
+
+
+def test_points_are_read_as_they_were_written(loaded: Loaded) -> None:
+    parameter = find_parameter(loaded, "queue.workers", 0.02)
+    made = {
+        ("4",): [Trial(0, 5, Outcome.PASS, ()), Trial(1, 6, Outcome.FAIL, ('objective a{x="1, 2"} <= 3', "law x"))],
+        ("3",): [Trial(0, 5, Outcome.ABORTED, ("abort condition stalled",))],
+    }
+    text = write_points([parameter], made)
+    assert text.startswith("queue.workers,index,seed,verdict,causes\n4,0,5,PASS,\n")
+    assert read_points(text) == made
+
+
+def test_a_point_says_what_its_side_rests_on() -> None:
+    def point(passes: int, failures: int) -> tuple[Basis, bool]:
+        trials = [
+            Trial(index, index, Outcome.PASS if index < passes else Outcome.FAIL, ())
+            for index in range(passes + failures)
+        ]
+        found = point_of([1.0], ("1",), trials, TEST)
+        assert found.verdicts == {
+            key: count for key, count in ((Outcome.PASS, passes), (Outcome.FAIL, failures)) if count
+        }
+        return found.basis, found.passing
+
+    assert point(50, 0) == (Basis.TEST, True)
+    assert point(0, 3) == (Basis.TEST, False)
+    assert point(12, 0) == (Basis.GLANCE, True)
+    assert point(190, 10) == (Basis.SHARE, True)
+    assert point(189, 11) == (Basis.SHARE, False)
+
+
+def test_a_search_that_was_broken_off_has_no_finding(loaded: Loaded) -> None:
+    parameter = find_parameter(loaded, "queue.workers", 0.02)
+    made = {("1",): [Trial(0, 5, Outcome.FAIL, ("law x",))]}
+    assert Findings([parameter], made, TEST).search(0, None).finding is Finding.UNKNOWN
+    assert Findings([parameter], {}, TEST).search(0, None).points == []
+
+
+def test_a_row_may_be_long(loaded: Loaded) -> None:
+    parameter = find_parameter(loaded, "queue.guardrail.hard_tokens=2000..1000000000", 0.02)
+    made = {("2000",): [Trial(0, 5, Outcome.FAIL, ())], ("700000000",): [Trial(0, 5, Outcome.PASS, ())]}
+    findings = Findings([parameter], made, TEST)
+    for point in (10**9 - 2000, 700_000_000 - 2000, 0):
+        findings.along(0, point)
+    assert [point.texts for point in findings.search(0, None).points] == [["2000"], ["700000000"]]
