@@ -59,7 +59,7 @@ class Made:
 
     job: Job
 
-    def result(self) -> Replication:
+    def result(self, timeout: float | None = None) -> Replication:
         return replicate(self.job)
 
 

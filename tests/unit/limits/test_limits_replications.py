@@ -29,7 +29,7 @@ class Done:
         self._crew = crew
         self._job = job
 
-    def result(self) -> Replication:
+    def result(self, timeout: float | None = None) -> Replication:
         self._crew.made.append(self._job)
         workers = self._job.scenario.queue.workers
         good = workers >= 4
