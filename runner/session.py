@@ -63,6 +63,7 @@ def run_scenario(
     path: Path,
     *,
     tier: str | None,
+    overlays: tuple[Path, ...],
     settings: tuple[str, ...],
     target_name: str,
     speed: float | None,
@@ -74,7 +75,7 @@ def run_scenario(
 ) -> int:
     """Run a scenario file and tell the verdict; returns the exit code."""
     target = make_target(target_name, speed)
-    loaded = load(path, tier=tier, settings=settings)
+    loaded = load(path, tier=tier, overlays=overlays, settings=settings)
     if isinstance(target, Selective):
         target.admit(loaded.scenario)
     plan = Plan(loaded.scenario)

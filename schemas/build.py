@@ -10,6 +10,7 @@ from schemas.comparison import Context, condition, event_filter, objectives, own
 from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from schemas.errors import quoted, shortened
 from schemas.expression import EventFilter
+from schemas.files import Folders, find_file
 from schemas.model import (
     Alert,
     Burst,
@@ -41,8 +42,8 @@ MAX_VALUES_BYTES = 10_000_000
 _VALUE = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
-def build_scenario(data: Mapping_, directory: Path) -> Scenario:
-    """The typed scenario of checked `data`; files it names are looked up beside `directory`."""
+def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
+    """The typed scenario of checked `data`; files it names are looked up in `folders`."""
     duration_s = units.duration(data["duration"])
     tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["workload"]["tenants"])
     phases = tuple(_phase(each) for each in data["phases"])
@@ -61,10 +62,10 @@ def build_scenario(data: Mapping_, directory: Path) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=_workload(data["workload"], tenants, directory),
+        workload=_workload(data["workload"], tenants, folders),
         phases=phases,
         queue=_queue(data["queue"]),
-        faults=tuple(_fault(each, duration_s, directory) for each in data["faults"]),
+        faults=tuple(_fault(each, duration_s, folders) for each in data["faults"]),
         slis=slis,
         objectives=tuple(objective for each in data["slos"] for objective in _objectives(each, context)),
         alerts=tuple(_alert(each, context) for each in data["alerts"]),
@@ -122,7 +123,7 @@ def build_sli(name: str, definition: Mapping_, data: Mapping_) -> Sli:
     return with_quantile(sli, units.ratio(definition["quantile"]["q"])) if "quantile" in definition else sli
 
 
-def build_distribution(data: Mapping_, directory: Path) -> Distribution:
+def build_distribution(data: Mapping_, folders: Folders) -> Distribution:
     """A distribution; raises ValueError when an empirical file cannot be used."""
     shape = data["distribution"]
     if shape == "constant":
@@ -133,7 +134,7 @@ def build_distribution(data: Mapping_, directory: Path) -> Distribution:
         return Uniform(units.duration(data["low"]), units.duration(data["high"]))
     if shape == "lognormal":
         return LogNormal(units.duration(data["median"]), units.duration(data["p95"]))
-    return Empirical(data["file"], read_values(directory / data["file"], units.SECONDS[data["unit"]]))
+    return Empirical(data["file"], read_values(find_file(data["file"], folders), units.SECONDS[data["unit"]]))
 
 
 def read_values(path: Path, unit_s: float) -> tuple[float, ...]:
@@ -183,7 +184,7 @@ def _phase(data: Mapping_) -> Phase:
     return Phase(data["name"], Window(start, start + units.duration(data["for"])))
 
 
-def _workload(data: Mapping_, tenants: tuple[Tenant, ...], directory: Path) -> Workload:
+def _workload(data: Mapping_, tenants: tuple[Tenant, ...], folders: Folders) -> Workload:
     arrivals = data["arrivals"]
     burst = arrivals.get("burst")
     return Workload(
@@ -192,7 +193,7 @@ def _workload(data: Mapping_, tenants: tuple[Tenant, ...], directory: Path) -> W
         burst=Burst(units.duration(burst["every"]), units.duration(burst["for"]), units.rate(burst["rate"]))
         if burst
         else None,
-        service=build_distribution(data["task"]["duration"], directory),
+        service=build_distribution(data["task"]["duration"], folders),
         tenants=tenants,
     )
 
@@ -216,7 +217,7 @@ def _queue(data: Mapping_) -> Queue:
     )
 
 
-def _fault(data: Mapping_, duration_s: float, directory: Path) -> Fault:
+def _fault(data: Mapping_, duration_s: float, folders: Folders) -> Fault:
     when = recurrence(data)
     return Fault(
         name=data["name"],
@@ -225,7 +226,7 @@ def _fault(data: Mapping_, duration_s: float, directory: Path) -> Fault:
         windows=when.windows(duration_s) if when else (),
         errors=tuple(data.get("errors", [data["type"]])),
         hang_for_s=units.duration(data["hang_for"]) if "hang_for" in data else 0.0,
-        delay=build_distribution(data["delay"], directory) if "delay" in data else DEFAULT_DELAY,
+        delay=build_distribution(data["delay"], folders) if "delay" in data else DEFAULT_DELAY,
     )
 
 

@@ -21,7 +21,13 @@ _HEIGHT = 4
 @override_options
 @json_option
 def command(
-    scenario: Path, seed: int | None, duration: str | None, settings: tuple[str, ...], tier: str | None, as_json: bool
+    scenario: Path,
+    seed: int | None,
+    duration: str | None,
+    settings: tuple[str, ...],
+    overlays: tuple[Path, ...],
+    tier: str | None,
+    as_json: bool,
 ) -> int:
     """Show what a scenario will do, without running it: counts, expected load on the workers, arrival rate over time.
 
@@ -33,7 +39,7 @@ def command(
     from simulation.forecast import forecast
     from simulation.plan import Plan
 
-    loaded = load(scenario, tier=tier, settings=all_settings(settings, duration, seed))
+    loaded = load(scenario, tier=tier, overlays=overlays, settings=all_settings(settings, duration, seed))
     plan = Plan(loaded.scenario)
     figures = forecast(plan)
     if as_json:
