@@ -42,9 +42,7 @@ class Loaded:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load(
-    path: Path, *, tier: str | None = None, overlays: Sequence[Path] = (), settings: Sequence[str] = ()
-) -> Loaded:
+def load(path: Path, *, tier: str | None = None, overlays: Sequence[Path] = (), settings: Sequence[str] = ()) -> Loaded:
     """The scenario in `path` with a tier, overlay files and `--set` overrides applied, in this order.
 
     Raises ScenarioError with every problem of the file, and UsageError when the file cannot be read.

@@ -45,7 +45,7 @@ def _problems(path: Path, overlays: tuple[Path, ...]) -> list[Problem]:
     except ScenarioError as error:
         return list(error.problems)
     except UsageError as error:
-        source, _, told = str(error).partition(": ")
-        what, _, remedy = told.removesuffix(")").partition(" (")
+        source = next((str(each) for each in overlays if str(error).startswith(f"{each}: ")), str(path))
+        what, _, remedy = str(error).removeprefix(f"{source}: ").removesuffix(")").partition(" (")
         return [Problem(source, 0, 0, "", what, remedy)]
     return []

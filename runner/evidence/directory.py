@@ -26,8 +26,8 @@ def stream_name(scenario_name: str) -> str:
     return f"soak_{scenario_name}.jsonl"
 
 
-def choose_directory(out: Path | None, scenario_name: str, now: datetime) -> Path:
-    """Where to keep a run that starts now: `out`, or `runs/<name>-<UTC time>`. Raises UsageError or OutputError."""
+def choose_directory(out: Path | None, scenario_name: str, now: datetime, *, folder: str = "runs") -> Path:
+    """Where to keep what is made now: `out`, or `<folder>/<name>-<UTC time>`. Raises UsageError or OutputError."""
     if out is not None:
         try:
             taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
@@ -36,7 +36,7 @@ def choose_directory(out: Path | None, scenario_name: str, now: datetime) -> Pat
         if taken:
             raise UsageError(f"{out}: exists already and is not an empty directory (choose another --out)")
         return out
-    first = Path("runs") / f"{scenario_name}-{now.strftime('%Y%m%dT%H%M%SZ')}"
+    first = Path(folder) / f"{scenario_name}-{now.strftime('%Y%m%dT%H%M%SZ')}"
     for number in range(1, 1000):
         path = first.with_name(f"{first.name}-{number}") if number > 1 else first
         if not path.exists():

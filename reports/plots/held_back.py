@@ -1,0 +1,50 @@
+"""The held-back part of a run: for each SLI what the calibrated model predicts, and what was observed."""
+
+from matplotlib.axes import Axes
+
+from reports.plots.canvas import BLUE, GREEN, GREY, RED, figure, legend, nothing, to_svg
+from schemas.calibration import Calibration, Prediction
+from schemas.expression import Unit
+
+_FARTHEST = 2.0
+"""Observations farther out than so many intervals are drawn at the edge."""
+
+
+def plot(calibration: Calibration) -> bytes:
+    """A row for each SLI, all intervals drawn equally long, with their bounds in the SLI's own unit."""
+    shown = [each for each in calibration.check.predictions if each.inside is not None]
+    if not shown:
+        return to_svg(nothing("Held-back part: nothing to compare"))
+    fig, (axes,) = figure(1, 0.9 + 0.42 * len(shown))
+    for place, each in enumerate(shown):
+        _row(axes, place, each)
+    axes.set_yticks(range(len(shown)), [each.sli for each in shown])
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlim(-_FARTHEST - 0.5, 1 + _FARTHEST + 0.5)
+    axes.set_xticks([])
+    axes.grid(visible=False)
+    axes.set_xlabel("line: 95 % of the replications, tick: their median, dot: observed")
+    axes.set_title("Held-back part")
+    for color, label in ((GREEN, "inside"), (RED, "outside")):
+        axes.plot([], [], color=color, marker="o", ls="", label=label)
+    legend(axes)
+    return to_svg(fig)
+
+
+def _row(axes: Axes, place: int, each: Prediction) -> None:
+    assert each.low is not None and each.high is not None and each.median is not None and each.observed is not None
+    width = each.high - each.low
+
+    def scaled(value: float) -> float:
+        if not width:
+            return 0.5 if value == each.low else (-1.0 if value < (each.low or 0.0) else 2.0)
+        return (value - (each.low or 0.0)) / width
+
+    show = Unit(each.unit).show
+    axes.plot([0, 1], [place, place], color=BLUE, lw=3, solid_capstyle="butt", alpha=0.5)
+    axes.plot([scaled(each.median)], [place], color=BLUE, marker="|", ms=11, mew=1.6)
+    at = min(max(scaled(each.observed), -_FARTHEST), 1 + _FARTHEST)
+    axes.plot([at], [place], color=GREEN if each.inside else RED, marker="o", ms=6)
+    axes.text(min(-0.06, at - 0.08), place, show(each.low), ha="right", va="center", fontsize=8, color=GREY)
+    axes.text(max(1.06, at + 0.08), place, show(each.high), ha="left", va="center", fontsize=8, color=GREY)
+    axes.text(at, place - 0.18, show(each.observed), ha="center", va="bottom", fontsize=8)
