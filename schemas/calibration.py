@@ -92,7 +92,10 @@ class Answer(StrEnum):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """The held-back part against replications; `outside` of `compared` SLIs lie outside, `expected` do by chance alone."""
+    """The held-back part against replications; `outside` of `compared` SLIs lie outside, `expected` do by chance alone.
+
+    What is outside by no more than `least`, relative to the nearer bound, does not count against the model.
+    """
 
     answer: Answer
     reasons: list[str]
@@ -102,6 +105,7 @@ class Check(msgspec.Struct, frozen=True):
     compared: int
     outside: int
     expected: float
+    least: float
 
 
 class Calibration(msgspec.Struct, frozen=True):

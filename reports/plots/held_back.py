@@ -8,6 +8,8 @@ from schemas.expression import Unit
 
 _FARTHEST = 2.0
 """Observations farther out than so many intervals are drawn at the edge."""
+_ROOM = 0.3
+"""For the numbers beside intervals."""
 
 
 def plot(calibration: Calibration) -> bytes:
@@ -16,11 +18,10 @@ def plot(calibration: Calibration) -> bytes:
     if not shown:
         return to_svg(nothing("Held-back part: nothing to compare"))
     fig, (axes,) = figure(1, 0.9 + 0.42 * len(shown))
-    for place, each in enumerate(shown):
-        _row(axes, place, each)
+    dots = [_row(axes, place, each) for place, each in enumerate(shown)]
     axes.set_yticks(range(len(shown)), [each.sli for each in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.set_xlim(-_FARTHEST - 0.5, 1 + _FARTHEST + 0.5)
+    axes.set_xlim(min(0.0, *dots) - _ROOM, max(1.0, *dots) + _ROOM)
     axes.set_xticks([])
     axes.grid(visible=False)
     axes.set_xlabel("line: 95 % of the replications, tick: their median, dot: observed")
@@ -31,7 +32,8 @@ def plot(calibration: Calibration) -> bytes:
     return to_svg(fig)
 
 
-def _row(axes: Axes, place: int, each: Prediction) -> None:
+def _row(axes: Axes, place: int, each: Prediction) -> float:
+    """Draw a row; returns where its dot is, where the interval goes from 0 to 1."""
     assert each.low is not None and each.high is not None and each.median is not None and each.observed is not None
     width = each.high - each.low
 
@@ -41,10 +43,13 @@ def _row(axes: Axes, place: int, each: Prediction) -> None:
         return (value - (each.low or 0.0)) / width
 
     show = Unit(each.unit).show
-    axes.plot([0, 1], [place, place], color=BLUE, lw=3, solid_capstyle="butt", alpha=0.5)
+    if width:
+        axes.plot([0, 1], [place, place], color=BLUE, lw=3, solid_capstyle="butt", alpha=0.5)
     axes.plot([scaled(each.median)], [place], color=BLUE, marker="|", ms=11, mew=1.6)
     at = min(max(scaled(each.observed), -_FARTHEST), 1 + _FARTHEST)
     axes.plot([at], [place], color=GREEN if each.inside else RED, marker="o", ms=6)
-    axes.text(min(-0.06, at - 0.08), place, show(each.low), ha="right", va="center", fontsize=8, color=GREY)
-    axes.text(max(1.06, at + 0.08), place, show(each.high), ha="left", va="center", fontsize=8, color=GREY)
+    if width:
+        axes.text(min(0.0, at) - 0.02, place, show(each.low), ha="right", va="center", fontsize=8, color=GREY)
+        axes.text(max(1.0, at) + 0.02, place, show(each.high), ha="left", va="center", fontsize=8, color=GREY)
     axes.text(at, place - 0.18, show(each.observed), ha="center", va="bottom", fontsize=8)
+    return at

@@ -40,7 +40,7 @@ NOT_HIT = -1
 class Attempts:
     """Attempts that were dispatched, by task and number. Times in seconds, NaN where there is no such event.
 
-    `task_due_s`: when its task was due; `ready_s`: when the attempt itself was. `hit`: which fault of the scenario decided
+    `task_due_s`, `taken_in_s`: when its task was due, and enqueued; `ready_s`: when the attempt itself was. `hit`: which fault of the scenario decided
     it, NOT_HIT for none. `released_s`: the last that is heard of it. `closing`: the kind of event that closed it, -1 for none.
     """
 
@@ -48,6 +48,7 @@ class Attempts:
     number: Ints
     worker: Ints
     task_due_s: Floats
+    taken_in_s: Floats
     ready_s: Floats
     dispatched_s: Floats
     started_s: Floats
@@ -127,6 +128,7 @@ def attempts_of(events: Block, scenario: Scenario, vocabulary: Vocabulary) -> At
         number=key % ATTEMPTS_PER_TASK,
         worker=_whole_at(events.worker, dispatched, -1),
         task_due_s=task_due_s,
+        taken_in_s=_at(events.t, _Places(events, events.task, key // ATTEMPTS_PER_TASK).of(Kind.TASK_ENQUEUED)),
         ready_s=np.where(key % ATTEMPTS_PER_TASK == 1, task_due_s, again_s),
         dispatched_s=_at(events.t, dispatched),
         started_s=_at(events.t, places.of(Kind.EXECUTION_STARTED)),

@@ -64,20 +64,25 @@ def observe(
 
 
 def replicate(
-    scenarios: Sequence[Scenario], count: int, base: int, told: Callable[[int], None], crew: LocalCrew
+    scenarios: Sequence[Scenario],
+    count: int,
+    base: int,
+    arrivals_seed: int | None,
+    told: Callable[[int], None],
+    crew: LocalCrew,
 ) -> Floats:
     """The SLIs of `count` replications, a row for each; the scenarios take turns: they differ in what is not sure."""
     rows = []
     with closing(crew):
-        for result in in_order(crew, _jobs(scenarios, count, base)):
+        for result in in_order(crew, _jobs(scenarios, count, base, arrivals_seed)):
             rows.append(_row(result, scenarios[0]))
             told(len(rows))
     return np.array(rows)
 
 
-def _jobs(scenarios: Sequence[Scenario], count: int, base: int) -> Iterator[Job]:
+def _jobs(scenarios: Sequence[Scenario], count: int, base: int, arrivals_seed: int | None) -> Iterator[Job]:
     for index, seed in zip(range(count), seeds(base), strict=False):
-        yield Job(index, seed, scenarios[index % len(scenarios)])
+        yield Job(index, seed, scenarios[index % len(scenarios)], arrivals_seed)
 
 
 def _row(result: Replication, scenario: Scenario) -> Floats:
@@ -92,8 +97,11 @@ def _values(values: Sequence[float | None], scenario: Scenario, ended_s: float) 
     return result
 
 
-def judge_predictions(scenario: Scenario, observed: Floats, tasks: int, rows: Floats) -> Check:
-    """Whether what was observed could be one of the replications, over all SLIs together."""
+def judge_predictions(scenario: Scenario, observed: Floats, tasks: int, rows: Floats, least: float) -> Check:
+    """Whether what was observed could be one of the replications, over all SLIs together.
+
+    What lies outside by no more than `least`, relative to the nearer bound, does not matter.
+    """
     count = len(rows)
     apart, apart_rows = _deviations(observed, rows)
     farthest = apart_rows.max(axis=1)
@@ -115,7 +123,7 @@ def judge_predictions(scenario: Scenario, observed: Floats, tasks: int, rows: Fl
                 p=float((np.count_nonzero(farthest >= apart[place]) + 1) / (count + 1)) if comparable else None,
             )
         )
-    return _answered(predictions, tasks, count)
+    return _answered(predictions, tasks, count, least)
 
 
 def _just_below(value: float) -> float:
@@ -149,10 +157,17 @@ def _deviations(observed: Floats, rows: Floats) -> tuple[Floats, Floats]:
     return result[-1], result[:-1]
 
 
-def _answered(predictions: list[Prediction], tasks: int, count: int) -> Check:
+def _beyond(each: Prediction) -> float:
+    """How far an observation lies outside, relative to the bound that it is beyond."""
+    assert each.observed is not None and each.low is not None and each.high is not None
+    bound = each.high if each.observed > each.high else each.low
+    return abs(each.observed - bound) / abs(bound) if bound else math.inf
+
+
+def _answered(predictions: list[Prediction], tasks: int, count: int, least: float) -> Check:
     compared = [each for each in predictions if each.inside is not None]
     outside = [each for each in compared if not each.inside]
-    wrong = [each for each in compared if each.p is not None and each.p <= _ALPHA]
+    wrong = [each for each in outside if each.p is not None and each.p <= _ALPHA and _beyond(each) > least]
     answer, reasons = Answer.PREDICTS, []
     if tasks < LEAST_TASKS:
         answer = Answer.TOO_LITTLE
@@ -171,5 +186,6 @@ def _answered(predictions: list[Prediction], tasks: int, count: int) -> Check:
         predictions=predictions,
         compared=len(compared),
         outside=len(outside),
+        least=least,
         expected=_ALPHA * len(compared),
     )

@@ -12,7 +12,7 @@ from schemas.distributions import Z95, Constant, Distribution, Empirical, Expone
 
 SAMPLES = 400
 """Bootstrap samples for intervals, and simulated samples for the distance of a fit."""
-LEAST_P, SMALL_DISTANCE = 0.01, 0.02
+LEAST_P, SMALL_DISTANCE = 0.01, 0.03
 """A fit stands unless its distance is both more than chance explains and large enough to matter."""
 SAME = 0.01
 """Durations that are all within this share of their median are one constant."""

@@ -38,12 +38,13 @@ _STEPS = 5
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is asked for: the share of the run that is held back, replications, the speed of the runs the model is for
-    (None: of this run), whether estimates stand also where the scenario's own value could be right, and a seed."""
+    (None: of this run), whether estimates stand also where the scenario's own value could be right, how far out does not matter, and a seed."""
 
     hold_back: float
     replications: int
     for_speed: float | None
     estimates: bool
+    least: float
     seed: int
 
 
@@ -163,8 +164,15 @@ def check_held_back(source: Source, held: Window, estimates: Estimates, request:
         write_model(RunDirectory(Path(scratch)), source, estimates, None)
         calibrated = load(source.loaded.source, overlays=[Path(scratch) / OVERLAY]).scenario
     versions = uncertain(looked_at(calibrated, held, whole=source.whole), estimates.fitted, estimates.parameters)
-    rows = replicate(versions, request.replications, request.seed, _progress(request.replications), LocalCrew())
-    return judge_predictions(scenario, observed, tasks, rows)
+    told = _progress(request.replications)
+    rows = replicate(versions, request.replications, request.seed, _arrivals(source, estimates), told, LocalCrew())
+    return judge_predictions(scenario, observed, tasks, rows, request.least)
+
+
+def _arrivals(source: Source, estimates: Estimates) -> int | None:
+    """The seed of the run's own arrivals; None where they are not those of its scenario."""
+    own = all(p.taken is not Taken.RUN for p in estimates.parameters if p.key.startswith("workload.arrivals."))
+    return source.identity.seed if own else None
 
 
 def _progress(count: int) -> Callable[[int], None]:

@@ -17,7 +17,7 @@ from runner.judge.interval import quantile_ranks
 from schemas.block import Bools, Floats, Ints
 from schemas.calibration import Overhead, Parameter
 from schemas.events import Kind
-from schemas.model import FaultType
+from schemas.model import FaultType, Process
 
 LEAST_WAITS, LEAST_FEW = 30, 5
 """Waits of work that found a free worker, and restarts or expired leases, below which nothing is said."""
@@ -57,6 +57,7 @@ def service_times(part: Part, speed: float) -> Service:
 
 def _overheads(attempts: Attempts, used: Bools, speed: float) -> Iterator[Overhead]:
     for name, spans_s in (
+        ("from due to taken in", attempts.taken_in_s - attempts.task_due_s),
         ("from dispatch to the start of the body", attempts.started_s - attempts.dispatched_s),
         ("from the end of the body to the result", attempts.closed_s - attempts.ended_s),
     ):
@@ -80,9 +81,13 @@ def timings(part: Part) -> Iterator[Parameter]:
 def _poll_interval(part: Part) -> Parameter:
     """Twice the median wait of work that found a free worker: it is due at any time between two polls."""
     key, queue, attempts = "queue.poll_interval", part.scenario.queue, part.all
-    waits_s = (attempts.dispatched_s - attempts.ready_s)[part.mine & _found_a_worker(part)]
-    if queue.dispatchers > 1:
+    # What is tried again may be due at the very time of a poll: the watchdog keeps to a rhythm, too.
+    first = part.mine & (attempts.number == 1) & _found_a_worker(part)
+    waits_s = (attempts.dispatched_s - attempts.ready_s)[first]
+    if queue.dispatchers > 1 or part.scenario.workload.process is Process.CONSTANT:
         what = "several dispatchers poll at times that no event tells"
+        if queue.dispatchers == 1:
+            what = "evenly spaced work does not meet polls at any time"
         return unseen(key, "s", queue.poll_interval_s, len(waits_s), what)
     if len(waits_s) < LEAST_WAITS:
         what = f"{len(waits_s)} of at least {LEAST_WAITS} waits of work that found a free worker"

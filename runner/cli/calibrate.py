@@ -59,6 +59,13 @@ def _share(context: click.Context, option: click.Parameter, value: str) -> float
     "--estimates", is_flag=True, help="Take every estimate, also where the scenario's own value lies in its interval."
 )
 @click.option(
+    "--least",
+    type=click.FloatRange(0, 100),
+    default=0.05,
+    show_default=True,
+    help="What lies outside a prediction by no more than this, relative to its bound, does not matter.",
+)
+@click.option(
     "--seed", type=click.IntRange(0, 2**53 - 1), default=1, show_default=True, help="Seed of the replications."
 )
 @json_option
@@ -70,6 +77,7 @@ def command(
     for_speed: float,
     as_run: bool,
     estimates: bool,
+    least: float,
     seed: int,
     as_json: bool,
 ) -> int:
@@ -88,7 +96,7 @@ def command(
     from runner.calibrate.words import summary_lines
     from runner.evidence.record import to_json
 
-    request = Request(hold_back, replications, None if as_run else for_speed, estimates, seed)
+    request = Request(hold_back, replications, None if as_run else for_speed, estimates, least, seed)
     calibration, directory = calibrate(run_directory, out, request)
     tell(to_json(calibration).decode() if as_json else summary_lines(calibration, str(directory)), nl=not as_json)
     return calibration.check.answer.exit_code

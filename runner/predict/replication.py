@@ -17,11 +17,12 @@ _SEED_BITS = 53
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A replication to make: its place in the series, its seed, and the scenario."""
+    """A replication to make: its place in the series, its seed, and the scenario; where work arrives as in another run, its seed."""
 
     index: int
     seed: int
     scenario: Scenario
+    arrivals_seed: int | None = None
 
 
 class ObjectiveOutcome(msgspec.Struct, frozen=True):
@@ -78,7 +79,7 @@ def replicate(job: Job) -> Replication:
 
 def _run(job: Job) -> Verdict:
     target = Simulation()
-    plan = Plan(job.scenario, job.seed)
+    plan = Plan(job.scenario, job.seed, arrivals_seed=job.arrivals_seed)
     verdict, _ = execute(plan, target, identify(job.scenario, "", job.seed, target, abort=True))
     return verdict
 
