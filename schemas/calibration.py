@@ -40,7 +40,8 @@ class Parameter(msgspec.Struct, frozen=True):
 class Fit(msgspec.Struct, frozen=True):
     """A distribution fitted to the service times by maximum likelihood.
 
-    `ks` is the Kolmogorov-Smirnov distance, `p` how often a sample of this very distribution is that far from its own fit.
+    `ks` is the Kolmogorov-Smirnov distance, `p` how often a sample of this very distribution is that far from
+    its own fit: of the one with the lowest BIC.
     """
 
     distribution: str
@@ -49,7 +50,7 @@ class Fit(msgspec.Struct, frozen=True):
     aic: float
     bic: float
     ks: float
-    p: float
+    p: float | None
 
 
 class Overhead(msgspec.Struct, frozen=True):

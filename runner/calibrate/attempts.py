@@ -40,8 +40,9 @@ NOT_HIT = -1
 class Attempts:
     """Attempts that were dispatched, by task and number. Times in seconds, NaN where there is no such event.
 
-    `task_due_s`, `taken_in_s`: when its task was due, and enqueued; `ready_s`: when the attempt itself was. `hit`: which fault of the scenario decided
-    it, NOT_HIT for none. `released_s`: the last that is heard of it. `closing`: the kind of event that closed it, -1 for none.
+    `task_due_s`, `taken_in_s`: when its task was due, and enqueued; `ready_s`: when the attempt itself was due. `hit`: which
+    fault of the scenario decided it, NOT_HIT for none. `released_s`: the last that is heard of it. `closing`: the kind of event
+    that closed it, -1 for none.
     """
 
     task: Ints

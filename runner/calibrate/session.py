@@ -37,8 +37,11 @@ _STEPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked for: the share of the run that is held back, replications, the speed of the runs the model is for
-    (None: of this run), whether estimates stand also where the scenario's own value could be right, how far out does not matter, and a seed."""
+    """What is asked for.
+
+    hold_back: share of the run. for_speed: of the runs the model is for, None: of this run. estimates: they stand also where
+    the scenario's own value could be right. least: how far out of a prediction does not matter. seed: of the replications.
+    """
 
     hold_back: float
     replications: int
@@ -70,7 +73,8 @@ def calibrate(path: Path, out: Path | None, request: Request) -> tuple[Calibrati
     name = source.loaded.scenario.name
     windows = _windows(source, request.hold_back)
     as_run = estimate(source, windows[0], 1.0, request)
-    aimed = estimate(source, windows[0], (request.for_speed or source.speed) / source.speed, request)
+    factor = (request.for_speed or source.speed) / source.speed
+    aimed = as_run if factor == 1.0 else estimate(source, windows[0], factor, request)
     directory = RunDirectory.create(
         choose_directory(None if copy else out, name, datetime.now(UTC), folder=FOLDER), name
     )

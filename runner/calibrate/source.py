@@ -22,7 +22,8 @@ _ENDS = {Kind.RUN_ENDED: End.COMPLETED, Kind.RUN_ABORTED: End.ABORTED, Kind.RUN_
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A run as far as it is read: `ended_s` is when its last event took place, `gaps` how often its runner was gone."""
+    """A run as far as it is read: `ended_s` is when its last event took place, `gaps` how often its runner was gone,
+    `sealed` whether there are hashes of its evidence: there are none of a run whose runner was killed."""
 
     directory: RunDirectory
     loaded: Loaded
@@ -32,6 +33,7 @@ class Source:
     end: End
     ended_s: float
     gaps: int
+    sealed: bool = True
 
     @property
     def whole(self) -> bool:
@@ -54,7 +56,9 @@ def open_source(path: Path) -> Source:
     directory = RunDirectory.open(path)
     loaded = load_stored(directory)
     stream = _stream(directory, loaded)
-    _refuse_changed(directory, (SCENARIO, stream.name))
+    sealed = directory.file(CHECKSUMS).exists()
+    if sealed:
+        _refuse_changed(directory, (SCENARIO, stream.name))
     vocabulary = Plan(loaded.scenario).vocabulary
     reader = StreamReader(stream, vocabulary, loaded.scenario.horizon_s)
     if reader.identity.scenario_sha256 != loaded.sha256:
@@ -67,7 +71,7 @@ def open_source(path: Path) -> Source:
         gaps += int((block.kind == Kind.RUN_RESUMED).sum())
         ended_s = block.until_s
         blocks.append(kept_events([block]))
-    return Source(directory, loaded, reader.identity, vocabulary, kept_events(blocks), end, ended_s, gaps)
+    return Source(directory, loaded, reader.identity, vocabulary, kept_events(blocks), end, ended_s, gaps, sealed)
 
 
 def _stream(directory: RunDirectory, loaded: Loaded) -> Path:
@@ -75,9 +79,7 @@ def _stream(directory: RunDirectory, loaded: Loaded) -> Path:
 
 
 def _refuse_changed(directory: RunDirectory, names: tuple[str, ...]) -> None:
-    """Raise EvidenceError when what is read is not what was sealed; a run that broke off was not."""
-    if not directory.file(CHECKSUMS).exists():
-        return
+    """Raise EvidenceError when what is read is not what was sealed."""
     changed = [f"{each.what} {each.problem}" for each in check_hashes(directory) if each.problem and each.what in names]
     if changed:
         raise EvidenceError(f"{directory.path}: {'; '.join(changed)} (its evidence is not to be believed)")

@@ -38,6 +38,8 @@ def notes(source: Source, windows: tuple[Window, Window], service: Service, fitt
     """What a reader should know before using the calibration."""
     if source.end in _ENDED:
         yield f"the run {_ENDED[source.end]} at {show_duration(source.ended_s)}: it counts as far as it got"
+    if not source.sealed:
+        yield "its evidence is not sealed: nobody can tell whether it was changed"
     if source.gaps:
         yield f"its runner was gone {source.gaps} times: what went on meanwhile is in the figures"
     if service.left_out:

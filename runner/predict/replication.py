@@ -17,7 +17,10 @@ _SEED_BITS = 53
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A replication to make: its place in the series, its seed, and the scenario; where work arrives as in another run, its seed."""
+    """A replication to make: its place in the series, its seed, and the scenario.
+
+    `arrivals_seed`: of a run whose arrivals it is to have; None for its own.
+    """
 
     index: int
     seed: int

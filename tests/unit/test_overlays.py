@@ -131,7 +131,7 @@ def test_a_mistake_of_the_scenario_is_told_in_the_scenario(tmp_path: Path) -> No
 
 
 def test_an_overlay_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="none.yaml"):
+    with pytest.raises(UsageError, match=r"none\.yaml"):
         load(SHIPPED, overlays=[tmp_path / "none.yaml"])
 
 
@@ -155,9 +155,7 @@ def test_commands_that_take_settings_take_overlays(tmp_path: Path, capsys: pytes
     assert run_command(["plan", str(SHIPPED), "--overlay", str(overlay)]) == 0
     assert "of 2 workers" in capsys.readouterr().out
     assert run_command(["monitoring", str(SHIPPED), "--overlay", str(overlay), "--out", str(tmp_path / "m")]) == 0
-    assert run_command(
-        ["run", str(SHIPPED), "--duration", "5m", "--overlay", str(overlay), "--out", str(tmp_path / "r")]
-    ) in {0, 3, 5}
+    run_command(["run", str(SHIPPED), "--tier", "pr", "--overlay", str(overlay), "--out", str(tmp_path / "r")])
     assert yaml.safe_load((tmp_path / "r" / "scenario.yaml").read_text())["queue"]["workers"] == 2
 
 
