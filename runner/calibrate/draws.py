@@ -7,17 +7,20 @@ import numpy as np
 
 from runner.calibrate.fits import Fitted
 from schemas.calibration import Parameter, Taken
-from schemas.model import Fault, Scenario
+from schemas.model import Fault, Queue, Scenario
 
 DRAWS = 100
 _SEED = 13
+_HALF = 1.96
+"""Standard deviations of a normal distribution from its middle to the end of what holds 95 % of it."""
 
 
 def uncertain(scenario: Scenario, fitted: Fitted, parameters: Sequence[Parameter]) -> list[Scenario]:
     """DRAWS versions of a calibrated scenario.
 
     Service times come from the bootstrap, rates of faults from their posterior under Jeffreys' prior (Brown, Cai and
-    DasGupta 2001). What the scenario says itself and the run does not contradict is held to be known.
+    DasGupta 2001); what polls, restarts and leases take is normal. What the scenario says itself and the run does not
+    contradict is held to be known.
     """
     generator = np.random.default_rng(_SEED)
     estimates = {p.key: p for p in parameters if p.taken is Taken.RUN}
@@ -41,7 +44,24 @@ def _version(
             if burst and workload.burst
             else workload.burst,
         ),
+        queue=_queue(scenario.queue, estimates, generator),
         faults=tuple(_fault(each, estimates, generator) for each in scenario.faults),
+    )
+
+
+def _queue(queue: Queue, estimates: dict[str, Parameter], generator: np.random.Generator) -> Queue:
+    def drawn(key: str, value: float) -> float:
+        parameter = estimates.get(key)
+        if parameter is None or parameter.low is None or parameter.high is None:
+            return value
+        return max(0.0, float(generator.normal(value, (parameter.high - parameter.low) / (2 * _HALF))))
+
+    return replace(
+        queue,
+        poll_interval_s=drawn("queue.poll_interval", queue.poll_interval_s),
+        claim_time_s=drawn("queue.claim_time", queue.claim_time_s),
+        worker_restart_s=drawn("queue.worker_restart", queue.worker_restart_s),
+        lease_s=max(queue.heartbeat_s, drawn("queue.lease.duration", queue.lease_s)),
     )
 
 

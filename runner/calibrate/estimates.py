@@ -22,7 +22,7 @@ def poisson(count: int, exposure: float) -> Interval:
 def share(key: str, hits: int, exposed: int, scenario: float | None, what: str) -> Parameter:
     """A share of what was exposed, with Wilson's interval."""
     if not exposed:
-        return unseen(key, "ratio", scenario, 0, f"no {what} was exposed to it")
+        return unseen(key, "ratio", scenario, 0, f"none of the {what} was exposed to it")
     interval = Interval(*wilson(hits, exposed, CONFIDENCE))
     return estimated(key, "ratio", scenario, hits / exposed, interval, exposed, f"{hits:,} of {exposed:,} {what}")
 

@@ -158,7 +158,11 @@ def _lease(part: Part) -> Parameter:
     """
     key, queue, attempts = "queue.lease.duration", part.scenario.queue, part.all
     died: Ints = np.flatnonzero(
-        part.mine & ~np.isnan(attempts.expired_s) & ~np.isnan(attempts.injected_s) & _crashed(part)
+        part.mine
+        & ~np.isnan(attempts.expired_s)
+        & ~np.isnan(attempts.injected_s)
+        & _crashed(part)
+        & part.undisturbed(attempts.dispatched_s, attempts.expired_s)
     )
     if len(died) < LEAST_FEW:
         return unseen(key, "s", queue.lease_s, len(died), f"{len(died)} of at least {LEAST_FEW} leases that expired")
