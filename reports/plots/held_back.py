@@ -7,7 +7,7 @@ from schemas.calibration import Calibration, Prediction
 from schemas.expression import Unit
 
 _FARTHEST = 2.0
-"""Observations farther out than so many intervals are drawn at the edge."""
+"""Observations farther out than so many intervals are drawn at the edge, as arrows."""
 _ROOM = 0.3
 """For the numbers beside intervals."""
 
@@ -17,10 +17,10 @@ def plot(calibration: Calibration) -> bytes:
     shown = [each for each in calibration.check.predictions if each.inside is not None]
     if not shown:
         return to_svg(nothing("Held-back part: nothing to compare"))
-    fig, (axes,) = figure(1, 0.9 + 0.42 * len(shown))
+    fig, (axes,) = figure(1, 0.9 + 0.5 * len(shown))
     dots = [_row(axes, place, each) for place, each in enumerate(shown)]
     axes.set_yticks(range(len(shown)), [each.sli for each in shown])
-    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_ylim(len(shown) - 0.3, -0.6)
     axes.set_xlim(min(0.0, *dots) - _ROOM, max(1.0, *dots) + _ROOM)
     axes.set_xticks([])
     axes.grid(visible=False)
@@ -47,9 +47,10 @@ def _row(axes: Axes, place: int, each: Prediction) -> float:
         axes.plot([0, 1], [place, place], color=BLUE, lw=3, solid_capstyle="butt", alpha=0.5)
     axes.plot([scaled(each.median)], [place], color=BLUE, marker="|", ms=11, mew=1.6)
     at = min(max(scaled(each.observed), -_FARTHEST), 1 + _FARTHEST)
-    axes.plot([at], [place], color=GREEN if each.inside else RED, marker="o", ms=6)
+    marker = "o" if at == scaled(each.observed) else ">" if at > 0 else "<"
+    axes.plot([at], [place], color=GREEN if each.inside else RED, marker=marker, ms=6)
     if width:
-        axes.text(min(0.0, at) - 0.02, place, show(each.low), ha="right", va="center", fontsize=8, color=GREY)
-        axes.text(max(1.0, at) + 0.02, place, show(each.high), ha="left", va="center", fontsize=8, color=GREY)
+        for at_bound, bound in ((0.0, each.low), (1.0, each.high)):
+            axes.text(at_bound, place + 0.16, show(bound), ha="center", va="top", fontsize=8, color=GREY)
     axes.text(at, place - 0.18, show(each.observed), ha="center", va="bottom", fontsize=8)
     return at

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from runner.calibrate.check import judge_predictions, looked_at, observe, replicate
 from runner.calibrate.draws import uncertain
@@ -27,11 +28,13 @@ from schemas.errors import EvidenceError, UsageError
 from schemas.load import load
 from schemas.model import Window
 from schemas.units import show_duration
+from simulation.arrivals import Rate
 
 CALIBRATION = "calibration.json"
 FOLDER = "calibrations"
 LEAST_SERVICE_TIMES = 100
 """Of fewer, hardly five are beyond the 95th percentile."""
+_MOST_MINUTES = 7 * 24 * 60
 _STEPS = 5
 
 
@@ -107,7 +110,7 @@ def estimate(source: Source, window: Window, factor: float, request: Request) ->
     """
     part = Part.of(source.loaded.scenario, source.vocabulary, source.events, window, source.ended_s, factor)
     service = service_times(part, source.speed)
-    _refuse_too_few(source, window, len(service.held_s))
+    _refuse_too_few(source, window, len(service.held_s), request.hold_back)
     own = list(own_failures(part))
     parameters = (*arrival_rates(part), *tenant_shares(part), *timings(part), *fault_shares(part))
     if request.estimates:
@@ -127,19 +130,26 @@ def _taken(parameter: Parameter) -> Parameter:
     return msgspec.structs.replace(parameter, taken=Taken.RUN, value=parameter.estimate)
 
 
-def _refuse_too_few(source: Source, window: Window, count: int) -> None:
+def _refuse_too_few(source: Source, window: Window, count: int, hold_back: float) -> None:
     if count >= LEAST_SERVICE_TIMES:
         return
-    length_s = window.end_s - window.start_s
-    whole_s = source.loaded.scenario.warmup_s + (min(source.loaded.scenario.duration_s, source.ended_s))
-    needed = ""
-    if count:
-        wanted_s = 1.1 * whole_s * LEAST_SERVICE_TIMES / count
-        needed = f"; at this rate a run of {show_duration(60.0 * -(-wanted_s // 60))} would do"
+    needed_s = _long_enough(source, window, count, hold_back) if count else None
+    needed = f"; at this rate a run of {show_duration(needed_s)} would do" if needed_s else ""
     raise EvidenceError(
         f"{source.directory.path}: too little to calibrate by: {count} of at least {LEAST_SERVICE_TIMES} attempts went well "
-        f"in the {show_duration(length_s)} that calibrate{needed} (run it longer, or hold back less)"
+        f"in the {show_duration(window.end_s - window.start_s)} that calibrate{needed} (run it longer, or hold back less)"
     )
+
+
+def _long_enough(source: Source, window: Window, count: int, hold_back: float) -> float | None:
+    """The whole minutes, in seconds, after which the plan will have offered enough, with a tenth to spare."""
+    scenario = source.loaded.scenario
+    lengths_s = 60.0 * np.arange(1, _MOST_MINUTES)
+    cuts_s = window.start_s + (1 - hold_back) * np.maximum(0.0, lengths_s - window.start_s)
+    start, end, *cuts = Rate(scenario.workload).expected(np.array([window.start_s, window.end_s, *cuts_s]))
+    wanted = 1.1 * LEAST_SERVICE_TIMES / count * (end - start)
+    enough = np.flatnonzero(np.array(cuts) - start >= wanted)
+    return float(lengths_s[enough[0]]) if len(enough) else None
 
 
 def write_model(directory: RunDirectory, source: Source, estimates: Estimates, for_speed: float | None) -> list[str]:
