@@ -110,7 +110,9 @@ def judge_predictions(scenario: Scenario, observed: Floats, tasks: int, rows: Fl
         known = rows[:, place][~np.isnan(rows[:, place])]
         value = float(observed[place])
         comparable = not math.isnan(value) and len(known) > count / 2
-        low, middle, high = np.quantile(known, [_ALPHA / 2, 0.5, 1 - _ALPHA / 2]) if len(known) else [math.nan] * 3
+        # One more replication is below the k-th of n with a probability of k / (n + 1): Weibull's places of quantiles.
+        shares = [_ALPHA / 2, 0.5, 1 - _ALPHA / 2]
+        low, middle, high = np.quantile(known, shares, method="weibull") if len(known) else [math.nan] * 3
         predictions.append(
             Prediction(
                 sli=name,

@@ -154,7 +154,7 @@ def _absences(part: Part) -> Iterator[float]:
 def _lease(part: Part) -> Parameter:
     """How long a lease holds, from attempts whose worker died: from the last heartbeat to when the watchdog looks.
 
-    It looks at any time in its interval, half of which is taken off.
+    It looks at most its interval later than the lease ends: the shortest time is an upper, the longest a lower bound.
     """
     key, queue, attempts = "queue.lease.duration", part.scenario.queue, part.all
     died: Ints = np.flatnonzero(
@@ -170,8 +170,9 @@ def _lease(part: Part) -> Parameter:
     renewed_s = (
         attempts.dispatched_s[died] + np.maximum(0, np.ceil(lived_s / queue.heartbeat_s) - 1) * queue.heartbeat_s
     )
-    held_s = attempts.expired_s[died] - renewed_s - queue.watchdog_interval_s / 2
-    estimate, interval = float(held_s.mean()), bootstrap(held_s, lambda values: float(values.mean()))
+    found_s = attempts.expired_s[died] - renewed_s
+    bounds = sorted((float(found_s.max()) - queue.watchdog_interval_s, float(found_s.min())))
+    estimate, interval = sum(bounds) / 2, Interval(*bounds)
     detail = "from the last heartbeat of a worker that died"
     return measured(key, queue.lease_s, estimate, interval, len(died), detail, part.factor)
 

@@ -36,6 +36,8 @@ def test_the_parameters_of_simulations_come_back(tmp_path: Path) -> None:
     assert len(held) == 14
     # 30 intervals of 95 % hold the truth 24 times or more with a probability of 99.9 %.
     assert all(count >= 24 for count in held.values()), held
+    # Between its bounds a lease always is.
+    assert held["queue.lease.duration"] == SEEDS
     # All together they hold it as often as they say, give or take four standard deviations.
     assert 0.91 <= sum(held.values()) / (len(held) * SEEDS) <= 0.99, held
 
