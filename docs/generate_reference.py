@@ -161,7 +161,7 @@ SETTINGS = """\
 what is new after what is there; other lists, and a distribution that becomes another one, are replaced. An empty list
 removes all entries. Files that an overlay names lie beside it.
 
-```yaml
+```text
 queue: {poll_interval: 1100ms}
 faults:
   - {name: flaky, rate: 12%}                                  # the rest of it stays
