@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from truth import SCENARIO, estimated, part_of, scenario, simulated
 
+from runner.calibrate.draws import uncertain
 from runner.calibrate.shares import OWN, OWN_FOR_GOOD, burst_time
 from runner.calibrate.source import Source
 from runner.calibrate.timing import service_times
@@ -165,3 +166,23 @@ def test_attempts_that_met_something_are_no_service_times(tmp_path: Path) -> Non
     part = part_of(source)
     assert not (part.all.went_well & (part.all.closing_cause != NO_CAUSE)).any()
     assert part.all.went_well.sum() < 0.9 * len(part.all)
+
+
+# Predictions are as unsure as the estimates.
+
+
+def test_versions_of_the_model_differ_in_what_the_run_left_unsure(tmp_path: Path) -> None:
+    source = simulated(scenario(tmp_path), 1)
+    other = scenario(tmp_path, "faults.transient.rate=50%")
+    found = estimated(replace(source, loaded=other))
+    versions = uncertain(other.scenario, found.fitted, found.parameters)
+    transient = next(each for each in found.parameters if each.key == "faults.transient.rate")
+    assert transient.taken is Taken.RUN and transient.low is not None and transient.high is not None
+    rates = np.array([version.faults[0].rate for version in versions])
+    inside = (rates >= transient.low) & (rates <= transient.high)
+    assert len(set(rates.tolist())) == len(versions) and 0.85 <= inside.mean() < 1.0
+    polls = np.array([version.queue.poll_interval_s for version in versions])
+    assert 0.01 < polls.std() < 0.2 and abs(polls.mean() - 1.0) < 0.05
+    assert len({version.workload.service for version in versions}) > 50
+    assert {version.faults[1].rate for version in versions} == {0.02}
+    assert {version.workload.rate_per_s for version in versions} == {other.scenario.workload.rate_per_s}
