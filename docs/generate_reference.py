@@ -157,12 +157,24 @@ TIERS = """\
 A tier may override every key of the scenario but KEYS. `soak validate` checks the scenario with each tier applied."""
 
 SETTINGS = """\
-`--set KEY=VALUE` replaces one value, after the tier, in the order given. The key is a path; an entry of a list goes by
-its `name` or by its number from 0. The value is YAML. `--duration` and `--seed` are short for the settings of those
-names and come last. The scenario as it was run is stored with the evidence.
+`--overlay FILE` merges a YAML file into the scenario: mappings key by key; lists whose entries all have a `name` by it,
+what is new after what is there; other lists, and a distribution that becomes another one, are replaced. An empty list
+removes all entries. Files that an overlay names lie beside it.
+
+```text
+queue: {poll_interval: 1100ms}
+faults:
+  - {name: flaky, rate: 12%}                                  # the rest of it stays
+  - {name: disk, type: transient_error, rate: 0.5%}           # comes after the others
+```
+
+`--set KEY=VALUE` replaces one value, after the tier and overlays, in the order given. The key is a path; an entry of a
+list goes by its `name` or by its number from 0. The value is YAML. `--duration` and `--seed` are short for the settings
+of those names and come last. The scenario as it was run is stored with the evidence.
 
 ```sh
 soak run scenario.yaml --tier pr --seed 8
+soak run scenario.yaml --overlay calibrated.yaml --overlay more.yaml
 soak run scenario.yaml --set queue.workers=2 --set faults.flaky.rate=20%
 soak run scenario.yaml --set 'queue.retry.backoff=[10s, 30s]' --set 'slos.0=success_rate >= 95%'
 ```"""
@@ -562,7 +574,7 @@ _AFTER = {
     "faults": ("### Fault types", _fault_types()),
     "slis": ("### Event filters", EVENT_FILTERS.replace("FIELDS", _code(FILTER_FIELDS))),
     "slos": (OBJECTIVE_STATUSES, "### Units of indicators", _units(), "### Conditions", CONDITIONS),
-    "tiers": ("### Overriding single values", SETTINGS),
+    "tiers": ("### Overlays and single values", SETTINGS),
 }
 
 

@@ -64,6 +64,7 @@ def run_scenario(
     path: Path,
     *,
     tier: str | None,
+    overlays: tuple[Path, ...],
     settings: tuple[str, ...],
     target_name: str,
     speed: float | None,
@@ -75,7 +76,7 @@ def run_scenario(
 ) -> int:
     """Run a scenario file and tell the verdict; returns the exit code."""
     target = make_target(target_name, speed)
-    loaded = load(path, tier=tier, settings=settings)
+    loaded = load(path, tier=tier, overlays=overlays, settings=settings)
     _admit(target, loaded.scenario)
     plan = Plan(loaded.scenario)
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)

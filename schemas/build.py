@@ -13,6 +13,7 @@ from schemas.distributions import Constant, Distribution, Empirical, Exponential
 from schemas.errors import quoted, shortened
 from schemas.expression import EventFilter
 from schemas.faults import OF_CALLS, Fault, FaultType
+from schemas.files import Folders, find_file
 from schemas.model import (
     Alert,
     Burst,
@@ -42,10 +43,10 @@ MAX_VALUES_BYTES = 10_000_000
 _VALUE = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
-def build_scenario(data: Mapping_, directory: Path) -> Scenario:
-    """The typed scenario of checked `data`; files it names are looked up beside `directory`."""
+def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
+    """The typed scenario of checked `data`; files it names are looked up in `folders`."""
     duration_s = units.duration(data["duration"])
-    settings = _system_settings(data, directory)
+    settings = _system_settings(data, folders)
     tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["workload"]["tenants"])
     phases = tuple(_phase(each) for each in data["phases"])
     slis = scenario_slis(data)
@@ -63,10 +64,10 @@ def build_scenario(data: Mapping_, directory: Path) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=_workload(data["workload"], tenants, directory, settings),
+        workload=_workload(data["workload"], tenants, folders, settings),
         phases=phases,
         system_settings=settings,
-        faults=tuple(_fault(each, duration_s, directory, settings) for each in data["faults"]),
+        faults=tuple(_fault(each, duration_s, folders, settings) for each in data["faults"]),
         slis=slis,
         objectives=tuple(objective for each in data["slos"] for objective in _objectives(each, context)),
         alerts=tuple(_alert(each, context) for each in data["alerts"]),
@@ -79,11 +80,11 @@ def build_scenario(data: Mapping_, directory: Path) -> Scenario:
     )
 
 
-def _system_settings(data: Mapping_, directory: Path) -> Queue | Calls:
+def _system_settings(data: Mapping_, folders: Folders) -> Queue | Calls:
     if data["system"] == "queue":
         return _queue(data["queue"])
     memory = data["workload"].get("task", {}).get("memory", [])
-    return build_calls(data["calls"], memory, directory, build_distribution)
+    return build_calls(data["calls"], memory, folders, build_distribution)
 
 
 def _secret(data: Mapping_) -> Secret:
@@ -136,7 +137,7 @@ def build_sli(name: str, definition: Mapping_, data: Mapping_) -> Sli:
     return with_quantile(sli, units.ratio(definition["quantile"]["q"])) if "quantile" in definition else sli
 
 
-def build_distribution(data: Mapping_, directory: Path) -> Distribution:
+def build_distribution(data: Mapping_, folders: Folders) -> Distribution:
     """A distribution; raises ValueError when an empirical file cannot be used."""
     shape = data["distribution"]
     if shape == "constant":
@@ -147,7 +148,7 @@ def build_distribution(data: Mapping_, directory: Path) -> Distribution:
         return Uniform(units.duration(data["low"]), units.duration(data["high"]))
     if shape == "lognormal":
         return LogNormal(units.duration(data["median"]), units.duration(data["p95"]))
-    return Empirical(data["file"], read_values(directory / data["file"], units.SECONDS[data["unit"]]))
+    return Empirical(data["file"], read_values(find_file(data["file"], folders), units.SECONDS[data["unit"]]))
 
 
 def read_values(path: Path, unit_s: float) -> tuple[float, ...]:
@@ -197,7 +198,7 @@ def _phase(data: Mapping_) -> Phase:
     return Phase(data["name"], Window(start, start + units.duration(data["for"])))
 
 
-def _workload(data: Mapping_, tenants: tuple[Tenant, ...], directory: Path, settings: Queue | Calls) -> Workload:
+def _workload(data: Mapping_, tenants: tuple[Tenant, ...], folders: Folders, settings: Queue | Calls) -> Workload:
     arrivals = data["arrivals"]
     burst = arrivals.get("burst")
     return Workload(
@@ -208,7 +209,7 @@ def _workload(data: Mapping_, tenants: tuple[Tenant, ...], directory: Path, sett
         else None,
         service=settings.primary.latency
         if isinstance(settings, Calls)
-        else build_distribution(data["task"]["duration"], directory),
+        else build_distribution(data["task"]["duration"], folders),
         tenants=tenants,
         tasks=data.get("tasks"),
     )
@@ -233,7 +234,7 @@ def _queue(data: Mapping_) -> Queue:
     )
 
 
-def _fault(data: Mapping_, duration_s: float, directory: Path, settings: Queue | Calls) -> Fault:
+def _fault(data: Mapping_, duration_s: float, folders: Folders, settings: Queue | Calls) -> Fault:
     when = recurrence(data)
     always = 1.0 if isinstance(settings, Calls) and data["type"] in OF_CALLS else 0.0
     return Fault(
@@ -243,7 +244,7 @@ def _fault(data: Mapping_, duration_s: float, directory: Path, settings: Queue |
         windows=when.windows(duration_s) if when else (),
         errors=tuple(data.get("errors", [data["type"]])),
         hang_for_s=units.duration(data["hang_for"]) if "hang_for" in data else 0.0,
-        delay=build_distribution(data["delay"], directory) if "delay" in data else DEFAULT_DELAY,
+        delay=build_distribution(data["delay"], folders) if "delay" in data else DEFAULT_DELAY,
         dependency=_struck(data, settings),
         retry_after_s=units.duration(data["retry_after"]) if "retry_after" in data else DEFAULT_RETRY_AFTER_S,
     )

@@ -1,7 +1,6 @@
 """The system `calls`: from checked data, defaults filled in, to typed settings."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from schemas import units
@@ -26,16 +25,17 @@ from schemas.calls import (
     Timeout,
 )
 from schemas.distributions import Distribution
+from schemas.files import Folders
 
 Mapping_ = Mapping[str, Any]
 
 
 def build_calls(
-    data: Mapping_, memory: list[Mapping_], directory: Path, distribution: Callable[[Mapping_, Path], Distribution]
+    data: Mapping_, memory: list[Mapping_], folders: Folders, distribution: Callable[[Mapping_, Folders], Distribution]
 ) -> Calls:
     """The settings of a client and what it calls. Raises ValueError when an empirical file cannot be used."""
     return Calls(
-        tuple(_dependency(each, distribution(each["latency"], directory)) for each in data["dependencies"]),
+        tuple(_dependency(each, distribution(each["latency"], folders)) for each in data["dependencies"]),
         tuple(_policy(each) for each in data["policy"]),
         tuple(
             MemoryNeed(int(units.size(each["size"])), each.get("tasks", 1), each.get("hold", False)) for each in memory

@@ -11,8 +11,9 @@ from typing import Any
 from schemas.build import build_scenario
 from schemas.document import Document, read_document
 from schemas.errors import Problem, ScenarioError
+from schemas.files import Folders
 from schemas.model import Scenario
-from schemas.overrides import apply_settings, apply_tier
+from schemas.overrides import apply_overlay, apply_settings, apply_tier
 from schemas.semantics import semantic_problems
 from schemas.shape import shape_problems
 from schemas.systems import completed
@@ -28,6 +29,12 @@ class Loaded:
     overridden: bool
     tier: str | None = None
     settings: tuple[str, ...] = ()
+    overlays: tuple[Path, ...] = ()
+
+    @property
+    def folders(self) -> Folders:
+        """Where the files that it names are."""
+        return _folders(self.source, self.overlays)
 
     @property
     def sha256(self) -> str:
@@ -36,12 +43,19 @@ class Loaded:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load(path: Path, *, tier: str | None = None, settings: Sequence[str] = (), variant: Sequence[str] = ()) -> Loaded:
-    """The scenario in `path` with a tier, `--set` overrides and, after them, those of `--with` applied.
+def load(
+    path: Path,
+    *,
+    tier: str | None = None,
+    overlays: Sequence[Path] = (),
+    settings: Sequence[str] = (),
+    variant: Sequence[str] = (),
+) -> Loaded:
+    """The scenario in `path` with a tier, overlay files, `--set` overrides and those of `--with` applied, in this order.
 
     Raises ScenarioError with every problem of the file, and UsageError when the file cannot be read.
     """
-    return load_document(read_document(path), path, tier=tier, settings=settings, variant=variant)
+    return load_document(read_document(path), path, tier=tier, overlays=overlays, settings=settings, variant=variant)
 
 
 def load_document(
@@ -49,6 +63,7 @@ def load_document(
     path: Path,
     *,
     tier: str | None = None,
+    overlays: Sequence[Path] = (),
     settings: Sequence[str] = (),
     variant: Sequence[str] = (),
 ) -> Loaded:
@@ -57,30 +72,37 @@ def load_document(
     Raises ScenarioError.
     """
     chosen = document if tier is None else apply_tier(document, tier)
+    for overlay in overlays:
+        chosen = apply_overlay(chosen, read_document(overlay))
     chosen = apply_settings(chosen, settings) if settings else chosen
     chosen = apply_settings(chosen, variant, "--with") if variant else chosen
-    problems = _problems(chosen, path.parent)
+    problems = _problems(chosen, _folders(path, overlays))
     if not problems:
         problems = [
             problem
             for other in _tiers(document)
             if other != tier
-            for problem in _tier_problems(document, other, path.parent)
+            for problem in _tier_problems(document, other, [path.parent])
         ]
     if problems:
         raise ScenarioError(problems)
     assert isinstance(chosen.data, dict)
     data: dict[str, Any] = dict(chosen.data)
-    scenario = build_scenario(completed(data), path.parent)
+    scenario = build_scenario(completed(data), _folders(path, overlays))
     overrides = (*settings, *variant)
-    return Loaded(scenario, data, path, tier is not None or bool(overrides), tier, overrides)
+    overridden = tier is not None or bool(overlays) or bool(overrides)
+    return Loaded(scenario, data, path, overridden, tier, overrides, tuple(overlays))
 
 
-def _problems(document: Document, directory: Path, only: Iterable[str] | None = None) -> list[Problem]:
+def _folders(source: Path, overlays: Sequence[Path]) -> Folders:
+    return [*(overlay.parent for overlay in reversed(overlays)), source.parent]
+
+
+def _problems(document: Document, folders: Folders, only: Iterable[str] | None = None) -> list[Problem]:
     filled = completed(document.data)
     found = document.problems + shape_problems(document, only)
     seen = {problem.where for problem in found}
-    return found + [problem for problem in semantic_problems(document, filled, directory) if problem.where not in seen]
+    return found + [problem for problem in semantic_problems(document, filled, folders) if problem.where not in seen]
 
 
 def _tiers(document: Document) -> dict[str, Any]:
@@ -89,9 +111,9 @@ def _tiers(document: Document) -> dict[str, Any]:
     return dict(tiers) if isinstance(tiers, dict) else {}
 
 
-def _tier_problems(document: Document, tier: str, directory: Path) -> list[Problem]:
+def _tier_problems(document: Document, tier: str, folders: Folders) -> list[Problem]:
     overridden = list(_tiers(document)[tier])
-    problems = _problems(apply_tier(document, tier), directory, only=overridden)
+    problems = _problems(apply_tier(document, tier), folders, only=overridden)
     return [_with_tier(problem, tier, overridden) for problem in problems]
 
 

@@ -1,8 +1,9 @@
-"""Overrides of a scenario: tiers (`--tier nightly`) and single values (`--set queue.workers=2`)."""
+"""Overrides of a scenario: tiers (`--tier nightly`), overlays (`--overlay FILE`), single values (`--set queue.workers=2`)."""
 
 import copy
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from schemas.document import Data, Document, parse_document
 from schemas.errors import Mark, Problem, ScenarioError, Where, quoted, shortened, show_path
@@ -18,7 +19,23 @@ def apply_tier(document: Document, tier: str) -> Document:
         raise ScenarioError([document.problem(("tiers",), f"no tier {quoted(tier)}", remedy)])
     result = _copy(document)
     if isinstance(known[tier], dict):
-        _merge(result, (), known[tier], ("tiers", tier))
+        _merge(result, (), known[tier], _Source(document, ("tiers", tier)))
+    return result
+
+
+def apply_overlay(document: Document, overlay: Document) -> Document:
+    """`document` with an overlay merged in: mappings key by key, lists of named entries by name, all else replaced.
+
+    A distribution that becomes another one is replaced as a whole. Raises ScenarioError when the overlay is no mapping, or
+    holds what YAML allows but we do not.
+    """
+    problems = list(overlay.problems)
+    if not isinstance(overlay.data, dict):
+        problems.append(overlay.problem((), "an overlay is a mapping", "write it like queue: {workers: 2}"))
+    if problems:
+        raise ScenarioError(problems)
+    result = _copy(document)
+    _merge(result, (), overlay.data, _Source(overlay, (), by_name=True))
     return result
 
 
@@ -32,19 +49,62 @@ def _copy(document: Document) -> Document:
     )
 
 
-def _merge(document: Document, where: Where, override: Data, origin: Where) -> None:
-    """Merge `override`, which stands at `origin`, into the value at `where`: mappings key by key, all else replaced."""
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where an override stands, and whether entries of lists go by their names."""
+
+    document: Document
+    where: Where
+    by_name: bool = False
+
+    def inside(self, step: str | int) -> "_Source":
+        return replace(self, where=(*self.where, step))
+
+
+def _merge(document: Document, where: Where, override: Data, source: _Source) -> None:
+    """Merge `override` into the value at `where`: mappings key by key, lists by name if asked for, all else replaced."""
     current = _get(document.data, where)
-    if isinstance(override, dict) and isinstance(current, dict):
+    if isinstance(override, dict) and isinstance(current, dict) and not (source.by_name and _differ(current, override)):
         for key, value in override.items():
-            _merge(document, (*where, key), value, (*origin, key))
+            _merge(document, (*where, key), value, source.inside(key))
         return
+    if source.by_name and isinstance(override, list) and isinstance(current, list):
+        names, changed = _names(current), _names(override)
+        if names and changed:
+            _merge_entries(document, where, names, changed, override, source)
+            return
     document.data = _put(document.data, where, copy.deepcopy(override))
     _forget(document, where, current)
     for inner in _places(override):
-        for marks in (document.marks, document.keys):
-            if (*origin, *inner) in marks:
-                marks[(*where, *inner)] = marks[(*origin, *inner)]
+        for marks, theirs in ((document.marks, source.document.marks), (document.keys, source.document.keys)):
+            if (*source.where, *inner) in theirs:
+                marks[(*where, *inner)] = theirs[(*source.where, *inner)]
+
+
+def _differ(current: dict[str, Data], override: dict[str, Data]) -> bool:
+    """Whether two distributions are not of one kind, so that the keys of the one do not go with the other."""
+    return override.get("distribution", kind := current.get("distribution")) != kind
+
+
+def _names(entries: list[Data]) -> list[str]:
+    """The names of the entries of a list; empty when not every entry has one."""
+    names = [entry.get("name") for entry in entries if isinstance(entry, dict)]
+    known = [name for name in names if isinstance(name, str)]
+    return known if len(known) == len(entries) else []
+
+
+def _merge_entries(
+    document: Document, where: Where, names: list[str], changed: list[str], override: list[Data], source: _Source
+) -> None:
+    """Merge each entry of a list into the one of its name; what has no namesake comes after them."""
+    known = list(names)
+    for index, (name, entry) in enumerate(zip(changed, override, strict=True)):
+        if name not in known:
+            known.append(name)
+            entries = _get(document.data, where)
+            assert isinstance(entries, list)
+            document.data = _put(document.data, where, [*entries, None])
+        _merge(document, (*where, known.index(name)), entry, source.inside(index))
 
 
 def _forget(document: Document, where: Where, value: Data) -> None:

@@ -17,6 +17,7 @@ from schemas.document import Document
 from schemas.errors import Problem, Where, quoted
 from schemas.extent import EXTENT_CHECKS
 from schemas.faults import BY_TIME, OF_CALLS
+from schemas.files import Folders, find_file
 from schemas.indicators import INDICATOR_CHECKS
 from schemas.systems import SYSTEM_CHECKS
 from schemas.units import show_duration
@@ -30,9 +31,9 @@ MOST_BETWEEN_EXPORTS_S = 60.0
 """An alert on time series that come more rarely comes too late."""
 
 
-def semantic_problems(document: Document, data: Any, directory: Path) -> list[Problem]:
+def semantic_problems(document: Document, data: Any, folders: Folders) -> list[Problem]:
     """Everything that is wrong with `data` (the document's, defaults filled in) beyond its shape."""
-    view = View(document, data, directory)
+    view = View(document, data, folders)
     return [problem for check in _CHECKS for problem in check(view)]
 
 
@@ -134,7 +135,7 @@ def _data_file(view: View, where: Where) -> Iterator[Problem]:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             # The evidence holds a copy under the same name, so that the scenario loads again from there.
             raise ValueError(f"{quoted(name)} is not below the scenario's folder")
-        read_values(view.directory / name, units.SECONDS[str(unit)])
+        read_values(find_file(name, view.folders), units.SECONDS[str(unit)])
     except ValueError as error:
         remedy = "name a text file in the scenario's folder, with one number a line"
         yield view.problem((*where, "file"), str(error), remedy)

@@ -1,12 +1,12 @@
 """A scenario's data as the checks see it."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 from schemas import units
 from schemas.document import Document
 from schemas.errors import Problem, Where
+from schemas.files import Folders
 
 T = TypeVar("T")
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 class View:
     """Data with its defaults filled in, read without fear: what is missing or has the wrong shape is None."""
 
-    def __init__(self, document: Document, data: Any, directory: Path) -> None:
+    def __init__(self, document: Document, data: Any, folders: Folders) -> None:
         self.document = document
         self.data = data
-        self.directory = directory
+        self.folders = folders
 
     def get(self, *where: str | int) -> Any:
         """The value at a path."""

@@ -40,9 +40,11 @@ class Submissions:
 class Plan:
     """Everything that is drawn before a run: submissions, and the fate of each attempt."""
 
-    def __init__(self, scenario: Scenario, seed: int | None = None) -> None:
+    def __init__(self, scenario: Scenario, seed: int | None = None, *, arrivals_seed: int | None = None) -> None:
+        """`seed` replaces the scenario's; `arrivals_seed` that of the arrivals alone: other fates of the same work."""
         self.scenario = scenario
         self.seed = scenario.seed if seed is None else seed
+        self._arrivals_seed = self.seed if arrivals_seed is None else arrivals_seed
         self.rate = Rate(scenario.workload)
         self.vocabulary = Vocabulary()
         self.action = [int(Action.NONE)]
@@ -113,7 +115,9 @@ class Plan:
     def submissions(self) -> Iterator[Submissions]:
         """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates."""
         waiting = _none()
-        for block, due_s in enumerate(arrival_times(self.scenario.workload, self.seed, self.scenario.duration_s)):
+        for block, due_s in enumerate(
+            arrival_times(self.scenario.workload, self._arrivals_seed, self.scenario.duration_s)
+        ):
             numbers = (np.arange(len(due_s)) + block * BLOCK) << KEY_SHIFT
             originals = Submissions(due_s, numbers, np.zeros(len(due_s), dtype=np.int64))
             merged = _merge([waiting, originals, *self._duplicates_of(block, originals)], self.scenario.duration_s)

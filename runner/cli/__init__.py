@@ -23,6 +23,7 @@ _COMMANDS = {
     "verify": "Check the evidence of a run and recompute its verdict.",
     "incident": "List what is still empty in the incident of an aborted run.",
     "gate": "Decide a release candidate from its evidence.",
+    "calibrate": "Fit the model to a run, and check it by the rest of the run.",
     "compare": "Put two runs side by side: what changed, and is it more than noise?",
     "power": "Is a soak long enough to see what it claims?",
     "limits": "Find where a scenario breaks.",

@@ -82,15 +82,22 @@ def command(base: Path, run: Path | None, parity: bool, variant: tuple[str, ...]
             what = "--parity" if parity else str(run)
             raise click.UsageError(f"--with compares BASE, a scenario file, with its variant (leave {what} out)")
         return _what_if(base, variant, options)
-    for name in ("replications", "settings", "tier", "duration", "seed"):
+    for name, word in _WORDS.items():
         if options[name] not in {None, ()}:
-            raise click.UsageError(f"{_WORDS[name]} goes with --with, which names what is to change in a scenario")
+            raise click.UsageError(f"{word} goes with --with, which names what is to change in a scenario")
     if run is None:
         raise click.UsageError("name a RUN to compare with BASE, or with --with what is to change in a scenario")
     return _parity(base, run, options) if parity else _runs(base, run, options)
 
 
-_WORDS = {"replications": "-n", "settings": "--set", "tier": "--tier", "duration": "--duration", "seed": "--seed"}
+_WORDS = {
+    "replications": "-n",
+    "overlays": "--overlay",
+    "settings": "--set",
+    "tier": "--tier",
+    "duration": "--duration",
+    "seed": "--seed",
+}
 
 
 def _parity(base: Path, run: Path, options: dict[str, Any]) -> int:
@@ -128,6 +135,7 @@ def _what_if(scenario: Path, variant: tuple[str, ...], options: dict[str, Any]) 
         scenario=scenario,
         variant=variant,
         tier=options["tier"],
+        overlays=options["overlays"],
         settings=all_settings(options["settings"], options["duration"], options["seed"]),
         replications=options["replications"] or REPLICATIONS,
         alpha=WHAT_IF_ALPHA if options["alpha"] is None else options["alpha"],

@@ -82,6 +82,7 @@ def command(
     duration: str | None,
     settings: tuple[str, ...],
     tier: str | None,
+    overlays: tuple[Path, ...],
     probability: float,
     tolerance: float,
     most: int,
@@ -107,5 +108,5 @@ def command(
     from runner.limits.variants import Wish
 
     overrides = all_settings(settings, duration, seed)
-    wish = Wish(vary, probability, tolerance, most, cells, tier, overrides, jobs)
+    wish = Wish(vary, probability, tolerance, most, cells, tier, overlays, overrides, jobs)
     return search_limits(scenario, out, wish, as_json=as_json)

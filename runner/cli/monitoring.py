@@ -21,6 +21,7 @@ def command(
     seed: int | None,
     duration: str | None,
     settings: tuple[str, ...],
+    overlays: tuple[Path, ...],
     tier: str | None,
     speed: float,
     out: Path,
@@ -41,7 +42,7 @@ def command(
     from schemas.load import load
 
     refuse_in_run(out)
-    loaded = load(scenario, tier=tier, settings=all_settings(settings, duration, seed))
+    loaded = load(scenario, tier=tier, overlays=overlays, settings=all_settings(settings, duration, seed))
     written = []
     for name, content in monitoring_files(loaded.scenario, speed).items():
         write_whole(out / name, content)

@@ -37,8 +37,18 @@ job_summary_option = click.option(
 )
 
 
+overlay_option = click.option(
+    "--overlay",
+    "overlays",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Merge a YAML file into the scenario, after the tier and before --set. May be repeated.",
+)
+
+
 def override_options(command: F) -> F:
-    """`--tier`, `--set`, `--duration` and `--seed`: the scenario as it is to be run."""
+    """`--tier`, `--overlay`, `--set`, `--duration` and `--seed`: the scenario as it is to be run."""
     for option in (
         click.option(
             "--seed", type=click.IntRange(0, 2**53 - 1), help="Seed of every random stream; replaces the scenario's."
@@ -53,6 +63,7 @@ def override_options(command: F) -> F:
             metavar="KEY=VALUE",
             help="Replace one value, such as queue.workers=2. May be repeated.",
         ),
+        overlay_option,
         click.option("--tier", metavar="NAME", help="Apply a named tier of the scenario, such as pr."),
     ):
         command = option(command)

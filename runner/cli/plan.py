@@ -23,7 +23,13 @@ _HEIGHT = 4
 @override_options
 @json_option
 def command(
-    scenario: Path, seed: int | None, duration: str | None, settings: tuple[str, ...], tier: str | None, as_json: bool
+    scenario: Path,
+    seed: int | None,
+    duration: str | None,
+    settings: tuple[str, ...],
+    overlays: tuple[Path, ...],
+    tier: str | None,
+    as_json: bool,
 ) -> int:
     """Show what a scenario will do, without running it: counts, expected load on the workers, arrival rate over time.
 
@@ -34,7 +40,7 @@ def command(
     from schemas.load import load
     from simulation.plan import Plan
 
-    plan = Plan(load(scenario, tier=tier, settings=all_settings(settings, duration, seed)).scenario)
+    plan = Plan(load(scenario, tier=tier, overlays=overlays, settings=all_settings(settings, duration, seed)).scenario)
     figures: Forecast | CallsForecast
     if plan.scenario.system == "calls":
         from simulation.calls.forecast import forecast_calls

@@ -64,6 +64,7 @@ def command(
     duration: str | None,
     settings: tuple[str, ...],
     tier: str | None,
+    overlays: tuple[Path, ...],
     violations: tuple[str, ...],
     power: float,
     replications: int,
@@ -73,8 +74,7 @@ def command(
 ) -> int:
     """Is a soak long enough to see what it claims? For each objective: the smallest violation found, and how long one takes.
 
-    A violation is found when its objective is FAIL. Without --violation: a quarter more than an objective allows, or
-    0.01 % of the opportunities of one that allows none, or one event a day that breaks it.
+    Found: FAIL. Without --violation: a quarter more than allowed, or 0.01 % of the opportunities, or an event a day.
 
     Exit codes: 0 every violation asked for is seen, 3 the duration is too short for one, 2 wrong input, 130 interrupted.
 
@@ -90,6 +90,7 @@ def command(
         scenario,
         out,
         tier=tier,
+        overlays=overlays,
         settings=all_settings(settings, duration, seed),
         violations=violations,
         power=power,

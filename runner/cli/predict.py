@@ -55,6 +55,7 @@ def command(
     duration: str | None,
     settings: tuple[str, ...],
     tier: str | None,
+    overlays: tuple[Path, ...],
     replications: int,
     precision: str | None,
     required: str | None,
@@ -83,7 +84,7 @@ def command(
     from schemas.load import load
 
     shares = share("--precision", precision, 0.5), share("--require", required, 1.0)
-    loaded = load(scenario, tier=tier, settings=all_settings(settings, duration, seed))
+    loaded = load(scenario, tier=tier, overlays=overlays, settings=all_settings(settings, duration, seed))
     question = ask(loaded, replications=replications, precision=shares[0], required=shares[1])
     prediction, directory = predict_scenario(loaded, question, lambda: make_crew(jobs, dask), out)
     tell(to_json(prediction).decode() if as_json else summary_lines(prediction, directory), nl=not as_json)

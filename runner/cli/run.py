@@ -44,6 +44,7 @@ def command(
     seed: int | None,
     duration: str | None,
     settings: tuple[str, ...],
+    overlays: tuple[Path, ...],
     tier: str | None,
     target: str,
     speed: float | None,
@@ -68,6 +69,7 @@ def command(
     return run_scenario(
         scenario,
         tier=tier,
+        overlays=overlays,
         settings=all_settings(settings, duration, seed),
         target_name=target,
         speed=speed,

@@ -4,22 +4,25 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import json_option
+from runner.cli.options import json_option, overlay_option
 from runner.console import remark, tell
 from schemas.errors import Problem, ScenarioError, UsageError
 
 
 @click.command("validate")
 @click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SCENARIO...")
+@overlay_option
 @json_option
-def command(scenarios: tuple[Path, ...], as_json: bool) -> int:
+def command(scenarios: tuple[Path, ...], overlays: tuple[Path, ...], as_json: bool) -> int:
     """Check scenario files and list everything that is wrong, each with file, line, column and what to write.
 
     \b
-    Example:
+    Examples:
       soak validate scenarios/*.yaml
+      soak validate scenarios/72h.yaml --overlay calibrated.yaml
     """
-    problems = [problem for path in scenarios for problem in _problems(path)]
+    found = {path: _problems(path, overlays) for path in scenarios}
+    problems = list(dict.fromkeys(problem for each in found.values() for problem in each))
     if as_json:
         import json
         from dataclasses import asdict
@@ -29,19 +32,20 @@ def command(scenarios: tuple[Path, ...], as_json: bool) -> int:
         for problem in problems:
             remark(str(problem))
         for path in scenarios:
-            if not any(problem.source == str(path) for problem in problems):
-                tell(f"{path}: valid")
+            if not found[path]:
+                tell(f"{path}: valid{' with ' if overlays else ''}{', '.join(map(str, overlays))}")
     return 2 if problems else 0
 
 
-def _problems(path: Path) -> list[Problem]:
+def _problems(path: Path, overlays: tuple[Path, ...]) -> list[Problem]:
     from schemas.load import load
 
     try:
-        load(path)
+        load(path, overlays=overlays)
     except ScenarioError as error:
         return list(error.problems)
     except UsageError as error:
-        what, _, remedy = str(error).removeprefix(f"{path}: ").removesuffix(")").partition(" (")
-        return [Problem(str(path), 0, 0, "", what, remedy)]
+        source = next((str(each) for each in overlays if str(error).startswith(f"{each}: ")), str(path))
+        what, _, remedy = str(error).removeprefix(f"{source}: ").removesuffix(")").partition(" (")
+        return [Problem(source, 0, 0, "", what, remedy)]
     return []

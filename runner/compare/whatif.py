@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from runner.compare.batches import CONFIDENCE
 from runner.compare.effects import effects, values_of
@@ -38,6 +39,7 @@ class Question:
     scenario: Path
     variant: tuple[str, ...]
     tier: str | None
+    overlays: tuple[Path, ...]
     settings: tuple[str, ...]
     replications: int
     alpha: float
@@ -78,8 +80,8 @@ def answer(question: Question, out: Path | None) -> tuple[WhatIf, Path, bool]:
 
 
 def _load(question: Question) -> _Sides:
-    base = load(question.scenario, tier=question.tier, settings=question.settings)
-    variant = load(question.scenario, tier=question.tier, settings=question.settings, variant=question.variant)
+    same: dict[str, Any] = {"tier": question.tier, "overlays": question.overlays, "settings": question.settings}
+    base, variant = load(question.scenario, **same), load(question.scenario, **same, variant=question.variant)
     if base.scenario.seed != variant.scenario.seed:
         raise UsageError("--with seed=…: both variants get the same seeds (name another for both with --seed)")
     if base.sha256 == variant.sha256:

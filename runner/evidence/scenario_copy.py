@@ -1,12 +1,12 @@
 """The scenario as it was run, stored beside the evidence so that it loads again from there alone."""
 
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from runner.evidence.directory import SCENARIO, RunDirectory
 from schemas.document import parse_document
+from schemas.files import Folders, find_file
 from schemas.load import Loaded
 
 
@@ -29,7 +29,7 @@ _Dumper.add_representer(str, _text)
 
 def store_scenario(directory: RunDirectory, loaded: Loaded) -> None:
     """Store the scenario as run, and the files it names, under their own names. Raises OutputError."""
-    _copy_files(directory, loaded.data, loaded.source.parent)
+    _copy_files(directory, loaded.data, loaded.folders)
     if not loaded.overridden:
         directory.write(SCENARIO, loaded.source.read_bytes())
         return
@@ -37,15 +37,15 @@ def store_scenario(directory: RunDirectory, loaded: Loaded) -> None:
     directory.write(SCENARIO, f"# {loaded.source.name} as run, overrides applied\n{text}")
 
 
-def _copy_files(directory: RunDirectory, data: Any, source: Path) -> None:
+def _copy_files(directory: RunDirectory, data: Any, folders: Folders) -> None:
     if isinstance(data, list):
         for item in data:
-            _copy_files(directory, item, source)
+            _copy_files(directory, item, folders)
     elif isinstance(data, dict):
         if data.get("distribution") == "empirical":
             name = str(data["file"])
-            directory.write(name, (source / name).read_bytes())
+            directory.write(name, find_file(name, folders).read_bytes())
         for key, value in data.items():
             # Keys that start with x- are the author's own: what looks like a file there may be none.
             if not str(key).startswith("x-"):
-                _copy_files(directory, value, source)
+                _copy_files(directory, value, folders)

@@ -8,7 +8,7 @@ from runner.limits.parameter import find_parameter
 from runner.limits.replications import Values
 from schemas.document import read_document
 from schemas.errors import ScenarioError, UsageError
-from schemas.load import load_document
+from schemas.load import Loaded, load_document
 from schemas.model import Scenario
 
 
@@ -22,6 +22,7 @@ class Wish:
     most: int
     cells: int
     tier: str | None
+    overlays: tuple[Path, ...]
     settings: tuple[str, ...]
     workers: int | None
 
@@ -33,7 +34,7 @@ class Variants:
         self._path = path
         self._wish = wish
         self._document = read_document(path)
-        self.loaded = load_document(self._document, path, tier=wish.tier, settings=wish.settings)
+        self.loaded = self._load(wish.settings)
         if not self.loaded.scenario.objectives:
             raise UsageError(f"{path}: has no objectives, so that no run of it can PASS (write some under slos)")
         self.parameters = [find_parameter(self.loaded, each, wish.tolerance) for each in wish.vary]
@@ -41,14 +42,16 @@ class Variants:
         if len(set(paths)) < len(paths):
             raise UsageError(f"--vary {paths[0]}: stands twice (name another parameter, or leave it out)")
 
+    def _load(self, settings: tuple[str, ...]) -> Loaded:
+        wish = self._wish
+        return load_document(self._document, self._path, tier=wish.tier, overlays=wish.overlays, settings=settings)
+
     def at(self, values: Values) -> Scenario:
         """The scenario at a point. Raises UsageError for a value that it cannot have."""
         pairs = zip(self.parameters, values, strict=True)
         own = tuple(f"{parameter.path}={value}" for parameter, value in pairs)
         try:
-            changed = load_document(
-                self._document, self._path, tier=self._wish.tier, settings=(*self._wish.settings, *own)
-            )
+            changed = self._load((*self._wish.settings, *own))
         except ScenarioError as error:
             problem = error.problems[0]
             what = f"the scenario is not valid with {' and '.join(own)}: {problem.where}: {problem.what} ({problem.remedy})"

@@ -32,6 +32,7 @@ def assess_scenario(
     out: Path | None,
     *,
     tier: str | None,
+    overlays: Sequence[Path],
     settings: tuple[str, ...],
     violations: Sequence[str],
     power: float,
@@ -39,7 +40,7 @@ def assess_scenario(
     workers: int | None,
 ) -> tuple[PowerReport, Path]:
     """What the objectives of a scenario see; writes it, and returns it and where. Raises SoakError."""
-    loaded = load(path, tier=tier, settings=settings)
+    loaded = load(path, tier=tier, overlays=overlays, settings=settings)
     scenario = loaded.scenario
     if not scenario.objectives:
         raise UsageError(f"{path}: has no objectives: there is nothing to see (write some under slos:)")

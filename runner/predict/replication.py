@@ -23,6 +23,7 @@ class Job(msgspec.Struct, frozen=True):
     """A replication to make: its place in the series, its seed, and the scenario.
 
     `in_full`: no abort condition ends it, and its outcome holds every SLI. `detailed`: it tells its observations.
+    `arrivals_seed`: of a run whose arrivals it is to have; None for its own.
     """
 
     index: int
@@ -30,6 +31,7 @@ class Job(msgspec.Struct, frozen=True):
     scenario: Scenario
     in_full: bool = False
     detailed: bool = False
+    arrivals_seed: int | None = None
 
 
 class ObjectiveOutcome(msgspec.Struct, frozen=True):
@@ -93,7 +95,7 @@ def replicate(job: Job) -> Replication:
 
 def _run(job: Job) -> tuple[Verdict, Judge]:
     target = Simulation()
-    plan = Plan(job.scenario, job.seed)
+    plan = Plan(job.scenario, job.seed, arrivals_seed=job.arrivals_seed)
     return execute(plan, target, identify(job.scenario, "", job.seed, target, abort=not job.in_full))
 
 

@@ -152,7 +152,7 @@ def test_wrong_input_is_told_and_leaves_nothing(
 
 
 def test_a_value_inside_the_range_that_cannot_be_is_named() -> None:
-    wish = Wish(("queue.lease.duration=31s..5m", "queue.lease.heartbeat=5s..1m"), 0.95, 0.02, 20, 3, None, (), 1)
+    wish = Wish(("queue.lease.duration=31s..5m", "queue.lease.heartbeat=5s..1m"), 0.95, 0.02, 20, 3, None, (), (), 1)
     variants = Variants(SCENARIO, wish)
     assert variants.at(("2m", "1m")).queue.heartbeat_s == 60
     with pytest.raises(UsageError, match=r"with queue\.lease\.duration=31s and queue\.lease\.heartbeat=1m: .*narrow"):

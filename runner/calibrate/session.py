@@ -1,0 +1,273 @@
+"""One `soak calibrate`, from a run directory to an overlay, a check of it and a report."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from runner.calibrate.check import judge_predictions, looked_at, observe, replicate
+from runner.calibrate.draws import uncertain
+from runner.calibrate.fits import Fitted, fit_durations, parameters_of
+from runner.calibrate.overlay import OVERLAY, SERVICE, VALUES, NewFault, values_text, write_overlay
+from runner.calibrate.part import Part
+from runner.calibrate.shares import arrival_rates, fault_shares, own_failures, tenant_shares
+from runner.calibrate.source import Source, open_source
+from runner.calibrate.timing import Service, service_times, timings
+from runner.calibrate.words import header, notes
+from runner.console import remark
+from runner.evidence.directory import RunDirectory, choose_directory, refuse_in_run, write_whole
+from runner.evidence.record import to_json
+from runner.predict.crew import LocalCrew
+from schemas.calibration import SCHEMA_VERSION, Calibration, Check, Parameter, Taken
+from schemas.distributions import Empirical
+from schemas.errors import EvidenceError, UsageError
+from schemas.load import load
+from schemas.units import show_duration
+from schemas.windows import Window
+from simulation.arrivals import Rate
+
+CALIBRATION = "calibration.json"
+FOLDER = "calibrations"
+LEAST_SERVICE_TIMES = 100
+"""Of fewer, hardly five are beyond the 95th percentile."""
+_MOST_MINUTES = 7 * 24 * 60
+_STEPS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for.
+
+    hold_back: share of the run. for_speed: of the runs the model is for, None: of this run. estimates: they stand also where
+    the scenario's own value could be right. least: how far out of a prediction does not matter. seed: of the replications.
+    """
+
+    hold_back: float
+    replications: int
+    for_speed: float | None
+    estimates: bool
+    least: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """What the part of a run that calibrates comes to."""
+
+    part: Part
+    service: Service
+    fitted: Fitted
+    parameters: tuple[Parameter, ...]
+    new: dict[str, NewFault]
+
+
+def calibrate(path: Path, out: Path | None, request: Request) -> tuple[Calibration, Path]:
+    """Calibrate the model by a run, check it, and write what comes of it; returns it and where. Raises SoakError."""
+    source = open_source(path)
+    copy = out if out and out.suffix in {".yaml", ".yml"} else None
+    if out:
+        refuse_in_run(out)
+    if copy and copy.exists():
+        raise UsageError(f"{copy}: exists already (choose another --out)")
+    name = source.loaded.scenario.name
+    windows = _windows(source, request.hold_back)
+    as_run = estimate(source, windows[0], 1.0, request)
+    factor = (request.for_speed or source.speed) / source.speed
+    aimed = as_run if factor == 1.0 else estimate(source, windows[0], factor, request)
+    directory = RunDirectory.create(
+        choose_directory(None if copy else out, name, datetime.now(UTC), under=FOLDER), name
+    )
+    files = write_model(directory, source, aimed, request.for_speed)
+    check = check_held_back(source, windows[1], as_run, request)
+    calibration = _calibration(source, windows, as_run, aimed, request, check, files)
+    _write_report(directory, calibration, as_run)
+    if copy:
+        for each in files:
+            write_whole(copy if each == OVERLAY else copy.with_name(each), directory.read(each))
+    return calibration, directory.path
+
+
+def _windows(source: Source, hold_back: float) -> tuple[Window, Window]:
+    """The part that calibrates and the part that is held back, by when tasks were due; a warm-up is in neither."""
+    scenario = source.loaded.scenario
+    start_s, end_s = scenario.warmup_s, min(scenario.duration_s, source.ended_s)
+    if end_s <= start_s:
+        raise EvidenceError(
+            f"{source.directory.path}: the run ended at {show_duration(source.ended_s)}, before any work"
+        )
+    cut_s = start_s + (1 - hold_back) * (end_s - start_s)
+    return Window(start_s, cut_s), Window(cut_s, end_s)
+
+
+def estimate(source: Source, window: Window, factor: float, request: Request) -> Estimates:
+    """The parameters, from the tasks that were due in `window`. Raises EvidenceError when there is too little of them.
+
+    What the computer itself needs counts `factor` times.
+    """
+    part = Part.of(source.loaded.scenario, source.vocabulary, source.events, window, source.ended_s, factor)
+    service = service_times(part, source.speed)
+    _refuse_too_few(source, window, len(service.held_s), request.hold_back)
+    own = list(own_failures(part))
+    parameters = (*arrival_rates(part), *tenant_shares(part), *timings(part), *fault_shares(part))
+    if request.estimates:
+        parameters = tuple(map(_taken, parameters))
+    return Estimates(
+        part,
+        service,
+        fit_durations(service.held_s),
+        (*parameters, *(each for each, _, _ in own)),
+        {each.key.removeprefix("faults.").removesuffix(".rate"): (kind, errors) for each, kind, errors in own},
+    )
+
+
+def _taken(parameter: Parameter) -> Parameter:
+    if parameter.taken is not Taken.SCENARIO:
+        return parameter
+    return msgspec.structs.replace(parameter, taken=Taken.RUN, value=parameter.estimate)
+
+
+def _refuse_too_few(source: Source, window: Window, count: int, hold_back: float) -> None:
+    if count >= LEAST_SERVICE_TIMES:
+        return
+    needed_s = _long_enough(source, window, count, hold_back) if count else None
+    needed = f"; at this rate a run of {show_duration(needed_s)} would do" if needed_s else ""
+    raise EvidenceError(
+        f"{source.directory.path}: too little to calibrate by: {count} of at least {LEAST_SERVICE_TIMES} attempts went well "
+        f"in the {show_duration(window.end_s - window.start_s)} that calibrate{needed} (run it longer, or hold back less)"
+    )
+
+
+def _long_enough(source: Source, window: Window, count: int, hold_back: float) -> float | None:
+    """The whole minutes, in seconds, after which the plan will have offered enough, with a tenth to spare."""
+    scenario = source.loaded.scenario
+    lengths_s = 60.0 * np.arange(1, _MOST_MINUTES)
+    cuts_s = window.start_s + (1 - hold_back) * np.maximum(0.0, lengths_s - window.start_s)
+    start, end, *cuts = Rate(scenario.workload).expected(np.array([window.start_s, window.end_s, *cuts_s]))
+    wanted = 1.1 * LEAST_SERVICE_TIMES / count * (end - start)
+    enough = np.flatnonzero(np.array(cuts) - start >= wanted)
+    return float(lengths_s[enough[0]]) if len(enough) else None
+
+
+def write_model(directory: RunDirectory, source: Source, estimates: Estimates, for_speed: float | None) -> list[str]:
+    """Write the overlay, and the values of an empirical distribution beside it; returns the names of the files."""
+    fitted = estimates.fitted
+    text = write_overlay(
+        header(source, estimates.part.window, for_speed),
+        fitted,
+        len(estimates.service.held_s),
+        estimates.parameters,
+        estimates.new,
+    )
+    directory.write(OVERLAY, text)
+    if not isinstance(fitted.distribution, Empirical):
+        return [OVERLAY]
+    directory.write(VALUES, values_text(fitted.distribution))
+    return [OVERLAY, VALUES]
+
+
+def check_held_back(source: Source, held: Window, estimates: Estimates, request: Request) -> Check:
+    """Whether the scenario with the estimates, as the run was, predicts what happened in the part that was held back."""
+    scenario = looked_at(source.loaded.scenario, held, whole=source.whole)
+    reader, vocabulary = source.reader(scenario)
+    observed, tasks = observe(scenario, vocabulary, reader.identity, reader.blocks())
+    with tempfile.TemporaryDirectory() as scratch:
+        write_model(RunDirectory(Path(scratch)), source, estimates, None)
+        calibrated = load(source.loaded.source, overlays=[Path(scratch) / OVERLAY]).scenario
+    versions = uncertain(looked_at(calibrated, held, whole=source.whole), estimates.fitted, estimates.parameters)
+    told = _progress(request.replications)
+    rows = replicate(versions, request.replications, request.seed, _arrivals(source, estimates), told, LocalCrew())
+    return judge_predictions(scenario, observed, tasks, rows, request.least)
+
+
+def _arrivals(source: Source, estimates: Estimates) -> int | None:
+    """The seed of the run's own arrivals; None where they are not those of its scenario."""
+    own = all(p.taken is not Taken.RUN for p in estimates.parameters if p.key.startswith("workload.arrivals."))
+    return source.identity.seed if own else None
+
+
+def _progress(count: int) -> Callable[[int], None]:
+    """Says now and then how many replications there are."""
+    step = max(1, count // _STEPS)
+
+    def told(done: int) -> None:
+        if done % step == 0:
+            remark(f"  {done} of {count} replications")
+
+    return told
+
+
+def _calibration(
+    source: Source,
+    windows: tuple[Window, Window],
+    as_run: Estimates,
+    aimed: Estimates,
+    request: Request,
+    check: Check,
+    files: Sequence[str],
+) -> Calibration:
+    identity, part = source.identity, as_run.part
+    return Calibration(
+        schema_version=SCHEMA_VERSION,
+        scenario=identity.scenario,
+        scenario_sha256=identity.scenario_sha256,
+        run=source.directory.path.resolve().name,
+        target=identity.target,
+        clock=identity.clock,
+        seed=identity.seed,
+        end=source.end.value,
+        speed=source.speed,
+        for_speed=request.for_speed or source.speed,
+        from_s=windows[0].start_s,
+        cut_s=windows[0].end_s,
+        to_s=windows[1].end_s,
+        tasks=len(part.due_s()[0]),
+        attempts=int(part.mine.sum()),
+        service=list(as_run.fitted.fits),
+        chosen=as_run.fitted.name,
+        service_observations=len(as_run.service.held_s),
+        overheads=list(as_run.service.overheads),
+        parameters=[*_service_parameters(source, as_run, aimed), *_with_values(as_run, aimed)],
+        notes=list(notes(source, windows, as_run.service, as_run.fitted)),
+        check=check,
+        files=list(files),
+    )
+
+
+def _with_values(as_run: Estimates, aimed: Estimates) -> Iterator[Parameter]:
+    """What was observed, with the values that the overlay holds."""
+    for observed, told in zip(as_run.parameters, aimed.parameters, strict=True):
+        yield msgspec.structs.replace(observed, value=told.value)
+
+
+def _service_parameters(source: Source, as_run: Estimates, aimed: Estimates) -> Iterator[Parameter]:
+    planned = source.loaded.scenario.workload.service
+    known = parameters_of(planned) if type(planned) is type(as_run.fitted.distribution) else {}
+    values, aimed_values = parameters_of(as_run.fitted.distribution), parameters_of(aimed.fitted.distribution)
+    for key, interval in as_run.fitted.intervals.items():
+        yield Parameter(
+            key=f"{SERVICE}.{key}",
+            unit="s",
+            scenario=known.get(key),
+            estimate=values[key],
+            low=interval.low,
+            high=interval.high,
+            observations=len(as_run.service.held_s),
+            taken=Taken.RUN,
+            value=aimed_values.get(key),
+            detail=f"{as_run.fitted.name}, of attempts that went well",
+        )
+
+
+def _write_report(directory: RunDirectory, calibration: Calibration, estimates: Estimates) -> None:
+    from reports.calibration import render_calibration
+
+    directory.write(CALIBRATION, to_json(calibration))
+    for name, content in render_calibration(
+        calibration, estimates.service.held_s, estimates.fitted.distribution
+    ).items():
+        directory.write(name, content)
+    directory.write_checksums()

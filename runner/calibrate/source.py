@@ -1,0 +1,86 @@
+"""The run that calibrates: its scenario, its events, and how far it got."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.calibrate.attempts import kept_events
+from runner.evidence.checksums import check_hashes
+from runner.evidence.directory import CHECKSUMS, SCENARIO, RunDirectory, stream_name
+from runner.evidence.stream import StreamReader
+from runner.evidence.verify import load_stored
+from schemas.block import Block
+from schemas.errors import EvidenceError
+from schemas.events import Kind
+from schemas.identity import Identity
+from schemas.load import Loaded
+from schemas.model import Scenario
+from schemas.verdict import End
+from schemas.vocabulary import Vocabulary
+from simulation.plan import Plan
+
+_ENDS = {Kind.RUN_ENDED: End.COMPLETED, Kind.RUN_ABORTED: End.ABORTED, Kind.RUN_INTERRUPTED: End.INTERRUPTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A run as far as it is read: `ended_s` is when its last event took place, `gaps` how often its runner was gone,
+    `sealed` whether there are hashes of its evidence: there are none of a run whose runner was killed."""
+
+    directory: RunDirectory
+    loaded: Loaded
+    identity: Identity
+    vocabulary: Vocabulary
+    events: Block
+    end: End
+    ended_s: float
+    gaps: int
+    sealed: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether it came to its own end."""
+        return self.end is End.COMPLETED
+
+    @property
+    def speed(self) -> float:
+        """How many times as fast as its scenario it was, on a real clock; 1 for a simulation, which has no computer in it."""
+        return self.identity.speed if self.identity.clock == "real" else 1.0
+
+    def reader(self, scenario: Scenario) -> tuple[StreamReader, Vocabulary]:
+        """The stream from its beginning, and the words that it will be read with."""
+        vocabulary = Plan(scenario).vocabulary
+        return StreamReader(_stream(self.directory, self.loaded), vocabulary, scenario.horizon_s), vocabulary
+
+
+def open_source(path: Path) -> Source:
+    """The run in a directory. Raises UsageError when it is none, EvidenceError when its evidence cannot be used."""
+    directory = RunDirectory.open(path)
+    loaded = load_stored(directory)
+    stream = _stream(directory, loaded)
+    sealed = directory.file(CHECKSUMS).exists()
+    if sealed:
+        _refuse_changed(directory, (SCENARIO, stream.name))
+    vocabulary = Plan(loaded.scenario).vocabulary
+    reader = StreamReader(stream, vocabulary, loaded.scenario.horizon_s)
+    if reader.identity.scenario_sha256 != loaded.sha256:
+        raise EvidenceError(
+            f"{directory.file(SCENARIO)}: is not the scenario the stream was made with (its hash differs)"
+        )
+    end, gaps, ended_s, blocks = End.CUT, 0, 0.0, []
+    for block in reader.blocks():
+        end = next((how for kind, how in _ENDS.items() if (block.kind == kind).any()), end)
+        gaps += int((block.kind == Kind.RUN_RESUMED).sum())
+        ended_s = block.until_s
+        blocks.append(kept_events([block]))
+    return Source(directory, loaded, reader.identity, vocabulary, kept_events(blocks), end, ended_s, gaps, sealed)
+
+
+def _stream(directory: RunDirectory, loaded: Loaded) -> Path:
+    return directory.file(stream_name(loaded.scenario.name))
+
+
+def _refuse_changed(directory: RunDirectory, names: tuple[str, ...]) -> None:
+    """Raise EvidenceError when what is read is not what was sealed."""
+    changed = [f"{each.what} {each.problem}" for each in check_hashes(directory) if each.problem and each.what in names]
+    if changed:
+        raise EvidenceError(f"{directory.path}: {'; '.join(changed)} (its evidence is not to be believed)")

@@ -1,0 +1,102 @@
+"""`soak calibrate`."""
+
+from pathlib import Path
+
+import click
+
+from runner.cli.options import Positive, json_option, run_directory_argument
+from runner.console import tell
+
+
+def _share(context: click.Context, option: click.Parameter, value: str) -> float:
+    """A share above 0 % and below 100 %, such as 30% or 0.3. Raises click.BadParameter."""
+    from schemas.units import ratio
+
+    try:
+        share = ratio(value)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise click.BadParameter(
+            f"{value!r} is not a share of the run (write one above 0% and below 100%, such as 30%)."
+        )
+    return share
+
+
+@click.command("calibrate")
+@run_directory_argument
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE_OR_DIR",
+    help="Directory to write to, new or empty, or a .yaml file for a copy of the overlay. [default: calibrations/NAME-TIME]",
+)
+@click.option(
+    "--hold-back",
+    callback=_share,
+    default="30%",
+    show_default=True,
+    metavar="SHARE",
+    help="The last part of the run, which checks the model that the first part calibrates.",
+)
+@click.option(
+    "-n",
+    "replications",
+    type=click.IntRange(1, 100_000),
+    default=100,
+    show_default=True,
+    help="Replications of the calibrated model that the held-back part is compared with.",
+)
+@click.option(
+    "--for-speed",
+    type=Positive(100_000),
+    default=1.0,
+    show_default=True,
+    help="The speed of the runs that are to be predicted: what the computer itself needs is told for it.",
+)
+@click.option("--as-run", is_flag=True, help="Predict runs as fast as this one: everything stays as it was observed.")
+@click.option(
+    "--estimates", is_flag=True, help="Take every estimate, also where the scenario's own value lies in its interval."
+)
+@click.option(
+    "--least",
+    type=click.FloatRange(0, 100),
+    default=0.05,
+    show_default=True,
+    help="What lies outside a prediction by no more than this, relative to its bound, does not matter.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**53 - 1), default=1, show_default=True, help="Seed of the replications."
+)
+@json_option
+def command(
+    run_directory: Path,
+    out: Path | None,
+    hold_back: float,
+    replications: int,
+    for_speed: float,
+    as_run: bool,
+    estimates: bool,
+    least: float,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Calibrate the model by a run: service times, rates of faults, arrivals and polls, each with its uncertainty,
+    written as an overlay of the scenario. A part of the run is held back: does the calibrated model predict it?
+
+    A short real run calibrates the model, and the model runs the three days. Exit codes: 0 it predicts the held-back part,
+    3 it does not, 5 too little to tell, or the evidence is missing or damaged, 2 the command is wrong.
+
+    \b
+    Examples:
+      soak calibrate runs/real
+      soak run scenarios/72h.yaml --overlay calibrations/72h-20260101T000000Z/overlay.yaml
+    """
+    from runner.calibrate.session import Request, calibrate
+    from runner.calibrate.words import summary_lines
+    from runner.evidence.record import to_json
+
+    request = Request(hold_back, replications, None if as_run else for_speed, estimates, least, seed)
+    calibration, directory = calibrate(run_directory, out, request)
+    tell(to_json(calibration).decode() if as_json else summary_lines(calibration, str(directory)), nl=not as_json)
+    return calibration.check.answer.exit_code
