@@ -79,8 +79,7 @@ def command(
     Exit codes: 0 every violation asked for is seen, 3 the duration is too short for one, 2 wrong input, 130 interrupted.
 
     \b
-    Examples:
-      soak power scenarios/72h.yaml
+    Example:
       soak power scenarios/72h.yaml --violation duplicate_executions=0.01% --violation success_rate=96.5%
     """
     from runner.evidence.record import to_json
