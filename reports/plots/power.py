@@ -37,7 +37,7 @@ def _curve(axes: Axes, objective: ObjectivePower, power: float) -> None:
         label = "asked for" if violation.asked else "default"
         axes.plot([at], [seen], color=ORANGE, marker="D", ms=5, ls="", label=label)
     low, high = sorted((sizes[0], sizes[-1]))
-    room = 0.02 * (high - low)
+    room = 0.02 * (high - low) or 0.5
     axes.set_xlim(low - room, high + room)
     axes.set_ylim(-4, 108)
     axes.yaxis.set_major_locator(FixedLocator([0, 25, 50, 75, 100]))

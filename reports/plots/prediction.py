@@ -55,7 +55,7 @@ def _histogram(axes: Axes, each: ObjectivePrediction, values: Floats) -> None:
     far = is_far(values, target)
     places, widths, counts = bars(values, target, op, aligned=not far)
     for label, color, height, bottom in (
-        ("good", GREEN, counts[0], np.zeros(len(places))),
+        ("observed" if op is Op.ABOUT else "good", GREEN, counts[0], np.zeros(len(places))),
         ("broken", RED, counts[1], counts[0]),
     ):
         if height.any():
@@ -99,7 +99,8 @@ def bars(values: Floats, target: float, op: Op, *, aligned: bool) -> tuple[Float
     Few different values have a bar each; others share bins, the target on an edge of one when `aligned`.
     """
     low, high = float(values.min()), float(values.max())
-    good = np.array([op.holds(value, target) for value in values.tolist()])
+    # Whether an interval holds its target is no matter of the value alone.
+    good = np.array([op is Op.ABOUT or op.holds(value, target) for value in values.tolist()])
     different = np.unique(values)
     if len(different) <= _MOST_BARS:
         width = max(0.8 * float(np.diff(different).min()), (high - low) / 120)

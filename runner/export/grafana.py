@@ -167,13 +167,15 @@ def _steps(op: Op, target: float, *, bad: bool) -> list[dict[str, Any]]:
     """Colours from below to above: where `op target` holds, the one colour, and elsewhere the other."""
     holds, fails = (_RED, _GREEN) if bad else (_GREEN, _RED)
     above = target + max(abs(target), 1.0) / 1e6
-    sides = {
+    sides: dict[Op, list[tuple[str, float | None]]] = {
         Op.LT: [(holds, None), (fails, target)],
         Op.LE: [(holds, None), (fails, above)],
         Op.GT: [(fails, None), (holds, above)],
         Op.GE: [(fails, None), (holds, target)],
         Op.EQ: [(fails, None), (holds, target), (fails, above)],
         Op.NE: [(holds, None), (fails, target), (holds, above)],
+        # What is observed by chance beside the target is neither good nor bad.
+        Op.ABOUT: [(holds, None)],
     }
     return [{"color": color, "value": value} for color, value in sides[op]]
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from runner.export.levels import Levels
+from runner.judge.about import is_met
 from runner.judge.judge import Judge
 from schemas.events import SPECS, Kind
 from schemas.expression import Unit
@@ -165,8 +166,8 @@ def _of_objectives(judge: Judge) -> _Found:
         labels, suffix = (("objective", comparison.text),), SUFFIXES[comparison.sli.unit]
         yield f"soak_objective{suffix}", labels, value
         yield f"soak_objective_target{suffix}", labels, target
-        if value == value and target == target:
-            yield "soak_objective_met", labels, float(comparison.op.holds(value, target))
+        if (met := is_met(judge, objective)) is not None:
+            yield "soak_objective_met", labels, float(met)
 
 
 def _of_conditions(judge: Judge) -> _Found:

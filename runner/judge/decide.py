@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from runner.judge.about import DEFAULT_CONFIDENCE, about
 from runner.judge.alerts import alert_result, number_or_none
 from runner.judge.folds import Fold
 from runner.judge.gain import gain_of
@@ -30,7 +31,6 @@ from schemas.verdict import (
     Verdict,
 )
 
-DEFAULT_CONFIDENCE = 0.95
 LEAST_LAG_REAL_S = 0.05
 """A submission that is late by no more than this, in real time, is on time."""
 
@@ -158,7 +158,7 @@ def _status(
     if math.isnan(target):
         return Status.INCONCLUSIVE, "nothing was observed under the labels it is compared with"
     if op is Op.ABOUT:
-        return _about(interval, target, objective.confidence or DEFAULT_CONFIDENCE)
+        return about(interval, target, objective.confidence or DEFAULT_CONFIDENCE)
     if not op.holds(value, target):
         if sli.aggregate is Aggregate.GROWTH and objective.confidence and not _surely(op, interval, target):
             return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval reaches back to the target"
@@ -169,14 +169,6 @@ def _status(
     if open_tasks and not op.holds(fold.worst(sli, open_tasks), target):
         return Status.INCONCLUSIVE, f"{open_tasks} unfinished tasks could still break it"
     return Status.PASS, ""
-
-
-def _about(interval: tuple[float, float] | None, target: float, confidence: float) -> tuple[Status, str]:
-    if interval is None or not all(map(math.isfinite, interval)):
-        return Status.INCONCLUSIVE, f"too few observations for a {confidence:.0%} interval"
-    if interval[0] <= target <= interval[1]:
-        return Status.PASS, ""
-    return Status.FAIL, f"the {confidence:.0%} interval leaves the target out"
 
 
 def _surely(op: Op, interval: tuple[float, float] | None, target: float) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 
 from runner.judge.interval import quantile_ranks, wilson
 from runner.power.cases import Case, NoStatementError, case_of
-from runner.power.detection import Enough, QuantileRule, RatioRule, Share
+from runner.power.detection import AboutRule, Enough, QuantileRule, RatioRule, Share
 from runner.power.pilot import Sample
 from runner.power.search import shortest, smallest
 from runner.power.tails import binomial_at_least
@@ -135,7 +135,7 @@ def _pass_probability(sample: Sample, case: Case) -> float | None:
     if effective < 1:
         return None
     least = share.rule.least_bad(n)
-    if sample.objective.confidence:
+    if sample.objective.confidence and not isinstance(share.rule, AboutRule):
         least = _least_withheld(share.rule, n, sample.objective.confidence)
     return 1 - binomial_at_least(math.ceil(least / n * effective), effective, share.rule.allowed)
 

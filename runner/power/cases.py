@@ -7,14 +7,15 @@ from statistics import fmean, stdev
 
 import numpy as np
 
+from runner.judge.about import DEFAULT_CONFIDENCE
 from runner.judge.growth import MOST_POINTS
 from runner.judge.histogram import bucket_of, upper_edge, value_of
-from runner.power.detection import Count, Detector, Enough, QuantileRule, Rarity, RatioRule, Share, Spread
+from runner.power.detection import AboutRule, Count, Detector, Enough, QuantileRule, Rarity, RatioRule, Share, Spread
 from runner.power.pilot import Distribution, Sample, design_effect, index_of_dispersion, share_beyond
 from schemas.expression import Op
 from schemas.model import Objective, Reference
 from schemas.power import Method, Scale
-from schemas.slis import Aggregate
+from schemas.slis import Aggregate, Better
 
 FEW = 0.0001
 """The default violation of an objective that allows nothing: so many of the opportunities."""
@@ -56,6 +57,8 @@ def case_of(sample: Sample) -> Case:
     comparison = sample.objective.comparison
     if not sample.observed:
         raise NoStatementError("no replication observes anything of it: that takes other faults, or a real system")
+    if comparison.op is Op.ABOUT and comparison.sli.aggregate is not Aggregate.RATIO:
+        raise NoStatementError("whether an interval holds its target is worked out for shares only")
     if comparison.op is Op.NE:
         raise NoStatementError("it excludes one value: that has no size")
     target = comparison.target
@@ -92,7 +95,7 @@ def _ratio(sample: Sample, target: float) -> Case:
         raise NoStatementError("it was above 100 % in the pilot: it is no share of anything")
     if op is Op.EQ and target not in {0.0, 1.0}:
         raise NoStatementError("it wants one value exactly, and is broken on both sides of it")
-    rule = RatioRule(op, target, op in {Op.GE, Op.GT} or (op is Op.EQ and target == 1))
+    rule = _ratio_rule(sample.objective, target)
     if not 0 <= rule.allowed < 1:
         raise NoStatementError("it holds whatever happens")
     effect = design_effect(sample.values, [each.samples for each in sample.observed])
@@ -103,7 +106,16 @@ def _ratio(sample: Sample, target: float) -> Case:
 
     detector = Share(rule, size_of, target, size_of(1.0), sample.per_hour, effect or 1.0)
     notes = () if effect else ("observations are taken to be independent: the pilot saw nothing to tell by",)
+    if op is Op.ABOUT:
+        notes = (*notes, "only what is worse than the target counts as a violation")
     return Case(detector, Method.BINOMIAL, Scale.VALUE, size_of(min(bad, 1.0)), effect or 1.0, notes=notes)
+
+
+def _ratio_rule(objective: Objective, target: float) -> RatioRule | AboutRule:
+    op, sli = objective.comparison.op, objective.comparison.sli
+    if op is Op.ABOUT:
+        return AboutRule(target, sli.better is Better.HIGHER, objective.confidence or DEFAULT_CONFIDENCE)
+    return RatioRule(op, target, op in {Op.GE, Op.GT} or (op is Op.EQ and target == 1))
 
 
 def _quantile(sample: Sample, target: float) -> Case:

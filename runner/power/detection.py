@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runner.judge.histogram import rank
-from runner.judge.interval import normal_tail
+from runner.judge.interval import normal_tail, wilson
 from runner.power.tails import binomial_at_least, poisson_at_least
 from schemas.expression import Op
 
@@ -57,6 +57,32 @@ class RatioRule:
 
 
 @dataclass(frozen=True, slots=True)
+class AboutRule:
+    """When what was observed contradicts a target for being too bad: Wilson's interval at `confidence` leaves it out."""
+
+    target: float
+    good_counts: bool
+    confidence: float
+
+    @property
+    def allowed(self) -> float:
+        """The share of bad ones that is expected."""
+        return 1 - self.target if self.good_counts else self.target
+
+    def least_bad(self, n: int) -> int:
+        """The fewest bad ones of `n` that contradict it."""
+        low, high = max(0, math.floor(self.allowed * n)), n + 1
+        while low < high:
+            bad = (low + high) // 2
+            ends = wilson(n - bad if self.good_counts else bad, n, self.confidence)
+            if ends[1] < self.target if self.good_counts else ends[0] > self.target:
+                high = bad
+            else:
+                low = bad + 1
+        return low
+
+
+@dataclass(frozen=True, slots=True)
 class QuantileRule:
     """When the `q` quantile lies above its target: by how many of `n` that do."""
 
@@ -79,7 +105,7 @@ class Share:
     `design_effect`: how many observations say as much as one independent one (Kish 1965, 8.2).
     """
 
-    rule: RatioRule | QuantileRule
+    rule: RatioRule | QuantileRule | AboutRule
     bad: Callable[[float], float]
     limit: float
     worst: float
@@ -101,7 +127,8 @@ class Share:
     def _next_tooth(self, n: int, least: int) -> int:
         """The fewest observations, more than `n`, that take more than `least` bad ones."""
         # Floats: a tooth may begin one or two beside where arithmetic puts it.
-        following = max(n + 1, math.floor(least / self.rule.allowed) - 2)
+        regular = not isinstance(self.rule, AboutRule)
+        following = max(n + 1, math.floor(least / self.rule.allowed) - 2 if regular else 0)
         while self.rule.least_bad(following) <= least:
             following += 1
         return following

@@ -47,6 +47,7 @@ def _can_be_watched(objective: Objective) -> bool:
         and comparison.sli.aggregate is not Aggregate.RATE
         and not is_known_at_the_end(comparison.sli)
         and not to_be_reached
+        and comparison.op is not Op.ABOUT
     )
 
 
