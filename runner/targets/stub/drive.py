@@ -13,6 +13,7 @@ from runner.targets.resources import Resources
 from runner.targets.stub.account import Account
 from runner.targets.stub.client import Client, MakeChain
 from runner.targets.stub.dependencies import Program
+from runner.targets.stub.http import warm_up
 from runner.targets.stub.policies import Policies
 from runner.targets.stub.rows import Rows
 from schemas.block import Block
@@ -36,6 +37,7 @@ class Drive:
                 programs[dependency.name] = program
             for program in programs.values():
                 program.start()
+            asyncio.run(warm_up([program.url for program in programs.values()]))
         except BaseException:
             self._stack.close()
             raise

@@ -3,9 +3,8 @@
 import asyncio
 from collections import deque
 
-import httpx
-
 from runner.targets.stub.dependencies import LOOK_EVERY_S, Program
+from runner.targets.stub.http import is_well, open_http
 from runner.targets.stub.rows import Rows
 from schemas.calls import HealthCheck
 from schemas.events import Kind
@@ -94,11 +93,11 @@ class Upkeep:
         """Ask it how it is, at whole multiples of the interval; so many in a row without a good answer, and it is unhealthy."""
         failed = rounds = 0
         patience_s = max(_LEAST_PROBE_REAL_S, self._clock.real(check.every_s))
-        async with httpx.AsyncClient(trust_env=False, verify=False, timeout=patience_s) as http:
+        async with open_http(timeout_s=patience_s) as http:
             while True:
                 rounds = max(rounds + 1, int(self._clock.now() / check.every_s))
                 await self._sleep_until(rounds * check.every_s)
-                failed = 0 if await _is_well(http, self._program.url) else failed + 1
+                failed = 0 if await is_well(http, self._program.url) else failed + 1
                 if failed >= check.unhealthy_after and self.down:
                     self._unhealthy.set()
 
@@ -138,10 +137,3 @@ class Upkeep:
             fault = next(each for each in self._plan.scenario.faults if each.name in self.live)
             back = self._withdraw(fault, now_s + rollback.takes_s, Kind.RELEASE_ROLLED_BACK)
             self._rolling_back = self._tasks.create_task(back)
-
-
-async def _is_well(http: httpx.AsyncClient, url: str) -> bool:
-    try:
-        return (await http.get(f"{url}/health")).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False

@@ -3,7 +3,6 @@
 import errno
 import json
 import math
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
@@ -12,6 +11,7 @@ import httpx
 
 from runner.targets.clock import Clock
 from runner.targets.stub.dependencies import Program
+from runner.targets.stub.http import open_http
 from runner.targets.stub.request import Attempts, Request
 from runner.targets.stub.rows import Rows
 from runner.targets.stub.upkeep import Upkeep
@@ -61,9 +61,8 @@ class Wire:
         self._to = plan.vocabulary.name(self.name)
         self.in_flight = 0
         """Calls that are under way."""
-        # A connection for each call, so that each meets what it is to meet; no proxies, no certificates.
-        self._http = httpx.AsyncClient(trust_env=False, verify=False, limits=_limits(pool.size if pool else None))
-        self._unlimited = httpx.AsyncClient(trust_env=False, verify=False, limits=_limits(None)) if pool else self._http
+        self._http = open_http(pool.size if pool else None)
+        self._unlimited = open_http() if pool else self._http
 
     async def close(self) -> None:
         """Close what is open."""
@@ -141,9 +140,9 @@ class Wire:
             seen = await self._get(http, url, fate, deadline, watch)
         except httpx.PoolTimeout:
             raise self._attempts.reject(request, "pool_exhausted") from None
-        finally:
-            if begun and sys.exception():
-                self.in_flight -= 1
+        except BaseException:
+            self.in_flight -= len(begun)
+            raise
         if not begun:
             begin()
         return begun[0], seen
@@ -188,10 +187,6 @@ class Wire:
             request.not_before_s = self._clock.now() + retry_after_s
         self._rows.note(Kind.CALL_FAILED, number=request.number, attempt=request.attempt, cause=cause, value=self._to)
         return CallError(error, cause, retry_after_s)
-
-
-def _limits(connections: int | None) -> httpx.Limits:
-    return httpx.Limits(max_connections=connections, max_keepalive_connections=0)
 
 
 def _errno(error: BaseException | None) -> int:
