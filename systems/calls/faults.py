@@ -79,6 +79,10 @@ class Backend:
         self._connections = threading.BoundedSemaphore(1)
         self._connections.acquire()
 
+    def close(self) -> None:
+        """Let the worker's port go."""
+        self._worker.close()
+
     def worker_down(self) -> bool:
         """Whether the worker refuses the connection."""
         with socket.socket() as to, suppress(ConnectionRefusedError):

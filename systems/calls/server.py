@@ -27,6 +27,7 @@ _REASONS = {
     503: "Service Unavailable",
     507: "Insufficient Storage",
 }
+_ERRORS = frozenset({"server_error", "bad_release"})
 _FOREVER_S = 1e6
 
 
@@ -171,6 +172,8 @@ class Server:
             return self._refused(fate, 507, self._disk is not None and self._disk.write())
         if fate.fault == "permission_denied":
             return self._refused(fate, 403, self._closed.read())
+        if fate.fault not in _ERRORS:
+            return self._refused(fate, 500, False)
         self._tell("fault", fate)
         return Answer(500, "server_error")
 

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Protocol
 
 from runner.targets.stub.dependencies import Program
-from runner.targets.stub.policies import Policies, own_pool
+from runner.targets.stub.policies import own_pool
 from runner.targets.stub.request import Attempts, Handler, Request
 from runner.targets.stub.rows import Rows
 from runner.targets.stub.upkeep import Upkeep
@@ -32,9 +32,7 @@ MakeChain = Callable[..., Chain]
 class Client:
     """Carries the plan's tasks; `run` is for the loop, everything else may be read from outside."""
 
-    def __init__(
-        self, plan: Plan, rows: Rows, programs: Mapping[str, Program], make_chain: MakeChain = Policies
-    ) -> None:
+    def __init__(self, plan: Plan, rows: Rows, programs: Mapping[str, Program], make_chain: MakeChain) -> None:
         self._plan = plan
         self._rows = rows
         self._clock = rows.clock

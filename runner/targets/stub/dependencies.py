@@ -20,6 +20,7 @@ from systems.calls.settings import Settings
 _MODULE = "systems.calls.dependency"
 _READY_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.005
+_PORTS_KEPT = 3
 
 
 class Port:
@@ -74,7 +75,7 @@ class Program:
 
     def is_ready(self, name: str) -> bool:
         """Whether a process that was started last takes connections. Raises SoakError when it ended instead."""
-        if name in self._processes.gone():
+        if name not in self.processes():
             log = self._processes.directory / f"{name}.log"
             last = (log.read_text(encoding="utf-8", errors="replace").splitlines() or ["it says nothing"])[-1]
             raise SoakError(f"the dependency {name} does not start: {last} ({log.name} says more)")
@@ -83,12 +84,18 @@ class Program:
             return True
         return False
 
-    def switch_to(self, name: str) -> None:
-        """From now on the process started last serves; the one before is asked to end when its calls are over."""
+    def switch_to(self, name: str) -> str:
+        """From now on the process started last serves; returns the name of the one before, which goes on until `retire`."""
         before, self._name = self._name, name
         if len(self._ports) > 1:
             self._ports.append(self._ports.pop(0))
-        if before and (pid := self.processes().get(before)):
+        while len(self._ports) > _PORTS_KEPT:
+            self._ports.pop(0).close()
+        return before
+
+    def retire(self, name: str) -> None:
+        """Ask a process to end when its calls are over."""
+        if pid := self.processes().get(name):
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGTERM)
 

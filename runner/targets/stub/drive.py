@@ -14,13 +14,13 @@ from runner.targets.stub.account import Account
 from runner.targets.stub.client import Client, MakeChain
 from runner.targets.stub.dependencies import Program
 from runner.targets.stub.http import warm_up
-from runner.targets.stub.policies import Policies
 from runner.targets.stub.rows import Rows
 from schemas.block import Block
 from schemas.events import CENSUS, Kind
 from simulation.plan import Plan
 
 _LOOK_REAL_S = 0.02
+_PATIENCE_S = 10.0
 _HOLD_REAL_S = 0.05
 """A block holds what happened until so long ago: what the client is about to tell of just now comes with the next."""
 
@@ -28,7 +28,7 @@ _HOLD_REAL_S = 0.05
 class Drive:
     """Everything of one run; leaving it as a context ends every process it started."""
 
-    def __init__(self, plan: Plan, directory: Path, speed: float, make_chain: MakeChain = Policies) -> None:
+    def __init__(self, plan: Plan, directory: Path, speed: float, make_chain: MakeChain) -> None:
         self._stack = ExitStack()
         try:
             programs = {}
@@ -117,8 +117,8 @@ class Drive:
         """End the client; nothing is told any more."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._client.end)
-            self._thread.join()
-        if not self._loop.is_closed():
+            self._thread.join(_PATIENCE_S)
+        if not self._loop.is_running() and not self._loop.is_closed():
             self._loop.close()
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -14,6 +15,9 @@ from schemas.errors import UsageError
 from schemas.model import Scenario
 from simulation.plan import Plan
 
+if TYPE_CHECKING:
+    from runner.targets.stub.client import MakeChain
+
 LIBRARIES = ("httpx", "tenacity", "purgatory", "aiolimiter")
 _LEAST_TIMEOUT_REAL_S = 0.01
 _LEAST_MEMORY_BYTES = 16_000_000
@@ -21,13 +25,17 @@ _MOST_WORKERS = 1_000
 
 
 class Stub:
-    """Drives a client and its dependencies with a plan, `speed` times as fast as the scenario says."""
+    """Drives a client and its dependencies with a plan, `speed` times as fast as the scenario says.
+
+    `make_chain`: another client than the one of libraries, to be put to the test.
+    """
 
     name = "stub"
     clock = "real"
 
-    def __init__(self, speed: float = 1.0) -> None:
+    def __init__(self, speed: float = 1.0, make_chain: "MakeChain | None" = None) -> None:
         self.speed = speed
+        self._make_chain = make_chain
         self._directory = Path()
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
@@ -71,8 +79,9 @@ class Stub:
     def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of a run."""
         from runner.targets.stub.drive import Drive
+        from runner.targets.stub.policies import Policies
 
-        with Drive(plan, self._directory, self.speed) as drive:
+        with Drive(plan, self._directory, self.speed, self._make_chain or Policies) as drive:
             yield from drive.blocks()
 
 

@@ -6,12 +6,14 @@ from collections import deque
 from runner.targets.stub.dependencies import LOOK_EVERY_S, Program
 from runner.targets.stub.http import is_well, open_http
 from runner.targets.stub.rows import Rows
-from schemas.calls import HealthCheck
+from schemas.calls import HealthCheck, Pool
 from schemas.events import Kind
 from schemas.model import Fault, FaultType, Window
 from simulation.plan import Plan
 
 _LEAST_PROBE_REAL_S = 0.25
+_WATCH_REAL_S = 1.0
+_ON_THE_WAY_REAL_S = 0.2
 _START_REAL_S = 0.5
 """How long a process may take to start: so much earlier than it is to serve it is started."""
 
@@ -30,6 +32,8 @@ class Upkeep:
         self._unhealthy = asyncio.Event()
         self._changing = asyncio.Lock()
         self._rolling_back: asyncio.Task[None] | None = None
+        policies = plan.scenario.calls.policy
+        self._longest_wait_s = max((each.max_wait_s for each in policies if isinstance(each, Pool)), default=0.0)
         self.down = 0
         """The cause for which it is gone; 0 while it is there."""
         self.live: frozenset[str] = frozenset()
@@ -46,6 +50,7 @@ class Upkeep:
                         tasks.create_task(self._crash(fault, window))
                     elif fault.type is FaultType.BAD_RELEASE:
                         tasks.create_task(self._release(fault, window))
+            tasks.create_task(self._watch())
             if self._check:
                 tasks.create_task(self._probe(self._check))
 
@@ -87,7 +92,23 @@ class Upkeep:
         while not self._program.is_ready(name):
             await asyncio.sleep(LOOK_EVERY_S)
         await self._sleep_until(ready_s)
-        self._program.switch_to(name)
+        before = self._program.switch_to(name)
+        self._tasks.create_task(self._retire(before))
+
+    async def _retire(self, name: str) -> None:
+        """Let one go that was replaced, when nobody is on the way to it any more."""
+        await asyncio.sleep(_ON_THE_WAY_REAL_S + self._clock.real(self._longest_wait_s))
+        self._program.retire(name)
+
+    async def _watch(self) -> None:
+        """Start again what ended without being told to."""
+        while True:
+            await asyncio.sleep(_WATCH_REAL_S)
+            async with self._changing:
+                if not self.down and not self._program.is_alive():
+                    self._rows.note(Kind.PROCESS_EXITED, cause=self._plan.vocabulary.cause("", "died"))
+                    await self._start(self._clock.now(), bad=bool(self.live))
+                    self._rows.note(Kind.PROCESS_STARTED)
 
     async def _probe(self, check: HealthCheck) -> None:
         """Ask it how it is, at whole multiples of the interval; so many in a row without a good answer, and it is unhealthy."""
@@ -104,7 +125,7 @@ class Upkeep:
     # A bad release goes live, and is taken back.
 
     async def _release(self, fault: Fault, window: Window) -> None:
-        await self._sleep_until(window.start_s)
+        await self._sleep_until(window.start_s - self._clock.speed * _START_REAL_S)
         async with self._changing:
             await self._start(window.start_s, bad=True)
             self.live |= {fault.name}
