@@ -89,7 +89,9 @@ def _recurrences(view: View) -> Iterator[Problem]:
     for where, item in view.entries("faults"):
         if "at" in item or "every" in item:
             continue
-        if str(item.get("type")) in set(BY_TIME):
+        # Of the system calls, a full disk may strike by rate alone.
+        by_rate = view.get("system") == "calls" and "rate" in item
+        if str(item.get("type")) in set(BY_TIME) and not by_rate:
             yield view.problem((*where, "at"), f"{item['type']} starts at no time", "add at: 1h, or every: 6h")
         elif "for" in item:
             what = "lasts for a time but starts at none"
