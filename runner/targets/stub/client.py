@@ -92,6 +92,8 @@ class Client:
         async with asyncio.TaskGroup() as tasks:
             for chunk in self._plan.submissions():
                 for due_s, number in zip(chunk.due_s.tolist(), chunk.number.tolist(), strict=True):
+                    # Also one that is late lets those before it have their turn.
+                    await asyncio.sleep(0)
                     while (left_s := due_s - self._clock.now()) > 0:
                         await asyncio.sleep(self._clock.real(left_s))
                     # Told here: the loop may not come to the task itself at once.

@@ -75,10 +75,10 @@ class Drive:
                 self._account.read()
                 yield course.journal.take(max(until_s, 0.0))
         # How long the client takes to be ended is no part of the run.
-        until_s, census = course.now(), self._client.census()
+        until_s = course.now()
         self._stop()
         self._account.read()
-        until_s = max(until_s, self._account.told_s)
+        until_s, census = max(until_s, self._account.told_s), self._client.census()
         for state, kind in CENSUS.items():
             course.note(until_s, kind, value=census.get(state, 0))
         yield course.journal.take(until_s)
