@@ -108,6 +108,16 @@ def test_a_client_that_comes_before_retry_after(client: type[Policies], outcome:
     assert (verdict.verdict, bool(verdict.slis["backoff_violations"])) == (outcome, outcome is Outcome.FAIL)
 
 
+def test_another_dependency_may_be_called_before_retry_after(tmp_path: Path) -> None:
+    second = PRIMARY.replace("primary", "second")
+    policy = "{fallback: {to: second}}"
+    loaded = calls_scenario(
+        tmp_path, dependencies=f"{PRIMARY}\n{second}", policy=policy, faults=THROTTLED, slos="backoff_violations == 0"
+    )
+    verdict, _ = run(loaded, tmp_path)
+    assert (verdict.verdict, verdict.tasks["DONE"]) == (Outcome.PASS, 10)
+
+
 @pytest.mark.parametrize(("client", "calls", "outcome"), [(Policies, 30, Outcome.PASS), (Stubborn, 40, Outcome.FAIL)])
 def test_a_client_that_tries_once_too_often(
     client: type[Policies], calls: int, outcome: Outcome, tmp_path: Path
