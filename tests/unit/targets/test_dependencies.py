@@ -63,7 +63,7 @@ def test_a_connection_is_reset(plain: Program) -> None:
 def test_no_answer_comes(plain: Program) -> None:
     call = fate("timeout")
     with pytest.raises(TimeoutError):
-        ask(plain, call, patience_s=0.5)
+        ask(plain, call, patience_s=1.0)
     assert whats(plain, call) == ["fault"]
     assert ask(plain, fate()).status == 200
 
@@ -167,7 +167,7 @@ def test_memory_that_is_not_held_can_be_had_again(tmp_path: Path) -> None:
 def test_a_queue_is_bounded(tmp_path: Path) -> None:
     text = "{name: primary, latency: {distribution: constant, value: 50ms}, capacity: {workers: 1, waiting: 1}}"
     with dependency(tmp_path, text) as program:
-        first = send(program, fate(latency_s=1.5))
+        first = send(program, fate(latency_s=2.5))
         second = send(program, fate(latency_s=QUICK_S))
         until = time.monotonic() + 2
         while (third := ask(program, fate(latency_s=QUICK_S))).status != 503 and time.monotonic() < until:
@@ -181,7 +181,7 @@ def test_who_waits_in_the_queue_and_goes_away_makes_room(tmp_path: Path) -> None
     text = "{name: primary, latency: {distribution: constant, value: 50ms}, capacity: {workers: 1, waiting: 1}}"
     with dependency(tmp_path, text) as program:
         first = send(program, fate(latency_s=1.2))
-        time.sleep(0.2)
+        time.sleep(0.5)
         hang_up(send(program, fate(latency_s=60.0)))
         until = time.monotonic() + 20
         while ask(program, fate()).status == 503 and time.monotonic() < until:
