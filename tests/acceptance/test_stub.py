@@ -248,6 +248,8 @@ def test_the_command_runs_it_and_its_evidence_is_true(
     model = run(SHIPPED / "network-retry.yaml", None, tmp_path).verdict.tasks
     assert (ends["task.done"], ends["task.failed"]) == (model["DONE"], model["FAILED"])
     assert {"sample.in_flight", "sample.queue_depth", "sample.rss", "fault.injected"} <= ends.keys()
+    kept = {path.name for path in (out / "system").iterdir()}
+    assert kept == {"primary.log", "primary.account.jsonl", "processes.csv"}
     assert ",primary," in (out / "system" / "processes.csv").read_text()
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -43,7 +44,9 @@ class Program:
     def __init__(self, dependency: Dependency, plan: Plan, speed: float, directory: Path) -> None:
         self.dependency = dependency
         self.account = directory / f"{dependency.name}.account.jsonl"
-        self._settings = _settings(dependency, plan, speed, self.account, directory)
+        # A file that nobody may read, and a full file system: no part of the evidence.
+        self._scratch = tempfile.TemporaryDirectory(prefix="soak-")
+        self._settings = _settings(dependency, plan, speed, self.account, Path(self._scratch.name))
         self._processes = Processes(directory, {"MALLOC_ARENA_MAX": "1"})
         self._guard = threading.Lock()
         self._refusing = Port()
@@ -132,16 +135,17 @@ class Program:
             self._processes.stop()
         for port in (self._refusing, *self._ports):
             port.close()
+        self._scratch.cleanup()
 
 
-def _settings(dependency: Dependency, plan: Plan, speed: float, account: Path, directory: Path) -> Settings:
+def _settings(dependency: Dependency, plan: Plan, speed: float, account: Path, scratch: Path) -> Settings:
     capacity, quota, store = dependency.capacity, dependency.quota, dependency.store
     own = [fault for fault in plan.scenario.faults if fault.dependency == dependency.name]
     return Settings(
         name=dependency.name,
         port=0,
         account=str(account.resolve()),
-        directory=str(directory.resolve()),
+        directory=str(scratch),
         workers=capacity.workers if capacity else 0,
         waiting=capacity.waiting if capacity else 0,
         rate_per_s=quota.rate_per_s * speed if quota else -1.0,
