@@ -174,6 +174,14 @@ def test_a_client_that_breaks_off(tmp_path: Path) -> None:
     assert [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE] == []
 
 
+def test_an_abort_ends_every_process(tmp_path: Path) -> None:
+    slos = "success_rate >= 0%]\nabort: [{name: collapse, when: success_rate < 50%, window: 5s, min_samples: 10}"
+    verdict, _ = run(calls_scenario(tmp_path, tasks=400, policy=RETRY, faults=BROKEN, slos=slos), tmp_path)
+    assert verdict.verdict is Outcome.ABORTED
+    assert verdict.ended_s < 40
+    assert [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE] == []
+
+
 def test_a_dependency_that_dies_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     died: list[int] = []
     call = Wire.call
