@@ -143,10 +143,9 @@ class Policies:
         self, policy: RateLimit, limiter: AsyncLimiter, inner: Handler, request: Request, deadline: float
     ) -> None:
         """A limiter tells only when the wait is over that it was too long."""
-        has_place = limiter.has_capacity()
-        if not has_place and policy.max_wait_s <= 0:
-            raise self._attempts.reject(request, "rate_limit")
-        if not await self._within(limiter.acquire, policy.max_wait_s or 1.0, deadline):
+        if limiter.has_capacity():
+            await limiter.acquire()
+        elif policy.max_wait_s <= 0 or not await self._within(limiter.acquire, policy.max_wait_s, deadline):
             raise self._attempts.reject(request, "rate_limit")
         await inner(request, deadline)
 

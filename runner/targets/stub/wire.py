@@ -139,6 +139,8 @@ class Wire:
         try:
             seen = await self._get(http, url, fate, deadline, watch)
         except httpx.PoolTimeout:
+            # The next call is still the one that this would have been.
+            request.calls[self.name] -= 1
             raise self._attempts.reject(request, "pool_exhausted") from None
         except BaseException:
             self.in_flight -= len(begun)
