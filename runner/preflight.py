@@ -1,5 +1,6 @@
 """Before a real run begins: can this machine carry it, and do the scenario's own commands end well?"""
 
+import math
 import os
 import resource
 import shlex
@@ -15,6 +16,7 @@ import click
 import psutil
 
 from runner.console import remark
+from schemas.calls import Calls, Degrade, Fallback, Retry, Timeout
 from schemas.errors import UsageError
 from schemas.model import Scenario
 from simulation.plan import Plan
@@ -24,6 +26,7 @@ _BYTES_PER_TASK = 4_096
 
 _SPARE_BYTES = 64 << 20
 _FILES_PER_WORKER, _SPARE_FILES = 4, 64
+_FILES_PER_DEPENDENCY = 8
 _LOOK_EVERY_S = 0.1
 
 
@@ -36,11 +39,41 @@ def check_machine(plan: Plan, place: Path) -> None:
     if free < needed:
         what = f"{place}: {free >> 20:,} MiB free, and the run needs about {needed >> 20:,} MiB"
         raise UsageError(f"{what} (free some space, or choose another --out)")
-    files = scenario.queue.workers * _FILES_PER_WORKER + _SPARE_FILES
-    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if allowed != resource.RLIM_INFINITY and allowed < files:
-        what = f"{allowed} open files are allowed, and {scenario.queue.workers} workers need {files}"
-        raise UsageError(f"{what} (ulimit -n {files})")
+    _check_limit(resource.RLIMIT_NOFILE, "open files", "-n", *_files(scenario))
+    if scenario.system == "calls":
+        _check_limit(resource.RLIMIT_NPROC, "processes and threads", "-u", *_threads(scenario))
+
+
+def _check_limit(limit: int, what: str, option: str, needed: int, who: str) -> None:
+    allowed, _ = resource.getrlimit(limit)
+    if allowed != resource.RLIM_INFINITY and allowed < needed:
+        raise UsageError(f"{allowed} {what} are allowed, and {who} need {needed} (ulimit {option} {needed})")
+
+
+def _files(scenario: Scenario) -> tuple[int, str]:
+    """How many open files it takes, and for whom: a client has one for each call that is under way."""
+    if scenario.system == "queue":
+        return scenario.queue.workers * _FILES_PER_WORKER + _SPARE_FILES, f"{scenario.queue.workers} workers"
+    burst = scenario.workload.burst
+    peak_per_s = max(scenario.workload.rate_per_s, burst.rate_per_s if burst else 0.0)
+    calls = calls_under_way(scenario.calls, peak_per_s)
+    files = calls + len(scenario.calls.dependencies) * _FILES_PER_DEPENDENCY + _SPARE_FILES
+    return files, f"up to {calls} calls at a time"
+
+
+def calls_under_way(calls: Calls, peak_per_s: float) -> int:
+    """How many calls there may be at a time, when every task is tried as often and as long as it may be."""
+    limits = [policy.limit_s for policy in calls.policy if isinstance(policy, Timeout)]
+    each_s = min(limits) if limits else 4 * max(dependency.latency.mean_s for dependency in calls.dependencies)
+    attempts = math.prod(policy.max_attempts for policy in calls.policy if isinstance(policy, Retry))
+    attempts += sum(isinstance(policy, Fallback | Degrade) for policy in calls.policy)
+    return math.ceil(peak_per_s * each_s * attempts) + 1
+
+
+def _threads(scenario: Scenario) -> tuple[int, str]:
+    """How many threads it takes, and for whom: each worker of a dependency is one."""
+    workers = sum(each.capacity.workers for each in scenario.calls.dependencies if each.capacity)
+    return workers + len(scenario.calls.dependencies) * 2 + _SPARE_FILES, f"{workers} workers of dependencies"
 
 
 def _existing(place: Path) -> Path:

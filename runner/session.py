@@ -31,7 +31,7 @@ from simulation.plan import Plan
 
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-TARGETS = ("simulation", "orchestrator")
+TARGETS = ("simulation", "orchestrator", "stub")
 
 
 class Interruption:
@@ -124,6 +124,10 @@ def make_target(name: str, speed: float | None = None) -> Target:
         from runner.targets.orchestrator.target import Orchestrator
 
         return Orchestrator(1.0 if speed is None else speed)
+    if name == "stub":
+        from runner.targets.stub.target import Stub
+
+        return Stub(1.0 if speed is None else speed)
     from runner.targets.locate import find_class, owns_workers
 
     kind = find_class(name, TARGETS)

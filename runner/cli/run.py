@@ -22,7 +22,7 @@ from runner.cli.options import (
     default="simulation",
     show_default=True,
     metavar="NAME",
-    help="What to run against: simulation, orchestrator, or a queue or system of your own as package.module:Class.",
+    help="What to run against: simulation, orchestrator, stub (system: calls), or a queue or system of your own as module:Class.",
 )
 @click.option(
     "--speed",

@@ -1,4 +1,4 @@
-"""Faults that an attached class cannot be given are refused before a run."""
+"""What a target cannot run is refused before a run: another system, and faults that it cannot be given."""
 
 from collections.abc import Mapping
 
@@ -10,6 +10,20 @@ NO_FILES = {
     FaultType.DISK_FULL: "the runner does not know where its data lies",
     FaultType.DB_OUTAGE: "the runner cannot lock a database that it does not know",
 }
+
+
+_TARGETS = {
+    "queue": "--target orchestrator, or a queue of your own as package.module:Class",
+    "calls": "--target stub",
+}
+"""What to run a system against for real."""
+
+
+def refuse_system(scenario: Scenario, system: str, target: str) -> None:
+    """Raises UsageError for a scenario that is not of `system`, which is what the target runs."""
+    if scenario.system != system:
+        what = f"{target} runs the system {system}, and this scenario is of the system {scenario.system}"
+        raise UsageError(f"{what} (run it with {_TARGETS[scenario.system]})")
 
 
 def refuse_faults(scenario: Scenario, target: str, why: Mapping[FaultType, str]) -> None:

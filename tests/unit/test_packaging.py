@@ -6,12 +6,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CALLS = PROJECT["project"]["optional-dependencies"]["calls"]
 
 
 def test_the_lowest_versions_are_the_lower_bounds() -> None:
     lines = (ROOT / ".ci" / "lowest.txt").read_text().splitlines()
     pinned = {line.replace("==", ">=") for line in lines if line and not line.startswith("#")}
-    assert pinned == set(PROJECT["project"]["dependencies"])
+    assert pinned == {*PROJECT["project"]["dependencies"], *CALLS}
 
 
 def test_every_dependency_has_a_reason() -> None:
@@ -20,6 +21,10 @@ def test_every_dependency_has_a_reason() -> None:
     for requirement in [*PROJECT["project"]["dependencies"], *extras]:
         name = re.split(r"[><=]", requirement)[0]
         assert f"| {name} |" in reasons, name
+
+
+def test_what_real_calls_need_is_there_for_the_tests() -> None:
+    assert set(CALLS) <= set(PROJECT["project"]["optional-dependencies"]["test"])
 
 
 def test_every_package_is_installed() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.targets.history import History
+from runner.targets.refusals import refuse_system
 from schemas.block import Block
 from schemas.errors import SoakError, UsageError
 from schemas.faults import FaultType
@@ -36,7 +37,8 @@ class Orchestrator:
         self._continuation: Continuation
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
-        """Raises UsageError for a fault that this machine does not allow, and for a run that cannot go on."""
+        """Raises UsageError for another system, a fault that this machine does not allow, and a run that cannot go on."""
+        refuse_system(scenario, "queue", self.name)
         from runner.targets.orchestrator.disk import can_mount
 
         if resumed and needs_disk(scenario):

@@ -10,7 +10,7 @@ from runner.targets.caller import PATIENCE_S, ContractError
 from runner.targets.contract import Accepted, BusyError, Refused, System
 from runner.targets.history import History
 from runner.targets.owning.caller import PROCESSES, SystemCaller, can
-from runner.targets.refusals import NO_FILES, refuse_faults
+from runner.targets.refusals import NO_FILES, refuse_faults, refuse_system
 from runner.targets.sockets import socket_directory
 from runner.targets.submitter import Submission, refused
 from schemas.block import Block
@@ -45,6 +45,7 @@ class Owning:
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for a scenario that this target cannot run."""
+        refuse_system(scenario, "queue", self.name)
         refuse_faults(scenario, self.name, _INSIDE if can(self._kind, PROCESSES) else {**_INSIDE, **_PROCESSES})
 
     def prepare(self, directory: Path, history: History | None = None) -> None:

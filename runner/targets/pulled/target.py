@@ -6,7 +6,7 @@ from pathlib import Path
 from runner.targets.caller import PATIENCE_S
 from runner.targets.contract import Queue
 from runner.targets.history import History
-from runner.targets.refusals import NO_FILES, refuse_faults
+from runner.targets.refusals import NO_FILES, refuse_faults, refuse_system
 from schemas.block import Block
 from schemas.errors import UsageError
 from schemas.faults import FaultType
@@ -34,6 +34,7 @@ class Pulled:
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for a scenario that this target cannot run."""
+        refuse_system(scenario, "queue", self.name)
         refuse_faults(scenario, self.name, _INSIDE)
 
     def prepare(self, directory: Path, history: History | None = None) -> None:

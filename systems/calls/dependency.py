@@ -1,0 +1,28 @@
+"""A dependency as a process: `python -m systems.calls.dependency SETTINGS`, with the settings as JSON. SIGTERM ends it
+when the calls under way are over.
+"""
+
+import asyncio
+import signal
+import sys
+
+from systems.calls.server import Server
+from systems.calls.settings import Settings, read_settings
+
+_LOOK_EVERY_S = 0.01
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM."""
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    server = await Server(settings).start()
+    await ended.wait()
+    server.close()
+    # Calls that are under way are finished; whoever started us loses patience if one never ends.
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(read_settings(sys.argv[1])))
