@@ -62,6 +62,7 @@ class DependencyModel:
         if fault and fault.type is not FaultType.DELAY:
             yield from self._strike(request, fault, cause, latency_s, within, deadline)
         if fault:
+            self._row((self._env.now, Kind.FAULT_INJECTED, request.number, request.attempt, -1, cause, 0.0))
             latency_s += self._fates.delay_s(fault, request.number, call)
         if self._bucket:
             self._meter(self._bucket)
