@@ -51,7 +51,9 @@ def assert_golden(request: pytest.FixtureRequest, path: Path, text: str) -> None
 def test_report(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     data = run(name, tmp_path / "run")
     assert_golden(
-        request, GOLDEN / f"{name}.md", render_summary(data, [name for name in PLOTS if name != "processes.svg"])
+        request,
+        GOLDEN / f"{name}.md",
+        render_summary(data, [name for name in PLOTS if name not in {"processes.svg", "gain.svg"}]),
     )
     if data.verdict.end.value == "aborted":
         assert_golden(request, GOLDEN / f"{name}.incident.md", render_incident(data, tmp_path / "run"))

@@ -1,5 +1,6 @@
 """Simulated shares against the laws of probability, and published figures against what the model predicts for so few tasks."""
 
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from runner.api import simulate_scenario
 from runner.judge.interval import wilson
-from runner.predict.replication import Job, jobs, replicate
+from runner.predict.replication import Job, Replication, jobs, replicate
 from schemas.load import Loaded, load
 from simulation.calls.theory import expected
 
@@ -103,9 +104,15 @@ def test_what_calls_have_in_common_has_no_closed_form() -> None:
 # What was published, against the distribution that the model predicts for as many tasks.
 
 
-def predicted(loaded: Loaded, objective: str) -> np.ndarray:
+@cache
+def replications(name: str) -> tuple[Loaded, list[Replication]]:
+    loaded = load(RESILIENCE / f"{name}.yaml")
+    return loaded, list(map(replicate, islice(jobs(loaded.scenario, 7), 300)))
+
+
+def predicted(name: str, objective: str) -> np.ndarray:
+    loaded, made = replications(name)
     place = [each.comparison.text for each in loaded.scenario.objectives].index(objective)
-    made = map(replicate, islice(jobs(loaded.scenario, 7), 300))
     return np.array([each.objectives[place].value for each in made])
 
 
@@ -120,7 +127,7 @@ def predicted(loaded: Loaded, objective: str) -> np.ndarray:
     ],
 )
 def test_published_figures_lie_inside_what_is_predicted(name: str, objective: str, published: float) -> None:
-    values = predicted(load(RESILIENCE / f"{name}.yaml"), objective)
+    values = predicted(name, objective)
     low, high = np.quantile(values, [0.005, 0.995])
     assert low <= published <= high
     assert len(set(values.tolist())) >= 4, "so few tasks leave a wide distribution"
