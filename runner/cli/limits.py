@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from runner.cli.options import all_settings, json_option, override_options, scenario_argument
+from runner.cli.options import all_settings, jobs_option, json_option, out_option, override_options, scenario_argument
 
 
 class _Share(click.FloatRange):
@@ -67,13 +67,8 @@ class _Share(click.FloatRange):
     show_default=True,
     help="With two parameters: cells along each axis.",
 )
-@click.option("--jobs", type=click.IntRange(1, 1024), help="Processes to use. [default: one for each core]")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Directory to write to; new or empty. [default: limits/NAME-TIME]",
-)
+@jobs_option
+@out_option("limits")
 @json_option
 def command(
     scenario: Path,

@@ -28,6 +28,21 @@ class Positive(click.FloatRange):
         return number
 
 
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes that simulate. [default: one a core]"
+)
+
+
+def out_option(folder: str) -> Callable[[F], F]:
+    """`--out`, for a command that writes to `<folder>/NAME-TIME` unless it is told otherwise."""
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help=f"Directory to write to; new or empty. [default: {folder}/NAME-TIME]",
+    )
+
+
 job_summary_option = click.option(
     "--job-summary",
     type=click.Path(path_type=Path),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import all_settings, json_option, override_options, scenario_argument
+from runner.cli.options import all_settings, jobs_option, json_option, out_option, override_options, scenario_argument
 from runner.console import tell
 
 SEEN, NOT_SEEN = 0, 3
@@ -48,15 +48,8 @@ def _probability(ctx: click.Context, param: click.Parameter, value: str) -> floa
     show_default=True,
     help="Replications of the pilot.",
 )
-@click.option(
-    "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes that make them. [default: one a core]"
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Directory to write to; new or empty. [default: power/NAME-TIME]",
-)
+@jobs_option
+@out_option("power")
 @json_option
 def command(
     scenario: Path,

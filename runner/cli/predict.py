@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import all_settings, json_option, override_options, scenario_argument
+from runner.cli.options import all_settings, jobs_option, json_option, out_option, override_options, scenario_argument
 from runner.console import tell
 
 if TYPE_CHECKING:
@@ -38,16 +38,9 @@ _MOST = 100_000
     metavar="SHARE",
     help="The PASS probability that there must be, such as 95%; the exit code says whether there is.",
 )
-@click.option(
-    "--jobs", type=click.IntRange(1, 1024), help="How many processes make replications. [default: one a core]"
-)
+@jobs_option
 @click.option("--dask", metavar="ADDRESS", help="Make them on this Dask cluster, such as tcp://scheduler:8786.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Directory to write; new or empty. [default: predictions/NAME-TIME]",
-)
+@out_option("predictions")
 @json_option
 def command(
     scenario: Path,
