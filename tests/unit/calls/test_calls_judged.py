@@ -69,6 +69,15 @@ def test_indicators(name: str, value: float) -> None:
     assert sli(name, ALL, CALLS) == pytest.approx(value)
 
 
+def test_recovery_counts_from_the_first_failure() -> None:
+    twice = RESCUED.replace(
+        "6 call.succeeded 1 to=a\n6 done 1\n",
+        "6 call.failed 1 to=a error=reset\n6 retry 1 error=reset due=7\n7 dispatched 1\n7 call.started 1 to=a\n"
+        "9 call.succeeded 1 to=a\n9 done 1\n",
+    )
+    assert sli("recovery_time_max", twice, CALLS) == 7.0
+
+
 def test_times_of_dependencies() -> None:
     history = """
     5 process.exited error=crash

@@ -203,6 +203,13 @@ def test_a_call_that_was_given_up_still_keeps_its_worker_busy(tmp_path: Path) ->
         tmp_path, tasks=2, latency="3s", primary="capacity: {workers: 1, waiting: 5}", policy="{timeout: 2500ms}"
     )
     assert of(events, "call.failed") == [(2.5, 0, "timeout"), (3.5, 1, "timeout")]
+    busy = story(tmp_path, tasks=4, latency="3500ms", primary="capacity: {workers: 1}", policy="{timeout: 2500ms}")
+    assert of(busy, "call.failed") == [
+        (1.0, 1, "queue_full"),
+        (2.0, 2, "queue_full"),
+        (2.5, 0, "timeout"),
+        (3.0, 3, "queue_full"),
+    ]
     free = story(
         tmp_path, tasks=2, rate="0.5/s", latency="1s", primary="capacity: {workers: 1}", policy="{timeout: 2s}"
     )
