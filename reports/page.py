@@ -8,6 +8,9 @@ from reports.history import read_histories
 from reports.summary import TEMPLATES, render_template
 from reports.timeline import WIDTH, draw_timeline
 
+LEAST_MINUTES = 3
+"""A run of fewer minutes has nothing to show over time."""
+
 TEMPLATE = TEMPLATES / "report.html.j2"
 
 
@@ -17,7 +20,7 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         template or TEMPLATE,
         run,
         escaped=True,
-        timeline=draw_timeline(run),
+        timeline=draw_timeline(run) if len(run.metrics.t_s) >= LEAST_MINUTES else None,
         timeline_width=WIDTH,
         histories=read_histories(directory / f"soak_{run.scenario.name}.jsonl", run.verdict.slowest),
         processes=_inline(plots, "processes.svg"),

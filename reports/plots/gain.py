@@ -30,7 +30,7 @@ def plot(run: RunData) -> bytes:
     axes.set_xlabel(f"share, with its interval ({gain.confidence:.0%} for the first two)")
     axes.set_title(f"What {gain.tasks:,} tasks tell")
     legend(axes)
-    return to_svg(fig)
+    return to_svg(fig, right_in=0.3)
 
 
 def _named(objective: ObjectiveResult) -> str:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from runner.judge.calls import CallTracker
 from runner.judge.judge import Judge
+from runner.judge.lifecycle import Lifecycle
 from schemas.verdict import LawResult, Status
 
 _TOLERANCE = 1e-6
@@ -43,24 +45,29 @@ def _laws(judge: Judge) -> Iterator[tuple[str, str, float | None, str]]:
         illegal,
         f"{illegal:.0f} illegal transitions" if illegal else "",
     )
+    yield _answers(judge.calls) if judge.calls else _ledger_agreement(lifecycle)
+    if judge.scenario.repeat > 1:
+        yield _consistency(judge)
+    yield _littles_law(judge)
+
+
+def _ledger_agreement(lifecycle: Lifecycle) -> tuple[str, str, float | None, str]:
     mismatches = lifecycle.ledger_mismatches
-    yield (
+    return (
         "ledger_agreement",
         "no task is DONE by an attempt that failed by the execution ledger",
         float(mismatches),
         f"{mismatches} tasks DONE against the ledger" if mismatches else "",
     )
-    if judge.calls:
-        unanswered = judge.calls.unanswered
-        yield (
-            "answers",
-            "no task is DONE without a call that was answered well",
-            float(unanswered),
-            f"{unanswered} tasks DONE without an answer" if unanswered else "",
-        )
-    if judge.scenario.repeat > 1:
-        yield _consistency(judge)
-    yield _littles_law(judge)
+
+
+def _answers(calls: CallTracker) -> tuple[str, str, float | None, str]:
+    return (
+        "answers",
+        "no task is DONE without a call that was answered well",
+        float(calls.unanswered),
+        f"{calls.unanswered} tasks DONE without an answer" if calls.unanswered else "",
+    )
 
 
 def _consistency(judge: Judge) -> tuple[str, str, float | None, str]:
