@@ -1,4 +1,6 @@
-"""Options and fixtures of all tests."""
+"""Options and fixtures of all tests, and which of them may run side by side."""
+
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -14,6 +16,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite tests/scenarios/invalid/*.expected with what the loader says now; review the difference",
     )
+
+
+REAL = frozenset({"test_real_orchestrator", "test_attached_queue", "test_broken_off", "test_timeseries", "test_stub"})
+"""Tests that run real processes against the clock: one at a time. Those of `targets` and `orchestrator` do so, too."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests stay together, in one process; real runs of all files do."""
+    for item in items:
+        path = Path(item.path)
+        real = path.stem in REAL or {"targets", "orchestrator"} & set(path.parts)
+        item.add_marker(pytest.mark.xdist_group("real" if real else path.stem))
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-CALLS = PROJECT["project"]["optional-dependencies"]["calls"]
+EXTRAS = [each for name in ("calls", "dask") for each in PROJECT["project"]["optional-dependencies"][name]]
 
 
 def test_the_lowest_versions_are_the_lower_bounds() -> None:
     lines = (ROOT / ".ci" / "lowest.txt").read_text().splitlines()
     pinned = {line.replace("==", ">=") for line in lines if line and not line.startswith("#")}
-    assert pinned == {*PROJECT["project"]["dependencies"], *CALLS}
+    assert pinned == {*PROJECT["project"]["dependencies"], *EXTRAS}
 
 
 def test_every_dependency_has_a_reason() -> None:
@@ -23,8 +23,8 @@ def test_every_dependency_has_a_reason() -> None:
         assert f"| {name} |" in reasons, name
 
 
-def test_what_real_calls_need_is_there_for_the_tests() -> None:
-    assert set(CALLS) <= set(PROJECT["project"]["optional-dependencies"]["test"])
+def test_what_extras_need_is_there_for_the_tests() -> None:
+    assert set(EXTRAS) <= set(PROJECT["project"]["optional-dependencies"]["test"])
 
 
 def test_every_package_is_installed() -> None:
