@@ -357,7 +357,7 @@ def _sentence(text: str) -> str:
 
 def _by_word(description: str, words: list[str]) -> dict[str, str]:
     """What a description of the form `this: … that: …` says of each word."""
-    parts = re.split(rf"\b({'|'.join(words)}): ", description)[1:]
+    parts = re.split(rf"(?: Of the system calls: )?\b({'|'.join(words)}): ", description)[1:]
     return {word: _sentence(text.strip()) for word, text in zip(parts[::2], parts[1::2], strict=True)}
 
 

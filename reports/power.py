@@ -54,10 +54,15 @@ def duration_words(violation: Violation, report: PowerReport) -> str:
     if violation.duration_s is None:
         seen = f"seen with {probability_words(violation.probability)}"
         return f"{own} is enough: {seen}" if violation.enough else f"{own} is not enough: {seen}"
-    needs = show_duration(math.ceil(violation.duration_s / _MINUTE_S) * _MINUTE_S)
+    step_s = _MINUTE_S if report.duration_s >= _HOUR_S else 1.0
+    needs = show_duration(math.ceil(violation.duration_s / step_s) * step_s)
     if violation.enough:
         return f"{own} is enough: needs {'less than ' if violation.at_most else ''}{needs}"
-    return f"{own} is too short: needs {needs}, {violation.duration_s / report.duration_s:.3g} times as long"
+    return f"{own} is too short: needs {needs}, {_times(violation.duration_s / report.duration_s)} times as long"
+
+
+def _times(factor: float) -> str:
+    return f"{factor:,.0f}" if factor >= 1000 else f"{factor:.3g}"
 
 
 def probability_words(probability: float) -> str:

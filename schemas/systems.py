@@ -51,7 +51,8 @@ def _needs(view: View) -> Iterator[Problem]:
         yield view.problem(("workload", "task"), "needs the key 'duration'", f"add duration: {shown}")
     if view.get("workload", "tasks") is not None and view.get("duration") is None:
         what = "tasks that are not evenly spaced arrive in no certain time"
-        yield view.problem(("workload", "tasks"), what, f"add duration: {example(properties['duration'])}")
+        instead = f"add duration: {example(properties['duration'])}, or process: constant to the arrivals"
+        yield view.problem(("workload", "tasks"), what, instead)
 
 
 def _foreign_keys(view: View) -> Iterator[Problem]:

@@ -119,5 +119,5 @@ def show_gain(times: float) -> str:
 
 
 def show_count(value: float) -> str:
-    """A count or plain number for people: whole numbers whole, with thousands separated."""
-    return f"{round(value):,}" if value == round(value) else f"{value:.4g}"
+    """A count or plain number for people: whole numbers whole, large ones rounded, with thousands separated."""
+    return f"{round(value):,}" if value == round(value) or abs(value) >= 1000 else f"{value:.4g}"

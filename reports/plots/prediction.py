@@ -13,6 +13,7 @@ from schemas.expression import Op, Unit
 from schemas.prediction import ObjectivePrediction, Observed, Prediction
 
 _ROW_IN, _SAME_IN, _BINS, _MOST_BARS = 2.1, 0.75, 40, 40
+_FEW_VALUES = 7
 _FAR = 2.0
 """A target that is farther from all values than so many times their spread would squeeze them into one bar."""
 _HOUR_S = 3600.0
@@ -63,11 +64,24 @@ def _histogram(axes: Axes, each: ObjectivePrediction, values: Floats) -> None:
     _target(axes, target, f"target {unit.show(target)}", 0 if not far else 1 if target > values.max() else -1)
     axes.set_xlabel(f"margin of {each.sli}" if each.target is None else each.sli)
     axes.set_ylabel("replications")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=_whole(values)))
+    _ticks(axes, unit, values)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(unit, value)))
     whole_numbers(axes)
     axes.set_ylim(top=1.08 * float((counts[0] + counts[1]).max()))
     legend(axes)
+
+
+def _ticks(axes: Axes, unit: Unit, values: Floats) -> None:
+    """Round values along the axis, or the very ones that came where they are few; of shares nothing above 100 %."""
+    different = np.unique(values)
+    apart = _FEW_VALUES * float(np.diff(different).min()) >= float(different[-1] - different[0])
+    if len(different) <= _FEW_VALUES and apart:
+        axes.set_xticks(different.tolist())
+        return
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=_whole(values)))
+    if unit is Unit.RATIO and different[-1] <= 1:
+        low, high = axes.get_xlim()
+        axes.set_xticks([tick for tick in axes.get_xticks().tolist() if low <= tick <= min(high, 1 + 1e-9)])
 
 
 def _tick(unit: Unit, value: float) -> str:

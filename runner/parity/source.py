@@ -89,15 +89,19 @@ def _differences(base: Source, run: Source) -> Iterator[str]:
     if base.loaded.sha256 != run.loaded.sha256:
         keys = list(different_keys(base.loaded.data, run.loaded.data))
         yield from keys
-        if not keys and base.identity.seed == run.identity.seed:
+        if not keys and base.identity.seed == run.identity.seed and _repeat(base) == _repeat(run):
             yield "the hashes of their scenarios differ"
     elif base.loaded.scenario != run.loaded.scenario:
         yield "a file of values that the scenario names differs"
 
 
+def _repeat(source: Source) -> int:
+    return source.loaded.scenario.repeat
+
+
 def different_keys(base: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
-    """In which keys two scenarios differ, their seeds left aside, in words."""
-    one, other = ({key: data[key] for key in data if key != "seed"} for data in (base, run))
+    """In which keys two scenarios differ, in words; their seeds, and how often each is made, are left aside."""
+    one, other = ({key: data[key] for key in data if key not in {"seed", "repeat"}} for data in (base, run))
     yield from _different_keys((), one, other)
 
 

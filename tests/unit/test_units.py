@@ -150,4 +150,6 @@ def test_a_miss_is_never_shown_as_all_or_nothing(counts: tuple[int, int]) -> Non
 
 
 def test_counts_are_shown_whole_where_they_are() -> None:
-    assert [units.show_count(value) for value in (0, 1234567, 2.5)] == ["0", "1,234,567", "2.5"]
+    assert [units.show_count(value) for value in (0, 1234567, 2.5, 32741.6)] == [
+        "0", "1,234,567", "2.5", "32,742",
+    ]  # fmt: skip

@@ -192,6 +192,10 @@ def test_another_scenario_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_run_made_once_can_be_held_against_one_that_was_repeated(base: Path, tmp_path: Path) -> None:
+    compare(base, simulate(tmp_path, SCENARIO, ["repeat=2"]), tmp_path / "out", AGREES)
+
+
 def test_another_seed_of_the_same_scenario_is_refused(
     base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

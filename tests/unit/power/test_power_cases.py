@@ -284,3 +284,14 @@ def test_probabilities_are_not_rounded_to_certainty() -> None:
 def test_whether_a_duration_is_enough(violation: Violation, words: str) -> None:
     report = PowerReport(1, "x", "", "", 72 * 3600.0, 0.0, 1, 20, 0, 0.95, True, list[ObjectivePower]())
     assert duration_words(violation, report) == words
+
+
+def test_a_short_run_is_told_to_the_second_and_large_factors_in_figures() -> None:
+    report = PowerReport(1, "x", "", "", 10.0, 0.0, 1, 20, 0, 0.95, True, list[ObjectivePower]())
+    words = [
+        duration_words(Violation(0.1, None, True, 0.5, False, seconds, False), report) for seconds in (19.1, 48_306.0)
+    ]
+    assert words == [
+        "10s is too short: needs 20s, 1.91 times as long",
+        "10s is too short: needs 13h25m, 4,831 times as long",
+    ]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import statistics
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from reports.plots.prediction import bars, is_far
 from reports.prediction import command, first, render_prediction, summary_lines
 from runner.evidence.record import to_json
 from runner.predict import table
+from runner.predict.crew import LocalCrew
 from runner.predict.distribution import distribution_of, half_width, share_of
 from runner.predict.prediction import decide, first_to_break, observed, predict
 from runner.predict.replication import ObjectiveOutcome, Replication, jobs, replicate, seeds
-from runner.predict.session import ask
+from runner.predict.session import ask, predict_scenario
 from schemas.expression import Op, Unit
 from schemas.files import read_schema
 from schemas.prediction import QUANTILES, SCHEMA_VERSION, Decision, First, Prediction, Stopped
@@ -280,3 +282,36 @@ def test_no_bar_of_whole_numbers_has_both_sides(op: Op) -> None:
     values = np.arange(0, 200, dtype=np.float64)
     _, _, (good, broken) = bars(values, 90.0, op, aligned=True)
     assert not (good * broken).any()
+
+
+TASKS = """
+version: 1
+name: ten
+system: calls
+drain: 1m
+seed: 3
+workload:
+  tasks: 10
+  arrivals: {process: constant, rate: 1/s}
+calls:
+  dependencies:
+    - {name: primary, latency: {distribution: constant, value: 50ms}}
+  policy:
+    - retry: {max_attempts: 2}
+faults:
+  - {name: refused, type: connection_error, rate: 30%}
+slos:
+  - success_rate ~ 91%
+"""
+
+
+@pytest.mark.parametrize("tasks", [10, 300])
+def test_an_axis_of_shares_ends_at_100_percent(tmp_path: Path, tasks: int) -> None:
+    loaded = loaded_scenario(tmp_path, TASKS, (f"workload.tasks={tasks}",))
+    predict_scenario(loaded, ask(loaded, replications=30, precision=None), LocalCrew, tmp_path / "out")
+    svg = (tmp_path / "out" / "plots" / "objectives.svg").read_text(encoding="utf-8")
+    shares = [float(label) for label in re.findall(r">([0-9.]+)%</text>", svg)]
+    assert len(shares) >= 3
+    assert max(shares) <= 100
+    if tasks == 10:
+        assert all(share % 10 == 0 for share in shares)
