@@ -37,7 +37,7 @@ def size_words(objective: ObjectivePower, size: float) -> str:
         return f"{100 * size:.3g}%"
     if scale is Scale.FACTOR:
         return f"{size:.4g}x"
-    return f"{size:.3g}/h" if size >= 1 or size <= 0 else f"once in {show_duration(_HOUR_S / size)}"
+    return f"{_figures(size)}/h" if size >= 1 or size <= 0 else f"once in {show_duration(_HOUR_S / size)}"
 
 
 def _ratio(share: float) -> str:
@@ -58,10 +58,10 @@ def duration_words(violation: Violation, report: PowerReport) -> str:
     needs = show_duration(math.ceil(violation.duration_s / step_s) * step_s)
     if violation.enough:
         return f"{own} is enough: needs {'less than ' if violation.at_most else ''}{needs}"
-    return f"{own} is too short: needs {needs}, {_times(violation.duration_s / report.duration_s)} times as long"
+    return f"{own} is too short: needs {needs}, {_figures(violation.duration_s / report.duration_s)} times as long"
 
 
-def _times(factor: float) -> str:
+def _figures(factor: float) -> str:
     return f"{factor:,.0f}" if factor >= 1000 else f"{factor:.3g}"
 
 

@@ -27,7 +27,8 @@ def plot(run: RunData) -> bytes:
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"share, with its interval ({gain.confidence:.0%} for the first two)")
+    whose = " for the first two" if expected else ""
+    axes.set_xlabel(f"share, with its interval ({gain.confidence:.0%}{whose})")
     axes.set_title(f"What {gain.tasks:,} tasks tell")
     legend(axes)
     return to_svg(fig, right_in=0.3)
@@ -39,7 +40,7 @@ def _named(objective: ObjectiveResult) -> str:
 
 def _interval(axes: Axes, row: int, share: float, interval: tuple[float, float], color: str, label: str = "") -> None:
     axes.plot(interval, (row, row), color=color, lw=2.2, solid_capstyle="butt")
-    axes.plot([share], [row], "o", color=color, ms=5, label=label or None)
+    axes.plot([share], [row], "o", color=color, ms=5, label=label or None, clip_on=False)
 
 
 def _expected(axes: Axes, row: int, objective: ObjectiveResult, *, labelled: bool) -> None:

@@ -9,7 +9,7 @@ from runner.evidence.directory import CHECKSUMS, SCENARIO, RunDirectory, stream_
 from runner.evidence.stream import StreamReader
 from runner.evidence.verify import load_stored
 from schemas.block import Block
-from schemas.errors import EvidenceError
+from schemas.errors import EvidenceError, UsageError
 from schemas.events import Kind
 from schemas.identity import Identity
 from schemas.load import Loaded
@@ -56,6 +56,9 @@ def open_source(path: Path) -> Source:
     """The run in a directory. Raises UsageError when it is none, EvidenceError when its evidence cannot be used."""
     directory = RunDirectory.open(path)
     loaded = load_stored(directory)
+    if loaded.scenario.system != "queue":
+        what = f"{path}: is a run of the system {loaded.scenario.system}, and only those of the system queue are calibrated by"
+        raise UsageError(f"{what} (compare it with its simulation: `soak compare BASE RUN --parity`)")
     stream = _stream(directory, loaded)
     sealed = directory.file(CHECKSUMS).exists()
     if sealed:

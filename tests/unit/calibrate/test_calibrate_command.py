@@ -305,3 +305,13 @@ def test_the_default_place_and_json(
     assert run_command(["calibrate", str(run), "-n", "1", "--json"]) == 5
     [directory] = tmp_path.glob("calibrations/truth-*Z")
     assert json.loads(capsys.readouterr().out) == json.loads((directory / "calibration.json").read_text())
+
+
+def test_a_run_of_calls_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = Path(__file__).parents[3] / "scenarios" / "resilience" / "network-retry.yaml"
+    run_command(["run", str(scenario), "--out", str(tmp_path / "run")])
+    capsys.readouterr()
+    assert run_command(["calibrate", str(tmp_path / "run"), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "is a run of the system calls, and only those of the system queue are calibrated by" in said
+    assert not (tmp_path / "out").exists()
