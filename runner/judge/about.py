@@ -2,21 +2,32 @@
 
 import math
 
+from runner.judge.interval import wilson
 from runner.judge.judge import Judge
 from schemas.expression import Op
 from schemas.model import Objective
+from schemas.slis import Aggregate
 from schemas.verdict import Status
 
 DEFAULT_CONFIDENCE = 0.95
 
 
-def about(interval: tuple[float, float] | None, target: float, confidence: float) -> tuple[Status, str]:
+def about(
+    interval: tuple[float, float] | None, target: float, confidence: float, samples: int, *, share: bool
+) -> tuple[Status, str]:
     """How an objective with `~` comes out, from the interval of what was observed; and why, where that is not PASS."""
     if interval is None or not all(map(math.isfinite, interval)):
         return Status.INCONCLUSIVE, f"too few observations for a {confidence:.0%} interval"
+    if share and not _could_contradict(target, confidence, samples):
+        return Status.INCONCLUSIVE, f"whatever {samples} observations show, they contradict nothing at {confidence:.0%}"
     if interval[0] <= target <= interval[1]:
         return Status.PASS, ""
     return Status.FAIL, f"the {confidence:.0%} interval leaves the target out"
+
+
+def _could_contradict(target: float, confidence: float, samples: int) -> bool:
+    """Whether any outcome of so many observations leaves the target out: none at all of them, or all."""
+    return wilson(0, samples, confidence)[1] < target or wilson(samples, samples, confidence)[0] > target
 
 
 def is_met(judge: Judge, objective: Objective) -> bool | None:
@@ -29,5 +40,6 @@ def is_met(judge: Judge, objective: Objective) -> bool | None:
     if comparison.op is not Op.ABOUT:
         return comparison.op.holds(value, target)
     confidence = objective.confidence or DEFAULT_CONFIDENCE
-    status, _ = about(judge.folds.fold(comparison.sli, labels).interval(comparison.sli, confidence), target, confidence)
+    fold, share = judge.folds.fold(comparison.sli, labels), comparison.sli.aggregate is Aggregate.RATIO
+    status, _ = about(fold.interval(comparison.sli, confidence), target, confidence, fold.samples, share=share)
     return None if status is Status.INCONCLUSIVE else status is Status.PASS

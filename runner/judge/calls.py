@@ -37,7 +37,7 @@ class CallTracker:
         """When the first failure of an open task was, by number."""
         self._first_well: set[int] = set()
         self._answered: set[int] = set()
-        self._since: dict[str, float] = {}
+        self._since: dict[tuple[int, int], float] = {}
         self.paired = Paired()
         self.unanswered = 0
         """Tasks that are DONE although no call of theirs was answered well."""
@@ -57,8 +57,8 @@ class CallTracker:
         facts.series["circuit_openings"] = _flagged(block, opened | ended, opened)
         lost = kind == Kind.UPDATE_LOST
         facts.series["lost_updates"] = _flagged(block, lost | well, lost)
-        facts.series["heal_time"] = self._spans(block, "gone", Kind.PROCESS_EXITED, Kind.PROCESS_STARTED)
-        facts.series["rollback_time"] = self._spans(block, "bad", Kind.RELEASE_DEPLOYED, Kind.RELEASE_ROLLED_BACK)
+        facts.series["heal_time"] = self._spans(block, Kind.PROCESS_EXITED, Kind.PROCESS_STARTED)
+        facts.series["rollback_time"] = self._spans(block, Kind.RELEASE_DEPLOYED, Kind.RELEASE_ROLLED_BACK)
         facts.series["recovery_time"] = self._follow_tasks(block)
 
     def _timed_out(self, block: Block) -> Bools:
@@ -66,16 +66,20 @@ class CallTracker:
         flags: Bools = slow[block.cause]
         return flags
 
-    def _spans(self, block: Block, name: str, starts: Kind, ends: Kind) -> Samples:
-        """The time from each start to the end that follows."""
+    def _spans(self, block: Block, starts: Kind, ends: Kind) -> Samples:
+        """The time from each start to the end that follows; of releases by their cause, and none of one that is over."""
         times, lengths = [], []
-        for place in np.flatnonzero((block.kind == starts) | (block.kind == ends)).tolist():
-            t_s = float(block.t[place])
-            if block.kind[place] == starts:
-                self._since.setdefault(name, t_s)
-            elif name in self._since:
-                times.append(t_s)
-                lengths.append(t_s - self._since.pop(name))
+        over = Kind.FAULT_CLEARED if starts is Kind.RELEASE_DEPLOYED else ends
+        for place in np.flatnonzero(np.isin(block.kind, [starts, ends, over])).tolist():
+            t_s, kind = float(block.t[place]), int(block.kind[place])
+            key = (int(starts), int(block.cause[place]) if over is not ends else 0)
+            if kind == starts:
+                self._since.setdefault(key, t_s)
+            elif key in self._since:
+                since = self._since.pop(key)
+                if kind == ends:
+                    times.append(t_s)
+                    lengths.append(t_s - since)
         return Samples(np.array(times), quantise(np.array(lengths)))
 
     def _follow_tasks(self, block: Block) -> Samples:

@@ -158,7 +158,8 @@ def _status(
     if math.isnan(target):
         return Status.INCONCLUSIVE, "nothing was observed under the labels it is compared with"
     if op is Op.ABOUT:
-        return about(interval, target, objective.confidence or DEFAULT_CONFIDENCE)
+        share = sli.aggregate is Aggregate.RATIO
+        return about(interval, target, objective.confidence or DEFAULT_CONFIDENCE, fold.samples, share=share)
     if not op.holds(value, target):
         if sli.aggregate is Aggregate.GROWTH and objective.confidence and not _surely(op, interval, target):
             return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval reaches back to the target"
@@ -261,6 +262,9 @@ def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[st
         yield f"no event or sample for {show_duration(telemetry.longest_gap_s)} (allowed: {show_duration(limits.max_gap_s)})"
     if late := _lateness(judge, identity):
         yield f"{late} (run it slower, or raise telemetry.max_lag)"
+    tasks = judge.scenario.workload.tasks
+    if end is End.COMPLETED and tasks is not None and judge.planned is not None and judge.planned < tasks:
+        yield f"only {judge.planned} of {tasks} tasks arrived in {show_duration(judge.scenario.duration_s)} (raise duration)"
     offered = judge.offered
     if end is End.COMPLETED and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
         yield f"the load generator offered {offered} of {judge.planned} planned submissions"

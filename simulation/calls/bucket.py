@@ -5,7 +5,8 @@ class Bucket:
     """Tokens by time, computed. Whoever reserves a token takes it; it may have to be waited for."""
 
     def __init__(self, rate_per_s: float, burst: int) -> None:
-        self._every_s = 1 / rate_per_s if rate_per_s else float("inf")
+        # Without a rate, no token follows the first ones: in so long a time no run ever comes to the next.
+        self._every_s = 1 / rate_per_s if rate_per_s else 1e12
         self._slack_s = (burst - 1) * self._every_s if burst > 1 else 0.0
         self._next_s = 0.0
         """When the next token is there if tokens are taken as they come (the virtual scheduling of ITU-T I.371)."""

@@ -151,6 +151,8 @@ class Client:
         try:
             yield from inner(request, deadline)
         except CallError as failed:
+            if self._env.now >= deadline:
+                raise
             self.again(request, self._env.now, failed.cause)
             yield from self._call(other, request, deadline)
 
@@ -158,7 +160,7 @@ class Client:
         try:
             yield from inner(request, deadline)
         except CallError as failed:
-            if failed.error != "out_of_memory":
+            if failed.error != "out_of_memory" or self._env.now >= deadline:
                 raise
             self.again(request, self._env.now, failed.cause)
             size = request.memory_bytes
@@ -190,12 +192,14 @@ class Breaker:
         self._failures = 0
         self._half_open = False
         self._open_until_s: float | None = None
+        self._period = 0
+        """How often it has been half-open: a trial counts in its own period only."""
         self._trials = self._well = 0
 
     def handle(self, request: Request, deadline: float) -> Steps:
         """Let a request through, or reject it."""
         self._let_through(request)
-        trial = self._half_open
+        trial = self._period if self._half_open else 0
         try:
             yield from self._inner(request, deadline)
         except CallError as failed:
@@ -206,15 +210,16 @@ class Breaker:
     def _let_through(self, request: Request) -> None:
         if self._open_until_s is not None and self._client.now >= self._open_until_s:
             self._open_until_s, self._half_open = None, True
+            self._period += 1
             self._trials = self._well = 0
             self._client.tell(Kind.CIRCUIT_HALF_OPENED)
         if self._open_until_s is not None or (self._half_open and self._trials >= self._policy.half_open_calls):
             raise self._client.reject(request, "circuit_open")
         self._trials += self._half_open
 
-    def _failed(self, failed: CallError, *, trial: bool) -> None:
+    def _failed(self, failed: CallError, *, trial: int) -> None:
         self._failures += 1
-        half_open = trial and self._half_open
+        half_open = self._half_open and trial == self._period
         if half_open or (
             not self._half_open and self._open_until_s is None and self._failures >= self._policy.failures
         ):
@@ -223,10 +228,10 @@ class Breaker:
             self._open_until_s = self._client.now + self._policy.open_for_s
             self._client.tell(Kind.CIRCUIT_OPENED, failed.cause)
 
-    def _succeeded(self, *, trial: bool) -> None:
+    def _succeeded(self, *, trial: int) -> None:
         if not self._half_open:
             self._failures = 0
-        elif trial:
+        elif trial == self._period:
             self._well += 1
             if self._well >= self._policy.half_open_calls:
                 self._half_open, self._failures = False, 0

@@ -9,6 +9,9 @@ from simpy import Event
 Steps: TypeAlias = Generator[Event, Any, None]
 """A SimPy process: it yields what it waits for."""
 
+Work: TypeAlias = Generator[Event, Any, str]
+"""One that returns the error class it ends with; empty where all is well."""
+
 
 class CallError(Exception):
     """A try that failed, or was never let through: its error class, and its cause in the vocabulary.

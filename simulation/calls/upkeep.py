@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from dataclasses import dataclass
 
 from simpy import Environment, Event
 
@@ -12,6 +13,15 @@ from schemas.vocabulary import NO_CAUSE
 from schemas.windows import Window
 from simulation.plan import Plan
 from simulation.recorder import Recorder
+
+_NONE: frozenset[str] = frozenset()
+
+
+@dataclass(eq=False, slots=True)
+class _Deployed:
+    """One deployment of a bad release."""
+
+    fault: Fault
 
 
 class Upkeep:
@@ -25,13 +35,14 @@ class Upkeep:
         self._rollback = dependency.rollback
         self._recent: deque[tuple[float, bool]] = deque()
         self._failed = 0
-        self._rolling_back = False
+        self._deployed: list[_Deployed] = []
+        self._rolling_back: _Deployed | None = None
+        self.lives = 1
+        """How often it was started, the first time included."""
         self.down = 0
         """The cause for which it is gone; 0 while it is there."""
         self.gone: Event = env.event()
         """Happens when it goes."""
-        self.live: frozenset[str] = frozenset()
-        """The bad releases that are in use."""
         own = [fault for fault in plan.scenario.faults if fault.dependency == dependency.name]
         self.fragile = any(fault.type is FaultType.DEPENDENCY_CRASH for fault in own)
         for fault in own:
@@ -72,24 +83,38 @@ class Upkeep:
 
     def _back(self, cause: int) -> None:
         self.down = 0
+        self.lives += 1
         self._tell(Kind.PROCESS_STARTED, NO_CAUSE)
         self._tell(Kind.FAULT_CLEARED, cause)
 
     # A bad release goes live, and is taken back.
 
+    @property
+    def live(self) -> frozenset[str]:
+        """The bad releases that are in use."""
+        return frozenset(deployed.fault.name for deployed in self._deployed) if self._deployed else _NONE
+
     def _release(self, fault: Fault, window: Window) -> None:
-        self.live |= {fault.name}
+        deployed = _Deployed(fault)
+        self._deployed.append(deployed)
         self._tell(Kind.RELEASE_DEPLOYED, self._plan.cause_of(fault))
-        self._at(window.end_s, self._withdraw, fault, Kind.FAULT_CLEARED)
+        self._at(window.end_s, self._withdraw, deployed, Kind.FAULT_CLEARED)
 
-    def _withdraw(self, fault: Fault, kind: Kind) -> None:
-        if fault.name in self.live:
-            self.live -= {fault.name}
-            self._tell(kind, self._plan.cause_of(fault))
-        self._rolling_back = False
+    def _withdraw(self, deployed: "_Deployed", kind: Kind) -> None:
+        """This deployment, and no other, is over."""
+        if deployed not in self._deployed:
+            return
+        self._deployed.remove(deployed)
+        self._tell(kind, self._plan.cause_of(deployed.fault))
+        if self._rolling_back is deployed:
+            self._rolling_back = None
+        if kind is Kind.RELEASE_ROLLED_BACK:
+            # What failed was the release that is gone now.
+            self._recent.clear()
+            self._failed = 0
 
-    def note(self, *, failed: bool, cause: int) -> None:
-        """A call came to its end; when too many fail, a release that is in use is taken back."""
+    def note(self, *, failed: bool) -> None:
+        """A call came to its end; when too many fail, the newest release is taken back."""
         rollback, now = self._rollback, self._env.now
         if rollback is None:
             return
@@ -98,9 +123,8 @@ class Upkeep:
         while self._recent[0][0] <= now - rollback.window_s:
             self._failed -= self._recent.popleft()[1]
         calls = len(self._recent)
-        if self._rolling_back or not self.live or calls < rollback.min_calls:
+        if self._rolling_back or not self._deployed or calls < rollback.min_calls:
             return
         if self._failed > rollback.error_rate * calls:
-            self._rolling_back = True
-            fault = next(each for each in self._plan.scenario.faults if each.name in self.live)
-            self._at(now + rollback.takes_s, self._withdraw, fault, Kind.RELEASE_ROLLED_BACK)
+            self._rolling_back = self._deployed[-1]
+            self._at(now + rollback.takes_s, self._withdraw, self._rolling_back, Kind.RELEASE_ROLLED_BACK)

@@ -1,5 +1,6 @@
 """A call over the wire: what it is to meet is sent along, and what the client really sees of it is told."""
 
+import asyncio
 import errno
 import json
 import math
@@ -150,16 +151,19 @@ class Wire:
         return begun[0], seen
 
     async def _get(self, http: httpx.AsyncClient, url: str, fate: Fate, deadline: float, watch: Trace) -> Seen:
+        left_s = self._left_s(deadline)
         try:
-            answer = await http.get(
-                f"{url}/call",
-                headers={HEADER: json.dumps(asdict(fate))},
-                timeout=self._timeout(deadline),
-                extensions={"trace": watch},
-            )
+            # Around it all: the timeouts of httpx begin anew after the wait for a connection.
+            async with asyncio.timeout(None if left_s is None else left_s + _LEAST_S):
+                answer = await http.get(
+                    f"{url}/call",
+                    headers={HEADER: json.dumps(asdict(fate))},
+                    timeout=self._timeout(left_s),
+                    extensions={"trace": watch},
+                )
         except httpx.PoolTimeout:
             raise
-        except httpx.TimeoutException:
+        except (httpx.TimeoutException, TimeoutError):
             return Seen("timeout")
         except httpx.ConnectError as error:
             return Seen("connection_error", refused=_errno(error) == errno.ECONNREFUSED)
@@ -167,8 +171,11 @@ class Wire:
             return Seen("connection_reset")
         return _read(answer)
 
-    def _timeout(self, deadline: float) -> httpx.Timeout:
-        left_s = None if math.isinf(deadline) else max(_LEAST_S, self._clock.real(deadline - self._clock.now()))
+    def _left_s(self, deadline: float) -> float | None:
+        """Seconds of the real clock that are left; None for ever."""
+        return None if math.isinf(deadline) else max(_LEAST_S, self._clock.real(deadline - self._clock.now()))
+
+    def _timeout(self, left_s: float | None) -> httpx.Timeout:
         wait_s = self._clock.real(self._pool.max_wait_s) if self._pool else None
         waits = [each for each in (left_s, wait_s) if each is not None]
         return httpx.Timeout(left_s, pool=max(_LEAST_S, min(waits)) if waits else None)

@@ -191,6 +191,27 @@ def test_about_nothing_is_inconclusive() -> None:
     assert (few.status, few.detail) == (Status.INCONCLUSIVE, "too few observations for a 95% interval")
 
 
+def test_what_can_contradict_nothing_is_inconclusive() -> None:
+    """One observation: neither outcome of it leaves 56 % out."""
+    one = objective("{objective: success_rate ~ 56%, confidence: 99%}", many(1, 0))
+    assert (one.status, one.detail) == (
+        Status.INCONCLUSIVE,
+        "whatever 1 observations show, they contradict nothing at 99%",
+    )
+    assert objective("{objective: success_rate ~ 1%, confidence: 95%}", many(1, 0)).status is Status.FAIL
+
+
+def test_tasks_that_never_arrived_keep_from_pass(tmp_path: Path) -> None:
+    text = (
+        (RESILIENCE / "memory-degradation.yaml").read_text().replace("tasks: 10\n", "tasks: 100\n  # all of them\n", 1)
+    )
+    path = tmp_path / "cut.yaml"
+    path.write_text(text + "duration: 10s\n")
+    made, _ = simulate_scenario(path)
+    assert made.verdict is Outcome.INCONCLUSIVE
+    assert made.reasons == ["only 10 of 100 tasks arrived in 10s (raise duration)"]
+
+
 # Runs that are made again.
 
 

@@ -294,3 +294,110 @@ def test_a_delay_makes_the_answer_later(tmp_path: Path) -> None:
 def test_the_first_fault_in_the_file_decides(tmp_path: Path) -> None:
     faults = "{name: a, type: server_error, rate: 100%}, {name: b, type: connection_error, rate: 100%}"
     assert of(story(tmp_path, faults=faults), "task.failed") == [(0.1, 0, "server_error")]
+
+
+# What is shared, and what a crash or a client that leaves makes of it.
+
+
+def test_memory_of_calls_that_failed_is_given_back(tmp_path: Path) -> None:
+    events = story(
+        tmp_path,
+        tasks=10,
+        latency="500ms",
+        primary="memory: 100MB",
+        memory="[{size: 30MB, hold: true}]",
+        policy="{timeout: 200ms}",
+    )
+    assert {word for _, _, word in of(events, "call.failed")} == {"timeout"}
+
+
+def test_a_crash_takes_workers_queue_and_memory_with_it(tmp_path: Path) -> None:
+    held = story(
+        tmp_path,
+        tasks=10,
+        primary="memory: 40MB",
+        memory="[{size: 10MB, hold: true}]",
+        faults="{name: c, type: dependency_crash, at: 4500ms, for: 1s}",
+    )
+    assert [key for _, key, _ in of(held, "task.failed")] == [4, 5]
+    queued = story(
+        tmp_path,
+        tasks=8,
+        latency="30s",
+        primary="capacity: {workers: 1, waiting: 2}",
+        faults="{name: c, type: dependency_crash, at: 2500ms, for: 2s}",
+    )
+    broken_off = [(t, key) for t, key, word in of(queued, "call.failed") if t == 2.5]
+    assert broken_off == [(2.5, 0), (2.5, 1), (2.5, 2)]
+    # Task 5 finds a worker that is free, 6 and 7 the queue behind it.
+    assert [(t, key) for t, key, _ in of(queued, "task.done")] == [(35.0, 5), (65.0, 6), (95.0, 7)]
+
+
+def test_abandoned_work_keeps_its_lock(tmp_path: Path) -> None:
+    store = "store: {records: 1, isolation: lock}"
+    events = story(tmp_path, tasks=2, rate="2/s", latency="2s", primary=store, policy="{timeout: 1800ms}")
+    assert of(events, "call.failed") == [(1.8, 0, "timeout"), (2.3, 1, "timeout")]
+    longer = story(
+        tmp_path, tasks=2, rate="0.6/s", latency="2s", primary=store, policy="{timeout: 1900ms}, {retry: {}}"
+    )
+    assert len(of(longer, "task.done")) == 0
+
+
+def test_nothing_is_called_once_the_time_is_up(tmp_path: Path) -> None:
+    events = story(
+        tmp_path,
+        policy="{fallback: {to: secondary}}, {timeout: 1s}",
+        faults="{name: f, type: timeout, rate: 100%}",
+    )
+    assert of(events, "call.started") == [(0.0, 0, "primary")]
+    assert of(events, "task.failed") == [(1.0, 0, "timeout")]
+
+
+def test_a_rollback_strikes_the_release_it_was_decided_for(tmp_path: Path) -> None:
+    rollback = "rollback: {error_rate: 50%, window: 5s, min_calls: 3, takes: 10s}"
+    events = story(
+        tmp_path, tasks=60, primary=rollback, faults="{name: r, type: bad_release, at: 5500ms, every: 20s, for: 8s}"
+    )
+    assert of(events, "release.rolled_back") == [], "each is over before its rollback is"
+    newest = story(
+        tmp_path,
+        tasks=60,
+        primary=rollback,
+        faults="{name: harmless, type: bad_release, at: 5500ms, for: 50s, rate: 0%}, "
+        "{name: awful, type: bad_release, at: 20500ms, for: 30s}",
+    )
+    assert len(of(newest, "release.rolled_back")) == 1
+    (back_s, _, _), *_ = of(newest, "release.rolled_back")
+    assert max(t for t, _, _ in of(newest, "task.failed")) <= back_s < 40
+
+
+def test_a_trial_counts_in_its_own_period_only(tmp_path: Path) -> None:
+    """A trial of the first half-open period that ends well in the second one closes nothing there."""
+    slow = "{name: slow, type: delay, at: 5s, for: 500ms, delay: {distribution: constant, value: 6s}}"
+    down = "{name: down, type: connection_error, at: 0s, for: 500ms}, {name: again, type: connection_error, at: 5900ms, for: 1s}"
+    events = story(
+        tmp_path,
+        tasks=40,
+        policy="{circuit_breaker: {failures: 1, open_for: 5s, half_open_calls: 2}}",
+        faults=f"{down}, {slow}",
+    )
+    opened = [t for t, _, _ in of(events, "circuit.opened")]
+    half_open = [t for t, _, _ in of(events, "circuit.half_opened")]
+    assert (opened, half_open) == ([0.0, 6.0], [5.0, 11.0])
+    # The trial of 5 s ends well at 11.1 s; the period that began at 11 s needs two of its own.
+    assert of(events, "circuit.closed") == [(12.1, -1, "")]
+
+
+def test_a_rate_of_nothing_lets_through_what_comes_at_once(tmp_path: Path) -> None:
+    events = story(tmp_path, tasks=9, primary="rate_limit: {rate: 0/s, burst: 3}")
+    assert [key for _, key, _ in of(events, "task.done")] == [0, 1, 2]
+
+
+def test_a_delay_shows_in_chunks_and_where_it_makes_an_answer_too_late(tmp_path: Path) -> None:
+    delay = "{name: d, type: delay, rate: 100%, delay: {distribution: constant, value: 5s}}"
+    chunks = story(tmp_path, primary="memory: 20MB", memory="[{size: 30MB}]", policy="{degrade: {}}", faults=delay)
+    assert of(chunks, "task.done") == [(5.15, 0, "")]
+    late = story(tmp_path, policy="{timeout: 1s}", faults=delay)
+    assert of(late, "call.failed", "fault.seen") == [(1.0, -1, "delay"), (1.0, 0, "timeout")]
+    too_slow_anyway = story(tmp_path, latency="2s", policy="{timeout: 1s}", faults=delay)
+    assert of(too_slow_anyway, "fault.seen") == []
