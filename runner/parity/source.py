@@ -95,8 +95,8 @@ def _differences(base: Source, run: Source) -> Iterator[str]:
         yield "a file of values that the scenario names differs"
 
 
-def _repeat(source: Source) -> int:
-    return source.loaded.scenario.repeat
+def _repeat(source: Source) -> object:
+    return source.loaded.data.get("repeat")
 
 
 def different_keys(base: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
