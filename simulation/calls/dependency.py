@@ -136,10 +136,10 @@ class DependencyModel:
         gone = self._upkeep.gone
         yield work | self._env.timeout(max(0.0, deadline - self._env.now)) | gone
         if gone.triggered:
-            visit.abandoned = True
+            server.leave(visit)
             raise CallError(FaultType.CONNECTION_RESET, self._upkeep.down)
         if self._env.now >= deadline:
-            visit.abandoned = True
+            server.leave(visit)
             raise CallError("timeout", too_late)
         if work.value:
             raise CallError(work.value, self._own(work.value))

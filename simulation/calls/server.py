@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from simpy import Environment, Resource
+from simpy.resources.resource import Request as Turn
 
 from schemas.calls import Dependency, Isolation
 from schemas.events import Kind
@@ -14,7 +15,7 @@ from simulation.recorder import Recorder
 class Visit:
     """A call at work: the record it changes, the memory it needs, and whether that stays taken once it went well.
 
-    `abandoned`: the client has given it up; the server does not know, and goes on with it.
+    `abandoned`: the client has given it up.
     """
 
     request: Request
@@ -22,6 +23,8 @@ class Visit:
     demand: Demand
     hold: bool
     abandoned: bool = False
+    turn: Turn | None = None
+    """Its place in the queue for a worker."""
 
 
 class Server:
@@ -58,7 +61,7 @@ class Server:
 
     def work(self, visit: Visit, work_s: float) -> Work:
         """The work of a call that was admitted; returns the error class it ends with. A client that leaves does not end it."""
-        turn = self._workers.request() if self._workers else None
+        turn = visit.turn = self._workers.request() if self._workers else None
         if turn is not None and not turn.triggered:
             yield turn
         lock = self._locks[visit.record].request() if self._locks else None
@@ -74,6 +77,14 @@ class Server:
         if self.alive and self._limit_bytes is not None and visit.demand.piece_bytes:
             self._settle(visit, well=not error)
         return error
+
+    def leave(self, visit: Visit) -> None:
+        """The client gives up: who still waits for a worker leaves the queue, and work that has begun goes on."""
+        visit.abandoned = True
+        if visit.turn is not None and not visit.turn.triggered:
+            visit.turn.cancel()
+            if self.alive and self._limit_bytes is not None and visit.demand.piece_bytes:
+                self._settle(visit, well=False)
 
     def _write(self, visit: Visit, read: int) -> str:
         if self._versions[visit.record] != read:

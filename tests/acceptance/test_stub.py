@@ -263,3 +263,28 @@ def test_no_process_outlives_its_runner(tmp_path: Path) -> None:
         assert process.returncode == codes[number]
         _, alive = psutil.wait_procs(children, timeout=20)
         assert not alive
+
+
+WAITS = """\
+version: 1
+name: waits
+system: calls
+drain: 1m
+workload: {tasks: 3, arrivals: {process: constant, rate: 1/s}}
+calls:
+  dependencies: [{name: a, latency: {distribution: constant, value: 3s}}]
+  policy: [{pool: {size: 1, max_wait: 1m}}, {timeout: 4s}]
+slos: [latency_max <= 1m]
+telemetry: {sample_interval: 1s}
+"""
+
+
+def test_the_wait_for_a_connection_counts_towards_a_timeout(tmp_path: Path) -> None:
+    """The second call gets its connection at 3 s, and would be answered at 6 s: a second after its time was up."""
+    path = tmp_path / "waits.yaml"
+    path.write_text(WAITS)
+    real, model = run(path, 2.0, tmp_path), run(path, None, tmp_path)
+    assert model.verdict.tasks["DONE"] == 1
+    assert real.verdict.tasks["DONE"] <= 1
+    assert real.verdict.tasks["FAILED"] >= 2
+    assert real.verdict.slis["latency_max"] < 5.0

@@ -401,3 +401,16 @@ def test_a_delay_shows_in_chunks_and_where_it_makes_an_answer_too_late(tmp_path:
     assert of(late, "call.failed", "fault.seen") == [(1.0, -1, "delay"), (1.0, 0, "timeout")]
     too_slow_anyway = story(tmp_path, latency="2s", policy="{timeout: 1s}", faults=delay)
     assert of(too_slow_anyway, "fault.seen") == []
+
+
+def test_whoever_gives_up_while_he_waits_leaves_the_queue(tmp_path: Path) -> None:
+    events = story(
+        tmp_path, tasks=5, latency="5s", primary="capacity: {workers: 1, waiting: 1}", policy="{timeout: 1500ms}"
+    )
+    assert of(events, "call.failed") == [
+        (1.5, 0, "timeout"),
+        (2.0, 2, "queue_full"),
+        (2.5, 1, "timeout"),
+        (4.0, 4, "queue_full"),
+        (4.5, 3, "timeout"),
+    ]
