@@ -88,9 +88,15 @@ def execute(
             if interrupted():
                 end = End.INTERRUPTED
                 break
+    end = _close(judge, plan, end, sinks)
+    return decide(judge, identity, end), judge
+
+
+def _close(judge: Judge, plan: Plan, end: End, sinks: Sequence[Sink]) -> End:
+    """Tell how the run ended; what happened at its last instant can still be a reason to abort it."""
     for part in judge.observe(_last_block(judge, plan, end)):
         _keep(sinks, part, judge.facts)
-    return decide(judge, identity, end), judge
+    return _close(judge, plan, End.ABORTED, sinks) if judge.aborted_by and end is not End.ABORTED else end
 
 
 def _after(start: Block, blocks: Generator[Block, None, None]) -> Generator[Block, None, None]:

@@ -195,9 +195,12 @@ def make_judge(text: str = "", *, abort: bool = True) -> Judge:
 def judge(
     history: str, text: str = "", *, until: float | None = None, abort: bool = True, cuts: Sequence[int] = ()
 ) -> Judge:
-    """The judge that has seen a history under a scenario; `cuts` are where its blocks end."""
+    """The judge that has seen a history under a scenario to its end; `cuts` are where its blocks end."""
     made = make_judge(text, abort=abort)
-    observed(made, pieces(block_of(history, made.vocabulary, until=until), cuts))
+    block = block_of(history, made.vocabulary, until=until)
+    observed(made, pieces(block, cuts))
+    if not made.aborted_by:
+        observed(made, [block_of(f"{block.until_s} run.ended", made.vocabulary)])
     return made
 
 

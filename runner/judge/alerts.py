@@ -6,7 +6,8 @@ from typing import TypeAlias
 
 from runner.judge.labels import LabelNumbers
 from runner.judge.samples import Facts
-from runner.judge.watch import Change, Firing, Timer, Watch
+from runner.judge.timer import Change, Firing, Timer
+from runner.judge.watch import Watch
 from schemas.model import Alert, Condition, Expectation, Scenario
 from schemas.units import show_duration
 from schemas.verdict import AbortResult, AlertResult, FiringResult, Status
@@ -29,12 +30,12 @@ class Guard:
 
     def look(self, facts: Facts) -> None:
         """Evaluate the condition over a block; time passes later, with `advance`."""
-        self._changes = self._watch.observe(facts)
+        self._changes += self._watch.observe(facts)
 
     def advance(self, until_s: float) -> None:
         """Let time pass up to `until_s`."""
         self.timer.feed(self._changes, until_s)
-        self._changes = []
+        self._changes = [change for change in self._changes if change.t_s > until_s]
 
     @property
     def value(self) -> float:

@@ -15,6 +15,7 @@ from runner.judge.alerts import Guard, number_or_none
 from runner.judge.calls import CallTracker
 from runner.judge.faults import FaultCounts
 from runner.judge.folds import Folds
+from runner.judge.kinds import kind_flags
 from runner.judge.labels import LabelNumbers
 from runner.judge.lifecycle import Lifecycle
 from runner.judge.own import OwnSeries
@@ -28,7 +29,8 @@ from schemas.slis import Aggregate, Sli
 from schemas.verdict import Checkpoint, Resume
 from schemas.vocabulary import Vocabulary
 
-_ALERTS = np.isin(np.arange(len(Kind)), [Kind.ALERT_FIRED, Kind.ALERT_RESOLVED])
+_ALERTS = kind_flags(Kind.ALERT_FIRED, Kind.ALERT_RESOLVED)
+_ENDS = kind_flags(Kind.RUN_ENDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
 
 
 @dataclass(slots=True)
@@ -141,12 +143,12 @@ class Judge:
         facts = self._follow(block)
         for guard in self.aborts:
             guard.look(facts)
-            guard.advance(facts.until_s)
+            guard.advance(facts.settled_s)
         held = [guard for guard in self.aborts if guard.held_at_s is not None] if self.aborting else []
         if before and held:
             self.aborted_by = min(held, key=lambda guard: guard.held_at_s or 0.0)
             assert self.aborted_by.held_at_s is not None
-            block = block.up_to(self.aborted_by.held_at_s)
+            block = _without_end(block.up_to(self.aborted_by.held_at_s))
             before.lifecycle.take_back(self.lifecycle)
             self._trackers = before
             facts = self._follow(block)
@@ -154,12 +156,12 @@ class Judge:
                 guard.timer.forget_after(block.until_s)
         for _, guard in self.alerts:
             guard.look(facts)
-        told = self._tell_alerts(block)
+        told = self._tell_alerts(block, facts.settled_s)
         self._fold(block, facts)
         return told
 
     def _follow(self, block: Block) -> Facts:
-        facts = Facts(block.until_s)
+        facts = Facts(block.until_s, ended=bool(len(block)) and bool(_ENDS[block.kind[-1]]))
         self._trackers.lifecycle.observe(block, facts)
         self._trackers.telemetry.observe(block, facts)
         self._trackers.own.observe(block, facts)
@@ -179,12 +181,12 @@ class Judge:
         self.until_s = facts.until_s
         self.facts = facts
 
-    def _tell_alerts(self, block: Block) -> Block:
-        """Advance the alerts to the end of the block and put what they did into it, as events."""
+    def _tell_alerts(self, block: Block, settled_s: float) -> Block:
+        """Advance the alerts as far as all is known and put what they did into the block, as events."""
         times, kinds, names = [], [], []
         for alert, guard in self.alerts:
             known = {(kind, t_s) for kind, t_s in _story(guard)}
-            guard.advance(block.until_s)
+            guard.advance(settled_s)
             for kind, t_s in _story(guard):
                 if (kind, t_s) not in known:
                     times.append(t_s)
@@ -244,6 +246,11 @@ def _story(guard: Guard) -> Iterator[tuple[Kind, float]]:
         yield Kind.ALERT_FIRED, firing.fired_s
         if firing.resolved_s is not None:
             yield Kind.ALERT_RESOLVED, firing.resolved_s
+
+
+def _without_end(block: Block) -> Block:
+    """A run that is aborted at the instant at which it would have ended is aborted."""
+    return block.take(~kind_flags(Kind.RUN_ENDED, Kind.RUN_INTERRUPTED)[block.kind])
 
 
 def _shared(judge: Judge) -> dict[int, object]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from schemas.block import Bools, Floats, Ints, tick
+from schemas.block import TICKS_PER_S, Bools, Floats, Ints, tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,17 @@ class Stretch:
 
 @dataclass(slots=True)
 class Facts:
-    """All that one block says: its series and stretches by name, up to `until_s`."""
+    """All that one block says: its series and stretches by name, up to `until_s`; `ended`: the run ends there."""
 
     until_s: float
+    ended: bool = False
     series: dict[str, Samples] = field(default_factory=dict)
     stretches: dict[str, list[Stretch]] = field(default_factory=dict)
+
+    @property
+    def settled_s(self) -> float:
+        """Up to when all that happened is known, in seconds: more may follow at the very time at which a block ends."""
+        return self.until_s if self.ended else tick(tick(self.until_s) - 1 / TICKS_PER_S)
 
     def get(self, name: str) -> Samples:
         """A series by name; empty where the block has nothing of it."""

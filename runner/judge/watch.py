@@ -1,33 +1,24 @@
 """Conditions while the run goes on: when each begins and ceases to hold, to the microsecond.
 
 Every aggregate is brought down to sums over the observations of a window, so that a whole block is evaluated at once:
-a quantile is above X exactly when fewer than its rank are at or below X. A window is left open at its start:
-an observation made at t belongs to it until t + window. Events at the same time are looked at one after the other,
-so that it does not matter in which block they come.
+a quantile is above X exactly when fewer than its rank are at or below X. A window is (t - window, t]: an observation made
+at t belongs to it until just before t + window. All that happens at one instant counts at once: a condition is evaluated after
+it, whatever the order in which it stands in the stream, and so not before the instant is known to be complete.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from runner.judge.histogram import Histogram, rank
 from runner.judge.samples import Facts, Samples
-from schemas.block import TICKS_PER_S, Bools, Floats, quantise, tick
+from runner.judge.timer import Change
+from schemas.block import TICKS_PER_S, Bools, Floats, Ints, quantise, tick
 from schemas.expression import Op
 from schemas.model import Condition
 from schemas.slis import Aggregate
-
-
-class Change(NamedTuple):
-    """From `t_s` on the condition holds, or does not; `value` is the SLI at that time (NaN when it is not known)."""
-
-    t_s: float
-    holds: bool
-    value: float
-
 
 RANKED = frozenset({Aggregate.QUANTILE, Aggregate.MAX, Aggregate.GAUGE})
 SUMMED = frozenset({Aggregate.COUNT, Aggregate.RATE})
@@ -51,8 +42,19 @@ class _Observations:
     part: Floats
     weight: Floats
 
+    def __len__(self) -> int:
+        return len(self.t)
+
     def take(self, index: slice) -> "_Observations":
         return _Observations(self.t[index], self.value[index], self.part[index], self.weight[index])
+
+    def then(self, later: "_Observations") -> "_Observations":
+        """These, and later ones."""
+        if not len(self):
+            return later
+        return _Observations(
+            *(np.concatenate([getattr(self, name), getattr(later, name)]) for name in ("t", "value", "part", "weight"))
+        )
 
 
 class Watch:
@@ -69,7 +71,7 @@ class Watch:
         self._q = self._sli.q if self._sli.aggregate is Aggregate.QUANTILE else 1.0
         self._holds = False
         self._from_s = 0.0
-        self._kept = _Observations(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
+        self._kept = self._held_back = _Observations(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
         self._count, self._sum, self._weight = 0, 0.0, 0.0
         self._histogram = Histogram()
         self._newest = math.nan
@@ -79,28 +81,31 @@ class Watch:
         return self._sli.aggregate is Aggregate.GAUGE and self.condition.window_s is None
 
     def observe(self, facts: Facts) -> list[Change]:
-        """The changes that a block brings, in time order."""
+        """The changes that a block brings, in time order, up to the last instant that is complete."""
         if self._sli.aggregate is Aggregate.LONGEST:
             return self._observe_stretches(facts)
+        fresh = self._complete(facts)
+        if self.condition.window_s is not None:
+            changes = self._moving(fresh, facts.settled_s)
+        elif not len(fresh):
+            changes = []
+        else:
+            changes = self._latest_changes(fresh) if self._latest else self._so_far(fresh)
+        self._from_s = facts.settled_s
+        return changes
+
+    def _complete(self, facts: Facts) -> _Observations:
+        """The observations of instants that are complete; those of the last one wait for what else happens then."""
         samples = facts.get(self._sli.series)
         if self._labels is not None and samples.label is not None:
             samples = samples.take(np.isin(samples.label, list(self._labels)))
-        if self.condition.window_s is None and not len(samples):
-            self._from_s = facts.until_s
-            return []
-        fresh = _Observations(samples.t, samples.value, self._part(samples), samples.weights)
-        changes = (
-            self._latest_changes(fresh)
-            if self._latest
-            else self._so_far(fresh)
-            if self.condition.window_s is None
-            else self._moving(fresh, facts.until_s)
-        )
-        self._from_s = facts.until_s
-        return changes
+        seen = self._held_back.then(_Observations(samples.t, samples.value, self._part(samples), samples.weights))
+        complete = int(np.searchsorted(seen.t, facts.settled_s, side="right"))
+        self._held_back = seen.take(slice(complete, None))
+        return seen.take(slice(0, complete))
 
     def value(self) -> float:
-        """What is compared with the target now; NaN while too little was observed.
+        """What is compared with the target at the last instant that is complete; NaN while too little was observed.
 
         Of stretches it is the one that lasts, and 0 while none does.
         """
@@ -159,9 +164,12 @@ class Watch:
 
     def _so_far(self, fresh: _Observations) -> list[Change]:
         part, weight = self._sum + np.cumsum(fresh.part), self._weight + np.cumsum(fresh.weight)
-        holds, value = self._truth(fresh.t, part, weight)
+        last = _instants(fresh.t)
+        holds, value = self._truth(fresh.t[last], part[last], weight[last])
         changes = self._changes(
-            fresh.t, holds, (lambda index: self._value_so_far(fresh.value[: index + 1])) if self._ranked else value.item
+            fresh.t[last],
+            holds,
+            (lambda index: self._value_so_far(fresh.value[: last[index] + 1])) if self._ranked else value.item,
         )
         if self._ranked:
             self._histogram.add(fresh.value)
@@ -177,22 +185,12 @@ class Watch:
     def _moving(self, fresh: _Observations, until_s: float) -> list[Change]:
         window_s = self.condition.window_s
         assert window_s is not None
-        kept = self._kept
-        seen = _Observations(
-            *(np.concatenate([getattr(kept, name), getattr(fresh, name)]) for name in ("t", "value", "part", "weight"))
-        )
+        seen = self._kept.then(fresh)
         expiry = quantise(seen.t + window_s)
         due = expiry[(expiry > self._from_s) & (expiry <= until_s)]
         first_full = [window_s] if self._from_s < window_s <= until_s else []
-        # What leaves the window at a time has left before anything new happens then.
-        passing = np.unique(np.concatenate([due, first_full]))
-        points = np.concatenate([passing, fresh.t])
-        last = np.concatenate(
-            [np.searchsorted(seen.t, passing, side="left"), len(kept.t) + np.arange(1, len(fresh.t) + 1)]
-        )
-        order = np.argsort(points, kind="stable")
-        points, last = points[order], last[order]
-        first = np.searchsorted(expiry, points, side="right")
+        points = np.unique(np.concatenate([due, first_full, fresh.t]))
+        first, last = np.searchsorted(expiry, points, side="right"), np.searchsorted(seen.t, points, side="right")
         part, weight = _sums(seen.part), _sums(seen.weight)
         holds, value = self._truth(points, part[last] - part[first], weight[last] - weight[first])
         changes = self._changes(
@@ -207,11 +205,14 @@ class Watch:
         return float(np.sort(values)[rank(self._q, len(values)) - 1]) if len(values) else math.nan
 
     def _latest_changes(self, fresh: _Observations) -> list[Change]:
-        count = self._count + np.arange(1, len(fresh.t) + 1)
-        self._count += len(fresh.t)
-        self._newest = float(fresh.value[-1]) if len(fresh.t) else self._newest
-        holds = _COMPARE[self._op](fresh.value, self._target) & (count >= self.condition.min_samples)
-        return self._changes(fresh.t, holds, fresh.value.item)
+        """Of several samples at one instant the largest counts, as it does in a window."""
+        last = _instants(fresh.t)
+        value = np.maximum.reduceat(fresh.value, np.concatenate([[0], last[:-1] + 1]))
+        count = self._count + last + 1
+        self._count += len(fresh)
+        self._newest = float(value[-1])
+        holds = _COMPARE[self._op](value, self._target) & (count >= self.condition.min_samples)
+        return self._changes(fresh.t[last], holds, value.item)
 
     def _changes(self, t: Floats, holds: Bools, value_at: Callable[[int], float]) -> list[Change]:
         if not len(t):
@@ -236,53 +237,11 @@ class Watch:
         return changes
 
 
+def _instants(t: Floats) -> Ints:
+    """The place of the last observation of each instant; `t` ascends."""
+    return np.flatnonzero(np.append(t[1:] != t[:-1], np.True_))
+
+
 def _sums(values: Floats) -> Floats:
     """The sum of the first n values, for n from 0."""
     return np.concatenate([[0.0], np.cumsum(values)])
-
-
-@dataclass(slots=True)
-class Firing:
-    """A condition that held for long enough: when it fired and with which value, and when it resolved (None: not yet)."""
-
-    fired_s: float
-    value: float
-    resolved_s: float | None = None
-
-
-class Timer:
-    """`for:` and `keep_firing_for:`: from changes to firings."""
-
-    def __init__(self, for_s: float, keep_firing_for_s: float = 0.0) -> None:
-        self._for_s = for_s
-        self._keep_s = keep_firing_for_s
-        self._holds = False
-        self._since_s = 0.0
-        self._value = math.nan
-        self.firings: list[Firing] = []
-
-    @property
-    def firing(self) -> bool:
-        """Whether it fires now."""
-        return bool(self.firings) and self.firings[-1].resolved_s is None
-
-    def feed(self, changes: list[Change], until_s: float) -> None:
-        """Take in changes up to `until_s`."""
-        for change in changes:
-            if change.t_s > until_s:
-                break
-            self._pass_time(change.t_s)
-            if change.holds != self._holds:
-                self._holds, self._since_s, self._value = change.holds, change.t_s, change.value
-        self._pass_time(until_s)
-
-    def _pass_time(self, t_s: float) -> None:
-        fires_s, resolves_s = tick(self._since_s + self._for_s), tick(self._since_s + self._keep_s)
-        if self._holds and not self.firing and fires_s <= t_s:
-            self.firings.append(Firing(fires_s, self._value))
-        elif not self._holds and self.firing and resolves_s <= t_s:
-            self.firings[-1].resolved_s = resolves_s
-
-    def forget_after(self, t_s: float) -> None:
-        """Drop what happened after `t_s`: the run ended there."""
-        self.firings = [firing for firing in self.firings if firing.fired_s <= t_s]

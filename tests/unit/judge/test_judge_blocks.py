@@ -141,11 +141,12 @@ def test_the_streams_here_are_worth_cutting() -> None:
 SAME_TIME = "0 enqueued 1\n0 enqueued 2\n0 dispatched 1\n0 dispatched 2\n9 failed 1\n9 done 2\n"
 
 
+@pytest.mark.parametrize(("when", "fired"), [("< 50%", []), ("<= 50%", [(9.0, None)])])
 @pytest.mark.parametrize("cut", range(7))
-def test_a_cut_between_events_at_the_same_time(cut: int) -> None:
-    text = "alerts: [{name: a, when: success_rate < 50%, window: 1m}]"
+def test_a_cut_between_events_at_the_same_time(cut: int, when: str, fired: list[tuple[float, None]]) -> None:
+    text = f"alerts: [{{name: a, when: success_rate {when}, window: 1m}}]"
     made = judge(SAME_TIME + "20 rss 1", text, cuts=(cut,))
-    assert [(f.fired_s, f.resolved_s) for f in made.alerts[0][1].timer.firings] == [(9.0, 9.0)]
+    assert [(f.fired_s, f.resolved_s) for f in made.alerts[0][1].timer.firings] == fired
 
 
 @pytest.mark.parametrize("cut", range(7))

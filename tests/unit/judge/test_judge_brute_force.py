@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.judge.samples import Facts, Samples
-from runner.judge.watch import Change, Timer, Watch
+from runner.judge.timer import Change, Timer
+from runner.judge.watch import Watch
 from schemas.expression import Op
 from schemas.model import Condition
 from schemas.slis import Aggregate
@@ -56,9 +57,10 @@ class Observation:
     value: float
 
 
-def value_of(watched: Condition, inside: list[float], now_s: float) -> float:
+def value_of(watched: Condition, observed: list[Observation]) -> float:
     """The SLI over these observations; NaN when nothing can be said."""
     aggregate = watched.comparison.sli.aggregate
+    inside = [each.value for each in observed]
     if aggregate is Aggregate.COUNT:
         return sum(inside)
     if aggregate is Aggregate.RATE:
@@ -66,7 +68,7 @@ def value_of(watched: Condition, inside: list[float], now_s: float) -> float:
     if len(inside) < watched.min_samples:
         return math.nan
     if aggregate is Aggregate.GAUGE and watched.window_s is None:
-        return inside[-1]
+        return max(each.value for each in observed if each.at == observed[-1].at)
     if aggregate in {Aggregate.RATIO, Aggregate.MEAN}:
         return sum(inside) / len(inside)
     q = watched.comparison.sli.q if aggregate is Aggregate.QUANTILE else 1.0
@@ -80,69 +82,71 @@ def enough(watched: Condition, now_s: float) -> bool:
     return not (few and watched.window_s and now_s < watched.window_s)
 
 
-def holds(watched: Condition, inside: list[float], now_s: float) -> bool:
-    """Whether the condition holds over these observations."""
+def holds(watched: Condition, observations: list[Observation], width: float, now: int) -> bool:
+    """Whether the condition holds over (now - width, now], in half seconds."""
     comparison = watched.comparison
     assert isinstance(comparison.target, float)
-    if not enough(watched, now_s):
+    inside = [each for each in observations if now - width < each.at <= now]
+    if not enough(watched, now * HALF_S):
         return False
-    return comparison.op.holds(value_of(watched, inside, now_s), comparison.target)
+    return comparison.op.holds(value_of(watched, inside), comparison.target)
 
 
 def slowly(watched: Condition, observations: list[Observation]) -> Iterator[tuple[float, bool]]:
-    """When a condition begins and ceases to hold, looked at after every event and every half second."""
-    before, seen = False, []
+    """When a condition begins and ceases to hold, looked at once every half second, after all that happened then."""
+    before = False
     width = math.inf if watched.window_s is None else round(watched.window_s / HALF_S)
     for now in range(int(END / HALF_S) + 1):
-        moments = [seen] if now and width < math.inf else []
-        for each in (each for each in observations if each.at == now):
-            seen = [*seen, each]
-            moments.append(seen)
-        for moment in moments:
-            inside = [each.value for each in moment if each.at + width > now]
-            after = holds(watched, inside, now * HALF_S)
-            if after != before:
-                yield now * HALF_S, after
-            before = after
+        if width == math.inf and all(each.at != now for each in observations):
+            continue
+        after = holds(watched, observations, width, now)
+        if after != before:
+            yield now * HALF_S, after
+        before = after
 
 
 def watched_changes(
-    watched: Condition, observations: list[Observation], ends: list[float]
-) -> tuple[list[Change], list[float]]:
-    """What the judge's watch says, fed blocks that end at these times, and the value it has at each end."""
+    watched: Condition, observations: list[Observation], sizes: list[int]
+) -> tuple[list[Change], list[tuple[float, float]]]:
+    """What the judge's watch says, fed so many observations in each block, and the value it has just before each ends."""
     watch, changes, values, rest = Watch(watched, None), [], [], observations
-    for end_s in [*ends, END]:
-        block = [each for each in rest if each.at * HALF_S <= end_s]
-        rest = rest[len(block) :]
+    for size in [*sizes, len(observations)]:
+        block, rest = rest[:size], rest[size:]
+        last = not rest
+        end_s = END if last else block[-1].at * HALF_S
         samples = Samples(np.array([each.at * HALF_S for each in block]), np.array([each.value for each in block]))
-        changes += watch.observe(Facts(end_s, {watched.comparison.sli.series: samples}))
-        values.append(watch.value())
+        changes += watch.observe(Facts(end_s, ended=last, series={watched.comparison.sli.series: samples}))
+        values.append((end_s, watch.value()))
+        if last:
+            break
     return changes, values
 
 
-def value_at(watched: Condition, observations: list[Observation], now: int) -> float:
-    """The value after so many half seconds; NaN where the condition could not be told to hold."""
-    width = math.inf if watched.window_s is None else round(watched.window_s / HALF_S)
-    inside = [each.value for each in observations if each.at <= now < each.at + width]
-    known = enough(watched, now * HALF_S) and (inside or watched.window_s is not None)
-    return value_of(watched, inside, now * HALF_S) if known else math.nan
+def value_at(watched: Condition, observations: list[Observation], end_s: float) -> float:
+    """The value just before a time, at the end of all at that time; NaN where the condition could not be told to hold."""
+    width_s = math.inf if watched.window_s is None else watched.window_s
+    now_s = end_s if end_s == END else end_s - 1e-6
+    inside = [each for each in observations if now_s - width_s < each.at * HALF_S <= now_s]
+    known = enough(watched, now_s) and (inside or watched.window_s is not None)
+    return value_of(watched, inside) if known else math.nan
 
 
 @pytest.mark.parametrize(("when", "window"), CASES)
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_conditions(when: str, window: str, data: st.DataObject) -> None:
+    """Many observations at one instant, in blocks that end anywhere, also between them."""
     watched = condition(when, window, data.draw(st.integers(1, 3)))
     aggregate = watched.comparison.sli.aggregate
     small = {Aggregate.RATIO: 1, Aggregate.COUNT: 1}.get(aggregate, 5)
-    steps = data.draw(st.lists(st.tuples(st.integers(0, 9), st.integers(0, small)), max_size=20))
+    steps = data.draw(st.lists(st.tuples(st.sampled_from((0, 0, 0, 1, 2, 6, 9)), st.integers(0, small)), max_size=30))
     times = np.cumsum([step for step, _ in steps], dtype=int).tolist()
     observations = [Observation(at, float(v)) for at, (_, v) in zip(times, steps, strict=True) if at * HALF_S <= END]
-    ends = sorted(data.draw(st.lists(st.integers(0, 80), max_size=4)))
-    found, values = watched_changes(watched, observations, [end * HALF_S for end in ends])
+    sizes = data.draw(st.lists(st.integers(1, 9), max_size=6))
+    found, values = watched_changes(watched, observations, sizes)
     assert [(change.t_s, change.holds) for change in found] == list(slowly(watched, observations))
-    expected = [value_at(watched, observations, end) for end in [*ends, round(END / HALF_S)]]
-    assert values == pytest.approx(expected, rel=0.006, nan_ok=True)
+    expected = [value_at(watched, observations, end_s) for end_s, _ in values]
+    assert [value for _, value in values] == pytest.approx(expected, rel=0.006, nan_ok=True)
 
 
 # Timers.

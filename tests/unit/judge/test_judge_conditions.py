@@ -213,10 +213,20 @@ def test_an_alert_that_still_fires_has_no_end() -> None:
 # Events at the same time.
 
 
-def test_events_at_the_same_time_are_looked_at_one_after_the_other() -> None:
+def test_events_at_the_same_time_count_at_once() -> None:
     history = results((10, "failed"), (10, "done"), (10, "done"))
-    assert firings(f"{GATE}, window: 5m", history) == [(10.0, 10.0)]
-    assert firings(GATE, history) == [(10.0, 10.0)]
+    for window in (", window: 5m", ""):
+        assert firings(f"{GATE}{window}", history) == []
+        assert firings(f"when: success_rate > 60%{window}", history)[0][0] == 10.0
+
+
+def test_what_leaves_a_window_makes_room_for_what_comes_at_that_instant() -> None:
+    """One failure in twenty, one a second: no (t - 20s, t] holds less than 95 %, nor more or fewer than twenty."""
+    history = results(*((second, "failed" if second == 100 else "done") for second in range(1, 200)))
+    assert firings("when: success_rate < 95%, window: 20s, min_samples: 10", history) == []
+    assert firings("when: success_rate <= 95%, window: 20s, min_samples: 10", history)[0] == (100.0, 120.0)
+    assert firings("when: throughput < 1/s, window: 20s", history, until=199) == []
+    assert firings("when: throughput > 1/s, window: 20s", history, until=199) == []
 
 
 def test_means_are_exact() -> None:
