@@ -16,6 +16,11 @@ KEY_SHIFT = 1
 """A task's idempotency key is the number of its arrival: `number >> KEY_SHIFT`."""
 
 
+def worker_name(index: int) -> str:
+    """The name of a worker's process."""
+    return f"w{index}"
+
+
 def task_name(number: int) -> str:
     """How the stream calls a task: by its key, and `.2` for a second life of it."""
     return f"{number >> KEY_SHIFT}{'.2' if number & COPY else ''}"
@@ -184,9 +189,15 @@ SPECS: dict[Kind, Spec] = {
     Kind.FAULT_SEEN: Spec("fault.seen", "the system shows the effect of a fault", "cause"),
     Kind.FAULT_CLEARED: _runner("fault.cleared", "a fault is over", "worker cause"),
     Kind.PROCESS_EXITED: Spec(
-        "process.exited", "a process of the system is gone; a worker has a number", "worker cause"
+        "process.exited",
+        "the process `name` of the system is gone; a worker has a number, too",
+        "worker cause",
+        "name",
+        Value.NAME,
     ),
-    Kind.PROCESS_STARTED: Spec("process.started", "a process of the system is back", "worker"),
+    Kind.PROCESS_STARTED: Spec(
+        "process.started", "the process `name` of the system is back", "worker", "name", Value.NAME
+    ),
     Kind.SAMPLE_QUEUE_DEPTH: _sample("queue_depth", Value.NUMBER, "tasks that are PENDING"),
     Kind.SAMPLE_OLDEST_PENDING: _sample(
         "oldest_pending", Value.SECONDS, "how long the oldest due task has been waiting"

@@ -63,8 +63,8 @@ SYSTEM_FAULTS: dict[str, frozenset[FaultType]] = {
 PER_TASK = frozenset({FaultType.DUPLICATE_ENQUEUE, FaultType.GUARDRAIL_EXCEED})
 """Faults whose rate counts tasks; the other rates count attempts."""
 
-PROCESS_CRASHES = frozenset({FaultType.DISPATCHER_CRASH, FaultType.WATCHDOG_CRASH})
-"""Faults that take one of the system's own processes away for a time."""
+PROCESS_CRASHES = {FaultType.DISPATCHER_CRASH: "dispatcher0", FaultType.WATCHDOG_CRASH: "watchdog"}
+"""Faults that take one of the system's own processes away for a time, and which."""
 
 OUTAGES = frozenset({FaultType.DB_OUTAGE, FaultType.DISK_FULL})
 """Faults in which no state can change."""

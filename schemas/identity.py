@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-STREAM_VERSION = 1
+STREAM_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from schemas.events import Kind
+from schemas.events import Kind, worker_name
 from schemas.faults import OUTAGES
 from schemas.model import GuardrailMode
 from schemas.states import TaskState
@@ -135,14 +135,17 @@ class Mishaps:
         self._host.catch_up(now)
         self._injected(now, attempt)
         self._ended(now, attempt, attempt.cause)
-        self._row((now, Kind.PROCESS_EXITED, -1, 0, attempt.worker, attempt.cause, 0.0))
+        self._row((now, Kind.PROCESS_EXITED, -1, 0, attempt.worker, attempt.cause, self._process(attempt.worker)))
         self.away += 1
         self._host.at(now + self._queue.worker_restart_s, self._restart, attempt.worker)
+
+    def _process(self, worker: int) -> int:
+        return self._plan.vocabulary.name(worker_name(worker))
 
     def _restart(self, worker: int) -> None:
         now = self._host.now
         self._host.catch_up(now)
-        self._row((now, Kind.PROCESS_STARTED, -1, 0, worker, NO_CAUSE, 0.0))
+        self._row((now, Kind.PROCESS_STARTED, -1, 0, worker, NO_CAUSE, self._process(worker)))
         self.away -= 1
         self._host.release(now, worker)
 

@@ -11,7 +11,7 @@ import numpy as np
 from schemas.block import Bools, Floats, Ints, quantise
 from schemas.calls import Calls
 from schemas.events import COPY, KEY_SHIFT
-from schemas.faults import Fault, FaultType
+from schemas.faults import PROCESS_CRASHES, Fault, FaultType
 from schemas.model import Scenario
 from schemas.vocabulary import Vocabulary
 from schemas.windows import Window
@@ -77,6 +77,10 @@ class Plan:
         """The fault that a cause names."""
         name = self.vocabulary.causes[cause].fault
         return next(fault for fault in self.scenario.faults if fault.name == name)
+
+    def process_of(self, fault: Fault) -> int:
+        """The number of the name of the process that a crash of a dispatcher or watchdog takes away."""
+        return self.vocabulary.name(PROCESS_CRASHES[fault.type])
 
     def cause_of(self, fault: Fault) -> int:
         """The vocabulary's number for a fault by time."""

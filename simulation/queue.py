@@ -258,7 +258,7 @@ class QueueModel:
         self.catch_up(self._env.now)
         self._tell(Kind.FAULT_INJECTED, fault)
         if fault.type in PROCESS_CRASHES:
-            self._tell(Kind.PROCESS_EXITED, fault)
+            self._tell(Kind.PROCESS_EXITED, fault, self._plan.process_of(fault))
 
     def _fault_ends(self, fault: Fault) -> None:
         now = self._env.now
@@ -267,15 +267,15 @@ class QueueModel:
         if fault.type is FaultType.TELEMETRY_LOSS:
             self._tell(Kind.SAMPLE_LOST, fault)
         elif fault.type in PROCESS_CRASHES:
-            self._row((now, Kind.PROCESS_STARTED, -1, 0, -1, NO_CAUSE, 0.0))
+            self._row((now, Kind.PROCESS_STARTED, -1, 0, -1, NO_CAUSE, self._plan.process_of(fault)))
         elif self._leases.writable_from(now) == now:
             deferred, self._deferred = self._deferred, []
             for due, number, cause in deferred:
                 (self._enqueue_again if cause else self._enqueue)(now, due, number, cause)
             self.plan_poll(now)
 
-    def _tell(self, kind: Kind, fault: Fault) -> None:
-        self._row((self._env.now, kind, -1, 0, -1, self._plan.cause_of(fault), 0.0))
+    def _tell(self, kind: Kind, fault: Fault, value: float = 0.0) -> None:
+        self._row((self._env.now, kind, -1, 0, -1, self._plan.cause_of(fault), value))
 
     # What is seen from outside.
 

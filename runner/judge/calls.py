@@ -67,12 +67,14 @@ class CallTracker:
         return flags
 
     def _spans(self, block: Block, starts: Kind, ends: Kind) -> Samples:
-        """The time from each start to the end that follows; of releases by their cause, and none of one that is over."""
+        """The time from each start to the end that follows: of processes by their name; of releases by their cause, and none
+        of one that is over.
+        """
         times, lengths = [], []
         over = Kind.FAULT_CLEARED if starts is Kind.RELEASE_DEPLOYED else ends
         for place in np.flatnonzero(np.isin(block.kind, [starts, ends, over])).tolist():
             t_s, kind = float(block.t[place]), int(block.kind[place])
-            key = (int(starts), int(block.cause[place]) if over is not ends else 0)
+            key = (int(starts), int(block.cause[place] if over is not ends else block.value[place]))
             if kind == starts:
                 self._since.setdefault(key, t_s)
             elif key in self._since:

@@ -12,7 +12,7 @@ from runner.judge.groups import carried
 from runner.judge.kinds import kind_flags
 from runner.judge.labels import LabelNumbers
 from runner.judge.ledger import duplicate_executions
-from runner.judge.rows import NEW_STATES, Rows
+from runner.judge.rows import NEW_STATES, WAITING, Rows
 from runner.judge.samples import Facts, Samples
 from runner.judge.stalls import Stalls
 from runner.judge.table import Table
@@ -36,8 +36,9 @@ ARRIVALS = kind_flags(Kind.TASK_DEFERRED, Kind.TASK_ENQUEUED)
 TRANSITIONS = kind_flags(*NEW_STATE) & ~ARRIVALS
 _LEGAL = np.array([[(before, after) in LEGAL for after in TaskState] for before in TaskState])
 _OPEN = _state_flags(OPEN)
-_WAITING = _state_flags(frozenset({TaskState.PENDING, TaskState.DEFERRED}))
-_TOUCHED = kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED, Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
+_TOUCHED = kind_flags(
+    *NEW_STATE, Kind.LEASE_EXPIRED, Kind.LEASE_CONTENDED, Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED
+)
 _RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 _UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
 _CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
@@ -91,18 +92,18 @@ class Lifecycle:
             self._table.admit(int(numbers.min()) & ~COPY, int(numbers.max()) | COPY)
         rows = Rows(block, self._table)
         self._label(rows)
-        label = self._table.labels(rows.number)
+        label = self._table.labels_at(block, rows.places)
         facts.series["duplicate_executions"] = duplicate_executions(block, self._table)
         self._duplicate_enqueues(block, facts)
         self._transitions(block, rows, label, facts)
         cause_flags = self._cause_flags()
         failed_at = self._results(rows, cause_flags, label, facts)
-        ready = self._waits_and_backoffs(rows, cause_flags[0], failed_at, label, facts)
+        self._waits_and_backoffs(rows, cause_flags[0], failed_at, label, facts)
         self._queueing(rows, facts.until_s)
         last = rows.groups.latest(rows.changes)[rows.groups.last]
         changed = last[last >= 0]
         self._table.put_states(rows.number[changed], rows.after[changed])
-        self._stall(block, rows, ready, facts)
+        self._stall(block, rows, facts)
         self._table.forget_settled()
 
     def _take_census(self, block: Block) -> None:
@@ -116,7 +117,7 @@ class Lifecycle:
         self._accepted += int(enqueued.sum())
         if self._labels.needed:
             label = self._labels.of(rows.tenant[enqueued], rows.value[enqueued])
-            self._table.put_labels(rows.number[enqueued], label)
+            self._table.put_labels(rows.number[enqueued], label, rows.places[enqueued])
 
     def _duplicate_enqueues(self, block: Block, facts: Facts) -> None:
         """A second enqueue of an active key must be skipped; one of a key that failed may come again and does not count."""
@@ -143,7 +144,7 @@ class Lifecycle:
         dispatched = block.kind == Kind.TASK_DISPATCHED
         at = np.flatnonzero(contended | dispatched)
         lost = np.where(contended, block.value, 0.0)[at]
-        contended_label = self._table.labels(block.task[at])
+        contended_label = self._table.labels_at(block, at)
         facts.series["lease_contentions"] = Samples(
             block.t[at], lost, dispatched[at].astype(np.float64), label=contended_label
         )
@@ -204,12 +205,10 @@ class Lifecycle:
 
     def _waits_and_backoffs(
         self, rows: Rows, transient: Bools, failed_at: Floats, label: Ints | None, facts: Facts
-    ) -> Floats:
-        """Returns, for each row, when the work it belongs to had become due."""
+    ) -> None:
         groups, kind = rows.groups, rows.kind
-        waiting = _WAITING[rows.after]
-        ready = carried(groups.latest(waiting), rows.value, rows.known("ready"))
-        waited_now = (kind == Kind.TASK_DISPATCHED) & _WAITING[rows.before]
+        ready = carried(groups.latest(WAITING[rows.after]), rows.value, rows.known("ready"))
+        waited_now = (kind == Kind.TASK_DISPATCHED) & WAITING[rows.before]
         step = np.where(waited_now, np.maximum(rows.t - ready, 0.0), 0.0)
         waited = quantise(groups.running(step) + rows.known("wait"))
         facts.series["wait"] = rows.samples(_RESULTS[kind] & (rows.accepted > 0), waited, label)
@@ -236,14 +235,17 @@ class Lifecycle:
         self.offered += int(first.sum())
         facts.series["submission_lag"] = rows.samples(first, quantise(rows.t - rows.value), label)
         rows.keep(ready=ready, wait=waited, not_before=not_before)
-        return ready
 
-    def _stall(self, block: Block, rows: Rows, ready: Floats, facts: Facts) -> None:
-        leaving = rows.changes & _WAITING[rows.before] & ~_WAITING[rows.after]
+    def _stall(self, block: Block, rows: Rows, facts: Facts) -> None:
+        """Work waits from when it came and was due until it is taken up; that the system takes deferred work in ends no wait."""
+        entering = rows.changes & ~WAITING[rows.before] & WAITING[rows.after]
+        leaving = rows.changes & WAITING[rows.before] & ~WAITING[rows.after]
+        since = carried(rows.groups.latest(entering), np.maximum(rows.t, rows.value), rows.known("since"))
+        rows.keep(since=since)
         numbers = self._table.open_numbers()
-        waiting = self._table.get("ready", numbers[_WAITING[self._table.states[numbers]]])
+        waiting = self._table.get("since", numbers[WAITING[self._table.states[numbers]]])
         changed = block.t[TRANSITIONS[block.kind]]
-        stretches, samples = self._stalls.observe(changed, ready[leaving], rows.t[leaving], waiting, facts.until_s)
+        stretches, samples = self._stalls.observe(changed, since[leaving], rows.t[leaving], waiting, facts.until_s)
         facts.stretches["stall"], facts.series["stall"] = stretches, samples
 
     def _queueing(self, rows: Rows, until_s: float) -> None:

@@ -14,6 +14,9 @@ from schemas.vocabulary import NO_CAUSE
 NEW_STATES = np.array([NEW_STATE.get(kind, TaskState.NONE) for kind in Kind])
 """By kind: the state a task is in after it (NONE: the kind changes no state)."""
 
+WAITING = np.array([state in {TaskState.PENDING, TaskState.DEFERRED} for state in TaskState])
+"""By state: whether work in it waits to be taken up."""
+
 _ALWAYS_FOLLOWED = kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED)
 
 
@@ -28,7 +31,7 @@ def _followed(block: Block) -> Bools:
 class Rows:
     """The followed events of a block, sorted by task, with the state of the task before each.
 
-    Groups are lives of tasks: nothing of a settled task is carried on, should it come again.
+    Groups are lives of tasks: nothing of a settled task is carried on to what is reported of it later, nor to its next life.
     """
 
     def __init__(self, block: Block, table: Table) -> None:
@@ -38,7 +41,8 @@ class Rows:
         self.number = tasks.key
         self._old = int(np.searchsorted(self.number, table.new_from))
         """Rows from here on are of tasks that are new in this block: they come last in the order of numbers."""
-        order = tasks.rows
+        order = self.places = tasks.rows
+        """Where each row stands in the block."""
         self.t, self.kind, self.attempt = block.t[order], block.kind[order], block.attempt[order]
         self.cause, self.value, self.tenant = block.cause[order], block.value[order], block.tenant[order]
         self.after = NEW_STATES[self.kind]
@@ -47,9 +51,7 @@ class Rows:
             tasks.latest(self.changes, before=True), self.after, table.states[self.number].astype(np.int64)
         ).astype(np.int64)
         self._settled = SETTLED[np.where(self.changes, self.after, self.before)]
-        opens = SETTLED[self.before] & ~self._settled
-        closed = np.concatenate([[False], ~SETTLED[self.before[:-1]] & self._settled[:-1]])[: len(rows)]
-        self.groups = tasks.split(opens | closed)
+        self.groups = tasks.split(SETTLED[self.before])
         self._carries_on = self.groups.starts_with(tasks)
         enqueued = self.groups.latest(self.kind == Kind.TASK_ENQUEUED)
         self.accepted = carried(enqueued, np.ones(len(rows)), self.known("accepted"))

@@ -16,19 +16,19 @@ class Stalls:
         self._changed_s = 0.0
 
     def observe(
-        self, changed_s: Floats, ready_s: Floats, left_s: Floats, waiting_s: Floats, until_s: float
+        self, changed_s: Floats, since_s: Floats, left_s: Floats, waiting_s: Floats, until_s: float
     ) -> tuple[list[Stretch], Samples]:
         """The stalls up to `until_s`.
 
-        changed_s: times of state changes, ascending. ready_s, left_s: when work that stopped waiting had become due, and
-        when it left. waiting_s: when the work that still waits became due.
+        changed_s: times of state changes, ascending. since_s, left_s: from when to when work waited, though it was due.
+        waiting_s: from when on the work waits that still does.
         """
         edges = np.concatenate([[self._changed_s], changed_s, [until_s]])
         start, end = edges[:-1], edges[1:]
         left = np.concatenate([left_s, np.full(len(waiting_s), np.inf)])
         order = np.argsort(left, kind="stable")
         # Work that leaves at the end of a gap or later was waiting throughout it: the earliest of it counts.
-        earliest = np.minimum.accumulate(np.append(np.concatenate([ready_s, waiting_s])[order], np.inf)[::-1])[::-1]
+        earliest = np.minimum.accumulate(np.append(np.concatenate([since_s, waiting_s])[order], np.inf)[::-1])[::-1]
         due = earliest[np.searchsorted(left[order], end, side="left")]
         length = quantise(end - np.maximum(start, due))
         lasts = np.arange(len(length)) == len(changed_s)

@@ -1,17 +1,19 @@
-"""What the judge remembers of each task: its state and its label for ever, the rest only while the task is open."""
+"""What the judge remembers of each task: its state, its label and that it was DONE for ever, the rest while it is open."""
 
 import copy
 
 import numpy as np
 import numpy.typing as npt
 
-from schemas.block import Floats, Ints
+from schemas.block import Block, Bools, Floats, Ints
+from schemas.events import KEY_SHIFT
 from schemas.states import OPEN, TaskState
 
 FIELDS = (
     "accepted",
     "due",
     "ready",
+    "since",
     "not_before",
     "entered",
     "wait",
@@ -36,8 +38,13 @@ class Table:
     def __init__(self, unknown_label: int | None) -> None:
         self._unknown_label = unknown_label
         self.states = np.zeros(_FIRST_SIZE, dtype=np.uint8)
+        self._done = np.zeros(_FIRST_SIZE >> KEY_SHIFT, dtype=np.bool_)
+        self._newly_done: Ints = np.empty(0, dtype=np.int64)
         self._replaced: tuple[Ints, npt.NDArray[np.uint8]] = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint8)
         self._labels = np.full(0 if unknown_label is None else _FIRST_SIZE, unknown_label or 0, dtype=np.int32)
+        self._first_touched = 0
+        self._labelled: Ints = np.empty(0, dtype=np.int64)
+        self._labelled_at: Ints = np.empty(0, dtype=np.int64)
         self.base = 0
         self.end = 0
         self.new_from = 0
@@ -46,7 +53,9 @@ class Table:
         self._columns = {name: np.zeros(_FIRST_SIZE) for name in FIELDS}
 
     def admit(self, lowest: int, highest: int) -> None:
-        """Make room for these task numbers; those that are new, or forgotten, start from zero."""
+        """Make room for the task numbers of a block; those that are new, or forgotten, start from zero."""
+        if self._unknown_label is not None:
+            self._first_touched, self._labelled_at = lowest, np.full(highest + 1 - lowest, -1)
         forgotten, known_end = self.base, self.end
         self.new_from = known_end
         self.base = min(self.base, lowest)
@@ -54,6 +63,7 @@ class Table:
         if self.end > len(self.states):
             more = max(self.end - len(self.states), len(self.states))
             self.states = np.pad(self.states, (0, more))
+            self._done = np.pad(self._done, (0, (len(self.states) >> KEY_SHIFT) + 1 - len(self._done)))
             if self._unknown_label is not None:
                 self._labels = np.pad(self._labels, (0, more), constant_values=self._unknown_label)
         if self.end - self.base > self._size:
@@ -93,14 +103,39 @@ class Table:
         numbers, states = later._replaced
         known = numbers < len(self.states)
         self.states[numbers[known]] = states[known]
+        self._done[later._newly_done[later._newly_done < len(self._done)]] = False
+        if self._unknown_label is not None:
+            self._labels[later._labelled[later._labelled < len(self._labels)]] = self._unknown_label
 
-    def labels(self, numbers: Ints) -> Ints | None:
-        """The labels of these tasks; None where labels are not kept."""
-        return None if self._unknown_label is None else self._labels[numbers].astype(np.int64)
+    def was_done(self, keys: Ints) -> Bools:
+        """Whether the tasks of these keys were ever DONE, whatever became of them then."""
+        done: Bools = self._done[keys >> KEY_SHIFT]
+        return done
 
-    def put_labels(self, numbers: Ints, labels: Ints) -> None:
-        """Set the labels of these tasks."""
-        self._labels[numbers] = labels
+    def put_done(self, keys: Ints) -> None:
+        """These keys are DONE; once for each block."""
+        self._newly_done = (keys >> KEY_SHIFT)[~self.was_done(keys)]
+        self._done[self._newly_done] = True
+
+    def labels_at(self, block: Block, places: Ints) -> Ints | None:
+        """The labels of the tasks of these events, as known when they happened; None where labels are not kept."""
+        if self._unknown_label is None:
+            return None
+        numbers = block.task[places]
+        labels = self._labels[numbers].astype(np.int64)
+        labels[places < self._labelled_at[numbers - self._first_touched]] = self._unknown_label
+        return labels
+
+    def put_labels(self, numbers: Ints, labels: Ints, places: Ints) -> None:
+        """Set the labels of tasks that have none, from the first event that tells; `places` ascend for each number.
+
+        Once for each block, after `admit`.
+        """
+        tells = (labels != self._unknown_label) & (self._labels[numbers] == self._unknown_label)
+        numbers, first = np.unique(numbers[tells], return_index=True)
+        self._labelled = numbers
+        self._labels[numbers] = labels[tells][first]
+        self._labelled_at[numbers - self._first_touched] = places[tells][first]
 
     def get(self, name: str, numbers: Ints) -> Floats:
         """A column for these tasks."""

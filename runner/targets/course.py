@@ -55,6 +55,10 @@ class Course:
         """Note an event at `t_s`; see `schemas.events.SPECS` for what each kind carries."""
         self.journal.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
 
+    def note_process(self, t_s: float, kind: Kind, name: str, worker: int = -1, cause: int = NO_CAUSE) -> None:
+        """Note that a process of the system is gone, or back, at `t_s`."""
+        self.note(t_s, kind, worker=worker, cause=cause, value=self.plan.vocabulary.name(name))
+
     def note_fault(self, fault: Fault, *kinds: Kind) -> None:
         """Note events of a fault, just now."""
         for kind in kinds:

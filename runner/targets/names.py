@@ -2,8 +2,10 @@
 
 import json
 
-from schemas.events import KEY_SHIFT
+from schemas.events import KEY_SHIFT, worker_name
 from schemas.model import Queue
+
+__all__ = ["Workers", "key_of", "number_of", "payload_of", "worker_name"]
 
 
 def key_of(number: int) -> str:
@@ -19,11 +21,6 @@ def number_of(key: str) -> int:
 def payload_of(number: int) -> str:
     """What the body of a task has to know: its number."""
     return json.dumps({"number": number})
-
-
-def worker_name(index: int) -> str:
-    """The name that we give a worker."""
-    return f"w{index}"
 
 
 class Workers:

@@ -24,6 +24,7 @@ from schemas.events import Kind
 from simulation.calls.bucket import Bucket
 from simulation.calls.dependency import DependencyModel
 from simulation.calls.fates import Draws
+from simulation.calls.fullest import Fullest
 from simulation.calls.outcome import CallError, Demand, Handler, Request, Steps
 from simulation.plan import Plan
 from simulation.recorder import Recorder
@@ -38,7 +39,8 @@ class Client:
         self._row = recorder.row
         self._vocabulary = plan.vocabulary
         self._held = held
-        self._dependencies = {d.name: DependencyModel(env, d, plan, recorder) for d in calls.dependencies}
+        fullest = Fullest()
+        self._dependencies = {d.name: DependencyModel(env, d, plan, recorder, fullest) for d in calls.dependencies}
         self._jitter = Draws(plan.seed, "jitter")
         self.in_flight = 0
         """Calls that are under way."""

@@ -7,6 +7,7 @@ from schemas.events import Kind
 from schemas.faults import Fault, FaultType
 from simulation.calls.bucket import Bucket
 from simulation.calls.fates import CallFates
+from simulation.calls.fullest import Fullest
 from simulation.calls.outcome import CallError, Demand, Request, Steps
 from simulation.calls.server import Server, Visit
 from simulation.calls.upkeep import Upkeep
@@ -28,8 +29,11 @@ AT_ONCE = frozenset(
 class DependencyModel:
     """Serves calls; one object for each dependency of a scenario."""
 
-    def __init__(self, env: Environment, dependency: Dependency, plan: Plan, recorder: Recorder) -> None:
+    def __init__(
+        self, env: Environment, dependency: Dependency, plan: Plan, recorder: Recorder, fullest: Fullest
+    ) -> None:
         self.name = dependency.name
+        self._fullest = fullest
         self._env = env
         self._dependency = dependency
         self._recorder = recorder
@@ -41,7 +45,7 @@ class DependencyModel:
         self._bucket = Bucket(quota.rate_per_s, quota.burst) if quota else None
         self._records = store.records if store else 0
         self._versions = [0] * self._records
-        self._server = Server(env, dependency, recorder, self._versions)
+        self._server = Server(env, dependency, recorder, self._versions, fullest)
         self._lives = self._upkeep.lives
 
     def serve(self, request: Request, deadline: float, demand: Demand, *, hold: bool) -> Steps:
@@ -124,7 +128,7 @@ class DependencyModel:
         if self._upkeep.lives > self._lives:
             self._lives = self._upkeep.lives
             self._server.alive = False
-            self._server = Server(self._env, self._dependency, self._recorder, self._versions)
+            self._server = Server(self._env, self._dependency, self._recorder, self._versions, self._fullest)
         return self._server
 
     def _work(self, server: Server, visit: Visit, work_s: float, deadline: float, too_late: int) -> Steps:

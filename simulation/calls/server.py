@@ -7,6 +7,7 @@ from simpy.resources.resource import Request as Turn
 
 from schemas.calls import Dependency, Isolation
 from schemas.events import Kind
+from simulation.calls.fullest import Fullest
 from simulation.calls.outcome import Demand, Request, Work
 from simulation.recorder import Recorder
 
@@ -30,8 +31,12 @@ class Visit:
 class Server:
     """One life of a dependency. `versions` count the changes of each record of its store: they outlast it."""
 
-    def __init__(self, env: Environment, dependency: Dependency, recorder: Recorder, versions: list[int]) -> None:
+    def __init__(
+        self, env: Environment, dependency: Dependency, recorder: Recorder, versions: list[int], fullest: Fullest
+    ) -> None:
         self._env = env
+        self._name = dependency.name
+        self._fullest = fullest
         self._row = recorder.row
         self._limit_bytes = dependency.memory_bytes
         capacity, store = dependency.capacity, dependency.store
@@ -110,4 +115,5 @@ class Server:
 
     def _tell(self, kind: Kind, used: int) -> None:
         assert self._limit_bytes is not None
-        self._row((self._env.now, kind, -1, 0, -1, 0, used / self._limit_bytes))
+        share = self._fullest.note(kind, self._name, used / self._limit_bytes)
+        self._row((self._env.now, kind, -1, 0, -1, 0, share))

@@ -31,6 +31,7 @@ class Upkeep:
         self._env = env
         self._row = recorder.row
         self._plan = plan
+        self._name = plan.vocabulary.name(dependency.name)
         self._check = dependency.health_check
         self._rollback = dependency.rollback
         self._recent: deque[tuple[float, bool]] = deque()
@@ -58,7 +59,7 @@ class Upkeep:
         self._env.timeout(max(0.0, t_s - self._env.now)).callbacks.append(lambda _: call(*values))
 
     def _tell(self, kind: Kind, cause: int) -> None:
-        self._row((self._env.now, kind, -1, 0, -1, cause, 0.0))
+        self._row((self._env.now, kind, -1, 0, -1, cause, self._name))
 
     # It crashes, and is started again.
 

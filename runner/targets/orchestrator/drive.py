@@ -100,9 +100,9 @@ class Drive:
         for name in self._system.gone():
             now_s, died = self._course.now(), self._plan.vocabulary.cause("", "died")
             self._system.lost(name)
-            self._course.note(now_s, Kind.PROCESS_EXITED, worker=self._workers.known(name), cause=died)
+            self._course.note_process(now_s, Kind.PROCESS_EXITED, name, self._workers.known(name), died)
             self._course.at(now_s + self._plan.scenario.queue.worker_restart_s, partial(self._restart, name))
 
     def _restart(self, name: str) -> None:
         self._system.restart(name)
-        self._course.note(self._course.now(), Kind.PROCESS_STARTED, worker=self._workers.known(name))
+        self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, name, self._workers.known(name))

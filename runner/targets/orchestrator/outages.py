@@ -10,7 +10,6 @@ from schemas.events import Kind
 from schemas.faults import BY_TIME, PROCESS_CRASHES, Fault, FaultType
 from schemas.windows import Window
 
-_PROCESS = {FaultType.DISPATCHER_CRASH: "dispatcher0", FaultType.WATCHDOG_CRASH: "watchdog"}
 _HERE = BY_TIME - {FaultType.TELEMETRY_LOSS}
 
 
@@ -56,7 +55,8 @@ class Outages:
             return
         self._course.note_fault(fault, Kind.FAULT_INJECTED)
         if fault.type in PROCESS_CRASHES:
-            self._course.note_fault(fault, Kind.PROCESS_EXITED)
+            name, cause = PROCESS_CRASHES[fault.type], self._course.plan.cause_of(fault)
+            self._course.note_process(self._course.now(), Kind.PROCESS_EXITED, name, cause=cause)
 
     def _strike(self, fault: Fault) -> None:
         """Windows of several faults may overlap: the last one to end ends it."""
@@ -64,7 +64,7 @@ class Outages:
         if fault.type is FaultType.DISK_FULL and self._disk:
             self._disk.fill(self._system.files()[0])
         elif fault.type in PROCESS_CRASHES:
-            self._system.kill(_PROCESS[fault.type])
+            self._system.kill(PROCESS_CRASHES[fault.type])
 
     def _locked(self, fault: Fault) -> None:
         self._course.note_fault(fault, Kind.FAULT_INJECTED)
@@ -80,6 +80,6 @@ class Outages:
             if fault.type is FaultType.DISK_FULL and self._disk:
                 self._disk.free()
             elif fault.type in PROCESS_CRASHES:
-                self._system.restart(_PROCESS[fault.type])
-                self._course.note(self._course.now(), Kind.PROCESS_STARTED)
+                self._system.restart(PROCESS_CRASHES[fault.type])
+                self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, PROCESS_CRASHES[fault.type])
         self._course.note_fault(fault, Kind.FAULT_CLEARED)

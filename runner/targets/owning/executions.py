@@ -131,7 +131,7 @@ class Executions:
         now_s = self._course.now()
         self._inject(execution)
         self._note_end(now_s, execution, execution.cause)
-        self._course.note(now_s, Kind.PROCESS_EXITED, worker=self._workers.number(worker), cause=execution.cause)
+        self._course.note_process(now_s, Kind.PROCESS_EXITED, worker, self._workers.number(worker), execution.cause)
         self._course.at(
             now_s + self._queue.worker_restart_s, lambda: self._course.insist(lambda: self._restart(worker))
         )
@@ -139,7 +139,7 @@ class Executions:
     def _restart(self, worker: str) -> None:
         """Start the process of a worker again."""
         self._hands.restart(worker)
-        self._course.note(self._course.now(), Kind.PROCESS_STARTED, worker=self._workers.number(worker))
+        self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, worker, self._workers.number(worker))
 
     def _hang(self, execution: Execution) -> None:
         if execution.over:

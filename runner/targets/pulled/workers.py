@@ -99,12 +99,12 @@ class Workers:
         execution.over = True
         self._inject(now_s, execution)
         self._note_end(now_s, execution, execution.cause)
-        self._course.note(now_s, Kind.PROCESS_EXITED, worker=worker, cause=execution.cause)
+        self._course.note_process(now_s, Kind.PROCESS_EXITED, worker_name(worker), worker, execution.cause)
         self.busy -= 1
         self._course.at(now_s + self._plan.scenario.queue.worker_restart_s, lambda: self._restart(worker))
 
     def _restart(self, worker: int) -> None:
-        self._course.note(self._course.now(), Kind.PROCESS_STARTED, worker=worker)
+        self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, worker_name(worker), worker)
         self._idle.append(worker)
 
     def _hang(self, execution: Execution) -> None:

@@ -12,6 +12,7 @@ from schemas.calls import Dependency
 from schemas.errors import SoakError
 from schemas.events import Kind
 from schemas.vocabulary import NO_CAUSE
+from simulation.calls.fullest import Fullest
 
 UNCONFIRMED = "unconfirmed"
 """The error class of a call of which the client says that it went well, and the dependency does not."""
@@ -40,6 +41,7 @@ class Account:
         self._rows = rows
         names = course.plan.vocabulary.name
         self._tails = {names(name): _Tail(program.account, program.dependency) for name, program in programs.items()}
+        self._fullest = Fullest()
         self._answered: set[tuple[int, int, int]] = set()
         """Calls that were answered well by the dependency's account: which, task and attempt."""
         self.told_s = 0.0
@@ -64,8 +66,9 @@ class Account:
         elif told.what == "answered":
             self._answered.add((to, told.task, told.attempt))
         elif told.what == "memory" and dependency.memory_bytes:
-            course.note(t_s, Kind.SAMPLE_MEMORY, value=told.used / dependency.memory_bytes)
-            course.note(t_s, Kind.SAMPLE_MEMORY_HELD, value=told.held / dependency.memory_bytes)
+            for kind, size in ((Kind.SAMPLE_MEMORY, told.used), (Kind.SAMPLE_MEMORY_HELD, told.held)):
+                share = self._fullest.note(kind, dependency.name, size / dependency.memory_bytes)
+                course.note(t_s, kind, value=share)
 
     def _note(self, row: Row) -> None:
         kind, cause = row.kind, row.cause

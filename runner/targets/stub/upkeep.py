@@ -27,6 +27,7 @@ class Upkeep:
         self._plan = plan
         self._rows = rows
         self._clock = rows.clock
+        self._name = plan.vocabulary.name(program.dependency.name)
         self._check = program.dependency.health_check
         self._rollback = program.dependency.rollback
         self._recent: deque[tuple[float, bool]] = deque()
@@ -70,7 +71,7 @@ class Upkeep:
             self._unhealthy.clear()
             self._program.kill()
             self._rows.note(Kind.FAULT_INJECTED, cause=cause)
-            self._rows.note(Kind.PROCESS_EXITED, cause=cause)
+            self._rows.note(Kind.PROCESS_EXITED, cause=cause, value=self._name)
         back_s = window.end_s
         try:
             async with asyncio.timeout(max(0.0, self._clock.real(window.end_s - self._clock.now()))):
@@ -83,7 +84,7 @@ class Upkeep:
         async with self._changing:
             await self._start(back_s, bad=bool(self.live))
             self.down = 0
-        self._rows.note(Kind.PROCESS_STARTED)
+        self._rows.note(Kind.PROCESS_STARTED, value=self._name)
         self._rows.note(Kind.FAULT_CLEARED, cause=cause)
 
     async def _start(self, ready_s: float, *, bad: bool) -> None:
@@ -107,9 +108,10 @@ class Upkeep:
             await asyncio.sleep(_WATCH_REAL_S)
             async with self._changing:
                 if not self.down and not self._program.is_alive():
-                    self._rows.note(Kind.PROCESS_EXITED, cause=self._plan.vocabulary.cause("", "died"))
+                    died = self._plan.vocabulary.cause("", "died")
+                    self._rows.note(Kind.PROCESS_EXITED, cause=died, value=self._name)
                     await self._start(self._clock.now(), bad=bool(self.live))
-                    self._rows.note(Kind.PROCESS_STARTED)
+                    self._rows.note(Kind.PROCESS_STARTED, value=self._name)
 
     async def _probe(self, check: HealthCheck) -> None:
         """Ask it how it is, at whole multiples of the interval; so many in a row without a good answer, and it is unhealthy."""

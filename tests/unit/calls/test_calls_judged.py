@@ -5,16 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from histories import judge, objective, sli, verdict
+from histories import judge, objective, scenario, sli, verdict
 
 from runner.api import simulate_scenario
 from runner.judge.calls import Paired
 from runner.judge.gain import gain_of, paired_difference
 from runner.targets import simulation
-from schemas.block import Block
+from schemas.block import Block, merge
+from schemas.events import Kind
 from schemas.load import load
 from schemas.verdict import Outcome, Status
 from simulation.plan import Plan
+from simulation.run import simulate
 
 RESILIENCE = Path(__file__).resolve().parents[3] / "scenarios" / "resilience"
 CALLS = """
@@ -80,14 +82,25 @@ def test_recovery_counts_from_the_first_failure() -> None:
 
 def test_times_of_dependencies() -> None:
     history = """
-    5 process.exited error=crash
-    9 process.started
+    5 process.exited error=crash name=a
+    9 process.started name=a
     20 release.deployed error=bad
     31 release.rolled_back error=bad
-    40 process.exited error=crash
+    40 process.exited error=crash name=a
     """
     assert sli("heal_time_max", history, CALLS) == 4.0
     assert sli("rollback_time_mean", history, CALLS) == 11.0
+
+
+def test_each_dependency_has_an_outage_of_its_own() -> None:
+    history = """
+    20 process.exited error=crash name=a
+    25 process.exited error=crash name=b
+    30 process.started name=a
+    65 process.started name=b
+    """
+    assert [sli(f"heal_time_{which}", history, CALLS) for which in ("mean", "max")] == [25.0, 40.0]
+    assert objective("heal_time_max <= 15s", history, CALLS).status is Status.FAIL
 
 
 @pytest.mark.parametrize("cut", range(1, 20))
@@ -240,3 +253,23 @@ def test_a_model_that_is_not_the_same_twice_breaks_the_law(monkeypatch: pytest.M
     assert law.status is Status.FAIL
     assert law.value and law.value > 50
     assert made.verdict is Outcome.FAIL
+
+
+def test_of_several_memory_limits_the_fullest_counts() -> None:
+    """The first dependency holds 8 of 10 MB; what the other takes of its 100 MB does not hide that."""
+    text = """
+        system: calls
+        workload: {tasks: 4, arrivals: {process: constant, rate: 1/s}, task: {memory: [{size: 8MB, hold: true}]}}
+        calls:
+          dependencies:
+            - {name: small, memory: 10MB, latency: {distribution: constant, value: 100ms}}
+            - {name: large, memory: 100MB, latency: {distribution: constant, value: 100ms}}
+          policy: [{fallback: {to: large}}]
+    """
+    plan = Plan(scenario(text))
+    seen = [
+        [value for kind, value in zip(block.kind.tolist(), block.value.tolist(), strict=True) if kind == wanted]
+        for wanted in (Kind.SAMPLE_MEMORY, Kind.SAMPLE_MEMORY_HELD)
+        for block in [merge(list(simulate(plan)))]
+    ]
+    assert seen == [[0.8] * 4, [0.8] * 4]

@@ -259,7 +259,7 @@ def test_a_crash_breaks_calls_off_and_refuses_others_until_it_is_over(tmp_path: 
         (3.0, 3, "dependency_crash"),
         *((t, int(t), "dependency_crash") for t in (4.0, 5.0)),
     ]
-    assert of(events, "process.exited", "process.started") == [(2.2, -1, "dependency_crash"), (5.2, -1, "")]
+    assert of(events, "process.exited", "process.started") == [(2.2, -1, "dependency_crash"), (5.2, -1, "primary")]
 
 
 def test_a_health_check_starts_it_again(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_health_check_starts_it_again(tmp_path: Path) -> None:
     crash = "{name: c, type: dependency_crash, at: 2200ms, for: 60s}"
     events = story(tmp_path, tasks=70, primary=check, faults=crash)
     assert of(events, "fault.seen") == [(4.0, -1, "dependency_crash")]
-    assert of(events, "process.started") == [(4.5, -1, "")]
+    assert of(events, "process.started") == [(4.5, -1, "primary")]
 
 
 def test_a_bad_release_is_rolled_back(tmp_path: Path) -> None:

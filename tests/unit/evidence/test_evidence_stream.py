@@ -104,8 +104,8 @@ GOOD_HEADER: dict[str, Any] = {
         (DONE, "not the header of an event stream"),
         ({**GOOD_HEADER, "type": "something.else"}, "not the header of an event stream, but 'something.else'"),
         ({**GOOD_HEADER, "seed": "one"}, "not the header of an event stream"),
-        ({**GOOD_HEADER, "schema_version": 2}, "stream version 2 (this release reads version 1)"),
-        ({"type": HEADER, "schema_version": 9, "other": "fields"}, "stream version 9 (this release reads version 1)"),
+        ({**GOOD_HEADER, "schema_version": 1}, "stream version 1 (this release reads version 2)"),
+        ({"type": HEADER, "schema_version": 9, "other": "fields"}, "stream version 9 (this release reads version 2)"),
     ],
 )
 def test_a_wrong_header(path: Path, header: bytes | dict[str, Any], what: str) -> None:

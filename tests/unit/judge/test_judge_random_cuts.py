@@ -1,0 +1,207 @@
+"""Whatever the judge says of a stream, it says of the same stream in other blocks: every SLI, law and condition there is.
+
+The lists come from the catalogue, so that what is added to it is tested here as well.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pytest
+from histories import IDENTITY, make_judge, pieces, scenario
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.evidence.record import to_json
+from runner.judge.decide import decide
+from runner.judge.judge import Judge
+from schemas.block import Block, make_block
+from schemas.errors import ScenarioError
+from schemas.events import CENSUS, SPECS, Kind, Value
+from schemas.expression import Unit
+from schemas.slis import CATALOGUE, Aggregate, Sli
+from schemas.verdict import End
+
+SYSTEMS = {
+    "queue": """
+        queue: {lease: {duration: 30s, heartbeat: 10s}, retry: {max_attempts: 3, backoff: [3s, 9s]}}
+        faults:
+          - {name: net, type: transient_error, rate: 15%, errors: [timeout, refused]}
+          - {name: budget, type: guardrail_exceed, rate: 5%}
+          - {name: crash, type: worker_crash, rate: 3%}
+    """,
+    "calls": """
+        calls: {dependencies: [{name: a, latency: {distribution: constant, value: 1s}}]}
+        faults: [{name: net, type: server_error, rate: 5%}, {name: crash, type: dependency_crash, at: 9s, for: 9s}]
+    """,
+}
+COMMON = """
+duration: 2m
+drain: 1m
+warmup: 5s
+workload:
+  tenants: [{name: A, share: 50%}, {name: B, share: 50%}]
+  arrivals: {rate: 1/s}
+  task: {duration: {distribution: constant, value: 5s}}
+phases: [{name: early, at: 0s, for: 20s}]
+checkpoints: {every: 20s}
+telemetry: {max_gap: 1m}
+"""
+TARGETS = {
+    Unit.DURATION: "4s",
+    Unit.RATIO: "50%",
+    Unit.COUNT: "2",
+    Unit.RATE: "0.2/s",
+    Unit.SIZE: "2B",
+    Unit.DURATION_PER_HOUR: "1s/h",
+    Unit.COUNT_PER_HOUR: "1/h",
+    Unit.SIZE_PER_HOUR: "1B/h",
+}
+WINDOWS = ("", ", window: 7s, for: 2s, keep_firing_for: 1s", ", window: 3s, min_samples: 2")
+CAUSES = (("", ""), ("net", "timeout"), ("budget", "budget"), ("crash", "worker_crash"), ("", "process_gone"))
+
+
+def accepted(system: str, part: str) -> bool:
+    """Whether a scenario with this part is valid."""
+    try:
+        scenario(text_of(system, part))
+    except ScenarioError:
+        return False
+    return True
+
+
+def text_of(system: str, part: str) -> str:
+    """A scenario of a system with one more part."""
+    lines = "\n".join(line.removeprefix("        ") for line in SYSTEMS[system].splitlines())
+    workload = (
+        COMMON if system == "queue" else COMMON.replace("  task: {duration: {distribution: constant, value: 5s}}\n", "")
+    )
+    return f"system: {system}\n{workload}{lines}\n{part}"
+
+
+def objectives(sli: Sli) -> list[str]:
+    """An objective on an SLI, and those that look at a part of its observations, compare two, or ask for an interval."""
+    op = "<=" if sli.better == "lower" else ">="
+    target = TARGETS[sli.unit]
+    return [
+        f"{sli.name} {op} {target}",
+        f"{{objective: {sli.name} {op} {target}, confidence: 90%}}",
+        f'"{sli.name}{{tenant=A}} {op} {target}"',
+        f'"{sli.name}{{phase=early}} {op} 1.1x tenant=B"',
+        f"{sli.name} ~ {target}",
+    ]
+
+
+@cache
+def everything(system: str) -> str:
+    """A scenario with all that is valid of the objectives and conditions on the whole catalogue."""
+    slis = list(CATALOGUE[system].values())
+    slos = [text for sli in slis for text in objectives(sli) if accepted(system, f"slos: [{text}]")]
+    alerts = []
+    for sli in slis:
+        for op in (">", "<=") if sli.aggregate is not Aggregate.LONGEST else (">", ">="):
+            for window in WINDOWS:
+                alert = f"{{name: a{len(alerts)}, when: {sli.name} {op} {TARGETS[sli.unit]}{window}, expect: {{max_flaps: 0}}}}"
+                if accepted(system, f"alerts: [{alert}]"):
+                    alerts.append(alert)
+    lines = [f"  - {text}" for text in slos]
+    return text_of(system, "\n".join(["slos:", *lines, "alerts:", *(f"  - {text}" for text in alerts)]))
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_indicator_is_looked_at_here(system: str) -> None:
+    made = scenario(everything(system))
+    assert {each.comparison.sli.name for each in made.objectives} == set(CATALOGUE[system])
+    growths = {sli.name for sli in CATALOGUE[system].values() if sli.aggregate is Aggregate.GROWTH}
+    assert {alert.condition.comparison.sli.name for alert in made.alerts} == set(CATALOGUE[system]) - growths - {
+        "lost_tasks"
+    }
+
+
+@dataclass(frozen=True)
+class Stream:
+    """How a random stream is made."""
+
+    system: str
+    seed: int
+    size: int
+
+    def block(self, judge: Judge) -> Block:
+        """Events in random order, legal and illegal ones, many at the same instant, and a census."""
+        draw = np.random.default_rng(self.seed)
+        kinds = [kind for kind in Kind if not SPECS[kind].type.startswith(("run.", "alert."))]
+        weights = np.array([5.0 if SPECS[kind].uses("task") else 1.0 for kind in kinds])
+        kind = draw.choice(kinds, self.size, p=weights / weights.sum())
+        t = np.cumsum(draw.choice([0.0, 0.0, 0.0, 0.25, 1.0, 3.0], self.size))
+        word = judge.vocabulary
+        task = draw.integers(0, 8, self.size)
+        columns = {
+            "task": np.where([SPECS[Kind(each)].uses("task") for each in kind], task, -1),
+            "attempt": draw.integers(1, 4, self.size),
+            "worker": draw.integers(-1, 3, self.size),
+            "cause": draw.choice([word.cause(*cause) for cause in CAUSES], self.size),
+            "tenant": draw.choice([word.tenant("A"), word.tenant("B")], self.size),
+            "value": np.array(
+                [self._value(draw, Kind(each), float(at), judge) for each, at in zip(kind, t, strict=True)]
+            ),
+        }
+        return make_block(t, kind, until_s=float(t[-1]) + float(draw.choice([0.0, 2.0])), **columns)
+
+    @staticmethod
+    def _value(draw: np.random.Generator, kind: Kind, t_s: float, judge: Judge) -> float:
+        spec = SPECS[kind]
+        if kind in CENSUS.values():
+            return float(draw.integers(0, 3))
+        if spec.value is Value.NAME:
+            return float(judge.vocabulary.name(str(draw.choice(["a", "b"]))))
+        if spec.value_name == "due":
+            return float(max(0.0, t_s + draw.choice([-2.0, 0.0, 4.0])))
+        return float(draw.choice([0.0, 1.0, 2.0, 3.0, 0.1])) if spec.value is not Value.NONE else np.nan
+
+
+def judged(text: str, stream: Stream, cuts: list[int], *, times: bool = False) -> list[str]:
+    """All that a judge says of a stream in blocks that end before these events, or at these times, in lines."""
+    made = make_judge(text)
+    block = stream.block(made)
+    blocks = list(split(block, [float(cut) for cut in cuts])) if times else pieces(block, cuts)
+    end = make_block([block.until_s], [Kind.RUN_ENDED], until_s=block.until_s, value=[8.0])
+    for part in [*blocks, end]:
+        for _ in made.observe(part):
+            pass
+    said = to_json(decide(made, IDENTITY, End.COMPLETED)) + to_json(made.checkpoints)
+    return [*said.decode().splitlines(), *(f"{alert.condition.name} {guard.value}" for alert, guard in made.alerts)]
+
+
+def split(block: Block, times: list[float]) -> list[Block]:
+    """The block cut at these times."""
+    parts = []
+    for at in sorted(times):
+        if at <= block.until_s:
+            first, block = block.split(at)
+            parts.append(first)
+    return [*parts, block]
+
+
+streams = st.builds(Stream, st.sampled_from(sorted(SYSTEMS)), st.integers(0, 2**32), st.integers(1, 120))
+
+
+@settings(max_examples=60, deadline=None)
+@given(stream=streams, cuts=st.sets(st.integers(1, 119), min_size=1, max_size=12))
+def test_a_verdict_does_not_depend_on_where_blocks_end(stream: Stream, cuts: set[int]) -> None:
+    text = everything(stream.system)
+    inside = sorted({cut % stream.size for cut in cuts} - {0})
+    assert judged(text, stream, inside) == judged(text, stream, [])
+
+
+@settings(max_examples=20, deadline=None)
+@given(stream=streams, times=st.sets(st.integers(1, 90), min_size=1, max_size=8))
+def test_nor_on_blocks_that_end_between_events(stream: Stream, times: set[int]) -> None:
+    text = everything(stream.system)
+    assert judged(text, stream, sorted(times), times=True) == judged(text, stream, [])
+
+
+@settings(max_examples=6, deadline=None)
+@given(stream=streams)
+def test_a_block_for_each_event(stream: Stream) -> None:
+    text = everything(stream.system)
+    assert judged(text, stream, list(range(1, stream.size))) == judged(text, stream, [])
