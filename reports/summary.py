@@ -129,9 +129,9 @@ def _code(text: object) -> str:
     return "`" + str(text).replace("`", "'").replace("|", "\\|").replace("\n", " ") + "`"
 
 
-def _shown(value: float | None, unit: str) -> str:
-    """A value in base units, for people."""
-    return "–" if value is None else Unit(unit).show(value)
+def _shown(value: float | None, unit: str, target: float | None = None) -> str:
+    """A value in base units, for people; beside a target with enough digits to see on which side of it it lies."""
+    return "–" if value is None else Unit(unit).show_beside(value, target)
 
 
 def _points(share: float) -> str:

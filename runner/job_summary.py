@@ -16,7 +16,7 @@ def job_summary_of(verdict: Verdict, scenario: Scenario) -> str:
     lines += ["| | objective | observed | margin |", "|---|---|---:|---:|"]
     for each in verdict.objectives:
         unit = scenario.slis[each.sli].unit
-        value = "nothing" if each.value is None else unit.show(each.value)
+        value = "nothing" if each.value is None else unit.show_beside(each.value, each.target)
         margin = "" if each.margin is None else unit.show(each.margin)
         lines.append(f"| {each.status.value} | `{_code(each.objective)}` | {value} | {margin} |")
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from schemas import units
+from schemas import beside, units
 from schemas.errors import quoted
 
 MAX_TEXT = 300
@@ -79,6 +79,13 @@ class Unit(StrEnum):
         """A value in base units, for people."""
         return _SHOW[self](value)
 
+    def show_beside(self, value: float, target: float | None) -> str:
+        """A value for people, with as many digits as it takes to see on which side of the target it lies."""
+        per_hour = self.value.endswith("/h")
+        if target is None or not beside.is_near(value, target, ratio=self is Unit.RATIO):
+            return self.show(value)
+        return f"{_BESIDE[self](value, target)}{'/h' if per_hour else ''}"
+
     def show_difference(self, value: float) -> str:
         """A difference of two values in base units, for people: with its sign, that of ratios in percentage points."""
         size = f"{abs(value) * 100:.3g} points" if self is Unit.RATIO else self.show(abs(value))
@@ -134,6 +141,16 @@ _SHOW: dict[Unit, Callable[[float], str]] = {
     Unit.DURATION_PER_HOUR: lambda value: f"{units.show_duration(value)}/h",
     Unit.COUNT_PER_HOUR: lambda value: f"{value:.4g}/h",
     Unit.SIZE_PER_HOUR: lambda value: f"{units.show_size(value)}/h",
+}
+_BESIDE: dict[Unit, Callable[[float, float], str]] = {
+    Unit.DURATION: beside.duration,
+    Unit.RATIO: beside.ratio,
+    Unit.COUNT: beside.count,
+    Unit.RATE: beside.rate,
+    Unit.SIZE: beside.size,
+    Unit.DURATION_PER_HOUR: beside.duration,
+    Unit.COUNT_PER_HOUR: beside.count,
+    Unit.SIZE_PER_HOUR: beside.size,
 }
 _SYMBOL = {
     Unit.DURATION: "s",

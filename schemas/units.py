@@ -1,11 +1,14 @@
 """Durations, rates, ratios and sizes: from the words of a scenario to base units, and back for people.
 
-Base units are seconds, events per second, ratios from 0 to 1, and bytes.
+Base units are seconds, events per second, ratios from 0 to 1, and bytes. Decimal figures are converted exactly and rounded
+once, to the nearest float: 99.9 % is the same number as 999 of 1,000, and 600 ms as 600,000 microseconds.
 """
 
 import re
+from decimal import Decimal
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_EXACT_SECONDS = {unit: Decimal(str(seconds)) for unit, seconds in SECONDS.items()}
 PER = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 BYTES = {
     "B": 1,
@@ -34,7 +37,7 @@ def duration(text: str) -> float:
     """Seconds of a Prometheus-style duration such as `1h30m` or `500ms`; raises ValueError."""
     if not _DURATION.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration")
-    return sum(float(number) * SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
+    return float(sum(Decimal(number) * _EXACT_SECONDS[unit] for number, unit in _DURATION_PART.findall(text)))
 
 
 def rate(text: str) -> float:
@@ -42,13 +45,13 @@ def rate(text: str) -> float:
     match = _RATE.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is not a rate")
-    return float(match[1]) / PER[match[2]]
+    return float(Decimal(match[1]) / Decimal(PER[match[2]]))
 
 
 def ratio(text: str | float) -> float:
     """A share from 0 to 1, from `10%` or `0.1`; raises ValueError."""
     if isinstance(text, str) and re.fullmatch(rf"{_NUMBER}%", text):
-        value = float(text[:-1]) / 100
+        value = float(Decimal(text[:-1]) / 100)
     elif isinstance(text, int | float) or re.fullmatch(_NUMBER, text):
         value = float(text)
     else:
@@ -63,7 +66,11 @@ def size(text: str) -> float:
     match = _SIZE.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is not a size")
-    return float(match[1]) * BYTES[match[2]]
+    return float(Decimal(match[1]) * BYTES[match[2]])
+
+
+LONG_S = 600.0
+"""From here on, durations are shown in hours, minutes and whole seconds."""
 
 
 def show_duration(seconds: float) -> str:
@@ -72,7 +79,7 @@ def show_duration(seconds: float) -> str:
         return "-" + show_duration(-seconds)
     if seconds < 0.9995:
         return f"{seconds * 1000:.3g}ms" if seconds else "0s"
-    if seconds < 600:
+    if seconds < LONG_S:
         return f"{seconds:.4g}s"
     rest = round(seconds)
     parts = []
@@ -85,9 +92,9 @@ def show_duration(seconds: float) -> str:
 
 def show_ratio(value: float) -> str:
     """A share as a percentage with as many figures as it takes not to round a miss up to 100 %."""
-    for digits in (2, 4, 6):
+    for digits in range(2, 16, 2):
         text = f"{value * 100:.{digits}f}".rstrip("0").rstrip(".")
-        if text not in {"100", "0"} or value in {0.0, 1.0}:
+        if text not in {"100", "0", "-0"} or value in {0.0, 1.0}:
             break
     return f"{text}%"
 

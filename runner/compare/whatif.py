@@ -187,7 +187,7 @@ def summary_lines(result: WhatIf, directory: Path) -> str:
     units = {each.sli: Unit(each.unit) for each in result.effects}
     for objective in result.objectives:
         unit = units[objective.objective.split()[0]]
-        value = "nothing observed" if objective.value is None else unit.show(objective.value)
+        value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}")
     passed, count = (result.base.verdicts.PASS, result.variant.verdicts.PASS), len(result.seeds)
     same = sum(each.low == each.high == 0 for each in result.effects)

@@ -139,4 +139,4 @@ def _broken(bound: Bound, verdict: Verdict) -> Iterator[str]:
     if value is None:
         yield f"{bound.text}: nothing was observed"
     elif not bound.op.holds(value, bound.target):
-        yield f"{bound.text}: {_UNITS[bound.sli].show(value)} observed"
+        yield f"{bound.text}: {_UNITS[bound.sli].show_beside(value, bound.target)} observed"

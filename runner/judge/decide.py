@@ -210,17 +210,17 @@ def _failures(
 
 def _observed(judge: Judge, objective: ObjectiveResult) -> str:
     unit = judge.scenario.slis[objective.sli].unit
-    observed = "nothing" if objective.value is None else unit.show(objective.value)
+    observed = "nothing" if objective.value is None else unit.show_beside(objective.value, objective.target)
     return f"{observed} observed{', ' + objective.detail if objective.detail else ''}"
 
 
 def _abort_reason(judge: Judge) -> Iterator[str]:
     guard = judge.aborted_by
     if guard and guard.held_at_s is not None:
-        unit = guard.condition.comparison.sli.unit
-        value = guard.timer.firings[0].value
-        seen = f", {unit.show(value)} observed" if math.isfinite(value) else ""
-        condition = f"{guard.condition.name} ({guard.condition.comparison.text})"
+        comparison, value = guard.condition.comparison, guard.timer.firings[0].value
+        assert isinstance(comparison.target, float)
+        seen = f", {comparison.sli.unit.show_beside(value, comparison.target)} observed" if math.isfinite(value) else ""
+        condition = f"{guard.condition.name} ({comparison.text})"
         yield f"abort condition {condition} held at {show_duration(guard.held_at_s)}{seen}"
 
 

@@ -78,7 +78,7 @@ class Tally:
 
 
 class Sketch:
-    """Quantiles and the largest value."""
+    """Quantiles and the largest value; exact about the targets that its histogram was told of."""
 
     def __init__(self) -> None:
         self.samples = 0

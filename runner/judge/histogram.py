@@ -1,6 +1,10 @@
-"""A mergeable histogram with logarithmic buckets: quantiles with a stated relative error, in bounded memory."""
+"""A mergeable histogram with logarithmic buckets: quantiles with a stated relative error, in bounded memory.
+
+Against a target a quantile is exact: the histogram counts on which side of it every value lies.
+"""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,14 +41,63 @@ def rank(q: float, count: int) -> int:
     return max(1, math.ceil(q * count - 1e-9))
 
 
+@dataclass(slots=True)
+class Pin:
+    """A value of which it is known exactly how many were counted below it and at it, and what lies next to it."""
+
+    value: float
+    below: int = 0
+    at: int = 0
+    next_below: float = -math.inf
+    next_above: float = math.inf
+
+    def add(self, values: Floats) -> None:
+        """Count `values`."""
+        below, above = values[values < self.value], values[values > self.value]
+        self.merge(
+            Pin(
+                self.value,
+                len(below),
+                len(values) - len(below) - len(above),
+                float(below.max(initial=-math.inf)),
+                float(above.min(initial=math.inf)),
+            )
+        )
+
+    def merge(self, other: "Pin") -> None:
+        """Add what `other`, a pin of the same value, has counted."""
+        self.below += other.below
+        self.at += other.at
+        self.next_below = max(self.next_below, other.next_below)
+        self.next_above = min(self.next_above, other.next_above)
+
+    def place(self, estimate: float, rank: int) -> float:
+        """An estimate of the value of `rank`, moved to the side of the pin on which that value lies."""
+        if rank <= self.below:
+            return min(estimate, self.next_below)
+        return self.value if rank <= self.below + self.at else max(estimate, self.next_above)
+
+
 class Histogram:
-    """Counts by bucket, with the exact smallest and largest value."""
+    """Counts by bucket, with the exact smallest and largest value, and exact counts around pins."""
 
     def __init__(self) -> None:
+        self._pins: dict[float, Pin] = {}
+        self._kept: list[Floats] | None = None
         self.counts = np.zeros(BUCKETS, dtype=np.int64)
         self.count = 0
         self.smallest = math.inf
         self.largest = -math.inf
+
+    def pin(self, value: float) -> None:
+        """Be exact about `value` from here on; to be asked for before anything is counted."""
+        assert not self.count
+        self._pins.setdefault(value, Pin(value))
+
+    def keep(self) -> None:
+        """Be exact about everything, at eight bytes a value; to be asked for before anything is counted."""
+        assert not self.count
+        self._kept = [] if self._kept is None else self._kept
 
     def add(self, values: Floats) -> None:
         """Count `values` (not negative)."""
@@ -54,9 +107,15 @@ class Histogram:
         self.count += len(values)
         self.smallest = min(self.smallest, float(values.min()))
         self.largest = max(self.largest, float(values.max()))
+        for pin in self._pins.values():
+            pin.add(values)
+        if self._kept is not None:
+            self._kept.append(values)
 
     def merge(self, other: "Histogram") -> None:
-        """Add what `other` has counted."""
+        """Add what `other`, with the same pins, has counted."""
+        for value, pin in self._pins.items():
+            pin.merge(other._pins[value])
         self.counts += other.counts
         self.count += other.count
         self.smallest = min(self.smallest, other.smallest)
@@ -73,8 +132,14 @@ class Histogram:
             return math.nan
         if wanted > self.count:
             return math.inf
+        if self._kept is not None:
+            self._kept = [np.sort(np.concatenate(self._kept))]
+            return float(self._kept[0][wanted - 1])
         bucket = int(np.searchsorted(np.cumsum(self.counts), wanted, side="left"))
-        return min(max(value_of(bucket), self.smallest), self.largest)
+        value = min(max(value_of(bucket), self.smallest), self.largest)
+        for pin in self._pins.values():
+            value = pin.place(value, wanted)
+        return value
 
     def quantile(self, q: float, extra: int = 0) -> float:
         """The `q` quantile; `extra` counts further values that are larger than any (work that never ended)."""

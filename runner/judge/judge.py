@@ -14,14 +14,14 @@ import numpy as np
 from runner.judge.alerts import Guard, number_or_none
 from runner.judge.calls import CallTracker
 from runner.judge.faults import FaultCounts
-from runner.judge.folds import Folds
+from runner.judge.folds import Folds, Sketch
 from runner.judge.kinds import kind_flags
 from runner.judge.labels import LabelNumbers
 from runner.judge.lifecycle import Lifecycle
 from runner.judge.own import OwnSeries
 from runner.judge.samples import Facts
 from runner.judge.telemetry import Telemetry
-from schemas.block import Block, make_block, merge
+from schemas.block import Block, make_block, merge, tick
 from schemas.calls import Calls
 from schemas.events import Kind
 from schemas.model import Comparison, Reference, Scenario
@@ -89,9 +89,15 @@ class Judge:
             self.folds.fold(sli)
         for objective in self.scenario.objectives:
             comparison = objective.comparison
-            self.folds.fold(comparison.sli, self.labels.selected(comparison.selector))
-            if isinstance(comparison.target, Reference):
-                self.folds.fold(comparison.sli, self.labels.selected(comparison.target.selector))
+            target = comparison.target
+            fold = self.folds.fold(comparison.sli, self.labels.selected(comparison.selector))
+            if isinstance(target, Reference):
+                other = self.folds.fold(comparison.sli, self.labels.selected(target.selector))
+                for each in (fold, other):
+                    if isinstance(each, Sketch):
+                        each.histogram.keep()
+            elif isinstance(fold, Sketch):
+                fold.histogram.pin(target)
 
     @property
     def lifecycle(self) -> Lifecycle:
@@ -218,11 +224,13 @@ class Judge:
 
     def target_of(self, comparison: Comparison) -> float:
         """The target in base units; a relative one follows its reference (NaN while that is unknown)."""
-        if isinstance(comparison.target, Reference):
-            return comparison.target.factor * self.sli_value(
-                comparison.sli, self.labels.selected(comparison.target.selector)
-            )
-        return comparison.target
+        if not isinstance(comparison.target, Reference):
+            return comparison.target
+        sli = comparison.sli
+        target = comparison.target.factor * self.sli_value(sli, self.labels.selected(comparison.target.selector))
+        # What is observed is a multiple of a microsecond: at equality no rounding of the product may decide.
+        exact = sli.aggregate in {Aggregate.QUANTILE, Aggregate.MAX}
+        return tick(target) if exact and math.isfinite(target) else target
 
     @property
     def offered(self) -> int:

@@ -73,8 +73,13 @@ class Watch:
         self._from_s = 0.0
         self._kept = self._held_back = _Observations(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
         self._count, self._sum, self._weight = 0, 0.0, 0.0
-        self._histogram = Histogram()
+        self._histogram = self._new_histogram()
         self._newest = math.nan
+
+    def _new_histogram(self) -> Histogram:
+        histogram = Histogram()
+        histogram.pin(self._target)
+        return histogram
 
     @property
     def _latest(self) -> bool:
@@ -177,7 +182,7 @@ class Watch:
         return changes
 
     def _value_so_far(self, values: Floats) -> float:
-        histogram = Histogram()
+        histogram = self._new_histogram()
         histogram.merge(self._histogram)
         histogram.add(values)
         return histogram.quantile(self._q)

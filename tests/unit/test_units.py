@@ -1,12 +1,14 @@
 """Durations, rates, ratios and sizes: read as the schema says, and shown so that a person can write them back."""
 
 import re
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import units
+from schemas.expression import Unit
 from schemas.files import read_schema
 
 DEFINITIONS = read_schema("scenario")["$defs"]
@@ -153,3 +155,35 @@ def test_counts_are_shown_whole_where_they_are() -> None:
     assert [units.show_count(value) for value in (0, 1234567, 2.5, 32741.6)] == [
         "0", "1,234,567", "2.5", "32,742",
     ]  # fmt: skip
+
+
+# Beside a target.
+
+targets = st.one_of(st.integers(10**6, 10**12).map(lambda n: n / 1e6), st.sampled_from([0.999, 0.97, 1.0, 60.0, 3600.0]))
+
+
+@given(unit=st.sampled_from(list(Unit)), target=targets, apart=st.floats(-0.5, 1), scale=st.integers(0, 5))
+def test_a_value_is_shown_on_its_side_of_the_target(unit: Unit, target: float, apart: float, scale: int) -> None:
+    target = min(target, 1.0) if unit is Unit.RATIO else target
+    value = target * (1 + apart * 10.0**-scale)
+    value = min(max(value, 0.0), 1.0) if unit is Unit.RATIO else max(value, 0.0)
+    text = unit.show_beside(value, target).replace(",", "")
+    shown = unit.parse(text)
+    if abs(value - target) > 1e-7 * target:
+        assert (shown > target) == (value > target), text
+        assert (shown < target) == (value < target), text
+
+
+def test_without_a_target_nothing_changes() -> None:
+    assert Unit.DURATION.show_beside(85.2345, None) == Unit.DURATION.show(85.2345) == "85.23s"
+    assert Unit.DURATION.show_beside(85.2345, 120.0) == "85.23s"
+    assert Unit.RATIO.show_beside(0.97, 0.97) == "97%"
+
+
+@given(st.integers(0, 10**6), st.sampled_from([("ms", 1000), ("s", 1), ("%", 100), ("MB", 10**-6)]))
+def test_decimal_figures_are_the_nearest_float(number: int, unit: tuple[str, float]) -> None:
+    name, parts = unit
+    text = f"{number / 1000:.3f}{name}"
+    parse = {"%": Unit.RATIO, "MB": Unit.SIZE}.get(name, Unit.DURATION).parse
+    if name != "%" or number <= 100_000:
+        assert parse(text) == float(Fraction(number, 1000) / Fraction(str(parts)))

@@ -91,3 +91,77 @@ def test_the_interval_of_a_quantile_may_be_open() -> None:
     few = objective("{objective: latency_p99 <= 1h, confidence: 95%}", many(10, 0))
     assert (few.status, few.interval[1]) == ("INCONCLUSIVE", None)
     assert objective("{objective: latency_p50 <= 1h, confidence: 95%}", many(50, 0)).status == "PASS"
+
+
+# At the target.
+
+
+def latencies(*each_s: float) -> str:
+    """A task for each latency, all enqueued at the start."""
+    numbers = range(1, len(each_s) + 1)
+    starts = "\n".join(f"0 enqueued {n}\n0 dispatched {n}" for n in numbers)
+    return starts + "\n" + "\n".join(f"{t} done {n}" for t, n in sorted(zip(each_s, numbers, strict=True)))
+
+
+TENS = latencies(1.0, *[10.0] * 8, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("op", "status"),
+    [("<=", "PASS"), ("<", "FAIL"), (">=", "PASS"), (">", "FAIL")],
+)
+@pytest.mark.parametrize("form", ["latency_p50 {op} 10s", "{{objective: latency_p50 {op} 10s, confidence: 50%}}"])
+def test_a_quantile_at_its_target_is_exact(op: str, status: str, form: str) -> None:
+    result = objective(form.format(op=op), TENS)
+    assert (result.value, result.margin) == (10.0, 0.0)
+    assert result.status == status
+
+
+def test_objective_and_condition_agree_at_the_target() -> None:
+    text = "slos: [latency_p50 <= 10s, latency_p95 < 600ms]\nalerts: [{name: a, when: latency_p50 > 10s}]\n"
+    result = verdict(TENS, text)
+    assert ([each.status for each in result.objectives], result.alerts[0].firings) == (["PASS", "FAIL"], [])
+    exact = verdict(latencies(*[0.6] * 20), text + "abort: [{name: b, when: latency_p95 >= 600ms}]\n")
+    assert (exact.objectives[1].status, exact.objectives[1].value, exact.aborts[0].value) == ("FAIL", 0.6, 0.6)
+
+
+def test_a_relative_quantile_is_exact_at_its_target() -> None:
+    """1.1 times 3 s is 3.3 s, in whatever way it is reckoned; 3.300001 s is more."""
+    text = "phases: [{name: early, at: 0s, for: 50s}, {name: late, at: 50s, for: 60s}]\n"
+    early = latencies(3.0, 3.0, 3.0, 40.0)
+    for end_s, statuses in ((53.3, ["PASS", "PASS"]), (53.300001, ["FAIL", "PASS"]), (53.299999, ["PASS", "FAIL"])):
+        late = "".join(f"\n50 enqueued {n}\n50 dispatched {n}\n{end_s} done {n}" for n in (5, 6, 7))
+        slos = ", ".join(f'"latency_p50{{phase=late}} {op} 1.1x phase=early"' for op in ("<=", ">="))
+        result = verdict(early + late, f"slos: [{slos}]\n{text}")
+        assert [each.status for each in result.objectives] == statuses
+
+
+@pytest.mark.parametrize(("good", "of"), [(999, 1000), (9999, 10_000), (57, 100), (29, 100), (7, 25)])
+def test_a_share_at_its_target_is_exact(good: int, of: int) -> None:
+    """In binary, 99.9 divided by 100 is more than 999 divided by 1,000."""
+    lines = [f"0 enqueued {n}\n0 dispatched {n}\n1 {'done' if n < good else 'failed'} {n}" for n in range(of)]
+    history = "\n".join(sorted("\n".join(lines).splitlines(), key=lambda line: line.split()[0]))
+    target = f"{100 * good / of:.10g}%"
+    for op in (">=", "<="):
+        assert objective(f"success_rate {op} {target}", history).status == "PASS", (op, target)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "history", "reason"),
+    [
+        (
+            "success_rate >= 99.9%",
+            "\n".join(f"0 enqueued {n}\n0 dispatched {n}" for n in range(1001))
+            + "".join(f"\n1 {'failed' if n < 2 else 'done'} {n}" for n in range(1001)),
+            "99.8002% observed",
+        ),
+        ("latency_max <= 120s", latencies(120.01), "120.01s observed"),
+        ("latency_max <= 59m59s", latencies(3599.999), "59m59.999s observed"),
+        ("latency_max <= 1h", latencies(3600.25), "1h0.25s observed"),
+        ("queue_depth <= 1000000", "0 queue_depth 1000000.5", "1000000.5 observed"),
+        ("rss <= 600MB", "0 rss 600000400", "600.0004MB observed"),
+    ],
+)
+def test_a_reason_shows_on_which_side_of_the_target_the_value_lies(wanted: str, history: str, reason: str) -> None:
+    [first, *_] = verdict(history, f"slos: [{wanted}]\n").reasons
+    assert first == f"objective {wanted} is broken: {reason}"

@@ -68,6 +68,37 @@ def test_work_that_never_ended_is_larger_than_any(values: list[float], q: float,
     assert found == pytest.approx(exact, rel=RELATIVE_ERROR * 1.0001)
 
 
+close = st.lists(st.integers(990, 1010).map(lambda tick: tick / 100), min_size=1, max_size=40)
+
+
+@given(close, close, st.integers(980, 1020).map(lambda tick: tick / 100), st.integers(1, 80))
+def test_beside_a_pin_every_rank_is_on_its_side(one: list[float], other: list[float], pin: float, wanted: int) -> None:
+    """All values share a bucket or two."""
+    added, merged, second = Histogram(), Histogram(), Histogram()
+    for histogram in (added, merged, second):
+        histogram.pin(pin)
+    added.add(np.array(one))
+    added.add(np.array(other))
+    merged.add(np.array(one))
+    second.add(np.array(other))
+    merged.merge(second)
+    exact = sorted([*one, *other, *[math.inf] * 80])[wanted - 1]
+    for histogram in (added, merged):
+        found = histogram.value_at_rank(wanted)
+        assert ((found > pin) - (found < pin)) == ((exact > pin) - (exact < pin))
+        assert found == pytest.approx(exact, rel=RELATIVE_ERROR * 1.0001)
+
+
+@given(values, values, shares)
+def test_what_is_kept_is_exact(one: list[float], other: list[float], q: float) -> None:
+    histogram = Histogram()
+    histogram.keep()
+    for part in (one, other):
+        histogram.add(np.array(part))
+        histogram.quantile(0.5)
+    assert histogram.quantile(q) == nearest_rank([*one, *other], q)
+
+
 def test_an_empty_histogram_knows_nothing() -> None:
     assert math.isnan(Histogram().quantile(0.5))
     assert math.isnan(Histogram().value_at_rank(1))
