@@ -113,6 +113,7 @@ _QUEUE = [
         "lease_recovery",
         "of the expired leases, the share whose task was returned to PENDING and reached DONE",
     ),
+    *_times("redelivery_time", "the time from the death of an execution to the next start of its task", censored=True),
     _count(
         "duplicate_executions",
         "executions of a key that start while another execution of it runs, or after it is DONE (execution ledger)",
@@ -125,7 +126,10 @@ _QUEUE = [
     _count("guardrail_unblocked", "tasks over the hard budget that did not end BLOCKED"),
     _count("backoff_violations", "attempts that started before their backoff was over"),
     _count("excess_attempts", "attempts beyond the most that a task may have"),
-    replace(_count(AT_THE_END, "accepted tasks that at the end are in no state at all"), per_task=False),
+    replace(
+        _count(AT_THE_END, "accepted tasks that at the end are in no state at all, or were never started again"),
+        per_task=False,
+    ),
     _count("illegal_transitions", "state changes outside the state machine"),
     Sli(
         "lease_contentions",

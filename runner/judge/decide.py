@@ -182,6 +182,8 @@ def _open_observations(judge: Judge, sli: Sli) -> int:
     unfinished = judge.lifecycle.unfinished()
     if sli.series == "lease_recovery":
         return unfinished.expired_leases
+    if sli.series == "redelivery_time":
+        return judge.lifecycle.awaiting_redelivery()
     if not sli.censored:
         return 0
     return unfinished.transient if sli.series == "recovery" else unfinished.tasks + unfinished.deferred

@@ -46,7 +46,10 @@ class _Trackers:
 class Judge:
     """Observes blocks of events in time order."""
 
-    def __init__(self, scenario: Scenario, vocabulary: Vocabulary, *, abort: bool = True) -> None:
+    def __init__(
+        self, scenario: Scenario, vocabulary: Vocabulary, *, abort: bool = True, redelivery_s: float | None = None
+    ) -> None:
+        """`redelivery_s`: how long the target may take to start work of a dead worker again (None: as its leases say)."""
         self.scenario = scenario
         self.vocabulary = vocabulary
         self.aborting = abort and bool(scenario.aborts)
@@ -59,7 +62,7 @@ class Judge:
         ]
         self.aborts = [Guard(condition, self.labels) for condition in scenario.aborts]
         self._trackers = _Trackers(
-            Lifecycle(scenario, vocabulary, self.labels, self._floor_s("stall")),
+            Lifecycle(scenario, vocabulary, self.labels, self._floor_s("stall"), redelivery_s),
             Telemetry(self._floor_s("telemetry")),
             OwnSeries(scenario.slis, vocabulary),
             CallTracker(vocabulary) if isinstance(scenario.system_settings, Calls) else None,
@@ -214,8 +217,9 @@ class Judge:
     def sli_value(self, sli: Sli, labels: frozenset[int] | None = None) -> float:
         """The value of an SLI so far; NaN without observations."""
         if sli.name == "lost_tasks":
-            lost = self.lifecycle.lost_tasks()
-            return math.nan if lost is None else float(lost)
+            uncounted, lost = self.lifecycle.uncounted_tasks(), self.lifecycle.stranded().lost
+            # What the system does not count may be what was never started again.
+            return math.nan if uncounted is None and not lost else float(max(uncounted or 0, lost, key=abs))
         return self.folds.fold(sli, labels).value(sli, self.until_s - self.scenario.warmup_s)
 
     def slis(self) -> dict[str, float | None]:

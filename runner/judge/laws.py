@@ -1,10 +1,12 @@
 """Integrity laws: what must be true of every run, asked for or not."""
 
+import math
 from collections.abc import Iterator
 
 from runner.judge.calls import CallTracker
 from runner.judge.judge import Judge
 from runner.judge.lifecycle import Lifecycle
+from schemas.units import show_duration
 from schemas.verdict import LawResult, Status
 
 _TOLERANCE = 1e-6
@@ -27,7 +29,7 @@ def judge_laws(judge: Judge) -> list[LawResult]:
 
 def _laws(judge: Judge) -> Iterator[tuple[str, str, float | None, str]]:
     lifecycle = judge.lifecycle
-    lost = lifecycle.lost_tasks()
+    lost = lifecycle.uncounted_tasks()
     yield (
         "conservation",
         "every task the system took in is in exactly one state at the end",
@@ -45,7 +47,11 @@ def _laws(judge: Judge) -> Iterator[tuple[str, str, float | None, str]]:
         illegal,
         f"{illegal:.0f} illegal transitions" if illegal else "",
     )
-    yield _answers(judge.calls) if judge.calls else _ledger_agreement(lifecycle)
+    if judge.calls:
+        yield _answers(judge.calls)
+    else:
+        yield _ledger_agreement(lifecycle)
+        yield _redelivery(lifecycle)
     if judge.scenario.repeat > 1:
         yield _consistency(judge)
     yield _littles_law(judge)
@@ -59,6 +65,20 @@ def _ledger_agreement(lifecycle: Lifecycle) -> tuple[str, str, float | None, str
         float(mismatches),
         f"{mismatches} tasks DONE against the ledger" if mismatches else "",
     )
+
+
+def _redelivery(lifecycle: Lifecycle) -> tuple[str, str, float | None, str]:
+    stranded = lifecycle.stranded()
+    name, description = "redelivery", "work whose worker died is started again"
+    allowed = show_duration(stranded.allowed_s)
+    if stranded.lost:
+        detail = f"{stranded.lost} tasks were never started again, though nothing else ran for longer than {allowed}"
+        return name, description, float(stranded.lost), detail
+    if stranded.waiting:
+        lacking = show_duration(math.ceil(stranded.lacking_s) or 1)
+        not_yet = f"{stranded.waiting} tasks were not started again yet; that may take {allowed}"
+        return name, description, None, f"{not_yet} once nothing else runs (raise drain by {lacking})"
+    return name, description, 0.0, ""
 
 
 def _answers(calls: CallTracker) -> tuple[str, str, float | None, str]:

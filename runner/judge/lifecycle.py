@@ -12,7 +12,9 @@ from runner.judge.groups import carried
 from runner.judge.kinds import kind_flags
 from runner.judge.labels import LabelNumbers
 from runner.judge.ledger import duplicate_executions
-from runner.judge.rows import NEW_STATES, WAITING, Rows
+from runner.judge.population import Population
+from runner.judge.redelivery import Redelivery, Stranded
+from runner.judge.rows import NEW_STATES, OPEN_STATES, WAITING, Rows
 from runner.judge.samples import Facts, Samples
 from runner.judge.stalls import Stalls
 from runner.judge.table import Table
@@ -20,7 +22,7 @@ from schemas.block import Block, Bools, Floats, Ints, quantise
 from schemas.events import CENSUS, COPY, NEW_STATE, Kind, task_name
 from schemas.faults import TRANSIENT, FaultType
 from schemas.model import Queue, Scenario
-from schemas.states import ACTIVE, LEGAL, OPEN, TaskState
+from schemas.states import ACTIVE, LEGAL, TaskState
 from schemas.verdict import SlowTask
 from schemas.vocabulary import NO_CAUSE, Vocabulary
 
@@ -28,14 +30,9 @@ MOST_SLOWEST = 10
 """How many of the slowest tasks are kept."""
 
 
-def _state_flags(states: frozenset[TaskState]) -> Bools:
-    return np.array([state in states for state in TaskState])
-
-
 ARRIVALS = kind_flags(Kind.TASK_DEFERRED, Kind.TASK_ENQUEUED)
 TRANSITIONS = kind_flags(*NEW_STATE) & ~ARRIVALS
 _LEGAL = np.array([[(before, after) in LEGAL for after in TaskState] for before in TaskState])
-_OPEN = _state_flags(OPEN)
 _TOUCHED = kind_flags(
     *NEW_STATE, Kind.LEASE_EXPIRED, Kind.LEASE_CONTENDED, Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED
 )
@@ -65,17 +62,25 @@ def _backoffs(queue: Queue) -> Floats:
 class Lifecycle:
     """Follows every task of a queue; `observe` adds its series to the facts of a block."""
 
-    def __init__(self, scenario: Scenario, vocabulary: Vocabulary, labels: LabelNumbers, stall_floor_s: float) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        vocabulary: Vocabulary,
+        labels: LabelNumbers,
+        stall_floor_s: float,
+        redelivery_s: float | None = None,
+    ) -> None:
         self._queue = scenario.system_settings if isinstance(scenario.system_settings, Queue) else None
         self._vocabulary = vocabulary
         self._labels = labels
         self._table = Table(labels.unknown if labels.needed else None)
         self._stalls = Stalls(stall_floor_s)
+        self._redelivery = Redelivery(scenario, vocabulary, redelivery_s)
         self._types = {fault.name: fault.type for fault in scenario.faults}
         self._backoff_s = _backoffs(self._queue) if self._queue else np.zeros(1)
         self._accepted = 0
         self._census: dict[TaskState, int] = {}
-        self._in_system, self._area, self._sojourn_s, self._until_s = 0, 0.0, 0.0, 0.0
+        self._population, self._until_s = Population(), 0.0
         self.slowest: list[SlowTask] = []
         """The tasks that took longest, the slowest first."""
         self.offered = 0
@@ -94,12 +99,14 @@ class Lifecycle:
         self._label(rows)
         label = self._table.labels_at(block, rows.places)
         facts.series["duplicate_executions"] = duplicate_executions(block, self._table)
+        facts.series["redelivery_time"] = self._redelivery.observe(block, self._table)
         self._duplicate_enqueues(block, facts)
         self._transitions(block, rows, label, facts)
         cause_flags = self._cause_flags()
         failed_at = self._results(rows, cause_flags, label, facts)
         self._waits_and_backoffs(rows, cause_flags[0], failed_at, label, facts)
-        self._queueing(rows, facts.until_s)
+        self._population.observe(rows, facts.until_s)
+        self._until_s = facts.until_s
         last = rows.groups.latest(rows.changes)[rows.groups.last]
         changed = last[last >= 0]
         self._table.put_states(rows.number[changed], rows.after[changed])
@@ -248,18 +255,6 @@ class Lifecycle:
         stretches, samples = self._stalls.observe(changed, since[leaving], rows.t[leaving], waiting, facts.until_s)
         facts.stretches["stall"], facts.series["stall"] = stretches, samples
 
-    def _queueing(self, rows: Rows, until_s: float) -> None:
-        """Both sides of Little's law: the area under the number in the system, and the time each task spent in it."""
-        entering = rows.changes & ~_OPEN[rows.before] & _OPEN[rows.after]
-        leaving = rows.changes & _OPEN[rows.before] & ~_OPEN[rows.after]
-        entered = carried(rows.groups.latest(entering), rows.t, rows.known("entered"))
-        self._sojourn_s += float((rows.t - entered)[leaving].sum())
-        self._area += self._in_system * (until_s - self._until_s)
-        self._area += float((until_s - rows.t[entering]).sum()) - float((until_s - rows.t[leaving]).sum())
-        self._in_system += int(entering.sum()) - int(leaving.sum())
-        self._until_s = until_s
-        rows.keep(entered=entered)
-
     def take_back(self, later: "Lifecycle") -> None:
         """Undo in this copy, made before a block, what `later` changed in that block."""
         self._table.take_back(later._table)
@@ -276,21 +271,26 @@ class Lifecycle:
         """Tasks the system has taken in."""
         return self._accepted
 
-    def lost_tasks(self) -> int | None:
+    def uncounted_tasks(self) -> int | None:
         """Accepted tasks that the system's own census does not hold in any state; None without a census."""
         return self._accepted - sum(self._census.values()) if self._census else None
+
+    def stranded(self) -> Stranded:
+        """Work whose worker died and which was not started again, were the run to end now."""
+        return self._redelivery.stranded(self._table, self._until_s)
+
+    def awaiting_redelivery(self) -> int:
+        """How many tasks whose worker died have not been started again."""
+        return len(self._redelivery.waiting(self._table))
 
     def unfinished(self) -> Unfinished:
         """What is open now."""
         numbers = self._table.open_numbers()
         deferred = int((self._table.states[numbers] == TaskState.DEFERRED).sum())
-        numbers = numbers[_OPEN[self._table.states[numbers]]]
+        numbers = numbers[OPEN_STATES[self._table.states[numbers]]]
         transient = int((self._table.get("transient", numbers) > 0).sum())
         return Unfinished(len(numbers), deferred, transient, int(self._table.get("expired", numbers).sum()))
 
     def littles_law(self) -> tuple[float, float]:
         """Time tasks spent in the system, in seconds: as the area under their number, and summed over tasks."""
-        numbers = self._table.open_numbers()
-        numbers = numbers[_OPEN[self._table.states[numbers]]]
-        still = float((self._until_s - self._table.get("entered", numbers)).sum())
-        return self._area, self._sojourn_s + still
+        return self._population.littles_law(self._table)

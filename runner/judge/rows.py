@@ -8,7 +8,7 @@ from runner.judge.samples import Samples
 from runner.judge.table import SETTLED, Table
 from schemas.block import Block, Bools, Floats, Ints
 from schemas.events import NEW_STATE, Kind
-from schemas.states import TaskState
+from schemas.states import OPEN, TaskState
 from schemas.vocabulary import NO_CAUSE
 
 NEW_STATES = np.array([NEW_STATE.get(kind, TaskState.NONE) for kind in Kind])
@@ -16,6 +16,9 @@ NEW_STATES = np.array([NEW_STATE.get(kind, TaskState.NONE) for kind in Kind])
 
 WAITING = np.array([state in {TaskState.PENDING, TaskState.DEFERRED} for state in TaskState])
 """By state: whether work in it waits to be taken up."""
+
+OPEN_STATES = np.array([state in OPEN for state in TaskState])
+"""By state: whether work in it still has to be done."""
 
 _ALWAYS_FOLLOWED = kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED)
 

@@ -77,6 +77,8 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
     "wait_p95": _WAIT,
     "wait_p99": _WAIT,
     "wait_max": _EXTREME,
+    **{f"redelivery_time_{each}": _WAIT for each in ("mean", "p50", "p95", "p99")},
+    "redelivery_time_max": _EXTREME,
     "duplicate_executions": EXACT,
     "guardrail_unblocked": EXACT,
     "backoff_violations": EXACT,

@@ -30,6 +30,7 @@ def test_a_good_run_keeps_every_law() -> None:
         ("conservation", "PASS", 0.0, ""),
         ("legal_transitions", "PASS", 0.0, ""),
         ("ledger_agreement", "PASS", 0.0, ""),
+        ("redelivery", "PASS", 0.0, ""),
         ("littles_law", "PASS", 0.0, ""),
     ]
     assert (result.verdict, result.reasons) == ("PASS", [])
@@ -101,7 +102,7 @@ def test_littles_law_by_both_sides() -> None:
 def test_littles_law_breaks_with_a_task_that_is_counted_and_not_followed() -> None:
     made = make_judge(SLO)
     observed(made, [_enqueued(np.arange(3))])
-    made.lifecycle._in_system += 1  # a fourth, of which there is no event
+    made.lifecycle._population._in_system += 1  # a fourth, of which there is no event
     observed(made, [make_block([50.0], [Kind.SAMPLE_RSS], value=[1.0], until_s=50.0)])
     result = decide(made, IDENTITY, End.COMPLETED).laws[-1]
     assert (result.status, result.detail) == ("FAIL", "200.0 task-seconds by number, 150.0 by task")

@@ -1,0 +1,116 @@
+"""Work whose worker died: when it was started again, and what never was. By the execution ledger, whatever a system says."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from runner.judge.kinds import kind_flags
+from runner.judge.samples import Samples
+from runner.judge.table import Table
+from schemas.block import Block, Bools, quantise
+from schemas.events import COPY, Kind
+from schemas.faults import OUTAGES, PROCESS_CRASHES, FaultType
+from schemas.model import Queue, Scenario
+from schemas.states import OPEN, TaskState
+from schemas.vocabulary import Vocabulary
+
+_DIED = frozenset({"process_gone", "runner_gone"})
+"""The errors with which the ledger ends an execution whose process is gone."""
+
+_EXECUTIONS = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
+_OVER = kind_flags(Kind.EXECUTION_STARTED, Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
+"""After these a task no longer waits to be started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """Work that a dead worker left behind: tasks that were not started again though it was time, and others that still may be.
+
+    `allowed_s`: how long it may take; `lacking_s`: how much longer the run had to be to tell of the others.
+    """
+
+    lost: int
+    waiting: int
+    allowed_s: float
+    lacking_s: float
+
+
+class Redelivery:
+    """Follows tasks from the death of an execution to their next start; only they are kept."""
+
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary, redelivery_s: float | None) -> None:
+        self._types = {fault.name: fault.type for fault in scenario.faults}
+        self._vocabulary = vocabulary
+        self._died: dict[int, float] = {}
+        self._last_s = 0.0
+        """When an execution last started or ended."""
+        queue = scenario.system_settings if isinstance(scenario.system_settings, Queue) else None
+        self._allowed_s = redelivery_s if redelivery_s is not None else _by_lease(queue) if queue else 0.0
+        self._outages = [
+            window
+            for fault in scenario.faults
+            if fault.type in OUTAGES or fault.type in PROCESS_CRASHES
+            for window in fault.windows
+        ]
+
+    def observe(self, block: Block, table: Table) -> Samples:
+        """Take in a block; for each start after a death, how long that took in seconds."""
+        executions = np.flatnonzero(_EXECUTIONS[block.kind])
+        if len(executions):
+            self._last_s = float(block.t[executions[-1]])
+        death = (block.kind == Kind.EXECUTION_ENDED) & self._is_death()[block.cause]
+        if not self._died and not death.any():
+            return Samples(np.empty(0), np.empty(0), label=table.labels_at(block, executions[:0]))
+        concerned = np.isin(block.task, [*self._died, *block.task[death].tolist()])
+        again, took = [], []
+        for place in np.flatnonzero(death | (concerned & _OVER[block.kind])).tolist():
+            task, t_s = int(block.task[place]), float(block.t[place])
+            if death[place]:
+                self._died[task] = t_s
+            elif (died_s := self._died.pop(task, None)) is not None and block.kind[place] == Kind.EXECUTION_STARTED:
+                again.append(place)
+                took.append(t_s - died_s)
+        places = np.array(again, dtype=np.int64)
+        return Samples(block.t[places], quantise(np.array(took)), label=table.labels_at(block, places))
+
+    def _is_death(self) -> Bools:
+        """By cause: whether an execution that ends with it ended because its process did."""
+        crashes = (
+            self._types.get(cause.fault) is FaultType.WORKER_CRASH or cause.error in _DIED
+            for cause in self._vocabulary.causes
+        )
+        return np.fromiter(crashes, dtype=np.bool_)
+
+    def waiting(self, table: Table) -> dict[int, float]:
+        """Open tasks whose last execution died, none of which runs, and since when they could have been started again."""
+        waiting = {}
+        for task, died_s in self._died.items():
+            numbers = np.array([task])
+            state = TaskState(int(table.states[task]))
+            if state in OPEN and not table.get("running", numbers & ~COPY)[0]:
+                ready_s = float(table.get("ready", numbers)[0]) if state is TaskState.PENDING else 0.0
+                waiting[task] = max(died_s, ready_s)
+        return waiting
+
+    def stranded(self, table: Table, until_s: float) -> Stranded:
+        """What is so at the end of a run, at `until_s`.
+
+        Work is lost when for longer than its redelivery may take no execution ran at all, and no outage kept one from
+        starting: then neither a lack of workers nor the end of the run explains that it was not started again.
+        """
+        waiting = self.waiting(table)
+        idle = not table.get("running", table.open_numbers()).sum()
+        idle_s = [self._idle_for(max(since_s, self._last_s), until_s) if idle else 0.0 for since_s in waiting.values()]
+        lost = sum(each > self._allowed_s for each in idle_s)
+        lacking_s = max((self._allowed_s - each for each in idle_s), default=0.0)
+        return Stranded(lost, len(waiting) - lost, self._allowed_s, max(0.0, lacking_s))
+
+    def _idle_for(self, since_s: float, until_s: float) -> float:
+        """The time between the two, outages left out."""
+        out_s = sum(max(0.0, min(each.end_s, until_s) - max(each.start_s, since_s)) for each in self._outages)
+        return max(0.0, until_s - since_s - out_s)
+
+
+def _by_lease(queue: Queue) -> float:
+    """How long it takes by the rules of the queue: the lease runs out, the watchdog finds it, a worker is back and asks."""
+    return queue.lease_s + queue.watchdog_interval_s + queue.worker_restart_s + queue.poll_interval_s
