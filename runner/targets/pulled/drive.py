@@ -66,6 +66,10 @@ class Drive:
         except Exception:
             # What happened until the queue failed is evidence, too.
             yield course.journal.take(course.now())
+            if count := self._tasks.claimed_twice:
+                remark(
+                    f"{self._queue.name}.claim gave {count} times a task that another worker had (before what follows)"
+                )
             raise
         until_s = course.now()
         course.take_census(self._queue.snapshot, until_s)

@@ -27,6 +27,8 @@ class Tasks:
         self.blame: dict[int, dict[int, int]] = {}
         self._holders: dict[int, dict[int, int]] = {}
         self._twice: set[int] = set()
+        self.claimed_twice = 0
+        """How many claims were of a task that was not waiting."""
         self._closed: deque[int] = deque()
 
     def accepted(self, task_id: TaskId, number: int, due_s: float) -> None:
@@ -55,6 +57,7 @@ class Tasks:
                 raise self._queue.broke("claim", f"gave task {claim.task_id!r} the {what} {came!r}, not {meant[0]!r}")
         if self.due_s.pop(number, None) is None:
             self._twice.add(number)
+            self.claimed_twice += 1
         self._holders.setdefault(number, {})[claim.attempt] = worker
         return number
 

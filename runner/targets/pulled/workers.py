@@ -18,7 +18,7 @@ from schemas.events import Kind
 from schemas.vocabulary import NO_CAUSE
 from simulation.fates import BODY_FAILS, Action
 
-_COMPANY = 0.25
+_COMPANY = 0.1
 """For so much of a poll interval claims at once wait for another call that is due, so that the two overlap."""
 
 
