@@ -58,9 +58,9 @@ class QueueSettings:
 class SystemSettings(QueueSettings):
     """What the scenario says of a system that owns its workers, in real seconds.
 
-    desk: the absolute path of the socket that a task's body calls; `environment` is what a worker process needs to find it. dispatchers, intervals,
-    claim_s (between reading the queue and claiming) and blocks (over the hard budget is BLOCKED) are for a system that has
-    such a thing.
+    desk: the absolute path of the socket that a task's body calls; `environment` is what a worker process needs to find it.
+    dispatchers, intervals, claim_s (between reading the queue and claiming) and blocks (over the hard budget is BLOCKED) are
+    for a system that has such a thing.
     """
 
     desk: Path

@@ -78,8 +78,8 @@ def _set_guard() -> _Guard:
     words = [sys.executable, "-I", "-S", guardian.__file__, str(mark), str(os.getpid())]
     nowhere = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
     pid = os.posix_spawn(sys.executable, words, os.environ, file_actions=nowhere, setsid=True)
-    # A limit below that, which no system has by itself, leaves no room for a mark.
-    with suppress(ValueError):
+    # A limit below that, which no system has by itself, leaves no room for a mark: then nothing is found by it.
+    with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_RTTIME, (mark, limits[1]))
     return _Guard(mark, pid, limits)
 
