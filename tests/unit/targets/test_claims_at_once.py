@@ -24,7 +24,8 @@ ONCE = (
     SCENARIO.replace("success_rate >= 0%", "success_rate >= 0%, duplicate_executions == 0")
     .replace("{{process: constant, rate: 20/min}}", "{{rate: 20/min}}")
     .replace("{{distribution: constant, value: 4s}}", "{{distribution: lognormal, median: 4s, p95: 8s}}")
-    .replace("heartbeat: 15s", "heartbeat: 3s")
+    .replace("{{duration: 1m, heartbeat: 15s}}", "{{duration: 3m, heartbeat: 3s}}")
+    .replace("drain: 5m", "drain: 30m")
 )
 TWINS = "{name: twins, type: duplicate_enqueue, rate: 30%, delay: {distribution: constant, value: 0s}}"
 CRASH = "{name: crash, type: worker_crash, rate: 10%}"
@@ -38,12 +39,19 @@ class Kept:
         self._plan = plan
         self.kinds: Counter[Kind] = Counter()
         self.refusals: Counter[str] = Counter()
+        self.attempts: Counter[tuple[Kind, int, int]] = Counter()
 
     def append(self, block: Block, facts: Facts) -> None:
-        self.kinds.update(map(Kind, block.kind.tolist()))
+        kinds = [Kind(kind) for kind in block.kind.tolist()]
+        self.kinds.update(kinds)
+        self.attempts.update(zip(kinds, block.task.tolist(), block.attempt.tolist(), strict=True))
         for place in np.flatnonzero(block.kind == Kind.LEASE_REFUSED):
             cause = self._plan.vocabulary.causes[int(block.cause[place])]
             self.refusals[cause.fault or cause.error] += 1
+
+    def most(self, kind: Kind) -> int:
+        """How many events of a kind there are of one attempt, at most."""
+        return max((count for (other, *_), count in self.attempts.items() if other is kind), default=0)
 
 
 def soak(
@@ -84,43 +92,46 @@ def test_a_task_that_two_workers_get_is_executed_twice(kind: type[Queue], tmp_pa
     assert verdict.verdict is Outcome.FAIL
     assert "duplicate_executions == 0" in broken(verdict)
     assert "legal_transitions" in broken(verdict)
-    assert kept.kinds[Kind.EXECUTION_ENDED] >= verdict.tasks["accepted"] + verdict.slis["duplicate_executions"] / 2
+    assert kept.most(Kind.EXECUTION_STARTED) > 1
+    assert kept.most(Kind.EXECUTION_ENDED) > 1
 
 
 def test_those_who_come_second_are_refused_and_it_is_told_why(tmp_path: Path) -> None:
     _, kept = soak(queues.SelectThenUpdate, tmp_path)
-    assert kept.refusals["claimed_twice"] == kept.kinds[Kind.LEASE_REFUSED] > 0
-    assert kept.kinds[Kind.LEASE_EXPIRED] == 0
+    assert kept.refusals["claimed_twice"] > 0
+    assert kept.most(Kind.TASK_DONE) == 1
 
 
 def test_a_queue_that_refuses_nobody_closes_a_task_twice(tmp_path: Path) -> None:
-    verdict, kept = soak(queues.SelectThenUpdateForAll, tmp_path)
-    assert kept.kinds[Kind.TASK_DONE] > verdict.tasks["accepted"]
-    assert kept.kinds[Kind.LEASE_REFUSED] == 0
+    _, kept = soak(queues.SelectThenUpdateForAll, tmp_path)
+    assert kept.most(Kind.TASK_DONE) > 1
+    assert kept.refusals["claimed_twice"] == 0
 
 
 def test_a_queue_that_one_thread_may_call_does_not_meet_a_second(tmp_path: Path) -> None:
-    verdict, _ = soak(queues.SelectThenUpdateOneByOne, tmp_path, TRANSIENT, OVER, TWICE)
-    assert (verdict.verdict, verdict.reasons) == (Outcome.PASS, [])
+    verdict, kept = soak(queues.SelectThenUpdateOneByOne, tmp_path, TRANSIENT, OVER, TWICE)
+    assert (verdict.verdict, broken(verdict)) == (Outcome.PASS, set())
+    assert kept.most(Kind.EXECUTION_STARTED) == 1
 
 
 @pytest.mark.parametrize("kind", [queues.Locked, queues.Overlapping])
 def test_a_sound_queue_breaks_nothing(kind: type[Queue], tmp_path: Path) -> None:
     verdict, kept = soak(kind, tmp_path, TRANSIENT, OVER, CRASH, TWICE, TWINS)
-    assert (verdict.verdict, verdict.reasons) == (Outcome.PASS, [])
+    assert (verdict.verdict, broken(verdict)) == (Outcome.PASS, set())
+    assert kept.most(Kind.EXECUTION_STARTED) == 1
     assert kept.kinds[Kind.LEASE_EXPIRED] > 0
     assert kept.refusals["claimed_twice"] == 0
 
 
 def test_claims_come_at_once_and_with_every_other_call(tmp_path: Path) -> None:
     made: list[queues.Overlapping] = []
-    settings = ("workload.arrivals.rate=60/min", "queue.workers=12")
+    settings = ("workload.arrivals.rate=60/min", "queue.workers=12", "telemetry.sample_interval=5s")
     verdict, _ = soak(
         noting(queues.Overlapping, made), tmp_path, TRANSIENT, OVER, TWICE, speed=100.0, settings=settings
     )
-    assert (verdict.verdict, verdict.reasons) == (Outcome.PASS, [])
+    assert (verdict.verdict, broken(verdict)) == (Outcome.PASS, set())
     [queue] = made
-    assert {other for other in OTHERS if queue.together[frozenset({"claim", other})] >= 2} == OTHERS
+    assert {other for other in OTHERS if queue.together[frozenset({"claim", other})]} == OTHERS
     assert len(queue.threads["claim"]) == AT_ONCE
     assert queue.together[frozenset({"claim"})] >= 100
     assert len({thread for name in OTHERS for thread in queue.threads[name]}) == 1
