@@ -11,7 +11,7 @@ from typing import Protocol
 from runner.judge.decide import decide
 from runner.judge.judge import Judge
 from runner.judge.samples import Facts
-from runner.targets.base import Target
+from runner.targets.base import Patient, Target
 from schemas.block import Block, make_block, tick
 from schemas.errors import UsageError
 from schemas.events import Kind
@@ -56,7 +56,8 @@ def never() -> bool:
 
 def identify(scenario: Scenario, scenario_sha256: str, seed: int, target: Target, *, abort: bool) -> Identity:
     """What a run is of."""
-    return Identity(scenario.name, scenario_sha256, seed, target.name, target.clock, abort, target.speed)
+    patience_s = target.patience_s if isinstance(target, Patient) else None
+    return Identity(scenario.name, scenario_sha256, seed, target.name, target.clock, abort, target.speed, patience_s)
 
 
 def execute(

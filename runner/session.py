@@ -68,6 +68,7 @@ def run_scenario(
     settings: tuple[str, ...],
     target_name: str,
     speed: float | None,
+    patience_s: float | None,
     out: Path | None,
     abort: bool,
     as_json: bool,
@@ -75,7 +76,7 @@ def run_scenario(
     notify: bool = False,
 ) -> int:
     """Run a scenario file and tell the verdict; returns the exit code."""
-    target = make_target(target_name, speed)
+    target = make_target(target_name, speed, patience_s)
     loaded = load(path, tier=tier, overlays=overlays, settings=settings)
     _admit(target, loaded.scenario)
     plan = Plan(loaded.scenario)
@@ -110,8 +111,14 @@ def _preflight(plan: Plan, directory: Path, place: Path, interrupted: Callable[[
     run_commands(plan.scenario, directory, interrupted)
 
 
-def make_target(name: str, speed: float | None = None) -> Target:
-    """A target by name, or an attached class; `speed` is for those that run on the real clock. Raises UsageError."""
+def make_target(name: str, speed: float | None = None, patience_s: float | None = None) -> Target:
+    """A target by name, or an attached class. Raises UsageError.
+
+    `speed` is for those that run on the real clock; `patience_s`, how long a call may take, for attached classes.
+    """
+    if patience_s is not None and name in TARGETS:
+        remedy = "remove it, or name a --target as package.module:Class"
+        raise UsageError(f"{name} takes no --patience: it is for calls of a class of your own ({remedy})")
     if name == "simulation":
         from runner.targets.simulation import Simulation
 
@@ -134,10 +141,10 @@ def make_target(name: str, speed: float | None = None) -> Target:
     if owns_workers(kind):
         from runner.targets.owning.target import Owning
 
-        return Owning(name, kind, 1.0 if speed is None else speed)
+        return Owning(name, kind, 1.0 if speed is None else speed, patience_s)
     from runner.targets.pulled.target import Pulled
 
-    return Pulled(name, cast("type[Queue]", kind), 1.0 if speed is None else speed)
+    return Pulled(name, cast("type[Queue]", kind), 1.0 if speed is None else speed, patience_s)
 
 
 def resume_run(path: Path, *, as_json: bool) -> int:

@@ -9,7 +9,8 @@ STREAM_VERSION = 2
 class Identity:
     """Which scenario, with which seed, against which target and clock; `abort`: whether abort conditions end the run.
 
-    `speed`: how many seconds of scenario time a second of the real clock takes; 1 for a simulated clock.
+    `speed`: how many seconds of scenario time a second of the real clock takes; 1 for a simulated clock. `patience_s`: how
+    long a call of an attached class may take, where that was told.
     """
 
     scenario: str
@@ -19,3 +20,4 @@ class Identity:
     clock: str
     abort: bool = True
     speed: float = 1.0
+    patience_s: float | None = None

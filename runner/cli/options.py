@@ -1,11 +1,16 @@
 """Options that several commands share."""
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from schemas.units import duration
+
+_NUMBER = re.compile(r"[0-9]*\.?[0-9]+")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +31,30 @@ class Positive(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is no number above zero.", param, ctx)
         return number
+
+
+class _Patience(click.FloatRange):
+    """A duration, or a number of seconds, from a millisecond to a day."""
+
+    def __init__(self) -> None:
+        super().__init__(0.001, 86_400.0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Raises click.UsageError."""
+        try:
+            seconds = duration(value) if isinstance(value, str) and not _NUMBER.fullmatch(value) else value
+        except ValueError:
+            self.fail(f"{value!r} is not a duration (write 500ms, 10s or 1m).", param, ctx)
+        return float(super().convert(seconds, param, ctx))
+
+
+patience_option = click.option(
+    "--patience",
+    "patience_s",
+    type=_Patience(),
+    metavar="DURATION",
+    help="How long a call of an attached class may take, its construction included. [default: 5s]",
+)
 
 
 jobs_option = click.option(

@@ -10,6 +10,7 @@ from runner.cli.options import (
     job_summary_option,
     json_option,
     override_options,
+    patience_option,
     scenario_argument,
 )
 
@@ -29,6 +30,7 @@ from runner.cli.options import (
     type=Positive(100_000),
     help="Run a real target so many times as fast: every duration is divided by it. [default: 1]",
 )
+@patience_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -48,6 +50,7 @@ def command(
     tier: str | None,
     target: str,
     speed: float | None,
+    patience_s: float | None,
     out: Path | None,
     no_abort: bool,
     notify: bool,
@@ -56,12 +59,10 @@ def command(
 ) -> int:
     """Run a scenario and give a verdict, with the evidence in a run directory.
 
-    Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 the scenario or the command is wrong, 130 interrupted,
-    1 the run broke off: what there is of it is kept and judged.
+    Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 wrong scenario or command, 130 interrupted, 1 broken off.
 
     \b
     Examples:
-      soak run scenarios/72h.yaml
       soak run scenarios/72h.yaml --tier pr --set queue.workers=2 --seed 7
     """
     from runner.session import run_scenario
@@ -73,6 +74,7 @@ def command(
         settings=all_settings(settings, duration, seed),
         target_name=target,
         speed=speed,
+        patience_s=patience_s,
         out=out,
         abort=not no_abort,
         as_json=as_json,

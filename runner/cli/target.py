@@ -2,7 +2,7 @@
 
 import click
 
-from runner.cli.options import Positive, json_option
+from runner.cli.options import json_option, patience_option
 from runner.console import tell
 
 KEPT, BROKEN = 0, 3
@@ -20,15 +20,9 @@ def command() -> None:
 
 @command.command("check")
 @click.argument("name", metavar="MODULE:CLASS")
-@click.option(
-    "--patience",
-    type=Positive(),
-    default=5.0,
-    show_default=True,
-    help="How many seconds a call may take.",
-)
+@patience_option
 @json_option
-def check(name: str, patience: float, as_json: bool) -> int:
+def check(name: str, patience_s: float | None, as_json: bool) -> int:
     """Check that a class keeps its contract, promise by promise. NAME of an entry point will do, too.
 
     Exit codes: 0 it keeps it, 3 it does not, 2 there is no such class or it cannot be constructed.
@@ -41,17 +35,19 @@ def check(name: str, patience: float, as_json: bool) -> int:
     import json
     from dataclasses import asdict
 
+    from runner.targets.caller import PATIENCE_S
     from runner.targets.contract_checks import check_class, suite
     from runner.targets.locate import find_class
 
+    patience_s = PATIENCE_S if patience_s is None else patience_s
     kind = find_class(name)
     counts = {"ok": 0, "failed": 0, "skipped": 0}
     if as_json:
-        results = list(check_class(kind, patience_s=patience))
+        results = list(check_class(kind, patience_s=patience_s))
         kept = all(result.status != "failed" for result in results)
         tell(json.dumps({"kept": kept, "checks": [asdict(result) for result in results]}, indent=2))
         return KEPT if kept else BROKEN
-    for result in check_class(kind, patience_s=patience):
+    for result in check_class(kind, patience_s=patience_s):
         counts[result.status] += 1
         tell(f"  {result.status:8}{result.name}" + (f": {result.detail}" if result.detail else ""))
     told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)

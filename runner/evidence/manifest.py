@@ -86,6 +86,7 @@ def reproduce(identity: Identity) -> str:
             *([] if identity.abort else ["--no-abort"]),
             *(["--target", identity.target] if identity.target != "simulation" else []),
             *(["--speed", f"{identity.speed:g}"] if identity.speed != 1 else []),
+            *(["--patience", f"{identity.patience_s:g}s"] if identity.patience_s else []),
         ]
     )
 

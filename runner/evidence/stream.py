@@ -73,7 +73,8 @@ def _without_cut_line(path: Path) -> BinaryIO:
 
 
 def _identity_fields(identity: Identity) -> dict[str, object]:
-    return {name: getattr(identity, name) for name in identity.__slots__}
+    fields = {name: getattr(identity, name) for name in identity.__slots__}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 class _Version(msgspec.Struct):
@@ -89,6 +90,7 @@ class _Header(_Version):
     clock: str
     abort: bool
     speed: Annotated[float, msgspec.Meta(gt=0)]
+    patience_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]

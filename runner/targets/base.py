@@ -36,3 +36,10 @@ class Selective(Protocol):
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for a scenario that it cannot run, or cannot go on with, before anything is written."""
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """A target that waits for each of its calls. `patience_s`: how long, in real seconds; None: as long as is usual."""
+
+    patience_s: float | None

@@ -1,14 +1,14 @@
 """Calls to a class that we did not write: in a thread of its own, so that one that hangs does not hang the runner."""
 
-import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
+from runner.targets import lanes
 from runner.targets.answers import flaw, flaw_in_items
 from runner.targets.contract import Accepted, BusyError, QueueSettings, Refused, Snapshot
+from runner.targets.lanes import Answer, Lane
 from schemas.errors import SoakError, UsageError
 
 PATIENCE_S = 5.0
@@ -36,12 +36,15 @@ class Caller:
     def __init__(self, kind: Callable[[Any], Any], settings: QueueSettings, patience_s: float = PATIENCE_S) -> None:
         self.name = getattr(kind, "__name__", repr(kind))
         self._patience_s = patience_s
-        self._calls: SimpleQueue[Callable[[], Any] | None] = SimpleQueue()
-        self._answers: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
-        self._unanswered = False
-        threading.Thread(target=self._serve, name=self.name, daemon=True).start()
+        self._lanes = [Lane(self.name)]
+        """The first makes every call that is not made at the same time as others."""
         self.made = self._construct(kind, settings)
         """The object itself, unchecked."""
+
+    @property
+    def thread_safe(self) -> bool:
+        """Whether several threads may call it at once."""
+        return bool(getattr(self.made, "thread_safe", False))
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:
         """See the contract."""
@@ -54,13 +57,16 @@ class Caller:
         return answer
 
     def close(self) -> None:
-        """Close it; the thread ends. One that owes an answer is not asked again."""
-        if self._unanswered:
-            return
+        """Close it; its threads end. While it owes an answer it is not asked: it is closed when that comes, and nobody waits."""
+        late = next((lane for lane in self._lanes if lane.owes), None)
         try:
-            self.ask("close", (NONE,))
+            if late:
+                late.end(lambda _: self.made.close())
+            else:
+                self.ask("close", (NONE,))
         finally:
-            self._calls.put(None)
+            for lane in self._lanes:
+                lane.end()
 
     def broke(self, method: str, did: str) -> ContractError:
         """The error for a method that did what it must not do."""
@@ -79,9 +85,13 @@ class Caller:
         return answer
 
     def _construct(self, kind: Callable[[Any], Any], settings: QueueSettings) -> Any:
-        made, error = self._wait("(settings)", lambda: kind(settings))
+        try:
+            made, error = self._wait("(settings)", lambda: kind(settings))
+        except SlowError:
+            self._lanes[0].end(_close_late)
+            raise
         if error is not None:
-            self._calls.put(None)
+            self._lanes[0].end()
             takes = f"it is constructed as Class(settings: {type(settings).__name__})"
             raise UsageError(f"{self.name}(settings) {_told(error)} ({takes})") from error
         return made
@@ -91,35 +101,38 @@ class Caller:
             raise self.broke(method, wrong)
 
     def _call(self, method: str, *words: object, **named: object) -> Any:
-        answer, error = self._wait(f".{method}", lambda: getattr(self.made, method)(*words, **named))
+        return self._heard(method, self._wait(f".{method}", lambda: getattr(self.made, method)(*words, **named)))
+
+    def _heard(self, method: str, answer: Answer) -> Any:
+        """What a method returned. Raises ContractError or BusyError."""
+        value, error = answer
         if isinstance(error, BusyError):
             raise error
         if error is not None:
             raise self.broke(method, _told(error)) from error
-        return answer
+        return value
 
-    def _wait(self, what: str, call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    def _wait(self, what: str, call: Callable[[], Any]) -> Answer:
         """What a call returns, or raises."""
-        self._unanswered = True
-        self._calls.put(call)
-        try:
-            answer = self._answers.get(timeout=self._patience_s)
-        except Empty:
+        self._lanes[0].begin(call)
+        return self._in_time(what, self._lanes[0].answer(self._patience_s))
+
+    def _in_time(self, what: str, answer: Answer | None) -> Answer:
+        if answer is None:
             waited = f"has not answered for {self._patience_s:g} s (a call must not wait)"
-            raise SlowError(f"{self.name}{what} {waited}") from None
-        self._unanswered = False
+            raise SlowError(f"{self.name}{what} {waited}")
         return answer
 
-    def _serve(self) -> None:
-        while call := self._calls.get():
-            try:
-                self._answers.put((call(), None))
-            except BaseException as error:  # also one that would end the thread
-                self._answers.put((None, error))
+
+def _close_late(made: Any) -> None:
+    """An object that took too long to be made has come."""
+    if made is not None:
+        made.close()
 
 
 def _told(error: BaseException) -> str:
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    ours = {__file__, lanes.__file__}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in ours]
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     try:
         text = " ".join(str(error).split())[:_LONGEST]

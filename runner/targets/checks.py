@@ -38,7 +38,7 @@ class SkippedError(SoakError):
 def settings_for_checks(directory: Path, lease_s: float, workers: int) -> CommonSettings:
     """Settings under which a check is over soon."""
     return CommonSettings(
-        directory=directory,
+        directory=directory.absolute(),
         lease_s=lease_s,
         heartbeat_s=lease_s / 4,
         backoff_s=BACKOFF_S,

@@ -7,7 +7,11 @@ A `System` owns its workers. The runner brings the work and the body of every ta
 system says it did; dispatching, heartbeats and the watchdog are the system's own, and under test too.
 
 The class is constructed as `Class(settings)`. All calls of a run, the construction and `close` too, come from one thread, one at
-a time; each has to be answered within seconds. An exception other than `BusyError`, or an answer of another type, ends the run.
+a time. Only a `Queue` that says `thread_safe = True` is called from several: up to eight workers claim at the same moment, from
+threads of their own, while any other call is made. Each call has to be answered within seconds (`--patience`). An exception other
+than `BusyError`, or an answer of another type, ends the run.
+
+However a run ends, also when the runner is killed, every process that the class has started ends with it (on Linux).
 """
 
 from collections.abc import Mapping
@@ -30,7 +34,7 @@ class BusyError(Exception):
 class QueueSettings:
     """What the scenario says of the queue, in real seconds: `speed` has been divided out already.
 
-    directory: a new one, for what the queue leaves behind; a queue starts empty, whatever was before.
+    directory: a new one, by its absolute path, for what the queue leaves behind; a queue starts empty, whatever was before.
     backoff_s: least wait after attempt 1, 2, …; the last value repeats. soft_tokens, hard_tokens: the budget of a task, for
     a queue that shows it; whether a task is over it is found by the worker. workers: how many poll. speed: for information.
     """
@@ -54,9 +58,9 @@ class QueueSettings:
 class SystemSettings(QueueSettings):
     """What the scenario says of a system that owns its workers, in real seconds.
 
-    desk: the socket that a task's body calls; `environment` is what a worker process needs to find it. dispatchers, intervals,
-    claim_s (between reading the queue and claiming) and blocks (over the hard budget is BLOCKED) are for a system that has
-    such a thing.
+    desk: the absolute path of the socket that a task's body calls; `environment` is what a worker process needs to find it.
+    dispatchers, intervals, claim_s (between reading the queue and claiming) and blocks (over the hard budget is BLOCKED) are
+    for a system that has such a thing.
     """
 
     desk: Path
@@ -190,8 +194,8 @@ class Change:
 class Queue(Protocol):
     """What a queue has to do. Each call happens whole or not at all; any of them but `close` may raise `BusyError`.
 
-    A class whose instances may be called from several threads at once says so with `thread_safe = True`; then
-    `soak target check` tries that too.
+    A class whose instances may be called from several threads at once, by any of these methods but `close`, says so with
+    `thread_safe = True`; then a run and `soak target check` do that, too.
     """
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:
@@ -236,7 +240,7 @@ class Queue(Protocol):
         """Count the tasks by state."""
 
     def close(self) -> None:
-        """Let go of everything; no call follows. Called however the run ends."""
+        """Let go of everything; no call follows. Called however the run ends, also when the construction took too long."""
 
 
 class System(Protocol):
@@ -269,7 +273,9 @@ class System(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of everything; no call follows. Called however the run ends, also without `stop` before."""
+        """Let go of everything; no call follows. Called however the run ends, also without `stop` before, or when the
+        construction took too long.
+        """
 
 
 QUEUE_METHODS = ("enqueue", "claim", "heartbeat", "complete", "fail", "block", "recover", "snapshot", "close")

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from runner.targets.caller import PATIENCE_S, SlowError
 from runner.targets.checks import Check, SkippedError
 from runner.targets.locate import Attached, owns_workers
+from runner.targets.offspring import offspring_ended
 from schemas.errors import SoakError, UsageError
 
 
@@ -48,7 +49,10 @@ def check_class(kind: Attached, *, patience_s: float = PATIENCE_S, only: str = "
     Raises UsageError when the class cannot be constructed.
     """
     checks, bench = suite(kind)
-    with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as top:
+    with (
+        tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as top,
+        offspring_ended(kind.__name__),
+    ):
         numbers = count()
 
         def directory() -> Path:

@@ -28,7 +28,7 @@ class CommonSettings(TypedDict):
 
 def _common(queue: Queue, directory: Path, speed: float) -> CommonSettings:
     return CommonSettings(
-        directory=directory,
+        directory=directory.absolute(),
         lease_s=queue.lease_s / speed,
         heartbeat_s=_interval(queue.heartbeat_s, speed),
         backoff_s=tuple(backoff_s / speed for backoff_s in queue.backoff_s),
@@ -53,7 +53,7 @@ def system_settings(queue: Queue, directory: Path, desk: Path, speed: float) -> 
     """For a system that owns its workers: likewise, and timeouts have a floor, too."""
     return SystemSettings(
         **_common(queue, directory, speed),
-        desk=desk,
+        desk=desk.absolute(),
         dispatchers=queue.dispatchers,
         poll_interval_s=_interval(queue.poll_interval_s, speed),
         watchdog_interval_s=_interval(queue.watchdog_interval_s, speed),

@@ -33,7 +33,7 @@ def soak(*words: str | Path, cwd: Path = EXAMPLES) -> subprocess.CompletedProces
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One run of the example, shared by the tests that only look at it."""
     out = tmp_path_factory.mktemp("attached") / "run"
-    done = soak("run", SCENARIO, "--target", QUEUE, "--speed", "60", "--out", out)
+    done = soak("run", SCENARIO, "--target", QUEUE, "--speed", "60", "--patience", "20s", "--out", out)
     assert done.returncode == 0, done.stdout + done.stderr
     return out
 
@@ -44,7 +44,7 @@ def test_the_example_passes_its_soak(run: Path) -> None:
     assert all(fault["seen"] == fault["injected"] > 0 for fault in verdict["faults"])
     assert soak("verify", run).returncode == 0
     manifest = json.loads((run / "run_manifest.json").read_text())
-    assert manifest["reproduce"].endswith(f"--target {QUEUE} --speed 60")
+    assert manifest["reproduce"].endswith(f"--target {QUEUE} --speed 60 --patience 20s")
 
 
 def test_a_system_that_owns_its_workers_passes_its_soak(tmp_path: Path) -> None:
@@ -105,6 +105,12 @@ def test_a_broken_queue_is_told_what_it_broke(name: str, check: str) -> None:
         (("memory_queue:MemoryQue",), 2, "memory_queue has no 'MemoryQue' (did you mean 'MemoryQueue'?)"),
         (("memoryqueue:MemoryQueue",), 2, "no module 'memoryqueue'"),
         (("broken_queues:Raises", "--speed", "600"), 1, "Raises.claim raised KeyError: 'no such row'"),
+        (("broken_queues:Hangs", "--patience", "300ms", "--speed", "60"), 1, "Hangs.claim has not answered for 0.3 s"),
+        (("memory_queue:MemoryQueue", "--patience", "soon"), 2, "'soon' is not a duration (write 500ms, 10s or 1m)"),
+        (("memory_queue:MemoryQueue", "--patience", "0"), 2, "'--patience': 0.0 is not in the range"),
+        (("simulation", "--patience", "10s"), 2, "simulation takes no --patience"),
+        (("orchestrator", "--patience", "10s"), 2, "orchestrator takes no --patience"),
+        (("stub", "--patience", "10s"), 2, "stub takes no --patience"),
     ],
 )
 def test_a_run_that_cannot_be(words: tuple[str, ...], code: int, message: str, tmp_path: Path) -> None:

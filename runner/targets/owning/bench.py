@@ -51,7 +51,7 @@ class Bench:
             self._desk.answer(started=self._started, ended=lambda *_: None, lost=self._lost)
             settings = SystemSettings(
                 **settings_for_checks(directories(), lease_s, WORKERS),
-                desk=self._desk.path,
+                desk=self._desk.path.absolute(),
                 dispatchers=1,
                 poll_interval_s=SHORT_S / 10,
                 watchdog_interval_s=SHORT_S / 10,

@@ -24,9 +24,9 @@ class SystemCaller(Caller):
     """A `System` whose every answer is checked; optional methods that it does not have answer nothing."""
 
     def __init__(self, kind: Callable[[Any], Any], settings: QueueSettings, patience_s: float = PATIENCE_S) -> None:
-        super().__init__(kind, settings, patience_s)
         runner = psutil.Process()
         self._not_to_be_killed = {1, runner.pid, *(process.pid for process in runner.parents())}
+        super().__init__(kind, settings, patience_s)
 
     def changes(self) -> list[Change]:
         """See `System`."""

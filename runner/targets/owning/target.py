@@ -36,11 +36,12 @@ class Owning:
 
     clock = "real"
 
-    def __init__(self, name: str, kind: type[System], speed: float = 1.0, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, name: str, kind: type[System], speed: float = 1.0, patience_s: float | None = None) -> None:
         self.name = name
         self.speed = speed
         self._kind = kind
-        self._patience_s = patience_s
+        self.patience_s = patience_s
+        """How long a call may take, where that is not PATIENCE_S."""
         self._directory = Path()
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
@@ -54,7 +55,7 @@ class Owning:
             raise UsageError(
                 f"{self.name} is not resumed: what became of its tasks meanwhile is not known (run it again)"
             )
-        self._directory = directory / "system"
+        self._directory = directory.absolute() / "system"
         self._directory.mkdir()
 
     def run(self, plan: Plan) -> Generator[Block, None, None]:
@@ -67,6 +68,7 @@ class Owning:
         from runner.targets.course import Course
         from runner.targets.losses import put_losses
         from runner.targets.names import Workers
+        from runner.targets.offspring import offspring_ended
         from runner.targets.owning.desk import Desk
         from runner.targets.owning.drive import drive
         from runner.targets.owning.executions import Executions
@@ -78,11 +80,12 @@ class Owning:
         from runner.targets.submitter import Submitter
 
         enter = stack.enter_context
+        enter(offspring_ended(self.name))
         sockets = Path(enter(socket_directory()))
         selector = enter(selectors.DefaultSelector())
         desk = enter(closing(Desk(sockets / "desk", selector)))
         settings = system_settings(plan.scenario.queue, self._directory, desk.path, self.speed)
-        system = SystemCaller(self._kind, settings, self._patience_s)
+        system = SystemCaller(self._kind, settings, self.patience_s or PATIENCE_S)
         stack.callback(_close, system)
         hands = ProcessIds(system)
         course, workers = Course.begin(plan, self.speed), Workers(plan.scenario.queue)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 
 from runner.console import remark
@@ -20,6 +21,9 @@ from schemas.block import Block
 from schemas.events import COPY, Kind
 from simulation.plan import Plan
 
+_AFTER_POLL_S = 1e-6
+"""Rounds of the watchdog and samples often fall on a poll: so they come with its claims, not before them."""
+
 
 class Drive:
     """Everything of one run; leaving it as a context closes the queue."""
@@ -36,7 +40,8 @@ class Drive:
         self._queue = QueueCaller(kind, settings, patience_s)
         self._course = Course.begin(plan, speed)
         self._tasks = Tasks(self._queue, plan.vocabulary)
-        self._submitter = Submitter(self._course, self._queue, self._answered)
+        intakes = self._queue if self._queue.thread_safe else None
+        self._submitter = Submitter(self._course, self._queue, self._answered, intakes=intakes)
         self._reports = Reports(self._course, self._queue, self._tasks)
         self._workers = Workers(self._course, self._queue, self._tasks, self._reports, settings.heartbeat_s * speed)
         self._resources = Resources(self._course, dict, directory)
@@ -61,6 +66,10 @@ class Drive:
         except Exception:
             # What happened until the queue failed is evidence, too.
             yield course.journal.take(course.now())
+            if count := self._tasks.claimed_twice:
+                remark(
+                    f"{self._queue.name}.claim gave {count} times a task that another worker had (before what follows)"
+                )
             raise
         until_s = course.now()
         course.take_census(self._queue.snapshot, until_s)
@@ -72,8 +81,9 @@ class Drive:
         self._submitter.start()
         put_losses(course)
         self._resources.start()
-        course.every(max(least_s, queue.watchdog_interval_s), self._reports.recover)
-        course.every(course.plan.scenario.telemetry.sample_interval_s, self._sample)
+        after_s = _AFTER_POLL_S if self._queue.thread_safe else 0.0
+        course.every(max(least_s, queue.watchdog_interval_s), self._reports.recover, after_s)
+        course.every(course.plan.scenario.telemetry.sample_interval_s, self._sample, after_s)
         for share in range(queue.dispatchers):
             interval_s = max(least_s, queue.poll_interval_s)
             course.every(interval_s, self._workers.poll, interval_s * share / queue.dispatchers)
@@ -83,10 +93,21 @@ class Drive:
         course = self._course
         while (now_s := course.now()) < until_s:
             time.sleep(course.clock.real(max(0.0, min(course.agenda.next_s, until_s) - now_s)))
-            course.agenda.run(course.now())
+            self._act()
             if course.is_over(lambda: not self._submitter.over or bool(self._tasks.open)):
+                self._workers.drop()
                 return True
         return False
+
+    def _act(self) -> None:
+        """Do what is due now. What workers claimed at the same time is taken last, so that it follows from the rest."""
+        try:
+            self._course.agenda.run(self._course.now())
+        except ContractError:
+            with suppress(ContractError):
+                self._workers.collect()
+            raise
+        self._workers.collect()
 
     def _answered(self, work: Submission, answer: Accepted | Refused) -> None:
         now_s = self._course.now()

@@ -1,14 +1,12 @@
 """What a queue promises of backoffs, attempts and leases, and of many at a time, as checks."""
 
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from runner.targets.checks import BACKOFF_S, CLOCK_S, LOOK_EVERY_S, MAX_ATTEMPTS, SHORT_S, Checks, SkippedError, expect
 from runner.targets.contract import BusyError, Expired, Failed, Queue, Retry, Snapshot
+from runner.targets.lanes import often_switched
 from runner.targets.pulled.bench import THREADS, Bench
 
 CHECKS: Checks[Bench] = Checks()
@@ -18,7 +16,7 @@ _TASKS_FOR_THREADS = 200
 
 @CHECKS.add(f"nobody gets a task that is claimed, with {THREADS} threads at a time")
 def _claimed_once_by_threads(bench: Bench) -> None:
-    if not getattr(bench.queue.made, "thread_safe", False):
+    if not bench.queue.thread_safe:
         raise SkippedError("the class does not say thread_safe = True")
     for number in range(_TASKS_FOR_THREADS):
         bench.add(str(number))
@@ -28,7 +26,7 @@ def _claimed_once_by_threads(bench: Bench) -> None:
         threading.Thread(target=_claim_all, args=(bench.queue.made, index, claimed, errors), daemon=True)
         for index in range(THREADS)
     ]
-    with _often_switched():
+    with often_switched():
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -37,17 +35,6 @@ def _claimed_once_by_threads(bench: Bench) -> None:
     twice = sorted(key for key, times in Counter(claimed).items() if times > 1)
     expect("each task claimed once", f"{len(twice)} claimed twice or more, such as {twice[:3]}", met=not twice)
     expect(f"all {_TASKS_FOR_THREADS} tasks claimed", len(claimed), met=len(claimed) == _TASKS_FOR_THREADS)
-
-
-@contextmanager
-def _often_switched() -> Iterator[None]:
-    """Threads take turns a thousand times as often, so that one is interrupted where it hurts."""
-    interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(interval_s / 1000)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval_s)
 
 
 def _claim_all(queue: Queue, index: int, claimed: list[str], errors: list[str]) -> None:

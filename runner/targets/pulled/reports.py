@@ -1,6 +1,7 @@
 """What becomes of an attempt: a worker reports it, or the watchdog finds its lease expired; told as the queue answers."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from runner.targets.contract import BusyError, Claim, Expired, Failed, Retry
 from runner.targets.course import Course
@@ -62,7 +63,14 @@ class Reports:
         except BusyError:
             return
         for each in found:
-            self._expired(now_s, each)
+            if self._queue.claiming and not self._tasks.is_known(each.task_id, each.attempt):
+                # Its claim, made at the same moment, comes first.
+                self._course.soon(partial(self._expired_meanwhile, each))
+            else:
+                self._expired(now_s, each)
+
+    def _expired_meanwhile(self, expired: Expired) -> None:
+        self._expired(self._course.now(), expired)
 
     def _expired(self, now_s: float, expired: Expired) -> None:
         number = self._tasks.expired(expired.task_id)
@@ -76,11 +84,11 @@ class Reports:
             self._close(ended, Kind.TASK_FAILED)
             return
         due_s = ended.t_s + outcome.in_s * self._course.clock.speed
-        self._tasks.due_s[ended.number] = due_s
+        self._tasks.waits(ended.number, due_s)
         self._note(ended, Kind.TASK_RETRY, due_s)
 
     def _refused(self, ended: _Ended) -> None:
-        cause = ended.cause or self._tasks.cause(ended.number, ended.attempt)
+        cause = ended.cause or self._tasks.why_refused(ended.number, ended.attempt)
         self._note(replace(ended, cause=cause), Kind.LEASE_REFUSED)
 
     def _close(self, ended: _Ended, kind: Kind) -> None:

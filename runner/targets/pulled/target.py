@@ -25,11 +25,12 @@ class Pulled:
 
     clock = "real"
 
-    def __init__(self, name: str, kind: type[Queue], speed: float = 1.0, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, name: str, kind: type[Queue], speed: float = 1.0, patience_s: float | None = None) -> None:
         self.name = name
         self.speed = speed
         self._kind = kind
-        self._patience_s = patience_s
+        self.patience_s = patience_s
+        """How long a call may take, where that is not PATIENCE_S."""
         self._directory = Path()
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
@@ -43,13 +44,17 @@ class Pulled:
             raise UsageError(
                 f"{self.name} is not resumed: what became of its tasks meanwhile is not known (run it again)"
             )
-        self._directory = directory / "system"
+        self._directory = directory.absolute() / "system"
         self._directory.mkdir()
 
     def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of a run."""
+        from runner.targets.offspring import offspring_ended
         from runner.targets.pulled.drive import Drive
 
         self.admit(plan.scenario)
-        with Drive(plan, self._kind, self._directory, self.speed, self._patience_s) as drive:
+        with (
+            offspring_ended(self.name),
+            Drive(plan, self._kind, self._directory, self.speed, self.patience_s or PATIENCE_S) as drive,
+        ):
             yield from drive.blocks()

@@ -7,15 +7,19 @@ comes late, as a transient failure. What counts is what the queue does then.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from runner.targets.caller import ContractError
 from runner.targets.contract import BusyError, Claim
 from runner.targets.course import AGAIN_REAL_S, Course
 from runner.targets.names import worker_name
-from runner.targets.pulled.caller import QueueCaller
+from runner.targets.pulled.caller import AT_ONCE, QueueCaller
 from runner.targets.pulled.reports import Reports
 from runner.targets.pulled.tasks import Tasks
 from schemas.events import Kind
 from schemas.vocabulary import NO_CAUSE
 from simulation.fates import BODY_FAILS, Action
+
+_COMPANY = 0.1
+"""For so much of a poll interval claims at once wait for another call that is due, so that the two overlap."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,11 +47,21 @@ class Workers:
         self._heartbeat_s = heartbeat_s
         self._reports = reports
         self._idle = list(range(course.plan.scenario.queue.workers - 1, -1, -1))
+        self._asking: list[int] = []
+        """Those that claim at once, and do not know yet what they get."""
+        self._wait_until_s = 0.0
         self.busy = 0
         """How many run a task."""
 
     def poll(self) -> None:
-        """Those that are idle claim, one after the other, until one gets nothing: then the others would not either."""
+        """Those that are idle claim until one gets nothing: then the others would not either.
+
+        One after the other; or several at once, from a queue that allows that: then `collect` takes what they got.
+        """
+        if self._queue.thread_safe:
+            queue = self._plan.scenario.queue
+            self._claim_at_once(self._course.now() + queue.poll_interval_s * _COMPANY)
+            return
         while self._idle:
             worker = self._idle[-1]
             try:
@@ -57,6 +71,38 @@ class Workers:
             if claim is None:
                 return
             self._start(claim, self._tasks.claimed(claim, worker), self._idle.pop())
+
+    def collect(self) -> None:
+        """Take what those got that claim at once; not yet, where another call is due soon to make their claims with."""
+        while self._asking and (self._queue.claiming or self._course.agenda.next_s > self._wait_until_s):
+            asked, self._asking = self._asking, []
+            answers = self._queue.claims()
+            self._take(asked, answers)
+            if all(isinstance(each, Claim) for each in answers):
+                self._claim_at_once(0.0)
+
+    def drop(self) -> None:
+        """Those that have not claimed yet do not."""
+        self._queue.drop_claims()
+        self._idle += self._asking
+        self._asking = []
+
+    def _claim_at_once(self, wait_until_s: float) -> None:
+        if self._idle and not self._asking:
+            self._asking, self._idle = self._idle[-AT_ONCE:][::-1], self._idle[:-AT_ONCE]
+            self._wait_until_s = wait_until_s
+            self._queue.prepare_claims([worker_name(worker) for worker in self._asking])
+
+    def _take(self, asked: list[int], answers: list[Claim | None | ContractError]) -> None:
+        """Start what was claimed, and send the others back. Raises the first ContractError after that."""
+        got = [(worker, claim) for worker, claim in zip(asked, answers, strict=True) if isinstance(claim, Claim)]
+        self._idle += reversed([worker for worker in asked if worker not in dict(got)])
+        for worker, claim in got:
+            rivals = [rival for rival, other in got if _same(claim, other)]
+            self._start(claim, self._tasks.claimed(claim, worker, rivals), worker)
+        for answer in answers:
+            if isinstance(answer, ContractError):
+                raise answer
 
     def _start(self, claim: Claim, number: int, worker: int) -> None:
         start_s = self._course.now()
@@ -161,3 +207,8 @@ class Workers:
     def _note(self, t_s: float, kind: Kind, execution: Execution, cause: int = NO_CAUSE, value: float = 0.0) -> None:
         number, attempt, worker = execution.number, execution.claim.attempt, execution.worker
         self._course.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
+
+
+def _same(claim: Claim, other: Claim) -> bool:
+    """Whether two claims are of the same attempt."""
+    return (claim.task_id, claim.attempt) == (other.task_id, other.attempt)

@@ -1,18 +1,28 @@
 """Calls to a queue that someone else wrote: what they answer is checked, and none of them hangs the runner."""
 
 import threading
+from collections import Counter
+from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 
 import broken_queues as queues
 import pytest
+from broken_queues import EXAMPLES
 from memory_queue import MemoryQueue
+from thread_system import ThreadSystem
 
 from runner.targets.answers import flaw, flaw_in_items
 from runner.targets.caller import ContractError, SlowError
 from runner.targets.checks import settings_for_checks
 from runner.targets.contract import Accepted, BusyError, Claim, Expired, Queue, QueueSettings, Retry, Snapshot
+from runner.targets.contract_checks import check_class
+from runner.targets.owning.target import Owning
 from runner.targets.pulled.caller import QueueCaller
+from runner.targets.pulled.target import Pulled
 from schemas.errors import SoakError, UsageError
+from schemas.load import load
+from simulation.plan import Plan
 
 
 def caller(kind: type[Queue], tmp_path: Path, patience_s: float = 5.0) -> QueueCaller:
@@ -85,6 +95,98 @@ def test_one_that_hangs_is_named_and_not_asked_again(tmp_path: Path) -> None:
     with pytest.raises(SlowError, match=r"^Hangs\.claim has not answered for 0\.1 s"):
         queue.claim("w0")
     queue.close()
+
+
+def test_an_object_that_is_made_too_late_is_closed(tmp_path: Path) -> None:
+    made, closed = threading.Event(), threading.Event()
+
+    class Late(MemoryQueue):
+        def __init__(self, settings: object) -> None:
+            made.wait(5)
+            super().__init__(settings)
+
+        def __len__(self) -> int:
+            return 0
+
+        def close(self) -> None:
+            closed.set()
+
+    with pytest.raises(SlowError, match=r"^Late\(settings\) has not answered for 0\.05 s"):
+        caller(Late, tmp_path, patience_s=0.05)
+    assert not closed.is_set()
+    made.set()
+    assert closed.wait(5)
+
+
+def test_an_object_whose_call_hangs_is_closed_when_that_is_over(tmp_path: Path) -> None:
+    over, closed = threading.Event(), threading.Event()
+
+    class Late(MemoryQueue):
+        def snapshot(self) -> Snapshot:
+            over.wait(5)
+            return super().snapshot()
+
+        def close(self) -> None:
+            closed.set()
+
+    queue = caller(Late, tmp_path, patience_s=0.05)
+    with pytest.raises(SlowError):
+        queue.snapshot()
+    queue.close()
+    assert not closed.is_set()
+    over.set()
+    assert closed.wait(5)
+
+
+def test_claims_at_once_wait_for_the_next_call(tmp_path: Path) -> None:
+    queue = caller(queues.Locked, tmp_path)
+    queue.prepare_claims(["w0", "w1", "w2"])
+    assert not queue.claiming
+    queue.enqueue("a", "b")
+    assert queue.claiming
+    answers = queue.claims()
+    assert len(answers) == 3
+    queue.prepare_claims(["w0", "w1", "w2"])
+    assert Counter(map(type, [*answers, *queue.claims()])) == {Claim: 1, type(None): 5}
+    queue.close()
+
+
+def test_claims_that_are_dropped_are_not_made(tmp_path: Path) -> None:
+    queue = caller(queues.Locked, tmp_path)
+    queue.enqueue("a", "b")
+    queue.prepare_claims(["w0", "w1"])
+    queue.drop_claims()
+    assert (queue.claims(), queue.snapshot().pending) == ([], 1)
+    queue.close()
+
+
+@pytest.mark.parametrize("kind", [MemoryQueue, ThreadSystem])
+def test_paths_in_the_settings_are_absolute(kind: type[Queue], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[QueueSettings] = []
+
+    class Noting(kind):
+        def __init__(self, settings: QueueSettings) -> None:
+            seen.append(settings)
+            super().__init__(settings)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", ".")
+    assert all(each.status == "ok" for each in check_class(Noting, only="is empty"))
+    target = (Owning if kind is ThreadSystem else Pulled)("x:X", Noting)
+    Path("run").mkdir()
+    target.prepare(Path("run"))
+    loaded = load(EXAMPLES / "owned.yaml")
+    with closing(target.run(Plan(loaded.scenario))) as blocks:
+        next(blocks)
+    assert len(seen) == 2
+    paths = [
+        each
+        for settings in seen
+        for field in fields(settings)
+        if isinstance(each := getattr(settings, field.name), Path)
+    ]
+    assert len(paths) == (4 if kind is ThreadSystem else 2)
+    assert all(path.is_absolute() for path in paths)
 
 
 @pytest.mark.parametrize("error", [SystemExit(2), KeyboardInterrupt(), ValueError("of no use")])

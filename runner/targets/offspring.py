@@ -1,0 +1,91 @@
+"""Processes that an attached class starts: they end with the run, and with the runner when that is killed."""
+
+import os
+import resource
+import secrets
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from runner.console import remark
+from runner.targets import guardian
+from runner.targets.caller import SlowError
+
+_LEAST_MARK = 2**41
+"""In microseconds: 25 days."""
+
+_PATIENCE_S = 2.0
+"""For so long processes are ended that something starts again and again; what comes later ends with this process."""
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """A process that ends what carries `mark` once this one is gone; `limits` are those without a mark."""
+
+    mark: int
+    pid: int
+    limits: tuple[int, int]
+
+    def dismiss(self) -> None:
+        """There is nothing to guard any more."""
+        resource.setrlimit(resource.RLIMIT_RTTIME, self.limits)
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+
+
+_guards: list[_Guard] = []
+"""At most one: it stays where something may still be started, and then serves those that come after, too."""
+
+
+@contextmanager
+def offspring_ended(name: str) -> Iterator[None]:
+    """Every process that is started in here, by `name`, is ended at the end, also when this process is killed.
+
+    Those that a hung call starts later end with this process. Linux only: elsewhere nothing is done.
+    """
+    if not hasattr(resource, "prlimit"):
+        yield
+        return
+    guard = _guards.pop() if _guards else _set_guard()
+    over = False
+    try:
+        yield
+        over = True
+    except SlowError:
+        raise
+    except BaseException:
+        over = True
+        raise
+    finally:
+        left = guardian.end_all(guard.mark, _PATIENCE_S)
+        if left:
+            remark(f"{name} left {_listed(left)}")
+        if over and not left:
+            guard.dismiss()
+        else:
+            _guards.append(guard)
+
+
+def _set_guard() -> _Guard:
+    """A guard, and its mark on this process."""
+    limits = resource.getrlimit(resource.RLIMIT_RTTIME)
+    mark = _LEAST_MARK + secrets.randbelow(_LEAST_MARK)
+    words = [sys.executable, "-I", "-S", guardian.__file__, str(mark), str(os.getpid())]
+    nowhere = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    pid = os.posix_spawn(sys.executable, words, os.environ, file_actions=nowhere, setsid=True)
+    # A limit below that, which no system has by itself, leaves no room for a mark: then nothing is found by it.
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_RTTIME, (mark, limits[1]))
+    return _Guard(mark, pid, limits)
+
+
+def _listed(left: dict[int, str]) -> str:
+    shown = ", ".join(f"{name} {pid}" for pid, name in list(left.items())[:_SHOWN])
+    more = ", …" if len(left) > _SHOWN else ""
+    several = len(left) > 1
+    return f"{len(left)} {'processes' if several else 'process'} behind, now ended ({shown}{more})"
