@@ -11,7 +11,7 @@ from typing import Protocol
 from runner.judge.decide import decide
 from runner.judge.judge import Judge
 from runner.judge.samples import Facts
-from runner.targets.base import Patient, Target
+from runner.targets.base import Patient, Redelivering, Target
 from schemas.block import Block, make_block, tick
 from schemas.errors import UsageError
 from schemas.events import Kind
@@ -57,7 +57,18 @@ def never() -> bool:
 def identify(scenario: Scenario, scenario_sha256: str, seed: int, target: Target, *, abort: bool) -> Identity:
     """What a run is of."""
     patience_s = target.patience_s if isinstance(target, Patient) else None
-    return Identity(scenario.name, scenario_sha256, seed, target.name, target.clock, abort, target.speed, patience_s)
+    declared_s = target.redelivery_s if isinstance(target, Redelivering) else None
+    return Identity(
+        scenario.name,
+        scenario_sha256,
+        seed,
+        target.name,
+        target.clock,
+        abort,
+        target.speed,
+        patience_s,
+        None if declared_s is None else declared_s * target.speed,
+    )
 
 
 def execute(
@@ -74,7 +85,7 @@ def execute(
     `watchers` have a look between two blocks. `resumed`: the run goes on from there; what was before has been judged and
     kept. Raises BrokenOffError when the target fails.
     """
-    judge = resumed.judge if resumed else Judge(plan.scenario, plan.vocabulary, abort=identity.abort)
+    judge = resumed.judge if resumed else Judge.of(plan.scenario, plan.vocabulary, identity)
     start = resumed.first_block() if resumed else make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)
     end = End.COMPLETED
     with contextlib.closing(_watched(judge, _after(start, target.run(plan)))) as blocks:

@@ -10,7 +10,8 @@ class Identity:
     """Which scenario, with which seed, against which target and clock; `abort`: whether abort conditions end the run.
 
     `speed`: how many seconds of scenario time a second of the real clock takes; 1 for a simulated clock. `patience_s`: how
-    long a call of an attached class may take, where that was told.
+    long a call of an attached class may take in real seconds, where that was given. `redelivery_s`: how long the work of a
+    dead worker may take to be started again, in seconds of scenario time, where the target declares it.
     """
 
     scenario: str
@@ -21,3 +22,4 @@ class Identity:
     abort: bool = True
     speed: float = 1.0
     patience_s: float | None = None
+    redelivery_s: float | None = None

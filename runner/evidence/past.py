@@ -63,7 +63,7 @@ def _reader(directory: RunDirectory, plan: Plan) -> StreamReader:
 
 def replay(past: Past, recording: Recording) -> Resumed:
     """Show the judge and the metrics what there is, so that windows, alerts and timers stand where they stood."""
-    judge = Judge(past.plan.scenario, past.plan.vocabulary, abort=past.identity.abort)
+    judge = Judge.of(past.plan.scenario, past.plan.vocabulary, past.identity)
     for block in _reader(past.directory, past.plan).blocks():
         for part in judge.observe(block):
             recording.replay(part, judge.facts)

@@ -91,6 +91,7 @@ class _Header(_Version):
     abort: bool
     speed: Annotated[float, msgspec.Meta(gt=0)]
     patience_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    redelivery_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]

@@ -68,7 +68,7 @@ def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
         raise EvidenceError(
             f"{directory.file(SCENARIO)}: is not the scenario the stream was made with (its hash differs)"
         )
-    judge = Judge(loaded.scenario, plan.vocabulary, abort=reader.identity.abort)
+    judge = Judge.of(loaded.scenario, plan.vocabulary, reader.identity)
     end, events = End.CUT, 0
     with tempfile.TemporaryDirectory() as scratch:
         metrics = Path(scratch) / METRICS

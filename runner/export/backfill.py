@@ -43,7 +43,7 @@ def snapshots_of(
         )
     plan = Plan(scenario)
     reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary, scenario.horizon_s)
-    judge = Judge(scenario, plan.vocabulary, abort=reader.identity.abort)
+    judge = Judge.of(scenario, plan.vocabulary, reader.identity)
     levels, speed = Levels(scenario), reader.identity.speed
     own = run_labels(scenario.name, reader.identity.target, directory.path.resolve().name)
 

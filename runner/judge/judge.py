@@ -19,15 +19,20 @@ from runner.judge.kinds import kind_flags
 from runner.judge.labels import LabelNumbers
 from runner.judge.lifecycle import Lifecycle
 from runner.judge.own import OwnSeries
+from runner.judge.redelivery import redelivery_limit
 from runner.judge.samples import Facts
 from runner.judge.telemetry import Telemetry
 from schemas.block import Block, make_block, merge, tick
 from schemas.calls import Calls
 from schemas.events import Kind
+from schemas.identity import Identity
 from schemas.model import Comparison, Reference, Scenario
 from schemas.slis import Aggregate, Sli
 from schemas.verdict import Checkpoint, Resume
 from schemas.vocabulary import Vocabulary
+
+_REDELIVERY_REAL_S = 1.0
+"""What a machine may need on top to start a process and hand out work again, in real seconds."""
 
 _ALERTS = kind_flags(Kind.ALERT_FIRED, Kind.ALERT_RESOLVED)
 _ENDS = kind_flags(Kind.RUN_ENDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
@@ -49,7 +54,7 @@ class Judge:
     def __init__(
         self, scenario: Scenario, vocabulary: Vocabulary, *, abort: bool = True, redelivery_s: float | None = None
     ) -> None:
-        """`redelivery_s`: how long the target may take to start work of a dead worker again (None: as its leases say)."""
+        """`redelivery_s`: how long the target may take to start work of a dead worker again (None: as leases say)."""
         self.scenario = scenario
         self.vocabulary = vocabulary
         self.aborting = abort and bool(scenario.aborts)
@@ -78,6 +83,13 @@ class Judge:
         self.facts = Facts(0.0)
         """What the last observed block said."""
         self._prepare_folds()
+
+    @classmethod
+    def of(cls, scenario: Scenario, vocabulary: Vocabulary, identity: Identity) -> "Judge":
+        """The judge of a run."""
+        slack_s = _REDELIVERY_REAL_S * identity.speed if identity.clock == "real" else 0.0
+        redelivery_s = redelivery_limit(scenario, identity.redelivery_s, slack_s)
+        return cls(scenario, vocabulary, abort=identity.abort, redelivery_s=redelivery_s)
 
     def _floor_s(self, series: str) -> float:
         """The shortest stretch of a series that a condition asks about."""

@@ -44,8 +44,7 @@ class Redelivery:
         self._died: dict[int, float] = {}
         self._last_s = 0.0
         """When an execution last started or ended."""
-        queue = scenario.system_settings if isinstance(scenario.system_settings, Queue) else None
-        self._allowed_s = redelivery_s if redelivery_s is not None else _by_lease(queue) if queue else 0.0
+        self._allowed_s = redelivery_limit(scenario) if redelivery_s is None else redelivery_s
         self._outages = [
             window
             for fault in scenario.faults
@@ -111,6 +110,15 @@ class Redelivery:
         return max(0.0, until_s - since_s - out_s)
 
 
-def _by_lease(queue: Queue) -> float:
-    """How long it takes by the rules of the queue: the lease runs out, the watchdog finds it, a worker is back and asks."""
-    return queue.lease_s + queue.watchdog_interval_s + queue.worker_restart_s + queue.poll_interval_s
+def redelivery_limit(scenario: Scenario, declared_s: float | None = None, slack_s: float = 0.0) -> float:
+    """How long work of a dead worker may take to be started again, in seconds: what the target declares.
+
+    By the rules of a queue: until the lease runs out, the watchdog finds it, a worker is back and asks. Of a real system
+    `slack_s` more, for what the machine itself needs.
+    """
+    queue = scenario.system_settings
+    if declared_s is not None:
+        return declared_s
+    if not isinstance(queue, Queue):
+        return 0.0
+    return queue.lease_s + queue.watchdog_interval_s + queue.worker_restart_s + queue.poll_interval_s + slack_s

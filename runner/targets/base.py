@@ -43,3 +43,13 @@ class Patient(Protocol):
     """A target that waits for each of its calls. `patience_s`: how long, in real seconds; None: as long as is usual."""
 
     patience_s: float | None
+
+
+@runtime_checkable
+class Redelivering(Protocol):
+    """A target that may declare how long the work of a dead worker takes to be started again at most.
+
+    `redelivery_s`: in real seconds, whatever the speed; None: as the scenario's leases say.
+    """
+
+    redelivery_s: float | None

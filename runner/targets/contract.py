@@ -195,7 +195,8 @@ class Queue(Protocol):
     """What a queue has to do. Each call happens whole or not at all; any of them but `close` may raise `BusyError`.
 
     A class whose instances may be called from several threads at once, by any of these methods but `close`, says so with
-    `thread_safe = True`; then a run and `soak target check` do that, too.
+    `thread_safe = True`; then a run and `soak target check` do that, too. `redelivery_s = 600.0` in the class says for how many
+    real seconds at most the work of a dead worker may wait to be claimable again; without it the lease says so.
     """
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:
@@ -253,6 +254,9 @@ class System(Protocol):
       With it workers can be crashed (SIGKILL) and made to hang (SIGSTOP, SIGCONT), and memory and open files are sampled.
     - `restart(name: str) -> None`: start a process again that was killed; without it the system has to do so by itself.
     - `files() -> list[Path]`: what its database consists of, for `db_size`.
+
+    `redelivery_s = 600.0` in the class says for how many real seconds at most the work of a dead worker may wait to be started
+    again; without it the lease says so.
     """
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:

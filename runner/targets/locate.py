@@ -1,6 +1,7 @@
 """Finding a class of someone else's by what a user calls it: `package.module:Class`, or the name of an entry point."""
 
 import importlib
+import math
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -36,6 +37,21 @@ def find_class(name: str, known: tuple[str, ...] = ()) -> Attached:
 def owns_workers(kind: Attached) -> TypeGuard[type[System]]:
     """Whether a class is of a system that owns its workers; otherwise workers pull from it."""
     return callable(getattr(kind, "changes", None))
+
+
+def declared_redelivery(name: str, kind: Attached) -> float | None:
+    """How long, in real seconds, a class says that work of a dead worker takes to be started again; None if it does not say.
+
+    Raises UsageError for what is not a number of seconds.
+    """
+    declared = getattr(kind, "redelivery_s", None)
+    if declared is None:
+        return None
+    if isinstance(declared, bool) or not isinstance(declared, int | float) or not 0 <= declared < math.inf:
+        raise UsageError(
+            f"{name}: redelivery_s is {shortened(repr(declared))} (write a number of seconds, such as 30.0)"
+        )
+    return float(declared)
 
 
 def _import(reference: str, prefix: str = "") -> Attached:

@@ -36,7 +36,7 @@ def follow(path: Path, replay: float | None = None) -> Iterator[State]:
     scenario = load_stored(directory).scenario
     plan = Plan(scenario)
     reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary, scenario.horizon_s)
-    watched = Watched(Judge(scenario, plan.vocabulary, abort=reader.identity.abort), reader.identity)
+    watched = Watched(Judge.of(scenario, plan.vocabulary, reader.identity), reader.identity)
     if replay is not None:
         yield from _replayed(reader, watched, replay * reader.identity.speed)
         return

@@ -9,6 +9,7 @@ from runner.console import remark
 from runner.targets.caller import PATIENCE_S, ContractError
 from runner.targets.contract import Accepted, BusyError, Refused, System
 from runner.targets.history import History
+from runner.targets.locate import declared_redelivery
 from runner.targets.owning.caller import PROCESSES, SystemCaller, can
 from runner.targets.refusals import NO_FILES, refuse_faults, refuse_system
 from runner.targets.sockets import socket_directory
@@ -41,6 +42,7 @@ class Owning:
         self.speed = speed
         self._kind = kind
         self.patience_s = patience_s
+        self.redelivery_s = declared_redelivery(name, kind)
         """How long a call may take, where that is not PATIENCE_S."""
         self._directory = Path()
 

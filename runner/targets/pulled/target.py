@@ -6,6 +6,7 @@ from pathlib import Path
 from runner.targets.caller import PATIENCE_S
 from runner.targets.contract import Queue
 from runner.targets.history import History
+from runner.targets.locate import declared_redelivery
 from runner.targets.refusals import NO_FILES, refuse_faults, refuse_system
 from schemas.block import Block
 from schemas.errors import UsageError
@@ -30,6 +31,7 @@ class Pulled:
         self.speed = speed
         self._kind = kind
         self.patience_s = patience_s
+        self.redelivery_s = declared_redelivery(name, kind)
         """How long a call may take, where that is not PATIENCE_S."""
         self._directory = Path()
 

@@ -1,9 +1,16 @@
 """Abort conditions end the run at the exact event, and leave no trace of what came after it."""
 
-import pytest
-from histories import block_of, make_judge, observed, pieces, verdict
+from types import SimpleNamespace
 
+import pytest
+from histories import IDENTITY, block_of, loaded, make_judge, observed, pieces, verdict
+
+from runner.engine import execute, identify
+from runner.judge.decide import decide
+from runner.targets.simulation import Simulation
 from schemas.events import Kind
+from schemas.verdict import End
+from simulation.plan import Plan
 
 RULE = "abort: [{name: collapse, when: success_rate < 50%, window: 5m, min_samples: 2}]\n"
 HISTORY = """
@@ -111,3 +118,29 @@ def test_an_aborted_run_also_says_what_was_broken() -> None:
     result = verdict(HISTORY, f"slos: [success_rate >= 90%]\n{RULE}")
     assert (result.verdict, len(result.reasons)) == ("ABORTED", 2)
     assert result.objectives[0].status == "FAIL"
+
+
+LAST = """
+duration: 1m
+drain: 10m
+workload: {tasks: 1, arrivals: {process: constant, rate: 1/min}, task: {duration: {distribution: constant, value: 2m}}}
+faults: [{name: bug, type: permanent_error, rate: 100%}]
+slos: [success_rate >= 0%]
+abort: [{name: collapse, when: success_rate < 50%}]
+"""
+
+
+def test_a_run_is_aborted_by_its_very_last_event() -> None:
+    """With the only task the run is over, at the instant at which its failure is known."""
+    made = loaded(LAST)
+    plan, target, kept = Plan(made.scenario), Simulation(), []
+    sink = SimpleNamespace(append=lambda block, _: kept.append(block))
+    result, _ = execute(plan, target, identify(made.scenario, made.sha256, plan.seed, target, abort=True), [sink])
+    [abort] = result.aborts
+    assert (result.verdict, result.end, abort.held_at_s) == ("ABORTED", "aborted", result.ended_s)
+    kinds = [Kind(kind) for block in kept for kind in block.kind.tolist()]
+    assert Kind.RUN_ENDED not in kinds
+    assert kinds[-1] is Kind.RUN_ABORTED
+    again = make_judge(LAST)
+    observed(again, kept)
+    assert decide(again, IDENTITY, End.ABORTED).aborts == result.aborts
