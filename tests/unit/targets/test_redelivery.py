@@ -80,5 +80,5 @@ def test_a_sound_queue_loses_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("declared", ["10s", -1.0, float("nan"), float("inf"), True])
 def test_a_redelivery_that_is_no_number_of_seconds_is_refused(declared: object) -> None:
     kind = type("Odd", (queues.MemoryQueue,), {"redelivery_s": declared})
-    with pytest.raises(UsageError, match="odd:Odd: redelivery_s is .* \\(write a number of seconds"):
+    with pytest.raises(UsageError, match=r"odd:Odd: redelivery_s is .* \(write a number of seconds"):
         declared_redelivery("odd:Odd", kind)
