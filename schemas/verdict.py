@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class Status(StrEnum):
@@ -171,10 +171,12 @@ class SlowTask(msgspec.Struct, frozen=True):
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """The run went on at `at_s` (seconds of scenario time) after its runner had been gone for so long."""
+    """The runner was gone and the run went on. Nothing was observed from `at_s` on for `gap_s` (seconds of scenario time);
+    then nothing happened for `pause_s` of real time."""
 
     at_s: float
     gap_s: float
+    pause_s: float
 
 
 class Checkpoint(msgspec.Struct, frozen=True):

@@ -20,6 +20,6 @@ def command(run_directory: Path, as_json: bool) -> int:
     Example:
       soak resume runs/72h-20260101T000000Z
     """
-    from runner.session import resume_run
+    from runner.resume import resume_run
 
     return resume_run(run_directory, as_json=as_json)

@@ -67,6 +67,7 @@ class Judge:
         self.kinds_seen = np.zeros(len(Kind), dtype=np.int64)
         self.planned: int | None = None
         self.resumes: list[Resume] = []
+        self._pause_s = 0.0
         self.repeats: list[int] = []
         """For each time the run was made again, how many events differed."""
         self.checkpoints: list[Checkpoint] = []
@@ -173,11 +174,17 @@ class Judge:
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[block.kind == Kind.RUN_ENDED]
         self.planned = int(planned[-1]) if len(planned) else self.planned
-        again = block.kind == Kind.RUN_RESUMED
-        self.resumes += map(Resume, block.t[again].tolist(), block.value[again].tolist())
+        self._note_resumes(block)
         self.repeats += block.value[block.kind == Kind.RUN_REPEATED].astype(np.int64).tolist()
         self.until_s = facts.until_s
         self.facts = facts
+
+    def _note_resumes(self, block: Block) -> None:
+        for index in np.flatnonzero(np.isin(block.kind, [Kind.RUN_PAUSED, Kind.RUN_RESUMED])).tolist():
+            if block.kind[index] == Kind.RUN_PAUSED:
+                self._pause_s = float(block.value[index])
+            else:
+                self.resumes.append(Resume(float(block.t[index]), float(block.value[index]), self._pause_s))
 
     def _tell_alerts(self, block: Block) -> Block:
         """Advance the alerts to the end of the block and put what they did into it, as events."""

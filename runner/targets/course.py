@@ -30,12 +30,17 @@ class Course:
     clock: Clock
     agenda: Agenda
     journal: Journal
+    known_s: float
+    """Up to when the event stream knows what has happened."""
+
     from_s: float
+    """When the clock began, or went on."""
 
     @classmethod
-    def begin(cls, plan: Plan, speed: float, from_s: float = 0.0) -> "Course":
-        """A run whose scenario time is `from_s` now."""
-        return cls(plan, Clock(speed, time.time() - from_s / speed), Agenda(), Journal(plan, from_s), from_s)
+    def begin(cls, plan: Plan, speed: float, known_s: float = 0.0, from_s: float = 0.0) -> "Course":
+        """A run whose scenario time is `from_s` now; of what happened after `known_s` there is still to be told."""
+        clock = Clock(speed, time.time() - from_s / speed)
+        return cls(plan, clock, Agenda(), Journal(plan, known_s), known_s, from_s)
 
     def now(self) -> float:
         """The time."""

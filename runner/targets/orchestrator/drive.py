@@ -14,6 +14,7 @@ from runner.targets.orchestrator.continuation import Continuation
 from runner.targets.orchestrator.disk import Disk
 from runner.targets.orchestrator.lock import Lock
 from runner.targets.orchestrator.outages import Outages
+from runner.targets.orchestrator.pulse import FILE, Pulse
 from runner.targets.orchestrator.system import OrchestratorSystem
 from runner.targets.orchestrator.target import DATABASE, needs_disk
 from runner.targets.owning.desk import Desk
@@ -55,8 +56,10 @@ class Drive:
         database = ((disk.place if disk else directory) / DATABASE).resolve()
 
         def begin() -> None:
-            self._course = Course.begin(plan, speed, past.history.until_s)
+            self._course = Course.begin(plan, speed, past.history.until_s, past.from_s)
             past.let_clocks_stand_still(self._course.clock.started_at)
+            # It is closed after the system: what that does while it stops is not observed either.
+            enter(closing(Pulse(database.with_name(FILE), self._course.now)))
 
         self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event, begin)))
         lock = enter(closing(Lock(database, self._selector)))
@@ -65,8 +68,9 @@ class Drive:
         self._follower = follower = Follower(course, self._changes, self._workers)
         for task_id, number in past.tasks.items():
             follower.accepted(task_id, number)
-        known = partial(past.knew, course=course, follower=follower)
-        self._submitter = Submitter(course, system, follower.answered, known, intakes=system)
+        past.tell_blame(plan, follower)
+        known, deferred = partial(past.knew, course=course, follower=follower), past.history.deferred
+        self._submitter = Submitter(course, system, follower.answered, known, intakes=system, deferred=deferred)
         Executions(course, self._workers, follower, system, desk, settings.busy_timeout_s, lock)
         self._outages = Outages(course, system, lock, disk)
         self._samples = Sampler(course, system.snapshot, system.files), Resources(course, system.processes, directory)
