@@ -37,10 +37,14 @@ class Course:
     """When the clock began, or went on."""
 
     @classmethod
-    def begin(cls, plan: Plan, speed: float, known_s: float = 0.0, from_s: float = 0.0) -> "Course":
-        """A run whose scenario time is `from_s` now; of what happened after `known_s` there is still to be told."""
-        clock = Clock(speed, time.time() - from_s / speed)
-        return cls(plan, clock, Agenda(), Journal(plan, known_s), known_s, from_s)
+    def begin(cls, plan: Plan, speed: float) -> "Course":
+        """A run that begins now."""
+        return cls(plan, Clock(speed, time.time()), Agenda(), Journal(plan, 0.0), 0.0, 0.0)
+
+    @classmethod
+    def held(cls, plan: Plan, speed: float, known_s: float, from_s: float) -> "Course":
+        """A run whose clock is held at `from_s` until `clock.go`; what happened after `known_s` is still to be told."""
+        return cls(plan, Clock(speed, time.time(), from_s), Agenda(), Journal(plan, known_s), known_s, from_s)
 
     def now(self) -> float:
         """The time."""

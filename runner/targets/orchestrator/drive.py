@@ -54,16 +54,11 @@ class Drive:
         self._desk = desk = enter(closing(Desk(sockets / "desk", self._selector)))
         settings = system_settings(plan.scenario.queue, directory, desk.path, speed)
         database = ((disk.place if disk else directory) / DATABASE).resolve()
-
-        def begin() -> None:
-            self._course = Course.begin(plan, speed, past.history.until_s, past.from_s)
-            past.let_clocks_stand_still(self._course.clock.started_at)
-            # It is closed after the system: what that does while it stops is not observed either.
-            enter(closing(Pulse(database.with_name(FILE), self._course.now)))
-
-        self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event, begin)))
+        self._course = course = Course.held(plan, speed, past.history.until_s, past.from_s)
+        # It is closed after the system: what that does while it stops is not observed either.
+        self._pulse = enter(closing(Pulse(database.with_name(FILE), course.now)))
+        self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event, held=True)))
         lock = enter(closing(Lock(database, self._selector)))
-        course = self._course
         self._workers = Workers(plan.scenario.queue)
         self._follower = follower = Follower(course, self._changes, self._workers)
         for task_id, number in past.tasks.items():
@@ -91,13 +86,23 @@ class Drive:
         """The events of the run, a block at a time."""
         self._continuation.close_the_ledger(self._course)
         put_losses(self._course)
-        self._outages.start()
         for sampler in self._samples:
             sampler.start()
         self._course.every_real(_WATCH_REAL_S, self._revive)
+        self._submitter.start()
+        self._go()
         yield from drive(
             self._course, self._selector, self._system, self._system, self._desk, self._follower, self._submitter
         )
+
+    def _go(self) -> None:
+        """Now that everything is ready, time passes: how long the start takes is no part of the run."""
+        self._course.clock.go()
+        self._continuation.let_clocks_stand_still(self._course.clock.started_at)
+        # Only now: one that is taken up again may lock the database.
+        self._outages.start()
+        self._pulse.start()
+        self._system.go()
 
     def _revive(self) -> None:
         """Start again what ended without being told to."""

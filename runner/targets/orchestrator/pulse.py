@@ -18,6 +18,9 @@ class Pulse:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+
+    def start(self) -> None:
+        """Beat from now on."""
         self._thread.start()
 
     def _run(self) -> None:
@@ -30,10 +33,11 @@ class Pulse:
             os.pwrite(self._file, b"%020.6f\n" % self._now(), 0)
 
     def close(self) -> None:
-        """The last beat."""
+        """The last beat, if there was a first."""
         self._closed.set()
-        self._thread.join()
-        self._beat()
+        if self._thread.is_alive():
+            self._thread.join()
+            self._beat()
         os.close(self._file)
 
 

@@ -37,9 +37,8 @@ def drive(
 ) -> Generator[Block, None, None]:
     """The events of the run, a block every FLUSH_REAL_S; the last one ends with the system's own census.
 
-    The data of whatever is registered with `selector` is called when that is readable.
+    `submitter` has started. The data of whatever is registered with `selector` is called when that is readable.
     """
-    submitter.start()
     course.at(course.plan.scenario.duration_s, lambda: course.every_real(_LOOK_REAL_S, lambda: _read(follower)))
     over = False
     try:
