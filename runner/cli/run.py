@@ -56,8 +56,8 @@ def command(
 ) -> int:
     """Run a scenario and give a verdict, with the evidence in a run directory.
 
-    Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 the scenario or the command is wrong, 130 interrupted,
-    1 the run broke off: what there is of it is kept and judged.
+    Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 the scenario or the command is wrong, 130 interrupted
+    (against the orchestrator it goes on with `soak resume`), 1 the run broke off: what there is of it is kept and judged.
 
     \b
     Examples:
