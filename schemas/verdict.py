@@ -1,5 +1,6 @@
 """The verdict and everything it rests on, as data: what verdict.json holds."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -177,6 +178,11 @@ class Resume(msgspec.Struct, frozen=True):
     at_s: float
     gap_s: float
     pause_s: float
+
+
+def paused_s(resumes: Iterable[Resume], t_s: float) -> float:
+    """For how long nothing had gone on by `t_s` of scenario time, in real seconds."""
+    return sum(each.pause_s for each in resumes if t_s > each.at_s + each.gap_s)
 
 
 class Checkpoint(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from histories import block_of, judge, pieces, verdict
 from runner.ends import end_after
 from schemas.block import Block
 from schemas.events import Kind
-from schemas.verdict import End, Outcome, Resume
+from schemas.verdict import End, Outcome, Resume, paused_s
 
 BEFORE = """
 0 run.started
@@ -79,3 +79,8 @@ def test_what_was_not_observed_is_a_gap_and_the_pause_is_none(allowed: str, outc
     found = verdict(story, f"slos: [success_rate == 100%]\ntelemetry: {{max_gap: {allowed}}}")
     assert (found.verdict, found.end) == (outcome, End.COMPLETED)
     assert found.reasons == [] if outcome is Outcome.PASS else ["no event or sample for 100s (allowed: 99s)"]
+
+
+def test_wall_clock_time_has_the_pauses_in_it() -> None:
+    resumes = [Resume(9.0, 100.0, 7200.0), Resume(300.0, 0.0, 1.5)]
+    assert [paused_s(resumes, t_s) for t_s in (0.0, 109.0, 110.0, 300.0, 301.0)] == [0.0, 0.0, 7200.0, 7200.0, 7201.5]
