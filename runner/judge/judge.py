@@ -29,6 +29,7 @@ from schemas.verdict import Checkpoint, Resume
 from schemas.vocabulary import Vocabulary
 
 _ALERTS = np.isin(np.arange(len(Kind)), [Kind.ALERT_FIRED, Kind.ALERT_RESOLVED])
+_RESUMES = np.isin(np.arange(len(Kind)), [Kind.RUN_PAUSED, Kind.RUN_RESUMED])
 
 
 @dataclass(slots=True)
@@ -180,7 +181,7 @@ class Judge:
         self.facts = facts
 
     def _note_resumes(self, block: Block) -> None:
-        for index in np.flatnonzero(np.isin(block.kind, [Kind.RUN_PAUSED, Kind.RUN_RESUMED])).tolist():
+        for index in np.flatnonzero(_RESUMES[block.kind]).tolist():
             if block.kind[index] == Kind.RUN_PAUSED:
                 self._pause_s = float(block.value[index])
             else:

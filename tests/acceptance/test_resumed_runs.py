@@ -4,6 +4,7 @@ import json
 import random
 import signal
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,11 @@ def test_a_run_that_is_killed_twice(scenario: Path, whole: Finding, tmp_path: Pa
     found = look(out)
     assert (found.verdict, found.wrong, differences(whole, found)) == (whole.verdict, [], [])
     first, second = found.resumes
+    manifest = json.loads((out / "run_manifest.json").read_text())
+    began, ended = (datetime.fromisoformat(manifest[name]) for name in ("started_at", "finished_at"))
+    paused_s = first["pause_s"] + second["pause_s"]
+    # Both are told in whole seconds.
+    assert manifest["wall_s"] == pytest.approx((ended - began).total_seconds() - paused_s, abs=2.0)
     assert max(first["gap_s"], second["gap_s"]) < 180 < 4.0 * SPEED <= second["pause_s"] * SPEED
 
 
