@@ -225,3 +225,9 @@ def test_an_attempt_that_failed_unobserved_is_blamed_on_its_fault(course: Course
     found.tell_blame(course.plan, follower)
     # Of the second attempt the log says something else than the plan has for it.
     assert follower.blame == {0: {1: course.plan.cause_of(course.plan.scenario.faults[0])}, 14: {3: 1}}
+
+
+@pytest.mark.parametrize(("speed", "flush_s"), [(1.0, 1.0), (60.0, 60.0), (240.0, 75.0), (100_000.0, 10_000.0)])
+def test_a_stream_is_flushed_well_within_the_gap_that_is_allowed(course: Course, speed: float, flush_s: float) -> None:
+    assert course.plan.scenario.telemetry.max_gap_s == 300.0
+    assert Course.begin(course.plan, speed).flush_s == pytest.approx(flush_s)
