@@ -56,7 +56,7 @@ class Drive:
         database = ((disk.place if disk else directory) / DATABASE).resolve()
         self._course = course = Course.held(plan, speed, past.history.until_s, past.from_s)
         # It is closed after the system: what that does while it stops is not observed either.
-        self._pulse = enter(closing(Pulse(database.with_name(FILE), course.now)))
+        self._pulse = enter(closing(Pulse(directory / FILE, course.now)))
         self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event, held=True)))
         lock = enter(closing(Lock(database, self._selector)))
         self._workers = Workers(plan.scenario.queue)

@@ -36,12 +36,13 @@ def begin_era(database: Path, eras: Sequence[Era], origin: float) -> None:
 
     The database itself says by which clock its times go, so that a runner may be killed at any point of this.
     """
+    path = database.with_name(FILE)
+    if not eras:
+        _write(path, [Era(origin, 0)])
+        return
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         [(after,)] = connection.execute("SELECT coalesce(max(id), 0) FROM events")
-        lines = (f"{era.origin!r} {era.after}\n" for era in (*eras, Era(origin, int(after))))
-        write_whole(database.with_name(FILE), "".join(lines).encode())
-        if not eras:
-            return
+        _write(path, [*eras, Era(origin, int(after))])
         connection.execute("BEGIN IMMEDIATE")
         [(place,)] = connection.execute("PRAGMA application_id")
         gap_s = origin - eras[place].origin
@@ -52,3 +53,7 @@ def begin_era(database: Path, eras: Sequence[Era], origin: float) -> None:
         )
         connection.execute(f"PRAGMA application_id = {len(eras)}")
         connection.execute("COMMIT")
+
+
+def _write(path: Path, eras: Sequence[Era]) -> None:
+    write_whole(path, "".join(f"{era.origin!r} {era.after}\n" for era in eras).encode())
