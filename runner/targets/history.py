@@ -63,8 +63,9 @@ class History:
     """Whether telemetry was lost: the stream then does not hold all that the system told."""
 
     submitted: set[int] = field(default_factory=set)
-    duplicated: set[int] = field(default_factory=set)
-    deferred: set[int] = field(default_factory=set)
+    offered: set[int] = field(default_factory=set)
+    """Submissions of which it was told that they were offered, before any answer: second ones, and those that had to wait."""
+
     injected: dict[tuple[int, int], int] = field(default_factory=dict)
     """The causes of what the runner did to attempts, by task number and attempt, until the system told of their end."""
 
@@ -80,8 +81,7 @@ class History:
             Counter({Kind(kind): count for kind, count in enumerate(np.bincount(kinds).tolist()) if count})
         )
         self.submitted.update(block.task[np.isin(block.kind, list(SUBMITTED))].tolist())
-        self.duplicated.update(block.task[block.kind == Kind.TASK_DUPLICATE].tolist())
-        self.deferred.update(block.task[block.kind == Kind.TASK_DEFERRED].tolist())
+        self.offered.update(block.task[np.isin(block.kind, [Kind.TASK_DUPLICATE, Kind.TASK_DEFERRED])].tolist())
         self._note_faults(block)
         for index in np.flatnonzero(np.isin(block.kind, [Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED])).tolist():
             key = int(block.task[index]), int(block.attempt[index])

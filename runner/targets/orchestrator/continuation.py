@@ -156,12 +156,12 @@ class Continuation:
             if history.until_s < work.due_s <= self.from_s and not work.cause:
                 # It was due while the runner still lived: the system could not take it in.
                 course.note(work.due_s, Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
-                history.deferred.add(work.number)
+                history.offered.add(work.number)
             return False
         self._submitted[key] -= 1
         if work.number not in history.submitted:
             follower.expect(work)
-        if work.cause and work.number not in history.duplicated:
+        if work.cause and work.number not in history.offered:
             course.note(max(work.due_s, history.until_s), Kind.TASK_DUPLICATE, number=work.number, cause=work.cause)
         return True
 

@@ -64,8 +64,8 @@ class Drive:
         for task_id, number in past.tasks.items():
             follower.accepted(task_id, number)
         past.tell_blame(plan, follower)
-        known, deferred = partial(past.knew, course=course, follower=follower), past.history.deferred
-        self._submitter = Submitter(course, system, follower.answered, known, intakes=system, deferred=deferred)
+        known, told = partial(past.knew, course=course, follower=follower), past.history.offered
+        self._submitter = Submitter(course, system, follower.answered, known, intakes=system, told=told)
         Executions(course, self._workers, follower, system, desk, settings.busy_timeout_s, lock)
         self._outages = Outages(course, system, lock, disk)
         self._samples = Sampler(course, system.snapshot, system.files), Resources(course, system.processes, directory)

@@ -207,7 +207,7 @@ def test_work_that_was_due_before_the_runner_was_gone_was_offered_in_time(course
     assert [found.knew(each, course, follower) for each in work] == [False] * 3
     block = course.journal.take(100.0)
     assert [(int(kind), float(t)) for kind, t in zip(block.kind, block.t, strict=True)] == [(Kind.TASK_DEFERRED, 45.0)]
-    assert found.history.deferred == {16}
+    assert found.history.offered == {16}
 
 
 def test_an_attempt_that_failed_unobserved_is_blamed_on_its_fault(course: Course, database: Path) -> None:
