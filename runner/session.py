@@ -32,6 +32,7 @@ from simulation.plan import Plan
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TARGETS = ("simulation", "orchestrator", "stub")
+RESUMABLE = ("orchestrator",)
 
 
 class Interruption:
@@ -242,4 +243,6 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}",
         f"  report: {directory / 'report.html'}",
     ]
+    if verdict.end in {End.INTERRUPTED, End.CUT} and verdict.target in RESUMABLE:
+        lines.append(f"  to go on: soak resume {directory}")
     return "\n".join(lines)

@@ -4,10 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runner.cli import run_command
 from runner.evidence.directory import RunDirectory
+from runner.session import summary_lines
+from schemas.load import load
+from schemas.verdict import End, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "docs" / "examples" / "attached.yaml"
@@ -107,3 +111,13 @@ def test_an_interrupted_run_that_cannot_go_on_is_judged_and_sealed(run: Path, tm
     assert run_command(["resume", str(out)]) == 130
     assert json.loads((out / "verdict.json").read_text())["end"] == "interrupted"
     assert run_command(["verify", str(out)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("end", "target", "said"),
+    [("interrupted", "orchestrator", True), ("interrupted", "simulation", False), ("completed", "orchestrator", False)],
+)
+def test_it_is_said_how_an_interrupted_run_goes_on(run: Path, end: str, target: str, said: bool) -> None:
+    verdict = msgspec.json.decode((run / "verdict.json").read_bytes(), type=Verdict)
+    other = msgspec.structs.replace(verdict, end=End(end), target=target)
+    assert (f"to go on: soak resume {run}" in summary_lines(load(SCENARIO), other, run)) is said
