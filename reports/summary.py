@@ -14,7 +14,7 @@ from reports.data import RunData
 from schemas.errors import UsageError
 from schemas.expression import Unit
 from schemas.units import show_duration, show_ratio
-from schemas.verdict import Gain, GrowthResult
+from schemas.verdict import Gain, GrowthResult, paused_s
 
 TEMPLATES = Path(__file__).with_name("templates")
 SUMMARY_TEMPLATE = "soak_summary.md.j2"
@@ -169,10 +169,11 @@ def _trend(growth: GrowthResult) -> str:
 
 
 def wall_time(run: RunData, t_s: float) -> str:
-    """Scenario time as wall-clock time in the scenario's time zone; of a simulation as if it had run in real time."""
+    """Scenario time as wall-clock time in the scenario's time zone, pauses included; of a simulation as if it had run in real
+    time."""
     start = datetime.fromisoformat(run.manifest.started_at.replace("Z", "+00:00"))
     return (
-        (start + timedelta(seconds=t_s / run.manifest.speed))
+        (start + timedelta(seconds=t_s / run.manifest.speed + paused_s(run.verdict.resumes, t_s)))
         .astimezone(ZoneInfo(run.scenario.timezone))
         .strftime("%Y-%m-%d %H:%M:%S %Z")
     )

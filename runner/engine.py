@@ -30,15 +30,17 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A run that goes on: its judge, who has seen all there is of it, and for how long nothing was observed."""
+    """A run that goes on: its judge, who has seen all there is of it; for how long nothing was observed then, in scenario
+    time; and for how long nothing went on after that, in real time."""
 
     judge: Judge
     gap_s: float
+    pause_real_s: float
 
     def first_block(self) -> Block:
-        """Its first event from now on."""
-        now_s = tick(self.judge.until_s)
-        return make_block([now_s], [Kind.RUN_RESUMED], until_s=now_s, value=[self.gap_s])
+        """Its first events from now on."""
+        now_s, kinds = tick(self.judge.until_s), [Kind.RUN_PAUSED, Kind.RUN_RESUMED]
+        return make_block([now_s] * 2, kinds, until_s=now_s, value=[tick(self.pause_real_s), tick(self.gap_s)])
 
 
 class BrokenOffError(Exception):

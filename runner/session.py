@@ -11,7 +11,7 @@ from typing import cast
 
 from runner.console import remark, tell
 from runner.engine import BrokenOffError, Resumed, execute, identify
-from runner.evidence.directory import RunDirectory, choose_directory
+from runner.evidence.directory import choose_directory
 from runner.evidence.past import Past, read_past, replay
 from runner.evidence.record import Recording, to_json
 from runner.job_summary import append_summary, job_summary_of
@@ -32,6 +32,7 @@ from simulation.plan import Plan
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TARGETS = ("simulation", "orchestrator", "stub")
+RESUMABLE = ("orchestrator",)
 
 
 class Interruption:
@@ -147,38 +148,7 @@ def make_target(name: str, speed: float | None = None, patience_s: float | None 
     return Pulled(name, cast("type[Queue]", kind), 1.0 if speed is None else speed, patience_s)
 
 
-def resume_run(path: Path, *, as_json: bool) -> int:
-    """Go on with a run whose runner was gone, or judge it if it had ended; returns the exit code. Raises SoakError."""
-    from runner.preflight import check_machine
-
-    directory = RunDirectory.open(path)
-    directory.claim()
-    past = read_past(directory)
-    if past.end:
-        with open_outlets(past.loaded, past.plan, past.identity, path.resolve().name) as outlets:
-            outlets.begin(strict=False)
-            verdict = _finish_ended(past, past.end, outlets)
-        tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
-        return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
-    check_machine(past.plan, path)
-    target = make_target(past.identity.target, past.identity.speed if past.identity.target != "simulation" else None)
-    if isinstance(target, Selective):
-        target.admit(past.loaded.scenario, resumed=True)
-    target.prepare(path, past.history)
-    interruption = Interruption()
-    with (
-        interruption.listening(),
-        open_outlets(past.loaded, past.plan, past.identity, path.resolve().name) as outlets,
-        Recording.resume(directory, past.manifest, past.identity, past.plan) as recording,
-    ):
-        resumed = replay(past, recording)
-        outlets.begin(strict=False)
-        verdict = _conduct(past.loaded, past.plan, target, past.identity, recording, interruption, outlets, resumed)
-    tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
-    return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
-
-
-def _finish_ended(past: Past, end: End, outlets: Outlets, began: float | None = None) -> Verdict:
+def finish_ended(past: Past, end: End, outlets: Outlets, began: float | None = None) -> Verdict:
     """Judge and seal a run from what there is of it; `began`: on the monotonic clock, where that is known."""
     with Recording.resume(past.directory, past.manifest, past.identity, past.plan, began) as recording:
         judge = replay(past, recording).judge
@@ -199,10 +169,10 @@ def _record(
     with Recording.start(directory, loaded, identity, plan) as recording:
         remark(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {recording.directory.path}")
         target.prepare(recording.directory.path)
-        return _conduct(loaded, plan, target, identity, recording, interruption, outlets)
+        return conduct(loaded, plan, target, identity, recording, interruption, outlets)
 
 
-def _conduct(
+def conduct(
     loaded: Loaded,
     plan: Plan,
     target: Target,
@@ -224,7 +194,7 @@ def _conduct(
         judge, error = broken.judge, broken.__cause__
         recording.close()
         # Judged from the stream: anyone who recomputes the verdict has no more than that.
-        _finish_ended(read_past(recording.directory), End.CUT, outlets, recording.began)
+        finish_ended(read_past(recording.directory), End.CUT, outlets, recording.began)
         what = str(error) if isinstance(error, SoakError) else f"internal error: {type(error).__name__}: {error}"
         when = f"the run broke off at {show_duration(round(judge.until_s))} of scenario time"
         raise SoakError(f"{what}; {when}, what there is of it is judged in {recording.directory.path}") from error
@@ -280,4 +250,6 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}",
         f"  report: {directory / 'report.html'}",
     ]
+    if verdict.end in {End.INTERRUPTED, End.CUT} and verdict.target in RESUMABLE:
+        lines.append(f"  to go on: soak resume {directory}")
     return "\n".join(lines)

@@ -44,6 +44,7 @@ class Kind(IntEnum):
     RUN_ENDED = auto()
     RUN_ABORTED = auto()
     RUN_INTERRUPTED = auto()
+    RUN_PAUSED = auto()
     RUN_RESUMED = auto()
     TASK_DEFERRED = auto()
     TASK_ENQUEUED = auto()
@@ -143,8 +144,11 @@ SPECS: dict[Kind, Spec] = {
     Kind.RUN_ENDED: _runner("run.ended", "the run is over: `planned` counts submissions", "", "planned", Value.NUMBER),
     Kind.RUN_ABORTED: _runner("run.aborted", "an abort condition held", "", "name", Value.NAME),
     Kind.RUN_INTERRUPTED: _runner("run.interrupted", "the run was interrupted from outside"),
+    Kind.RUN_PAUSED: _runner(
+        "run.paused", "the runner was gone for `pause` of real time; nothing went on", "", "pause", Value.SECONDS
+    ),
     Kind.RUN_RESUMED: _runner(
-        "run.resumed", "the run goes on after its runner was gone for `gap`", "", "gap", Value.SECONDS
+        "run.resumed", "the run goes on; for `gap` from here nothing was observed", "", "gap", Value.SECONDS
     ),
     Kind.TASK_DEFERRED: Spec(
         "task.deferred",

@@ -1,10 +1,11 @@
 """The verdict and everything it rests on, as data: what verdict.json holds."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class Status(StrEnum):
@@ -171,10 +172,17 @@ class SlowTask(msgspec.Struct, frozen=True):
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """The run went on at `at_s` (seconds of scenario time) after its runner had been gone for so long."""
+    """The runner was gone and the run went on. Nothing was observed from `at_s` on for `gap_s` (seconds of scenario time);
+    then nothing happened for `pause_s` of real time."""
 
     at_s: float
     gap_s: float
+    pause_s: float
+
+
+def paused_s(resumes: Iterable[Resume], t_s: float) -> float:
+    """For how long nothing had gone on by `t_s` of scenario time, in real seconds."""
+    return sum(each.pause_s for each in resumes if t_s > each.at_s + each.gap_s)
 
 
 class Checkpoint(msgspec.Struct, frozen=True):

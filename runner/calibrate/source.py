@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.calibrate.attempts import kept_events
+from runner.ends import end_after
 from runner.evidence.checksums import check_hashes
 from runner.evidence.directory import CHECKSUMS, SCENARIO, RunDirectory, stream_name
 from runner.evidence.stream import StreamReader
@@ -17,8 +18,6 @@ from schemas.model import Scenario
 from schemas.verdict import End
 from schemas.vocabulary import Vocabulary
 from simulation.plan import Plan
-
-_ENDS = {Kind.RUN_ENDED: End.COMPLETED, Kind.RUN_ABORTED: End.ABORTED, Kind.RUN_INTERRUPTED: End.INTERRUPTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def open_source(path: Path) -> Source:
         )
     end, gaps, ended_s, blocks = End.CUT, 0, 0.0, []
     for block in reader.blocks():
-        end = next((how for kind, how in _ENDS.items() if (block.kind == kind).any()), end)
+        end = end_after(block, end)
         gaps += int((block.kind == Kind.RUN_RESUMED).sum())
         ended_s = block.until_s
         blocks.append(kept_events([block]))

@@ -13,7 +13,7 @@ from schemas.errors import SoakError
 
 _COMMANDS = {
     "run": "Run a scenario and give a verdict.",
-    "resume": "Go on with a real run whose runner was killed.",
+    "resume": "Go on with a real run that was interrupted or killed.",
     "validate": "Check scenario files; list everything that is wrong.",
     "plan": "Show what a scenario will do: counts, load, arrival rate.",
     "predict": "Simulate a scenario many times: how likely is it to PASS?",

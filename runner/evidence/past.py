@@ -2,7 +2,9 @@
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
+from runner.ends import end_after
 from runner.engine import Resumed
 from runner.evidence.directory import CHECKSUMS, RunDirectory, stream_name
 from runner.evidence.manifest import read_manifest
@@ -12,19 +14,16 @@ from runner.evidence.verify import load_stored
 from runner.judge.judge import Judge
 from runner.targets.history import History
 from schemas.errors import UsageError
-from schemas.events import Kind
 from schemas.identity import Identity
 from schemas.load import Loaded
 from schemas.manifest import Manifest
 from schemas.verdict import End
 from simulation.plan import Plan
 
-_ENDS = {Kind.RUN_ENDED: End.COMPLETED, Kind.RUN_ABORTED: End.ABORTED, Kind.RUN_INTERRUPTED: End.INTERRUPTED}
-
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a run directory tells of a run that broke off."""
+    """What a run directory tells of a run that broke off, or was interrupted."""
 
     directory: RunDirectory
     loaded: Loaded
@@ -32,12 +31,25 @@ class Past:
     identity: Identity
     plan: Plan
     history: History
-    end: End | None
-    """How it ended; None for a run that broke off. One that ended was not judged, or not sealed."""
+    end: End
+    """How it ended; CUT for a run that broke off."""
+
+    sealed: bool
+    """Whether its evidence was completed. Of a run that came to its own end it was not."""
+
+    seen_at: float
+    """When its stream was last written to, in seconds since the epoch."""
+
+    @property
+    def worked_real_s(self) -> float:
+        """For how long its runners were at work, in real seconds: pauses are left out."""
+        began = datetime.strptime(self.manifest.started_at, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+        pauses_s = self.history.paused_real_s + self.history.pause_real_s
+        return max(0.0, (time.time() if self.end is End.CUT else self.seen_at) - began - pauses_s)
 
 
 def read_past(directory: RunDirectory) -> Past:
-    """The run so far. Raises UsageError for a run that has ended and was sealed, EvidenceError for one that cannot be read."""
+    """The run so far. Raises UsageError for one that came to its own end and was sealed, EvidenceError for a damaged one."""
     manifest = read_manifest(directory)
     loaded = load_stored(directory)
     plan = Plan(loaded.scenario)
@@ -46,15 +58,16 @@ def read_past(directory: RunDirectory) -> Past:
         raise UsageError(
             f"{directory.path}: its scenario is not the one its stream was made with (restore scenario.yaml)"
         )
-    history, end = History(), None
+    history, end, sealed = History(), End.CUT, directory.file(CHECKSUMS).exists()
     for block in reader.blocks():
-        end = next((how for kind, how in _ENDS.items() if (block.kind == kind).any()), end)
+        end = end_after(block, end)
         history.observe(block)
-    if end and directory.file(CHECKSUMS).exists():
-        raise UsageError(f"{directory.path}: this run has come to its end, {manifest.verdict or 'without a verdict'}")
-    stream = directory.file(stream_name(plan.scenario.name))
-    history.gap_real_s = max(0.0, time.time() - stream.stat().st_mtime)
-    return Past(directory, loaded, manifest, reader.identity, plan, history, end)
+    if end in {End.COMPLETED, End.ABORTED} and sealed:
+        what = f"this run has come to its end, {manifest.verdict or 'without a verdict'}"
+        raise UsageError(f"{directory.path}: {what} (run it again: the manifest says how)")
+    seen_at = directory.file(stream_name(plan.scenario.name)).stat().st_mtime
+    history.pause_real_s = max(0.0, time.time() - seen_at)
+    return Past(directory, loaded, manifest, reader.identity, plan, history, end, sealed, seen_at)
 
 
 def _reader(directory: RunDirectory, plan: Plan) -> StreamReader:
@@ -67,4 +80,6 @@ def replay(past: Past, recording: Recording) -> Resumed:
     for block in _reader(past.directory, past.plan).blocks():
         for part in judge.observe(block):
             recording.replay(part, judge.facts)
-    return Resumed(judge, past.history.gap_real_s * past.identity.speed)
+    recording.take_over()
+    history = past.history
+    return Resumed(judge, history.lived_s - history.until_s, history.pause_real_s)

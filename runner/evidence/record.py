@@ -8,7 +8,16 @@ from typing import Any
 
 import msgspec
 
-from runner.evidence.directory import ALERTS, CHECKPOINTS, MANIFEST, METRICS, VERDICT, RunDirectory, stream_name
+from runner.evidence.directory import (
+    ALERTS,
+    CHECKPOINTS,
+    CHECKSUMS,
+    MANIFEST,
+    METRICS,
+    VERDICT,
+    RunDirectory,
+    stream_name,
+)
 from runner.evidence.manifest import finish_manifest, start_manifest
 from runner.evidence.metrics import MetricsWriter
 from runner.evidence.scenario_copy import store_scenario
@@ -22,6 +31,9 @@ from schemas.manifest import NOTHING_SENT, Manifest, Sent
 from schemas.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Verdict
 from simulation.plan import Plan
 
+_ANEW = f".{METRICS}.partial"
+"""The metrics of a run that goes on, until they are as far as the old ones were."""
+
 
 class Recording:
     """The evidence of one run while it is made; a sink of the engine. Raises OutputError when it cannot be written."""
@@ -33,7 +45,7 @@ class Recording:
         self._manifest = manifest
         self.began = time.monotonic()
         causes = [cause.fault for cause in plan.vocabulary.causes]
-        self._metrics = MetricsWriter(directory.file(METRICS), plan.scenario, causes)
+        self._metrics = MetricsWriter(directory.file(_ANEW if goes_on else METRICS), plan.scenario, causes)
         stream = directory.file(stream_name(plan.scenario.name))
         self._stream = StreamWriter(stream, identity, plan.vocabulary, goes_on=goes_on)
 
@@ -52,11 +64,11 @@ class Recording:
     def resume(
         cls, directory: RunDirectory, manifest: Manifest, identity: Identity, plan: Plan, began: float | None = None
     ) -> "Recording":
-        """The recording of a run that goes on; its metrics are folded again: see `replay`.
+        """The recording of a run that goes on; its metrics are folded again: see `replay` and `take_over`.
 
         `began`: when it did, on the monotonic clock (None: now).
         """
-        directory.file(METRICS).unlink(missing_ok=True)
+        directory.file(_ANEW).unlink(missing_ok=True)
         recording = cls(directory, manifest, identity, plan, goes_on=True)
         recording.began = recording.began if began is None else began
         return recording
@@ -65,6 +77,12 @@ class Recording:
         """Take in a block that stands in the stream already."""
         self._metrics.append(block, facts)
         self._stream.events += len(block)
+
+    def take_over(self) -> None:
+        """From now on the evidence changes: what was sealed no longer is. The verdict and the report of an earlier end stay
+        until there are new ones."""
+        self.directory.file(_ANEW).replace(self.directory.file(METRICS))
+        self.directory.file(CHECKSUMS).unlink(missing_ok=True)
 
     def append(self, block: Block, facts: Facts) -> None:
         """Keep a block."""

@@ -113,6 +113,7 @@ class _Line(msgspec.Struct):
     due: _Number | None = None
     ran: _Number | None = None
     gap: _Number | None = None
+    pause: _Number | None = None
     planned: _Number | None = None
     value: _Number | None = None
     name: str | None = None

@@ -7,8 +7,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
+from runner.ends import end_after
 from runner.evidence.checksums import Finding, check_hashes
 from runner.evidence.directory import MANIFEST, METRICS, SCENARIO, RunDirectory, stream_name
 from runner.evidence.manifest import reproduce
@@ -17,17 +17,13 @@ from runner.evidence.record import to_json, verdict_files
 from runner.evidence.stream import StreamReader
 from runner.judge.decide import decide
 from runner.judge.judge import Judge
-from schemas.block import Block
 from schemas.errors import EvidenceError, ScenarioError, UsageError
-from schemas.events import Kind
 from schemas.identity import Identity
 from schemas.load import Loaded, load
 from schemas.model import Scenario
 from schemas.verdict import End, Verdict
 from schemas.vocabulary import Vocabulary
 from simulation.plan import Plan
-
-_ENDS = {Kind.RUN_ENDED: End.COMPLETED, Kind.RUN_ABORTED: End.ABORTED, Kind.RUN_INTERRUPTED: End.INTERRUPTED}
 
 
 def verify(directory: RunDirectory) -> tuple[list[Finding], Verdict | None]:
@@ -74,7 +70,7 @@ def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
         metrics = Path(scratch) / METRICS
         with contextlib.closing(_metrics_writer(metrics, loaded.scenario, plan.vocabulary)) as writer:
             for block in reader.blocks():
-                end = _end_of(block) or end
+                end = end_after(block, end)
                 for part in judge.observe(block):
                     events += len(part)
                     writer.append(part, judge.facts)
@@ -102,11 +98,6 @@ def _known_of_manifest(identity: Identity, verdict: Verdict, events: int) -> byt
         "reproduce": reproduce(identity),
     }
     return to_json(known)
-
-
-def _end_of(block: Block) -> End | None:
-    ends = block.kind[np.isin(block.kind, list(_ENDS))]
-    return _ENDS[Kind(int(ends[-1]))] if len(ends) else None
 
 
 def _difference(directory: RunDirectory, name: str, content: bytes) -> str:

@@ -16,6 +16,7 @@ from schemas.errors import UsageError
 from schemas.manifest import Manifest
 from schemas.model import Scenario
 from schemas.units import show_duration
+from schemas.verdict import paused_s
 from simulation.plan import Plan
 
 SUITABLE_STEPS, MOST_STEPS = 1_000, 20_000
@@ -49,7 +50,8 @@ def snapshots_of(
 
     def take(verdict: str = "") -> Snapshot:
         progress(min(1.0, judge.until_s / scenario.duration_s))
-        return snapshot_of(judge, levels, own, time_s=judge.until_s / speed, speed=speed, verdict=verdict)
+        time_s = judge.until_s / speed + paused_s(judge.resumes, judge.until_s)
+        return snapshot_of(judge, levels, own, time_s=time_s, speed=speed, verdict=verdict)
 
     taken = []
     for block, is_step in _in_steps(reader.blocks(), step_s):

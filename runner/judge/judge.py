@@ -35,6 +35,7 @@ _REDELIVERY_REAL_S = 1.0
 """What a machine may need on top to start a process and hand out work again, in real seconds."""
 
 _ALERTS = kind_flags(Kind.ALERT_FIRED, Kind.ALERT_RESOLVED)
+_RESUMES = kind_flags(Kind.RUN_PAUSED, Kind.RUN_RESUMED)
 _ENDS = kind_flags(Kind.RUN_ENDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
 
 
@@ -77,6 +78,7 @@ class Judge:
         self.kinds_seen = np.zeros(len(Kind), dtype=np.int64)
         self.planned: int | None = None
         self.resumes: list[Resume] = []
+        self._pause_s = 0.0
         self.repeats: list[int] = []
         """For each time the run was made again, how many events differed."""
         self.checkpoints: list[Checkpoint] = []
@@ -196,11 +198,17 @@ class Judge:
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[block.kind == Kind.RUN_ENDED]
         self.planned = int(planned[-1]) if len(planned) else self.planned
-        again = block.kind == Kind.RUN_RESUMED
-        self.resumes += map(Resume, block.t[again].tolist(), block.value[again].tolist())
+        self._note_resumes(block)
         self.repeats += block.value[block.kind == Kind.RUN_REPEATED].astype(np.int64).tolist()
         self.until_s = facts.until_s
         self.facts = facts
+
+    def _note_resumes(self, block: Block) -> None:
+        for index in np.flatnonzero(_RESUMES[block.kind]).tolist():
+            if block.kind[index] == Kind.RUN_PAUSED:
+                self._pause_s = float(block.value[index])
+            else:
+                self.resumes.append(Resume(float(block.t[index]), float(block.value[index]), self._pause_s))
 
     def _tell_alerts(self, block: Block, settled_s: float) -> Block:
         """Advance the alerts as far as all is known and put what they did into the block, as events."""

@@ -114,6 +114,10 @@ class Lifecycle:
         self._table.forget_settled()
 
     def _take_census(self, block: Block) -> None:
+        resumed = np.flatnonzero(block.kind == Kind.RUN_RESUMED)
+        if len(resumed):
+            # A census is of the end, and that was none.
+            self._census, block = {}, block.take(np.arange(len(block)) > resumed[-1])
         for state, kind in CENSUS.items():
             told = block.value[block.kind == kind]
             if len(told):

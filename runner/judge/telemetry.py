@@ -45,8 +45,9 @@ class Telemetry:
         kept = np.flatnonzero((gaps >= self._floor_s) | (gaps == gaps.max()) | (lasts & (gaps > 0))).tolist()
         facts.stretches["telemetry"] = [Stretch(float(edges[k]), float(edges[k + 1]), k < len(life)) for k in kept]
         facts.series["telemetry"] = Samples(np.empty(0), np.empty(0), exposed=len(life))
-        stood_still = block.value[block.kind == Kind.RUN_RESUMED]
-        self.longest_gap_s = max(self.longest_gap_s, float(gaps.max()), *stood_still.tolist())
+        # What a system did before its runner was gone is known from its own log alone.
+        unobserved = block.value[block.kind == Kind.RUN_RESUMED]
+        self.longest_gap_s = max(self.longest_gap_s, float(gaps.max()), *unobserved.tolist())
         self.lost_events += int(block.value[block.kind == Kind.SAMPLE_LOST].sum())
         if len(life):
             self._seen_s = float(life[-1])

@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.ends import end_after
 from runner.evidence.directory import SCENARIO, VERDICT, RunDirectory, stream_name
 from runner.evidence.stream import StreamReader
 from runner.evidence.verify import load_stored
 from runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
 from schemas.errors import EvidenceError, UsageError, Where, quoted, show_path
-from schemas.events import Kind
 from schemas.identity import Identity
 from schemas.load import Loaded
-from schemas.verdict import SCHEMA_VERSION, Verdict
+from schemas.verdict import SCHEMA_VERSION, End, Verdict
 from schemas.versions import decode_evidence
 from simulation.plan import Plan
 
-_ENDS = (Kind.RUN_ENDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
 _MOST_TOLD = 3
 
 
@@ -46,12 +45,12 @@ class Source:
 
     def outcomes(self) -> Outcomes:
         """What became of every task. Raises EvidenceError for a stream that is damaged or breaks off."""
-        outcomes, reader, ended = Outcomes(most_tasks(self.plan)), self.reader(), False
+        outcomes, reader, end = Outcomes(most_tasks(self.plan)), self.reader(), End.CUT
         for block in reader.blocks():
             refuse_unplanned(block, len(outcomes), self._stream)
             outcomes.observe(block)
-            ended = ended or any(kind in block.kind for kind in _ENDS)
-        if reader.cut or not ended:
+            end = end_after(block, end)
+        if reader.cut or end is End.CUT:
             raise EvidenceError(f"{self._stream}: breaks off before the end of the run (compare runs that have ended)")
         return outcomes
 

@@ -16,7 +16,10 @@ from schemas.vocabulary import NO_CAUSE
 from simulation.plan import Plan
 
 FLUSH_REAL_S = 1.0
-"""How often what happened is handed to the judge and the event stream."""
+"""How often what happened is handed to the judge and the event stream, at least."""
+
+FLUSHES_IN_GAP, LEAST_FLUSH_REAL_S = 4, 0.1
+"""What was not handed over when a runner dies is a gap in the telemetry: at a high speed it is to stay well below the allowed."""
 
 AGAIN_REAL_S = 0.002
 """How long after a BusyError the same call is made again."""
@@ -30,12 +33,27 @@ class Course:
     clock: Clock
     agenda: Agenda
     journal: Journal
+    known_s: float
+    """Up to when the event stream knows what has happened."""
+
     from_s: float
+    """When the clock began, or went on."""
 
     @classmethod
-    def begin(cls, plan: Plan, speed: float, from_s: float = 0.0) -> "Course":
-        """A run whose scenario time is `from_s` now."""
-        return cls(plan, Clock(speed, time.time() - from_s / speed), Agenda(), Journal(plan, from_s), from_s)
+    def begin(cls, plan: Plan, speed: float) -> "Course":
+        """A run that begins now."""
+        return cls(plan, Clock(speed, time.time()), Agenda(), Journal(plan, 0.0), 0.0, 0.0)
+
+    @classmethod
+    def held(cls, plan: Plan, speed: float, known_s: float, from_s: float) -> "Course":
+        """A run whose clock is held at `from_s` until `clock.go`; what happened after `known_s` is still to be told."""
+        return cls(plan, Clock(speed, time.time(), from_s), Agenda(), Journal(plan, known_s), known_s, from_s)
+
+    @property
+    def flush_s(self) -> float:
+        """How long to wait before what happened is handed over."""
+        allowed_real_s = self.clock.real(self.plan.scenario.telemetry.max_gap_s) / FLUSHES_IN_GAP
+        return max(LEAST_FLUSH_REAL_S, min(FLUSH_REAL_S, allowed_real_s)) * self.clock.speed
 
     def now(self) -> float:
         """The time."""

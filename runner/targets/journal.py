@@ -13,11 +13,11 @@ from simulation.recorder import Recorder
 class Journal:
     """Rows from the runner, the ledger and the system; a row that comes too late counts as having happened just now."""
 
-    def __init__(self, plan: Plan, from_s: float) -> None:
+    def __init__(self, plan: Plan, known_s: float) -> None:
         self._recorder = Recorder(plan)
         self._rows: list[tuple[float, int, tuple[float, ...]]] = []
         self._order = count()
-        self._complete_s = from_s
+        self._complete_s = known_s
 
     def note(
         self,

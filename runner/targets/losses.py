@@ -9,10 +9,9 @@ from schemas.faults import FaultType
 
 def put_losses(course: Course) -> None:
     """Put every loss of telemetry that has not ended on the agenda."""
-    now_s = course.now()
     for fault in course.plan.scenario.faults:
         for window in fault.windows if fault.type is FaultType.TELEMETRY_LOSS else ():
-            if window.start_s >= course.from_s:
+            if window.start_s >= course.known_s:
                 course.at(window.start_s, partial(course.note_fault, fault, Kind.FAULT_INJECTED))
-            if window.end_s > now_s:
+            if window.end_s > course.known_s:
                 course.at(window.end_s, partial(course.note_fault, fault, Kind.FAULT_CLEARED, Kind.SAMPLE_LOST))

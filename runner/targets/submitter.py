@@ -1,7 +1,7 @@
 """Submits the plan's work at its times; what the system cannot take in is offered again and again."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
 from runner.targets.contract import Accepted, BusyError, Refused
@@ -40,6 +40,7 @@ class Submitter:
     """`answered` hears what became of each submission; `known` says which ones the system was given by an earlier runner.
 
     `intakes`: a key that is due twice at the same instant is offered on two connections; without it, one after the other.
+    `told`: which ones an earlier runner had offered in vain, and told of.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Submitter:
         answered: Callable[[Submission, Answer], None],
         known: Callable[[Submission], bool] = lambda _: False,
         intakes: Intakes | None = None,
+        told: Container[int] = frozenset(),
     ) -> None:
         self._course = course
         self._intake = intake
         self._intakes = intakes
         self._answered = answered
+        self._told = told
         self._work = (each for each in _one_by_one(course.plan) if not known(each))
         self._ahead: Submission | None = None
         self._waiting: set[int] = set()
@@ -85,7 +88,7 @@ class Submitter:
     def _submit(self, *work: Submission) -> None:
         self._next()
         for each in work:
-            if each.cause:
+            if each.cause and each.number not in self._told:
                 self._course.note(self._course.now(), Kind.TASK_DUPLICATE, number=each.number, cause=each.cause)
             self._waiting.add(each.number)
         if len(work) == 2 and not self._deferred:
@@ -119,7 +122,7 @@ class Submitter:
         self._answered(work, answer)
 
     def _defer(self, work: Submission) -> None:
-        if not work.cause:
+        if not work.cause and work.number not in self._told:
             # It was offered in time; that the system could not take it in is not the load generator's fault.
             self._course.note(self._course.now(), Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
         self._deferred.append(work)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from runner.ends import end_after
 from runner.judge.decide import decide
 from runner.judge.judge import Judge
 from schemas.block import Block
@@ -13,7 +14,6 @@ from schemas.identity import Identity
 from schemas.units import show_duration
 from schemas.verdict import End
 
-_ENDS = {Kind.RUN_ENDED: "completed", Kind.RUN_ABORTED: "aborted", Kind.RUN_INTERRUPTED: "interrupted"}
 _LEVELS = {Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"}
 _RATE_WINDOW_S = 600.0
 MOST_POINTS = 400
@@ -60,11 +60,16 @@ class Watched:
 
     judge: Judge
     identity: Identity
-    ended: str = ""
+    end: End = End.CUT
     levels: dict[str, float] = field(default_factory=dict)
     _closed: deque[tuple[float, int]] = field(default_factory=deque)
     _points: list[tuple[float, float | None, float | None, float]] = field(default_factory=list)
     _every_s: float = 0.0
+
+    @property
+    def ended(self) -> str:
+        """How it ended; empty while it goes on."""
+        return "" if self.end is End.CUT else self.end.value
 
     def observe(self, block: Block) -> None:
         """Take in a block."""
@@ -74,7 +79,7 @@ class Watched:
             told = block.value[block.kind == kind]
             if len(told):
                 self.levels[name] = float(told[-1])
-        self.ended = next((word for kind, word in _ENDS.items() if (block.kind == kind).any()), self.ended)
+        self.end = end_after(block, self.end)
         counts = self.judge.kinds_seen
         self._closed.append((self.judge.until_s, int(counts[[Kind.TASK_DONE, Kind.TASK_FAILED]].sum())))
         while len(self._closed) > 2 and self._closed[0][0] < self.judge.until_s - _RATE_WINDOW_S:
@@ -94,8 +99,7 @@ class Watched:
     def state(self, eta_s: float | None = None) -> State:
         """The run so far."""
         judge, scenario = self.judge, self.judge.scenario
-        ends = {"completed": End.COMPLETED, "aborted": End.ABORTED, "interrupted": End.INTERRUPTED}
-        verdict = decide(judge, self.identity, ends.get(self.ended, End.CUT))
+        verdict = decide(judge, self.identity, self.end)
         objectives = []
         for each in verdict.objectives:
             show = scenario.slis[each.sli].unit.show

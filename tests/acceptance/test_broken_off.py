@@ -4,9 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runner.cli import run_command
+from runner.evidence.directory import RunDirectory
+from runner.session import summary_lines
+from schemas.load import load
+from schemas.verdict import End, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "docs" / "examples" / "attached.yaml"
@@ -78,3 +83,41 @@ def test_a_run_puts_its_summary_where_a_ci_service_wants_it(tmp_path: Path, monk
     text = summary.read_text()
     assert text.startswith("what was there\n## PASS: An attached queue meets failures")
     assert "| PASS | `latency_p95 <= 90s` |" in text
+
+
+def interrupted(run: Path, out: Path, *, sealed: bool) -> Path:
+    """A copy of a run, as if it had been interrupted at its end."""
+    shutil.copytree(run, out)
+    [stream] = out.glob("soak_*.jsonl")
+    lines = stream.read_text().splitlines()
+    at = json.loads(lines[-1])["t"]
+    stream.write_text("".join(f"{line}\n" for line in [*lines[:-1], f'{{"t":{at:.6f},"type":"run.interrupted"}}']))
+    (out / "SHA256SUMS").unlink()
+    if sealed:
+        RunDirectory(out).write_checksums()
+    return out
+
+
+def test_an_interrupted_simulation_is_run_again(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = interrupted(run, tmp_path / "run", sealed=True)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert run_command(["resume", str(out)]) == 2
+    assert "a simulation is not resumed (run it again: the manifest says how)" in capfd.readouterr().err
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_an_interrupted_run_that_cannot_go_on_is_judged_and_sealed(run: Path, tmp_path: Path) -> None:
+    out = interrupted(run, tmp_path / "run", sealed=False)
+    assert run_command(["resume", str(out)]) == 130
+    assert json.loads((out / "verdict.json").read_text())["end"] == "interrupted"
+    assert run_command(["verify", str(out)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("end", "target", "said"),
+    [("interrupted", "orchestrator", True), ("interrupted", "simulation", False), ("completed", "orchestrator", False)],
+)
+def test_it_is_said_how_an_interrupted_run_goes_on(run: Path, end: str, target: str, said: bool) -> None:
+    verdict = msgspec.json.decode((run / "verdict.json").read_bytes(), type=Verdict)
+    other = msgspec.structs.replace(verdict, end=End(end), target=target)
+    assert (f"to go on: soak resume {run}" in summary_lines(load(SCENARIO), other, run)) is said

@@ -234,6 +234,7 @@ def test_every_line_of_a_stream_is_valid(runs: Runs, run: str) -> None:
 def test_runs_of_every_fault_type_write_nearly_every_event_type(runs: Runs) -> None:
     written = {json.loads(line)["type"] for run in SCENARIOS for line in lines(runs, run)[1:]}
     real_systems_only = {
+        "run.paused",
         "run.resumed",
         "sample.rss",
         "sample.open_files",
@@ -404,7 +405,7 @@ def drop(*where: str | int) -> Change:
 
 REFUSED = [
     ("verdict", "passes", put("verdict", value="OK"), "'OK' is not one of"),
-    ("verdict", "passes", put("schema_version", value=2), "3 was expected"),
+    ("verdict", "passes", put("schema_version", value=2), "4 was expected"),
     ("verdict", "passes", put("scenario_sha256", value="abc"), "does not match"),
     ("verdict", "passes", put("seed", value=-1), "less than the minimum"),
     ("verdict", "passes", put("note", value=""), "'note' was unexpected"),

@@ -14,6 +14,7 @@ from runner.targets.orchestrator.continuation import Continuation
 from runner.targets.orchestrator.disk import Disk
 from runner.targets.orchestrator.lock import Lock
 from runner.targets.orchestrator.outages import Outages
+from runner.targets.orchestrator.pulse import FILE, Pulse
 from runner.targets.orchestrator.system import OrchestratorSystem
 from runner.targets.orchestrator.target import DATABASE, needs_disk
 from runner.targets.owning.desk import Desk
@@ -53,20 +54,18 @@ class Drive:
         self._desk = desk = enter(closing(Desk(sockets / "desk", self._selector)))
         settings = system_settings(plan.scenario.queue, directory, desk.path, speed)
         database = ((disk.place if disk else directory) / DATABASE).resolve()
-
-        def begin() -> None:
-            self._course = Course.begin(plan, speed, past.history.until_s)
-            past.let_clocks_stand_still(self._course.clock.started_at)
-
-        self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event, begin)))
+        self._course = course = Course.held(plan, speed, past.history.until_s, past.from_s)
+        # It is closed after the system: what that does while it stops is not observed either.
+        self._pulse = enter(closing(Pulse(directory / FILE, course.now)))
+        self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event, held=True)))
         lock = enter(closing(Lock(database, self._selector)))
-        course = self._course
         self._workers = Workers(plan.scenario.queue)
         self._follower = follower = Follower(course, self._changes, self._workers)
         for task_id, number in past.tasks.items():
             follower.accepted(task_id, number)
-        known = partial(past.knew, course=course, follower=follower)
-        self._submitter = Submitter(course, system, follower.answered, known, intakes=system)
+        past.tell_blame(plan, follower)
+        known, told = partial(past.knew, course=course, follower=follower), past.history.offered
+        self._submitter = Submitter(course, system, follower.answered, known, intakes=system, told=told)
         Executions(course, self._workers, follower, system, desk, settings.busy_timeout_s, lock)
         self._outages = Outages(course, system, lock, disk)
         self._samples = Sampler(course, system.snapshot, system.files), Resources(course, system.processes, directory)
@@ -87,13 +86,23 @@ class Drive:
         """The events of the run, a block at a time."""
         self._continuation.close_the_ledger(self._course)
         put_losses(self._course)
-        self._outages.start()
         for sampler in self._samples:
             sampler.start()
         self._course.every_real(_WATCH_REAL_S, self._revive)
+        self._submitter.start()
+        self._go()
         yield from drive(
             self._course, self._selector, self._system, self._system, self._desk, self._follower, self._submitter
         )
+
+    def _go(self) -> None:
+        """Now that everything is ready, time passes: how long the start takes is no part of the run."""
+        self._course.clock.go()
+        self._continuation.let_clocks_stand_still(self._course.clock.started_at)
+        # Only now: one that is taken up again may lock the database.
+        self._outages.start()
+        self._pulse.start()
+        self._system.go()
 
     def _revive(self) -> None:
         """Start again what ended without being told to."""

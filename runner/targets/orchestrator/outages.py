@@ -30,13 +30,23 @@ class Outages:
                 self._put(fault, window)
 
     def _put(self, fault: Fault, window: Window) -> None:
-        if window.end_s <= self._course.from_s:
+        known_s, from_s = self._course.known_s, self._course.from_s
+        if known_s < window.end_s <= from_s:
+            self._tell(fault, window)
+        if window.end_s <= from_s:
             return
-        if window.start_s < self._course.from_s:
+        if window.start_s < known_s:
             self._take_up(fault)
         else:
             self._course.at(window.start_s, lambda: self._begin(fault))
         self._course.at(window.end_s, lambda: self._clear(fault))
+
+    def _tell(self, fault: Fault, window: Window) -> None:
+        """It was over before the runner was gone, which could not tell of it any more."""
+        cause = self._course.plan.cause_of(fault)
+        if window.start_s >= self._course.known_s:
+            self._course.note(window.start_s, Kind.FAULT_INJECTED, cause=cause)
+        self._course.note(window.end_s, Kind.FAULT_CLEARED, cause=cause)
 
     def _take_up(self, fault: Fault) -> None:
         """Its beginning was told before the runner was gone."""

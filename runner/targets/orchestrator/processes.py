@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,22 +22,47 @@ class Processes:
         self._environment = environment
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._commands: dict[str, list[str]] = {}
+        self.held: dict[str, socket.socket] = {}
+        """Those that wait for `go`, each at the other end of a line."""
 
     def start(self, name: str, module: str, *arguments: str) -> None:
         """Start `python -m module arguments`. Raises OutputError when its log cannot be written."""
         self._commands[name] = command(module, *arguments)
         self.restart(name)
 
+    def start_held(self, name: str, module: str, *arguments: str) -> None:
+        """Start it as far as it can be without doing anything: it begins with `go`, and when started again at once."""
+        self._commands[name] = command(module, *arguments, held=True)
+        self.held[name], theirs = socket.socketpair()
+        with theirs:
+            self._start(name, theirs.fileno())
+
+    def is_ready(self, name: str, patience_s: float) -> bool:
+        """Wait for one that is held to have loaded everything; False when it ended, or the patience."""
+        self.held[name].settimeout(max(0.0, patience_s))
+        try:
+            return bool(self.held[name].recv(1))
+        except OSError:
+            return False
+
+    def go(self) -> None:
+        """Let those begin that are held."""
+        while self.held:
+            self.held.popitem()[1].close()
+
     def restart(self, name: str) -> None:
         """Start a process again that is gone; one that is not is killed first."""
         if name in self._running:
             self.kill(name)
+        self._start(name, subprocess.DEVNULL)
+
+    def _start(self, name: str, stdin: int) -> None:
         path = self.directory / f"{name}.log"
         try:
             with path.open("ab") as log:
                 self._running[name] = subprocess.Popen(
                     self._commands[name],
-                    stdin=subprocess.DEVNULL,
+                    stdin=stdin,
                     stdout=log,
                     stderr=log,
                     cwd=self.directory,
@@ -85,6 +111,7 @@ class Processes:
 
     def stop(self) -> None:
         """Ask all of them to end, and kill those that do not."""
+        self.go()
         for process in self._running.values():
             self._signal(process, signal.SIGCONT)
             self._signal(process, signal.SIGTERM)

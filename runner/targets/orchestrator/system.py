@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -37,8 +37,7 @@ _TOLD = {str(each) for each in ChangeType}
 class OrchestratorSystem(Processes):
     """Workers, dispatchers and a watchdog; logs go to `settings.directory`, and the database too unless `database` says else.
 
-    `after`: changes begin behind this record of its log. `before_dispatch` is called when the workers are ready and nothing
-    moves yet.
+    `after`: changes begin behind this record of its log. `held`: everything is ready, and nothing moves before `go`.
     """
 
     def __init__(
@@ -46,15 +45,17 @@ class OrchestratorSystem(Processes):
         settings: SystemSettings,
         database: Path | None = None,
         after: int = 0,
-        before_dispatch: Callable[[], None] = lambda: None,
+        *,
+        held: bool = False,
     ) -> None:
         super().__init__(settings.directory, settings.environment)
         self._database = (database or settings.directory / DATABASE).resolve()
         self._last = after
-        self._before_dispatch = before_dispatch
         self._stack = ExitStack()
         try:
             self._open(settings)
+            if not held:
+                self.go()
         except BaseException:
             self.close()
             raise
@@ -76,10 +77,17 @@ class OrchestratorSystem(Processes):
         for name in workers:
             self.start(name, "systems.orchestrator.worker", *config, name, "--body", _BODY)
         self._wait_until_ready(workers)
-        self._before_dispatch()
         for index in range(settings.dispatchers):
-            self.start(f"dispatcher{index}", "systems.orchestrator.dispatcher", *config, f"dispatcher{index}")
-        self.start("watchdog", "systems.orchestrator.watchdog", *config, "watchdog")
+            self.start_held(f"dispatcher{index}", "systems.orchestrator.dispatcher", *config, f"dispatcher{index}")
+        self.start_held("watchdog", "systems.orchestrator.watchdog", *config, "watchdog")
+        self._wait_until_held()
+
+    def _wait_until_held(self) -> None:
+        """Wait for what is held to be ready. Raises SoakError that names the log of one that is not."""
+        until = time.monotonic() + _READY_WITHIN_S
+        for name in self.held:
+            if not self.is_ready(name, until - time.monotonic()):
+                raise self._not_started(name)
 
     def _wait_until_ready(self, missing: list[str]) -> None:
         """Wait for every worker to listen. Raises SoakError that names the log of one that does not."""
@@ -87,10 +95,12 @@ class OrchestratorSystem(Processes):
         while missing := [name for name in missing if not (self._sockets / f"{name}.sock").exists()]:
             gone = self.gone()
             if gone or time.monotonic() > until:
-                name = (gone or missing)[0]
-                log = self.directory / f"{name}.log"
-                raise SoakError(f"{name} of the orchestrator did not start: {_last_line(log)} (see {log})")
+                raise self._not_started((gone or missing)[0])
             time.sleep(_LOOK_EVERY_S)
+
+    def _not_started(self, name: str) -> SoakError:
+        log = self.directory / f"{name}.log"
+        return SoakError(f"{name} of the orchestrator did not start: {_last_line(log)} (see {log})")
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:
         """See `System`."""

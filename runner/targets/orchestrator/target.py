@@ -64,7 +64,7 @@ class Orchestrator:
             raise UsageError(f"{self._directory / DATABASE}: is missing (without its database the run cannot go on)")
         from runner.targets.orchestrator.continuation import Continuation
 
-        self._continuation = Continuation(self._directory / DATABASE, history)
+        self._continuation = Continuation(self._directory / DATABASE, history, self.speed)
 
     def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of a run."""

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from typing import Protocol
 
 from runner.targets.contract import Snapshot
-from runner.targets.course import FLUSH_REAL_S, Course, patiently
+from runner.targets.course import Course, patiently
 from runner.targets.owning.desk import Desk
 from runner.targets.owning.follower import Follower
 from runner.targets.owning.hands import Hands
@@ -35,16 +35,15 @@ def drive(
     follower: Follower,
     submitter: Submitter,
 ) -> Generator[Block, None, None]:
-    """The events of the run, a block every FLUSH_REAL_S; the last one ends with the system's own census.
+    """The events of the run, a block every `course.flush_s`; the last one ends with the system's own census.
 
-    The data of whatever is registered with `selector` is called when that is readable.
+    `submitter` has started. The data of whatever is registered with `selector` is called when that is readable.
     """
-    submitter.start()
     course.at(course.plan.scenario.duration_s, lambda: course.every_real(_LOOK_REAL_S, lambda: _read(follower)))
     over = False
     try:
         while not over:
-            over = _go_on(course, selector, follower, submitter, course.now() + FLUSH_REAL_S * course.clock.speed)
+            over = _go_on(course, selector, follower, submitter, course.now() + course.flush_s)
             until_s = course.now()
             # What a busy system has not told yet is still to come: the block waits for it.
             if _read(follower) and not over:

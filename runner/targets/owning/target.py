@@ -102,7 +102,9 @@ class Owning:
         put_losses(course)
         Sampler(course, system.snapshot, system.files).start()
         Resources(course, system.processes, self._directory).start()
-        yield from drive(course, selector, system, hands, desk, follower, Submitter(course, system, answered))
+        submitter = Submitter(course, system, answered)
+        submitter.start()
+        yield from drive(course, selector, system, hands, desk, follower, submitter)
 
 
 def _close(system: SystemCaller) -> None:

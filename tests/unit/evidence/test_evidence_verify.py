@@ -107,7 +107,7 @@ def test_one_digit_of_the_verdict(run: RunDirectory) -> None:
         ("alerts.json", '"fired_s": ', '"fired_s": 1', "alerts[0].firings[0].fired_s is"),
         ("checkpoints.json", '"DONE": ', '"DONE": 1', "checkpoints[0].states.DONE is"),
         ("checkpoints.json", '"every_s": 300.0', '"every_s": 301.0', "every_s is 301"),
-        ("verdict.json", '"schema_version": 3', '"extra": 5, "schema_version": 3', "extra is 5"),
+        ("verdict.json", '"schema_version": ', '"extra": 5, "schema_version": ', "extra is 5"),
         ("verdict.json", "{", "", "is not JSON"),
         ("metrics.csv", "\n120,", "\n120,1", "line 3 is not"),
         ("run_manifest.json", '"seed": ', '"seed": 1', "seed is"),

@@ -18,6 +18,7 @@ from runner.incident import FIELDS
 from schemas.decision import Decision
 from schemas.errors import EvidenceError, ScenarioError, UsageError
 from schemas.gate import load_gate
+from schemas.verdict import SCHEMA_VERSION
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = """
@@ -335,7 +336,7 @@ def test_the_command_writes_its_decision(both: Path, tmp_path: Path, capfd: pyte
 @pytest.mark.parametrize(("version", "age"), [(1, "an older"), (9, "a newer")])
 def test_evidence_of_another_release(both: Path, decide: Decide, version: int, age: str) -> None:
     path = both / "a" / "verdict.json"
-    path.write_text(path.read_text().replace('"schema_version": 3', f'"schema_version": {version}', 1))
+    path.write_text(path.read_text().replace(f'"schema_version": {SCHEMA_VERSION}', f'"schema_version": {version}', 1))
     decision = decide()
     assert not decision.passed
     assert f"is of version {version}, made by {age} release" in wrong(decision)["soaks runs/a"]

@@ -3,6 +3,7 @@
 import textwrap
 import threading
 import time
+from collections.abc import Container
 from pathlib import Path
 
 import pytest
@@ -49,14 +50,20 @@ class Intake:
         return Refused(), Accepted(len(self.taken))
 
 
-def offered(tmp_path: Path, intake: Intake, *, together: bool) -> tuple[list[tuple[Submission, Answer]], Course]:
+def offered(
+    tmp_path: Path, intake: Intake, *, together: bool, told: Container[int] = ()
+) -> tuple[list[tuple[Submission, Answer]], Course]:
     """All the answers of a plan that is run at once."""
     path = tmp_path / "offered.yaml"
     path.write_text(textwrap.dedent(SCENARIO))
     course = Course.begin(Plan(load(path).scenario), speed=1e6)
     answers: list[tuple[Submission, Answer]] = []
     submitter = Submitter(
-        course, intake, lambda work, answer: answers.append((work, answer)), intakes=intake if together else None
+        course,
+        intake,
+        lambda work, answer: answers.append((work, answer)),
+        intakes=intake if together else None,
+        told=told,
     )
     submitter.start()
     until = time.monotonic() + 5
@@ -92,6 +99,13 @@ def test_what_waits_for_a_busy_system_keeps_its_order(tmp_path: Path) -> None:
     told = course.journal.take(1e9).kind.tolist()
     assert told.count(Kind.TASK_DEFERRED) >= 1
     assert len(answers) == len({work.number for work, _ in answers})
+
+
+def test_what_an_earlier_runner_told_of_is_not_told_again(tmp_path: Path) -> None:
+    everything = range(10_000)
+    answers, course = offered(tmp_path, Intake(busy=20), together=True, told=everything)
+    assert any(work.cause for work, _ in answers)
+    assert len(course.journal.take(1e9)) == 0
 
 
 class _Store:

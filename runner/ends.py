@@ -1,0 +1,20 @@
+"""How a stream ends, by the events that say so."""
+
+import numpy as np
+
+from schemas.block import Block
+from schemas.events import Kind
+from schemas.verdict import End
+
+_ENDS = {
+    Kind.RUN_ENDED: End.COMPLETED,
+    Kind.RUN_ABORTED: End.ABORTED,
+    Kind.RUN_INTERRUPTED: End.INTERRUPTED,
+    Kind.RUN_RESUMED: End.CUT,
+}
+
+
+def end_after(block: Block, before: End = End.CUT) -> End:
+    """How the stream ends as far as this block: the last word counts, and a run that went on has not ended by the earlier."""
+    said = block.kind[np.isin(block.kind, list(_ENDS))]
+    return _ENDS[Kind(int(said[-1]))] if len(said) else before

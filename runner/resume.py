@@ -1,0 +1,63 @@
+"""One `soak resume`: a run that broke off or was interrupted goes on, to a verdict of its own."""
+
+import time
+from pathlib import Path
+
+from runner.console import tell
+from runner.evidence.directory import RunDirectory
+from runner.evidence.past import Past, read_past, replay
+from runner.evidence.record import Recording, to_json
+from runner.outlets import open_outlets
+from runner.session import INTERRUPTED, Interruption, conduct, finish_ended, make_target, summary_lines
+from runner.targets.base import Selective, Target
+from schemas.errors import UsageError
+from schemas.verdict import End
+
+
+def resume_run(path: Path, *, as_json: bool) -> int:
+    """Go on with a run that broke off or was interrupted, or judge it if it had ended; returns the exit code.
+
+    Raises SoakError.
+    """
+    from runner.preflight import check_machine
+
+    directory = RunDirectory.open(path)
+    directory.claim()
+    past = read_past(directory)
+    target = _going_on(past, path)
+    if target is None:
+        with open_outlets(past.loaded, past.plan, past.identity, path.resolve().name) as outlets:
+            outlets.begin(strict=False)
+            verdict = finish_ended(past, past.end, outlets, time.monotonic() - past.worked_real_s)
+        tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
+        return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+    check_machine(past.plan, path)
+    interruption = Interruption()
+    with (
+        interruption.listening(),
+        open_outlets(past.loaded, past.plan, past.identity, path.resolve().name) as outlets,
+        Recording.resume(
+            directory, past.manifest, past.identity, past.plan, time.monotonic() - past.worked_real_s
+        ) as recording,
+    ):
+        resumed = replay(past, recording)
+        outlets.begin(strict=False)
+        verdict = conduct(past.loaded, past.plan, target, past.identity, recording, interruption, outlets, resumed)
+    tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
+    return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+
+
+def _going_on(past: Past, path: Path) -> Target | None:
+    """The target, ready to go on; None for a run that has ended and is only to be judged. Raises UsageError."""
+    if past.end in {End.COMPLETED, End.ABORTED}:
+        return None
+    target = make_target(past.identity.target, past.identity.speed if past.identity.target != "simulation" else None)
+    try:
+        if isinstance(target, Selective):
+            target.admit(past.loaded.scenario, resumed=True)
+        target.prepare(path, past.history)
+    except UsageError:
+        if past.end is End.CUT or past.sealed:
+            raise
+        return None
+    return target
