@@ -59,8 +59,7 @@ def command(
 ) -> int:
     """Run a scenario and give a verdict, with the evidence in a run directory.
 
-    Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 wrong scenario or command, 130 interrupted (the
-    orchestrator goes on with `soak resume`), 1 the run failed midway: partial evidence is kept.
+    Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 wrong scenario or command, 130 interrupted, 1 failed midway.
 
     \b
     Examples:

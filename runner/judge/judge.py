@@ -158,8 +158,8 @@ class Judge:
             edges.append(warmup_s)
         for edge_s in sorted(edges) if not self.aborted_by else []:
             first, block = block.split(edge_s)
-            yield first
-        yield block
+            yield from _legs(first)
+        yield from _legs(block)
 
     def _observe_part(self, block: Block) -> Block:
         before = copy.deepcopy(self._trackers, _shared(self)) if self.aborting and not self.aborted_by else None
@@ -278,6 +278,15 @@ def _story(guard: Guard) -> Iterator[tuple[Kind, float]]:
         yield Kind.ALERT_FIRED, firing.fired_s
         if firing.resolved_s is not None:
             yield Kind.ALERT_RESOLVED, firing.resolved_s
+
+
+def _legs(block: Block) -> Iterator[Block]:
+    """The block in parts that end where the run did: one that goes on later was judged to its end before."""
+    begin = 0
+    for end in (np.flatnonzero(_ENDS[block.kind[:-1]]) + 1).tolist():
+        yield block.take(slice(begin, end), float(block.t[end - 1]))
+        begin = end
+    yield block.take(slice(begin, None)) if begin else block
 
 
 def _without_end(block: Block) -> Block:

@@ -130,6 +130,7 @@ class Stream:
         """Events in random order, legal and illegal ones, many at the same instant, and a census."""
         draw = np.random.default_rng(self.seed)
         kinds = [kind for kind in Kind if not SPECS[kind].type.startswith(("run.", "alert."))]
+        kinds += [Kind.RUN_INTERRUPTED, Kind.RUN_PAUSED, Kind.RUN_RESUMED]
         weights = np.array([5.0 if SPECS[kind].uses("task") else 1.0 for kind in kinds])
         kind = draw.choice(kinds, self.size, p=weights / weights.sum())
         t = np.cumsum(draw.choice([0.0, 0.0, 0.0, 0.25, 1.0, 3.0], self.size))

@@ -59,12 +59,12 @@ def ended(blocks: list[Block]) -> End:
 
 def test_the_census_of_an_end_that_was_none_is_forgotten() -> None:
     story = BEFORE + FIRST_END + RESUMED + AFTER
-    assert judge(BEFORE + FIRST_END).lifecycle.lost_tasks() == 0
+    assert judge(BEFORE + FIRST_END).lifecycle.uncounted_tasks() == 0
     length, at = len(block_of(story)), int((block_of(story).kind == Kind.RUN_RESUMED).argmax())
     for cuts in ((), *combinations(range(at - 3, length), 2)):
         # Without a census of the later end it is not known; with one, that counts.
-        assert judge(story, cuts=cuts).lifecycle.lost_tasks() is None
-        assert judge(story + LAST_END, cuts=cuts).lifecycle.lost_tasks() == 0
+        assert judge(story, cuts=cuts).lifecycle.uncounted_tasks() is None
+        assert judge(story + LAST_END, cuts=cuts).lifecycle.uncounted_tasks() == 0
 
 
 def test_gap_and_pause_are_told_apart_wherever_blocks_end() -> None:
