@@ -13,7 +13,7 @@ from schemas.model import Process, Scenario
 from schemas.units import show_duration
 from simulation.demand import Demand, TaskDemand
 from simulation.plan import Plan
-from simulation.segments import Segment, expected_arrivals, mean_over, segments
+from simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
 
 POINTS = 72
 _ROUNDING = 1e-9
@@ -67,7 +67,7 @@ def forecast(plan: Plan) -> Forecast:
         rate_per_s=rate_per_s,
         cycle_s=cycle_s,
         cycle_rate_per_s=rate.at((np.arange(POINTS) + 0.5) / POINTS * cycle_s),
-        warnings=tuple(_warnings(scenario, load)),
+        warnings=(*_warnings(scenario, load), *shortfall(scenario, counts)),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from schemas.block import Floats
 from schemas.faults import Fault
-from schemas.model import Scenario
+from schemas.model import Process, Scenario
 from simulation.arrivals import Rate
 
 
@@ -28,6 +28,14 @@ def expected_arrivals(scenario: Scenario, rate: Rate) -> float:
     """Expected arrivals in the run: the integral of the rate, and no more than the workload has tasks."""
     by_rate = float(rate.expected(np.array([scenario.duration_s]))[0])
     return by_rate if scenario.workload.tasks is None else min(by_rate, float(scenario.workload.tasks))
+
+
+def shortfall(scenario: Scenario, arrivals: int) -> list[str]:
+    """A warning where fewer tasks than the workload has were drawn; at constant intervals it does not hang on the seed."""
+    tasks = scenario.workload.tasks
+    if tasks is None or arrivals >= tasks or scenario.workload.process is Process.CONSTANT:
+        return []
+    return [f"with this seed only {arrivals:,} of {tasks:,} tasks arrive: the verdict will be INCONCLUSIVE"]
 
 
 def segments(scenario: Scenario, rate: Rate) -> list[Segment]:

@@ -7,6 +7,7 @@ import numpy as np
 from schemas.block import Floats
 from simulation.calls.theory import Expected, expected
 from simulation.plan import Plan
+from simulation.segments import expected_arrivals, shortfall
 
 POINTS = 72
 
@@ -38,19 +39,18 @@ def forecast_calls(plan: Plan) -> CallsForecast:
     for chunk in plan.submissions():
         arrivals += len(chunk)
         histogram += np.histogram(chunk.due_s, edges)[0]
-    by_rate = float(rate.expected(np.array([scenario.duration_s]))[0])
     theory = expected(scenario)
     calls, latency_s = theory.calls if theory else 1.0, scenario.calls.primary.latency.mean_s
     peak = max(rate.base_per_s, rate.burst_per_s) * calls * latency_s
     return CallsForecast(
         arrivals=arrivals,
-        expected_arrivals=by_rate if scenario.workload.tasks is None else min(by_rate, scenario.workload.tasks),
+        expected_arrivals=expected_arrivals(scenario, rate),
         latency_mean_s=latency_s,
         in_flight=rate.base_per_s * calls * latency_s,
         peak_in_flight=peak,
         theory=theory,
         rate_per_s=histogram / (edges[1] - edges[0]),
-        warnings=tuple(_warnings(plan, peak)),
+        warnings=(*_warnings(plan, peak), *shortfall(scenario, arrivals)),
     )
 
 
