@@ -95,9 +95,10 @@ class Owning:
 
         Executions(course, workers, follower, hands, desk, settings.busy_timeout_s, lock=None)
         put_losses(course)
-        Sampler(course, system.snapshot, system.files).start()
+        submitter = Submitter(course, system, answered)
+        Sampler(course, system.snapshot, system.files, lambda: submitter.oldest_deferred_s).start()
         Resources(course, system.processes, self._directory).start()
-        yield from drive(course, selector, system, hands, desk, follower, Submitter(course, system, answered))
+        yield from drive(course, selector, system, hands, desk, follower, submitter)
 
 
 def _close(system: SystemCaller) -> None:
