@@ -117,7 +117,9 @@ class _Known:
             return np.empty(0, dtype=np.int64)
         if (most := int(number.max())) >= len(self._counts):
             self._counts = np.pad(self._counts, (0, max(most + 1 - len(self._counts), len(self._counts))))
-        order = np.argsort(number, kind="stable")
+        near = number - int(number.min())
+        # Numbers of 16 bits are sorted by their digits, which takes a third of the time.
+        order = np.argsort(near.astype(np.uint16) if int(near.max()) < 1 << 16 else near, kind="stable")
         key, after = number[order], counts[order]
         begins = np.concatenate([[True], key[1:] != key[:-1]])
         before = np.where(begins, self._counts[key], np.concatenate([[0], after[:-1]]))

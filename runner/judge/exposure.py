@@ -95,12 +95,13 @@ class Attempts:
         task, attempt = block.task[started], block.attempt[started]
         can = [holds(fault, block.t[started]) for fault in self.contest.faults]
         again = np.flatnonzero(attempt > 1)
+        closed = frozenset(block.task[_CLOSING[block.kind]].tolist()) if self._budgets else frozenset()
         for place, budget in self._budgets.items():
             budget.saw_attempts(task[can[place]].tolist(), attempt[can[place]].tolist())
             budget.saw_retries(block, self._vocabulary)
             pairs = zip(task[again].tolist(), attempt[again].tolist(), strict=True)
             can[place][again] &= np.fromiter((budget.could(*pair) for pair in pairs), np.bool_, len(again))
-            budget.forget(block.task[_CLOSING[block.kind]].tolist())
+            budget.forget(closed)
         self.contest.add(can)
 
     def expected(self, place: int) -> float:
@@ -139,11 +140,11 @@ class _Budget:
         """Whether the task may still turn out to be over its budget in an attempt."""
         return attempt <= self._within.get(task, attempt)
 
-    def forget(self, closed: Iterable[int]) -> None:
+    def forget(self, closed: frozenset[int]) -> None:
         """Let go of tasks that have come to their end."""
-        for task in closed:
-            self._within.pop(task, None)
-            self._since.pop(task, None)
+        for known in (self._within, self._since):
+            for task in known.keys() & closed:
+                del known[task]
 
 
 class Duplicates:
