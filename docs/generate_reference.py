@@ -127,7 +127,8 @@ CONDITIONS = """\
 target and without `*`. A condition is about what must *not* be: `success_rate < 95%`.
 
 - Without `window` it looks at the run so far; with one, at that moving window. A sampled level such as `queue_depth`
-  counts with its latest sample without a window, with its largest inside one.
+  counts with its latest sample without a window, with its largest inside one. It sees what lasts for longer than
+  `telemetry.sample_interval`.
 - With `for` it must hold that long without a break. With fewer than `min_samples` observations it does not hold.
 - `stall_time` and `telemetry_gap` look at the time that is passing now: they take `>=` or `>`, and no window.
 - `…_growth` is known at the end only, and is for `slos`."""
@@ -227,7 +228,7 @@ queue:
 faults:
   - {name: flaky, type: transient_error, rate: 10%, errors: [network, timeout]}
   - {name: crash, type: worker_crash, rate: 0.2%}
-  - {name: db-restart, type: db_outage, at: 1h, for: 30s}
+  - {name: db-restart, type: db_outage, at: 1h, for: 5m}
   - {name: bad-hour, type: db_lock, rate: 20%, every: 4h, for: 10m}
 """,
     "slis": """\

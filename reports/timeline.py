@@ -135,9 +135,11 @@ def _flow(run: RunData, step: int) -> _Panel:
 
 
 def _queue(run: RunData, step: int) -> _Panel:
+    most = per_bucket(run.metrics.get("queue_depth_max"), step, largest=True)
+    busy = per_bucket(run.metrics.get("busy_workers"), step) / step
     lines = [
-        _Line(name, color, per_bucket(run.metrics.get(column), step, largest=True), "{:.0f}".format)
-        for name, color, column in (("PENDING, most", ORANGE, "queue_depth"), ("busy workers", PURPLE, "busy_workers"))
+        _Line("PENDING, most", ORANGE, most, "{:.0f}".format),
+        _Line("busy workers, mean", PURPLE, busy, "{:.3g}".format),
     ]
     return _Panel("Queue", lines, low=0.0)
 

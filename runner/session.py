@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
+from runner.cautions import warn
 from runner.console import remark, tell
 from runner.engine import BrokenOffError, Resumed, execute, identify
 from runner.evidence.directory import choose_directory
@@ -80,6 +81,7 @@ def run_scenario(
     target = make_target(target_name, speed, patience_s)
     loaded = load(path, tier=tier, overlays=overlays, settings=settings)
     _admit(target, loaded.scenario)
+    warn(loaded)
     plan = Plan(loaded.scenario)
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
     directory = choose_directory(out, loaded.scenario.name, datetime.now(UTC))

@@ -204,7 +204,9 @@ SPECS: dict[Kind, Spec] = {
     ),
     Kind.SAMPLE_QUEUE_DEPTH: _sample("queue_depth", Value.NUMBER, "tasks that are PENDING"),
     Kind.SAMPLE_OLDEST_PENDING: _sample(
-        "oldest_pending", Value.SECONDS, "how long the oldest due task has been waiting"
+        "oldest_pending",
+        Value.SECONDS,
+        "how long the oldest due task has been waiting, work not taken in yet included",
     ),
     Kind.SAMPLE_BUSY_WORKERS: _sample("busy_workers", Value.NUMBER, "workers that run a task"),
     Kind.SAMPLE_RSS: _sample("rss", Value.NUMBER, "resident memory of the system, in bytes"),

@@ -21,15 +21,21 @@ from schemas.systems import completed
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A scenario with the data it was built from: as written, overrides applied, defaults not filled in."""
+    """A scenario with the document it was built from: as written, overrides applied, defaults not filled in."""
 
     scenario: Scenario
-    data: dict[str, Any]
+    document: Document
     source: Path
     overridden: bool
     tier: str | None = None
     settings: tuple[str, ...] = ()
     overlays: tuple[Path, ...] = ()
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the document says."""
+        assert isinstance(self.document.data, dict)
+        return dict(self.document.data)
 
     @property
     def folders(self) -> Folders:
@@ -86,12 +92,10 @@ def load_document(
         ]
     if problems:
         raise ScenarioError(problems)
-    assert isinstance(chosen.data, dict)
-    data: dict[str, Any] = dict(chosen.data)
-    scenario = build_scenario(completed(data), _folders(path, overlays))
+    scenario = build_scenario(completed(chosen.data), _folders(path, overlays))
     overrides = (*settings, *variant)
     overridden = tier is not None or bool(overlays) or bool(overrides)
-    return Loaded(scenario, data, path, overridden, tier, overrides, tuple(overlays))
+    return Loaded(scenario, chosen, path, overridden, tier, overrides, tuple(overlays))
 
 
 def _folders(source: Path, overlays: Sequence[Path]) -> Folders:

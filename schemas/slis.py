@@ -162,7 +162,7 @@ _QUEUE = [
     _growth("latency", Unit.DURATION_PER_HOUR, "the latency of tasks"),
     Sli(
         "oldest_pending",
-        "how long the oldest due task has been waiting, as sampled",
+        "how long the oldest due task has been waiting, work not taken in yet included, as sampled",
         Unit.DURATION,
         Aggregate.GAUGE,
         "oldest_pending",

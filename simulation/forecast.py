@@ -6,22 +6,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.block import Floats
+from schemas.distributions import Constant
 from schemas.events import COPY
 from schemas.faults import FaultType
-from schemas.model import Scenario
+from schemas.model import Process, Scenario
+from schemas.units import show_duration
+from simulation.demand import Demand, TaskDemand
 from simulation.plan import Plan
+from simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
 
 POINTS = 72
+_ROUNDING = 1e-9
+"""Of a load, relative: what is left when a rate is multiplied by a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """Figures of a plan.
 
-    arrivals, duplicates: drawn. attempts_per_task, service_mean_s: expected. mean_load, load, peak_load: busy workers
-    on average, between bursts and in them, retries included. faults: hits by name, as drawn: of tasks, or of first
-    attempts. rate_per_s: arrivals per second, drawn, in POINTS equal parts of the run. cycle_rate_per_s: planned, over
-    the first `cycle_s` (two bursts).
+    arrivals, duplicates: drawn. attempts_per_task, service_mean_s: expected. mean_load, load, peak_load: workers that are
+    held (they run an attempt, hang, wait for the database or are started again) on average while work arrives, between
+    bursts and in them, retries included; faults by time, such as outages, are left out. faults: hits by name, as drawn:
+    of tasks, or of first attempts. rate_per_s: arrivals per second, drawn, in POINTS equal parts of the run.
+    cycle_rate_per_s: planned, over the first `cycle_s` (two bursts).
     """
 
     arrivals: int
@@ -42,32 +49,25 @@ class Forecast:
 
 def forecast(plan: Plan) -> Forecast:
     """The forecast of a plan."""
-    scenario = plan.scenario
+    scenario, rate = plan.scenario, plan.rate
     counts, duplicates, faults, rate_per_s = _draw(plan)
-    attempts = expected_attempts(scenario)
-    held_s = attempts * scenario.workload.service.mean_s + _held_by_faults_s(scenario)
-    rate = plan.rate
+    load = Load.of(plan)
     cycle_s = min(2 * rate.period_s, scenario.duration_s) if rate.burst_s else scenario.duration_s
-    load, peak, mean = (
-        rate.base_per_s * held_s,
-        max(rate.base_per_s, rate.burst_per_s) * held_s,
-        rate.mean_per_s * held_s,
-    )
     return Forecast(
         arrivals=counts,
         duplicates=duplicates,
-        expected_arrivals=float(rate.expected(np.array([scenario.duration_s]))[0]),
-        attempts_per_task=attempts,
+        expected_arrivals=expected_arrivals(scenario, rate),
+        attempts_per_task=load.attempts_per_task,
         service_mean_s=scenario.workload.service.mean_s,
-        load=load,
-        mean_load=mean,
-        peak_load=peak,
+        load=load.between,
+        mean_load=load.mean,
+        peak_load=load.peak,
         workers=scenario.queue.workers,
         faults=faults,
         rate_per_s=rate_per_s,
         cycle_s=cycle_s,
         cycle_rate_per_s=rate.at((np.arange(POINTS) + 0.5) / POINTS * cycle_s),
-        warnings=tuple(_warnings(scenario, mean, peak)),
+        warnings=(*_warnings(scenario, load), *shortfall(scenario, counts)),
     )
 
 
@@ -92,35 +92,102 @@ def _draw(plan: Plan) -> tuple[int, int, dict[str, int], Floats]:
     return arrivals, duplicates, faults, histogram / (edges[1] - edges[0])
 
 
-_REPEATED = frozenset({FaultType.TRANSIENT_ERROR, FaultType.DB_LOCK, FaultType.WORKER_CRASH})
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The load on the workers, by segments of the plan; see `Forecast`."""
+
+    parts: list[Segment]
+    demand: TaskDemand
+
+    @classmethod
+    def of(cls, plan: Plan) -> "Load":
+        """The load of a plan."""
+        return cls(segments(plan.scenario, plan.rate), TaskDemand(plan.scenario))
+
+    def _of(self, part: Segment) -> Demand:
+        return self.demand.of(part.faults)
+
+    def held(self, parts: list[Segment]) -> float:
+        """Workers that are held on average in these segments."""
+        return mean_over(parts, lambda part: self._of(part).held_s)
+
+    def taken(self, parts: list[Segment]) -> float:
+        """Workers that are held, or that have come free and wait for the next poll, where work is always waiting."""
+        return mean_over(parts, lambda part: self._of(part).held_s + self._of(part).idle_s)
+
+    @property
+    def attempts_per_task(self) -> float:
+        """Attempts of a task on average."""
+        arrivals = sum(part.arrivals for part in self.parts)
+        if not arrivals:
+            return self.demand.of(()).attempts
+        return sum(part.arrivals * self._of(part).attempts for part in self.parts) / arrivals
+
+    @property
+    def mean(self) -> float:
+        """Over all the time in which work arrives."""
+        return self.held(self.parts)
+
+    @property
+    def between(self) -> float:
+        """Between bursts."""
+        return self.held(self.between_bursts)
+
+    @property
+    def peak(self) -> float:
+        """In bursts, or between them where that is more."""
+        return max(self.between, self.held(self.bursts))
+
+    @property
+    def bursts(self) -> list[Segment]:
+        """The segments in bursts."""
+        return [part for part in self.parts if part.burst]
+
+    @property
+    def between_bursts(self) -> list[Segment]:
+        """The segments between bursts."""
+        return [part for part in self.parts if not part.burst]
 
 
-def expected_attempts(scenario: Scenario) -> float:
-    """Attempts per task: the sum over n of the chance that the first n all have to be made again, up to `max_attempts`."""
-    again = 1.0
-    for fault in scenario.faults:
-        if fault.type in _REPEATED and not fault.windows:
-            again *= 1 - fault.rate
-    return sum((1 - again) ** n for n in range(scenario.queue.max_attempts))
-
-
-def _held_by_faults_s(scenario: Scenario) -> float:
-    """Seconds per task for which faults hold a worker beyond its service time."""
-    queue = scenario.queue
-    held = {FaultType.WORKER_CRASH: queue.worker_restart_s, FaultType.DB_LOCK: queue.busy_timeout_s}
-    return sum(
-        f.rate * (f.hang_for_s if f.type is FaultType.WORKER_HANG else held.get(f.type, 0.0))
-        for f in scenario.faults
-        if not f.windows
-    )
-
-
-def _warnings(scenario: Scenario, mean: float, peak: float) -> list[str]:
+def _warnings(scenario: Scenario, load: Load) -> list[str]:
     workers = scenario.queue.workers
-    if mean >= workers:
-        busy = f"{mean:.2f} workers would be busy on average, but there are {workers}"
+    if load.taken(load.parts) > workers * (1 + _ROUNDING):
+        busy = f"{_busy(scenario, load, load.parts, ' on average')}, but there are {workers}"
         return [f"overloaded by design: {busy}; the queue grows for as long as work arrives"]
-    if peak >= workers:
-        busy = f"{peak:.2f} workers would be busy, but there are {workers}"
+    if load.taken(load.parts) >= workers * (1 - _ROUNDING) and not _is_regular(scenario):
+        busy = f"{_busy(scenario, load, load.parts, ' on average')}, and there are {workers}"
+        return [f"at its limit by design: {busy}; with random arrivals or service times the backlog has no bound"]
+    if load.taken(load.bursts) > workers * (1 + _ROUNDING):
+        busy = f"{_busy(scenario, load, load.bursts)}, but there are {workers}"
         return [f"overloaded during bursts: {busy}; a backlog builds up in each burst"]
+    for faults, parts in _by_faults(load.parts).items():
+        if load.taken(parts) > workers * (1 + _ROUNDING):
+            busy = f"{_busy(scenario, load, parts)}, but there are {workers}"
+            return [f"overloaded while {' and '.join(faults)} lasts: {busy}; a backlog builds up"]
     return []
+
+
+def _busy(scenario: Scenario, load: Load, parts: list[Segment], when: str = "") -> str:
+    held, taken = load.held(parts), load.taken(parts)
+    if held > scenario.queue.workers or taken - held < 0.005:
+        return f"{held:.2f} workers would be busy{when}"
+    every = show_duration(scenario.queue.poll_interval_s)
+    return f"{held:.2f} workers would be busy{when} and {taken - held:.2f} idle until the next poll (every {every})"
+
+
+def _is_regular(scenario: Scenario) -> bool:
+    """Whether nothing in the workload is random, so that workers who are all busy all the time keep up with it."""
+    workload = scenario.workload
+    chance = any(fault.rate for fault in scenario.faults if not fault.by_time)
+    constant = workload.process is Process.CONSTANT and isinstance(workload.service, Constant)
+    return constant and workload.burst is None and not chance
+
+
+def _by_faults(parts: list[Segment]) -> dict[tuple[str, ...], list[Segment]]:
+    """The segments in which faults with windows hold, by their names."""
+    found: dict[tuple[str, ...], list[Segment]] = {}
+    for part in parts:
+        names = tuple(fault.name for fault in part.faults if fault.windows)
+        if names:
+            found.setdefault(names, []).append(part)
+    return found

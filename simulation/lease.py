@@ -4,6 +4,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from schemas.block import Bools, Floats
 from schemas.faults import FaultType
 from schemas.model import Queue, Scenario
 from schemas.windows import Window
@@ -51,6 +54,14 @@ class Leases:
             if found_s < min(silence.end_s, end_s):
                 return found_s
         return None
+
+    def outlasted_by_hang(self, start_s: Floats, struck_s: Floats, hang_for_s: float) -> Bools:
+        """Whether attempts that hang, `struck_s` after their start, lose their leases: `first_expiry` for many, no outages."""
+        renewed_s = np.maximum(0.0, np.ceil(struck_s / self.heartbeat_s) - 1) * self.heartbeat_s
+        awake_s = struck_s + hang_for_s
+        looks = np.ceil((start_s + renewed_s + self.lease_s) / self.watchdog_s)
+        lost: Bools = (renewed_s + self.heartbeat_s < awake_s) & (looks * self.watchdog_s - start_s < awake_s)
+        return lost
 
     def _next_look(self, t_s: float) -> float:
         look_s = math.ceil(t_s / self.watchdog_s) * self.watchdog_s

@@ -21,6 +21,7 @@ from simulation.mishaps import Attempt, Mishaps
 from simulation.plan import Plan, Submissions
 from simulation.polls import Polls
 from simulation.recorder import Recorder, Row
+from simulation.waiting import Backed, Deferred, Ready, oldest_due
 
 T = TypeVar("T")
 
@@ -47,12 +48,11 @@ class QueueModel:
         self._mishaps = Mishaps(self, plan, recorder, self._leases)
         self._states = bytearray()
         self._free = list(range(self._queue.workers - 1, -1, -1))
-        self._ready: list[tuple[int, int, int, float]] = []
-        self._backing_off: list[tuple[float, int, int, int]] = []
-        self._deferred: list[tuple[float, int, int]] = []
+        self._ready: list[Ready] = []
+        self._backing_off: list[Backed] = []
+        self._deferred: list[Deferred] = []
         self._running: list[tuple[float, int, int]] = []
-        self._order = 0
-        self._open = 0
+        self._order = self._open = 0
         self._poll_at = self._poll_asked_at = FOREVER
         self._next_poll = Polls.of(plan, self._leases).first_from
         self._contended = self._queue.dispatchers > 1
@@ -282,8 +282,8 @@ class QueueModel:
     def _sample(self, now: float) -> None:
         self.catch_up(now)
         pending = len(self._ready) + len(self._backing_off)
-        oldest_s = now - self._ready[0][3] if self._ready else 0.0
         busy = self._queue.workers - len(self._free) - self._mishaps.away
+        oldest_s = now - oldest_due(now, self._ready, self._backing_off, self._deferred)
         for kind, value in ((_DEPTH, pending), (_OLDEST, oldest_s), (_BUSY, busy)):
             self._row((now, kind, -1, 0, -1, NO_CAUSE, value))
         self._sample_at = now + self._plan.scenario.telemetry.sample_interval_s

@@ -41,7 +41,7 @@ def plot(run: RunData) -> bytes:
     bands(flow, run)
     end_mark(flow, run)
     legend(flow)
-    depth = per_bucket(metrics.get("queue_depth"), step, largest=True)
+    depth = per_bucket(metrics.get("queue_depth_max"), step, largest=True)
     queue.fill_between(*stairs(edges_s, depth), step="pre", color=ORANGE, alpha=0.5, lw=0)
     queue.set_ylabel("tasks, most")
     queue.set_title("Queue depth (PENDING)")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.options import all_settings, json_option, override_options, scenario_argument
-from runner.console import tell
+from runner.console import remark, tell
 
 if TYPE_CHECKING:
     from schemas.model import Scenario
@@ -37,10 +37,12 @@ def command(
     Example:
       soak plan scenarios/72h.yaml --set queue.workers=2
     """
+    from runner.cautions import cautions
     from schemas.load import load
     from simulation.plan import Plan
 
-    plan = Plan(load(scenario, tier=tier, overlays=overlays, settings=all_settings(settings, duration, seed)).scenario)
+    loaded = load(scenario, tier=tier, overlays=overlays, settings=all_settings(settings, duration, seed))
+    plan, warnings = Plan(loaded.scenario), tuple(map(str, cautions(loaded)))
     figures: Forecast | CallsForecast
     if plan.scenario.system == "calls":
         from simulation.calls.forecast import forecast_calls
@@ -52,15 +54,21 @@ def command(
 
         figures = forecast(plan)
         lines = _lines(plan.scenario, plan.seed, figures)
-    tell(_as_json(plan, figures) if as_json else "\n".join(lines))
+    if as_json:
+        tell(_as_json(plan, figures, warnings))
+    else:
+        tell("\n".join(lines))
+        for warning in warnings:
+            remark(f"warning: {warning}")
     return 0
 
 
-def _as_json(plan: "Plan", figures: "Forecast | CallsForecast") -> str:
+def _as_json(plan: "Plan", figures: "Forecast | CallsForecast", warnings: tuple[str, ...]) -> str:
     import json
     from dataclasses import asdict
 
     figures_ = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in asdict(figures).items()}
+    figures_["warnings"] = [*figures.warnings, *warnings]
     return json.dumps({"scenario": plan.scenario.name, "seed": plan.seed, **figures_}, indent=2)
 
 

@@ -16,36 +16,43 @@ from schemas.errors import Problem, ScenarioError, UsageError
 def command(scenarios: tuple[Path, ...], overlays: tuple[Path, ...], as_json: bool) -> int:
     """Check scenario files and list everything that is wrong, each with file, line, column and what to write.
 
+    Warnings name what can run and will not come about, such as a condition that cannot hold; they are no errors.
+
     \b
     Examples:
       soak validate scenarios/*.yaml
       soak validate scenarios/72h.yaml --overlay calibrated.yaml
     """
-    found = {path: _problems(path, overlays) for path in scenarios}
-    problems = list(dict.fromkeys(problem for each in found.values() for problem in each))
+    checked = {path: _check(path, overlays) for path in scenarios}
+    problems = list(dict.fromkeys(problem for found, _ in checked.values() for problem in found))
+    warnings = list(dict.fromkeys(warning for _, found in checked.values() for warning in found))
     if as_json:
         import json
         from dataclasses import asdict
 
-        tell(json.dumps({"valid": not problems, "problems": [asdict(problem) for problem in problems]}, indent=2))
+        said = {"problems": [asdict(each) for each in problems], "warnings": [asdict(each) for each in warnings]}
+        tell(json.dumps({"valid": not problems, **said}, indent=2))
     else:
         for problem in problems:
             remark(str(problem))
-        for path in scenarios:
-            if not found[path]:
+        for warning in warnings:
+            remark(f"warning: {warning}")
+        for path, (found, _) in checked.items():
+            if not found:
                 tell(f"{path}: valid{' with ' if overlays else ''}{', '.join(map(str, overlays))}")
     return 2 if problems else 0
 
 
-def _problems(path: Path, overlays: tuple[Path, ...]) -> list[Problem]:
+def _check(path: Path, overlays: tuple[Path, ...]) -> tuple[list[Problem], list[Problem]]:
+    """What is wrong with a scenario file, and what of it will not come about."""
+    from runner.cautions import cautions
     from schemas.load import load
 
     try:
-        load(path, overlays=overlays)
+        return [], list(cautions(load(path, overlays=overlays)))
     except ScenarioError as error:
-        return list(error.problems)
+        return list(error.problems), []
     except UsageError as error:
         source = next((str(each) for each in overlays if str(error).startswith(f"{each}: ")), str(path))
         what, _, remedy = str(error).removeprefix(f"{source}: ").removesuffix(")").partition(" (")
-        return [Problem(source, 0, 0, "", what, remedy)]
-    return []
+        return [Problem(source, 0, 0, "", what, remedy)], []

@@ -1,11 +1,17 @@
-"""metrics.csv: a row a minute, folded from the stream while it is written."""
+"""metrics.csv: a row a minute, folded from the stream while it is written.
+
+`queue_depth` and `busy_workers` are means over the minute and `queue_depth_max` the most in it, all by the events;
+`oldest_pending_s` is the last sample of the minute.
+"""
 
 import contextlib
+import math
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
+from runner.evidence.levels import Levels
 from runner.judge.histogram import bucket_of, rank, value_of
 from runner.judge.samples import Facts
 from schemas.block import Block, Floats, Ints, make_block
@@ -28,7 +34,7 @@ _COUNTS = {
     "blocked": Kind.TASK_BLOCKED,
     "leases_expired": Kind.LEASE_EXPIRED,
 }
-_LEVELS = {"queue_depth": "queue_depth", "oldest_pending_s": "oldest_pending", "busy_workers": "busy_workers"}
+_LEVELS = ("queue_depth", "queue_depth_max", "oldest_pending_s", "busy_workers")
 _QUANTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95, "latency_p99_s": 0.99}
 
 
@@ -42,7 +48,8 @@ class MetricsWriter:
         self._minute = 0
         self._carried = np.zeros(len(Kind), dtype=np.int64)
         self._carried_faults = np.zeros(len(self._faults), dtype=np.int64)
-        self._levels = np.full(len(_LEVELS), np.nan)
+        self._levels = Levels(scenario)
+        self._oldest_s = math.nan
         self._latency_minute: Ints = np.empty(0, dtype=np.int64)
         self._latency_bucket: Ints = np.empty(0, dtype=np.int64)
         self._file: TextIO = path.open("x", encoding="utf-8", newline="")
@@ -65,20 +72,20 @@ class MetricsWriter:
         cells = index[injected] * width + known
         faults = np.bincount(cells, minlength=minutes * width).reshape(minutes, width)
         faults[0] += self._carried_faults
-        levels = self._fill_levels(facts, minutes)
+        depth, workers = self._levels.minutes(block, self._minute, minutes)
+        levels = np.column_stack([depth.mean, depth.most, self._oldest(facts, minutes), workers.mean])
         quantiles = self._moving_quantiles(facts, minutes)
         self._write(counts[:-1], levels[:-1], quantiles[:-1], faults[:-1])
         self._carried, self._carried_faults, self._minute = counts[-1], faults[-1], minute_now
 
-    def _fill_levels(self, facts: Facts, minutes: int) -> Floats:
+    def _oldest(self, facts: Facts, minutes: int) -> Floats:
         """The last sample of each minute; NaN where a minute has none."""
-        levels = np.full((minutes, len(_LEVELS)), np.nan)
-        levels[0] = self._levels
-        for column, series in enumerate(_LEVELS.values()):
-            samples = facts.get(series)
-            levels[_minute_of(samples.t) - self._minute, column] = samples.value
-        self._levels = levels[-1]
-        return levels
+        oldest_s = np.full(minutes, np.nan)
+        oldest_s[0] = self._oldest_s
+        samples = facts.get("oldest_pending")
+        oldest_s[_minute_of(samples.t) - self._minute] = samples.value
+        self._oldest_s = float(oldest_s[-1])
+        return oldest_s
 
     def _moving_quantiles(self, facts: Facts, minutes: int) -> Floats:
         """The quantiles of latency for each minute, over the window that ends with it."""
@@ -123,8 +130,8 @@ class MetricsWriter:
         """Write the minute that the run ended in."""
         last = int(-(-until_s // MINUTE_S))
         if last > self._minute:
-            empty = Facts(until_s)
-            self._advance(_EMPTY, empty, last)
+            self._levels.end(until_s)
+            self._advance(make_block([], [], until_s=until_s), Facts(until_s), last)
         self._file.close()
 
     def close(self) -> None:
@@ -140,6 +147,3 @@ def _minute_of(t_s: Floats) -> Ints:
 
 def _show(value: float) -> str:
     return "" if value != value else f"{value:.6g}"
-
-
-_EMPTY = make_block([], [], until_s=0.0)

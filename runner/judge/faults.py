@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from schemas.block import Block, Floats
+from runner.judge.exposure import Exposure
+from schemas.block import Block
 from schemas.events import Kind
 from schemas.faults import OF_CALLS, PER_TASK, Fault, FaultType
 from schemas.model import Scenario
@@ -41,7 +42,7 @@ class FaultCounts:
         self._faults = scenario.faults
         self._vocabulary = vocabulary
         self._counts = np.zeros((len(Kind), 64), dtype=np.int64)
-        self._exposed = dict.fromkeys((fault.name for fault in scenario.faults), 0)
+        self._exposure = Exposure(scenario, vocabulary)
         self._lost = 0
         self._retries = np.zeros(_MOST_ATTEMPTS, dtype=np.int64)
 
@@ -55,26 +56,7 @@ class FaultCounts:
         self._counts += cells.reshape(len(Kind), width)
         retried = block.attempt[block.kind == Kind.TASK_RETRY]
         self._retries += np.bincount(np.minimum(retried, _MOST_ATTEMPTS - 1), minlength=_MOST_ATTEMPTS)
-        self._expose(block)
-
-    def _expose(self, block: Block) -> None:
-        started_s = block.t[block.kind == Kind.TASK_DISPATCHED]
-        enqueued_s = block.t[(block.kind == Kind.TASK_ENQUEUED) & (block.cause == 0)]
-        for fault in self._faults:
-            times = (
-                enqueued_s if fault.type in PER_TASK else self._called(block, fault) if fault.dependency else started_s
-            )
-            if fault.windows:
-                inside = sum(int(((times >= w.start_s) & (times < w.end_s)).sum()) for w in fault.windows)
-            else:
-                inside = len(times)
-            self._exposed[fault.name] += inside
-
-    def _called(self, block: Block, fault: Fault) -> Floats:
-        """When the dependency that a fault strikes was called."""
-        called = (block.kind == Kind.CALL_STARTED) & (block.value == self._vocabulary.name(fault.dependency))
-        times: Floats = block.t[called]
-        return times
+        self._exposure.observe(block)
 
     def _count(self, fault: str, kinds: tuple[Kind, ...]) -> int:
         causes = [index for index, cause in enumerate(self._vocabulary.causes) if cause.fault == fault]
@@ -104,7 +86,7 @@ class FaultCounts:
     def _result(self, fault: Fault, ended_s: float) -> FaultResult:
         started = sum(1 for window in fault.windows if window.start_s < ended_s)
         by_time = fault.by_time
-        expected = float(started) if by_time else fault.rate * self._exposed[fault.name]
+        expected = float(started) if by_time else self._exposure.expected(fault, ended_s)
         injected, seen = self.injected(fault), self._count(fault.name, _effects(fault))
         status, detail = Status.PASS, ""
         if not seen and (by_time or fault.rate > 0):

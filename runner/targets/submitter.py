@@ -74,6 +74,11 @@ class Submitter:
         """Whether everything was submitted and answered."""
         return self._all_came and not self._waiting
 
+    @property
+    def oldest_deferred_s(self) -> float | None:
+        """When the oldest work was due that the system could not take in so far; None where there is none."""
+        return next((each.due_s for each in self._deferred if not each.cause), None)
+
     def _next(self) -> None:
         first, self._ahead = self._ahead, next(self._work, None)
         if first is None:

@@ -5,19 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.block import Floats
-from simulation.calls.theory import Expected, expected
+from schemas.model import Scenario
+from simulation.calls.theory import Expected, demand, expected
 from simulation.plan import Plan
+from simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
 
 POINTS = 72
+_ROUNDING = 1e-9
+"""Of a load, relative: what is left when a rate is multiplied by a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallsForecast:
     """Figures of a plan.
 
-    arrivals: drawn. in_flight: calls under way on average between bursts, and `peak_in_flight` in them, by Little's law, each
-    with the mean latency of the first dependency. theory: for one task, where it has a closed form. rate_per_s: arrivals per
-    second, drawn, in POINTS equal parts of the run.
+    arrivals: drawn. in_flight: calls under way on average between bursts, and `peak_in_flight` in them, by Little's law:
+    retries, fallbacks, timeouts and faults by rate included, waiting for each other left out. theory: for one task, where it
+    has a closed form. rate_per_s: arrivals per second, drawn, in POINTS equal parts of the run.
     """
 
     arrivals: int
@@ -38,27 +42,43 @@ def forecast_calls(plan: Plan) -> CallsForecast:
     for chunk in plan.submissions():
         arrivals += len(chunk)
         histogram += np.histogram(chunk.due_s, edges)[0]
-    by_rate = float(rate.expected(np.array([scenario.duration_s]))[0])
     theory = expected(scenario)
-    calls, latency_s = theory.calls if theory else 1.0, scenario.calls.primary.latency.mean_s
-    peak = max(rate.base_per_s, rate.burst_per_s) * calls * latency_s
+    load = _Load(scenario, segments(scenario, rate))
     return CallsForecast(
         arrivals=arrivals,
-        expected_arrivals=by_rate if scenario.workload.tasks is None else min(by_rate, scenario.workload.tasks),
-        latency_mean_s=latency_s,
-        in_flight=rate.base_per_s * calls * latency_s,
-        peak_in_flight=peak,
+        expected_arrivals=expected_arrivals(scenario, rate),
+        latency_mean_s=scenario.calls.primary.latency.mean_s,
+        in_flight=load.between,
+        peak_in_flight=load.peak,
         theory=theory,
         rate_per_s=histogram / (edges[1] - edges[0]),
-        warnings=tuple(_warnings(plan, peak)),
+        warnings=(*_warnings(plan, load.peak_served), *shortfall(scenario, arrivals)),
     )
+
+
+class _Load:
+    """Calls under way, and those that the first dependency works for, by segments of the plan."""
+
+    def __init__(self, scenario: Scenario, parts: list[Segment]) -> None:
+        between, bursts = ([part for part in parts if part.burst == burst] for burst in (False, True))
+        demands = {faults: demand(scenario, faults) for faults in {part.faults for part in parts}}
+
+        def under_way(part: Segment) -> float:
+            return demands[part.faults].under_way_s
+
+        def served(part: Segment) -> float:
+            return demands[part.faults].served_s
+
+        self.between = mean_over(between, under_way)
+        self.peak = max(self.between, mean_over(bursts, under_way))
+        self.peak_served = max(mean_over(between, served), mean_over(bursts, served))
 
 
 def _warnings(plan: Plan, peak: float) -> list[str]:
     capacity, quota = plan.scenario.calls.primary.capacity, plan.scenario.calls.primary.quota
     rate_per_s = max(plan.rate.base_per_s, plan.rate.burst_per_s)
     warnings = []
-    if capacity and peak >= capacity.workers:
+    if capacity and peak > capacity.workers * (1 + _ROUNDING):
         warnings.append(f"{peak:.2f} calls would be under way at most, but there are {capacity.workers} workers")
     if quota and rate_per_s > quota.rate_per_s:
         warnings.append(f"{rate_per_s:g} calls a second come at most, but {quota.rate_per_s:g} are allowed")

@@ -8,16 +8,23 @@ memory, a store) or comes and goes (windows, crashes, releases) has no such clos
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
+
+import numpy as np
 
 from schemas.calls import HOPELESS, Calls, Dependency, Fallback, Policy, Retry, Timeout
 from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
-from schemas.faults import OF_CALLS, FaultType
+from schemas.faults import OF_CALLS, Fault, FaultType
 from schemas.model import Scenario
+from simulation.calls.dependency import AT_ONCE
+from simulation.distributions import spread
 
 _APART = (Timeout, Retry, Fallback)
 """Policies that look at nothing but their own task."""
+
+_POINTS, _SHUFFLE = 1 << 12, 2_531
+"""Averages are taken over so many places of a distribution; multiples of an odd number come through all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +38,16 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """How a try comes out: with which probability it fails, by error class, and how many calls it takes on average."""
+    """How a try comes out: with which probability it fails, by error class, and what it takes on average.
+
+    calls: how many. under_way_s: how long they are, summed. served_s: how long the first dependency works for them: also on
+    after the client has given up, and not at all where a fault answers.
+    """
 
     failures: Mapping[str, float]
     calls: float
+    under_way_s: float
+    served_s: float
 
     @property
     def success(self) -> float:
@@ -43,14 +56,39 @@ class _Tried:
 
 def expected(scenario: Scenario) -> Expected | None:
     """The expectation for a task of the system `calls`; None where calls have something in common, or faults come and go."""
-    calls = scenario.calls
-    if not _independent(scenario, calls):
+    if not _independent(scenario, scenario.calls):
         return None
-    limit_s = calls.policy[0].limit_s if calls.policy and isinstance(calls.policy[0], Timeout) else math.inf
-    first = tried = _call(scenario, calls.primary, limit_s)
-    for policy in calls.policy:
+    tried = _task(scenario)
+    return Expected(_first(scenario).success, tried.success, tried.calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one task takes: seconds for which its calls are under way, and for which the first dependency works for them."""
+
+    under_way_s: float
+    served_s: float
+
+
+def demand(scenario: Scenario, faults: tuple[Fault, ...]) -> Demand:
+    """The demand of a task while these faults by rate hold, as if calls had nothing in common."""
+    tried = _task(replace(scenario, faults=faults))
+    return Demand(tried.under_way_s, tried.served_s)
+
+
+def _first(scenario: Scenario) -> _Tried:
+    """The first call of a task."""
+    policy = scenario.calls.policy
+    limit_s = policy[0].limit_s if policy and isinstance(policy[0], Timeout) else math.inf
+    return _call(scenario, scenario.calls.primary, limit_s)
+
+
+def _task(scenario: Scenario) -> _Tried:
+    """A whole task."""
+    tried = _first(scenario)
+    for policy in scenario.calls.policy:
         tried = _wrapped(scenario, policy, tried)
-    return Expected(first.success, tried.success, tried.calls)
+    return tried
 
 
 def _independent(scenario: Scenario, calls: Calls) -> bool:
@@ -72,7 +110,31 @@ def _call(scenario: Scenario, dependency: Dependency, limit_s: float) -> _Tried:
             left *= 1 - fault.rate
     if not delayed:
         failures["timeout"] += left * _beyond(dependency.latency, limit_s)
-    return _Tried(failures, 1.0)
+    return _Tried(failures, 1.0, *_times(scenario, dependency, limit_s))
+
+
+def _times(scenario: Scenario, dependency: Dependency, limit_s: float) -> tuple[float, float]:
+    """How long a call is under way on average, and how long the dependency works for it."""
+    latency_s = spread(dependency.latency, _POINTS)
+    place = np.arange(_POINTS)
+    under_way_s, served_s, left = 0.0, 0.0, 1.0
+    for fault in (each for each in scenario.faults if each.dependency == dependency.name):
+        chance = left * fault.rate
+        left -= chance
+        if fault.type is FaultType.DELAY:
+            # Every delay meets every latency: the places of one are those of the other in another order.
+            late_s = latency_s + spread(fault.delay, _POINTS)[place * _SHUFFLE % _POINTS]
+            under_way_s += chance * float(np.minimum(late_s, limit_s).mean())
+            served_s += chance * float(late_s.mean())
+        elif fault.type is FaultType.TIMEOUT:
+            under_way_s += chance * limit_s if chance else 0.0
+        elif fault.type is FaultType.CONNECTION_RESET:
+            struck_s = latency_s * ((place * _SHUFFLE % _POINTS + 0.5) / _POINTS)
+            under_way_s += chance * float(np.minimum(struck_s, limit_s).mean())
+        elif fault.type not in AT_ONCE:
+            under_way_s += chance * float(np.minimum(latency_s, limit_s).mean())
+    under_way_s += left * float(np.minimum(latency_s, limit_s).mean())
+    return under_way_s, served_s + left * dependency.latency.mean_s
 
 
 def _beyond(latency: Distribution, limit_s: float) -> float:
@@ -100,7 +162,8 @@ def _wrapped(scenario: Scenario, policy: Policy, inner: _Tried) -> _Tried:
         second = _call(scenario, other, math.inf)
         lost = 1 - inner.success
         failures = {error: lost * share for error, share in second.failures.items()}
-        return _Tried(failures, inner.calls + lost * second.calls)
+        calls, under_way_s = inner.calls + lost * second.calls, inner.under_way_s + lost * second.under_way_s
+        return _Tried(failures, calls, under_way_s, inner.served_s)
     return inner
 
 
@@ -110,7 +173,7 @@ def _retried(policy: Retry, inner: _Tried) -> _Tried:
     rounds = math.fsum(ratio**n for n in range(policy.max_attempts))
     last = ratio ** (policy.max_attempts - 1)
     failures = {e: share * (last if e in again else rounds) for e, share in inner.failures.items()}
-    return _Tried(failures, inner.calls * rounds)
+    return _Tried(failures, inner.calls * rounds, inner.under_way_s * rounds, inner.served_s * rounds)
 
 
 def _tried_again(policy: Retry, error: str) -> bool:

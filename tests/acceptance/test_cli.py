@@ -244,6 +244,30 @@ def test_plan_shows_the_load_and_warns(tmp_path: Path) -> None:
     assert json.loads(swamped.stdout)["warnings"][0].startswith("overloaded by design")
 
 
+def test_what_cannot_come_about_is_warned_of_and_changes_no_exit_code(tmp_path: Path) -> None:
+    path = tmp_path / "capped.yaml"
+    path.write_text(
+        "version: 1\nname: capped\nsystem: queue\nduration: 30m\ndrain: 10m\n"
+        "workload: {tasks: 50, arrivals: {process: constant, rate: 50/h}, "
+        "task: {duration: {distribution: constant, value: 1s}}}\nslos: [success_rate >= 90%]\n"
+    )
+    said = f"warning: {path}:6:19: workload.tasks: only 25 of 50 tasks arrive in 30m"
+    checked, planned = soak("validate", path), soak("plan", path)
+    assert (checked.returncode, checked.stdout) == (0, f"{path}: valid\n")
+    assert checked.stderr.startswith(said)
+    assert planned.stderr.startswith(said)
+    assert "25 (25 expected)" in planned.stdout
+    assert json.loads(soak("validate", path, "--json").stdout)["warnings"][0]["where"] == "workload.tasks"
+    assert "only 25 of 50 tasks arrive" in json.loads(soak("plan", path, "--json").stdout)["warnings"][0]
+    ran = soak("run", path, "--out", tmp_path / "run", "--json")
+    assert ran.returncode == 5
+    assert ran.stderr.startswith(said)
+    enough = ("--duration", "2h", "--set", "workload.arrivals.process=poisson", "--set", "workload.arrivals.rate=60/h")
+    planned = soak("plan", path, *enough)
+    assert "50 (50 expected)" in planned.stdout
+    assert planned.stderr == ""
+
+
 def test_init_writes_a_scenario_that_runs(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     assert soak("init", path).returncode == 0

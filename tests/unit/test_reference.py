@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
+from runner.judge.judge import Judge
 from schemas.events import TYPES
 from schemas.files import DIRECTORY
 from schemas.load import load
 from schemas.slis import CATALOGUE
 from schemas.verdict import Outcome
+from simulation.plan import Plan
+from simulation.run import simulate
 
 DOCS = DIRECTORY.parent / "docs"
 SCRIPT = DOCS / "generate_reference.py"
@@ -89,6 +92,29 @@ def test_examples_load(text: str, tmp_path: Path) -> None:
     # The complete example goes as it stands, comments and all.
     path.write_text(text if "version" in data else yaml.safe_dump(part, sort_keys=False), encoding="utf-8")
     assert load(path).scenario.name == "flaky-dependency"
+
+
+def test_the_documented_alert_fires_on_the_documented_fault(tmp_path: Path) -> None:
+    """On the load of the first example, with the fault and the alert just as the page has them."""
+    (alerts,) = [yaml.safe_load(text)["alerts"] for text in EXAMPLES if text.startswith("alerts:")]
+    (faults,) = [yaml.safe_load(text)["faults"] for text in EXAMPLES if text.startswith("faults:")]
+    asked = [alert for alert in alerts if "expect" in alert]
+    causes = {alert["expect"]["of"] for alert in asked}
+    parts = {"alerts": asked, "faults": [fault for fault in faults if fault["name"] in causes], "tiers": {}}
+    path = tmp_path / "scenario.yaml"
+    path.write_text(yaml.safe_dump(WHOLE | parts, sort_keys=False), encoding="utf-8")
+    scenario = load(path).scenario
+    plan = Plan(scenario)
+    judge = Judge(scenario, plan.vocabulary)
+    for block in simulate(plan):
+        list(judge.observe(block))
+    firings = [guard.timer.firings for _, guard in judge.alerts]
+    (window,) = scenario.faults[0].windows
+    assert [len(each) for each in firings] == [1]
+    (only,) = firings[0]
+    assert window.start_s < only.fired_s <= window.start_s + 120
+    assert only.resolved_s is not None
+    assert only.resolved_s <= window.end_s + 600
 
 
 def test_overrides_in_commands_apply(tmp_path: Path) -> None:

@@ -68,7 +68,10 @@ class Drive:
         self._submitter = Submitter(course, system, follower.answered, known, intakes=system, told=told)
         Executions(course, self._workers, follower, system, desk, settings.busy_timeout_s, lock)
         self._outages = Outages(course, system, lock, disk)
-        self._samples = Sampler(course, system.snapshot, system.files), Resources(course, system.processes, directory)
+        self._samples = (
+            Sampler(course, system.snapshot, system.files, lambda: self._submitter.oldest_deferred_s),
+            Resources(course, system.processes, directory),
+        )
 
     def _own_disk(self, directory: Path) -> Disk:
         return Disk(directory / "disk", self._plan.rate.mean_per_s * self._plan.scenario.duration_s)

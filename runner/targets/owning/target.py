@@ -100,9 +100,9 @@ class Owning:
 
         Executions(course, workers, follower, hands, desk, settings.busy_timeout_s, lock=None)
         put_losses(course)
-        Sampler(course, system.snapshot, system.files).start()
-        Resources(course, system.processes, self._directory).start()
         submitter = Submitter(course, system, answered)
+        Sampler(course, system.snapshot, system.files, lambda: submitter.oldest_deferred_s).start()
+        Resources(course, system.processes, self._directory).start()
         submitter.start()
         yield from drive(course, selector, system, hands, desk, follower, submitter)
 

@@ -121,12 +121,13 @@ class Drive:
 
     def _sample(self) -> None:
         """Note the state of the queue; one that is busy is not asked again before the next sample."""
-        now_s = self._course.now()
+        now_s, deferred_s = self._course.now(), self._submitter.oldest_deferred_s
+        oldest_due_s = min(self._tasks.due_s.values(), default=now_s)
+        oldest_s = max(0.0, now_s - min(oldest_due_s, now_s if deferred_s is None else deferred_s))
+        self._course.note(now_s, Kind.SAMPLE_OLDEST_PENDING, value=oldest_s)
         try:
             pending = self._queue.snapshot().pending
         except BusyError:
             return
-        oldest_s = max(0.0, now_s - min(self._tasks.due_s.values(), default=now_s))
         self._course.note(now_s, Kind.SAMPLE_QUEUE_DEPTH, value=pending)
-        self._course.note(now_s, Kind.SAMPLE_OLDEST_PENDING, value=oldest_s)
         self._course.note(now_s, Kind.SAMPLE_BUSY_WORKERS, value=self._workers.busy)

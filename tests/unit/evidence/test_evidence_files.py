@@ -101,8 +101,8 @@ def test_metrics_agree_with_the_stream(recorder: Recorder) -> None:
         minute = [event for event in events if end_s - 60 < event["t"] <= end_s or event["t"] == 0 == end_s - 60]
         for column, kind in (("done", "task.done"), ("dispatched", "task.dispatched"), ("retries", "task.retry")):
             assert int(row[column]) == sum(event["type"] == kind for event in minute), (end_s, column)
-        depths = [event["value"] for event in minute if event["type"] == "sample.queue_depth"]
-        assert row["queue_depth"] == (f"{depths[-1]:.6g}" if depths else "")
+        oldest = [event["value"] for event in minute if event["type"] == "sample.oldest_pending"]
+        assert row["oldest_pending_s"] == (f"{oldest[-1]:.6g}" if oldest else "")
         recent = sorted(latency for t, latency in ends if end_s - 1800 < t <= end_s)
         exact = recent[math.ceil(0.95 * len(recent)) - 1]
         assert float(row["latency_p95_s"]) == pytest.approx(exact, rel=RELATIVE_ERROR * 1.01)

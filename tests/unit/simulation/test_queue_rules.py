@@ -8,6 +8,7 @@ from schemas.events import KEY_SHIFT, SPECS, Kind
 from schemas.load import load
 from simulation.plan import Plan
 from simulation.run import simulate
+from simulation.waiting import oldest_due
 
 SCENARIO = """\
 version: 1
@@ -249,3 +250,41 @@ def test_dispatchers_contend(tmp_path: Path) -> None:
 def test_work_that_is_open_at_the_end_of_the_drain_stays_open(tmp_path: Path) -> None:
     events = story(tmp_path, service="3h")
     assert [type_ for _, type_, _, _ in events] == ["task.enqueued", "task.dispatched", "execution.started"]
+
+
+def oldest_pending(tmp_path: Path, *, every: str, duration: str, **words: str) -> dict[float, float]:
+    """The samples of how long the oldest due task had waited, by time."""
+    path = tmp_path / "rules.yaml"
+    words = {"rate": "6/min", "service": "5s", "queue": "workers: 1", "faults": "", **words}
+    path.write_text(
+        SCENARIO.format(duration=duration, **words).replace("sample_interval: 1h", f"sample_interval: {every}")
+    )
+    found: dict[float, float] = {}
+    for block in simulate(Plan(load(path).scenario)):
+        told = block.kind == Kind.SAMPLE_OLDEST_PENDING
+        found |= dict(zip(block.t[told].tolist(), block.value[told].tolist(), strict=True))
+    return found
+
+
+def test_work_that_cannot_be_taken_in_waits_from_the_time_it_was_due(tmp_path: Path) -> None:
+    """Tasks are due every 10 s; that of 60 s is the first that finds the database gone, from 55 s to 2 minutes."""
+    outage = "{name: out, type: db_outage, at: 55s, for: 65s}"
+    waited = oldest_pending(tmp_path, every="15s", duration="3m", faults=outage)
+    assert [waited[t] for t in (45.0, 60.0, 75.0, 90.0, 105.0)] == [0.0, 0.0, 15.0, 30.0, 45.0]
+    assert waited[120.0] in {0.0, 60.0}
+    assert waited[150.0] < 60.0
+
+
+def test_a_retry_that_no_dispatcher_hands_out_waits_from_the_end_of_its_backoff(tmp_path: Path) -> None:
+    """The only task fails at 5 s and is due again at 15 s; the dispatcher is gone from 10 s to 2 minutes."""
+    faults = "{name: net, type: transient_error, rate: 100%}, {name: gone, type: dispatcher_crash, at: 10s, for: 110s}"
+    queue = "{workers: 1, retry: {max_attempts: 2, backoff: [10s]}}"
+    waited = oldest_pending(tmp_path, every="20s", duration="3m", rate="1/h", faults=faults, queue=queue)
+    assert [waited[t] for t in (20.0, 40.0, 60.0, 100.0)] == [5.0, 25.0, 45.0, 85.0]
+
+
+def test_a_retry_ahead_of_others_does_not_hide_how_long_they_have_waited(tmp_path: Path) -> None:
+    """The first task fails at 5 s and is due again at 6 s, before the second, which waits since 2 s for the only worker."""
+    assert oldest_due(9.0, [(1, 0, 2, 6.0), (2, 2, 1, 2.0)], [], []) == 2.0
+    assert oldest_due(9.0, [(1, 0, 2, 6.0)], [(4.0, 7, 14, 2)], [(3.0, 9, 5), (3.5, 16, 0)]) == 3.5
+    assert oldest_due(9.0, [], [(14.0, 7, 14, 2)], []) == 9.0

@@ -11,7 +11,7 @@ from runner.engine import BrokenOffError, execute, identify
 from runner.judge.judge import Judge
 from runner.targets.base import Target
 from runner.targets.caller import ContractError
-from runner.targets.contract import Queue
+from runner.targets.contract import Accepted, BusyError, Queue, Refused, Snapshot
 from runner.targets.history import History
 from runner.targets.pulled.target import Pulled
 from schemas.errors import UsageError
@@ -86,6 +86,36 @@ def test_a_sound_queue_breaks_nothing(tmp_path: Path) -> None:
 def test_a_queue_that_is_often_busy_is_asked_again(tmp_path: Path) -> None:
     verdict, _ = soak(queues.OftenBusy, tmp_path, TWICE, TRANSIENT, OVER)
     assert (verdict.verdict, verdict.reasons) == (Outcome.PASS, [])
+
+
+class _Shut(MemoryQueue):
+    """From its tenth task on, due at 27 s, it takes nothing in for a hundred calls, and says nothing of itself either."""
+
+    _tasks, _calls = 9, 100
+    _left = _calls
+
+    def enqueue(self, key: str, payload: str) -> Accepted | Refused:
+        """Busy for a while."""
+        if len(self.tasks) == self._tasks and self._left:
+            self._left -= 1
+            raise BusyError
+        return super().enqueue(key, payload)
+
+    def snapshot(self) -> Snapshot:
+        """Busy as well."""
+        if len(self.tasks) == self._tasks and self._left:
+            raise BusyError
+        return super().snapshot()
+
+
+def test_work_that_a_queue_does_not_take_in_waits(tmp_path: Path) -> None:
+    """A hundred calls, 2 ms apart, are at least 60 s of scenario time: samples every 10 s see more than half of it."""
+    scenario(tmp_path)
+    loaded = load(tmp_path / "quick.yaml", settings=("telemetry.sample_interval=10s",))
+    target, plan = Pulled("x:X", _Shut, SPEED), Plan(loaded.scenario)
+    target.prepare(tmp_path)
+    verdict, _ = until_it_breaks(plan, target, identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=True))
+    assert (verdict.slis["oldest_pending"] or 0) > 30
 
 
 def test_a_queue_that_cannot_be_closed_does_not_cost_the_verdict(

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.targets.contract import Accepted, BusyError, Refused
+from runner.targets.contract import Accepted, BusyError, Refused, Snapshot
 from runner.targets.course import Course
 from runner.targets.orchestrator.rival import Rival
+from runner.targets.owning.sampler import Sampler
 from runner.targets.submitter import Answer, Submission, Submitter
 from schemas.events import COPY, Kind
 from schemas.load import load
@@ -54,9 +55,7 @@ def offered(
     tmp_path: Path, intake: Intake, *, together: bool, told: Container[int] = ()
 ) -> tuple[list[tuple[Submission, Answer]], Course]:
     """All the answers of a plan that is run at once."""
-    path = tmp_path / "offered.yaml"
-    path.write_text(textwrap.dedent(SCENARIO))
-    course = Course.begin(Plan(load(path).scenario), speed=1e6)
+    course = course_of(tmp_path)
     answers: list[tuple[Submission, Answer]] = []
     submitter = Submitter(
         course,
@@ -106,6 +105,58 @@ def test_what_an_earlier_runner_told_of_is_not_told_again(tmp_path: Path) -> Non
     answers, course = offered(tmp_path, Intake(busy=20), together=True, told=everything)
     assert any(work.cause for work, _ in answers)
     assert len(course.journal.take(1e9)) == 0
+
+
+def test_work_that_was_not_taken_in_is_the_oldest_until_it_is(tmp_path: Path) -> None:
+    intake = Intake(busy=1)
+    course = course_of(tmp_path)
+    submitter = Submitter(course, intake, lambda *_: None)
+    assert submitter.oldest_deferred_s is None
+    submitter.start()
+    first_s = course.agenda.next_s
+    while submitter.oldest_deferred_s is None:
+        course.agenda.run(course.agenda.next_s)
+    assert submitter.oldest_deferred_s == first_s
+    while not intake.taken:
+        course.agenda.run(course.agenda.next_s)
+    assert submitter.oldest_deferred_s is None
+
+
+@pytest.mark.parametrize(
+    ("within_real_s", "outside_s", "waited_s"),
+    [
+        (0.0, None, 0.0),
+        (2.0, None, 20.0),
+        (2.0, -30.0, 30.0),
+        (2.0, -5.0, 20.0),
+        (None, -30.0, 30.0),
+        ("busy", -30.0, 30.0),
+    ],
+)
+def test_a_sample_tells_who_has_waited_longest(
+    within_real_s: float | str | None, outside_s: float | None, waited_s: float, tmp_path: Path
+) -> None:
+    """Inside the system, in real seconds at ten times the speed, or outside of it, as the runner knows: in scenario time."""
+    course = course_of(tmp_path, speed=10.0)
+    now_s = course.now()
+
+    def snapshot() -> Snapshot:
+        if isinstance(within_real_s, str):
+            raise BusyError
+        return Snapshot(oldest_s=within_real_s)
+
+    Sampler(course, snapshot, list, lambda: None if outside_s is None else now_s + outside_s).sample()
+    block = course.journal.take(1e9)
+    (value,) = block.value[block.kind == Kind.SAMPLE_OLDEST_PENDING]
+    (t_s,) = block.t[block.kind == Kind.SAMPLE_OLDEST_PENDING]
+    meanwhile_s = t_s - now_s if outside_s is not None and waited_s == -outside_s else 0.0
+    assert value == pytest.approx(waited_s + meanwhile_s, abs=2e-6)
+
+
+def course_of(tmp_path: Path, speed: float = 1e6) -> Course:
+    path = tmp_path / "offered.yaml"
+    path.write_text(textwrap.dedent(SCENARIO))
+    return Course.begin(Plan(load(path).scenario), speed)
 
 
 class _Store:

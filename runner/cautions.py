@@ -1,0 +1,17 @@
+"""Warnings about a scenario that can run: what of it will not come about. They change no exit code."""
+
+from runner.console import remark
+from schemas.errors import Problem
+from schemas.load import Loaded
+from simulation.doubts import doubts
+
+
+def cautions(loaded: Loaded) -> tuple[Problem, ...]:
+    """What of a scenario will not come about, each with where it says so and what to write instead."""
+    return tuple(loaded.document.problem(each.where, each.what, each.remedy) for each in doubts(loaded.scenario))
+
+
+def warn(loaded: Loaded) -> None:
+    """Say it on standard error."""
+    for each in cautions(loaded):
+        remark(f"warning: {each}")

@@ -1,0 +1,182 @@
+"""How deep the queue was and how many workers were busy, minute by minute: integrated over time from the events.
+
+Samples see single instants. Where arrivals or polls are in step with them they see the same point of a cycle each time, and
+their mean is not that of the level: hence nothing here is made of samples, but where events were lost. Times are whole
+microseconds and levels whole numbers, so that nothing depends on where blocks end.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from runner.judge.kinds import kind_flags
+from runner.judge.rows import NEW_STATES
+from schemas.block import TICKS_PER_S, Block, Bools, Floats, Ints
+from schemas.events import Kind
+from schemas.faults import FaultType
+from schemas.model import Scenario
+from schemas.states import OPEN, TaskState
+
+MINUTE = 60 * TICKS_PER_S
+_RUNS, _RESTS = Kind.EXECUTION_STARTED, kind_flags(Kind.EXECUTION_ENDED, Kind.PROCESS_EXITED)
+_CALL_OVER = kind_flags(Kind.CALL_SUCCEEDED, Kind.CALL_FAILED)
+
+
+class Minutes(NamedTuple):
+    """Of each minute the mean of a level and the most it was; NaN where that is not known."""
+
+    mean: Floats
+    most: Floats
+
+
+class Levels:
+    """Follows the depth of the queue (of calls: tasks that are open and not in a call) and the workers that run a task."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._calls = scenario.system == "calls"
+        counted = OPEN if self._calls else {TaskState.PENDING}
+        self._counts = np.array([state in counted for state in TaskState], dtype=np.int8)
+        losses = [fault for fault in scenario.faults if fault.type is FaultType.TELEMETRY_LOSS]
+        self._losses = [window for fault in losses for window in fault.windows]
+        self._waiting, self._running = _Known(), _Known()
+        self._depth, self._busy = _Level(), _Level()
+        self._workers_known = not self._calls
+        """Whether the system tells which worker runs a task."""
+
+    def minutes(self, block: Block, first: int, count: int) -> tuple[Minutes, Minutes]:
+        """Depth and busy workers in `count` minutes from number `first` on; the last of them goes on in the next block."""
+        depth = self._depth_changes(block)
+        busy = self._busy_changes(block)
+        if self._losses:
+            depth, busy = (
+                _anchored(block, changes, level.value, kind, self._losses[0].start_s)
+                for changes, level, kind in (
+                    (depth, self._depth, Kind.SAMPLE_QUEUE_DEPTH),
+                    (busy, self._busy, Kind.SAMPLE_BUSY_WORKERS),
+                )
+            )
+        ticks = np.rint(block.t * TICKS_PER_S).astype(np.int64)
+        until = round(block.until_s * TICKS_PER_S)
+        depths = self._depth.minutes(ticks, depth, until, first, count)
+        workers = self._busy.minutes(ticks, busy, until, first, count)
+        unknown = self._unknown(first, count)
+        return _blank(depths, unknown), _blank(workers, unknown | (not self._workers_known))
+
+    def end(self, until_s: float) -> None:
+        """The run ends here: the minute it is in lasts no longer."""
+        for level in (self._depth, self._busy):
+            level.ends = round(until_s * TICKS_PER_S)
+
+    def _depth_changes(self, block: Block) -> Ints:
+        moved = np.flatnonzero((NEW_STATES[block.kind] > 0) & (block.task >= 0))
+        changes = np.zeros(len(block), dtype=np.int64)
+        changes[moved] = self._waiting.changes(block.task[moved], self._counts[NEW_STATES[block.kind[moved]]])
+        if self._calls:
+            changes -= (block.kind == Kind.CALL_STARTED).astype(np.int64)
+            changes += _CALL_OVER[block.kind]
+        return changes
+
+    def _busy_changes(self, block: Block) -> Ints:
+        runs = block.kind == _RUNS
+        self._workers_known &= not (block.worker[runs] < 0).any()
+        told = np.flatnonzero((runs | _RESTS[block.kind]) & (block.worker >= 0))
+        changes = np.zeros(len(block), dtype=np.int64)
+        changes[told] = self._running.changes(block.worker[told], runs[told].astype(np.int8))
+        return changes
+
+    def _unknown(self, first: int, count: int) -> Bools:
+        """The minutes in which events were lost."""
+        starts_s = (first + np.arange(count)) * 60.0
+        lost = np.zeros(count, dtype=np.bool_)
+        for window in self._losses:
+            lost |= (starts_s < window.end_s) & (window.start_s < starts_s + 60.0)
+        return lost
+
+
+def _blank(minutes: Minutes, unknown: Bools) -> Minutes:
+    return Minutes(*(np.where(unknown, np.nan, values) for values in minutes))
+
+
+def _anchored(block: Block, changes: Ints, value: int, sampled: Kind, since_s: float) -> Ints:
+    """The changes, put right by each sample once events were lost: what happened unseen is not known task by task."""
+    result = changes.copy()
+    for place in np.flatnonzero((block.kind == sampled) & (block.t > since_s)).tolist():
+        result[place] += int(block.value[place]) - value - int(result[: place + 1].sum())
+    return result
+
+
+class _Known:
+    """Whether each of many things counts, by its number."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(64, dtype=np.int8)
+
+    def changes(self, number: Ints, counts: np.ndarray[tuple[int, ...], np.dtype[np.int8]]) -> Ints:
+        """How the sum changes with each event, in time order, after which a thing counts (1) or does not (0)."""
+        if not len(number):
+            return np.empty(0, dtype=np.int64)
+        if (most := int(number.max())) >= len(self._counts):
+            self._counts = np.pad(self._counts, (0, max(most + 1 - len(self._counts), len(self._counts))))
+        near = number - int(number.min())
+        # Numbers of 16 bits are sorted by their digits, which takes a third of the time.
+        order = np.argsort(near.astype(np.uint16) if int(near.max()) < 1 << 16 else near, kind="stable")
+        key, after = number[order], counts[order]
+        begins = np.concatenate([[True], key[1:] != key[:-1]])
+        before = np.where(begins, self._counts[key], np.concatenate([[0], after[:-1]]))
+        self._counts[key] = after
+        changes = np.empty(len(number), dtype=np.int64)
+        changes[order] = after.astype(np.int64) - before
+        return changes
+
+
+class _Level:
+    """A whole number that changes at times: its area and its most in the minute that has begun."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self.ends: int | None = None
+        """When the run ended, in ticks."""
+        self._start = self._gained = self._most = 0
+        self._held: int | None = None
+        """An instant at which more may happen yet: the level after it does not count so far."""
+
+    def minutes(self, ticks: Ints, changes: Ints, until: int, first: int, count: int) -> Minutes:
+        """The minutes from number `first` on, with changes at times (ascending) up to `until`."""
+        at = np.flatnonzero(changes)
+        ticks, changes = ticks[at], changes[at]
+        index = np.maximum(-(-ticks // MINUTE) - 1, 0) - first
+        ends = (first + 1 + np.arange(count)) * MINUTE
+        gained, moved = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+        np.add.at(gained, index, changes * (ends[index] - ticks))
+        np.add.at(moved, index, changes)
+        starts = np.concatenate([[self._start], self.value + np.cumsum(moved)[:-1]])
+        gained[0] += self._gained
+        most = self._mosts(ticks, changes, index, starts, until)
+        means = self._means(starts * MINUTE + gained, self.value + np.cumsum(moved), ends)
+        self.value += int(changes.sum())
+        self._start, self._gained, self._most = int(starts[-1]), int(gained[-1]), int(most[-1])
+        return Minutes(means, most.astype(np.float64))
+
+    def _means(self, area: Ints, after: Ints, ends: Ints) -> Floats:
+        length = np.full(len(area), MINUTE)
+        if self.ends is not None:
+            beyond = np.clip(ends - self.ends, 0, MINUTE)
+            area, length = area - after * beyond, np.maximum(MINUTE - beyond, 1)
+        means: Floats = area / length
+        return means
+
+    def _mosts(self, ticks: Ints, changes: Ints, index: Ints, starts: Ints, until: int) -> Ints:
+        """The most of each minute: the level after all of an instant counts, and not one in the middle of it."""
+        most = starts.copy()
+        most[0] = self._most
+        if self._held is not None and (not len(ticks) or ticks[0] > self._held):
+            most[0] = max(most[0], self.value)
+        levels = self.value + np.cumsum(changes)
+        last = np.concatenate([ticks[1:] != ticks[:-1], [True]])[: len(ticks)]
+        settled = last & (ticks < until)
+        np.maximum.at(most, index[settled], levels[settled])
+        if len(ticks):
+            self._held = None if settled[-1] else int(ticks[-1])
+        elif self._held is not None and self._held < until:
+            self._held = None
+        return most

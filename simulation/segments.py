@@ -1,0 +1,73 @@
+"""A plan in segments: stretches of time in which neither the arrival rate nor the faults that strike attempts change."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas.block import Floats
+from schemas.faults import Fault
+from schemas.model import Process, Scenario
+from simulation.arrivals import Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of the time in which work arrives: its length, the arrivals expected in it, and the faults that hold in it.
+
+    burst: whether the arrival rate is that of a burst. faults: those by rate, in the order of the file.
+    """
+
+    length_s: float
+    arrivals: float
+    burst: bool
+    faults: tuple[Fault, ...]
+
+
+def expected_arrivals(scenario: Scenario, rate: Rate) -> float:
+    """Expected arrivals in the run: the integral of the rate, and no more than the workload has tasks."""
+    by_rate = float(rate.expected(np.array([scenario.duration_s]))[0])
+    return by_rate if scenario.workload.tasks is None else min(by_rate, float(scenario.workload.tasks))
+
+
+def shortfall(scenario: Scenario, arrivals: int) -> list[str]:
+    """A warning where fewer tasks than the workload has were drawn; at constant intervals it does not hang on the seed."""
+    tasks = scenario.workload.tasks
+    if tasks is None or arrivals >= tasks or scenario.workload.process is Process.CONSTANT:
+        return []
+    return [f"with this seed only {arrivals:,} of {tasks:,} tasks arrive: the verdict will be INCONCLUSIVE"]
+
+
+def segments(scenario: Scenario, rate: Rate) -> list[Segment]:
+    """The segments up to the end of arrivals: that of the run, or when the last of the workload's tasks is due."""
+    until_s = scenario.duration_s
+    if scenario.workload.tasks is not None:
+        until_s = min(until_s, float(rate.time_of(np.array([float(scenario.workload.tasks)]))[0]))
+    by_rate = [fault for fault in scenario.faults if fault.rate and not fault.by_time]
+    edges = _edges(rate, by_rate, until_s)
+    middles = (edges[:-1] + edges[1:]) / 2
+    arrivals = np.diff(rate.expected(edges))
+    bursts = np.mod(middles, rate.period_s) < rate.burst_s
+    return [
+        Segment(length_s, expected, burst, tuple(fault for fault in by_rate if _holds(fault, middle_s)))
+        for length_s, expected, burst, middle_s in zip(
+            np.diff(edges).tolist(), arrivals.tolist(), bursts.tolist(), middles.tolist(), strict=True
+        )
+    ]
+
+
+def _edges(rate: Rate, faults: Iterable[Fault], until_s: float) -> Floats:
+    windows = [edge for fault in faults for window in fault.windows for edge in (window.start_s, window.end_s)]
+    starts = np.arange(0.0, until_s, rate.period_s) if rate.burst_s else np.zeros(1)
+    edges = np.concatenate([starts, starts + rate.burst_s, windows, [0.0, until_s]])
+    return np.unique(edges[(edges >= 0) & (edges <= until_s)])
+
+
+def _holds(fault: Fault, t_s: float) -> bool:
+    return not fault.windows or any(window.start_s <= t_s < window.end_s for window in fault.windows)
+
+
+def mean_over(parts: Sequence[Segment], per_task: Callable[[Segment], float]) -> float:
+    """What tasks bring with them, per second: the mean over the time of these segments (0 without any)."""
+    length_s = sum(part.length_s for part in parts)
+    return sum(part.arrivals * per_task(part) for part in parts) / length_s if length_s else 0.0

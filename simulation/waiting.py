@@ -1,0 +1,24 @@
+"""Work that waits: to be taken in, for its backoff to pass, or for a worker."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+Ready: TypeAlias = tuple[int, int, int, float]
+"""Waits for a worker: its place in the order of arrival, task number, attempt, since when it has been due. In a heap."""
+
+Backed: TypeAlias = tuple[float, int, int, int]
+"""Is not to be tried before a time; its place in the order of arrival, task number, attempt. In a heap."""
+
+Deferred: TypeAlias = tuple[float, int, int]
+"""Could not be taken in: when it was due, task number, the cause of a duplicate (0: the original). In order of time."""
+
+
+def oldest_due(
+    now: float, ready: Sequence[Ready], backing_off: Sequence[Backed], deferred: Sequence[Deferred]
+) -> float:
+    """Since when the work has been due that has waited longest; `now` where none waits."""
+    oldest = next((due for due, _, cause in deferred if not cause), now)
+    if ready:
+        # Work is handed out in the order of arrival: only where a retry comes first may another have waited longer.
+        oldest = min(oldest, ready[0][3] if ready[0][2] == 1 else min(due for _, _, _, due in ready))
+    return min(oldest, backing_off[0][0]) if backing_off else oldest

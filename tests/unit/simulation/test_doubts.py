@@ -1,0 +1,186 @@
+"""What is warned of before a run, because it cannot come about; and what is not, because it can."""
+
+from pathlib import Path
+
+import pytest
+
+from runner.cautions import cautions
+from runner.judge.judge import Judge
+from schemas.load import load
+from simulation.plan import Plan
+from simulation.run import simulate
+
+SCENARIO = """\
+version: 1
+name: doubts
+system: queue
+duration: 1h
+drain: 10m
+workload: {{arrivals: {arrivals}, task: {{duration: {{distribution: constant, value: 1s}}}}{more}}}
+queue: {{poll_interval: 0s}}
+slos: [success_rate >= 10%]
+"""
+REGULAR = "{process: constant, rate: 30/min}"
+RANDOM = "{rate: 30/min}"
+
+
+def warnings(tmp_path: Path, text: str = "", *, arrivals: str = REGULAR, more: str = "") -> list[str]:
+    path = tmp_path / "doubts.yaml"
+    path.write_text(SCENARIO.format(arrivals=arrivals, more=more) + text)
+    return [f"{each.where}: {each.what} ({each.remedy})" for each in cautions(load(path))]
+
+
+def test_a_warning_says_where_the_scenario_asks_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "doubts.yaml"
+    text = SCENARIO.format(arrivals=REGULAR, more="") + "abort:\n  - {name: a, when: success_rate < 5%, for: 20h}\n"
+    path.write_text(text)
+    (found,) = cautions(load(path))
+    assert (found.source, found.line, text.splitlines()[found.line - 1][found.column - 1 :]) == (str(path), 10, "20h}")
+
+
+# Tasks.
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "tasks", "says"),
+    [
+        (REGULAR, 1800, ""),
+        (REGULAR, 1801, "only 1,800 of 1,801 tasks arrive in 1h: the verdict will be INCONCLUSIVE (raise duration to 1h1m"),
+        ("{process: constant, rate: 0/s}", 1, "only 0 of 1 tasks arrive in 1h: the verdict will be INCONCLUSIVE (raise the"),
+        ("{process: constant, rate: 0/s, burst: {every: 20m, for: 1m, rate: 1/s}}", 180, ""),
+        ("{process: constant, rate: 0/s, burst: {every: 20m, for: 1m, rate: 1/s}}", 181, "only 180 of 181"),
+        (RANDOM, 1800, "1,800 tasks arrive in 1h in 50% of runs"),
+        (RANDOM, 1650, ""),
+    ],
+)  # fmt: skip
+def test_tasks_that_do_not_all_arrive(arrivals: str, tasks: int, says: str, tmp_path: Path) -> None:
+    found = [each for each in warnings(tmp_path, arrivals=arrivals, more=f", tasks: {tasks}") if each[0] == "w"]
+    assert [each[: len(f"workload.tasks: {says}")] for each in found] == ([f"workload.tasks: {says}"] if says else [])
+
+
+def test_the_share_of_runs_in_which_they_arrive_is_what_plans_come_to(tmp_path: Path) -> None:
+    (found,) = warnings(tmp_path, arrivals="{rate: 50/h}", more=", tasks: 47")
+    scenario = load(tmp_path / "doubts.yaml").scenario
+    full = sum(sum(map(len, Plan(scenario, seed).submissions())) == 47 for seed in range(400))
+    assert "in 69% of runs" in found
+    # 99.9 % of 400 choices with 69 % each lie within 0.076 of it.
+    assert abs(full / 400 - 0.69) < 0.076
+
+
+# Conditions.
+
+CONDITIONS = [
+    # The run with its drain lasts 1h10m.
+    ("when: success_rate < 5%, for: 70m", ""),
+    ("when: success_rate < 5%, for: 71m", "for: cannot hold: it takes 1h11m, and the run with its drain is over after 1h10m"),
+    ("when: stall_time > 50m, for: 20m", ""),
+    ("when: stall_time > 50m, for: 21m", "for: cannot hold: it takes 1h11m"),
+    ("when: stall_time > 71m", "when: cannot hold: it takes 1h11m"),
+    ("when: throughput < 1/min, window: 71m", "window: cannot hold: it takes 1h11m"),
+    ("when: throughput < 1/min, window: 60m, for: 11m", "for: cannot hold"),
+    ("when: throughput > 1/min, window: 60m, for: 11m", ""),
+    # 1,800 tasks come.
+    ("when: success_rate < 5%, min_samples: 1800", ""),
+    ("when: success_rate < 5%, min_samples: 1801", "min_samples: cannot hold: asks for 1,801 observations, and at most 1,800"),
+    # One every 2 s.
+    ("when: success_rate < 5%, window: 1s, for: 10s", "window: can hardly hold: a window of 1s holds 0.5 observations"),
+    ("when: success_rate < 5%, window: 1s", ""),
+    ("when: success_rate < 5%, window: 2s, for: 10s", ""),
+    ("when: success_rate < 5%, window: 10s, min_samples: 5, for: 10m", ""),
+    ("when: success_rate < 5%, window: 10s, min_samples: 6, for: 10m", "window: can hardly hold"),
+    # A sample every minute: 70 of them.
+    ("when: queue_depth > 5, min_samples: 70", ""),
+    ("when: queue_depth > 5, min_samples: 71", "min_samples: cannot hold: asks for 71 observations, and at most 70 come"),
+    ("when: queue_depth > 5, window: 5m, min_samples: 5, for: 10m", ""),
+    ("when: queue_depth > 5, window: 5m, min_samples: 6", "window: cannot hold: a window of 300s holds 5 observations"),
+    ("when: queue_depth > 5, window: 90s, min_samples: 2", ""),
+    ("when: queue_depth > 5, window: 90s, min_samples: 2, for: 30s", ""),
+    ("when: queue_depth > 5, window: 90s, min_samples: 2, for: 31s", "window: cannot hold"),
+    ("when: queue_depth > 5, window: 30s, for: 1m", "window: cannot hold: a window of 30s holds 0.5 observations"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("condition", "says"), CONDITIONS)
+def test_conditions_that_cannot_hold(condition: str, says: str, tmp_path: Path) -> None:
+    for section, name in (("abort", "abort[0]"), ("alerts", "alerts[0]")):
+        found = warnings(tmp_path, f"{section}: [{{name: a, {condition}}}]\n")
+        words = f"{name}.{says}" if says else ""
+        assert [each[: len(words)] for each in found] == ([words] if says else [])
+
+
+@pytest.mark.parametrize(
+    ("condition", "can"),
+    [
+        ("min_samples: 1800", True),
+        ("min_samples: 1801", False),
+        ("window: 1s", True),
+        ("window: 1s, for: 10s", False),
+        ("window: 3s, for: 10s", True),
+        ("window: 11s, min_samples: 5, for: 10m", True),
+        ("window: 10s, min_samples: 6, for: 10m", False),
+        ("for: 59m", True),
+        ("for: 71m", False),
+    ],
+)
+def test_arrivals_at_constant_intervals(condition: str, *, can: bool, tmp_path: Path) -> None:
+    found = warnings(tmp_path, f"abort: [{{name: a, when: success_rate < 5%, {condition}}}]\n")
+    assert bool(found) != can
+    assert holds(tmp_path, f"when: success_rate >= 0%, {condition}", REGULAR) == can
+
+
+@pytest.mark.parametrize(
+    ("condition", "can"),
+    [
+        ("window: 1m, min_samples: 10, for: 5m", True),
+        ("window: 10s, min_samples: 5", True),
+        ("window: 10s, min_samples: 5, for: 10s", True),
+        ("window: 10s, min_samples: 5, for: 5m", False),
+        ("window: 4s, for: 40s", True),
+        ("window: 2s, for: 3m", False),
+        ("window: 10s, min_samples: 30", False),
+    ],
+)
+def test_random_arrivals(condition: str, *, can: bool, tmp_path: Path) -> None:
+    found = warnings(tmp_path, f"abort: [{{name: a, when: success_rate < 5%, {condition}}}]\n", arrivals=RANDOM)
+    assert bool(found) != can
+    assert holds(tmp_path, f"when: success_rate >= 0%, {condition}", RANDOM) == can
+
+
+def holds(tmp_path: Path, condition: str, arrivals: str) -> bool:
+    """Whether an abort condition that is true of whatever is observed holds at some time."""
+    warnings(tmp_path, f"abort: [{{name: a, {condition}}}]\n", arrivals=arrivals)
+    plan = Plan(load(tmp_path / "doubts.yaml").scenario)
+    judge = Judge(plan.scenario, plan.vocabulary)
+    for block in simulate(plan):
+        list(judge.observe(block))
+    return judge.aborted_by is not None
+
+
+def test_what_an_alert_is_expected_to_do_must_be_possible(tmp_path: Path) -> None:
+    alert = "name: a, when: success_rate < 5%, for: 2m, keep_firing_for: 5m"
+    found = warnings(tmp_path, f"alerts: [{{{alert}, expect: {{fires_within: 1m, resolves_within: 4m}}}}]\n")
+    assert [each.partition(":")[0] for each in found] == [
+        "alerts[0].expect.fires_within",
+        "alerts[0].expect.resolves_within",
+    ]
+    assert warnings(tmp_path, f"alerts: [{{{alert}, expect: {{fires_within: 2m, resolves_within: 5m}}}}]\n") == []
+
+
+def test_an_objective_on_more_than_comes(tmp_path: Path) -> None:
+    path = tmp_path / "doubts.yaml"
+    text = SCENARIO.format(arrivals=REGULAR, more="")
+    path.write_text(text.replace("[success_rate >= 10%]", "[{objective: latency_p95 <= 9s, min_samples: 1801}]"))
+    (found,) = cautions(load(path))
+    assert found.what == (
+        "latency_p95 <= 9s: asks for 1,801 observations, and at most 1,800 come: it will be INCONCLUSIVE"
+    )
+
+
+ROOT = Path(__file__).resolve().parents[3]
+SHIPPED = sorted([*(ROOT / "scenarios").rglob("*.yaml"), *(ROOT / "docs" / "examples").glob("*.yaml")])
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_nothing_is_wrong_with_the_scenarios_that_come_along(path: Path) -> None:
+    tiers = load(path).data.get("tiers", {})
+    assert [str(each) for tier in (None, *tiers) for each in cautions(load(path, tier=tier))] == []
