@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from schemas.errors import Mark, Problem, ScenarioError, UsageError, Where, quoted, shortened
+from schemas.errors import Mark, Problem, ScenarioError, UsageError, Where, quoted, reason, shortened
 from schemas.scalars import TrapError, read_scalar
 from schemas.syntax import MAX_DEPTH, MAX_NODES, check_extent, start, syntax_problem, too_large
 
@@ -59,7 +59,7 @@ def read_document(path: Path) -> Document:
     except IsADirectoryError:
         raise UsageError(f"{path}: is a directory (name a scenario file in it)") from None
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error} (name a scenario file that can be read)") from None
+        raise UsageError(f"{path}: {reason(error)} (name a scenario file that can be read)") from None
     if len(text) > MAX_BYTES:
         raise UsageError(f"{path}: is larger than {MAX_BYTES:,} bytes (a scenario is a page or two)")
     return parse_document(text, str(path))
