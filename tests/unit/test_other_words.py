@@ -1,6 +1,8 @@
 """While the tests run, libraries say everything in other words: what a test expects to read is what we say."""
 
+import errno
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from xml.etree import ElementTree
@@ -12,6 +14,9 @@ import msgspec
 import pytest
 import yaml
 from other_words import OTHER
+from test_tidy import PACKAGES, modules
+
+from schemas.errors import reason
 
 
 @pytest.mark.parametrize(
@@ -46,3 +51,17 @@ def test_click_speaks_in_capitals() -> None:
             command(words, standalone_mode=False)
         said = caught.value.format_message()
         assert said and said == said.upper()
+
+
+# The system.
+
+
+def test_why_the_system_refuses_is_said_in_our_words() -> None:
+    assert reason(OSError(errno.ENOSPC, OTHER)) == "No space left on device"
+    assert reason(OSError(errno.ENOTTY, OTHER)) == OTHER
+    assert reason(OSError("no number")) == "no number"
+
+
+def test_no_message_of_ours_holds_the_words_of_the_system() -> None:
+    sources = modules(*PACKAGES).items()
+    assert [path for path, source in sources if re.search(r"\{[^}]*\.strerror", source)] == []
