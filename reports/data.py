@@ -10,7 +10,7 @@ import numpy as np
 
 from schemas import manifest, verdict
 from schemas.block import Floats
-from schemas.errors import EvidenceError, ScenarioError
+from schemas.errors import EvidenceError, ScenarioError, reason
 from schemas.load import load
 from schemas.manifest import Manifest
 from schemas.model import Scenario
@@ -104,7 +104,7 @@ def _decode(path: Path, kind: type[T], version: int) -> T:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
+        raise EvidenceError(f"{path}: {reason(error)} (this evidence is missing)") from None
     return decode_evidence(content, kind, version, path)
 
 
@@ -119,7 +119,7 @@ def read_metrics(path: Path) -> Metrics:
         if "t_s" not in header:
             raise ValueError("has no column t_s")
     except OSError as error:
-        raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
+        raise EvidenceError(f"{path}: {reason(error)} (this evidence is missing)") from None
     except (ValueError, csv.Error) as error:
         raise EvidenceError(f"{path}: {error} (this evidence is damaged)") from None
     return Metrics({name: table[:, index] for index, name in enumerate(header)})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.errors import EvidenceError
+from schemas.errors import EvidenceError, reason
 from schemas.verdict import SlowTask
 
 EARLIER_S = 1.0
@@ -98,7 +98,7 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
+        raise EvidenceError(f"{path}: {reason(error)} (this evidence is missing)") from None
 
 
 def _decoded(path: Path, lines: Iterable[bytes]) -> Iterable[Event]:

@@ -11,7 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 from reports.aftermath import read_aftermath
 from reports.data import RunData
-from schemas.errors import UsageError
+from schemas.errors import UsageError, reason
 from schemas.expression import Unit
 from schemas.units import show_duration, show_ratio
 from schemas.verdict import Gain, GrowthResult, paused_s
@@ -92,7 +92,7 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
             **more,
         )
     except OSError as error:
-        raise UsageError(f"{source}: {error.strerror or error} (name a template that can be read)") from None
+        raise UsageError(f"{source}: {reason(error)} (name a template that can be read)") from None
     except jinja2.TemplateSyntaxError as error:
         raise UsageError(f"{source}:{error.lineno}: {error.message} (mend the template)") from None
     except (

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from schemas.errors import OutputError
+from schemas.errors import OutputError, reason
 
 
 def remark(text: str) -> None:
@@ -24,7 +24,7 @@ def tell(text: str, *, nl: bool = True) -> None:
         _silence(1)
     except OSError as error:
         _silence(1)
-        raise OutputError(f"standard output: {error.strerror or error} (send it elsewhere)") from None
+        raise OutputError(f"standard output: {reason(error)} (send it elsewhere)") from None
 
 
 def _silence(descriptor: int) -> None:

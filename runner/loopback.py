@@ -4,7 +4,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from schemas.errors import UsageError
+from schemas.errors import UsageError, reason
 
 HOST = "127.0.0.1"
 _NAMES = {HOST, "localhost"}
@@ -58,4 +58,4 @@ def open_server(port: int, handler: type[LoopbackHandler]) -> ThreadingHTTPServe
     try:
         return _Server((HOST, port), handler)
     except OSError as error:
-        raise UsageError(f"port {port}: {error.strerror or error}") from None
+        raise UsageError(f"port {port}: {reason(error)}") from None

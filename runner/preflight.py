@@ -17,7 +17,7 @@ import psutil
 
 from runner.console import remark
 from schemas.calls import Calls, Degrade, Fallback, Retry, Timeout
-from schemas.errors import UsageError
+from schemas.errors import UsageError, reason
 from schemas.model import Scenario
 from simulation.plan import Plan
 
@@ -101,12 +101,13 @@ def _exit_code(command: str, directory: Path, output: IO[bytes], interrupted: Ca
     try:
         words = shlex.split(command)
         if not words:
-            raise ValueError("it says nothing")
+            raise ValueError
         process = subprocess.Popen(
             words, cwd=directory, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     except (OSError, ValueError) as error:
-        raise UsageError(f"preflight {command!r} cannot run: {error} (mend it, or take it out)") from None
+        why = reason(error) if isinstance(error, OSError) else "is not a command line, look at its quotes"
+        raise UsageError(f"preflight {command!r} cannot run: {why} (mend it, or take it out)") from None
     try:
         while True:
             with suppress(subprocess.TimeoutExpired):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from schemas.errors import UsageError
+from schemas.errors import UsageError, reason
 from schemas.outlets import Secret
 
 
@@ -19,8 +19,8 @@ def secret_of(secret: Secret, folder: Path, key: str, kind: str) -> str:
         try:
             value = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "is not text"
-            raise UsageError(f"{key}: {secret.place}: {reason} ({remedy})") from None
+            why = reason(error) if isinstance(error, OSError) else "is not text"
+            raise UsageError(f"{key}: {secret.place}: {why} ({remedy})") from None
     if not value:
         raise UsageError(f"{key}: {secret.place} is not set ({remedy})")
     return value

@@ -10,7 +10,7 @@ from schemas.build_calls import build_calls
 from schemas.calls import Calls
 from schemas.comparison import Context, condition, event_filter, objectives, own_sli, with_quantile
 from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
-from schemas.errors import quoted, shortened
+from schemas.errors import quoted, reason, shortened
 from schemas.expression import EventFilter
 from schemas.faults import OF_CALLS, Fault, FaultType
 from schemas.files import Folders, find_file
@@ -179,7 +179,7 @@ def _read_text(path: Path) -> str:
             raise ValueError(f"{path.name}: is larger than {MAX_VALUES_BYTES:,} bytes")
         return content.decode()
     except OSError as error:
-        raise ValueError(f"{shortened(path.name)}: {error.strerror}") from None
+        raise ValueError(f"{shortened(path.name)}: {reason(error)}") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path.name}: is not UTF-8 text") from None
 

@@ -11,12 +11,11 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from schemas.errors import Mark, Problem, ScenarioError, UsageError, Where, quoted, shortened
+from schemas.errors import Mark, Problem, ScenarioError, UsageError, Where, quoted, reason, shortened
 from schemas.scalars import TrapError, read_scalar
+from schemas.syntax import MAX_DEPTH, MAX_NODES, check_extent, start, syntax_problem, too_large
 
 MAX_BYTES = 1_000_000
-MAX_NODES = 10_000
-MAX_DEPTH = 40
 
 Data: TypeAlias = "None | bool | int | float | str | list[Data] | dict[str, Data]"
 
@@ -60,7 +59,7 @@ def read_document(path: Path) -> Document:
     except IsADirectoryError:
         raise UsageError(f"{path}: is a directory (name a scenario file in it)") from None
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error} (name a scenario file that can be read)") from None
+        raise UsageError(f"{path}: {reason(error)} (name a scenario file that can be read)") from None
     if len(text) > MAX_BYTES:
         raise UsageError(f"{path}: is larger than {MAX_BYTES:,} bytes (a scenario is a page or two)")
     return parse_document(text, str(path))
@@ -68,15 +67,12 @@ def read_document(path: Path) -> Document:
 
 def parse_document(text: bytes | str, source: str) -> Document:
     """The document in `text`. Raises ScenarioError when it is not YAML, or is not to be expanded."""
+    text = _checked_text(text, source)
     try:
-        text = _checked_text(text, source)
-        _check_extent(text, source)
+        check_extent(text, source)
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
-    except yaml.MarkedYAMLError as error:
-        raise ScenarioError([_syntax_problem(text, source, error)]) from None
     except yaml.YAMLError as error:
-        what = f"not YAML: {' '.join(str(error).split())}"
-        raise ScenarioError([Mark(source).problem((), what, "remove what YAML does not allow")]) from None
+        raise ScenarioError([syntax_problem(text, source, error)]) from None
     if node is None:
         problem = Mark(source, 1, 1).problem((), "the file is empty", "`soak init` writes a scenario to start from")
         raise ScenarioError([problem])
@@ -106,55 +102,6 @@ def _mark_after(text: str, source: str) -> Mark:
     return Mark(source, text.count("\n") + 1, len(text) - text.rfind("\n"))
 
 
-def _check_extent(text: str, source: str) -> None:
-    """Raise ScenarioError when `text` is more than one document, too deep or too long to be composed.
-
-    The composer recurses in C, where a depth that Python would refuse ends the process.
-    """
-    depth = nodes = documents = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        nodes += isinstance(event, yaml.NodeEvent)
-        documents += isinstance(event, yaml.DocumentStartEvent)
-        if depth > MAX_DEPTH or nodes > 2 * MAX_NODES:
-            raise ScenarioError([_too_large(_start(event, source), depth)])
-        if documents > 1:
-            what, remedy = "a second document starts here", "keep one scenario in a file, without --- after it"
-            raise ScenarioError([_start(event, source).problem((), what, remedy)])
-
-
-def _too_large(mark: Mark, depth: int) -> Problem:
-    limit = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_NODES:,} values"
-    return mark.problem((), f"the file expands to more than {limit}", "use fewer aliases and less nesting")
-
-
-def _start(node: yaml.Node | yaml.Event, source: str) -> Mark:
-    mark = node.start_mark
-    return Mark(source, mark.line + 1, mark.column + 1) if mark else Mark(source)
-
-
-_COMPOSING = {
-    "found undefined alias": (
-        "no anchor above has this name",
-        "write the anchor, such as &retries, before its aliases",
-    ),
-    "second occurrence": ("the anchor is already taken", "give each anchor its own name"),
-}
-
-
-def _syntax_problem(text: str | bytes, source: str, error: yaml.MarkedYAMLError) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    assert mark is not None
-    here = Mark(source, mark.line + 1, mark.column + 1)
-    if error.problem in _COMPOSING:
-        return here.problem((), *_COMPOSING[error.problem])
-    line = str(text).splitlines()[mark.line : mark.line + 1]
-    if line and line[0][mark.column : mark.column + 1] == "\t":
-        return here.problem((), "not YAML: a tab cannot indent", "write spaces")
-    what = ": ".join(part for part in (error.context, error.problem) if part)
-    return here.problem((), f"not YAML: {what}", "mind indentation, quotes and brackets here and just above")
-
-
 class _Reader:
     """Turns composed nodes into data; aliases are expanded, so their sum is bounded."""
 
@@ -176,13 +123,13 @@ class _Reader:
         return self._scalar(node, where)
 
     def _mark(self, node: yaml.Node) -> Mark:
-        return _start(node, self._document.source)
+        return start(node, self._document.source)
 
     def _spend(self, node: yaml.Node, depth: int) -> None:
         """Count one more value; raise ScenarioError when there are too many, or it lies too deep."""
         self._nodes += 1
         if self._nodes > MAX_NODES or depth > MAX_DEPTH:
-            raise ScenarioError([_too_large(self._mark(node), depth)])
+            raise ScenarioError([too_large(self._mark(node), depth)])
 
     def _problem(self, where: Where, what: str, remedy: str) -> None:
         self._document.problems.append(self._document.problem(where, what, remedy))

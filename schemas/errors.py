@@ -1,7 +1,8 @@
 """Errors that a person can act on. They are printed in the command line and nowhere else."""
 
+import errno
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -24,6 +25,40 @@ class EvidenceError(SoakError):
     exit_code = 5
 
 
+_REASONS: Mapping[int | None, str] = {
+    errno.EPERM: "Operation not permitted",
+    errno.ENOENT: "No such file or directory",
+    errno.EIO: "Input/output error",
+    errno.ENXIO: "No such device or address",
+    errno.EBADF: "Bad file descriptor",
+    errno.EACCES: "Permission denied",
+    errno.EEXIST: "File exists",
+    errno.ENOTDIR: "Not a directory",
+    errno.EISDIR: "Is a directory",
+    errno.ENFILE: "Too many open files in system",
+    errno.EMFILE: "Too many open files",
+    errno.EFBIG: "File too large",
+    errno.ENOSPC: "No space left on device",
+    errno.EROFS: "Read-only file system",
+    errno.EPIPE: "Broken pipe",
+    errno.ENAMETOOLONG: "File name too long",
+    errno.ELOOP: "Too many levels of symbolic links",
+    errno.EDQUOT: "Disk quota exceeded",
+    errno.EADDRINUSE: "Address already in use",
+    errno.EADDRNOTAVAIL: "Cannot assign requested address",
+    errno.ENETUNREACH: "Network is unreachable",
+    errno.ECONNRESET: "Connection reset by peer",
+    errno.ETIMEDOUT: "Connection timed out",
+    errno.ECONNREFUSED: "Connection refused",
+    errno.EHOSTUNREACH: "No route to host",
+}
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused something, in the same words on every system and in every language."""
+    return _REASONS.get(error.errno) or error.strerror or str(error)
+
+
 class OutputError(SoakError):
     """A file could not be written; what was written before is kept."""
 
@@ -33,7 +68,7 @@ class OutputError(SoakError):
     def of(cls, path: object, error: OSError) -> "OutputError":
         """The error for `path`, with the system's reason and what to do."""
         kept = "what was written before is kept (make it writable or free some space)"
-        return cls(f"{path}: {error.strerror or error}; {kept}")
+        return cls(f"{path}: {reason(error)}; {kept}")
 
 
 Where: TypeAlias = tuple[str | int, ...]

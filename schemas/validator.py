@@ -25,6 +25,22 @@ def _whole_pattern(validator: Any, pattern: str, value: object, schema: Schema) 
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
+def _required(validator: Any, keys: list[str], value: object, schema: Schema) -> Iterator[ValidationError]:
+    """An error for each key that is missing, which it names as its `validator_value`: its text is the library's."""
+    if isinstance(value, dict):
+        yield from (ValidationError(f"needs {key!r}", validator_value=[key]) for key in keys if key not in value)
+
+
+def _dependent(validator: Any, keys: Schema, value: object, schema: Schema) -> Iterator[ValidationError]:
+    """Likewise, of keys that others need: `{key: [what it needs and is missing]}`."""
+    for key, needed in keys.items():
+        if isinstance(value, dict) and key in value:
+            missing = (other for other in needed if other not in value)
+            yield from (
+                ValidationError(f"{key!r} needs {other!r}", validator_value={key: [other]}) for other in missing
+            )
+
+
 def _within_reach(value: str, schema: Schema) -> bool:
     seconds = units.duration(value) if schema.get("title") in DURATIONS else 0.0
     return not seconds or SHORTEST_S <= seconds <= LONGEST_S
@@ -33,6 +49,6 @@ def _within_reach(value: str, schema: Schema) -> bool:
 # JSON Schema takes 4.0 for an integer; what is counted here is counted in whole numbers.
 Validator: Any = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
-    {"pattern": _whole_pattern},
+    {"pattern": _whole_pattern, "required": _required, "dependentRequired": _dependent},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
 )

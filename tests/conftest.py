@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from other_words import speak_otherwise
 
 # The same examples everywhere, however slow the machine: a failure on a change is a failure of that change.
 settings.register_profile("soak", deadline=None, derandomize=True)
 settings.load_profile("soak")
+
+speak_otherwise()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

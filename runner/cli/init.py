@@ -24,7 +24,7 @@ def command(path: Path, force: bool, as_json: bool) -> int:
     """
     import json
 
-    from schemas.errors import UsageError
+    from schemas.errors import UsageError, reason
     from schemas.files import DIRECTORY
 
     schema = path.with_name(SCHEMA)
@@ -34,7 +34,7 @@ def command(path: Path, force: bool, as_json: bool) -> int:
         path.write_bytes(STARTER.read_bytes())
         schema.write_bytes((DIRECTORY / SCHEMA).read_bytes())
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error} (choose another place)") from None
+        raise UsageError(f"{path}: {reason(error)} (choose another place)") from None
     if as_json:
         tell(json.dumps({"files": [str(path), str(schema)]}, indent=2))
         return 0

@@ -13,7 +13,7 @@ from runner.evidence.verify import load_stored
 from runner.judge.judge import Judge
 from runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
 from schemas.changes import BASELINE_VERSION, Baseline, BaselineSli
-from schemas.errors import EvidenceError, UsageError
+from schemas.errors import EvidenceError, UsageError, reason
 from schemas.model import Phase, Scenario
 from schemas.verdict import End
 from schemas.versions import decode_evidence
@@ -47,7 +47,7 @@ def read_side(path: Path) -> Side:
         pinned = decode_evidence(path.read_bytes(), Baseline, BASELINE_VERSION, path)
         return Side(pinned, None, f"{path.name} is a baseline, which holds no tasks", pinned.duration_s, False, None)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error} (name a run directory or a baseline)") from None
+        raise UsageError(f"{path}: {reason(error)} (name a run directory or a baseline)") from None
     except EvidenceError as error:
         if " is of version " in str(error):
             raise

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from schemas.errors import EvidenceError, OutputError, UsageError, quoted
+from schemas.errors import EvidenceError, OutputError, UsageError, quoted, reason
 
 SCENARIO = "scenario.yaml"
 MANIFEST = "run_manifest.json"
@@ -35,7 +35,7 @@ def choose_directory(out: Path | None, scenario_name: str, now: datetime, under:
         try:
             taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
         except OSError as error:
-            raise UsageError(f"{out}: {error.strerror or error} (choose another --out)") from None
+            raise UsageError(f"{out}: {reason(error)} (choose another --out)") from None
         if taken:
             raise UsageError(f"{out}: exists already and is not an empty directory (choose another --out)")
         return out
@@ -129,7 +129,7 @@ class RunDirectory:
         try:
             return self.file(name).read_bytes()
         except OSError as error:
-            raise EvidenceError(f"{self.file(name)}: {error.strerror or error} (this evidence is missing)") from None
+            raise EvidenceError(f"{self.file(name)}: {reason(error)} (this evidence is missing)") from None
 
     def names(self) -> list[str]:
         """The names of all files, as they stand in SHA256SUMS."""
@@ -167,7 +167,7 @@ class RunDirectory:
             with self.file(name).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise EvidenceError(f"{self.file(name)}: {error.strerror or error} (this evidence is missing)") from None
+            raise EvidenceError(f"{self.file(name)}: {reason(error)} (this evidence is missing)") from None
 
 
 def _write_all(file: io.RawIOBase, content: bytes) -> None:
@@ -179,7 +179,7 @@ def _made(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error} (choose another --out)") from None
+        raise UsageError(f"{path}: {reason(error)} (choose another --out)") from None
     if not os.access(path, os.W_OK):
         raise UsageError(f"{path}: cannot be written to (choose another --out)")
     return path

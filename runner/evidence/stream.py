@@ -14,7 +14,7 @@ import numpy as np
 from runner.evidence.lines import LineFormatter
 from runner.judge.samples import Facts
 from schemas.block import Block, Bools, make_block
-from schemas.errors import EvidenceError, OutputError
+from schemas.errors import EvidenceError, OutputError, reason
 from schemas.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Kind, Value
 from schemas.identity import STREAM_VERSION, Identity
 from schemas.vocabulary import Vocabulary
@@ -149,7 +149,7 @@ class StreamReader:
                 first = file.readline()
         except OSError as error:
             raise EvidenceError(
-                f"{self._path}: {error.strerror or error} (the event stream is missing or cannot be read)"
+                f"{self._path}: {reason(error)} (the event stream is missing or cannot be read)"
             ) from None
         try:
             version = msgspec.json.decode(first, type=_Version)

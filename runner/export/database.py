@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from runner.export.metrics import Snapshot
+from schemas.errors import reason
 
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 
@@ -31,7 +32,9 @@ class ExportError(Exception):
         """From the error of a connection."""
         if isinstance(error, TimeoutError) and not error.strerror:
             return cls("it did not answer in time")
-        return cls(getattr(error, "strerror", None) or f"the connection broke ({type(error).__name__})")
+        if isinstance(error, OSError) and error.strerror:
+            return cls(reason(error))
+        return cls(f"the connection broke ({type(error).__name__})")
 
 
 class Database(Protocol):

@@ -7,7 +7,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 from junitparser.junitparser import JUnitXmlError
 
 from runner.junit import Case
-from schemas.errors import EvidenceError
+from schemas.errors import EvidenceError, reason
 
 _NOT_RUN = frozenset({"notrun", "skipped", "disabled", "suppressed", "ignored"})
 _OUTPUT = frozenset({"system-out", "system-err", "properties", "skipped", "flakyFailure", "flakyError"})
@@ -19,7 +19,7 @@ def read_junit(path: Path) -> list[Case]:
     try:
         found = JUnitXml.fromfile(str(path))
     except OSError as error:
-        raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
+        raise EvidenceError(f"{path}: {reason(error)} (this evidence is missing)") from None
     except (ParseError, JUnitXmlError, ValueError, TypeError) as error:
         raise EvidenceError(f"{path}: is not JUnit XML: {error}") from None
     root = found._elem

@@ -148,9 +148,9 @@ def test_a_scenario_without_objectives(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["-n", "0"], "0 is not in the range"),
-        (["-n", "100000000"], "100000000 is not in the range"),
-        (["--jobs", "0"], "0 is not in the range"),
+        (["-n", "0"], "-n"),
+        (["-n", "100000000"], "100000000"),
+        (["--jobs", "0"], "--jobs"),
         (["--precision", "0"], "--precision '0' is no share above 0% and below 50%"),
         (["--precision", "60%"], "below 50%"),
         (["--precision", "one"], "--precision 'one' is no share"),

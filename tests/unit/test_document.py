@@ -160,6 +160,12 @@ def test_a_bottomless_file_is_refused(text: str) -> None:
     assert "the file expands to more than 40 levels" in refusal(text)
 
 
+def test_a_bottomless_file_is_refused_at_the_level_too_many() -> None:
+    """Whether the parser itself gives up, as some releases do at a thousand levels, or we stop it."""
+    for levels in (41, 999, 1_001, 300_000):
+        assert refusal("[" * levels).startswith("file.yaml:1:41: the file expands"), levels
+
+
 def test_an_endless_list_is_refused() -> None:
     assert "the file expands to more than 10,000 values" in refusal("a: [" + "1, " * 30_000 + "]")
     assert "the file expands to more than 10,000 values" in refusal("a: &a {b: 1}\nc: {<<: [" + "*a, " * 11_000 + "]}")
@@ -184,6 +190,29 @@ def test_an_endless_list_is_refused() -> None:
 )
 def test_text_that_is_not_one_document(text: str | bytes, said: str) -> None:
     assert refusal(text) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: {b: 1\nc: 2", "2:2: not YAML: the { of line 1, column 4 needs a comma or a } here"),
+        ("a: [b: c: d]", "1:9: not YAML: the [ of line 1, column 4 needs a comma or a ] here"),
+        ("a: 'it's'", "1:8: not YAML: this does not go with what stands before it"),
+        ("a: 'b\nc: d\n", "3:1: not YAML: the text in quotes of line 1, column 4 does not end (close it with ')"),
+        ('a: "\\d"', "1:5: not YAML: no escape starts like this in double quotes"),
+        ("a: @x", "1:4: not YAML: nothing can start with '@' (put it in quotes)"),
+        ("a: b: c", "1:5: not YAML: no key can stand here"),
+        ("a: - b", "1:4: not YAML: no list can start here"),
+        ("a: 1\nkey\nb: 2", "3:1: not YAML: the key of line 2, column 1 has no colon"),
+        ("a:\n  b: 1\n c: 2", "3:2: not YAML: this does not go with what stands before it (mind indentation,"),
+        ("[", "2:1: not YAML: the file ends too early"),
+        ("a: *b\n", "1:4: no anchor above has this name"),
+        ("a: &x 1\nb: &x 2", "2:4: the anchor is already taken"),
+        ("a: &x 1\nb: [*x, *y]", "2:9: no anchor above has this name"),
+    ],
+)
+def test_text_that_is_not_yaml_is_refused_in_our_words(text: str, said: str) -> None:
+    assert refusal(text).startswith(f"file.yaml:{said}")
 
 
 def test_a_byte_order_mark_is_no_letter() -> None:

@@ -1,12 +1,21 @@
 """What we promise of our dependencies is what is tested."""
 
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = [each for name in ("calls", "dask") for each in PROJECT["project"]["optional-dependencies"][name]]
+LOCK = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
 
 
 def test_the_lowest_versions_are_the_lower_bounds() -> None:
@@ -32,3 +41,65 @@ def test_every_package_is_installed() -> None:
     for root in ("schemas", "simulation", "runner", "reports"):
         for path in (ROOT / root).rglob("__init__.py"):
             assert ".".join(path.parent.relative_to(ROOT).parts) in packages
+
+
+# The lock.
+
+
+def test_the_lock_holds_exact_versions_and_nothing_else() -> None:
+    """No host, no hash, no path: it is the same wherever packages come from."""
+    assert [
+        line for line in LOCK if not re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*( ; [a-z_]+ (<|!=|==) '[\w.]+')?", line)
+    ] == []
+
+
+def test_everything_we_ask_for_is_locked_as_we_ask_for_it() -> None:
+    locked = {name: version for name, _, version in (line.partition(" ;")[0].partition("==") for line in LOCK)}
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    for asked in map(Requirement, [*PROJECT["project"]["dependencies"], *(each for extra in extras for each in extra)]):
+        version = locked[canonicalize_name(asked.name)]
+        assert asked.specifier.contains(version), f"{asked}: the lock has {version}"
+
+
+def test_the_build_backend_is_locked() -> None:
+    """No constraint reaches an isolated build with every release of pip: its version is exact where it is asked for."""
+    assert all(re.fullmatch(r"[a-z]+==[0-9.]+", each) for each in PROJECT["build-system"]["requires"])
+
+
+PLACES = [".ci/run", "README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+
+
+def test_whoever_installs_a_checkout_installs_the_lock() -> None:
+    lines = [(place, line) for place in PLACES for line in (ROOT / place).read_text().splitlines()]
+    installs = [
+        (place, command)
+        for place, line in lines
+        for command in line.split("&&")
+        if re.search(r"pip install .*(?<=[ '])\.(?=[\['\s]|$)", command)
+    ]
+    assert {place for place, _ in installs} >= {".ci/run", "README.md", "CONTRIBUTING.md", "docs/ci.md"}
+    assert [each for each in installs if not re.search("-c (constraints|.ci/lowest).txt", each[1])] == []
+
+
+INSTALLED = {canonicalize_name(each.metadata["Name"]): each.version for each in distributions()}
+
+
+@pytest.mark.parametrize(
+    ("locked", "said"),
+    [
+        ({}, []),
+        ({"pluggy": "0.1"}, [f"pluggy 0.1 -> {INSTALLED['pluggy']}"]),
+        ({"pluggy": None}, [f"pluggy not locked -> {INSTALLED['pluggy']}"]),
+        ({"no-such-package": "1.0"}, ["no-such-package 1.0 -> not needed"]),
+        ({"no-such-package": "1.0 ; sys_platform == 'other'"}, []),
+    ],
+)
+def test_what_differs_from_the_lock_is_listed(locked: dict[str, str | None], said: list[str], tmp_path: Path) -> None:
+    """What is of the locked version, and what the lock has for other machines only, is left out."""
+    (tmp_path / ".ci").mkdir()
+    script = shutil.copy(ROOT / ".ci" / "differs.py", tmp_path / ".ci")
+    (tmp_path / "pyproject.toml").write_text("[build-system]\nrequires = []\n")
+    lines = [f"{name}=={version}\n" for name, version in {**INSTALLED, **locked}.items() if version is not None]
+    (tmp_path / "constraints.txt").write_text("# The lock.\n" + "".join(lines))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert [line for line in done.stdout.splitlines() if not re.match("(soak|pip) ", line)] == said

@@ -11,7 +11,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from schemas.errors import SoakError
+from schemas.errors import SoakError, reason
 
 _CLONE_NEWNS = 0x0002_0000
 _PIECES = (1 << 20, 4096, 1)
@@ -35,7 +35,8 @@ class Disk:
         self.place = place
         place.mkdir()
         if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNS):
-            raise SoakError(f"{place}: no mount namespace of our own: {os.strerror(ctypes.get_errno())}")
+            why = reason(OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno())))
+            raise SoakError(f"{place}: no mount namespace of our own: {why}")
         size = _LEAST_BYTES + int(tasks * _BYTES_PER_TASK)
         self._run("mount", "--make-rprivate", "/")
         self._run("mount", "-t", "tmpfs", "-o", f"size={size}", "soak", str(place))

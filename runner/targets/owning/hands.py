@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from runner.targets.owning.caller import SystemCaller
-from schemas.errors import SoakError
+from schemas.errors import SoakError, reason
 
 
 class Hands(Protocol):
@@ -70,5 +70,5 @@ class ProcessIds:
         try:
             os.kill(pid, number)
         except OSError as error:
-            what = f"tells of the worker {name!r} the process {pid}, which cannot be signalled: {error.strerror}"
+            what = f"tells of the worker {name!r} the process {pid}, which cannot be signalled: {reason(error)}"
             raise SoakError(f"{self._system.name}.processes() {what}") from None

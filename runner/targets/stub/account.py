@@ -9,7 +9,7 @@ from runner.targets.course import Course
 from runner.targets.stub.dependencies import Program
 from runner.targets.stub.rows import Row, Rows
 from schemas.calls import Dependency
-from schemas.errors import SoakError
+from schemas.errors import SoakError, reason
 from schemas.events import Kind
 from schemas.vocabulary import NO_CAUSE
 from simulation.calls.fullest import Fullest
@@ -101,7 +101,7 @@ class _Tail:
                 file.seek(self._read_bytes)
                 text = file.read()
         except OSError as error:
-            raise SoakError(f"{self._path}: cannot be read: {error.strerror}") from None
+            raise SoakError(f"{self._path}: cannot be read: {reason(error)}") from None
         whole = text[: text.rfind(b"\n") + 1]
         self._read_bytes += len(whole)
         return [_DECODER.decode(line) for line in whole.splitlines()]

@@ -167,7 +167,7 @@ def test_processes_end_with_their_parent(ensemble: Ensemble) -> None:
     ("kind", "options", "message"),
     [
         ("dispatcher", {"config": '{"db": "q", "lease": 1}'}, "unknown setting 'lease'"),
-        ("watchdog", {"config": '{"db": "none/queue.db"}'}, "unable to open database file"),
+        ("watchdog", {"config": '{"db": "none/queue.db"}'}, "none/queue.db: "),
         ("worker", {"body": "no.such:body"}, "no body 'no.such:body'"),
     ],
 )

@@ -75,8 +75,9 @@ def test_dispatchers_share_the_workers(store: Store, patient: Settings) -> None:
 
 def test_the_index_holds_even_for_those_who_do_not_look(store: Store) -> None:
     added(store)
-    with pytest.raises(StoreError, match="UNIQUE"), store.transaction():
+    with pytest.raises(StoreError) as caught, store.transaction():
         store.rows("INSERT INTO tasks (key, retry_not_before, enqueued_at, updated_at) VALUES ('a', 0, 0, 0)")
+    assert getattr(caught.value.__cause__, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_UNIQUE"
     assert len(store.tasks()) == 1
 
 
@@ -129,5 +130,5 @@ def test_a_store_is_found_again(store: Store, settings: Settings) -> None:
 @pytest.mark.parametrize("name", ["text.db", "none/queue.db"])
 def test_what_is_no_database_is_named(tmp_path: Path, settings: Settings, name: str) -> None:
     (tmp_path / "text.db").write_text("no database" * 100)
-    with pytest.raises(StoreError, match=rf"{name}: (file is not a database|unable to open)"):
+    with pytest.raises(StoreError, match=rf"{name}: "):
         Store(tmp_path / name, settings)

@@ -156,7 +156,7 @@ def test_a_scheduler_that_dies_leaves_what_was_made(tmp_path: Path) -> None:
     assert process.returncode == 1, said
     assert f"the Dask scheduler at {own.address} is lost" in said
     assert f"replications made before that are kept in {out}" in said
-    assert "Traceback" not in said
+    assert ".py" not in said
     assert not told
     assert '"stopped": "broken off"' in (out / "prediction.json").read_text()
 
@@ -165,7 +165,7 @@ def test_who_is_no_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)
     with pytest.raises(UsageError, match=r"no Dask scheduler answers at 'tcp://127.0.0.1:1': "):
         DaskCrew("tcp://127.0.0.1:1")
-    with pytest.raises(UsageError, match=r"no Dask scheduler answers at 'nonsense': missing port"):
+    with pytest.raises(UsageError, match=r"no Dask scheduler answers at 'nonsense': "):
         DaskCrew("nonsense")
     with (
         socket.create_server(("127.0.0.1", 0)) as mute,

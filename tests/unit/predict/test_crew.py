@@ -188,7 +188,7 @@ def test_an_interruption_keeps_what_was_made_and_leaves_nobody(tmp_path: Path) -
         assert process.returncode == 130, said
         until(gone(workers))
     assert "Interrupted after" in told
-    assert "Traceback" not in said
+    assert ".py" not in said
     made = table.read_csv((out / table.FILE).read_bytes())
     assert 2 <= len(made) < 400
     assert f'"made": {len(made)}' in (out / "prediction.json").read_text()

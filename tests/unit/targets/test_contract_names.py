@@ -35,8 +35,8 @@ def test_a_class_is_found_by_its_module(here: Path) -> None:
     [
         ("contract_nowhere:Queue", "no module 'contract_nowhere' (write package.module:Class, with the module in"),
         ("contract_fine.sub:Queue", "no module 'contract_fine.sub' (write package.module:Class"),
-        ("contract_needs:Queue", "importing contract_needs raised ModuleNotFoundError: No module named 'no_such_pack"),
-        ("contract_breaks:Queue", "importing contract_breaks raised ZeroDivisionError: division by zero"),
+        ("contract_needs:Queue", "importing contract_needs raised ModuleNotFoundError: "),
+        ("contract_breaks:Queue", "importing contract_breaks raised ZeroDivisionError: "),
         ("contract_ends:Queue", "importing contract_ends raised SystemExit: 0"),
         ("contract_fine:nothing.more", "contract_fine has no 'more' (it has no class)"),
         ("contract_fine:Fin", "contract_fine has no 'Fin' (did you mean 'Fine'?)"),
