@@ -92,16 +92,9 @@ class Attempts:
         if not self.contest.faults:
             return
         started = block.kind == Kind.TASK_DISPATCHED
-        task, attempt = block.task[started], block.attempt[started]
         can = [holds(fault, block.t[started]) for fault in self.contest.faults]
-        again = np.flatnonzero(attempt > 1)
-        closed = frozenset(block.task[_CLOSING[block.kind]].tolist()) if self._budgets else frozenset()
         for place, budget in self._budgets.items():
-            budget.saw_attempts(task[can[place]].tolist(), attempt[can[place]].tolist())
-            budget.saw_retries(block, self._vocabulary)
-            pairs = zip(task[again].tolist(), attempt[again].tolist(), strict=True)
-            can[place][again] &= np.fromiter((budget.could(*pair) for pair in pairs), np.bool_, len(again))
-            budget.forget(closed)
+            can[place] &= budget.could(block, started, can[place], self._vocabulary)
         self.contest.add(can)
 
     def expected(self, place: int) -> float:
@@ -120,31 +113,38 @@ class _Budget:
         self._within: dict[int, int] = {}
         """By task, the attempt that showed that it is within its budget."""
 
-    def saw_attempts(self, tasks: list[int], attempts: list[int]) -> None:
-        """Attempts that began while the fault held."""
-        if self._fault.windows:
-            for task, attempt in zip(tasks, attempts, strict=True):
-                self._since.setdefault(task, attempt)
+    def could(self, block: Block, started: Bools, held: Bools, vocabulary: Vocabulary) -> Bools:
+        """By start of an attempt in the block, whether the task may still have turned out to be over its budget in it.
 
-    def saw_retries(self, block: Block, vocabulary: Vocabulary) -> None:
-        """Attempts that something else ended: where this fault would have come before it, the task is within its budget."""
+        started: which events are starts. held: by start, whether the fault held then.
+        """
+        could = np.ones(len(held), dtype=np.bool_)
+        holding = np.zeros(len(block), dtype=np.bool_)
+        holding[started] = held
         retried = block.kind == Kind.TASK_RETRY
-        columns = (block.task[retried].tolist(), block.attempt[retried].tolist(), block.cause[retried].tolist())
-        for task, attempt, cause in zip(*columns, strict=True):
-            fault = vocabulary.causes[cause].fault
-            could = self._since.get(task, math.inf) <= attempt if self._fault.windows else True
-            if could and fault not in self._earlier and fault != self._fault.name:
-                self._within.setdefault(task, attempt)
+        looked_at = retried | (started & ((block.attempt > 1) | (holding & bool(self._fault.windows))))
+        known = np.union1d(block.task[looked_at], [*self._within, *self._since]).astype(np.int64)
+        closes = _CLOSING[block.kind]
+        closes[closes] = np.isin(block.task[closes], known)
+        number = np.cumsum(started) - 1
+        for place in np.flatnonzero(looked_at | closes).tolist():
+            task, attempt = int(block.task[place]), int(block.attempt[place])
+            if started[place]:
+                if holding[place] and self._fault.windows:
+                    self._since.setdefault(task, attempt)
+                could[number[place]] = attempt <= self._within.get(task, attempt)
+            elif retried[place]:
+                self._saw_retry(task, attempt, vocabulary.causes[int(block.cause[place])].fault)
+            else:
+                self._within.pop(task, None)
+                self._since.pop(task, None)
+        return could
 
-    def could(self, task: int, attempt: int) -> bool:
-        """Whether the task may still turn out to be over its budget in an attempt."""
-        return attempt <= self._within.get(task, attempt)
-
-    def forget(self, closed: frozenset[int]) -> None:
-        """Let go of tasks that have come to their end."""
-        for known in (self._within, self._since):
-            for task in known.keys() & closed:
-                del known[task]
+    def _saw_retry(self, task: int, attempt: int, fault: str) -> None:
+        """Something else ended an attempt: where this fault would have come before it, the task is within its budget."""
+        could = self._since.get(task, math.inf) <= attempt if self._fault.windows else True
+        if could and fault not in self._earlier and fault != self._fault.name:
+            self._within.setdefault(task, attempt)
 
 
 class Duplicates:

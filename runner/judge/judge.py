@@ -283,10 +283,11 @@ def _story(guard: Guard) -> Iterator[tuple[Kind, float]]:
 def _legs(block: Block) -> Iterator[Block]:
     """The block in parts that end where the run did: one that goes on later was judged to its end before."""
     begin = 0
-    for end in (np.flatnonzero(_ENDS[block.kind[:-1]]) + 1).tolist():
+    for end in (np.flatnonzero(_ENDS[block.kind]) + 1).tolist():
         yield block.take(slice(begin, end), float(block.t[end - 1]))
         begin = end
-    yield block.take(slice(begin, None)) if begin else block
+    if not begin or begin < len(block) or block.until_s > block.t[-1]:
+        yield block.take(slice(begin, None)) if begin else block
 
 
 def _without_end(block: Block) -> Block:

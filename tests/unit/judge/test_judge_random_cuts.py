@@ -29,10 +29,17 @@ SYSTEMS = {
           - {name: net, type: transient_error, rate: 15%, errors: [timeout, refused]}
           - {name: budget, type: guardrail_exceed, rate: 5%}
           - {name: crash, type: worker_crash, rate: 3%}
+          - {name: later, type: guardrail_exceed, rate: 5%, at: 9s, for: 20s}
+          - {name: twice, type: duplicate_enqueue, rate: 5%}
+          - {name: out, type: dispatcher_crash, at: 30s, for: 9s}
     """,
     "calls": """
         calls: {dependencies: [{name: a, latency: {distribution: constant, value: 1s}}]}
-        faults: [{name: net, type: server_error, rate: 5%}, {name: crash, type: dependency_crash, at: 9s, for: 9s}]
+        faults:
+          - {name: net, type: server_error, rate: 5%}
+          - {name: crash, type: dependency_crash, at: 9s, for: 9s}
+          - {name: late, type: delay, rate: 5%, delay: {distribution: constant, value: 1s}}
+          - {name: budget, type: bad_release, at: 20s, for: 9s}
     """,
 }
 COMMON = """
