@@ -85,7 +85,7 @@ def run_scenario(
     interruption = Interruption()
     with interruption.listening(), open_outlets(loaded, plan, identity, run, notify=notify) as outlets:
         if target.clock == "real":
-            _preflight(plan, path.parent, directory, interruption)
+            _preflight(plan, loaded.folder, directory, interruption)
         outlets.begin()
         verdict = _record(loaded, plan, target, identity, directory, interruption, outlets)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")

@@ -1,12 +1,16 @@
 """`soak validate`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from runner.cli.options import json_option, overlay_option
 from runner.console import remark, tell
-from schemas.errors import Problem, ScenarioError, UsageError
+from schemas.errors import Problem, ScenarioError, SoakError, UsageError
+
+if TYPE_CHECKING:
+    from schemas.document import Document
 
 
 @click.command("validate")
@@ -21,7 +25,8 @@ def command(scenarios: tuple[Path, ...], overlays: tuple[Path, ...], as_json: bo
       soak validate scenarios/*.yaml
       soak validate scenarios/72h.yaml --overlay calibrated.yaml
     """
-    found = {path: _problems(path, overlays) for path in scenarios}
+    read = _Once()
+    found = {path: _problems(path, overlays, read) for path in scenarios}
     problems = list(dict.fromkeys(problem for each in found.values() for problem in each))
     if as_json:
         import json
@@ -37,11 +42,32 @@ def command(scenarios: tuple[Path, ...], overlays: tuple[Path, ...], as_json: bo
     return 2 if problems else 0
 
 
-def _problems(path: Path, overlays: tuple[Path, ...]) -> list[Problem]:
-    from schemas.load import load
+class _Once:
+    """Reads documents; one that several scenarios have in common may be a pipe, and is read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, Document | SoakError] = {}
+
+    def __call__(self, path: Path) -> "Document":
+        """Raises UsageError or ScenarioError."""
+        from schemas.document import read_document
+
+        if path not in self._known:
+            try:
+                self._known[path] = read_document(path)
+            except SoakError as error:
+                self._known[path] = error
+        found = self._known[path]
+        if isinstance(found, SoakError):
+            raise found
+        return found
+
+
+def _problems(path: Path, overlays: tuple[Path, ...], read: _Once) -> list[Problem]:
+    from schemas.load import Sources
 
     try:
-        load(path, overlays=overlays)
+        Sources.read(path, overlays, read).load()
     except ScenarioError as error:
         return list(error.problems)
     except UsageError as error:
