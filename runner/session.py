@@ -1,17 +1,17 @@
 """One `soak run` from file to verdict: load, execute, record, report, tell."""
 
+import contextlib
 import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import cast
 
 from runner.console import remark, tell
 from runner.engine import BrokenOffError, Resumed, execute, identify
-from runner.evidence.directory import RunDirectory, choose_directory
+from runner.evidence.directory import RunDirectory
 from runner.evidence.past import Past, read_past, replay
 from runner.evidence.record import Recording, to_json
 from runner.job_summary import append_summary, job_summary_of
@@ -80,16 +80,20 @@ def run_scenario(
     _admit(target, loaded.scenario)
     plan = Plan(loaded.scenario)
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
-    directory = choose_directory(out, loaded.scenario.name, datetime.now(UTC))
-    run = directory.resolve().name
+    directory = RunDirectory.create(out, loaded.scenario.name)
+    run = directory.path.resolve().name
     interruption = Interruption()
-    with interruption.listening(), open_outlets(loaded, plan, identity, run, notify=notify) as outlets:
+    with (
+        contextlib.closing(directory),
+        interruption.listening(),
+        open_outlets(loaded, plan, identity, run, notify=notify) as outlets,
+    ):
         if target.clock == "real":
-            _preflight(plan, loaded.folder, directory, interruption)
+            _preflight(plan, loaded.folder, directory.path, interruption)
         outlets.begin()
         verdict = _record(loaded, plan, target, identity, directory, interruption, outlets)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
-    tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory), nl=not as_json)
+    tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory.path), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
 
@@ -185,13 +189,13 @@ def _record(
     plan: Plan,
     target: Target,
     identity: Identity,
-    directory: Path,
+    directory: RunDirectory,
     interruption: Interruption,
     outlets: Outlets,
 ) -> Verdict:
     with Recording.start(directory, loaded, identity, plan) as recording:
-        remark(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {recording.directory.path}")
-        target.prepare(recording.directory.path)
+        remark(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {directory.path}")
+        target.prepare(directory.path)
         return _conduct(loaded, plan, target, identity, recording, interruption, outlets)
 
 

@@ -98,12 +98,13 @@ def load(
     tier: str | None = None,
     overlays: Sequence[Path] = (),
     settings: Sequence[str] = (),
+    variant: Sequence[str] = (),
 ) -> Loaded:
-    """The scenario in `path` with a tier, overlay files and `--set` overrides applied, in this order.
+    """The scenario in `path` as `Sources.load` gives it.
 
     Raises ScenarioError with every problem of the file, and UsageError when the file cannot be read.
     """
-    return Sources.read(path, overlays).load(tier=tier, settings=settings)
+    return Sources.read(path, overlays).load(tier=tier, settings=settings, variant=variant)
 
 
 def _problems(document: Document, folders: Folders, only: Iterable[str] | None = None) -> list[Problem]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.options import all_settings, json_option, override_options, scenario_argument
-from runner.console import tell
+from runner.console import hand_over
 
 if TYPE_CHECKING:
     from schemas.model import Scenario
@@ -52,7 +52,7 @@ def command(
 
         figures = forecast(plan)
         lines = _lines(plan.scenario, plan.seed, figures)
-    tell(_as_json(plan, figures) if as_json else "\n".join(lines))
+    hand_over(_as_json(plan, figures) if as_json else "\n".join(lines))
     return 0
 
 

@@ -1,9 +1,11 @@
 """The run directory: one run, one directory, every file in its place."""
 
+import contextlib
 import fcntl
 import hashlib
 import io
 import os
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,29 +24,12 @@ INCIDENT = "incident.md"
 CHECKSUMS = "SHA256SUMS"
 PLOTS = "plots"
 RUNS, PREDICTIONS = "runs", "predictions"
+MOST_OF_A_NAME = 1000
 
 
 def stream_name(scenario_name: str) -> str:
     """The file name of the event stream."""
     return f"soak_{scenario_name}.jsonl"
-
-
-def choose_directory(out: Path | None, scenario_name: str, now: datetime, under: str = RUNS) -> Path:
-    """Where to keep a run that starts now: `out`, or `<under>/<name>-<UTC time>`. Raises UsageError or OutputError."""
-    if out is not None:
-        try:
-            taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
-        except OSError as error:
-            raise UsageError(f"{out}: {error.strerror or error} (choose another --out)") from None
-        if taken:
-            raise UsageError(f"{out}: exists already and is not an empty directory (choose another --out)")
-        return out
-    first = Path(under) / f"{scenario_name}-{now.strftime('%Y%m%dT%H%M%SZ')}"
-    for number in range(1, 1000):
-        path = first.with_name(f"{first.name}-{number}") if number > 1 else first
-        if not path.exists():
-            return path
-    raise OutputError(f"{first}: too many {under} in one second")
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -73,14 +58,72 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._claim: int | None = None
+        self._claim: weakref.finalize[..., RunDirectory] | None = None
+        self._made: list[Path] = []
 
     @classmethod
     def create(
         cls, out: Path | None, scenario_name: str, now: datetime | None = None, *, under: str = RUNS
     ) -> "RunDirectory":
-        """A new run directory: see `choose_directory`. Raises UsageError or OutputError."""
-        return cls(_made(choose_directory(out, scenario_name, now or datetime.now(UTC), under)))
+        """A new run directory, for this process alone: `out`, or `<under>/<name>-<UTC time>`, with a number if need be.
+
+        Raises UsageError or OutputError.
+        """
+        if out is not None:
+            return cls._taken(out)
+        started = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+        return cls.numbered(Path(under) / f"{scenario_name}-{started}")
+
+    @classmethod
+    def numbered(cls, first: Path) -> "RunDirectory":
+        """A new directory: `first`, or the first with a number behind it that is not there. Raises UsageError or OutputError."""
+        for number in range(1, MOST_OF_A_NAME + 1):
+            directory = cls(first.with_name(f"{first.name}-{number}") if number > 1 else first)
+            # Whoever makes it has it: another process may look for a name in this very moment.
+            if directory._make(alone=True):
+                return directory
+        raise OutputError(f"{first}: too many of this name (name another place with --out)")
+
+    @classmethod
+    def _taken(cls, out: Path) -> "RunDirectory":
+        directory = cls(out)
+        try:
+            if out.exists() and not out.is_dir():
+                raise _NotEmptyError
+            directory._make(alone=False)
+            directory.claim()
+            if any(out.iterdir()):
+                raise _NotEmptyError
+        except _NotEmptyError:
+            what = "exists already and is not an empty directory (choose another --out)"
+            raise UsageError(f"{out}: {what}") from None
+        except OSError as error:
+            raise UsageError(f"{out}: {error.strerror or error} (choose another --out)") from None
+        return directory
+
+    def _make(self, *, alone: bool) -> bool:
+        """Make it, unless it is there; returns False for one that is there and is to be made `alone`. Raises UsageError."""
+        missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(exist_ok=not alone)
+        except FileExistsError:
+            if alone and self.path.exists():
+                return False
+            raise UsageError(f"{self.path}: Not a directory on the way to it (choose another --out)") from None
+        except OSError as error:
+            raise UsageError(f"{self.path}: {error.strerror or error} (choose another --out)") from None
+        if not os.access(self.path, os.W_OK):
+            raise UsageError(f"{self.path}: cannot be written to (choose another --out)")
+        self._made = missing
+        return True
+
+    def close(self) -> None:
+        """Let others use it, and take away what was made of it if nothing was written there: nothing has been run."""
+        self.release()
+        with contextlib.suppress(OSError):
+            for path in self._made:
+                path.rmdir()
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":
@@ -92,17 +135,27 @@ class RunDirectory:
         return cls(path)
 
     def claim(self) -> None:
-        """Let no other runner use this directory as long as this process lives. Raises UsageError when one does."""
-        self._claim = os.open(self.path, os.O_RDONLY)
+        """Let no other runner use this directory as long as this object lives. Raises UsageError when one does."""
+        if self._claim:
+            return
         try:
-            fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            descriptor = os.open(self.path, os.O_RDONLY)
+        except OSError as error:
+            raise UsageError(f"{self.path}: {error.strerror or error}") from None
+        self._claim = weakref.finalize(self, os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
             raise UsageError(f"{self.path}: another runner is at work on this run (wait for it, or end it)") from None
+        except OSError:
+            # A file system without locks: there is nothing to hold on to.
+            self.release()
 
     def release(self) -> None:
         """Let others use it."""
-        if self._claim is not None:
-            os.close(self._claim)
+        if self._claim:
+            self._claim()
             self._claim = None
 
     def file(self, name: str) -> Path:
@@ -175,11 +228,5 @@ def _write_all(file: io.RawIOBase, content: bytes) -> None:
         content = content[file.write(content) or 0 :]
 
 
-def _made(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error} (choose another --out)") from None
-    if not os.access(path, os.W_OK):
-        raise UsageError(f"{path}: cannot be written to (choose another --out)")
-    return path
+class _NotEmptyError(Exception):
+    """Something is there already."""

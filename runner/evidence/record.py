@@ -38,10 +38,10 @@ class Recording:
         self._stream = StreamWriter(stream, identity, plan.vocabulary, goes_on=goes_on)
 
     @classmethod
-    def start(cls, out: Path | None, loaded: Loaded, identity: Identity, plan: Plan) -> "Recording":
+    def start(cls, out: Path | RunDirectory, loaded: Loaded, identity: Identity, plan: Plan) -> "Recording":
         """The recording of a run that starts now, in a new directory. Raises UsageError or OutputError."""
         started = datetime.now(UTC)
-        directory = RunDirectory.create(out, loaded.scenario.name, started)
+        directory = out if isinstance(out, RunDirectory) else RunDirectory.create(out, loaded.scenario.name)
         directory.claim()
         store_scenario(directory, loaded)
         manifest = start_manifest(loaded, identity, started)
