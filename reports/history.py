@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from schemas.errors import EvidenceError
+from schemas.files import ordinary
 from schemas.verdict import SlowTask
 
 EARLIER_S = 1.0
@@ -96,7 +97,7 @@ def _lines_of(content: bytes, task: str, began: int, ended: int) -> Iterator[byt
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return ordinary(path).read_bytes()
     except OSError as error:
         raise EvidenceError(f"{path}: {error.strerror or error} (this evidence is missing)") from None
 

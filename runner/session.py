@@ -21,7 +21,8 @@ from runner.outlets import Outlets, open_outlets
 from runner.progress import make_progress
 from runner.targets.base import Selective, Target
 from runner.targets.contract import Queue
-from schemas.errors import SoakError, UsageError, printable
+from schemas.errors import OutputError, SoakError, UsageError, printable
+from schemas.files import file_name
 from schemas.identity import Identity
 from schemas.load import Loaded, load
 from schemas.model import Scenario
@@ -81,7 +82,7 @@ def run_scenario(
     plan = Plan(loaded.scenario)
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
     directory = RunDirectory.create(out, loaded.scenario.name)
-    run = directory.path.resolve().name
+    run = file_name(directory.path.resolve())
     interruption = Interruption()
     with (
         contextlib.closing(directory),
@@ -152,7 +153,7 @@ def resume_run(path: Path, *, as_json: bool) -> int:
     directory.claim()
     past = read_past(directory)
     if past.end:
-        with open_outlets(past.loaded, past.plan, past.identity, path.resolve().name) as outlets:
+        with open_outlets(past.loaded, past.plan, past.identity, file_name(path.resolve())) as outlets:
             outlets.begin(strict=False)
             verdict = _finish_ended(past, past.end, outlets)
         tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
@@ -165,7 +166,7 @@ def resume_run(path: Path, *, as_json: bool) -> int:
     interruption = Interruption()
     with (
         interruption.listening(),
-        open_outlets(past.loaded, past.plan, past.identity, path.resolve().name) as outlets,
+        open_outlets(past.loaded, past.plan, past.identity, file_name(path.resolve())) as outlets,
         Recording.resume(directory, past.manifest, past.identity, past.plan) as recording,
     ):
         resumed = replay(past, recording)
@@ -236,14 +237,22 @@ def _conduct(
 
 
 def _finish(recording: Recording, verdict: Verdict, judge: Judge, outlets: Outlets) -> None:
-    """Tell and write the verdict and the report, and seal them."""
-    recording.finish(verdict, judge, outlets.finish(judge, verdict))
+    """Tell and write the verdict and the report, and seal them. Raises OutputError, which tells the verdict, too."""
     from runner.evidence.report import render_into
     from runner.junit import FILE, verdict_cases, write_junit
 
-    recording.directory.write(FILE, write_junit(verdict.scenario, verdict_cases(verdict)))
-    render_into(recording.directory)
-    recording.seal()
+    try:
+        recording.finish(verdict, judge, outlets.finish(judge, verdict))
+        recording.directory.write(FILE, write_junit(verdict.scenario, verdict_cases(verdict)))
+        try:
+            render_into(recording.directory)
+        except OSError as error:
+            # What plots are made with needs a place of its own: the verdict does not.
+            again = f"`soak report {recording.directory.path}` makes it"
+            remark(f"warning: the report is not made: {error.strerror or error} (mend that, then {again})")
+        recording.seal()
+    except OutputError as error:
+        raise OutputError(f"{error}; the verdict is {verdict.verdict.value}, and its evidence not complete") from None
 
 
 @contextmanager

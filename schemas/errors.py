@@ -1,7 +1,8 @@
 """Errors that a person can act on. They are printed in the command line and nowhere else."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -34,6 +35,15 @@ class OutputError(SoakError):
         """The error for `path`, with the system's reason and what to do."""
         kept = "what was written before is kept (make it writable or free some space)"
         return cls(f"{path}: {error.strerror or error}; {kept}")
+
+
+@contextmanager
+def writing(path: object) -> Iterator[None]:
+    """Tell of a file that cannot be written: raises OutputError for what the system refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError.of(path, error) from None
 
 
 Where: TypeAlias = tuple[str | int, ...]

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import printable, shortened
+from schemas.errors import EvidenceError, printable, shortened
 from schemas.validator import Schema
 
 DIRECTORY = Path(__file__).parent
@@ -19,6 +19,13 @@ _DESCRIPTORS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
 def folder_of(path: Path) -> Path:
     """The folder that files named in `path` are looked up from: its own, or the current one for what comes through a pipe."""
     return path.parent if path.is_file() and path.parent not in _DESCRIPTORS else Path()
+
+
+def ordinary(path: Path) -> Path:
+    """`path`, to be read. Raises EvidenceError for what is no ordinary file: what is a pipe would be waited for."""
+    if path.exists() and not path.is_file():
+        raise EvidenceError(f"{path}: is no ordinary file (this evidence is damaged)")
+    return path
 
 
 def file_name(path: Path) -> str:

@@ -24,6 +24,7 @@ from runner.predict.crew import LocalCrew
 from schemas.calibration import SCHEMA_VERSION, Calibration, Check, Parameter, Taken
 from schemas.distributions import Empirical
 from schemas.errors import EvidenceError, UsageError
+from schemas.files import file_name
 from schemas.load import load
 from schemas.units import show_duration
 from schemas.windows import Window
@@ -211,7 +212,7 @@ def _calibration(
         schema_version=SCHEMA_VERSION,
         scenario=identity.scenario,
         scenario_sha256=identity.scenario_sha256,
-        run=source.directory.path.resolve().name,
+        run=file_name(source.directory.path.resolve()),
         target=identity.target,
         clock=identity.clock,
         seed=identity.seed,

@@ -5,13 +5,15 @@ import fcntl
 import hashlib
 import io
 import os
+import re
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from schemas.errors import EvidenceError, OutputError, UsageError, quoted
+from schemas.errors import EvidenceError, OutputError, UsageError, quoted, writing
+from schemas.files import ordinary
 
 SCENARIO = "scenario.yaml"
 MANIFEST = "run_manifest.json"
@@ -35,15 +37,13 @@ def stream_name(scenario_name: str) -> str:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: one that is there stays as it is when that fails. Raises OutputError."""
     partial = path.with_name(f".{path.name}.partial")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             partial.write_bytes(content)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError.of(path, error) from None
 
 
 def refuse_in_run(path: Path) -> None:
@@ -164,23 +164,19 @@ class RunDirectory:
 
     def write(self, name: str, content: str | bytes) -> None:
         """Write a file whole or not at all. Raises OutputError."""
-        write_whole(self.file(name), content.encode() if isinstance(content, str) else content)
+        write_whole(self.file(name), content.encode(errors="backslashreplace") if isinstance(content, str) else content)
 
     @contextmanager
     def append(self, name: str) -> Iterator[Callable[[bytes], None]]:
         """A function that appends to a file; what it was given is with the system when it returns. Raises OutputError."""
         path = self.file(name)
-        try:
-            with path.open("ab", buffering=0) as file:
-                yield lambda content: _write_all(file, content)
-        except OSError as error:
-            raise OutputError.of(path, error) from None
+        with writing(path), path.open("ab", buffering=0) as file:
+            yield lambda content: _write_all(file, content)
 
     def read(self, name: str) -> bytes:
         """A file's content. Raises EvidenceError."""
-        self._refuse_special(name)
         try:
-            return self.file(name).read_bytes()
+            return ordinary(self.file(name)).read_bytes()
         except OSError as error:
             raise EvidenceError(f"{self.file(name)}: {error.strerror or error} (this evidence is missing)") from None
 
@@ -194,12 +190,12 @@ class RunDirectory:
         sums = {} if only is None else self.read_checksums()
         for name in self.names() if only is None else only:
             sums[name] = self.checksum(name)
-        self.write(CHECKSUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
+        self.write(CHECKSUMS, b"".join(_sum_line(digest, name) for name, digest in sorted(sums.items())))
 
     def read_checksums(self) -> dict[str, str]:
         """Name to digest. Raises EvidenceError."""
-        lines = self.read(CHECKSUMS).decode(errors="replace").splitlines()
-        pairs = [line.split("  ", 1) for line in lines if line]
+        lines = os.fsdecode(self.read(CHECKSUMS)).split("\n")
+        pairs = [_unescaped(line).split("  ", 1) for line in lines if line]
         if any(len(pair) != 2 for pair in pairs):
             raise EvidenceError(f"{self.file(CHECKSUMS)}: is damaged (each line is a digest, two spaces and a name)")
         if foreign := [
@@ -208,16 +204,10 @@ class RunDirectory:
             raise EvidenceError(f"{self.file(CHECKSUMS)}: names a file outside of the run: {quoted(foreign[0])}")
         return {name: digest for digest, name in pairs}
 
-    def _refuse_special(self, name: str) -> None:
-        path = self.file(name)
-        if path.exists() and not path.is_file():
-            raise EvidenceError(f"{path}: is no ordinary file (this evidence is damaged)")
-
     def checksum(self, name: str) -> str:
         """The SHA-256 of a file. Raises EvidenceError."""
-        self._refuse_special(name)
         try:
-            with self.file(name).open("rb") as file:
+            with ordinary(self.file(name)).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise EvidenceError(f"{self.file(name)}: {error.strerror or error} (this evidence is missing)") from None
@@ -226,6 +216,23 @@ class RunDirectory:
 def _write_all(file: io.RawIOBase, content: bytes) -> None:
     while content:
         content = content[file.write(content) or 0 :]
+
+
+_ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"))
+
+
+def _sum_line(digest: str, name: str) -> bytes:
+    """As sha256sum writes it: one with a name that does not fit a line begins with a backslash."""
+    escaped = name
+    for plain, written in _ESCAPES:
+        escaped = escaped.replace(plain, written)
+    return os.fsencode(f"{digest}  {name}\n" if escaped == name else f"\\{digest}  {escaped}\n")
+
+
+def _unescaped(line: str) -> str:
+    if not line.startswith("\\"):
+        return line
+    return re.sub(r"\\([\\nr])", lambda found: {"\\": "\\", "n": "\n", "r": "\r"}[found[1]], line[1:])
 
 
 class _NotEmptyError(Exception):

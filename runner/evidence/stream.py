@@ -14,8 +14,9 @@ import numpy as np
 from runner.evidence.lines import LineFormatter
 from runner.judge.samples import Facts
 from schemas.block import Block, Bools, make_block
-from schemas.errors import EvidenceError, OutputError
+from schemas.errors import EvidenceError, writing
 from schemas.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Kind, Value
+from schemas.files import ordinary
 from schemas.identity import STREAM_VERSION, Identity
 from schemas.vocabulary import Vocabulary
 
@@ -30,10 +31,10 @@ class StreamWriter:
         self._path = path
         self._formatter = LineFormatter(vocabulary)
         self.events = 0
+        with writing(path):
+            self._file: BinaryIO = _without_cut_line(path) if goes_on else path.open("xb", buffering=0)
         if goes_on:
-            self._file: BinaryIO = _without_cut_line(path)
             return
-        self._file = path.open("xb", buffering=0)
         header = {"type": HEADER, "schema_version": STREAM_VERSION, **_identity_fields(identity)}
         self._write(msgspec.json.encode(header) + b"\n")
 
@@ -43,16 +44,15 @@ class StreamWriter:
         self.events += len(block)
 
     def _write(self, data: bytes) -> None:
-        try:
+        with writing(self._path):
             view = memoryview(data)
             while view:
                 view = view[self._file.write(view) :]
-        except OSError as error:
-            raise OutputError.of(self._path, error) from None
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file. Raises OutputError when the system refuses what it took."""
+        with writing(self._path):
+            self._file.close()
 
     def __enter__(self) -> "StreamWriter":
         return self
@@ -141,7 +141,7 @@ class StreamReader:
 
     def _read_header(self) -> Identity:
         try:
-            with self._path.open("rb") as file:
+            with ordinary(self._path).open("rb") as file:
                 first = file.readline()
         except OSError as error:
             raise EvidenceError(
