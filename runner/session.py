@@ -248,11 +248,12 @@ def _finish(recording: Recording, verdict: Verdict, judge: Judge, outlets: Outle
             render_into(recording.directory)
         except OSError as error:
             # What plots are made with needs a place of its own: the verdict does not.
-            again = f"`soak report {recording.directory.path}` makes it"
-            remark(f"warning: the report is not made: {error.strerror or error} (mend that, then {again})")
+            what = f"warning: the report is not made: {error.strerror or error}"
+            remark(f"{what} (mend that, then `soak report {recording.directory.path}` makes it)")
         recording.seal()
     except OutputError as error:
-        raise OutputError(f"{error}; the verdict is {verdict.verdict.value}, and its evidence not complete") from None
+        rest = f"`soak resume {recording.directory.path}` completes its evidence"
+        raise OutputError(f"{error}; the verdict is {verdict.verdict.value}, and {rest}") from None
 
 
 @contextmanager

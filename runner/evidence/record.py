@@ -36,7 +36,11 @@ class Recording:
         causes = [cause.fault for cause in plan.vocabulary.causes]
         self._metrics = MetricsWriter(directory.file(METRICS), plan.scenario, causes)
         stream = directory.file(stream_name(plan.scenario.name))
-        self._stream = StreamWriter(stream, identity, plan.vocabulary, goes_on=goes_on)
+        try:
+            self._stream = StreamWriter(stream, identity, plan.vocabulary, goes_on=goes_on)
+        except BaseException:
+            self._metrics.close()
+            raise
 
     @classmethod
     def start(cls, out: Path | RunDirectory, loaded: Loaded, identity: Identity, plan: Plan) -> "Recording":
