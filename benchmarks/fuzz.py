@@ -28,7 +28,9 @@ LIMIT_S, MEMORY_BYTES = 30.0, 3 << 30
 DOCUMENTED = {0, 2, 3, 4, 5}
 """Exit codes of commands that were neither interrupted (130) nor met a fault of their own or of the disk (1)."""
 WRONG = re.compile(rb"Traceback|internal error|[A-Za-z]Warning:|^Fatal|Segmentation", re.MULTILINE)
-SHORT = ("--duration", "5m", "--set", "drain=5m", "--set", "workload.tasks=200")
+FEW = ("--set", "workload.tasks=200")
+SHORT = ("--duration", "5m", "--set", "drain=5m", *FEW)
+TRIES = 6
 SCENARIOS = ("scenarios", "tests/scenarios/valid", "tests/scenarios/calls", "docs/examples")
 SMALL = """version: 1
 name: {name}
@@ -153,10 +155,14 @@ def _texts(paths: Sequence[Path]) -> list[str]:
 
 
 def _of_a_scenario(draw: random.Random, stock: Stock, place: Path) -> Iterator[Step]:
-    source = draw.choice(stock.scenarios)
-    scenario = place / "case.yaml"
-    scenario.write_bytes(damaged_yaml(draw, source.read_text(encoding="utf-8-sig"), _texts(stock.scenarios)))
-    yield command(("validate", "case.yaml", *draw.choice(((), ("--json",)))), place)
+    others = _texts(stock.scenarios)
+    # Most damage makes a scenario invalid: more often than not one that is not is looked for, since more becomes of it.
+    for _ in range(draw.choice((1, TRIES))):
+        (place / "case.yaml").write_bytes(damaged_yaml(draw, draw.choice(others), others))
+        checked = command(("validate", "case.yaml", *draw.choice(((), ("--json",)))), place)
+        yield checked
+        if not checked.code:
+            break
     yield command(("plan", "case.yaml"), place)
     yield from _run(draw, place, ())
 
@@ -176,14 +182,15 @@ def _of_an_override(draw: random.Random, stock: Stock, place: Path) -> Iterator[
 
 
 def _run(draw: random.Random, place: Path, more: tuple[str, ...]) -> Iterator[Step]:
-    ran = command(("run", "case.yaml", *SHORT, *more, "--out", "run"), place)
+    few = draw.choice((FEW, SHORT))
+    ran = command(("run", "case.yaml", *few, *more, "--out", "run"), place)
     yield ran
     if ran.code in {0, 3, 4, 5} and (place / "run" / "SHA256SUMS").exists():
         verified = command(("verify", "run"), place)
         if verified.code:
             verified = Step(verified.words, verified.code, b"internal error: a run does not verify\n" + verified.said)
         yield verified
-        power = ("power", "case.yaml", *SHORT, *more, "-n", "5", "--jobs", "1", "--out", "p")
+        power = ("power", "case.yaml", *few, *more, "-n", "5", "--jobs", "1", "--out", "p")
         yield command(draw.choice((power, ("monitoring", "case.yaml", "--out", "m"))), place)
 
 
@@ -210,11 +217,11 @@ def _of_evidence(draw: random.Random, stock: Stock, place: Path) -> Iterator[Ste
     content = victim.read_bytes()
     others = [path.read_bytes() for path in streams] if victim.suffix == ".jsonl" else [content]
     victim.write_bytes(damaged_lines(draw, content, others))
-    if draw.random() < 0.7:
+    if draw.random() < 0.85:
         from runner.evidence.directory import RunDirectory
 
         RunDirectory(place / "run").write_checksums()
-    if draw.random() < 0.2:
+    if draw.random() < 0.1:
         (place / "run" / "SHA256SUMS").unlink(missing_ok=True)
     good = str(stock.runs[0])
     for words in (

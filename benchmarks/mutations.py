@@ -18,6 +18,8 @@ NASTY_JSON = (
 )  # fmt: skip
 _KEY = re.compile(r"[A-Za-z_-]+(?=:)")
 _VALUE = re.compile(r"(?<=: )[^,{}\[\]\n]+")
+_PAIR = re.compile(r"([A-Za-z_-]+): ([^,{}\[\]\n]+)")
+_JSON_PAIR = re.compile(rb'"([A-Za-z_0-9]+)":\s*("(?:[^"\\]|\\.)*"|-?[0-9.eE+-]+|true|false|null)')
 _JSON_VALUE = re.compile(rb'(?<=":)\s*("(?:[^"\\]|\\.)*"|-?[0-9.eE+-]+|true|false|null|\[\]|\{\})')
 _JSON_KEY = re.compile(rb'"[A-Za-z_0-9]+"(?=\s*:)')
 
@@ -40,6 +42,26 @@ def _value_of_another(draw: random.Random, text: str, others: Sequence[str]) -> 
 
 def _another_key(draw: random.Random, text: str, others: Sequence[str]) -> str:
     return _replaced(draw, _KEY, text, draw.choice(_KEY.findall(draw.choice(others)) or ["key"]))
+
+
+def _value_alike(draw: random.Random, text: str, others: Sequence[str]) -> str:
+    """A value that the same key has elsewhere."""
+    found = list(_PAIR.finditer(text))
+    if not found:
+        return text
+    where = draw.choice(found)
+    alike = [each[2] for other in others for each in _PAIR.finditer(other) if each[1] == where[1]]
+    return text[: where.start(2)] + draw.choice(alike or [where[2]]) + text[where.end(2) :]
+
+
+def _scaled(draw: random.Random, text: str, others: Sequence[str]) -> str:
+    """A number with its unit that is some times as large."""
+    found = list(re.finditer(r"(?<![\w.])[0-9]+(\.[0-9]+)?", text))
+    if not found:
+        return text
+    where = draw.choice(found)
+    number = float(where[0]) * draw.choice((0, 0.01, 0.1, 0.5, 1.5, 2, 10, 100, 3600))
+    return text[: where.start()] + f"{number:.10g}" + text[where.end() :]
 
 
 def _changed_number(draw: random.Random, text: str, others: Sequence[str]) -> str:
@@ -79,9 +101,11 @@ def _cut_off(draw: random.Random, text: str, others: Sequence[str]) -> str:
 
 
 _OF_YAML: Sequence[Callable[[random.Random, str, Sequence[str]], str]] = (
-    *(_another_value,) * 5,
-    *(_changed_number,) * 4,
-    *(_value_of_another,) * 4,
+    *(_another_value,) * 4,
+    *(_changed_number,) * 3,
+    *(_value_of_another,) * 2,
+    *(_value_alike,) * 8,
+    *(_scaled,) * 8,
     *(_another_key,) * 2,
     _without_a_line, _without_a_line, _line_twice, _line_of_another, _line_of_another, _indented, _cut_off,
 )  # fmt: skip
@@ -121,6 +145,20 @@ def _fields(draw: random.Random, content: bytes, others: Sequence[bytes]) -> byt
         if found:
             where = draw.choice(found)
             lines[place] = lines[place][: where.start()] + new + lines[place][where.end() :]
+    return b"".join(lines)
+
+
+def _fields_alike(draw: random.Random, content: bytes, others: Sequence[bytes]) -> bytes:
+    """Values of some lines change places with those that the same key has in others, or nearby."""
+    lines = content.splitlines(keepends=True) or [b""]
+    for place in draw.sample(range(len(lines)), min(len(lines), draw.choice((1, 1, 5, 100)))):
+        found = list(_JSON_PAIR.finditer(lines[place]))
+        theirs = draw.choice((lines, draw.choice(others).splitlines() or [b""]))
+        other = theirs[min(len(theirs) - 1, max(0, place + draw.choice((-1, 1, draw.randrange(-300, 300)))))]
+        alike = {each[1]: each[2] for each in _JSON_PAIR.finditer(other)}
+        where = draw.choice(found) if found else None
+        if where and where[1] in alike:
+            lines[place] = lines[place][: where.start(2)] + alike[where[1]] + lines[place][where.end(2) :]
     return b"".join(lines)
 
 
@@ -170,5 +208,6 @@ def _flipped(draw: random.Random, content: bytes, others: Sequence[bytes]) -> by
 
 
 _OF_LINES: Sequence[Callable[[random.Random, bytes, Sequence[bytes]], bytes]] = (
-    *(_fields,) * 6, _keys, _lines_dropped, _lines_dropped, _lines_twice, _lines_twice, _lines_swapped, _merged, _cut, _flipped,
+    *(_fields,) * 4, *(_fields_alike,) * 8, _keys, _lines_dropped, _lines_dropped, _lines_twice, _lines_twice,
+    _lines_swapped, _merged, _cut, _flipped,
 )  # fmt: skip
