@@ -24,13 +24,16 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from mutations import NASTY, damaged_lines, damaged_yaml  # noqa: E402
 
+from reports.plots import render_plots  # noqa: E402
+
 LIMIT_S, MEMORY_BYTES = 30.0, 3 << 30
 DOCUMENTED = {0, 2, 3, 4, 5}
 """Exit codes of commands that were neither interrupted (130) nor met a fault of their own or of the disk (1)."""
-WRONG = re.compile(rb"Traceback|internal error|[A-Za-z]Warning:|^Fatal|Segmentation", re.MULTILINE)
+WRONG = re.compile(rb"Traceback|internal error|[A-Za-z]*Warning:|^Fatal|Segmentation", re.MULTILINE)
 FEW = ("--set", "workload.tasks=200")
 SHORT = ("--duration", "5m", "--set", "drain=5m", *FEW)
 TRIES = 6
+PLOTS_SHARE = 0.25
 SCENARIOS = ("scenarios", "tests/scenarios/valid", "tests/scenarios/calls", "docs/examples")
 SMALL = """version: 1
 name: {name}
@@ -98,13 +101,13 @@ class Stock:
         return Stock(place, found, stock.gates, [*stock.runs, place / "three"])
 
 
-def command(words: tuple[str, ...], place: Path, limit_s: float = LIMIT_S) -> Step:
-    """Give a command in a process of its own, in the folder `place`, for at most `limit_s`."""
+def command(words: tuple[str, ...], place: Path) -> Step:
+    """Give a command in a process of its own, in the folder `place`, for at most LIMIT_S."""
     said = place / ".said"
     child = os.fork()
     if not child:
         _be_the_command(words, place, said)
-    until, code = time.monotonic() + limit_s, None
+    until, code = time.monotonic() + LIMIT_S, None
     while code is None and time.monotonic() < until:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
@@ -127,6 +130,7 @@ def _be_the_command(words: tuple[str, ...], place: Path, said: Path) -> None:
         for descriptor in (1, 2):
             os.dup2(out, descriptor)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        sys.stdout, sys.stderr = (os.fdopen(descriptor, "w", errors="backslashreplace") for descriptor in (1, 2))
         from runner.cli import run_command
         from runner.console import flush
 
@@ -146,6 +150,10 @@ def _be_the_command(words: tuple[str, ...], place: Path, said: Path) -> None:
 
 def case(draw: random.Random, stock: Stock, place: Path) -> Iterator[Step]:
     """The commands of one case, each given as it is asked for."""
+    from reports import render
+
+    # Plots take most of the time of a command: they are drawn in a part of the cases.
+    render.render_plots = render_plots if draw.random() < PLOTS_SHARE else lambda run: {}
     kinds = (_of_a_scenario,) * 10 + (_of_an_override,) * 2 + (_of_a_gate,) * 3 + (_of_evidence,) * 8
     yield from draw.choice(kinds)(draw, stock, place)
 
