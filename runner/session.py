@@ -21,7 +21,7 @@ from runner.outlets import Outlets, open_outlets
 from runner.progress import make_progress
 from runner.targets.base import Selective, Target
 from runner.targets.contract import Queue
-from schemas.errors import OutputError, SoakError, UsageError, printable
+from schemas.errors import OutputError, SoakError, UsageError, failure_words, printable
 from schemas.files import file_name
 from schemas.identity import Identity
 from schemas.load import Loaded, load
@@ -223,16 +223,14 @@ def _conduct(
         recording.close()
         # Judged from the stream: anyone who recomputes the verdict has no more than that.
         _finish_ended(read_past(recording.directory), End.CUT, outlets, recording.began)
-        what = str(error) if isinstance(error, SoakError) else f"internal error: {type(error).__name__}: {error}"
+        what = failure_words(error)
         when = f"the run broke off at {show_duration(round(judge.until_s))} of scenario time"
         raise SoakError(f"{what}; {when}, what there is of it is judged in {recording.directory.path}") from error
     except SoakError:
         raise
     except Exception as error:
         kept = f"partial evidence is kept in {recording.directory.path}"
-        raise SoakError(
-            f"internal error: {type(error).__name__}: {error}; {kept} (run it again with --debug)"
-        ) from error
+        raise SoakError(f"{failure_words(error)}; {kept} (run it again with --debug)") from error
     return verdict
 
 

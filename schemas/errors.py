@@ -48,6 +48,17 @@ def writing(path: object) -> Iterator[None]:
 
 Where: TypeAlias = tuple[str | int, ...]
 
+
+def failure_words(error: BaseException | None) -> str:
+    """What ended a command: what the system refuses is no fault of the program."""
+    if isinstance(error, SoakError):
+        return str(error)
+    if isinstance(error, OSError):
+        where = error.filename if isinstance(error.filename, str) else "a file or a standard stream"
+        return f"{printable(where)}: {error.strerror or error}"
+    return f"internal error: {type(error).__name__}: {error}"
+
+
 LONGEST_QUOTE = 60
 _PLAIN_WORD = re.compile(r"[\w<-]+")
 

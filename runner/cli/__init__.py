@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import click
 
 from runner.console import flush, prepare_streams, remark
-from schemas.errors import SoakError, printable
+from schemas.errors import SoakError, failure_words
 
 _COMMANDS = {
     "run": "Run a scenario and give a verdict.",
@@ -134,11 +134,11 @@ def run_command(arguments: list[str]) -> int:
         return 0
     except OSError as error:
         # A file or stream outside that is not as it should be is no fault of the program.
-        what = error.filename if isinstance(error.filename, str) else "a file or a standard stream"
-        return _fail(session, f"{printable(what)}: {error.strerror or error} ({_REMEDY})", INTERNAL_ERROR)
+        return _fail(session, f"{failure_words(error)} ({_REMEDY})", INTERNAL_ERROR)
     except Exception as error:
-        what = f"internal error: {type(error).__name__}: {error}"
-        return _fail(session, f"{what} (run it again with --debug, and report what it shows)", INTERNAL_ERROR)
+        return _fail(
+            session, f"{failure_words(error)} (run it again with --debug, and report what it shows)", INTERNAL_ERROR
+        )
 
 
 def _fail(session: _Session, message: str, exit_code: int) -> int:
