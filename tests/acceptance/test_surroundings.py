@@ -298,8 +298,7 @@ def test_the_environment_changes_nothing(environment: dict[str, str]) -> None:
     assert b"Traceback" not in done.stderr
     assert is_complete(Path("out"))
     assert is_complete(Path("out2"), "FAIL")
-    plain = shell("soak run good.yaml --out out3")
-    assert plain.returncode == 0
+    assert run_command(["run", "good.yaml", "--out", "out3"]) == 0
     for name in ("verdict.json", "metrics.csv", "soak_small.jsonl", "plots/latency.svg"):
         assert Path("out", name).read_bytes() == Path("out3", name).read_bytes()
 
