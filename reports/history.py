@@ -10,6 +10,7 @@ import msgspec
 from schemas.errors import EvidenceError
 from schemas.files import ordinary
 from schemas.verdict import SlowTask
+from schemas.versions import UNDECODABLE
 
 EARLIER_S = 1.0
 """More than what times lose when they are rounded and taken from each other."""
@@ -107,5 +108,5 @@ def _decoded(path: Path, lines: Iterable[bytes]) -> Iterable[Event]:
     for line in lines:
         try:
             yield decoder.decode(line)
-        except msgspec.DecodeError as error:
+        except UNDECODABLE as error:
             raise EvidenceError(f"{path}: {error} (this evidence is damaged)") from None

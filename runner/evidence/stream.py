@@ -18,6 +18,7 @@ from schemas.errors import EvidenceError, writing
 from schemas.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Kind, Value
 from schemas.files import ordinary
 from schemas.identity import STREAM_VERSION, Identity
+from schemas.versions import UNDECODABLE
 from schemas.vocabulary import Vocabulary
 
 LINES_PER_BLOCK = 16_384
@@ -153,7 +154,7 @@ class StreamReader:
                 what = f"stream version {version.schema_version} (this release reads version {STREAM_VERSION})"
                 raise EvidenceError(f"{self._path}:1: {what}")
             header = msgspec.json.decode(first, type=_Header)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNDECODABLE as error:
             raise EvidenceError(f"{self._path}:1: not the header of an event stream: {error}") from None
         if header.type != HEADER:
             raise EvidenceError(f"{self._path}:1: not the header of an event stream, but {header.type!r}")
@@ -202,7 +203,7 @@ class StreamReader:
     def _decode(self, lines: list[bytes]) -> list[_Line]:
         try:
             decoded = self._decoder.decode(b"[" + b",".join(lines) + b"]")
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNDECODABLE:
             raise self._damage(lines) from None
         if len(decoded) != len(lines):
             raise self._damage(lines)
@@ -212,7 +213,7 @@ class StreamReader:
         for offset, line in enumerate(lines):
             try:
                 msgspec.json.decode(line, type=_Line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except UNDECODABLE as error:
                 return self._damaged(len(lines) - offset, f"not an event: {error}")
         return self._damaged(1, "not an event, or one before it")
 

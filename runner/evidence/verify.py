@@ -21,6 +21,7 @@ from schemas.events import Kind
 from schemas.identity import Identity
 from schemas.load import Loaded, load
 from schemas.verdict import End, Verdict
+from schemas.versions import UNDECODABLE
 from simulation.plan import Plan
 
 _ENDS = {Kind.RUN_ENDED: End.COMPLETED, Kind.RUN_ABORTED: End.ABORTED, Kind.RUN_INTERRUPTED: End.INTERRUPTED}
@@ -109,7 +110,7 @@ def _difference(directory: RunDirectory, name: str, content: bytes) -> str:
         stored, computed = msgspec.json.decode(directory.read(name)), msgspec.json.decode(content)
     except EvidenceError as error:
         return str(error)
-    except msgspec.DecodeError as error:
+    except UNDECODABLE as error:
         return f"is not JSON: {error}"
     if name == MANIFEST and isinstance(stored, dict):
         stored = {key: stored.get(key) for key in computed}
