@@ -11,6 +11,7 @@ import numpy as np
 from schemas import manifest, verdict
 from schemas.block import Floats
 from schemas.errors import EvidenceError, ScenarioError, reason
+from schemas.files import ordinary
 from schemas.load import load
 from schemas.manifest import Manifest
 from schemas.model import Scenario
@@ -76,7 +77,7 @@ class RunData:
 def read_run(directory: Path) -> RunData:
     """The run in `directory`. Raises EvidenceError that names the file that is missing or damaged."""
     try:
-        scenario = load(directory / "scenario.yaml").scenario
+        scenario = load(ordinary(directory / "scenario.yaml")).scenario
     except ScenarioError as error:
         raise EvidenceError(f"{directory / 'scenario.yaml'}: does not load any more:\n{error}") from None
     return RunData(
@@ -102,7 +103,7 @@ def _manifest(path: Path) -> Manifest:
 
 def _decode(path: Path, kind: type[T], version: int) -> T:
     try:
-        content = path.read_bytes()
+        content = ordinary(path).read_bytes()
     except OSError as error:
         raise EvidenceError(f"{path}: {reason(error)} (this evidence is missing)") from None
     return decode_evidence(content, kind, version, path)
@@ -111,7 +112,7 @@ def _decode(path: Path, kind: type[T], version: int) -> T:
 def read_metrics(path: Path) -> Metrics:
     """The series in metrics.csv. Raises EvidenceError."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with ordinary(path).open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file)
         table = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows], dtype=np.float64).reshape(
             len(rows), len(header)
@@ -131,7 +132,7 @@ def read_processes(path: Path) -> dict[str, ProcessSamples]:
         return {}
     rows: dict[str, list[tuple[float, ...]]] = {}
     try:
-        with path.open(encoding="utf-8", newline="") as table:
+        with ordinary(path).open(encoding="utf-8", newline="") as table:
             for row in csv.DictReader(table):
                 numbers = tuple(float(row[name]) for name in COLUMNS if name != "process")
                 rows.setdefault(row["process"], []).append(numbers)

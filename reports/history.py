@@ -8,7 +8,9 @@ from pathlib import Path
 import msgspec
 
 from schemas.errors import EvidenceError, reason
+from schemas.files import ordinary
 from schemas.verdict import SlowTask
+from schemas.versions import UNDECODABLE
 
 EARLIER_S = 1.0
 """More than what times lose when they are rounded and taken from each other."""
@@ -96,7 +98,7 @@ def _lines_of(content: bytes, task: str, began: int, ended: int) -> Iterator[byt
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return ordinary(path).read_bytes()
     except OSError as error:
         raise EvidenceError(f"{path}: {reason(error)} (this evidence is missing)") from None
 
@@ -106,5 +108,5 @@ def _decoded(path: Path, lines: Iterable[bytes]) -> Iterable[Event]:
     for line in lines:
         try:
             yield decoder.decode(line)
-        except msgspec.DecodeError as error:
+        except UNDECODABLE as error:
             raise EvidenceError(f"{path}: {error} (this evidence is damaged)") from None

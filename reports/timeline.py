@@ -214,7 +214,8 @@ def _drawn(panel: _Panel, edges_s: Floats, span_s: float, top: float) -> list[st
     targets = [target for _, target in panel.limits]
     low = panel.low if panel.low is not None else float(min([*values.tolist(), *targets], default=0.0))
     high = panel.high if panel.high is not None else float(max([*values.tolist(), *targets], default=1.0))
-    low = max(low, _LOWEST) if panel.log else low
+    if panel.log:
+        low, high = max(low, _LOWEST), max(high, _LOWEST)
 
     def scale(value: float) -> float:
         """Where a value lies between the lowest and the highest, from 0 to 1."""

@@ -1,11 +1,41 @@
 """What the command line says: remarks on the way, which must never stop a run, and results."""
 
+import io
 import os
 import sys
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
 from schemas.errors import OutputError, reason
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_ERRORS = "backslashreplace"
+"""What a stream cannot spell, such as a file name that is not UTF-8, is spelled out: no run ends for want of a letter."""
+
+
+def prepare_streams() -> None:
+    """Treat a standard stream that was closed at start as /dev/null. To be called before any file is opened.
+
+    A file that is opened later would get its descriptor, and whatever is said would be written into it.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            _to_nowhere(descriptor)
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout, sys.stderr = _prepared(sys.stdout, 1), _prepared(sys.stderr, 2)
+
+
+def _prepared(stream: TextIO | None, descriptor: int) -> TextIO:
+    if stream is None:
+        return os.fdopen(descriptor, "w", encoding="utf-8", errors=_ERRORS, closefd=False)
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors=_ERRORS)
+    return stream
 
 
 def remark(text: str) -> None:
@@ -13,23 +43,77 @@ def remark(text: str) -> None:
     try:
         click.echo(text, err=True)
     except (OSError, ValueError):
-        _silence(2)
+        _to_nowhere(2)
 
 
 def tell(text: str, *, nl: bool = True) -> None:
-    """Give a result on standard output; a reader that has gone is no error. Raises OutputError for a full disk."""
+    """Give a result on standard output. Where it cannot go there, it stands in the exit code and in files: a warning says so."""
+    try:
+        hand_over(text, nl=nl)
+    except OutputError as error:
+        remark(f"warning: {error}")
+
+
+def hand_over(text: str, *, nl: bool = True) -> None:
+    """Give a result that stands nowhere else; a reader that has gone is no error. Raises OutputError for a full disk."""
     try:
         click.echo(text, nl=nl)
     except BrokenPipeError:
-        _silence(1)
-    except OSError as error:
-        _silence(1)
-        raise OutputError(f"standard output: {reason(error)} (send it elsewhere)") from None
+        _to_nowhere(1)
+    except (OSError, ValueError) as error:
+        _to_nowhere(1)
+        why = reason(error) if isinstance(error, OSError) else error
+        raise OutputError(f"standard output: {why} (send it elsewhere)") from None
 
 
-def _silence(descriptor: int) -> None:
+def live_console(*, err: bool = True) -> "Console":
+    """A terminal to draw on with rich, on standard error or output; one that goes away meanwhile is no error."""
+    from rich.console import Console
+
+    return Console(file=cast(TextIO, _Careful(sys.stderr if err else sys.stdout, 2 if err else 1)))
+
+
+class _Careful(io.TextIOBase):
+    """A stream of which nobody hears that it is gone."""
+
+    def __init__(self, stream: TextIO, descriptor: int) -> None:
+        self._stream, self._descriptor = stream, descriptor
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """That of the stream."""
+        return self._stream.encoding
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        """Write, as far as someone takes it."""
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):
+            _to_nowhere(self._descriptor)
+            return len(text)
+
+    def flush(self) -> None:
+        """Hand over what was written, as far as someone takes it."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            _to_nowhere(self._descriptor)
+
+
+def _to_nowhere(descriptor: int) -> None:
     """Send the rest to nowhere: what Python still holds would fail again at its exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    if nowhere == descriptor:
+        os.set_inheritable(nowhere, True)
+        return
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
 
@@ -40,4 +124,4 @@ def flush() -> None:
         try:
             stream.flush()
         except (OSError, ValueError):
-            _silence(descriptor)
+            _to_nowhere(descriptor)

@@ -1,8 +1,10 @@
 """A summary for the page of a CI job: Markdown, put at the end of the file that the CI service names."""
 
+import os
 from pathlib import Path
 
-from schemas.errors import OutputError
+from runner.console import remark
+from schemas.errors import reason
 from schemas.model import Scenario
 from schemas.units import show_duration
 from schemas.verdict import Verdict
@@ -33,11 +35,13 @@ def _plain(text: str) -> str:
 
 
 def append_summary(path: Path | None, markdown: str) -> None:
-    """Put Markdown at the end of `path`; nothing without a path. Raises OutputError."""
+    """Put Markdown at the end of `path`; nothing without a path. Where that cannot be, the verdict stands: a warning says so."""
     if path is None:
         return
     try:
-        with path.open("a", encoding="utf-8") as file:
+        # Nobody may read what is a pipe: the run does not wait for them.
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
             file.write(markdown.rstrip() + "\n\n")
     except OSError as error:
-        raise OutputError.of(path, error) from None
+        remark(f"warning: {path}: {reason(error)}; the job summary is not written (the result stands)")

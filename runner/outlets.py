@@ -63,7 +63,7 @@ def open_outlets(
     loaded: Loaded, plan: Plan, identity: Identity, run: str, *, notify: bool = False
 ) -> Iterator[Outlets]:
     """Who follows the run named `run`: a real one, or (people only) any when `notify` says so. Raises UsageError."""
-    scenario, folder, real = loaded.scenario, loaded.source.parent, identity.clock == "real"
+    scenario, folder, real = loaded.scenario, loaded.folder, identity.clock == "real"
     outlets = Outlets()
     if scenario.notify and (notify or real):
         from runner.notify.notifier import Notifier

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from runner.console import remark
+from runner.console import live_console, remark
 from runner.judge.judge import Judge
 from schemas.model import Scenario
 from schemas.units import show_duration, show_ratio
@@ -36,7 +36,6 @@ def _live_figures(judge: Judge) -> str:
 
 @contextmanager
 def _live(scenario: Scenario) -> Iterator[Progress]:
-    from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
@@ -48,7 +47,7 @@ def _live(scenario: Scenario) -> Iterator[Progress]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[figures]}"),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*columns, console=live_console(), transient=True) as bar:
         task = bar.add_task("", total=scenario.duration_s, figures="")
 
         def show(judge: Judge) -> None:
@@ -82,7 +81,6 @@ def counting(total: int, what: str) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield _Counted(total, what)
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
@@ -93,7 +91,7 @@ def counting(total: int, what: str) -> Iterator[Callable[[int], None]]:
         TextColumn("ETA"),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*columns, console=live_console(), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
 

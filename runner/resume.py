@@ -11,6 +11,7 @@ from runner.outlets import open_outlets
 from runner.session import INTERRUPTED, Interruption, conduct, finish_ended, make_target, summary_lines
 from runner.targets.base import Selective, Target
 from schemas.errors import UsageError
+from schemas.files import file_name
 from schemas.verdict import End
 
 
@@ -26,7 +27,7 @@ def resume_run(path: Path, *, as_json: bool) -> int:
     past = read_past(directory)
     target = _going_on(past, path)
     if target is None:
-        with open_outlets(past.loaded, past.plan, past.identity, path.resolve().name) as outlets:
+        with open_outlets(past.loaded, past.plan, past.identity, file_name(path.resolve())) as outlets:
             outlets.begin(strict=False)
             verdict = finish_ended(past, past.end, outlets, time.monotonic() - past.worked_real_s)
         tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
@@ -35,7 +36,7 @@ def resume_run(path: Path, *, as_json: bool) -> int:
     interruption = Interruption()
     with (
         interruption.listening(),
-        open_outlets(past.loaded, past.plan, past.identity, path.resolve().name) as outlets,
+        open_outlets(past.loaded, past.plan, past.identity, file_name(path.resolve())) as outlets,
         Recording.resume(
             directory, past.manifest, past.identity, past.plan, time.monotonic() - past.worked_real_s
         ) as recording,

@@ -1,10 +1,10 @@
 """One `soak run` from file to verdict: load, execute, record, report, tell."""
 
+import contextlib
 import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import cast
@@ -12,7 +12,7 @@ from typing import cast
 from runner.cautions import warn
 from runner.console import remark, tell
 from runner.engine import BrokenOffError, Resumed, execute, identify
-from runner.evidence.directory import choose_directory
+from runner.evidence.directory import RunDirectory
 from runner.evidence.past import Past, read_past, replay
 from runner.evidence.record import Recording, to_json
 from runner.job_summary import append_summary, job_summary_of
@@ -22,7 +22,8 @@ from runner.outlets import Outlets, open_outlets
 from runner.progress import make_progress
 from runner.targets.base import Selective, Target
 from runner.targets.contract import Queue
-from schemas.errors import SoakError, UsageError, printable
+from schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
+from schemas.files import file_name
 from schemas.identity import Identity
 from schemas.load import Loaded, load
 from schemas.model import Scenario
@@ -84,16 +85,20 @@ def run_scenario(
     warn(loaded)
     plan = Plan(loaded.scenario)
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
-    directory = choose_directory(out, loaded.scenario.name, datetime.now(UTC))
-    run = directory.resolve().name
+    directory = RunDirectory.create(out, loaded.scenario.name)
+    run = file_name(directory.path.resolve())
     interruption = Interruption()
-    with interruption.listening(), open_outlets(loaded, plan, identity, run, notify=notify) as outlets:
+    with (
+        contextlib.closing(directory),
+        interruption.listening(),
+        open_outlets(loaded, plan, identity, run, notify=notify) as outlets,
+    ):
         if target.clock == "real":
-            _preflight(plan, path.parent, directory, interruption)
+            _preflight(plan, loaded.folder, directory.path, interruption)
         outlets.begin()
         verdict = _record(loaded, plan, target, identity, directory, interruption, outlets)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
-    tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory), nl=not as_json)
+    tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory.path), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
 
@@ -164,13 +169,13 @@ def _record(
     plan: Plan,
     target: Target,
     identity: Identity,
-    directory: Path,
+    directory: RunDirectory,
     interruption: Interruption,
     outlets: Outlets,
 ) -> Verdict:
     with Recording.start(directory, loaded, identity, plan) as recording:
-        remark(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {recording.directory.path}")
-        target.prepare(recording.directory.path)
+        remark(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {directory.path}")
+        target.prepare(directory.path)
         return conduct(loaded, plan, target, identity, recording, interruption, outlets)
 
 
@@ -197,28 +202,35 @@ def conduct(
         recording.close()
         # Judged from the stream: anyone who recomputes the verdict has no more than that.
         finish_ended(read_past(recording.directory), End.CUT, outlets, recording.began)
-        what = str(error) if isinstance(error, SoakError) else f"internal error: {type(error).__name__}: {error}"
+        what = failure_words(error)
         when = f"the run broke off at {show_duration(round(judge.until_s))} of scenario time"
         raise SoakError(f"{what}; {when}, what there is of it is judged in {recording.directory.path}") from error
     except SoakError:
         raise
     except Exception as error:
         kept = f"partial evidence is kept in {recording.directory.path}"
-        raise SoakError(
-            f"internal error: {type(error).__name__}: {error}; {kept} (run it again with --debug)"
-        ) from error
+        raise SoakError(f"{failure_words(error)}; {kept} (run it again with --debug)") from error
     return verdict
 
 
 def _finish(recording: Recording, verdict: Verdict, judge: Judge, outlets: Outlets) -> None:
-    """Tell and write the verdict and the report, and seal them."""
-    recording.finish(verdict, judge, outlets.finish(judge, verdict))
+    """Tell and write the verdict and the report, and seal them. Raises OutputError, which tells the verdict, too."""
     from runner.evidence.report import render_into
     from runner.junit import FILE, verdict_cases, write_junit
 
-    recording.directory.write(FILE, write_junit(verdict.scenario, verdict_cases(verdict)))
-    render_into(recording.directory)
-    recording.seal()
+    try:
+        recording.finish(verdict, judge, outlets.finish(judge, verdict))
+        recording.directory.write(FILE, write_junit(verdict.scenario, verdict_cases(verdict)))
+        try:
+            render_into(recording.directory)
+        except OSError as error:
+            # What plots are made with needs a place of its own: the verdict does not.
+            what = f"warning: the report is not made: {reason(error)}"
+            remark(f"{what} (mend that, then `soak report {recording.directory.path}` makes it)")
+        recording.seal()
+    except OutputError as error:
+        rest = f"`soak resume {recording.directory.path}` completes its evidence"
+        raise OutputError(f"{error}; the verdict is {verdict.verdict.value}, and {rest}") from None
 
 
 @contextmanager

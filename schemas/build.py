@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from schemas import units
@@ -10,10 +10,10 @@ from schemas.build_calls import build_calls
 from schemas.calls import Calls
 from schemas.comparison import Context, condition, event_filter, objectives, own_sli, with_quantile
 from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
-from schemas.errors import quoted, reason, shortened
+from schemas.errors import quoted, shortened
 from schemas.expression import EventFilter
 from schemas.faults import OF_CALLS, Fault, FaultType
-from schemas.files import Folders, find_file
+from schemas.files import Folders
 from schemas.model import (
     Alert,
     Burst,
@@ -39,7 +39,6 @@ Mapping_ = Mapping[str, Any]
 DEFAULT_DELAY = Uniform(0.0, 60.0)
 DEFAULT_RETRY_AFTER_S = 1.0
 
-MAX_VALUES_BYTES = 10_000_000
 _VALUE = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
@@ -148,40 +147,29 @@ def build_distribution(data: Mapping_, folders: Folders) -> Distribution:
         return Uniform(units.duration(data["low"]), units.duration(data["high"]))
     if shape == "lognormal":
         return LogNormal(units.duration(data["median"]), units.duration(data["p95"]))
-    return Empirical(data["file"], read_values(find_file(data["file"], folders), units.SECONDS[data["unit"]]))
+    return Empirical(data["file"], read_values(data["file"], folders, units.SECONDS[data["unit"]]))
 
 
-def read_values(path: Path, unit_s: float) -> tuple[float, ...]:
+def read_values(file: str, folders: Folders, unit_s: float) -> tuple[float, ...]:
     """The values of an empirical file in seconds; raises ValueError that names file and line and says what is wrong."""
-    values = []
-    for number, line in enumerate(_read_text(path).split("\n"), start=1):
+    values, name = [], PurePath(file).name
+    try:
+        lines = folders.read(file).decode().split("\n")
+    except UnicodeDecodeError:
+        raise ValueError(f"{name}: is not UTF-8 text") from None
+    for number, line in enumerate(lines, start=1):
         text = line.strip()
         if not text:
             continue
         if not _VALUE.fullmatch(text):
-            raise ValueError(f"{path.name}:{number}: {quoted(text)} is not a number")
+            raise ValueError(f"{name}:{number}: {quoted(text)} is not a number")
         value = float(text) * unit_s
         if not 0 <= value < 1e9:
-            raise ValueError(f"{path.name}:{number}: {shortened(text)} is not a duration")
+            raise ValueError(f"{name}:{number}: {shortened(text)} is not a duration")
         values.append(value)
     if not values:
-        raise ValueError(f"{path.name}: holds no values")
+        raise ValueError(f"{name}: holds no values")
     return tuple(values)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        if path.exists() and not path.is_file():
-            raise ValueError(f"{path.name}: is not a file")
-        with path.open("rb") as file:
-            content = file.read(MAX_VALUES_BYTES + 1)
-        if len(content) > MAX_VALUES_BYTES:
-            raise ValueError(f"{path.name}: is larger than {MAX_VALUES_BYTES:,} bytes")
-        return content.decode()
-    except OSError as error:
-        raise ValueError(f"{shortened(path.name)}: {reason(error)}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path.name}: is not UTF-8 text") from None
 
 
 def recurrence(data: Mapping_) -> Recurrence | None:

@@ -35,6 +35,8 @@ class Document:
 
     source: str
     data: Data = None
+    content: bytes = b""
+    """The text as it was read: the file may be a pipe, or another one by the time it is asked for again."""
     marks: dict[Where, Mark] = field(default_factory=dict)
     keys: dict[Where, Mark] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -62,7 +64,9 @@ def read_document(path: Path) -> Document:
         raise UsageError(f"{path}: {reason(error)} (name a scenario file that can be read)") from None
     if len(text) > MAX_BYTES:
         raise UsageError(f"{path}: is larger than {MAX_BYTES:,} bytes (a scenario is a page or two)")
-    return parse_document(text, str(path))
+    document = parse_document(text, str(path))
+    document.content = text
+    return document
 
 
 def parse_document(text: bytes | str, source: str) -> Document:

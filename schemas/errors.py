@@ -2,7 +2,8 @@
 
 import errno
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -71,7 +72,27 @@ class OutputError(SoakError):
         return cls(f"{path}: {reason(error)}; {kept}")
 
 
+@contextmanager
+def writing(path: object) -> Iterator[None]:
+    """Tell of a file that cannot be written: raises OutputError for what the system refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError.of(path, error) from None
+
+
 Where: TypeAlias = tuple[str | int, ...]
+
+
+def failure_words(error: BaseException | None) -> str:
+    """What ended a command: what the system refuses is no fault of the program."""
+    if isinstance(error, SoakError):
+        return str(error)
+    if isinstance(error, OSError):
+        where = error.filename if isinstance(error.filename, str) else "a file or a standard stream"
+        return f"{printable(where)}: {reason(error)}"
+    return f"internal error: {type(error).__name__}: {error}"
+
 
 LONGEST_QUOTE = 60
 _PLAIN_WORD = re.compile(r"[\w<-]+")

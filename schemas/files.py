@@ -1,23 +1,79 @@
-"""The schema files."""
+"""Files that are read: the schemas, and those that a scenario is made of. Each of those is read once and kept."""
 
 import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
+from schemas.errors import EvidenceError, printable, reason, shortened
 from schemas.validator import Schema
 
 DIRECTORY = Path(__file__).parent
-
-Folders: TypeAlias = Sequence[Path]
-"""Where the files that a scenario names are looked up: beside each of its overlays, the last one first, and beside itself."""
+MAX_VALUES_BYTES = 10_000_000
 
 
-def find_file(name: str, folders: Folders) -> Path:
-    """The file `name` in the first folder that has it; where it should be, in the last one, if none has."""
-    paths = [folder / name for folder in folders]
-    return next((path for path in paths if path.exists()), paths[-1])
+_DESCRIPTORS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
+
+
+def folder_of(path: Path) -> Path:
+    """The folder that files named in `path` are looked up from: its own, or the current one for what comes through a pipe."""
+    return path.parent if path.is_file() and path.parent not in _DESCRIPTORS else Path()
+
+
+def ordinary(path: Path) -> Path:
+    """`path`, to be read. Raises EvidenceError for what is no ordinary file: what is a pipe would be waited for."""
+    if path.exists() and not path.is_file():
+        raise EvidenceError(f"{path}: is no ordinary file (this evidence is damaged)")
+    return path
+
+
+def file_name(path: Path) -> str:
+    """The name of a file for evidence and messages; what of it is not UTF-8 is replaced."""
+    return printable(path.name)
+
+
+class Folders:
+    """Where the files that a scenario names are looked up: beside each of its overlays, the last one first, and beside itself.
+
+    What was read of a file is kept: what is stored with the evidence is what was run.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = tuple(paths)
+        self._read: dict[str, bytes] = {}
+
+    @property
+    def last(self) -> "Folders":
+        """The last of them alone: that of the scenario itself."""
+        return Folders(self._paths[-1:]) if len(self._paths) > 1 else self
+
+    def read(self, name: str) -> bytes:
+        """The file `name` in the first folder that has it. Raises ValueError that says what is wrong with it."""
+        if name not in self._read:
+            try:
+                self._read[name] = _content(self._find(name))
+            except OSError as error:
+                raise ValueError(f"{shortened(Path(name).name)}: {reason(error)}") from None
+            except UnicodeEncodeError:
+                what = "its name cannot be written in this locale (set PYTHONUTF8=1)"
+                raise ValueError(f"{shortened(Path(name).name)}: {what}") from None
+        return self._read[name]
+
+    def _find(self, name: str) -> Path:
+        """Where it should be, in the last folder, if none has it."""
+        paths = [folder / name for folder in self._paths]
+        return next((path for path in paths if path.exists()), paths[-1])
+
+
+def _content(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path.name}: is not a file")
+    with path.open("rb") as file:
+        content = file.read(MAX_VALUES_BYTES + 1)
+    if len(content) > MAX_VALUES_BYTES:
+        raise ValueError(f"{path.name}: is larger than {MAX_VALUES_BYTES:,} bytes")
+    return content
 
 
 @cache

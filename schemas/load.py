@@ -3,15 +3,15 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from schemas.build import build_scenario
 from schemas.document import Document, read_document
 from schemas.errors import Problem, ScenarioError
-from schemas.files import Folders
+from schemas.files import Folders, folder_of
 from schemas.model import Scenario
 from schemas.overrides import apply_overlay, apply_settings, apply_tier
 from schemas.semantics import semantic_problems
@@ -27,9 +27,12 @@ class Loaded:
     document: Document
     source: Path
     overridden: bool
+    content: bytes
+    """The file as it was read."""
+    folders: Folders = field(compare=False, repr=False)
+    """Where the files that it names are."""
     tier: str | None = None
     settings: tuple[str, ...] = ()
-    overlays: tuple[Path, ...] = ()
 
     @property
     def data(self) -> dict[str, Any]:
@@ -38,15 +41,59 @@ class Loaded:
         return dict(self.document.data)
 
     @property
-    def folders(self) -> Folders:
-        """Where the files that it names are."""
-        return _folders(self.source, self.overlays)
+    def folder(self) -> Path:
+        """The folder of its file."""
+        return folder_of(self.source)
 
     @property
     def sha256(self) -> str:
         """Hash of what the scenario says, whatever its comments, layout and order of keys."""
         text = json.dumps(self.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """A scenario's file, its overlays and the files that they name: each is read once, however often it is used."""
+
+    path: Path
+    document: Document
+    overlays: tuple[Document, ...]
+    folders: Folders
+
+    @classmethod
+    def read(
+        cls, path: Path, overlays: Sequence[Path] = (), reader: Callable[[Path], Document] = read_document
+    ) -> "Sources":
+        """Raises ScenarioError for a file that is not YAML, and UsageError for one that cannot be read."""
+        folders = Folders([*(folder_of(overlay) for overlay in reversed(overlays)), folder_of(path)])
+        return cls(path, reader(path), tuple(map(reader, overlays)), folders)
+
+    def load(self, *, tier: str | None = None, settings: Sequence[str] = (), variant: Sequence[str] = ()) -> Loaded:
+        """The scenario with a tier, the overlays, `--set` overrides and those of `--with` applied, in this order.
+
+        Raises ScenarioError with every problem.
+        """
+        document = self.document
+        chosen = document if tier is None else apply_tier(document, tier)
+        for overlay in self.overlays:
+            chosen = apply_overlay(chosen, overlay)
+        chosen = apply_settings(chosen, settings) if settings else chosen
+        chosen = apply_settings(chosen, variant, "--with") if variant else chosen
+        problems = _problems(chosen, self.folders) or list(self._problems_of_tiers(tier))
+        if problems:
+            raise ScenarioError(problems)
+        scenario = build_scenario(completed(chosen.data), self.folders)
+        overrides = (*settings, *variant)
+        overridden = tier is not None or bool(self.overlays) or bool(overrides)
+        return Loaded(scenario, chosen, self.path, overridden, document.content, self.folders, tier, overrides)
+
+    def _problems_of_tiers(self, chosen: str | None) -> Iterator[Problem]:
+        """Of those that were not chosen."""
+        beside = self.folders.last
+        for tier in _tiers(self.document):
+            if tier != chosen:
+                yield from _tier_problems(self.document, tier, beside)
 
 
 def load(
@@ -57,49 +104,11 @@ def load(
     settings: Sequence[str] = (),
     variant: Sequence[str] = (),
 ) -> Loaded:
-    """The scenario in `path` with a tier, overlay files, `--set` overrides and those of `--with` applied, in this order.
+    """The scenario in `path` as `Sources.load` gives it.
 
     Raises ScenarioError with every problem of the file, and UsageError when the file cannot be read.
     """
-    return load_document(read_document(path), path, tier=tier, overlays=overlays, settings=settings, variant=variant)
-
-
-def load_document(
-    document: Document,
-    path: Path,
-    *,
-    tier: str | None = None,
-    overlays: Sequence[Path] = (),
-    settings: Sequence[str] = (),
-    variant: Sequence[str] = (),
-) -> Loaded:
-    """The scenario in a document that was read from `path`, as `load` gives it; the document stays as it is.
-
-    Raises ScenarioError.
-    """
-    chosen = document if tier is None else apply_tier(document, tier)
-    for overlay in overlays:
-        chosen = apply_overlay(chosen, read_document(overlay))
-    chosen = apply_settings(chosen, settings) if settings else chosen
-    chosen = apply_settings(chosen, variant, "--with") if variant else chosen
-    problems = _problems(chosen, _folders(path, overlays))
-    if not problems:
-        problems = [
-            problem
-            for other in _tiers(document)
-            if other != tier
-            for problem in _tier_problems(document, other, [path.parent])
-        ]
-    if problems:
-        raise ScenarioError(problems)
-    scenario = build_scenario(completed(chosen.data), _folders(path, overlays))
-    overrides = (*settings, *variant)
-    overridden = tier is not None or bool(overlays) or bool(overrides)
-    return Loaded(scenario, chosen, path, overridden, tier, overrides, tuple(overlays))
-
-
-def _folders(source: Path, overlays: Sequence[Path]) -> Folders:
-    return [*(overlay.parent for overlay in reversed(overlays)), source.parent]
+    return Sources.read(path, overlays).load(tier=tier, settings=settings, variant=variant)
 
 
 def _problems(document: Document, folders: Folders, only: Iterable[str] | None = None) -> list[Problem]:

@@ -43,6 +43,7 @@ def _copy(document: Document) -> Document:
     return Document(
         document.source,
         copy.deepcopy(document.data),
+        document.content,
         dict(document.marks),
         dict(document.keys),
         list(document.problems),

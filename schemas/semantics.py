@@ -17,7 +17,7 @@ from schemas.document import Document
 from schemas.errors import Problem, Where, quoted
 from schemas.extent import EXTENT_CHECKS
 from schemas.faults import BY_TIME, OF_CALLS
-from schemas.files import Folders, find_file
+from schemas.files import Folders
 from schemas.indicators import INDICATOR_CHECKS
 from schemas.systems import SYSTEM_CHECKS
 from schemas.units import show_duration
@@ -135,7 +135,7 @@ def _data_file(view: View, where: Where) -> Iterator[Problem]:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             # The evidence holds a copy under the same name, so that the scenario loads again from there.
             raise ValueError(f"{quoted(name)} is not below the scenario's folder")
-        read_values(find_file(name, view.folders), units.SECONDS[str(unit)])
+        read_values(name, view.folders, units.SECONDS[str(unit)])
     except ValueError as error:
         remedy = "name a text file in the scenario's folder, with one number a line"
         yield view.problem((*where, "file"), str(error), remedy)

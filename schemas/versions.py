@@ -8,6 +8,9 @@ from schemas.errors import EvidenceError
 
 T = TypeVar("T")
 
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises of what is no JSON, not UTF-8, or nested without end."""
+
 
 class _Versioned(msgspec.Struct):
     schema_version: int
@@ -19,7 +22,7 @@ def decode_evidence(content: bytes, kind: type[T], version: int, path: object) -
         found = msgspec.json.decode(content, type=_Versioned).schema_version
         if found == version:
             return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         what = f"{error} (this evidence is damaged; `soak verify` says what the stream gives)"
         raise EvidenceError(f"{path}: {what}") from None
     age = "a newer" if found > version else "an older"

@@ -1,5 +1,7 @@
 """Options and fixtures of all tests, and which of them may run side by side."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def update_expected(request: pytest.FixtureRequest) -> bool:
     """Whether expected output is to be rewritten rather than compared."""
     return bool(request.config.getoption("--update-expected"))
+
+
+class HangsError(BaseException):
+    """The test hangs; no program may take it for an error of its own."""
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """A test that hangs fails."""
+
+    def ring(*_: object) -> None:
+        raise HangsError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(30)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

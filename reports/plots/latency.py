@@ -5,7 +5,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.data import RunData
 from reports.plots.canvas import BLUE, ORANGE, PURPLE, RED, bands, bucketed, end_mark, figure, legend, time_axis, to_svg
+from schemas.block import Floats
 
+_LEAST_S = 1e-6
 _QUANTILES = (("p50", BLUE), ("p95", ORANGE), ("p99", PURPLE))
 
 
@@ -15,7 +17,7 @@ def plot(run: RunData) -> bytes:
     edges_s, _ = bucketed(run)
     last = np.minimum((edges_s / 60).astype(int), len(run.metrics.t_s)) - 1
     for name, color in _QUANTILES:
-        axes.plot(run.metrics.t_s[last], run.metrics.get(f"latency_{name}_s")[last], color=color, label=name)
+        axes.plot(run.metrics.t_s[last], _positive(run.metrics.get(f"latency_{name}_s")[last]), color=color, label=name)
     axes.set_yscale("log")
     for objective in run.verdict.objectives:
         if objective.sli.startswith("latency_") and objective.target:
@@ -30,3 +32,8 @@ def plot(run: RunData) -> bytes:
     legend(axes)
     time_axis(axes, run)
     return to_svg(fig)
+
+
+def _positive(latency_s: Floats) -> Floats:
+    """What a logarithmic scale can show: work that takes no time at all is drawn as the least that is told apart from it."""
+    return np.maximum(latency_s, _LEAST_S)

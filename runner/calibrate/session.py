@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -19,12 +18,13 @@ from runner.calibrate.source import Source, open_source
 from runner.calibrate.timing import Service, service_times, timings
 from runner.calibrate.words import header, notes
 from runner.console import remark
-from runner.evidence.directory import RunDirectory, choose_directory, refuse_in_run, write_whole
+from runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
 from runner.evidence.record import to_json
 from runner.predict.crew import LocalCrew
 from schemas.calibration import SCHEMA_VERSION, Calibration, Check, Parameter, Taken
 from schemas.distributions import Empirical
 from schemas.errors import EvidenceError, UsageError
+from schemas.files import file_name
 from schemas.load import load
 from schemas.units import show_duration
 from schemas.windows import Window
@@ -78,9 +78,7 @@ def calibrate(path: Path, out: Path | None, request: Request) -> tuple[Calibrati
     as_run = estimate(source, windows[0], 1.0, request)
     factor = (request.for_speed or source.speed) / source.speed
     aimed = as_run if factor == 1.0 else estimate(source, windows[0], factor, request)
-    directory = RunDirectory.create(
-        choose_directory(None if copy else out, name, datetime.now(UTC), under=FOLDER), name
-    )
+    directory = RunDirectory.create(None if copy else out, name, under=FOLDER)
     files = write_model(directory, source, aimed, request.for_speed)
     check = check_held_back(source, windows[1], as_run, request)
     calibration = _calibration(source, windows, as_run, aimed, request, check, files)
@@ -214,7 +212,7 @@ def _calibration(
         schema_version=SCHEMA_VERSION,
         scenario=identity.scenario,
         scenario_sha256=identity.scenario_sha256,
-        run=source.directory.path.resolve().name,
+        run=file_name(source.directory.path.resolve()),
         target=identity.target,
         clock=identity.clock,
         seed=identity.seed,

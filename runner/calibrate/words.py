@@ -7,6 +7,7 @@ from runner.calibrate.shares import burst_time
 from runner.calibrate.source import Source
 from runner.calibrate.timing import Service
 from schemas.calibration import Calibration, Parameter, Taken
+from schemas.files import file_name
 from schemas.units import show_duration
 from schemas.verdict import End
 from schemas.windows import Window
@@ -23,7 +24,7 @@ def header(source: Source, window: Window, for_speed: float | None) -> list[str]
     identity = source.identity
     start, end = show_duration(window.start_s), show_duration(window.end_s)
     lines = [
-        f"The parameters of the model of {identity.scenario}, from the run {source.directory.path.resolve().name}",
+        f"The parameters of the model of {identity.scenario}, from the run {file_name(source.directory.path.resolve())}",
         f"(target {identity.target}, seed {identity.seed}), tasks due from {start} to {end}.",
     ]
     if identity.clock == "real":

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import click
 
-from runner.console import flush, remark
-from schemas.errors import SoakError
+from runner.console import flush, prepare_streams, remark
+from schemas.errors import SoakError, failure_words
 
 _COMMANDS = {
     "run": "Run a scenario and give a verdict.",
@@ -38,6 +38,7 @@ _COMMANDS = {
     "completion": "Print the script that completes commands in your shell.",
 }
 INTERNAL_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 130
+_REMEDY = "mend that and run it again; --debug shows where it was met"
 
 
 class _Commands(click.Group):
@@ -101,6 +102,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    prepare_streams()
     exit_code = run_command(sys.argv[1:])
     flush()
     sys.exit(exit_code)
@@ -130,9 +132,13 @@ def run_command(arguments: list[str]) -> int:
     except BrokenPipeError:
         # Whoever read a help text has gone: nothing to say, nobody to say it to.
         return 0
+    except OSError as error:
+        # A file or stream outside that is not as it should be is no fault of the program.
+        return _fail(session, f"{failure_words(error)} ({_REMEDY})", INTERNAL_ERROR)
     except Exception as error:
-        what = f"internal error: {type(error).__name__}: {error}"
-        return _fail(session, f"{what} (run it again with --debug, and report what it shows)", INTERNAL_ERROR)
+        return _fail(
+            session, f"{failure_words(error)} (run it again with --debug, and report what it shows)", INTERNAL_ERROR
+        )
 
 
 def _fail(session: _Session, message: str, exit_code: int) -> int:

@@ -2,7 +2,7 @@
 
 import click
 
-from runner.console import tell
+from runner.console import hand_over
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -22,5 +22,5 @@ def command(shell: str) -> int:
 
     kind = get_completion_class(shell)
     assert kind is not None
-    tell(kind(cli, {}, "soak", "_SOAK_COMPLETE").source())
+    hand_over(kind(cli, {}, "soak", "_SOAK_COMPLETE").source())
     return 0

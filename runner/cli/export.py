@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.options import json_option, run_directory_argument
-from runner.console import remark, tell
+from runner.console import hand_over, remark, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ def command(
     snapshots = snapshots_of(directory, _step_s(step), _moment(start), _Progress())
     content = _written(form, snapshots)
     if out is None:
-        tell(content.decode(), nl=False)
+        hand_over(content.decode(), nl=False)
         return 0
     write_whole(out, content)
     figures = {"file": str(out), "snapshots": len(snapshots), "values": sum(len(each.readings) for each in snapshots)}

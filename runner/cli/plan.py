@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.options import all_settings, json_option, override_options, scenario_argument
-from runner.console import remark, tell
+from runner.console import hand_over, remark
 
 if TYPE_CHECKING:
     from schemas.model import Scenario
@@ -55,9 +55,9 @@ def command(
         figures = forecast(plan)
         lines = _lines(plan.scenario, plan.seed, figures)
     if as_json:
-        tell(_as_json(plan, figures, warnings))
+        hand_over(_as_json(plan, figures, warnings))
     else:
-        tell("\n".join(lines))
+        hand_over("\n".join(lines))
         for warning in warnings:
             remark(f"warning: {warning}")
     return 0

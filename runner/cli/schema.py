@@ -2,7 +2,7 @@
 
 import click
 
-from runner.console import tell
+from runner.console import hand_over
 
 
 @click.command("schema")
@@ -27,5 +27,5 @@ def command(name: str) -> int:
     names = sorted(path.name.removesuffix(".schema.json") for path in DIRECTORY.glob("*.schema.json"))
     if name not in names:
         raise UsageError(f"no schema {name!r} ({did_you_mean(name, names)})")
-    tell((DIRECTORY / f"{name}.schema.json").read_text(encoding="utf-8"), nl=False)
+    hand_over((DIRECTORY / f"{name}.schema.json").read_text(encoding="utf-8"), nl=False)
     return 0

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from runner.cli.options import json_option
-from runner.console import tell
+from runner.console import hand_over
 
 
 @click.command("slis")
@@ -37,10 +37,10 @@ def command(scenario: Path | None, as_json: bool) -> int:
             }
             for system, s in rows
         ]
-        tell(json.dumps(listed, indent=2))
+        hand_over(json.dumps(listed, indent=2))
         return 0
     width = max(len(sli.name) for _, sli in rows)
     unit_width = max(len(sli.unit.value) for _, sli in rows)
     for _, sli in rows:
-        tell(f"{sli.name:{width}}  {sli.unit.value:{unit_width}}  {sli.description}")
+        hand_over(f"{sli.name:{width}}  {sli.unit.value:{unit_width}}  {sli.description}")
     return 0

@@ -50,7 +50,7 @@ def check(name: str, patience_s: float | None, as_json: bool) -> int:
     for result in check_class(kind, patience_s=patience_s):
         counts[result.status] += 1
         tell(f"  {result.status:8}{result.name}" + (f": {result.detail}" if result.detail else ""))
-    told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
     left = len(suite(kind)[0]) - sum(counts.values())
-    tell(f"{name}: {told}" + (f", {left} not run" if left else ""))
+    told = [f"{number} {status}" for status, number in {**counts, "not run": left}.items() if number]
+    tell(f"{name}: {', '.join(told) or 'nothing to check'}")
     return BROKEN if counts["failed"] else KEPT

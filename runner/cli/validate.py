@@ -1,12 +1,16 @@
 """`soak validate`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from runner.cli.options import json_option, overlay_option
 from runner.console import remark, tell
-from schemas.errors import Problem, ScenarioError, UsageError
+from schemas.errors import Problem, ScenarioError, SoakError, UsageError
+
+if TYPE_CHECKING:
+    from schemas.document import Document
 
 
 @click.command("validate")
@@ -23,7 +27,8 @@ def command(scenarios: tuple[Path, ...], overlays: tuple[Path, ...], as_json: bo
       soak validate scenarios/*.yaml
       soak validate scenarios/72h.yaml --overlay calibrated.yaml
     """
-    checked = {path: _check(path, overlays) for path in scenarios}
+    read = _Once()
+    checked = {path: _check(path, overlays, read) for path in scenarios}
     problems = list(dict.fromkeys(problem for found, _ in checked.values() for problem in found))
     warnings = list(dict.fromkeys(warning for _, found in checked.values() for warning in found))
     if as_json:
@@ -43,13 +48,34 @@ def command(scenarios: tuple[Path, ...], overlays: tuple[Path, ...], as_json: bo
     return 2 if problems else 0
 
 
-def _check(path: Path, overlays: tuple[Path, ...]) -> tuple[list[Problem], list[Problem]]:
+class _Once:
+    """Reads documents; one that several scenarios have in common may be a pipe, and is read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, Document | SoakError] = {}
+
+    def __call__(self, path: Path) -> "Document":
+        """Raises UsageError or ScenarioError."""
+        from schemas.document import read_document
+
+        if path not in self._known:
+            try:
+                self._known[path] = read_document(path)
+            except SoakError as error:
+                self._known[path] = error
+        found = self._known[path]
+        if isinstance(found, SoakError):
+            raise found
+        return found
+
+
+def _check(path: Path, overlays: tuple[Path, ...], read: _Once) -> tuple[list[Problem], list[Problem]]:
     """What is wrong with a scenario file, and what of it will not come about."""
     from runner.cautions import cautions
-    from schemas.load import load
+    from schemas.load import Sources
 
     try:
-        return [], list(cautions(load(path, overlays=overlays)))
+        return [], list(cautions(Sources.read(path, overlays, read).load()))
     except ScenarioError as error:
         return list(error.problems), []
     except UsageError as error:

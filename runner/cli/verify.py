@@ -6,6 +6,7 @@ import click
 
 from runner.cli.options import json_option, run_directory_argument
 from runner.console import tell
+from schemas.errors import printable
 
 AGREES, DIFFERS = 0, 3
 
@@ -38,9 +39,8 @@ def command(run_directory: Path, as_json: bool) -> int:
         tell(json.dumps({"agrees": not problems, "verdict": outcome, "findings": rows}, indent=2))
     else:
         for finding in findings:
-            tell(
-                f"{'differs' if finding.problem else 'ok':8} {finding.what}{': ' + finding.problem if finding.problem else ''}"
-            )
+            what = f"{finding.what}: {finding.problem}" if finding.problem else finding.what
+            tell(printable(f"{'differs' if finding.problem else 'ok':8} {what}"))
         tell(f"recomputed verdict: {outcome or 'none'}; {_conclusion(len(problems))}")
     return DIFFERS if problems else AGREES
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.options import Positive, json_option
-from runner.console import tell
+from runner.console import hand_over, live_console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,12 +39,11 @@ def command(run_directory: Path | None, replay: float | None, as_json: bool) -> 
         import msgspec
 
         for state in states:
-            tell(msgspec.json.encode(state).decode())
+            hand_over(msgspec.json.encode(state).decode())
         return 0
-    from rich.console import Console
     from rich.live import Live
 
-    with Live(console=Console(), refresh_per_second=4) as live:
+    with Live(console=live_console(err=False), refresh_per_second=4) as live:
         for state in states:
             live.update(_screen(state), refresh=True)
     return 0

@@ -14,6 +14,7 @@ from runner.judge.judge import Judge
 from runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
 from schemas.changes import BASELINE_VERSION, Baseline, BaselineSli
 from schemas.errors import EvidenceError, UsageError, reason
+from schemas.files import file_name
 from schemas.model import Phase, Scenario
 from schemas.verdict import End
 from schemas.versions import decode_evidence
@@ -90,7 +91,11 @@ def side_of(path: Path) -> Side:
             for name, sli in data.scenario.slis.items()
         },
     )
-    why = "" if simulated else f"{path.resolve().name} ran on the real clock, which gives no task the same time twice"
+    why = (
+        ""
+        if simulated
+        else f"{file_name(path.resolve())} ran on the real clock, which gives no task the same time twice"
+    )
     return Side(
         baseline=baseline,
         tasks=tasks,

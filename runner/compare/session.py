@@ -1,7 +1,6 @@
 """One `soak compare` without --parity, from two runs to files and a few lines."""
 
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
 
 from runner.compare.baseline import read_side
@@ -39,15 +38,9 @@ def compare_with_base(
 
 def make_directory(out: Path | None, scenario: str) -> RunDirectory:
     """Where to write a comparison: `out`, or the first that nothing has yet. Raises UsageError or OutputError."""
-    path = out or _free(Path(f"compare-{scenario}"))
+    path = out or Path(f"compare-{scenario}")
     refuse_in_run(path)
-    return RunDirectory.create(path, scenario)
-
-
-def _free(path: Path) -> Path:
-    """The path, or the first with a number behind it that nothing has yet."""
-    paths = (path.with_name(f"{path.name}-{number}") if number > 1 else path for number in count(1))
-    return next(each for each in paths if not each.exists())
+    return RunDirectory.create(out, scenario) if out else RunDirectory.numbered(path)
 
 
 def summary_lines(changes: Changes, directory: Path) -> str:

@@ -5,7 +5,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from runner.compare.batches import CONFIDENCE
 from runner.compare.effects import effects, values_of
@@ -21,7 +20,7 @@ from runner.session import Interruption
 from schemas.changes import Direction, RelativeResult
 from schemas.errors import UsageError
 from schemas.expression import Unit
-from schemas.load import Loaded, load
+from schemas.load import Loaded, Sources
 from schemas.model import Scenario
 from schemas.slis import Sli
 from schemas.units import show_gain
@@ -80,8 +79,9 @@ def answer(question: Question, out: Path | None) -> tuple[WhatIf, Path, bool]:
 
 
 def _load(question: Question) -> _Sides:
-    same: dict[str, Any] = {"tier": question.tier, "overlays": question.overlays, "settings": question.settings}
-    base, variant = load(question.scenario, **same), load(question.scenario, **same, variant=question.variant)
+    sources = Sources.read(question.scenario, question.overlays)
+    base = sources.load(tier=question.tier, settings=question.settings)
+    variant = sources.load(tier=question.tier, settings=question.settings, variant=question.variant)
     if base.scenario.seed != variant.scenario.seed:
         raise UsageError("--with seed=…: both variants get the same seeds (name another for both with --seed)")
     if base.sha256 == variant.sha256:

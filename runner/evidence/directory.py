@@ -1,15 +1,19 @@
 """The run directory: one run, one directory, every file in its place."""
 
+import contextlib
 import fcntl
 import hashlib
 import io
 import os
+import re
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from schemas.errors import EvidenceError, OutputError, UsageError, quoted, reason
+from schemas.errors import EvidenceError, OutputError, UsageError, quoted, reason, writing
+from schemas.files import ordinary
 
 SCENARIO = "scenario.yaml"
 MANIFEST = "run_manifest.json"
@@ -22,6 +26,7 @@ INCIDENT = "incident.md"
 CHECKSUMS = "SHA256SUMS"
 PLOTS = "plots"
 RUNS, PREDICTIONS = "runs", "predictions"
+MOST_OF_A_NAME = 1000
 
 
 def stream_name(scenario_name: str) -> str:
@@ -29,36 +34,16 @@ def stream_name(scenario_name: str) -> str:
     return f"soak_{scenario_name}.jsonl"
 
 
-def choose_directory(out: Path | None, scenario_name: str, now: datetime, under: str = RUNS) -> Path:
-    """Where to keep a run that starts now: `out`, or `<under>/<name>-<UTC time>`. Raises UsageError or OutputError."""
-    if out is not None:
-        try:
-            taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
-        except OSError as error:
-            raise UsageError(f"{out}: {reason(error)} (choose another --out)") from None
-        if taken:
-            raise UsageError(f"{out}: exists already and is not an empty directory (choose another --out)")
-        return out
-    first = Path(under) / f"{scenario_name}-{now.strftime('%Y%m%dT%H%M%SZ')}"
-    for number in range(1, 1000):
-        path = first.with_name(f"{first.name}-{number}") if number > 1 else first
-        if not path.exists():
-            return path
-    raise OutputError(f"{first}: too many {under} in one second")
-
-
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: one that is there stays as it is when that fails. Raises OutputError."""
     partial = path.with_name(f".{path.name}.partial")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             partial.write_bytes(content)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError.of(path, error) from None
 
 
 def refuse_in_run(path: Path) -> None:
@@ -73,14 +58,72 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._claim: int | None = None
+        self._claim: weakref.finalize[..., RunDirectory] | None = None
+        self._made: list[Path] = []
 
     @classmethod
     def create(
         cls, out: Path | None, scenario_name: str, now: datetime | None = None, *, under: str = RUNS
     ) -> "RunDirectory":
-        """A new run directory: see `choose_directory`. Raises UsageError or OutputError."""
-        return cls(_made(choose_directory(out, scenario_name, now or datetime.now(UTC), under)))
+        """A new run directory, for this process alone: `out`, or `<under>/<name>-<UTC time>`, with a number if need be.
+
+        Raises UsageError or OutputError.
+        """
+        if out is not None:
+            return cls._taken(out)
+        started = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+        return cls.numbered(Path(under) / f"{scenario_name}-{started}")
+
+    @classmethod
+    def numbered(cls, first: Path) -> "RunDirectory":
+        """A new directory: `first`, or the first with a number behind it that is not there. Raises UsageError or OutputError."""
+        for number in range(1, MOST_OF_A_NAME + 1):
+            directory = cls(first.with_name(f"{first.name}-{number}") if number > 1 else first)
+            # Whoever makes it has it: another process may look for a name in this very moment.
+            if directory._make(alone=True):
+                return directory
+        raise OutputError(f"{first}: too many of this name (name another place with --out)")
+
+    @classmethod
+    def _taken(cls, out: Path) -> "RunDirectory":
+        directory = cls(out)
+        try:
+            if out.exists() and not out.is_dir():
+                raise _NotEmptyError
+            directory._make(alone=False)
+            directory.claim()
+            if any(out.iterdir()):
+                raise _NotEmptyError
+        except _NotEmptyError:
+            what = "exists already and is not an empty directory (choose another --out)"
+            raise UsageError(f"{out}: {what}") from None
+        except OSError as error:
+            raise UsageError(f"{out}: {reason(error)} (choose another --out)") from None
+        return directory
+
+    def _make(self, *, alone: bool) -> bool:
+        """Make it, unless it is there; returns False for one that is there and is to be made `alone`. Raises UsageError."""
+        missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(exist_ok=not alone)
+        except FileExistsError:
+            if alone and self.path.exists():
+                return False
+            raise UsageError(f"{self.path}: Not a directory on the way to it (choose another --out)") from None
+        except OSError as error:
+            raise UsageError(f"{self.path}: {reason(error)} (choose another --out)") from None
+        if not os.access(self.path, os.W_OK):
+            raise UsageError(f"{self.path}: cannot be written to (choose another --out)")
+        self._made = missing
+        return True
+
+    def close(self) -> None:
+        """Let others use it, and take away what was made of it if nothing was written there: nothing has been run."""
+        self.release()
+        with contextlib.suppress(OSError):
+            for path in self._made:
+                path.rmdir()
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":
@@ -92,17 +135,27 @@ class RunDirectory:
         return cls(path)
 
     def claim(self) -> None:
-        """Let no other runner use this directory as long as this process lives. Raises UsageError when one does."""
-        self._claim = os.open(self.path, os.O_RDONLY)
+        """Let no other runner use this directory as long as this object lives. Raises UsageError when one does."""
+        if self._claim:
+            return
         try:
-            fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            descriptor = os.open(self.path, os.O_RDONLY)
+        except OSError as error:
+            raise UsageError(f"{self.path}: {reason(error)}") from None
+        self._claim = weakref.finalize(self, os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
             raise UsageError(f"{self.path}: another runner is at work on this run (wait for it, or end it)") from None
+        except OSError:
+            # A file system without locks: there is nothing to hold on to.
+            self.release()
 
     def release(self) -> None:
         """Let others use it."""
-        if self._claim is not None:
-            os.close(self._claim)
+        if self._claim:
+            self._claim()
             self._claim = None
 
     def file(self, name: str) -> Path:
@@ -111,23 +164,19 @@ class RunDirectory:
 
     def write(self, name: str, content: str | bytes) -> None:
         """Write a file whole or not at all. Raises OutputError."""
-        write_whole(self.file(name), content.encode() if isinstance(content, str) else content)
+        write_whole(self.file(name), content.encode(errors="backslashreplace") if isinstance(content, str) else content)
 
     @contextmanager
     def append(self, name: str) -> Iterator[Callable[[bytes], None]]:
         """A function that appends to a file; what it was given is with the system when it returns. Raises OutputError."""
         path = self.file(name)
-        try:
-            with path.open("ab", buffering=0) as file:
-                yield lambda content: _write_all(file, content)
-        except OSError as error:
-            raise OutputError.of(path, error) from None
+        with writing(path), path.open("ab", buffering=0) as file:
+            yield lambda content: _write_all(file, content)
 
     def read(self, name: str) -> bytes:
         """A file's content. Raises EvidenceError."""
-        self._refuse_special(name)
         try:
-            return self.file(name).read_bytes()
+            return ordinary(self.file(name)).read_bytes()
         except OSError as error:
             raise EvidenceError(f"{self.file(name)}: {reason(error)} (this evidence is missing)") from None
 
@@ -141,12 +190,12 @@ class RunDirectory:
         sums = {} if only is None else self.read_checksums()
         for name in self.names() if only is None else only:
             sums[name] = self.checksum(name)
-        self.write(CHECKSUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
+        self.write(CHECKSUMS, b"".join(_sum_line(digest, name) for name, digest in sorted(sums.items())))
 
     def read_checksums(self) -> dict[str, str]:
         """Name to digest. Raises EvidenceError."""
-        lines = self.read(CHECKSUMS).decode(errors="replace").splitlines()
-        pairs = [line.split("  ", 1) for line in lines if line]
+        lines = os.fsdecode(self.read(CHECKSUMS)).split("\n")
+        pairs = [_unescaped(line).split("  ", 1) for line in lines if line]
         if any(len(pair) != 2 for pair in pairs):
             raise EvidenceError(f"{self.file(CHECKSUMS)}: is damaged (each line is a digest, two spaces and a name)")
         if foreign := [
@@ -155,16 +204,10 @@ class RunDirectory:
             raise EvidenceError(f"{self.file(CHECKSUMS)}: names a file outside of the run: {quoted(foreign[0])}")
         return {name: digest for digest, name in pairs}
 
-    def _refuse_special(self, name: str) -> None:
-        path = self.file(name)
-        if path.exists() and not path.is_file():
-            raise EvidenceError(f"{path}: is no ordinary file (this evidence is damaged)")
-
     def checksum(self, name: str) -> str:
         """The SHA-256 of a file. Raises EvidenceError."""
-        self._refuse_special(name)
         try:
-            with self.file(name).open("rb") as file:
+            with ordinary(self.file(name)).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise EvidenceError(f"{self.file(name)}: {reason(error)} (this evidence is missing)") from None
@@ -175,11 +218,22 @@ def _write_all(file: io.RawIOBase, content: bytes) -> None:
         content = content[file.write(content) or 0 :]
 
 
-def _made(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{path}: {reason(error)} (choose another --out)") from None
-    if not os.access(path, os.W_OK):
-        raise UsageError(f"{path}: cannot be written to (choose another --out)")
-    return path
+_ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"))
+
+
+def _sum_line(digest: str, name: str) -> bytes:
+    """As sha256sum writes it: one with a name that does not fit a line begins with a backslash."""
+    escaped = name
+    for plain, written in _ESCAPES:
+        escaped = escaped.replace(plain, written)
+    return os.fsencode(f"{digest}  {name}\n" if escaped == name else f"\\{digest}  {escaped}\n")
+
+
+def _unescaped(line: str) -> str:
+    if not line.startswith("\\"):
+        return line
+    return re.sub(r"\\([\\nr])", lambda found: {"\\": "\\", "n": "\n", "r": "\r"}[found[1]], line[1:])
+
+
+class _NotEmptyError(Exception):
+    """Something is there already."""

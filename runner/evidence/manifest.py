@@ -12,6 +12,7 @@ import msgspec
 
 from runner.evidence.directory import MANIFEST, SCENARIO, RunDirectory
 from schemas.errors import EvidenceError
+from schemas.files import file_name
 from schemas.identity import Identity
 from schemas.load import Loaded
 from schemas.manifest import SCHEMA_VERSION, Git, Manifest, Sent
@@ -26,7 +27,7 @@ def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Man
         schema_version=SCHEMA_VERSION,
         scenario=identity.scenario,
         title=loaded.scenario.title,
-        scenario_file=loaded.source.name,
+        scenario_file=file_name(loaded.source),
         scenario_sha256=identity.scenario_sha256,
         tier=loaded.tier,
         settings=list(loaded.settings),
@@ -46,7 +47,7 @@ def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Man
         platform=platform.platform(),
         python=platform.python_version(),
         versions={name: found for name in _PACKAGES if (found := _version(name))},
-        git=_git(loaded.source.parent),
+        git=_git(loaded.folder),
         notifications=None,
         timeseries_export=None,
     )

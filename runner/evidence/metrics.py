@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import io
 import math
 from pathlib import Path
 from typing import TextIO
@@ -15,7 +16,7 @@ from runner.evidence.levels import Levels
 from runner.judge.histogram import bucket_of, rank, value_of
 from runner.judge.samples import Facts
 from schemas.block import Block, Floats, Ints, make_block
-from schemas.errors import OutputError
+from schemas.errors import writing
 from schemas.events import Kind
 from schemas.model import Scenario
 from schemas.vocabulary import NO_CAUSE
@@ -41,7 +42,8 @@ _QUANTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95, "latency_p99_s": 0.99
 class MetricsWriter:
     """Writes the rows of all minutes that are complete; `finish` writes the last."""
 
-    def __init__(self, path: Path, scenario: Scenario, causes: list[str]) -> None:
+    def __init__(self, path: Path | None, scenario: Scenario, causes: list[str]) -> None:
+        """`path`: the file, None to keep it in memory: see `text`. Raises OutputError."""
         self._path = path
         self._faults = list(dict.fromkeys(causes))
         self._fault_of = np.array([self._faults.index(name) for name in causes], dtype=np.int64)
@@ -52,9 +54,10 @@ class MetricsWriter:
         self._oldest_s = math.nan
         self._latency_minute: Ints = np.empty(0, dtype=np.int64)
         self._latency_bucket: Ints = np.empty(0, dtype=np.int64)
-        self._file: TextIO = path.open("x", encoding="utf-8", newline="")
         names = ["t_s", *_COUNTS, *_LEVELS, *_QUANTILES, *(f"injected:{name}" for name in self._faults if name)]
-        self._file.write(",".join(names) + "\n")
+        with writing(path):
+            self._file: TextIO = path.open("x", encoding="utf-8", newline="") if path else io.StringIO(newline="")
+            self._file.write(",".join(names) + "\n")
 
     def append(self, block: Block, facts: Facts) -> None:
         """Take in a block; raises OutputError."""
@@ -120,11 +123,9 @@ class MetricsWriter:
         decimals = [[_show(value) for value in column] for column in (*levels.T.tolist(), *quantiles.T.tolist())]
         whole = [list(map(str, column.tolist())) for column in columns]
         last = [list(map(str, faults[:, index].tolist())) for index in shown]
-        try:
+        with writing(self._path):
             self._file.writelines(",".join(row) + "\n" for row in zip(*whole, *decimals, *last, strict=True))
             self._file.flush()
-        except OSError as error:
-            raise OutputError.of(self._path, error) from None
 
     def finish(self, until_s: float) -> None:
         """Write the minute that the run ended in."""
@@ -132,7 +133,15 @@ class MetricsWriter:
         if last > self._minute:
             self._levels.end(until_s)
             self._advance(make_block([], [], until_s=until_s), Facts(until_s), last)
-        self._file.close()
+        if self._path:
+            with writing(self._path):
+                self._file.close()
+
+    @property
+    def text(self) -> bytes:
+        """What was written to memory."""
+        assert isinstance(self._file, io.StringIO)
+        return self._file.getvalue().encode()
 
     def close(self) -> None:
         """Let go of the file, also of a run that did not come to its end; what was written stays."""

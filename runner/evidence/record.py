@@ -25,6 +25,7 @@ from runner.evidence.stream import StreamWriter
 from runner.judge.judge import Judge
 from runner.judge.samples import Facts
 from schemas.block import Block
+from schemas.errors import writing
 from schemas.identity import Identity
 from schemas.load import Loaded
 from schemas.manifest import NOTHING_SENT, Manifest, Sent
@@ -47,13 +48,17 @@ class Recording:
         causes = [cause.fault for cause in plan.vocabulary.causes]
         self._metrics = MetricsWriter(directory.file(_ANEW if goes_on else METRICS), plan.scenario, causes)
         stream = directory.file(stream_name(plan.scenario.name))
-        self._stream = StreamWriter(stream, identity, plan.vocabulary, goes_on=goes_on)
+        try:
+            self._stream = StreamWriter(stream, identity, plan.vocabulary, goes_on=goes_on)
+        except BaseException:
+            self._metrics.close()
+            raise
 
     @classmethod
-    def start(cls, out: Path | None, loaded: Loaded, identity: Identity, plan: Plan) -> "Recording":
+    def start(cls, out: Path | RunDirectory, loaded: Loaded, identity: Identity, plan: Plan) -> "Recording":
         """The recording of a run that starts now, in a new directory. Raises UsageError or OutputError."""
         started = datetime.now(UTC)
-        directory = RunDirectory.create(out, loaded.scenario.name, started)
+        directory = out if isinstance(out, RunDirectory) else RunDirectory.create(out, loaded.scenario.name)
         directory.claim()
         store_scenario(directory, loaded)
         manifest = start_manifest(loaded, identity, started)
@@ -68,7 +73,8 @@ class Recording:
 
         `began`: when it did, on the monotonic clock (None: now).
         """
-        directory.file(_ANEW).unlink(missing_ok=True)
+        with writing(directory.file(_ANEW)):
+            directory.file(_ANEW).unlink(missing_ok=True)
         recording = cls(directory, manifest, identity, plan, goes_on=True)
         recording.began = recording.began if began is None else began
         return recording
@@ -134,5 +140,17 @@ def verdict_files(verdict: Verdict, judge: Judge) -> dict[str, bytes]:
 
 
 def to_json(value: Any) -> bytes:
-    """Indented JSON of a struct or plain data, with a line end."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+    """Indented JSON of a struct or plain data, with a line end; what is not UTF-8, such as of a path, is spelled out."""
+    try:
+        encoded = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        encoded = msgspec.json.encode(_spelled_out(msgspec.to_builtins(value)))
+    return msgspec.json.format(encoded, indent=2) + b"\n"
+
+
+def _spelled_out(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_spelled_out(key): _spelled_out(each) for key, each in value.items()}
+    return [_spelled_out(each) for each in value] if isinstance(value, list) else value

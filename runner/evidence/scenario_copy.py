@@ -6,7 +6,7 @@ import yaml
 
 from runner.evidence.directory import SCENARIO, RunDirectory
 from schemas.document import parse_document
-from schemas.files import Folders, find_file
+from schemas.files import Folders, file_name
 from schemas.load import Loaded
 
 
@@ -31,10 +31,10 @@ def store_scenario(directory: RunDirectory, loaded: Loaded) -> None:
     """Store the scenario as run, and the files it names, under their own names. Raises OutputError."""
     _copy_files(directory, loaded.data, loaded.folders)
     if not loaded.overridden:
-        directory.write(SCENARIO, loaded.source.read_bytes())
+        directory.write(SCENARIO, loaded.content)
         return
     text = yaml.dump(loaded.data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-    directory.write(SCENARIO, f"# {loaded.source.name} as run, overrides applied\n{text}")
+    directory.write(SCENARIO, f"# {file_name(loaded.source)} as run, overrides applied\n{text}")
 
 
 def _copy_files(directory: RunDirectory, data: Any, folders: Folders) -> None:
@@ -44,7 +44,7 @@ def _copy_files(directory: RunDirectory, data: Any, folders: Folders) -> None:
     elif isinstance(data, dict):
         if data.get("distribution") == "empirical":
             name = str(data["file"])
-            directory.write(name, find_file(name, folders).read_bytes())
+            directory.write(name, folders.read(name))
         for key, value in data.items():
             # Keys that start with x- are the author's own: what looks like a file there may be none.
             if not str(key).startswith("x-"):

@@ -14,9 +14,11 @@ import numpy as np
 from runner.evidence.lines import LineFormatter
 from runner.judge.samples import Facts
 from schemas.block import Block, Bools, make_block
-from schemas.errors import EvidenceError, OutputError, reason
+from schemas.errors import EvidenceError, reason, writing
 from schemas.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Kind, Value
+from schemas.files import ordinary
 from schemas.identity import STREAM_VERSION, Identity
+from schemas.versions import UNDECODABLE
 from schemas.vocabulary import Vocabulary
 
 LINES_PER_BLOCK = 16_384
@@ -30,10 +32,10 @@ class StreamWriter:
         self._path = path
         self._formatter = LineFormatter(vocabulary)
         self.events = 0
+        with writing(path):
+            self._file: BinaryIO = _without_cut_line(path) if goes_on else path.open("xb", buffering=0)
         if goes_on:
-            self._file: BinaryIO = _without_cut_line(path)
             return
-        self._file = path.open("xb", buffering=0)
         header = {"type": HEADER, "schema_version": STREAM_VERSION, **_identity_fields(identity)}
         self._write(msgspec.json.encode(header) + b"\n")
 
@@ -43,16 +45,15 @@ class StreamWriter:
         self.events += len(block)
 
     def _write(self, data: bytes) -> None:
-        try:
+        with writing(self._path):
             view = memoryview(data)
             while view:
                 view = view[self._file.write(view) :]
-        except OSError as error:
-            raise OutputError.of(self._path, error) from None
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file. Raises OutputError when the system refuses what it took."""
+        with writing(self._path):
+            self._file.close()
 
     def __enter__(self) -> "StreamWriter":
         return self
@@ -145,7 +146,7 @@ class StreamReader:
 
     def _read_header(self) -> Identity:
         try:
-            with self._path.open("rb") as file:
+            with ordinary(self._path).open("rb") as file:
                 first = file.readline()
         except OSError as error:
             raise EvidenceError(
@@ -157,7 +158,7 @@ class StreamReader:
                 what = f"stream version {version.schema_version} (this release reads version {STREAM_VERSION})"
                 raise EvidenceError(f"{self._path}:1: {what}")
             header = msgspec.json.decode(first, type=_Header)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNDECODABLE as error:
             raise EvidenceError(f"{self._path}:1: not the header of an event stream: {error}") from None
         if header.type != HEADER:
             raise EvidenceError(f"{self._path}:1: not the header of an event stream, but {header.type!r}")
@@ -206,7 +207,7 @@ class StreamReader:
     def _decode(self, lines: list[bytes]) -> list[_Line]:
         try:
             decoded = self._decoder.decode(b"[" + b",".join(lines) + b"]")
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNDECODABLE:
             raise self._damage(lines) from None
         if len(decoded) != len(lines):
             raise self._damage(lines)
@@ -216,7 +217,7 @@ class StreamReader:
         for offset, line in enumerate(lines):
             try:
                 msgspec.json.decode(line, type=_Line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except UNDECODABLE as error:
                 return self._damaged(len(lines) - offset, f"not an event: {error}")
         return self._damaged(1, "not an event, or one before it")
 

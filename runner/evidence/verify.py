@@ -1,10 +1,8 @@
 """Verification: does the evidence still say what it said, and does the stream still come to that verdict?"""
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from itertools import zip_longest
-from pathlib import Path
 
 import msgspec
 
@@ -20,9 +18,8 @@ from runner.judge.judge import Judge
 from schemas.errors import EvidenceError, ScenarioError, UsageError
 from schemas.identity import Identity
 from schemas.load import Loaded, load
-from schemas.model import Scenario
 from schemas.verdict import End, Verdict
-from schemas.vocabulary import Vocabulary
+from schemas.versions import UNDECODABLE
 from simulation.plan import Plan
 
 
@@ -66,22 +63,18 @@ def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
         )
     judge = Judge.of(loaded.scenario, plan.vocabulary, reader.identity)
     end, events = End.CUT, 0
-    with tempfile.TemporaryDirectory() as scratch:
-        metrics = Path(scratch) / METRICS
-        with contextlib.closing(_metrics_writer(metrics, loaded.scenario, plan.vocabulary)) as writer:
-            for block in reader.blocks():
-                end = end_after(block, end)
-                for part in judge.observe(block):
-                    events += len(part)
-                    writer.append(part, judge.facts)
-            writer.finish(judge.until_s)
+    with contextlib.closing(
+        MetricsWriter(None, loaded.scenario, [cause.fault for cause in plan.vocabulary.causes])
+    ) as metrics:
+        for block in reader.blocks():
+            end = end_after(block, end)
+            for part in judge.observe(block):
+                events += len(part)
+                metrics.append(part, judge.facts)
+        metrics.finish(judge.until_s)
         verdict = decide(judge, reader.identity, end)
-        files = {METRICS: metrics.read_bytes(), MANIFEST: _known_of_manifest(reader.identity, verdict, events)}
+        files = {METRICS: metrics.text, MANIFEST: _known_of_manifest(reader.identity, verdict, events)}
     return verdict, {**verdict_files(verdict, judge), **files}
-
-
-def _metrics_writer(path: Path, scenario: Scenario, vocabulary: Vocabulary) -> MetricsWriter:
-    return MetricsWriter(path, scenario, [cause.fault for cause in vocabulary.causes])
 
 
 def _known_of_manifest(identity: Identity, verdict: Verdict, events: int) -> bytes:
@@ -108,7 +101,7 @@ def _difference(directory: RunDirectory, name: str, content: bytes) -> str:
         stored, computed = msgspec.json.decode(directory.read(name)), msgspec.json.decode(content)
     except EvidenceError as error:
         return str(error)
-    except msgspec.DecodeError as error:
+    except UNDECODABLE as error:
         return f"is not JSON: {error}"
     if name == MANIFEST and isinstance(stored, dict):
         stored = {key: stored.get(key) for key in computed}

@@ -13,6 +13,7 @@ from runner.export.metrics import Snapshot, run_labels, snapshot_of
 from runner.judge.judge import Judge
 from schemas.block import Block
 from schemas.errors import UsageError
+from schemas.files import file_name
 from schemas.manifest import Manifest
 from schemas.model import Scenario
 from schemas.units import show_duration
@@ -46,7 +47,7 @@ def snapshots_of(
     reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary, scenario.horizon_s)
     judge = Judge.of(scenario, plan.vocabulary, reader.identity)
     levels, speed = Levels(scenario), reader.identity.speed
-    own = run_labels(scenario.name, reader.identity.target, directory.path.resolve().name)
+    own = run_labels(scenario.name, reader.identity.target, file_name(directory.path.resolve()))
 
     def take(verdict: str = "") -> Snapshot:
         progress(min(1.0, judge.until_s / scenario.duration_s))

@@ -112,7 +112,7 @@ def _judged(rule: RunsRule, runs: list[Run]) -> Iterator[tuple[Run, str]]:
 
 def _words(run: Run) -> str:
     assert run.verdict
-    return f"{run.scenario}: {run.verdict.verdict.value}"
+    return f"{run.scenario or run.name}: {run.verdict.verdict.value}"
 
 
 def _problems(rule: RunsRule, run: Run) -> Iterator[str]:
@@ -120,16 +120,17 @@ def _problems(rule: RunsRule, run: Run) -> Iterator[str]:
     if verdict is None or manifest is None:
         yield from run.problems
         return
+    named = run.scenario or "the run"
     if verdict.verdict not in rule.verdicts:
         why = f": {verdict.reasons[0]}" if verdict.reasons else ""
-        yield f"{run.scenario} is {verdict.verdict.value}{why}"
+        yield f"{named} is {verdict.verdict.value}{why}"
     if rule.target and verdict.target != rule.target:
-        yield f"{run.scenario} ran against {verdict.target}, not {rule.target}"
+        yield f"{named} ran against {verdict.target}, not {rule.target}"
     if rule.least_s is not None and min(verdict.ended_s, verdict.duration_s) < rule.least_s:
         lasted = show_duration(min(verdict.ended_s, verdict.duration_s))
-        yield f"{run.scenario} lasted {lasted} ({show_duration(rule.least_s)} at least)"
+        yield f"{named} lasted {lasted} ({show_duration(rule.least_s)} at least)"
     if rule.fastest is not None and manifest.speed > rule.fastest:
-        yield f"{run.scenario} ran {manifest.speed:g} times as fast ({rule.fastest:g} at most)"
+        yield f"{named} ran {manifest.speed:g} times as fast ({rule.fastest:g} at most)"
     for bound in rule.bounds:
         yield from _broken(bound, verdict)
 

@@ -107,7 +107,7 @@ def _doubts_of_manifest(manifest: Manifest, evidence: Evidence, now: datetime) -
         elif age_s < 0:
             yield "ended in the future, by this machine's clock"
     if evidence.one_commit and manifest.git is None:
-        yield "does not say which commit it was made from"
+        yield "does not say which commit it was made from (make it in a git work tree, or write evidence: {one_commit: false})"
     if evidence.clean_tree and manifest.git and manifest.git.dirty:
         yield "was made with uncommitted changes"
 

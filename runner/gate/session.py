@@ -61,9 +61,17 @@ def _one_commit(runs: list[Run], commit: str | None) -> RuleResult:
     checks = []
     for run in runs:
         sha = run.manifest.git.sha if run.manifest and run.manifest.git else ""
-        same = sha.startswith(wanted) if sha and wanted else False
-        checks.append(RuleCheck(run.name, same, f"{sha[:12] or 'not known'}{'' if same else f', not {wanted[:12]}'}"))
+        same = bool(sha) and sha.startswith(wanted)
+        checks.append(RuleCheck(run.name, same, _commit_words(sha, wanted, asked=commit is not None)))
     return result("one commit", detail, checks)
+
+
+def _commit_words(sha: str, wanted: str, *, asked: bool) -> str:
+    """Which commit a run was made from, and which it should be; `asked`: by --commit."""
+    if sha:
+        return sha[:12] if sha.startswith(wanted) else f"was made from {sha[:12]}, not from {wanted[:12]}"
+    instead = "leave --commit out" if asked else "write evidence: {one_commit: false}"
+    return f"the commit is not known: the run was made outside of a git work tree (make it in one, or {instead})"
 
 
 def _commits(runs: Iterable[Run]) -> Iterator[str]:

@@ -31,9 +31,6 @@ from schemas.slis import Aggregate, Sli
 from schemas.verdict import Checkpoint, Resume
 from schemas.vocabulary import Vocabulary
 
-_REDELIVERY_REAL_S = 1.0
-"""What a machine may need on top to start a process and hand out work again, in real seconds."""
-
 _ALERTS = kind_flags(Kind.ALERT_FIRED, Kind.ALERT_RESOLVED)
 _RESUMES = kind_flags(Kind.RUN_PAUSED, Kind.RUN_RESUMED)
 _ENDS = kind_flags(Kind.RUN_ENDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
@@ -55,7 +52,7 @@ class Judge:
     def __init__(
         self, scenario: Scenario, vocabulary: Vocabulary, *, abort: bool = True, redelivery_s: float | None = None
     ) -> None:
-        """`redelivery_s`: how long the target may take to start work of a dead worker again (None: as leases say)."""
+        """`redelivery_s`: see `redelivery_limit`."""
         self.scenario = scenario
         self.vocabulary = vocabulary
         self.aborting = abort and bool(scenario.aborts)
@@ -89,8 +86,7 @@ class Judge:
     @classmethod
     def of(cls, scenario: Scenario, vocabulary: Vocabulary, identity: Identity) -> "Judge":
         """The judge of a run."""
-        slack_s = _REDELIVERY_REAL_S * identity.speed if identity.clock == "real" else 0.0
-        redelivery_s = redelivery_limit(scenario, identity.redelivery_s, slack_s)
+        redelivery_s = redelivery_limit(scenario, identity)
         return cls(scenario, vocabulary, abort=identity.abort, redelivery_s=redelivery_s)
 
     def _floor_s(self, series: str) -> float:

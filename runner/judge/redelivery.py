@@ -10,12 +10,16 @@ from runner.judge.table import Table
 from schemas.block import Block, Bools, quantise
 from schemas.events import COPY, Kind
 from schemas.faults import OUTAGES, PROCESS_CRASHES, FaultType
+from schemas.identity import Identity
 from schemas.model import Queue, Scenario
 from schemas.states import OPEN, TaskState
 from schemas.vocabulary import Vocabulary
 
 _DIED = frozenset({"process_gone", "runner_gone"})
 """The errors with which the ledger ends an execution whose process is gone."""
+
+_SLACK_REAL_S = 1.0
+"""What a machine may need on top to start a process and hand out work again, in real seconds."""
 
 _EXECUTIONS = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
 _OVER = kind_flags(Kind.EXECUTION_STARTED, Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
@@ -110,15 +114,16 @@ class Redelivery:
         return max(0.0, until_s - since_s - out_s)
 
 
-def redelivery_limit(scenario: Scenario, declared_s: float | None = None, slack_s: float = 0.0) -> float:
-    """How long work of a dead worker may take to be started again, in seconds: what the target declares.
+def redelivery_limit(scenario: Scenario, identity: Identity | None = None) -> float:
+    """How long work of a dead worker may take to be started again, in seconds: what the target of a run declares.
 
-    By the rules of a queue: until the lease runs out, the watchdog finds it, a worker is back and asks. Of a real system
-    `slack_s` more, for what the machine itself needs.
+    Otherwise by the rules of a queue: until the lease runs out, the watchdog finds it, a worker is back and asks; in a real
+    run somewhat more, for what the machine itself needs.
     """
+    if identity and identity.redelivery_s is not None:
+        return identity.redelivery_s
     queue = scenario.system_settings
-    if declared_s is not None:
-        return declared_s
     if not isinstance(queue, Queue):
         return 0.0
+    slack_s = _SLACK_REAL_S * identity.speed if identity and identity.clock == "real" else 0.0
     return queue.lease_s + queue.watchdog_interval_s + queue.worker_restart_s + queue.poll_interval_s + slack_s

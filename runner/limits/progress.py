@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from runner.console import remark
+from runner.console import live_console, remark
 from runner.limits.decision import Tally
 from runner.limits.replications import Values
 
@@ -15,12 +15,11 @@ Watch = Callable[[Values, Tally, int], None]
 def make_progress(paths: list[str]) -> Iterator[Watch]:
     """A function to call after each replication: with its point, the tally there, and how many there are in all."""
     if sys.stderr.isatty():
-        from rich.console import Console
         from rich.live import Live
         from rich.text import Text
 
         # Drawn when there is something new, without a thread: the crew forks.
-        with Live(console=Console(stderr=True), transient=True, auto_refresh=False) as live:
+        with Live(console=live_console(), transient=True, auto_refresh=False) as live:
             yield lambda values, tally, total: live.update(Text(_words(paths, values, tally, total)), refresh=True)
     else:
         plain = _Plain(paths)

@@ -1,11 +1,10 @@
 """One `soak limits`, from a scenario to files and a few lines."""
 
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.console import remark, tell
-from runner.evidence.directory import RunDirectory, choose_directory
+from runner.evidence.directory import RunDirectory
 from runner.evidence.record import to_json
 from runner.evidence.scenario_copy import store_scenario
 from runner.limits.course import Course
@@ -43,7 +42,7 @@ def find_limits(path: Path, out: Path | None, wish: Wish) -> tuple[Limits, Path]
     variants = Variants(path, wish)
     variants.check_ends()
     name = variants.loaded.scenario.name
-    directory = RunDirectory.create(choose_directory(out, name, datetime.now(UTC), "limits"), name)
+    directory = RunDirectory.create(out, name, under="limits")
     try:
         limits, points = _search(variants, wish, directory)
         _write(directory, variants.loaded, limits, points)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from runner.limits.parameter import find_parameter
 from runner.limits.replications import Values
-from schemas.document import read_document
 from schemas.errors import ScenarioError, UsageError
-from schemas.load import Loaded, load_document
+from schemas.load import Loaded, Sources
 from schemas.model import Scenario
 
 
@@ -31,9 +30,8 @@ class Variants:
     """The scenario at every point. Raises ScenarioError for one that is wrong, UsageError for what cannot be varied."""
 
     def __init__(self, path: Path, wish: Wish) -> None:
-        self._path = path
         self._wish = wish
-        self._document = read_document(path)
+        self._sources = Sources.read(path, wish.overlays)
         self.loaded = self._load(wish.settings)
         if not self.loaded.scenario.objectives:
             raise UsageError(f"{path}: has no objectives, so that no run of it can PASS (write some under slos)")
@@ -43,8 +41,7 @@ class Variants:
             raise UsageError(f"--vary {paths[0]}: stands twice (name another parameter, or leave it out)")
 
     def _load(self, settings: tuple[str, ...]) -> Loaded:
-        wish = self._wish
-        return load_document(self._document, self._path, tier=wish.tier, overlays=wish.overlays, settings=settings)
+        return self._sources.load(tier=self._wish.tier, settings=settings)
 
     def at(self, values: Values) -> Scenario:
         """The scenario at a point. Raises UsageError for a value that it cannot have."""

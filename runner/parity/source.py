@@ -11,6 +11,7 @@ from runner.evidence.stream import StreamReader
 from runner.evidence.verify import load_stored
 from runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
 from schemas.errors import EvidenceError, UsageError, Where, quoted, show_path
+from schemas.files import file_name
 from schemas.identity import Identity
 from schemas.load import Loaded
 from schemas.verdict import SCHEMA_VERSION, End, Verdict
@@ -33,7 +34,7 @@ class Source:
     @property
     def name(self) -> str:
         """The name of the directory, without its folder."""
-        return self.directory.path.resolve().name
+        return file_name(self.directory.path.resolve())
 
     def reader(self) -> StreamReader:
         """The event stream, from its beginning."""

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 from reports.power import duration_words, render_power, size_words
 from runner.console import remark
-from runner.evidence.directory import RunDirectory, choose_directory, refuse_in_run
+from runner.evidence.directory import RunDirectory, refuse_in_run
 from runner.evidence.record import to_json
 from runner.evidence.scenario_copy import store_scenario
 from runner.power.assessment import assess
@@ -49,18 +48,12 @@ def assess_scenario(
     asked = parse_violations(violations, scenario.objectives)
     if out:
         refuse_in_run(out)
-    place = choose_directory(out or _place(scenario.name), scenario.name, datetime.now(UTC))
-    made = _pilot(loaded, replications, workers)
-    report = _report(loaded, made, asked, power)
-    _write(place, loaded, report)
-    return report, place
-
-
-def _place(name: str) -> Path:
-    """`power/<name>-<UTC time>`, or the first with a number behind it that nothing has yet."""
-    first = Path("power") / f"{name}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
-    paths = (first.with_name(f"{first.name}-{number}") if number > 1 else first for number in range(1, 1000))
-    return next(each for each in paths if not each.exists())
+    directory = RunDirectory.create(out, scenario.name, under="power")
+    with closing(directory):
+        made = _pilot(loaded, replications, workers)
+        report = _report(loaded, made, asked, power)
+        _write(directory, loaded, report)
+    return report, directory.path
 
 
 def _pilot(loaded: Loaded, count: int, workers: int | None) -> list[Replication]:
@@ -104,8 +97,7 @@ def _seen(objectives: Sequence[ObjectivePower], index: int) -> bool:
     return bool(found) and all(each.enough for each in found)
 
 
-def _write(place: Path, loaded: Loaded, report: PowerReport) -> None:
-    directory = RunDirectory.create(place, report.scenario)
+def _write(directory: RunDirectory, loaded: Loaded, report: PowerReport) -> None:
     store_scenario(directory, loaded)
     directory.write(POWER, to_json(report))
     for name, content in render_power(report).items():

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from runner.console import remark
+from runner.console import live_console, remark
 from runner.progress import PLAIN_EVERY_S, PLAIN_STEPS
 
 Counted = Callable[[int, str], None]
@@ -18,7 +18,6 @@ def count_progress(total: int) -> Iterator[Counted]:
     if not sys.stderr.isatty():
         yield _Plain(total)
         return
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -28,7 +27,7 @@ def count_progress(total: int) -> Iterator[Counted]:
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=live_console(), transient=True) as bar:
         task = bar.add_task("", total=total)
 
         def show(made: int, figures: str) -> None:

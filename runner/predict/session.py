@@ -18,7 +18,7 @@ from runner.predict.prediction import Question, observed, predict
 from runner.predict.progress import count_progress
 from runner.predict.replication import Replication, jobs
 from runner.session import Interruption
-from schemas.errors import SoakError
+from schemas.errors import SoakError, failure_words
 from schemas.load import Loaded
 from schemas.prediction import Prediction, Stopped
 from schemas.verdict import Outcome
@@ -93,8 +93,7 @@ def predict_scenario(
         try:
             _make(series, question, crew, interruption, directory)
         except Exception as error:
-            what = str(error) if isinstance(error, SoakError) else f"internal error: {type(error).__name__}: {error}"
-            raise SoakError(f"{what}; {_keep_broken(series, question, directory)}") from error
+            raise SoakError(f"{failure_words(error)}; {_keep_broken(series, question, directory)}") from error
         return _write(series, question, directory), directory.path
 
 

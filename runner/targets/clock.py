@@ -1,33 +1,85 @@
-"""The clock of a real run: scenario time is real time since the start, `speed` times as fast."""
+"""The clock of a real run: scenario time is real time since the start, `speed` times as fast.
+
+The runner goes by the monotonic clock, which nobody sets. Others stamp what they do with the time since the epoch, and that clock
+may be set back or forward meanwhile: the stamps are converted by how far the two are apart when they are read.
+"""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+
+from schemas.errors import SoakError
+from schemas.units import show_duration
+
+_NOISE_S = 0.001
+"""The two clocks are read one after the other: only what was read within this time counts, and only what differs by more."""
+_READINGS = 5
+_READINGS = 5
+_LEAST_STEP_S, _STEP_SCENARIO_S = 0.05, 1.0
+"""A step of the machine's clock beyond either, in real seconds and in scenario time, ends the run."""
 
 
-@dataclass(slots=True)
 class Clock:
-    """`started_at`: seconds since the epoch at which scenario time is 0. One clock for the runner and the system.
+    """One clock for the runner and the system. `started_at`: seconds since the epoch at which scenario time is 0.
 
     `held_s`: the scenario time at which it is held until `go`.
     """
 
-    speed: float
-    started_at: float
-    held_s: float | None = None
+    def __init__(
+        self,
+        speed: float,
+        started_at: float,
+        held_s: float | None = None,
+        *,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.speed = speed
+        self.held_s = held_s
+        self._wall, self._steady = wall, steady
+        self._apart_s = min((self._read() for _ in range(_READINGS)), key=lambda each: each[1])[0]
+        self._began_s = started_at - self._apart_s
+        self._stepped_s = 0.0
+
+    @property
+    def started_at(self) -> float:
+        """Seconds since the epoch at which scenario time was 0, by the machine's clock as it is set now."""
+        return self._began_s + self._apart_s
 
     def now(self) -> float:
         """Scenario time in seconds."""
-        return self.scenario(time.time()) if self.held_s is None else self.held_s
+        return max(0.0, (self._steady() - self._began_s) * self.speed) if self.held_s is None else self.held_s
 
     def go(self) -> None:
         """Let time pass from where it is held."""
         assert self.held_s is not None
-        self.started_at, self.held_s = time.time() - self.held_s / self.speed, None
+        self._began_s, self.held_s = self._steady() - self.held_s / self.speed, None
 
     def scenario(self, at: float) -> float:
-        """The scenario time of a time since the epoch, not before the start."""
+        """The scenario time of a time since the epoch that was stamped just now, not before the start."""
+        self._compare()
         return max(0.0, (at - self.started_at) * self.speed)
 
     def real(self, scenario_s: float) -> float:
         """How many real seconds so many seconds of scenario time take."""
         return scenario_s / self.speed
+
+    def refuse_step(self) -> None:
+        """Raise SoakError when the machine's clock was set meanwhile: what goes by it, such as a lease, is not to be judged."""
+        self._compare()
+        if abs(self._stepped_s) >= max(_LEAST_STEP_S, _STEP_SCENARIO_S / self.speed):
+            way = "set back" if self._stepped_s < 0 else "set forward, or the machine was suspended,"
+            by = show_duration(round(abs(self._stepped_s), 3))
+            remedy = "leave the clock alone, or have it slewed, and run it again"
+            raise SoakError(f"the clock of this machine was {way} by {by} during the run ({remedy})")
+
+    def _compare(self) -> None:
+        apart_s, took_s = self._read()
+        if took_s < _NOISE_S and abs(apart_s - self._apart_s) > 2 * _NOISE_S:
+            self._stepped_s += apart_s - self._apart_s
+            self._apart_s = apart_s
+
+    def _read(self) -> tuple[float, float]:
+        """How far the machine's clock is ahead of the monotonic one, and how long it took to look at both."""
+        before_s = self._steady()
+        apart_s = self._wall() - before_s
+        return apart_s, self._steady() - before_s

@@ -115,7 +115,8 @@ class Course:
         self.every(interval_real_s * self.clock.speed, action)
 
     def is_over(self, open_work: Callable[[], bool]) -> bool:
-        """Whether the time is up, or arrivals have ended and no work is open."""
+        """Whether the time is up, or arrivals have ended and no work is open. Raises SoakError when the clock was set."""
+        self.clock.refuse_step()
         scenario, now_s = self.plan.scenario, self.now()
         return now_s >= scenario.duration_s and (now_s >= scenario.horizon_s or not open_work())
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import time
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -10,6 +12,8 @@ import pytest
 from runner.cli import run_command
 from runner.evidence.directory import RunDirectory
 from runner.session import summary_lines
+from runner.targets import course
+from runner.targets.clock import Clock
 from schemas.load import load
 from schemas.verdict import End, Verdict
 
@@ -73,6 +77,36 @@ def test_a_target_that_fails_in_the_middle_leaves_a_verdict(
     assert run_command(["verify", str(out)]) == 3
     wrong = [line for line in capfd.readouterr().out.splitlines() if line.startswith("differs")]
     assert wrong == ["differs  event stream: breaks off before the end of the run"]
+
+
+def test_a_clock_that_is_set_back_ends_a_run_and_gives_no_verdict_of_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sets_the_clock.py").write_text(
+        "from memory_queue import MemoryQueue\n"
+        "SET_BY_S = []\n"
+        "class SetsTheClock(MemoryQueue):\n"
+        "    def complete(self, claim):\n"
+        "        SET_BY_S.append(0.0)\n"
+        "        if len(SET_BY_S) == 20:\n"
+        "            SET_BY_S[0] = -3600.0\n"
+        "        return super().complete(claim)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "examples"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import sets_the_clock  # type: ignore[import-not-found]
+
+    monkeypatch.setattr(course, "Clock", partial(Clock, wall=lambda: time.time() + sum(sets_the_clock.SET_BY_S)))
+    out = tmp_path / "run"
+    words = ["run", str(SCENARIO), "--target", "sets_the_clock:SetsTheClock", "--speed", "300", "--out", str(out)]
+    assert run_command(words) == 1
+    told = capfd.readouterr().err
+    assert "the clock of this machine was set back by 1h during the run" in told
+    verdict = json.loads((out / "verdict.json").read_text())
+    assert (verdict["verdict"], verdict["end"]) == ("INCONCLUSIVE", "cut")
+    assert verdict["tasks"]["DONE"] >= 19
+    assert 0 < verdict["ended_s"] < 600
 
 
 def test_a_run_puts_its_summary_where_a_ci_service_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -221,3 +221,13 @@ def test_damaged_evidence_is_not_blamed_on_a_template(
     path.write_text(changed)
     assert run_command(["report", str(tmp_path / "run")]) == 5
     assert name in capsys.readouterr().err
+
+
+def test_work_that_takes_no_time_is_drawn(tmp_path: Path) -> None:
+    """All latencies are 0, which no logarithmic scale has a place for; warnings are errors here."""
+    (tmp_path / "instant.yaml").write_text(
+        "{version: 1, name: instant, system: calls, duration: 5m, workload: {arrivals: {process: constant, rate: 10/min}},\n"
+        "calls: {dependencies: [{name: primary, latency: {distribution: constant, value: 0ms}}]}, slos: [success_rate >= 10%]}"
+    )
+    assert run_command(["run", str(tmp_path / "instant.yaml"), "--out", str(tmp_path / "run")]) == 0
+    assert "nan" not in (tmp_path / "run" / "report.html").read_text(encoding="utf-8").partition("<svg")[2].lower()

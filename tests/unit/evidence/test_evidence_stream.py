@@ -253,5 +253,5 @@ def test_writes_that_take_less_than_they_were_given(tmp_path: Path, monkeypatch:
 
 
 def test_a_stream_is_never_overwritten(path: Path) -> None:
-    with pytest.raises(FileExistsError):
+    with pytest.raises(OutputError, match="File exists"):
         StreamWriter(path, IDENTITY, Vocabulary())

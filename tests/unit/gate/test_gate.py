@@ -220,7 +220,33 @@ def test_old_runs_and_other_commits(both: Path, decide: Decide) -> None:
 def test_a_run_that_does_not_know_its_commit(both: Path, decide: Decide) -> None:
     rewrite_manifest(both / "a", git=None)
     found = wrong(decide(one_commit="true"))
-    assert found["evidence runs/a"] == "does not say which commit it was made from"
+    instead = "make it in a git work tree, or write evidence: {one_commit: false}"
+    assert found["evidence runs/a"] == f"does not say which commit it was made from ({instead})"
+
+
+@pytest.mark.parametrize(
+    ("shas", "commit", "told"),
+    [
+        ((None, None), None, ["make it in one, or write evidence: {one_commit: false}"] * 2),
+        ((None, "b" * 40), None, ["write evidence: {one_commit: false}", "b" * 12]),
+        ((None, "b" * 40), "b" * 7, ["make it in one, or leave --commit out", "b" * 12]),
+        (("a" * 40, "b" * 40), "b" * 40, ["was made from aaaaaaaaaaaa, not from bbbbbbbbbbbb", "b" * 12]),
+    ],
+)
+def test_what_is_said_of_a_commit_is_a_whole_sentence(
+    both: Path, shas: tuple[str | None, str | None], commit: str | None, told: list[str]
+) -> None:
+    for name, sha in zip("ab", shas, strict=True):
+        rewrite_manifest(both / name, git=sha and {"sha": sha, "dirty": False})
+    gate = both.parent / "commits.yaml"
+    gate.write_text(textwrap.dedent(GATE).format(more="").replace(", one_commit: false", ""))
+    [rule] = [each for each in decide_gate(load_gate(gate), both.parent, commit).evidence if each.rule == "one commit"]
+    assert [each.detail.removesuffix(")").endswith(words) for each, words in zip(rule.checks, told, strict=True)] == [
+        True,
+        True,
+    ]
+    unknown = [each.detail for each, sha in zip(rule.checks, shas, strict=True) if sha is None]
+    assert all(each.startswith("the commit is not known: the run was made outside") for each in unknown)
 
 
 def test_an_incident_has_to_be_filled_in(both: Path, decide: Decide) -> None:
@@ -402,6 +428,21 @@ def test_special_files_and_foreign_names_are_refused(both: Path, decide: Decide)
     (run / "verdict.json").unlink()
     os.mkfifo(run / "verdict.json")
     assert not decide().passed
+
+
+@pytest.mark.parametrize(
+    "name", ["scenario.yaml", "run_manifest.json", "soak_one.jsonl", "metrics.csv", "checkpoints.json", "alerts.json"]
+)
+def test_no_command_waits_for_a_pipe_among_the_evidence(
+    both: Path, decide: Decide, name: str, alarm: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (both / "a" / name).unlink()
+    os.mkfifo(both / "a" / name)
+    assert not decide().passed
+    for words in (["verify"], ["report"], ["export", "--openmetrics"], ["watch", "--json"], ["resume"], ["incident"]):
+        run_command([words[0], str(both / "a"), *words[1:]])
+    run_command(["compare", str(both / "a"), str(both / "b"), "--out", str(both / "compared")])
+    assert "internal error" not in capfd.readouterr().err
 
 
 def test_an_event_long_after_the_end_is_none(both: Path, decide: Decide) -> None:

@@ -1,0 +1,93 @@
+"""The clock of a real run: the machine's clock may be set, slewed or stand still, and scenario time goes on evenly."""
+
+from itertools import chain, repeat
+
+import pytest
+
+from runner.targets.clock import Clock
+from schemas.errors import SoakError
+
+
+class Machine:
+    """A machine whose clocks are turned by hand."""
+
+    def __init__(self) -> None:
+        self.wall_s, self.steady_s = 1_700_000_000.0, 50.0
+
+    def clock(self, speed: float = 1.0) -> Clock:
+        return Clock(speed, self.wall_s, wall=lambda: self.wall_s, steady=lambda: self.steady_s)
+
+    def passes(self, seconds: float) -> None:
+        self.wall_s += seconds
+        self.steady_s += seconds
+
+
+def test_scenario_time_is_real_time_since_the_start() -> None:
+    machine = Machine()
+    clock = machine.clock(60)
+    machine.passes(2.5)
+    assert clock.now() == pytest.approx(150)
+    assert clock.scenario(machine.wall_s - 1) == pytest.approx(90)
+    assert clock.scenario(machine.wall_s - 10) == 0
+    assert clock.real(120) == 2
+    clock.refuse_step()
+
+
+@pytest.mark.parametrize("step_s", [-3600.0, -0.3, 0.3, 3600.0])
+def test_a_clock_that_is_set_moves_neither_the_runner_nor_what_others_stamp(step_s: float) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    machine.passes(10)
+    machine.wall_s += step_s
+    machine.passes(5)
+    assert clock.now() == pytest.approx(15)
+    assert clock.scenario(machine.wall_s - 1) == pytest.approx(14)
+    assert clock.started_at == pytest.approx(machine.wall_s - 15)
+
+
+@pytest.mark.parametrize(
+    ("step_s", "speed", "said"),
+    [
+        (-7200.0, 1.0, "set back by 2h during"),
+        (-1.5, 1.0, "set back by 1.5s"),
+        (90.0, 1.0, "set forward, or the machine was suspended, by 90s"),
+        (-0.3, 60.0, "set back by 300ms"),
+    ],
+)
+def test_a_run_whose_clock_was_set_ends(step_s: float, speed: float, said: str) -> None:
+    machine = Machine()
+    clock = machine.clock(speed)
+    machine.passes(10)
+    clock.refuse_step()
+    machine.wall_s += step_s
+    with pytest.raises(SoakError, match=said):
+        clock.refuse_step()
+
+
+@pytest.mark.parametrize(("step_s", "speed"), [(0.4, 1.0), (-0.4, 1.0), (0.01, 60.0), (0.04, 1000.0)])
+def test_a_small_step_is_no_matter(step_s: float, speed: float) -> None:
+    machine = Machine()
+    clock = machine.clock(speed)
+    machine.passes(10)
+    machine.wall_s += step_s
+    clock.refuse_step()
+    assert clock.scenario(machine.wall_s) == pytest.approx(10 * speed)
+
+
+def test_small_steps_that_add_up_are_a_large_one() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    for _ in range(2):
+        machine.wall_s -= 0.4
+        clock.refuse_step()
+    machine.wall_s -= 0.4
+    with pytest.raises(SoakError, match=r"set back by 1\.2s"):
+        clock.refuse_step()
+
+
+def test_a_reading_that_took_too_long_does_not_count() -> None:
+    """The runner may be held up between its looks at the two clocks: that is no step."""
+    steady_s = chain(repeat(0.0, 10), [5.0, 10.0], repeat(10.0))
+    clock = Clock(1.0, 100.0, wall=lambda: 100.0, steady=lambda: next(steady_s))
+    clock.refuse_step()
+    assert clock.started_at == 100.0
