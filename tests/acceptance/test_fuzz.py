@@ -1,6 +1,7 @@
 """A part of `benchmarks/fuzz.py`: damaged files show no traceback, hang nothing and end with a documented exit code."""
 
 import importlib.util
+import random
 import subprocess
 import sys
 import time
@@ -36,11 +37,17 @@ def test_sixty_damaged_files_are_told_of_and_nothing_breaks() -> None:
         assert code in done.stdout
 
 
-def test_the_same_case_is_made_again(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        assert run("--seed", "7", "--case", "5", "--keep", str(tmp_path / name)).returncode == 0
-    made = [sorted((tmp_path / name).glob("case.yaml")) for name in ("one", "two")]
-    assert [path.read_bytes() for path in made[0]] == [path.read_bytes() for path in made[1]]
+def test_a_case_hangs_on_nothing_but_seed_and_number(fuzz: ModuleType) -> None:
+    texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "scenarios").rglob("*.yaml"))]
+    stream = b"".join(b'{"t":%d,"type":"task.done","task":"%d"}\n' % (line, line) for line in range(50))
+
+    def made(seed: int, number: int) -> tuple[bytes, bytes]:
+        draw = random.Random(f"{seed}:{number}")
+        return fuzz.damaged_yaml(draw, texts[0], texts), fuzz.damaged_lines(draw, stream, [stream])
+
+    cases = [made(7, number) for number in range(20)]
+    assert cases == [made(7, number) for number in range(20)]
+    assert len({*cases, made(8, 0)}) == 21
 
 
 @pytest.mark.parametrize(
@@ -51,7 +58,7 @@ def test_the_same_case_is_made_again(tmp_path: Path) -> None:
         ("import warnings; warnings.warn('oh', RuntimeWarning, 1)", "RuntimeWarning"),
         ("import time; time.sleep(60)", "hangs"),
         ("return 7", "ends with exit code 7"),
-        ("import os; os.abort()", "ends with exit code -6"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "ends with exit code -9"),
         ("return 3", ""),
     ],
 )
