@@ -9,15 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
 
-import numpy as np
-
 from schemas.errors import Where
 from schemas.expression import Op
 from schemas.faults import FaultType
 from schemas.model import Condition, Process, Scenario
 from schemas.slis import Aggregate, Sli
 from schemas.units import show_count, show_duration
-from simulation.arrivals import Rate
+from simulation.rate import Rate
 
 _SURE = 0.99
 """All tasks arrive in a share of the runs that is at least so large: nothing is said."""
@@ -58,7 +56,7 @@ class _Arrivals:
         workload = scenario.workload
         self.rate = Rate(workload)
         self.regular = workload.process is Process.CONSTANT
-        self.by_rate = float(self.rate.expected(np.array([scenario.duration_s]))[0])
+        self.by_rate = self.rate.expected(scenario.duration_s)
         self.tasks = math.inf if workload.tasks is None else workload.tasks
         self.submissions = 1 + any(fault.type is FaultType.DUPLICATE_ENQUEUE for fault in scenario.faults)
         """A second submission may be a task of its own."""
@@ -98,7 +96,7 @@ def _tasks(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
 
 
 def _longer(arrivals: _Arrivals, count: float) -> str:
-    needed_s = float(arrivals.rate.time_of(np.array([count]))[0])
+    needed_s = arrivals.rate.time_of(count)
     if math.isinf(needed_s):
         return "raise the rate"
     return f"raise duration to {show_duration(math.ceil(needed_s / 60 - _ROUNDING) * 60)}, or raise the rate"

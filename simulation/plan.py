@@ -15,9 +15,10 @@ from schemas.faults import PROCESS_CRASHES, Fault, FaultType
 from schemas.model import Scenario
 from schemas.vocabulary import Vocabulary
 from schemas.windows import Window
-from simulation.arrivals import Rate, arrival_times
+from simulation.arrivals import arrival_times
 from simulation.distributions import draw
 from simulation.fates import ACTIONS, Action, Fate, Fates
+from simulation.rate import Rate
 from simulation.streams import BLOCK, Stream
 
 

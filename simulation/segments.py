@@ -8,7 +8,7 @@ import numpy as np
 from schemas.block import Floats
 from schemas.faults import Fault
 from schemas.model import Process, Scenario
-from simulation.arrivals import Rate
+from simulation.rate import Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Segment:
 
 def expected_arrivals(scenario: Scenario, rate: Rate) -> float:
     """Expected arrivals in the run: the integral of the rate, and no more than the workload has tasks."""
-    by_rate = float(rate.expected(np.array([scenario.duration_s]))[0])
+    by_rate = rate.expected(scenario.duration_s)
     return by_rate if scenario.workload.tasks is None else min(by_rate, float(scenario.workload.tasks))
 
 
@@ -42,7 +42,7 @@ def segments(scenario: Scenario, rate: Rate) -> list[Segment]:
     """The segments up to the end of arrivals: that of the run, or when the last of the workload's tasks is due."""
     until_s = scenario.duration_s
     if scenario.workload.tasks is not None:
-        until_s = min(until_s, float(rate.time_of(np.array([float(scenario.workload.tasks)]))[0]))
+        until_s = min(until_s, rate.time_of(float(scenario.workload.tasks)))
     by_rate = [fault for fault in scenario.faults if fault.rate and not fault.by_time]
     edges = _edges(rate, by_rate, until_s)
     middles = (edges[:-1] + edges[1:]) / 2

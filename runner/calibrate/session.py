@@ -28,7 +28,7 @@ from schemas.files import file_name
 from schemas.load import load
 from schemas.units import show_duration
 from schemas.windows import Window
-from simulation.arrivals import Rate
+from simulation.rate import Rate
 
 CALIBRATION = "calibration.json"
 FOLDER = "calibrations"

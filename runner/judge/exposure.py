@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from runner.judge.kinds import kind_flags
-from schemas.block import Block, Bools, Floats
+from runner.judge.groups import Groups
+from schemas.block import Block, Bools, Floats, Ints
 from schemas.events import Kind
 from schemas.faults import OF_CALLS, Fault, FaultType
 from schemas.model import Scenario
@@ -23,11 +23,11 @@ from simulation.distributions import spread
 from simulation.fates import ACTIONS
 from simulation.plan import inside_windows
 
-_CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
 _REFUSALS = ("rate_limited", "queue_full", "out_of_memory")
 """How a dependency refuses a call of its own accord, before a delay could have struck it."""
 
 _POINTS = 4096
+_FIRST_SIZE = 1024
 _Can: TypeAlias = tuple[bool, ...]
 """For each fault of a contest, whether it could have struck."""
 
@@ -103,48 +103,59 @@ class Attempts:
 
 
 class _Budget:
-    """One fault by which tasks are over their hard budget: which of them are known not to be."""
+    """One fault by which tasks are over their hard budget: which of them are known not to be.
+
+    Both tables are by task number, and 0 where nothing is known: `since` is the first attempt that a fault with windows could
+    have decided, `within` the attempt that showed that the task is within its budget.
+    """
 
     def __init__(self, fault: Fault, earlier: frozenset[str]) -> None:
-        self._fault = fault
-        self._earlier = earlier
-        self._since: dict[int, int] = {}
-        """With windows: by task, the first attempt that it could have decided."""
-        self._within: dict[int, int] = {}
-        """By task, the attempt that showed that it is within its budget."""
+        self._windowed = bool(fault.windows)
+        self._others = earlier | {fault.name}
+        self._since = np.zeros(_FIRST_SIZE, dtype=np.uint16)
+        self._within = np.zeros(_FIRST_SIZE, dtype=np.uint16)
 
     def could(self, block: Block, started: Bools, held: Bools, vocabulary: Vocabulary) -> Bools:
         """By start of an attempt in the block, whether the task may still have turned out to be over its budget in it.
 
         started: which events are starts. held: by start, whether the fault held then.
         """
-        could = np.ones(len(held), dtype=np.bool_)
         holding = np.zeros(len(block), dtype=np.bool_)
         holding[started] = held
-        retried = block.kind == Kind.TASK_RETRY
-        looked_at = retried | (started & ((block.attempt > 1) | (holding & bool(self._fault.windows))))
-        known = np.union1d(block.task[looked_at], [*self._within, *self._since]).astype(np.int64)
-        closes = _CLOSING[block.kind]
-        closes[closes] = np.isin(block.task[closes], known)
-        number = np.cumsum(started) - 1
-        for place in np.flatnonzero(looked_at | closes).tolist():
-            task, attempt = int(block.task[place]), int(block.attempt[place])
-            if started[place]:
-                if holding[place] and self._fault.windows:
-                    self._since.setdefault(task, attempt)
-                could[number[place]] = attempt <= self._within.get(task, attempt)
-            elif retried[place]:
-                self._saw_retry(task, attempt, vocabulary.causes[int(block.cause[place])].fault)
-            else:
-                self._within.pop(task, None)
-                self._since.pop(task, None)
+        looked_at = (block.kind == Kind.TASK_RETRY) | (started & ((block.attempt > 1) | (holding & self._windowed)))
+        could = np.ones(len(block), dtype=np.bool_)
+        rows = np.flatnonzero(looked_at)
+        if len(rows):
+            groups = Groups(rows, block.task[rows])
+            self._make_room(int(groups.key[-1]) + 1)
+            could[groups.rows] = self._could(groups, block, started, holding, vocabulary)
+        return could[started]
+
+    def _could(self, groups: Groups, block: Block, started: Bools, holding: Bools, vocabulary: Vocabulary) -> Bools:
+        """For each row of the groups, each a task; what they show is noted."""
+        rows, key, last = groups.rows, groups.key, groups.last
+        attempt, starts = block.attempt[rows], started[rows]
+        # Something else ended the attempt: where this fault would have come before it, the task is within its budget.
+        shows = np.array([cause.fault not in self._others for cause in vocabulary.causes])[block.cause[rows]] & ~starts
+        if self._windowed:
+            since = _first(groups, starts & holding[rows], attempt, self._since[key].astype(np.int64))
+            shows &= (since > 0) & (since <= attempt)
+            self._since[key[last]] = since[last]
+        within = _first(groups, shows, attempt, self._within[key].astype(np.int64))
+        self._within[key[last]] = within[last]
+        could: Bools = (within == 0) | (attempt <= within)
         return could
 
-    def _saw_retry(self, task: int, attempt: int, fault: str) -> None:
-        """Something else ended an attempt: where this fault would have come before it, the task is within its budget."""
-        could = self._since.get(task, math.inf) <= attempt if self._fault.windows else True
-        if could and fault not in self._earlier and fault != self._fault.name:
-            self._within.setdefault(task, attempt)
+    def _make_room(self, size: int) -> None:
+        if size > len(self._within):
+            more = max(size, 2 * len(self._within)) - len(self._within)
+            self._since, self._within = np.pad(self._since, (0, more)), np.pad(self._within, (0, more))
+
+
+def _first(groups: Groups, chosen: Bools, attempt: Ints, known: Ints) -> Ints:
+    """For each row what was known before the block, or the attempt at the first chosen row of its group so far; 0 for none."""
+    first = groups.latest(chosen & (groups.running(chosen.astype(np.int64)) == 1))
+    return np.where(known > 0, known, np.where(first >= 0, attempt[first], 0))
 
 
 class Duplicates:

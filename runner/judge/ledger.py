@@ -1,7 +1,10 @@
 """The execution ledger: what really ran, independent of what the system under test says of itself."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from runner.judge.groups import Groups
 from runner.judge.kinds import kind_flags
 from runner.judge.samples import Samples
 from runner.judge.table import Table
@@ -35,14 +38,17 @@ def duplicate_executions(block: Block, table: Table) -> Samples:
     doubtful[keys - lowest] = starts[keys - lowest] + running + table.was_done(keys) > 1
     doubtful |= _starts_after(kind == Kind.TASK_DONE, key - lowest, started, width)
     doubtful |= _starts_after(ended, key - lowest, started, width)
-    again: list[int] = []
+    again: Sequence[int] | Ints = ()
     if doubtful.any():
-        again, walked = _walk(block, places[doubtful[key - lowest]], table)
-        still[np.searchsorted(keys, list(walked))] = list(walked.values())
+        closer = Groups(places[doubtful[key - lowest]], key[doubtful[key - lowest]])
+        again, odd = _starts_again(block, closer, table)
+        if odd:
+            again, walked = _walk(block, places[doubtful[key - lowest]], table)
+            still[np.searchsorted(keys, list(walked))] = list(walked.values())
     table.put("running", keys, still)
     table.put_done(key[kind == Kind.TASK_DONE])
     flags = np.zeros(len(block))
-    flags[again] = 1.0
+    flags[np.asarray(again, dtype=np.int64)] = 1.0
     at = places[started]
     return Samples(block.t[at], flags[at], label=table.labels_at(block, at))
 
@@ -55,6 +61,16 @@ def _starts_after(event: Bools, key: Ints, started: Bools, width: int) -> Bools:
     first_event[key[places]] = places
     after: Bools = last_start > first_event
     return after
+
+
+def _starts_again(block: Block, groups: Groups, table: Table) -> tuple[Ints, bool]:
+    """The ledger's events by key: where a start is one too many; and whether there are ends of which no start is known."""
+    kind = block.kind[groups.rows]
+    started = kind == Kind.EXECUTION_STARTED
+    step = started.astype(np.int64) - (kind == Kind.EXECUTION_ENDED)
+    running = groups.running(step) + table.get("running", groups.key)
+    done = groups.running((kind == Kind.TASK_DONE).astype(np.int64)) + table.was_done(groups.key)
+    return groups.rows[started & ((running > 1) | (done > 0))], bool((running < 0).any())
 
 
 def _walk(block: Block, places: Ints, table: Table) -> tuple[list[int], dict[int, int]]:

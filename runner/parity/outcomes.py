@@ -21,7 +21,7 @@ _WAITING = np.isin(NEW_STATES, (TaskState.DEFERRED, TaskState.PENDING))
 
 def most_tasks(plan: Plan) -> int:
     """A number above every task number that the plan can have: arrivals are Poisson at most, and this is ten sigma."""
-    expected = float(plan.rate.expected(np.array([plan.scenario.duration_s]))[0])
+    expected = plan.rate.expected(plan.scenario.duration_s)
     return math.ceil(expected + 10 * math.sqrt(expected) + 100) << KEY_SHIFT
 
 

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from schemas.model import Burst, Process, Workload
-from simulation.arrivals import Rate, arrival_times
+from simulation.arrivals import arrival_times
 from simulation.distributions import draw
+from simulation.rate import Rate
 
 rates = st.one_of(st.just(0.0), st.floats(0.001, 5.0))
 
@@ -80,3 +81,13 @@ def test_draws_have_the_mean_they_should(distribution: Distribution) -> None:
 def test_a_lognormal_has_its_median_and_p95() -> None:
     values = draw(LogNormal(8.0, 20.0), np.random.default_rng(1), 200_000)
     assert np.quantile(values, [0.5, 0.95]).tolist() == pytest.approx([8.0, 20.0], rel=0.02)
+
+
+@given(t_s=st.floats(0, 1e6), count=st.floats(0, 1e5), burst=st.sampled_from([None, (60.0, 7.0, 0.0), (7.0, 7.0, 3.0)]))
+def test_one_time_and_an_array_of_times_come_out_the_same(
+    t_s: float, count: float, burst: tuple[float, float, float] | None
+) -> None:
+    rate = Rate(Workload(Process.CONSTANT, 0.3, Burst(*burst) if burst else None, Constant(1.0), ()))
+    assert rate.at(t_s) == rate.at(np.array([t_s]))[0]
+    assert rate.expected(t_s) == rate.expected(np.array([t_s]))[0]
+    assert rate.time_of(count) == rate.time_of(np.array([count]))[0]
