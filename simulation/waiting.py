@@ -17,8 +17,9 @@ def oldest_due(
     now: float, ready: Sequence[Ready], backing_off: Sequence[Backed], deferred: Sequence[Deferred]
 ) -> float:
     """Since when the work has been due that has waited longest; `now` where none waits."""
-    oldest = next((due for due, _, cause in deferred if not cause), now)
+    oldest = next((due for due, _, cause in deferred if not cause), now) if deferred else now
     if ready:
         # Work is handed out in the order of arrival: only where a retry comes first may another have waited longer.
-        oldest = min(oldest, ready[0][3] if ready[0][2] == 1 else min(due for _, _, _, due in ready))
-    return min(oldest, backing_off[0][0]) if backing_off else oldest
+        waited = ready[0][3] if ready[0][2] == 1 else min(due for _, _, _, due in ready)
+        oldest = waited if waited < oldest else oldest
+    return backing_off[0][0] if backing_off and backing_off[0][0] < oldest else oldest

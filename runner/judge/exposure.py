@@ -28,6 +28,8 @@ _REFUSALS = ("rate_limited", "queue_full", "out_of_memory")
 
 _POINTS = 4096
 _FIRST_SIZE = 1024
+_BITS = 62
+_MOST_ATTEMPTS = 255
 _Can: TypeAlias = tuple[bool, ...]
 """For each fault of a contest, whether it could have struck."""
 
@@ -41,13 +43,17 @@ class Contest:
 
     def add(self, can: Sequence[Bools]) -> None:
         """Count things that could have been struck: for each fault whether it could."""
-        table = np.stack(can, axis=1)
-        if table.all():
-            self._counts[(True,) * len(can)] += len(table)
+        if len(can) > _BITS:
+            kinds, counts = np.unique(np.stack(can, axis=1), axis=0, return_counts=True)
+            self._counts.update(dict(zip(map(tuple, kinds.tolist()), counts.tolist(), strict=True)))
             return
-        kinds, counts = np.unique(table, axis=0, return_counts=True)
-        for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
-            self._counts[tuple(kind)] += count
+        # A number for each combination is sorted many times as fast as a row.
+        code = np.zeros(len(can[0]), dtype=np.int64)
+        for place, each in enumerate(can):
+            code |= each.astype(np.int64) << place
+        codes, counts = np.unique(code, return_counts=True)
+        for number, count in zip(codes.tolist(), counts.tolist(), strict=True):
+            self._counts[tuple(bool(number >> place & 1) for place in range(len(can)))] += count
 
     def expected(self, place: int) -> float:
         """How often the fault at a place can be expected to have struck."""
@@ -112,8 +118,8 @@ class _Budget:
     def __init__(self, fault: Fault, earlier: frozenset[str]) -> None:
         self._windowed = bool(fault.windows)
         self._others = earlier | {fault.name}
-        self._since = np.zeros(_FIRST_SIZE, dtype=np.uint16)
-        self._within = np.zeros(_FIRST_SIZE, dtype=np.uint16)
+        self._since = np.zeros(_FIRST_SIZE if self._windowed else 0, dtype=np.uint8)
+        self._within = np.zeros(_FIRST_SIZE, dtype=np.uint8)
 
     def could(self, block: Block, started: Bools, held: Bools, vocabulary: Vocabulary) -> Bools:
         """By start of an attempt in the block, whether the task may still have turned out to be over its budget in it.
@@ -134,7 +140,7 @@ class _Budget:
     def _could(self, groups: Groups, block: Block, started: Bools, holding: Bools, vocabulary: Vocabulary) -> Bools:
         """For each row of the groups, each a task; what they show is noted."""
         rows, key, last = groups.rows, groups.key, groups.last
-        attempt, starts = block.attempt[rows], started[rows]
+        attempt, starts = np.minimum(block.attempt[rows], _MOST_ATTEMPTS), started[rows]
         # Something else ended the attempt: where this fault would have come before it, the task is within its budget.
         shows = np.array([cause.fault not in self._others for cause in vocabulary.causes])[block.cause[rows]] & ~starts
         if self._windowed:
@@ -149,7 +155,8 @@ class _Budget:
     def _make_room(self, size: int) -> None:
         if size > len(self._within):
             more = max(size, 2 * len(self._within)) - len(self._within)
-            self._since, self._within = np.pad(self._since, (0, more)), np.pad(self._within, (0, more))
+            self._within = np.pad(self._within, (0, more))
+            self._since = np.pad(self._since, (0, more)) if self._windowed else self._since
 
 
 def _first(groups: Groups, chosen: Bools, attempt: Ints, known: Ints) -> Ints:
