@@ -142,9 +142,8 @@ def _points(share: float) -> str:
 def what_it_tells(gain: Gain) -> str:
     """What so many tasks can tell, and what they cannot."""
     low, high = gain.after.interval
-    shown = (
-        f"{gain.after.share:.1%} of {gain.tasks:,} tasks is what any true share from {low:.1%} to {high:.1%} may give"
-    )
+    interval = f"{gain.confidence:.0%} CI {show_ratio(low)} to {show_ratio(high)}"
+    shown = f"{show_ratio(gain.after.share)} of {gain.tasks:,} tasks ({interval})"
     if gain.interval[0] > 0:
         better = "The policies do help"
     elif gain.interval[1] < 0:

@@ -14,7 +14,7 @@ from schemas.expression import Op
 from schemas.faults import FaultType
 from schemas.model import Condition, Process, Scenario
 from schemas.slis import Aggregate, Sli
-from schemas.units import show_count, show_duration
+from schemas.units import show_count, show_duration, show_ratio
 from simulation.rate import Rate
 
 _SURE = 0.99
@@ -91,7 +91,7 @@ def _tasks(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
     mean = arrivals.by_rate
     chance = 1 - NormalDist(mean, math.sqrt(mean)).cdf(tasks - 0.5) if mean else 0.0
     if chance < _SURE:
-        what = f"{tasks:,} tasks arrive in {within} in {chance:.0%} of runs; the verdict of the others is INCONCLUSIVE"
+        what = f"{tasks:,} tasks arrive in {within} in {show_ratio(chance)} of runs; the verdict of the others is INCONCLUSIVE"
         yield Doubt(where, what, _longer(arrivals, tasks + 3.1 * math.sqrt(tasks) + 5))
 
 

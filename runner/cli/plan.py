@@ -73,11 +73,12 @@ def _as_json(plan: "Plan", figures: "Forecast | CallsForecast", warnings: tuple[
 
 
 def _calls_lines(scenario: "Scenario", seed: int, figures: "CallsForecast") -> list[str]:
-    from schemas.units import show_duration
+    from schemas.units import show_duration, show_ratio
 
     f, theory = figures, figures.theory
     chances = (
-        f"first call well {theory.first_call:.2%}, task DONE {theory.success:.2%}, {theory.calls:.3f} calls per task"
+        f"first call well {show_ratio(theory.first_call)}, task DONE {show_ratio(theory.success)}, "
+        f"{theory.calls:.3f} calls per task"
         if theory
         else "no closed form: calls have something in common, or faults come and go"
     )

@@ -21,6 +21,7 @@ from runner.session import Interruption
 from schemas.errors import SoakError, failure_words
 from schemas.load import Loaded
 from schemas.prediction import Prediction, Stopped
+from schemas.units import show_ratio
 from schemas.verdict import Outcome
 
 FILE = "prediction.json"
@@ -51,7 +52,7 @@ class _Series:
     def figures(self) -> str:
         """The share of PASS so far, for people."""
         low, high = share_of(self.passed, len(self.made)).interval
-        return f"{self.passed / len(self.made):.1%} PASS ({low:.1%} to {high:.1%})"
+        return f"{show_ratio(self.passed / len(self.made))} PASS ({show_ratio(low)} to {show_ratio(high)})"
 
 
 def ask(
