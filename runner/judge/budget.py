@@ -1,0 +1,69 @@
+"""Tasks over their hard budget: which of them are known not to be."""
+
+import numpy as np
+
+from runner.judge.groups import Groups
+from schemas.block import Block, Bools, Ints
+from schemas.events import Kind
+from schemas.faults import Fault
+from schemas.vocabulary import Vocabulary
+
+_FIRST_SIZE = 1024
+_MOST_ATTEMPTS = 255
+
+
+class Budget:
+    """One fault by which tasks are over their hard budget: which of them are known not to be.
+
+    Both tables are by task number, and 0 where nothing is known: `since` is the first attempt that a fault with windows could
+    have decided, `within` the attempt that showed that the task is within its budget.
+    """
+
+    def __init__(self, fault: Fault, earlier: frozenset[str]) -> None:
+        self._windowed = bool(fault.windows)
+        self._others = earlier | {fault.name}
+        self._since = np.zeros(_FIRST_SIZE if self._windowed else 0, dtype=np.uint8)
+        self._within = np.zeros(_FIRST_SIZE, dtype=np.uint8)
+
+    def could(self, block: Block, started: Bools, held: Bools, vocabulary: Vocabulary) -> Bools:
+        """By start of an attempt in the block, whether the task may still have turned out to be over its budget in it.
+
+        started: which events are starts. held: by start, whether the fault held then.
+        """
+        holding = np.zeros(len(block), dtype=np.bool_)
+        holding[started] = held
+        looked_at = (block.kind == Kind.TASK_RETRY) | (started & ((block.attempt > 1) | (holding & self._windowed)))
+        could = np.ones(len(block), dtype=np.bool_)
+        rows = np.flatnonzero(looked_at)
+        if len(rows):
+            groups = Groups(rows, block.task[rows])
+            self._make_room(int(groups.key[-1]) + 1)
+            could[groups.rows] = self._could(groups, block, started, holding, vocabulary)
+        return could[started]
+
+    def _could(self, groups: Groups, block: Block, started: Bools, holding: Bools, vocabulary: Vocabulary) -> Bools:
+        """For each row of the groups, each a task; what they show is noted."""
+        rows, key, last = groups.rows, groups.key, groups.last
+        attempt, starts = np.minimum(block.attempt[rows], _MOST_ATTEMPTS), started[rows]
+        # Something else ended the attempt: where this fault would have come before it, the task is within its budget.
+        shows = np.array([cause.fault not in self._others for cause in vocabulary.causes])[block.cause[rows]] & ~starts
+        if self._windowed:
+            since = _first(groups, starts & holding[rows], attempt, self._since[key].astype(np.int64))
+            shows &= (since > 0) & (since <= attempt)
+            self._since[key[last]] = since[last]
+        within = _first(groups, shows, attempt, self._within[key].astype(np.int64))
+        self._within[key[last]] = within[last]
+        could: Bools = (within == 0) | (attempt <= within)
+        return could
+
+    def _make_room(self, size: int) -> None:
+        if size > len(self._within):
+            more = max(size, 2 * len(self._within)) - len(self._within)
+            self._within = np.pad(self._within, (0, more))
+            self._since = np.pad(self._since, (0, more)) if self._windowed else self._since
+
+
+def _first(groups: Groups, chosen: Bools, attempt: Ints, known: Ints) -> Ints:
+    """For each row what was known before the block, or the attempt at the first chosen row of its group so far; 0 for none."""
+    first = groups.latest(chosen & (groups.running(chosen.astype(np.int64)) == 1))
+    return np.where(known > 0, known, np.where(first >= 0, attempt[first], 0))
