@@ -9,7 +9,18 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from reports.data import RunData
-from reports.plots.canvas import BLUE, GREY, ORANGE, PALETTE, PURPLE, RED, bucketed, fault_windows, per_bucket
+from reports.plots.canvas import (
+    BLUE,
+    GREY,
+    ORANGE,
+    PALETTE,
+    PURPLE,
+    RED,
+    bucketed,
+    fault_windows,
+    mean_per_bucket,
+    per_bucket,
+)
 from reports.plots.success import moving_rate
 from schemas.block import Floats, Ints
 from schemas.units import show_duration, show_ratio
@@ -136,10 +147,10 @@ def _flow(run: RunData, step: int) -> _Panel:
 
 def _queue(run: RunData, step: int) -> _Panel:
     most = per_bucket(run.metrics.get("queue_depth_max"), step, largest=True)
-    busy = per_bucket(run.metrics.get("busy_workers"), step) / step
+    busy = mean_per_bucket(run.metrics.get("busy_workers"), step)
     lines = [
-        _Line("PENDING, most", ORANGE, most, "{:.0f}".format),
-        _Line("busy workers, mean", PURPLE, busy, "{:.3g}".format),
+        _Line("peak queue depth", ORANGE, most, "{:.0f}".format),
+        _Line("mean busy workers", PURPLE, busy, "{:.3g}".format),
     ]
     return _Panel("Queue", lines, low=0.0)
 

@@ -1,4 +1,4 @@
-"""Warnings about a scenario that can run: what of it will not come about. They change no exit code."""
+"""Warnings about a scenario that can run: what of it will not happen. They change no exit code."""
 
 from runner.console import remark
 from schemas.errors import Problem
@@ -7,7 +7,7 @@ from simulation.doubts import doubts
 
 
 def cautions(loaded: Loaded) -> tuple[Problem, ...]:
-    """What of a scenario will not come about, each with where it says so and what to write instead."""
+    """What of a scenario will not happen, each with where it says so and what to write instead."""
     return tuple(loaded.document.problem(each.where, each.what, each.remedy) for each in doubts(loaded.scenario))
 
 

@@ -23,6 +23,7 @@ from runner.progress import make_progress
 from runner.targets.base import Selective, Target
 from runner.targets.contract import Queue
 from schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
+from schemas.faults import FaultType
 from schemas.files import file_name
 from schemas.identity import Identity
 from schemas.load import Loaded, load
@@ -264,6 +265,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}",
         f"  report: {directory / 'report.html'}",
     ]
-    if verdict.end in {End.INTERRUPTED, End.CUT} and verdict.target in RESUMABLE:
+    never = {fault.type for fault in loaded.scenario.faults} & {FaultType.DISK_FULL, FaultType.TELEMETRY_LOSS}
+    if verdict.end in {End.INTERRUPTED, End.CUT} and verdict.target in RESUMABLE and not never:
         lines.append(f"  to go on: soak resume {directory}")
     return "\n".join(lines)

@@ -127,7 +127,10 @@ _QUEUE = [
     _count("backoff_violations", "attempts that started before their backoff was over"),
     _count("excess_attempts", "attempts beyond the most that a task may have"),
     replace(
-        _count(AT_THE_END, "accepted tasks that at the end are in no state at all, or were never started again"),
+        _count(
+            AT_THE_END,
+            "accepted tasks that at the end are in no state at all, or (in a queue) were never started again",
+        ),
         per_task=False,
     ),
     _count("illegal_transitions", "state changes outside the state machine"),

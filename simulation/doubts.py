@@ -1,4 +1,4 @@
-"""What of a scenario can be seen beforehand not to come about: tasks that do not all arrive, conditions that cannot hold.
+"""What of a scenario can be seen beforehand not to happen: tasks that do not all arrive, conditions that cannot hold.
 
 Everything here is a pure function of the scenario. It is not refused, since a run may be shortened for a quick look;
 validate, plan and run warn of it.
@@ -36,7 +36,7 @@ _ONCE_A_TASK = frozenset({"success", "latency", "wait", "recovery", "first_call"
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """What cannot come about, where the scenario asks for it, and what to write instead."""
+    """What cannot happen, where the scenario asks for it, and what to write instead."""
 
     where: Where
     what: str
@@ -44,7 +44,7 @@ class Doubt:
 
 
 def doubts(scenario: Scenario) -> tuple[Doubt, ...]:
-    """Everything that can be seen not to come about."""
+    """Everything that can be seen not to happen."""
     arrivals = _Arrivals(scenario)
     return (*_tasks(scenario, arrivals), *_objectives(scenario, arrivals), *_conditions(scenario, arrivals))
 
@@ -119,12 +119,15 @@ def _conditions(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
         for_s, keep_s, expect = alert.condition.for_s, alert.keep_firing_for_s, alert.expect
         if expect and expect.fires_within_s is not None and expect.fires_within_s < for_s:
             what = (
-                f"cannot fire within {show_duration(expect.fires_within_s)}: it holds for {show_duration(for_s)} before"
+                f"cannot fire within {show_duration(expect.fires_within_s)}: "
+                f"the condition must hold for {show_duration(for_s)} first"
             )
-            yield Doubt((*where, "expect", "fires_within"), what, "write a longer one, or a shorter for")
+            yield Doubt((*where, "expect", "fires_within"), what, "raise fires_within, or shorten for")
         if expect and expect.resolves_within_s is not None and expect.resolves_within_s < keep_s:
             what = f"cannot resolve within {show_duration(expect.resolves_within_s)}: it keeps firing for {show_duration(keep_s)}"
-            yield Doubt((*where, "expect", "resolves_within"), what, "write a longer one, or a shorter keep_firing_for")
+            yield Doubt(
+                (*where, "expect", "resolves_within"), what, "raise resolves_within, or shorten keep_firing_for"
+            )
 
 
 def _condition(scenario: Scenario, arrivals: _Arrivals, where: Where, condition: Condition) -> Iterator[Doubt]:

@@ -145,6 +145,12 @@ def per_bucket(values: Floats, step: int, *, largest: bool = False) -> Floats:
     return result
 
 
+def mean_per_bucket(values: Floats, step: int) -> Floats:
+    """The mean of those of each `step` values that are known, NaN where none is; a last, shorter stretch is left out."""
+    known = per_bucket((~np.isnan(values)).astype(np.float64), step)
+    return np.where(known > 0, per_bucket(values, step) / np.maximum(known, 1), np.nan)
+
+
 def stairs(edges_s: Floats, values: Floats) -> tuple[Floats, Floats]:
     """Points to draw with step="pre" so that each value holds over its stretch, the first one from the start of the run on."""
     return np.concatenate([[0.0], edges_s]), np.concatenate([values[:1], values])

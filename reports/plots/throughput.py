@@ -14,6 +14,7 @@ from reports.plots.canvas import (
     end_mark,
     figure,
     legend,
+    mean_per_bucket,
     per_bucket,
     stairs,
     time_axis,
@@ -46,7 +47,7 @@ def plot(run: RunData) -> bytes:
     queue.set_ylabel("tasks, most")
     queue.set_title("Queue depth (PENDING)")
     sampled = metrics.get("busy_workers")
-    workers.plot(edges_s, per_bucket(sampled, step) / step, color=PURPLE)
+    workers.plot(edges_s, mean_per_bucket(sampled, step), color=PURPLE)
     workers.set_ylabel("workers, mean")
     workers.set_title("Busy workers" if np.isfinite(sampled).any() else "Busy workers: the system does not tell")
     for axes in (queue, workers):

@@ -38,7 +38,7 @@ _COMMANDS = {
     "completion": "Print the script that completes commands in your shell.",
 }
 INTERNAL_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 130
-_REMEDY = "mend that and run it again; --debug shows where it was met"
+_REMEDY = "mend the cause and run it again; --debug shows where it happened"
 
 
 class _Commands(click.Group):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def command(scenarios: tuple[Path, ...], overlays: tuple[Path, ...], as_json: bool) -> int:
     """Check scenario files and list everything that is wrong, each with file, line, column and what to write.
 
-    Warnings name what can run and will not come about, such as a condition that cannot hold; they are no errors.
+    Warnings name what can run and will not happen, such as a condition that cannot hold; they are not errors.
 
     \b
     Examples:
@@ -70,7 +70,7 @@ class _Once:
 
 
 def _check(path: Path, overlays: tuple[Path, ...], read: _Once) -> tuple[list[Problem], list[Problem]]:
-    """What is wrong with a scenario file, and what of it will not come about."""
+    """What is wrong with a scenario file, and what of it will not happen."""
     from runner.cautions import cautions
     from schemas.load import Sources
 

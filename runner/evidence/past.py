@@ -37,15 +37,11 @@ class Past:
     sealed: bool
     """Whether its evidence was completed. Of a run that came to its own end it was not."""
 
-    seen_at: float
-    """When its stream was last written to, in seconds since the epoch."""
-
     @property
     def worked_real_s(self) -> float:
         """For how long its runners were at work, in real seconds: pauses are left out."""
         began = datetime.strptime(self.manifest.started_at, "%Y-%m-%dT%H:%M:%S%z").timestamp()
-        pauses_s = self.history.paused_real_s + self.history.pause_real_s
-        return max(0.0, (time.time() if self.end is End.CUT else self.seen_at) - began - pauses_s)
+        return max(0.0, time.time() - began - self.history.paused_real_s - self.history.pause_real_s)
 
 
 def read_past(directory: RunDirectory) -> Past:
@@ -65,9 +61,9 @@ def read_past(directory: RunDirectory) -> Past:
     if end in {End.COMPLETED, End.ABORTED} and sealed:
         what = f"this run has come to its end, {manifest.verdict or 'without a verdict'}"
         raise UsageError(f"{directory.path}: {what} (run it again: the manifest says how)")
-    seen_at = directory.file(stream_name(plan.scenario.name)).stat().st_mtime
-    history.pause_real_s = max(0.0, time.time() - seen_at)
-    return Past(directory, loaded, manifest, reader.identity, plan, history, end, sealed, seen_at)
+    written_at = directory.file(stream_name(plan.scenario.name)).stat().st_mtime
+    history.pause_real_s = max(0.0, time.time() - written_at)
+    return Past(directory, loaded, manifest, reader.identity, plan, history, end, sealed)
 
 
 def _reader(directory: RunDirectory, plan: Plan) -> StreamReader:

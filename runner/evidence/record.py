@@ -87,8 +87,9 @@ class Recording:
     def take_over(self) -> None:
         """From now on the evidence changes: what was sealed no longer is. The verdict and the report of an earlier end stay
         until there are new ones."""
-        self.directory.file(_ANEW).replace(self.directory.file(METRICS))
-        self.directory.file(CHECKSUMS).unlink(missing_ok=True)
+        with writing(self.directory.file(METRICS)):
+            self.directory.file(CHECKSUMS).unlink(missing_ok=True)
+            self.directory.file(_ANEW).replace(self.directory.file(METRICS))
 
     def append(self, block: Block, facts: Facts) -> None:
         """Keep a block."""

@@ -14,7 +14,7 @@ from runner.judge.laws import judge_laws
 from schemas.expression import Op, Unit
 from schemas.identity import Identity
 from schemas.model import Objective
-from schemas.slis import Aggregate, Sli
+from schemas.slis import AT_THE_END, Aggregate, Sli
 from schemas.states import TaskState
 from schemas.units import show_duration
 from schemas.verdict import (
@@ -161,6 +161,8 @@ def _status(
         share = sli.aggregate is Aggregate.RATIO
         return about(interval, target, objective.confidence or DEFAULT_CONFIDENCE, fold.samples, share=share)
     if not op.holds(value, target):
+        if sli.name == AT_THE_END and judge.telemetry.lost_events:
+            return Status.INCONCLUSIVE, f"{judge.telemetry.lost_events} events were lost"
         if sli.aggregate is Aggregate.GROWTH and objective.confidence and not _surely(op, interval, target):
             return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval reaches back to the target"
         return Status.FAIL, ""

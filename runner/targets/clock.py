@@ -13,9 +13,14 @@ from schemas.units import show_duration
 _NOISE_S = 0.001
 """The two clocks are read one after the other: only what was read within this time counts, and only what differs by more."""
 _READINGS = 5
-_READINGS = 5
+"""How often they are read at the start; the quickest reading counts."""
+
 _LEAST_STEP_S, _STEP_SCENARIO_S = 0.05, 1.0
 """A step of the machine's clock beyond either, in real seconds and in scenario time, ends the run."""
+
+
+class ClockSetError(SoakError):
+    """The machine's clock was set during a run: leases and backoffs of the system went by it."""
 
 
 class Clock:
@@ -52,12 +57,14 @@ class Clock:
     def go(self) -> None:
         """Let time pass from where it is held."""
         assert self.held_s is not None
+        self._compare()
+        self._stepped_s = 0.0
         self._began_s, self.held_s = self._steady() - self.held_s / self.speed, None
 
     def scenario(self, at: float) -> float:
         """The scenario time of a time since the epoch that was stamped just now, not before the start."""
         self._compare()
-        return max(0.0, (at - self.started_at) * self.speed)
+        return max(0.0, (at - self.started_at) * self.speed) if self.held_s is None else self.held_s
 
     def real(self, scenario_s: float) -> float:
         """How many real seconds so many seconds of scenario time take."""
@@ -70,7 +77,7 @@ class Clock:
             way = "set back" if self._stepped_s < 0 else "set forward, or the machine was suspended,"
             by = show_duration(round(abs(self._stepped_s), 3))
             remedy = "leave the clock alone, or have it slewed, and run it again"
-            raise SoakError(f"the clock of this machine was {way} by {by} during the run ({remedy})")
+            raise ClockSetError(f"the clock of this machine was {way} by {by} during the run ({remedy})")
 
     def _compare(self) -> None:
         apart_s, took_s = self._read()

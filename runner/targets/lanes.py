@@ -96,7 +96,7 @@ class Volley:
 def often_switched() -> Iterator[None]:
     """Threads take turns a thousand times as often, so that one is interrupted where it hurts."""
     interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(interval_s / 1000)
+    sys.setswitchinterval(max(1e-6, interval_s / 1000))
     try:
         yield
     finally:

@@ -116,7 +116,7 @@ def test_the_cursor_has_a_row_for_each_point(run: Path) -> None:
     assert len(rows) > 100
     assert 0 < rows[0][0] < rows[-1][0] <= 1
     assert [word.split()[0] for word in rows[0][2:]] == [
-        "success", "p50", "p95", "p99", "enqueued", "DONE", "FAILED", "PENDING,", "busy",
+        "success", "p50", "p95", "p99", "enqueued", "DONE", "FAILED", "peak", "mean",
     ]  # fmt: skip
 
 

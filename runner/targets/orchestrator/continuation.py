@@ -154,7 +154,7 @@ class Continuation:
         key, history = str(work.number >> KEY_SHIFT), self.history
         if not self._submitted[key]:
             if history.until_s < work.due_s <= self.from_s and not work.cause:
-                # It was due while the runner still lived: the system could not take it in.
+                # It was due while the runner still lived, or a beat of its pulse later, and the system has no record of it.
                 course.note(work.due_s, Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
                 history.offered.add(work.number)
             return False

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from runner.targets.orchestrator.continuation import Continuation
 
 DATABASE = "queue.db"
+_CLOCK_SET = "clock.set"
+"""Says, beside the database, that the machine's clock was set during the run."""
 """Below the directory of the system, unless that has to be on a disk of its own."""
 
 
@@ -60,6 +62,9 @@ class Orchestrator:
         elif history.lost:
             remedy = "run it again: the manifest says how"
             raise UsageError(f"telemetry was lost in this run, so that it is not known where it stood ({remedy})")
+        elif (self._directory / _CLOCK_SET).exists():
+            remedy = "run it again: the manifest says how"
+            raise UsageError(f"the clock of the machine was set during this run, and its leases went by it ({remedy})")
         elif not (self._directory / DATABASE).exists():
             raise UsageError(f"{self._directory / DATABASE}: is missing (without its database the run cannot go on)")
         from runner.targets.orchestrator.continuation import Continuation
@@ -68,12 +73,16 @@ class Orchestrator:
 
     def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of a run."""
+        from runner.targets.clock import ClockSetError
         from runner.targets.orchestrator.drive import Drive
         from systems.orchestrator.db_store import StoreError
 
         try:
             with Drive(plan, self._directory, self.speed, self._continuation) as drive:
                 yield from drive.blocks()
+        except ClockSetError:
+            (self._directory / _CLOCK_SET).touch()
+            raise
         except (StoreError, sqlite3.Error) as error:
             where = f"{self._directory} keeps its logs"
             raise SoakError(f"the orchestrator's database cannot be used: {error} ({where})") from error

@@ -68,7 +68,7 @@ class Drive:
             yield course.journal.take(course.now())
             if count := self._tasks.claimed_twice:
                 remark(
-                    f"{self._queue.name}.claim gave {count} times a task that another worker had (before what follows)"
+                    f"{self._queue.name}.claim handed out a task that another worker held, {count} times, before the error below"
                 )
             raise
         until_s = course.now()

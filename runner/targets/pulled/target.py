@@ -31,8 +31,9 @@ class Pulled:
         self.speed = speed
         self._kind = kind
         self.patience_s = patience_s
+        """How long a call may take in real seconds, where that is not PATIENCE_S."""
         self.redelivery_s = declared_redelivery(name, kind)
-        """How long a call may take, where that is not PATIENCE_S."""
+        """Within how many real seconds the class says that work of a dead worker is started again; None if it does not say."""
         self._directory = Path()
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:

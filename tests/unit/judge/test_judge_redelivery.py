@@ -117,3 +117,15 @@ def test_what_was_not_started_again_could_still_take_longest() -> None:
         "redelivery_time_max <= 1m", DIED + AGAIN + second, QUEUE.replace("slos: [success_rate >= 0%]\n", "")
     )
     assert (result.status, result.detail) == ("INCONCLUSIVE", "1 unfinished tasks could still break it")
+
+
+def test_lost_events_may_explain_what_was_not_seen_to_start_again() -> None:
+    lost = f"{DIED}20 lost 3\n"
+    late = law(lost, 999)
+    assert (late.status, late.detail[-18:]) == ("INCONCLUSIVE", "3 events were lost")
+    early = law(lost, 30)
+    assert early.status == "INCONCLUSIVE"
+    assert "raise drain" not in early.detail
+    text = QUEUE.replace("slos: [success_rate >= 0%]\n", "")
+    made = objective("lost_tasks == 0", f"{lost}\n999 census in_progress=1", text)
+    assert (made.status, made.detail) == ("INCONCLUSIVE", "3 events were lost")

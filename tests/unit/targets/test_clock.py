@@ -1,11 +1,21 @@
 """The clock of a real run: the machine's clock may be set, slewed or stand still, and scenario time goes on evenly."""
 
 from itertools import chain, repeat
+from pathlib import Path
 
 import pytest
+from histories import scenario_text
 
-from runner.targets.clock import Clock
+from runner.targets.agenda import Agenda
+from runner.targets.clock import Clock, ClockSetError
+from runner.targets.contract import Change, ChangeType
+from runner.targets.course import Course
+from runner.targets.journal import Journal
+from runner.targets.names import Workers
+from runner.targets.owning.follower import Follower
 from schemas.errors import SoakError
+from schemas.load import load
+from simulation.plan import Plan
 
 
 class Machine:
@@ -14,8 +24,8 @@ class Machine:
     def __init__(self) -> None:
         self.wall_s, self.steady_s = 1_700_000_000.0, 50.0
 
-    def clock(self, speed: float = 1.0) -> Clock:
-        return Clock(speed, self.wall_s, wall=lambda: self.wall_s, steady=lambda: self.steady_s)
+    def clock(self, speed: float = 1.0, held_s: float | None = None) -> Clock:
+        return Clock(speed, self.wall_s, held_s, wall=lambda: self.wall_s, steady=lambda: self.steady_s)
 
     def passes(self, seconds: float) -> None:
         self.wall_s += seconds
@@ -91,3 +101,31 @@ def test_a_reading_that_took_too_long_does_not_count() -> None:
     clock = Clock(1.0, 100.0, wall=lambda: 100.0, steady=lambda: next(steady_s))
     clock.refuse_step()
     assert clock.started_at == 100.0
+
+
+def test_a_clock_that_is_held_stands_still_until_it_goes() -> None:
+    machine = Machine()
+    clock = machine.clock(speed=10.0, held_s=100.0)
+    machine.passes(5)
+    assert (clock.now(), clock.scenario(machine.wall_s)) == (100.0, 100.0)
+    machine.wall_s += 3600  # set while it is held: nothing goes by it yet
+    clock.go()
+    clock.refuse_step()
+    machine.passes(1)
+    assert clock.now() == pytest.approx(110.0)
+    assert clock.scenario(machine.wall_s) == pytest.approx(110.0)
+
+
+@pytest.mark.parametrize("step_s", [3600.0, -7200.0])
+def test_stamps_from_before_a_step_are_no_breach_of_the_contract(step_s: float, tmp_path: Path) -> None:
+    machine = Machine()
+    path = tmp_path / "test.yaml"
+    path.write_text(scenario_text(), encoding="utf-8")
+    plan = Plan(load(path).scenario)
+    course = Course(plan, machine.clock(), Agenda(), Journal(plan, 0.0), 0.0, 0.0)
+    machine.passes(10)
+    change = Change(ChangeType.SKIPPED, None, "0", machine.wall_s)
+    follower = Follower(course, lambda: [change], Workers(plan.scenario.queue))
+    machine.wall_s += step_s
+    with pytest.raises(ClockSetError, match="the clock of this machine was set"):
+        follower.read()
