@@ -14,7 +14,7 @@ from schemas.expression import Op
 from schemas.faults import FaultType
 from schemas.model import Condition, Process, Scenario
 from schemas.slis import Aggregate, Sli
-from schemas.units import show_count, show_duration, show_ratio
+from schemas.units import show_count, show_duration
 from simulation.rate import Rate
 
 _SURE = 0.99
@@ -72,10 +72,11 @@ class _Arrivals:
         by_rate = self.count if self.regular else self.by_rate + _FAR * math.sqrt(self.by_rate)
         return min(by_rate, self.tasks) * self.submissions
 
-    def peak_per_s(self, for_s: float) -> float:
-        """The highest rate that lasts so long."""
-        burst = self.rate.burst_s >= for_s
-        return max(self.rate.base_per_s, self.rate.burst_per_s) if burst else self.rate.base_per_s
+    def peak_per_s(self, within_s: float) -> float:
+        """The highest rate on average over a time so long."""
+        burst_s = min(self.rate.burst_s, within_s)
+        most = burst_s * max(self.rate.base_per_s, self.rate.burst_per_s) + (within_s - burst_s) * self.rate.base_per_s
+        return most / within_s
 
 
 def _tasks(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
@@ -91,7 +92,7 @@ def _tasks(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
     mean = arrivals.by_rate
     chance = 1 - NormalDist(mean, math.sqrt(mean)).cdf(tasks - 0.5) if mean else 0.0
     if chance < _SURE:
-        what = f"{tasks:,} tasks arrive in {within} in {show_ratio(chance)} of runs; the verdict of the others is INCONCLUSIVE"
+        what = f"{tasks:,} tasks arrive in {within} in {chance:.0%} of runs; the verdict of the others is INCONCLUSIVE"
         yield Doubt(where, what, _longer(arrivals, tasks + 3.1 * math.sqrt(tasks) + 5))
 
 
@@ -167,7 +168,8 @@ def _too_few(asked: int, most: float) -> str:
 def _most_samples(scenario: Scenario, arrivals: _Arrivals, sli: Sli) -> float:
     """Observations beyond which no run comes; infinite where that cannot be said."""
     if _is_sampled(sli):
-        return math.floor(scenario.horizon_s / scenario.telemetry.sample_interval_s + _ROUNDING)
+        # None comes at the very end.
+        return math.ceil(scenario.horizon_s / scenario.telemetry.sample_interval_s - _ROUNDING) - 1
     return arrivals.most if sli.series in _ONCE_A_TASK else math.inf
 
 
@@ -194,9 +196,10 @@ def _thin(scenario: Scenario, arrivals: _Arrivals, condition: Condition, window_
         ):
             return ""
         return f"cannot hold: {_holds_on_average(window_s, window_s / every_s, asked, for_s)}"
-    if sli.series not in _ONCE_A_TASK:
+    if sli.series not in _ONCE_A_TASK or any(fault.by_time for fault in scenario.faults):
+        # After an outage what has piled up comes to its end all at once.
         return ""
-    per_s = arrivals.peak_per_s(window_s + for_s) * _share(scenario, condition)
+    per_s = arrivals.peak_per_s(window_s) * _share(scenario, condition)
     mean = per_s * window_s
     if arrivals.regular and asked <= mean + _ROUNDING:
         return ""

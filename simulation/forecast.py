@@ -8,7 +8,6 @@ import numpy as np
 from schemas.block import Floats
 from schemas.distributions import Constant
 from schemas.events import COPY
-from schemas.faults import FaultType
 from schemas.model import Process, Scenario
 from schemas.units import show_duration
 from simulation.demand import Demand, TaskDemand
@@ -80,15 +79,14 @@ def _draw(plan: Plan) -> tuple[int, int, dict[str, int], Floats]:
         first = chunk.number & COPY == 0
         arrivals += int(first.sum())
         duplicates += int((~first).sum())
+        for cause, count in zip(*np.unique(chunk.cause[~first], return_counts=True), strict=True):
+            hits[plan.vocabulary.causes[int(cause)].fault] += int(count)
         histogram += np.histogram(chunk.due_s[first], edges)[0]
         for number, due_s in zip(chunk.number[first].tolist(), chunk.due_s[first].tolist(), strict=True):
             _, cause, _ = plan.fate(number, 1, due_s)
             if cause:
                 hits[plan.vocabulary.causes[cause].fault] += 1
-    duplicate_names = [fault.name for fault in plan.scenario.faults if fault.type is FaultType.DUPLICATE_ENQUEUE]
     faults = {fault.name: hits[fault.name] for fault in plan.scenario.faults if fault.rate}
-    if len(duplicate_names) == 1:
-        faults[duplicate_names[0]] = duplicates
     return arrivals, duplicates, faults, histogram / (edges[1] - edges[0])
 
 

@@ -91,6 +91,7 @@ class Mishaps:
         self._leases = leases
         self._outages = leases.outages
         self._outage_faults = [fault for fault in plan.scenario.faults if fault.type in OUTAGES]
+        self._deferring = NO_CAUSE
         self.away = 0
         """Workers that are gone and not yet back."""
 
@@ -213,6 +214,13 @@ class Mishaps:
             if any(window.start_s < end_s and start_s < window.end_s for window in fault.windows):
                 return self._plan.cause_of(fault)
         return self._plan.vocabulary.cause("", "lease_expired")
+
+    def deferred(self, now: float, *, first: bool) -> None:
+        """Work could not be taken in: recorded for the first, and where another outage has taken over since the one before."""
+        cause = self._outage_cause(now, now + 1e-6)
+        if first or cause != self._deferring:
+            self._row((now, _SEEN, -1, 0, -1, cause, 0.0))
+        self._deferring = cause
 
     def saw_outage(self, now: float) -> None:
         """Record that the database refused something."""

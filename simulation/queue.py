@@ -6,6 +6,7 @@ of plain tuples. Arrivals are taken in when the clock passes them; idle polls, h
 """
 
 import heapq
+import math
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -46,8 +47,7 @@ class QueueModel:
         self._outages = windows_of(plan.scenario, *OUTAGES)
         self._leases = Leases.of(self._queue, self._outages, windows_of(plan.scenario, FaultType.WATCHDOG_CRASH))
         self._mishaps = Mishaps(self, plan, recorder, self._leases)
-        self._states = bytearray()
-        self._free = list(range(self._queue.workers - 1, -1, -1))
+        self._states, self._free = bytearray(), list(range(self._queue.workers - 1, -1, -1))
         self._ready: list[Ready] = []
         self._backing_off: list[Backed] = []
         self._deferred: list[Deferred] = []
@@ -56,12 +56,10 @@ class QueueModel:
         self._poll_at = self._poll_asked_at = FOREVER
         self._next_poll = Polls.of(plan, self._leases).first_from
         self._contended = self._queue.dispatchers > 1
-        self._limit_s = 0.0
         self._chunks: Iterator[Submissions] = plan.submissions()
-        self._due: list[float] = []
+        self._limit_s, self._due = 0.0, list[float]()
         self._numbers, self._causes = [0], [0]
-        self._cursor, self._next_due = 0, -FOREVER
-        self._sample_at = plan.scenario.telemetry.sample_interval_s
+        self._cursor, self._next_due, self._sample_at = 0, -FOREVER, plan.scenario.telemetry.sample_interval_s
         self.ended_s: float | None = None
         """When the last open task was closed after the end of arrivals; None before."""
         self._next_chunk()
@@ -152,8 +150,7 @@ class QueueModel:
         (self._enqueue_again if cause else self._enqueue)(due, due, number, cause)
 
     def _defer(self, due: float, number: int, cause: int) -> None:
-        if not self._deferred:
-            self._mishaps.saw_outage(due)
+        self._mishaps.deferred(due, first=not self._deferred)
         if not cause:
             self._row((due, Kind.TASK_DEFERRED, number, 0, -1, cause, due))
             self._states[number] = TaskState.DEFERRED
@@ -262,7 +259,9 @@ class QueueModel:
 
     def _fault_ends(self, fault: Fault) -> None:
         now = self._env.now
-        self.catch_up(now)
+        self.catch_up(
+            math.nextafter(now, 0.0)
+        )  # What arrives now comes after what has waited for the end of an outage.
         self._tell(Kind.FAULT_CLEARED, fault)
         if fault.type is FaultType.TELEMETRY_LOSS:
             self._tell(Kind.SAMPLE_LOST, fault)
@@ -272,6 +271,7 @@ class QueueModel:
             deferred, self._deferred = self._deferred, []
             for due, number, cause in deferred:
                 (self._enqueue_again if cause else self._enqueue)(now, due, number, cause)
+            self.catch_up(now)
             self.plan_poll(now)
 
     def _tell(self, kind: Kind, fault: Fault, value: float = 0.0) -> None:

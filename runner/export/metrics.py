@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from runner.export.levels import Levels
 from runner.judge.about import is_met
+from runner.judge.compared import target_of, value_of
 from runner.judge.judge import Judge
 from schemas.events import SPECS, Kind
 from schemas.expression import Unit
@@ -161,8 +162,8 @@ def _of_slis(judge: Judge, levels: Levels) -> _Found:
 def _of_objectives(judge: Judge) -> _Found:
     for objective in judge.scenario.objectives:
         comparison = objective.comparison
-        value = judge.sli_value(comparison.sli, judge.labels.selected(comparison.selector))
-        target = judge.target_of(comparison)
+        value = value_of(judge, comparison)
+        target = target_of(judge, comparison)
         labels, suffix = (("objective", comparison.text),), SUFFIXES[comparison.sli.unit]
         yield f"soak_objective{suffix}", labels, value
         yield f"soak_objective_target{suffix}", labels, target

@@ -2,6 +2,7 @@
 
 import math
 
+from runner.judge.compared import target_of, value_of
 from runner.judge.interval import wilson
 from runner.judge.judge import Judge
 from schemas.expression import Op
@@ -34,7 +35,7 @@ def is_met(judge: Judge, objective: Objective) -> bool | None:
     """Whether an objective holds, so far; None while too little is known. What is still to come is left aside."""
     comparison = objective.comparison
     labels = judge.labels.selected(comparison.selector)
-    value, target = judge.sli_value(comparison.sli, labels), judge.target_of(comparison)
+    value, target = value_of(judge, comparison), target_of(judge, comparison)
     if math.isnan(value) or math.isnan(target):
         return None
     if comparison.op is not Op.ABOUT:

@@ -16,6 +16,12 @@ _FAILED = kind_flags(Kind.CALL_FAILED, Kind.CALL_REJECTED)
 _CLOSED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 
 
+SPANS = {"heal_time": "outages", "rollback_time": "releases"}
+"""Series of the time from one event to another, and what has not come to its end while the other is missing."""
+
+_BEGINS = {"heal_time": Kind.PROCESS_EXITED, "rollback_time": Kind.RELEASE_DEPLOYED}
+
+
 @dataclass(slots=True)
 class Paired:
     """Tasks that ended, by how their first call came out and how they did."""
@@ -60,6 +66,10 @@ class CallTracker:
         facts.series["heal_time"] = self._spans(block, Kind.PROCESS_EXITED, Kind.PROCESS_STARTED)
         facts.series["rollback_time"] = self._spans(block, Kind.RELEASE_DEPLOYED, Kind.RELEASE_ROLLED_BACK)
         facts.series["recovery_time"] = self._follow_tasks(block)
+
+    def open_spans(self, series: str) -> int:
+        """How many spans of a series have begun and not ended."""
+        return sum(begin == _BEGINS[series] for begin, _ in self._since)
 
     def _timed_out(self, block: Block) -> Bools:
         slow = np.array([cause.error == "timeout" for cause in self._vocabulary.causes])

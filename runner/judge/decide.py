@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from runner.judge.about import DEFAULT_CONFIDENCE, about
 from runner.judge.alerts import alert_result, number_or_none
+from runner.judge.calls import SPANS
+from runner.judge.compared import target_of, value_of
 from runner.judge.folds import Fold
 from runner.judge.gain import gain_of
 from runner.judge.growth import Growth
@@ -13,8 +15,8 @@ from runner.judge.judge import Judge
 from runner.judge.laws import judge_laws
 from schemas.expression import Op, Unit
 from schemas.identity import Identity
-from schemas.model import Objective
-from schemas.slis import AT_THE_END, Aggregate, Sli
+from schemas.model import Comparison, Objective
+from schemas.slis import AT_THE_END, Aggregate
 from schemas.states import TaskState
 from schemas.units import show_duration
 from schemas.verdict import (
@@ -114,8 +116,8 @@ def _objective(judge: Judge, objective: Objective, late: str) -> ObjectiveResult
     comparison = objective.comparison
     sli = comparison.sli
     fold = judge.folds.fold(sli, judge.labels.selected(comparison.selector))
-    value = judge.sli_value(sli, judge.labels.selected(comparison.selector))
-    target = judge.target_of(comparison)
+    value = value_of(judge, comparison)
+    target = target_of(judge, comparison)
     interval = fold.interval(sli, objective.confidence or DEFAULT_CONFIDENCE)
     status, detail = _status(judge, objective, fold, value, target, interval)
     if status is Status.FAIL and late and sli.unit is Unit.DURATION:
@@ -168,9 +170,9 @@ def _status(
         return Status.FAIL, ""
     if objective.confidence and not (interval and all(op.holds(bound, target) for bound in interval)):
         return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval reaches beyond the target"
-    open_tasks = _open_observations(judge, sli)
-    if open_tasks and not op.holds(fold.worst(sli, open_tasks), target):
-        return Status.INCONCLUSIVE, f"{open_tasks} unfinished tasks could still break it"
+    still, what = _open_observations(judge, objective.comparison)
+    if still and not all(op.holds(value, target) for value in fold.extremes(sli, still)):
+        return Status.INCONCLUSIVE, f"{still} unfinished {what} could still break it"
     return Status.PASS, ""
 
 
@@ -179,16 +181,19 @@ def _surely(op: Op, interval: tuple[float, float] | None, target: float) -> bool
     return interval is not None and not any(op.holds(bound, target) for bound in interval)
 
 
-def _open_observations(judge: Judge, sli: Sli) -> int:
-    """How many observations of `sli` are still to come from unfinished tasks."""
-    unfinished = judge.lifecycle.unfinished()
+def _open_observations(judge: Judge, comparison: Comparison) -> tuple[int, str]:
+    """How many observations of an SLI are still to come, and of what."""
+    sli = comparison.sli
+    if judge.calls and sli.series in SPANS:
+        return judge.calls.open_spans(sli.series), SPANS[sli.series]
+    unfinished = judge.lifecycle.unfinished(judge.labels.selected(comparison.selector))
     if sli.series == "lease_recovery":
-        return unfinished.expired_leases
+        return unfinished.expired_leases, "tasks"
     if sli.series == "redelivery_time":
-        return judge.lifecycle.awaiting_redelivery()
+        return judge.lifecycle.awaiting_redelivery(), "tasks"
     if not sli.censored:
-        return 0
-    return unfinished.transient if sli.series == "recovery" else unfinished.tasks + unfinished.deferred
+        return 0, "tasks"
+    return unfinished.transient if sli.series == "recovery" else unfinished.tasks + unfinished.deferred, "tasks"
 
 
 # Reasons.

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from runner.judge.growth import Growth
-from runner.judge.histogram import Histogram
+from runner.judge.histogram import Histogram, rank
 from runner.judge.interval import quantile_ranks, wilson
 from runner.judge.samples import Facts, Samples, Stretch
 from schemas.block import TICKS_PER_S
@@ -26,8 +26,8 @@ class Fold(Protocol):
     def value(self, sli: Sli, elapsed_s: float) -> float:
         """The value of `sli` after `elapsed_s` seconds."""
 
-    def worst(self, sli: Sli, unfinished: int) -> float:
-        """The value if `unfinished` more observations turned out as badly as can be."""
+    def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
+        """The lowest and the highest value that `unfinished` more observations could make of it."""
 
     def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
         """The confidence interval of the value, where it has one."""
@@ -64,11 +64,14 @@ class Tally:
             return self._ticks / self.weight / TICKS_PER_S
         return self.total / self.weight if self.weight else math.nan
 
-    def worst(self, sli: Sli, unfinished: int) -> float:
-        """The value if `unfinished` more observations turned out as badly as can be."""
+    def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
+        """The lowest and the highest value that `unfinished` more observations could make of it."""
+        weight = self.weight + unfinished
+        if not weight:
+            return math.nan, math.nan
         if sli.aggregate is Aggregate.MEAN:
-            return math.inf
-        return self.total / (self.weight + unfinished) if self.weight + unfinished else math.nan
+            return self.total / weight, math.inf
+        return self.total / weight, (self.total + unfinished) / weight
 
     def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
         """Wilson's interval of a ratio; one above 1 is no share of anything and has none."""
@@ -95,9 +98,12 @@ class Sketch:
             return math.nan
         return self.histogram.largest if sli.aggregate is Aggregate.MAX else self.histogram.quantile(sli.q)
 
-    def worst(self, sli: Sli, unfinished: int) -> float:
-        """The value if `unfinished` more observations turned out as badly as can be."""
-        return math.inf if sli.aggregate is Aggregate.MAX else self.histogram.quantile(sli.q, unfinished)
+    def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
+        """The lowest and the highest value that `unfinished` more observations could make of it: all 0, or all infinite."""
+        if sli.aggregate is Aggregate.MAX:
+            return self.histogram.largest, math.inf
+        lowest = rank(sli.q, self.samples + unfinished) - unfinished
+        return self.histogram.value_at_rank(lowest) if lowest > 0 else 0.0, self.histogram.quantile(sli.q, unfinished)
 
     def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
         """The interval of a quantile, from the ranks around it; unbounded sides are infinite."""
@@ -124,9 +130,9 @@ class Level:
         """The largest sample."""
         return self.largest
 
-    def worst(self, sli: Sli, unfinished: int) -> float:
+    def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
         """The largest sample: unfinished work does not change it."""
-        return self.largest
+        return self.largest, self.largest
 
     def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
         """A gauge has none."""
@@ -154,9 +160,9 @@ class Longest:
         """The longest stretch in seconds."""
         return self.longest_s if self.samples else math.nan
 
-    def worst(self, sli: Sli, unfinished: int) -> float:
+    def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
         """The longest stretch: unfinished work does not change it."""
-        return self.longest_s
+        return self.longest_s, self.longest_s
 
     def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
         """A longest stretch has none."""

@@ -62,9 +62,10 @@ class Growth:
         slopes = self._all_slopes()
         return float(np.median(slopes)) if len(slopes) else math.nan
 
-    def worst(self, sli: Sli, unfinished: int) -> float:
-        """The slope: unfinished work does not change it."""
-        return self.value(sli, 0.0)
+    def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
+        """Its slope: unfinished work is left aside."""
+        value = self.value(sli, 0.0)
+        return value, value
 
     def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
         """Sen's interval of the slope, from the variance of Kendall's statistic (Sen 1968; Hollander and Wolfe 1999, 9.3)."""

@@ -22,11 +22,11 @@ from runner.judge.own import OwnSeries
 from runner.judge.redelivery import redelivery_limit
 from runner.judge.samples import Facts
 from runner.judge.telemetry import Telemetry
-from schemas.block import Block, make_block, merge, tick
+from schemas.block import Block, make_block, merge
 from schemas.calls import Calls
 from schemas.events import Kind
 from schemas.identity import Identity
-from schemas.model import Comparison, Reference, Scenario
+from schemas.model import Reference, Scenario
 from schemas.slis import Aggregate, Sli
 from schemas.verdict import Checkpoint, Resume
 from schemas.vocabulary import Vocabulary
@@ -241,16 +241,6 @@ class Judge:
     def slis(self) -> dict[str, float | None]:
         """Every SLI so far, in base units; None without observations."""
         return {name: number_or_none(self.sli_value(sli)) for name, sli in self.scenario.slis.items()}
-
-    def target_of(self, comparison: Comparison) -> float:
-        """The target in base units; a relative one follows its reference (NaN while that is unknown)."""
-        if not isinstance(comparison.target, Reference):
-            return comparison.target
-        sli = comparison.sli
-        target = comparison.target.factor * self.sli_value(sli, self.labels.selected(comparison.target.selector))
-        # What is observed is a multiple of a microsecond: at equality no rounding of the product may decide.
-        exact = sli.aggregate in {Aggregate.QUANTILE, Aggregate.MAX}
-        return tick(target) if exact and math.isfinite(target) else target
 
     @property
     def offered(self) -> int:

@@ -78,8 +78,7 @@ class Lifecycle:
         self._redelivery = Redelivery(scenario, vocabulary, redelivery_s)
         self._types = {fault.name: fault.type for fault in scenario.faults}
         self._backoff_s = _backoffs(self._queue) if self._queue else np.zeros(1)
-        self._accepted = 0
-        self._census: dict[TaskState, int] = {}
+        self._accepted, self._census = 0, dict[TaskState, int]()
         self._population, self._until_s = Population(), 0.0
         self.slowest: list[SlowTask] = []
         """The tasks that took longest, the slowest first."""
@@ -287,10 +286,11 @@ class Lifecycle:
         """How many tasks whose worker died have not been started again."""
         return len(self._redelivery.waiting(self._table))
 
-    def unfinished(self) -> Unfinished:
-        """What is open now."""
+    def unfinished(self, labels: frozenset[int] | None = None) -> Unfinished:
+        """What is open now, of these labels (None: of all); what waits to be taken in may be of any."""
         numbers = self._table.open_numbers()
         deferred = int((self._table.states[numbers] == TaskState.DEFERRED).sum())
+        numbers = self._table.labelled(numbers, labels)
         numbers = numbers[OPEN_STATES[self._table.states[numbers]]]
         transient = int((self._table.get("transient", numbers) > 0).sum())
         return Unfinished(len(numbers), deferred, transient, int(self._table.get("expired", numbers).sum()))

@@ -126,4 +126,7 @@ def redelivery_limit(scenario: Scenario, identity: Identity | None = None) -> fl
     if not isinstance(queue, Queue):
         return 0.0
     slack_s = _SLACK_REAL_S * identity.speed if identity and identity.clock == "real" else 0.0
-    return queue.lease_s + queue.watchdog_interval_s + queue.worker_restart_s + queue.poll_interval_s + slack_s
+    found_s = queue.lease_s + queue.watchdog_interval_s
+    # A worker whose execution is over may still be trying to report it, for as long as it waits for a busy database.
+    free_s = max(queue.worker_restart_s, queue.busy_timeout_s)
+    return found_s + free_s + queue.poll_interval_s + slack_s

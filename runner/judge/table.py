@@ -126,6 +126,12 @@ class Table:
         labels[places < self._labelled_at[numbers - self._first_touched]] = self._unknown_label
         return labels
 
+    def labelled(self, numbers: Ints, labels: frozenset[int] | None) -> Ints:
+        """Of these tasks those with such a label (None: all)."""
+        if labels is None or self._unknown_label is None:
+            return numbers
+        return numbers[np.isin(self._labels[numbers], list(labels))]
+
     def put_labels(self, numbers: Ints, labels: Ints, places: Ints) -> None:
         """Set the labels of tasks that have none, from the first event that tells; `places` ascend for each number.
 

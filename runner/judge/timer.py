@@ -45,7 +45,8 @@ class Timer:
         for change in changes:
             if change.t_s > until_s:
                 break
-            self._pass_time(change.t_s)
+            # What changes at an instant comes before what is due then: all of it counts at once.
+            self._pass_time(math.nextafter(change.t_s, -math.inf))
             if change.holds != self._holds:
                 self._holds, self._since_s, self._value = change.holds, change.t_s, change.value
         self._pass_time(until_s)

@@ -165,7 +165,9 @@ class Watch:
         if self._sli.aggregate not in SUMMED:
             return weight >= self.condition.min_samples
         few = self._op in {Op.LT, Op.LE, Op.EQ} and window_s is not None
-        return t >= window_s if few and window_s else np.ones(len(t), dtype=np.bool_)
+        full = t >= window_s if few and window_s else np.ones(len(t), dtype=np.bool_)
+        # That nothing happened is something to say of a count: without `min_samples` it needs no observation.
+        return full & (weight >= self.condition.min_samples) if self.condition.min_samples > 1 else full
 
     def _so_far(self, fresh: _Observations) -> list[Change]:
         part, weight = self._sum + np.cumsum(fresh.part), self._weight + np.cumsum(fresh.weight)
@@ -237,7 +239,10 @@ class Watch:
                 changes.append(Change(tick(stretch.start_s + self._target), True, self._target))
                 self._holds = True
             if stretch.over and self._holds:
-                changes.append(Change(stretch.end_s, False, stretch.length_s))
+                # One as long as its limit reaches it at the instant at which it ends, and no longer.
+                just = self._op is Op.GE and stretch.length_s == self._target
+                end_s = tick(stretch.end_s + 1 / TICKS_PER_S) if just else stretch.end_s
+                changes.append(Change(end_s, False, stretch.length_s))
                 self._holds = False
         return changes
 

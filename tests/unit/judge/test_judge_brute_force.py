@@ -61,12 +61,13 @@ def value_of(watched: Condition, observed: list[Observation]) -> float:
     """The SLI over these observations; NaN when nothing can be said."""
     aggregate = watched.comparison.sli.aggregate
     inside = [each.value for each in observed]
+    counted = aggregate in {Aggregate.COUNT, Aggregate.RATE}
+    if len(inside) < watched.min_samples and (not counted or watched.min_samples > 1):
+        return math.nan
     if aggregate is Aggregate.COUNT:
         return sum(inside)
     if aggregate is Aggregate.RATE:
         return len(inside) / (watched.window_s or 0.0)
-    if len(inside) < watched.min_samples:
-        return math.nan
     if aggregate is Aggregate.GAUGE and watched.window_s is None:
         return max(each.value for each in observed if each.at == observed[-1].at)
     if aggregate in {Aggregate.RATIO, Aggregate.MEAN}:
@@ -167,19 +168,18 @@ def test_timers(flips: list[int], for_s: int, keep_s: int, ends: list[int]) -> N
 
 
 def fired_slowly(flips: list[int], for_s: int, keep_s: int) -> list[tuple[float, float | None]]:
-    """Firings, second by second; what is due at a second comes before what changes then."""
+    """Firings, second by second; what is due at a second comes after what changes then."""
     firings: list[tuple[float, float | None]] = []
     firing, holding, since = False, False, 0
     for now in range(61):
-        for change in (False, True) if now in flips else (False,):
-            if change:
-                holding, since = not holding, now
-            if holding and not firing and now - since >= for_s:
-                firings.append((float(now), None))
-                firing = True
-            elif not holding and firing and now - since >= keep_s:
-                firings[-1] = (firings[-1][0], float(now))
-                firing = False
+        if now in flips:
+            holding, since = not holding, now
+        if holding and not firing and now - since >= for_s:
+            firings.append((float(now), None))
+            firing = True
+        elif not holding and firing and now - since >= keep_s:
+            firings[-1] = (firings[-1][0], float(now))
+            firing = False
     return firings
 
 

@@ -89,8 +89,8 @@ CONDITIONS = [
     ("when: success_rate < 5%, window: 10s, min_samples: 5, for: 10m", ""),
     ("when: success_rate < 5%, window: 10s, min_samples: 6, for: 10m", "window: can hardly hold"),
     # A sample every minute: 70 of them.
-    ("when: queue_depth > 5, min_samples: 70", ""),
-    ("when: queue_depth > 5, min_samples: 71", "min_samples: cannot hold: asks for 71 observations, and at most 70 come"),
+    ("when: queue_depth > 5, min_samples: 69", ""),
+    ("when: queue_depth > 5, min_samples: 70", "min_samples: cannot hold: asks for 70 observations, and at most 69 come"),
     ("when: queue_depth > 5, window: 5m, min_samples: 5, for: 10m", ""),
     ("when: queue_depth > 5, window: 5m, min_samples: 6", "window: cannot hold: a window of 300s holds 5 observations"),
     ("when: queue_depth > 5, window: 90s, min_samples: 2", ""),

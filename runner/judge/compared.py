@@ -1,0 +1,44 @@
+"""What an objective compares: a value under its labels, and its target."""
+
+import math
+
+from runner.judge.judge import Judge
+from schemas.block import tick
+from schemas.expression import Selector
+from schemas.model import Comparison, Reference
+from schemas.slis import Aggregate, Sli
+
+_NOISE = 1e-12
+"""Two figures that are not further apart, as a share of them, differ by rounding alone."""
+
+
+def value_of(judge: Judge, comparison: Comparison) -> float:
+    """The value that an objective compares, so far; NaN without observations."""
+    return _selected(judge, comparison.sli, comparison.selector)
+
+
+def target_of(judge: Judge, comparison: Comparison) -> float:
+    """The target in base units; a relative one follows its reference (NaN while that is unknown)."""
+    if not isinstance(comparison.target, Reference):
+        return comparison.target
+    sli = comparison.sli
+    target = comparison.target.factor * _selected(judge, sli, comparison.target.selector)
+    # No rounding of the product may decide: times are multiples of a microsecond, and other figures are equal within noise.
+    if sli.aggregate in {Aggregate.QUANTILE, Aggregate.MAX}:
+        return tick(target) if math.isfinite(target) else target
+    value = value_of(judge, comparison)
+    return value if math.isclose(value, target, rel_tol=_NOISE) else target
+
+
+def _selected(judge: Judge, sli: Sli, selector: Selector) -> float:
+    value = judge.sli_value(sli, judge.labels.selected(selector))
+    if sli.aggregate is not Aggregate.RATE:
+        return value
+    # A rate is per time of the phase that it is of.
+    begin_s, end_s = judge.scenario.warmup_s, judge.until_s
+    own_s = sum(
+        max(0.0, min(each.window.end_s, end_s) - max(each.window.start_s, begin_s))
+        for each in judge.scenario.phases
+        if ("phase", each.name) in selector
+    )
+    return value * (end_s - begin_s) / own_s if own_s else value
