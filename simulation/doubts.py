@@ -12,9 +12,10 @@ from statistics import NormalDist
 from schemas.errors import Where
 from schemas.expression import Op
 from schemas.faults import FaultType
-from schemas.model import Condition, Process, Scenario
+from schemas.model import Comparison, Condition, Process, Scenario
 from schemas.slis import Aggregate, Sli
 from schemas.units import show_count, show_duration
+from schemas.windows import Window
 from simulation.rate import Rate
 
 _SURE = 0.99
@@ -46,7 +47,12 @@ class Doubt:
 def doubts(scenario: Scenario) -> tuple[Doubt, ...]:
     """Everything that can be seen not to happen."""
     arrivals = _Arrivals(scenario)
-    return (*_tasks(scenario, arrivals), *_objectives(scenario, arrivals), *_conditions(scenario, arrivals))
+    return (
+        *_tasks(scenario, arrivals),
+        *_faults(scenario),
+        *_objectives(scenario, arrivals),
+        *_conditions(scenario, arrivals),
+    )
 
 
 class _Arrivals:
@@ -71,6 +77,12 @@ class _Arrivals:
         """Tasks beyond which no run comes."""
         by_rate = self.count if self.regular else self.by_rate + _FAR * math.sqrt(self.by_rate)
         return min(by_rate, self.tasks) * self.submissions
+
+    def most_in(self, window: Window) -> float:
+        """Tasks due in a stretch of the run beyond which no run comes."""
+        mean = self.rate.expected(window.end_s) - self.rate.expected(window.start_s)
+        most = math.ceil(mean - _ROUNDING) if self.regular else mean + _FAR * math.sqrt(mean)
+        return most * self.submissions
 
     def peak_per_s(self, within_s: float) -> float:
         """The highest rate on average over a time so long."""
@@ -103,9 +115,26 @@ def _longer(arrivals: _Arrivals, count: float) -> str:
     return f"raise duration to {show_duration(math.ceil(needed_s / 60 - _ROUNDING) * 60)}, or raise the rate"
 
 
+def _faults(scenario: Scenario) -> Iterator[Doubt]:
+    """Crashes of a dependency that is gone already: they strike nothing."""
+    gone: list[tuple[str, Window, str]] = []
+    for place, fault in enumerate(scenario.faults):
+        for window in fault.windows if fault.type is FaultType.DEPENDENCY_CRASH else ():
+            for dependency, other, name in gone:
+                if dependency == fault.dependency and window.start_s < other.end_s and other.start_s < window.end_s:
+                    what = (
+                        f"{fault.name} and {name} take {dependency} away at the same time: one of them strikes nothing"
+                    )
+                    yield Doubt(("faults", place), what, "let them follow each other")
+                    break
+            gone.append((fault.dependency, window, fault.name))
+
+
 def _objectives(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
     for objective in scenario.objectives:
-        most = _most_samples(scenario, arrivals, objective.comparison.sli)
+        sampled = _is_sampled(objective.comparison.sli)
+        begin_s = scenario.warmup_s if sampled else 0.0
+        most = _most_samples(scenario, arrivals, objective.comparison, begin_s)
         if objective.min_samples > most:
             what = f"{objective.comparison.text}: {_too_few(objective.min_samples, most)}: it will be INCONCLUSIVE"
             yield Doubt(("slos",), what, "lower min_samples, or lengthen the run")
@@ -142,7 +171,7 @@ def _condition(scenario: Scenario, arrivals: _Arrivals, where: Where, condition:
     aggregate, asked = condition.comparison.sli.aggregate, condition.min_samples
     if aggregate in {Aggregate.COUNT, Aggregate.RATE, Aggregate.LONGEST}:
         return
-    most = _most_samples(scenario, arrivals, condition.comparison.sli)
+    most = _most_samples(scenario, arrivals, condition.comparison)
     if asked > most:
         yield Doubt(
             (*where, "min_samples"), f"cannot hold: {_too_few(asked, most)}", "write fewer, or lengthen the run"
@@ -165,12 +194,17 @@ def _too_few(asked: int, most: float) -> str:
     return f"asks for {asked:,} observations, and at most {math.floor(most):,} come"
 
 
-def _most_samples(scenario: Scenario, arrivals: _Arrivals, sli: Sli) -> float:
-    """Observations beyond which no run comes; infinite where that cannot be said."""
+def _most_samples(scenario: Scenario, arrivals: _Arrivals, comparison: Comparison, begin_s: float = 0.0) -> float:
+    """Observations from `begin_s` on beyond which no run comes; infinite where that cannot be said."""
+    sli, every_s = comparison.sli, scenario.telemetry.sample_interval_s
     if _is_sampled(sli):
-        # None comes at the very end.
-        return math.ceil(scenario.horizon_s / scenario.telemetry.sample_interval_s - _ROUNDING) - 1
-    return arrivals.most if sli.series in _ONCE_A_TASK else math.inf
+        # None comes at the very start or end.
+        first = max(1, math.ceil(begin_s / every_s - _ROUNDING))
+        return math.ceil(scenario.horizon_s / every_s - _ROUNDING) - first
+    if sli.series not in _ONCE_A_TASK:
+        return math.inf
+    phases = [phase.window for phase in scenario.phases if ("phase", phase.name) in comparison.selector]
+    return min([arrivals.most, *(arrivals.most_in(window) for window in phases)])
 
 
 def _is_sampled(sli: Sli) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from schemas.block import Floats
 from schemas.distributions import Constant
 from schemas.events import COPY
+from schemas.faults import FaultType
 from schemas.model import Process, Scenario
 from schemas.units import show_duration
 from simulation.demand import Demand, TaskDemand
@@ -176,7 +177,9 @@ def _busy(scenario: Scenario, load: Load, parts: list[Segment], when: str = "") 
 def _is_regular(scenario: Scenario) -> bool:
     """Whether nothing in the workload is random, so that workers who are all busy all the time keep up with it."""
     workload = scenario.workload
-    chance = any(fault.rate for fault in scenario.faults if not fault.by_time)
+    struck = [fault.type for fault in scenario.faults if fault.rate and not fault.by_time]
+    # Where no task can fail, a second submission is skipped.
+    chance = any(kind is not FaultType.DUPLICATE_ENQUEUE for kind in struck)
     constant = workload.process is Process.CONSTANT and isinstance(workload.service, Constant)
     return constant and workload.burst is None and not chance
 

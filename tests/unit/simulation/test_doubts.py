@@ -176,6 +176,56 @@ def test_an_objective_on_more_than_comes(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("objective", "most"),
+    [('"success_rate{phase=b} >= 9%"', 600), ('"success_rate{phase=a} >= 9%"', 30), ("queue_depth <= 9", 60)],
+)
+def test_phases_and_the_warm_up_are_counted(objective: str, most: int, tmp_path: Path) -> None:
+    """A task every two seconds, and a sample every minute for 70 minutes, of which the first ten are the warm-up."""
+    path = tmp_path / "doubts.yaml"
+    text = SCENARIO.format(arrivals=REGULAR, more="") + (
+        "warmup: 10m\nphases: [{name: a, at: 20m, for: 1m}, {name: b, at: 0s, for: 20m}]\n"
+    )
+    for least, says in ((most, []), (most + 1, [f"and at most {most:,} come"])):
+        path.write_text(text.replace("[success_rate >= 10%]", f"[{{objective: {objective}, min_samples: {least}}}]"))
+        found = [each.what for each in cautions(load(path))]
+        assert [says[0] in each for each in found] == [True] * len(says)
+
+
+def test_a_burst_that_is_shorter_than_the_window_fills_it(tmp_path: Path) -> None:
+    bursts = "{process: constant, rate: 2/min, burst: {every: 30m, for: 5m, rate: 60/min}}"
+    alert = "alerts: [{{name: a, when: latency_p50 >= 1s, window: 10m, min_samples: {0}}}]\n"
+    assert warnings(tmp_path, alert.format(300), arrivals=bursts) == []
+    assert len(warnings(tmp_path, alert.format(320), arrivals=bursts)) == 1
+
+
+def test_after_an_outage_a_window_may_hold_more_than_arrives(tmp_path: Path) -> None:
+    alert = "alerts: [{name: a, when: latency_p50 >= 1s, window: 1m, min_samples: 60}]\n"
+    assert len(warnings(tmp_path, alert)) == 1
+    assert warnings(tmp_path, alert + "faults: [{name: out, type: dispatcher_crash, at: 10m, for: 5m}]\n") == []
+
+
+def test_two_crashes_of_a_dependency_at_the_same_time(tmp_path: Path) -> None:
+    path = tmp_path / "crashes.yaml"
+    text = """
+version: 1
+name: crashes
+system: calls
+duration: 10m
+workload: {{arrivals: {{rate: 1/s}}}}
+calls: {{dependencies: [{{name: a, latency: {{distribution: constant, value: 1s}}}}]}}
+faults:
+  - {{name: one, type: dependency_crash, dependency: a, at: 1m, for: 1m}}
+  - {{name: two, type: dependency_crash, dependency: a, at: {at}, for: 1m}}
+slos: [success_rate >= 10%]
+"""
+    path.write_text(text.format(at="2m"))
+    assert cautions(load(path)) == ()
+    path.write_text(text.format(at="90s"))
+    (found,) = cautions(load(path))
+    assert found.what == "two and one take a away at the same time: one of them strikes nothing"
+
+
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = sorted([*(ROOT / "scenarios").rglob("*.yaml"), *(ROOT / "docs" / "examples").glob("*.yaml")])
 
