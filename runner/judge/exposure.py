@@ -27,7 +27,7 @@ _REFUSALS = ("rate_limited", "queue_full", "out_of_memory")
 """How a dependency refuses a call of its own accord, before a delay could have struck it."""
 
 _POINTS = 4096
-_BITS = 62
+_BITS = 10
 _Can: TypeAlias = tuple[bool, ...]
 """For each fault of a contest, whether it could have struck."""
 
@@ -45,13 +45,13 @@ class Contest:
             kinds, counts = np.unique(np.stack(can, axis=1), axis=0, return_counts=True)
             self._counts.update(dict(zip(map(tuple, kinds.tolist()), counts.tolist(), strict=True)))
             return
-        # A number for each combination is sorted many times as fast as a row.
+        # A number for each combination of few faults is counted many times as fast as rows are sorted.
         code = np.zeros(len(can[0]), dtype=np.int64)
         for place, each in enumerate(can):
             code |= each.astype(np.int64) << place
-        codes, counts = np.unique(code, return_counts=True)
-        for number, count in zip(codes.tolist(), counts.tolist(), strict=True):
-            self._counts[tuple(bool(number >> place & 1) for place in range(len(can)))] += count
+        counted = np.bincount(code)
+        for number in np.flatnonzero(counted).tolist():
+            self._counts[tuple(bool(number >> place & 1) for place in range(len(can)))] += int(counted[number])
 
     def expected(self, place: int) -> float:
         """How often the fault at a place can be expected to have struck."""

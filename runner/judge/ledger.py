@@ -37,7 +37,10 @@ def duplicate_executions(block: Block, table: Table) -> Samples:
     doubtful = np.zeros(width, dtype=np.bool_)
     doubtful[keys - lowest] = starts[keys - lowest] + running + table.was_done(keys) > 1
     doubtful |= _starts_after(kind == Kind.TASK_DONE, key - lowest, started, width)
-    doubtful |= _starts_after(ended, key - lowest, started, width)
+    # Of the writes to one place the last stands: that of the first start or end of a key.
+    ends_first, ledger = np.zeros(width, dtype=np.bool_), np.flatnonzero(started | ended)[::-1]
+    ends_first[key[ledger] - lowest] = ended[ledger]
+    doubtful[keys - lowest] |= ends_first[keys - lowest] & (running == 0)
     again: Sequence[int] | Ints = ()
     if doubtful.any():
         closer = Groups(places[doubtful[key - lowest]], key[doubtful[key - lowest]])

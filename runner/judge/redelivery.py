@@ -58,12 +58,13 @@ class Redelivery:
 
     def observe(self, block: Block, table: Table) -> Samples:
         """Take in a block; for each start after a death, how long that took in seconds."""
+        is_death = self._is_death()
+        if not is_death.any():
+            return Samples(np.empty(0), np.empty(0), label=table.labels_at(block, np.empty(0, dtype=np.int64)))
         executions = np.flatnonzero(_EXECUTIONS[block.kind])
         if len(executions):
             self._last_s = float(block.t[executions[-1]])
-        death = (block.kind == Kind.EXECUTION_ENDED) & self._is_death()[block.cause]
-        if not self._died and not death.any():
-            return Samples(np.empty(0), np.empty(0), label=table.labels_at(block, executions[:0]))
+        death = (block.kind == Kind.EXECUTION_ENDED) & is_death[block.cause]
         concerned = np.isin(block.task, [*self._died, *block.task[death].tolist()])
         again, took = [], []
         for place in np.flatnonzero(death | (concerned & _OVER[block.kind])).tolist():
