@@ -259,9 +259,8 @@ class QueueModel:
 
     def _fault_ends(self, fault: Fault) -> None:
         now = self._env.now
-        self.catch_up(
-            math.nextafter(now, 0.0)
-        )  # What arrives now comes after what has waited for the end of an outage.
+        # What arrives now comes after what has waited for the end of an outage.
+        self.catch_up(math.nextafter(now, 0.0))
         self._tell(Kind.FAULT_CLEARED, fault)
         if fault.type is FaultType.TELEMETRY_LOSS:
             self._tell(Kind.SAMPLE_LOST, fault)
