@@ -202,7 +202,7 @@ HISTORIES = {
     + "\n".join(f"{n} enqueued {n}\n{n} dispatched {n}\n{n} done {n}" for n in range(1, 600))
     + "\n600 dispatched 0\n610 done 0",
     "events that were lost": "0 lost 9\n1 retry 1 due=1\n2 dispatched 1\n3 done 1\n4 failed 2\n5 ended 3\n5 done 3",
-    "an end of which no start is known": "0 enqueued 1\n1 dispatched 1\n2 ended 1\n3 started 1\n4 started 1 @2\n9 ended 1\n9 rss 1",
+    "an end without a start": "0 enqueued 1\n1 dispatched 1\n2 ended 1\n3 started 1\n4 started 1 @2\n9 ended 1\n9 rss 1",
     "illegal steps": "1 enqueued 1\n2 enqueued 1\n3 dispatched 1\n4 retry 1\n5 failed 1\n6 done 1",
     "work that waits": "0 deferred 1\n50 enqueued 1 due=0\n60 dispatched 1\n70 enqueued 2\n99 rss 1",
 }
