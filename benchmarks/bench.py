@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from schemas.load import Loaded
+    from soak.schemas.language.load import Loaded
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENARIO = ROOT / "scenarios" / "72h.yaml"
@@ -50,18 +50,18 @@ def bare_simpy() -> None:
 @cache
 def loaded_scenario(settings: tuple[str, ...]) -> "Loaded":
     """The 72h scenario with overrides: read and checked before anything is timed."""
-    from schemas.load import load
+    from soak.schemas.language.load import load
 
     return load(SCENARIO, settings=settings)
 
 
 def spine(settings: tuple[str, ...] = ()) -> int:
     """Plan, simulation, event log and judge of the 72h scenario; returns the number of tasks."""
-    from runner.engine import execute, identify
-    from runner.evidence.stream import StreamWriter
-    from runner.session import collection_paused
-    from runner.targets.simulation import Simulation
-    from simulation.plan import Plan
+    from soak.runner.engine import execute, identify
+    from soak.runner.evidence.stream import StreamWriter
+    from soak.runner.session import collection_paused
+    from soak.runner.targets.simulation import Simulation
+    from soak.simulation.plan import Plan
 
     loaded = loaded_scenario(settings)
     target = Simulation()
@@ -105,7 +105,7 @@ def own_peak_mb() -> float:
 
 def soak(*words: str) -> list[str]:
     """The command line of `soak` in this environment."""
-    return [sys.executable, "-m", "runner", *words]
+    return [sys.executable, "-m", "soak", *words]
 
 
 def rows(rounds: int) -> list[dict[str, object]]:

@@ -24,12 +24,12 @@ FEW = 50
 
 def bare(count: int) -> None:
     """Plan, simulation and judge of the first `count` replications, without anything around them."""
-    from runner.engine import execute, identify
-    from runner.predict.replication import seeds
-    from runner.session import collection_paused
-    from runner.targets.simulation import Simulation
-    from schemas.load import load
-    from simulation.plan import Plan
+    from soak.runner.engine import execute, identify
+    from soak.runner.replications.replication import seeds
+    from soak.runner.session import collection_paused
+    from soak.runner.targets.simulation import Simulation
+    from soak.schemas.language.load import load
+    from soak.simulation.plan import Plan
 
     loaded = load(SCENARIO)
     for seed in islice(seeds(loaded.scenario.seed), count):
@@ -52,9 +52,9 @@ def measured(count: int, jobs: int, out: Path) -> dict[str, float]:
     """What `measure` prints; called in the process of its own."""
     import resource
 
-    from runner.predict.crew import LocalCrew
-    from runner.predict.session import ask, predict_scenario
-    from schemas.load import load
+    from soak.runner.predict.session import ask, predict_scenario
+    from soak.runner.replications.worker_pool import LocalCrew
+    from soak.schemas.language.load import load
 
     peaks: dict[int, float] = {}
 

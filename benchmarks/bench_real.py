@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.settings import Settings
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CLAIMS = 3_000
@@ -54,7 +54,7 @@ telemetry: {sample_interval: 5s}
 def real_run(*words: str) -> tuple[float, Path]:
     """A real run; returns the CPU seconds of the runner's own process, and its evidence."""
     out = Path(tempfile.mkdtemp()) / "run"
-    command = [sys.executable, "-m", "runner", "run", *words, "--target", "orchestrator", "--out", str(out)]
+    command = [sys.executable, "-m", "soak", "run", *words, "--target", "orchestrator", "--out", str(out)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     watched, cpu_s = psutil.Process(process.pid), 0.0
     while process.poll() is None:

@@ -44,7 +44,7 @@ def cpu_s(*command: str, cwd: Path = ROOT) -> float:
 
 def soak(*words: str) -> tuple[str, ...]:
     """A command of this tool."""
-    return sys.executable, "-m", "runner", *words
+    return sys.executable, "-m", "soak", *words
 
 
 def rendering(run: Path) -> float:

@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from mutations import NASTY, damaged_lines, damaged_yaml  # noqa: E402
 
-from reports.plots import render_plots  # noqa: E402
+from soak.reports.plots import render_plots  # noqa: E402
 
 LIMIT_S, MEMORY_BYTES = 30.0, 3 << 30
 DOCUMENTED = {0, 2, 3, 4, 5}
@@ -131,8 +131,8 @@ def _be_the_command(words: tuple[str, ...], place: Path, said: Path) -> None:
             os.dup2(out, descriptor)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stdout, sys.stderr = (os.fdopen(descriptor, "w", errors="backslashreplace") for descriptor in (1, 2))
-        from runner.cli import run_command
-        from runner.console import flush
+        from soak.runner.cli import run_command
+        from soak.runner.console import flush
 
         code = run_command(list(words))
         flush()
@@ -150,7 +150,7 @@ def _be_the_command(words: tuple[str, ...], place: Path, said: Path) -> None:
 
 def case(draw: random.Random, stock: Stock, place: Path) -> Iterator[Step]:
     """The commands of one case, each given as it is asked for."""
-    from reports import render
+    from soak.reports import render
 
     # Plots take most of the time of a command: they are drawn in a part of the cases.
     render.render_plots = render_plots if draw.random() < PLOTS_SHARE else lambda run: {}
@@ -226,7 +226,7 @@ def _of_evidence(draw: random.Random, stock: Stock, place: Path) -> Iterator[Ste
     others = [path.read_bytes() for path in streams] if victim.suffix == ".jsonl" else [content]
     victim.write_bytes(damaged_lines(draw, content, others))
     if draw.random() < 0.85:
-        from runner.evidence.directory import RunDirectory
+        from soak.runner.evidence.directory import RunDirectory
 
         RunDirectory(place / "run").write_checksums()
     if draw.random() < 0.1:
@@ -292,8 +292,9 @@ def main() -> int:
 
 
 NEEDED = (
-    "runner.session", "runner.evidence.verify", "runner.targets.simulation", "reports.render", "runner.predict.session",
-    "runner.compare.session", "runner.calibrate.session", "runner.gate.session", "runner.power.session",
+    "soak.runner.session", "soak.runner.evidence.verify",
+    "soak.runner.targets.simulation", "soak.reports.render", "soak.runner.predict.session",
+    "soak.runner.compare.session", "soak.runner.calibrate.session", "soak.runner.gate.session", "soak.runner.power.session",
 )  # fmt: skip
 """Imported once, so that the processes of the commands have it."""
 
@@ -301,7 +302,7 @@ NEEDED = (
 def _warm_up() -> None:
     import importlib
 
-    commands = [f"runner.cli.{path.stem}" for path in (ROOT / "runner" / "cli").glob("[a-z]*.py")]
+    commands = [f"soak.runner.cli.{path.stem}" for path in (ROOT / "runner" / "cli").glob("[a-z]*.py")]
     for name in (*commands, *NEEDED):
         importlib.import_module(name)
 

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas.comparison import CONFIDENT, FILTER_FIELDS
-from schemas.events import SPECS, TYPES, Kind, Spec, Value
-from schemas.expression import Op, Unit
-from schemas.faults import BY_TIME, PER_TASK, SYSTEM_FAULTS
-from schemas.files import read_schema
-from schemas.shape import Schema
-from schemas.slis import CATALOGUE, Sli
-from schemas.verdict import Outcome
+from soak.schemas.evidence.verdict import Outcome
+from soak.schemas.files import read_schema
+from soak.schemas.language.comparison import CONFIDENT, FILTER_FIELDS
+from soak.schemas.language.expression import Op, Unit
+from soak.schemas.language.faults import BY_TIME, PER_TASK, SYSTEM_FAULTS
+from soak.schemas.language.shape import Schema
+from soak.schemas.language.slis import CATALOGUE, Sli
+from soak.schemas.stream.events import SPECS, TYPES, Kind, Spec, Value
 
 PAGE = Path(__file__).with_name("scenario-reference.md")
 SCENARIO = read_schema("scenario")

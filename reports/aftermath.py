@@ -5,8 +5,8 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.data import RunData
-from reports.history import Event, Happened, read_events
+from soak.reports.data import RunData
+from soak.reports.history import Event, Happened, read_events
 
 MOST_TASKS, MOST_EVENTS = 20, 30
 WINDOW_S = 1_800.0

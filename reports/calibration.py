@@ -2,12 +2,12 @@
 
 import matplotlib as mpl
 
-from reports.plots import fit, held_back
-from reports.plots.canvas import STYLE
-from reports.summary import TEMPLATES, make_environment
-from schemas.block import Floats
-from schemas.calibration import Calibration
-from schemas.distributions import Distribution
+from soak.reports.plots import fit, held_back
+from soak.reports.plots.canvas import STYLE
+from soak.reports.summary import TEMPLATES, make_environment
+from soak.schemas.evidence.calibration import Calibration
+from soak.schemas.language.distributions import Distribution
+from soak.schemas.stream.block import Floats
 
 TEMPLATE = "calibration.md.j2"
 FIT, HELD_BACK = "fit.svg", "held_back.svg"
@@ -29,7 +29,7 @@ def render_calibration(calibration: Calibration, held_s: Floats, chosen: Distrib
 
 def valued(value: float | None, unit: str) -> str:
     """A parameter's value for people; empty for none."""
-    from schemas.units import show_duration, show_rate, show_ratio
+    from soak.schemas.units import show_duration, show_rate, show_ratio
 
     if value is None:
         return ""

@@ -2,13 +2,13 @@
 
 import matplotlib as mpl
 
-from reports.plots import changes as plot
-from reports.plots import tasks as task_plot
-from reports.plots.canvas import STYLE
-from reports.summary import TEMPLATES, make_environment
-from schemas.changes import Changes, Differences
-from schemas.expression import Unit
-from schemas.units import show_gain
+from soak.reports.plots import changes as plot
+from soak.reports.plots import tasks as task_plot
+from soak.reports.plots.canvas import STYLE
+from soak.reports.summary import TEMPLATES, make_environment
+from soak.schemas.evidence.changes import Changes, Differences
+from soak.schemas.language.expression import Unit
+from soak.schemas.units import show_gain
 
 TEMPLATE = "changes.md.j2"
 PLOT = "changes.svg"

@@ -8,16 +8,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from schemas import manifest, verdict
-from schemas.block import Floats
-from schemas.errors import EvidenceError, ScenarioError, reason
-from schemas.files import ordinary
-from schemas.load import load
-from schemas.manifest import Manifest
-from schemas.model import Scenario
-from schemas.processes import COLUMNS, TABLE
-from schemas.verdict import Checkpoints, Verdict
-from schemas.versions import decode_evidence
+from soak.schemas.errors import EvidenceError, ScenarioError, reason
+from soak.schemas.evidence import manifest, verdict
+from soak.schemas.evidence.manifest import Manifest
+from soak.schemas.evidence.verdict import Checkpoints, Verdict
+from soak.schemas.evidence.versions import decode_evidence
+from soak.schemas.files import ordinary
+from soak.schemas.language.load import load
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Floats
+from soak.schemas.stream.processes import COLUMNS, TABLE
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """gate.md: the decision of a gate, for people."""
 
-from reports.summary import TEMPLATES, make_environment
-from schemas.decision import Decision, RuleResult
+from soak.reports.summary import TEMPLATES, make_environment
+from soak.schemas.evidence.decision import Decision, RuleResult
 
 TEMPLATE = "gate.md.j2"
 

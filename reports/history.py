@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.errors import EvidenceError, reason
-from schemas.files import ordinary
-from schemas.verdict import SlowTask
-from schemas.versions import UNDECODABLE
+from soak.schemas.errors import EvidenceError, reason
+from soak.schemas.evidence.verdict import SlowTask
+from soak.schemas.evidence.versions import UNDECODABLE
+from soak.schemas.files import ordinary
 
 EARLIER_S = 1.0
 """More than what times lose when they are rounded and taken from each other."""

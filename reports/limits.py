@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import matplotlib as mpl
 
-from reports.plots import limits as plots
-from reports.plots.canvas import STYLE
-from reports.summary import make_environment
-from schemas.limits import Basis, Finding, Limit, Limits, Parameter, Point, Search
-from schemas.units import show_ratio
+from soak.reports.plots import limits as plots
+from soak.reports.plots.canvas import STYLE
+from soak.reports.summary import make_environment
+from soak.schemas.evidence.limits import Basis, Finding, Limit, Limits, Parameter, Point, Search
+from soak.schemas.units import show_ratio
 
 PLANE = "plots/plane.svg"
 BASES = {Basis.TEST: "the test", Basis.SHARE: "its share", Basis.GLANCE: "a glance"}

@@ -3,10 +3,10 @@
 import base64
 from pathlib import Path
 
-from reports.data import RunData
-from reports.history import read_histories
-from reports.summary import TEMPLATES, render_template
-from reports.timeline import WIDTH, draw_timeline
+from soak.reports.data import RunData
+from soak.reports.history import read_histories
+from soak.reports.summary import TEMPLATES, render_template
+from soak.reports.timeline import WIDTH, draw_timeline
 
 LEAST_MINUTES = 3
 """A run of fewer minutes has nothing to show over time."""

@@ -2,11 +2,11 @@
 
 import matplotlib as mpl
 
-from reports.plots import parity as plot
-from reports.plots.canvas import STYLE
-from reports.summary import TEMPLATES, make_environment
-from schemas.expression import Unit
-from schemas.parity import Figure, Latencies, Parity
+from soak.reports.plots import parity as plot
+from soak.reports.plots.canvas import STYLE
+from soak.reports.summary import TEMPLATES, make_environment
+from soak.schemas.evidence.parity import Figure, Latencies, Parity
+from soak.schemas.language.expression import Unit
 
 TEMPLATE = "parity.md.j2"
 PLOT = "parity.svg"

@@ -4,12 +4,12 @@ import math
 
 import matplotlib as mpl
 
-from reports.plots import power as plot
-from reports.plots.canvas import STYLE
-from reports.summary import TEMPLATES, make_environment
-from schemas.expression import Unit
-from schemas.power import ObjectivePower, PowerReport, Scale, Violation
-from schemas.units import show_duration
+from soak.reports.plots import power as plot
+from soak.reports.plots.canvas import STYLE
+from soak.reports.summary import TEMPLATES, make_environment
+from soak.schemas.evidence.power import ObjectivePower, PowerReport, Scale, Violation
+from soak.schemas.language.expression import Unit
+from soak.schemas.units import show_duration
 
 TEMPLATE = "power.md.j2"
 PLOT = "power.svg"

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from reports.plots import prediction as plot
-from reports.plots.canvas import STYLE
-from reports.summary import make_environment
-from schemas.expression import Unit
-from schemas.prediction import (
+from soak.reports.plots import prediction as plot
+from soak.reports.plots.canvas import STYLE
+from soak.reports.summary import make_environment
+from soak.schemas.evidence.prediction import (
     QUANTILES,
     Decision,
     Distribution,
@@ -22,7 +21,8 @@ from schemas.prediction import (
     Share,
     Stopped,
 )
-from schemas.units import show_ratio
+from soak.schemas.language.expression import Unit
+from soak.schemas.units import show_ratio
 
 OBJECTIVES, ABORTS = "plots/objectives.svg", "plots/aborts.svg"
 

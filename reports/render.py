@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from reports.data import read_run
-from reports.page import render_page
-from reports.plots import render_plots
-from reports.summary import render_incident, render_summary
-from schemas.verdict import Outcome
+from soak.reports.data import read_run
+from soak.reports.page import render_page
+from soak.reports.plots import render_plots
+from soak.reports.summary import render_incident, render_summary
+from soak.schemas.evidence.verdict import Outcome
 
 
 def render(directory: Path, template: Path | None = None) -> dict[str, bytes]:

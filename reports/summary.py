@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
-from reports.aftermath import read_aftermath
-from reports.data import RunData
-from schemas.errors import UsageError, reason
-from schemas.expression import Unit
-from schemas.units import show_duration, show_ratio
-from schemas.verdict import Gain, GrowthResult, paused_s
+from soak.reports.aftermath import read_aftermath
+from soak.reports.data import RunData
+from soak.schemas.errors import UsageError, reason
+from soak.schemas.evidence.verdict import Gain, GrowthResult, paused_s
+from soak.schemas.language.expression import Unit
+from soak.schemas.units import show_duration, show_ratio
 
 TEMPLATES = Path(__file__).with_name("templates")
 SUMMARY_TEMPLATE = "soak_summary.md.j2"

@@ -8,8 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from markupsafe import Markup, escape
 
-from reports.data import RunData
-from reports.plots.canvas import (
+from soak.reports.data import RunData
+from soak.reports.plots.canvas import (
     BLUE,
     GREY,
     ORANGE,
@@ -21,10 +21,10 @@ from reports.plots.canvas import (
     mean_per_bucket,
     per_bucket,
 )
-from reports.plots.success import moving_rate
-from schemas.block import Floats, Ints
-from schemas.units import show_duration, show_ratio
-from schemas.verdict import ObjectiveResult
+from soak.reports.plots.success import moving_rate
+from soak.schemas.evidence.verdict import ObjectiveResult
+from soak.schemas.stream.block import Floats, Ints
+from soak.schemas.units import show_duration, show_ratio
 
 WIDTH, LEFT, RIGHT = 1000, 104, 12
 PANEL, GAP, LANE = 110, 34, 20

@@ -2,12 +2,12 @@
 
 import matplotlib as mpl
 
-from reports.changes import show_signed
-from reports.plots import whatif as plot
-from reports.plots.canvas import STYLE
-from reports.summary import TEMPLATES, make_environment
-from schemas.units import show_gain
-from schemas.whatif import WhatIf
+from soak.reports.changes import show_signed
+from soak.reports.plots import whatif as plot
+from soak.reports.plots.canvas import STYLE
+from soak.reports.summary import TEMPLATES, make_environment
+from soak.schemas.evidence.whatif import WhatIf
+from soak.schemas.units import show_gain
 
 TEMPLATE = "what_if.md.j2"
 PLOT = "what_if.svg"

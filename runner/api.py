@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.engine import Sink, execute, identify
-from runner.judge.judge import Judge
-from runner.targets.simulation import Simulation
-from schemas.load import Loaded, load
-from schemas.verdict import Verdict
-from simulation.plan import Plan
+from soak.runner.engine import Sink, execute, identify
+from soak.runner.judge.judge import Judge
+from soak.runner.targets.simulation import Simulation
+from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.language.load import Loaded, load
+from soak.simulation.plan import Plan
 
 
 def simulate_scenario(

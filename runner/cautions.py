@@ -1,9 +1,9 @@
 """Warnings about a scenario that can run: what of it will not happen. They change no exit code."""
 
-from runner.console import remark
-from schemas.errors import Problem
-from schemas.load import Loaded
-from simulation.doubts import doubts
+from soak.runner.console import remark
+from soak.schemas.errors import Problem
+from soak.schemas.language.load import Loaded
+from soak.simulation.doubts import doubts
 
 
 def cautions(loaded: Loaded) -> tuple[Problem, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
-from schemas.errors import OutputError, reason
+from soak.schemas.errors import OutputError, reason
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from schemas.block import Block
-from schemas.events import Kind
-from schemas.verdict import End
+from soak.schemas.evidence.verdict import End
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import Kind
 
 _ENDS = {
     Kind.RUN_ENDED: End.COMPLETED,

@@ -8,17 +8,17 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from runner.judge.decide import decide
-from runner.judge.judge import Judge
-from runner.judge.samples import Facts
-from runner.targets.base import Patient, Redelivering, Target
-from schemas.block import Block, make_block, tick
-from schemas.errors import UsageError
-from schemas.events import Kind
-from schemas.identity import Identity
-from schemas.model import Scenario
-from schemas.verdict import End, Verdict
-from simulation.plan import Plan
+from soak.runner.judge.decide import decide
+from soak.runner.judge.judge import Judge
+from soak.runner.judge.samples import Facts
+from soak.runner.targets.base import Patient, Redelivering, Target
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.verdict import End, Verdict
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block, make_block, tick
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.identity import Identity
+from soak.simulation.plan import Plan
 
 
 class Sink(Protocol):

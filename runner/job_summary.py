@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from runner.console import remark
-from schemas.errors import reason
-from schemas.model import Scenario
-from schemas.units import show_duration
-from schemas.verdict import Verdict
+from soak.runner.console import remark
+from soak.schemas.errors import reason
+from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.language.model import Scenario
+from soak.schemas.units import show_duration
 
 
 def job_summary_of(verdict: Verdict, scenario: Scenario) -> str:

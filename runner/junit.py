@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from schemas.verdict import Status, Verdict
+from soak.schemas.evidence.verdict import Status, Verdict
 
 FILE = "junit.xml"
 

@@ -4,7 +4,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from schemas.errors import UsageError, reason
+from soak.schemas.errors import UsageError, reason
 
 HOST = "127.0.0.1"
 _NAMES = {HOST, "localhost"}

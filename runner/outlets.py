@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.engine import Sink
-from runner.judge.judge import Judge
-from schemas.identity import Identity
-from schemas.load import Loaded
-from schemas.manifest import Sent
-from schemas.verdict import Verdict
-from simulation.plan import Plan
+from soak.runner.engine import Sink
+from soak.runner.judge.judge import Judge
+from soak.schemas.evidence.manifest import Sent
+from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.language.load import Loaded
+from soak.schemas.stream.identity import Identity
+from soak.simulation.plan import Plan
 
 if TYPE_CHECKING:
-    from runner.export.exporter import Exporter
-    from runner.notify.notifier import Notifier
+    from soak.runner.export.exporter import Exporter
+    from soak.runner.notify.notifier import Notifier
 
 
 PATIENCE_S = 10.0
@@ -66,14 +66,14 @@ def open_outlets(
     scenario, folder, real = loaded.scenario, loaded.folder, identity.clock == "real"
     outlets = Outlets()
     if scenario.notify and (notify or real):
-        from runner.notify.notifier import Notifier
+        from soak.runner.notify.notifier import Notifier
 
         outlets.notifier = Notifier(scenario, plan.vocabulary, folder, run)
     if real:
-        from runner.export.destinations import exports_of
+        from soak.runner.export.destinations import exports_of
 
         if exports := exports_of(scenario):
-            from runner.export.exporter import Exporter
+            from soak.runner.export.exporter import Exporter
 
             outlets.exporter = Exporter(exports, scenario, folder, identity, run)
     try:

@@ -15,11 +15,11 @@ from typing import IO
 import click
 import psutil
 
-from runner.console import remark
-from schemas.calls import Calls, Degrade, Fallback, Retry, Timeout
-from schemas.errors import UsageError, reason
-from schemas.model import Scenario
-from simulation.plan import Plan
+from soak.runner.console import remark
+from soak.schemas.errors import UsageError, reason
+from soak.schemas.language.model import Scenario
+from soak.schemas.systems.calls.settings import Calls, Degrade, Fallback, Retry, Timeout
+from soak.simulation.plan import Plan
 
 _BYTES_PER_TASK = 4_096
 """Event stream, database and log of a task, with its retries: measured at about half of this."""

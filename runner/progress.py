@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from runner.console import live_console, remark
-from runner.judge.judge import Judge
-from schemas.model import Scenario
-from schemas.units import show_duration, show_ratio
+from soak.runner.console import live_console, remark
+from soak.runner.judge.judge import Judge
+from soak.schemas.language.model import Scenario
+from soak.schemas.units import show_duration, show_ratio
 
 Progress = Callable[[Judge], None]
 

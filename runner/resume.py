@@ -3,16 +3,16 @@
 import time
 from pathlib import Path
 
-from runner.console import tell
-from runner.evidence.directory import RunDirectory
-from runner.evidence.past import Past, read_past, replay
-from runner.evidence.record import Recording, to_json
-from runner.outlets import open_outlets
-from runner.session import INTERRUPTED, Interruption, conduct, finish_ended, make_target, summary_lines
-from runner.targets.base import Selective, Target
-from schemas.errors import UsageError
-from schemas.files import file_name
-from schemas.verdict import End
+from soak.runner.console import tell
+from soak.runner.evidence.directory import RunDirectory
+from soak.runner.evidence.past import Past, read_past, replay
+from soak.runner.evidence.record import Recording, to_json
+from soak.runner.outlets import open_outlets
+from soak.runner.session import INTERRUPTED, Interruption, conduct, finish_ended, make_target, summary_lines
+from soak.runner.targets.base import Selective, Target
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.verdict import End
+from soak.schemas.files import file_name
 
 
 def resume_run(path: Path, *, as_json: bool) -> int:
@@ -20,7 +20,7 @@ def resume_run(path: Path, *, as_json: bool) -> int:
 
     Raises SoakError.
     """
-    from runner.preflight import check_machine
+    from soak.runner.preflight import check_machine
 
     directory = RunDirectory.open(path)
     directory.claim()

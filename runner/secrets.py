@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from schemas.errors import UsageError, reason
-from schemas.outlets import Secret
+from soak.schemas.errors import UsageError, reason
+from soak.schemas.language.outlets import Secret
 
 
 def secret_of(secret: Secret, folder: Path, key: str, kind: str) -> str:

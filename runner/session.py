@@ -9,28 +9,28 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from runner.cautions import warn
-from runner.console import remark, tell
-from runner.engine import BrokenOffError, Resumed, execute, identify
-from runner.evidence.directory import RunDirectory
-from runner.evidence.past import Past, read_past, replay
-from runner.evidence.record import Recording, to_json
-from runner.job_summary import append_summary, job_summary_of
-from runner.judge.decide import decide
-from runner.judge.judge import Judge
-from runner.outlets import Outlets, open_outlets
-from runner.progress import make_progress
-from runner.targets.base import Selective, Target
-from runner.targets.contract import Queue
-from schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
-from schemas.faults import FaultType
-from schemas.files import file_name
-from schemas.identity import Identity
-from schemas.load import Loaded, load
-from schemas.model import Scenario
-from schemas.units import show_duration
-from schemas.verdict import End, Verdict
-from simulation.plan import Plan
+from soak.contract import Queue
+from soak.runner.cautions import warn
+from soak.runner.console import remark, tell
+from soak.runner.engine import BrokenOffError, Resumed, execute, identify
+from soak.runner.evidence.directory import RunDirectory
+from soak.runner.evidence.past import Past, read_past, replay
+from soak.runner.evidence.record import Recording, to_json
+from soak.runner.job_summary import append_summary, job_summary_of
+from soak.runner.judge.decide import decide
+from soak.runner.judge.judge import Judge
+from soak.runner.outlets import Outlets, open_outlets
+from soak.runner.progress import make_progress
+from soak.runner.targets.base import Selective, Target
+from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
+from soak.schemas.evidence.verdict import End, Verdict
+from soak.schemas.files import file_name
+from soak.schemas.language.faults import FaultType
+from soak.schemas.language.load import Loaded, load
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.identity import Identity
+from soak.schemas.units import show_duration
+from soak.simulation.plan import Plan
 
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -114,7 +114,7 @@ def _admit(target: Target, scenario: Scenario) -> None:
 
 def _preflight(plan: Plan, directory: Path, place: Path, interrupted: Callable[[], bool]) -> None:
     """What must hold before a real run. Raises UsageError, or click.Abort when someone asked to stop."""
-    from runner.preflight import check_machine, run_commands
+    from soak.runner.preflight import check_machine, run_commands
 
     check_machine(plan, place)
     run_commands(plan.scenario, directory, interrupted)
@@ -129,7 +129,7 @@ def make_target(name: str, speed: float | None = None, patience_s: float | None 
         remedy = "remove it, or name a --target as package.module:Class"
         raise UsageError(f"{name} takes no --patience: it is for calls of a class of your own ({remedy})")
     if name == "simulation":
-        from runner.targets.simulation import Simulation
+        from soak.runner.targets.simulation import Simulation
 
         if speed is not None:
             raise UsageError(
@@ -137,21 +137,21 @@ def make_target(name: str, speed: float | None = None, patience_s: float | None 
             )
         return Simulation()
     if name == "orchestrator":
-        from runner.targets.orchestrator.target import Orchestrator
+        from soak.runner.targets.queue.orchestrator.target import Orchestrator
 
         return Orchestrator(1.0 if speed is None else speed)
     if name == "stub":
-        from runner.targets.stub.target import Stub
+        from soak.runner.targets.calls.target import Stub
 
         return Stub(1.0 if speed is None else speed)
-    from runner.targets.locate import find_class, owns_workers
+    from soak.runner.targets.locate import find_class, owns_workers
 
     kind = find_class(name, TARGETS)
     if owns_workers(kind):
-        from runner.targets.owning.target import Owning
+        from soak.runner.targets.queue.system_adapter.target import Owning
 
         return Owning(name, kind, 1.0 if speed is None else speed, patience_s)
-    from runner.targets.pulled.target import Pulled
+    from soak.runner.targets.queue.queue_adapter.target import Pulled
 
     return Pulled(name, cast("type[Queue]", kind), 1.0 if speed is None else speed, patience_s)
 
@@ -216,8 +216,8 @@ def conduct(
 
 def _finish(recording: Recording, verdict: Verdict, judge: Judge, outlets: Outlets) -> None:
     """Tell and write the verdict and the report, and seal them. Raises OutputError, which tells the verdict, too."""
-    from runner.evidence.report import render_into
-    from runner.junit import FILE, verdict_cases, write_junit
+    from soak.runner.evidence.report import render_into
+    from soak.runner.junit import FILE, verdict_cases, write_junit
 
     try:
         recording.finish(verdict, judge, outlets.finish(judge, verdict))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from schemas import units
+from soak.schemas import units
 
 _NEAR = 0.01
 """A value is near its target when they are less than this share of the target apart: beyond, the usual digits tell."""

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from schemas import units
+from soak.schemas import units
 
 Schema = dict[str, Any]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from schemas.block import Floats, quantise
-from schemas.model import Process, Workload
-from simulation.rate import Rate
-from simulation.streams import BLOCK, Stream
+from soak.schemas.language.model import Process, Workload
+from soak.schemas.stream.block import Floats, quantise
+from soak.simulation.rate import Rate
+from soak.simulation.streams import BLOCK, Stream
 
 
 def arrival_times(workload: Workload, seed: int, until_s: float) -> Iterator[Floats]:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.block import Floats
-from schemas.faults import PER_TASK, Fault, FaultType
-from schemas.model import GuardrailMode, Process, Queue, Scenario
-from simulation.distributions import spread
-from simulation.fates import ACTIONS, Action
-from simulation.lease import Leases
+from soak.schemas.language.faults import PER_TASK, Fault, FaultType
+from soak.schemas.language.model import GuardrailMode, Process, Queue, Scenario
+from soak.schemas.stream.block import Floats
+from soak.simulation.distributions import spread
+from soak.simulation.fates import ACTIONS, Action
+from soak.simulation.queue.lease import Leases
 
 _POINTS = 1 << 14
 _R2 = (0.7548776662466927, 0.5698402909980532)

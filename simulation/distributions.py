@@ -5,8 +5,8 @@ from typing import assert_never
 
 import numpy as np
 
-from schemas.block import Floats
-from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.schemas.stream.block import Floats
 
 
 def draw(distribution: Distribution, generator: np.random.Generator, count: int) -> Floats:

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from schemas.errors import Where
-from schemas.expression import Op
-from schemas.faults import FaultType
-from schemas.model import Comparison, Condition, Process, Scenario
-from schemas.slis import Aggregate, Sli
-from schemas.units import show_count, show_duration
-from schemas.windows import Window
-from simulation.rate import Rate
+from soak.schemas.errors import Where
+from soak.schemas.language.expression import Op
+from soak.schemas.language.faults import FaultType
+from soak.schemas.language.model import Comparison, Condition, Process, Scenario
+from soak.schemas.language.slis import Aggregate, Sli
+from soak.schemas.language.windows import Window
+from soak.schemas.units import show_count, show_duration
+from soak.simulation.rate import Rate
 
 _SURE = 0.99
 """All tasks arrive in a share of the runs that is at least so large: nothing is said."""

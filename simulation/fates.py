@@ -12,14 +12,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from schemas.block import Floats, Ints
-from schemas.distributions import Distribution
-from schemas.events import COPY, KEY_SHIFT
-from schemas.faults import PER_TASK, Fault, FaultType
-from schemas.vocabulary import NO_CAUSE, Vocabulary
-from schemas.windows import Window
-from simulation.distributions import draw
-from simulation.streams import BLOCK, Stream
+from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.faults import PER_TASK, Fault, FaultType
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.block import Floats, Ints
+from soak.schemas.stream.events import COPY, KEY_SHIFT
+from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
+from soak.simulation.distributions import draw
+from soak.simulation.streams import BLOCK, Stream
 
 BLOCK_BITS = BLOCK.bit_length() - 1
 FIRST_KEPT, LATER_KEPT = 4, 128

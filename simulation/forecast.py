@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.block import Floats
-from schemas.distributions import Constant
-from schemas.events import COPY
-from schemas.faults import FaultType
-from schemas.model import Process, Scenario
-from schemas.units import show_duration
-from simulation.demand import Demand, TaskDemand
-from simulation.plan import Plan
-from simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
+from soak.schemas.language.distributions import Constant
+from soak.schemas.language.faults import FaultType
+from soak.schemas.language.model import Process, Scenario
+from soak.schemas.stream.block import Floats
+from soak.schemas.stream.events import COPY
+from soak.schemas.units import show_duration
+from soak.simulation.demand import Demand, TaskDemand
+from soak.simulation.plan import Plan
+from soak.simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
 
 POINTS = 72
 _ROUNDING = 1e-9

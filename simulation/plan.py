@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.block import Bools, Floats, Ints, quantise
-from schemas.calls import Calls
-from schemas.events import COPY, KEY_SHIFT
-from schemas.faults import PROCESS_CRASHES, Fault, FaultType
-from schemas.model import Scenario
-from schemas.vocabulary import Vocabulary
-from schemas.windows import Window
-from simulation.arrivals import arrival_times
-from simulation.distributions import draw
-from simulation.fates import ACTIONS, Action, Fate, Fates
-from simulation.rate import Rate
-from simulation.streams import BLOCK, Stream
+from soak.schemas.language.faults import PROCESS_CRASHES, Fault, FaultType
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.block import Bools, Floats, Ints, quantise
+from soak.schemas.stream.events import COPY, KEY_SHIFT
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.systems.calls.settings import Calls
+from soak.simulation.arrivals import arrival_times
+from soak.simulation.distributions import draw
+from soak.simulation.fates import ACTIONS, Action, Fate, Fates
+from soak.simulation.rate import Rate
+from soak.simulation.streams import BLOCK, Stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ which are exact: one number and an array of numbers come out the same.
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from schemas.model import Workload
+from soak.schemas.language.model import Workload
 
 if TYPE_CHECKING:
-    from schemas.block import Bools, Floats
+    from soak.schemas.stream.block import Bools, Floats
 
 Number = TypeVar("Number", float, "Floats")
 

@@ -7,10 +7,10 @@ from enum import IntEnum
 
 import numpy as np
 
-from schemas.block import Block, Floats, Ints, quantise
-from schemas.events import SPECS, Kind, Value
-from schemas.faults import FaultType
-from simulation.plan import Plan, inside_windows
+from soak.schemas.language.faults import FaultType
+from soak.schemas.stream.block import Block, Floats, Ints, quantise
+from soak.schemas.stream.events import SPECS, Kind, Value
+from soak.simulation.plan import Plan, inside_windows
 
 WIDTH = 7
 _T, _KIND, _TASK, _VALUE = 0, 1, 2, 6

@@ -5,11 +5,11 @@ from typing import Protocol
 
 from simpy import Environment
 
-from schemas.block import Block, merge, tick
-from simulation.calls.model import CallsModel
-from simulation.plan import Plan
-from simulation.queue import QueueModel
-from simulation.recorder import Recorder
+from soak.schemas.stream.block import Block, merge, tick
+from soak.simulation.calls.model import CallsModel
+from soak.simulation.plan import Plan
+from soak.simulation.queue.model import QueueModel
+from soak.simulation.recorder import Recorder
 
 EVENTS_PER_BLOCK = 32_768
 EVENTS_PER_TASK = 6

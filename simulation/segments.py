@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.block import Floats
-from schemas.faults import Fault
-from schemas.model import Process, Scenario
-from simulation.rate import Rate
+from soak.schemas.language.faults import Fault
+from soak.schemas.language.model import Process, Scenario
+from soak.schemas.stream.block import Floats
+from soak.simulation.rate import Rate
 
 
 @dataclass(frozen=True, slots=True)

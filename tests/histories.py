@@ -23,17 +23,17 @@ from textwrap import dedent
 
 import numpy as np
 
-from runner.judge.decide import decide
-from runner.judge.judge import Judge
-from schemas.block import Block, make_block
-from schemas.events import CENSUS, COPY, NEW_STATE, SPECS, Kind, Value
-from schemas.identity import Identity
-from schemas.load import Loaded, load
-from schemas.model import Scenario
-from schemas.states import TaskState
-from schemas.verdict import End, ObjectiveResult, Verdict
-from schemas.vocabulary import Vocabulary
-from simulation.plan import Plan
+from soak.runner.judge.decide import decide
+from soak.runner.judge.judge import Judge
+from soak.schemas.evidence.verdict import End, ObjectiveResult, Verdict
+from soak.schemas.language.load import Loaded, load
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block, make_block
+from soak.schemas.stream.events import CENSUS, COPY, NEW_STATE, SPECS, Kind, Value
+from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.states import TaskState
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.simulation.plan import Plan
 
 DEFAULTS = {
     "version": "1",

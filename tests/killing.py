@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-SOAK = (sys.executable, "-m", "runner")
+SOAK = (sys.executable, "-m", "soak")
 _CLOSING = {"task.done", "task.failed", "task.blocked"}
 _LOOK_S = 0.02
 _PATIENCE_S = 120.0

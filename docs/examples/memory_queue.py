@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from runner.targets.contract import Accepted, Claim, Expired, Failed, QueueSettings, Refused, Retry, Snapshot
+from soak.contract import Accepted, Claim, Expired, Failed, QueueSettings, Refused, Retry, Snapshot
 
 
 @dataclass

@@ -6,8 +6,8 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 
-from runner.targets.body import Body, PermanentError, RunnerGoneError, TransientError
-from runner.targets.contract import Accepted, Change, ChangeType, Refused, Snapshot, SystemSettings
+from soak.body import Body, PermanentError, RunnerGoneError, TransientError
+from soak.contract import Accepted, Change, ChangeType, Refused, Snapshot, SystemSettings
 
 
 @dataclass

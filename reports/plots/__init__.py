@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import matplotlib as mpl
 
-from reports.data import RunData
-from reports.plots import errors, faults, gain, growth, latency, processes, retries, success, throughput
-from reports.plots.canvas import STYLE
+from soak.reports.data import RunData
+from soak.reports.plots import errors, faults, gain, growth, latency, processes, retries, success, throughput
+from soak.reports.plots.canvas import STYLE
 
 PLOTS: dict[str, Callable[[RunData], bytes]] = {
     "gain.svg": gain.plot,

@@ -10,9 +10,9 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from reports.data import MINUTE_S, RunData
-from schemas.block import Floats
-from schemas.windows import Window
+from soak.reports.data import MINUTE_S, RunData
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.block import Floats
 
 BLUE, ORANGE, GREEN, RED, GREY, PURPLE = "#2563a8", "#d9822b", "#2f8f5b", "#c23030", "#6b7280", "#7b5ea7"
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, "#1f9ba8", "#a8612f", "#8a8d2f", GREY)

@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg
-from schemas.changes import Change, Changes, Direction
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg
+from soak.schemas.evidence.changes import Change, Changes, Direction
 
 _MOST = 14
 _FARTHEST = 3.0

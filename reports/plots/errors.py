@@ -1,7 +1,7 @@
 """Attempts that did not end well, by error class."""
 
-from reports.data import RunData
-from reports.plots.canvas import RED, figure, nothing, to_svg
+from soak.reports.data import RunData
+from soak.reports.plots.canvas import RED, figure, nothing, to_svg
 
 
 def plot(run: RunData) -> bytes:

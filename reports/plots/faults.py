@@ -6,8 +6,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from reports.data import RunData
-from reports.plots.canvas import (
+from soak.reports.data import RunData
+from soak.reports.plots.canvas import (
     ORANGE,
     PALETTE,
     RED,
@@ -21,7 +21,7 @@ from reports.plots.canvas import (
     time_axis,
     to_svg,
 )
-from schemas.block import Floats
+from soak.schemas.stream.block import Floats
 
 _NOTE_IN = 0.062
 """What a character of a note takes, in inches."""

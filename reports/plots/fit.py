@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from reports.plots.canvas import BLUE, GREY, ORANGE, figure, legend, to_svg
-from schemas.block import Floats
-from schemas.calibration import Calibration
-from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.reports.plots.canvas import BLUE, GREY, ORANGE, figure, legend, to_svg
+from soak.schemas.evidence.calibration import Calibration
+from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.schemas.stream.block import Floats
 
 _POINTS = 300
 _LOWEST_S = 1e-3

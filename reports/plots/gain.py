@@ -3,10 +3,10 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from reports.data import RunData
-from reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, figure, legend, nothing, to_svg
-from schemas.expression import Op, Unit
-from schemas.verdict import ObjectiveResult
+from soak.reports.data import RunData
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, figure, legend, nothing, to_svg
+from soak.schemas.evidence.verdict import ObjectiveResult
+from soak.schemas.language.expression import Op, Unit
 
 
 def plot(run: RunData) -> bytes:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reports.data import RunData
-from reports.plots.canvas import BLUE, RED, bands, figure, legend, nothing, time_axis, to_svg
-from schemas.block import Floats
-from schemas.expression import Unit
-from schemas.processes import RUNNER
-from schemas.verdict import GrowthResult
+from soak.reports.data import RunData
+from soak.reports.plots.canvas import BLUE, RED, bands, figure, legend, nothing, time_axis, to_svg
+from soak.schemas.evidence.verdict import GrowthResult
+from soak.schemas.language.expression import Unit
+from soak.schemas.stream.block import Floats
+from soak.schemas.stream.processes import RUNNER
 
 _MOST_POINTS = 300
 _MIB = 2**20

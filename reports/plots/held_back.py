@@ -2,9 +2,9 @@
 
 from matplotlib.axes import Axes
 
-from reports.plots.canvas import BLUE, GREEN, GREY, RED, figure, legend, nothing, to_svg
-from schemas.calibration import Calibration, Prediction
-from schemas.expression import Unit
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, RED, figure, legend, nothing, to_svg
+from soak.schemas.evidence.calibration import Calibration, Prediction
+from soak.schemas.language.expression import Unit
 
 _FARTHEST = 2.0
 """Observations farther out than so many intervals are drawn at the edge, as arrows."""

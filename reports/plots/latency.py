@@ -3,9 +3,21 @@
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.data import RunData
-from reports.plots.canvas import BLUE, ORANGE, PURPLE, RED, bands, bucketed, end_mark, figure, legend, time_axis, to_svg
-from schemas.block import Floats
+from soak.reports.data import RunData
+from soak.reports.plots.canvas import (
+    BLUE,
+    ORANGE,
+    PURPLE,
+    RED,
+    bands,
+    bucketed,
+    end_mark,
+    figure,
+    legend,
+    time_axis,
+    to_svg,
+)
+from soak.schemas.stream.block import Floats
 
 _LEAST_S = 1e-6
 _QUANTILES = (("p50", BLUE), ("p95", ORANGE), ("p99", PURPLE))

@@ -9,9 +9,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg
-from schemas import units
-from schemas.limits import Basis, Grid, Kind, Limits, Parameter, Point, Search
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg
+from soak.schemas import units
+from soak.schemas.evidence.limits import Basis, Grid, Kind, Limits, Parameter, Point, Search
 
 _SHOW = {
     Kind.RATIO: units.show_ratio,

@@ -4,10 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from reports.plots.canvas import BLUE, GREY, ORANGE, RED, figure, legend, nothing, span_axis, to_svg
-from schemas.block import Floats
-from schemas.parity import Latencies, Parity, ParityRun
-from schemas.units import show_duration
+from soak.reports.plots.canvas import BLUE, GREY, ORANGE, RED, figure, legend, nothing, span_axis, to_svg
+from soak.schemas.evidence.parity import Latencies, Parity, ParityRun
+from soak.schemas.stream.block import Floats
+from soak.schemas.units import show_duration
 
 _SHARES = (0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999)
 _MOST_POINTS = 300

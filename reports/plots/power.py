@@ -3,10 +3,10 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg
-from schemas.expression import Unit
-from schemas.power import ObjectivePower, PowerReport, Scale
-from schemas.slis import Aggregate
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg
+from soak.schemas.evidence.power import ObjectivePower, PowerReport, Scale
+from soak.schemas.language.expression import Unit
+from soak.schemas.language.slis import Aggregate
 
 _HEIGHT_IN = 1.75
 

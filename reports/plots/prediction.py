@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from reports.plots.canvas import BLUE, GREEN, GREY, PALETTE, RED, figure, legend, to_svg, whole_numbers
-from schemas.block import Floats
-from schemas.expression import Op, Unit
-from schemas.prediction import ObjectivePrediction, Observed, Prediction
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, PALETTE, RED, figure, legend, to_svg, whole_numbers
+from soak.schemas.evidence.prediction import ObjectivePrediction, Observed, Prediction
+from soak.schemas.language.expression import Op, Unit
+from soak.schemas.stream.block import Floats
 
 _ROW_IN, _SAME_IN, _BINS, _MOST_BARS = 2.1, 0.75, 40, 40
 _FEW_VALUES = 7

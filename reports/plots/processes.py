@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from reports.data import ProcessSamples, RunData
-from reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, bands, figure, legend, time_axis, to_svg
-from schemas.block import Floats
-from schemas.processes import RUNNER
+from soak.reports.data import ProcessSamples, RunData
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, bands, figure, legend, time_axis, to_svg
+from soak.schemas.stream.block import Floats
+from soak.schemas.stream.processes import RUNNER
 
 _MIB = 2**20
 

@@ -1,7 +1,7 @@
 """How many attempts had to be made again, by attempt."""
 
-from reports.data import RunData
-from reports.plots.canvas import ORANGE, figure, nothing, to_svg
+from soak.reports.data import RunData
+from soak.reports.plots.canvas import ORANGE, figure, nothing, to_svg
 
 
 def plot(run: RunData) -> bytes:

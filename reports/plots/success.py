@@ -3,10 +3,10 @@
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
-from reports.data import MINUTE_S, RunData
-from reports.plots.canvas import BLUE, GREEN, RED, bands, end_mark, figure, legend, time_axis, to_svg
-from schemas.block import Floats
-from schemas.units import show_duration, show_ratio
+from soak.reports.data import MINUTE_S, RunData
+from soak.reports.plots.canvas import BLUE, GREEN, RED, bands, end_mark, figure, legend, time_axis, to_svg
+from soak.schemas.stream.block import Floats
+from soak.schemas.units import show_duration, show_ratio
 
 _SLI = "success_rate"
 _WINDOW_S = 1800.0

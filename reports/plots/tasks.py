@@ -8,10 +8,10 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from reports.plots.canvas import BLUE, GREEN, GREY, RED, figure, legend, nothing, span_axis, to_svg
-from schemas.block import Floats
-from schemas.changes import Differences, TaskChanges
-from schemas.units import show_duration
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, RED, figure, legend, nothing, span_axis, to_svg
+from soak.schemas.evidence.changes import Differences, TaskChanges
+from soak.schemas.stream.block import Floats
+from soak.schemas.units import show_duration
 
 _BINS_PER_DECADE = 6
 _SMALLEST_S = 1e-3

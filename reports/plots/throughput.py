@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from reports.data import RunData
-from reports.plots.canvas import (
+from soak.reports.data import RunData
+from soak.reports.plots.canvas import (
     BLUE,
     GREY,
     ORANGE,

@@ -3,10 +3,21 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg, whole_numbers_along
-from schemas.changes import Direction
-from schemas.expression import Unit
-from schemas.whatif import Effect, WhatIf
+from soak.reports.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    figure,
+    legend,
+    nothing,
+    to_svg,
+    whole_numbers_along,
+)
+from soak.schemas.evidence.changes import Direction
+from soak.schemas.evidence.whatif import Effect, WhatIf
+from soak.schemas.language.expression import Unit
 
 _MOST = 14
 _FARTHEST = 3.0

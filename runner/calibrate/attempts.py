@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runner.judge.kinds import kind_flags
-from schemas.block import Block, Bools, Floats, Ints, make_block, merge
-from schemas.events import COPY, Kind
-from schemas.model import Scenario
-from schemas.vocabulary import NO_CAUSE, Vocabulary
-from simulation.fates import ACTIONS
+from soak.runner.judge.kinds import kind_flags
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block, Bools, Floats, Ints, make_block, merge
+from soak.schemas.stream.events import COPY, Kind
+from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
+from soak.simulation.fates import ACTIONS
 
 ATTEMPTS_PER_TASK = 10_000
 """An attempt's key is this times its task, plus its number."""

@@ -7,18 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from runner.judge.decide import decide
-from runner.judge.judge import Judge
-from runner.predict.crew import LocalCrew, in_order
-from runner.predict.replication import Job, Replication, seeds
-from schemas.block import Block, Floats
-from schemas.calibration import Answer, Check, Prediction
-from schemas.expression import Op
-from schemas.identity import Identity
-from schemas.model import Comparison, Objective, Phase, Scenario
-from schemas.verdict import End
-from schemas.vocabulary import Vocabulary
-from schemas.windows import Window
+from soak.runner.judge.decide import decide
+from soak.runner.judge.judge import Judge
+from soak.runner.replications.replication import Job, Replication, seeds
+from soak.runner.replications.worker_pool import LocalCrew, in_order
+from soak.schemas.evidence.calibration import Answer, Check, Prediction
+from soak.schemas.evidence.verdict import End
+from soak.schemas.language.expression import Op
+from soak.schemas.language.model import Comparison, Objective, Phase, Scenario
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.block import Block, Floats
+from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.vocabulary import Vocabulary
 
 SLIS = ("success_rate", "latency_mean", "latency_p50", "latency_p95", "wait_mean", "recovery_rate", "throughput")
 LEAST_TASKS = 20

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from runner.calibrate.fits import Fitted
-from schemas.calibration import Parameter, Taken
-from schemas.faults import Fault
-from schemas.model import Queue, Scenario
+from soak.runner.calibrate.fits import Fitted
+from soak.schemas.evidence.calibration import Parameter, Taken
+from soak.schemas.language.faults import Fault
+from soak.schemas.language.model import Queue, Scenario
 
 DRAWS = 100
 _SEED = 13

@@ -2,9 +2,9 @@
 
 import math
 
-from runner.calibrate.fits import Interval
-from runner.judge.interval import wilson, z_of
-from schemas.calibration import Parameter, Taken
+from soak.runner.calibrate.fits import Interval
+from soak.runner.judge.interval import wilson, z_of
+from soak.schemas.evidence.calibration import Parameter, Taken
 
 CONFIDENCE = 0.95
 

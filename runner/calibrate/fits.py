@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from schemas.block import Floats
-from schemas.calibration import Fit
-from schemas.distributions import Z95, Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.schemas.evidence.calibration import Fit
+from soak.schemas.language.distributions import Z95, Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.schemas.stream.block import Floats
 
 SAMPLES = 400
 """Bootstrap samples for intervals, and simulated samples for the distance of a fit."""
@@ -190,7 +190,7 @@ def _as_far(family: Family, fitted: Distribution, count: int, distance: float, g
 
     Beyond a thousand values the distance shrinks as the root of their number, which saves simulating more.
     """
-    from simulation.distributions import draw
+    from soak.simulation.distributions import draw
 
     size = min(count, _MOST_SIMULATED)
     scale = math.sqrt(size / count)

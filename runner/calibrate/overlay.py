@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from runner.calibrate.fits import EMPIRICAL, Fitted, parameters_of
-from schemas.calibration import Parameter, Taken
-from schemas.distributions import Distribution, Empirical
-from schemas.faults import FaultType
-from schemas.units import show_duration, show_rate, show_ratio
+from soak.runner.calibrate.fits import EMPIRICAL, Fitted, parameters_of
+from soak.schemas.evidence.calibration import Parameter, Taken
+from soak.schemas.language.distributions import Distribution, Empirical
+from soak.schemas.language.faults import FaultType
+from soak.schemas.units import show_duration, show_rate, show_ratio
 
 OVERLAY, VALUES = "overlay.yaml", "service-times.txt"
 SERVICE = "workload.task.duration"

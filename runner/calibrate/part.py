@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runner.calibrate.attempts import Attempts, attempts_of, originals
-from schemas.block import Block, Bools, Floats, Ints
-from schemas.events import Kind
-from schemas.faults import BY_TIME
-from schemas.model import Scenario
-from schemas.vocabulary import Vocabulary
-from schemas.windows import Window
-from simulation.plan import inside_windows
+from soak.runner.calibrate.attempts import Attempts, attempts_of, originals
+from soak.schemas.language.faults import BY_TIME
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.block import Block, Bools, Floats, Ints
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.simulation.plan import inside_windows
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,27 +8,27 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from runner.calibrate.check import judge_predictions, looked_at, observe, replicate
-from runner.calibrate.draws import uncertain
-from runner.calibrate.fits import Fitted, fit_durations, parameters_of
-from runner.calibrate.overlay import OVERLAY, SERVICE, VALUES, NewFault, values_text, write_overlay
-from runner.calibrate.part import Part
-from runner.calibrate.shares import arrival_rates, fault_shares, own_failures, tenant_shares
-from runner.calibrate.source import Source, open_source
-from runner.calibrate.timing import Service, service_times, timings
-from runner.calibrate.words import header, notes
-from runner.console import remark
-from runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
-from runner.evidence.record import to_json
-from runner.predict.crew import LocalCrew
-from schemas.calibration import SCHEMA_VERSION, Calibration, Check, Parameter, Taken
-from schemas.distributions import Empirical
-from schemas.errors import EvidenceError, UsageError
-from schemas.files import file_name
-from schemas.load import load
-from schemas.units import show_duration
-from schemas.windows import Window
-from simulation.rate import Rate
+from soak.runner.calibrate.check import judge_predictions, looked_at, observe, replicate
+from soak.runner.calibrate.draws import uncertain
+from soak.runner.calibrate.fits import Fitted, fit_durations, parameters_of
+from soak.runner.calibrate.overlay import OVERLAY, SERVICE, VALUES, NewFault, values_text, write_overlay
+from soak.runner.calibrate.part import Part
+from soak.runner.calibrate.shares import arrival_rates, fault_shares, own_failures, tenant_shares
+from soak.runner.calibrate.source import Source, open_source
+from soak.runner.calibrate.timing import Service, service_times, timings
+from soak.runner.calibrate.words import header, notes
+from soak.runner.console import remark
+from soak.runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
+from soak.runner.evidence.record import to_json
+from soak.runner.replications.worker_pool import LocalCrew
+from soak.schemas.errors import EvidenceError, UsageError
+from soak.schemas.evidence.calibration import SCHEMA_VERSION, Calibration, Check, Parameter, Taken
+from soak.schemas.files import file_name
+from soak.schemas.language.distributions import Empirical
+from soak.schemas.language.load import load
+from soak.schemas.language.windows import Window
+from soak.schemas.units import show_duration
+from soak.simulation.rate import Rate
 
 CALIBRATION = "calibration.json"
 FOLDER = "calibrations"
@@ -261,7 +261,7 @@ def _service_parameters(source: Source, as_run: Estimates, aimed: Estimates) -> 
 
 
 def _write_report(directory: RunDirectory, calibration: Calibration, estimates: Estimates) -> None:
-    from reports.calibration import render_calibration
+    from soak.reports.calibration import render_calibration
 
     directory.write(CALIBRATION, to_json(calibration))
     for name, content in render_calibration(

@@ -6,14 +6,14 @@ from itertools import count
 import msgspec
 import numpy as np
 
-from runner.calibrate.attempts import NOT_HIT
-from runner.calibrate.estimates import rate, share
-from runner.calibrate.part import Part, inside
-from schemas.block import Bools
-from schemas.calibration import Parameter, Taken
-from schemas.events import COPY, Kind
-from schemas.faults import BY_TIME, Fault, FaultType
-from schemas.windows import Window
+from soak.runner.calibrate.attempts import NOT_HIT
+from soak.runner.calibrate.estimates import rate, share
+from soak.runner.calibrate.part import Part, inside
+from soak.schemas.evidence.calibration import Parameter, Taken
+from soak.schemas.language.faults import BY_TIME, Fault, FaultType
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.block import Bools
+from soak.schemas.stream.events import COPY, Kind
 
 OWN, OWN_FOR_GOOD = "own-errors", "own-failures"
 """Names of the faults that stand for what the system does without being asked."""

@@ -3,21 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.calibrate.attempts import kept_events
-from runner.ends import end_after
-from runner.evidence.checksums import check_hashes
-from runner.evidence.directory import CHECKSUMS, SCENARIO, RunDirectory, stream_name
-from runner.evidence.stream import StreamReader
-from runner.evidence.verify import load_stored
-from schemas.block import Block
-from schemas.errors import EvidenceError, UsageError
-from schemas.events import Kind
-from schemas.identity import Identity
-from schemas.load import Loaded
-from schemas.model import Scenario
-from schemas.verdict import End
-from schemas.vocabulary import Vocabulary
-from simulation.plan import Plan
+from soak.runner.calibrate.attempts import kept_events
+from soak.runner.ends import end_after
+from soak.runner.evidence.checksums import check_hashes
+from soak.runner.evidence.directory import CHECKSUMS, SCENARIO, RunDirectory, stream_name
+from soak.runner.evidence.stream import StreamReader
+from soak.runner.evidence.verify import load_stored
+from soak.schemas.errors import EvidenceError, UsageError
+from soak.schemas.evidence.verdict import End
+from soak.schemas.language.load import Loaded
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.simulation.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runner.calibrate.attempts import Attempts
-from runner.calibrate.estimates import measured, poisson, unseen
-from runner.calibrate.fits import Interval, bootstrap
-from runner.calibrate.part import Part
-from runner.judge.interval import quantile_ranks
-from schemas.block import Bools, Floats, Ints
-from schemas.calibration import Overhead, Parameter
-from schemas.events import Kind
-from schemas.faults import FaultType
-from schemas.model import Process
+from soak.runner.calibrate.attempts import Attempts
+from soak.runner.calibrate.estimates import measured, poisson, unseen
+from soak.runner.calibrate.fits import Interval, bootstrap
+from soak.runner.calibrate.part import Part
+from soak.runner.judge.interval import quantile_ranks
+from soak.schemas.evidence.calibration import Overhead, Parameter
+from soak.schemas.language.faults import FaultType
+from soak.schemas.language.model import Process
+from soak.schemas.stream.block import Bools, Floats, Ints
+from soak.schemas.stream.events import Kind
 
 LEAST_WAITS, LEAST_FEW = 30, 5
 """Waits of work that found a free worker, and restarts or expired leases, below which nothing is said."""

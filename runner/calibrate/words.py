@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from runner.calibrate.fits import EMPIRICAL, Fitted
-from runner.calibrate.shares import burst_time
-from runner.calibrate.source import Source
-from runner.calibrate.timing import Service
-from schemas.calibration import Calibration, Parameter, Taken
-from schemas.files import file_name
-from schemas.units import show_duration
-from schemas.verdict import End
-from schemas.windows import Window
+from soak.runner.calibrate.fits import EMPIRICAL, Fitted
+from soak.runner.calibrate.shares import burst_time
+from soak.runner.calibrate.source import Source
+from soak.runner.calibrate.timing import Service
+from soak.schemas.evidence.calibration import Calibration, Parameter, Taken
+from soak.schemas.evidence.verdict import End
+from soak.schemas.files import file_name
+from soak.schemas.language.windows import Window
+from soak.schemas.units import show_duration
 
 _ENDED = {
     End.ABORTED: "was aborted",
@@ -79,13 +79,13 @@ def summary_lines(calibration: Calibration, directory: str) -> str:
 
 def shown(value: float, unit: str) -> str:
     """A value of an SLI for people."""
-    from schemas.expression import Unit
+    from soak.schemas.language.expression import Unit
 
     return Unit(unit).show(value)
 
 
 def _parameter_line(parameter: Parameter) -> str:
-    from runner.calibrate.overlay import show
+    from soak.runner.calibrate.overlay import show
 
     if parameter.taken is Taken.UNSEEN or parameter.estimate is None or parameter.low is None or parameter.high is None:
         return f"{parameter.key:34} as in the scenario: {parameter.detail}"

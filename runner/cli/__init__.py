@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import click
 
-from runner.console import flush, prepare_streams, remark
-from schemas.errors import SoakError, failure_words
+from soak.runner.console import flush, prepare_streams, remark
+from soak.schemas.errors import SoakError, failure_words
 
 _COMMANDS = {
     "run": "Run a scenario and give a verdict.",
@@ -50,7 +50,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"runner.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"soak.runner.cli.{cmd_name}").command
         for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
             _add_debug(each)
         return command
@@ -64,7 +64,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in _COMMANDS and not name.startswith("-"):
-            from schemas.shape import did_you_mean
+            from soak.schemas.language.shape import did_you_mean
 
             raise click.UsageError(f"no command {name!r} ({did_you_mean(name, list(_COMMANDS))})", ctx)
         return super().resolve_command(ctx, args)
@@ -90,7 +90,7 @@ def _debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="soak", prog_name="soak")
+@click.version_option(package_name="soak-runner", prog_name="soak")
 def cli() -> None:
     """Soak-test a system from one YAML file: a verdict, with the evidence behind it.
 

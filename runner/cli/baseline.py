@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import json_option, run_directory_argument
-from runner.console import tell
+from soak.runner.cli.options import json_option, run_directory_argument
+from soak.runner.console import tell
 
 
 @click.command("baseline")
@@ -20,9 +20,9 @@ def command(run_directory: Path, file: Path, as_json: bool) -> int:
       soak baseline runs/72h-20260101T000000Z baselines/72h.json
       soak compare baselines/72h.json runs/72h-20260201T000000Z
     """
-    from runner.compare.baseline import baseline_of
-    from runner.evidence.directory import refuse_in_run, write_whole
-    from runner.evidence.record import to_json
+    from soak.runner.compare.baseline import baseline_of
+    from soak.runner.evidence.directory import refuse_in_run, write_whole
+    from soak.runner.evidence.record import to_json
 
     refuse_in_run(file)
     pinned = baseline_of(run_directory)

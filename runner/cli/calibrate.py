@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import Positive, json_option, run_directory_argument
-from runner.console import tell
+from soak.runner.cli.options import Positive, json_option, run_directory_argument
+from soak.runner.console import tell
 
 
 def _share(context: click.Context, option: click.Parameter, value: str) -> float:
     """A share above 0 % and below 100 %, such as 30% or 0.3. Raises click.BadParameter."""
-    from schemas.units import ratio
+    from soak.schemas.units import ratio
 
     try:
         share = ratio(value)
@@ -92,9 +92,9 @@ def command(
       soak calibrate runs/real
       soak run scenarios/72h.yaml --overlay calibrations/72h-20260101T000000Z/overlay.yaml
     """
-    from runner.calibrate.session import Request, calibrate
-    from runner.calibrate.words import summary_lines
-    from runner.evidence.record import to_json
+    from soak.runner.calibrate.session import Request, calibrate
+    from soak.runner.calibrate.words import summary_lines
+    from soak.runner.evidence.record import to_json
 
     request = Request(hold_back, replications, None if as_run else for_speed, estimates, least, seed)
     calibration, directory = calibrate(run_directory, out, request)

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from runner.cli.options import all_settings, json_option, override_options
-from runner.console import tell
+from soak.runner.cli.options import all_settings, json_option, override_options
+from soak.runner.console import tell
 
 AGREES, DIFFERS = 0, 3
 ALPHA, LEAST = 0.01, 0.05
@@ -101,9 +101,9 @@ _WORDS = {
 
 
 def _parity(base: Path, run: Path, options: dict[str, Any]) -> int:
-    from runner.evidence.record import to_json
-    from runner.parity.session import compare_runs, summary_lines
-    from schemas.parity import Agreement
+    from soak.runner.evidence.record import to_json
+    from soak.runner.parity.session import compare_runs, summary_lines
+    from soak.schemas.evidence.parity import Agreement
 
     result, directory = compare_runs(base, run, options["out"])
     _tell(options, to_json(result), summary_lines(result, directory))
@@ -111,8 +111,8 @@ def _parity(base: Path, run: Path, options: dict[str, Any]) -> int:
 
 
 def _runs(base: Path, run: Path, options: dict[str, Any]) -> int:
-    from runner.compare.session import compare_with_base, summary_lines
-    from runner.evidence.record import to_json
+    from soak.runner.compare.session import compare_with_base, summary_lines
+    from soak.runner.evidence.record import to_json
 
     changes, directory = compare_with_base(
         base,
@@ -127,9 +127,9 @@ def _runs(base: Path, run: Path, options: dict[str, Any]) -> int:
 
 
 def _what_if(scenario: Path, variant: tuple[str, ...], options: dict[str, Any]) -> int:
-    from runner.compare.whatif import Question, answer, summary_lines
-    from runner.evidence.record import to_json
-    from runner.session import INTERRUPTED
+    from soak.runner.compare.whatif import Question, answer, summary_lines
+    from soak.runner.evidence.record import to_json
+    from soak.runner.session import INTERRUPTED
 
     question = Question(
         scenario=scenario,

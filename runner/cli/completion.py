@@ -2,7 +2,7 @@
 
 import click
 
-from runner.console import hand_over
+from soak.runner.console import hand_over
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -18,7 +18,7 @@ def command(shell: str) -> int:
     """
     from click.shell_completion import get_completion_class
 
-    from runner.cli import cli
+    from soak.runner.cli import cli
 
     kind = get_completion_class(shell)
     assert kind is not None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import Positive
+from soak.runner.cli.options import Positive
 
 
 @click.command("dashboard")
@@ -22,9 +22,9 @@ def command(run_directory: Path | None, live: bool, replay: float | None, port: 
       soak dashboard --live
       soak dashboard runs/72h-20260101T000000Z --replay 10000
     """
-    from runner.watch.dashboard import serve
-    from runner.watch.follow import follow, newest_run
-    from schemas.errors import UsageError
+    from soak.runner.watch.dashboard import serve
+    from soak.runner.watch.follow import follow, newest_run
+    from soak.schemas.errors import UsageError
 
     if live == (run_directory is not None):
         raise UsageError("soak dashboard: name a run directory, or --live for the newest (one of the two)")

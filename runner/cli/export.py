@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import json_option, run_directory_argument
-from runner.console import hand_over, remark, tell
+from soak.runner.cli.options import json_option, run_directory_argument
+from soak.runner.console import hand_over, remark, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.export.metrics import Snapshot
+    from soak.runner.export.metrics import Snapshot
 
 _TENTHS = 10
 
@@ -48,8 +48,8 @@ def command(
     """
     import json
 
-    from runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
-    from runner.export.backfill import snapshots_of
+    from soak.runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
+    from soak.runner.export.backfill import snapshots_of
 
     if form is None:
         raise click.UsageError("which format? (--openmetrics or --line-protocol)")
@@ -75,16 +75,16 @@ def command(
 
 def _written(form: str, snapshots: "Sequence[Snapshot]") -> bytes:
     if form == "openmetrics":
-        from runner.export.families import open_metrics
+        from soak.runner.export.families import open_metrics
 
         return open_metrics(snapshots)
-    from runner.export.influxdb import line_protocol
+    from soak.runner.export.influxdb import line_protocol
 
     return line_protocol(snapshots)
 
 
 def _step_s(text: str | None) -> float | None:
-    from schemas.units import duration
+    from soak.schemas.units import duration
 
     if text is None:
         return None

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import job_summary_option, json_option
-from runner.console import tell
+from soak.runner.cli.options import job_summary_option, json_option
+from soak.runner.console import tell
 
 if TYPE_CHECKING:
-    from schemas.decision import Decision
+    from soak.schemas.evidence.decision import Decision
 
 PASSED, REFUSED = 0, 3
 
@@ -44,13 +44,13 @@ def command(
       soak gate gates/rc.yaml
       soak gate gates/rc.yaml --root artifacts --commit $GIT_SHA
     """
-    from reports.gate import render_gate, told
-    from runner.evidence.directory import RunDirectory, refuse_in_run
-    from runner.evidence.record import to_json
-    from runner.gate.session import decide_gate
-    from runner.job_summary import append_summary
-    from runner.junit import FILE, Case, write_junit
-    from schemas.gate import load_gate
+    from soak.reports.gate import render_gate, told
+    from soak.runner.evidence.directory import RunDirectory, refuse_in_run
+    from soak.runner.evidence.record import to_json
+    from soak.runner.gate.session import decide_gate
+    from soak.runner.job_summary import append_summary
+    from soak.runner.junit import FILE, Case, write_junit
+    from soak.schemas.language.gate import load_gate
 
     gate = load_gate(gate_file)
     if out:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import json_option, run_directory_argument
-from runner.console import tell
+from soak.runner.cli.options import json_option, run_directory_argument
+from soak.runner.console import tell
 
 FILLED_IN, EMPTY = 0, 3
 
@@ -24,10 +24,10 @@ def command(run_directory: Path, as_json: bool) -> int:
     """
     import json
 
-    from reports.data import read_run
-    from runner.evidence.directory import INCIDENT, RunDirectory
-    from runner.incident import empty_fields
-    from schemas.verdict import Outcome
+    from soak.reports.data import read_run
+    from soak.runner.evidence.directory import INCIDENT, RunDirectory
+    from soak.runner.incident import empty_fields
+    from soak.schemas.evidence.verdict import Outcome
 
     directory = RunDirectory.open(run_directory)
     aborted = read_run(run_directory).verdict.verdict is Outcome.ABORTED

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import json_option
-from runner.console import tell
+from soak.runner.cli.options import json_option
+from soak.runner.console import tell
 
 STARTER = Path(__file__).with_name("starter.yaml")
 SCHEMA = "scenario.schema.json"
@@ -24,8 +24,8 @@ def command(path: Path, force: bool, as_json: bool) -> int:
     """
     import json
 
-    from schemas.errors import UsageError, reason
-    from schemas.files import DIRECTORY
+    from soak.schemas.errors import UsageError, reason
+    from soak.schemas.files import DIRECTORY
 
     schema = path.with_name(SCHEMA)
     if path.exists() and not force:

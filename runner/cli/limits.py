@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-from runner.cli.options import all_settings, jobs_option, json_option, out_option, override_options, scenario_argument
+from soak.runner.cli.options import (
+    all_settings,
+    jobs_option,
+    json_option,
+    out_option,
+    override_options,
+    scenario_argument,
+)
 
 
 class _Share(click.FloatRange):
@@ -15,7 +22,7 @@ class _Share(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Raises click.UsageError."""
-        from schemas import units
+        from soak.schemas import units
 
         try:
             share = units.ratio(value)
@@ -99,8 +106,8 @@ def command(
       soak limits scenarios/72h.yaml --tier pr --vary faults.transient.rate=0%..60%
       soak limits scenarios/72h.yaml --tier pr --vary workload.arrivals.rate --vary queue.workers=1..20
     """
-    from runner.limits.session import search_limits
-    from runner.limits.variants import Wish
+    from soak.runner.limits.session import search_limits
+    from soak.runner.limits.variants import Wish
 
     overrides = all_settings(settings, duration, seed)
     wish = Wish(vary, probability, tolerance, most, cells, tier, overlays, overrides, jobs)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import Positive, all_settings, json_option, override_options, scenario_argument
-from runner.console import tell
+from soak.runner.cli.options import Positive, all_settings, json_option, override_options, scenario_argument
+from soak.runner.console import tell
 
 
 @click.command("monitoring")
@@ -37,9 +37,9 @@ def command(
     """
     import json
 
-    from runner.evidence.directory import refuse_in_run, write_whole
-    from runner.export.monitoring import monitoring_files
-    from schemas.load import load
+    from soak.runner.evidence.directory import refuse_in_run, write_whole
+    from soak.runner.export.monitoring import monitoring_files
+    from soak.schemas.language.load import load
 
     refuse_in_run(out)
     loaded = load(scenario, tier=tier, overlays=overlays, settings=all_settings(settings, duration, seed))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from schemas.units import duration
+from soak.schemas.units import duration
 
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]+")
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import all_settings, json_option, override_options, scenario_argument
-from runner.console import hand_over, remark
+from soak.runner.cli.options import all_settings, json_option, override_options, scenario_argument
+from soak.runner.console import hand_over, remark
 
 if TYPE_CHECKING:
-    from schemas.model import Scenario
-    from simulation.calls.forecast import CallsForecast
-    from simulation.forecast import Forecast
-    from simulation.plan import Plan
+    from soak.schemas.language.model import Scenario
+    from soak.simulation.calls.forecast import CallsForecast
+    from soak.simulation.forecast import Forecast
+    from soak.simulation.plan import Plan
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _HEIGHT = 4
@@ -37,20 +37,20 @@ def command(
     Example:
       soak plan scenarios/72h.yaml --set queue.workers=2
     """
-    from runner.cautions import cautions
-    from schemas.load import load
-    from simulation.plan import Plan
+    from soak.runner.cautions import cautions
+    from soak.schemas.language.load import load
+    from soak.simulation.plan import Plan
 
     loaded = load(scenario, tier=tier, overlays=overlays, settings=all_settings(settings, duration, seed))
     plan, warnings = Plan(loaded.scenario), tuple(map(str, cautions(loaded)))
     figures: Forecast | CallsForecast
     if plan.scenario.system == "calls":
-        from simulation.calls.forecast import forecast_calls
+        from soak.simulation.calls.forecast import forecast_calls
 
         figures = forecast_calls(plan)
         lines = _calls_lines(plan.scenario, plan.seed, figures)
     else:
-        from simulation.forecast import forecast
+        from soak.simulation.forecast import forecast
 
         figures = forecast(plan)
         lines = _lines(plan.scenario, plan.seed, figures)
@@ -73,7 +73,7 @@ def _as_json(plan: "Plan", figures: "Forecast | CallsForecast", warnings: tuple[
 
 
 def _calls_lines(scenario: "Scenario", seed: int, figures: "CallsForecast") -> list[str]:
-    from schemas.units import show_duration, show_ratio
+    from soak.schemas.units import show_duration, show_ratio
 
     f, theory = figures, figures.theory
     chances = (
@@ -96,7 +96,7 @@ def _calls_lines(scenario: "Scenario", seed: int, figures: "CallsForecast") -> l
 
 
 def _lines(scenario: "Scenario", seed: int, figures: "Forecast") -> list[str]:
-    from schemas.units import show_duration
+    from soak.schemas.units import show_duration
 
     f = figures
     busy = f"{f.mean_load:.2f} of {f.workers} workers busy on average ({f.mean_load / f.workers:.0%})"
@@ -116,8 +116,8 @@ def _lines(scenario: "Scenario", seed: int, figures: "Forecast") -> list[str]:
 
 
 def _fault_lines(scenario: "Scenario", figures: "Forecast") -> list[str]:
-    from schemas.faults import PER_TASK
-    from schemas.units import show_duration
+    from soak.schemas.language.faults import PER_TASK
+    from soak.schemas.units import show_duration
 
     lines = []
     for index, fault in enumerate(scenario.faults):
@@ -132,7 +132,7 @@ def _fault_lines(scenario: "Scenario", figures: "Forecast") -> list[str]:
 
 def _picture(rates: list[float], span_s: float, words: str) -> list[str]:
     """A rate over time, as a small bar chart."""
-    from schemas.units import show_duration, show_rate
+    from soak.schemas.units import show_duration, show_rate
 
     highest = max(*rates, 1e-12)
     levels = [round(value / highest * _HEIGHT * 8) for value in rates]

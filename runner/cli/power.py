@@ -4,14 +4,21 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import all_settings, jobs_option, json_option, out_option, override_options, scenario_argument
-from runner.console import tell
+from soak.runner.cli.options import (
+    all_settings,
+    jobs_option,
+    json_option,
+    out_option,
+    override_options,
+    scenario_argument,
+)
+from soak.runner.console import tell
 
 SEEN, NOT_SEEN = 0, 3
 
 
 def _probability(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    from schemas.units import ratio
+    from soak.schemas.units import ratio
 
     try:
         power = ratio(value)
@@ -75,8 +82,8 @@ def command(
     Example:
       soak power scenarios/72h.yaml --violation duplicate_executions=0.01% --violation success_rate=96.5%
     """
-    from runner.evidence.record import to_json
-    from runner.power.session import assess_scenario, summary_lines
+    from soak.runner.evidence.record import to_json
+    from soak.runner.power.session import assess_scenario, summary_lines
 
     report, directory = assess_scenario(
         scenario,

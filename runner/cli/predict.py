@@ -5,11 +5,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import all_settings, jobs_option, json_option, out_option, override_options, scenario_argument
-from runner.console import tell
+from soak.runner.cli.options import (
+    all_settings,
+    jobs_option,
+    json_option,
+    out_option,
+    override_options,
+    scenario_argument,
+)
+from soak.runner.console import tell
 
 if TYPE_CHECKING:
-    from schemas.prediction import Prediction
+    from soak.schemas.evidence.prediction import Prediction
 
 MET, MISSED, UNDECIDED = 0, 3, 5
 INTERRUPTED = 130
@@ -70,11 +77,11 @@ def command(
       soak predict scenarios/72h.yaml -n 400
       soak predict scenarios/72h.yaml --set queue.workers=3 --precision 2% --require 95%
     """
-    from reports.prediction import summary_lines
-    from runner.evidence.record import to_json
-    from runner.predict.crew import make_crew
-    from runner.predict.session import ask, predict_scenario
-    from schemas.load import load
+    from soak.reports.prediction import summary_lines
+    from soak.runner.evidence.record import to_json
+    from soak.runner.predict.session import ask, predict_scenario
+    from soak.runner.replications.worker_pool import make_crew
+    from soak.schemas.language.load import load
 
     shares = share("--precision", precision, 0.5), share("--require", required, 1.0)
     loaded = load(scenario, tier=tier, overlays=overlays, settings=all_settings(settings, duration, seed))
@@ -86,8 +93,8 @@ def command(
 
 def share(option: str, text: str | None, below: float) -> float | None:
     """A share above 0 and below `below`, as it is written behind an option. Raises UsageError."""
-    from schemas.errors import UsageError, quoted
-    from schemas.units import ratio, show_ratio
+    from soak.schemas.errors import UsageError, quoted
+    from soak.schemas.units import ratio, show_ratio
 
     try:
         value = None if text is None else ratio(text)
@@ -101,7 +108,7 @@ def share(option: str, text: str | None, below: float) -> float | None:
 
 
 def _exit_code(prediction: "Prediction") -> int:
-    from schemas.prediction import Decision, Stopped
+    from soak.schemas.evidence.prediction import Decision, Stopped
 
     if prediction.stopped is Stopped.INTERRUPTED:
         return INTERRUPTED

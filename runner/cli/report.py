@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import json_option, run_directory_argument
-from runner.console import tell
+from soak.runner.cli.options import json_option, run_directory_argument
+from soak.runner.console import tell
 
 
 @click.command("report")
@@ -23,8 +23,8 @@ def command(run_directory: Path, template: Path | None, as_json: bool) -> int:
     """
     import json
 
-    from runner.evidence.directory import RunDirectory
-    from runner.evidence.report import render_into
+    from soak.runner.evidence.directory import RunDirectory
+    from soak.runner.evidence.report import render_into
 
     directory = RunDirectory.open(run_directory)
     written = render_into(directory, template)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import json_option, run_directory_argument
+from soak.runner.cli.options import json_option, run_directory_argument
 
 
 @click.command("resume")
@@ -21,6 +21,6 @@ def command(run_directory: Path, as_json: bool) -> int:
     Example:
       soak resume runs/72h-20260101T000000Z
     """
-    from runner.resume import resume_run
+    from soak.runner.resume import resume_run
 
     return resume_run(run_directory, as_json=as_json)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import (
+from soak.runner.cli.options import (
     Positive,
     all_settings,
     job_summary_option,
@@ -65,7 +65,7 @@ def command(
     Examples:
       soak run scenarios/72h.yaml --tier pr --set queue.workers=2 --seed 7
     """
-    from runner.session import run_scenario
+    from soak.runner.session import run_scenario
 
     return run_scenario(
         scenario,

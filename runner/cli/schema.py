@@ -2,7 +2,7 @@
 
 import click
 
-from runner.console import hand_over
+from soak.runner.console import hand_over
 
 
 @click.command("schema")
@@ -20,9 +20,9 @@ def command(name: str) -> int:
       soak schema > scenario.schema.json
       soak schema verdict
     """
-    from schemas.errors import UsageError
-    from schemas.files import DIRECTORY
-    from schemas.shape import did_you_mean
+    from soak.schemas.errors import UsageError
+    from soak.schemas.files import DIRECTORY
+    from soak.schemas.language.shape import did_you_mean
 
     names = sorted(path.name.removesuffix(".schema.json") for path in DIRECTORY.glob("*.schema.json"))
     if name not in names:

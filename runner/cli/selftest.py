@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import Positive, json_option
-from runner.console import remark, tell
+from soak.runner.cli.options import Positive, json_option
+from soak.runner.console import remark, tell
 
 if TYPE_CHECKING:
-    from runner.selftest.findings import Finding
-    from runner.selftest.matrix import Row
+    from soak.runner.selftest.findings import Finding
+    from soak.runner.selftest.matrix import Row
 
 AS_MEANT, NOT_AS_MEANT = 0, 3
 
@@ -33,10 +33,10 @@ def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path,
     """
     import json
 
-    from runner.selftest.matrix import run_trials
-    from runner.selftest.trials import CLEAN, TRIALS
-    from schemas.errors import UsageError
-    from schemas.shape import did_you_mean
+    from soak.runner.selftest.matrix import run_trials
+    from soak.runner.selftest.trials import CLEAN, TRIALS
+    from soak.schemas.errors import UsageError
+    from soak.schemas.language.shape import did_you_mean
 
     known = [trial.name for trial in TRIALS]
     for name in defects:
@@ -70,7 +70,7 @@ def _data(row: "Row") -> dict[str, object]:
 
 
 def _table(rows: "list[Row]") -> list[str]:
-    from schemas.units import show_duration
+    from soak.schemas.units import show_duration
 
     width = max(len(row.trial.name) for row in rows)
     lines = [f"{'defect':{width}}  {'verdict':12}  {'as meant':8}  {'after':9}  found by"]
@@ -87,6 +87,6 @@ def _table(rows: "list[Row]") -> list[str]:
 
 
 def _told(found: "Finding") -> str:
-    from schemas.units import show_duration
+    from soak.schemas.units import show_duration
 
     return found.check if found.at_s is None else f"{found.check} (since {show_duration(round(found.at_s))})"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import json_option
-from runner.console import hand_over
+from soak.runner.cli.options import json_option
+from soak.runner.console import hand_over
 
 
 @click.command("slis")
@@ -18,8 +18,8 @@ def command(scenario: Path | None, as_json: bool) -> int:
     Example:
       soak slis
     """
-    from schemas.load import load
-    from schemas.slis import CATALOGUE
+    from soak.schemas.language.load import load
+    from soak.schemas.language.slis import CATALOGUE
 
     catalogues = {"queue": load(scenario).scenario.slis} if scenario else CATALOGUE
     rows = [(system, sli) for system, slis in catalogues.items() for sli in slis.values()]

@@ -2,8 +2,8 @@
 
 import click
 
-from runner.cli.options import json_option, patience_option
-from runner.console import tell
+from soak.runner.cli.options import json_option, patience_option
+from soak.runner.console import tell
 
 KEPT, BROKEN = 0, 3
 
@@ -35,9 +35,9 @@ def check(name: str, patience_s: float | None, as_json: bool) -> int:
     import json
     from dataclasses import asdict
 
-    from runner.targets.caller import PATIENCE_S
-    from runner.targets.contract_checks import check_class, suite
-    from runner.targets.locate import find_class
+    from soak.runner.targets.caller import PATIENCE_S
+    from soak.runner.targets.contract_checks import check_class, suite
+    from soak.runner.targets.locate import find_class
 
     patience_s = PATIENCE_S if patience_s is None else patience_s
     kind = find_class(name)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import json_option, overlay_option
-from runner.console import remark, tell
-from schemas.errors import Problem, ScenarioError, SoakError, UsageError
+from soak.runner.cli.options import json_option, overlay_option
+from soak.runner.console import remark, tell
+from soak.schemas.errors import Problem, ScenarioError, SoakError, UsageError
 
 if TYPE_CHECKING:
-    from schemas.document import Document
+    from soak.schemas.language.document import Document
 
 
 @click.command("validate")
@@ -56,7 +56,7 @@ class _Once:
 
     def __call__(self, path: Path) -> "Document":
         """Raises UsageError or ScenarioError."""
-        from schemas.document import read_document
+        from soak.schemas.language.document import read_document
 
         if path not in self._known:
             try:
@@ -71,8 +71,8 @@ class _Once:
 
 def _check(path: Path, overlays: tuple[Path, ...], read: _Once) -> tuple[list[Problem], list[Problem]]:
     """What is wrong with a scenario file, and what of it will not happen."""
-    from runner.cautions import cautions
-    from schemas.load import Sources
+    from soak.runner.cautions import cautions
+    from soak.schemas.language.load import Sources
 
     try:
         return [], list(cautions(Sources.read(path, overlays, read).load()))

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import json_option, run_directory_argument
-from runner.console import tell
-from schemas.errors import printable
+from soak.runner.cli.options import json_option, run_directory_argument
+from soak.runner.console import tell
+from soak.schemas.errors import printable
 
 AGREES, DIFFERS = 0, 3
 
@@ -26,8 +26,8 @@ def command(run_directory: Path, as_json: bool) -> int:
     Example:
       soak verify runs/72h-20260101T000000Z
     """
-    from runner.evidence.directory import RunDirectory
-    from runner.evidence.verify import verify
+    from soak.runner.evidence.directory import RunDirectory
+    from soak.runner.evidence.verify import verify
 
     findings, verdict = verify(RunDirectory.open(run_directory))
     problems = [finding for finding in findings if finding.problem]

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import Positive, json_option
-from runner.console import hand_over, live_console
+from soak.runner.cli.options import Positive, json_option
+from soak.runner.console import hand_over, live_console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from runner.watch.state import State
+    from soak.runner.watch.state import State
 
 _COLORS = {"PASS": "green", "FAIL": "red", "ABORTED": "red", "INCONCLUSIVE": "yellow"}
 
@@ -32,7 +32,7 @@ def command(run_directory: Path | None, replay: float | None, as_json: bool) -> 
       soak watch runs/72h-20260101T000000Z
       soak watch runs/72h-20260101T000000Z --replay 10000
     """
-    from runner.watch.follow import follow, newest_run
+    from soak.runner.watch.follow import follow, newest_run
 
     states = follow(run_directory or newest_run(), replay)
     if as_json:
@@ -85,7 +85,7 @@ def _screen(state: "State") -> "RenderableType":
 
 
 def _time(state: "State") -> str:
-    from schemas.units import show_duration
+    from soak.schemas.units import show_duration
 
     eta = "" if state.eta_s is None else f", {show_duration(round(state.eta_s))} to go"
     return f"{state.shown_t} of {state.shown_duration}{f', {state.ended}' if state.ended else eta}"

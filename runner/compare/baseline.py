@@ -5,21 +5,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reports.data import read_run
-from runner.evidence.checksums import check_hashes
-from runner.evidence.directory import RunDirectory, stream_name
-from runner.evidence.stream import StreamReader
-from runner.evidence.verify import load_stored
-from runner.judge.judge import Judge
-from runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
-from schemas.changes import BASELINE_VERSION, Baseline, BaselineSli
-from schemas.errors import EvidenceError, UsageError, reason
-from schemas.files import file_name
-from schemas.model import Phase, Scenario
-from schemas.verdict import End
-from schemas.versions import decode_evidence
-from schemas.windows import Window
-from simulation.plan import Plan
+from soak.reports.data import read_run
+from soak.runner.evidence.checksums import check_hashes
+from soak.runner.evidence.directory import RunDirectory, stream_name
+from soak.runner.evidence.stream import StreamReader
+from soak.runner.evidence.verify import load_stored
+from soak.runner.judge.judge import Judge
+from soak.runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
+from soak.schemas.errors import EvidenceError, UsageError, reason
+from soak.schemas.evidence.changes import BASELINE_VERSION, Baseline, BaselineSli
+from soak.schemas.evidence.verdict import End
+from soak.schemas.evidence.versions import decode_evidence
+from soak.schemas.files import file_name
+from soak.schemas.language.model import Phase, Scenario
+from soak.schemas.language.windows import Window
+from soak.simulation.plan import Plan
 
 SLICES = 20
 """Parts of a run: enough for a test, and each long enough that what happens in one hardly depends on the one before."""

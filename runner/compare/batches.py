@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
-from runner.judge.student import t_of
-from schemas.block import Floats
+from soak.runner.judge.student import t_of
+from soak.schemas.stream.block import Floats
 
 BATCHES = 20
 LEAST_IN_BATCH = 10

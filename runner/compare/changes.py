@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 
-from runner.compare.baseline import Side
-from runner.compare.noise import holm, probability
-from runner.compare.pairing import Pairing
-from runner.compare.relative import WORDS, parse_relative
-from runner.parity.source import different_keys
-from schemas.changes import SCHEMA_VERSION, Baseline, Change, Changes, Direction, RelativeResult
-from schemas.errors import UsageError
-from schemas.expression import Unit
-from schemas.slis import Better
-from schemas.units import show_duration
-from schemas.verdict import Status
+from soak.runner.compare.baseline import Side
+from soak.runner.compare.noise import holm, probability
+from soak.runner.compare.pairing import Pairing
+from soak.runner.compare.relative import WORDS, parse_relative
+from soak.runner.parity.source import different_keys
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.changes import SCHEMA_VERSION, Baseline, Change, Changes, Direction, RelativeResult
+from soak.schemas.evidence.verdict import Status
+from soak.schemas.language.expression import Unit
+from soak.schemas.language.slis import Better
+from soak.schemas.units import show_duration
 
 MOST_TOLD = 5
 _NO_EFFECT = 1e-12

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runner.compare.batches import gain, interval
-from runner.compare.changes import direction_of
-from runner.compare.noise import holm, paired_t
-from runner.predict.replication import Replication
-from schemas.block import Floats
-from schemas.changes import Direction
-from schemas.expression import Unit
-from schemas.slis import Sli
-from schemas.whatif import Effect
+from soak.runner.compare.batches import gain, interval
+from soak.runner.compare.changes import direction_of
+from soak.runner.compare.noise import holm, paired_t
+from soak.runner.replications.replication import Replication
+from soak.schemas.evidence.changes import Direction
+from soak.schemas.evidence.whatif import Effect
+from soak.schemas.language.expression import Unit
+from soak.schemas.language.slis import Sli
+from soak.schemas.stream.block import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from runner.judge.student import t_tail
-from schemas.block import Floats
+from soak.runner.judge.student import t_tail
+from soak.schemas.stream.block import Floats
 
 PERMUTATIONS = 20_000
 LEAST_PARTS = 6

@@ -7,15 +7,15 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from runner.compare.baseline import Side
-from runner.compare.batches import CONFIDENCE, batch_means, gain, interval
-from runner.compare.noise import mcnemar
-from runner.parity.figures import Pairs
-from runner.parity.outcomes import Outcomes
-from schemas.block import Bools, Floats, quantise
-from schemas.changes import Differences, OutcomeChange, QuantileChange, TaskChanges, TimeChange
-from schemas.events import COPY
-from schemas.states import OPEN, TaskState
+from soak.runner.compare.baseline import Side
+from soak.runner.compare.batches import CONFIDENCE, batch_means, gain, interval
+from soak.runner.compare.noise import mcnemar
+from soak.runner.parity.figures import Pairs
+from soak.runner.parity.outcomes import Outcomes
+from soak.schemas.evidence.changes import Differences, OutcomeChange, QuantileChange, TaskChanges, TimeChange
+from soak.schemas.stream.block import Bools, Floats, quantise
+from soak.schemas.stream.events import COPY
+from soak.schemas.stream.states import OPEN, TaskState
 
 States: TypeAlias = npt.NDArray[np.uint8]
 

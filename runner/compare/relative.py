@@ -4,11 +4,11 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from schemas.changes import RelativeResult
-from schemas.errors import UsageError, quoted
-from schemas.expression import Op
-from schemas.shape import did_you_mean
-from schemas.verdict import Status
+from soak.schemas.errors import UsageError, quoted
+from soak.schemas.evidence.changes import RelativeResult
+from soak.schemas.evidence.verdict import Status
+from soak.schemas.language.expression import Op
+from soak.schemas.language.shape import did_you_mean
 
 _RELATIVE = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)x(?:\s+baseline)?\s*")
 WORDS = {Status.FAIL: "is broken", Status.INCONCLUSIVE: "cannot be judged: nothing was observed"}

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.compare.baseline import read_side
-from runner.compare.changes import compare, differences
-from runner.compare.pairing import pair
-from runner.console import remark
-from runner.evidence.directory import RunDirectory, refuse_in_run
-from runner.evidence.record import to_json
-from schemas.changes import Changes, Direction, TimeChange
-from schemas.expression import Unit
-from schemas.units import show_gain
+from soak.runner.compare.baseline import read_side
+from soak.runner.compare.changes import compare, differences
+from soak.runner.compare.pairing import pair
+from soak.runner.console import remark
+from soak.runner.evidence.directory import RunDirectory, refuse_in_run
+from soak.runner.evidence.record import to_json
+from soak.schemas.evidence.changes import Changes, Direction, TimeChange
+from soak.schemas.language.expression import Unit
+from soak.schemas.units import show_gain
 
 CHANGES = "changes.json"
 
@@ -28,7 +28,7 @@ def compare_with_base(
     if different:
         remark(f"the runs are not of the same kind, and changes may be due to that: {', '.join(different)}")
     directory = make_directory(out, run.scenario)
-    from reports.changes import render_changes
+    from soak.reports.changes import render_changes
 
     directory.write(CHANGES, to_json(changes))
     for name, content in render_changes(changes, pairing.differences).items():

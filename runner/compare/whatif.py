@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from runner.compare.batches import CONFIDENCE
-from runner.compare.effects import effects, values_of
-from runner.compare.noise import LEAST_PAIRS, mcnemar
-from runner.compare.relative import WORDS, Relative, parse_relative
-from runner.compare.session import make_directory
-from runner.console import remark
-from runner.evidence.record import to_json
-from runner.predict.crew import Crew, LocalCrew, in_order
-from runner.predict.replication import Job, Replication, seeds
-from runner.progress import counting
-from runner.session import Interruption
-from schemas.changes import Direction, RelativeResult
-from schemas.errors import UsageError
-from schemas.expression import Unit
-from schemas.load import Loaded, Sources
-from schemas.model import Scenario
-from schemas.slis import Sli
-from schemas.units import show_gain
-from schemas.verdict import Outcome, Status
-from schemas.whatif import SCHEMA_VERSION, Effect, Variant, Verdicts, WhatIf
+from soak.runner.compare.batches import CONFIDENCE
+from soak.runner.compare.effects import effects, values_of
+from soak.runner.compare.noise import LEAST_PAIRS, mcnemar
+from soak.runner.compare.relative import WORDS, Relative, parse_relative
+from soak.runner.compare.session import make_directory
+from soak.runner.console import remark
+from soak.runner.evidence.record import to_json
+from soak.runner.progress import counting
+from soak.runner.replications.replication import Job, Replication, seeds
+from soak.runner.replications.worker_pool import Crew, LocalCrew, in_order
+from soak.runner.session import Interruption
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.changes import Direction, RelativeResult
+from soak.schemas.evidence.verdict import Outcome, Status
+from soak.schemas.evidence.whatif import SCHEMA_VERSION, Effect, Variant, Verdicts, WhatIf
+from soak.schemas.language.expression import Unit
+from soak.schemas.language.load import Loaded, Sources
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.slis import Sli
+from soak.schemas.units import show_gain
 
 WHAT_IF = "what_if.json"
 Pair = tuple[Replication, Replication]
@@ -70,7 +70,7 @@ def answer(question: Question, out: Path | None) -> tuple[WhatIf, Path, bool]:
         directory.path.rmdir()
         raise
     result = conclude(question, sides, pairs)
-    from reports.whatif import render_what_if
+    from soak.reports.whatif import render_what_if
 
     directory.write(WHAT_IF, to_json(result))
     for name, content in render_what_if(result).items():

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runner.evidence.directory import CHECKSUMS, INCIDENT, RunDirectory
-from runner.incident import generated_part
-from schemas.errors import EvidenceError, SoakError
+from soak.runner.evidence.directory import CHECKSUMS, INCIDENT, RunDirectory
+from soak.runner.incident import generated_part
+from soak.schemas.errors import EvidenceError, SoakError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ def check_hashes(directory: RunDirectory) -> Iterator[Finding]:
 
 def _changed_incident(directory: RunDirectory) -> str:
     """What is wrong with an incident that is not as it was."""
-    from reports.data import read_run
-    from reports.summary import render_incident
+    from soak.reports.data import read_run
+    from soak.reports.summary import render_incident
 
     try:
         made = render_incident(read_run(directory.path), directory.path)

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from schemas.errors import EvidenceError, OutputError, UsageError, quoted, reason, writing
-from schemas.files import ordinary
+from soak.schemas.errors import EvidenceError, OutputError, UsageError, quoted, reason, writing
+from soak.schemas.files import ordinary
 
 SCENARIO = "scenario.yaml"
 MANIFEST = "run_manifest.json"

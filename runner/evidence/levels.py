@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from runner.judge.kinds import kind_flags
-from runner.judge.rows import NEW_STATES
-from schemas.block import TICKS_PER_S, Block, Bools, Floats, Ints
-from schemas.events import Kind
-from schemas.faults import FaultType
-from schemas.model import Scenario
-from schemas.states import OPEN, TaskState
+from soak.runner.judge.kinds import kind_flags
+from soak.runner.judge.rows import NEW_STATES
+from soak.schemas.language.faults import FaultType
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import TICKS_PER_S, Block, Bools, Floats, Ints
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.states import OPEN, TaskState
 
 MINUTE = 60 * TICKS_PER_S
 _RUNS, _RESTS = Kind.EXECUTION_STARTED, kind_flags(Kind.EXECUTION_ENDED, Kind.PROCESS_EXITED)

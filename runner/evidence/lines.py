@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from schemas.block import TICKS_PER_S, Block, Bools, Floats, Ints
-from schemas.errors import SoakError
-from schemas.events import COPY, KEY_SHIFT, SPECS, Kind, Value
-from schemas.vocabulary import Vocabulary
+from soak.schemas.errors import SoakError
+from soak.schemas.stream.block import TICKS_PER_S, Block, Bools, Floats, Ints
+from soak.schemas.stream.events import COPY, KEY_SHIFT, SPECS, Kind, Value
+from soak.schemas.stream.vocabulary import Vocabulary
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Groups: TypeAlias = npt.NDArray[np.uint32] | npt.NDArray[np.uint16] | npt.NDArray[np.uint8]

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-from runner.evidence.directory import MANIFEST, SCENARIO, RunDirectory
-from schemas.errors import EvidenceError
-from schemas.files import file_name
-from schemas.identity import Identity
-from schemas.load import Loaded
-from schemas.manifest import SCHEMA_VERSION, Git, Manifest, Sent
-from schemas.versions import decode_evidence
+from soak.runner.evidence.directory import MANIFEST, SCENARIO, RunDirectory
+from soak.schemas.errors import EvidenceError
+from soak.schemas.evidence.manifest import SCHEMA_VERSION, Git, Manifest, Sent
+from soak.schemas.evidence.versions import decode_evidence
+from soak.schemas.files import file_name
+from soak.schemas.language.load import Loaded
+from soak.schemas.stream.identity import Identity
 
-_PACKAGES = ("soak", "numpy", "simpy", "PyYAML", "jsonschema", "jinja2", "matplotlib", "msgspec", "click", "rich")
+_LIBRARIES = ("numpy", "simpy", "PyYAML", "jsonschema", "jinja2", "matplotlib", "msgspec", "click", "rich")
 
 
 def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Manifest:
@@ -46,7 +46,7 @@ def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Man
         host=platform.node(),
         platform=platform.platform(),
         python=platform.python_version(),
-        versions={name: found for name in _PACKAGES if (found := _version(name))},
+        versions=_versions(),
         git=_git(loaded.folder),
         notifications=None,
         timeseries_export=None,
@@ -101,6 +101,12 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+def _versions() -> dict[str, str]:
+    """Version of soak and of the libraries that it stands on, by name."""
+    asked = {"soak": "soak-runner", **{name: name for name in _LIBRARIES}}
+    return {name: found for name, package in asked.items() if (found := _version(package))}
 
 
 def _version(package: str) -> str | None:

@@ -12,14 +12,14 @@ from typing import TextIO
 
 import numpy as np
 
-from runner.evidence.levels import Levels
-from runner.judge.histogram import bucket_of, rank, value_of
-from runner.judge.samples import Facts
-from schemas.block import Block, Floats, Ints, make_block
-from schemas.errors import writing
-from schemas.events import Kind
-from schemas.model import Scenario
-from schemas.vocabulary import NO_CAUSE
+from soak.runner.evidence.levels import Levels
+from soak.runner.judge.histogram import bucket_of, rank, value_of
+from soak.runner.judge.samples import Facts
+from soak.schemas.errors import writing
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block, Floats, Ints, make_block
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import NO_CAUSE
 
 MINUTE_S = 60.0
 WINDOW_MINUTES = 30

@@ -4,21 +4,21 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from runner.ends import end_after
-from runner.engine import Resumed
-from runner.evidence.directory import CHECKSUMS, RunDirectory, stream_name
-from runner.evidence.manifest import read_manifest
-from runner.evidence.record import Recording
-from runner.evidence.stream import StreamReader
-from runner.evidence.verify import load_stored
-from runner.judge.judge import Judge
-from runner.targets.history import History
-from schemas.errors import UsageError
-from schemas.identity import Identity
-from schemas.load import Loaded
-from schemas.manifest import Manifest
-from schemas.verdict import End
-from simulation.plan import Plan
+from soak.runner.ends import end_after
+from soak.runner.engine import Resumed
+from soak.runner.evidence.directory import CHECKSUMS, RunDirectory, stream_name
+from soak.runner.evidence.manifest import read_manifest
+from soak.runner.evidence.record import Recording
+from soak.runner.evidence.stream import StreamReader
+from soak.runner.evidence.verify import load_stored
+from soak.runner.judge.judge import Judge
+from soak.runner.targets.history import History
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.manifest import Manifest
+from soak.schemas.evidence.verdict import End
+from soak.schemas.language.load import Loaded
+from soak.schemas.stream.identity import Identity
+from soak.simulation.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from runner.evidence.directory import (
+from soak.runner.evidence.directory import (
     ALERTS,
     CHECKPOINTS,
     CHECKSUMS,
@@ -18,19 +18,19 @@ from runner.evidence.directory import (
     RunDirectory,
     stream_name,
 )
-from runner.evidence.manifest import finish_manifest, start_manifest
-from runner.evidence.metrics import MetricsWriter
-from runner.evidence.scenario_copy import store_scenario
-from runner.evidence.stream import StreamWriter
-from runner.judge.judge import Judge
-from runner.judge.samples import Facts
-from schemas.block import Block
-from schemas.errors import writing
-from schemas.identity import Identity
-from schemas.load import Loaded
-from schemas.manifest import NOTHING_SENT, Manifest, Sent
-from schemas.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Verdict
-from simulation.plan import Plan
+from soak.runner.evidence.manifest import finish_manifest, start_manifest
+from soak.runner.evidence.metrics import MetricsWriter
+from soak.runner.evidence.scenario_copy import store_scenario
+from soak.runner.evidence.stream import StreamWriter
+from soak.runner.judge.judge import Judge
+from soak.runner.judge.samples import Facts
+from soak.schemas.errors import writing
+from soak.schemas.evidence.manifest import NOTHING_SENT, Manifest, Sent
+from soak.schemas.evidence.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Verdict
+from soak.schemas.language.load import Loaded
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.identity import Identity
+from soak.simulation.plan import Plan
 
 _ANEW = f".{METRICS}.partial"
 """The metrics of a run that goes on, until they are as far as the old ones were."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from runner.evidence.directory import INCIDENT, RunDirectory
+from soak.runner.evidence.directory import INCIDENT, RunDirectory
 
 
 def render_into(directory: RunDirectory, template: Path | None = None) -> list[str]:
@@ -10,7 +10,7 @@ def render_into(directory: RunDirectory, template: Path | None = None) -> list[s
 
     An incident that is there already stays as it is: people write into it.
     """
-    from reports.render import render
+    from soak.reports.render import render
 
     files = render(directory.path, template)
     if directory.file(INCIDENT).exists():

@@ -4,10 +4,10 @@ from typing import Any
 
 import yaml
 
-from runner.evidence.directory import SCENARIO, RunDirectory
-from schemas.document import parse_document
-from schemas.files import Folders, file_name
-from schemas.load import Loaded
+from soak.runner.evidence.directory import SCENARIO, RunDirectory
+from soak.schemas.files import Folders, file_name
+from soak.schemas.language.document import parse_document
+from soak.schemas.language.load import Loaded
 
 
 class _Dumper(yaml.SafeDumper):

@@ -11,15 +11,15 @@ from typing import Annotated, BinaryIO, TypeAlias
 import msgspec
 import numpy as np
 
-from runner.evidence.lines import LineFormatter
-from runner.judge.samples import Facts
-from schemas.block import Block, Bools, make_block
-from schemas.errors import EvidenceError, reason, writing
-from schemas.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Kind, Value
-from schemas.files import ordinary
-from schemas.identity import STREAM_VERSION, Identity
-from schemas.versions import UNDECODABLE
-from schemas.vocabulary import Vocabulary
+from soak.runner.evidence.lines import LineFormatter
+from soak.runner.judge.samples import Facts
+from soak.schemas.errors import EvidenceError, reason, writing
+from soak.schemas.evidence.versions import UNDECODABLE
+from soak.schemas.files import ordinary
+from soak.schemas.stream.block import Block, Bools, make_block
+from soak.schemas.stream.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Kind, Value
+from soak.schemas.stream.identity import STREAM_VERSION, Identity
+from soak.schemas.stream.vocabulary import Vocabulary
 
 LINES_PER_BLOCK = 16_384
 HEADER = "stream.header"

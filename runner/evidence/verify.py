@@ -6,21 +6,21 @@ from itertools import zip_longest
 
 import msgspec
 
-from runner.ends import end_after
-from runner.evidence.checksums import Finding, check_hashes
-from runner.evidence.directory import MANIFEST, METRICS, SCENARIO, RunDirectory, stream_name
-from runner.evidence.manifest import reproduce
-from runner.evidence.metrics import MetricsWriter
-from runner.evidence.record import to_json, verdict_files
-from runner.evidence.stream import StreamReader
-from runner.judge.decide import decide
-from runner.judge.judge import Judge
-from schemas.errors import EvidenceError, ScenarioError, UsageError
-from schemas.identity import Identity
-from schemas.load import Loaded, load
-from schemas.verdict import End, Verdict
-from schemas.versions import UNDECODABLE
-from simulation.plan import Plan
+from soak.runner.ends import end_after
+from soak.runner.evidence.checksums import Finding, check_hashes
+from soak.runner.evidence.directory import MANIFEST, METRICS, SCENARIO, RunDirectory, stream_name
+from soak.runner.evidence.manifest import reproduce
+from soak.runner.evidence.metrics import MetricsWriter
+from soak.runner.evidence.record import to_json, verdict_files
+from soak.runner.evidence.stream import StreamReader
+from soak.runner.judge.decide import decide
+from soak.runner.judge.judge import Judge
+from soak.schemas.errors import EvidenceError, ScenarioError, UsageError
+from soak.schemas.evidence.verdict import End, Verdict
+from soak.schemas.evidence.versions import UNDECODABLE
+from soak.schemas.language.load import Loaded, load
+from soak.schemas.stream.identity import Identity
+from soak.simulation.plan import Plan
 
 
 def verify(directory: RunDirectory) -> tuple[list[Finding], Verdict | None]:

@@ -4,21 +4,21 @@ import math
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from runner.evidence.directory import RunDirectory, stream_name
-from runner.evidence.manifest import read_manifest
-from runner.evidence.stream import StreamReader
-from runner.evidence.verify import load_stored
-from runner.export.levels import Levels
-from runner.export.metrics import Snapshot, run_labels, snapshot_of
-from runner.judge.judge import Judge
-from schemas.block import Block
-from schemas.errors import UsageError
-from schemas.files import file_name
-from schemas.manifest import Manifest
-from schemas.model import Scenario
-from schemas.units import show_duration
-from schemas.verdict import paused_s
-from simulation.plan import Plan
+from soak.runner.evidence.directory import RunDirectory, stream_name
+from soak.runner.evidence.manifest import read_manifest
+from soak.runner.evidence.stream import StreamReader
+from soak.runner.evidence.verify import load_stored
+from soak.runner.export.levels import Levels
+from soak.runner.export.metrics import Snapshot, run_labels, snapshot_of
+from soak.runner.judge.judge import Judge
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.manifest import Manifest
+from soak.schemas.evidence.verdict import paused_s
+from soak.schemas.files import file_name
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block
+from soak.schemas.units import show_duration
+from soak.simulation.plan import Plan
 
 SUITABLE_STEPS, MOST_STEPS = 1_000, 20_000
 """How many sets of figures are made unless a step is given, and how many at most: each takes some 25 kB of memory."""

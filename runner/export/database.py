@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Protocol
 
-from runner.export.metrics import Snapshot
-from schemas.errors import reason
+from soak.runner.export.metrics import Snapshot
+from soak.schemas.errors import reason
 
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 

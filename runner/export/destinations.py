@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from runner.export.database import Database
-from runner.secrets import secret_of
-from schemas.errors import UsageError
-from schemas.model import Scenario
-from schemas.outlets import DEFAULT_EVERY_S, DEFAULT_TIMEOUT_S, Export, ExportType, Secret
-from schemas.shape import did_you_mean
+from soak.runner.export.database import Database
+from soak.runner.secrets import secret_of
+from soak.schemas.errors import UsageError
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.outlets import DEFAULT_EVERY_S, DEFAULT_TIMEOUT_S, Export, ExportType, Secret
+from soak.schemas.language.shape import did_you_mean
 
 TYPE, URL = "TIMESERIES_TYPE", "TIMESERIES_URL"
 USERNAME, PASSWORD, TOKEN = "TIMESERIES_USERNAME", "TIMESERIES_PASSWORD", "TIMESERIES_TOKEN"
@@ -86,9 +86,9 @@ def open_database(export: Export, folder: Path, scenario: str) -> Database:
     if not export.username.isascii():
         raise UsageError(f"export: the user name {export.username!r} is not ASCII (choose another one)")
     if export.type is ExportType.PUSHGATEWAY:
-        from runner.export.pushgateway import Pushgateway
+        from soak.runner.export.pushgateway import Pushgateway
 
         return Pushgateway(export, secret, scenario)
-    from runner.export.influxdb import InfluxDB
+    from soak.runner.export.influxdb import InfluxDB
 
     return InfluxDB(export, secret)

@@ -4,22 +4,22 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.console import remark
-from runner.export.database import ExportError
-from runner.export.destinations import open_database
-from runner.export.feed import Feed
-from runner.export.levels import Levels
-from runner.export.metrics import Snapshot, brief_snapshot, run_labels, snapshot_of
-from runner.export.scrape import ScrapePage
-from runner.judge.judge import Judge
-from runner.judge.samples import Facts
-from schemas.block import Block
-from schemas.errors import UsageError
-from schemas.identity import Identity
-from schemas.manifest import TimeseriesExport
-from schemas.model import Scenario
-from schemas.outlets import Export, ExportType
-from schemas.verdict import Verdict
+from soak.runner.console import remark
+from soak.runner.export.database import ExportError
+from soak.runner.export.destinations import open_database
+from soak.runner.export.feed import Feed
+from soak.runner.export.levels import Levels
+from soak.runner.export.metrics import Snapshot, brief_snapshot, run_labels, snapshot_of
+from soak.runner.export.scrape import ScrapePage
+from soak.runner.judge.judge import Judge
+from soak.runner.judge.samples import Facts
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.manifest import TimeseriesExport
+from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.outlets import Export, ExportType
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.identity import Identity
 
 GOODBYE_S = 2.0
 """For how long a run that is refused or breaks down waits to tell that it does not go on."""

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from runner.export.metrics import HELP, Snapshot, is_counter
+from soak.runner.export.metrics import HELP, Snapshot, is_counter
 
 
 def families(snapshots: Sequence[Snapshot], *, timed: bool = False) -> Iterator[Metric]:

@@ -6,9 +6,9 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from runner.console import remark
-from runner.export.database import Database, ExportError
-from runner.export.metrics import Snapshot
+from soak.runner.console import remark
+from soak.runner.export.database import Database, ExportError
+from soak.runner.export.metrics import Snapshot
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 MOST_AT_ONCE = 100

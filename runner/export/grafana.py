@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from runner.export.levels import Levels
-from runner.export.metrics import RUNNING, SUFFIXES, VERDICT, condition_labels, condition_metric
-from runner.export.rules import series
-from schemas.expression import Op, Unit
-from schemas.model import Comparison, Scenario
+from soak.runner.export.levels import Levels
+from soak.runner.export.metrics import RUNNING, SUFFIXES, VERDICT, condition_labels, condition_metric
+from soak.runner.export.rules import series
+from soak.schemas.language.expression import Op, Unit
+from soak.schemas.language.model import Comparison, Scenario
 
 SCHEMA_VERSION = 38
 """Of Grafana 10; later ones migrate it."""

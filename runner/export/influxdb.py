@@ -11,9 +11,9 @@ import urllib3
 from influxdb_client.client.write.point import Point
 from influxdb_client.domain.write_precision import WritePrecision
 
-from runner.export.database import ExportError
-from runner.export.metrics import Snapshot
-from schemas.outlets import Export, ExportType
+from soak.runner.export.database import ExportError
+from soak.runner.export.metrics import Snapshot
+from soak.schemas.language.outlets import Export, ExportType
 
 FIELD = "value"
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from runner.judge.samples import Facts
-from schemas.block import Block
-from schemas.expression import Unit
-from schemas.model import Scenario
-from schemas.slis import Aggregate
+from soak.runner.judge.samples import Facts
+from soak.schemas.language.expression import Unit
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.slis import Aggregate
+from soak.schemas.stream.block import Block
 
 _SAMPLED = {"busy_workers": Unit.COUNT, "oldest_pending": Unit.DURATION}
 """Gauges that are no SLI."""

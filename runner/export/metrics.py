@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from runner.export.levels import Levels
-from runner.judge.about import is_met
-from runner.judge.compared import target_of, value_of
-from runner.judge.judge import Judge
-from schemas.events import SPECS, Kind
-from schemas.expression import Unit
-from schemas.model import Comparison
+from soak.runner.export.levels import Levels
+from soak.runner.judge.about import is_met
+from soak.runner.judge.compared import target_of, value_of
+from soak.runner.judge.judge import Judge
+from soak.schemas.language.expression import Unit
+from soak.schemas.language.model import Comparison
+from soak.schemas.stream.events import SPECS, Kind
 
 SUFFIXES = {
     Unit.DURATION: "_seconds",

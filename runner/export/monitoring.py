@@ -3,10 +3,10 @@
 import msgspec
 import yaml
 
-from runner.export.grafana import dashboard
-from runner.export.rule_tests import rule_tests
-from runner.export.rules import rule_file
-from schemas.model import Scenario
+from soak.runner.export.grafana import dashboard
+from soak.runner.export.rule_tests import rule_tests
+from soak.runner.export.rules import rule_file
+from soak.schemas.language.model import Scenario
 
 RULES, TESTS, DASHBOARD = "alert_rules.yaml", "alert_rules_test.yaml", "dashboard.json"
 

@@ -6,10 +6,10 @@ from urllib.error import HTTPError, URLError
 
 from prometheus_client.exposition import basic_auth_handler, default_handler, push_to_gateway
 
-from runner.export.database import ExportError
-from runner.export.families import registry_of
-from runner.export.metrics import Snapshot
-from schemas.outlets import Export
+from soak.runner.export.database import ExportError
+from soak.runner.export.families import registry_of
+from soak.runner.export.metrics import Snapshot
+from soak.schemas.language.outlets import Export
 
 JOB = "soak"
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from runner.export.metrics import EXPORTED, RUNNING, VERDICT, Labels
-from runner.export.rules import NOT_PASSED, SILENT, SILENT_AFTER_S, Rule, duration, number, rules_of, series
-from schemas.model import Scenario
+from soak.runner.export.metrics import EXPORTED, RUNNING, VERDICT, Labels
+from soak.runner.export.rules import NOT_PASSED, SILENT, SILENT_AFTER_S, Rule, duration, number, rules_of, series
+from soak.schemas.language.model import Scenario
 
 _RUN = ("run", "test-run")
 _LONGEST_STEP_S, _SHORTEST_STEP_S = 60, 1

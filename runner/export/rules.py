@@ -7,9 +7,9 @@ through the Alertmanager they have. Where a run is not in progress no rule fires
 from dataclasses import dataclass
 from typing import Any
 
-from runner.export.metrics import EXPORTED, RUNNING, VERDICT, Labels, condition_labels, condition_metric
-from schemas.expression import Op
-from schemas.model import Alert, Scenario
+from soak.runner.export.metrics import EXPORTED, RUNNING, VERDICT, Labels, condition_labels, condition_metric
+from soak.schemas.language.expression import Op
+from soak.schemas.language.model import Alert, Scenario
 
 SILENT, NOT_PASSED = "SoakSilent", "SoakNotPassed"
 SILENT_AFTER_S = 180

@@ -6,11 +6,11 @@ import time
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from runner.export.families import registry_of
-from runner.export.feed import Count
-from runner.export.metrics import Snapshot
-from runner.loopback import HOST, LoopbackHandler, open_server
-from schemas.errors import UsageError
+from soak.runner.export.families import registry_of
+from soak.runner.export.feed import Count
+from soak.runner.export.metrics import Snapshot
+from soak.runner.loopback import HOST, LoopbackHandler, open_server
+from soak.schemas.errors import UsageError
 
 PATH = "/metrics"
 

@@ -5,15 +5,15 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from runner.gate.runs import Run, find_runs
-from runner.gate.test_results import read_junit
-from runner.junit import Case
-from schemas.decision import RuleCheck, RuleResult
-from schemas.errors import EvidenceError
-from schemas.gate import Bound, Evidence, RunsRule, TestsRule
-from schemas.slis import CATALOGUE
-from schemas.units import show_duration
-from schemas.verdict import Verdict
+from soak.runner.gate.runs import Run, find_runs
+from soak.runner.gate.test_results import read_junit
+from soak.runner.junit import Case
+from soak.schemas.errors import EvidenceError
+from soak.schemas.evidence.decision import RuleCheck, RuleResult
+from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.language.gate import Bound, Evidence, RunsRule, TestsRule
+from soak.schemas.language.slis import CATALOGUE
+from soak.schemas.units import show_duration
 
 _UNITS = {name: sli.unit for catalogue in CATALOGUE.values() for name, sli in catalogue.items()}
 _MOST_NAMED = 5

@@ -6,17 +6,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from runner.evidence.checksums import check_hashes
-from runner.evidence.directory import CHECKSUMS, INCIDENT, MANIFEST, SCENARIO, VERDICT, RunDirectory, stream_name
-from runner.incident import empty_fields
-from schemas import manifest as manifests
-from schemas import verdict as verdicts
-from schemas.errors import EvidenceError
-from schemas.gate import Evidence
-from schemas.manifest import Manifest
-from schemas.units import show_duration
-from schemas.verdict import Outcome, Status, Verdict
-from schemas.versions import decode_evidence
+from soak.runner.evidence.checksums import check_hashes
+from soak.runner.evidence.directory import CHECKSUMS, INCIDENT, MANIFEST, SCENARIO, VERDICT, RunDirectory, stream_name
+from soak.runner.incident import empty_fields
+from soak.schemas.errors import EvidenceError
+from soak.schemas.evidence import manifest as manifests
+from soak.schemas.evidence import verdict as verdicts
+from soak.schemas.evidence.manifest import Manifest
+from soak.schemas.evidence.verdict import Outcome, Status, Verdict
+from soak.schemas.evidence.versions import decode_evidence
+from soak.schemas.language.gate import Evidence
+from soak.schemas.units import show_duration
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ def doubts(run: Run, evidence: Evidence, now: datetime) -> Iterator[str]:
 
 
 def _recomputed(run: Run) -> Iterator[str]:
-    from runner.evidence.verify import check_recomputed
+    from soak.runner.evidence.verify import check_recomputed
 
     for finding in check_recomputed(run.directory)[0]:
         if finding.problem:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.gate.rules import check_runs, check_tests, result
-from runner.gate.runs import Run, doubts
-from schemas.decision import SCHEMA_VERSION, Decision, RuleCheck, RuleResult
-from schemas.errors import UsageError
-from schemas.gate import Gate, TestsRule
+from soak.runner.gate.rules import check_runs, check_tests, result
+from soak.runner.gate.runs import Run, doubts
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.decision import SCHEMA_VERSION, Decision, RuleCheck, RuleResult
+from soak.schemas.language.gate import Gate, TestsRule
 
 _COMMIT = re.compile("[0-9a-f]{7,64}")
 

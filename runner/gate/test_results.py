@@ -6,8 +6,8 @@ from xml.etree.ElementTree import ParseError
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 from junitparser.junitparser import JUnitXmlError
 
-from runner.junit import Case
-from schemas.errors import EvidenceError, reason
+from soak.runner.junit import Case
+from soak.schemas.errors import EvidenceError, reason
 
 _NOT_RUN = frozenset({"notrun", "skipped", "disabled", "suppressed", "ignored"})
 _OUTPUT = frozenset({"system-out", "system-err", "properties", "skipped", "flakyFailure", "flakyError"})

@@ -2,13 +2,13 @@
 
 import math
 
-from runner.judge.compared import target_of, value_of
-from runner.judge.interval import wilson
-from runner.judge.judge import Judge
-from schemas.expression import Op
-from schemas.model import Objective
-from schemas.slis import Aggregate
-from schemas.verdict import Status
+from soak.runner.judge.compared import target_of, value_of
+from soak.runner.judge.interval import wilson
+from soak.runner.judge.judge import Judge
+from soak.schemas.evidence.verdict import Status
+from soak.schemas.language.expression import Op
+from soak.schemas.language.model import Objective
+from soak.schemas.language.slis import Aggregate
 
 DEFAULT_CONFIDENCE = 0.95
 

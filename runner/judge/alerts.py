@@ -4,14 +4,14 @@ import math
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from runner.judge.labels import LabelNumbers
-from runner.judge.samples import Facts
-from runner.judge.timer import Change, Firing, Timer
-from runner.judge.watch import Watch
-from schemas.model import Alert, Condition, Expectation, Scenario
-from schemas.units import show_duration
-from schemas.verdict import AbortResult, AlertResult, FiringResult, Status
-from schemas.windows import Window
+from soak.runner.judge.labels import LabelNumbers
+from soak.runner.judge.samples import Facts
+from soak.runner.judge.timer import Change, Firing, Timer
+from soak.runner.judge.watch import Watch
+from soak.schemas.evidence.verdict import AbortResult, AlertResult, FiringResult, Status
+from soak.schemas.language.model import Alert, Condition, Expectation, Scenario
+from soak.schemas.language.windows import Window
+from soak.schemas.units import show_duration
 
 
 def number_or_none(value: float) -> float | None:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from runner.judge.groups import Groups
-from schemas.block import Block, Bools, Ints
-from schemas.events import Kind
-from schemas.faults import Fault
-from schemas.vocabulary import Vocabulary
+from soak.runner.judge.groups import Groups
+from soak.schemas.language.faults import Fault
+from soak.schemas.stream.block import Block, Bools, Ints
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import Vocabulary
 
 _FIRST_SIZE = 1024
 _MOST_ATTEMPTS = 255

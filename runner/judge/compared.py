@@ -2,11 +2,11 @@
 
 import math
 
-from runner.judge.judge import Judge
-from schemas.block import tick
-from schemas.expression import Selector
-from schemas.model import Comparison, Reference
-from schemas.slis import Aggregate, Sli
+from soak.runner.judge.judge import Judge
+from soak.schemas.language.expression import Selector
+from soak.schemas.language.model import Comparison, Reference
+from soak.schemas.language.slis import Aggregate, Sli
+from soak.schemas.stream.block import tick
 
 _NOISE = 1e-12
 """Two figures that are not further apart, as a share of them, differ by rounding alone."""

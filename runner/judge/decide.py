@@ -3,23 +3,17 @@
 import math
 from collections.abc import Iterator
 
-from runner.judge.about import DEFAULT_CONFIDENCE, about
-from runner.judge.alerts import alert_result, number_or_none
-from runner.judge.calls import SPANS
-from runner.judge.compared import target_of, value_of
-from runner.judge.folds import Fold
-from runner.judge.gain import gain_of
-from runner.judge.growth import Growth
-from runner.judge.histogram import RELATIVE_ERROR
-from runner.judge.judge import Judge
-from runner.judge.laws import judge_laws
-from schemas.expression import Op, Unit
-from schemas.identity import Identity
-from schemas.model import Comparison, Objective
-from schemas.slis import AT_THE_END, Aggregate
-from schemas.states import TaskState
-from schemas.units import show_duration
-from schemas.verdict import (
+from soak.runner.judge.about import DEFAULT_CONFIDENCE, about
+from soak.runner.judge.alerts import alert_result, number_or_none
+from soak.runner.judge.compared import target_of, value_of
+from soak.runner.judge.folds import Fold
+from soak.runner.judge.gain import gain_of
+from soak.runner.judge.growth import Growth
+from soak.runner.judge.histogram import RELATIVE_ERROR
+from soak.runner.judge.judge import Judge
+from soak.runner.judge.laws import judge_laws
+from soak.runner.judge.systems.calls import SPANS
+from soak.schemas.evidence.verdict import (
     SCHEMA_VERSION,
     AlertResult,
     End,
@@ -32,6 +26,12 @@ from schemas.verdict import (
     Status,
     Verdict,
 )
+from soak.schemas.language.expression import Op, Unit
+from soak.schemas.language.model import Comparison, Objective
+from soak.schemas.language.slis import AT_THE_END, Aggregate
+from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.states import TaskState
+from soak.schemas.units import show_duration
 
 LEAST_LAG_REAL_S = 0.05
 """A submission that is late by no more than this, in real time, is on time."""

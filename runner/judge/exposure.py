@@ -12,16 +12,16 @@ from typing import TypeAlias
 
 import numpy as np
 
-from runner.judge.budget import Budget
-from schemas.block import Block, Bools, Floats
-from schemas.events import Kind
-from schemas.faults import OF_CALLS, Fault, FaultType
-from schemas.model import Scenario
-from schemas.vocabulary import Cause, Vocabulary
-from schemas.windows import Window
-from simulation.distributions import spread
-from simulation.fates import ACTIONS
-from simulation.plan import inside_windows
+from soak.runner.judge.budget import Budget
+from soak.schemas.language.faults import OF_CALLS, Fault, FaultType
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.block import Block, Bools, Floats
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import Cause, Vocabulary
+from soak.simulation.distributions import spread
+from soak.simulation.fates import ACTIONS
+from soak.simulation.plan import inside_windows
 
 _REFUSALS = ("rate_limited", "queue_full", "out_of_memory")
 """How a dependency refuses a call of its own accord, before a delay could have struck it."""

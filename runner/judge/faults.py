@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from runner.judge.exposure import Exposure
-from schemas.block import Block
-from schemas.events import Kind
-from schemas.faults import OF_CALLS, PER_TASK, Fault, FaultType
-from schemas.model import Scenario
-from schemas.units import show_duration, show_ratio
-from schemas.verdict import FaultResult, Status
-from schemas.vocabulary import Vocabulary
+from soak.runner.judge.exposure import Exposure
+from soak.schemas.evidence.verdict import FaultResult, Status
+from soak.schemas.language.faults import OF_CALLS, PER_TASK, Fault, FaultType
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.units import show_duration, show_ratio
 
 _FAILED = (Kind.TASK_RETRY, Kind.TASK_FAILED)
 _EFFECTS: dict[FaultType, tuple[Kind, ...]] = {

@@ -6,13 +6,13 @@ from typing import Protocol
 
 import numpy as np
 
-from runner.judge.growth import Growth
-from runner.judge.histogram import Histogram, rank
-from runner.judge.interval import quantile_ranks, wilson
-from runner.judge.samples import Facts, Samples, Stretch
-from schemas.block import TICKS_PER_S
-from schemas.slis import Aggregate, Sli
-from schemas.windows import Window
+from soak.runner.judge.growth import Growth
+from soak.runner.judge.histogram import Histogram, rank
+from soak.runner.judge.interval import quantile_ranks, wilson
+from soak.runner.judge.samples import Facts, Samples, Stretch
+from soak.schemas.language.slis import Aggregate, Sli
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.block import TICKS_PER_S
 
 
 class Fold(Protocol):

@@ -2,9 +2,9 @@
 
 import math
 
-from runner.judge.calls import Paired
-from runner.judge.interval import wilson, z_of
-from schemas.verdict import Gain, Share
+from soak.runner.judge.interval import wilson, z_of
+from soak.runner.judge.systems.calls import Paired
+from soak.schemas.evidence.verdict import Gain, Share
 
 CONFIDENCE = 0.95
 _A_POINT = 0.01

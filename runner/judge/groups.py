@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from schemas.block import Bools, Floats, Ints
+from soak.schemas.stream.block import Bools, Floats, Ints
 
 
 class Groups:

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from runner.judge.interval import normal_tail, z_of
-from runner.judge.samples import Samples
-from schemas.block import Bools, Floats, Ints
-from schemas.slis import Sli
-from schemas.windows import Window
+from soak.runner.judge.interval import normal_tail, z_of
+from soak.runner.judge.samples import Samples
+from soak.schemas.language.slis import Sli
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.block import Bools, Floats, Ints
 
 MOST_POINTS = 256
 """So many points are kept, evenly thinned: enough to see a trend, and quick to compare pair by pair at each checkpoint."""

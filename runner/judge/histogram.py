@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.block import Floats, Ints
+from soak.schemas.stream.block import Floats, Ints
 
 GAMMA = 1.01
 RELATIVE_ERROR = (GAMMA - 1) / (GAMMA + 1)

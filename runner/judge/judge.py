@@ -11,25 +11,25 @@ from itertools import count, takewhile
 
 import numpy as np
 
-from runner.judge.alerts import Guard, number_or_none
-from runner.judge.calls import CallTracker
-from runner.judge.faults import FaultCounts
-from runner.judge.folds import Folds, Sketch
-from runner.judge.kinds import kind_flags
-from runner.judge.labels import LabelNumbers
-from runner.judge.lifecycle import Lifecycle
-from runner.judge.own import OwnSeries
-from runner.judge.redelivery import redelivery_limit
-from runner.judge.samples import Facts
-from runner.judge.telemetry import Telemetry
-from schemas.block import Block, make_block, merge
-from schemas.calls import Calls
-from schemas.events import Kind
-from schemas.identity import Identity
-from schemas.model import Reference, Scenario
-from schemas.slis import Aggregate, Sli
-from schemas.verdict import Checkpoint, Resume
-from schemas.vocabulary import Vocabulary
+from soak.runner.judge.alerts import Guard, number_or_none
+from soak.runner.judge.faults import FaultCounts
+from soak.runner.judge.folds import Folds, Sketch
+from soak.runner.judge.kinds import kind_flags
+from soak.runner.judge.labels import LabelNumbers
+from soak.runner.judge.lifecycle import Lifecycle
+from soak.runner.judge.own import OwnSeries
+from soak.runner.judge.redelivery import redelivery_limit
+from soak.runner.judge.samples import Facts
+from soak.runner.judge.systems.calls import CallTracker
+from soak.runner.judge.telemetry import Telemetry
+from soak.schemas.evidence.verdict import Checkpoint, Resume
+from soak.schemas.language.model import Reference, Scenario
+from soak.schemas.language.slis import Aggregate, Sli
+from soak.schemas.stream.block import Block, make_block, merge
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.systems.calls.settings import Calls
 
 _ALERTS = kind_flags(Kind.ALERT_FIRED, Kind.ALERT_RESOLVED)
 _RESUMES = kind_flags(Kind.RUN_PAUSED, Kind.RUN_RESUMED)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from schemas.block import Bools
-from schemas.events import Kind
+from soak.schemas.stream.block import Bools
+from soak.schemas.stream.events import Kind
 
 
 def kind_flags(*kinds: Kind) -> Bools:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from schemas.block import Floats, Ints
-from schemas.expression import Selector
-from schemas.model import Scenario
+from soak.schemas.language.expression import Selector
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Floats, Ints
 
 
 class LabelNumbers:

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterator
 
-from runner.judge.calls import CallTracker
-from runner.judge.judge import Judge
-from runner.judge.lifecycle import Lifecycle
-from schemas.units import show_duration
-from schemas.verdict import LawResult, Status
+from soak.runner.judge.judge import Judge
+from soak.runner.judge.lifecycle import Lifecycle
+from soak.runner.judge.systems.calls import CallTracker
+from soak.schemas.evidence.verdict import LawResult, Status
+from soak.schemas.units import show_duration
 
 _TOLERANCE = 1e-6
 

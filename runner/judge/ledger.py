@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from runner.judge.groups import Groups
-from runner.judge.kinds import kind_flags
-from runner.judge.samples import Samples
-from runner.judge.table import Table
-from schemas.block import Block, Bools, Ints
-from schemas.events import COPY, Kind
+from soak.runner.judge.groups import Groups
+from soak.runner.judge.kinds import kind_flags
+from soak.runner.judge.samples import Samples
+from soak.runner.judge.table import Table
+from soak.schemas.stream.block import Block, Bools, Ints
+from soak.schemas.stream.events import COPY, Kind
 
 _FOLLOWED = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED, Kind.TASK_DONE)
 

@@ -8,23 +8,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runner.judge.groups import carried
-from runner.judge.kinds import kind_flags
-from runner.judge.labels import LabelNumbers
-from runner.judge.ledger import duplicate_executions
-from runner.judge.population import Population
-from runner.judge.redelivery import Redelivery, Stranded
-from runner.judge.rows import NEW_STATES, OPEN_STATES, WAITING, Rows
-from runner.judge.samples import Facts, Samples
-from runner.judge.stalls import Stalls
-from runner.judge.table import Table
-from schemas.block import Block, Bools, Floats, Ints, quantise
-from schemas.events import CENSUS, COPY, NEW_STATE, Kind, task_name
-from schemas.faults import TRANSIENT, FaultType
-from schemas.model import Queue, Scenario
-from schemas.states import ACTIVE, LEGAL, TaskState
-from schemas.verdict import SlowTask
-from schemas.vocabulary import NO_CAUSE, Vocabulary
+from soak.runner.judge.groups import carried
+from soak.runner.judge.kinds import kind_flags
+from soak.runner.judge.labels import LabelNumbers
+from soak.runner.judge.ledger import duplicate_executions
+from soak.runner.judge.population import Population
+from soak.runner.judge.redelivery import Redelivery, Stranded
+from soak.runner.judge.rows import NEW_STATES, OPEN_STATES, WAITING, Rows
+from soak.runner.judge.samples import Facts, Samples
+from soak.runner.judge.stalls import Stalls
+from soak.runner.judge.table import Table
+from soak.schemas.evidence.verdict import SlowTask
+from soak.schemas.language.faults import TRANSIENT, FaultType
+from soak.schemas.language.model import Queue, Scenario
+from soak.schemas.stream.block import Block, Bools, Floats, Ints, quantise
+from soak.schemas.stream.events import CENSUS, COPY, NEW_STATE, Kind, task_name
+from soak.schemas.stream.states import ACTIVE, LEGAL, TaskState
+from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 
 MOST_SLOWEST = 10
 """How many of the slowest tasks are kept."""

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from runner.judge.samples import Facts, Samples
-from runner.judge.telemetry import SIGNS_OF_LIFE
-from schemas.block import Block, Bools
-from schemas.events import SPECS, Kind
-from schemas.expression import EventFilter
-from schemas.slis import Aggregate, Sli
-from schemas.vocabulary import Vocabulary
+from soak.runner.judge.samples import Facts, Samples
+from soak.runner.judge.telemetry import SIGNS_OF_LIFE
+from soak.schemas.language.expression import EventFilter
+from soak.schemas.language.slis import Aggregate, Sli
+from soak.schemas.stream.block import Block, Bools
+from soak.schemas.stream.events import SPECS, Kind
+from soak.schemas.stream.vocabulary import Vocabulary
 
 
 class OwnSeries:

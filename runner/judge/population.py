@@ -1,8 +1,8 @@
 """Both sides of Little's law (Little 1961): the area under the number of tasks in the system, and the time each spent in it."""
 
-from runner.judge.groups import carried
-from runner.judge.rows import OPEN_STATES, Rows
-from runner.judge.table import Table
+from soak.runner.judge.groups import carried
+from soak.runner.judge.rows import OPEN_STATES, Rows
+from soak.runner.judge.table import Table
 
 
 class Population:

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runner.judge.kinds import kind_flags
-from runner.judge.samples import Samples
-from runner.judge.table import Table
-from schemas.block import Block, Bools, quantise
-from schemas.events import COPY, Kind
-from schemas.faults import OUTAGES, PROCESS_CRASHES, FaultType
-from schemas.identity import Identity
-from schemas.model import Queue, Scenario
-from schemas.states import OPEN, TaskState
-from schemas.vocabulary import Vocabulary
+from soak.runner.judge.kinds import kind_flags
+from soak.runner.judge.samples import Samples
+from soak.runner.judge.table import Table
+from soak.schemas.language.faults import OUTAGES, PROCESS_CRASHES, FaultType
+from soak.schemas.language.model import Queue, Scenario
+from soak.schemas.stream.block import Block, Bools, quantise
+from soak.schemas.stream.events import COPY, Kind
+from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.states import OPEN, TaskState
+from soak.schemas.stream.vocabulary import Vocabulary
 
 _DIED = frozenset({"process_gone", "runner_gone"})
 """The errors with which the ledger ends an execution whose process is gone."""

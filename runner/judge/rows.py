@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from runner.judge.groups import Groups, carried
-from runner.judge.kinds import kind_flags
-from runner.judge.samples import Samples
-from runner.judge.table import SETTLED, Table
-from schemas.block import Block, Bools, Floats, Ints
-from schemas.events import NEW_STATE, Kind
-from schemas.states import OPEN, TaskState
-from schemas.vocabulary import NO_CAUSE
+from soak.runner.judge.groups import Groups, carried
+from soak.runner.judge.kinds import kind_flags
+from soak.runner.judge.samples import Samples
+from soak.runner.judge.table import SETTLED, Table
+from soak.schemas.stream.block import Block, Bools, Floats, Ints
+from soak.schemas.stream.events import NEW_STATE, Kind
+from soak.schemas.stream.states import OPEN, TaskState
+from soak.schemas.stream.vocabulary import NO_CAUSE
 
 NEW_STATES = np.array([NEW_STATE.get(kind, TaskState.NONE) for kind in Kind])
 """By kind: the state a task is in after it (NONE: the kind changes no state)."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from schemas.block import TICKS_PER_S, Bools, Floats, Ints, tick
+from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints, tick
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from runner.judge.samples import Samples, Stretch
-from schemas.block import Floats, quantise
+from soak.runner.judge.samples import Samples, Stretch
+from soak.schemas.stream.block import Floats, quantise
 
 NO_EVIDENCE = np.empty(0)
 

@@ -5,9 +5,9 @@ import copy
 import numpy as np
 import numpy.typing as npt
 
-from schemas.block import Block, Bools, Floats, Ints
-from schemas.events import KEY_SHIFT
-from schemas.states import OPEN, TaskState
+from soak.schemas.stream.block import Block, Bools, Floats, Ints
+from soak.schemas.stream.events import KEY_SHIFT
+from soak.schemas.stream.states import OPEN, TaskState
 
 FIELDS = (
     "accepted",

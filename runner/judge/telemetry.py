@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from runner.judge.samples import Facts, Samples, Stretch
-from schemas.block import Block, quantise
-from schemas.events import SPECS, Kind
+from soak.runner.judge.samples import Facts, Samples, Stretch
+from soak.schemas.stream.block import Block, quantise
+from soak.schemas.stream.events import SPECS, Kind
 
 _GAUGES = {
     "queue_depth": Kind.SAMPLE_QUEUE_DEPTH,

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from schemas.block import tick
+from soak.schemas.stream.block import tick
 
 
 class Change(NamedTuple):

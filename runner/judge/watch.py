@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runner.judge.histogram import Histogram, rank
-from runner.judge.samples import Facts, Samples
-from runner.judge.timer import Change
-from schemas.block import TICKS_PER_S, Bools, Floats, Ints, quantise, tick
-from schemas.expression import Op
-from schemas.model import Condition
-from schemas.slis import Aggregate
+from soak.runner.judge.histogram import Histogram, rank
+from soak.runner.judge.samples import Facts, Samples
+from soak.runner.judge.timer import Change
+from soak.schemas.language.expression import Op
+from soak.schemas.language.model import Condition
+from soak.schemas.language.slis import Aggregate
+from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints, quantise, tick
 
 RANKED = frozenset({Aggregate.QUANTILE, Aggregate.MAX, Aggregate.GAUGE})
 SUMMED = frozenset({Aggregate.COUNT, Aggregate.RATE})

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from functools import partial
 
-from runner.limits.findings import Findings
-from runner.limits.grid import axis, decide_grid
-from runner.limits.parameter import Parameter
-from runner.limits.replications import Replications, Row, StoppedError, Values
-from runner.limits.search import Edge, find_edges
-from schemas.limits import Grid, Search
+from soak.runner.limits.findings import Findings
+from soak.runner.limits.grid import axis, decide_grid
+from soak.runner.limits.parameter import Parameter
+from soak.runner.limits.replications import Replications, Row, StoppedError, Values
+from soak.runner.limits.search import Edge, find_edges
+from soak.schemas.evidence.limits import Grid, Search
 
 
 class Course:

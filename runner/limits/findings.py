@@ -5,14 +5,14 @@ import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from runner.judge.interval import wilson
-from runner.limits.decision import Care, SequentialTest, Tally
-from runner.limits.parameter import Parameter
-from runner.limits.replications import Trial, Values
-from runner.limits.search import Edge
-from schemas import limits
-from schemas.limits import Basis, Cause, Finding, Grid, Limit, Point, Search, Side
-from schemas.verdict import Outcome
+from soak.runner.judge.interval import wilson
+from soak.runner.limits.decision import Care, SequentialTest, Tally
+from soak.runner.limits.parameter import Parameter
+from soak.runner.limits.replications import Trial, Values
+from soak.runner.limits.search import Edge
+from soak.schemas.evidence import limits
+from soak.schemas.evidence.limits import Basis, Cause, Finding, Grid, Limit, Point, Search, Side
+from soak.schemas.evidence.verdict import Outcome
 
 CONFIDENCE = 0.95
 _BETWEEN_CAUSES = "; "

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from runner.limits.decision import Care
-from runner.limits.search import Trials
+from soak.runner.limits.decision import Care
+from soak.runner.limits.search import Trials
 
 
 def decide_grid(columns: int, rows: int, trials: Trials) -> None:

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from runner.console import live_console, remark
-from runner.limits.decision import Tally
-from runner.limits.replications import Values
+from soak.runner.console import live_console, remark
+from soak.runner.limits.decision import Tally
+from soak.runner.limits.replications import Values
 
 Watch = Callable[[Values, Tally, int], None]
 

@@ -8,11 +8,11 @@ from itertools import islice
 
 import msgspec
 
-from runner.limits.decision import Care, SequentialTest, Tally
-from runner.predict.crew import Crew, LocalCrew, Promise, in_order
-from runner.predict.replication import Job, Replication, jobs
-from schemas.model import Scenario
-from schemas.verdict import Outcome, Status
+from soak.runner.limits.decision import Care, SequentialTest, Tally
+from soak.runner.replications.replication import Job, Replication, jobs
+from soak.runner.replications.worker_pool import Crew, LocalCrew, Promise, in_order
+from soak.schemas.evidence.verdict import Outcome, Status
+from soak.schemas.language.model import Scenario
 
 Values = tuple[str, ...]
 """A point: the value of each parameter as it stands in a scenario."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from runner.limits.decision import Care
+from soak.runner.limits.decision import Care
 
 
 class Trials(Protocol):

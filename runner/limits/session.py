@@ -3,22 +3,22 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from runner.console import remark, tell
-from runner.evidence.directory import RunDirectory
-from runner.evidence.record import to_json
-from runner.evidence.scenario_copy import store_scenario
-from runner.limits.course import Course
-from runner.limits.decision import ERROR, SequentialTest
-from runner.limits.findings import describe, write_points
-from runner.limits.parameter import Parameter
-from runner.limits.progress import make_progress
-from runner.limits.replications import LastingCrew, Replications
-from runner.limits.summary import summary_lines
-from runner.limits.variants import Variants, Wish
-from runner.session import INTERRUPTED, Interruption
-from schemas.errors import SoakError, UsageError
-from schemas.limits import SCHEMA_VERSION, Limits
-from schemas.load import Loaded
+from soak.runner.console import remark, tell
+from soak.runner.evidence.directory import RunDirectory
+from soak.runner.evidence.record import to_json
+from soak.runner.evidence.scenario_copy import store_scenario
+from soak.runner.limits.course import Course
+from soak.runner.limits.decision import ERROR, SequentialTest
+from soak.runner.limits.findings import describe, write_points
+from soak.runner.limits.parameter import Parameter
+from soak.runner.limits.progress import make_progress
+from soak.runner.limits.replications import LastingCrew, Replications
+from soak.runner.limits.summary import summary_lines
+from soak.runner.limits.variants import Variants, Wish
+from soak.runner.session import INTERRUPTED, Interruption
+from soak.schemas.errors import SoakError, UsageError
+from soak.schemas.evidence.limits import SCHEMA_VERSION, Limits
+from soak.schemas.language.load import Loaded
 
 FOUND, NO_LIMIT = 0, 5
 LIMITS, POINTS = "limits.json", "points.csv"
@@ -94,7 +94,7 @@ def _range(parameter: Parameter) -> str:
 
 
 def _write(directory: RunDirectory, loaded: Loaded, limits: Limits, points: str) -> None:
-    from reports.limits import render_limits
+    from soak.reports.limits import render_limits
 
     store_scenario(directory, loaded)
     directory.write(LIMITS, to_json(limits))

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from reports.limits import BASES, causes, chance, standing
-from schemas.limits import Finding, Limit, Limits, Search
-from schemas.units import show_ratio
+from soak.reports.limits import BASES, causes, chance, standing
+from soak.schemas.evidence.limits import Finding, Limit, Limits, Search
+from soak.schemas.units import show_ratio
 
 
 def summary_lines(limits: Limits, directory: Path) -> str:

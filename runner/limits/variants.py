@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from runner.limits.parameter import find_parameter
-from runner.limits.replications import Values
-from schemas.errors import ScenarioError, UsageError
-from schemas.load import Loaded, Sources
-from schemas.model import Scenario
+from soak.runner.limits.parameter import find_parameter
+from soak.runner.limits.replications import Values
+from soak.schemas.errors import ScenarioError, UsageError
+from soak.schemas.language.load import Loaded, Sources
+from soak.schemas.language.model import Scenario
 
 
 @dataclass(frozen=True, slots=True)

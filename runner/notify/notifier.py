@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from runner.judge.samples import Facts
-from runner.notify.sender import Message, Receiver, Send, Tone, apprise_sender
-from runner.secrets import secret_of
-from schemas.block import Block
-from schemas.errors import UsageError
-from schemas.events import Kind
-from schemas.manifest import Notifications
-from schemas.model import Scenario, Severity
-from schemas.outlets import Occasion
-from schemas.units import show_duration
-from schemas.verdict import Outcome, Verdict
-from schemas.vocabulary import Vocabulary
+from soak.runner.judge.samples import Facts
+from soak.runner.notify.sender import Message, Receiver, Send, Tone, apprise_sender
+from soak.runner.secrets import secret_of
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.manifest import Notifications
+from soak.schemas.evidence.verdict import Outcome, Verdict
+from soak.schemas.language.model import Scenario, Severity
+from soak.schemas.language.outlets import Occasion
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.units import show_duration
 
 _OCCASIONS = {
     Kind.ALERT_FIRED: (Occasion.FIRING, "fires"),

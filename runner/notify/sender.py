@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.console import remark
+from soak.runner.console import remark
 
 
 class Tone(StrEnum):

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from runner.parity.figures import Measure, Pairs, latency_figures, sli_figures, task_figures
-from runner.parity.histories import short_histories
-from runner.parity.outcomes import Outcomes, task_name
-from runner.parity.source import Source
-from schemas.block import Bools, Ints
-from schemas.expression import Unit
-from schemas.parity import SCHEMA_VERSION, Agreement, Figure, Latencies, Parity, ParityRun, TaskDifference
-from schemas.states import TaskState
+from soak.runner.parity.figures import Measure, Pairs, latency_figures, sli_figures, task_figures
+from soak.runner.parity.histories import short_histories
+from soak.runner.parity.outcomes import Outcomes, task_name
+from soak.runner.parity.source import Source
+from soak.schemas.evidence.parity import SCHEMA_VERSION, Agreement, Figure, Latencies, Parity, ParityRun, TaskDifference
+from soak.schemas.language.expression import Unit
+from soak.schemas.stream.block import Bools, Ints
+from soak.schemas.stream.states import TaskState
 
 MOST_LISTED = 5
 """How many tasks of each kind of difference are listed with their histories."""

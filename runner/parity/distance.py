@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from schemas.block import Floats
+from soak.schemas.stream.block import Floats
 
 
 def kolmogorov_smirnov(one: Floats, other: Floats, shift: float = 0.0) -> float:

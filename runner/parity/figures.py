@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runner.parity.distance import kolmogorov_smirnov
-from runner.parity.outcomes import Outcomes
-from runner.parity.tolerances import OVERHEAD_S, TOLERANCES, Tolerance, tolerance_of
-from schemas.block import Bools, Floats
-from schemas.expression import Unit
-from schemas.parity import Agreement, Figure, Latencies, TaskCounts, Topic
-from schemas.slis import Sli
-from schemas.states import TaskState
+from soak.runner.parity.distance import kolmogorov_smirnov
+from soak.runner.parity.outcomes import Outcomes
+from soak.runner.parity.tolerances import OVERHEAD_S, TOLERANCES, Tolerance, tolerance_of
+from soak.schemas.evidence.parity import Agreement, Figure, Latencies, TaskCounts, Topic
+from soak.schemas.language.expression import Unit
+from soak.schemas.language.slis import Sli
+from soak.schemas.stream.block import Bools, Floats
+from soak.schemas.stream.states import TaskState
 
 _QUANTILES = (0.5, 0.9, 0.95, 0.99)
 _FLOAT_ERROR = 1e-9

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from runner.judge.kinds import kind_flags
-from schemas.block import Block, Ints
-from schemas.events import NEW_STATE, SPECS, Kind
-from schemas.units import show_duration
-from schemas.vocabulary import Vocabulary
+from soak.runner.judge.kinds import kind_flags
+from soak.schemas.stream.block import Block, Ints
+from soak.schemas.stream.events import NEW_STATE, SPECS, Kind
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.units import show_duration
 
 MOST_EVENTS = 12
 _TOLD = kind_flags(*NEW_STATE, Kind.TASK_SKIPPED, Kind.LEASE_EXPIRED, Kind.LEASE_REFUSED)

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from runner.judge.kinds import kind_flags
-from runner.judge.rows import NEW_STATES
-from schemas.block import Block, Bools, Floats, Ints, quantise
-from schemas.errors import EvidenceError
-from schemas.events import COPY, KEY_SHIFT, Kind
-from schemas.states import ACCEPTED, TaskState
-from simulation.plan import Plan
+from soak.runner.judge.kinds import kind_flags
+from soak.runner.judge.rows import NEW_STATES
+from soak.schemas.errors import EvidenceError
+from soak.schemas.stream.block import Block, Bools, Floats, Ints, quantise
+from soak.schemas.stream.events import COPY, KEY_SHIFT, Kind
+from soak.schemas.stream.states import ACCEPTED, TaskState
+from soak.simulation.plan import Plan
 
 _RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 _CHANGES = NEW_STATES > TaskState.NONE

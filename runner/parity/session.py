@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from runner.evidence.directory import RunDirectory
-from runner.evidence.record import to_json
-from runner.parity.compare import compare
-from runner.parity.source import open_run, refuse_incomparable
-from schemas.errors import UsageError
-from schemas.parity import Agreement, Parity
+from soak.runner.evidence.directory import RunDirectory
+from soak.runner.evidence.record import to_json
+from soak.runner.parity.compare import compare
+from soak.runner.parity.source import open_run, refuse_incomparable
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.parity import Agreement, Parity
 
 PARITY = "parity.json"
 _WORDS = {
@@ -27,7 +27,7 @@ def compare_runs(base_path: Path, run_path: Path, out: Path | None) -> tuple[Par
             raise UsageError(f"{target}: lies inside {evidence.name}, whose evidence is sealed (choose another --out)")
     directory = RunDirectory.create(target, base.identity.scenario)
     parity, latencies = compare(base, run)
-    from reports.parity import render_parity
+    from soak.reports.parity import render_parity
 
     directory.write(PARITY, to_json(parity))
     for name, content in render_parity(parity, latencies).items():

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.ends import end_after
-from runner.evidence.directory import SCENARIO, VERDICT, RunDirectory, stream_name
-from runner.evidence.stream import StreamReader
-from runner.evidence.verify import load_stored
-from runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
-from schemas.errors import EvidenceError, UsageError, Where, quoted, show_path
-from schemas.files import file_name
-from schemas.identity import Identity
-from schemas.load import Loaded
-from schemas.verdict import SCHEMA_VERSION, End, Verdict
-from schemas.versions import decode_evidence
-from simulation.plan import Plan
+from soak.runner.ends import end_after
+from soak.runner.evidence.directory import SCENARIO, VERDICT, RunDirectory, stream_name
+from soak.runner.evidence.stream import StreamReader
+from soak.runner.evidence.verify import load_stored
+from soak.runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
+from soak.schemas.errors import EvidenceError, UsageError, Where, quoted, show_path
+from soak.schemas.evidence.verdict import SCHEMA_VERSION, End, Verdict
+from soak.schemas.evidence.versions import decode_evidence
+from soak.schemas.files import file_name
+from soak.schemas.language.load import Loaded
+from soak.schemas.stream.identity import Identity
+from soak.simulation.plan import Plan
 
 _MOST_TOLD = 3
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas.expression import Unit
-from schemas.slis import Sli
+from soak.schemas.language.expression import Unit
+from soak.schemas.language.slis import Sli
 
 
 @dataclass(frozen=True, slots=True)

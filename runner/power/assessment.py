@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from runner.judge.interval import quantile_ranks, wilson
-from runner.power.cases import Case, NoStatementError, case_of
-from runner.power.detection import AboutRule, Enough, QuantileRule, RatioRule, Share
-from runner.power.pilot import Sample
-from runner.power.search import shortest, smallest
-from runner.power.tails import binomial_at_least
-from runner.power.violations import Asked, check
-from schemas.model import Reference, Scenario
-from schemas.power import ObjectivePower, Point, Scale, Violation
+from soak.runner.judge.interval import quantile_ranks, wilson
+from soak.runner.power.cases import Case, NoStatementError, case_of
+from soak.runner.power.detection import AboutRule, Enough, QuantileRule, RatioRule, Share
+from soak.runner.power.pilot import Sample
+from soak.runner.power.search import shortest, smallest
+from soak.runner.power.tails import binomial_at_least
+from soak.runner.power.violations import Asked, check
+from soak.schemas.evidence.power import ObjectivePower, Point, Scale, Violation
+from soak.schemas.language.model import Reference, Scenario
 
 _HOUR_S = 3600.0
 _POINTS = 80

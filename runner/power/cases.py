@@ -7,15 +7,25 @@ from statistics import fmean, stdev
 
 import numpy as np
 
-from runner.judge.about import DEFAULT_CONFIDENCE
-from runner.judge.growth import MOST_POINTS
-from runner.judge.histogram import bucket_of, upper_edge, value_of
-from runner.power.detection import AboutRule, Count, Detector, Enough, QuantileRule, Rarity, RatioRule, Share, Spread
-from runner.power.pilot import Distribution, Sample, design_effect, index_of_dispersion, share_beyond
-from schemas.expression import Op
-from schemas.model import Objective, Reference
-from schemas.power import Method, Scale
-from schemas.slis import Aggregate, Better
+from soak.runner.judge.about import DEFAULT_CONFIDENCE
+from soak.runner.judge.growth import MOST_POINTS
+from soak.runner.judge.histogram import bucket_of, upper_edge, value_of
+from soak.runner.power.detection import (
+    AboutRule,
+    Count,
+    Detector,
+    Enough,
+    QuantileRule,
+    Rarity,
+    RatioRule,
+    Share,
+    Spread,
+)
+from soak.runner.power.pilot import Distribution, Sample, design_effect, index_of_dispersion, share_beyond
+from soak.schemas.evidence.power import Method, Scale
+from soak.schemas.language.expression import Op
+from soak.schemas.language.model import Objective, Reference
+from soak.schemas.language.slis import Aggregate, Better
 
 FEW = 0.0001
 """The default violation of an objective that allows nothing: so many of the opportunities."""

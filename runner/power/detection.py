@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from runner.judge.histogram import rank
-from runner.judge.interval import normal_tail, wilson
-from runner.power.tails import binomial_at_least, poisson_at_least
-from schemas.expression import Op
+from soak.runner.judge.histogram import rank
+from soak.runner.judge.interval import normal_tail, wilson
+from soak.runner.power.tails import binomial_at_least, poisson_at_least
+from soak.schemas.language.expression import Op
 
 
 class Detector(Protocol):

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
-from runner.judge.histogram import upper_edge, value_of
-from runner.predict.replication import ObjectiveOutcome, Replication
-from schemas.errors import UsageError
-from schemas.model import Objective
-from schemas.power import Pilot
-from schemas.verdict import Outcome, Status
+from soak.runner.judge.histogram import upper_edge, value_of
+from soak.runner.replications.replication import ObjectiveOutcome, Replication
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.power import Pilot
+from soak.schemas.evidence.verdict import Outcome, Status
+from soak.schemas.language.model import Objective
 
 LEAST = 5
 """Replications below which no spread is worth the name."""

@@ -2,7 +2,7 @@
 
 import math
 
-from runner.power.detection import Detector
+from soak.runner.power.detection import Detector
 
 LONGEST_H = 24 * 366 * 100.0
 """A hundred years: beyond that no duration is named."""

@@ -5,21 +5,21 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from reports.power import duration_words, render_power, size_words
-from runner.console import remark
-from runner.evidence.directory import RunDirectory, refuse_in_run
-from runner.evidence.record import to_json
-from runner.evidence.scenario_copy import store_scenario
-from runner.power.assessment import assess
-from runner.power.pilot import LEAST, samples_of
-from runner.power.violations import Asked, parse_violations
-from runner.predict.crew import LocalCrew, in_order
-from runner.predict.replication import Replication, jobs
-from schemas.errors import UsageError
-from schemas.load import Loaded, load
-from schemas.power import SCHEMA_VERSION, ObjectivePower, PowerReport
-from schemas.units import show_duration, show_ratio
-from schemas.verdict import Outcome
+from soak.reports.power import duration_words, render_power, size_words
+from soak.runner.console import remark
+from soak.runner.evidence.directory import RunDirectory, refuse_in_run
+from soak.runner.evidence.record import to_json
+from soak.runner.evidence.scenario_copy import store_scenario
+from soak.runner.power.assessment import assess
+from soak.runner.power.pilot import LEAST, samples_of
+from soak.runner.power.violations import Asked, parse_violations
+from soak.runner.replications.replication import Replication, jobs
+from soak.runner.replications.worker_pool import LocalCrew, in_order
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.power import SCHEMA_VERSION, ObjectivePower, PowerReport
+from soak.schemas.evidence.verdict import Outcome
+from soak.schemas.language.load import Loaded, load
+from soak.schemas.units import show_duration, show_ratio
 
 POWER = "power.json"
 _HOUR_S = 3600.0

@@ -7,7 +7,7 @@ these take long: the normal distribution with a continuity correction and Edgewo
 
 import math
 
-from runner.judge.interval import normal_tail
+from soak.runner.judge.interval import normal_tail
 
 _TINY, _PRECISION, _MOST_STEPS = 1e-300, 4e-15, 1_000_000
 _LARGE = 100_000.0

@@ -4,14 +4,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runner.power.cases import scale_of
-from runner.power.detection import Detector
-from schemas import units
-from schemas.errors import UsageError, quoted
-from schemas.expression import Op, Selector, UnclearError, parse_expression
-from schemas.model import Objective, Reference
-from schemas.power import Scale
-from schemas.shape import did_you_mean
+from soak.runner.power.cases import scale_of
+from soak.runner.power.detection import Detector
+from soak.schemas import units
+from soak.schemas.errors import UsageError, quoted
+from soak.schemas.evidence.power import Scale
+from soak.schemas.language.expression import Op, Selector, UnclearError, parse_expression
+from soak.schemas.language.model import Objective, Reference
+from soak.schemas.language.shape import did_you_mean
 
 _TEXT = re.compile(r"\s*(?P<left>\w+\s*(?:\{[^{}]*\})?)\s*=\s*(?P<size>[^=\s].*?)\s*")
 _FACTOR = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)x")

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from runner.judge.interval import wilson
-from schemas.prediction import QUANTILES, Distribution, Quantile, Share
+from soak.runner.judge.interval import wilson
+from soak.schemas.evidence.prediction import QUANTILES, Distribution, Quantile, Share
 
 CONFIDENCE = 0.95
 

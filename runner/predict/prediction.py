@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runner.predict.distribution import CONFIDENCE, distribution_of, share_of
-from runner.predict.replication import Replication
-from runner.predict.table import column
-from schemas.model import Objective, Reference, Scenario
-from schemas.prediction import (
+from soak.runner.predict.distribution import CONFIDENCE, distribution_of, share_of
+from soak.runner.predict.table import column
+from soak.runner.replications.replication import Replication
+from soak.schemas.evidence.prediction import (
     SCHEMA_VERSION,
     AbortPrediction,
     Decision,
@@ -22,7 +21,8 @@ from schemas.prediction import (
     Share,
     Stopped,
 )
-from schemas.verdict import Outcome, Status
+from soak.schemas.evidence.verdict import Outcome, Status
+from soak.schemas.language.model import Objective, Reference, Scenario
 
 
 @dataclass(frozen=True, slots=True)

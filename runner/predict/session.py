@@ -7,22 +7,22 @@ from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
-from runner.console import remark
-from runner.evidence.directory import PREDICTIONS, RunDirectory, refuse_in_run
-from runner.evidence.record import to_json
-from runner.evidence.scenario_copy import store_scenario
-from runner.predict import table
-from runner.predict.crew import Crew, in_order
-from runner.predict.distribution import half_width, share_of
-from runner.predict.prediction import Question, observed, predict
-from runner.predict.progress import count_progress
-from runner.predict.replication import Replication, jobs
-from runner.session import Interruption
-from schemas.errors import SoakError, failure_words
-from schemas.load import Loaded
-from schemas.prediction import Prediction, Stopped
-from schemas.units import show_ratio
-from schemas.verdict import Outcome
+from soak.runner.console import remark
+from soak.runner.evidence.directory import PREDICTIONS, RunDirectory, refuse_in_run
+from soak.runner.evidence.record import to_json
+from soak.runner.evidence.scenario_copy import store_scenario
+from soak.runner.predict import table
+from soak.runner.predict.distribution import half_width, share_of
+from soak.runner.predict.prediction import Question, observed, predict
+from soak.runner.replications.progress import count_progress
+from soak.runner.replications.replication import Replication, jobs
+from soak.runner.replications.worker_pool import Crew, in_order
+from soak.runner.session import Interruption
+from soak.schemas.errors import SoakError, failure_words
+from soak.schemas.evidence.prediction import Prediction, Stopped
+from soak.schemas.evidence.verdict import Outcome
+from soak.schemas.language.load import Loaded
+from soak.schemas.units import show_ratio
 
 FILE = "prediction.json"
 CHECKED_EVERY = 20
@@ -62,7 +62,7 @@ def ask(
     return Question(
         scenario=loaded.scenario,
         scenario_sha256=loaded.sha256,
-        version=version("soak"),
+        version=version("soak-runner"),
         seed=loaded.scenario.seed,
         replications=replications,
         precision=precision,
@@ -133,7 +133,7 @@ def _keep_broken(series: _Series, question: Question, directory: RunDirectory) -
 def _write(series: _Series, question: Question, directory: RunDirectory) -> Prediction:
     prediction = predict(question, series.made, series.stopped)
     directory.write(FILE, to_json(prediction))
-    from reports.prediction import render_prediction
+    from soak.reports.prediction import render_prediction
 
     for name, content in render_prediction(prediction, observed(question.scenario, series.made)).items():
         directory.write(name, content)

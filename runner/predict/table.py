@@ -4,8 +4,8 @@ import csv
 import io
 from collections.abc import Sequence
 
-from runner.predict.replication import ObjectiveOutcome, Replication
-from schemas.verdict import Outcome, Status
+from soak.runner.replications.replication import ObjectiveOutcome, Replication
+from soak.schemas.evidence.verdict import Outcome, Status
 
 FILE = "replications.csv"
 _FIRST = ("index", "seed", "verdict", "ended_s", "aborted_by", "kept_from_pass_by")

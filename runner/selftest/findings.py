@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from schemas.verdict import Status, Verdict
+from soak.schemas.evidence.verdict import Status, Verdict
 
 NEVER: Mapping[str, float] = {}
 

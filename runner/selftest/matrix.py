@@ -9,14 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from runner.console import remark
-from runner.evidence.directory import VERDICT, RunDirectory
-from runner.selftest.findings import Finding, findings
-from runner.selftest.since import broken_since
-from runner.selftest.trials import Trial
-from schemas.errors import SoakError
-from schemas.verdict import Outcome, Verdict
-from systems.orchestrator.defects import VARIABLE
+from soak.runner.console import remark
+from soak.runner.evidence.directory import VERDICT, RunDirectory
+from soak.runner.selftest.findings import Finding, findings
+from soak.runner.selftest.since import broken_since
+from soak.runner.selftest.trials import Trial
+from soak.schemas.errors import SoakError
+from soak.schemas.evidence.verdict import Outcome, Verdict
+from soak.systems.orchestrator.defects import VARIABLE
 
 MOST_TRIES = 3
 """A clean run for which this machine was too busy says nothing: it is made again, so many times at most."""
@@ -78,7 +78,7 @@ def _run(trial: Trial, scenarios: Path, out: Path, speed: float) -> Row:
     settings = [word for setting in trial.settings for word in ("--set", setting)]
     command = ["run", str(scenario), "--target", "orchestrator", "--speed", f"{speed:g}", "--out", str(out), *settings]
     done = subprocess.run(
-        [sys.executable, "-m", "runner", *command],
+        [sys.executable, "-m", "soak", *command],
         capture_output=True,
         text=True,
         check=False,

@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from runner.evidence.directory import RunDirectory, stream_name
-from runner.evidence.stream import StreamReader
-from runner.evidence.verify import load_stored
-from runner.judge.judge import Judge
-from schemas.comparison import is_known_at_the_end
-from schemas.expression import Op
-from schemas.model import Alert, Condition, Objective, Severity
-from schemas.slis import Aggregate
-from schemas.verdict import Status, Verdict
-from simulation.plan import Plan
+from soak.runner.evidence.directory import RunDirectory, stream_name
+from soak.runner.evidence.stream import StreamReader
+from soak.runner.evidence.verify import load_stored
+from soak.runner.judge.judge import Judge
+from soak.schemas.evidence.verdict import Status, Verdict
+from soak.schemas.language.comparison import is_known_at_the_end
+from soak.schemas.language.expression import Op
+from soak.schemas.language.model import Alert, Condition, Objective, Severity
+from soak.schemas.language.slis import Aggregate
+from soak.simulation.plan import Plan
 
 _OPPOSITE = {Op.LE: Op.GT, Op.GE: Op.LT, Op.LT: Op.GE, Op.GT: Op.LE, Op.EQ: Op.NE, Op.NE: Op.EQ}
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from systems.orchestrator.defects import Defect
+from soak.systems.orchestrator.defects import Defect
 
 STEADY, ZOMBIES, LEAKS = "steady", "zombies", "leaks"
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
-from schemas.errors import shown
+from soak.schemas.errors import shown
 
 _MOST_NUMBER = 10**12
 _MOST = {"attempt": 10**6, "task_id": 2**63}

@@ -4,10 +4,10 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from runner.targets.history import History
-from schemas.block import Block
-from schemas.model import Scenario
-from simulation.plan import Plan
+from soak.runner.targets.history import History
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block
+from soak.simulation.plan import Plan
 
 
 class Target(Protocol):

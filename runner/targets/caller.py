@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from runner.targets import lanes
-from runner.targets.answers import flaw, flaw_in_items
-from runner.targets.contract import Accepted, BusyError, QueueSettings, Refused, Snapshot
-from runner.targets.lanes import Answer, Lane
-from schemas.errors import SoakError, UsageError
+from soak.contract import Accepted, BusyError, QueueSettings, Refused, Snapshot
+from soak.runner.targets import lanes
+from soak.runner.targets.answers import flaw, flaw_in_items
+from soak.runner.targets.lanes import Answer, Lane
+from soak.schemas.errors import SoakError, UsageError
 
 PATIENCE_S = 5.0
 """How long, in real seconds, a call may take."""

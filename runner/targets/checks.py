@@ -5,10 +5,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from runner.targets.caller import ContractError
-from runner.targets.contract import Snapshot
-from runner.targets.settings import CommonSettings
-from schemas.errors import SoakError, shortened, shown
+from soak.contract import Snapshot
+from soak.runner.targets.caller import ContractError
+from soak.runner.targets.settings import CommonSettings
+from soak.schemas.errors import SoakError, shortened, shown
 
 LONG_S, SHORT_S = 60.0, 0.2
 """Leases that never end within a check, and those that do."""

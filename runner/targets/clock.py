@@ -7,8 +7,8 @@ may be set back or forward meanwhile: the stamps are converted by how far the tw
 import time
 from collections.abc import Callable
 
-from schemas.errors import SoakError
-from schemas.units import show_duration
+from soak.schemas.errors import SoakError
+from soak.schemas.units import show_duration
 
 _NOISE_S = 0.001
 """The two clocks are read one after the other: only what was read within this time counts, and only what differs by more."""

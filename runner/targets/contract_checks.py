@@ -10,11 +10,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from runner.targets.caller import PATIENCE_S, SlowError
-from runner.targets.checks import Check, SkippedError
-from runner.targets.locate import Attached, owns_workers
-from runner.targets.offspring import offspring_ended
-from schemas.errors import SoakError, UsageError
+from soak.runner.targets.caller import PATIENCE_S, SlowError
+from soak.runner.targets.checks import Check, SkippedError
+from soak.runner.targets.locate import Attached, owns_workers
+from soak.runner.targets.offspring import offspring_ended
+from soak.schemas.errors import SoakError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class _Bench(Protocol):
 def suite(kind: Attached) -> tuple[Sequence[Check[Any]], Callable[..., _Bench]]:
     """The checks for a class in the order in which they are run, and what makes a bench for one."""
     if owns_workers(kind):
-        from runner.targets.owning import promises as of_systems
-        from runner.targets.owning.bench import Bench as SystemBench
+        from soak.runner.targets.queue.system_adapter import promises as of_systems
+        from soak.runner.targets.queue.system_adapter.harness import Bench as SystemBench
 
         return of_systems.CHECKS, SystemBench
-    from runner.targets.pulled import promises, promises_in_time
-    from runner.targets.pulled.bench import Bench
+    from soak.runner.targets.queue.queue_adapter import promises, promises_in_time
+    from soak.runner.targets.queue.queue_adapter.harness import Bench
 
     return (*promises.CHECKS, *promises_in_time.CHECKS), Bench
 

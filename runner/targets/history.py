@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from schemas.block import Block
-from schemas.events import Kind
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import Kind
 
 SUBMITTED = frozenset({Kind.TASK_ENQUEUED, Kind.TASK_SKIPPED})
 """What a submission comes to."""

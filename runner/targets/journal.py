@@ -3,11 +3,11 @@
 import heapq
 from itertools import count
 
-from schemas.block import Block, tick
-from schemas.events import Kind
-from schemas.vocabulary import NO_CAUSE
-from simulation.plan import Plan
-from simulation.recorder import Recorder
+from soak.schemas.stream.block import Block, tick
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.simulation.plan import Plan
+from soak.simulation.recorder import Recorder
 
 
 class Journal:

@@ -7,9 +7,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TypeAlias, TypeGuard
 
-from runner.targets.contract import QUEUE_METHODS, SYSTEM_METHODS, Queue, System
-from schemas.errors import UsageError, quoted, shortened
-from schemas.shape import did_you_mean
+from soak.contract import QUEUE_METHODS, SYSTEM_METHODS, Queue, System
+from soak.schemas.errors import UsageError, quoted, shortened
+from soak.schemas.language.shape import did_you_mean
 
 GROUP = "soak.targets"
 """The group of entry points by which a package offers its classes."""

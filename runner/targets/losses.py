@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from runner.targets.course import Course
-from schemas.events import Kind
-from schemas.faults import FaultType
+from soak.runner.targets.context import Course
+from soak.schemas.language.faults import FaultType
+from soak.schemas.stream.events import Kind
 
 
 def put_losses(course: Course) -> None:

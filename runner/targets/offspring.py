@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from runner.console import remark
-from runner.targets import guardian
-from runner.targets.caller import SlowError
+from soak.runner.console import remark
+from soak.runner.targets import guardian
+from soak.runner.targets.caller import SlowError
 
 _LEAST_MARK = 2**41
 """In microseconds: 25 days."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from schemas.errors import UsageError
-from schemas.faults import FaultType
-from schemas.model import Scenario
+from soak.schemas.errors import UsageError
+from soak.schemas.language.faults import FaultType
+from soak.schemas.language.model import Scenario
 
 NO_FILES = {
     FaultType.DISK_FULL: "the runner does not know where its data lies",

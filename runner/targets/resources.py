@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psutil
 
-from runner.targets.contract import BusyError
-from runner.targets.course import Course
-from schemas.errors import OutputError
-from schemas.events import Kind
-from schemas.processes import COLUMNS, RUNNER, TABLE
+from soak.contract import BusyError
+from soak.runner.targets.context import Course
+from soak.schemas.errors import OutputError
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.processes import COLUMNS, RUNNER, TABLE
 
 _EVERY_REAL_S = 1.0
 """The processes are not looked at more often than this, however fast the scenario's time goes: looking costs, too."""

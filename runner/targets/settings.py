@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TypedDict
 
-from runner.targets.contract import QueueSettings, SystemSettings
-from schemas.model import GuardrailMode, Queue
+from soak.contract import QueueSettings, SystemSettings
+from soak.schemas.language.model import GuardrailMode, Queue
 
 LEAST_INTERVAL_REAL_S = 0.002
 """Polls, heartbeats and watchdog rounds come no more often than this."""

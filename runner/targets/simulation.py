@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from runner.targets.history import History
-from schemas.block import COLUMNS, Block, make_block
-from schemas.errors import UsageError
-from schemas.events import Kind
-from simulation.plan import Plan
-from simulation.run import simulate
+from soak.runner.targets.history import History
+from soak.schemas.errors import UsageError
+from soak.schemas.stream.block import COLUMNS, Block, make_block
+from soak.schemas.stream.events import Kind
+from soak.simulation.plan import Plan
+from soak.simulation.run import simulate
 
 
 class Simulation:

@@ -2,7 +2,7 @@
 
 import tempfile
 
-from schemas.errors import UsageError
+from soak.schemas.errors import UsageError
 
 _LONGEST = 80
 

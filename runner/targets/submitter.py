@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
-from runner.targets.contract import Accepted, BusyError, Refused
-from runner.targets.course import Course
-from runner.targets.names import key_of, payload_of
-from schemas.events import COPY, Kind
-from simulation.plan import Plan
+from soak.contract import Accepted, BusyError, Refused
+from soak.runner.targets.context import Course
+from soak.runner.targets.names import key_of, payload_of
+from soak.schemas.stream.events import COPY, Kind
+from soak.simulation.plan import Plan
 
 
 class Submission(NamedTuple):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from runner.console import remark
-from runner.loopback import HOST, LoopbackHandler, open_server
-from runner.watch.state import State
-from schemas.errors import SoakError, UsageError
+from soak.runner.console import remark
+from soak.runner.loopback import HOST, LoopbackHandler, open_server
+from soak.runner.watch.state import State
+from soak.schemas.errors import SoakError, UsageError
 
 PAGE = Path(__file__).with_name("dashboard.html")
 _PATIENCE_S = 15.0

@@ -4,13 +4,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.evidence.directory import RunDirectory, stream_name
-from runner.evidence.stream import StreamReader
-from runner.evidence.verify import load_stored
-from runner.judge.judge import Judge
-from runner.watch.state import State, Watched
-from schemas.errors import UsageError
-from simulation.plan import Plan
+from soak.runner.evidence.directory import RunDirectory, stream_name
+from soak.runner.evidence.stream import StreamReader
+from soak.runner.evidence.verify import load_stored
+from soak.runner.judge.judge import Judge
+from soak.runner.watch.state import State, Watched
+from soak.schemas.errors import UsageError
+from soak.simulation.plan import Plan
 
 EVERY_S = 1.0
 """How often there is a new state, in real seconds."""

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from runner.ends import end_after
-from runner.judge.decide import decide
-from runner.judge.judge import Judge
-from schemas.block import Block
-from schemas.events import Kind
-from schemas.identity import Identity
-from schemas.units import show_duration
-from schemas.verdict import End
+from soak.runner.ends import end_after
+from soak.runner.judge.decide import decide
+from soak.runner.judge.judge import Judge
+from soak.schemas.evidence.verdict import End
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.identity import Identity
+from soak.schemas.units import show_duration
 
 _LEVELS = {Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"}
 _RATE_WINDOW_S = 600.0

@@ -8,7 +8,8 @@ from functools import partial
 
 from simpy import Environment, Resource
 
-from schemas.calls import (
+from soak.schemas.stream.events import Kind
+from soak.schemas.systems.calls.settings import (
     HOPELESS,
     Bulkhead,
     CircuitBreaker,
@@ -20,14 +21,13 @@ from schemas.calls import (
     Retry,
     Timeout,
 )
-from schemas.events import Kind
-from simulation.calls.bucket import Bucket
-from simulation.calls.dependency import DependencyModel
-from simulation.calls.fates import Draws
-from simulation.calls.fullest import Fullest
-from simulation.calls.outcome import CallError, Demand, Handler, Request, Steps
-from simulation.plan import Plan
-from simulation.recorder import Recorder
+from soak.simulation.calls.bucket import Bucket
+from soak.simulation.calls.dependency import DependencyModel
+from soak.simulation.calls.fates import Draws
+from soak.simulation.calls.fullest import Fullest
+from soak.simulation.calls.outcome import CallError, Demand, Handler, Request, Steps
+from soak.simulation.plan import Plan
+from soak.simulation.recorder import Recorder
 
 
 class Client:

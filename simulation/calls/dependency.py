@@ -2,17 +2,17 @@
 
 from simpy import Environment
 
-from schemas.calls import Dependency
-from schemas.events import Kind
-from schemas.faults import Fault, FaultType
-from simulation.calls.bucket import Bucket
-from simulation.calls.fates import CallFates
-from simulation.calls.fullest import Fullest
-from simulation.calls.outcome import CallError, Demand, Request, Steps
-from simulation.calls.server import Server, Visit
-from simulation.calls.upkeep import Upkeep
-from simulation.plan import Plan
-from simulation.recorder import Recorder
+from soak.schemas.language.faults import Fault, FaultType
+from soak.schemas.stream.events import Kind
+from soak.schemas.systems.calls.settings import Dependency
+from soak.simulation.calls.bucket import Bucket
+from soak.simulation.calls.fates import CallFates
+from soak.simulation.calls.fullest import Fullest
+from soak.simulation.calls.outcome import CallError, Demand, Request, Steps
+from soak.simulation.calls.server import Server, Visit
+from soak.simulation.calls.supervisor import Upkeep
+from soak.simulation.plan import Plan
+from soak.simulation.recorder import Recorder
 
 AT_ONCE = frozenset(
     {

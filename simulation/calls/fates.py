@@ -1,12 +1,12 @@
 """The fate of every call: how long it takes and which fault, if any, it meets, by task and number of the call."""
 
-from schemas.calls import Dependency
-from schemas.distributions import Distribution
-from schemas.faults import OF_CALLS, Fault, FaultType
-from simulation.distributions import draw
-from simulation.fates import Fates
-from simulation.plan import Plan
-from simulation.streams import BLOCK, Stream
+from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.faults import OF_CALLS, Fault, FaultType
+from soak.schemas.systems.calls.settings import Dependency
+from soak.simulation.distributions import draw
+from soak.simulation.fates import Fates
+from soak.simulation.plan import Plan
+from soak.simulation.streams import BLOCK, Stream
 
 _KEPT = 64
 

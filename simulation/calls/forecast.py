@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.block import Floats
-from schemas.model import Scenario
-from simulation.calls.theory import Expected, demand, expected
-from simulation.plan import Plan
-from simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Floats
+from soak.simulation.calls.theory import Expected, demand, expected
+from soak.simulation.plan import Plan
+from soak.simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
 
 POINTS = 72
 _ROUNDING = 1e-9

@@ -1,6 +1,6 @@
 """Of several dependencies with a memory limit, the one that is fullest is what a sample shows."""
 
-from schemas.events import Kind
+from soak.schemas.stream.events import Kind
 
 
 class Fullest:

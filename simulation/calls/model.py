@@ -5,13 +5,13 @@ import math
 import numpy as np
 from simpy import Environment
 
-from schemas.events import CENSUS, Kind
-from schemas.faults import FaultType
-from schemas.states import TaskState
-from simulation.calls.client import Client
-from simulation.calls.outcome import CallError, Request, Steps
-from simulation.plan import Plan
-from simulation.recorder import Recorder
+from soak.schemas.language.faults import FaultType
+from soak.schemas.stream.events import CENSUS, Kind
+from soak.schemas.stream.states import TaskState
+from soak.simulation.calls.client import Client
+from soak.simulation.calls.outcome import CallError, Request, Steps
+from soak.simulation.plan import Plan
+from soak.simulation.recorder import Recorder
 
 
 class CallsModel:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from simpy import Environment, Resource
 from simpy.resources.resource import Request as Turn
 
-from schemas.calls import Dependency, Isolation
-from schemas.events import Kind
-from simulation.calls.fullest import Fullest
-from simulation.calls.outcome import Demand, Request, Work
-from simulation.recorder import Recorder
+from soak.schemas.stream.events import Kind
+from soak.schemas.systems.calls.settings import Dependency, Isolation
+from soak.simulation.calls.fullest import Fullest
+from soak.simulation.calls.outcome import Demand, Request, Work
+from soak.simulation.recorder import Recorder
 
 
 @dataclass(slots=True)

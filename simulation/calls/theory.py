@@ -13,12 +13,12 @@ from statistics import NormalDist
 
 import numpy as np
 
-from schemas.calls import HOPELESS, Calls, Dependency, Fallback, Policy, Retry, Timeout
-from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
-from schemas.faults import OF_CALLS, Fault, FaultType
-from schemas.model import Scenario
-from simulation.calls.dependency import AT_ONCE
-from simulation.distributions import spread
+from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.schemas.language.faults import OF_CALLS, Fault, FaultType
+from soak.schemas.language.model import Scenario
+from soak.schemas.systems.calls.settings import HOPELESS, Calls, Dependency, Fallback, Policy, Retry, Timeout
+from soak.simulation.calls.dependency import AT_ONCE
+from soak.simulation.distributions import spread
 
 _APART = (Timeout, Retry, Fallback)
 """Policies that look at nothing but their own task."""

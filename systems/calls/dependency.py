@@ -1,4 +1,4 @@
-"""A dependency as a process: `python -m systems.calls.dependency SETTINGS`, with the settings as JSON. SIGTERM ends it
+"""A dependency as a process: `python -m soak.systems.calls.dependency SETTINGS`, with the settings as JSON. SIGTERM ends it
 when the calls under way are over.
 """
 
@@ -6,8 +6,8 @@ import asyncio
 import signal
 import sys
 
-from systems.calls.server import Server
-from systems.calls.settings import Settings, read_settings
+from soak.systems.calls.server import Server
+from soak.systems.calls.settings import Settings, read_settings
 
 _LOOK_EVERY_S = 0.01
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from systems.calls.account import Account
-from systems.calls.fate import HEADER, Fate, read_fate
-from systems.calls.faults import Backend, Closed, Disk
-from systems.calls.limits import Bucket, FullError, Memory, Workers
-from systems.calls.settings import Settings
-from systems.calls.store import ConflictError, Store
+from soak.systems.calls.account import Account
+from soak.systems.calls.fate import HEADER, Fate, read_fate
+from soak.systems.calls.faults import Backend, Closed, Disk
+from soak.systems.calls.limits import Bucket, FullError, Memory, Workers
+from soak.systems.calls.settings import Settings
+from soak.systems.calls.store import ConflictError, Store
 
 _REASONS = {
     200: "OK",

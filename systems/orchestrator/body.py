@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from systems.orchestrator.model import Task
+from soak.systems.orchestrator.model import Task
 
 
 @dataclass(frozen=True, slots=True)

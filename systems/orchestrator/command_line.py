@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from systems.orchestrator.db_store import OperationError, Store, StoreError
-from systems.orchestrator.defects import UnknownDefectError
-from systems.orchestrator.queue_md import QueueFormatError
-from systems.orchestrator.settings import Settings, SettingsError, read_settings
+from soak.systems.orchestrator.db_store import OperationError, Store, StoreError
+from soak.systems.orchestrator.defects import UnknownDefectError
+from soak.systems.orchestrator.queue_md import QueueFormatError
+from soak.systems.orchestrator.settings import Settings, SettingsError, read_settings
 
 _ERRORS = (OperationError, StoreError, SettingsError, UnknownDefectError, QueueFormatError)
 

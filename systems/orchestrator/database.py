@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from systems.orchestrator import defects, schema
-from systems.orchestrator.defects import Defect
-from systems.orchestrator.model import EventType, Task, TaskState
-from systems.orchestrator.settings import Settings
+from soak.systems.orchestrator import defects, schema
+from soak.systems.orchestrator.defects import Defect
+from soak.systems.orchestrator.model import EventType, Task, TaskState
+from soak.systems.orchestrator.settings import Settings
 
 Value = str | int | float | None
 Row = tuple[Value, ...]

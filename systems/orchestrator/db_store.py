@@ -1,13 +1,13 @@
 """The store: the queue, its workers and its log in one SQLite database, shared by all processes."""
 
-from systems.orchestrator import defects
-from systems.orchestrator.database import BusyError, StoreError
-from systems.orchestrator.defects import Defect
-from systems.orchestrator.leases import Leases
-from systems.orchestrator.model import Enqueued, EventType, Skipped
-from systems.orchestrator.operations import OperationError, Operations
-from systems.orchestrator.overview import Overview
-from systems.orchestrator.schema import ACTIVE
+from soak.systems.orchestrator import defects
+from soak.systems.orchestrator.database import BusyError, StoreError
+from soak.systems.orchestrator.defects import Defect
+from soak.systems.orchestrator.leases import Leases
+from soak.systems.orchestrator.model import Enqueued, EventType, Skipped
+from soak.systems.orchestrator.operations import OperationError, Operations
+from soak.systems.orchestrator.overview import Overview
+from soak.systems.orchestrator.schema import ACTIVE
 
 __all__ = ["BusyError", "OperationError", "Store", "StoreError"]
 

@@ -1,15 +1,15 @@
-"""Gives due tasks to idle workers: `python -m systems.orchestrator.dispatcher --config FILE --name d0`."""
+"""Gives due tasks to idle workers: `python -m soak.systems.orchestrator.dispatcher --config FILE --name d0`."""
 
 import argparse
 import socket
 from pathlib import Path
 from typing import Self
 
-from systems.orchestrator import defects
-from systems.orchestrator.db_store import BusyError, Store
-from systems.orchestrator.defects import Defect
-from systems.orchestrator.process import Lifetime, log, main, open_store
-from systems.orchestrator.settings import Settings
+from soak.systems.orchestrator import defects
+from soak.systems.orchestrator.db_store import BusyError, Store
+from soak.systems.orchestrator.defects import Defect
+from soak.systems.orchestrator.process import Lifetime, log, main, open_store
+from soak.systems.orchestrator.settings import Settings
 
 _LEAK_BYTES = 4096
 

@@ -1,11 +1,11 @@
 """Puts the decision on a task's tokens into effect: done, done with a warning in the log, or BLOCKED."""
 
-from systems.orchestrator import defects
-from systems.orchestrator.body import Result
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.defects import Defect
-from systems.orchestrator.model import Task
-from systems.orchestrator.token_guardrails import Action, Decision, decide, report_problems
+from soak.systems.orchestrator import defects
+from soak.systems.orchestrator.body import Result
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.defects import Defect
+from soak.systems.orchestrator.model import Task
+from soak.systems.orchestrator.token_guardrails import Action, Decision, decide, report_problems
 
 
 def finish(store: Store, task: Task, owner: str, result: Result) -> bool:

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from systems.orchestrator.db_store import BusyError, Store
-from systems.orchestrator.model import Task
-from systems.orchestrator.process import Lifetime, log, open_store
-from systems.orchestrator.settings import Settings
+from soak.systems.orchestrator.db_store import BusyError, Store
+from soak.systems.orchestrator.model import Task
+from soak.systems.orchestrator.process import Lifetime, log, open_store
+from soak.systems.orchestrator.settings import Settings
 
 
 class Heart:

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from systems.orchestrator import defects
-from systems.orchestrator.defects import Defect
-from systems.orchestrator.model import Assignment, EventType, Task
-from systems.orchestrator.outcomes import LEASE_ERROR, Outcomes
+from soak.systems.orchestrator import defects
+from soak.systems.orchestrator.defects import Defect
+from soak.systems.orchestrator.model import Assignment, EventType, Task
+from soak.systems.orchestrator.outcomes import LEASE_ERROR, Outcomes
 
 _TEN_YEARS_S = 10 * 365 * 86400.0
 _HELD_TIMEOUTS = 1.5

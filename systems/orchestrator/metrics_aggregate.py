@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.model import EventType, TaskState
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.model import EventType, TaskState
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What an operator may do with a task, and from which states."""
 
-from systems.orchestrator.model import EventType, Task, TaskState
-from systems.orchestrator.outcomes import Outcomes
-from systems.orchestrator.schema import ACTIVE
+from soak.systems.orchestrator.model import EventType, Task, TaskState
+from soak.systems.orchestrator.outcomes import Outcomes
+from soak.systems.orchestrator.schema import ACTIVE
 
 _OPEN = (TaskState.PENDING, TaskState.IN_PROGRESS, TaskState.BLOCKED, TaskState.FAILED)
 

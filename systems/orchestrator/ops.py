@@ -1,12 +1,12 @@
-"""The operator's commands: `python -m systems.orchestrator.ops --db FILE status`."""
+"""The operator's commands: `python -m soak.systems.orchestrator.ops --db FILE status`."""
 
 from pathlib import Path
 
 import click
 
-from systems.orchestrator.command_line import StoreGroup, open_from, stamped
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.metrics_aggregate import aggregate
+from soak.systems.orchestrator.command_line import StoreGroup, open_from, stamped
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.metrics_aggregate import aggregate
 
 _WHO = "operator"
 _FILE = click.Path(path_type=Path, dir_okay=False)

@@ -1,4 +1,4 @@
-"""The queue by hand, with QUEUE.md as its face: `python -m systems.orchestrator.orch --db FILE --queue QUEUE.md list`.
+"""The queue by hand, with QUEUE.md as its face: `python -m soak.systems.orchestrator.orch --db FILE --queue QUEUE.md list`.
 
 The database is the truth: new lines of the table are taken in by `import`, and every change writes the table anew.
 """
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from systems.orchestrator.command_line import StoreGroup, open_from, stamped
-from systems.orchestrator.db_store import OperationError, Store
-from systems.orchestrator.model import Enqueued, Skipped, Task, TaskState
-from systems.orchestrator.queue_md import parse, render, replace_table, row_of
+from soak.systems.orchestrator.command_line import StoreGroup, open_from, stamped
+from soak.systems.orchestrator.db_store import OperationError, Store
+from soak.systems.orchestrator.model import Enqueued, Skipped, Task, TaskState
+from soak.systems.orchestrator.queue_md import parse, render, replace_table, row_of
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _WORKING_DAY_S = 8 * 3600.0

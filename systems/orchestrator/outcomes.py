@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from systems.orchestrator import defects
-from systems.orchestrator.database import Database
-from systems.orchestrator.defects import Defect
-from systems.orchestrator.model import EventType, Task, TaskState
+from soak.systems.orchestrator import defects
+from soak.systems.orchestrator.database import Database
+from soak.systems.orchestrator.defects import Defect
+from soak.systems.orchestrator.model import EventType, Task, TaskState
 
 LEASE_ERROR = "lease_expired"
 BUSY_ERROR = "db_busy"

@@ -1,7 +1,7 @@
 """What the store can tell: the log, the queue at a moment, and whether it is in order."""
 
-from systems.orchestrator.database import Database, Value
-from systems.orchestrator.model import Event, EventType, Snapshot, Task, TaskState, Worker
+from soak.systems.orchestrator.database import Database, Value
+from soak.systems.orchestrator.model import Event, EventType, Snapshot, Task, TaskState, Worker
 
 _EVENT = "id, at, type, task_id, key, attempt, worker, error, due"
 

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from systems.orchestrator import defects
-from systems.orchestrator.body import BodyNameError
-from systems.orchestrator.db_store import BusyError, Store, StoreError
-from systems.orchestrator.settings import Settings, SettingsError, read_settings
+from soak.systems.orchestrator import defects
+from soak.systems.orchestrator.body import BodyNameError
+from soak.systems.orchestrator.db_store import BusyError, Store, StoreError
+from soak.systems.orchestrator.settings import Settings, SettingsError, read_settings
 
 _LOOK_S = 0.5
 """How often a process that waits looks whether its parent is still there."""

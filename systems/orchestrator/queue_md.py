@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
-from systems.orchestrator.model import Task, TaskState
+from soak.systems.orchestrator.model import Task, TaskState
 
 
 class QueueFormatError(Exception):

@@ -2,9 +2,9 @@
 
 import sqlite3
 
-from systems.orchestrator import defects
-from systems.orchestrator.defects import Defect
-from systems.orchestrator.model import TaskState
+from soak.systems.orchestrator import defects
+from soak.systems.orchestrator.defects import Defect
+from soak.systems.orchestrator.model import TaskState
 
 VERSION = 1
 

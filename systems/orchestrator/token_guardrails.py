@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from systems.orchestrator.settings import Guardrail
+from soak.systems.orchestrator.settings import Guardrail
 
 HARD_EXCEED = "guardrail_exceed"
 SOFT_EXCEED = "soft_exceed"

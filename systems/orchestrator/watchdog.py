@@ -1,12 +1,12 @@
-"""Takes back tasks whose lease is over: `python -m systems.orchestrator.watchdog --config FILE --name watchdog`."""
+"""Takes back tasks whose lease is over: `python -m soak.systems.orchestrator.watchdog --config FILE --name watchdog`."""
 
 import argparse
 
-from systems.orchestrator import defects
-from systems.orchestrator.db_store import BusyError
-from systems.orchestrator.defects import Defect
-from systems.orchestrator.process import Lifetime, log, main, open_store
-from systems.orchestrator.settings import Settings
+from soak.systems.orchestrator import defects
+from soak.systems.orchestrator.db_store import BusyError
+from soak.systems.orchestrator.defects import Defect
+from soak.systems.orchestrator.process import Lifetime, log, main, open_store
+from soak.systems.orchestrator.settings import Settings
 
 
 def work(settings: Settings, asked: argparse.Namespace, lifetime: Lifetime) -> None:

@@ -1,4 +1,4 @@
-"""Runs tasks: `python -m systems.orchestrator.worker --config FILE --name w0 [--body package.module:function]`."""
+"""Runs tasks: `python -m soak.systems.orchestrator.worker --config FILE --name w0 [--body package.module:function]`."""
 
 import argparse
 import os
@@ -6,17 +6,17 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from systems.orchestrator.body import Body, PermanentError, Result, TransientError, load_body
-from systems.orchestrator.db_store import BusyError, Store
-from systems.orchestrator.dispatcher import socket_path
-from systems.orchestrator.enforce_guardrails import finish
-from systems.orchestrator.heart import Heart
-from systems.orchestrator.model import Task
-from systems.orchestrator.outcomes import BUSY_ERROR
-from systems.orchestrator.process import Lifetime, StoppedError, log, main, open_store
-from systems.orchestrator.settings import Settings
+from soak.systems.orchestrator.body import Body, PermanentError, Result, TransientError, load_body
+from soak.systems.orchestrator.db_store import BusyError, Store
+from soak.systems.orchestrator.dispatcher import socket_path
+from soak.systems.orchestrator.enforce_guardrails import finish
+from soak.systems.orchestrator.heart import Heart
+from soak.systems.orchestrator.model import Task
+from soak.systems.orchestrator.outcomes import BUSY_ERROR
+from soak.systems.orchestrator.process import Lifetime, StoppedError, log, main, open_store
+from soak.systems.orchestrator.settings import Settings
 
-_DEFAULT_BODY = "systems.orchestrator.body:sleep"
+_DEFAULT_BODY = "soak.systems.orchestrator.body:sleep"
 _AGAIN_S = 0.05
 
 Write = Callable[[], bool]

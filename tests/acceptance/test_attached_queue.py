@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.api import simulate_scenario
-from schemas.load import load
+from soak.runner.api import simulate_scenario
+from soak.schemas.language.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -24,7 +24,7 @@ BROKEN = ROOT / "tests" / "unit" / "targets"
 
 def soak(*words: str | Path, cwd: Path = EXAMPLES) -> subprocess.CompletedProcess[str]:
     """A command as the `soak` script runs it: the current directory is importable only if soak makes it so."""
-    command = [sys.executable, "-P", "-m", "runner", *map(str, words)]
+    command = [sys.executable, "-P", "-m", "soak", *map(str, words)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, env=environment, timeout=120)
 
@@ -55,7 +55,7 @@ def test_a_system_that_owns_its_workers_passes_its_soak(tmp_path: Path) -> None:
 
 
 def test_the_orchestrator_can_be_attached_as_any_other_system(tmp_path: Path) -> None:
-    system = "runner.targets.orchestrator.system:OrchestratorSystem"
+    system = "soak.runner.targets.queue.orchestrator.system:OrchestratorSystem"
     done = soak("run", SCENARIO, "--target", system, "--speed", "60", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stdout + done.stderr
     verdict = json.loads((tmp_path / "run" / "verdict.json").read_text())

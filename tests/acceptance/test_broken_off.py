@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner.cli import run_command
-from runner.evidence.directory import RunDirectory
-from runner.session import summary_lines
-from runner.targets import course
-from runner.targets.clock import Clock
-from schemas.load import load
-from schemas.verdict import End, Verdict
+from soak.runner.cli import run_command
+from soak.runner.evidence.directory import RunDirectory
+from soak.runner.session import summary_lines
+from soak.runner.targets import context as course
+from soak.runner.targets.clock import Clock
+from soak.schemas.evidence.verdict import End, Verdict
+from soak.schemas.language.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "docs" / "examples" / "attached.yaml"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import run_command
+from soak.runner.cli import run_command
 
 SCENARIO = str(Path(__file__).resolve().parents[2] / "scenarios" / "72h.yaml")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import run_command
+from soak.runner.cli import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "72h.yaml"
@@ -39,7 +39,7 @@ COMMANDS = [
 
 
 def soak(*words: str | Path, preexec: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "runner", *map(str, words)]
+    command = [sys.executable, "-m", "soak", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, preexec_fn=preexec)
 
 
@@ -91,7 +91,7 @@ def test_report_renders_the_same_again_and_leaves_the_evidence_intact(run_direct
 def test_the_reproduce_command_reproduces(run_directory: Path, tmp_path: Path) -> None:
     words = json.loads((run_directory / "run_manifest.json").read_text())["reproduce"].split()
     assert words[:2] == ["soak", "run"]
-    command = [sys.executable, "-m", "runner", *words[1:], "--out", str(tmp_path / "again")]
+    command = [sys.executable, "-m", "soak", *words[1:], "--out", str(tmp_path / "again")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(command, cwd=run_directory, check=True, capture_output=True, env=environment)
     assert (tmp_path / "again" / "soak_72h.jsonl").read_bytes() == (run_directory / "soak_72h.jsonl").read_bytes()
@@ -194,7 +194,7 @@ def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
 def test_an_interrupted_run_is_inconclusive_and_keeps_its_evidence(tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = ["run", str(SCENARIO), "--set", "duration=720h", "--set", "queue.workers=40", "--out", str(out)]
-    command = [sys.executable, "-m", "runner", *words]
+    command = [sys.executable, "-m", "soak", *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     stream = out / "soak_72h.jsonl"
     while not stream.exists() or stream.stat().st_size < 1_000_000:
@@ -294,7 +294,7 @@ def test_completion(shell: str) -> None:
 
 def test_completion_completes() -> None:
     environment = {**os.environ, "_SOAK_COMPLETE": "bash_complete", "COMP_WORDS": "soak ver", "COMP_CWORD": "1"}
-    command = [sys.executable, "-m", "runner"]
+    command = [sys.executable, "-m", "soak"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.stdout.split(",")[-1].strip() == "verify"
 
@@ -316,7 +316,7 @@ def test_a_progress_bar_on_a_terminal(tmp_path: Path) -> None:
     import pty
 
     leader, follower = pty.openpty()
-    words = [sys.executable, "-m", "runner", "run", str(SCENARIO), "--duration", "12h", "--out", str(tmp_path / "run")]
+    words = [sys.executable, "-m", "soak", "run", str(SCENARIO), "--duration", "12h", "--out", str(tmp_path / "run")]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=follower, cwd=ROOT)
     os.close(follower)
     seen = b""

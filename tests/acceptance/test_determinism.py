@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from schemas.load import load
-from simulation.plan import Plan
+from soak.schemas.language.load import load
+from soak.simulation.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "72h.yaml"
@@ -20,7 +20,7 @@ SHORT = ("--duration", "6h")
 
 def run(out: Path, hash_seed: str, *more: str, exit_code: int = 0) -> Path:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    command = [sys.executable, "-m", "runner", "run", str(SCENARIO), *SHORT, "--out", str(out), *more]
+    command = [sys.executable, "-m", "soak", "run", str(SCENARIO), *SHORT, "--out", str(out), *more]
     done = subprocess.run(command, env=environment, cwd=ROOT, check=False, capture_output=True)
     assert done.returncode == exit_code
     return out

@@ -6,8 +6,8 @@ from statistics import fmean, stdev
 
 import pytest
 
-from runner.api import simulate_scenario
-from schemas.load import load
+from soak.runner.api import simulate_scenario
+from soak.schemas.language.load import load
 
 REPLICATIONS = 12
 T_99 = 3.106
@@ -108,9 +108,9 @@ def test_mean_number_of_attempts(tmp_path: Path) -> None:
 
 def test_littles_law_from_samples(tmp_path: Path) -> None:
     """L by sampling the queue and the workers equals arrival rate times time in the system."""
-    from runner.judge.samples import Facts
-    from schemas.block import Block
-    from schemas.events import Kind
+    from soak.runner.judge.samples import Facts
+    from soak.schemas.stream.block import Block
+    from soak.schemas.stream.events import Kind
 
     class Levels:
         total, count = 0.0, 0

@@ -67,7 +67,7 @@ def test_whatever_breaks_is_found(
 ) -> None:
     scope: dict[str, object] = {}
     exec(f"def broken(*_, **__):\n    {what}", scope)
-    monkeypatch.setattr("runner.cli.cli.main", scope["broken"])
+    monkeypatch.setattr("soak.runner.cli.cli.main", scope["broken"])
     monkeypatch.setattr(fuzz, "LIMIT_S", 0.5)
     began = time.monotonic()
     step = fuzz.command(("slis",), tmp_path)

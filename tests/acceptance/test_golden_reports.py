@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reports.data import RunData, read_run
-from reports.plots import PLOTS
-from reports.summary import render_incident, render_summary
-from runner.cli import run_command
+from soak.reports.data import RunData, read_run
+from soak.reports.plots import PLOTS
+from soak.reports.summary import render_incident, render_summary
+from soak.runner.cli import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"

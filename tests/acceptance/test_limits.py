@@ -12,15 +12,15 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from runner.cli import run_command
-from runner.evidence.checksums import check_hashes
-from runner.evidence.directory import RunDirectory
-from runner.limits.decision import SequentialTest
-from runner.limits.findings import point_of, read_points
-from runner.limits.variants import Variants, Wish
-from schemas.errors import UsageError
-from schemas.files import read_schema
-from schemas.limits import Finding, Limits, Point, Side
+from soak.runner.cli import run_command
+from soak.runner.evidence.checksums import check_hashes
+from soak.runner.evidence.directory import RunDirectory
+from soak.runner.limits.decision import SequentialTest
+from soak.runner.limits.findings import point_of, read_points
+from soak.runner.limits.variants import Variants, Wish
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.limits import Finding, Limits, Point, Side
+from soak.schemas.files import read_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "72h.yaml"

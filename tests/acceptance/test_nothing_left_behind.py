@@ -37,7 +37,7 @@ class Command:
     def __init__(self, tmp_path: Path, *words: str) -> None:
         self._told = tmp_path / "pids"
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "SOAK_TEST_PIDS": str(self._told)}
-        command = [sys.executable, "-P", "-m", "runner", *words]
+        command = [sys.executable, "-P", "-m", "soak", *words]
         self.process = subprocess.Popen(
             command, cwd=BROKEN, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )

@@ -14,10 +14,10 @@ import psutil
 import pytest
 from jsonschema import Draft202012Validator
 
-from runner.cli import run_command
-from schemas.files import read_schema
-from schemas.load import load
-from schemas.power import PowerReport
+from soak.runner.cli import run_command
+from soak.schemas.evidence.power import PowerReport
+from soak.schemas.files import read_schema
+from soak.schemas.language.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "72h.yaml"
@@ -113,7 +113,7 @@ def test_bad_input(words: list[str | Path], message: str, capsys: pytest.Capture
 
 def test_an_interrupted_pilot_leaves_nothing(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "runner", "power", SCENARIO, "-n", "5000", "--duration", "2h", "--out", out]
+    command = [sys.executable, "-m", "soak", "power", SCENARIO, "-n", "5000", "--duration", "2h", "--out", out]
     process = subprocess.Popen(
         [*map(str, command)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

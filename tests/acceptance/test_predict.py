@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import run_command
+from soak.runner.cli import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = str(ROOT / "scenarios" / "72h.yaml")

@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runner.api import simulate_scenario
-from runner.targets.orchestrator.disk import can_mount
-from runner.targets.orchestrator.target import Orchestrator
-from schemas.errors import UsageError
-from schemas.load import load
+from soak.runner.api import simulate_scenario
+from soak.runner.targets.queue.orchestrator.disk import can_mount
+from soak.runner.targets.queue.orchestrator.target import Orchestrator
+from soak.schemas.errors import UsageError
+from soak.schemas.language.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = """
@@ -57,7 +57,7 @@ Directory = Path
 
 def start(scenario: Path, out: Path, *more: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
     """A real run in a process of its own."""
-    command = [sys.executable, "-m", "runner", "run", str(scenario), "--target", "orchestrator", "--speed", SPEED]
+    command = [sys.executable, "-m", "soak", "run", str(scenario), "--target", "orchestrator", "--speed", SPEED]
     return subprocess.Popen(
         [*command, "--out", str(out), *more],
         stdout=subprocess.PIPE,
@@ -110,7 +110,7 @@ def run(scenario: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def verify(run: Path) -> int:
     """The exit code of `soak verify`."""
-    return subprocess.run([sys.executable, "-m", "runner", "verify", str(run)], cwd=ROOT, check=False).returncode
+    return subprocess.run([sys.executable, "-m", "soak", "verify", str(run)], cwd=ROOT, check=False).returncode
 
 
 def test_a_real_run_passes_and_can_be_verified(run: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_killed_runner_takes_its_processes_along_and_the_run_goes_on(scenario:
     with stream.open("ab") as file:
         file.write(b'{"t":99')
     resumed = subprocess.run(
-        [sys.executable, "-m", "runner", "resume", str(out)], cwd=ROOT, check=False, capture_output=True, text=True
+        [sys.executable, "-m", "soak", "resume", str(out)], cwd=ROOT, check=False, capture_output=True, text=True
     )
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert [event["type"] for event in events(out)].count("run.resumed") == 1
@@ -191,7 +191,7 @@ def test_two_runners_on_one_directory(scenario: Path, tmp_path: Path) -> None:
     try:
         wait_for((out / "soak_small.jsonl").exists)
         second = subprocess.run(
-            [sys.executable, "-m", "runner", "resume", str(out)], cwd=ROOT, check=False, capture_output=True, text=True
+            [sys.executable, "-m", "soak", "resume", str(out)], cwd=ROOT, check=False, capture_output=True, text=True
         )
         assert second.returncode == 2
         assert "another runner is at work" in second.stderr
@@ -205,7 +205,7 @@ def test_two_runners_on_one_directory(scenario: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_resumed(run: Path, scenario: Path, tmp_path: Path) -> None:
     def resume(path: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "runner", "resume", str(path)], cwd=ROOT, check=False, capture_output=True, text=True
+            [sys.executable, "-m", "soak", "resume", str(path)], cwd=ROOT, check=False, capture_output=True, text=True
         )
 
     ended = resume(run)
@@ -238,7 +238,7 @@ def test_a_full_disk_is_real_and_goes_away(tmp_path: Path) -> None:
 
 
 def test_a_fault_that_the_machine_does_not_allow_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.targets.orchestrator.disk.can_mount", lambda: False)
+    monkeypatch.setattr("soak.runner.targets.queue.orchestrator.disk.can_mount", lambda: False)
     full = load(ROOT / "scenarios" / "processes" / "disk-full.yaml").scenario
     with pytest.raises(UsageError, match="mount"):
         Orchestrator().admit(full)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from killing import Finding, count, differences, end, events, look, start, wait_until
 
-from runner.cli import run_command
+from soak.runner.cli import run_command
 
 SCENARIO = """
 version: 1

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from runner.api import simulate_scenario
-from schemas.faults import OUTAGES
-from schemas.load import load
+from soak.runner.api import simulate_scenario
+from soak.schemas.language.faults import OUTAGES
+from soak.schemas.language.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").rglob("*.yaml"))
@@ -61,9 +61,9 @@ def test_two_workers_are_too_few() -> None:
 
 @pytest.mark.parametrize("name", sorted(ABORTS))
 def test_without_aborting_the_condition_is_a_failure(name: str) -> None:
-    from runner.engine import execute, identify
-    from runner.targets.simulation import Simulation
-    from simulation.plan import Plan
+    from soak.runner.engine import execute, identify
+    from soak.runner.targets.simulation import Simulation
+    from soak.simulation.plan import Plan
 
     loaded = load(ROOT / "scenarios" / "aborts" / f"{name}.yaml")
     plan = Plan(loaded.scenario)

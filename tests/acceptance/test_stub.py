@@ -16,14 +16,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runner.engine import execute, identify
-from runner.targets.simulation import Simulation
-from runner.targets.stub.target import Stub
-from schemas.block import Block
-from schemas.events import Kind
-from schemas.load import load
-from schemas.verdict import Outcome, Verdict
-from simulation.plan import Plan
+from soak.runner.engine import execute, identify
+from soak.runner.targets.calls.target import Stub
+from soak.runner.targets.simulation import Simulation
+from soak.schemas.evidence.verdict import Outcome, Verdict
+from soak.schemas.language.load import load
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import Kind
+from soak.simulation.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "scenarios" / "resilience"
@@ -216,7 +216,7 @@ def test_every_shipped_scenario_can_be_run_for_real(path: Path) -> None:
 
 def start(out: Path, *more: str) -> subprocess.Popen[str]:
     """A run in a process of its own."""
-    command = [sys.executable, "-m", "runner", "run", str(SHIPPED / "network-retry.yaml"), "--target", "stub"]
+    command = [sys.executable, "-m", "soak", "run", str(SHIPPED / "network-retry.yaml"), "--target", "stub"]
     return subprocess.Popen(
         [*command, "--out", str(out), *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     )
@@ -239,7 +239,7 @@ def test_the_command_runs_it_and_its_evidence_is_true(
     said, complained = process.communicate(timeout=120)
     sys.stderr.write(said + complained)
     assert process.returncode == 0
-    verify = subprocess.run([sys.executable, "-m", "runner", "verify", str(out)], cwd=ROOT, check=False)
+    verify = subprocess.run([sys.executable, "-m", "soak", "verify", str(out)], cwd=ROOT, check=False)
     assert verify.returncode == 0
     manifest = json.loads((out / "run_manifest.json").read_text())
     assert (manifest["target"], manifest["clock"], manifest["speed"]) == ("stub", "real", 2)

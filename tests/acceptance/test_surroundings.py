@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import run_command
-from runner.evidence.directory import RunDirectory
-from schemas.errors import UsageError
+from soak.runner.cli import run_command
+from soak.runner.evidence.directory import RunDirectory
+from soak.schemas.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = """version: 1
@@ -192,7 +192,7 @@ def test_plots_that_cannot_be_made_change_no_verdict(
         raise OSError(28, "No space left on device", "/nowhere")
 
     with monkeypatch.context() as patch:
-        patch.setattr("runner.evidence.report.render_into", refuse)
+        patch.setattr("soak.runner.evidence.report.render_into", refuse)
         assert run_command(["run", "bad.yaml", "--out", "out"]) == FAILS
     assert "warning: the report is not made: No space left on device" in capfd.readouterr().err
     assert run_command(["verify", "out"]) == 0

@@ -29,10 +29,10 @@ from servers import (
     victoria_metrics,
 )
 
-from runner import outlets
-from runner.cli import run_command
-from runner.evidence.record import Recording
-from schemas.errors import SoakError
+from soak.runner import outlets
+from soak.runner.cli import run_command
+from soak.runner.evidence.record import Recording
+from soak.schemas.errors import SoakError
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -64,7 +64,7 @@ export: [{export}]
 def command(path: Path, export: str, duration: str = "4m") -> list[str]:
     (path / "exported.yaml").write_text(SCENARIO.format(export=export, duration=duration))
     words = ["run", path / "exported.yaml", "--target", "memory_queue:MemoryQueue", "--speed", SPEED]
-    return [sys.executable, "-P", "-m", "runner", *map(str, [*words, "--out", path / "run"])]
+    return [sys.executable, "-P", "-m", "soak", *map(str, [*words, "--out", path / "run"])]
 
 
 @contextmanager

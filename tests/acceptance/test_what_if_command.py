@@ -7,14 +7,14 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
-from schemas.files import read_schema
+from soak.schemas.files import read_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "72h.yaml"
 
 
 def soak(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "runner", *map(str, words)]
+    command = [sys.executable, "-m", "soak", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
 

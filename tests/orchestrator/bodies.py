@@ -5,8 +5,8 @@ import os
 import time
 from pathlib import Path
 
-from systems.orchestrator.body import PermanentError, Result, TransientError
-from systems.orchestrator.model import Task
+from soak.systems.orchestrator.body import PermanentError, Result, TransientError
+from soak.systems.orchestrator.model import Task
 
 
 def recorded(task: Task, worker: str) -> Result:

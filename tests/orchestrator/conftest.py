@@ -12,9 +12,9 @@ if str(ROOT) not in sys.path:
 
 from ensemble import Ensemble, FakeTime  # noqa: E402
 
-from systems.orchestrator import database, defects, leases  # noqa: E402
-from systems.orchestrator.db_store import Store  # noqa: E402
-from systems.orchestrator.settings import Settings  # noqa: E402
+from soak.systems.orchestrator import database, defects, leases  # noqa: E402
+from soak.systems.orchestrator.db_store import Store  # noqa: E402
+from soak.systems.orchestrator.settings import Settings  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

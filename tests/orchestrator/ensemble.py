@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.model import Enqueued, EventType, Task, TaskState
-from systems.orchestrator.settings import Settings
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.model import Enqueued, EventType, Task, TaskState
+from soak.systems.orchestrator.settings import Settings
 
 PATIENCE_S = 20.0
 OPEN = (TaskState.PENDING, TaskState.IN_PROGRESS)
@@ -114,7 +114,7 @@ class Ensemble:
         shutil.rmtree(self.dir)
 
     def start(self, kind: str, name: str, *, body: str = "bodies:recorded") -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", f"systems.orchestrator.{kind}", "--config", str(self.dir / "config.json")]
+        command = [sys.executable, "-m", f"soak.systems.orchestrator.{kind}", "--config", str(self.dir / "config.json")]
         with (self.dir / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [*command, "--name", name, *(["--body", body] if kind == "worker" else [])],

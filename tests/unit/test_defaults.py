@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from schemas import units
-from schemas.expression import Unit, parse_expression
-from schemas.faults import BY_TIME, FaultType
-from schemas.files import read_schema
-from schemas.load import load
-from schemas.model import GuardrailMode, Process, Severity
-from schemas.shape import with_defaults
-from schemas.slis import CATALOGUE
-from schemas.systems import completed
-from schemas.validator import Validator
+from soak.schemas import units
+from soak.schemas.files import read_schema
+from soak.schemas.language.expression import Unit, parse_expression
+from soak.schemas.language.faults import BY_TIME, FaultType
+from soak.schemas.language.load import load
+from soak.schemas.language.model import GuardrailMode, Process, Severity
+from soak.schemas.language.shape import with_defaults
+from soak.schemas.language.slis import CATALOGUE
+from soak.schemas.language.systems import completed
+from soak.schemas.validator import Validator
 
 SCHEMA = read_schema("scenario")
 DEFINITIONS = SCHEMA["$defs"]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.document import MAX_BYTES, Document, parse_document, read_document
-from schemas.errors import LONGEST_QUOTE, Mark, ScenarioError, UsageError, quoted, shortened, show_path
+from soak.schemas.errors import LONGEST_QUOTE, Mark, ScenarioError, UsageError, quoted, shortened, show_path
+from soak.schemas.language.document import MAX_BYTES, Document, parse_document, read_document
 
 
 def parse(text: str | bytes) -> Document:

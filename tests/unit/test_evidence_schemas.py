@@ -17,16 +17,16 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from schemas.events import CENSUS, SPECS, TYPES, Kind, Value
-from schemas.expression import Op, Unit
-from schemas.faults import SYSTEM_FAULTS, FaultType
-from schemas.files import DIRECTORY
-from schemas.identity import STREAM_VERSION, Identity
-from schemas.manifest import SCHEMA_VERSION as MANIFEST_VERSION
-from schemas.manifest import Manifest
-from schemas.model import Severity
-from schemas.states import ACCEPTED, TaskState
-from schemas.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Outcome, Verdict
+from soak.schemas.evidence.manifest import SCHEMA_VERSION as MANIFEST_VERSION
+from soak.schemas.evidence.manifest import Manifest
+from soak.schemas.evidence.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Outcome, Verdict
+from soak.schemas.files import DIRECTORY
+from soak.schemas.language.expression import Op, Unit
+from soak.schemas.language.faults import SYSTEM_FAULTS, FaultType
+from soak.schemas.language.model import Severity
+from soak.schemas.stream.events import CENSUS, SPECS, TYPES, Kind, Value
+from soak.schemas.stream.identity import STREAM_VERSION, Identity
+from soak.schemas.stream.states import ACCEPTED, TaskState
 
 HEADER = "stream.header"
 STRUCTS: dict[str, type[msgspec.Struct]] = {

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.comparison import Context, condition, event_filter, objectives
-from schemas.expression import Op, UnclearError, Unit, parse_expression, parse_filter
-from schemas.model import Reference
-from schemas.slis import CATALOGUE
+from soak.schemas.language.comparison import Context, condition, event_filter, objectives
+from soak.schemas.language.expression import Op, UnclearError, Unit, parse_expression, parse_filter
+from soak.schemas.language.model import Reference
+from soak.schemas.language.slis import CATALOGUE
 
 CONTEXT = Context(CATALOGUE["queue"], {"tenant": ("A", "B"), "phase": ("baseline", "burst")})
 NAMES = st.from_regex("[a-z][a-z0-9_]{0,9}", fullmatch=True)

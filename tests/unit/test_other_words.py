@@ -16,7 +16,7 @@ import yaml
 from other_words import OTHER
 from test_tidy import PACKAGES, modules
 
-from schemas.errors import reason
+from soak.schemas.errors import reason
 
 
 @pytest.mark.parametrize(

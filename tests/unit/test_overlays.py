@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner.cli import run_command
-from schemas.distributions import Empirical, Exponential
-from schemas.document import parse_document
-from schemas.errors import Mark, ScenarioError, UsageError
-from schemas.load import Loaded, load
-from schemas.overrides import apply_overlay
+from soak.runner.cli import run_command
+from soak.schemas.errors import Mark, ScenarioError, UsageError
+from soak.schemas.language.distributions import Empirical, Exponential
+from soak.schemas.language.document import parse_document
+from soak.schemas.language.load import Loaded, load
+from soak.schemas.language.overrides import apply_overlay
 
 SHIPPED = Path(__file__).resolve().parents[2] / "scenarios" / "72h.yaml"
 BASE = """\

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.document import parse_document
-from schemas.errors import Mark, ScenarioError, SoakError
-from schemas.load import load
-from schemas.overrides import apply_settings, apply_tier
+from soak.schemas.errors import Mark, ScenarioError, SoakError
+from soak.schemas.language.document import parse_document
+from soak.schemas.language.load import load
+from soak.schemas.language.overrides import apply_settings, apply_tier
 
 SHIPPED = Path(__file__).resolve().parents[2] / "scenarios" / "72h.yaml"
 TEXT = """\

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reports.plots.canvas import mean_per_bucket, per_bucket
+from soak.reports.plots.canvas import mean_per_bucket, per_bucket
 
 UNKNOWN = np.nan
 

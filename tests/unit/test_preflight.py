@@ -6,9 +6,9 @@ import psutil
 import pytest
 from histories import scenario
 
-from runner.preflight import check_machine, run_commands
-from schemas.errors import UsageError
-from simulation.plan import Plan
+from soak.runner.preflight import check_machine, run_commands
+from soak.schemas.errors import UsageError
+from soak.simulation.plan import Plan
 
 
 def test_commands_run_in_the_folder_of_the_scenario(tmp_path: Path) -> None:

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
-from runner.judge.judge import Judge
-from schemas.events import TYPES
-from schemas.files import DIRECTORY
-from schemas.load import load
-from schemas.slis import CATALOGUE
-from schemas.verdict import Outcome
-from simulation.plan import Plan
-from simulation.run import simulate
+from soak.runner.judge.judge import Judge
+from soak.schemas.evidence.verdict import Outcome
+from soak.schemas.files import DIRECTORY
+from soak.schemas.language.load import load
+from soak.schemas.language.slis import CATALOGUE
+from soak.schemas.stream.events import TYPES
+from soak.simulation.plan import Plan
+from soak.simulation.run import simulate
 
 DOCS = DIRECTORY.parent / "docs"
 SCRIPT = DOCS / "generate_reference.py"

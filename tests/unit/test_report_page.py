@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reports.history import read_histories
-from reports.render import render
-from runner.cli import run_command
-from schemas.errors import EvidenceError
-from schemas.verdict import Verdict
+from soak.reports.history import read_histories
+from soak.reports.render import render
+from soak.runner.cli import run_command
+from soak.schemas.errors import EvidenceError
+from soak.schemas.evidence.verdict import Verdict
 
 EVIL = "<script>alert('x')</script>"
 SCENARIO = f"""

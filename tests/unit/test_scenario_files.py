@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from schemas.errors import ScenarioError, SoakError
-from schemas.files import read_schema
-from schemas.load import load
+from soak.schemas.errors import ScenarioError, SoakError
+from soak.schemas.files import read_schema
+from soak.schemas.language.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
 VALID = sorted((ROOT / "tests" / "scenarios" / "valid").glob("*.yaml"))

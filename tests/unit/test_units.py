@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import units
-from schemas.expression import Unit
-from schemas.files import read_schema
+from soak.schemas import units
+from soak.schemas.files import read_schema
+from soak.schemas.language.expression import Unit
 
 DEFINITIONS = read_schema("scenario")["$defs"]
 

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 from ensemble import PATIENCE_S, Ensemble, got
 
-from systems.orchestrator import defects
-from systems.orchestrator.defects import Defect
-from systems.orchestrator.model import TaskState
-from systems.orchestrator.ops import ops
+from soak.systems.orchestrator import defects
+from soak.systems.orchestrator.defects import Defect
+from soak.systems.orchestrator.model import TaskState
+from soak.systems.orchestrator.ops import ops
 
 
 def events(ensemble: Ensemble, task_id: int) -> list[tuple[str, str]]:
@@ -144,7 +144,7 @@ def test_processes_end_when_they_are_asked(ensemble: Ensemble) -> None:
 def test_processes_end_with_their_parent(ensemble: Ensemble) -> None:
     ensemble.enqueue("a")
     ensemble.store.register_worker("w0", 0)
-    dispatcher = [sys.executable, "-m", "systems.orchestrator.dispatcher", "--name", "d0"]
+    dispatcher = [sys.executable, "-m", "soak.systems.orchestrator.dispatcher", "--name", "d0"]
     command = [*dispatcher, "--config", str(ensemble.dir / "config.json")]
     source = (
         "import subprocess, sys; child = subprocess.Popen(sys.argv[1:]); print(child.pid, flush=True); child.wait()"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from ensemble import added, put_into
 
-from systems.orchestrator.db_store import BusyError, Store, StoreError
-from systems.orchestrator.model import TaskState
-from systems.orchestrator.settings import Settings
+from soak.systems.orchestrator.db_store import BusyError, Store, StoreError
+from soak.systems.orchestrator.model import TaskState
+from soak.systems.orchestrator.settings import Settings
 
 THREADS, TASKS = 4, 60
 

@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 from ensemble import FakeTime, claimed, got, put_into
 
-from systems.orchestrator import defects
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.model import TaskState
-from systems.orchestrator.ops import ops
+from soak.systems.orchestrator import defects
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.model import TaskState
+from soak.systems.orchestrator.ops import ops
 
 
 def run(store: Store, *arguments: str) -> Result:

@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner, Result
 from ensemble import got
 
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.model import TaskState
-from systems.orchestrator.orch import orch
-from systems.orchestrator.queue_md import parse
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.model import TaskState
+from soak.systems.orchestrator.orch import orch
+from soak.systems.orchestrator.queue_md import parse
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from ensemble import Ensemble, got
 
-from systems.orchestrator.model import Skipped, TaskState
+from soak.systems.orchestrator.model import Skipped, TaskState
 
 TASKS = 200
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 import pytest
 from ensemble import FakeTime, added, claimed, got, put_into, types
 
-from systems.orchestrator import defects, watchdog
-from systems.orchestrator.body import Result
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.defects import Defect, UnknownDefectError
-from systems.orchestrator.dispatcher import Dispatcher
-from systems.orchestrator.enforce_guardrails import finish
-from systems.orchestrator.model import TaskState
-from systems.orchestrator.settings import Settings
+from soak.systems.orchestrator import defects, watchdog
+from soak.systems.orchestrator.body import Result
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.defects import Defect, UnknownDefectError
+from soak.systems.orchestrator.dispatcher import Dispatcher
+from soak.systems.orchestrator.enforce_guardrails import finish
+from soak.systems.orchestrator.model import TaskState
+from soak.systems.orchestrator.settings import Settings
 
 
 class OneTick:

@@ -3,9 +3,9 @@
 import pytest
 from ensemble import FakeTime, added, claimed, put_into
 
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.metrics_aggregate import aggregate, quantile, success_rate
-from systems.orchestrator.model import TaskState
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.metrics_aggregate import aggregate, quantile, success_rate
+from soak.systems.orchestrator.model import TaskState
 
 
 @pytest.mark.parametrize(("done", "failed", "rate"), [(0, 0, None), (1, 0, 1.0), (0, 1, 0.0), (97, 3, 0.97)])

@@ -3,12 +3,12 @@
 import pytest
 from ensemble import got, put_into, types
 
-from systems.orchestrator.body import Result
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.enforce_guardrails import finish
-from systems.orchestrator.model import TaskState
-from systems.orchestrator.settings import Guardrail
-from systems.orchestrator.token_guardrails import REPORT_CHARACTERS, Action, Decision, decide, report_problems
+from soak.systems.orchestrator.body import Result
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.enforce_guardrails import finish
+from soak.systems.orchestrator.model import TaskState
+from soak.systems.orchestrator.settings import Guardrail
+from soak.systems.orchestrator.token_guardrails import REPORT_CHARACTERS, Action, Decision, decide, report_problems
 
 
 @pytest.mark.parametrize(

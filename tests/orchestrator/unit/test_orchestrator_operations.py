@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from ensemble import FakeTime, added, claimed, got, put_into, types
 
-from systems.orchestrator.db_store import OperationError, Store
-from systems.orchestrator.model import TaskState
+from soak.systems.orchestrator.db_store import OperationError, Store
+from soak.systems.orchestrator.model import TaskState
 
 OPERATIONS: dict[str, tuple[Callable[[Store, int], None], TaskState, set[TaskState]]] = {
     "cancelled": (

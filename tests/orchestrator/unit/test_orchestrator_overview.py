@@ -3,8 +3,8 @@
 import pytest
 from ensemble import FakeTime, added, claimed, put_into
 
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.model import Snapshot, TaskState
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.model import Snapshot, TaskState
 
 
 def test_an_empty_queue(store: Store) -> None:

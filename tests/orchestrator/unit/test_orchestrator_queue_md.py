@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from systems.orchestrator.model import TaskState
-from systems.orchestrator.queue_md import QueueFormatError, QueueRow, parse, render, replace_table
+from soak.systems.orchestrator.model import TaskState
+from soak.systems.orchestrator.queue_md import QueueFormatError, QueueRow, parse, render, replace_table
 
 DOCUMENT = """# Queue
 

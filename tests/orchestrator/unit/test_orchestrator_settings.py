@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from systems.orchestrator.settings import Settings, SettingsError, read_settings, settings_of
+from soak.systems.orchestrator.settings import Settings, SettingsError, read_settings, settings_of
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from ensemble import FakeTime, added, claimed, got, put_into, types
 
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.model import Assignment, Enqueued, EventType, Skipped, TaskState, Worker
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.model import Assignment, Enqueued, EventType, Skipped, TaskState, Worker
 
 ACTIVE = {TaskState.PENDING, TaskState.IN_PROGRESS, TaskState.DONE}
 

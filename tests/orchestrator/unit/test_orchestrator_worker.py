@@ -6,10 +6,10 @@ from contextlib import contextmanager, nullcontext
 import pytest
 from ensemble import added, got, types
 
-from systems.orchestrator.body import Body, BodyNameError, PermanentError, Result, TransientError, load_body
-from systems.orchestrator.db_store import BusyError, Store
-from systems.orchestrator.model import Task, TaskState
-from systems.orchestrator.worker import Worker
+from soak.systems.orchestrator.body import Body, BodyNameError, PermanentError, Result, TransientError, load_body
+from soak.systems.orchestrator.db_store import BusyError, Store
+from soak.systems.orchestrator.model import Task, TaskState
+from soak.systems.orchestrator.worker import Worker
 
 
 class Calm:
@@ -115,7 +115,9 @@ def test_a_refused_result_changes_nothing(store: Store) -> None:
     assert types(store)[-1] == "refused"
 
 
-@pytest.mark.parametrize("name", ["nothing", "no.such:body", "systems.orchestrator.body:none", "json:__doc__", ":x"])
+@pytest.mark.parametrize(
+    "name", ["nothing", "no.such:body", "soak.systems.orchestrator.body:none", "json:__doc__", ":x"]
+)
 def test_a_body_must_be_there(name: str) -> None:
     with pytest.raises(BodyNameError, match=name):
         load_body(name)
@@ -128,4 +130,4 @@ def test_a_body_must_be_there(name: str) -> None:
 def test_the_body_for_people_does_as_the_payload_says(store: Store, payload: str, error: type[Exception]) -> None:
     task = got(store, added(store, "a", payload))
     with pytest.raises(error):
-        load_body("systems.orchestrator.body:sleep")(task, "w0")
+        load_body("soak.systems.orchestrator.body:sleep")(task, "w0")

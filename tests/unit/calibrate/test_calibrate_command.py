@@ -11,12 +11,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from truth import SCENARIO
 
-from runner.cli import run_command
-from schemas.calibration import Answer, Calibration, Taken
-from schemas.distributions import Empirical, LogNormal
-from schemas.faults import FaultType
-from schemas.files import read_schema
-from schemas.load import load
+from soak.runner.cli import run_command
+from soak.schemas.evidence.calibration import Answer, Calibration, Taken
+from soak.schemas.files import read_schema
+from soak.schemas.language.distributions import Empirical, LogNormal
+from soak.schemas.language.faults import FaultType
+from soak.schemas.language.load import load
 
 SHORT = SCENARIO.replace("duration: 3h", "duration: 90m")
 END_S = 5400.0

@@ -6,11 +6,11 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from runner.calibrate.estimates import poisson, share
-from runner.calibrate.fits import EMPIRICAL, FAMILIES, MOST_VALUES, Interval, bootstrap, fit_durations, ks_distance
-from schemas.calibration import Taken
-from schemas.distributions import Z95, Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
-from simulation.distributions import draw
+from soak.runner.calibrate.estimates import poisson, share
+from soak.runner.calibrate.fits import EMPIRICAL, FAMILIES, MOST_VALUES, Interval, bootstrap, fit_durations, ks_distance
+from soak.schemas.evidence.calibration import Taken
+from soak.schemas.language.distributions import Z95, Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.simulation.distributions import draw
 
 SEEDS = 30
 TRUTHS: list[tuple[Distribution, dict[str, float]]] = [

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from truth import SCENARIO, estimated, part_of, scenario, simulated
 
-from runner.calibrate.draws import uncertain
-from runner.calibrate.shares import OWN, OWN_FOR_GOOD, burst_time
-from runner.calibrate.source import Source
-from runner.calibrate.timing import service_times
-from schemas.block import Block
-from schemas.calibration import Parameter, Taken
-from schemas.events import Kind
-from schemas.faults import FaultType
-from schemas.vocabulary import NO_CAUSE
-from schemas.windows import Window
+from soak.runner.calibrate.draws import uncertain
+from soak.runner.calibrate.shares import OWN, OWN_FOR_GOOD, burst_time
+from soak.runner.calibrate.source import Source
+from soak.runner.calibrate.timing import service_times
+from soak.schemas.evidence.calibration import Parameter, Taken
+from soak.schemas.language.faults import FaultType
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import NO_CAUSE
 
 SEEDS = 30
 

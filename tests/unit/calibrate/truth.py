@@ -3,19 +3,19 @@
 import textwrap
 from pathlib import Path
 
-from runner.api import simulate_scenario
-from runner.calibrate.attempts import kept_events
-from runner.calibrate.part import Part
-from runner.calibrate.session import Estimates, Request, estimate
-from runner.calibrate.source import Source
-from runner.engine import identify
-from runner.evidence.directory import RunDirectory
-from runner.judge.samples import Facts
-from runner.targets.simulation import Simulation
-from schemas.block import Block
-from schemas.load import Loaded, load
-from schemas.verdict import End
-from schemas.windows import Window
+from soak.runner.api import simulate_scenario
+from soak.runner.calibrate.attempts import kept_events
+from soak.runner.calibrate.part import Part
+from soak.runner.calibrate.session import Estimates, Request, estimate
+from soak.runner.calibrate.source import Source
+from soak.runner.engine import identify
+from soak.runner.evidence.directory import RunDirectory
+from soak.runner.judge.samples import Facts
+from soak.runner.targets.simulation import Simulation
+from soak.schemas.evidence.verdict import End
+from soak.schemas.language.load import Loaded, load
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.block import Block
 
 REQUEST = Request(hold_back=0.3, replications=40, for_speed=1.0, estimates=False, least=0.05, seed=1)
 

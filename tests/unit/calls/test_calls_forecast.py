@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.events import Kind
-from schemas.load import load
-from schemas.model import Scenario
-from simulation.calls.forecast import forecast_calls
-from simulation.plan import Plan
-from simulation.run import simulate
+from soak.schemas.language.load import load
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.events import Kind
+from soak.simulation.calls.forecast import forecast_calls
+from soak.simulation.plan import Plan
+from soak.simulation.run import simulate
 
 SCENARIO = """\
 version: 1

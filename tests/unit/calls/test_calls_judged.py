@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from histories import judge, objective, scenario, sli, verdict
 
-from runner.api import simulate_scenario
-from runner.judge.calls import Paired
-from runner.judge.gain import gain_of, paired_difference
-from runner.targets import simulation
-from schemas.block import Block, merge
-from schemas.events import Kind
-from schemas.load import load
-from schemas.verdict import Outcome, Status
-from simulation.plan import Plan
-from simulation.run import simulate
+from soak.runner.api import simulate_scenario
+from soak.runner.judge.gain import gain_of, paired_difference
+from soak.runner.judge.systems.calls import Paired
+from soak.runner.targets import simulation
+from soak.schemas.evidence.verdict import Outcome, Status
+from soak.schemas.language.load import load
+from soak.schemas.stream.block import Block, merge
+from soak.schemas.stream.events import Kind
+from soak.simulation.plan import Plan
+from soak.simulation.run import simulate
 
 RESILIENCE = Path(__file__).resolve().parents[3] / "scenarios" / "resilience"
 CALLS = """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import run_command
+from soak.runner.cli import run_command
 
 SCENARIOS = Path(__file__).parents[3] / "scenarios" / "resilience"
 

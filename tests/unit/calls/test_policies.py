@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.events import KEY_SHIFT, SPECS, Kind, Value
-from schemas.load import load
-from simulation.plan import Plan
-from simulation.run import simulate
+from soak.schemas.language.load import load
+from soak.schemas.stream.events import KEY_SHIFT, SPECS, Kind, Value
+from soak.simulation.plan import Plan
+from soak.simulation.run import simulate
 
 SCENARIO = """\
 version: 1

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.api import simulate_scenario
-from runner.judge.interval import wilson
-from runner.predict.replication import Job, Replication, jobs, replicate
-from schemas.load import Loaded, load
-from simulation.calls.theory import expected
+from soak.runner.api import simulate_scenario
+from soak.runner.judge.interval import wilson
+from soak.runner.replications.replication import Job, Replication, jobs, replicate
+from soak.schemas.language.load import Loaded, load
+from soak.simulation.calls.theory import expected
 
 ROOT = Path(__file__).resolve().parents[3]
 RESILIENCE = ROOT / "scenarios" / "resilience"

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.engine import execute, identify
-from runner.evidence.record import Recording
-from runner.predict.replication import Job, Replication, replicate
-from runner.targets.simulation import Simulation
-from schemas.load import load
-from simulation.plan import Plan
+from soak.runner.engine import execute, identify
+from soak.runner.evidence.record import Recording
+from soak.runner.replications.replication import Job, Replication, replicate
+from soak.runner.targets.simulation import Simulation
+from soak.schemas.language.load import load
+from soak.simulation.plan import Plan
 
 SCENARIO = """
     version: 1

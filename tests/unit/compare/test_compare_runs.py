@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from runner.cli import run_command
-from runner.compare.baseline import SLICES, baseline_of, read_baseline
-from runner.compare.changes import compare
-from runner.compare.noise import holm, probability
-from schemas.changes import Baseline, Changes, Direction
-from schemas.errors import EvidenceError, UsageError
-from schemas.files import read_schema
-from schemas.verdict import Status
+from soak.runner.cli import run_command
+from soak.runner.compare.baseline import SLICES, baseline_of, read_baseline
+from soak.runner.compare.changes import compare
+from soak.runner.compare.noise import holm, probability
+from soak.schemas.errors import EvidenceError, UsageError
+from soak.schemas.evidence.changes import Baseline, Changes, Direction
+from soak.schemas.evidence.verdict import Status
+from soak.schemas.files import read_schema
 
 SCENARIO = """
     version: 1

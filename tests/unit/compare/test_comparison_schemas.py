@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from schemas.changes import BASELINE_VERSION, SCHEMA_VERSION, Baseline, Changes
-from schemas.files import read_schema
-from schemas.whatif import SCHEMA_VERSION as WHAT_IF_VERSION
-from schemas.whatif import WhatIf
+from soak.schemas.evidence.changes import BASELINE_VERSION, SCHEMA_VERSION, Baseline, Changes
+from soak.schemas.evidence.whatif import SCHEMA_VERSION as WHAT_IF_VERSION
+from soak.schemas.evidence.whatif import WhatIf
+from soak.schemas.files import read_schema
 
 STRUCTS: dict[str, type[msgspec.Struct]] = {"baseline": Baseline, "changes": Changes, "what_if": WhatIf}
 

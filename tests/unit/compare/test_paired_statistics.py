@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from runner.compare.batches import BATCHES, LEAST_IN_BATCH, batch_means, gain, interval
-from runner.compare.noise import mcnemar, paired_t
-from runner.judge.student import t_of, t_tail
-from schemas.block import Floats
+from soak.runner.compare.batches import BATCHES, LEAST_IN_BATCH, batch_means, gain, interval
+from soak.runner.compare.noise import mcnemar, paired_t
+from soak.runner.judge.student import t_of, t_tail
+from soak.schemas.stream.block import Floats
 
 # Student's t.
 

@@ -10,13 +10,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from simulated import simulate
 
-from runner.cli import run_command
-from runner.compare.baseline import read_side, side_of
-from runner.compare.changes import compare
-from runner.compare.pairing import Pairing, pair
-from runner.evidence.directory import RunDirectory
-from schemas.changes import Changes, Direction, TaskChanges
-from schemas.files import read_schema
+from soak.runner.cli import run_command
+from soak.runner.compare.baseline import read_side, side_of
+from soak.runner.compare.changes import compare
+from soak.runner.compare.pairing import Pairing, pair
+from soak.runner.evidence.directory import RunDirectory
+from soak.schemas.evidence.changes import Changes, Direction, TaskChanges
+from soak.schemas.files import read_schema
 
 VARIANTS = {
     "base": (),

@@ -14,16 +14,16 @@ import pytest
 from jsonschema import Draft202012Validator
 from simulated import Here, made, write_scenario
 
-from runner.cli import run_command
-from runner.compare.effects import effects, values_of
-from runner.compare.noise import probability
-from runner.compare.whatif import replicate_pairs
-from runner.predict.replication import Job, Replication, jobs
-from schemas.changes import Direction
-from schemas.files import read_schema
-from schemas.load import load
-from schemas.model import Scenario
-from schemas.whatif import Effect
+from soak.runner.cli import run_command
+from soak.runner.compare.effects import effects, values_of
+from soak.runner.compare.noise import probability
+from soak.runner.compare.whatif import replicate_pairs
+from soak.runner.replications.replication import Job, Replication, jobs
+from soak.schemas.evidence.changes import Direction
+from soak.schemas.evidence.whatif import Effect
+from soak.schemas.files import read_schema
+from soak.schemas.language.load import load
+from soak.schemas.language.model import Scenario
 
 COUNT = 8
 
@@ -237,7 +237,7 @@ def test_an_interrupted_question_is_answered_as_far_as_it_got(
     out, count = tmp_path / "out", 10 * pairs if answered else 1000
     words = ["compare", str(path), "--tier", "short", "--with", "queue.workers=3", "-n", str(count), "--out", str(out)]
     with subprocess.Popen(
-        [sys.executable, "-m", "runner", *words],
+        [sys.executable, "-m", "soak", *words],
         cwd=Path(__file__).parents[3],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

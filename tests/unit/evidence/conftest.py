@@ -9,8 +9,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from recordings import SCENARIO, record
 
-from runner.evidence.directory import RunDirectory
-from runner.evidence.report import render_into
+from soak.runner.evidence.directory import RunDirectory
+from soak.runner.evidence.report import render_into
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from histories import scenario_text
 
-from runner.engine import execute, identify, never
-from runner.evidence.directory import RunDirectory
-from runner.evidence.record import Recording
-from runner.targets.simulation import Simulation
-from schemas.load import load
-from simulation.plan import Plan
+from soak.runner.engine import execute, identify, never
+from soak.runner.evidence.directory import RunDirectory
+from soak.runner.evidence.record import Recording
+from soak.runner.targets.simulation import Simulation
+from soak.schemas.language.load import load
+from soak.simulation.plan import Plan
 
 SCENARIO = """
 name: small

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import run_command
-from runner.evidence.directory import RunDirectory
+from soak.runner.cli import run_command
+from soak.runner.evidence.directory import RunDirectory
 
 
 def not_utf_8(content: bytes) -> bytes:

@@ -8,13 +8,13 @@ import pytest
 from histories import scenario_text
 from recordings import SCENARIO, record
 
-from runner.engine import execute, identify
-from runner.evidence.directory import CHECKSUMS, RunDirectory
-from runner.evidence.record import Recording
-from runner.targets.simulation import Simulation
-from schemas.errors import EvidenceError, OutputError, UsageError
-from schemas.load import load
-from simulation.plan import Plan
+from soak.runner.engine import execute, identify
+from soak.runner.evidence.directory import CHECKSUMS, RunDirectory
+from soak.runner.evidence.record import Recording
+from soak.runner.targets.simulation import Simulation
+from soak.schemas.errors import EvidenceError, OutputError, UsageError
+from soak.schemas.language.load import load
+from soak.simulation.plan import Plan
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

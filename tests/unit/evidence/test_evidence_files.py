@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from recordings import ABORT, SCENARIO
 
-from runner.evidence.directory import ALERTS, CHECKPOINTS, MANIFEST, METRICS, VERDICT, RunDirectory
-from runner.evidence.record import to_json
-from runner.judge.histogram import RELATIVE_ERROR
-from schemas.manifest import Manifest
-from schemas.verdict import Alerts, Checkpoints, Verdict
+from soak.runner.evidence.directory import ALERTS, CHECKPOINTS, MANIFEST, METRICS, VERDICT, RunDirectory
+from soak.runner.evidence.record import to_json
+from soak.runner.judge.histogram import RELATIVE_ERROR
+from soak.schemas.evidence.manifest import Manifest
+from soak.schemas.evidence.verdict import Alerts, Checkpoints, Verdict
 
 RESULTS = {"task.done", "task.failed"}
 Recorder = Callable[..., RunDirectory]

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.evidence.metrics import MetricsWriter
-from runner.judge.judge import Judge
-from schemas.block import Block
-from schemas.events import NEW_STATE, Kind
-from schemas.load import load
-from schemas.model import Scenario
-from schemas.states import TaskState
-from simulation.plan import Plan
-from simulation.run import simulate
+from soak.runner.evidence.metrics import MetricsWriter
+from soak.runner.judge.judge import Judge
+from soak.schemas.language.load import load
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import NEW_STATE, Kind
+from soak.schemas.stream.states import TaskState
+from soak.simulation.plan import Plan
+from soak.simulation.run import simulate
 
 SCENARIO = """\
 version: 1

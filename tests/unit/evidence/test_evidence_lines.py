@@ -10,12 +10,12 @@ from histories import IDENTITY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.evidence.lines import LineFormatter
-from runner.evidence.stream import StreamReader, StreamWriter
-from schemas.block import COLUMNS, Block, make_block
-from schemas.errors import SoakError
-from schemas.events import COPY, KEY_SHIFT, SPECS, Kind, Value
-from schemas.vocabulary import Vocabulary
+from soak.runner.evidence.lines import LineFormatter
+from soak.runner.evidence.stream import StreamReader, StreamWriter
+from soak.schemas.errors import SoakError
+from soak.schemas.stream.block import COLUMNS, Block, make_block
+from soak.schemas.stream.events import COPY, KEY_SHIFT, SPECS, Kind, Value
+from soak.schemas.stream.vocabulary import Vocabulary
 
 LARGEST_S = 10**8
 WORDS = [

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from runner.evidence.past import Past
-from schemas.verdict import End
+from soak.runner.evidence.past import Past
+from soak.schemas.evidence.verdict import End
 
 
 @pytest.mark.parametrize("end", list(End))

@@ -10,11 +10,11 @@ from histories import IDENTITY, block_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.evidence.stream import HEADER, LINES_PER_BLOCK, StreamReader, StreamWriter
-from schemas.block import Block
-from schemas.errors import EvidenceError, OutputError
-from schemas.identity import STREAM_VERSION
-from schemas.vocabulary import Vocabulary
+from soak.runner.evidence.stream import HEADER, LINES_PER_BLOCK, StreamReader, StreamWriter
+from soak.schemas.errors import EvidenceError, OutputError
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.identity import STREAM_VERSION
+from soak.schemas.stream.vocabulary import Vocabulary
 
 HISTORY = """
 0 enqueued 1

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from recordings import ABORT, SCENARIO
 
-from runner.evidence.directory import CHECKSUMS, VERDICT, RunDirectory
-from runner.evidence.verify import recompute, verify
-from schemas.errors import EvidenceError, UsageError
-from schemas.verdict import End
+from soak.runner.evidence.directory import CHECKSUMS, VERDICT, RunDirectory
+from soak.runner.evidence.verify import recompute, verify
+from soak.schemas.errors import EvidenceError, UsageError
+from soak.schemas.evidence.verdict import End
 
 STREAM = "soak_small.jsonl"
 Recorder = Callable[..., RunDirectory]

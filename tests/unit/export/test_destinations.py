@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.export.destinations import exports_of
-from schemas.errors import UsageError
-from schemas.load import load
-from schemas.model import Scenario
-from schemas.outlets import Export, ExportType, Secret
+from soak.runner.export.destinations import exports_of
+from soak.schemas.errors import UsageError
+from soak.schemas.language.load import load
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.outlets import Export, ExportType, Secret
 
 SCENARIO = """
 version: 1

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from runner.export import feed as feeding
-from runner.export.database import ExportError
-from runner.export.feed import Feed
-from runner.export.metrics import Snapshot
+from soak.runner.export import feed as feeding
+from soak.runner.export.database import ExportError
+from soak.runner.export.feed import Feed
+from soak.runner.export.metrics import Snapshot
 
 
 class Database:

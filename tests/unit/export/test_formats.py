@@ -5,11 +5,11 @@ import urllib.request
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from runner.export.families import open_metrics, registry_of
-from runner.export.influxdb import line_protocol
-from runner.export.metrics import Reading, Snapshot
-from runner.export.scrape import ScrapePage
-from schemas.errors import UsageError
+from soak.runner.export.families import open_metrics, registry_of
+from soak.runner.export.influxdb import line_protocol
+from soak.runner.export.metrics import Reading, Snapshot
+from soak.runner.export.scrape import ScrapePage
+from soak.schemas.errors import UsageError
 
 ODD = 'a "b", c=\\d\n{e}'
 SNAPSHOTS = [

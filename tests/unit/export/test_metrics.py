@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from runner.api import simulate_scenario
-from runner.export.levels import Levels
-from runner.export.metrics import HELP, Snapshot, snapshot_of
-from runner.judge.judge import Judge
-from runner.targets.simulation import Simulation
-from schemas.load import Loaded, load
-from schemas.verdict import Verdict
-from simulation.plan import Plan
+from soak.runner.api import simulate_scenario
+from soak.runner.export.levels import Levels
+from soak.runner.export.metrics import HELP, Snapshot, snapshot_of
+from soak.runner.judge.judge import Judge
+from soak.runner.targets.simulation import Simulation
+from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.language.load import Loaded, load
+from soak.simulation.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[3]
 WATCHED = ROOT / "tests" / "acceptance" / "watched.yaml"

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from servers import need, promtool
 
-from runner.cli import run_command
-from runner.export.rules import NOT_PASSED, SILENT, duration
+from soak.runner.cli import run_command
+from soak.runner.export.rules import NOT_PASSED, SILENT, duration
 
 ALERTS = """
     - {name: stalled, when: stall_time >= 5m, severity: critical, for: 1m, keep_firing_for: 10m}

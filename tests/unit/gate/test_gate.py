@@ -10,15 +10,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reports.data import read_run
-from runner.cli import run_command
-from runner.evidence.directory import RunDirectory
-from runner.gate.session import decide_gate
-from runner.incident import FIELDS
-from schemas.decision import Decision
-from schemas.errors import EvidenceError, ScenarioError, UsageError
-from schemas.gate import load_gate
-from schemas.verdict import SCHEMA_VERSION
+from soak.reports.data import read_run
+from soak.runner.cli import run_command
+from soak.runner.evidence.directory import RunDirectory
+from soak.runner.gate.session import decide_gate
+from soak.runner.incident import FIELDS
+from soak.schemas.errors import EvidenceError, ScenarioError, UsageError
+from soak.schemas.evidence.decision import Decision
+from soak.schemas.evidence.verdict import SCHEMA_VERSION
+from soak.schemas.language.gate import load_gate
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = """

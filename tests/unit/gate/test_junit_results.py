@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.gate.test_results import read_junit
-from schemas.errors import EvidenceError
+from soak.runner.gate.test_results import read_junit
+from soak.schemas.errors import EvidenceError
 
 
 def statuses(path: Path, text: str) -> list[tuple[str, str]]:

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import pytest
 from histories import IDENTITY, block_of, loaded, make_judge, observed, pieces, verdict
 
-from runner.engine import execute, identify
-from runner.judge.decide import decide
-from runner.targets.simulation import Simulation
-from schemas.events import Kind
-from schemas.verdict import End
-from simulation.plan import Plan
+from soak.runner.engine import execute, identify
+from soak.runner.judge.decide import decide
+from soak.runner.targets.simulation import Simulation
+from soak.schemas.evidence.verdict import End
+from soak.schemas.stream.events import Kind
+from soak.simulation.plan import Plan
 
 RULE = "abort: [{name: collapse, when: success_rate < 50%, window: 5m, min_samples: 2}]\n"
 HISTORY = """

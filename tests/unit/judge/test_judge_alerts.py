@@ -3,8 +3,8 @@
 import pytest
 from histories import block_of, judge, make_judge, observed, verdict
 
-from schemas.events import Kind
-from schemas.verdict import AlertResult
+from soak.schemas.evidence.verdict import AlertResult
+from soak.schemas.stream.events import Kind
 
 DOWN = "faults: [{name: down, type: db_outage, at: 100s, for: 60s}]\n"
 TWICE = "faults: [{name: down, type: db_outage, at: 100s, every: 10m, for: 60s}]\n"

@@ -3,11 +3,11 @@
 import pytest
 from histories import IDENTITY, make_judge, objective, observed, scenario, verdict
 
-from runner.judge.decide import decide
-from schemas.block import merge
-from schemas.verdict import End, ObjectiveResult, Verdict
-from simulation.plan import Plan
-from simulation.run import simulate
+from soak.runner.judge.decide import decide
+from soak.schemas.evidence.verdict import End, ObjectiveResult, Verdict
+from soak.schemas.stream.block import merge
+from soak.simulation.plan import Plan
+from soak.simulation.run import simulate
 
 CALLS = """
 system: calls

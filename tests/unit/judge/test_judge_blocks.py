@@ -9,12 +9,12 @@ from histories import IDENTITY, judge, make_judge, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.judge.decide import decide
-from runner.judge.judge import Judge
-from schemas.block import Block, merge
-from schemas.verdict import Checkpoint, End, Verdict
-from simulation.plan import Plan
-from simulation.run import simulate
+from soak.runner.judge.decide import decide
+from soak.runner.judge.judge import Judge
+from soak.schemas.evidence.verdict import Checkpoint, End, Verdict
+from soak.schemas.stream.block import Block, merge
+from soak.simulation.plan import Plan
+from soak.simulation.run import simulate
 
 LOAD = """
 duration: 20m

@@ -11,12 +11,12 @@ from histories import scenario, sli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.judge.samples import Facts, Samples
-from runner.judge.timer import Change, Timer
-from runner.judge.watch import Watch
-from schemas.expression import Op
-from schemas.model import Condition
-from schemas.slis import Aggregate
+from soak.runner.judge.samples import Facts, Samples
+from soak.runner.judge.timer import Change, Timer
+from soak.runner.judge.watch import Watch
+from soak.schemas.language.expression import Op
+from soak.schemas.language.model import Condition
+from soak.schemas.language.slis import Aggregate
 
 HALF_S = 0.5
 END = 80 * HALF_S

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from runner.judge.faults import FaultCounts
-from schemas.block import Block
-from schemas.load import load
-from schemas.model import Scenario
-from schemas.verdict import FaultResult
-from simulation.plan import Plan
-from simulation.run import simulate
+from soak.runner.judge.faults import FaultCounts
+from soak.schemas.evidence.verdict import FaultResult
+from soak.schemas.language.load import load
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block
+from soak.simulation.plan import Plan
+from soak.simulation.run import simulate
 
 QUEUE = """\
 version: 1

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.judge.growth import MOST_POINTS, Growth
-from runner.judge.samples import Samples
-from schemas.slis import CATALOGUE
-from schemas.windows import Window
+from soak.runner.judge.growth import MOST_POINTS, Growth
+from soak.runner.judge.samples import Samples
+from soak.schemas.language.slis import CATALOGUE
+from soak.schemas.language.windows import Window
 
 RSS = CATALOGUE["queue"]["rss_growth"]
 MB = 1e6

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from histories import IDENTITY, judge, make_judge, observed, verdict
 
-from runner.judge.decide import decide
-from schemas.block import Block, make_block
-from schemas.events import Kind
-from schemas.verdict import End, LawResult
+from soak.runner.judge.decide import decide
+from soak.schemas.evidence.verdict import End, LawResult
+from soak.schemas.stream.block import Block, make_block
+from soak.schemas.stream.events import Kind
 
 GOOD = """
 0 enqueued 1

@@ -12,15 +12,15 @@ from histories import IDENTITY, make_judge, pieces, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.evidence.record import to_json
-from runner.judge.decide import decide
-from runner.judge.judge import Judge
-from schemas.block import Block, make_block
-from schemas.errors import ScenarioError
-from schemas.events import CENSUS, SPECS, Kind, Value
-from schemas.expression import Unit
-from schemas.slis import CATALOGUE, Aggregate, Sli
-from schemas.verdict import End
+from soak.runner.evidence.record import to_json
+from soak.runner.judge.decide import decide
+from soak.runner.judge.judge import Judge
+from soak.schemas.errors import ScenarioError
+from soak.schemas.evidence.verdict import End
+from soak.schemas.language.expression import Unit
+from soak.schemas.language.slis import CATALOGUE, Aggregate, Sli
+from soak.schemas.stream.block import Block, make_block
+from soak.schemas.stream.events import CENSUS, SPECS, Kind, Value
 
 SYSTEMS = {
     "queue": """

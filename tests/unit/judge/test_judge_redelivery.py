@@ -3,7 +3,7 @@
 import pytest
 from histories import judge, objective, sli, verdict
 
-from schemas.verdict import LawResult
+from soak.schemas.evidence.verdict import LawResult
 
 QUEUE = """
 queue:

@@ -5,10 +5,10 @@ from itertools import combinations
 import pytest
 from histories import block_of, judge, pieces, verdict
 
-from runner.ends import end_after
-from schemas.block import Block
-from schemas.events import Kind
-from schemas.verdict import End, Outcome, Resume, paused_s
+from soak.runner.ends import end_after
+from soak.schemas.evidence.verdict import End, Outcome, Resume, paused_s
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import Kind
 
 BEFORE = """
 0 run.started

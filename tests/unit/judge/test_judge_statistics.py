@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.judge.growth import MOST_POINTS, Growth
-from runner.judge.histogram import BUCKETS, RELATIVE_ERROR, Histogram, bucket_of, rank, value_of
-from runner.judge.interval import quantile_ranks, wilson, z_of
-from runner.judge.samples import Samples
-from schemas.slis import CATALOGUE
-from schemas.windows import Window
+from soak.runner.judge.growth import MOST_POINTS, Growth
+from soak.runner.judge.histogram import BUCKETS, RELATIVE_ERROR, Histogram, bucket_of, rank, value_of
+from soak.runner.judge.interval import quantile_ranks, wilson, z_of
+from soak.runner.judge.samples import Samples
+from soak.schemas.language.slis import CATALOGUE
+from soak.schemas.language.windows import Window
 
 ticks = st.one_of(st.integers(0, 10**3), st.integers(0, 10**10), st.integers(0, 10**19))
 values = st.lists(ticks.map(lambda tick: tick / 1e6), min_size=1, max_size=60)

@@ -3,7 +3,7 @@
 import pytest
 from histories import objective, verdict
 
-from schemas.verdict import End, Verdict
+from soak.schemas.evidence.verdict import End, Verdict
 
 SLO = "slos: [success_rate >= 50%]\n"
 GOOD = """

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from runner.limits.decision import ERROR, Care, SequentialTest, Tally
+from soak.runner.limits.decision import ERROR, Care, SequentialTest, Tally
 
 TEST = SequentialTest(0.95, 200)
 
@@ -67,5 +67,5 @@ def test_a_decision_is_wrong_as_rarely_as_promised(side: str, monkeypatch: pytes
     room = 3 * math.sqrt(ERROR * (1 - ERROR) / 1_000)
     assert 0 < wrong_decisions(side) <= ERROR + room
     # With other bounds the promise is broken, and this test would say so.
-    monkeypatch.setattr("runner.limits.decision.ERROR", 4 * ERROR)
+    monkeypatch.setattr("soak.runner.limits.decision.ERROR", 4 * ERROR)
     assert wrong_decisions(side) > ERROR + room

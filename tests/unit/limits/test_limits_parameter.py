@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from runner.limits.parameter import Parameter, find_parameter
-from schemas import units
-from schemas.errors import UsageError
-from schemas.limits import Kind
-from schemas.load import Loaded, load
+from soak.runner.limits.parameter import Parameter, find_parameter
+from soak.schemas import units
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.limits import Kind
+from soak.schemas.language.load import Loaded, load
 
 SCENARIO = """
 version: 1

@@ -7,16 +7,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runner.limits.decision import Care, SequentialTest, Tally
-from runner.limits.findings import Findings, point_of, read_points, write_points
-from runner.limits.parameter import find_parameter
-from runner.limits.replications import LastingCrew, Replications, Row, StoppedError, Trial, Values
-from runner.predict.crew import in_order
-from runner.predict.replication import Job, ObjectiveOutcome, Replication, seeds
-from schemas.limits import Basis, Finding
-from schemas.load import Loaded, load
-from schemas.model import Scenario
-from schemas.verdict import Outcome, Status
+from soak.runner.limits.decision import Care, SequentialTest, Tally
+from soak.runner.limits.findings import Findings, point_of, read_points, write_points
+from soak.runner.limits.parameter import find_parameter
+from soak.runner.limits.replications import LastingCrew, Replications, Row, StoppedError, Trial, Values
+from soak.runner.replications.replication import Job, ObjectiveOutcome, Replication, seeds
+from soak.runner.replications.worker_pool import in_order
+from soak.schemas.evidence.limits import Basis, Finding
+from soak.schemas.evidence.verdict import Outcome, Status
+from soak.schemas.language.load import Loaded, load
+from soak.schemas.language.model import Scenario
 
 ROOT = Path(__file__).resolve().parents[3]
 TEST = SequentialTest(0.95, 200)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from runner.limits.decision import ERROR, Care, SequentialTest, Tally
-from runner.limits.search import Edge, find_edges
+from soak.runner.limits.decision import ERROR, Care, SequentialTest, Tally
+from soak.runner.limits.search import Edge, find_edges
 
 TEST = SequentialTest(0.95, 200)
 COUNT = 61

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import outlets
-from runner.cli import run_command
-from runner.notify import notifier as notifying
-from runner.notify import sender
-from runner.notify.sender import Message, Receiver
+from soak.runner import outlets
+from soak.runner.cli import run_command
+from soak.runner.notify import notifier as notifying
+from soak.runner.notify import sender
+from soak.runner.notify.sender import Message, Receiver
 
 SENTINEL = "s3cr3t-t0k3n-that-nobody-may-see"
 SCENARIO = """

@@ -8,14 +8,14 @@ from typing import Any
 
 from histories import block_of, scenario_text
 
-from runner.engine import execute, identify
-from runner.evidence.record import Recording
-from runner.parity.figures import Measure, Pairs, latency_figures, task_figures
-from runner.parity.outcomes import Outcomes
-from runner.targets.simulation import Simulation
-from schemas.load import load
-from schemas.parity import Figure
-from simulation.plan import Plan
+from soak.runner.engine import execute, identify
+from soak.runner.evidence.record import Recording
+from soak.runner.parity.figures import Measure, Pairs, latency_figures, task_figures
+from soak.runner.parity.outcomes import Outcomes
+from soak.runner.targets.simulation import Simulation
+from soak.schemas.evidence.parity import Figure
+from soak.schemas.language.load import load
+from soak.simulation.plan import Plan
 
 SCENARIO = """
 name: small

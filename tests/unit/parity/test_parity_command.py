@@ -12,12 +12,12 @@ from jsonschema import Draft202012Validator
 from planted import SCENARIO, Event, edit_verdict, plant, simulate
 from test_evidence_schemas import _differences, objects, resolve
 
-from runner.cli import run_command
-from runner.cli.compare import AGREES, DIFFERS
-from runner.parity.compare import MOST_LISTED
-from schemas.files import DIRECTORY
-from schemas.parity import SCHEMA_VERSION, Agreement, Parity
-from schemas.states import TaskState
+from soak.runner.cli import run_command
+from soak.runner.cli.compare import AGREES, DIFFERS
+from soak.runner.parity.compare import MOST_LISTED
+from soak.schemas.evidence.parity import SCHEMA_VERSION, Agreement, Parity
+from soak.schemas.files import DIRECTORY
+from soak.schemas.stream.states import TaskState
 
 SCHEMA = json.loads((DIRECTORY / "parity.schema.json").read_text(encoding="utf-8"))
 USAGE, DAMAGED = 2, 5

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planted import figures_of, pairs
 
-from runner.parity.distance import kolmogorov_smirnov
-from runner.parity.figures import Measure, sli_figures
-from runner.parity.histories import MOST_EVENTS, short_histories
-from runner.parity.outcomes import Outcomes, task_name
-from runner.parity.tolerances import TOLERANCES, Tolerance, tolerance_of
-from schemas.expression import EventFilter, Unit
-from schemas.parity import Agreement
-from schemas.slis import CATALOGUE, Aggregate, Better, Sli
-from schemas.vocabulary import Vocabulary
+from soak.runner.parity.distance import kolmogorov_smirnov
+from soak.runner.parity.figures import Measure, sli_figures
+from soak.runner.parity.histories import MOST_EVENTS, short_histories
+from soak.runner.parity.outcomes import Outcomes, task_name
+from soak.runner.parity.tolerances import TOLERANCES, Tolerance, tolerance_of
+from soak.schemas.evidence.parity import Agreement
+from soak.schemas.language.expression import EventFilter, Unit
+from soak.schemas.language.slis import CATALOGUE, Aggregate, Better, Sli
+from soak.schemas.stream.vocabulary import Vocabulary
 
 AGREES, DIFFERS, NOT_COMPARED = Agreement.AGREES, Agreement.DIFFERS, Agreement.NOT_COMPARED
 TWENTY = "".join(shifted(CLEAN, str(task), 100 * task) for task in range(1, 21))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from histories import block_of
 
-from runner.parity.outcomes import Outcomes, refuse_unplanned
-from schemas.errors import EvidenceError
+from soak.runner.parity.outcomes import Outcomes, refuse_unplanned
+from soak.schemas.errors import EvidenceError
 
 HISTORY = """
     1   enqueued 1 due=0

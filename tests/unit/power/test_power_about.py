@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import run_command
-from runner.judge.interval import wilson
-from runner.power.detection import AboutRule, Share
+from soak.runner.cli import run_command
+from soak.runner.judge.interval import wilson
+from soak.runner.power.detection import AboutRule, Share
 
 RESILIENCE = Path(__file__).resolve().parents[3] / "scenarios" / "resilience"
 

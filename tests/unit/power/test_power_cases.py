@@ -3,17 +3,17 @@
 import pytest
 from histories import scenario, tenants
 
-from reports.power import duration_words, probability_words, size_words
-from runner.power.assessment import assess
-from runner.power.cases import NoStatementError, case_of, scale_of
-from runner.power.detection import Spread
-from runner.power.pilot import Sample
-from runner.power.violations import parse_violations
-from runner.predict.replication import ObjectiveOutcome
-from schemas.errors import UsageError
-from schemas.model import Scenario
-from schemas.power import Method, ObjectivePower, PowerReport, Scale, Violation
-from schemas.verdict import Status
+from soak.reports.power import duration_words, probability_words, size_words
+from soak.runner.power.assessment import assess
+from soak.runner.power.cases import NoStatementError, case_of, scale_of
+from soak.runner.power.detection import Spread
+from soak.runner.power.pilot import Sample
+from soak.runner.power.violations import parse_violations
+from soak.runner.replications.replication import ObjectiveOutcome
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.power import Method, ObjectivePower, PowerReport, Scale, Violation
+from soak.schemas.evidence.verdict import Status
+from soak.schemas.language.model import Scenario
 
 SLIS = "slis: {retries: {count: task.retry}}\n"
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.judge.folds import Sketch, Tally
-from runner.judge.growth import MOST_POINTS, Growth
-from runner.judge.samples import Samples
-from runner.power.detection import Count, Enough, QuantileRule, Rarity, RatioRule, Share, Spread
-from runner.power.search import shortest, smallest
-from runner.power.tails import binomial_at_least
-from schemas.expression import Op
-from schemas.slis import CATALOGUE
+from soak.runner.judge.folds import Sketch, Tally
+from soak.runner.judge.growth import MOST_POINTS, Growth
+from soak.runner.judge.samples import Samples
+from soak.runner.power.detection import Count, Enough, QuantileRule, Rarity, RatioRule, Share, Spread
+from soak.runner.power.search import shortest, smallest
+from soak.runner.power.tails import binomial_at_least
+from soak.schemas.language.expression import Op
+from soak.schemas.language.slis import CATALOGUE
 
 SLIS = CATALOGUE["queue"]
 HERE = RatioRule(Op.GE, 0.97, good_counts=True)

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from histories import scenario
 
-from runner.engine import execute, identify
-from runner.judge.histogram import RELATIVE_ERROR, Histogram
-from runner.power.pilot import Distribution, design_effect, index_of_dispersion, samples_of, share_beyond
-from runner.predict.replication import Job, ObjectiveOutcome, Replication, replicate
-from runner.targets.simulation import Simulation
-from schemas.errors import UsageError
-from schemas.verdict import Outcome, Status
-from simulation.plan import Plan
+from soak.runner.engine import execute, identify
+from soak.runner.judge.histogram import RELATIVE_ERROR, Histogram
+from soak.runner.power.pilot import Distribution, design_effect, index_of_dispersion, samples_of, share_beyond
+from soak.runner.replications.replication import Job, ObjectiveOutcome, Replication, replicate
+from soak.runner.targets.simulation import Simulation
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.verdict import Outcome, Status
+from soak.simulation.plan import Plan
 
 
 def shares(cluster: int, runs: int = 2000, n: int = 1000, p: float = 0.1) -> list[float]:

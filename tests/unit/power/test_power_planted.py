@@ -6,15 +6,15 @@ from statistics import fmean
 import pytest
 from histories import scenario
 
-from runner.judge.interval import wilson
-from runner.power.assessment import assess
-from runner.power.detection import RatioRule
-from runner.power.pilot import Distribution, Sample, samples_of, share_beyond
-from runner.power.tails import binomial_at_least
-from runner.predict.replication import Replication, jobs, replicate
-from schemas.expression import Op
-from schemas.model import Scenario
-from schemas.verdict import Status
+from soak.runner.judge.interval import wilson
+from soak.runner.power.assessment import assess
+from soak.runner.power.detection import RatioRule
+from soak.runner.power.pilot import Distribution, Sample, samples_of, share_beyond
+from soak.runner.power.tails import binomial_at_least
+from soak.runner.replications.replication import Replication, jobs, replicate
+from soak.schemas.evidence.verdict import Status
+from soak.schemas.language.expression import Op
+from soak.schemas.language.model import Scenario
 
 LOAD = """
 duration: 5m

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.power import tails
-from runner.power.tails import binomial_at_least, poisson_at_least
+from soak.runner.power import tails
+from soak.runner.power.tails import binomial_at_least, poisson_at_least
 
 
 def terms_at_least(k: int, n: int, p: float) -> float:

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from runner.predict.crew import Crew, LocalCrew
-from runner.predict.prediction import Question
-from runner.predict.session import ask, predict_scenario
-from schemas.load import Loaded, load
-from schemas.prediction import Prediction
+from soak.runner.predict.prediction import Question
+from soak.runner.predict.session import ask, predict_scenario
+from soak.runner.replications.worker_pool import Crew, LocalCrew
+from soak.schemas.evidence.prediction import Prediction
+from soak.schemas.language.load import Loaded, load
 
 SCENARIO = """
 version: 1

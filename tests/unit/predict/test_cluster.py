@@ -14,19 +14,19 @@ from predictions import loaded_scenario, predicted
 from servers import free_port, until
 from test_crew import files, lines, started
 
-from runner.cli import run_command
-from runner.predict.crew import LocalCrew
-from runner.predict.remote import Answer, carry_out, order, pack, question, read_answer
-from runner.predict.replication import Job, jobs, replicate
-from runner.predict.software import software
-from schemas.errors import SoakError, UsageError
+from soak.runner.cli import run_command
+from soak.runner.replications.remote import Answer, carry_out, order, pack, question, read_answer
+from soak.runner.replications.replication import Job, jobs, replicate
+from soak.runner.replications.software import software
+from soak.runner.replications.worker_pool import LocalCrew
+from soak.schemas.errors import SoakError, UsageError
 
 pytest.importorskip("distributed")
-from runner.predict import cluster
-from runner.predict.cluster import DaskCrew
+from soak.runner.replications import cluster
+from soak.runner.replications.cluster import DaskCrew
 
 ROOT = Path(__file__).resolve().parents[3]
-NO_SOAK = "import sys; sys.modules['runner'] = None; "
+NO_SOAK = "import sys; sys.modules['soak'] = None; "
 OTHER_SOAK = "import runner.predict.remote as r; r.software = lambda: 'soak 9.9'; "
 PLAIN = ""
 

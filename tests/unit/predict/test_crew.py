@@ -15,11 +15,11 @@ import pytest
 from predictions import loaded_scenario, predicted
 from servers import until
 
-from runner.predict import table
-from runner.predict.crew import LocalCrew, in_order
-from runner.predict.replication import Job, Replication, jobs, replicate
-from schemas.errors import SoakError
-from schemas.verdict import Outcome
+from soak.runner.predict import table
+from soak.runner.replications.replication import Job, Replication, jobs, replicate
+from soak.runner.replications.worker_pool import LocalCrew, in_order
+from soak.schemas.errors import SoakError
+from soak.schemas.evidence.verdict import Outcome
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -150,7 +150,7 @@ def started(place: Path, *words: str) -> "Iterator[tuple[subprocess.Popen[str], 
     """A prediction that takes long, in a process group of its own; it is ended if the test has not."""
     scenario = loaded_scenario(place).source
     out = place / "out"
-    command = [sys.executable, "-m", "runner", "predict", str(scenario), "-n", "400", "--duration", "8h"]
+    command = [sys.executable, "-m", "soak", "predict", str(scenario), "-n", "400", "--duration", "8h"]
     process = subprocess.Popen(
         [*command, "--out", str(out), *words],
         cwd=ROOT,

@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from predictions import SCENARIO, loaded_scenario, predicted
 
-from reports.plots.prediction import bars, is_far
-from reports.prediction import command, first, render_prediction, summary_lines
-from runner.evidence.record import to_json
-from runner.predict import table
-from runner.predict.crew import LocalCrew
-from runner.predict.distribution import distribution_of, half_width, share_of
-from runner.predict.prediction import decide, first_to_break, observed, predict
-from runner.predict.replication import ObjectiveOutcome, Replication, jobs, replicate, seeds
-from runner.predict.session import ask, predict_scenario
-from schemas.expression import Op, Unit
-from schemas.files import read_schema
-from schemas.prediction import QUANTILES, SCHEMA_VERSION, Decision, First, Prediction, Stopped
-from schemas.units import ratio
-from schemas.verdict import Outcome, Status
+from soak.reports.plots.prediction import bars, is_far
+from soak.reports.prediction import command, first, render_prediction, summary_lines
+from soak.runner.evidence.record import to_json
+from soak.runner.predict import table
+from soak.runner.predict.distribution import distribution_of, half_width, share_of
+from soak.runner.predict.prediction import decide, first_to_break, observed, predict
+from soak.runner.predict.session import ask, predict_scenario
+from soak.runner.replications.replication import ObjectiveOutcome, Replication, jobs, replicate, seeds
+from soak.runner.replications.worker_pool import LocalCrew
+from soak.schemas.evidence.prediction import QUANTILES, SCHEMA_VERSION, Decision, First, Prediction, Stopped
+from soak.schemas.evidence.verdict import Outcome, Status
+from soak.schemas.files import read_schema
+from soak.schemas.language.expression import Op, Unit
+from soak.schemas.units import ratio
 
 FINITE = st.floats(-1e9, 1e9)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import run_command
-from runner.evidence.directory import RunDirectory
-from runner.evidence.verify import recompute
-from runner.selftest.since import broken_since
+from soak.runner.cli import run_command
+from soak.runner.evidence.directory import RunDirectory
+from soak.runner.evidence.verify import recompute
+from soak.runner.selftest.since import broken_since
 
 SCENARIO = """
     version: 1

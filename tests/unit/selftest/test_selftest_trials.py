@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from histories import verdict
 
-from runner.selftest import matrix
-from runner.selftest.findings import findings
-from runner.selftest.matrix import Row
-from runner.selftest.trials import CLEAN, TRIALS, Trial
-from schemas.load import load
-from schemas.verdict import Outcome
-from systems.orchestrator.defects import Defect
+from soak.runner.selftest import matrix
+from soak.runner.selftest.findings import findings
+from soak.runner.selftest.matrix import Row
+from soak.runner.selftest.trials import CLEAN, TRIALS, Trial
+from soak.schemas.evidence.verdict import Outcome
+from soak.schemas.language.load import load
+from soak.systems.orchestrator.defects import Defect
 
 SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios" / "selftest"
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
-from schemas.model import Burst, Process, Workload
-from simulation.arrivals import arrival_times
-from simulation.distributions import draw
-from simulation.rate import Rate
+from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.schemas.language.model import Burst, Process, Workload
+from soak.simulation.arrivals import arrival_times
+from soak.simulation.distributions import draw
+from soak.simulation.rate import Rate
 
 rates = st.one_of(st.just(0.0), st.floats(0.001, 5.0))
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.cautions import cautions
-from runner.judge.judge import Judge
-from schemas.load import load
-from simulation.plan import Plan
-from simulation.run import simulate
+from soak.runner.cautions import cautions
+from soak.runner.judge.judge import Judge
+from soak.schemas.language.load import load
+from soak.simulation.plan import Plan
+from soak.simulation.run import simulate
 
 SCENARIO = """\
 version: 1

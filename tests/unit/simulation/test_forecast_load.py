@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.events import COPY, Kind
-from schemas.load import load
-from schemas.model import Scenario
-from schemas.windows import Window
-from simulation.forecast import forecast
-from simulation.lease import Leases
-from simulation.plan import Plan
-from simulation.run import simulate
+from soak.schemas.language.load import load
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.events import COPY, Kind
+from soak.simulation.forecast import forecast
+from soak.simulation.plan import Plan
+from soak.simulation.queue.lease import Leases
+from soak.simulation.run import simulate
 
 SCENARIO = """\
 version: 1

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.windows import Window
-from simulation.lease import FOREVER, Leases, union
+from soak.schemas.language.windows import Window
+from soak.simulation.queue.lease import FOREVER, Leases, union
 
 whole = st.integers(0, 400).map(float)
 spans = st.tuples(whole, st.integers(1, 200)).map(lambda span: Window(span[0] + 0.5, span[0] + 0.5 + span[1]))

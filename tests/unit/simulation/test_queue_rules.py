@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from schemas.events import KEY_SHIFT, SPECS, Kind
-from schemas.load import load
-from simulation.plan import Plan
-from simulation.run import simulate
-from simulation.waiting import oldest_due
+from soak.schemas.language.load import load
+from soak.schemas.stream.events import KEY_SHIFT, SPECS, Kind
+from soak.simulation.plan import Plan
+from soak.simulation.run import simulate
+from soak.simulation.waiting import oldest_due
 
 SCENARIO = """\
 version: 1

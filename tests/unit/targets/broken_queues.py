@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from runner.targets.contract import Accepted, BusyError, Claim, Expired, Failed, Refused, Retry, Snapshot
+from soak.contract import Accepted, BusyError, Claim, Expired, Failed, Refused, Retry, Snapshot
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
 if str(EXAMPLES) not in sys.path:

@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from runner.targets.contract import Accepted, Change, ChangeType, Refused, Snapshot, SystemSettings
+from soak.contract import Accepted, Change, ChangeType, Refused, Snapshot, SystemSettings
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
 if str(EXAMPLES) not in sys.path:

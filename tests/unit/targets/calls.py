@@ -10,10 +10,10 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
-from runner.targets.stub.dependencies import Program
-from schemas.load import Loaded, load
-from simulation.plan import Plan
-from systems.calls.fate import HEADER, Fate
+from soak.runner.targets.calls.dependencies import Program
+from soak.schemas.language.load import Loaded, load
+from soak.simulation.plan import Plan
+from soak.systems.calls.fate import HEADER, Fate
 
 BASE = """
 version: 1

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from test_contract_runs import OVER, SCENARIO, SPEED, TRANSIENT, TWICE, broken
 
-from runner.engine import BrokenOffError, execute, identify
-from runner.judge.samples import Facts
-from runner.targets.caller import ContractError
-from runner.targets.contract import Queue
-from runner.targets.pulled.caller import AT_ONCE
-from runner.targets.pulled.target import Pulled
-from schemas.block import Block
-from schemas.events import Kind
-from schemas.load import load
-from schemas.verdict import Outcome, Verdict
-from simulation.plan import Plan
+from soak.contract import Queue
+from soak.runner.engine import BrokenOffError, execute, identify
+from soak.runner.judge.samples import Facts
+from soak.runner.targets.caller import ContractError
+from soak.runner.targets.queue.queue_adapter.caller import AT_ONCE
+from soak.runner.targets.queue.queue_adapter.target import Pulled
+from soak.schemas.evidence.verdict import Outcome, Verdict
+from soak.schemas.language.load import load
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import Kind
+from soak.simulation.plan import Plan
 
 ONCE = (
     SCENARIO.replace("success_rate >= 0%", "success_rate >= 0%, duplicate_executions == 0")

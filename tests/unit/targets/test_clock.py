@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from histories import scenario_text
 
-from runner.targets.agenda import Agenda
-from runner.targets.clock import Clock, ClockSetError
-from runner.targets.contract import Change, ChangeType
-from runner.targets.course import Course
-from runner.targets.journal import Journal
-from runner.targets.names import Workers
-from runner.targets.owning.follower import Follower
-from schemas.errors import SoakError
-from schemas.load import load
-from simulation.plan import Plan
+from soak.contract import Change, ChangeType
+from soak.runner.targets.agenda import Agenda
+from soak.runner.targets.clock import Clock, ClockSetError
+from soak.runner.targets.context import Course
+from soak.runner.targets.journal import Journal
+from soak.runner.targets.names import Workers
+from soak.runner.targets.queue.system_adapter.change_reader import Follower
+from soak.schemas.errors import SoakError
+from soak.schemas.language.load import load
+from soak.simulation.plan import Plan
 
 
 class Machine:

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from runner.targets.contract import Change, ChangeType
-from runner.targets.course import Course
-from runner.targets.history import History, Running
-from runner.targets.names import Workers
-from runner.targets.orchestrator import eras, pulse
-from runner.targets.orchestrator.continuation import Continuation
-from runner.targets.owning.follower import KINDS, Follower
-from runner.targets.submitter import Submission
-from schemas.events import Kind
-from schemas.load import load
-from simulation.plan import Plan
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.settings import Settings
+from soak.contract import Change, ChangeType
+from soak.runner.targets.context import Course
+from soak.runner.targets.history import History, Running
+from soak.runner.targets.names import Workers
+from soak.runner.targets.queue.orchestrator import eras, pulse
+from soak.runner.targets.queue.orchestrator.continuation import Continuation
+from soak.runner.targets.queue.system_adapter.change_reader import KINDS, Follower
+from soak.runner.targets.submitter import Submission
+from soak.schemas.language.load import load
+from soak.schemas.stream.events import Kind
+from soak.simulation.plan import Plan
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.settings import Settings
 
 SPEED = 10.0
 SCENARIO = """
@@ -142,7 +142,7 @@ def test_how_long_the_restart_took_is_no_part_of_the_gap(database: Path, monkeyp
     (database.parent / pulse.FILE).write_text(f"{40.0:020.6f}\n")
     gaps, pauses = set(), []
     for now in (1_005.0, 9_999.0):
-        monkeypatch.setattr("runner.targets.orchestrator.continuation.time.time", lambda now=now: now)
+        monkeypatch.setattr("soak.runner.targets.queue.orchestrator.continuation.time.time", lambda now=now: now)
         history = going_on(database, 35.0).history
         gaps.add(history.lived_s - history.until_s)
         pauses.append(history.pause_real_s)

@@ -12,17 +12,17 @@ from broken_queues import EXAMPLES
 from memory_queue import MemoryQueue
 from thread_system import ThreadSystem
 
-from runner.targets.answers import flaw, flaw_in_items
-from runner.targets.caller import ContractError, SlowError
-from runner.targets.checks import settings_for_checks
-from runner.targets.contract import Accepted, BusyError, Claim, Expired, Queue, QueueSettings, Retry, Snapshot
-from runner.targets.contract_checks import check_class
-from runner.targets.owning.target import Owning
-from runner.targets.pulled.caller import QueueCaller
-from runner.targets.pulled.target import Pulled
-from schemas.errors import SoakError, UsageError
-from schemas.load import load
-from simulation.plan import Plan
+from soak.contract import Accepted, BusyError, Claim, Expired, Queue, QueueSettings, Retry, Snapshot
+from soak.runner.targets.answers import flaw, flaw_in_items
+from soak.runner.targets.caller import ContractError, SlowError
+from soak.runner.targets.checks import settings_for_checks
+from soak.runner.targets.queue.queue_adapter.caller import QueueCaller
+from soak.runner.targets.queue.queue_adapter.target import Pulled
+from soak.runner.targets.queue.system_adapter.target import Owning
+from soak.schemas.errors import SoakError, UsageError
+from soak.schemas.language.load import load
+from soak.simulation.plan import Plan
+from soak.testing import check_class
 
 
 def caller(kind: type[Queue], tmp_path: Path, patience_s: float = 5.0) -> QueueCaller:

@@ -4,9 +4,9 @@ import broken_queues as queues
 import pytest
 from memory_queue import MemoryQueue
 
-from runner.targets.contract import Queue
-from runner.targets.contract_checks import Result, check_class, suite
-from schemas.errors import UsageError
+from soak.contract import Queue
+from soak.runner.targets.contract_checks import Result, check_class, suite
+from soak.schemas.errors import UsageError
 
 THREADS = "nobody gets a task that is claimed, with 8 threads at a time"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from memory_queue import MemoryQueue
 
-from runner.session import make_target
-from runner.targets import locate
-from schemas.errors import UsageError
+from soak.runner.session import make_target
+from soak.runner.targets import locate
+from soak.schemas.errors import UsageError
 
 
 @pytest.fixture

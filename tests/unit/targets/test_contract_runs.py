@@ -7,18 +7,18 @@ import broken_queues as queues
 import pytest
 from memory_queue import MemoryQueue
 
-from runner.engine import BrokenOffError, execute, identify
-from runner.judge.judge import Judge
-from runner.targets.base import Target
-from runner.targets.caller import ContractError
-from runner.targets.contract import Accepted, BusyError, Queue, Refused, Snapshot
-from runner.targets.history import History
-from runner.targets.pulled.target import Pulled
-from schemas.errors import UsageError
-from schemas.identity import Identity
-from schemas.load import Loaded, load
-from schemas.verdict import Outcome, Status, Verdict
-from simulation.plan import Plan
+from soak.contract import Accepted, BusyError, Queue, Refused, Snapshot
+from soak.runner.engine import BrokenOffError, execute, identify
+from soak.runner.judge.judge import Judge
+from soak.runner.targets.base import Target
+from soak.runner.targets.caller import ContractError
+from soak.runner.targets.history import History
+from soak.runner.targets.queue.queue_adapter.target import Pulled
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.verdict import Outcome, Status, Verdict
+from soak.schemas.language.load import Loaded, load
+from soak.schemas.stream.identity import Identity
+from soak.simulation.plan import Plan
 
 SPEED = 300.0
 SCENARIO = """

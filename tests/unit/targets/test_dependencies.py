@@ -12,11 +12,11 @@ import psutil
 import pytest
 from calls import Answer, answer, ask, dependency, hang_up, send, told, whats
 
-from runner.targets.stub.dependencies import Program
-from systems.calls import faults
-from systems.calls.fate import Fate
-from systems.calls.faults import Backend, Closed, Disk
-from systems.calls.limits import Bucket
+from soak.runner.targets.calls.dependencies import Program
+from soak.systems.calls import faults
+from soak.systems.calls.fate import Fate
+from soak.systems.calls.faults import Backend, Closed, Disk
+from soak.systems.calls.limits import Bucket
 
 QUICK_S = 0.01
 WELL = Answer(200, {"Content-Type": "application/json", "Content-Length": "2", "Connection": "close"}, "")

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.targets.course import Course
-from runner.targets.orchestrator.outages import Outages
-from schemas.events import Kind
-from schemas.load import load
-from simulation.plan import Plan
+from soak.runner.targets.context import Course
+from soak.runner.targets.queue.orchestrator.outages import Outages
+from soak.schemas.language.load import load
+from soak.schemas.stream.events import Kind
+from soak.simulation.plan import Plan
 
 KNOWN_S, FROM_S = 30.0, 60.0
 SCENARIO = """

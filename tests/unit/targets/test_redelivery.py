@@ -5,14 +5,14 @@ from pathlib import Path
 import broken_queues as queues
 import pytest
 
-from runner.engine import execute, identify
-from runner.targets.contract import Queue
-from runner.targets.locate import declared_redelivery
-from runner.targets.pulled.target import Pulled
-from schemas.errors import UsageError
-from schemas.load import load
-from schemas.verdict import LawResult, Verdict
-from simulation.plan import Plan
+from soak.contract import Queue
+from soak.runner.engine import execute, identify
+from soak.runner.targets.locate import declared_redelivery
+from soak.runner.targets.queue.queue_adapter.target import Pulled
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.verdict import LawResult, Verdict
+from soak.schemas.language.load import load
+from soak.simulation.plan import Plan
 
 SCENARIO = """
 version: 1

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from calls import PRIMARY, calls_scenario
 
-from runner.targets.clock import Clock
-from runner.targets.simulation import Simulation
-from runner.targets.stub.breaker import Breaker
-from runner.targets.stub.request import Attempts, Request
-from runner.targets.stub.rows import Rows
-from runner.targets.stub.target import Stub
-from schemas.calls import CircuitBreaker
-from schemas.events import Kind
-from schemas.load import Loaded
-from schemas.vocabulary import NO_CAUSE, Vocabulary
-from simulation.calls.outcome import CallError
-from simulation.plan import Plan
+from soak.runner.targets.calls.breaker import Breaker
+from soak.runner.targets.calls.request import Attempts, Request
+from soak.runner.targets.calls.rows import Rows
+from soak.runner.targets.calls.target import Stub
+from soak.runner.targets.clock import Clock
+from soak.runner.targets.simulation import Simulation
+from soak.schemas.language.load import Loaded
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
+from soak.schemas.systems.calls.settings import CircuitBreaker
+from soak.simulation.calls.outcome import CallError
+from soak.simulation.plan import Plan
 
 BROKEN = "{name: broken, type: server_error, rate: 100%}"
 HALF = "{name: broken, type: server_error, rate: 50%}"

@@ -12,25 +12,25 @@ from calls import PRIMARY, calls_scenario
 from histories import scenario
 from memory_queue import MemoryQueue
 
-from runner.engine import BrokenOffError, execute, identify
-from runner.judge.judge import Judge
-from runner.preflight import calls_under_way, check_machine
-from runner.session import make_target
-from runner.targets.history import History
-from runner.targets.orchestrator.target import Orchestrator
-from runner.targets.owning.target import Owning
-from runner.targets.pulled.target import Pulled
-from runner.targets.stub import target as stub_target
-from runner.targets.stub.policies import Policies
-from runner.targets.stub.request import Handler, Request
-from runner.targets.stub.target import Stub
-from runner.targets.stub.wire import Seen, Wire
-from schemas.calls import CircuitBreaker, Policy, Retry
-from schemas.errors import UsageError
-from schemas.load import Loaded
-from schemas.verdict import Outcome, Verdict
-from simulation.calls.outcome import CallError
-from simulation.plan import Plan
+from soak.runner.engine import BrokenOffError, execute, identify
+from soak.runner.judge.judge import Judge
+from soak.runner.preflight import calls_under_way, check_machine
+from soak.runner.session import make_target
+from soak.runner.targets.calls import target as stub_target
+from soak.runner.targets.calls.policies import Policies
+from soak.runner.targets.calls.request import Handler, Request
+from soak.runner.targets.calls.target import Stub
+from soak.runner.targets.calls.wire import Seen, Wire
+from soak.runner.targets.history import History
+from soak.runner.targets.queue.orchestrator.target import Orchestrator
+from soak.runner.targets.queue.queue_adapter.target import Pulled
+from soak.runner.targets.queue.system_adapter.target import Owning
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.verdict import Outcome, Verdict
+from soak.schemas.language.load import Loaded
+from soak.schemas.systems.calls.settings import CircuitBreaker, Policy, Retry
+from soak.simulation.calls.outcome import CallError
+from soak.simulation.plan import Plan
 
 SPEED = 5.0
 RETRY = "{retry: {max_attempts: 3, backoff: {initial: 100ms}}}"
@@ -153,7 +153,7 @@ def test_an_answer_that_no_dependency_gave(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_fault_that_does_not_take_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.targets.stub.dependencies.Program.refusing_url", property(lambda self: self.url))
+    monkeypatch.setattr("soak.runner.targets.calls.dependencies.Program.refusing_url", property(lambda self: self.url))
     refused = "{name: refused, type: connection_error, rate: 50%}"
     verdict, _ = run(calls_scenario(tmp_path, faults=refused), tmp_path)
     (fault,) = verdict.faults

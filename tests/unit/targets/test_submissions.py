@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from runner.targets.contract import Accepted, BusyError, Refused, Snapshot
-from runner.targets.course import Course
-from runner.targets.orchestrator.rival import Rival
-from runner.targets.owning.sampler import Sampler
-from runner.targets.submitter import Answer, Submission, Submitter
-from schemas.events import COPY, Kind
-from schemas.load import load
-from simulation.plan import Plan
+from soak.contract import Accepted, BusyError, Refused, Snapshot
+from soak.runner.targets.context import Course
+from soak.runner.targets.queue.orchestrator.rival import Rival
+from soak.runner.targets.queue.system_adapter.sampler import Sampler
+from soak.runner.targets.submitter import Answer, Submission, Submitter
+from soak.schemas.language.load import load
+from soak.schemas.stream.events import COPY, Kind
+from soak.simulation.plan import Plan
 
 SCENARIO = """
     version: 1

@@ -7,21 +7,21 @@ import broken_systems as systems
 import pytest
 from thread_system import ThreadSystem
 
-from runner.engine import BrokenOffError, execute, identify
-from runner.judge.judge import Judge
-from runner.session import make_target
-from runner.targets.base import Target
-from runner.targets.caller import ContractError
-from runner.targets.contract import System
-from runner.targets.contract_checks import Result, check_class, suite
-from runner.targets.history import History
-from runner.targets.locate import find_class, owns_workers
-from runner.targets.owning.target import Owning
-from schemas.errors import SoakError, UsageError
-from schemas.identity import Identity
-from schemas.load import Loaded, load
-from schemas.verdict import Outcome, Status, Verdict
-from simulation.plan import Plan
+from soak.contract import System
+from soak.runner.engine import BrokenOffError, execute, identify
+from soak.runner.judge.judge import Judge
+from soak.runner.session import make_target
+from soak.runner.targets.base import Target
+from soak.runner.targets.caller import ContractError
+from soak.runner.targets.contract_checks import Result, check_class, suite
+from soak.runner.targets.history import History
+from soak.runner.targets.locate import find_class, owns_workers
+from soak.runner.targets.queue.system_adapter.target import Owning
+from soak.schemas.errors import SoakError, UsageError
+from soak.schemas.evidence.verdict import Outcome, Status, Verdict
+from soak.schemas.language.load import Loaded, load
+from soak.schemas.stream.identity import Identity
+from soak.simulation.plan import Plan
 
 SCENARIO = """
     version: 1
@@ -99,7 +99,7 @@ def test_the_example_keeps_the_contract() -> None:
 
 
 def test_the_orchestrator_that_comes_along_keeps_the_contract() -> None:
-    kind = find_class("runner.targets.orchestrator.system:OrchestratorSystem")
+    kind = find_class("soak.runner.targets.queue.orchestrator.system:OrchestratorSystem")
     for only in ("killed", "lost its lease", "told once"):
         assert [each.status for each in check_class(kind, only=only)] == ["ok"]
 

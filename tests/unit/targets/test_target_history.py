@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from histories import block_of
 
-from runner.targets.history import History, Running
-from runner.targets.orchestrator.target import Orchestrator
-from schemas.errors import UsageError
-from schemas.vocabulary import Vocabulary
-from systems.orchestrator.db_store import Store
-from systems.orchestrator.settings import Settings
+from soak.runner.targets.history import History, Running
+from soak.runner.targets.queue.orchestrator.target import Orchestrator
+from soak.schemas.errors import UsageError
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.systems.orchestrator.db_store import Store
+from soak.systems.orchestrator.settings import Settings
 
 STORY = """
 0 enqueued 1

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import run_command
-from runner.watch import follow as following
-from runner.watch.dashboard import Latest, make_server
-from runner.watch.follow import follow, newest_run
-from schemas.errors import UsageError
+from soak.runner.cli import run_command
+from soak.runner.watch import follow as following
+from soak.runner.watch.dashboard import Latest, make_server
+from soak.runner.watch.follow import follow, newest_run
+from soak.schemas.errors import UsageError
 
 SCENARIO = """
     version: 1

@@ -1,5 +1,0 @@
-"""`python -m runner` is `soak`."""
-
-from runner.cli import main
-
-main()

@@ -1,0 +1,134 @@
+"""Calls and what policies make of them, followed a block at a time: what the series of a client's SLIs are made of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from soak.runner.judge.kinds import kind_flags
+from soak.runner.judge.samples import Facts, Samples
+from soak.schemas.stream.block import Block, Bools, Floats, quantise
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import Vocabulary
+
+_ENDED = kind_flags(Kind.CALL_SUCCEEDED, Kind.CALL_FAILED)
+_TRIED = kind_flags(Kind.CALL_SUCCEEDED, Kind.CALL_FAILED, Kind.CALL_REJECTED)
+_FAILED = kind_flags(Kind.CALL_FAILED, Kind.CALL_REJECTED)
+_CLOSED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
+
+
+SPANS = {"heal_time": "outages", "rollback_time": "releases"}
+"""Series of the time from one event to another, and what has not come to its end while the other is missing."""
+
+_BEGINS = {"heal_time": Kind.PROCESS_EXITED, "rollback_time": Kind.RELEASE_DEPLOYED}
+
+
+@dataclass(slots=True)
+class Paired:
+    """Tasks that ended, by how their first call came out and how they did."""
+
+    both_well: int = 0
+    rescued: int = 0
+    """The first call failed, and the task is DONE."""
+    spoilt: int = 0
+    """The first call went well, and the task FAILED."""
+    both_failed: int = 0
+
+
+class CallTracker:
+    """Follows calls; `observe` adds its series to the facts of a block. Open tasks alone are kept."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._first_failed: dict[int, float] = {}
+        """When the first failure of an open task was, by number."""
+        self._first_well: set[int] = set()
+        self._answered: set[int] = set()
+        self._since: dict[tuple[int, int], float] = {}
+        self.paired = Paired()
+        self.unanswered = 0
+        """Tasks that are DONE although no call of theirs was answered well."""
+
+    def observe(self, block: Block, facts: Facts) -> None:
+        """Take in a block."""
+        kind, ended = block.kind, _ENDED[block.kind]
+        well = kind == Kind.CALL_SUCCEEDED
+        facts.series["call_success"] = _flagged(block, ended, well)
+        facts.series["calls"] = _flagged(block, kind == Kind.CALL_STARTED, kind == Kind.CALL_STARTED)
+        facts.series["timeouts"] = _flagged(block, ended, (kind == Kind.CALL_FAILED) & self._timed_out(block))
+        facts.series["rejections"] = _flagged(block, _TRIED[kind], kind == Kind.CALL_REJECTED)
+        facts.series["first_call"] = _flagged(block, _TRIED[kind] & (block.attempt == 1), well)
+        degraded = kind == Kind.TASK_DEGRADED
+        facts.series["degraded_tasks"] = _flagged(block, degraded | _CLOSED[kind], degraded)
+        opened = kind == Kind.CIRCUIT_OPENED
+        facts.series["circuit_openings"] = _flagged(block, opened | ended, opened)
+        lost = kind == Kind.UPDATE_LOST
+        facts.series["lost_updates"] = _flagged(block, lost | well, lost)
+        facts.series["heal_time"] = self._spans(block, Kind.PROCESS_EXITED, Kind.PROCESS_STARTED)
+        facts.series["rollback_time"] = self._spans(block, Kind.RELEASE_DEPLOYED, Kind.RELEASE_ROLLED_BACK)
+        facts.series["recovery_time"] = self._follow_tasks(block)
+
+    def open_spans(self, series: str) -> int:
+        """How many spans of a series have begun and not ended."""
+        return sum(begin == _BEGINS[series] for begin, _ in self._since)
+
+    def _timed_out(self, block: Block) -> Bools:
+        slow = np.array([cause.error == "timeout" for cause in self._vocabulary.causes])
+        flags: Bools = slow[block.cause]
+        return flags
+
+    def _spans(self, block: Block, starts: Kind, ends: Kind) -> Samples:
+        """The time from each start to the end that follows: of processes by their name; of releases by their cause, and none
+        of one that is over.
+        """
+        times, lengths = [], []
+        over = Kind.FAULT_CLEARED if starts is Kind.RELEASE_DEPLOYED else ends
+        for place in np.flatnonzero(np.isin(block.kind, [starts, ends, over])).tolist():
+            t_s, kind = float(block.t[place]), int(block.kind[place])
+            key = (int(starts), int(block.cause[place] if over is not ends else block.value[place]))
+            if kind == starts:
+                self._since.setdefault(key, t_s)
+            elif key in self._since:
+                since = self._since.pop(key)
+                if kind == ends:
+                    times.append(t_s)
+                    lengths.append(t_s - since)
+        return Samples(np.array(times), quantise(np.array(lengths)))
+
+    def _follow_tasks(self, block: Block) -> Samples:
+        """Note what becomes of tasks; returns how long those that recovered took for it."""
+        times, recovered = [], []
+        places = np.flatnonzero(_TRIED[block.kind] | _CLOSED[block.kind])
+        columns = (block.kind[places].tolist(), block.task[places].tolist(), block.attempt[places].tolist())
+        for t_s, kind, number, attempt in zip(block.t[places].tolist(), *columns, strict=True):
+            if kind == Kind.CALL_SUCCEEDED:
+                self._answered.add(number)
+                if attempt == 1:
+                    self._first_well.add(number)
+            elif _FAILED[kind]:
+                self._first_failed.setdefault(number, t_s)
+            else:
+                done = kind == Kind.TASK_DONE
+                if done and number in self._first_failed:
+                    times.append(t_s)
+                    recovered.append(t_s - self._first_failed[number])
+                self._close(number, done=done)
+        return Samples(np.array(times), quantise(np.array(recovered)))
+
+    def _close(self, number: int, *, done: bool) -> None:
+        first_well = number in self._first_well
+        if done:
+            self.unanswered += number not in self._answered
+            self.paired.both_well += first_well
+            self.paired.rescued += not first_well
+        else:
+            self.paired.spoilt += first_well
+            self.paired.both_failed += not first_well
+        self._first_failed.pop(number, None)
+        self._first_well.discard(number)
+        self._answered.discard(number)
+
+
+def _flagged(block: Block, chosen: Bools, flags: Bools) -> Samples:
+    """A series of the chosen events: 1 where the flag is set."""
+    values: Floats = flags[chosen].astype(np.float64)
+    return Samples(block.t[chosen], values)

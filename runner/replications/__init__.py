@@ -1,0 +1,1 @@
+"""Many replications of a simulation: worker pools, Dask, seeds and progress."""

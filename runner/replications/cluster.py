@@ -1,0 +1,236 @@
+"""A crew on a Dask cluster that is there already. Imported only when one is asked for: `distributed` is an extra."""
+
+import contextlib
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError
+from typing import Any
+
+from soak.runner.replications.remote import order, pack, question, read_answer
+from soak.runner.replications.replication import Job, Replication
+from soak.runner.replications.software import software
+from soak.runner.replications.worker_pool import AHEAD
+from soak.schemas.errors import SoakError, UsageError, quoted
+from soak.schemas.language.model import Scenario
+
+_CONNECT_S, _ANSWER_S, _FETCH_S, _CLOSE_S = 10.0, 20.0, 5.0, 5.0
+_LOOK_AROUND_S = 2.0
+PATIENCE_S = 30.0
+"""How long to wait for workers of a cluster that has none."""
+
+
+def _distributed() -> Any:
+    """The library. Raises UsageError when it is not there."""
+    try:
+        import distributed
+    except ImportError:
+        raise UsageError("--dask needs the package distributed (install it: pip install 'soak[dask]')") from None
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in {"distributed", "tornado"}:
+            # What it would log, several lines each time, is told by our own errors.
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    return distributed
+
+
+def _work() -> Callable[[bytes], tuple[str, bytes | None]]:
+    """What workers are given to call. A function in a function travels by value: a scheduler need not know `runner`."""
+
+    def work(content: bytes) -> tuple[str, bytes | None]:
+        from distributed import get_worker
+
+        address = str(get_worker().address)
+        try:
+            from soak.runner.replications.remote import carry_out
+        except ImportError:
+            return address, None
+        return address, carry_out(content)
+
+    return work
+
+
+class DaskCrew:
+    """The workers of a cluster. Whatever happens to some of them: the cluster makes a lost job again on another."""
+
+    def __init__(self, address: str, patience_s: float = PATIENCE_S) -> None:
+        self._address, self._patience_s = address, patience_s
+        self._distributed = _distributed()
+        self._client = self._connect()
+        self._work, self._name, self._count = _work(), f"soak-{uuid.uuid4().hex}", 0
+        self._futures: set[Any] = set()
+        self._packed: tuple[Scenario, bytes] | None = None
+        self._workers: dict[str, int] = {}
+        self._looked = self._seen = time.monotonic()
+        try:
+            self._check_workers()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def under_way(self) -> int:
+        """How many jobs to keep under way; follows the workers that come and go."""
+        return AHEAD * max(1, sum(self._workers.values()))
+
+    def submit(self, job: Job) -> "_Promise":
+        """Have a job done. Raises SoakError when the scheduler is gone."""
+        if self._packed is None or self._packed[0] is not job.scenario:
+            self._packed = job.scenario, pack(job.scenario)
+        return _Promise(self, self.send(order(job, self._packed[1])))
+
+    def restart(self) -> None:
+        """Whatever was under way is asked for again; the cluster looks after its workers itself."""
+        self._cancel()
+
+    def close(self) -> None:
+        """Leave the cluster; it stays. What a worker is at, it ends, and the result is thrown away."""
+        self._cancel()
+        with contextlib.suppress(Exception):
+            self._client.close(timeout=_CLOSE_S)
+
+    def send(self, content: bytes, worker: str | None = None) -> Any:
+        """A future of what a worker, or that worker, answers."""
+        self._count += 1
+        options = {"workers": [worker]} if worker else {}
+        with self._losing():
+            future = self._client.submit(self._work, content, key=f"{self._name}-{self._count}", pure=False, **options)
+        self._futures.add(future)
+        return future
+
+    def fetch(self, future: Any, timeout_s: float | None) -> Replication | None:
+        """What a worker answered; None when it was only asked. Raises TimeoutError, BrokenExecutor or SoakError."""
+        self._look_around()
+        with self._losing():
+            self._await(future, timeout_s)
+            worker, content = self._result(future)
+        self._futures.discard(future)
+        if content is None:
+            raise SoakError(
+                f"{self._address}: worker {worker} has no soak, or an older one (install {software()} there)"
+            )
+        answer = read_answer(content)
+        if answer.software != software():
+            what = f"{self._address}: worker {worker} has {answer.software}, but here is {software()}"
+            raise SoakError(f"{what} (install the same there: others may not give the same to the last bit)")
+        return answer.replication
+
+    def _connect(self) -> Any:
+        # Held before it is made: one that could not connect would wait for its end, and complain, when it is let go.
+        client = self._distributed.Client.__new__(self._distributed.Client)
+        problem = [f"nothing understandable came within {_CONNECT_S:g} s"]
+
+        def connect() -> None:
+            try:
+                client.__init__(self._address, timeout=_CONNECT_S, set_as_default=False, name="soak")
+                problem.clear()
+            except Exception as error:
+                # Whoever else listens there may send anything, and so lead to any error.
+                problem[:] = [_first_line(error)]
+
+        # In a thread, since the library itself waits for ever on a host that takes the connection and says nothing.
+        thread = threading.Thread(target=connect, daemon=True)
+        thread.start()
+        thread.join(_CONNECT_S + 2.0)
+        if problem:
+            client.status = "closed"
+            what = f"no Dask scheduler answers at {quoted(self._address)}: {problem[0]}"
+            raise UsageError(f"{what} (name one that is up, such as tcp://scheduler:8786)")
+        return client
+
+    def _check_workers(self) -> None:
+        """Every worker that is there now has our software. Raises UsageError when one has not, or none is there."""
+        # A cluster that adapts has no workers until there is work.
+        first = self.send(question())
+        until = time.monotonic() + self._patience_s
+        try:
+            while not self._look_around(now=True):
+                self._wait_for_workers(until)
+            others = [first, *(self.send(question(), worker) for worker in self._workers)]
+            for future in others:
+                self._ask(future, until)
+        except SoakError as error:
+            raise UsageError(str(error)) from None
+
+    def _wait_for_workers(self, until: float) -> None:
+        if time.monotonic() > until:
+            raise self._without_workers()
+        time.sleep(0.1)
+
+    def _ask(self, future: Any, until: float) -> None:
+        # A worker that is busy with something else is looked at again with its first job.
+        with contextlib.suppress(TimeoutError):
+            self.fetch(future, max(0.0, until - time.monotonic()))
+
+    def _look_around(self, *, now: bool = False) -> bool:
+        """Whether workers are there; looked at now and then. Raises SoakError when none has been for long."""
+        if now or time.monotonic() - self._looked > _LOOK_AROUND_S:
+            with self._losing():
+                try:
+                    self._workers = self._client.sync(self._client.scheduler.ncores, callback_timeout=_ANSWER_S)
+                except TimeoutError:
+                    raise self._lost("it does not answer any more") from None
+            self._looked = time.monotonic()
+            if self._workers:
+                self._seen = self._looked
+            elif self._looked - self._seen > self._patience_s:
+                raise self._without_workers()
+        return bool(self._workers)
+
+    def _await(self, future: Any, timeout_s: float | None) -> None:
+        with self._client.as_current():
+            self._distributed.wait(future, timeout=timeout_s)
+
+    def _result(self, future: Any) -> tuple[str, bytes | None]:
+        # A result whose worker is gone is made again: that may take long, or for ever, and is looked at again and again.
+        try:
+            result: tuple[str, bytes | None] = future.result(timeout=_FETCH_S)
+        except self._distributed.scheduler.KilledWorker:
+            raise BrokenExecutor("a worker was killed, again and again") from None
+        return result
+
+    @contextlib.contextmanager
+    def _losing(self) -> Iterator[None]:
+        """What happens when the scheduler goes. Raises SoakError."""
+        if self._client.status != "running":
+            raise self._lost("the connection broke")
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except CancelledError:
+            raise self._lost("the connection broke") from None
+        except OSError as error:
+            raise self._lost(_first_line(error)) from None
+
+    def _lost(self, why: str) -> SoakError:
+        return SoakError(f"the Dask scheduler at {self._address} is lost: {why}")
+
+    def _without_workers(self) -> SoakError:
+        return SoakError(
+            f"the Dask cluster at {self._address} has had no workers for {self._patience_s:g}s (start some)"
+        )
+
+    def _cancel(self) -> None:
+        futures, self._futures = list(self._futures), set()
+        if futures and self._client.status == "running":
+            with contextlib.suppress(Exception):
+                self._client.cancel(futures, force=True)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+class _Promise:
+    """A replication under way on the cluster."""
+
+    def __init__(self, crew: DaskCrew, future: Any) -> None:
+        self._crew, self._future = crew, future
+
+    def result(self, timeout: float | None = None) -> Replication:
+        """Wait for it; raises TimeoutError after `timeout` seconds."""
+        replication = self._crew.fetch(self._future, timeout)
+        assert replication
+        return replication

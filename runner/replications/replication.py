@@ -1,0 +1,152 @@
+"""One replication: plan, simulation and judge of a scenario with a seed of its own; no evidence is written."""
+
+import gc
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+from soak.runner.engine import execute, identify
+from soak.runner.judge.folds import Sketch
+from soak.runner.judge.judge import Judge
+from soak.runner.targets.simulation import Simulation
+from soak.schemas.evidence.verdict import ObjectiveResult, Outcome, Status, Verdict
+from soak.schemas.language.model import Objective, Scenario
+from soak.schemas.language.slis import Aggregate
+from soak.simulation.plan import Plan
+
+_SEED_BITS = 53
+"""Seeds stand in JSON and in scenario files: 53 bits survive both."""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A replication to make: its place in the series, its seed, and the scenario.
+
+    `in_full`: no abort condition ends it, and its outcome holds every SLI. `detailed`: it tells its observations.
+    `arrivals_seed`: of a run whose arrivals it is to have; None for its own.
+    """
+
+    index: int
+    seed: int
+    scenario: Scenario
+    in_full: bool = False
+    detailed: bool = False
+    arrivals_seed: int | None = None
+
+
+class ObjectiveOutcome(msgspec.Struct, frozen=True):
+    """How one objective came out, in base units; `margin` is positive on the good side.
+
+    `half_width`: of the interval of a growth; `buckets`: what was counted where, of a quantile in a detailed replication
+    (see runner.judge.histogram).
+    """
+
+    status: Status
+    value: float | None
+    target: float | None
+    margin: float | None
+    samples: int
+    half_width: float | None = None
+    buckets: dict[int, int] = {}
+
+
+class Replication(msgspec.Struct, frozen=True):
+    """The outcome of one replication; `objectives` in the order of the scenario's.
+
+    `aborted_by` names the abort condition that ended it, at `ended_s` of scenario time (of a job in full: that would have).
+    `doubts` are the laws, alerts and faults (and `telemetry`) that kept it from PASS. `slis`: in base units, of a job in full.
+    """
+
+    index: int
+    seed: int
+    verdict: Outcome
+    ended_s: float
+    aborted_by: str | None
+    objectives: list[ObjectiveOutcome]
+    doubts: list[str]
+    slis: dict[str, float | None] = {}
+
+
+def seeds(base: int) -> Iterator[int]:
+    """Independent seeds without end; the first n are the same whatever n is (`numpy.random.SeedSequence.spawn`)."""
+    sequence = np.random.SeedSequence(base)
+    while True:
+        for child in sequence.spawn(64):
+            yield int(child.generate_state(1, np.uint64)[0]) >> (64 - _SEED_BITS)
+
+
+def jobs(scenario: Scenario, base: int, *, detailed: bool = False) -> Iterator[Job]:
+    """The replications of a scenario, without end. Any scenario gets the same seeds of the same `base`: common random numbers."""
+    for index, seed in enumerate(seeds(base)):
+        yield Job(index, seed, scenario, detailed=detailed)
+
+
+def replicate(job: Job) -> Replication:
+    """Make one replication. It depends on nothing but the job."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        verdict, judge = _run(job)
+    finally:
+        if collecting:
+            gc.enable()
+    return _outcome(job, verdict, judge)
+
+
+def _run(job: Job) -> tuple[Verdict, Judge]:
+    target = Simulation()
+    plan = Plan(job.scenario, job.seed, arrivals_seed=job.arrivals_seed)
+    return execute(plan, target, identify(job.scenario, "", job.seed, target, abort=not job.in_full))
+
+
+def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:
+    held = [(each.held_at_s, each.name) for each in verdict.aborts if each.held_at_s is not None]
+    return Replication(
+        job.index,
+        job.seed,
+        verdict.verdict,
+        verdict.ended_s,
+        min(held)[1] if held else None,
+        [
+            _objective(judge, each, result, job.detailed)
+            for each, result in zip(job.scenario.objectives, verdict.objectives, strict=True)
+        ],
+        _doubts(verdict),
+        verdict.slis if job.in_full else {},
+    )
+
+
+def _doubts(verdict: Verdict) -> list[str]:
+    """What kept it from PASS beside its objectives. An abort leaves much undone: then, only what is broken counts."""
+    results = (
+        *((f"law {each.law}", each.status) for each in verdict.laws),
+        *((f"alert {each.name}", each.status) for each in verdict.alerts),
+        *((f"fault {each.name}", each.status) for each in verdict.faults),
+    )
+    if verdict.verdict is Outcome.ABORTED:
+        return [what for what, status in results if status is Status.FAIL]
+    doubts = [what for what, status in results if status not in {None, Status.PASS}]
+    # Each of these gives one reason; what telemetry was lost has no result of its own.
+    told = len(doubts) + sum(each.status is not Status.PASS for each in verdict.objectives) + (not verdict.objectives)
+    return [*doubts, *(["telemetry"] if len(verdict.reasons) > told else [])]
+
+
+def _objective(judge: Judge, objective: Objective, result: ObjectiveResult, detailed: bool) -> ObjectiveOutcome:
+    sli = objective.comparison.sli
+    fold = judge.folds.fold(sli, judge.labels.selected(objective.comparison.selector))
+    return ObjectiveOutcome(
+        result.status,
+        result.value,
+        result.target,
+        result.margin,
+        result.samples,
+        _half_width(result) if sli.aggregate is Aggregate.GROWTH else None,
+        fold.histogram.nonzero()
+        if detailed and isinstance(fold, Sketch) and sli.aggregate is Aggregate.QUANTILE
+        else {},
+    )
+
+
+def _half_width(result: ObjectiveResult) -> float | None:
+    low, high = result.interval or (None, None)
+    return None if low is None or high is None else (high - low) / 2

@@ -1,0 +1,123 @@
+"""The tasks: each arrives at its time and is carried through the policies, all of them in one loop of their own thread."""
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+from soak.runner.targets.calls.dependencies import Program
+from soak.runner.targets.calls.policies import own_pool
+from soak.runner.targets.calls.request import Attempts, Handler, Request
+from soak.runner.targets.calls.rows import Rows
+from soak.runner.targets.calls.supervisor import Upkeep
+from soak.runner.targets.calls.wire import Wire
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.states import TaskState
+from soak.simulation.calls.outcome import CallError
+from soak.simulation.plan import Plan
+
+
+class Chain(Protocol):
+    """What is under test; `handle` carries a request through, or raises CallError."""
+
+    handle: Handler
+
+
+MakeChain = Callable[..., Chain]
+"""As `Policies`: makes a chain of a plan, a clock, attempts to tell of, and a wire to each dependency."""
+
+
+class Client:
+    """Carries the plan's tasks; `run` is for the loop, everything else may be read from outside."""
+
+    def __init__(self, plan: Plan, rows: Rows, programs: Mapping[str, Program], make_chain: MakeChain) -> None:
+        self._plan = plan
+        self._rows = rows
+        self._clock = rows.clock
+        self._programs = programs
+        self._make_chain = make_chain
+        self._needs = [need for need in plan.scenario.calls.memory for _ in range(need.tasks)]
+        self._states: Counter[TaskState] = Counter()
+        self._all_came = False
+        self._wires: dict[str, Wire] = {}
+        self._ended = asyncio.Event()
+
+    # What can be asked from another thread.
+
+    @property
+    def open(self) -> int:
+        """Tasks that are not over."""
+        return self._states[TaskState.IN_PROGRESS]
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that are under way."""
+        return sum(wire.in_flight for wire in tuple(self._wires.values()))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there are tasks that are open, or still to come."""
+        return not self._all_came or self.open > 0
+
+    def census(self) -> dict[TaskState, int]:
+        """How many tasks are in each state, by the client's own count."""
+        return dict(self._states)
+
+    def end(self) -> None:
+        """Have `run` come to its end; to be called in the loop."""
+        self._ended.set()
+
+    # In the loop.
+
+    async def run(self) -> None:
+        """Carry every task of the plan, until `end`."""
+        plan, attempts = self._plan, Attempts(self._rows, self._plan.vocabulary)
+        pool, primary = own_pool(plan.scenario.calls.policy), plan.scenario.calls.primary.name
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+            upkeeps = {name: Upkeep(program, plan, self._rows) for name, program in self._programs.items()}
+            for name, program in self._programs.items():
+                wire = Wire(program, upkeeps[name], plan, self._rows, attempts, pool if name == primary else None)
+                stack.push_async_callback(wire.close)
+                self._wires[name] = wire
+            chain = self._make_chain(plan, self._clock, attempts, self._wires)
+            work = [tasks.create_task(each.run()) for each in upkeeps.values()]
+            work.append(tasks.create_task(self._arrive(chain)))
+            await self._ended.wait()
+            for each in work:
+                each.cancel()
+
+    async def _arrive(self, chain: Chain) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for chunk in self._plan.submissions():
+                for due_s, number in zip(chunk.due_s.tolist(), chunk.number.tolist(), strict=True):
+                    # Also one that is late lets those before it have their turn.
+                    await asyncio.sleep(0)
+                    while (left_s := due_s - self._clock.now()) > 0:
+                        await asyncio.sleep(self._clock.real(left_s))
+                    # Told here: the loop may not come to the task itself at once.
+                    self._states[TaskState.IN_PROGRESS] += 1
+                    self._rows.note(Kind.TASK_ENQUEUED, number=number, value=due_s)
+                    tasks.create_task(self._carry(chain, number))
+            self._all_came = True
+
+    async def _carry(self, chain: Chain, number: int) -> None:
+        """One task, from its arrival to its end."""
+        need = self._needs[(number >> 1) % len(self._needs)] if self._needs else None
+        request = Request(number, need.size_bytes if need else 0, bool(need and need.hold))
+        self._rows.note(Kind.TASK_DISPATCHED, number=number, attempt=1)
+        try:
+            await chain.handle(request, math.inf)
+        except CallError as failed:
+            self._close(request, Kind.TASK_FAILED, TaskState.FAILED, failed.cause)
+            return
+        if request.degraded:
+            how = self._plan.vocabulary.name(request.degraded)
+            self._rows.note(Kind.TASK_DEGRADED, number=number, attempt=request.attempt, value=how)
+        self._close(request, Kind.TASK_DONE, TaskState.DONE, 0)
+
+    def _close(self, request: Request, kind: Kind, state: TaskState, cause: int) -> None:
+        self._rows.note(kind, number=request.number, attempt=request.attempt, cause=cause)
+        self._states[state] += 1
+        self._states[TaskState.IN_PROGRESS] -= 1

@@ -1,0 +1,37 @@
+"""What happens in the client's thread, on its way to the journal of the run."""
+
+from collections import deque
+from typing import NamedTuple
+
+from soak.runner.targets.clock import Clock
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import NO_CAUSE
+
+
+class Row(NamedTuple):
+    """An event; see `schemas.events.SPECS` for what each kind carries."""
+
+    t_s: float
+    kind: Kind
+    number: int
+    attempt: int
+    cause: int
+    value: float
+
+
+class Rows:
+    """Written in one thread and taken in another."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._rows: deque[Row] = deque()
+
+    def note(
+        self, kind: Kind, *, number: int = -1, attempt: int = 0, cause: int = NO_CAUSE, value: float = 0.0
+    ) -> None:
+        """Note an event, just now."""
+        self._rows.append(Row(self.clock.now(), kind, number, attempt, cause, value))
+
+    def take(self) -> list[Row]:
+        """Everything so far."""
+        return [self._rows.popleft() for _ in range(len(self._rows))]

@@ -1,0 +1,145 @@
+"""What everyone who takes part in a real run shares: the plan, the clock, what is to happen and what has happened."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from soak.contract import BusyError, Snapshot
+from soak.runner.targets.agenda import Agenda
+from soak.runner.targets.clock import Clock
+from soak.runner.targets.journal import Journal
+from soak.schemas.language.faults import Fault
+from soak.schemas.stream.events import CENSUS, Kind
+from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.simulation.plan import Plan
+
+FLUSH_REAL_S = 1.0
+"""How often what happened is handed to the judge and the event stream, at least."""
+
+FLUSHES_IN_GAP, LEAST_FLUSH_REAL_S = 4, 0.1
+"""What was not handed over when a runner dies is a gap in the telemetry: at a high speed it is to stay well below the allowed."""
+
+AGAIN_REAL_S = 0.002
+"""How long after a BusyError the same call is made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One real run under way. All times are seconds of scenario time."""
+
+    plan: Plan
+    clock: Clock
+    agenda: Agenda
+    journal: Journal
+    known_s: float
+    """Up to when the event stream knows what has happened."""
+
+    from_s: float
+    """When the clock began, or went on."""
+
+    @classmethod
+    def begin(cls, plan: Plan, speed: float) -> "Course":
+        """A run that begins now."""
+        return cls(plan, Clock(speed, time.time()), Agenda(), Journal(plan, 0.0), 0.0, 0.0)
+
+    @classmethod
+    def held(cls, plan: Plan, speed: float, known_s: float, from_s: float) -> "Course":
+        """A run whose clock is held at `from_s` until `clock.go`; what happened after `known_s` is still to be told."""
+        return cls(plan, Clock(speed, time.time(), from_s), Agenda(), Journal(plan, known_s), known_s, from_s)
+
+    @property
+    def flush_s(self) -> float:
+        """How long to wait before what happened is handed over."""
+        allowed_real_s = self.clock.real(self.plan.scenario.telemetry.max_gap_s) / FLUSHES_IN_GAP
+        return max(LEAST_FLUSH_REAL_S, min(FLUSH_REAL_S, allowed_real_s)) * self.clock.speed
+
+    def now(self) -> float:
+        """The time."""
+        return self.clock.now()
+
+    def note(
+        self,
+        t_s: float,
+        kind: Kind,
+        *,
+        number: int = -1,
+        attempt: int = 0,
+        worker: int = -1,
+        cause: int = NO_CAUSE,
+        value: float = 0.0,
+    ) -> None:
+        """Note an event at `t_s`; see `schemas.events.SPECS` for what each kind carries."""
+        self.journal.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
+
+    def note_process(self, t_s: float, kind: Kind, name: str, worker: int = -1, cause: int = NO_CAUSE) -> None:
+        """Note that a process of the system is gone, or back, at `t_s`."""
+        self.note(t_s, kind, worker=worker, cause=cause, value=self.plan.vocabulary.name(name))
+
+    def note_fault(self, fault: Fault, *kinds: Kind) -> None:
+        """Note events of a fault, just now."""
+        for kind in kinds:
+            self.note(self.now(), kind, cause=self.plan.cause_of(fault))
+
+    def at(self, t_s: float, action: Callable[[], Any]) -> None:
+        """Do `action` at `t_s`, or as soon as possible after it."""
+        self.agenda.at(t_s, action)
+
+    def soon(self, action: Callable[[], Any]) -> None:
+        """Do `action` a little later: the system is busy just now."""
+        self.at(self.now() + AGAIN_REAL_S * self.clock.speed, action)
+
+    def insist(self, action: Callable[[], Any]) -> None:
+        """Do `action` now, or as soon as the system is not busy."""
+        try:
+            action()
+        except BusyError:
+            self.soon(lambda: self.insist(action))
+
+    def every(self, interval_s: float, action: Callable[[], Any], phase_s: float = 0.0) -> None:
+        """Do `action` at every multiple of the interval, shifted by `phase_s`; those that are missed are left out."""
+
+        def again() -> None:
+            action()
+            put()
+
+        def put() -> None:
+            rounds = math.floor((self.now() - phase_s) / interval_s) + 1
+            self.at(rounds * interval_s + phase_s, again)
+
+        put()
+
+    def every_real(self, interval_real_s: float, action: Callable[[], Any]) -> None:
+        """Do `action` at every multiple of an interval in real seconds."""
+        self.every(interval_real_s * self.clock.speed, action)
+
+    def is_over(self, open_work: Callable[[], bool]) -> bool:
+        """Whether the time is up, or arrivals have ended and no work is open. Raises SoakError when the clock was set."""
+        self.clock.refuse_step()
+        scenario, now_s = self.plan.scenario, self.now()
+        return now_s >= scenario.duration_s and (now_s >= scenario.horizon_s or not open_work())
+
+    def take_census(self, snapshot: Callable[[], Snapshot], until_s: float) -> None:
+        """Note what the system itself says it holds at the end; one that stays busy says nothing, and the verdict is not PASS."""
+
+        def take() -> None:
+            told = snapshot()
+            for state, kind in CENSUS.items():
+                self.note(until_s, kind, value=getattr(told, state.name.lower()))
+
+        patiently(take)
+
+
+def patiently(call: Callable[[], None], patience_real_s: float = 5.0) -> bool:
+    """Call until the system is not busy, or the patience is over; returns whether it came to be done."""
+    until = time.monotonic() + patience_real_s
+    while True:
+        try:
+            call()
+        except BusyError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(AGAIN_REAL_S)
+        else:
+            return True

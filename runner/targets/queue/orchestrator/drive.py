@@ -1,0 +1,120 @@
+"""One real run of the orchestrator: it is started, driven through the plan, watched, and stopped again."""
+
+import selectors
+from collections.abc import Generator
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+
+from soak.contract import Change
+from soak.runner.targets.context import Course
+from soak.runner.targets.losses import put_losses
+from soak.runner.targets.names import Workers
+from soak.runner.targets.queue.orchestrator.continuation import Continuation
+from soak.runner.targets.queue.orchestrator.disk import Disk
+from soak.runner.targets.queue.orchestrator.lock import Lock
+from soak.runner.targets.queue.orchestrator.outages import Outages
+from soak.runner.targets.queue.orchestrator.pulse import FILE, Pulse
+from soak.runner.targets.queue.orchestrator.system import OrchestratorSystem
+from soak.runner.targets.queue.orchestrator.target import DATABASE, needs_disk
+from soak.runner.targets.queue.system_adapter.body_server import Desk
+from soak.runner.targets.queue.system_adapter.change_reader import Follower
+from soak.runner.targets.queue.system_adapter.drive import drive
+from soak.runner.targets.queue.system_adapter.executions import Executions
+from soak.runner.targets.queue.system_adapter.sampler import Sampler
+from soak.runner.targets.resources import Resources
+from soak.runner.targets.settings import system_settings
+from soak.runner.targets.sockets import socket_directory
+from soak.runner.targets.submitter import Submitter
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import Kind
+from soak.simulation.plan import Plan
+
+_WATCH_REAL_S = 1.0
+
+
+class Drive:
+    """Everything of one run; leaving it as a context ends every process it started."""
+
+    def __init__(self, plan: Plan, directory: Path, speed: float, continuation: Continuation) -> None:
+        self._plan = plan
+        self._continuation = continuation
+        self._stack = ExitStack()
+        try:
+            self._build(directory, speed)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _build(self, directory: Path, speed: float) -> None:
+        plan, past, enter = self._plan, self._continuation, self._stack.enter_context
+        sockets = Path(enter(socket_directory()))
+        disk = enter(closing(self._own_disk(directory))) if needs_disk(plan.scenario) else None
+        self._selector = enter(selectors.DefaultSelector())
+        self._desk = desk = enter(closing(Desk(sockets / "desk", self._selector)))
+        settings = system_settings(plan.scenario.queue, directory, desk.path, speed)
+        database = ((disk.place if disk else directory) / DATABASE).resolve()
+        self._course = course = Course.held(plan, speed, past.history.until_s, past.from_s)
+        # It is closed after the system: what that does while it stops is not observed either.
+        self._pulse = enter(closing(Pulse(directory / FILE, course.now)))
+        self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event, held=True)))
+        lock = enter(closing(Lock(database, self._selector)))
+        self._workers = Workers(plan.scenario.queue)
+        self._follower = follower = Follower(course, self._changes, self._workers)
+        for task_id, number in past.tasks.items():
+            follower.accepted(task_id, number)
+        past.tell_blame(plan, follower)
+        known, told = partial(past.knew, course=course, follower=follower), past.history.offered
+        self._submitter = Submitter(course, system, follower.answered, known, intakes=system, told=told)
+        Executions(course, self._workers, follower, system, desk, settings.busy_timeout_s, lock)
+        self._outages = Outages(course, system, lock, disk)
+        self._samples = (
+            Sampler(course, system.snapshot, system.files, lambda: self._submitter.oldest_deferred_s),
+            Resources(course, system.processes, directory),
+        )
+
+    def _own_disk(self, directory: Path) -> Disk:
+        return Disk(directory / "disk", self._plan.rate.mean_per_s * self._plan.scenario.duration_s)
+
+    def _changes(self) -> list[Change]:
+        return self._continuation.moved(self._system.changes())
+
+    def __enter__(self) -> "Drive":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def blocks(self) -> Generator[Block, None, None]:
+        """The events of the run, a block at a time."""
+        self._continuation.close_the_ledger(self._course)
+        put_losses(self._course)
+        for sampler in self._samples:
+            sampler.start()
+        self._course.every_real(_WATCH_REAL_S, self._revive)
+        self._submitter.start()
+        self._go()
+        yield from drive(
+            self._course, self._selector, self._system, self._system, self._desk, self._follower, self._submitter
+        )
+
+    def _go(self) -> None:
+        """Now that everything is ready, time passes: how long the start takes is no part of the run."""
+        self._course.clock.go()
+        self._continuation.let_clocks_stand_still(self._course.clock.started_at)
+        # Only now: one that is taken up again may lock the database.
+        self._outages.start()
+        self._pulse.start()
+        self._system.go()
+
+    def _revive(self) -> None:
+        """Start again what ended without being told to."""
+        for name in self._system.gone():
+            now_s, died = self._course.now(), self._plan.vocabulary.cause("", "died")
+            self._system.lost(name)
+            self._course.note_process(now_s, Kind.PROCESS_EXITED, name, self._workers.known(name), died)
+            self._course.at(now_s + self._plan.scenario.queue.worker_restart_s, partial(self._restart, name))
+
+    def _restart(self, name: str) -> None:
+        self._system.restart(name)
+        self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, name, self._workers.known(name))

@@ -1,0 +1,88 @@
+"""The real orchestrator as a target: real processes, a real database, real faults."""
+
+import sqlite3
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soak.runner.targets.history import History
+from soak.runner.targets.refusals import refuse_system
+from soak.schemas.errors import SoakError, UsageError
+from soak.schemas.language.faults import FaultType
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block
+from soak.simulation.plan import Plan
+
+if TYPE_CHECKING:
+    from soak.runner.targets.queue.orchestrator.continuation import Continuation
+
+DATABASE = "queue.db"
+_CLOCK_SET = "clock.set"
+"""Says, beside the database, that the machine's clock was set during the run."""
+"""Below the directory of the system, unless that has to be on a disk of its own."""
+
+
+def needs_disk(scenario: Scenario) -> bool:
+    """Whether the database has to lie on a file system that can be filled."""
+    return any(fault.type is FaultType.DISK_FULL for fault in scenario.faults)
+
+
+class Orchestrator:
+    """Drives the orchestrator in `systems/` with a plan, `speed` times as fast as the scenario says."""
+
+    name = "orchestrator"
+    clock = "real"
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self.speed = speed
+        self._directory = Path()
+        self._continuation: Continuation
+
+    def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
+        """Raises UsageError for another system, a fault that this machine does not allow, and a run that cannot go on."""
+        refuse_system(scenario, "queue", self.name)
+        from soak.runner.targets.queue.orchestrator.disk import can_mount
+
+        if resumed and needs_disk(scenario):
+            remedy = "run it again: the manifest says how"
+            raise UsageError(
+                f"disk_full: the disk of this run, with the database on it, went with its runner ({remedy})"
+            )
+        if needs_disk(scenario) and not can_mount():
+            remedy = "run as root, or take the fault out"
+            raise UsageError(
+                f"disk_full needs a file system of its own, and this machine lets us mount none ({remedy})"
+            )
+
+    def prepare(self, directory: Path, history: History | None = None) -> None:
+        """Keep logs and database of the system in `directory`. Raises UsageError when it cannot go on from `history`."""
+        self._directory = directory / "system"
+        if history is None:
+            self._directory.mkdir()
+        elif history.lost:
+            remedy = "run it again: the manifest says how"
+            raise UsageError(f"telemetry was lost in this run, so that it is not known where it stood ({remedy})")
+        elif (self._directory / _CLOCK_SET).exists():
+            remedy = "run it again: the manifest says how"
+            raise UsageError(f"the clock of the machine was set during this run, and its leases went by it ({remedy})")
+        elif not (self._directory / DATABASE).exists():
+            raise UsageError(f"{self._directory / DATABASE}: is missing (without its database the run cannot go on)")
+        from soak.runner.targets.queue.orchestrator.continuation import Continuation
+
+        self._continuation = Continuation(self._directory / DATABASE, history, self.speed)
+
+    def run(self, plan: Plan) -> Generator[Block, None, None]:
+        """The events of a run."""
+        from soak.runner.targets.clock import ClockSetError
+        from soak.runner.targets.queue.orchestrator.drive import Drive
+        from soak.systems.orchestrator.db_store import StoreError
+
+        try:
+            with Drive(plan, self._directory, self.speed, self._continuation) as drive:
+                yield from drive.blocks()
+        except ClockSetError:
+            (self._directory / _CLOCK_SET).touch()
+            raise
+        except (StoreError, sqlite3.Error) as error:
+            where = f"{self._directory} keeps its logs"
+            raise SoakError(f"the orchestrator's database cannot be used: {error} ({where})") from error

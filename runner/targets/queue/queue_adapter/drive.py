@@ -1,0 +1,133 @@
+"""One real run against an attached queue: one thread, an agenda and a real clock."""
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from pathlib import Path
+
+from soak.contract import Accepted, BusyError, Queue, QueueSettings, Refused
+from soak.runner.console import remark
+from soak.runner.targets.caller import PATIENCE_S, ContractError
+from soak.runner.targets.context import FLUSH_REAL_S, Course
+from soak.runner.targets.losses import put_losses
+from soak.runner.targets.queue.queue_adapter.caller import QueueCaller
+from soak.runner.targets.queue.queue_adapter.reports import Reports
+from soak.runner.targets.queue.queue_adapter.tasks import Tasks
+from soak.runner.targets.queue.queue_adapter.workers import Workers
+from soak.runner.targets.resources import Resources
+from soak.runner.targets.settings import LEAST_INTERVAL_REAL_S, queue_settings
+from soak.runner.targets.submitter import Submission, Submitter, refused
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import COPY, Kind
+from soak.simulation.plan import Plan
+
+_AFTER_POLL_S = 1e-6
+"""Rounds of the watchdog and samples often fall on a poll: so they come with its claims, not before them."""
+
+
+class Drive:
+    """Everything of one run; leaving it as a context closes the queue."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        kind: Callable[[QueueSettings], Queue],
+        directory: Path,
+        speed: float,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        settings = queue_settings(plan.scenario.queue, directory, speed)
+        self._queue = QueueCaller(kind, settings, patience_s)
+        self._course = Course.begin(plan, speed)
+        self._tasks = Tasks(self._queue, plan.vocabulary)
+        intakes = self._queue if self._queue.thread_safe else None
+        self._submitter = Submitter(self._course, self._queue, self._answered, intakes=intakes)
+        self._reports = Reports(self._course, self._queue, self._tasks)
+        self._workers = Workers(self._course, self._queue, self._tasks, self._reports, settings.heartbeat_s * speed)
+        self._resources = Resources(self._course, dict, directory)
+
+    def __enter__(self) -> "Drive":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._queue.close()
+        except (BusyError, ContractError) as error:
+            # A run of days does not lose its verdict to that; and it would hide what ended the run.
+            remark(f"{error or 'it is busy'} (at the end of the run: {self._queue.name} is not closed)")
+
+    def blocks(self) -> Generator[Block, None, None]:
+        """The events of the run, a block every FLUSH_REAL_S; the last one ends with the queue's own census."""
+        course = self._course
+        self._put_on_the_agenda()
+        try:
+            while not self._go_on(course.now() + FLUSH_REAL_S * course.clock.speed):
+                yield course.journal.take(course.now())
+        except Exception:
+            # What happened until the queue failed is evidence, too.
+            yield course.journal.take(course.now())
+            if count := self._tasks.claimed_twice:
+                remark(
+                    f"{self._queue.name}.claim handed out a task that another worker held, {count} times, before the error below"
+                )
+            raise
+        until_s = course.now()
+        course.take_census(self._queue.snapshot, until_s)
+        yield course.journal.take(until_s)
+
+    def _put_on_the_agenda(self) -> None:
+        course, queue = self._course, self._course.plan.scenario.queue
+        least_s = LEAST_INTERVAL_REAL_S * course.clock.speed
+        self._submitter.start()
+        put_losses(course)
+        self._resources.start()
+        after_s = _AFTER_POLL_S if self._queue.thread_safe else 0.0
+        course.every(max(least_s, queue.watchdog_interval_s), self._reports.recover, after_s)
+        course.every(course.plan.scenario.telemetry.sample_interval_s, self._sample, after_s)
+        for share in range(queue.dispatchers):
+            interval_s = max(least_s, queue.poll_interval_s)
+            course.every(interval_s, self._workers.poll, interval_s * share / queue.dispatchers)
+
+    def _go_on(self, until_s: float) -> bool:
+        """Do what is due up to `until_s`; returns whether the run is over."""
+        course = self._course
+        while (now_s := course.now()) < until_s:
+            time.sleep(course.clock.real(max(0.0, min(course.agenda.next_s, until_s) - now_s)))
+            self._act()
+            if course.is_over(lambda: not self._submitter.over or bool(self._tasks.open)):
+                self._workers.drop()
+                return True
+        return False
+
+    def _act(self) -> None:
+        """Do what is due now. What workers claimed at the same time is taken last, so that it follows from the rest."""
+        try:
+            self._course.agenda.run(self._course.now())
+        except ContractError:
+            with suppress(ContractError):
+                self._workers.collect()
+            raise
+        self._workers.collect()
+
+    def _answered(self, work: Submission, answer: Accepted | Refused) -> None:
+        now_s = self._course.now()
+        if isinstance(answer, Accepted):
+            self._tasks.accepted(answer.task_id, work.number, work.due_s)
+            self._course.note(now_s, Kind.TASK_ENQUEUED, number=work.number, cause=work.cause, value=work.due_s)
+        elif work.number & COPY:
+            self._course.note(now_s, Kind.TASK_SKIPPED, number=work.number, cause=work.cause)
+        else:
+            raise self._queue.broke("enqueue", refused(work))
+
+    def _sample(self) -> None:
+        """Note the state of the queue; one that is busy is not asked again before the next sample."""
+        now_s, deferred_s = self._course.now(), self._submitter.oldest_deferred_s
+        oldest_due_s = min(self._tasks.due_s.values(), default=now_s)
+        oldest_s = max(0.0, now_s - min(oldest_due_s, now_s if deferred_s is None else deferred_s))
+        self._course.note(now_s, Kind.SAMPLE_OLDEST_PENDING, value=oldest_s)
+        try:
+            pending = self._queue.snapshot().pending
+        except BusyError:
+            return
+        self._course.note(now_s, Kind.SAMPLE_QUEUE_DEPTH, value=pending)
+        self._course.note(now_s, Kind.SAMPLE_BUSY_WORKERS, value=self._workers.busy)

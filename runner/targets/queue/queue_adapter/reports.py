@@ -1,0 +1,107 @@
+"""What becomes of an attempt: a worker reports it, or the watchdog finds its lease expired; told as the queue answers."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+from soak.contract import BusyError, Claim, Expired, Failed, Retry
+from soak.runner.targets.context import Course
+from soak.runner.targets.queue.queue_adapter.caller import QueueCaller
+from soak.runner.targets.queue.queue_adapter.tasks import Tasks
+from soak.schemas.language.model import GuardrailMode
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.simulation.fates import Action
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """An attempt that is over: when, of which task, by which worker, and what it met."""
+
+    t_s: float
+    number: int
+    attempt: int
+    worker: int
+    cause: int
+
+
+class Reports:
+    """Notes the answers of the queue; times are from before each call, so that no backoff seems to begin late."""
+
+    def __init__(self, course: Course, queue: QueueCaller, tasks: Tasks) -> None:
+        self._course = course
+        self._plan = course.plan
+        self._blocks = course.plan.scenario.queue.guardrail_mode is GuardrailMode.ENFORCE
+        self._queue = queue
+        self._tasks = tasks
+
+    def send(self, claim: Claim, number: int, worker: int, cause: int) -> None:
+        """A worker reports the end of an attempt that met `cause`. Raises BusyError: it is to be reported again."""
+        action = self._plan.action[cause]
+        ended = _Ended(self._course.now(), number, claim.attempt, worker, cause)
+        error = self._plan.vocabulary.causes[cause].error
+        if action in {Action.TRANSIENT, Action.DB_LOCK, Action.PERMANENT}:
+            answer = self._queue.fail(claim, error, transient=action != Action.PERMANENT)
+            if isinstance(answer, Retry | Failed):
+                self._failed(ended, answer)
+            else:
+                self._refused(ended)
+        elif action == Action.OVER_BUDGET and self._blocks:
+            if self._queue.block(claim, error):
+                self._close(ended, Kind.TASK_BLOCKED)
+            else:
+                self._refused(ended)
+        elif self._queue.complete(claim):
+            self._close(replace(ended, cause=NO_CAUSE), Kind.TASK_DONE)
+        else:
+            self._refused(ended)
+
+    def recover(self) -> None:
+        """A tick of the watchdog."""
+        now_s = self._course.now()
+        try:
+            found = self._queue.recover()
+        except BusyError:
+            return
+        for each in found:
+            if self._queue.claiming and not self._tasks.is_known(each.task_id, each.attempt):
+                # Its claim, made at the same moment, comes first.
+                self._course.soon(partial(self._expired_meanwhile, each))
+            else:
+                self._expired(now_s, each)
+
+    def _expired_meanwhile(self, expired: Expired) -> None:
+        self._expired(self._course.now(), expired)
+
+    def _expired(self, now_s: float, expired: Expired) -> None:
+        number = self._tasks.expired(expired.task_id)
+        at = number, expired.attempt
+        ended = _Ended(now_s, *at, self._tasks.holder(*at), self._tasks.cause(*at))
+        self._note(ended, Kind.LEASE_EXPIRED)
+        self._failed(ended, expired.outcome)
+
+    def _failed(self, ended: _Ended, outcome: Retry | Failed) -> None:
+        if isinstance(outcome, Failed):
+            self._close(ended, Kind.TASK_FAILED)
+            return
+        due_s = ended.t_s + outcome.in_s * self._course.clock.speed
+        self._tasks.waits(ended.number, due_s)
+        self._note(ended, Kind.TASK_RETRY, due_s)
+
+    def _refused(self, ended: _Ended) -> None:
+        cause = ended.cause or self._tasks.why_refused(ended.number, ended.attempt)
+        self._note(replace(ended, cause=cause), Kind.LEASE_REFUSED)
+
+    def _close(self, ended: _Ended, kind: Kind) -> None:
+        self._tasks.closed(ended.number)
+        self._note(ended, kind)
+
+    def _note(self, ended: _Ended, kind: Kind, due_s: float = 0.0) -> None:
+        self._course.note(
+            ended.t_s,
+            kind,
+            number=ended.number,
+            attempt=ended.attempt,
+            worker=ended.worker,
+            cause=ended.cause,
+            value=due_s,
+        )

@@ -1,0 +1,63 @@
+"""A queue of someone else's as a target."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+from soak.contract import Queue
+from soak.runner.targets.caller import PATIENCE_S
+from soak.runner.targets.history import History
+from soak.runner.targets.locate import declared_redelivery
+from soak.runner.targets.refusals import NO_FILES, refuse_faults, refuse_system
+from soak.schemas.errors import UsageError
+from soak.schemas.language.faults import FaultType
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block
+from soak.simulation.plan import Plan
+
+_INSIDE = {
+    **NO_FILES,
+    FaultType.DISPATCHER_CRASH: "its workers claim by themselves, there is no dispatcher",
+    FaultType.WATCHDOG_CRASH: "the runner is its watchdog",
+}
+
+
+class Pulled:
+    """Drives a queue with a plan, `speed` times as fast as the scenario says. `name` is how a user calls its class."""
+
+    clock = "real"
+
+    def __init__(self, name: str, kind: type[Queue], speed: float = 1.0, patience_s: float | None = None) -> None:
+        self.name = name
+        self.speed = speed
+        self._kind = kind
+        self.patience_s = patience_s
+        """How long a call may take in real seconds, where that is not PATIENCE_S."""
+        self.redelivery_s = declared_redelivery(name, kind)
+        """Within how many real seconds the class says that work of a dead worker is started again; None if it does not say."""
+        self._directory = Path()
+
+    def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
+        """Raises UsageError for a scenario that this target cannot run."""
+        refuse_system(scenario, "queue", self.name)
+        refuse_faults(scenario, self.name, _INSIDE)
+
+    def prepare(self, directory: Path, history: History | None = None) -> None:
+        """Keep what the queue leaves behind in `directory`. Raises UsageError when it is to go on."""
+        if history:
+            raise UsageError(
+                f"{self.name} is not resumed: what became of its tasks meanwhile is not known (run it again)"
+            )
+        self._directory = directory.absolute() / "system"
+        self._directory.mkdir()
+
+    def run(self, plan: Plan) -> Generator[Block, None, None]:
+        """The events of a run."""
+        from soak.runner.targets.offspring import offspring_ended
+        from soak.runner.targets.queue.queue_adapter.drive import Drive
+
+        self.admit(plan.scenario)
+        with (
+            offspring_ended(self.name),
+            Drive(plan, self._kind, self._directory, self.speed, self.patience_s or PATIENCE_S) as drive,
+        ):
+            yield from drive.blocks()

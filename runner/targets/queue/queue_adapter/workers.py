@@ -1,0 +1,214 @@
+"""Virtual workers: they claim tasks, keep their leases, and meet the fate that the plan has for each attempt.
+
+There is no process to kill and no database to lock: a crash is a worker that falls silent, a busy database a report that
+comes late, as a transient failure. What counts is what the queue does then.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from soak.contract import BusyError, Claim
+from soak.runner.targets.caller import ContractError
+from soak.runner.targets.context import AGAIN_REAL_S, Course
+from soak.runner.targets.names import worker_name
+from soak.runner.targets.queue.queue_adapter.caller import AT_ONCE, QueueCaller
+from soak.runner.targets.queue.queue_adapter.reports import Reports
+from soak.runner.targets.queue.queue_adapter.tasks import Tasks
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.simulation.fates import BODY_FAILS, Action
+
+_COMPANY = 0.1
+"""For so much of a poll interval claims at once wait for another call that is due, so that the two overlap."""
+
+
+@dataclass(slots=True, eq=False)
+class Execution:
+    """One attempt that a worker makes. `beats` is False while it hangs, `over` True once the worker has let go of it."""
+
+    claim: Claim
+    number: int
+    worker: int
+    start_s: float
+    cause: int
+    action: Action
+    beats: bool = True
+    over: bool = False
+
+
+class Workers:
+    """All of them; `idle` are those that wait for work."""
+
+    def __init__(self, course: Course, queue: QueueCaller, tasks: Tasks, reports: Reports, heartbeat_s: float) -> None:
+        self._course = course
+        self._plan = course.plan
+        self._queue = queue
+        self._tasks = tasks
+        self._heartbeat_s = heartbeat_s
+        self._reports = reports
+        self._idle = list(range(course.plan.scenario.queue.workers - 1, -1, -1))
+        self._asking: list[int] = []
+        """Those that claim at once, and do not know yet what they get."""
+        self._wait_until_s = 0.0
+        self.busy = 0
+        """How many run a task."""
+
+    def poll(self) -> None:
+        """Those that are idle claim until one gets nothing: then the others would not either.
+
+        One after the other; or several at once, from a queue that allows that: then `collect` takes what they got.
+        """
+        if self._queue.thread_safe:
+            queue = self._plan.scenario.queue
+            self._claim_at_once(self._course.now() + queue.poll_interval_s * _COMPANY)
+            return
+        while self._idle:
+            worker = self._idle[-1]
+            try:
+                claim = self._queue.claim(worker_name(worker))
+            except BusyError:
+                return
+            if claim is None:
+                return
+            self._start(claim, self._tasks.claimed(claim, worker), self._idle.pop())
+
+    def collect(self) -> None:
+        """Take what those got that claim at once; not yet, where another call is due soon to make their claims with."""
+        while self._asking and (self._queue.claiming or self._course.agenda.next_s > self._wait_until_s):
+            asked, self._asking = self._asking, []
+            answers = self._queue.claims()
+            self._take(asked, answers)
+            if all(isinstance(each, Claim) for each in answers):
+                self._claim_at_once(0.0)
+
+    def drop(self) -> None:
+        """Those that have not claimed yet do not."""
+        self._queue.drop_claims()
+        self._idle += self._asking
+        self._asking = []
+
+    def _claim_at_once(self, wait_until_s: float) -> None:
+        if self._idle and not self._asking:
+            self._asking, self._idle = self._idle[-AT_ONCE:][::-1], self._idle[:-AT_ONCE]
+            self._wait_until_s = wait_until_s
+            self._queue.prepare_claims([worker_name(worker) for worker in self._asking])
+
+    def _take(self, asked: list[int], answers: list[Claim | None | ContractError]) -> None:
+        """Start what was claimed, and send the others back. Raises the first ContractError after that."""
+        got = [(worker, claim) for worker, claim in zip(asked, answers, strict=True) if isinstance(claim, Claim)]
+        self._idle += reversed([worker for worker in asked if worker not in dict(got)])
+        for worker, claim in got:
+            rivals = [rival for rival, other in got if _same(claim, other)]
+            self._start(claim, self._tasks.claimed(claim, worker, rivals), worker)
+        for answer in answers:
+            if isinstance(answer, ContractError):
+                raise answer
+
+    def _start(self, claim: Claim, number: int, worker: int) -> None:
+        start_s = self._course.now()
+        service_s, cause, within = self._plan.fate(number, claim.attempt, start_s)
+        execution = Execution(claim, number, worker, start_s, cause, Action(self._plan.action[cause]))
+        self.busy += 1
+        self._note(start_s, Kind.TASK_DISPATCHED, execution)
+        self._note(start_s, Kind.EXECUTION_STARTED, execution)
+        struck_s, end_s = start_s + within * service_s, start_s + service_s
+        if execution.action is Action.CRASH:
+            self._course.at(struck_s, lambda: self._crash(execution))
+        elif execution.action is Action.HANG:
+            self._course.at(struck_s, lambda: self._hang(execution))
+            end_s += self._plan.fault_of(execution.cause).hang_for_s
+        if execution.action is not Action.CRASH:
+            self._course.at(end_s, lambda: self._end(execution))
+        self._beat_at(start_s + self._heartbeat_s, execution)
+
+    def _beat_at(self, t_s: float, execution: Execution) -> None:
+        def beat() -> None:
+            if not execution.over and execution.beats:
+                self._beat(t_s, execution)
+
+        self._course.at(t_s, beat)
+
+    def _beat(self, due_s: float, execution: Execution) -> None:
+        """A lease that is lost is not told here: the worker learns of it when it reports."""
+        now_s = self._course.now()
+        try:
+            self._queue.heartbeat(execution.claim)
+        except BusyError:
+            self._beat_at(now_s + AGAIN_REAL_S * self._course.clock.speed, execution)
+            return
+        self._beat_at(max(due_s + self._heartbeat_s, now_s), execution)
+
+    # What may happen on the way.
+
+    def _crash(self, execution: Execution) -> None:
+        now_s, worker = self._course.now(), execution.worker
+        execution.over = True
+        self._inject(now_s, execution)
+        self._note_end(now_s, execution, execution.cause)
+        self._course.note_process(now_s, Kind.PROCESS_EXITED, worker_name(worker), worker, execution.cause)
+        self.busy -= 1
+        self._course.at(now_s + self._plan.scenario.queue.worker_restart_s, lambda: self._restart(worker))
+
+    def _restart(self, worker: int) -> None:
+        self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, worker_name(worker), worker)
+        self._idle.append(worker)
+
+    def _hang(self, execution: Execution) -> None:
+        now_s = self._course.now()
+        self._inject(now_s, execution)
+        execution.beats = False
+        self._course.at(now_s + self._plan.fault_of(execution.cause).hang_for_s, lambda: self._wake(execution))
+
+    def _wake(self, execution: Execution) -> None:
+        """It goes on as if nothing had been, with the heartbeat that is late."""
+        execution.beats = True
+        self._beat_at(self._course.now(), execution)
+
+    # The end.
+
+    def _end(self, execution: Execution) -> None:
+        now_s, action = self._course.now(), execution.action
+        fails = action in BODY_FAILS
+        if fails or action is Action.DB_LOCK:
+            self._inject(now_s, execution)
+        elif action is Action.HANG:
+            self._course.note(now_s, Kind.FAULT_SEEN, cause=execution.cause)
+        self._note_end(now_s, execution, execution.cause if fails else NO_CAUSE)
+        late_s = self._plan.scenario.queue.busy_timeout_s if action is Action.DB_LOCK else 0.0
+        self._try(now_s + late_s, lambda: self._report(execution))
+
+    def _try(self, t_s: float, action: Callable[[], None]) -> None:
+        """Do something at `t_s`, and again for as long as the queue is busy."""
+
+        def do() -> None:
+            try:
+                action()
+            except BusyError:
+                self._course.soon(do)
+
+        if t_s <= self._course.now():
+            do()
+        else:
+            self._course.at(t_s, do)
+
+    def _report(self, execution: Execution) -> None:
+        self._reports.send(execution.claim, execution.number, execution.worker, execution.cause)
+        execution.over = True
+        self.busy -= 1
+        self._idle.append(execution.worker)
+
+    def _inject(self, now_s: float, execution: Execution) -> None:
+        self._tasks.blame.setdefault(execution.number, {})[execution.claim.attempt] = execution.cause
+        self._note(now_s, Kind.FAULT_INJECTED, execution, execution.cause)
+
+    def _note_end(self, now_s: float, execution: Execution, cause: int) -> None:
+        self._note(now_s, Kind.EXECUTION_ENDED, execution, cause, now_s - execution.start_s)
+
+    def _note(self, t_s: float, kind: Kind, execution: Execution, cause: int = NO_CAUSE, value: float = 0.0) -> None:
+        number, attempt, worker = execution.number, execution.claim.attempt, execution.worker
+        self._course.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
+
+
+def _same(claim: Claim, other: Claim) -> bool:
+    """Whether two claims are of the same attempt."""
+    return (claim.task_id, claim.attempt) == (other.task_id, other.attempt)

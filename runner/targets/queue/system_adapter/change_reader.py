@@ -1,0 +1,142 @@
+"""The system's own account of itself, read as it grows and told in the runner's words."""
+
+from collections import deque
+from collections.abc import Callable
+
+from soak.contract import Accepted, Change, ChangeType, Refused, TaskId
+from soak.runner.targets.caller import ContractError
+from soak.runner.targets.context import Course
+from soak.runner.targets.names import Workers, number_of
+from soak.runner.targets.submitter import Submission
+from soak.schemas.errors import quoted
+from soak.schemas.stream.events import COPY, Kind
+from soak.schemas.stream.vocabulary import NO_CAUSE
+
+REMEMBERED = 2_000
+_AHEAD_REAL_S = 1.0
+"""How far the clock of a system may be from ours."""
+
+KINDS = {
+    ChangeType.ENQUEUED: Kind.TASK_ENQUEUED,
+    ChangeType.SKIPPED: Kind.TASK_SKIPPED,
+    ChangeType.CONTENDED: Kind.LEASE_CONTENDED,
+    ChangeType.DISPATCHED: Kind.TASK_DISPATCHED,
+    ChangeType.RETRY: Kind.TASK_RETRY,
+    ChangeType.DONE: Kind.TASK_DONE,
+    ChangeType.FAILED: Kind.TASK_FAILED,
+    ChangeType.BLOCKED: Kind.TASK_BLOCKED,
+    ChangeType.CANCELLED: Kind.TASK_CANCELLED,
+    ChangeType.EXPIRED: Kind.LEASE_EXPIRED,
+    ChangeType.REFUSED: Kind.LEASE_REFUSED,
+}
+"""What each change is told as."""
+
+_CLOSING = frozenset({ChangeType.DONE, ChangeType.FAILED, ChangeType.BLOCKED, ChangeType.CANCELLED})
+_OF_A_FAILURE = frozenset(
+    {ChangeType.RETRY, ChangeType.FAILED, ChangeType.BLOCKED, ChangeType.EXPIRED, ChangeType.REFUSED}
+)
+
+
+class Follower:
+    """Tells what `changes` has. `blame` says which fault an attempt met, by task number and attempt."""
+
+    def __init__(self, course: Course, changes: Callable[[], list[Change]], workers: Workers) -> None:
+        self._course = course
+        self._changes = changes
+        self._workers = workers
+        self.told_s = 0.0
+        """When the last thing happened that was told."""
+        self._numbers: dict[TaskId, int] = {}
+        self._highest = -1
+        """The highest task number that was offered."""
+        self.open: set[TaskId] = set()
+        """Tasks taken in and not yet closed, by the system's account."""
+        self._closed: deque[tuple[TaskId, int]] = deque()
+        self.blame: dict[int, dict[int, int]] = {}
+        self._submitted: dict[int, Submission] = {}
+
+    def answered(self, work: Submission, answer: Accepted | Refused) -> None:
+        """The system answered a submission; its own account of that is still to come."""
+        self.expect(work)
+        if isinstance(answer, Accepted):
+            self.accepted(answer.task_id, work.number)
+
+    def expect(self, work: Submission) -> None:
+        """A submission of which the system's account is still to come."""
+        self._submitted[work.number] = work
+        self._highest = max(self._highest, work.number)
+
+    def accepted(self, task_id: TaskId, number: int) -> None:
+        """The system gave a task this id."""
+        self._numbers[task_id] = number
+        self._highest = max(self._highest, number)
+        self.open.add(task_id)
+
+    def read(self) -> None:
+        """Note everything that is new. Raises BusyError, and ContractError for what cannot be."""
+        changes = self._changes()
+        # The stamps go by the machine's clock: one that was set is no breach of the contract.
+        self._course.clock.refuse_step()
+        now_s = self._course.now()
+        for change in changes:
+            t_s = self._course.clock.scenario(change.at)
+            if change.at < self._course.clock.started_at - _AHEAD_REAL_S:
+                raise ContractError(
+                    f"changes told of task {change.key!r} what was before the run began (at={change.at})"
+                )
+            if t_s > now_s + _AHEAD_REAL_S * self._course.clock.speed:
+                raise ContractError(
+                    f"changes told of task {change.key!r} what is to happen in the future (at={change.at})"
+                )
+            # A log is in the order of commits; the clock may stray by less than a transaction takes.
+            self.told_s = max(self.told_s, min(t_s, now_s))
+            self._tell(change, self.told_s)
+
+    def _tell(self, change: Change, t_s: float) -> None:
+        if change.type is ChangeType.SKIPPED:
+            number = self._by_key(change.key) | COPY
+            work = self._submitted.pop(number, None)
+            self._course.note(t_s, Kind.TASK_SKIPPED, number=number, cause=work.cause if work else NO_CAUSE)
+            return
+        number = self._number(change)
+        if change.type is ChangeType.ENQUEUED:
+            work = self._submitted.pop(number, None) or Submission(t_s, number, NO_CAUSE)
+            self._course.note(t_s, Kind.TASK_ENQUEUED, number=number, cause=work.cause, value=work.due_s)
+        elif change.type is ChangeType.CONTENDED:
+            self._course.note(t_s, Kind.LEASE_CONTENDED, number=number, attempt=change.attempt, value=1)
+        else:
+            self._attempt(change, number, t_s)
+
+    def _number(self, change: Change) -> int:
+        """The number of a task, by the system's id, or by its key if it was closed long ago."""
+        number = self._numbers.get(change.task_id) if change.task_id is not None else None
+        return self._by_key(change.key) if number is None else number
+
+    def _by_key(self, key: str) -> int:
+        number = number_of(key) if key.isdecimal() else -1
+        if not 0 <= number <= self._highest:
+            raise ContractError(f"changes told of the key {quoted(key)}, which was never enqueued")
+        return number
+
+    def _attempt(self, change: Change, number: int, t_s: float) -> None:
+        cause = self._cause(change, number) if change.type in _OF_A_FAILURE else NO_CAUSE
+        due_s = self._course.clock.scenario(change.due) if change.due else 0.0
+        worker = self._workers.number(change.worker)
+        self._course.note(
+            t_s, KINDS[change.type], number=number, attempt=change.attempt, worker=worker, cause=cause, value=due_s
+        )
+        if change.type in _CLOSING and change.task_id is not None:
+            self._close(change.task_id, number)
+
+    def _close(self, task_id: TaskId, number: int) -> None:
+        """Forget a task, but not at once: a worker that lost its lease may still come back to it."""
+        self.open.discard(task_id)
+        self._closed.append((task_id, number))
+        if len(self._closed) > REMEMBERED:
+            forgotten_id, forgotten = self._closed.popleft()
+            self._numbers.pop(forgotten_id, None)
+            self.blame.pop(forgotten, None)
+
+    def _cause(self, change: Change, number: int) -> int:
+        known = self.blame.get(number, {}).get(change.attempt)
+        return known or self._course.plan.vocabulary.cause("", change.error or "lease_expired")

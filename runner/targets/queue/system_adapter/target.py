@@ -1,0 +1,116 @@
+"""A system of someone else's as a target."""
+
+import selectors
+from collections.abc import Generator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from soak.contract import Accepted, BusyError, Refused, System
+from soak.runner.console import remark
+from soak.runner.targets.caller import PATIENCE_S, ContractError
+from soak.runner.targets.history import History
+from soak.runner.targets.locate import declared_redelivery
+from soak.runner.targets.queue.system_adapter.caller import PROCESSES, SystemCaller, can
+from soak.runner.targets.refusals import NO_FILES, refuse_faults, refuse_system
+from soak.runner.targets.sockets import socket_directory
+from soak.runner.targets.submitter import Submission, refused
+from soak.schemas.errors import UsageError
+from soak.schemas.language.faults import FaultType
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import COPY
+from soak.simulation.plan import Plan
+
+_INSIDE = {
+    **NO_FILES,
+    FaultType.DISPATCHER_CRASH: "the runner does not know its processes",
+    FaultType.WATCHDOG_CRASH: "the runner does not know its processes",
+}
+_PROCESSES = {
+    FaultType.WORKER_CRASH: "it has no method processes(), so that nothing can be killed",
+    FaultType.WORKER_HANG: "it has no method processes(), so that nothing can be stopped",
+}
+
+
+class Owning:
+    """Drives a system with a plan, `speed` times as fast as the scenario says. `name` is how a user calls its class."""
+
+    clock = "real"
+
+    def __init__(self, name: str, kind: type[System], speed: float = 1.0, patience_s: float | None = None) -> None:
+        self.name = name
+        self.speed = speed
+        self._kind = kind
+        self.patience_s = patience_s
+        """How long a call may take in real seconds, where that is not PATIENCE_S."""
+        self.redelivery_s = declared_redelivery(name, kind)
+        """Within how many real seconds the class says that work of a dead worker is started again; None if it does not say."""
+        self._directory = Path()
+
+    def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
+        """Raises UsageError for a scenario that this target cannot run."""
+        refuse_system(scenario, "queue", self.name)
+        refuse_faults(scenario, self.name, _INSIDE if can(self._kind, PROCESSES) else {**_INSIDE, **_PROCESSES})
+
+    def prepare(self, directory: Path, history: History | None = None) -> None:
+        """Keep what the system leaves behind in `directory`. Raises UsageError when it is to go on."""
+        if history:
+            raise UsageError(
+                f"{self.name} is not resumed: what became of its tasks meanwhile is not known (run it again)"
+            )
+        self._directory = directory.absolute() / "system"
+        self._directory.mkdir()
+
+    def run(self, plan: Plan) -> Generator[Block, None, None]:
+        """The events of a run."""
+        self.admit(plan.scenario)
+        with ExitStack() as stack:
+            yield from self._blocks(plan, stack)
+
+    def _blocks(self, plan: Plan, stack: ExitStack) -> Generator[Block, None, None]:
+        from soak.runner.targets.context import Course
+        from soak.runner.targets.losses import put_losses
+        from soak.runner.targets.names import Workers
+        from soak.runner.targets.offspring import offspring_ended
+        from soak.runner.targets.queue.system_adapter.body_server import Desk
+        from soak.runner.targets.queue.system_adapter.change_reader import Follower
+        from soak.runner.targets.queue.system_adapter.drive import drive
+        from soak.runner.targets.queue.system_adapter.executions import Executions
+        from soak.runner.targets.queue.system_adapter.process_control import ProcessIds
+        from soak.runner.targets.queue.system_adapter.sampler import Sampler
+        from soak.runner.targets.resources import Resources
+        from soak.runner.targets.settings import system_settings
+        from soak.runner.targets.submitter import Submitter
+
+        enter = stack.enter_context
+        enter(offspring_ended(self.name))
+        sockets = Path(enter(socket_directory()))
+        selector = enter(selectors.DefaultSelector())
+        desk = enter(closing(Desk(sockets / "desk", selector)))
+        settings = system_settings(plan.scenario.queue, self._directory, desk.path, self.speed)
+        system = SystemCaller(self._kind, settings, self.patience_s or PATIENCE_S)
+        stack.callback(_close, system)
+        hands = ProcessIds(system)
+        course, workers = Course.begin(plan, self.speed), Workers(plan.scenario.queue)
+        follower = Follower(course, system.changes, workers)
+
+        def answered(work: Submission, answer: Accepted | Refused) -> None:
+            if isinstance(answer, Refused) and not work.number & COPY:
+                raise system.broke("enqueue", refused(work))
+            follower.answered(work, answer)
+
+        Executions(course, workers, follower, hands, desk, settings.busy_timeout_s, lock=None)
+        put_losses(course)
+        submitter = Submitter(course, system, answered)
+        Sampler(course, system.snapshot, system.files, lambda: submitter.oldest_deferred_s).start()
+        Resources(course, system.processes, self._directory).start()
+        submitter.start()
+        yield from drive(course, selector, system, hands, desk, follower, submitter)
+
+
+def _close(system: SystemCaller) -> None:
+    try:
+        system.close()
+    except (BusyError, ContractError) as error:
+        # A run of days does not lose its verdict to that; and it would hide what ended the run.
+        remark(f"{error or 'it is busy'} (at the end of the run: {system.name} is not closed)")

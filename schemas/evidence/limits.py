@@ -1,0 +1,154 @@
+"""Where a scenario breaks, as data: what limits.json holds."""
+
+from enum import StrEnum
+
+import msgspec
+
+from soak.schemas.evidence.verdict import Outcome
+
+SCHEMA_VERSION = 1
+
+
+class Kind(StrEnum):
+    """What a number of a scenario is."""
+
+    RATIO = "ratio"
+    RATE = "rate"
+    DURATION = "duration"
+    WHOLE = "whole number"
+
+
+class Finding(StrEnum):
+    """What a search came to.
+
+    FOUND: the limit, or two; EVERYWHERE: PASS is likely enough over the whole range; NOWHERE: neither at its ends nor at the
+    scenario's own value; UNKNOWN: interrupted before there was an answer.
+    """
+
+    FOUND = "FOUND"
+    EVERYWHERE = "EVERYWHERE"
+    NOWHERE = "NOWHERE"
+    UNKNOWN = "UNKNOWN"
+
+
+class Basis(StrEnum):
+    """How the side of a point was decided.
+
+    TEST: the sequential test ended; SHARE: it did not within `most` replications, and the share of PASS decides; GLANCE: few
+    replications, enough to know where to look next.
+    """
+
+    TEST = "TEST"
+    SHARE = "SHARE"
+    GLANCE = "GLANCE"
+
+
+class Side(StrEnum):
+    """Whether a limit is the largest or the smallest value that is good enough."""
+
+    LARGEST = "largest"
+    SMALLEST = "smallest"
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """What was varied; `given`: whether the range was, or is one around the scenario's own value. Values in base units."""
+
+    path: str
+    kind: Kind
+    own: float
+    own_text: str
+    low: float
+    low_text: str
+    high: float
+    high_text: str
+    given: bool
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """What kept replications from PASS, and how many of them; one may have several causes."""
+
+    what: str
+    replications: int
+
+
+class Point(msgspec.Struct, frozen=True):
+    """Replications at one value of each parameter, in their order: `values` in base units, `texts` as in a scenario.
+
+    `interval`: Wilson's, at 95 %, of the probability of PASS; `passing`: whether that is likely enough.
+    """
+
+    values: list[float]
+    texts: list[str]
+    replications: int
+    passes: int
+    share: float
+    interval: tuple[float, float]
+    passing: bool
+    basis: Basis
+    verdicts: dict[Outcome, int]
+    causes: list[Cause]
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """A limit: the last point at which PASS is likely enough, and the first beyond it, where it is not.
+
+    `times`: the limit over the scenario's own value (None: that is zero).
+    """
+
+    side: Side
+    at: Point
+    beyond: Point
+    times: float | None
+
+
+class Search(msgspec.Struct, frozen=True):
+    """The search along one parameter, `parameter` by its place; the others stay at the scenario's own values."""
+
+    parameter: int
+    finding: Finding
+    limits: list[Limit]
+    points: list[Point]
+
+
+class Grid(msgspec.Struct, frozen=True):
+    """The plane of two parameters: `cells` row by row, the first parameter's values along a row; None: not reached."""
+
+    columns: list[float]
+    column_texts: list[str]
+    rows: list[float]
+    row_texts: list[str]
+    cells: list[list[Point | None]]
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The whole answer.
+
+    `zone`: the test is indifferent between these probabilities of PASS; outside of them each decision is wrong with a
+    probability of at most `error`. `most`: replications at one point. `cells`: along each axis of a plane, at most.
+    `replications`: all of them.
+    """
+
+    schema_version: int
+    scenario: str
+    scenario_sha256: str
+    seed: int
+    duration_s: float
+    settings: list[str]
+    tier: str | None
+    probability: float
+    zone: tuple[float, float]
+    error: float
+    most: int
+    tolerance: float
+    cells: int
+    complete: bool
+    replications: int
+    parameters: list[Parameter]
+    searches: list[Search]
+    grid: Grid | None
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a limit: along a parameter, or somewhere in the plane."""
+        cells = [cell.passing for row in (self.grid.cells if self.grid else []) for cell in row if cell]
+        return any(search.finding is Finding.FOUND for search in self.searches) or len(set(cells)) > 1

@@ -1,0 +1,110 @@
+"""How two runs of the same scenario and seed compare, as data: what parity.json holds, and what its plot is drawn from."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from soak.schemas.evidence.verdict import End, Outcome
+from soak.schemas.stream.block import Floats
+
+SCHEMA_VERSION = 1
+
+
+class Agreement(StrEnum):
+    """How one figure, or the whole comparison, came out."""
+
+    AGREES = "AGREES"
+    DIFFERS = "DIFFERS"
+    NOT_COMPARED = "NOT_COMPARED"
+
+
+class Topic(StrEnum):
+    """What a figure tells of."""
+
+    TASKS = "tasks"
+    ATTEMPTS = "attempts"
+    LATENCY = "latency"
+    SLI = "sli"
+
+
+class ParityRun(msgspec.Struct, frozen=True):
+    """One of the two runs; `directory` is its name without its folder."""
+
+    directory: str
+    target: str
+    clock: str
+    speed: float
+    end: End
+    verdict: Outcome
+    ended_s: float
+    events: int
+
+
+class TaskCounts(msgspec.Struct, frozen=True):
+    """Tasks of both runs, by number: seen in either, taken in, and those of which both runs say the same."""
+
+    seen: int
+    base_accepted: int
+    run_accepted: int
+    accepted_in_both: int
+    same_state: int
+    same_attempts: int
+    latency_in_both: int
+
+
+class TaskDifference(msgspec.Struct, frozen=True):
+    """One task that the runs tell differently, with its history in short in each."""
+
+    task: str
+    base_state: str
+    run_state: str
+    base_attempts: int
+    run_attempts: int
+    base_history: str
+    run_history: str
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """One compared figure, in base units. `base` and `run` are null where the figure belongs to the pair of runs."""
+
+    name: str
+    topic: Topic
+    description: str
+    unit: str
+    base: float | None
+    run: float | None
+    difference: float | None
+    allowed: float | None
+    tolerance: str
+    status: Agreement
+    detail: str
+
+
+class Parity(msgspec.Struct, frozen=True):
+    """The whole comparison."""
+
+    schema_version: int
+    status: Agreement
+    reasons: list[str]
+    scenario: str
+    scenario_sha256: str
+    seed: int
+    base: ParityRun
+    run: ParityRun
+    overhead_s: float
+    tasks: TaskCounts
+    figures: list[Figure]
+    other_state: list[TaskDifference]
+    other_attempts: list[TaskDifference]
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Latencies in seconds: of each run by itself, ascending; and of the tasks that both have, by when they were due."""
+
+    base_s: Floats
+    run_s: Floats
+    due_s: Floats
+    difference_s: Floats
+    """Latency of the task in the run less that in the base."""

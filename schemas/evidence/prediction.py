@@ -1,0 +1,160 @@
+"""What many replications of a simulation say together, as data: what prediction.json holds."""
+
+from enum import StrEnum
+
+import msgspec
+
+from soak.schemas.evidence.verdict import Outcome, Status
+
+SCHEMA_VERSION = 1
+
+QUANTILES = (0.005, 0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975, 0.995)
+"""The quantiles that are told of every distribution."""
+
+
+class Stopped(StrEnum):
+    """Why no more replications were made."""
+
+    COMPLETED = "completed"
+    PRECISE = "precise"
+    INTERRUPTED = "interrupted"
+    BROKEN_OFF = "broken off"
+
+
+class Decision(StrEnum):
+    """Whether the probability of PASS is what is required: by its whole interval, or not to be told yet."""
+
+    MET = "MET"
+    MISSED = "MISSED"
+    UNDECIDED = "UNDECIDED"
+
+
+class First(StrEnum):
+    """By what an objective is called the first to break: how often it is broken, or how near its margin is to zero."""
+
+    BROKEN = "broken"
+    MARGIN = "margin"
+    NONE = "none"
+
+
+class Share(msgspec.Struct, frozen=True):
+    """How many replications, as a share of all that were made, with its Wilson interval at the confidence of the prediction."""
+
+    count: int
+    share: float
+    interval: tuple[float, float]
+
+
+class OutcomeShare(msgspec.Struct, frozen=True):
+    """How often a verdict was given."""
+
+    verdict: Outcome
+    share: Share
+
+
+class Quantile(msgspec.Struct, frozen=True):
+    """The value that a share `q` of the values does not exceed: Hyndman and Fan (1996), definition 7."""
+
+    q: float
+    value: float
+
+
+class Distribution(msgspec.Struct, frozen=True):
+    """Values in base units; `sd` is that of a sample (None for a single value)."""
+
+    count: int
+    mean: float
+    sd: float | None
+    min: float
+    max: float
+    quantiles: list[Quantile]
+
+
+class ObjectivePrediction(msgspec.Struct, frozen=True):
+    """One objective over all replications.
+
+    `column` names its columns in replications.csv; `target` is None where it differs between replications (a relative
+    objective). `unobserved` replications saw nothing to judge it by: they are in no distribution. `deviations` is the mean
+    margin in standard deviations of the margin (None: it never varies).
+    """
+
+    objective: str
+    column: str
+    sli: str
+    op: str
+    unit: str
+    target: float | None
+    holds: Share
+    broken: Share
+    inconclusive: Share
+    unobserved: int
+    value: Distribution | None
+    margin: Distribution | None
+    margin_varies: bool
+    deviations: float | None
+
+
+class FirstToBreak(msgspec.Struct, frozen=True):
+    """The objective that breaks first.
+
+    By BROKEN: the one most often broken, in `count` of the `of` replications that do not PASS. By MARGIN, when none was ever
+    broken: the one whose mean margin is fewest standard deviations (`deviations`) from zero. NONE: no margin varies.
+    """
+
+    objective: str | None
+    by: First
+    count: int
+    of: int
+    deviations: float | None
+
+
+class AbortPrediction(msgspec.Struct, frozen=True):
+    """An abort condition: how often it ended a replication, and when (seconds of scenario time)."""
+
+    name: str
+    when: str
+    share: Share
+    time: Distribution | None
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """A law, an alert, a fault or the telemetry, and how many replications it kept from PASS."""
+
+    what: str
+    count: int
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """The whole prediction. It says nothing of when, where and on how many processors it was made."""
+
+    schema_version: int
+    scenario: str
+    title: str
+    scenario_sha256: str
+    version: str
+    seed: int
+    duration_s: float
+    asked: int
+    made: int
+    stopped: Stopped
+    confidence: float
+    precision: float | None
+    required: float | None
+    decision: Decision | None
+    pass_probability: Share
+    verdicts: list[OutcomeShare]
+    objectives: list[ObjectivePrediction]
+    first_to_break: FirstToBreak
+    aborts: list[AbortPrediction]
+    doubts: list[Doubt]
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """What the plots of a prediction are drawn from: of each objective the values and margins that were observed, with what
+    was said of them; of each abort condition the times, in seconds of scenario time, at which it ended a replication.
+    """
+
+    values: list[list[float]]
+    margins: list[list[float]]
+    statuses: list[list[Status]]
+    abort_times_s: dict[str, list[float]]

@@ -1,0 +1,1 @@
+"""The scenario language and the gate language: from text to a typed, frozen scenario."""

@@ -1,0 +1,278 @@
+"""From checked data, defaults filled in, to the typed scenario."""
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from soak.schemas import units
+from soak.schemas.errors import quoted, shortened
+from soak.schemas.files import Folders
+from soak.schemas.language.comparison import Context, condition, event_filter, objectives, own_sli, with_quantile
+from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.schemas.language.expression import EventFilter
+from soak.schemas.language.faults import OF_CALLS, Fault, FaultType
+from soak.schemas.language.model import (
+    Alert,
+    Burst,
+    Condition,
+    Expectation,
+    GuardrailMode,
+    Objective,
+    Phase,
+    Process,
+    Queue,
+    Scenario,
+    Severity,
+    Telemetry,
+    Tenant,
+    Workload,
+)
+from soak.schemas.language.outlets import DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret
+from soak.schemas.language.slis import CATALOGUE, Sli
+from soak.schemas.language.windows import Recurrence, Window
+from soak.schemas.systems.calls.build import build_calls
+from soak.schemas.systems.calls.settings import Calls
+
+Mapping_ = Mapping[str, Any]
+
+DEFAULT_DELAY = Uniform(0.0, 60.0)
+DEFAULT_RETRY_AFTER_S = 1.0
+
+_VALUE = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+
+
+def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
+    """The typed scenario of checked `data`; files it names are looked up in `folders`."""
+    duration_s = units.duration(data["duration"])
+    settings = _system_settings(data, folders)
+    tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["workload"]["tenants"])
+    phases = tuple(_phase(each) for each in data["phases"])
+    slis = scenario_slis(data)
+    context = Context(slis, {"tenant": tuple(t.name for t in tenants), "phase": tuple(p.name for p in phases)})
+    return Scenario(
+        name=data["name"],
+        title=data["title"],
+        description=data["description"],
+        system=data["system"],
+        duration_s=duration_s,
+        drain_s=units.duration(data["drain"]),
+        warmup_s=units.duration(data["warmup"]),
+        seed=data["seed"],
+        timezone=data["timezone"],
+        preflight=tuple(data["preflight"]),
+        notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
+        exports=tuple(_export(each) for each in data["export"]),
+        workload=_workload(data["workload"], tenants, folders, settings),
+        phases=phases,
+        system_settings=settings,
+        faults=tuple(_fault(each, duration_s, folders, settings) for each in data["faults"]),
+        slis=slis,
+        objectives=tuple(objective for each in data["slos"] for objective in _objectives(each, context)),
+        alerts=tuple(_alert(each, context) for each in data["alerts"]),
+        aborts=tuple(_condition(each, context) for each in data["abort"]),
+        telemetry=Telemetry(
+            *(units.duration(data["telemetry"][key]) for key in ("sample_interval", "max_gap", "max_lag"))
+        ),
+        checkpoint_every_s=units.duration(data["checkpoints"]["every"]),
+        repeat=data["repeat"],
+    )
+
+
+def _system_settings(data: Mapping_, folders: Folders) -> Queue | Calls:
+    if data["system"] == "queue":
+        return _queue(data["queue"])
+    memory = data["workload"].get("task", {}).get("memory", [])
+    return build_calls(data["calls"], memory, folders, build_distribution)
+
+
+def _secret(data: Mapping_) -> Secret:
+    return Secret(data.get("from_env"), data.get("from_file"))
+
+
+def _export(data: Mapping_) -> Export:
+    secret = data.get("password") or data.get("token")
+    return Export(
+        ExportType(data["type"]),
+        every_s=units.duration(data["every"]),
+        timeout_s=units.duration(data["timeout"]) if "timeout" in data else DEFAULT_TIMEOUT_S,
+        required=data.get("required", True),
+        url=data.get("url", "").rstrip("/"),
+        database=data.get("database") or data.get("bucket") or "",
+        org=data.get("org", ""),
+        username=data.get("username", ""),
+        secret=_secret(secret) if secret else None,
+        port=data.get("port", 0),
+    )
+
+
+def scenario_slis(data: Mapping_) -> dict[str, Sli]:
+    """Every SLI of the scenario: the system's and its own. Raises UnclearError for a filter that means nothing."""
+    slis = dict(CATALOGUE[data["system"]])
+    for name, definition in data.get("slis", {}).items():
+        slis[name] = build_sli(name, definition, data)
+    return slis
+
+
+def build_sli(name: str, definition: Mapping_, data: Mapping_) -> Sli:
+    """One `slis:` entry. Raises UnclearError."""
+    faults = [fault["name"] for fault in data.get("faults", [])]
+    tenants = tuple(tenant["name"] for tenant in data["workload"].get("tenants", []))
+
+    dependencies = tuple(each["name"] for each in data.get("calls", {}).get("dependencies", []))
+
+    def filters(text: str | list[str]) -> tuple[EventFilter, ...]:
+        return tuple(
+            event_filter(each, faults, tenants, dependencies) for each in ([text] if isinstance(text, str) else text)
+        )
+
+    if "ratio" in definition:
+        parts = (filters(definition["ratio"]["good"]), filters(definition["ratio"]["total"]))
+    elif "count" in definition:
+        parts = (filters(definition["count"]),) * 2
+    else:
+        parts = (filters((definition.get("quantile") or definition["gauge"])["of"]),) * 2
+    sli = own_sli(name, {"unit": "count", **definition}, parts)
+    return with_quantile(sli, units.ratio(definition["quantile"]["q"])) if "quantile" in definition else sli
+
+
+def build_distribution(data: Mapping_, folders: Folders) -> Distribution:
+    """A distribution; raises ValueError when an empirical file cannot be used."""
+    shape = data["distribution"]
+    if shape == "constant":
+        return Constant(units.duration(data["value"]))
+    if shape == "exponential":
+        return Exponential(units.duration(data["mean"]))
+    if shape == "uniform":
+        return Uniform(units.duration(data["low"]), units.duration(data["high"]))
+    if shape == "lognormal":
+        return LogNormal(units.duration(data["median"]), units.duration(data["p95"]))
+    return Empirical(data["file"], read_values(data["file"], folders, units.SECONDS[data["unit"]]))
+
+
+def read_values(file: str, folders: Folders, unit_s: float) -> tuple[float, ...]:
+    """The values of an empirical file in seconds; raises ValueError that names file and line and says what is wrong."""
+    values, name = [], PurePath(file).name
+    try:
+        lines = folders.read(file).decode().split("\n")
+    except UnicodeDecodeError:
+        raise ValueError(f"{name}: is not UTF-8 text") from None
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text:
+            continue
+        if not _VALUE.fullmatch(text):
+            raise ValueError(f"{name}:{number}: {quoted(text)} is not a number")
+        value = float(text) * unit_s
+        if not 0 <= value < 1e9:
+            raise ValueError(f"{name}:{number}: {shortened(text)} is not a duration")
+        values.append(value)
+    if not values:
+        raise ValueError(f"{name}: holds no values")
+    return tuple(values)
+
+
+def recurrence(data: Mapping_) -> Recurrence | None:
+    """When a fault takes place, or None for all the time."""
+    if "for" not in data:
+        return None
+    every = units.duration(data["every"]) if "every" in data else 0.0
+    at = units.duration(data["at"]) if "at" in data else every
+    return Recurrence(at, units.duration(data["for"]), every)
+
+
+def _phase(data: Mapping_) -> Phase:
+    start = units.duration(data["at"])
+    return Phase(data["name"], Window(start, start + units.duration(data["for"])))
+
+
+def _workload(data: Mapping_, tenants: tuple[Tenant, ...], folders: Folders, settings: Queue | Calls) -> Workload:
+    arrivals = data["arrivals"]
+    burst = arrivals.get("burst")
+    return Workload(
+        process=Process(arrivals["process"]),
+        rate_per_s=units.rate(arrivals["rate"]),
+        burst=Burst(units.duration(burst["every"]), units.duration(burst["for"]), units.rate(burst["rate"]))
+        if burst
+        else None,
+        service=settings.primary.latency
+        if isinstance(settings, Calls)
+        else build_distribution(data["task"]["duration"], folders),
+        tenants=tenants,
+        tasks=data.get("tasks"),
+    )
+
+
+def _queue(data: Mapping_) -> Queue:
+    return Queue(
+        workers=data["workers"],
+        dispatchers=data["dispatchers"],
+        poll_interval_s=units.duration(data["poll_interval"]),
+        claim_time_s=units.duration(data["claim_time"]),
+        watchdog_interval_s=units.duration(data["watchdog_interval"]),
+        worker_restart_s=units.duration(data["worker_restart"]),
+        busy_timeout_s=units.duration(data["busy_timeout"]),
+        lease_s=units.duration(data["lease"]["duration"]),
+        heartbeat_s=units.duration(data["lease"]["heartbeat"]),
+        max_attempts=data["retry"]["max_attempts"],
+        backoff_s=tuple(units.duration(each) for each in data["retry"]["backoff"]),
+        soft_tokens=data["guardrail"]["soft_tokens"],
+        hard_tokens=data["guardrail"]["hard_tokens"],
+        guardrail_mode=GuardrailMode(data["guardrail"]["mode"]),
+    )
+
+
+def _fault(data: Mapping_, duration_s: float, folders: Folders, settings: Queue | Calls) -> Fault:
+    when = recurrence(data)
+    always = 1.0 if isinstance(settings, Calls) and data["type"] in OF_CALLS else 0.0
+    return Fault(
+        name=data["name"],
+        type=FaultType(data["type"]),
+        rate=units.ratio(data["rate"]) if "rate" in data else always,
+        windows=when.windows(duration_s) if when else (),
+        errors=tuple(data.get("errors", [data["type"]])),
+        hang_for_s=units.duration(data["hang_for"]) if "hang_for" in data else 0.0,
+        delay=build_distribution(data["delay"], folders) if "delay" in data else DEFAULT_DELAY,
+        dependency=_struck(data, settings),
+        retry_after_s=units.duration(data["retry_after"]) if "retry_after" in data else DEFAULT_RETRY_AFTER_S,
+    )
+
+
+def _struck(data: Mapping_, settings: Queue | Calls) -> str:
+    """The dependency that a fault strikes; empty for one that strikes something else."""
+    if not isinstance(settings, Calls) or data["type"] not in OF_CALLS | {FaultType.DEPENDENCY_CRASH}:
+        return ""
+    name: str = data.get("dependency", settings.primary.name)
+    return name
+
+
+def _objectives(data: str | Mapping_, context: Context) -> list[Objective]:
+    entry: Mapping_ = {"objective": data} if isinstance(data, str) else data
+    confidence = units.ratio(entry["confidence"]) if "confidence" in entry else None
+    return [
+        Objective(each, entry.get("min_samples", 1), confidence, entry.get("note", ""))
+        for each in objectives(entry["objective"], context)
+    ]
+
+
+def _condition(data: Mapping_, context: Context) -> Condition:
+    window_s = units.duration(data["window"]) if "window" in data else None
+    comparison = condition(data["when"], context, window=window_s is not None)
+    return Condition(data["name"], comparison, window_s, units.duration(data["for"]), data["min_samples"])
+
+
+def _alert(data: Mapping_, context: Context) -> Alert:
+    expect = data.get("expect")
+    return Alert(
+        condition=_condition(data, context),
+        severity=Severity(data["severity"]),
+        keep_firing_for_s=units.duration(data["keep_firing_for"]),
+        expect=_expectation(expect) if expect else None,
+    )
+
+
+def _expectation(data: Mapping_) -> Expectation:
+    def seconds(key: str) -> float | None:
+        return units.duration(data[key]) if key in data else None
+
+    return Expectation(data.get("of"), seconds("fires_within"), seconds("resolves_within"), data.get("max_flaps"))

@@ -1,0 +1,205 @@
+"""Expressions given meaning: which SLI, which labels, which target in base units."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+
+from soak.schemas.errors import quoted
+from soak.schemas.language.expression import (
+    EventFilter,
+    Expression,
+    Op,
+    Selector,
+    UnclearError,
+    Unit,
+    parse_expression,
+    parse_filter,
+)
+from soak.schemas.language.model import Comparison, Reference
+from soak.schemas.language.shape import did_you_mean
+from soak.schemas.language.slis import AT_THE_END, Aggregate, Better, Sli
+from soak.schemas.stream.events import TYPES
+
+EACH = "*"
+CONFIDENT = frozenset({Aggregate.RATIO, Aggregate.QUANTILE, Aggregate.GROWTH})
+"""Aggregates that have a confidence interval."""
+
+MAX_OBJECTIVES = 1_000
+"""So many comparisons can one objective stand for."""
+
+_COUNTED = frozenset({Unit.COUNT, Unit.RATIO})
+_RANKED = frozenset({Aggregate.QUANTILE, Aggregate.MAX})
+
+FILTER_FIELDS = ("fault", "error", "worker", "tenant", "to")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What expressions of a scenario may speak of: its SLIs, and the values each label can have."""
+
+    slis: Mapping[str, Sli]
+    labels: Mapping[str, tuple[str, ...]]
+
+
+def objectives(text: str, context: Context) -> Iterator[Comparison]:
+    """The comparisons an objective stands for: one, or one for each value of a label given as `*`. Raises UnclearError."""
+    expression = parse_expression(text)
+    sli = _sli(expression, context)
+    _check_labels(expression.selector, sli, context, each=True)
+    if expression.relative:
+        _check_labels(expression.relative.selector, sli, context, each=False)
+    _check_equality(expression, sli)
+    count = math.prod(len(context.labels[label]) for label, value in expression.selector if value == EACH)
+    if count > MAX_OBJECTIVES:
+        raise UnclearError(f"stands for {count:,} objectives", f"select {MAX_OBJECTIVES:,} at most")
+    choices = [
+        [(label, each) for each in context.labels[label]] if value == EACH else [(label, value)]
+        for label, value in expression.selector
+    ]
+    for chosen in product(*choices):
+        yield _comparison(expression, sli, chosen)
+
+
+def condition(text: str, context: Context, *, window: bool) -> Comparison:
+    """The comparison of an abort or alert condition. Raises UnclearError."""
+    expression = parse_expression(text)
+    sli = _sli(expression, context)
+    _check_labels(expression.selector, sli, context, each=False)
+    _check_equality(expression, sli)
+    if expression.relative:
+        raise UnclearError("a condition cannot be relative", "write a fixed target; relative targets are for slos")
+    if expression.op is Op.ABOUT:
+        raise _no_alarm(expression, "write <= or >=; ~ is for slos")
+    if is_known_at_the_end(sli):
+        watch = f", or watch {sli.series} here" if sli.series in context.slis and sli.series != sli.name else ""
+        raise UnclearError(f"{sli.name} is known at the end only", f"use it under slos{watch}")
+    if sli.aggregate is Aggregate.RATE and not window:
+        raise UnclearError(f"{sli.name} of the run so far hardly moves", "add window: 30m")
+    if sli.aggregate is Aggregate.LONGEST:
+        if window:
+            raise UnclearError(
+                f"{sli.name} has no window", "remove window: the condition looks at the time that is passing now"
+            )
+        if expression.op not in {Op.GE, Op.GT}:
+            raise _no_alarm(expression, f"write {sli.name} >= {expression.target}")
+    largest = sli.aggregate in _RANKED or (sli.aggregate is Aggregate.GAUGE and window)
+    if largest and expression.op in {Op.EQ, Op.NE}:
+        raise _no_alarm(expression, f"write {sli.name} >= {expression.target}, or <=")
+    return _comparison(expression, sli, expression.selector)
+
+
+def is_known_at_the_end(sli: Sli) -> bool:
+    """Whether an SLI has no value while the run goes on."""
+    return sli.aggregate is Aggregate.GROWTH or sli.series == AT_THE_END
+
+
+def _no_alarm(expression: Expression, remedy: str) -> UnclearError:
+    return UnclearError(f"{expression.sli} {expression.op} {expression.target} is no alarm", remedy)
+
+
+def _check_equality(expression: Expression, sli: Sli) -> None:
+    """Raise UnclearError for a measurement that would have to hit its target to the last digit, or has no interval around it."""
+    if expression.op is Op.ABOUT:
+        if sli.aggregate not in CONFIDENT:
+            raise UnclearError(f"{sli.name} has no confidence interval", "compare with <= or >=")
+        if expression.relative:
+            raise UnclearError("~ compares with a fixed target", "write one, or compare with <= or >=")
+        return
+    if expression.op not in {Op.EQ, Op.NE} or sli.unit in _COUNTED:
+        return
+    if expression.relative or sli.unit.parse(expression.target):
+        raise UnclearError(f"{sli.name} is measured, and never equal to a target", "compare with <= or >=")
+
+
+def event_filter(
+    text: str, fault_names: list[str], tenants: tuple[str, ...] = (), dependencies: tuple[str, ...] = ()
+) -> EventFilter:
+    """An event filter whose type, fields, faults, tenants and dependencies exist. Raises UnclearError."""
+    parsed = parse_filter(text)
+    if parsed.type not in TYPES:
+        raise UnclearError(f"unknown event type {quoted(parsed.type)}", did_you_mean(parsed.type, list(TYPES)))
+    for name, value in parsed.fields:
+        if name not in FILTER_FIELDS:
+            raise UnclearError(f"unknown field {quoted(name)}", did_you_mean(name, list(FILTER_FIELDS)))
+        known = {"fault": fault_names, "tenant": list(tenants), "to": list(dependencies)}.get(name)
+        what = "dependency" if name == "to" else name
+        if known is not None and value not in known:
+            raise UnclearError(
+                f"unknown {what} {quoted(value)}",
+                did_you_mean(value, known) if known else f"the scenario declares no {what}s",
+            )
+        if name == "to" and not parsed.type.startswith("call."):
+            raise UnclearError(
+                f"{parsed.type} has no field 'to'", "name it with call.started, call.succeeded, call.failed"
+            )
+    return parsed
+
+
+def own_sli(name: str, definition: Mapping[str, object], filters: tuple[tuple[EventFilter, ...], ...]) -> Sli:
+    """The SLI that a checked `slis:` entry defines."""
+    description = str(definition.get("description") or name)
+    if "ratio" in definition:
+        return Sli(name, description, Unit.RATIO, Aggregate.RATIO, name, Better.HIGHER, filters=filters)
+    if "count" in definition:
+        return Sli(name, description, Unit.COUNT, Aggregate.COUNT, name, Better.LOWER, filters=filters)
+    aggregate = Aggregate.QUANTILE if "quantile" in definition else Aggregate.GAUGE
+    return Sli(name, description, Unit(str(definition["unit"])), aggregate, name, Better.LOWER, filters=filters)
+
+
+def _sli(expression: Expression, context: Context) -> Sli:
+    sli = context.slis.get(expression.sli)
+    if sli is None:
+        raise UnclearError(
+            f"unknown SLI {quoted(expression.sli)}", f"{_nearest_sli(expression.sli, context)}; `soak slis` lists them"
+        )
+    return sli
+
+
+def _nearest_sli(name: str, context: Context) -> str:
+    remedy = did_you_mean(name, list(context.slis))
+    return remedy if remedy.startswith("did you mean") else "name an SLI that this system has"
+
+
+def _check_labels(selector: Selector, sli: Sli, context: Context, *, each: bool) -> None:
+    for label, value in selector:
+        if label not in context.labels:
+            raise UnclearError(f"unknown label {quoted(label)}", did_you_mean(label, list(context.labels)))
+        if not sli.per_task:
+            raise UnclearError(f"{sli.name} is one for the whole system", f"remove {label}={value}")
+        known = context.labels[label]
+        if value == EACH and known:
+            if each:
+                continue
+            raise UnclearError(f"{label}=* does not go here", f"name one {label}")
+        if value == EACH:
+            raise UnclearError(f"there is no {label} to select", f"declare one: {_DECLARE[label]}")
+        if value not in known:
+            remedy = did_you_mean(value, list(known)) if known else f"declare it: {_DECLARE[label]}"
+            raise UnclearError(f"nobody declares the {label} {quoted(value)}", remedy)
+
+
+_DECLARE = {
+    "tenant": "workload.tenants: [{name: A, share: 100%}]",
+    "phase": "phases: [{name: baseline, at: 0s, for: 10m}]",
+}
+
+
+def _comparison(expression: Expression, sli: Sli, selector: Selector) -> Comparison:
+    if expression.relative:
+        merged = {**dict(selector), **dict(expression.relative.selector)}
+        if merged == dict(selector) and selector == expression.selector:
+            raise UnclearError("compares an SLI with itself", "name another tenant or phase on the right side")
+        target: float | Reference = Reference(expression.relative.factor, tuple(merged.items()))
+    else:
+        target = sli.unit.parse(expression.target)
+    text = expression.text
+    for label, value in selector:
+        text = re.sub(rf"\b{label} ?= ?\*", f"{label}={value}", text)
+    return Comparison(text, sli, selector, expression.op, target)
+
+
+def with_quantile(sli: Sli, q: float) -> Sli:
+    """`sli` as the `q` quantile of its series."""
+    return replace(sli, q=q)

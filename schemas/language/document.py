@@ -1,0 +1,210 @@
+"""YAML text to plain data, every value with the place it stands at, and YAML's traps refused.
+
+Plain scalars are read by the rules of YAML 1.2's core schema; whatever YAML 1.1 readers take
+for something else (`no`, `12:30:00`, `1e3`, `010`, dates) is an error and never a guess.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+from soak.schemas.errors import Mark, Problem, ScenarioError, UsageError, Where, quoted, reason, shortened
+from soak.schemas.language.scalars import TrapError, read_scalar
+from soak.schemas.language.syntax import MAX_DEPTH, MAX_NODES, check_extent, start, syntax_problem, too_large
+
+MAX_BYTES = 1_000_000
+
+Data: TypeAlias = "None | bool | int | float | str | list[Data] | dict[str, Data]"
+
+_MERGE = "<<"
+_PREFIX = "tag:yaml.org,2002:"
+_OWN = "x-"
+_IMPLICIT: Any = yaml.resolver.Resolver()
+_FORBIDDEN: re.Pattern[str] = yaml.reader.Reader.NON_PRINTABLE
+
+
+@dataclass(slots=True)
+class Document:
+    """Plain data and, for every path into it, where the value and its key stand.
+
+    `problems` is what YAML allows but we do not.
+    """
+
+    source: str
+    data: Data = None
+    content: bytes = b""
+    """The text as it was read: the file may be a pipe, or another one by the time it is asked for again."""
+    marks: dict[Where, Mark] = field(default_factory=dict)
+    keys: dict[Where, Mark] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def mark(self, where: Where) -> Mark:
+        """The mark of the value at `where`, or of the nearest thing around it."""
+        while where and where not in self.marks:
+            where = where[:-1]
+        return self.marks.get(where, Mark(self.source))
+
+    def problem(self, where: Where, what: str, remedy: str, *, at_key: bool = False) -> Problem:
+        """A problem at `where`; `at_key` points at the key and not at its value."""
+        mark = self.keys.get(where) if at_key else None
+        return (mark or self.mark(where)).problem(where, what, remedy)
+
+
+def read_document(path: Path) -> Document:
+    """The document in a file. Raises UsageError when it cannot be read, ScenarioError when it is not YAML."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise UsageError(f"{path}: is a directory (name a scenario file in it)") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {reason(error)} (name a scenario file that can be read)") from None
+    if len(text) > MAX_BYTES:
+        raise UsageError(f"{path}: is larger than {MAX_BYTES:,} bytes (a scenario is a page or two)")
+    document = parse_document(text, str(path))
+    document.content = text
+    return document
+
+
+def parse_document(text: bytes | str, source: str) -> Document:
+    """The document in `text`. Raises ScenarioError when it is not YAML, or is not to be expanded."""
+    text = _checked_text(text, source)
+    try:
+        check_extent(text, source)
+        node = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise ScenarioError([syntax_problem(text, source, error)]) from None
+    if node is None:
+        problem = Mark(source, 1, 1).problem((), "the file is empty", "`soak init` writes a scenario to start from")
+        raise ScenarioError([problem])
+    document = Document(source)
+    document.data = _Reader(document).value(node, ())
+    return document
+
+
+def _checked_text(text: bytes | str, source: str) -> str:
+    """`text` decoded. Raises ScenarioError at the first character that cannot stand in a YAML file."""
+    try:
+        decoded = (text.encode() if isinstance(text, str) else text).decode("utf-8-sig")
+    except UnicodeEncodeError as error:
+        what = f"character {error.start + 1} is not UTF-8"
+        raise ScenarioError([Mark(source).problem((), what, "write it as UTF-8")]) from None
+    except UnicodeDecodeError as error:
+        mark = _mark_after(error.object[: error.start].decode(), source)
+        raise ScenarioError([mark.problem((), f"byte {error.start} is not UTF-8", "save the file as UTF-8")]) from None
+    forbidden = _FORBIDDEN.search(decoded)
+    if forbidden:
+        what = f"the control character U+{ord(forbidden[0]):04X} is not allowed"
+        raise ScenarioError([_mark_after(decoded[: forbidden.start()], source).problem((), what, "remove it")])
+    return decoded
+
+
+def _mark_after(text: str, source: str) -> Mark:
+    return Mark(source, text.count("\n") + 1, len(text) - text.rfind("\n"))
+
+
+class _Reader:
+    """Turns composed nodes into data; aliases are expanded, so their sum is bounded."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._nodes = 0
+
+    def value(self, node: yaml.Node, where: Where) -> Data:
+        self._spend(node, len(where))
+        self._document.marks.setdefault(where, self._mark(node))
+        if _has_tag(node):
+            self._problem(where, f"the tag {shortened(node.tag.replace(_PREFIX, '!!'))} is not allowed", "remove it")
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, where)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, (*where, index)) for index, item in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)
+        return self._scalar(node, where)
+
+    def _mark(self, node: yaml.Node) -> Mark:
+        return start(node, self._document.source)
+
+    def _spend(self, node: yaml.Node, depth: int) -> None:
+        """Count one more value; raise ScenarioError when there are too many, or it lies too deep."""
+        self._nodes += 1
+        if self._nodes > MAX_NODES or depth > MAX_DEPTH:
+            raise ScenarioError([too_large(self._mark(node), depth)])
+
+    def _problem(self, where: Where, what: str, remedy: str) -> None:
+        self._document.problems.append(self._document.problem(where, what, remedy))
+
+    def _mapping(self, node: yaml.MappingNode, where: Where) -> dict[str, Data]:
+        data: dict[str, Data] = {}
+        for key, value in node.value:
+            if not _is_merge(key):
+                self._pair(data, key, value, where)
+        for key, value in self._merged_pairs(node, where, len(where)):
+            if isinstance(key, yaml.ScalarNode) and key.value not in data:
+                self._pair(data, key, value, where)
+        return data
+
+    def _merged_pairs(self, node: yaml.MappingNode, where: Where, depth: int) -> list[tuple[yaml.Node, yaml.Node]]:
+        """The pairs that `<<` brings into a mapping; what a merged mapping merges itself comes after its own."""
+        pairs = []
+        for each in self._merged_mappings(node, where):
+            self._spend(each, depth)
+            pairs += [pair for pair in each.value if not _is_merge(pair[0])]
+            pairs += self._merged_pairs(each, where, depth + 1)
+        return pairs
+
+    def _merged_mappings(self, node: yaml.MappingNode, where: Where) -> list[yaml.MappingNode]:
+        merged = []
+        for key, value in node.value:
+            if not _is_merge(key):
+                continue
+            nodes = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            mappings = [each for each in nodes if isinstance(each, yaml.MappingNode)]
+            if len(mappings) < len(nodes):
+                what, remedy = "merges something that is not a mapping", "name the anchor of a mapping"
+                self._document.problems.append(self._mark(key).problem((*where, _MERGE), what, remedy))
+            merged += mappings
+        return merged
+
+    def _pair(self, data: dict[str, Data], key: yaml.Node, value: yaml.Node, where: Where) -> None:
+        mark = self._mark(key)
+        if not isinstance(key, yaml.ScalarNode):
+            self._document.problems.append(mark.problem(where, "a key is not text", "write a plain word as the key"))
+            return
+        inner = (*where, key.value)
+        if key.value in data:
+            what = f"key {quoted(key.value)} is already on line {self._document.keys[inner].line}"
+            self._document.problems.append(mark.problem(inner, what, "keep one"))
+            return
+        self._document.keys[inner] = mark
+        data[key.value] = self.value(value, inner)
+
+    def _scalar(self, node: yaml.ScalarNode, where: Where) -> Data:
+        text: str = node.value
+        if node.style:
+            return text
+        try:
+            return read_scalar(text)
+        except TrapError as trap:
+            return self._refuse(where, trap.what, trap.remedy, None if trap.empty else text)
+
+    def _refuse(self, where: Where, what: str, remedy: str, text: str | None = None) -> str | None:
+        """Note a trap; under a key of the author's own it does no harm and stays the text it is."""
+        if where and str(where[0]).startswith(_OWN):
+            return text
+        self._problem(where, what, remedy)
+        return None
+
+
+def _is_merge(key: yaml.Node) -> bool:
+    return isinstance(key, yaml.ScalarNode) and not key.style and key.value == _MERGE
+
+
+def _has_tag(node: yaml.Node) -> bool:
+    """Whether the file gives the node a tag that changes what it is."""
+    plain = isinstance(node, yaml.ScalarNode) and not node.style
+    return bool(node.tag != _IMPLICIT.resolve(type(node), node.value, (plain, not plain)))

@@ -1,0 +1,77 @@
+"""How much a scenario asks for: a run that would never end, or never fit, is refused before it starts."""
+
+import math
+from collections.abc import Callable, Iterator
+
+from soak.schemas.errors import Problem
+from soak.schemas.language.view import View
+from soak.schemas.units import show_duration
+
+MAX_RUN_S = 366 * 86_400.0
+MAX_ARRIVALS = 50_000_000
+MAX_SAMPLES = 2_000_000
+MAX_STATUS_ROWS = 1_000
+MAX_OCCURRENCES = 10_000
+
+
+def _run_length(view: View) -> Iterator[Problem]:
+    for key in ("duration", "drain"):
+        length_s = view.duration(key)
+        if length_s is not None and length_s > MAX_RUN_S:
+            yield view.problem(
+                (key,), f"is longer than a run can be ({show_duration(MAX_RUN_S)})", "write a shorter one"
+            )
+
+
+def _arrivals(view: View) -> Iterator[Problem]:
+    arrivals = ("workload", "arrivals")
+    duration_s, base, burst = (
+        view.duration("duration"),
+        view.rate(*arrivals, "rate"),
+        view.rate(*arrivals, "burst", "rate"),
+    )
+    every_s, for_s = view.duration(*arrivals, "burst", "every"), view.duration(*arrivals, "burst", "for")
+    if duration_s is None or base is None or view.get("workload", "tasks") is not None:
+        return
+    burst_s = _time_in_bursts(duration_s, every_s, for_s) if every_s and for_s and burst is not None else 0.0
+    in_bursts, between = burst_s * (burst or 0.0), (duration_s - burst_s) * base
+    if in_bursts + between > MAX_ARRIVALS:
+        where = (*arrivals, "burst", "rate") if in_bursts > between else (*arrivals, "rate")
+        what = _asks_for(in_bursts + between, MAX_ARRIVALS, "arrivals")
+        yield view.problem(where, what, "lower the rate, or shorten the run")
+
+
+def _time_in_bursts(duration_s: float, every_s: float, for_s: float) -> float:
+    whole, rest = divmod(duration_s, every_s)
+    return min(duration_s, whole * for_s + min(rest, for_s))
+
+
+def _observations(view: View) -> Iterator[Problem]:
+    duration_s, drain_s = view.duration("duration"), view.duration("drain")
+    sample_s, row_s = view.duration("telemetry", "sample_interval"), view.duration("checkpoints", "every")
+    if duration_s is None or drain_s is None or duration_s + drain_s > 2 * MAX_RUN_S:
+        return
+    run_s = duration_s + drain_s
+    if sample_s and run_s / sample_s > MAX_SAMPLES:
+        what = _asks_for(run_s / sample_s, MAX_SAMPLES, "samples")
+        yield view.problem(("telemetry", "sample_interval"), what, "write a longer interval")
+    if row_s and run_s / row_s > MAX_STATUS_ROWS:
+        what = _asks_for(run_s / row_s, MAX_STATUS_ROWS, "status rows")
+        yield view.problem(("checkpoints", "every"), what, "write a longer time")
+
+
+def _occurrences(view: View) -> Iterator[Problem]:
+    duration_s = view.duration("duration")
+    faults = (where for where, _ in view.entries("faults"))
+    for where in (("workload", "arrivals", "burst"), *faults):
+        every_s = view.duration(*where, "every")
+        if duration_s and every_s and duration_s / every_s > MAX_OCCURRENCES:
+            what = _asks_for(duration_s / every_s, MAX_OCCURRENCES, "occurrences")
+            yield view.problem((*where, "every"), what, "write a longer time")
+
+
+def _asks_for(count: float, most: int, what: str) -> str:
+    return f"asks for about {math.ceil(count):,} {what}, and a run can have {most:,}"
+
+
+EXTENT_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (_run_length, _arrivals, _observations, _occurrences)

@@ -1,0 +1,148 @@
+"""The gate language as typed data: a gate file to a typed gate, or to everything that is wrong with it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from soak.schemas.errors import Problem, ScenarioError
+from soak.schemas.evidence.verdict import Outcome
+from soak.schemas.files import read_schema
+from soak.schemas.language.document import Document, read_document
+from soak.schemas.language.expression import Op, UnclearError, parse_expression
+from soak.schemas.language.shape import did_you_mean, shape_problems, with_defaults
+from soak.schemas.language.slis import CATALOGUE
+from soak.schemas.units import duration
+
+_KINDS = ("tests", "runs")
+_SLIS = {name: sli for catalogue in CATALOGUE.values() for name, sli in catalogue.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What must be true of every run that a rule looks at; `max_age_s` None: however old."""
+
+    max_age_s: float | None
+    one_commit: bool
+    clean_tree: bool
+    recompute: bool
+    laws: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TestsRule:
+    """JUnit results in which every test case passed; `cases` are patterns, for each of which a case must be there."""
+
+    name: str
+    files: str
+    at_least: int
+    cases: tuple[str, ...]
+    skipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """`sli op target`, in base units."""
+
+    text: str
+    sli: str
+    op: Op
+    target: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunsRule:
+    """Run directories with a verdict; see the schema for what each field asks. None: it does not ask."""
+
+    name: str
+    where: str
+    scenarios: tuple[str, ...]
+    at_least: int | None
+    verdicts: tuple[Outcome, ...]
+    target: str | None
+    least_s: float | None
+    fastest: float | None
+    bounds: tuple[Bound, ...]
+    newest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A whole gate, checked."""
+
+    name: str
+    title: str
+    evidence: Evidence
+    rules: tuple[TestsRule | RunsRule, ...]
+
+
+def load_gate(path: Path) -> Gate:
+    """The gate in a file. Raises ScenarioError with every problem of the file, and UsageError when it cannot be read."""
+    document = read_document(path)
+    problems = document.problems + shape_problems(document, schema="gate")
+    if not problems:
+        problems = list(_problems(document))
+    if problems:
+        raise ScenarioError(problems)
+    data: Any = with_defaults(document.data, read_schema("gate"))
+    evidence = data["evidence"]
+    return Gate(
+        name=data["name"],
+        title=data["title"],
+        evidence=Evidence(
+            max_age_s=duration(evidence["max_age"]) if "max_age" in evidence else None,
+            one_commit=evidence["one_commit"],
+            clean_tree=evidence["clean_tree"],
+            recompute=evidence["recompute"],
+            laws=evidence["laws"],
+        ),
+        rules=tuple(_rule(rule) for rule in data["rules"]),
+    )
+
+
+def _problems(document: Document) -> Iterator[Problem]:
+    data: Any = document.data
+    names: set[str] = set()
+    for place, rule in enumerate(data["rules"]):
+        where = "rules", place
+        kinds = [kind for kind in _KINDS if kind in rule]
+        if len(kinds) != 1:
+            what = "asks for both tests and runs" if kinds else "asks for nothing"
+            yield document.problem(where, what, "write either tests: or runs: in each rule")
+        if rule["name"] in names:
+            yield document.problem((*where, "name"), f"a rule {rule['name']!r} stands above", "give it another name")
+        names.add(rule["name"])
+        for number, text in enumerate(rule.get("runs", {}).get("slis", [])):
+            try:
+                _bound(text)
+            except UnclearError as error:
+                yield document.problem((*where, "runs", "slis", number), error.what, error.remedy)
+
+
+def _rule(rule: Any) -> TestsRule | RunsRule:
+    if "tests" in rule:
+        tests = rule["tests"]
+        return TestsRule(rule["name"], tests["files"], tests["at_least"], tuple(tests["cases"]), tests["skipped"])
+    runs = rule["runs"]
+    return RunsRule(
+        name=rule["name"],
+        where=runs["in"],
+        scenarios=tuple(runs["scenarios"]),
+        at_least=runs.get("at_least"),
+        verdicts=tuple(map(Outcome, runs["verdicts"])),
+        target=runs.get("target"),
+        least_s=duration(runs["duration"]) if "duration" in runs else None,
+        fastest=runs.get("fastest"),
+        bounds=tuple(map(_bound, runs["slis"])),
+        newest=runs["newest"],
+    )
+
+
+def _bound(text: str) -> Bound:
+    expression = parse_expression(text)
+    if expression.selector or expression.relative:
+        raise UnclearError("a gate compares an SLI of the whole run with a fixed target", "write <sli> <op> <target>")
+    if expression.sli not in _SLIS:
+        raise UnclearError(f"unknown SLI {expression.sli!r}", did_you_mean(expression.sli, list(_SLIS)))
+    target = _SLIS[expression.sli].unit.parse(expression.target)
+    return Bound(expression.text, expression.sli, expression.op, target)

@@ -1,0 +1,151 @@
+"""What a scenario is judged by: its own SLIs, objectives, alerts and abort conditions, checked against what there is."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from soak.schemas import units
+from soak.schemas.errors import Problem, Where, quoted
+from soak.schemas.language.build import build_sli
+from soak.schemas.language.comparison import CONFIDENT, Context, condition, event_filter, objectives
+from soak.schemas.language.expression import UnclearError, parse_expression
+from soak.schemas.language.shape import did_you_mean
+from soak.schemas.language.slis import CATALOGUE, Sli
+from soak.schemas.language.view import View
+from soak.schemas.stream.events import SPECS, Value
+
+MAX_COMPARISONS = 10_000
+KINDS = ("ratio", "count", "quantile", "gauge")
+
+_VALUED = sorted({spec.type for spec in SPECS.values() if spec.value in {Value.SECONDS, Value.NUMBER}})
+
+
+def _definitions(view: View) -> dict[str, Any]:
+    definitions = view.get("slis")
+    return definitions if isinstance(definitions, dict) else {}
+
+
+def _own_slis(view: View) -> Iterator[Problem]:
+    built_in = CATALOGUE.get(str(view.get("system")), {})
+    for name, definition in _definitions(view).items():
+        where: Where = ("slis", name)
+        if name in built_in:
+            yield view.problem(where, f"{name} is a built-in SLI", "choose another name", at_key=True)
+        kinds = [kind for kind in KINDS if kind in definition] if isinstance(definition, dict) else []
+        if isinstance(definition, dict) and len(kinds) != 1:
+            what = f"has {len(kinds)} of {', '.join(KINDS)}"
+            yield view.problem(where, what, "write exactly one", at_key=True)
+        elif kinds:
+            yield from _own_sli(view, where, kinds[0])
+
+
+def _own_sli(view: View, where: Where, kind: str) -> Iterator[Problem]:
+    valued = kind in {"quantile", "gauge"}
+    for place in _filters(view, (*where, kind)):
+        try:
+            names = (view.names("workload", "tenants"), view.names("calls", "dependencies"))
+            parsed = event_filter(view.get(*place), list(view.names("faults")), *names)
+        except UnclearError as error:
+            yield view.problem(place, error.what, error.remedy)
+            continue
+        if valued and parsed.type not in _VALUED:
+            yield view.problem(place, f"{parsed.type} carries no value", f"name one of: {', '.join(_VALUED)}")
+    if not valued and view.get(*where, "unit") is not None:
+        yield view.problem((*where, "unit"), f"does not go with {kind}", "remove it; quantile and gauge take a unit")
+
+
+def _filters(view: View, where: Where) -> Iterator[Where]:
+    """The places of the event filters at `where` and below."""
+    value = view.get(*where)
+    if isinstance(value, str):
+        yield where
+    elif isinstance(value, list):
+        yield from ((*where, index) for index, each in enumerate(value) if isinstance(each, str))
+    elif isinstance(value, dict):
+        for key in ("good", "total", "of"):
+            yield from _filters(view, (*where, key)) if not isinstance(value.get(key), dict) else ()
+
+
+def _slis(view: View) -> dict[str, Sli | None]:
+    """Every SLI by name; None for one whose definition is wrong, which is told there and not wherever it is used."""
+    slis: dict[str, Sli | None] = dict(CATALOGUE.get(str(view.get("system")), {}))
+    for name, definition in _definitions(view).items():
+        if name in slis:
+            continue
+        try:
+            slis[name] = build_sli(name, definition, view.data)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            slis[name] = None
+    return slis
+
+
+def _expressions(view: View) -> Iterator[Problem]:
+    if str(view.get("system")) not in CATALOGUE:
+        return
+    known = _slis(view)
+    slis = {name: sli for name, sli in known.items() if sli}
+    broken = known.keys() - slis.keys()
+    context = Context(slis, {"tenant": view.names("workload", "tenants"), "phase": view.names("phases")})
+    yield from _objectives(view, context, broken)
+    for section in ("alerts", "abort"):
+        for where, item in view.entries(section):
+            text = item.get("when")
+            if isinstance(text, str) and text:
+                try:
+                    if parse_expression(text).sli not in broken:
+                        condition(text, context, window="window" in item)
+                except UnclearError as error:
+                    yield view.problem((*where, "when"), error.what, error.remedy)
+
+
+def _objectives(view: View, context: Context, broken: set[str]) -> Iterator[Problem]:
+    slos, count = view.get("slos"), 0
+    for index, item in enumerate(slos if isinstance(slos, list) else ()):
+        where: Where = ("slos", index, "objective") if isinstance(item, dict) else ("slos", index)
+        text = view.get(*where)
+        if not isinstance(text, str) or not text:
+            continue
+        try:
+            if parse_expression(text).sli in broken:
+                continue
+            comparisons = list(objectives(text, context))
+        except UnclearError as error:
+            yield view.problem(where, error.what, error.remedy)
+            continue
+        count += len(comparisons)
+        if count > MAX_COMPARISONS:
+            what = f"with it there are more than {MAX_COMPARISONS:,} objectives"
+            yield view.problem(where, what, "select fewer tenants or phases")
+            return
+        if isinstance(item, dict):
+            yield from _confidence(view, where[:-1], comparisons[0].sli)
+
+
+def _confidence(view: View, where: Where, sli: Sli) -> Iterator[Problem]:
+    if view.get(*where, "confidence") is None:
+        return
+    confidence = view.parse(units.ratio, *where, "confidence")
+    if sli.aggregate not in CONFIDENT:
+        remedy = "remove confidence; ratios and quantiles have intervals"
+        yield view.problem((*where, "confidence"), f"{sli.name} has no confidence interval", remedy)
+    elif confidence is not None and not 0 < confidence < 1:
+        yield view.problem((*where, "confidence"), "no interval has this confidence", "write one such as 95%")
+
+
+def _expectations(view: View) -> Iterator[Problem]:
+    by_time = [
+        item["name"]
+        for _, item in view.entries("faults")
+        if ("at" in item or "every" in item) and isinstance(item.get("name"), str)
+    ]
+    for where, _ in view.entries("alerts"):
+        expect = view.get(*where, "expect")
+        of = view.get(*where, "expect", "of")
+        if isinstance(of, str) and of not in by_time:
+            remedy = did_you_mean(of, by_time) if by_time else "declare a fault with at: and for:"
+            yield view.problem((*where, "expect", "of"), f"no fault by time is called {quoted(of)}", remedy)
+        elif isinstance(expect, dict) and list(expect) == ["of"]:
+            remedy = "add fires_within, resolves_within or max_flaps"
+            yield view.problem((*where, "expect"), "says nothing the alert has to do", remedy)
+
+
+INDICATOR_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (_own_slis, _expressions, _expectations)

@@ -1,0 +1,136 @@
+"""A scenario file to a typed scenario, or to everything that is wrong with it."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from soak.schemas.errors import Problem, ScenarioError
+from soak.schemas.files import Folders, folder_of
+from soak.schemas.language.build import build_scenario
+from soak.schemas.language.document import Document, read_document
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.overrides import apply_overlay, apply_settings, apply_tier
+from soak.schemas.language.semantics import semantic_problems
+from soak.schemas.language.shape import shape_problems
+from soak.schemas.language.systems import completed
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A scenario with the document it was built from: as written, overrides applied, defaults not filled in."""
+
+    scenario: Scenario
+    document: Document
+    source: Path
+    overridden: bool
+    content: bytes
+    """The file as it was read."""
+    folders: Folders = field(compare=False, repr=False)
+    """Where the files that it names are."""
+    tier: str | None = None
+    settings: tuple[str, ...] = ()
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the document says."""
+        assert isinstance(self.document.data, dict)
+        return dict(self.document.data)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its file."""
+        return folder_of(self.source)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what the scenario says, whatever its comments, layout and order of keys."""
+        text = json.dumps(self.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """A scenario's file, its overlays and the files that they name: each is read once, however often it is used."""
+
+    path: Path
+    document: Document
+    overlays: tuple[Document, ...]
+    folders: Folders
+
+    @classmethod
+    def read(
+        cls, path: Path, overlays: Sequence[Path] = (), reader: Callable[[Path], Document] = read_document
+    ) -> "Sources":
+        """Raises ScenarioError for a file that is not YAML, and UsageError for one that cannot be read."""
+        folders = Folders([*(folder_of(overlay) for overlay in reversed(overlays)), folder_of(path)])
+        return cls(path, reader(path), tuple(map(reader, overlays)), folders)
+
+    def load(self, *, tier: str | None = None, settings: Sequence[str] = (), variant: Sequence[str] = ()) -> Loaded:
+        """The scenario with a tier, the overlays, `--set` overrides and those of `--with` applied, in this order.
+
+        Raises ScenarioError with every problem.
+        """
+        document = self.document
+        chosen = document if tier is None else apply_tier(document, tier)
+        for overlay in self.overlays:
+            chosen = apply_overlay(chosen, overlay)
+        chosen = apply_settings(chosen, settings) if settings else chosen
+        chosen = apply_settings(chosen, variant, "--with") if variant else chosen
+        problems = _problems(chosen, self.folders) or list(self._problems_of_tiers(tier))
+        if problems:
+            raise ScenarioError(problems)
+        scenario = build_scenario(completed(chosen.data), self.folders)
+        overrides = (*settings, *variant)
+        overridden = tier is not None or bool(self.overlays) or bool(overrides)
+        return Loaded(scenario, chosen, self.path, overridden, document.content, self.folders, tier, overrides)
+
+    def _problems_of_tiers(self, chosen: str | None) -> Iterator[Problem]:
+        """Of those that were not chosen."""
+        beside = self.folders.last
+        for tier in _tiers(self.document):
+            if tier != chosen:
+                yield from _tier_problems(self.document, tier, beside)
+
+
+def load(
+    path: Path,
+    *,
+    tier: str | None = None,
+    overlays: Sequence[Path] = (),
+    settings: Sequence[str] = (),
+    variant: Sequence[str] = (),
+) -> Loaded:
+    """The scenario in `path` as `Sources.load` gives it.
+
+    Raises ScenarioError with every problem of the file, and UsageError when the file cannot be read.
+    """
+    return Sources.read(path, overlays).load(tier=tier, settings=settings, variant=variant)
+
+
+def _problems(document: Document, folders: Folders, only: Iterable[str] | None = None) -> list[Problem]:
+    filled = completed(document.data)
+    found = document.problems + shape_problems(document, only)
+    seen = {problem.where for problem in found}
+    return found + [problem for problem in semantic_problems(document, filled, folders) if problem.where not in seen]
+
+
+def _tiers(document: Document) -> dict[str, Any]:
+    """What each tier overrides."""
+    tiers = document.data.get("tiers") if isinstance(document.data, dict) else None
+    return dict(tiers) if isinstance(tiers, dict) else {}
+
+
+def _tier_problems(document: Document, tier: str, folders: Folders) -> list[Problem]:
+    overridden = list(_tiers(document)[tier])
+    problems = _problems(apply_tier(document, tier), folders, only=overridden)
+    return [_with_tier(problem, tier, overridden) for problem in problems]
+
+
+def _with_tier(problem: Problem, tier: str, overridden: list[str]) -> Problem:
+    key = re.split(r"[.\[]", problem.where)[0]
+    remedy = problem.remedy if key in overridden else f"{problem.remedy}, or override {key} in the tier"
+    return replace(problem, what=f"with tier {tier}: {problem.what}", remedy=remedy)

@@ -1,0 +1,210 @@
+"""The typed scenario: what a scenario file says, in base units, frozen."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.expression import Op, Selector
+from soak.schemas.language.faults import Fault
+from soak.schemas.language.outlets import Export, Notify
+from soak.schemas.language.slis import Sli
+from soak.schemas.language.windows import Window
+from soak.schemas.systems.calls.settings import Calls
+
+
+class Process(StrEnum):
+    """How arrivals are spaced."""
+
+    POISSON = "poisson"
+    CONSTANT = "constant"
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """During the first `for_s` of every `every_s` the arrival rate is `rate_per_s`."""
+
+    every_s: float
+    for_s: float
+    rate_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A sender of work and its share of the arrivals."""
+
+    name: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The offered work: `tasks` of them (None: for as long as the run goes on), each attempt in its `service` time."""
+
+    process: Process
+    rate_per_s: float
+    burst: Burst | None
+    service: Distribution
+    tenants: tuple[Tenant, ...]
+    tasks: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A named part of the run."""
+
+    name: str
+    window: Window
+
+
+class GuardrailMode(StrEnum):
+    """What happens to a task over its hard budget."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The task orchestrator; times in seconds."""
+
+    workers: int
+    dispatchers: int
+    poll_interval_s: float
+    claim_time_s: float
+    watchdog_interval_s: float
+    worker_restart_s: float
+    busy_timeout_s: float
+    lease_s: float
+    heartbeat_s: float
+    max_attempts: int
+    backoff_s: tuple[float, ...]
+    soft_tokens: int
+    hard_tokens: int
+    guardrail_mode: GuardrailMode
+
+    def backoff_after(self, attempt: int) -> float:
+        """Least time in seconds between the end of attempt `attempt` (from 1) and the next; the last value repeats."""
+        return self.backoff_s[min(attempt, len(self.backoff_s)) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A target that is `factor` times the same SLI under `selector`."""
+
+    factor: float
+    selector: Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`sli{selector} op target`: the heart of an objective and of a condition; `target` in base units."""
+
+    text: str
+    sli: Sli
+    selector: Selector
+    op: Op
+    target: float | Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What must hold at the end; `note`: where its target comes from."""
+
+    comparison: Comparison
+    min_samples: int
+    confidence: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is watched while the run goes on; `window_s` None: the run so far."""
+
+    name: str
+    comparison: Comparison
+    window_s: float | None
+    for_s: float
+    min_samples: int
+
+
+class Severity(StrEnum):
+    """How bad an alert is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What an alert itself has to do."""
+
+    of: str | None
+    fires_within_s: float | None
+    resolves_within_s: float | None
+    max_flaps: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A condition that fires and resolves."""
+
+    condition: Condition
+    severity: Severity
+    keep_firing_for_s: float
+    expect: Expectation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What the run observes about itself, in seconds."""
+
+    sample_interval_s: float
+    max_gap_s: float
+    max_lag_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A whole scenario, checked."""
+
+    name: str
+    title: str
+    description: str
+    system: str
+    duration_s: float
+    drain_s: float
+    warmup_s: float
+    seed: int
+    timezone: str
+    preflight: tuple[str, ...]
+    notify: tuple[Notify, ...]
+    exports: tuple[Export, ...]
+    workload: Workload
+    phases: tuple[Phase, ...]
+    system_settings: Queue | Calls
+    faults: tuple[Fault, ...]
+    slis: dict[str, Sli]
+    objectives: tuple[Objective, ...]
+    alerts: tuple[Alert, ...]
+    aborts: tuple[Condition, ...]
+    telemetry: Telemetry
+    checkpoint_every_s: float
+    repeat: int = 1
+
+    @property
+    def queue(self) -> Queue:
+        """The task orchestrator; only of a scenario of the system `queue`."""
+        assert isinstance(self.system_settings, Queue)
+        return self.system_settings
+
+    @property
+    def calls(self) -> Calls:
+        """The client and what it calls; only of a scenario of the system `calls`."""
+        assert isinstance(self.system_settings, Calls)
+        return self.system_settings
+
+    @property
+    def horizon_s(self) -> float:
+        """The latest time at which the run may still go on."""
+        return self.duration_s + self.drain_s

@@ -1,0 +1,206 @@
+"""What the shape of a scenario cannot say: names that exist, windows inside the run, targets in the right unit.
+
+Every check works on what is there and passes over what has the wrong shape, so that all problems of a file
+are found at once.
+"""
+
+import zoneinfo
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from soak.schemas import units
+from soak.schemas.errors import Problem, Where, quoted
+from soak.schemas.files import Folders
+from soak.schemas.language.build import read_values, recurrence
+from soak.schemas.language.document import Document
+from soak.schemas.language.extent import EXTENT_CHECKS
+from soak.schemas.language.faults import BY_TIME, OF_CALLS
+from soak.schemas.language.indicators import INDICATOR_CHECKS
+from soak.schemas.language.systems import SYSTEM_CHECKS
+from soak.schemas.language.view import View
+from soak.schemas.units import show_duration
+
+MAX_SPREAD = 1_000
+"""A lognormal whose p95 is more times its median has a mean that no run ever sees."""
+
+
+MOST_BETWEEN_EXPORTS_S = 60.0
+"""An alert on time series that come more rarely comes too late."""
+
+
+def semantic_problems(document: Document, data: Any, folders: Folders) -> list[Problem]:
+    """Everything that is wrong with `data` (the document's, defaults filled in) beyond its shape."""
+    view = View(document, data, folders)
+    return [problem for check in _CHECKS for problem in check(view)]
+
+
+def _unique_names(view: View) -> Iterator[Problem]:
+    for section in (("faults",), ("alerts",), ("abort",), ("phases",), ("workload", "tenants")):
+        seen: set[str] = set()
+        for where, item in view.entries(*section):
+            name = item.get("name")
+            if isinstance(name, str) and name in seen:
+                yield view.problem((*where, "name"), f"the name {quoted(name)} stands twice", "give each its own name")
+            elif isinstance(name, str):
+                seen.add(name)
+
+
+def _inside_the_run(view: View) -> Iterator[Problem]:
+    duration_s = view.duration("duration")
+    if duration_s is None:
+        return
+    warmup_s = view.duration("warmup")
+    if warmup_s is not None and warmup_s >= duration_s > 0:
+        yield view.problem(("warmup",), f"is as long as the run ({show_duration(duration_s)})", "write a shorter one")
+    for where, item in (*view.entries("faults"), *view.entries("phases")):
+        when = view.parse(recurrence, *where)
+        if when is None:
+            continue
+        key = "at" if "at" in item else "every"
+        if when.at_s >= duration_s:
+            what = f"first starts at {show_duration(when.at_s)}, but the run ends at {show_duration(duration_s)}"
+            yield view.problem((*where, key), what, "start it inside the run")
+        elif not when.every_s and when.at_s + when.for_s > duration_s:
+            what = f"ends at {show_duration(when.at_s + when.for_s)}, but the run ends at {show_duration(duration_s)}"
+            yield view.problem((*where, "for"), what, "end it inside the run")
+
+
+def _exports(view: View) -> Iterator[Problem]:
+    for where, item in view.entries("export"):
+        try:
+            urlsplit(str(item.get("url", ""))).port  # noqa: B018
+        except ValueError:
+            yield view.problem((*where, "url"), "is not a URL", "write a URL such as http://127.0.0.1:9091")
+        every_s = view.duration(*where, "every")
+        if every_s is not None and every_s > MOST_BETWEEN_EXPORTS_S:
+            what = f"{view.get(*where, 'every')} is more than {show_duration(MOST_BETWEEN_EXPORTS_S)}"
+            yield view.problem((*where, "every"), what, "export once a minute, or more often")
+
+
+def _recurrences(view: View) -> Iterator[Problem]:
+    burst = ("workload", "arrivals", "burst")
+    for where in (burst, *(where for where, _ in view.entries("faults"))):
+        every_s, for_s = view.duration(*where, "every"), view.duration(*where, "for")
+        if every_s is not None and for_s is not None and for_s >= every_s:
+            what = f"{view.get(*where, 'for')} does not fit into every {view.get(*where, 'every')}"
+            yield view.problem((*where, "for"), what, "write a shorter one")
+    for where, item in view.entries("faults"):
+        if "at" in item or "every" in item:
+            continue
+        of_calls = view.get("system") == "calls" and str(item.get("type")) in set(OF_CALLS)
+        if str(item.get("type")) in set(BY_TIME) and not of_calls:
+            yield view.problem((*where, "at"), f"{item['type']} starts at no time", "add at: 1h, or every: 6h")
+        elif "for" in item:
+            what = "lasts for a time but starts at none"
+            yield view.problem((*where, "for"), what, "add at: 1h, or every: 6h, or remove for")
+
+
+def _phases_apart(view: View) -> Iterator[Problem]:
+    spans = [
+        (start_s, start_s + for_s, where)
+        for where, _ in view.entries("phases")
+        if (start_s := view.duration(*where, "at")) is not None and (for_s := view.duration(*where, "for")) is not None
+    ]
+    for before, after in pairwise(sorted(spans)):
+        if after[0] < before[1]:
+            start = view.get(*after[2], "at")
+            what = f"starts at {start}, inside the phase that ends at {show_duration(before[1])}"
+            yield view.problem((*after[2], "at"), what, "start it when that one has ended")
+
+
+def _distributions(view: View) -> Iterator[Problem]:
+    places = [("workload", "task", "duration"), *((*where, "delay") for where, _ in view.entries("faults"))]
+    places += [(*where, "latency") for where, _ in view.entries("calls", "dependencies")]
+    for where in places:
+        low_high = view.duration(*where, "low"), view.duration(*where, "high")
+        median_p95 = view.duration(*where, "median"), view.duration(*where, "p95")
+        for (low, high), key in ((low_high, "high"), (median_p95, "p95")):
+            if low is not None and high is not None and high <= low:
+                yield view.problem((*where, key), f"is not above {show_duration(low)}", "write a longer duration")
+        median_s, p95_s = median_p95
+        if median_s and p95_s and p95_s > MAX_SPREAD * median_s:
+            what = f"is more than {MAX_SPREAD:,} times the median"
+            yield view.problem((*where, "p95"), what, "write a shorter duration, or a longer median")
+        yield from _data_file(view, where)
+
+
+def _data_file(view: View, where: Where) -> Iterator[Problem]:
+    name, unit = view.get(*where, "file"), view.get(*where, "unit")
+    if not isinstance(name, str) or not name or str(unit) not in units.SECONDS:
+        return
+    try:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            # The evidence holds a copy under the same name, so that the scenario loads again from there.
+            raise ValueError(f"{quoted(name)} is not below the scenario's folder")
+        read_values(name, view.folders, units.SECONDS[str(unit)])
+    except ValueError as error:
+        remedy = "name a text file in the scenario's folder, with one number a line"
+        yield view.problem((*where, "file"), str(error), remedy)
+
+
+def _tenant_shares(view: View) -> Iterator[Problem]:
+    shares = [view.parse(units.ratio, *where, "share") for where, _ in view.entries("workload", "tenants")]
+    known = [share for share in shares if share is not None]
+    if known and len(known) == len(shares) and abs(sum(known) - 1) > 1e-9:
+        yield view.problem(
+            ("workload", "tenants"), f"the shares add up to {units.show_ratio(sum(known))}", "make them add up to 100%"
+        )
+
+
+def _timezone(view: View) -> Iterator[Problem]:
+    name = view.get("timezone")
+    if not isinstance(name, str):
+        return
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        yield view.problem(
+            ("timezone",), f"unknown time zone {quoted(name)}", "write an IANA name such as Asia/Seoul or UTC"
+        )
+
+
+def _guardrail(view: View) -> Iterator[Problem]:
+    soft, hard = view.get("queue", "guardrail", "soft_tokens"), view.get("queue", "guardrail", "hard_tokens")
+    if isinstance(soft, int) and isinstance(hard, int) and soft > hard:
+        what = f"a soft budget of {soft:,} is above the hard one of {hard:,}"
+        yield view.problem(("queue", "guardrail", "soft_tokens"), what, "write a smaller one, or raise hard_tokens")
+
+
+def _lease(view: View) -> Iterator[Problem]:
+    lease_s, beat_s = view.duration("queue", "lease", "duration"), view.duration("queue", "lease", "heartbeat")
+    if lease_s and beat_s and beat_s >= lease_s:
+        lease, beat = view.get("queue", "lease", "duration"), view.get("queue", "lease", "heartbeat")
+        what = f"a heartbeat of {beat} does not renew a lease of {lease} in time"
+        yield view.problem(("queue", "lease", "heartbeat"), what, "write a shorter heartbeat, or a longer lease")
+
+
+def _poll_interval(view: View) -> Iterator[Problem]:
+    poll_s, duration_s, drain_s = (
+        view.duration("queue", "poll_interval"),
+        view.duration("duration"),
+        view.duration("drain"),
+    )
+    if poll_s and duration_s and drain_s is not None and poll_s > duration_s + drain_s:
+        what = f"is longer than the run with its drain ({show_duration(duration_s + drain_s)})"
+        yield view.problem(("queue", "poll_interval"), what, "write a shorter one: no work is ever picked")
+
+
+_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
+    _unique_names,
+    _inside_the_run,
+    _recurrences,
+    _exports,
+    _phases_apart,
+    _distributions,
+    _tenant_shares,
+    _timezone,
+    _guardrail,
+    _lease,
+    _poll_interval,
+    *SYSTEM_CHECKS,
+    *EXTENT_CHECKS,
+    *INDICATOR_CHECKS,
+)

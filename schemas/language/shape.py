@@ -1,0 +1,283 @@
+"""The shape of a scenario: the JSON Schema applied, its errors in the words of someone who writes a scenario."""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from jsonschema.exceptions import ValidationError
+
+from soak.schemas import units
+from soak.schemas.errors import Problem, Where, quoted, shortened
+from soak.schemas.files import read_schema, resolve
+from soak.schemas.language.document import Document
+from soak.schemas.language.examples import example, examples, such_as
+from soak.schemas.validator import DURATIONS, LONGEST_S, SHORTEST_S, Schema, Validator
+
+SECRETS = frozenset({"to", "password", "token"})
+"""Keys at which the place of a secret stands."""
+
+MAX_SUGGESTIONS, MAX_LISTED = 200, 30
+
+
+def did_you_mean(word: str, words: Iterator[str] | list[str]) -> str:
+    """`did you mean …?` for the nearest of `words`, or the words themselves when none is near."""
+    known = sorted(words)[:MAX_SUGGESTIONS]
+    near = _nearest(word, known)
+    if near is not None:
+        return f"did you mean {quoted(near)}?"
+    more = ", …" if len(known) > MAX_LISTED else ""
+    return f"write one of: {', '.join(map(shortened, known[:MAX_LISTED]))}{more}"
+
+
+def _nearest(word: str, known: list[str]) -> str | None:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
+def shape_problems(document: Document, only: Iterable[str] | None = None, *, schema: str = "scenario") -> list[Problem]:
+    """Everything in which `document` differs from the shape of a scenario; values that YAML garbled are passed over.
+
+    `schema` names the shape of something else; it may refer to no definitions. `only` looks at these keys at the top of the
+    file: the others are known to be right.
+    """
+    garbled = {problem.where for problem in document.problems}
+    shape, data = read_schema(schema), document.data
+    if only is not None and isinstance(data, dict):
+        shape, data = {**shape, "required": [], "anyOf": [{}]}, {key: data[key] for key in only if key in data}
+    problems = [problem for error in Validator(shape).iter_errors(data) for problem in _problems(document, error)]
+    return [problem for problem in problems if problem.where not in garbled]
+
+
+def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
+    where: Where = tuple(error.absolute_path)
+    describe = _DESCRIBE.get(str(error.validator))
+    if describe is None:
+        yield document.problem(where, f"is not as {error.validator} of the schema says", "see `soak schema`")
+        return
+    for inner, what, remedy in describe(error):
+        said = what.replace(_show(error.instance), "what stands there") if _may_be_secret(error) else what
+        yield document.problem((*where, *inner), said, remedy, at_key=bool(inner))
+
+
+def _may_be_secret(error: Any) -> bool:
+    """Whether someone may have put a secret where the place of one, or a URL, belongs."""
+    return not SECRETS.isdisjoint(error.absolute_path) or _schema(error).get("title") == "URL"
+
+
+Finding = tuple[Where, str, str]
+
+
+def _schema(error: Any) -> Schema:
+    schema = error.schema
+    return schema if isinstance(schema, dict) else {}
+
+
+def _extra_keys(error: Any) -> Iterator[Finding]:
+    schema = _schema(error)
+    known = list(schema.get("properties", {}))
+    for key in error.instance:
+        if key in known or (key.startswith("x-") and not error.absolute_path):
+            continue
+        if "title" not in schema or schema["title"] in {"objective", "Soak scenario", "Soak gate"}:
+            own = key.startswith("x-")
+            remedy = "keys of your own stand at the top of the file" if own else did_you_mean(key, known)
+            yield (key,), f"unknown key {quoted(key)}", remedy
+        elif key in _keys_of_variants():
+            kind = _variant(error)
+            others = [other for other in known if other not in {"name", "type", "distribution"}]
+            yield (key,), f"key {key!r} does not go with {kind}", f"remove it; {kind} takes {', '.join(others)}"
+
+
+def _variant(error: Any) -> str:
+    """The type of fault or export, or the distribution, that a mapping is checked as; empty where there is no such choice."""
+    title = _schema(error).get("title", "")
+    if title == "this type":
+        return str(error.instance["type"])
+    return (
+        title if title in read_schema("scenario")["$defs"]["distribution"]["properties"]["distribution"]["enum"] else ""
+    )
+
+
+def _keys_of_variants() -> set[str]:
+    """The keys of the mappings that the schema checks by variant."""
+    return set(_properties_of_variants())
+
+
+def _properties_of_variants() -> Schema:
+    definitions = read_schema("scenario")["$defs"]
+    return {
+        key: schema
+        for name in ("export", "fault", "distribution")
+        for key, schema in definitions[name]["properties"].items()
+    }
+
+
+def _missing_keys(error: Any) -> Iterator[Finding]:
+    for key in error.validator_value:
+        if not _stands_otherwise(key, error):
+            yield (), f"{_variant(error)} needs the key {key!r}".lstrip(), f"add {key}: {_example_of(error, key)}"
+
+
+def _missing_choice(error: Any) -> Iterator[Finding]:
+    """None of several keys that would do is there: the first of them is asked for."""
+    key, properties = error.validator_value[0]["required"][0], _schema(error)["properties"]
+    if not any(_nearest(other, list(properties)) == key for other in error.instance if other not in properties):
+        yield (), f"needs the key {key!r}", f"add {key}: {example(properties[key])}"
+
+
+def _stands_otherwise(key: str, error: Any) -> bool:
+    """Whether a key that is missing was misspelled, or given as the parameter of another distribution: told there."""
+    known = list(_schema(error).get("properties", {}))
+    extra = [other for other in error.instance if other not in known]
+    foreign = _variant(error) == error.instance.get("distribution") and not _keys_of_variants().isdisjoint(extra)
+    return foreign or any(_nearest(other, known) == key for other in extra)
+
+
+def _example_of(error: Any, key: str) -> str:
+    schema = _schema(error).get("properties", {}).get(key)
+    if not isinstance(schema, dict):
+        schema = _properties_of_variants().get(key, {})
+    return example(schema)
+
+
+def _wrong_type(error: Any) -> Iterator[Finding]:
+    schema = _schema(error)
+    title = schema.get("title", "")
+    value = error.instance
+    if isinstance(value, int | float) and not isinstance(value, bool) and title in {*DURATIONS, "rate"}:
+        yield (), f"{_show(value)} has no unit", f"write a {title.split()[0]} such as {examples(schema)}"
+    elif error.validator_value == "object":
+        yield (), f"{_show(value)} is not a mapping", f"write a mapping such as {example(schema)}"
+    elif error.validator_value == "string" and not isinstance(value, list | dict) and title in _FREE_TEXT:
+        yield (), f"{_show(value)} is not text", "put it in quotes"
+    else:
+        wanted = title or _TYPE_NAMES[str(error.validator_value)]
+        such = "" if wanted == "text" else such_as(schema)
+        if wanted == "list" and not such:
+            such = f" such as [{example(schema['items'])}]"
+        quotes = ", without quotes" if wanted == "whole number" and isinstance(value, str) else ""
+        yield (), f"{_show(value)} is not {_article(wanted)}", f"write {_article(wanted)}{such}{quotes}"
+
+
+_FREE_TEXT = {"", "line of text", "name of letters, digits, `_`, `.` and `-`"}
+_TYPE_NAMES = {
+    "array": "list",
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "truth value",
+}
+
+
+_RATIO = "write a percentage such as 10%, or a number from 0 to 1 without quotes"
+
+
+def _article(words: str) -> str:
+    if words == "text":
+        return words
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def _show(value: object) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return quoted(value) if isinstance(value, str) else shortened(json.dumps(value))
+
+
+def _pattern(error: Any) -> Iterator[Finding]:
+    if re.fullmatch(error.validator_value, error.instance):
+        short = units.duration(error.instance) < SHORTEST_S
+        limit = f"{units.show_duration(SHORTEST_S)} at least" if short else f"{units.show_duration(LONGEST_S)} at most"
+        yield (), f"{_show(error.instance)} is too {'short' if short else 'long'}", f"write {limit}"
+        return
+    title = _article(_schema(error)["title"])
+    remedy = _RATIO if title == "a ratio" else f"write {title}{such_as(_schema(error))}"
+    # A name that is a key stands at itself; all else is the value at its path.
+    inner: Where = (error.instance,) if "propertyNames" in error.schema_path else ()
+    yield inner, f"{_show(error.instance)} is not {title.partition(' of letters')[0]}", remedy
+
+
+def _enum(error: Any) -> Iterator[Finding]:
+    words = [str(word) for word in error.validator_value]
+    single = not isinstance(error.instance, list | dict)
+    what = f"unknown value {_show(error.instance)}" if single else f"{_show(error.instance)} is not a single value"
+    yield (), what, did_you_mean(str(error.instance), words)
+
+
+def _const(error: Any) -> Iterator[Finding]:
+    yield (), f"unknown version {_show(error.instance)}", f"this release reads version: {error.validator_value}"
+
+
+def _bound(error: Any) -> Iterator[Finding]:
+    if _schema(error)["type"] == "integer" and isinstance(error.instance, float):
+        return  # It is the wrong type, and told so.
+    side, least = ("below", "least") if error.validator == "minimum" else ("above", "most")
+    remedy = f"write {error.validator_value} at {least}"
+    if _schema(error).get("title") == "ratio":
+        remedy = _RATIO
+    yield (), f"{_show(error.instance)} is {side} {error.validator_value}", remedy
+
+
+def _length(error: Any) -> Iterator[Finding]:
+    if error.instance:
+        yield (), f"has {len(error.instance):,} entries", f"keep {error.validator_value} at most"
+    elif isinstance(error.instance, str):
+        yield (), "is empty", f"write {_article(_schema(error).get('title') or 'text')}{such_as(_schema(error))}"
+    else:
+        yield (), "is empty", f"write at least one entry, such as {_first_entry(_schema(error))}"
+
+
+def _first_entry(schema: Schema) -> str:
+    return example(schema["items"]) if "items" in schema else example(schema).strip("{}")
+
+
+def _not_unique(error: Any) -> Iterator[Finding]:
+    yield (), "an entry stands twice", "keep one"
+
+
+def _dependent(error: Any) -> Iterator[Finding]:
+    for key, needed in error.validator_value.items():
+        for other in needed:
+            yield (), f"has {key!r} but no {other!r}", f"add {other}: {_example_of(error, other)}"
+
+
+_DESCRIBE: dict[str, Callable[[Any], Iterator[Finding]]] = {
+    "additionalProperties": _extra_keys,
+    "anyOf": _missing_choice,
+    "required": _missing_keys,
+    "type": _wrong_type,
+    "pattern": _pattern,
+    "enum": _enum,
+    "const": _const,
+    "minimum": _bound,
+    "maximum": _bound,
+    "minItems": _length,
+    "maxItems": _length,
+    "minLength": _length,
+    "minProperties": _length,
+    "maxProperties": _length,
+    "uniqueItems": _not_unique,
+    "dependentRequired": _dependent,
+}
+
+
+def with_defaults(data: Any, schema: Schema | None = None) -> Any:
+    """`data` with every default of the schema filled in; `data` itself is left as it was."""
+    schema = resolve(read_schema("scenario") if schema is None else schema)
+    if isinstance(data, dict):
+        properties = schema.get("properties", {})
+        filled = {
+            key: with_defaults(value, properties[key]) if key in properties else value for key, value in data.items()
+        }
+        for key, inner in properties.items():
+            resolved = resolve(inner) if isinstance(inner, dict) else {}
+            if key not in filled and "default" in resolved:
+                filled[key] = with_defaults(resolved["default"], resolved)
+        return filled
+    if isinstance(data, list) and isinstance(schema.get("items"), dict):
+        return [with_defaults(item, schema["items"]) for item in data]
+    return data

@@ -1,0 +1,288 @@
+"""The vocabulary of events: every kind, and which columns it fills.
+
+A kind is an event type together with the fields that never change for it: the census kinds all
+write `sample.state`, each with its own `state`.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum, auto, unique
+
+from soak.schemas.stream.states import TaskState
+
+COPY = 1
+"""The bit of a task number that tells a second enqueue from the first: the number is `2 * arrival + copy`."""
+
+KEY_SHIFT = 1
+"""A task's idempotency key is the number of its arrival: `number >> KEY_SHIFT`."""
+
+
+def worker_name(index: int) -> str:
+    """The name of a worker's process."""
+    return f"w{index}"
+
+
+def task_name(number: int) -> str:
+    """How the stream calls a task: by its key, and `.2` for a second life of it."""
+    return f"{number >> KEY_SHIFT}{'.2' if number & COPY else ''}"
+
+
+class Value(Enum):
+    """What the `value` column of a kind holds."""
+
+    NONE = auto()
+    SECONDS = auto()
+    NUMBER = auto()
+    NAME = auto()
+    """An index into the names of a stream's vocabulary."""
+
+
+@unique
+class Kind(IntEnum):
+    """The kinds of events, in the order of their codes (codes live in memory only)."""
+
+    RUN_STARTED = 0
+    RUN_ENDED = auto()
+    RUN_ABORTED = auto()
+    RUN_INTERRUPTED = auto()
+    RUN_PAUSED = auto()
+    RUN_RESUMED = auto()
+    TASK_DEFERRED = auto()
+    TASK_ENQUEUED = auto()
+    TASK_DUPLICATE = auto()
+    TASK_SKIPPED = auto()
+    TASK_DISPATCHED = auto()
+    TASK_RETRY = auto()
+    TASK_DONE = auto()
+    TASK_FAILED = auto()
+    TASK_BLOCKED = auto()
+    TASK_CANCELLED = auto()
+    EXECUTION_STARTED = auto()
+    EXECUTION_ENDED = auto()
+    LEASE_EXPIRED = auto()
+    LEASE_CONTENDED = auto()
+    LEASE_REFUSED = auto()
+    FAULT_INJECTED = auto()
+    FAULT_SEEN = auto()
+    FAULT_CLEARED = auto()
+    PROCESS_EXITED = auto()
+    PROCESS_STARTED = auto()
+    SAMPLE_QUEUE_DEPTH = auto()
+    SAMPLE_OLDEST_PENDING = auto()
+    SAMPLE_BUSY_WORKERS = auto()
+    SAMPLE_RSS = auto()
+    SAMPLE_OPEN_FILES = auto()
+    SAMPLE_DB_SIZE = auto()
+    SAMPLE_CPU = auto()
+    SAMPLE_THREADS = auto()
+    SAMPLE_RUNNER_RSS = auto()
+    SAMPLE_RUNNER_OPEN_FILES = auto()
+    SAMPLE_LOST = auto()
+    CENSUS_PENDING = auto()
+    CENSUS_IN_PROGRESS = auto()
+    CENSUS_DONE = auto()
+    CENSUS_FAILED = auto()
+    CENSUS_BLOCKED = auto()
+    CENSUS_CANCELLED = auto()
+    ALERT_FIRED = auto()
+    ALERT_RESOLVED = auto()
+    RUN_REPEATED = auto()
+    TASK_DEGRADED = auto()
+    CALL_STARTED = auto()
+    CALL_SUCCEEDED = auto()
+    CALL_FAILED = auto()
+    CALL_REJECTED = auto()
+    CIRCUIT_OPENED = auto()
+    CIRCUIT_HALF_OPENED = auto()
+    CIRCUIT_CLOSED = auto()
+    RELEASE_DEPLOYED = auto()
+    RELEASE_ROLLED_BACK = auto()
+    UPDATE_LOST = auto()
+    SAMPLE_IN_FLIGHT = auto()
+    SAMPLE_MEMORY = auto()
+    SAMPLE_MEMORY_HELD = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """How a kind is written: its type, the columns it fills, the name and meaning of its value, a fixed state."""
+
+    type: str
+    description: str
+    columns: str = ""
+    value_name: str = ""
+    value: Value = Value.NONE
+    state: str = ""
+    by_runner: bool = False
+    """Written by the runner about itself: no sign of life from the system under test."""
+
+    def uses(self, column: str) -> bool:
+        """Whether events of this kind fill `column`."""
+        return column in self.columns.split()
+
+
+def _sample(name: str, value: Value, description: str) -> Spec:
+    return Spec(f"sample.{name}", description, "", "value", value)
+
+
+def _census(state: TaskState) -> Spec:
+    what = "at the end: tasks the system itself counts in this state"
+    return Spec("sample.state", what, "", "value", Value.NUMBER, state.name)
+
+
+def _runner(type_: str, description: str, columns: str = "", name: str = "", value: Value = Value.NONE) -> Spec:
+    return Spec(type_, description, columns, name, value, by_runner=True)
+
+
+_ATTEMPT = "task attempt worker"
+_FAILED_ATTEMPT = "task attempt worker cause"
+_SUBMITTED = "task key cause tenant"
+_CALL = "task attempt"
+_FAILED_CALL = "task attempt cause"
+
+SPECS: dict[Kind, Spec] = {
+    Kind.RUN_STARTED: _runner("run.started", "the run starts"),
+    Kind.RUN_ENDED: _runner("run.ended", "the run is over: `planned` counts submissions", "", "planned", Value.NUMBER),
+    Kind.RUN_ABORTED: _runner("run.aborted", "an abort condition held", "", "name", Value.NAME),
+    Kind.RUN_INTERRUPTED: _runner("run.interrupted", "the run was interrupted from outside"),
+    Kind.RUN_PAUSED: _runner(
+        "run.paused", "the runner was gone for `pause` of real time; nothing went on", "", "pause", Value.SECONDS
+    ),
+    Kind.RUN_RESUMED: _runner(
+        "run.resumed", "the run goes on; for `gap` from here nothing was observed", "", "gap", Value.SECONDS
+    ),
+    Kind.TASK_DEFERRED: Spec(
+        "task.deferred",
+        "the system could not take offered work in; it is offered again",
+        "task key",
+        "due",
+        Value.SECONDS,
+    ),
+    Kind.TASK_ENQUEUED: Spec(
+        "task.enqueued", "taken in; `due` is when it was meant to arrive", _SUBMITTED, "due", Value.SECONDS
+    ),
+    Kind.TASK_DUPLICATE: Spec("task.duplicate", "a key is enqueued a second time", _SUBMITTED),
+    Kind.TASK_SKIPPED: Spec("task.skipped", "an enqueue was refused because of its idempotency key", _SUBMITTED),
+    Kind.TASK_DISPATCHED: Spec("task.dispatched", "a worker got the task and its lease", _ATTEMPT),
+    Kind.TASK_RETRY: Spec(
+        "task.retry", "back to PENDING; not to be tried before `due`", _FAILED_ATTEMPT, "due", Value.SECONDS
+    ),
+    Kind.TASK_DONE: Spec("task.done", "finished well", _ATTEMPT),
+    Kind.TASK_FAILED: Spec("task.failed", "failed for good", _FAILED_ATTEMPT),
+    Kind.TASK_BLOCKED: Spec("task.blocked", "over its hard budget; waits for an operator", _FAILED_ATTEMPT),
+    Kind.TASK_CANCELLED: Spec("task.cancelled", "cancelled by an operator", "task attempt cause"),
+    Kind.EXECUTION_STARTED: Spec("execution.started", "ledger: the body of the task starts", f"{_ATTEMPT} key"),
+    Kind.EXECUTION_ENDED: Spec(
+        "execution.ended",
+        "ledger: the body ended, well unless it names an `error`; `ran` is how long it took",
+        f"{_FAILED_ATTEMPT} key",
+        "ran",
+        Value.SECONDS,
+    ),
+    Kind.LEASE_EXPIRED: Spec("lease.expired", "the watchdog found an expired lease", _FAILED_ATTEMPT),
+    Kind.LEASE_CONTENDED: Spec(
+        "lease.contended",
+        "`value` dispatchers picked a task and lost it to another",
+        "task attempt",
+        "value",
+        Value.NUMBER,
+    ),
+    Kind.LEASE_REFUSED: Spec(
+        "lease.refused", "the result of a worker that had lost its lease was refused", _FAILED_ATTEMPT
+    ),
+    Kind.FAULT_INJECTED: Spec("fault.injected", "a fault takes place", _FAILED_ATTEMPT),
+    Kind.FAULT_SEEN: Spec("fault.seen", "the system shows the effect of a fault", "cause"),
+    Kind.FAULT_CLEARED: _runner("fault.cleared", "a fault is over", "worker cause"),
+    Kind.PROCESS_EXITED: Spec(
+        "process.exited",
+        "the process `name` of the system is gone; a worker has a number, too",
+        "worker cause",
+        "name",
+        Value.NAME,
+    ),
+    Kind.PROCESS_STARTED: Spec(
+        "process.started", "the process `name` of the system is back", "worker", "name", Value.NAME
+    ),
+    Kind.SAMPLE_QUEUE_DEPTH: _sample("queue_depth", Value.NUMBER, "tasks that are PENDING"),
+    Kind.SAMPLE_OLDEST_PENDING: _sample(
+        "oldest_pending",
+        Value.SECONDS,
+        "how long the oldest due task has been waiting, work not taken in yet included",
+    ),
+    Kind.SAMPLE_BUSY_WORKERS: _sample("busy_workers", Value.NUMBER, "workers that run a task"),
+    Kind.SAMPLE_RSS: _sample("rss", Value.NUMBER, "resident memory of the system, in bytes"),
+    Kind.SAMPLE_OPEN_FILES: _sample("open_files", Value.NUMBER, "open files of the system"),
+    Kind.SAMPLE_DB_SIZE: _sample("db_size", Value.NUMBER, "size of the system's database, in bytes"),
+    Kind.SAMPLE_CPU: _sample("cpu", Value.SECONDS, "CPU time of the system's processes so far, in real seconds"),
+    Kind.SAMPLE_THREADS: _sample("threads", Value.NUMBER, "threads of the system"),
+    Kind.SAMPLE_RUNNER_RSS: _runner(
+        "sample.runner_rss", "resident memory of the runner itself, in bytes", "", "value", Value.NUMBER
+    ),
+    Kind.SAMPLE_RUNNER_OPEN_FILES: _runner(
+        "sample.runner_open_files", "open files of the runner itself", "", "value", Value.NUMBER
+    ),
+    Kind.SAMPLE_LOST: _runner(
+        "sample.lost", "telemetry is back: `value` events were lost", "cause", "value", Value.NUMBER
+    ),
+    Kind.CENSUS_PENDING: _census(TaskState.PENDING),
+    Kind.CENSUS_IN_PROGRESS: _census(TaskState.IN_PROGRESS),
+    Kind.CENSUS_DONE: _census(TaskState.DONE),
+    Kind.CENSUS_FAILED: _census(TaskState.FAILED),
+    Kind.CENSUS_BLOCKED: _census(TaskState.BLOCKED),
+    Kind.CENSUS_CANCELLED: _census(TaskState.CANCELLED),
+    Kind.ALERT_FIRED: _runner("alert.fired", "an alert fires", "", "name", Value.NAME),
+    Kind.ALERT_RESOLVED: _runner("alert.resolved", "an alert is over", "", "name", Value.NAME),
+    Kind.RUN_REPEATED: _runner(
+        "run.repeated",
+        "the run was made once more: `differing` events were not the same",
+        "",
+        "differing",
+        Value.NUMBER,
+    ),
+    Kind.TASK_DEGRADED: Spec(
+        "task.degraded", "the answer is less than was asked for: `name` says how", _CALL, "name", Value.NAME
+    ),
+    Kind.CALL_STARTED: Spec("call.started", "a dependency is called", _CALL, "to", Value.NAME),
+    Kind.CALL_SUCCEEDED: Spec("call.succeeded", "the call was answered well", _CALL, "to", Value.NAME),
+    Kind.CALL_FAILED: Spec("call.failed", "the call failed, or was given up", _FAILED_CALL, "to", Value.NAME),
+    Kind.CALL_REJECTED: Spec("call.rejected", "a policy let no call through: `error` says which", _FAILED_CALL),
+    Kind.CIRCUIT_OPENED: Spec("circuit.opened", "a circuit breaker opens", "cause"),
+    Kind.CIRCUIT_HALF_OPENED: Spec("circuit.half_opened", "an open circuit breaker tries calls again"),
+    Kind.CIRCUIT_CLOSED: Spec("circuit.closed", "a circuit breaker closes"),
+    Kind.RELEASE_DEPLOYED: _runner("release.deployed", "a bad release of a dependency goes live", "cause"),
+    Kind.RELEASE_ROLLED_BACK: Spec("release.rolled_back", "the release before is back", "cause"),
+    Kind.UPDATE_LOST: Spec("update.lost", "a call overwrote what another had written meanwhile", _CALL),
+    Kind.SAMPLE_IN_FLIGHT: _sample("in_flight", Value.NUMBER, "calls that are under way"),
+    Kind.SAMPLE_MEMORY: _sample("memory", Value.NUMBER, "share of a dependency's memory limit that is in use"),
+    Kind.SAMPLE_MEMORY_HELD: _sample(
+        "memory_held", Value.NUMBER, "share of a dependency's memory limit that finished tasks hold"
+    ),
+}
+"""How every kind is written."""
+
+TYPES = tuple(dict.fromkeys(spec.type for spec in SPECS.values()))
+"""Every event type, in the order of the vocabulary."""
+
+KIND_OF = {(spec.type, spec.state): kind for kind, spec in SPECS.items()}
+"""Kind by event type and state (empty where the type has none)."""
+
+NEW_STATE: dict[Kind, TaskState] = {
+    Kind.TASK_DEFERRED: TaskState.DEFERRED,
+    Kind.TASK_ENQUEUED: TaskState.PENDING,
+    Kind.TASK_DISPATCHED: TaskState.IN_PROGRESS,
+    Kind.TASK_RETRY: TaskState.PENDING,
+    Kind.TASK_DONE: TaskState.DONE,
+    Kind.TASK_FAILED: TaskState.FAILED,
+    Kind.TASK_BLOCKED: TaskState.BLOCKED,
+    Kind.TASK_CANCELLED: TaskState.CANCELLED,
+}
+"""The state a task is in after an event of this kind."""
+
+CENSUS: dict[TaskState, Kind] = {
+    TaskState.PENDING: Kind.CENSUS_PENDING,
+    TaskState.IN_PROGRESS: Kind.CENSUS_IN_PROGRESS,
+    TaskState.DONE: Kind.CENSUS_DONE,
+    TaskState.FAILED: Kind.CENSUS_FAILED,
+    TaskState.BLOCKED: Kind.CENSUS_BLOCKED,
+    TaskState.CANCELLED: Kind.CENSUS_CANCELLED,
+}
+"""The census kind of each state."""

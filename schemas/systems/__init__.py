@@ -1,0 +1,1 @@
+"""A room for each system: its settings, checks, indicators and faults."""

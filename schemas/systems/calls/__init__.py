@@ -1,0 +1,1 @@
+"""The system `calls`: a client that calls dependencies, with policies."""

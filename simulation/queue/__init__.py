@@ -1,0 +1,1 @@
+"""The model of the system `queue`: a task orchestrator with workers, leases and retries."""

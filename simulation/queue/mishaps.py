@@ -1,0 +1,227 @@
+"""Attempts that something happens to: a fault decides them, or an outage of the database touches them."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from soak.schemas.language.faults import OUTAGES
+from soak.schemas.language.model import GuardrailMode
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.events import Kind, worker_name
+from soak.schemas.stream.states import TaskState
+from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.simulation.fates import BODY_FAILS, Action
+from soak.simulation.plan import Plan
+from soak.simulation.queue.lease import FOREVER, Leases, union
+from soak.simulation.recorder import Recorder
+
+T = TypeVar("T")
+
+# Plain numbers for the hot path: looking up a member of an enumeration costs as much as a heap operation.
+_INJECTED, _SEEN = int(Kind.FAULT_INJECTED), int(Kind.FAULT_SEEN)
+_ENDED, _RETRY = int(Kind.EXECUTION_ENDED), int(Kind.TASK_RETRY)
+_DONE, _FAILED, _BLOCKED = (
+    (int(kind), int(state))
+    for kind, state in (
+        (Kind.TASK_DONE, TaskState.DONE),
+        (Kind.TASK_FAILED, TaskState.FAILED),
+        (Kind.TASK_BLOCKED, TaskState.BLOCKED),
+    )
+)
+"""The event that ends a task, and the state it ends in."""
+_CRASH, _HANG, _DB_LOCK = int(Action.CRASH), int(Action.HANG), int(Action.DB_LOCK)
+_PERMANENT, _OVER_BUDGET = int(Action.PERMANENT), int(Action.OVER_BUDGET)
+_BODY_FAILS = [action in BODY_FAILS for action in Action]
+_INJECTED_AT_ITS_END = [fails or action is Action.DB_LOCK for action, fails in zip(Action, _BODY_FAILS, strict=True)]
+_TRIED_AGAIN = [action in {Action.TRANSIENT, Action.DB_LOCK} for action in Action]
+_LOSES_ITS_LEASE = [action in {Action.CRASH, Action.HANG} for action in Action]
+
+
+class Host(Protocol):
+    """What the queue does for its attempts."""
+
+    @property
+    def now(self) -> float:
+        """Scenario time in seconds."""
+
+    def at(self, t_s: float, callback: Callable[[T], None], value: T) -> None:
+        """Call `callback(value)` at `t_s`."""
+
+    def catch_up(self, now: float) -> None:
+        """Take in all work that is due by `now`."""
+
+    def back_off(self, due: float, order: int, number: int, attempt: int) -> None:
+        """Put a task back to PENDING, not to be tried before `due`."""
+
+    def close(self, now: float, number: int, state: int) -> None:
+        """End a task in `state`."""
+
+    def release(self, now: float, worker: int) -> None:
+        """Set a worker free."""
+
+    def plan_poll(self, now: float) -> None:
+        """Make sure that a dispatcher looks when there is something to do."""
+
+
+class Attempt:
+    """An attempt at a task that something happens to."""
+
+    __slots__ = ("action", "attempt", "cause", "lost", "number", "order", "start_s", "worker")
+
+    def __init__(
+        self, order: int, number: int, attempt: int, worker: int, start_s: float, cause: int, action: int
+    ) -> None:
+        self.order = order
+        self.number = number
+        self.attempt = attempt
+        self.worker = worker
+        self.start_s = start_s
+        self.cause = cause
+        self.action = action
+        self.lost = False
+
+
+class Mishaps:
+    """Carries eventful attempts through to their end."""
+
+    def __init__(self, host: Host, plan: Plan, recorder: Recorder, leases: Leases) -> None:
+        self._host = host
+        self._plan = plan
+        self._row = recorder.row
+        self._queue = plan.scenario.queue
+        self._leases = leases
+        self._outages = leases.outages
+        self._outage_faults = [fault for fault in plan.scenario.faults if fault.type in OUTAGES]
+        self._deferring = NO_CAUSE
+        self.away = 0
+        """Workers that are gone and not yet back."""
+
+    def begin(self, attempt: Attempt, service_s: float, within: float) -> None:
+        """An attempt that a fault decides, or that an outage touches."""
+        queue, start_s, action = self._queue, attempt.start_s, attempt.action
+        struck_s = start_s + within * service_s
+        end_s = start_s + service_s
+        if not self._outages and not _LOSES_ITS_LEASE[action]:
+            self._host.at(end_s, self._end, attempt)
+            return
+        silences = list(self._outages)
+        if action == _CRASH:
+            self._host.at(struck_s, self._crash, attempt)
+            silences.append(Window(struck_s, FOREVER))
+            end_s = FOREVER
+        elif action == _HANG:
+            hang_for_s = self._plan.fault_of(attempt.cause).hang_for_s
+            self._host.at(struck_s, self._hang, attempt)
+            silences.append(Window(struck_s, struck_s + hang_for_s))
+            end_s += hang_for_s
+        if end_s < FOREVER:
+            self._host.at(end_s, self._end, attempt)
+        reported_s = self._leases.writable_from(end_s) + (queue.busy_timeout_s if action == _DB_LOCK else 0.0)
+        expires_s = self._leases.first_expiry(start_s, reported_s, union(silences))
+        if expires_s is not None:
+            self._host.at(expires_s, self._expire, attempt)
+
+    def _injected(self, now: float, attempt: Attempt) -> None:
+        self._row((now, _INJECTED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
+
+    def _ended(self, now: float, attempt: Attempt, cause: int) -> None:
+        ran_s = now - attempt.start_s
+        self._row((now, _ENDED, attempt.number, attempt.attempt, attempt.worker, cause, ran_s))
+
+    def _hang(self, attempt: Attempt) -> None:
+        self._host.catch_up(self._host.now)
+        self._injected(self._host.now, attempt)
+
+    def _crash(self, attempt: Attempt) -> None:
+        now = self._host.now
+        self._host.catch_up(now)
+        self._injected(now, attempt)
+        self._ended(now, attempt, attempt.cause)
+        self._row((now, Kind.PROCESS_EXITED, -1, 0, attempt.worker, attempt.cause, self._process(attempt.worker)))
+        self.away += 1
+        self._host.at(now + self._queue.worker_restart_s, self._restart, attempt.worker)
+
+    def _process(self, worker: int) -> int:
+        return self._plan.vocabulary.name(worker_name(worker))
+
+    def _restart(self, worker: int) -> None:
+        now = self._host.now
+        self._host.catch_up(now)
+        self._row((now, Kind.PROCESS_STARTED, -1, 0, worker, NO_CAUSE, self._process(worker)))
+        self.away -= 1
+        self._host.release(now, worker)
+
+    def _end(self, attempt: Attempt) -> None:
+        """The body of the task is over; its result can be reported as soon as the database lets it."""
+        now = self._host.now
+        self._host.catch_up(now)
+        fails = _BODY_FAILS[attempt.action]
+        if _INJECTED_AT_ITS_END[attempt.action]:
+            self._injected(now, attempt)
+        elif attempt.action == _HANG:
+            self._row((now, _SEEN, -1, 0, -1, attempt.cause, 0.0))
+        self._ended(now, attempt, attempt.cause if fails else NO_CAUSE)
+        reported_s = self._leases.writable_from(now)
+        if reported_s > now:
+            self.saw_outage(now)
+        if attempt.action == _DB_LOCK:
+            reported_s += self._queue.busy_timeout_s
+        if reported_s > now:
+            self._host.at(reported_s, self._report, attempt)
+        else:
+            self._reported(now, attempt)
+
+    def _report(self, attempt: Attempt) -> None:
+        self._host.catch_up(self._host.now)
+        self._reported(self._host.now, attempt)
+
+    def _reported(self, now: float, attempt: Attempt) -> None:
+        if attempt.lost:
+            self._row((now, Kind.LEASE_REFUSED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
+        elif _TRIED_AGAIN[attempt.action]:
+            self._try_again(now, now + self._queue.backoff_after(attempt.attempt), attempt, attempt.cause)
+        elif attempt.action == _PERMANENT:
+            self._finish(now, _FAILED, attempt, attempt.cause)
+        elif attempt.action == _OVER_BUDGET and self._queue.guardrail_mode is GuardrailMode.ENFORCE:
+            self._finish(now, _BLOCKED, attempt, attempt.cause)
+        else:
+            self._finish(now, _DONE, attempt, NO_CAUSE)
+        self._host.release(now, attempt.worker)
+
+    def _expire(self, attempt: Attempt) -> None:
+        """The watchdog finds the lease expired."""
+        now = self._host.now
+        self._host.catch_up(now)
+        attempt.lost = True
+        cause = attempt.cause or self._outage_cause(attempt.start_s, now)
+        self._row((now, Kind.LEASE_EXPIRED, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
+        self._try_again(now, now, attempt, cause)
+        self._host.plan_poll(now)
+
+    def _try_again(self, now: float, due: float, attempt: Attempt, cause: int) -> None:
+        if attempt.attempt >= self._queue.max_attempts:
+            self._finish(now, _FAILED, attempt, cause)
+            return
+        self._row((now, _RETRY, attempt.number, attempt.attempt, attempt.worker, cause, due))
+        self._host.back_off(due, attempt.order, attempt.number, attempt.attempt + 1)
+
+    def _finish(self, now: float, end: tuple[int, int], attempt: Attempt, cause: int) -> None:
+        kind, state = end
+        self._row((now, kind, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
+        self._host.close(now, attempt.number, state)
+
+    def _outage_cause(self, start_s: float, end_s: float) -> int:
+        for fault in self._outage_faults:
+            if any(window.start_s < end_s and start_s < window.end_s for window in fault.windows):
+                return self._plan.cause_of(fault)
+        return self._plan.vocabulary.cause("", "lease_expired")
+
+    def deferred(self, now: float, *, first: bool) -> None:
+        """Work could not be taken in: recorded for the first, and where another outage has taken over since the one before."""
+        cause = self._outage_cause(now, now + 1e-6)
+        if first or cause != self._deferring:
+            self._row((now, _SEEN, -1, 0, -1, cause, 0.0))
+        self._deferring = cause
+
+    def saw_outage(self, now: float) -> None:
+        """Record that the database refused something."""
+        self._row((now, _SEEN, -1, 0, -1, self._outage_cause(now, now + 1e-6), 0.0))

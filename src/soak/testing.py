@@ -1,0 +1,5 @@
+"""The contract of an attached class as a test suite, for the tests of whoever writes one."""
+
+from soak.runner.targets.contract_checks import Result, check_class
+
+__all__ = ["Result", "check_class"]
