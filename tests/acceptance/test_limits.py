@@ -164,7 +164,7 @@ def test_an_interrupted_search_keeps_what_it_knows(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "runner",
+        "soak",
         "limits",
         str(SCENARIO),
         "--vary",

@@ -39,7 +39,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def shell(line: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """A line of the shell in which `soak` is the program."""
-    program = f'soak() {{ "{sys.executable}" -m runner "$@"; }}\n'
+    program = f'soak() {{ "{sys.executable}" -m soak "$@"; }}\n'
     words = ["bash", "-c", program + line]
     variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     return subprocess.run(words, capture_output=True, env=variables, check=False, timeout=60)

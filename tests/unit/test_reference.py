@@ -22,7 +22,7 @@ from soak.schemas.stream.events import TYPES
 from soak.simulation.plan import Plan
 from soak.simulation.run import simulate
 
-DOCS = DIRECTORY.parent / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 SCRIPT = DOCS / "generate_reference.py"
 PAGE = (DOCS / "scenario-reference.md").read_text(encoding="utf-8")
 SCHEMA = json.loads((DIRECTORY / "scenario.schema.json").read_text(encoding="utf-8"))
@@ -56,7 +56,7 @@ def test_the_page_is_what_the_script_generates() -> None:
 def test_the_script_writes_the_page(tmp_path: Path) -> None:
     copy = tmp_path / SCRIPT.name
     copy.write_text(SCRIPT.read_text(encoding="utf-8"), encoding="utf-8")
-    subprocess.run([sys.executable, str(copy)], check=True, cwd=DIRECTORY.parent, env={"PYTHONPATH": "."})
+    subprocess.run([sys.executable, str(copy)], check=True, cwd=DIRECTORY.parent)
     assert (tmp_path / "scenario-reference.md").read_text(encoding="utf-8") == PAGE
 
 
