@@ -18,7 +18,8 @@ import psutil
 from soak.runner.console import remark
 from soak.schemas.errors import UsageError, reason
 from soak.schemas.language.model import Scenario
-from soak.schemas.systems.calls.settings import Calls, Degrade, Fallback, Retry, Timeout
+from soak.schemas.systems.calls.settings import Calls, Degrade, Fallback, Retry, Timeout, calls_of
+from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 
 _BYTES_PER_TASK = 4_096
@@ -53,11 +54,11 @@ def _check_limit(limit: int, what: str, option: str, needed: int, who: str) -> N
 def _files(scenario: Scenario) -> tuple[int, str]:
     """How many open files it takes, and for whom: a client has one for each call that is under way."""
     if scenario.system == "queue":
-        return scenario.queue.workers * _FILES_PER_WORKER + _SPARE_FILES, f"{scenario.queue.workers} workers"
+        return queue_of(scenario).workers * _FILES_PER_WORKER + _SPARE_FILES, f"{queue_of(scenario).workers} workers"
     burst = scenario.workload.burst
     peak_per_s = max(scenario.workload.rate_per_s, burst.rate_per_s if burst else 0.0)
-    calls = calls_under_way(scenario.calls, peak_per_s)
-    files = calls + len(scenario.calls.dependencies) * _FILES_PER_DEPENDENCY + _SPARE_FILES
+    calls = calls_under_way(calls_of(scenario), peak_per_s)
+    files = calls + len(calls_of(scenario).dependencies) * _FILES_PER_DEPENDENCY + _SPARE_FILES
     return files, f"up to {calls} calls at a time"
 
 
@@ -72,8 +73,8 @@ def calls_under_way(calls: Calls, peak_per_s: float) -> int:
 
 def _threads(scenario: Scenario) -> tuple[int, str]:
     """How many threads it takes, and for whom: each worker of a dependency is one."""
-    workers = sum(each.capacity.workers for each in scenario.calls.dependencies if each.capacity)
-    return workers + len(scenario.calls.dependencies) * 2 + _SPARE_FILES, f"{workers} workers of dependencies"
+    workers = sum(each.capacity.workers for each in calls_of(scenario).dependencies if each.capacity)
+    return workers + len(calls_of(scenario).dependencies) * 2 + _SPARE_FILES, f"{workers} workers of dependencies"
 
 
 def _existing(place: Path) -> Path:

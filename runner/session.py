@@ -25,10 +25,11 @@ from soak.runner.targets.base import Selective, Target
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.files import file_name
-from soak.schemas.language.faults import FaultType
+from soak.schemas.language.faults import TELEMETRY_LOSS
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.identity import Identity
+from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.units import show_duration
 from soak.simulation.plan import Plan
 
@@ -265,7 +266,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}",
         f"  report: {directory / 'report.html'}",
     ]
-    never = {fault.type for fault in loaded.scenario.faults} & {FaultType.DISK_FULL, FaultType.TELEMETRY_LOSS}
+    never = {fault.type for fault in loaded.scenario.faults} & {QueueFault.DISK_FULL, TELEMETRY_LOSS}
     if verdict.end in {End.INTERRUPTED, End.CUT} and verdict.target in RESUMABLE and not never:
         lines.append(f"  to go on: soak resume {directory}")
     return "\n".join(lines)

@@ -1,13 +1,9 @@
 """Files that are read: the schemas, and those that a scenario is made of. Each of those is read once and kept."""
 
-import json
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from soak.schemas.errors import EvidenceError, printable, reason, shortened
-from soak.schemas.validator import Schema
 
 DIRECTORY = Path(__file__).parent
 MAX_VALUES_BYTES = 10_000_000
@@ -74,20 +70,3 @@ def _content(path: Path) -> bytes:
     if len(content) > MAX_VALUES_BYTES:
         raise ValueError(f"{path.name}: is larger than {MAX_VALUES_BYTES:,} bytes")
     return content
-
-
-@cache
-def read_schema(name: str) -> Schema:
-    """The JSON Schema `schemas/<name>.schema.json`."""
-    schema: Schema = json.loads((DIRECTORY / f"{name}.schema.json").read_text(encoding="utf-8"))
-    return schema
-
-
-def resolve(schema: Schema) -> Schema:
-    """A schema with what it refers to."""
-    while "$ref" in schema:
-        target: Any = read_schema("scenario")
-        for step in schema["$ref"].removeprefix("#/").split("/"):
-            target = target[step]
-        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
-    return schema

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soak.schemas.language.faults import PER_TASK, Fault, FaultType
-from soak.schemas.language.model import GuardrailMode, Process, Queue, Scenario
+from soak.schemas.language.faults import Fault
+from soak.schemas.language.model import Process, Scenario
 from soak.schemas.stream.block import Floats
+from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.settings import GuardrailMode, Queue, queue_of
 from soak.simulation.distributions import spread
 from soak.simulation.fates import ACTIONS, Action
 from soak.simulation.queue.lease import Leases
@@ -58,7 +60,7 @@ class TaskDemand:
     """The demand of a task of a scenario, by the faults that hold."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._queue = scenario.queue
+        self._queue = queue_of(scenario)
         self._leases = Leases.of(self._queue, ())
         number = np.arange(_POINTS, dtype=np.float64)
         within: Floats = number * _R2[0] % 1.0
@@ -68,7 +70,7 @@ class TaskDemand:
         # The middles of equal parts fall short of a long tail.
         self._service_s = service_s * (scenario.workload.service.mean_s / mean_s) if mean_s else service_s
         self._within = within
-        self._starts_s = {False: _starts(scenario, moment), True: _starts_after_expiry(scenario.queue, moment)}
+        self._starts_s = {False: _starts(scenario, moment), True: _starts_after_expiry(queue_of(scenario), moment)}
         self._mean_s = scenario.workload.service.mean_s
         self._duration_s = scenario.duration_s
         self._known: dict[tuple[Fault, ...], Demand] = {}
@@ -83,7 +85,7 @@ class TaskDemand:
         """A second submission, where it comes before the run ends, is a task of its own if the first has failed by then."""
         left, again = 1.0, 0.0
         for fault in faults:
-            if fault.type is FaultType.DUPLICATE_ENQUEUE:
+            if fault.type == QueueFault.DUPLICATE_ENQUEUE:
                 delay_s = spread(fault.delay, _POINTS)
                 comes = np.maximum(0.0, 1 - delay_s / self._duration_s)
                 again += left * fault.rate * task.fails * float((comes * (delay_s > task.fails_after_s)).mean())
@@ -94,11 +96,11 @@ class TaskDemand:
 
     def _single(self, faults: Sequence[Fault]) -> Demand:
         """Tasks over their hard budget are so in every attempt; the others meet the remaining faults."""
-        by_attempt = [fault for fault in faults if fault.type not in PER_TASK]
+        by_attempt = [fault for fault in faults if fault.spec.counts != "tasks"]
         kinds, left = [], 1.0
         for place, fault in enumerate(faults):
-            if fault.type in PER_TASK:
-                earlier = [other for other in faults[:place] if other.type not in PER_TASK]
+            if fault.spec.counts == "tasks":
+                earlier = [other for other in faults[:place] if other.spec.counts != "tasks"]
                 kinds.append((left * fault.rate, self._chain(earlier, over_budget=True)))
                 left *= 1 - fault.rate
         kinds.append((left, self._chain(by_attempt, over_budget=False)))
@@ -180,7 +182,7 @@ class TaskDemand:
 
 def _starts(scenario: Scenario, moment: Floats) -> Floats:
     """Times at which attempts start, where a worker is free: the watchdog's rounds may be in step with them."""
-    queue, workload = scenario.queue, scenario.workload
+    queue, workload = queue_of(scenario), scenario.workload
     poll_s = queue.poll_interval_s if queue.dispatchers == 1 else 0.0
     count = np.floor(moment * _POINTS)
     if workload.process is Process.CONSTANT and workload.rate_per_s and queue.dispatchers == 1:

@@ -11,10 +11,11 @@ from statistics import NormalDist
 
 from soak.schemas.errors import Where
 from soak.schemas.language.expression import Op
-from soak.schemas.language.faults import FaultType
 from soak.schemas.language.model import Comparison, Condition, Process, Scenario
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.language.windows import Window
+from soak.schemas.systems.calls.faults import CallFault
+from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.units import show_count, show_duration
 from soak.simulation.rate import Rate
 
@@ -64,7 +65,7 @@ class _Arrivals:
         self.regular = workload.process is Process.CONSTANT
         self.by_rate = self.rate.expected(scenario.duration_s)
         self.tasks = math.inf if workload.tasks is None else workload.tasks
-        self.submissions = 1 + any(fault.type is FaultType.DUPLICATE_ENQUEUE for fault in scenario.faults)
+        self.submissions = 1 + any(fault.type == QueueFault.DUPLICATE_ENQUEUE for fault in scenario.faults)
         """A second submission may be a task of its own."""
 
     @property
@@ -119,7 +120,7 @@ def _faults(scenario: Scenario) -> Iterator[Doubt]:
     """Crashes of a dependency that is gone already: they strike nothing."""
     gone: list[tuple[str, Window, str]] = []
     for place, fault in enumerate(scenario.faults):
-        for window in fault.windows if fault.type is FaultType.DEPENDENCY_CRASH else ():
+        for window in fault.windows if fault.type == CallFault.DEPENDENCY_CRASH else ():
             for dependency, other, name in gone:
                 if dependency == fault.dependency and window.start_s < other.end_s and other.start_s < window.end_s:
                     what = (

@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from soak.schemas.language.distributions import Distribution
-from soak.schemas.language.faults import PER_TASK, Fault, FaultType
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats, Ints
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
+from soak.schemas.systems.queue.faults import QueueFault
 from soak.simulation.distributions import draw
 from soak.simulation.streams import BLOCK, Stream
 
@@ -40,13 +41,13 @@ class Action(IntEnum):
     HANG = 6
 
 
-ACTIONS = {
-    FaultType.TRANSIENT_ERROR: Action.TRANSIENT,
-    FaultType.PERMANENT_ERROR: Action.PERMANENT,
-    FaultType.DB_LOCK: Action.DB_LOCK,
-    FaultType.GUARDRAIL_EXCEED: Action.OVER_BUDGET,
-    FaultType.WORKER_CRASH: Action.CRASH,
-    FaultType.WORKER_HANG: Action.HANG,
+ACTIONS: dict[str, Action] = {
+    QueueFault.TRANSIENT_ERROR: Action.TRANSIENT,
+    QueueFault.PERMANENT_ERROR: Action.PERMANENT,
+    QueueFault.DB_LOCK: Action.DB_LOCK,
+    QueueFault.GUARDRAIL_EXCEED: Action.OVER_BUDGET,
+    QueueFault.WORKER_CRASH: Action.CRASH,
+    QueueFault.WORKER_HANG: Action.HANG,
 }
 """The faults that an attempt can meet."""
 
@@ -112,7 +113,7 @@ class _FaultDraws:
 
         One uniform number decides all three: given that it is below the rate, its share of the rate is uniform too.
         """
-        layer = (0 if self.fault.type in PER_TASK else attempt) + copy * _COPY_LAYERS
+        layer = (0 if self.fault.spec.counts == "tasks" else attempt) + copy * _COPY_LAYERS
         uniform = self._stream.at(block, layer).random(BLOCK)
         places = np.flatnonzero(uniform < self.fault.rate)
         within = uniform[places] / self.fault.rate if self.fault.rate else uniform[places]

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from soak.schemas.language.distributions import Constant
-from soak.schemas.language.faults import FaultType
 from soak.schemas.language.model import Process, Scenario
 from soak.schemas.stream.block import Floats
 from soak.schemas.stream.events import COPY
+from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.units import show_duration
 from soak.simulation.demand import Demand, TaskDemand
 from soak.simulation.plan import Plan
@@ -62,7 +63,7 @@ def forecast(plan: Plan) -> Forecast:
         load=load.between,
         mean_load=load.mean,
         peak_load=load.peak,
-        workers=scenario.queue.workers,
+        workers=queue_of(scenario).workers,
         faults=faults,
         rate_per_s=rate_per_s,
         cycle_s=cycle_s,
@@ -149,7 +150,7 @@ class Load:
 
 
 def _warnings(scenario: Scenario, load: Load) -> list[str]:
-    workers = scenario.queue.workers
+    workers = queue_of(scenario).workers
     if load.taken(load.parts) > workers * (1 + _ROUNDING):
         busy = f"{_busy(scenario, load, load.parts, ' on average')}, but there are {workers}"
         return [f"overloaded by design: {busy}; the queue grows for as long as work arrives"]
@@ -168,9 +169,9 @@ def _warnings(scenario: Scenario, load: Load) -> list[str]:
 
 def _busy(scenario: Scenario, load: Load, parts: list[Segment], when: str = "") -> str:
     held, taken = load.held(parts), load.taken(parts)
-    if held > scenario.queue.workers or taken - held < 0.005:
+    if held > queue_of(scenario).workers or taken - held < 0.005:
         return f"{held:.2f} workers would be busy{when}"
-    every = show_duration(scenario.queue.poll_interval_s)
+    every = show_duration(queue_of(scenario).poll_interval_s)
     return f"{held:.2f} workers would be busy{when} and {taken - held:.2f} idle until the next poll (every {every})"
 
 
@@ -179,7 +180,7 @@ def _is_regular(scenario: Scenario) -> bool:
     workload = scenario.workload
     struck = [fault.type for fault in scenario.faults if fault.rate and not fault.by_time]
     # Where no task can fail, a second submission is skipped.
-    chance = any(kind is not FaultType.DUPLICATE_ENQUEUE for kind in struck)
+    chance = any(kind != QueueFault.DUPLICATE_ENQUEUE for kind in struck)
     constant = workload.process is Process.CONSTANT and isinstance(workload.service, Constant)
     return constant and workload.burst is None and not chance
 

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soak.schemas.language.faults import PROCESS_CRASHES, Fault, FaultType
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Bools, Floats, Ints, quantise
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.schemas.systems.calls.settings import Calls
+from soak.schemas.systems.calls.settings import Calls, calls_of
+from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.arrivals import arrival_times
 from soak.simulation.distributions import draw
 from soak.simulation.fates import ACTIONS, Action, Fate, Fates
@@ -55,7 +57,7 @@ class Plan:
             scenario.workload.service, met, self.seed, self.vocabulary
         ).of
         """The fate of attempt n (from 1) of a task, should it start at a time: `fate(number, n, start_s)`."""
-        self._duplicates = [fault for fault in scenario.faults if fault.type is FaultType.DUPLICATE_ENQUEUE]
+        self._duplicates = [fault for fault in scenario.faults if fault.type == QueueFault.DUPLICATE_ENQUEUE]
         self._tenant_stream = Stream(self.seed, "tenants")
         self._tenant_edges = np.cumsum([tenant.share for tenant in scenario.workload.tenants])[:-1]
         self._contention_stream = Stream(self.seed, "contention")
@@ -71,7 +73,7 @@ class Plan:
         for tenant in self.scenario.workload.tenants:
             self.vocabulary.tenant(tenant.name)
         if isinstance(self.scenario.system_settings, Calls):
-            for dependency in self.scenario.calls.dependencies:
+            for dependency in calls_of(self.scenario).dependencies:
                 self.vocabulary.name(dependency.name)
 
     def fault_of(self, cause: int) -> Fault:
@@ -81,7 +83,7 @@ class Plan:
 
     def process_of(self, fault: Fault) -> int:
         """The number of the name of the process that a crash of a dispatcher or watchdog takes away."""
-        return self.vocabulary.name(PROCESS_CRASHES[fault.type])
+        return self.vocabulary.name(fault.spec.process)
 
     def cause_of(self, fault: Fault) -> int:
         """The vocabulary's number for a fault by time."""
@@ -104,7 +106,7 @@ class Plan:
 
         Polls of dispatchers are independent and uniform in the poll interval, so their number is binomial.
         """
-        queue = self.scenario.queue
+        queue = queue_of(self.scenario)
         if queue.dispatchers == 1 or not queue.poll_interval_s:
             return 0
         arrival = number >> KEY_SHIFT

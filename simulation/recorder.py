@@ -7,9 +7,10 @@ from enum import IntEnum
 
 import numpy as np
 
-from soak.schemas.language.faults import FaultType
+from soak.schemas.language.faults import TELEMETRY_LOSS
 from soak.schemas.stream.block import Block, Floats, Ints, quantise
-from soak.schemas.stream.events import SPECS, Kind, Value
+from soak.schemas.stream.by_kind import flags_by_kind
+from soak.schemas.stream.events import Kind, Value
 from soak.simulation.plan import Plan, inside_windows
 
 WIDTH = 7
@@ -41,9 +42,9 @@ _KINDS = np.array([kind for row in range(len(_EXPANSION)) for kind in _EXPANSION
 _IS_END = np.arange(len(_KINDS)) >= _FIRST[Row.RUN] + len(_BEGINS)
 """Of what rows expand to, the events that come when the attempt ends."""
 
-_VALUED = np.array([SPECS[kind].value is not Value.NONE for kind in Kind])
-_TENANT_TOLD = np.array([SPECS[kind].uses("tenant") for kind in Kind])
-_BY_RUNNER = np.array([SPECS[kind].by_runner or kind is Kind.FAULT_INJECTED for kind in Kind])
+_VALUED = flags_by_kind(lambda kind, spec: spec.value is not Value.NONE)
+_TENANT_TOLD = flags_by_kind(lambda kind, spec: spec.uses("tenant"))
+_BY_RUNNER = flags_by_kind(lambda kind, spec: spec.by_runner or kind is Kind.FAULT_INJECTED)
 
 
 class Recorder:
@@ -59,7 +60,7 @@ class Recorder:
         self.row = self._rows.extend
         self._to_come = np.empty((0, WIDTH))
         self._running = np.empty((0, WIDTH))
-        losses = [fault for fault in plan.scenario.faults if fault.type is FaultType.TELEMETRY_LOSS]
+        losses = [fault for fault in plan.scenario.faults if fault.type == TELEMETRY_LOSS]
         self._losses = tuple(window for fault in losses for window in fault.windows)
         self._lost = 0
         self._told = 0

@@ -48,7 +48,7 @@ DEFAULTS = {
 TENANTS = "workload: {arrivals: {rate: 1/s}, task: {duration: {distribution: constant, value: 9s}}, tenants: [%s]}"
 
 _ORDER = ("task", "execution", "lease", "fault", "sample", "alert", "run", "process")
-WORDS: dict[str, Kind] = {SPECS[kind].type: kind for kind in Kind if not SPECS[kind].state}
+WORDS: dict[str, Kind] = {SPECS[kind].type: kind for kind in SPECS if not SPECS[kind].state}
 for _family in _ORDER:
     for _type, _kind in list(WORDS.items()):
         if _type.startswith(f"{_family}."):

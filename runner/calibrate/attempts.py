@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soak.runner.judge.kinds import kind_flags
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block, Bools, Floats, Ints, make_block, merge
+from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import COPY, Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.simulation.fates import ACTIONS

@@ -8,7 +8,8 @@ import numpy as np
 from soak.runner.calibrate.fits import Fitted
 from soak.schemas.evidence.calibration import Parameter, Taken
 from soak.schemas.language.faults import Fault
-from soak.schemas.language.model import Queue, Scenario
+from soak.schemas.language.model import Scenario
+from soak.schemas.systems.queue.settings import Queue, queue_of
 
 DRAWS = 100
 _SEED = 13
@@ -45,7 +46,7 @@ def _version(
             if burst and workload.burst
             else workload.burst,
         ),
-        system_settings=_queue(scenario.queue, estimates, generator),
+        system_settings=_queue(queue_of(scenario), estimates, generator),
         faults=tuple(_fault(each, estimates, generator) for each in scenario.faults),
     )
 

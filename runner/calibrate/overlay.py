@@ -8,7 +8,6 @@ from typing import TypeAlias
 from soak.runner.calibrate.fits import EMPIRICAL, Fitted, parameters_of
 from soak.schemas.evidence.calibration import Parameter, Taken
 from soak.schemas.language.distributions import Distribution, Empirical
-from soak.schemas.language.faults import FaultType
 from soak.schemas.units import show_duration, show_rate, show_ratio
 
 OVERLAY, VALUES = "overlay.yaml", "service-times.txt"
@@ -37,7 +36,7 @@ class _Node:
         return node
 
 
-NewFault: TypeAlias = tuple[FaultType, list[str]]
+NewFault: TypeAlias = tuple[str, list[str]]
 
 
 def write_overlay(
@@ -100,7 +99,7 @@ def _fault(name: str, parameter: Parameter, new: NewFault | None) -> str:
         return f"{{name: {_word(name)}, rate: {rate}}}"
     kind, errors = new
     listed = ", ".join(map(_word, errors))
-    return f"{{name: {_word(name)}, type: {kind.value}, rate: {rate}, errors: [{listed}]}}"
+    return f"{{name: {_word(name)}, type: {kind}, rate: {rate}, errors: [{listed}]}}"
 
 
 def _word(text: str) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from soak.runner.calibrate.attempts import Attempts, attempts_of, originals
-from soak.schemas.language.faults import BY_TIME
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Block, Bools, Floats, Ints
@@ -64,7 +63,7 @@ class Part:
         """Whether no fault by time was in between."""
         calm = np.ones(len(start_s), dtype=np.bool_)
         for fault in self.scenario.faults:
-            for window in fault.windows if fault.type in BY_TIME else ():
+            for window in fault.windows if fault.by_time else ():
                 calm &= ~((start_s < window.end_s) & (end_s >= window.start_s))
         return calm
 

@@ -10,10 +10,12 @@ from soak.runner.calibrate.attempts import NOT_HIT
 from soak.runner.calibrate.estimates import rate, share
 from soak.runner.calibrate.part import Part, inside
 from soak.schemas.evidence.calibration import Parameter, Taken
-from soak.schemas.language.faults import BY_TIME, Fault, FaultType
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Bools
 from soak.schemas.stream.events import COPY, Kind
+from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.settings import queue_of
 
 OWN, OWN_FOR_GOOD = "own-errors", "own-failures"
 """Names of the faults that stand for what the system does without being asked."""
@@ -26,12 +28,12 @@ def fault_shares(part: Part) -> Iterator[Parameter]:
     The first fault in the file that hits an attempt decides it: what an earlier one took was not exposed to a later one.
     """
     for place, fault in enumerate(part.scenario.faults):
-        if fault.type in BY_TIME:
+        if fault.by_time:
             continue
         key = f"faults.{fault.name}.rate"
-        if fault.type is FaultType.DUPLICATE_ENQUEUE:
+        if fault.type == QueueFault.DUPLICATE_ENQUEUE:
             yield _duplicates(part, fault, key)
-        elif fault.type is FaultType.GUARDRAIL_EXCEED:
+        elif fault.type == QueueFault.GUARDRAIL_EXCEED:
             exposed = _exposed(part, fault, place)
             hit = exposed & (part.all.hit == place)
             tasks = part.all.task
@@ -58,17 +60,17 @@ def _duplicates(part: Part, fault: Fault, key: str) -> Parameter:
     return share(key, int(hits.sum()), len(task), fault.rate, "tasks")
 
 
-def own_failures(part: Part) -> Iterator[tuple[Parameter, FaultType, list[str]]]:
+def own_failures(part: Part) -> Iterator[tuple[Parameter, str, list[str]]]:
     """Failures that nobody planned, as the rate of a new fault, its type and the names of its errors."""
-    attempts, most = part.all, part.scenario.queue.max_attempts
+    attempts, most = part.all, queue_of(part.scenario).max_attempts
     causes = part.vocabulary.causes
     own = np.array([not cause.fault and cause.error not in {"", _LEASE_EXPIRED} for cause in causes])
     exposed = part.mine & attempts.resolved & (attempts.hit == NOT_HIT)
     failed = exposed & own[attempts.closing_cause] & np.isin(attempts.closing, (Kind.TASK_RETRY, Kind.TASK_FAILED))
     for_good = failed & (attempts.closing == Kind.TASK_FAILED) & (attempts.number < most)
     for name, kind, chosen in (
-        (OWN, FaultType.TRANSIENT_ERROR, failed & ~for_good),
-        (OWN_FOR_GOOD, FaultType.PERMANENT_ERROR, for_good),
+        (OWN, QueueFault.TRANSIENT_ERROR, failed & ~for_good),
+        (OWN_FOR_GOOD, QueueFault.PERMANENT_ERROR, for_good),
     ):
         if chosen.any():
             errors = sorted({causes[number].error for number in attempts.closing_cause[chosen].tolist()})

@@ -15,10 +15,11 @@ from soak.runner.calibrate.fits import Interval, bootstrap
 from soak.runner.calibrate.part import Part
 from soak.runner.judge.interval import quantile_ranks
 from soak.schemas.evidence.calibration import Overhead, Parameter
-from soak.schemas.language.faults import FaultType
 from soak.schemas.language.model import Process
 from soak.schemas.stream.block import Bools, Floats, Ints
 from soak.schemas.stream.events import Kind
+from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.settings import queue_of
 
 LEAST_WAITS, LEAST_FEW = 30, 5
 """Waits of work that found a free worker, and restarts or expired leases, below which nothing is said."""
@@ -71,17 +72,17 @@ def _overheads(attempts: Attempts, used: Bools, speed: float) -> Iterator[Overhe
 def timings(part: Part) -> Iterator[Parameter]:
     """Everything that takes time besides bodies, as far as the model has a parameter for it."""
     yield _poll_interval(part)
-    if part.scenario.queue.dispatchers > 1:
+    if queue_of(part.scenario).dispatchers > 1:
         yield _claim_time(part)
     kinds = {fault.type for fault in part.scenario.faults}
-    if FaultType.WORKER_CRASH in kinds:
+    if QueueFault.WORKER_CRASH in kinds:
         yield _worker_restart(part)
         yield _lease(part)
 
 
 def _poll_interval(part: Part) -> Parameter:
     """Twice the median wait of work that found a free worker: it is due at any time between two polls."""
-    key, queue, attempts = "queue.poll_interval", part.scenario.queue, part.all
+    key, queue, attempts = "queue.poll_interval", queue_of(part.scenario), part.all
     # What is tried again may be due at the very time of a poll: the watchdog keeps to a rhythm, too.
     first = part.mine & (attempts.number == 1) & _found_a_worker(part)
     waits_s = (attempts.dispatched_s - attempts.ready_s)[first]
@@ -109,13 +110,13 @@ def _found_a_worker(part: Part) -> Bools:
     due_s = np.where(known, attempts.ready_s, 0.0)
     within = np.searchsorted(ready, due_s, side="right") - np.searchsorted(released, due_s, side="right")
     calm = part.undisturbed(due_s, np.where(known, attempts.dispatched_s, 0.0))
-    found: Bools = known & calm & (within <= part.scenario.queue.workers)
+    found: Bools = known & calm & (within <= queue_of(part.scenario).workers)
     return found
 
 
 def _claim_time(part: Part) -> Parameter:
     """How long a claim takes, from how many dispatchers lose one: in the model, each does with the share of it in a poll."""
-    key, queue = "queue.claim_time", part.scenario.queue
+    key, queue = "queue.claim_time", queue_of(part.scenario)
     in_part = (part.events.t >= part.window.start_s) & (part.events.t < part.window.end_s)
     lost = int(part.events.value[in_part & (part.events.kind == Kind.LEASE_CONTENDED)].sum())
     claims = int((in_part & (part.events.kind == Kind.TASK_DISPATCHED)).sum())
@@ -129,7 +130,7 @@ def _claim_time(part: Part) -> Parameter:
 
 
 def _worker_restart(part: Part) -> Parameter:
-    key, planned_s = "queue.worker_restart", part.scenario.queue.worker_restart_s
+    key, planned_s = "queue.worker_restart", queue_of(part.scenario).worker_restart_s
     away_s = np.array(list(_absences(part)))
     if len(away_s) < LEAST_FEW:
         return unseen(key, "s", planned_s, len(away_s), f"{len(away_s)} of at least {LEAST_FEW} restarts")
@@ -157,7 +158,7 @@ def _lease(part: Part) -> Parameter:
 
     It looks at most its interval later than the lease ends: the shortest time is an upper, the longest a lower bound.
     """
-    key, queue, attempts = "queue.lease.duration", part.scenario.queue, part.all
+    key, queue, attempts = "queue.lease.duration", queue_of(part.scenario), part.all
     died: Ints = np.flatnonzero(
         part.mine
         & ~np.isnan(attempts.expired_s)
@@ -179,5 +180,5 @@ def _lease(part: Part) -> Parameter:
 
 
 def _crashed(part: Part) -> Bools:
-    crashes = [place for place, fault in enumerate(part.scenario.faults) if fault.type is FaultType.WORKER_CRASH]
+    crashes = [place for place, fault in enumerate(part.scenario.faults) if fault.type == QueueFault.WORKER_CRASH]
     return np.isin(part.all.hit, crashes)

@@ -116,17 +116,16 @@ def _lines(scenario: "Scenario", seed: int, figures: "Forecast") -> list[str]:
 
 
 def _fault_lines(scenario: "Scenario", figures: "Forecast") -> list[str]:
-    from soak.schemas.language.faults import PER_TASK
     from soak.schemas.units import show_duration
 
     lines = []
     for index, fault in enumerate(scenario.faults):
-        kind = "tasks" if fault.type in PER_TASK else "first attempts"
+        kind = "tasks" if fault.spec.counts == "tasks" else "first attempts"
         drawn = f"{figures.faults[fault.name]:,} {kind}" if fault.name in figures.faults else ""
         first = f", first at {show_duration(fault.windows[0].start_s)}" if fault.windows else ""
         times = f"{len(fault.windows)} times{first}" if fault.windows else ""
         what = ", ".join(part for part in (drawn, times) if part)
-        lines.append(f"  {'faults' if not index else '':10}  {fault.name} ({fault.type.value}): {what}")
+        lines.append(f"  {'faults' if not index else '':10}  {fault.name} ({fault.type}): {what}")
     return lines
 
 

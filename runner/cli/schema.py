@@ -2,7 +2,7 @@
 
 import click
 
-from soak.runner.console import hand_over
+from soak.runner.console import hand_over, remark
 
 
 @click.command("schema")
@@ -22,10 +22,17 @@ def command(name: str) -> int:
     """
     from soak.schemas.errors import UsageError
     from soak.schemas.files import DIRECTORY
+    from soak.schemas.language.schema import read_schema, written
     from soak.schemas.language.shape import did_you_mean
+    from soak.schemas.systems.registry import use_all
 
     names = sorted(path.name.removesuffix(".schema.json") for path in DIRECTORY.glob("*.schema.json"))
     if name not in names:
         raise UsageError(f"no schema {name!r} ({did_you_mean(name, names)})")
-    hand_over((DIRECTORY / f"{name}.schema.json").read_text(encoding="utf-8"), nl=False)
+    if name == "scenario":
+        for why in use_all():
+            remark(f"warning: {why}")
+        hand_over(written(read_schema(name)), nl=False)
+    else:
+        hand_over((DIRECTORY / f"{name}.schema.json").read_text(encoding="utf-8"), nl=False)
     return 0

@@ -1,11 +1,16 @@
 """`soak slis`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from soak.runner.cli.options import json_option
-from soak.runner.console import hand_over
+from soak.runner.console import hand_over, remark
+
+if TYPE_CHECKING:
+    from soak.schemas.language.slis import Sli
 
 
 @click.command("slis")
@@ -18,10 +23,7 @@ def command(scenario: Path | None, as_json: bool) -> int:
     Example:
       soak slis
     """
-    from soak.schemas.language.load import load
-    from soak.schemas.language.slis import CATALOGUE
-
-    catalogues = {"queue": load(scenario).scenario.slis} if scenario else CATALOGUE
+    catalogues = _catalogues(scenario)
     rows = [(system, sli) for system, slis in catalogues.items() for sli in slis.values()]
     if as_json:
         import json
@@ -44,3 +46,16 @@ def command(scenario: Path | None, as_json: bool) -> int:
     for _, sli in rows:
         hand_over(f"{sli.name:{width}}  {sli.unit.value:{unit_width}}  {sli.description}")
     return 0
+
+
+def _catalogues(scenario: Path | None) -> "Mapping[str, Mapping[str, Sli]]":
+    from soak.schemas.language.load import load
+    from soak.schemas.systems.registry import languages
+
+    if scenario:
+        loaded = load(scenario).scenario
+        return {loaded.system: loaded.slis}
+    found, broken = languages()
+    for why in broken:
+        remark(f"warning: {why}")
+    return {language.name: language.slis for language in found}

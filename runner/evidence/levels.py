@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from soak.runner.judge.kinds import kind_flags
 from soak.runner.judge.rows import NEW_STATES
-from soak.schemas.language.faults import FaultType
+from soak.schemas.language.faults import TELEMETRY_LOSS
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import TICKS_PER_S, Block, Bools, Floats, Ints
+from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import OPEN, TaskState
 
@@ -36,7 +36,7 @@ class Levels:
         self._calls = scenario.system == "calls"
         counted = OPEN if self._calls else {TaskState.PENDING}
         self._counts = np.array([state in counted for state in TaskState], dtype=np.int8)
-        losses = [fault for fault in scenario.faults if fault.type is FaultType.TELEMETRY_LOSS]
+        losses = [fault for fault in scenario.faults if fault.type == TELEMETRY_LOSS]
         self._losses = [window for fault in losses for window in fault.windows]
         self._waiting, self._running = _Known(), _Known()
         self._depth, self._busy = _Level(), _Level()

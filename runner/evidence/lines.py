@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from soak.schemas.errors import SoakError
 from soak.schemas.stream.block import TICKS_PER_S, Block, Bools, Floats, Ints
+from soak.schemas.stream.by_kind import flags_by_kind
 from soak.schemas.stream.events import COPY, KEY_SHIFT, SPECS, Kind, Value
 from soak.schemas.stream.vocabulary import Vocabulary
 
@@ -43,12 +44,12 @@ _HUNDREDTHS = np.frombuffer("".join(f"{number:02d}" for number in range(100)).en
 
 
 def _uses(column: str) -> Bools:
-    return np.array([SPECS[kind].uses(column) for kind in Kind], dtype=np.bool_)
+    return flags_by_kind(lambda kind, spec: spec.uses(column))
 
 
 _USES = {column: _uses(column) for column in ("task", "key", "attempt", "worker")}
-_NUMERIC = np.array([SPECS[kind].value in {Value.SECONDS, Value.NUMBER} for kind in Kind])
-_NAMED = np.array([SPECS[kind].value is Value.NAME for kind in Kind])
+_NUMERIC = flags_by_kind(lambda kind, spec: spec.value in {Value.SECONDS, Value.NUMBER})
+_NAMED = flags_by_kind(lambda kind, spec: spec.value is Value.NAME)
 _LIMIT = {"task": 10**9, "attempt": 10**4, "worker": 10**8}
 
 

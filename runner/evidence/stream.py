@@ -17,6 +17,7 @@ from soak.schemas.errors import EvidenceError, reason, writing
 from soak.schemas.evidence.versions import UNDECODABLE
 from soak.schemas.files import ordinary
 from soak.schemas.stream.block import Block, Bools, make_block
+from soak.schemas.stream.by_kind import flags_by_kind
 from soak.schemas.stream.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Kind, Value
 from soak.schemas.stream.identity import STREAM_VERSION, Identity
 from soak.schemas.stream.vocabulary import Vocabulary
@@ -98,8 +99,8 @@ class _Header(_Version):
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]
 _TASK = re.compile(r"([0-9]{1,9})(\.2)?")
 _DAY_S = 86_400.0
-_NEEDS_TASK = np.array([SPECS[kind].uses("task") and kind is not Kind.FAULT_INJECTED for kind in Kind])
-_NEEDS_VALUE = np.array([SPECS[kind].value is not Value.NONE for kind in Kind])
+_NEEDS_TASK = flags_by_kind(lambda kind, spec: spec.uses("task") and kind is not Kind.FAULT_INJECTED)
+_NEEDS_VALUE = flags_by_kind(lambda kind, spec: spec.value is not Value.NONE)
 
 
 class _Line(msgspec.Struct):

@@ -137,8 +137,8 @@ def _of_the_run(judge: Judge, speed: float, verdict: str) -> _Found:
     for state, count in judge.lifecycle.state_counts().items():
         yield "soak_tasks", (("state", state.name),), float(count)
     counts: Counter[str] = Counter()
-    for kind in Kind:
-        counts[SPECS[kind].type] += int(judge.kinds_seen[kind])
+    for kind, spec in SPECS.items():
+        counts[spec.type] += int(judge.kinds_seen[kind])
     # Alerts are what the judge makes of events: it is never shown them.
     stories = [firing for _, guard in judge.alerts for firing in guard.timer.firings]
     counts[SPECS[Kind.ALERT_FIRED].type] = len(stories)

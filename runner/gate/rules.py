@@ -11,11 +11,9 @@ from soak.runner.junit import Case
 from soak.schemas.errors import EvidenceError
 from soak.schemas.evidence.decision import RuleCheck, RuleResult
 from soak.schemas.evidence.verdict import Verdict
-from soak.schemas.language.gate import Bound, Evidence, RunsRule, TestsRule
-from soak.schemas.language.slis import CATALOGUE
+from soak.schemas.language.gate import Bound, Evidence, RunsRule, TestsRule, slis_of_every_system
 from soak.schemas.units import show_duration
 
-_UNITS = {name: sli.unit for catalogue in CATALOGUE.values() for name, sli in catalogue.items()}
 _MOST_NAMED = 5
 _CLOCKS_APART_S = 60.0
 
@@ -140,4 +138,4 @@ def _broken(bound: Bound, verdict: Verdict) -> Iterator[str]:
     if value is None:
         yield f"{bound.text}: nothing was observed"
     elif not bound.op.holds(value, bound.target):
-        yield f"{bound.text}: {_UNITS[bound.sli].show_beside(value, bound.target)} observed"
+        yield f"{bound.text}: {slis_of_every_system()[bound.sli].unit.show_beside(value, bound.target)} observed"

@@ -13,12 +13,14 @@ from typing import TypeAlias
 import numpy as np
 
 from soak.runner.judge.budget import Budget
-from soak.schemas.language.faults import OF_CALLS, Fault, FaultType
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Block, Bools, Floats
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Cause, Vocabulary
+from soak.schemas.systems.calls.faults import STRIKES_CALLS, CallFault
+from soak.schemas.systems.queue.faults import QueueFault
 from soak.simulation.distributions import spread
 from soak.simulation.fates import ACTIONS
 from soak.simulation.plan import inside_windows
@@ -88,7 +90,7 @@ class Attempts:
         self._budgets = {
             place: Budget(fault, frozenset(earlier.name for earlier in self.contest.faults[:place]))
             for place, fault in enumerate(self.contest.faults)
-            if fault.type is FaultType.GUARDRAIL_EXCEED
+            if fault.type == QueueFault.GUARDRAIL_EXCEED
         }
 
     def observe(self, block: Block) -> None:
@@ -110,7 +112,7 @@ class Duplicates:
     """Second submissions of tasks: each comes some time after the first, if the run goes on for so long."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self.contest = Contest([fault for fault in scenario.faults if fault.type is FaultType.DUPLICATE_ENQUEUE])
+        self.contest = Contest([fault for fault in scenario.faults if fault.type == QueueFault.DUPLICATE_ENQUEUE])
         self._duration_s = scenario.duration_s
         self._delays_s = [spread(fault.delay, _POINTS) for fault in self.contest.faults]
         self._longest_s = max((float(delay_s[-1]) for delay_s in self._delays_s), default=0.0)
@@ -145,18 +147,18 @@ class CallsTo:
     """Faults of the calls to one dependency. A bad release strikes what the others leave, and only while it is in use."""
 
     def __init__(self, dependency: str, scenario: Scenario, vocabulary: Vocabulary) -> None:
-        own = [f for f in scenario.faults if f.dependency == dependency and f.type in OF_CALLS and not f.by_time]
-        lasting = [fault for fault in own if fault.type is not FaultType.BAD_RELEASE]
-        releases = [fault for fault in own if fault.type is FaultType.BAD_RELEASE]
+        own = [f for f in scenario.faults if f.dependency == dependency and f.type in STRIKES_CALLS and not f.by_time]
+        lasting = [fault for fault in own if fault.type != CallFault.BAD_RELEASE]
+        releases = [fault for fault in own if fault.type == CallFault.BAD_RELEASE]
         self.contest = Contest([*lasting, *releases])
         self._refused = Contest(self.contest.faults)
         self._dependency = dependency
         self._vocabulary = vocabulary
-        crashes = [f for f in scenario.faults if f.dependency == dependency and f.type is FaultType.DEPENDENCY_CRASH]
+        crashes = [f for f in scenario.faults if f.dependency == dependency and f.type == CallFault.DEPENDENCY_CRASH]
         self._gone = {fault.name: _Spells(Kind.FAULT_INJECTED, (Kind.FAULT_CLEARED,)) for fault in crashes}
         ends = (Kind.FAULT_CLEARED, Kind.RELEASE_ROLLED_BACK)
         self._live = {fault.name: _Spells(Kind.RELEASE_DEPLOYED, ends) for fault in releases}
-        self._delays = any(fault.type is FaultType.DELAY for fault in lasting)
+        self._delays = any(fault.type == CallFault.DELAY for fault in lasting)
 
     def observe(self, block: Block) -> None:
         """Take in a block."""
@@ -182,13 +184,13 @@ class CallsTo:
 
     def expected(self, place: int) -> float:
         """How often the fault at a place can be expected to have struck."""
-        if self.contest.faults[place].type is FaultType.DELAY:
+        if self.contest.faults[place].type == CallFault.DELAY:
             return self.contest.expected(place) - self._missed(place)
         return self.contest.expected(place)
 
     def _missed(self, place: int) -> float:
         """How often a delay would have struck calls that the dependency refused: no other fault had struck them."""
-        delays = [fault.type is FaultType.DELAY for fault in self.contest.faults]
+        delays = [fault.type == CallFault.DELAY for fault in self.contest.faults]
 
         def share(chances: list[float]) -> float:
             struck = math.fsum(chance for chance, delay in zip(chances, delays, strict=True) if not delay)

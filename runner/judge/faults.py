@@ -4,32 +4,12 @@ import numpy as np
 
 from soak.runner.judge.exposure import Exposure
 from soak.schemas.evidence.verdict import FaultResult, Status
-from soak.schemas.language.faults import OF_CALLS, PER_TASK, Fault, FaultType
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
 from soak.schemas.units import show_duration, show_ratio
-
-_FAILED = (Kind.TASK_RETRY, Kind.TASK_FAILED)
-_EFFECTS: dict[FaultType, tuple[Kind, ...]] = {
-    FaultType.TRANSIENT_ERROR: _FAILED,
-    FaultType.PERMANENT_ERROR: (Kind.TASK_FAILED,),
-    FaultType.DB_LOCK: _FAILED,
-    FaultType.DUPLICATE_ENQUEUE: (Kind.TASK_SKIPPED, Kind.TASK_ENQUEUED),
-    FaultType.GUARDRAIL_EXCEED: (Kind.EXECUTION_ENDED,),
-    FaultType.WORKER_CRASH: (Kind.LEASE_EXPIRED,),
-    FaultType.WORKER_HANG: (Kind.FAULT_SEEN,),
-    FaultType.DB_OUTAGE: (Kind.FAULT_SEEN,),
-    FaultType.DISK_FULL: (Kind.FAULT_SEEN,),
-    FaultType.DISPATCHER_CRASH: (Kind.PROCESS_EXITED,),
-    FaultType.WATCHDOG_CRASH: (Kind.PROCESS_EXITED,),
-    FaultType.TELEMETRY_LOSS: (Kind.SAMPLE_LOST,),
-    FaultType.DEPENDENCY_CRASH: (Kind.PROCESS_EXITED,),
-    FaultType.DELAY: (Kind.FAULT_SEEN,),
-    **dict.fromkeys(OF_CALLS - {FaultType.DISK_FULL, FaultType.DELAY}, (Kind.CALL_FAILED,)),
-}
-"""The events by which a fault of each type shows; they carry the fault's name."""
 
 _BUCKETS = (Kind.TASK_RETRY, Kind.TASK_FAILED, Kind.TASK_BLOCKED)
 _MOST_ATTEMPTS = 101
@@ -87,23 +67,25 @@ class FaultCounts:
         started = sum(1 for window in fault.windows if window.start_s < ended_s)
         by_time = fault.by_time
         expected = float(started) if by_time else self._exposure.expected(fault, ended_s)
-        injected, seen = self.injected(fault), self._count(fault.name, _effects(fault))
+        injected, seen = self.injected(fault), self._count(fault.name, fault.spec.seen_by)
         status, detail = Status.PASS, ""
         if not seen and (by_time or fault.rate > 0):
             status = Status.INCONCLUSIVE
             happened = f"injected {injected} times" if injected else "never injected"
             detail = f"{happened} and never seen to take effect ({expected:.3g} expected)"
-        return FaultResult(fault.name, fault.type.value, _asked(fault), expected, injected, seen, status, detail)
-
-
-def _effects(fault: Fault) -> tuple[Kind, ...]:
-    return (Kind.CALL_FAILED,) if fault.type is FaultType.DISK_FULL and not fault.by_time else _EFFECTS[fault.type]
+        return FaultResult(fault.name, fault.type, _asked(fault), expected, injected, seen, status, detail)
 
 
 def _asked(fault: Fault) -> str:
     words = []
     if not fault.by_time:
-        of = f"calls to {fault.dependency}" if fault.dependency else "tasks" if fault.type in PER_TASK else "attempts"
+        of = (
+            f"calls to {fault.dependency}"
+            if fault.dependency
+            else "tasks"
+            if fault.spec.counts == "tasks"
+            else "attempts"
+        )
         words.append(f"{show_ratio(fault.rate)} of {of}")
     if fault.windows:
         first = fault.windows[0]

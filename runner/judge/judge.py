@@ -14,7 +14,6 @@ import numpy as np
 from soak.runner.judge.alerts import Guard, number_or_none
 from soak.runner.judge.faults import FaultCounts
 from soak.runner.judge.folds import Folds, Sketch
-from soak.runner.judge.kinds import kind_flags
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.own import OwnSeries
@@ -26,6 +25,7 @@ from soak.schemas.evidence.verdict import Checkpoint, Resume
 from soak.schemas.language.model import Reference, Scenario
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.stream.block import Block, make_block, merge
+from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import Vocabulary

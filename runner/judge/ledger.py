@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from soak.runner.judge.groups import Groups
-from soak.runner.judge.kinds import kind_flags
 from soak.runner.judge.samples import Samples
 from soak.runner.judge.table import Table
 from soak.schemas.stream.block import Block, Bools, Ints
+from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import COPY, Kind
 
 _FOLLOWED = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED, Kind.TASK_DONE)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from soak.runner.judge.groups import carried
-from soak.runner.judge.kinds import kind_flags
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.ledger import duplicate_executions
 from soak.runner.judge.population import Population
@@ -19,12 +18,14 @@ from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.stalls import Stalls
 from soak.runner.judge.table import Table
 from soak.schemas.evidence.verdict import SlowTask
-from soak.schemas.language.faults import TRANSIENT, FaultType
-from soak.schemas.language.model import Queue, Scenario
+from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block, Bools, Floats, Ints, quantise
+from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import CENSUS, COPY, NEW_STATE, Kind, task_name
 from soak.schemas.stream.states import ACTIVE, LEGAL, TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
+from soak.schemas.systems.queue.faults import FAULTS, QueueFault
+from soak.schemas.systems.queue.settings import Queue
 
 MOST_SLOWEST = 10
 """How many of the slowest tasks are kept."""
@@ -208,10 +209,10 @@ class Lifecycle:
             # Whether a call may be made again is for the policies to say.
             return np.arange(len(types)) != NO_CAUSE, np.zeros(len(types), dtype=np.bool_)
         transient = [
-            kind in TRANSIENT or (kind is None and cause.error not in {"", "lease_expired"})
+            (kind in FAULTS and FAULTS[kind or ""].transient) or (kind is None and cause.error not in {"", "lease_expired"})
             for kind, cause in zip(types, self._vocabulary.causes, strict=True)
         ]
-        return np.array(transient), np.array([kind is FaultType.GUARDRAIL_EXCEED for kind in types])
+        return np.array(transient), np.array([kind == QueueFault.GUARDRAIL_EXCEED for kind in types])
 
     def _waits_and_backoffs(
         self, rows: Rows, transient: Bools, failed_at: Floats, label: Ints | None, facts: Facts

@@ -7,7 +7,7 @@ from soak.runner.judge.telemetry import SIGNS_OF_LIFE
 from soak.schemas.language.expression import EventFilter
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.stream.block import Block, Bools
-from soak.schemas.stream.events import SPECS, Kind
+from soak.schemas.stream.events import SPECS
 from soak.schemas.stream.vocabulary import Vocabulary
 
 
@@ -40,7 +40,7 @@ class OwnSeries:
         return matches
 
     def _matches_one(self, block: Block, event_filter: EventFilter) -> Bools:
-        kinds = [kind for kind in Kind if SPECS[kind].type == event_filter.type]
+        kinds = [kind for kind, spec in SPECS.items() if spec.type == event_filter.type]
         matches: Bools = np.isin(block.kind, kinds)
         for field, value in event_filter.fields:
             if field == "worker":

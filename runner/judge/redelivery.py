@@ -4,16 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soak.runner.judge.kinds import kind_flags
 from soak.runner.judge.samples import Samples
 from soak.runner.judge.table import Table
-from soak.schemas.language.faults import OUTAGES, PROCESS_CRASHES, FaultType
-from soak.schemas.language.model import Queue, Scenario
+from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block, Bools, quantise
+from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import COPY, Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.states import OPEN, TaskState
 from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.settings import Queue
 
 _DIED = frozenset({"process_gone", "runner_gone"})
 """The errors with which the ledger ends an execution whose process is gone."""
@@ -50,10 +51,7 @@ class Redelivery:
         """When an execution last started or ended."""
         self._allowed_s = redelivery_limit(scenario) if redelivery_s is None else redelivery_s
         self._outages = [
-            window
-            for fault in scenario.faults
-            if fault.type in OUTAGES or fault.type in PROCESS_CRASHES
-            for window in fault.windows
+            window for fault in scenario.faults if fault.spec.outage or fault.spec.process for window in fault.windows
         ]
 
     def observe(self, block: Block, table: Table) -> Samples:
@@ -80,7 +78,7 @@ class Redelivery:
     def _is_death(self) -> Bools:
         """By cause: whether an execution that ends with it ended because its process did."""
         crashes = (
-            self._types.get(cause.fault) is FaultType.WORKER_CRASH or cause.error in _DIED
+            self._types.get(cause.fault) == QueueFault.WORKER_CRASH or cause.error in _DIED
             for cause in self._vocabulary.causes
         )
         return np.fromiter(crashes, dtype=np.bool_)

@@ -3,10 +3,10 @@
 import numpy as np
 
 from soak.runner.judge.groups import Groups, carried
-from soak.runner.judge.kinds import kind_flags
 from soak.runner.judge.samples import Samples
 from soak.runner.judge.table import SETTLED, Table
 from soak.schemas.stream.block import Block, Bools, Floats, Ints
+from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import NEW_STATE, Kind
 from soak.schemas.stream.states import OPEN, TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE

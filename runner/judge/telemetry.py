@@ -4,7 +4,8 @@ import numpy as np
 
 from soak.runner.judge.samples import Facts, Samples, Stretch
 from soak.schemas.stream.block import Block, quantise
-from soak.schemas.stream.events import SPECS, Kind
+from soak.schemas.stream.by_kind import flags_by_kind
+from soak.schemas.stream.events import Kind
 
 _GAUGES = {
     "queue_depth": Kind.SAMPLE_QUEUE_DEPTH,
@@ -20,7 +21,7 @@ _GAUGES = {
     "memory": Kind.SAMPLE_MEMORY,
     "memory_held": Kind.SAMPLE_MEMORY_HELD,
 }
-SIGNS_OF_LIFE = np.array([not SPECS[kind].by_runner and kind is not Kind.FAULT_INJECTED for kind in Kind])
+SIGNS_OF_LIFE = flags_by_kind(lambda kind, spec: not spec.by_runner and kind is not Kind.FAULT_INJECTED)
 """By kind: whether an event comes from the system under test, and not from the runner itself."""
 
 

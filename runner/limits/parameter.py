@@ -8,8 +8,8 @@ from typing import Any
 from soak.schemas import units
 from soak.schemas.errors import UsageError, quoted, shortened
 from soak.schemas.evidence.limits import Kind
-from soak.schemas.files import read_schema, resolve
 from soak.schemas.language.load import Loaded
+from soak.schemas.language.schema import read_schema, resolve
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.systems import completed
 from soak.schemas.validator import DURATIONS

@@ -8,10 +8,11 @@ import numpy as np
 
 from soak.runner.parity.distance import kolmogorov_smirnov
 from soak.runner.parity.outcomes import Outcomes
-from soak.runner.parity.tolerances import OVERHEAD_S, TOLERANCES, Tolerance, tolerance_of
+from soak.runner.parity.tolerances import TOLERANCES, tolerance_of
 from soak.schemas.evidence.parity import Agreement, Figure, Latencies, TaskCounts, Topic
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.slis import Sli
+from soak.schemas.language.tolerance import OVERHEAD_S, Tolerance
 from soak.schemas.stream.block import Bools, Floats
 from soak.schemas.stream.states import TaskState
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from soak.runner.judge.kinds import kind_flags
 from soak.schemas.stream.block import Block, Ints
+from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import NEW_STATE, SPECS, Kind
 from soak.schemas.stream.vocabulary import Vocabulary
 from soak.schemas.units import show_duration

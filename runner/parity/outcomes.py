@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from soak.runner.judge.kinds import kind_flags
 from soak.runner.judge.rows import NEW_STATES
 from soak.schemas.errors import EvidenceError
 from soak.schemas.stream.block import Block, Bools, Floats, Ints, quantise
+from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import COPY, KEY_SHIFT, Kind
 from soak.schemas.stream.states import ACCEPTED, TaskState
 from soak.simulation.plan import Plan

@@ -2,8 +2,8 @@
 
 import json
 
-from soak.schemas.language.model import Queue
 from soak.schemas.stream.events import KEY_SHIFT, worker_name
+from soak.schemas.systems.queue.settings import Queue
 
 __all__ = ["Workers", "key_of", "number_of", "payload_of", "worker_name"]
 

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 
 from soak.schemas.errors import UsageError
-from soak.schemas.language.faults import FaultType
 from soak.schemas.language.model import Scenario
+from soak.schemas.systems.queue.faults import QueueFault
 
-NO_FILES = {
-    FaultType.DISK_FULL: "the runner does not know where its data lies",
-    FaultType.DB_OUTAGE: "the runner cannot lock a database that it does not know",
+NO_FILES: dict[str, str] = {
+    QueueFault.DISK_FULL: "the runner does not know where its data lies",
+    QueueFault.DB_OUTAGE: "the runner cannot lock a database that it does not know",
 }
 
 
-_TARGETS = {
+_TARGETS: dict[str, str] = {
     "queue": "--target orchestrator, or a queue of your own as package.module:Class",
     "calls": "--target stub",
 }
@@ -26,7 +26,7 @@ def refuse_system(scenario: Scenario, system: str, target: str) -> None:
         raise UsageError(f"{what} (run it with {_TARGETS[scenario.system]})")
 
 
-def refuse_faults(scenario: Scenario, target: str, why: Mapping[FaultType, str]) -> None:
+def refuse_faults(scenario: Scenario, target: str, why: Mapping[str, str]) -> None:
     """Raises UsageError for faults that a target cannot be given, all of them at once; `why` not, by type."""
     told = [f"fault {fault.name} ({fault.type}): {why[fault.type]}" for fault in scenario.faults if fault.type in why]
     if told:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from soak.contract import QueueSettings, SystemSettings
-from soak.schemas.language.model import GuardrailMode, Queue
+from soak.schemas.systems.queue.settings import GuardrailMode, Queue
 
 LEAST_INTERVAL_REAL_S = 0.002
 """Polls, heartbeats and watchdog rounds come no more often than this."""

@@ -11,17 +11,15 @@ from soak.schemas.files import Folders
 from soak.schemas.language.comparison import Context, condition, event_filter, objectives, own_sli, with_quantile
 from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from soak.schemas.language.expression import EventFilter
-from soak.schemas.language.faults import OF_CALLS, Fault, FaultType
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import (
     Alert,
     Burst,
     Condition,
     Expectation,
-    GuardrailMode,
     Objective,
     Phase,
     Process,
-    Queue,
     Scenario,
     Severity,
     Telemetry,
@@ -29,10 +27,10 @@ from soak.schemas.language.model import (
     Workload,
 )
 from soak.schemas.language.outlets import DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret
-from soak.schemas.language.slis import CATALOGUE, Sli
+from soak.schemas.language.slis import Sli
 from soak.schemas.language.windows import Recurrence, Window
-from soak.schemas.systems.calls.build import build_calls
-from soak.schemas.systems.calls.settings import Calls
+from soak.schemas.systems.language import Language
+from soak.schemas.systems.registry import language_of
 
 Mapping_ = Mapping[str, Any]
 
@@ -45,7 +43,8 @@ _VALUE = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     """The typed scenario of checked `data`; files it names are looked up in `folders`."""
     duration_s = units.duration(data["duration"])
-    settings = _system_settings(data, folders)
+    language = language_of(data["system"])
+    settings = language.build(data, folders)
     tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["workload"]["tenants"])
     phases = tuple(_phase(each) for each in data["phases"])
     slis = scenario_slis(data)
@@ -63,10 +62,10 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=_workload(data["workload"], tenants, folders, settings),
+        workload=_workload(data["workload"], tenants, language.service(data, settings, folders)),
         phases=phases,
         system_settings=settings,
-        faults=tuple(_fault(each, duration_s, folders, settings) for each in data["faults"]),
+        faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
         slis=slis,
         objectives=tuple(objective for each in data["slos"] for objective in _objectives(each, context)),
         alerts=tuple(_alert(each, context) for each in data["alerts"]),
@@ -77,13 +76,6 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         checkpoint_every_s=units.duration(data["checkpoints"]["every"]),
         repeat=data["repeat"],
     )
-
-
-def _system_settings(data: Mapping_, folders: Folders) -> Queue | Calls:
-    if data["system"] == "queue":
-        return _queue(data["queue"])
-    memory = data["workload"].get("task", {}).get("memory", [])
-    return build_calls(data["calls"], memory, folders, build_distribution)
 
 
 def _secret(data: Mapping_) -> Secret:
@@ -108,7 +100,7 @@ def _export(data: Mapping_) -> Export:
 
 def scenario_slis(data: Mapping_) -> dict[str, Sli]:
     """Every SLI of the scenario: the system's and its own. Raises UnclearError for a filter that means nothing."""
-    slis = dict(CATALOGUE[data["system"]])
+    slis = dict(language_of(data["system"]).slis)
     for name, definition in data.get("slis", {}).items():
         slis[name] = build_sli(name, definition, data)
     return slis
@@ -119,12 +111,10 @@ def build_sli(name: str, definition: Mapping_, data: Mapping_) -> Sli:
     faults = [fault["name"] for fault in data.get("faults", [])]
     tenants = tuple(tenant["name"] for tenant in data["workload"].get("tenants", []))
 
-    dependencies = tuple(each["name"] for each in data.get("calls", {}).get("dependencies", []))
+    named = language_of(data["system"]).names(data)
 
     def filters(text: str | list[str]) -> tuple[EventFilter, ...]:
-        return tuple(
-            event_filter(each, faults, tenants, dependencies) for each in ([text] if isinstance(text, str) else text)
-        )
+        return tuple(event_filter(each, faults, tenants, named) for each in ([text] if isinstance(text, str) else text))
 
     if "ratio" in definition:
         parts = (filters(definition["ratio"]["good"]), filters(definition["ratio"]["total"]))
@@ -186,7 +176,7 @@ def _phase(data: Mapping_) -> Phase:
     return Phase(data["name"], Window(start, start + units.duration(data["for"])))
 
 
-def _workload(data: Mapping_, tenants: tuple[Tenant, ...], folders: Folders, settings: Queue | Calls) -> Workload:
+def _workload(data: Mapping_, tenants: tuple[Tenant, ...], service: Distribution) -> Workload:
     arrivals = data["arrivals"]
     burst = arrivals.get("burst")
     return Workload(
@@ -195,55 +185,25 @@ def _workload(data: Mapping_, tenants: tuple[Tenant, ...], folders: Folders, set
         burst=Burst(units.duration(burst["every"]), units.duration(burst["for"]), units.rate(burst["rate"]))
         if burst
         else None,
-        service=settings.primary.latency
-        if isinstance(settings, Calls)
-        else build_distribution(data["task"]["duration"], folders),
+        service=service,
         tenants=tenants,
         tasks=data.get("tasks"),
     )
 
 
-def _queue(data: Mapping_) -> Queue:
-    return Queue(
-        workers=data["workers"],
-        dispatchers=data["dispatchers"],
-        poll_interval_s=units.duration(data["poll_interval"]),
-        claim_time_s=units.duration(data["claim_time"]),
-        watchdog_interval_s=units.duration(data["watchdog_interval"]),
-        worker_restart_s=units.duration(data["worker_restart"]),
-        busy_timeout_s=units.duration(data["busy_timeout"]),
-        lease_s=units.duration(data["lease"]["duration"]),
-        heartbeat_s=units.duration(data["lease"]["heartbeat"]),
-        max_attempts=data["retry"]["max_attempts"],
-        backoff_s=tuple(units.duration(each) for each in data["retry"]["backoff"]),
-        soft_tokens=data["guardrail"]["soft_tokens"],
-        hard_tokens=data["guardrail"]["hard_tokens"],
-        guardrail_mode=GuardrailMode(data["guardrail"]["mode"]),
-    )
-
-
-def _fault(data: Mapping_, duration_s: float, folders: Folders, settings: Queue | Calls) -> Fault:
-    when = recurrence(data)
-    always = 1.0 if isinstance(settings, Calls) and data["type"] in OF_CALLS else 0.0
+def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Language, settings: Any) -> Fault:
+    when, spec = recurrence(data), language.faults[data["type"]]
     return Fault(
         name=data["name"],
-        type=FaultType(data["type"]),
-        rate=units.ratio(data["rate"]) if "rate" in data else always,
+        spec=spec,
+        rate=units.ratio(data["rate"]) if "rate" in data else float(spec.always),
         windows=when.windows(duration_s) if when else (),
         errors=tuple(data.get("errors", [data["type"]])),
         hang_for_s=units.duration(data["hang_for"]) if "hang_for" in data else 0.0,
         delay=build_distribution(data["delay"], folders) if "delay" in data else DEFAULT_DELAY,
-        dependency=_struck(data, settings),
+        dependency=language.struck(data, settings),
         retry_after_s=units.duration(data["retry_after"]) if "retry_after" in data else DEFAULT_RETRY_AFTER_S,
     )
-
-
-def _struck(data: Mapping_, settings: Queue | Calls) -> str:
-    """The dependency that a fault strikes; empty for one that strikes something else."""
-    if not isinstance(settings, Calls) or data["type"] not in OF_CALLS | {FaultType.DEPENDENCY_CRASH}:
-        return ""
-    name: str = data.get("dependency", settings.primary.name)
-    return name
 
 
 def _objectives(data: str | Mapping_, context: Context) -> list[Objective]:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -20,7 +20,7 @@ from soak.schemas.language.expression import (
 from soak.schemas.language.model import Comparison, Reference
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.slis import AT_THE_END, Aggregate, Better, Sli
-from soak.schemas.stream.events import TYPES
+from soak.schemas.stream.events import SPECS, TYPES
 
 EACH = "*"
 CONFIDENT = frozenset({Aggregate.RATIO, Aggregate.QUANTILE, Aggregate.GROWTH})
@@ -114,26 +114,25 @@ def _check_equality(expression: Expression, sli: Sli) -> None:
 
 
 def event_filter(
-    text: str, fault_names: list[str], tenants: tuple[str, ...] = (), dependencies: tuple[str, ...] = ()
+    text: str, fault_names: list[str], tenants: Sequence[str] = (), parts: Sequence[str] = ()
 ) -> EventFilter:
-    """An event filter whose type, fields, faults, tenants and dependencies exist. Raises UnclearError."""
+    """An event filter whose type, fields, faults, tenants and parts of the system exist. Raises UnclearError."""
     parsed = parse_filter(text)
     if parsed.type not in TYPES:
         raise UnclearError(f"unknown event type {quoted(parsed.type)}", did_you_mean(parsed.type, list(TYPES)))
     for name, value in parsed.fields:
         if name not in FILTER_FIELDS:
             raise UnclearError(f"unknown field {quoted(name)}", did_you_mean(name, list(FILTER_FIELDS)))
-        known = {"fault": fault_names, "tenant": list(tenants), "to": list(dependencies)}.get(name)
+        known = {"fault": fault_names, "tenant": list(tenants), "to": list(parts)}.get(name)
         what = "dependency" if name == "to" else name
         if known is not None and value not in known:
             raise UnclearError(
                 f"unknown {what} {quoted(value)}",
                 did_you_mean(value, known) if known else f"the scenario declares no {what}s",
             )
-        if name == "to" and not parsed.type.startswith("call."):
-            raise UnclearError(
-                f"{parsed.type} has no field 'to'", "name it with call.started, call.succeeded, call.failed"
-            )
+        having = list(dict.fromkeys(spec.type for spec in SPECS.values() if spec.value_name == name))
+        if name == "to" and parsed.type not in having:
+            raise UnclearError(f"{parsed.type} has no field 'to'", f"name it with {', '.join(having)}")
     return parsed
 
 

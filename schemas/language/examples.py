@@ -1,6 +1,6 @@
 """What the schemas give as examples, as it is written in a file."""
 
-from soak.schemas.files import resolve
+from soak.schemas.language.schema import resolve
 from soak.schemas.validator import Schema
 
 

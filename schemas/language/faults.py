@@ -1,79 +1,51 @@
-"""What can go wrong with a system, and what of it a scenario asks for."""
+"""What can go wrong with a system, and what of it a scenario asks for. Each system's room has a table of its faults."""
 
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.windows import Window
+from soak.schemas.stream.events import Kind
 
 
-class FaultType(StrEnum):
-    """What goes wrong."""
+@dataclass(frozen=True, slots=True)
+class FaultSpec:
+    """All that is known of a type of fault in one system.
 
-    TRANSIENT_ERROR = "transient_error"
-    PERMANENT_ERROR = "permanent_error"
-    DB_LOCK = "db_lock"
-    DUPLICATE_ENQUEUE = "duplicate_enqueue"
-    GUARDRAIL_EXCEED = "guardrail_exceed"
-    WORKER_CRASH = "worker_crash"
-    WORKER_HANG = "worker_hang"
-    DB_OUTAGE = "db_outage"
-    DISK_FULL = "disk_full"
-    DISPATCHER_CRASH = "dispatcher_crash"
-    WATCHDOG_CRASH = "watchdog_crash"
-    TELEMETRY_LOSS = "telemetry_loss"
-    CONNECTION_ERROR = "connection_error"
-    CONNECTION_RESET = "connection_reset"
-    TIMEOUT = "timeout"
-    SERVER_ERROR = "server_error"
-    RATE_LIMITED = "rate_limited"
-    QUEUE_FULL = "queue_full"
-    WORKER_DOWN = "worker_down"
-    POOL_EXHAUSTED = "pool_exhausted"
-    PERMISSION_DENIED = "permission_denied"
-    DELAY = "delay"
-    DEPENDENCY_CRASH = "dependency_crash"
-    BAD_RELEASE = "bad_release"
+    type: its word in a scenario. seen_by: the events by which it shows; they carry the fault's name. counts: what its rate is
+    a share of; empty for a fault that has no rate, only times. always: without a rate it strikes all of them. outage: no state
+    of the system can change. process: the process of the system that it takes away. transient: an attempt that meets it may be
+    made again. dies: work under way is lost with its worker. resumable: a real run that has it can be resumed.
+    """
+
+    type: str
+    seen_by: tuple[Kind, ...]
+    counts: str = ""
+    always: bool = False
+    outage: bool = False
+    process: str = ""
+    transient: bool = False
+    dies: bool = False
+    resumable: bool = True
+
+    @property
+    def by_time(self) -> bool:
+        """Whether it strikes the system at set times, and not single attempts."""
+        return not self.counts
 
 
-OF_CALLS = frozenset(
-    {
-        FaultType.CONNECTION_ERROR,
-        FaultType.CONNECTION_RESET,
-        FaultType.TIMEOUT,
-        FaultType.SERVER_ERROR,
-        FaultType.RATE_LIMITED,
-        FaultType.QUEUE_FULL,
-        FaultType.WORKER_DOWN,
-        FaultType.POOL_EXHAUSTED,
-        FaultType.DISK_FULL,
-        FaultType.PERMISSION_DENIED,
-        FaultType.DELAY,
-        FaultType.BAD_RELEASE,
-    }
-)
-"""Faults of the system `calls` that strike single calls; `disk_full` strikes the whole database in a queue."""
+FaultTable: TypeAlias = Mapping[str, FaultSpec]
 
-SYSTEM_FAULTS: dict[str, frozenset[FaultType]] = {
-    "queue": frozenset(FaultType) - OF_CALLS - {FaultType.DEPENDENCY_CRASH} | {FaultType.DISK_FULL},
-    "calls": OF_CALLS | {FaultType.DEPENDENCY_CRASH, FaultType.TELEMETRY_LOSS},
-}
-"""What can go wrong with each system."""
 
-PER_TASK = frozenset({FaultType.DUPLICATE_ENQUEUE, FaultType.GUARDRAIL_EXCEED})
-"""Faults whose rate counts tasks; the other rates count attempts."""
+def fault_table(specs: Iterable[FaultSpec]) -> FaultTable:
+    """Faults by type; those that every system has come with them."""
+    return {str(spec.type): replace(spec, type=str(spec.type)) for spec in (*specs, LOSS)}
 
-PROCESS_CRASHES = {FaultType.DISPATCHER_CRASH: "dispatcher0", FaultType.WATCHDOG_CRASH: "watchdog"}
-"""Faults that take one of the system's own processes away for a time, and which."""
 
-OUTAGES = frozenset({FaultType.DB_OUTAGE, FaultType.DISK_FULL})
-"""Faults in which no state can change."""
-
-BY_TIME = frozenset({*OUTAGES, FaultType.TELEMETRY_LOSS, *PROCESS_CRASHES, FaultType.DEPENDENCY_CRASH})
-"""Faults that have no rate, only times (of the system `calls`, a full disk has one)."""
-
-TRANSIENT = frozenset({FaultType.TRANSIENT_ERROR, FaultType.DB_LOCK})
-"""Faults after which an attempt may be made again."""
+TELEMETRY_LOSS = "telemetry_loss"
+LOSS = FaultSpec(TELEMETRY_LOSS, (Kind.SAMPLE_LOST,), resumable=False)
+"""What can go wrong with the observation of any system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +53,22 @@ class Fault:
     """One fault: by rate, by time (`windows`), or by rate within its windows."""
 
     name: str
-    type: FaultType
+    spec: FaultSpec
     rate: float
     windows: tuple[Window, ...]
     errors: tuple[str, ...]
     hang_for_s: float
     delay: Distribution
     dependency: str = ""
-    """Of the system `calls`: what it strikes."""
+    """What of the system it strikes, by name; empty where a system has no such names."""
     retry_after_s: float = 0.0
+
+    @property
+    def type(self) -> str:
+        """What goes wrong."""
+        return self.spec.type
 
     @property
     def by_time(self) -> bool:
         """Whether it strikes the system at set times, and not single attempts."""
-        return self.type in BY_TIME and not (self.dependency and self.type in OF_CALLS)
+        return self.spec.by_time

@@ -7,15 +7,20 @@ from typing import Any
 
 from soak.schemas.errors import Problem, ScenarioError
 from soak.schemas.evidence.verdict import Outcome
-from soak.schemas.files import read_schema
 from soak.schemas.language.document import Document, read_document
 from soak.schemas.language.expression import Op, UnclearError, parse_expression
+from soak.schemas.language.schema import read_schema
 from soak.schemas.language.shape import did_you_mean, shape_problems, with_defaults
-from soak.schemas.language.slis import CATALOGUE
+from soak.schemas.language.slis import Sli
+from soak.schemas.systems.registry import catalogues
 from soak.schemas.units import duration
 
 _KINDS = ("tests", "runs")
-_SLIS = {name: sli for catalogue in CATALOGUE.values() for name, sli in catalogue.items()}
+
+
+def slis_of_every_system() -> dict[str, Sli]:
+    """The built-in indicators of all systems, by name."""
+    return {name: sli for slis in catalogues().values() for name, sli in slis.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,8 @@ def _bound(text: str) -> Bound:
     expression = parse_expression(text)
     if expression.selector or expression.relative:
         raise UnclearError("a gate compares an SLI of the whole run with a fixed target", "write <sli> <op> <target>")
-    if expression.sli not in _SLIS:
-        raise UnclearError(f"unknown SLI {expression.sli!r}", did_you_mean(expression.sli, list(_SLIS)))
-    target = _SLIS[expression.sli].unit.parse(expression.target)
+    slis = slis_of_every_system()
+    if expression.sli not in slis:
+        raise UnclearError(f"unknown SLI {expression.sli!r}", did_you_mean(expression.sli, list(slis)))
+    target = slis[expression.sli].unit.parse(expression.target)
     return Bound(expression.text, expression.sli, expression.op, target)

@@ -9,14 +9,17 @@ from soak.schemas.language.build import build_sli
 from soak.schemas.language.comparison import CONFIDENT, Context, condition, event_filter, objectives
 from soak.schemas.language.expression import UnclearError, parse_expression
 from soak.schemas.language.shape import did_you_mean
-from soak.schemas.language.slis import CATALOGUE, Sli
+from soak.schemas.language.slis import Sli
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import SPECS, Value
 
 MAX_COMPARISONS = 10_000
 KINDS = ("ratio", "count", "quantile", "gauge")
 
-_VALUED = sorted({spec.type for spec in SPECS.values() if spec.value in {Value.SECONDS, Value.NUMBER}})
+
+def _valued() -> list[str]:
+    """The event types that carry a value."""
+    return sorted({spec.type for spec in SPECS.values() if spec.value in {Value.SECONDS, Value.NUMBER}})
 
 
 def _definitions(view: View) -> dict[str, Any]:
@@ -25,7 +28,7 @@ def _definitions(view: View) -> dict[str, Any]:
 
 
 def _own_slis(view: View) -> Iterator[Problem]:
-    built_in = CATALOGUE.get(str(view.get("system")), {})
+    built_in = view.language.slis if view.language else {}
     for name, definition in _definitions(view).items():
         where: Where = ("slis", name)
         if name in built_in:
@@ -42,13 +45,13 @@ def _own_sli(view: View, where: Where, kind: str) -> Iterator[Problem]:
     valued = kind in {"quantile", "gauge"}
     for place in _filters(view, (*where, kind)):
         try:
-            names = (view.names("workload", "tenants"), view.names("calls", "dependencies"))
-            parsed = event_filter(view.get(*place), list(view.names("faults")), *names)
+            names = (list(view.names("faults")), view.names("workload", "tenants"))
+            parsed = event_filter(view.get(*place), *names, view.language.names(view.data) if view.language else ())
         except UnclearError as error:
             yield view.problem(place, error.what, error.remedy)
             continue
-        if valued and parsed.type not in _VALUED:
-            yield view.problem(place, f"{parsed.type} carries no value", f"name one of: {', '.join(_VALUED)}")
+        if valued and parsed.type not in (known := _valued()):
+            yield view.problem(place, f"{parsed.type} carries no value", f"name one of: {', '.join(known)}")
     if not valued and view.get(*where, "unit") is not None:
         yield view.problem((*where, "unit"), f"does not go with {kind}", "remove it; quantile and gauge take a unit")
 
@@ -67,7 +70,7 @@ def _filters(view: View, where: Where) -> Iterator[Where]:
 
 def _slis(view: View) -> dict[str, Sli | None]:
     """Every SLI by name; None for one whose definition is wrong, which is told there and not wherever it is used."""
-    slis: dict[str, Sli | None] = dict(CATALOGUE.get(str(view.get("system")), {}))
+    slis: dict[str, Sli | None] = dict(view.language.slis if view.language else {})
     for name, definition in _definitions(view).items():
         if name in slis:
             continue
@@ -79,7 +82,7 @@ def _slis(view: View) -> dict[str, Sli | None]:
 
 
 def _expressions(view: View) -> Iterator[Problem]:
-    if str(view.get("system")) not in CATALOGUE:
+    if not view.language:
         return
     known = _slis(view)
     slis = {name: sli for name, sli in known.items() if sli}

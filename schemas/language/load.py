@@ -16,7 +16,7 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.language.overrides import apply_overlay, apply_settings, apply_tier
 from soak.schemas.language.semantics import semantic_problems
 from soak.schemas.language.shape import shape_problems
-from soak.schemas.language.systems import completed
+from soak.schemas.language.systems import completed, problems_of_system
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,9 @@ def load(
 
 
 def _problems(document: Document, folders: Folders, only: Iterable[str] | None = None) -> list[Problem]:
+    unusable = problems_of_system(document)
     filled = completed(document.data)
-    found = document.problems + shape_problems(document, only)
+    found = document.problems + unusable + ([] if unusable else shape_problems(document, only))
     seen = {problem.where for problem in found}
     return found + [problem for problem in semantic_problems(document, filled, folders) if problem.where not in seen]
 

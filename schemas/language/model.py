@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, TypeVar
 
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.expression import Op, Selector
@@ -9,7 +10,8 @@ from soak.schemas.language.faults import Fault
 from soak.schemas.language.outlets import Export, Notify
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.windows import Window
-from soak.schemas.systems.calls.settings import Calls
+
+T = TypeVar("T")
 
 
 class Process(StrEnum):
@@ -54,37 +56,6 @@ class Phase:
 
     name: str
     window: Window
-
-
-class GuardrailMode(StrEnum):
-    """What happens to a task over its hard budget."""
-
-    ENFORCE = "enforce"
-    OBSERVE = "observe"
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """The task orchestrator; times in seconds."""
-
-    workers: int
-    dispatchers: int
-    poll_interval_s: float
-    claim_time_s: float
-    watchdog_interval_s: float
-    worker_restart_s: float
-    busy_timeout_s: float
-    lease_s: float
-    heartbeat_s: float
-    max_attempts: int
-    backoff_s: tuple[float, ...]
-    soft_tokens: int
-    hard_tokens: int
-    guardrail_mode: GuardrailMode
-
-    def backoff_after(self, attempt: int) -> float:
-        """Least time in seconds between the end of attempt `attempt` (from 1) and the next; the last value repeats."""
-        return self.backoff_s[min(attempt, len(self.backoff_s)) - 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +153,7 @@ class Scenario:
     exports: tuple[Export, ...]
     workload: Workload
     phases: tuple[Phase, ...]
-    system_settings: Queue | Calls
+    system_settings: Any
     faults: tuple[Fault, ...]
     slis: dict[str, Sli]
     objectives: tuple[Objective, ...]
@@ -192,16 +163,9 @@ class Scenario:
     checkpoint_every_s: float
     repeat: int = 1
 
-    @property
-    def queue(self) -> Queue:
-        """The task orchestrator; only of a scenario of the system `queue`."""
-        assert isinstance(self.system_settings, Queue)
-        return self.system_settings
-
-    @property
-    def calls(self) -> Calls:
-        """The client and what it calls; only of a scenario of the system `calls`."""
-        assert isinstance(self.system_settings, Calls)
+    def settings(self, kind: type[T]) -> T:
+        """What the scenario says of its system; `kind`: the settings of that system."""
+        assert isinstance(self.system_settings, kind)
         return self.system_settings
 
     @property

@@ -17,7 +17,6 @@ from soak.schemas.files import Folders
 from soak.schemas.language.build import read_values, recurrence
 from soak.schemas.language.document import Document
 from soak.schemas.language.extent import EXTENT_CHECKS
-from soak.schemas.language.faults import BY_TIME, OF_CALLS
 from soak.schemas.language.indicators import INDICATOR_CHECKS
 from soak.schemas.language.systems import SYSTEM_CHECKS
 from soak.schemas.language.view import View
@@ -90,8 +89,8 @@ def _recurrences(view: View) -> Iterator[Problem]:
     for where, item in view.entries("faults"):
         if "at" in item or "every" in item:
             continue
-        of_calls = view.get("system") == "calls" and str(item.get("type")) in set(OF_CALLS)
-        if str(item.get("type")) in set(BY_TIME) and not of_calls:
+        spec = view.language.faults.get(str(item.get("type"))) if view.language else None
+        if spec and spec.by_time:
             yield view.problem((*where, "at"), f"{item['type']} starts at no time", "add at: 1h, or every: 6h")
         elif "for" in item:
             what = "lasts for a time but starts at none"
@@ -113,7 +112,7 @@ def _phases_apart(view: View) -> Iterator[Problem]:
 
 def _distributions(view: View) -> Iterator[Problem]:
     places = [("workload", "task", "duration"), *((*where, "delay") for where, _ in view.entries("faults"))]
-    places += [(*where, "latency") for where, _ in view.entries("calls", "dependencies")]
+    places += view.language.distributions(view.data) if view.language else ()
     for where in places:
         low_high = view.duration(*where, "low"), view.duration(*where, "high")
         median_p95 = view.duration(*where, "median"), view.duration(*where, "p95")
@@ -162,32 +161,6 @@ def _timezone(view: View) -> Iterator[Problem]:
         )
 
 
-def _guardrail(view: View) -> Iterator[Problem]:
-    soft, hard = view.get("queue", "guardrail", "soft_tokens"), view.get("queue", "guardrail", "hard_tokens")
-    if isinstance(soft, int) and isinstance(hard, int) and soft > hard:
-        what = f"a soft budget of {soft:,} is above the hard one of {hard:,}"
-        yield view.problem(("queue", "guardrail", "soft_tokens"), what, "write a smaller one, or raise hard_tokens")
-
-
-def _lease(view: View) -> Iterator[Problem]:
-    lease_s, beat_s = view.duration("queue", "lease", "duration"), view.duration("queue", "lease", "heartbeat")
-    if lease_s and beat_s and beat_s >= lease_s:
-        lease, beat = view.get("queue", "lease", "duration"), view.get("queue", "lease", "heartbeat")
-        what = f"a heartbeat of {beat} does not renew a lease of {lease} in time"
-        yield view.problem(("queue", "lease", "heartbeat"), what, "write a shorter heartbeat, or a longer lease")
-
-
-def _poll_interval(view: View) -> Iterator[Problem]:
-    poll_s, duration_s, drain_s = (
-        view.duration("queue", "poll_interval"),
-        view.duration("duration"),
-        view.duration("drain"),
-    )
-    if poll_s and duration_s and drain_s is not None and poll_s > duration_s + drain_s:
-        what = f"is longer than the run with its drain ({show_duration(duration_s + drain_s)})"
-        yield view.problem(("queue", "poll_interval"), what, "write a shorter one: no work is ever picked")
-
-
 _CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _unique_names,
     _inside_the_run,
@@ -197,9 +170,6 @@ _CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _distributions,
     _tenant_shares,
     _timezone,
-    _guardrail,
-    _lease,
-    _poll_interval,
     *SYSTEM_CHECKS,
     *EXTENT_CHECKS,
     *INDICATOR_CHECKS,

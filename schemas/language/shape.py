@@ -10,9 +10,9 @@ from jsonschema.exceptions import ValidationError
 
 from soak.schemas import units
 from soak.schemas.errors import Problem, Where, quoted, shortened
-from soak.schemas.files import read_schema, resolve
 from soak.schemas.language.document import Document
 from soak.schemas.language.examples import example, examples, such_as
+from soak.schemas.language.schema import read_schema, resolve
 from soak.schemas.validator import DURATIONS, LONGEST_S, SHORTEST_S, Schema, Validator
 
 SECRETS = frozenset({"to", "password", "token"})

@@ -4,11 +4,12 @@ An SLI is an aggregate over a series. A series is what the judge extracts from t
 (one value for each finished task, one for each sample, and so on); the aggregate makes one number of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from soak.schemas.language.expression import EventFilter, Unit
+from soak.schemas.language.tolerance import BY_UNIT, EXACT, EXTREME, OVERHEAD_S, SHARE, TIME, TOTAL, WAIT, Tolerance
 
 
 class Aggregate(StrEnum):
@@ -48,21 +49,72 @@ class Sli:
     per_task: bool = False
     """Its observations belong to tasks, so that it can be selected by tenant and phase."""
     filters: tuple[tuple[EventFilter, ...], ...] = ()
+    once_a_task: bool = False
+    """There is one observation of each task at most."""
+    irregular: bool = False
+    """Of a gauge: its samples do not come at the sample interval."""
+    compared: bool = True
+    """Whether a model has it as well as a real system, so that the two can be compared."""
+    tolerance: Tolerance | None = None
+    """How far a model and a real system may be apart; None: what goes with its unit."""
+
+    def allowed(self) -> Tolerance | None:
+        """How far a model and a real system may be apart; None where they are not compared."""
+        if not self.compared:
+            return None
+        return self.tolerance or BY_UNIT.get(self.unit)
 
 
 AT_THE_END = "lost_tasks"
 """The one count that only the system's own census, at the end of the run, can give."""
 
 
-def _ratio(name: str, series: str, description: str, *, better: Better = Better.HIGHER, censored: bool = False) -> Sli:
-    return Sli(name, description, Unit.RATIO, Aggregate.RATIO, series, better, censored=censored, per_task=True)
+def ratio(
+    name: str,
+    series: str,
+    description: str,
+    *,
+    censored: bool = False,
+    once_a_task: bool = False,
+    tolerance: Tolerance = SHARE,
+) -> Sli:
+    """A share of the observations of a series; the higher the better."""
+    return Sli(
+        name,
+        description,
+        Unit.RATIO,
+        Aggregate.RATIO,
+        series,
+        Better.HIGHER,
+        censored=censored,
+        per_task=True,
+        once_a_task=once_a_task,
+        tolerance=tolerance,
+    )
 
 
-def _count(name: str, description: str) -> Sli:
-    return Sli(name, description, Unit.COUNT, Aggregate.COUNT, name, Better.LOWER, per_task=True)
+def count(
+    name: str,
+    description: str,
+    tolerance: Tolerance = EXACT,
+    *,
+    better: Better = Better.LOWER,
+    per_task: bool = True,
+) -> Sli:
+    """How many there were, of a series of the same name."""
+    return Sli(name, description, Unit.COUNT, Aggregate.COUNT, name, better, per_task=per_task, tolerance=tolerance)
 
 
-def _times(name: str, description: str, *, censored: bool = False) -> list[Sli]:
+def times(
+    name: str,
+    description: str,
+    tolerance: Tolerance,
+    extreme: Tolerance = EXTREME,
+    *,
+    censored: bool = False,
+    once_a_task: bool = False,
+) -> tuple[Sli, ...]:
+    """Mean, median, 95th and 99th percentile and maximum of a series of durations; `extreme`: tolerance of the last."""
     shapes = [
         ("mean", Aggregate.MEAN, 0.0, "mean"),
         ("p50", Aggregate.QUANTILE, 0.5, "median"),
@@ -70,7 +122,7 @@ def _times(name: str, description: str, *, censored: bool = False) -> list[Sli]:
         ("p99", Aggregate.QUANTILE, 0.99, "99th percentile"),
         ("max", Aggregate.MAX, 0.0, "largest"),
     ]
-    return [
+    return tuple(
         Sli(
             f"{name}_{suffix}",
             f"{words} of {description}",
@@ -81,108 +133,110 @@ def _times(name: str, description: str, *, censored: bool = False) -> list[Sli]:
             q,
             censored,
             per_task=True,
+            once_a_task=once_a_task,
+            tolerance=extreme if aggregate is Aggregate.MAX else tolerance,
         )
         for suffix, aggregate, q, words in shapes
-    ]
+    )
 
 
-def _growth(name: str, unit: Unit, description: str) -> Sli:
-    what = f"growth per hour of {description} (Theil-Sen slope, fault windows left out)"
-    return Sli(f"{name}_growth", what, unit, Aggregate.GROWTH, name, Better.LOWER)
-
-
-def _resource(name: str, unit: Unit, growth: Unit, description: str) -> list[Sli]:
-    level = Sli(name, description, unit, Aggregate.GAUGE, name, Better.LOWER)
-    return [level, _growth(name, growth, name)]
-
-
-_QUEUE = [
-    _ratio(
-        "success_rate", "success", "DONE / (DONE + FAILED); BLOCKED, CANCELLED and SKIPPED do not count", censored=True
-    ),
-    *_times("latency", "the time from the intended enqueue to DONE or FAILED", censored=True),
-    *_times("wait", "the time from due to dispatched, summed over a task's attempts", censored=True),
-    _ratio(
-        "recovery_rate",
-        "recovery",
-        "of the tasks that met a transient failure and ended DONE or FAILED, the share that is DONE",
-        censored=True,
-    ),
-    _ratio(
-        "lease_recovery_rate",
-        "lease_recovery",
-        "of the expired leases, the share whose task was returned to PENDING and reached DONE",
-    ),
-    *_times("redelivery_time", "the time from the death of an execution to the next start of its task", censored=True),
-    _count(
-        "duplicate_executions",
-        "executions of a key that start while another execution of it runs, or after it is DONE (execution ledger)",
-    ),
-    _ratio(
-        "duplicate_block_rate",
-        "duplicate_block",
-        "duplicate enqueues answered by an idempotency skip / duplicate enqueues attempted",
-    ),
-    _count("guardrail_unblocked", "tasks over the hard budget that did not end BLOCKED"),
-    _count("backoff_violations", "attempts that started before their backoff was over"),
-    _count("excess_attempts", "attempts beyond the most that a task may have"),
-    replace(
-        _count(
-            AT_THE_END,
-            "accepted tasks that at the end are in no state at all, or (in a queue) were never started again",
-        ),
-        per_task=False,
-    ),
-    _count("illegal_transitions", "state changes outside the state machine"),
-    Sli(
-        "lease_contentions",
-        "dispatchers that picked a task and lost it to another",
-        Unit.COUNT,
-        Aggregate.COUNT,
-        "lease_contentions",
-        Better.LOWER,
-        per_task=True,
-    ),
-    Sli(
-        "stall_time",
-        "longest time with due work waiting and no state change anywhere",
-        Unit.DURATION,
-        Aggregate.LONGEST,
-        "stall",
-        Better.LOWER,
-    ),
-    Sli(
-        "state_transitions",
-        "changes of state of accepted tasks",
-        Unit.COUNT,
-        Aggregate.COUNT,
-        "state_transitions",
-        Better.HIGHER,
-        per_task=True,
-    ),
-    Sli("queue_depth", "tasks that are PENDING, as sampled", Unit.COUNT, Aggregate.GAUGE, "queue_depth", Better.LOWER),
-    _growth("queue_depth", Unit.COUNT_PER_HOUR, "the tasks that are PENDING"),
-    _growth("latency", Unit.DURATION_PER_HOUR, "the latency of tasks"),
-    Sli(
-        "oldest_pending",
-        "how long the oldest due task has been waiting, work not taken in yet included, as sampled",
-        Unit.DURATION,
+def gauge(
+    name: str,
+    unit: Unit,
+    description: str,
+    tolerance: Tolerance | None = None,
+    *,
+    series: str = "",
+    irregular: bool = False,
+    compared: bool = True,
+) -> Sli:
+    """A level as it is sampled; the series has the same name unless another is given."""
+    return Sli(
+        name,
+        description,
+        unit,
         Aggregate.GAUGE,
-        "oldest_pending",
+        series or name,
         Better.LOWER,
-    ),
-    Sli(
-        "throughput",
-        "tasks that end DONE or FAILED, per time",
-        Unit.RATE,
-        Aggregate.RATE,
-        "success",
-        Better.HIGHER,
-        per_task=True,
-    ),
-]
+        irregular=irregular,
+        compared=compared,
+        tolerance=tolerance,
+    )
 
-_EVERY_SYSTEM = [
+
+def growth(name: str, unit: Unit, description: str) -> Sli:
+    """How a series grows in the long run. Not compared with a model: near zero the size of a slope says nothing."""
+    what = f"growth per hour of {description} (Theil-Sen slope, fault windows left out)"
+    return Sli(f"{name}_growth", what, unit, Aggregate.GROWTH, name, Better.LOWER, compared=False)
+
+
+def longest(name: str, series: str, description: str) -> Sli:
+    """The longest stretch for which something went on."""
+    return Sli(name, description, Unit.DURATION, Aggregate.LONGEST, series, Better.LOWER, tolerance=EXTREME)
+
+
+def _resource(name: str, unit: Unit, growth_: Unit, description: str) -> list[Sli]:
+    # A model has no memory, files or database.
+    level = gauge(name, unit, description, compared=False)
+    return [level, growth(name, growth_, name)]
+
+
+def catalogue(slis: Iterable[Sli]) -> dict[str, Sli]:
+    """Indicators by name, in their order; those that every system has come last."""
+    return {sli.name: sli for sli in (*slis, *EVERY_SYSTEM)}
+
+
+# Of systems that work on tasks.
+
+SUCCESS_RATE = ratio(
+    "success_rate",
+    "success",
+    "DONE / (DONE + FAILED); BLOCKED, CANCELLED and SKIPPED do not count",
+    censored=True,
+    once_a_task=True,
+    tolerance=Tolerance(absolute=0.005),
+)
+LATENCY = times(
+    "latency", "the time from the intended enqueue to DONE or FAILED", TIME, censored=True, once_a_task=True
+)
+WAITS = times(
+    "wait", "the time from due to dispatched, summed over a task's attempts", WAIT, censored=True, once_a_task=True
+)
+RECOVERY_RATE = ratio(
+    "recovery_rate",
+    "recovery",
+    "of the tasks that met a transient failure and ended DONE or FAILED, the share that is DONE",
+    censored=True,
+    once_a_task=True,
+)
+BACKOFF_VIOLATIONS = count("backoff_violations", "attempts that started before their backoff was over")
+LOST_TASKS = count(
+    AT_THE_END,
+    "accepted tasks that at the end are in no state at all, or (in a queue) were never started again",
+    per_task=False,
+)
+ILLEGAL_TRANSITIONS = count("illegal_transitions", "state changes outside the state machine")
+STALL_TIME = longest("stall_time", "stall", "longest time with due work waiting and no state change anywhere")
+STATE_TRANSITIONS = count("state_transitions", "changes of state of accepted tasks", TOTAL, better=Better.HIGHER)
+# The deepest sample: one hiccup of the machine decides it at high speed. `oldest_pending` tells the same in time.
+QUEUE_DEPTH = gauge("queue_depth", Unit.COUNT, "tasks that are PENDING, as sampled", compared=False)
+QUEUE_DEPTH_GROWTH = growth("queue_depth", Unit.COUNT_PER_HOUR, "the tasks that are PENDING")
+LATENCY_GROWTH = replace(growth("latency", Unit.DURATION_PER_HOUR, "the latency of tasks"), once_a_task=True)
+THROUGHPUT = Sli(
+    "throughput",
+    "tasks that end DONE or FAILED, per time",
+    Unit.RATE,
+    Aggregate.RATE,
+    "success",
+    Better.HIGHER,
+    per_task=True,
+    once_a_task=True,
+    tolerance=TOTAL,
+)
+
+# Of every system.
+
+EVERY_SYSTEM = (
     Sli(
         "submission_lag_p99",
         "99th percentile of how much later than planned work was offered",
@@ -191,62 +245,14 @@ _EVERY_SYSTEM = [
         "submission_lag",
         Better.LOWER,
         0.99,
+        once_a_task=True,
+        tolerance=Tolerance(real_s=OVERHEAD_S),
     ),
-    Sli(
-        "telemetry_gap",
-        "longest time without an event or sample",
-        Unit.DURATION,
-        Aggregate.LONGEST,
-        "telemetry",
-        Better.LOWER,
-    ),
+    longest("telemetry_gap", "telemetry", "longest time without an event or sample"),
     *_resource("rss", Unit.SIZE, Unit.SIZE_PER_HOUR, "resident memory of the system"),
     *_resource("open_files", Unit.COUNT, Unit.COUNT_PER_HOUR, "open files of the system"),
     *_resource("threads", Unit.COUNT, Unit.COUNT_PER_HOUR, "threads of the system"),
     *_resource("runner_rss", Unit.SIZE, Unit.SIZE_PER_HOUR, "resident memory of the runner itself"),
     *_resource("runner_open_files", Unit.COUNT, Unit.COUNT_PER_HOUR, "open files of the runner itself"),
     *_resource("db_size", Unit.SIZE, Unit.SIZE_PER_HOUR, "size of the system's database"),
-]
-
-_TASKS = frozenset(
-    {
-        *("success_rate", "recovery_rate", "backoff_violations", AT_THE_END, "illegal_transitions", "stall_time"),
-        *("state_transitions", "throughput", "queue_depth", "queue_depth_growth", "latency_growth"),
-    }
 )
-"""Indicators of tasks that a client's calls have as well, beside the times."""
-
-_CALLS = [
-    *(sli for sli in _QUEUE if sli.name in _TASKS or sli.series in {"latency", "wait"}),
-    _ratio(
-        "first_call_success_rate", "first_call", "tasks whose first call went well: what there is without any policy"
-    ),
-    _ratio("call_success_rate", "call_success", "calls that were answered well / calls that came to an end"),
-    replace(_count("calls", "calls that were made"), better=Better.LOWER),
-    _count("timeouts", "calls that were given up because the time was up"),
-    _count(
-        "rejections", "tries that a policy let not through: circuit open, bulkhead full, pool exhausted, rate limit"
-    ),
-    *_times("recovery_time", "the time from a task's first failed call to DONE, of tasks that recovered"),
-    _count("degraded_tasks", "tasks that ended DONE with less than was asked for"),
-    _count("circuit_openings", "how often a circuit breaker opened"),
-    _count("lost_updates", "changes in a store that another call overwrote"),
-    *_times("heal_time", "the time for which a dependency was gone"),
-    *_times("rollback_time", "the time from a bad release to its rollback"),
-    Sli("in_flight", "calls that are under way, as sampled", Unit.COUNT, Aggregate.GAUGE, "in_flight", Better.LOWER),
-    Sli("memory_used", "share of a memory limit in use", Unit.RATIO, Aggregate.GAUGE, "memory", Better.LOWER),
-    Sli(
-        "memory_held",
-        "share of a memory limit that finished tasks hold",
-        Unit.RATIO,
-        Aggregate.GAUGE,
-        "memory_held",
-        Better.LOWER,
-    ),
-]
-
-CATALOGUE: Mapping[str, Mapping[str, Sli]] = {
-    "queue": {sli.name: sli for sli in (*_QUEUE, *_EVERY_SYSTEM)},
-    "calls": {sli.name: sli for sli in (*_CALLS, *_EVERY_SYSTEM)},
-}
-"""The built-in indicators of each system, by name."""

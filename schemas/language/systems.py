@@ -1,26 +1,40 @@
-"""What each system needs of a scenario, and what goes with it; and how long a run is that ends with its last task."""
+"""What a scenario's system decides of its other keys; and how long a run is that ends with its last task."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from soak.schemas import units
-from soak.schemas.errors import Problem, Where, quoted
-from soak.schemas.files import read_schema
+from soak.schemas.errors import Problem, UsageError
+from soak.schemas.language.document import Document
 from soak.schemas.language.examples import example
-from soak.schemas.language.faults import OF_CALLS, SYSTEM_FAULTS, FaultType
+from soak.schemas.language.schema import fragment, own_keys, read_schema, task_keys
 from soak.schemas.language.shape import did_you_mean, with_defaults
 from soak.schemas.language.view import View
+from soak.schemas.systems.registry import OURS, known, names, use
 
-OWN_KEYS = {"queue": ("queue",), "calls": ("calls",)}
-"""The keys at the top of a file that go with one system only."""
+
+def problems_of_system(document: Document) -> list[Problem]:
+    """What keeps the system of another package that a scenario names from being used."""
+    name = document.data.get("system") if isinstance(document.data, dict) else None
+    if not isinstance(name, str) or name in OURS or name not in names():
+        return []
+    try:
+        use(name)
+    except UsageError as error:
+        what, _, remedy = str(error).removesuffix(")").rpartition(" (")
+        return [document.problem(("system",), what, remedy)]
+    return []
 
 
 def completed(data: Any) -> Any:
     """`data` with every default filled in; the duration of a fixed number of evenly spaced tasks is one of them."""
     filled = with_defaults(data)
-    if isinstance(filled, dict) and filled.get("system") == "calls" and "queue" not in data:
-        filled = {key: value for key, value in filled.items() if key != "queue"}
-    if isinstance(filled, dict) and "duration" not in filled:
+    if not isinstance(filled, dict):
+        return filled
+    others = {key for name in known() if name != filled.get("system") for key in own_keys(name)}
+    if filled.get("system") in known():
+        filled = {key: value for key, value in filled.items() if key not in others or key in data}
+    if "duration" not in filled:
         duration = _duration_of_tasks(filled.get("workload"))
         return {**filled, "duration": duration} if duration else filled
     return filled
@@ -38,17 +52,11 @@ def _duration_of_tasks(workload: Any) -> str | None:
 
 
 def _needs(view: View) -> Iterator[Problem]:
-    """The keys that a system cannot do without."""
-    system, properties = view.get("system"), read_schema("scenario")["properties"]
-    if system == "calls" and view.get("calls") is None:
-        yield view.problem(("system",), "needs the key 'calls'", f"add calls: {example(properties['calls'])}")
-    if system == "queue" and isinstance(view.get("workload"), dict) and "task" not in view.get("workload"):
-        shown = example(read_schema("scenario")["$defs"]["workload"]["properties"]["task"])
-        yield view.problem(("workload",), "needs the key 'task'", f"add task: {shown}")
-    task = view.get("workload", "task")
-    if system == "queue" and isinstance(task, dict) and "duration" not in task:
-        shown = example(read_schema("scenario")["$defs"]["distribution"])
-        yield view.problem(("workload", "task"), "needs the key 'duration'", f"add duration: {shown}")
+    """The keys that a system cannot do without, and how long a run is."""
+    properties = read_schema("scenario")["properties"]
+    for key in fragment(view.language.name).get("required", ()) if view.language else ():
+        if view.get(key) is None:
+            yield view.problem(("system",), f"needs the key {key!r}", f"add {key}: {example(properties[key])}")
     if view.get("workload", "tasks") is not None and view.get("duration") is None:
         what = "tasks that are not evenly spaced arrive in no certain time"
         instead = f"add duration: {example(properties['duration'])}, or process: constant to the arrivals"
@@ -57,104 +65,37 @@ def _needs(view: View) -> Iterator[Problem]:
 
 def _foreign_keys(view: View) -> Iterator[Problem]:
     """Keys that belong to another system."""
-    system, written = str(view.get("system")), view.document.data
-    if system not in OWN_KEYS or not isinstance(written, dict):
+    language, written = view.language, view.document.data
+    if not language or not isinstance(written, dict):
         return
-    for other, keys in OWN_KEYS.items():
-        for key in keys if other != system else ():
+    for other in known():
+        for key in own_keys(other) if other != language.name else ():
             if key in written:
-                what = f"{key!r} belongs to the system {other}, and this is {system}"
+                what = f"{key!r} belongs to the system {other}, and this is {language.name}"
                 yield view.problem((key,), what, "remove it, or name the other system", at_key=True)
-    for key, owner in (("memory", "calls"), ("duration", "queue")):
-        if owner != system and view.get("workload", "task", key) is not None:
-            what = f"{key!r} belongs to the system {owner}, and this is {system}"
-            remedy = "remove it: calls take the latency of their dependency" if key == "duration" else "remove it"
-            yield view.problem(("workload", "task", key), what, remedy, at_key=True)
+        for key in task_keys(other) if other != language.name else ():
+            if view.get("workload", "task", key) is not None:
+                what = f"{key!r} belongs to the system {other}, and this is {language.name}"
+                why = f": {language.instead[key]}" if key in language.instead else ""
+                yield view.problem(("workload", "task", key), what, f"remove it{why}", at_key=True)
 
 
-def _faults(view: View) -> Iterator[Problem]:
-    """Faults of another system, and parameters that go with another one."""
-    system = str(view.get("system"))
-    if system not in SYSTEM_FAULTS:
+def _foreign_faults(view: View) -> Iterator[Problem]:
+    """Faults of another system."""
+    if not view.language:
         return
-    known = sorted(fault.value for fault in SYSTEM_FAULTS[system])
-    names = view.names("calls", "dependencies")
+    types = read_schema("scenario")["$defs"]["fault"]["properties"]["type"]["enum"]
     for where, item in view.entries("faults"):
         kind = str(item.get("type"))
-        if kind in set(FaultType) and kind not in known:
-            yield view.problem(
-                (*where, "type"), f"{kind} is no fault of the system {system}", did_you_mean(kind, known)
-            )
-        elif system == "calls":
-            yield from _fault_of_calls(view, where, item, names)
-        elif kind == FaultType.DISK_FULL and "for" not in item:
-            yield view.problem(where, "needs the key 'for'", "add for: 30s")
-        for key, of in (("rate", {FaultType.DISK_FULL}), ("dependency", set(FaultType))) if system == "queue" else ():
-            if key in item and kind in of & SYSTEM_FAULTS["queue"]:
-                yield view.problem((*where, key), f"{key!r} does not go with {kind} of a queue", "remove it")
+        if kind in types and kind not in view.language.faults:
+            what = f"{kind} is no fault of the system {view.language.name}"
+            yield view.problem((*where, "type"), what, did_you_mean(kind, sorted(view.language.faults)))
 
 
-def _fault_of_calls(view: View, where: Where, item: dict[str, Any], names: tuple[str, ...]) -> Iterator[Problem]:
-    dependency, kind = item.get("dependency"), str(item.get("type"))
-    if isinstance(dependency, str) and names and dependency not in names:
-        what = f"there is no dependency {quoted(dependency)}"
-        yield view.problem((*where, "dependency"), what, did_you_mean(dependency, list(names)))
-    if kind in set(OF_CALLS) and not item.keys() & {"rate", "at", "every"}:
-        yield view.problem(where, "needs the key 'rate'", "add rate: 10%, or at: and for:")
-    if kind == FaultType.BAD_RELEASE and "at" not in item and "every" not in item:
-        yield view.problem(where, "is released at no time", "add at: 1m and for: 10m")
+def _own(view: View) -> Iterator[Problem]:
+    """What the system itself looks at."""
+    for check in view.language.checks if view.language else ():
+        yield from check(view)
 
 
-def _names(view: View) -> Iterator[Problem]:
-    """Dependencies that stand twice, or that nobody declares."""
-    seen: set[str] = set()
-    for where, item in view.entries("calls", "dependencies"):
-        name = item.get("name")
-        if isinstance(name, str) and name in seen:
-            yield view.problem((*where, "name"), f"the name {quoted(name)} stands twice", "give each its own name")
-        elif isinstance(name, str):
-            seen.add(name)
-    for where, _ in view.entries("calls", "policy"):
-        to = view.get(*where, "fallback", "to")
-        if isinstance(to, str) and seen and to not in seen:
-            what = f"there is no dependency {quoted(to)}"
-            yield view.problem((*where, "fallback", "to"), what, did_you_mean(to, sorted(seen)))
-
-
-def _endless(view: View) -> Iterator[Problem]:
-    """Calls that are never answered, and no policy around them that ends them."""
-    if view.get("system") != "calls":
-        return
-    policies = [item for _, item in view.entries("calls", "policy")]
-    names = view.names("calls", "dependencies")
-    for where, item in view.entries("faults"):
-        to = item.get("dependency", names[0] if names else None)
-        around = next((n + 1 for n, each in enumerate(policies) if _falls_back_to(each, to)), 0)
-        if item.get("type") == FaultType.TIMEOUT and not any("timeout" in each for each in policies[around:]):
-            what = "a call that is never answered would never end: no policy limits it"
-            after = f", after the fallback to {to}" if around else ""
-            yield view.problem((*where, "type"), what, f"add - timeout: 2s to calls.policy{after}")
-
-
-def _falls_back_to(policy: dict[str, Any], name: Any) -> bool:
-    fallback = policy.get("fallback")
-    return isinstance(fallback, dict) and fallback.get("to") == name
-
-
-def _memory(view: View) -> Iterator[Problem]:
-    """Work in memory needs a dependency that has a limit."""
-    if view.get("workload", "task", "memory") is None or view.get("system") != "calls":
-        return
-    if all(item.get("memory") is None for _, item in view.entries("calls", "dependencies")):
-        what = "tasks need memory, but no dependency has a limit"
-        yield view.problem(("workload", "task", "memory"), what, "add memory: 100MB to a dependency")
-
-
-SYSTEM_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
-    _needs,
-    _foreign_keys,
-    _faults,
-    _names,
-    _endless,
-    _memory,
-)
+SYSTEM_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (_needs, _foreign_keys, _foreign_faults, _own)

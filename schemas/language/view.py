@@ -7,6 +7,7 @@ from soak.schemas import units
 from soak.schemas.errors import Problem, Where
 from soak.schemas.files import Folders
 from soak.schemas.language.document import Document
+from soak.schemas.systems.registry import known, language_of
 
 T = TypeVar("T")
 
@@ -18,6 +19,9 @@ class View:
         self.document = document
         self.data = data
         self.folders = folders
+        system = self.get("system")
+        self.language = language_of(system) if isinstance(system, str) and system in known() else None
+        """What the system adds to the language; None where it is not known."""
 
     def get(self, *where: str | int) -> Any:
         """The value at a path."""

@@ -4,6 +4,7 @@ A kind is an event type together with the fields that never change for it: the c
 write `sample.state`, each with its own `state`.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto, unique
 
@@ -100,6 +101,23 @@ class Kind(IntEnum):
     SAMPLE_IN_FLIGHT = auto()
     SAMPLE_MEMORY = auto()
     SAMPLE_MEMORY_HELD = auto()
+    # For the events of systems of other packages.
+    OWN_1 = auto()
+    OWN_2 = auto()
+    OWN_3 = auto()
+    OWN_4 = auto()
+    OWN_5 = auto()
+    OWN_6 = auto()
+    OWN_7 = auto()
+    OWN_8 = auto()
+    OWN_9 = auto()
+    OWN_10 = auto()
+    OWN_11 = auto()
+    OWN_12 = auto()
+    OWN_13 = auto()
+    OWN_14 = auto()
+    OWN_15 = auto()
+    OWN_16 = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +277,7 @@ SPECS: dict[Kind, Spec] = {
 }
 """How every kind is written."""
 
-TYPES = tuple(dict.fromkeys(spec.type for spec in SPECS.values()))
+TYPES = list(dict.fromkeys(spec.type for spec in SPECS.values()))
 """Every event type, in the order of the vocabulary."""
 
 KIND_OF = {(spec.type, spec.state): kind for kind, spec in SPECS.items()}
@@ -286,3 +304,39 @@ CENSUS: dict[TaskState, Kind] = {
     TaskState.CANCELLED: Kind.CENSUS_CANCELLED,
 }
 """The census kind of each state."""
+
+_VALUE_NAMES = frozenset(spec.value_name for spec in SPECS.values())
+_COLUMNS = frozenset(column for spec in SPECS.values() for column in spec.columns.split())
+_follow: list[Callable[[], None]] = []
+
+
+def register(specs: Iterable[Spec]) -> None:
+    """Give events of a system of another package kinds of their own; those that have one keep it.
+
+    Raises ValueError for a type that is taken, a column or the name of a value that the stream does not have, and when there
+    are no kinds left.
+    """
+    for spec in specs:
+        kind = KIND_OF.get((spec.type, spec.state))
+        if kind is not None and SPECS[kind] == spec:
+            continue
+        if spec.type in TYPES:
+            raise ValueError(f"the event type {spec.type!r} is taken")
+        if not set(spec.columns.split()) <= _COLUMNS:
+            raise ValueError(f"event {spec.type}: the columns of the stream are {', '.join(sorted(_COLUMNS))}")
+        if spec.value_name not in _VALUE_NAMES:
+            names = ", ".join(sorted(name for name in _VALUE_NAMES if name))
+            raise ValueError(f"event {spec.type}: a value is called one of {names}")
+        free = [each for each in Kind if each not in SPECS]
+        if not free:
+            raise ValueError("there are no kinds of events left")
+        SPECS[free[0]] = spec
+        KIND_OF[spec.type, spec.state] = free[0]
+        TYPES.append(spec.type)
+    for refresh in _follow:
+        refresh()
+
+
+def on_register(refresh: Callable[[], None]) -> None:
+    """Call a function whenever there are new kinds of events."""
+    _follow.append(refresh)

@@ -20,6 +20,7 @@ from soak.schemas.systems.calls.settings import (
     RateLimit,
     Retry,
     Timeout,
+    calls_of,
 )
 from soak.simulation.calls.bucket import Bucket
 from soak.simulation.calls.dependency import DependencyModel
@@ -34,7 +35,7 @@ class Client:
     """Carries requests through the policies of a scenario; `handle` is the outermost of them."""
 
     def __init__(self, env: Environment, plan: Plan, recorder: Recorder, held: Callable[[Request], bool]) -> None:
-        calls = plan.scenario.calls
+        calls = calls_of(plan.scenario)
         self._env = env
         self._row = recorder.row
         self._vocabulary = plan.vocabulary

@@ -2,8 +2,9 @@
 
 from simpy import Environment
 
-from soak.schemas.language.faults import Fault, FaultType
+from soak.schemas.language.faults import Fault
 from soak.schemas.stream.events import Kind
+from soak.schemas.systems.calls.faults import CallFault
 from soak.schemas.systems.calls.settings import Dependency
 from soak.simulation.calls.bucket import Bucket
 from soak.simulation.calls.fates import CallFates
@@ -16,11 +17,11 @@ from soak.simulation.recorder import Recorder
 
 AT_ONCE = frozenset(
     {
-        FaultType.CONNECTION_ERROR,
-        FaultType.RATE_LIMITED,
-        FaultType.QUEUE_FULL,
-        FaultType.WORKER_DOWN,
-        FaultType.POOL_EXHAUSTED,
+        CallFault.CONNECTION_ERROR,
+        CallFault.RATE_LIMITED,
+        CallFault.QUEUE_FULL,
+        CallFault.WORKER_DOWN,
+        CallFault.POOL_EXHAUSTED,
     }
 )
 """Faults that are answered before any work is done; the others take the latency of the call."""
@@ -60,9 +61,9 @@ class DependencyModel:
 
     def _serve(self, request: Request, call: int, deadline: float, demand: Demand, *, hold: bool) -> Steps:
         if self._upkeep.down:
-            raise CallError(FaultType.CONNECTION_ERROR, self._upkeep.down)
+            raise CallError(CallFault.CONNECTION_ERROR, self._upkeep.down)
         latency_s, fault, cause, within = self._fates.of(request.number, call, self._env.now, self._upkeep.live)
-        if fault and fault.type is not FaultType.DELAY:
+        if fault and fault.type != CallFault.DELAY:
             yield from self._strike(request, fault, cause, latency_s, within, deadline)
         if self._bucket:
             self._meter(self._bucket)
@@ -86,14 +87,14 @@ class DependencyModel:
         """The fault decides the call: it fails at once, in the middle, at its end, or when the client gives it up."""
         kind = fault.type
         self._row((self._env.now, Kind.FAULT_INJECTED, request.number, request.attempt, -1, cause, 0.0))
-        if kind is FaultType.TIMEOUT:
+        if kind == CallFault.TIMEOUT:
             yield from self._sleep(deadline, deadline, cause)
-        elif kind is FaultType.CONNECTION_RESET:
+        elif kind == CallFault.CONNECTION_RESET:
             yield from self._sleep(self._env.now + within * latency_s, deadline, self._own("timeout"))
         elif kind not in AT_ONCE:
             yield from self._sleep(self._env.now + latency_s, deadline, self._own("timeout"))
         error = self._vocabulary.causes[cause].error
-        raise CallError(error, cause, fault.retry_after_s if kind is FaultType.RATE_LIMITED else 0.0)
+        raise CallError(error, cause, fault.retry_after_s if kind == CallFault.RATE_LIMITED else 0.0)
 
     def _work_later(
         self, server: Server, visit: Visit, work_s: float, delay_s: float, deadline: float, fault: Fault, cause: int
@@ -141,7 +142,7 @@ class DependencyModel:
         yield work | self._env.timeout(max(0.0, deadline - self._env.now)) | gone
         if gone.triggered:
             server.leave(visit)
-            raise CallError(FaultType.CONNECTION_RESET, self._upkeep.down)
+            raise CallError(CallFault.CONNECTION_RESET, self._upkeep.down)
         if self._env.now >= deadline:
             server.leave(visit)
             raise CallError("timeout", too_late)
@@ -155,7 +156,7 @@ class DependencyModel:
         if self._upkeep.fragile:
             yield timer | gone
             if gone.triggered:
-                raise CallError(FaultType.CONNECTION_RESET, self._upkeep.down)
+                raise CallError(CallFault.CONNECTION_RESET, self._upkeep.down)
         else:
             yield timer
         if deadline <= until_s:

@@ -1,7 +1,8 @@
 """The fate of every call: how long it takes and which fault, if any, it meets, by task and number of the call."""
 
 from soak.schemas.language.distributions import Distribution
-from soak.schemas.language.faults import OF_CALLS, Fault, FaultType
+from soak.schemas.language.faults import Fault
+from soak.schemas.systems.calls.faults import STRIKES_CALLS, CallFault
 from soak.schemas.systems.calls.settings import Dependency
 from soak.simulation.distributions import draw
 from soak.simulation.fates import Fates
@@ -38,15 +39,15 @@ class CallFates:
 
     def __init__(self, plan: Plan, dependency: Dependency) -> None:
         seed, name = plan.seed, dependency.name
-        own = [f for f in plan.scenario.faults if f.dependency == name and f.type in OF_CALLS]
-        lasting = [fault for fault in own if fault.type is not FaultType.BAD_RELEASE]
-        releases = [fault for fault in own if fault.type is FaultType.BAD_RELEASE]
+        own = [f for f in plan.scenario.faults if f.dependency == name and f.type in STRIKES_CALLS]
+        lasting = [fault for fault in own if fault.type != CallFault.BAD_RELEASE]
+        releases = [fault for fault in own if fault.type == CallFault.BAD_RELEASE]
         self._plan = plan
         self._faults = {fault.name: fault for fault in own}
         self._fates = Fates(dependency.latency, lasting, seed, plan.vocabulary, f"latency:{name}")
         self._releases = Fates(dependency.latency, releases, seed, plan.vocabulary, f"latency:{name}")
         self._any_release = bool(releases)
-        self._delays = {f.name: Draws(seed, f"delay:{f.name}", f.delay) for f in own if f.type is FaultType.DELAY}
+        self._delays = {f.name: Draws(seed, f"delay:{f.name}", f.delay) for f in own if f.type == CallFault.DELAY}
         self._records = Draws(seed, f"record:{name}")
 
     def of(self, number: int, call: int, now: float, live: frozenset[str]) -> tuple[float, Fault | None, int, float]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Floats
+from soak.schemas.systems.calls.settings import calls_of
 from soak.simulation.calls.theory import Expected, demand, expected
 from soak.simulation.plan import Plan
 from soak.simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
@@ -47,7 +48,7 @@ def forecast_calls(plan: Plan) -> CallsForecast:
     return CallsForecast(
         arrivals=arrivals,
         expected_arrivals=expected_arrivals(scenario, rate),
-        latency_mean_s=scenario.calls.primary.latency.mean_s,
+        latency_mean_s=calls_of(scenario).primary.latency.mean_s,
         in_flight=load.between,
         peak_in_flight=load.peak,
         theory=theory,
@@ -75,7 +76,7 @@ class _Load:
 
 
 def _warnings(plan: Plan, peak: float) -> list[str]:
-    capacity, quota = plan.scenario.calls.primary.capacity, plan.scenario.calls.primary.quota
+    capacity, quota = calls_of(plan.scenario).primary.capacity, calls_of(plan.scenario).primary.quota
     rate_per_s = max(plan.rate.base_per_s, plan.rate.burst_per_s)
     warnings = []
     if capacity and peak > capacity.workers * (1 + _ROUNDING):

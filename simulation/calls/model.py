@@ -5,9 +5,10 @@ import math
 import numpy as np
 from simpy import Environment
 
-from soak.schemas.language.faults import FaultType
+from soak.schemas.language.faults import TELEMETRY_LOSS
 from soak.schemas.stream.events import CENSUS, Kind
 from soak.schemas.stream.states import TaskState
+from soak.schemas.systems.calls.settings import calls_of
 from soak.simulation.calls.client import Client
 from soak.simulation.calls.outcome import CallError, Request, Steps
 from soak.simulation.plan import Plan
@@ -22,7 +23,7 @@ class CallsModel:
         self._plan = plan
         self._row = recorder.row
         self._duration_s = plan.scenario.duration_s
-        self._needs = [need for need in plan.scenario.calls.memory for _ in range(need.tasks)]
+        self._needs = [need for need in calls_of(plan.scenario).memory for _ in range(need.tasks)]
         self._client = Client(env, plan, recorder, self._holds)
         self._states = bytearray()
         self._open = 0
@@ -31,7 +32,7 @@ class CallsModel:
         env.process(self._sample())
         env.timeout(self._duration_s).callbacks.append(lambda _: self._look_for_the_end())
         for fault in plan.scenario.faults:
-            for window in fault.windows if fault.type is FaultType.TELEMETRY_LOSS else ():
+            for window in fault.windows if fault.type == TELEMETRY_LOSS else ():
                 cause = plan.cause_of(fault)
                 self._later(window.start_s, (Kind.FAULT_INJECTED,), cause)
                 self._later(window.end_s, (Kind.FAULT_CLEARED, Kind.SAMPLE_LOST), cause)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from simpy import Environment, Event
 
-from soak.schemas.language.faults import Fault, FaultType
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.schemas.systems.calls.faults import CallFault
 from soak.schemas.systems.calls.settings import Dependency
 from soak.simulation.plan import Plan
 from soak.simulation.recorder import Recorder
@@ -45,12 +46,12 @@ class Upkeep:
         self.gone: Event = env.event()
         """Happens when it goes."""
         own = [fault for fault in plan.scenario.faults if fault.dependency == dependency.name]
-        self.fragile = any(fault.type is FaultType.DEPENDENCY_CRASH for fault in own)
+        self.fragile = any(fault.type == CallFault.DEPENDENCY_CRASH for fault in own)
         for fault in own:
             for window in fault.windows:
-                if fault.type is FaultType.DEPENDENCY_CRASH:
+                if fault.type == CallFault.DEPENDENCY_CRASH:
                     self._at(window.start_s, self._crash, fault, window)
-                elif fault.type is FaultType.BAD_RELEASE:
+                elif fault.type == CallFault.BAD_RELEASE:
                     self._at(window.start_s, self._release, fault, window)
 
     def _at(self, t_s: float, happen: object, *values: object) -> None:

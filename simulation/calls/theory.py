@@ -14,9 +14,10 @@ from statistics import NormalDist
 import numpy as np
 
 from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
-from soak.schemas.language.faults import OF_CALLS, Fault, FaultType
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
-from soak.schemas.systems.calls.settings import HOPELESS, Calls, Dependency, Fallback, Policy, Retry, Timeout
+from soak.schemas.systems.calls.faults import STRIKES_CALLS, CallFault
+from soak.schemas.systems.calls.settings import HOPELESS, Calls, Dependency, Fallback, Policy, Retry, Timeout, calls_of
 from soak.simulation.calls.dependency import AT_ONCE
 from soak.simulation.distributions import spread
 
@@ -56,7 +57,7 @@ class _Tried:
 
 def expected(scenario: Scenario) -> Expected | None:
     """The expectation for a task of the system `calls`; None where calls have something in common, or faults come and go."""
-    if not _independent(scenario, scenario.calls):
+    if not _independent(scenario, calls_of(scenario)):
         return None
     tried = _task(scenario)
     return Expected(_first(scenario).success, tried.success, tried.calls)
@@ -78,22 +79,22 @@ def demand(scenario: Scenario, faults: tuple[Fault, ...]) -> Demand:
 
 def _first(scenario: Scenario) -> _Tried:
     """The first call of a task."""
-    policy = scenario.calls.policy
+    policy = calls_of(scenario).policy
     limit_s = policy[0].limit_s if policy and isinstance(policy[0], Timeout) else math.inf
-    return _call(scenario, scenario.calls.primary, limit_s)
+    return _call(scenario, calls_of(scenario).primary, limit_s)
 
 
 def _task(scenario: Scenario) -> _Tried:
     """A whole task."""
     tried = _first(scenario)
-    for policy in scenario.calls.policy:
+    for policy in calls_of(scenario).policy:
         tried = _wrapped(scenario, policy, tried)
     return tried
 
 
 def _independent(scenario: Scenario, calls: Calls) -> bool:
     limits = any((d.capacity, d.quota, d.memory_bytes, d.store) != (None,) * 4 for d in calls.dependencies)
-    steady = all(f.type in OF_CALLS and not f.windows for f in scenario.faults)
+    steady = all(f.type in STRIKES_CALLS and not f.windows for f in scenario.faults)
     outer = any(isinstance(policy, Timeout) for policy in calls.policy[1:])
     return steady and not limits and not outer and all(isinstance(policy, _APART) for policy in calls.policy)
 
@@ -104,8 +105,8 @@ def _call(scenario: Scenario, dependency: Dependency, limit_s: float) -> _Tried:
     for fault in scenario.faults:
         if fault.dependency != dependency.name:
             continue
-        delayed |= fault.type is FaultType.DELAY
-        if fault.type is not FaultType.DELAY:
+        delayed |= fault.type == CallFault.DELAY
+        if fault.type != CallFault.DELAY:
             failures[fault.errors[0]] += left * fault.rate
             left *= 1 - fault.rate
     if not delayed:
@@ -121,14 +122,14 @@ def _times(scenario: Scenario, dependency: Dependency, limit_s: float) -> tuple[
     for fault in (each for each in scenario.faults if each.dependency == dependency.name):
         chance = left * fault.rate
         left -= chance
-        if fault.type is FaultType.DELAY:
+        if fault.type == CallFault.DELAY:
             # Every delay meets every latency: the places of one are those of the other in another order.
             late_s = latency_s + spread(fault.delay, _POINTS)[place * _SHUFFLE % _POINTS]
             under_way_s += chance * float(np.minimum(late_s, limit_s).mean())
             served_s += chance * float(late_s.mean())
-        elif fault.type is FaultType.TIMEOUT:
+        elif fault.type == CallFault.TIMEOUT:
             under_way_s += chance * limit_s if chance else 0.0
-        elif fault.type is FaultType.CONNECTION_RESET:
+        elif fault.type == CallFault.CONNECTION_RESET:
             struck_s = latency_s * ((place * _SHUFFLE % _POINTS + 0.5) / _POINTS)
             under_way_s += chance * float(np.minimum(struck_s, limit_s).mean())
         elif fault.type not in AT_ONCE:
@@ -158,7 +159,7 @@ def _wrapped(scenario: Scenario, policy: Policy, inner: _Tried) -> _Tried:
     if isinstance(policy, Retry):
         return _retried(policy, inner)
     if isinstance(policy, Fallback):
-        other = next(d for d in scenario.calls.dependencies if d.name == policy.to)
+        other = next(d for d in calls_of(scenario).dependencies if d.name == policy.to)
         second = _call(scenario, other, math.inf)
         lost = 1 - inner.success
         failures = {error: lost * share for error, share in second.failures.items()}

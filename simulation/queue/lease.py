@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soak.schemas.language.faults import FaultType
-from soak.schemas.language.model import Queue, Scenario
+from soak.schemas.language.model import Scenario
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Bools, Floats
+from soak.schemas.systems.queue.settings import Queue
 
 FOREVER = math.inf
 
@@ -89,6 +89,6 @@ def union(windows: Iterable[Window]) -> tuple[Window, ...]:
     return tuple(joined)
 
 
-def windows_of(scenario: Scenario, *kinds: FaultType) -> tuple[Window, ...]:
+def windows_of(scenario: Scenario, *kinds: str) -> tuple[Window, ...]:
     """When faults by time of these types hold, as windows apart from each other."""
     return union(window for fault in scenario.faults if fault.type in kinds for window in fault.windows)

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from soak.schemas.language.faults import OUTAGES
-from soak.schemas.language.model import GuardrailMode
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind, worker_name
 from soak.schemas.stream.states import TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.schemas.systems.queue.settings import GuardrailMode, queue_of
 from soak.simulation.fates import BODY_FAILS, Action
 from soak.simulation.plan import Plan
 from soak.simulation.queue.lease import FOREVER, Leases, union
@@ -87,10 +86,10 @@ class Mishaps:
         self._host = host
         self._plan = plan
         self._row = recorder.row
-        self._queue = plan.scenario.queue
+        self._queue = queue_of(plan.scenario)
         self._leases = leases
         self._outages = leases.outages
-        self._outage_faults = [fault for fault in plan.scenario.faults if fault.type in OUTAGES]
+        self._outage_faults = [fault for fault in plan.scenario.faults if fault.spec.outage]
         self._deferring = NO_CAUSE
         self.away = 0
         """Workers that are gone and not yet back."""

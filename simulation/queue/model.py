@@ -13,10 +13,12 @@ from typing import TypeVar
 import numpy as np
 from simpy import Environment, Timeout
 
-from soak.schemas.language.faults import OUTAGES, PROCESS_CRASHES, Fault, FaultType
+from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
 from soak.schemas.stream.events import CENSUS, COPY, Kind
 from soak.schemas.stream.states import ACTIVE, TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.schemas.systems.queue.faults import OUTAGES, QueueFault
+from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan, Submissions
 from soak.simulation.queue.lease import FOREVER, Leases, windows_of
 from soak.simulation.queue.mishaps import Attempt, Mishaps
@@ -42,10 +44,10 @@ class QueueModel:
         self._row = recorder.row
         self._record_enqueues = recorder.enqueue
         self._fate = plan.fate
-        self._queue = plan.scenario.queue
+        self._queue = queue_of(plan.scenario)
         self._duration_s = plan.scenario.duration_s
         self._outages = windows_of(plan.scenario, *OUTAGES)
-        self._leases = Leases.of(self._queue, self._outages, windows_of(plan.scenario, FaultType.WATCHDOG_CRASH))
+        self._leases = Leases.of(self._queue, self._outages, windows_of(plan.scenario, QueueFault.WATCHDOG_CRASH))
         self._mishaps = Mishaps(self, plan, recorder, self._leases)
         self._states, self._free = bytearray(), list(range(self._queue.workers - 1, -1, -1))
         self._ready: list[Ready] = []
@@ -254,7 +256,7 @@ class QueueModel:
     def _fault_starts(self, fault: Fault) -> None:
         self.catch_up(self._env.now)
         self._tell(Kind.FAULT_INJECTED, fault)
-        if fault.type in PROCESS_CRASHES:
+        if fault.spec.process:
             self._tell(Kind.PROCESS_EXITED, fault, self._plan.process_of(fault))
 
     def _fault_ends(self, fault: Fault) -> None:
@@ -262,9 +264,9 @@ class QueueModel:
         # What arrives now comes after what has waited for the end of an outage.
         self.catch_up(math.nextafter(now, 0.0))
         self._tell(Kind.FAULT_CLEARED, fault)
-        if fault.type is FaultType.TELEMETRY_LOSS:
+        if fault.type == TELEMETRY_LOSS:
             self._tell(Kind.SAMPLE_LOST, fault)
-        elif fault.type in PROCESS_CRASHES:
+        elif fault.spec.process:
             self._row((now, Kind.PROCESS_STARTED, -1, 0, -1, NO_CAUSE, self._plan.process_of(fault)))
         elif self._leases.writable_from(now) == now:
             deferred, self._deferred = self._deferred, []

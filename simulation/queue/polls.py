@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from soak.schemas.language.faults import FaultType
 from soak.schemas.language.windows import Window
+from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 from soak.simulation.queue.lease import Leases, first_outside, windows_of
 from soak.simulation.streams import Stream
@@ -26,7 +27,7 @@ class Polls:
     @classmethod
     def of(cls, plan: Plan, leases: Leases) -> "Polls":
         """The polls of a plan's dispatchers: the first begins with the run, the others anywhere in the interval."""
-        queue, gone = plan.scenario.queue, windows_of(plan.scenario, FaultType.DISPATCHER_CRASH)
+        queue, gone = queue_of(plan.scenario), windows_of(plan.scenario, QueueFault.DISPATCHER_CRASH)
         others = Stream(plan.seed, "dispatchers").at(0).random(queue.dispatchers - 1) * queue.poll_interval_s
         regular = queue.poll_interval_s > 0 and queue.dispatchers == 1 and not leases.outages and not gone
         return cls(queue.poll_interval_s, (0.0, *others.tolist()), leases, gone, regular)

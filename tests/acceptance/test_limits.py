@@ -20,7 +20,7 @@ from soak.runner.limits.findings import point_of, read_points
 from soak.runner.limits.variants import Variants, Wish
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.limits import Finding, Limits, Point, Side
-from soak.schemas.files import read_schema
+from soak.schemas.language.schema import read_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "72h.yaml"

@@ -16,8 +16,8 @@ from jsonschema import Draft202012Validator
 
 from soak.runner.cli import run_command
 from soak.schemas.evidence.power import PowerReport
-from soak.schemas.files import read_schema
 from soak.schemas.language.load import load
+from soak.schemas.language.schema import read_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "72h.yaml"

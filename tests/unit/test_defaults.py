@@ -12,14 +12,16 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from soak.schemas import units
-from soak.schemas.files import read_schema
 from soak.schemas.language.expression import Unit, parse_expression
-from soak.schemas.language.faults import BY_TIME, FaultType
 from soak.schemas.language.load import load
-from soak.schemas.language.model import GuardrailMode, Process, Severity
+from soak.schemas.language.model import Process, Severity
+from soak.schemas.language.schema import read_schema
 from soak.schemas.language.shape import with_defaults
-from soak.schemas.language.slis import CATALOGUE
 from soak.schemas.language.systems import completed
+from soak.schemas.systems.calls.faults import CallFault
+from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.settings import GuardrailMode
+from soak.schemas.systems.registry import OURS, languages
 from soak.schemas.validator import Validator
 
 SCHEMA = read_schema("scenario")
@@ -127,7 +129,6 @@ def test_defaults_reach_into_lists_and_below_what_is_given() -> None:
 @pytest.mark.parametrize(
     ("enum", "where"),
     [
-        (FaultType, "$defs/fault/properties/type"),
         (Process, "$defs/workload/properties/arrivals/properties/process"),
         (Severity, "$defs/alert/properties/severity"),
         (GuardrailMode, "$defs/queue/properties/guardrail/properties/mode"),
@@ -138,10 +139,15 @@ def test_an_enum_has_the_words_of_the_schema(enum: type[StrEnum], where: str) ->
     assert [enum(word) for word in at(where)["enum"]] == list(enum)
 
 
+def test_every_type_of_fault_is_in_the_table_of_a_system() -> None:
+    words = at("$defs/fault/properties/type")["enum"]
+    assert sorted(words) == sorted({type_ for language in languages()[0] for type_ in language.faults})
+
+
 def test_the_words_that_are_no_enum_are_known_to_the_code() -> None:
     assert set(at("$defs/sli/properties/unit")["enum"]) <= {unit.value for unit in Unit}
     assert set(at("$defs/distribution/properties/unit")["enum"]) <= set(units.SECONDS)
-    assert at("properties/system")["enum"] == list(CATALOGUE)
+    assert at("properties/system")["enum"] == list(OURS)
 
 
 def test_every_type_of_fault_and_every_distribution_says_which_keys_it_takes() -> None:
@@ -152,4 +158,5 @@ def test_every_type_of_fault_and_every_distribution_says_which_keys_it_takes() -
     assert {DEFINITIONS[name]["title"] for name in DEFINITIONS if name.startswith("takes_")} == set(distributions)
     by_time = at("$defs/fault/allOf")[-1]["if"]["properties"]["type"]["enum"]
     # A full disk strikes the whole of a queue and, by rate, single calls; a crash names the dependency that crashes.
-    assert {FaultType(word) for word in by_time} == BY_TIME - {FaultType.DISK_FULL, FaultType.DEPENDENCY_CRASH}
+    specs = {spec for language in languages()[0] for spec in language.faults.values() if spec.by_time}
+    assert set(by_time) == {spec.type for spec in specs} - {QueueFault.DISK_FULL, CallFault.DEPENDENCY_CRASH}

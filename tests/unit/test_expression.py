@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from soak.schemas.language.comparison import Context, condition, event_filter, objectives
 from soak.schemas.language.expression import Op, UnclearError, Unit, parse_expression, parse_filter
 from soak.schemas.language.model import Reference
-from soak.schemas.language.slis import CATALOGUE
+from soak.schemas.systems.registry import catalogues
 
-CONTEXT = Context(CATALOGUE["queue"], {"tenant": ("A", "B"), "phase": ("baseline", "burst")})
+CONTEXT = Context(catalogues()["queue"], {"tenant": ("A", "B"), "phase": ("baseline", "burst")})
 NAMES = st.from_regex("[a-z][a-z0-9_]{0,9}", fullmatch=True)
 VALUES = st.from_regex("[A-Za-z0-9_.-]{1,6}", fullmatch=True)
 SELECTORS = st.dictionaries(NAMES, VALUES, max_size=3)

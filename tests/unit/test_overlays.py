@@ -11,6 +11,7 @@ from soak.schemas.language.distributions import Empirical, Exponential
 from soak.schemas.language.document import parse_document
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.overrides import apply_overlay
+from soak.schemas.systems.queue.settings import queue_of
 
 SHIPPED = Path(__file__).resolve().parents[2] / "scenarios" / "72h.yaml"
 BASE = """\
@@ -93,7 +94,7 @@ def test_a_parameter_of_the_same_distribution_is_merged(tmp_path: Path) -> None:
 def test_the_order_is_tier_overlays_settings(tmp_path: Path) -> None:
     first, second = "{duration: 3h, queue: {workers: 5}}", "{queue: {workers: 6, dispatchers: 2}}"
     scenario = loaded(tmp_path, first, second, settings=("queue.dispatchers=3",), tier="pr").scenario
-    assert (scenario.duration_s, scenario.queue.workers, scenario.queue.dispatchers) == (3 * 3600, 6, 3)
+    assert (scenario.duration_s, queue_of(scenario).workers, queue_of(scenario).dispatchers) == (3 * 3600, 6, 3)
     assert loaded(tmp_path, first, settings=("faults.transient.rate=1%",)).scenario.faults[0].rate == 0.01
 
 

@@ -10,6 +10,7 @@ from soak.schemas.errors import Mark, ScenarioError, SoakError
 from soak.schemas.language.document import parse_document
 from soak.schemas.language.load import load
 from soak.schemas.language.overrides import apply_settings, apply_tier
+from soak.schemas.systems.queue.settings import queue_of
 
 SHIPPED = Path(__file__).resolve().parents[2] / "scenarios" / "72h.yaml"
 TEXT = """\
@@ -98,7 +99,7 @@ def test_a_setting_replaces_one_value() -> None:
 
 def test_a_setting_may_be_a_whole_mapping_and_comes_after_the_tier() -> None:
     loaded = load(SHIPPED, tier="pr", settings=["queue.lease={duration: 5m, heartbeat: 1m}", "duration=3h"])
-    assert (loaded.scenario.queue.lease_s, loaded.scenario.queue.heartbeat_s) == (300.0, 60.0)
+    assert (queue_of(loaded.scenario).lease_s, queue_of(loaded.scenario).heartbeat_s) == (300.0, 60.0)
     assert loaded.scenario.duration_s == 10_800.0
     assert (loaded.overridden, loaded.tier) == (True, "pr")
 

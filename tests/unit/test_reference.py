@@ -17,8 +17,8 @@ from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.files import DIRECTORY
 from soak.schemas.language.load import load
-from soak.schemas.language.slis import CATALOGUE
 from soak.schemas.stream.events import TYPES
+from soak.schemas.systems.registry import catalogues
 from soak.simulation.plan import Plan
 from soak.simulation.run import simulate
 
@@ -154,5 +154,5 @@ def _enums(schema: Any) -> Iterator[list[object]]:
 
 def test_every_indicator_event_and_verdict_is_on_the_page() -> None:
     rows = set(re.findall(r"^\| `?([\w.]+)`? \|", PAGE, re.M))
-    indicators = {name for slis in CATALOGUE.values() for name in slis}
+    indicators = {name for slis in catalogues().values() for name in slis}
     assert rows >= indicators | set(TYPES) | set(Outcome)

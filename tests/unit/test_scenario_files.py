@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from soak.schemas.errors import ScenarioError, SoakError
-from soak.schemas.files import read_schema
 from soak.schemas.language.load import load
+from soak.schemas.language.schema import read_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 VALID = sorted((ROOT / "tests" / "scenarios" / "valid").glob("*.yaml"))

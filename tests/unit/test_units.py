@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soak.schemas import units
-from soak.schemas.files import read_schema
 from soak.schemas.language.expression import Unit
+from soak.schemas.language.schema import read_schema
 
 DEFINITIONS = read_schema("scenario")["$defs"]
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soak.runner.judge.kinds import kind_flags
 from soak.runner.judge.samples import Facts, Samples
 from soak.schemas.stream.block import Block, Bools, Floats, quantise
+from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
 

@@ -15,6 +15,7 @@ from soak.runner.targets.calls.supervisor import Upkeep
 from soak.runner.targets.calls.wire import Wire
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import TaskState
+from soak.schemas.systems.calls.settings import calls_of
 from soak.simulation.calls.outcome import CallError
 from soak.simulation.plan import Plan
 
@@ -38,7 +39,7 @@ class Client:
         self._clock = rows.clock
         self._programs = programs
         self._make_chain = make_chain
-        self._needs = [need for need in plan.scenario.calls.memory for _ in range(need.tasks)]
+        self._needs = [need for need in calls_of(plan.scenario).memory for _ in range(need.tasks)]
         self._states: Counter[TaskState] = Counter()
         self._all_came = False
         self._wires: dict[str, Wire] = {}
@@ -74,7 +75,7 @@ class Client:
     async def run(self) -> None:
         """Carry every task of the plan, until `end`."""
         plan, attempts = self._plan, Attempts(self._rows, self._plan.vocabulary)
-        pool, primary = own_pool(plan.scenario.calls.policy), plan.scenario.calls.primary.name
+        pool, primary = own_pool(calls_of(plan.scenario).policy), calls_of(plan.scenario).primary.name
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             upkeeps = {name: Upkeep(program, plan, self._rows) for name, program in self._programs.items()}
             for name, program in self._programs.items():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from soak.runner.targets.queue.orchestrator.processes import Processes
 from soak.schemas.errors import SoakError
-from soak.schemas.language.faults import FaultType
+from soak.schemas.systems.calls.faults import CallFault
 from soak.schemas.systems.calls.settings import Dependency
 from soak.simulation.plan import Plan
 from soak.systems.calls.settings import Settings
@@ -153,5 +153,5 @@ def _settings(dependency: Dependency, plan: Plan, speed: float, account: Path, s
         memory_bytes=dependency.memory_bytes or 0,
         records=store.records if store else 0,
         isolation=str(store.isolation) if store else "none",
-        disk=any(fault.type is FaultType.DISK_FULL for fault in own),
+        disk=any(fault.type == CallFault.DISK_FULL for fault in own),
     )

@@ -17,6 +17,7 @@ from soak.runner.targets.losses import put_losses
 from soak.runner.targets.resources import Resources
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import CENSUS, Kind
+from soak.schemas.systems.calls.settings import calls_of
 from soak.simulation.plan import Plan
 
 _LOOK_REAL_S = 0.02
@@ -32,7 +33,7 @@ class Drive:
         self._stack = ExitStack()
         try:
             programs = {}
-            for dependency in plan.scenario.calls.dependencies:
+            for dependency in calls_of(plan.scenario).dependencies:
                 program = self._stack.enter_context(closing(Program(dependency, plan, speed, directory)))
                 programs[dependency.name] = program
             for program in programs.values():

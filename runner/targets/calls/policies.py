@@ -25,6 +25,7 @@ from soak.schemas.systems.calls.settings import (
     RateLimit,
     Retry,
     Timeout,
+    calls_of,
 )
 from soak.simulation.calls.fates import Draws
 from soak.simulation.calls.outcome import CallError, Demand
@@ -40,7 +41,7 @@ class Policies:
     """Composes the policies of a scenario; `handle` is the outermost of them."""
 
     def __init__(self, plan: Plan, clock: Clock, attempts: Attempts, wires: Mapping[str, Wire]) -> None:
-        calls = plan.scenario.calls
+        calls = calls_of(plan.scenario)
         self._clock = clock
         self._attempts = attempts
         self._wires = wires

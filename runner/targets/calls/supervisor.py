@@ -6,10 +6,11 @@ from collections import deque
 from soak.runner.targets.calls.dependencies import LOOK_EVERY_S, Program
 from soak.runner.targets.calls.http import is_well, open_http
 from soak.runner.targets.calls.rows import Rows
-from soak.schemas.language.faults import Fault, FaultType
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind
-from soak.schemas.systems.calls.settings import HealthCheck, Pool
+from soak.schemas.systems.calls.faults import CallFault
+from soak.schemas.systems.calls.settings import HealthCheck, Pool, calls_of
 from soak.simulation.plan import Plan
 
 _LEAST_PROBE_REAL_S = 0.25
@@ -34,7 +35,7 @@ class Upkeep:
         self._unhealthy = asyncio.Event()
         self._changing = asyncio.Lock()
         self._rolling_back: asyncio.Task[None] | None = None
-        policies = plan.scenario.calls.policy
+        policies = calls_of(plan.scenario).policy
         self._longest_wait_s = max((each.max_wait_s for each in policies if isinstance(each, Pool)), default=0.0)
         self.down = 0
         """The cause for which it is gone; 0 while it is there."""
@@ -48,9 +49,9 @@ class Upkeep:
             self._tasks = tasks
             for fault in own:
                 for window in fault.windows:
-                    if fault.type is FaultType.DEPENDENCY_CRASH:
+                    if fault.type == CallFault.DEPENDENCY_CRASH:
                         tasks.create_task(self._crash(fault, window))
-                    elif fault.type is FaultType.BAD_RELEASE:
+                    elif fault.type == CallFault.BAD_RELEASE:
                         tasks.create_task(self._release(fault, window))
             tasks.create_task(self._watch())
             if self._check:

@@ -12,7 +12,7 @@ from soak.runner.targets.refusals import refuse_system
 from soak.schemas.errors import UsageError
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
-from soak.schemas.systems.calls.settings import RateLimit, Timeout
+from soak.schemas.systems.calls.settings import RateLimit, Timeout, calls_of
 from soak.simulation.plan import Plan
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Stub:
 
     def _problems(self, scenario: Scenario) -> Iterator[str]:
         """What cannot be made real."""
-        calls = scenario.calls
+        calls = calls_of(scenario)
         for policy in calls.policy:
             if isinstance(policy, Timeout) and policy.limit_s / self.speed < _LEAST_TIMEOUT_REAL_S:
                 real_ms = policy.limit_s / self.speed * 1000

@@ -16,15 +16,16 @@ from soak.runner.targets.calls.request import Attempts, Request
 from soak.runner.targets.calls.rows import Rows
 from soak.runner.targets.calls.supervisor import Upkeep
 from soak.runner.targets.clock import Clock
-from soak.schemas.language.faults import Fault, FaultType
+from soak.schemas.language.faults import Fault
 from soak.schemas.stream.events import Kind
+from soak.schemas.systems.calls.faults import CallFault
 from soak.schemas.systems.calls.settings import Pool
 from soak.simulation.calls.fates import CallFates
 from soak.simulation.calls.outcome import CallError, Demand
 from soak.simulation.plan import Plan
 from soak.systems.calls.fate import HEADER, Fate
 
-_SEEN_AS = {FaultType.BAD_RELEASE: "server_error"}
+_SEEN_AS: dict[str, str] = {CallFault.BAD_RELEASE: "server_error"}
 """The error class that a fault shows as, where it is not the type of the fault."""
 
 Trace: TypeAlias = Callable[[str, object], Awaitable[None]]
@@ -83,13 +84,13 @@ class Wire:
         )
         fate = self._fate(request, latency_s, fault, cause, within, whole)
         down = self._upkeep.down
-        refuse = fault is not None and fault.type is FaultType.CONNECTION_ERROR and not down
+        refuse = fault is not None and fault.type == CallFault.CONNECTION_ERROR and not down
         began_s, seen = await self._send(request, fate, deadline, refuse=refuse, pooled=demand is None)
         self.in_flight -= 1
         self._upkeep.note(failed=bool(seen.error))
         if seen.error:
             raise self._failed(request, fault, cause, seen, down=down or self._upkeep.down)
-        if fault and fault.type is FaultType.DELAY and self._clock.real(self._clock.now() - began_s) >= fate.delay_s:
+        if fault and fault.type == CallFault.DELAY and self._clock.real(self._clock.now() - began_s) >= fate.delay_s:
             self._rows.note(Kind.FAULT_SEEN, cause=cause)
         self._rows.note(Kind.CALL_SUCCEEDED, number=request.number, attempt=request.attempt, value=self._to)
 
@@ -102,11 +103,11 @@ class Wire:
             task=request.number,
             attempt=request.attempt + request.pending,
             latency_s=real(latency_s),
-            fault=fault.type.value if fault else "",
+            fault=fault.type if fault else "",
             cause=cause,
             within=within,
             delay_s=real(self._fates.delay_s(fault, request.number, call))
-            if fault and fault.type is FaultType.DELAY
+            if fault and fault.type == CallFault.DELAY
             else 0.0,
             retry_after_s=real(fault.retry_after_s) if fault else 0.0,
             record=self._fates.record(request.number, call, store.records) if store else 0,

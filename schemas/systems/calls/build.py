@@ -5,6 +5,7 @@ from typing import Any
 
 from soak.schemas import units
 from soak.schemas.files import Folders
+from soak.schemas.language.build import build_distribution
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.systems.calls.settings import (
     Bulkhead,
@@ -30,12 +31,11 @@ from soak.schemas.systems.calls.settings import (
 Mapping_ = Mapping[str, Any]
 
 
-def build_calls(
-    data: Mapping_, memory: list[Mapping_], folders: Folders, distribution: Callable[[Mapping_, Folders], Distribution]
-) -> Calls:
+def build_calls(scenario: Mapping_, folders: Folders) -> Calls:
     """The settings of a client and what it calls. Raises ValueError when an empirical file cannot be used."""
+    data, memory = scenario["calls"], scenario["workload"].get("task", {}).get("memory", [])
     return Calls(
-        tuple(_dependency(each, distribution(each["latency"], folders)) for each in data["dependencies"]),
+        tuple(_dependency(each, build_distribution(each["latency"], folders)) for each in data["dependencies"]),
         tuple(_policy(each) for each in data["policy"]),
         tuple(
             MemoryNeed(int(units.size(each["size"])), each.get("tasks", 1), each.get("hold", False)) for each in memory

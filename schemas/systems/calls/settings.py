@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.model import Scenario
 
 Retryable: TypeAlias = frozenset[str] | None
 """Error classes after which a call is made again; None: all but those that would fail again just so."""
@@ -180,3 +181,8 @@ class Calls:
     def primary(self) -> Dependency:
         """The dependency that is called unless a policy says otherwise."""
         return self.dependencies[0]
+
+
+def calls_of(scenario: Scenario) -> Calls:
+    """The client of a scenario and what it calls."""
+    return scenario.settings(Calls)

@@ -13,10 +13,11 @@ from truth import SCENARIO
 
 from soak.runner.cli import run_command
 from soak.schemas.evidence.calibration import Answer, Calibration, Taken
-from soak.schemas.files import read_schema
 from soak.schemas.language.distributions import Empirical, LogNormal
-from soak.schemas.language.faults import FaultType
 from soak.schemas.language.load import load
+from soak.schemas.language.schema import read_schema
+from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.settings import queue_of
 
 SHORT = SCENARIO.replace("duration: 3h", "duration: 90m")
 END_S = 5400.0
@@ -94,7 +95,7 @@ def test_the_overlay_leads_to_what_was_estimated(run: Path, calibrated: Path) ->
     assert isinstance(service, LogNormal)
     assert service.median_s == pytest.approx(found["workload.task.duration.median"].value, rel=1e-4)
     assert service.p95_s == pytest.approx(found["workload.task.duration.p95"].value, rel=1e-4)
-    assert scenario.queue.poll_interval_s == pytest.approx(found["queue.poll_interval"].value, rel=1e-4)
+    assert queue_of(scenario).poll_interval_s == pytest.approx(found["queue.poll_interval"].value, rel=1e-4)
     for fault in scenario.faults:
         assert fault.rate == pytest.approx(found[f"faults.{fault.name}.rate"].value, rel=1e-4)
     plain = load(run / "scenario.yaml").scenario
@@ -168,7 +169,7 @@ def test_failures_of_the_system_are_in_the_overlay(run: Path, tmp_path: Path) ->
     assert run_command(["calibrate", str(path), "-n", "1", "--out", str(tmp_path / "out")]) == 5
     scenario = load(path / "scenario.yaml", overlays=[tmp_path / "out" / "overlay.yaml"]).scenario
     own = scenario.faults[-1]
-    assert (own.name, own.type, own.errors) == ("own-failures", FaultType.PERMANENT_ERROR, ("disk_io",))
+    assert (own.name, own.type, own.errors) == ("own-failures", QueueFault.PERMANENT_ERROR, ("disk_io",))
     assert own.rate == pytest.approx(0.1, abs=0.03)
     assert any("is not sealed" in note for note in read(tmp_path / "out").notes)
 

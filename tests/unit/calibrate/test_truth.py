@@ -13,11 +13,11 @@ from soak.runner.calibrate.shares import OWN, OWN_FOR_GOOD, burst_time
 from soak.runner.calibrate.source import Source
 from soak.runner.calibrate.timing import service_times
 from soak.schemas.evidence.calibration import Parameter, Taken
-from soak.schemas.language.faults import FaultType
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.schemas.systems.queue.faults import QueueFault
 
 SEEDS = 30
 
@@ -129,9 +129,9 @@ def with_own_failures(source: Source, closing: Kind, every: int) -> Source:
 
 @pytest.mark.parametrize(
     ("closing", "name", "kind"),
-    [(Kind.TASK_RETRY, OWN, FaultType.TRANSIENT_ERROR), (Kind.TASK_FAILED, OWN_FOR_GOOD, FaultType.PERMANENT_ERROR)],
+    [(Kind.TASK_RETRY, OWN, QueueFault.TRANSIENT_ERROR), (Kind.TASK_FAILED, OWN_FOR_GOOD, QueueFault.PERMANENT_ERROR)],
 )
-def test_failures_without_a_cause_become_a_fault(tmp_path: Path, closing: Kind, name: str, kind: FaultType) -> None:
+def test_failures_without_a_cause_become_a_fault(tmp_path: Path, closing: Kind, name: str, kind: str) -> None:
     source = simulated(scenario(tmp_path), 1)
     assert estimated(source).new == {}
     found = estimated(with_own_failures(source, closing, 20))

@@ -16,7 +16,7 @@ from soak.runner.compare.noise import holm, probability
 from soak.schemas.errors import EvidenceError, UsageError
 from soak.schemas.evidence.changes import Baseline, Changes, Direction
 from soak.schemas.evidence.verdict import Status
-from soak.schemas.files import read_schema
+from soak.schemas.language.schema import read_schema
 
 SCENARIO = """
     version: 1

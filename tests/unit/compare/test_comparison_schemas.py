@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from soak.schemas.evidence.changes import BASELINE_VERSION, SCHEMA_VERSION, Baseline, Changes
 from soak.schemas.evidence.whatif import SCHEMA_VERSION as WHAT_IF_VERSION
 from soak.schemas.evidence.whatif import WhatIf
-from soak.schemas.files import read_schema
+from soak.schemas.language.schema import read_schema
 
 STRUCTS: dict[str, type[msgspec.Struct]] = {"baseline": Baseline, "changes": Changes, "what_if": WhatIf}
 

@@ -16,7 +16,7 @@ from soak.runner.compare.changes import compare
 from soak.runner.compare.pairing import Pairing, pair
 from soak.runner.evidence.directory import RunDirectory
 from soak.schemas.evidence.changes import Changes, Direction, TaskChanges
-from soak.schemas.files import read_schema
+from soak.schemas.language.schema import read_schema
 
 VARIANTS = {
     "base": (),

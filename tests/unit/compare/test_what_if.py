@@ -21,9 +21,9 @@ from soak.runner.compare.whatif import replicate_pairs
 from soak.runner.replications.replication import Job, Replication, jobs
 from soak.schemas.evidence.changes import Direction
 from soak.schemas.evidence.whatif import Effect
-from soak.schemas.files import read_schema
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.schema import read_schema
 
 COUNT = 8
 

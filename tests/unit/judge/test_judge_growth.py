@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from soak.runner.judge.growth import MOST_POINTS, Growth
 from soak.runner.judge.samples import Samples
-from soak.schemas.language.slis import CATALOGUE
 from soak.schemas.language.windows import Window
+from soak.schemas.systems.registry import catalogues
 
-RSS = CATALOGUE["queue"]["rss_growth"]
+RSS = catalogues()["queue"]["rss_growth"]
 MB = 1e6
 DAY = np.arange(1, 24 * 60 + 1) * 60.0
 

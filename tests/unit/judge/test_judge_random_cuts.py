@@ -18,9 +18,10 @@ from soak.runner.judge.judge import Judge
 from soak.schemas.errors import ScenarioError
 from soak.schemas.evidence.verdict import End
 from soak.schemas.language.expression import Unit
-from soak.schemas.language.slis import CATALOGUE, Aggregate, Sli
+from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.stream.block import Block, make_block
 from soak.schemas.stream.events import CENSUS, SPECS, Kind, Value
+from soak.schemas.systems.registry import catalogues
 
 SYSTEMS = {
     "queue": """
@@ -102,7 +103,7 @@ def objectives(sli: Sli) -> list[str]:
 @cache
 def everything(system: str) -> str:
     """A scenario with all that is valid of the objectives and conditions on the whole catalogue."""
-    slis = list(CATALOGUE[system].values())
+    slis = list(catalogues()[system].values())
     slos = [text for sli in slis for text in objectives(sli) if accepted(system, f"slos: [{text}]")]
     alerts = []
     for sli in slis:
@@ -118,9 +119,9 @@ def everything(system: str) -> str:
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_indicator_is_looked_at_here(system: str) -> None:
     made = scenario(everything(system))
-    assert {each.comparison.sli.name for each in made.objectives} == set(CATALOGUE[system])
-    growths = {sli.name for sli in CATALOGUE[system].values() if sli.aggregate is Aggregate.GROWTH}
-    assert {alert.condition.comparison.sli.name for alert in made.alerts} == set(CATALOGUE[system]) - growths - {
+    assert {each.comparison.sli.name for each in made.objectives} == set(catalogues()[system])
+    growths = {sli.name for sli in catalogues()[system].values() if sli.aggregate is Aggregate.GROWTH}
+    assert {alert.condition.comparison.sli.name for alert in made.alerts} == set(catalogues()[system]) - growths - {
         "lost_tasks"
     }
 
@@ -136,7 +137,7 @@ class Stream:
     def block(self, judge: Judge) -> Block:
         """Events in random order, legal and illegal ones, many at the same instant, and a census."""
         draw = np.random.default_rng(self.seed)
-        kinds = [kind for kind in Kind if not SPECS[kind].type.startswith(("run.", "alert."))]
+        kinds = [kind for kind in SPECS if not SPECS[kind].type.startswith(("run.", "alert."))]
         kinds += [Kind.RUN_INTERRUPTED, Kind.RUN_PAUSED, Kind.RUN_RESUMED]
         weights = np.array([5.0 if SPECS[kind].uses("task") else 1.0 for kind in kinds])
         kind = draw.choice(kinds, self.size, p=weights / weights.sum())

@@ -13,8 +13,8 @@ from soak.runner.judge.growth import MOST_POINTS, Growth
 from soak.runner.judge.histogram import BUCKETS, RELATIVE_ERROR, Histogram, bucket_of, rank, value_of
 from soak.runner.judge.interval import quantile_ranks, wilson, z_of
 from soak.runner.judge.samples import Samples
-from soak.schemas.language.slis import CATALOGUE
 from soak.schemas.language.windows import Window
+from soak.schemas.systems.registry import catalogues
 
 ticks = st.one_of(st.integers(0, 10**3), st.integers(0, 10**10), st.integers(0, 10**19))
 values = st.lists(ticks.map(lambda tick: tick / 1e6), min_size=1, max_size=60)
@@ -174,7 +174,7 @@ def growth_of(points: list[tuple[float, float]], *windows: Window) -> float:
     growth = Growth(windows)
     t, value = np.array(points).reshape(-1, 2).T
     growth.observe(Samples(t, value))
-    return growth.value(CATALOGUE["queue"]["rss_growth"], 0.0)
+    return growth.value(catalogues()["queue"]["rss_growth"], 0.0)
 
 
 @given(
@@ -192,7 +192,7 @@ def test_growth_thins_its_points_evenly() -> None:
         growth.observe(Samples(t, 3 * t))
     assert MOST_POINTS / 2 <= growth.samples <= MOST_POINTS
     assert np.ptp(np.diff(growth._t)) == 0
-    assert growth.value(CATALOGUE["queue"]["rss_growth"], 0.0) == pytest.approx(3 * 3600)
+    assert growth.value(catalogues()["queue"]["rss_growth"], 0.0) == pytest.approx(3 * 3600)
 
 
 def test_samples_at_the_same_time_have_no_slope() -> None:

@@ -17,6 +17,7 @@ from soak.schemas.evidence.limits import Basis, Finding
 from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
+from soak.schemas.systems.queue.settings import queue_of
 
 ROOT = Path(__file__).resolve().parents[3]
 TEST = SequentialTest(0.95, 200)
@@ -31,7 +32,7 @@ class Done:
 
     def result(self, timeout: float | None = None) -> Replication:
         self._crew.made.append(self._job)
-        workers = self._job.scenario.queue.workers
+        workers = queue_of(self._job.scenario).workers
         good = workers >= 4
         verdict = Outcome.PASS if good else Outcome.ABORTED if workers == 1 else Outcome.FAIL
         outcome = ObjectiveOutcome(Status.PASS if good else Status.FAIL, 1.0, 1.0, 0.0, 9)

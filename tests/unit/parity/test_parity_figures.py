@@ -14,11 +14,13 @@ from soak.runner.parity.distance import kolmogorov_smirnov
 from soak.runner.parity.figures import Measure, sli_figures
 from soak.runner.parity.histories import MOST_EVENTS, short_histories
 from soak.runner.parity.outcomes import Outcomes, task_name
-from soak.runner.parity.tolerances import TOLERANCES, Tolerance, tolerance_of
+from soak.runner.parity.tolerances import TOLERANCES, tolerance_of
 from soak.schemas.evidence.parity import Agreement
 from soak.schemas.language.expression import EventFilter, Unit
-from soak.schemas.language.slis import CATALOGUE, Aggregate, Better, Sli
+from soak.schemas.language.slis import Aggregate, Better, Sli
+from soak.schemas.language.tolerance import Tolerance
 from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.systems.registry import catalogues
 
 AGREES, DIFFERS, NOT_COMPARED = Agreement.AGREES, Agreement.DIFFERS, Agreement.NOT_COMPARED
 TWENTY = "".join(shifted(CLEAN, str(task), 100 * task) for task in range(1, 21))
@@ -121,7 +123,7 @@ def test_a_task_that_comes_again_counts_as_it_ended_last() -> None:
 
 
 def test_slis_of_both_verdicts_are_compared() -> None:
-    slis = CATALOGUE["queue"]
+    slis = catalogues()["queue"]
     base = dict.fromkeys(slis, 1.0) | {"rss": None, "wait_p50": None, "wait_p95": None}
     run = base | {"success_rate": 0.994, "duplicate_executions": 2.0, "rss": 1e8, "wait_p95": 3.0}
     found = {figure.name: figure for figure in sli_figures(slis, base, run, Measure(1.0))}
@@ -133,14 +135,16 @@ def test_slis_of_both_verdicts_are_compared() -> None:
 
 
 def test_every_built_in_indicator_has_a_tolerance_of_its_own() -> None:
-    assert {name for slis in CATALOGUE.values() for name in slis} - set(TOLERANCES) == set()
+    slis = [sli for slis in catalogues().values() for sli in slis.values()]
+    assert [sli.name for sli in slis if sli.compared == (sli.tolerance is None)] == []
 
 
 def test_what_only_a_real_system_has_is_not_compared() -> None:
     resources = ("rss", "open_files", "threads", "db_size", "runner_rss", "runner_open_files")
-    uncompared = {name for name, tolerance in TOLERANCES.items() if tolerance is None}
+    slis = [sli for slis in catalogues().values() for sli in slis.values()]
+    uncompared = {sli.name for sli in slis if tolerance_of(sli) is None}
     grown = (*resources, "queue_depth", "latency")
-    assert uncompared == {"latency_distance", "queue_depth", *resources, *(f"{name}_growth" for name in grown)}
+    assert uncompared == {"queue_depth", *resources, *(f"{name}_growth" for name in grown)}
 
 
 @pytest.mark.parametrize(("type_", "compared"), [("sample.rss", False), ("sample.queue_depth", True)])

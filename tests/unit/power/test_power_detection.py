@@ -16,9 +16,9 @@ from soak.runner.power.detection import Count, Enough, QuantileRule, Rarity, Rat
 from soak.runner.power.search import shortest, smallest
 from soak.runner.power.tails import binomial_at_least
 from soak.schemas.language.expression import Op
-from soak.schemas.language.slis import CATALOGUE
+from soak.schemas.systems.registry import catalogues
 
-SLIS = CATALOGUE["queue"]
+SLIS = catalogues()["queue"]
 HERE = RatioRule(Op.GE, 0.97, good_counts=True)
 
 

@@ -24,8 +24,8 @@ from soak.runner.replications.replication import ObjectiveOutcome, Replication, 
 from soak.runner.replications.worker_pool import LocalCrew
 from soak.schemas.evidence.prediction import QUANTILES, SCHEMA_VERSION, Decision, First, Prediction, Stopped
 from soak.schemas.evidence.verdict import Outcome, Status
-from soak.schemas.files import read_schema
 from soak.schemas.language.expression import Op, Unit
+from soak.schemas.language.schema import read_schema
 from soak.schemas.units import ratio
 
 FINITE = st.floats(-1e9, 1e9)

@@ -12,6 +12,7 @@ from typing import Any
 
 from soak.runner.targets.calls.dependencies import Program
 from soak.schemas.language.load import Loaded, load
+from soak.schemas.systems.calls.settings import calls_of
 from soak.simulation.plan import Plan
 from soak.systems.calls.fate import HEADER, Fate
 
@@ -66,7 +67,7 @@ def calls_scenario(
 def dependency(directory: Path, text: str = PRIMARY, faults: str = "", *, bad: bool = False) -> Iterator[Program]:
     """A dependency that serves, in real time; `bad`: the bad release of it."""
     loaded = calls_scenario(directory, dependencies=text, faults=faults, policy="{timeout: 10s}")
-    program = Program(loaded.scenario.calls.primary, Plan(loaded.scenario), 1.0, directory)
+    program = Program(calls_of(loaded.scenario).primary, Plan(loaded.scenario), 1.0, directory)
     try:
         program.start()
         if bad:

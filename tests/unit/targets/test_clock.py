@@ -15,6 +15,7 @@ from soak.runner.targets.names import Workers
 from soak.runner.targets.queue.system_adapter.change_reader import Follower
 from soak.schemas.errors import SoakError
 from soak.schemas.language.load import load
+from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 
 
@@ -125,7 +126,7 @@ def test_stamps_from_before_a_step_are_no_breach_of_the_contract(step_s: float, 
     course = Course(plan, machine.clock(), Agenda(), Journal(plan, 0.0), 0.0, 0.0)
     machine.passes(10)
     change = Change(ChangeType.SKIPPED, None, "0", machine.wall_s)
-    follower = Follower(course, lambda: [change], Workers(plan.scenario.queue))
+    follower = Follower(course, lambda: [change], Workers(queue_of(plan.scenario)))
     machine.wall_s += step_s
     with pytest.raises(ClockSetError, match="the clock of this machine was set"):
         follower.read()

@@ -16,6 +16,7 @@ from soak.runner.targets.queue.system_adapter.change_reader import KINDS, Follow
 from soak.runner.targets.submitter import Submission
 from soak.schemas.language.load import load
 from soak.schemas.stream.events import Kind
+from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 from soak.systems.orchestrator.db_store import Store
 from soak.systems.orchestrator.settings import Settings
@@ -202,7 +203,7 @@ def test_work_that_was_due_before_the_runner_was_gone_was_offered_in_time(course
     begin(database, 1_000.0)
     (database.parent / pulse.FILE).write_text(f"{60.0:020.6f}\n")
     found = going_on(database, 30.0)
-    follower = Follower(course, list, Workers(course.plan.scenario.queue))
+    follower = Follower(course, list, Workers(queue_of(course.plan.scenario)))
     work = [Submission(due_s, number << 1, 0) for number, due_s in ((7, 29.0), (8, 45.0), (9, 61.0))]
     assert [found.knew(each, course, follower) for each in work] == [False] * 3
     block = course.journal.take(100.0)
@@ -219,7 +220,7 @@ def test_an_attempt_that_failed_unobserved_is_blamed_on_its_fault(course: Course
     record(database, "retry", 1_006.0, attempt=2, error="db_busy")
     found, follower = (
         going_on(database, 30.0, told="enqueued"),
-        Follower(course, list, Workers(course.plan.scenario.queue)),
+        Follower(course, list, Workers(queue_of(course.plan.scenario))),
     )
     found.history.injected[14, 3] = 1
     found.tell_blame(course.plan, follower)

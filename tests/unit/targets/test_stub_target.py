@@ -28,7 +28,7 @@ from soak.runner.targets.queue.system_adapter.target import Owning
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import Outcome, Verdict
 from soak.schemas.language.load import Loaded
-from soak.schemas.systems.calls.settings import CircuitBreaker, Policy, Retry
+from soak.schemas.systems.calls.settings import CircuitBreaker, Policy, Retry, calls_of
 from soak.simulation.calls.outcome import CallError
 from soak.simulation.plan import Plan
 
@@ -259,7 +259,7 @@ def test_it_refuses_what_it_cannot_make_real(
 def test_a_client_needs_files_for_its_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     policy = f"{TIMEOUT}, {{retry: {{max_attempts: 3}}}}, {{fallback: {{to: primary}}}}"
     plan = Plan(calls_scenario(tmp_path, policy=policy).scenario)
-    assert calls_under_way(plan.scenario.calls, 10.0) == 10 * 4 * (3 + 1) + 1
+    assert calls_under_way(calls_of(plan.scenario), 10.0) == 10 * 4 * (3 + 1) + 1
     check_machine(plan, tmp_path)
     monkeypatch.setattr("resource.getrlimit", lambda _: (100, 100))
     with pytest.raises(UsageError, match="100 open files are allowed, and up to 161 calls at a time need 233"):

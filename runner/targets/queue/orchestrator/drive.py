@@ -28,6 +28,7 @@ from soak.runner.targets.sockets import socket_directory
 from soak.runner.targets.submitter import Submitter
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
+from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 
 _WATCH_REAL_S = 1.0
@@ -52,14 +53,14 @@ class Drive:
         disk = enter(closing(self._own_disk(directory))) if needs_disk(plan.scenario) else None
         self._selector = enter(selectors.DefaultSelector())
         self._desk = desk = enter(closing(Desk(sockets / "desk", self._selector)))
-        settings = system_settings(plan.scenario.queue, directory, desk.path, speed)
+        settings = system_settings(queue_of(plan.scenario), directory, desk.path, speed)
         database = ((disk.place if disk else directory) / DATABASE).resolve()
         self._course = course = Course.held(plan, speed, past.history.until_s, past.from_s)
         # It is closed after the system: what that does while it stops is not observed either.
         self._pulse = enter(closing(Pulse(directory / FILE, course.now)))
         self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event, held=True)))
         lock = enter(closing(Lock(database, self._selector)))
-        self._workers = Workers(plan.scenario.queue)
+        self._workers = Workers(queue_of(plan.scenario))
         self._follower = follower = Follower(course, self._changes, self._workers)
         for task_id, number in past.tasks.items():
             follower.accepted(task_id, number)
@@ -113,7 +114,7 @@ class Drive:
             now_s, died = self._course.now(), self._plan.vocabulary.cause("", "died")
             self._system.lost(name)
             self._course.note_process(now_s, Kind.PROCESS_EXITED, name, self._workers.known(name), died)
-            self._course.at(now_s + self._plan.scenario.queue.worker_restart_s, partial(self._restart, name))
+            self._course.at(now_s + queue_of(self._plan.scenario).worker_restart_s, partial(self._restart, name))
 
     def _restart(self, name: str) -> None:
         self._system.restart(name)

@@ -6,11 +6,10 @@ from soak.runner.targets.context import Course
 from soak.runner.targets.queue.orchestrator.disk import Disk
 from soak.runner.targets.queue.orchestrator.lock import Lock
 from soak.runner.targets.queue.orchestrator.system import OrchestratorSystem
-from soak.schemas.language.faults import BY_TIME, PROCESS_CRASHES, Fault, FaultType
+from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind
-
-_HERE = BY_TIME - {FaultType.TELEMETRY_LOSS}
+from soak.schemas.systems.queue.faults import QueueFault
 
 
 class Outages:
@@ -21,12 +20,12 @@ class Outages:
         self._system = system
         self._lock = lock
         self._disk = disk
-        self._on: Counter[FaultType] = Counter()
+        self._on: Counter[str] = Counter()
 
     def start(self) -> None:
         """Put every window on the agenda."""
         for fault in self._course.plan.scenario.faults:
-            for window in fault.windows if fault.type in _HERE else ():
+            for window in fault.windows if fault.by_time and fault.type != TELEMETRY_LOSS else ():
                 self._put(fault, window)
 
     def _put(self, fault: Fault, window: Window) -> None:
@@ -50,31 +49,31 @@ class Outages:
 
     def _take_up(self, fault: Fault) -> None:
         """Its beginning was told before the runner was gone."""
-        if fault.type is FaultType.DB_OUTAGE:
+        if fault.type == QueueFault.DB_OUTAGE:
             self._lock.hold(lambda: None)
         else:
             self._strike(fault)
 
     def _begin(self, fault: Fault) -> None:
-        if fault.type is FaultType.DB_OUTAGE:
+        if fault.type == QueueFault.DB_OUTAGE:
             self._lock.hold(lambda: self._locked(fault))
             return
         self._strike(fault)
-        if fault.type is FaultType.DISK_FULL:
+        if fault.type == QueueFault.DISK_FULL:
             self._locked(fault)
             return
         self._course.note_fault(fault, Kind.FAULT_INJECTED)
-        if fault.type in PROCESS_CRASHES:
-            name, cause = PROCESS_CRASHES[fault.type], self._course.plan.cause_of(fault)
+        if fault.spec.process:
+            name, cause = fault.spec.process, self._course.plan.cause_of(fault)
             self._course.note_process(self._course.now(), Kind.PROCESS_EXITED, name, cause=cause)
 
     def _strike(self, fault: Fault) -> None:
         """Windows of several faults may overlap: the last one to end ends it."""
         self._on[fault.type] += 1
-        if fault.type is FaultType.DISK_FULL and self._disk:
+        if fault.type == QueueFault.DISK_FULL and self._disk:
             self._disk.fill(self._system.files()[0])
-        elif fault.type in PROCESS_CRASHES:
-            self._system.kill(PROCESS_CRASHES[fault.type])
+        elif fault.spec.process:
+            self._system.kill(fault.spec.process)
 
     def _locked(self, fault: Fault) -> None:
         self._course.note_fault(fault, Kind.FAULT_INJECTED)
@@ -82,14 +81,14 @@ class Outages:
             self._course.note_fault(fault, Kind.FAULT_SEEN)
 
     def _clear(self, fault: Fault) -> None:
-        if fault.type is FaultType.DB_OUTAGE:
+        if fault.type == QueueFault.DB_OUTAGE:
             self._lock.release()
         else:
             self._on[fault.type] -= 1
         if not self._on[fault.type]:
-            if fault.type is FaultType.DISK_FULL and self._disk:
+            if fault.type == QueueFault.DISK_FULL and self._disk:
                 self._disk.free()
-            elif fault.type in PROCESS_CRASHES:
-                self._system.restart(PROCESS_CRASHES[fault.type])
-                self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, PROCESS_CRASHES[fault.type])
+            elif fault.spec.process:
+                self._system.restart(fault.spec.process)
+                self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, fault.spec.process)
         self._course.note_fault(fault, Kind.FAULT_CLEARED)

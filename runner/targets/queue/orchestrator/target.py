@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from soak.runner.targets.history import History
 from soak.runner.targets.refusals import refuse_system
 from soak.schemas.errors import SoakError, UsageError
-from soak.schemas.language.faults import FaultType
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
+from soak.schemas.systems.queue.faults import QueueFault
 from soak.simulation.plan import Plan
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _CLOCK_SET = "clock.set"
 
 def needs_disk(scenario: Scenario) -> bool:
     """Whether the database has to lie on a file system that can be filled."""
-    return any(fault.type is FaultType.DISK_FULL for fault in scenario.faults)
+    return any(fault.type == QueueFault.DISK_FULL for fault in scenario.faults)
 
 
 class Orchestrator:

@@ -19,6 +19,7 @@ from soak.runner.targets.settings import LEAST_INTERVAL_REAL_S, queue_settings
 from soak.runner.targets.submitter import Submission, Submitter, refused
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import COPY, Kind
+from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 
 _AFTER_POLL_S = 1e-6
@@ -36,7 +37,7 @@ class Drive:
         speed: float,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        settings = queue_settings(plan.scenario.queue, directory, speed)
+        settings = queue_settings(queue_of(plan.scenario), directory, speed)
         self._queue = QueueCaller(kind, settings, patience_s)
         self._course = Course.begin(plan, speed)
         self._tasks = Tasks(self._queue, plan.vocabulary)
@@ -76,7 +77,7 @@ class Drive:
         yield course.journal.take(until_s)
 
     def _put_on_the_agenda(self) -> None:
-        course, queue = self._course, self._course.plan.scenario.queue
+        course, queue = self._course, queue_of(self._course.plan.scenario)
         least_s = LEAST_INTERVAL_REAL_S * course.clock.speed
         self._submitter.start()
         put_losses(course)

@@ -7,9 +7,9 @@ from soak.contract import BusyError, Claim, Expired, Failed, Retry
 from soak.runner.targets.context import Course
 from soak.runner.targets.queue.queue_adapter.caller import QueueCaller
 from soak.runner.targets.queue.queue_adapter.tasks import Tasks
-from soak.schemas.language.model import GuardrailMode
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.schemas.systems.queue.settings import GuardrailMode, queue_of
 from soak.simulation.fates import Action
 
 
@@ -30,7 +30,7 @@ class Reports:
     def __init__(self, course: Course, queue: QueueCaller, tasks: Tasks) -> None:
         self._course = course
         self._plan = course.plan
-        self._blocks = course.plan.scenario.queue.guardrail_mode is GuardrailMode.ENFORCE
+        self._blocks = queue_of(course.plan.scenario).guardrail_mode is GuardrailMode.ENFORCE
         self._queue = queue
         self._tasks = tasks
 

@@ -9,15 +9,15 @@ from soak.runner.targets.history import History
 from soak.runner.targets.locate import declared_redelivery
 from soak.runner.targets.refusals import NO_FILES, refuse_faults, refuse_system
 from soak.schemas.errors import UsageError
-from soak.schemas.language.faults import FaultType
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
+from soak.schemas.systems.queue.faults import QueueFault
 from soak.simulation.plan import Plan
 
-_INSIDE = {
+_INSIDE: dict[str, str] = {
     **NO_FILES,
-    FaultType.DISPATCHER_CRASH: "its workers claim by themselves, there is no dispatcher",
-    FaultType.WATCHDOG_CRASH: "the runner is its watchdog",
+    QueueFault.DISPATCHER_CRASH: "its workers claim by themselves, there is no dispatcher",
+    QueueFault.WATCHDOG_CRASH: "the runner is its watchdog",
 }
 
 

@@ -16,6 +16,7 @@ from soak.runner.targets.queue.queue_adapter.reports import Reports
 from soak.runner.targets.queue.queue_adapter.tasks import Tasks
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.fates import BODY_FAILS, Action
 
 _COMPANY = 0.1
@@ -46,7 +47,7 @@ class Workers:
         self._tasks = tasks
         self._heartbeat_s = heartbeat_s
         self._reports = reports
-        self._idle = list(range(course.plan.scenario.queue.workers - 1, -1, -1))
+        self._idle = list(range(queue_of(course.plan.scenario).workers - 1, -1, -1))
         self._asking: list[int] = []
         """Those that claim at once, and do not know yet what they get."""
         self._wait_until_s = 0.0
@@ -59,7 +60,7 @@ class Workers:
         One after the other; or several at once, from a queue that allows that: then `collect` takes what they got.
         """
         if self._queue.thread_safe:
-            queue = self._plan.scenario.queue
+            queue = queue_of(self._plan.scenario)
             self._claim_at_once(self._course.now() + queue.poll_interval_s * _COMPANY)
             return
         while self._idle:
@@ -147,7 +148,7 @@ class Workers:
         self._note_end(now_s, execution, execution.cause)
         self._course.note_process(now_s, Kind.PROCESS_EXITED, worker_name(worker), worker, execution.cause)
         self.busy -= 1
-        self._course.at(now_s + self._plan.scenario.queue.worker_restart_s, lambda: self._restart(worker))
+        self._course.at(now_s + queue_of(self._plan.scenario).worker_restart_s, lambda: self._restart(worker))
 
     def _restart(self, worker: int) -> None:
         self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, worker_name(worker), worker)
@@ -174,7 +175,7 @@ class Workers:
         elif action is Action.HANG:
             self._course.note(now_s, Kind.FAULT_SEEN, cause=execution.cause)
         self._note_end(now_s, execution, execution.cause if fails else NO_CAUSE)
-        late_s = self._plan.scenario.queue.busy_timeout_s if action is Action.DB_LOCK else 0.0
+        late_s = queue_of(self._plan.scenario).busy_timeout_s if action is Action.DB_LOCK else 0.0
         self._try(now_s + late_s, lambda: self._report(execution))
 
     def _try(self, t_s: float, action: Callable[[], None]) -> None:

@@ -10,6 +10,7 @@ from soak.runner.targets.queue.system_adapter.change_reader import Follower
 from soak.runner.targets.queue.system_adapter.process_control import Hands
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.fates import BODY_FAILS, Action
 
 _LOCK_MARGIN_REAL_S, _LOCK_MARGIN_SHARE = 0.005, 0.15
@@ -50,7 +51,7 @@ class Executions:
         self._course = course
         self._workers = workers
         self._plan = course.plan
-        self._queue = course.plan.scenario.queue
+        self._queue = queue_of(course.plan.scenario)
         self._follower = follower
         self._hands = hands
         self._lock = lock

@@ -15,20 +15,21 @@ from soak.runner.targets.refusals import NO_FILES, refuse_faults, refuse_system
 from soak.runner.targets.sockets import socket_directory
 from soak.runner.targets.submitter import Submission, refused
 from soak.schemas.errors import UsageError
-from soak.schemas.language.faults import FaultType
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import COPY
+from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 
-_INSIDE = {
+_INSIDE: dict[str, str] = {
     **NO_FILES,
-    FaultType.DISPATCHER_CRASH: "the runner does not know its processes",
-    FaultType.WATCHDOG_CRASH: "the runner does not know its processes",
+    QueueFault.DISPATCHER_CRASH: "the runner does not know its processes",
+    QueueFault.WATCHDOG_CRASH: "the runner does not know its processes",
 }
-_PROCESSES = {
-    FaultType.WORKER_CRASH: "it has no method processes(), so that nothing can be killed",
-    FaultType.WORKER_HANG: "it has no method processes(), so that nothing can be stopped",
+_PROCESSES: dict[str, str] = {
+    QueueFault.WORKER_CRASH: "it has no method processes(), so that nothing can be killed",
+    QueueFault.WORKER_HANG: "it has no method processes(), so that nothing can be stopped",
 }
 
 
@@ -87,11 +88,11 @@ class Owning:
         sockets = Path(enter(socket_directory()))
         selector = enter(selectors.DefaultSelector())
         desk = enter(closing(Desk(sockets / "desk", selector)))
-        settings = system_settings(plan.scenario.queue, self._directory, desk.path, self.speed)
+        settings = system_settings(queue_of(plan.scenario), self._directory, desk.path, self.speed)
         system = SystemCaller(self._kind, settings, self.patience_s or PATIENCE_S)
         stack.callback(_close, system)
         hands = ProcessIds(system)
-        course, workers = Course.begin(plan, self.speed), Workers(plan.scenario.queue)
+        course, workers = Course.begin(plan, self.speed), Workers(queue_of(plan.scenario))
         follower = Follower(course, system.changes, workers)
 
         def answered(work: Submission, answer: Accepted | Refused) -> None:

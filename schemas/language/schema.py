@@ -1,0 +1,163 @@
+"""JSON Schemas, as they are read; that of a scenario is composed of a core and a fragment for each system.
+
+A fragment is a JSON object. `description`: of the system, in a sentence. `properties`: its own keys at the top of a scenario,
+and `tier` what they may hold in a tier; `required` names those that it cannot do without. `task`: keys of `workload.task`.
+`fault`: keys of a fault. `faults`: by type a `description` and what a fault of it `takes`, the name of a definition. `$defs`:
+definitions.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from soak.schemas.errors import UsageError, reason
+from soak.schemas.files import DIRECTORY
+from soak.schemas.systems.registry import OURS, known, language_of
+from soak.schemas.validator import Schema
+
+_CORE = DIRECTORY / "language" / "scenario.schema.json"
+_PARTS = frozenset({"description", "properties", "tier", "required", "task", "fault", "faults", "$defs"})
+_AFTER_OWN_KEYS = "phases"
+"""The key at the top of a scenario after which those of the systems come."""
+
+_BY_TIME = "fault_by_time"
+
+
+def read_schema(name: str) -> Schema:
+    """The JSON Schema of this name; that of a scenario holds what every system that is in use adds to it."""
+    return _scenario(known()) if name == "scenario" else _read(DIRECTORY / f"{name}.schema.json")
+
+
+@cache
+def _read(path: Path) -> Schema:
+    schema: Schema = json.loads(path.read_text(encoding="utf-8"))
+    return schema
+
+
+def resolve(schema: Schema) -> Schema:
+    """A schema with what it refers to."""
+    while "$ref" in schema:
+        target: Any = read_schema("scenario")
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+    return schema
+
+
+def own_keys(system: str) -> tuple[str, ...]:
+    """The keys at the top of a scenario that go with one system only."""
+    return tuple(fragment(system).get("properties", {}))
+
+
+def task_keys(system: str) -> tuple[str, ...]:
+    """The keys of `workload.task` that go with one system only."""
+    return tuple(fragment(system).get("task", {}))
+
+
+@cache
+def fragment(system: str) -> Schema:
+    """What a system adds to the schema. Raises UsageError when the file is not there or is no fragment."""
+    if system in OURS:
+        return _read(DIRECTORY / "systems" / system / "language.json")
+    path = language_of(system).fragment
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        why = reason(error) if isinstance(error, OSError) else "is not JSON"
+        raise UsageError(f"system {system}: {path.name}: {why} (mend the fragment of its schema)") from None
+    parts = found if isinstance(found, dict) else {}
+    wrong = [key for key, value in parts.items() if key not in _PARTS or not isinstance(value, _KIND.get(key, dict))]
+    if wrong or not parts:
+        what = f"{', '.join(wrong) or path.name} is not part of a fragment of a schema"
+        raise UsageError(f"system {system}: {path.name}: {what} (it holds {', '.join(sorted(_PARTS))})")
+    return parts
+
+
+def check(system: str) -> None:
+    """Whether the schema of a scenario can be composed with what a system adds. Raises UsageError that says why not."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(_scenario((*known(), system)))
+    except SchemaError as error:
+        where = ".".join(map(str, error.absolute_path))
+        raise UsageError(f"system {system}: its fragment makes no JSON Schema at {where} (mend the fragment)") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"system {system}: its fragment lacks {error} (mend the fragment)") from None
+
+
+_KIND: Mapping[str, type] = {"description": str, "required": list}
+
+
+@cache
+def _scenario(systems: tuple[str, ...]) -> Schema:
+    """The core with the fragments of these systems."""
+    core: Schema = json.loads(_CORE.read_text(encoding="utf-8"))
+    fragments = {name: fragment(name) for name in systems}
+    definitions = core["$defs"]
+    properties: Schema = {}
+    for key, value in core["properties"].items():
+        properties[key] = value
+        if key == _AFTER_OWN_KEYS:
+            _add(properties, fragments, "properties", core["properties"])
+    _add(definitions["overrides"]["properties"], fragments, "tier")
+    _add(definitions["workload"]["properties"]["task"]["properties"], fragments, "task")
+    _add(definitions["fault"]["properties"], fragments, "fault")
+    _add(definitions, fragments, "$defs")
+    system = {**properties["system"], "enum": list(systems)}
+    told = "; ".join(each["description"] for each in fragments.values() if each.get("description"))
+    system["description"] = f"{system['description']}: {told}."
+    properties["system"] = {"description": system.pop("description"), **system}
+    _compose_faults(definitions["fault"], core.pop("faults"), fragments)
+    return {**core, "properties": properties}
+
+
+def _add(into: Schema, fragments: Mapping[str, Schema], part: str, taken: Schema | None = None) -> None:
+    """Raises UsageError for a key that is there already."""
+    for name, each in fragments.items():
+        for key, value in each.get(part, {}).items():
+            if key in into or key in (taken or {}):
+                raise UsageError(f"system {name}: {part}: {key!r} is taken already (choose another name)")
+            into[key] = value
+
+
+def _compose_faults(fault: Schema, of_any: Schema, fragments: Mapping[str, Schema]) -> None:
+    """The types of faults: which there are, what each means, and which keys go with it."""
+    tables = {name: each.get("faults", {}) for name, each in fragments.items()}
+    types = list(dict.fromkeys([*(type_ for table in tables.values() for type_ in table), *of_any]))
+    sentences = [_described(of_any)]
+    for place, (name, table) in enumerate(tables.items()):
+        told = _described(table)
+        sentences.append(f"Of the system {name}: {told}" if place else told)
+    takes: dict[str, list[str]] = {}
+    for table in (*tables.values(), of_any):
+        for type_, each in table.items():
+            if "takes" in each:
+                takes.setdefault(each["takes"], []).append(type_)
+    by_time = takes.pop(_BY_TIME, [])
+    fault["properties"]["type"] = {
+        "description": " ".join([sentences[1], sentences[0], *sentences[2:]]),
+        "enum": types,
+        **fault["properties"]["type"],
+    }
+    fault["allOf"] = [_rule(name, of) for name, of in takes.items()]
+    fault["allOf"].append(
+        {**_rule(_BY_TIME, by_time), "else": {"dependentRequired": {"at": ["for"], "every": ["for"]}}}
+    )
+
+
+def _described(table: Schema) -> str:
+    return " ".join(f"{type_}: {each['description']}." for type_, each in table.items())
+
+
+def _rule(name: str, types: list[str]) -> Schema:
+    chosen = {"enum": types} if len(types) > 1 else {"const": types[0]}
+    return {"if": {"required": ["type"], "properties": {"type": chosen}}, "then": {"$ref": f"#/$defs/{name}"}}
+
+
+def written(schema: Schema) -> str:
+    """A schema as it stands in a file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,139 @@
+"""What the system `calls` adds to the scenario language."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from soak.schemas.errors import Problem, Where, quoted
+from soak.schemas.files import Folders
+from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.shape import did_you_mean
+from soak.schemas.language.view import View
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.states import OPEN
+from soak.schemas.systems.calls.build import build_calls
+from soak.schemas.systems.calls.faults import FAULTS, STRIKES_CALLS, CallFault
+from soak.schemas.systems.calls.indicators import SLIS
+from soak.schemas.systems.calls.settings import Calls
+from soak.schemas.systems.language import Data, Language, Minutes
+
+
+def _service(scenario: Data, settings: Calls, folders: Folders) -> Distribution:
+    return settings.primary.latency
+
+
+def _names(scenario: Data) -> tuple[str, ...]:
+    calls = scenario.get("calls")
+    declared = calls.get("dependencies") if isinstance(calls, dict) else None
+    items = declared if isinstance(declared, list) else []
+    return tuple(item["name"] for item in items if isinstance(item, dict) and isinstance(item.get("name"), str))
+
+
+def _struck(fault: Data, settings: Calls) -> str:
+    """The dependency that a fault strikes; empty for one that strikes something else."""
+    if fault["type"] not in STRIKES_CALLS | {CallFault.DEPENDENCY_CRASH}:
+        return ""
+    name: str = fault.get("dependency", settings.primary.name)
+    return name
+
+
+def _faults(view: View) -> Iterator[Problem]:
+    """Dependencies that nobody declares, and faults that strike at no time."""
+    names = _names(view.data)
+    for where, item in view.entries("faults"):
+        kind = str(item.get("type"))
+        if kind in FAULTS:
+            yield from _fault(view, where, item, names)
+
+
+def _fault(view: View, where: Where, item: dict[str, Any], names: tuple[str, ...]) -> Iterator[Problem]:
+    dependency, kind = item.get("dependency"), str(item.get("type"))
+    if isinstance(dependency, str) and names and dependency not in names:
+        what = f"there is no dependency {quoted(dependency)}"
+        yield view.problem((*where, "dependency"), what, did_you_mean(dependency, list(names)))
+    if kind in STRIKES_CALLS and not item.keys() & {"rate", "at", "every"}:
+        yield view.problem(where, "needs the key 'rate'", "add rate: 10%, or at: and for:")
+    if kind == CallFault.BAD_RELEASE and "at" not in item and "every" not in item:
+        yield view.problem(where, "is released at no time", "add at: 1m and for: 10m")
+
+
+def _dependencies(view: View) -> Iterator[Problem]:
+    """Dependencies that stand twice, or that nobody declares."""
+    seen: set[str] = set()
+    for where, item in view.entries("calls", "dependencies"):
+        name = item.get("name")
+        if isinstance(name, str) and name in seen:
+            yield view.problem((*where, "name"), f"the name {quoted(name)} stands twice", "give each its own name")
+        elif isinstance(name, str):
+            seen.add(name)
+    for where, _ in view.entries("calls", "policy"):
+        to = view.get(*where, "fallback", "to")
+        if isinstance(to, str) and seen and to not in seen:
+            what = f"there is no dependency {quoted(to)}"
+            yield view.problem((*where, "fallback", "to"), what, did_you_mean(to, sorted(seen)))
+
+
+def _endless(view: View) -> Iterator[Problem]:
+    """Calls that are never answered, and no policy around them that ends them."""
+    policies = [item for _, item in view.entries("calls", "policy")]
+    names = _names(view.data)
+    for where, item in view.entries("faults"):
+        to = item.get("dependency", names[0] if names else None)
+        around = next((n + 1 for n, each in enumerate(policies) if _falls_back_to(each, to)), 0)
+        if item.get("type") == CallFault.TIMEOUT and not any("timeout" in each for each in policies[around:]):
+            what = "a call that is never answered would never end: no policy limits it"
+            after = f", after the fallback to {to}" if around else ""
+            yield view.problem((*where, "type"), what, f"add - timeout: 2s to calls.policy{after}")
+
+
+def _falls_back_to(policy: dict[str, Any], name: Any) -> bool:
+    fallback = policy.get("fallback")
+    return isinstance(fallback, dict) and fallback.get("to") == name
+
+
+def _memory(view: View) -> Iterator[Problem]:
+    """Work in memory needs a dependency that has a limit."""
+    if view.get("workload", "task", "memory") is None:
+        return
+    if all(item.get("memory") is None for _, item in view.entries("calls", "dependencies")):
+        what = "tasks need memory, but no dependency has a limit"
+        yield view.problem(("workload", "task", "memory"), what, "add memory: 100MB to a dependency")
+
+
+def _latencies(scenario: Data) -> list[Where]:
+    calls = scenario.get("calls")
+    declared = calls.get("dependencies") if isinstance(calls, dict) else None
+    return [("calls", "dependencies", n, "latency") for n in range(len(declared) if isinstance(declared, list) else 0)]
+
+
+LANGUAGE = Language(
+    name="calls",
+    fragment=Path(__file__).with_name("language.json"),
+    build=build_calls,
+    service=_service,
+    slis=SLIS,
+    faults=FAULTS,
+    minutes=Minutes(
+        counts={
+            "enqueued": Kind.TASK_ENQUEUED,
+            "skipped": Kind.TASK_SKIPPED,
+            "dispatched": Kind.TASK_DISPATCHED,
+            "retries": Kind.TASK_RETRY,
+            "done": Kind.TASK_DONE,
+            "failed": Kind.TASK_FAILED,
+            "blocked": Kind.TASK_BLOCKED,
+            "leases_expired": Kind.LEASE_EXPIRED,
+        },
+        waiting=frozenset(OPEN),
+        taken=(Kind.CALL_STARTED,),
+        given_back=(Kind.CALL_SUCCEEDED, Kind.CALL_FAILED),
+        workers=False,
+    ),
+    checks=(_faults, _dependencies, _endless, _memory),
+    names=_names,
+    distributions=_latencies,
+    struck=_struck,
+    headline=("success_rate", "latency_p95"),
+    instead={"duration": "calls take the latency of their dependency"},
+    words=lambda settings: [each.name for each in settings.dependencies],
+)

@@ -1,0 +1,69 @@
+"""What a system adds to the scenario language: a fragment of the JSON Schema, settings, checks, indicators and faults."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soak.schemas.errors import Problem, Where
+from soak.schemas.files import Folders
+from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.faults import FaultTable
+from soak.schemas.language.slis import Sli
+from soak.schemas.stream.events import Kind, Spec
+from soak.schemas.stream.states import TaskState
+
+if TYPE_CHECKING:
+    from soak.schemas.language.view import View
+
+Data = Mapping[str, Any]
+Check = Callable[["View"], Iterator[Problem]]
+
+
+def _nothing(*_: object) -> tuple[()]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Minutes:
+    """What metrics.csv holds of a run, minute by minute.
+
+    counts: columns of how many events of a kind there were. waiting: the states whose tasks make up the depth of the queue.
+    taken, given_back: events that take a task out of it and put it back, beside changes of state. workers: whether it is
+    known which workers run a task.
+    """
+
+    counts: Mapping[str, Kind]
+    waiting: frozenset[TaskState]
+    taken: tuple[Kind, ...] = ()
+    given_back: tuple[Kind, ...] = ()
+    workers: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What a scenario of a system may say, beside what any scenario may.
+
+    fragment: a JSON file; `compose` says what stands in it. build: from checked data, defaults filled in, to frozen settings;
+    raises ValueError. service: the distribution of how long one attempt at a task takes. slis, faults: by name and type.
+    checks: what the shape cannot say. names: of the parts of the system that events name as `to`.
+    distributions: where distributions stand. struck: the part that a fault strikes. headline: the SLIs that progress shows.
+    words: names that the stream gives a small number before a run. events: kinds of events of its own.
+    instead: for keys of `workload.task` that other systems have, what this one takes.
+    """
+
+    name: str
+    fragment: Path
+    build: Callable[[Data, Folders], Any]
+    service: Callable[[Data, Any, Folders], Distribution]
+    slis: Mapping[str, Sli]
+    faults: FaultTable
+    minutes: Minutes
+    checks: tuple[Check, ...] = ()
+    names: Callable[[Data], Sequence[str]] = _nothing
+    distributions: Callable[[Data], Sequence[Where]] = _nothing
+    struck: Callable[[Data, Any], str] = field(default=lambda data, settings: "")
+    headline: tuple[str, ...] = ()
+    words: Callable[[Any], Sequence[str]] = _nothing
+    events: tuple[Spec, ...] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The system `queue`: a task orchestrator with workers, leases and retries."""

@@ -1,0 +1,46 @@
+"""What can go wrong with a task orchestrator."""
+
+from enum import StrEnum
+
+from soak.schemas.language.faults import FaultSpec, fault_table
+from soak.schemas.stream.events import Kind
+
+
+class QueueFault(StrEnum):
+    """What goes wrong."""
+
+    TRANSIENT_ERROR = "transient_error"
+    PERMANENT_ERROR = "permanent_error"
+    DB_LOCK = "db_lock"
+    DUPLICATE_ENQUEUE = "duplicate_enqueue"
+    GUARDRAIL_EXCEED = "guardrail_exceed"
+    WORKER_CRASH = "worker_crash"
+    WORKER_HANG = "worker_hang"
+    DB_OUTAGE = "db_outage"
+    DISK_FULL = "disk_full"
+    DISPATCHER_CRASH = "dispatcher_crash"
+    WATCHDOG_CRASH = "watchdog_crash"
+
+
+_FAILED = (Kind.TASK_RETRY, Kind.TASK_FAILED)
+_SEEN, _EXITED = (Kind.FAULT_SEEN,), (Kind.PROCESS_EXITED,)
+_ATTEMPTS, _TASKS = "attempts", "tasks"
+
+FAULTS = fault_table(
+    (
+        FaultSpec(QueueFault.TRANSIENT_ERROR, _FAILED, _ATTEMPTS, transient=True),
+        FaultSpec(QueueFault.PERMANENT_ERROR, (Kind.TASK_FAILED,), _ATTEMPTS),
+        FaultSpec(QueueFault.DB_LOCK, _FAILED, _ATTEMPTS, transient=True),
+        FaultSpec(QueueFault.DUPLICATE_ENQUEUE, (Kind.TASK_SKIPPED, Kind.TASK_ENQUEUED), _TASKS),
+        FaultSpec(QueueFault.GUARDRAIL_EXCEED, (Kind.EXECUTION_ENDED,), _TASKS),
+        FaultSpec(QueueFault.WORKER_CRASH, (Kind.LEASE_EXPIRED,), _ATTEMPTS, dies=True),
+        FaultSpec(QueueFault.WORKER_HANG, _SEEN, _ATTEMPTS),
+        FaultSpec(QueueFault.DB_OUTAGE, _SEEN, outage=True),
+        FaultSpec(QueueFault.DISK_FULL, _SEEN, outage=True, resumable=False),
+        FaultSpec(QueueFault.DISPATCHER_CRASH, _EXITED, process="dispatcher0"),
+        FaultSpec(QueueFault.WATCHDOG_CRASH, _EXITED, process="watchdog"),
+    )
+)
+
+OUTAGES = tuple(type_ for type_, spec in FAULTS.items() if spec.outage)
+"""Faults in which no state can change."""

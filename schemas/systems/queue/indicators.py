@@ -1,0 +1,57 @@
+"""The service-level indicators of a task orchestrator."""
+
+from soak.schemas.language import slis
+from soak.schemas.language.expression import Unit
+from soak.schemas.language.slis import catalogue, count, gauge, ratio, times
+from soak.schemas.language.tolerance import EXTREME, WAIT, Tolerance
+
+SLIS = catalogue(
+    (
+        slis.SUCCESS_RATE,
+        *slis.LATENCY,
+        *slis.WAITS,
+        slis.RECOVERY_RATE,
+        ratio(
+            "lease_recovery_rate",
+            "lease_recovery",
+            "of the expired leases, the share whose task was returned to PENDING and reached DONE",
+        ),
+        *times(
+            "redelivery_time",
+            "the time from the death of an execution to the next start of its task",
+            WAIT,
+            censored=True,
+        ),
+        count(
+            "duplicate_executions",
+            "executions of a key that start while another execution of it runs, or after it is DONE (execution ledger)",
+        ),
+        ratio(
+            "duplicate_block_rate",
+            "duplicate_block",
+            "duplicate enqueues answered by an idempotency skip / duplicate enqueues attempted",
+        ),
+        count("guardrail_unblocked", "tasks over the hard budget that did not end BLOCKED"),
+        slis.BACKOFF_VIOLATIONS,
+        count("excess_attempts", "attempts beyond the most that a task may have"),
+        slis.LOST_TASKS,
+        slis.ILLEGAL_TRANSITIONS,
+        count(
+            "lease_contentions",
+            "dispatchers that picked a task and lost it to another",
+            Tolerance(absolute=5, relative=0.25),
+        ),
+        slis.STALL_TIME,
+        slis.STATE_TRANSITIONS,
+        slis.QUEUE_DEPTH,
+        slis.QUEUE_DEPTH_GROWTH,
+        slis.LATENCY_GROWTH,
+        gauge(
+            "oldest_pending",
+            Unit.DURATION,
+            "how long the oldest due task has been waiting, work not taken in yet included, as sampled",
+            EXTREME,
+        ),
+        slis.THROUGHPUT,
+    )
+)

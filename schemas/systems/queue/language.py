@@ -1,0 +1,117 @@
+"""What the system `queue` adds to the scenario language."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from soak.schemas import units
+from soak.schemas.errors import Problem
+from soak.schemas.files import Folders
+from soak.schemas.language.build import build_distribution
+from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.examples import example
+from soak.schemas.language.schema import read_schema
+from soak.schemas.language.view import View
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.states import TaskState
+from soak.schemas.systems.language import Data, Language, Minutes
+from soak.schemas.systems.queue.faults import FAULTS, QueueFault
+from soak.schemas.systems.queue.indicators import SLIS
+from soak.schemas.systems.queue.settings import GuardrailMode, Queue
+from soak.schemas.units import show_duration
+
+
+def _build(scenario: Data, folders: Folders) -> Queue:
+    data = scenario["queue"]
+    return Queue(
+        workers=data["workers"],
+        dispatchers=data["dispatchers"],
+        poll_interval_s=units.duration(data["poll_interval"]),
+        claim_time_s=units.duration(data["claim_time"]),
+        watchdog_interval_s=units.duration(data["watchdog_interval"]),
+        worker_restart_s=units.duration(data["worker_restart"]),
+        busy_timeout_s=units.duration(data["busy_timeout"]),
+        lease_s=units.duration(data["lease"]["duration"]),
+        heartbeat_s=units.duration(data["lease"]["heartbeat"]),
+        max_attempts=data["retry"]["max_attempts"],
+        backoff_s=tuple(units.duration(each) for each in data["retry"]["backoff"]),
+        soft_tokens=data["guardrail"]["soft_tokens"],
+        hard_tokens=data["guardrail"]["hard_tokens"],
+        guardrail_mode=GuardrailMode(data["guardrail"]["mode"]),
+    )
+
+
+def _service(scenario: Data, settings: Queue, folders: Folders) -> Distribution:
+    return build_distribution(scenario["workload"]["task"]["duration"], folders)
+
+
+def _needs(view: View) -> Iterator[Problem]:
+    """The keys that a queue cannot do without."""
+    definitions, task = read_schema("scenario")["$defs"], view.get("workload", "task")
+    if isinstance(view.get("workload"), dict) and "task" not in view.get("workload"):
+        shown = example(definitions["workload"]["properties"]["task"])
+        yield view.problem(("workload",), "needs the key 'task'", f"add task: {shown}")
+    if isinstance(task, dict) and "duration" not in task:
+        shown = example(definitions["distribution"])
+        yield view.problem(("workload", "task"), "needs the key 'duration'", f"add duration: {shown}")
+
+
+def _faults(view: View) -> Iterator[Problem]:
+    """Keys of faults that go with other systems."""
+    for where, item in view.entries("faults"):
+        kind = str(item.get("type"))
+        if kind == QueueFault.DISK_FULL and "for" not in item:
+            yield view.problem(where, "needs the key 'for'", "add for: 30s")
+        for key, of in (("rate", {QueueFault.DISK_FULL}), ("dependency", set(FAULTS))):
+            if key in item and kind in of:
+                yield view.problem((*where, key), f"{key!r} does not go with {kind} of a queue", "remove it")
+
+
+def _guardrail(view: View) -> Iterator[Problem]:
+    soft, hard = view.get("queue", "guardrail", "soft_tokens"), view.get("queue", "guardrail", "hard_tokens")
+    if isinstance(soft, int) and isinstance(hard, int) and soft > hard:
+        what = f"a soft budget of {soft:,} is above the hard one of {hard:,}"
+        yield view.problem(("queue", "guardrail", "soft_tokens"), what, "write a smaller one, or raise hard_tokens")
+
+
+def _lease(view: View) -> Iterator[Problem]:
+    lease_s, beat_s = view.duration("queue", "lease", "duration"), view.duration("queue", "lease", "heartbeat")
+    if lease_s and beat_s and beat_s >= lease_s:
+        lease, beat = view.get("queue", "lease", "duration"), view.get("queue", "lease", "heartbeat")
+        what = f"a heartbeat of {beat} does not renew a lease of {lease} in time"
+        yield view.problem(("queue", "lease", "heartbeat"), what, "write a shorter heartbeat, or a longer lease")
+
+
+def _poll_interval(view: View) -> Iterator[Problem]:
+    poll_s, duration_s, drain_s = (
+        view.duration("queue", "poll_interval"),
+        view.duration("duration"),
+        view.duration("drain"),
+    )
+    if poll_s and duration_s and drain_s is not None and poll_s > duration_s + drain_s:
+        what = f"is longer than the run with its drain ({show_duration(duration_s + drain_s)})"
+        yield view.problem(("queue", "poll_interval"), what, "write a shorter one: no work is ever picked")
+
+
+LANGUAGE = Language(
+    name="queue",
+    fragment=Path(__file__).with_name("language.json"),
+    build=_build,
+    service=_service,
+    slis=SLIS,
+    faults=FAULTS,
+    minutes=Minutes(
+        counts={
+            "enqueued": Kind.TASK_ENQUEUED,
+            "skipped": Kind.TASK_SKIPPED,
+            "dispatched": Kind.TASK_DISPATCHED,
+            "retries": Kind.TASK_RETRY,
+            "done": Kind.TASK_DONE,
+            "failed": Kind.TASK_FAILED,
+            "blocked": Kind.TASK_BLOCKED,
+            "leases_expired": Kind.LEASE_EXPIRED,
+        },
+        waiting=frozenset({TaskState.PENDING}),
+    ),
+    checks=(_needs, _faults, _guardrail, _lease, _poll_interval),
+    headline=("success_rate", "latency_p95"),
+)

@@ -1,0 +1,172 @@
+"""The systems that a scenario can be of. Each has a room in every layer; this is where they are found, by name.
+
+Ours are listed below; those of other packages are offered through the entry point group `soak.systems`, each a `System`.
+Rooms are named as `module:object` and imported when they are first asked for, so that nobody pays for a system that a
+scenario is not of, and one that is broken keeps no other from working.
+"""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, TypeVar
+
+from soak.schemas.errors import UsageError, failure_words
+
+if TYPE_CHECKING:
+    from soak.schemas.language.slis import Sli
+    from soak.schemas.systems.language import Language
+
+GROUP = "soak.systems"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A registered system: for each layer the room that holds what it knows of it, as `module:object`.
+
+    language: a `soak.schemas.systems.language.Language`. model: a `soak.simulation.room.Room`. judge: a
+    `soak.runner.judge.room.Room`. targets: a `soak.runner.targets.room.Room`. report: a `soak.reports.room.Room`.
+    """
+
+    name: str
+    language: str
+    model: str
+    judge: str
+    targets: str
+    report: str
+
+
+def _ours(name: str) -> System:
+    return System(
+        name,
+        f"soak.schemas.systems.{name}.language:LANGUAGE",
+        f"soak.simulation.{name}.room:ROOM",
+        f"soak.runner.judge.systems.{name}:ROOM",
+        f"soak.runner.targets.{name}.room:ROOM",
+        f"soak.reports.systems.{name}:ROOM",
+    )
+
+
+OURS = {name: _ours(name) for name in ("queue", "calls")}
+"""The systems that come along."""
+
+
+def names() -> list[str]:
+    """Every system by name: ours, and those that other packages offer."""
+    return [*OURS, *sorted({point.name for point in _points() if point.name not in OURS})]
+
+
+@cache
+def find(name: str) -> System:
+    """The system of this name. Raises UsageError that says why it cannot be used."""
+    if name in OURS:
+        return OURS[name]
+    points = [point for point in _points() if point.name == name]
+    if not points:
+        raise UsageError(f"there is no system {name!r} (there are: {', '.join(names())})")
+    if len({point.value for point in points}) > 1:
+        offered = ", ".join(sorted(point.value for point in points))
+        raise UsageError(f"system {name}: several packages offer it: {offered} (remove all but one)")
+    return _load(points[0])
+
+
+def _load(point: EntryPoint) -> System:
+    try:
+        system = point.load()
+    except Exception as error:
+        raise UsageError(
+            f"system {point.name}: {point.value} cannot be loaded: {failure_words(error)} ({_MEND})"
+        ) from None
+    if not isinstance(system, System):
+        what = f"{point.value} is a {type(system).__name__}, not a {System.__module__}.System"
+        raise UsageError(f"system {point.name}: {what} ({_MEND})")
+    if system.name != point.name:
+        raise UsageError(f"system {point.name}: {point.value} calls itself {system.name!r} ({_MEND})")
+    return system
+
+
+_MEND = "mend the package that offers it, or remove it"
+
+
+def _points() -> Iterator[EntryPoint]:
+    yield from entry_points(group=GROUP)
+
+
+def room(system: System, reference: str, kind: type[T]) -> T:
+    """What a reference of a system names. Raises UsageError when it is not there or not of its kind."""
+    module, _, name = reference.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except Exception as error:
+        if system.name in OURS:
+            raise
+        raise UsageError(
+            f"system {system.name}: {reference} cannot be loaded: {failure_words(error)} ({_MEND})"
+        ) from None
+    if not isinstance(found, kind):
+        what = f"{reference} is a {type(found).__name__}, not a {kind.__module__}.{kind.__qualname__}"
+        raise UsageError(f"system {system.name}: {what} ({_MEND})")
+    return found
+
+
+@cache
+def language_of(name: str) -> "Language":
+    """What a system adds to the language. Raises UsageError for one that is not there or is broken."""
+    from soak.schemas.stream.events import register
+    from soak.schemas.systems.language import Language
+
+    system = find(name)
+    language = room(system, system.language, Language)
+    try:
+        register(language.events)
+    except ValueError as error:
+        raise UsageError(f"system {name}: {error} ({_MEND})") from None
+    return language
+
+
+def languages() -> tuple[list["Language"], list[str]]:
+    """What each system adds to the language, and why of each that cannot be used."""
+    found, broken = [], []
+    for name in names():
+        try:
+            found.append(language_of(name))
+        except UsageError as error:
+            broken.append(str(error))
+    return found, broken
+
+
+def catalogues() -> "dict[str, Mapping[str, Sli]]":
+    """The built-in indicators of each system that can be used, by name."""
+    return {language.name: language.slis for language in languages()[0]}
+
+
+_in_use: list[str] = []
+"""Systems of other packages that a scenario has named so far."""
+
+
+def known() -> tuple[str, ...]:
+    """Ours, and those of other packages that are in use."""
+    return (*OURS, *_in_use)
+
+
+def use(name: str) -> None:
+    """Make a system of another package known to the language. Raises UsageError for one that is not there or is broken."""
+    if name in known():
+        return
+    from soak.schemas.language.schema import check
+
+    check(name)
+    _in_use.append(name)
+
+
+def use_all() -> list[str]:
+    """Make every system that can be used known to the language; returns why of each that cannot."""
+    broken = []
+    for name in names():
+        try:
+            use(name)
+        except UsageError as error:
+            broken.append(str(error))
+    return broken
