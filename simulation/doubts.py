@@ -6,7 +6,6 @@ validate, plan and run warn of it.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from statistics import NormalDist
 
 from soak.schemas.errors import Where
@@ -14,10 +13,9 @@ from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Comparison, Condition, Process, Scenario
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.language.windows import Window
-from soak.schemas.systems.calls.faults import CallFault
-from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.units import show_count, show_duration
 from soak.simulation.rate import Rate
+from soak.simulation.room import Doubt, room_of
 
 _SURE = 0.99
 """All tasks arrive in a share of the runs that is at least so large: nothing is said."""
@@ -32,25 +30,13 @@ _ROUNDING = 1e-9
 _LARGE = 1_000
 """From here on a Poisson distribution is taken for a normal one."""
 
-_ONCE_A_TASK = frozenset({"success", "latency", "wait", "recovery", "first_call", "submission_lag", "recovery_time"})
-"""Series with one observation of each task at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """What cannot happen, where the scenario asks for it, and what to write instead."""
-
-    where: Where
-    what: str
-    remedy: str
-
 
 def doubts(scenario: Scenario) -> tuple[Doubt, ...]:
     """Everything that can be seen not to happen."""
     arrivals = _Arrivals(scenario)
     return (
         *_tasks(scenario, arrivals),
-        *_faults(scenario),
+        *room_of(scenario.system).doubts(scenario),
         *_objectives(scenario, arrivals),
         *_conditions(scenario, arrivals),
     )
@@ -65,7 +51,7 @@ class _Arrivals:
         self.regular = workload.process is Process.CONSTANT
         self.by_rate = self.rate.expected(scenario.duration_s)
         self.tasks = math.inf if workload.tasks is None else workload.tasks
-        self.submissions = 1 + any(fault.type == QueueFault.DUPLICATE_ENQUEUE for fault in scenario.faults)
+        self.submissions = 1 + any(fault.spec.resubmits for fault in scenario.faults)
         """A second submission may be a task of its own."""
 
     @property
@@ -114,21 +100,6 @@ def _longer(arrivals: _Arrivals, count: float) -> str:
     if math.isinf(needed_s):
         return "raise the rate"
     return f"raise duration to {show_duration(math.ceil(needed_s / 60 - _ROUNDING) * 60)}, or raise the rate"
-
-
-def _faults(scenario: Scenario) -> Iterator[Doubt]:
-    """Crashes of a dependency that is gone already: they strike nothing."""
-    gone: list[tuple[str, Window, str]] = []
-    for place, fault in enumerate(scenario.faults):
-        for window in fault.windows if fault.type == CallFault.DEPENDENCY_CRASH else ():
-            for dependency, other, name in gone:
-                if dependency == fault.dependency and window.start_s < other.end_s and other.start_s < window.end_s:
-                    what = (
-                        f"{fault.name} and {name} take {dependency} away at the same time: one of them strikes nothing"
-                    )
-                    yield Doubt(("faults", place), what, "let them follow each other")
-                    break
-            gone.append((fault.dependency, window, fault.name))
 
 
 def _objectives(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
@@ -202,7 +173,7 @@ def _most_samples(scenario: Scenario, arrivals: _Arrivals, comparison: Compariso
         # None comes at the very start or end.
         first = max(1, math.ceil(begin_s / every_s - _ROUNDING))
         return math.ceil(scenario.horizon_s / every_s - _ROUNDING) - first
-    if sli.series not in _ONCE_A_TASK:
+    if not sli.once_a_task:
         return math.inf
     phases = [phase.window for phase in scenario.phases if ("phase", phase.name) in comparison.selector]
     return min([arrivals.most, *(arrivals.most_in(window) for window in phases)])
@@ -210,11 +181,11 @@ def _most_samples(scenario: Scenario, arrivals: _Arrivals, comparison: Compariso
 
 def _is_sampled(sli: Sli) -> bool:
     """Whether an SLI sees samples that come at the sample interval."""
-    irregular = {"memory", "memory_held", "sample.memory", "sample.memory_held", "sample.lost", "sample.state"}
+    irregular = {"sample.memory", "sample.memory_held", "sample.lost", "sample.state"}
     if sli.filters:
         types = {event.type for part in sli.filters for event in part}
         return sli.aggregate is Aggregate.GAUGE and len(types) == 1 and _is_regular_sample(types.pop(), irregular)
-    return sli.aggregate is Aggregate.GAUGE and sli.series not in irregular
+    return sli.aggregate is Aggregate.GAUGE and not sli.irregular
 
 
 def _is_regular_sample(type_: str, irregular: set[str]) -> bool:
@@ -231,7 +202,7 @@ def _thin(scenario: Scenario, arrivals: _Arrivals, condition: Condition, window_
         ):
             return ""
         return f"cannot hold: {_holds_on_average(window_s, window_s / every_s, asked, for_s)}"
-    if sli.series not in _ONCE_A_TASK or any(fault.by_time for fault in scenario.faults):
+    if not sli.once_a_task or any(fault.by_time for fault in scenario.faults):
         # After an outage what has piled up comes to its end all at once.
         return ""
     per_s = arrivals.peak_per_s(window_s) * _share(scenario, condition)

@@ -6,7 +6,6 @@ other faults' draws: each fault has a stream of its own.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TypeAlias
 
 import numpy as np
@@ -18,7 +17,6 @@ from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats, Ints
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
-from soak.schemas.systems.queue.faults import QueueFault
 from soak.simulation.distributions import draw
 from soak.simulation.streams import BLOCK, Stream
 
@@ -27,33 +25,6 @@ FIRST_KEPT, LATER_KEPT = 4, 128
 """How many blocks of first attempts, which are read in order, and of later ones are kept."""
 _COPY_LAYERS = 1 << 16
 _BLOCK_SHIFT = BLOCK_BITS + KEY_SHIFT
-
-
-class Action(IntEnum):
-    """What a fault does to an attempt."""
-
-    NONE = 0
-    TRANSIENT = 1
-    PERMANENT = 2
-    DB_LOCK = 3
-    OVER_BUDGET = 4
-    CRASH = 5
-    HANG = 6
-
-
-ACTIONS: dict[str, Action] = {
-    QueueFault.TRANSIENT_ERROR: Action.TRANSIENT,
-    QueueFault.PERMANENT_ERROR: Action.PERMANENT,
-    QueueFault.DB_LOCK: Action.DB_LOCK,
-    QueueFault.GUARDRAIL_EXCEED: Action.OVER_BUDGET,
-    QueueFault.WORKER_CRASH: Action.CRASH,
-    QueueFault.WORKER_HANG: Action.HANG,
-}
-"""The faults that an attempt can meet."""
-
-
-BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET})
-"""What the body of a task itself does not survive: its execution ends with the fault as its cause."""
 
 
 Fate: TypeAlias = tuple[float, int, float]

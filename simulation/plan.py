@@ -14,13 +14,12 @@ from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Bools, Floats, Ints, quantise
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.schemas.systems.calls.settings import Calls, calls_of
-from soak.schemas.systems.queue.faults import QueueFault
-from soak.schemas.systems.queue.settings import queue_of
+from soak.schemas.systems.registry import language_of
 from soak.simulation.arrivals import arrival_times
 from soak.simulation.distributions import draw
-from soak.simulation.fates import ACTIONS, Action, Fate, Fates
+from soak.simulation.fates import Fate, Fates
 from soak.simulation.rate import Rate
+from soak.simulation.room import NO_ACTION, room_of
 from soak.simulation.streams import BLOCK, Stream
 
 
@@ -50,18 +49,18 @@ class Plan:
         self._arrivals_seed = self.seed if arrivals_seed is None else arrivals_seed
         self.rate = Rate(scenario.workload)
         self.vocabulary = Vocabulary()
-        self.action = [int(Action.NONE)]
+        self._actions = room_of(scenario.system).actions
+        self.action = [NO_ACTION]
+        """What each cause does to an attempt, as the room of the system numbers it."""
         self._register_words()
-        met = [fault for fault in scenario.faults if fault.type in ACTIONS]
+        met = [fault for fault in scenario.faults if fault.type in self._actions]
         self.fate: Callable[[int, int, float], Fate] = Fates(
             scenario.workload.service, met, self.seed, self.vocabulary
         ).of
         """The fate of attempt n (from 1) of a task, should it start at a time: `fate(number, n, start_s)`."""
-        self._duplicates = [fault for fault in scenario.faults if fault.type == QueueFault.DUPLICATE_ENQUEUE]
+        self._duplicates = [fault for fault in scenario.faults if fault.spec.resubmits]
         self._tenant_stream = Stream(self.seed, "tenants")
         self._tenant_edges = np.cumsum([tenant.share for tenant in scenario.workload.tenants])[:-1]
-        self._contention_stream = Stream(self.seed, "contention")
-        self._contention: dict[tuple[int, int], list[int]] = {}
         self.offered = 0
         """Submissions handed out so far."""
 
@@ -69,12 +68,11 @@ class Plan:
         for fault in self.scenario.faults:
             for error in fault.errors:
                 self.vocabulary.cause(fault.name, error)
-                self.action.append(int(ACTIONS.get(fault.type, Action.NONE)))
+                self.action.append(int(self._actions.get(fault.type, NO_ACTION)))
         for tenant in self.scenario.workload.tenants:
             self.vocabulary.tenant(tenant.name)
-        if isinstance(self.scenario.system_settings, Calls):
-            for dependency in calls_of(self.scenario).dependencies:
-                self.vocabulary.name(dependency.name)
+        for name in language_of(self.scenario.system).words(self.scenario.system_settings):
+            self.vocabulary.name(name)
 
     def fault_of(self, cause: int) -> Fault:
         """The fault that a cause names."""
@@ -100,24 +98,6 @@ class Plan:
             inside = arrivals // BLOCK == block
             result[inside] = np.searchsorted(self._tenant_edges, uniform[arrivals[inside] % BLOCK], side="right")
         return result
-
-    def contenders(self, number: int, attempt: int) -> int:
-        """How many other dispatchers pick the same task within the claim time of the one that gets it.
-
-        Polls of dispatchers are independent and uniform in the poll interval, so their number is binomial.
-        """
-        queue = queue_of(self.scenario)
-        if queue.dispatchers == 1 or not queue.poll_interval_s:
-            return 0
-        arrival = number >> KEY_SHIFT
-        key = (arrival // BLOCK, attempt)
-        if key not in self._contention:
-            share = min(1.0, queue.claim_time_s / queue.poll_interval_s)
-            counts = self._contention_stream.at(*key).binomial(queue.dispatchers - 1, share, BLOCK)
-            if len(self._contention) >= 64:
-                self._contention.pop(next(iter(self._contention)))
-            self._contention[key] = counts.tolist()
-        return self._contention[key][arrival % BLOCK]
 
     def submissions(self) -> Iterator[Submissions]:
         """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates."""

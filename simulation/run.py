@@ -1,40 +1,23 @@
 """Running a model over its plan, a block of events at a time."""
 
-from collections.abc import Callable, Generator
-from typing import Protocol
+from collections.abc import Generator
 
 from simpy import Environment
 
 from soak.schemas.stream.block import Block, merge, tick
-from soak.simulation.calls.model import CallsModel
 from soak.simulation.plan import Plan
-from soak.simulation.queue.model import QueueModel
 from soak.simulation.recorder import Recorder
+from soak.simulation.room import room_of
 
 EVENTS_PER_BLOCK = 32_768
 EVENTS_PER_TASK = 6
-
-
-class Model(Protocol):
-    """A model of a system: it records what happens. `ended_s`: when the last task was over after the end of arrivals."""
-
-    ended_s: float | None
-
-    def run(self, until_s: float) -> None:
-        """Let everything happen that comes before `until_s`."""
-
-    def census(self, now: float) -> None:
-        """Record how many tasks the model itself holds in each state."""
-
-
-_MODELS: dict[str, Callable[[Environment, Plan, Recorder], Model]] = {"queue": QueueModel, "calls": CallsModel}
 
 
 def simulate(plan: Plan) -> Generator[Block, None, None]:
     """The events of the whole run, in blocks in time order; the last block ends with the model's census of tasks."""
     scenario = plan.scenario
     recorder = Recorder(plan)
-    model = _MODELS[scenario.system](Environment(), plan, recorder)
+    model = room_of(scenario.system).model(Environment(), plan, recorder)
     step_s = _step(plan)
     until_s = 0.0
     while model.ended_s is None and until_s < scenario.horizon_s:

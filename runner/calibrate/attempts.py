@@ -10,7 +10,7 @@ from soak.schemas.stream.block import Block, Bools, Floats, Ints, make_block, me
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import COPY, Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
-from soak.simulation.fates import ACTIONS
+from soak.simulation.queue.actions import ACTIONS
 
 ATTEMPTS_PER_TASK = 10_000
 """An attempt's key is this times its task, plus its number."""

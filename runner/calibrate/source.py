@@ -18,6 +18,7 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import Vocabulary
 from soak.simulation.plan import Plan
+from soak.simulation.room import room_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ def open_source(path: Path) -> Source:
     """The run in a directory. Raises UsageError when it is none, EvidenceError when its evidence cannot be used."""
     directory = RunDirectory.open(path)
     loaded = load_stored(directory)
-    if loaded.scenario.system != "queue":
-        what = f"{path}: is a run of the system {loaded.scenario.system}, and only those of the system queue are calibrated by"
+    if not room_of(loaded.scenario.system).calibrated:
+        what = f"{path}: is a run of the system {loaded.scenario.system}, whose model cannot be calibrated"
         raise UsageError(f"{what} (compare it with its simulation: `soak compare BASE RUN --parity`)")
     stream = _stream(directory, loaded)
     sealed = directory.file(CHECKSUMS).exists()

@@ -1,7 +1,8 @@
 """`soak plan`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,10 +10,8 @@ from soak.runner.cli.options import all_settings, json_option, override_options,
 from soak.runner.console import hand_over, remark
 
 if TYPE_CHECKING:
-    from soak.schemas.language.model import Scenario
-    from soak.simulation.calls.forecast import CallsForecast
-    from soak.simulation.forecast import Forecast
     from soak.simulation.plan import Plan
+    from soak.simulation.room import Forecast, Room
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _HEIGHT = 4
@@ -40,96 +39,52 @@ def command(
     from soak.runner.cautions import cautions
     from soak.schemas.language.load import load
     from soak.simulation.plan import Plan
+    from soak.simulation.room import room_of
 
     loaded = load(scenario, tier=tier, overlays=overlays, settings=all_settings(settings, duration, seed))
     plan, warnings = Plan(loaded.scenario), tuple(map(str, cautions(loaded)))
-    figures: Forecast | CallsForecast
-    if plan.scenario.system == "calls":
-        from soak.simulation.calls.forecast import forecast_calls
-
-        figures = forecast_calls(plan)
-        lines = _calls_lines(plan.scenario, plan.seed, figures)
-    else:
-        from soak.simulation.forecast import forecast
-
-        figures = forecast(plan)
-        lines = _lines(plan.scenario, plan.seed, figures)
+    room = room_of(plan.scenario.system)
+    figures: Forecast = room.forecast(plan)
     if as_json:
         hand_over(_as_json(plan, figures, warnings))
     else:
-        hand_over("\n".join(lines))
+        hand_over("\n".join(_lines(plan, room, figures)))
         for warning in warnings:
             remark(f"warning: {warning}")
     return 0
 
 
-def _as_json(plan: "Plan", figures: "Forecast | CallsForecast", warnings: tuple[str, ...]) -> str:
+def _as_json(plan: "Plan", figures: "Forecast", warnings: tuple[str, ...]) -> str:
     import json
     from dataclasses import asdict
 
-    figures_ = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in asdict(figures).items()}
-    figures_["warnings"] = [*figures.warnings, *warnings]
-    return json.dumps({"scenario": plan.scenario.name, "seed": plan.seed, **figures_}, indent=2)
+    values: dict[str, Any] = asdict(figures)  # type: ignore[call-overload]
+    shown = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in values.items()}
+    shown["warnings"] = [*figures.warnings, *warnings]
+    return json.dumps({"scenario": plan.scenario.name, "seed": plan.seed, **shown}, indent=2)
 
 
-def _calls_lines(scenario: "Scenario", seed: int, figures: "CallsForecast") -> list[str]:
-    from soak.schemas.units import show_duration, show_ratio
-
-    f, theory = figures, figures.theory
-    chances = (
-        f"first call well {show_ratio(theory.first_call)}, task DONE {show_ratio(theory.success)}, "
-        f"{theory.calls:.3f} calls per task"
-        if theory
-        else "no closed form: calls have something in common, or faults come and go"
-    )
-    return [
-        f"{scenario.name}: {scenario.title}".rstrip(": "),
-        f"  {show_duration(scenario.duration_s)} of arrivals, up to {show_duration(scenario.drain_s)} to drain, seed {seed}",
-        "",
-        f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected)",
-        f"  calls       {f.in_flight:.2f} under way on average, {f.peak_in_flight:.2f} in bursts",
-        f"  theory      {chances}",
-        "",
-        *_picture(f.rate_per_s.tolist(), scenario.duration_s, "arrivals as drawn"),
-        *(f"warning: {warning}" for warning in f.warnings),
-    ]
-
-
-def _lines(scenario: "Scenario", seed: int, figures: "Forecast") -> list[str]:
+def _lines(plan: "Plan", room: "Room", figures: "Forecast") -> list[str]:
     from soak.schemas.units import show_duration
 
-    f = figures
-    busy = f"{f.mean_load:.2f} of {f.workers} workers busy on average ({f.mean_load / f.workers:.0%})"
+    scenario = plan.scenario
+    arrivals, drain = show_duration(scenario.duration_s), show_duration(scenario.drain_s)
+    pictures = [
+        (figures.rate_per_s.tolist(), scenario.duration_s, "arrivals as drawn"),
+        *room.pictures(scenario, figures),
+    ]
     return [
         f"{scenario.name}: {scenario.title}".rstrip(": "),
-        f"  {show_duration(scenario.duration_s)} of arrivals, up to {show_duration(scenario.drain_s)} to drain, seed {seed}",
+        f"  {arrivals} of arrivals, up to {drain} to drain, seed {plan.seed}",
         "",
-        f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected), {f.duplicates:,} of them enqueued twice",
-        f"  attempts    {f.attempts_per_task:.3f} per task, mean service time {show_duration(f.service_mean_s)}",
-        f"  load        {busy}; {f.load:.2f} between bursts, {f.peak_load:.2f} in them",
-        *_fault_lines(scenario, figures),
+        *room.figures(scenario, figures),
         "",
-        *_picture(f.rate_per_s.tolist(), scenario.duration_s, "arrivals as drawn"),
-        *(_picture(f.cycle_rate_per_s.tolist(), f.cycle_s, "planned rate") if f.cycle_s < scenario.duration_s else []),
+        *(line for picture in pictures for line in _picture(*picture)),
         *(f"warning: {warning}" for warning in figures.warnings),
     ]
 
 
-def _fault_lines(scenario: "Scenario", figures: "Forecast") -> list[str]:
-    from soak.schemas.units import show_duration
-
-    lines = []
-    for index, fault in enumerate(scenario.faults):
-        kind = "tasks" if fault.spec.counts == "tasks" else "first attempts"
-        drawn = f"{figures.faults[fault.name]:,} {kind}" if fault.name in figures.faults else ""
-        first = f", first at {show_duration(fault.windows[0].start_s)}" if fault.windows else ""
-        times = f"{len(fault.windows)} times{first}" if fault.windows else ""
-        what = ", ".join(part for part in (drawn, times) if part)
-        lines.append(f"  {'faults' if not index else '':10}  {fault.name} ({fault.type}): {what}")
-    return lines
-
-
-def _picture(rates: list[float], span_s: float, words: str) -> list[str]:
+def _picture(rates: Sequence[float], span_s: float, words: str) -> list[str]:
     """A rate over time, as a small bar chart."""
     from soak.schemas.units import show_duration, show_rate
 

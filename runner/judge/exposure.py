@@ -22,8 +22,8 @@ from soak.schemas.stream.vocabulary import Cause, Vocabulary
 from soak.schemas.systems.calls.faults import STRIKES_CALLS, CallFault
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.simulation.distributions import spread
-from soak.simulation.fates import ACTIONS
 from soak.simulation.plan import inside_windows
+from soak.simulation.queue.actions import ACTIONS
 
 _REFUSALS = ("rate_limited", "queue_full", "out_of_memory")
 """How a dependency refuses a call of its own accord, before a delay could have struck it."""

@@ -209,7 +209,8 @@ class Lifecycle:
             # Whether a call may be made again is for the policies to say.
             return np.arange(len(types)) != NO_CAUSE, np.zeros(len(types), dtype=np.bool_)
         transient = [
-            (kind in FAULTS and FAULTS[kind or ""].transient) or (kind is None and cause.error not in {"", "lease_expired"})
+            (kind in FAULTS and FAULTS[kind or ""].transient)
+            or (kind is None and cause.error not in {"", "lease_expired"})
             for kind, cause in zip(types, self._vocabulary.causes, strict=True)
         ]
         return np.array(transient), np.array([kind == QueueFault.GUARDRAIL_EXCEED for kind in types])

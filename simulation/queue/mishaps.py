@@ -8,8 +8,8 @@ from soak.schemas.stream.events import Kind, worker_name
 from soak.schemas.stream.states import TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.settings import GuardrailMode, queue_of
-from soak.simulation.fates import BODY_FAILS, Action
 from soak.simulation.plan import Plan
+from soak.simulation.queue.actions import BODY_FAILS, Action
 from soak.simulation.queue.lease import FOREVER, Leases, union
 from soak.simulation.recorder import Recorder
 

@@ -20,11 +20,12 @@ from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.faults import OUTAGES, QueueFault
 from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan, Submissions
+from soak.simulation.queue.contention import Contention
 from soak.simulation.queue.lease import FOREVER, Leases, windows_of
 from soak.simulation.queue.mishaps import Attempt, Mishaps
 from soak.simulation.queue.polls import Polls
+from soak.simulation.queue.waiting import Backed, Deferred, Ready, oldest_due
 from soak.simulation.recorder import Recorder, Row
-from soak.simulation.waiting import Backed, Deferred, Ready, oldest_due
 
 T = TypeVar("T")
 
@@ -58,6 +59,7 @@ class QueueModel:
         self._poll_at = self._poll_asked_at = FOREVER
         self._next_poll = Polls.of(plan, self._leases).first_from
         self._contended = self._queue.dispatchers > 1
+        self._contention = Contention(self._queue, plan.seed)
         self._chunks: Iterator[Submissions] = plan.submissions()
         self._limit_s, self._due = 0.0, list[float]()
         self._numbers, self._causes = [0], [0]
@@ -213,7 +215,7 @@ class QueueModel:
     def _begin(self, now: float, order: int, number: int, attempt: int, worker: int) -> None:
         service_s, cause, within = self._fate(number, attempt, now)
         self._states[number] = _IN_PROGRESS
-        if self._contended and (losers := self._plan.contenders(number, attempt)):
+        if self._contended and (losers := self._contention.rivals(number, attempt)):
             self._row((now, Kind.LEASE_CONTENDED, number, attempt, -1, NO_CAUSE, losers))
         if cause or (self._outages and self._leases.out_between(now, now + service_s)):
             self._row((now, _BEGIN, number, attempt, worker, NO_CAUSE, 0.0))

@@ -21,6 +21,7 @@ from soak.runner.limits.variants import Variants, Wish
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.limits import Finding, Limits, Point, Side
 from soak.schemas.language.schema import read_schema
+from soak.schemas.systems.queue.settings import queue_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "72h.yaml"
@@ -154,7 +155,7 @@ def test_wrong_input_is_told_and_leaves_nothing(
 def test_a_value_inside_the_range_that_cannot_be_is_named() -> None:
     wish = Wish(("queue.lease.duration=31s..5m", "queue.lease.heartbeat=5s..1m"), 0.95, 0.02, 20, 3, None, (), (), 1)
     variants = Variants(SCENARIO, wish)
-    assert variants.at(("2m", "1m")).queue.heartbeat_s == 60
+    assert queue_of(variants.at(("2m", "1m"))).heartbeat_s == 60
     with pytest.raises(UsageError, match=r"with queue\.lease\.duration=31s and queue\.lease\.heartbeat=1m: .*narrow"):
         variants.check_ends()
 

@@ -31,7 +31,7 @@ FAULTS = fault_table(
         FaultSpec(QueueFault.TRANSIENT_ERROR, _FAILED, _ATTEMPTS, transient=True),
         FaultSpec(QueueFault.PERMANENT_ERROR, (Kind.TASK_FAILED,), _ATTEMPTS),
         FaultSpec(QueueFault.DB_LOCK, _FAILED, _ATTEMPTS, transient=True),
-        FaultSpec(QueueFault.DUPLICATE_ENQUEUE, (Kind.TASK_SKIPPED, Kind.TASK_ENQUEUED), _TASKS),
+        FaultSpec(QueueFault.DUPLICATE_ENQUEUE, (Kind.TASK_SKIPPED, Kind.TASK_ENQUEUED), _TASKS, resubmits=True),
         FaultSpec(QueueFault.GUARDRAIL_EXCEED, (Kind.EXECUTION_ENDED,), _TASKS),
         FaultSpec(QueueFault.WORKER_CRASH, (Kind.LEASE_EXPIRED,), _ATTEMPTS, dies=True),
         FaultSpec(QueueFault.WORKER_HANG, _SEEN, _ATTEMPTS),

@@ -314,5 +314,5 @@ def test_a_run_of_calls_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     capsys.readouterr()
     assert run_command(["calibrate", str(tmp_path / "run"), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err.strip()
-    assert "is a run of the system calls, and only those of the system queue are calibrated by" in said
+    assert "is a run of the system calls, whose model cannot be calibrated" in said
     assert not (tmp_path / "out").exists()

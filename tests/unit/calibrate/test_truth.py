@@ -18,6 +18,7 @@ from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.settings import queue_of
 
 SEEDS = 30
 
@@ -183,7 +184,7 @@ def test_versions_of_the_model_differ_in_what_the_run_left_unsure(tmp_path: Path
     rates = np.array([version.faults[0].rate for version in versions])
     inside = (rates >= transient.low) & (rates <= transient.high)
     assert len(set(rates.tolist())) == len(versions) and 0.85 <= inside.mean() < 1.0
-    polls = np.array([version.queue.poll_interval_s for version in versions])
+    polls = np.array([queue_of(version).poll_interval_s for version in versions])
     assert 0.01 < polls.std() < 0.2 and abs(polls.mean() - 1.0) < 0.05
     assert len({version.workload.service for version in versions}) > 50
     assert {version.faults[1].rate for version in versions} == {0.02}

@@ -14,7 +14,7 @@ from soak.runner.parity.distance import kolmogorov_smirnov
 from soak.runner.parity.figures import Measure, sli_figures
 from soak.runner.parity.histories import MOST_EVENTS, short_histories
 from soak.runner.parity.outcomes import Outcomes, task_name
-from soak.runner.parity.tolerances import TOLERANCES, tolerance_of
+from soak.runner.parity.tolerances import tolerance_of
 from soak.schemas.evidence.parity import Agreement
 from soak.schemas.language.expression import EventFilter, Unit
 from soak.schemas.language.slis import Aggregate, Better, Sli

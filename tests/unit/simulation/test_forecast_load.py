@@ -13,8 +13,8 @@ from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import COPY, Kind
-from soak.simulation.forecast import forecast
 from soak.simulation.plan import Plan
+from soak.simulation.queue.forecast import forecast_queue
 from soak.simulation.queue.lease import Leases
 from soak.simulation.run import simulate
 
@@ -131,7 +131,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_load_is_what_simulations_come_to(case: str, tmp_path: Path) -> None:
     asked = scenario(tmp_path, **CASES[case])  # type: ignore[arg-type]
-    expected = forecast(Plan(asked))
+    expected = forecast_queue(Plan(asked))
     until_s = asked.workload.tasks / asked.workload.rate_per_s if asked.workload.tasks else asked.duration_s
     held_s, attempts = zip(*(worker_time(Plan(asked, seed)) for seed in range(REPLICATIONS)), strict=True)
     assert_mean(held_s, expected.mean_load * until_s / expected.expected_arrivals)
@@ -150,7 +150,7 @@ def test_a_hang_that_outlasts_the_lease_holds_its_worker_and_is_tried_again(tmp_
     hang = "{name: hang, type: worker_hang, rate: 20%, hang_for: 15s}"
     lease = "lease: {duration: 2s, heartbeat: 1s}, watchdog_interval: 1s"
     asked = scenario(tmp_path, faults=hang, arrivals="{rate: 12/min}", queue=lease, attempts=20)
-    expected = forecast(Plan(asked))
+    expected = forecast_queue(Plan(asked))
     assert expected.mean_load == pytest.approx(3.25)
     assert expected.attempts_per_task == pytest.approx(1.25)
 
@@ -201,7 +201,7 @@ RANDOM = "{distribution: exponential, mean: 10s}"
 def test_a_plan_warns_where_workers_cannot_keep_up(words: dict[str, str], warning: str, tmp_path: Path) -> None:
     queue = f"workers: 10, {words.pop('queue', 'poll_interval: 1s')}"
     asked = scenario(tmp_path, **words, queue=queue)  # type: ignore[arg-type]
-    warnings = forecast(Plan(asked)).warnings
+    warnings = forecast_queue(Plan(asked)).warnings
     assert [each[: len(warning)] for each in warnings] == ([warning] if warning else [])
 
 
@@ -213,7 +213,7 @@ def test_workers_that_wait_for_polls_do_not_keep_up(tmp_path: Path) -> None:
         asked = scenario(
             tmp_path, arrivals=f"{{process: constant, rate: {rate}}}", service=TEN.replace("10s", "5s"), queue=queue
         )
-        overloaded = bool(forecast(Plan(asked)).warnings)
+        overloaded = bool(forecast_queue(Plan(asked)).warnings)
         samples = [block.value[block.kind == Kind.SAMPLE_QUEUE_DEPTH] for block in simulate(Plan(asked))]
         depths[overloaded] = float(np.concatenate(samples)[100])
     assert depths[False] <= 10

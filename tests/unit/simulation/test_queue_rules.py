@@ -7,8 +7,8 @@ import pytest
 from soak.schemas.language.load import load
 from soak.schemas.stream.events import KEY_SHIFT, SPECS, Kind
 from soak.simulation.plan import Plan
+from soak.simulation.queue.waiting import oldest_due
 from soak.simulation.run import simulate
-from soak.simulation.waiting import oldest_due
 
 SCENARIO = """\
 version: 1

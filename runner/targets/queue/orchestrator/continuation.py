@@ -17,8 +17,8 @@ from soak.runner.targets.submitter import Submission
 from soak.schemas.errors import UsageError
 from soak.schemas.stream.events import COPY, KEY_SHIFT, Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
-from soak.simulation.fates import BODY_FAILS, Action
 from soak.simulation.plan import Plan
+from soak.simulation.queue.actions import BODY_FAILS, Action
 from soak.systems.orchestrator.outcomes import LEASE_ERROR
 
 _NOTED = tuple(str(each) for each in ChangeType)

@@ -10,7 +10,7 @@ from soak.runner.targets.queue.queue_adapter.tasks import Tasks
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.settings import GuardrailMode, queue_of
-from soak.simulation.fates import Action
+from soak.simulation.queue.actions import Action
 
 
 @dataclass(frozen=True, slots=True)

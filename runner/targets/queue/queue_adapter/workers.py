@@ -17,7 +17,7 @@ from soak.runner.targets.queue.queue_adapter.tasks import Tasks
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.settings import queue_of
-from soak.simulation.fates import BODY_FAILS, Action
+from soak.simulation.queue.actions import BODY_FAILS, Action
 
 _COMPANY = 0.1
 """For so much of a poll interval claims at once wait for another call that is due, so that the two overlap."""

@@ -11,7 +11,7 @@ from soak.runner.targets.queue.system_adapter.process_control import Hands
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.settings import queue_of
-from soak.simulation.fates import BODY_FAILS, Action
+from soak.simulation.queue.actions import BODY_FAILS, Action
 
 _LOCK_MARGIN_REAL_S, _LOCK_MARGIN_SHARE = 0.005, 0.15
 """A database counts as busy once the timeout is over; the lock is held so much longer, and so much of the timeout.

@@ -12,8 +12,8 @@ from soak.schemas.stream.events import COPY
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.units import show_duration
-from soak.simulation.demand import Demand, TaskDemand
 from soak.simulation.plan import Plan
+from soak.simulation.queue.demand import Demand, TaskDemand
 from soak.simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
 
 POINTS = 72
@@ -22,7 +22,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class QueueForecast:
     """Figures of a plan.
 
     arrivals, duplicates: drawn. attempts_per_task, service_mean_s: expected. mean_load, load, peak_load: workers that are
@@ -48,13 +48,13 @@ class Forecast:
     warnings: tuple[str, ...]
 
 
-def forecast(plan: Plan) -> Forecast:
+def forecast_queue(plan: Plan) -> QueueForecast:
     """The forecast of a plan."""
     scenario, rate = plan.scenario, plan.rate
     counts, duplicates, faults, rate_per_s = _draw(plan)
     load = Load.of(plan)
     cycle_s = min(2 * rate.period_s, scenario.duration_s) if rate.burst_s else scenario.duration_s
-    return Forecast(
+    return QueueForecast(
         arrivals=counts,
         duplicates=duplicates,
         expected_arrivals=expected_arrivals(scenario, rate),
@@ -94,7 +94,7 @@ def _draw(plan: Plan) -> tuple[int, int, dict[str, int], Floats]:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The load on the workers, by segments of the plan; see `Forecast`."""
+    """The load on the workers, by segments of the plan; see `QueueForecast`."""
 
     parts: list[Segment]
     demand: TaskDemand

@@ -13,10 +13,9 @@ import numpy as np
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Process, Scenario
 from soak.schemas.stream.block import Floats
-from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue, queue_of
 from soak.simulation.distributions import spread
-from soak.simulation.fates import ACTIONS, Action
+from soak.simulation.queue.actions import ACTIONS, Action
 from soak.simulation.queue.lease import Leases
 
 _POINTS = 1 << 14
@@ -85,7 +84,7 @@ class TaskDemand:
         """A second submission, where it comes before the run ends, is a task of its own if the first has failed by then."""
         left, again = 1.0, 0.0
         for fault in faults:
-            if fault.type == QueueFault.DUPLICATE_ENQUEUE:
+            if fault.spec.resubmits:
                 delay_s = spread(fault.delay, _POINTS)
                 comes = np.maximum(0.0, 1 - delay_s / self._duration_s)
                 again += left * fault.rate * task.fails * float((comes * (delay_s > task.fails_after_s)).mean())

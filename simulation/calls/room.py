@@ -1,0 +1,55 @@
+"""The system `calls` in the simulation."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.windows import Window
+from soak.schemas.systems.calls.faults import CallFault
+from soak.schemas.units import show_ratio
+from soak.simulation.calls.forecast import CallsForecast, forecast_calls
+from soak.simulation.plan import Plan
+from soak.simulation.recorder import Recorder
+from soak.simulation.room import Doubt, Model, Room
+
+if TYPE_CHECKING:
+    from simpy import Environment
+
+
+def _model(env: "Environment", plan: Plan, recorder: Recorder) -> Model:
+    from soak.simulation.calls.model import CallsModel
+
+    return CallsModel(env, plan, recorder)
+
+
+def _figures(scenario: Scenario, f: CallsForecast) -> list[str]:
+    theory = f.theory
+    chances = (
+        f"first call well {show_ratio(theory.first_call)}, task DONE {show_ratio(theory.success)}, "
+        f"{theory.calls:.3f} calls per task"
+        if theory
+        else "no closed form: calls have something in common, or faults come and go"
+    )
+    return [
+        f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected)",
+        f"  calls       {f.in_flight:.2f} under way on average, {f.peak_in_flight:.2f} in bursts",
+        f"  theory      {chances}",
+    ]
+
+
+def _doubts(scenario: Scenario) -> Iterator[Doubt]:
+    """Crashes of a dependency that is gone already: they strike nothing."""
+    gone: list[tuple[str, Window, str]] = []
+    for place, fault in enumerate(scenario.faults):
+        for window in fault.windows if fault.type == CallFault.DEPENDENCY_CRASH else ():
+            for dependency, other, name in gone:
+                if dependency == fault.dependency and window.start_s < other.end_s and other.start_s < window.end_s:
+                    what = (
+                        f"{fault.name} and {name} take {dependency} away at the same time: one of them strikes nothing"
+                    )
+                    yield Doubt(("faults", place), what, "let them follow each other")
+                    break
+            gone.append((fault.dependency, window, fault.name))
+
+
+ROOM = Room(model=_model, forecast=forecast_calls, figures=_figures, doubts=_doubts)

@@ -1,0 +1,32 @@
+"""What the faults of a queue do to an attempt at a task."""
+
+from enum import IntEnum
+
+from soak.schemas.systems.queue.faults import QueueFault
+
+
+class Action(IntEnum):
+    """What a fault does to an attempt."""
+
+    NONE = 0
+    TRANSIENT = 1
+    PERMANENT = 2
+    DB_LOCK = 3
+    OVER_BUDGET = 4
+    CRASH = 5
+    HANG = 6
+
+
+ACTIONS: dict[str, Action] = {
+    QueueFault.TRANSIENT_ERROR: Action.TRANSIENT,
+    QueueFault.PERMANENT_ERROR: Action.PERMANENT,
+    QueueFault.DB_LOCK: Action.DB_LOCK,
+    QueueFault.GUARDRAIL_EXCEED: Action.OVER_BUDGET,
+    QueueFault.WORKER_CRASH: Action.CRASH,
+    QueueFault.WORKER_HANG: Action.HANG,
+}
+"""The faults that an attempt can meet."""
+
+
+BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET})
+"""What the body of a task itself does not survive: its execution ends with the fault as its cause."""

@@ -1,0 +1,86 @@
+"""What the simulation knows of a system: a room that names its model, its forecast and what can be seen beforehand."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from soak.schemas.errors import Where
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Floats
+from soak.schemas.systems.registry import find, room
+
+if TYPE_CHECKING:
+    from simpy import Environment
+
+    from soak.simulation.plan import Plan
+    from soak.simulation.recorder import Recorder
+
+NO_ACTION = 0
+"""What a cause does to an attempt that it does nothing to."""
+
+
+class Model(Protocol):
+    """A model of a system: it records what happens. `ended_s`: when the last task was over after the end of arrivals."""
+
+    ended_s: float | None
+
+    def run(self, until_s: float) -> None:
+        """Let everything happen that comes before `until_s`."""
+
+    def census(self, now: float) -> None:
+        """Record how many tasks the model itself holds in each state."""
+
+
+class Forecast(Protocol):
+    """A dataclass of what a plan asks of the system. rate_per_s: arrivals per second, drawn, in equal parts of the run."""
+
+    @property
+    def rate_per_s(self) -> Floats:
+        """Arrivals per second, drawn, in equal parts of the run."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is more than the system can carry."""
+
+
+Picture: TypeAlias = tuple[Sequence[float], float, str]
+"""A rate over time to be drawn: its values, the length in seconds of the time, what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What cannot happen, where the scenario asks for it, and what to write instead."""
+
+    where: Where
+    what: str
+    remedy: str
+
+
+def _none(*_: object) -> tuple[()]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A system in the simulation.
+
+    model: makes the model. forecast: what a plan asks of the system. figures: the forecast in words, a line each; pictures:
+    rates to draw beside that of the arrivals. actions: faults that an attempt can meet, and a number for what they do to it
+    (from 1). doubts: what of a scenario cannot happen. calibrated: whether `soak calibrate` can fit the model to a run.
+    """
+
+    model: "Callable[[Environment, Plan, Recorder], Model]"
+    forecast: "Callable[[Plan], Any]"
+    figures: Callable[[Scenario, Any], list[str]]
+    pictures: Callable[[Scenario, Any], Iterable[Picture]] = _none
+    actions: Mapping[str, int] = field(default_factory=dict)
+    doubts: Callable[[Scenario], Iterable[Doubt]] = _none
+    calibrated: bool = False
+
+
+@cache
+def room_of(system: str) -> Room:
+    """The room of a system. Raises UsageError for one that is not there or is broken."""
+    found = find(system)
+    return room(found, found.model, Room)
