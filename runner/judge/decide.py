@@ -3,16 +3,16 @@
 import math
 from collections.abc import Iterator
 
+import msgspec
+
 from soak.runner.judge.about import DEFAULT_CONFIDENCE, about
 from soak.runner.judge.alerts import alert_result, number_or_none
 from soak.runner.judge.compared import target_of, value_of
 from soak.runner.judge.folds import Fold
-from soak.runner.judge.gain import gain_of
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import RELATIVE_ERROR
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.laws import judge_laws
-from soak.runner.judge.systems.calls import SPANS
 from soak.schemas.evidence.verdict import (
     SCHEMA_VERSION,
     AlertResult,
@@ -77,7 +77,8 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
         slowest=judge.lifecycle.slowest,
         growths=list(_growths(judge)),
         quantile_relative_error=round(RELATIVE_ERROR, 6),
-        gain=gain_of(judge.calls.paired) if judge.calls else None,
+        gain=judge.lifecycle.tracker.gain(),
+        section=judge.lifecycle.tracker.section() or msgspec.UNSET,
     )
 
 
@@ -184,15 +185,11 @@ def _surely(op: Op, interval: tuple[float, float] | None, target: float) -> bool
 def _open_observations(judge: Judge, comparison: Comparison) -> tuple[int, str]:
     """How many observations of an SLI are still to come, and of what."""
     sli = comparison.sli
-    if judge.calls and sli.series in SPANS:
-        return judge.calls.open_spans(sli.series), SPANS[sli.series]
-    unfinished = judge.lifecycle.unfinished(judge.labels.selected(comparison.selector))
-    if sli.series == "lease_recovery":
-        return unfinished.expired_leases, "tasks"
-    if sli.series == "redelivery_time":
-        return judge.lifecycle.awaiting_redelivery(), "tasks"
-    if not sli.censored:
-        return 0, "tasks"
+    lifecycle, labels = judge.lifecycle, judge.labels.selected(comparison.selector)
+    own = lifecycle.tracker.still_open(sli, lifecycle, labels)
+    if own or not sli.censored:
+        return own or (0, "tasks")
+    unfinished = lifecycle.unfinished(labels)
     return unfinished.transient if sli.series == "recovery" else unfinished.tasks + unfinished.deferred, "tasks"
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from soak.runner.judge.exposure import Exposure
+from soak.runner.judge.room import room_of
 from soak.schemas.evidence.verdict import FaultResult, Status
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
@@ -22,7 +23,7 @@ class FaultCounts:
         self._faults = scenario.faults
         self._vocabulary = vocabulary
         self._counts = np.zeros((len(Kind), 64), dtype=np.int64)
-        self._exposure = Exposure(scenario, vocabulary)
+        self._exposure = Exposure(room_of(scenario.system).exposed(scenario, vocabulary))
         self._lost = 0
         self._retries = np.zeros(_MOST_ATTEMPTS, dtype=np.int64)
 

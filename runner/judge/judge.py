@@ -17,9 +17,8 @@ from soak.runner.judge.folds import Folds, Sketch
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.own import OwnSeries
-from soak.runner.judge.redelivery import redelivery_limit
+from soak.runner.judge.room import room_of
 from soak.runner.judge.samples import Facts
-from soak.runner.judge.systems.calls import CallTracker
 from soak.runner.judge.telemetry import Telemetry
 from soak.schemas.evidence.verdict import Checkpoint, Resume
 from soak.schemas.language.model import Reference, Scenario
@@ -29,7 +28,6 @@ from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.schemas.systems.calls.settings import Calls
 
 _ALERTS = kind_flags(Kind.ALERT_FIRED, Kind.ALERT_RESOLVED)
 _RESUMES = kind_flags(Kind.RUN_PAUSED, Kind.RUN_RESUMED)
@@ -43,16 +41,15 @@ class _Trackers:
     lifecycle: Lifecycle
     telemetry: Telemetry
     own: OwnSeries
-    calls: CallTracker | None
 
 
 class Judge:
     """Observes blocks of events in time order."""
 
     def __init__(
-        self, scenario: Scenario, vocabulary: Vocabulary, *, abort: bool = True, redelivery_s: float | None = None
+        self, scenario: Scenario, vocabulary: Vocabulary, *, abort: bool = True, identity: Identity | None = None
     ) -> None:
-        """`redelivery_s`: see `redelivery_limit`."""
+        """identity: of the run; None where no target has said anything."""
         self.scenario = scenario
         self.vocabulary = vocabulary
         self.aborting = abort and bool(scenario.aborts)
@@ -64,11 +61,11 @@ class Judge:
             (alert, Guard(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
         ]
         self.aborts = [Guard(condition, self.labels) for condition in scenario.aborts]
+        tracker = room_of(scenario.system).tracker(scenario, vocabulary, identity)
         self._trackers = _Trackers(
-            Lifecycle(scenario, vocabulary, self.labels, self._floor_s("stall"), redelivery_s),
+            Lifecycle(self.labels, self._floor_s("stall"), tracker),
             Telemetry(self._floor_s("telemetry")),
             OwnSeries(scenario.slis, vocabulary),
-            CallTracker(vocabulary) if isinstance(scenario.system_settings, Calls) else None,
         )
         self.until_s = 0.0
         self.aborted_by: Guard | None = None
@@ -86,8 +83,7 @@ class Judge:
     @classmethod
     def of(cls, scenario: Scenario, vocabulary: Vocabulary, identity: Identity) -> "Judge":
         """The judge of a run."""
-        redelivery_s = redelivery_limit(scenario, identity)
-        return cls(scenario, vocabulary, abort=identity.abort, redelivery_s=redelivery_s)
+        return cls(scenario, vocabulary, abort=identity.abort, identity=identity)
 
     def _floor_s(self, series: str) -> float:
         """The shortest stretch of a series that a condition asks about."""
@@ -116,11 +112,6 @@ class Judge:
     def lifecycle(self) -> Lifecycle:
         """The tasks so far."""
         return self._trackers.lifecycle
-
-    @property
-    def calls(self) -> CallTracker | None:
-        """The calls so far; None in a system that makes none."""
-        return self._trackers.calls
 
     @property
     def telemetry(self) -> Telemetry:
@@ -184,8 +175,6 @@ class Judge:
         self._trackers.lifecycle.observe(block, facts)
         self._trackers.telemetry.observe(block, facts)
         self._trackers.own.observe(block, facts)
-        if self._trackers.calls:
-            self._trackers.calls.observe(block, facts)
         return facts
 
     def _fold(self, block: Block, facts: Facts) -> None:
@@ -233,7 +222,7 @@ class Judge:
     def sli_value(self, sli: Sli, labels: frozenset[int] | None = None) -> float:
         """The value of an SLI so far; NaN without observations."""
         if sli.name == "lost_tasks":
-            uncounted, lost = self.lifecycle.uncounted_tasks(), self.lifecycle.stranded().lost
+            uncounted, lost = self.lifecycle.uncounted_tasks(), self.lifecycle.tracker.lost(self.lifecycle)
             # What the system does not count may be what was never started again.
             return math.nan if uncounted is None and not lost else float(max(uncounted or 0, lost, key=abs))
         return self.folds.fold(sli, labels).value(sli, self.until_s - self.scenario.warmup_s)

@@ -10,22 +10,17 @@ import numpy as np
 
 from soak.runner.judge.groups import carried
 from soak.runner.judge.labels import LabelNumbers
-from soak.runner.judge.ledger import duplicate_executions
 from soak.runner.judge.population import Population
-from soak.runner.judge.redelivery import Redelivery, Stranded
+from soak.runner.judge.room import Tasks, Tracker
 from soak.runner.judge.rows import NEW_STATES, OPEN_STATES, WAITING, Rows
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.stalls import Stalls
 from soak.runner.judge.table import Table
 from soak.schemas.evidence.verdict import SlowTask
-from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block, Bools, Floats, Ints, quantise
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import CENSUS, COPY, NEW_STATE, Kind, task_name
 from soak.schemas.stream.states import ACTIVE, LEGAL, TaskState
-from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
-from soak.schemas.systems.queue.faults import FAULTS, QueueFault
-from soak.schemas.systems.queue.settings import Queue
 
 MOST_SLOWEST = 10
 """How many of the slowest tasks are kept."""
@@ -37,56 +32,36 @@ _LEGAL = np.array([[(before, after) in LEGAL for after in TaskState] for before 
 _TOUCHED = kind_flags(
     *NEW_STATE, Kind.LEASE_EXPIRED, Kind.LEASE_CONTENDED, Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED
 )
-_RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
-_UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
-_CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
-
-_TICK_S = 2e-6
-"""Times are rounded to a microsecond: two of them may be that far off."""
+RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """What is open at the end: tasks, what still waits to be taken in, tasks that failed once, expired leases."""
+    """What is open at the end: tasks, what still waits to be taken in, tasks that failed once."""
 
     tasks: int
     deferred: int
     transient: int
-    expired_leases: int
-
-
-def _backoffs(queue: Queue) -> Floats:
-    """The backoff after each attempt, from 0."""
-    return np.array([queue.backoff_after(max(1, attempt)) for attempt in range(len(queue.backoff_s) + 1)])
 
 
 class Lifecycle:
-    """Follows every task of a queue; `observe` adds its series to the facts of a block."""
+    """Follows every task, whatever the system; `observe` adds its series to the facts of a block, and those of the tracker."""
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        vocabulary: Vocabulary,
-        labels: LabelNumbers,
-        stall_floor_s: float,
-        redelivery_s: float | None = None,
-    ) -> None:
-        self._queue = scenario.system_settings if isinstance(scenario.system_settings, Queue) else None
-        self._vocabulary = vocabulary
+    def __init__(self, labels: LabelNumbers, stall_floor_s: float, tracker: Tracker) -> None:
+        self.tracker = tracker
+        """Follows what is particular to the system."""
         self._labels = labels
-        self._table = Table(labels.unknown if labels.needed else None)
+        self.table = Table(labels.unknown if labels.needed else None, tracker.columns)
+        """What is known of each task."""
         self._stalls = Stalls(stall_floor_s)
-        self._redelivery = Redelivery(scenario, vocabulary, redelivery_s)
-        self._types = {fault.name: fault.type for fault in scenario.faults}
-        self._backoff_s = _backoffs(self._queue) if self._queue else np.zeros(1)
         self._accepted, self._census = 0, dict[TaskState, int]()
-        self._population, self._until_s = Population(), 0.0
+        self._population = Population()
+        self.until_s = 0.0
+        """Up to when it has followed the run."""
         self.slowest: list[SlowTask] = []
         """The tasks that took longest, the slowest first."""
         self.offered = 0
         """Tasks that were offered to the system, duplicates not counted."""
-        self.ledger_mismatches = 0
-        """Tasks that were recorded DONE although the ledger says that the attempt failed."""
 
     def observe(self, block: Block, facts: Facts) -> None:
         """Take in a block."""
@@ -94,24 +69,23 @@ class Lifecycle:
         numbers = block.task[_TOUCHED[block.kind]]
         if len(numbers):
             # A key is looked up by the numbers of all its copies.
-            self._table.admit(int(numbers.min()) & ~COPY, int(numbers.max()) | COPY)
-        rows = Rows(block, self._table)
+            self.table.admit(int(numbers.min()) & ~COPY, int(numbers.max()) | COPY)
+        rows = Rows(block, self.table)
         self._label(rows)
-        label = self._table.labels_at(block, rows.places)
-        facts.series["duplicate_executions"] = duplicate_executions(block, self._table)
-        facts.series["redelivery_time"] = self._redelivery.observe(block, self._table)
+        label = self.table.labels_at(block, rows.places)
         self._duplicate_enqueues(block, facts)
-        self._transitions(block, rows, label, facts)
-        cause_flags = self._cause_flags()
-        failed_at = self._results(rows, cause_flags, label, facts)
-        self._waits_and_backoffs(rows, cause_flags[0], failed_at, label, facts)
+        self._transitions(rows, label, facts)
+        transient = self.tracker.transient()
+        self._results(rows, transient, label, facts)
+        ready = self._waits(rows, label, facts)
+        self.tracker.observe(block, Tasks(rows, self.table, label, ready, transient), facts)
         self._population.observe(rows, facts.until_s)
-        self._until_s = facts.until_s
+        self.until_s = facts.until_s
         last = rows.groups.latest(rows.changes)[rows.groups.last]
         changed = last[last >= 0]
-        self._table.put_states(rows.number[changed], rows.after[changed])
+        self.table.put_states(rows.number[changed], rows.after[changed])
         self._stall(block, rows, facts)
-        self._table.forget_settled()
+        self.table.forget_settled()
 
     def _take_census(self, block: Block) -> None:
         resumed = np.flatnonzero(block.kind == Kind.RUN_RESUMED)
@@ -128,7 +102,7 @@ class Lifecycle:
         self._accepted += int(enqueued.sum())
         if self._labels.needed:
             label = self._labels.of(rows.tenant[enqueued], rows.value[enqueued])
-            self._table.put_labels(rows.number[enqueued], label, rows.places[enqueued])
+            self.table.put_labels(rows.number[enqueued], label, rows.places[enqueued])
 
     def _duplicate_enqueues(self, block: Block, facts: Facts) -> None:
         """A second enqueue of an active key must be skipped; one of a key that failed may come again and does not count."""
@@ -143,52 +117,26 @@ class Lifecycle:
     def _state_at(self, block: Block, number: int, place: int) -> TaskState:
         """The state of a task just before an event of the block (only for the rare case: it searches)."""
         own = np.flatnonzero((block.task[:place] == number) & (NEW_STATES[block.kind[:place]] > 0))
-        return TaskState(int(NEW_STATES[block.kind[own[-1]]] if len(own) else self._table.states[number]))
+        return TaskState(int(NEW_STATES[block.kind[own[-1]]] if len(own) else self.table.states[number]))
 
-    def _transitions(self, block: Block, rows: Rows, label: Ints | None, facts: Facts) -> None:
+    def _transitions(self, rows: Rows, label: Ints | None, facts: Facts) -> None:
         illegal = rows.changes & ~_LEGAL[rows.before, rows.after]
         facts.series["illegal_transitions"] = rows.samples(rows.changes, illegal, label)
         moved = TRANSITIONS[rows.kind]
         facts.series["state_transitions"] = rows.samples(moved, None, label)
         facts.series["lost_tasks"] = rows.samples(rows.kind == Kind.TASK_ENQUEUED, np.zeros(len(rows.t)), label)
-        contended = block.kind == Kind.LEASE_CONTENDED
-        dispatched = block.kind == Kind.TASK_DISPATCHED
-        at = np.flatnonzero(contended | dispatched)
-        lost = np.where(contended, block.value, 0.0)[at]
-        contended_label = self._table.labels_at(block, at)
-        facts.series["lease_contentions"] = Samples(
-            block.t[at], lost, dispatched[at].astype(np.float64), label=contended_label
-        )
 
-    def _results(self, rows: Rows, cause_flags: tuple[Bools, Bools], label: Ints | None, facts: Facts) -> Floats:
-        """Returns, for each row, when the body of its attempt failed; the time of the row itself where it did not."""
-        groups, kind = rows.groups, rows.kind
-        transient, over_budget = cause_flags
-        ended = kind == Kind.EXECUTION_ENDED
-        failures = groups.running(
+    def _results(self, rows: Rows, transient: Bools, label: Ints | None, facts: Facts) -> None:
+        kind = rows.kind
+        failures = rows.groups.running(
             ((kind == Kind.TASK_RETRY) | (kind == Kind.TASK_FAILED)) & transient[rows.cause]
         ) + rows.known("transient")
-        expiries = groups.running(kind == Kind.LEASE_EXPIRED) + rows.known("expired")
-        excesses = groups.running(ended & over_budget[rows.cause]) + rows.known("over_budget")
-        bad_body = ended & (rows.cause != NO_CAUSE) & ~over_budget[rows.cause]
-        latest_bad = groups.latest(bad_body)
-        failed_body = carried(latest_bad, rows.attempt, rows.known("failed_body"))
-        failed_at = carried(latest_bad, rows.t, rows.known("failed_at"))
-
-        result, done = _RESULTS[kind], kind == Kind.TASK_DONE
+        result, done = RESULTS[kind], kind == Kind.TASK_DONE
         facts.series["success"] = rows.samples(result, done, label)
         facts.series["latency"] = rows.samples(result & (rows.accepted > 0), quantise(rows.t - rows.due), label)
         self._note_slowest(rows, result & (rows.accepted > 0))
         facts.series["recovery"] = rows.samples(result & (failures > 0), done, label)
-        leases = rows.samples(_CLOSING[kind] & (expiries > 0), done * expiries, label)
-        weight = rows.samples(_CLOSING[kind] & (expiries > 0), expiries, None).value
-        facts.series["lease_recovery"] = Samples(leases.t, leases.value, weight, leases.label)
-        facts.series["guardrail_unblocked"] = rows.samples(_CLOSING[kind] & (excesses > 0), _UNBLOCKED[kind], label)
-        self.ledger_mismatches += int((done & (failed_body == rows.attempt)).sum())
-
-        rows.keep(transient=failures, expired=expiries, over_budget=excesses)
-        rows.keep(accepted=rows.accepted, due=rows.due, failed_body=failed_body, failed_at=failed_at)
-        return np.where(failed_body == rows.attempt, failed_at, rows.t)
+        rows.keep(transient=failures, accepted=rows.accepted, due=rows.due)
 
     def _note_slowest(self, rows: Rows, closed: Bools) -> None:
         latency_s = quantise(np.where(closed, rows.t - rows.due, -np.inf))
@@ -202,51 +150,19 @@ class Lifecycle:
         ranked = sorted([*self.slowest, *fresh], key=lambda each: (-each.latency_s, each.ended_s, float(each.task)))
         self.slowest = ranked[:MOST_SLOWEST]
 
-    def _cause_flags(self) -> tuple[Bools, Bools]:
-        """By cause: whether it is a transient failure, and whether it is a hard budget exceeded."""
-        types = [self._types.get(cause.fault) for cause in self._vocabulary.causes]
-        if self._queue is None:
-            # Whether a call may be made again is for the policies to say.
-            return np.arange(len(types)) != NO_CAUSE, np.zeros(len(types), dtype=np.bool_)
-        transient = [
-            (kind in FAULTS and FAULTS[kind or ""].transient)
-            or (kind is None and cause.error not in {"", "lease_expired"})
-            for kind, cause in zip(types, self._vocabulary.causes, strict=True)
-        ]
-        return np.array(transient), np.array([kind == QueueFault.GUARDRAIL_EXCEED for kind in types])
-
-    def _waits_and_backoffs(
-        self, rows: Rows, transient: Bools, failed_at: Floats, label: Ints | None, facts: Facts
-    ) -> None:
+    def _waits(self, rows: Rows, label: Ints | None, facts: Facts) -> Floats:
+        """Returns, for each row, since when its task could have been taken up."""
         groups, kind = rows.groups, rows.kind
         ready = carried(groups.latest(WAITING[rows.after]), rows.value, rows.known("ready"))
         waited_now = (kind == Kind.TASK_DISPATCHED) & WAITING[rows.before]
         step = np.where(waited_now, np.maximum(rows.t - ready, 0.0), 0.0)
         waited = quantise(groups.running(step) + rows.known("wait"))
-        facts.series["wait"] = rows.samples(_RESULTS[kind] & (rows.accepted > 0), waited, label)
-
-        retried = kind == Kind.TASK_RETRY
-        backoff_s = self._backoff_s[np.clip(rows.attempt, 0, len(self._backoff_s) - 1)]
-        # A backoff runs from the end of the attempt: from that of its body, by the ledger, where that failed.
-        not_before = carried(
-            groups.latest(retried),
-            failed_at + np.where(transient[rows.cause], backoff_s, 0.0),
-            rows.known("not_before"),
-        )
-        again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
-        started = kind == Kind.TASK_DISPATCHED
-        if self._queue is None:
-            # A client tells when it may come again.
-            again, not_before = started & (rows.attempt > 1), ready
-        else:
-            facts.series["excess_attempts"] = rows.samples(started, rows.attempt > self._queue.max_attempts, label)
-        early = again & (rows.t < not_before - _TICK_S)
-        facts.series["backoff_violations"] = rows.samples(again, early, label)
-
+        facts.series["wait"] = rows.samples(RESULTS[kind] & (rows.accepted > 0), waited, label)
         first = ARRIVALS[kind] & (rows.before == TaskState.NONE) & (rows.number & COPY == 0)
         self.offered += int(first.sum())
         facts.series["submission_lag"] = rows.samples(first, quantise(rows.t - rows.value), label)
-        rows.keep(ready=ready, wait=waited, not_before=not_before)
+        rows.keep(ready=ready, wait=waited)
+        return ready
 
     def _stall(self, block: Block, rows: Rows, facts: Facts) -> None:
         """Work waits from when it came and was due until it is taken up; that the system takes deferred work in ends no wait."""
@@ -254,21 +170,21 @@ class Lifecycle:
         leaving = rows.changes & WAITING[rows.before] & ~WAITING[rows.after]
         since = carried(rows.groups.latest(entering), np.maximum(rows.t, rows.value), rows.known("since"))
         rows.keep(since=since)
-        numbers = self._table.open_numbers()
-        waiting = self._table.get("since", numbers[WAITING[self._table.states[numbers]]])
+        numbers = self.table.open_numbers()
+        waiting = self.table.get("since", numbers[WAITING[self.table.states[numbers]]])
         changed = block.t[TRANSITIONS[block.kind]]
         stretches, samples = self._stalls.observe(changed, since[leaving], rows.t[leaving], waiting, facts.until_s)
         facts.stretches["stall"], facts.series["stall"] = stretches, samples
 
     def take_back(self, later: "Lifecycle") -> None:
         """Undo in this copy, made before a block, what `later` changed in that block."""
-        self._table.take_back(later._table)
+        self.table.take_back(later.table)
 
     # What is known at the end.
 
     def state_counts(self) -> dict[TaskState, int]:
         """How many tasks are in each state, by the events."""
-        counts = np.bincount(self._table.states, minlength=len(TaskState))
+        counts = np.bincount(self.table.states, minlength=len(TaskState))
         return {state: int(counts[state]) for state in TaskState if state is not TaskState.NONE}
 
     @property
@@ -280,23 +196,20 @@ class Lifecycle:
         """Accepted tasks that the system's own census does not hold in any state; None without a census."""
         return self._accepted - sum(self._census.values()) if self._census else None
 
-    def stranded(self) -> Stranded:
-        """Work whose worker died and which was not started again, were the run to end now."""
-        return self._redelivery.stranded(self._table, self._until_s)
-
-    def awaiting_redelivery(self) -> int:
-        """How many tasks whose worker died have not been started again."""
-        return len(self._redelivery.waiting(self._table))
-
     def unfinished(self, labels: frozenset[int] | None = None) -> Unfinished:
         """What is open now, of these labels (None: of all); what waits to be taken in may be of any."""
-        numbers = self._table.open_numbers()
-        deferred = int((self._table.states[numbers] == TaskState.DEFERRED).sum())
-        numbers = self._table.labelled(numbers, labels)
-        numbers = numbers[OPEN_STATES[self._table.states[numbers]]]
-        transient = int((self._table.get("transient", numbers) > 0).sum())
-        return Unfinished(len(numbers), deferred, transient, int(self._table.get("expired", numbers).sum()))
+        numbers = self.table.open_numbers()
+        deferred = int((self.table.states[numbers] == TaskState.DEFERRED).sum())
+        numbers = self.table.labelled(numbers, labels)
+        numbers = numbers[OPEN_STATES[self.table.states[numbers]]]
+        return Unfinished(len(numbers), deferred, int((self.table.get("transient", numbers) > 0).sum()))
+
+    def open_sum(self, column: str, labels: frozenset[int] | None) -> int:
+        """The sum of a column of the table over the tasks of these labels (None: of all) that are open."""
+        numbers = self.table.labelled(self.table.open_numbers(), labels)
+        numbers = numbers[OPEN_STATES[self.table.states[numbers]]]
+        return int(self.table.get(column, numbers).sum())
 
     def littles_law(self) -> tuple[float, float]:
         """Time tasks spent in the system, in seconds: as the area under their number, and summed over tasks."""
-        return self._population.littles_law(self._table)
+        return self._population.littles_law(self.table)

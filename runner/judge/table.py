@@ -1,6 +1,7 @@
 """What the judge remembers of each task: its state, its label and that it was DONE for ever, the rest while it is open."""
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +15,9 @@ FIELDS = (
     "due",
     "ready",
     "since",
-    "not_before",
     "entered",
     "wait",
     "transient",
-    "expired",
-    "over_budget",
-    "failed_body",
-    "failed_at",
     "running",
 )
 
@@ -35,7 +31,8 @@ class Table:
     `unknown_label` is the label of a task that nobody told of; None where labels are not kept at all.
     """
 
-    def __init__(self, unknown_label: int | None) -> None:
+    def __init__(self, unknown_label: int | None, more: Sequence[str] = ()) -> None:
+        """more: columns that a system's tracker keeps beside those of every task."""
         self._unknown_label = unknown_label
         self.states = np.zeros(_FIRST_SIZE, dtype=np.uint8)
         self._done = np.zeros(_FIRST_SIZE >> KEY_SHIFT, dtype=np.bool_)
@@ -50,7 +47,7 @@ class Table:
         self.new_from = 0
         """Of the numbers last admitted, those from here on had never been seen: all their columns are zero."""
         self._size = _FIRST_SIZE
-        self._columns = {name: np.zeros(_FIRST_SIZE) for name in FIELDS}
+        self._columns = {name: np.zeros(_FIRST_SIZE) for name in (*FIELDS, *more)}
 
     def admit(self, lowest: int, highest: int) -> None:
         """Make room for the task numbers of a block; those that are new, or forgotten, start from zero."""

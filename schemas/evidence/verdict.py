@@ -143,6 +143,15 @@ class Gain(msgspec.Struct, frozen=True):
     tasks_for_a_point: int
 
 
+class Section(msgspec.Struct, frozen=True):
+    """What a system says of itself in the report: a table, and a sentence on it. Cells are text, as they are shown."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    note: str = ""
+
+
 class Load(msgspec.Struct, frozen=True):
     """Submissions, duplicates too: planned (None without an end of the run), offered by the runner, answered by the system."""
 
@@ -243,3 +252,5 @@ class Verdict(msgspec.Struct, frozen=True):
     growths: list[GrowthResult]
     quantile_relative_error: float
     gain: Gain | None = None
+    section: Section | msgspec.UnsetType = msgspec.UNSET
+    """Of a system that has one, and left out for others."""

@@ -43,9 +43,9 @@ def _ours(name: str) -> System:
         name,
         f"soak.schemas.systems.{name}.language:LANGUAGE",
         f"soak.simulation.{name}.room:ROOM",
-        f"soak.runner.judge.systems.{name}:ROOM",
+        f"soak.runner.judge.{name}.room:ROOM",
         f"soak.runner.targets.{name}.room:ROOM",
-        f"soak.reports.systems.{name}:ROOM",
+        f"soak.reports.{name}.room:ROOM",
     )
 
 

@@ -266,8 +266,9 @@ def _differences(struct: type, schema: Schema, root: Schema, where: str) -> Iter
     properties = schema["properties"]
     if set(hints) != set(properties):
         yield f"{where}: {set(hints) ^ set(properties)} in one of them only"
-    if set(schema["required"]) != set(properties):
-        yield f"{where}: {set(schema['required']) ^ set(properties)} is optional"
+    optional = {field for field, hint in hints.items() if msgspec.UnsetType in typing.get_args(hint)}
+    if set(schema["required"]) != set(properties) - optional:
+        yield f"{where}: {set(schema['required']) ^ (set(properties) - optional)} is optional in one of them only"
     for field in set(hints) & set(properties):
         yield from _field_differences(hints[field], resolve(properties[field], root), root, f"{where}.{field}")
 
@@ -275,6 +276,8 @@ def _differences(struct: type, schema: Schema, root: Schema, where: str) -> Iter
 def _field_differences(hint: Any, schema: Schema, root: Schema, where: str) -> Iterator[str]:
     union = isinstance(hint, types.UnionType)
     inner = [each for each in typing.get_args(hint) if each is not types.NoneType] if union else [hint]
+    if msgspec.UnsetType in inner:
+        union, inner = len(inner) > 2, [each for each in inner if each is not msgspec.UnsetType]
     if (None in schema["enum"] if "enum" in schema else "null" in schema.get("type", [])) is not union:
         yield f"{where}: null is allowed in one of them only"
     for each in inner:

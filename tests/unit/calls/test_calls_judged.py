@@ -8,8 +8,7 @@ import pytest
 from histories import judge, objective, scenario, sli, verdict
 
 from soak.runner.api import simulate_scenario
-from soak.runner.judge.gain import gain_of, paired_difference
-from soak.runner.judge.systems.calls import Paired
+from soak.runner.judge.calls.gain import Paired, gain_of, paired_difference
 from soak.runner.targets import simulation
 from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.language.load import load
@@ -107,8 +106,7 @@ def test_each_dependency_has_an_outage_of_its_own() -> None:
 def test_nothing_depends_on_where_blocks_end(cut: int) -> None:
     whole, parts = judge(ALL, CALLS), judge(ALL, CALLS, cuts=[cut])
     assert parts.slis() == whole.slis()
-    assert parts.calls and whole.calls
-    assert parts.calls.paired == whole.calls.paired == Paired(both_well=1, rescued=1, spoilt=0, both_failed=1)
+    assert parts.lifecycle.tracker.paired == whole.lifecycle.tracker.paired == Paired(both_well=1, rescued=1, spoilt=0, both_failed=1)
 
 
 def test_a_client_that_comes_too_early_breaks_its_backoff() -> None:

@@ -216,7 +216,7 @@ def test_a_history_may_be_cut_anywhere(name: str) -> None:
     for cut in range(1, lines, 1 + lines // 20):
         made = judge(history, cuts=(cut,))
         assert made.slis() == expected.slis(), cut
-        assert made.lifecycle.ledger_mismatches == expected.lifecycle.ledger_mismatches, cut
+        assert made.lifecycle.tracker.ledger_mismatches == expected.lifecycle.tracker.ledger_mismatches, cut
         assert made.lifecycle.unfinished() == expected.lifecycle.unfinished(), cut
         assert made.lifecycle.littles_law() == pytest.approx(expected.lifecycle.littles_law()), cut
     one_by_one = judge(history, cuts=range(1, len(history.splitlines())))

@@ -1,13 +1,25 @@
 """What policies gain: tasks whose first call went well against tasks that did, as paired shares."""
 
 import math
+from dataclasses import dataclass
 
 from soak.runner.judge.interval import wilson, z_of
-from soak.runner.judge.systems.calls import Paired
 from soak.schemas.evidence.verdict import Gain, Share
 
 CONFIDENCE = 0.95
 _A_POINT = 0.01
+
+
+@dataclass(slots=True)
+class Paired:
+    """Tasks that ended, by how their first call came out and how they did."""
+
+    both_well: int = 0
+    rescued: int = 0
+    """The first call failed, and the task is DONE."""
+    spoilt: int = 0
+    """The first call went well, and the task FAILED."""
+    both_failed: int = 0
 
 
 def gain_of(paired: Paired) -> Gain | None:

@@ -13,8 +13,7 @@ from soak.schemas.stream.events import COPY, Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.states import OPEN, TaskState
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.schemas.systems.queue.faults import QueueFault
-from soak.schemas.systems.queue.settings import Queue
+from soak.schemas.systems.queue.settings import queue_of
 
 _DIED = frozenset({"process_gone", "runner_gone"})
 """The errors with which the ledger ends an execution whose process is gone."""
@@ -43,13 +42,13 @@ class Stranded:
 class Redelivery:
     """Follows tasks from the death of an execution to their next start; only they are kept."""
 
-    def __init__(self, scenario: Scenario, vocabulary: Vocabulary, redelivery_s: float | None) -> None:
-        self._types = {fault.name: fault.type for fault in scenario.faults}
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
+        self._deadly = {fault.name for fault in scenario.faults if fault.spec.dies}
         self._vocabulary = vocabulary
         self._died: dict[int, float] = {}
         self._last_s = 0.0
         """When an execution last started or ended."""
-        self._allowed_s = redelivery_limit(scenario) if redelivery_s is None else redelivery_s
+        self._allowed_s = redelivery_limit(scenario, identity)
         self._outages = [
             window for fault in scenario.faults if fault.spec.outage or fault.spec.process for window in fault.windows
         ]
@@ -77,10 +76,7 @@ class Redelivery:
 
     def _is_death(self) -> Bools:
         """By cause: whether an execution that ends with it ended because its process did."""
-        crashes = (
-            self._types.get(cause.fault) == QueueFault.WORKER_CRASH or cause.error in _DIED
-            for cause in self._vocabulary.causes
-        )
+        crashes = (cause.fault in self._deadly or cause.error in _DIED for cause in self._vocabulary.causes)
         return np.fromiter(crashes, dtype=np.bool_)
 
     def waiting(self, table: Table) -> dict[int, float]:
@@ -113,7 +109,7 @@ class Redelivery:
         return max(0.0, until_s - since_s - out_s)
 
 
-def redelivery_limit(scenario: Scenario, identity: Identity | None = None) -> float:
+def redelivery_limit(scenario: Scenario, identity: Identity | None) -> float:
     """How long work of a dead worker may take to be started again, in seconds: what the target of a run declares.
 
     Otherwise by the rules of a queue: until the lease runs out, the watchdog finds it, a worker is back and asks; in a real
@@ -121,9 +117,7 @@ def redelivery_limit(scenario: Scenario, identity: Identity | None = None) -> fl
     """
     if identity and identity.redelivery_s is not None:
         return identity.redelivery_s
-    queue = scenario.system_settings
-    if not isinstance(queue, Queue):
-        return 0.0
+    queue = queue_of(scenario)
     slack_s = _SLACK_REAL_S * identity.speed if identity and identity.clock == "real" else 0.0
     found_s = queue.lease_s + queue.watchdog_interval_s
     # A worker whose execution is over may still be trying to report it, for as long as it waits for a busy database.

@@ -1,13 +1,20 @@
 """Calls and what policies make of them, followed a block at a time: what the series of a client's SLIs are made of."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
+from soak.runner.judge.calls.gain import Paired, gain_of
+from soak.runner.judge.lifecycle import Lifecycle
+from soak.runner.judge.room import Law, Tasks, Tracker
 from soak.runner.judge.samples import Facts, Samples
+from soak.schemas.evidence.verdict import Gain
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.slis import Sli
 from soak.schemas.stream.block import Block, Bools, Floats, quantise
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
+from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import Vocabulary
 
 _ENDED = kind_flags(Kind.CALL_SUCCEEDED, Kind.CALL_FAILED)
@@ -19,26 +26,17 @@ _CLOSED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 SPANS = {"heal_time": "outages", "rollback_time": "releases"}
 """Series of the time from one event to another, and what has not come to its end while the other is missing."""
 
+_TICK_S = 2e-6
+"""Times are rounded to a microsecond: two of them may be that far off."""
+
 _BEGINS = {"heal_time": Kind.PROCESS_EXITED, "rollback_time": Kind.RELEASE_DEPLOYED}
 
 
-@dataclass(slots=True)
-class Paired:
-    """Tasks that ended, by how their first call came out and how they did."""
+class CallTracker(Tracker):
+    """Follows calls; of tasks only those that are open are kept."""
 
-    both_well: int = 0
-    rescued: int = 0
-    """The first call failed, and the task is DONE."""
-    spoilt: int = 0
-    """The first call went well, and the task FAILED."""
-    both_failed: int = 0
-
-
-class CallTracker:
-    """Follows calls; `observe` adds its series to the facts of a block. Open tasks alone are kept."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
+        super().__init__(scenario, vocabulary, identity)
         self._first_failed: dict[int, float] = {}
         """When the first failure of an open task was, by number."""
         self._first_well: set[int] = set()
@@ -48,8 +46,13 @@ class CallTracker:
         self.unanswered = 0
         """Tasks that are DONE although no call of theirs was answered well."""
 
-    def observe(self, block: Block, facts: Facts) -> None:
+    def observe(self, block: Block, tasks: Tasks, facts: Facts) -> None:
         """Take in a block."""
+        rows = tasks.rows
+        # A client says when it may come again.
+        again = (rows.kind == Kind.TASK_DISPATCHED) & (rows.attempt > 1)
+        early = again & (rows.t < tasks.ready - _TICK_S)
+        facts.series["backoff_violations"] = rows.samples(again, early, tasks.label)
         kind, ended = block.kind, _ENDED[block.kind]
         well = kind == Kind.CALL_SUCCEEDED
         facts.series["call_success"] = _flagged(block, ended, well)
@@ -67,9 +70,24 @@ class CallTracker:
         facts.series["rollback_time"] = self._spans(block, Kind.RELEASE_DEPLOYED, Kind.RELEASE_ROLLED_BACK)
         facts.series["recovery_time"] = self._follow_tasks(block)
 
-    def open_spans(self, series: str) -> int:
-        """How many spans of a series have begun and not ended."""
-        return sum(begin == _BEGINS[series] for begin, _ in self._since)
+    def laws(self, lifecycle: Lifecycle, *, complete: bool) -> Iterator[Law]:
+        """A task that is DONE was answered."""
+        yield Law(
+            "answers",
+            "no task is DONE without a call that was answered well",
+            float(self.unanswered),
+            f"{self.unanswered} tasks DONE without an answer" if self.unanswered else "",
+        )
+
+    def still_open(self, sli: Sli, lifecycle: Lifecycle, labels: frozenset[int] | None) -> tuple[int, str] | None:
+        """Spans of a series that have begun and not ended."""
+        if sli.series not in SPANS:
+            return None
+        return sum(begin == _BEGINS[sli.series] for begin, _ in self._since), SPANS[sli.series]
+
+    def gain(self) -> Gain | None:
+        """What the policies gained; None before any task has ended."""
+        return gain_of(self.paired)
 
     def _timed_out(self, block: Block) -> Bools:
         slow = np.array([cause.error == "timeout" for cause in self._vocabulary.causes])

@@ -1,0 +1,80 @@
+"""What the faults of a queue could have struck: attempts at tasks, and tasks that are submitted twice."""
+
+import math
+
+import numpy as np
+
+from soak.runner.judge.exposure import Contest, holds
+from soak.runner.judge.queue.budget import Budget
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.systems.queue.faults import QueueFault
+from soak.simulation.distributions import spread
+from soak.simulation.queue.actions import ACTIONS
+
+_POINTS = 4096
+
+
+class Attempts:
+    """Faults of attempts at tasks of a queue.
+
+    Whether a task is over its hard budget is drawn once for all its attempts: an attempt that this could have decided, and
+    did not, shows that it is not.
+    """
+
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary) -> None:
+        self.contest = Contest([fault for fault in scenario.faults if fault.type in ACTIONS])
+        self._vocabulary = vocabulary
+        self._budgets = {
+            place: Budget(fault, frozenset(earlier.name for earlier in self.contest.faults[:place]))
+            for place, fault in enumerate(self.contest.faults)
+            if fault.type == QueueFault.GUARDRAIL_EXCEED
+        }
+
+    def observe(self, block: Block) -> None:
+        """Take in a block."""
+        started = block.kind == Kind.TASK_DISPATCHED
+        can = [holds(fault, block.t[started]) for fault in self.contest.faults]
+        for place, budget in self._budgets.items():
+            can[place] &= budget.could(block, started, can[place], self._vocabulary)
+        self.contest.add(can)
+
+    def expected(self, place: int, ended_s: float) -> float:
+        """How often the fault at a place can be expected to have struck."""
+        return self.contest.expected(place)
+
+
+class Duplicates:
+    """Second submissions of tasks: each comes some time after the first, if the run goes on for so long."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.contest = Contest([fault for fault in scenario.faults if fault.spec.resubmits])
+        self._duration_s = scenario.duration_s
+        self._delays_s = [spread(fault.delay, _POINTS) for fault in self.contest.faults]
+        self._longest_s = max((float(delay_s[-1]) for delay_s in self._delays_s), default=0.0)
+        self._recent_s = np.empty(0)
+
+    def observe(self, block: Block) -> None:
+        """Take in a block."""
+        first = (block.kind == Kind.TASK_ENQUEUED) & (block.cause == 0)
+        # The planned time decides; work that was deferred is taken in later.
+        self._recent_s = np.sort(np.concatenate([self._recent_s, block.value[first]]))
+        self._settle(block.until_s)
+
+    def _settle(self, until_s: float) -> None:
+        """Count the tasks whose duplicates must all have come by now."""
+        settled = int(np.searchsorted(self._recent_s, until_s - self._longest_s, side="left"))
+        done_s, self._recent_s = self._recent_s[:settled], self._recent_s[settled:]
+        self.contest.add([holds(fault, done_s) for fault in self.contest.faults])
+
+    def expected(self, place: int, ended_s: float) -> float:
+        """How many duplicates of the fault at a place can be expected by the end of the run."""
+        until_s = min(ended_s, self._duration_s)
+        came = np.searchsorted(self._delays_s[place], until_s - self._recent_s, side="left") / _POINTS
+        can = zip(*(holds(fault, self._recent_s).tolist() for fault in self.contest.faults), strict=True)
+        recent = math.fsum(
+            share * self.contest.chances(each)[place] for share, each in zip(came.tolist(), can, strict=True)
+        )
+        return self.contest.expected(place) + recent

@@ -1,0 +1,170 @@
+"""What is particular to a queue: leases, backoffs, budgets, the execution ledger and redelivery."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from soak.runner.judge.groups import carried
+from soak.runner.judge.lifecycle import Lifecycle
+from soak.runner.judge.queue.ledger import duplicate_executions
+from soak.runner.judge.queue.redelivery import Redelivery, Stranded
+from soak.runner.judge.room import Law, Tasks, Tracker
+from soak.runner.judge.rows import Rows
+from soak.runner.judge.samples import Facts, Samples
+from soak.schemas.language.faults import FaultSpec
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.slis import Sli
+from soak.schemas.stream.block import Block, Bools, Floats, Ints
+from soak.schemas.stream.by_kind import kind_flags
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
+from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.settings import Queue, queue_of
+from soak.schemas.units import show_duration
+
+_UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
+_CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
+
+_TICK_S = 2e-6
+"""Times are rounded to a microsecond: two of them may be that far off."""
+
+
+def _backoffs(queue: Queue) -> Floats:
+    """The backoff after each attempt, from 0."""
+    return np.array([queue.backoff_after(max(1, attempt)) for attempt in range(len(queue.backoff_s) + 1)])
+
+
+class QueueTracker(Tracker):
+    """Follows leases, backoffs and budgets of open tasks, executions, and work whose worker died."""
+
+    columns = ("not_before", "expired", "over_budget", "failed_body", "failed_at")
+
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
+        super().__init__(scenario, vocabulary, identity)
+        self._queue = queue_of(scenario)
+        self._backoff_s = _backoffs(self._queue)
+        self._redelivery = Redelivery(scenario, vocabulary, identity)
+        self.ledger_mismatches = 0
+        """Tasks that were recorded DONE although the ledger says that the attempt failed."""
+
+    def transient(self) -> Bools:
+        """By cause: whether an attempt that fails by it may be made again: faults of that kind, and errors nobody planned."""
+        specs, causes = self._specs(), self._vocabulary.causes
+        return np.array(
+            [
+                spec.transient if spec else cause.error not in {"", "lease_expired"}
+                for spec, cause in zip(specs, causes, strict=True)
+            ]
+        )
+
+    def _over_budget(self) -> Bools:
+        """By cause: whether it is a hard budget exceeded."""
+        return np.array([spec is not None and spec.type == QueueFault.GUARDRAIL_EXCEED for spec in self._specs()])
+
+    def _specs(self) -> list[FaultSpec | None]:
+        """By cause: its type of fault; None for what is no fault."""
+        specs = {fault.name: fault.spec for fault in self._scenario.faults}
+        return [specs.get(cause.fault) for cause in self._vocabulary.causes]
+
+    def observe(self, block: Block, tasks: Tasks, facts: Facts) -> None:
+        """Take in a block."""
+        facts.series["duplicate_executions"] = duplicate_executions(block, tasks.table)
+        facts.series["redelivery_time"] = self._redelivery.observe(block, tasks.table)
+        _contentions(block, tasks, facts)
+        failed_at = self._results(tasks, facts)
+        self._backoffs(tasks, failed_at, facts)
+
+    def _results(self, tasks: Tasks, facts: Facts) -> Floats:
+        """Returns, for each row, when the body of its attempt failed; the time of the row itself where it did not."""
+        rows, label = tasks.rows, tasks.label
+        groups, kind, over_budget = rows.groups, rows.kind, self._over_budget()
+        ended, done = kind == Kind.EXECUTION_ENDED, kind == Kind.TASK_DONE
+        expiries = groups.running(kind == Kind.LEASE_EXPIRED) + rows.known("expired")
+        excesses = groups.running(ended & over_budget[rows.cause]) + rows.known("over_budget")
+        bad_body = ended & (rows.cause != NO_CAUSE) & ~over_budget[rows.cause]
+        latest_bad = groups.latest(bad_body)
+        failed_body = carried(latest_bad, rows.attempt, rows.known("failed_body"))
+        failed_at = carried(latest_bad, rows.t, rows.known("failed_at"))
+        facts.series["lease_recovery"] = _lease_recovery(rows, expiries, done, label)
+        facts.series["guardrail_unblocked"] = rows.samples(_CLOSING[kind] & (excesses > 0), _UNBLOCKED[kind], label)
+        self.ledger_mismatches += int((done & (failed_body == rows.attempt)).sum())
+        rows.keep(expired=expiries, over_budget=excesses, failed_body=failed_body, failed_at=failed_at)
+        return np.where(failed_body == rows.attempt, failed_at, rows.t)
+
+    def _backoffs(self, tasks: Tasks, failed_at: Floats, facts: Facts) -> None:
+        rows, label = tasks.rows, tasks.label
+        groups, kind = rows.groups, rows.kind
+        backoff_s = self._backoff_s[np.clip(rows.attempt, 0, len(self._backoff_s) - 1)]
+        # A backoff runs from the end of the attempt: from that of its body, by the ledger, where that failed.
+        not_before = carried(
+            groups.latest(kind == Kind.TASK_RETRY),
+            failed_at + np.where(tasks.transient[rows.cause], backoff_s, 0.0),
+            rows.known("not_before"),
+        )
+        again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
+        started = kind == Kind.TASK_DISPATCHED
+        facts.series["excess_attempts"] = rows.samples(started, rows.attempt > self._queue.max_attempts, label)
+        early = again & (rows.t < not_before - _TICK_S)
+        facts.series["backoff_violations"] = rows.samples(again, early, label)
+        rows.keep(not_before=not_before)
+
+    # What is known at the end.
+
+    def laws(self, lifecycle: Lifecycle, *, complete: bool) -> Iterator[Law]:
+        """The execution ledger agrees, and work whose worker died was started again."""
+        mismatches = self.ledger_mismatches
+        yield Law(
+            "ledger_agreement",
+            "no task is DONE by an attempt that failed by the execution ledger",
+            float(mismatches),
+            f"{mismatches} tasks DONE against the ledger" if mismatches else "",
+        )
+        yield _redelivery(self.stranded(lifecycle), complete=complete)
+
+    def stranded(self, lifecycle: Lifecycle) -> Stranded:
+        """Work whose worker died and which was not started again, were the run to end now."""
+        return self._redelivery.stranded(lifecycle.table, lifecycle.until_s)
+
+    def lost(self, lifecycle: Lifecycle) -> int:
+        """Tasks that were never started again."""
+        return self.stranded(lifecycle).lost
+
+    def still_open(self, sli: Sli, lifecycle: Lifecycle, labels: frozenset[int] | None) -> tuple[int, str] | None:
+        """Expired leases whose task is open, and tasks that wait for their redelivery."""
+        if sli.series == "lease_recovery":
+            return lifecycle.open_sum("expired", labels), "tasks"
+        if sli.series == "redelivery_time":
+            return len(self._redelivery.waiting(lifecycle.table)), "tasks"
+        return None
+
+
+def _contentions(block: Block, tasks: Tasks, facts: Facts) -> None:
+    contended = block.kind == Kind.LEASE_CONTENDED
+    dispatched = block.kind == Kind.TASK_DISPATCHED
+    at = np.flatnonzero(contended | dispatched)
+    lost = np.where(contended, block.value, 0.0)[at]
+    label = tasks.table.labels_at(block, at)
+    facts.series["lease_contentions"] = Samples(block.t[at], lost, dispatched[at].astype(np.float64), label=label)
+
+
+def _lease_recovery(rows: Rows, expiries: Floats, done: Bools, label: Ints | None) -> Samples:
+    closed = _CLOSING[rows.kind] & (expiries > 0)
+    leases = rows.samples(closed, done * expiries, label)
+    weight = rows.samples(closed, expiries, None).value
+    return Samples(leases.t, leases.value, weight, leases.label)
+
+
+def _redelivery(stranded: Stranded, *, complete: bool) -> Law:
+    name, description = "redelivery", "work whose worker died is started again"
+    allowed = show_duration(stranded.allowed_s)
+    if stranded.lost:
+        detail = f"{stranded.lost} tasks were never started again, though nothing else ran for longer than {allowed}"
+        return Law(name, description, float(stranded.lost), detail)
+    if stranded.waiting:
+        lacking = show_duration(math.ceil(stranded.lacking_s) or 1)
+        not_yet = f"{stranded.waiting} tasks were not started again yet; that may take {allowed}"
+        remedy = f" (raise drain by {lacking})" if complete else ""
+        return Law(name, description, None, f"{not_yet} once nothing else runs{remedy}")
+    return Law(name, description, 0.0, "")

@@ -1,0 +1,113 @@
+"""What the judge knows of a system: a room that names its tracker, and what its faults could have struck."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from soak.runner.judge.exposure import Exposed
+from soak.runner.judge.rows import Rows
+from soak.runner.judge.samples import Facts
+from soak.runner.judge.table import Table
+from soak.schemas.evidence.verdict import Gain, Section
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.slis import Sli
+from soak.schemas.stream.block import Block, Bools, Floats, Ints
+from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
+from soak.schemas.systems.registry import find, room
+
+if TYPE_CHECKING:
+    from soak.runner.judge.lifecycle import Lifecycle
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """What must be true of every run. broken: by how much it is not; None where that cannot be told yet, for `detail`."""
+
+    name: str
+    description: str
+    broken: float | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """What is known of the tasks of a block when the system's tracker looks at it.
+
+    rows: the events of tasks, sorted by task. table: as it was before the block. label: of each row (None: labels are not
+    kept). ready: by row, since when the task could have been taken up. transient: by cause, see `Tracker.transient`.
+    """
+
+    rows: Rows
+    table: Table
+    label: Ints | None
+    ready: Floats
+    transient: Bools
+
+
+class Tracker:
+    """Follows what is particular to a system, beside its tasks. It is copied before each block, and must be small.
+
+    This one follows nothing: a system overrides what it has.
+    """
+
+    columns: tuple[str, ...] = ()
+    """Columns of the table of open tasks that it keeps."""
+
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
+        """identity: of the run; None where no target has said anything."""
+        self._scenario = scenario
+        self._vocabulary = vocabulary
+
+    def transient(self) -> Bools:
+        """By cause: whether an attempt that fails by it may be made again."""
+        flags: Bools = np.arange(len(self._vocabulary.causes)) != NO_CAUSE
+        return flags
+
+    def observe(self, block: Block, tasks: Tasks, facts: Facts) -> None:
+        """Take in a block: add its series to the facts."""
+
+    def laws(self, lifecycle: "Lifecycle", *, complete: bool) -> Iterator[Law]:
+        """Laws of this system. complete: whether no event is known to be lost."""
+        yield from ()
+
+    def still_open(self, sli: Sli, lifecycle: "Lifecycle", labels: frozenset[int] | None) -> tuple[int, str] | None:
+        """How many observations of an SLI are still to come, and of what; None where tasks that are open tell."""
+        return None
+
+    def lost(self, lifecycle: "Lifecycle") -> int:
+        """Tasks that are lost although the system counts them."""
+        return 0
+
+    def gain(self) -> Gain | None:
+        """What policies gained; None where there are none."""
+        return None
+
+    def section(self) -> Section | None:
+        """What the report says of this system alone; None for nothing."""
+        return None
+
+
+def _none(scenario: Scenario, vocabulary: Vocabulary) -> tuple[()]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A system in the judge.
+
+    tracker: makes its tracker. exposed: what its faults by rate could have struck, in the order in which they are asked.
+    """
+
+    tracker: Callable[[Scenario, Vocabulary, Identity | None], Tracker]
+    exposed: Callable[[Scenario, Vocabulary], Sequence[Exposed]] = _none
+
+
+@cache
+def room_of(system: str) -> Room:
+    """The room of a system. Raises UsageError for one that is not there or is broken."""
+    found = find(system)
+    return room(found, found.judge, Room)

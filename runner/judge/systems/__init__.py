@@ -1,1 +1,0 @@
-"""What the judge follows of each system."""
