@@ -7,21 +7,21 @@ EMPTY = "*to be filled in*"
 _PLACEHOLDERS = frozenset(
     {"", "-", "?", "n/a", "na", "none yet", "tba", "tbd", "to be determined", "todo", "x", "xxx", "..."}
 )
-"""What people write who have nothing to say yet."""
+"""Placeholders that count as empty."""
 
 _HEADING = re.compile(r"#{1,6}\s+(.*?)\s*#*$")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 def empty_fields(text: str) -> list[str]:
-    """Those of FIELDS that nobody has written anything under; each is a heading, and what follows up to the next."""
+    """The FIELDS without text; a field is a heading and what follows up to the next heading."""
     found = _sections(_COMMENT.sub("", text))
     written = {name: found.get(name.lower(), "").replace(EMPTY, "").strip() for name in FIELDS}
     return [name for name, text in written.items() if text.lower().strip(" .!*_") in _PLACEHOLDERS]
 
 
 def generated_part(text: str) -> list[str]:
-    """The lines that are not people's to write: all but what stands under FIELDS."""
+    """The generated lines: everything except the text under FIELDS."""
     own = {name.lower() for name in FIELDS}
     kept, name = [], ""
     for line in text.splitlines():

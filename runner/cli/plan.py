@@ -80,7 +80,7 @@ def _calls_lines(scenario: "Scenario", seed: int, figures: "CallsForecast") -> l
         f"first call well {show_ratio(theory.first_call)}, task DONE {show_ratio(theory.success)}, "
         f"{theory.calls:.3f} calls per task"
         if theory
-        else "no closed form: calls have something in common, or faults come and go"
+        else "no closed form: calls share something, or faults have windows"
     )
     return [
         f"{scenario.name}: {scenario.title}".rstrip(": "),
@@ -104,7 +104,7 @@ def _lines(scenario: "Scenario", seed: int, figures: "Forecast") -> list[str]:
         f"{scenario.name}: {scenario.title}".rstrip(": "),
         f"  {show_duration(scenario.duration_s)} of arrivals, up to {show_duration(scenario.drain_s)} to drain, seed {seed}",
         "",
-        f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected), {f.duplicates:,} of them enqueued twice",
+        f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected), {f.duplicates:,} of them submitted twice",
         f"  attempts    {f.attempts_per_task:.3f} per task, mean service time {show_duration(f.service_mean_s)}",
         f"  load        {busy}; {f.load:.2f} between bursts, {f.peak_load:.2f} in them",
         *_fault_lines(scenario, figures),
