@@ -28,13 +28,13 @@ from soak.schemas.files import file_name
 from soak.schemas.language.faults import FaultType
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
-from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.identity import Identity, target_now
 from soak.schemas.units import show_duration
 from soak.simulation.plan import Plan
 
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-TARGETS = ("simulation", "orchestrator", "stub")
+TARGETS = ("simulation", "orchestrator", "calls")
 RESUMABLE = ("orchestrator",)
 
 
@@ -80,6 +80,10 @@ def run_scenario(
     notify: bool = False,
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
+    if target_now(target_name) != target_name:
+        remark(
+            f"note: the target {target_name} is now called {target_now(target_name)} (write --target {target_now(target_name)})"
+        )
     target = make_target(target_name, speed, patience_s)
     loaded = load(path, tier=tier, overlays=overlays, settings=settings)
     _admit(target, loaded.scenario)
@@ -125,6 +129,7 @@ def make_target(name: str, speed: float | None = None, patience_s: float | None 
 
     `speed` is for those that run on the real clock; `patience_s`, how long a call may take, for attached classes.
     """
+    name = target_now(name)
     if patience_s is not None and name in TARGETS:
         remedy = "remove it, or name a --target as package.module:Class"
         raise UsageError(f"--patience applies to attached classes only, not to {name} ({remedy})")
@@ -140,20 +145,20 @@ def make_target(name: str, speed: float | None = None, patience_s: float | None 
         from soak.runner.targets.queue.orchestrator.target import Orchestrator
 
         return Orchestrator(1.0 if speed is None else speed)
-    if name == "stub":
-        from soak.runner.targets.calls.target import Stub
+    if name == "calls":
+        from soak.runner.targets.calls.target import CallsTarget
 
-        return Stub(1.0 if speed is None else speed)
+        return CallsTarget(1.0 if speed is None else speed)
     from soak.runner.targets.locate import find_class, owns_workers
 
     kind = find_class(name, TARGETS)
     if owns_workers(kind):
-        from soak.runner.targets.queue.system_adapter.target import Owning
+        from soak.runner.targets.queue.system_adapter.target import SystemAdapter
 
-        return Owning(name, kind, 1.0 if speed is None else speed, patience_s)
-    from soak.runner.targets.queue.queue_adapter.target import Pulled
+        return SystemAdapter(name, kind, 1.0 if speed is None else speed, patience_s)
+    from soak.runner.targets.queue.queue_adapter.target import QueueAdapter
 
-    return Pulled(name, cast("type[Queue]", kind), 1.0 if speed is None else speed, patience_s)
+    return QueueAdapter(name, cast("type[Queue]", kind), 1.0 if speed is None else speed, patience_s)
 
 
 def finish_ended(past: Past, end: End, outlets: Outlets, began: float | None = None) -> Verdict:

@@ -11,32 +11,44 @@ import click
 from soak.runner.console import flush, prepare_streams, remark
 from soak.schemas.errors import SoakError, failure_words
 
-_COMMANDS = {
-    "run": "Run a scenario and give a verdict.",
-    "resume": "Continue a real run that was interrupted or killed.",
-    "validate": "Check scenario files and list every mistake.",
-    "plan": "Show what a scenario will do: counts, load, arrival rate.",
-    "predict": "Simulate a scenario many times: how likely is it to PASS?",
-    "watch": "Watch a run in the terminal, live or replayed.",
-    "dashboard": "Watch a run in the browser, live or replayed.",
-    "report": "Render the report of a run again from its files.",
-    "verify": "Check the evidence of a run and recompute its verdict.",
-    "incident": "List the fields still to be filled in in an aborted run's incident.",
-    "gate": "Accept or refuse a release candidate on its evidence.",
-    "calibrate": "Fit the model to one part of a run and check it on the rest.",
-    "compare": "Compare two runs: what changed, and is it more than noise?",
-    "power": "Which violations is a soak long enough to detect?",
-    "limits": "Find the value of a parameter at which a scenario breaks.",
-    "baseline": "Pin a run as the baseline for later comparisons.",
-    "export": "Write the time series of a run for a database.",
-    "monitoring": "Write alert rules and a Grafana dashboard for a scenario.",
-    "selftest": "Check that planted defects are detected.",
-    "target": "Check the class that attaches your own system.",
-    "schema": "Print a JSON Schema for editors and other tools.",
-    "init": "Write a commented scenario to start from.",
-    "slis": "List the service-level indicators.",
-    "completion": "Print the shell completion script.",
+_GROUPS = {
+    "Run": {
+        "run": "Run a scenario and give a verdict.",
+        "resume": "Continue a real run that was interrupted or killed.",
+        "watch": "Watch a run in the terminal, live or replayed.",
+        "dashboard": "Watch a run in the browser, live or replayed.",
+    },
+    "Predict and explain": {
+        "plan": "Show what a scenario will do: counts, load, arrival rate.",
+        "predict": "Simulate a scenario many times: how likely is it to PASS?",
+        "power": "Which violations is a soak long enough to detect?",
+        "limits": "Find the value of a parameter at which a scenario breaks.",
+        "compare": "Compare two runs: what changed, and is it more than noise?",
+        "calibrate": "Fit the model to one part of a run and check it on the rest.",
+    },
+    "Evidence": {
+        "report": "Render the report of a run again from its files.",
+        "verify": "Check the evidence of a run and recompute its verdict.",
+        "incident": "List the empty fields of an aborted run's incident.",
+        "gate": "Accept or refuse a release candidate on its evidence.",
+        "baseline": "Pin a run as the baseline for later comparisons.",
+        "selftest": "Check that planted defects are detected.",
+    },
+    "Integrate": {
+        "target": "Check the class that attaches your own system.",
+        "export": "Write the time series of a run for a database.",
+        "monitoring": "Write alert rules and a Grafana dashboard for a scenario.",
+    },
+    "Author": {
+        "init": "Write a commented scenario to start from.",
+        "validate": "Check scenario files and list every mistake.",
+        "schema": "Print a JSON Schema for editors and other tools.",
+        "slis": "List the service-level indicators.",
+        "completion": "Print the shell completion script.",
+    },
 }
+"""What `soak --help` shows: commands under their headings, so that no module is imported for it."""
+_COMMANDS = {name: text for group in _GROUPS.values() for name, text in group.items()}
 INTERNAL_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 _REMEDY = "fix the cause and run the command again; --debug shows a traceback"
 
@@ -56,8 +68,10 @@ class _Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+        width = max(map(len, _COMMANDS))
+        for heading, commands in _GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:{width}}", text) for name, text in commands.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

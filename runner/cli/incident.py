@@ -14,7 +14,7 @@ FILLED_IN, EMPTY = 0, 3
 @run_directory_argument
 @json_option
 def command(run_directory: Path, as_json: bool) -> int:
-    """List the fields still to be filled in in an aborted run's incident; a gate refuses an incident with empty fields.
+    """List the empty fields of an aborted run's incident; a gate refuses an incident with empty fields.
 
     Exit codes: 0 complete, or the run was not aborted; 3 fields are empty; 5 the incident is missing.
 

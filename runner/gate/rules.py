@@ -13,6 +13,7 @@ from soak.schemas.evidence.decision import RuleCheck, RuleResult
 from soak.schemas.evidence.verdict import Verdict
 from soak.schemas.language.gate import Bound, Evidence, RunsRule, TestsRule
 from soak.schemas.language.slis import CATALOGUE
+from soak.schemas.stream.identity import target_now
 from soak.schemas.units import show_duration
 
 _UNITS = {name: sli.unit for catalogue in CATALOGUE.values() for name, sli in catalogue.items()}
@@ -124,7 +125,7 @@ def _problems(rule: RunsRule, run: Run) -> Iterator[str]:
     if verdict.verdict not in rule.verdicts:
         why = f": {verdict.reasons[0]}" if verdict.reasons else ""
         yield f"{named} is {verdict.verdict.value}{why}"
-    if rule.target and verdict.target != rule.target:
+    if rule.target and target_now(verdict.target) != target_now(rule.target):
         yield f"{named} ran against {verdict.target}, not {rule.target}"
     if rule.least_s is not None and min(verdict.ended_s, verdict.duration_s) < rule.least_s:
         lasted = show_duration(min(verdict.ended_s, verdict.duration_s))

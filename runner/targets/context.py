@@ -26,7 +26,7 @@ AGAIN_REAL_S = 0.002
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class RunContext:
     """One real run under way. All times are seconds of scenario time."""
 
     plan: Plan
@@ -40,12 +40,12 @@ class Course:
     """When the clock began, or went on."""
 
     @classmethod
-    def begin(cls, plan: Plan, speed: float) -> "Course":
+    def begin(cls, plan: Plan, speed: float) -> "RunContext":
         """A run that begins now."""
         return cls(plan, Clock(speed, time.time()), Agenda(), Journal(plan, 0.0), 0.0, 0.0)
 
     @classmethod
-    def held(cls, plan: Plan, speed: float, known_s: float, from_s: float) -> "Course":
+    def held(cls, plan: Plan, speed: float, known_s: float, from_s: float) -> "RunContext":
         """A run whose clock is held at `from_s` until `clock.go`; what happened after `known_s` is still to be told."""
         return cls(plan, Clock(speed, time.time(), from_s), Agenda(), Journal(plan, known_s), known_s, from_s)
 

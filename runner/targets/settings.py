@@ -49,11 +49,11 @@ def queue_settings(queue: Queue, directory: Path, speed: float) -> QueueSettings
     return QueueSettings(**_common(queue, directory, speed))
 
 
-def system_settings(queue: Queue, directory: Path, desk: Path, speed: float) -> SystemSettings:
+def system_settings(queue: Queue, directory: Path, body_server: Path, speed: float) -> SystemSettings:
     """For a system that owns its workers: likewise, and timeouts have a floor, too."""
     return SystemSettings(
         **_common(queue, directory, speed),
-        desk=desk.absolute(),
+        desk=body_server.absolute(),
         dispatchers=queue.dispatchers,
         poll_interval_s=_interval(queue.poll_interval_s, speed),
         watchdog_interval_s=_interval(queue.watchdog_interval_s, speed),

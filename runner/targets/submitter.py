@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
 from soak.contract import Accepted, BusyError, Refused
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.names import key_of, payload_of
 from soak.schemas.stream.events import COPY, Kind
 from soak.simulation.plan import Plan
@@ -45,19 +45,19 @@ class Submitter:
 
     def __init__(
         self,
-        course: Course,
+        context: RunContext,
         intake: Intake,
         answered: Callable[[Submission, Answer], None],
         known: Callable[[Submission], bool] = lambda _: False,
         intakes: Intakes | None = None,
         told: Container[int] = frozenset(),
     ) -> None:
-        self._course = course
+        self._context = context
         self._intake = intake
         self._intakes = intakes
         self._answered = answered
         self._told = told
-        self._work = (each for each in _one_by_one(course.plan) if not known(each))
+        self._work = (each for each in _one_by_one(context.plan) if not known(each))
         self._ahead: Submission | None = None
         self._waiting: set[int] = set()
         self._deferred: deque[Submission] = deque()
@@ -86,15 +86,15 @@ class Submitter:
         elif self._intakes and _are_twins(first, self._ahead):
             assert self._ahead
             second, self._ahead = self._ahead, next(self._work, None)
-            self._course.at(first.due_s, lambda: self._submit(first, second))
+            self._context.at(first.due_s, lambda: self._submit(first, second))
         else:
-            self._course.at(first.due_s, lambda: self._submit(first))
+            self._context.at(first.due_s, lambda: self._submit(first))
 
     def _submit(self, *work: Submission) -> None:
         self._next()
         for each in work:
             if each.cause and each.number not in self._told:
-                self._course.note(self._course.now(), Kind.TASK_DUPLICATE, number=each.number, cause=each.cause)
+                self._context.note(self._context.now(), Kind.TASK_DUPLICATE, number=each.number, cause=each.cause)
             self._waiting.add(each.number)
         if len(work) == 2 and not self._deferred:
             answers = self._offer_both(work[0])
@@ -129,17 +129,17 @@ class Submitter:
     def _defer(self, work: Submission) -> None:
         if not work.cause and work.number not in self._told:
             # It was offered in time; that the system could not take it in is not the load generator's fault.
-            self._course.note(self._course.now(), Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
+            self._context.note(self._context.now(), Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
         self._deferred.append(work)
         if len(self._deferred) == 1:
-            self._course.soon(self._knock)
+            self._context.soon(self._knock)
 
     def _knock(self) -> None:
         """Offer what waits, the oldest first, for as long as the system takes it in."""
         while self._deferred:
             answer = self._offer(self._deferred[0])
             if answer is None:
-                self._course.soon(self._knock)
+                self._context.soon(self._knock)
                 return
             self._take(self._deferred.popleft(), answer)
 

@@ -24,7 +24,7 @@ class _Deployed:
     fault: Fault
 
 
-class Upkeep:
+class Supervisor:
     """Whether a dependency is there, and which bad releases are in use."""
 
     def __init__(self, env: Environment, dependency: Dependency, plan: Plan, recorder: Recorder) -> None:

@@ -7,7 +7,7 @@ import msgspec
 
 from soak.runner.targets.calls.dependencies import Program
 from soak.runner.targets.calls.rows import Row, Rows
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.schemas.errors import SoakError, reason
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
@@ -36,10 +36,10 @@ _DECODER = msgspec.json.Decoder(Told)
 class Account:
     """Puts both into the journal. A dependency writes before it answers, so that its word is there when the client's is."""
 
-    def __init__(self, course: Course, rows: Rows, programs: Mapping[str, Program]) -> None:
-        self._course = course
+    def __init__(self, context: RunContext, rows: Rows, programs: Mapping[str, Program]) -> None:
+        self._context = context
         self._rows = rows
-        names = course.plan.vocabulary.name
+        names = context.plan.vocabulary.name
         self._tails = {names(name): _Tail(program.account, program.dependency) for name, program in programs.items()}
         self._fullest = Fullest()
         self._answered: set[tuple[int, int, int]] = set()
@@ -58,30 +58,30 @@ class Account:
             self._note(row)
 
     def _tell(self, to: int, dependency: Dependency, told: Told) -> None:
-        course, t_s = self._course, self._course.clock.scenario(told.at)
+        context, t_s = self._context, self._context.clock.scenario(told.at)
         if told.what == "fault":
-            course.note(t_s, Kind.FAULT_INJECTED, number=told.task, attempt=told.attempt, cause=told.cause)
+            context.note(t_s, Kind.FAULT_INJECTED, number=told.task, attempt=told.attempt, cause=told.cause)
         elif told.what == "lost":
-            course.note(t_s, Kind.UPDATE_LOST, number=told.task, attempt=told.attempt)
+            context.note(t_s, Kind.UPDATE_LOST, number=told.task, attempt=told.attempt)
         elif told.what == "answered":
             self._answered.add((to, told.task, told.attempt))
         elif told.what == "memory" and dependency.memory_bytes:
             for kind, size in ((Kind.SAMPLE_MEMORY, told.used), (Kind.SAMPLE_MEMORY_HELD, told.held)):
                 share = self._fullest.note(kind, dependency.name, size / dependency.memory_bytes)
-                course.note(t_s, kind, value=share)
+                context.note(t_s, kind, value=share)
 
     def _note(self, row: Row) -> None:
         kind, cause = row.kind, row.cause
         if kind is Kind.CALL_SUCCEEDED:
             call = (int(row.value), row.number, row.attempt)
             if call not in self._answered:
-                kind, cause = Kind.CALL_FAILED, self._course.plan.vocabulary.cause("", UNCONFIRMED)
+                kind, cause = Kind.CALL_FAILED, self._context.plan.vocabulary.cause("", UNCONFIRMED)
             self._answered.discard(call)
         elif kind is Kind.CALL_FAILED:
             # Its answer may have come just after the client had given up.
             self._answered.discard((int(row.value), row.number, row.attempt))
         self.told_s = max(self.told_s, row.t_s)
-        self._course.note(
+        self._context.note(
             row.t_s, kind, number=row.number, attempt=row.attempt, cause=cause or NO_CAUSE, value=row.value
         )
 

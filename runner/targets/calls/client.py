@@ -11,7 +11,7 @@ from soak.runner.targets.calls.dependencies import Program
 from soak.runner.targets.calls.policies import own_pool
 from soak.runner.targets.calls.request import Attempts, Handler, Request
 from soak.runner.targets.calls.rows import Rows
-from soak.runner.targets.calls.supervisor import Upkeep
+from soak.runner.targets.calls.supervisor import Supervisor
 from soak.runner.targets.calls.wire import Wire
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import TaskState
@@ -76,13 +76,13 @@ class Client:
         plan, attempts = self._plan, Attempts(self._rows, self._plan.vocabulary)
         pool, primary = own_pool(plan.scenario.calls.policy), plan.scenario.calls.primary.name
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
-            upkeeps = {name: Upkeep(program, plan, self._rows) for name, program in self._programs.items()}
+            supervisors = {name: Supervisor(program, plan, self._rows) for name, program in self._programs.items()}
             for name, program in self._programs.items():
-                wire = Wire(program, upkeeps[name], plan, self._rows, attempts, pool if name == primary else None)
+                wire = Wire(program, supervisors[name], plan, self._rows, attempts, pool if name == primary else None)
                 stack.push_async_callback(wire.close)
                 self._wires[name] = wire
             chain = self._make_chain(plan, self._clock, attempts, self._wires)
-            work = [tasks.create_task(each.run()) for each in upkeeps.values()]
+            work = [tasks.create_task(each.run()) for each in supervisors.values()]
             work.append(tasks.create_task(self._arrive(chain)))
             await self._ended.wait()
             for each in work:

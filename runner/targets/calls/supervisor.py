@@ -19,7 +19,7 @@ _START_REAL_S = 0.5
 """How long a process may take to start: so much earlier than it is to serve it is started."""
 
 
-class Upkeep:
+class Supervisor:
     """Whether a dependency is there, and which bad releases are in use. Runs in the client's loop."""
 
     def __init__(self, program: Program, plan: Plan, rows: Rows) -> None:

@@ -14,7 +14,7 @@ from soak.runner.targets.calls.dependencies import Program
 from soak.runner.targets.calls.http import open_http
 from soak.runner.targets.calls.request import Attempts, Request
 from soak.runner.targets.calls.rows import Rows
-from soak.runner.targets.calls.supervisor import Upkeep
+from soak.runner.targets.calls.supervisor import Supervisor
 from soak.runner.targets.clock import Clock
 from soak.schemas.language.faults import Fault, FaultType
 from soak.schemas.stream.events import Kind
@@ -48,11 +48,17 @@ class Wire:
     """Calls one dependency. Raises CallError for a call that did not go well."""
 
     def __init__(
-        self, program: Program, upkeep: Upkeep, plan: Plan, rows: Rows, attempts: Attempts, pool: Pool | None = None
+        self,
+        program: Program,
+        supervisor: Supervisor,
+        plan: Plan,
+        rows: Rows,
+        attempts: Attempts,
+        pool: Pool | None = None,
     ) -> None:
         self.name = program.dependency.name
         self._program = program
-        self._upkeep = upkeep
+        self._supervisor = supervisor
         self._plan = plan
         self._rows = rows
         self._clock: Clock = rows.clock
@@ -79,16 +85,16 @@ class Wire:
         whole = demand or Demand(request.memory_bytes)
         now_s = self._clock.now()
         latency_s, fault, cause, within = self._fates.of(
-            request.number, request.calls[self.name], now_s, self._upkeep.live
+            request.number, request.calls[self.name], now_s, self._supervisor.live
         )
         fate = self._fate(request, latency_s, fault, cause, within, whole)
-        down = self._upkeep.down
+        down = self._supervisor.down
         refuse = fault is not None and fault.type is FaultType.CONNECTION_ERROR and not down
         began_s, seen = await self._send(request, fate, deadline, refuse=refuse, pooled=demand is None)
         self.in_flight -= 1
-        self._upkeep.note(failed=bool(seen.error))
+        self._supervisor.note(failed=bool(seen.error))
         if seen.error:
-            raise self._failed(request, fault, cause, seen, down=down or self._upkeep.down)
+            raise self._failed(request, fault, cause, seen, down=down or self._supervisor.down)
         if fault and fault.type is FaultType.DELAY and self._clock.real(self._clock.now() - began_s) >= fate.delay_s:
             self._rows.note(Kind.FAULT_SEEN, cause=cause)
         self._rows.note(Kind.CALL_SUCCEEDED, number=request.number, attempt=request.attempt, value=self._to)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from soak.contract import Change, ChangeType
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.history import History, Running
 from soak.runner.targets.queue.orchestrator import eras, pulse
-from soak.runner.targets.queue.system_adapter.change_reader import KINDS, Follower
+from soak.runner.targets.queue.system_adapter.change_reader import KINDS, ChangeReader
 from soak.runner.targets.submitter import Submission
 from soak.schemas.errors import UsageError
 from soak.schemas.stream.events import COPY, KEY_SHIFT, Kind
@@ -146,7 +146,7 @@ class Continuation:
             for each, gap_s in zip(changes, gaps_s, strict=False)
         ] + changes[behind:]
 
-    def knew(self, work: Submission, course: Course, follower: Follower) -> bool:
+    def knew(self, work: Submission, context: RunContext, change_reader: ChangeReader) -> bool:
         """Whether the system was given this submission; to be asked for each, in the order of the plan.
 
         The stream may not know of it yet; then it is told now.
@@ -155,42 +155,42 @@ class Continuation:
         if not self._submitted[key]:
             if history.until_s < work.due_s <= self.from_s and not work.cause:
                 # It was due while the runner still lived, or a beat of its pulse later, and the system has no record of it.
-                course.note(work.due_s, Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
+                context.note(work.due_s, Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
                 history.offered.add(work.number)
             return False
         self._submitted[key] -= 1
         if work.number not in history.submitted:
-            follower.expect(work)
+            change_reader.expect(work)
         if work.cause and work.number not in history.offered:
-            course.note(max(work.due_s, history.until_s), Kind.TASK_DUPLICATE, number=work.number, cause=work.cause)
+            context.note(max(work.due_s, history.until_s), Kind.TASK_DUPLICATE, number=work.number, cause=work.cause)
         return True
 
-    def close_the_ledger(self, course: Course) -> None:
+    def close_the_ledger(self, context: RunContext) -> None:
         """What ran when the runner was last seen has ended, as the system's log says, or when the runner was gone."""
-        gone = course.plan.vocabulary.cause("", "runner_gone")
+        gone = context.plan.vocabulary.cause("", "runner_gone")
         for key, each in self.history.running.items():
             ended_s, _ = self._ended.get(_Attempt(*key), (None, ""))
             t_s = self.from_s if ended_s is None else max(ended_s, self.history.until_s)
-            course.note(
+            context.note(
                 t_s,
                 Kind.EXECUTION_ENDED,
                 number=each.number,
                 attempt=each.attempt,
                 worker=each.worker,
-                cause=gone if ended_s is None else _cause_of_end(course.plan, each),
+                cause=gone if ended_s is None else _cause_of_end(context.plan, each),
                 value=t_s - each.started_s,
             )
 
-    def tell_blame(self, plan: Plan, follower: Follower) -> None:
+    def tell_blame(self, plan: Plan, change_reader: ChangeReader) -> None:
         """Which faults the attempts met whose end the stream does not know of: those it saw, and those the plan has for an
         attempt that failed with the very error of its fault."""
         for (number, attempt), cause in self.history.injected.items():
-            follower.blame.setdefault(number, {})[attempt] = cause
+            change_reader.blame.setdefault(number, {})[attempt] = cause
         for each, (_, error) in self._ended.items():
             if error and (began_s := self._began_s.get(each)) is not None:
                 cause = plan.fate(each.number, each.attempt, began_s)[1]
                 if cause and plan.vocabulary.causes[cause].error == error:
-                    follower.blame.setdefault(each.number, {}).setdefault(each.attempt, cause)
+                    change_reader.blame.setdefault(each.number, {}).setdefault(each.attempt, cause)
 
 
 def _records(database: Path) -> list[_Record]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.queue.orchestrator.disk import Disk
 from soak.runner.targets.queue.orchestrator.lock import Lock
 from soak.runner.targets.queue.orchestrator.system import OrchestratorSystem
@@ -16,8 +16,8 @@ _HERE = BY_TIME - {FaultType.TELEMETRY_LOSS}
 class Outages:
     """Puts the faults by time on the agenda that befall the system."""
 
-    def __init__(self, course: Course, system: OrchestratorSystem, lock: Lock, disk: Disk | None) -> None:
-        self._course = course
+    def __init__(self, context: RunContext, system: OrchestratorSystem, lock: Lock, disk: Disk | None) -> None:
+        self._context = context
         self._system = system
         self._lock = lock
         self._disk = disk
@@ -25,12 +25,12 @@ class Outages:
 
     def start(self) -> None:
         """Put every window on the agenda."""
-        for fault in self._course.plan.scenario.faults:
+        for fault in self._context.plan.scenario.faults:
             for window in fault.windows if fault.type in _HERE else ():
                 self._put(fault, window)
 
     def _put(self, fault: Fault, window: Window) -> None:
-        known_s, from_s = self._course.known_s, self._course.from_s
+        known_s, from_s = self._context.known_s, self._context.from_s
         if known_s < window.end_s <= from_s:
             self._tell(fault, window)
         if window.end_s <= from_s:
@@ -38,15 +38,15 @@ class Outages:
         if window.start_s < known_s:
             self._take_up(fault)
         else:
-            self._course.at(window.start_s, lambda: self._begin(fault))
-        self._course.at(window.end_s, lambda: self._clear(fault))
+            self._context.at(window.start_s, lambda: self._begin(fault))
+        self._context.at(window.end_s, lambda: self._clear(fault))
 
     def _tell(self, fault: Fault, window: Window) -> None:
         """It was over before the runner was gone, which could not tell of it any more."""
-        cause = self._course.plan.cause_of(fault)
-        if window.start_s >= self._course.known_s:
-            self._course.note(window.start_s, Kind.FAULT_INJECTED, cause=cause)
-        self._course.note(window.end_s, Kind.FAULT_CLEARED, cause=cause)
+        cause = self._context.plan.cause_of(fault)
+        if window.start_s >= self._context.known_s:
+            self._context.note(window.start_s, Kind.FAULT_INJECTED, cause=cause)
+        self._context.note(window.end_s, Kind.FAULT_CLEARED, cause=cause)
 
     def _take_up(self, fault: Fault) -> None:
         """Its beginning was told before the runner was gone."""
@@ -63,10 +63,10 @@ class Outages:
         if fault.type is FaultType.DISK_FULL:
             self._locked(fault)
             return
-        self._course.note_fault(fault, Kind.FAULT_INJECTED)
+        self._context.note_fault(fault, Kind.FAULT_INJECTED)
         if fault.type in PROCESS_CRASHES:
-            name, cause = PROCESS_CRASHES[fault.type], self._course.plan.cause_of(fault)
-            self._course.note_process(self._course.now(), Kind.PROCESS_EXITED, name, cause=cause)
+            name, cause = PROCESS_CRASHES[fault.type], self._context.plan.cause_of(fault)
+            self._context.note_process(self._context.now(), Kind.PROCESS_EXITED, name, cause=cause)
 
     def _strike(self, fault: Fault) -> None:
         """Windows of several faults may overlap: the last one to end ends it."""
@@ -77,9 +77,9 @@ class Outages:
             self._system.kill(PROCESS_CRASHES[fault.type])
 
     def _locked(self, fault: Fault) -> None:
-        self._course.note_fault(fault, Kind.FAULT_INJECTED)
+        self._context.note_fault(fault, Kind.FAULT_INJECTED)
         if not self._system.is_writable():
-            self._course.note_fault(fault, Kind.FAULT_SEEN)
+            self._context.note_fault(fault, Kind.FAULT_SEEN)
 
     def _clear(self, fault: Fault) -> None:
         if fault.type is FaultType.DB_OUTAGE:
@@ -91,5 +91,5 @@ class Outages:
                 self._disk.free()
             elif fault.type in PROCESS_CRASHES:
                 self._system.restart(PROCESS_CRASHES[fault.type])
-                self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, PROCESS_CRASHES[fault.type])
-        self._course.note_fault(fault, Kind.FAULT_CLEARED)
+                self._context.note_process(self._context.now(), Kind.PROCESS_STARTED, PROCESS_CRASHES[fault.type])
+        self._context.note_fault(fault, Kind.FAULT_CLEARED)

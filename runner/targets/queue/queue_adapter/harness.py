@@ -26,7 +26,7 @@ class _Patient(QueueCaller):
                 time.sleep(LOOK_EVERY_S)
 
 
-class Bench:
+class ContractHarness:
     """One new queue; `fresh` makes another."""
 
     def __init__(self, kind: type[Queue], directories: Callable[[], Path], lease_s: float, patience_s: float) -> None:

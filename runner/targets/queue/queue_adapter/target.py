@@ -21,7 +21,7 @@ _INSIDE = {
 }
 
 
-class Pulled:
+class QueueAdapter:
     """Drives a queue with a plan, `speed` times as fast as the scenario says. `name` is how a user calls its class."""
 
     clock = "real"

@@ -37,7 +37,7 @@ class _Line:
     execution: Execution | None = None
 
 
-class Desk:
+class BodyServer:
     """Takes calls on a Unix socket at `path`; `answer` says who is to be told."""
 
     def __init__(self, path: Path, selector: selectors.BaseSelector) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from soak.contract import Accepted, Change, ChangeType, Refused, TaskId
 from soak.runner.targets.caller import ContractError
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.names import Workers, number_of
 from soak.runner.targets.submitter import Submission
 from soak.schemas.errors import quoted
@@ -37,11 +37,11 @@ _OF_A_FAILURE = frozenset(
 )
 
 
-class Follower:
+class ChangeReader:
     """Tells what `changes` has. `blame` says which fault an attempt met, by task number and attempt."""
 
-    def __init__(self, course: Course, changes: Callable[[], list[Change]], workers: Workers) -> None:
-        self._course = course
+    def __init__(self, context: RunContext, changes: Callable[[], list[Change]], workers: Workers) -> None:
+        self._context = context
         self._changes = changes
         self._workers = workers
         self.told_s = 0.0
@@ -76,15 +76,15 @@ class Follower:
         """Note everything that is new. Raises BusyError, and ContractError for what cannot be."""
         changes = self._changes()
         # The stamps go by the machine's clock: one that was set is no breach of the contract.
-        self._course.clock.refuse_step()
-        now_s = self._course.now()
+        self._context.clock.refuse_step()
+        now_s = self._context.now()
         for change in changes:
-            t_s = self._course.clock.scenario(change.at)
-            if change.at < self._course.clock.started_at - _AHEAD_REAL_S:
+            t_s = self._context.clock.scenario(change.at)
+            if change.at < self._context.clock.started_at - _AHEAD_REAL_S:
                 raise ContractError(
                     f"changes told of task {change.key!r} what was before the run began (at={change.at})"
                 )
-            if t_s > now_s + _AHEAD_REAL_S * self._course.clock.speed:
+            if t_s > now_s + _AHEAD_REAL_S * self._context.clock.speed:
                 raise ContractError(
                     f"changes told of task {change.key!r} what is to happen in the future (at={change.at})"
                 )
@@ -96,14 +96,14 @@ class Follower:
         if change.type is ChangeType.SKIPPED:
             number = self._by_key(change.key) | COPY
             work = self._submitted.pop(number, None)
-            self._course.note(t_s, Kind.TASK_SKIPPED, number=number, cause=work.cause if work else NO_CAUSE)
+            self._context.note(t_s, Kind.TASK_SKIPPED, number=number, cause=work.cause if work else NO_CAUSE)
             return
         number = self._number(change)
         if change.type is ChangeType.ENQUEUED:
             work = self._submitted.pop(number, None) or Submission(t_s, number, NO_CAUSE)
-            self._course.note(t_s, Kind.TASK_ENQUEUED, number=number, cause=work.cause, value=work.due_s)
+            self._context.note(t_s, Kind.TASK_ENQUEUED, number=number, cause=work.cause, value=work.due_s)
         elif change.type is ChangeType.CONTENDED:
-            self._course.note(t_s, Kind.LEASE_CONTENDED, number=number, attempt=change.attempt, value=1)
+            self._context.note(t_s, Kind.LEASE_CONTENDED, number=number, attempt=change.attempt, value=1)
         else:
             self._attempt(change, number, t_s)
 
@@ -120,9 +120,9 @@ class Follower:
 
     def _attempt(self, change: Change, number: int, t_s: float) -> None:
         cause = self._cause(change, number) if change.type in _OF_A_FAILURE else NO_CAUSE
-        due_s = self._course.clock.scenario(change.due) if change.due else 0.0
+        due_s = self._context.clock.scenario(change.due) if change.due else 0.0
         worker = self._workers.number(change.worker)
-        self._course.note(
+        self._context.note(
             t_s, KINDS[change.type], number=number, attempt=change.attempt, worker=worker, cause=cause, value=due_s
         )
         if change.type in _CLOSING and change.task_id is not None:
@@ -139,4 +139,4 @@ class Follower:
 
     def _cause(self, change: Change, number: int) -> int:
         known = self.blame.get(number, {}).get(change.attempt)
-        return known or self._course.plan.vocabulary.cause("", change.error or "lease_expired")
+        return known or self._context.plan.vocabulary.cause("", change.error or "lease_expired")

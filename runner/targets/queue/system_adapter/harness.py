@@ -22,7 +22,7 @@ from soak.contract import (
 )
 from soak.runner.targets.checks import SHORT_S, SkippedError, UnmetError, expect, expect_counts, settings_for_checks
 from soak.runner.targets.names import key_of, payload_of
-from soak.runner.targets.queue.system_adapter.body_server import Desk, Execution
+from soak.runner.targets.queue.system_adapter.body_server import BodyServer, Execution
 from soak.runner.targets.queue.system_adapter.caller import SystemCaller
 from soak.runner.targets.sockets import socket_directory
 
@@ -31,7 +31,7 @@ _LOOK_EVERY_S = 0.02
 _SETTLED_S = 0.25
 
 
-class Bench:
+class ContractHarness:
     """One new system. Tasks are numbers, as in a plan: the key of task `n` is that of its first submission."""
 
     def __init__(self, kind: type[System], directories: Callable[[], Path], lease_s: float, patience_s: float) -> None:
@@ -47,11 +47,11 @@ class Bench:
         try:
             sockets = Path(self._stack.enter_context(socket_directory()))
             self._selector = self._stack.enter_context(selectors.DefaultSelector())
-            self._desk = self._stack.enter_context(closing(Desk(sockets / "desk", self._selector)))
-            self._desk.answer(started=self._started, ended=lambda *_: None, lost=self._lost)
+            self._body_server = self._stack.enter_context(closing(BodyServer(sockets / "desk", self._selector)))
+            self._body_server.answer(started=self._started, ended=lambda *_: None, lost=self._lost)
             settings = SystemSettings(
                 **settings_for_checks(directories(), lease_s, WORKERS),
-                desk=self._desk.path.absolute(),
+                desk=self._body_server.path.absolute(),
                 dispatchers=1,
                 poll_interval_s=SHORT_S / 10,
                 watchdog_interval_s=SHORT_S / 10,
@@ -67,7 +67,7 @@ class Bench:
     def close(self) -> None:
         """Let go of the system, and of what was stopped."""
         self.wake()
-        self._desk.close()
+        self._body_server.close()
         try:
             self.asked(self.system.close)
         finally:
@@ -106,7 +106,7 @@ class Bench:
         """Let a body end."""
         if execution in self.running:
             self.running.remove(execution)
-        self._desk.finish(execution, end=end, error="network", tokens=tokens)
+        self._body_server.finish(execution, end=end, error="network", tokens=tokens)
 
     def told(self, kind: ChangeType, attempt: int = 1) -> Change:
         """The change of a kind, once it is told."""

@@ -9,7 +9,7 @@ from soak.runner.targets.queue.system_adapter.caller import SystemCaller
 from soak.schemas.errors import SoakError, reason
 
 
-class Hands(Protocol):
+class ProcessControl(Protocol):
     """Processes by the names that the bodies of tasks are given."""
 
     def kill(self, name: str) -> None:

@@ -32,7 +32,7 @@ _PROCESSES = {
 }
 
 
-class Owning:
+class SystemAdapter:
     """Drives a system with a plan, `speed` times as fast as the scenario says. `name` is how a user calls its class."""
 
     clock = "real"
@@ -68,12 +68,12 @@ class Owning:
             yield from self._blocks(plan, stack)
 
     def _blocks(self, plan: Plan, stack: ExitStack) -> Generator[Block, None, None]:
-        from soak.runner.targets.context import Course
+        from soak.runner.targets.context import RunContext
         from soak.runner.targets.losses import put_losses
         from soak.runner.targets.names import Workers
         from soak.runner.targets.offspring import offspring_ended
-        from soak.runner.targets.queue.system_adapter.body_server import Desk
-        from soak.runner.targets.queue.system_adapter.change_reader import Follower
+        from soak.runner.targets.queue.system_adapter.body_server import BodyServer
+        from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
         from soak.runner.targets.queue.system_adapter.drive import drive
         from soak.runner.targets.queue.system_adapter.executions import Executions
         from soak.runner.targets.queue.system_adapter.process_control import ProcessIds
@@ -86,26 +86,26 @@ class Owning:
         enter(offspring_ended(self.name))
         sockets = Path(enter(socket_directory()))
         selector = enter(selectors.DefaultSelector())
-        desk = enter(closing(Desk(sockets / "desk", selector)))
-        settings = system_settings(plan.scenario.queue, self._directory, desk.path, self.speed)
+        body_server = enter(closing(BodyServer(sockets / "desk", selector)))
+        settings = system_settings(plan.scenario.queue, self._directory, body_server.path, self.speed)
         system = SystemCaller(self._kind, settings, self.patience_s or PATIENCE_S)
         stack.callback(_close, system)
-        hands = ProcessIds(system)
-        course, workers = Course.begin(plan, self.speed), Workers(plan.scenario.queue)
-        follower = Follower(course, system.changes, workers)
+        process_control = ProcessIds(system)
+        context, workers = RunContext.begin(plan, self.speed), Workers(plan.scenario.queue)
+        change_reader = ChangeReader(context, system.changes, workers)
 
         def answered(work: Submission, answer: Accepted | Refused) -> None:
             if isinstance(answer, Refused) and not work.number & COPY:
                 raise system.broke("enqueue", refused(work))
-            follower.answered(work, answer)
+            change_reader.answered(work, answer)
 
-        Executions(course, workers, follower, hands, desk, settings.busy_timeout_s, lock=None)
-        put_losses(course)
-        submitter = Submitter(course, system, answered)
-        Sampler(course, system.snapshot, system.files, lambda: submitter.oldest_deferred_s).start()
-        Resources(course, system.processes, self._directory).start()
+        Executions(context, workers, change_reader, process_control, body_server, settings.busy_timeout_s, lock=None)
+        put_losses(context)
+        submitter = Submitter(context, system, answered)
+        Sampler(context, system.snapshot, system.files, lambda: submitter.oldest_deferred_s).start()
+        Resources(context, system.processes, self._directory).start()
         submitter.start()
-        yield from drive(course, selector, system, hands, desk, follower, submitter)
+        yield from drive(context, selector, system, process_control, body_server, change_reader, submitter)
 
 
 def _close(system: SystemCaller) -> None:
