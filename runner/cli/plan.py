@@ -77,7 +77,7 @@ def _calls_lines(scenario: "Scenario", seed: int, figures: "CallsForecast") -> l
 
     f, theory = figures, figures.theory
     chances = (
-        f"first call well {show_ratio(theory.first_call)}, task DONE {show_ratio(theory.success)}, "
+        f"first call succeeds {show_ratio(theory.first_call)}, task DONE {show_ratio(theory.success)}, "
         f"{theory.calls:.3f} calls per task"
         if theory
         else "no closed form: calls share something, or faults have windows"
@@ -87,7 +87,7 @@ def _calls_lines(scenario: "Scenario", seed: int, figures: "CallsForecast") -> l
         f"  {show_duration(scenario.duration_s)} of arrivals, up to {show_duration(scenario.drain_s)} to drain, seed {seed}",
         "",
         f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected)",
-        f"  calls       {f.in_flight:.2f} under way on average, {f.peak_in_flight:.2f} in bursts",
+        f"  calls       {f.in_flight:.2f} in flight on average{_bursts(f.in_flight, f.peak_in_flight)}",
         f"  theory      {chances}",
         "",
         *_picture(f.rate_per_s.tolist(), scenario.duration_s, "arrivals as drawn"),
@@ -106,13 +106,20 @@ def _lines(scenario: "Scenario", seed: int, figures: "Forecast") -> list[str]:
         "",
         f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected), {f.duplicates:,} of them submitted twice",
         f"  attempts    {f.attempts_per_task:.3f} per task, mean service time {show_duration(f.service_mean_s)}",
-        f"  load        {busy}; {f.load:.2f} between bursts, {f.peak_load:.2f} in them",
+        f"  load        {busy}{_bursts(f.load, f.peak_load, between=True)}",
         *_fault_lines(scenario, figures),
         "",
         *_picture(f.rate_per_s.tolist(), scenario.duration_s, "arrivals as drawn"),
         *(_picture(f.cycle_rate_per_s.tolist(), f.cycle_s, "planned rate") if f.cycle_s < scenario.duration_s else []),
         *(f"warning: {warning}" for warning in figures.warnings),
     ]
+
+
+def _bursts(usual: float, peak: float, *, between: bool = False) -> str:
+    """What is different in bursts, in a plan that has any."""
+    if f"{usual:.2f}" == f"{peak:.2f}":
+        return ""
+    return f"; {usual:.2f} between bursts, {peak:.2f} in bursts" if between else f", {peak:.2f} in bursts"
 
 
 def _fault_lines(scenario: "Scenario", figures: "Forecast") -> list[str]:
@@ -124,7 +131,7 @@ def _fault_lines(scenario: "Scenario", figures: "Forecast") -> list[str]:
         kind = "tasks" if fault.type in PER_TASK else "first attempts"
         drawn = f"{figures.faults[fault.name]:,} {kind}" if fault.name in figures.faults else ""
         first = f", first at {show_duration(fault.windows[0].start_s)}" if fault.windows else ""
-        times = f"{len(fault.windows)} times{first}" if fault.windows else ""
+        times = f"{len(fault.windows)} time{'s' if len(fault.windows) > 1 else ''}{first}" if fault.windows else ""
         what = ", ".join(part for part in (drawn, times) if part)
         lines.append(f"  {'faults' if not index else '':10}  {fault.name} ({fault.type.value}): {what}")
     return lines
