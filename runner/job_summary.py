@@ -19,7 +19,7 @@ def job_summary_of(verdict: Verdict, scenario: Scenario) -> str:
     for each in verdict.objectives:
         unit = scenario.slis[each.sli].unit
         value = "nothing" if each.value is None else unit.show_beside(each.value, each.target)
-        margin = "" if each.margin is None else unit.show(each.margin)
+        margin = "" if each.margin is None else unit.show_margin(each.margin, each.target)
         lines.append(f"| {each.status.value} | `{_code(each.objective)}` | {value} | {margin} |")
     return "\n".join(lines)
 

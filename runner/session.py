@@ -262,7 +262,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     for objective in verdict.objectives:
         unit = slis[objective.sli].unit
         value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
-        margin = "" if objective.margin is None else f"margin {unit.show(objective.margin)}"
+        margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}   {margin}")
     states = ", ".join(f"{count:,} {name}" for name, count in verdict.tasks.items() if count and name != "accepted")
     lines += [

@@ -44,7 +44,7 @@ def command(
       soak gate gates/rc.yaml
       soak gate gates/rc.yaml --root artifacts --commit $GIT_SHA
     """
-    from soak.reports.gate import render_gate, told
+    from soak.reports.gate import render_gate, summary
     from soak.runner.evidence.directory import RunDirectory, refuse_in_run
     from soak.runner.evidence.record import to_json
     from soak.runner.gate.session import decide_gate
@@ -61,7 +61,7 @@ def command(
     directory.write("gate.json", to_json(decision))
     directory.write("gate.md", markdown)
     rules = [*decision.rules, *decision.evidence]
-    cases = [Case("gate", rule.rule, "passed" if rule.ok else "failed", told(rule)) for rule in rules]
+    cases = [Case("gate", rule.rule, "passed" if rule.ok else "failed", summary(rule)) for rule in rules]
     directory.write(FILE, write_junit(gate.name, cases))
     append_summary(job_summary, markdown)
     if as_json:

@@ -92,7 +92,7 @@ def _time(state: "State") -> str:
 def _figures(state: "State") -> str:
     tasks = ", ".join(f"{count:,} {name}" for name, count in state.tasks.items())
     levels = ", ".join(f"{name} {value:g}" for name, value in state.levels.items())
-    rate = "" if state.throughput_per_min is None else f"{state.throughput_per_min:.3g} tasks a minute"
+    rate = "" if state.throughput_per_min is None else f"{state.throughput_per_min:.3g} tasks per minute"
     lines = [
         f"tasks    {tasks}",
         f"now      {', '.join(filter(None, [levels, rate]))}",

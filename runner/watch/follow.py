@@ -13,24 +13,24 @@ from soak.schemas.errors import UsageError
 from soak.simulation.plan import Plan
 
 EVERY_S = 1.0
-"""How often there is a new state, in real seconds."""
+"""Interval between states, in real seconds."""
 
 _LOOK_EVERY_S = 0.2
 
 
 def newest_run(runs: Path = Path("runs")) -> Path:
-    """The run directory below `runs` whose stream was written to last. Raises UsageError when there is none."""
+    """The run directory under `runs` with the most recently written stream. Raises UsageError if there is none."""
     found = (path for path in runs.glob("*/soak_*.jsonl") if path.is_file())
     streams = sorted(found, key=lambda path: path.stat().st_mtime)
     if not streams:
-        raise UsageError(f"{runs}: holds no run (name a run directory)")
+        raise UsageError(f"{runs}: contains no run (give a run directory)")
     return streams[-1].parent
 
 
 def follow(path: Path, replay: float | None = None) -> Iterator[State]:
-    """States of the run in `path`, about one a second, until it has ended; `replay`: at so many times its own speed.
+    """States of the run in `path`, about one a second, until it has ended; `replay`: speed-up factor.
 
-    Without `replay` what is there is taken in at once, and a live run is followed. Raises UsageError or EvidenceError.
+    Without `replay`, existing events are read at once and a live run is followed. Raises UsageError or EvidenceError.
     """
     directory = RunDirectory.open(path)
     scenario = load_stored(directory).scenario

@@ -55,7 +55,7 @@ _COMPARE: dict[Op, Callable[[float, float], bool]] = {
 
 
 class Unit(StrEnum):
-    """What an SLI is measured in, and so how its target is written."""
+    """The unit of an SLI and of its targets."""
 
     DURATION = "duration"
     RATIO = "ratio"
@@ -80,11 +80,15 @@ class Unit(StrEnum):
         return _SHOW[self](value)
 
     def show_beside(self, value: float, target: float | None) -> str:
-        """A value for people, with as many digits as it takes to see on which side of the target it lies."""
+        """A value for people, with enough digits to show on which side of the target it lies."""
         per_hour = self.value.endswith("/h")
         if target is None or not beside.is_near(value, target, ratio=self is Unit.RATIO):
             return self.show(value)
         return f"{_BESIDE[self](value, target)}{'/h' if per_hour else ''}"
+
+    def show_margin(self, margin: float, target: float | None) -> str:
+        """A margin in base units, for people: a rate in the unit in which its target is shown."""
+        return units.show_rate_like(margin, target or margin) if self is Unit.RATE else self.show(margin)
 
     def show_difference(self, value: float) -> str:
         """A difference of two values in base units, for people: with its sign, that of ratios in percentage points."""
