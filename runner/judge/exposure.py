@@ -1,8 +1,8 @@
-"""How often each fault can be expected to have struck, given what happened.
+"""The expected number of injections of each fault, given what happened.
 
-The first fault in the file that hits an attempt (a call, a task) decides it: a later one can only strike what the earlier
-ones that hold at the time have left. What happened is kept as whole numbers, by which faults could have struck, so that
-nothing depends on where blocks end.
+The first fault in the file that hits an attempt (a call, a task) takes effect: a later one can only hit what the earlier
+active ones have left. Exposure is counted in integers per combination of faults, so that nothing depends on block
+boundaries.
 """
 
 import math
@@ -24,28 +24,28 @@ from soak.simulation.fates import ACTIONS
 from soak.simulation.plan import inside_windows
 
 _REFUSALS = ("rate_limited", "queue_full", "out_of_memory")
-"""How a dependency refuses a call of its own accord, before a delay could have struck it."""
+"""Errors with which a dependency itself refuses a call, before a delay could apply."""
 
 _POINTS = 4096
 _BITS = 10
 _Can: TypeAlias = tuple[bool, ...]
-"""For each fault of a contest, whether it could have struck."""
+"""For each fault of a contest, whether it could have applied."""
 
 
 class Contest:
-    """Faults that strike the same things, in the order in which they decide."""
+    """Faults that compete for the same attempts, in order of precedence."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         self._counts: Counter[_Can] = Counter()
 
     def add(self, can: Sequence[Bools]) -> None:
-        """Count things that could have been struck: for each fault whether it could."""
+        """Count opportunities: for each fault whether it could have applied."""
         if len(can) > _BITS:
             kinds, counts = np.unique(np.stack(can, axis=1), axis=0, return_counts=True)
             self._counts.update(dict(zip(map(tuple, kinds.tolist()), counts.tolist(), strict=True)))
             return
-        # A number for each combination of few faults is counted many times as fast as rows are sorted.
+        # Counting a code per combination of few faults is many times as fast as sorting rows.
         code = np.zeros(len(can[0]), dtype=np.int64)
         for place, each in enumerate(can):
             code |= each.astype(np.int64) << place
@@ -54,15 +54,15 @@ class Contest:
             self._counts[tuple(bool(number >> place & 1) for place in range(len(can)))] += int(counted[number])
 
     def expected(self, place: int) -> float:
-        """How often the fault at a place can be expected to have struck."""
+        """Expected injections of the fault at a position."""
         return math.fsum(count * self.chances(can)[place] for can, count in self._counts.items())
 
     def items(self) -> Iterable[tuple[_Can, int]]:
-        """What there was of each, and how many."""
+        """Each combination with its count."""
         return self._counts.items()
 
     def chances(self, can: _Can) -> list[float]:
-        """With which probability each fault decides."""
+        """The probability with which each fault takes effect."""
         left, chances = 1.0, []
         for fault, could in zip(self.faults, can, strict=True):
             chances.append(left * fault.rate * could)
@@ -71,7 +71,7 @@ class Contest:
 
 
 def holds(fault: Fault, t_s: Floats) -> Bools:
-    """At which of these times a fault holds."""
+    """At which of these times a fault is active."""
     return inside_windows(t_s, fault.windows) if fault.windows else np.ones(len(t_s), dtype=np.bool_)
 
 
@@ -92,7 +92,7 @@ class Attempts:
         }
 
     def observe(self, block: Block) -> None:
-        """Take in a block."""
+        """Process a block."""
         if not self.contest.faults:
             return
         started = block.kind == Kind.TASK_DISPATCHED
@@ -102,12 +102,12 @@ class Attempts:
         self.contest.add(can)
 
     def expected(self, place: int) -> float:
-        """How often the fault at a place can be expected to have struck."""
+        """Expected injections of the fault at a position."""
         return self.contest.expected(place)
 
 
 class Duplicates:
-    """Second submissions of tasks: each comes some time after the first, if the run goes on for so long."""
+    """Second submissions of tasks: each follows the first after a delay, if the run lasts that long."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.contest = Contest([fault for fault in scenario.faults if fault.type is FaultType.DUPLICATE_ENQUEUE])
@@ -117,10 +117,10 @@ class Duplicates:
         self._recent_s = np.empty(0)
 
     def observe(self, block: Block) -> None:
-        """Take in a block."""
+        """Process a block."""
         if self.contest.faults:
             first = (block.kind == Kind.TASK_ENQUEUED) & (block.cause == 0)
-            # The planned time decides; work that was deferred is taken in later.
+            # The planned time decides; deferred work is accepted later.
             self._recent_s = np.sort(np.concatenate([self._recent_s, block.value[first]]))
             self._settle(block.until_s)
 
@@ -142,7 +142,7 @@ class Duplicates:
 
 
 class CallsTo:
-    """Faults of the calls to one dependency. A bad release strikes what the others leave, and only while it is in use."""
+    """Faults of the calls to one dependency. A bad release applies to what the others leave, and only while it is live."""
 
     def __init__(self, dependency: str, scenario: Scenario, vocabulary: Vocabulary) -> None:
         own = [f for f in scenario.faults if f.dependency == dependency and f.type in OF_CALLS and not f.by_time]
@@ -159,7 +159,7 @@ class CallsTo:
         self._delays = any(fault.type is FaultType.DELAY for fault in lasting)
 
     def observe(self, block: Block) -> None:
-        """Take in a block."""
+        """Process a block."""
         for name, spells in (*self._gone.items(), *self._live.items()):
             spells.observe(block, [n for n, cause in enumerate(self._vocabulary.causes) if cause.fault == name])
         if not self.contest.faults:
@@ -181,13 +181,13 @@ class CallsTo:
         ]
 
     def expected(self, place: int) -> float:
-        """How often the fault at a place can be expected to have struck."""
+        """Expected injections of the fault at a position."""
         if self.contest.faults[place].type is FaultType.DELAY:
             return self.contest.expected(place) - self._missed(place)
         return self.contest.expected(place)
 
     def _missed(self, place: int) -> float:
-        """How often a delay would have struck calls that the dependency refused: no other fault had struck them."""
+        """Expected delays of calls that the dependency refused and no other fault had hit."""
         delays = [fault.type is FaultType.DELAY for fault in self.contest.faults]
 
         def share(chances: list[float]) -> float:
@@ -202,7 +202,7 @@ def _is_refusal(cause: Cause) -> bool:
 
 
 class _Spells:
-    """Stretches of time between two kinds of events of a fault, as far as the block at hand needs them."""
+    """Intervals between two kinds of events of a fault, as far as the current block needs them."""
 
     def __init__(self, begin: Kind, ends: tuple[Kind, ...]) -> None:
         self._begin, self._ends = begin, ends
@@ -210,7 +210,7 @@ class _Spells:
         self._spells: list[Window] = []
 
     def observe(self, block: Block, causes: list[int]) -> None:
-        """Take in a block; `causes` are those of the fault."""
+        """Process a block; `causes` are those of the fault."""
         self._spells = []
         told = np.isin(block.kind, [self._begin, *self._ends]) & np.isin(block.cause, causes)
         for t_s, kind in zip(block.t[told].tolist(), block.kind[told].tolist(), strict=True):
@@ -231,7 +231,7 @@ class _Spells:
 
 
 class Exposure:
-    """Follows what the faults by rate of a scenario can strike."""
+    """Tracks the opportunities of the faults by rate of a scenario."""
 
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary) -> None:
         self._duplicates = Duplicates(scenario)
@@ -241,13 +241,13 @@ class Exposure:
             self._others.append(Attempts(scenario, vocabulary))
 
     def observe(self, block: Block) -> None:
-        """Take in a block."""
+        """Process a block."""
         self._duplicates.observe(block)
         for each in self._others:
             each.observe(block)
 
     def expected(self, fault: Fault, ended_s: float) -> float:
-        """How often a fault by rate can be expected to have struck in a run that ended then."""
+        """Expected injections of a fault by rate in a run that ended then."""
         if fault in self._duplicates.contest.faults:
             return self._duplicates.expected(self._duplicates.contest.faults.index(fault), ended_s)
         contest = next(each for each in self._others if fault in each.contest.faults)

@@ -1,4 +1,4 @@
-"""Sets of event kinds as arrays: to ask a whole block at once."""
+"""Sets of event kinds as lookup arrays, for vectorised tests."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from soak.schemas.stream.events import Kind
 
 
 def kind_flags(*kinds: Kind) -> Bools:
-    """An array that tells by kind whether it is one of `kinds`."""
+    """A boolean array by kind: whether it is one of `kinds`."""
     flags = np.zeros(len(Kind), dtype=np.bool_)
     flags[list(kinds)] = True
     return flags

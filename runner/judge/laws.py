@@ -1,4 +1,4 @@
-"""Integrity laws: what must be true of every run, asked for or not."""
+"""Integrity laws: what must be true of every run, whatever the scenario."""
 
 import math
 from collections.abc import Iterator
@@ -32,11 +32,11 @@ def _laws(judge: Judge) -> Iterator[tuple[str, str, float | None, str]]:
     lost = lifecycle.uncounted_tasks()
     yield (
         "conservation",
-        "every task the system took in is in exactly one state at the end",
+        "every accepted task is in exactly one state at the end",
         None if lost is None else float(abs(lost)),
-        "the system gave no census of its tasks"
+        "the system reported no census of its tasks"
         if lost is None
-        else f"{lifecycle.accepted} taken in, {lifecycle.accepted - lost} in the census"
+        else f"{lifecycle.accepted} accepted, {lifecycle.accepted - lost} in the census"
         if lost
         else "",
     )
@@ -61,9 +61,9 @@ def _ledger_agreement(lifecycle: Lifecycle) -> tuple[str, str, float | None, str
     mismatches = lifecycle.ledger_mismatches
     return (
         "ledger_agreement",
-        "no task is DONE by an attempt that failed by the execution ledger",
+        "no task is DONE by an attempt that failed according to the execution ledger",
         float(mismatches),
-        f"{mismatches} tasks DONE against the ledger" if mismatches else "",
+        f"{mismatches} tasks DONE contrary to the ledger" if mismatches else "",
     )
 
 
@@ -72,11 +72,11 @@ def _redelivery(lifecycle: Lifecycle, *, complete: bool) -> tuple[str, str, floa
     name, description = "redelivery", "work whose worker died is started again"
     allowed = show_duration(stranded.allowed_s)
     if stranded.lost:
-        detail = f"{stranded.lost} tasks were never started again, though nothing else ran for longer than {allowed}"
+        detail = f"{stranded.lost} tasks were never started again, although nothing else ran for longer than {allowed}"
         return name, description, float(stranded.lost), detail
     if stranded.waiting:
         lacking = show_duration(math.ceil(stranded.lacking_s) or 1)
-        not_yet = f"{stranded.waiting} tasks were not started again yet; that may take {allowed}"
+        not_yet = f"{stranded.waiting} tasks had not been started again; that may take {allowed}"
         remedy = f" (raise drain by {lacking})" if complete else ""
         return name, description, None, f"{not_yet} once nothing else runs{remedy}"
     return name, description, 0.0, ""
@@ -85,18 +85,18 @@ def _redelivery(lifecycle: Lifecycle, *, complete: bool) -> tuple[str, str, floa
 def _answers(calls: CallTracker) -> tuple[str, str, float | None, str]:
     return (
         "answers",
-        "no task is DONE without a call that was answered well",
+        "no task is DONE without a successful call",
         float(calls.unanswered),
-        f"{calls.unanswered} tasks DONE without an answer" if calls.unanswered else "",
+        f"{calls.unanswered} tasks DONE without a successful call" if calls.unanswered else "",
     )
 
 
 def _consistency(judge: Judge) -> tuple[str, str, float | None, str]:
-    """Every time the run was made, it was the same."""
+    """Repeated simulations are identical."""
     made, asked, differing = len(judge.repeats), judge.scenario.repeat - 1, sum(judge.repeats)
     what = f"{asked + 1} runs of the scenario are identical"
     if made < asked:
-        return "consistency", what, None, f"made {made + 1} times"
+        return "consistency", what, None, f"only {made + 1} of {asked + 1} were made"
     return "consistency", what, float(differing), f"{differing} events differ" if differing else ""
 
 
@@ -107,5 +107,7 @@ def _littles_law(judge: Judge) -> tuple[str, str, float | None, str]:
         "littles_law",
         "the time-averaged number in the system is the arrival rate times the mean time in it",
         float(apart),
-        f"{area:.1f} task-seconds by number, {sojourn:.1f} by task" if apart else "",
+        f"{area:.1f} task-seconds as area under the number in the system, {sojourn:.1f} summed over tasks"
+        if apart
+        else "",
     )

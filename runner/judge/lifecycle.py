@@ -1,4 +1,4 @@
-"""The life of tasks in a queue, followed a block at a time: what the series of the queue's SLIs are made of.
+"""The life of tasks in a queue, followed a block at a time: the source of the queue's SLI series.
 
 Events of a block are sorted by task, so that "the state before", "the last retry" and "so far in this task" are
 array operations within a group, carried on from block to block in a table. Nothing depends on where blocks end.
@@ -46,7 +46,7 @@ _TICK_S = 2e-6
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """What is open at the end: tasks, what still waits to be taken in, tasks that failed once, expired leases."""
+    """What is open at the end: tasks, submissions not accepted, tasks that failed once, expired leases."""
 
     tasks: int
     deferred: int
@@ -85,10 +85,10 @@ class Lifecycle:
         self.offered = 0
         """Tasks that were offered to the system, duplicates not counted."""
         self.ledger_mismatches = 0
-        """Tasks that were recorded DONE although the ledger says that the attempt failed."""
+        """Tasks recorded DONE although the attempt failed according to the ledger."""
 
     def observe(self, block: Block, facts: Facts) -> None:
-        """Take in a block."""
+        """Process a block."""
         self._take_census(block)
         numbers = block.task[_TOUCHED[block.kind]]
         if len(numbers):
@@ -205,7 +205,7 @@ class Lifecycle:
         """By cause: whether it is a transient failure, and whether it is a hard budget exceeded."""
         types = [self._types.get(cause.fault) for cause in self._vocabulary.causes]
         if self._queue is None:
-            # Whether a call may be made again is for the policies to say.
+            # Whether a call is retried is up to the policies.
             return np.arange(len(types)) != NO_CAUSE, np.zeros(len(types), dtype=np.bool_)
         transient = [
             kind in TRANSIENT or (kind is None and cause.error not in {"", "lease_expired"})
@@ -234,7 +234,7 @@ class Lifecycle:
         again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
         started = kind == Kind.TASK_DISPATCHED
         if self._queue is None:
-            # A client tells when it may come again.
+            # A client reports when it may retry.
             again, not_before = started & (rows.attempt > 1), ready
         else:
             facts.series["excess_attempts"] = rows.samples(started, rows.attempt > self._queue.max_attempts, label)
@@ -247,7 +247,7 @@ class Lifecycle:
         rows.keep(ready=ready, wait=waited, not_before=not_before)
 
     def _stall(self, block: Block, rows: Rows, facts: Facts) -> None:
-        """Work waits from when it came and was due until it is taken up; that the system takes deferred work in ends no wait."""
+        """Work waits from its due time until it is dispatched; acceptance of deferred work does not end the wait."""
         entering = rows.changes & ~WAITING[rows.before] & WAITING[rows.after]
         leaving = rows.changes & WAITING[rows.before] & ~WAITING[rows.after]
         since = carried(rows.groups.latest(entering), np.maximum(rows.t, rows.value), rows.known("since"))
@@ -271,7 +271,7 @@ class Lifecycle:
 
     @property
     def accepted(self) -> int:
-        """Tasks the system has taken in."""
+        """Tasks accepted by the system."""
         return self._accepted
 
     def uncounted_tasks(self) -> int | None:
@@ -287,7 +287,7 @@ class Lifecycle:
         return len(self._redelivery.waiting(self._table))
 
     def unfinished(self, labels: frozenset[int] | None = None) -> Unfinished:
-        """What is open now, of these labels (None: of all); what waits to be taken in may be of any."""
+        """What is open now, of these labels (None: of all); submissions not accepted may have any label."""
         numbers = self._table.open_numbers()
         deferred = int((self._table.states[numbers] == TaskState.DEFERRED).sum())
         numbers = self._table.labelled(numbers, labels)

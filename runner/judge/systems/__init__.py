@@ -1,1 +1,1 @@
-"""What the judge follows of each system."""
+"""Trackers specific to a system."""

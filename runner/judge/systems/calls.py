@@ -1,4 +1,4 @@
-"""Calls and what policies make of them, followed a block at a time: what the series of a client's SLIs are made of."""
+"""Calls and the effect of policies, tracked a block at a time: the source of a client's SLI series."""
 
 from dataclasses import dataclass
 
@@ -17,20 +17,20 @@ _CLOSED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 
 
 SPANS = {"heal_time": "outages", "rollback_time": "releases"}
-"""Series of the time from one event to another, and what has not come to its end while the other is missing."""
+"""Series of the time from one event to another, and which intervals are unfinished without the other."""
 
 _BEGINS = {"heal_time": Kind.PROCESS_EXITED, "rollback_time": Kind.RELEASE_DEPLOYED}
 
 
 @dataclass(slots=True)
 class Paired:
-    """Tasks that ended, by how their first call came out and how they did."""
+    """Tasks that ended, by the result of their first call and of the task."""
 
     both_well: int = 0
     rescued: int = 0
     """The first call failed, and the task is DONE."""
     spoilt: int = 0
-    """The first call went well, and the task FAILED."""
+    """The first call succeeded, and the task FAILED."""
     both_failed: int = 0
 
 
@@ -46,10 +46,10 @@ class CallTracker:
         self._since: dict[tuple[int, int], float] = {}
         self.paired = Paired()
         self.unanswered = 0
-        """Tasks that are DONE although no call of theirs was answered well."""
+        """Tasks that are DONE without a successful call."""
 
     def observe(self, block: Block, facts: Facts) -> None:
-        """Take in a block."""
+        """Process a block."""
         kind, ended = block.kind, _ENDED[block.kind]
         well = kind == Kind.CALL_SUCCEEDED
         facts.series["call_success"] = _flagged(block, ended, well)
@@ -68,7 +68,7 @@ class CallTracker:
         facts.series["recovery_time"] = self._follow_tasks(block)
 
     def open_spans(self, series: str) -> int:
-        """How many spans of a series have begun and not ended."""
+        """Number of unfinished intervals of a series."""
         return sum(begin == _BEGINS[series] for begin, _ in self._since)
 
     def _timed_out(self, block: Block) -> Bools:
@@ -95,7 +95,7 @@ class CallTracker:
         return Samples(np.array(times), quantise(np.array(lengths)))
 
     def _follow_tasks(self, block: Block) -> Samples:
-        """Note what becomes of tasks; returns how long those that recovered took for it."""
+        """Record the ends of tasks; returns the recovery times."""
         times, recovered = [], []
         places = np.flatnonzero(_TRIED[block.kind] | _CLOSED[block.kind])
         columns = (block.kind[places].tolist(), block.task[places].tolist(), block.attempt[places].tolist())
