@@ -23,7 +23,7 @@ BYTES = {
     "TiB": 2**40,
 }
 
-# So many digits keep every sum and product of scenario values far below the largest float.
+# This limit on digits keeps every sum and product of scenario values far below the largest float.
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"
 _DURATION = re.compile(
     rf"(?=.)(?:{_NUMBER}w)?(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m(?!s))?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?"

@@ -1,7 +1,7 @@
 """The grammar of objectives, conditions and event filters.
 
 objective  <sli>[{label=value, …}] <op> <target>      latency_p95{tenant=A} <= 120s
-           … ~ <target>: the target lies in the confidence interval of what was observed
+           … ~ <target>: the target lies in the confidence interval of the observed value
 relative   <sli>[{…}] <op> <factor>x <label=value, …>  latency_p99{phase=burst} <= 1.2x phase=baseline
 filter     <event type>[{field=value, …}]              task.retry{fault=transient}
 """
@@ -39,7 +39,7 @@ class Op(StrEnum):
     ABOUT = "~"
 
     def holds(self, value: float, target: float) -> bool:
-        """Whether `value op target`; ABOUT is not of a value but of its interval, and holds of no single value but the target."""
+        """Whether `value op target`; ABOUT needs an interval, so for a single value it is equality."""
         return _COMPARE[self](value, target)
 
 
@@ -173,7 +173,7 @@ Selector = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """A target that is a multiple of the same SLI under other labels."""
+    """A target that is a multiple of the same SLI with other labels."""
 
     factor: float
     selector: Selector
@@ -217,7 +217,7 @@ def parse_expression(text: str) -> Expression:
         )
     relative = _RELATIVE.fullmatch(match["target"])
     if relative and not relative["selector"]:
-        what = f"{quoted(match['target'])} does not say of what"
+        what = f"{quoted(match['target'])} does not say what it is relative to"
         raise UnclearError(what, f"write {match['target']} phase=baseline, or a fixed target")
     return Expression(
         text=" ".join(text.split()),
@@ -240,7 +240,7 @@ def parse_filter(text: str) -> EventFilter:
 
 
 def _match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    # The patterns may try every split of a run of blanks: fine in a line, not in a megabyte.
+    # Matching is quadratic in runs of blanks: fine in a line, not in a megabyte.
     if len(text) > MAX_TEXT:
         raise UnclearError(f"{quoted(text)} has {len(text):,} characters", f"write {MAX_TEXT} at most")
     return pattern.fullmatch(text)

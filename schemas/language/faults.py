@@ -1,4 +1,4 @@
-"""What can go wrong with a system, and what of it a scenario asks for."""
+"""Fault types of each system, and the faults of a scenario."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from soak.schemas.language.windows import Window
 
 
 class FaultType(StrEnum):
-    """What goes wrong."""
+    """The type of a fault."""
 
     TRANSIENT_ERROR = "transient_error"
     PERMANENT_ERROR = "permanent_error"
@@ -52,33 +52,33 @@ OF_CALLS = frozenset(
         FaultType.BAD_RELEASE,
     }
 )
-"""Faults of the system `calls` that strike single calls; `disk_full` strikes the whole database in a queue."""
+"""Faults of the system `calls` that affect single calls; in a queue, `disk_full` affects the whole database."""
 
 SYSTEM_FAULTS: dict[str, frozenset[FaultType]] = {
     "queue": frozenset(FaultType) - OF_CALLS - {FaultType.DEPENDENCY_CRASH} | {FaultType.DISK_FULL},
     "calls": OF_CALLS | {FaultType.DEPENDENCY_CRASH, FaultType.TELEMETRY_LOSS},
 }
-"""What can go wrong with each system."""
+"""The fault types of each system."""
 
 PER_TASK = frozenset({FaultType.DUPLICATE_ENQUEUE, FaultType.GUARDRAIL_EXCEED})
 """Faults whose rate counts tasks; the other rates count attempts."""
 
 PROCESS_CRASHES = {FaultType.DISPATCHER_CRASH: "dispatcher0", FaultType.WATCHDOG_CRASH: "watchdog"}
-"""Faults that take one of the system's own processes away for a time, and which."""
+"""Faults that take down one of the system's processes for a time, and which."""
 
 OUTAGES = frozenset({FaultType.DB_OUTAGE, FaultType.DISK_FULL})
-"""Faults in which no state can change."""
+"""Faults during which no state can change."""
 
 BY_TIME = frozenset({*OUTAGES, FaultType.TELEMETRY_LOSS, *PROCESS_CRASHES, FaultType.DEPENDENCY_CRASH})
-"""Faults that have no rate, only times (of the system `calls`, a full disk has one)."""
+"""Faults with a schedule only, no rate (in the system `calls`, a full disk has one)."""
 
 TRANSIENT = frozenset({FaultType.TRANSIENT_ERROR, FaultType.DB_LOCK})
-"""Faults after which an attempt may be made again."""
+"""Faults after which an attempt may be retried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: by rate, by time (`windows`), or by rate within its windows."""
+    """One fault: by rate, scheduled (`windows`), or by rate within its windows."""
 
     name: str
     type: FaultType
@@ -88,10 +88,10 @@ class Fault:
     hang_for_s: float
     delay: Distribution
     dependency: str = ""
-    """Of the system `calls`: what it strikes."""
+    """In the system `calls`: the dependency affected."""
     retry_after_s: float = 0.0
 
     @property
     def by_time(self) -> bool:
-        """Whether it strikes the system at set times, and not single attempts."""
+        """Whether it affects the system at scheduled times, not single attempts."""
         return self.type in BY_TIME and not (self.dependency and self.type in OF_CALLS)

@@ -1,4 +1,4 @@
-"""The typed scenario: what a scenario file says, in base units, frozen."""
+"""The typed, frozen scenario, in base units."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,7 +30,7 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A sender of work and its share of the arrivals."""
+    """A tenant and its share of the arrivals."""
 
     name: str
     share: float
@@ -38,7 +38,7 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The offered work: `tasks` of them (None: for as long as the run goes on), each attempt in its `service` time."""
+    """The load: `tasks` of them (None: for the whole duration), each attempt taking its `service` time."""
 
     process: Process
     rate_per_s: float
@@ -57,7 +57,7 @@ class Phase:
 
 
 class GuardrailMode(StrEnum):
-    """What happens to a task over its hard budget."""
+    """How a task over its hard budget is treated."""
 
     ENFORCE = "enforce"
     OBSERVE = "observe"
@@ -83,13 +83,13 @@ class Queue:
     guardrail_mode: GuardrailMode
 
     def backoff_after(self, attempt: int) -> float:
-        """Least time in seconds between the end of attempt `attempt` (from 1) and the next; the last value repeats."""
+        """Minimum time in seconds between the end of attempt `attempt` (from 1) and the next; the last value repeats."""
         return self.backoff_s[min(attempt, len(self.backoff_s)) - 1]
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A target that is `factor` times the same SLI under `selector`."""
+    """A target that is `factor` times the same SLI with `selector`."""
 
     factor: float
     selector: Selector
@@ -97,7 +97,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`sli{selector} op target`: the heart of an objective and of a condition; `target` in base units."""
+    """`sli{selector} op target`: the comparison of an objective or condition; `target` in base units."""
 
     text: str
     sli: Sli
@@ -108,7 +108,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What must hold at the end; `note`: where its target comes from."""
+    """An objective; `note`: source of its target."""
 
     comparison: Comparison
     min_samples: int
@@ -118,7 +118,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is watched while the run goes on; `window_s` None: the run so far."""
+    """A condition evaluated during the run; `window_s` None: the run so far."""
 
     name: str
     comparison: Comparison
@@ -128,7 +128,7 @@ class Condition:
 
 
 class Severity(StrEnum):
-    """How bad an alert is."""
+    """Severity of an alert."""
 
     INFO = "info"
     WARNING = "warning"
@@ -137,7 +137,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What an alert itself has to do."""
+    """The expected behaviour of an alert."""
 
     of: str | None
     fires_within_s: float | None
@@ -157,7 +157,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """What the run observes about itself, in seconds."""
+    """Settings of sampling and self-observation, in seconds."""
 
     sample_interval_s: float
     max_gap_s: float
@@ -206,5 +206,5 @@ class Scenario:
 
     @property
     def horizon_s(self) -> float:
-        """The latest time at which the run may still go on."""
+        """The latest possible end of the run."""
         return self.duration_s + self.drain_s

@@ -1,7 +1,6 @@
-"""What the shape of a scenario cannot say: names that exist, windows inside the run, targets in the right unit.
+"""Checks beyond the schema: names that exist, windows inside the run, targets in the right unit.
 
-Every check works on what is there and passes over what has the wrong shape, so that all problems of a file
-are found at once.
+Every check skips data of the wrong shape, so that all problems of a file are found at once.
 """
 
 import zoneinfo
@@ -24,15 +23,15 @@ from soak.schemas.language.view import View
 from soak.schemas.units import show_duration
 
 MAX_SPREAD = 1_000
-"""A lognormal whose p95 is more times its median has a mean that no run ever sees."""
+"""Maximum of p95 / median: the mean of a wider lognormal would never be observed in a run."""
 
 
 MOST_BETWEEN_EXPORTS_S = 60.0
-"""An alert on time series that come more rarely comes too late."""
+"""With less frequent exports, alerts on the time series would be too late."""
 
 
 def semantic_problems(document: Document, data: Any, folders: Folders) -> list[Problem]:
-    """Everything that is wrong with `data` (the document's, defaults filled in) beyond its shape."""
+    """All problems of `data` (the document's, defaults filled in) beyond its shape."""
     view = View(document, data, folders)
     return [problem for check in _CHECKS for problem in check(view)]
 
@@ -43,7 +42,7 @@ def _unique_names(view: View) -> Iterator[Problem]:
         for where, item in view.entries(*section):
             name = item.get("name")
             if isinstance(name, str) and name in seen:
-                yield view.problem((*where, "name"), f"the name {quoted(name)} stands twice", "give each its own name")
+                yield view.problem((*where, "name"), f"the name {quoted(name)} is duplicated", "rename one of them")
             elif isinstance(name, str):
                 seen.add(name)
 
@@ -92,9 +91,9 @@ def _recurrences(view: View) -> Iterator[Problem]:
             continue
         of_calls = view.get("system") == "calls" and str(item.get("type")) in set(OF_CALLS)
         if str(item.get("type")) in set(BY_TIME) and not of_calls:
-            yield view.problem((*where, "at"), f"{item['type']} starts at no time", "add at: 1h, or every: 6h")
+            yield view.problem((*where, "at"), f"{item['type']} has no start time", "add at: 1h, or every: 6h")
         elif "for" in item:
-            what = "lasts for a time but starts at none"
+            what = "has a duration but no start time"
             yield view.problem((*where, "for"), what, "add at: 1h, or every: 6h, or remove for")
 
 
@@ -108,7 +107,7 @@ def _phases_apart(view: View) -> Iterator[Problem]:
         if after[0] < before[1]:
             start = view.get(*after[2], "at")
             what = f"starts at {start}, inside the phase that ends at {show_duration(before[1])}"
-            yield view.problem((*after[2], "at"), what, "start it when that one has ended")
+            yield view.problem((*after[2], "at"), what, "start it after that end")
 
 
 def _distributions(view: View) -> Iterator[Problem]:
@@ -134,10 +133,10 @@ def _data_file(view: View, where: Where) -> Iterator[Problem]:
     try:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             # The evidence holds a copy under the same name, so that the scenario loads again from there.
-            raise ValueError(f"{quoted(name)} is not below the scenario's folder")
+            raise ValueError(f"{quoted(name)} is not inside the scenario's folder")
         read_values(name, view.folders, units.SECONDS[str(unit)])
     except ValueError as error:
-        remedy = "name a text file in the scenario's folder, with one number a line"
+        remedy = "name a text file in the scenario's folder, with one number per line"
         yield view.problem((*where, "file"), str(error), remedy)
 
 
@@ -165,7 +164,7 @@ def _timezone(view: View) -> Iterator[Problem]:
 def _guardrail(view: View) -> Iterator[Problem]:
     soft, hard = view.get("queue", "guardrail", "soft_tokens"), view.get("queue", "guardrail", "hard_tokens")
     if isinstance(soft, int) and isinstance(hard, int) and soft > hard:
-        what = f"a soft budget of {soft:,} is above the hard one of {hard:,}"
+        what = f"the soft budget of {soft:,} is above the hard budget of {hard:,}"
         yield view.problem(("queue", "guardrail", "soft_tokens"), what, "write a smaller one, or raise hard_tokens")
 
 
@@ -173,7 +172,7 @@ def _lease(view: View) -> Iterator[Problem]:
     lease_s, beat_s = view.duration("queue", "lease", "duration"), view.duration("queue", "lease", "heartbeat")
     if lease_s and beat_s and beat_s >= lease_s:
         lease, beat = view.get("queue", "lease", "duration"), view.get("queue", "lease", "heartbeat")
-        what = f"a heartbeat of {beat} does not renew a lease of {lease} in time"
+        what = f"a heartbeat of {beat} is too slow to renew a lease of {lease}"
         yield view.problem(("queue", "lease", "heartbeat"), what, "write a shorter heartbeat, or a longer lease")
 
 
@@ -185,7 +184,7 @@ def _poll_interval(view: View) -> Iterator[Problem]:
     )
     if poll_s and duration_s and drain_s is not None and poll_s > duration_s + drain_s:
         what = f"is longer than the run with its drain ({show_duration(duration_s + drain_s)})"
-        yield view.problem(("queue", "poll_interval"), what, "write a shorter one: no work is ever picked")
+        yield view.problem(("queue", "poll_interval"), what, "write a shorter one, or no work is ever dispatched")
 
 
 _CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (

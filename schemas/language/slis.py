@@ -1,4 +1,4 @@
-"""The catalogue of service-level indicators: what each is called, means and is measured in.
+"""The catalogue of service-level indicators: name, meaning and unit of each.
 
 An SLI is an aggregate over a series. A series is what the judge extracts from the event stream
 (one value for each finished task, one for each sample, and so on); the aggregate makes one number of it.
@@ -12,7 +12,7 @@ from soak.schemas.language.expression import EventFilter, Unit
 
 
 class Aggregate(StrEnum):
-    """How a series becomes one number."""
+    """How a series is aggregated."""
 
     RATIO = "ratio"
     MEAN = "mean"
@@ -51,7 +51,7 @@ class Sli:
 
 
 AT_THE_END = "lost_tasks"
-"""The one count that only the system's own census, at the end of the run, can give."""
+"""The one count that depends on the system's census at the end of the run."""
 
 
 def _ratio(name: str, series: str, description: str, *, better: Better = Better.HIGHER, censored: bool = False) -> Sli:
@@ -105,13 +105,13 @@ _QUEUE = [
     _ratio(
         "recovery_rate",
         "recovery",
-        "of the tasks that met a transient failure and ended DONE or FAILED, the share that is DONE",
+        "share of DONE among tasks that had a transient failure and ended DONE or FAILED",
         censored=True,
     ),
     _ratio(
         "lease_recovery_rate",
         "lease_recovery",
-        "of the expired leases, the share whose task was returned to PENDING and reached DONE",
+        "share of expired leases whose task was returned to PENDING and reached DONE",
     ),
     *_times("redelivery_time", "the time from the death of an execution to the next start of its task", censored=True),
     _count(
@@ -125,18 +125,18 @@ _QUEUE = [
     ),
     _count("guardrail_unblocked", "tasks over the hard budget that did not end BLOCKED"),
     _count("backoff_violations", "attempts that started before their backoff was over"),
-    _count("excess_attempts", "attempts beyond the most that a task may have"),
+    _count("excess_attempts", "attempts beyond max_attempts"),
     replace(
         _count(
             AT_THE_END,
-            "accepted tasks that at the end are in no state at all, or (in a queue) were never started again",
+            "accepted tasks that are in no state at the end, or (in a queue) were never started again",
         ),
         per_task=False,
     ),
     _count("illegal_transitions", "state changes outside the state machine"),
     Sli(
         "lease_contentions",
-        "dispatchers that picked a task and lost it to another",
+        "dispatchers that picked a task and lost it to another dispatcher",
         Unit.COUNT,
         Aggregate.COUNT,
         "lease_contentions",
@@ -153,7 +153,7 @@ _QUEUE = [
     ),
     Sli(
         "state_transitions",
-        "changes of state of accepted tasks",
+        "state changes of accepted tasks",
         Unit.COUNT,
         Aggregate.COUNT,
         "state_transitions",
@@ -165,7 +165,7 @@ _QUEUE = [
     _growth("latency", Unit.DURATION_PER_HOUR, "the latency of tasks"),
     Sli(
         "oldest_pending",
-        "how long the oldest due task has been waiting, work not taken in yet included, as sampled",
+        "how long the oldest due task has been waiting, including work not accepted yet, as sampled",
         Unit.DURATION,
         Aggregate.GAUGE,
         "oldest_pending",
@@ -185,7 +185,7 @@ _QUEUE = [
 _EVERY_SYSTEM = [
     Sli(
         "submission_lag_p99",
-        "99th percentile of how much later than planned work was offered",
+        "99th percentile of the delay of submissions after their planned time",
         Unit.DURATION,
         Aggregate.QUANTILE,
         "submission_lag",
@@ -214,26 +214,26 @@ _TASKS = frozenset(
         *("state_transitions", "throughput", "queue_depth", "queue_depth_growth", "latency_growth"),
     }
 )
-"""Indicators of tasks that a client's calls have as well, beside the times."""
+"""Indicators of tasks that also apply to a client's calls, in addition to the times."""
 
 _CALLS = [
     *(sli for sli in _QUEUE if sli.name in _TASKS or sli.series in {"latency", "wait"}),
     _ratio(
-        "first_call_success_rate", "first_call", "tasks whose first call went well: what there is without any policy"
+        "first_call_success_rate",
+        "first_call",
+        "tasks whose first call succeeded, i.e. the success rate without policies",
     ),
-    _ratio("call_success_rate", "call_success", "calls that were answered well / calls that came to an end"),
-    replace(_count("calls", "calls that were made"), better=Better.LOWER),
-    _count("timeouts", "calls that were given up because the time was up"),
-    _count(
-        "rejections", "tries that a policy let not through: circuit open, bulkhead full, pool exhausted, rate limit"
-    ),
-    *_times("recovery_time", "the time from a task's first failed call to DONE, of tasks that recovered"),
-    _count("degraded_tasks", "tasks that ended DONE with less than was asked for"),
+    _ratio("call_success_rate", "call_success", "successful calls / finished calls"),
+    replace(_count("calls", "calls made"), better=Better.LOWER),
+    _count("timeouts", "calls that timed out"),
+    _count("rejections", "attempts rejected by a policy: circuit open, bulkhead full, pool exhausted, rate limit"),
+    *_times("recovery_time", "the time from a task's first failed call to DONE, for tasks that recovered"),
+    _count("degraded_tasks", "tasks that ended DONE with a degraded result"),
     _count("circuit_openings", "how often a circuit breaker opened"),
-    _count("lost_updates", "changes in a store that another call overwrote"),
-    *_times("heal_time", "the time for which a dependency was gone"),
+    _count("lost_updates", "updates of a store that another call overwrote"),
+    *_times("heal_time", "the time for which a dependency was down"),
     *_times("rollback_time", "the time from a bad release to its rollback"),
-    Sli("in_flight", "calls that are under way, as sampled", Unit.COUNT, Aggregate.GAUGE, "in_flight", Better.LOWER),
+    Sli("in_flight", "calls in flight, as sampled", Unit.COUNT, Aggregate.GAUGE, "in_flight", Better.LOWER),
     Sli("memory_used", "share of a memory limit in use", Unit.RATIO, Aggregate.GAUGE, "memory", Better.LOWER),
     Sli(
         "memory_held",
