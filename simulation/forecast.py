@@ -1,4 +1,4 @@
-"""What a plan asks of a queue, without running it: counts, offered load, and where it is overloaded by design."""
+"""The load of a plan on a queue, without running it: counts, offered load, and overload by design."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Forecast:
 
     arrivals, duplicates: drawn. attempts_per_task, service_mean_s: expected. mean_load, load, peak_load: workers that are
     held (they run an attempt, hang, wait for the database or are started again) on average while work arrives, between
-    bursts and in them, retries included; faults by time, such as outages, are left out. faults: hits by name, as drawn:
+    bursts and in bursts, including retries; scheduled faults, such as outages, are not included. faults: hits by name, as drawn:
     of tasks, or of first attempts. rate_per_s: arrivals per second, drawn, in POINTS equal parts of the run.
     cycle_rate_per_s: planned, over the first `cycle_s` (two bursts).
     """
@@ -111,7 +111,7 @@ class Load:
         return mean_over(parts, lambda part: self._of(part).held_s)
 
     def taken(self, parts: list[Segment]) -> float:
-        """Workers that are held, or that have come free and wait for the next poll, where work is always waiting."""
+        """Workers that are held, or free and waiting for the next poll, if work is always waiting."""
         return mean_over(parts, lambda part: self._of(part).held_s + self._of(part).idle_s)
 
     @property
@@ -124,7 +124,7 @@ class Load:
 
     @property
     def mean(self) -> float:
-        """Over all the time in which work arrives."""
+        """Mean over the time in which work arrives."""
         return self.held(self.parts)
 
     @property
@@ -134,7 +134,7 @@ class Load:
 
     @property
     def peak(self) -> float:
-        """In bursts, or between them where that is more."""
+        """In bursts, or between them if that is more."""
         return max(self.between, self.held(self.bursts))
 
     @property
@@ -152,7 +152,7 @@ def _warnings(scenario: Scenario, load: Load) -> list[str]:
     workers = scenario.queue.workers
     if load.taken(load.parts) > workers * (1 + _ROUNDING):
         busy = f"{_busy(scenario, load, load.parts, ' on average')}, but there are {workers}"
-        return [f"overloaded by design: {busy}; the queue grows for as long as work arrives"]
+        return [f"overloaded by design: {busy}; the queue grows as long as work arrives"]
     if load.taken(load.parts) >= workers * (1 - _ROUNDING) and not _is_regular(scenario):
         busy = f"{_busy(scenario, load, load.parts, ' on average')}, and there are {workers}"
         return [f"at its limit by design: {busy}; with random arrivals or service times the backlog has no bound"]
@@ -175,10 +175,10 @@ def _busy(scenario: Scenario, load: Load, parts: list[Segment], when: str = "") 
 
 
 def _is_regular(scenario: Scenario) -> bool:
-    """Whether nothing in the workload is random, so that workers who are all busy all the time keep up with it."""
+    """Whether nothing in the workload is random, so that fully utilised workers keep up with it."""
     workload = scenario.workload
     struck = [fault.type for fault in scenario.faults if fault.rate and not fault.by_time]
-    # Where no task can fail, a second submission is skipped.
+    # If no task can fail, a second submission is skipped.
     chance = any(kind is not FaultType.DUPLICATE_ENQUEUE for kind in struck)
     constant = workload.process is Process.CONSTANT and isinstance(workload.service, Constant)
     return constant and workload.burst is None and not chance

@@ -50,7 +50,7 @@ class Recorder:
     """Collects rows and hands them out as blocks.
 
     `row` takes (t, kind or Row, task, attempt, worker, cause, value): -1 for no task or worker, 0 for no attempt or cause;
-    the value of a kind that has none is passed over. Rows come in time order.
+    the value of a kind without one is ignored. Rows come in time order.
     """
 
     def __init__(self, plan: Plan) -> None:

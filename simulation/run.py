@@ -21,7 +21,7 @@ class Model(Protocol):
     ended_s: float | None
 
     def run(self, until_s: float) -> None:
-        """Let everything happen that comes before `until_s`."""
+        """Simulate up to `until_s`."""
 
     def census(self, now: float) -> None:
         """Record how many tasks the model itself holds in each state."""

@@ -1,4 +1,4 @@
-"""The contract as checks that anyone can run against a class: each has an object of its own and is over soon.
+"""The contract as a test suite for any class: each check uses a new object and is short.
 
 `soak target check` prints them; a test suite calls `check_class`.
 """
@@ -19,7 +19,7 @@ from soak.schemas.errors import SoakError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a check came out: `status` is ok, failed or skipped, `detail` what was expected and what came, or why."""
+    """Result of a check: `status` is ok, failed or skipped; `detail`: expected and actual, or the reason."""
 
     name: str
     status: str
@@ -31,7 +31,7 @@ class _Harness(Protocol):
 
 
 def suite(kind: Attached) -> tuple[Sequence[Check[Any]], Callable[..., _Harness]]:
-    """The checks for a class in the order in which they are run, and what makes a bench for one."""
+    """The checks for a class in the order in which they are run, and the harness to construct."""
     if owns_workers(kind):
         from soak.runner.targets.queue.system_adapter import promises as of_systems
         from soak.runner.targets.queue.system_adapter.harness import ContractHarness as SystemHarness
@@ -46,7 +46,7 @@ def suite(kind: Attached) -> tuple[Sequence[Check[Any]], Callable[..., _Harness]
 def check_class(kind: Attached, *, patience_s: float = PATIENCE_S, only: str = "") -> Iterator[Result]:
     """Run every check whose name contains `only`; the first call that hangs is the last one.
 
-    Raises UsageError when the class cannot be constructed.
+    Raises UsageError if the class cannot be constructed.
     """
     checks, harness = suite(kind)
     with (

@@ -1,4 +1,4 @@
-"""Lost telemetry: it is lost in the journal; here it is told when."""
+"""Schedules telemetry losses; the journal drops the events."""
 
 from functools import partial
 

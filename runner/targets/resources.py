@@ -1,4 +1,4 @@
-"""What processes take: summed up for the judge, and each by itself in a table for the reviewer."""
+"""Resource usage of processes: summed for the judge, and per process in a table."""
 
 import csv
 import io
@@ -15,11 +15,11 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.processes import COLUMNS, RUNNER, TABLE
 
 _EVERY_REAL_S = 1.0
-"""The processes are not looked at more often than this, however fast the scenario's time goes: looking costs, too."""
+"""Minimum interval of sampling in real seconds, whatever the speed: sampling has a cost."""
 
 
 class Resources:
-    """Samples of the processes that `pids` tells, by name, and of the runner itself; the table lies in `directory`."""
+    """Samples of the processes in `pids`, by name, and of the runner itself; the table is in `directory`."""
 
     def __init__(self, context: RunContext, pids: Callable[[], dict[str, int]], directory: Path) -> None:
         self._context = context
@@ -36,7 +36,7 @@ class Resources:
         self._context.every(max(interval_s, _EVERY_REAL_S * self._context.clock.speed), self.sample)
 
     def sample(self) -> None:
-        """Note one sample of everything; a process that ends just now counts nothing."""
+        """Record one sample of everything; a process that just ended counts as 0."""
         t_s, rows, known = self._context.now(), [], {}
         try:
             pids = self._pids()

@@ -1,4 +1,4 @@
-"""The scenario's queue in real seconds, as what is soaked is told."""
+"""The scenario's queue settings in real seconds, for the system under test."""
 
 from pathlib import Path
 from typing import TypedDict
@@ -7,13 +7,13 @@ from soak.contract import QueueSettings, SystemSettings
 from soak.schemas.language.model import GuardrailMode, Queue
 
 LEAST_INTERVAL_REAL_S = 0.002
-"""Polls, heartbeats and watchdog rounds come no more often than this."""
+"""Minimum interval of polls, heartbeats and watchdog rounds."""
 
 LEAST_TIMEOUT_REAL_S = 0.005
 
 
 class CommonSettings(TypedDict):
-    """The settings that both shapes have; see `QueueSettings`."""
+    """The settings of both kinds of adapter; see `QueueSettings`."""
 
     directory: Path
     lease_s: float

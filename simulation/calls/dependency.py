@@ -83,7 +83,7 @@ class DependencyModel:
     def _strike(
         self, request: Request, fault: Fault, cause: int, latency_s: float, within: float, deadline: float
     ) -> Steps:
-        """The fault decides the call: it fails at once, in the middle, at its end, or when the client gives it up."""
+        """The outcome of a faulty call: it fails at once, midway, at its end, or when the client times out."""
         kind = fault.type
         self._row((self._env.now, Kind.FAULT_INJECTED, request.number, request.attempt, -1, cause, 0.0))
         if kind is FaultType.TIMEOUT:
@@ -98,7 +98,7 @@ class DependencyModel:
     def _work_later(
         self, server: Server, visit: Visit, work_s: float, delay_s: float, deadline: float, fault: Fault, cause: int
     ) -> Steps:
-        """A call that is delayed: the delay shows in an answer that comes late, or in one that comes too late because of it."""
+        """A delayed call: the answer comes late, or after the deadline because of the delay."""
         request = visit.request
         self._row((self._env.now, Kind.FAULT_INJECTED, request.number, request.attempt, -1, cause, 0.0))
         in_time = self._env.now + work_s < deadline
@@ -112,7 +112,7 @@ class DependencyModel:
         self._row((self._env.now, Kind.FAULT_SEEN, -1, 0, -1, cause, 0.0))
 
     def _own(self, error: str) -> int:
-        """The cause of an error that no fault of the scenario is behind."""
+        """The cause of an error not due to a fault of the scenario."""
         return self._vocabulary.cause("", error)
 
     # Work.
@@ -124,7 +124,7 @@ class DependencyModel:
         bucket.take(self._env.now)
 
     def _present(self) -> Server:
-        """The server that lives now: after a crash, another one."""
+        """The current server process: a new one after a crash."""
         if self._supervisor.lives > self._lives:
             self._lives = self._supervisor.lives
             self._server.alive = False
@@ -132,7 +132,7 @@ class DependencyModel:
         return self._server
 
     def _work(self, server: Server, visit: Visit, work_s: float, deadline: float, too_late: int) -> Steps:
-        """Wait for the work of a call. Raises CallError; a client that gives up leaves the server at it."""
+        """Wait for the work of a call. Raises CallError; a client that times out leaves the server working."""
         if not server.limits(visit.demand):
             yield from self._sleep(self._env.now + work_s, deadline, too_late)
             return
@@ -149,7 +149,7 @@ class DependencyModel:
             raise CallError(work.value, self._own(work.value))
 
     def _sleep(self, until_s: float, deadline: float, too_late: int) -> Steps:
-        """Let time pass. Raises CallError when the deadline comes first, or the dependency goes away meanwhile."""
+        """Let time pass. Raises CallError when the deadline comes first, or the dependency goes down meanwhile."""
         timer = self._env.timeout(max(0.0, min(until_s, deadline) - self._env.now))
         gone = self._supervisor.gone
         if self._supervisor.fragile:

@@ -1,4 +1,4 @@
-"""What dependencies say of themselves, read as it grows, and what the client says, held against it."""
+"""The dependencies' logs, read as they grow, and the client's events checked against them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,11 +15,11 @@ from soak.schemas.systems.calls.settings import Dependency
 from soak.simulation.calls.fullest import Fullest
 
 UNCONFIRMED = "unconfirmed"
-"""The error class of a call of which the client says that it went well, and the dependency does not."""
+"""The error class of a call that succeeded according to the client but not the dependency."""
 
 
 class Told(msgspec.Struct, frozen=True):
-    """A line of a dependency's account: when, in seconds since the epoch, and what; memory in bytes."""
+    """A line of a dependency's log: time in seconds since the epoch, and event; memory in bytes."""
 
     at: float
     what: str
@@ -34,7 +34,7 @@ _DECODER = msgspec.json.Decoder(Told)
 
 
 class Account:
-    """Puts both into the journal. A dependency writes before it answers, so that its word is there when the client's is."""
+    """Merges both into the journal. A dependency logs before it answers, so its line exists when the client's event does."""
 
     def __init__(self, context: RunContext, rows: Rows, programs: Mapping[str, Program]) -> None:
         self._context = context
@@ -43,13 +43,13 @@ class Account:
         self._tails = {names(name): _Tail(program.account, program.dependency) for name, program in programs.items()}
         self._fullest = Fullest()
         self._answered: set[tuple[int, int, int]] = set()
-        """Calls that were answered well by the dependency's account: which, task and attempt."""
+        """Successful calls according to the dependencies' logs: dependency, task and attempt."""
         self.told_s = 0.0
-        """When the last thing happened that was told."""
+        """Time of the latest event."""
 
     def read(self) -> None:
-        """Note everything that is new. Raises SoakError when an account cannot be read."""
-        # The client's first: what it knows of, the dependencies have written by now.
+        """Record new lines and events. Raises SoakError if a log cannot be read."""
+        # The client's first: what it knows, the dependencies have logged by now.
         rows = self._rows.take()
         for to, tail in self._tails.items():
             for told in tail.read():
@@ -78,7 +78,7 @@ class Account:
                 kind, cause = Kind.CALL_FAILED, self._context.plan.vocabulary.cause("", UNCONFIRMED)
             self._answered.discard(call)
         elif kind is Kind.CALL_FAILED:
-            # Its answer may have come just after the client had given up.
+            # Its answer may have come just after the client timed out.
             self._answered.discard((int(row.value), row.number, row.attempt))
         self.told_s = max(self.told_s, row.t_s)
         self._context.note(
@@ -95,7 +95,7 @@ class _Tail:
         self._read_bytes = 0
 
     def read(self) -> list[Told]:
-        """The lines that are new, all of them whole. Raises SoakError."""
+        """New complete lines. Raises SoakError."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._read_bytes)

@@ -1,4 +1,4 @@
-"""The tasks: each arrives at its time and is carried through the policies, all of them in one loop of their own thread."""
+"""The tasks: each arrives at its time and is carried through the policies, all in one event loop in a separate thread."""
 
 import asyncio
 import math
@@ -20,13 +20,13 @@ from soak.simulation.plan import Plan
 
 
 class Chain(Protocol):
-    """What is under test; `handle` carries a request through, or raises CallError."""
+    """The client under test; `handle` carries out a request, or raises CallError."""
 
     handle: Handler
 
 
 MakeChain = Callable[..., Chain]
-"""As `Policies`: makes a chain of a plan, a clock, attempts to tell of, and a wire to each dependency."""
+"""Like `Policies`: makes a chain from a plan, a clock, a recorder of attempts, and a wire per dependency."""
 
 
 class Client:
@@ -44,29 +44,29 @@ class Client:
         self._wires: dict[str, Wire] = {}
         self._ended = asyncio.Event()
 
-    # What can be asked from another thread.
+    # Readable from other threads.
 
     @property
     def open(self) -> int:
-        """Tasks that are not over."""
+        """Open tasks."""
         return self._states[TaskState.IN_PROGRESS]
 
     @property
     def in_flight(self) -> int:
-        """Calls that are under way."""
+        """Calls in flight."""
         return sum(wire.in_flight for wire in tuple(self._wires.values()))
 
     @property
     def is_busy(self) -> bool:
-        """Whether there are tasks that are open, or still to come."""
+        """Whether tasks are open or outstanding."""
         return not self._all_came or self.open > 0
 
     def census(self) -> dict[TaskState, int]:
-        """How many tasks are in each state, by the client's own count."""
+        """Tasks by state, by the client's own count."""
         return dict(self._states)
 
     def end(self) -> None:
-        """Have `run` come to its end; to be called in the loop."""
+        """End `run`; call it in the loop."""
         self._ended.set()
 
     # In the loop.
@@ -92,11 +92,11 @@ class Client:
         async with asyncio.TaskGroup() as tasks:
             for chunk in self._plan.submissions():
                 for due_s, number in zip(chunk.due_s.tolist(), chunk.number.tolist(), strict=True):
-                    # Also one that is late lets those before it have their turn.
+                    # Yield even when late, so that earlier tasks get their turn.
                     await asyncio.sleep(0)
                     while (left_s := due_s - self._clock.now()) > 0:
                         await asyncio.sleep(self._clock.real(left_s))
-                    # Told here: the loop may not come to the task itself at once.
+                    # Recorded here: the loop may not run the task itself at once.
                     self._states[TaskState.IN_PROGRESS] += 1
                     self._rows.note(Kind.TASK_ENQUEUED, number=number, value=due_s)
                     tasks.create_task(self._carry(chain, number))

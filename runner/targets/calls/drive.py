@@ -1,4 +1,4 @@
-"""One real run of a client and its dependencies: started, followed, and ended again."""
+"""One real run of a client and its dependencies: started, followed, and ended."""
 
 import asyncio
 import threading
@@ -22,7 +22,7 @@ from soak.simulation.plan import Plan
 _LOOK_REAL_S = 0.02
 _PATIENCE_S = 10.0
 _HOLD_REAL_S = 0.05
-"""A block holds what happened until so long ago: what the client is about to tell of just now comes with the next."""
+"""A block covers events up to this long ago: newer ones may still be reported and come with the next."""
 
 
 class Drive:
@@ -74,7 +74,7 @@ class Drive:
                 until_s = context.now() - _HOLD_REAL_S * context.clock.speed
                 self._account.read()
                 yield context.journal.take(max(until_s, 0.0))
-        # How long the client takes to be ended is no part of the run.
+        # Stopping the client is not part of the run.
         until_s = context.now()
         self._stop()
         self._account.read()
@@ -114,7 +114,7 @@ class Drive:
             self._failure = _only(failure)
 
     def _stop(self) -> None:
-        """End the client; nothing is told any more."""
+        """End the client; nothing is recorded after that."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._client.end)
             self._thread.join(_PATIENCE_S)
@@ -123,7 +123,7 @@ class Drive:
 
 
 def _only(failure: BaseException) -> BaseException:
-    """What is behind a group of one."""
+    """The single error inside an exception group."""
     while isinstance(failure, BaseExceptionGroup) and failure.exceptions:
         failure = failure.exceptions[0]
     return failure

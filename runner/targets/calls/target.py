@@ -72,7 +72,7 @@ class CallsTarget:
             yield f"its dependencies may use {limits >> 20:,} MiB, but only {free >> 20:,} MiB are free"
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
-        """Keep logs and accounts of the dependencies in `directory`. Raises UsageError for a run to resume."""
+        """Keep the logs of the dependencies in `directory`. Raises UsageError for a run to resume."""
         if history:
             _refuse_to_go_on()
         self._directory = directory / "system"

@@ -222,7 +222,7 @@ def test_an_attempt_that_failed_unobserved_is_blamed_on_its_fault(context: RunCo
         ChangeReader(context, list, Workers(context.plan.scenario.queue)),
     )
     found.history.injected[14, 3] = 1
-    found.tell_blame(context.plan, change_reader)
+    found.restore_blame(context.plan, change_reader)
     # Of the second attempt the log says something else than the plan has for it.
     assert change_reader.blame == {0: {1: context.plan.cause_of(context.plan.scenario.faults[0])}, 14: {3: 1}}
 

@@ -55,7 +55,7 @@ class Drive:
         settings = system_settings(plan.scenario.queue, directory, body_server.path, speed)
         database = ((disk.place if disk else directory) / DATABASE).resolve()
         self._context = context = RunContext.held(plan, speed, past.history.until_s, past.from_s)
-        # It is closed after the system: what that does while it stops is not observed either.
+        # Closed after the system: what that does while stopping is not observed either.
         self._pulse = enter(closing(Pulse(directory / FILE, context.now)))
         self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event, held=True)))
         lock = enter(closing(Lock(database, self._selector)))
@@ -63,7 +63,7 @@ class Drive:
         self._change_reader = change_reader = ChangeReader(context, self._changes, self._workers)
         for task_id, number in past.tasks.items():
             change_reader.accepted(task_id, number)
-        past.tell_blame(plan, change_reader)
+        past.restore_blame(plan, change_reader)
         known, told = partial(past.knew, context=context, change_reader=change_reader), past.history.offered
         self._submitter = Submitter(context, system, change_reader.answered, known, intakes=system, told=told)
         Executions(context, self._workers, change_reader, system, body_server, settings.busy_timeout_s, lock)
@@ -105,7 +105,7 @@ class Drive:
         )
 
     def _go(self) -> None:
-        """Now that everything is ready, time passes: how long the start takes is no part of the run."""
+        """Start the clock now that everything is ready: startup is not part of the run."""
         self._context.clock.go()
         self._continuation.let_clocks_stand_still(self._context.clock.started_at)
         # Only now: one that is taken up again may lock the database.
@@ -114,7 +114,7 @@ class Drive:
         self._system.go()
 
     def _revive(self) -> None:
-        """Start again what ended without being told to."""
+        """Restart processes that exited by themselves."""
         for name in self._system.gone():
             now_s, died = self._context.now(), self._plan.vocabulary.cause("", "died")
             self._system.lost(name)

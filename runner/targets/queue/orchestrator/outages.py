@@ -1,4 +1,4 @@
-"""Faults by time: each begins, is seen to take effect, and is cleared."""
+"""Scheduled faults: each begins, is seen to take effect, and is cleared."""
 
 from collections import Counter
 
@@ -14,7 +14,7 @@ _HERE = BY_TIME - {FaultType.TELEMETRY_LOSS}
 
 
 class Outages:
-    """Puts the faults by time on the agenda that befall the system."""
+    """Schedules the faults of the system."""
 
     def __init__(self, context: RunContext, system: OrchestratorSystem, lock: Lock, disk: Disk | None) -> None:
         self._context = context
@@ -24,7 +24,7 @@ class Outages:
         self._on: Counter[FaultType] = Counter()
 
     def start(self) -> None:
-        """Put every window on the agenda."""
+        """Schedule every window."""
         for fault in self._context.plan.scenario.faults:
             for window in fault.windows if fault.type in _HERE else ():
                 self._put(fault, window)

@@ -1,4 +1,4 @@
-"""The settings of the real system, from what the scenario says of it."""
+"""The settings of the real system, from the scenario."""
 
 import json
 from dataclasses import asdict

@@ -53,8 +53,8 @@ class Drive:
         try:
             self._queue.close()
         except (BusyError, ContractError) as error:
-            # A run of days does not lose its verdict to that; and it would hide what ended the run.
-            remark(f"{error or 'it is busy'} (at the end of the run: {self._queue.name} is not closed)")
+            # A run of days must not lose its verdict over this, and the error would hide what ended the run.
+            remark(f"{error or 'it is busy'} (at the end of the run: {self._queue.name} was not closed)")
 
     def blocks(self) -> Generator[Block, None, None]:
         """The events of the run, a block every FLUSH_REAL_S; the last one ends with the queue's own census."""
@@ -64,7 +64,7 @@ class Drive:
             while not self._go_on(context.now() + FLUSH_REAL_S * context.clock.speed):
                 yield context.journal.take(context.now())
         except Exception:
-            # What happened until the queue failed is evidence, too.
+            # Events before the queue failed are evidence, too.
             yield context.journal.take(context.now())
             if count := self._tasks.claimed_twice:
                 remark(
@@ -120,7 +120,7 @@ class Drive:
             raise self._queue.broke("enqueue", refused(work))
 
     def _sample(self) -> None:
-        """Note the state of the queue; one that is busy is not asked again before the next sample."""
+        """Sample the queue; a busy one is not asked again before the next sample."""
         now_s, deferred_s = self._context.now(), self._submitter.oldest_deferred_s
         oldest_due_s = min(self._tasks.due_s.values(), default=now_s)
         oldest_s = max(0.0, now_s - min(oldest_due_s, now_s if deferred_s is None else deferred_s))

@@ -1,4 +1,4 @@
-"""What a queue promises of keys, claims and states, as checks."""
+"""Checks of a queue: keys, claims and states."""
 
 from soak.contract import Snapshot
 from soak.runner.targets.checks import Checks, expect
@@ -38,7 +38,7 @@ def _done(harness: ContractHarness) -> None:
     harness.refuses("DONE")
 
 
-@CHECKS.add("a key that FAILED may come again, as a new task")
+@CHECKS.add("a key that FAILED is accepted again, as a new task")
 def _failed_again(harness: ContractHarness) -> None:
     first = harness.added_and_taken("a")
     harness.queue.fail(first, "invalid", transient=False)
@@ -47,7 +47,7 @@ def _failed_again(harness: ContractHarness) -> None:
     expect("attempt 1", second, met=second.attempt == 1)
 
 
-@CHECKS.add("a key that is BLOCKED may come again, as a new task")
+@CHECKS.add("a key that is BLOCKED is accepted again, as a new task")
 def _blocked_again(harness: ContractHarness) -> None:
     first = harness.added_and_taken("a")
     harness.queue.block(first, "budget")
@@ -55,7 +55,7 @@ def _blocked_again(harness: ContractHarness) -> None:
     expect(f"another id than {first.task_id!r}", second, met=second.task_id != first.task_id)
 
 
-@CHECKS.add("a claim says what was enqueued, and to whom it was given")
+@CHECKS.add("a claim has the enqueued data and the worker it was given to")
 def _claim(harness: ContractHarness) -> None:
     task = harness.add("a")
     claim = harness.take("w3")
@@ -70,10 +70,10 @@ def _oldest(harness: ContractHarness) -> None:
     for key in keys:
         harness.add(key)
     came = [harness.take().key for _ in keys]
-    expect(f"{keys}, as they were enqueued", came, met=came == keys)
+    expect(f"{keys}, in the order of enqueueing", came, met=came == keys)
 
 
-@CHECKS.add("nobody gets a task that is claimed")
+@CHECKS.add("a claimed task is not given to another worker")
 def _claimed_once(harness: ContractHarness) -> None:
     harness.added_and_taken("a")
     harness.is_empty_handed("its only task is claimed")

@@ -1,4 +1,4 @@
-"""What a queue promises of backoffs, attempts and leases, and of many at a time, as checks."""
+"""Checks of a queue: backoffs, attempts, leases and concurrency."""
 
 import threading
 import time
@@ -23,10 +23,10 @@ CHECKS: Checks[ContractHarness] = Checks()
 _TASKS_FOR_THREADS = 200
 
 
-@CHECKS.add(f"nobody gets a task that is claimed, with {THREADS} threads at a time")
+@CHECKS.add(f"a claimed task is not given to another worker, with {THREADS} concurrent threads")
 def _claimed_once_by_threads(harness: ContractHarness) -> None:
     if not harness.queue.thread_safe:
-        raise SkippedError("the class does not say thread_safe = True")
+        raise SkippedError("the class does not declare thread_safe = True")
     for number in range(_TASKS_FOR_THREADS):
         harness.add(str(number))
     claimed: list[str] = []
@@ -61,7 +61,7 @@ def _claim_all(queue: Queue, index: int, claimed: list[str], errors: list[str]) 
         claimed.append(claim.key)
 
 
-@CHECKS.add("a transient failure is tried again, not before its backoff is over")
+@CHECKS.add("a transient failure is retried, but not before its backoff is over")
 def _backoff(harness: ContractHarness) -> None:
     claim = harness.added_and_taken("a")
     for attempt, backoff_s in enumerate(BACKOFF_S, start=1):
@@ -76,7 +76,7 @@ def _backoff(harness: ContractHarness) -> None:
         expect(f"attempt {attempt + 1}", claim, met=claim.attempt == attempt + 1)
 
 
-@CHECKS.add("a task that backs off holds up no other")
+@CHECKS.add("a task in backoff does not block others")
 def _no_hold_up(harness: ContractHarness) -> None:
     claim = harness.added_and_taken("a")
     harness.queue.fail(claim, "network", transient=True)
@@ -103,7 +103,7 @@ def _permanent(harness: ContractHarness) -> None:
     harness.is_empty_handed("its only task is FAILED")
 
 
-@CHECKS.add("a lease that expires is told once, and its task is due at once", SHORT_S)
+@CHECKS.add("an expired lease is reported once, and its task is due at once", SHORT_S)
 def _expiry(harness: ContractHarness) -> None:
     claim = harness.added_and_taken("a")
     found = harness.wait_for_expiry()
@@ -112,7 +112,7 @@ def _expiry(harness: ContractHarness) -> None:
     again = harness.take("w1")
     expect("attempt 2, at once", again, met=again.attempt == 2)
     twice = [each for each in harness.queue.recover() if each.attempt == 1]
-    expect("an expired lease told once", twice, met=not twice)
+    expect("an expired lease reported once", twice, met=not twice)
 
 
 @CHECKS.add("a worker that lost its lease is refused", SHORT_S)
@@ -135,22 +135,22 @@ def _last_expiry(harness: ContractHarness) -> None:
     harness.is_empty_handed("its only task is FAILED")
 
 
-@CHECKS.add("a lease that runs is left alone")
+@CHECKS.add("a valid lease is left alone")
 def _live(harness: ContractHarness) -> None:
     harness.added_and_taken("a")
     found = harness.queue.recover()
     expect("nothing from recover", found, met=not found)
 
 
-@CHECKS.add("heartbeats keep a lease", SHORT_S)
+@CHECKS.add("heartbeats renew a lease", SHORT_S)
 def _heartbeat(harness: ContractHarness) -> None:
     for _ in range(5):
         slowest_s = _beat_for_two_leases(harness)
         if slowest_s < SHORT_S * 0.9:
             return
-        # The machine was too slow for the heartbeats to come in time: that shows nothing.
+        # The machine was too slow for timely heartbeats: inconclusive.
         harness.fresh()
-    raise SkippedError("heartbeats did not come in time: the machine is too busy")
+    raise SkippedError("heartbeats were late: the machine is too busy")
 
 
 def _beat_for_two_leases(harness: ContractHarness) -> float:
@@ -166,5 +166,5 @@ def _beat_for_two_leases(harness: ContractHarness) -> float:
     kept = harness.queue.complete(claim) and kept
     slowest_s = max(slowest_s, time.monotonic() - last)
     if slowest_s < SHORT_S * 0.9:
-        expect("the lease kept", f"{found} from recover" if found else "False", met=kept and not found)
+        expect("the lease to be kept", f"{found} from recover" if found else "False", met=kept and not found)
     return slowest_s

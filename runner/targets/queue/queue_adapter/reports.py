@@ -1,4 +1,4 @@
-"""What becomes of an attempt: a worker reports it, or the watchdog finds its lease expired; told as the queue answers."""
+"""Ends of attempts: reported by a worker, or by the watchdog as an expired lease; recorded with the answer of the queue."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +15,7 @@ from soak.simulation.fates import Action
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """An attempt that is over: when, of which task, by which worker, and what it met."""
+    """A finished attempt: time, task, worker, and its fault."""
 
     t_s: float
     number: int
@@ -25,7 +25,7 @@ class _Ended:
 
 
 class Reports:
-    """Notes the answers of the queue; times are from before each call, so that no backoff seems to begin late."""
+    """Records the answers of the queue, with times taken before each call, so that no backoff seems to start late."""
 
     def __init__(self, context: RunContext, queue: QueueCaller, tasks: Tasks) -> None:
         self._context = context

@@ -1,7 +1,7 @@
-"""Virtual workers: they claim tasks, keep their leases, and meet the fate that the plan has for each attempt.
+"""Virtual workers: they claim tasks, renew leases, and follow the planned fate of each attempt.
 
-There is no process to kill and no database to lock: a crash is a worker that falls silent, a busy database a report that
-comes late, as a transient failure. What counts is what the queue does then.
+There is no process to kill and no database to lock: a crash is a worker that goes silent, a busy database a late report
+of a transient failure. What is tested is the reaction of the queue.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.simulation.fates import BODY_FAILS, Action
 
 _COMPANY = 0.1
-"""For so much of a poll interval claims at once wait for another call that is due, so that the two overlap."""
+"""Share of a poll interval for which concurrent claims wait for another due call, so that the two overlap."""
 
 
 @dataclass(slots=True, eq=False)
@@ -131,7 +131,7 @@ class Workers:
         self._context.at(t_s, beat)
 
     def _beat(self, due_s: float, execution: Execution) -> None:
-        """A lease that is lost is not told here: the worker learns of it when it reports."""
+        """A lost lease is not recorded here: the worker learns of it when it reports."""
         now_s = self._context.now()
         try:
             self._queue.heartbeat(execution.claim)
@@ -162,7 +162,7 @@ class Workers:
         self._context.at(now_s + self._plan.fault_of(execution.cause).hang_for_s, lambda: self._wake(execution))
 
     def _wake(self, execution: Execution) -> None:
-        """It goes on as if nothing had been, with the heartbeat that is late."""
+        """It continues as if nothing had happened, with the late heartbeat."""
         execution.beats = True
         self._beat_at(self._context.now(), execution)
 

@@ -1,4 +1,4 @@
-"""The course of a real run against a system that owns its workers: one thread, which waits for a time or for a call."""
+"""The main loop of a real run against a system that owns its workers: one thread, which waits for timers and sockets."""
 
 import selectors
 from collections.abc import Generator
@@ -13,17 +13,17 @@ from soak.runner.targets.submitter import Submitter
 from soak.schemas.stream.block import Block
 
 _LOOK_REAL_S = 0.05
-"""How often the system's account is read while it drains, so that the run ends when the last task is closed."""
+"""Interval of reading changes while draining, so that the run ends when the last task is closed."""
 
 
 class Stoppable(Protocol):
     """The system, as far as its end is concerned."""
 
     def stop(self) -> None:
-        """See `runner.targets.contract.System`."""
+        """See `soak.contract.System`."""
 
     def snapshot(self) -> Snapshot:
-        """See `runner.targets.contract.System`."""
+        """See `soak.contract.System`."""
 
 
 def drive(
@@ -35,7 +35,7 @@ def drive(
     change_reader: ChangeReader,
     submitter: Submitter,
 ) -> Generator[Block, None, None]:
-    """The events of the run, a block every `course.flush_s`; the last one ends with the system's own census.
+    """The events of the run, a block every `context.flush_s`; the last one ends with the system's own census.
 
     `submitter` has started. The data of whatever is registered with `selector` is called when that is readable.
     """
@@ -45,15 +45,15 @@ def drive(
         while not over:
             over = _go_on(context, selector, change_reader, submitter, context.now() + context.flush_s)
             until_s = context.now()
-            # What a busy system has not told yet is still to come: the block waits for it.
+            # A busy system may have unreported changes: the block waits for them.
             if _read(change_reader) and not over:
                 yield context.journal.take(until_s)
     except Exception:
-        # What happened until the system failed is evidence, too.
+        # Events before the system failed are evidence, too.
         yield context.journal.take(context.now())
         raise
     finally:
-        # What still runs is left to its lease: it must not keep the system from stopping.
+        # Running attempts are left to their leases: they must not keep the system from stopping.
         process_control.wake_all()
         body_server.close()
     # How long the system takes to stop is no part of the run.
@@ -75,7 +75,7 @@ def _go_on(
     submitter: Submitter,
     until_s: float,
 ) -> bool:
-    """Do what is due and hear what is said up to `until_s`; returns whether the run is over."""
+    """Handle timers and sockets up to `until_s`; returns whether the run is over."""
     while (now_s := context.now()) < until_s:
         wait_s = context.clock.real(min(context.agenda.next_s, until_s) - now_s)
         for key, _ in selector.select(max(0.0, wait_s)):

@@ -1,4 +1,4 @@
-"""Attempts as they really run: each meets the fate that the plan has for it."""
+"""Executions of attempts, each with its planned fate."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -13,7 +13,7 @@ from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.simulation.fates import BODY_FAILS, Action
 
 _LOCK_MARGIN_REAL_S, _LOCK_MARGIN_SHARE = 0.005, 0.15
-"""A database counts as busy once the timeout is over; the lock is held so much longer, and so much of the timeout.
+"""A database counts as busy once the timeout is over; the lock is held longer by this time, and this share of the timeout.
 
 SQLite waits in several sleeps, each of which lasts somewhat longer than it asked for.
 """
@@ -26,13 +26,13 @@ class WriteLock(Protocol):
         """Hold the lock, and call `then` as soon as it is held."""
 
     def release(self) -> None:
-        """One of those who wanted it held does not any more."""
+        """Release one hold."""
 
 
 class Executions:
-    """Told by the desk when a body starts and ends, it decides what happens in between.
+    """Notified by the body server when a body starts and ends, it decides what happens in between.
 
-    Without a `lock`, an attempt that is to find the database busy ends late, with a transient error.
+    Without a `lock`, an attempt that should find the database busy ends late, with a transient error.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Executions:
         self._release_later(execution)
 
     def _lost(self, execution: Execution) -> None:
-        """The process that ran a body is gone, and not by our doing."""
+        """The process of a body is gone, not killed by the runner."""
         self._note_end(self._context.now(), execution, self._plan.vocabulary.cause("", "process_gone"))
         self._release_later(execution)
 
@@ -100,7 +100,7 @@ class Executions:
             self._body_server.finish(execution, end="ok", tokens=self._queue.hard_tokens + 1 if over else 0)
 
     def _meet_lock(self, execution: Execution) -> None:
-        """Its state write finds the database busy for as long as it is willing to wait."""
+        """Its state write finds the database busy for its whole timeout."""
         if (lock := self._lock) is None:
             error = self._plan.vocabulary.causes[execution.cause].error
             late_s = self._context.now() + self._locked_s

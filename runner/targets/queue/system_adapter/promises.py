@@ -1,4 +1,4 @@
-"""What a system that owns its workers promises, as checks."""
+"""Checks of a system that owns its workers."""
 
 import time
 
@@ -19,7 +19,7 @@ def _new(harness: ContractHarness) -> None:
     harness.counts(Snapshot())
 
 
-@CHECKS.add("a task is dispatched to a body, and DONE when that ends well")
+@CHECKS.add("a task is dispatched to a body, and DONE when that succeeds")
 def _done(harness: ContractHarness) -> None:
     task_id = harness.add(A)
     execution = harness.body(A)
@@ -31,7 +31,7 @@ def _done(harness: ContractHarness) -> None:
     harness.counts(Snapshot(done=1))
 
 
-@CHECKS.add("changes are told once and in order")
+@CHECKS.add("changes are reported once and in order")
 def _told_once(harness: ContractHarness) -> None:
     harness.add(A)
     harness.finish(harness.body(A))
@@ -45,7 +45,7 @@ def _told_once(harness: ContractHarness) -> None:
     expect(since, times, met=times == sorted(times) and now - 60 < times[0] and times[-1] < now + CLOCK_S)
 
 
-@CHECKS.add("a key is refused while it is PENDING, IN_PROGRESS or DONE, and that is told")
+@CHECKS.add("a key is refused while it is PENDING, IN_PROGRESS or DONE, and that is reported")
 def _refused(harness: ContractHarness) -> None:
     harness.add(A)
     _is_refused(harness, "PENDING or IN_PROGRESS")
@@ -65,7 +65,7 @@ def _is_refused(harness: ContractHarness, state: str) -> None:
     expect(f"Refused() for a key that is {state}", answer, met=isinstance(answer, Refused))
 
 
-@CHECKS.add("no more bodies run at a time than there are workers")
+@CHECKS.add("no more bodies run at once than there are workers")
 def _workers(harness: ContractHarness) -> None:
     for number in (A, B, C, D, E):
         harness.add(number)
@@ -74,7 +74,7 @@ def _workers(harness: ContractHarness) -> None:
     expect(f"{WORKERS} bodies", harness.started, met=len(harness.running) == WORKERS)
 
 
-@CHECKS.add("a transient failure is tried again, not before its backoff is over")
+@CHECKS.add("a transient failure is retried, but not before its backoff is over")
 def _backoff(harness: ContractHarness) -> None:
     harness.add(A)
     for attempt, backoff_s in enumerate(BACKOFF_S, start=1):
@@ -101,7 +101,7 @@ def _max_attempts(harness: ContractHarness) -> None:
     harness.counts(Snapshot(failed=1))
 
 
-@CHECKS.add("a permanent failure is FAILED at once, and its key may come again as a new task")
+@CHECKS.add("a permanent failure is FAILED at once, and its key is accepted again as a new task")
 def _permanent(harness: ContractHarness) -> None:
     first = harness.add(A)
     harness.finish(harness.body(A), "permanent")
@@ -144,7 +144,7 @@ def _heartbeat(harness: ContractHarness) -> None:
     expect("one body", harness.started, met=harness.started == [(A, 1)])
 
 
-@CHECKS.add("the task of a worker that was killed is tried again, once its lease has expired", SHORT_S)
+@CHECKS.add("the task of a killed worker is retried once its lease has expired", SHORT_S)
 def _killed(harness: ContractHarness) -> None:
     harness.processes()
     harness.add(A)
@@ -152,7 +152,7 @@ def _killed(harness: ContractHarness) -> None:
     killed = harness.pid(execution)
     harness.kill(execution)
     harness.until(
-        f"processes to tell a new process of {execution.worker}, started by restart or by the system itself",
+        f"processes to list a new process of {execution.worker}, started by restart or by the system itself",
         lambda: harness.processes().get(execution.worker, killed) != killed,
         lambda: f"{', '.join(sorted(harness.processes()))}",
     )

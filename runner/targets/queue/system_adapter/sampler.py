@@ -9,9 +9,9 @@ from soak.schemas.stream.events import Kind
 
 
 class Sampler:
-    """Notes what a snapshot tells; `files` are those of its database.
+    """Records snapshots; `files` are those of the database.
 
-    `deferred_s` says when the oldest work was due that the system could not take in so far: it waits as well.
+    `deferred_s`: due time of the oldest submission not accepted so far, which is waiting as well.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Sampler:
         self._context.every(self._context.plan.scenario.telemetry.sample_interval_s, self.sample)
 
     def sample(self) -> None:
-        """Take one, now. A queue that is busy is not asked again before the next sample."""
+        """Take one, now. A busy queue is not asked again before the next sample."""
         t_s = self._context.now()
         try:
             queue = self._snapshot()
@@ -47,7 +47,7 @@ class Sampler:
             self._context.note(t_s, Kind.SAMPLE_DB_SIZE, value=sum(map(_size, files)))
 
     def _note_oldest(self, t_s: float, pending_real_s: float | None) -> None:
-        """Note how long the oldest due work has waited: within the system, as far as it says so, or outside."""
+        """Record how long the oldest due work has waited: inside the system, if it reports that, or outside."""
         due_s = self._deferred_s()
         waited = [] if pending_real_s is None else [pending_real_s * self._context.clock.speed]
         waited += [] if due_s is None else [t_s - due_s]

@@ -1,4 +1,4 @@
-"""A system of someone else's as a target."""
+"""An attached system as a target."""
 
 import selectors
 from collections.abc import Generator
@@ -27,13 +27,13 @@ _INSIDE = {
     FaultType.WATCHDOG_CRASH: "the runner does not know its processes",
 }
 _PROCESSES = {
-    FaultType.WORKER_CRASH: "it has no method processes(), so that nothing can be killed",
-    FaultType.WORKER_HANG: "it has no method processes(), so that nothing can be stopped",
+    FaultType.WORKER_CRASH: "it has no method processes(), so nothing can be killed",
+    FaultType.WORKER_HANG: "it has no method processes(), so nothing can be stopped",
 }
 
 
 class SystemAdapter:
-    """Drives a system with a plan, `speed` times as fast as the scenario says. `name` is how a user calls its class."""
+    """Drives a system with a plan, `speed` times as fast as the scenario says. `name`: as given by the user."""
 
     clock = "real"
 
@@ -42,9 +42,9 @@ class SystemAdapter:
         self.speed = speed
         self._kind = kind
         self.patience_s = patience_s
-        """How long a call may take in real seconds, where that is not PATIENCE_S."""
+        """Timeout of a call in real seconds, if not PATIENCE_S."""
         self.redelivery_s = declared_redelivery(name, kind)
-        """Within how many real seconds the class says that work of a dead worker is started again; None if it does not say."""
+        """Declared maximum redelivery time in real seconds; None if not declared."""
         self._directory = Path()
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
@@ -53,11 +53,9 @@ class SystemAdapter:
         refuse_faults(scenario, self.name, _INSIDE if can(self._kind, PROCESSES) else {**_INSIDE, **_PROCESSES})
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
-        """Keep what the system leaves behind in `directory`. Raises UsageError when it is to go on."""
+        """Keep files of the system in `directory`. Raises UsageError for a run to resume."""
         if history:
-            raise UsageError(
-                f"{self.name} is not resumed: what became of its tasks meanwhile is not known (run it again)"
-            )
+            raise UsageError(f"{self.name} cannot be resumed: the present state of its tasks is unknown (run it again)")
         self._directory = directory.absolute() / "system"
         self._directory.mkdir()
 
@@ -112,5 +110,5 @@ def _close(system: SystemCaller) -> None:
     try:
         system.close()
     except (BusyError, ContractError) as error:
-        # A run of days does not lose its verdict to that; and it would hide what ended the run.
-        remark(f"{error or 'it is busy'} (at the end of the run: {system.name} is not closed)")
+        # A run of days must not lose its verdict over this, and the error would hide what ended the run.
+        remark(f"{error or 'it is busy'} (at the end of the run: {system.name} was not closed)")
