@@ -177,8 +177,8 @@ class ScenarioError(SoakError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         ordered = sorted(problems, key=lambda p: (p.source, p.line, p.column, p.where, p.what, p.remedy))
-        told: dict[tuple[object, ...], Problem] = {}
+        unique: dict[tuple[object, ...], Problem] = {}
         for p in ordered:
-            told.setdefault((p.source, p.line, p.column, "" if p.line else p.where, p.what, p.remedy), p)
-        self.problems = tuple(told.values())
+            unique.setdefault((p.source, p.line, p.column, "" if p.line else p.where, p.what, p.remedy), p)
+        self.problems = tuple(unique.values())
         super().__init__("\n".join(map(str, self.problems)))

@@ -82,7 +82,7 @@ def _table(rows: "list[Row]") -> list[str]:
     lines = [f"{'defect':{width}}  {'verdict':12}  {'as meant':8}  {'after':9}  found by"]
     for row in rows:
         after = "" if row.found_after_s is None else show_duration(round(row.found_after_s))
-        found = ", ".join(map(_told, row.found)) or "nothing"
+        found = ", ".join(map(_described, row.found)) or "nothing"
         lines.append(
             f"{row.trial.name:{width}}  {row.outcome.value:12}  {'yes' if row.as_meant else 'NO':8}  {after:9}  {found}"
         )
@@ -92,7 +92,7 @@ def _table(rows: "list[Row]") -> list[str]:
     ]
 
 
-def _told(found: "Finding") -> str:
+def _described(found: "Finding") -> str:
     from soak.schemas.units import show_duration
 
     return found.check if found.at_s is None else f"{found.check} (since {show_duration(round(found.at_s))})"

@@ -51,6 +51,6 @@ def check(name: str, patience_s: float | None, as_json: bool) -> int:
         counts[result.status] += 1
         tell(f"  {result.status:8}{result.name}" + (f": {result.detail}" if result.detail else ""))
     left = len(suite(kind)[0]) - sum(counts.values())
-    told = [f"{number} {status}" for status, number in {**counts, "not run": left}.items() if number]
-    tell(f"{name}: {', '.join(told) or 'nothing to check'}")
+    parts = [f"{number} {status}" for status, number in {**counts, "not run": left}.items() if number]
+    tell(f"{name}: {', '.join(parts) or 'nothing to check'}")
     return BROKEN if counts["failed"] else KEPT

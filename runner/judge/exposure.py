@@ -212,8 +212,8 @@ class _Spells:
     def observe(self, block: Block, causes: list[int]) -> None:
         """Process a block; `causes` are those of the fault."""
         self._spells = []
-        told = np.isin(block.kind, [self._begin, *self._ends]) & np.isin(block.cause, causes)
-        for t_s, kind in zip(block.t[told].tolist(), block.kind[told].tolist(), strict=True):
+        selected = np.isin(block.kind, [self._begin, *self._ends]) & np.isin(block.cause, causes)
+        for t_s, kind in zip(block.t[selected].tolist(), block.kind[selected].tolist(), strict=True):
             if kind == self._begin:
                 self._since_s = t_s if self._since_s is None else self._since_s
             elif self._since_s is not None:

@@ -133,8 +133,8 @@ class Judge:
         Once `aborted_by` is set the run is over, and what follows in the block is not part of it. Alerts that stand
         in the block are an earlier judge's, who saw the same: they are left out.
         """
-        told = _ALERTS[block.kind]
-        for part in self._parts(block.take(~told) if told.any() else block):
+        is_alert = _ALERTS[block.kind]
+        for part in self._parts(block.take(~is_alert) if is_alert.any() else block):
             judged = self._observe_part(part)
             yield judged
             if self.aborted_by:
@@ -175,9 +175,9 @@ class Judge:
                 guard.timer.forget_after(block.until_s)
         for _, guard in self.alerts:
             guard.look(facts)
-        told = self._tell_alerts(block, facts.settled_s)
+        judged = self._tell_alerts(block, facts.settled_s)
         self._fold(block, facts)
-        return told
+        return judged
 
     def _follow(self, block: Block) -> Facts:
         facts = Facts(block.until_s, ended=bool(len(block)) and bool(_ENDS[block.kind[-1]]))
@@ -220,13 +220,13 @@ class Judge:
         if not times:
             return block
         order = np.argsort(times, kind="stable")
-        told = make_block(
+        alerts = make_block(
             np.array(times)[order],
             np.array(kinds)[order],
             until_s=block.until_s,
             value=np.array(names, dtype=float)[order],
         )
-        return merge([block, told])
+        return merge([block, alerts])
 
     # What is known so far.
 

@@ -85,16 +85,16 @@ def _walk(block: Block, places: Ints, table: Table) -> tuple[list[int], dict[int
     running = dict(zip(keys.tolist(), table.get("running", keys).astype(np.int64).tolist(), strict=True))
     done = set(keys[table.was_done(keys)].tolist())
     again: list[int] = []
-    told: set[int] = set()
+    changed: set[int] = set()
     for place, key, kind in zip(places.tolist(), keys.tolist(), block.kind[places].tolist(), strict=True):
         if kind == Kind.EXECUTION_STARTED:
             if running[key] or key in done:
                 again.append(place)
             running[key] += 1
-            told.add(key)
+            changed.add(key)
         elif kind == Kind.EXECUTION_ENDED:
             running[key] = max(0, running[key] - 1)
-            told.add(key)
+            changed.add(key)
         else:
             done.add(key)
-    return again, {key: running[key] for key in sorted(told)}
+    return again, {key: running[key] for key in sorted(changed)}

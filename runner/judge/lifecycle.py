@@ -118,9 +118,9 @@ class Lifecycle:
             # A census is of the end, and that was none.
             self._census, block = {}, block.take(np.arange(len(block)) > resumed[-1])
         for state, kind in CENSUS.items():
-            told = block.value[block.kind == kind]
-            if len(told):
-                self._census[state] = int(told[-1])
+            counts = block.value[block.kind == kind]
+            if len(counts):
+                self._census[state] = int(counts[-1])
 
     def _label(self, rows: Rows) -> None:
         enqueued = rows.kind == Kind.TASK_ENQUEUED

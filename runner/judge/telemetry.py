@@ -36,8 +36,8 @@ class Telemetry:
     def observe(self, block: Block, facts: Facts) -> None:
         """Add a block's samples and gaps to `facts`."""
         for name, kind in _GAUGES.items():
-            told = block.kind == kind
-            facts.series[name] = Samples(block.t[told], block.value[told])
+            selected = block.kind == kind
+            facts.series[name] = Samples(block.t[selected], block.value[selected])
         life = block.t[SIGNS_OF_LIFE[block.kind]]
         edges = np.concatenate([[self._seen_s], life, [block.until_s]])
         gaps = quantise(np.diff(edges))

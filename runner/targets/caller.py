@@ -93,7 +93,7 @@ class Caller:
         if error is not None:
             self._lanes[0].end()
             takes = f"it is constructed as Class(settings: {type(settings).__name__})"
-            raise UsageError(f"{self.name}(settings) {_told(error)} ({takes})") from error
+            raise UsageError(f"{self.name}(settings) {_described(error)} ({takes})") from error
         return made
 
     def _check(self, method: str, wrong: str) -> None:
@@ -109,7 +109,7 @@ class Caller:
         if isinstance(error, BusyError):
             raise error
         if error is not None:
-            raise self.broke(method, _told(error)) from error
+            raise self.broke(method, _described(error)) from error
         return value
 
     def _wait(self, what: str, call: Callable[[], Any]) -> Answer:
@@ -130,7 +130,7 @@ def _close_late(made: Any) -> None:
         made.close()
 
 
-def _told(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     ours = {__file__, lanes.__file__}
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in ours]
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

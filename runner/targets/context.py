@@ -124,9 +124,9 @@ class RunContext:
         """Record the system's own census at the end; without one (it stays busy) the verdict is not PASS."""
 
         def take() -> None:
-            told = snapshot()
+            census = snapshot()
             for state, kind in CENSUS.items():
-                self.note(until_s, kind, value=getattr(told, state.name.lower()))
+                self.note(until_s, kind, value=getattr(census, state.name.lower()))
 
         patiently(take)
 

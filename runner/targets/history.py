@@ -56,7 +56,7 @@ class History:
     paused_real_s: float = 0.0
     """Sum of earlier pauses, in real seconds."""
 
-    told: Counter[Kind] = field(default_factory=Counter)
+    recorded: Counter[Kind] = field(default_factory=Counter)
     """Number of records reported by the system, by kind of event."""
 
     lost: bool = False
@@ -77,7 +77,7 @@ class History:
         self.paused_real_s += float(block.value[block.kind == Kind.RUN_PAUSED].sum())
         self.lost = self.lost or bool((block.kind == Kind.SAMPLE_LOST).any())
         kinds = block.kind[np.isin(block.kind, list(TOLD_BY_SYSTEM))]
-        self.told.update(
+        self.recorded.update(
             Counter({Kind(kind): count for kind, count in enumerate(np.bincount(kinds).tolist()) if count})
         )
         self.submitted.update(block.task[np.isin(block.kind, list(SUBMITTED))].tolist())

@@ -40,7 +40,7 @@ class Submitter:
     """`answered` is called with the answer of each submission; `known`: those submitted by an earlier runner.
 
     `intakes`: a key that is due twice at the same instant is offered on two connections; without it, one after the other.
-    `told`: those that an earlier runner had offered in vain, and recorded.
+    `recorded`: those that an earlier runner had offered in vain, and recorded.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class Submitter:
         answered: Callable[[Submission, Answer], None],
         known: Callable[[Submission], bool] = lambda _: False,
         intakes: Intakes | None = None,
-        told: Container[int] = frozenset(),
+        recorded: Container[int] = frozenset(),
     ) -> None:
         self._context = context
         self._intake = intake
         self._intakes = intakes
         self._answered = answered
-        self._told = told
+        self._recorded = recorded
         self._work = (each for each in _one_by_one(context.plan) if not known(each))
         self._ahead: Submission | None = None
         self._waiting: set[int] = set()
@@ -93,7 +93,7 @@ class Submitter:
     def _submit(self, *work: Submission) -> None:
         self._next()
         for each in work:
-            if each.cause and each.number not in self._told:
+            if each.cause and each.number not in self._recorded:
                 self._context.note(self._context.now(), Kind.TASK_DUPLICATE, number=each.number, cause=each.cause)
             self._waiting.add(each.number)
         if len(work) == 2 and not self._deferred:
@@ -127,7 +127,7 @@ class Submitter:
         self._answered(work, answer)
 
     def _defer(self, work: Submission) -> None:
-        if not work.cause and work.number not in self._told:
+        if not work.cause and work.number not in self._recorded:
             # It was offered in time; a system that cannot accept it is not the load generator's fault.
             self._context.note(self._context.now(), Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
         self._deferred.append(work)

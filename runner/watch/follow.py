@@ -40,7 +40,7 @@ def follow(path: Path, replay: float | None = None) -> Iterator[State]:
     if replay is not None:
         yield from _replayed(reader, watched, replay * reader.identity.speed)
         return
-    began, told = time.monotonic(), 0.0
+    began, shown_at = time.monotonic(), 0.0
     for block in reader.follow():
         if block is None:
             if watched.ended:
@@ -48,9 +48,9 @@ def follow(path: Path, replay: float | None = None) -> Iterator[State]:
             time.sleep(_LOOK_EVERY_S)
         else:
             watched.observe(block)
-        if watched.judge.until_s and time.monotonic() - told >= EVERY_S:
-            told = time.monotonic()
-            yield watched.state(_eta(watched, reader.identity.speed if told - began > EVERY_S else 0.0))
+        if watched.judge.until_s and time.monotonic() - shown_at >= EVERY_S:
+            shown_at = time.monotonic()
+            yield watched.state(_eta(watched, reader.identity.speed if shown_at - began > EVERY_S else 0.0))
     yield watched.state()
 
 

@@ -76,9 +76,9 @@ class Watched:
         for _ in self.judge.observe(block):
             pass
         for kind, name in _LEVELS.items():
-            told = block.value[block.kind == kind]
-            if len(told):
-                self.levels[name] = float(told[-1])
+            values = block.value[block.kind == kind]
+            if len(values):
+                self.levels[name] = float(values[-1])
         self.end = end_after(block, self.end)
         counts = self.judge.kinds_seen
         self._closed.append((self.judge.until_s, int(counts[[Kind.TASK_DONE, Kind.TASK_FAILED]].sum())))

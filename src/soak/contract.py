@@ -6,10 +6,10 @@ timer (it calls `recover`) and the faults; the queue under test provides idempot
 A `System` owns its workers. The runner provides the load and the body of every task (`soak.body`), and reads the changes that
 the system reports; dispatching, heartbeats and the watchdog belong to the system and are tested, too.
 
-The class is constructed as `Class(settings)`. All calls of a run, including the constructor and `close`, come from one thread, one
-at a time. Only a `Queue` that declares `thread_safe = True` is called from several: up to eight workers claim at the same moment,
-from separate threads, together with any other call. Each call must return within seconds (`--patience`). An exception other
-than `BusyError`, or an answer of another type, ends the run.
+The class is constructed as `Class(settings)`. All calls of a run, including the constructor and `close`, come from one
+thread, one at a time. Only a `Queue` that declares `thread_safe = True` is called from several: up to eight workers claim
+at the same moment, from separate threads, together with any other call. Each call must return within seconds
+(`--patience`). An exception other than `BusyError`, or an answer of another type, ends the run.
 
 However a run ends, even if the runner is killed, every process started by the class ends with it (on Linux).
 """

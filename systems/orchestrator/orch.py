@@ -62,7 +62,7 @@ def add(session: Session, key: str, title: str, payload: str) -> None:
         raise click.BadParameter("must not be empty", param_hint="--key")
     answer = session.store.enqueue(key, payload, title)
     session.show()
-    click.echo(_told(key, answer))
+    click.echo(_described(key, answer))
 
 
 @orch.command("import")
@@ -75,7 +75,7 @@ def import_command(session: Session) -> None:
         row for row in parse(session.queue.read_text(encoding="utf-8")) if not row.id and row.state is TaskState.PENDING
     ]
     for row in new:
-        click.echo(_told(row.key, session.store.enqueue(row.key, title=row.title)))
+        click.echo(_described(row.key, session.store.enqueue(row.key, title=row.title)))
     session.show()
 
 
@@ -141,7 +141,7 @@ def _accepted(task: Task, accepted: bool) -> None:
         raise OperationError(f"task {task.id}: the lease was lost meanwhile")
 
 
-def _told(key: str, answer: Enqueued | Skipped) -> str:
+def _described(key: str, answer: Enqueued | Skipped) -> str:
     if isinstance(answer, Skipped):
         return f"{key} is task {answer.task_id} already"
     return f"{key} is task {answer.task_id}"

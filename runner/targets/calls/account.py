@@ -18,7 +18,7 @@ UNCONFIRMED = "unconfirmed"
 """The error class of a call that succeeded according to the client but not the dependency."""
 
 
-class Told(msgspec.Struct, frozen=True):
+class LogLine(msgspec.Struct, frozen=True):
     """A line of a dependency's log: time in seconds since the epoch, and event; memory in bytes."""
 
     at: float
@@ -30,7 +30,7 @@ class Told(msgspec.Struct, frozen=True):
     held: int = 0
 
 
-_DECODER = msgspec.json.Decoder(Told)
+_DECODER = msgspec.json.Decoder(LogLine)
 
 
 class Account:
@@ -44,7 +44,7 @@ class Account:
         self._fullest = Fullest()
         self._answered: set[tuple[int, int, int]] = set()
         """Successful calls according to the dependencies' logs: dependency, task and attempt."""
-        self.told_s = 0.0
+        self.latest_s = 0.0
         """Time of the latest event."""
 
     def read(self) -> None:
@@ -52,21 +52,21 @@ class Account:
         # The client's first: what it knows, the dependencies have logged by now.
         rows = self._rows.take()
         for to, tail in self._tails.items():
-            for told in tail.read():
-                self._tell(to, tail.dependency, told)
+            for line in tail.read():
+                self._tell(to, tail.dependency, line)
         for row in rows:
             self._note(row)
 
-    def _tell(self, to: int, dependency: Dependency, told: Told) -> None:
-        context, t_s = self._context, self._context.clock.scenario(told.at)
-        if told.what == "fault":
-            context.note(t_s, Kind.FAULT_INJECTED, number=told.task, attempt=told.attempt, cause=told.cause)
-        elif told.what == "lost":
-            context.note(t_s, Kind.UPDATE_LOST, number=told.task, attempt=told.attempt)
-        elif told.what == "answered":
-            self._answered.add((to, told.task, told.attempt))
-        elif told.what == "memory" and dependency.memory_bytes:
-            for kind, size in ((Kind.SAMPLE_MEMORY, told.used), (Kind.SAMPLE_MEMORY_HELD, told.held)):
+    def _tell(self, to: int, dependency: Dependency, line: LogLine) -> None:
+        context, t_s = self._context, self._context.clock.scenario(line.at)
+        if line.what == "fault":
+            context.note(t_s, Kind.FAULT_INJECTED, number=line.task, attempt=line.attempt, cause=line.cause)
+        elif line.what == "lost":
+            context.note(t_s, Kind.UPDATE_LOST, number=line.task, attempt=line.attempt)
+        elif line.what == "answered":
+            self._answered.add((to, line.task, line.attempt))
+        elif line.what == "memory" and dependency.memory_bytes:
+            for kind, size in ((Kind.SAMPLE_MEMORY, line.used), (Kind.SAMPLE_MEMORY_HELD, line.held)):
                 share = self._fullest.note(kind, dependency.name, size / dependency.memory_bytes)
                 context.note(t_s, kind, value=share)
 
@@ -80,7 +80,7 @@ class Account:
         elif kind is Kind.CALL_FAILED:
             # Its answer may have come just after the client timed out.
             self._answered.discard((int(row.value), row.number, row.attempt))
-        self.told_s = max(self.told_s, row.t_s)
+        self.latest_s = max(self.latest_s, row.t_s)
         self._context.note(
             row.t_s, kind, number=row.number, attempt=row.attempt, cause=cause or NO_CAUSE, value=row.value
         )
@@ -94,7 +94,7 @@ class _Tail:
         self._path = path
         self._read_bytes = 0
 
-    def read(self) -> list[Told]:
+    def read(self) -> list[LogLine]:
         """New complete lines. Raises SoakError."""
         try:
             with self._path.open("rb") as file:

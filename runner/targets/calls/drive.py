@@ -78,7 +78,7 @@ class Drive:
         until_s = context.now()
         self._stop()
         self._account.read()
-        until_s, census = max(until_s, self._account.told_s), self._client.census()
+        until_s, census = max(until_s, self._account.latest_s), self._client.census()
         for state, kind in CENSUS.items():
             context.note(until_s, kind, value=census.get(state, 0))
         yield context.journal.take(until_s)

@@ -70,7 +70,7 @@ def record(database: Path, kind: str, at: float, attempt: int = 1, error: str = 
 def going_on(database: Path, until_s: float = 0.0, told: str = "") -> Continuation:
     """After a stream that breaks off at `until_s` and has these records."""
     history = History(until_s=until_s)
-    history.told.update(KINDS[ChangeType(kind)] for kind in told.split())
+    history.recorded.update(KINDS[ChangeType(kind)] for kind in told.split())
     return Continuation(database, history, SPEED)
 
 
@@ -166,7 +166,7 @@ def test_executions_end_with_their_record_or_with_the_runner(
     record(database, "dispatched", 1_002.0)
     record(database, kind, 1_005.2, error=error)
     history = History(until_s=30.0)
-    history.told.update([Kind.TASK_ENQUEUED, Kind.TASK_DISPATCHED])
+    history.recorded.update([Kind.TASK_ENQUEUED, Kind.TASK_DISPATCHED])
     history.running[0, 1] = Running(0, 1, 0, 20.0)
     (database.parent / pulse.FILE).write_text(f"{60.5:020.6f}\n")
     Continuation(database, history, SPEED).close_the_ledger(context)

@@ -62,7 +62,7 @@ def offered(
         intake,
         lambda work, answer: answers.append((work, answer)),
         intakes=intake if together else None,
-        told=told,
+        recorded=told,
     )
     submitter.start()
     until = time.monotonic() + 5

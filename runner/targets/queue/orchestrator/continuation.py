@@ -78,19 +78,19 @@ class Continuation:
 
     def _read(self, database: Path) -> None:
         self._eras = eras.read_eras(database.with_name(eras.FILE))
-        told: Counter[Kind] = Counter()
-        known, last = self.history.told.total(), None
+        recorded: Counter[Kind] = Counter()
+        known, last = self.history.recorded.total(), None
         for place, record in enumerate(_records(database), 1):
             if place <= known:
                 self.last_event = record.id
-                told[KINDS[ChangeType(record.type)]] += 1
+                recorded[KINDS[ChangeType(record.type)]] += 1
                 if record.type in _CLOSING:
                     self.tasks.pop(record.task_id, None)
             elif self._eras:
-                self._note_untold(record)
+                self._note_unrecorded(record)
             self._note_submission(record)
             last = record
-        if told != self.history.told:
+        if recorded != self.history.recorded:
             what = "is not the database of this run: its log contradicts the event stream"
             raise UsageError(f"{database}: {what} (restore the one it was made with)")
         if last and not self._eras:
@@ -115,7 +115,7 @@ class Continuation:
                 self.tasks[record.task_id] = int(record.key) << KEY_SHIFT | copy
             self._submitted[record.key] += 1
 
-    def _note_untold(self, record: _Record) -> None:
+    def _note_unrecorded(self, record: _Record) -> None:
         self._origins.append(eras.origin_of(self._eras, record.id))
         number = self.tasks.get(record.task_id)
         if number is None:

@@ -64,8 +64,8 @@ class Drive:
         for task_id, number in past.tasks.items():
             change_reader.accepted(task_id, number)
         past.restore_blame(plan, change_reader)
-        known, told = partial(past.knew, context=context, change_reader=change_reader), past.history.offered
-        self._submitter = Submitter(context, system, change_reader.answered, known, intakes=system, told=told)
+        known, recorded = partial(past.knew, context=context, change_reader=change_reader), past.history.offered
+        self._submitter = Submitter(context, system, change_reader.answered, known, intakes=system, recorded=recorded)
         Executions(context, self._workers, change_reader, system, body_server, settings.busy_timeout_s, lock)
         self._outages = Outages(context, system, lock, disk)
         self._samples = (

@@ -42,14 +42,14 @@ class Outages:
         self._context.at(window.end_s, lambda: self._clear(fault))
 
     def _tell(self, fault: Fault, window: Window) -> None:
-        """It was over before the runner was gone, which could not tell of it any more."""
+        """It ended before the runner died, which could not record it any more."""
         cause = self._context.plan.cause_of(fault)
         if window.start_s >= self._context.known_s:
             self._context.note(window.start_s, Kind.FAULT_INJECTED, cause=cause)
         self._context.note(window.end_s, Kind.FAULT_CLEARED, cause=cause)
 
     def _take_up(self, fault: Fault) -> None:
-        """Its beginning was told before the runner was gone."""
+        """Its start was recorded before the runner died."""
         if fault.type is FaultType.DB_OUTAGE:
             self._lock.hold(lambda: None)
         else:

@@ -125,9 +125,9 @@ class OrchestratorSystem(Processes):
     def snapshot(self) -> Snapshot:
         """See `System`."""
         with _busy():
-            told = self._store.snapshot()
-        counts = {state.name.lower(): told.counts[state] for state in TaskState}
-        return Snapshot(**counts, oldest_s=told.oldest_due_s, busy_workers=told.busy_workers)
+            stored = self._store.snapshot()
+        counts = {state.name.lower(): stored.counts[state] for state in TaskState}
+        return Snapshot(**counts, oldest_s=stored.oldest_due_s, busy_workers=stored.busy_workers)
 
     def files(self) -> list[Path]:
         """See `System`."""

@@ -138,9 +138,9 @@ def _message(line: bytes) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError):
         good = False
     if not good or message.get("attempt", 1) < 1 or not 0 <= message.get("number", 0) < 2**40:
-        told = shown(line.decode(errors="replace"))
+        message = shown(line.decode(errors="replace"))
         raise ContractError(
-            f"a worker sent an invalid message {told} (call Body.run with attempt from 1 and the unchanged payload)"
+            f"a worker sent an invalid message {message} (call Body.run with attempt from 1 and the unchanged payload)"
         )
     checked: dict[str, Any] = message
     return checked

@@ -44,7 +44,7 @@ class ChangeReader:
         self._context = context
         self._changes = changes
         self._workers = workers
-        self.told_s = 0.0
+        self.latest_s = 0.0
         """Time of the latest change."""
         self._numbers: dict[TaskId, int] = {}
         self._highest = -1
@@ -87,8 +87,8 @@ class ChangeReader:
             if t_s > now_s + _AHEAD_REAL_S * self._context.clock.speed:
                 raise ContractError(f"changes reported task {change.key!r} with a time in the future (at={change.at})")
             # A log is in the order of commits; the clock may stray by less than a transaction takes.
-            self.told_s = max(self.told_s, min(t_s, now_s))
-            self._tell(change, self.told_s)
+            self.latest_s = max(self.latest_s, min(t_s, now_s))
+            self._tell(change, self.latest_s)
 
     def _tell(self, change: Change, t_s: float) -> None:
         if change.type is ChangeType.SKIPPED:

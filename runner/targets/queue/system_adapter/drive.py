@@ -59,7 +59,7 @@ def drive(
     # How long the system takes to stop is no part of the run.
     patiently(system.stop)
     patiently(change_reader.read)
-    until_s = max(until_s, change_reader.told_s)
+    until_s = max(until_s, change_reader.latest_s)
     context.take_census(system.snapshot, until_s)
     yield context.journal.take(until_s)
 

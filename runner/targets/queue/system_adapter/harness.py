@@ -108,7 +108,7 @@ class ContractHarness:
             self.running.remove(execution)
         self._body_server.finish(execution, end=end, error="network", tokens=tokens)
 
-    def told(self, kind: ChangeType, attempt: int = 1) -> Change:
+    def reported(self, kind: ChangeType, attempt: int = 1) -> Change:
         """Wait for a change of a kind."""
 
         def found() -> list[Change]:

@@ -23,19 +23,19 @@ def _new(harness: ContractHarness) -> None:
 def _done(harness: ContractHarness) -> None:
     task_id = harness.add(A)
     execution = harness.body(A)
-    dispatched = harness.told(ChangeType.DISPATCHED)
+    dispatched = harness.reported(ChangeType.DISPATCHED)
     expect(f"the worker {execution.worker!r}", dispatched.worker, met=dispatched.worker == execution.worker)
     harness.finish(execution)
-    done = harness.told(ChangeType.DONE)
+    done = harness.reported(ChangeType.DONE)
     expect(f"task id {task_id!r}", done.task_id, met=done.task_id == task_id)
     harness.counts(Snapshot(done=1))
 
 
 @CHECKS.add("changes are reported once and in order")
-def _told_once(harness: ContractHarness) -> None:
+def _reported_once(harness: ContractHarness) -> None:
     harness.add(A)
     harness.finish(harness.body(A))
-    harness.told(ChangeType.DONE)
+    harness.reported(ChangeType.DONE)
     harness.settle()
     meant = "ENQUEUED, DISPATCHED, DONE"
     expect(f"{meant} from changes", harness.kinds(), met=harness.kinds() == meant)
@@ -52,7 +52,7 @@ def _refused(harness: ContractHarness) -> None:
     execution = harness.body(A)
     _is_refused(harness, "IN_PROGRESS")
     harness.finish(execution)
-    harness.told(ChangeType.DONE)
+    harness.reported(ChangeType.DONE)
     _is_refused(harness, "DONE")
     harness.settle()
     skipped = [each.key for each in harness.changes if each.type is ChangeType.SKIPPED]
@@ -81,7 +81,7 @@ def _backoff(harness: ContractHarness) -> None:
         execution = harness.body(A, attempt)
         ended_at = time.time()
         harness.finish(execution, "transient")
-        retry = harness.told(ChangeType.RETRY, attempt)
+        retry = harness.reported(ChangeType.RETRY, attempt)
         again = harness.body(A, attempt + 1)
         waited_s = again.started_at - ended_at
         early = f"a body {waited_s:.3f} s after attempt {attempt} failed"
@@ -95,7 +95,7 @@ def _max_attempts(harness: ContractHarness) -> None:
     harness.add(A)
     for attempt in range(1, MAX_ATTEMPTS + 1):
         harness.finish(harness.body(A, attempt), "transient")
-    harness.told(ChangeType.FAILED, MAX_ATTEMPTS)
+    harness.reported(ChangeType.FAILED, MAX_ATTEMPTS)
     harness.settle()
     expect(f"{MAX_ATTEMPTS} bodies", harness.started, met=len(harness.started) == MAX_ATTEMPTS)
     harness.counts(Snapshot(failed=1))
@@ -105,7 +105,7 @@ def _max_attempts(harness: ContractHarness) -> None:
 def _permanent(harness: ContractHarness) -> None:
     first = harness.add(A)
     harness.finish(harness.body(A), "permanent")
-    harness.told(ChangeType.FAILED)
+    harness.reported(ChangeType.FAILED)
     second = harness.add(A)
     expect(f"another id than {first!r}", second, met=second != first)
 
@@ -114,7 +114,7 @@ def _permanent(harness: ContractHarness) -> None:
 def _blocked(harness: ContractHarness) -> None:
     harness.add(A)
     harness.finish(harness.body(A), tokens=HARD_TOKENS + 1)
-    harness.told(ChangeType.BLOCKED)
+    harness.reported(ChangeType.BLOCKED)
     harness.counts(Snapshot(blocked=1))
 
 
@@ -126,7 +126,7 @@ def _snapshot(harness: ContractHarness) -> None:
     harness.finish(harness.body(B), "permanent")
     harness.finish(harness.body(C), tokens=HARD_TOKENS + 1)
     for kind in (ChangeType.DONE, ChangeType.FAILED, ChangeType.BLOCKED):
-        harness.told(kind)
+        harness.reported(kind)
     for number in (D, E, F, F + 2):
         harness.add(number)
     harness.bodies(WORKERS)
@@ -140,7 +140,7 @@ def _heartbeat(harness: ContractHarness) -> None:
     for _ in range(3):
         harness.settle()
     harness.finish(execution)
-    harness.told(ChangeType.DONE)
+    harness.reported(ChangeType.DONE)
     expect("one body", harness.started, met=harness.started == [(A, 1)])
 
 
@@ -156,9 +156,9 @@ def _killed(harness: ContractHarness) -> None:
         lambda: harness.processes().get(execution.worker, killed) != killed,
         lambda: f"{', '.join(sorted(harness.processes()))}",
     )
-    harness.told(ChangeType.EXPIRED)
+    harness.reported(ChangeType.EXPIRED)
     harness.finish(harness.body(A, 2))
-    harness.told(ChangeType.DONE, 2)
+    harness.reported(ChangeType.DONE, 2)
 
 
 @CHECKS.add("a worker that lost its lease is refused", SHORT_S)
@@ -167,13 +167,13 @@ def _zombie(harness: ContractHarness) -> None:
     harness.add(A)
     zombie = harness.body(A)
     harness.pause(zombie)
-    harness.told(ChangeType.EXPIRED)
+    harness.reported(ChangeType.EXPIRED)
     second = harness.body(A, 2)
     harness.wake()
     harness.finish(zombie)
-    harness.told(ChangeType.REFUSED)
+    harness.reported(ChangeType.REFUSED)
     harness.finish(second)
-    harness.told(ChangeType.DONE, 2)
+    harness.reported(ChangeType.DONE, 2)
     harness.counts(Snapshot(done=1))
 
 
