@@ -17,7 +17,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from bench import ROOT, SCENARIO, cpu_of, row
+from harness import ROOT, SCENARIO, cpu_of, row
 
 FEW = 50
 

@@ -247,7 +247,7 @@ def _of_evidence(draw: random.Random, stock: Stock, place: Path) -> Iterator[Ste
 
 def fuzz(seed: int, numbers: Sequence[int], keep: Path | None) -> int:
     """Make the cases and tell of each in which something is wrong; returns in how many."""
-    wrong, told, codes = 0, time.monotonic(), Counter[str]()
+    wrong, shown_at, codes = 0, time.monotonic(), Counter[str]()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
         (Path(scratch) / "stock").mkdir()
         stock = Stock.make(Path(scratch) / "stock")
@@ -265,8 +265,8 @@ def fuzz(seed: int, numbers: Sequence[int], keep: Path | None) -> int:
                 print(f"case {number}: {again}", *problems, sep="\n", flush=True)
             if not keep:
                 shutil.rmtree(place)
-            if time.monotonic() - told > 10:
-                told = time.monotonic()
+            if time.monotonic() - shown_at > 10:
+                shown_at = time.monotonic()
                 print(f"{done} of {len(numbers)} cases, {codes.total()} commands: {wrong} wrong", flush=True)
     ended = ", ".join(f"{code}: {count}" for code, count in sorted(codes.items()))
     print(f"{len(numbers)} cases of seed {seed}, {codes.total()} commands (exit codes {ended}): {wrong} wrong")

@@ -1,4 +1,4 @@
-"""What an abort left behind: the tasks it concerns and what happened last, read from the event stream."""
+"""The state at an abort: affected tasks and the last events, read from the event stream."""
 
 import sqlite3
 from collections import Counter, deque
@@ -10,7 +10,7 @@ from soak.reports.history import Event, Happened, read_events
 
 MOST_TASKS, MOST_EVENTS = 20, 30
 WINDOW_S = 1_800.0
-"""How far back what failed is looked for, where the abort condition has no window of its own."""
+"""How far back to look for failures if the abort condition has no window."""
 
 _STATES = {
     "task.enqueued": "PENDING",
@@ -28,7 +28,7 @@ _ORDINARY = {"task.enqueued", "task.dispatched", "task.done"}
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """A task that the incident concerns; `id` is the system's own, or its key where that is not known."""
+    """A task affected by the incident; `id` is the system's id, or the key if that is unknown."""
 
     id: str
     key: str
@@ -39,7 +39,7 @@ class Affected:
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """The extent of an abort: the tasks that are open, or FAILED or BLOCKED lately (the first MOST_TASKS), and counts of all."""
+    """The extent of an abort: tasks that are open, or recently FAILED or BLOCKED (the first MOST_TASKS), and counts of all."""
 
     tasks: list[Affected]
     counts: dict[str, int]
@@ -48,7 +48,7 @@ class Aftermath:
     timeline: list[Happened]
 
     def one(self, *states: str) -> str:
-        """The id of a task in one of these states; empty when there is none."""
+        """The id of a task in one of these states; empty if there is none."""
         return next((task.id for state in states for task in self.tasks if task.state == state), "")
 
 
@@ -87,7 +87,7 @@ def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: fl
 
 @dataclass(slots=True)
 class _Row:
-    """A line of the timeline; `before`: how many of the same kind it stands for, between the line above and itself."""
+    """A line of the timeline; `before`: number of omitted events of the same kind before it."""
 
     t_s: float
     kind: str
@@ -96,11 +96,11 @@ class _Row:
 
     @property
     def words(self) -> str:
-        return f"{self.what} (and {self.before:,} more of these before it)" if self.before else self.what
+        return f"{self.what} (and {self.before:,} more before it)" if self.before else self.what
 
 
 def _note(timeline: deque[_Row], event: Event) -> None:
-    """Add an event; of a long row of one kind only the first and the last stay, so that its cause is not pushed out."""
+    """Add an event; of a long run of one kind only the first and the last are kept, so that their cause stays visible."""
     row = _Row(event.t, event.type, event.words)
     if (
         len(timeline) > 1
@@ -117,7 +117,7 @@ def _concerned(event: Event, since_s: float) -> bool:
 
 
 def _ids(database: Path) -> dict[str, str]:
-    """The system's own ids of tasks by key, from the database kept with a real run; nothing without one."""
+    """The system's task ids by key, from the database kept with a real run; empty without one."""
     if not database.exists():
         return {}
     try:

@@ -16,7 +16,7 @@ TASK_PLOT = "tasks.svg"
 
 
 def render_changes(changes: Changes, differences: Differences | None = None) -> dict[str, bytes]:
-    """The files of the comparison that people look at, by name; `differences`: of the tasks, where they were paired."""
+    """The readable files of the comparison by name; `differences`: of the tasks, if they were paired."""
     text = (TEMPLATES / TEMPLATE).read_text(encoding="utf-8")
     environment = make_environment()
     environment.filters.update(signed=show_signed, gain=show_gain)

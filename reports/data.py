@@ -1,4 +1,4 @@
-"""The files of a run directory, read and typed."""
+"""The typed contents of a run directory."""
 
 import csv
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ MINUTE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The per-minute series; each row tells of the minute that ends at `t_s`."""
+    """The per-minute series; each row covers the minute that ends at `t_s`."""
 
     columns: dict[str, Floats]
 
@@ -36,7 +36,7 @@ class Metrics:
         return self.columns["t_s"]
 
     def get(self, name: str) -> Floats:
-        """A series by name; zeros where the run has none of it."""
+        """A series by name; zeros if the run does not have it."""
         return self.columns.get(name, np.zeros(len(self.t_s)))
 
     def named(self, prefix: str) -> dict[str, Floats]:
@@ -50,9 +50,9 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class ProcessSamples:
-    """What one process of a real run took: arrays of one length, in time order; see `schemas.processes`.
+    """Resource usage of one process of a real run: arrays of equal length, in time order; see `schemas.stream.processes`.
 
-    A process that was started again goes on under its name, with CPU time from 0.
+    A restarted process keeps its name, with CPU time from 0.
     """
 
     t_s: Floats
@@ -63,7 +63,7 @@ class ProcessSamples:
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """Everything a report is made of."""
+    """The input of a report."""
 
     scenario: Scenario
     verdict: Verdict
@@ -71,15 +71,15 @@ class RunData:
     checkpoints: Checkpoints
     metrics: Metrics
     processes: dict[str, ProcessSamples]
-    """By the name of the process; empty for a run that has no processes of its own."""
+    """By process name; empty for a simulation."""
 
 
 def read_run(directory: Path) -> RunData:
-    """The run in `directory`. Raises EvidenceError that names the file that is missing or damaged."""
+    """Read the run in `directory`. Raises EvidenceError, which names the missing or damaged file."""
     try:
         scenario = load(ordinary(directory / "scenario.yaml")).scenario
     except ScenarioError as error:
-        raise EvidenceError(f"{directory / 'scenario.yaml'}: does not load any more:\n{error}") from None
+        raise EvidenceError(f"{directory / 'scenario.yaml'}: cannot be loaded any more:\n{error}") from None
     return RunData(
         scenario=scenario,
         verdict=_decode(directory / "verdict.json", Verdict, verdict.SCHEMA_VERSION),
@@ -97,7 +97,7 @@ def _manifest(path: Path) -> Manifest:
     except ValueError:
         timed = False
     if not timed or not found.speed > 0:
-        raise EvidenceError(f"{path}: its times or speed are none (this evidence is damaged)")
+        raise EvidenceError(f"{path}: started_at or speed is invalid (this evidence is damaged)")
     return found
 
 
@@ -127,7 +127,7 @@ def read_metrics(path: Path) -> Metrics:
 
 
 def read_processes(path: Path) -> dict[str, ProcessSamples]:
-    """The samples of each process; none without such a file. Raises EvidenceError for one that is damaged."""
+    """The samples of each process; none without the file. Raises EvidenceError for a damaged file."""
     if not path.exists():
         return {}
     rows: dict[str, list[tuple[float, ...]]] = {}

@@ -13,16 +13,16 @@ from soak.schemas.evidence.versions import UNDECODABLE
 from soak.schemas.files import ordinary
 
 EARLIER_S = 1.0
-"""More than what times lose when they are rounded and taken from each other."""
+"""Tolerance for rounding errors of differences of times."""
 
 LATER_S = 3600.0
-"""For how long after the end of a task its history goes on: a worker that hung may still wake up."""
+"""How long the history continues after the end of a task: a hung worker may still wake up."""
 
 _TIME = re.compile(rb'\{"t":([0-9]+\.[0-9]+)')
 
 
 class Event(msgspec.Struct):
-    """What a report shows of an event; see event.schema.json."""
+    """The fields of an event shown in reports; see event.schema.json."""
 
     t: float = 0.0
     type: str = ""
@@ -36,7 +36,7 @@ class Event(msgspec.Struct):
 
     @property
     def words(self) -> str:
-        """The event on a line, without its time."""
+        """The event as one line, without its time."""
         attempt = f"attempt {self.attempt}" if self.attempt else ""
         fault = f"fault {self.fault}" if self.fault else ""
         return " ".join(
@@ -58,7 +58,7 @@ def read_events(path: Path) -> Iterable[Event]:
 
 
 def read_histories(path: Path, tasks: Sequence[SlowTask]) -> dict[str, list[Happened]]:
-    """What happened to each of some tasks, in order, up to a while after its end. Raises EvidenceError."""
+    """The events of the given tasks, in order, up to a while after their end. Raises EvidenceError."""
     histories: dict[str, list[Happened]] = {task.task: [] for task in tasks}
     content = _content(path) if histories else b""
     for task in tasks:
@@ -70,14 +70,14 @@ def read_histories(path: Path, tasks: Sequence[SlowTask]) -> dict[str, list[Happ
 
 
 def _place_of(path: Path, content: bytes, t_s: float) -> int:
-    """Where the first line at or after a time begins; lines are in time order. Raises EvidenceError."""
+    """Offset of the first line at or after a time; lines are in time order. Raises EvidenceError."""
     low, high = content.find(b"\n") + 1, len(content)
     while low < high:
         middle = content.rfind(b"\n", low, (low + high) // 2) + 1 or low
         found = _TIME.match(content, middle)
         if not found:
             line = content.count(b"\n", 0, middle) + 1
-            raise EvidenceError(f"{path}:{line}: is no event of a stream (this evidence is damaged)")
+            raise EvidenceError(f"{path}:{line}: is not an event (this evidence is damaged)")
         if float(found[1]) < t_s:
             low = content.find(b"\n", middle) + 1 or len(content)
         else:
@@ -86,7 +86,7 @@ def _place_of(path: Path, content: bytes, t_s: float) -> int:
 
 
 def _lines_of(content: bytes, task: str, began: int, ended: int) -> Iterator[bytes]:
-    """The lines that name a task: searched for as bytes, since most of a stream is about other tasks."""
+    """The lines of a task, found by searching bytes, since most lines are about other tasks."""
     wanted = b'"task":"%b"' % task.encode()
     place = content.find(wanted, began, ended)
     while place >= 0:

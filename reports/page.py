@@ -1,4 +1,4 @@
-"""report.html: one file that needs nothing else, from a Jinja2 template in which everything is escaped."""
+"""report.html: one self-contained file, from a Jinja2 template with autoescaping."""
 
 import base64
 from pathlib import Path
@@ -9,13 +9,13 @@ from soak.reports.summary import TEMPLATES, render_template
 from soak.reports.timeline import WIDTH, draw_timeline
 
 LEAST_MINUTES = 3
-"""A run of fewer minutes has nothing to show over time."""
+"""Shorter runs, in minutes, have no timeline."""
 
 TEMPLATE = TEMPLATES / "report.html.j2"
 
 
 def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template: Path | None = None) -> str:
-    """The report of the run in `directory`; `template` is a user's own. Raises UsageError when that fails, EvidenceError."""
+    """The report of the run in `directory`; `template` may be a user's. Raises UsageError if that fails, EvidenceError."""
     return render_template(
         template or TEMPLATE,
         run,
@@ -31,5 +31,5 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
 
 
 def _inline(plots: dict[str, bytes], name: str) -> str:
-    """A plot as it stands inside the page; empty where the run has none of it."""
+    """A plot for embedding in the page; empty if the run does not have it."""
     return base64.b64encode(plots[name]).decode() if name in plots else ""

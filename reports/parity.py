@@ -13,7 +13,7 @@ PLOT = "parity.svg"
 
 
 def render_parity(parity: Parity, latencies: Latencies) -> dict[str, bytes]:
-    """The files of the comparison that people look at, by name."""
+    """The readable files of the comparison by name."""
     environment = make_environment()
     environment.filters.update(signed=_signed)
     text = (TEMPLATES / TEMPLATE).read_text(encoding="utf-8")
@@ -23,7 +23,7 @@ def render_parity(parity: Parity, latencies: Latencies) -> dict[str, bytes]:
 
 
 def _signed(figure: Figure) -> str:
-    """The difference of a figure, with its sign where it has a direction."""
+    """The difference of a figure, signed if it has a direction."""
     if figure.difference is None:
         return "–"
     text = Unit(figure.unit).show(figure.difference)

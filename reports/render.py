@@ -1,4 +1,4 @@
-"""Everything a report consists of, from the files of a run directory alone."""
+"""All files of a report, from the files of a run directory only."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def render(directory: Path, template: Path | None = None) -> dict[str, bytes]:
     Raises EvidenceError for evidence that cannot be read, UsageError for a template.
     """
     run = read_run(directory)
-    # A user's template gets a copy: sandboxes have been left before, and what is sealed is made of the other.
+    # A user's template gets a copy: sandboxes have been escaped before, and the sealed files are made from the original.
     theirs = read_run(directory) if template else run
     plots = render_plots(run)
     for_page = template is not None and ".html" in template.name

@@ -1,4 +1,4 @@
-"""soak_summary.md and incident.md: Jinja2 templates over what a run directory holds."""
+"""soak_summary.md and incident.md: Jinja2 templates over the data of a run directory."""
 
 import os
 from datetime import datetime, timedelta
@@ -38,7 +38,7 @@ def render_incident(run: RunData, directory: Path) -> str:
 
 
 def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
-    """What every template is rendered in: a sandbox, with the filters that show values to people. `escaped`: as HTML."""
+    """The sandbox in which every template is rendered, with filters that format values. `escaped`: as HTML."""
     environment = ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -55,6 +55,7 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         cell=_cell,
         code=_code,
         shown=_shown,
+        margin=_margin,
         trend=_trend,
         what_it_tells=what_it_tells,
     )
@@ -63,7 +64,7 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
 
 @cache
 def _compiled() -> jinja2.BytecodeCache | None:
-    """Where the templates are kept as bytecode, as Python keeps modules; to compile them takes as long as a plot."""
+    """Bytecode cache of the templates; compiling them takes as long as drawing a plot."""
     place = TEMPLATES / "__pycache__"
     try:
         place.mkdir(exist_ok=True)
@@ -73,7 +74,7 @@ def _compiled() -> jinja2.BytecodeCache | None:
 
 
 def render_template(source: Path, run: RunData, *, escaped: bool = False, **more: object) -> str:
-    """A template over what a run directory holds. Raises UsageError with the line at which it fails."""
+    """Render a template with the data of a run directory. Raises UsageError with the line at which it fails."""
     environment = make_environment(escaped=escaped)
     environment.globals["wall_time"] = lambda t_s: wall_time(run, t_s)
     try:
@@ -92,9 +93,9 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
             **more,
         )
     except OSError as error:
-        raise UsageError(f"{source}: {reason(error)} (name a template that can be read)") from None
+        raise UsageError(f"{source}: {reason(error)} (choose a readable template)") from None
     except jinja2.TemplateSyntaxError as error:
-        raise UsageError(f"{source}:{error.lineno}: {error.message} (mend the template)") from None
+        raise UsageError(f"{source}:{error.lineno}: {error.message} (correct the template)") from None
     except (
         jinja2.TemplateError,
         TypeError,
@@ -106,7 +107,7 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
         AttributeError,
         UnicodeDecodeError,
     ) as error:
-        raise UsageError(f"{source}:{_line_of(error)}: {error} (mend the template)") from None
+        raise UsageError(f"{source}:{_line_of(error)}: {error} (correct the template)") from None
 
 
 def _line_of(error: BaseException) -> int:
@@ -125,13 +126,17 @@ def _cell(text: object) -> str:
 
 
 def _code(text: object) -> str:
-    """Text as code in a Markdown table: shown as it is, and without what could end the code or the cell."""
+    """Text as code in a Markdown table: unchanged except for characters that would end the code span or the cell."""
     return "`" + str(text).replace("`", "'").replace("|", "\\|").replace("\n", " ") + "`"
 
 
 def _shown(value: float | None, unit: str, target: float | None = None) -> str:
-    """A value in base units, for people; beside a target with enough digits to see on which side of it it lies."""
+    """A value in base units, for people; with a target, enough digits to show on which side of it the value lies."""
     return "–" if value is None else Unit(unit).show_beside(value, target)
+
+
+def _margin(value: float | None, unit: str, target: float | None) -> str:
+    return "–" if value is None else Unit(unit).show_margin(value, target)
 
 
 def _points(share: float) -> str:
@@ -140,17 +145,17 @@ def _points(share: float) -> str:
 
 
 def what_it_tells(gain: Gain) -> str:
-    """What so many tasks can tell, and what they cannot."""
+    """What this number of tasks shows, and what it does not."""
     low, high = gain.after.interval
     interval = f"{gain.confidence:.0%} CI {show_ratio(low)} to {show_ratio(high)}"
-    shown = f"{show_ratio(gain.after.share)} of {gain.tasks:,} tasks ({interval})"
+    shown = f"{show_ratio(gain.after.share)} of {gain.tasks:,} tasks DONE ({interval})"
     if gain.interval[0] > 0:
-        better = "The policies do help"
+        better = "The policies increase the share"
     elif gain.interval[1] < 0:
-        better = "The policies do harm"
+        better = "The policies decrease the share"
     else:
-        better = "Whether the policies help, so many tasks cannot tell"
-    needed = f"to know the share to within a percentage point takes about {gain.tasks_for_a_point:,} tasks"
+        better = "This number of tasks does not show whether the policies help"
+    needed = f"about {gain.tasks_for_a_point:,} tasks are needed to estimate the share to within one percentage point"
     enough = "" if gain.tasks >= gain.tasks_for_a_point else f"; {needed}"
     return f"{shown}. {better} (at {gain.confidence:.0%} confidence){enough}."
 
@@ -161,14 +166,14 @@ _UNLIKELY = 0.01
 def _trend(growth: GrowthResult) -> str:
     """Whether a series rises or falls by more than noise."""
     if growth.p > _UNLIKELY:
-        return f"none to be seen (p = {growth.p:.2g})"
+        return f"no trend (p = {growth.p:.2g})"
     if growth.interval[0] <= 0 <= growth.interval[1]:
-        return f"too small to put a number on (p = {growth.p:.2g})"
+        return f"a trend, but the slope may be 0 (p = {growth.p:.2g})"
     return f"{'rises' if growth.slope > 0 else 'falls'} (p = {growth.p:.2g})"
 
 
 def wall_time(run: RunData, t_s: float) -> str:
-    """Scenario time as wall-clock time in the scenario's time zone, pauses included; of a simulation as if it had run in real
+    """Scenario time as wall-clock time in the scenario's time zone, pauses included; for a simulation, as if it had run in real
     time."""
     start = datetime.fromisoformat(run.manifest.started_at.replace("Z", "+00:00"))
     return (

@@ -57,14 +57,14 @@ class _Panel:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The drawing, and what its cursor shows: JSON with a row for each point in time."""
+    """The SVG, and the data of its cursor: JSON with a row per point in time."""
 
     svg: Markup
     data: Markup
 
 
 def draw_timeline(run: RunData) -> Timeline | None:
-    """The timeline of a run; None for one that broke off at once."""
+    """The timeline of a run; None for one that failed at once."""
     if not len(run.metrics.t_s):
         return None
     edges_s, step = bucketed(run)
@@ -120,7 +120,7 @@ def _success(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Pa
     known = rate[np.isfinite(rate)]
     low = min([limit for _, limit in limits] + ([float(known.min())] if len(known) else []) + [0.99])
     lines = [_Line("success", BLUE, rate, show_ratio)]
-    return _Panel("Success rate, moving 30 min", lines, limits, low=max(0.0, low - 0.2 * (1 - low)), high=1.0)
+    return _Panel("Success rate, 30 min window", lines, limits, low=max(0.0, low - 0.2 * (1 - low)), high=1.0)
 
 
 def _latency(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Panel:
@@ -129,7 +129,7 @@ def _latency(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Pa
         for name, color in (("p50", BLUE), ("p95", ORANGE), ("p99", PURPLE))
     ]
     limits = [(each.objective, float(each.target or 0)) for each in objectives if each.sli.startswith("latency_")]
-    return _Panel("Latency, moving 30 min", lines, [limit for limit in limits if limit[1]], log=True)
+    return _Panel("Latency, 30 min window", lines, [limit for limit in limits if limit[1]], log=True)
 
 
 def _flow(run: RunData, step: int) -> _Panel:
@@ -142,7 +142,7 @@ def _flow(run: RunData, step: int) -> _Panel:
         line("DONE", BLUE, metrics.get("done")),
         line("FAILED or BLOCKED", RED, metrics.get("failed") + metrics.get("blocked")),
     ]
-    return _Panel("Tasks a minute", lines, low=0.0)
+    return _Panel("Tasks per minute", lines, low=0.0)
 
 
 def _queue(run: RunData, step: int) -> _Panel:
@@ -156,7 +156,7 @@ def _queue(run: RunData, step: int) -> _Panel:
 
 
 _Span: TypeAlias = tuple[float, float, str, float]
-"""From, to, in words, and how strongly it is drawn."""
+"""Start, end, description, and opacity."""
 
 
 def _lanes(run: RunData) -> Iterator[tuple[str, str, list[_Span]]]:
@@ -262,7 +262,7 @@ def _drawn(panel: _Panel, edges_s: Floats, span_s: float, top: float) -> list[st
 
 
 def _path(line: _Line, edges_s: Floats, span_s: float, y: Callable[[float], float]) -> Iterator[str]:
-    """A line, broken where nothing is known."""
+    """A line with gaps where data is missing."""
     words, pen_down = [], False
     for edge, value in zip(edges_s.tolist(), line.values.tolist(), strict=True):
         if value != value:
@@ -296,5 +296,5 @@ def _data(panels: list[_Panel], edges_s: Floats, span_s: float) -> Markup:
         ]
         for place, edge in enumerate(edges_s.tolist())
     ]
-    # Inside <script> only the end of the element could break out.
+    # Inside <script>, only the closing tag could break out.
     return Markup(json.dumps(rows, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))

@@ -1,4 +1,4 @@
-"""What the command line says: remarks on the way, which must never stop a run, and results."""
+"""Output of the command line: remarks on standard error, which must never stop a run, and results on standard output."""
 
 import io
 import os
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _ERRORS = "backslashreplace"
-"""What a stream cannot spell, such as a file name that is not UTF-8, is spelled out: no run ends for want of a letter."""
+"""Text that a stream cannot encode, such as a file name that is not UTF-8, is escaped: no run fails over a character."""
 
 
 def prepare_streams() -> None:
     """Treat a standard stream that was closed at start as /dev/null. To be called before any file is opened.
 
-    A file that is opened later would get its descriptor, and whatever is said would be written into it.
+    Otherwise a file opened later would get its descriptor, and messages would be written into that file.
     """
     for descriptor in range(3):
         try:
@@ -39,7 +39,7 @@ def _prepared(stream: TextIO | None, descriptor: int) -> TextIO:
 
 
 def remark(text: str) -> None:
-    """Say something on standard error; a run goes on when nobody listens there."""
+    """Print on standard error; the run continues if that fails."""
     try:
         click.echo(text, err=True)
     except (OSError, ValueError):
@@ -47,7 +47,7 @@ def remark(text: str) -> None:
 
 
 def tell(text: str, *, nl: bool = True) -> None:
-    """Give a result on standard output. Where it cannot go there, it stands in the exit code and in files: a warning says so."""
+    """Print a result that the exit code and files carry, too; only warns if standard output cannot be written."""
     try:
         hand_over(text, nl=nl)
     except OutputError as error:
@@ -55,7 +55,7 @@ def tell(text: str, *, nl: bool = True) -> None:
 
 
 def hand_over(text: str, *, nl: bool = True) -> None:
-    """Give a result that stands nowhere else; a reader that has gone is no error. Raises OutputError for a full disk."""
+    """Print a result that is written nowhere else; a closed pipe is not an error. Raises OutputError, e.g. for a full disk."""
     try:
         click.echo(text, nl=nl)
     except BrokenPipeError:
@@ -67,14 +67,14 @@ def hand_over(text: str, *, nl: bool = True) -> None:
 
 
 def live_console(*, err: bool = True) -> "Console":
-    """A terminal to draw on with rich, on standard error or output; one that goes away meanwhile is no error."""
+    """A rich console on standard error or output; a terminal that disappears meanwhile is not an error."""
     from rich.console import Console
 
     return Console(file=cast(TextIO, _Careful(sys.stderr if err else sys.stdout, 2 if err else 1)))
 
 
 class _Careful(io.TextIOBase):
-    """A stream of which nobody hears that it is gone."""
+    """A stream whose write errors are swallowed."""
 
     def __init__(self, stream: TextIO, descriptor: int) -> None:
         self._stream, self._descriptor = stream, descriptor
@@ -93,7 +93,7 @@ class _Careful(io.TextIOBase):
         return self._stream.fileno()
 
     def write(self, text: str) -> int:
-        """Write, as far as someone takes it."""
+        """Write, ignoring errors."""
         try:
             return self._stream.write(text)
         except (OSError, ValueError):
@@ -101,7 +101,7 @@ class _Careful(io.TextIOBase):
             return len(text)
 
     def flush(self) -> None:
-        """Hand over what was written, as far as someone takes it."""
+        """Flush, ignoring errors."""
         try:
             self._stream.flush()
         except (OSError, ValueError):
@@ -109,7 +109,7 @@ class _Careful(io.TextIOBase):
 
 
 def _to_nowhere(descriptor: int) -> None:
-    """Send the rest to nowhere: what Python still holds would fail again at its exit."""
+    """Redirect to /dev/null: what Python still buffers would fail again at exit."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     if nowhere == descriptor:
         os.set_inheritable(nowhere, True)
@@ -119,7 +119,7 @@ def _to_nowhere(descriptor: int) -> None:
 
 
 def flush() -> None:
-    """Hand over what Python still holds, as far as someone takes it."""
+    """Flush what Python still buffers, ignoring errors."""
     for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
         try:
             stream.flush()

@@ -15,6 +15,6 @@ _ENDS = {
 
 
 def end_after(block: Block, before: End = End.CUT) -> End:
-    """How the stream ends as far as this block: the last word counts, and a run that went on has not ended by the earlier."""
+    """How the stream ends up to this block: its last such event counts, since a resumed run has earlier ends."""
     said = block.kind[np.isin(block.kind, list(_ENDS))]
     return _ENDS[Kind(int(said[-1]))] if len(said) else before

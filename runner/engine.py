@@ -1,6 +1,6 @@
 """The engine: takes events from a target, shows them to the judge, and keeps them.
 
-It knows nothing of queues, nor of what a target is made of.
+It knows nothing about systems or how a target works.
 """
 
 import contextlib
@@ -30,34 +30,34 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A run that goes on: its judge, who has seen all there is of it; for how long nothing was observed then, in scenario
-    time; and for how long nothing went on after that, in real time."""
+    """A run to continue: its judge, which has seen all recorded events; how long nothing was observed, in scenario time;
+    and how long the runner was down after that, in real time."""
 
     judge: Judge
     gap_s: float
     pause_real_s: float
 
     def first_block(self) -> Block:
-        """Its first events from now on."""
+        """The first events after resuming."""
         now_s, kinds = tick(self.judge.until_s), [Kind.RUN_PAUSED, Kind.RUN_RESUMED]
         return make_block([now_s] * 2, kinds, until_s=now_s, value=[tick(self.pause_real_s), tick(self.gap_s)])
 
 
 class BrokenOffError(Exception):
-    """The target failed in the middle of a run: `judge` has seen what there is of it, `__cause__` is the failure."""
+    """The target failed midway: `judge` has seen the events so far, `__cause__` is the failure."""
 
     def __init__(self, judge: Judge) -> None:
-        super().__init__("the run broke off")
+        super().__init__("the run failed midway")
         self.judge = judge
 
 
 def never() -> bool:
-    """A run that nobody interrupts."""
+    """Never interrupted."""
     return False
 
 
 def identify(scenario: Scenario, scenario_sha256: str, seed: int, target: Target, *, abort: bool) -> Identity:
-    """What a run is of."""
+    """What is run: plan and target."""
     patience_s = target.patience_s if isinstance(target, Patient) else None
     declared_s = target.redelivery_s if isinstance(target, Redelivering) else None
     return Identity(
@@ -84,7 +84,7 @@ def execute(
 ) -> tuple[Verdict, Judge]:
     """Run `plan` against `target` to its end, an abort condition or an interruption; returns the verdict and its judge.
 
-    `watchers` have a look between two blocks. `resumed`: the run goes on from there; what was before has been judged and
+    `watchers` are called between blocks. `resumed`: the run continues from there; earlier events have been judged and
     kept. Raises BrokenOffError when the target fails.
     """
     judge = resumed.judge if resumed else Judge.of(plan.scenario, plan.vocabulary, identity)
@@ -107,7 +107,7 @@ def execute(
 
 
 def _close(judge: Judge, plan: Plan, end: End, sinks: Sequence[Sink]) -> End:
-    """Tell how the run ended; what happened at its last instant can still be a reason to abort it."""
+    """Record how the run ended; events of its last instant can still abort it."""
     for part in judge.observe(_last_block(judge, plan, end)):
         _keep(sinks, part, judge.facts)
     return _close(judge, plan, End.ABORTED, sinks) if judge.aborted_by and end is not End.ABORTED else end
@@ -120,7 +120,7 @@ def _after(start: Block, blocks: Generator[Block, None, None]) -> Generator[Bloc
 
 
 def _watched(judge: Judge, blocks: Generator[Block, None, None]) -> Generator[Block, None, None]:
-    """The blocks; a failure of the target is told from one of the judge or of whatever keeps the evidence."""
+    """The blocks; separates a failure of the target from one of the judge or of the evidence."""
     with contextlib.closing(blocks):
         try:
             yield from blocks

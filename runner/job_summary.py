@@ -1,4 +1,4 @@
-"""A summary for the page of a CI job: Markdown, put at the end of the file that the CI service names."""
+"""A summary for the page of a CI job: Markdown, appended to the file that the CI service names."""
 
 import os
 from pathlib import Path
@@ -19,13 +19,13 @@ def job_summary_of(verdict: Verdict, scenario: Scenario) -> str:
     for each in verdict.objectives:
         unit = scenario.slis[each.sli].unit
         value = "nothing" if each.value is None else unit.show_beside(each.value, each.target)
-        margin = "" if each.margin is None else unit.show(each.margin)
+        margin = "" if each.margin is None else unit.show_margin(each.margin, each.target)
         lines.append(f"| {each.status.value} | `{_code(each.objective)}` | {value} | {margin} |")
     return "\n".join(lines)
 
 
 def _code(text: str) -> str:
-    """Text inside a code span of a table: nothing but what would end the one or the other is changed."""
+    """Text inside a code span of a table: only what would end the span or the cell is escaped."""
     return text.replace("|", "\\|").replace("\n", " ").replace("`", "'")
 
 
@@ -35,13 +35,13 @@ def _plain(text: str) -> str:
 
 
 def append_summary(path: Path | None, markdown: str) -> None:
-    """Put Markdown at the end of `path`; nothing without a path. Where that cannot be, the verdict stands: a warning says so."""
+    """Append Markdown to `path`, if there is one; a failure is a warning only."""
     if path is None:
         return
     try:
-        # Nobody may read what is a pipe: the run does not wait for them.
+        # A pipe may have no reader: the run does not wait for one.
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
             file.write(markdown.rstrip() + "\n\n")
     except OSError as error:
-        remark(f"warning: {path}: {reason(error)}; the job summary is not written (the result stands)")
+        remark(f"warning: {path}: {reason(error)}; the job summary was not written (the result is unaffected)")

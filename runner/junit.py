@@ -1,4 +1,4 @@
-"""JUnit XML: one test case for each check of a verdict, for whatever shows test results."""
+"""JUnit XML: one test case for each check of a verdict, for tools that show test results."""
 
 from dataclasses import dataclass
 from xml.etree import ElementTree
@@ -10,7 +10,7 @@ FILE = "junit.xml"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A test case: `status` is passed, failed or skipped, `detail` what was said of it."""
+    """A test case: `status` is passed, failed or skipped, `detail` explains it."""
 
     group: str
     name: str

@@ -1,4 +1,4 @@
-"""Processes that do not outlive whoever started them."""
+"""Processes that do not outlive their parent."""
 
 import ctypes
 import os

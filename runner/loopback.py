@@ -1,4 +1,4 @@
-"""Pages on the loopback, for this machine alone."""
+"""HTTP pages on the loopback interface, reachable from this machine only."""
 
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,14 +12,14 @@ _IDLE_S = 30.0
 
 
 class LoopbackHandler(BaseHTTPRequestHandler):
-    """Answers GET requests that name this machine; `answer` says with what."""
+    """Answers GET requests whose Host is this machine; `answer` makes the response."""
 
     protocol_version = "HTTP/1.1"
     timeout = _IDLE_S
 
     def do_GET(self) -> None:
-        """Answer, if the request is for this machine."""
-        # A page elsewhere must not read it through a name that leads here.
+        """Answer, if the Host header names this machine."""
+        # DNS rebinding: a page from elsewhere must not read it through a name that resolves to this machine.
         if (self.headers.get("Host") or "").rsplit(":", 1)[0].lower() in _NAMES:
             self.answer()
         else:
@@ -41,14 +41,14 @@ class LoopbackHandler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing of requests."""
+        """Do not log requests."""
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle is no news."""
+        """Ignore clients that disconnect midway."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 

@@ -1,4 +1,4 @@
-"""Those outside who follow a real run: people who are told, and databases that are sent its figures. No run waits for them."""
+"""Run observers: notifications and exports. They never block a run."""
 
 import time
 from collections.abc import Iterator
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
 
 
 PATIENCE_S = 10.0
-"""For how long the end of a run waits for messages and exports that are on their way."""
+"""How long, in seconds, the end of a run waits for messages and exports in flight."""
 
 
 @dataclass(slots=True)
 class Outlets:
-    """Who follows a run."""
+    """The observers of a run."""
 
     notifier: "Notifier | None" = None
     exporter: "Exporter | None" = None
 
     @property
     def sinks(self) -> list[Sink]:
-        """Those who want to see each block."""
+        """Observers called after each block."""
         return [sink for sink in (self.notifier, self.exporter) if sink]
 
     def begin(self, *, strict: bool = True) -> None:
-        """The run is about to begin. Raises UsageError for a database that does not answer and, if `strict`, has to."""
+        """Called before the run starts. Raises UsageError, if `strict`, for a required database that does not answer."""
         if self.exporter:
             self.exporter.begin(strict=strict)
 
     def look(self, judge: Judge) -> None:
-        """Between two blocks: let them have a look at where the run stands."""
+        """Called between blocks with the state of the run."""
         if self.exporter:
             self.exporter.look(judge)
 
     def finish(self, judge: Judge, verdict: Verdict) -> Sent:
-        """Tell of the verdict, and wait a while for what is on its way."""
+        """Report the verdict, and wait a while for messages in flight."""
         until = time.monotonic() + PATIENCE_S
         if self.exporter:
             self.exporter.finished(judge, verdict)
@@ -62,7 +62,7 @@ class Outlets:
 def open_outlets(
     loaded: Loaded, plan: Plan, identity: Identity, run: str, *, notify: bool = False
 ) -> Iterator[Outlets]:
-    """Who follows the run named `run`: a real one, or (people only) any when `notify` says so. Raises UsageError."""
+    """The observers of run `run`: of real runs, and with `notify` notifications of simulations too. Raises UsageError."""
     scenario, folder, real = loaded.scenario, loaded.folder, identity.clock == "real"
     outlets = Outlets()
     if scenario.notify and (notify or real):

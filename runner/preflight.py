@@ -1,4 +1,4 @@
-"""Before a real run begins: can this machine carry it, and do the scenario's own commands end well?"""
+"""Checks before a real run: enough disk, files and threads, and the scenario's preflight commands succeed."""
 
 import math
 import os
@@ -38,7 +38,7 @@ def check_machine(plan: Plan, place: Path) -> None:
     needed = int(tasks * _BYTES_PER_TASK) + _SPARE_BYTES
     free = psutil.disk_usage(str(_existing(place))).free
     if free < needed:
-        what = f"{place}: {free >> 20:,} MiB free, and the run needs about {needed >> 20:,} MiB"
+        what = f"{place}: {free >> 20:,} MiB free, but the run needs about {needed >> 20:,} MiB"
         raise UsageError(f"{what} (free some space, or choose another --out)")
     _check_limit(resource.RLIMIT_NOFILE, "open files", "-n", *_files(scenario))
     if scenario.system == "calls":
@@ -52,7 +52,7 @@ def _check_limit(limit: int, what: str, option: str, needed: int, who: str) -> N
 
 
 def _files(scenario: Scenario) -> tuple[int, str]:
-    """How many open files it takes, and for whom: a client has one for each call that is under way."""
+    """Open files needed, and what needs them: a client has one for each call in flight."""
     if scenario.system == "queue":
         return queue_of(scenario).workers * _FILES_PER_WORKER + _SPARE_FILES, f"{queue_of(scenario).workers} workers"
     burst = scenario.workload.burst
@@ -63,7 +63,7 @@ def _files(scenario: Scenario) -> tuple[int, str]:
 
 
 def calls_under_way(calls: Calls, peak_per_s: float) -> int:
-    """How many calls there may be at a time, when every task is tried as often and as long as it may be."""
+    """Upper bound of concurrent calls, if every task uses all its attempts and timeouts."""
     limits = [policy.limit_s for policy in calls.policy if isinstance(policy, Timeout)]
     each_s = min(limits) if limits else 4 * max(dependency.latency.mean_s for dependency in calls.dependencies)
     attempts = math.prod(policy.max_attempts for policy in calls.policy if isinstance(policy, Retry))
@@ -72,18 +72,18 @@ def calls_under_way(calls: Calls, peak_per_s: float) -> int:
 
 
 def _threads(scenario: Scenario) -> tuple[int, str]:
-    """How many threads it takes, and for whom: each worker of a dependency is one."""
+    """Threads needed, and what needs them: one per worker of a dependency."""
     workers = sum(each.capacity.workers for each in calls_of(scenario).dependencies if each.capacity)
     return workers + len(calls_of(scenario).dependencies) * 2 + _SPARE_FILES, f"{workers} workers of dependencies"
 
 
 def _existing(place: Path) -> Path:
-    """The nearest directory above that is there."""
+    """The nearest existing directory above."""
     return next(path for path in (place.absolute(), *place.absolute().parents) if path.exists())
 
 
 def run_commands(scenario: Scenario, directory: Path, interrupted: Callable[[], bool] = lambda: False) -> None:
-    """Run the scenario's preflight commands in `directory`. Raises UsageError for the first that does not end well.
+    """Run the scenario's preflight commands in `directory`. Raises UsageError for the first that fails.
 
     Raises click.Abort when `interrupted` says so; the command is ended then.
     """
@@ -95,7 +95,7 @@ def run_commands(scenario: Scenario, directory: Path, interrupted: Callable[[], 
             said = output.read().decode(errors="replace").strip().splitlines()
         if exit_code:
             last = f": {said[-1]}" if said else ""
-            raise UsageError(f"preflight {command!r} ended with exit code {exit_code}{last} (nothing was run)")
+            raise UsageError(f"preflight {command!r} ended with exit code {exit_code}{last} (the run was not started)")
 
 
 def _exit_code(command: str, directory: Path, output: IO[bytes], interrupted: Callable[[], bool]) -> int:
@@ -107,8 +107,8 @@ def _exit_code(command: str, directory: Path, output: IO[bytes], interrupted: Ca
             words, cwd=directory, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     except (OSError, ValueError) as error:
-        why = reason(error) if isinstance(error, OSError) else "is not a command line, look at its quotes"
-        raise UsageError(f"preflight {command!r} cannot run: {why} (mend it, or take it out)") from None
+        why = reason(error) if isinstance(error, OSError) else "is not a valid command line; check its quotes"
+        raise UsageError(f"preflight {command!r} cannot run: {why} (correct or remove it)") from None
     try:
         while True:
             with suppress(subprocess.TimeoutExpired):

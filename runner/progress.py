@@ -1,4 +1,4 @@
-"""Progress of a run: a live line on a terminal, a plain line now and then elsewhere. It goes to standard error."""
+"""Progress of a run: a live line on a terminal, otherwise a plain line now and then. It goes to standard error."""
 
 import sys
 import time
@@ -77,7 +77,7 @@ class _Plain:
 
 @contextmanager
 def counting(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """A function to call with how many of `total` there are; `what` they are called."""
+    """A function to call with the number done out of `total`; `what` names the things counted."""
     if not sys.stderr.isatty():
         yield _Counted(total, what)
         return

@@ -1,4 +1,4 @@
-"""One `soak resume`: a run that broke off or was interrupted goes on, to a verdict of its own."""
+"""One `soak resume`: continues a run that failed midway or was interrupted, up to its verdict."""
 
 import time
 from pathlib import Path
@@ -16,7 +16,7 @@ from soak.schemas.files import file_name
 
 
 def resume_run(path: Path, *, as_json: bool) -> int:
-    """Go on with a run that broke off or was interrupted, or judge it if it had ended; returns the exit code.
+    """Continue a run that failed midway or was interrupted, or judge it if it had ended; returns the exit code.
 
     Raises SoakError.
     """
@@ -49,7 +49,7 @@ def resume_run(path: Path, *, as_json: bool) -> int:
 
 
 def _going_on(past: Past, path: Path) -> Target | None:
-    """The target, ready to go on; None for a run that has ended and is only to be judged. Raises UsageError."""
+    """The target, ready to continue; None for a run that has ended and is only judged. Raises UsageError."""
     if past.end in {End.COMPLETED, End.ABORTED}:
         return None
     target = make_target(past.identity.target, past.identity.speed if past.identity.target != "simulation" else None)

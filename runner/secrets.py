@@ -8,14 +8,14 @@ from soak.schemas.language.outlets import Secret
 
 
 def secret_of(secret: Secret, folder: Path, key: str, kind: str) -> str:
-    """A secret of `kind` that the scenario names at `key`. Raises UsageError that names where it should be, not what is there."""
+    """The secret of `kind` that the scenario refers to at `key`. Raises UsageError, which names its place, never its value."""
     remedy = f"put the {kind} there"
     if secret.from_env:
         value = os.environ.get(secret.from_env, "").strip()
     else:
         path = folder / str(secret.from_file)
         if path.exists() and not path.is_file():
-            raise UsageError(f"{key}: {secret.place}: is no ordinary file ({remedy})")
+            raise UsageError(f"{key}: {secret.place}: is not a regular file ({remedy})")
         try:
             value = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""One `soak run` from file to verdict: load, execute, record, report, tell."""
+"""One `soak run` from file to verdict: load, execute, record, report, notify."""
 
 import contextlib
 import gc
@@ -28,14 +28,14 @@ from soak.schemas.files import file_name
 from soak.schemas.language.faults import TELEMETRY_LOSS
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
-from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.identity import Identity, target_now
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.units import show_duration
 from soak.simulation.plan import Plan
 
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-TARGETS = ("simulation", "orchestrator", "stub")
+TARGETS = ("simulation", "orchestrator", "calls")
 RESUMABLE = ("orchestrator",)
 
 
@@ -80,7 +80,11 @@ def run_scenario(
     job_summary: Path | None = None,
     notify: bool = False,
 ) -> int:
-    """Run a scenario file and tell the verdict; returns the exit code."""
+    """Run a scenario file and print the verdict; returns the exit code."""
+    if target_now(target_name) != target_name:
+        remark(
+            f"note: the target {target_name} is now called {target_now(target_name)} (write --target {target_now(target_name)})"
+        )
     target = make_target(target_name, speed, patience_s)
     loaded = load(path, tier=tier, overlays=overlays, settings=settings)
     _admit(target, loaded.scenario)
@@ -109,12 +113,12 @@ def _admit(target: Target, scenario: Scenario) -> None:
     if isinstance(target, Selective):
         target.admit(scenario)
     if target.clock == "real" and scenario.repeat > 1:
-        what = f"repeat: {scenario.repeat} compares simulations, event by event, and no two real runs are the same"
+        what = f"repeat: {scenario.repeat} compares simulations event by event; two real runs are never identical"
         raise UsageError(f"{what} (add --set repeat=1, and compare two runs with `soak compare`)")
 
 
 def _preflight(plan: Plan, directory: Path, place: Path, interrupted: Callable[[], bool]) -> None:
-    """What must hold before a real run. Raises UsageError, or click.Abort when someone asked to stop."""
+    """Checks before a real run. Raises UsageError, or click.Abort when someone asked to stop."""
     from soak.runner.preflight import check_machine, run_commands
 
     check_machine(plan, place)
@@ -128,37 +132,37 @@ def make_target(name: str, speed: float | None = None, patience_s: float | None 
     """
     if patience_s is not None and name in TARGETS:
         remedy = "remove it, or name a --target as package.module:Class"
-        raise UsageError(f"{name} takes no --patience: it is for calls of a class of your own ({remedy})")
+        raise UsageError(f"--patience applies to attached classes only, not to {name} ({remedy})")
     if name == "simulation":
         from soak.runner.targets.simulation import Simulation
 
         if speed is not None:
             raise UsageError(
-                "a simulation takes no --speed: its clock is the model's own (remove it, or name a --target)"
+                "--speed applies to real targets only: a simulation has its own clock (remove it, or name a --target)"
             )
         return Simulation()
     if name == "orchestrator":
         from soak.runner.targets.queue.orchestrator.target import Orchestrator
 
         return Orchestrator(1.0 if speed is None else speed)
-    if name == "stub":
-        from soak.runner.targets.calls.target import Stub
+    if name == "calls":
+        from soak.runner.targets.calls.target import CallsTarget
 
-        return Stub(1.0 if speed is None else speed)
+        return CallsTarget(1.0 if speed is None else speed)
     from soak.runner.targets.locate import find_class, owns_workers
 
     kind = find_class(name, TARGETS)
     if owns_workers(kind):
-        from soak.runner.targets.queue.system_adapter.target import Owning
+        from soak.runner.targets.queue.system_adapter.target import SystemAdapter
 
-        return Owning(name, kind, 1.0 if speed is None else speed, patience_s)
-    from soak.runner.targets.queue.queue_adapter.target import Pulled
+        return SystemAdapter(name, kind, 1.0 if speed is None else speed, patience_s)
+    from soak.runner.targets.queue.queue_adapter.target import QueueAdapter
 
-    return Pulled(name, cast("type[Queue]", kind), 1.0 if speed is None else speed, patience_s)
+    return QueueAdapter(name, cast("type[Queue]", kind), 1.0 if speed is None else speed, patience_s)
 
 
 def finish_ended(past: Past, end: End, outlets: Outlets, began: float | None = None) -> Verdict:
-    """Judge and seal a run from what there is of it; `began`: on the monotonic clock, where that is known."""
+    """Judge and seal a run from its recorded events; `began`: on the monotonic clock, where that is known."""
     with Recording.resume(past.directory, past.manifest, past.identity, past.plan, began) as recording:
         judge = replay(past, recording).judge
         verdict = decide(judge, past.identity, end)
@@ -202,11 +206,11 @@ def conduct(
     except BrokenOffError as broken:
         judge, error = broken.judge, broken.__cause__
         recording.close()
-        # Judged from the stream: anyone who recomputes the verdict has no more than that.
+        # Judged from the stream, which is all that `soak verify` has for recomputing the verdict.
         finish_ended(read_past(recording.directory), End.CUT, outlets, recording.began)
         what = failure_words(error)
-        when = f"the run broke off at {show_duration(round(judge.until_s))} of scenario time"
-        raise SoakError(f"{what}; {when}, what there is of it is judged in {recording.directory.path}") from error
+        when = f"the run failed midway, at {show_duration(round(judge.until_s))} of scenario time"
+        raise SoakError(f"{what}; {when}, partial evidence is judged in {recording.directory.path}") from error
     except SoakError:
         raise
     except Exception as error:
@@ -216,7 +220,7 @@ def conduct(
 
 
 def _finish(recording: Recording, verdict: Verdict, judge: Judge, outlets: Outlets) -> None:
-    """Tell and write the verdict and the report, and seal them. Raises OutputError, which tells the verdict, too."""
+    """Write and print the verdict, write the report, seal the evidence. Raises OutputError, which has the verdict, too."""
     from soak.runner.evidence.report import render_into
     from soak.runner.junit import FILE, verdict_cases, write_junit
 
@@ -226,9 +230,9 @@ def _finish(recording: Recording, verdict: Verdict, judge: Judge, outlets: Outle
         try:
             render_into(recording.directory)
         except OSError as error:
-            # What plots are made with needs a place of its own: the verdict does not.
-            what = f"warning: the report is not made: {reason(error)}"
-            remark(f"{what} (mend that, then `soak report {recording.directory.path}` makes it)")
+            # Plotting needs a writable directory for temporary files; the verdict does not depend on it.
+            what = f"warning: the report was not written: {reason(error)}"
+            remark(f"{what} (fix that and run `soak report {recording.directory.path}`)")
         recording.seal()
     except OutputError as error:
         rest = f"`soak resume {recording.directory.path}` completes its evidence"
@@ -237,7 +241,7 @@ def _finish(recording: Recording, verdict: Verdict, judge: Judge, outlets: Outle
 
 @contextmanager
 def collection_paused(target: Target) -> Iterator[None]:
-    """No garbage collection in a simulation: it makes many small objects, and none that refer to each other in circles."""
+    """Pause garbage collection during a simulation: it makes many small objects and no reference cycles."""
     if target.clock == "simulated":
         gc.disable()
     try:
@@ -258,7 +262,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     for objective in verdict.objectives:
         unit = slis[objective.sli].unit
         value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
-        margin = "" if objective.margin is None else f"margin {unit.show(objective.margin)}"
+        margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}   {margin}")
     states = ", ".join(f"{count:,} {name}" for name, count in verdict.tasks.items() if count and name != "accepted")
     lines += [
@@ -268,5 +272,5 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     ]
     never = {fault.type for fault in loaded.scenario.faults} & {QueueFault.DISK_FULL, TELEMETRY_LOSS}
     if verdict.end in {End.INTERRUPTED, End.CUT} and verdict.target in RESUMABLE and not never:
-        lines.append(f"  to go on: soak resume {directory}")
+        lines.append(f"  to continue: soak resume {directory}")
     return "\n".join(lines)

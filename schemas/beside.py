@@ -1,4 +1,4 @@
-"""Values beside a target: with as many digits as it takes to see on which side of it they lie, in the unit of the target."""
+"""Values beside a target: in the unit of the target, with enough digits to show on which side of it they lie."""
 
 import math
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from soak.schemas import units
 
 _NEAR = 0.01
-"""A value is near its target when they are less than this share of the target apart: beyond, the usual digits tell."""
+"""A value is near its target if they differ by less than this share of the target; otherwise the usual digits suffice."""
 
 _NEAR_RATIO = 1e-3
-"""Ratios are near also when they are less than this apart, since they are shown in hundredths of a percent."""
+"""Ratios are also near if they differ by less than this, since they are shown in hundredths of a percent."""
 
 _ERROR = 5e-4
 """Rounding may take away this share of the distance to the target."""
@@ -66,7 +66,7 @@ def _in_unit(value: float, target: float, show: Callable[[float], str], sizes: d
 
 
 def _decimals(value: float, target: float) -> str:
-    """A number with so many decimals that rounding takes away next to nothing of its distance to the target."""
+    """A number with enough decimals that rounding barely changes its distance to the target."""
     for decimals in range(_MOST_DECIMALS):
         text = f"{value:.{decimals}f}"
         if abs(float(text) - value) <= _ERROR * abs(value - target) and (float(text) < target) == (value < target):

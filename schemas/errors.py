@@ -1,4 +1,4 @@
-"""Errors that a person can act on. They are printed in the command line and nowhere else."""
+"""Errors with a remedy. They are printed by the command line only."""
 
 import errno
 import re
@@ -15,7 +15,7 @@ class SoakError(Exception):
 
 
 class UsageError(SoakError):
-    """The command was asked for something that cannot be: nothing ran."""
+    """Wrong usage or impossible request: nothing was run."""
 
     exit_code = 2
 
@@ -56,7 +56,7 @@ _REASONS: Mapping[int | None, str] = {
 
 
 def reason(error: OSError) -> str:
-    """Why the system refused something, in the same words on every system and in every language."""
+    """The reason of an operating system error, independent of platform and locale."""
     return _REASONS.get(error.errno) or error.strerror or str(error)
 
 
@@ -74,7 +74,7 @@ class OutputError(SoakError):
 
 @contextmanager
 def writing(path: object) -> Iterator[None]:
-    """Tell of a file that cannot be written: raises OutputError for what the system refuses."""
+    """Context in which an OSError of writing becomes an OutputError."""
     try:
         yield
     except OSError as error:
@@ -85,7 +85,7 @@ Where: TypeAlias = tuple[str | int, ...]
 
 
 def failure_words(error: BaseException | None) -> str:
-    """What ended a command: what the system refuses is no fault of the program."""
+    """What ended a command; operating system errors are not internal errors."""
     if isinstance(error, SoakError):
         return str(error)
     if isinstance(error, OSError):
@@ -99,12 +99,12 @@ _PLAIN_WORD = re.compile(r"[\w<-]+")
 
 
 def shortened(text: str) -> str:
-    """`text` for a message: on one line, and cut where it would swamp it."""
+    """`text` for a message: on one line, and truncated if long."""
     return printable(_cut(text))
 
 
 def printable(text: str) -> str:
-    """`text` without what would move the cursor of a terminal or change its colours."""
+    """`text` without terminal control characters."""
     return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
@@ -127,7 +127,7 @@ def _cut(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a scenario: where it stands, what is wrong and what to write instead."""
+    """One problem of a scenario: its place, what is wrong and what to write instead."""
 
     source: str
     line: int
@@ -151,12 +151,12 @@ class Mark:
     column: int = 0
 
     def problem(self, where: Where, what: str, remedy: str) -> Problem:
-        """A problem that stands here."""
+        """A problem at this place."""
         return Problem(self.source, self.line, self.column, show_path(where), what, remedy)
 
 
 def show_path(where: Where) -> str:
-    """`('slos', 2, 'objective')` as a person writes it: `slos[2].objective`."""
+    """`('slos', 2, 'objective')` as written in a message: `slos[2].objective`."""
     text = ""
     for step in where:
         if isinstance(step, int):
@@ -168,17 +168,17 @@ def show_path(where: Where) -> str:
 
 
 class ScenarioError(SoakError):
-    """A scenario that cannot be run; `problems` holds all that is wrong with it, in file order.
+    """A scenario that cannot be run; `problems` are all its problems, in file order.
 
-    What an alias repeats is one mistake, told once.
+    A mistake repeated by an alias is reported once.
     """
 
     exit_code = 2
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         ordered = sorted(problems, key=lambda p: (p.source, p.line, p.column, p.where, p.what, p.remedy))
-        told: dict[tuple[object, ...], Problem] = {}
+        unique: dict[tuple[object, ...], Problem] = {}
         for p in ordered:
-            told.setdefault((p.source, p.line, p.column, "" if p.line else p.where, p.what, p.remedy), p)
-        self.problems = tuple(told.values())
+            unique.setdefault((p.source, p.line, p.column, "" if p.line else p.where, p.what, p.remedy), p)
+        self.problems = tuple(unique.values())
         super().__init__("\n".join(map(str, self.problems)))

@@ -18,21 +18,21 @@ def folder_of(path: Path) -> Path:
 
 
 def ordinary(path: Path) -> Path:
-    """`path`, to be read. Raises EvidenceError for what is no ordinary file: what is a pipe would be waited for."""
+    """`path`, to be read. Raises EvidenceError for anything but a regular file: reading a pipe would block."""
     if path.exists() and not path.is_file():
-        raise EvidenceError(f"{path}: is no ordinary file (this evidence is damaged)")
+        raise EvidenceError(f"{path}: is not a regular file (this evidence is damaged)")
     return path
 
 
 def file_name(path: Path) -> str:
-    """The name of a file for evidence and messages; what of it is not UTF-8 is replaced."""
+    """The name of a file for evidence and messages; bytes that are not UTF-8 are replaced."""
     return printable(path.name)
 
 
 class Folders:
     """Where the files that a scenario names are looked up: beside each of its overlays, the last one first, and beside itself.
 
-    What was read of a file is kept: what is stored with the evidence is what was run.
+    File contents are kept, so that what is stored with the evidence is what was run.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -45,7 +45,7 @@ class Folders:
         return Folders(self._paths[-1:]) if len(self._paths) > 1 else self
 
     def read(self, name: str) -> bytes:
-        """The file `name` in the first folder that has it. Raises ValueError that says what is wrong with it."""
+        """The file `name` in the first folder that has it. Raises ValueError, which explains the problem."""
         if name not in self._read:
             try:
                 self._read[name] = _content(self._find(name))

@@ -23,7 +23,7 @@ BYTES = {
     "TiB": 2**40,
 }
 
-# So many digits keep every sum and product of scenario values far below the largest float.
+# This limit on digits keeps every sum and product of scenario values far below the largest float.
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"
 _DURATION = re.compile(
     rf"(?=.)(?:{_NUMBER}w)?(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m(?!s))?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?"
@@ -70,7 +70,7 @@ def size(text: str) -> float:
 
 
 LONG_S = 600.0
-"""From here on, durations are shown in hours, minutes and whole seconds."""
+"""Longer durations are shown in hours, minutes and whole seconds."""
 
 
 def show_duration(seconds: float) -> str:
@@ -91,7 +91,7 @@ def show_duration(seconds: float) -> str:
 
 
 def show_ratio(value: float) -> str:
-    """A share as a percentage with as many figures as it takes not to round a miss up to 100 %."""
+    """A share as a percentage, with enough digits not to round a miss up to 100 %."""
     for digits in range(2, 16, 2):
         text = f"{value * 100:.{digits}f}".rstrip("0").rstrip(".")
         if text not in {"100", "0", "-0"} or value in {0.0, 1.0}:
@@ -100,14 +100,19 @@ def show_ratio(value: float) -> str:
 
 
 def _figures(value: float) -> str:
-    """A number to four significant figures, and never with an exponent for being large."""
+    """A number to four significant figures; large numbers never have an exponent."""
     return f"{value:.4g}" if abs(value) < 9999.5 else f"{value:.0f}"
 
 
 def show_rate(per_second: float) -> str:
     """A rate for people, in the unit that keeps it readable."""
+    return show_rate_like(per_second, per_second)
+
+
+def show_rate_like(per_second: float, like: float) -> str:
+    """A rate for people, in the unit that keeps the rate `like` readable."""
     for unit in ("s", "min", "h"):
-        if per_second * PER[unit] >= 1 or unit == "h":
+        if abs(like) * PER[unit] >= 1 or unit == "h":
             return f"{_figures(per_second * PER[unit])}/{unit}"
     raise AssertionError
 

@@ -1,4 +1,4 @@
-"""The JSON Schema validator, made strict where Python is lax and a schema has no words."""
+"""The JSON Schema validator, stricter where Python is lax and JSON Schema cannot express it."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ DURATIONS = {"duration", "duration above zero"}
 """Titles of the schemas of durations."""
 
 SHORTEST_S, LONGEST_S = units.duration("0.01ms"), units.duration("3650d")
-"""What a duration can be, if it is not zero: well above the resolution of the clocks, well below their end."""
+"""Limits of a duration, if it is not zero: well above the resolution of the clocks, well below their range."""
 
 
 def _whole_pattern(validator: Any, pattern: str, value: object, schema: Schema) -> Iterator[ValidationError]:
@@ -26,13 +26,13 @@ def _whole_pattern(validator: Any, pattern: str, value: object, schema: Schema) 
 
 
 def _required(validator: Any, keys: list[str], value: object, schema: Schema) -> Iterator[ValidationError]:
-    """An error for each key that is missing, which it names as its `validator_value`: its text is the library's."""
+    """An error per missing key, named in its `validator_value`."""
     if isinstance(value, dict):
         yield from (ValidationError(f"needs {key!r}", validator_value=[key]) for key in keys if key not in value)
 
 
 def _dependent(validator: Any, keys: Schema, value: object, schema: Schema) -> Iterator[ValidationError]:
-    """Likewise, of keys that others need: `{key: [what it needs and is missing]}`."""
+    """The same for dependent keys: `{key: [missing keys it needs]}`."""
     for key, needed in keys.items():
         if isinstance(value, dict) and key in value:
             missing = (other for other in needed if other not in value)
@@ -46,7 +46,7 @@ def _within_reach(value: str, schema: Schema) -> bool:
     return not seconds or SHORTEST_S <= seconds <= LONGEST_S
 
 
-# JSON Schema takes 4.0 for an integer; what is counted here is counted in whole numbers.
+# JSON Schema accepts 4.0 as an integer; counts here must be written as integers.
 Validator: Any = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     {"pattern": _whole_pattern, "required": _required, "dependentRequired": _dependent},

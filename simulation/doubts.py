@@ -1,4 +1,4 @@
-"""What of a scenario can be seen beforehand not to happen: tasks that do not all arrive, conditions that cannot hold.
+"""What in a scenario can never happen: tasks that do not all arrive, conditions that cannot hold.
 
 Everything here is a pure function of the scenario. It is not refused, since a run may be shortened for a quick look;
 validate, plan and run warn of it.
@@ -18,21 +18,21 @@ from soak.simulation.rate import Rate
 from soak.simulation.room import Doubt, room_of
 
 _SURE = 0.99
-"""All tasks arrive in a share of the runs that is at least so large: nothing is said."""
+"""No warning if all tasks arrive in at least this share of runs."""
 
 _HARDLY = 0.05
-"""A condition could hold fewer times than this in a run, whatever is observed."""
+"""Warn if a condition can be expected to hold less often than this in a run."""
 
 _FAR = 5.0
-"""Standard deviations that no run is away from what is expected."""
+"""Standard deviations from the expectation that no run exceeds."""
 
 _ROUNDING = 1e-9
 _LARGE = 1_000
-"""From here on a Poisson distribution is taken for a normal one."""
+"""From this mean on, a Poisson distribution is approximated by a normal one."""
 
 
 def doubts(scenario: Scenario) -> tuple[Doubt, ...]:
-    """Everything that can be seen not to happen."""
+    """All doubts about a scenario."""
     arrivals = _Arrivals(scenario)
     return (
         *_tasks(scenario, arrivals),
@@ -43,7 +43,7 @@ def doubts(scenario: Scenario) -> tuple[Doubt, ...]:
 
 
 class _Arrivals:
-    """How many tasks come: at most in the run, and how often at the busiest time."""
+    """Arrivals: the maximum in the run, and the highest rate."""
 
     def __init__(self, scenario: Scenario) -> None:
         workload = scenario.workload
@@ -52,27 +52,27 @@ class _Arrivals:
         self.by_rate = self.rate.expected(scenario.duration_s)
         self.tasks = math.inf if workload.tasks is None else workload.tasks
         self.submissions = 1 + any(fault.spec.resubmits for fault in scenario.faults)
-        """A second submission may be a task of its own."""
+        """A second submission may become a separate task."""
 
     @property
     def count(self) -> int:
-        """How many come at constant intervals: the first at the start."""
+        """Number of arrivals at constant intervals, the first at the start."""
         return math.ceil(self.by_rate - _ROUNDING)
 
     @property
     def most(self) -> float:
-        """Tasks beyond which no run comes."""
+        """Maximum number of tasks of any run."""
         by_rate = self.count if self.regular else self.by_rate + _FAR * math.sqrt(self.by_rate)
         return min(by_rate, self.tasks) * self.submissions
 
     def most_in(self, window: Window) -> float:
-        """Tasks due in a stretch of the run beyond which no run comes."""
+        """Maximum number of tasks due in an interval of any run."""
         mean = self.rate.expected(window.end_s) - self.rate.expected(window.start_s)
         most = math.ceil(mean - _ROUNDING) if self.regular else mean + _FAR * math.sqrt(mean)
         return most * self.submissions
 
     def peak_per_s(self, within_s: float) -> float:
-        """The highest rate on average over a time so long."""
+        """The highest average rate over an interval of this length."""
         burst_s = min(self.rate.burst_s, within_s)
         most = burst_s * max(self.rate.base_per_s, self.rate.burst_per_s) + (within_s - burst_s) * self.rate.base_per_s
         return most / within_s
@@ -91,7 +91,7 @@ def _tasks(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
     mean = arrivals.by_rate
     chance = 1 - NormalDist(mean, math.sqrt(mean)).cdf(tasks - 0.5) if mean else 0.0
     if chance < _SURE:
-        what = f"{tasks:,} tasks arrive in {within} in {chance:.0%} of runs; the verdict of the others is INCONCLUSIVE"
+        what = f"{tasks:,} tasks arrive in {within} in {chance:.0%} of runs only; the others will be INCONCLUSIVE"
         yield Doubt(where, what, _longer(arrivals, tasks + 3.1 * math.sqrt(tasks) + 5))
 
 
@@ -136,7 +136,7 @@ def _condition(scenario: Scenario, arrivals: _Arrivals, where: Where, condition:
     needs_s = _earliest_s(condition) + condition.for_s
     if needs_s > scenario.horizon_s + _ROUNDING:
         run = show_duration(scenario.horizon_s)
-        what = f"cannot hold: it takes {show_duration(needs_s)}, and the run with its drain is over after {run}"
+        what = f"cannot hold: it takes {show_duration(needs_s)}, but the run with its drain lasts only {run}"
         key = "for" if condition.for_s else "window" if condition.window_s else "when"
         yield Doubt((*where, key), what, "write a shorter time, or lengthen the run")
         return
@@ -153,21 +153,21 @@ def _condition(scenario: Scenario, arrivals: _Arrivals, where: Where, condition:
 
 
 def _earliest_s(condition: Condition) -> float:
-    """How long it takes at least until a condition begins to hold."""
+    """Minimum time until a condition can begin to hold."""
     comparison, aggregate = condition.comparison, condition.comparison.sli.aggregate
     if aggregate is Aggregate.LONGEST:
         return comparison.target if isinstance(comparison.target, float) else 0.0
     few = comparison.op in {Op.LT, Op.LE, Op.EQ} and aggregate in {Aggregate.COUNT, Aggregate.RATE}
-    # Of few events a window speaks only once it is full.
+    # With rare events, a window reaches min_samples only once it is full.
     return condition.window_s or 0.0 if few else 0.0
 
 
 def _too_few(asked: int, most: float) -> str:
-    return f"asks for {asked:,} observations, and at most {math.floor(most):,} come"
+    return f"needs {asked:,} observations, but there are at most {math.floor(most):,}"
 
 
 def _most_samples(scenario: Scenario, arrivals: _Arrivals, comparison: Comparison, begin_s: float = 0.0) -> float:
-    """Observations from `begin_s` on beyond which no run comes; infinite where that cannot be said."""
+    """Maximum number of observations from `begin_s` on in any run; infinite if unknown."""
     sli, every_s = comparison.sli, scenario.telemetry.sample_interval_s
     if _is_sampled(sli):
         # None comes at the very start or end.
@@ -193,7 +193,7 @@ def _is_regular_sample(type_: str, irregular: set[str]) -> bool:
 
 
 def _thin(scenario: Scenario, arrivals: _Arrivals, condition: Condition, window_s: float) -> str:
-    """What is wrong with a window that holds too little for as long as the condition must hold; empty if nothing is."""
+    """Problem of a window with too few observations for the time the condition must hold; empty if there is none."""
     asked, for_s, sli = condition.min_samples, condition.for_s, condition.comparison.sli
     if _is_sampled(sli):
         every_s = scenario.telemetry.sample_interval_s
@@ -217,26 +217,26 @@ def _thin(scenario: Scenario, arrivals: _Arrivals, condition: Condition, window_
 
 
 def _holds_on_average(window_s: float, mean: float, asked: int, for_s: float) -> str:
-    holds = f"a window of {show_duration(window_s)} holds {show_count(mean)} observations on average"
+    holds = f"a window of {show_duration(window_s)} contains {show_count(mean)} observations on average"
     lasting = f" at every instant of {show_duration(for_s)}" if for_s else ""
-    return f"{holds}, and it needs {asked:,}{lasting}"
+    return f"{holds}, but {asked:,} are needed{lasting}"
 
 
 def _regular_spell_s(mean: float, every_s: float, asked: int) -> float:
-    """For how long a window over regular observations holds as many as are asked for without a break."""
+    """How long a window over regular observations continuously contains the required number."""
     whole = math.floor(mean + _ROUNDING)
     return math.inf if asked <= whole else (mean - whole) * every_s
 
 
 def _share(scenario: Scenario, condition: Condition) -> float:
-    """Of the tasks, those of the tenants that a condition selects."""
+    """Share of tasks of the tenants that a condition selects."""
     chosen = condition.comparison.selector
     shares = [tenant.share for tenant in scenario.workload.tenants if ("tenant", tenant.name) in chosen]
     return sum(shares) if shares else 1.0
 
 
 def _spells(mean: float, per_s: float, asked: int, for_s: float, run_s: float) -> float:
-    """How often a window over random observations can be expected to hold as many as are asked for, for so long.
+    """Expected number of times a window over random observations contains the required number for the required time.
 
     The number in the window is Poisson. It rises to `asked` at a rate of per_s * P(asked - 1) and stays there for a time
     that is nearly exponential.

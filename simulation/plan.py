@@ -1,4 +1,4 @@
-"""The plan: what will be offered to a system and what will happen to it, as a pure function of scenario and seed.
+"""The plan: the load on a system and the fate of every attempt, as a pure function of scenario and seed.
 
 The simulation and a real system are driven by the same plan. It is drawn lazily and in bounded memory.
 """

@@ -1,6 +1,6 @@
 """The arrival rate as a pure function of time: of one time, or of an array of them.
 
-No arrays are imported here, so that a scenario can be looked at without their weight. Choices are products with 0 and 1,
+NumPy is not imported here, so that a scenario can be checked without loading it. Choices are products with 0 and 1,
 which are exact: one number and an array of numbers come out the same.
 """
 

@@ -51,7 +51,7 @@ class Recorder:
     """Collects rows and hands them out as blocks.
 
     `row` takes (t, kind or Row, task, attempt, worker, cause, value): -1 for no task or worker, 0 for no attempt or cause;
-    the value of a kind that has none is passed over. Rows come in time order.
+    the value of a kind without one is ignored. Rows come in time order.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -63,7 +63,7 @@ class Recorder:
         losses = [fault for fault in plan.scenario.faults if fault.type == TELEMETRY_LOSS]
         self._losses = tuple(window for fault in losses for window in fault.windows)
         self._lost = 0
-        self._told = 0
+        self._reported = 0
 
     def enqueue(self, due_s: Floats, number: Ints) -> None:
         """Record tasks that are enqueued the moment they are due (ascending)."""
@@ -118,8 +118,8 @@ class Recorder:
     def _tenants(self, kind: Ints, task: Ints) -> Ints:
         tenant = np.full(len(kind), -1)
         if self._plan.scenario.workload.tenants:
-            told = _TENANT_TOLD[kind]
-            tenant[told] = self._plan.tenants_of(task[told])
+            known = _TENANT_TOLD[kind]
+            tenant[known] = self._plan.tenants_of(task[known])
         return tenant
 
     def _without_lost(self, block: Block) -> Block:
@@ -129,7 +129,7 @@ class Recorder:
         lost = inside_windows(block.t, self._losses) & ~_BY_RUNNER[block.kind]
         for index in np.flatnonzero(block.kind == Kind.SAMPLE_LOST):
             gone = int(lost[:index].sum())
-            block.value[index] = self._lost + gone - self._told
-            self._told = self._lost + gone
+            block.value[index] = self._lost + gone - self._reported
+            self._reported = self._lost + gone
         self._lost += int(lost.sum())
         return block.take(~lost)

@@ -26,7 +26,7 @@ class Model(Protocol):
     ended_s: float | None
 
     def run(self, until_s: float) -> None:
-        """Let everything happen that comes before `until_s`."""
+        """Simulate up to `until_s`."""
 
     def census(self, now: float) -> None:
         """Record how many tasks the model itself holds in each state."""
@@ -50,7 +50,7 @@ Picture: TypeAlias = tuple[Sequence[float], float, str]
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """What cannot happen, where the scenario asks for it, and what to write instead."""
+    """What cannot happen, its place in the scenario, and what to write instead."""
 
     where: Where
     what: str
@@ -84,3 +84,10 @@ def room_of(system: str) -> Room:
     """The room of a system. Raises UsageError for one that is not there or is broken."""
     found = find(system)
     return room(found, found.model, Room)
+
+
+def in_bursts(usual: float, peak: float, *, between: bool = False) -> str:
+    """What is different in bursts, in a plan that has any."""
+    if f"{usual:.2f}" == f"{peak:.2f}":
+        return ""
+    return f"; {usual:.2f} between bursts, {peak:.2f} in bursts" if between else f", {peak:.2f} in bursts"

@@ -1,4 +1,4 @@
-"""A plan in segments: stretches of time in which neither the arrival rate nor the faults that strike attempts change."""
+"""A plan in segments: intervals with constant arrival rate and constant faults of attempts."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from soak.simulation.rate import Rate
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part of the time in which work arrives: its length, the arrivals expected in it, and the faults that hold in it.
+    """An interval of arrivals: its length, expected arrivals, and active faults.
 
     burst: whether the arrival rate is that of a burst. faults: those by rate, in the order of the file.
     """
@@ -25,13 +25,13 @@ class Segment:
 
 
 def expected_arrivals(scenario: Scenario, rate: Rate) -> float:
-    """Expected arrivals in the run: the integral of the rate, and no more than the workload has tasks."""
+    """Expected arrivals in the run: the integral of the rate, and at most workload.tasks."""
     by_rate = rate.expected(scenario.duration_s)
     return by_rate if scenario.workload.tasks is None else min(by_rate, float(scenario.workload.tasks))
 
 
 def shortfall(scenario: Scenario, arrivals: int) -> list[str]:
-    """A warning where fewer tasks than the workload has were drawn; at constant intervals it does not hang on the seed."""
+    """A warning if fewer tasks than workload.tasks were drawn; with constant intervals it is independent of the seed."""
     tasks = scenario.workload.tasks
     if tasks is None or arrivals >= tasks or scenario.workload.process is Process.CONSTANT:
         return []
@@ -68,6 +68,6 @@ def _holds(fault: Fault, t_s: float) -> bool:
 
 
 def mean_over(parts: Sequence[Segment], per_task: Callable[[Segment], float]) -> float:
-    """What tasks bring with them, per second: the mean over the time of these segments (0 without any)."""
+    """Load per second: the mean over the time of these segments (0 without any)."""
     length_s = sum(part.length_s for part in parts)
     return sum(part.arrivals * per_task(part) for part in parts) / length_s if length_s else 0.0

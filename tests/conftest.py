@@ -23,7 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-REAL = frozenset({"test_real_orchestrator", "test_attached_queue", "test_broken_off", "test_timeseries", "test_stub"})
+REAL = frozenset(
+    {"test_real_orchestrator", "test_attached_queue", "test_broken_off", "test_timeseries", "test_real_calls"}
+)
 """Tests that run real processes against the clock: one at a time. Those of `targets` and `orchestrator` do so, too."""
 
 

@@ -9,7 +9,7 @@ from soak.contract import Accepted, Claim, Expired, Failed, QueueSettings, Refus
 
 @dataclass
 class Task:
-    """A task and, while someone works on it, the claim that holds it."""
+    """A task and, while it is being worked on, the claim that holds it."""
 
     id: int
     key: str
@@ -50,12 +50,12 @@ class MemoryQueue:
         return None
 
     def holds(self, claim: Claim) -> Task | None:
-        """The task of a claim, unless the lease is lost."""
+        """The task of a claim; None if the lease is lost."""
         task = self.tasks[int(claim.task_id)]
         return task if task.claim == claim else None
 
     def heartbeat(self, claim: Claim) -> bool:
-        """The lease runs anew."""
+        """Renew the lease."""
         if task := self.holds(claim):
             task.lease_until = time.monotonic() + self.settings.lease_s
         return task is not None
@@ -77,7 +77,7 @@ class MemoryQueue:
         return self.again(task, wait if transient else None)
 
     def recover(self) -> list[Expired]:
-        """Leases that ran out: their tasks are due at once."""
+        """Expired leases: their tasks are due at once."""
         now = time.monotonic()
         late = [task for task in self.tasks if task.state == "in_progress" and task.lease_until < now]
         return [Expired(task.id, task.attempt, self.again(task, 0.0)) for task in late]
@@ -91,7 +91,7 @@ class MemoryQueue:
         return Retry(wait)
 
     def end(self, claim: Claim, state: str) -> bool:
-        """Close a task, if the lease is not lost."""
+        """Close a task, unless the lease is lost."""
         task = self.holds(claim)
         if task:
             self.close_task(task, state)
@@ -108,4 +108,4 @@ class MemoryQueue:
         return Snapshot(**Counter(task.state for task in self.tasks))
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to release."""

@@ -12,7 +12,7 @@ from soak.contract import Accepted, Change, ChangeType, Refused, Snapshot, Syste
 
 @dataclass
 class Task:
-    """A task, and where it is."""
+    """A task and its state."""
 
     id: int
     key: str
@@ -66,22 +66,22 @@ class ThreadSystem:
         self.stopped.set()
 
     def close(self) -> None:
-        """The threads end when the runner hangs up."""
+        """The threads end when the runner closes the connection."""
         self.stop()
 
     def tell(self, what: ChangeType, task: Task, worker: str = "", due: float = 0.0, error: str = "") -> None:
-        """Put something into the log."""
+        """Append a change to the log."""
         self.log.append(Change(what, task.id, task.key, time.time(), task.attempt, worker, due, error))
 
     def work(self, worker: str) -> None:
-        """The life of a worker: until there is no runner any more."""
+        """The loop of a worker, until the runner is gone."""
         with suppress(RunnerGoneError), Body(self.settings.desk) as body:
             while not self.stopped.wait(self.settings.poll_interval_s):
                 while task := self.claim(worker):
                     self.attempt(task, worker, body)
 
     def attempt(self, task: Task, worker: str, body: Body) -> None:
-        """Do a task, and note how that ended."""
+        """Execute a task, and record its outcome."""
         try:
             result = body.run(task.payload, attempt=task.attempt, worker=worker)
         except TransientError as error:

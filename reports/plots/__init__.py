@@ -23,7 +23,7 @@ PLOTS: dict[str, Callable[[RunData], bytes]] = {
 
 
 def render_plots(run: RunData) -> dict[str, bytes]:
-    """The plots of a run, by file name: none of one that broke off at once, and those that it has something for."""
+    """The plots of a run by file name: none for a run that failed at once, and only those with data."""
     if not len(run.metrics.t_s):
         return {}
     has: dict[Callable[[RunData], bytes], bool] = {

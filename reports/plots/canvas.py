@@ -1,4 +1,4 @@
-"""What all plots share: size, colours, the time axis, bands for bursts and faults, and SVG that is the same every time."""
+"""Shared by all plots: size, colours, time axis, bands for bursts and faults, and reproducible SVG."""
 
 import io
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ PALETTE = (BLUE, ORANGE, GREEN, PURPLE, "#1f9ba8", "#a8612f", "#8a8d2f", GREY)
 BURST = "#e9c46a"
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "soak",
-    # Text stays text: it can be searched and read aloud, and makes smaller files in less time than outlines.
+    # Text as text: it is searchable and accessible, and makes smaller files faster than outlines.
     "svg.fonttype": "none",
-    # Nothing stands above the axes that a title would have to make way for: no need to measure.
+    # Titles never need to move out of the way: skip the measuring.
     "axes.titley": 1.0,
     "font.size": 9,
     "axes.spines.top": False,
@@ -36,17 +36,17 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 8,
     "lines.linewidth": 1.3,
 }
-"""What `render_plots` draws with."""
+"""The input of a plot."""
 _WIDTH_IN = 9.0
 _RIGHT_IN, _GAP_IN, _LINE_IN, _CHARACTER_IN = 0.12, 0.09, 0.17, 0.07
-"""The room at the right of axes, around text, for a line of text, and for a character beside another."""
+"""Space in inches: right of axes, around text, per line of text, per character."""
 
 _STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440)
 _MOST_POINTS = 300
 _CHARACTERS, _TITLE_SCALE, _HANDLE = 118, 1.4, 6
-"""How many characters of a legend fit above the axes, how much wider one of the title is, and what a handle takes."""
+"""Legend characters that fit above the axes, relative width of a title character, and width of a handle."""
 _MOST_TICKS = 8
-"""Every tick costs as much time to draw as a hundred points of a line."""
+"""A tick takes as long to draw as a hundred points of a line."""
 
 _TICKS_H = (0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 96, 168)
 
@@ -54,7 +54,7 @@ _TICKS_H = (0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 96, 168)
 def figure(
     rows: int, height_in: float, ratios: Sequence[float] | None = None, *, shared: bool = True
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with `rows` axes under each other that share the time axis, unless each has an axis of its own."""
+    """A figure with `rows` axes under each other that share the time axis, unless each has its own."""
     fig = Figure(figsize=(_WIDTH_IN, height_in))
     FigureCanvasSVG(fig)
     axes = fig.subplots(rows, 1, sharex=shared and rows > 1, squeeze=False, height_ratios=ratios)
@@ -64,7 +64,7 @@ def figure(
 
 
 def nothing(title: str) -> Figure:
-    """A figure that only says that there is nothing to show."""
+    """A placeholder figure for missing data."""
     fig, (axes,) = figure(1, 0.5)
     axes.set_axis_off()
     axes.set_title(title)
@@ -72,7 +72,7 @@ def nothing(title: str) -> Figure:
 
 
 def to_svg(fig: Figure, *, right_in: float = _RIGHT_IN) -> bytes:
-    """The figure as SVG without dates or random names; `right_in`: the room at the right of its axes, in inches."""
+    """The figure as SVG without dates or random names; `right_in`: space right of its axes, in inches."""
     _place(fig, right_in)
     buffer = io.BytesIO()
     fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -80,9 +80,9 @@ def to_svg(fig: Figure, *, right_in: float = _RIGHT_IN) -> bytes:
 
 
 def _place(fig: Figure, right_in: float) -> None:
-    """Give each axes its place, with room for the text around it.
+    """Place each axes, with space for the text around it.
 
-    matplotlib's own layouts draw everything once to measure it, which takes as long as drawing; here characters are counted.
+    matplotlib's layout engines draw everything once to measure it, which doubles the time; this counts characters.
     """
     width_in, height_in = fig.get_size_inches()
     heads_in, feet_in = [_head_in(axes) for axes in fig.axes], [_foot_in(axes) for axes in fig.axes]
@@ -101,7 +101,7 @@ def _place(fig: Figure, right_in: float) -> None:
 
 
 def _head_in(axes: Axes) -> float:
-    """For the title, and the legend above the axes."""
+    """Space for the title and the legend above the axes."""
     found = axes.get_legend()
     rows = -(-len(found.get_texts()) // found._ncols) if found else 0  # type: ignore[attr-defined]
     return _GAP_IN + _LINE_IN * max(rows, 1 if axes.get_title(loc="left") else 0)
@@ -124,9 +124,9 @@ def _left_in(axes: Axes) -> float:
 
 
 def bucketed(run: RunData) -> tuple[Floats, int]:
-    """The right edges, in seconds, of the stretches a time series is drawn in, and the minutes in each.
+    """The right edges, in seconds, of the bins in which a time series is drawn, and the minutes per bin.
 
-    A last stretch that is shorter than the others is left out: its sum would look like a drop.
+    A shorter last bin is left out: its sum would look like a drop.
     """
     minutes = len(run.metrics.t_s)
     step = next((step for step in _STEPS_MIN if minutes / step <= _MOST_POINTS), _STEPS_MIN[-1])
@@ -135,7 +135,7 @@ def bucketed(run: RunData) -> tuple[Floats, int]:
 
 
 def per_bucket(values: Floats, step: int, *, largest: bool = False) -> Floats:
-    """The sum (or the largest) of each `step` values; a last, shorter stretch is left out."""
+    """The sum (or the maximum) of each `step` values; a shorter last bin is left out."""
     count = max(1, len(values) // step)
     padded = np.full(count * step, np.nan)
     padded[: len(values)] = values[: count * step]
@@ -146,13 +146,13 @@ def per_bucket(values: Floats, step: int, *, largest: bool = False) -> Floats:
 
 
 def mean_per_bucket(values: Floats, step: int) -> Floats:
-    """The mean of those of each `step` values that are known, NaN where none is; a last, shorter stretch is left out."""
+    """The mean of the known ones of each `step` values, NaN if there is none; a shorter last bin is left out."""
     known = per_bucket((~np.isnan(values)).astype(np.float64), step)
     return np.where(known > 0, per_bucket(values, step) / np.maximum(known, 1), np.nan)
 
 
 def stairs(edges_s: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """Points to draw with step="pre" so that each value holds over its stretch, the first one from the start of the run on."""
+    """Points for step="pre", so that each value spans its bin, the first one from the start of the run."""
     return np.concatenate([[0.0], edges_s]), np.concatenate([values[:1], values])
 
 
@@ -183,18 +183,18 @@ def _minutes_step(span_s: float) -> float:
 
 
 def whole_numbers(axes: Axes) -> None:
-    """Whole numbers up the side, from zero."""
+    """Integer ticks on the y axis, from zero."""
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     axes.set_ylim(bottom=0)
 
 
 def whole_numbers_along(axes: Axes) -> None:
-    """Whole numbers along the bottom."""
+    """Integer ticks on the x axis."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
 
 
 def fault_windows(run: RunData) -> list[tuple[str, Window]]:
-    """Faults by time, and rates that hold for a time only, with their windows as far as the run got."""
+    """Scheduled faults and rates with windows, with the windows reached by the run."""
     ended_s = run.verdict.ended_s
     return [
         (fault.name, window) for fault in run.scenario.faults for window in fault.windows if window.start_s < ended_s
@@ -230,7 +230,7 @@ def end_mark(axes: Axes, run: RunData) -> None:
 
 
 def legend(axes: Axes) -> None:
-    """The legend above the axes, at the right of the title, in as many rows as it takes not to reach it."""
+    """The legend above the axes, right of the title, in enough rows not to overlap it."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         room = _CHARACTERS - len(axes.get_title(loc="left")) * _TITLE_SCALE
@@ -239,7 +239,7 @@ def legend(axes: Axes) -> None:
 
 
 def _columns(labels: list[str], room: float) -> int:
-    """The most columns in which the labels, filled in column by column, are not wider than `room` characters."""
+    """The maximum number of columns in which the labels, filled column by column, fit `room` characters."""
     for columns in range(len(labels), 1, -1):
         rows = -(-len(labels) // columns)
         widths = [max(map(len, labels[first : first + rows])) + _HANDLE for first in range(0, len(labels), rows)]

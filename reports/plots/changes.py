@@ -1,4 +1,4 @@
-"""How the SLIs of two runs compare: the relative change of each, and those that changed most over the parts of the runs."""
+"""Comparison of two runs: the relative change of each SLI, and the SLI that changed most over the parts of the runs."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ _COLOR = {
 
 
 def plot(changes: Changes) -> bytes:
-    """Relative changes above; below, the SLI that changed most, part by part in both."""
+    """Relative changes above; below, the SLI that changed most over the parts of both runs."""
     shown = [each for each in changes.changes if each.relative is not None and each.p is not None]
     shown = sorted(shown, key=lambda each: (each.direction is Direction.UNCHANGED, each.p or 0.0))[:_MOST]
     if not shown:
@@ -29,7 +29,7 @@ def plot(changes: Changes) -> bytes:
     bars.barh(places, sizes, color=[_COLOR[each.direction] for each in shown], height=0.6)
     bars.set_yticks(places, [each.sli for each in shown])
     bars.axvline(0, color=GREY, lw=0.8)
-    bars.set_xlabel("change [%], red: worse, green: better, grey: no more than noise")
+    bars.set_xlabel("change [%] (red: worse, green: better, grey: noise)")
     bars.set_title("Change of each SLI")
     bars.invert_yaxis()
     _parts(parts, shown[0], changes)

@@ -1,4 +1,4 @@
-"""Attempts that did not end well, by error class."""
+"""Failed attempts by error class."""
 
 from soak.reports.data import RunData
 from soak.reports.plots.canvas import RED, figure, nothing, to_svg
@@ -8,7 +8,7 @@ def plot(run: RunData) -> bytes:
     """A bar for each error class."""
     errors = run.verdict.errors
     if not errors:
-        return to_svg(nothing("Error buckets: no attempt failed"))
+        return to_svg(nothing("Error buckets: no failed attempts"))
     fig, (axes,) = figure(1, 1.1 + 0.32 * len(errors))
     names = list(errors)
     bars = axes.barh(names, [errors[name] for name in names], color=RED, height=0.6)

@@ -24,15 +24,15 @@ from soak.reports.plots.canvas import (
 from soak.schemas.stream.block import Floats
 
 _NOTE_IN = 0.062
-"""What a character of a note takes, in inches."""
+"""Width of a character of a note, in inches."""
 
 _NARROWEST = 1 / 400
-"""A span is drawn at least this share of the run wide, so that it can be seen."""
+"""Minimum drawn width of a span, as a share of the run, so that it is visible."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """One line of the plot: counts over time, or spans (start, length) in seconds; `note` stands at its right."""
+    """One lane of the plot: counts over time, or spans (start, length) in seconds; `note` is shown at its right."""
 
     name: str
     color: str

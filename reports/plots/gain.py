@@ -1,4 +1,4 @@
-"""What a client's policies gain: shares with their intervals, beside what theory and earlier runs make of them."""
+"""The gain of a client's policies: shares with their confidence intervals, beside theory and published figures."""
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
@@ -10,10 +10,10 @@ from soak.schemas.language.expression import Op, Unit
 
 
 def plot(run: RunData) -> bytes:
-    """A row for before and after, and one for each share that the scenario expects something of."""
+    """A row for before and after, and one for each share with an objective."""
     gain = run.verdict.gain
     if gain is None:
-        return to_svg(nothing("What the policies gain: no task has ended"))
+        return to_svg(nothing("Gain of the policies: no task has ended"))
     expected = [each for each in run.verdict.objectives if each.op == Op.ABOUT and each.unit == Unit.RATIO]
     fig, (axes,) = figure(1, 1.3 + 0.3 * (len(expected) + 2))
     names = ["before: the first call", "after: the task"]
@@ -28,8 +28,8 @@ def plot(run: RunData) -> bytes:
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid(visible=False, axis="y")
     whose = " for the first two" if expected else ""
-    axes.set_xlabel(f"share, with its interval ({gain.confidence:.0%}{whose})")
-    axes.set_title(f"What {gain.tasks:,} tasks tell")
+    axes.set_xlabel(f"share and its interval ({gain.confidence:.0%}{whose})")
+    axes.set_title(f"Gain over {gain.tasks:,} tasks")
     legend(axes)
     return to_svg(fig, right_in=0.3)
 

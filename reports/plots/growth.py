@@ -1,4 +1,4 @@
-"""What may grow slowly, each with its fitted line: the queue, latency, and what the processes take."""
+"""Series that may grow slowly, each with its fitted line: queue depth, latency, and resource usage."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ _MIB = 2**20
 
 
 def plot(run: RunData) -> bytes:
-    """Points, and the Theil-Sen line through them."""
+    """Points with their Theil-Sen line."""
     panels = list(_panels(run))
     if not panels:
         return to_svg(nothing("Growth: too few samples"))
@@ -44,7 +44,7 @@ def _panels(run: RunData) -> Iterator[tuple[GrowthResult, str, str, Floats, Floa
         ("queue_depth_growth", "PENDING tasks", "tasks", "queue_depth"),
         (
             "latency_growth",
-            "Latency: dots are medians of 30 min, the line goes through single tasks",
+            "Latency: dots are 30 min medians, the line is fitted to single tasks",
             "s",
             "latency_p50_s",
         ),
@@ -61,7 +61,7 @@ def _panels(run: RunData) -> Iterator[tuple[GrowthResult, str, str, Floats, Floa
 
 
 def _summed(run: RunData, kind: str) -> tuple[Floats, Floats]:
-    """Over all processes but the runner, at each time at which they were looked at."""
+    """Sum over all processes except the runner, at each sample."""
     parts = [samples for name, samples in run.processes.items() if name != RUNNER]
     times, place = np.unique(np.concatenate([part.t_s for part in parts]), return_inverse=True)
     values = np.concatenate([getattr(part, kind) for part in parts])

@@ -24,7 +24,7 @@ _QUANTILES = (("p50", BLUE), ("p95", ORANGE), ("p99", PURPLE))
 
 
 def plot(run: RunData) -> bytes:
-    """p50, p95 and p99 of the moving window that metrics.csv holds, on a logarithmic scale."""
+    """p50, p95 and p99 over the sliding window of metrics.csv, on a logarithmic scale."""
     fig, (axes,) = figure(1, 3.4)
     edges_s, _ = bucketed(run)
     last = np.minimum((edges_s / 60).astype(int), len(run.metrics.t_s)) - 1
@@ -37,7 +37,7 @@ def plot(run: RunData) -> bytes:
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=12))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}s"))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_ylabel("latency, moving 30 min")
+    axes.set_ylabel("latency, 30 min window")
     axes.set_title("Latency")
     bands(axes, run)
     end_mark(axes, run)
@@ -47,5 +47,5 @@ def plot(run: RunData) -> bytes:
 
 
 def _positive(latency_s: Floats) -> Floats:
-    """What a logarithmic scale can show: work that takes no time at all is drawn as the least that is told apart from it."""
+    """Values for a logarithmic scale: a latency of zero is drawn as the smallest one resolved."""
     return np.maximum(latency_s, _LEAST_S)

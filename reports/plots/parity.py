@@ -1,4 +1,4 @@
-"""Latency of two runs of the same scenario: both distributions, and how much longer the same task took."""
+"""Latency of two runs of the same scenario: both distributions, and the paired differences of tasks."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +13,7 @@ _SHARES = (0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999)
 _MOST_POINTS = 300
 _FEWEST_PER_BUCKET = 20
 _LOWEST_S = 1e-3
-"""Latencies below are drawn here: a logarithmic scale has no zero."""
+"""Smaller latencies are drawn here: a logarithmic scale has no zero."""
 
 
 def plot(parity: Parity, latencies: Latencies) -> bytes:
@@ -42,14 +42,14 @@ def _quantile_functions(axes: Axes, parity: Parity, latencies: Latencies) -> Non
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=12))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("share of tasks that took no longer [%] (the last few are drawn wider)")
+    axes.set_xlabel("share of tasks [%] (the tail is stretched)")
     axes.set_ylabel("latency [s]")
     axes.set_title("Latency of all tasks")
     legend(axes)
 
 
 def _words(side: ParityRun) -> str:
-    return f"{side.target}{f', {side.speed:g} times as fast' if side.speed != 1 else ''}"
+    return f"{side.target}{f', speed {side.speed:g}' if side.speed != 1 else ''}"
 
 
 def _nines(share: float) -> float:
@@ -57,7 +57,7 @@ def _nines(share: float) -> float:
 
 
 def _curve(ascending: Floats) -> tuple[Floats, Floats]:
-    """The quantile function at evenly spaced numbers of nines: place on the axis, and latency in seconds."""
+    """The quantile function at evenly spaced numbers of nines: x position, and latency in seconds."""
     nines = np.linspace(0, _nines(1 - 0.5 / len(ascending)), _MOST_POINTS)
     values: Floats = np.quantile(ascending, 1 - 10**-nines, method="inverted_cdf")
     return nines, np.maximum(values, _LOWEST_S)
@@ -78,16 +78,16 @@ def _paired(axes: Axes, parity: Parity, latencies: Latencies) -> None:
     axes.axhline(-allowed_s, color=RED, lw=1.0, ls=":")
     axes.axhline(allowed_s, color=RED, lw=1.0, ls=":", label=f"allowed for the median: {show_duration(allowed_s)}")
     _symmetric_log(axes, allowed_s, latencies.difference_s)
-    axes.set_ylabel("run less base [s]")
-    axes.set_title("The same task in both")
+    axes.set_ylabel("run minus base [s]")
+    axes.set_title("Paired differences of tasks")
     legend(axes)
     span_axis(axes, ended_s)
 
 
 def _buckets(latencies: Latencies, ended_s: float) -> tuple[Floats, list[Floats]]:
-    """The paired differences by when the task was due: where each stretch of time starts, and what is in it.
+    """The paired differences by due time: the start of each bin, and its values.
 
-    The last stands twice, at its start and at the end of the run, so that steps reach that far.
+    The last one is repeated at the end of the run, so that the steps extend that far.
     """
     count = max(1, min(_MOST_POINTS, len(latencies.due_s) // _FEWEST_PER_BUCKET))
     edges_s: Floats = np.linspace(0, ended_s, count + 1)

@@ -1,4 +1,4 @@
-"""What the processes of a real run took: memory, CPU and open files of each."""
+"""Resource usage of the processes of a real run: memory, CPU and open files."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _MIB = 2**20
 
 
 def plot(run: RunData) -> bytes:
-    """Memory above, CPU in the middle, open files below: workers in grey, each of the others in a colour of its own."""
+    """Memory above, CPU in the middle, open files below: workers in grey, each other process in its own colour."""
     fig, (memory, cpu, files) = figure(3, 6.4, ratios=(3, 2, 2))
     named: set[str] = set()
     for name, samples in run.processes.items():
@@ -48,6 +48,6 @@ def _colour(kind: str) -> str:
 
 
 def _share(samples: ProcessSamples, speed: float) -> Floats:
-    """Between two samples, in percent of a core; unknown where the process began anew."""
+    """Between two samples, in percent of a core; unknown if the process restarted."""
     used_s, real_s = np.diff(samples.cpu_s), np.diff(samples.t_s) / speed
     return np.where((used_s >= 0) & (real_s > 0), 100 * used_s / np.maximum(real_s, 1e-9), np.nan)

@@ -1,11 +1,11 @@
-"""How many attempts had to be made again, by attempt."""
+"""Retries by attempt."""
 
 from soak.reports.data import RunData
 from soak.reports.plots.canvas import ORANGE, figure, nothing, to_svg
 
 
 def plot(run: RunData) -> bytes:
-    """A bar for each attempt that was followed by another."""
+    """A bar for each attempt that was retried."""
     retries = run.verdict.retries_by_attempt
     if not retries:
         return to_svg(nothing("Retries: none"))

@@ -1,4 +1,4 @@
-"""The moving success rate, with its objective and its abort line."""
+"""The success rate over a sliding window, with its objective and abort limit."""
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter
@@ -13,12 +13,12 @@ _WINDOW_S = 1800.0
 
 
 def plot(run: RunData) -> bytes:
-    """DONE / (DONE + FAILED) over a moving window: the abort condition's, or half an hour."""
+    """DONE / (DONE + FAILED) over a sliding window: that of the abort condition, or half an hour."""
     fig, (axes,) = figure(1, 3.0)
     aborts = [abort for abort in run.verdict.aborts if abort.when.startswith(_SLI) and abort.window_s]
     window_s = aborts[0].window_s or _WINDOW_S if aborts else _WINDOW_S
     rate = moving_rate(run.metrics.get("done"), run.metrics.get("failed"), max(1, round(window_s / MINUTE_S)))
-    axes.plot(run.metrics.t_s, rate, color=BLUE, label=f"success rate, moving {show_duration(window_s)}")
+    axes.plot(run.metrics.t_s, rate, color=BLUE, label=f"success rate, {show_duration(window_s)} window")
     limits = []
     for abort in aborts:
         limits.append(abort.target)
@@ -41,7 +41,7 @@ def plot(run: RunData) -> bytes:
 
 
 def moving_rate(good: Floats, bad: Floats, minutes: int) -> Floats:
-    """good / (good + bad) over the last `minutes` rows; NaN where there is nothing."""
+    """good / (good + bad) over the last `minutes` rows; NaN without data."""
 
     def moving(values: Floats) -> Floats:
         total = np.concatenate([[0.0], np.cumsum(values)])

@@ -1,4 +1,4 @@
-"""The same tasks in two runs: how much longer each took, and the mean of that over scenario time."""
+"""The same tasks in two runs: their difference in latency, and its mean over scenario time."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ _SMALLEST_S = 1e-3
 
 
 def plot(tasks: TaskChanges, differences: Differences) -> bytes:
-    """How many tasks differ by how much above; below, the mean difference over scenario time with its interval."""
+    """Distribution of the differences above; below, the mean difference over scenario time with its confidence interval."""
     if not len(differences.due_s) or tasks.latency is None:
         return to_svg(nothing("No task ended DONE or FAILED in both runs"))
     fig, (sizes, means) = figure(2, 5.4, (1.1, 1.0), shared=False)
@@ -50,14 +50,14 @@ def _sizes(axes: Axes, longer_s: Floats) -> None:
     axes.set_xticks(places, names)
     axes.set_xlim(min(*places, -0.25) - 0.35, max(*places, 0.25) + 0.35)
     _counts_axis(axes, highest)
-    axes.set_xlabel("latency of the task in the run less that in the base")
-    axes.set_title("The same task in both")
+    axes.set_xlabel("difference in latency: run minus base")
+    axes.set_title("Paired differences of tasks")
     legend(axes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """Places on an axis that is logarithmic on both sides of zero; `nearest_s` has the place 1, ten times as much 2."""
+    """Positions on an axis that is logarithmic on both sides of zero; `nearest_s` is at 1, ten times as much at 2."""
 
     nearest_s: float
 
@@ -67,7 +67,7 @@ class _Scale:
 
 
 def _decade(seconds: float) -> int:
-    """The power of ten at or below a time, from a millisecond up: smaller ones are drawn there."""
+    """The power of ten at or below a time, at least a millisecond."""
     return int(np.floor(np.log10(max(seconds, _SMALLEST_S)) + 1e-9))
 
 
@@ -94,11 +94,9 @@ def _means(axes: Axes, tasks: TaskChanges, differences: Differences) -> None:
         axes.plot(differences.edges_s, held, drawstyle="steps-post", color=BLUE, label=label)
     axes.axhline(latency.difference, color=BLUE, lw=1.0, ls="--", label="mean of all")
     if latency.low is not None and latency.high is not None:
-        axes.axhspan(
-            latency.low, latency.high, color=BLUE, alpha=0.18, lw=0, label=f"its {tasks.confidence:.0%} interval"
-        )
+        axes.axhspan(latency.low, latency.high, color=BLUE, alpha=0.18, lw=0, label=f"{tasks.confidence:.0%} interval")
     axes.axhline(0, color=GREY, lw=0.8)
-    axes.set_ylabel("run less base [s]")
+    axes.set_ylabel("run minus base [s]")
     axes.set_title("Mean difference over time")
     legend(axes)
     span_axis(axes, tasks.until_s)

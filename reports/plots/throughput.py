@@ -24,7 +24,7 @@ from soak.reports.plots.canvas import (
 
 
 def plot(run: RunData) -> bytes:
-    """Tasks in and out per minute above, the queue below, and at the bottom how many workers it keeps busy."""
+    """Tasks in and out per minute above, queue depth below, and busy workers at the bottom."""
     fig, (flow, queue, workers) = figure(3, 5.6, ratios=(3, 2, 1.3))
     edges_s, step = bucketed(run)
     metrics = run.metrics
@@ -44,12 +44,12 @@ def plot(run: RunData) -> bytes:
     legend(flow)
     depth = per_bucket(metrics.get("queue_depth_max"), step, largest=True)
     queue.fill_between(*stairs(edges_s, depth), step="pre", color=ORANGE, alpha=0.5, lw=0)
-    queue.set_ylabel("tasks, most")
+    queue.set_ylabel("tasks, peak")
     queue.set_title("Queue depth (PENDING)")
     sampled = metrics.get("busy_workers")
     workers.plot(edges_s, mean_per_bucket(sampled, step), color=PURPLE)
     workers.set_ylabel("workers, mean")
-    workers.set_title("Busy workers" if np.isfinite(sampled).any() else "Busy workers: the system does not tell")
+    workers.set_title("Busy workers" if np.isfinite(sampled).any() else "Busy workers: not reported by the system")
     for axes in (queue, workers):
         whole_numbers(axes)
         bands(axes, run, labelled=False)

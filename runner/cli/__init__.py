@@ -11,34 +11,46 @@ import click
 from soak.runner.console import flush, prepare_streams, remark
 from soak.schemas.errors import SoakError, failure_words
 
-_COMMANDS = {
-    "run": "Run a scenario and give a verdict.",
-    "resume": "Go on with a real run that was interrupted or killed.",
-    "validate": "Check scenario files; list everything that is wrong.",
-    "plan": "Show what a scenario will do: counts, load, arrival rate.",
-    "predict": "Simulate a scenario many times: how likely is it to PASS?",
-    "watch": "Watch a run in the terminal, live or replayed.",
-    "dashboard": "Watch a run in the browser, live or replayed.",
-    "report": "Render the report of a run again, from its files.",
-    "verify": "Check the evidence of a run and recompute its verdict.",
-    "incident": "List what is still empty in the incident of an aborted run.",
-    "gate": "Decide a release candidate from its evidence.",
-    "calibrate": "Fit the model to a run, and check it by the rest of the run.",
-    "compare": "Put two runs side by side: what changed, and is it more than noise?",
-    "power": "Is a soak long enough to see what it claims?",
-    "limits": "Find where a scenario breaks.",
-    "baseline": "Pin a run that others are compared with.",
-    "export": "Write the time series of a run, for a database.",
-    "monitoring": "Write alert rules and a dashboard for a scenario.",
-    "selftest": "Show that planted defects are found.",
-    "target": "Attach a queue of your own: check its class.",
-    "schema": "Print a JSON Schema, for editors and other tools.",
-    "init": "Write a commented scenario to start from.",
-    "slis": "List the service-level indicators.",
-    "completion": "Print the script that completes commands in your shell.",
+_GROUPS = {
+    "Run": {
+        "run": "Run a scenario and give a verdict.",
+        "resume": "Continue a real run that was interrupted or killed.",
+        "watch": "Watch a run in the terminal, live or replayed.",
+        "dashboard": "Watch a run in the browser, live or replayed.",
+    },
+    "Predict and explain": {
+        "plan": "Show what a scenario will do: counts, load, arrival rate.",
+        "predict": "Simulate a scenario many times: how likely is it to PASS?",
+        "power": "Which violations is a soak long enough to detect?",
+        "limits": "Find the value of a parameter at which a scenario breaks.",
+        "compare": "Compare two runs: what changed, and is it more than noise?",
+        "calibrate": "Fit the model to one part of a run and check it on the rest.",
+    },
+    "Evidence": {
+        "report": "Render the report of a run again from its files.",
+        "verify": "Check the evidence of a run and recompute its verdict.",
+        "incident": "List the empty fields of an aborted run's incident.",
+        "gate": "Accept or refuse a release candidate on its evidence.",
+        "baseline": "Pin a run as the baseline for later comparisons.",
+        "selftest": "Check that planted defects are detected.",
+    },
+    "Integrate": {
+        "target": "Check the class that attaches your own system.",
+        "export": "Write the time series of a run for a database.",
+        "monitoring": "Write alert rules and a Grafana dashboard for a scenario.",
+    },
+    "Author": {
+        "init": "Write a commented scenario to start from.",
+        "validate": "Check scenario files and list every mistake.",
+        "schema": "Print a JSON Schema for editors and other tools.",
+        "slis": "List the service-level indicators.",
+        "completion": "Print the shell completion script.",
+    },
 }
+"""What `soak --help` shows: commands under their headings, so that no module is imported for it."""
+_COMMANDS = {name: text for group in _GROUPS.values() for name, text in group.items()}
 INTERNAL_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 130
-_REMEDY = "mend the cause and run it again; --debug shows where it happened"
+_REMEDY = "fix the cause and run the command again; --debug shows a traceback"
 
 
 class _Commands(click.Group):
@@ -56,8 +68,10 @@ class _Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+        width = max(map(len, _COMMANDS))
+        for heading, commands in _GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:{width}}", text) for name, text in commands.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -92,7 +106,7 @@ def _debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="soak-runner", prog_name="soak")
 def cli() -> None:
-    """Soak-test a system from one YAML file: a verdict, with the evidence behind it.
+    """Soak-test a system from one YAML file and get a verdict with its evidence.
 
     \b
     Example:
@@ -110,7 +124,7 @@ def main() -> None:
 
 @dataclass(slots=True)
 class _Session:
-    """What commands tell the command line."""
+    """State that commands share with the command line."""
 
     debug: bool = False
 
@@ -130,14 +144,16 @@ def run_command(arguments: list[str]) -> int:
     except SoakError as error:
         return _fail(session, str(error), error.exit_code)
     except BrokenPipeError:
-        # Whoever read a help text has gone: nothing to say, nobody to say it to.
+        # The reader of the output (a pager, `head`) has closed the pipe: not an error.
         return 0
     except OSError as error:
-        # A file or stream outside that is not as it should be is no fault of the program.
+        # A missing file, a full disk or a broken stream is not a bug in soak.
         return _fail(session, f"{failure_words(error)} ({_REMEDY})", INTERNAL_ERROR)
     except Exception as error:
         return _fail(
-            session, f"{failure_words(error)} (run it again with --debug, and report what it shows)", INTERNAL_ERROR
+            session,
+            f"{failure_words(error)} (a bug in soak: run it with --debug and report the traceback)",
+            INTERNAL_ERROR,
         )
 
 

@@ -18,7 +18,7 @@ def _share(context: click.Context, option: click.Parameter, value: str) -> float
         share = 0.0
     if not 0 < share < 1:
         raise click.BadParameter(
-            f"{value!r} is not a share of the run (write one above 0% and below 100%, such as 30%)."
+            f"{value!r} is not a share of the run (write a share above 0% and below 100%, such as 30%)."
         )
     return share
 
@@ -37,7 +37,7 @@ def _share(context: click.Context, option: click.Parameter, value: str) -> float
     default="30%",
     show_default=True,
     metavar="SHARE",
-    help="The last part of the run, which checks the model that the first part calibrates.",
+    help="Share of the run, at its end, that is held back to check the model calibrated on the rest.",
 )
 @click.option(
     "-n",
@@ -45,25 +45,29 @@ def _share(context: click.Context, option: click.Parameter, value: str) -> float
     type=click.IntRange(1, 100_000),
     default=100,
     show_default=True,
-    help="Replications of the calibrated model that the held-back part is compared with.",
+    help="Replications of the calibrated model to compare the held-back part with.",
 )
 @click.option(
     "--for-speed",
     type=Positive(100_000),
     default=1.0,
     show_default=True,
-    help="The speed of the runs that are to be predicted: what the computer itself needs is told for it.",
+    help="Speed of the runs to predict; machine overhead is scaled to it.",
 )
-@click.option("--as-run", is_flag=True, help="Predict runs as fast as this one: everything stays as it was observed.")
 @click.option(
-    "--estimates", is_flag=True, help="Take every estimate, also where the scenario's own value lies in its interval."
+    "--as-run", is_flag=True, help="Predict runs at the speed of this one: machine overhead stays as observed."
+)
+@click.option(
+    "--estimates",
+    is_flag=True,
+    help="Use every estimate, even where the scenario's value lies within its confidence interval.",
 )
 @click.option(
     "--least",
     type=click.FloatRange(0, 100),
     default=0.05,
     show_default=True,
-    help="What lies outside a prediction by no more than this, relative to its bound, does not matter.",
+    help="Tolerated distance outside the prediction interval, relative to its bound.",
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**53 - 1), default=1, show_default=True, help="Seed of the replications."
@@ -81,11 +85,11 @@ def command(
     seed: int,
     as_json: bool,
 ) -> int:
-    """Calibrate the model by a run: service times, rates of faults, arrivals and polls, each with its uncertainty,
-    written as an overlay of the scenario. A part of the run is held back: does the calibrated model predict it?
+    """Calibrate the model on a run: service times, fault rates, arrivals and polls, each with its confidence interval,
+    written as an overlay of the scenario. Part of the run is held back to check what the calibrated model predicts.
 
-    A short real run calibrates the model, and the model runs the three days. Exit codes: 0 it predicts the held-back part,
-    3 it does not, 5 too little to tell, or the evidence is missing or damaged, 2 the command is wrong.
+    A short real run calibrates the model, which then simulates the three days. Exit codes: 0 it predicts the held-back part,
+    3 it does not, 5 too little data, or the evidence is missing or damaged, 2 usage error.
 
     \b
     Examples:

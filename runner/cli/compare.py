@@ -11,18 +11,18 @@ from soak.runner.console import tell
 AGREES, DIFFERS = 0, 3
 ALPHA, LEAST = 0.01, 0.05
 WHAT_IF_ALPHA, WHAT_IF_LEAST = 0.05, 0.0
-"""A question is to be answered with few replications, and a small answer is one too."""
+"""What-if comparisons use few replications and report small effects too."""
 REPLICATIONS = 10
-_HELP = """Put two runs side by side: every SLI with its change, and whether that is more than noise.
+_HELP = """Compare two runs: how every SLI changed, and whether the change is more than noise.
 
 BASE is a run directory, or a file that `soak baseline` wrote. Two simulated runs with the same seed and the same arrivals are
-also compared task by task. With --parity, BASE is a simulated and RUN a real run of the same scenario and seed: the fate of
-every task, its attempts and its latency, and every SLI, each with a tolerance.
+also compared task by task. With --parity, BASE is a simulated and RUN a real run of the same scenario and seed: every
+task's outcome, attempts and latency and every SLI must agree within a tolerance.
 
-With --with, BASE is a scenario file and there is no RUN: the scenario, and the variant of it that --with describes, are simulated
+With --with, BASE is a scenario file and RUN is left out: the scenario and the variant that --with describes are each simulated
 -n times with the same seeds, on all cores. --tier, --set, --duration and --seed apply to both.
 
-Exit codes: 0 not regressed (they agree), 3 regressed (they do not), 2 they cannot be compared, 5 the evidence of one is
+Exit codes: 0 no regression (parity: they agree), 3 regression (parity: they differ), 2 not comparable, 5 evidence
 missing or damaged, 130 interrupted.
 
 \b
@@ -36,19 +36,19 @@ Examples:
 @click.command("compare", help=_HELP)
 @click.argument("base", type=click.Path(path_type=Path), metavar="BASE")
 @click.argument("run", type=click.Path(path_type=Path), metavar="[RUN]", required=False)
-@click.option("--parity", is_flag=True, help="Whether a simulated and a real run of one scenario and seed agree.")
+@click.option("--parity", is_flag=True, help="Check that a simulated and a real run of one scenario and seed agree.")
 @click.option(
     "--with",
     "variant",
     multiple=True,
     metavar="KEY=VALUE",
-    help="What if: one value of the scenario that is another in its variant, such as queue.workers=8. May be repeated.",
+    help="What if: a value to change in the variant, such as queue.workers=8. May be repeated.",
 )
 @click.option(
     "-n",
     "--replications",
     type=click.IntRange(5, 10_000),
-    help=f"How many pairs of replications to simulate, with --with.  [default: {REPLICATIONS}]",
+    help=f"Number of pairs of replications, with --with.  [default: {REPLICATIONS}]",
 )
 @override_options
 @click.option(
@@ -56,17 +56,17 @@ Examples:
     "objectives",
     multiple=True,
     metavar="TEXT",
-    help='What must hold relative to BASE, such as "latency_p95 <= 1.1x baseline". May be repeated.',
+    help='Objective relative to BASE, such as "latency_p95 <= 1.1x baseline". May be repeated.',
 )
 @click.option(
     "--alpha",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help=f"How rarely noise alone may raise an alarm, over all SLIs together.  [default: {ALPHA}, with --with {WHAT_IF_ALPHA}]",
+    help=f"False-alarm probability over all SLIs together.  [default: {ALPHA}, with --with {WHAT_IF_ALPHA}]",
 )
 @click.option(
     "--least",
     type=click.FloatRange(0, 100),
-    help=f"Relative changes below this do not matter.  [default: {LEAST}, with --with {WHAT_IF_LEAST:g}]",
+    help=f"Smallest relative change that matters.  [default: {LEAST}, with --with {WHAT_IF_LEAST:g}]",
 )
 @click.option(
     "--out",
@@ -80,13 +80,17 @@ def command(base: Path, run: Path | None, parity: bool, variant: tuple[str, ...]
     if variant:
         if run is not None or parity:
             what = "--parity" if parity else str(run)
-            raise click.UsageError(f"--with compares BASE, a scenario file, with its variant (leave {what} out)")
+            raise click.UsageError(f"--with compares BASE, a scenario file, with its variant (leave out {what})")
         return _what_if(base, variant, options)
     for name, word in _WORDS.items():
         if options[name] not in {None, ()}:
-            raise click.UsageError(f"{word} goes with --with, which names what is to change in a scenario")
+            raise click.UsageError(
+                f"{word} applies to --with only (add --with KEY=VALUE, the value to change in the scenario)"
+            )
     if run is None:
-        raise click.UsageError("name a RUN to compare with BASE, or with --with what is to change in a scenario")
+        raise click.UsageError(
+            "nothing to compare BASE with (name a RUN, or with --with the value to change in the scenario)"
+        )
     return _parity(base, run, options) if parity else _runs(base, run, options)
 
 

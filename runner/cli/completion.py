@@ -10,7 +10,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command("completion")
 @click.argument("shell", type=click.Choice(SHELLS))
 def command(shell: str) -> int:
-    """Print the script that completes commands and options in your shell.
+    """Print the shell completion script for commands and options.
 
     \b
     Example:

@@ -9,13 +9,13 @@ from soak.runner.cli.options import Positive
 
 @click.command("dashboard")
 @click.argument("run_directory", type=click.Path(path_type=Path), metavar="[RUN_DIR]", required=False)
-@click.option("--live", is_flag=True, help="The newest run below runs/.")
+@click.option("--live", is_flag=True, help="Follow the newest run under runs/.")
+@click.option("--replay", type=Positive(), metavar="SPEED", help="Replay a run from its start at this speed-up factor.")
 @click.option(
-    "--replay", type=Positive(), metavar="SPEED", help="Show a run again from its start, so many times as fast."
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port on the loopback interface. [default: any free port]"
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on the loopback. [default: a free one]")
 def command(run_directory: Path | None, live: bool, replay: float | None, port: int) -> int:
-    """Watch a run in the browser, live or replayed: a page on this machine alone that follows the event stream. It only reads.
+    """Watch a run in the browser, live or replayed: a page for this machine only that follows the event stream. Read-only.
 
     \b
     Examples:
@@ -27,6 +27,6 @@ def command(run_directory: Path | None, live: bool, replay: float | None, port: 
     from soak.schemas.errors import UsageError
 
     if live == (run_directory is not None):
-        raise UsageError("soak dashboard: name a run directory, or --live for the newest (one of the two)")
+        raise UsageError("soak dashboard: give either a run directory or --live (the newest run)")
     serve(follow(run_directory or newest_run(), replay), port)
     return 0

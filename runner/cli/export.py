@@ -19,27 +19,29 @@ _TENTHS = 10
 
 @click.command("export")
 @run_directory_argument
-@click.option("--openmetrics", "form", flag_value="openmetrics", help="As promtool takes them in.")
-@click.option("--line-protocol", "form", flag_value="line-protocol", help="As InfluxDB takes them in, in milliseconds.")
+@click.option("--openmetrics", "form", flag_value="openmetrics", help="OpenMetrics text, as read by promtool.")
+@click.option(
+    "--line-protocol", "form", flag_value="line-protocol", help="InfluxDB line protocol, timestamps in milliseconds."
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="File to write. [default: standard output]"
 )
 @click.option(
     "--step",
     metavar="DURATION",
-    help="Scenario time between two values. [default: 1m; for longer runs what makes 1,000 of them]",
+    help="Scenario time between samples. [default: 1m, or a thousandth of a longer run]",
 )
 @click.option(
     "--start",
     metavar="TIME",
-    help="What scenario time zero is to be, such as 2026-01-01T00:00:00+09:00. [default: when the run began; a simulated"
-    " run ends then]",
+    help="Wall-clock time of scenario time zero, such as 2026-01-01T00:00:00+09:00. [default: the start of a real run; for a"
+    " simulated run, so that it ends when it was made]",
 )
 @json_option
 def command(
     run_directory: Path, form: str | None, out: Path | None, step: str | None, start: str | None, as_json: bool
 ) -> int:
-    """Write the time series of a run, simulated or real, for a database that was not there then.
+    """Write the time series of a finished run, simulated or real, for import into a database.
 
     \b
     Example:
@@ -52,9 +54,9 @@ def command(
     from soak.runner.export.backfill import snapshots_of
 
     if form is None:
-        raise click.UsageError("which format? (--openmetrics or --line-protocol)")
+        raise click.UsageError("no format given (add --openmetrics or --line-protocol)")
     if as_json and out is None:
-        raise click.UsageError("--json says what was written: it needs --out FILE")
+        raise click.UsageError("--json reports on the file written (add --out FILE)")
     directory = RunDirectory.open(run_directory)
     if out:
         refuse_in_run(out)
@@ -93,7 +95,7 @@ def _step_s(text: str | None) -> float | None:
     except ValueError:
         step_s = 0.0
     if step_s < 1:
-        raise click.UsageError(f"--step: {text!r} is no duration of a second or more (write 1m or 30s)")
+        raise click.UsageError(f"--step: {text!r} is not a duration of at least 1s (write 1m or 30s)")
     return step_s
 
 
@@ -105,13 +107,13 @@ def _moment(text: str | None) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        what = f"--start: {text!r} is no time with its time zone"
+        what = f"--start: {text!r} is not a time with a time zone"
         raise click.UsageError(f"{what} (write 2026-01-01T00:00:00Z, or +09:00 for the Z)")
     return moment
 
 
 class _Progress:
-    """A line for every tenth."""
+    """Prints a progress line for every tenth."""
 
     def __init__(self) -> None:
         self._said = 0

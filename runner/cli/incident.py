@@ -14,9 +14,9 @@ FILLED_IN, EMPTY = 0, 3
 @run_directory_argument
 @json_option
 def command(run_directory: Path, as_json: bool) -> int:
-    """List what is still empty in the incident of an aborted run: a gate refuses one that is not filled in.
+    """List the empty fields of an aborted run's incident; a gate refuses an incident with empty fields.
 
-    Exit codes: 0 it is filled in, or the run was not aborted; 3 something is empty; 5 the incident is missing.
+    Exit codes: 0 complete, or the run was not aborted; 3 fields are empty; 5 the incident is missing.
 
     \b
     Example:
@@ -35,9 +35,9 @@ def command(run_directory: Path, as_json: bool) -> int:
     if as_json:
         tell(json.dumps({"aborted": aborted, "empty": empty}, indent=2))
     elif not aborted:
-        tell(f"{run_directory}: the run was not aborted, there is no incident")
+        tell(f"{run_directory}: the run was not aborted, so it has no incident")
     elif empty:
-        tell(f"{directory.file(INCIDENT)}: still empty: {', '.join(empty)}")
+        tell(f"{directory.file(INCIDENT)}: fields to fill in: {', '.join(empty)}")
     else:
-        tell(f"{directory.file(INCIDENT)}: is filled in")
+        tell(f"{directory.file(INCIDENT)}: complete")
     return EMPTY if empty else FILLED_IN

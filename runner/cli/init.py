@@ -16,7 +16,7 @@ SCHEMA = "scenario.schema.json"
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @json_option
 def command(path: Path, force: bool, as_json: bool) -> int:
-    """Write a commented scenario to start from, and beside it the schema with which editors complete and explain it.
+    """Write a commented scenario to start from, with the schema beside it for completion and hover texts in editors.
 
     \b
     Example:
@@ -29,7 +29,7 @@ def command(path: Path, force: bool, as_json: bool) -> int:
 
     schema = path.with_name(SCHEMA)
     if path.exists() and not force:
-        raise UsageError(f"{path}: exists already (choose another name, or add --force)")
+        raise UsageError(f"{path}: already exists (choose another name, or add --force)")
     try:
         path.write_bytes(STARTER.read_bytes())
         schema.write_bytes((DIRECTORY / SCHEMA).read_bytes())

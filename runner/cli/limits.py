@@ -29,7 +29,7 @@ class _Share(click.FloatRange):
         except ValueError:
             share = 0.0
         if not 0 < share < 1:
-            self.fail(f"{value} is not a share between 0% and 100% (write one such as 95%).", param, ctx)
+            self.fail(f"{value} is not a share between 0% and 100% (write it like 95%).", param, ctx)
         return share
 
 
@@ -40,7 +40,7 @@ class _Share(click.FloatRange):
     multiple=True,
     required=True,
     metavar="PATH[=LOW..HIGH]",
-    help="A number of the scenario, named as --set does, and its range. May be given twice. [default: a range around its value]",
+    help="Parameter to vary, named as in --set, and its range. May be given twice. [default range: around its value]",
 )
 @override_options
 @click.option(
@@ -49,7 +49,7 @@ class _Share(click.FloatRange):
     default="95%",
     show_default=True,
     metavar="SHARE",
-    help="How likely PASS must be for a value to be good enough.",
+    help="PASS probability required for a value to be good enough.",
 )
 @click.option(
     "--tolerance",
@@ -57,14 +57,14 @@ class _Share(click.FloatRange):
     default="2%",
     show_default=True,
     metavar="SHARE",
-    help="How fine the values are, as a share of the range; whole numbers are tried one by one.",
+    help="Resolution, as a share of the range; whole numbers are resolved to 1.",
 )
 @click.option(
     "--most",
     type=click.IntRange(20, 100_000),
     default=200,
     show_default=True,
-    help="Replications at one value at most; what they cannot decide is decided by the share of PASS.",
+    help="Maximum replications per value; if they do not decide it, the observed share of PASS does.",
 )
 @click.option(
     "--grid",
@@ -72,7 +72,7 @@ class _Share(click.FloatRange):
     type=click.IntRange(2, 40),
     default=7,
     show_default=True,
-    help="With two parameters: cells along each axis.",
+    help="Cells along each axis, with two parameters.",
 )
 @jobs_option
 @out_option("limits")
@@ -93,7 +93,7 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Find where a scenario breaks: the value of a number in it up to which PASS is still likely enough.
+    """Find where a scenario breaks: the value of a parameter up to which PASS is still likely enough.
 
     The simulation is run with many seeds at each value, as often as it takes to decide that value; the range is halved until two
     neighbours are left, the last that is good enough and the first that is not. Two --vary also give the plane of both.

@@ -20,7 +20,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 
 
 class Positive(click.FloatRange):
-    """A number above zero; `nan`, which no range excludes, is none."""
+    """A finite number above zero; click's ranges let `nan` through."""
 
     def __init__(self, most: float | None = None) -> None:
         super().__init__(0, most, min_open=True)
@@ -29,7 +29,7 @@ class Positive(click.FloatRange):
         """Raises click.UsageError."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{value} is no number above zero.", param, ctx)
+            self.fail(f"{value} is not a number above zero (write it like 60).", param, ctx)
         return number
 
 
@@ -53,17 +53,17 @@ patience_option = click.option(
     "patience_s",
     type=_Patience(),
     metavar="DURATION",
-    help="How long a call of an attached class may take, its construction included. [default: 5s]",
+    help="Timeout of each call to an attached class, including its constructor. [default: 5s]",
 )
 
 
 jobs_option = click.option(
-    "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes that simulate. [default: one a core]"
+    "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Number of simulating processes. [default: one per core]"
 )
 
 
 def out_option(folder: str) -> Callable[[F], F]:
-    """`--out`, for a command that writes to `<folder>/NAME-TIME` unless it is told otherwise."""
+    """`--out`, for a command that writes to `<folder>/NAME-TIME` by default."""
     return click.option(
         "--out",
         type=click.Path(path_type=Path),
@@ -77,7 +77,7 @@ job_summary_option = click.option(
     type=click.Path(path_type=Path),
     metavar="FILE",
     envvar="GITHUB_STEP_SUMMARY",
-    help="Put a summary in Markdown at the end of this file, for the page of a CI job. [env: GITHUB_STEP_SUMMARY]",
+    help="Append a summary in Markdown to this file, for the page of a CI job. [env: GITHUB_STEP_SUMMARY]",
 )
 
 
@@ -98,7 +98,7 @@ def override_options(command: F) -> F:
             "--seed", type=click.IntRange(0, 2**53 - 1), help="Seed of every random stream; replaces the scenario's."
         ),
         click.option(
-            "--duration", metavar="DURATION", help="How long work arrives, such as 2h; replaces the scenario's."
+            "--duration", metavar="DURATION", help="Duration of arrivals, such as 2h; replaces the scenario's."
         ),
         click.option(
             "--set",

@@ -23,7 +23,7 @@ def _probability(ctx: click.Context, param: click.Parameter, value: str) -> floa
     try:
         power = ratio(value)
     except ValueError:
-        raise click.BadParameter(f"{value!r} is no percentage (write 95%)", ctx, param) from None
+        raise click.BadParameter(f"{value!r} is not a percentage (write it like 95%)", ctx, param) from None
     if not 0.5 < power < 1:
         raise click.BadParameter(f"{value} is not between 50% and 100% (write 95%)", ctx, param)
     return power
@@ -37,7 +37,7 @@ def _probability(ctx: click.Context, param: click.Parameter, value: str) -> floa
     "violations",
     multiple=True,
     metavar="SLI=SIZE",
-    help='A violation that must be seen, such as "success_rate=96.5%". May be repeated. [default: one for each objective]',
+    help='A violation that must be detected, such as "success_rate=96.5%". May be repeated. [default: one for each objective]',
 )
 @click.option(
     "--power",
@@ -45,7 +45,7 @@ def _probability(ctx: click.Context, param: click.Parameter, value: str) -> floa
     metavar="PERCENTAGE",
     default="95%",
     show_default=True,
-    help="How likely a violation that counts as seen is found.",
+    help="Probability of detection at which a violation counts as detectable.",
 )
 @click.option(
     "-n",
@@ -72,11 +72,12 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Is a soak long enough to see what it claims? For each objective: the smallest violation found, and how long one takes.
+    """Is a soak long enough to detect violations? For each objective: the smallest one it detects, and the duration one needs.
 
-    Found: FAIL. Without --violation: a quarter more than allowed, or 0.01 % of the opportunities, or an event a day.
+    Detected means verdict FAIL. Default violation: 25 % beyond the target; for a target of 0, 0.01 % of the opportunities or
+    one event a day.
 
-    Exit codes: 0 every violation asked for is seen, 3 the duration is too short for one, 2 wrong input, 130 interrupted.
+    Exit codes: 0 every requested violation is detected, 3 the duration is too short for one, 2 wrong input, 130 interrupted.
 
     \b
     Example:

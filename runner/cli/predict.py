@@ -32,21 +32,23 @@ _MOST = 100_000
     type=click.IntRange(1, _MOST),
     default=400,
     show_default=True,
-    help="How many replications to make at most.",
+    help="Maximum number of replications.",
 )
 @click.option(
     "--precision",
     metavar="SHARE",
-    help="Stop as soon as the PASS probability is known to within so much, such as 1%. [default: make all]",
+    help="Stop once the 95 % interval of the PASS probability is within plus or minus this, such as 1%. [default: run all]",
 )
 @click.option(
     "--require",
     "required",
     metavar="SHARE",
-    help="The PASS probability that there must be, such as 95%; the exit code says whether there is.",
+    help="Required PASS probability, such as 95%; the exit code says whether it is reached.",
 )
 @jobs_option
-@click.option("--dask", metavar="ADDRESS", help="Make them on this Dask cluster, such as tcp://scheduler:8786.")
+@click.option(
+    "--dask", metavar="ADDRESS", help="Run the replications on this Dask cluster, such as tcp://scheduler:8786."
+)
 @out_option("predictions")
 @json_option
 def command(
@@ -66,11 +68,11 @@ def command(
 ) -> int:
     """Predict the verdict: simulate a scenario many times, each with a seed of its own.
 
-    How likely it is to PASS, with a 95 % confidence interval; each objective's values and margins; which breaks first; what
-    aborts it, and when. It is the model's answer: what the scenario says of the system is taken to be so.
+    The probability of PASS with its 95 % confidence interval, each objective's values and margins, which breaks first, and what
+    aborts it and when. The prediction is as good as the model: parameters are taken from the scenario.
 
-    Exit codes: 0 done; with --require 0 the whole interval is at or above it, 3 it is wholly below, 5 it cannot be told yet;
-    2 the scenario or the command is wrong, 130 interrupted, 1 it broke off: what was made is kept.
+    Exit codes: 0 done; with --require: 0 the whole interval is at or above it, 3 wholly below, 5 undecided: add replications;
+    2 wrong scenario or usage, 130 interrupted, 1 failed midway: finished replications are kept.
 
     \b
     Examples:
@@ -92,7 +94,7 @@ def command(
 
 
 def share(option: str, text: str | None, below: float) -> float | None:
-    """A share above 0 and below `below`, as it is written behind an option. Raises UsageError."""
+    """A share above 0 and below `below`, as written after an option. Raises UsageError."""
     from soak.schemas.errors import UsageError, quoted
     from soak.schemas.units import ratio, show_ratio
 
@@ -101,9 +103,7 @@ def share(option: str, text: str | None, below: float) -> float | None:
     except ValueError:
         value = 0.0
     if text is not None and (value is None or not 0 < value < below):
-        raise UsageError(
-            f"{option} {quoted(text)} is no share above 0% and below {show_ratio(below)} (write it like 1%)"
-        )
+        raise UsageError(f"{option} {quoted(text)} must be between 0% and {show_ratio(below)} (write it like 1%)")
     return value
 
 

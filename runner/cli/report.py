@@ -11,11 +11,11 @@ from soak.runner.console import tell
 @click.command("report")
 @run_directory_argument
 @click.option(
-    "--template", type=click.Path(path_type=Path), help="A Jinja2 template of your own; it is rendered in a sandbox."
+    "--template", type=click.Path(path_type=Path), help="Your own Jinja2 template; it is rendered in a sandbox."
 )
 @json_option
 def command(run_directory: Path, template: Path | None, as_json: bool) -> int:
-    """Render the report of a run again, from the files in its directory alone.
+    """Render the report of a run again, from the files in its directory only.
 
     \b
     Example:

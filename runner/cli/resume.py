@@ -11,11 +11,11 @@ from soak.runner.cli.options import json_option, run_directory_argument
 @run_directory_argument
 @json_option
 def command(run_directory: Path, as_json: bool) -> int:
-    """Go on with a real run that was interrupted, or whose runner was killed, from where its event stream breaks off.
+    """Continue a real run that was interrupted, or whose runner was killed, from the end of its event stream.
 
-    The scenario's clock stood still meanwhile, however long that was. The time from the last flush of the stream to the death
-    of the runner was not observed: it is in the report, and counts as a gap in the telemetry. The verdict and the report of an
-    earlier end are replaced when the run comes to a new one. Exit codes as of `soak run`.
+    The scenario's clock is stopped while the runner is down, however long that takes. The time from the last flush of the stream
+    to the death of the runner was not observed: the report shows it, and it counts as a telemetry gap. An earlier verdict and
+    report are replaced when the run ends. Exit codes are those of `soak run`.
 
     \b
     Example:

@@ -23,12 +23,12 @@ from soak.runner.cli.options import (
     default="simulation",
     show_default=True,
     metavar="NAME",
-    help="What to run against: simulation, orchestrator, stub (system: calls), or a queue or system of your own as module:Class.",
+    help="What to run against: simulation, orchestrator, calls (for system: calls), or your own class as module:Class.",
 )
 @click.option(
     "--speed",
     type=Positive(100_000),
-    help="Run a real target so many times as fast: every duration is divided by it. [default: 1]",
+    help="Speed-up factor for real targets: every duration is divided by it. [default: 1]",
 )
 @patience_option
 @click.option(
@@ -37,8 +37,8 @@ from soak.runner.cli.options import (
     metavar="DIR",
     help="Run directory to write; new or empty. [default: runs/NAME-TIME]",
 )
-@click.option("--no-abort", is_flag=True, help="Go on when an abort condition holds; the verdict is then FAIL.")
-@click.option("--notify", is_flag=True, help="Tell people of a simulation, too; of a real run they are told anyhow.")
+@click.option("--no-abort", is_flag=True, help="Keep running when an abort condition holds; the verdict is then FAIL.")
+@click.option("--notify", is_flag=True, help="Notify for simulations too (real runs always notify).")
 @job_summary_option
 @json_option
 def command(
@@ -59,7 +59,7 @@ def command(
 ) -> int:
     """Run a scenario and give a verdict, with the evidence in a run directory.
 
-    Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 wrong scenario or command, 130 interrupted, 1 failed midway.
+    Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 wrong scenario or usage, 130 interrupted, 1 failed midway.
 
     \b
     Examples:

@@ -8,9 +8,9 @@ from soak.runner.console import hand_over, remark
 @click.command("schema")
 @click.argument("name", default="scenario", required=False)
 def command(name: str) -> int:
-    """Print a JSON Schema: `scenario`, or that of an evidence file.
+    """Print the JSON Schema of scenarios (the default) or of an evidence file.
 
-    Put this line at the top of a scenario and an editor with a YAML language server completes and explains it:
+    With this line at the top of a scenario, an editor with a YAML language server completes and explains it:
 
     \b
       # yaml-language-server: $schema=path/to/scenario.schema.json

@@ -16,16 +16,22 @@ AS_MEANT, NOT_AS_MEANT = 0, 3
 
 
 @click.command("selftest")
-@click.option("--defect", "defects", multiple=True, metavar="NAME", help="Only this planted defect. May be repeated.")
-@click.option("--clean", type=click.IntRange(min=0), default=1, show_default=True, help="Rounds of clean runs.")
-@click.option("--speed", type=Positive(100_000), default=60.0, show_default=True, help="As in `soak run`.")
+@click.option(
+    "--defect", "defects", multiple=True, metavar="NAME", help="Test this planted defect only. May be repeated."
+)
+@click.option(
+    "--clean", type=click.IntRange(min=0), default=1, show_default=True, help="Number of rounds of clean runs."
+)
+@click.option(
+    "--speed", type=Positive(100_000), default=60.0, show_default=True, help="Speed-up factor, as in `soak run`."
+)
 @click.option("--scenarios", type=click.Path(path_type=Path), default=Path("scenarios/selftest"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("selftest"), show_default=True, help="Evidence.")
 @json_option
 def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path, out: Path, as_json: bool) -> int:
-    """Soak an orchestrator with planted defects, and a sound one, and show what found which.
+    """Soak orchestrators with planted defects, and sound ones, and show which check found which defect.
 
-    Exit codes: 0 every defect was found by the check meant for it and clean runs raised nothing, 3 not so.
+    Exit codes: 0 every defect was found by the check meant for it and clean runs raised nothing, 3 otherwise.
 
     \b
     Example:
@@ -44,7 +50,7 @@ def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path,
             raise UsageError(f"no defect {name!r} ({did_you_mean(name, known)})")
     if not scenarios.is_dir():
         raise UsageError(
-            f"{scenarios}: is not a directory (name the one with the self-test's scenarios with --scenarios)"
+            f"{scenarios}: is not a directory (give the directory with the self-test scenarios with --scenarios)"
         )
     trials = [trial for trial in TRIALS if not defects or trial.name in defects] + list(CLEAN) * clean
 
@@ -76,17 +82,17 @@ def _table(rows: "list[Row]") -> list[str]:
     lines = [f"{'defect':{width}}  {'verdict':12}  {'as meant':8}  {'after':9}  found by"]
     for row in rows:
         after = "" if row.found_after_s is None else show_duration(round(row.found_after_s))
-        found = ", ".join(map(_told, row.found)) or "nothing"
+        found = ", ".join(map(_described, row.found)) or "nothing"
         lines.append(
             f"{row.trial.name:{width}}  {row.outcome.value:12}  {'yes' if row.as_meant else 'NO':8}  {after:9}  {found}"
         )
     return [
         *lines,
-        "after: scenario time until the check that is meant knew; what it knows at the end only counts to there",
+        "after: scenario time until the expected check detected the defect (the end, for checks made at the end)",
     ]
 
 
-def _told(found: "Finding") -> str:
+def _described(found: "Finding") -> str:
     from soak.schemas.units import show_duration
 
     return found.check if found.at_s is None else f"{found.check} (since {show_duration(round(found.at_s))})"

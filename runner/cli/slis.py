@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 @click.command("slis")
-@click.option("--scenario", type=click.Path(path_type=Path), help="List those of this scenario, its own included.")
+@click.option(
+    "--scenario", type=click.Path(path_type=Path), help="List those of this scenario, including the ones it defines."
+)
 @json_option
 def command(scenario: Path | None, as_json: bool) -> int:
     """List the service-level indicators: name, unit and meaning.

@@ -1,4 +1,4 @@
-"""`soak target`: what helps to attach a queue of one's own."""
+"""`soak target`: tools for attaching your own queue or system."""
 
 import click
 
@@ -10,7 +10,7 @@ KEPT, BROKEN = 0, 3
 
 @click.group("target")
 def command() -> None:
-    """Attach a queue or a system of your own: write one class, check it, soak it.
+    """Attach your own queue or system: write one class, check it, soak it.
 
     \b
     Example:
@@ -23,9 +23,9 @@ def command() -> None:
 @patience_option
 @json_option
 def check(name: str, patience_s: float | None, as_json: bool) -> int:
-    """Check that a class keeps its contract, promise by promise. NAME of an entry point will do, too.
+    """Check that a class fulfils the contract, promise by promise. NAME is module:Class or the name of an entry point.
 
-    Exit codes: 0 it keeps it, 3 it does not, 2 there is no such class or it cannot be constructed.
+    Exit codes: 0 it does, 3 it does not, 2 no such class, or it cannot be constructed.
 
     \b
     Examples:
@@ -51,6 +51,6 @@ def check(name: str, patience_s: float | None, as_json: bool) -> int:
         counts[result.status] += 1
         tell(f"  {result.status:8}{result.name}" + (f": {result.detail}" if result.detail else ""))
     left = len(suite(kind)[0]) - sum(counts.values())
-    told = [f"{number} {status}" for status, number in {**counts, "not run": left}.items() if number]
-    tell(f"{name}: {', '.join(told) or 'nothing to check'}")
+    parts = [f"{number} {status}" for status, number in {**counts, "not run": left}.items() if number]
+    tell(f"{name}: {', '.join(parts) or 'nothing to check'}")
     return BROKEN if counts["failed"] else KEPT

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 @overlay_option
 @json_option
 def command(scenarios: tuple[Path, ...], overlays: tuple[Path, ...], as_json: bool) -> int:
-    """Check scenario files and list everything that is wrong, each with file, line, column and what to write.
+    """Check scenario files and list every mistake, each with file, line, column and what to write instead.
 
-    Warnings name what can run and will not happen, such as a condition that cannot hold; they are not errors.
+    Warnings name what is valid but can never happen, such as a condition that cannot hold; they are not errors.
 
     \b
     Examples:
@@ -49,7 +49,7 @@ def command(scenarios: tuple[Path, ...], overlays: tuple[Path, ...], as_json: bo
 
 
 class _Once:
-    """Reads documents; one that several scenarios have in common may be a pipe, and is read once."""
+    """Reads documents, each once: an overlay that several scenarios share may be a pipe."""
 
     def __init__(self) -> None:
         self._known: dict[Path, Document | SoakError] = {}
@@ -70,7 +70,7 @@ class _Once:
 
 
 def _check(path: Path, overlays: tuple[Path, ...], read: _Once) -> tuple[list[Problem], list[Problem]]:
-    """What is wrong with a scenario file, and what of it will not happen."""
+    """The errors in a scenario file, and warnings about what cannot happen."""
     from soak.runner.cautions import cautions
     from soak.schemas.language.load import Sources
 

@@ -17,8 +17,8 @@ AGREES, DIFFERS = 0, 3
 def command(run_directory: Path, as_json: bool) -> int:
     """Check the hashes of a run's evidence and recompute its verdict from the event stream.
 
-    Recomputed are the verdict, alerts, checkpoints, metrics and what the manifest says of the run. The report and its
-    plots are checked by their hashes: `soak report` renders them again.
+    Recomputes the verdict, alerts, checkpoints, metrics and the manifest's account of the run. The report and its plots are
+    checked by their hashes; `soak report` renders them again.
 
     Exit codes: 0 everything agrees, 3 something differs or is missing, 2 not a run directory.
 

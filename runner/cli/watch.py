@@ -18,14 +18,12 @@ _COLORS = {"PASS": "green", "FAIL": "red", "ABORTED": "red", "INCONCLUSIVE": "ye
 
 @click.command("watch")
 @click.argument("run_directory", type=click.Path(path_type=Path), metavar="[RUN_DIR]", required=False)
-@click.option(
-    "--replay", type=Positive(), metavar="SPEED", help="Show a run again from its start, so many times as fast."
-)
+@click.option("--replay", type=Positive(), metavar="SPEED", help="Replay a run from its start at this speed-up factor.")
 @json_option
 def command(run_directory: Path | None, replay: float | None, as_json: bool) -> int:
-    """Watch a run in the terminal, live or replayed: objectives, queue, faults, alerts. It only reads.
+    """Watch a run in the terminal, live or replayed: objectives, queue, faults, alerts. Read-only.
 
-    Without RUN_DIR the newest run below runs/. With --json a line for each moment.
+    Without RUN_DIR, the newest run under runs/. With --json, one line per state.
 
     \b
     Examples:
@@ -94,11 +92,11 @@ def _time(state: "State") -> str:
 def _figures(state: "State") -> str:
     tasks = ", ".join(f"{count:,} {name}" for name, count in state.tasks.items())
     levels = ", ".join(f"{name} {value:g}" for name, value in state.levels.items())
-    rate = "" if state.throughput_per_min is None else f"{state.throughput_per_min:.3g} tasks a minute"
+    rate = "" if state.throughput_per_min is None else f"{state.throughput_per_min:.3g} tasks per minute"
     lines = [
         f"tasks    {tasks}",
         f"now      {', '.join(filter(None, [levels, rate]))}",
-        f"faults   {', '.join(state.faults) or 'none by time'}",
+        f"faults   {', '.join(state.faults) or 'no scheduled fault active'}",
         f"alerts   {', '.join(state.alerts) or 'none firing'}",
     ]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from soak.schemas.evidence.changes import SCHEMA_VERSION, Baseline, Change, Chan
 from soak.schemas.evidence.verdict import Status
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.slis import Better
+from soak.schemas.stream.identity import target_now
 from soak.schemas.units import show_duration
 
 MOST_TOLD = 5
@@ -93,7 +94,7 @@ def differences(one: Side, other: Side) -> list[str]:
     base, run = one.baseline, other.baseline
     pairs = [
         ("scenario", base.scenario, run.scenario),
-        ("target", base.target, run.target),
+        ("target", target_now(base.target), target_now(run.target)),
         ("speed", f"{base.speed:g}", f"{run.speed:g}"),
         ("duration", show_duration(round(base.duration_s)), show_duration(round(run.duration_s))),
     ]

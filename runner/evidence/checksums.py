@@ -10,14 +10,14 @@ from soak.schemas.errors import EvidenceError, SoakError
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was checked; `problem` is empty when it agrees."""
+    """One check; `problem` is empty if it agrees."""
 
     what: str
     problem: str
 
 
 def check_hashes(directory: RunDirectory) -> Iterator[Finding]:
-    """One finding for each file. Into an incident people may have written since, but only into its fields."""
+    """One finding per file. An incident may have been filled in since, in its fields only."""
     try:
         sums = directory.read_checksums()
     except EvidenceError as error:
@@ -29,21 +29,21 @@ def check_hashes(directory: RunDirectory) -> Iterator[Finding]:
         except EvidenceError:
             yield Finding(name, "is missing")
             continue
-        told = _changed_incident(directory) if name == INCIDENT else "was changed: its hash differs"
-        yield Finding(name, told if changed else "")
+        problem = _changed_incident(directory) if name == INCIDENT else "was changed: its hash differs"
+        yield Finding(name, problem if changed else "")
     for name in directory.names():
         if name not in sums:
             yield Finding(name, f"is not listed in {CHECKSUMS}")
 
 
 def _changed_incident(directory: RunDirectory) -> str:
-    """What is wrong with an incident that is not as it was."""
+    """The problem of a changed incident."""
     from soak.reports.data import read_run
     from soak.reports.summary import render_incident
 
     try:
         made = render_incident(read_run(directory.path), directory.path)
     except SoakError:
-        return "was changed, and cannot be made again to see where"
+        return "was changed, and cannot be rendered again to see where"
     now = directory.read(INCIDENT).decode("utf-8", errors="replace")
-    return "" if generated_part(now) == generated_part(made) else "was changed elsewhere than in its fields"
+    return "" if generated_part(now) == generated_part(made) else "was changed outside its fields"

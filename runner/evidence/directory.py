@@ -35,7 +35,7 @@ def stream_name(scenario_name: str) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: one that is there stays as it is when that fails. Raises OutputError."""
+    """Write a file atomically: an existing one is unchanged on failure. Raises OutputError."""
     partial = path.with_name(f".{path.name}.partial")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,10 +47,12 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def refuse_in_run(path: Path) -> None:
-    """Raise UsageError for a place to write to that lies in a run directory: its evidence would be changed."""
+    """Raise UsageError for an output path inside a run directory, whose evidence would be changed."""
     for folder in (path, *path.absolute().parents):
         if (folder / CHECKSUMS).exists() and (folder / MANIFEST).exists():
-            raise UsageError(f"{path}: lies in the run directory {folder} (write to another place: it is evidence)")
+            raise UsageError(
+                f"{path}: is inside the run directory {folder}, whose evidence must not change (write to another place)"
+            )
 
 
 class RunDirectory:
@@ -65,7 +67,7 @@ class RunDirectory:
     def create(
         cls, out: Path | None, scenario_name: str, now: datetime | None = None, *, under: str = RUNS
     ) -> "RunDirectory":
-        """A new run directory, for this process alone: `out`, or `<under>/<name>-<UTC time>`, with a number if need be.
+        """A new run directory, for this process alone: `out`, or `<under>/<name>-<UTC time>`, with a number if needed.
 
         Raises UsageError or OutputError.
         """
@@ -76,13 +78,13 @@ class RunDirectory:
 
     @classmethod
     def numbered(cls, first: Path) -> "RunDirectory":
-        """A new directory: `first`, or the first with a number behind it that is not there. Raises UsageError or OutputError."""
+        """Create `first`, or `first-2` and so on if it exists. Raises UsageError or OutputError."""
         for number in range(1, MOST_OF_A_NAME + 1):
             directory = cls(first.with_name(f"{first.name}-{number}") if number > 1 else first)
-            # Whoever makes it has it: another process may look for a name in this very moment.
+            # Creating it is atomic: another process may look for a name at the same time.
             if directory._make(alone=True):
                 return directory
-        raise OutputError(f"{first}: too many of this name (name another place with --out)")
+        raise OutputError(f"{first}: too many directories of this name (choose another with --out)")
 
     @classmethod
     def _taken(cls, out: Path) -> "RunDirectory":
@@ -102,7 +104,7 @@ class RunDirectory:
         return directory
 
     def _make(self, *, alone: bool) -> bool:
-        """Make it, unless it is there; returns False for one that is there and is to be made `alone`. Raises UsageError."""
+        """Create it if missing; returns False if it exists and must be new (`alone`). Raises UsageError."""
         missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +112,7 @@ class RunDirectory:
         except FileExistsError:
             if alone and self.path.exists():
                 return False
-            raise UsageError(f"{self.path}: Not a directory on the way to it (choose another --out)") from None
+            raise UsageError(f"{self.path}: a parent is not a directory (choose another --out)") from None
         except OSError as error:
             raise UsageError(f"{self.path}: {reason(error)} (choose another --out)") from None
         if not os.access(self.path, os.W_OK):
@@ -119,7 +121,7 @@ class RunDirectory:
         return True
 
     def close(self) -> None:
-        """Let others use it, and take away what was made of it if nothing was written there: nothing has been run."""
+        """Release it, and remove it if nothing was written: nothing was run."""
         self.release()
         with contextlib.suppress(OSError):
             for path in self._made:
@@ -127,15 +129,15 @@ class RunDirectory:
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":
-        """An existing run directory. Raises UsageError when `path` is none."""
+        """An existing run directory. Raises UsageError if `path` is not one."""
         if not path.is_dir():
-            raise UsageError(f"{path}: is not a directory (name a run directory, such as one under runs/)")
+            raise UsageError(f"{path}: is not a directory (give a run directory, such as one under runs/)")
         if not (path / SCENARIO).exists() and not (path / MANIFEST).exists():
-            raise UsageError(f"{path}: is not a run directory: it holds neither {SCENARIO} nor {MANIFEST}")
+            raise UsageError(f"{path}: is not a run directory: it has neither {SCENARIO} nor {MANIFEST}")
         return cls(path)
 
     def claim(self) -> None:
-        """Let no other runner use this directory as long as this object lives. Raises UsageError when one does."""
+        """Lock this directory for the lifetime of this object. Raises UsageError if another runner uses it."""
         if self._claim:
             return
         try:
@@ -147,13 +149,13 @@ class RunDirectory:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self.release()
-            raise UsageError(f"{self.path}: another runner is at work on this run (wait for it, or end it)") from None
+            raise UsageError(f"{self.path}: another runner is using this run (wait for it, or end it)") from None
         except OSError:
-            # A file system without locks: there is nothing to hold on to.
+            # A file system without locks.
             self.release()
 
     def release(self) -> None:
-        """Let others use it."""
+        """Release it."""
         if self._claim:
             self._claim()
             self._claim = None
@@ -163,12 +165,12 @@ class RunDirectory:
         return self.path / name
 
     def write(self, name: str, content: str | bytes) -> None:
-        """Write a file whole or not at all. Raises OutputError."""
+        """Write a file atomically. Raises OutputError."""
         write_whole(self.file(name), content.encode(errors="backslashreplace") if isinstance(content, str) else content)
 
     @contextmanager
     def append(self, name: str) -> Iterator[Callable[[bytes], None]]:
-        """A function that appends to a file; what it was given is with the system when it returns. Raises OutputError."""
+        """A function that appends to a file, flushed when it returns. Raises OutputError."""
         path = self.file(name)
         with writing(path), path.open("ab", buffering=0) as file:
             yield lambda content: _write_all(file, content)
@@ -201,7 +203,7 @@ class RunDirectory:
         if foreign := [
             name for _, name in pairs if "\0" in name or ".." in Path(name).parts or Path(name).is_absolute()
         ]:
-            raise EvidenceError(f"{self.file(CHECKSUMS)}: names a file outside of the run: {quoted(foreign[0])}")
+            raise EvidenceError(f"{self.file(CHECKSUMS)}: names a file outside the run: {quoted(foreign[0])}")
         return {name: digest for digest, name in pairs}
 
     def checksum(self, name: str) -> str:
@@ -222,7 +224,7 @@ _ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"))
 
 
 def _sum_line(digest: str, name: str) -> bytes:
-    """As sha256sum writes it: one with a name that does not fit a line begins with a backslash."""
+    """In the format of sha256sum: a name that needs escaping begins with a backslash."""
     escaped = name
     for plain, written in _ESCAPES:
         escaped = escaped.replace(plain, written)
@@ -236,4 +238,4 @@ def _unescaped(line: str) -> str:
 
 
 class _NotEmptyError(Exception):
-    """Something is there already."""
+    """It exists already."""

@@ -1,8 +1,8 @@
-"""How deep the queue was and how many workers were busy, minute by minute: integrated over time from the events.
+"""Queue depth and busy workers per minute, integrated over time from the events.
 
-Samples see single instants. Where arrivals or polls are in step with them they see the same point of a cycle each time, and
-their mean is not that of the level: hence nothing here is made of samples, but where events were lost. Times are whole
-microseconds and levels whole numbers, so that nothing depends on where blocks end.
+Samples see single instants and can alias with periodic arrivals or polls, so their mean may be wrong: samples are used
+only where events were lost. Times are whole microseconds and levels integers, so that nothing depends on block
+boundaries.
 """
 
 from typing import NamedTuple
@@ -23,7 +23,7 @@ _CALL_OVER = kind_flags(Kind.CALL_SUCCEEDED, Kind.CALL_FAILED)
 
 
 class Minutes(NamedTuple):
-    """Of each minute the mean of a level and the most it was; NaN where that is not known."""
+    """Mean and maximum of a level per minute; NaN if unknown."""
 
     mean: Floats
     most: Floats
@@ -41,7 +41,7 @@ class Levels:
         self._waiting, self._running = _Known(), _Known()
         self._depth, self._busy = _Level(), _Level()
         self._workers_known = not self._calls
-        """Whether the system tells which worker runs a task."""
+        """Whether the system reports which worker runs a task."""
 
     def minutes(self, block: Block, first: int, count: int) -> tuple[Minutes, Minutes]:
         """Depth and busy workers in `count` minutes from number `first` on; the last of them goes on in the next block."""
@@ -63,7 +63,7 @@ class Levels:
         return _blank(depths, unknown), _blank(workers, unknown | (not self._workers_known))
 
     def end(self, until_s: float) -> None:
-        """The run ends here: the minute it is in lasts no longer."""
+        """The run ends here: the current minute is cut short."""
         for level in (self._depth, self._busy):
             level.ends = round(until_s * TICKS_PER_S)
 
@@ -79,9 +79,9 @@ class Levels:
     def _busy_changes(self, block: Block) -> Ints:
         runs = block.kind == _RUNS
         self._workers_known &= not (block.worker[runs] < 0).any()
-        told = np.flatnonzero((runs | _RESTS[block.kind]) & (block.worker >= 0))
+        known = np.flatnonzero((runs | _RESTS[block.kind]) & (block.worker >= 0))
         changes = np.zeros(len(block), dtype=np.int64)
-        changes[told] = self._running.changes(block.worker[told], runs[told].astype(np.int8))
+        changes[known] = self._running.changes(block.worker[known], runs[known].astype(np.int8))
         return changes
 
     def _unknown(self, first: int, count: int) -> Bools:
@@ -98,7 +98,7 @@ def _blank(minutes: Minutes, unknown: Bools) -> Minutes:
 
 
 def _anchored(block: Block, changes: Ints, value: int, sampled: Kind, since_s: float) -> Ints:
-    """The changes, put right by each sample once events were lost: what happened unseen is not known task by task."""
+    """The changes, corrected by each sample once events were lost."""
     result = changes.copy()
     for place in np.flatnonzero((block.kind == sampled) & (block.t > since_s)).tolist():
         result[place] += int(block.value[place]) - value - int(result[: place + 1].sum())
@@ -130,7 +130,7 @@ class _Known:
 
 
 class _Level:
-    """A whole number that changes at times: its area and its most in the minute that has begun."""
+    """A level over time: its area and maximum in the current minute."""
 
     def __init__(self) -> None:
         self.value = 0
@@ -138,7 +138,7 @@ class _Level:
         """When the run ended, in ticks."""
         self._start = self._gained = self._most = 0
         self._held: int | None = None
-        """An instant at which more may happen yet: the level after it does not count so far."""
+        """An incomplete instant: the level after it does not count yet."""
 
     def minutes(self, ticks: Ints, changes: Ints, until: int, first: int, count: int) -> Minutes:
         """The minutes from number `first` on, with changes at times (ascending) up to `until`."""
@@ -166,7 +166,7 @@ class _Level:
         return means
 
     def _mosts(self, ticks: Ints, changes: Ints, index: Ints, starts: Ints, until: int) -> Ints:
-        """The most of each minute: the level after all of an instant counts, and not one in the middle of it."""
+        """The maximum per minute, of the levels after each instant."""
         most = starts.copy()
         most[0] = self._most
         if self._held is not None and (not len(ticks) or ticks[0] > self._held):

@@ -1,8 +1,8 @@
 """Blocks of events to JSON lines, a whole block at a time.
 
 All events share one layout of fixed width: literal text from a template for each combination of words, and digits
-for each number. What an event does not use is filled with NUL bytes, which are deleted at the end. Nothing is
-formatted one event at a time, which makes this about ten times as fast as a JSON encoder.
+for each number. Unused columns are NUL bytes, which are deleted at the end. No event is
+formatted individually, which makes this about ten times as fast as a JSON encoder.
 """
 
 from collections.abc import Iterator, Mapping
@@ -60,7 +60,7 @@ class LineFormatter:
         self._vocabulary = vocabulary
 
     def format(self, block: Block) -> bytes:
-        """The block as JSON lines. Raises SoakError for numbers that the stream has no room for."""
+        """The block as JSON lines. Raises SoakError for numbers too large for the stream."""
         if not len(block):
             return b""
         _check_room(block)
@@ -251,9 +251,9 @@ def _check_room(block: Block) -> None:
     for column, limit in _LIMIT.items():
         largest = int(getattr(block, column).max())
         if largest >> (KEY_SHIFT if column == "task" else 0) >= limit:
-            raise SoakError(f"the event stream has no room for {column} {largest:,} (it goes up to {limit - 1:,})")
+            raise SoakError(f"{column} {largest:,} is too large for the event stream (the maximum is {limit - 1:,})")
     numeric = block.value[_NUMERIC[block.kind]]
     if len(numeric) and not (float(numeric.min()) >= 0 and float(numeric.max()) < 9e12):
-        raise SoakError("the event stream has no room for a value that is negative, missing or above 9e12")
+        raise SoakError("the event stream cannot store a value that is negative, missing or above 9e12")
     if not (float(block.t[0]) >= 0 and float(block.t[-1]) < 9e12):
-        raise SoakError(f"the event stream has no room for the time {block.t[-1]:,} s")
+        raise SoakError(f"the time {block.t[-1]:,} s is too large for the event stream")

@@ -74,12 +74,12 @@ def read_manifest(directory: RunDirectory) -> Manifest:
     try:
         datetime.strptime(found.started_at, "%Y-%m-%dT%H:%M:%S%z")
     except ValueError:
-        raise EvidenceError(f"{directory.file(MANIFEST)}: does not say when the run began (it is damaged)") from None
+        raise EvidenceError(f"{directory.file(MANIFEST)}: has no valid started_at (it is damaged)") from None
     return found
 
 
 def reproduce(identity: Identity) -> str:
-    """The command, given in the run directory, that makes the same run again, beside it."""
+    """The command that repeats the run beside it, relative to the run directory."""
     words = ["soak", "run", SCENARIO, "--seed", str(identity.seed), "--out", f"../{identity.scenario}-again"]
     return shlex.join(
         [
@@ -104,7 +104,7 @@ def _user() -> str:
 
 
 def _versions() -> dict[str, str]:
-    """Version of soak and of the libraries that it stands on, by name."""
+    """Versions of soak and its dependencies, by name."""
     asked = {"soak": "soak-runner", **{name: name for name in _LIBRARIES}}
     return {name: found for name, package in asked.items() if (found := _version(package))}
 

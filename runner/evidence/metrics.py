@@ -1,6 +1,6 @@
-"""metrics.csv: a row a minute, folded from the stream while it is written.
+"""metrics.csv: a row per minute, computed while the stream is written.
 
-`queue_depth` and `busy_workers` are means over the minute and `queue_depth_max` the most in it, all by the events;
+`queue_depth` and `busy_workers` are means over the minute and `queue_depth_max` its maximum, all from the events;
 `oldest_pending_s` is the last sample of the minute.
 """
 
@@ -60,7 +60,7 @@ class MetricsWriter:
             self._file.write(",".join(names) + "\n")
 
     def append(self, block: Block, facts: Facts) -> None:
-        """Take in a block; raises OutputError."""
+        """Process a block; raises OutputError."""
         self._advance(block, facts, int(_minute_of(np.array([facts.until_s]))[0]))
 
     def _advance(self, block: Block, facts: Facts, minute_now: int) -> None:
@@ -139,12 +139,12 @@ class MetricsWriter:
 
     @property
     def text(self) -> bytes:
-        """What was written to memory."""
+        """The text written to memory."""
         assert isinstance(self._file, io.StringIO)
         return self._file.getvalue().encode()
 
     def close(self) -> None:
-        """Let go of the file, also of a run that did not come to its end; what was written stays."""
+        """Close the file, even of an incomplete run; what was written is kept."""
         with contextlib.suppress(OSError):
             self._file.close()
 

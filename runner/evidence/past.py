@@ -1,4 +1,4 @@
-"""A run that broke off, read back from its evidence so that it can go on."""
+"""An incomplete run, read back from its evidence to be resumed."""
 
 import time
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from soak.simulation.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a run directory tells of a run that broke off, or was interrupted."""
+    """The contents of the run directory of an incomplete or interrupted run."""
 
     directory: RunDirectory
     loaded: Loaded
@@ -32,35 +32,33 @@ class Past:
     plan: Plan
     history: History
     end: End
-    """How it ended; CUT for a run that broke off."""
+    """How it ended; CUT for an incomplete stream."""
 
     sealed: bool
-    """Whether its evidence was completed. Of a run that came to its own end it was not."""
+    """Whether its evidence was sealed. Never for a run that ended by itself."""
 
     @property
     def worked_real_s(self) -> float:
-        """For how long its runners were at work, in real seconds: pauses are left out."""
+        """How long its runners ran, in real seconds, without pauses."""
         began = datetime.strptime(self.manifest.started_at, "%Y-%m-%dT%H:%M:%S%z").timestamp()
         return max(0.0, time.time() - began - self.history.paused_real_s - self.history.pause_real_s)
 
 
 def read_past(directory: RunDirectory) -> Past:
-    """The run so far. Raises UsageError for one that came to its own end and was sealed, EvidenceError for a damaged one."""
+    """The run so far. Raises UsageError for one that has ended and was sealed, EvidenceError for a damaged one."""
     manifest = read_manifest(directory)
     loaded = load_stored(directory)
     plan = Plan(loaded.scenario)
     reader = _reader(directory, plan)
     if reader.identity.scenario_sha256 != loaded.sha256:
-        raise UsageError(
-            f"{directory.path}: its scenario is not the one its stream was made with (restore scenario.yaml)"
-        )
+        raise UsageError(f"{directory.path}: scenario.yaml is not the scenario of the event stream (restore it)")
     history, end, sealed = History(), End.CUT, directory.file(CHECKSUMS).exists()
     for block in reader.blocks():
         end = end_after(block, end)
         history.observe(block)
     if end in {End.COMPLETED, End.ABORTED} and sealed:
-        what = f"this run has come to its end, {manifest.verdict or 'without a verdict'}"
-        raise UsageError(f"{directory.path}: {what} (run it again: the manifest says how)")
+        what = f"this run has ended, {manifest.verdict or 'without a verdict'}"
+        raise UsageError(f"{directory.path}: {what} (run it again: the manifest has the command)")
     written_at = directory.file(stream_name(plan.scenario.name)).stat().st_mtime
     history.pause_real_s = max(0.0, time.time() - written_at)
     return Past(directory, loaded, manifest, reader.identity, plan, history, end, sealed)
@@ -71,7 +69,7 @@ def _reader(directory: RunDirectory, plan: Plan) -> StreamReader:
 
 
 def replay(past: Past, recording: Recording) -> Resumed:
-    """Show the judge and the metrics what there is, so that windows, alerts and timers stand where they stood."""
+    """Replay the recorded events to judge and metrics, so that windows, alerts and timers are restored."""
     judge = Judge.of(past.plan.scenario, past.plan.vocabulary, past.identity)
     for block in _reader(past.directory, past.plan).blocks():
         for part in judge.observe(block):

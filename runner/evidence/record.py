@@ -33,11 +33,11 @@ from soak.schemas.stream.identity import Identity
 from soak.simulation.plan import Plan
 
 _ANEW = f".{METRICS}.partial"
-"""The metrics of a run that goes on, until they are as far as the old ones were."""
+"""The metrics of a resumed run, until they have caught up with the old ones."""
 
 
 class Recording:
-    """The evidence of one run while it is made; a sink of the engine. Raises OutputError when it cannot be written."""
+    """The evidence of one run while it is made; a sink of the engine. Raises OutputError if it cannot be written."""
 
     def __init__(
         self, directory: RunDirectory, manifest: Manifest, identity: Identity, plan: Plan, *, goes_on: bool = False
@@ -69,9 +69,9 @@ class Recording:
     def resume(
         cls, directory: RunDirectory, manifest: Manifest, identity: Identity, plan: Plan, began: float | None = None
     ) -> "Recording":
-        """The recording of a run that goes on; its metrics are folded again: see `replay` and `take_over`.
+        """The recording of a resumed run; its metrics are recomputed: see `replay` and `take_over`.
 
-        `began`: when it did, on the monotonic clock (None: now).
+        `began`: its start on the monotonic clock (None: now).
         """
         with writing(directory.file(_ANEW)):
             directory.file(_ANEW).unlink(missing_ok=True)
@@ -80,13 +80,13 @@ class Recording:
         return recording
 
     def replay(self, block: Block, facts: Facts) -> None:
-        """Take in a block that stands in the stream already."""
+        """Process a block that is already in the stream."""
         self._metrics.append(block, facts)
         self._stream.events += len(block)
 
     def take_over(self) -> None:
-        """From now on the evidence changes: what was sealed no longer is. The verdict and the report of an earlier end stay
-        until there are new ones."""
+        """From here on the evidence changes and the seal is removed. An earlier verdict and report are kept until there are
+        new ones."""
         with writing(self.directory.file(METRICS)):
             self.directory.file(CHECKSUMS).unlink(missing_ok=True)
             self.directory.file(_ANEW).replace(self.directory.file(METRICS))
@@ -97,7 +97,7 @@ class Recording:
         self._metrics.append(block, facts)
 
     def finish(self, verdict: Verdict, judge: Judge, sent: Sent = NOTHING_SENT) -> None:
-        """Write what is known at the end only, among it what was sent to people and databases.
+        """Write what is known at the end only, including counts of notifications and exports.
 
         The checksums come last, after the report: see `seal`.
         """
@@ -125,13 +125,13 @@ class Recording:
         self.directory.release()
 
     def close(self) -> None:
-        """Let go of the files; what was written stays."""
+        """Close the files; what was written is kept."""
         self._stream.close()
         self._metrics.close()
 
 
 def verdict_files(verdict: Verdict, judge: Judge) -> dict[str, bytes]:
-    """The files that hold what was judged, by name."""
+    """The files with the results, by name."""
     checkpoints = Checkpoints(SCHEMA_VERSION, verdict.scenario, judge.scenario.checkpoint_every_s, judge.checkpoints)
     return {
         VERDICT: to_json(verdict),
@@ -141,7 +141,7 @@ def verdict_files(verdict: Verdict, judge: Judge) -> dict[str, bytes]:
 
 
 def to_json(value: Any) -> bytes:
-    """Indented JSON of a struct or plain data, with a line end; what is not UTF-8, such as of a path, is spelled out."""
+    """Indented JSON of a struct or plain data, with a line end; bytes that are not UTF-8, such as of a path, are escaped."""
     try:
         encoded = msgspec.json.encode(value)
     except UnicodeEncodeError:

@@ -8,7 +8,7 @@ from soak.runner.evidence.directory import INCIDENT, RunDirectory
 def render_into(directory: RunDirectory, template: Path | None = None) -> list[str]:
     """Render the report from the files of `directory` into it; returns the names written.
 
-    An incident that is there already stays as it is: people write into it.
+    An existing incident is kept: it may have been filled in.
     """
     from soak.reports.render import render
 

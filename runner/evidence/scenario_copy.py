@@ -1,4 +1,4 @@
-"""The scenario as it was run, stored beside the evidence so that it loads again from there alone."""
+"""The scenario as run, stored with the evidence so that it loads from there."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    # A value of ours that the loader would not read back as the same text gets quotes.
+    # Text that the loader would not read back as the same text is quoted.
     try:
         document = parse_document(f"{text}\n", "text")
         plain = document.data == text and not document.problems
@@ -28,7 +28,7 @@ _Dumper.add_representer(str, _text)
 
 
 def store_scenario(directory: RunDirectory, loaded: Loaded) -> None:
-    """Store the scenario as run, and the files it names, under their own names. Raises OutputError."""
+    """Store the scenario as run, and the files it refers to, under their own names. Raises OutputError."""
     _copy_files(directory, loaded.data, loaded.folders)
     if not loaded.overridden:
         directory.write(SCENARIO, loaded.content)
@@ -46,6 +46,6 @@ def _copy_files(directory: RunDirectory, data: Any, folders: Folders) -> None:
             name = str(data["file"])
             directory.write(name, folders.read(name))
         for key, value in data.items():
-            # Keys that start with x- are the author's own: what looks like a file there may be none.
+            # x- keys are not interpreted: what looks like a file there may not be one.
             if not str(key).startswith("x-"):
                 _copy_files(directory, value, folders)

@@ -1,4 +1,4 @@
-"""The event stream on disk: one JSON object a line, the first of which says what follows."""
+"""The event stream on disk: one JSON object per line, the first of which is the header."""
 
 import math
 import os
@@ -27,7 +27,7 @@ HEADER = "stream.header"
 
 
 class StreamWriter:
-    """Appends blocks to the stream; every block is handed to the system before the next is taken."""
+    """Appends blocks to the stream; every block is flushed before the next is accepted."""
 
     def __init__(self, path: Path, identity: Identity, vocabulary: Vocabulary, *, goes_on: bool = False) -> None:
         self._path = path
@@ -41,7 +41,7 @@ class StreamWriter:
         self._write(msgspec.json.encode(header) + b"\n")
 
     def append(self, block: Block, facts: Facts | None = None) -> None:
-        """Append a block. Raises OutputError when it cannot be written; what was written before stays."""
+        """Append a block. Raises OutputError when it cannot be written; what was written before is kept."""
         self._write(self._formatter.format(block))
         self.events += len(block)
 
@@ -52,7 +52,7 @@ class StreamWriter:
                 view = view[self._file.write(view) :]
 
     def close(self) -> None:
-        """Close the file. Raises OutputError when the system refuses what it took."""
+        """Close the file. Raises OutputError if that fails."""
         with writing(self._path):
             self._file.close()
 
@@ -66,7 +66,7 @@ class StreamWriter:
 
 
 def _without_cut_line(path: Path) -> BinaryIO:
-    """A stream to append to; a last line that was not written whole is taken off."""
+    """A stream to append to; an incomplete last line is removed."""
     file = path.open("r+b", buffering=0)
     whole = path.read_bytes().rfind(b"\n") + 1
     file.truncate(whole)
@@ -130,12 +130,12 @@ class _Line(msgspec.Struct):
 class StreamReader:
     """Reads a stream back: `identity` from its first line, then blocks.
 
-    A last line that is cut off is passed over and `cut` is set; anything else that is no event raises EvidenceError
-    with the number of its line.
+    An incomplete last line is skipped and `cut` is set; anything else that is not an event raises EvidenceError with
+    its line number.
     """
 
     def __init__(self, path: Path, vocabulary: Vocabulary, horizon_s: float = math.inf) -> None:
-        """`horizon_s`: for how long the run could go on; what lies far beyond is no event of it."""
+        """`horizon_s`: maximum length of the run; later events are refused."""
         self._path = path
         self._latest_s = 10 * horizon_s + _DAY_S
         self._vocabulary = vocabulary
@@ -172,26 +172,26 @@ class StreamReader:
             file.readline()
             while lines := self._next_lines(file):
                 block = self._block(self._decode(lines))
-                self._refuse(np.diff(block.t, prepend=last_s) < 0, "is earlier than the event before it")
+                self._refuse(np.diff(block.t, prepend=last_s) < 0, "is earlier than the previous event")
                 last_s = block.until_s
                 yield block
 
     def follow(self) -> Iterator[Block | None]:
-        """The events in order, in blocks, as the file grows: None when there is nothing new yet. It never ends by itself."""
+        """The events in order, in blocks, as the file grows: None if there is nothing new yet. It never ends by itself."""
         last_s = 0.0
         with self._path.open("rb") as file:
             file.readline()
             while True:
                 lines = self._next_lines(file)
                 if self.cut:
-                    # The rest of the line is still to be written.
+                    # The rest of the line has not been written yet.
                     file.seek(-self._cut_bytes, os.SEEK_CUR)
                     self.cut = False
                 if not lines:
                     yield None
                     continue
                 block = self._block(self._decode(lines))
-                self._refuse(np.diff(block.t, prepend=last_s) < 0, "is earlier than the event before it")
+                self._refuse(np.diff(block.t, prepend=last_s) < 0, "is earlier than the previous event")
                 last_s = block.until_s
                 yield block
 
@@ -223,7 +223,7 @@ class StreamReader:
         return self._damaged(1, "not an event, or one before it")
 
     def _damaged(self, from_end: int, what: str) -> EvidenceError:
-        """What is wrong with a line of the block just read, counted from its last line."""
+        """The error for a line of the block just read, counted from its last line."""
         return EvidenceError(f"{self._path}:{self._line - from_end + 1}: {what} (the stream is damaged here)")
 
     def _refuse(self, wrong: Bools, what: str) -> None:

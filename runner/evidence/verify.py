@@ -1,4 +1,4 @@
-"""Verification: does the evidence still say what it said, and does the stream still come to that verdict?"""
+"""Verification: is the evidence unchanged, and does the stream give the same verdict?"""
 
 import contextlib
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def check_recomputed(directory: RunDirectory) -> tuple[list[Finding], Verdict | 
         verdict, files = recompute(directory)
     except EvidenceError as error:
         return [Finding("event stream", str(error))], None
-    cut = "breaks off before the end of the run" if verdict.end is End.CUT else ""
+    cut = "is incomplete: it ends before the end of the run" if verdict.end is End.CUT else ""
     compared = [Finding(f"{name} recomputed", _difference(directory, name, content)) for name, content in files.items()]
     return [Finding("event stream", cut), *compared], verdict
 
@@ -46,21 +46,19 @@ def load_stored(directory: RunDirectory) -> Loaded:
     try:
         return load(directory.file(SCENARIO))
     except (ScenarioError, UsageError) as error:
-        raise EvidenceError(f"{directory.file(SCENARIO)}: does not load any more:\n{error}") from None
+        raise EvidenceError(f"{directory.file(SCENARIO)}: cannot be loaded any more:\n{error}") from None
 
 
 def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
-    """The verdict that the stored scenario and stream come to, and what follows from them in files. Raises EvidenceError.
+    """The verdict and result files recomputed from the stored scenario and stream. Raises EvidenceError.
 
-    Of the manifest only what the stream knows; the report and its plots are rendered, not computed: see `soak report`.
+    Of the manifest, only what follows from the stream; the report and its plots are rendered: see `soak report`.
     """
     loaded = load_stored(directory)
     plan = Plan(loaded.scenario)
     reader = StreamReader(directory.file(stream_name(loaded.scenario.name)), plan.vocabulary, loaded.scenario.horizon_s)
     if reader.identity.scenario_sha256 != loaded.sha256:
-        raise EvidenceError(
-            f"{directory.file(SCENARIO)}: is not the scenario the stream was made with (its hash differs)"
-        )
+        raise EvidenceError(f"{directory.file(SCENARIO)}: is not the scenario of the event stream (its hash differs)")
     judge = Judge.of(loaded.scenario, plan.vocabulary, reader.identity)
     end, events = End.CUT, 0
     with contextlib.closing(
@@ -94,7 +92,7 @@ def _known_of_manifest(identity: Identity, verdict: Verdict, events: int) -> byt
 
 
 def _difference(directory: RunDirectory, name: str, content: bytes) -> str:
-    """Where a stored file and its recomputation part ways; empty when they agree."""
+    """The first difference between a stored file and its recomputation; empty if they agree."""
     try:
         if name == METRICS:
             return next(_different_lines(directory.read(name), content), "")

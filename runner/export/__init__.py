@@ -1,1 +1,1 @@
-"""Time series: the figures of a run, sent to databases while it goes on, or written to a file when it has ended."""
+"""Time series: the metrics of a run, sent to databases during the run, or written to a file afterwards."""

@@ -1,4 +1,4 @@
-"""The time series of a run that has ended, folded again from its event stream: for databases that were not there then."""
+"""The time series of a finished run, recomputed from its event stream, for import into a database."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -21,19 +21,19 @@ from soak.schemas.units import show_duration
 from soak.simulation.plan import Plan
 
 SUITABLE_STEPS, MOST_STEPS = 1_000, 20_000
-"""How many sets of figures are made unless a step is given, and how many at most: each takes some 25 kB of memory."""
+"""Default and maximum number of snapshots: each takes some 25 kB of memory."""
 
 UNFINISHED = "none"
-"""What stands for the verdict of a run that never came to one."""
+"""The verdict label of a run without a verdict."""
 
 
 def snapshots_of(
     directory: RunDirectory, step_s: float | None, start: datetime | None, progress: Callable[[float], None]
 ) -> list[Snapshot]:
-    """A snapshot every `step_s` of scenario time (None: what suits the run), and one at the end.
+    """A snapshot every `step_s` of scenario time (None: suitable for the run), and one at the end.
 
-    `start`: what scenario time zero is to be. Otherwise it is when the run began; a simulated run, which took no time,
-    is put into the past, so that it ended when it was made. `progress` hears of the share that is done. Raises
+    `start`: wall-clock time of scenario time zero. Default: the start of a real run; a simulated run is shifted into the past,
+    so that it ended when it was made. `progress` is called with the share done. Raises
     EvidenceError; UsageError for a step that is too short.
     """
     scenario, manifest = load_stored(directory).scenario, read_manifest(directory)
@@ -41,7 +41,7 @@ def snapshots_of(
     if scenario.horizon_s / step_s > MOST_STEPS:
         least_s = 60 * math.ceil(scenario.horizon_s / MOST_STEPS / 60)
         raise UsageError(
-            f"--step {show_duration(step_s)} makes too many figures (write {show_duration(least_s)} or more)"
+            f"--step {show_duration(step_s)} gives too many samples (write {show_duration(least_s)} or more)"
         )
     plan = Plan(scenario)
     reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary, scenario.horizon_s)
@@ -78,7 +78,7 @@ def _in_steps(blocks: Iterator[Block], step_s: float) -> Iterator[tuple[Block, b
 
 
 def _suitable_step_s(scenario: Scenario) -> float:
-    """A whole number of minutes that makes SUITABLE_STEPS at most."""
+    """A whole number of minutes that gives at most SUITABLE_STEPS."""
     return 60.0 * math.ceil(scenario.horizon_s / SUITABLE_STEPS / 60)
 
 

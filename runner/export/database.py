@@ -1,4 +1,4 @@
-"""What a database of time series is to us, and why it may not take what it is sent."""
+"""The interface of a time series database, and its errors."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -11,9 +11,9 @@ _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPSta
 
 
 class ExportError(Exception):
-    """A database did not take an export: why, without anything it was sent or answered, which may hold a secret.
+    """An export failed: the reason, without any data sent or received, which may contain a secret.
 
-    `refused`: for what it holds, so that it is of no use to send the same again.
+    `refused`: because of its content, so that retrying is pointless.
     """
 
     def __init__(self, why: str, *, refused: bool = False) -> None:
@@ -24,8 +24,8 @@ class ExportError(Exception):
     def of_status(cls, status: int) -> "ExportError":
         """From the status of an answer."""
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            return cls(f"it refused our name or password (it answered {status})")
-        return cls(f"it answered {status}", refused=status in _REFUSED)
+            return cls(f"it refused the user name or password (status {status})")
+        return cls(f"it answered with status {status}", refused=status in _REFUSED)
 
     @classmethod
     def of(cls, error: object) -> "ExportError":
@@ -34,14 +34,14 @@ class ExportError(Exception):
             return cls("it did not answer in time")
         if isinstance(error, OSError) and error.strerror:
             return cls(reason(error))
-        return cls(f"the connection broke ({type(error).__name__})")
+        return cls(f"the connection failed ({type(error).__name__})")
 
 
 class Database(Protocol):
-    """Somewhere to send snapshots."""
+    """A database that accepts snapshots."""
 
     keeps_history: bool
-    """Whether it takes what came before, too; otherwise the newest is all it is sent."""
+    """Whether it accepts older snapshots; otherwise only the latest is sent."""
 
     def send(self, snapshots: Sequence[Snapshot]) -> None:
         """Send snapshots, oldest first. Raises ExportError."""

@@ -1,4 +1,4 @@
-"""Where the figures of a run go: what the scenario says, or the environment in its place."""
+"""Destinations of exports: from the scenario, or from the environment instead."""
 
 import os
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def exports_of(scenario: Scenario, environment: Mapping[str, str] = os.environ) 
         return scenario.exports
     if not named or not url:
         there, missing = (TYPE, URL) if named else (URL, TYPE)
-        raise UsageError(f"{there} is set, {missing} is not (set both, or neither)")
+        raise UsageError(f"{there} is set, but {missing} is not (set both, or neither)")
     try:
         export_type = ExportType(named)
     except ValueError:
@@ -44,23 +44,23 @@ def _from_environment(export_type: ExportType, url: str, environment: Mapping[st
         parts = urlsplit(url)
         port = parts.port or 0
     except ValueError:
-        raise UsageError(f"{example} (what is there is none)") from None
+        raise UsageError(f"{example} (the value is not a valid URL)") from None
     if "@" in parts.netloc:
-        raise UsageError(f"{URL}: holds a user name or password (put them into {USERNAME} and {PASSWORD})")
+        raise UsageError(f"{URL}: contains a user name or password (put them into {USERNAME} and {PASSWORD})")
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     needed = {ExportType.INFLUXDB: ("db",), ExportType.INFLUXDB2: ("org", "bucket")}.get(export_type, ())
     if parts.scheme not in {"http", "https"} or not parts.hostname or set(query) != set(needed):
-        raise UsageError(f"{example} (what is there is none, or names something else)")
+        raise UsageError(f"{example} (the value is not a valid URL, or has other parts)")
     if export_type is ExportType.SCRAPE:
         if (
             parts.hostname not in {"127.0.0.1", "localhost"}
             or parts.path not in {"", "/", "/metrics"}
             or not parts.port
         ):
-            raise UsageError(f"{example} (a run serves /metrics on the loopback only)")
+            raise UsageError(f"{example} (a run serves /metrics on the loopback interface only)")
         return Export(export_type, DEFAULT_EVERY_S, DEFAULT_TIMEOUT_S, required=True, port=port)
     if export_type is not ExportType.INFLUXDB2 and bool(environment.get(USERNAME)) != bool(environment.get(PASSWORD)):
-        raise UsageError(f"of {USERNAME} and {PASSWORD} one is set and the other is not (set both, or neither)")
+        raise UsageError(f"only one of {USERNAME} and {PASSWORD} is set (set both, or neither)")
     variable = TOKEN if export_type is ExportType.INFLUXDB2 else PASSWORD
     wanted = environment.get(variable) or export_type is ExportType.INFLUXDB2
     return Export(
@@ -81,8 +81,8 @@ def open_database(export: Export, folder: Path, scenario: str) -> Database:
     kind = "token" if export.type is ExportType.INFLUXDB2 else "password"
     secret = secret_of(export.secret, folder, "export", kind) if export.secret else ""
     if export.secret and not (secret.isascii() and secret.isprintable()):
-        what = f"export: {export.secret.place}: holds more than one line of ASCII characters"
-        raise UsageError(f"{what} (put the {kind} there, and nothing else)")
+        what = f"export: {export.secret.place}: is not a single line of ASCII characters"
+        raise UsageError(f"{what} (put only the {kind} there)")
     if not export.username.isascii():
         raise UsageError(f"export: the user name {export.username!r} is not ASCII (choose another one)")
     if export.type is ExportType.PUSHGATEWAY:

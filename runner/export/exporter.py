@@ -1,4 +1,4 @@
-"""Exporting while a run goes on: when a snapshot is made, and who gets it."""
+"""Exports during a run: when snapshots are made, and for which database."""
 
 import time
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ from soak.schemas.stream.block import Block
 from soak.schemas.stream.identity import Identity
 
 GOODBYE_S = 2.0
-"""For how long a run that is refused or breaks down waits to tell that it does not go on."""
+"""How long a run that is refused or fails waits to export that it has ended."""
 
 
 @dataclass(slots=True)
 class _Destination:
-    """Where snapshots go, and when the next is due there, on the monotonic clock."""
+    """A destination, and when its next snapshot is due, on the monotonic clock."""
 
     export: Export
     way: Feed | ScrapePage
@@ -64,9 +64,9 @@ class Exporter:
             raise
 
     def begin(self, *, strict: bool = True) -> None:
-        """Say that the run begins, to every database. Raises UsageError when one that is required does not take it.
+        """Export the start of the run to every database. Raises UsageError if a required one fails.
 
-        `strict`: whether any is required; a run that goes on is not stopped for one.
+        `strict`: whether `required` applies; a resumed run is not stopped.
         """
         self._begun = True
         first = brief_snapshot(time.time(), self._own, running=True)
@@ -76,18 +76,18 @@ class Exporter:
             except ExportError as error:
                 what = f"export {destination.export.name}: {error}"
                 if strict and destination.export.required:
-                    remedy = "mend that, or set `required: false` to run without it"
-                    raise UsageError(f"{what}; nothing was run ({remedy})") from None
-                remark(f"{what} (the run goes on, it is tried again)")
+                    remedy = "fix that, or set `required: false` to run without it"
+                    raise UsageError(f"{what}; the run was not started ({remedy})") from None
+                remark(f"{what} (the run continues, and the export is retried)")
             if isinstance(destination.way, ScrapePage):
                 remark(f"export: {destination.way.url}")
 
     def append(self, block: Block, facts: Facts) -> None:
-        """Take in what a block says."""
+        """Process a block."""
         self._levels.append(block, facts)
 
     def look(self, judge: Judge) -> None:
-        """Make a snapshot for those whose turn it is."""
+        """Make a snapshot for the destinations that are due."""
         now = time.monotonic()
         due = [destination for destination in self._destinations if destination.is_due(now)]
         if due:
@@ -106,7 +106,7 @@ class Exporter:
             destination.way.put(snapshot)
 
     def close(self, until: float, *, quietly: bool = False) -> TimeseriesExport:
-        """Wait for what is on its way, up to a time of the monotonic clock; returns what got there."""
+        """Wait for exports in flight, up to a time of the monotonic clock; returns the counts."""
         ways = [destination.way for destination in self._destinations]
         for way in ways:
             way.stop(until)
@@ -116,7 +116,7 @@ class Exporter:
         return TimeseriesExport(sum(way.count.exports for way in ways), sum(way.count.errors for way in ways))
 
     def abandon(self) -> None:
-        """Stop what is left after a run that never ended, having said that it does not go on."""
+        """Stop after a run without an end, having exported that it is not running."""
         if self._begun and not self._ended:
             self._put(brief_snapshot(time.time(), self._own, running=False), self._destinations)
         self.close(time.monotonic() + (GOODBYE_S if self._begun else 0.0), quietly=True)

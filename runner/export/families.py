@@ -1,4 +1,4 @@
-"""Snapshots as families of Prometheus: for the Pushgateway, a page to scrape, and files in the OpenMetrics format."""
+"""Snapshots as families of Prometheus: for the Pushgateway, the scrape endpoint, and files in the OpenMetrics format."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -25,7 +25,7 @@ def families(snapshots: Sequence[Snapshot], *, timed: bool = False) -> Iterator[
 
 
 class _Families(Collector):
-    """A collector of what a registry is to show."""
+    """A collector for a registry."""
 
     def __init__(self, shown: Iterable[Metric]) -> None:
         self._shown = shown
@@ -42,7 +42,7 @@ def registry_of(snapshots: Sequence[Snapshot], *, timed: bool = False) -> Collec
 
 
 def open_metrics(snapshots: Sequence[Snapshot]) -> bytes:
-    """Snapshots with their times in the OpenMetrics format, as promtool takes them in."""
+    """Timed snapshots in the OpenMetrics format, for promtool."""
     from prometheus_client.openmetrics.exposition import generate_latest
 
     written: bytes = generate_latest(registry_of(snapshots, timed=True))

@@ -1,4 +1,4 @@
-"""Snapshots on their way to a database: a thread for each, so that one that is slow or gone holds up nobody."""
+"""Delivery of snapshots to a database: a thread for each, so that a slow or unreachable one does not block others."""
 
 import math
 import threading
@@ -13,17 +13,17 @@ from soak.runner.export.metrics import Snapshot
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 MOST_AT_ONCE = 100
 MOST_WAITING = 1_000
-"""What waits for a database that is gone, some 25 kB each: four hours of snapshots, one every 15 s. The oldest go first."""
+"""Maximum backlog for an unreachable database, some 25 kB each: four hours at one per 15 s. The oldest are dropped."""
 
 
 def pause_s(failures: int, first_s: float = FIRST_PAUSE_S) -> float:
-    """How long to wait after so many failures in a row, in seconds: twice as long each time, up to LONGEST_PAUSE_S."""
+    """Exponential backoff after consecutive failures, in seconds, up to LONGEST_PAUSE_S."""
     return min(first_s * 2.0 ** min(failures - 1, 60), LONGEST_PAUSE_S)
 
 
 @dataclass(slots=True)
 class Count:
-    """Snapshots that a database took in, tries that failed, and snapshots that were given up."""
+    """Snapshots accepted by a database, failed attempts, and dropped snapshots."""
 
     exports: int = 0
     errors: int = 0
@@ -31,7 +31,7 @@ class Count:
 
 
 class Feed:
-    """Sends what it is given, in order; `name` says where to, without any secret."""
+    """Sends snapshots in order; `name`: the destination, without secrets."""
 
     def __init__(self, name: str, database: Database, first_pause_s: float = FIRST_PAUSE_S) -> None:
         self.name = name
@@ -49,12 +49,12 @@ class Feed:
         self._thread = threading.Thread(target=self._work, name=f"export {name}", daemon=True)
 
     def begin(self, snapshot: Snapshot, patience_s: float) -> None:
-        """Send a first one, and from now on what `put` brings. Raises ExportError when that one did not get there in time."""
+        """Send a first snapshot, then those of `put`. Raises ExportError if the first did not arrive in time."""
         self.put(snapshot)
         with self._changed:
             self._beginning = True
             self._thread.start()
-            # A database that sends a byte now and then keeps every other time limit.
+            # A database that sends a byte now and then evades every other timeout.
             self._changed.wait_for(lambda: self.count.exports or self.count.errors, patience_s)
             self._beginning = False
             if not self.count.exports:
@@ -62,7 +62,7 @@ class Feed:
                 raise ExportError(self._why)
 
     def put(self, snapshot: Snapshot) -> None:
-        """Put a snapshot on its way; never waits."""
+        """Queue a snapshot; never blocks."""
         with self._changed:
             while len(self._waiting) >= self._room:
                 self._waiting.popleft()
@@ -71,44 +71,44 @@ class Feed:
             self._changed.notify()
 
     def stop(self, until: float) -> None:
-        """Have it send what still waits, up to a time of the monotonic clock."""
+        """Let it send the backlog, up to a time of the monotonic clock."""
         with self._changed:
             self._until = min(self._until, until)
             self._changed.notify()
 
     def join(self, *, quietly: bool = False) -> None:
-        """Wait until it has stopped; says what did not get there, unless `quietly`."""
+        """Wait until it has stopped; reports what did not arrive, unless `quietly`."""
         if not self._thread.ident:
             return
         self._thread.join(max(0.0, self._until - time.monotonic()))
         with self._changed:
-            # A try that is still on its way did not come to anything.
+            # An attempt still in flight counts as failed.
             self.count.errors += self._thread.is_alive()
             self.count.lost += len(self._waiting)
             self._waiting.clear()
         if self.count.lost and not quietly:
-            remark(f"export {self.name}: {self.count.lost} exports did not get there")
+            remark(f"export {self.name}: {self.count.lost} exports were lost")
             self.count.lost = 0
 
     def _work(self) -> None:
         while batch := self._next_batch():
             before = self._why
-            told_apart = self._try(batch)
+            refused = self._try(batch)
             if self._why and not before and not self._beginning:
-                remark(f"export {self.name}: {self._why} (the run goes on, it is tried again)")
+                remark(f"export {self.name}: {self._why} (the run continues, and the export is retried)")
             elif before and not self._why:
-                remark(f"export {self.name}: it is back")
-            if self._why and not told_apart:
+                remark(f"export {self.name}: it works again")
+            if self._why and not refused:
                 self._wait()
 
     def _next_batch(self) -> list[Snapshot]:
-        """What is to be sent next, as soon as there is something; nothing once all is done, or time is up."""
+        """The next batch, as soon as there is one; empty when done, or on timeout."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._until < math.inf)
             return list(self._waiting)[: self._most_at_once] if time.monotonic() < self._until else []
 
     def _try(self, batch: list[Snapshot]) -> bool:
-        """Send a batch; returns whether it was refused for what it holds, so that the next try is of less of it."""
+        """Send a batch; returns whether it was refused because of its content, so that the next one is smaller."""
         refused = False
         try:
             self._database.send(batch)
@@ -116,7 +116,7 @@ class Feed:
         except ExportError as error:
             why, refused = str(error), error.refused
         except Exception as error:
-            # The client library's own failure must not end the thread; what it says may hold a secret.
+            # An error inside the client library must not end the thread; its message may contain a secret.
             why = f"internal error of the client: {type(error).__name__}"
         with self._changed:
             self._why = why
@@ -134,7 +134,7 @@ class Feed:
         return refused
 
     def _take_off(self, batch: list[Snapshot]) -> int:
-        """Take a batch off what waits; its oldest may have given way to newer ones meanwhile."""
+        """Remove a batch from the backlog; its oldest may have been dropped meanwhile."""
         before = len(self._waiting)
         for snapshot in batch:
             if self._waiting and self._waiting[0] is snapshot:

@@ -1,4 +1,4 @@
-"""A dashboard for Grafana: what a scenario watches, with its limits drawn in."""
+"""A Grafana dashboard: the objectives and conditions of a scenario, with their limits drawn in."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -29,7 +29,7 @@ _GREEN, _RED = "green", "red"
 
 
 def dashboard(scenario: Scenario) -> dict[str, Any]:
-    """The dashboard as Grafana imports it: it asks which Prometheus, and shows the runs one chooses."""
+    """The dashboard in the import format of Grafana: with variables for the data source and the runs."""
     stats = [*_stats(scenario)]
     plots = [*_objectives(scenario), *_conditions(scenario), *_load(scenario), *_resources(scenario)]
     return {
@@ -64,7 +64,7 @@ def _variables(scenario: Scenario) -> Iterator[dict[str, Any]]:
 
 
 def _chosen(scenario: Scenario, metric: str, *labels: tuple[str, str]) -> str:
-    """A metric of the runs one chose."""
+    """A metric of the selected runs."""
     own = series(metric, (("scenario", scenario.name), *labels))
     return f'{own[:-1]}, run=~"$run"}}'
 
@@ -105,21 +105,21 @@ def _conditions(scenario: Scenario) -> Iterator[dict[str, Any]]:
 def _load(scenario: Scenario) -> Iterator[dict[str, Any]]:
     firing = _chosen(scenario, "soak_alert_firing")
     yield _timeline("Alerts", [(firing, "{{alert}}")])
-    yield _timeline("Faults by time", [(_chosen(scenario, "soak_fault_active"), "{{fault}}")])
+    yield _timeline("Scheduled faults", [(_chosen(scenario, "soak_fault_active"), "{{fault}}")])
     ends = (
         series("soak_events_total", (("scenario", scenario.name),))[:-1]
         + ', run=~"$run", type=~"task.done|task.failed"}'
     )
     speed = _chosen(scenario, "soak_speed_ratio")
     rate = f"sum by (run, type) (rate({ends}[$__rate_interval])) / on (run) group_left max by (run) ({speed})"
-    yield _plot("Tasks that end, in scenario time", [(rate, "{{type}} {{run}}")], Unit.RATE)
+    yield _plot("Finished tasks, in scenario time", [(rate, "{{type}} {{run}}")], Unit.RATE)
     yield _plot("Tasks by state", [(_chosen(scenario, "soak_tasks"), "{{state}} {{run}}")], Unit.COUNT)
     injected = _chosen(scenario, "soak_faults_injected_total")
     yield _plot("Faults injected", [(injected, "{{fault}} {{run}}")], Unit.COUNT)
 
 
 def _resources(scenario: Scenario) -> Iterator[dict[str, Any]]:
-    """The gauges of the system, those of one unit together."""
+    """The gauges of the system, grouped by unit."""
     for unit in dict.fromkeys(Levels(scenario).units):
         query = _chosen(scenario, f"soak_level{SUFFIXES[unit]}")
         yield _plot(f"Levels, {unit.value}", [(query, "{{series}} {{run}}")], unit)
@@ -149,9 +149,9 @@ def _stat(title: str, query: str, unit: str, legend: str, text: str = "value") -
 def _plot(
     title: str, queries: list[tuple[str, str]], unit: Unit, limit: Comparison | None = None, *, bad: bool = False
 ) -> dict[str, Any]:
-    """A plot over time; `limit`: what is drawn in as a line, the side that is not wanted shaded.
+    """A plot over time; `limit`: drawn as a line, with the bad side shaded.
 
-    `bad`: it is the limit of what is not wanted, rather than of what is.
+    `bad`: the comparison describes the bad side.
     """
     shown: dict[str, Any] = {"unit": _UNITS[unit]}
     if limit and isinstance(limit.target, float):
@@ -174,7 +174,7 @@ def _steps(op: Op, target: float, *, bad: bool) -> list[dict[str, Any]]:
         Op.GE: [(fails, None), (holds, target)],
         Op.EQ: [(fails, None), (holds, target), (fails, above)],
         Op.NE: [(holds, None), (fails, target), (holds, above)],
-        # What is observed by chance beside the target is neither good nor bad.
+        # With `~`, values near the target are neither good nor bad.
         Op.ABOUT: [(holds, None)],
     }
     return [{"color": color, "value": value} for color, value in sides[op]]

@@ -1,6 +1,6 @@
 """InfluxDB, by the write API of version 1 or of version 2; lines are made by its client library.
 
-The requests are our own: the library's need version 1.8 at least, and read whatever an answer holds.
+The requests are made here: the library's need InfluxDB 1.8, and read whole responses.
 """
 
 from collections.abc import Iterator, Sequence
@@ -56,7 +56,7 @@ class InfluxDB:
         """Write them all. Raises ExportError."""
         body = line_protocol(snapshots)
         try:
-            # The status says it all: what else comes, however much it is, is not read.
+            # The status suffices: the body, however long, is not read.
             answer = self._pool.request(
                 "POST", self._url, body=body, headers=self._headers, preload_content=False, redirect=False
             )
@@ -70,7 +70,7 @@ class InfluxDB:
 
 
 def _broken(error: urllib3.exceptions.HTTPError) -> ExportError:
-    """What broke a connection: the library wraps the error of the system, once or more often."""
+    """The cause of a connection error: the library wraps the operating system error, possibly repeatedly."""
     cause: BaseException = error
     while not isinstance(cause, OSError) and (inner := cause.__cause__ or cause.__context__):
         cause = inner

@@ -1,4 +1,4 @@
-"""The latest sample of every gauge: what a judge does not keep, and people want to see."""
+"""The latest sample of every gauge, which the judge does not keep."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from soak.schemas.language.slis import Aggregate
 from soak.schemas.stream.block import Block
 
 _SAMPLED = {"busy_workers": Unit.COUNT, "oldest_pending": Unit.DURATION}
-"""Gauges that are no SLI."""
+"""Gauges that are not SLIs."""
 
 
 class Levels:
@@ -21,7 +21,7 @@ class Levels:
         self._latest: dict[str, float] = {}
 
     def append(self, block: Block, facts: Facts) -> None:
-        """Take in what a block says."""
+        """Process a block."""
         for series in self._units:
             samples = facts.get(series)
             if len(samples):
@@ -29,7 +29,7 @@ class Levels:
 
     @property
     def units(self) -> list[Unit]:
-        """The units that gauges have."""
+        """The units of gauges."""
         return list(self._units.values())
 
     def __iter__(self) -> Iterator[tuple[str, Unit, float]]:

@@ -1,7 +1,7 @@
-"""What is exported: metrics with their names, labels and values, as a judge knows them at a moment.
+"""The exported metrics: names, labels and values, from the state of a judge.
 
-Names follow the conventions of Prometheus: base units at their end, `_total` for what only grows. What differs from
-scenario to scenario (indicators, alerts, faults) is a label, so that one dashboard serves every scenario.
+Names follow the conventions of Prometheus: base units as suffix, `_total` for counters. What differs between
+scenarios (indicators, alerts, faults) is a label, so that one dashboard serves every scenario.
 """
 
 import math
@@ -34,21 +34,21 @@ CONDITION = "soak_condition"
 _BY_UNIT = {
     "soak_sli": "SLI of the run so far.",
     "soak_level": "Latest sample of a gauge.",
-    "soak_objective": "What an objective is about, so far.",
+    "soak_objective": "Value of an objective, so far.",
     "soak_objective_target": "Target of an objective.",
-    CONDITION: "What an alert or abort condition is about, over its window, now.",
+    CONDITION: "Current value of an alert or abort condition, over its window.",
 }
 _PLAIN = {
-    RUNNING: "Whether the run goes on (1) or has ended (0).",
-    VERDICT: "The verdict, once there is one.",
-    EXPORTED: "When these figures were read, in Unix time.",
+    RUNNING: "Whether the run is in progress (1) or has ended (0).",
+    VERDICT: "The verdict, once it is known.",
+    EXPORTED: "Unix time of these values.",
     "soak_scenario_time_seconds": "Scenario time.",
-    "soak_scenario_duration_seconds": "How long work arrives, in scenario time.",
-    "soak_speed_ratio": "Seconds of scenario time in a second of the real clock.",
+    "soak_scenario_duration_seconds": "Duration of arrivals, in scenario time.",
+    "soak_speed_ratio": "Seconds of scenario time per second of real time.",
     "soak_tasks": "Tasks by state.",
     "soak_objective_met": "Whether an objective holds, so far.",
-    "soak_alert_firing": "Whether an alert fires.",
-    "soak_fault_active": "Whether a fault by time is on.",
+    "soak_alert_firing": "Whether an alert is firing.",
+    "soak_fault_active": "Whether a scheduled fault is active.",
 }
 _COUNTERS = {
     "soak_events_total": "Events by type.",
@@ -59,13 +59,13 @@ HELP = {
     **_COUNTERS,
     **{f"{name}{suffix}": text for name, text in _BY_UNIT.items() for suffix in SUFFIXES.values()},
 }
-"""What each metric is, by name."""
+"""Descriptions of the metrics, by name."""
 
 Labels = tuple[tuple[str, str], ...]
 
 
 def is_counter(name: str) -> bool:
-    """Whether a metric only grows; the others are gauges."""
+    """Whether a metric is a counter; the others are gauges."""
     return name in _COUNTERS
 
 
@@ -86,20 +86,20 @@ class Snapshot:
     readings: tuple[Reading, ...]
 
     def later(self, by_s: float) -> "Snapshot":
-        """The same, so much later."""
+        """The same, shifted in time."""
         exported, *others = self.readings
         moved = replace(exported, value=exported.value + by_s)
         return Snapshot(self.time_s + by_s, (moved, *others))
 
 
 def run_labels(scenario: str, target: str, run: str) -> Labels:
-    """The labels that everything of a run carries."""
-    # A path may hold what is no text.
+    """The labels of all metrics of a run."""
+    # A path may contain bytes that are not text.
     return (("scenario", scenario), ("target", target), ("run", run.encode(errors="replace").decode()))
 
 
 def brief_snapshot(time_s: float, own: Labels, *, running: bool) -> Snapshot:
-    """All that is known of a run without its judge: whether it goes on."""
+    """What is known of a run without its judge: whether it is in progress."""
     return _snapshot(time_s, own, [(RUNNING, (), float(running))])
 
 
@@ -120,7 +120,7 @@ _Found = Iterator[tuple[str, Labels, float]]
 
 
 def _snapshot(time_s: float, own: Labels, found: list[tuple[str, Labels, float]]) -> Snapshot:
-    # An objective may stand twice in a scenario, a series only once in a database.
+    # A scenario may repeat an objective, but a series must be unique.
     values = {(name, (*own, *labels)): value for name, labels, value in found if math.isfinite(value)}
     readings = [Reading(name, labels, value) for (name, labels), value in values.items()]
     return Snapshot(time_s, (Reading(EXPORTED, own, time_s), *readings))
@@ -139,7 +139,7 @@ def _of_the_run(judge: Judge, speed: float, verdict: str) -> _Found:
     counts: Counter[str] = Counter()
     for kind, spec in SPECS.items():
         counts[spec.type] += int(judge.kinds_seen[kind])
-    # Alerts are what the judge makes of events: it is never shown them.
+    # Alerts are results of the judge, not input.
     stories = [firing for _, guard in judge.alerts for firing in guard.timer.firings]
     counts[SPECS[Kind.ALERT_FIRED].type] = len(stories)
     counts[SPECS[Kind.ALERT_RESOLVED].type] = sum(firing.resolved_s is not None for firing in stories)

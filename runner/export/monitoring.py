@@ -1,4 +1,4 @@
-"""What a team puts into its own monitoring: alert rules, tests of them, and a dashboard, all from one scenario."""
+"""Files for a team's monitoring: alert rules, their tests, and a dashboard, from one scenario."""
 
 import msgspec
 import yaml

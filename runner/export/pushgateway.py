@@ -15,7 +15,7 @@ JOB = "soak"
 
 
 class Pushgateway:
-    """Holds the newest snapshot of each scenario: a push takes the place of the one before."""
+    """Keeps the latest snapshot of each scenario: a push replaces the previous one."""
 
     keeps_history = False
 
@@ -25,7 +25,7 @@ class Pushgateway:
         self._grouping = {"scenario": scenario}
 
     def send(self, snapshots: Sequence[Snapshot]) -> None:
-        """Push the newest. Raises ExportError."""
+        """Push the latest snapshot. Raises ExportError."""
         try:
             push_to_gateway(
                 self._export.url,

@@ -1,4 +1,4 @@
-"""Unit tests of alert rules, for `promtool test rules`: each rule fires when it has to and not before, and only then."""
+"""Unit tests of alert rules, for `promtool test rules`: each rule fires when it should and not before, and only then."""
 
 import math
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from soak.schemas.language.model import Scenario
 _RUN = ("run", "test-run")
 _LONGEST_STEP_S, _SHORTEST_STEP_S = 60, 1
 _MOST_STEPS = 2_000
-"""An alert that is kept for longer is not followed to its end: promtool would take its time."""
+"""An alert that keeps firing for longer is not followed to its end: promtool would be slow."""
 
 
 def rule_tests(scenario: Scenario, speed: float, rule_file_name: str) -> dict[str, Any]:
@@ -40,8 +40,8 @@ def _tests_of(rule: Rule, step_s: int) -> Iterator[dict[str, Any]]:
     def check(step: int, *, fires: bool) -> dict[str, Any]:
         labels = {**dict((*rule.selected, _RUN)), **rule.labels}
         shown = rule.annotations["description"].replace("{{ $labels.run }}", _RUN[1])
-        told = {**rule.annotations, "description": shown.replace("{{ $value }}", f"{bad:g}")}
-        expected = [{"exp_labels": labels, "exp_annotations": told}] if fires else []
+        annotations = {**rule.annotations, "description": shown.replace("{{ $value }}", f"{bad:g}")}
+        expected = [{"exp_labels": labels, "exp_annotations": annotations}] if fires else []
         return {"eval_time": duration(step * step_s) if step else "0s", "alertname": rule.name, "exp_alerts": expected}
 
     def test(
@@ -66,7 +66,7 @@ def _tests_of(rule: Rule, step_s: int) -> Iterator[dict[str, Any]]:
     kept = [check(turns + looked_at - 1, fires=True)] if keeps else []
     resolved = [check(turns + keeps + 1, fires=False)] if keeps == looked_at else []
     rest = looked_at + 3
-    yield test("fires, and is resolved", [(1, turns + rest)], [(bad, turns), (good, rest)], [*fires, *kept, *resolved])
+    yield test("fires, and resolves", [(1, turns + rest)], [(bad, turns), (good, rest)], [*fires, *kept, *resolved])
     yield test("all is well", [(1, turns)], [(good, turns)], [check(turns - 1, fires=False)])
     yield test("there is no run", [(0, turns)], [(bad, turns)], [check(turns - 1, fires=False)])
     yield test("the run ends", [(1, turns), (0, rest)], [(bad, turns + rest)], [*kept, *resolved])
@@ -75,7 +75,7 @@ def _tests_of(rule: Rule, step_s: int) -> Iterator[dict[str, Any]]:
 def _values(rule: Rule) -> tuple[float, float]:
     """A value for which the rule fires, and one for which it does not.
 
-    Powers of ten where that is possible: Prometheus writes the value out, and of these it is sure how.
+    Powers of ten if possible: Prometheus prints the value, and their format is certain.
     """
     beyond = 10.0 ** math.ceil(math.log10(abs(rule.target)) + 0.5) if rule.target else 1.0
     near = (-beyond, 0.0, beyond, rule.target)

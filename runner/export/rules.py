@@ -1,7 +1,7 @@
 """Alert rules for Prometheus, from the alerts of a scenario.
 
-The runner exports what an alert compares over its window; a rule compares it again, so that the alert reaches people
-through the Alertmanager they have. Where a run is not in progress no rule fires: a Pushgateway keeps the last figures.
+The runner exports the value of an alert over its window; a rule evaluates it again, so that the alert goes through
+the existing Alertmanager. No rule fires unless a run is in progress: a Pushgateway keeps the last values.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from soak.schemas.language.model import Alert, Scenario
 
 SILENT, NOT_PASSED = "SoakSilent", "SoakNotPassed"
 SILENT_AFTER_S = 180
-"""A run that goes on exports once a minute at least."""
+"""A run in progress exports at least once a minute."""
 
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An alert as a rule of Prometheus; times in seconds of the real clock."""
+    """An alert as a rule of Prometheus; times in real seconds."""
 
     name: str
     metric: str
@@ -39,7 +39,7 @@ class Rule:
 
 
 def rules_of(scenario: Scenario, speed: float) -> list[Rule]:
-    """The alerts of a scenario as rules, for runs at `speed`: Prometheus counts `for` on the real clock."""
+    """The alerts of a scenario as rules, for runs at `speed`: Prometheus measures `for` in real time."""
     return [*(_of_alert(scenario, alert, speed) for alert in scenario.alerts)]
 
 
@@ -64,7 +64,7 @@ def _of_alert(scenario: Scenario, alert: Alert, speed: float) -> Rule:
 
 
 def rule_file(scenario: Scenario, speed: float) -> dict[str, Any]:
-    """The rules as Prometheus reads them, and two more: a run that goes on and says nothing, and one that did not pass."""
+    """The rules in the format of Prometheus, and two more: a run in progress that exports nothing, and one that did not pass."""
     rules = [*map(_entry, rules_of(scenario, speed)), _silence(scenario), _not_passed(scenario)]
     return {"groups": [{"name": f"soak-{scenario.name}", "rules": rules}]}
 
@@ -87,8 +87,8 @@ def _silence(scenario: Scenario) -> dict[str, Any]:
         "expr": _while_running(f"time() - {exported} > {SILENT_AFTER_S}"),
         "labels": {"severity": "warning"},
         "annotations": {
-            "summary": f"{scenario.name}: no figures",
-            "description": f"run {{{{ $labels.run }}}} goes on, and has exported nothing for {duration(SILENT_AFTER_S)}",
+            "summary": f"{scenario.name}: no exports",
+            "description": f"run {{{{ $labels.run }}}} is in progress, but has exported nothing for {duration(SILENT_AFTER_S)}",
         },
     }
 

@@ -1,4 +1,4 @@
-"""A page with the newest figures, `/metrics` on the loopback, for Prometheus to scrape while a run lives."""
+"""The endpoint `/metrics` on the loopback interface, for Prometheus to scrape during a run."""
 
 import threading
 import time

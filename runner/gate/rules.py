@@ -1,4 +1,4 @@
-"""Whether a rule holds, and what it looked at."""
+"""Evaluation of rules, with everything they checked."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -12,6 +12,7 @@ from soak.schemas.errors import EvidenceError
 from soak.schemas.evidence.decision import RuleCheck, RuleResult
 from soak.schemas.evidence.verdict import Verdict
 from soak.schemas.language.gate import Bound, Evidence, RunsRule, TestsRule, slis_of_every_system
+from soak.schemas.stream.identity import target_now
 from soak.schemas.units import show_duration
 
 _MOST_NAMED = 5
@@ -19,7 +20,7 @@ _CLOCKS_APART_S = 60.0
 
 
 def result(rule: str, detail: str, checks: Sequence[RuleCheck]) -> RuleResult:
-    """A rule holds when nothing is wrong with it as a whole, nor with anything it looked at."""
+    """A rule holds if it has no problem as a whole, nor with anything it checked."""
     return RuleResult(rule, not detail and all(check.ok for check in checks), detail, list(checks))
 
 
@@ -27,7 +28,7 @@ def result(rule: str, detail: str, checks: Sequence[RuleCheck]) -> RuleResult:
 
 
 def check_tests(rule: TestsRule, root: Path, evidence: Evidence, now: datetime) -> RuleResult:
-    """JUnit results: every file readable and recent, every case passed, enough of them, and those that are asked for."""
+    """JUnit results: every file readable and recent, every case passed, enough cases, and the required ones."""
     paths = sorted(path for path in root.glob(rule.files) if path.is_file())
     if not paths:
         return result(rule.name, f"no file {rule.files}", [])
@@ -43,12 +44,12 @@ def check_tests(rule: TestsRule, root: Path, evidence: Evidence, now: datetime) 
     if missing:
         detail = f"no passed test case {', '.join(missing)}"
     elif len(passed) < rule.at_least:
-        detail = f"{len(passed)} test cases passed, {rule.at_least} are asked for"
+        detail = f"{len(passed)} test cases passed, {rule.at_least} are required"
     return result(rule.name, detail, checks)
 
 
 def _tests_of(path: Path, rule: TestsRule, evidence: Evidence, now: datetime) -> tuple[str, list[Case]]:
-    """What is wrong with a file of results, and the cases in it that the rule is about."""
+    """Problems of a result file, and its cases selected by the rule."""
     try:
         found = read_junit(path)
         age_s = now.timestamp() - path.stat().st_mtime
@@ -62,7 +63,7 @@ def _tests_of(path: Path, rule: TestsRule, evidence: Evidence, now: datetime) ->
         more = f" and {len(bad) - _MOST_NAMED} more" if len(bad) > _MOST_NAMED else ""
         return f"{named}{more}", found
     if evidence.max_age_s is not None and age_s < -_CLOCKS_APART_S:
-        return "was written in the future, by this machine's clock", found
+        return "was written in the future, according to this machine's clock", found
     if evidence.max_age_s is not None and age_s > evidence.max_age_s:
         return f"is {show_duration(round(age_s))} old ({show_duration(evidence.max_age_s)} allowed)", found
     return "", found
@@ -72,7 +73,7 @@ def _tests_of(path: Path, rule: TestsRule, evidence: Evidence, now: datetime) ->
 
 
 def check_runs(rule: RunsRule, root: Path) -> tuple[RuleResult, list[Run]]:
-    """Run directories: what the rule asks of each, and whether there are enough; also returns the runs it looked at."""
+    """Run directories: requirements of each, and their number; also returns the runs checked."""
     found = find_runs(root, rule.where)
     looked_at = _chosen(rule, found)
     checks = [RuleCheck(run.name, not problem, problem or _words(run)) for run, problem in _judged(rule, looked_at)]
@@ -87,13 +88,13 @@ def check_runs(rule: RunsRule, root: Path) -> tuple[RuleResult, list[Run]]:
         what = f": {', '.join(missing)} missing" if missing else ""
         detail = f"{len(good)} of {least} scenarios{what}"
     if rule.at_least is not None and not detail:
-        # So many will do: a run beyond them that is not as asked is shown, and does not count.
+        # Enough scenarios hold: further runs that do not are shown, but do not count.
         return RuleResult(rule.name, True, "", checks), looked_at
     return result(rule.name, detail, checks), looked_at
 
 
 def _chosen(rule: RunsRule, found: list[Run]) -> list[Run]:
-    # A run whose manifest cannot be read may be of any scenario: it is not passed over.
+    # A run whose manifest cannot be read may be of any scenario: it is not skipped.
     chosen = [run for run in found if not rule.scenarios or not run.scenario or run.scenario in rule.scenarios]
     if not rule.newest:
         return chosen
@@ -122,13 +123,13 @@ def _problems(rule: RunsRule, run: Run) -> Iterator[str]:
     if verdict.verdict not in rule.verdicts:
         why = f": {verdict.reasons[0]}" if verdict.reasons else ""
         yield f"{named} is {verdict.verdict.value}{why}"
-    if rule.target and verdict.target != rule.target:
+    if rule.target and target_now(verdict.target) != target_now(rule.target):
         yield f"{named} ran against {verdict.target}, not {rule.target}"
     if rule.least_s is not None and min(verdict.ended_s, verdict.duration_s) < rule.least_s:
         lasted = show_duration(min(verdict.ended_s, verdict.duration_s))
         yield f"{named} lasted {lasted} ({show_duration(rule.least_s)} at least)"
     if rule.fastest is not None and manifest.speed > rule.fastest:
-        yield f"{named} ran {manifest.speed:g} times as fast ({rule.fastest:g} at most)"
+        yield f"{named} ran at speed {manifest.speed:g} ({rule.fastest:g} at most)"
     for bound in rule.bounds:
         yield from _broken(bound, verdict)
 

@@ -1,4 +1,4 @@
-"""The run directories that a gate looks at, and whether their evidence can be believed."""
+"""The run directories that a gate checks, and whether their evidence is trustworthy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run directory, read: `name` is its path below the root of the evidence. None: its file cannot be read."""
+    """A run directory, read: `name` is its path below the root of the evidence. None: the file cannot be read."""
 
     name: str
     directory: RunDirectory
@@ -33,7 +33,7 @@ class Run:
 
     @property
     def scenario(self) -> str:
-        """The name of its scenario; empty where that is not known, or where its files say different things."""
+        """The name of its scenario; empty if unknown, or if its files contradict each other."""
         named = {each.scenario for each in (self.manifest, self.verdict) if each}
         streams = {path.name for path in self.directory.path.glob("soak_*.jsonl")}
         agreed = len(named) == 1 and self.verdict is not None and streams == {stream_name(*named)}
@@ -65,12 +65,12 @@ def _read(name: str, directory: RunDirectory) -> Run:
     manifest = decoded(MANIFEST, Manifest, manifests.SCHEMA_VERSION)
     verdict = decoded(VERDICT, Verdict, verdicts.SCHEMA_VERSION)
     if manifest and manifest.verdict is None:
-        problems.append("the run did not come to an end")
+        problems.append("the run is incomplete")
     return Run(name, directory, manifest, verdict, tuple(problems))
 
 
 def doubts(run: Run, evidence: Evidence, now: datetime) -> Iterator[str]:
-    """What speaks against believing a run, or against the system whatever the scenario asked for."""
+    """Problems of the evidence of a run, and broken laws, whatever the scenario requires."""
     yield from run.problems
     try:
         for finding in check_hashes(run.directory):
@@ -105,9 +105,9 @@ def _doubts_of_manifest(manifest: Manifest, evidence: Evidence, now: datetime) -
         if age_s > evidence.max_age_s:
             yield f"is {show_duration(round(age_s))} old ({show_duration(evidence.max_age_s)} allowed)"
         elif age_s < 0:
-            yield "ended in the future, by this machine's clock"
+            yield "ended in the future, according to this machine's clock"
     if evidence.one_commit and manifest.git is None:
-        yield "does not say which commit it was made from (make it in a git work tree, or write evidence: {one_commit: false})"
+        yield "has no commit (run it in a git work tree, or write evidence: {one_commit: false})"
     if evidence.clean_tree and manifest.git and manifest.git.dirty:
         yield "was made with uncommitted changes"
 

@@ -15,9 +15,9 @@ _COMMIT = re.compile("[0-9a-f]{7,64}")
 
 
 def decide_gate(gate: Gate, root: Path, commit: str | None = None) -> Decision:
-    """Decide from the evidence below `root`; `commit`: the one that all runs must have been made from. Raises UsageError."""
+    """Decide from the evidence below `root`; `commit`: required commit of all runs. Raises UsageError."""
     if commit is not None and not _COMMIT.fullmatch(commit):
-        raise UsageError(f"--commit {commit!r} is no commit (write its hash, seven digits at least)")
+        raise UsageError(f"--commit {commit!r} is not a commit hash (write at least seven digits of it)")
     now = datetime.now(UTC)
     rules, runs = [], dict[str, Run]()
     for rule in gate.rules:
@@ -67,11 +67,11 @@ def _one_commit(runs: list[Run], commit: str | None) -> RuleResult:
 
 
 def _commit_words(sha: str, wanted: str, *, asked: bool) -> str:
-    """Which commit a run was made from, and which it should be; `asked`: by --commit."""
+    """The problem with the commit of a run; `asked`: by --commit."""
     if sha:
         return sha[:12] if sha.startswith(wanted) else f"was made from {sha[:12]}, not from {wanted[:12]}"
     instead = "leave --commit out" if asked else "write evidence: {one_commit: false}"
-    return f"the commit is not known: the run was made outside of a git work tree (make it in one, or {instead})"
+    return f"the commit is unknown: the run was made outside a git work tree (run it in one, or {instead})"
 
 
 def _commits(runs: Iterable[Run]) -> Iterator[str]:

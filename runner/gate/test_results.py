@@ -1,4 +1,4 @@
-"""Test results: JUnit XML of whatever wrote it. What is not understood does not pass."""
+"""Test results: JUnit XML from any tool. Anything not understood does not pass."""
 
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
@@ -11,7 +11,7 @@ from soak.schemas.errors import EvidenceError, reason
 
 _NOT_RUN = frozenset({"notrun", "skipped", "disabled", "suppressed", "ignored"})
 _OUTPUT = frozenset({"system-out", "system-err", "properties", "skipped", "flakyFailure", "flakyError"})
-"""What may stand in a test case that passed, or was skipped; a flaky one of Maven's has passed in the end."""
+"""Elements allowed in a test case that passed or was skipped; a flaky test of Maven passed in the end."""
 
 
 def read_junit(path: Path) -> list[Case]:
@@ -24,15 +24,15 @@ def read_junit(path: Path) -> list[Case]:
         raise EvidenceError(f"{path}: is not JUnit XML: {error}") from None
     root = found._elem
     cases = [_case(TestCase.fromelem(element)) for element in root.iter() if _plain(element.tag) == "testcase"]
-    told, seen = _told_bad(found), sum(case.status == "failed" for case in cases)
-    if told > seen:
-        what = f"says that {told} test cases failed, and holds {seen} that did"
-        raise EvidenceError(f"{path}: {what} (it is cut off, or was put together wrongly)")
+    counted, seen = _counted_bad(found), sum(case.status == "failed" for case in cases)
+    if counted > seen:
+        what = f"reports {counted} failed test cases, but contains {seen}"
+        raise EvidenceError(f"{path}: {what} (it is truncated, or was merged incorrectly)")
     return cases
 
 
-def _told_bad(found: JUnitXml) -> int:
-    """How many test cases failed, by the largest of the counters in a file."""
+def _counted_bad(found: JUnitXml) -> int:
+    """Failed test cases, according to the largest of the counters in a file."""
     suites = [element for element in found._elem.iter() if _plain(element.tag) in {"testsuite", "testsuites"}]
     return max((_number(suite.get("failures")) + _number(suite.get("errors")) for suite in suites), default=0)
 

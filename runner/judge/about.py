@@ -1,4 +1,4 @@
-"""Whether an objective holds: of `~`, whether what was observed contradicts its target."""
+"""Whether an objective holds; for `~`, whether the observations contradict its target."""
 
 import math
 
@@ -16,23 +16,26 @@ DEFAULT_CONFIDENCE = 0.95
 def about(
     interval: tuple[float, float] | None, target: float, confidence: float, samples: int, *, share: bool
 ) -> tuple[Status, str]:
-    """How an objective with `~` comes out, from the interval of what was observed; and why, where that is not PASS."""
+    """Result of an objective with `~`, from the confidence interval; and the reason if it is not PASS."""
     if interval is None or not all(map(math.isfinite, interval)):
         return Status.INCONCLUSIVE, f"too few observations for a {confidence:.0%} interval"
     if share and not _could_contradict(target, confidence, samples):
-        return Status.INCONCLUSIVE, f"whatever {samples} observations show, they contradict nothing at {confidence:.0%}"
+        return (
+            Status.INCONCLUSIVE,
+            f"{samples} observations cannot contradict any target at {confidence:.0%} confidence",
+        )
     if interval[0] <= target <= interval[1]:
         return Status.PASS, ""
-    return Status.FAIL, f"the {confidence:.0%} interval leaves the target out"
+    return Status.FAIL, f"the target lies outside the {confidence:.0%} interval"
 
 
 def _could_contradict(target: float, confidence: float, samples: int) -> bool:
-    """Whether any outcome of so many observations leaves the target out: none at all of them, or all."""
+    """Whether any outcome of this number of observations (0 % or 100 %) excludes the target."""
     return wilson(0, samples, confidence)[1] < target or wilson(samples, samples, confidence)[0] > target
 
 
 def is_met(judge: Judge, objective: Objective) -> bool | None:
-    """Whether an objective holds, so far; None while too little is known. What is still to come is left aside."""
+    """Whether an objective holds, so far; None with too few observations. Future observations are ignored."""
     comparison = objective.comparison
     labels = judge.labels.selected(comparison.selector)
     value, target = value_of(judge, comparison), target_of(judge, comparison)

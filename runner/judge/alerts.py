@@ -1,4 +1,4 @@
-"""Alerts: conditions that fire and resolve, and whether they did what the scenario expects of them."""
+"""Alerts: conditions that fire and resolve, and whether they met their expectations."""
 
 import math
 from collections.abc import Iterator
@@ -29,22 +29,22 @@ class Guard:
         self._changes: list[Change] = []
 
     def look(self, facts: Facts) -> None:
-        """Evaluate the condition over a block; time passes later, with `advance`."""
+        """Evaluate the condition over a block; `advance` then advances time."""
         self._changes += self._watch.observe(facts)
 
     def advance(self, until_s: float) -> None:
-        """Let time pass up to `until_s`."""
+        """Advance time to `until_s`."""
         self.timer.feed(self._changes, until_s)
         self._changes = [change for change in self._changes if change.t_s > until_s]
 
     @property
     def value(self) -> float:
-        """What is compared with the target now; NaN while too little was observed."""
+        """The current value compared with the target; NaN with too few observations."""
         return self._watch.value()
 
     @property
     def held_at_s(self) -> float | None:
-        """When the condition first held for as long as it must."""
+        """When the condition had first held for the required time."""
         return self.timer.firings[0].fired_s if self.timer.firings else None
 
     def abort_result(self) -> AbortResult:
@@ -64,7 +64,7 @@ class Guard:
 
 
 def alert_result(alert: Alert, firings: list[Firing], scenario: Scenario, ended_s: float) -> AlertResult:
-    """How an alert came out."""
+    """Result of an alert."""
     comparison = alert.condition.comparison
     assert isinstance(comparison.target, float)
     missed = list(_missed(alert.expect, firings, scenario, ended_s)) if alert.expect else []
@@ -84,7 +84,7 @@ def alert_result(alert: Alert, firings: list[Firing], scenario: Scenario, ended_
 
 
 Missed: TypeAlias = tuple[str, Status]
-"""What an alert did not do; INCONCLUSIVE where the run ended before it had to."""
+"""What an alert failed to do; INCONCLUSIVE if the run ended before the deadline."""
 
 
 def _worst(missed: list[Missed]) -> Status:
@@ -107,7 +107,7 @@ def _words(expect: Expectation) -> str:
 
 
 def _missed(expect: Expectation, firings: list[Firing], scenario: Scenario, ended_s: float) -> Iterator[Missed]:
-    """What an alert was expected to do and did not, for each window of the fault it is expected of."""
+    """Unmet expectations of an alert, for each window of its fault."""
     if expect.of is None:
         yield from _missed_once(expect, firings, Window(0.0, ended_s), "", ended_s)
         return
@@ -120,7 +120,7 @@ def _missed(expect: Expectation, firings: list[Firing], scenario: Scenario, ende
 
 
 def _answers_until(expect: Expectation, window: Window) -> float:
-    """A later firing is no answer to the fault of this window: it has another cause."""
+    """A later firing does not respond to the fault of this window: it has another cause."""
     fires_s = window.start_s + (expect.fires_within_s or 0.0)
     return max(fires_s, window.end_s + (expect.resolves_within_s or 0.0))
 
@@ -145,4 +145,4 @@ def _missed_once(
 
 
 def _late(what: str, limit_s: float, seen_s: float) -> Missed:
-    return (what, Status.FAIL) if seen_s >= limit_s else (f"{what}: the run ended before", Status.INCONCLUSIVE)
+    return (what, Status.FAIL) if seen_s >= limit_s else (f"{what}: the run ended earlier", Status.INCONCLUSIVE)

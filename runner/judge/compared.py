@@ -9,7 +9,7 @@ from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.stream.block import tick
 
 _NOISE = 1e-12
-"""Two figures that are not further apart, as a share of them, differ by rounding alone."""
+"""Relative differences up to this are rounding errors."""
 
 
 def value_of(judge: Judge, comparison: Comparison) -> float:
@@ -23,7 +23,7 @@ def target_of(judge: Judge, comparison: Comparison) -> float:
         return comparison.target
     sli = comparison.sli
     target = comparison.target.factor * _selected(judge, sli, comparison.target.selector)
-    # No rounding of the product may decide: times are multiples of a microsecond, and other figures are equal within noise.
+    # Rounding of the product must not decide: times are multiples of a microsecond, other figures are equal within rounding.
     if sli.aggregate in {Aggregate.QUANTILE, Aggregate.MAX}:
         return tick(target) if math.isfinite(target) else target
     value = value_of(judge, comparison)
@@ -34,7 +34,7 @@ def _selected(judge: Judge, sli: Sli, selector: Selector) -> float:
     value = judge.sli_value(sli, judge.labels.selected(selector))
     if sli.aggregate is not Aggregate.RATE:
         return value
-    # A rate is per time of the phase that it is of.
+    # A rate is relative to the length of its phase.
     begin_s, end_s = judge.scenario.warmup_s, judge.until_s
     own_s = sum(
         max(0.0, min(each.window.end_s, end_s) - max(each.window.start_s, begin_s))

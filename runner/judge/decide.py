@@ -1,4 +1,4 @@
-"""From what the judge has seen to the verdict: PASS has to be earned."""
+"""From the observations to the verdict: PASS has to be earned."""
 
 import math
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ from soak.schemas.stream.states import TaskState
 from soak.schemas.units import show_duration
 
 LEAST_LAG_REAL_S = 0.05
-"""A submission that is late by no more than this, in real time, is on time."""
+"""Submissions at most this late, in real time, count as on time."""
 
 _LAG_QUANTILE = "submission_lag_p99"
 
@@ -143,7 +143,7 @@ def _objective(judge: Judge, objective: Objective, late: str) -> ObjectiveResult
 
 
 def _margin(op: Op, value: float, target: float, interval: tuple[float, float] | None) -> float | None:
-    """The distance to the target in the SLI's unit, positive on the good side; of `~`, from the nearer end of the interval."""
+    """The distance to the target in the SLI's unit, positive on the good side; for `~`, from the nearer end of the interval."""
     if op is Op.ABOUT:
         return number_or_none(min(target - interval[0], interval[1] - target)) if interval else None
     if op in {Op.EQ, Op.NE}:
@@ -159,7 +159,7 @@ def _status(
     if fold.samples < objective.min_samples or math.isnan(value):
         return Status.INCONCLUSIVE, f"{fold.samples} of at least {objective.min_samples} observations"
     if math.isnan(target):
-        return Status.INCONCLUSIVE, "nothing was observed under the labels it is compared with"
+        return Status.INCONCLUSIVE, "nothing was observed for the labels it is compared with"
     if op is Op.ABOUT:
         share = sli.aggregate is Aggregate.RATIO
         return about(interval, target, objective.confidence or DEFAULT_CONFIDENCE, fold.samples, share=share)
@@ -167,10 +167,10 @@ def _status(
         if sli.name == AT_THE_END and judge.telemetry.lost_events:
             return Status.INCONCLUSIVE, f"{judge.telemetry.lost_events} events were lost"
         if sli.aggregate is Aggregate.GROWTH and objective.confidence and not _surely(op, interval, target):
-            return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval reaches back to the target"
+            return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval includes values that meet the target"
         return Status.FAIL, ""
     if objective.confidence and not (interval and all(op.holds(bound, target) for bound in interval)):
-        return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval reaches beyond the target"
+        return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval includes values that break the target"
     still, what = _open_observations(judge, objective.comparison)
     if still and not all(op.holds(value, target) for value in fold.extremes(sli, still)):
         return Status.INCONCLUSIVE, f"{still} unfinished {what} could still break it"
@@ -178,12 +178,12 @@ def _status(
 
 
 def _surely(op: Op, interval: tuple[float, float] | None, target: float) -> bool:
-    """Whether a growth breaks its objective wherever in its interval it truly lies."""
+    """Whether every value in the confidence interval of a growth breaks its objective."""
     return interval is not None and not any(op.holds(bound, target) for bound in interval)
 
 
 def _open_observations(judge: Judge, comparison: Comparison) -> tuple[int, str]:
-    """How many observations of an SLI are still to come, and of what."""
+    """How many observations of an SLI are outstanding, and of what."""
     sli = comparison.sli
     lifecycle, labels = judge.lifecycle, judge.labels.selected(comparison.selector)
     own = lifecycle.tracker.still_open(sli, lifecycle, labels)
@@ -211,7 +211,7 @@ def _failures(
     if not judge.aborting:
         for guard in judge.aborts:
             if guard.held_at_s is not None:
-                yield f"abort condition {guard.condition.name} held at {show_duration(guard.held_at_s)} (the run went on)"
+                yield f"abort condition {guard.condition.name} held at {show_duration(guard.held_at_s)} (the run continued)"
 
 
 def _observed(judge: Judge, objective: ObjectiveResult) -> str:
@@ -242,7 +242,7 @@ def _doubts(
     if end is End.INTERRUPTED:
         yield f"the run was interrupted at {show_duration(judge.until_s)}"
     if end is End.CUT:
-        yield f"the event stream breaks off at {show_duration(judge.until_s)}"
+        yield f"the event stream is incomplete: it ends at {show_duration(judge.until_s)}"
     if not objectives:
         yield "the scenario has no objectives"
     for objective in objectives:
@@ -270,19 +270,19 @@ def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[st
         yield f"{late} (run it slower, or raise telemetry.max_lag)"
     tasks = judge.scenario.workload.tasks
     if end is End.COMPLETED and tasks is not None and judge.planned is not None and judge.planned < tasks:
-        yield f"only {judge.planned} of {tasks} tasks arrived in {show_duration(judge.scenario.duration_s)} (raise duration)"
+        yield f"only {judge.planned} of {tasks} tasks arrived within {show_duration(judge.scenario.duration_s)} (raise duration)"
     offered = judge.offered
     if end is End.COMPLETED and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
         yield f"the load generator offered {offered} of {judge.planned} planned submissions"
 
 
 def _lateness(judge: Judge, identity: Identity) -> str:
-    """How far the load generator fell behind its plan; empty when it did not."""
+    """How far the load generator fell behind its plan; empty if it did not."""
     lag_s = judge.sli_value(judge.scenario.slis[_LAG_QUANTILE])
-    # What a computer needs to submit something counts `speed` times: no limit is below that.
+    # Overhead of a submission is multiplied by `speed` in scenario time: no limit is below that.
     allowed_s = max(judge.scenario.telemetry.max_lag_s, LEAST_LAG_REAL_S * identity.speed)
     if not lag_s > allowed_s:
         return ""
-    late = f"{show_duration(lag_s)} late or later (allowed: {show_duration(allowed_s)})"
-    real = f", {show_duration(lag_s / identity.speed)} of real time" if identity.speed != 1 else ""
-    return f"the load generator fell behind: 1 % of the work was offered {late}{real}"
+    real = f" ({show_duration(lag_s / identity.speed)} of real time)" if identity.speed != 1 else ""
+    late = f"{show_duration(lag_s)} late{real}; allowed: {show_duration(allowed_s)}"
+    return f"the load generator fell behind: the slowest 1 % of submissions were at least {late}"

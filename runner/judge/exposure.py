@@ -1,8 +1,8 @@
-"""How often each fault can be expected to have struck, given what happened.
+"""The expected number of injections of each fault, given what happened.
 
-The first fault in the file that hits an attempt (a call, a task) decides it: a later one can only strike what the earlier
-ones that hold at the time have left. What happened is kept as whole numbers, by which faults could have struck, so that
-nothing depends on where blocks end.
+The first fault in the file that hits an attempt (a call, a task) takes effect: a later one can only hit what the earlier
+active ones have left. Exposure is counted in integers per combination of faults, so that nothing depends on block
+boundaries.
 """
 
 import math
@@ -18,23 +18,23 @@ from soak.simulation.plan import inside_windows
 
 _BITS = 10
 _Can: TypeAlias = tuple[bool, ...]
-"""For each fault of a contest, whether it could have struck."""
+"""For each fault of a contest, whether it could have applied."""
 
 
 class Contest:
-    """Faults that strike the same things, in the order in which they decide."""
+    """Faults that compete for the same attempts, in order of precedence."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         self._counts: Counter[_Can] = Counter()
 
     def add(self, can: Sequence[Bools]) -> None:
-        """Count things that could have been struck: for each fault whether it could."""
+        """Count opportunities: for each fault whether it could have applied."""
         if len(can) > _BITS:
             kinds, counts = np.unique(np.stack(can, axis=1), axis=0, return_counts=True)
             self._counts.update(dict(zip(map(tuple, kinds.tolist()), counts.tolist(), strict=True)))
             return
-        # A number for each combination of few faults is counted many times as fast as rows are sorted.
+        # Counting a code per combination of few faults is many times as fast as sorting rows.
         code = np.zeros(len(can[0]), dtype=np.int64)
         for place, each in enumerate(can):
             code |= each.astype(np.int64) << place
@@ -43,15 +43,15 @@ class Contest:
             self._counts[tuple(bool(number >> place & 1) for place in range(len(can)))] += int(counted[number])
 
     def expected(self, place: int) -> float:
-        """How often the fault at a place can be expected to have struck."""
+        """Expected injections of the fault at a position."""
         return math.fsum(count * self.chances(can)[place] for can, count in self._counts.items())
 
     def items(self) -> Iterable[tuple[_Can, int]]:
-        """What there was of each, and how many."""
+        """Each combination with its count."""
         return self._counts.items()
 
     def chances(self, can: _Can) -> list[float]:
-        """With which probability each fault decides."""
+        """The probability with which each fault takes effect."""
         left, chances = 1.0, []
         for fault, could in zip(self.faults, can, strict=True):
             chances.append(left * fault.rate * could)
@@ -60,7 +60,7 @@ class Contest:
 
 
 def holds(fault: Fault, t_s: Floats) -> Bools:
-    """At which of these times a fault holds."""
+    """At which of these times a fault is active."""
     return inside_windows(t_s, fault.windows) if fault.windows else np.ones(len(t_s), dtype=np.bool_)
 
 
@@ -70,25 +70,25 @@ class Exposed(Protocol):
     contest: Contest
 
     def observe(self, block: Block) -> None:
-        """Take in a block."""
+        """Process a block."""
 
     def expected(self, place: int, ended_s: float) -> float:
         """How often the fault at a place of the contest can be expected to have struck in a run that ended then."""
 
 
 class Exposure:
-    """Follows what the faults by rate of a scenario can strike."""
+    """Tracks the opportunities of the faults by rate of a scenario."""
 
     def __init__(self, exposed: Sequence[Exposed]) -> None:
         self._exposed = [each for each in exposed if each.contest.faults]
 
     def observe(self, block: Block) -> None:
-        """Take in a block."""
+        """Process a block."""
         for each in self._exposed:
             each.observe(block)
 
     def expected(self, fault: Fault, ended_s: float) -> float:
-        """How often a fault by rate can be expected to have struck in a run that ended then."""
+        """Expected injections of a fault by rate in a run that ended then."""
         for each in self._exposed:
             if fault in each.contest.faults:
                 return each.expected(each.contest.faults.index(fault), ended_s)

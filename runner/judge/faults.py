@@ -1,4 +1,4 @@
-"""Faults: asked for, injected, seen to take effect; and what failures are made of."""
+"""Faults: planned, injected, seen to take effect; and failures by error class."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ _MOST_ATTEMPTS = 101
 
 
 class FaultCounts:
-    """Counts events by cause, and what each fault could have hit."""
+    """Counts events by cause, and the opportunities of each fault."""
 
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary) -> None:
         self._faults = scenario.faults
@@ -28,7 +28,7 @@ class FaultCounts:
         self._retries = np.zeros(_MOST_ATTEMPTS, dtype=np.int64)
 
     def observe(self, block: Block) -> None:
-        """Take in a block."""
+        """Process a block."""
         width = self._counts.shape[1]
         if len(self._vocabulary.causes) > width:
             self._counts = np.pad(self._counts, ((0, 0), (0, len(self._vocabulary.causes))))
@@ -44,11 +44,11 @@ class FaultCounts:
         return int(self._counts[np.ix_([int(kind) for kind in kinds], causes)].sum()) if causes else 0
 
     def injected(self, fault: Fault) -> int:
-        """How often a fault took place."""
+        """How often a fault was injected."""
         return self._count(fault.name, (Kind.FAULT_INJECTED, Kind.TASK_DUPLICATE))
 
     def errors(self) -> dict[str, int]:
-        """How many attempts did not end well, by error class, the most frequent first."""
+        """Failed attempts by error class, the most frequent first."""
         buckets: dict[str, int] = {}
         for index, cause in enumerate(self._vocabulary.causes):
             count = int(self._counts[list(_BUCKETS), index].sum())
@@ -57,11 +57,11 @@ class FaultCounts:
         return dict(sorted(buckets.items(), key=lambda item: (-item[1], item[0])))
 
     def retries_by_attempt(self) -> dict[str, int]:
-        """How many times attempt n was followed by another one."""
+        """How often attempt n was retried."""
         return {str(attempt): int(count) for attempt, count in enumerate(self._retries) if count}
 
     def results(self, ended_s: float) -> list[FaultResult]:
-        """Every fault of the scenario; one that was asked for and never seen is INCONCLUSIVE."""
+        """Every fault of the scenario; one that was planned and never seen is INCONCLUSIVE."""
         return [self._result(fault, ended_s) for fault in self._faults]
 
     def _result(self, fault: Fault, ended_s: float) -> FaultResult:

@@ -21,13 +21,13 @@ class Fold(Protocol):
     samples: int
 
     def observe(self, samples: Samples) -> None:
-        """Take in more of the series."""
+        """Process more of the series."""
 
     def value(self, sli: Sli, elapsed_s: float) -> float:
         """The value of `sli` after `elapsed_s` seconds."""
 
     def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
-        """The lowest and the highest value that `unfinished` more observations could make of it."""
+        """The lowest and highest value possible with `unfinished` more observations."""
 
     def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
         """The confidence interval of the value, where it has one."""
@@ -48,7 +48,7 @@ class Tally:
         return self._ticks / TICKS_PER_S
 
     def observe(self, samples: Samples) -> None:
-        """Take in more of the series. Summed in whole ticks: the sum must not depend on where blocks end."""
+        """Process more of the series. Summed in whole ticks: the sum must not depend on where blocks end."""
         self._ticks += int(np.rint(samples.value * TICKS_PER_S).astype(np.int64).sum())
         self.weight += int(samples.weights.sum())
         self._exposed += samples.exposed
@@ -65,7 +65,7 @@ class Tally:
         return self.total / self.weight if self.weight else math.nan
 
     def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
-        """The lowest and the highest value that `unfinished` more observations could make of it."""
+        """The lowest and highest value possible with `unfinished` more observations."""
         weight = self.weight + unfinished
         if not weight:
             return math.nan, math.nan
@@ -74,21 +74,21 @@ class Tally:
         return self.total / weight, (self.total + unfinished) / weight
 
     def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """Wilson's interval of a ratio; one above 1 is no share of anything and has none."""
+        """Wilson interval of a ratio; none above 1: not a proportion."""
         if sli.aggregate is not Aggregate.RATIO or not 0 < self.weight >= self.total:
             return None
         return wilson(self.total, self.weight, confidence)
 
 
 class Sketch:
-    """Quantiles and the largest value; exact about the targets that its histogram was told of."""
+    """Quantiles and the maximum; exact at the targets registered with its histogram."""
 
     def __init__(self) -> None:
         self.samples = 0
         self.histogram = Histogram()
 
     def observe(self, samples: Samples) -> None:
-        """Take in more of the series."""
+        """Process more of the series."""
         self.samples += len(samples)
         self.histogram.add(samples.value)
 
@@ -121,7 +121,7 @@ class Level:
         self.largest = math.nan
 
     def observe(self, samples: Samples) -> None:
-        """Take in more of the series."""
+        """Process more of the series."""
         if len(samples):
             self.samples += len(samples)
             self.largest = float(np.fmax(self.largest, samples.value.max()))
@@ -140,7 +140,7 @@ class Level:
 
 
 class Longest:
-    """The longest stretch; a stretch that still lasts counts with its length so far."""
+    """The longest interval; an unfinished one counts with its length so far."""
 
     def __init__(self) -> None:
         self.samples = 0
@@ -148,10 +148,10 @@ class Longest:
         self._changes = 0
 
     def observe(self, samples: Samples) -> None:
-        """A stretch is no series: see `observe_stretches`."""
+        """Intervals are not a series: see `observe_stretches`."""
 
     def observe_stretches(self, stretches: Iterable[Stretch], changes: int) -> None:
-        """Take in stretches; `changes` counts what might have ended one. A stretch that nothing ended is an observation too."""
+        """Process intervals; `changes` counts what might have ended one. A stretch that nothing ended is an observation too."""
         self.longest_s = max([self.longest_s, *(stretch.length_s for stretch in stretches)])
         self._changes += changes
         self.samples = max(self._changes, int(self.longest_s > 0))
@@ -165,7 +165,7 @@ class Longest:
         return self.longest_s, self.longest_s
 
     def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """A longest stretch has none."""
+        """A longest interval has none."""
         return None
 
 
@@ -198,7 +198,7 @@ class Folds:
         return self._folds[key]
 
     def observe(self, facts: Facts) -> None:
-        """Take in the facts of a block, those of the warm-up left out."""
+        """Process the facts of a block, those of the warm-up left out."""
         for (series, labels, _), fold in self._folds.items():
             if isinstance(fold, Longest):
                 stretches = [stretch for stretch in facts.stretches.get(series, []) if stretch.end_s >= self._warmup_s]

@@ -81,7 +81,7 @@ class Groups:
 
 
 def _stable_order(key: Ints) -> Ints:
-    """The order that sorts `key` and keeps equal keys as they are."""
+    """The stable order that sorts `key`."""
     if not len(key):
         return key
     lowest = int(key.min())

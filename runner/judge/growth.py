@@ -13,7 +13,7 @@ from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Bools, Floats, Ints
 
 MOST_POINTS = 256
-"""So many points are kept, evenly thinned: enough to see a trend, and quick to compare pair by pair at each checkpoint."""
+"""Maximum number of points, evenly thinned: enough for a trend, and fast to compare pairwise at each checkpoint."""
 
 LEAST_POINTS = 3
 _LEAST_FOR_INTERVAL = 8
@@ -44,7 +44,7 @@ class Growth:
         self._slopes: Floats | None = None
 
     def observe(self, samples: Samples) -> None:
-        """Take in more of the series: what is kept depends on how many there were, not on where blocks end."""
+        """Process more of the series: thinning depends on the number of points, not on block boundaries."""
         keep = ~_inside(samples.t, self._left_out)
         t, value = samples.t[keep], samples.value[keep]
         first = -self._seen % self._every
@@ -63,7 +63,7 @@ class Growth:
         return float(np.median(slopes)) if len(slopes) else math.nan
 
     def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
-        """Its slope: unfinished work is left aside."""
+        """Its slope: unfinished work is ignored."""
         value = self.value(sli, 0.0)
         return value, value
 
@@ -98,12 +98,12 @@ class Growth:
             first, second = _pairs(len(self._t))
             apart_h = (self._t[second] - self._t[first]) / _HOUR_S
             rises, apart = self._differences(), apart_h > 0
-            # Times ascend: two that are the same are rare, and to look for them takes less than to leave them out.
+            # Times ascend and ties are rare: checking for them is cheaper than always filtering.
             self._slopes = rises / apart_h if apart.all() else rises[apart] / apart_h[apart]
         return self._slopes
 
     def _variance(self) -> float:
-        """Of Kendall's statistic without a trend, with its correction for values that are the same."""
+        """Variance of Kendall's statistic without a trend, corrected for ties."""
         count = len(self._value)
         same = np.unique(self._value, return_counts=True)[1].astype(np.float64)
         ties = float((same * (same - 1) * (2 * same + 5)).sum())

@@ -1,6 +1,6 @@
 """A mergeable histogram with logarithmic buckets: quantiles with a stated relative error, in bounded memory.
 
-Against a target a quantile is exact: the histogram counts on which side of it every value lies.
+At a target a quantile is exact: the histogram counts on which side of it every value lies.
 """
 
 import math
@@ -43,7 +43,7 @@ def rank(q: float, count: int) -> int:
 
 @dataclass(slots=True)
 class Pin:
-    """A value of which it is known exactly how many were counted below it and at it, and what lies next to it."""
+    """A value with exact counts below it and at it, and its nearest neighbours."""
 
     value: float
     below: int = 0
@@ -90,12 +90,12 @@ class Histogram:
         self.largest = -math.inf
 
     def pin(self, value: float) -> None:
-        """Be exact about `value` from here on; to be asked for before anything is counted."""
+        """Make `value` exact; call it before counting anything."""
         assert not self.count
         self._pins.setdefault(value, Pin(value))
 
     def keep(self) -> None:
-        """Be exact about everything, at eight bytes a value; to be asked for before anything is counted."""
+        """Make everything exact, at eight bytes a value; call it before counting anything."""
         assert not self.count
         self._kept = [] if self._kept is None else self._kept
 
@@ -122,7 +122,7 @@ class Histogram:
         self.largest = max(self.largest, other.largest)
 
     def nonzero(self) -> dict[int, int]:
-        """What it has counted, by bucket."""
+        """Counts by bucket."""
         buckets = np.flatnonzero(self.counts)
         return dict(zip(buckets.tolist(), self.counts[buckets].tolist(), strict=True))
 

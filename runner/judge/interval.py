@@ -10,7 +10,7 @@ def z_of(confidence: float) -> float:
 
 
 def normal_tail(z: float) -> float:
-    """How likely a standard normal number is above `z`."""
+    """Probability that a standard normal variable exceeds `z`."""
     return math.erfc(z / math.sqrt(2)) / 2
 
 

@@ -1,6 +1,6 @@
 """The judge: folds the event stream into SLIs, alerts, abort conditions and, at the end, a verdict.
 
-It sees nothing but the scenario and the stream, so that anyone can come to the same verdict from the evidence.
+It depends on the scenario and the stream only, so that anyone can reproduce the verdict from the evidence.
 """
 
 import copy
@@ -74,10 +74,10 @@ class Judge:
         self.resumes: list[Resume] = []
         self._pause_s = 0.0
         self.repeats: list[int] = []
-        """For each time the run was made again, how many events differed."""
+        """Number of differing events per repetition."""
         self.checkpoints: list[Checkpoint] = []
         self.facts = Facts(0.0)
-        """What the last observed block said."""
+        """The facts of the last observed block."""
         self._prepare_folds()
 
     @classmethod
@@ -86,7 +86,7 @@ class Judge:
         return cls(scenario, vocabulary, abort=identity.abort, identity=identity)
 
     def _floor_s(self, series: str) -> float:
-        """The shortest stretch of a series that a condition asks about."""
+        """The shortest interval of a series that a condition needs."""
         comparisons = [
             guard.comparison for guard in (*self.scenario.aborts, *(alert.condition for alert in self.scenario.alerts))
         ]
@@ -110,22 +110,22 @@ class Judge:
 
     @property
     def lifecycle(self) -> Lifecycle:
-        """The tasks so far."""
+        """The tracker of tasks."""
         return self._trackers.lifecycle
 
     @property
     def telemetry(self) -> Telemetry:
-        """The signs of life so far."""
+        """The tracker of telemetry."""
         return self._trackers.telemetry
 
     def observe(self, block: Block) -> Iterator[Block]:
-        """Take in a block; yields it as judged: in parts that end where a checkpoint or the run does, alerts put in.
+        """Process a block; yields it as judged: in parts that end where a checkpoint or the run does, alerts put in.
 
         Once `aborted_by` is set the run is over, and what follows in the block is not part of it. Alerts that stand
         in the block are an earlier judge's, who saw the same: they are left out.
         """
-        told = _ALERTS[block.kind]
-        for part in self._parts(block.take(~told) if told.any() else block):
+        is_alert = _ALERTS[block.kind]
+        for part in self._parts(block.take(~is_alert) if is_alert.any() else block):
             judged = self._observe_part(part)
             yield judged
             if self.aborted_by:
@@ -166,9 +166,9 @@ class Judge:
                 guard.timer.forget_after(block.until_s)
         for _, guard in self.alerts:
             guard.look(facts)
-        told = self._tell_alerts(block, facts.settled_s)
+        judged = self._tell_alerts(block, facts.settled_s)
         self._fold(block, facts)
-        return told
+        return judged
 
     def _follow(self, block: Block) -> Facts:
         facts = Facts(block.until_s, ended=bool(len(block)) and bool(_ENDS[block.kind[-1]]))
@@ -209,13 +209,13 @@ class Judge:
         if not times:
             return block
         order = np.argsort(times, kind="stable")
-        told = make_block(
+        alerts = make_block(
             np.array(times)[order],
             np.array(kinds)[order],
             until_s=block.until_s,
             value=np.array(names, dtype=float)[order],
         )
-        return merge([block, told])
+        return merge([block, alerts])
 
     # What is known so far.
 
@@ -223,7 +223,7 @@ class Judge:
         """The value of an SLI so far; NaN without observations."""
         if sli.name == "lost_tasks":
             uncounted, lost = self.lifecycle.uncounted_tasks(), self.lifecycle.tracker.lost(self.lifecycle)
-            # What the system does not count may be what was never started again.
+            # Tasks missing from the census may be those never started again.
             return math.nan if uncounted is None and not lost else float(max(uncounted or 0, lost, key=abs))
         return self.folds.fold(sli, labels).value(sli, self.until_s - self.scenario.warmup_s)
 
@@ -238,7 +238,7 @@ class Judge:
 
     @property
     def answered(self) -> int:
-        """Submissions that the system took in or skipped."""
+        """Submissions that the system accepted or skipped."""
         return int(self.kinds_seen[[Kind.TASK_ENQUEUED, Kind.TASK_SKIPPED]].sum())
 
     def checkpoint(self, t_s: float) -> Checkpoint:
@@ -256,7 +256,7 @@ def _story(guard: Guard) -> Iterator[tuple[Kind, float]]:
 
 
 def _legs(block: Block) -> Iterator[Block]:
-    """The block in parts that end where the run did: one that goes on later was judged to its end before."""
+    """The block in parts that end where the run did: a run that was resumed had been judged to its end before."""
     begin = 0
     for end in (np.flatnonzero(_ENDS[block.kind]) + 1).tolist():
         yield block.take(slice(begin, end), float(block.t[end - 1]))
@@ -271,6 +271,6 @@ def _without_end(block: Block) -> Block:
 
 
 def _shared(judge: Judge) -> dict[int, object]:
-    """What a copy of the trackers does not copy: the scenario, the vocabulary and the labels never change under it."""
+    """Shared by copies of the trackers: scenario, vocabulary and labels never change."""
     shared = (judge.scenario, judge.scenario.system_settings, judge.scenario.slis, judge.vocabulary, judge.labels)
     return {id(each): each for each in shared}

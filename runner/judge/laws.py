@@ -1,4 +1,4 @@
-"""Integrity laws: what must be true of every run, asked for or not."""
+"""Integrity laws: what must be true of every run, whatever the scenario."""
 
 from collections.abc import Iterator
 
@@ -27,11 +27,11 @@ def _laws(judge: Judge) -> Iterator[Law]:
     lost = lifecycle.uncounted_tasks()
     yield Law(
         "conservation",
-        "every task the system took in is in exactly one state at the end",
+        "every accepted task is in exactly one state at the end",
         None if lost is None else float(abs(lost)),
-        "the system gave no census of its tasks"
+        "the system reported no census of its tasks"
         if lost is None
-        else f"{lifecycle.accepted} taken in, {lifecycle.accepted - lost} in the census"
+        else f"{lifecycle.accepted} accepted, {lifecycle.accepted - lost} in the census"
         if lost
         else "",
     )
@@ -49,11 +49,11 @@ def _laws(judge: Judge) -> Iterator[Law]:
 
 
 def _consistency(judge: Judge) -> Law:
-    """Every time the run was made, it was the same."""
+    """Repeated simulations are identical."""
     made, asked, differing = len(judge.repeats), judge.scenario.repeat - 1, sum(judge.repeats)
     what = f"{asked + 1} runs of the scenario are identical"
     if made < asked:
-        return Law("consistency", what, None, f"made {made + 1} times")
+        return Law("consistency", what, None, f"only {made + 1} of {asked + 1} were made")
     return Law("consistency", what, float(differing), f"{differing} events differ" if differing else "")
 
 
@@ -64,5 +64,7 @@ def _littles_law(judge: Judge) -> Law:
         "littles_law",
         "the time-averaged number in the system is the arrival rate times the mean time in it",
         float(apart),
-        f"{area:.1f} task-seconds by number, {sojourn:.1f} by task" if apart else "",
+        f"{area:.1f} task-seconds as area under the number in the system, {sojourn:.1f} summed over tasks"
+        if apart
+        else "",
     )

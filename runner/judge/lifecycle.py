@@ -1,4 +1,4 @@
-"""The life of tasks in a queue, followed a block at a time: what the series of the queue's SLIs are made of.
+"""The life of tasks in a queue, followed a block at a time: the source of the queue's SLI series.
 
 Events of a block are sorted by task, so that "the state before", "the last retry" and "so far in this task" are
 array operations within a group, carried on from block to block in a table. Nothing depends on where blocks end.
@@ -37,7 +37,7 @@ RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """What is open at the end: tasks, what still waits to be taken in, tasks that failed once."""
+    """What is open at the end: tasks, submissions not accepted, tasks that failed once."""
 
     tasks: int
     deferred: int
@@ -64,7 +64,7 @@ class Lifecycle:
         """Tasks that were offered to the system, duplicates not counted."""
 
     def observe(self, block: Block, facts: Facts) -> None:
-        """Take in a block."""
+        """Process a block."""
         self._take_census(block)
         numbers = block.task[_TOUCHED[block.kind]]
         if len(numbers):
@@ -93,9 +93,9 @@ class Lifecycle:
             # A census is of the end, and that was none.
             self._census, block = {}, block.take(np.arange(len(block)) > resumed[-1])
         for state, kind in CENSUS.items():
-            told = block.value[block.kind == kind]
-            if len(told):
-                self._census[state] = int(told[-1])
+            counts = block.value[block.kind == kind]
+            if len(counts):
+                self._census[state] = int(counts[-1])
 
     def _label(self, rows: Rows) -> None:
         enqueued = rows.kind == Kind.TASK_ENQUEUED
@@ -165,7 +165,7 @@ class Lifecycle:
         return ready
 
     def _stall(self, block: Block, rows: Rows, facts: Facts) -> None:
-        """Work waits from when it came and was due until it is taken up; that the system takes deferred work in ends no wait."""
+        """Work waits from its due time until it is dispatched; acceptance of deferred work does not end the wait."""
         entering = rows.changes & ~WAITING[rows.before] & WAITING[rows.after]
         leaving = rows.changes & WAITING[rows.before] & ~WAITING[rows.after]
         since = carried(rows.groups.latest(entering), np.maximum(rows.t, rows.value), rows.known("since"))
@@ -189,7 +189,7 @@ class Lifecycle:
 
     @property
     def accepted(self) -> int:
-        """Tasks the system has taken in."""
+        """Tasks accepted by the system."""
         return self._accepted
 
     def uncounted_tasks(self) -> int | None:
@@ -197,7 +197,7 @@ class Lifecycle:
         return self._accepted - sum(self._census.values()) if self._census else None
 
     def unfinished(self, labels: frozenset[int] | None = None) -> Unfinished:
-        """What is open now, of these labels (None: of all); what waits to be taken in may be of any."""
+        """What is open now, of these labels (None: of all); submissions not accepted may have any label."""
         numbers = self.table.open_numbers()
         deferred = int((self.table.states[numbers] == TaskState.DEFERRED).sum())
         numbers = self.table.labelled(numbers, labels)

@@ -19,7 +19,7 @@ class OwnSeries:
         self._vocabulary = vocabulary
 
     def observe(self, block: Block, facts: Facts) -> None:
-        """Take in a block."""
+        """Process a block."""
         for sli in self._slis:
             good, total = (self._matches(block, filters) for filters in sli.filters)
             either = good | total

@@ -12,7 +12,7 @@ class Population:
         self._in_system, self._area, self._sojourn_s, self._until_s = 0, 0.0, 0.0, 0.0
 
     def observe(self, rows: Rows, until_s: float) -> None:
-        """Take in the rows of a block that is complete up to `until_s`."""
+        """Process the rows of a block that is complete up to `until_s`."""
         entering = rows.changes & ~OPEN_STATES[rows.before] & OPEN_STATES[rows.after]
         leaving = rows.changes & OPEN_STATES[rows.before] & ~OPEN_STATES[rows.after]
         entered = carried(rows.groups.latest(entering), rows.t, rows.known("entered"))
@@ -24,7 +24,7 @@ class Population:
         rows.keep(entered=entered)
 
     def littles_law(self, table: Table) -> tuple[float, float]:
-        """Time tasks spent in the system, in seconds: as the area under their number, and summed over tasks."""
+        """Time in the system, in seconds: as the area under the number of tasks, and summed over tasks."""
         numbers = table.open_numbers()
         numbers = numbers[OPEN_STATES[table.states[numbers]]]
         still = float((self._until_s - table.get("entered", numbers)).sum())

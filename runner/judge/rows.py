@@ -1,4 +1,4 @@
-"""The events of a block that tell of tasks, sorted by task, each with what was known of the task before it."""
+"""The events of tasks in a block, sorted by task, each with the state of the task before it."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ NEW_STATES = np.array([NEW_STATE.get(kind, TaskState.NONE) for kind in Kind])
 """By kind: the state a task is in after it (NONE: the kind changes no state)."""
 
 WAITING = np.array([state in {TaskState.PENDING, TaskState.DEFERRED} for state in TaskState])
-"""By state: whether work in it waits to be taken up."""
+"""By state: whether work in it waits to be dispatched."""
 
 OPEN_STATES = np.array([state in OPEN for state in TaskState])
 """By state: whether work in it still has to be done."""
@@ -67,7 +67,7 @@ class Rows:
         return known
 
     def keep(self, **columns: Floats) -> None:
-        """Let the table know what is so at the end of the block."""
+        """Update the table with the states at the end of the block."""
         last = self.groups.last
         last = last[~self._settled[last] | (last < self._old)]
         for name, values in columns.items():

@@ -1,4 +1,4 @@
-"""What the judge extracts from a block of events: series of timed values, and stretches of time."""
+"""What the judge extracts from a block of events: series of timed values, and intervals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ class Samples:
     """Part of a series, in time order.
 
     t: seconds. value: in the unit of the series (0 or 1, or a part of `weight`, where it is a ratio).
-    weight: what each observation counts (None: one). label: tenant and phase (None: told apart by neither).
+    weight: what each observation counts (None: one). label: tenant and phase (None: unlabelled).
     exposed: how often the thing that is counted could have happened.
     """
 
@@ -57,7 +57,7 @@ class Stretch:
 
 @dataclass(slots=True)
 class Facts:
-    """All that one block says: its series and stretches by name, up to `until_s`; `ended`: the run ends there."""
+    """The facts of a block: its series and intervals by name, up to `until_s`; `ended`: the run ends there."""
 
     until_s: float
     ended: bool = False
@@ -70,7 +70,7 @@ class Facts:
         return self.until_s if self.ended else tick(tick(self.until_s) - 1 / TICKS_PER_S)
 
     def get(self, name: str) -> Samples:
-        """A series by name; empty where the block has nothing of it."""
+        """A series by name; empty if the block has none of it."""
         return self.series.get(name, NOTHING)
 
 

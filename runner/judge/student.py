@@ -9,7 +9,7 @@ _LARGEST = 1e15
 
 
 def t_tail(t: float, freedom: int) -> float:
-    """How likely a number of Student's t distribution with `freedom` >= 1 degrees of freedom is above `t`.
+    """Probability that a Student's t variable with `freedom` >= 1 degrees of freedom exceeds `t`.
 
     Half of `I_x(freedom / 2, 1 / 2)` at `x = freedom / (freedom + t**2)` for t >= 0 (Abramowitz and Stegun 26.7.1).
     """
@@ -23,7 +23,7 @@ def t_tail(t: float, freedom: int) -> float:
 
 
 def t_of(confidence: float, freedom: int) -> float:
-    """The two-sided quantile for a confidence level below 1: between minus and plus this lies so much of the distribution."""
+    """The two-sided quantile for a confidence level below 1."""
     tail = (1 - min(confidence, 1 - 1e-12)) / 2
     low, high = 0.0, 1.0
     while t_tail(high, freedom) > tail and high < _LARGEST:

@@ -1,4 +1,4 @@
-"""What the judge remembers of each task: its state, its label and that it was DONE for ever, the rest while it is open."""
+"""Per-task memory of the judge: state, label and DONE permanently, the rest while the task is open."""
 
 import copy
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _FIRST_SIZE = 1024
 class Table:
     """Columns by task number. The columns are rings over the numbers from `base`, the oldest open task, on.
 
-    `unknown_label` is the label of a task that nobody told of; None where labels are not kept at all.
+    `unknown_label` is the label of a task whose labels are unknown; None if labels are not kept.
     """
 
     def __init__(self, unknown_label: int | None, more: Sequence[str] = ()) -> None:
@@ -150,12 +150,12 @@ class Table:
         self._columns[name][numbers & (self._size - 1)] = values
 
     def open_numbers(self) -> Ints:
-        """The tasks that are not settled, or of which an execution still runs."""
+        """The tasks that are not settled, or have a running execution."""
         numbers = np.arange(self.base, self.end)
         settled = SETTLED[self.states[self.base : self.end]] & (self.get("running", numbers) <= 0)
         return numbers[~settled]
 
     def forget_settled(self) -> None:
-        """Let go of everything before the oldest open task."""
+        """Drop everything before the oldest open task."""
         open_numbers = self.open_numbers()
         self.base = int(open_numbers[0]) if len(open_numbers) else self.end

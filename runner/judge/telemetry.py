@@ -1,4 +1,4 @@
-"""Signs of life: gaps in the telemetry, sampled levels, and what was lost."""
+"""Telemetry: gaps, sampled levels, and losses."""
 
 import numpy as np
 
@@ -26,7 +26,7 @@ SIGNS_OF_LIFE = flags_by_kind(lambda kind, spec: not spec.by_runner and kind is 
 
 
 class Telemetry:
-    """Follows events and samples as signs of life."""
+    """Tracks gaps between events and samples."""
 
     def __init__(self, floor_s: float) -> None:
         self._floor_s = floor_s
@@ -37,8 +37,8 @@ class Telemetry:
     def observe(self, block: Block, facts: Facts) -> None:
         """Add a block's samples and gaps to `facts`."""
         for name, kind in _GAUGES.items():
-            told = block.kind == kind
-            facts.series[name] = Samples(block.t[told], block.value[told])
+            selected = block.kind == kind
+            facts.series[name] = Samples(block.t[selected], block.value[selected])
         life = block.t[SIGNS_OF_LIFE[block.kind]]
         edges = np.concatenate([[self._seen_s], life, [block.until_s]])
         gaps = quantise(np.diff(edges))
@@ -46,7 +46,7 @@ class Telemetry:
         kept = np.flatnonzero((gaps >= self._floor_s) | (gaps == gaps.max()) | (lasts & (gaps > 0))).tolist()
         facts.stretches["telemetry"] = [Stretch(float(edges[k]), float(edges[k + 1]), k < len(life)) for k in kept]
         facts.series["telemetry"] = Samples(np.empty(0), np.empty(0), exposed=len(life))
-        # What a system did before its runner was gone is known from its own log alone.
+        # What a system did before its runner died is known from its own log only.
         unobserved = block.value[block.kind == Kind.RUN_RESUMED]
         self.longest_gap_s = max(self.longest_gap_s, float(gaps.max()), *unobserved.tolist())
         self.lost_events += int(block.value[block.kind == Kind.SAMPLE_LOST].sum())

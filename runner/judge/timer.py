@@ -41,11 +41,11 @@ class Timer:
         return bool(self.firings) and self.firings[-1].resolved_s is None
 
     def feed(self, changes: list[Change], until_s: float) -> None:
-        """Take in changes up to `until_s`."""
+        """Process changes up to `until_s`."""
         for change in changes:
             if change.t_s > until_s:
                 break
-            # What changes at an instant comes before what is due then: all of it counts at once.
+            # Changes at an instant are applied before what is due then.
             self._pass_time(math.nextafter(change.t_s, -math.inf))
             if change.holds != self._holds:
                 self._holds, self._since_s, self._value = change.holds, change.t_s, change.value

@@ -1,4 +1,4 @@
-"""Conditions while the run goes on: when each begins and ceases to hold, to the microsecond.
+"""Conditions during the run: when each begins and ceases to hold, to the microsecond.
 
 Every aggregate is brought down to sums over the observations of a window, so that a whole block is evaluated at once:
 a quantile is above X exactly when fewer than its rank are at or below X. A window is (t - window, t]: an observation made
@@ -110,9 +110,9 @@ class Watch:
         return seen.take(slice(0, complete))
 
     def value(self) -> float:
-        """What is compared with the target at the last instant that is complete; NaN while too little was observed.
+        """The value at the last complete instant; NaN with too few observations.
 
-        Of stretches it is the one that lasts, and 0 while none does.
+        For intervals it is the current one, or 0.
         """
         if self._sli.aggregate is Aggregate.LONGEST:
             return self._newest if self._newest == self._newest else 0.0
@@ -166,7 +166,7 @@ class Watch:
             return weight >= self.condition.min_samples
         few = self._op in {Op.LT, Op.LE, Op.EQ} and window_s is not None
         full = t >= window_s if few and window_s else np.ones(len(t), dtype=np.bool_)
-        # That nothing happened is something to say of a count: without `min_samples` it needs no observation.
+        # A count of 0 is a value: without `min_samples` it needs no observation.
         return full & (weight >= self.condition.min_samples) if self.condition.min_samples > 1 else full
 
     def _so_far(self, fresh: _Observations) -> list[Change]:
@@ -212,7 +212,7 @@ class Watch:
         return float(np.sort(values)[rank(self._q, len(values)) - 1]) if len(values) else math.nan
 
     def _latest_changes(self, fresh: _Observations) -> list[Change]:
-        """Of several samples at one instant the largest counts, as it does in a window."""
+        """Of several samples at one instant the largest counts, as in a window."""
         last = _instants(fresh.t)
         value = np.maximum.reduceat(fresh.value, np.concatenate([[0], last[:-1] + 1]))
         count = self._count + last + 1

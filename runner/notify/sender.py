@@ -1,4 +1,4 @@
-"""Messages on their way: each receiver has a thread of its own, so that one that hangs delays nobody."""
+"""Delivery of messages: a separate thread per recipient, so that a hanging one delays no other."""
 
 import logging
 import queue
@@ -12,7 +12,7 @@ from soak.runner.console import remark
 
 
 class Tone(StrEnum):
-    """How good or bad a message is; services show it as a colour or an icon."""
+    """Type of a message; services show it as a colour or an icon."""
 
     INFO = "info"
     SUCCESS = "success"
@@ -22,7 +22,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What someone is told."""
+    """A message."""
 
     title: str
     text: str
@@ -30,24 +30,24 @@ class Message:
 
 
 Send = Callable[[Message], bool]
-"""Sends a message; False or an exception when that failed."""
+"""Sends a message; False or an exception on failure."""
 
 AGAIN_AFTER_S = (1.0, 5.0)
-"""A message that could not be sent is sent again, so much later."""
+"""Delays before retrying a failed message, in seconds."""
 
 _MOST_WAITING = 1_000
 
 
 @dataclass(slots=True)
 class Count:
-    """How many messages of a receiver were sent, and how many were given up."""
+    """Messages to a recipient: sent and dropped."""
 
     sent: int = 0
     failed: int = 0
 
 
 class Receiver:
-    """Sends what it is given, one after the other. `name` says who, without any secret."""
+    """Sends messages one after the other. `name`: the recipient, without secrets."""
 
     def __init__(self, name: str, send: Send) -> None:
         self.name = name
@@ -58,14 +58,14 @@ class Receiver:
         self._thread.start()
 
     def tell(self, message: Message) -> None:
-        """Put a message on its way; never waits."""
+        """Queue a message; never blocks."""
         try:
             self._waiting.put_nowait(message)
         except queue.Full:
             self.count.failed += 1
 
     def close(self, until: float) -> None:
-        """Wait for what is on its way, up to a time of the monotonic clock; what is still there then counts as failed."""
+        """Wait for messages in flight, up to a time of the monotonic clock; those left then count as failed."""
         try:
             self._waiting.put_nowait(None)
         except queue.Full:
@@ -74,7 +74,7 @@ class Receiver:
         if self._thread.is_alive():
             left = sum(message is not None for message in list(self._waiting.queue)) + 1
             self.count.failed += left
-            remark(f"notify {self.name}: gave up {left} messages that were still on their way")
+            remark(f"notify {self.name}: dropped {left} messages that were still in flight")
 
     def _work(self) -> None:
         while message := self._waiting.get():
@@ -82,7 +82,7 @@ class Receiver:
                 self.count.sent += 1
             else:
                 self.count.failed += 1
-                remark(f"notify {self.name}: a message could not be sent (the run goes on)")
+                remark(f"notify {self.name}: a message could not be sent (the run continues)")
 
     def _try(self, message: Message) -> bool:
         for wait_s in (0.0, *AGAIN_AFTER_S):
@@ -91,24 +91,23 @@ class Receiver:
                 if self._send(message):
                     return True
             except Exception:
-                # What it says may hold the URL, and so a secret.
+                # Its message may contain the URL, and so a secret.
                 continue
         return False
 
 
 def apprise_sender(name: str, url: str) -> Send:
-    """Sends through Apprise. Raises ValueError for a URL that it does not know; the message does not hold it."""
+    """Sends through Apprise. Raises ValueError for an unknown URL; the message does not contain it."""
     import apprise
 
     logging.getLogger("apprise").addHandler(logging.NullHandler())
     logging.getLogger("apprise").propagate = False
     service = apprise.Apprise()
     if not service.add(url):
-        raise ValueError(f"notify: {name} holds no URL that Apprise knows (such as slack://…, mailto://…, json://…)")
+        raise ValueError(f"notify: {name} is not a URL supported by Apprise (such as slack://…, mailto://…, json://…)")
 
     def send(message: Message) -> bool:
-        # Each by itself: the pool of threads of `service.notify` is waited for at the end of the process, also when a
-        # service hangs.
+        # One by one: the process would wait at exit for the thread pool of `service.notify`, even if a service hangs.
         kind = getattr(apprise.NotifyType, message.tone.name)
         sent = [bool(each.notify(title=message.title, body=message.text, notify_type=kind)) for each in service]
         return all(sent)

@@ -1,4 +1,4 @@
-"""What a verdict says is wrong: every check that is not passed, by name."""
+"""The findings of a verdict: every check that did not pass, by name."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ NEVER: Mapping[str, float] = {}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A check that was not passed, and since when (seconds of scenario time; None: known at the end)."""
+    """A check that did not pass, and since when (seconds of scenario time; None: known at the end)."""
 
     check: str
     status: str
@@ -20,11 +20,11 @@ class Finding:
 def findings(verdict: Verdict, since_s: Mapping[str, float] = NEVER) -> list[Finding]:
     """All of them: abort conditions, objectives, laws, alerts, faults, and doubts of other kinds.
 
-    `since_s`: from when on an objective was broken, by its text.
+    `since_s`: when an objective began to be broken, by its text.
     """
     found = list(_named(verdict, since_s))
-    told = len(verdict.reasons)
-    if told and not found:
+    reasons = len(verdict.reasons)
+    if reasons and not found:
         found.append(Finding("doubt", verdict.verdict.value))
     return found
 

@@ -1,4 +1,4 @@
-"""The matrix of a self-test: run each trial in a process of its own, and say what was found."""
+"""The matrix of a self-test: run each trial in a separate process, and report what was found."""
 
 import os
 import subprocess
@@ -19,14 +19,14 @@ from soak.schemas.evidence.verdict import Outcome, Verdict
 from soak.systems.orchestrator.defects import VARIABLE
 
 MOST_TRIES = 3
-"""A clean run for which this machine was too busy says nothing: it is made again, so many times at most."""
+"""A clean run on a machine that was too busy is inconclusive: it is repeated at most this often."""
 
 _RAN = {outcome.exit_code for outcome in Outcome}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How a trial came out. `as_meant`: the check meant for the defect found it; for a sound system, nothing was found."""
+    """Result of a trial. `as_meant`: the check meant for the defect found it; for a sound system, nothing was found."""
 
     trial: Trial
     outcome: Outcome
@@ -35,18 +35,18 @@ class Row:
     """When the run ended, in seconds of scenario time."""
 
     machine_was_busy: bool = False
-    """Whether nothing can be said but that the load generator fell behind its plan."""
+    """Whether the only finding is that the load generator fell behind."""
 
     @property
     def as_meant(self) -> bool:
-        """Whether it came out as it must."""
+        """Whether the result is as expected."""
         if self.trial.defect is None:
             return not self.found
         return bool(self._meant)
 
     @property
     def found_after_s(self) -> float | None:
-        """When the first check meant for the defect knew of it, in seconds of scenario time; None for what none found."""
+        """When the first check meant for the defect detected it, in seconds of scenario time; None if none did."""
         if self.trial.defect is None:
             return None
         return min((self.ended_s if each.at_s is None else each.at_s for each in self._meant), default=None)
@@ -59,7 +59,7 @@ class Row:
 def run_trials(
     trials: Sequence[Trial], scenarios: Path, out: Path, speed: float, tell: Callable[[Row], None]
 ) -> list[Row]:
-    """Run each trial into a directory below `out`; `tell` hears of each as it ends. Raises SoakError when one cannot run."""
+    """Run each trial into a directory under `out`; `tell` is called with each result. Raises SoakError if one cannot run."""
     rows = []
     for number, trial in enumerate(trials, 1):
         name = f"{number:02d}-{trial.defect or 'clean'}-{trial.scenario}"
@@ -67,7 +67,7 @@ def run_trials(
         for again in range(2, MOST_TRIES + 1):
             if not rows[-1].machine_was_busy:
                 break
-            remark(f"  {trial.name}: the machine was too busy to offer the load in time; once more")
+            remark(f"  {trial.name}: the machine was too busy to offer the load in time; repeating")
             rows[-1] = _run(trial, scenarios, out / f"{name}-{again}", speed)
         tell(rows[-1])
     return rows

@@ -1,4 +1,4 @@
-"""Since when an objective was broken: found by folding the stream of a run again, with the objective turned into an alert."""
+"""Since when an objective was broken: found by replaying the stream with the objective turned into an alert."""
 
 from dataclasses import replace
 
@@ -17,9 +17,9 @@ _OPPOSITE = {Op.LE: Op.GT, Op.GE: Op.LT, Op.LT: Op.GE, Op.GT: Op.LE, Op.EQ: Op.N
 
 
 def broken_since(directory: RunDirectory, verdict: Verdict) -> dict[str, float]:
-    """By the text of an objective that failed: from when on it was broken, in seconds of scenario time.
+    """By the text of a failed objective: since when it was broken, in seconds of scenario time.
 
-    Those whose breach is only known at the end are not in it. Raises EvidenceError.
+    Objectives whose result is only known at the end are left out. Raises EvidenceError.
     """
     failed = {each.objective for each in verdict.objectives if each.status is Status.FAIL}
     scenario = load_stored(directory).scenario
@@ -40,7 +40,7 @@ def broken_since(directory: RunDirectory, verdict: Verdict) -> dict[str, float]:
 
 def _can_be_watched(objective: Objective) -> bool:
     comparison = objective.comparison
-    # A count that is to reach a number falls short of it from the first moment on: that says nothing.
+    # A count that must reach a number falls short of it from the start: not informative.
     to_be_reached = comparison.sli.aggregate is Aggregate.COUNT and comparison.op in {Op.GE, Op.GT}
     return (
         isinstance(comparison.target, float)

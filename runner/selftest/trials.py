@@ -1,4 +1,4 @@
-"""Which scenario is to find each planted defect, and by which check."""
+"""The scenario and check that must find each planted defect."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ STEADY, ZOMBIES, LEAKS = "steady", "zombies", "leaks"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A defect (None: a sound system), the scenario run against it, and the checks meant for it, any of which will do."""
+    """A defect (None: a sound system), the scenario run against it, and the checks meant for it, of which one suffices."""
 
     defect: Defect | None
     scenario: str
@@ -18,7 +18,7 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """What it is called in the matrix."""
+        """Its name in the matrix."""
         return self.defect.value if self.defect else f"clean ({self.scenario})"
 
 
@@ -47,4 +47,4 @@ TRIALS = (
 """One for each defect that the orchestrator knows."""
 
 CLEAN = (Trial(None, STEADY), Trial(None, ZOMBIES), Trial(None, LEAKS))
-"""Runs in which nothing may be found."""
+"""Runs that must have no findings."""

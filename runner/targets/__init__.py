@@ -1,1 +1,1 @@
-"""Targets: what turns a plan into events."""
+"""Targets: they turn a plan into events."""

@@ -1,4 +1,4 @@
-"""What is to happen next: the single thread of a real run waits for the earliest of these, or for something to read."""
+"""Scheduled actions: the single thread of a real run waits for the next one, or for input."""
 
 import heapq
 import math
@@ -7,7 +7,7 @@ from itertools import count
 
 
 class Agenda:
-    """Actions by scenario time; those of the same time keep the order in which they were put down."""
+    """Actions by scenario time; those of the same time keep their order of insertion."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Callable[[], None]]] = []

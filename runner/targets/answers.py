@@ -1,4 +1,4 @@
-"""Whether an answer is what the contract says, to the fields of it."""
+"""Type checks of return values against the contract, down to their fields."""
 
 import math
 from dataclasses import fields, is_dataclass
@@ -8,7 +8,7 @@ from soak.schemas.errors import shown
 
 _MOST_NUMBER = 10**12
 _MOST = {"attempt": 10**6, "task_id": 2**63}
-"""The most that a number may be."""
+"""Maximum of a number."""
 
 _NO_LEAST = -(2**63)
 _LEAST = {
@@ -19,11 +19,11 @@ _LEAST = {
     "Expired.task_id": _NO_LEAST,
     "Change.task_id": _NO_LEAST,
 }
-"""The least that a number may be, where that is not 0: attempts count from 1, task ids are whatever they are."""
+"""Minimum of a number, if not 0: attempts count from 1, task ids may be anything."""
 
 
 def flaw(answer: object, expected: tuple[type, ...]) -> str:
-    """What is wrong with an answer that must be one of these types; empty when nothing is."""
+    """Why an answer is not one of these types; empty if it is."""
     if not _is(answer, expected):
         return f"returned {_show(answer)}, not {' or '.join(_name(each) for each in expected)}"
     kind = next((each for each in expected if isinstance(answer, each) and is_dataclass(each)), None)
@@ -31,14 +31,14 @@ def flaw(answer: object, expected: tuple[type, ...]) -> str:
 
 
 def flaw_in_items(answer: object, expected: type) -> str:
-    """What is wrong with an answer that must be a list of these."""
+    """Why an answer is not a list of these."""
     if not isinstance(answer, list):
         return f"returned {_show(answer)}, not a list of {expected.__name__}"
     return next((f"{wrong} in its list" for item in answer if (wrong := flaw(item, (expected,)))), "")
 
 
 def _flaw_in_fields(answer: object, kind: Any) -> str:
-    """`kind` is the class of the contract: what a subclass adds is its own, and so is what may be any object."""
+    """`kind` is the class of the contract: fields added by a subclass, and fields of any type, are not checked."""
     hints = get_type_hints(kind)
     for field in fields(kind):
         value, types = getattr(answer, field.name), get_args(hints[field.name]) or (hints[field.name],)
@@ -53,7 +53,7 @@ def _flaw_in_fields(answer: object, kind: Any) -> str:
         elif isinstance(value, int | float) and not _LEAST.get(name, 0) <= value < math.inf:
             return f"returned {name} = {value}, not a finite number from {_LEAST.get(name, 0)}"
         elif isinstance(value, int | float) and value > _MOST.get(field.name, _MOST_NUMBER):
-            return f"returned {name} = {shown(value)}, more than there can be"
+            return f"returned {name} = {shown(value)}, more than possible"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The one thing the engine knows of a target: it yields events in time order."""
+"""The interface of a target: it yields events in time order."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -11,16 +11,16 @@ from soak.simulation.plan import Plan
 
 
 class Target(Protocol):
-    """Something to soak. `name`, `clock` and `speed` (scenario seconds in a second of its clock) stand in the evidence."""
+    """Something to soak. `name`, `clock` and `speed` (scenario seconds per second of its clock) are part of the evidence."""
 
     name: str
     clock: str
     speed: float
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
-        """Make ready to run, with `directory` for what the target itself leaves behind; `history`: to go on from there.
+        """Prepare a run, with `directory` for files of the target; `history`: resume from there.
 
-        Raises SoakError; UsageError for a target that cannot go on.
+        Raises SoakError; UsageError for a target that cannot resume.
         """
 
     def run(self, plan: Plan) -> Generator[Block, None, None]:
@@ -35,21 +35,21 @@ class Selective(Protocol):
     """A target that cannot run every scenario."""
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
-        """Raises UsageError for a scenario that it cannot run, or cannot go on with, before anything is written."""
+        """Raises UsageError for a scenario that it cannot run or resume, before anything is written."""
 
 
 @runtime_checkable
 class Patient(Protocol):
-    """A target that waits for each of its calls. `patience_s`: how long, in real seconds; None: as long as is usual."""
+    """A target with a timeout of its calls. `patience_s`: in real seconds; None: the default."""
 
     patience_s: float | None
 
 
 @runtime_checkable
 class Redelivering(Protocol):
-    """A target that may declare how long the work of a dead worker takes to be started again at most.
+    """A target that may declare a maximum time until the work of a dead worker is started again.
 
-    `redelivery_s`: in real seconds, whatever the speed; None: as the scenario's leases say.
+    `redelivery_s`: in real seconds, whatever the speed; None: derived from the scenario's lease.
     """
 
     redelivery_s: float | None

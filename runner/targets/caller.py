@@ -1,4 +1,4 @@
-"""Calls to a class that we did not write: in a thread of its own, so that one that hangs does not hang the runner."""
+"""Calls to an attached class: in a separate thread, so that a hanging call does not hang the runner."""
 
 import traceback
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from soak.runner.targets.lanes import Answer, Lane
 from soak.schemas.errors import SoakError, UsageError
 
 PATIENCE_S = 5.0
-"""How long, in real seconds, a call may take."""
+"""Default timeout of a call, in real seconds."""
 
 NONE = type(None)
 _LONGEST = 300
 
 
 class ContractError(SoakError):
-    """A class did what its contract does not allow, or did not answer; names class, method and what it did."""
+    """A class violated its contract, or did not answer; names class, method and violation."""
 
 
 class SlowError(ContractError):
@@ -27,9 +27,9 @@ class SlowError(ContractError):
 
 
 class Caller:
-    """An object of a user's class whose every answer is checked. `patience_s`: how long a call may take.
+    """Wraps an object of a user's class and checks every answer. `patience_s`: timeout of a call.
 
-    Constructing it constructs the object: raises UsageError when that fails. Every other call raises ContractError, or the
+    Constructing it constructs the object: raises UsageError if that fails. Every other call raises ContractError, or the
     object's own BusyError.
     """
 
@@ -37,7 +37,7 @@ class Caller:
         self.name = getattr(kind, "__name__", repr(kind))
         self._patience_s = patience_s
         self._lanes = [Lane(self.name)]
-        """The first makes every call that is not made at the same time as others."""
+        """The first makes every call that is not concurrent with others."""
         self.made = self._construct(kind, settings)
         """The object itself, unchecked."""
 
@@ -57,7 +57,7 @@ class Caller:
         return answer
 
     def close(self) -> None:
-        """Close it; its threads end. While it owes an answer it is not asked: it is closed when that comes, and nobody waits."""
+        """Close it; its threads end. If a call is still pending, it is closed when that returns, without waiting."""
         late = next((lane for lane in self._lanes if lane.owes), None)
         try:
             if late:
@@ -69,7 +69,7 @@ class Caller:
                 lane.end()
 
     def broke(self, method: str, did: str) -> ContractError:
-        """The error for a method that did what it must not do."""
+        """The error for a method that violated the contract."""
         return ContractError(f"{self.name}.{method} {did}")
 
     def ask(self, method: str, expected: tuple[type, ...], *words: object, **named: object) -> Any:
@@ -93,7 +93,7 @@ class Caller:
         if error is not None:
             self._lanes[0].end()
             takes = f"it is constructed as Class(settings: {type(settings).__name__})"
-            raise UsageError(f"{self.name}(settings) {_told(error)} ({takes})") from error
+            raise UsageError(f"{self.name}(settings) {_described(error)} ({takes})") from error
         return made
 
     def _check(self, method: str, wrong: str) -> None:
@@ -109,7 +109,7 @@ class Caller:
         if isinstance(error, BusyError):
             raise error
         if error is not None:
-            raise self.broke(method, _told(error)) from error
+            raise self.broke(method, _described(error)) from error
         return value
 
     def _wait(self, what: str, call: Callable[[], Any]) -> Answer:
@@ -125,17 +125,17 @@ class Caller:
 
 
 def _close_late(made: Any) -> None:
-    """An object that took too long to be made has come."""
+    """An object whose construction timed out has been constructed after all."""
     if made is not None:
         made.close()
 
 
-def _told(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     ours = {__file__, lanes.__file__}
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in ours]
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     try:
         text = " ".join(str(error).split())[:_LONGEST]
     except Exception:
-        text = "(its text cannot be told)"
+        text = "(its message cannot be shown)"
     return f"raised {type(error).__name__}: {text}{where}"

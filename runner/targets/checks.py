@@ -1,4 +1,4 @@
-"""What checks of a contract are made of: settings that make them quick, and words for what was expected."""
+"""Building blocks of contract checks: settings that keep them short, and assertions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -11,20 +11,20 @@ from soak.runner.targets.settings import CommonSettings
 from soak.schemas.errors import SoakError, shortened, shown
 
 LONG_S, SHORT_S = 60.0, 0.2
-"""Leases that never end within a check, and those that do."""
+"""A lease that never ends within a check, and one that does."""
 
 BACKOFF_S = (0.1, 0.2)
 MAX_ATTEMPTS = 3
 HARD_TOKENS = 2_000
 LOOK_EVERY_S = 0.005
 CLOCK_S = 0.001
-"""How far clocks may be apart."""
+"""Allowed difference of clocks."""
 
 B = TypeVar("B")
 
 
 class UnmetError(ContractError):
-    """A check did not come out as the contract says."""
+    """A check failed."""
 
     def __init__(self, expected: str, came: object) -> None:
         self.expected, self.came = expected, shortened(came) if isinstance(came, str) else shown(came)
@@ -36,7 +36,7 @@ class SkippedError(SoakError):
 
 
 def settings_for_checks(directory: Path, lease_s: float, workers: int) -> CommonSettings:
-    """Settings under which a check is over soon."""
+    """Settings that keep a check short."""
     return CommonSettings(
         directory=directory.absolute(),
         lease_s=lease_s,
@@ -68,7 +68,7 @@ def _shown(snapshot: Snapshot) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[B]):
-    """One promise, what to do with a bench to see it kept, and for how long leases are."""
+    """One promise, its check on a harness, and the length of leases."""
 
     name: str
     run: Callable[[B], None]

@@ -1,7 +1,7 @@
 """The clock of a real run: scenario time is real time since the start, `speed` times as fast.
 
-The runner goes by the monotonic clock, which nobody sets. Others stamp what they do with the time since the epoch, and that clock
-may be set back or forward meanwhile: the stamps are converted by how far the two are apart when they are read.
+The runner uses the monotonic clock, which cannot be set. Other processes use timestamps since the epoch, and that clock
+may be set meanwhile: timestamps are converted with the offset of the two clocks when they are read.
 """
 
 import time
@@ -11,16 +11,16 @@ from soak.schemas.errors import SoakError
 from soak.schemas.units import show_duration
 
 _NOISE_S = 0.001
-"""The two clocks are read one after the other: only what was read within this time counts, and only what differs by more."""
+"""The two clocks are read one after the other: a reading must take less than this, and only larger offsets count."""
 _READINGS = 5
 """How often they are read at the start; the quickest reading counts."""
 
 _LEAST_STEP_S, _STEP_SCENARIO_S = 0.05, 1.0
-"""A step of the machine's clock beyond either, in real seconds and in scenario time, ends the run."""
+"""A step of the machine's clock beyond both limits, in real seconds and in scenario time, ends the run."""
 
 
 class ClockSetError(SoakError):
-    """The machine's clock was set during a run: leases and backoffs of the system went by it."""
+    """The machine's clock was set during a run: leases and backoffs of the system depend on it."""
 
 
 class Clock:
@@ -55,7 +55,7 @@ class Clock:
         return max(0.0, (self._steady() - self._began_s) * self.speed) if self.held_s is None else self.held_s
 
     def go(self) -> None:
-        """Let time pass from where it is held."""
+        """Start the clock."""
         assert self.held_s is not None
         self._compare()
         self._stepped_s = 0.0
@@ -67,16 +67,16 @@ class Clock:
         return max(0.0, (at - self.started_at) * self.speed) if self.held_s is None else self.held_s
 
     def real(self, scenario_s: float) -> float:
-        """How many real seconds so many seconds of scenario time take."""
+        """Scenario seconds converted to real seconds."""
         return scenario_s / self.speed
 
     def refuse_step(self) -> None:
-        """Raise SoakError when the machine's clock was set meanwhile: what goes by it, such as a lease, is not to be judged."""
+        """Raise SoakError if the machine's clock was set meanwhile: leases and the like cannot be judged then."""
         self._compare()
         if abs(self._stepped_s) >= max(_LEAST_STEP_S, _STEP_SCENARIO_S / self.speed):
             way = "set back" if self._stepped_s < 0 else "set forward, or the machine was suspended,"
             by = show_duration(round(abs(self._stepped_s), 3))
-            remedy = "leave the clock alone, or have it slewed, and run it again"
+            remedy = "do not set the clock during a run, only slew it, and run it again"
             raise ClockSetError(f"the clock of this machine was {way} by {by} during the run ({remedy})")
 
     def _compare(self) -> None:

@@ -1,4 +1,4 @@
-"""What everyone who takes part in a real run shares: the plan, the clock, what is to happen and what has happened."""
+"""Shared state of a real run: plan, clock, scheduled actions and recorded events."""
 
 import math
 import time
@@ -16,42 +16,42 @@ from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.simulation.plan import Plan
 
 FLUSH_REAL_S = 1.0
-"""How often what happened is handed to the judge and the event stream, at least."""
+"""Maximum interval of passing events to the judge and the event stream."""
 
 FLUSHES_IN_GAP, LEAST_FLUSH_REAL_S = 4, 0.1
-"""What was not handed over when a runner dies is a gap in the telemetry: at a high speed it is to stay well below the allowed."""
+"""Events not yet passed on when a runner dies are a telemetry gap: at high speeds it must stay well below the limit."""
 
 AGAIN_REAL_S = 0.002
-"""How long after a BusyError the same call is made again."""
+"""Delay before retrying a call after a BusyError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """One real run under way. All times are seconds of scenario time."""
+class RunContext:
+    """The context of one real run. All times are seconds of scenario time."""
 
     plan: Plan
     clock: Clock
     agenda: Agenda
     journal: Journal
     known_s: float
-    """Up to when the event stream knows what has happened."""
+    """Up to when the event stream is complete."""
 
     from_s: float
-    """When the clock began, or went on."""
+    """When the clock started, or was resumed."""
 
     @classmethod
-    def begin(cls, plan: Plan, speed: float) -> "Course":
+    def begin(cls, plan: Plan, speed: float) -> "RunContext":
         """A run that begins now."""
         return cls(plan, Clock(speed, time.time()), Agenda(), Journal(plan, 0.0), 0.0, 0.0)
 
     @classmethod
-    def held(cls, plan: Plan, speed: float, known_s: float, from_s: float) -> "Course":
-        """A run whose clock is held at `from_s` until `clock.go`; what happened after `known_s` is still to be told."""
+    def held(cls, plan: Plan, speed: float, known_s: float, from_s: float) -> "RunContext":
+        """A run whose clock is held at `from_s` until `clock.go`; events after `known_s` are still to be recorded."""
         return cls(plan, Clock(speed, time.time(), from_s), Agenda(), Journal(plan, known_s), known_s, from_s)
 
     @property
     def flush_s(self) -> float:
-        """How long to wait before what happened is handed over."""
+        """Interval at which events are passed on."""
         allowed_real_s = self.clock.real(self.plan.scenario.telemetry.max_gap_s) / FLUSHES_IN_GAP
         return max(LEAST_FLUSH_REAL_S, min(FLUSH_REAL_S, allowed_real_s)) * self.clock.speed
 
@@ -87,7 +87,7 @@ class Course:
         self.agenda.at(t_s, action)
 
     def soon(self, action: Callable[[], Any]) -> None:
-        """Do `action` a little later: the system is busy just now."""
+        """Do `action` a little later: the system is busy."""
         self.at(self.now() + AGAIN_REAL_S * self.clock.speed, action)
 
     def insist(self, action: Callable[[], Any]) -> None:
@@ -121,18 +121,18 @@ class Course:
         return now_s >= scenario.duration_s and (now_s >= scenario.horizon_s or not open_work())
 
     def take_census(self, snapshot: Callable[[], Snapshot], until_s: float) -> None:
-        """Note what the system itself says it holds at the end; one that stays busy says nothing, and the verdict is not PASS."""
+        """Record the system's own census at the end; without one (it stays busy) the verdict is not PASS."""
 
         def take() -> None:
-            told = snapshot()
+            census = snapshot()
             for state, kind in CENSUS.items():
-                self.note(until_s, kind, value=getattr(told, state.name.lower()))
+                self.note(until_s, kind, value=getattr(census, state.name.lower()))
 
         patiently(take)
 
 
 def patiently(call: Callable[[], None], patience_real_s: float = 5.0) -> bool:
-    """Call until the system is not busy, or the patience is over; returns whether it came to be done."""
+    """Retry until the system is not busy, or the timeout; returns whether it succeeded."""
     until = time.monotonic() + patience_real_s
     while True:
         try:

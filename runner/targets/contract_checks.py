@@ -1,4 +1,4 @@
-"""The contract as checks that anyone can run against a class: each has an object of its own and is over soon.
+"""The contract as a test suite for any class: each check uses a new object and is short.
 
 `soak target check` prints them; a test suite calls `check_class`.
 """
@@ -19,36 +19,36 @@ from soak.schemas.errors import SoakError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a check came out: `status` is ok, failed or skipped, `detail` what was expected and what came, or why."""
+    """Result of a check: `status` is ok, failed or skipped; `detail`: expected and actual, or the reason."""
 
     name: str
     status: str
     detail: str = ""
 
 
-class _Bench(Protocol):
+class _Harness(Protocol):
     def close(self) -> None: ...
 
 
-def suite(kind: Attached) -> tuple[Sequence[Check[Any]], Callable[..., _Bench]]:
-    """The checks for a class in the order in which they are run, and what makes a bench for one."""
+def suite(kind: Attached) -> tuple[Sequence[Check[Any]], Callable[..., _Harness]]:
+    """The checks for a class in the order in which they are run, and the harness to construct."""
     if owns_workers(kind):
         from soak.runner.targets.queue.system_adapter import promises as of_systems
-        from soak.runner.targets.queue.system_adapter.harness import Bench as SystemBench
+        from soak.runner.targets.queue.system_adapter.harness import ContractHarness as SystemHarness
 
-        return of_systems.CHECKS, SystemBench
+        return of_systems.CHECKS, SystemHarness
     from soak.runner.targets.queue.queue_adapter import promises, promises_in_time
-    from soak.runner.targets.queue.queue_adapter.harness import Bench
+    from soak.runner.targets.queue.queue_adapter.harness import ContractHarness
 
-    return (*promises.CHECKS, *promises_in_time.CHECKS), Bench
+    return (*promises.CHECKS, *promises_in_time.CHECKS), ContractHarness
 
 
 def check_class(kind: Attached, *, patience_s: float = PATIENCE_S, only: str = "") -> Iterator[Result]:
     """Run every check whose name contains `only`; the first call that hangs is the last one.
 
-    Raises UsageError when the class cannot be constructed.
+    Raises UsageError if the class cannot be constructed.
     """
-    checks, bench = suite(kind)
+    checks, harness = suite(kind)
     with (
         tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as top,
         offspring_ended(kind.__name__),
@@ -64,18 +64,18 @@ def check_class(kind: Attached, *, patience_s: float = PATIENCE_S, only: str = "
             if only not in check.name:
                 continue
             try:
-                yield _run(check, bench(kind, directory, check.lease_s, patience_s))
+                yield _run(check, harness(kind, directory, check.lease_s, patience_s))
             except SlowError as error:
                 yield Result(check.name, "failed", f"{error}; the checks after it were not run")
                 return
 
 
-def _run(check: Check[Any], bench: _Bench) -> Result:
+def _run(check: Check[Any], harness: _Harness) -> Result:
     try:
         try:
-            check.run(bench)
+            check.run(harness)
         finally:
-            bench.close()
+            harness.close()
     except (SlowError, UsageError):
         raise
     except SkippedError as why:

@@ -1,8 +1,8 @@
-"""Ends what carries a mark once the process that set it is gone: `python guardian.py MARK PID`.
+"""Ends all processes with a mark once the process that set it is gone: `python guardian.py MARK PID`.
 
-A mark is a limit that every process hands down to those it starts: with or without exec, whatever environment they are
-given, and whoever becomes their parent. It is the limit of the CPU time that a real-time process may take without a
-pause, of weeks, so that it limits nothing. Imports nothing of ours, so that it starts quickly.
+A mark is a resource limit, which every process passes on to its children, whatever exec, environment or new parent.
+It is RLIMIT_RTTIME, the CPU time of a real-time process without a pause, set to weeks, so that it limits nothing.
+Imports nothing else of soak, so that it starts quickly.
 """
 
 import os
@@ -25,7 +25,7 @@ def marked(mark: int) -> dict[int, str]:
 
 
 def end_all(mark: int, patience_s: float) -> dict[int, str]:
-    """Kill what carries a mark until there is no more of it, or the patience is over; returns what that was, with names."""
+    """Kill all processes with a mark until none is left, or the timeout; returns them with names."""
     found: dict[int, str] = {}
     until = time.monotonic() + patience_s
     while (left := marked(mark)) and time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""What has happened in a run so far, as a target needs to know it in order to go on."""
+"""The events of a run so far, as a target needs them to resume."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -48,36 +48,36 @@ class History:
 
     until_s: float = 0.0
     lived_s: float = 0.0
-    """Until when the system went on, in scenario time: nothing was observed since `until_s`. For the target to say."""
+    """Until when the system ran, in scenario time: unobserved since `until_s`. Set by the target."""
 
     pause_real_s: float = 0.0
-    """For how long nothing went on then, in real seconds."""
+    """How long the run was then paused, in real seconds."""
 
     paused_real_s: float = 0.0
-    """How long earlier pauses took together, in real seconds."""
+    """Sum of earlier pauses, in real seconds."""
 
-    told: Counter[Kind] = field(default_factory=Counter)
-    """How many of its records the system has told, by what each is told as."""
+    recorded: Counter[Kind] = field(default_factory=Counter)
+    """Number of records reported by the system, by kind of event."""
 
     lost: bool = False
-    """Whether telemetry was lost: the stream then does not hold all that the system told."""
+    """Whether telemetry was lost: the stream is then incomplete."""
 
     submitted: set[int] = field(default_factory=set)
     offered: set[int] = field(default_factory=set)
-    """Submissions of which it was told that they were offered, before any answer: second ones, and those that had to wait."""
+    """Submissions recorded as offered before any answer: duplicates, and deferred ones."""
 
     injected: dict[tuple[int, int], int] = field(default_factory=dict)
-    """The causes of what the runner did to attempts, by task number and attempt, until the system told of their end."""
+    """The causes of what the runner did to attempts, by task number and attempt, until the system reported their end."""
 
     running: dict[tuple[int, int], Running] = field(default_factory=dict)
 
     def observe(self, block: Block) -> None:
-        """Take in a block."""
+        """Process a block."""
         self.until_s = self.lived_s = block.until_s
         self.paused_real_s += float(block.value[block.kind == Kind.RUN_PAUSED].sum())
         self.lost = self.lost or bool((block.kind == Kind.SAMPLE_LOST).any())
         kinds = block.kind[np.isin(block.kind, list(TOLD_BY_SYSTEM))]
-        self.told.update(
+        self.recorded.update(
             Counter({Kind(kind): count for kind, count in enumerate(np.bincount(kinds).tolist()) if count})
         )
         self.submitted.update(block.task[np.isin(block.kind, list(SUBMITTED))].tolist())

@@ -1,4 +1,4 @@
-"""What happened, from several witnesses, put into time order and handed out as blocks."""
+"""Events from several sources, merged in time order and passed on as blocks."""
 
 import heapq
 from itertools import count
@@ -11,7 +11,7 @@ from soak.simulation.recorder import Recorder
 
 
 class Journal:
-    """Rows from the runner, the ledger and the system; a row that comes too late counts as having happened just now."""
+    """Rows from the runner, the ledger and the system; a late row gets the current time."""
 
     def __init__(self, plan: Plan, known_s: float) -> None:
         self._recorder = Recorder(plan)

@@ -1,4 +1,4 @@
-"""Threads that make calls for the runner: one that hangs does not hang the runner, and several calls can be made at once."""
+"""Threads that make calls for the runner: a hanging call does not hang the runner, and several calls can be made concurrently."""
 
 import sys
 import threading
@@ -18,7 +18,7 @@ class Lane:
 
     def __init__(self, name: str) -> None:
         self.owes = False
-        """Whether a call is under way."""
+        """Whether a call is in progress."""
         self._calls: SimpleQueue[Callable[[], Any] | None] = SimpleQueue()
         self._answers: SimpleQueue[Answer] = SimpleQueue()
         threading.Thread(target=self._serve, name=name, daemon=True).start()
@@ -29,7 +29,7 @@ class Lane:
         self._calls.put(call)
 
     def answer(self, patience_s: float) -> Answer | None:
-        """The answer of the call that is under way; None when it does not come in time."""
+        """The answer of the call in progress; None on timeout."""
         try:
             answer = self._answers.get(timeout=max(0.0, patience_s))
         except Empty:
@@ -38,7 +38,7 @@ class Lane:
         return answer
 
     def end(self, last: Callable[[Any], Any] | None = None) -> None:
-        """Let the thread end; nobody waits for it. `last` is called there with what a call that is under way returns."""
+        """End the thread without waiting; `last` is called in it with the result of the call in progress."""
         if last:
             self._calls.put(lambda: last(self._answers.get_nowait()[0]))
         self._calls.put(None)
@@ -75,7 +75,7 @@ class Volley:
             self._together.wait()
 
     def answers(self, patience_s: float) -> list[Answer | None]:
-        """What they come to; None for each that takes longer."""
+        """Their results; None for each that times out."""
         self.fire()
         with self._switching:
             return [lane.answer(self._fired_at + patience_s - time.monotonic()) for lane in self._lanes]
@@ -94,7 +94,7 @@ class Volley:
 
 @contextmanager
 def often_switched() -> Iterator[None]:
-    """Threads take turns a thousand times as often, so that one is interrupted where it hurts."""
+    """Thread switching a thousand times as often, to provoke races."""
     interval_s = sys.getswitchinterval()
     sys.setswitchinterval(max(1e-6, interval_s / 1000))
     try:

@@ -1,4 +1,4 @@
-"""Finding a class of someone else's by what a user calls it: `package.module:Class`, or the name of an entry point."""
+"""Finding an attached class: `package.module:Class`, or the name of an entry point."""
 
 import importlib
 import math
@@ -12,7 +12,7 @@ from soak.schemas.errors import UsageError, quoted, shortened
 from soak.schemas.language.shape import did_you_mean
 
 GROUP = "soak.targets"
-"""The group of entry points by which a package offers its classes."""
+"""The entry point group for attached classes."""
 
 Attached: TypeAlias = type[Queue] | type[System]
 
@@ -20,7 +20,7 @@ _WRITE = "write package.module:Class"
 
 
 def names() -> list[str]:
-    """The names that installed packages offer."""
+    """The names registered by installed packages."""
     return [point.name for point in entry_points(group=GROUP)]
 
 
@@ -31,18 +31,18 @@ def find_class(name: str, known: tuple[str, ...] = ()) -> Attached:
     for point in entry_points(group=GROUP, name=name):
         return _import(f"{point.module}:{point.attr}", f"target {name}: ")
     others = did_you_mean(name, [*known, *names()])
-    raise UsageError(f"no target {name!r} ({others}; or name a class as package.module:Class)")
+    raise UsageError(f"no target {name!r} ({others}; or write a class as package.module:Class)")
 
 
 def owns_workers(kind: Attached) -> TypeGuard[type[System]]:
-    """Whether a class is of a system that owns its workers; otherwise workers pull from it."""
+    """Whether a class is a system that owns its workers; otherwise it is a queue."""
     return callable(getattr(kind, "changes", None))
 
 
 def declared_redelivery(name: str, kind: Attached) -> float | None:
-    """How long, in real seconds, a class says that work of a dead worker takes to be started again; None if it does not say.
+    """The declared maximum time until the work of a dead worker is started again, in real seconds; None if not declared.
 
-    Raises UsageError for what is not a number of seconds.
+    Raises UsageError for anything but a number of seconds.
     """
     declared = getattr(kind, "redelivery_s", None)
     if declared is None:
@@ -62,7 +62,7 @@ def _import(reference: str, prefix: str = "") -> Attached:
     for part in class_name.split("."):
         if not hasattr(found, part):
             classes = sorted(key for key, value in getattr(found, "__dict__", {}).items() if isinstance(value, type))
-            known = did_you_mean(part, classes) if classes else "it has no class"
+            known = did_you_mean(part, classes) if classes else "it contains no class"
             raise UsageError(f"{prefix}{module_name} has no {part!r} ({known})")
         found = getattr(found, part)
     if not isinstance(found, type):
@@ -89,7 +89,5 @@ def _with_methods(found: type, name: str) -> Attached:
     methods, shape = (SYSTEM_METHODS, "System") if system else (QUEUE_METHODS, "Queue")
     if missing := [method for method in methods if not callable(getattr(found, method, None))]:
         other = "" if system else "; one that owns its workers has changes"
-        raise UsageError(
-            f"{name} lacks {', '.join(missing)} (write them as runner.targets.contract.{shape} says{other})"
-        )
+        raise UsageError(f"{name} lacks {', '.join(missing)} (write them as described in soak.contract.{shape}{other})")
     return found

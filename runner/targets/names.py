@@ -1,4 +1,4 @@
-"""How the plan's numbers are written in the system under test, and its names of workers in the plan's numbers."""
+"""Mapping between the plan's numbers and the keys, payloads and worker names of the system under test."""
 
 import json
 
@@ -19,12 +19,12 @@ def number_of(key: str) -> int:
 
 
 def payload_of(number: int) -> str:
-    """What the body of a task has to know: its number."""
+    """The payload of a task: its number."""
     return json.dumps({"number": number})
 
 
 class Workers:
-    """The numbers of workers by name: ours are known from the start, those of a system as they turn up."""
+    """The numbers of workers by name: the runner's from the start, those of a system as they appear."""
 
     def __init__(self, queue: Queue) -> None:
         self._numbers = {worker_name(index): index for index in range(queue.workers)}

@@ -17,7 +17,7 @@ _LEAST_MARK = 2**41
 """In microseconds: 25 days."""
 
 _PATIENCE_S = 2.0
-"""For so long processes are ended that something starts again and again; what comes later ends with this process."""
+"""How long to keep ending processes that are started again and again; later ones end with this process."""
 
 _SHOWN = 3
 
@@ -31,7 +31,7 @@ class _Guard:
     limits: tuple[int, int]
 
     def dismiss(self) -> None:
-        """There is nothing to guard any more."""
+        """Nothing is left to guard."""
         resource.setrlimit(resource.RLIMIT_RTTIME, self.limits)
         with suppress(ProcessLookupError, ChildProcessError):
             os.kill(self.pid, signal.SIGKILL)
@@ -39,14 +39,14 @@ class _Guard:
 
 
 _guards: list[_Guard] = []
-"""At most one: it stays where something may still be started, and then serves those that come after, too."""
+"""At most one: it stays while something may still be started, and is then reused."""
 
 
 @contextmanager
 def offspring_ended(name: str) -> Iterator[None]:
-    """Every process that is started in here, by `name`, is ended at the end, also when this process is killed.
+    """Every process that is started in here, by `name`, is ended at the end, even if this process is killed.
 
-    Those that a hung call starts later end with this process. Linux only: elsewhere nothing is done.
+    Those started later by a hung call end with this process. Linux only: a no-op elsewhere.
     """
     if not hasattr(resource, "prlimit"):
         yield

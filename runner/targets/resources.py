@@ -1,4 +1,4 @@
-"""What processes take: summed up for the judge, and each by itself in a table for the reviewer."""
+"""Resource usage of processes: summed for the judge, and per process in a table."""
 
 import csv
 import io
@@ -9,20 +9,20 @@ from pathlib import Path
 import psutil
 
 from soak.contract import BusyError
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.schemas.errors import OutputError
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.processes import COLUMNS, RUNNER, TABLE
 
 _EVERY_REAL_S = 1.0
-"""The processes are not looked at more often than this, however fast the scenario's time goes: looking costs, too."""
+"""Minimum interval of sampling in real seconds, whatever the speed: sampling has a cost."""
 
 
 class Resources:
-    """Samples of the processes that `pids` tells, by name, and of the runner itself; the table lies in `directory`."""
+    """Samples of the processes in `pids`, by name, and of the runner itself; the table is in `directory`."""
 
-    def __init__(self, course: Course, pids: Callable[[], dict[str, int]], directory: Path) -> None:
-        self._course = course
+    def __init__(self, context: RunContext, pids: Callable[[], dict[str, int]], directory: Path) -> None:
+        self._context = context
         self._pids = pids
         self._path = directory / TABLE
         self._known: dict[int, psutil.Process] = {}
@@ -32,12 +32,12 @@ class Resources:
         """Put the samples on the agenda. Raises OutputError when the table cannot be written."""
         if not self._path.exists():
             self._write([COLUMNS])
-        interval_s = self._course.plan.scenario.telemetry.sample_interval_s
-        self._course.every(max(interval_s, _EVERY_REAL_S * self._course.clock.speed), self.sample)
+        interval_s = self._context.plan.scenario.telemetry.sample_interval_s
+        self._context.every(max(interval_s, _EVERY_REAL_S * self._context.clock.speed), self.sample)
 
     def sample(self) -> None:
-        """Note one sample of everything; a process that ends just now counts nothing."""
-        t_s, rows, known = self._course.now(), [], {}
+        """Record one sample of everything; a process that just ended counts as 0."""
+        t_s, rows, known = self._context.now(), [], {}
         try:
             pids = self._pids()
         except BusyError:
@@ -53,9 +53,9 @@ class Resources:
             for place, kind in enumerate(
                 (Kind.SAMPLE_RSS, Kind.SAMPLE_CPU, Kind.SAMPLE_THREADS, Kind.SAMPLE_OPEN_FILES), start=3
             ):
-                self._course.note(t_s, kind, value=sum(float(row[place]) for row in rows))
-        self._course.note(t_s, Kind.SAMPLE_RUNNER_RSS, value=own[0])
-        self._course.note(t_s, Kind.SAMPLE_RUNNER_OPEN_FILES, value=own[3])
+                self._context.note(t_s, kind, value=sum(float(row[place]) for row in rows))
+        self._context.note(t_s, Kind.SAMPLE_RUNNER_RSS, value=own[0])
+        self._context.note(t_s, Kind.SAMPLE_RUNNER_OPEN_FILES, value=own[3])
 
     def _write(self, rows: list[tuple[object, ...]]) -> None:
         text = io.StringIO()

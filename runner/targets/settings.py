@@ -1,4 +1,4 @@
-"""The scenario's queue in real seconds, as what is soaked is told."""
+"""The scenario's queue settings in real seconds, for the system under test."""
 
 from pathlib import Path
 from typing import TypedDict
@@ -7,13 +7,13 @@ from soak.contract import QueueSettings, SystemSettings
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue
 
 LEAST_INTERVAL_REAL_S = 0.002
-"""Polls, heartbeats and watchdog rounds come no more often than this."""
+"""Minimum interval of polls, heartbeats and watchdog rounds."""
 
 LEAST_TIMEOUT_REAL_S = 0.005
 
 
 class CommonSettings(TypedDict):
-    """The settings that both shapes have; see `QueueSettings`."""
+    """The settings of both kinds of adapter; see `QueueSettings`."""
 
     directory: Path
     lease_s: float
@@ -49,11 +49,11 @@ def queue_settings(queue: Queue, directory: Path, speed: float) -> QueueSettings
     return QueueSettings(**_common(queue, directory, speed))
 
 
-def system_settings(queue: Queue, directory: Path, desk: Path, speed: float) -> SystemSettings:
+def system_settings(queue: Queue, directory: Path, body_server: Path, speed: float) -> SystemSettings:
     """For a system that owns its workers: likewise, and timeouts have a floor, too."""
     return SystemSettings(
         **_common(queue, directory, speed),
-        desk=desk.absolute(),
+        desk=body_server.absolute(),
         dispatchers=queue.dispatchers,
         poll_interval_s=_interval(queue.poll_interval_s, speed),
         watchdog_interval_s=_interval(queue.watchdog_interval_s, speed),

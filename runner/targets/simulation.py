@@ -21,9 +21,9 @@ class Simulation:
     speed = 1.0
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
-        """A model needs nothing. Raises UsageError when it is to go on: it is as quick to begin again."""
+        """Nothing to prepare. Raises UsageError for a run to resume: running it again is as fast."""
         if history:
-            raise UsageError("a simulation is not resumed (run it again: the manifest says how)")
+            raise UsageError("a simulation cannot be resumed (run it again: the manifest has the command)")
 
     def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of the model; of a scenario with `repeat`, compared with those of as many more runs."""
@@ -31,7 +31,7 @@ class Simulation:
 
 
 def _repeated(plan: Plan) -> Generator[Block, None, None]:
-    """The events of a run, while others of the same plan go on beside it; at the end, how many events of each differed."""
+    """The events of a run, compared with repeated simulations of the same plan; at the end, the differing events of each."""
     others = [simulate(Plan(plan.scenario, plan.seed)) for _ in range(plan.scenario.repeat - 1)]
     differing = [0] * len(others)
     until_s = 0.0

@@ -12,5 +12,5 @@ def socket_directory() -> "tempfile.TemporaryDirectory[str]":
     directory = tempfile.TemporaryDirectory(prefix="soak-")
     if len(directory.name.encode()) > _LONGEST:
         directory.cleanup()
-        raise UsageError(f"{directory.name}: too long a path for sockets (set TMPDIR to a shorter one)")
+        raise UsageError(f"{directory.name}: path too long for sockets (set TMPDIR to a shorter one)")
     return directory

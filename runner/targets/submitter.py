@@ -1,18 +1,18 @@
-"""Submits the plan's work at its times; what the system cannot take in is offered again and again."""
+"""Submits the plan's work at its times; submissions that the system cannot accept are retried."""
 
 from collections import deque
 from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
 from soak.contract import Accepted, BusyError, Refused
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.names import key_of, payload_of
 from soak.schemas.stream.events import COPY, Kind
 from soak.simulation.plan import Plan
 
 
 class Submission(NamedTuple):
-    """Work to offer: when, as which task number, and the cause of a duplicate (0: the original)."""
+    """A submission: its time, task number, and the cause of a duplicate (0: the original)."""
 
     due_s: float
     number: int
@@ -23,7 +23,7 @@ Answer: TypeAlias = Accepted | Refused
 
 
 class Intake(Protocol):
-    """What takes the work in."""
+    """What accepts the work."""
 
     def enqueue(self, key: str, payload: str) -> Answer:
         """See `runner.targets.contract`. Raises BusyError."""
@@ -37,31 +37,31 @@ class Intakes(Protocol):
 
 
 class Submitter:
-    """`answered` hears what became of each submission; `known` says which ones the system was given by an earlier runner.
+    """`answered` is called with the answer of each submission; `known`: those submitted by an earlier runner.
 
     `intakes`: a key that is due twice at the same instant is offered on two connections; without it, one after the other.
-    `told`: which ones an earlier runner had offered in vain, and told of.
+    `recorded`: those that an earlier runner had offered in vain, and recorded.
     """
 
     def __init__(
         self,
-        course: Course,
+        context: RunContext,
         intake: Intake,
         answered: Callable[[Submission, Answer], None],
         known: Callable[[Submission], bool] = lambda _: False,
         intakes: Intakes | None = None,
-        told: Container[int] = frozenset(),
+        recorded: Container[int] = frozenset(),
     ) -> None:
-        self._course = course
+        self._context = context
         self._intake = intake
         self._intakes = intakes
         self._answered = answered
-        self._told = told
-        self._work = (each for each in _one_by_one(course.plan) if not known(each))
+        self._recorded = recorded
+        self._work = (each for each in _one_by_one(context.plan) if not known(each))
         self._ahead: Submission | None = None
         self._waiting: set[int] = set()
         self._deferred: deque[Submission] = deque()
-        """What the system could not take in at once, the oldest first: only the first of them knocks again and again."""
+        """Deferred submissions, the oldest first: only the first of them is retried."""
         self._all_came = False
 
     def start(self) -> None:
@@ -76,7 +76,7 @@ class Submitter:
 
     @property
     def oldest_deferred_s(self) -> float | None:
-        """When the oldest work was due that the system could not take in so far; None where there is none."""
+        """Due time of the oldest deferred submission; None if there is none."""
         return next((each.due_s for each in self._deferred if not each.cause), None)
 
     def _next(self) -> None:
@@ -86,15 +86,15 @@ class Submitter:
         elif self._intakes and _are_twins(first, self._ahead):
             assert self._ahead
             second, self._ahead = self._ahead, next(self._work, None)
-            self._course.at(first.due_s, lambda: self._submit(first, second))
+            self._context.at(first.due_s, lambda: self._submit(first, second))
         else:
-            self._course.at(first.due_s, lambda: self._submit(first))
+            self._context.at(first.due_s, lambda: self._submit(first))
 
     def _submit(self, *work: Submission) -> None:
         self._next()
         for each in work:
-            if each.cause and each.number not in self._told:
-                self._course.note(self._course.now(), Kind.TASK_DUPLICATE, number=each.number, cause=each.cause)
+            if each.cause and each.number not in self._recorded:
+                self._context.note(self._context.now(), Kind.TASK_DUPLICATE, number=each.number, cause=each.cause)
             self._waiting.add(each.number)
         if len(work) == 2 and not self._deferred:
             answers = self._offer_both(work[0])
@@ -117,7 +117,7 @@ class Submitter:
             return None
 
     def _offer_both(self, first: Submission) -> list[Answer | None]:
-        """Which of the two is taken in makes no difference: they say the same, and the one that is counts as the first."""
+        """It does not matter which of the two is accepted: they are identical, and the accepted one counts as the first."""
         assert self._intakes
         answers = self._intakes.enqueue_twice(key_of(first.number), payload_of(first.number))
         return sorted(answers, key=_accepted_first)
@@ -127,26 +127,26 @@ class Submitter:
         self._answered(work, answer)
 
     def _defer(self, work: Submission) -> None:
-        if not work.cause and work.number not in self._told:
-            # It was offered in time; that the system could not take it in is not the load generator's fault.
-            self._course.note(self._course.now(), Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
+        if not work.cause and work.number not in self._recorded:
+            # It was offered in time; a system that cannot accept it is not the load generator's fault.
+            self._context.note(self._context.now(), Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
         self._deferred.append(work)
         if len(self._deferred) == 1:
-            self._course.soon(self._knock)
+            self._context.soon(self._knock)
 
     def _knock(self) -> None:
-        """Offer what waits, the oldest first, for as long as the system takes it in."""
+        """Offer deferred submissions, the oldest first, as long as the system accepts them."""
         while self._deferred:
             answer = self._offer(self._deferred[0])
             if answer is None:
-                self._course.soon(self._knock)
+                self._context.soon(self._knock)
                 return
             self._take(self._deferred.popleft(), answer)
 
 
 def refused(work: Submission) -> str:
-    """What is wrong with a system that refuses a key on its first coming."""
-    return f"refused the key {key_of(work.number)!r}, which it was never given (it has to start empty)"
+    """The violation of a system that refuses a new key."""
+    return f"refused the key {key_of(work.number)!r}, which was never submitted before (a system must start empty)"
 
 
 def _one_by_one(plan: Plan) -> Iterator[Submission]:

@@ -1,4 +1,4 @@
-"""A small web page on the loopback that shows a run: one HTML file, and its states as server-sent events."""
+"""A small web page on the loopback interface that shows a run: one HTML file, and its states as server-sent events."""
 
 import threading
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _PATIENCE_S = 15.0
 
 
 class Latest:
-    """The newest state, for as many readers as there are."""
+    """The newest state, for any number of readers."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -26,7 +26,7 @@ class Latest:
         self.over = False
 
     def put(self, state: State | None) -> None:
-        """A new state; None says that there will be no other."""
+        """Publish a state; None: it was the last."""
         with self._changed:
             if state is None:
                 self.over = True
@@ -36,14 +36,14 @@ class Latest:
             self._changed.notify_all()
 
     def after(self, number: int) -> tuple[int, bytes]:
-        """The state that came after that number, once there is one; nothing new after a while is an empty text."""
+        """Wait for the state after that number; an empty text if there is none for a while."""
         with self._changed:
             self._changed.wait_for(lambda: self._number > number or self.over, _PATIENCE_S)
             return (self._number, self._text) if self._number > number else (number, b"")
 
 
 def make_server(latest: Latest, port: int) -> ThreadingHTTPServer:
-    """A server on the loopback; port 0 chooses a free one. Raises UsageError when the port is taken."""
+    """A server on the loopback interface; port 0 chooses a free one. Raises UsageError when the port is taken."""
 
     class Handler(_Handler):
         newest = latest
@@ -90,7 +90,7 @@ class _Handler(LoopbackHandler):
 
 
 def serve(states: Iterator[State], port: int) -> None:
-    """Show the states until someone interrupts. Raises UsageError, or what following the run raises."""
+    """Serve the states until interrupted. Raises UsageError, and the errors of following the run."""
     latest = Latest()
     server = make_server(latest, port)
     failed: list[SoakError] = []
@@ -105,7 +105,7 @@ def serve(states: Iterator[State], port: int) -> None:
         finally:
             latest.put(None)
 
-    remark(f"dashboard: http://{HOST}:{server.server_address[1]}/ (Ctrl-C ends it; the run goes on)")
+    remark(f"dashboard: http://{HOST}:{server.server_address[1]}/ (Ctrl-C stops the dashboard, not the run)")
     threading.Thread(target=follow, name="follow", daemon=True).start()
     try:
         server.serve_forever(poll_interval=0.2)

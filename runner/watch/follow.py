@@ -13,24 +13,24 @@ from soak.schemas.errors import UsageError
 from soak.simulation.plan import Plan
 
 EVERY_S = 1.0
-"""How often there is a new state, in real seconds."""
+"""Interval between states, in real seconds."""
 
 _LOOK_EVERY_S = 0.2
 
 
 def newest_run(runs: Path = Path("runs")) -> Path:
-    """The run directory below `runs` whose stream was written to last. Raises UsageError when there is none."""
+    """The run directory under `runs` with the most recently written stream. Raises UsageError if there is none."""
     found = (path for path in runs.glob("*/soak_*.jsonl") if path.is_file())
     streams = sorted(found, key=lambda path: path.stat().st_mtime)
     if not streams:
-        raise UsageError(f"{runs}: holds no run (name a run directory)")
+        raise UsageError(f"{runs}: contains no run (give a run directory)")
     return streams[-1].parent
 
 
 def follow(path: Path, replay: float | None = None) -> Iterator[State]:
-    """States of the run in `path`, about one a second, until it has ended; `replay`: at so many times its own speed.
+    """States of the run in `path`, about one a second, until it has ended; `replay`: speed-up factor.
 
-    Without `replay` what is there is taken in at once, and a live run is followed. Raises UsageError or EvidenceError.
+    Without `replay`, existing events are read at once and a live run is followed. Raises UsageError or EvidenceError.
     """
     directory = RunDirectory.open(path)
     scenario = load_stored(directory).scenario
@@ -40,7 +40,7 @@ def follow(path: Path, replay: float | None = None) -> Iterator[State]:
     if replay is not None:
         yield from _replayed(reader, watched, replay * reader.identity.speed)
         return
-    began, told = time.monotonic(), 0.0
+    began, shown_at = time.monotonic(), 0.0
     for block in reader.follow():
         if block is None:
             if watched.ended:
@@ -48,9 +48,9 @@ def follow(path: Path, replay: float | None = None) -> Iterator[State]:
             time.sleep(_LOOK_EVERY_S)
         else:
             watched.observe(block)
-        if watched.judge.until_s and time.monotonic() - told >= EVERY_S:
-            told = time.monotonic()
-            yield watched.state(_eta(watched, reader.identity.speed if told - began > EVERY_S else 0.0))
+        if watched.judge.until_s and time.monotonic() - shown_at >= EVERY_S:
+            shown_at = time.monotonic()
+            yield watched.state(_eta(watched, reader.identity.speed if shown_at - began > EVERY_S else 0.0))
     yield watched.state()
 
 

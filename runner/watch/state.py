@@ -1,4 +1,4 @@
-"""What a run looks like at a moment: the figures that someone who watches it wants to see."""
+"""The state of a run at a moment, as shown by watch and dashboard."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ MOST_POINTS = 400
 
 
 class Objective(msgspec.Struct, frozen=True):
-    """An objective so far; values as they are shown."""
+    """An objective so far, with formatted values."""
 
     objective: str
     status: str
@@ -56,7 +56,7 @@ class State(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Watched:
-    """A judge that takes in what happens, and what the judge does not keep: last samples, and points to draw."""
+    """A judge fed with the events so far, plus what the judge does not keep: latest samples and points to plot."""
 
     judge: Judge
     identity: Identity
@@ -68,17 +68,17 @@ class Watched:
 
     @property
     def ended(self) -> str:
-        """How it ended; empty while it goes on."""
+        """How it ended; empty during the run."""
         return "" if self.end is End.CUT else self.end.value
 
     def observe(self, block: Block) -> None:
-        """Take in a block."""
+        """Process a block."""
         for _ in self.judge.observe(block):
             pass
         for kind, name in _LEVELS.items():
-            told = block.value[block.kind == kind]
-            if len(told):
-                self.levels[name] = float(told[-1])
+            values = block.value[block.kind == kind]
+            if len(values):
+                self.levels[name] = float(values[-1])
         self.end = end_after(block, self.end)
         counts = self.judge.kinds_seen
         self._closed.append((self.judge.until_s, int(counts[[Kind.TASK_DONE, Kind.TASK_FAILED]].sum())))
@@ -87,7 +87,7 @@ class Watched:
         self._note_point()
 
     def _note_point(self) -> None:
-        """One point in a while, so that the whole run fits into MOST_POINTS."""
+        """Downsampled, so that the whole run fits into MOST_POINTS."""
         self._every_s = self._every_s or self.judge.scenario.horizon_s / MOST_POINTS
         if self._points and self.judge.until_s < self._points[-1][0] + self._every_s:
             return
@@ -102,10 +102,9 @@ class Watched:
         verdict = decide(judge, self.identity, self.end)
         objectives = []
         for each in verdict.objectives:
-            show = scenario.slis[each.sli].unit.show
-            value, target, margin = (
-                "–" if number is None else show(number) for number in (each.value, each.target, each.margin)
-            )
+            unit = scenario.slis[each.sli].unit
+            value, target = ("–" if number is None else unit.show(number) for number in (each.value, each.target))
+            margin = "–" if each.margin is None else unit.show_margin(each.margin, each.target)
             objectives.append(Objective(each.objective, each.status.value, value, f"{each.op} {target}", margin))
         now_s = judge.until_s
         return State(

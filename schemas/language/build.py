@@ -99,7 +99,7 @@ def _export(data: Mapping_) -> Export:
 
 
 def scenario_slis(data: Mapping_) -> dict[str, Sli]:
-    """Every SLI of the scenario: the system's and its own. Raises UnclearError for a filter that means nothing."""
+    """Every SLI of the scenario: the system's and its own. Raises UnclearError for an invalid filter."""
     slis = dict(language_of(data["system"]).slis)
     for name, definition in data.get("slis", {}).items():
         slis[name] = build_sli(name, definition, data)
@@ -127,7 +127,7 @@ def build_sli(name: str, definition: Mapping_, data: Mapping_) -> Sli:
 
 
 def build_distribution(data: Mapping_, folders: Folders) -> Distribution:
-    """A distribution; raises ValueError when an empirical file cannot be used."""
+    """A distribution; raises ValueError if an empirical file cannot be used."""
     shape = data["distribution"]
     if shape == "constant":
         return Constant(units.duration(data["value"]))
@@ -141,7 +141,7 @@ def build_distribution(data: Mapping_, folders: Folders) -> Distribution:
 
 
 def read_values(file: str, folders: Folders, unit_s: float) -> tuple[float, ...]:
-    """The values of an empirical file in seconds; raises ValueError that names file and line and says what is wrong."""
+    """The values of an empirical file in seconds; raises ValueError with file, line and problem."""
     values, name = [], PurePath(file).name
     try:
         lines = folders.read(file).decode().split("\n")
@@ -158,7 +158,7 @@ def read_values(file: str, folders: Folders, unit_s: float) -> tuple[float, ...]
             raise ValueError(f"{name}:{number}: {shortened(text)} is not a duration")
         values.append(value)
     if not values:
-        raise ValueError(f"{name}: holds no values")
+        raise ValueError(f"{name}: contains no values")
     return tuple(values)
 
 

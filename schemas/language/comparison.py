@@ -27,7 +27,7 @@ CONFIDENT = frozenset({Aggregate.RATIO, Aggregate.QUANTILE, Aggregate.GROWTH})
 """Aggregates that have a confidence interval."""
 
 MAX_OBJECTIVES = 1_000
-"""So many comparisons can one objective stand for."""
+"""Maximum number of comparisons of one objective."""
 
 _COUNTED = frozenset({Unit.COUNT, Unit.RATIO})
 _RANKED = frozenset({Aggregate.QUANTILE, Aggregate.MAX})
@@ -37,14 +37,14 @@ FILTER_FIELDS = ("fault", "error", "worker", "tenant", "to")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What expressions of a scenario may speak of: its SLIs, and the values each label can have."""
+    """The context of expressions: the SLIs of a scenario, and the possible values of each label."""
 
     slis: Mapping[str, Sli]
     labels: Mapping[str, tuple[str, ...]]
 
 
 def objectives(text: str, context: Context) -> Iterator[Comparison]:
-    """The comparisons an objective stands for: one, or one for each value of a label given as `*`. Raises UnclearError."""
+    """The comparisons of an objective: one, or one for each value of a label given as `*`. Raises UnclearError."""
     expression = parse_expression(text)
     sli = _sli(expression, context)
     _check_labels(expression.selector, sli, context, each=True)
@@ -53,7 +53,7 @@ def objectives(text: str, context: Context) -> Iterator[Comparison]:
     _check_equality(expression, sli)
     count = math.prod(len(context.labels[label]) for label, value in expression.selector if value == EACH)
     if count > MAX_OBJECTIVES:
-        raise UnclearError(f"stands for {count:,} objectives", f"select {MAX_OBJECTIVES:,} at most")
+        raise UnclearError(f"expands to {count:,} objectives", f"select {MAX_OBJECTIVES:,} at most")
     choices = [
         [(label, each) for each in context.labels[label]] if value == EACH else [(label, value)]
         for label, value in expression.selector
@@ -69,19 +69,17 @@ def condition(text: str, context: Context, *, window: bool) -> Comparison:
     _check_labels(expression.selector, sli, context, each=False)
     _check_equality(expression, sli)
     if expression.relative:
-        raise UnclearError("a condition cannot be relative", "write a fixed target; relative targets are for slos")
+        raise UnclearError("a condition cannot be relative", "write a fixed target; relative targets are for slos only")
     if expression.op is Op.ABOUT:
-        raise _no_alarm(expression, "write <= or >=; ~ is for slos")
+        raise _no_alarm(expression, "write <= or >=; ~ is for slos only")
     if is_known_at_the_end(sli):
-        watch = f", or watch {sli.series} here" if sli.series in context.slis and sli.series != sli.name else ""
+        watch = f", or use {sli.series} here" if sli.series in context.slis and sli.series != sli.name else ""
         raise UnclearError(f"{sli.name} is known at the end only", f"use it under slos{watch}")
     if sli.aggregate is Aggregate.RATE and not window:
-        raise UnclearError(f"{sli.name} of the run so far hardly moves", "add window: 30m")
+        raise UnclearError(f"{sli.name} over the whole run so far hardly changes", "add window: 30m")
     if sli.aggregate is Aggregate.LONGEST:
         if window:
-            raise UnclearError(
-                f"{sli.name} has no window", "remove window: the condition looks at the time that is passing now"
-            )
+            raise UnclearError(f"{sli.name} has no window", "remove window: the condition measures the current gap")
         if expression.op not in {Op.GE, Op.GT}:
             raise _no_alarm(expression, f"write {sli.name} >= {expression.target}")
     largest = sli.aggregate in _RANKED or (sli.aggregate is Aggregate.GAUGE and window)
@@ -91,16 +89,18 @@ def condition(text: str, context: Context, *, window: bool) -> Comparison:
 
 
 def is_known_at_the_end(sli: Sli) -> bool:
-    """Whether an SLI has no value while the run goes on."""
+    """Whether an SLI has no value during the run."""
     return sli.aggregate is Aggregate.GROWTH or sli.series == AT_THE_END
 
 
 def _no_alarm(expression: Expression, remedy: str) -> UnclearError:
-    return UnclearError(f"{expression.sli} {expression.op} {expression.target} is no alarm", remedy)
+    return UnclearError(
+        f"{expression.sli} {expression.op} {expression.target} describes a good state, not an alarm", remedy
+    )
 
 
 def _check_equality(expression: Expression, sli: Sli) -> None:
-    """Raise UnclearError for a measurement that would have to hit its target to the last digit, or has no interval around it."""
+    """Raise UnclearError for equality with a measured value, and for `~` on an SLI without a confidence interval."""
     if expression.op is Op.ABOUT:
         if sli.aggregate not in CONFIDENT:
             raise UnclearError(f"{sli.name} has no confidence interval", "compare with <= or >=")
@@ -110,7 +110,9 @@ def _check_equality(expression: Expression, sli: Sli) -> None:
     if expression.op not in {Op.EQ, Op.NE} or sli.unit in _COUNTED:
         return
     if expression.relative or sli.unit.parse(expression.target):
-        raise UnclearError(f"{sli.name} is measured, and never equal to a target", "compare with <= or >=")
+        raise UnclearError(
+            f"{sli.name} is a measured value and never exactly equal to a target", "compare with <= or >="
+        )
 
 
 def event_filter(
@@ -158,7 +160,7 @@ def _sli(expression: Expression, context: Context) -> Sli:
 
 def _nearest_sli(name: str, context: Context) -> str:
     remedy = did_you_mean(name, list(context.slis))
-    return remedy if remedy.startswith("did you mean") else "name an SLI that this system has"
+    return remedy if remedy.startswith("did you mean") else "use an SLI of this system"
 
 
 def _check_labels(selector: Selector, sli: Sli, context: Context, *, each: bool) -> None:
@@ -166,17 +168,17 @@ def _check_labels(selector: Selector, sli: Sli, context: Context, *, each: bool)
         if label not in context.labels:
             raise UnclearError(f"unknown label {quoted(label)}", did_you_mean(label, list(context.labels)))
         if not sli.per_task:
-            raise UnclearError(f"{sli.name} is one for the whole system", f"remove {label}={value}")
+            raise UnclearError(f"{sli.name} covers the whole system and has no labels", f"remove {label}={value}")
         known = context.labels[label]
         if value == EACH and known:
             if each:
                 continue
-            raise UnclearError(f"{label}=* does not go here", f"name one {label}")
+            raise UnclearError(f"{label}=* is not possible here", f"name one {label}")
         if value == EACH:
-            raise UnclearError(f"there is no {label} to select", f"declare one: {_DECLARE[label]}")
+            raise UnclearError(f"the scenario declares no {label}s", f"declare one: {_DECLARE[label]}")
         if value not in known:
             remedy = did_you_mean(value, list(known)) if known else f"declare it: {_DECLARE[label]}"
-            raise UnclearError(f"nobody declares the {label} {quoted(value)}", remedy)
+            raise UnclearError(f"the scenario declares no {label} {quoted(value)}", remedy)
 
 
 _DECLARE = {

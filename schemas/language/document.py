@@ -1,7 +1,7 @@
-"""YAML text to plain data, every value with the place it stands at, and YAML's traps refused.
+"""YAML text to plain data, with the position of every value, and YAML's pitfalls refused.
 
 Plain scalars are read by the rules of YAML 1.2's core schema; whatever YAML 1.1 readers take
-for something else (`no`, `12:30:00`, `1e3`, `010`, dates) is an error and never a guess.
+for something else (`no`, `12:30:00`, `1e3`, `010`, dates) is an error, never a guess.
 """
 
 import re
@@ -28,21 +28,21 @@ _FORBIDDEN: re.Pattern[str] = yaml.reader.Reader.NON_PRINTABLE
 
 @dataclass(slots=True)
 class Document:
-    """Plain data and, for every path into it, where the value and its key stand.
+    """Plain data and, for every path into it, the positions of value and key.
 
-    `problems` is what YAML allows but we do not.
+    `problems`: what is valid YAML but not allowed here.
     """
 
     source: str
     data: Data = None
     content: bytes = b""
-    """The text as it was read: the file may be a pipe, or another one by the time it is asked for again."""
+    """The text as read: the file may be a pipe, or change later."""
     marks: dict[Where, Mark] = field(default_factory=dict)
     keys: dict[Where, Mark] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def mark(self, where: Where) -> Mark:
-        """The mark of the value at `where`, or of the nearest thing around it."""
+        """The mark of the value at `where`, or of its nearest parent."""
         while where and where not in self.marks:
             where = where[:-1]
         return self.marks.get(where, Mark(self.source))
@@ -59,18 +59,20 @@ def read_document(path: Path) -> Document:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1)
     except IsADirectoryError:
-        raise UsageError(f"{path}: is a directory (name a scenario file in it)") from None
+        raise UsageError(f"{path}: is a directory (give a scenario file in it)") from None
     except OSError as error:
-        raise UsageError(f"{path}: {reason(error)} (name a scenario file that can be read)") from None
+        raise UsageError(f"{path}: {reason(error)} (give a readable scenario file)") from None
     if len(text) > MAX_BYTES:
-        raise UsageError(f"{path}: is larger than {MAX_BYTES:,} bytes (a scenario is a page or two)")
+        raise UsageError(
+            f"{path}: is larger than {MAX_BYTES:,} bytes (scenarios are much smaller; is this the right file?)"
+        )
     document = parse_document(text, str(path))
     document.content = text
     return document
 
 
 def parse_document(text: bytes | str, source: str) -> Document:
-    """The document in `text`. Raises ScenarioError when it is not YAML, or is not to be expanded."""
+    """The document in `text`. Raises ScenarioError if it is not YAML, or too large when expanded."""
     text = _checked_text(text, source)
     try:
         check_extent(text, source)
@@ -86,7 +88,7 @@ def parse_document(text: bytes | str, source: str) -> Document:
 
 
 def _checked_text(text: bytes | str, source: str) -> str:
-    """`text` decoded. Raises ScenarioError at the first character that cannot stand in a YAML file."""
+    """`text` decoded. Raises ScenarioError at the first character not allowed in YAML."""
     try:
         decoded = (text.encode() if isinstance(text, str) else text).decode("utf-8-sig")
     except UnicodeEncodeError as error:
@@ -130,7 +132,7 @@ class _Reader:
         return start(node, self._document.source)
 
     def _spend(self, node: yaml.Node, depth: int) -> None:
-        """Count one more value; raise ScenarioError when there are too many, or it lies too deep."""
+        """Count one more value; raise ScenarioError for too many values or too deep nesting."""
         self._nodes += 1
         if self._nodes > MAX_NODES or depth > MAX_DEPTH:
             raise ScenarioError([too_large(self._mark(node), depth)])
@@ -149,7 +151,7 @@ class _Reader:
         return data
 
     def _merged_pairs(self, node: yaml.MappingNode, where: Where, depth: int) -> list[tuple[yaml.Node, yaml.Node]]:
-        """The pairs that `<<` brings into a mapping; what a merged mapping merges itself comes after its own."""
+        """The pairs that `<<` merges into a mapping; nested merges come after the mapping's own pairs."""
         pairs = []
         for each in self._merged_mappings(node, where):
             self._spend(each, depth)
@@ -193,7 +195,7 @@ class _Reader:
             return self._refuse(where, trap.what, trap.remedy, None if trap.empty else text)
 
     def _refuse(self, where: Where, what: str, remedy: str, text: str | None = None) -> str | None:
-        """Note a trap; under a key of the author's own it does no harm and stays the text it is."""
+        """Record a pitfall; under an x- key it is harmless and stays text."""
         if where and str(where[0]).startswith(_OWN):
             return text
         self._problem(where, what, remedy)

@@ -1,11 +1,11 @@
-"""What the schemas give as examples, as it is written in a file."""
+"""Examples of the schemas, as written in a file."""
 
 from soak.schemas.language.schema import resolve
 from soak.schemas.validator import Schema
 
 
 def example(schema: Schema) -> str:
-    """A value of the schema as it is written in a file: its example, or else its required keys with theirs."""
+    """An example value of the schema as written in a file: its own, or its required keys with theirs."""
     schema = resolve(schema)
     if schema.get("examples"):
         return _flow(schema["examples"][0])
@@ -17,7 +17,7 @@ def example(schema: Schema) -> str:
 
 
 def _flow(value: object) -> str:
-    """A value as it is written in a file, on one line."""
+    """A value as written in a file, on one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
     return f"[{', '.join(map(_flow, value))}]" if isinstance(value, list) else str(value)

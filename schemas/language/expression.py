@@ -1,7 +1,7 @@
 """The grammar of objectives, conditions and event filters.
 
 objective  <sli>[{label=value, …}] <op> <target>      latency_p95{tenant=A} <= 120s
-           … ~ <target>: the target lies in the confidence interval of what was observed
+           … ~ <target>: the target lies in the confidence interval of the observed value
 relative   <sli>[{…}] <op> <factor>x <label=value, …>  latency_p99{phase=burst} <= 1.2x phase=baseline
 filter     <event type>[{field=value, …}]              task.retry{fault=transient}
 """
@@ -39,7 +39,7 @@ class Op(StrEnum):
     ABOUT = "~"
 
     def holds(self, value: float, target: float) -> bool:
-        """Whether `value op target`; ABOUT is not of a value but of its interval, and holds of no single value but the target."""
+        """Whether `value op target`; ABOUT needs an interval, so for a single value it is equality."""
         return _COMPARE[self](value, target)
 
 
@@ -55,7 +55,7 @@ _COMPARE: dict[Op, Callable[[float, float], bool]] = {
 
 
 class Unit(StrEnum):
-    """What an SLI is measured in, and so how its target is written."""
+    """The unit of an SLI and of its targets."""
 
     DURATION = "duration"
     RATIO = "ratio"
@@ -80,11 +80,15 @@ class Unit(StrEnum):
         return _SHOW[self](value)
 
     def show_beside(self, value: float, target: float | None) -> str:
-        """A value for people, with as many digits as it takes to see on which side of the target it lies."""
+        """A value for people, with enough digits to show on which side of the target it lies."""
         per_hour = self.value.endswith("/h")
         if target is None or not beside.is_near(value, target, ratio=self is Unit.RATIO):
             return self.show(value)
         return f"{_BESIDE[self](value, target)}{'/h' if per_hour else ''}"
+
+    def show_margin(self, margin: float, target: float | None) -> str:
+        """A margin in base units, for people: a rate in the unit in which its target is shown."""
+        return units.show_rate_like(margin, target or margin) if self is Unit.RATE else self.show(margin)
 
     def show_difference(self, value: float) -> str:
         """A difference of two values in base units, for people: with its sign, that of ratios in percentage points."""
@@ -169,7 +173,7 @@ Selector = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """A target that is a multiple of the same SLI under other labels."""
+    """A target that is a multiple of the same SLI with other labels."""
 
     factor: float
     selector: Selector
@@ -213,7 +217,7 @@ def parse_expression(text: str) -> Expression:
         )
     relative = _RELATIVE.fullmatch(match["target"])
     if relative and not relative["selector"]:
-        what = f"{quoted(match['target'])} does not say of what"
+        what = f"{quoted(match['target'])} does not say what it is relative to"
         raise UnclearError(what, f"write {match['target']} phase=baseline, or a fixed target")
     return Expression(
         text=" ".join(text.split()),
@@ -236,7 +240,7 @@ def parse_filter(text: str) -> EventFilter:
 
 
 def _match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    # The patterns may try every split of a run of blanks: fine in a line, not in a megabyte.
+    # Matching is quadratic in runs of blanks: fine in a line, not in a megabyte.
     if len(text) > MAX_TEXT:
         raise UnclearError(f"{quoted(text)} has {len(text):,} characters", f"write {MAX_TEXT} at most")
     return pattern.fullmatch(text)

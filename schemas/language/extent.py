@@ -1,4 +1,4 @@
-"""How much a scenario asks for: a run that would never end, or never fit, is refused before it starts."""
+"""Limits on the size of a scenario: a run that would never end or not fit is refused before it starts."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ def _run_length(view: View) -> Iterator[Problem]:
         length_s = view.duration(key)
         if length_s is not None and length_s > MAX_RUN_S:
             yield view.problem(
-                (key,), f"is longer than a run can be ({show_duration(MAX_RUN_S)})", "write a shorter one"
+                (key,), f"is longer than the maximum of {show_duration(MAX_RUN_S)}", "write a shorter one"
             )
 
 
@@ -71,7 +71,7 @@ def _occurrences(view: View) -> Iterator[Problem]:
 
 
 def _asks_for(count: float, most: int, what: str) -> str:
-    return f"asks for about {math.ceil(count):,} {what}, and a run can have {most:,}"
+    return f"needs about {math.ceil(count):,} {what}, and the maximum is {most:,}"
 
 
 EXTENT_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (_run_length, _arrivals, _observations, _occurrences)

@@ -1,4 +1,4 @@
-"""What can go wrong with a system, and what of it a scenario asks for. Each system's room has a table of its faults."""
+"""Fault types of a system, and the faults of a scenario. Each system's room has a table of its types."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ class FaultSpec:
 
     @property
     def by_time(self) -> bool:
-        """Whether it strikes the system at set times, and not single attempts."""
+        """Whether it affects the system at scheduled times, not single attempts."""
         return not self.counts
 
 
@@ -52,7 +52,7 @@ LOSS = FaultSpec(TELEMETRY_LOSS, (Kind.SAMPLE_LOST,), resumable=False)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: by rate, by time (`windows`), or by rate within its windows."""
+    """One fault: by rate, scheduled (`windows`), or by rate within its windows."""
 
     name: str
     spec: FaultSpec
@@ -62,15 +62,15 @@ class Fault:
     hang_for_s: float
     delay: Distribution
     dependency: str = ""
-    """What of the system it strikes, by name; empty where a system has no such names."""
+    """The part of the system affected, by name; empty where a system has no such names."""
     retry_after_s: float = 0.0
 
     @property
     def type(self) -> str:
-        """What goes wrong."""
+        """The type of a fault."""
         return self.spec.type
 
     @property
     def by_time(self) -> bool:
-        """Whether it strikes the system at set times, and not single attempts."""
+        """Whether it affects the system at scheduled times, not single attempts."""
         return self.spec.by_time

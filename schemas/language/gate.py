@@ -1,4 +1,4 @@
-"""The gate language as typed data: a gate file to a typed gate, or to everything that is wrong with it."""
+"""The gate language as typed data: a gate file to a typed gate, or to all its problems."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def slis_of_every_system() -> dict[str, Sli]:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What must be true of every run that a rule looks at; `max_age_s` None: however old."""
+    """Requirements for every run that a rule checks; `max_age_s` None: any age."""
 
     max_age_s: float | None
     one_commit: bool
@@ -36,7 +36,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class TestsRule:
-    """JUnit results in which every test case passed; `cases` are patterns, for each of which a case must be there."""
+    """JUnit results in which every test case must have passed; `cases` are patterns that must each match one."""
 
     name: str
     files: str
@@ -57,7 +57,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class RunsRule:
-    """Run directories with a verdict; see the schema for what each field asks. None: it does not ask."""
+    """Run directories with a verdict; see the schema for the fields. None: not required."""
 
     name: str
     where: str
@@ -112,10 +112,10 @@ def _problems(document: Document) -> Iterator[Problem]:
         where = "rules", place
         kinds = [kind for kind in _KINDS if kind in rule]
         if len(kinds) != 1:
-            what = "asks for both tests and runs" if kinds else "asks for nothing"
+            what = "has both tests and runs" if kinds else "has neither tests nor runs"
             yield document.problem(where, what, "write either tests: or runs: in each rule")
         if rule["name"] in names:
-            yield document.problem((*where, "name"), f"a rule {rule['name']!r} stands above", "give it another name")
+            yield document.problem((*where, "name"), f"the name {rule['name']!r} is duplicated", "give it another name")
         names.add(rule["name"])
         for number, text in enumerate(rule.get("runs", {}).get("slis", [])):
             try:

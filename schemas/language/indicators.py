@@ -1,4 +1,4 @@
-"""What a scenario is judged by: its own SLIs, objectives, alerts and abort conditions, checked against what there is."""
+"""Checks of SLIs, objectives, alerts and abort conditions of a scenario."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -51,9 +51,9 @@ def _own_sli(view: View, where: Where, kind: str) -> Iterator[Problem]:
             yield view.problem(place, error.what, error.remedy)
             continue
         if valued and parsed.type not in (known := _valued()):
-            yield view.problem(place, f"{parsed.type} carries no value", f"name one of: {', '.join(known)}")
+            yield view.problem(place, f"{parsed.type} has no value", f"write one of: {', '.join(known)}")
     if not valued and view.get(*where, "unit") is not None:
-        yield view.problem((*where, "unit"), f"does not go with {kind}", "remove it; quantile and gauge take a unit")
+        yield view.problem((*where, "unit"), f"is not allowed with {kind}", "remove it; quantile and gauge take a unit")
 
 
 def _filters(view: View, where: Where) -> Iterator[Where]:
@@ -69,7 +69,7 @@ def _filters(view: View, where: Where) -> Iterator[Where]:
 
 
 def _slis(view: View) -> dict[str, Sli | None]:
-    """Every SLI by name; None for one whose definition is wrong, which is told there and not wherever it is used."""
+    """Every SLI by name; None for one whose definition is wrong, which is reported there and not at each use."""
     slis: dict[str, Sli | None] = dict(view.language.slis if view.language else {})
     for name, definition in _definitions(view).items():
         if name in slis:
@@ -116,7 +116,7 @@ def _objectives(view: View, context: Context, broken: set[str]) -> Iterator[Prob
             continue
         count += len(comparisons)
         if count > MAX_COMPARISONS:
-            what = f"with it there are more than {MAX_COMPARISONS:,} objectives"
+            what = f"this exceeds the maximum of {MAX_COMPARISONS:,} objectives"
             yield view.problem(where, what, "select fewer tenants or phases")
             return
         if isinstance(item, dict):
@@ -131,7 +131,7 @@ def _confidence(view: View, where: Where, sli: Sli) -> Iterator[Problem]:
         remedy = "remove confidence; ratios and quantiles have intervals"
         yield view.problem((*where, "confidence"), f"{sli.name} has no confidence interval", remedy)
     elif confidence is not None and not 0 < confidence < 1:
-        yield view.problem((*where, "confidence"), "no interval has this confidence", "write one such as 95%")
+        yield view.problem((*where, "confidence"), "is not a possible confidence", "write a value such as 95%")
 
 
 def _expectations(view: View) -> Iterator[Problem]:
@@ -145,10 +145,10 @@ def _expectations(view: View) -> Iterator[Problem]:
         of = view.get(*where, "expect", "of")
         if isinstance(of, str) and of not in by_time:
             remedy = did_you_mean(of, by_time) if by_time else "declare a fault with at: and for:"
-            yield view.problem((*where, "expect", "of"), f"no fault by time is called {quoted(of)}", remedy)
+            yield view.problem((*where, "expect", "of"), f"there is no scheduled fault {quoted(of)}", remedy)
         elif isinstance(expect, dict) and list(expect) == ["of"]:
             remedy = "add fires_within, resolves_within or max_flaps"
-            yield view.problem((*where, "expect"), "says nothing the alert has to do", remedy)
+            yield view.problem((*where, "expect"), "contains no expectation", remedy)
 
 
 INDICATOR_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (_own_slis, _expressions, _expectations)

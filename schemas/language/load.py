@@ -1,4 +1,4 @@
-"""A scenario file to a typed scenario, or to everything that is wrong with it."""
+"""A scenario file to a typed scenario, or to all its problems."""
 
 import hashlib
 import json
@@ -30,13 +30,13 @@ class Loaded:
     content: bytes
     """The file as it was read."""
     folders: Folders = field(compare=False, repr=False)
-    """Where the files that it names are."""
+    """Folders of the files it refers to."""
     tier: str | None = None
     settings: tuple[str, ...] = ()
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the document says."""
+        """The plain data of the document."""
         assert isinstance(self.document.data, dict)
         return dict(self.document.data)
 
@@ -47,14 +47,14 @@ class Loaded:
 
     @property
     def sha256(self) -> str:
-        """Hash of what the scenario says, whatever its comments, layout and order of keys."""
+        """Hash of the content, independent of comments, layout and order of keys."""
         text = json.dumps(self.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """A scenario's file, its overlays and the files that they name: each is read once, however often it is used."""
+    """A scenario file, its overlays and the files they refer to: each is read once."""
 
     path: Path
     document: Document
@@ -89,7 +89,7 @@ class Sources:
         return Loaded(scenario, chosen, self.path, overridden, document.content, self.folders, tier, overrides)
 
     def _problems_of_tiers(self, chosen: str | None) -> Iterator[Problem]:
-        """Of those that were not chosen."""
+        """Of the tiers not chosen."""
         beside = self.folders.last
         for tier in _tiers(self.document):
             if tier != chosen:

@@ -1,4 +1,4 @@
-"""The typed scenario: what a scenario file says, in base units, frozen."""
+"""The typed, frozen scenario, in base units."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,7 +32,7 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A sender of work and its share of the arrivals."""
+    """A tenant and its share of the arrivals."""
 
     name: str
     share: float
@@ -40,7 +40,7 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The offered work: `tasks` of them (None: for as long as the run goes on), each attempt in its `service` time."""
+    """The load: `tasks` of them (None: for the whole duration), each attempt taking its `service` time."""
 
     process: Process
     rate_per_s: float
@@ -60,7 +60,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A target that is `factor` times the same SLI under `selector`."""
+    """A target that is `factor` times the same SLI with `selector`."""
 
     factor: float
     selector: Selector
@@ -68,7 +68,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`sli{selector} op target`: the heart of an objective and of a condition; `target` in base units."""
+    """`sli{selector} op target`: the comparison of an objective or condition; `target` in base units."""
 
     text: str
     sli: Sli
@@ -79,7 +79,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What must hold at the end; `note`: where its target comes from."""
+    """An objective; `note`: source of its target."""
 
     comparison: Comparison
     min_samples: int
@@ -89,7 +89,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is watched while the run goes on; `window_s` None: the run so far."""
+    """A condition evaluated during the run; `window_s` None: the run so far."""
 
     name: str
     comparison: Comparison
@@ -99,7 +99,7 @@ class Condition:
 
 
 class Severity(StrEnum):
-    """How bad an alert is."""
+    """Severity of an alert."""
 
     INFO = "info"
     WARNING = "warning"
@@ -108,7 +108,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What an alert itself has to do."""
+    """The expected behaviour of an alert."""
 
     of: str | None
     fires_within_s: float | None
@@ -128,7 +128,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """What the run observes about itself, in seconds."""
+    """Settings of sampling and self-observation, in seconds."""
 
     sample_interval_s: float
     max_gap_s: float
@@ -170,5 +170,5 @@ class Scenario:
 
     @property
     def horizon_s(self) -> float:
-        """The latest time at which the run may still go on."""
+        """The latest possible end of the run."""
         return self.duration_s + self.drain_s

@@ -1,14 +1,14 @@
-"""Who is told of a run, and where its figures go: the `notify` and `export` keys of a scenario."""
+"""Notifications and exports: the `notify` and `export` keys of a scenario."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 DEFAULT_EVERY_S, DEFAULT_TIMEOUT_S = 15.0, 5.0
-"""How often figures are exported and for how long an answer is waited for, unless a scenario says otherwise."""
+"""Default interval and timeout of exports."""
 
 
 class Occasion(StrEnum):
-    """What people are told of."""
+    """Events that are notified."""
 
     FIRING = "firing"
     RESOLVED = "resolved"
@@ -18,27 +18,27 @@ class Occasion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """Where a secret is: in a variable, or in a file beside the scenario."""
+    """Place of a secret: an environment variable, or a file beside the scenario."""
 
     from_env: str | None
     from_file: str | None
 
     @property
     def place(self) -> str:
-        """Where it is, for people."""
+        """The place in words."""
         return f"the environment variable {self.from_env}" if self.from_env else str(self.from_file)
 
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Someone to tell: where the URL is, and of what."""
+    """A recipient: place of its URL, and the events to notify."""
 
     to: Secret
     when: frozenset[Occasion]
 
 
 class ExportType(StrEnum):
-    """Where time series go, or how they are fetched."""
+    """Types of exports."""
 
     PUSHGATEWAY = "pushgateway"
     INFLUXDB = "influxdb"
@@ -48,7 +48,7 @@ class ExportType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A database of time series (`database`: InfluxDB's, or its bucket), or a page to scrape; seconds of the real clock."""
+    """A time series database (`database`: InfluxDB's, or its bucket), or an endpoint to scrape; real seconds."""
 
     type: ExportType
     every_s: float
@@ -63,5 +63,5 @@ class Export:
 
     @property
     def name(self) -> str:
-        """What messages call it; it holds no secret."""
+        """Its name in messages, without secrets."""
         return f"{self.type.value} {self.url or 'on 127.0.0.1'}"

@@ -11,7 +11,7 @@ from soak.schemas.language.shape import did_you_mean
 
 
 def apply_tier(document: Document, tier: str) -> Document:
-    """`document` with the overrides of one of its tiers merged in. Raises ScenarioError when it has no such tier."""
+    """`document` with the overrides of one of its tiers merged in. Raises ScenarioError if there is no such tier."""
     tiers = document.data.get("tiers") if isinstance(document.data, dict) else None
     known = tiers if isinstance(tiers, dict) else {}
     if tier not in known:
@@ -26,12 +26,12 @@ def apply_tier(document: Document, tier: str) -> Document:
 def apply_overlay(document: Document, overlay: Document) -> Document:
     """`document` with an overlay merged in: mappings key by key, lists of named entries by name, all else replaced.
 
-    A distribution that becomes another one is replaced as a whole. Raises ScenarioError when the overlay is no mapping, or
-    holds what YAML allows but we do not.
+    A distribution of another type is replaced as a whole. Raises ScenarioError if the overlay is not a mapping, or
+    contains YAML that is not allowed.
     """
     problems = list(overlay.problems)
     if not isinstance(overlay.data, dict):
-        problems.append(overlay.problem((), "an overlay is a mapping", "write it like queue: {workers: 2}"))
+        problems.append(overlay.problem((), "an overlay must be a mapping", "write it like queue: {workers: 2}"))
     if problems:
         raise ScenarioError(problems)
     result = _copy(document)
@@ -52,7 +52,7 @@ def _copy(document: Document) -> Document:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where an override stands, and whether entries of lists go by their names."""
+    """Place of an override, and whether list entries are merged by name."""
 
     document: Document
     where: Where
@@ -83,12 +83,12 @@ def _merge(document: Document, where: Where, override: Data, source: _Source) ->
 
 
 def _differ(current: dict[str, Data], override: dict[str, Data]) -> bool:
-    """Whether two distributions are not of one kind, so that the keys of the one do not go with the other."""
+    """Whether two distributions have different types, so that their keys cannot be mixed."""
     return override.get("distribution", kind := current.get("distribution")) != kind
 
 
 def _names(entries: list[Data]) -> list[str]:
-    """The names of the entries of a list; empty when not every entry has one."""
+    """The names of the entries of a list; empty unless every entry has one."""
     names = [entry.get("name") for entry in entries if isinstance(entry, dict)]
     known = [name for name in names if isinstance(name, str)]
     return known if len(known) == len(entries) else []
@@ -97,7 +97,7 @@ def _names(entries: list[Data]) -> list[str]:
 def _merge_entries(
     document: Document, where: Where, names: list[str], changed: list[str], override: list[Data], source: _Source
 ) -> None:
-    """Merge each entry of a list into the one of its name; what has no namesake comes after them."""
+    """Merge each entry of a list into the one of the same name; new entries are appended."""
     known = list(names)
     for index, (name, entry) in enumerate(zip(changed, override, strict=True)):
         if name not in known:
@@ -109,7 +109,7 @@ def _merge_entries(
 
 
 def _forget(document: Document, where: Where, value: Data) -> None:
-    """Drop the places of `value`, which stood at `where`."""
+    """Drop the positions of `value`, which was at `where`."""
     for inner in _places(value):
         document.marks.pop((*where, *inner), None)
         document.keys.pop((*where, *inner), None)
@@ -147,9 +147,9 @@ def _put(data: Data, where: Where, value: Data) -> Data:
 
 
 def apply_settings(document: Document, settings: Sequence[str], option: str = "--set") -> Document:
-    """`document` with every `a.b=value` put in. A list item is named by its index or its `name`. Raises ScenarioError.
+    """`document` with every `a.b=value` put in. A list entry is addressed by its index or its `name`. Raises ScenarioError.
 
-    `option`: what messages call it.
+    `option`: its name in messages.
     """
     result = _copy(document)
     problems: list[Problem] = []
@@ -172,7 +172,7 @@ def _apply_setting(document: Document, setting: str, option: str) -> None:
     value = _value(text, where, mark)
     _forget(document, where, _get(document.data, where))
     document.data = _put(document.data, where, value)
-    # Every step on the way may be new.
+    # Every step of the path may be new.
     for place in (where[:length] for length in range(1, len(where))):
         document.marks.setdefault(place, mark)
         document.keys.setdefault(place, mark)
@@ -204,12 +204,12 @@ def _locate(document: Document, path: str, mark: Mark) -> Where:
             where = (*where, word)
         else:
             what = f"{show_path(where) or 'the scenario'} is a single value"
-            raise ScenarioError([mark.problem((*where, word), what, "name a key that exists")])
+            raise ScenarioError([mark.problem((*where, word), what, "use an existing key")])
     return where
 
 
 def _index(entries: list[Data], word: str, where: Where, mark: Mark) -> int:
-    """The index of the entry that `word` names, by its `name` or by its number."""
+    """The index of the entry `word`, a `name` or an index."""
     names = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
     if word in names:
         return names.index(word)

@@ -1,4 +1,4 @@
-"""Plain scalars by the rules of YAML 1.2's core schema; what YAML 1.1 readers take for something else is a trap."""
+"""Plain scalars by the rules of YAML 1.2's core schema; what YAML 1.1 parsers read differently is refused."""
 
 import re
 from typing import TypeAlias
@@ -15,36 +15,36 @@ _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fals
 _TRAPS = (
     (
         re.compile(r"y|n|yes|no|on|off", re.I),
-        "is a truth value to some YAML readers and text to others",
+        "is a boolean to some YAML parsers and text to others",
         "write true or false, or put it in quotes",
     ),
     (
         re.compile(r"[-+]?[0-9]+(:[0-9]{1,2})+(\.[0-9]*)?"),
-        "is a number in base 60 to some YAML readers",
+        "is a base-60 number to some YAML parsers",
         "write a duration such as 12h30m, or put it in quotes",
     ),
     (
         re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+"),
-        "is a number to some YAML readers and text to others",
+        "is a number to some YAML parsers and text to others",
         "write the number in full, such as 1000",
     ),
     (
         re.compile(r"[-+]?0[0-9_]+|[-+]?0[xob][0-9a-fA-F_]+"),
-        "is an octal, hexadecimal or binary number to some YAML readers",
+        "is an octal, hexadecimal or binary number to some YAML parsers",
         "write it as a decimal number, or put it in quotes",
     ),
     (
         re.compile(r"[-+]?[0-9]+(_[0-9]+)+(\.[0-9_]*)?"),
-        "is a number to some YAML readers and text to others",
+        "is a number to some YAML parsers and text to others",
         "write the number without underscores",
     ),
     (re.compile(r"[-+]?\.(inf|nan)", re.I), "is not a finite number", "write a finite number"),
-    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"), "is a date to some YAML readers", "put it in quotes"),
+    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"), "is a date to some YAML parsers", "put it in quotes"),
 )
 
 
 class TrapError(ValueError):
-    """A scalar that readers disagree on, or (`empty`) that holds no value; `what` says why, `remedy` what to write."""
+    """A scalar that parsers read differently, or (`empty`) without a value; `what` explains it, `remedy` says what to write."""
 
     def __init__(self, what: str, remedy: str, *, empty: bool = False) -> None:
         super().__init__(what)
@@ -56,7 +56,7 @@ class TrapError(ValueError):
 def read_scalar(text: str) -> Scalar:
     """What an unquoted scalar means. Raises TrapError."""
     if _NULL.fullmatch(text):
-        raise TrapError("has no value", "write one, or remove the key", empty=True)
+        raise TrapError("has no value", "write a value, or remove the key", empty=True)
     if text in _BOOL:
         return _BOOL[text]
     if _INT.fullmatch(text) or _FLOAT.fullmatch(text):

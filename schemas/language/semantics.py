@@ -1,7 +1,6 @@
-"""What the shape of a scenario cannot say: names that exist, windows inside the run, targets in the right unit.
+"""Checks beyond the schema: names that exist, windows inside the run, targets in the right unit.
 
-Every check works on what is there and passes over what has the wrong shape, so that all problems of a file
-are found at once.
+Every check skips data of the wrong shape, so that all problems of a file are found at once.
 """
 
 import zoneinfo
@@ -23,15 +22,15 @@ from soak.schemas.language.view import View
 from soak.schemas.units import show_duration
 
 MAX_SPREAD = 1_000
-"""A lognormal whose p95 is more times its median has a mean that no run ever sees."""
+"""Maximum of p95 / median: the mean of a wider lognormal would never be observed in a run."""
 
 
 MOST_BETWEEN_EXPORTS_S = 60.0
-"""An alert on time series that come more rarely comes too late."""
+"""With less frequent exports, alerts on the time series would be too late."""
 
 
 def semantic_problems(document: Document, data: Any, folders: Folders) -> list[Problem]:
-    """Everything that is wrong with `data` (the document's, defaults filled in) beyond its shape."""
+    """All problems of `data` (the document's, defaults filled in) beyond its shape."""
     view = View(document, data, folders)
     return [problem for check in _CHECKS for problem in check(view)]
 
@@ -42,7 +41,7 @@ def _unique_names(view: View) -> Iterator[Problem]:
         for where, item in view.entries(*section):
             name = item.get("name")
             if isinstance(name, str) and name in seen:
-                yield view.problem((*where, "name"), f"the name {quoted(name)} stands twice", "give each its own name")
+                yield view.problem((*where, "name"), f"the name {quoted(name)} is duplicated", "rename one of them")
             elif isinstance(name, str):
                 seen.add(name)
 
@@ -91,9 +90,9 @@ def _recurrences(view: View) -> Iterator[Problem]:
             continue
         spec = view.language.faults.get(str(item.get("type"))) if view.language else None
         if spec and spec.by_time:
-            yield view.problem((*where, "at"), f"{item['type']} starts at no time", "add at: 1h, or every: 6h")
+            yield view.problem((*where, "at"), f"{item['type']} has no start time", "add at: 1h, or every: 6h")
         elif "for" in item:
-            what = "lasts for a time but starts at none"
+            what = "has a duration but no start time"
             yield view.problem((*where, "for"), what, "add at: 1h, or every: 6h, or remove for")
 
 
@@ -107,7 +106,7 @@ def _phases_apart(view: View) -> Iterator[Problem]:
         if after[0] < before[1]:
             start = view.get(*after[2], "at")
             what = f"starts at {start}, inside the phase that ends at {show_duration(before[1])}"
-            yield view.problem((*after[2], "at"), what, "start it when that one has ended")
+            yield view.problem((*after[2], "at"), what, "start it after that end")
 
 
 def _distributions(view: View) -> Iterator[Problem]:
@@ -133,10 +132,10 @@ def _data_file(view: View, where: Where) -> Iterator[Problem]:
     try:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             # The evidence holds a copy under the same name, so that the scenario loads again from there.
-            raise ValueError(f"{quoted(name)} is not below the scenario's folder")
+            raise ValueError(f"{quoted(name)} is not inside the scenario's folder")
         read_values(name, view.folders, units.SECONDS[str(unit)])
     except ValueError as error:
-        remedy = "name a text file in the scenario's folder, with one number a line"
+        remedy = "name a text file in the scenario's folder, with one number per line"
         yield view.problem((*where, "file"), str(error), remedy)
 
 

@@ -1,4 +1,4 @@
-"""The shape of a scenario: the JSON Schema applied, its errors in the words of someone who writes a scenario."""
+"""Validation against the JSON Schema, with errors in the terms of the scenario language."""
 
 import difflib
 import json
@@ -16,13 +16,13 @@ from soak.schemas.language.schema import read_schema, resolve
 from soak.schemas.validator import DURATIONS, LONGEST_S, SHORTEST_S, Schema, Validator
 
 SECRETS = frozenset({"to", "password", "token"})
-"""Keys at which the place of a secret stands."""
+"""Keys whose value is the place of a secret."""
 
 MAX_SUGGESTIONS, MAX_LISTED = 200, 30
 
 
 def did_you_mean(word: str, words: Iterator[str] | list[str]) -> str:
-    """`did you mean …?` for the nearest of `words`, or the words themselves when none is near."""
+    """`did you mean …?` for the nearest of `words`, or the list of words if none is near."""
     known = sorted(words)[:MAX_SUGGESTIONS]
     near = _nearest(word, known)
     if near is not None:
@@ -37,10 +37,10 @@ def _nearest(word: str, known: list[str]) -> str | None:
 
 
 def shape_problems(document: Document, only: Iterable[str] | None = None, *, schema: str = "scenario") -> list[Problem]:
-    """Everything in which `document` differs from the shape of a scenario; values that YAML garbled are passed over.
+    """All violations of the schema in `document`; values already reported as YAML problems are skipped.
 
-    `schema` names the shape of something else; it may refer to no definitions. `only` looks at these keys at the top of the
-    file: the others are known to be right.
+    `schema` names another schema; it may not refer to definitions. `only` checks these top-level keys: the others are
+    known to be valid.
     """
     garbled = {problem.where for problem in document.problems}
     shape, data = read_schema(schema), document.data
@@ -54,15 +54,15 @@ def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
     where: Where = tuple(error.absolute_path)
     describe = _DESCRIBE.get(str(error.validator))
     if describe is None:
-        yield document.problem(where, f"is not as {error.validator} of the schema says", "see `soak schema`")
+        yield document.problem(where, f"violates {error.validator} of the schema", "see `soak schema`")
         return
     for inner, what, remedy in describe(error):
-        said = what.replace(_show(error.instance), "what stands there") if _may_be_secret(error) else what
+        said = what.replace(_show(error.instance), "the value") if _may_be_secret(error) else what
         yield document.problem((*where, *inner), said, remedy, at_key=bool(inner))
 
 
 def _may_be_secret(error: Any) -> bool:
-    """Whether someone may have put a secret where the place of one, or a URL, belongs."""
+    """Whether the value may be a secret, written where its place or a URL belongs."""
     return not SECRETS.isdisjoint(error.absolute_path) or _schema(error).get("title") == "URL"
 
 
@@ -82,16 +82,16 @@ def _extra_keys(error: Any) -> Iterator[Finding]:
             continue
         if "title" not in schema or schema["title"] in {"objective", "Soak scenario", "Soak gate"}:
             own = key.startswith("x-")
-            remedy = "keys of your own stand at the top of the file" if own else did_you_mean(key, known)
+            remedy = "x- keys are allowed at the top level only" if own else did_you_mean(key, known)
             yield (key,), f"unknown key {quoted(key)}", remedy
         elif key in _keys_of_variants():
             kind = _variant(error)
             others = [other for other in known if other not in {"name", "type", "distribution"}]
-            yield (key,), f"key {key!r} does not go with {kind}", f"remove it; {kind} takes {', '.join(others)}"
+            yield (key,), f"key {key!r} is not allowed with {kind}", f"remove it; {kind} takes {', '.join(others)}"
 
 
 def _variant(error: Any) -> str:
-    """The type of fault or export, or the distribution, that a mapping is checked as; empty where there is no such choice."""
+    """The type of fault or export, or the distribution, of a mapping; empty if it has none."""
     title = _schema(error).get("title", "")
     if title == "this type":
         return str(error.instance["type"])
@@ -121,14 +121,14 @@ def _missing_keys(error: Any) -> Iterator[Finding]:
 
 
 def _missing_choice(error: Any) -> Iterator[Finding]:
-    """None of several keys that would do is there: the first of them is asked for."""
+    """None of several alternative keys is present: suggest the first."""
     key, properties = error.validator_value[0]["required"][0], _schema(error)["properties"]
     if not any(_nearest(other, list(properties)) == key for other in error.instance if other not in properties):
         yield (), f"needs the key {key!r}", f"add {key}: {example(properties[key])}"
 
 
 def _stands_otherwise(key: str, error: Any) -> bool:
-    """Whether a key that is missing was misspelled, or given as the parameter of another distribution: told there."""
+    """Whether a missing key was misspelled, or is the parameter of another distribution, which is reported separately."""
     known = list(_schema(error).get("properties", {}))
     extra = [other for other in error.instance if other not in known]
     foreign = _variant(error) == error.instance.get("distribution") and not _keys_of_variants().isdisjoint(extra)
@@ -167,7 +167,7 @@ _TYPE_NAMES = {
     "string": "text",
     "integer": "whole number",
     "number": "number",
-    "boolean": "truth value",
+    "boolean": "boolean",
 }
 
 
@@ -196,7 +196,7 @@ def _pattern(error: Any) -> Iterator[Finding]:
         return
     title = _article(_schema(error)["title"])
     remedy = _RATIO if title == "a ratio" else f"write {title}{such_as(_schema(error))}"
-    # A name that is a key stands at itself; all else is the value at its path.
+    # A name that is a key is at its own path; everything else is a value.
     inner: Where = (error.instance,) if "propertyNames" in error.schema_path else ()
     yield inner, f"{_show(error.instance)} is not {title.partition(' of letters')[0]}", remedy
 
@@ -214,7 +214,7 @@ def _const(error: Any) -> Iterator[Finding]:
 
 def _bound(error: Any) -> Iterator[Finding]:
     if _schema(error)["type"] == "integer" and isinstance(error.instance, float):
-        return  # It is the wrong type, and told so.
+        return  # Wrong type: reported by that check.
     side, least = ("below", "least") if error.validator == "minimum" else ("above", "most")
     remedy = f"write {error.validator_value} at {least}"
     if _schema(error).get("title") == "ratio":
@@ -236,7 +236,7 @@ def _first_entry(schema: Schema) -> str:
 
 
 def _not_unique(error: Any) -> Iterator[Finding]:
-    yield (), "an entry stands twice", "keep one"
+    yield (), "an entry is duplicated", "remove one"
 
 
 def _dependent(error: Any) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The catalogue of service-level indicators: what each is called, means and is measured in.
+"""The catalogue of service-level indicators: name, meaning and unit of each.
 
 An SLI is an aggregate over a series. A series is what the judge extracts from the event stream
 (one value for each finished task, one for each sample, and so on); the aggregate makes one number of it.
@@ -13,7 +13,7 @@ from soak.schemas.language.tolerance import BY_UNIT, EXACT, EXTREME, OVERHEAD_S,
 
 
 class Aggregate(StrEnum):
-    """How a series becomes one number."""
+    """How a series is aggregated."""
 
     RATIO = "ratio"
     MEAN = "mean"
@@ -66,7 +66,7 @@ class Sli:
 
 
 AT_THE_END = "lost_tasks"
-"""The one count that only the system's own census, at the end of the run, can give."""
+"""The one count that depends on the system's census at the end of the run."""
 
 
 def ratio(
@@ -205,19 +205,19 @@ WAITS = times(
 RECOVERY_RATE = ratio(
     "recovery_rate",
     "recovery",
-    "of the tasks that met a transient failure and ended DONE or FAILED, the share that is DONE",
+    "share of DONE among tasks that had a transient failure and ended DONE or FAILED",
     censored=True,
     once_a_task=True,
 )
 BACKOFF_VIOLATIONS = count("backoff_violations", "attempts that started before their backoff was over")
 LOST_TASKS = count(
     AT_THE_END,
-    "accepted tasks that at the end are in no state at all, or (in a queue) were never started again",
+    "accepted tasks that are in no state at the end, or (in a queue) were never started again",
     per_task=False,
 )
 ILLEGAL_TRANSITIONS = count("illegal_transitions", "state changes outside the state machine")
 STALL_TIME = longest("stall_time", "stall", "longest time with due work waiting and no state change anywhere")
-STATE_TRANSITIONS = count("state_transitions", "changes of state of accepted tasks", TOTAL, better=Better.HIGHER)
+STATE_TRANSITIONS = count("state_transitions", "state changes of accepted tasks", TOTAL, better=Better.HIGHER)
 # The deepest sample: one hiccup of the machine decides it at high speed. `oldest_pending` tells the same in time.
 QUEUE_DEPTH = gauge("queue_depth", Unit.COUNT, "tasks that are PENDING, as sampled", compared=False)
 QUEUE_DEPTH_GROWTH = growth("queue_depth", Unit.COUNT_PER_HOUR, "the tasks that are PENDING")
@@ -239,7 +239,7 @@ THROUGHPUT = Sli(
 EVERY_SYSTEM = (
     Sli(
         "submission_lag_p99",
-        "99th percentile of how much later than planned work was offered",
+        "99th percentile of the delay of submissions after their planned time",
         Unit.DURATION,
         Aggregate.QUANTILE,
         "submission_lag",

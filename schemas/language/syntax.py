@@ -1,6 +1,6 @@
-"""Text that is not YAML, or more of it than is composed, in our own words.
+"""Explains text that is not YAML, or too large, independently of the parser's messages.
 
-What a parser says differs from release to release; kinds and marks of its errors, and the characters that stand there, do not.
+Messages of parsers differ between releases; kinds and marks of errors, and the characters at them, do not.
 """
 
 import yaml
@@ -10,13 +10,13 @@ from soak.schemas.errors import Mark, Problem, ScenarioError, quoted
 MAX_NODES = 10_000
 MAX_DEPTH = 40
 
-_AROUND = "mind indentation, quotes and brackets here and just above"
+_AROUND = "check indentation, quotes and brackets here and just above"
 _CLOSINGS = {"{": "}", "[": "]"}
 _STARTS_NOTHING = "@`%"
 
 
 def check_extent(text: str, source: str) -> None:
-    """Raise ScenarioError when `text` is more than one document, too deep or too long, or an anchor is amiss.
+    """Raise ScenarioError if `text` is more than one document, too deep or too long, or has a wrong anchor.
 
     The composer recurses in C, where a depth that Python would refuse ends the process.
     """
@@ -40,7 +40,7 @@ def _check_anchor(event: yaml.NodeEvent, anchors: set[str], source: str) -> None
     if alias and event.anchor not in anchors:
         what, remedy = "no anchor above has this name", "write the anchor, such as &retries, before its aliases"
     elif not alias and event.anchor in anchors:
-        what, remedy = "the anchor is already taken", "give each anchor its own name"
+        what, remedy = "the anchor is already defined", "give each anchor its own name"
     else:
         anchors.add(str(event.anchor))
         return
@@ -48,7 +48,7 @@ def _check_anchor(event: yaml.NodeEvent, anchors: set[str], source: str) -> None
 
 
 def start(node: yaml.Node | yaml.Event, source: str) -> Mark:
-    """Where a node or an event starts."""
+    """Start of a node or an event."""
     mark = node.start_mark
     return Mark(source, mark.line + 1, mark.column + 1) if mark else Mark(source)
 
@@ -64,7 +64,7 @@ def syntax_problem(text: str, source: str, error: yaml.YAMLError) -> Problem:
     around = _mark_of(error, "context_mark", source)
     here = _mark_of(error, "problem_mark", source) or around
     if here is None:
-        what = "not YAML: holds a character that YAML does not allow"
+        what = "not YAML: contains a character that YAML does not allow"
         return Mark(source).problem((), what, "remove it, or write it as an escape such as \\u00e9 in double quotes")
     lines = text.splitlines()
     bottomless = _where_too_deep(lines, here)
@@ -80,7 +80,7 @@ def _mark_of(error: yaml.YAMLError, name: str, source: str) -> Mark | None:
 
 
 def _where_too_deep(lines: list[str], end: Mark) -> tuple[int, int] | None:
-    """Line and column of the bracket before `end` that opens a level too many; some parsers refuse so many themselves."""
+    """Line and column of the bracket before `end` that opens one level too many; some parsers refuse that themselves."""
     depth = 0
     for number, line in enumerate(lines[: end.line], start=1):
         for column, letter in enumerate(line, start=1):
@@ -93,7 +93,7 @@ def _where_too_deep(lines: list[str], end: Mark) -> tuple[int, int] | None:
 
 
 def _said(scanning: bool, lines: list[str], here: Mark, around: Mark | None) -> tuple[str, str]:
-    """What is wrong and what to write, by the letter at which the parser stopped and the one where it says that this began."""
+    """What is wrong and what to write, from the character at which the parser stopped and the one where the context began."""
     letter, opening = _letter(lines, here), _letter(lines, around)
     since = f"line {around.line}, column {around.column}" if around else ""
     if letter == "\t":
@@ -102,26 +102,26 @@ def _said(scanning: bool, lines: list[str], here: Mark, around: Mark | None) -> 
         closing = _CLOSINGS[opening]
         return (
             f"the {opening} of {since} needs a comma or a {closing} here",
-            f"put text that holds any of , : {{ }} [ ] in quotes, and close each {opening}",
+            f"quote text that contains any of , : {{ }} [ ] in quotes, and close each {opening}",
         )
     if scanning and opening in {"'", '"'}:
         if letter == "\\":
-            return "no escape starts like this in double quotes", "double the backslash, or use single quotes"
-        return f"the text in quotes of {since} does not end", f"close it with {opening}"
+            return "invalid escape sequence in double quotes", "double the backslash, or use single quotes"
+        return f"the quoted text that starts at {since} is not closed", f"close it with {opening}"
     if scanning and letter and letter in _STARTS_NOTHING:
-        return f"nothing can start with {quoted(letter)}", "put it in quotes"
+        return f"a value cannot start with {quoted(letter)}", "put it in quotes"
     if scanning and letter == ":":
-        return "no key can stand here", "put text that holds a colon in quotes, and mind indentation"
+        return "a key is not allowed here", "quote text that contains a colon, and check indentation"
     if scanning and letter == "-":
-        return "no list can start here", "start it on a line of its own, or put the text in quotes"
+        return "a list cannot start here", "start it on a line of its own, or put the text in quotes"
     if scanning and around and opening.isalnum():
-        return f"the key of {since} has no colon", "write a colon and a space after it, or mind indentation"
+        return f"the key of {since} has no colon", "write a colon and a space after it, or check indentation"
     if here.line > len(lines):
         return "the file ends too early", _AROUND
-    return "this does not go with what stands before it", _AROUND
+    return "this does not fit what precedes it", _AROUND
 
 
 def _letter(lines: list[str], mark: Mark | None) -> str:
-    """The character at a mark; empty behind the end of a line."""
+    """The character at a mark; empty at the end of a line."""
     line = lines[mark.line - 1 : mark.line] if mark else []
     return line[0][mark.column - 1 : mark.column] if mark and line else ""

@@ -27,7 +27,7 @@ def problems_of_system(document: Document) -> list[Problem]:
 
 
 def completed(data: Any) -> Any:
-    """`data` with every default filled in; the duration of a fixed number of evenly spaced tasks is one of them."""
+    """`data` with every default filled in; including the duration of a fixed number of evenly spaced tasks."""
     filled = with_defaults(data)
     if not isinstance(filled, dict):
         return filled
@@ -41,7 +41,7 @@ def completed(data: Any) -> Any:
 
 
 def _duration_of_tasks(workload: Any) -> str | None:
-    """How long so many tasks take to arrive, where that is certain."""
+    """How long that number of tasks takes to arrive, if it is deterministic."""
     try:
         arrivals, tasks = workload["arrivals"], workload["tasks"]
         if arrivals["process"] != "constant" or "burst" in arrivals:
@@ -52,13 +52,13 @@ def _duration_of_tasks(workload: Any) -> str | None:
 
 
 def _needs(view: View) -> Iterator[Problem]:
-    """The keys that a system cannot do without, and how long a run is."""
+    """The keys that a system requires, and how long a run is."""
     properties = read_schema("scenario")["properties"]
     for key in fragment(view.language.name).get("required", ()) if view.language else ():
         if view.get(key) is None:
             yield view.problem(("system",), f"needs the key {key!r}", f"add {key}: {example(properties[key])}")
     if view.get("workload", "tasks") is not None and view.get("duration") is None:
-        what = "tasks that are not evenly spaced arrive in no certain time"
+        what = "the time in which random arrivals reach workload.tasks is not determined"
         instead = f"add duration: {example(properties['duration'])}, or process: constant to the arrivals"
         yield view.problem(("workload", "tasks"), what, instead)
 
@@ -71,11 +71,11 @@ def _foreign_keys(view: View) -> Iterator[Problem]:
     for other in known():
         for key in own_keys(other) if other != language.name else ():
             if key in written:
-                what = f"{key!r} belongs to the system {other}, and this is {language.name}"
-                yield view.problem((key,), what, "remove it, or name the other system", at_key=True)
+                what = f"{key!r} belongs to the system {other}, but this scenario has system: {language.name}"
+                yield view.problem((key,), what, "remove it, or change system", at_key=True)
         for key in task_keys(other) if other != language.name else ():
             if view.get("workload", "task", key) is not None:
-                what = f"{key!r} belongs to the system {other}, and this is {language.name}"
+                what = f"{key!r} belongs to the system {other}, but this scenario has system: {language.name}"
                 why = f": {language.instead[key]}" if key in language.instead else ""
                 yield view.problem(("workload", "task", key), what, f"remove it{why}", at_key=True)
 
@@ -88,7 +88,7 @@ def _foreign_faults(view: View) -> Iterator[Problem]:
     for where, item in view.entries("faults"):
         kind = str(item.get("type"))
         if kind in types and kind not in view.language.faults:
-            what = f"{kind} is no fault of the system {view.language.name}"
+            what = f"{kind} is not a fault of the system {view.language.name}"
             yield view.problem((*where, "type"), what, did_you_mean(kind, sorted(view.language.faults)))
 
 

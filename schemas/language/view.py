@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class View:
-    """Data with its defaults filled in, read without fear: what is missing or has the wrong shape is None."""
+    """Safe access to data with defaults filled in: missing values and wrong shapes are None."""
 
     def __init__(self, document: Document, data: Any, folders: Folders) -> None:
         self.document = document
@@ -34,7 +34,7 @@ class View:
         return data
 
     def parse(self, parse: Callable[[Any], T], *where: str | int) -> T | None:
-        """What `parse` makes of the value at a path."""
+        """The value at a path, parsed with `parse`."""
         try:
             return parse(self.get(*where))
         except (ValueError, TypeError, KeyError, AttributeError):

@@ -1,4 +1,4 @@
-"""Stretches of scenario time, and those that come back."""
+"""Windows of scenario time, single or recurring."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A half-open stretch of scenario time, in seconds."""
+    """A half-open interval of scenario time, in seconds."""
 
     start_s: float
     end_s: float

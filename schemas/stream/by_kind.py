@@ -22,7 +22,7 @@ def flags_by_kind(ask: Callable[[Kind, Spec], bool]) -> Bools:
 
 
 def kind_flags(*kinds: Kind) -> Bools:
-    """An array that tells by kind whether it is one of `kinds`."""
+    """A boolean array by kind: whether it is one of `kinds`."""
     flags = np.zeros(len(Kind), dtype=np.bool_)
     flags[list(kinds)] = True
     return flags

@@ -1,8 +1,15 @@
-"""What a run is of: the first line of its event stream."""
+"""What was run: the first line of its event stream."""
 
 from dataclasses import dataclass
 
 STREAM_VERSION = 2
+FORMER_TARGETS = {"stub": "calls"}
+"""Former names of targets, still accepted and still in older evidence, and what they are called now."""
+
+
+def target_now(name: str) -> str:
+    """The present name of a target."""
+    return FORMER_TARGETS.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)

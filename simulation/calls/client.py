@@ -1,6 +1,6 @@
-"""The client: a chain of policies around a call. The first is next to the call, each of the others wraps all before it.
+"""The client: a chain of policies around a call. The first is innermost, each of the others wraps all before it.
 
-Every policy is a function of what it wraps. Deadlines are handed inwards, so that nothing has to be broken off from outside.
+Every policy is a function of what it wraps. Deadlines are passed inwards, so that nothing has to be cancelled from outside.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class Client:
         self._dependencies = {d.name: DependencyModel(env, d, plan, recorder, fullest) for d in calls.dependencies}
         self._jitter = Draws(plan.seed, "jitter")
         self.in_flight = 0
-        """Calls that are under way."""
+        """Calls in flight."""
         self.handle: Handler = partial(self._call, self._dependencies[calls.primary.name])
         for policy in calls.policy:
             self.handle = self._wrap(policy, self.handle)
@@ -83,7 +83,7 @@ class Client:
         request.pending = True
 
     def reject(self, request: Request, error: str) -> CallError:
-        """The error for a request that a policy lets no further."""
+        """The error for a request rejected by a policy."""
         self.begin(request)
         cause = self._vocabulary.cause("", error)
         self._row((self._env.now, Kind.CALL_REJECTED, request.number, request.attempt, -1, cause, 0.0))
@@ -92,7 +92,7 @@ class Client:
     def _call(
         self, dependency: DependencyModel, request: Request, deadline: float, demand: Demand | None = None
     ) -> Steps:
-        """Call a dependency; what of its memory a task holds, it holds from its first call that goes well."""
+        """Call a dependency; memory held by a task is held from its first successful call on."""
         self.begin(request)
         to = self._vocabulary.name(dependency.name)
         self._row((self._env.now, Kind.CALL_STARTED, request.number, request.attempt, -1, 0, to))
@@ -132,7 +132,7 @@ class Client:
     def _admit(
         self, places: Resource, max_wait_s: float, error: str, inner: Handler, request: Request, deadline: float
     ) -> Steps:
-        """A bulkhead, or a pool of connections: a place, or a rejection."""
+        """A bulkhead, or a connection pool: acquire a slot, or reject."""
         with places.request() as place:
             left_s = min(deadline, self._env.now + max_wait_s) - self._env.now
             if not place.triggered and left_s > 0:

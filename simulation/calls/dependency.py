@@ -11,7 +11,7 @@ from soak.simulation.calls.fates import CallFates
 from soak.simulation.calls.fullest import Fullest
 from soak.simulation.calls.outcome import CallError, Demand, Request, Steps
 from soak.simulation.calls.server import Server, Visit
-from soak.simulation.calls.supervisor import Upkeep
+from soak.simulation.calls.supervisor import Supervisor
 from soak.simulation.plan import Plan
 from soak.simulation.recorder import Recorder
 
@@ -41,13 +41,13 @@ class DependencyModel:
         self._row = recorder.row
         self._vocabulary = plan.vocabulary
         self._fates = CallFates(plan, dependency)
-        self._upkeep = Upkeep(env, dependency, plan, recorder)
+        self._supervisor = Supervisor(env, dependency, plan, recorder)
         quota, store = dependency.quota, dependency.store
         self._bucket = Bucket(quota.rate_per_s, quota.burst) if quota else None
         self._records = store.records if store else 0
         self._versions = [0] * self._records
         self._server = Server(env, dependency, recorder, self._versions, fullest)
-        self._lives = self._upkeep.lives
+        self._lives = self._supervisor.lives
 
     def serve(self, request: Request, deadline: float, demand: Demand, *, hold: bool) -> Steps:
         """Carry out the next call of a request to this dependency. Raises CallError."""
@@ -55,14 +55,14 @@ class DependencyModel:
         try:
             yield from self._serve(request, call, deadline, demand, hold=hold)
         except CallError:
-            self._upkeep.note(failed=True)
+            self._supervisor.note(failed=True)
             raise
-        self._upkeep.note(failed=False)
+        self._supervisor.note(failed=False)
 
     def _serve(self, request: Request, call: int, deadline: float, demand: Demand, *, hold: bool) -> Steps:
-        if self._upkeep.down:
-            raise CallError(CallFault.CONNECTION_ERROR, self._upkeep.down)
-        latency_s, fault, cause, within = self._fates.of(request.number, call, self._env.now, self._upkeep.live)
+        if self._supervisor.down:
+            raise CallError(CallFault.CONNECTION_ERROR, self._supervisor.down)
+        latency_s, fault, cause, within = self._fates.of(request.number, call, self._env.now, self._supervisor.live)
         if fault and fault.type != CallFault.DELAY:
             yield from self._strike(request, fault, cause, latency_s, within, deadline)
         if self._bucket:
@@ -84,7 +84,7 @@ class DependencyModel:
     def _strike(
         self, request: Request, fault: Fault, cause: int, latency_s: float, within: float, deadline: float
     ) -> Steps:
-        """The fault decides the call: it fails at once, in the middle, at its end, or when the client gives it up."""
+        """The outcome of a faulty call: it fails at once, midway, at its end, or when the client times out."""
         kind = fault.type
         self._row((self._env.now, Kind.FAULT_INJECTED, request.number, request.attempt, -1, cause, 0.0))
         if kind == CallFault.TIMEOUT:
@@ -99,7 +99,7 @@ class DependencyModel:
     def _work_later(
         self, server: Server, visit: Visit, work_s: float, delay_s: float, deadline: float, fault: Fault, cause: int
     ) -> Steps:
-        """A call that is delayed: the delay shows in an answer that comes late, or in one that comes too late because of it."""
+        """A delayed call: the answer comes late, or after the deadline because of the delay."""
         request = visit.request
         self._row((self._env.now, Kind.FAULT_INJECTED, request.number, request.attempt, -1, cause, 0.0))
         in_time = self._env.now + work_s < deadline
@@ -113,7 +113,7 @@ class DependencyModel:
         self._row((self._env.now, Kind.FAULT_SEEN, -1, 0, -1, cause, 0.0))
 
     def _own(self, error: str) -> int:
-        """The cause of an error that no fault of the scenario is behind."""
+        """The cause of an error not due to a fault of the scenario."""
         return self._vocabulary.cause("", error)
 
     # Work.
@@ -125,24 +125,24 @@ class DependencyModel:
         bucket.take(self._env.now)
 
     def _present(self) -> Server:
-        """The server that lives now: after a crash, another one."""
-        if self._upkeep.lives > self._lives:
-            self._lives = self._upkeep.lives
+        """The current server process: a new one after a crash."""
+        if self._supervisor.lives > self._lives:
+            self._lives = self._supervisor.lives
             self._server.alive = False
             self._server = Server(self._env, self._dependency, self._recorder, self._versions, self._fullest)
         return self._server
 
     def _work(self, server: Server, visit: Visit, work_s: float, deadline: float, too_late: int) -> Steps:
-        """Wait for the work of a call. Raises CallError; a client that gives up leaves the server at it."""
+        """Wait for the work of a call. Raises CallError; a client that times out leaves the server working."""
         if not server.limits(visit.demand):
             yield from self._sleep(self._env.now + work_s, deadline, too_late)
             return
         work = self._env.process(server.work(visit, work_s))
-        gone = self._upkeep.gone
+        gone = self._supervisor.gone
         yield work | self._env.timeout(max(0.0, deadline - self._env.now)) | gone
         if gone.triggered:
             server.leave(visit)
-            raise CallError(CallFault.CONNECTION_RESET, self._upkeep.down)
+            raise CallError(CallFault.CONNECTION_RESET, self._supervisor.down)
         if self._env.now >= deadline:
             server.leave(visit)
             raise CallError("timeout", too_late)
@@ -150,13 +150,13 @@ class DependencyModel:
             raise CallError(work.value, self._own(work.value))
 
     def _sleep(self, until_s: float, deadline: float, too_late: int) -> Steps:
-        """Let time pass. Raises CallError when the deadline comes first, or the dependency goes away meanwhile."""
+        """Let time pass. Raises CallError when the deadline comes first, or the dependency goes down meanwhile."""
         timer = self._env.timeout(max(0.0, min(until_s, deadline) - self._env.now))
-        gone = self._upkeep.gone
-        if self._upkeep.fragile:
+        gone = self._supervisor.gone
+        if self._supervisor.fragile:
             yield timer | gone
             if gone.triggered:
-                raise CallError(CallFault.CONNECTION_RESET, self._upkeep.down)
+                raise CallError(CallFault.CONNECTION_RESET, self._supervisor.down)
         else:
             yield timer
         if deadline <= until_s:

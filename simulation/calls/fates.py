@@ -1,4 +1,4 @@
-"""The fate of every call: how long it takes and which fault, if any, it meets, by task and number of the call."""
+"""The fate of every call: its latency and fault, if any, by task and number of the call."""
 
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.faults import Fault
@@ -64,7 +64,7 @@ class CallFates:
         return latency_s, fault, cause, within
 
     def delay_s(self, fault: Fault, number: int, call: int) -> float:
-        """How much later the answer comes, in seconds."""
+        """The delay of the answer, in seconds."""
         return self._delays[fault.name].of(number, call)
 
     def record(self, number: int, call: int, records: int) -> int:

@@ -1,4 +1,4 @@
-"""What a plan asks of a client and its dependencies, without running it."""
+"""The load of a plan on a client and its dependencies, without running it."""
 
 from dataclasses import dataclass
 
@@ -20,8 +20,8 @@ _ROUNDING = 1e-9
 class CallsForecast:
     """Figures of a plan.
 
-    arrivals: drawn. in_flight: calls under way on average between bursts, and `peak_in_flight` in them, by Little's law:
-    retries, fallbacks, timeouts and faults by rate included, waiting for each other left out. theory: for one task, where it
+    arrivals: drawn. in_flight: calls in flight on average between bursts, and `peak_in_flight` in bursts, by Little's law:
+    retries, fallbacks, timeouts and faults by rate included, without queueing. theory: for one task, where it
     has a closed form. rate_per_s: arrivals per second, drawn, in POINTS equal parts of the run.
     """
 
@@ -58,7 +58,7 @@ def forecast_calls(plan: Plan) -> CallsForecast:
 
 
 class _Load:
-    """Calls under way, and those that the first dependency works for, by segments of the plan."""
+    """Calls in flight, and those being served by the first dependency, by segments of the plan."""
 
     def __init__(self, scenario: Scenario, parts: list[Segment]) -> None:
         between, bursts = ([part for part in parts if part.burst == burst] for burst in (False, True))
@@ -80,7 +80,7 @@ def _warnings(plan: Plan, peak: float) -> list[str]:
     rate_per_s = max(plan.rate.base_per_s, plan.rate.burst_per_s)
     warnings = []
     if capacity and peak > capacity.workers * (1 + _ROUNDING):
-        warnings.append(f"{peak:.2f} calls would be under way at most, but there are {capacity.workers} workers")
+        warnings.append(f"up to {peak:.2f} calls would be served at a time, but there are {capacity.workers} workers")
     if quota and rate_per_s > quota.rate_per_s:
-        warnings.append(f"{rate_per_s:g} calls a second come at most, but {quota.rate_per_s:g} are allowed")
+        warnings.append(f"up to {rate_per_s:g} calls per second are made, but {quota.rate_per_s:g} are allowed")
     return warnings

@@ -1,4 +1,4 @@
-"""Of several dependencies with a memory limit, the one that is fullest is what a sample shows."""
+"""Memory samples show the fullest of several dependencies with a memory limit."""
 
 from soak.schemas.stream.events import Kind
 
@@ -10,7 +10,7 @@ class Fullest:
         self._shares: dict[Kind, dict[str, float]] = {}
 
     def note(self, kind: Kind, dependency: str, share: float) -> float:
-        """Take in a share (0 to 1) of one dependency's limit; returns the largest of all."""
+        """Update the share (0 to 1) of one dependency's limit; returns the largest of all."""
         shares = self._shares.setdefault(kind, {})
         shares[dependency] = share
         return max(shares.values())

@@ -14,9 +14,9 @@ Work: TypeAlias = Generator[Event, Any, str]
 
 
 class CallError(Exception):
-    """A try that failed, or was never let through: its error class, and its cause in the vocabulary.
+    """An attempt that failed or was rejected: its error class, and its cause in the vocabulary.
 
-    `retry_after_s`: when the dependency says that one may come again.
+    `retry_after_s`: Retry-After of the dependency.
     """
 
     def __init__(self, error: str, cause: int, retry_after_s: float = 0.0) -> None:

@@ -10,7 +10,7 @@ from soak.schemas.units import show_ratio
 from soak.simulation.calls.forecast import CallsForecast, forecast_calls
 from soak.simulation.plan import Plan
 from soak.simulation.recorder import Recorder
-from soak.simulation.room import Doubt, Model, Room
+from soak.simulation.room import Doubt, Model, Room, in_bursts
 
 if TYPE_CHECKING:
     from simpy import Environment
@@ -25,29 +25,27 @@ def _model(env: "Environment", plan: Plan, recorder: Recorder) -> Model:
 def _figures(scenario: Scenario, f: CallsForecast) -> list[str]:
     theory = f.theory
     chances = (
-        f"first call well {show_ratio(theory.first_call)}, task DONE {show_ratio(theory.success)}, "
+        f"first call succeeds {show_ratio(theory.first_call)}, task DONE {show_ratio(theory.success)}, "
         f"{theory.calls:.3f} calls per task"
         if theory
-        else "no closed form: calls have something in common, or faults come and go"
+        else "no closed form: calls share something, or faults have windows"
     )
     return [
         f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected)",
-        f"  calls       {f.in_flight:.2f} under way on average, {f.peak_in_flight:.2f} in bursts",
+        f"  calls       {f.in_flight:.2f} in flight on average{in_bursts(f.in_flight, f.peak_in_flight)}",
         f"  theory      {chances}",
     ]
 
 
 def _doubts(scenario: Scenario) -> Iterator[Doubt]:
-    """Crashes of a dependency that is gone already: they strike nothing."""
+    """Crashes of a dependency that is already down have no effect."""
     gone: list[tuple[str, Window, str]] = []
     for place, fault in enumerate(scenario.faults):
         for window in fault.windows if fault.type == CallFault.DEPENDENCY_CRASH else ():
             for dependency, other, name in gone:
                 if dependency == fault.dependency and window.start_s < other.end_s and other.start_s < window.end_s:
-                    what = (
-                        f"{fault.name} and {name} take {dependency} away at the same time: one of them strikes nothing"
-                    )
-                    yield Doubt(("faults", place), what, "let them follow each other")
+                    what = f"{fault.name} and {name} take {dependency} down at the same time: one of them has no effect"
+                    yield Doubt(("faults", place), what, "separate them in time")
                     break
             gone.append((fault.dependency, window, fault.name))
 

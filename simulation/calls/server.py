@@ -1,4 +1,4 @@
-"""What is inside a dependency: workers, locks, a store and memory. A crash takes all of it, and the next server begins anew."""
+"""The state of a dependency: workers, locks, a store and memory. A crash loses all of it, and the next server starts afresh."""
 
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ class Server:
         self.alive = True
 
     def limits(self, demand: Demand) -> bool:
-        """Whether it has anything that calls share."""
+        """Whether it has state that calls share."""
         return bool(self._workers or self._isolation or (self._limit_bytes is not None and demand.piece_bytes))
 
     def admit(self, demand: Demand) -> str:
@@ -84,7 +84,7 @@ class Server:
         return error
 
     def leave(self, visit: Visit) -> None:
-        """The client gives up: who still waits for a worker leaves the queue, and work that has begun goes on."""
+        """The client times out: a queued call leaves the queue, and work in progress continues."""
         visit.abandoned = True
         if visit.turn is not None and not visit.turn.triggered:
             visit.turn.cancel()
@@ -101,7 +101,7 @@ class Server:
         return ""
 
     def _settle(self, visit: Visit, *, well: bool) -> None:
-        """Keep or give back the memory of a call that is over."""
+        """Keep or free the memory of a finished call."""
         size = visit.demand.piece_bytes
         if visit.hold and well and not visit.abandoned:
             self._held_bytes += size

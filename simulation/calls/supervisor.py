@@ -1,4 +1,4 @@
-"""Who looks after a dependency: health checks that start it again, and rollback of a bad release. Both are computed."""
+"""Supervision of a dependency: health checks that restart it, and rollback of a bad release. Both are computed."""
 
 import math
 from collections import deque
@@ -25,8 +25,8 @@ class _Deployed:
     fault: Fault
 
 
-class Upkeep:
-    """Whether a dependency is there, and which bad releases are in use."""
+class Supervisor:
+    """Whether a dependency is up, and which bad releases are live."""
 
     def __init__(self, env: Environment, dependency: Dependency, plan: Plan, recorder: Recorder) -> None:
         self._env = env
@@ -42,9 +42,9 @@ class Upkeep:
         self.lives = 1
         """How often it was started, the first time included."""
         self.down = 0
-        """The cause for which it is gone; 0 while it is there."""
+        """The cause for which it is down; 0 while it is up."""
         self.gone: Event = env.event()
-        """Happens when it goes."""
+        """Event: it goes down."""
         own = [fault for fault in plan.scenario.faults if fault.dependency == dependency.name]
         self.fragile = any(fault.type == CallFault.DEPENDENCY_CRASH for fault in own)
         for fault in own:
@@ -62,7 +62,7 @@ class Upkeep:
     def _tell(self, kind: Kind, cause: int) -> None:
         self._row((self._env.now, kind, -1, 0, -1, cause, self._name))
 
-    # It crashes, and is started again.
+    # Crash and restart.
 
     def _crash(self, fault: Fault, window: Window) -> None:
         cause, now = self._plan.cause_of(fault), self._env.now
@@ -89,11 +89,11 @@ class Upkeep:
         self._tell(Kind.PROCESS_STARTED, NO_CAUSE)
         self._tell(Kind.FAULT_CLEARED, cause)
 
-    # A bad release goes live, and is taken back.
+    # A bad release goes live, and is rolled back.
 
     @property
     def live(self) -> frozenset[str]:
-        """The bad releases that are in use."""
+        """The bad releases that are live."""
         return frozenset(deployed.fault.name for deployed in self._deployed) if self._deployed else _NONE
 
     def _release(self, fault: Fault, window: Window) -> None:
@@ -103,7 +103,7 @@ class Upkeep:
         self._at(window.end_s, self._withdraw, deployed, Kind.FAULT_CLEARED)
 
     def _withdraw(self, deployed: "_Deployed", kind: Kind) -> None:
-        """This deployment, and no other, is over."""
+        """End this deployment only."""
         if deployed not in self._deployed:
             return
         self._deployed.remove(deployed)
@@ -111,12 +111,12 @@ class Upkeep:
         if self._rolling_back is deployed:
             self._rolling_back = None
         if kind is Kind.RELEASE_ROLLED_BACK:
-            # What failed was the release that is gone now.
+            # The failed calls were of the release that is gone.
             self._recent.clear()
             self._failed = 0
 
     def note(self, *, failed: bool) -> None:
-        """A call came to its end; when too many fail, the newest release is taken back."""
+        """A call ended; if too many fail, the newest release is rolled back."""
         rollback, now = self._rollback, self._env.now
         if rollback is None:
             return

@@ -1,8 +1,8 @@
-"""What the faults and policies of a scenario come to by the laws of probability, where calls have nothing in common.
+"""Expected outcomes under the faults and policies of a scenario in closed form, where calls are independent.
 
 Faults by rate strike calls independently, the first in the file that hits decides; a retry is a geometric series cut off at
-its last attempt, a fallback a second chance. What couples calls (a circuit breaker, a bulkhead, a pool, a rate limit, capacity,
-memory, a store) or comes and goes (windows, crashes, releases) has no such closed form here.
+its last attempt, a fallback a second chance. What couples calls (a circuit breaker, a bulkhead, a pool, a rate limit,
+capacity, memory, a store) or comes and goes (windows, crashes, releases) has no such closed form here.
 """
 
 import math
@@ -22,7 +22,7 @@ from soak.simulation.calls.dependency import AT_ONCE
 from soak.simulation.distributions import spread
 
 _APART = (Timeout, Retry, Fallback)
-"""Policies that look at nothing but their own task."""
+"""Policies whose state is per task."""
 
 _POINTS, _SHUFFLE = 1 << 12, 2_531
 """Averages are taken over so many places of a distribution; multiples of an odd number come through all of them."""
@@ -30,7 +30,7 @@ _POINTS, _SHUFFLE = 1 << 12, 2_531
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Probabilities of one task: that its first call goes well, that it is DONE; how many calls it takes on average."""
+    """Probabilities of one task: that its first call succeeds, that it is DONE; and the mean number of calls."""
 
     first_call: float
     success: float
@@ -56,7 +56,7 @@ class _Tried:
 
 
 def expected(scenario: Scenario) -> Expected | None:
-    """The expectation for a task of the system `calls`; None where calls have something in common, or faults come and go."""
+    """The expectation for a task of the system `calls`; None if calls are coupled, or faults have windows."""
     if not _independent(scenario, calls_of(scenario)):
         return None
     tried = _task(scenario)
@@ -72,7 +72,7 @@ class Demand:
 
 
 def demand(scenario: Scenario, faults: tuple[Fault, ...]) -> Demand:
-    """The demand of a task while these faults by rate hold, as if calls had nothing in common."""
+    """The demand of a task while these faults by rate hold, as if calls were independent."""
     tried = _task(replace(scenario, faults=faults))
     return Demand(tried.under_way_s, tried.served_s)
 
@@ -115,7 +115,7 @@ def _call(scenario: Scenario, dependency: Dependency, limit_s: float) -> _Tried:
 
 
 def _times(scenario: Scenario, dependency: Dependency, limit_s: float) -> tuple[float, float]:
-    """How long a call is under way on average, and how long the dependency works for it."""
+    """Mean time a call is in flight, and mean time the dependency works on it."""
     latency_s = spread(dependency.latency, _POINTS)
     place = np.arange(_POINTS)
     under_way_s, served_s, left = 0.0, 0.0, 1.0

@@ -1,7 +1,7 @@
-"""What a task asks of a queue's workers, in expectation: attempts, and for how long they hold a worker.
+"""The expected load of a task on a queue's workers: attempts, and how long they hold a worker.
 
-The first fault in the file that hits an attempt decides it, so that a later one meets only what the earlier ones have
-left. Averages over service time, the point at which a fault strikes and the watchdog's rounds are taken over a fixed
+The first fault in the file that hits an attempt decides it, so that a later one applies only to what the earlier ones have
+left. Averages over service time, the point at which a fault occurs and the watchdog's rounds are taken over a fixed
 low-discrepancy set of points (Roberts' R2 sequence), not drawn.
 """
 

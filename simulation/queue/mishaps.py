@@ -1,4 +1,4 @@
-"""Attempts that something happens to: a fault decides them, or an outage of the database touches them."""
+"""Attempts affected by a fault or by an outage of the database."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -46,10 +46,10 @@ class Host(Protocol):
         """Call `callback(value)` at `t_s`."""
 
     def catch_up(self, now: float) -> None:
-        """Take in all work that is due by `now`."""
+        """Accept all work that is due by `now`."""
 
     def back_off(self, due: float, order: int, number: int, attempt: int) -> None:
-        """Put a task back to PENDING, not to be tried before `due`."""
+        """Put a task back to PENDING, for an attempt no earlier than `due`."""
 
     def close(self, now: float, number: int, state: int) -> None:
         """End a task in `state`."""
@@ -62,7 +62,7 @@ class Host(Protocol):
 
 
 class Attempt:
-    """An attempt at a task that something happens to."""
+    """An attempt affected by a fault or outage."""
 
     __slots__ = ("action", "attempt", "cause", "lost", "number", "order", "start_s", "worker")
 
@@ -92,7 +92,7 @@ class Mishaps:
         self._outage_faults = [fault for fault in plan.scenario.faults if fault.spec.outage]
         self._deferring = NO_CAUSE
         self.away = 0
-        """Workers that are gone and not yet back."""
+        """Workers that are down."""
 
     def begin(self, attempt: Attempt, service_s: float, within: float) -> None:
         """An attempt that a fault decides, or that an outage touches."""
@@ -215,7 +215,7 @@ class Mishaps:
         return self._plan.vocabulary.cause("", "lease_expired")
 
     def deferred(self, now: float, *, first: bool) -> None:
-        """Work could not be taken in: recorded for the first, and where another outage has taken over since the one before."""
+        """Work could not be accepted: recorded for the first, and where another outage has taken over since the one before."""
         cause = self._outage_cause(now, now + 1e-6)
         if first or cause != self._deferring:
             self._row((now, _SEEN, -1, 0, -1, cause, 0.0))

@@ -1,7 +1,7 @@
 """The task orchestrator as a SimPy model: it turns a plan into events.
 
-SimPy's clock carries what is out of the ordinary: faults, attempts that something happens to, samples. Between two of
-its events the ordinary course of work, a poll that hands out work and an attempt that ends well, is stepped from a heap
+SimPy's clock drives the exceptional: faults, attempts affected by them, samples. Between two of
+its events the normal course of work, polls that dispatch and attempts that succeed, is stepped from a heap
 of plain tuples. Arrivals are taken in when the clock passes them; idle polls, heartbeats and watchdog rounds are computed.
 """
 
@@ -93,13 +93,13 @@ class QueueModel:
         self._limit_s = min(self._limit_s, t_s)
 
     def run(self, until_s: float) -> None:
-        """Let everything happen that comes before `until_s`, and take in the work that is due by then."""
+        """Simulate up to `until_s`, and accept the work that is due by then."""
         self.at(self._env.now, self.catch_up, self._env.now)
         self._env.run(until=until_s)
         self.catch_up(until_s)
 
     def _step(self) -> None:
-        """The ordinary course of work up to the next event of SimPy."""
+        """The normal course of work up to the next event of SimPy."""
         running = self._running
         self._limit_s = self._env.peek()
         while True:
@@ -131,7 +131,7 @@ class QueueModel:
         self._next_due = self._due[self._cursor]
 
     def catch_up(self, now: float) -> None:
-        """Take in all work that is due by `now`; every callback starts with it, so that rows stay in time order."""
+        """Accept all work that is due by `now`; every callback starts with it, so that rows stay in time order."""
         while self._next_due <= now:
             due, number, cause = self._next_due, self._numbers[self._cursor], self._causes[self._cursor]
             self._cursor += 1
@@ -253,7 +253,7 @@ class QueueModel:
         self._free.append(worker)
         self.plan_poll(now)
 
-    # Faults by time.
+    # Scheduled faults.
 
     def _fault_starts(self, fault: Fault) -> None:
         self.catch_up(self._env.now)

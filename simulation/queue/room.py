@@ -9,7 +9,7 @@ from soak.simulation.plan import Plan
 from soak.simulation.queue.actions import ACTIONS
 from soak.simulation.queue.forecast import QueueForecast, forecast_queue
 from soak.simulation.recorder import Recorder
-from soak.simulation.room import Model, Picture, Room
+from soak.simulation.room import Model, Picture, Room, in_bursts
 
 if TYPE_CHECKING:
     from simpy import Environment
@@ -24,9 +24,9 @@ def _model(env: "Environment", plan: Plan, recorder: Recorder) -> Model:
 def _figures(scenario: Scenario, f: QueueForecast) -> list[str]:
     busy = f"{f.mean_load:.2f} of {f.workers} workers busy on average ({f.mean_load / f.workers:.0%})"
     return [
-        f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected), {f.duplicates:,} of them enqueued twice",
+        f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected), {f.duplicates:,} of them submitted twice",
         f"  attempts    {f.attempts_per_task:.3f} per task, mean service time {show_duration(f.service_mean_s)}",
-        f"  load        {busy}; {f.load:.2f} between bursts, {f.peak_load:.2f} in them",
+        f"  load        {busy}{in_bursts(f.load, f.peak_load, between=True)}",
         *_faults(scenario, f),
     ]
 
@@ -37,7 +37,7 @@ def _faults(scenario: Scenario, figures: QueueForecast) -> list[str]:
         kind = "tasks" if fault.spec.counts == "tasks" else "first attempts"
         drawn = f"{figures.faults[fault.name]:,} {kind}" if fault.name in figures.faults else ""
         first = f", first at {show_duration(fault.windows[0].start_s)}" if fault.windows else ""
-        times = f"{len(fault.windows)} times{first}" if fault.windows else ""
+        times = f"{len(fault.windows)} time{'s' if len(fault.windows) > 1 else ''}{first}" if fault.windows else ""
         what = ", ".join(part for part in (drawn, times) if part)
         lines.append(f"  {'faults' if not index else '':10}  {fault.name} ({fault.type}): {what}")
     return lines

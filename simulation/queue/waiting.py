@@ -1,4 +1,4 @@
-"""Work that waits: to be taken in, for its backoff to pass, or for a worker."""
+"""Waiting work: to be accepted, for its backoff to pass, or for a worker."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -10,7 +10,7 @@ Backed: TypeAlias = tuple[float, int, int, int]
 """Is not to be tried before a time; its place in the order of arrival, task number, attempt. In a heap."""
 
 Deferred: TypeAlias = tuple[float, int, int]
-"""Could not be taken in: when it was due, task number, the cause of a duplicate (0: the original). In order of time."""
+"""Could not be accepted: when it was due, task number, the cause of a duplicate (0: the original). In order of time."""
 
 
 def oldest_due(

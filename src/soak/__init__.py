@@ -1,6 +1,6 @@
-"""Soak scenarios from Python: load one, simulate it, run it, open what a run left.
+"""Soak scenarios from Python: load one, simulate it, run it, open a run directory.
 
-Public are this module, `soak.contract`, `soak.body` and `soak.testing`; everything else may change without a word.
+The public API is this module, `soak.contract`, `soak.body` and `soak.testing`; everything else may change without notice.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ _WHERE = {
 
 
 def __getattr__(name: str) -> Any:
-    """What is public, imported when it is first asked for: workers of a system under test pay for no more than their body."""
+    """Public names, imported on first use, so that workers of a system under test only load the task body."""
     if name not in _WHERE:
         raise AttributeError(f"module 'soak' has no attribute {name!r}")
     from importlib import import_module

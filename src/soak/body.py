@@ -1,7 +1,7 @@
-"""The body of every task: workers of the system under test call it, it reports to the runner's desk and does as planned.
+"""The body of every task: workers of the system under test call it; it reports to the runner and behaves as planned.
 
-It is the execution ledger's hand: what really ran is known from here, whatever the system says about itself.
-Imports are few: every worker process pays for them at its start.
+Its reports are the execution ledger: what was actually executed, independent of what the system reports.
+Imports are few, since every worker process loads them.
 """
 
 import json
@@ -16,28 +16,29 @@ from soak.contract import DESK
 
 
 class TransientError(Exception):
-    """The attempt failed for a reason that may pass; the message is the name of the error."""
+    """The attempt failed with a transient error; the message is the name of the error."""
 
 
 class PermanentError(Exception):
-    """The attempt failed and would fail again; the message is the name of the error."""
+    """The attempt failed with a permanent error; the message is the name of the error."""
 
 
 class RunnerGoneError(Exception):
-    """There is no runner any more: a worker that meets this should end."""
+    """The runner is gone: a worker that gets this should exit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an attempt that ends well gives back. `tokens`: what it used, for the system's guardrail."""
+    """Result of a successful attempt. `tokens`: tokens used, for the system's guardrail."""
 
     tokens: int
 
 
 class Body:
-    """The connection of one worker to the desk: a JSON object a line, both ways. One attempt at a time.
+    """The connection of one worker to the runner: a JSON object per line, both ways. One attempt at a time.
 
-    `desk` is `settings.desk`; without it the environment says where the desk is. Raises RunnerGoneError.
+    `desk` is `settings.desk`, the path of the runner's socket; by default it comes from the environment. Raises
+    RunnerGoneError.
     """
 
     def __init__(self, desk: Path | str | None = None) -> None:
@@ -46,11 +47,11 @@ class Body:
             self._socket.connect(str(desk or os.environ[DESK]))
         except OSError as error:
             self._socket.close()
-            raise RunnerGoneError(f"no runner at the desk: {error}") from error
+            raise RunnerGoneError(f"no runner at the socket: {error}") from error
         self._reader = self._socket.makefile("r", encoding="utf-8")
 
     def run(self, payload: str, *, attempt: int, worker: str) -> Result:
-        """Do attempt `attempt` (from 1) of a task as planned. Raises TransientError, PermanentError or RunnerGoneError."""
+        """Execute attempt `attempt` (from 1) of a task as planned. Raises TransientError, PermanentError or RunnerGoneError."""
         number = json.loads(payload)["number"]
         self._say(op="started", number=number, attempt=attempt, worker=worker, at=time.time())
         order = self._hear()
@@ -68,7 +69,7 @@ class Body:
         self.close()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._reader.close()
         self._socket.close()
 
@@ -84,6 +85,6 @@ class Body:
         except OSError as error:
             raise RunnerGoneError(str(error)) from error
         if not line:
-            raise RunnerGoneError("the runner has hung up")
+            raise RunnerGoneError("the runner has closed the connection")
         heard: dict[str, Any] = json.loads(line)
         return heard

@@ -1,17 +1,17 @@
-"""The contract between this runner and what it soaks: write one class, and it can be soaked. There are two shapes.
+"""The contract between the runner and the system under test: write one class to attach a system. There are two kinds.
 
-A `Queue` is what workers pull from. The runner brings the work, the workers (virtual ones, which poll `claim`), the watchdog's
-clock (it calls `recover`) and the faults; the queue brings what is under test: idempotency, leases, retries and states.
+A `Queue` is what workers pull from. The runner provides the load, the workers (virtual ones, which poll `claim`), the watchdog's
+timer (it calls `recover`) and the faults; the queue under test provides idempotency, leases, retries and states.
 
-A `System` owns its workers. The runner brings the work and the body of every task (`runner.targets.body`), and reads what the
-system says it did; dispatching, heartbeats and the watchdog are the system's own, and under test too.
+A `System` owns its workers. The runner provides the load and the body of every task (`soak.body`), and reads the changes that
+the system reports; dispatching, heartbeats and the watchdog belong to the system and are tested, too.
 
-The class is constructed as `Class(settings)`. All calls of a run, the construction and `close` too, come from one thread, one at
-a time. Only a `Queue` that says `thread_safe = True` is called from several: up to eight workers claim at the same moment, from
-threads of their own, while any other call is made. Each call has to be answered within seconds (`--patience`). An exception other
-than `BusyError`, or an answer of another type, ends the run.
+The class is constructed as `Class(settings)`. All calls of a run, including the constructor and `close`, come from one
+thread, one at a time. Only a `Queue` that declares `thread_safe = True` is called from several: up to eight workers claim
+at the same moment, from separate threads, together with any other call. Each call must return within seconds
+(`--patience`). An exception other than `BusyError`, or an answer of another type, ends the run.
 
-However a run ends, also when the runner is killed, every process that the class has started ends with it (on Linux).
+However a run ends, even if the runner is killed, every process started by the class ends with it (on Linux).
 """
 
 from collections.abc import Mapping
@@ -23,20 +23,20 @@ from typing import Protocol, TypeAlias
 TaskId: TypeAlias = int | str
 
 DESK = "SOAK_DESK"
-"""The environment variable that names the desk's socket."""
+"""The environment variable with the path of the runner's socket for task bodies (`desk`)."""
 
 
 class BusyError(Exception):
-    """The queue cannot take this call now and nothing has changed: the same call is made again a little later."""
+    """The queue cannot serve this call now, and nothing has changed: the call is retried a little later."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """What the scenario says of the queue, in real seconds: `speed` has been divided out already.
+    """The scenario's queue settings, in real seconds: already divided by `speed`.
 
-    directory: a new one, by its absolute path, for what the queue leaves behind; a queue starts empty, whatever was before.
-    backoff_s: least wait after attempt 1, 2, …; the last value repeats. soft_tokens, hard_tokens: the budget of a task, for
-    a queue that shows it; whether a task is over it is found by the worker. workers: how many poll. speed: for information.
+    directory: absolute path of a new directory for the queue's files; a queue starts empty, whatever existed before.
+    backoff_s: minimum wait after attempt 1, 2, …; the last value repeats. soft_tokens, hard_tokens: the budget of a task, for
+    information; the worker detects that a task is over it. workers: number of polling workers. speed: for information.
     """
 
     directory: Path
@@ -50,17 +50,17 @@ class QueueSettings:
     speed: float
 
     def backoff_after(self, attempt: int) -> float:
-        """Least time in seconds between the failure of attempt `attempt` (from 1) and the next attempt."""
+        """Minimum time in seconds between the failure of attempt `attempt` (from 1) and the next attempt."""
         return self.backoff_s[min(attempt, len(self.backoff_s)) - 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemSettings(QueueSettings):
-    """What the scenario says of a system that owns its workers, in real seconds.
+    """The scenario's settings for a system that owns its workers, in real seconds.
 
-    desk: the absolute path of the socket that a task's body calls; `environment` is what a worker process needs to find it.
-    dispatchers, intervals, claim_s (between reading the queue and claiming) and blocks (over the hard budget is BLOCKED) are
-    for a system that has such a thing.
+    desk: absolute path of the runner's socket for task bodies; a worker process needs `environment` to find it.
+    dispatchers, intervals, claim_s (between reading the queue and claiming) and blocks (over the hard budget is BLOCKED)
+    apply to systems with these features.
     """
 
     desk: Path
@@ -73,13 +73,13 @@ class SystemSettings(QueueSettings):
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The variables by which `runner.targets.body` finds the desk in another process."""
+        """The environment variables with which `soak.body` finds the runner's socket in another process."""
         return {DESK: str(self.desk)}
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The queue has a new PENDING task, with an id that no task had before."""
+    """The queue has a new PENDING task, with a new id."""
 
     task_id: TaskId
 
@@ -91,7 +91,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A worker's hold on a task. `attempt` counts from 1; `receipt` is the queue's own, and handed back with the claim."""
+    """A worker's claim on a task. `attempt` counts from 1; `receipt` is internal to the queue and passed back with the claim."""
 
     task_id: TaskId
     key: str
@@ -110,12 +110,12 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The task is FAILED for good."""
+    """The task is FAILED."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """A lease that ran out: of which attempt, and what became of its task."""
+    """An expired lease: its attempt, and the outcome for its task."""
 
     task_id: TaskId
     attempt: int
@@ -126,8 +126,8 @@ class Expired:
 class Snapshot:
     """How many tasks are in each state; every task ever accepted counts in exactly one of them.
 
-    oldest_s, busy_workers: for how many real seconds the oldest due PENDING task has waited, and how many workers run a task,
-    where a system knows that.
+    oldest_s, busy_workers: real seconds that the oldest due PENDING task has waited, and number of busy workers,
+    if the system knows them.
     """
 
     pending: int = 0
@@ -141,12 +141,12 @@ class Snapshot:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Number of tasks."""
         return self.pending + self.in_progress + self.done + self.failed + self.blocked + self.cancelled
 
 
 class ChangeType(StrEnum):
-    """What a system can tell of a task."""
+    """Types of changes that a system reports."""
 
     ENQUEUED = "enqueued"
     SKIPPED = "skipped"
@@ -156,10 +156,10 @@ class ChangeType(StrEnum):
     """A worker has it, with a lease."""
 
     CONTENDED = "contended"
-    """Two dispatchers wanted it; this one came second."""
+    """Two dispatchers competed for it; this one lost."""
 
     EXPIRED = "expired"
-    """Its lease ran out; a RETRY or FAILED follows."""
+    """Its lease expired; a RETRY or FAILED follows."""
 
     REFUSED = "refused"
     """A worker that had lost its lease reported an end."""
@@ -175,10 +175,10 @@ class ChangeType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that a system did with a task.
+    """A change of a task.
 
-    at: when, in seconds since the epoch. task_id: None for SKIPPED. attempt: which, from 1; 0 where there was none yet.
-    worker: who had it, by the name that the body was given. due: of a RETRY, when it may start. error: of a failure.
+    at: when, in seconds since the epoch. task_id: None for SKIPPED. attempt: from 1; 0 if there was none yet.
+    worker: its name, as passed to the body. due: of a RETRY, when it may start. error: of a failure.
     """
 
     type: ChangeType
@@ -192,98 +192,98 @@ class Change:
 
 
 class Queue(Protocol):
-    """What a queue has to do. Each call happens whole or not at all; any of them but `close` may raise `BusyError`.
+    """The interface of a queue. Each call is atomic; any of them except `close` may raise `BusyError`.
 
-    A class whose instances may be called from several threads at once, by any of these methods but `close`, says so with
-    `thread_safe = True`; then a run and `soak target check` do that, too. `redelivery_s = 600.0` in the class says for how many
-    real seconds at most the work of a dead worker may wait to be claimable again; without it the lease says so.
+    A class whose methods, except `close`, may be called from several threads at once declares `thread_safe = True`; runs and
+    `soak target check` then do so. `redelivery_s = 600.0` in the class declares the maximum real seconds until the work of a
+    dead worker can be claimed again; by default it is derived from the lease.
     """
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:
-        """Take in a task, PENDING and due at once; Refused while `key` is PENDING, IN_PROGRESS or DONE.
+        """Accept a task, PENDING and due at once; Refused while `key` is PENDING, IN_PROGRESS or DONE.
 
-        A key whose task is FAILED, BLOCKED or CANCELLED may come again: as a new task, with a new id.
+        A key whose task is FAILED, BLOCKED or CANCELLED is accepted again: as a new task, with a new id.
         """
 
     def claim(self, worker: str) -> Claim | None:
-        """Give the oldest due PENDING task to `worker`, with a lease from now; None when none is due. Never waits.
+        """Give the oldest due PENDING task to `worker`, with a lease from now; None when none is due. Never blocks.
 
-        No two claims get the same attempt of a task. A task that backs off is not due, and holds up no other.
+        No two claims get the same attempt of a task. A task in backoff is not due, and does not block others.
         """
 
     def heartbeat(self, claim: Claim) -> bool:
-        """Let the lease run `lease_s` from now; False when it is lost.
+        """Renew the lease for `lease_s` from now; False when it is lost.
 
-        A lease is lost once `recover` told that it expired; a queue may refuse its holder as soon as it has run out.
+        A lease is lost once `recover` has reported it expired; a queue may refuse its holder as soon as it has expired.
         """
 
     def complete(self, claim: Claim) -> bool:
-        """The task is DONE; False, and nothing changes, when the lease is lost or the attempt has ended."""
+        """The task is DONE; False without any change when the lease is lost or the attempt has ended."""
 
     def fail(self, claim: Claim, error: str, *, transient: bool) -> Retry | Failed | Refused:
         """The attempt failed: Refused when the lease is lost or the attempt has ended.
 
-        A transient error puts the task back, not to be claimed before its backoff is over, and fails it at
-        `max_attempts`; any other fails it at once.
+        A transient error makes the task PENDING again after its backoff, or FAILED at `max_attempts`; any other error
+        makes it FAILED at once.
         """
 
     def block(self, claim: Claim, error: str) -> bool:
-        """The task is BLOCKED: over its hard budget, not handed out again; False as in `complete`."""
+        """The task is BLOCKED: over its hard budget, not dispatched again; False as in `complete`."""
 
     def recover(self) -> list[Expired]:
-        """A tick of the watchdog: what was found expired since the last call, each lease once.
+        """A tick of the watchdog: leases found expired since the last call, each once.
 
-        The attempt counts: the task is PENDING and due at once, or FAILED at `max_attempts`. A queue with a watchdog of
-        its own tells here what that found, and hands no such task out before it has told.
+        The attempt counts: the task is PENDING and due at once, or FAILED at `max_attempts`. A queue with its own watchdog
+        reports here what that found, and does not dispatch such a task before reporting it.
         """
 
     def snapshot(self) -> Snapshot:
         """Count the tasks by state."""
 
     def close(self) -> None:
-        """Let go of everything; no call follows. Called however the run ends, also when the construction took too long."""
+        """Release all resources; no call follows. Called however the run ends, even if the constructor timed out."""
 
 
 class System(Protocol):
-    """What a system that owns its workers has to do. Each call but `close` may raise `BusyError`.
+    """The interface of a system that owns its workers. Each call except `close` may raise `BusyError`.
 
-    Once it is constructed it is ready to work. Its workers call `Body.run` of `runner.targets.body` for each attempt, with the
-    payload that was enqueued. Optional methods:
+    Once constructed it is ready to work. Its workers call `Body.run` of `soak.body` for each attempt, with the enqueued
+    payload. Optional methods:
 
-    - `processes() -> dict[str, int]`: the process ids of all that is alive, workers under the names that their bodies are given.
+    - `processes() -> dict[str, int]`: ids of all running processes, workers under the names they pass to their bodies.
       With it workers can be crashed (SIGKILL) and made to hang (SIGSTOP, SIGCONT), and memory and open files are sampled.
-    - `restart(name: str) -> None`: start a process again that was killed; without it the system has to do so by itself.
-    - `files() -> list[Path]`: what its database consists of, for `db_size`.
+    - `restart(name: str) -> None`: restart a killed process; without it the system must do so itself.
+    - `files() -> list[Path]`: the files of its database, for `db_size`.
 
-    `redelivery_s = 600.0` in the class says for how many real seconds at most the work of a dead worker may wait to be started
-    again; without it the lease says so.
+    `redelivery_s = 600.0` in the class declares the maximum real seconds until the work of a dead worker is started again; by
+    default it is derived from the lease.
     """
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:
-        """Take in a task, PENDING and due at once; Refused while `key` is PENDING, IN_PROGRESS or DONE.
+        """Accept a task, PENDING and due at once; Refused while `key` is PENDING, IN_PROGRESS or DONE.
 
-        A key whose task is FAILED, BLOCKED or CANCELLED may come again: as a new task, with a new id.
+        A key whose task is FAILED, BLOCKED or CANCELLED is accepted again: as a new task, with a new id.
         """
 
     def changes(self) -> list[Change]:
-        """What was done since the last call, each once and in order; ENQUEUED and SKIPPED too. Never waits."""
+        """Changes since the last call, each once and in order, including ENQUEUED and SKIPPED. Never blocks."""
 
     def snapshot(self) -> Snapshot:
         """Count the tasks by state."""
 
     def stop(self) -> None:
-        """Take on nothing more: no body starts after this; those that run lose their line to the runner and need not be
+        """Stop: no body starts after this; running bodies lose their connection to the runner and need not be
         waited for. Nothing but `changes`, `snapshot` and `close` is called after it.
         """
 
     def close(self) -> None:
-        """Let go of everything; no call follows. Called however the run ends, also without `stop` before, or when the
-        construction took too long.
+        """Release all resources; no call follows. Called however the run ends, even without `stop` before, or if the
+        constructor timed out.
         """
 
 
 QUEUE_METHODS = ("enqueue", "claim", "heartbeat", "complete", "fail", "block", "recover", "snapshot", "close")
-"""What a class has to have that is a `Queue`."""
+"""Methods that a `Queue` must have."""
 
 SYSTEM_METHODS = ("enqueue", "changes", "snapshot", "stop", "close")
-"""What a class has to have that is a `System`."""
+"""Methods that a `System` must have."""

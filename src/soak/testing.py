@@ -1,4 +1,4 @@
-"""The contract of an attached class as a test suite, for the tests of whoever writes one."""
+"""The contract of an attached class as a test suite, for your own tests."""
 
 from soak.runner.targets.contract_checks import Result, check_class
 

@@ -19,7 +19,7 @@ id_option = click.option("--id", "task_id", type=click.IntRange(min=1), required
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Session:
     """The store, and the document that shows it, if there is one."""
 
     store: Store
@@ -40,15 +40,15 @@ class Desk:
 @click.pass_context
 def orch(ctx: click.Context, db: Path | None, config: Path | None, queue: Path | None) -> None:
     """Work on the queue by hand."""
-    ctx.obj = Desk(ctx.with_resource(open_from(db, config, create=True)), queue)
+    ctx.obj = Session(ctx.with_resource(open_from(db, config, create=True)), queue)
 
 
 @orch.command("list")
 @click.option("--state", "states", type=click.Choice([str(state) for state in TaskState]), multiple=True)
 @click.pass_obj
-def list_command(desk: Desk, states: tuple[str, ...]) -> None:
+def list_command(session: Session, states: tuple[str, ...]) -> None:
     """Show the queue as a table."""
-    click.echo(render(map(row_of, desk.store.tasks(*map(TaskState, states)))))
+    click.echo(render(map(row_of, session.store.tasks(*map(TaskState, states)))))
 
 
 @orch.command()
@@ -56,46 +56,46 @@ def list_command(desk: Desk, states: tuple[str, ...]) -> None:
 @click.option("--title", default="")
 @click.option("--payload", default="")
 @click.pass_obj
-def add(desk: Desk, key: str, title: str, payload: str) -> None:
+def add(session: Session, key: str, title: str, payload: str) -> None:
     """Put a task into the queue."""
     if not key.strip():
         raise click.BadParameter("must not be empty", param_hint="--key")
-    answer = desk.store.enqueue(key, payload, title)
-    desk.show()
-    click.echo(_told(key, answer))
+    answer = session.store.enqueue(key, payload, title)
+    session.show()
+    click.echo(_described(key, answer))
 
 
 @orch.command("import")
 @click.pass_obj
-def import_command(desk: Desk) -> None:
+def import_command(session: Session) -> None:
     """Take in the lines of the table that have no id yet and are PENDING."""
-    if desk.queue is None or not desk.queue.exists():
+    if session.queue is None or not session.queue.exists():
         raise click.UsageError("--queue must name the file to import")
     new = [
-        row for row in parse(desk.queue.read_text(encoding="utf-8")) if not row.id and row.state is TaskState.PENDING
+        row for row in parse(session.queue.read_text(encoding="utf-8")) if not row.id and row.state is TaskState.PENDING
     ]
     for row in new:
-        click.echo(_told(row.key, desk.store.enqueue(row.key, title=row.title)))
-    desk.show()
+        click.echo(_described(row.key, session.store.enqueue(row.key, title=row.title)))
+    session.show()
 
 
 @orch.command("render")
 @click.pass_obj
-def render_command(desk: Desk) -> None:
+def render_command(session: Session) -> None:
     """Write the table anew."""
-    desk.show()
+    session.show()
 
 
 @orch.command()
 @click.option("--worker", required=True, help="Who takes the task on.")
 @click.option("--lease-s", default=_WORKING_DAY_S, show_default=True, type=click.FloatRange(min=0, min_open=True))
 @click.pass_obj
-def pick(desk: Desk, worker: str, lease_s: float) -> None:
+def pick(session: Session, worker: str, lease_s: float) -> None:
     """Take on the oldest task that is due."""
     # People send no heartbeats: their lease must last for the whole task.
-    desk.store.settings = replace(desk.store.settings, lease_s=lease_s)
-    task = desk.store.claim(worker)
-    desk.show()
+    session.store.settings = replace(session.store.settings, lease_s=lease_s)
+    task = session.store.claim(worker)
+    session.show()
     click.echo(f"task {task.id} ({task.key}), attempt {task.attempt}" if task else "nothing is due")
 
 
@@ -103,11 +103,11 @@ def pick(desk: Desk, worker: str, lease_s: float) -> None:
 @id_option
 @click.option("--notes", default="", help="What was done.")
 @click.pass_obj
-def done(desk: Desk, task_id: int, notes: str) -> None:
+def done(session: Session, task_id: int, notes: str) -> None:
     """Say that a task in progress is done."""
-    task, owner = _in_progress(desk.store, task_id)
-    _accepted(task, desk.store.complete(task_id, owner, task.attempt, notes=stamped(owner, "done", notes)))
-    desk.show()
+    task, owner = _in_progress(session.store, task_id)
+    _accepted(task, session.store.complete(task_id, owner, task.attempt, notes=stamped(owner, "done", notes)))
+    session.show()
     click.echo(f"task {task_id} is DONE")
 
 
@@ -117,13 +117,13 @@ def done(desk: Desk, task_id: int, notes: str) -> None:
 @click.option("--error", default="failed_by_hand", show_default=True, help="Name of the error.")
 @click.option("--transient", is_flag=True, help="It may go well another time: the task comes again after its backoff.")
 @click.pass_obj
-def fail(desk: Desk, task_id: int, notes: str, error: str, transient: bool) -> None:
+def fail(session: Session, task_id: int, notes: str, error: str, transient: bool) -> None:
     """Say that a task in progress has failed."""
-    task, owner = _in_progress(desk.store, task_id)
+    task, owner = _in_progress(session.store, task_id)
     line = stamped(owner, "failed", notes)
-    _accepted(task, desk.store.fail(task_id, owner, task.attempt, error, transient=transient, notes=line))
-    desk.show()
-    after = desk.store.task(task_id)
+    _accepted(task, session.store.fail(task_id, owner, task.attempt, error, transient=transient, notes=line))
+    session.show()
+    after = session.store.task(task_id)
     click.echo(f"task {task_id} is {after.state if after else 'gone'}")
 
 
@@ -141,7 +141,7 @@ def _accepted(task: Task, accepted: bool) -> None:
         raise OperationError(f"task {task.id}: the lease was lost meanwhile")
 
 
-def _told(key: str, answer: Enqueued | Skipped) -> str:
+def _described(key: str, answer: Enqueued | Skipped) -> str:
     if isinstance(answer, Skipped):
         return f"{key} is task {answer.task_id} already"
     return f"{key} is task {answer.task_id}"

@@ -108,9 +108,9 @@ def test_a_broken_queue_is_told_what_it_broke(name: str, check: str) -> None:
         (("broken_queues:Hangs", "--patience", "300ms", "--speed", "60"), 1, "Hangs.claim has not answered for 0.3 s"),
         (("memory_queue:MemoryQueue", "--patience", "soon"), 2, "'soon' is not a duration (write 500ms, 10s or 1m)"),
         (("memory_queue:MemoryQueue", "--patience", "0"), 2, "'--patience': 0.0 is not in the range"),
-        (("simulation", "--patience", "10s"), 2, "simulation takes no --patience"),
-        (("orchestrator", "--patience", "10s"), 2, "orchestrator takes no --patience"),
-        (("stub", "--patience", "10s"), 2, "stub takes no --patience"),
+        (("simulation", "--patience", "10s"), 2, "--patience applies to attached classes only, not to simulation"),
+        (("orchestrator", "--patience", "10s"), 2, "applies to attached classes only, not to orchestrator"),
+        (("calls", "--patience", "10s"), 2, "applies to attached classes only, not to calls"),
     ],
 )
 def test_a_run_that_cannot_be(words: tuple[str, ...], code: int, message: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from soak.runner.cli import run_command
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.session import summary_lines
-from soak.runner.targets import context as course
+from soak.runner.targets import context
 from soak.runner.targets.clock import Clock
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.language.load import load
@@ -97,7 +97,7 @@ def test_a_clock_that_is_set_back_ends_a_run_and_gives_no_verdict_of_the_system(
     monkeypatch.syspath_prepend(str(tmp_path))
     import sets_the_clock  # type: ignore[import-not-found]
 
-    monkeypatch.setattr(course, "Clock", partial(Clock, wall=lambda: time.time() + sum(sets_the_clock.SET_BY_S)))
+    monkeypatch.setattr(context, "Clock", partial(Clock, wall=lambda: time.time() + sum(sets_the_clock.SET_BY_S)))
     out = tmp_path / "run"
     words = ["run", str(SCENARIO), "--target", "sets_the_clock:SetsTheClock", "--speed", "300", "--out", str(out)]
     assert run_command(words) == 1

@@ -299,6 +299,20 @@ def test_completion_completes() -> None:
     assert done.stdout.split(",")[-1].strip() == "verify"
 
 
+def test_the_help_lists_every_command_under_a_heading(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["--help"]) == 0
+    headings, listed = [], {}
+    for line in capsys.readouterr().out.partition("--help")[2].splitlines()[1:]:
+        if line.endswith(":"):
+            headings.append(line[:-1])
+        elif headings and line:
+            listed[line.split()[0]] = headings[-1]
+    assert headings == ["Run", "Predict and explain", "Evidence", "Integrate", "Author"]
+    modules = {path.stem for path in (ROOT / "runner" / "cli").glob("[a-z]*.py")}
+    assert set(listed) == modules - {"options"}
+    assert (listed["run"], listed["verify"], listed["init"]) == ("Run", "Evidence", "Author")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_text_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command([command, "--help"]) == 0

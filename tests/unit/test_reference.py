@@ -53,6 +53,10 @@ def test_the_page_is_what_the_script_generates() -> None:
     assert REFERENCE.page() == PAGE, "run `python docs/generate_reference.py`"
 
 
+def test_the_composed_schema_is_what_the_script_generates() -> None:
+    assert REFERENCE.written(REFERENCE.SCENARIO) == REFERENCE.COMPOSED.read_text(encoding="utf-8"), "run the script"
+
+
 def test_the_script_writes_the_page(tmp_path: Path) -> None:
     copy = tmp_path / SCRIPT.name
     copy.write_text(SCRIPT.read_text(encoding="utf-8"), encoding="utf-8")

@@ -198,7 +198,7 @@ def test_a_history_names_the_line_that_is_damaged(run: Path, tmp_path: Path) -> 
     for number in range(1, len(lines)):
         lines[number] = b"nonsense\n" if number >= middle - 500 else lines[number]
     (tmp_path / "stream.jsonl").write_bytes(b"".join(lines))
-    with pytest.raises(EvidenceError, match=r"stream\.jsonl:\d+: is no event of a stream \(this evidence is damaged\)"):
+    with pytest.raises(EvidenceError, match=r"stream\.jsonl:\d+: is not an event \(this evidence is damaged\)"):
         read_histories(tmp_path / "stream.jsonl", slowest)
 
 

@@ -189,3 +189,17 @@ def test_decimal_figures_are_the_nearest_float(number: int, unit: tuple[str, flo
     parse = {"%": Unit.RATIO, "MB": Unit.SIZE}.get(name, Unit.DURATION).parse
     if name != "%" or number <= 100_000:
         assert parse(text) == float(Fraction(number, 1000) / Fraction(str(parts)))
+
+
+@pytest.mark.parametrize(
+    ("unit", "margin", "target", "shown"),
+    [
+        (Unit.RATE, -10 / 60, 5 / 60, "-10/min"),
+        (Unit.RATE, 0.5 / 60, 5 / 60, "0.5/min"),
+        (Unit.RATE, -2.0, 3.0, "-2/s"),
+        (Unit.RATE, -2.0, None, "-2/s"),
+        (Unit.DURATION, 37.5, 120.0, "37.5s"),
+    ],
+)
+def test_a_margin_has_the_unit_of_its_target(unit: Unit, margin: float, target: float | None, shown: str) -> None:
+    assert unit.show_margin(margin, target) == shown

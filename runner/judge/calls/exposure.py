@@ -13,11 +13,11 @@ from soak.schemas.stream.vocabulary import Cause, Vocabulary
 from soak.schemas.systems.calls.faults import STRIKES_CALLS, CallFault
 
 _REFUSALS = ("rate_limited", "queue_full", "out_of_memory")
-"""How a dependency refuses a call of its own accord, before a delay could have struck it."""
+"""Errors with which a dependency itself refuses a call, before a delay could apply."""
 
 
 class CallsTo:
-    """Faults of the calls to one dependency. A bad release strikes what the others leave, and only while it is in use."""
+    """Faults of the calls to one dependency. A bad release applies to what the others leave, and only while it is live."""
 
     def __init__(self, dependency: str, scenario: Scenario, vocabulary: Vocabulary) -> None:
         own = [f for f in scenario.faults if f.dependency == dependency and f.type in STRIKES_CALLS and not f.by_time]
@@ -34,7 +34,7 @@ class CallsTo:
         self._delays = any(fault.type == CallFault.DELAY for fault in lasting)
 
     def observe(self, block: Block) -> None:
-        """Take in a block."""
+        """Process a block."""
         for name, spells in (*self._gone.items(), *self._live.items()):
             spells.observe(block, [n for n, cause in enumerate(self._vocabulary.causes) if cause.fault == name])
         here = block.value == self._vocabulary.name(self._dependency)
@@ -54,13 +54,13 @@ class CallsTo:
         ]
 
     def expected(self, place: int, ended_s: float) -> float:
-        """How often the fault at a place can be expected to have struck."""
+        """Expected injections of the fault at a position."""
         if self.contest.faults[place].type == CallFault.DELAY:
             return self.contest.expected(place) - self._missed(place)
         return self.contest.expected(place)
 
     def _missed(self, place: int) -> float:
-        """How often a delay would have struck calls that the dependency refused: no other fault had struck them."""
+        """Expected delays of calls that the dependency refused and no other fault had hit."""
         delays = [fault.type == CallFault.DELAY for fault in self.contest.faults]
 
         def share(chances: list[float]) -> float:
@@ -75,7 +75,7 @@ def _is_refusal(cause: Cause) -> bool:
 
 
 class _Spells:
-    """Stretches of time between two kinds of events of a fault, as far as the block at hand needs them."""
+    """Intervals between two kinds of events of a fault, as far as the current block needs them."""
 
     def __init__(self, begin: Kind, ends: tuple[Kind, ...]) -> None:
         self._begin, self._ends = begin, ends
@@ -83,10 +83,10 @@ class _Spells:
         self._spells: list[Window] = []
 
     def observe(self, block: Block, causes: list[int]) -> None:
-        """Take in a block; `causes` are those of the fault."""
+        """Process a block; `causes` are those of the fault."""
         self._spells = []
-        told = np.isin(block.kind, [self._begin, *self._ends]) & np.isin(block.cause, causes)
-        for t_s, kind in zip(block.t[told].tolist(), block.kind[told].tolist(), strict=True):
+        selected = np.isin(block.kind, [self._begin, *self._ends]) & np.isin(block.cause, causes)
+        for t_s, kind in zip(block.t[selected].tolist(), block.kind[selected].tolist(), strict=True):
             if kind == self._begin:
                 self._since_s = t_s if self._since_s is None else self._since_s
             elif self._since_s is not None:

@@ -1,4 +1,4 @@
-"""What policies gain: tasks whose first call went well against tasks that did, as paired shares."""
+"""The gain of policies: first calls that succeeded against tasks that are DONE, as paired proportions."""
 
 import math
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def _phi(a: int, b: int, c: int, d: int) -> float:
 
 
 def _tasks_for(half_width: float, good: int, tasks: int) -> int:
-    """So many tasks would tell the share to within `half_width`; a share of 0 or 1 counts as its Wilson centre."""
+    """Tasks needed to estimate the share to within `half_width`; 0 or 1 are replaced by the Wilson centre."""
     z = z_of(CONFIDENCE)
     share = (good + z * z / 2) / (tasks + z * z)
     return math.ceil(z * z * share * (1 - share) / half_width**2)

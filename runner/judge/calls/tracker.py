@@ -49,7 +49,7 @@ class CallTracker(Tracker):
     def observe(self, block: Block, tasks: Tasks, facts: Facts) -> None:
         """Take in a block."""
         rows = tasks.rows
-        # A client says when it may come again.
+        # A client reports when it may retry.
         again = (rows.kind == Kind.TASK_DISPATCHED) & (rows.attempt > 1)
         early = again & (rows.t < tasks.ready - _TICK_S)
         facts.series["backoff_violations"] = rows.samples(again, early, tasks.label)
@@ -74,9 +74,9 @@ class CallTracker(Tracker):
         """A task that is DONE was answered."""
         yield Law(
             "answers",
-            "no task is DONE without a call that was answered well",
+            "no task is DONE without a successful call",
             float(self.unanswered),
-            f"{self.unanswered} tasks DONE without an answer" if self.unanswered else "",
+            f"{self.unanswered} tasks DONE without a successful call" if self.unanswered else "",
         )
 
     def still_open(self, sli: Sli, lifecycle: Lifecycle, labels: frozenset[int] | None) -> tuple[int, str] | None:

@@ -1,4 +1,4 @@
-"""Tasks over their hard budget: which of them are known not to be."""
+"""Which tasks are known to be within their hard budget."""
 
 import numpy as np
 
@@ -13,9 +13,9 @@ _MOST_ATTEMPTS = 255
 
 
 class Budget:
-    """One fault by which tasks are over their hard budget: which of them are known not to be.
+    """One fault that puts tasks over their hard budget: which tasks are known to be within it.
 
-    Both tables are by task number, and 0 where nothing is known: `since` is the first attempt that a fault with windows could
+    Both tables are by task number, with 0 for unknown: `since` is the first attempt that a fault with windows could
     have decided, `within` the attempt that showed that the task is within its budget.
     """
 
@@ -45,7 +45,7 @@ class Budget:
         """For each row of the groups, each a task; what they show is noted."""
         rows, key, last = groups.rows, groups.key, groups.last
         attempt, starts = np.minimum(block.attempt[rows], _MOST_ATTEMPTS), started[rows]
-        # Something else ended the attempt: where this fault would have come before it, the task is within its budget.
+        # Something else ended the attempt: if this fault would have come first, the task is within its budget.
         shows = np.array([cause.fault not in self._others for cause in vocabulary.causes])[block.cause[rows]] & ~starts
         if self._windowed:
             since = _first(groups, starts & holding[rows], attempt, self._since[key].astype(np.int64))

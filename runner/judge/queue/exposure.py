@@ -34,7 +34,7 @@ class Attempts:
         }
 
     def observe(self, block: Block) -> None:
-        """Take in a block."""
+        """Process a block."""
         started = block.kind == Kind.TASK_DISPATCHED
         can = [holds(fault, block.t[started]) for fault in self.contest.faults]
         for place, budget in self._budgets.items():
@@ -42,12 +42,12 @@ class Attempts:
         self.contest.add(can)
 
     def expected(self, place: int, ended_s: float) -> float:
-        """How often the fault at a place can be expected to have struck."""
+        """Expected injections of the fault at a position."""
         return self.contest.expected(place)
 
 
 class Duplicates:
-    """Second submissions of tasks: each comes some time after the first, if the run goes on for so long."""
+    """Second submissions of tasks: each follows the first after a delay, if the run lasts that long."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.contest = Contest([fault for fault in scenario.faults if fault.spec.resubmits])
@@ -57,9 +57,9 @@ class Duplicates:
         self._recent_s = np.empty(0)
 
     def observe(self, block: Block) -> None:
-        """Take in a block."""
+        """Process a block."""
         first = (block.kind == Kind.TASK_ENQUEUED) & (block.cause == 0)
-        # The planned time decides; work that was deferred is taken in later.
+        # The planned time decides; deferred work is accepted later.
         self._recent_s = np.sort(np.concatenate([self._recent_s, block.value[first]]))
         self._settle(block.until_s)
 

@@ -1,4 +1,4 @@
-"""The execution ledger: what really ran, independent of what the system under test says of itself."""
+"""The execution ledger: what was actually executed, independent of what the system under test reports."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def duplicate_executions(block: Block, table: Table) -> Samples:
     """An observation for each execution: 1 if it starts while another of its key runs, or after the key was DONE.
 
     Copies of a task share its key. `table` is as it was before the block; it learns how many executions of each key run,
-    and which keys are DONE, which is never forgotten.
+    and which keys are DONE, permanently.
     """
     places = np.flatnonzero(_FOLLOWED[block.kind])
     if not len(places):
@@ -37,7 +37,7 @@ def duplicate_executions(block: Block, table: Table) -> Samples:
     doubtful = np.zeros(width, dtype=np.bool_)
     doubtful[keys - lowest] = starts[keys - lowest] + running + table.was_done(keys) > 1
     doubtful |= _starts_after(kind == Kind.TASK_DONE, key - lowest, started, width)
-    # Of the writes to one place the last stands: that of the first start or end of a key.
+    # The last write to an index wins: that of the first start or end of a key.
     ends_first, ledger = np.zeros(width, dtype=np.bool_), np.flatnonzero(started | ended)[::-1]
     ends_first[key[ledger] - lowest] = ended[ledger]
     doubtful[keys - lowest] |= ends_first[keys - lowest] & (running == 0)
@@ -85,16 +85,16 @@ def _walk(block: Block, places: Ints, table: Table) -> tuple[list[int], dict[int
     running = dict(zip(keys.tolist(), table.get("running", keys).astype(np.int64).tolist(), strict=True))
     done = set(keys[table.was_done(keys)].tolist())
     again: list[int] = []
-    told: set[int] = set()
+    changed: set[int] = set()
     for place, key, kind in zip(places.tolist(), keys.tolist(), block.kind[places].tolist(), strict=True):
         if kind == Kind.EXECUTION_STARTED:
             if running[key] or key in done:
                 again.append(place)
             running[key] += 1
-            told.add(key)
+            changed.add(key)
         elif kind == Kind.EXECUTION_ENDED:
             running[key] = max(0, running[key] - 1)
-            told.add(key)
+            changed.add(key)
         else:
             done.add(key)
-    return again, {key: running[key] for key in sorted(told)}
+    return again, {key: running[key] for key in sorted(changed)}

@@ -1,4 +1,4 @@
-"""Work whose worker died: when it was started again, and what never was. By the execution ledger, whatever a system says."""
+"""Redelivery of work whose worker died, by the execution ledger, independent of what a system reports."""
 
 from dataclasses import dataclass
 
@@ -16,21 +16,21 @@ from soak.schemas.stream.vocabulary import Vocabulary
 from soak.schemas.systems.queue.settings import queue_of
 
 _DIED = frozenset({"process_gone", "runner_gone"})
-"""The errors with which the ledger ends an execution whose process is gone."""
+"""Errors with which the ledger ends an execution whose process died."""
 
 _SLACK_REAL_S = 1.0
-"""What a machine may need on top to start a process and hand out work again, in real seconds."""
+"""Allowance for starting a process and dispatching again, in real seconds."""
 
 _EXECUTIONS = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
 _OVER = kind_flags(Kind.EXECUTION_STARTED, Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
-"""After these a task no longer waits to be started again."""
+"""Events after which a task no longer waits to be started again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stranded:
-    """Work that a dead worker left behind: tasks that were not started again though it was time, and others that still may be.
+    """Work of dead workers: tasks not started again in time, and tasks that may still be.
 
-    `allowed_s`: how long it may take; `lacking_s`: how much longer the run had to be to tell of the others.
+    `allowed_s`: how long it may take; `lacking_s`: how much longer the run would have to be to decide the others.
     """
 
     lost: int
@@ -54,7 +54,7 @@ class Redelivery:
         ]
 
     def observe(self, block: Block, table: Table) -> Samples:
-        """Take in a block; for each start after a death, how long that took in seconds."""
+        """Process a block; for each start after a death, the time it took in seconds."""
         is_death = self._is_death()
         if not is_death.any():
             return Samples(np.empty(0), np.empty(0), label=table.labels_at(block, np.empty(0, dtype=np.int64)))
@@ -91,7 +91,7 @@ class Redelivery:
         return waiting
 
     def stranded(self, table: Table, until_s: float) -> Stranded:
-        """What is so at the end of a run, at `until_s`.
+        """The result at the end of a run, at `until_s`.
 
         Work is lost when for longer than its redelivery may take no execution ran at all, and no outage kept one from
         starting: then neither a lack of workers nor the end of the run explains that it was not started again.

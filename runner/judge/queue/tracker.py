@@ -47,7 +47,7 @@ class QueueTracker(Tracker):
         self._backoff_s = _backoffs(self._queue)
         self._redelivery = Redelivery(scenario, vocabulary, identity)
         self.ledger_mismatches = 0
-        """Tasks that were recorded DONE although the ledger says that the attempt failed."""
+        """Tasks recorded DONE although the attempt failed according to the ledger."""
 
     def transient(self) -> Bools:
         """By cause: whether an attempt that fails by it may be made again: faults of that kind, and errors nobody planned."""
@@ -117,9 +117,9 @@ class QueueTracker(Tracker):
         mismatches = self.ledger_mismatches
         yield Law(
             "ledger_agreement",
-            "no task is DONE by an attempt that failed by the execution ledger",
+            "no task is DONE by an attempt that failed according to the execution ledger",
             float(mismatches),
-            f"{mismatches} tasks DONE against the ledger" if mismatches else "",
+            f"{mismatches} tasks DONE contrary to the ledger" if mismatches else "",
         )
         yield _redelivery(self.stranded(lifecycle), complete=complete)
 
@@ -160,11 +160,11 @@ def _redelivery(stranded: Stranded, *, complete: bool) -> Law:
     name, description = "redelivery", "work whose worker died is started again"
     allowed = show_duration(stranded.allowed_s)
     if stranded.lost:
-        detail = f"{stranded.lost} tasks were never started again, though nothing else ran for longer than {allowed}"
+        detail = f"{stranded.lost} tasks were never started again, although nothing else ran for longer than {allowed}"
         return Law(name, description, float(stranded.lost), detail)
     if stranded.waiting:
         lacking = show_duration(math.ceil(stranded.lacking_s) or 1)
-        not_yet = f"{stranded.waiting} tasks were not started again yet; that may take {allowed}"
+        not_yet = f"{stranded.waiting} tasks had not been started again; that may take {allowed}"
         remedy = f" (raise drain by {lacking})" if complete else ""
         return Law(name, description, None, f"{not_yet} once nothing else runs{remedy}")
     return Law(name, description, 0.0, "")

@@ -1,1 +1,1 @@
-"""Dependencies as real programs, and a client made of libraries that calls them: the real target of the system `calls`."""
+"""The real target of the system `calls`: dependencies as real processes, and a client built from libraries."""

@@ -1,4 +1,4 @@
-"""A circuit breaker of purgatory, with a half-open state that lets so many calls through and needs all of them to be well."""
+"""A purgatory circuit breaker whose half-open state lets a number of calls through and needs all of them to succeed."""
 
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import CLOSED, HALF_OPENED, OPENED, ClosedState, Context, HalfOpenedState, OpenedState
@@ -15,20 +15,20 @@ _TOLD_AS = {OPENED: Kind.CIRCUIT_OPENED, HALF_OPENED: Kind.CIRCUIT_HALF_OPENED, 
 
 
 class Trials(HalfOpenedState):
-    """The library's half-open state lets everyone through and closes after the first who is well; this one counts them."""
+    """The library's half-open state lets all calls through and closes after the first success; this one counts them."""
 
     def __init__(self, calls: int) -> None:
         super().__init__()
         self._places = self._needed = calls
 
     def handle_new_request(self, context: Context) -> None:
-        """One of the trials, or a rejection."""
+        """Admit a trial call, or reject."""
         if not self._places:
             raise OpenedState(context.name)
         self._places -= 1
 
     def handle_end_request(self, context: Context) -> None:
-        """One of them was well; the last one closes the circuit."""
+        """A trial call succeeded; the last one closes the circuit."""
         self._needed -= 1
         if not self._needed:
             context.recover_failure()
@@ -36,7 +36,7 @@ class Trials(HalfOpenedState):
 
 
 class Breaker:
-    """A circuit breaker, shared by all requests; what becomes of it is told as soon as it can be seen."""
+    """A circuit breaker, shared by all requests; state changes are recorded as soon as they are visible."""
 
     def __init__(self, policy: CircuitBreaker, clock: Clock, attempts: Attempts, inner: Handler) -> None:
         self._policy = policy
@@ -58,7 +58,7 @@ class Breaker:
                 self._tell(context.state)
                 await self._inner(request, deadline)
         except OpenedState as error:
-            # The same object is raised again and again, and would keep the frames of all who met it.
+            # The same exception object is raised repeatedly, and would accumulate tracebacks.
             error.with_traceback(None)
             raise self._attempts.reject(request, "circuit_open") from None
         except CallError as failed:
@@ -68,7 +68,7 @@ class Breaker:
             self._tell(context.state, cause)
 
     def _tell(self, state: StateName, cause: int = 0) -> None:
-        """Tell that it is in another state than before, if it is."""
+        """Record a state change, if there is one."""
         if state != self._state:
             self._state = state
             self._attempts.tell(_TOLD_AS[state], cause if state == OPENED else 0)

@@ -1,4 +1,4 @@
-"""The tasks: each arrives at its time and is carried through the policies, all of them in one loop of their own thread."""
+"""The tasks: each arrives at its time and is carried through the policies, all in one event loop in a separate thread."""
 
 import asyncio
 import math
@@ -11,7 +11,7 @@ from soak.runner.targets.calls.dependencies import Program
 from soak.runner.targets.calls.policies import own_pool
 from soak.runner.targets.calls.request import Attempts, Handler, Request
 from soak.runner.targets.calls.rows import Rows
-from soak.runner.targets.calls.supervisor import Upkeep
+from soak.runner.targets.calls.supervisor import Supervisor
 from soak.runner.targets.calls.wire import Wire
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import TaskState
@@ -21,13 +21,13 @@ from soak.simulation.plan import Plan
 
 
 class Chain(Protocol):
-    """What is under test; `handle` carries a request through, or raises CallError."""
+    """The client under test; `handle` carries out a request, or raises CallError."""
 
     handle: Handler
 
 
 MakeChain = Callable[..., Chain]
-"""As `Policies`: makes a chain of a plan, a clock, attempts to tell of, and a wire to each dependency."""
+"""Like `Policies`: makes a chain from a plan, a clock, a recorder of attempts, and a wire per dependency."""
 
 
 class Client:
@@ -45,29 +45,29 @@ class Client:
         self._wires: dict[str, Wire] = {}
         self._ended = asyncio.Event()
 
-    # What can be asked from another thread.
+    # Readable from other threads.
 
     @property
     def open(self) -> int:
-        """Tasks that are not over."""
+        """Open tasks."""
         return self._states[TaskState.IN_PROGRESS]
 
     @property
     def in_flight(self) -> int:
-        """Calls that are under way."""
+        """Calls in flight."""
         return sum(wire.in_flight for wire in tuple(self._wires.values()))
 
     @property
     def is_busy(self) -> bool:
-        """Whether there are tasks that are open, or still to come."""
+        """Whether tasks are open or outstanding."""
         return not self._all_came or self.open > 0
 
     def census(self) -> dict[TaskState, int]:
-        """How many tasks are in each state, by the client's own count."""
+        """Tasks by state, by the client's own count."""
         return dict(self._states)
 
     def end(self) -> None:
-        """Have `run` come to its end; to be called in the loop."""
+        """End `run`; call it in the loop."""
         self._ended.set()
 
     # In the loop.
@@ -77,13 +77,13 @@ class Client:
         plan, attempts = self._plan, Attempts(self._rows, self._plan.vocabulary)
         pool, primary = own_pool(calls_of(plan.scenario).policy), calls_of(plan.scenario).primary.name
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
-            upkeeps = {name: Upkeep(program, plan, self._rows) for name, program in self._programs.items()}
+            supervisors = {name: Supervisor(program, plan, self._rows) for name, program in self._programs.items()}
             for name, program in self._programs.items():
-                wire = Wire(program, upkeeps[name], plan, self._rows, attempts, pool if name == primary else None)
+                wire = Wire(program, supervisors[name], plan, self._rows, attempts, pool if name == primary else None)
                 stack.push_async_callback(wire.close)
                 self._wires[name] = wire
             chain = self._make_chain(plan, self._clock, attempts, self._wires)
-            work = [tasks.create_task(each.run()) for each in upkeeps.values()]
+            work = [tasks.create_task(each.run()) for each in supervisors.values()]
             work.append(tasks.create_task(self._arrive(chain)))
             await self._ended.wait()
             for each in work:
@@ -93,11 +93,11 @@ class Client:
         async with asyncio.TaskGroup() as tasks:
             for chunk in self._plan.submissions():
                 for due_s, number in zip(chunk.due_s.tolist(), chunk.number.tolist(), strict=True):
-                    # Also one that is late lets those before it have their turn.
+                    # Yield even when late, so that earlier tasks get their turn.
                     await asyncio.sleep(0)
                     while (left_s := due_s - self._clock.now()) > 0:
                         await asyncio.sleep(self._clock.real(left_s))
-                    # Told here: the loop may not come to the task itself at once.
+                    # Recorded here: the loop may not run the task itself at once.
                     self._states[TaskState.IN_PROGRESS] += 1
                     self._rows.note(Kind.TASK_ENQUEUED, number=number, value=due_s)
                     tasks.create_task(self._carry(chain, number))

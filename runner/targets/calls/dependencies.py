@@ -1,4 +1,4 @@
-"""The processes of the dependencies: started on ports of their own, killed, started again and replaced by a release."""
+"""The processes of the dependencies: started on their own ports, killed, restarted and replaced by a release."""
 
 import json
 import os
@@ -25,7 +25,7 @@ _PORTS_KEPT = 3
 
 
 class Port:
-    """A port of the loopback interface that is ours for as long as this is open, whether or not anybody listens there."""
+    """A reserved port of the loopback interface, with or without a listener."""
 
     def __init__(self) -> None:
         self._socket = socket.socket()
@@ -34,17 +34,17 @@ class Port:
         self.number: int = self._socket.getsockname()[1]
 
     def close(self) -> None:
-        """Let others have it."""
+        """Release it."""
         self._socket.close()
 
 
 class Program:
-    """The processes of one dependency, one after the other; `url` is where it is, or was, to be found."""
+    """The successive processes of one dependency; `url` is its current or last address."""
 
     def __init__(self, dependency: Dependency, plan: Plan, speed: float, directory: Path) -> None:
         self.dependency = dependency
         self.account = directory / f"{dependency.name}.account.jsonl"
-        # A file that nobody may read, and a full file system: no part of the evidence.
+        # An unreadable file and a full file system are not part of the evidence.
         self._scratch = tempfile.TemporaryDirectory(prefix="soak-")
         self._settings = _settings(dependency, plan, speed, self.account, Path(self._scratch.name))
         self._processes = Processes(directory, {"MALLOC_ARENA_MAX": "1"})
@@ -56,16 +56,16 @@ class Program:
 
     @property
     def url(self) -> str:
-        """Where it serves."""
+        """Address of the serving process."""
         return f"http://127.0.0.1:{self._ports[-1].number}"
 
     @property
     def refusing_url(self) -> str:
-        """Where nobody listens."""
+        """Address without a listener."""
         return f"http://127.0.0.1:{self._refusing.number}"
 
     def launch(self, *, bad: bool = False) -> str:
-        """Start a process on a port of its own, beside the one that serves; returns its name. See `is_ready`, `switch_to`."""
+        """Start a process on a new port, beside the serving one; returns its name. See `is_ready`, `switch_to`."""
         name = f"{self.dependency.name}{f'-{self._generation}' if self._generation else ''}"
         if self._generation:
             self._ports.insert(0, Port())
@@ -77,18 +77,18 @@ class Program:
         return name
 
     def is_ready(self, name: str) -> bool:
-        """Whether a process that was started last takes connections. Raises SoakError when it ended instead."""
+        """Whether the process started last accepts connections. Raises SoakError if it exited."""
         if name not in self.processes():
             log = self._processes.directory / f"{name}.log"
-            last = (log.read_text(encoding="utf-8", errors="replace").splitlines() or ["it says nothing"])[-1]
-            raise SoakError(f"the dependency {name} does not start: {last} ({log.name} says more)")
+            last = (log.read_text(encoding="utf-8", errors="replace").splitlines() or ["no output"])[-1]
+            raise SoakError(f"the dependency {name} did not start: {last} (see {log.name})")
         with socket.socket() as to, suppress(OSError):
             to.connect(("127.0.0.1", self._ports[0].number))
             return True
         return False
 
     def switch_to(self, name: str) -> str:
-        """From now on the process started last serves; returns the name of the one before, which goes on until `retire`."""
+        """Switch to the process started last; returns the name of the previous one, which runs until `retire`."""
         before, self._name = self._name, name
         if len(self._ports) > 1:
             self._ports.append(self._ports.pop(0))
@@ -97,7 +97,7 @@ class Program:
         return before
 
     def retire(self, name: str) -> None:
-        """Ask a process to end when its calls are over."""
+        """Ask a process to exit when its calls have ended."""
         if pid := self.processes().get(name):
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGTERM)
@@ -112,17 +112,17 @@ class Program:
         self.switch_to(name)
 
     def kill(self) -> None:
-        """SIGKILL to the process that serves, by its id; it is gone when this returns."""
+        """SIGKILL the serving process, by its id; it has exited when this returns."""
         with self._guard:
             self._processes.kill(self._name)
         self._name = ""
 
     def is_alive(self) -> bool:
-        """Whether the process that serves is there."""
+        """Whether the serving process is running."""
         return self._name in self.processes()
 
     def processes(self) -> dict[str, int]:
-        """Process ids by name; those that have ended are forgotten."""
+        """Process ids by name; exited ones are dropped."""
         with self._guard:
             for name in self._processes.gone():
                 if name != self._name:

@@ -1,4 +1,4 @@
-"""One real run of a client and its dependencies: started, followed, and ended again."""
+"""One real run of a client and its dependencies: started, followed, and ended."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ from soak.runner.targets.calls.client import Client, MakeChain
 from soak.runner.targets.calls.dependencies import Program
 from soak.runner.targets.calls.http import warm_up
 from soak.runner.targets.calls.rows import Rows
-from soak.runner.targets.context import FLUSH_REAL_S, Course
+from soak.runner.targets.context import FLUSH_REAL_S, RunContext
 from soak.runner.targets.losses import put_losses
 from soak.runner.targets.resources import Resources
 from soak.schemas.stream.block import Block
@@ -23,7 +23,7 @@ from soak.simulation.plan import Plan
 _LOOK_REAL_S = 0.02
 _PATIENCE_S = 10.0
 _HOLD_REAL_S = 0.05
-"""A block holds what happened until so long ago: what the client is about to tell of just now comes with the next."""
+"""A block covers events up to this long ago: newer ones may still be reported and come with the next."""
 
 
 class Drive:
@@ -43,11 +43,11 @@ class Drive:
             self._stack.close()
             raise
         self._programs = programs
-        self._course = Course.begin(plan, speed)
-        rows = Rows(self._course.clock)
-        self._account = Account(self._course, rows, programs)
+        self._context = RunContext.begin(plan, speed)
+        rows = Rows(self._context.clock)
+        self._account = Account(self._context, rows, programs)
         self._client = Client(plan, rows, programs, make_chain)
-        self._resources = Resources(self._course, self._processes, directory)
+        self._resources = Resources(self._context, self._processes, directory)
         self._loop = asyncio.new_event_loop()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._carry, name="client", daemon=True)
@@ -63,44 +63,44 @@ class Drive:
 
     def blocks(self) -> Generator[Block, None, None]:
         """The events of the run, a block every FLUSH_REAL_S; the last one ends with the client's own count of its tasks."""
-        course = self._course
-        put_losses(course)
+        context = self._context
+        put_losses(context)
         self._resources.start()
-        course.every(course.plan.scenario.telemetry.sample_interval_s, self._sample)
+        context.every(context.plan.scenario.telemetry.sample_interval_s, self._sample)
         self._thread.start()
         over = False
         while not over:
-            over = self._go_on(course.now() + FLUSH_REAL_S * course.clock.speed)
+            over = self._go_on(context.now() + FLUSH_REAL_S * context.clock.speed)
             if not over:
-                until_s = course.now() - _HOLD_REAL_S * course.clock.speed
+                until_s = context.now() - _HOLD_REAL_S * context.clock.speed
                 self._account.read()
-                yield course.journal.take(max(until_s, 0.0))
-        # How long the client takes to be ended is no part of the run.
-        until_s = course.now()
+                yield context.journal.take(max(until_s, 0.0))
+        # Stopping the client is not part of the run.
+        until_s = context.now()
         self._stop()
         self._account.read()
-        until_s, census = max(until_s, self._account.told_s), self._client.census()
+        until_s, census = max(until_s, self._account.latest_s), self._client.census()
         for state, kind in CENSUS.items():
-            course.note(until_s, kind, value=census.get(state, 0))
-        yield course.journal.take(until_s)
+            context.note(until_s, kind, value=census.get(state, 0))
+        yield context.journal.take(until_s)
 
     def _go_on(self, until_s: float) -> bool:
         """Let it run up to `until_s`; returns whether the run is over. Raises whatever ended the client's thread."""
-        course = self._course
-        while (now_s := course.now()) < until_s:
-            if course.is_over(lambda: self._client.is_busy):
+        context = self._context
+        while (now_s := context.now()) < until_s:
+            if context.is_over(lambda: self._client.is_busy):
                 return True
-            wait_s = course.clock.real(min(course.agenda.next_s, until_s) - now_s)
+            wait_s = context.clock.real(min(context.agenda.next_s, until_s) - now_s)
             time.sleep(min(_LOOK_REAL_S, max(0.0, wait_s)))
-            course.agenda.run(course.now())
+            context.agenda.run(context.now())
             if self._failure:
                 raise self._failure
         return False
 
     def _sample(self) -> None:
-        in_flight, t_s = self._client.in_flight, self._course.now()
-        self._course.note(t_s, Kind.SAMPLE_QUEUE_DEPTH, value=max(0, self._client.open - in_flight))
-        self._course.note(t_s, Kind.SAMPLE_IN_FLIGHT, value=in_flight)
+        in_flight, t_s = self._client.in_flight, self._context.now()
+        self._context.note(t_s, Kind.SAMPLE_QUEUE_DEPTH, value=max(0, self._client.open - in_flight))
+        self._context.note(t_s, Kind.SAMPLE_IN_FLIGHT, value=in_flight)
 
     def _processes(self) -> dict[str, int]:
         return {name: pid for program in self._programs.values() for name, pid in program.processes().items()}
@@ -115,7 +115,7 @@ class Drive:
             self._failure = _only(failure)
 
     def _stop(self) -> None:
-        """End the client; nothing is told any more."""
+        """End the client; nothing is recorded after that."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._client.end)
             self._thread.join(_PATIENCE_S)
@@ -124,7 +124,7 @@ class Drive:
 
 
 def _only(failure: BaseException) -> BaseException:
-    """What is behind a group of one."""
+    """The single error inside an exception group."""
     while isinstance(failure, BaseExceptionGroup) and failure.exceptions:
         failure = failure.exceptions[0]
     return failure

@@ -1,10 +1,10 @@
-"""The HTTP client, as it is used here: a connection for each call, so that each meets what it is to meet."""
+"""The HTTP client: a new connection for each call, so that each meets its planned fault."""
 
 import httpx
 
 
 async def is_well(http: httpx.AsyncClient, url: str) -> bool:
-    """Whether a dependency says that it is there."""
+    """Whether a dependency is healthy."""
     try:
         return (await http.get(f"{url}/health")).status_code == httpx.codes.OK
     except httpx.HTTPError:
@@ -12,13 +12,13 @@ async def is_well(http: httpx.AsyncClient, url: str) -> bool:
 
 
 async def warm_up(urls: list[str]) -> None:
-    """Call each of them once: what a library loads with its first call is no part of the run."""
+    """Call each once: loading libraries on the first call is not part of the run."""
     async with open_http() as http:
         for url in urls:
             await is_well(http, url)
 
 
 def open_http(connections: int | None = None, timeout_s: float | None = None) -> httpx.AsyncClient:
-    """A client with so many connections, a new one for each call; without proxies and certificates."""
+    """A client with that many connections, a new one for each call; without proxies and certificates."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
     return httpx.AsyncClient(trust_env=False, verify=False, limits=limits, timeout=timeout_s)

@@ -1,6 +1,6 @@
 """The client: policies of well-known libraries around a call, in the order of the scenario.
 
-The first is next to the call, each of the others wraps all before it, as in `simulation.calls.client`.
+The first is innermost, each of the others wraps all before it, as in `simulation.calls.client`.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from soak.simulation.plan import Plan
 
 
 def own_pool(policy: tuple[Policy, ...]) -> Pool | None:
-    """The pool that the HTTP client itself keeps: one that is next to the call."""
+    """The pool of the HTTP client itself, if it is the innermost policy."""
     return policy[0] if policy and isinstance(policy[0], Pool) else None
 
 
@@ -75,7 +75,7 @@ class Policies:
                 return partial(self._degrade, policy, inner)
 
     async def _timeout(self, policy: Timeout, inner: Handler, request: Request, deadline: float) -> None:
-        """The deadline is handed inwards, to the HTTP client's own timeouts and to whatever else waits."""
+        """The deadline is passed inwards, to the HTTP client's timeouts and to every other wait."""
         await inner(request, min(deadline, self._clock.now() + policy.limit_s))
 
     async def _retry(self, policy: Retry, inner: Handler, request: Request, deadline: float) -> None:
@@ -106,13 +106,13 @@ class Policies:
         await retrying(inner, request, deadline)
 
     async def _sleep(self, real_s: float) -> None:
-        """Sleep so many real seconds, by the clock that the events are told by: it is never a little less."""
+        """Sleep for real seconds by the clock of the events, never slightly less."""
         until_s = self._clock.now() + real_s * self._clock.speed
         while (left_s := until_s - self._clock.now()) > 0:
             await asyncio.sleep(self._clock.real(left_s))
 
     async def _within(self, wait: Callable[[], Awaitable[object]], limit_s: float, deadline: float) -> bool:
-        """Wait for something for so long, in scenario time; returns whether it came."""
+        """Wait for something with a timeout in scenario time; returns whether it happened."""
         left_s = min(limit_s, deadline - self._clock.now())
         try:
             async with asyncio.timeout(max(0.0, self._clock.real(left_s))):
@@ -130,7 +130,7 @@ class Policies:
         request: Request,
         deadline: float,
     ) -> None:
-        """A bulkhead, or a pool that is not next to the call: a place, or a rejection."""
+        """A bulkhead, or a pool that is not innermost: acquire a slot, or reject."""
         if not places.locked():
             await places.acquire()
         elif max_wait_s <= 0 or not await self._within(places.acquire, max_wait_s, deadline):
@@ -143,7 +143,7 @@ class Policies:
     async def _hold_back(
         self, policy: RateLimit, limiter: AsyncLimiter, inner: Handler, request: Request, deadline: float
     ) -> None:
-        """A limiter tells only when the wait is over that it was too long."""
+        """A limiter only learns after the wait that it was too long."""
         if limiter.has_capacity():
             await limiter.acquire()
         elif policy.max_wait_s <= 0 or not await self._within(limiter.acquire, policy.max_wait_s, deadline):
@@ -174,7 +174,7 @@ class Policies:
 
 
 def _error(state: RetryCallState) -> CallError:
-    """What an attempt failed with."""
+    """The error of an attempt."""
     assert state.outcome
     error = state.outcome.exception()
     assert isinstance(error, CallError)

@@ -1,4 +1,4 @@
-"""What passes between the client's policies and the call they are about."""
+"""A request as it passes through the client's policies."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from soak.simulation.calls.outcome import CallError
 
 @dataclass(slots=True)
 class Request:
-    """One task on its way through the policies; `not_before_s`: when a dependency said to come again."""
+    """One task on its way through the policies; `not_before_s`: from Retry-After of a dependency."""
 
     number: int
     memory_bytes: int
@@ -31,7 +31,7 @@ Handler: TypeAlias = Callable[[Request, float], Awaitable[None]]
 
 
 class Attempts:
-    """Tells of attempts: when one begins, is over, or is not let through."""
+    """Records attempts: start, end, or rejection."""
 
     def __init__(self, rows: Rows, vocabulary: Vocabulary) -> None:
         self._rows = rows
@@ -45,16 +45,16 @@ class Attempts:
             self._rows.note(Kind.TASK_DISPATCHED, number=request.number, attempt=request.attempt)
 
     def again(self, request: Request, due_s: float, cause: int, *, elsewhere: bool = False) -> None:
-        """An attempt is over and another follows: not before `due_s`, nor before the dependency said that it may.
+        """An attempt ended and another follows: not before `due_s`, nor before the Retry-After of the dependency.
 
-        `elsewhere`: it follows where nobody said anything of the kind.
+        `elsewhere`: the next one is at another dependency, whose Retry-After does not apply.
         """
         due_s = due_s if elsewhere else max(due_s, request.not_before_s)
         self._rows.note(Kind.TASK_RETRY, number=request.number, attempt=request.attempt, cause=cause, value=due_s)
         request.pending = True
 
     def reject(self, request: Request, error: str) -> CallError:
-        """The error for a request that a policy lets no further."""
+        """The error for a request rejected by a policy."""
         self.begin(request)
         cause = self._vocabulary.cause("", error)
         self._rows.note(Kind.CALL_REJECTED, number=request.number, attempt=request.attempt, cause=cause)

@@ -1,4 +1,4 @@
-"""What happens in the client's thread, on its way to the journal of the run."""
+"""Events of the client's thread, on their way to the journal."""
 
 from collections import deque
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Row(NamedTuple):
 
 
 class Rows:
-    """Written in one thread and taken in another."""
+    """Written in one thread and read in another."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock

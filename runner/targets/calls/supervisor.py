@@ -1,4 +1,4 @@
-"""Who looks after a dependency: it is killed and started again, and bad releases are deployed and taken back. All for real."""
+"""Supervision of a real dependency: it is killed and restarted, and bad releases are deployed and rolled back."""
 
 import asyncio
 from collections import deque
@@ -17,11 +17,11 @@ _LEAST_PROBE_REAL_S = 0.25
 _WATCH_REAL_S = 1.0
 _ON_THE_WAY_REAL_S = 0.2
 _START_REAL_S = 0.5
-"""How long a process may take to start: so much earlier than it is to serve it is started."""
+"""Allowance for the start of a process: it is started this much before it must serve."""
 
 
-class Upkeep:
-    """Whether a dependency is there, and which bad releases are in use. Runs in the client's loop."""
+class Supervisor:
+    """Whether a dependency is up, and which bad releases are live. Runs in the client's loop."""
 
     def __init__(self, program: Program, plan: Plan, rows: Rows) -> None:
         self._program = program
@@ -38,12 +38,12 @@ class Upkeep:
         policies = calls_of(plan.scenario).policy
         self._longest_wait_s = max((each.max_wait_s for each in policies if isinstance(each, Pool)), default=0.0)
         self.down = 0
-        """The cause for which it is gone; 0 while it is there."""
+        """The cause for which it is down; 0 while it is up."""
         self.live: frozenset[str] = frozenset()
-        """The bad releases that are in use."""
+        """The bad releases that are live."""
 
     async def run(self) -> None:
-        """Do everything at its time, to the end of the run."""
+        """Run all scheduled actions, to the end of the run."""
         own = [fault for fault in self._plan.scenario.faults if fault.dependency == self._program.dependency.name]
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
@@ -61,7 +61,7 @@ class Upkeep:
         while (left_s := t_s - self._clock.now()) > 0:
             await asyncio.sleep(self._clock.real(left_s))
 
-    # It crashes, and is started again.
+    # Crash and restart.
 
     async def _crash(self, fault: Fault, window: Window) -> None:
         await self._sleep_until(window.start_s)
@@ -89,7 +89,7 @@ class Upkeep:
         self._rows.note(Kind.FAULT_CLEARED, cause=cause)
 
     async def _start(self, ready_s: float, *, bad: bool) -> None:
-        """Have a new process serve, not before `ready_s`: what its start takes is part of the wait for it."""
+        """Let a new process serve, not before `ready_s`: its startup is part of that wait."""
         await self._sleep_until(ready_s - self._clock.speed * _START_REAL_S)
         name = self._program.launch(bad=bad)
         while not self._program.is_ready(name):
@@ -99,12 +99,12 @@ class Upkeep:
         self._tasks.create_task(self._retire(before))
 
     async def _retire(self, name: str) -> None:
-        """Let one go that was replaced, when nobody is on the way to it any more."""
+        """Retire a replaced process, when no call is on its way to it any more."""
         await asyncio.sleep(_ON_THE_WAY_REAL_S + self._clock.real(self._longest_wait_s))
         self._program.retire(name)
 
     async def _watch(self) -> None:
-        """Start again what ended without being told to."""
+        """Restart a process that exited by itself."""
         while True:
             await asyncio.sleep(_WATCH_REAL_S)
             async with self._changing:
@@ -115,7 +115,7 @@ class Upkeep:
                     self._rows.note(Kind.PROCESS_STARTED, value=self._name)
 
     async def _probe(self, check: HealthCheck) -> None:
-        """Ask it how it is, at whole multiples of the interval; so many in a row without a good answer, and it is unhealthy."""
+        """Probe it at whole multiples of the interval; after enough consecutive failures it is unhealthy."""
         failed = rounds = 0
         patience_s = max(_LEAST_PROBE_REAL_S, self._clock.real(check.every_s))
         async with open_http(timeout_s=patience_s) as http:
@@ -126,7 +126,7 @@ class Upkeep:
                 if failed >= check.unhealthy_after and self.down:
                     self._unhealthy.set()
 
-    # A bad release goes live, and is taken back.
+    # A bad release goes live, and is rolled back.
 
     async def _release(self, fault: Fault, window: Window) -> None:
         await self._sleep_until(window.start_s - self._clock.speed * _START_REAL_S)
@@ -138,7 +138,7 @@ class Upkeep:
         await self._withdraw(fault, window.end_s, Kind.FAULT_CLEARED)
 
     async def _withdraw(self, fault: Fault, back_s: float, kind: Kind) -> None:
-        """Have the release before serve again, from `back_s` on."""
+        """Let the previous release serve again, from `back_s` on."""
         async with self._changing:
             if fault.name in self.live:
                 others = self.live - {fault.name}
@@ -147,7 +147,7 @@ class Upkeep:
                 self._rows.note(kind, cause=self._plan.cause_of(fault))
 
     def note(self, *, failed: bool) -> None:
-        """A call came to its end; when too many fail, a release that is in use is taken back."""
+        """A call ended; if too many fail, a live release is rolled back."""
         rollback, now_s = self._rollback, self._clock.now()
         if rollback is None:
             return

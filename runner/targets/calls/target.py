@@ -1,4 +1,4 @@
-"""The real target of the system `calls`: real dependencies that really fail, and a client made of libraries."""
+"""The real target of the system `calls`: real dependencies that really fail, and a client built from libraries."""
 
 import importlib.util
 from collections.abc import Generator, Iterator
@@ -24,13 +24,13 @@ _LEAST_MEMORY_BYTES = 16_000_000
 _MOST_WORKERS = 1_000
 
 
-class Stub:
+class CallsTarget:
     """Drives a client and its dependencies with a plan, `speed` times as fast as the scenario says.
 
-    `make_chain`: another client than the one of libraries, to be put to the test.
+    `make_chain`: a client to test instead of the one built from libraries.
     """
 
-    name = "stub"
+    name = "calls"
     clock = "real"
 
     def __init__(self, speed: float = 1.0, make_chain: "MakeChain | None" = None) -> None:
@@ -39,38 +39,40 @@ class Stub:
         self._directory = Path()
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
-        """Raises UsageError for a scenario that it cannot run here, and for a run that is to go on."""
+        """Raises UsageError for a scenario that it cannot run here, and for a run to resume."""
         refuse_system(scenario, "calls", self.name)
         if resumed:
             _refuse_to_go_on()
         if missing := [name for name in LIBRARIES if importlib.util.find_spec(name) is None]:
-            what = f"the target stub needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed"
+            what = (
+                f"target calls needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed"
+            )
             raise UsageError(f"{what} (pip install 'soak[calls]')")
-        if told := list(self._problems(scenario)):
-            raise UsageError(f"the target stub cannot run this scenario: {'; '.join(told)}")
+        if problems := list(self._problems(scenario)):
+            raise UsageError(f"target calls cannot run this scenario: {'; '.join(problems)}")
 
     def _problems(self, scenario: Scenario) -> Iterator[str]:
-        """What cannot be made real."""
+        """What cannot be done with real processes."""
         calls = calls_of(scenario)
         for policy in calls.policy:
             if isinstance(policy, Timeout) and policy.limit_s / self.speed < _LEAST_TIMEOUT_REAL_S:
                 real_ms = policy.limit_s / self.speed * 1000
                 most = policy.limit_s / _LEAST_TIMEOUT_REAL_S
-                what = f"at this speed a timeout takes {real_ms:.3g} ms, and a computer is not that exact"
-                yield f"{what} (--speed {most:g} at most)"
+                what = f"at this speed a timeout lasts {real_ms:.3g} ms, which is too short to be timed exactly"
+                yield f"{what} (use --speed {most:g} at most)"
             if isinstance(policy, RateLimit) and not policy.rate_per_s:
-                yield "a rate limit of 0 lets nothing through (leave it out, or write a rate)"
+                yield "a rate limit of 0 lets nothing through (remove it, or write a rate)"
         for each in calls.dependencies:
             if each.memory_bytes is not None and each.memory_bytes < _LEAST_MEMORY_BYTES:
-                yield f"a memory limit of less than 16MB cannot be told from what {each.name} itself needs"
+                yield f"the memory limit of {each.name} is below 16MB, less than the process itself may need"
             if each.capacity and each.capacity.workers > _MOST_WORKERS:
                 yield f"{each.name} has {each.capacity.workers:,} workers, each a thread (at most {_MOST_WORKERS:,})"
         limits = sum(each.memory_bytes or 0 for each in calls.dependencies)
         if limits > (free := psutil.virtual_memory().available):
-            yield f"its dependencies may take {limits >> 20:,} MiB, and {free >> 20:,} MiB are free"
+            yield f"its dependencies may use {limits >> 20:,} MiB, but only {free >> 20:,} MiB are free"
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
-        """Keep logs and accounts of the dependencies in `directory`. Raises UsageError when it is to go on."""
+        """Keep the logs of the dependencies in `directory`. Raises UsageError for a run to resume."""
         if history:
             _refuse_to_go_on()
         self._directory = directory / "system"
@@ -86,4 +88,4 @@ class Stub:
 
 
 def _refuse_to_go_on() -> None:
-    raise UsageError("a run of the target stub is not resumed: what its calls were about is gone (run it again)")
+    raise UsageError("a run against target calls cannot be resumed: the state of its calls is lost (run it again)")

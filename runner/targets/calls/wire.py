@@ -1,4 +1,4 @@
-"""A call over the wire: what it is to meet is sent along, and what the client really sees of it is told."""
+"""A call over the wire: its planned fault is sent along, and what the client observes is recorded."""
 
 import asyncio
 import errno
@@ -14,7 +14,7 @@ from soak.runner.targets.calls.dependencies import Program
 from soak.runner.targets.calls.http import open_http
 from soak.runner.targets.calls.request import Attempts, Request
 from soak.runner.targets.calls.rows import Rows
-from soak.runner.targets.calls.supervisor import Upkeep
+from soak.runner.targets.calls.supervisor import Supervisor
 from soak.runner.targets.clock import Clock
 from soak.schemas.language.faults import Fault
 from soak.schemas.stream.events import Kind
@@ -26,7 +26,7 @@ from soak.simulation.plan import Plan
 from soak.systems.calls.fate import HEADER, Fate
 
 _SEEN_AS: dict[str, str] = {CallFault.BAD_RELEASE: "server_error"}
-"""The error class that a fault shows as, where it is not the type of the fault."""
+"""The error class of a fault, if it is not the type of the fault."""
 
 Trace: TypeAlias = Callable[[str, object], Awaitable[None]]
 
@@ -37,23 +37,29 @@ _LEAST_S = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How a call came out for the client: its error class (empty: well), and when it may come again, in real seconds."""
+    """Result of a call as seen by the client: its error class (empty: success), and Retry-After in real seconds."""
 
     error: str = ""
     retry_after_s: float = 0.0
     refused: bool = False
-    """Whether the kernel said that nobody listens."""
+    """Whether the kernel refused the connection."""
 
 
 class Wire:
-    """Calls one dependency. Raises CallError for a call that did not go well."""
+    """Calls one dependency. Raises CallError for a failed call."""
 
     def __init__(
-        self, program: Program, upkeep: Upkeep, plan: Plan, rows: Rows, attempts: Attempts, pool: Pool | None = None
+        self,
+        program: Program,
+        supervisor: Supervisor,
+        plan: Plan,
+        rows: Rows,
+        attempts: Attempts,
+        pool: Pool | None = None,
     ) -> None:
         self.name = program.dependency.name
         self._program = program
-        self._upkeep = upkeep
+        self._supervisor = supervisor
         self._plan = plan
         self._rows = rows
         self._clock: Clock = rows.clock
@@ -62,7 +68,7 @@ class Wire:
         self._pool = pool
         self._to = plan.vocabulary.name(self.name)
         self.in_flight = 0
-        """Calls that are under way."""
+        """Calls in flight."""
         self._http = open_http(pool.size if pool else None)
         self._unlimited = open_http() if pool else self._http
 
@@ -80,16 +86,16 @@ class Wire:
         whole = demand or Demand(request.memory_bytes)
         now_s = self._clock.now()
         latency_s, fault, cause, within = self._fates.of(
-            request.number, request.calls[self.name], now_s, self._upkeep.live
+            request.number, request.calls[self.name], now_s, self._supervisor.live
         )
         fate = self._fate(request, latency_s, fault, cause, within, whole)
-        down = self._upkeep.down
+        down = self._supervisor.down
         refuse = fault is not None and fault.type == CallFault.CONNECTION_ERROR and not down
         began_s, seen = await self._send(request, fate, deadline, refuse=refuse, pooled=demand is None)
         self.in_flight -= 1
-        self._upkeep.note(failed=bool(seen.error))
+        self._supervisor.note(failed=bool(seen.error))
         if seen.error:
-            raise self._failed(request, fault, cause, seen, down=down or self._upkeep.down)
+            raise self._failed(request, fault, cause, seen, down=down or self._supervisor.down)
         if fault and fault.type == CallFault.DELAY and self._clock.real(self._clock.now() - began_s) >= fate.delay_s:
             self._rows.note(Kind.FAULT_SEEN, cause=cause)
         self._rows.note(Kind.CALL_SUCCEEDED, number=request.number, attempt=request.attempt, value=self._to)
@@ -120,9 +126,9 @@ class Wire:
     async def _send(
         self, request: Request, fate: Fate, deadline: float, *, refuse: bool, pooled: bool
     ) -> tuple[float, Seen]:
-        """Send a call, and see what comes: when it began, and how it came out.
+        """Send a call; returns its start and result.
 
-        It begins when it has its place among the connections; where there is none in time, it is rejected.
+        It starts when it has a connection; without one in time, it is rejected.
         """
         begun: list[float] = []
 
@@ -141,7 +147,7 @@ class Wire:
         try:
             seen = await self._get(http, url, fate, deadline, watch)
         except httpx.PoolTimeout:
-            # The next call is still the one that this would have been.
+            # The call counter does not advance.
             request.calls[self.name] -= 1
             raise self._attempts.reject(request, "pool_exhausted") from None
         except BaseException:
@@ -154,7 +160,7 @@ class Wire:
     async def _get(self, http: httpx.AsyncClient, url: str, fate: Fate, deadline: float, watch: Trace) -> Seen:
         left_s = self._left_s(deadline)
         try:
-            # Around it all: the timeouts of httpx begin anew after the wait for a connection.
+            # An overall timeout: those of httpx restart after the wait for a connection.
             async with asyncio.timeout(None if left_s is None else left_s + _LEAST_S):
                 answer = await http.get(
                     f"{url}/call",
@@ -173,7 +179,7 @@ class Wire:
         return _read(answer)
 
     def _left_s(self, deadline: float) -> float | None:
-        """Seconds of the real clock that are left; None for ever."""
+        """Remaining real seconds; None: unlimited."""
         return None if math.isinf(deadline) else max(_LEAST_S, self._clock.real(deadline - self._clock.now()))
 
     def _timeout(self, left_s: float | None) -> httpx.Timeout:
@@ -182,10 +188,10 @@ class Wire:
         return httpx.Timeout(left_s, pool=max(_LEAST_S, min(waits)) if waits else None)
 
     def _failed(self, request: Request, fault: Fault | None, cause: int, seen: Seen, *, down: int) -> CallError:
-        """The error of a call that failed, put down to the fault that it met if it looks just so."""
+        """The error of a failed call, attributed to its planned fault if it matches."""
         planned = fault is not None and seen.error == _SEEN_AS.get(fault.type, str(fault.type))
         if seen.refused and planned:
-            # The kernel is the one who refuses: it keeps no account, but its word is in the error.
+            # The kernel refuses the connection: there is no log line, but the error proves it.
             self._rows.note(Kind.FAULT_INJECTED, number=request.number, attempt=request.attempt, cause=cause)
         error = self._plan.vocabulary.causes[cause].error if planned and seen.error != "timeout" else seen.error
         if down and seen.error in _GONE:
@@ -200,7 +206,7 @@ class Wire:
 
 
 def _errno(error: BaseException | None) -> int:
-    """The operating system's word on why, from the errors behind an error."""
+    """The operating system's error code, from the chain of causes."""
     while error is not None:
         if isinstance(error, OSError) and error.errno:
             return error.errno

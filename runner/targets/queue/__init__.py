@@ -1,1 +1,1 @@
-"""Targets of the system `queue`: the bundled orchestrator, and classes of a user's own."""
+"""Targets of the system `queue`: the bundled orchestrator, and users' classes."""

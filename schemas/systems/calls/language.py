@@ -30,7 +30,7 @@ def _names(scenario: Data) -> tuple[str, ...]:
 
 
 def _struck(fault: Data, settings: Calls) -> str:
-    """The dependency that a fault strikes; empty for one that strikes something else."""
+    """The dependency that a fault affects; empty for other faults."""
     if fault["type"] not in STRIKES_CALLS | {CallFault.DEPENDENCY_CRASH}:
         return ""
     name: str = fault.get("dependency", settings.primary.name)
@@ -54,16 +54,16 @@ def _fault(view: View, where: Where, item: dict[str, Any], names: tuple[str, ...
     if kind in STRIKES_CALLS and not item.keys() & {"rate", "at", "every"}:
         yield view.problem(where, "needs the key 'rate'", "add rate: 10%, or at: and for:")
     if kind == CallFault.BAD_RELEASE and "at" not in item and "every" not in item:
-        yield view.problem(where, "is released at no time", "add at: 1m and for: 10m")
+        yield view.problem(where, "has no release time", "add at: 1m and for: 10m")
 
 
 def _dependencies(view: View) -> Iterator[Problem]:
-    """Dependencies that stand twice, or that nobody declares."""
+    """Duplicate or undeclared dependencies."""
     seen: set[str] = set()
     for where, item in view.entries("calls", "dependencies"):
         name = item.get("name")
         if isinstance(name, str) and name in seen:
-            yield view.problem((*where, "name"), f"the name {quoted(name)} stands twice", "give each its own name")
+            yield view.problem((*where, "name"), f"the name {quoted(name)} is duplicated", "rename one of them")
         elif isinstance(name, str):
             seen.add(name)
     for where, _ in view.entries("calls", "policy"):
@@ -74,14 +74,14 @@ def _dependencies(view: View) -> Iterator[Problem]:
 
 
 def _endless(view: View) -> Iterator[Problem]:
-    """Calls that are never answered, and no policy around them that ends them."""
+    """Calls that are never answered without a policy that ends them."""
     policies = [item for _, item in view.entries("calls", "policy")]
     names = _names(view.data)
     for where, item in view.entries("faults"):
         to = item.get("dependency", names[0] if names else None)
         around = next((n + 1 for n, each in enumerate(policies) if _falls_back_to(each, to)), 0)
         if item.get("type") == CallFault.TIMEOUT and not any("timeout" in each for each in policies[around:]):
-            what = "a call that is never answered would never end: no policy limits it"
+            what = "unanswered calls would never end: no policy limits them"
             after = f", after the fallback to {to}" if around else ""
             yield view.problem((*where, "type"), what, f"add - timeout: 2s to calls.policy{after}")
 
@@ -92,11 +92,11 @@ def _falls_back_to(policy: dict[str, Any], name: Any) -> bool:
 
 
 def _memory(view: View) -> Iterator[Problem]:
-    """Work in memory needs a dependency that has a limit."""
+    """Memory needs require a dependency with a memory limit."""
     if view.get("workload", "task", "memory") is None:
         return
     if all(item.get("memory") is None for _, item in view.entries("calls", "dependencies")):
-        what = "tasks need memory, but no dependency has a limit"
+        what = "tasks need memory, but no dependency has a memory limit"
         yield view.problem(("workload", "task", "memory"), what, "add memory: 100MB to a dependency")
 
 

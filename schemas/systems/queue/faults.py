@@ -43,4 +43,4 @@ FAULTS = fault_table(
 )
 
 OUTAGES = tuple(type_ for type_, spec in FAULTS.items() if spec.outage)
-"""Faults in which no state can change."""
+"""Faults during which no state can change."""

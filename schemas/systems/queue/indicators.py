@@ -14,7 +14,7 @@ SLIS = catalogue(
         ratio(
             "lease_recovery_rate",
             "lease_recovery",
-            "of the expired leases, the share whose task was returned to PENDING and reached DONE",
+            "share of expired leases whose task was returned to PENDING and reached DONE",
         ),
         *times(
             "redelivery_time",
@@ -33,12 +33,12 @@ SLIS = catalogue(
         ),
         count("guardrail_unblocked", "tasks over the hard budget that did not end BLOCKED"),
         slis.BACKOFF_VIOLATIONS,
-        count("excess_attempts", "attempts beyond the most that a task may have"),
+        count("excess_attempts", "attempts beyond max_attempts"),
         slis.LOST_TASKS,
         slis.ILLEGAL_TRANSITIONS,
         count(
             "lease_contentions",
-            "dispatchers that picked a task and lost it to another",
+            "dispatchers that picked a task and lost it to another dispatcher",
             Tolerance(absolute=5, relative=0.25),
         ),
         slis.STALL_TIME,
@@ -49,7 +49,7 @@ SLIS = catalogue(
         gauge(
             "oldest_pending",
             Unit.DURATION,
-            "how long the oldest due task has been waiting, work not taken in yet included, as sampled",
+            "how long the oldest due task has been waiting, including work not accepted yet, as sampled",
             EXTREME,
         ),
         slis.THROUGHPUT,

@@ -63,13 +63,13 @@ def _faults(view: View) -> Iterator[Problem]:
             yield view.problem(where, "needs the key 'for'", "add for: 30s")
         for key, of in (("rate", {QueueFault.DISK_FULL}), ("dependency", set(FAULTS))):
             if key in item and kind in of:
-                yield view.problem((*where, key), f"{key!r} does not go with {kind} of a queue", "remove it")
+                yield view.problem((*where, key), f"{key!r} is not allowed with {kind} of a queue", "remove it")
 
 
 def _guardrail(view: View) -> Iterator[Problem]:
     soft, hard = view.get("queue", "guardrail", "soft_tokens"), view.get("queue", "guardrail", "hard_tokens")
     if isinstance(soft, int) and isinstance(hard, int) and soft > hard:
-        what = f"a soft budget of {soft:,} is above the hard one of {hard:,}"
+        what = f"the soft budget of {soft:,} is above the hard budget of {hard:,}"
         yield view.problem(("queue", "guardrail", "soft_tokens"), what, "write a smaller one, or raise hard_tokens")
 
 
@@ -77,7 +77,7 @@ def _lease(view: View) -> Iterator[Problem]:
     lease_s, beat_s = view.duration("queue", "lease", "duration"), view.duration("queue", "lease", "heartbeat")
     if lease_s and beat_s and beat_s >= lease_s:
         lease, beat = view.get("queue", "lease", "duration"), view.get("queue", "lease", "heartbeat")
-        what = f"a heartbeat of {beat} does not renew a lease of {lease} in time"
+        what = f"a heartbeat of {beat} is too slow to renew a lease of {lease}"
         yield view.problem(("queue", "lease", "heartbeat"), what, "write a shorter heartbeat, or a longer lease")
 
 
@@ -89,7 +89,7 @@ def _poll_interval(view: View) -> Iterator[Problem]:
     )
     if poll_s and duration_s and drain_s is not None and poll_s > duration_s + drain_s:
         what = f"is longer than the run with its drain ({show_duration(duration_s + drain_s)})"
-        yield view.problem(("queue", "poll_interval"), what, "write a shorter one: no work is ever picked")
+        yield view.problem(("queue", "poll_interval"), what, "write a shorter one, or no work is ever dispatched")
 
 
 LANGUAGE = Language(

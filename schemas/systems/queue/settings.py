@@ -7,7 +7,7 @@ from soak.schemas.language.model import Scenario
 
 
 class GuardrailMode(StrEnum):
-    """What happens to a task over its hard budget."""
+    """How a task over its hard budget is treated."""
 
     ENFORCE = "enforce"
     OBSERVE = "observe"
@@ -33,7 +33,7 @@ class Queue:
     guardrail_mode: GuardrailMode
 
     def backoff_after(self, attempt: int) -> float:
-        """Least time in seconds between the end of attempt `attempt` (from 1) and the next; the last value repeats."""
+        """Minimum time in seconds between the end of attempt `attempt` (from 1) and the next; the last value repeats."""
         return self.backoff_s[min(attempt, len(self.backoff_s)) - 1]
 
 

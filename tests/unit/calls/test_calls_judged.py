@@ -106,7 +106,11 @@ def test_each_dependency_has_an_outage_of_its_own() -> None:
 def test_nothing_depends_on_where_blocks_end(cut: int) -> None:
     whole, parts = judge(ALL, CALLS), judge(ALL, CALLS, cuts=[cut])
     assert parts.slis() == whole.slis()
-    assert parts.lifecycle.tracker.paired == whole.lifecycle.tracker.paired == Paired(both_well=1, rescued=1, spoilt=0, both_failed=1)
+    assert (
+        parts.lifecycle.tracker.paired
+        == whole.lifecycle.tracker.paired
+        == Paired(both_well=1, rescued=1, spoilt=0, both_failed=1)
+    )
 
 
 def test_a_client_that_comes_too_early_breaks_its_backoff() -> None:

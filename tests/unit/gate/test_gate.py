@@ -19,6 +19,7 @@ from soak.schemas.errors import EvidenceError, ScenarioError, UsageError
 from soak.schemas.evidence.decision import Decision
 from soak.schemas.evidence.verdict import SCHEMA_VERSION
 from soak.schemas.language.gate import load_gate
+from soak.schemas.stream.identity import FORMER_TARGETS
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = """
@@ -495,3 +496,9 @@ def test_what_is_edited_is_compared_with_nothing(both: Path, tmp_path: Path) -> 
     assert run_command(["compare", str(both / "b"), str(run), "--out", str(tmp_path / "out")]) == 5
     assert run_command(["baseline", str(run), str(tmp_path / "base.json")]) == 5
     assert not (tmp_path / "base.json").exists()
+
+
+def test_a_former_name_of_a_target_is_the_target(both: Path, decide: Decide, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not decide(", target: model").passed
+    monkeypatch.setitem(FORMER_TARGETS, "model", "simulation")
+    assert decide(", target: model").passed

@@ -13,7 +13,7 @@ from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.samples import Facts
 from soak.runner.targets.caller import ContractError
 from soak.runner.targets.queue.queue_adapter.caller import AT_ONCE
-from soak.runner.targets.queue.queue_adapter.target import Pulled
+from soak.runner.targets.queue.queue_adapter.target import QueueAdapter
 from soak.schemas.evidence.verdict import Outcome, Verdict
 from soak.schemas.language.load import load
 from soak.schemas.stream.block import Block
@@ -65,7 +65,7 @@ def soak(
     """A run, and its events."""
     path = tmp_path / "quick.yaml"
     path.write_text(ONCE.format(faults=", ".join(faults)))
-    loaded, target = load(path, settings=settings), Pulled("x:X", kind, speed, patience_s)
+    loaded, target = load(path, settings=settings), QueueAdapter("x:X", kind, speed, patience_s)
     plan = Plan(loaded.scenario)
     target.prepare(tmp_path)
     kept = Kept(plan)

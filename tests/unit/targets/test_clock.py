@@ -9,10 +9,10 @@ from histories import scenario_text
 from soak.contract import Change, ChangeType
 from soak.runner.targets.agenda import Agenda
 from soak.runner.targets.clock import Clock, ClockSetError
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.journal import Journal
 from soak.runner.targets.names import Workers
-from soak.runner.targets.queue.system_adapter.change_reader import Follower
+from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
 from soak.schemas.errors import SoakError
 from soak.schemas.language.load import load
 from soak.schemas.systems.queue.settings import queue_of
@@ -123,10 +123,10 @@ def test_stamps_from_before_a_step_are_no_breach_of_the_contract(step_s: float, 
     path = tmp_path / "test.yaml"
     path.write_text(scenario_text(), encoding="utf-8")
     plan = Plan(load(path).scenario)
-    course = Course(plan, machine.clock(), Agenda(), Journal(plan, 0.0), 0.0, 0.0)
+    context = RunContext(plan, machine.clock(), Agenda(), Journal(plan, 0.0), 0.0, 0.0)
     machine.passes(10)
     change = Change(ChangeType.SKIPPED, None, "0", machine.wall_s)
-    follower = Follower(course, lambda: [change], Workers(queue_of(plan.scenario)))
+    change_reader = ChangeReader(context, lambda: [change], Workers(queue_of(plan.scenario)))
     machine.wall_s += step_s
     with pytest.raises(ClockSetError, match="the clock of this machine was set"):
-        follower.read()
+        change_reader.read()

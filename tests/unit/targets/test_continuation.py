@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from soak.contract import Change, ChangeType
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.history import History, Running
 from soak.runner.targets.names import Workers
 from soak.runner.targets.queue.orchestrator import eras, pulse
 from soak.runner.targets.queue.orchestrator.continuation import Continuation
-from soak.runner.targets.queue.system_adapter.change_reader import KINDS, Follower
+from soak.runner.targets.queue.system_adapter.change_reader import KINDS, ChangeReader
 from soak.runner.targets.submitter import Submission
 from soak.schemas.language.load import load
 from soak.schemas.stream.events import Kind
@@ -45,11 +45,11 @@ def database(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def course(tmp_path: Path) -> Course:
+def context(tmp_path: Path) -> RunContext:
     """A run whose stream broke off at 30 s, and whose clock is held."""
     path = tmp_path / "going-on.yaml"
     path.write_text(SCENARIO)
-    return Course.held(Plan(load(path).scenario), SPEED, 30.0, 60.0)
+    return RunContext.held(Plan(load(path).scenario), SPEED, 30.0, 60.0)
 
 
 def due(database: Path) -> float:
@@ -71,7 +71,7 @@ def record(database: Path, kind: str, at: float, attempt: int = 1, error: str = 
 def going_on(database: Path, until_s: float = 0.0, told: str = "") -> Continuation:
     """After a stream that breaks off at `until_s` and has these records."""
     history = History(until_s=until_s)
-    history.told.update(KINDS[ChangeType(kind)] for kind in told.split())
+    history.recorded.update(KINDS[ChangeType(kind)] for kind in told.split())
     return Continuation(database, history, SPEED)
 
 
@@ -160,20 +160,20 @@ def test_how_long_the_restart_took_is_no_part_of_the_gap(database: Path, monkeyp
     ],
 )
 def test_executions_end_with_their_record_or_with_the_runner(
-    course: Course, database: Path, kind: str, error: str, ended_s: float, cause: str
+    context: RunContext, database: Path, kind: str, error: str, ended_s: float, cause: str
 ) -> None:
     begin(database, 1_000.0)
     record(database, "enqueued", 1_001.0)
     record(database, "dispatched", 1_002.0)
     record(database, kind, 1_005.2, error=error)
     history = History(until_s=30.0)
-    history.told.update([Kind.TASK_ENQUEUED, Kind.TASK_DISPATCHED])
+    history.recorded.update([Kind.TASK_ENQUEUED, Kind.TASK_DISPATCHED])
     history.running[0, 1] = Running(0, 1, 0, 20.0)
     (database.parent / pulse.FILE).write_text(f"{60.5:020.6f}\n")
-    Continuation(database, history, SPEED).close_the_ledger(course)
-    block = course.journal.take(100.0)
+    Continuation(database, history, SPEED).close_the_ledger(context)
+    block = context.journal.take(100.0)
     assert block.kind.tolist() == [Kind.EXECUTION_ENDED]
-    causes = course.plan.vocabulary.causes
+    causes = context.plan.vocabulary.causes
     assert (block.t[0], block.value[0], causes[int(block.cause[0])].error) == (ended_s, ended_s - 20.0, cause)
 
 
@@ -199,36 +199,38 @@ def test_a_run_without_a_beat_has_none(tmp_path: Path, content: str | None) -> N
     assert pulse.last_beat_s(path) is None
 
 
-def test_work_that_was_due_before_the_runner_was_gone_was_offered_in_time(course: Course, database: Path) -> None:
+def test_work_that_was_due_before_the_runner_was_gone_was_offered_in_time(context: RunContext, database: Path) -> None:
     begin(database, 1_000.0)
     (database.parent / pulse.FILE).write_text(f"{60.0:020.6f}\n")
     found = going_on(database, 30.0)
-    follower = Follower(course, list, Workers(queue_of(course.plan.scenario)))
+    change_reader = ChangeReader(context, list, Workers(queue_of(context.plan.scenario)))
     work = [Submission(due_s, number << 1, 0) for number, due_s in ((7, 29.0), (8, 45.0), (9, 61.0))]
-    assert [found.knew(each, course, follower) for each in work] == [False] * 3
-    block = course.journal.take(100.0)
+    assert [found.knew(each, context, change_reader) for each in work] == [False] * 3
+    block = context.journal.take(100.0)
     assert [(int(kind), float(t)) for kind, t in zip(block.kind, block.t, strict=True)] == [(Kind.TASK_DEFERRED, 45.0)]
     assert found.history.offered == {16}
 
 
-def test_an_attempt_that_failed_unobserved_is_blamed_on_its_fault(course: Course, database: Path) -> None:
+def test_an_attempt_that_failed_unobserved_is_blamed_on_its_fault(context: RunContext, database: Path) -> None:
     begin(database, 1_000.0)
     record(database, "enqueued", 1_001.0)
     record(database, "dispatched", 1_004.0)
     record(database, "retry", 1_005.0, error="network")
     record(database, "dispatched", 1_005.5, attempt=2)
     record(database, "retry", 1_006.0, attempt=2, error="db_busy")
-    found, follower = (
+    found, change_reader = (
         going_on(database, 30.0, told="enqueued"),
-        Follower(course, list, Workers(queue_of(course.plan.scenario))),
+        ChangeReader(context, list, Workers(queue_of(context.plan.scenario))),
     )
     found.history.injected[14, 3] = 1
-    found.tell_blame(course.plan, follower)
+    found.restore_blame(context.plan, change_reader)
     # Of the second attempt the log says something else than the plan has for it.
-    assert follower.blame == {0: {1: course.plan.cause_of(course.plan.scenario.faults[0])}, 14: {3: 1}}
+    assert change_reader.blame == {0: {1: context.plan.cause_of(context.plan.scenario.faults[0])}, 14: {3: 1}}
 
 
 @pytest.mark.parametrize(("speed", "flush_s"), [(1.0, 1.0), (60.0, 60.0), (240.0, 75.0), (100_000.0, 10_000.0)])
-def test_a_stream_is_flushed_well_within_the_gap_that_is_allowed(course: Course, speed: float, flush_s: float) -> None:
-    assert course.plan.scenario.telemetry.max_gap_s == 300.0
-    assert Course.begin(course.plan, speed).flush_s == pytest.approx(flush_s)
+def test_a_stream_is_flushed_well_within_the_gap_that_is_allowed(
+    context: RunContext, speed: float, flush_s: float
+) -> None:
+    assert context.plan.scenario.telemetry.max_gap_s == 300.0
+    assert RunContext.begin(context.plan, speed).flush_s == pytest.approx(flush_s)

@@ -17,8 +17,8 @@ from soak.runner.targets.answers import flaw, flaw_in_items
 from soak.runner.targets.caller import ContractError, SlowError
 from soak.runner.targets.checks import settings_for_checks
 from soak.runner.targets.queue.queue_adapter.caller import QueueCaller
-from soak.runner.targets.queue.queue_adapter.target import Pulled
-from soak.runner.targets.queue.system_adapter.target import Owning
+from soak.runner.targets.queue.queue_adapter.target import QueueAdapter
+from soak.runner.targets.queue.system_adapter.target import SystemAdapter
 from soak.schemas.errors import SoakError, UsageError
 from soak.schemas.language.load import load
 from soak.simulation.plan import Plan
@@ -172,7 +172,7 @@ def test_paths_in_the_settings_are_absolute(kind: type[Queue], tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", ".")
     assert all(each.status == "ok" for each in check_class(Noting, only="is empty"))
-    target = (Owning if kind is ThreadSystem else Pulled)("x:X", Noting)
+    target = (SystemAdapter if kind is ThreadSystem else QueueAdapter)("x:X", Noting)
     Path("run").mkdir()
     target.prepare(Path("run"))
     loaded = load(EXAMPLES / "owned.yaml")

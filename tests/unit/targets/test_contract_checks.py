@@ -8,7 +8,7 @@ from soak.contract import Queue
 from soak.runner.targets.contract_checks import Result, check_class, suite
 from soak.schemas.errors import UsageError
 
-THREADS = "nobody gets a task that is claimed, with 8 threads at a time"
+THREADS = "a claimed task is not given to another worker, with 8 threads at a time"
 
 
 def failed(kind: type[Queue], only: str = "", patience_s: float = 5.0) -> dict[str, str]:
@@ -43,7 +43,7 @@ def test_a_queue_that_is_often_busy_keeps_the_contract() -> None:
         (queues.RetriesWithoutEnd, "a task is FAILED after 3 attempts", "Failed() after attempt 3, got Retry"),
         (queues.PermanentTriedAgain, "a permanent failure is FAILED at once", "expected Failed(), got Retry"),
         (queues.ExpiryToldTwice, "a lease that expires is told once", "an expired lease told once"),
-        (queues.HeartbeatIgnored, "heartbeats keep a lease", "expected the lease kept"),
+        (queues.HeartbeatIgnored, "heartbeats renew a lease", "expected the lease kept"),
         (queues.NewestFirst, "the oldest task comes first", "['c', 'a', 'b'], as they were enqueued"),
         (queues.ClaimLosesThePayload, "a claim says what was enqueued", "got (0, 'a', '', 1, 'w3')"),
         (
@@ -64,7 +64,7 @@ def test_a_defect_fails_its_check(kind: type[Queue], name: str, detail: str) -> 
 
 
 def test_a_lease_that_never_expires_is_found() -> None:
-    name = "a lease that expires is told once, and its task is due at once"
+    name = "an expired lease is reported once, and its task is due at once"
     assert failed(queues.LeaseNeverExpires, name, patience_s=0.3) == {
         name: "expected [Expired(task_id=0, attempt=1, outcome=Retry(in_s=0.0))] from recover, got []"
     }

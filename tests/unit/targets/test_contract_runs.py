@@ -13,7 +13,7 @@ from soak.runner.judge.judge import Judge
 from soak.runner.targets.base import Target
 from soak.runner.targets.caller import ContractError
 from soak.runner.targets.history import History
-from soak.runner.targets.queue.queue_adapter.target import Pulled
+from soak.runner.targets.queue.queue_adapter.target import QueueAdapter
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import Outcome, Status, Verdict
 from soak.schemas.language.load import Loaded, load
@@ -65,7 +65,7 @@ def until_it_breaks(plan: Plan, target: Target, identity: Identity) -> tuple[Ver
 
 def soak(kind: type[Queue], tmp_path: Path, *faults: str, patience_s: float = 5.0) -> tuple[Verdict, Judge]:
     """A run, without files."""
-    loaded, target = scenario(tmp_path, *faults), Pulled("x:X", kind, SPEED, patience_s)
+    loaded, target = scenario(tmp_path, *faults), QueueAdapter("x:X", kind, SPEED, patience_s)
     plan = Plan(loaded.scenario)
     target.prepare(tmp_path)
     return until_it_breaks(plan, target, identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=True))
@@ -112,7 +112,7 @@ def test_work_that_a_queue_does_not_take_in_waits(tmp_path: Path) -> None:
     """A hundred calls, 2 ms apart, are at least 60 s of scenario time: samples every 10 s see more than half of it."""
     scenario(tmp_path)
     loaded = load(tmp_path / "quick.yaml", settings=("telemetry.sample_interval=10s",))
-    target, plan = Pulled("x:X", _Shut, SPEED), Plan(loaded.scenario)
+    target, plan = QueueAdapter("x:X", _Shut, SPEED), Plan(loaded.scenario)
     target.prepare(tmp_path)
     verdict, _ = until_it_breaks(plan, target, identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=True))
     assert (verdict.slis["oldest_pending"] or 0) > 30
@@ -188,9 +188,9 @@ def test_faults_that_need_a_hand_inside_are_refused(kind: str, tmp_path: Path) -
     with pytest.raises(
         UsageError, match=rf"^x:X cannot be given this scenario: fault dark \({kind}\): .* \(leave it out"
     ):
-        Pulled("x:X", MemoryQueue).admit(loaded.scenario)
+        QueueAdapter("x:X", MemoryQueue).admit(loaded.scenario)
 
 
 def test_a_run_is_not_taken_up_again(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="x:X is not resumed"):
-        Pulled("x:X", MemoryQueue).prepare(tmp_path, History(until_s=1.0))
+        QueueAdapter("x:X", MemoryQueue).prepare(tmp_path, History(until_s=1.0))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.queue.orchestrator.outages import Outages
 from soak.schemas.language.load import load
 from soak.schemas.stream.events import Kind
@@ -50,21 +50,21 @@ def test_windows_around_the_death_of_a_runner(
 ) -> None:
     path = tmp_path / "outages.yaml"
     path.write_text(SCENARIO % (at, lasts))
-    course, system = Course.held(Plan(load(path).scenario), 1.0, KNOWN_S, FROM_S), System()
-    Outages(course, system, None, None).start()  # type: ignore[arg-type]
+    context, system = RunContext.held(Plan(load(path).scenario), 1.0, KNOWN_S, FROM_S), System()
+    Outages(context, system, None, None).start()  # type: ignore[arg-type]
     assert [each.split()[0] for each in system.done] == at_once
-    course.clock.held_s = 70.0
-    course.agenda.run(70.0)
+    context.clock.held_s = 70.0
+    context.agenda.run(70.0)
     assert [each.split()[0] for each in system.done] == in_the_end
-    block = course.journal.take(100.0)
+    block = context.journal.take(100.0)
     assert [(Kind(kind), t) for kind, t in zip(block.kind.tolist(), block.t.tolist(), strict=True)] == told
 
 
 def test_a_window_that_begins_unobserved_and_lasts_is_begun(tmp_path: Path) -> None:
     path = tmp_path / "outages.yaml"
     path.write_text(SCENARIO % ("50s", "20s"))
-    course, system = Course.held(Plan(load(path).scenario), 1.0, KNOWN_S, FROM_S), System()
-    Outages(course, system, None, None).start()  # type: ignore[arg-type]
-    course.agenda.run(course.now())
+    context, system = RunContext.held(Plan(load(path).scenario), 1.0, KNOWN_S, FROM_S), System()
+    Outages(context, system, None, None).start()  # type: ignore[arg-type]
+    context.agenda.run(context.now())
     assert system.done == ["kill dispatcher0"]
-    assert course.journal.take(100.0).kind.tolist() == [Kind.FAULT_INJECTED, Kind.PROCESS_EXITED]
+    assert context.journal.take(100.0).kind.tolist() == [Kind.FAULT_INJECTED, Kind.PROCESS_EXITED]

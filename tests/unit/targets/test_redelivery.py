@@ -8,7 +8,7 @@ import pytest
 from soak.contract import Queue
 from soak.runner.engine import execute, identify
 from soak.runner.targets.locate import declared_redelivery
-from soak.runner.targets.queue.queue_adapter.target import Pulled
+from soak.runner.targets.queue.queue_adapter.target import QueueAdapter
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import LawResult, Verdict
 from soak.schemas.language.load import load
@@ -46,7 +46,7 @@ def soak(kind: type[Queue], tmp_path: Path) -> Verdict:
     path = tmp_path / "deaths.yaml"
     path.write_text(SCENARIO, encoding="utf-8")
     loaded = load(path)
-    plan, target = Plan(loaded.scenario), Pulled("queue", kind, SPEED)
+    plan, target = Plan(loaded.scenario), QueueAdapter("queue", kind, SPEED)
     target.prepare(tmp_path)
     verdict, _ = execute(plan, target, identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=False))
     return verdict

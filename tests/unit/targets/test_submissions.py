@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from soak.contract import Accepted, BusyError, Refused, Snapshot
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.queue.orchestrator.rival import Rival
 from soak.runner.targets.queue.system_adapter.sampler import Sampler
 from soak.runner.targets.submitter import Answer, Submission, Submitter
@@ -53,23 +53,23 @@ class Intake:
 
 def offered(
     tmp_path: Path, intake: Intake, *, together: bool, told: Container[int] = ()
-) -> tuple[list[tuple[Submission, Answer]], Course]:
+) -> tuple[list[tuple[Submission, Answer]], RunContext]:
     """All the answers of a plan that is run at once."""
-    course = course_of(tmp_path)
+    context = context_of(tmp_path)
     answers: list[tuple[Submission, Answer]] = []
     submitter = Submitter(
-        course,
+        context,
         intake,
         lambda work, answer: answers.append((work, answer)),
         intakes=intake if together else None,
-        told=told,
+        recorded=told,
     )
     submitter.start()
     until = time.monotonic() + 5
     while not submitter.over:
         assert time.monotonic() < until
-        course.agenda.run(course.now())
-    return answers, course
+        context.agenda.run(context.now())
+    return answers, context
 
 
 def test_a_key_that_is_due_twice_is_offered_on_two_connections(tmp_path: Path) -> None:
@@ -93,32 +93,32 @@ def test_without_a_second_connection_one_comes_after_the_other(tmp_path: Path) -
 
 def test_what_waits_for_a_busy_system_keeps_its_order(tmp_path: Path) -> None:
     intake = Intake(busy=20)
-    answers, course = offered(tmp_path, intake, together=True)
+    answers, context = offered(tmp_path, intake, together=True)
     assert [work.number for work, _ in answers] == sorted(work.number for work, _ in answers)
-    told = course.journal.take(1e9).kind.tolist()
+    told = context.journal.take(1e9).kind.tolist()
     assert told.count(Kind.TASK_DEFERRED) >= 1
     assert len(answers) == len({work.number for work, _ in answers})
 
 
 def test_what_an_earlier_runner_told_of_is_not_told_again(tmp_path: Path) -> None:
     everything = range(10_000)
-    answers, course = offered(tmp_path, Intake(busy=20), together=True, told=everything)
+    answers, context = offered(tmp_path, Intake(busy=20), together=True, told=everything)
     assert any(work.cause for work, _ in answers)
-    assert len(course.journal.take(1e9)) == 0
+    assert len(context.journal.take(1e9)) == 0
 
 
 def test_work_that_was_not_taken_in_is_the_oldest_until_it_is(tmp_path: Path) -> None:
     intake = Intake(busy=1)
-    course = course_of(tmp_path)
-    submitter = Submitter(course, intake, lambda *_: None)
+    context = context_of(tmp_path)
+    submitter = Submitter(context, intake, lambda *_: None)
     assert submitter.oldest_deferred_s is None
     submitter.start()
-    first_s = course.agenda.next_s
+    first_s = context.agenda.next_s
     while submitter.oldest_deferred_s is None:
-        course.agenda.run(course.agenda.next_s)
+        context.agenda.run(context.agenda.next_s)
     assert submitter.oldest_deferred_s == first_s
     while not intake.taken:
-        course.agenda.run(course.agenda.next_s)
+        context.agenda.run(context.agenda.next_s)
     assert submitter.oldest_deferred_s is None
 
 
@@ -137,26 +137,26 @@ def test_a_sample_tells_who_has_waited_longest(
     within_real_s: float | str | None, outside_s: float | None, waited_s: float, tmp_path: Path
 ) -> None:
     """Inside the system, in real seconds at ten times the speed, or outside of it, as the runner knows: in scenario time."""
-    course = course_of(tmp_path, speed=10.0)
-    now_s = course.now()
+    context = context_of(tmp_path, speed=10.0)
+    now_s = context.now()
 
     def snapshot() -> Snapshot:
         if isinstance(within_real_s, str):
             raise BusyError
         return Snapshot(oldest_s=within_real_s)
 
-    Sampler(course, snapshot, list, lambda: None if outside_s is None else now_s + outside_s).sample()
-    block = course.journal.take(1e9)
+    Sampler(context, snapshot, list, lambda: None if outside_s is None else now_s + outside_s).sample()
+    block = context.journal.take(1e9)
     (value,) = block.value[block.kind == Kind.SAMPLE_OLDEST_PENDING]
     (t_s,) = block.t[block.kind == Kind.SAMPLE_OLDEST_PENDING]
     meanwhile_s = t_s - now_s if outside_s is not None and waited_s == -outside_s else 0.0
     assert value == pytest.approx(waited_s + meanwhile_s, abs=2e-6)
 
 
-def course_of(tmp_path: Path, speed: float = 1e6) -> Course:
+def context_of(tmp_path: Path, speed: float = 1e6) -> RunContext:
     path = tmp_path / "offered.yaml"
     path.write_text(textwrap.dedent(SCENARIO))
-    return Course.begin(Plan(load(path).scenario), speed)
+    return RunContext.begin(Plan(load(path).scenario), speed)
 
 
 class _Store:

@@ -16,7 +16,7 @@ from soak.runner.targets.caller import ContractError
 from soak.runner.targets.contract_checks import Result, check_class, suite
 from soak.runner.targets.history import History
 from soak.runner.targets.locate import find_class, owns_workers
-from soak.runner.targets.queue.system_adapter.target import Owning
+from soak.runner.targets.queue.system_adapter.target import SystemAdapter
 from soak.schemas.errors import SoakError, UsageError
 from soak.schemas.evidence.verdict import Outcome, Status, Verdict
 from soak.schemas.language.load import Loaded, load
@@ -68,7 +68,7 @@ def until_it_breaks(plan: Plan, target: Target, identity: Identity) -> tuple[Ver
 
 def soak(kind: type[System], tmp_path: Path, *faults: str, patience_s: float = 5.0) -> Verdict:
     """A run, without files."""
-    loaded, target = scenario(tmp_path, *faults), Owning("x:X", kind, 300.0, patience_s)
+    loaded, target = scenario(tmp_path, *faults), SystemAdapter("x:X", kind, 300.0, patience_s)
     plan = Plan(loaded.scenario)
     target.prepare(tmp_path)
     return until_it_breaks(plan, target, identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=True))[0]
@@ -215,15 +215,15 @@ def test_a_worker_that_cannot_be_killed_ends_the_run(tmp_path: Path) -> None:
 )
 def test_a_fault_that_cannot_be_is_refused(fault: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=message):
-        Owning("x:X", ThreadSystem).admit(scenario(tmp_path, fault).scenario)
+        SystemAdapter("x:X", ThreadSystem).admit(scenario(tmp_path, fault).scenario)
 
 
 def test_it_is_not_resumed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not resumed"):
-        Owning("x:X", ThreadSystem).prepare(tmp_path, History())
+        SystemAdapter("x:X", ThreadSystem).prepare(tmp_path, History())
 
 
 def test_the_shape_is_seen_from_the_methods() -> None:
     assert owns_workers(find_class("thread_system:ThreadSystem"))
     assert not owns_workers(find_class("memory_queue:MemoryQueue"))
-    assert isinstance(make_target("thread_system:ThreadSystem", 60), Owning)
+    assert isinstance(make_target("thread_system:ThreadSystem", 60), SystemAdapter)

@@ -34,7 +34,7 @@ def told(story: str) -> History:
 
 def test_what_runs_and_what_was_told() -> None:
     history = told(STORY)
-    assert (history.told.total(), history.until_s, history.lost) == (5, 6.0, False)
+    assert (history.recorded.total(), history.until_s, history.lost) == (5, 6.0, False)
     assert len(history.submitted) == 2
     [running] = history.running.values()
     assert (running.worker, running.started_s, type(running)) == (1, 3.0, Running)

@@ -98,7 +98,7 @@ def test_a_replay_shows_faults_and_alerts_while_they_last(run: Path) -> None:
 
 def test_the_newest_run(run: Path, tmp_path: Path) -> None:
     assert newest_run(run.parent) == run
-    with pytest.raises(UsageError, match="holds no run"):
+    with pytest.raises(UsageError, match="contains no run"):
         newest_run(tmp_path)
 
 

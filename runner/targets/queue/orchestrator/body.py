@@ -10,7 +10,7 @@ _body: body.Body | None = None
 
 
 def run(task: Task, worker: str) -> Result:
-    """Do a task as planned. Raises TransientError or PermanentError where the plan says so."""
+    """Execute a task as planned. Raises TransientError or PermanentError as planned."""
     global _body  # noqa: PLW0603 - one connection for the life of the process
     try:
         _body = _body or body.Body()

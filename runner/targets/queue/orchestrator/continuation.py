@@ -1,4 +1,4 @@
-"""Going on with a system whose runner was gone: what it knows already, and clocks that stood still."""
+"""Resuming a system whose runner died: its existing state, and its stopped clocks."""
 
 import sqlite3
 import time
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from soak.contract import Change, ChangeType
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.history import History, Running
 from soak.runner.targets.queue.orchestrator import eras, pulse
-from soak.runner.targets.queue.system_adapter.change_reader import KINDS, Follower
+from soak.runner.targets.queue.system_adapter.change_reader import KINDS, ChangeReader
 from soak.runner.targets.submitter import Submission
 from soak.schemas.errors import UsageError
 from soak.schemas.stream.events import COPY, KEY_SHIFT, Kind
@@ -47,7 +47,7 @@ class _Attempt(NamedTuple):
 
 
 class Continuation:
-    """What the database of the system tells; without a `history` there is nothing to tell.
+    """The state in the database of the system; empty without a `history`.
 
     Raises UsageError for a database that cannot be read, or is of another run.
     """
@@ -55,7 +55,7 @@ class Continuation:
     def __init__(self, database: Path, history: History | None, speed: float) -> None:
         self.history = history or History()
         self.from_s = 0.0
-        """When the scenario's clock stopped, and goes on: up to then the system went on without being observed."""
+        """When the scenario's clock stopped, and resumes: until then the system ran unobserved."""
         self.last_event = 0
         """The last record of the system's log that the stream knows of."""
         self.tasks: dict[int, int] = {}
@@ -78,20 +78,20 @@ class Continuation:
 
     def _read(self, database: Path) -> None:
         self._eras = eras.read_eras(database.with_name(eras.FILE))
-        told: Counter[Kind] = Counter()
-        known, last = self.history.told.total(), None
+        recorded: Counter[Kind] = Counter()
+        known, last = self.history.recorded.total(), None
         for place, record in enumerate(_records(database), 1):
             if place <= known:
                 self.last_event = record.id
-                told[KINDS[ChangeType(record.type)]] += 1
+                recorded[KINDS[ChangeType(record.type)]] += 1
                 if record.type in _CLOSING:
                     self.tasks.pop(record.task_id, None)
             elif self._eras:
-                self._note_untold(record)
+                self._note_unrecorded(record)
             self._note_submission(record)
             last = record
-        if told != self.history.told:
-            what = "is not the database of this run: its log tells other things than the event stream"
+        if recorded != self.history.recorded:
+            what = "is not the database of this run: its log contradicts the event stream"
             raise UsageError(f"{database}: {what} (restore the one it was made with)")
         if last and not self._eras:
             clock = database.with_name(eras.FILE)
@@ -101,7 +101,7 @@ class Continuation:
         self._tell_gap(self._time_of(last) if last else 0.0)
 
     def _tell_gap(self, last_s: float) -> None:
-        """Until when the runner and its system lived: by their last signs of life, the log's last record among them."""
+        """Until when the runner and its system lived, by their last recorded activity."""
         history, beat_s = self.history, pulse.last_beat_s(self._database.with_name(pulse.FILE))
         beaten_s = 0.0 if beat_s is None else beat_s + pulse.EVERY_REAL_S * self._speed
         history.lived_s = self.from_s = max(history.until_s, last_s, beaten_s)
@@ -115,7 +115,7 @@ class Continuation:
                 self.tasks[record.task_id] = int(record.key) << KEY_SHIFT | copy
             self._submitted[record.key] += 1
 
-    def _note_untold(self, record: _Record) -> None:
+    def _note_unrecorded(self, record: _Record) -> None:
         self._origins.append(eras.origin_of(self._eras, record.id))
         number = self.tasks.get(record.task_id)
         if number is None:
@@ -130,7 +130,7 @@ class Continuation:
         return (record.at - eras.origin_of(self._eras, record.id)) * self._speed
 
     def let_clocks_stand_still(self, started_at: float) -> None:
-        """Let the system's clocks stand still as the scenario's did: that began at `started_at`, seconds since the epoch.
+        """Stop the system's clocks as the scenario's was stopped: that began at `started_at`, seconds since the epoch.
 
         Nothing of the system may move yet.
         """
@@ -138,7 +138,7 @@ class Continuation:
         eras.begin_era(self._database, self._eras, started_at)
 
     def moved(self, changes: list[Change]) -> list[Change]:
-        """Changes in today's time: what was written before the runner was gone went by a clock that then stood still."""
+        """Changes in present time: records from before the runner died used a clock that was then stopped."""
         behind = min(len(self._origins), len(changes))
         gaps_s = [self._started_at - self._origins.popleft() for _ in range(behind)]
         return [
@@ -146,51 +146,51 @@ class Continuation:
             for each, gap_s in zip(changes, gaps_s, strict=False)
         ] + changes[behind:]
 
-    def knew(self, work: Submission, course: Course, follower: Follower) -> bool:
+    def knew(self, work: Submission, context: RunContext, change_reader: ChangeReader) -> bool:
         """Whether the system was given this submission; to be asked for each, in the order of the plan.
 
-        The stream may not know of it yet; then it is told now.
+        If the stream does not have it yet, it is recorded now.
         """
         key, history = str(work.number >> KEY_SHIFT), self.history
         if not self._submitted[key]:
             if history.until_s < work.due_s <= self.from_s and not work.cause:
                 # It was due while the runner still lived, or a beat of its pulse later, and the system has no record of it.
-                course.note(work.due_s, Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
+                context.note(work.due_s, Kind.TASK_DEFERRED, number=work.number, value=work.due_s)
                 history.offered.add(work.number)
             return False
         self._submitted[key] -= 1
         if work.number not in history.submitted:
-            follower.expect(work)
+            change_reader.expect(work)
         if work.cause and work.number not in history.offered:
-            course.note(max(work.due_s, history.until_s), Kind.TASK_DUPLICATE, number=work.number, cause=work.cause)
+            context.note(max(work.due_s, history.until_s), Kind.TASK_DUPLICATE, number=work.number, cause=work.cause)
         return True
 
-    def close_the_ledger(self, course: Course) -> None:
-        """What ran when the runner was last seen has ended, as the system's log says, or when the runner was gone."""
-        gone = course.plan.vocabulary.cause("", "runner_gone")
+    def close_the_ledger(self, context: RunContext) -> None:
+        """Executions running when the runner was last seen have ended, as in the system's log, or when the runner died."""
+        gone = context.plan.vocabulary.cause("", "runner_gone")
         for key, each in self.history.running.items():
             ended_s, _ = self._ended.get(_Attempt(*key), (None, ""))
             t_s = self.from_s if ended_s is None else max(ended_s, self.history.until_s)
-            course.note(
+            context.note(
                 t_s,
                 Kind.EXECUTION_ENDED,
                 number=each.number,
                 attempt=each.attempt,
                 worker=each.worker,
-                cause=gone if ended_s is None else _cause_of_end(course.plan, each),
+                cause=gone if ended_s is None else _cause_of_end(context.plan, each),
                 value=t_s - each.started_s,
             )
 
-    def tell_blame(self, plan: Plan, follower: Follower) -> None:
+    def restore_blame(self, plan: Plan, change_reader: ChangeReader) -> None:
         """Which faults the attempts met whose end the stream does not know of: those it saw, and those the plan has for an
         attempt that failed with the very error of its fault."""
         for (number, attempt), cause in self.history.injected.items():
-            follower.blame.setdefault(number, {})[attempt] = cause
+            change_reader.blame.setdefault(number, {})[attempt] = cause
         for each, (_, error) in self._ended.items():
             if error and (began_s := self._began_s.get(each)) is not None:
                 cause = plan.fate(each.number, each.attempt, began_s)[1]
                 if cause and plan.vocabulary.causes[cause].error == error:
-                    follower.blame.setdefault(each.number, {}).setdefault(each.attempt, cause)
+                    change_reader.blame.setdefault(each.number, {}).setdefault(each.attempt, cause)
 
 
 def _records(database: Path) -> list[_Record]:

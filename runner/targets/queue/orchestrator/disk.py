@@ -1,6 +1,6 @@
-"""A small file system of the database's own, which can be filled: a full disk that harms nobody else.
+"""A small separate file system for the database that can be filled without affecting anything else.
 
-It is mounted where only this process and its children see it, so that it is gone with them, whatever happens.
+It is mounted in a private namespace of this process and its children, so that it always disappears with them.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ _FILLER = "filler"
 
 
 def can_mount() -> bool:
-    """Whether this machine lets us mount a file system of our own; found out by trying, in a child."""
+    """Whether this process may mount a file system; tried in a child process."""
     if not shutil.which("unshare") or not shutil.which("mount"):
         return False
     command = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs -o size=64k soak /mnt"]
@@ -29,14 +29,14 @@ def can_mount() -> bool:
 
 
 class Disk:
-    """A file system at `place` with room for about so many tasks."""
+    """A file system at `place` with space for about that many tasks."""
 
     def __init__(self, place: Path, tasks: float) -> None:
         self.place = place
         place.mkdir()
         if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNS):
             why = reason(OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno())))
-            raise SoakError(f"{place}: no mount namespace of our own: {why}")
+            raise SoakError(f"{place}: cannot create a mount namespace: {why}")
         size = _LEAST_BYTES + int(tasks * _BYTES_PER_TASK)
         self._run("mount", "--make-rprivate", "/")
         self._run("mount", "-t", "tmpfs", "-o", f"size={size}", "soak", str(place))
@@ -47,7 +47,7 @@ class Disk:
             raise SoakError(f"{self.place}: {' '.join(command)}: {done.stderr.strip()}")
 
     def fill(self, database: Path) -> None:
-        """Leave no byte free. The write-ahead log is emptied first: what it has room for could still be written."""
+        """Fill it. The write-ahead log is emptied first, since its free space could still be written."""
         connection = sqlite3.connect(database, timeout=1.0, isolation_level=None)
         with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -59,11 +59,11 @@ class Disk:
                         file.write(b"\0" * size)
 
     def free(self) -> None:
-        """Make room again."""
+        """Free the space."""
         (self.place / _FILLER).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Keep what is on it in the folder above, and take it away."""
+        """Save its files in the folder above, and unmount it."""
         self.free()
         for path in self.place.iterdir():
             shutil.copy(path, self.place.parent)

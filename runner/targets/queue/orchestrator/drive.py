@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from soak.contract import Change
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.losses import put_losses
 from soak.runner.targets.names import Workers
 from soak.runner.targets.queue.orchestrator.continuation import Continuation
@@ -17,8 +17,8 @@ from soak.runner.targets.queue.orchestrator.outages import Outages
 from soak.runner.targets.queue.orchestrator.pulse import FILE, Pulse
 from soak.runner.targets.queue.orchestrator.system import OrchestratorSystem
 from soak.runner.targets.queue.orchestrator.target import DATABASE, needs_disk
-from soak.runner.targets.queue.system_adapter.body_server import Desk
-from soak.runner.targets.queue.system_adapter.change_reader import Follower
+from soak.runner.targets.queue.system_adapter.body_server import BodyServer
+from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
 from soak.runner.targets.queue.system_adapter.drive import drive
 from soak.runner.targets.queue.system_adapter.executions import Executions
 from soak.runner.targets.queue.system_adapter.sampler import Sampler
@@ -52,26 +52,26 @@ class Drive:
         sockets = Path(enter(socket_directory()))
         disk = enter(closing(self._own_disk(directory))) if needs_disk(plan.scenario) else None
         self._selector = enter(selectors.DefaultSelector())
-        self._desk = desk = enter(closing(Desk(sockets / "desk", self._selector)))
-        settings = system_settings(queue_of(plan.scenario), directory, desk.path, speed)
+        self._body_server = body_server = enter(closing(BodyServer(sockets / "desk", self._selector)))
+        settings = system_settings(queue_of(plan.scenario), directory, body_server.path, speed)
         database = ((disk.place if disk else directory) / DATABASE).resolve()
-        self._course = course = Course.held(plan, speed, past.history.until_s, past.from_s)
-        # It is closed after the system: what that does while it stops is not observed either.
-        self._pulse = enter(closing(Pulse(directory / FILE, course.now)))
+        self._context = context = RunContext.held(plan, speed, past.history.until_s, past.from_s)
+        # Closed after the system: what that does while stopping is not observed either.
+        self._pulse = enter(closing(Pulse(directory / FILE, context.now)))
         self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event, held=True)))
         lock = enter(closing(Lock(database, self._selector)))
         self._workers = Workers(queue_of(plan.scenario))
-        self._follower = follower = Follower(course, self._changes, self._workers)
+        self._change_reader = change_reader = ChangeReader(context, self._changes, self._workers)
         for task_id, number in past.tasks.items():
-            follower.accepted(task_id, number)
-        past.tell_blame(plan, follower)
-        known, told = partial(past.knew, course=course, follower=follower), past.history.offered
-        self._submitter = Submitter(course, system, follower.answered, known, intakes=system, told=told)
-        Executions(course, self._workers, follower, system, desk, settings.busy_timeout_s, lock)
-        self._outages = Outages(course, system, lock, disk)
+            change_reader.accepted(task_id, number)
+        past.restore_blame(plan, change_reader)
+        known, recorded = partial(past.knew, context=context, change_reader=change_reader), past.history.offered
+        self._submitter = Submitter(context, system, change_reader.answered, known, intakes=system, recorded=recorded)
+        Executions(context, self._workers, change_reader, system, body_server, settings.busy_timeout_s, lock)
+        self._outages = Outages(context, system, lock, disk)
         self._samples = (
-            Sampler(course, system.snapshot, system.files, lambda: self._submitter.oldest_deferred_s),
-            Resources(course, system.processes, directory),
+            Sampler(context, system.snapshot, system.files, lambda: self._submitter.oldest_deferred_s),
+            Resources(context, system.processes, directory),
         )
 
     def _own_disk(self, directory: Path) -> Disk:
@@ -88,34 +88,40 @@ class Drive:
 
     def blocks(self) -> Generator[Block, None, None]:
         """The events of the run, a block at a time."""
-        self._continuation.close_the_ledger(self._course)
-        put_losses(self._course)
+        self._continuation.close_the_ledger(self._context)
+        put_losses(self._context)
         for sampler in self._samples:
             sampler.start()
-        self._course.every_real(_WATCH_REAL_S, self._revive)
+        self._context.every_real(_WATCH_REAL_S, self._revive)
         self._submitter.start()
         self._go()
         yield from drive(
-            self._course, self._selector, self._system, self._system, self._desk, self._follower, self._submitter
+            self._context,
+            self._selector,
+            self._system,
+            self._system,
+            self._body_server,
+            self._change_reader,
+            self._submitter,
         )
 
     def _go(self) -> None:
-        """Now that everything is ready, time passes: how long the start takes is no part of the run."""
-        self._course.clock.go()
-        self._continuation.let_clocks_stand_still(self._course.clock.started_at)
+        """Start the clock now that everything is ready: startup is not part of the run."""
+        self._context.clock.go()
+        self._continuation.let_clocks_stand_still(self._context.clock.started_at)
         # Only now: one that is taken up again may lock the database.
         self._outages.start()
         self._pulse.start()
         self._system.go()
 
     def _revive(self) -> None:
-        """Start again what ended without being told to."""
+        """Restart processes that exited by themselves."""
         for name in self._system.gone():
-            now_s, died = self._course.now(), self._plan.vocabulary.cause("", "died")
+            now_s, died = self._context.now(), self._plan.vocabulary.cause("", "died")
             self._system.lost(name)
-            self._course.note_process(now_s, Kind.PROCESS_EXITED, name, self._workers.known(name), died)
-            self._course.at(now_s + queue_of(self._plan.scenario).worker_restart_s, partial(self._restart, name))
+            self._context.note_process(now_s, Kind.PROCESS_EXITED, name, self._workers.known(name), died)
+            self._context.at(now_s + queue_of(self._plan.scenario).worker_restart_s, partial(self._restart, name))
 
     def _restart(self, name: str) -> None:
         self._system.restart(name)
-        self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, name, self._workers.known(name))
+        self._context.note_process(self._context.now(), Kind.PROCESS_STARTED, name, self._workers.known(name))

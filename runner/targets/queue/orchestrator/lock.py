@@ -1,4 +1,4 @@
-"""The write lock of the system's database, held by a locker process for whoever asks."""
+"""The write lock of the system's database, held by a locker process on request."""
 
 import selectors
 import subprocess
@@ -13,8 +13,8 @@ _MOST_STARTS = 10
 
 
 class Lock:
-    """Held as long as anyone wants it held. A locker that ends by itself is started again; its part of the selector raises
-    SoakError when that does not help."""
+    """Reference-counted. A locker that exits by itself is restarted; its selector callback raises SoakError if that does not
+    help."""
 
     def __init__(self, database: Path, selector: selectors.BaseSelector) -> None:
         self._selector = selector
@@ -49,7 +49,7 @@ class Lock:
             self._ask()
 
     def release(self) -> None:
-        """One of those who wanted it held does not any more."""
+        """Release one hold."""
         self._wanted -= 1
         self._ask()
 
@@ -75,13 +75,13 @@ class Lock:
         """The locker ended by itself, and the lock is free."""
         exit_code = self._end()
         if self._starts > _MOST_STARTS:
-            raise SoakError(f"the process that locks the database ends again and again, exit code {exit_code}")
+            raise SoakError(f"the process that locks the database exits repeatedly, with exit code {exit_code}")
         self._asked, self._held = False, False
         self._start()
         self._ask()
 
     def close(self) -> None:
-        """Let go of the lock and end the locker."""
+        """Release the lock and end the locker."""
         self._process.kill()
         self._end()
 

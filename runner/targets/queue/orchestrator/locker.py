@@ -1,4 +1,4 @@
-"""A process that holds the write lock of a database when it is told to: `hold` and `release`, a word a line."""
+"""A process that holds the write lock of a database on command: `hold` and `release`, one per line."""
 
 import sqlite3
 import sys

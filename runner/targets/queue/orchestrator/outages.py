@@ -1,8 +1,8 @@
-"""Faults by time: each begins, is seen to take effect, and is cleared."""
+"""Scheduled faults: each begins, is seen to take effect, and is cleared."""
 
 from collections import Counter
 
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.queue.orchestrator.disk import Disk
 from soak.runner.targets.queue.orchestrator.lock import Lock
 from soak.runner.targets.queue.orchestrator.system import OrchestratorSystem
@@ -13,23 +13,23 @@ from soak.schemas.systems.queue.faults import QueueFault
 
 
 class Outages:
-    """Puts the faults by time on the agenda that befall the system."""
+    """Schedules the faults of the system."""
 
-    def __init__(self, course: Course, system: OrchestratorSystem, lock: Lock, disk: Disk | None) -> None:
-        self._course = course
+    def __init__(self, context: RunContext, system: OrchestratorSystem, lock: Lock, disk: Disk | None) -> None:
+        self._context = context
         self._system = system
         self._lock = lock
         self._disk = disk
         self._on: Counter[str] = Counter()
 
     def start(self) -> None:
-        """Put every window on the agenda."""
-        for fault in self._course.plan.scenario.faults:
+        """Schedule every window."""
+        for fault in self._context.plan.scenario.faults:
             for window in fault.windows if fault.by_time and fault.type != TELEMETRY_LOSS else ():
                 self._put(fault, window)
 
     def _put(self, fault: Fault, window: Window) -> None:
-        known_s, from_s = self._course.known_s, self._course.from_s
+        known_s, from_s = self._context.known_s, self._context.from_s
         if known_s < window.end_s <= from_s:
             self._tell(fault, window)
         if window.end_s <= from_s:
@@ -37,18 +37,18 @@ class Outages:
         if window.start_s < known_s:
             self._take_up(fault)
         else:
-            self._course.at(window.start_s, lambda: self._begin(fault))
-        self._course.at(window.end_s, lambda: self._clear(fault))
+            self._context.at(window.start_s, lambda: self._begin(fault))
+        self._context.at(window.end_s, lambda: self._clear(fault))
 
     def _tell(self, fault: Fault, window: Window) -> None:
-        """It was over before the runner was gone, which could not tell of it any more."""
-        cause = self._course.plan.cause_of(fault)
-        if window.start_s >= self._course.known_s:
-            self._course.note(window.start_s, Kind.FAULT_INJECTED, cause=cause)
-        self._course.note(window.end_s, Kind.FAULT_CLEARED, cause=cause)
+        """It ended before the runner died, which could not record it any more."""
+        cause = self._context.plan.cause_of(fault)
+        if window.start_s >= self._context.known_s:
+            self._context.note(window.start_s, Kind.FAULT_INJECTED, cause=cause)
+        self._context.note(window.end_s, Kind.FAULT_CLEARED, cause=cause)
 
     def _take_up(self, fault: Fault) -> None:
-        """Its beginning was told before the runner was gone."""
+        """Its start was recorded before the runner died."""
         if fault.type == QueueFault.DB_OUTAGE:
             self._lock.hold(lambda: None)
         else:
@@ -62,10 +62,10 @@ class Outages:
         if fault.type == QueueFault.DISK_FULL:
             self._locked(fault)
             return
-        self._course.note_fault(fault, Kind.FAULT_INJECTED)
+        self._context.note_fault(fault, Kind.FAULT_INJECTED)
         if fault.spec.process:
-            name, cause = fault.spec.process, self._course.plan.cause_of(fault)
-            self._course.note_process(self._course.now(), Kind.PROCESS_EXITED, name, cause=cause)
+            name, cause = fault.spec.process, self._context.plan.cause_of(fault)
+            self._context.note_process(self._context.now(), Kind.PROCESS_EXITED, name, cause=cause)
 
     def _strike(self, fault: Fault) -> None:
         """Windows of several faults may overlap: the last one to end ends it."""
@@ -76,9 +76,9 @@ class Outages:
             self._system.kill(fault.spec.process)
 
     def _locked(self, fault: Fault) -> None:
-        self._course.note_fault(fault, Kind.FAULT_INJECTED)
+        self._context.note_fault(fault, Kind.FAULT_INJECTED)
         if not self._system.is_writable():
-            self._course.note_fault(fault, Kind.FAULT_SEEN)
+            self._context.note_fault(fault, Kind.FAULT_SEEN)
 
     def _clear(self, fault: Fault) -> None:
         if fault.type == QueueFault.DB_OUTAGE:
@@ -90,5 +90,5 @@ class Outages:
                 self._disk.free()
             elif fault.spec.process:
                 self._system.restart(fault.spec.process)
-                self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, fault.spec.process)
-        self._course.note_fault(fault, Kind.FAULT_CLEARED)
+                self._context.note_process(self._context.now(), Kind.PROCESS_STARTED, fault.spec.process)
+        self._context.note_fault(fault, Kind.FAULT_CLEARED)

@@ -1,4 +1,4 @@
-"""The processes of the system under test: each in a group of its own, with a log, and none outlives the runner."""
+"""The processes of the system under test: each in its own process group, with a log; none outlives the runner."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ class Processes:
             self._start(name, theirs.fileno())
 
     def is_ready(self, name: str, patience_s: float) -> bool:
-        """Wait for one that is held to have loaded everything; False when it ended, or the patience."""
+        """Wait for a held process to be loaded; False if it exited, or on timeout."""
         self.held[name].settimeout(max(0.0, patience_s))
         try:
             return bool(self.held[name].recv(1))
@@ -85,7 +85,7 @@ class Processes:
         self._running.pop(name).wait()
 
     def kill(self, name: str) -> None:
-        """SIGKILL, as a crash; the process is forgotten until `restart`. One that is gone already is not killed again."""
+        """SIGKILL, as a crash; the process is forgotten until `restart`. No effect if it has exited."""
         if process := self._running.pop(name, None):
             self._signal(process, signal.SIGKILL)
             process.wait()
@@ -110,7 +110,7 @@ class Processes:
             os.killpg(process.pid, number)
 
     def stop(self) -> None:
-        """Ask all of them to end, and kill those that do not."""
+        """Terminate all of them, and kill those that do not exit."""
         self.go()
         for process in self._running.values():
             self._signal(process, signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""A sign of life on disk, so that after a kill it is known for how long the runner lived."""
+"""A heartbeat file, so that after a kill it is known how long the runner lived."""
 
 import os
 import threading
@@ -11,7 +11,7 @@ EVERY_REAL_S = 0.05
 
 
 class Pulse:
-    """Writes the scenario's time to a file every EVERY_REAL_S, from a thread of its own: whatever else the runner does."""
+    """Writes the scenario's time to a file every EVERY_REAL_S, from a separate thread, whatever the runner does."""
 
     def __init__(self, path: Path, now: Callable[[], float]) -> None:
         self._now = now
@@ -28,7 +28,7 @@ class Pulse:
             self._beat()
 
     def _beat(self) -> None:
-        # A beat that cannot be written is one that is missed: the run does not depend on it.
+        # A failed write is a missed heartbeat: the run does not depend on it.
         with suppress(OSError):
             os.pwrite(self._file, b"%020.6f\n" % self._now(), 0)
 

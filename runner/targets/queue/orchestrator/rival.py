@@ -47,7 +47,7 @@ class Rival:
     def _serve(self) -> None:
         try:
             store = self._connect()
-        except Exception as error:  # told where it is asked
+        except Exception as error:  # raised in the caller
             self._answers.put(error)
             self._at_it.abort()
             return
@@ -56,7 +56,7 @@ class Rival:
                 self._at_it.wait()
                 try:
                     self._answers.put(self._offer(store, *asked))
-                except Exception as error:  # told where it was asked
+                except Exception as error:  # raised in the caller
                     self._answers.put(error)
         finally:
             store.close()

@@ -1,4 +1,4 @@
-"""The settings of the real system, from what the scenario says of it."""
+"""The settings of the real system, from the scenario."""
 
 import json
 from dataclasses import asdict
@@ -8,22 +8,22 @@ from soak.contract import SystemSettings
 from soak.systems.orchestrator.settings import Settings
 
 
-def settings_of(told: SystemSettings, database: Path, sockets: Path) -> Settings:
+def settings_of(given: SystemSettings, database: Path, sockets: Path) -> Settings:
     """All in real seconds."""
     return Settings(
         db=str(database),
         run_dir=str(sockets),
-        poll_interval_s=told.poll_interval_s,
-        watchdog_interval_s=told.watchdog_interval_s,
-        lease_s=told.lease_s,
-        heartbeat_s=told.heartbeat_s,
-        backoff_s=told.backoff_s,
-        max_attempts=told.max_attempts,
-        busy_timeout_s=told.busy_timeout_s,
-        soft_tokens=told.soft_tokens,
-        hard_tokens=told.hard_tokens,
-        guardrail="enforce" if told.blocks else "warn",
-        claim_time_s=told.claim_s,
+        poll_interval_s=given.poll_interval_s,
+        watchdog_interval_s=given.watchdog_interval_s,
+        lease_s=given.lease_s,
+        heartbeat_s=given.heartbeat_s,
+        backoff_s=given.backoff_s,
+        max_attempts=given.max_attempts,
+        busy_timeout_s=given.busy_timeout_s,
+        soft_tokens=given.soft_tokens,
+        hard_tokens=given.hard_tokens,
+        guardrail="enforce" if given.blocks else "warn",
+        claim_time_s=given.claim_s,
     )
 
 

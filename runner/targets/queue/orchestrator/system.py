@@ -35,7 +35,7 @@ _TOLD = {str(each) for each in ChangeType}
 
 
 class OrchestratorSystem(Processes):
-    """Workers, dispatchers and a watchdog; logs go to `settings.directory`, and the database too unless `database` says else.
+    """Workers, dispatchers and a watchdog; logs go to `settings.directory`, and the database too unless `database` is given.
 
     `after`: changes begin behind this record of its log. `held`: everything is ready, and nothing moves before `go`.
     """
@@ -65,7 +65,7 @@ class OrchestratorSystem(Processes):
         self._sockets = Path(enter(socket_directory()))
         system = settings_of(settings, self._database, self._sockets)
         write_settings(system, self._sockets / "settings.json")
-        # The runner does not wait for a busy database: everything else would wait with it.
+        # The runner does not wait for a busy database, which would block everything else.
         impatient = replace(system, busy_timeout_s=0.0)
         self._store = enter(closing(Store(self._database, impatient)))
         self._rival = enter(closing(Rival(lambda: Store(self._database, impatient), _enqueue)))
@@ -125,16 +125,16 @@ class OrchestratorSystem(Processes):
     def snapshot(self) -> Snapshot:
         """See `System`."""
         with _busy():
-            told = self._store.snapshot()
-        counts = {state.name.lower(): told.counts[state] for state in TaskState}
-        return Snapshot(**counts, oldest_s=told.oldest_due_s, busy_workers=told.busy_workers)
+            stored = self._store.snapshot()
+        counts = {state.name.lower(): stored.counts[state] for state in TaskState}
+        return Snapshot(**counts, oldest_s=stored.oldest_due_s, busy_workers=stored.busy_workers)
 
     def files(self) -> list[Path]:
         """See `System`."""
         return [self._database, self._database.with_name(f"{self._database.name}-wal")]
 
     def is_writable(self) -> bool:
-        """Whether the database takes a write now, found out by trying."""
+        """Whether the database accepts a write now, by trying one."""
         database = sqlite3.connect(self._database, timeout=0.0, isolation_level=None)
         try:
             # A write of what is there already: it takes the lock, and room in the log.
@@ -156,7 +156,7 @@ class OrchestratorSystem(Processes):
 
 @contextmanager
 def _busy() -> Iterator[None]:
-    """Its word for a busy database, in the contract's."""
+    """Translates its error for a busy database to the contract's."""
     try:
         yield
     except db_store.BusyError as error:
@@ -184,4 +184,4 @@ def _change(event: Event) -> Change:
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return lines[-1] if lines else "it says nothing"
+    return lines[-1] if lines else "no output"

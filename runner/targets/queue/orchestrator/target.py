@@ -39,34 +39,36 @@ class Orchestrator:
         self._continuation: Continuation
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
-        """Raises UsageError for another system, a fault that this machine does not allow, and a run that cannot go on."""
+        """Raises UsageError for another system, a fault not possible on this machine, and a run that cannot be resumed."""
         refuse_system(scenario, "queue", self.name)
         from soak.runner.targets.queue.orchestrator.disk import can_mount
 
         if resumed and needs_disk(scenario):
-            remedy = "run it again: the manifest says how"
+            remedy = "run it again: the manifest has the command"
             raise UsageError(
-                f"disk_full: the disk of this run, with the database on it, went with its runner ({remedy})"
+                f"disk_full: the temporary disk with the database of this run is gone with its runner ({remedy})"
             )
         if needs_disk(scenario) and not can_mount():
-            remedy = "run as root, or take the fault out"
-            raise UsageError(
-                f"disk_full needs a file system of its own, and this machine lets us mount none ({remedy})"
-            )
+            remedy = "run as root, or remove the fault"
+            raise UsageError(f"disk_full needs a separate file system, but mounting one is not permitted ({remedy})")
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
-        """Keep logs and database of the system in `directory`. Raises UsageError when it cannot go on from `history`."""
+        """Keep logs and database of the system in `directory`. Raises UsageError if it cannot resume from `history`."""
         self._directory = directory / "system"
         if history is None:
             self._directory.mkdir()
         elif history.lost:
-            remedy = "run it again: the manifest says how"
-            raise UsageError(f"telemetry was lost in this run, so that it is not known where it stood ({remedy})")
+            remedy = "run it again: the manifest has the command"
+            raise UsageError(f"telemetry was lost in this run, so its state is unknown ({remedy})")
         elif (self._directory / _CLOCK_SET).exists():
-            remedy = "run it again: the manifest says how"
-            raise UsageError(f"the clock of the machine was set during this run, and its leases went by it ({remedy})")
+            remedy = "run it again: the manifest has the command"
+            raise UsageError(
+                f"the clock of the machine was set during this run, and its leases depend on it ({remedy})"
+            )
         elif not (self._directory / DATABASE).exists():
-            raise UsageError(f"{self._directory / DATABASE}: is missing (without its database the run cannot go on)")
+            raise UsageError(
+                f"{self._directory / DATABASE}: is missing (without its database the run cannot be resumed)"
+            )
         from soak.runner.targets.queue.orchestrator.continuation import Continuation
 
         self._continuation = Continuation(self._directory / DATABASE, history, self.speed)
@@ -84,5 +86,5 @@ class Orchestrator:
             (self._directory / _CLOCK_SET).touch()
             raise
         except (StoreError, sqlite3.Error) as error:
-            where = f"{self._directory} keeps its logs"
+            where = f"its logs are in {self._directory}"
             raise SoakError(f"the orchestrator's database cannot be used: {error} ({where})") from error

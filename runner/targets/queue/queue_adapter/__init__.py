@@ -1,1 +1,1 @@
-"""Queues that workers pull from, of whoever wrote a class for `runner.targets.contract`, as a target."""
+"""Attached queues (classes that implement `soak.contract.Queue`) as a target."""

@@ -10,16 +10,16 @@ from soak.runner.targets.caller import NONE, Caller, ContractError
 from soak.runner.targets.lanes import Answer, Lane, Volley
 
 AT_ONCE = 8
-"""How many workers claim at the same moment from a queue that several threads may call."""
+"""Number of concurrent claims from a thread-safe queue."""
 
 _TWINS = 2
 
 
 class QueueCaller(Caller):
-    """A `Queue` whose every answer is checked.
+    """A `Queue` with every answer checked.
 
-    One that several threads may call is claimed from by several: `prepare_claims` says for whom, `claims` what they got. They
-    are made at the moment of the next other call, so that the two overlap, or when `claims` is called without one.
+    From a thread-safe queue, several threads claim at once: `prepare_claims` says for whom, `claims` returns the results.
+    They start together with the next other call, so that the two overlap, or else when `claims` is called.
     """
 
     _volley: Volley | None = None
@@ -34,7 +34,7 @@ class QueueCaller(Caller):
         self._volley = self._together([partial(self._claim, worker) for worker in workers])
 
     def claims(self) -> list[Claim | None | ContractError]:
-        """What each of the claims came to, a busy queue included: None."""
+        """The result of each claim; None also for a busy queue."""
         volley, self._volley = self._volley, None
         return [self._claimed(answer) for answer in volley.answers(self._patience_s)] if volley else []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from soak.contract import Accepted, BusyError, Queue, QueueSettings, Refused
 from soak.runner.console import remark
 from soak.runner.targets.caller import PATIENCE_S, ContractError
-from soak.runner.targets.context import FLUSH_REAL_S, Course
+from soak.runner.targets.context import FLUSH_REAL_S, RunContext
 from soak.runner.targets.losses import put_losses
 from soak.runner.targets.queue.queue_adapter.caller import QueueCaller
 from soak.runner.targets.queue.queue_adapter.reports import Reports
@@ -39,13 +39,13 @@ class Drive:
     ) -> None:
         settings = queue_settings(queue_of(plan.scenario), directory, speed)
         self._queue = QueueCaller(kind, settings, patience_s)
-        self._course = Course.begin(plan, speed)
+        self._context = RunContext.begin(plan, speed)
         self._tasks = Tasks(self._queue, plan.vocabulary)
         intakes = self._queue if self._queue.thread_safe else None
-        self._submitter = Submitter(self._course, self._queue, self._answered, intakes=intakes)
-        self._reports = Reports(self._course, self._queue, self._tasks)
-        self._workers = Workers(self._course, self._queue, self._tasks, self._reports, settings.heartbeat_s * speed)
-        self._resources = Resources(self._course, dict, directory)
+        self._submitter = Submitter(self._context, self._queue, self._answered, intakes=intakes)
+        self._reports = Reports(self._context, self._queue, self._tasks)
+        self._workers = Workers(self._context, self._queue, self._tasks, self._reports, settings.heartbeat_s * speed)
+        self._resources = Resources(self._context, dict, directory)
 
     def __enter__(self) -> "Drive":
         return self
@@ -54,48 +54,48 @@ class Drive:
         try:
             self._queue.close()
         except (BusyError, ContractError) as error:
-            # A run of days does not lose its verdict to that; and it would hide what ended the run.
-            remark(f"{error or 'it is busy'} (at the end of the run: {self._queue.name} is not closed)")
+            # A run of days must not lose its verdict over this, and the error would hide what ended the run.
+            remark(f"{error or 'it is busy'} (at the end of the run: {self._queue.name} was not closed)")
 
     def blocks(self) -> Generator[Block, None, None]:
         """The events of the run, a block every FLUSH_REAL_S; the last one ends with the queue's own census."""
-        course = self._course
+        context = self._context
         self._put_on_the_agenda()
         try:
-            while not self._go_on(course.now() + FLUSH_REAL_S * course.clock.speed):
-                yield course.journal.take(course.now())
+            while not self._go_on(context.now() + FLUSH_REAL_S * context.clock.speed):
+                yield context.journal.take(context.now())
         except Exception:
-            # What happened until the queue failed is evidence, too.
-            yield course.journal.take(course.now())
+            # Events before the queue failed are evidence, too.
+            yield context.journal.take(context.now())
             if count := self._tasks.claimed_twice:
                 remark(
                     f"{self._queue.name}.claim handed out a task that another worker held, {count} times, before the error below"
                 )
             raise
-        until_s = course.now()
-        course.take_census(self._queue.snapshot, until_s)
-        yield course.journal.take(until_s)
+        until_s = context.now()
+        context.take_census(self._queue.snapshot, until_s)
+        yield context.journal.take(until_s)
 
     def _put_on_the_agenda(self) -> None:
-        course, queue = self._course, queue_of(self._course.plan.scenario)
-        least_s = LEAST_INTERVAL_REAL_S * course.clock.speed
+        context, queue = self._context, queue_of(self._context.plan.scenario)
+        least_s = LEAST_INTERVAL_REAL_S * context.clock.speed
         self._submitter.start()
-        put_losses(course)
+        put_losses(context)
         self._resources.start()
         after_s = _AFTER_POLL_S if self._queue.thread_safe else 0.0
-        course.every(max(least_s, queue.watchdog_interval_s), self._reports.recover, after_s)
-        course.every(course.plan.scenario.telemetry.sample_interval_s, self._sample, after_s)
+        context.every(max(least_s, queue.watchdog_interval_s), self._reports.recover, after_s)
+        context.every(context.plan.scenario.telemetry.sample_interval_s, self._sample, after_s)
         for share in range(queue.dispatchers):
             interval_s = max(least_s, queue.poll_interval_s)
-            course.every(interval_s, self._workers.poll, interval_s * share / queue.dispatchers)
+            context.every(interval_s, self._workers.poll, interval_s * share / queue.dispatchers)
 
     def _go_on(self, until_s: float) -> bool:
         """Do what is due up to `until_s`; returns whether the run is over."""
-        course = self._course
-        while (now_s := course.now()) < until_s:
-            time.sleep(course.clock.real(max(0.0, min(course.agenda.next_s, until_s) - now_s)))
+        context = self._context
+        while (now_s := context.now()) < until_s:
+            time.sleep(context.clock.real(max(0.0, min(context.agenda.next_s, until_s) - now_s)))
             self._act()
-            if course.is_over(lambda: not self._submitter.over or bool(self._tasks.open)):
+            if context.is_over(lambda: not self._submitter.over or bool(self._tasks.open)):
                 self._workers.drop()
                 return True
         return False
@@ -103,7 +103,7 @@ class Drive:
     def _act(self) -> None:
         """Do what is due now. What workers claimed at the same time is taken last, so that it follows from the rest."""
         try:
-            self._course.agenda.run(self._course.now())
+            self._context.agenda.run(self._context.now())
         except ContractError:
             with suppress(ContractError):
                 self._workers.collect()
@@ -111,24 +111,24 @@ class Drive:
         self._workers.collect()
 
     def _answered(self, work: Submission, answer: Accepted | Refused) -> None:
-        now_s = self._course.now()
+        now_s = self._context.now()
         if isinstance(answer, Accepted):
             self._tasks.accepted(answer.task_id, work.number, work.due_s)
-            self._course.note(now_s, Kind.TASK_ENQUEUED, number=work.number, cause=work.cause, value=work.due_s)
+            self._context.note(now_s, Kind.TASK_ENQUEUED, number=work.number, cause=work.cause, value=work.due_s)
         elif work.number & COPY:
-            self._course.note(now_s, Kind.TASK_SKIPPED, number=work.number, cause=work.cause)
+            self._context.note(now_s, Kind.TASK_SKIPPED, number=work.number, cause=work.cause)
         else:
             raise self._queue.broke("enqueue", refused(work))
 
     def _sample(self) -> None:
-        """Note the state of the queue; one that is busy is not asked again before the next sample."""
-        now_s, deferred_s = self._course.now(), self._submitter.oldest_deferred_s
+        """Sample the queue; a busy one is not asked again before the next sample."""
+        now_s, deferred_s = self._context.now(), self._submitter.oldest_deferred_s
         oldest_due_s = min(self._tasks.due_s.values(), default=now_s)
         oldest_s = max(0.0, now_s - min(oldest_due_s, now_s if deferred_s is None else deferred_s))
-        self._course.note(now_s, Kind.SAMPLE_OLDEST_PENDING, value=oldest_s)
+        self._context.note(now_s, Kind.SAMPLE_OLDEST_PENDING, value=oldest_s)
         try:
             pending = self._queue.snapshot().pending
         except BusyError:
             return
-        self._course.note(now_s, Kind.SAMPLE_QUEUE_DEPTH, value=pending)
-        self._course.note(now_s, Kind.SAMPLE_BUSY_WORKERS, value=self._workers.busy)
+        self._context.note(now_s, Kind.SAMPLE_QUEUE_DEPTH, value=pending)
+        self._context.note(now_s, Kind.SAMPLE_BUSY_WORKERS, value=self._workers.busy)

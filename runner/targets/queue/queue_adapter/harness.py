@@ -1,4 +1,4 @@
-"""What a check of a queue's contract has at hand: a new queue, and words for what it may do."""
+"""The harness of a queue's contract checks: a new queue, and assertions."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ THREADS = 8
 
 
 class _Patient(QueueCaller):
-    """Asks again for as long as the queue is busy, up to the time a call may take."""
+    """Retries while the queue is busy, up to the timeout."""
 
     def _call(self, method: str, *words: object, **named: object) -> Any:
         until = time.monotonic() + self._patience_s
@@ -26,7 +26,7 @@ class _Patient(QueueCaller):
                 time.sleep(LOOK_EVERY_S)
 
 
-class Bench:
+class ContractHarness:
     """One new queue; `fresh` makes another."""
 
     def __init__(self, kind: type[Queue], directories: Callable[[], Path], lease_s: float, patience_s: float) -> None:
@@ -41,22 +41,22 @@ class Bench:
         return _Patient(self._kind, settings, self.patience_s)
 
     def fresh(self) -> None:
-        """Begin again with an empty queue."""
+        """Start again with an empty queue."""
         self.queue.close()
         self.queue = self._make()
 
     def add(self, key: str) -> Accepted:
-        """Enqueue a key that is not taken."""
+        """Enqueue a new key."""
         answer = self.queue.enqueue(key, f"payload of {key}")
         if not isinstance(answer, Accepted):
             raise UnmetError(f"key {key} to be accepted", answer)
         return answer
 
     def take(self, worker: str = "w0") -> Claim:
-        """Claim work that is there."""
+        """Claim work that is due."""
         claim = self.queue.claim(worker)
         if claim is None:
-            raise UnmetError("claim to give the task that is due", claim)
+            raise UnmetError("claim to return the due task", claim)
         return claim
 
     def added_and_taken(self, key: str) -> Claim:
@@ -65,30 +65,30 @@ class Bench:
         return self.take()
 
     def wait_for_claim(self) -> Claim:
-        """Claim work that becomes due within the time a call may take."""
+        """Claim work that becomes due within the timeout."""
         claim: Claim | None = self._until(lambda: self.queue.claim("w1"))
         if claim is None:
-            raise UnmetError(f"claim to give the task within {self.patience_s:g} s", claim)
+            raise UnmetError(f"claim to return the task within {self.patience_s:g} s", claim)
         return claim
 
     def wait_for_expiry(self) -> list[Expired]:
-        """What `recover` finds, once the lease has run out."""
+        """The result of `recover`, once the lease has expired."""
         time.sleep(SHORT_S)
         found: list[Expired] = self._until(self.queue.recover)
         return found
 
     def refuses(self, state: str) -> None:
-        """Its key is taken."""
+        """Assert that its key is refused."""
         answer = self.queue.enqueue("a", "payload of a")
         expect(f"Refused() for a key that is {state}", answer, met=isinstance(answer, Refused))
 
     def is_empty_handed(self, why: str) -> None:
-        """It has nothing to give."""
+        """Assert that there is nothing to claim."""
         claim = self.queue.claim("w9")
         expect(f"None from claim: {why}", claim, met=claim is None)
 
     def is_refused(self, claim: Claim, why: str) -> None:
-        """Nothing can be done with a claim any more."""
+        """Assert that a claim is refused by every method."""
         calls: list[tuple[str, Callable[[], object], object]] = [
             ("heartbeat", lambda: self.queue.heartbeat(claim), False),
             ("complete", lambda: self.queue.complete(claim), False),
@@ -100,11 +100,11 @@ class Bench:
             expect(f"{meant} from {name} with a claim that {why}", came, met=came == meant)
 
     def counts(self, meant: Snapshot) -> None:
-        """Its snapshot is this one."""
+        """Assert its snapshot."""
         expect_counts(meant, self.queue.snapshot())
 
     def close(self) -> None:
-        """Let go of the queue."""
+        """Close the queue."""
         self.queue.close()
 
     def _until(self, call: Callable[[], Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What a queue promises of backoffs, attempts and leases, and of many at a time, as checks."""
+"""Checks of a queue: backoffs, attempts, leases and concurrency."""
 
 import threading
 import time
@@ -16,30 +16,30 @@ from soak.runner.targets.checks import (
     expect,
 )
 from soak.runner.targets.lanes import often_switched
-from soak.runner.targets.queue.queue_adapter.harness import THREADS, Bench
+from soak.runner.targets.queue.queue_adapter.harness import THREADS, ContractHarness
 
-CHECKS: Checks[Bench] = Checks()
+CHECKS: Checks[ContractHarness] = Checks()
 
 _TASKS_FOR_THREADS = 200
 
 
-@CHECKS.add(f"nobody gets a task that is claimed, with {THREADS} threads at a time")
-def _claimed_once_by_threads(bench: Bench) -> None:
-    if not bench.queue.thread_safe:
-        raise SkippedError("the class does not say thread_safe = True")
+@CHECKS.add(f"a claimed task is not given to another worker, with {THREADS} concurrent threads")
+def _claimed_once_by_threads(harness: ContractHarness) -> None:
+    if not harness.queue.thread_safe:
+        raise SkippedError("the class does not declare thread_safe = True")
     for number in range(_TASKS_FOR_THREADS):
-        bench.add(str(number))
+        harness.add(str(number))
     claimed: list[str] = []
     errors: list[str] = []
     threads = [
-        threading.Thread(target=_claim_all, args=(bench.queue.made, index, claimed, errors), daemon=True)
+        threading.Thread(target=_claim_all, args=(harness.queue.made, index, claimed, errors), daemon=True)
         for index in range(THREADS)
     ]
     with often_switched():
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(bench.patience_s)
+            thread.join(harness.patience_s)
     expect("no exception", "; ".join(errors), met=not errors)
     twice = sorted(key for key, times in Counter(claimed).items() if times > 1)
     expect("each task claimed once", f"{len(twice)} claimed twice or more, such as {twice[:3]}", met=not twice)
@@ -61,110 +61,110 @@ def _claim_all(queue: Queue, index: int, claimed: list[str], errors: list[str]) 
         claimed.append(claim.key)
 
 
-@CHECKS.add("a transient failure is tried again, not before its backoff is over")
-def _backoff(bench: Bench) -> None:
-    claim = bench.added_and_taken("a")
+@CHECKS.add("a transient failure is retried, but not before its backoff is over")
+def _backoff(harness: ContractHarness) -> None:
+    claim = harness.added_and_taken("a")
     for attempt, backoff_s in enumerate(BACKOFF_S, start=1):
         failed_at = time.monotonic()
-        answer = bench.queue.fail(claim, "network", transient=True)
+        answer = harness.queue.fail(claim, "network", transient=True)
         fits = isinstance(answer, Retry) and answer.in_s >= backoff_s - CLOCK_S
         expect(f"Retry in {backoff_s:g} s or later", answer, met=fits)
-        claim = bench.wait_for_claim()
+        claim = harness.wait_for_claim()
         waited_s = time.monotonic() - failed_at
         early = f"claimed {waited_s:.3f} s after attempt {attempt} failed"
         expect(f"a wait of {backoff_s:g} s", early, met=waited_s >= backoff_s - CLOCK_S)
         expect(f"attempt {attempt + 1}", claim, met=claim.attempt == attempt + 1)
 
 
-@CHECKS.add("a task that backs off holds up no other")
-def _no_hold_up(bench: Bench) -> None:
-    claim = bench.added_and_taken("a")
-    bench.queue.fail(claim, "network", transient=True)
-    bench.add("b")
-    key = bench.take().key
+@CHECKS.add("a task in backoff does not block others")
+def _no_hold_up(harness: ContractHarness) -> None:
+    claim = harness.added_and_taken("a")
+    harness.queue.fail(claim, "network", transient=True)
+    harness.add("b")
+    key = harness.take().key
     expect("task b", f"task {key}", met=key == "b")
 
 
 @CHECKS.add(f"a task is FAILED after {MAX_ATTEMPTS} attempts, its max_attempts")
-def _max_attempts(bench: Bench) -> None:
-    claim = bench.added_and_taken("a")
+def _max_attempts(harness: ContractHarness) -> None:
+    claim = harness.added_and_taken("a")
     for _ in range(MAX_ATTEMPTS - 1):
-        bench.queue.fail(claim, "network", transient=True)
-        claim = bench.wait_for_claim()
-    answer = bench.queue.fail(claim, "network", transient=True)
+        harness.queue.fail(claim, "network", transient=True)
+        claim = harness.wait_for_claim()
+    answer = harness.queue.fail(claim, "network", transient=True)
     expect(f"Failed() after attempt {claim.attempt}", answer, met=isinstance(answer, Failed))
-    bench.counts(Snapshot(failed=1))
+    harness.counts(Snapshot(failed=1))
 
 
 @CHECKS.add("a permanent failure is FAILED at once")
-def _permanent(bench: Bench) -> None:
-    answer = bench.queue.fail(bench.added_and_taken("a"), "invalid", transient=False)
+def _permanent(harness: ContractHarness) -> None:
+    answer = harness.queue.fail(harness.added_and_taken("a"), "invalid", transient=False)
     expect("Failed()", answer, met=isinstance(answer, Failed))
-    bench.is_empty_handed("its only task is FAILED")
+    harness.is_empty_handed("its only task is FAILED")
 
 
-@CHECKS.add("a lease that expires is told once, and its task is due at once", SHORT_S)
-def _expiry(bench: Bench) -> None:
-    claim = bench.added_and_taken("a")
-    found = bench.wait_for_expiry()
+@CHECKS.add("an expired lease is reported once, and its task is due at once", SHORT_S)
+def _expiry(harness: ContractHarness) -> None:
+    claim = harness.added_and_taken("a")
+    found = harness.wait_for_expiry()
     meant = Expired(claim.task_id, 1, Retry(0.0))
     expect(f"[{meant}] from recover", found, met=found == [meant])
-    again = bench.take("w1")
+    again = harness.take("w1")
     expect("attempt 2, at once", again, met=again.attempt == 2)
-    twice = [each for each in bench.queue.recover() if each.attempt == 1]
-    expect("an expired lease told once", twice, met=not twice)
+    twice = [each for each in harness.queue.recover() if each.attempt == 1]
+    expect("an expired lease reported once", twice, met=not twice)
 
 
 @CHECKS.add("a worker that lost its lease is refused", SHORT_S)
-def _owner(bench: Bench) -> None:
-    claim = bench.added_and_taken("a")
-    expect("recover to find the expired lease", [], met=bool(bench.wait_for_expiry()))
-    bench.is_refused(claim, "lost its lease")
-    bench.take("w1")
-    bench.is_refused(claim, "lost its lease to another")
+def _owner(harness: ContractHarness) -> None:
+    claim = harness.added_and_taken("a")
+    expect("recover to find the expired lease", [], met=bool(harness.wait_for_expiry()))
+    harness.is_refused(claim, "lost its lease")
+    harness.take("w1")
+    harness.is_refused(claim, "lost its lease to another")
 
 
 @CHECKS.add(f"a lease that expires at attempt {MAX_ATTEMPTS} fails the task", SHORT_S)
-def _last_expiry(bench: Bench) -> None:
-    bench.add("a")
+def _last_expiry(harness: ContractHarness) -> None:
+    harness.add("a")
     for _ in range(MAX_ATTEMPTS):
-        bench.wait_for_claim()
-        found = bench.wait_for_expiry()
+        harness.wait_for_claim()
+        found = harness.wait_for_expiry()
     outcomes = [each.outcome for each in found]
     expect("Failed() as the outcome", outcomes, met=outcomes == [Failed()])
-    bench.is_empty_handed("its only task is FAILED")
+    harness.is_empty_handed("its only task is FAILED")
 
 
-@CHECKS.add("a lease that runs is left alone")
-def _live(bench: Bench) -> None:
-    bench.added_and_taken("a")
-    found = bench.queue.recover()
+@CHECKS.add("a valid lease is left alone")
+def _live(harness: ContractHarness) -> None:
+    harness.added_and_taken("a")
+    found = harness.queue.recover()
     expect("nothing from recover", found, met=not found)
 
 
-@CHECKS.add("heartbeats keep a lease", SHORT_S)
-def _heartbeat(bench: Bench) -> None:
+@CHECKS.add("heartbeats renew a lease", SHORT_S)
+def _heartbeat(harness: ContractHarness) -> None:
     for _ in range(5):
-        slowest_s = _beat_for_two_leases(bench)
+        slowest_s = _beat_for_two_leases(harness)
         if slowest_s < SHORT_S * 0.9:
             return
-        # The machine was too slow for the heartbeats to come in time: that shows nothing.
-        bench.fresh()
-    raise SkippedError("heartbeats did not come in time: the machine is too busy")
+        # The machine was too slow for timely heartbeats: inconclusive.
+        harness.fresh()
+    raise SkippedError("heartbeats were late: the machine is too busy")
 
 
-def _beat_for_two_leases(bench: Bench) -> float:
+def _beat_for_two_leases(harness: ContractHarness) -> float:
     """Raises Unmet for a lease that is lost although heartbeats came; returns the longest time between two."""
-    claim, last, slowest_s = bench.added_and_taken("a"), time.monotonic(), 0.0
+    claim, last, slowest_s = harness.added_and_taken("a"), time.monotonic(), 0.0
     kept, found = True, []
     for _ in range(8):
         time.sleep(SHORT_S / 4)
-        kept = bench.queue.heartbeat(claim) and kept
-        found += bench.queue.recover()
+        kept = harness.queue.heartbeat(claim) and kept
+        found += harness.queue.recover()
         now = time.monotonic()
         slowest_s, last = max(slowest_s, now - last), now
-    kept = bench.queue.complete(claim) and kept
+    kept = harness.queue.complete(claim) and kept
     slowest_s = max(slowest_s, time.monotonic() - last)
     if slowest_s < SHORT_S * 0.9:
-        expect("the lease kept", f"{found} from recover" if found else "False", met=kept and not found)
+        expect("the lease to be kept", f"{found} from recover" if found else "False", met=kept and not found)
     return slowest_s

@@ -1,10 +1,10 @@
-"""What becomes of an attempt: a worker reports it, or the watchdog finds its lease expired; told as the queue answers."""
+"""Ends of attempts: reported by a worker, or by the watchdog as an expired lease; recorded with the answer of the queue."""
 
 from dataclasses import dataclass, replace
 from functools import partial
 
 from soak.contract import BusyError, Claim, Expired, Failed, Retry
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.queue.queue_adapter.caller import QueueCaller
 from soak.runner.targets.queue.queue_adapter.tasks import Tasks
 from soak.schemas.stream.events import Kind
@@ -15,7 +15,7 @@ from soak.simulation.queue.actions import Action
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """An attempt that is over: when, of which task, by which worker, and what it met."""
+    """A finished attempt: time, task, worker, and its fault."""
 
     t_s: float
     number: int
@@ -25,19 +25,19 @@ class _Ended:
 
 
 class Reports:
-    """Notes the answers of the queue; times are from before each call, so that no backoff seems to begin late."""
+    """Records the answers of the queue, with times taken before each call, so that no backoff seems to start late."""
 
-    def __init__(self, course: Course, queue: QueueCaller, tasks: Tasks) -> None:
-        self._course = course
-        self._plan = course.plan
-        self._blocks = queue_of(course.plan.scenario).guardrail_mode is GuardrailMode.ENFORCE
+    def __init__(self, context: RunContext, queue: QueueCaller, tasks: Tasks) -> None:
+        self._context = context
+        self._plan = context.plan
+        self._blocks = queue_of(context.plan.scenario).guardrail_mode is GuardrailMode.ENFORCE
         self._queue = queue
         self._tasks = tasks
 
     def send(self, claim: Claim, number: int, worker: int, cause: int) -> None:
         """A worker reports the end of an attempt that met `cause`. Raises BusyError: it is to be reported again."""
         action = self._plan.action[cause]
-        ended = _Ended(self._course.now(), number, claim.attempt, worker, cause)
+        ended = _Ended(self._context.now(), number, claim.attempt, worker, cause)
         error = self._plan.vocabulary.causes[cause].error
         if action in {Action.TRANSIENT, Action.DB_LOCK, Action.PERMANENT}:
             answer = self._queue.fail(claim, error, transient=action != Action.PERMANENT)
@@ -57,7 +57,7 @@ class Reports:
 
     def recover(self) -> None:
         """A tick of the watchdog."""
-        now_s = self._course.now()
+        now_s = self._context.now()
         try:
             found = self._queue.recover()
         except BusyError:
@@ -65,12 +65,12 @@ class Reports:
         for each in found:
             if self._queue.claiming and not self._tasks.is_known(each.task_id, each.attempt):
                 # Its claim, made at the same moment, comes first.
-                self._course.soon(partial(self._expired_meanwhile, each))
+                self._context.soon(partial(self._expired_meanwhile, each))
             else:
                 self._expired(now_s, each)
 
     def _expired_meanwhile(self, expired: Expired) -> None:
-        self._expired(self._course.now(), expired)
+        self._expired(self._context.now(), expired)
 
     def _expired(self, now_s: float, expired: Expired) -> None:
         number = self._tasks.expired(expired.task_id)
@@ -83,7 +83,7 @@ class Reports:
         if isinstance(outcome, Failed):
             self._close(ended, Kind.TASK_FAILED)
             return
-        due_s = ended.t_s + outcome.in_s * self._course.clock.speed
+        due_s = ended.t_s + outcome.in_s * self._context.clock.speed
         self._tasks.waits(ended.number, due_s)
         self._note(ended, Kind.TASK_RETRY, due_s)
 
@@ -96,7 +96,7 @@ class Reports:
         self._note(ended, kind)
 
     def _note(self, ended: _Ended, kind: Kind, due_s: float = 0.0) -> None:
-        self._course.note(
+        self._context.note(
             ended.t_s,
             kind,
             number=ended.number,

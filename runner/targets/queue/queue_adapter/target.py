@@ -1,4 +1,4 @@
-"""A queue of someone else's as a target."""
+"""An attached queue as a target."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -16,13 +16,13 @@ from soak.simulation.plan import Plan
 
 _INSIDE: dict[str, str] = {
     **NO_FILES,
-    QueueFault.DISPATCHER_CRASH: "its workers claim by themselves, there is no dispatcher",
-    QueueFault.WATCHDOG_CRASH: "the runner is its watchdog",
+    QueueFault.DISPATCHER_CRASH: "it has no dispatcher, since workers claim by themselves",
+    QueueFault.WATCHDOG_CRASH: "the runner itself is its watchdog",
 }
 
 
-class Pulled:
-    """Drives a queue with a plan, `speed` times as fast as the scenario says. `name` is how a user calls its class."""
+class QueueAdapter:
+    """Drives a queue with a plan, `speed` times as fast as the scenario says. `name`: as given by the user."""
 
     clock = "real"
 
@@ -31,9 +31,9 @@ class Pulled:
         self.speed = speed
         self._kind = kind
         self.patience_s = patience_s
-        """How long a call may take in real seconds, where that is not PATIENCE_S."""
+        """Timeout of a call in real seconds, if not PATIENCE_S."""
         self.redelivery_s = declared_redelivery(name, kind)
-        """Within how many real seconds the class says that work of a dead worker is started again; None if it does not say."""
+        """Declared maximum redelivery time in real seconds; None if not declared."""
         self._directory = Path()
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
@@ -42,11 +42,9 @@ class Pulled:
         refuse_faults(scenario, self.name, _INSIDE)
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
-        """Keep what the queue leaves behind in `directory`. Raises UsageError when it is to go on."""
+        """Keep files of the queue in `directory`. Raises UsageError for a run to resume."""
         if history:
-            raise UsageError(
-                f"{self.name} is not resumed: what became of its tasks meanwhile is not known (run it again)"
-            )
+            raise UsageError(f"{self.name} cannot be resumed: the present state of its tasks is unknown (run it again)")
         self._directory = directory.absolute() / "system"
         self._directory.mkdir()
 

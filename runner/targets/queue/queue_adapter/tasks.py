@@ -1,4 +1,4 @@
-"""What the runner knows of the tasks that a queue took in."""
+"""The runner's record of tasks accepted by a queue."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ REMEMBERED = 2_000
 
 
 class Tasks:
-    """Tasks by the queue's ids and by our numbers. `blame` says which fault an attempt met, by task number and attempt."""
+    """Tasks by the queue's ids and the plan's numbers. `blame`: the fault of an attempt, by task number and attempt."""
 
     def __init__(self, queue: QueueCaller, vocabulary: Vocabulary) -> None:
         self._queue = queue
@@ -32,10 +32,10 @@ class Tasks:
         self._closed: deque[int] = deque()
 
     def accepted(self, task_id: TaskId, number: int, due_s: float) -> None:
-        """The queue took a task in. Raises ContractError for an id that it gave before."""
+        """The queue accepted a task. Raises ContractError for an id used before."""
         if task_id in self._numbers:
             raise self._queue.broke(
-                "enqueue", f"gave the id {task_id!r} a second time (a task that comes again is new)"
+                "enqueue", f"returned the id {task_id!r} a second time (every accepted task needs a new id)"
             )
         self._numbers[task_id] = number
         self.open.add(number)
@@ -54,7 +54,9 @@ class Tasks:
             ("payload", claim.payload, payload_of(number), payload_of(number & ~COPY)),
         ):
             if came not in meant:
-                raise self._queue.broke("claim", f"gave task {claim.task_id!r} the {what} {came!r}, not {meant[0]!r}")
+                raise self._queue.broke(
+                    "claim", f"returned task {claim.task_id!r} with {what} {came!r}, not {meant[0]!r}"
+                )
         if self.due_s.pop(number, None) is None:
             self._twice.add(number)
             self.claimed_twice += 1
@@ -101,5 +103,5 @@ class Tasks:
 
     def _number(self, task_id: TaskId, method: str) -> int:
         if task_id not in self._numbers:
-            raise self._queue.broke(method, f"named the task {task_id!r}, which enqueue() never gave")
+            raise self._queue.broke(method, f"named the task {task_id!r}, which enqueue() never returned")
         return self._numbers[task_id]

@@ -1,7 +1,7 @@
-"""Virtual workers: they claim tasks, keep their leases, and meet the fate that the plan has for each attempt.
+"""Virtual workers: they claim tasks, renew leases, and follow the planned fate of each attempt.
 
-There is no process to kill and no database to lock: a crash is a worker that falls silent, a busy database a report that
-comes late, as a transient failure. What counts is what the queue does then.
+There is no process to kill and no database to lock: a crash is a worker that goes silent, a busy database a late report
+of a transient failure. What is tested is the reaction of the queue.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from soak.contract import BusyError, Claim
 from soak.runner.targets.caller import ContractError
-from soak.runner.targets.context import AGAIN_REAL_S, Course
+from soak.runner.targets.context import AGAIN_REAL_S, RunContext
 from soak.runner.targets.names import worker_name
 from soak.runner.targets.queue.queue_adapter.caller import AT_ONCE, QueueCaller
 from soak.runner.targets.queue.queue_adapter.reports import Reports
@@ -20,7 +20,7 @@ from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.queue.actions import BODY_FAILS, Action
 
 _COMPANY = 0.1
-"""For so much of a poll interval claims at once wait for another call that is due, so that the two overlap."""
+"""Share of a poll interval for which concurrent claims wait for another due call, so that the two overlap."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,14 +40,16 @@ class Execution:
 class Workers:
     """All of them; `idle` are those that wait for work."""
 
-    def __init__(self, course: Course, queue: QueueCaller, tasks: Tasks, reports: Reports, heartbeat_s: float) -> None:
-        self._course = course
-        self._plan = course.plan
+    def __init__(
+        self, context: RunContext, queue: QueueCaller, tasks: Tasks, reports: Reports, heartbeat_s: float
+    ) -> None:
+        self._context = context
+        self._plan = context.plan
         self._queue = queue
         self._tasks = tasks
         self._heartbeat_s = heartbeat_s
         self._reports = reports
-        self._idle = list(range(queue_of(course.plan.scenario).workers - 1, -1, -1))
+        self._idle = list(range(queue_of(context.plan.scenario).workers - 1, -1, -1))
         self._asking: list[int] = []
         """Those that claim at once, and do not know yet what they get."""
         self._wait_until_s = 0.0
@@ -61,7 +63,7 @@ class Workers:
         """
         if self._queue.thread_safe:
             queue = queue_of(self._plan.scenario)
-            self._claim_at_once(self._course.now() + queue.poll_interval_s * _COMPANY)
+            self._claim_at_once(self._context.now() + queue.poll_interval_s * _COMPANY)
             return
         while self._idle:
             worker = self._idle[-1]
@@ -75,7 +77,7 @@ class Workers:
 
     def collect(self) -> None:
         """Take what those got that claim at once; not yet, where another call is due soon to make their claims with."""
-        while self._asking and (self._queue.claiming or self._course.agenda.next_s > self._wait_until_s):
+        while self._asking and (self._queue.claiming or self._context.agenda.next_s > self._wait_until_s):
             asked, self._asking = self._asking, []
             answers = self._queue.claims()
             self._take(asked, answers)
@@ -106,7 +108,7 @@ class Workers:
                 raise answer
 
     def _start(self, claim: Claim, number: int, worker: int) -> None:
-        start_s = self._course.now()
+        start_s = self._context.now()
         service_s, cause, within = self._plan.fate(number, claim.attempt, start_s)
         execution = Execution(claim, number, worker, start_s, cause, Action(self._plan.action[cause]))
         self.busy += 1
@@ -114,12 +116,12 @@ class Workers:
         self._note(start_s, Kind.EXECUTION_STARTED, execution)
         struck_s, end_s = start_s + within * service_s, start_s + service_s
         if execution.action is Action.CRASH:
-            self._course.at(struck_s, lambda: self._crash(execution))
+            self._context.at(struck_s, lambda: self._crash(execution))
         elif execution.action is Action.HANG:
-            self._course.at(struck_s, lambda: self._hang(execution))
+            self._context.at(struck_s, lambda: self._hang(execution))
             end_s += self._plan.fault_of(execution.cause).hang_for_s
         if execution.action is not Action.CRASH:
-            self._course.at(end_s, lambda: self._end(execution))
+            self._context.at(end_s, lambda: self._end(execution))
         self._beat_at(start_s + self._heartbeat_s, execution)
 
     def _beat_at(self, t_s: float, execution: Execution) -> None:
@@ -127,53 +129,53 @@ class Workers:
             if not execution.over and execution.beats:
                 self._beat(t_s, execution)
 
-        self._course.at(t_s, beat)
+        self._context.at(t_s, beat)
 
     def _beat(self, due_s: float, execution: Execution) -> None:
-        """A lease that is lost is not told here: the worker learns of it when it reports."""
-        now_s = self._course.now()
+        """A lost lease is not recorded here: the worker learns of it when it reports."""
+        now_s = self._context.now()
         try:
             self._queue.heartbeat(execution.claim)
         except BusyError:
-            self._beat_at(now_s + AGAIN_REAL_S * self._course.clock.speed, execution)
+            self._beat_at(now_s + AGAIN_REAL_S * self._context.clock.speed, execution)
             return
         self._beat_at(max(due_s + self._heartbeat_s, now_s), execution)
 
     # What may happen on the way.
 
     def _crash(self, execution: Execution) -> None:
-        now_s, worker = self._course.now(), execution.worker
+        now_s, worker = self._context.now(), execution.worker
         execution.over = True
         self._inject(now_s, execution)
         self._note_end(now_s, execution, execution.cause)
-        self._course.note_process(now_s, Kind.PROCESS_EXITED, worker_name(worker), worker, execution.cause)
+        self._context.note_process(now_s, Kind.PROCESS_EXITED, worker_name(worker), worker, execution.cause)
         self.busy -= 1
-        self._course.at(now_s + queue_of(self._plan.scenario).worker_restart_s, lambda: self._restart(worker))
+        self._context.at(now_s + queue_of(self._plan.scenario).worker_restart_s, lambda: self._restart(worker))
 
     def _restart(self, worker: int) -> None:
-        self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, worker_name(worker), worker)
+        self._context.note_process(self._context.now(), Kind.PROCESS_STARTED, worker_name(worker), worker)
         self._idle.append(worker)
 
     def _hang(self, execution: Execution) -> None:
-        now_s = self._course.now()
+        now_s = self._context.now()
         self._inject(now_s, execution)
         execution.beats = False
-        self._course.at(now_s + self._plan.fault_of(execution.cause).hang_for_s, lambda: self._wake(execution))
+        self._context.at(now_s + self._plan.fault_of(execution.cause).hang_for_s, lambda: self._wake(execution))
 
     def _wake(self, execution: Execution) -> None:
-        """It goes on as if nothing had been, with the heartbeat that is late."""
+        """It continues as if nothing had happened, with the late heartbeat."""
         execution.beats = True
-        self._beat_at(self._course.now(), execution)
+        self._beat_at(self._context.now(), execution)
 
     # The end.
 
     def _end(self, execution: Execution) -> None:
-        now_s, action = self._course.now(), execution.action
+        now_s, action = self._context.now(), execution.action
         fails = action in BODY_FAILS
         if fails or action is Action.DB_LOCK:
             self._inject(now_s, execution)
         elif action is Action.HANG:
-            self._course.note(now_s, Kind.FAULT_SEEN, cause=execution.cause)
+            self._context.note(now_s, Kind.FAULT_SEEN, cause=execution.cause)
         self._note_end(now_s, execution, execution.cause if fails else NO_CAUSE)
         late_s = queue_of(self._plan.scenario).busy_timeout_s if action is Action.DB_LOCK else 0.0
         self._try(now_s + late_s, lambda: self._report(execution))
@@ -185,12 +187,12 @@ class Workers:
             try:
                 action()
             except BusyError:
-                self._course.soon(do)
+                self._context.soon(do)
 
-        if t_s <= self._course.now():
+        if t_s <= self._context.now():
             do()
         else:
-            self._course.at(t_s, do)
+            self._context.at(t_s, do)
 
     def _report(self, execution: Execution) -> None:
         self._reports.send(execution.claim, execution.number, execution.worker, execution.cause)
@@ -207,7 +209,7 @@ class Workers:
 
     def _note(self, t_s: float, kind: Kind, execution: Execution, cause: int = NO_CAUSE, value: float = 0.0) -> None:
         number, attempt, worker = execution.number, execution.claim.attempt, execution.worker
-        self._course.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
+        self._context.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
 
 
 def _same(claim: Claim, other: Claim) -> bool:

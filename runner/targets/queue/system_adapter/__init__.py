@@ -1,1 +1,1 @@
-"""Systems that own their workers: the runner gives them work, their workers call our task body, they tell what they did."""
+"""Attached systems that own their workers: the runner submits work, their workers call the task body, and they report changes."""

@@ -1,4 +1,4 @@
-"""The desk: where the bodies of tasks say that they start and end, and are told how to end."""
+"""The server of task bodies: bodies report start and end to it, and are told how to end."""
 
 import json
 import selectors
@@ -30,15 +30,15 @@ class Execution:
 
 @dataclass(slots=True, eq=False)
 class _Line:
-    """A worker process on the line."""
+    """A connected worker process."""
 
     line: socket.socket
     heard: bytes = b""
     execution: Execution | None = None
 
 
-class Desk:
-    """Takes calls on a Unix socket at `path`; `answer` says who is to be told."""
+class BodyServer:
+    """Listens on a Unix socket at `path`; `answer` registers callbacks."""
 
     def __init__(self, path: Path, selector: selectors.BaseSelector) -> None:
         self.path = path
@@ -61,16 +61,16 @@ class Desk:
         ended: Callable[[Execution, float], None],
         lost: Callable[[Execution], None],
     ) -> None:
-        """Whom to tell that a body starts, that it ends (seconds since the epoch), that its process is gone."""
+        """Register callbacks: a body starts, ends (seconds since the epoch), or its process is gone."""
         self._started, self._ended, self._lost = started, ended, lost
 
     def finish(self, execution: Execution, *, end: str, error: str = "", tokens: int = 0) -> None:
-        """Tell a body to end: `end` is ok, transient or permanent. A body whose process is gone hears nothing."""
+        """Tell a body to end: `end` is ok, transient or permanent. Ignored if its process is gone."""
         with suppress(OSError):
             execution.caller.line.sendall(json.dumps({"end": end, "error": error, "tokens": tokens}).encode() + b"\n")
 
     def close(self) -> None:
-        """Hang up on every body, and take no more calls: the run is over, and what still runs is left to its lease."""
+        """Disconnect every body and accept no more: the run is over, and running attempts are left to their leases."""
         if self._closed:
             return
         self._closed = True
@@ -130,7 +130,7 @@ _FIELDS: dict[str, dict[str, type]] = {
 
 
 def _message(line: bytes) -> dict[str, Any]:
-    """What a body says. Raises ContractError for what `runner.targets.body` would not say."""
+    """A message of a body. Raises ContractError for one that `soak.body` would not send."""
     try:
         message = json.loads(line)
         fields = _FIELDS[message["op"]]
@@ -138,9 +138,9 @@ def _message(line: bytes) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError):
         good = False
     if not good or message.get("attempt", 1) < 1 or not 0 <= message.get("number", 0) < 2**40:
-        told = shown(line.decode(errors="replace"))
+        message = shown(line.decode(errors="replace"))
         raise ContractError(
-            f"a worker said {told} at the desk (call Body.run with attempt from 1 and the payload as it was)"
+            f"a worker sent an invalid message {message} (call Body.run with attempt from 1 and the unchanged payload)"
         )
     checked: dict[str, Any] = message
     return checked

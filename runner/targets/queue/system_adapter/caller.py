@@ -16,12 +16,12 @@ PROCESSES, RESTART, FILES = "processes", "restart", "files"
 
 
 def can(kind: Any, method: str) -> bool:
-    """Whether a class, or an object of it, has an optional method."""
+    """Whether a class or object has an optional method."""
     return callable(getattr(kind, method, None))
 
 
 class SystemCaller(Caller):
-    """A `System` whose every answer is checked; optional methods that it does not have answer nothing."""
+    """A `System` with every answer checked; missing optional methods return nothing."""
 
     def __init__(self, kind: Callable[[Any], Any], settings: QueueSettings, patience_s: float = PATIENCE_S) -> None:
         runner = psutil.Process()
@@ -46,7 +46,7 @@ class SystemCaller(Caller):
             if not isinstance(name, str) or isinstance(pid, bool) or not isinstance(pid, int) or pid < 1:
                 raise self.broke(PROCESSES, f"returned {name!r}: {pid!r}, not the name of a process and its id")
             if pid in self._not_to_be_killed or pid > _LARGEST_PID:
-                raise self.broke(PROCESSES, f"returned {name!r}: {pid}, which is no process of its own")
+                raise self.broke(PROCESSES, f"returned {name!r}: {pid}, which is not a process of the system")
         return answer
 
     def restart(self, name: str) -> None:

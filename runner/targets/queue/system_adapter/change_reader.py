@@ -1,11 +1,11 @@
-"""The system's own account of itself, read as it grows and told in the runner's words."""
+"""Reads the system's changes as they appear and records them as events."""
 
 from collections import deque
 from collections.abc import Callable
 
 from soak.contract import Accepted, Change, ChangeType, Refused, TaskId
 from soak.runner.targets.caller import ContractError
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.names import Workers, number_of
 from soak.runner.targets.submitter import Submission
 from soak.schemas.errors import quoted
@@ -14,7 +14,7 @@ from soak.schemas.stream.vocabulary import NO_CAUSE
 
 REMEMBERED = 2_000
 _AHEAD_REAL_S = 1.0
-"""How far the clock of a system may be from ours."""
+"""Allowed difference of the system's clock."""
 
 KINDS = {
     ChangeType.ENQUEUED: Kind.TASK_ENQUEUED,
@@ -29,7 +29,7 @@ KINDS = {
     ChangeType.EXPIRED: Kind.LEASE_EXPIRED,
     ChangeType.REFUSED: Kind.LEASE_REFUSED,
 }
-"""What each change is told as."""
+"""The event of each change."""
 
 _CLOSING = frozenset({ChangeType.DONE, ChangeType.FAILED, ChangeType.BLOCKED, ChangeType.CANCELLED})
 _OF_A_FAILURE = frozenset(
@@ -37,32 +37,32 @@ _OF_A_FAILURE = frozenset(
 )
 
 
-class Follower:
-    """Tells what `changes` has. `blame` says which fault an attempt met, by task number and attempt."""
+class ChangeReader:
+    """Records `changes`. `blame`: the fault of an attempt, by task number and attempt."""
 
-    def __init__(self, course: Course, changes: Callable[[], list[Change]], workers: Workers) -> None:
-        self._course = course
+    def __init__(self, context: RunContext, changes: Callable[[], list[Change]], workers: Workers) -> None:
+        self._context = context
         self._changes = changes
         self._workers = workers
-        self.told_s = 0.0
-        """When the last thing happened that was told."""
+        self.latest_s = 0.0
+        """Time of the latest change."""
         self._numbers: dict[TaskId, int] = {}
         self._highest = -1
         """The highest task number that was offered."""
         self.open: set[TaskId] = set()
-        """Tasks taken in and not yet closed, by the system's account."""
+        """Accepted tasks that are not closed, according to the system."""
         self._closed: deque[tuple[TaskId, int]] = deque()
         self.blame: dict[int, dict[int, int]] = {}
         self._submitted: dict[int, Submission] = {}
 
     def answered(self, work: Submission, answer: Accepted | Refused) -> None:
-        """The system answered a submission; its own account of that is still to come."""
+        """The system answered a submission; its change is still to come."""
         self.expect(work)
         if isinstance(answer, Accepted):
             self.accepted(answer.task_id, work.number)
 
     def expect(self, work: Submission) -> None:
-        """A submission of which the system's account is still to come."""
+        """A submission whose change is still to come."""
         self._submitted[work.number] = work
         self._highest = max(self._highest, work.number)
 
@@ -73,37 +73,35 @@ class Follower:
         self.open.add(task_id)
 
     def read(self) -> None:
-        """Note everything that is new. Raises BusyError, and ContractError for what cannot be."""
+        """Record new changes. Raises BusyError, and ContractError for impossible ones."""
         changes = self._changes()
-        # The stamps go by the machine's clock: one that was set is no breach of the contract.
-        self._course.clock.refuse_step()
-        now_s = self._course.now()
+        # Timestamps use the machine's clock: setting it is not a contract violation.
+        self._context.clock.refuse_step()
+        now_s = self._context.now()
         for change in changes:
-            t_s = self._course.clock.scenario(change.at)
-            if change.at < self._course.clock.started_at - _AHEAD_REAL_S:
+            t_s = self._context.clock.scenario(change.at)
+            if change.at < self._context.clock.started_at - _AHEAD_REAL_S:
                 raise ContractError(
-                    f"changes told of task {change.key!r} what was before the run began (at={change.at})"
+                    f"changes reported task {change.key!r} with a time before the start of the run (at={change.at})"
                 )
-            if t_s > now_s + _AHEAD_REAL_S * self._course.clock.speed:
-                raise ContractError(
-                    f"changes told of task {change.key!r} what is to happen in the future (at={change.at})"
-                )
+            if t_s > now_s + _AHEAD_REAL_S * self._context.clock.speed:
+                raise ContractError(f"changes reported task {change.key!r} with a time in the future (at={change.at})")
             # A log is in the order of commits; the clock may stray by less than a transaction takes.
-            self.told_s = max(self.told_s, min(t_s, now_s))
-            self._tell(change, self.told_s)
+            self.latest_s = max(self.latest_s, min(t_s, now_s))
+            self._tell(change, self.latest_s)
 
     def _tell(self, change: Change, t_s: float) -> None:
         if change.type is ChangeType.SKIPPED:
             number = self._by_key(change.key) | COPY
             work = self._submitted.pop(number, None)
-            self._course.note(t_s, Kind.TASK_SKIPPED, number=number, cause=work.cause if work else NO_CAUSE)
+            self._context.note(t_s, Kind.TASK_SKIPPED, number=number, cause=work.cause if work else NO_CAUSE)
             return
         number = self._number(change)
         if change.type is ChangeType.ENQUEUED:
             work = self._submitted.pop(number, None) or Submission(t_s, number, NO_CAUSE)
-            self._course.note(t_s, Kind.TASK_ENQUEUED, number=number, cause=work.cause, value=work.due_s)
+            self._context.note(t_s, Kind.TASK_ENQUEUED, number=number, cause=work.cause, value=work.due_s)
         elif change.type is ChangeType.CONTENDED:
-            self._course.note(t_s, Kind.LEASE_CONTENDED, number=number, attempt=change.attempt, value=1)
+            self._context.note(t_s, Kind.LEASE_CONTENDED, number=number, attempt=change.attempt, value=1)
         else:
             self._attempt(change, number, t_s)
 
@@ -115,14 +113,14 @@ class Follower:
     def _by_key(self, key: str) -> int:
         number = number_of(key) if key.isdecimal() else -1
         if not 0 <= number <= self._highest:
-            raise ContractError(f"changes told of the key {quoted(key)}, which was never enqueued")
+            raise ContractError(f"changes reported the key {quoted(key)}, which was never enqueued")
         return number
 
     def _attempt(self, change: Change, number: int, t_s: float) -> None:
         cause = self._cause(change, number) if change.type in _OF_A_FAILURE else NO_CAUSE
-        due_s = self._course.clock.scenario(change.due) if change.due else 0.0
+        due_s = self._context.clock.scenario(change.due) if change.due else 0.0
         worker = self._workers.number(change.worker)
-        self._course.note(
+        self._context.note(
             t_s, KINDS[change.type], number=number, attempt=change.attempt, worker=worker, cause=cause, value=due_s
         )
         if change.type in _CLOSING and change.task_id is not None:
@@ -139,4 +137,4 @@ class Follower:
 
     def _cause(self, change: Change, number: int) -> int:
         known = self.blame.get(number, {}).get(change.attempt)
-        return known or self._course.plan.vocabulary.cause("", change.error or "lease_expired")
+        return known or self._context.plan.vocabulary.cause("", change.error or "lease_expired")

@@ -1,82 +1,86 @@
-"""The course of a real run against a system that owns its workers: one thread, which waits for a time or for a call."""
+"""The main loop of a real run against a system that owns its workers: one thread, which waits for timers and sockets."""
 
 import selectors
 from collections.abc import Generator
 from typing import Protocol
 
 from soak.contract import Snapshot
-from soak.runner.targets.context import Course, patiently
-from soak.runner.targets.queue.system_adapter.body_server import Desk
-from soak.runner.targets.queue.system_adapter.change_reader import Follower
-from soak.runner.targets.queue.system_adapter.process_control import Hands
+from soak.runner.targets.context import RunContext, patiently
+from soak.runner.targets.queue.system_adapter.body_server import BodyServer
+from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
+from soak.runner.targets.queue.system_adapter.process_control import ProcessControl
 from soak.runner.targets.submitter import Submitter
 from soak.schemas.stream.block import Block
 
 _LOOK_REAL_S = 0.05
-"""How often the system's account is read while it drains, so that the run ends when the last task is closed."""
+"""Interval of reading changes while draining, so that the run ends when the last task is closed."""
 
 
 class Stoppable(Protocol):
     """The system, as far as its end is concerned."""
 
     def stop(self) -> None:
-        """See `runner.targets.contract.System`."""
+        """See `soak.contract.System`."""
 
     def snapshot(self) -> Snapshot:
-        """See `runner.targets.contract.System`."""
+        """See `soak.contract.System`."""
 
 
 def drive(
-    course: Course,
+    context: RunContext,
     selector: selectors.BaseSelector,
     system: Stoppable,
-    hands: Hands,
-    desk: Desk,
-    follower: Follower,
+    process_control: ProcessControl,
+    body_server: BodyServer,
+    change_reader: ChangeReader,
     submitter: Submitter,
 ) -> Generator[Block, None, None]:
-    """The events of the run, a block every `course.flush_s`; the last one ends with the system's own census.
+    """The events of the run, a block every `context.flush_s`; the last one ends with the system's own census.
 
     `submitter` has started. The data of whatever is registered with `selector` is called when that is readable.
     """
-    course.at(course.plan.scenario.duration_s, lambda: course.every_real(_LOOK_REAL_S, lambda: _read(follower)))
+    context.at(context.plan.scenario.duration_s, lambda: context.every_real(_LOOK_REAL_S, lambda: _read(change_reader)))
     over = False
     try:
         while not over:
-            over = _go_on(course, selector, follower, submitter, course.now() + course.flush_s)
-            until_s = course.now()
-            # What a busy system has not told yet is still to come: the block waits for it.
-            if _read(follower) and not over:
-                yield course.journal.take(until_s)
+            over = _go_on(context, selector, change_reader, submitter, context.now() + context.flush_s)
+            until_s = context.now()
+            # A busy system may have unreported changes: the block waits for them.
+            if _read(change_reader) and not over:
+                yield context.journal.take(until_s)
     except Exception:
-        # What happened until the system failed is evidence, too.
-        yield course.journal.take(course.now())
+        # Events before the system failed are evidence, too.
+        yield context.journal.take(context.now())
         raise
     finally:
-        # What still runs is left to its lease: it must not keep the system from stopping.
-        hands.wake_all()
-        desk.close()
+        # Running attempts are left to their leases: they must not keep the system from stopping.
+        process_control.wake_all()
+        body_server.close()
     # How long the system takes to stop is no part of the run.
     patiently(system.stop)
-    patiently(follower.read)
-    until_s = max(until_s, follower.told_s)
-    course.take_census(system.snapshot, until_s)
-    yield course.journal.take(until_s)
+    patiently(change_reader.read)
+    until_s = max(until_s, change_reader.latest_s)
+    context.take_census(system.snapshot, until_s)
+    yield context.journal.take(until_s)
 
 
-def _read(follower: Follower) -> bool:
-    return patiently(follower.read, 0.0)
+def _read(change_reader: ChangeReader) -> bool:
+    return patiently(change_reader.read, 0.0)
 
 
 def _go_on(
-    course: Course, selector: selectors.BaseSelector, follower: Follower, submitter: Submitter, until_s: float
+    context: RunContext,
+    selector: selectors.BaseSelector,
+    change_reader: ChangeReader,
+    submitter: Submitter,
+    until_s: float,
 ) -> bool:
-    """Do what is due and hear what is said up to `until_s`; returns whether the run is over."""
-    while (now_s := course.now()) < until_s:
-        wait_s = course.clock.real(min(course.agenda.next_s, until_s) - now_s)
+    """Handle timers and sockets up to `until_s`; returns whether the run is over."""
+    while (now_s := context.now()) < until_s:
+        wait_s = context.clock.real(min(context.agenda.next_s, until_s) - now_s)
         for key, _ in selector.select(max(0.0, wait_s)):
             key.data()
-        course.agenda.run(course.now())
-        if course.is_over(lambda: not submitter.over or bool(follower.open)):
+        context.agenda.run(context.now())
+        if context.is_over(lambda: not submitter.over or bool(change_reader.open)):
             return True
     return False

@@ -1,20 +1,20 @@
-"""Attempts as they really run: each meets the fate that the plan has for it."""
+"""Executions of attempts, each with its planned fate."""
 
 from collections.abc import Callable
 from typing import Protocol
 
-from soak.runner.targets.context import Course
+from soak.runner.targets.context import RunContext
 from soak.runner.targets.names import Workers
-from soak.runner.targets.queue.system_adapter.body_server import Desk, Execution
-from soak.runner.targets.queue.system_adapter.change_reader import Follower
-from soak.runner.targets.queue.system_adapter.process_control import Hands
+from soak.runner.targets.queue.system_adapter.body_server import BodyServer, Execution
+from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
+from soak.runner.targets.queue.system_adapter.process_control import ProcessControl
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.queue.actions import BODY_FAILS, Action
 
 _LOCK_MARGIN_REAL_S, _LOCK_MARGIN_SHARE = 0.005, 0.15
-"""A database counts as busy once the timeout is over; the lock is held so much longer, and so much of the timeout.
+"""A database counts as busy once the timeout is over; the lock is held longer by this time, and this share of the timeout.
 
 SQLite waits in several sleeps, each of which lasts somewhat longer than it asked for.
 """
@@ -27,61 +27,61 @@ class WriteLock(Protocol):
         """Hold the lock, and call `then` as soon as it is held."""
 
     def release(self) -> None:
-        """One of those who wanted it held does not any more."""
+        """Release one hold."""
 
 
 class Executions:
-    """Told by the desk when a body starts and ends, it decides what happens in between.
+    """Notified by the body server when a body starts and ends, it decides what happens in between.
 
-    Without a `lock`, an attempt that is to find the database busy ends late, with a transient error.
+    Without a `lock`, an attempt that should find the database busy ends late, with a transient error.
     """
 
     def __init__(
         self,
-        course: Course,
+        context: RunContext,
         workers: Workers,
-        follower: Follower,
-        hands: Hands,
-        desk: Desk,
+        change_reader: ChangeReader,
+        process_control: ProcessControl,
+        body_server: BodyServer,
         busy_timeout_real_s: float,
         lock: WriteLock | None,
     ) -> None:
-        desk.answer(started=self._started, ended=self._ended, lost=self._lost)
-        self._desk = desk
-        self._course = course
+        body_server.answer(started=self._started, ended=self._ended, lost=self._lost)
+        self._body_server = body_server
+        self._context = context
         self._workers = workers
-        self._plan = course.plan
-        self._queue = queue_of(course.plan.scenario)
-        self._follower = follower
-        self._hands = hands
+        self._plan = context.plan
+        self._queue = queue_of(context.plan.scenario)
+        self._change_reader = change_reader
+        self._process_control = process_control
         self._lock = lock
         self._locking: set[int] = set()
-        self._locked_s = (busy_timeout_real_s * (1 + _LOCK_MARGIN_SHARE) + _LOCK_MARGIN_REAL_S) * course.clock.speed
+        self._locked_s = (busy_timeout_real_s * (1 + _LOCK_MARGIN_SHARE) + _LOCK_MARGIN_REAL_S) * context.clock.speed
 
     def _started(self, execution: Execution) -> None:
-        start_s = self._course.clock.scenario(execution.started_at)
+        start_s = self._context.clock.scenario(execution.started_at)
         self._note(start_s, Kind.EXECUTION_STARTED, execution)
         service_s, execution.cause, within = self._plan.fate(execution.number, execution.attempt, start_s)
         action, struck_s, end_s = self._action(execution), start_s + within * service_s, start_s + service_s
         if action is Action.CRASH:
-            self._course.at(struck_s, lambda: self._course.insist(lambda: self._crash(execution)))
+            self._context.at(struck_s, lambda: self._context.insist(lambda: self._crash(execution)))
             return
         if action is Action.HANG:
-            self._course.at(struck_s, lambda: self._course.insist(lambda: self._hang(execution)))
+            self._context.at(struck_s, lambda: self._context.insist(lambda: self._hang(execution)))
             end_s += self._plan.fault_of(execution.cause).hang_for_s
-        self._course.at(end_s, lambda: self._finish(execution))
+        self._context.at(end_s, lambda: self._finish(execution))
 
     def _ended(self, execution: Execution, at: float) -> None:
-        t_s = self._course.clock.scenario(at)
+        t_s = self._context.clock.scenario(at)
         action = self._action(execution)
         if action is Action.HANG:
-            self._course.note(t_s, Kind.FAULT_SEEN, cause=execution.cause)
+            self._context.note(t_s, Kind.FAULT_SEEN, cause=execution.cause)
         self._note_end(t_s, execution, execution.cause if action in BODY_FAILS else NO_CAUSE)
         self._release_later(execution)
 
     def _lost(self, execution: Execution) -> None:
-        """The process that ran a body is gone, and not by our doing."""
-        self._note_end(self._course.now(), execution, self._plan.vocabulary.cause("", "process_gone"))
+        """The process of a body is gone, not killed by the runner."""
+        self._note_end(self._context.now(), execution, self._plan.vocabulary.cause("", "process_gone"))
         self._release_later(execution)
 
     def _finish(self, execution: Execution) -> None:
@@ -95,17 +95,17 @@ class Executions:
             self._meet_lock(execution)
         elif action is Action.TRANSIENT or action is Action.PERMANENT:
             error = self._plan.vocabulary.causes[execution.cause].error
-            self._desk.finish(execution, end=action.name.lower(), error=error)
+            self._body_server.finish(execution, end=action.name.lower(), error=error)
         else:
             over = action is Action.OVER_BUDGET
-            self._desk.finish(execution, end="ok", tokens=self._queue.hard_tokens + 1 if over else 0)
+            self._body_server.finish(execution, end="ok", tokens=self._queue.hard_tokens + 1 if over else 0)
 
     def _meet_lock(self, execution: Execution) -> None:
-        """Its state write finds the database busy for as long as it is willing to wait."""
+        """Its state write finds the database busy for its whole timeout."""
         if (lock := self._lock) is None:
             error = self._plan.vocabulary.causes[execution.cause].error
-            late_s = self._course.now() + self._locked_s
-            self._course.at(late_s, lambda: self._desk.finish(execution, end="transient", error=error))
+            late_s = self._context.now() + self._locked_s
+            self._context.at(late_s, lambda: self._body_server.finish(execution, end="transient", error=error))
             return
 
         def write() -> None:
@@ -113,7 +113,7 @@ class Executions:
                 lock.release()
                 return
             self._locking.add(id(execution))
-            self._desk.finish(execution, end="ok")
+            self._body_server.finish(execution, end="ok")
 
         lock.hold(write)
 
@@ -121,47 +121,47 @@ class Executions:
         """Its write begins now: how long the worker took to hear that its body is over must not count as waiting."""
         if self._lock and id(execution) in self._locking:
             self._locking.remove(id(execution))
-            self._course.at(self._course.now() + self._locked_s, self._lock.release)
+            self._context.at(self._context.now() + self._locked_s, self._lock.release)
 
     def _crash(self, execution: Execution) -> None:
         if execution.over:
             return
         worker = execution.worker
-        self._hands.kill(worker)
+        self._process_control.kill(worker)
         execution.over = True
-        now_s = self._course.now()
+        now_s = self._context.now()
         self._inject(execution)
         self._note_end(now_s, execution, execution.cause)
-        self._course.note_process(now_s, Kind.PROCESS_EXITED, worker, self._workers.number(worker), execution.cause)
-        self._course.at(
-            now_s + self._queue.worker_restart_s, lambda: self._course.insist(lambda: self._restart(worker))
+        self._context.note_process(now_s, Kind.PROCESS_EXITED, worker, self._workers.number(worker), execution.cause)
+        self._context.at(
+            now_s + self._queue.worker_restart_s, lambda: self._context.insist(lambda: self._restart(worker))
         )
 
     def _restart(self, worker: str) -> None:
         """Start the process of a worker again."""
-        self._hands.restart(worker)
-        self._course.note_process(self._course.now(), Kind.PROCESS_STARTED, worker, self._workers.number(worker))
+        self._process_control.restart(worker)
+        self._context.note_process(self._context.now(), Kind.PROCESS_STARTED, worker, self._workers.number(worker))
 
     def _hang(self, execution: Execution) -> None:
         if execution.over:
             return
-        self._hands.pause(execution.worker)
+        self._process_control.pause(execution.worker)
         self._inject(execution)
-        wakes_s = self._course.now() + self._plan.fault_of(execution.cause).hang_for_s
-        self._course.at(wakes_s, lambda: self._hands.wake(execution.worker))
+        wakes_s = self._context.now() + self._plan.fault_of(execution.cause).hang_for_s
+        self._context.at(wakes_s, lambda: self._process_control.wake(execution.worker))
 
     def _inject(self, execution: Execution) -> None:
-        self._follower.blame.setdefault(execution.number, {})[execution.attempt] = execution.cause
-        self._note(self._course.now(), Kind.FAULT_INJECTED, execution, execution.cause)
+        self._change_reader.blame.setdefault(execution.number, {})[execution.attempt] = execution.cause
+        self._note(self._context.now(), Kind.FAULT_INJECTED, execution, execution.cause)
 
     def _note_end(self, t_s: float, execution: Execution, cause: int) -> None:
-        ran_s = max(0.0, t_s - self._course.clock.scenario(execution.started_at))
+        ran_s = max(0.0, t_s - self._context.clock.scenario(execution.started_at))
         self._note(t_s, Kind.EXECUTION_ENDED, execution, cause, ran_s)
 
     def _note(self, t_s: float, kind: Kind, execution: Execution, cause: int = NO_CAUSE, value: float = 0.0) -> None:
         worker = self._workers.number(execution.worker)
         number, attempt = execution.number, execution.attempt
-        self._course.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
+        self._context.note(t_s, kind, number=number, attempt=attempt, worker=worker, cause=cause, value=value)
 
     def _action(self, execution: Execution) -> Action:
         return Action(self._plan.action[execution.cause])

@@ -1,4 +1,4 @@
-"""What a check of a system's contract has at hand: a new system, a desk for the bodies of its tasks, words for what it may do."""
+"""The harness of a system's contract checks: a new system, a body server, and assertions."""
 
 import os
 import selectors
@@ -22,7 +22,7 @@ from soak.contract import (
 )
 from soak.runner.targets.checks import SHORT_S, SkippedError, UnmetError, expect, expect_counts, settings_for_checks
 from soak.runner.targets.names import key_of, payload_of
-from soak.runner.targets.queue.system_adapter.body_server import Desk, Execution
+from soak.runner.targets.queue.system_adapter.body_server import BodyServer, Execution
 from soak.runner.targets.queue.system_adapter.caller import SystemCaller
 from soak.runner.targets.sockets import socket_directory
 
@@ -31,13 +31,13 @@ _LOOK_EVERY_S = 0.02
 _SETTLED_S = 0.25
 
 
-class Bench:
+class ContractHarness:
     """One new system. Tasks are numbers, as in a plan: the key of task `n` is that of its first submission."""
 
     def __init__(self, kind: type[System], directories: Callable[[], Path], lease_s: float, patience_s: float) -> None:
         self.patience_s = patience_s
         self.changes: list[Change] = []
-        """All that it told."""
+        """All reported changes."""
         self.running: list[Execution] = []
         """Bodies that have started and were not told to end, in the order in which they started."""
         self.started: list[tuple[int, int]] = []
@@ -47,11 +47,11 @@ class Bench:
         try:
             sockets = Path(self._stack.enter_context(socket_directory()))
             self._selector = self._stack.enter_context(selectors.DefaultSelector())
-            self._desk = self._stack.enter_context(closing(Desk(sockets / "desk", self._selector)))
-            self._desk.answer(started=self._started, ended=lambda *_: None, lost=self._lost)
+            self._body_server = self._stack.enter_context(closing(BodyServer(sockets / "desk", self._selector)))
+            self._body_server.answer(started=self._started, ended=lambda *_: None, lost=self._lost)
             settings = SystemSettings(
                 **settings_for_checks(directories(), lease_s, WORKERS),
-                desk=self._desk.path.absolute(),
+                desk=self._body_server.path.absolute(),
                 dispatchers=1,
                 poll_interval_s=SHORT_S / 10,
                 watchdog_interval_s=SHORT_S / 10,
@@ -65,9 +65,9 @@ class Bench:
             raise
 
     def close(self) -> None:
-        """Let go of the system, and of what was stopped."""
+        """Close the system, and continue stopped processes."""
         self.wake()
-        self._desk.close()
+        self._body_server.close()
         try:
             self.asked(self.system.close)
         finally:
@@ -79,7 +79,7 @@ class Bench:
         return answer
 
     def add(self, number: int) -> TaskId:
-        """Enqueue a task whose key is not taken."""
+        """Enqueue a new task."""
         answer = self.offer(number)
         if not isinstance(answer, Accepted):
             raise UnmetError(f"key {key_of(number)} to be accepted", answer)
@@ -97,7 +97,7 @@ class Bench:
         return found[-1]
 
     def bodies(self, count: int) -> list[Execution]:
-        """So many bodies, once they run."""
+        """Wait for a number of running bodies."""
         what = f"{count} bodies to run at a time"
         self.until(what, lambda: len(self.running) >= count, lambda: f"{len(self.running)} that run")
         return list(self.running)
@@ -106,10 +106,10 @@ class Bench:
         """Let a body end."""
         if execution in self.running:
             self.running.remove(execution)
-        self._desk.finish(execution, end=end, error="network", tokens=tokens)
+        self._body_server.finish(execution, end=end, error="network", tokens=tokens)
 
-    def told(self, kind: ChangeType, attempt: int = 1) -> Change:
-        """The change of a kind, once it is told."""
+    def reported(self, kind: ChangeType, attempt: int = 1) -> Change:
+        """Wait for a change of a kind."""
 
         def found() -> list[Change]:
             return [each for each in self.changes if each.type is kind and each.attempt == attempt]
@@ -120,29 +120,29 @@ class Bench:
         return found()[0]
 
     def kinds(self) -> str:
-        """The kinds of changes that were told."""
+        """The kinds of reported changes."""
         return ", ".join(each.type.name for each in self.changes)
 
     def settle(self) -> None:
-        """Wait as long as something that must not happen would take."""
+        """Wait long enough for a forbidden event to happen."""
         self._listen(time.monotonic() + _SETTLED_S)
 
     def counts(self, meant: Snapshot) -> None:
-        """Its snapshot is this one."""
+        """Assert its snapshot."""
         expect_counts(meant, self.asked(self.system.snapshot))
 
     def pid(self, execution: Execution) -> int:
         """The process that runs a body."""
         pids = self.processes()
         expect(
-            f"processes to tell the worker {execution.worker!r}, as its body is told",
+            f"processes to list the worker {execution.worker!r} under the name passed to its body",
             ", ".join(sorted(pids)) or "none",
             met=execution.worker in pids,
         )
         return pids[execution.worker]
 
     def processes(self) -> dict[str, int]:
-        """Its processes. Raises SkippedError when it tells none."""
+        """Its processes. Raises SkippedError if it reports none."""
         pids: dict[str, int] = self.asked(self.system.processes)
         if not pids:
             raise SkippedError("the class has no processes()")
@@ -151,7 +151,7 @@ class Bench:
     def kill(self, execution: Execution) -> None:
         """Kill the worker that runs a body."""
         os.kill(self.pid(execution), signal.SIGKILL)
-        self.until("the killed worker's line to close", lambda: execution.over, lambda: "a body that still runs")
+        self.until("the killed worker's connection to close", lambda: execution.over, lambda: "a body that still runs")
         self.asked(lambda: self.system.restart(execution.worker))
 
     def pause(self, execution: Execution) -> None:
@@ -167,7 +167,7 @@ class Bench:
                 os.kill(self._paused.pop(), signal.SIGCONT)
 
     def until(self, expected: str, met: Callable[[], bool], came: Callable[[], object]) -> None:
-        """Listen until something holds, as long as a call may take. Raises UnmetError."""
+        """Wait until something holds, up to the timeout. Raises UnmetError."""
         until = time.monotonic() + self.patience_s
         while not met():
             if time.monotonic() > until:
@@ -181,7 +181,7 @@ class Bench:
         self.changes += self.asked(self.system.changes)
 
     def asked(self, call: Callable[[], Any]) -> Any:
-        """What a call returns, once the system is not busy."""
+        """The result of a call, retried while the system is busy."""
         until = time.monotonic() + self.patience_s
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What the runner does to the processes of a system: kill, stop, let go on, start again."""
+"""Control of the processes of a system: kill, stop, continue, restart."""
 
 import os
 import signal
@@ -9,8 +9,8 @@ from soak.runner.targets.queue.system_adapter.caller import SystemCaller
 from soak.schemas.errors import SoakError, reason
 
 
-class Hands(Protocol):
-    """Processes by the names that the bodies of tasks are given."""
+class ProcessControl(Protocol):
+    """Processes by the worker names passed to task bodies."""
 
     def kill(self, name: str) -> None:
         """SIGKILL, as a crash."""
@@ -25,22 +25,22 @@ class Hands(Protocol):
         """SIGCONT to every process that was stopped."""
 
     def restart(self, name: str) -> None:
-        """Start a process again that was killed."""
+        """Restart a killed process."""
 
 
 class ProcessIds:
-    """Hands for a system that tells the ids of its processes. Any of them may raise BusyError."""
+    """Process control by the process ids that a system reports. Every method may raise BusyError."""
 
     def __init__(self, system: SystemCaller) -> None:
         self._system = system
         self._paused: dict[str, int] = {}
 
     def kill(self, name: str) -> None:
-        """SIGKILL. Raises SoakError for a name that the system does not tell."""
+        """SIGKILL. Raises SoakError for a name that the system does not report."""
         self._send(name, self._pid(name), signal.SIGKILL)
 
     def pause(self, name: str) -> None:
-        """SIGSTOP. Raises SoakError for a name that the system does not tell."""
+        """SIGSTOP. Raises SoakError for a name that the system does not report."""
         self._paused[name] = pid = self._pid(name)
         self._send(name, pid, signal.SIGSTOP)
 
@@ -55,7 +55,7 @@ class ProcessIds:
         self._system.restart(name)
 
     def wake_all(self) -> None:
-        """Leave nothing stopped."""
+        """Continue all stopped processes."""
         for name in list(self._paused):
             self.wake(name)
 
@@ -63,12 +63,12 @@ class ProcessIds:
         pids = self._system.processes()
         if name not in pids:
             there = ", ".join(sorted(pids)) or "none"
-            raise SoakError(f"{self._system.name}.processes() tells no process of the worker {name!r} ({there})")
+            raise SoakError(f"{self._system.name}.processes() has no process for worker {name!r} (it has {there})")
         return pids[name]
 
     def _send(self, name: str, pid: int, number: signal.Signals) -> None:
         try:
             os.kill(pid, number)
         except OSError as error:
-            what = f"tells of the worker {name!r} the process {pid}, which cannot be signalled: {reason(error)}"
+            what = f"returned process {pid} for worker {name!r}, which cannot be signalled: {reason(error)}"
             raise SoakError(f"{self._system.name}.processes() {what}") from None

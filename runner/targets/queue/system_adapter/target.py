@@ -1,4 +1,4 @@
-"""A system of someone else's as a target."""
+"""An attached system as a target."""
 
 import selectors
 from collections.abc import Generator
@@ -28,13 +28,13 @@ _INSIDE: dict[str, str] = {
     QueueFault.WATCHDOG_CRASH: "the runner does not know its processes",
 }
 _PROCESSES: dict[str, str] = {
-    QueueFault.WORKER_CRASH: "it has no method processes(), so that nothing can be killed",
-    QueueFault.WORKER_HANG: "it has no method processes(), so that nothing can be stopped",
+    QueueFault.WORKER_CRASH: "it has no method processes(), so nothing can be killed",
+    QueueFault.WORKER_HANG: "it has no method processes(), so nothing can be stopped",
 }
 
 
-class Owning:
-    """Drives a system with a plan, `speed` times as fast as the scenario says. `name` is how a user calls its class."""
+class SystemAdapter:
+    """Drives a system with a plan, `speed` times as fast as the scenario says. `name`: as given by the user."""
 
     clock = "real"
 
@@ -43,9 +43,9 @@ class Owning:
         self.speed = speed
         self._kind = kind
         self.patience_s = patience_s
-        """How long a call may take in real seconds, where that is not PATIENCE_S."""
+        """Timeout of a call in real seconds, if not PATIENCE_S."""
         self.redelivery_s = declared_redelivery(name, kind)
-        """Within how many real seconds the class says that work of a dead worker is started again; None if it does not say."""
+        """Declared maximum redelivery time in real seconds; None if not declared."""
         self._directory = Path()
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
@@ -54,11 +54,9 @@ class Owning:
         refuse_faults(scenario, self.name, _INSIDE if can(self._kind, PROCESSES) else {**_INSIDE, **_PROCESSES})
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
-        """Keep what the system leaves behind in `directory`. Raises UsageError when it is to go on."""
+        """Keep files of the system in `directory`. Raises UsageError for a run to resume."""
         if history:
-            raise UsageError(
-                f"{self.name} is not resumed: what became of its tasks meanwhile is not known (run it again)"
-            )
+            raise UsageError(f"{self.name} cannot be resumed: the present state of its tasks is unknown (run it again)")
         self._directory = directory.absolute() / "system"
         self._directory.mkdir()
 
@@ -69,12 +67,12 @@ class Owning:
             yield from self._blocks(plan, stack)
 
     def _blocks(self, plan: Plan, stack: ExitStack) -> Generator[Block, None, None]:
-        from soak.runner.targets.context import Course
+        from soak.runner.targets.context import RunContext
         from soak.runner.targets.losses import put_losses
         from soak.runner.targets.names import Workers
         from soak.runner.targets.offspring import offspring_ended
-        from soak.runner.targets.queue.system_adapter.body_server import Desk
-        from soak.runner.targets.queue.system_adapter.change_reader import Follower
+        from soak.runner.targets.queue.system_adapter.body_server import BodyServer
+        from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
         from soak.runner.targets.queue.system_adapter.drive import drive
         from soak.runner.targets.queue.system_adapter.executions import Executions
         from soak.runner.targets.queue.system_adapter.process_control import ProcessIds
@@ -87,31 +85,31 @@ class Owning:
         enter(offspring_ended(self.name))
         sockets = Path(enter(socket_directory()))
         selector = enter(selectors.DefaultSelector())
-        desk = enter(closing(Desk(sockets / "desk", selector)))
-        settings = system_settings(queue_of(plan.scenario), self._directory, desk.path, self.speed)
+        body_server = enter(closing(BodyServer(sockets / "desk", selector)))
+        settings = system_settings(queue_of(plan.scenario), self._directory, body_server.path, self.speed)
         system = SystemCaller(self._kind, settings, self.patience_s or PATIENCE_S)
         stack.callback(_close, system)
-        hands = ProcessIds(system)
-        course, workers = Course.begin(plan, self.speed), Workers(queue_of(plan.scenario))
-        follower = Follower(course, system.changes, workers)
+        process_control = ProcessIds(system)
+        context, workers = RunContext.begin(plan, self.speed), Workers(queue_of(plan.scenario))
+        change_reader = ChangeReader(context, system.changes, workers)
 
         def answered(work: Submission, answer: Accepted | Refused) -> None:
             if isinstance(answer, Refused) and not work.number & COPY:
                 raise system.broke("enqueue", refused(work))
-            follower.answered(work, answer)
+            change_reader.answered(work, answer)
 
-        Executions(course, workers, follower, hands, desk, settings.busy_timeout_s, lock=None)
-        put_losses(course)
-        submitter = Submitter(course, system, answered)
-        Sampler(course, system.snapshot, system.files, lambda: submitter.oldest_deferred_s).start()
-        Resources(course, system.processes, self._directory).start()
+        Executions(context, workers, change_reader, process_control, body_server, settings.busy_timeout_s, lock=None)
+        put_losses(context)
+        submitter = Submitter(context, system, answered)
+        Sampler(context, system.snapshot, system.files, lambda: submitter.oldest_deferred_s).start()
+        Resources(context, system.processes, self._directory).start()
         submitter.start()
-        yield from drive(course, selector, system, hands, desk, follower, submitter)
+        yield from drive(context, selector, system, process_control, body_server, change_reader, submitter)
 
 
 def _close(system: SystemCaller) -> None:
     try:
         system.close()
     except (BusyError, ContractError) as error:
-        # A run of days does not lose its verdict to that; and it would hide what ended the run.
-        remark(f"{error or 'it is busy'} (at the end of the run: {system.name} is not closed)")
+        # A run of days must not lose its verdict over this, and the error would hide what ended the run.
+        remark(f"{error or 'it is busy'} (at the end of the run: {system.name} was not closed)")

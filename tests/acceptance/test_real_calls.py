@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from soak.runner.engine import execute, identify
-from soak.runner.targets.calls.target import Stub
+from soak.runner.targets.calls.target import CallsTarget
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.evidence.verdict import Outcome, Verdict
 from soak.schemas.language.load import load
@@ -71,10 +71,10 @@ class Run:
 
 
 def run(path: Path, speed: float | None, directory: Path) -> Run:
-    """A run against the stub, or a simulation where no speed is given."""
+    """A run against real dependencies, or a simulation where no speed is given."""
     loaded = load(path, settings=("repeat=1",))
-    target = Stub(speed) if speed else Simulation()
-    if isinstance(target, Stub):
+    target = CallsTarget(speed) if speed else Simulation()
+    if isinstance(target, CallsTarget):
         target.admit(loaded.scenario)
     target.prepare(directory)
     plan, kept = Plan(loaded.scenario), Kept()
@@ -129,27 +129,27 @@ def both(real: dict[Path, Future[Run]], name: str, tmp_path: Path) -> tuple[Run,
 def test_tasks_meet_the_fate_that_the_model_gives_them(
     name: str, real: dict[Path, Future[Run]], tmp_path: Path
 ) -> None:
-    stub, model = both(real, name, tmp_path)
-    assert stub.tasks == model.tasks
-    assert stub.verdict.verdict is model.verdict.verdict
-    for one, other in zip(stub.verdict.faults, model.verdict.faults, strict=True):
+    observed, model = both(real, name, tmp_path)
+    assert observed.tasks == model.tasks
+    assert observed.verdict.verdict is model.verdict.verdict
+    for one, other in zip(observed.verdict.faults, model.verdict.faults, strict=True):
         assert one.seen == other.seen
         # The model does not tell a delay when it takes place, only when it shows.
         assert one.injected == (other.seen if one.type == "delay" else other.injected)
     if name == "every-fault":
-        assert all(fault.seen for fault in stub.verdict.faults)
+        assert all(fault.seen for fault in observed.verdict.faults)
 
 
 def test_memory_is_what_the_scenario_says(real: dict[Path, Future[Run]], tmp_path: Path) -> None:
-    stub, _ = both(real, "memory-degradation", tmp_path)
-    assert stub.verdict.verdict is Outcome.PASS
-    assert (stub.verdict.slis["memory_held"], stub.verdict.slis["degraded_tasks"]) == (pytest.approx(0.8), 2)
+    observed, _ = both(real, "memory-degradation", tmp_path)
+    assert observed.verdict.verdict is Outcome.PASS
+    assert (observed.verdict.slis["memory_held"], observed.verdict.slis["degraded_tasks"]) == (pytest.approx(0.8), 2)
 
 
 def test_a_circuit_breaker_opens_tries_and_closes(real: dict[Path, Future[Run]], tmp_path: Path) -> None:
-    stub, model = both(real, "circuit-breaker", tmp_path)
-    assert stub.verdict.verdict is Outcome.PASS
-    for each in (stub, model):
+    observed, model = both(real, "circuit-breaker", tmp_path)
+    assert observed.verdict.verdict is Outcome.PASS
+    for each in (observed, model):
         assert each.counts["CIRCUIT_OPENED"] == each.counts["CIRCUIT_HALF_OPENED"] >= 2
         assert each.counts["CIRCUIT_CLOSED"] == 1
         assert each.counts["CALL_REJECTED"] > 5
@@ -162,9 +162,9 @@ def test_a_circuit_breaker_opens_tries_and_closes(real: dict[Path, Future[Run]],
 def test_what_is_too_much_is_rejected(
     name: str, rejections: set[str], real: dict[Path, Future[Run]], tmp_path: Path
 ) -> None:
-    stub, model = both(real, name, tmp_path)
-    assert stub.verdict.verdict is Outcome.PASS
-    for each in (stub, model):
+    observed, model = both(real, name, tmp_path)
+    assert observed.verdict.verdict is Outcome.PASS
+    for each in (observed, model):
         told = [step for story in each.tasks.values() for step in story if step[0] == "CALL_REJECTED"]
         assert {error for _, _, _, error in told} == rejections
         assert 0 < each.verdict.tasks["DONE"] < each.verdict.tasks["accepted"]
@@ -173,42 +173,44 @@ def test_what_is_too_much_is_rejected(
 
 
 def test_a_dependency_says_when_it_is_asked_too_much(real: dict[Path, Future[Run]], tmp_path: Path) -> None:
-    stub, _ = both(real, "rate-limits", tmp_path)
-    told = {error for story in stub.tasks.values() for kind, _, _, error in story if kind == "CALL_FAILED"}
+    observed, _ = both(real, "rate-limits", tmp_path)
+    told = {error for story in observed.tasks.values() for kind, _, _, error in story if kind == "CALL_FAILED"}
     assert told == {"rate_limited"}
-    assert stub.verdict.slis["backoff_violations"] == 0
+    assert observed.verdict.slis["backoff_violations"] == 0
 
 
 def test_a_race_loses_updates(real: dict[Path, Future[Run]], tmp_path: Path) -> None:
-    stub, model = both(real, "race", tmp_path)
-    assert stub.verdict.verdict is model.verdict.verdict is Outcome.PASS
-    assert min(stub.counts["UPDATE_LOST"], model.counts["UPDATE_LOST"]) > 5
+    observed, model = both(real, "race", tmp_path)
+    assert observed.verdict.verdict is model.verdict.verdict is Outcome.PASS
+    assert min(observed.counts["UPDATE_LOST"], model.counts["UPDATE_LOST"]) > 5
 
 
 def test_a_dependency_that_is_killed_is_started_by_its_health_check(
     real: dict[Path, Future[Run]], tmp_path: Path
 ) -> None:
-    stub, model = both(real, "auto-healing", tmp_path)
-    assert stub.verdict.verdict is Outcome.PASS
-    assert stub.verdict.tasks["DONE"] == model.verdict.tasks["DONE"]
-    for each in (stub, model):
+    observed, model = both(real, "auto-healing", tmp_path)
+    assert observed.verdict.verdict is Outcome.PASS
+    assert observed.verdict.tasks["DONE"] == model.verdict.tasks["DONE"]
+    for each in (observed, model):
         assert each.counts["PROCESS_EXITED"] == each.counts["PROCESS_STARTED"] == 1
-    seen = {(fault, error) for story in stub.tasks.values() for kind, _, fault, error in story if kind == "CALL_FAILED"}
+    seen = {
+        (fault, error) for story in observed.tasks.values() for kind, _, fault, error in story if kind == "CALL_FAILED"
+    }
     assert ("crash", "dependency_crash") in seen
 
 
 def test_a_bad_release_is_rolled_back(real: dict[Path, Future[Run]], tmp_path: Path) -> None:
-    stub, model = both(real, "rollback", tmp_path)
-    assert stub.verdict.verdict is Outcome.PASS
-    for each in (stub, model):
+    observed, model = both(real, "rollback", tmp_path)
+    assert observed.verdict.verdict is Outcome.PASS
+    for each in (observed, model):
         assert each.counts["RELEASE_DEPLOYED"] == each.counts["RELEASE_ROLLED_BACK"] == 1
     # After it nothing fails any more.
-    assert all(stub.tasks[number][-1][0] == "TASK_DONE" for number in sorted(stub.tasks)[-20:])
+    assert all(observed.tasks[number][-1][0] == "TASK_DONE" for number in sorted(observed.tasks)[-20:])
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_scenario_can_be_run_for_real(path: Path) -> None:
-    Stub().admit(load(path, settings=("repeat=1",)).scenario)
+    CallsTarget().admit(load(path, settings=("repeat=1",)).scenario)
 
 
 # The command.
@@ -216,7 +218,7 @@ def test_every_shipped_scenario_can_be_run_for_real(path: Path) -> None:
 
 def start(out: Path, *more: str) -> subprocess.Popen[str]:
     """A run in a process of its own."""
-    command = [sys.executable, "-m", "soak", "run", str(SHIPPED / "network-retry.yaml"), "--target", "stub"]
+    command = [sys.executable, "-m", "soak", "run", str(SHIPPED / "network-retry.yaml"), "--target", "calls"]
     return subprocess.Popen(
         [*command, "--out", str(out), *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     )
@@ -242,7 +244,7 @@ def test_the_command_runs_it_and_its_evidence_is_true(
     verify = subprocess.run([sys.executable, "-m", "soak", "verify", str(out)], cwd=ROOT, check=False)
     assert verify.returncode == 0
     manifest = json.loads((out / "run_manifest.json").read_text())
-    assert (manifest["target"], manifest["clock"], manifest["speed"]) == ("stub", "real", 2)
+    assert (manifest["target"], manifest["clock"], manifest["speed"]) == ("calls", "real", 2)
     events = [json.loads(line) for line in (out / "soak_network-retry.jsonl").read_text().splitlines()]
     ends = Counter(event["type"] for event in events)
     model = run(SHIPPED / "network-retry.yaml", None, tmp_path).verdict.tasks

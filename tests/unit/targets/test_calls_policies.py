@@ -10,7 +10,7 @@ from calls import PRIMARY, calls_scenario
 from soak.runner.targets.calls.breaker import Breaker
 from soak.runner.targets.calls.request import Attempts, Request
 from soak.runner.targets.calls.rows import Rows
-from soak.runner.targets.calls.target import Stub
+from soak.runner.targets.calls.target import CallsTarget
 from soak.runner.targets.clock import Clock
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.language.load import Loaded
@@ -28,7 +28,7 @@ LIMITED = PRIMARY[:-1] + ", memory: 32MB}"
 Event = tuple[str, int, int, str]
 
 
-def told(loaded: Loaded, target: Stub | Simulation, directory: Path) -> tuple[list[Event], list[float]]:
+def told(loaded: Loaded, target: CallsTarget | Simulation, directory: Path) -> tuple[list[Event], list[float]]:
     """What happened to tasks and calls, task by task; and how long each wait before another attempt was to be."""
     directory.mkdir()
     target.prepare(directory)
@@ -67,7 +67,8 @@ def told(loaded: Loaded, target: Stub | Simulation, directory: Path) -> tuple[li
 def test_the_same_calls_as_in_the_model(policy: str, more: dict[str, str], tmp_path: Path) -> None:
     loaded = calls_scenario(tmp_path, tasks=4, rate="1/s", policy=policy, **more)  # type: ignore[arg-type]
     real, model = (
-        told(loaded, target, tmp_path / name)[0] for name, target in (("real", Stub(4.0)), ("model", Simulation()))
+        told(loaded, target, tmp_path / name)[0]
+        for name, target in (("real", CallsTarget(4.0)), ("model", Simulation()))
     )
     assert real == model
 
@@ -76,7 +77,8 @@ def test_waits_are_as_long_and_as_random_as_in_the_model(tmp_path: Path) -> None
     policy = "{retry: {max_attempts: 3, backoff: {initial: 10s, factor: 1.5, jitter: 100%}}}"
     loaded = calls_scenario(tmp_path, tasks=4, policy=policy, faults=BROKEN)
     real, model = (
-        told(loaded, target, tmp_path / name)[1] for name, target in (("real", Stub(20.0)), ("model", Simulation()))
+        told(loaded, target, tmp_path / name)[1]
+        for name, target in (("real", CallsTarget(20.0)), ("model", Simulation()))
     )
     assert len(model) == 8
     assert max(model) - min(model) > 5

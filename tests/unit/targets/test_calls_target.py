@@ -1,5 +1,6 @@
 """A client and its dependencies for real: what is refused, and which mistakes of a client are found by what."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -12,19 +13,21 @@ from calls import PRIMARY, calls_scenario
 from histories import scenario
 from memory_queue import MemoryQueue
 
+from soak.runner.cli import run_command
 from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.judge import Judge
 from soak.runner.preflight import calls_under_way, check_machine
 from soak.runner.session import make_target
-from soak.runner.targets.calls import target as stub_target
+from soak.runner.targets.calls import target as calls_target
 from soak.runner.targets.calls.policies import Policies
 from soak.runner.targets.calls.request import Handler, Request
-from soak.runner.targets.calls.target import Stub
+from soak.runner.targets.calls.target import CallsTarget
 from soak.runner.targets.calls.wire import Seen, Wire
 from soak.runner.targets.history import History
 from soak.runner.targets.queue.orchestrator.target import Orchestrator
-from soak.runner.targets.queue.queue_adapter.target import Pulled
-from soak.runner.targets.queue.system_adapter.target import Owning
+from soak.runner.targets.queue.queue_adapter.target import QueueAdapter
+from soak.runner.targets.queue.system_adapter.target import SystemAdapter
+from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import Outcome, Verdict
 from soak.schemas.language.load import Loaded
@@ -39,7 +42,7 @@ TIMEOUT = "{timeout: 4s}"
 
 def run(loaded: Loaded, directory: Path, make_chain: Callable[..., Policies] = Policies) -> tuple[Verdict, Judge]:
     """A real run of a scenario."""
-    target = Stub(SPEED, make_chain)
+    target = CallsTarget(SPEED, make_chain)
     target.admit(loaded.scenario)
     out = directory / "run"
     out.mkdir()
@@ -205,43 +208,65 @@ def test_a_dependency_that_dies_is_started_again(tmp_path: Path, monkeypatch: py
 
 
 def attached(name: str) -> object:
-    return Pulled(name, MemoryQueue) if name == "queue" else Owning(name, ThreadSystem)
+    return QueueAdapter(name, MemoryQueue) if name == "queue" else SystemAdapter(name, ThreadSystem)
 
 
 @pytest.mark.parametrize("target", [Orchestrator(), attached("queue"), attached("system")])
-def test_other_targets_refuse_calls(target: Stub, tmp_path: Path) -> None:
+def test_other_targets_refuse_calls(target: CallsTarget, tmp_path: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"runs the system queue, .* of the system calls \(run it with --target stub\)"
+        UsageError, match=r"runs system: queue only, .* has system: calls \(run it with --target calls\)"
     ):
         target.admit(calls_scenario(tmp_path).scenario)
 
 
 def test_it_refuses_a_queue() -> None:
-    with pytest.raises(UsageError, match=r"stub runs the system calls, .*\(run it with --target orchestrator"):
-        make_target("stub").admit(scenario())  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match=r"calls runs system: calls only, .*\(run it with --target orchestrator"):
+        make_target("calls").admit(scenario())  # type: ignore[attr-defined]
+
+
+def test_its_former_name_is_accepted_with_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert make_target("stub").name == "calls"
+    queue = Path(__file__).resolve().parents[3] / "scenarios" / "selftest" / "steady.yaml"
+    for name in ("stub", "calls"):
+        assert run_command(["run", str(queue), "--target", name, "--out", str(tmp_path / "run")]) == 2
+        said = capsys.readouterr().err
+        assert "target calls runs system: calls only" in said
+        assert ("note: the target stub is now called calls (write --target calls)" in said) == (name == "stub")
+
+
+def test_evidence_with_its_former_name_is_still_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Simulation, "name", "stub")
+    calls_scenario(tmp_path)
+    out = tmp_path / "out"
+    assert run_command(["run", str(tmp_path / "small.yaml"), "--out", str(out)]) == 0
+    assert json.loads((out / "run_manifest.json").read_text())["target"] == "stub"
+    for command in ("verify", "report", "verify"):
+        assert run_command([command, str(out)]) == 0, capsys.readouterr()
 
 
 def test_it_does_not_go_on(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not resumed"):
-        Stub().admit(calls_scenario(tmp_path).scenario, resumed=True)
-    with pytest.raises(UsageError, match="is not resumed"):
-        Stub().prepare(tmp_path, History())
+    with pytest.raises(UsageError, match="cannot be resumed"):
+        CallsTarget().admit(calls_scenario(tmp_path).scenario, resumed=True)
+    with pytest.raises(UsageError, match="cannot be resumed"):
+        CallsTarget().prepare(tmp_path, History())
 
 
 def test_it_says_which_library_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stub_target, "LIBRARIES", ("httpx", "no_such_library"))
+    monkeypatch.setattr(calls_target, "LIBRARIES", ("httpx", "no_such_library"))
     with pytest.raises(
         UsageError, match=r"needs no_such_library, which is not installed \(pip install 'soak\[calls\]'\)"
     ):
-        Stub().admit(calls_scenario(tmp_path).scenario)
+        CallsTarget().admit(calls_scenario(tmp_path).scenario)
 
 
 @pytest.mark.parametrize(
     ("parts", "speed", "complaint"),
     [
-        ({"policy": TIMEOUT}, 1000.0, r"a timeout takes 4 ms.*\(--speed 400 at most\)"),
+        ({"policy": TIMEOUT}, 1000.0, r"a timeout lasts 4 ms.*\(use --speed 400 at most\)"),
         ({"policy": "{rate_limit: {rate: 0/s}}"}, 1.0, "lets nothing through"),
-        ({"dependencies": PRIMARY[:-1] + ", memory: 1MB}"}, 1.0, "less than 16MB"),
+        ({"dependencies": PRIMARY[:-1] + ", memory: 1MB}"}, 1.0, "below 16MB"),
         ({"dependencies": PRIMARY[:-1] + ", memory: 900TB}"}, 1.0, "MiB are free"),
         ({"dependencies": PRIMARY[:-1] + ", capacity: {workers: 5000}}"}, 1.0, "5,000 workers, each a thread"),
     ],
@@ -250,7 +275,7 @@ def test_it_refuses_what_it_cannot_make_real(
     parts: dict[str, str], speed: float, complaint: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match=complaint):
-        Stub(speed).admit(calls_scenario(tmp_path, **parts).scenario)  # type: ignore[arg-type]
+        CallsTarget(speed).admit(calls_scenario(tmp_path, **parts).scenario)  # type: ignore[arg-type]
 
 
 # Before it begins.
