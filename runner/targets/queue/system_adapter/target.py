@@ -10,8 +10,9 @@ from soak.runner.console import remark
 from soak.runner.targets.caller import PATIENCE_S, ContractError
 from soak.runner.targets.history import History
 from soak.runner.targets.locate import declared_redelivery
+from soak.runner.targets.queue.refusals import NO_FILES
 from soak.runner.targets.queue.system_adapter.caller import PROCESSES, SystemCaller, can
-from soak.runner.targets.refusals import NO_FILES, refuse_faults, refuse_system
+from soak.runner.targets.refusals import refuse_faults, refuse_system
 from soak.runner.targets.sockets import socket_directory
 from soak.runner.targets.submitter import Submission, refused
 from soak.schemas.errors import UsageError
