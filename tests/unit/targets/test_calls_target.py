@@ -19,7 +19,8 @@ from soak.runner.judge.judge import Judge
 from soak.runner.targets.calls import target as calls_target
 from soak.runner.targets.calls.policies import Policies
 from soak.runner.targets.calls.request import Handler, Request
-from soak.runner.targets.calls.room import calls_under_way, check_machine
+from soak.runner.preflight import check_machine
+from soak.runner.targets.calls.room import calls_under_way
 from soak.runner.targets.calls.target import CallsTarget
 from soak.runner.targets.calls.wire import Seen, Wire
 from soak.runner.targets.history import History
