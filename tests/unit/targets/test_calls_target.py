@@ -16,10 +16,10 @@ from memory_queue import MemoryQueue
 from soak.runner.cli import run_command
 from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.judge import Judge
+from soak.runner.preflight import check_machine
 from soak.runner.targets.calls import target as calls_target
 from soak.runner.targets.calls.policies import Policies
 from soak.runner.targets.calls.request import Handler, Request
-from soak.runner.preflight import check_machine
 from soak.runner.targets.calls.room import calls_under_way
 from soak.runner.targets.calls.target import CallsTarget
 from soak.runner.targets.calls.wire import Seen, Wire
