@@ -3,6 +3,9 @@
 import io
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, TextIO, cast
 
 import click
@@ -38,8 +41,29 @@ def _prepared(stream: TextIO | None, descriptor: int) -> TextIO:
     return stream
 
 
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def heard_by(listener: Callable[[str], None]) -> Iterator[None]:
+    """Give remarks to a function, line by line, and nothing to standard error."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def is_drawn_on() -> bool:
+    """Whether standard error is a terminal that a person looks at."""
+    return _listener.get() is None and sys.stderr.isatty()
+
+
 def remark(text: str) -> None:
-    """Say something on standard error; a run goes on when nobody listens there."""
+    """Say something on standard error, or to whoever listens in its place; a run goes on when nobody listens there."""
+    if listener := _listener.get():
+        listener(text)
+        return
     try:
         click.echo(text, err=True)
     except (OSError, ValueError):

@@ -1,11 +1,10 @@
 """Progress of a run: a live line on a terminal, a plain line now and then elsewhere. It goes to standard error."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from soak.runner.console import live_console, remark
+from soak.runner.console import is_drawn_on, live_console, remark
 from soak.runner.judge.judge import Judge
 from soak.schemas.language.model import Scenario
 from soak.schemas.units import show_duration, show_ratio
@@ -19,7 +18,7 @@ PLAIN_EVERY_S = 30.0
 @contextmanager
 def make_progress(scenario: Scenario) -> Iterator[Progress]:
     """A function to call after each block."""
-    if sys.stderr.isatty():
+    if is_drawn_on():
         with _live(scenario) as progress:
             yield progress
     else:
@@ -78,7 +77,7 @@ class _Plain:
 @contextmanager
 def counting(total: int, what: str) -> Iterator[Callable[[int], None]]:
     """A function to call with how many of `total` there are; `what` they are called."""
-    if not sys.stderr.isatty():
+    if not is_drawn_on():
         yield _Counted(total, what)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

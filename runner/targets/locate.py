@@ -73,7 +73,7 @@ def _import(reference: str, prefix: str = "") -> Attached:
 def _module(name: str, prefix: str) -> object:
     here = str(Path.cwd())
     if here not in sys.path:
-        sys.path.insert(0, here)
+        sys.path.insert(_before_packages(), here)
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
@@ -84,12 +84,16 @@ def _module(name: str, prefix: str) -> object:
         raise UsageError(f"{prefix}importing {name} raised {what} (try: python -c 'import {name}')") from error
 
 
+def _before_packages() -> int:
+    """Where in `sys.path` what is installed begins: a folder that is named `queue` or `json` takes no standard module's place."""
+    kinds = {"site-packages", "dist-packages"}
+    return next((index for index, entry in enumerate(sys.path) if Path(entry).name in kinds), len(sys.path))
+
+
 def _with_methods(found: type, name: str) -> Attached:
     system = owns_workers(found)
     methods, shape = (SYSTEM_METHODS, "System") if system else (QUEUE_METHODS, "Queue")
     if missing := [method for method in methods if not callable(getattr(found, method, None))]:
         other = "" if system else "; one that owns its workers has changes"
-        raise UsageError(
-            f"{name} lacks {', '.join(missing)} (write them as runner.targets.contract.{shape} says{other})"
-        )
+        raise UsageError(f"{name} lacks {', '.join(missing)} (write them as soak.contract.{shape} says{other})")
     return found

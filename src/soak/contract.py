@@ -3,7 +3,7 @@
 A `Queue` is what workers pull from. The runner brings the work, the workers (virtual ones, which poll `claim`), the watchdog's
 clock (it calls `recover`) and the faults; the queue brings what is under test: idempotency, leases, retries and states.
 
-A `System` owns its workers. The runner brings the work and the body of every task (`runner.targets.body`), and reads what the
+A `System` owns its workers. The runner brings the work and the body of every task (`soak.body`), and reads what the
 system says it did; dispatching, heartbeats and the watchdog are the system's own, and under test too.
 
 The class is constructed as `Class(settings)`. All calls of a run, the construction and `close` too, come from one thread, one at
@@ -73,7 +73,7 @@ class SystemSettings(QueueSettings):
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The variables by which `runner.targets.body` finds the desk in another process."""
+        """The variables by which `soak.body` finds the desk in another process."""
         return {DESK: str(self.desk)}
 
 
@@ -247,7 +247,7 @@ class Queue(Protocol):
 class System(Protocol):
     """What a system that owns its workers has to do. Each call but `close` may raise `BusyError`.
 
-    Once it is constructed it is ready to work. Its workers call `Body.run` of `runner.targets.body` for each attempt, with the
+    Once it is constructed it is ready to work. Its workers call `Body.run` of `soak.body` for each attempt, with the
     payload that was enqueued. Optional methods:
 
     - `processes() -> dict[str, int]`: the process ids of all that is alive, workers under the names that their bodies are given.

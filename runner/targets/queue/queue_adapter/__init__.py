@@ -1,1 +1,1 @@
-"""Queues that workers pull from, of whoever wrote a class for `runner.targets.contract`, as a target."""
+"""Queues that workers pull from, of whoever wrote a class for `soak.contract`, as a target."""

@@ -130,7 +130,7 @@ _FIELDS: dict[str, dict[str, type]] = {
 
 
 def _message(line: bytes) -> dict[str, Any]:
-    """What a body says. Raises ContractError for what `runner.targets.body` would not say."""
+    """What a body says. Raises ContractError for what `soak.body` would not say."""
     try:
         message = json.loads(line)
         fields = _FIELDS[message["op"]]

@@ -20,10 +20,10 @@ class Stoppable(Protocol):
     """The system, as far as its end is concerned."""
 
     def stop(self) -> None:
-        """See `runner.targets.contract.System`."""
+        """See `soak.contract.System`."""
 
     def snapshot(self) -> Snapshot:
-        """See `runner.targets.contract.System`."""
+        """See `soak.contract.System`."""
 
 
 def drive(
