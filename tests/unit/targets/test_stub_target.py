@@ -1,5 +1,6 @@
 """A client and its dependencies for real: what is refused, and which mistakes of a client are found by what."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -16,7 +17,6 @@ from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.judge import Judge
 from soak.runner.preflight import calls_under_way, check_machine
 from soak.runner.session import make_target
-from soak.runner.targets.calls import target as stub_target
 from soak.runner.targets.calls.policies import Policies
 from soak.runner.targets.calls.request import Handler, Request
 from soak.runner.targets.calls.target import Stub
@@ -229,9 +229,9 @@ def test_it_does_not_go_on(tmp_path: Path) -> None:
 
 
 def test_it_says_which_library_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stub_target, "LIBRARIES", ("httpx", "no_such_library"))
+    monkeypatch.setitem(sys.modules, "purgatory", None)
     with pytest.raises(
-        UsageError, match=r"needs no_such_library, which is not installed \(pip install 'soak\[calls\]'\)"
+        UsageError, match=r"needs purgatory, which is not installed \(pip install 'soak-runner\[calls\]'\)"
     ):
         Stub().admit(calls_scenario(tmp_path).scenario)
 
