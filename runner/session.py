@@ -20,6 +20,7 @@ from soak.runner.evidence.record import Recording, to_json
 from soak.runner.job_summary import append_summary, job_summary_of
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
+from soak.runner.linux import refuse_elsewhere
 from soak.runner.outlets import Outlets, check_outlets, open_outlets
 from soak.runner.progress import make_progress
 from soak.runner.targets.base import Selective, Target
@@ -38,6 +39,7 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 """Those that ask a run to stop, as far as this machine knows them."""
 
 TARGETS = ("simulation", "orchestrator", "stub")
+_SIMULATE = "run it on Linux, or leave out --target: a simulation runs anywhere"
 RESUMABLE = ("orchestrator",)
 
 
@@ -150,6 +152,8 @@ def make_target(name: str, speed: float | None = None, patience_s: float | None 
                 "a simulation takes no --speed: its clock is the model's own (remove it, or name a --target)"
             )
         return Simulation()
+    if name in TARGETS or ":" in name:
+        refuse_elsewhere(f"--target {name}", _SIMULATE)
     if name == "orchestrator":
         from soak.runner.targets.queue.orchestrator.target import Orchestrator
 
@@ -161,6 +165,7 @@ def make_target(name: str, speed: float | None = None, patience_s: float | None 
     from soak.runner.targets.locate import find_class, owns_workers
 
     kind = find_class(name, TARGETS)
+    refuse_elsewhere(f"--target {name}", _SIMULATE)
     if owns_workers(kind):
         from soak.runner.targets.queue.system_adapter.target import Owning
 

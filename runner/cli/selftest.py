@@ -33,11 +33,13 @@ def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path,
     """
     import json
 
+    from soak.runner.linux import refuse_elsewhere
     from soak.runner.selftest.matrix import run_trials
     from soak.runner.selftest.trials import CLEAN, TRIALS
     from soak.schemas.errors import UsageError
     from soak.schemas.language.shape import did_you_mean
 
+    refuse_elsewhere("soak selftest")
     known = [trial.name for trial in TRIALS]
     for name in defects:
         if name not in known:

@@ -1,7 +1,6 @@
 """The run directory: one run, one directory, every file in its place."""
 
 import contextlib
-import fcntl
 import hashlib
 import io
 import os
@@ -136,6 +135,11 @@ class RunDirectory:
 
     def claim(self) -> None:
         """Let no other runner use this directory as long as this object lives. Raises UsageError when one does."""
+        try:
+            import fcntl
+        except ImportError:
+            # A system without locks on directories.
+            return
         if self._claim:
             return
         try:

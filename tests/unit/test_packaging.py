@@ -23,7 +23,7 @@ LOCK = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if 
 
 def test_the_lowest_versions_are_the_lower_bounds() -> None:
     lines = (ROOT / ".ci" / "lowest.txt").read_text().splitlines()
-    pinned = {line.replace("==", ">=") for line in lines if line and not line.startswith("#")}
+    pinned = {line.replace("==", ">=", 1) for line in lines if line and not line.startswith("#")}
     assert pinned == {*PROJECT["project"]["dependencies"], *EXTRAS}
 
 
@@ -31,7 +31,7 @@ def test_every_dependency_has_a_reason() -> None:
     reasons = (ROOT / "docs" / "dependencies.md").read_text()
     tools = [each for each in OPTIONAL["test"] if not each.startswith("soak-runner")]
     for requirement in [*PROJECT["project"]["dependencies"], *EXTRAS, *tools]:
-        name = re.split(r"[><=]", requirement)[0]
+        name = re.split(r"[><=;]", requirement)[0]
         assert f"| {name} |" in reasons, name
 
 
