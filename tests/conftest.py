@@ -23,7 +23,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-REAL = frozenset({"test_real_orchestrator", "test_attached_queue", "test_broken_off", "test_timeseries", "test_stub"})
+REAL = frozenset(
+    {
+        "test_attached_queue",
+        "test_broken_off",
+        "test_installed",
+        "test_real_orchestrator",
+        "test_stub",
+        "test_timeseries",
+    }
+)
 """Tests that run real processes against the clock: one at a time. Those of `targets` and `orchestrator` do so, too."""
 
 

@@ -19,10 +19,14 @@ AS_MEANT, NOT_AS_MEANT = 0, 3
 @click.option("--defect", "defects", multiple=True, metavar="NAME", help="Only this planted defect. May be repeated.")
 @click.option("--clean", type=click.IntRange(min=0), default=1, show_default=True, help="Rounds of clean runs.")
 @click.option("--speed", type=Positive(100_000), default=60.0, show_default=True, help="As in `soak run`.")
-@click.option("--scenarios", type=click.Path(path_type=Path), default=Path("scenarios/selftest"), show_default=True)
+@click.option(
+    "--scenarios", type=click.Path(path_type=Path), metavar="DIR", help="[default: those that come with soak]"
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("selftest"), show_default=True, help="Evidence.")
 @json_option
-def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path, out: Path, as_json: bool) -> int:
+def command(
+    defects: tuple[str, ...], clean: int, speed: float, scenarios: Path | None, out: Path, as_json: bool
+) -> int:
     """Soak an orchestrator with planted defects, and a sound one, and show what found which.
 
     Exit codes: 0 every defect was found by the check meant for it and clean runs raised nothing, 3 not so.
@@ -36,6 +40,7 @@ def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path,
     from soak.runner.linux import refuse_elsewhere
     from soak.runner.selftest.matrix import run_trials
     from soak.runner.selftest.trials import CLEAN, TRIALS
+    from soak.runner.shipped import SELFTEST
     from soak.schemas.errors import UsageError
     from soak.schemas.language.shape import did_you_mean
 
@@ -44,6 +49,7 @@ def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path,
     for name in defects:
         if name not in known:
             raise UsageError(f"no defect {name!r} ({did_you_mean(name, known)})")
+    scenarios = scenarios or SELFTEST
     if not scenarios.is_dir():
         raise UsageError(
             f"{scenarios}: is not a directory (name the one with the self-test's scenarios with --scenarios)"
