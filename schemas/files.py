@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from soak.schemas.conformity import Schema
 from soak.schemas.errors import EvidenceError, printable, reason, shortened
-from soak.schemas.validator import Schema
 
 DIRECTORY = Path(__file__).parent
 MAX_VALUES_BYTES = 10_000_000

@@ -1,7 +1,7 @@
 """What the schemas give as examples, as it is written in a file."""
 
+from soak.schemas.conformity import Schema
 from soak.schemas.files import resolve
-from soak.schemas.validator import Schema
 
 
 def example(schema: Schema) -> str:

@@ -1,6 +1,5 @@
 """A scenario file to a typed scenario, or to everything that is wrong with it."""
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,6 +47,8 @@ class Loaded:
     @property
     def sha256(self) -> str:
         """Hash of what the scenario says, whatever its comments, layout and order of keys."""
+        import hashlib
+
         text = json.dumps(self.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
