@@ -60,7 +60,7 @@ class Outlets:
         )
 
 
-def check_outlets(scenario: Scenario, *, real: bool, notify: bool = False) -> None:
+def _check_extras(scenario: Scenario, *, real: bool, notify: bool = False) -> None:
     """Raise UsageError when a package is missing for those who will follow a run."""
     if scenario.notify and (notify or real):
         need("notify", "notify:")
@@ -78,7 +78,7 @@ def open_outlets(
     """Who follows the run named `run`: a real one, or (people only) any when `notify` says so. Raises UsageError."""
     scenario, folder, real = loaded.scenario, loaded.folder, identity.clock == "real"
     outlets = Outlets()
-    check_outlets(scenario, real=real, notify=notify)
+    _check_extras(scenario, real=real, notify=notify)
     if scenario.notify and (notify or real):
         from soak.runner.notify.notifier import Notifier
 

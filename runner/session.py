@@ -21,7 +21,7 @@ from soak.runner.job_summary import append_summary, job_summary_of
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.runner.linux import refuse_elsewhere
-from soak.runner.outlets import Outlets, check_outlets, open_outlets
+from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.progress import make_progress
 from soak.runner.targets.base import Selective, Target
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
@@ -101,7 +101,6 @@ def run_loaded(
 ) -> tuple[Verdict, RunDirectory]:
     """Run a scenario against a target, to a sealed run directory. Raises SoakError."""
     _admit(target, loaded.scenario)
-    check_outlets(loaded.scenario, real=target.clock == "real", notify=notify)
     warn(loaded)
     plan = Plan(loaded.scenario)
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)

@@ -18,6 +18,7 @@ DATA = ("scenarios", "gates")
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 OFFLINE = ("--no-deps", "--no-index", "--no-build-isolation")
 OURS = ("schemas", "reports", "runner", "simulation", "systems")
+STANDARD = ("queue", "select")
 
 Soak = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -104,8 +105,8 @@ def test_it_says_where_it_runs_what_it_needs_and_where_it_is_at_home(wheel: Path
 
 @pytest.fixture
 def taken(tmp_path: Path) -> Path:
-    """A folder full of packages that are called like our folders: each says so when it is imported."""
-    for name in OURS:
+    """A folder full of packages named like our folders, or like standard modules: each says so when it is imported."""
+    for name in (*OURS, *STANDARD):
         (tmp_path / name).mkdir()
         content = "" if name == "schemas" else f"raise RuntimeError('the user\\'s {name}')\n"
         (tmp_path / name / "__init__.py").write_text(content)
