@@ -3,9 +3,10 @@
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, TextIO, cast
 
 import click
@@ -52,6 +53,11 @@ def heard_by(listener: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+def helper(work: Callable[[], None], name: str) -> threading.Thread:
+    """A thread, to be started, whose remarks go where those of this one go."""
+    return threading.Thread(target=copy_context().run, args=(work,), name=name, daemon=True)
 
 
 def is_drawn_on() -> bool:

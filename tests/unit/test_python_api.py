@@ -5,11 +5,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 import soak
+from soak.runner.console import heard_by
+from soak.runner.notify import sender
 from soak.runner.targets.simulation import Simulation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,3 +128,16 @@ def test_a_run_in_another_thread_leaves_signals_alone(tmp_path: Path) -> None:
     thread.join(60)
     assert found[0].verdict == soak.simulate(SCENARIO, settings=SHORT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_a_helper_thread_remarks_is_heard_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sender, "AGAIN_AFTER_S", ())
+    remarks: list[str] = []
+    with heard_by(remarks.append):
+        receiver = sender.Receiver("team", lambda message: False)
+        receiver.tell(sender.Message("a", "b"))
+        receiver.close(time.monotonic() + 30)
+    assert remarks == ["notify team: a message could not be sent (the run goes on)"]
+    assert capsys.readouterr() == ("", "")
