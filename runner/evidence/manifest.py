@@ -99,7 +99,7 @@ def _stamp(moment: datetime) -> str:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):
+    except (KeyError, OSError, ImportError):
         return "unknown"
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from soak.schemas import units
+from soak.schemas.conformity import DURATIONS
 from soak.schemas.errors import UsageError, quoted, shortened
 from soak.schemas.evidence.limits import Kind
 from soak.schemas.language.load import Loaded
@@ -13,7 +14,6 @@ from soak.schemas.language.schema import own_keys, read_schema, resolve
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.systems import completed
 from soak.schemas.systems.registry import known
-from soak.schemas.validator import DURATIONS
 
 _STEPS = tuple(Decimal(step).scaleb(exponent) for exponent in range(-9, 10) for step in (1, 2, 5))
 _STEPS_S = (*(step for step in _STEPS if step < 15), *map(Decimal, (15, 30, 60, 120, 300, 600, 900, 1800, 3600)))

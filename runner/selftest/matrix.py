@@ -78,7 +78,7 @@ def _run(trial: Trial, scenarios: Path, out: Path, speed: float) -> Row:
     settings = [word for setting in trial.settings for word in ("--set", setting)]
     command = ["run", str(scenario), "--target", "orchestrator", "--speed", f"{speed:g}", "--out", str(out), *settings]
     done = subprocess.run(
-        [sys.executable, "-m", "soak", *command],
+        [sys.executable, "-P", "-m", "soak", *command],
         capture_output=True,
         text=True,
         check=False,

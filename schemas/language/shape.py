@@ -1,19 +1,19 @@
 """Validation against the JSON Schema, with errors in the terms of the scenario language."""
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
-
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from soak.schemas import units
+from soak.schemas.conformity import DURATIONS, LONGEST_S, SHORTEST_S, Schema, conforms
 from soak.schemas.errors import Problem, Where, quoted, shortened
 from soak.schemas.language.document import Document
 from soak.schemas.language.examples import example, examples, such_as
 from soak.schemas.language.schema import read_schema, resolve
-from soak.schemas.validator import DURATIONS, LONGEST_S, SHORTEST_S, Schema, Validator
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 SECRETS = frozenset({"to", "password", "token"})
 """Keys whose value is the place of a secret."""
@@ -32,6 +32,8 @@ def did_you_mean(word: str, words: Iterator[str] | list[str]) -> str:
 
 
 def _nearest(word: str, known: list[str]) -> str | None:
+    import difflib
+
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return near[0] if near else None
 
@@ -46,11 +48,15 @@ def shape_problems(document: Document, only: Iterable[str] | None = None, *, sch
     shape, data = read_schema(schema), document.data
     if only is not None and isinstance(data, dict):
         shape, data = {**shape, "required": [], "anyOf": [{}]}, {key: data[key] for key in only if key in data}
+    if conforms(data, shape):
+        return []
+    from soak.schemas.validator import Validator
+
     problems = [problem for error in Validator(shape).iter_errors(data) for problem in _problems(document, error)]
     return [problem for problem in problems if problem.where not in garbled]
 
 
-def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
+def _problems(document: Document, error: "ValidationError") -> Iterator[Problem]:
     where: Where = tuple(error.absolute_path)
     describe = _DESCRIBE.get(str(error.validator))
     if describe is None:
