@@ -23,8 +23,7 @@ def findings(verdict: Verdict, since_s: Mapping[str, float] = NEVER) -> list[Fin
     `since_s`: from when on an objective was broken, by its text.
     """
     found = list(_named(verdict, since_s))
-    told = len(verdict.reasons)
-    if told and not found:
+    if verdict.reasons and not found:
         found.append(Finding("doubt", verdict.verdict.value))
     return found
 

@@ -18,7 +18,7 @@ from soak.schemas.language.expression import (
     parse_filter,
 )
 from soak.schemas.language.model import Comparison, Reference
-from soak.schemas.language.shape import did_you_mean
+from soak.schemas.language.shape import did_you_mean, nearest
 from soak.schemas.language.slis import AT_THE_END, Aggregate, Better, Sli
 from soak.schemas.stream.events import TYPES
 
@@ -158,8 +158,7 @@ def _sli(expression: Expression, context: Context) -> Sli:
 
 
 def _nearest_sli(name: str, context: Context) -> str:
-    remedy = did_you_mean(name, list(context.slis))
-    return remedy if remedy.startswith("did you mean") else "name an SLI that this system has"
+    return did_you_mean(name, list(context.slis)) if nearest(name, context.slis) else "name an SLI that this system has"
 
 
 def _check_labels(selector: Selector, sli: Sli, context: Context, *, each: bool) -> None:
