@@ -32,6 +32,19 @@ def generated_part(text: str) -> list[str]:
     return kept
 
 
+def emptied(text: str) -> str:
+    """The incident as it was made, when people have written into FIELDS alone."""
+    own = {name.lower() for name in FIELDS}
+    kept, name = [], ""
+    for line in text.split("\n"):
+        if heading := _HEADING.match(line):
+            name = heading[1].lower()
+            kept += [line, "", EMPTY, ""] if name in own else [line]
+        elif name not in own:
+            kept.append(line)
+    return "\n".join(kept)
+
+
 def _sections(text: str) -> dict[str, str]:
     sections: dict[str, str] = {}
     name = ""

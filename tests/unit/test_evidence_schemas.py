@@ -19,6 +19,7 @@ from jsonschema.exceptions import best_match
 
 from soak.schemas.evidence.manifest import SCHEMA_VERSION as MANIFEST_VERSION
 from soak.schemas.evidence.manifest import Manifest
+from soak.schemas.evidence.upgrades import ADDED
 from soak.schemas.evidence.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Outcome, Verdict
 from soak.schemas.files import DIRECTORY
 from soak.schemas.language.expression import Op, Unit
@@ -265,7 +266,8 @@ def _differences(struct: type, schema: Schema, root: Schema, where: str) -> Iter
     properties = schema["properties"]
     if set(hints) != set(properties):
         yield f"{where}: {set(hints) ^ set(properties)} in one of them only"
-    if set(schema["required"]) != set(properties):
+    # What was added without a new version is not required: evidence of before is valid without it.
+    if set(schema["required"]) != set(properties) - ADDED.get(struct, frozenset()):
         yield f"{where}: {set(schema['required']) ^ set(properties)} is optional"
     for field in set(hints) & set(properties):
         yield from _field_differences(hints[field], resolve(properties[field], root), root, f"{where}.{field}")
