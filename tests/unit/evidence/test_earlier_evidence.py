@@ -26,6 +26,7 @@ from soak.schemas.evidence.verdict import Alerts, Checkpoints, Outcome, Verdict
 from soak.schemas.evidence.versions import brought_up, decode_evidence, version_of
 from soak.schemas.files import read_schema
 from soak.schemas.language.gate import load_gate
+from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
 
 EVIDENCE = Path(__file__).resolve().parents[2] / "evidence"
@@ -33,7 +34,7 @@ TOO_OLD = EVIDENCE / "v1-early" / "broken"
 RUNS = sorted(path.parent for path in EVIDENCE.rglob(VERDICT) if path.parent != TOO_OLD)
 EARLIER = [run for run in RUNS if run.parent.name != "v4"]
 SCHEMAS = {VERDICT: "verdict", ALERTS: "alerts", CHECKPOINTS: "checkpoints", MANIFEST: "run_manifest"}
-OUTCOMES = {"brief": "PASS", "client": "PASS", "broken": "FAIL", "collapse": "ABORTED"}
+OUTCOMES = {"brief": "PASS", "client": "PASS", "real": "PASS", "broken": "FAIL", "collapse": "ABORTED"}
 Capture = pytest.CaptureFixture[str]
 
 
@@ -182,6 +183,14 @@ def test_processes_of_version_1_get_a_name(tmp_path: Path) -> None:
     apart = [exited(fault="a"), started(), exited(fault="b"), exited(worker=0), started(worker=0), started()]
     assert list(read_stream(path, *apart)) == ["a", "a", "b", "w0", "w0", "b"]
     assert list(read_stream(path, exited(), started(), started())) == ["process"] * 3
+
+
+def test_a_real_run_of_before_names_the_process_by_its_fault() -> None:
+    vocabulary = Vocabulary()
+    reader = StreamReader(EVIDENCE / "v3" / "real" / "soak_real.jsonl", vocabulary)
+    kinds = (Kind.PROCESS_EXITED, Kind.PROCESS_STARTED)
+    moved = [(block.kind[at], block.value[at]) for block in reader.blocks() for at in range(len(block))]
+    assert [vocabulary.names[int(value)] for kind, value in moved if kind in kinds] == ["dispatcher-dies"] * 2
 
 
 def test_a_process_that_may_be_one_of_two_is_not_guessed(tmp_path: Path) -> None:
