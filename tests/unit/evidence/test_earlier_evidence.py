@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -283,6 +284,12 @@ def test_a_run_that_was_sealed_by_this_release_has_no_other_rules(tmp_path: Path
     run_command(["run", str(scenario), "--out", str(out)])
     code, said = verify(out, capfd)
     assert (code, said["agrees"], said["other_release"]) == (0, True, None)
+    # A field that was added without a new version is not missed, any other is.
+    document = json.loads((out / VERDICT).read_text())
+    for field, expected in (("typed_reasons", 0), ("gain", 0), ("laws", 3)):
+        (out / VERDICT).write_text(json.dumps({key: value for key, value in document.items() if key != field}))
+        seal(out)
+        assert verify(out, capfd)[0] == expected, field
     edit(out / VERDICT, verdict="PASS")
     seal(out)
     code, said = verify(out, capfd)
@@ -314,6 +321,9 @@ def test_an_sli_that_came_later_is_not_known(run: Path) -> None:
     data, said = read_run(run), json.loads((run / VERDICT).read_text())["slis"]
     assert data.verdict.slis == {name: said.get(name) for name in data.scenario.slis}
     assert (set(data.scenario.slis) > set(said)) is (run.name != "client")
+    assert data.metrics.sampled
+    assert np.isnan(data.metrics.get("queue_depth_max")).all()
+    assert not data.metrics.get("skipped_by_none").any()
 
 
 @pytest.mark.parametrize("run", [run for run in EARLIER if run.name in {"brief", "client"}], ids=name_of)
