@@ -14,7 +14,7 @@ from soak.runner.evidence.directory import METRICS, VERDICT, RunDirectory, strea
 from soak.runner.evidence.manifest import read_manifest
 from soak.schemas.errors import EvidenceError, reason
 from soak.schemas.evidence.manifest import Manifest
-from soak.schemas.evidence.verdict import SCHEMA_VERSION, Verdict
+from soak.schemas.evidence.verdict import Verdict
 from soak.schemas.evidence.versions import UNDECODABLE, decode_evidence
 from soak.schemas.files import ordinary
 
@@ -59,7 +59,7 @@ class Run:
     def verdict(self) -> Verdict:
         """The verdict, with every objective and its margin."""
         found = self._directory.read(VERDICT)
-        return decode_evidence(found, Verdict, SCHEMA_VERSION, self.path / VERDICT)
+        return decode_evidence(found, Verdict, self.path / VERDICT)
 
     @cached_property
     def manifest(self) -> Manifest:
