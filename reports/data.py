@@ -73,6 +73,10 @@ class RunData:
     processes: dict[str, ProcessSamples]
     """By process name; empty for a simulation."""
 
+    def has(self, *slis: str) -> bool:
+        """Whether the system has any of these SLIs."""
+        return any(name in self.scenario.slis for name in slis)
+
 
 def read_run(directory: Path) -> RunData:
     """Read the run in `directory`. Raises EvidenceError, which names the missing or damaged file."""
