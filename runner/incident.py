@@ -1,8 +1,10 @@
 """The fields of an incident that a person fills in."""
 
 import re
+from collections.abc import Collection
 
 FIELDS = ("Mitigation", "Root cause", "Prevention")
+RUN_BOOK = "Run book"
 EMPTY = "*to be filled in*"
 _PLACEHOLDERS = frozenset(
     {"", "-", "?", "n/a", "na", "none yet", "tba", "tbd", "to be determined", "todo", "x", "xxx", "..."}
@@ -44,16 +46,26 @@ def empty_fields(text: str) -> list[str]:
     return [name for name, text in written.items() if text.lower().strip(" .!*_") in _PLACEHOLDERS]
 
 
-def generated_part(text: str) -> list[str]:
-    """The generated lines: everything except the text under FIELDS."""
+def generated_part(text: str, without: Collection[str] = ()) -> list[str]:
+    """The generated lines: everything except the text under FIELDS, and the sections `without`."""
     own = {name.lower() for name in FIELDS}
+    left_out = {name.lower() for name in without}
     kept, name = [], ""
     for line in text.splitlines():
         if heading := _HEADING.match(line):
             name = heading[1].lower()
-        if (heading or name not in own) and line.strip():
+        if (heading or name not in own) and name not in left_out and line.strip():
             kept.append(_present_wording(line))
     return kept
+
+
+def is_unchanged(now: str, made: str) -> bool:
+    """Whether the generated part of an incident is what it is `made` of anew.
+
+    A run book is no longer made for every system: one that is there may stay.
+    """
+    dropped = [] if f"## {RUN_BOOK}" in made.splitlines() else [RUN_BOOK]
+    return generated_part(now, dropped) == generated_part(made)
 
 
 def _present_wording(line: str) -> str:

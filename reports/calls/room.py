@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from soak.reports.calls import gain
 from soak.reports.data import RunData
-from soak.reports.plots.canvas import BLUE, ORANGE, PURPLE, RED
+from soak.reports.plots.canvas import BLUE, GREEN, ORANGE, PURPLE, RED
 from soak.reports.plots.panels import Line, Over, Panel
 from soak.reports.room import Grown, Inline, Room
 from soak.reports.summary import render_template
@@ -62,7 +62,7 @@ _PANELS = (
         "calls",
         (
             Line("peak in flight", PURPLE, ("in_flight_max",), Over.PEAK, filled=True),
-            Line("mean in flight", PURPLE, ("in_flight",), Over.MEAN),
+            Line("mean in flight", GREEN, ("in_flight",), Over.MEAN),
         ),
     ),
     Panel(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from soak.runner.evidence.directory import CHECKSUMS, INCIDENT, RunDirectory
-from soak.runner.incident import generated_part
+from soak.runner.incident import is_unchanged
 from soak.schemas.errors import EvidenceError, SoakError
 
 
@@ -46,4 +46,4 @@ def _changed_incident(directory: RunDirectory) -> str:
     except SoakError:
         return "was changed, and cannot be rendered again to see where"
     now = directory.read(INCIDENT).decode("utf-8", errors="replace")
-    return "" if generated_part(now) == generated_part(made) else "was changed outside its fields"
+    return "" if is_unchanged(now, made) else "was changed outside its fields"
