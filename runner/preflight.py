@@ -1,6 +1,5 @@
 """Checks before a real run: enough disk, files and threads, and the scenario's preflight commands succeed."""
 
-import math
 import os
 import resource
 import shlex
@@ -16,18 +15,18 @@ import click
 import psutil
 
 from soak.runner.console import remark
+from soak.runner.targets.room import room_of
 from soak.schemas.errors import UsageError, reason
 from soak.schemas.language.model import Scenario
-from soak.schemas.systems.calls.settings import Calls, Degrade, Fallback, Retry, Timeout, calls_of
-from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 
 _BYTES_PER_TASK = 4_096
 """Event stream, database and log of a task, with its retries: measured at about half of this."""
 
 _SPARE_BYTES = 64 << 20
-_FILES_PER_WORKER, _SPARE_FILES = 4, 64
-_FILES_PER_DEPENDENCY = 8
+_SPARE = 64
+"""Open files and threads that the runner itself and all else need."""
+
 _LOOK_EVERY_S = 0.1
 
 
@@ -40,41 +39,17 @@ def check_machine(plan: Plan, place: Path) -> None:
     if free < needed:
         what = f"{place}: {free >> 20:,} MiB free, but the run needs about {needed >> 20:,} MiB"
         raise UsageError(f"{what} (free some space, or choose another --out)")
-    _check_limit(resource.RLIMIT_NOFILE, "open files", "-n", *_files(scenario))
-    if scenario.system == "calls":
-        _check_limit(resource.RLIMIT_NPROC, "processes and threads", "-u", *_threads(scenario))
+    for need in room_of(scenario.system).needs(plan):
+        if need.open_files:
+            _check_limit(resource.RLIMIT_NOFILE, "open files", "-n", need.open_files + _SPARE, need.who)
+        if need.threads:
+            _check_limit(resource.RLIMIT_NPROC, "processes and threads", "-u", need.threads + _SPARE, need.who)
 
 
 def _check_limit(limit: int, what: str, option: str, needed: int, who: str) -> None:
     allowed, _ = resource.getrlimit(limit)
     if allowed != resource.RLIM_INFINITY and allowed < needed:
         raise UsageError(f"{allowed} {what} are allowed, and {who} need {needed} (ulimit {option} {needed})")
-
-
-def _files(scenario: Scenario) -> tuple[int, str]:
-    """Open files needed, and what needs them: a client has one for each call in flight."""
-    if scenario.system == "queue":
-        return queue_of(scenario).workers * _FILES_PER_WORKER + _SPARE_FILES, f"{queue_of(scenario).workers} workers"
-    burst = scenario.workload.burst
-    peak_per_s = max(scenario.workload.rate_per_s, burst.rate_per_s if burst else 0.0)
-    calls = calls_under_way(calls_of(scenario), peak_per_s)
-    files = calls + len(calls_of(scenario).dependencies) * _FILES_PER_DEPENDENCY + _SPARE_FILES
-    return files, f"up to {calls} calls at a time"
-
-
-def calls_under_way(calls: Calls, peak_per_s: float) -> int:
-    """Upper bound of concurrent calls, if every task uses all its attempts and timeouts."""
-    limits = [policy.limit_s for policy in calls.policy if isinstance(policy, Timeout)]
-    each_s = min(limits) if limits else 4 * max(dependency.latency.mean_s for dependency in calls.dependencies)
-    attempts = math.prod(policy.max_attempts for policy in calls.policy if isinstance(policy, Retry))
-    attempts += sum(isinstance(policy, Fallback | Degrade) for policy in calls.policy)
-    return math.ceil(peak_per_s * each_s * attempts) + 1
-
-
-def _threads(scenario: Scenario) -> tuple[int, str]:
-    """Threads needed, and what needs them: one per worker of a dependency."""
-    workers = sum(each.capacity.workers for each in calls_of(scenario).dependencies if each.capacity)
-    return workers + len(calls_of(scenario).dependencies) * 2 + _SPARE_FILES, f"{workers} workers of dependencies"
 
 
 def _existing(place: Path) -> Path:

@@ -8,8 +8,9 @@ from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.past import Past, read_past, replay
 from soak.runner.evidence.record import Recording, to_json
 from soak.runner.outlets import open_outlets
-from soak.runner.session import INTERRUPTED, Interruption, conduct, finish_ended, make_target, summary_lines
+from soak.runner.session import INTERRUPTED, Interruption, conduct, finish_ended, summary_lines
 from soak.runner.targets.base import Selective, Target
+from soak.runner.targets.make import make_target
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import End
 from soak.schemas.files import file_name

@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import cast
 
-from soak.contract import Queue
 from soak.runner.cautions import warn
 from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
@@ -22,21 +20,18 @@ from soak.runner.judge.judge import Judge
 from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.progress import make_progress
 from soak.runner.targets.base import Selective, Target
+from soak.runner.targets.make import can_go_on, make_target
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.files import file_name
-from soak.schemas.language.faults import TELEMETRY_LOSS
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.identity import Identity, target_now
-from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.units import show_duration
 from soak.simulation.plan import Plan
 
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-TARGETS = ("simulation", "orchestrator", "calls")
-RESUMABLE = ("orchestrator",)
 
 
 class Interruption:
@@ -123,42 +118,6 @@ def _preflight(plan: Plan, directory: Path, place: Path, interrupted: Callable[[
 
     check_machine(plan, place)
     run_commands(plan.scenario, directory, interrupted)
-
-
-def make_target(name: str, speed: float | None = None, patience_s: float | None = None) -> Target:
-    """A target by name, or an attached class. Raises UsageError.
-
-    `speed` is for those that run on the real clock; `patience_s`, how long a call may take, for attached classes.
-    """
-    if patience_s is not None and name in TARGETS:
-        remedy = "remove it, or name a --target as package.module:Class"
-        raise UsageError(f"--patience applies to attached classes only, not to {name} ({remedy})")
-    if name == "simulation":
-        from soak.runner.targets.simulation import Simulation
-
-        if speed is not None:
-            raise UsageError(
-                "--speed applies to real targets only: a simulation has its own clock (remove it, or name a --target)"
-            )
-        return Simulation()
-    if name == "orchestrator":
-        from soak.runner.targets.queue.orchestrator.target import Orchestrator
-
-        return Orchestrator(1.0 if speed is None else speed)
-    if name == "calls":
-        from soak.runner.targets.calls.target import CallsTarget
-
-        return CallsTarget(1.0 if speed is None else speed)
-    from soak.runner.targets.locate import find_class, owns_workers
-
-    kind = find_class(name, TARGETS)
-    if owns_workers(kind):
-        from soak.runner.targets.queue.system_adapter.target import SystemAdapter
-
-        return SystemAdapter(name, kind, 1.0 if speed is None else speed, patience_s)
-    from soak.runner.targets.queue.queue_adapter.target import QueueAdapter
-
-    return QueueAdapter(name, cast("type[Queue]", kind), 1.0 if speed is None else speed, patience_s)
 
 
 def finish_ended(past: Past, end: End, outlets: Outlets, began: float | None = None) -> Verdict:
@@ -271,7 +230,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}",
         f"  report: {directory / 'report.html'}",
     ]
-    never = {fault.type for fault in loaded.scenario.faults} & {QueueFault.DISK_FULL, TELEMETRY_LOSS}
-    if verdict.end in {End.INTERRUPTED, End.CUT} and verdict.target in RESUMABLE and not never:
+    lasting = all(fault.spec.resumable for fault in loaded.scenario.faults)
+    if verdict.end in {End.INTERRUPTED, End.CUT} and can_go_on(verdict.target) and lasting:
         lines.append(f"  to continue: soak resume {directory}")
     return "\n".join(lines)

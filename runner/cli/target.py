@@ -36,8 +36,8 @@ def check(name: str, patience_s: float | None, as_json: bool) -> int:
     from dataclasses import asdict
 
     from soak.runner.targets.caller import PATIENCE_S
-    from soak.runner.targets.contract_checks import check_class, suite
     from soak.runner.targets.locate import find_class
+    from soak.runner.targets.queue.contract_checks import check_class, suite
 
     patience_s = PATIENCE_S if patience_s is None else patience_s
     kind = find_class(name)

@@ -22,7 +22,7 @@ from soak.runner.judge.samples import Facts
 from soak.runner.judge.telemetry import Telemetry
 from soak.schemas.evidence.verdict import Checkpoint, Resume
 from soak.schemas.language.model import Reference, Scenario
-from soak.schemas.language.slis import Aggregate, Sli
+from soak.schemas.language.slis import AT_THE_END, ILLEGAL_TRANSITIONS, Aggregate, Sli
 from soak.schemas.stream.block import Block, make_block, merge
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
@@ -94,7 +94,7 @@ class Judge:
         return min((limit for limit in limits if isinstance(limit, float)), default=math.inf)
 
     def _prepare_folds(self) -> None:
-        for sli in self.scenario.slis.values():
+        for sli in (*self.scenario.slis.values(), ILLEGAL_TRANSITIONS):
             self.folds.fold(sli)
         for objective in self.scenario.objectives:
             comparison = objective.comparison
@@ -221,7 +221,7 @@ class Judge:
 
     def sli_value(self, sli: Sli, labels: frozenset[int] | None = None) -> float:
         """The value of an SLI so far; NaN without observations."""
-        if sli.name == "lost_tasks":
+        if sli.name == AT_THE_END:
             uncounted, lost = self.lifecycle.uncounted_tasks(), self.lifecycle.tracker.lost(self.lifecycle)
             # Tasks missing from the census may be those never started again.
             return math.nan if uncounted is None and not lost else float(max(uncounted or 0, lost, key=abs))

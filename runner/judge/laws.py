@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.room import Law
 from soak.schemas.evidence.verdict import LawResult, Status
+from soak.schemas.language.slis import ILLEGAL_TRANSITIONS
 
 _TOLERANCE = 1e-6
 
@@ -35,7 +36,7 @@ def _laws(judge: Judge) -> Iterator[Law]:
         if lost
         else "",
     )
-    illegal = judge.sli_value(judge.scenario.slis["illegal_transitions"])
+    illegal = judge.sli_value(ILLEGAL_TRANSITIONS)
     yield Law(
         "legal_transitions",
         "no task changes state outside the state machine",

@@ -9,18 +9,23 @@ from soak.schemas import units
 from soak.schemas.errors import UsageError, quoted, shortened
 from soak.schemas.evidence.limits import Kind
 from soak.schemas.language.load import Loaded
-from soak.schemas.language.schema import read_schema, resolve
+from soak.schemas.language.schema import own_keys, read_schema, resolve
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.systems import completed
+from soak.schemas.systems.registry import known
 from soak.schemas.validator import DURATIONS
 
 _STEPS = tuple(Decimal(step).scaleb(exponent) for exponent in range(-9, 10) for step in (1, 2, 5))
 _STEPS_S = (*(step for step in _STEPS if step < 15), *map(Decimal, (15, 30, 60, 120, 300, 600, 900, 1800, 3600)))
 _NOT_VARIED = frozenset({"version", "seed", "tiers", "notify", "export", "preflight", "checkpoints", "repeat"})
 """Keys at the top of a scenario that say nothing of what is simulated, or (the seed) nothing that lasts."""
-_MOSTLY_VARIED = frozenset({"workload", "queue", "calls", "faults"})
 _TIMES, _TIMES_WHOLE, _TIMES_RATIO = 5, 4, 6
 """How many times the scenario's value a range reaches that nobody gave."""
+
+
+def _mostly_varied() -> set[str]:
+    """The keys at the top of a scenario whose numbers people vary."""
+    return {"workload", "faults", *(key for system in known() for key in own_keys(system))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,7 @@ def _missing(path: str, loaded: Loaded, numbers: Mapping[str, _Number]) -> str:
     known = sorted({number.path for number in numbers.values()})
     remedy = did_you_mean(path, known)
     if not remedy.startswith("did"):
-        remedy = did_you_mean(path, [each for each in known if each.partition(".")[0] in _MOSTLY_VARIED])
+        remedy = did_you_mean(path, [each for each in known if each.partition(".")[0] in _mostly_varied()])
     if path.partition(".")[0] in _NOT_VARIED:
         return f"does not change what is simulated ({remedy})"
     if inner := [each for each in known if each.startswith(f"{path}.")]:

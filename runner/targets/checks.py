@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from soak.contract import Snapshot
 from soak.runner.targets.caller import ContractError
-from soak.runner.targets.settings import CommonSettings
+from soak.runner.targets.queue.settings import CommonSettings
 from soak.schemas.errors import SoakError, shortened, shown
 
 LONG_S, SHORT_S = 60.0, 0.2

@@ -2,28 +2,17 @@
 
 from collections.abc import Mapping
 
+from soak.runner.targets.room import room_of
 from soak.schemas.errors import UsageError
 from soak.schemas.language.model import Scenario
-from soak.schemas.systems.queue.faults import QueueFault
-
-NO_FILES: dict[str, str] = {
-    QueueFault.DISK_FULL: "the runner does not know where its data is stored",
-    QueueFault.DB_OUTAGE: "the runner cannot lock a database that it does not know",
-}
-
-
-_TARGETS: dict[str, str] = {
-    "queue": "--target orchestrator, or your own queue as package.module:Class",
-    "calls": "--target calls",
-}
-"""The real targets of each system."""
 
 
 def refuse_system(scenario: Scenario, system: str, target: str) -> None:
     """Raises UsageError for a scenario of another system than `system`, which the target runs."""
     if scenario.system != system:
         what = f"target {target} runs system: {system} only, and this scenario has system: {scenario.system}"
-        raise UsageError(f"{what} (run it with {_TARGETS[scenario.system]})")
+        advice = room_of(scenario.system).advice
+        raise UsageError(f"{what} ({f'run it with {advice}' if advice else 'leave out --target to simulate it'})")
 
 
 def refuse_faults(scenario: Scenario, target: str, why: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """The state of a run at a moment, as shown by watch and dashboard."""
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -12,9 +13,9 @@ from soak.schemas.evidence.verdict import End
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
+from soak.schemas.systems.registry import language_of
 from soak.schemas.units import show_duration
 
-_LEVELS = {Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"}
 _RATE_WINDOW_S = 600.0
 MOST_POINTS = 400
 
@@ -75,7 +76,7 @@ class Watched:
         """Process a block."""
         for _ in self.judge.observe(block):
             pass
-        for kind, name in _LEVELS.items():
+        for kind, name in language_of(self.judge.scenario.system).levels.items():
             values = block.value[block.kind == kind]
             if len(values):
                 self.levels[name] = float(values[-1])
@@ -92,7 +93,8 @@ class Watched:
         if self._points and self.judge.until_s < self._points[-1][0] + self._every_s:
             return
         slis = self.judge.scenario.slis
-        values = (self.judge.sli_value(slis[name]) for name in ("success_rate", "latency_p95"))
+        drawn = (slis.get(name) for name in ("success_rate", "latency_p95"))
+        values = (self.judge.sli_value(sli) if sli else math.nan for sli in drawn)
         success, p95_s = (value if value == value else None for value in values)
         self._points.append((self.judge.until_s, success, p95_s, self.levels.get("queue depth", 0.0)))
 

@@ -64,12 +64,13 @@ class Minutes:
 class Language:
     """What a scenario of a system may say, beside what any scenario may.
 
-    fragment: a JSON file; `compose` says what stands in it. build: from checked data, defaults filled in, to frozen settings;
-    raises ValueError. service: the distribution of how long one attempt at a task takes. slis, faults: by name and type.
-    checks: what the shape cannot say. names: of the parts of the system that events name as `to`.
-    distributions: where distributions stand. struck: the part that a fault strikes. headline: the SLIs that progress shows.
-    words: names that the stream gives a small number before a run. events: kinds of events of its own.
-    instead: for keys of `workload.task` that other systems have, what this one takes.
+    fragment: a JSON file; `schemas/language/schema.py` says what it holds. build: from checked data, defaults filled in, to
+    frozen settings; raises ValueError. service: the distribution of how long one attempt at a task takes. slis, faults: by
+    name and type. minutes: what metrics.csv holds. checks: what the shape cannot say. names: of the parts of the system that
+    events name as `to`. distributions: where distributions stand. struck: the part that a fault strikes. headline: what
+    progress shows of a run, as word and SLI; levels: what watching shows, as sample and word. words: names that the stream
+    gives a small number before a run. events: kinds of events of its own. instead: for keys of `workload.task` that other
+    systems have, what this one takes.
     """
 
     name: str
@@ -83,7 +84,8 @@ class Language:
     names: Callable[[Data], Sequence[str]] = _nothing
     distributions: Callable[[Data], Sequence[Where]] = _nothing
     struck: Callable[[Data, Any], str] = field(default=lambda data, settings: "")
-    headline: tuple[str, ...] = ()
+    headline: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[Kind, str] = field(default_factory=dict)
     words: Callable[[Any], Sequence[str]] = _nothing
     events: tuple[Spec, ...] = ()
     instead: Mapping[str, str] = field(default_factory=dict)

@@ -255,3 +255,45 @@ def test_a_shipped_scenario_loads(path: str) -> None:
 
 def test_scenarios_are_shipped() -> None:
     assert SCENARIOS
+
+
+# Systems. Nothing outside its rooms knows a system by name.
+
+ROOMS = re.compile(r"(schemas/systems|simulation|runner/judge|runner/targets|reports)/(queue|calls)/")
+KNOWS_A_SYSTEM: Mapping[str, str] = {
+    "schemas/systems/registry.py": "lists the systems that come along",
+    "schemas/stream/identity.py": "the target `calls` had another name",
+    "runner/cli/target.py": "checks classes, which the system queue attaches",
+    "src/soak/testing.py": "checks classes, which the system queue attaches",
+    "runner/calibrate/attempts.py": "calibrates the model of the system queue",
+    "runner/calibrate/draws.py": "calibrates the model of the system queue",
+    "runner/calibrate/shares.py": "calibrates the model of the system queue",
+    "runner/calibrate/timing.py": "calibrates the model of the system queue",
+}
+"""Modules that know one all the same, and why. The list only shrinks."""
+
+
+def systems_named(path: str, source: str) -> list[str]:
+    """Where a module outside of the rooms names a system, or imports from its rooms."""
+    if ROOMS.match(path):
+        return []
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and node.value in ("queue", "calls"):
+            found.append(f"{path}:{node.lineno}: names the system {node.value}: ask the registry")
+        if isinstance(node, ast.ImportFrom) and ROOMS.match(f"{node.module}/".removeprefix("soak.").replace(".", "/")):
+            found.append(f"{path}:{node.lineno}: imports from the room {node.module}: ask the registry")
+    return found
+
+
+def test_nothing_outside_its_rooms_knows_a_system() -> None:
+    found = {path: systems_named(path, source) for path, source in modules(*PACKAGES).items()}
+    wrong = [where for path, places in found.items() if path not in KNOWS_A_SYSTEM for where in places]
+    assert wrong == []
+    assert [path for path in KNOWS_A_SYSTEM if not found[path]] == [], "needs no exception any more"
+
+
+def test_a_system_that_is_named_is_found() -> None:
+    assert len(systems_named("runner/a.py", 'if scenario.system == "calls": pass')) == 1
+    assert len(systems_named("runner/a.py", "from soak.simulation.queue.model import QueueModel")) == 1
+    assert systems_named("simulation/queue/a.py", 'x = "queue"') == []

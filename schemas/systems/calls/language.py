@@ -137,7 +137,8 @@ LANGUAGE = Language(
     names=_names,
     distributions=_latencies,
     struck=_struck,
-    headline=("success_rate", "latency_p95"),
+    levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_IN_FLIGHT: "calls in flight"},
+    headline={"success": "success_rate", "p95": "latency_p95"},
     instead={"duration": "calls take the latency of their dependency"},
     words=lambda settings: [each.name for each in settings.dependencies],
 )

@@ -113,5 +113,6 @@ LANGUAGE = Language(
         waiting=frozenset({TaskState.PENDING}),
     ),
     checks=(_needs, _faults, _guardrail, _lease, _poll_interval),
-    headline=("success_rate", "latency_p95"),
+    levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
+    headline={"success": "success_rate", "p95": "latency_p95"},
 )

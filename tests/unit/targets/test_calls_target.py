@@ -16,14 +16,15 @@ from memory_queue import MemoryQueue
 from soak.runner.cli import run_command
 from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.judge import Judge
-from soak.runner.preflight import calls_under_way, check_machine
-from soak.runner.session import make_target
+from soak.runner.preflight import check_machine
 from soak.runner.targets.calls import target as calls_target
 from soak.runner.targets.calls.policies import Policies
 from soak.runner.targets.calls.request import Handler, Request
+from soak.runner.targets.calls.room import calls_under_way
 from soak.runner.targets.calls.target import CallsTarget
 from soak.runner.targets.calls.wire import Seen, Wire
 from soak.runner.targets.history import History
+from soak.runner.targets.make import make_target
 from soak.runner.targets.queue.orchestrator.target import Orchestrator
 from soak.runner.targets.queue.queue_adapter.target import QueueAdapter
 from soak.runner.targets.queue.system_adapter.target import SystemAdapter

@@ -11,7 +11,7 @@ from soak.runner.targets.agenda import Agenda
 from soak.runner.targets.clock import Clock, ClockSetError
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.journal import Journal
-from soak.runner.targets.names import Workers
+from soak.runner.targets.queue.names import Workers
 from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
 from soak.schemas.errors import SoakError
 from soak.schemas.language.load import load

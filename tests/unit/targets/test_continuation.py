@@ -9,7 +9,7 @@ import pytest
 from soak.contract import Change, ChangeType
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.history import History, Running
-from soak.runner.targets.names import Workers
+from soak.runner.targets.queue.names import Workers
 from soak.runner.targets.queue.orchestrator import eras, pulse
 from soak.runner.targets.queue.orchestrator.continuation import Continuation
 from soak.runner.targets.queue.system_adapter.change_reader import KINDS, ChangeReader

@@ -5,7 +5,7 @@ import pytest
 from memory_queue import MemoryQueue
 
 from soak.contract import Queue
-from soak.runner.targets.contract_checks import Result, check_class, suite
+from soak.runner.targets.queue.contract_checks import Result, check_class, suite
 from soak.schemas.errors import UsageError
 
 THREADS = "a claimed task is not given to another worker, with 8 threads at a time"

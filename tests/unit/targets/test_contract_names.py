@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from memory_queue import MemoryQueue
 
-from soak.runner.session import make_target
 from soak.runner.targets import locate
+from soak.runner.targets.make import make_target
 from soak.schemas.errors import UsageError
 
 

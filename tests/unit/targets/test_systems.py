@@ -10,12 +10,12 @@ from thread_system import ThreadSystem
 from soak.contract import System
 from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.judge import Judge
-from soak.runner.session import make_target
 from soak.runner.targets.base import Target
 from soak.runner.targets.caller import ContractError
-from soak.runner.targets.contract_checks import Result, check_class, suite
 from soak.runner.targets.history import History
 from soak.runner.targets.locate import find_class, owns_workers
+from soak.runner.targets.make import make_target
+from soak.runner.targets.queue.contract_checks import Result, check_class, suite
 from soak.runner.targets.queue.system_adapter.target import SystemAdapter
 from soak.schemas.errors import SoakError, UsageError
 from soak.schemas.evidence.verdict import Outcome, Status, Verdict

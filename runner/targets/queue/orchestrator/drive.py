@@ -9,7 +9,7 @@ from pathlib import Path
 from soak.contract import Change
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.losses import put_losses
-from soak.runner.targets.names import Workers
+from soak.runner.targets.queue.names import Workers
 from soak.runner.targets.queue.orchestrator.continuation import Continuation
 from soak.runner.targets.queue.orchestrator.disk import Disk
 from soak.runner.targets.queue.orchestrator.lock import Lock
@@ -17,13 +17,13 @@ from soak.runner.targets.queue.orchestrator.outages import Outages
 from soak.runner.targets.queue.orchestrator.pulse import FILE, Pulse
 from soak.runner.targets.queue.orchestrator.system import OrchestratorSystem
 from soak.runner.targets.queue.orchestrator.target import DATABASE, needs_disk
+from soak.runner.targets.queue.settings import system_settings
 from soak.runner.targets.queue.system_adapter.body_server import BodyServer
 from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
 from soak.runner.targets.queue.system_adapter.drive import drive
 from soak.runner.targets.queue.system_adapter.executions import Executions
 from soak.runner.targets.queue.system_adapter.sampler import Sampler
 from soak.runner.targets.resources import Resources
-from soak.runner.targets.settings import system_settings
 from soak.runner.targets.sockets import socket_directory
 from soak.runner.targets.submitter import Submitter
 from soak.schemas.stream.block import Block

@@ -16,7 +16,7 @@ from soak.contract import (
     Snapshot,
     SystemSettings,
 )
-from soak.runner.targets.names import worker_name
+from soak.runner.targets.queue.names import worker_name
 from soak.runner.targets.queue.orchestrator.processes import Processes
 from soak.runner.targets.queue.orchestrator.rival import Rival
 from soak.runner.targets.queue.orchestrator.settings import settings_of, write_settings

@@ -14,8 +14,8 @@ from soak.runner.targets.queue.queue_adapter.caller import QueueCaller
 from soak.runner.targets.queue.queue_adapter.reports import Reports
 from soak.runner.targets.queue.queue_adapter.tasks import Tasks
 from soak.runner.targets.queue.queue_adapter.workers import Workers
+from soak.runner.targets.queue.settings import LEAST_INTERVAL_REAL_S, queue_settings
 from soak.runner.targets.resources import Resources
-from soak.runner.targets.settings import LEAST_INTERVAL_REAL_S, queue_settings
 from soak.runner.targets.submitter import Submission, Submitter, refused
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import COPY, Kind

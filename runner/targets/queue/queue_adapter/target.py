@@ -7,7 +7,8 @@ from soak.contract import Queue
 from soak.runner.targets.caller import PATIENCE_S
 from soak.runner.targets.history import History
 from soak.runner.targets.locate import declared_redelivery
-from soak.runner.targets.refusals import NO_FILES, refuse_faults, refuse_system
+from soak.runner.targets.queue.refusals import NO_FILES
+from soak.runner.targets.refusals import refuse_faults, refuse_system
 from soak.schemas.errors import UsageError
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block

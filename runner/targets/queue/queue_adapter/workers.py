@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from soak.contract import BusyError, Claim
 from soak.runner.targets.caller import ContractError
 from soak.runner.targets.context import AGAIN_REAL_S, RunContext
-from soak.runner.targets.names import worker_name
+from soak.runner.targets.queue.names import worker_name
 from soak.runner.targets.queue.queue_adapter.caller import AT_ONCE, QueueCaller
 from soak.runner.targets.queue.queue_adapter.reports import Reports
 from soak.runner.targets.queue.queue_adapter.tasks import Tasks

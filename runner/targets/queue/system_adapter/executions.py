@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from soak.runner.targets.context import RunContext
-from soak.runner.targets.names import Workers
+from soak.runner.targets.queue.names import Workers
 from soak.runner.targets.queue.system_adapter.body_server import BodyServer, Execution
 from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
 from soak.runner.targets.queue.system_adapter.process_control import ProcessControl

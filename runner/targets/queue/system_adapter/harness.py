@@ -21,7 +21,7 @@ from soak.contract import (
     TaskId,
 )
 from soak.runner.targets.checks import SHORT_S, SkippedError, UnmetError, expect, expect_counts, settings_for_checks
-from soak.runner.targets.names import key_of, payload_of
+from soak.runner.targets.queue.names import key_of, payload_of
 from soak.runner.targets.queue.system_adapter.body_server import BodyServer, Execution
 from soak.runner.targets.queue.system_adapter.caller import SystemCaller
 from soak.runner.targets.sockets import socket_directory

@@ -10,8 +10,9 @@ from soak.runner.console import remark
 from soak.runner.targets.caller import PATIENCE_S, ContractError
 from soak.runner.targets.history import History
 from soak.runner.targets.locate import declared_redelivery
+from soak.runner.targets.queue.refusals import NO_FILES
 from soak.runner.targets.queue.system_adapter.caller import PROCESSES, SystemCaller, can
-from soak.runner.targets.refusals import NO_FILES, refuse_faults, refuse_system
+from soak.runner.targets.refusals import refuse_faults, refuse_system
 from soak.runner.targets.sockets import socket_directory
 from soak.runner.targets.submitter import Submission, refused
 from soak.schemas.errors import UsageError
@@ -69,8 +70,9 @@ class SystemAdapter:
     def _blocks(self, plan: Plan, stack: ExitStack) -> Generator[Block, None, None]:
         from soak.runner.targets.context import RunContext
         from soak.runner.targets.losses import put_losses
-        from soak.runner.targets.names import Workers
         from soak.runner.targets.offspring import offspring_ended
+        from soak.runner.targets.queue.names import Workers
+        from soak.runner.targets.queue.settings import system_settings
         from soak.runner.targets.queue.system_adapter.body_server import BodyServer
         from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
         from soak.runner.targets.queue.system_adapter.drive import drive
@@ -78,7 +80,6 @@ class SystemAdapter:
         from soak.runner.targets.queue.system_adapter.process_control import ProcessIds
         from soak.runner.targets.queue.system_adapter.sampler import Sampler
         from soak.runner.targets.resources import Resources
-        from soak.runner.targets.settings import system_settings
         from soak.runner.targets.submitter import Submitter
 
         enter = stack.enter_context

@@ -1,0 +1,75 @@
+"""What the runner knows of a system's real targets, and what they need of the machine."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from soak.contract import Queue, System
+from soak.runner.targets.base import Target
+from soak.schemas.errors import UsageError
+from soak.schemas.systems.registry import OURS, find, names, room
+from soak.simulation.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A target that a user calls by its name. make: constructs it for a speed-up factor. resumable: a run of it can go on."""
+
+    name: str
+    make: Callable[[float], Target]
+    resumable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """How many open files and threads a run takes of the machine, and for whom; 0: no more than any program."""
+
+    open_files: int = 0
+    threads: int = 0
+    who: str = ""
+
+
+def _none(plan: Plan) -> tuple[()]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A system's real targets.
+
+    named: those that have a name. attach: makes a target of a class of a user's own (its name, the class, speed-up factor,
+    patience in real seconds or None); None where there is no such thing. needs: what a run takes of the machine. advice: what
+    to write after `run it with` in a message.
+    """
+
+    named: Sequence[Named] = ()
+    attach: Callable[[str, type[Queue] | type[System], float, float | None], Target] | None = None
+    needs: Callable[[Plan], Iterable[Need]] = _none
+    advice: str = ""
+
+
+@cache
+def room_of(system: str) -> Room:
+    """The room of a system. Raises UsageError for one that is not there or is broken."""
+    found = find(system)
+    return room(found, found.targets, Room)
+
+
+def named(name: str) -> Named | None:
+    """The target of this name, of whatever system: ours first. None when no system that works has it."""
+    return next((each for each in _each_named(None) if each.name == name), None)
+
+
+def target_names() -> list[str]:
+    """The names of all real targets of the systems that come along."""
+    return [each.name for each in _each_named(tuple(OURS))]
+
+
+def _each_named(systems: tuple[str, ...] | None) -> Iterable[Named]:
+    for system in names() if systems is None else systems:
+        try:
+            yield from room_of(system).named
+        except UsageError:
+            # One that is broken keeps no other from working; who names it is told why.
+            if system in OURS:
+                raise
