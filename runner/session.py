@@ -200,9 +200,10 @@ def _finish(recording: Recording, verdict: Verdict, judge: Judge, outlets: Outle
         recording.directory.write(FILE, write_junit(verdict.scenario, verdict_cases(verdict)))
         try:
             render_into(recording.directory)
-        except OSError as error:
-            # Plotting needs a writable directory for temporary files; the verdict does not depend on it.
-            what = f"warning: the report was not written: {reason(error)}"
+        except (OSError, UsageError) as error:
+            # Plotting needs a writable directory for temporary files, and another package's system may fail to report;
+            # the verdict depends on neither.
+            what = f"warning: the report was not written: {reason(error) if isinstance(error, OSError) else error}"
             remark(f"{what} (fix that and run `soak report {recording.directory.path}`)")
         recording.seal()
     except OutputError as error:

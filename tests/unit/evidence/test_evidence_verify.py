@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from recordings import ABORT, SCENARIO
 
-from soak.runner.evidence.directory import CHECKSUMS, VERDICT, RunDirectory
+from soak.runner.cli import run_command
+from soak.runner.evidence.directory import CHECKSUMS, METRICS, VERDICT, RunDirectory
 from soak.runner.evidence.verify import recompute, verify
 from soak.schemas.errors import EvidenceError, UsageError
 from soak.schemas.evidence.verdict import End
@@ -270,3 +271,30 @@ def test_what_is_no_run_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is not a directory"):
         RunDirectory.open(tmp_path / "file")
+
+
+CALLS = """\
+version: 1
+name: small
+system: calls
+duration: 5m
+workload: {arrivals: {rate: 10/min}}
+calls: {dependencies: [{name: api, latency: {distribution: constant, value: 1s}}]}
+faults: [{name: f, type: server_error, rate: 20%}]
+slos: [success_rate >= 10%]
+"""
+
+
+@pytest.mark.parametrize(("columns", "agrees"), [(5, True), (4, False), (6, False)])
+def test_evidence_from_before_a_systems_columns_were_added_agrees(tmp_path: Path, columns: int, agrees: bool) -> None:
+    """A run of calls had no columns of calls once; to take any other column away is a change."""
+    (tmp_path / "small.yaml").write_text(CALLS)
+    assert run_command(["run", str(tmp_path / "small.yaml"), "--out", str(tmp_path / "run")]) == 0
+    run = RunDirectory(tmp_path / "run")
+    lines = run.file(METRICS).read_text().splitlines()
+    assert lines[0].endswith(",injected:f,calls,calls_failed,calls_rejected,in_flight,in_flight_max")
+    run.file(METRICS).write_text("".join(f"{line.rsplit(',', columns)[0]}\n" for line in lines))
+    run.write_checksums()
+    assert run_command(["report", str(run.path)]) == 0
+    expected = {} if agrees else {"metrics.csv recomputed": "line 1 is not what the stream gives"}
+    assert problems(run) == expected
