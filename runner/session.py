@@ -80,10 +80,7 @@ def run_scenario(
     notify: bool = False,
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
-    if target_now(target_name) != target_name:
-        remark(
-            f"note: the target {target_name} is now called {target_now(target_name)} (write --target {target_now(target_name)})"
-        )
+    _note_former_name(target_name)
     target = make_target(target_name, speed, patience_s)
     loaded = load(path, tier=tier, overlays=overlays, settings=settings)
     _admit(target, loaded.scenario)
@@ -105,6 +102,11 @@ def run_scenario(
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
     tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory.path), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+
+
+def _note_former_name(name: str) -> None:
+    if (now := target_now(name)) != name:
+        remark(f"note: the target {name} is now called {now} (write --target {now})")
 
 
 def _admit(target: Target, scenario: Scenario) -> None:
