@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Iterator
-from pathlib import Path
 
 import matplotlib as mpl
 
@@ -170,7 +169,7 @@ def _deviations(objective: ObjectivePrediction) -> str:
     return "never varies" if objective.deviations is None else f"{objective.deviations:.3g}"
 
 
-def summary_lines(p: Prediction, directory: Path) -> str:
+def summary_lines(p: Prediction) -> str:
     """The prediction for a terminal."""
     lines = [headline(p), f"  {p.title or p.scenario}", *(f"  {line}" for line in remarks(p))]
     if p.objectives and p.made:
@@ -182,7 +181,7 @@ def summary_lines(p: Prediction, directory: Path) -> str:
     lines += ["", *(f"  {line}" for line in _kept_from_pass(p))]
     if p.objectives and p.made:
         lines.append(f"  {first(p.first_to_break, p.objectives)}")
-    return "\n".join([*lines, f"  report: {directory / 'prediction.html'}"])
+    return "\n".join(lines)
 
 
 def _fixed(objective: ObjectivePrediction) -> str:

@@ -2,11 +2,9 @@
 
 import contextlib
 import gc
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import cast
 
 from soak.contract import Queue
@@ -14,12 +12,13 @@ from soak.runner.cautions import warn
 from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
 from soak.runner.evidence.directory import RunDirectory
-from soak.runner.evidence.past import Past, read_past, replay
 from soak.runner.evidence.record import Recording, to_json
+from soak.runner.interruption import INTERRUPTED, Interruption
 from soak.runner.job_summary import append_summary, job_summary_of
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.runner.outlets import Outlets, open_outlets
+from soak.runner.past import Past, read_past, replay
 from soak.runner.progress import make_progress
 from soak.runner.targets.base import Selective, Target
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
@@ -32,36 +31,8 @@ from soak.schemas.stream.identity import Identity
 from soak.schemas.units import show_duration
 from soak.simulation.plan import Plan
 
-INTERRUPTED = 130
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TARGETS = ("simulation", "orchestrator", "stub")
 RESUMABLE = ("orchestrator",)
-
-
-class Interruption:
-    """Whether someone asked the run to stop: the first SIGINT, SIGTERM or SIGHUP asks, a second one stops at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __call__(self) -> bool:
-        """Whether someone asked."""
-        return self.asked
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Handle signals while the run lasts."""
-        before = {number: signal.signal(number, self._handle) for number in SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def run_scenario(

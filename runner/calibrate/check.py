@@ -1,16 +1,18 @@
 """The held-back part of a run against replications of the calibrated model, over the whole run and looked at in that part."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
+from soak.runner.interruption import listening
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
-from soak.runner.replications.replication import Job, Replication, seeds
-from soak.runner.replications.worker_pool import LocalCrew, in_order
+from soak.runner.replications.replication import Replication, jobs_in_turn
+from soak.runner.replications.series import series
+from soak.runner.replications.worker_pool import WorkerPool
 from soak.schemas.evidence.calibration import Answer, Check, Prediction
 from soak.schemas.evidence.verdict import End
 from soak.schemas.language.expression import Op
@@ -65,25 +67,21 @@ def observe(
 
 
 def replicate(
-    scenarios: Sequence[Scenario],
-    count: int,
-    base: int,
-    arrivals_seed: int | None,
-    told: Callable[[int], None],
-    crew: LocalCrew,
+    scenarios: Sequence[Scenario], count: int, base: int, arrivals_seed: int | None, pool: WorkerPool
 ) -> Floats:
-    """The SLIs of `count` replications, a row for each; the scenarios take turns: they differ in what is not sure."""
-    rows = []
-    with closing(crew):
-        for result in in_order(crew, _jobs(scenarios, count, base, arrivals_seed)):
+    """The SLIs of `count` replications, a row for each; the scenarios take turns: they differ in what is not sure.
+
+    Raises KeyboardInterrupt when they are interrupted.
+    """
+    rows: list[Floats] = []
+    wanted = islice(jobs_in_turn(scenarios, base, arrivals_seed), count)
+    with listening() as interrupted, series(pool, wanted, count, interrupted=interrupted) as (results, show):
+        for result in results:
             rows.append(_row(result, scenarios[0]))
-            told(len(rows))
+            show(len(rows), "")
+    if len(rows) < count:
+        raise KeyboardInterrupt
     return np.array(rows)
-
-
-def _jobs(scenarios: Sequence[Scenario], count: int, base: int, arrivals_seed: int | None) -> Iterator[Job]:
-    for index, seed in zip(range(count), seeds(base), strict=False):
-        yield Job(index, seed, scenarios[index % len(scenarios)], arrivals_seed=arrivals_seed)
 
 
 def _row(result: Replication, scenario: Scenario) -> Floats:

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from soak.runner.cli.options import Positive, json_option, run_directory_argument
-from soak.runner.console import tell
 
 
 def _share(context: click.Context, option: click.Parameter, value: str) -> float:
@@ -92,11 +91,11 @@ def command(
       soak calibrate runs/real
       soak run scenarios/72h.yaml --overlay calibrations/72h-20260101T000000Z/overlay.yaml
     """
-    from soak.runner.calibrate.session import Request, calibrate
-    from soak.runner.calibrate.words import summary_lines
-    from soak.runner.evidence.record import to_json
+    from soak.reports.calibration import summary_lines
+    from soak.runner.calibrate.request import Request
+    from soak.runner.calibrate.session import perform
 
-    request = Request(hold_back, replications, None if as_run else for_speed, estimates, least, seed)
-    calibration, directory = calibrate(run_directory, out, request)
-    tell(to_json(calibration).decode() if as_json else summary_lines(calibration, str(directory)), nl=not as_json)
-    return calibration.check.answer.exit_code
+    speed = None if as_run else for_speed
+    analysis = perform(Request(run_directory, hold_back, replications, speed, estimates, least, seed, out))
+    analysis.tell(summary_lines(analysis.result, analysis.directory), as_json=as_json)
+    return analysis.result.check.answer.exit_code

@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from soak.runner.cli.options import all_settings, json_option, override_options
-from soak.runner.console import tell
+from soak.runner.cli.options import json_option, override_options, scenario_file
 
 AGREES, DIFFERS = 0, 3
 ALPHA, LEAST = 0.01, 0.05
@@ -101,53 +100,53 @@ _WORDS = {
 
 
 def _parity(base: Path, run: Path, options: dict[str, Any]) -> int:
-    from soak.runner.evidence.record import to_json
-    from soak.runner.parity.session import compare_runs, summary_lines
+    from soak.reports.parity import summary_lines
+    from soak.runner.parity.request import Request
+    from soak.runner.parity.session import perform
     from soak.schemas.evidence.parity import Agreement
 
-    result, directory = compare_runs(base, run, options["out"])
-    _tell(options, to_json(result), summary_lines(result, directory))
-    return AGREES if result.status is Agreement.AGREES else DIFFERS
+    analysis = perform(Request(base, run, options["out"]))
+    analysis.tell(summary_lines(analysis.result), as_json=options["as_json"])
+    return AGREES if analysis.result.status is Agreement.AGREES else DIFFERS
 
 
 def _runs(base: Path, run: Path, options: dict[str, Any]) -> int:
-    from soak.runner.compare.session import compare_with_base, summary_lines
-    from soak.runner.evidence.record import to_json
+    from soak.reports.changes import summary_lines
+    from soak.runner.compare.request import Request
+    from soak.runner.compare.session import perform
 
-    changes, directory = compare_with_base(
-        base,
-        run,
-        options["out"],
+    request = Request(
+        base=base,
+        run=run,
         alpha=ALPHA if options["alpha"] is None else options["alpha"],
         least=LEAST if options["least"] is None else options["least"],
         objectives=options["objectives"],
+        out=options["out"],
     )
-    _tell(options, to_json(changes), summary_lines(changes, directory))
-    return DIFFERS if changes.regressed else AGREES
+    analysis = perform(request)
+    analysis.tell(summary_lines(analysis.result), as_json=options["as_json"])
+    return DIFFERS if analysis.result.regressed else AGREES
 
 
 def _what_if(scenario: Path, variant: tuple[str, ...], options: dict[str, Any]) -> int:
-    from soak.runner.compare.whatif import Question, answer, summary_lines
-    from soak.runner.evidence.record import to_json
-    from soak.runner.session import INTERRUPTED
+    from soak.reports.whatif import summary_lines
+    from soak.runner.interruption import INTERRUPTED
+    from soak.runner.whatif.request import Request
+    from soak.runner.whatif.session import perform
 
-    question = Question(
-        scenario=scenario,
+    request = Request(
+        scenario=scenario_file(
+            scenario, *(options[each] for each in ("tier", "overlays", "settings", "duration", "seed"))
+        ),
         variant=variant,
-        tier=options["tier"],
-        overlays=options["overlays"],
-        settings=all_settings(options["settings"], options["duration"], options["seed"]),
         replications=options["replications"] or REPLICATIONS,
         alpha=WHAT_IF_ALPHA if options["alpha"] is None else options["alpha"],
         least=WHAT_IF_LEAST if options["least"] is None else options["least"],
         objectives=options["objectives"],
+        out=options["out"],
     )
-    result, directory, interrupted = answer(question, options["out"])
-    _tell(options, to_json(result), summary_lines(result, directory))
-    if interrupted:
+    analysis = perform(request)
+    analysis.tell(summary_lines(analysis.result), as_json=options["as_json"])
+    if analysis.interrupted:
         return INTERRUPTED
-    return DIFFERS if result.regressed else AGREES
-
-
-def _tell(options: dict[str, Any], data: bytes, lines: str) -> None:
-    tell(data.decode() if options["as_json"] else lines, nl=not options["as_json"])
+    return DIFFERS if analysis.result.regressed else AGREES

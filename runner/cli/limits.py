@@ -6,13 +6,15 @@ from typing import Any
 import click
 
 from soak.runner.cli.options import (
-    all_settings,
     jobs_option,
     json_option,
     out_option,
     override_options,
     scenario_argument,
+    scenario_file,
 )
+
+FOUND, NO_LIMIT = 0, 5
 
 
 class _Share(click.FloatRange):
@@ -106,9 +108,14 @@ def command(
       soak limits scenarios/72h.yaml --tier pr --vary faults.transient.rate=0%..60%
       soak limits scenarios/72h.yaml --tier pr --vary workload.arrivals.rate --vary queue.workers=1..20
     """
-    from soak.runner.limits.session import search_limits
-    from soak.runner.limits.variants import Wish
+    from soak.reports.limits import summary_lines
+    from soak.runner.interruption import INTERRUPTED
+    from soak.runner.limits.request import Request
+    from soak.runner.limits.session import perform
 
-    overrides = all_settings(settings, duration, seed)
-    wish = Wish(vary, probability, tolerance, most, cells, tier, overlays, overrides, jobs)
-    return search_limits(scenario, out, wish, as_json=as_json)
+    chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
+    analysis = perform(Request(chosen, vary, probability, tolerance, most, cells, jobs, out))
+    analysis.tell(summary_lines(analysis.result), as_json=as_json)
+    if analysis.interrupted:
+        return INTERRUPTED
+    return FOUND if analysis.result.found else NO_LIMIT

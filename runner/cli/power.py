@@ -5,14 +5,13 @@ from pathlib import Path
 import click
 
 from soak.runner.cli.options import (
-    all_settings,
     jobs_option,
     json_option,
     out_option,
     override_options,
     scenario_argument,
+    scenario_file,
 )
-from soak.runner.console import tell
 
 SEEN, NOT_SEEN = 0, 3
 
@@ -82,19 +81,11 @@ def command(
     Example:
       soak power scenarios/72h.yaml --violation duplicate_executions=0.01% --violation success_rate=96.5%
     """
-    from soak.runner.evidence.record import to_json
-    from soak.runner.power.session import assess_scenario, summary_lines
+    from soak.reports.power import summary_lines
+    from soak.runner.power.request import Request
+    from soak.runner.power.session import perform
 
-    report, directory = assess_scenario(
-        scenario,
-        out,
-        tier=tier,
-        overlays=overlays,
-        settings=all_settings(settings, duration, seed),
-        violations=violations,
-        power=power,
-        replications=replications,
-        workers=jobs,
-    )
-    tell(to_json(report).decode() if as_json else summary_lines(report, directory), nl=not as_json)
-    return SEEN if report.seen else NOT_SEEN
+    chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
+    analysis = perform(Request(chosen, violations, power, replications, jobs, out))
+    analysis.tell(summary_lines(analysis.result), as_json=as_json)
+    return SEEN if analysis.result.seen else NOT_SEEN

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from soak.runner.cli.options import (
-    all_settings,
     jobs_option,
     json_option,
     out_option,
     override_options,
     scenario_argument,
+    scenario_file,
 )
-from soak.runner.console import tell
 
 if TYPE_CHECKING:
     from soak.schemas.evidence.prediction import Prediction
@@ -78,17 +77,21 @@ def command(
       soak predict scenarios/72h.yaml --set queue.workers=3 --precision 2% --require 95%
     """
     from soak.reports.prediction import summary_lines
-    from soak.runner.evidence.record import to_json
-    from soak.runner.predict.session import ask, predict_scenario
-    from soak.runner.replications.worker_pool import make_crew
-    from soak.schemas.language.load import load
+    from soak.runner.predict.request import Request
+    from soak.runner.predict.session import perform
 
-    shares = share("--precision", precision, 0.5), share("--require", required, 1.0)
-    loaded = load(scenario, tier=tier, overlays=overlays, settings=all_settings(settings, duration, seed))
-    question = ask(loaded, replications=replications, precision=shares[0], required=shares[1])
-    prediction, directory = predict_scenario(loaded, question, lambda: make_crew(jobs, dask), out)
-    tell(to_json(prediction).decode() if as_json else summary_lines(prediction, directory), nl=not as_json)
-    return _exit_code(prediction)
+    request = Request(
+        scenario=scenario_file(scenario, tier, overlays, settings, duration, seed),
+        replications=replications,
+        precision=share("--precision", precision, 0.5),
+        required=share("--require", required, 1.0),
+        jobs=jobs,
+        dask=dask,
+        out=out,
+    )
+    analysis = perform(request)
+    analysis.tell(summary_lines(analysis.result), as_json=as_json)
+    return _exit_code(analysis.result)
 
 
 def share(option: str, text: str | None, below: float) -> float | None:

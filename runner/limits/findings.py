@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from soak.runner.judge.interval import wilson
 from soak.runner.limits.decision import Care, SequentialTest, Tally
 from soak.runner.limits.parameter import Parameter
-from soak.runner.limits.replications import Trial, Values
 from soak.runner.limits.search import Edge
+from soak.runner.limits.trials import Trial, Values
 from soak.schemas.evidence import limits
 from soak.schemas.evidence.limits import Basis, Cause, Finding, Grid, Limit, Point, Search, Side
 from soak.schemas.evidence.verdict import Outcome

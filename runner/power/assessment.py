@@ -11,7 +11,7 @@ from soak.runner.power.detection import AboutRule, Enough, QuantileRule, RatioRu
 from soak.runner.power.pilot import Sample
 from soak.runner.power.search import shortest, smallest
 from soak.runner.power.tails import binomial_at_least
-from soak.runner.power.violations import Asked, check
+from soak.runner.power.violations import ViolationRequest, check
 from soak.schemas.evidence.power import ObjectivePower, Point, Scale, Violation
 from soak.schemas.language.model import Reference, Scenario
 
@@ -21,7 +21,7 @@ _SHORTEST_PART = 1 / 20
 """Of runs shorter than this part of the pilot's it says nothing: what happens in them has not begun to repeat itself."""
 
 
-def assess(sample: Sample, asked: Sequence[Asked], power: float, scenario: Scenario) -> ObjectivePower:
+def assess(sample: Sample, asked: Sequence[ViolationRequest], power: float, scenario: Scenario) -> ObjectivePower:
     """What one objective sees with probability `power`. Raises UsageError for a violation that is none."""
     try:
         case = case_of(sample)
@@ -94,7 +94,7 @@ def _aborts(sample: Sample, scenario: Scenario) -> Iterator[str]:
 
 
 def _violations(
-    sample: Sample, case: Case, asked: Sequence[Asked], power: float, warmup_s: float
+    sample: Sample, case: Case, asked: Sequence[ViolationRequest], power: float, warmup_s: float
 ) -> Iterator[Violation]:
     sizes = [check(each, each.on(case.scale, sample.per_hour), case.detector) for each in asked]
     default = [case.default] if case.default is not None and not sizes else []

@@ -1,4 +1,4 @@
-"""A crew on a Dask cluster that is there already. Imported only when one is asked for: `distributed` is an extra."""
+"""The workers of a Dask cluster. Imported only for --dask: `distributed` is an extra."""
 
 import contextlib
 import logging
@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any
 
-from soak.runner.replications.remote import order, pack, question, read_answer
+from soak.runner.replications.remote import order, pack, question, read_answer, software
 from soak.runner.replications.replication import Job, Replication
-from soak.runner.replications.software import software
 from soak.runner.replications.worker_pool import AHEAD
 from soak.schemas.errors import SoakError, UsageError, quoted
 from soak.schemas.language.model import Scenario
@@ -36,7 +35,7 @@ def _distributed() -> Any:
 
 
 def _work() -> Callable[[bytes], tuple[str, bytes | None]]:
-    """What workers are given to call. A function in a function travels by value: a scheduler need not know `runner`."""
+    """What workers call. A function in a function travels by value: a scheduler need not have `soak`."""
 
     def work(content: bytes) -> tuple[str, bytes | None]:
         from distributed import get_worker
@@ -51,8 +50,8 @@ def _work() -> Callable[[bytes], tuple[str, bytes | None]]:
     return work
 
 
-class DaskCrew:
-    """The workers of a cluster. Whatever happens to some of them: the cluster makes a lost job again on another."""
+class DaskPool:
+    """The workers of a cluster. The cluster itself does the job of a lost worker again, on another."""
 
     def __init__(self, address: str, patience_s: float = PATIENCE_S) -> None:
         self._address, self._patience_s = address, patience_s
@@ -70,22 +69,22 @@ class DaskCrew:
             raise
 
     @property
-    def under_way(self) -> int:
-        """How many jobs to keep under way; follows the workers that come and go."""
+    def in_flight(self) -> int:
+        """How many jobs to keep in flight; follows the workers that come and go."""
         return AHEAD * max(1, sum(self._workers.values()))
 
     def submit(self, job: Job) -> "_Promise":
-        """Have a job done. Raises SoakError when the scheduler is gone."""
+        """Queue a job. Raises SoakError when the scheduler is gone."""
         if self._packed is None or self._packed[0] is not job.scenario:
             self._packed = job.scenario, pack(job.scenario)
         return _Promise(self, self.send(order(job, self._packed[1])))
 
     def restart(self) -> None:
-        """Whatever was under way is asked for again; the cluster looks after its workers itself."""
+        """Drop what was in flight: it is submitted again. The cluster restarts its workers itself."""
         self._cancel()
 
     def close(self) -> None:
-        """Leave the cluster; it stays. What a worker is at, it ends, and the result is thrown away."""
+        """Leave the cluster; it stays. Jobs that run go on to their end, and their results are dropped."""
         self._cancel()
         with contextlib.suppress(Exception):
             self._client.close(timeout=_CLOSE_S)
@@ -224,13 +223,13 @@ def _first_line(error: Exception) -> str:
 
 
 class _Promise:
-    """A replication under way on the cluster."""
+    """A replication in flight on the cluster."""
 
-    def __init__(self, crew: DaskCrew, future: Any) -> None:
-        self._crew, self._future = crew, future
+    def __init__(self, pool: DaskPool, future: Any) -> None:
+        self._pool, self._future = pool, future
 
     def result(self, timeout: float | None = None) -> Replication:
         """Wait for it; raises TimeoutError after `timeout` seconds."""
-        replication = self._crew.fetch(self._future, timeout)
+        replication = self._pool.fetch(self._future, timeout)
         assert replication
         return replication

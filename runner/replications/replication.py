@@ -1,7 +1,7 @@
 """One replication: plan, simulation and judge of a scenario with a seed of its own; no evidence is written."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -79,6 +79,19 @@ def jobs(scenario: Scenario, base: int, *, detailed: bool = False) -> Iterator[J
     """The replications of a scenario, without end. Any scenario gets the same seeds of the same `base`: common random numbers."""
     for index, seed in enumerate(seeds(base)):
         yield Job(index, seed, scenario, detailed=detailed)
+
+
+def jobs_in_turn(scenarios: Sequence[Scenario], base: int, arrivals_seed: int | None) -> Iterator[Job]:
+    """Replications without end, each of the next scenario: of one whose parameters are uncertain, in several versions."""
+    for index, seed in enumerate(seeds(base)):
+        yield Job(index, seed, scenarios[index % len(scenarios)], arrivals_seed=arrivals_seed)
+
+
+def paired_jobs(base: Scenario, variant: Scenario) -> Iterator[Job]:
+    """Replications of two scenarios by turns, both of a pair with the same seed, without end. Seeds are those of the base."""
+    for index, seed in enumerate(seeds(base.seed)):
+        yield Job(2 * index, seed, base, in_full=True)
+        yield Job(2 * index + 1, seed, variant, in_full=True)
 
 
 def replicate(job: Job) -> Replication:

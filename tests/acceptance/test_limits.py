@@ -12,12 +12,13 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from soak.runner.analysis import ScenarioFile
 from soak.runner.cli import run_command
 from soak.runner.evidence.checksums import check_hashes
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.limits.decision import SequentialTest
 from soak.runner.limits.findings import point_of, read_points
-from soak.runner.limits.variants import Variants, Wish
+from soak.runner.limits.request import Request, Variants
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.limits import Finding, Limits, Point, Side
 from soak.schemas.files import read_schema
@@ -152,8 +153,8 @@ def test_wrong_input_is_told_and_leaves_nothing(
 
 
 def test_a_value_inside_the_range_that_cannot_be_is_named() -> None:
-    wish = Wish(("queue.lease.duration=31s..5m", "queue.lease.heartbeat=5s..1m"), 0.95, 0.02, 20, 3, None, (), (), 1)
-    variants = Variants(SCENARIO, wish)
+    vary = ("queue.lease.duration=31s..5m", "queue.lease.heartbeat=5s..1m")
+    variants = Variants(Request(ScenarioFile(SCENARIO), vary, 0.95, 0.02, 20, 3))
     assert variants.at(("2m", "1m")).queue.heartbeat_s == 60
     with pytest.raises(UsageError, match=r"with queue\.lease\.duration=31s and queue\.lease\.heartbeat=1m: .*narrow"):
         variants.check_ends()
@@ -164,7 +165,7 @@ def test_an_interrupted_search_keeps_what_it_knows(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "runner",
+        "soak",
         "limits",
         str(SCENARIO),
         "--vary",

@@ -1,7 +1,7 @@
 """The plane: every cell is looked at, the border is decided, far cells are cheap."""
 
 from soak.runner.limits.decision import Care
-from soak.runner.limits.grid import axis, decide_grid
+from soak.runner.limits.search import axis, decide_grid
 
 
 class Cells:

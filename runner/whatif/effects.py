@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soak.runner.compare.batches import gain, interval
 from soak.runner.compare.changes import direction_of
-from soak.runner.compare.noise import holm, paired_t
+from soak.runner.compare.noise import gain, holm, interval, paired_t
 from soak.runner.replications.replication import Replication
 from soak.schemas.evidence.changes import Direction
 from soak.schemas.evidence.whatif import Effect
