@@ -80,15 +80,9 @@ def command(
     from soak.runner.predict.request import Request
     from soak.runner.predict.session import perform
 
-    request = Request(
-        scenario=scenario_file(scenario, tier, overlays, settings, duration, seed),
-        replications=replications,
-        precision=share("--precision", precision, 0.5),
-        required=share("--require", required, 1.0),
-        jobs=jobs,
-        dask=dask,
-        out=out,
-    )
+    shares = share("--precision", precision, 0.5), share("--require", required, 1.0)
+    chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
+    request = Request(chosen, replications, *shares, jobs, dask, out)
     analysis = perform(request)
     analysis.tell(summary_lines(analysis.result), as_json=as_json)
     return _exit_code(analysis.result)

@@ -192,7 +192,7 @@ def test_it_is_said_in_what_two_runs_differ(
     pinned.write_bytes(msgspec.json.encode(other))
     run_command(["compare", str(pinned), str(runs["base"]), "--out", str(tmp_path / "out")])
     said = capsys.readouterr().err
-    assert "not of the same kind" in said
+    assert "not like for like: " in said
     for difference in ("scenario another and", "target orchestrator and simulation", "speed 60 and 1"):
         assert difference in said
     run_command(["compare", str(runs["base"]), str(runs["base"]), "--out", str(tmp_path / "same")])
