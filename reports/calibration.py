@@ -7,7 +7,7 @@ import matplotlib as mpl
 from soak.reports.plots import fit, held_back
 from soak.reports.plots.canvas import STYLE
 from soak.reports.summary import TEMPLATES, make_environment
-from soak.schemas.evidence.calibration import Calibration, Parameter, Taken
+from soak.schemas.evidence.calibration import CalibratedParameter, Calibration, Taken
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.expression import Unit
 from soak.schemas.stream.block import Floats
@@ -60,7 +60,7 @@ def summary_lines(calibration: Calibration, directory: Path) -> str:
     return "\n".join([*lines, f"  overlay: {directory / 'overlay.yaml'}"])
 
 
-def _parameter_line(parameter: Parameter) -> str:
+def _parameter_line(parameter: CalibratedParameter) -> str:
     if parameter.taken is Taken.UNSEEN or parameter.estimate is None or parameter.low is None or parameter.high is None:
         return f"{parameter.key:34} as in the scenario: {parameter.detail}"
     interval = f"{valued(parameter.low, parameter.unit)} to {valued(parameter.high, parameter.unit)}"

@@ -9,7 +9,7 @@ import matplotlib as mpl
 from soak.reports.plots import limits as plots
 from soak.reports.plots.canvas import STYLE
 from soak.reports.summary import make_environment
-from soak.schemas.evidence.limits import Basis, Finding, Limit, Limits, Parameter, Point, Search
+from soak.schemas.evidence.limits import Basis, Limit, Limits, Point, Search, SearchOutcome, VariedParameter
 from soak.schemas.units import show_ratio
 
 PLANE = "plots/plane.svg"
@@ -51,21 +51,21 @@ def answers(limits: Limits) -> Iterator[str]:
             yield _limit_words(limits, search, parameter, limit)
         span = f"{parameter.path}: no limit from {parameter.low_text} to {parameter.high_text}"
         tried = "; ".join(f"{point.texts[search.parameter]}: {chance(point)}" for point in search.points)
-        if search.finding is Finding.EVERYWHERE:
+        if search.finding is SearchOutcome.EVERYWHERE:
             yield f"{span}, PASS is likely enough at every value that was tried ({tried})."
-        elif search.finding is Finding.NOWHERE:
+        elif search.finding is SearchOutcome.NOWHERE:
             yield f"{span}, PASS is not likely enough at any value that was tried ({tried})."
-        elif search.finding is Finding.UNKNOWN:
+        elif search.finding is SearchOutcome.UNKNOWN:
             yield f"{parameter.path}: not known, the search was interrupted."
 
 
-def _limit_words(limits: Limits, search: Search, parameter: Parameter, limit: Limit) -> str:
+def _limit_words(limits: Limits, search: Search, parameter: VariedParameter, limit: Limit) -> str:
     at, beyond = limit.at.texts[search.parameter], limit.beyond.texts[search.parameter]
     what = f"{at} is the {limit.side.value} value at which PASS is at least {show_ratio(limits.probability)} likely"
     return f"{parameter.path}: {what}; {standing(parameter, limit)}. At {beyond} it breaks: {causes(limit.beyond)}."
 
 
-def standing(parameter: Parameter, limit: Limit) -> str:
+def standing(parameter: VariedParameter, limit: Limit) -> str:
     """Where the scenario's own value is, seen from the limit."""
     if limit.times is None or limit.times == 1:
         return f"you are at {parameter.own_text}{', the limit itself' if limit.times else ''}"
@@ -133,10 +133,10 @@ def _search_lines(limits: Limits, search: Search) -> Iterator[str]:
     span = f"{parameter.low_text} to {parameter.high_text}"
     others = "".join(f", {p.path} at {p.own_text}" for p in limits.parameters if p is not parameter)
     heads = {
-        Finding.FOUND: "LIMIT FOUND",
-        Finding.EVERYWHERE: "NO LIMIT: PASS is likely enough at every value that was tried",
-        Finding.NOWHERE: "NO LIMIT: PASS is not likely enough at any value that was tried",
-        Finding.UNKNOWN: "INTERRUPTED before there was an answer",
+        SearchOutcome.FOUND: "LIMIT FOUND",
+        SearchOutcome.EVERYWHERE: "NO LIMIT: PASS is likely enough at every value that was tried",
+        SearchOutcome.NOWHERE: "NO LIMIT: PASS is not likely enough at any value that was tried",
+        SearchOutcome.UNKNOWN: "INTERRUPTED before there was an answer",
     }
     yield f"{heads[search.finding]}  {limits.scenario}"
     yield f"  {parameter.path} from {span}{others}; PASS is to be at least {show_ratio(limits.probability)} likely"

@@ -13,7 +13,7 @@ from soak.runner.judge.judge import Judge
 from soak.runner.replications.replication import Replication, jobs_in_turn
 from soak.runner.replications.series import series
 from soak.runner.replications.worker_pool import WorkerPool
-from soak.schemas.evidence.calibration import Answer, Check, Prediction
+from soak.schemas.evidence.calibration import Answer, Check, SliPrediction
 from soak.schemas.evidence.verdict import End
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Comparison, Objective, Phase, Scenario
@@ -113,7 +113,7 @@ def judge_predictions(scenario: Scenario, observed: Floats, tasks: int, rows: Fl
         shares = [_ALPHA / 2, 0.5, 1 - _ALPHA / 2]
         low, middle, high = np.quantile(known, shares, method="weibull") if len(known) else [math.nan] * 3
         predictions.append(
-            Prediction(
+            SliPrediction(
                 sli=name,
                 unit=scenario.slis[name].unit.value,
                 observed=_number(value),
@@ -158,14 +158,14 @@ def _deviations(observed: Floats, rows: Floats) -> tuple[Floats, Floats]:
     return result[-1], result[:-1]
 
 
-def _beyond(each: Prediction) -> float:
+def _beyond(each: SliPrediction) -> float:
     """How far an observation lies outside, relative to the bound that it is beyond."""
     assert each.observed is not None and each.low is not None and each.high is not None
     bound = each.high if each.observed > each.high else each.low
     return abs(each.observed - bound) / abs(bound) if bound else math.inf
 
 
-def _answered(predictions: list[Prediction], tasks: int, count: int, least: float) -> Check:
+def _answered(predictions: list[SliPrediction], tasks: int, count: int, least: float) -> Check:
     compared = [each for each in predictions if each.inside is not None]
     outside = [each for each in compared if not each.inside]
     wrong = [each for each in outside if each.p is not None and each.p <= _ALPHA and _beyond(each) > least]

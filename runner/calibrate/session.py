@@ -22,7 +22,7 @@ from soak.runner.calibrate.words import header, notes
 from soak.runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
 from soak.runner.replications.worker_pool import ProcessPool
 from soak.schemas.errors import EvidenceError, UsageError
-from soak.schemas.evidence.calibration import SCHEMA_VERSION, Calibration, Check, Parameter, Taken
+from soak.schemas.evidence.calibration import SCHEMA_VERSION, CalibratedParameter, Calibration, Check, Taken
 from soak.schemas.files import file_name
 from soak.schemas.language.distributions import Empirical
 from soak.schemas.language.load import load
@@ -44,7 +44,7 @@ class Estimates:
     part: Part
     service: Service
     fitted: Fitted
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[CalibratedParameter, ...]
     new: dict[str, NewFault]
 
 
@@ -107,7 +107,7 @@ def estimate(source: Source, window: Window, factor: float, request: Request) ->
     )
 
 
-def _taken(parameter: Parameter) -> Parameter:
+def _taken(parameter: CalibratedParameter) -> CalibratedParameter:
     if parameter.taken is not Taken.SCENARIO:
         return parameter
     return msgspec.structs.replace(parameter, taken=Taken.RUN, value=parameter.estimate)
@@ -208,18 +208,18 @@ def _calibration(
     )
 
 
-def _with_values(as_run: Estimates, aimed: Estimates) -> Iterator[Parameter]:
+def _with_values(as_run: Estimates, aimed: Estimates) -> Iterator[CalibratedParameter]:
     """What was observed, with the values that the overlay holds."""
     for observed, told in zip(as_run.parameters, aimed.parameters, strict=True):
         yield msgspec.structs.replace(observed, value=told.value)
 
 
-def _service_parameters(source: Source, as_run: Estimates, aimed: Estimates) -> Iterator[Parameter]:
+def _service_parameters(source: Source, as_run: Estimates, aimed: Estimates) -> Iterator[CalibratedParameter]:
     planned = source.loaded.scenario.workload.service
     known = parameters_of(planned) if type(planned) is type(as_run.fitted.distribution) else {}
     values, aimed_values = parameters_of(as_run.fitted.distribution), parameters_of(aimed.fitted.distribution)
     for key, interval in as_run.fitted.intervals.items():
-        yield Parameter(
+        yield CalibratedParameter(
             key=f"{SERVICE}.{key}",
             unit="s",
             scenario=known.get(key),

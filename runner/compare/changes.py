@@ -8,7 +8,7 @@ from soak.runner.compare.pairing import Pairing
 from soak.runner.compare.relative import WORDS, parse_relative
 from soak.runner.parity.source import different_keys
 from soak.schemas.errors import UsageError
-from soak.schemas.evidence.changes import SCHEMA_VERSION, Baseline, Change, Changes, Direction, RelativeResult
+from soak.schemas.evidence.changes import SCHEMA_VERSION, Baseline, Changes, Direction, RelativeResult, SliChange
 from soak.schemas.evidence.verdict import Status
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.slis import Better
@@ -60,7 +60,7 @@ def compare(
 
 def _changes(
     names: Sequence[str], base: Baseline, run: Baseline, *, paired: bool, alpha: float, least: float
-) -> list[Change]:
+) -> list[SliChange]:
     ps = [_p(base, run, name, paired=paired) for name in names]
     return [
         _change(name, base, run, p, significant=significant, least=least)
@@ -75,7 +75,7 @@ def _relative(objectives: Sequence[str], base: Baseline, run: Baseline) -> Itera
 
 
 def _reasons(
-    changes: Sequence[Change], relative: Sequence[RelativeResult], base: Baseline, run: Baseline
+    changes: Sequence[SliChange], relative: Sequence[RelativeResult], base: Baseline, run: Baseline
 ) -> Iterator[str]:
     """What became worse, in words."""
     for change in changes:
@@ -111,11 +111,11 @@ def _p(base: Baseline, run: Baseline, name: str, *, paired: bool) -> float | Non
     return probability(one, other, paired=paired) if len(one) == len(other) and one else None
 
 
-def _change(name: str, base: Baseline, run: Baseline, p: float | None, *, significant: bool, least: float) -> Change:
+def _change(name: str, base: Baseline, run: Baseline, p: float | None, *, significant: bool, least: float) -> SliChange:
     before, after = base.slis[name].value, run.slis[name].value
     unit = Unit(run.slis[name].unit)
     if before is None or after is None:
-        return Change(name, unit.value, before, after, None, None, p, Direction.UNKNOWN, "nothing to compare")
+        return SliChange(name, unit.value, before, after, None, None, p, Direction.UNKNOWN, "nothing to compare")
     difference = after - before
     relative = difference / abs(before) if before else None
     direction = Direction.UNTESTED
@@ -124,7 +124,7 @@ def _change(name: str, base: Baseline, run: Baseline, p: float | None, *, signif
         direction = direction_of(difference, relative, better, significant=significant, least=least)
     shown = f"{unit.show(before)} before, {unit.show(after)} now"
     why = "" if p is None else f" (p = {p:.2g})"
-    return Change(name, unit.value, before, after, difference, relative, p, direction, shown + why)
+    return SliChange(name, unit.value, before, after, difference, relative, p, direction, shown + why)
 
 
 def direction_of(

@@ -79,17 +79,17 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class MetricSnapshot:
     """Every reading at a moment; `time_s`: Unix time."""
 
     time_s: float
     readings: tuple[Reading, ...]
 
-    def later(self, by_s: float) -> "Snapshot":
+    def later(self, by_s: float) -> "MetricSnapshot":
         """The same, so much later."""
         exported, *others = self.readings
         moved = replace(exported, value=exported.value + by_s)
-        return Snapshot(self.time_s + by_s, (moved, *others))
+        return MetricSnapshot(self.time_s + by_s, (moved, *others))
 
 
 def run_labels(scenario: str, target: str, run: str) -> Labels:
@@ -98,14 +98,14 @@ def run_labels(scenario: str, target: str, run: str) -> Labels:
     return (("scenario", scenario), ("target", target), ("run", run.encode(errors="replace").decode()))
 
 
-def brief_snapshot(time_s: float, own: Labels, *, running: bool) -> Snapshot:
+def brief_snapshot(time_s: float, own: Labels, *, running: bool) -> MetricSnapshot:
     """All that is known of a run without its judge: whether it goes on."""
     return _snapshot(time_s, own, [(RUNNING, (), float(running))])
 
 
 def snapshot_of(
     judge: Judge, levels: Levels, own: Labels, *, time_s: float, speed: float, verdict: str = ""
-) -> Snapshot:
+) -> MetricSnapshot:
     """Everything that has a value now; `own`: labels that all carry, `verdict`: once the run has ended."""
     found = [
         *_of_the_run(judge, speed, verdict),
@@ -119,11 +119,11 @@ def snapshot_of(
 _Found = Iterator[tuple[str, Labels, float]]
 
 
-def _snapshot(time_s: float, own: Labels, found: list[tuple[str, Labels, float]]) -> Snapshot:
+def _snapshot(time_s: float, own: Labels, found: list[tuple[str, Labels, float]]) -> MetricSnapshot:
     # An objective may stand twice in a scenario, a series only once in a database.
     values = {(name, (*own, *labels)): value for name, labels, value in found if math.isfinite(value)}
     readings = [Reading(name, labels, value) for (name, labels), value in values.items()]
-    return Snapshot(time_s, (Reading(EXPORTED, own, time_s), *readings))
+    return MetricSnapshot(time_s, (Reading(EXPORTED, own, time_s), *readings))
 
 
 def _of_the_run(judge: Judge, speed: float, verdict: str) -> _Found:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from soak.runner.analysis import ScenarioFile
 from soak.runner.limits.parameter import find_parameter
-from soak.runner.limits.trials import Values
+from soak.runner.limits.trials import PointValues
 from soak.schemas.errors import ScenarioError, UsageError
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
@@ -49,7 +49,7 @@ class Variants:
     def _load(self, settings: tuple[str, ...]) -> Loaded:
         return self._sources.load(tier=self._chosen.tier, settings=settings)
 
-    def at(self, values: Values) -> Scenario:
+    def at(self, values: PointValues) -> Scenario:
         """The scenario at a point. Raises UsageError for a value that it cannot have."""
         pairs = zip(self.parameters, values, strict=True)
         own = tuple(f"{parameter.path}={value}" for parameter, value in pairs)

@@ -12,7 +12,7 @@ from soak.runner.limits.findings import Findings, describe, write_points
 from soak.runner.limits.parameter import Parameter
 from soak.runner.limits.request import Request, Variants
 from soak.runner.limits.search import Edge, axis, decide_grid, find_edges
-from soak.runner.limits.trials import PointTrials, Replications, StoppedError, Values
+from soak.runner.limits.trials import PointTrials, PointValues, Replications, StoppedError
 from soak.runner.replications.series import changing_line
 from soak.runner.replications.worker_pool import reusable_pool
 from soak.schemas.errors import UsageError
@@ -47,7 +47,7 @@ def _search(variants: Variants, request: Request, interrupted: Interruption) -> 
     test = SequentialTest(request.probability, request.most)
     with reusable_pool(request.jobs) as pool, changing_line() as line:
 
-        def show(values: Values, tally: Tally, total: int) -> None:
+        def show(values: PointValues, tally: Tally, total: int) -> None:
             where = ", ".join(f"{each.path}={value}" for each, value in zip(parameters, values, strict=True))
             line(values, f"  {where}: {tally.passes} of {tally.total} PASS; {total} replications so far")
 
@@ -113,7 +113,7 @@ class Searches:
         """What was found over the plane, if there is one."""
         return self._findings.grid(*self._axes) if len(self._axes) > 1 else None
 
-    def _cell(self, cell: int) -> Values:
+    def _cell(self, cell: int) -> PointValues:
         columns, rows = self._axes
         row, column = divmod(cell, len(columns))
         return self._findings.values((columns[column], rows[row]))

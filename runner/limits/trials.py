@@ -13,7 +13,7 @@ from soak.runner.replications.worker_pool import WorkerPool, in_order
 from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.language.model import Scenario
 
-Values = tuple[str, ...]
+PointValues = tuple[str, ...]
 """A point: the value of each parameter as it stands in a scenario."""
 
 
@@ -36,14 +36,14 @@ class Replications:
     def __init__(
         self,
         pool: WorkerPool,
-        scenario_at: Callable[[Values], Scenario],
+        scenario_at: Callable[[PointValues], Scenario],
         seed: int,
         test: SequentialTest,
-        show: Callable[[Values, Tally, int], None],
+        show: Callable[[PointValues, Tally, int], None],
         interrupted: Callable[[], bool],
     ) -> None:
         self.test = test
-        self.made: dict[Values, list[Trial]] = {}
+        self.made: dict[PointValues, list[Trial]] = {}
         self.total = 0
         self._pool = pool
         self._scenario_at = scenario_at
@@ -51,7 +51,7 @@ class Replications:
         self._show = show
         self._interrupted = interrupted
 
-    def look(self, values: Values, care: Care) -> None:
+    def look(self, values: PointValues, care: Care) -> None:
         """Make replications at a point until they are enough. Raises StoppedError, or UsageError for a value that cannot be."""
         tally = self.tally(values)
         if self.test.enough(tally, care):
@@ -71,7 +71,7 @@ class Replications:
                     return
         raise StoppedError
 
-    def tally(self, values: Values) -> Tally:
+    def tally(self, values: PointValues) -> Tally:
         """The replications at a point."""
         trials = self.made.get(values, [])
         return Tally(sum(trial.verdict is Outcome.PASS for trial in trials), len(trials))
@@ -97,7 +97,7 @@ class PointTrials:
     """Points in a row, or the cells of a plane, by their number: the trials that a search asks for."""
 
     replications: Replications
-    values: Callable[[int], Values]
+    values: Callable[[int], PointValues]
 
     def look(self, point: int, care: Care) -> None:
         """Make replications there until they are enough. Raises as `Replications.look` does."""

@@ -39,7 +39,7 @@ _MOST_WAITING = 1_000
 
 
 @dataclass(slots=True)
-class Count:
+class MessageCounts:
     """How many messages of a receiver were sent, and how many were given up."""
 
     sent: int = 0
@@ -51,7 +51,7 @@ class Receiver:
 
     def __init__(self, name: str, send: Send) -> None:
         self.name = name
-        self.count = Count()
+        self.count = MessageCounts()
         self._send = send
         self._waiting: queue.Queue[Message | None] = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._work, name=f"notify {name}", daemon=True)

@@ -116,7 +116,7 @@ def index_of_dispersion(counts: Sequence[float]) -> float | None:
     return max(1.0, stdev(counts) ** 2 / mean) if mean > 0 else None
 
 
-class Distribution:
+class PooledDistribution:
     """The observations of all replications together, as a survival function that is continuous."""
 
     def __init__(self, outcomes: Sequence[ObjectiveOutcome]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any
 
-from soak.runner.replications.remote import order, pack, question, read_answer, software
+from soak.runner.replications.remote import order, pack, question, read_reply, software
 from soak.runner.replications.replication import Job, Replication
 from soak.runner.replications.worker_pool import AHEAD
 from soak.schemas.errors import SoakError, UsageError, quoted
@@ -109,7 +109,7 @@ class DaskPool:
             raise SoakError(
                 f"{self._address}: worker {worker} has no soak, or an older one (install {software()} there)"
             )
-        answer = read_answer(content)
+        answer = read_reply(content)
         if answer.software != software():
             what = f"{self._address}: worker {worker} has {answer.software}, but here is {software()}"
             raise SoakError(f"{what} (install the same there: others may not give the same to the last bit)")

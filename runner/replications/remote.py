@@ -36,7 +36,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
     scenario: bytes
 
 
-class Answer(msgspec.Struct, frozen=True, array_like=True):
+class Reply(msgspec.Struct, frozen=True, array_like=True):
     """The software of the worker, and the replication, if that is the software it is to be made with."""
 
     software: str
@@ -68,14 +68,14 @@ def carry_out(content: bytes) -> bytes:
     """Make what was ordered. Called by a worker."""
     received = msgspec.msgpack.decode(content, type=Order)
     if received.seed is None or received.software != software():
-        return msgspec.msgpack.encode(Answer(software(), None))
+        return msgspec.msgpack.encode(Reply(software(), None))
     replication = replicate(Job(received.index, received.seed, _unpack(received.scenario)))
-    return msgspec.msgpack.encode(Answer(software(), replication))
+    return msgspec.msgpack.encode(Reply(software(), replication))
 
 
-def read_answer(content: bytes) -> Answer:
+def read_reply(content: bytes) -> Reply:
     """What a worker sent back."""
-    return msgspec.msgpack.decode(content, type=Answer)
+    return msgspec.msgpack.decode(content, type=Reply)
 
 
 @cache

@@ -20,7 +20,7 @@ from soak.runner.limits.decision import SequentialTest
 from soak.runner.limits.findings import point_of, read_points
 from soak.runner.limits.request import Request, Variants
 from soak.schemas.errors import UsageError
-from soak.schemas.evidence.limits import Finding, Limits, Point, Side
+from soak.schemas.evidence.limits import Limits, LimitSide, Point, SearchOutcome
 from soak.schemas.files import read_schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +56,7 @@ def test_the_limit_has_a_neighbour_that_breaks(found: Path) -> None:
     answer = read(found)
     (search,) = answer.searches
     (limit,) = search.limits
-    assert (search.finding, limit.side) == (Finding.FOUND, Side.SMALLEST)
+    assert (search.finding, limit.side) == (SearchOutcome.FOUND, LimitSide.SMALLEST)
     assert limit.at.values[0] == limit.beyond.values[0] + 1
     assert limit.times == limit.at.values[0] / 10
     assert limit.at.share > limit.beyond.share
@@ -109,7 +109,7 @@ def test_the_plane_has_a_border_and_the_own_limits(plane: Path) -> None:
     cells = [[cell.passing for cell in row if cell] for row in answer.grid.cells]
     assert cells[0][2] is True
     assert cells[2] == [False, False, False]
-    assert [search.finding for search in answer.searches] == [Finding.FOUND, Finding.FOUND]
+    assert [search.finding for search in answer.searches] == [SearchOutcome.FOUND, SearchOutcome.FOUND]
     assert "queue.workers` stays at 10" in (plane / "limits.md").read_text()
 
 
@@ -128,7 +128,7 @@ def test_without_a_limit_the_exit_code_is_5(tmp_path: Path, capsys: pytest.Captu
     assert "NO LIMIT: PASS is likely enough at every value that was tried" in capsys.readouterr().out
     assert limits(tmp_path / "low", ("queue.workers=1..2",), "--json") == 5
     answer = msgspec.json.decode(capsys.readouterr().out, type=Limits)
-    assert answer.searches[0].finding is Finding.NOWHERE
+    assert answer.searches[0].finding is SearchOutcome.NOWHERE
     assert [point.replications for point in answer.searches[0].points] == [3, 3]
 
 

@@ -20,7 +20,7 @@ from soak.schemas.language.load import load
 
 SHORT = SCENARIO.replace("duration: 3h", "duration: 90m")
 END_S = 5400.0
-Change = Callable[[dict[str, object]], dict[str, object] | None]
+Edit = Callable[[dict[str, object]], dict[str, object] | None]
 
 
 def soak(folder: Path, text: str = SHORT, *more: str) -> Path:
@@ -45,7 +45,7 @@ def read(directory: Path) -> Calibration:
     return msgspec.json.decode((directory / "calibration.json").read_bytes(), type=Calibration)
 
 
-def rewritten(run: Path, path: Path, change: Change) -> Path:
+def rewritten(run: Path, path: Path, change: Edit) -> Path:
     """A copy of a run with every event changed (None: left out) and put in order again; nobody has sealed it."""
     shutil.copytree(run, path)
     (path / "SHA256SUMS").unlink()

@@ -10,10 +10,10 @@ import pytest
 from soak.runner.limits.decision import Care, SequentialTest, Tally
 from soak.runner.limits.findings import Findings, point_of, read_points, write_points
 from soak.runner.limits.parameter import find_parameter
-from soak.runner.limits.trials import PointTrials, Replications, StoppedError, Trial, Values
+from soak.runner.limits.trials import PointTrials, PointValues, Replications, StoppedError, Trial
 from soak.runner.replications.replication import Job, ObjectiveOutcome, Replication, seeds
 from soak.runner.replications.worker_pool import ReusablePool, in_order
-from soak.schemas.evidence.limits import Basis, Finding
+from soak.schemas.evidence.limits import Basis, SearchOutcome
 from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
@@ -64,14 +64,14 @@ def loaded() -> Loaded:
     return load(ROOT / "scenarios" / "72h.yaml", tier="pr")
 
 
-def scenario_at(values: Values) -> Scenario:
+def scenario_at(values: PointValues) -> Scenario:
     return load(ROOT / "scenarios" / "72h.yaml", tier="pr", settings=(f"queue.workers={values[0]}",)).scenario
 
 
 def replications(pool: Bench, stop_at: int | None = None) -> Replications:
     told: list[int] = []
 
-    def watch(values: Values, tally: Tally, total: int) -> None:
+    def watch(values: PointValues, tally: Tally, total: int) -> None:
         told.append(total)
 
     return Replications(pool, scenario_at, 14, TEST, watch, lambda: len(told) == stop_at)
@@ -179,7 +179,7 @@ def test_a_point_says_what_its_side_rests_on() -> None:
 def test_a_search_that_was_broken_off_has_no_finding(loaded: Loaded) -> None:
     parameter = find_parameter(loaded, "queue.workers", 0.02)
     made = {("1",): [Trial(0, 5, Outcome.FAIL, ("law x",))]}
-    assert Findings([parameter], made, TEST).search(0, None).finding is Finding.UNKNOWN
+    assert Findings([parameter], made, TEST).search(0, None).finding is SearchOutcome.UNKNOWN
     assert Findings([parameter], {}, TEST).search(0, None).points == []
 
 

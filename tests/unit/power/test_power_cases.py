@@ -6,7 +6,7 @@ from histories import scenario, tenants
 from soak.reports.power import duration_words, probability_words, size_words
 from soak.runner.power.assessment import assess
 from soak.runner.power.cases import NoStatementError, case_of, scale_of
-from soak.runner.power.detection import Spread
+from soak.runner.power.detection import SpreadDetector
 from soak.runner.power.pilot import Sample
 from soak.runner.power.violations import parse_violations
 from soak.runner.replications.replication import ObjectiveOutcome
@@ -148,7 +148,7 @@ def test_a_confidence_of_a_growth_is_part_of_its_fail() -> None:
 @pytest.mark.parametrize(("samples", "shrinks"), [(60, 1.5), (200, 1.0)])
 def test_the_slope_of_a_thinned_series_gets_better_with_time_alone(samples: int, shrinks: float) -> None:
     detector = case_of(seen(made("queue_depth_growth <= 4/h"), VARIED, samples=samples)).detector
-    assert isinstance(detector, Spread) and detector.shrinks == shrinks
+    assert isinstance(detector, SpreadDetector) and detector.shrinks == shrinks
 
 
 def test_a_warm_up_comes_on_top_of_the_observation_that_is_needed() -> None:

@@ -15,7 +15,7 @@ from servers import free_port, until
 from test_worker_pool import files, lines, started
 
 from soak.runner.cli import run_command
-from soak.runner.replications.remote import Answer, carry_out, order, pack, question, read_answer, software
+from soak.runner.replications.remote import Reply, carry_out, order, pack, question, read_reply, software
 from soak.runner.replications.replication import Job, jobs, replicate
 from soak.runner.replications.worker_pool import ProcessPool
 from soak.schemas.errors import SoakError, UsageError
@@ -183,11 +183,11 @@ def test_what_travels_gives_the_same(tmp_path: Path) -> None:
     job = next(jobs(loaded_scenario(tmp_path).scenario, 3))
     sent = order(job, pack(job.scenario))
     assert len(sent) < 4000
-    assert read_answer(carry_out(sent)).replication == replicate(job)
-    assert read_answer(carry_out(question())).replication is None
+    assert read_reply(carry_out(sent)).replication == replicate(job)
+    assert read_reply(carry_out(question())).replication is None
 
 
 def test_a_worker_makes_nothing_with_other_software(tmp_path: Path) -> None:
     job = next(jobs(loaded_scenario(tmp_path).scenario, 3))
     sent = order(job, pack(job.scenario)).replace(b"soak 0.", b"soak 9.")
-    assert read_answer(carry_out(sent)) == Answer(software(), None)
+    assert read_reply(carry_out(sent)) == Reply(software(), None)
