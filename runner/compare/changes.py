@@ -1,21 +1,26 @@
 """What changed between two runs, and whether anything became worse."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from soak.runner.compare.baseline import Side
 from soak.runner.compare.noise import holm, probability
 from soak.runner.compare.pairing import Pairing
-from soak.runner.compare.relative import WORDS, parse_relative
 from soak.runner.parity.source import different_keys
-from soak.schemas.errors import UsageError
+from soak.schemas.errors import UsageError, quoted
 from soak.schemas.evidence.changes import SCHEMA_VERSION, Baseline, Changes, Direction, RelativeResult, SliChange
 from soak.schemas.evidence.verdict import Status
-from soak.schemas.language.expression import Unit
+from soak.schemas.language.expression import Op, Unit
+from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.slis import Better
 from soak.schemas.units import show_duration
 
 MOST_TOLD = 5
 _NO_EFFECT = 1e-12
+_RELATIVE = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)x(?:\s+baseline)?\s*")
+WORDS = {Status.FAIL: "is broken", Status.INCONCLUSIVE: "cannot be judged: nothing was observed"}
+"""What is said of an objective that does not hold."""
 
 
 def compare(
@@ -135,3 +140,36 @@ def direction_of(
     if not (significant and matters):
         return Direction.UNCHANGED
     return Direction.BETTER if (difference > 0) == (better is Better.HIGHER) else Direction.WORSE
+
+
+# Objectives relative to a base, such as `latency_p95 <= 1.1x baseline`.
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """What must hold of an SLI, relative to what it is in the base."""
+
+    sli: str
+    op: Op
+    factor: float
+
+    def __str__(self) -> str:
+        return f"{self.sli} {self.op.value} {self.factor:g}x baseline"
+
+    def judge(self, base: float | None, run: float | None) -> RelativeResult:
+        """Whether it holds for these values of its SLI."""
+        if run is None or base is None:
+            return RelativeResult(str(self), run, None, Status.INCONCLUSIVE)
+        status = Status.PASS if self.op.holds(run, self.factor * base) else Status.FAIL
+        return RelativeResult(str(self), run, self.factor * base, status)
+
+
+def parse_relative(text: str, slis: Collection[str]) -> Relative:
+    """The objective that `text` is, of one of the SLIs that both sides have. Raises UsageError."""
+    match = _RELATIVE.fullmatch(text)
+    if not match:
+        remedy = "write <sli> <op> <factor>x baseline, such as latency_p95 <= 1.1x baseline"
+        raise UsageError(f"{quoted(text)} is no relative objective ({remedy})")
+    if match[1] not in slis:
+        raise UsageError(f"no SLI {match[1]!r} ({did_you_mean(match[1], list(slis))})")
+    return Relative(match[1], Op(match[2]), float(match[3]))

@@ -8,8 +8,7 @@ from soak.runner.evidence.directory import RunDirectory, stream_name
 from soak.runner.evidence.manifest import read_manifest
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
-from soak.runner.export.levels import Levels
-from soak.runner.export.metrics import MetricSnapshot, run_labels, snapshot_of
+from soak.runner.export.metrics import Levels, MetricSnapshot, run_labels, snapshot_of
 from soak.runner.judge.judge import Judge
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.manifest import Manifest

@@ -8,8 +8,7 @@ from soak.runner.console import remark
 from soak.runner.export.database import ExportError
 from soak.runner.export.destinations import open_database
 from soak.runner.export.feed import Feed
-from soak.runner.export.levels import Levels
-from soak.runner.export.metrics import MetricSnapshot, brief_snapshot, run_labels, snapshot_of
+from soak.runner.export.metrics import Levels, MetricSnapshot, brief_snapshot, run_labels, snapshot_of
 from soak.runner.export.scrape import ScrapePage
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.samples import Facts

@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from soak.runner.export.levels import Levels
 from soak.runner.judge.about import is_met
 from soak.runner.judge.compared import target_of, value_of
 from soak.runner.judge.judge import Judge
+from soak.runner.judge.samples import Facts
 from soak.schemas.language.expression import Unit
-from soak.schemas.language.model import Comparison
+from soak.schemas.language.model import Comparison, Scenario
+from soak.schemas.language.slis import Aggregate
+from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import SPECS, Kind
 
 SUFFIXES = {
@@ -27,6 +29,8 @@ SUFFIXES = {
     Unit.COUNT_PER_HOUR: "_per_hour",
     Unit.SIZE_PER_HOUR: "_bytes_per_hour",
 }
+_SAMPLED = {"busy_workers": Unit.COUNT, "oldest_pending": Unit.DURATION}
+"""Gauges that are no SLI."""
 RUNNING = "soak_running"
 VERDICT = "soak_verdict"
 EXPORTED = "soak_exported_timestamp_seconds"
@@ -90,6 +94,31 @@ class MetricSnapshot:
         exported, *others = self.readings
         moved = replace(exported, value=exported.value + by_s)
         return MetricSnapshot(self.time_s + by_s, (moved, *others))
+
+
+class Levels:
+    """A sink of the engine that keeps the latest sample of every gauge: the judge does not."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        gauges = [sli for sli in scenario.slis.values() if sli.aggregate is Aggregate.GAUGE]
+        self._units = {sli.series: sli.unit for sli in gauges} | _SAMPLED
+        self._latest: dict[str, float] = {}
+
+    def append(self, block: Block, facts: Facts) -> None:
+        """Take in what a block says."""
+        for series in self._units:
+            samples = facts.get(series)
+            if len(samples):
+                self._latest[series] = float(samples.value[-1])
+
+    @property
+    def units(self) -> list[Unit]:
+        """The units that gauges have."""
+        return list(self._units.values())
+
+    def __iter__(self) -> Iterator[tuple[str, Unit, float]]:
+        """Series, unit and latest sample."""
+        return ((series, self._units[series], value) for series, value in self._latest.items())
 
 
 def run_labels(scenario: str, target: str, run: str) -> Labels:

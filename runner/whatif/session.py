@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from soak.runner.analysis import Analysis, numbered_directory, write_analysis
+from soak.runner.compare.changes import WORDS, Relative, parse_relative
 from soak.runner.compare.noise import CONFIDENCE, LEAST_PAIRS, mcnemar
-from soak.runner.compare.relative import WORDS, Relative, parse_relative
 from soak.runner.console import remark
 from soak.runner.interruption import Interruption, listening
 from soak.runner.replications.replication import Replication, paired_jobs

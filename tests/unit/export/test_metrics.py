@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from soak.runner.api import simulate_scenario
-from soak.runner.export.levels import Levels
-from soak.runner.export.metrics import HELP, MetricSnapshot, snapshot_of
+from soak.runner.export.metrics import HELP, Levels, MetricSnapshot, snapshot_of
 from soak.runner.judge.judge import Judge
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.evidence.verdict import Verdict
