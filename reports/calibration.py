@@ -64,5 +64,5 @@ def _parameter_line(parameter: CalibratedParameter) -> str:
     if parameter.taken is Taken.UNSEEN or parameter.estimate is None or parameter.low is None or parameter.high is None:
         return f"{parameter.key:34} as in the scenario: {parameter.detail}"
     interval = f"{valued(parameter.low, parameter.unit)} to {valued(parameter.high, parameter.unit)}"
-    stands = ", the scenario's stands" if parameter.taken is Taken.SCENARIO else ""
+    stands = ", scenario value kept" if parameter.taken is Taken.SCENARIO else ""
     return f"{parameter.key:34} {valued(parameter.estimate, parameter.unit):>10} ({interval}){stands}"

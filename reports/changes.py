@@ -54,14 +54,15 @@ def _task_lines(changes: Changes) -> list[str]:
     tasks = changes.tasks
     if tasks is None:
         return [f"  not compared task by task: {changes.unpaired}"]
-    lines = [f"  {tasks.tasks:,} tasks of both, one by one:"]
+    lines = [f"  {tasks.tasks:,} tasks in both, compared one by one:"]
     for name, time in (("latency", tasks.latency), ("wait", tasks.wait)):
         if time is not None:
             lines.append(f"    {name:8} {show_time_change(time)}")
     return [
         *lines,
         f"    attempts {tasks.more_attempts:,} with more, {tasks.fewer_attempts:,} with fewer",
-        f"    DONE     {tasks.done_in_base_only:,} no longer, {tasks.done_in_run_only:,} only now (p = {tasks.p:.2g})",
+        f"    DONE     {tasks.done_in_base_only:,} in the base only, {tasks.done_in_run_only:,} in the run only "
+        f"(p = {tasks.p:.2g})",
     ]
 
 
@@ -70,5 +71,5 @@ def show_time_change(time: TimeChange) -> str:
     show = Unit.DURATION.show_difference
     between = "" if time.low is None or time.high is None else f" ({show(time.low)} to {show(time.high)})"
     counts = f"{time.slower:,} slower, {time.faster:,} faster, {time.unchanged:,} unchanged"
-    gain = "" if time.gain is None else f"; as good as {show_gain(time.gain)} unpaired replications"
+    gain = "" if time.gain is None else f"; variance reduction x{show_gain(time.gain)}"
     return f"{show(time.difference)} on average{between}: {counts}{gain}"

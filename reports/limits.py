@@ -13,7 +13,7 @@ from soak.schemas.evidence.limits import Basis, Limit, Limits, Point, Search, Se
 from soak.schemas.units import show_ratio
 
 PLANE = "plots/plane.svg"
-BASES = {Basis.TEST: "the test", Basis.SHARE: "its share", Basis.GLANCE: "a glance"}
+BASES = {Basis.TEST: "sequential test", Basis.SHARE: "share of PASS", Basis.GLANCE: "screening"}
 _MOST_CAUSES = 3
 
 
@@ -52,9 +52,9 @@ def answers(limits: Limits) -> Iterator[str]:
         span = f"{parameter.path}: no limit from {parameter.low_text} to {parameter.high_text}"
         tried = "; ".join(f"{point.texts[search.parameter]}: {chance(point)}" for point in search.points)
         if search.finding is SearchOutcome.EVERYWHERE:
-            yield f"{span}, PASS is likely enough at every value that was tried ({tried})."
+            yield f"{span}, PASS is likely enough at every value tried ({tried})."
         elif search.finding is SearchOutcome.NOWHERE:
-            yield f"{span}, PASS is not likely enough at any value that was tried ({tried})."
+            yield f"{span}, PASS is not likely enough at any value tried ({tried})."
         elif search.finding is SearchOutcome.UNKNOWN:
             yield f"{parameter.path}: not known, the search was interrupted."
 
@@ -81,7 +81,7 @@ def chance(point: Point) -> str:
 
 
 def causes(point: Point) -> str:
-    """What kept replications from PASS, the most frequent first."""
+    """Why replications failed, the most frequent cause first."""
     named = [f"{cause.what} ({cause.replications} of {point.replications})" for cause in point.causes[:_MOST_CAUSES]]
     return ", ".join(named) or "too few passed"
 
@@ -91,14 +91,14 @@ def _method(limits: Limits) -> str:
     return (
         "Every value gets the same seeds (common random numbers), drawn from the scenario's. A value is decided by a sequential "
         f"probability ratio test (Wald 1945): is P(PASS) {high} or more, or {low} or less? Each answer is wrong with a "
-        f"probability of at most {show_ratio(limits.error)}; in between, either may come. Where {limits.most} replications do "
-        "not decide, the share of PASS does. Values on the way were only glanced at: the limit does not rest on them. "
-        "Intervals are Wilson's, at 95 %."
+        f"probability of at most {show_ratio(limits.error)}; between the two is the indifference zone. Where {limits.most} "
+        "replications do not decide, the share of PASS does. Values on the way were only screened: the limit does not depend on "
+        "them. Intervals are Wilson's, at 95 %."
     )
 
 
 def command(limits: Limits) -> str:
-    """The command that gives the same files again, in their directory."""
+    """The command that reproduces the files, in their directory."""
     vary = [word for p in limits.parameters for word in ("--vary", f"{p.path}={p.low_text}..{p.high_text}")]
     words = [
         *vary,
@@ -114,14 +114,14 @@ def command(limits: Limits) -> str:
 
 
 def summary_lines(limits: Limits) -> str:
-    """The answer, what it rests on, and where the rest is."""
+    """The search for a terminal: the answer, and what it is based on."""
     lines = []
     for search in limits.searches:
         lines += [*_search_lines(limits, search), ""]
     cells = [cell for row in (limits.grid.cells if limits.grid else []) for cell in row if cell]
     if cells:
         passing = sum(cell.passing for cell in cells)
-        lines += [f"  both: PASS is likely enough in {passing} of {len(cells)} cells of their plane", ""]
+        lines += [f"  both parameters: PASS is likely enough in {passing} of {len(cells)} cells of the grid", ""]
     points = {tuple(point.texts) for search in limits.searches for point in search.points}
     points |= {tuple(cell.texts) for cell in cells}
     lines.append(f"  {limits.replications:,} replications at {len(points)} points")
@@ -134,17 +134,17 @@ def _search_lines(limits: Limits, search: Search) -> Iterator[str]:
     others = "".join(f", {p.path} at {p.own_text}" for p in limits.parameters if p is not parameter)
     heads = {
         SearchOutcome.FOUND: "LIMIT FOUND",
-        SearchOutcome.EVERYWHERE: "NO LIMIT: PASS is likely enough at every value that was tried",
-        SearchOutcome.NOWHERE: "NO LIMIT: PASS is not likely enough at any value that was tried",
+        SearchOutcome.EVERYWHERE: "NO LIMIT: PASS is likely enough at every value tried",
+        SearchOutcome.NOWHERE: "NO LIMIT: PASS is not likely enough at any value tried",
         SearchOutcome.UNKNOWN: "INTERRUPTED before there was an answer",
     }
     yield f"{heads[search.finding]}  {limits.scenario}"
-    yield f"  {parameter.path} from {span}{others}; PASS is to be at least {show_ratio(limits.probability)} likely"
+    yield f"  {parameter.path} from {span}{others}; required: PASS at least {show_ratio(limits.probability)} likely"
     for limit in search.limits:
         yield from _limit_lines(limits, search, limit)
     if not search.limits:
         for point in search.points:
-            yield f"  {point.texts[search.parameter]:>10}   PASS {chance(point)}, by {BASES[point.basis]}"
+            yield f"  {point.texts[search.parameter]:>10}   PASS {chance(point)}, decided by {BASES[point.basis]}"
 
 
 def _limit_lines(limits: Limits, search: Search, limit: Limit) -> Iterator[str]:

@@ -54,7 +54,7 @@ def duration_words(violation: Violation, report: PowerReport) -> str:
     """Whether the scenario's duration is enough for a violation."""
     own = show_duration(report.duration_s)
     if violation.duration_s is None:
-        seen = f"seen with {probability_words(violation.probability)}"
+        seen = f"detected with {probability_words(violation.probability)}"
         return f"{own} is enough: {seen}" if violation.enough else f"{own} is not enough: {seen}"
     step_s = _MINUTE_S if report.duration_s >= _HOUR_S else 1.0
     needs = show_duration(math.ceil(violation.duration_s / step_s) * step_s)
@@ -78,16 +78,17 @@ def summary_lines(report: PowerReport) -> str:
     """The whole of it for a terminal."""
     width = min(_WIDEST, max(len(each.objective) for each in report.objectives))
     lines = [
-        f"{report.title or report.scenario}: {show_duration(report.duration_s)}, violations seen with {show_ratio(report.power)}",
+        f"{report.title or report.scenario}: {show_duration(report.duration_s)}, "
+        f"violations detected with {show_ratio(report.power)} probability",
         "",
-        f"  {'objective':{width}} {'observations':>12}  {'smallest seen':18} {'violation':18} shortest duration",
+        f"  {'objective':{width}} {'observations':>12}  {'smallest detected':18} {'violation':18} shortest duration",
     ]
     for objective in report.objectives:
         lines += _objective_lines(objective, report, width)
     if any(not violation.asked for each in report.objectives for violation in each.violations):
-        lines += ["", "  * a default: name another with --violation"]
+        lines += ["", "  * default violation: choose another with --violation"]
     if report.aborted:
-        lines += ["", f"  {report.aborted} of {report.replications} replications were aborted and do not count"]
+        lines += ["", f"  {report.aborted} of {report.replications} replications were aborted and are left out"]
     return "\n".join([*lines, ""])
 
 

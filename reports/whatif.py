@@ -43,7 +43,7 @@ def summary_lines(result: WhatIf) -> str:
     return "\n".join(
         [
             *lines,
-            f"  {count} pairs of replications: {same} more SLIs are the same in every pair; "
+            f"  {count} pairs of replications: {same} more SLIs are identical in every pair; "
             f"PASS in {passed[0]} before, in {passed[1]} now",
         ]
     )
@@ -53,4 +53,4 @@ _ORDER = (Direction.WORSE, Direction.BETTER, Direction.UNCHANGED, Direction.UNTE
 
 
 def _gain(effect: Effect) -> str:
-    return "" if effect.gain is None else f", as good as {show_gain(effect.gain)} times as many unpaired"
+    return "" if effect.gain is None else f", variance reduction x{show_gain(effect.gain)}"

@@ -28,9 +28,9 @@ def plot_search(limits: Limits, search: Search) -> bytes:
     """P(PASS) with its interval at every value that was tried, the limits, and the scenario's own value."""
     parameter = limits.parameters[search.parameter]
     if not search.points:
-        return to_svg(nothing("Nothing was tried"))
+        return to_svg(nothing("No value was tried"))
     fig, (axes,) = figure(1, 3.2)
-    axes.axhspan(*limits.zone, color=GREY, alpha=0.15, lw=0, label="either will do")
+    axes.axhspan(*limits.zone, color=GREY, alpha=0.15, lw=0, label="indifference zone")
     axes.axhline(limits.probability, color=GREY, lw=0.8)
     for passing, color, words in ((True, GREEN, "good enough"), (False, RED, "not good enough")):
         points = [point for point in search.points if point.passing is passing]
@@ -53,7 +53,7 @@ def plot_search(limits: Limits, search: Search) -> bytes:
 
 
 def _points(axes: Axes, points: Sequence[Point], number: int, color: str, words: str) -> None:
-    """Filled where the value is decided, hollow where it was only looked at."""
+    """Filled where the value is decided, hollow where it was only screened."""
     if not points:
         return
     x, y = [point.values[number] for point in points], [point.share for point in points]
@@ -97,7 +97,7 @@ def plot_plane(limits: Limits, grid: Grid) -> bytes:
         axis.set_ticklabels(texts)
     axes.set_xlabel(across.path)
     axes.set_ylabel(up.path)
-    axes.set_title("P(PASS), and of how many replications")
+    axes.set_title("P(PASS) and number of replications")
     legend(axes)
     return to_svg(fig)
 

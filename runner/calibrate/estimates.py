@@ -40,7 +40,7 @@ def estimated(
 ) -> CalibratedParameter:
     """A parameter of what the runner does itself: arrivals, and faults it injects.
 
-    What the scenario says stands where the interval holds it: a few observations say less than who set it up.
+    The scenario's value is kept where the interval holds it: a few observations say less than who set it up.
     """
     stands = scenario is not None and interval.holds(scenario)
     taken = Taken.SCENARIO if stands else Taken.RUN

@@ -134,7 +134,7 @@ def service_comment(fitted: Fitted, observations: int) -> str:
         f"{key} {show_duration(interval.low)} to {show_duration(interval.high)}"
         for key, interval in fitted.intervals.items()
     ]
-    return f"{fitted.name}, 95 % interval: {', '.join(words)}; {observations:,} attempts that went well"
+    return f"{fitted.name}, 95 % interval: {', '.join(words)}; {observations:,} successful attempts"
 
 
 def parameter_comment(parameter: CalibratedParameter) -> str:
@@ -143,7 +143,7 @@ def parameter_comment(parameter: CalibratedParameter) -> str:
     estimate, low, high = (show(value, parameter.unit) for value in (parameter.estimate, parameter.low, parameter.high))
     observed = f"observed {estimate}, 95 % interval {low} to {high}; {parameter.detail}"
     if parameter.taken is Taken.SCENARIO:
-        return f"{observed}; the scenario's own value lies inside and stands"
+        return f"{observed}; the scenario's value lies inside and is kept"
     return observed
 
 

@@ -117,10 +117,10 @@ def _refuse_too_few(source: Source, window: Window, count: int, hold_back: float
     if count >= LEAST_SERVICE_TIMES:
         return
     needed_s = _long_enough(source, window, count, hold_back) if count else None
-    needed = f"; at this rate a run of {show_duration(needed_s)} would do" if needed_s else ""
+    needed = f"; at this rate a run of {show_duration(needed_s)} is long enough" if needed_s else ""
     raise EvidenceError(
-        f"{source.directory.path}: too little to calibrate by: {count} of at least {LEAST_SERVICE_TIMES} attempts went well "
-        f"in the {show_duration(window.end_s - window.start_s)} that calibrate{needed} (run it longer, or hold back less)"
+        f"{source.directory.path}: too few observations: {count} of at least {LEAST_SERVICE_TIMES} attempts succeeded "
+        f"in the {show_duration(window.end_s - window.start_s)} used for calibration{needed} (run it longer, or hold back less)"
     )
 
 

@@ -56,7 +56,9 @@ def open_source(path: Path) -> Source:
     directory = RunDirectory.open(path)
     loaded = load_stored(directory)
     if loaded.scenario.system != "queue":
-        what = f"{path}: is a run of the system {loaded.scenario.system}, and only those of the system queue are calibrated by"
+        what = (
+            f"{path}: is a run of the system {loaded.scenario.system}; only runs of the system queue can be calibrated"
+        )
         raise UsageError(f"{what} (compare it with its simulation: `soak compare BASE RUN --parity`)")
     stream = _stream(directory, loaded)
     sealed = directory.file(CHECKSUMS).exists()
@@ -85,4 +87,4 @@ def _refuse_changed(directory: RunDirectory, names: tuple[str, ...]) -> None:
     """Raise EvidenceError when what is read is not what was sealed."""
     changed = [f"{each.what} {each.problem}" for each in check_hashes(directory) if each.problem and each.what in names]
     if changed:
-        raise EvidenceError(f"{directory.path}: {'; '.join(changed)} (its evidence is not to be believed)")
+        raise EvidenceError(f"{directory.path}: {'; '.join(changed)} (its evidence was changed)")

@@ -1,4 +1,4 @@
-"""What a calibration says of itself in words."""
+"""The words in a calibration: the head of the overlay, and notes for its reader."""
 
 from collections.abc import Iterator
 
@@ -28,9 +28,7 @@ def header(source: Source, window: Window, for_speed: float | None) -> list[str]
     ]
     if identity.clock == "real":
         speed = identity.speed if for_speed is None else for_speed
-        lines.append(
-            f"The run went {identity.speed:g} times as fast: what the computer itself needs is here as at {speed:g} times."
-        )
+        lines.append(f"The run had speed {identity.speed:g}; machine overhead is converted to speed {speed:g}.")
     return [*lines, "Use: soak run SCENARIO --overlay overlay.yaml"]
 
 

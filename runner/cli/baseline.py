@@ -13,7 +13,7 @@ from soak.runner.console import tell
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @json_option
 def command(run_directory: Path, file: Path, as_json: bool) -> int:
-    """Pin a run: write what others are compared with to a small file that can be kept with the code.
+    """Pin a run as a baseline: a small file to compare later runs with, that can be kept with the code.
 
     \b
     Example:

@@ -36,7 +36,7 @@ def _share(context: click.Context, option: click.Parameter, value: str) -> float
     default="30%",
     show_default=True,
     metavar="SHARE",
-    help="The last part of the run, which checks the model that the first part calibrates.",
+    help="The last part of the run, which checks the model calibrated by the first part.",
 )
 @click.option(
     "-n",
@@ -44,25 +44,25 @@ def _share(context: click.Context, option: click.Parameter, value: str) -> float
     type=click.IntRange(1, 100_000),
     default=100,
     show_default=True,
-    help="Replications of the calibrated model that the held-back part is compared with.",
+    help="Replications of the calibrated model to compare the held-back part with.",
 )
 @click.option(
     "--for-speed",
     type=Positive(100_000),
     default=1.0,
     show_default=True,
-    help="The speed of the runs that are to be predicted: what the computer itself needs is told for it.",
+    help="The speed of the runs to predict: machine overhead is converted to it.",
 )
-@click.option("--as-run", is_flag=True, help="Predict runs as fast as this one: everything stays as it was observed.")
+@click.option("--as-run", is_flag=True, help="Predict runs with the speed of this one: nothing is converted.")
 @click.option(
-    "--estimates", is_flag=True, help="Take every estimate, also where the scenario's own value lies in its interval."
+    "--estimates", is_flag=True, help="Take every estimate, also where the scenario's value lies in its interval."
 )
 @click.option(
     "--least",
     type=click.FloatRange(0, 100),
     default=0.05,
     show_default=True,
-    help="What lies outside a prediction by no more than this, relative to its bound, does not matter.",
+    help="Tolerance: how far outside a prediction does not matter, relative to its bound.",
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**53 - 1), default=1, show_default=True, help="Seed of the replications."
@@ -80,11 +80,11 @@ def command(
     seed: int,
     as_json: bool,
 ) -> int:
-    """Calibrate the model by a run: service times, rates of faults, arrivals and polls, each with its uncertainty,
+    """Calibrate the model with a run: service times, rates of faults, arrivals and polls, each with its uncertainty,
     written as an overlay of the scenario. A part of the run is held back: does the calibrated model predict it?
 
     A short real run calibrates the model, and the model runs the three days. Exit codes: 0 it predicts the held-back part,
-    3 it does not, 5 too little to tell, or the evidence is missing or damaged, 2 the command is wrong.
+    3 it does not, 5 too few observations, or the evidence is missing or damaged, 2 the command is wrong, 130 interrupted.
 
     \b
     Examples:

@@ -10,19 +10,19 @@ from soak.runner.cli.options import json_option, override_options, scenario_file
 AGREES, DIFFERS = 0, 3
 ALPHA, LEAST = 0.01, 0.05
 WHAT_IF_ALPHA, WHAT_IF_LEAST = 0.05, 0.0
-"""A question is to be answered with few replications, and a small answer is one too."""
+"""Few replications are to give an answer, and small effects matter, too."""
 REPLICATIONS = 10
-_HELP = """Put two runs side by side: every SLI with its change, and whether that is more than noise.
+_HELP = """Compare two runs: every SLI with its change, and whether that is more than noise.
 
 BASE is a run directory, or a file that `soak baseline` wrote. Two simulated runs with the same seed and the same arrivals are
-also compared task by task. With --parity, BASE is a simulated and RUN a real run of the same scenario and seed: the fate of
-every task, its attempts and its latency, and every SLI, each with a tolerance.
+also compared task by task. With --parity, BASE is a simulated and RUN a real run of the same scenario and seed: the final state,
+attempts and latency of every task, and every SLI, each with a tolerance.
 
 With --with, BASE is a scenario file and there is no RUN: the scenario, and the variant of it that --with describes, are simulated
 -n times with the same seeds, on all cores. --tier, --set, --duration and --seed apply to both.
 
-Exit codes: 0 not regressed (they agree), 3 regressed (they do not), 2 they cannot be compared, 5 the evidence of one is
-missing or damaged, 130 interrupted.
+Exit codes: 0 not regressed (--parity: the runs agree), 3 regressed (they differ), 2 they cannot be compared, 5 the evidence of
+one is missing or damaged, 130 interrupted.
 
 \b
 Examples:
@@ -35,19 +35,19 @@ Examples:
 @click.command("compare", help=_HELP)
 @click.argument("base", type=click.Path(path_type=Path), metavar="BASE")
 @click.argument("run", type=click.Path(path_type=Path), metavar="[RUN]", required=False)
-@click.option("--parity", is_flag=True, help="Whether a simulated and a real run of one scenario and seed agree.")
+@click.option("--parity", is_flag=True, help="Check whether a simulated and a real run of one scenario and seed agree.")
 @click.option(
     "--with",
     "variant",
     multiple=True,
     metavar="KEY=VALUE",
-    help="What if: one value of the scenario that is another in its variant, such as queue.workers=8. May be repeated.",
+    help="What if: a value of the scenario that is different in the variant, such as queue.workers=8. May be repeated.",
 )
 @click.option(
     "-n",
     "--replications",
     type=click.IntRange(5, 10_000),
-    help=f"How many pairs of replications to simulate, with --with.  [default: {REPLICATIONS}]",
+    help=f"Pairs of replications to simulate, with --with.  [default: {REPLICATIONS}]",
 )
 @override_options
 @click.option(
@@ -60,12 +60,13 @@ Examples:
 @click.option(
     "--alpha",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help=f"How rarely noise alone may raise an alarm, over all SLIs together.  [default: {ALPHA}, with --with {WHAT_IF_ALPHA}]",
+    help="Significance level: how often noise alone may raise an alarm, over all SLIs together.  "
+    f"[default: {ALPHA}, with --with {WHAT_IF_ALPHA}]",
 )
 @click.option(
     "--least",
     type=click.FloatRange(0, 100),
-    help=f"Relative changes below this do not matter.  [default: {LEAST}, with --with {WHAT_IF_LEAST:g}]",
+    help=f"Smallest relative change that matters.  [default: {LEAST}, with --with {WHAT_IF_LEAST:g}]",
 )
 @click.option(
     "--out",
@@ -83,9 +84,9 @@ def command(base: Path, run: Path | None, parity: bool, variant: tuple[str, ...]
         return _what_if(base, variant, options)
     for name, word in _WORDS.items():
         if options[name] not in {None, ()}:
-            raise click.UsageError(f"{word} goes with --with, which names what is to change in a scenario")
+            raise click.UsageError(f"{word} needs --with, which names what changes in a scenario")
     if run is None:
-        raise click.UsageError("name a RUN to compare with BASE, or with --with what is to change in a scenario")
+        raise click.UsageError("name a RUN to compare with BASE, or what changes in a scenario with --with")
     return _parity(base, run, options) if parity else _runs(base, run, options)
 
 

@@ -19,15 +19,15 @@ _TENTHS = 10
 
 @click.command("export")
 @run_directory_argument
-@click.option("--openmetrics", "form", flag_value="openmetrics", help="As promtool takes them in.")
-@click.option("--line-protocol", "form", flag_value="line-protocol", help="As InfluxDB takes them in, in milliseconds.")
+@click.option("--openmetrics", "form", flag_value="openmetrics", help="As promtool imports them.")
+@click.option("--line-protocol", "form", flag_value="line-protocol", help="As InfluxDB imports them, in milliseconds.")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="File to write. [default: standard output]"
 )
 @click.option(
     "--step",
     metavar="DURATION",
-    help="Scenario time between two values. [default: 1m; for longer runs what makes 1,000 of them]",
+    help="Scenario time between two values. [default: 1m; for longer runs as long as gives 1,000 of them]",
 )
 @click.option(
     "--start",
@@ -39,7 +39,7 @@ _TENTHS = 10
 def command(
     run_directory: Path, form: str | None, out: Path | None, step: str | None, start: str | None, as_json: bool
 ) -> int:
-    """Write the time series of a run, simulated or real, for a database that was not there then.
+    """Write the time series of a run, simulated or real, for a database that was not available then.
 
     \b
     Example:
@@ -93,7 +93,7 @@ def _step_s(text: str | None) -> float | None:
     except ValueError:
         step_s = 0.0
     if step_s < 1:
-        raise click.UsageError(f"--step: {text!r} is no duration of a second or more (write 1m or 30s)")
+        raise click.UsageError(f"--step: {text!r} is not a duration of at least 1s (write 1m or 30s)")
     return step_s
 
 
@@ -105,7 +105,7 @@ def _moment(text: str | None) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        what = f"--start: {text!r} is no time with its time zone"
+        what = f"--start: {text!r} is not a time with a time zone"
         raise click.UsageError(f"{what} (write 2026-01-01T00:00:00Z, or +09:00 for the Z)")
     return moment
 

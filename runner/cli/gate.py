@@ -21,14 +21,14 @@ PASSED, REFUSED = 0, 3
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=Path(),
     metavar="DIR",
-    help="Where the evidence lies; the gate's patterns start here. [default: the current directory]",
+    help="Where the evidence is; the gate's patterns are relative to it. [default: the current directory]",
 )
 @click.option("--commit", metavar="SHA", help="The commit that all runs must have been made from.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Directory for gate.json, gate.md and junit.xml; those of before are replaced. [default: gate-NAME]",
+    help="Directory for gate.json, gate.md and junit.xml; earlier ones are replaced. [default: gate-NAME]",
 )
 @job_summary_option
 @json_option
@@ -44,7 +44,7 @@ def command(
       soak gate gates/rc.yaml
       soak gate gates/rc.yaml --root artifacts --commit $GIT_SHA
     """
-    from soak.reports.gate import render_gate, told
+    from soak.reports.gate import in_words, render_gate
     from soak.runner.evidence.directory import RunDirectory, refuse_in_run
     from soak.runner.evidence.record import to_json
     from soak.runner.gate.session import decide_gate
@@ -61,7 +61,7 @@ def command(
     directory.write("gate.json", to_json(decision))
     directory.write("gate.md", markdown)
     rules = [*decision.rules, *decision.evidence]
-    cases = [Case("gate", rule.rule, "passed" if rule.ok else "failed", told(rule)) for rule in rules]
+    cases = [Case("gate", rule.rule, "passed" if rule.ok else "failed", in_words(rule)) for rule in rules]
     directory.write(FILE, write_junit(gate.name, cases))
     append_summary(job_summary, markdown)
     if as_json:

@@ -42,7 +42,7 @@ class _Share(click.FloatRange):
     multiple=True,
     required=True,
     metavar="PATH[=LOW..HIGH]",
-    help="A number of the scenario, named as --set does, and its range. May be given twice. [default: a range around its value]",
+    help="A number of the scenario, named as for --set, and its range. May be given twice. [default: a range around its value]",
 )
 @override_options
 @click.option(
@@ -51,7 +51,7 @@ class _Share(click.FloatRange):
     default="95%",
     show_default=True,
     metavar="SHARE",
-    help="How likely PASS must be for a value to be good enough.",
+    help="The PASS probability required of a value.",
 )
 @click.option(
     "--tolerance",
@@ -59,14 +59,14 @@ class _Share(click.FloatRange):
     default="2%",
     show_default=True,
     metavar="SHARE",
-    help="How fine the values are, as a share of the range; whole numbers are tried one by one.",
+    help="The largest step between values, as a share of the range; whole numbers are tried one by one.",
 )
 @click.option(
     "--most",
     type=click.IntRange(20, 100_000),
     default=200,
     show_default=True,
-    help="Replications at one value at most; what they cannot decide is decided by the share of PASS.",
+    help="The most replications at one value; if they do not decide, the share of PASS does.",
 )
 @click.option(
     "--grid",
@@ -95,13 +95,13 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Find where a scenario breaks: the value of a number in it up to which PASS is still likely enough.
+    """Find where a scenario breaks: the last value of a number in it at which PASS is still likely enough.
 
-    The simulation is run with many seeds at each value, as often as it takes to decide that value; the range is halved until two
-    neighbours are left, the last that is good enough and the first that is not. Two --vary also give the plane of both.
+    Simulates each value with as many seeds as it takes to decide it (sequential test), and halves the range until two neighbours
+    are left: the last value that is good enough and the first that is not. Two --vary also give a grid over both.
 
     Exit codes: 0 a limit was found, 5 there is none in the range, 2 the scenario or the command is wrong, 130 interrupted:
-    what is known so far is written.
+    partial results are written.
 
     \b
     Examples:

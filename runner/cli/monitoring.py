@@ -11,9 +11,7 @@ from soak.runner.console import tell
 @click.command("monitoring")
 @scenario_argument
 @override_options
-@click.option(
-    "--speed", type=Positive(100_000), default=1.0, help="Speed of the runs that are to be monitored. [default: 1]"
-)
+@click.option("--speed", type=Positive(100_000), default=1.0, help="Speed of the runs to monitor. [default: 1]")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("monitoring"), show_default=True)
 @json_option
 def command(
@@ -27,7 +25,7 @@ def command(
     out: Path,
     as_json: bool,
 ) -> int:
-    """Write what a team's own monitoring needs of a scenario: alert rules for Prometheus with unit tests of them for
+    """Write a scenario's monitoring: alert rules for Prometheus with unit tests of them for
     promtool, from the scenario's alerts, and a dashboard for Grafana.
 
     \b

@@ -22,7 +22,7 @@ def _probability(ctx: click.Context, param: click.Parameter, value: str) -> floa
     try:
         power = ratio(value)
     except ValueError:
-        raise click.BadParameter(f"{value!r} is no percentage (write 95%)", ctx, param) from None
+        raise click.BadParameter(f"{value!r} is not a percentage (write 95%)", ctx, param) from None
     if not 0.5 < power < 1:
         raise click.BadParameter(f"{value} is not between 50% and 100% (write 95%)", ctx, param)
     return power
@@ -36,7 +36,7 @@ def _probability(ctx: click.Context, param: click.Parameter, value: str) -> floa
     "violations",
     multiple=True,
     metavar="SLI=SIZE",
-    help='A violation that must be seen, such as "success_rate=96.5%". May be repeated. [default: one for each objective]',
+    help='A violation that must be detected, such as "success_rate=96.5%". May be repeated. [default: one for each objective]',
 )
 @click.option(
     "--power",
@@ -44,7 +44,7 @@ def _probability(ctx: click.Context, param: click.Parameter, value: str) -> floa
     metavar="PERCENTAGE",
     default="95%",
     show_default=True,
-    help="How likely a violation that counts as seen is found.",
+    help="The probability of FAIL that counts as detected.",
 )
 @click.option(
     "-n",
@@ -52,7 +52,7 @@ def _probability(ctx: click.Context, param: click.Parameter, value: str) -> floa
     type=click.IntRange(1, 10_000),
     default=20,
     show_default=True,
-    help="Replications of the pilot.",
+    help="Replications in the pilot.",
 )
 @jobs_option
 @out_option("power")
@@ -71,11 +71,12 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Is a soak long enough to see what it claims? For each objective: the smallest violation found, and how long one takes.
+    """Is a soak long enough to detect what it claims to? For each objective: the smallest violation detected, and the duration
+    that one of a given size takes.
 
-    Found: FAIL. Without --violation: a quarter more than allowed, or 0.01 % of the opportunities, or an event a day.
+    Detected means verdict FAIL. Default violation: 25 % beyond the target, or 0.01 % of the opportunities, or an event a day.
 
-    Exit codes: 0 every violation asked for is seen, 3 the duration is too short for one, 2 wrong input, 130 interrupted.
+    Exit codes: 0 every violation named is detected, 3 the duration is too short for one, 2 wrong input, 130 interrupted.
 
     \b
     Example:

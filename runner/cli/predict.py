@@ -36,16 +36,16 @@ _MOST = 100_000
 @click.option(
     "--precision",
     metavar="SHARE",
-    help="Stop as soon as the PASS probability is known to within so much, such as 1%. [default: make all]",
+    help="Stop once the interval of the PASS probability is no wider than ± SHARE, such as 1%. [default: make all]",
 )
 @click.option(
     "--require",
     "required",
     metavar="SHARE",
-    help="The PASS probability that there must be, such as 95%; the exit code says whether there is.",
+    help="The PASS probability required, such as 95%; the exit code says whether it is met.",
 )
 @jobs_option
-@click.option("--dask", metavar="ADDRESS", help="Make them on this Dask cluster, such as tcp://scheduler:8786.")
+@click.option("--dask", metavar="ADDRESS", help="Use this Dask cluster, such as tcp://scheduler:8786.")
 @out_option("predictions")
 @json_option
 def command(
@@ -63,13 +63,14 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Predict the verdict: simulate a scenario many times, each with a seed of its own.
+    """Predict the verdict: simulate a scenario many times, each time with another seed.
 
-    How likely it is to PASS, with a 95 % confidence interval; each objective's values and margins; which breaks first; what
-    aborts it, and when. It is the model's answer: what the scenario says of the system is taken to be so.
+    Reports how likely PASS is, with a 95 % confidence interval; the values and margins of each objective; which objective breaks
+    first; which abort conditions hold, and when. It is the model's answer: the scenario is assumed to describe the system.
 
-    Exit codes: 0 done; with --require 0 the whole interval is at or above it, 3 it is wholly below, 5 it cannot be told yet;
-    2 the scenario or the command is wrong, 130 interrupted, 1 it broke off: what was made is kept.
+    Exit codes: 0 done; with --require 0 met (the whole interval is at or above it), 3 missed (the whole interval is below),
+    5 undecided: add replications; 2 the scenario or the command is wrong, 130 interrupted, 1 failed midway: the replications
+    made so far are kept.
 
     \b
     Examples:
@@ -89,7 +90,7 @@ def command(
 
 
 def share(option: str, text: str | None, below: float) -> float | None:
-    """A share above 0 and below `below`, as it is written behind an option. Raises UsageError."""
+    """The value of an option: a share above 0 and below `below`. Raises UsageError."""
     from soak.schemas.errors import UsageError, quoted
     from soak.schemas.units import ratio, show_ratio
 
@@ -98,9 +99,7 @@ def share(option: str, text: str | None, below: float) -> float | None:
     except ValueError:
         value = 0.0
     if text is not None and (value is None or not 0 < value < below):
-        raise UsageError(
-            f"{option} {quoted(text)} is no share above 0% and below {show_ratio(below)} (write it like 1%)"
-        )
+        raise UsageError(f"{option} {quoted(text)} must be between 0% and {show_ratio(below)} (write it like 1%)")
     return value
 
 

@@ -25,7 +25,7 @@ AS_MEANT, NOT_AS_MEANT = 0, 3
 def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path, out: Path, as_json: bool) -> int:
     """Soak an orchestrator with planted defects, and a sound one, and show what found which.
 
-    Exit codes: 0 every defect was found by the check meant for it and clean runs raised nothing, 3 not so.
+    Exit codes: 0 every defect was found by the check meant for it and clean runs raised no alarm, 3 otherwise.
 
     \b
     Example:
@@ -82,7 +82,7 @@ def _table(rows: "list[TrialResult]") -> list[str]:
         )
     return [
         *lines,
-        "after: scenario time until the check that is meant knew; what it knows at the end only counts to there",
+        "after: scenario time until the intended check failed; a check that is judged at the end counts up to there",
     ]
 
 

@@ -53,7 +53,7 @@ def read_side(path: Path) -> Side:
         if " is of version " in str(error):
             raise
         raise EvidenceError(
-            f"{path}: is no baseline, or a damaged one (soak baseline RUN_DIR FILE writes one)"
+            f"{path}: is not a baseline, or a damaged one (soak baseline RUN_DIR FILE writes one)"
         ) from None
 
 
@@ -71,7 +71,7 @@ def side_of(path: Path) -> Side:
     """A run with its tasks, those of a simulation. Raises UsageError or EvidenceError."""
     directory = RunDirectory.open(path)
     if changed := [f"{each.what} {each.problem}" for each in check_hashes(directory) if each.problem]:
-        raise EvidenceError(f"{path}: {'; '.join(changed)} (its evidence is not to be believed)")
+        raise EvidenceError(f"{path}: {'; '.join(changed)} (its evidence was changed)")
     data = read_run(path)
     simulated = data.verdict.clock == "simulated"
     loaded = load_stored(directory)

@@ -33,9 +33,9 @@ def compare(
     pairing: Pairing | None = None,
     different: Sequence[str] = (),
 ) -> Changes:
-    """Compare a run with a base; `pairing`: of their tasks; `different`: in what they are not alike.
+    """Compare a run with a base; `pairing`: of their tasks; `different`: how they are not like for like.
 
-    Raises UsageError for an objective that is none.
+    Raises UsageError for text that is not an objective.
     """
     pairing = pairing or Pairing(None, None, "")
     same_plan = base.scenario_sha256 == run.scenario_sha256 and base.seed == run.seed
@@ -94,7 +94,7 @@ def _reasons(
 
 
 def differences(one: Side, other: Side) -> list[str]:
-    """What is not the same about two runs, so that changes may be due to it, in words."""
+    """How two runs are not like for like, in words."""
     base, run = one.baseline, other.baseline
     pairs = [
         ("scenario", base.scenario, run.scenario),
@@ -169,7 +169,7 @@ def parse_relative(text: str, slis: Collection[str]) -> Relative:
     match = _RELATIVE.fullmatch(text)
     if not match:
         remedy = "write <sli> <op> <factor>x baseline, such as latency_p95 <= 1.1x baseline"
-        raise UsageError(f"{quoted(text)} is no relative objective ({remedy})")
+        raise UsageError(f"{quoted(text)} is not a relative objective ({remedy})")
     if match[1] not in slis:
         raise UsageError(f"no SLI {match[1]!r} ({did_you_mean(match[1], list(slis))})")
     return Relative(match[1], Op(match[2]), float(match[3]))

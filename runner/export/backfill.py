@@ -1,4 +1,4 @@
-"""The time series of a run that has ended, folded again from its event stream: for databases that were not there then."""
+"""The time series of a run that has ended, recomputed from its event stream: for databases that were not available then."""
 
 import math
 from collections.abc import Callable, Iterator

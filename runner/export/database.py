@@ -1,4 +1,4 @@
-"""What a database of time series is to us, and why it may not take what it is sent."""
+"""The interface of a time series database, and why it may refuse an export."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -41,7 +41,7 @@ class Database(Protocol):
     """Somewhere to send snapshots."""
 
     keeps_history: bool
-    """Whether it takes what came before, too; otherwise the newest is all it is sent."""
+    """Whether it takes older snapshots, too; otherwise only the newest is sent."""
 
     def send(self, snapshots: Sequence[MetricSnapshot]) -> None:
         """Send snapshots, oldest first. Raises ExportError."""

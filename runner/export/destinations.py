@@ -1,4 +1,4 @@
-"""Where the figures of a run go: what the scenario says, or the environment in its place."""
+"""Where the figures of a run are exported to, by the scenario or else by the environment."""
 
 import os
 from collections.abc import Mapping
@@ -44,13 +44,13 @@ def _from_environment(export_type: ExportType, url: str, environment: Mapping[st
         parts = urlsplit(url)
         port = parts.port or 0
     except ValueError:
-        raise UsageError(f"{example} (what is there is none)") from None
+        raise UsageError(f"{example} (it is not a valid URL)") from None
     if "@" in parts.netloc:
         raise UsageError(f"{URL}: holds a user name or password (put them into {USERNAME} and {PASSWORD})")
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     needed = {ExportType.INFLUXDB: ("db",), ExportType.INFLUXDB2: ("org", "bucket")}.get(export_type, ())
     if parts.scheme not in {"http", "https"} or not parts.hostname or set(query) != set(needed):
-        raise UsageError(f"{example} (what is there is none, or names something else)")
+        raise UsageError(f"{example} (it is not a valid URL, or of another kind)")
     if export_type is ExportType.SCRAPE:
         if (
             parts.hostname not in {"127.0.0.1", "localhost"}

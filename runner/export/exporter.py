@@ -1,4 +1,4 @@
-"""Exporting while a run goes on: when a snapshot is made, and who gets it."""
+"""Exports during a run: when a snapshot is made, and which database gets it."""
 
 import time
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class Exporter:
             raise
 
     def begin(self, *, strict: bool = True) -> None:
-        """Say that the run begins, to every database. Raises UsageError when one that is required does not take it.
+        """Export the beginning of the run to every database. Raises UsageError when a required one refuses it.
 
         `strict`: whether any is required; a run that goes on is not stopped for one.
         """
@@ -75,9 +75,9 @@ class Exporter:
             except ExportError as error:
                 what = f"export {destination.export.name}: {error}"
                 if strict and destination.export.required:
-                    remedy = "mend that, or set `required: false` to run without it"
+                    remedy = "fix that, or set `required: false` to run without it"
                     raise UsageError(f"{what}; nothing was run ({remedy})") from None
-                remark(f"{what} (the run goes on, it is tried again)")
+                remark(f"{what} (the run continues; the export is retried)")
             if isinstance(destination.way, ScrapePage):
                 remark(f"export: {destination.way.url}")
 
@@ -86,7 +86,7 @@ class Exporter:
         self._levels.append(block, facts)
 
     def look(self, judge: Judge) -> None:
-        """Make a snapshot for those whose turn it is."""
+        """Make a snapshot for the databases for which one is due."""
         now = time.monotonic()
         due = [destination for destination in self._destinations if destination.is_due(now)]
         if due:
@@ -105,7 +105,7 @@ class Exporter:
             destination.way.put(snapshot)
 
     def close(self, until: float, *, quietly: bool = False) -> TimeseriesExport:
-        """Wait for what is on its way, up to a time of the monotonic clock; returns what got there."""
+        """Wait for exports in flight, up to a time of the monotonic clock; returns how many succeeded."""
         ways = [destination.way for destination in self._destinations]
         for way in ways:
             way.stop(until)

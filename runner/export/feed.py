@@ -1,4 +1,4 @@
-"""Snapshots on their way to a database: a thread for each, so that one that is slow or gone holds up nobody."""
+"""Snapshots in flight to a database: a thread for each database, so that a slow or lost one delays nothing else."""
 
 import math
 import threading
@@ -49,7 +49,7 @@ class Feed:
         self._thread = threading.Thread(target=self._work, name=f"export {name}", daemon=True)
 
     def begin(self, snapshot: MetricSnapshot, patience_s: float) -> None:
-        """Send a first one, and from now on what `put` brings. Raises ExportError when that one did not get there in time."""
+        """Send a first one, and from now on what `put` brings. Raises ExportError when that one did not arrive in time."""
         self.put(snapshot)
         with self._changed:
             self._beginning = True
@@ -62,7 +62,7 @@ class Feed:
                 raise ExportError(self._why)
 
     def put(self, snapshot: MetricSnapshot) -> None:
-        """Put a snapshot on its way; never waits."""
+        """Queue a snapshot; never waits."""
         with self._changed:
             while len(self._waiting) >= self._room:
                 self._waiting.popleft()
@@ -77,7 +77,7 @@ class Feed:
             self._changed.notify()
 
     def join(self, *, quietly: bool = False) -> None:
-        """Wait until it has stopped; says what did not get there, unless `quietly`."""
+        """Wait until it has stopped; reports what was lost, unless `quietly`."""
         if not self._thread.ident:
             return
         self._thread.join(max(0.0, self._until - time.monotonic()))
@@ -87,7 +87,7 @@ class Feed:
             self.count.lost += len(self._waiting)
             self._waiting.clear()
         if self.count.lost and not quietly:
-            remark(f"export {self.name}: {self.count.lost} exports did not get there")
+            remark(f"export {self.name}: {self.count.lost} exports were lost")
             self.count.lost = 0
 
     def _work(self) -> None:
@@ -95,14 +95,14 @@ class Feed:
             before = self._why
             told_apart = self._try(batch)
             if self._why and not before and not self._beginning:
-                remark(f"export {self.name}: {self._why} (the run goes on, it is tried again)")
+                remark(f"export {self.name}: {self._why} (the run continues; the export is retried)")
             elif before and not self._why:
-                remark(f"export {self.name}: it is back")
+                remark(f"export {self.name}: available again")
             if self._why and not told_apart:
                 self._wait()
 
     def _next_batch(self) -> list[MetricSnapshot]:
-        """What is to be sent next, as soon as there is something; nothing once all is done, or time is up."""
+        """The next batch, as soon as there is one; empty when all is sent or time is up."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._until < math.inf)
             return list(self._waiting)[: self._most_at_once] if time.monotonic() < self._until else []

@@ -18,10 +18,10 @@ class Trials(Protocol):
         """Make replications there until they are enough."""
 
     def passes(self, point: int) -> bool:
-        """Which side the replications there speak for."""
+        """Whether the replications there are evidence for PASS being likely enough."""
 
     def decided(self, point: int) -> bool:
-        """Whether there are enough to rest the answer on."""
+        """Whether there are enough to base the answer on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def find_edges(count: int, own: int | None, trials: Trials) -> list[Edge]:
     """
     ends = (0, count - 1)
     for end in ends:
-        trials.look(end, Care.LOOK)
+        trials.look(end, Care.SCREEN)
     while True:
         low, high = map(trials.passes, ends)
         if low != high:
@@ -72,7 +72,7 @@ def _find_edge(good: int, bad: int, trials: Trials) -> Edge | None:
         last = row[row.index(beyond) - 1]
         if abs(beyond - last) > 1:
             middle = (beyond + last) // 2
-            trials.look(middle, Care.LOOK)
+            trials.look(middle, Care.SCREEN)
             known.add(middle)
         elif waiting := [point for point in (beyond, last) if not trials.decided(point)]:
             trials.look(waiting[0], Care.DECIDE)
@@ -88,7 +88,7 @@ def decide_grid(columns: int, rows: int, trials: Trials) -> None:
     """
     cells = range(columns * rows)
     for cell in cells:
-        trials.look(cell, Care.LOOK)
+        trials.look(cell, Care.SCREEN)
     while border := [cell for cell in cells if not trials.decided(cell) and _on_border(cell, columns, rows, trials)]:
         for cell in border:
             trials.look(cell, Care.DECIDE)

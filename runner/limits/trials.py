@@ -14,15 +14,15 @@ from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.language.model import Scenario
 
 PointValues = tuple[str, ...]
-"""A point: the value of each parameter as it stands in a scenario."""
+"""A point: the value of each parameter as a scenario writes it."""
 
 
 class StoppedError(Exception):
-    """Someone asked to stop; what was made so far is kept."""
+    """The search was interrupted; what was made so far is kept."""
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What a replication came to: `causes` kept it from PASS."""
+    """The outcome of a replication; `causes`: why it did not PASS."""
 
     index: int
     seed: int
@@ -78,7 +78,7 @@ class Replications:
 
 
 def _causes(replication: Replication, scenario: Scenario) -> tuple[str, ...]:
-    """What kept it from PASS: the abort condition that ended it, or else what is broken, or else what is not known."""
+    """Why it did not PASS: the abort condition that ended it, or else what is broken, or else what is not known."""
     if replication.verdict is Outcome.PASS:
         return ()
     if replication.aborted_by is not None:
@@ -104,9 +104,9 @@ class PointTrials:
         self.replications.look(self.values(point), care)
 
     def passes(self, point: int) -> bool:
-        """Which side they speak for."""
+        """Whether they are evidence for PASS being likely enough."""
         return self.replications.test.passes(self.replications.tally(self.values(point)))
 
     def decided(self, point: int) -> bool:
-        """Whether they are enough to rest the answer on."""
+        """Whether they are enough to base the answer on."""
         return self.replications.test.enough(self.replications.tally(self.values(point)), Care.DECIDE)

@@ -1,1 +1,1 @@
-"""Telling people: alerts, aborts and ends of a run, through whatever service the scenario names. A run never waits for it."""
+"""Notifications: alerts, aborts and ends of a run, through the services that the scenario names. A run never waits for them."""

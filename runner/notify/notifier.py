@@ -1,4 +1,4 @@
-"""Who is told of what, while a run goes on."""
+"""Notifications during a run: which receiver gets which message."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +35,7 @@ _ENDS = {Outcome.PASS: Tone.SUCCESS, Outcome.INCONCLUSIVE: Tone.WARNING}
 
 
 class Notifier:
-    """A sink of the engine; `run` names the run in messages. Raises UsageError when someone to tell cannot be found."""
+    """A sink of the engine; `run` names the run in messages. Raises UsageError when a receiver cannot be resolved."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Notifier:
             self._receivers.append((notify.when, Receiver(name, send)))
 
     def append(self, block: Block, facts: Facts) -> None:
-        """Tell of what a block says."""
+        """Notify of the alerts and aborts in a block."""
         for kind, (occasion, words) in _OCCASIONS.items():
             for t_s, name in zip(
                 *(column[block.kind == kind].tolist() for column in (block.t, block.value)), strict=True
@@ -71,7 +71,7 @@ class Notifier:
                 self._tell(occasion, title, f"at {show_duration(t_s)} of scenario time", tone)
 
     def finished(self, verdict: Verdict) -> None:
-        """Tell of the verdict."""
+        """Notify of the verdict."""
         reasons = "\n".join(verdict.reasons) or "every objective holds"
         self._tell(Occasion.FINISHED, verdict.verdict.value, reasons, _ENDS.get(verdict.verdict, Tone.FAILURE))
 
@@ -81,9 +81,9 @@ class Notifier:
                 receiver.tell(Message(f"soak {self._scenario.name}: {title}", f"{text}\nrun {self._run}", tone))
 
     def close(self, until: float) -> Notifications | None:
-        """Wait for what is on its way, up to a time of the monotonic clock; returns how many messages were sent.
+        """Wait for messages in flight, up to a time of the monotonic clock; returns how many were sent.
 
-        None when there is nobody to tell.
+        None without receivers.
         """
         for _, receiver in self._receivers:
             receiver.close(until)

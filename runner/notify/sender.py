@@ -1,4 +1,4 @@
-"""Messages on their way: each receiver has a thread of its own, so that one that hangs delays nobody."""
+"""Messages in flight: each receiver has a thread of its own, so that one that hangs delays no other."""
 
 import logging
 import queue
@@ -22,7 +22,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What someone is told."""
+    """A notification."""
 
     title: str
     text: str
@@ -58,14 +58,14 @@ class Receiver:
         self._thread.start()
 
     def tell(self, message: Message) -> None:
-        """Put a message on its way; never waits."""
+        """Queue a message; never waits."""
         try:
             self._waiting.put_nowait(message)
         except queue.Full:
             self.count.failed += 1
 
     def close(self, until: float) -> None:
-        """Wait for what is on its way, up to a time of the monotonic clock; what is still there then counts as failed."""
+        """Wait for messages in flight, up to a time of the monotonic clock; what is left then counts as failed."""
         try:
             self._waiting.put_nowait(None)
         except queue.Full:
@@ -74,7 +74,7 @@ class Receiver:
         if self._thread.is_alive():
             left = sum(message is not None for message in list(self._waiting.queue)) + 1
             self.count.failed += left
-            remark(f"notify {self.name}: gave up {left} messages that were still on their way")
+            remark(f"notify {self.name}: gave up {left} messages that were still in flight")
 
     def _work(self) -> None:
         while message := self._waiting.get():
@@ -82,7 +82,7 @@ class Receiver:
                 self.count.sent += 1
             else:
                 self.count.failed += 1
-                remark(f"notify {self.name}: a message could not be sent (the run goes on)")
+                remark(f"notify {self.name}: a message could not be sent (the run continues)")
 
     def _try(self, message: Message) -> bool:
         for wait_s in (0.0, *AGAIN_AFTER_S):

@@ -1,4 +1,4 @@
-"""What each objective of a scenario sees: the smallest violation, and the time that one of a given size takes."""
+"""What each objective of a scenario detects: the smallest violation, and the duration that one of a given size takes."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,11 +18,11 @@ from soak.schemas.language.model import Reference, Scenario
 _HOUR_S = 3600.0
 _POINTS = 80
 _SHORTEST_PART = 1 / 20
-"""Of runs shorter than this part of the pilot's it says nothing: what happens in them has not begun to repeat itself."""
+"""No statement about runs shorter than this part of the pilot's: what happens in them has not begun to repeat itself."""
 
 
 def assess(sample: Sample, asked: Sequence[ViolationRequest], power: float, scenario: Scenario) -> ObjectivePower:
-    """What one objective sees with probability `power`. Raises UsageError for a violation that is none."""
+    """What one objective detects with probability `power`. Raises UsageError for a violation that is not one."""
     try:
         case = case_of(sample)
     except NoStatementError as error:

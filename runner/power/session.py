@@ -32,9 +32,9 @@ def perform(request: Request) -> Analysis[PowerReport]:
     loaded = request.scenario.load()
     scenario = loaded.scenario
     if not scenario.objectives:
-        raise UsageError(f"{loaded.source}: has no objectives: there is nothing to see (write some under slos:)")
+        raise UsageError(f"{loaded.source}: has no objectives: there is nothing to detect (write some under slos:)")
     if request.replications < LEAST:
-        raise UsageError(f"-n {request.replications} is too few to tell how runs vary (write {LEAST} or more)")
+        raise UsageError(f"-n {request.replications} is too few to know how runs vary (write {LEAST} or more)")
     violations = parse_violations(request.violations, scenario.objectives)
     with dated_directory(request.out, "power", scenario.name) as directory, listening() as interrupted:
         made = _pilot(scenario, request, interrupted)

@@ -20,7 +20,7 @@ _HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class ViolationRequest:
-    """A violation as it was asked for: of an objective, this size, in events per hour where `hourly`."""
+    """A violation named with --violation: of an objective, this size, in events per hour where `hourly`."""
 
     text: str
     objective: Objective
@@ -41,7 +41,7 @@ def _parse(text: str, objectives: Sequence[Objective]) -> list[ViolationRequest]
     match = _TEXT.fullmatch(text) if len(text) <= 300 else None
     if not match:
         raise UsageError(
-            f'{quoted(text)} is no violation (write <sli>=<size>, such as success_rate=96.5% or "latency_p95=130s")'
+            f'{quoted(text)} is not a violation (write <sli>=<size>, such as success_rate=96.5% or "latency_p95=130s")'
         )
     name, selector = _left(match["left"])
     named = [each for each in objectives if each.comparison.sli.name == name]
@@ -84,7 +84,7 @@ def check(asked: ViolationRequest, size: float, detector: Detector) -> float:
 def _no_violation(asked: ViolationRequest) -> UsageError:
     way = "above" if asked.objective.comparison.op in {Op.LE, Op.LT} else "away from" if _exact(asked) else "below"
     return UsageError(
-        f"--violation {asked.text}: {asked.objective.comparison.text} holds at that value: it is no violation "
+        f"--violation {asked.text}: {asked.objective.comparison.text} holds at that value: it is not a violation "
         f"(name one {way} the target)"
     )
 

@@ -37,7 +37,7 @@ CONFIDENCE = 0.95
 
 
 def predict(loaded: Loaded, request: Request, made: Sequence[Replication], stopped: Stopped) -> Prediction:
-    """What the replications say together; their order plays no part."""
+    """The prediction that the replications give; their order does not matter."""
     scenario = loaded.scenario
     passed = share_of(sum(each.verdict is Outcome.PASS for each in made), len(made))
     objectives = [_objective(each, number, made) for number, each in enumerate(scenario.objectives)]
@@ -66,7 +66,7 @@ def predict(loaded: Loaded, request: Request, made: Sequence[Replication], stopp
 
 
 def decide(passed: Share, required: float) -> Decision:
-    """Whether the whole interval is at or above what is required, or wholly below it."""
+    """MET when the whole interval is at or above what is required, MISSED when it is below, else UNDECIDED."""
     low, high = passed.interval
     if low >= required:
         return Decision.MET
@@ -114,7 +114,7 @@ def _objective(objective: Objective, number: int, made: Sequence[Replication]) -
 
 
 def first_to_break(objectives: Sequence[ObjectivePrediction], not_passed: int) -> FirstToBreak:
-    """The objective that breaks first: see `FirstToBreak`. Of several that are equal, the first in the scenario."""
+    """The objective that breaks first (see `FirstToBreak`); of equal ones the first in the scenario."""
     worst = max(objectives, key=lambda each: each.broken.count, default=None)
     if worst and worst.broken.count:
         return FirstToBreak(worst.objective, First.BROKEN, worst.broken.count, not_passed, worst.deviations)
@@ -141,7 +141,7 @@ def _doubts(made: Sequence[Replication]) -> list[Doubt]:
 
 
 def share_of(count: int, total: int) -> Share:
-    """`count` of `total` with its Wilson interval; nothing is known of a total of 0."""
+    """`count` of `total` with its Wilson interval; 0 to 1 for a total of 0."""
     return Share(count, count / total if total else 0.0, wilson(count, total, CONFIDENCE))
 
 
@@ -152,7 +152,7 @@ def half_width(share: Share) -> float:
 
 
 def distribution_of(values: Sequence[float]) -> Distribution | None:
-    """Mean, standard deviation of a sample and quantiles; None of no values. Sums are exact, so their order plays no part."""
+    """Mean, standard deviation of a sample and quantiles; None without values. Sums are exact, so the order does not matter."""
     if not values:
         return None
     ordered = sorted(values)

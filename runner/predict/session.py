@@ -65,9 +65,8 @@ def perform(request: Request, open_pool: Callable[[], WorkerPool] | None = None)
         pool = open_pool() if open_pool else make_pool(request.jobs, request.dask)
         with closing(pool):
             store_scenario(directory, loaded)
-            remark(
-                f"{scenario.name}: up to {request.replications} replications of seed {scenario.seed}, kept in {directory.path}"
-            )
+            words = f"up to {request.replications} replications from seed {scenario.seed}"
+            remark(f"{scenario.name}: {words}, results in {directory.path}")
             try:
                 _make(so_far, loaded, request, pool, interrupted, directory)
             except Exception as error:
@@ -101,7 +100,7 @@ def _make(
 
 
 def _kept(results: Iterator[Replication], objectives: int, directory: RunDirectory) -> Iterator[Replication]:
-    """The results, each written to the table as it comes, so that none is lost whatever happens."""
+    """The results, each written to the table as it comes, so that none is lost."""
     with directory.append(table.FILE) as keep:
         keep(table.to_csv([table.header(objectives)]))
         for replication in results:
@@ -110,7 +109,7 @@ def _kept(results: Iterator[Replication], objectives: int, directory: RunDirecto
 
 
 def _keep_broken(so_far: _Progress, loaded: Loaded, request: Request, directory: RunDirectory) -> str:
-    """Write what was made before it broke; says where."""
+    """Write what was made before the failure; returns where, in words."""
     if not so_far.made:
         return "no replication was made"
     so_far.stopped = Stopped.BROKEN_OFF

@@ -29,7 +29,7 @@ def _distributed() -> Any:
         raise UsageError("--dask needs the package distributed (install it: pip install 'soak[dask]')") from None
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in {"distributed", "tornado"}:
-            # What it would log, several lines each time, is told by our own errors.
+            # Our own errors say what it would log in several lines.
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return distributed
 
@@ -99,7 +99,7 @@ class DaskPool:
         return future
 
     def fetch(self, future: Any, timeout_s: float | None) -> Replication | None:
-        """What a worker answered; None when it was only asked. Raises TimeoutError, BrokenExecutor or SoakError."""
+        """What a worker answered; None to a question about its software. Raises TimeoutError, BrokenExecutor or SoakError."""
         self._look_around()
         with self._losing():
             self._await(future, timeout_s)
@@ -112,13 +112,13 @@ class DaskPool:
         answer = read_reply(content)
         if answer.software != software():
             what = f"{self._address}: worker {worker} has {answer.software}, but here is {software()}"
-            raise SoakError(f"{what} (install the same there: others may not give the same to the last bit)")
+            raise SoakError(f"{what} (install the same there: another version may give other results)")
         return answer.replication
 
     def _connect(self) -> Any:
         # Held before it is made: one that could not connect would wait for its end, and complain, when it is let go.
         client = self._distributed.Client.__new__(self._distributed.Client)
-        problem = [f"nothing understandable came within {_CONNECT_S:g} s"]
+        problem = [f"no valid answer within {_CONNECT_S:g} s"]
 
         def connect() -> None:
             try:
@@ -163,13 +163,13 @@ class DaskPool:
             self.fetch(future, max(0.0, until - time.monotonic()))
 
     def _look_around(self, *, now: bool = False) -> bool:
-        """Whether workers are there; looked at now and then. Raises SoakError when none has been for long."""
+        """Whether there are workers; checked now and then. Raises SoakError when there have been none for long."""
         if now or time.monotonic() - self._looked > _LOOK_AROUND_S:
             with self._losing():
                 try:
                     self._workers = self._client.sync(self._client.scheduler.ncores, callback_timeout=_ANSWER_S)
                 except TimeoutError:
-                    raise self._lost("it does not answer any more") from None
+                    raise self._lost("it no longer answers") from None
             self._looked = time.monotonic()
             if self._workers:
                 self._seen = self._looked
@@ -186,7 +186,7 @@ class DaskPool:
         try:
             result: tuple[str, bytes | None] = future.result(timeout=_FETCH_S)
         except self._distributed.scheduler.KilledWorker:
-            raise BrokenExecutor("a worker was killed, again and again") from None
+            raise BrokenExecutor("workers are killed repeatedly") from None
         return result
 
     @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What a worker elsewhere is sent and sends back: bytes, so that whatever passes them on needs nothing of ours.
+"""What remote workers are sent and send back: bytes, so that a scheduler need not have `soak`.
 
 Also the software that it is made with: two machines where that is the same make the same of one job.
 """
@@ -28,7 +28,7 @@ _SOURCES = (
 
 
 class Order(msgspec.Struct, frozen=True, array_like=True):
-    """A job: made with which software, and the scenario packed. Without a seed it only asks for the software."""
+    """A job, the software to make it with, and the packed scenario. Without a seed it only asks for the software."""
 
     software: str
     index: int
@@ -65,7 +65,7 @@ def question() -> bytes:
 
 
 def carry_out(content: bytes) -> bytes:
-    """Make what was ordered. Called by a worker."""
+    """Do the job. Called by a worker."""
     received = msgspec.msgpack.decode(content, type=Order)
     if received.seed is None or received.software != software():
         return msgspec.msgpack.encode(Reply(software(), None))

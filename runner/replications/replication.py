@@ -16,13 +16,13 @@ from soak.schemas.language.slis import Aggregate
 from soak.simulation.plan import Plan
 
 _SEED_BITS = 53
-"""Seeds stand in JSON and in scenario files: 53 bits survive both."""
+"""Seeds are written to JSON and to scenario files: 53 bits survive both."""
 
 
 class Job(msgspec.Struct, frozen=True):
     """A replication to make: its place in the series, its seed, and the scenario.
 
-    `in_full`: no abort condition ends it, and its outcome holds every SLI. `detailed`: it tells its observations.
+    `in_full`: no abort condition ends it, and its outcome holds every SLI. `detailed`: its outcome holds histograms.
     `arrivals_seed`: of a run whose arrivals it is to have; None for its own.
     """
 
@@ -54,7 +54,7 @@ class Replication(msgspec.Struct, frozen=True):
     """The outcome of one replication; `objectives` in the order of the scenario's.
 
     `aborted_by` names the abort condition that ended it, at `ended_s` of scenario time (of a job in full: that would have).
-    `doubts` are the laws, alerts and faults (and `telemetry`) that kept it from PASS. `slis`: in base units, of a job in full.
+    `doubts` are the laws, alerts and faults (and `telemetry`) that prevented PASS. `slis`: in base units, of a job in full.
     """
 
     index: int
@@ -130,7 +130,7 @@ def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:
 
 
 def _doubts(verdict: Verdict) -> list[str]:
-    """What kept it from PASS beside its objectives. An abort leaves much undone: then, only what is broken counts."""
+    """What prevented PASS beside its objectives. An abort leaves much undone: then only what is broken counts."""
     results = (
         *((f"law {each.law}", each.status) for each in verdict.laws),
         *((f"alert {each.name}", each.status) for each in verdict.alerts),

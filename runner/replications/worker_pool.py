@@ -179,7 +179,7 @@ def in_order(
             except BrokenExecutor:
                 failures += 1
                 if failures > _MOST_FAILURES:
-                    what = "the processes that make replications are killed again and again"
+                    what = "the processes that make replications are killed repeatedly"
                     raise SoakError(f"{what} (give them more memory, or use fewer: --jobs)") from None
                 pool.restart()
                 waiting = deque(_InFlight(each.job) for each in waiting)

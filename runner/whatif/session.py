@@ -59,7 +59,7 @@ def _load(request: Request) -> _Sides:
     if base.scenario.seed != variant.scenario.seed:
         raise UsageError("--with seed=…: both variants get the same seeds (name another for both with --seed)")
     if base.sha256 == variant.sha256:
-        remark("the variant says what the base says: nothing will differ")
+        remark("the variant is the same as the base: nothing will differ")
     now = variant.scenario.slis
     slis = [sli for name, sli in base.scenario.slis.items() if name in now and now[name].unit == sli.unit]
     names = [sli.name for sli in slis]
@@ -79,7 +79,7 @@ def _simulate(sides: _Sides, count: int, interrupted: Interruption) -> list[Pair
 
 
 def in_pairs(results: Iterable[Replication]) -> Iterator[Pair]:
-    """Two by two; one that is left over when a series ends early is left out."""
+    """Two by two; a single one at the end of an interrupted series is left out."""
     each = iter(results)
     return zip(each, each, strict=False)
 

@@ -80,7 +80,7 @@ def test_exit_codes_say_whether_what_is_asked_for_is_seen(tmp_path: Path, capsys
     said = capsys.readouterr()
     assert "2h is too short: needs" in said.out
     assert "6 of 6 replications" in said.err
-    assert "Not everything that was asked for is seen" in (tmp_path / "not" / "power.md").read_text()
+    assert "Not every violation named is detected" in (tmp_path / "not" / "power.md").read_text()
 
 
 def test_the_default_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

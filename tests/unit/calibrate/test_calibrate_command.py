@@ -101,7 +101,7 @@ def test_the_overlay_leads_to_what_was_estimated(run: Path, calibrated: Path) ->
     assert [fault.type for fault in scenario.faults] == [fault.type for fault in plain.faults]
     assert scenario.slis == plain.slis and scenario.duration_s == plain.duration_s
     overlay = (calibrated / "overlay.yaml").read_text()
-    assert "95 % interval" in overlay and "attempts that went well" in overlay
+    assert "95 % interval" in overlay and "successful attempts" in overlay
 
 
 def test_a_run_with_the_overlay_verifies(run: Path, calibrated: Path, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_run_that_is_too_short_says_how_long_would_do(tmp_path: Path, capsys: 
     run = soak(tmp_path / "short", SHORT, "--duration", "4m")
     assert run_command(["calibrate", str(run), "--out", str(tmp_path / "out")]) == 5
     said = capsys.readouterr().err.splitlines()[-1]
-    assert "too little to calibrate by: " in said and " of at least 100 attempts went well" in said
+    assert "too few observations: " in said and " of at least 100 attempts succeeded" in said
     needed = said.split("a run of ")[1].split(" would do")[0]
     assert not (tmp_path / "out").exists()
     longer = soak(tmp_path / "longer", SHORT, "--duration", needed)

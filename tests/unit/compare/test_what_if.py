@@ -214,7 +214,7 @@ def test_the_same_question_has_the_same_answer_and_no_effect_no_alarm(
         ),
         (["--with", "queue.workers=3", "--parity"], "leave --parity out"),
         (["--with", "queue.workers=3", "other"], "leave other out"),
-        ([], "--tier goes with --with"),
+        ([], "--tier needs --with"),
     ],
 )
 def test_a_question_that_is_none(

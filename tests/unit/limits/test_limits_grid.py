@@ -14,7 +14,7 @@ class Cells:
         self.done: set[int] = set()
 
     def look(self, point: int, care: Care) -> None:
-        if care is Care.LOOK:
+        if care is Care.SCREEN:
             self.looked.append(point)
         else:
             self.done.add(point)

@@ -85,8 +85,8 @@ def first_seeds(count: int) -> list[int]:
 def test_a_point_is_gone_on_with_where_it_was_left() -> None:
     pool = Bench()
     made = replications(pool)
-    made.look(("7",), Care.LOOK)
-    made.look(("7",), Care.LOOK)
+    made.look(("7",), Care.SCREEN)
+    made.look(("7",), Care.SCREEN)
     made.look(("7",), Care.DECIDE)
     made.look(("2",), Care.DECIDE)
     assert [job.index for job in pool.made] == [*range(50), *range(3)]
@@ -99,7 +99,7 @@ def test_a_point_is_gone_on_with_where_it_was_left() -> None:
 def test_whoever_asks_to_stop_keeps_what_was_made() -> None:
     made = replications(Bench(), stop_at=5)
     with pytest.raises(StoppedError):
-        made.look(("7",), Care.LOOK)
+        made.look(("7",), Care.SCREEN)
     assert made.tally(("7",)) == Tally(5, 5)
 
 
@@ -133,7 +133,7 @@ def test_what_has_not_begun_when_a_series_ends_is_not_made(loaded: Loaded) -> No
 def test_what_kept_a_replication_from_pass_is_kept() -> None:
     made = replications(Bench())
     for workers in ("1", "2", "4"):
-        made.look((workers,), Care.LOOK)
+        made.look((workers,), Care.SCREEN)
     causes = {values[0]: {trial.causes for trial in trials} for values, trials in made.made.items()}
     assert causes == {"1": {("abort condition stalled",)}, "2": {("objective success_rate >= 97%",)}, "4": {()}}
 
@@ -141,7 +141,7 @@ def test_what_kept_a_replication_from_pass_is_kept() -> None:
 def test_a_row_asks_for_its_points() -> None:
     made = replications(Bench())
     row = PointTrials(made, lambda point: (str(point + 1),))
-    row.look(6, Care.LOOK)
+    row.look(6, Care.SCREEN)
     assert (row.passes(6), row.decided(6)) == (True, False)
     assert made.tally(("7",)) == Tally(10, 10)
 

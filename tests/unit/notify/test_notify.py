@@ -126,7 +126,7 @@ def test_the_secret_is_seen_nowhere(
     assert soak(tmp_path, TO_ENV, "", "--debug") == 0
     assert told(tmp_path) == {"sent": 0, "failed": 3}
     output = capfd.readouterr()
-    assert "notify SOAK_TEST_URL: a message could not be sent (the run goes on)" in output.err
+    assert "notify SOAK_TEST_URL: a message could not be sent (the run continues)" in output.err
     assert SENTINEL not in output.out + output.err
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or SENTINEL.encode() not in path.read_bytes(), path

@@ -88,7 +88,7 @@ def test_replications_that_were_aborted_do_not_count() -> None:
     some = [replication(index, verdict=Outcome.ABORTED if index < 3 else Outcome.FAIL) for index in range(10)]
     assert [len(each.outcomes) for each in samples_of(objectives, some, 1.0)] == [7, 7, 7]
     most = [replication(index, verdict=Outcome.ABORTED if index < 6 else Outcome.PASS) for index in range(10)]
-    with pytest.raises(UsageError, match=r"6 of 10 replications are ended by an abort condition, most by collapse"):
+    with pytest.raises(UsageError, match=r"6 of 10 replications were ended by an abort condition, most by collapse"):
         samples_of(objectives, most, 1.0)
 
 

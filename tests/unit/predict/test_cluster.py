@@ -168,7 +168,7 @@ def test_who_is_no_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         DaskPool("nonsense")
     with (
         socket.create_server(("127.0.0.1", 0)) as mute,
-        pytest.raises(UsageError, match=r"nothing understandable came within"),
+        pytest.raises(UsageError, match=r"no valid answer within"),
     ):
         DaskPool(f"tcp://127.0.0.1:{mute.getsockname()[1]}")
 

@@ -136,7 +136,7 @@ def test_of_none_broken_the_one_nearest_to_zero_breaks_first(tmp_path: Path) -> 
     assert found.objective == "latency_p95 <= 25s"
     assert found.deviations == pytest.approx(190 / 90)
     assert [each.margin_varies for each in prediction.objectives] == [False, True, True]
-    assert "Their margin never varies: errors == 0" in first(found, prediction.objectives)
+    assert "Constant margin: errors == 0" in first(found, prediction.objectives)
 
 
 def test_margins_that_never_vary_tell_no_first(tmp_path: Path) -> None:
