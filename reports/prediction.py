@@ -136,7 +136,7 @@ def first(found: FirstToBreak, objectives: list[ObjectivePrediction]) -> str:
     if found.by is First.NONE:
         return f"No objective is nearest to breaking: no margin varies.{'' if len(fixed) == len(objectives) else never}"
     if found.by is First.BROKEN:
-        which = f"broken in {found.count:,} of the {found.of:,} replications without PASS, the most of all objectives"
+        which = f"broken in {found.count:,} of the {found.of:,} replications without PASS, no objective more often"
     else:
         which = f"never broken; closest to its limit: {found.deviations:.3g} sigma of headroom"
     return f"First to break: {found.objective} ({which}).{never}"

@@ -136,7 +136,7 @@ def test_without_a_limit_the_exit_code_is_5(tmp_path: Path, capsys: pytest.Captu
     ("words", "what"),
     [
         (["--vary", "queue.wokers"], "did you mean 'queue.workers'?"),
-        (["--vary", "queue.workers", "--vary", "queue.workers=1..2"], "--vary queue.workers: stands twice"),
+        (["--vary", "queue.workers", "--vary", "queue.workers=1..2"], "--vary queue.workers: is duplicated"),
         (["--vary", "queue.workers", "--vary", "drain", "--vary", "warmup"], "vary two at a time"),
         (["--vary", "queue.lease.duration"], "valid with queue.lease.duration=24s: queue.lease.heartbeat: a heartbeat of 30s"),
         (["--vary", "queue.workers=1..20000"], "queue.workers=20000: queue.workers: 20000 is above 10000"),

@@ -152,11 +152,11 @@ def test_a_scenario_without_objectives(tmp_path: Path) -> None:
         (["-n", "100000000"], "100000000"),
         (["--jobs", "0"], "--jobs"),
         (["--precision", "0"], "--precision '0' must be between 0% and 50%"),
-        (["--precision", "60%"], "below 50%"),
+        (["--precision", "60%"], "between 0% and 50%"),
         (["--precision", "one"], "--precision 'one' must be between"),
         (["--precision", "nan"], "--precision 'nan' must be between"),
         (["--require", "100%"], "--require '100%' must be between 0% and 100%"),
-        (["--require", "-5%"], "--require '-5%' is no share"),
+        (["--require", "-5%"], "--require '-5%' must be between"),
         (["--tier", "pro"], "no tier 'pro'"),
     ],
 )
