@@ -255,3 +255,10 @@ def test_a_shipped_scenario_loads(path: str) -> None:
 
 def test_scenarios_are_shipped() -> None:
     assert SCENARIOS
+
+
+@pytest.mark.parametrize("name", ["Row", "Count", "Change", "Snapshot"])
+def test_a_name_that_had_many_meanings_has_one(name: str) -> None:
+    definition = re.compile(rf"^(?:class {name}\b|{name}\b[^=\n]* = )", re.MULTILINE)
+    found = [path for path, source in modules(*PACKAGES, "systems").items() if definition.search(source)]
+    assert len(found) <= 1, found
