@@ -91,11 +91,13 @@ def command(
       soak calibrate runs/real
       soak run scenarios/72h.yaml --overlay calibrations/72h-20260101T000000Z/overlay.yaml
     """
-    from soak.reports.calibration import summary_lines
     from soak.runner.calibrate.request import Request
     from soak.runner.calibrate.session import perform
 
     speed = None if as_run else for_speed
     analysis = perform(Request(run_directory, hold_back, replications, speed, estimates, least, seed, out))
+    # Plots take long to load, and worker pools would fork them.
+    from soak.reports.calibration import summary_lines
+
     analysis.tell(summary_lines(analysis.result, analysis.directory), as_json=as_json)
     return analysis.result.check.answer.exit_code

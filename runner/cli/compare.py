@@ -101,18 +101,18 @@ _WORDS = {
 
 
 def _parity(base: Path, run: Path, options: dict[str, Any]) -> int:
-    from soak.reports.parity import summary_lines
     from soak.runner.parity.request import Request
     from soak.runner.parity.session import perform
     from soak.schemas.evidence.parity import Agreement
 
     analysis = perform(Request(base, run, options["out"]))
+    from soak.reports.parity import summary_lines
+
     analysis.tell(summary_lines(analysis.result), as_json=options["as_json"])
     return AGREES if analysis.result.status is Agreement.AGREES else DIFFERS
 
 
 def _runs(base: Path, run: Path, options: dict[str, Any]) -> int:
-    from soak.reports.changes import summary_lines
     from soak.runner.compare.request import Request
     from soak.runner.compare.session import perform
 
@@ -125,12 +125,13 @@ def _runs(base: Path, run: Path, options: dict[str, Any]) -> int:
         out=options["out"],
     )
     analysis = perform(request)
+    from soak.reports.changes import summary_lines
+
     analysis.tell(summary_lines(analysis.result), as_json=options["as_json"])
     return DIFFERS if analysis.result.regressed else AGREES
 
 
 def _what_if(scenario: Path, variant: tuple[str, ...], options: dict[str, Any]) -> int:
-    from soak.reports.whatif import summary_lines
     from soak.runner.interruption import INTERRUPTED
     from soak.runner.whatif.request import Request
     from soak.runner.whatif.session import perform
@@ -147,6 +148,9 @@ def _what_if(scenario: Path, variant: tuple[str, ...], options: dict[str, Any]) 
         out=options["out"],
     )
     analysis = perform(request)
+    # Plots take long to load, and worker pools would fork them.
+    from soak.reports.whatif import summary_lines
+
     analysis.tell(summary_lines(analysis.result), as_json=options["as_json"])
     if analysis.interrupted:
         return INTERRUPTED

@@ -108,13 +108,15 @@ def command(
       soak limits scenarios/72h.yaml --tier pr --vary faults.transient.rate=0%..60%
       soak limits scenarios/72h.yaml --tier pr --vary workload.arrivals.rate --vary queue.workers=1..20
     """
-    from soak.reports.limits import summary_lines
     from soak.runner.interruption import INTERRUPTED
     from soak.runner.limits.request import Request
     from soak.runner.limits.session import perform
 
     chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
     analysis = perform(Request(chosen, vary, probability, tolerance, most, cells, jobs, out))
+    # Plots take long to load, and worker pools would fork them.
+    from soak.reports.limits import summary_lines
+
     analysis.tell(summary_lines(analysis.result), as_json=as_json)
     if analysis.interrupted:
         return INTERRUPTED

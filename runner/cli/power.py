@@ -82,11 +82,13 @@ def command(
     Example:
       soak power scenarios/72h.yaml --violation duplicate_executions=0.01% --violation success_rate=96.5%
     """
-    from soak.reports.power import summary_lines
     from soak.runner.power.request import Request
     from soak.runner.power.session import perform
 
     chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
     analysis = perform(Request(chosen, violations, power, replications, jobs, out))
+    # Plots take long to load, and worker pools would fork them.
+    from soak.reports.power import summary_lines
+
     analysis.tell(summary_lines(analysis.result), as_json=as_json)
     return SEEN if analysis.result.seen else NOT_SEEN

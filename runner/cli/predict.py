@@ -77,7 +77,6 @@ def command(
       soak predict scenarios/72h.yaml -n 400
       soak predict scenarios/72h.yaml --set queue.workers=3 --precision 2% --require 95%
     """
-    from soak.reports.prediction import summary_lines
     from soak.runner.predict.request import Request
     from soak.runner.predict.session import perform
 
@@ -85,6 +84,8 @@ def command(
     chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
     request = Request(chosen, replications, *shares, jobs, dask, out)
     analysis = perform(request)
+    from soak.reports.prediction import summary_lines
+
     analysis.tell(summary_lines(analysis.result), as_json=as_json)
     return _exit_code(analysis.result)
 

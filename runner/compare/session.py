@@ -13,8 +13,6 @@ FILE, REPORT = "changes.json", "changes.md"
 
 def perform(request: Request) -> Analysis[Changes]:
     """Compare a run with a base and write what comes of it. Raises SoakError."""
-    from soak.reports.changes import render_changes
-
     sides = read_side(request.base), read_side(request.run)
     pairing = pair(*sides)
     base, run = (side.baseline for side in sides)
@@ -31,5 +29,7 @@ def perform(request: Request) -> Analysis[Changes]:
     if different:
         remark(f"not like for like: {', '.join(different)}")
     with numbered_directory(request.out, f"compare-{run.scenario}") as directory:
+        from soak.reports.changes import render_changes
+
         write_analysis(directory, FILE, changes, render_changes(changes, pairing.differences), sealed=False)
     return Analysis(changes, directory.path, REPORT)

@@ -24,8 +24,6 @@ MOST_PARAMETERS = 2
 
 def perform(request: Request) -> Analysis[Limits]:
     """Search where a scenario breaks and write what comes of it, also of a search that was interrupted. Raises SoakError."""
-    from soak.reports.limits import render_limits
-
     if len(request.vary) > MOST_PARAMETERS:
         more = "vary two at a time, and set the others with --set"
         raise UsageError(f"--vary is given {len(request.vary)} times: at most two parameters make a plane ({more})")
@@ -36,6 +34,8 @@ def perform(request: Request) -> Analysis[Limits]:
         words = " and ".join(map(_range, variants.parameters))
         remark(f"{loaded.scenario.name}: {words}, results in {directory.path}")
         limits, points = _search(variants, request, interrupted)
+        from soak.reports.limits import render_limits
+
         store_scenario(directory, loaded)
         directory.write(POINTS, points)
         write_analysis(directory, FILE, limits, render_limits(limits))

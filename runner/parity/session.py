@@ -11,11 +11,11 @@ FILE, REPORT = "parity.json", "parity.md"
 
 def perform(request: Request) -> Analysis[Parity]:
     """Compare two run directories and write what comes of it. Raises SoakError."""
-    from soak.reports.parity import render_parity
-
     base, run = open_run(request.base), open_run(request.run)
     refuse_incomparable(base, run)
     with numbered_directory(request.out, f"parity-{base.identity.scenario}") as directory:
         parity, latencies = compare(base, run)
+        from soak.reports.parity import render_parity
+
         write_analysis(directory, FILE, parity, render_parity(parity, latencies), sealed=False)
     return Analysis(parity, directory.path, REPORT)

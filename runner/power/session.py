@@ -27,8 +27,6 @@ _HOUR_S = 3600.0
 
 def perform(request: Request) -> Analysis[PowerReport]:
     """What the objectives of a scenario detect; writes it. Raises SoakError, or KeyboardInterrupt before all is made."""
-    from soak.reports.power import render_power
-
     loaded = request.scenario.load()
     scenario = loaded.scenario
     if not scenario.objectives:
@@ -39,6 +37,8 @@ def perform(request: Request) -> Analysis[PowerReport]:
     with dated_directory(request.out, "power", scenario.name) as directory, listening() as interrupted:
         made = _pilot(scenario, request, interrupted)
         report = _report(loaded, made, violations, request.power)
+        from soak.reports.power import render_power
+
         store_scenario(directory, loaded)
         write_analysis(directory, FILE, report, render_power(report))
     return Analysis(report, directory.path, REPORT)

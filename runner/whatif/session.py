@@ -37,8 +37,6 @@ class _Sides:
 
 def perform(request: Request) -> Analysis[WhatIf]:
     """Simulate both variants and write what comes of it. An interruption after enough pairs ends them early. Raises SoakError."""
-    from soak.reports.whatif import render_what_if
-
     sides = _load(request)
     with (
         numbered_directory(request.out, f"compare-{sides.base.scenario.name}") as directory,
@@ -48,6 +46,8 @@ def perform(request: Request) -> Analysis[WhatIf]:
         if interrupted.asked and len(pairs) < LEAST_PAIRS:
             raise KeyboardInterrupt
         result = conclude(request, sides, pairs)
+        from soak.reports.whatif import render_what_if
+
         write_analysis(directory, FILE, result, render_what_if(result), sealed=False)
     return Analysis(result, directory.path, REPORT, interrupted.asked)
 
