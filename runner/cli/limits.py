@@ -114,10 +114,8 @@ def command(
 
     chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
     analysis = perform(Request(chosen, vary, probability, tolerance, most, cells, jobs, out))
-    # Plots take long to load, and worker pools would fork them.
     from soak.reports.limits import summary_lines
 
     analysis.tell(summary_lines(analysis.result), as_json=as_json)
-    if analysis.interrupted:
-        return INTERRUPTED
-    return FOUND if analysis.result.found else NO_LIMIT
+    found = FOUND if analysis.result.found else NO_LIMIT
+    return INTERRUPTED if analysis.interrupted else found

@@ -199,7 +199,7 @@ def test_a_run_that_is_too_short_says_how_long_would_do(tmp_path: Path, capsys: 
     assert run_command(["calibrate", str(run), "--out", str(tmp_path / "out")]) == 5
     said = capsys.readouterr().err.splitlines()[-1]
     assert "too few observations: " in said and " of at least 100 attempts succeeded" in said
-    needed = said.split("a run of ")[1].split(" would do")[0]
+    needed = said.split("a run of ")[1].split(" is long enough")[0]
     assert not (tmp_path / "out").exists()
     longer = soak(tmp_path / "longer", SHORT, "--duration", needed)
     assert run_command(["calibrate", str(longer), "-n", "1", "--out", str(tmp_path / "out")]) == 5
@@ -313,5 +313,5 @@ def test_a_run_of_calls_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     capsys.readouterr()
     assert run_command(["calibrate", str(tmp_path / "run"), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err.strip()
-    assert "is a run of the system calls, and only those of the system queue are calibrated by" in said
+    assert "is a run of the system calls; only runs of the system queue can be calibrated" in said
     assert not (tmp_path / "out").exists()

@@ -105,7 +105,7 @@ def test_replications_that_observe_nothing() -> None:
         )
         for index in range(6)
     ]
-    with pytest.raises(UsageError, match="no replication observes anything that an objective asks about"):
+    with pytest.raises(UsageError, match="no replication observed anything that an objective is about"):
         samples_of(scenario("slos: [success_rate >= 97%]").objectives, blind, 1.0)
 
 
