@@ -86,4 +86,4 @@ def _refuse_changed(directory: RunDirectory, names: tuple[str, ...]) -> None:
     """Raise EvidenceError when what is read is not what was sealed."""
     changed = [f"{each.what} {each.problem}" for each in check_hashes(directory) if each.problem and each.what in names]
     if changed:
-        raise EvidenceError(f"{directory.path}: {'; '.join(changed)} (its evidence is not to be believed)")
+        raise EvidenceError(f"{directory.path}: {'; '.join(changed)} (its evidence was changed)")

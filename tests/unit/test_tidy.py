@@ -408,3 +408,10 @@ def test_a_system_that_is_named_is_found() -> None:
     assert len(systems_named("runner/a.py", 'if scenario.system == "calls": pass')) == 1
     assert len(systems_named("runner/a.py", "from soak.simulation.queue.model import QueueModel")) == 1
     assert systems_named("simulation/queue/a.py", 'x = "queue"') == []
+
+
+@pytest.mark.parametrize("name", ["Row", "Count", "Change", "Snapshot"])
+def test_a_name_that_had_many_meanings_has_one(name: str) -> None:
+    definition = re.compile(rf"^(?:class {name}\b|{name}\b[^=\n]* = )", re.MULTILINE)
+    found = [path for path, source in modules(*PACKAGES, "systems").items() if definition.search(source)]
+    assert len(found) <= 1, found

@@ -130,7 +130,7 @@ def test_a_base_that_is_none(tmp_path: Path, runs: dict[str, Path]) -> None:
     with pytest.raises(UsageError, match="name a run directory or a baseline"):
         read_baseline(tmp_path / "nowhere.json")
     (tmp_path / "wrong.json").write_text("{}")
-    with pytest.raises(EvidenceError, match="is no baseline"):
+    with pytest.raises(EvidenceError, match="is not a baseline"):
         read_baseline(tmp_path / "wrong.json")
     newer = msgspec.structs.replace(baseline_of(runs["base"]), schema_version=9)
     (tmp_path / "newer.json").write_bytes(msgspec.json.encode(newer))
@@ -192,11 +192,11 @@ def test_it_is_said_in_what_two_runs_differ(
     pinned.write_bytes(msgspec.json.encode(other))
     run_command(["compare", str(pinned), str(runs["base"]), "--out", str(tmp_path / "out")])
     said = capsys.readouterr().err
-    assert "not of the same kind" in said
+    assert "not like for like: " in said
     for difference in ("scenario another and", "target orchestrator and simulation", "speed 60 and 1"):
         assert difference in said
     run_command(["compare", str(runs["base"]), str(runs["base"]), "--out", str(tmp_path / "same")])
-    assert "not of the same kind" not in capsys.readouterr().err
+    assert "not like for like" not in capsys.readouterr().err
 
 
 def test_a_second_comparison_has_a_place_of_its_own(

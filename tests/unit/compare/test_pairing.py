@@ -209,7 +209,7 @@ def test_files_and_lines_of_the_command(
 ) -> None:
     assert run_command(["compare", str(runs["base"]), str(runs["fewer"]), "--out", str(tmp_path / "out")]) == 3
     said = capsys.readouterr()
-    assert "tasks of both, one by one" in said.out
+    assert "tasks in both, compared one by one" in said.out
     assert "queue.workers is 4 in the one and 3 in the other" in said.err
     Draft202012Validator(read_schema("changes")).validate(json.loads((tmp_path / "out" / "changes.json").read_text()))
     text = (tmp_path / "out" / "changes.md").read_text()
@@ -226,7 +226,7 @@ def test_a_comparison_that_is_not_paired_says_why(
     assert run_command(["compare", str(runs["base"]), str(runs["seed 4"]), "--out", str(tmp_path / "out")]) == 0
     assert "not compared task by task: the seeds are 3 and 4" in capsys.readouterr().out
     assert not (tmp_path / "out" / "tasks.svg").exists()
-    assert "Not compared so: the seeds are 3 and 4." in (tmp_path / "out" / "changes.md").read_text()
+    assert "Not compared: the seeds are 3 and 4." in (tmp_path / "out" / "changes.md").read_text()
     Draft202012Validator(read_schema("changes")).validate(json.loads((tmp_path / "out" / "changes.json").read_text()))
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ from jsonschema import Draft202012Validator
 from simulated import Here, made, write_scenario
 
 from soak.runner.cli import run_command
-from soak.runner.compare.effects import effects, values_of
 from soak.runner.compare.noise import probability
-from soak.runner.compare.whatif import replicate_pairs
-from soak.runner.replications.replication import Job, Replication, jobs
+from soak.runner.replications.replication import Job, Replication, jobs, paired_jobs
+from soak.runner.replications.worker_pool import in_order
+from soak.runner.whatif.effects import effects, values_of
+from soak.runner.whatif.session import in_pairs
 from soak.schemas.evidence.changes import Direction
 from soak.schemas.evidence.whatif import Effect
 from soak.schemas.language.load import load
@@ -40,7 +42,8 @@ def scenario_of(path: Path, *variant: str) -> Scenario:
 
 @cache
 def pairs_of(path: Path, *variant: str) -> list[tuple[Replication, Replication]]:
-    return list(replicate_pairs(Here(), scenario_of(path), scenario_of(path, *variant), COUNT))
+    wanted = islice(paired_jobs(scenario_of(path), scenario_of(path, *variant)), 2 * COUNT)
+    return list(in_pairs(in_order(Here(), wanted)))
 
 
 def effects_of(path: Path, pairs: Sequence[tuple[Replication, Replication]]) -> dict[str, Effect]:
@@ -141,7 +144,7 @@ def _with(replication: Replication, **slis: float | None) -> Replication:
 
 def test_an_abort_condition_ends_no_replication_and_is_told(path: Path) -> None:
     aborting = scenario_of(path, "abort.slow.when=latency_p50 > 20s")
-    [pair] = replicate_pairs(Here(), scenario_of(path), aborting, 1)
+    [pair] = in_pairs(made(list(islice(paired_jobs(scenario_of(path), aborting), 2))))
     assert (pair[0].aborted_by, pair[1].aborted_by) == (None, "slow")
     assert pair[0].slis == pair[1].slis
     assert pair[0].ended_s == pair[1].ended_s
@@ -211,7 +214,7 @@ def test_the_same_question_has_the_same_answer_and_no_effect_no_alarm(
         ),
         (["--with", "queue.workers=3", "--parity"], "leave --parity out"),
         (["--with", "queue.workers=3", "other"], "leave other out"),
-        ([], "--tier goes with --with"),
+        ([], "--tier needs --with"),
     ],
 )
 def test_a_question_that_is_none(

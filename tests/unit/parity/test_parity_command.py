@@ -81,6 +81,15 @@ def test_json_prints_what_is_written(
     assert capsys.readouterr().out == (tmp_path / "parity-small" / "parity.json").read_text(encoding="utf-8")
 
 
+def test_a_second_comparison_goes_to_the_next_free_directory(
+    base: Path, again: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert run_command(["compare", str(base), str(again), "--parity"]) == AGREES
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["parity-small", "parity-small-2"]
+
+
 # Planted differences.
 
 
@@ -274,7 +283,7 @@ def test_an_out_that_is_taken_is_refused(
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
     assert "choose another --out" in refusal(base, again, tmp_path / "taken", USAGE, capsys)
-    assert "whose evidence is sealed" in refusal(base, again, again / "parity", USAGE, capsys)
+    assert "lies in the run directory" in refusal(base, again, again / "parity", USAGE, capsys)
     assert not (again / "parity").exists()
 
 
