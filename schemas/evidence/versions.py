@@ -9,7 +9,7 @@ from soak.schemas.errors import EvidenceError
 T = TypeVar("T")
 
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding raises of what is no JSON, not UTF-8, or nested without end."""
+"""Exceptions of decoding anything that is not JSON, not UTF-8, or nested too deeply."""
 
 
 class _Versioned(msgspec.Struct):

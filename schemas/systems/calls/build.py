@@ -33,7 +33,7 @@ Mapping_ = Mapping[str, Any]
 def build_calls(
     data: Mapping_, memory: list[Mapping_], folders: Folders, distribution: Callable[[Mapping_, Folders], Distribution]
 ) -> Calls:
-    """The settings of a client and what it calls. Raises ValueError when an empirical file cannot be used."""
+    """The settings of a client and its dependencies. Raises ValueError if an empirical file cannot be used."""
     return Calls(
         tuple(_dependency(each, distribution(each["latency"], folders)) for each in data["dependencies"]),
         tuple(_policy(each) for each in data["policy"]),
