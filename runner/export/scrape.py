@@ -65,7 +65,7 @@ class ScrapePage:
         self._until = until
 
     def join(self, *, quietly: bool = False) -> None:
-        """Close the page; whoever has come for figures before gets the chance to fetch the last."""
+        """Close the endpoint, after giving previous scrapers the chance to fetch the last values."""
         with self._changed:
             left_s = max(0.0, self._until - time.monotonic()) if self._fetched else 0.0
             self._changed.wait_for(lambda: self._fetched is self._shown, left_s)

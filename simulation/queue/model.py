@@ -2,7 +2,7 @@
 
 SimPy's clock drives the exceptional: faults, attempts affected by them, samples. Between two of
 its events the normal course of work, polls that dispatch and attempts that succeed, is stepped from a heap
-of plain tuples. Arrivals are taken in when the clock passes them; idle polls, heartbeats and watchdog rounds are computed.
+of plain tuples. Arrivals are accepted when the clock passes them; idle polls, heartbeats and watchdog rounds are computed.
 """
 
 import heapq
