@@ -9,12 +9,13 @@ import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, TypeVar
 
 from soak.schemas.errors import UsageError, failure_words
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from soak.schemas.language.slis import Sli
     from soak.schemas.systems.language import Language
 
@@ -72,7 +73,7 @@ def find(name: str) -> System:
     return _load(points[0])
 
 
-def _load(point: EntryPoint) -> System:
+def _load(point: "EntryPoint") -> System:
     try:
         system = point.load()
     except Exception as error:
@@ -90,7 +91,9 @@ def _load(point: EntryPoint) -> System:
 _MEND = "mend the package that offers it, or remove it"
 
 
-def _points() -> Iterator[EntryPoint]:
+def _points() -> "Iterator[EntryPoint]":
+    from importlib.metadata import entry_points  # takes as long as reading a scenario
+
     yield from entry_points(group=GROUP)
 
 

@@ -151,11 +151,11 @@ def test_a_scenario_without_objectives(tmp_path: Path) -> None:
         (["-n", "0"], "-n"),
         (["-n", "100000000"], "100000000"),
         (["--jobs", "0"], "--jobs"),
-        (["--precision", "0"], "--precision '0' is no share above 0% and below 50%"),
+        (["--precision", "0"], "--precision '0' must be between 0% and 50%"),
         (["--precision", "60%"], "below 50%"),
         (["--precision", "one"], "--precision 'one' is no share"),
         (["--precision", "nan"], "--precision 'nan' is no share"),
-        (["--require", "100%"], "--require '100%' is no share above 0% and below 100%"),
+        (["--require", "100%"], "--require '100%' must be between 0% and 100%"),
         (["--require", "-5%"], "--require '-5%' is no share"),
         (["--tier", "pro"], "no tier 'pro'"),
     ],
@@ -179,4 +179,4 @@ def test_dask_is_asked_for_only_by_those_who_want_it(
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert run_command(["predict", SCENARIO, *QUICK, "-n", "1", "--out", str(tmp_path / "out")]) == 0
     assert run_command(["predict", SCENARIO, "--dask", "tcp://127.0.0.1:1"]) == 2
-    assert "pip install 'soak[dask]'" in capsys.readouterr().err
+    assert "pip install 'soak-runner[dask]'" in capsys.readouterr().err

@@ -22,7 +22,6 @@ from soak.reports.plots.panels import Line, Over, Panel
 from soak.reports.room import Grown, Room, room_of
 from soak.reports.summary import render_incident, render_summary
 from soak.runner.cli import run_command
-from soak.runner.incident import is_unchanged
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import AbortResult, Section
 from soak.schemas.language.expression import Unit
@@ -148,14 +147,6 @@ def test_an_empty_room_has_an_incident_without_a_run_book(show: Show, directory:
     assert "queue.db" not in text
     assert "ops " not in text
     assert "## To be filled in" in text
-
-
-def test_an_incident_from_before_keeps_its_run_book(show: Show, directory: Path) -> None:
-    made = render_incident(aborted(show(Room())), directory)
-    before = made.replace("## To be filled in", "## Run book\n\n    ops status\n\n## To be filled in")
-    assert is_unchanged(before, made)
-    assert not is_unchanged(before.replace("stuck", "other"), made)
-    assert not is_unchanged(made, before)
 
 
 # A room that brings something.
