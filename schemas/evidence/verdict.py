@@ -42,7 +42,7 @@ class End(StrEnum):
 class ReasonKind(StrEnum):
     """What a reason is about; the subject of the first five is its name, of an objective its text.
 
-    INTERRUPTED, CUT: the run was interrupted, or its stream breaks off; NO_OBJECTIVES: there is nothing to judge; LOST_EVENTS,
+    INTERRUPTED, CUT: the run was interrupted, or its stream is incomplete; NO_OBJECTIVES: there is nothing to judge; LOST_EVENTS,
     GAP: telemetry was lost, or silent for too long; LATENESS, TASKS, OFFERED: the load generator fell behind, not all tasks
     arrived, or not all that were planned were submitted.
     """
@@ -69,7 +69,7 @@ OF_TELEMETRY = frozenset(
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """Why a verdict is no PASS. `status`: FAIL for what is broken, INCONCLUSIVE for a doubt. Nobody reads `text` but people."""
+    """Why a verdict is not PASS. `status`: FAIL for what is broken, INCONCLUSIVE for a doubt. `text` is for people only."""
 
     kind: ReasonKind
     subject: str

@@ -412,6 +412,7 @@ ROOMS = re.compile(r"(schemas/systems|simulation|runner/judge|runner/targets|rep
 KNOWS_A_SYSTEM: Mapping[str, str] = {
     "schemas/systems/registry.py": "lists the systems that come along",
     "schemas/stream/identity.py": "the target `calls` had another name",
+    "runner/extras.py": "names the extra that the target `calls` needs",
     "runner/cli/target.py": "checks classes, which the system queue attaches",
     "src/soak/testing.py": "checks classes, which the system queue attaches",
     "runner/calibrate/attempts.py": "calibrates the model of the system queue",
@@ -457,9 +458,6 @@ def test_a_name_that_had_many_meanings_has_one(name: str) -> None:
 
 def test_words_are_those_of_the_field() -> None:
     """Messages, help texts, templates, schemas, documents, docstrings."""
-    listed = subprocess.run(
-        ["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=True
-    ).stdout.splitlines()
     worded = [
         name
         for name in tracked()
