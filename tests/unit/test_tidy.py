@@ -297,9 +297,6 @@ def test_scenarios_are_shipped() -> None:
 
 def test_words_are_those_of_the_field() -> None:
     """Messages, help texts, templates, schemas, documents, docstrings."""
-    listed = subprocess.run(
-        ["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=True
-    ).stdout.splitlines()
     worded = [
         name
         for name in tracked()
