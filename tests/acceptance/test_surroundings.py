@@ -247,7 +247,7 @@ def test_runs_of_one_second_keep_out_of_each_others_way(here: Path, monkeypatch:
 
 def test_one_place_is_given_to_one_run_alone() -> None:
     first = RunDirectory.create(Path("out"), "small")
-    with pytest.raises(UsageError, match="another runner is at work"):
+    with pytest.raises(UsageError, match="another runner is using"):
         RunDirectory.create(Path("out"), "small")
     first.close()
     assert not Path("out").exists()

@@ -188,12 +188,12 @@ def test_a_gateway_that_goes_away_is_tried_again(tmp_path: Path) -> None:
             process = stack.enter_context(running(tmp_path, export, "9m"))
             until(lambda: "soak_running" in fetch(f"{url}/metrics"))
         assert process.stderr
-        assert any("(the run continues; the export is retried)" in line for line in process.stderr)
+        assert any("(the run continues, and the export is retried)" in line for line in process.stderr)
         with pushgateway(tmp_path, port) as url:
             _, rest = process.communicate(timeout=60)
             assert 'verdict="PASS"' in fetch(f"{url}/metrics")
     assert process.returncode == 0
-    assert "available again" in rest
+    assert "it works again" in rest
     assert counts(tmp_path)["error_count"] >= 1
     assert counts(tmp_path)["export_count"] >= 3
 
@@ -275,13 +275,13 @@ def overflow(handler: BaseHTTPRequestHandler) -> None:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (fail_with(500), "it answered 500"),
+        (fail_with(500), "it answered with status 500"),
         (fail_with(401), "it refused the user name or password (status 401)"),
         (lambda handler: time.sleep(2), "it did not answer in time"),
         (lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"), "the connection failed (BadStatusLine)"),
         (lambda handler: handler.connection.shutdown(socket.SHUT_RDWR), "the connection failed (RemoteDisconnected)"),
         (trickle, "it did not answer in time"),
-        (overflow, "it answered 500"),
+        (overflow, "it answered with status 500"),
     ],
     ids=["500", "401", "slow", "no HTTP", "hangs up", "a byte at a time", "an answer without end"],
 )

@@ -217,7 +217,7 @@ def test_files_and_lines_of_the_command(
     assert "| DONE | DONE |" in text
     plot = (tmp_path / "out" / "tasks.svg").read_text()
     assert "slower: " in plot
-    assert "its 95% interval" in plot
+    assert "95% interval" in plot
 
 
 def test_a_comparison_that_is_not_paired_says_why(

@@ -227,7 +227,7 @@ def test_a_question_that_is_none(
 
 def test_a_run_is_missing(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["compare", str(path)]) == 2
-    assert "name a RUN to compare with BASE" in capsys.readouterr().err
+    assert "nothing to compare BASE with" in capsys.readouterr().err
     assert run_command(["compare", str(tmp_path), "--with", "queue.workers=3"]) == 2
     assert str(tmp_path) in capsys.readouterr().err
     assert run_command(["compare", str(tmp_path / "none.yaml"), "--with", "queue.workers=3"]) == 2
