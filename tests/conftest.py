@@ -1,7 +1,5 @@
 """Options and fixtures of all tests, and which of them may run side by side."""
 
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 REAL = frozenset({"test_real_orchestrator", "test_attached_queue", "test_broken_off", "test_timeseries", "test_stub"})
 """Tests that run real processes against the clock: one at a time. Those of `targets` and `orchestrator` do so, too."""
 
+ARITHMETIC = frozenset({"power", "limits", "export"})
+"""Folders whose tests take a second or two, and search: with a mistake in the code, for ever."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests stay together, in one process; real runs of all files do."""
@@ -33,27 +34,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = Path(item.path)
         real = path.stem in REAL or {"targets", "orchestrator"} & set(path.parts)
         item.add_marker(pytest.mark.xdist_group("real" if real else path.stem))
+        if ARITHMETIC & set(path.parts):
+            item.add_marker(pytest.mark.timeout(60))
 
 
 @pytest.fixture
 def update_expected(request: pytest.FixtureRequest) -> bool:
     """Whether expected output is to be rewritten rather than compared."""
     return bool(request.config.getoption("--update-expected"))
-
-
-class HangsError(BaseException):
-    """The test hangs; no program may take it for an error of its own."""
-
-
-@pytest.fixture
-def alarm() -> Iterator[None]:
-    """A test that hangs fails."""
-
-    def ring(*_: object) -> None:
-        raise HangsError
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(30)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)

@@ -6,11 +6,11 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from servers import until
 
 from soak.runner.cli import run_command
 
@@ -197,11 +197,10 @@ def test_an_interrupted_run_is_inconclusive_and_keeps_its_evidence(tmp_path: Pat
     command = [sys.executable, "-m", "soak", *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     stream = out / "soak_72h.jsonl"
-    while not stream.exists() or stream.stat().st_size < 1_000_000:
-        assert process.poll() is None
-        time.sleep(0.01)
+    until(lambda: process.poll() is not None or (stream.exists() and stream.stat().st_size >= 1_000_000))
+    assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate()
+    stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert "INCONCLUSIVE" in stdout
     assert json.loads((out / "verdict.json").read_text())["end"] == "interrupted"

@@ -430,11 +430,12 @@ def test_special_files_and_foreign_names_are_refused(both: Path, decide: Decide)
     assert not decide().passed
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "name", ["scenario.yaml", "run_manifest.json", "soak_one.jsonl", "metrics.csv", "checkpoints.json", "alerts.json"]
 )
 def test_no_command_waits_for_a_pipe_among_the_evidence(
-    both: Path, decide: Decide, name: str, alarm: None, capfd: pytest.CaptureFixture[str]
+    both: Path, decide: Decide, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (both / "a" / name).unlink()
     os.mkfifo(both / "a" / name)
