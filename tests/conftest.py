@@ -1,16 +1,24 @@
-"""Options and fixtures of all tests, and which of them may run side by side."""
+"""Options and fixtures of all tests."""
 
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from other_words import speak_otherwise
+from shares import LANES, share, turn
 
 # The same examples everywhere, however slow the machine: a failure on a change is a failure of that change.
 settings.register_profile("soak", deadline=None, derandomize=True)
 settings.load_profile("soak")
 
 speak_otherwise()
+
+# A shell starts what is to run in the background with this signal ignored, and so would be every command that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,21 +29,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-REAL = frozenset({"test_real_orchestrator", "test_attached_queue", "test_broken_off", "test_timeseries", "test_stub"})
-"""Tests that run real processes against the clock: one at a time. Those of `targets` and `orchestrator` do so, too."""
-
 ARITHMETIC = frozenset({"power", "limits", "export"})
 """Folders whose tests take a second or two, and search: with a mistake in the code, for ever."""
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One for each core, and one for each lane, which leaves its core idle."""
+    return len(os.sched_getaffinity(0)) + len(LANES) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Shares go out whole, in the order of the tests.
+
+    `--dist loadgroup` of xdist 3.8 does nothing with pytest 9.2, and says nothing.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Shares(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return share(_file(nodeid))
+
+    config.option.loadscopereorder = False
+    return Shares(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests stay together, in one process; real runs of all files do."""
+    """What takes long comes first."""
     for item in items:
-        path = Path(item.path)
-        real = path.stem in REAL or {"targets", "orchestrator"} & set(path.parts)
-        item.add_marker(pytest.mark.xdist_group("real" if real else path.stem))
-        if ARITHMETIC & set(path.parts):
+        if ARITHMETIC & set(_file(item.nodeid).parts):
             item.add_marker(pytest.mark.timeout(60))
+    items.sort(key=lambda item: turn(_file(item.nodeid)))
+
+
+def _file(nodeid: str) -> Path:
+    """The file of a test, from the top: the folders that a checkout lies in mean nothing."""
+    return Path(nodeid.partition("::")[0])
 
 
 @pytest.fixture

@@ -1,15 +1,16 @@
 """The command line as a user meets it: commands, exit codes, messages, evidence that survives."""
 
+import functools
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import soak
 from servers import until
 
 from soak.runner.cli import run_command
@@ -36,11 +37,6 @@ COMMANDS = [
     "slis",
     "completion",
 ]
-
-
-def soak(*words: str | Path, preexec: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "soak", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, preexec_fn=preexec)
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +174,9 @@ def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
     """A limit on the size of files stands in for a full disk: the system refuses to write on."""
     out = tmp_path / "run"
     limit = 1_000_000
-    done = soak(
-        "run", SCENARIO, "--out", out, preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    )
+    command = [sys.executable, "-m", "soak", "run", str(SCENARIO), "--out", str(out)]
+    limited = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, preexec_fn=limited)
     assert done.returncode == 1
     assert "soak_72h.jsonl: File too large; what was written before is kept" in done.stderr
     assert ".py" not in done.stderr
