@@ -15,7 +15,7 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -203,7 +203,7 @@ def _give_value(name: str, old: object, new: object) -> None:
 class Loop:
     """A plugin of pytest: runs what was collected once for each mutant, in a child process that ends with the first failure."""
 
-    def __init__(self, mutants: Sequence[Mutant], most_cpu_s: float) -> None:
+    def __init__(self, mutants: Mapping[int, Mutant], most_cpu_s: float) -> None:
         self.mutants = mutants
         self._most_cpu_s = most_cpu_s
         self._took_s: dict[str, float] = {}
@@ -220,7 +220,7 @@ class Loop:
         if session.testsfailed:
             raise session.Failed("the tests fail without any change: nothing can be learnt from them")
         quick_first = sorted(session.items, key=lambda item: self._took_s[item.nodeid])
-        for number, mutant in enumerate(self.mutants, start=1):
+        for number, mutant in self.mutants.items():
             if alive := self._survives(mutant, session, quick_first):
                 self.survivors.append(mutant)
             name = mutant.path.relative_to(SOURCE)
@@ -239,7 +239,7 @@ class Loop:
         return os.waitpid(child, 0)[1] == 0
 
     def _in_child(self, mutant: Mutant, session: pytest.Session, items: Sequence[pytest.Item]) -> int:
-        most = 60 + int(2 * self._most_cpu_s)
+        most = 20 + int(2 * self._most_cpu_s)
         resource.setrlimit(resource.RLIMIT_CPU, (most, most))
         put_in_place(mutant)
         until = time.process_time() + self._most_cpu_s
@@ -283,10 +283,15 @@ def main() -> int:
     parser.add_argument(
         "--most-cpu", type=float, default=300.0, help="seconds for one change; the quick tests come first"
     )
+    parser.add_argument(
+        "--numbers", nargs="*", type=int, help="only these of the sample, such as those that survived others"
+    )
     parser.add_argument("tests", nargs="*", default=[], help="arguments of pytest in place of the judge's tests")
     wish = parser.parse_args()
     os.chdir(ROOT)
-    loop, began = Loop(sample(wish.count, wish.seed, wish.only), wish.most_cpu), time.monotonic()
+    chosen = dict(enumerate(sample(wish.count, wish.seed, wish.only), start=1))
+    chosen = {number: chosen[number] for number in wish.numbers or chosen}
+    loop, began = Loop(chosen, wish.most_cpu), time.monotonic()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     quiet = ["-n", "0", "-q", "--tb=no", "-p", "no:cacheprovider"]
     if code := pytest.main([*quiet, *(wish.tests or TESTS)], plugins=[loop]):

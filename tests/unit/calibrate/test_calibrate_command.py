@@ -18,6 +18,8 @@ from soak.schemas.language.distributions import Empirical, LogNormal
 from soak.schemas.language.faults import FaultType
 from soak.schemas.language.load import load
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SHORT = SCENARIO.replace("duration: 3h", "duration: 90m")
 END_S = 5400.0
 Change = Callable[[dict[str, object]], dict[str, object] | None]

@@ -18,6 +18,8 @@ from soak.runner.evidence.directory import RunDirectory
 from soak.schemas.evidence.changes import Changes, Direction, TaskChanges
 from soak.schemas.files import read_schema
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 VARIANTS = {
     "base": (),
     "alike": ("checkpoints.every=7m",),

@@ -25,6 +25,8 @@ from soak.schemas.files import read_schema
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 COUNT = 8
 
 

@@ -20,6 +20,8 @@ from soak.schemas.evidence.decision import Decision
 from soak.schemas.evidence.verdict import SCHEMA_VERSION
 from soak.schemas.language.gate import load_gate
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = """
     version: 1

@@ -19,6 +19,8 @@ from soak.schemas.evidence.parity import SCHEMA_VERSION, Agreement, Parity
 from soak.schemas.files import DIRECTORY
 from soak.schemas.stream.states import TaskState
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SCHEMA = json.loads((DIRECTORY / "parity.schema.json").read_text(encoding="utf-8"))
 USAGE, DAMAGED = 2, 5
 
