@@ -1,0 +1,72 @@
+"""What no test noticed when the code was changed at random: one test for each that mattered, by what a user would see."""
+
+import pytest
+from histories import CLEAN, judge, scenario, sli, verdict
+
+from soak.runner.judge.about import is_met
+
+CALLS = """
+system: calls
+workload: {arrivals: {rate: 1/s}}
+calls: {dependencies: [{name: a, latency: {distribution: constant, value: 1s}},
+                       {name: b, latency: {distribution: constant, value: 1s}}]}
+"""
+TO_TWO = """
+0 enqueued 1
+0 dispatched 1
+0 call.started 1 to=a
+2 call.failed 1 to=a error=timeout
+2 call.started 1 to=b
+3 call.failed 1 to=b error=reset
+3 circuit.opened error=reset
+4 update.lost 1 to=b
+5 call.started 1 to=b
+6 call.succeeded 1 to=b
+6 done 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        ("call.failed", 2),
+        ("call.failed{to=b}", 1),
+        ("call.failed{to=b, error=reset}", 1),
+        ("call.failed{error=reset, to=b}", 1),
+        ("call.failed{error=timeout, to=b}", 0),
+        ("call.started{to=b}", 2),
+        ("['call.started{to=a}', 'call.succeeded{to=b}']", 2),
+    ],
+)
+def test_every_field_of_a_filter_has_to_match(filters: str, count: int) -> None:
+    written = filters if filters.startswith("[") else f"'{filters}'"
+    assert sli("mine", TO_TWO, f"{CALLS}slis: {{mine: {{count: {written}}}}}\n") == count
+
+
+def test_openings_and_lost_updates_are_counted_and_calls_are_not() -> None:
+    assert sli("circuit_openings", TO_TWO, CALLS) == 1
+    assert sli("lost_updates", TO_TWO, CALLS) == 1
+
+
+def test_a_verdict_tells_how_fast_memory_grows() -> None:
+    history = CLEAN + "\n".join(f"{60 * minute} rss {1_000_000 + 1000 * minute}" for minute in range(1, 60))
+    [growth] = [each for each in verdict(history).growths if each.sli == "rss_growth"]
+    assert (growth.slope, growth.level) == (pytest.approx(60_000), pytest.approx(1_000_000))
+    assert (growth.interval, growth.samples) == ((pytest.approx(60_000), pytest.approx(60_000)), 59)
+    assert growth.p < 1e-9
+    assert not [each for each in verdict(CLEAN).growths if each.sli == "rss_growth"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "met"),
+    [
+        ("success_rate >= 50%", True),
+        ("latency_max <= 8s", False),
+        ("rss <= 1kB", None),
+        ("success_rate ~ 50%", None),
+        ("latency_mean <= 1x phase=early", None),
+    ],
+)
+def test_whether_an_objective_is_met_so_far(wanted: str, met: bool | None) -> None:
+    text = f'slos: ["{wanted}"]\nphases: [{{name: early, at: 30m, for: 1m}}]\n'
+    assert is_met(judge(CLEAN, text), scenario(text).objectives[0]) is met
