@@ -39,6 +39,13 @@ def pytest_xdist_auto_num_workers() -> int:
     return len(os.sched_getaffinity(0)) + len(LANES) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
+def pytest_configure() -> None:
+    """What runs against the clock goes first: the first processes get the lanes, and the others yield to them."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    if hasattr(os, "nice") and worker.isdecimal() and int(worker) >= len(LANES):
+        os.nice(5)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Shares go out whole, in the order of the tests.
