@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +16,10 @@ settings.register_profile("soak", deadline=None, derandomize=True)
 settings.load_profile("soak")
 
 speak_otherwise()
+
+# Without compiled files each of some 250 commands compiles all of our modules once more, and each process all tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shell starts what is to run in the background with this signal ignored, and so would be every command that a test interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
