@@ -70,3 +70,20 @@ def test_a_verdict_tells_how_fast_memory_grows() -> None:
 def test_whether_an_objective_is_met_so_far(wanted: str, met: bool | None) -> None:
     text = f'slos: ["{wanted}"]\nphases: [{{name: early, at: 30m, for: 1m}}]\n'
     assert is_met(judge(CLEAN, text), scenario(text).objectives[0]) is met
+
+
+WAITED = "0 enqueued 1\n10 dispatched 1\n12 done 1"
+
+
+@pytest.mark.parametrize(("condition", "fired"), [("> 10s", 0), (">= 10s", 1), ("> 9s", 1), (">= 11s", 0)])
+def test_a_stretch_that_is_as_long_as_its_limit(condition: str, fired: int) -> None:
+    result = verdict(WAITED, f"alerts: [{{name: stuck, when: stall_time {condition}}}]\n")
+    assert len(result.alerts[0].firings) == fired
+
+
+@pytest.mark.parametrize("cut", range(6))
+def test_over_budget_once_is_over_budget_whatever_block_it_was_in(cut: int) -> None:
+    history = "0 enqueued 1\n1 dispatched 1\n1 started 1\n2 ended 1 fault=big error=budget\n9 done 1\n9 rss 1"
+    text = "faults: [{name: big, type: guardrail_exceed, rate: 5%}]\n"
+    made = judge(history, text, cuts=[cut] if cut else [])
+    assert made.sli_value(made.scenario.slis["guardrail_unblocked"]) == 1
