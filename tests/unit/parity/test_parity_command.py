@@ -165,6 +165,7 @@ def test_runs_without_tasks_do_not_agree(base: Path, tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.drawn
 def test_the_plot_has_axes_with_units(base: Path, again: Path, tmp_path: Path) -> None:
     compare(base, again, tmp_path / "out", AGREES)
     svg = (tmp_path / "out" / "parity.svg").read_text(encoding="utf-8")
