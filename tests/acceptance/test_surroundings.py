@@ -42,7 +42,7 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     program = f'soak() {{ "{sys.executable}" -m soak "$@"; }}\n'
     words = ["bash", "-c", program + line]
     variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    return subprocess.run(words, capture_output=True, env=variables, check=False, timeout=60)
+    return subprocess.run(words, capture_output=True, env=variables, check=False, timeout=150)
 
 
 def is_complete(out: Path, verdict: str = "PASS") -> bool:

@@ -1,9 +1,12 @@
 """What no test noticed when the code was changed at random: one test for each that mattered, by what a user would see."""
 
+import math
+
 import pytest
-from histories import CLEAN, judge, scenario, sli, verdict
+from histories import CLEAN, block_of, judge, make_judge, objective, observed, scenario, sli, verdict
 
 from soak.runner.judge.about import is_met
+from soak.runner.judge.interval import quantile_ranks
 
 CALLS = """
 system: calls
@@ -87,3 +90,39 @@ def test_over_budget_once_is_over_budget_whatever_block_it_was_in(cut: int) -> N
     text = "faults: [{name: big, type: guardrail_exceed, rate: 5%}]\n"
     made = judge(history, text, cuts=[cut] if cut else [])
     assert made.sli_value(made.scenario.slis["guardrail_unblocked"]) == 1
+
+
+def test_a_relative_target_of_a_longest_time_is_not_missed_by_rounding() -> None:
+    """1.1 times 3 is more than 3.3 in binary."""
+    history = "0 enqueued 1\n1 dispatched 1\n3 done 1\n100 enqueued 2\n101 dispatched 2\n103.3 done 2"
+    text = "phases: [{name: a, at: 0s, for: 50s}, {name: b, at: 100s, for: 50s}]\n"
+    for op in (">=", "<="):
+        assert objective(f'"latency_max{{phase=b}} {op} 1.1x phase=a"', history, text).status == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("condition", "value"),
+    [
+        ("latency_p50 > 1h", 9.0),
+        ("latency_p50 > 1h, window: 5s", 2.0),
+        ("latency_p50 > 1h, min_samples: 3", 9.0),
+        ("latency_p50 > 1h, min_samples: 4", math.nan),
+        ("success_rate < 10%, min_samples: 4", math.nan),
+        ("success_rate < 10%, window: 5s", 1.0),
+    ],
+)
+def test_what_a_condition_compares_is_what_it_looks_at(condition: str, value: float) -> None:
+    """Two tasks took 9 s and one, the only one of the last 5 s, 2 s."""
+    history = (
+        "0 enqueued 1\n0 enqueued 2\n1 dispatched 1\n1 dispatched 2\n9 done 1\n9 done 2\n"
+        "98 enqueued 3\n99 dispatched 3\n100 done 3\n101 rss 1"
+    )
+    made = make_judge(f"alerts: [{{name: x, when: {condition}}}]\n")
+    observed(made, [block_of(history, made.vocabulary)])
+    assert made.alerts[0][1].value == pytest.approx(value, rel=0.01, nan_ok=True)
+
+
+@pytest.mark.parametrize(("q", "count", "ranks"), [(0.5, 100, (40, 61)), (0.95, 1000, (936, 965)), (0.99, 10, (9, 12))])
+def test_ranks_that_enclose_a_quantile(q: float, count: int, ranks: tuple[int, int]) -> None:
+    """Worked out by hand: count * q -/+ 1.96 * sqrt(count * q * (1 - q))."""
+    assert quantile_ranks(q, count, 0.95) == ranks
