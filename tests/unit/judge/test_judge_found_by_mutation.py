@@ -1,6 +1,7 @@
 """What no test noticed when the code was changed at random: one test for each that mattered, by what a user would see."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
 from histories import CLEAN, block_of, judge, make_judge, objective, observed, scenario, sli, verdict
@@ -126,3 +127,19 @@ def test_what_a_condition_compares_is_what_it_looks_at(condition: str, value: fl
 def test_ranks_that_enclose_a_quantile(q: float, count: int, ranks: tuple[int, int]) -> None:
     """Worked out by hand: count * q -/+ 1.96 * sqrt(count * q * (1 - q))."""
     assert quantile_ranks(q, count, 0.95) == ranks
+
+
+@pytest.mark.parametrize("cuts", [(), range(1, 11)], ids=["one block", "a block for each event"])
+def test_what_comes_after_an_abort_in_its_block_leaves_no_trace(cuts: Sequence[int]) -> None:
+    """Nothing of the task that is DONE after it, neither that it ran again before nor how long it took."""
+    history = (
+        "0 enqueued 1\n0 enqueued 2\n0 enqueued 3\n1 dispatched 1\n1 dispatched 2\n3 done 2\n5 started 1\n6 dispatched 3\n"
+        "7 failed 3\n5000 done 1\n5001 rss 1"
+    )
+    text = "abort: [{name: bad, when: success_rate < 90%}]\nalerts: [{name: slow, when: latency_max > 1h}]\n"
+    made = judge(history, text, cuts=cuts)
+    assert made.aborted_by and made.until_s == 7
+    assert made.sli_value(made.scenario.slis["duplicate_executions"]) == 0
+    assert made.sli_value(made.scenario.slis["latency_max"]) == pytest.approx(7, rel=0.01)
+    # Of the last instant that is complete, which is before the abort.
+    assert made.alerts[0][1].value == pytest.approx(3, rel=0.01)
