@@ -19,6 +19,8 @@ from soak.schemas.language.schema import read_schema
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.settings import queue_of
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SHORT = SCENARIO.replace("duration: 3h", "duration: 90m")
 END_S = 5400.0
 Edit = Callable[[dict[str, object]], dict[str, object] | None]
@@ -112,6 +114,7 @@ def test_a_run_with_the_overlay_verifies(run: Path, calibrated: Path, tmp_path: 
     assert run_command(["verify", str(tmp_path / "again")]) == 0
 
 
+@pytest.mark.drawn
 def test_the_same_run_and_seed_give_the_same_calibration(run: Path, calibrated: Path, tmp_path: Path) -> None:
     assert run_command(["calibrate", str(run), "-n", "40", "--out", str(tmp_path / "again")]) == 0
     for name in ("overlay.yaml", "calibration.json", "fit.svg", "held_back.svg"):

@@ -18,6 +18,8 @@ from soak.schemas.evidence.changes import Baseline, Changes, Direction
 from soak.schemas.evidence.verdict import Status
 from soak.schemas.language.schema import read_schema
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SCENARIO = """
     version: 1
     name: compared
@@ -111,6 +113,7 @@ def test_parts_add_up_to_the_whole(runs: dict[str, Path]) -> None:
     assert min(latency) < baseline.slis["latency_mean"].value < max(latency)
 
 
+@pytest.mark.drawn
 def test_a_pinned_run_compares_like_the_run(runs: dict[str, Path], tmp_path: Path) -> None:
     pinned = tmp_path / "deep" / "base.json"
     assert run_command(["baseline", str(runs["base"]), str(pinned)]) == 0

@@ -18,6 +18,8 @@ from soak.runner.evidence.directory import RunDirectory
 from soak.schemas.evidence.changes import Changes, Direction, TaskChanges
 from soak.schemas.language.schema import read_schema
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 VARIANTS = {
     "base": (),
     "alike": ("checkpoints.every=7m",),
@@ -204,6 +206,7 @@ def test_runs_without_tasks_are_not_paired(runs: dict[str, Path]) -> None:
 # The command.
 
 
+@pytest.mark.drawn
 def test_files_and_lines_of_the_command(
     runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,6 +27,8 @@ from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.schema import read_schema
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 COUNT = 8
 
 
@@ -157,6 +159,7 @@ def what_if(path: Path, out: Path, *words: str) -> int:
     return run_command(["compare", str(path), "--tier", "short", "--out", str(out), *words])
 
 
+@pytest.mark.drawn
 def test_files_and_lines_of_the_command(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [
         "--with",
@@ -185,6 +188,7 @@ def test_files_and_lines_of_the_command(path: Path, tmp_path: Path, capsys: pyte
     assert str(path.parent) not in text + json.dumps(result)
 
 
+@pytest.mark.drawn
 def test_the_same_question_has_the_same_answer_and_no_effect_no_alarm(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

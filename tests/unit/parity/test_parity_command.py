@@ -19,6 +19,8 @@ from soak.schemas.evidence.parity import SCHEMA_VERSION, Agreement, Parity
 from soak.schemas.files import DIRECTORY
 from soak.schemas.stream.states import TaskState
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SCHEMA = json.loads((DIRECTORY / "parity.schema.json").read_text(encoding="utf-8"))
 USAGE, DAMAGED = 2, 5
 
@@ -172,6 +174,7 @@ def test_runs_without_tasks_do_not_agree(base: Path, tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.drawn
 def test_the_plot_has_axes_with_units(base: Path, again: Path, tmp_path: Path) -> None:
     compare(base, again, tmp_path / "out", AGREES)
     svg = (tmp_path / "out" / "parity.svg").read_text(encoding="utf-8")
