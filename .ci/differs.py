@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = {"soak", "pip"}
+OURS = {"soak-runner", "pip"}
 
 
 def locked() -> dict[str, str]:

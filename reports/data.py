@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import numpy as np
 
 from soak.schemas.errors import EvidenceError, ScenarioError, reason
-from soak.schemas.evidence import manifest, verdict
 from soak.schemas.evidence.manifest import Manifest
-from soak.schemas.evidence.verdict import Checkpoints, Verdict
+from soak.schemas.evidence.verdict import AbortResult, Checkpoints, Verdict
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.files import ordinary
 from soak.schemas.language.load import load
@@ -35,9 +35,15 @@ class Metrics:
         """The end of each minute."""
         return self.columns["t_s"]
 
+    @property
+    def sampled(self) -> bool:
+        """Whether an earlier release wrote it: `queue_depth` and `busy_workers` are samples, and the peaks are not known."""
+        return "queue_depth" in self.columns and "queue_depth_max" not in self.columns
+
     def get(self, name: str) -> Floats:
-        """A series by name; zeros if the run does not have it."""
-        return self.columns.get(name, np.zeros(len(self.t_s)))
+        """A series by name; zeros if the run does not have it, NaN if an earlier release did not record it."""
+        unknown = np.nan if self.sampled and name == "queue_depth_max" else 0.0
+        return self.columns.get(name, np.full(len(self.t_s), unknown))
 
     def named(self, prefix: str) -> dict[str, Floats]:
         """The series whose names start with `prefix:`, by the rest of the name."""
@@ -73,6 +79,11 @@ class RunData:
     processes: dict[str, ProcessSamples]
     """By process name; empty for a simulation."""
 
+    def aborts_of(self, sli: str) -> list[AbortResult]:
+        """The abort conditions that watch an SLI, in the order of the scenario."""
+        names = {each.name for each in self.scenario.aborts if each.comparison.sli.name == sli}
+        return [each for each in self.verdict.aborts if each.name in names]
+
 
 def read_run(directory: Path) -> RunData:
     """Read the run in `directory`. Raises EvidenceError, which names the missing or damaged file."""
@@ -80,18 +91,21 @@ def read_run(directory: Path) -> RunData:
         scenario = load(ordinary(directory / "scenario.yaml")).scenario
     except ScenarioError as error:
         raise EvidenceError(f"{directory / 'scenario.yaml'}: cannot be loaded any more:\n{error}") from None
+    verdict = _decode(directory / "verdict.json", Verdict)
+    metrics = read_metrics(directory / "metrics.csv")
     return RunData(
         scenario=scenario,
-        verdict=_decode(directory / "verdict.json", Verdict, verdict.SCHEMA_VERSION),
+        # An SLI that came with a later release is not known of this run.
+        verdict=msgspec.structs.replace(verdict, slis={**dict.fromkeys(scenario.slis), **verdict.slis}),
         manifest=_manifest(directory / "run_manifest.json"),
-        checkpoints=_decode(directory / "checkpoints.json", Checkpoints, verdict.SCHEMA_VERSION),
-        metrics=read_metrics(directory / "metrics.csv"),
+        checkpoints=_decode(directory / "checkpoints.json", Checkpoints),
+        metrics=metrics,
         processes=read_processes(directory / "system" / TABLE),
     )
 
 
 def _manifest(path: Path) -> Manifest:
-    found = _decode(path, Manifest, manifest.SCHEMA_VERSION)
+    found = _decode(path, Manifest)
     try:
         timed = datetime.fromisoformat(found.started_at).tzinfo is not None
     except ValueError:
@@ -101,12 +115,12 @@ def _manifest(path: Path) -> Manifest:
     return found
 
 
-def _decode(path: Path, kind: type[T], version: int) -> T:
+def _decode(path: Path, kind: type[T]) -> T:
     try:
         content = ordinary(path).read_bytes()
     except OSError as error:
         raise EvidenceError(f"{path}: {reason(error)} (this evidence is missing)") from None
-    return decode_evidence(content, kind, version, path)
+    return decode_evidence(content, kind, path)
 
 
 def read_metrics(path: Path) -> Metrics:

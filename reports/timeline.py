@@ -114,9 +114,7 @@ def _panels(run: RunData, edges_s: Floats, step: int) -> Iterator[_Panel]:
 def _success(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Panel:
     rate = moving_rate(run.metrics.get("done"), run.metrics.get("failed"), _WINDOW_MINUTES)[last]
     limits = [(each.objective, float(each.target or 0)) for each in objectives if each.sli == "success_rate"]
-    limits += [
-        (f"abort {each.when}", each.target) for each in run.verdict.aborts if each.when.startswith("success_rate")
-    ]
+    limits += [(f"abort {each.when}", each.target) for each in run.aborts_of("success_rate")]
     known = rate[np.isfinite(rate)]
     low = min([limit for _, limit in limits] + ([float(known.min())] if len(known) else []) + [0.99])
     lines = [_Line("success", BLUE, rate, show_ratio)]

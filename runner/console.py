@@ -3,6 +3,10 @@
 import io
 import os
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, TextIO, cast
 
 import click
@@ -38,8 +42,34 @@ def _prepared(stream: TextIO | None, descriptor: int) -> TextIO:
     return stream
 
 
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def heard_by(listener: Callable[[str], None]) -> Iterator[None]:
+    """Give remarks to a function, line by line, and nothing to standard error."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def helper(work: Callable[[], None], name: str) -> threading.Thread:
+    """A thread, to be started, whose remarks go where those of this one go."""
+    return threading.Thread(target=copy_context().run, args=(work,), name=name, daemon=True)
+
+
+def is_drawn_on() -> bool:
+    """Whether standard error is a terminal that a person looks at."""
+    return _listener.get() is None and sys.stderr.isatty()
+
+
 def remark(text: str) -> None:
-    """Print on standard error; the run continues if that fails."""
+    """Print on standard error, or hand to the listener in its place; the run continues if that fails."""
+    if listener := _listener.get():
+        listener(text)
+        return
     try:
         click.echo(text, err=True)
     except (OSError, ValueError):

@@ -10,30 +10,6 @@ _PLACEHOLDERS = frozenset(
 """Placeholders that count as empty."""
 
 _HEADING = re.compile(r"#{1,6}\s+(.*?)\s*#*$")
-_FORMER = (
-    (r"(\| time .*) if it ran in real time", r"\1 (as if in real time)"),
-    (r"(\| detected by .*) in a moving window of", r"\1 in a sliding window of"),
-    (r"\| extent \| of ([\d,]+) accepted tasks ", r"| extent | \1 accepted tasks: "),
-    (r"(\| extent .*) wait to be taken in", r"\1 not accepted"),
-    (r"\| errors until then", "| errors so far"),
-    (r"## Tasks concerned", "## Affected tasks"),
-    (r"None: no task was open, and none had FAILED or was BLOCKED", "None: no task was open, FAILED or BLOCKED"),
-    (r"What was out of the ordinary, last:", "The last notable events:"),
-    (r"(\|.*) \(and ([\d,]+) more of these before it\)", r"\1 (and \2 more before it)"),
-    (r"(.*# BLOCKED:) over its budget,", r"\1 over budget,"),
-    (r"(.*# FAILED:) once more, when the cause is gone", r"\1 retry once the cause is fixed"),
-    (r"(.*# IN_PROGRESS:) its work is known", r"\1 known"),
-    (r"(.*# open:) it must", r"\1 must"),
-    (
-        r"(The run was simulated), and there is no such database: (.*) the real system",
-        r"\1, so this database does not exist: \2 a real system",
-    ),
-    (
-        r"(`soak incident` lists) what is still empty, and a gate refuses it",
-        r"\1 empty fields; a gate refuses an incident with empty fields",
-    ),
-)
-"""Earlier wordings of generated lines and what they read now: incidents already filled in must not count as changed."""
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
@@ -52,14 +28,21 @@ def generated_part(text: str) -> list[str]:
         if heading := _HEADING.match(line):
             name = heading[1].lower()
         if (heading or name not in own) and line.strip():
-            kept.append(_present_wording(line))
+            kept.append(line)
     return kept
 
 
-def _present_wording(line: str) -> str:
-    for former, now in _FORMER:
-        line = re.sub(f"^{former}", now, line)
-    return line
+def emptied(text: str) -> str:
+    """The incident as it was made, when people have written into FIELDS alone."""
+    own = {name.lower() for name in FIELDS}
+    kept, name = [], ""
+    for line in text.split("\n"):
+        if heading := _HEADING.match(line):
+            name = heading[1].lower()
+            kept += [line, "", EMPTY, ""] if name in own else [line]
+        elif name not in own:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def _sections(text: str) -> dict[str, str]:

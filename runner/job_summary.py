@@ -40,7 +40,7 @@ def append_summary(path: Path | None, markdown: str) -> None:
         return
     try:
         # A pipe may have no reader: the run does not wait for one.
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
             file.write(markdown.rstrip() + "\n\n")
     except OSError as error:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soak.runner.engine import Sink
+from soak.runner.extras import need
 from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.manifest import Sent
 from soak.schemas.evidence.verdict import Verdict
 from soak.schemas.language.load import Loaded
+from soak.schemas.language.model import Scenario
 from soak.schemas.stream.identity import Identity
 from soak.simulation.plan import Plan
 
@@ -58,6 +60,17 @@ class Outlets:
         )
 
 
+def _check_extras(scenario: Scenario, *, real: bool, notify: bool = False) -> None:
+    """Raise UsageError when a package is missing for those who will follow a run."""
+    if scenario.notify and (notify or real):
+        need("notify", "notify:")
+    if real:
+        from soak.runner.export.destinations import exports_of
+
+        if exports_of(scenario):
+            need("export", "export:")
+
+
 @contextmanager
 def open_outlets(
     loaded: Loaded, plan: Plan, identity: Identity, run: str, *, notify: bool = False
@@ -65,6 +78,7 @@ def open_outlets(
     """The observers of run `run`: of real runs, and with `notify` notifications of simulations too. Raises UsageError."""
     scenario, folder, real = loaded.scenario, loaded.folder, identity.clock == "real"
     outlets = Outlets()
+    _check_extras(scenario, real=real, notify=notify)
     if scenario.notify and (notify or real):
         from soak.runner.notify.notifier import Notifier
 

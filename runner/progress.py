@@ -1,15 +1,13 @@
 """Progress of a run: a live line on a terminal, otherwise a plain line now and then. It goes to standard error."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from soak.runner.console import live_console, remark
+from soak.runner.console import is_drawn_on, live_console, remark
 from soak.runner.judge.judge import Judge
 from soak.schemas.language.model import Scenario
-from soak.schemas.systems.registry import language_of
-from soak.schemas.units import show_duration
+from soak.schemas.units import show_duration, show_ratio
 
 Progress = Callable[[Judge], None]
 
@@ -20,7 +18,7 @@ PLAIN_EVERY_S = 30.0
 @contextmanager
 def make_progress(scenario: Scenario) -> Iterator[Progress]:
     """A function to call after each block."""
-    if sys.stderr.isatty():
+    if is_drawn_on():
         with _live(scenario) as progress:
             yield progress
     else:
@@ -28,11 +26,11 @@ def make_progress(scenario: Scenario) -> Iterator[Progress]:
 
 
 def _live_figures(judge: Judge) -> str:
-    slis = judge.scenario.slis
-    headline = language_of(judge.scenario.system).headline
-    values = {word: (slis[name], judge.sli_value(slis[name])) for word, name in headline.items()}
-    shown = [f"{word} {sli.unit.show(value)}" for word, (sli, value) in values.items() if value == value]
-    return ", ".join(shown) or "no results yet"
+    success = judge.sli_value(judge.scenario.slis["success_rate"])
+    p95_s = judge.sli_value(judge.scenario.slis["latency_p95"])
+    if success != success:
+        return "no results yet"
+    return f"success {show_ratio(success)}, p95 {show_duration(p95_s)}"
 
 
 @contextmanager
@@ -79,7 +77,7 @@ class _Plain:
 @contextmanager
 def counting(total: int, what: str) -> Iterator[Callable[[int], None]]:
     """A function to call with the number done out of `total`; `what` names the things counted."""
-    if not sys.stderr.isatty():
+    if not is_drawn_on():
         yield _Counted(total, what)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

@@ -21,8 +21,6 @@ def resume_run(path: Path, *, as_json: bool) -> int:
 
     Raises SoakError.
     """
-    from soak.runner.preflight import check_machine
-
     directory = RunDirectory.open(path)
     directory.claim()
     past = read_past(directory)
@@ -33,7 +31,7 @@ def resume_run(path: Path, *, as_json: bool) -> int:
             verdict = finish_ended(past, past.end, outlets, time.monotonic() - past.worked_real_s)
         tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
         return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
-    check_machine(past.plan, path)
+    _check_machine(past, path)
     interruption = Interruption()
     with (
         interruption.listening(),
@@ -47,6 +45,12 @@ def resume_run(path: Path, *, as_json: bool) -> int:
         verdict = conduct(past.loaded, past.plan, target, past.identity, recording, interruption, outlets, resumed)
     tell(to_json(verdict).decode() if as_json else summary_lines(past.loaded, verdict, path), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+
+
+def _check_machine(past: Past, path: Path) -> None:
+    from soak.runner.preflight import check_machine
+
+    check_machine(past.plan, path)
 
 
 def _going_on(past: Past, path: Path) -> Target | None:

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,8 @@ from soak.schemas.units import show_duration
 from soak.simulation.plan import Plan
 
 INTERRUPTED = 130
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Those that ask a run to stop, as far as this machine knows them."""
 
 
 class Interruption:
@@ -51,7 +53,10 @@ class Interruption:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Handle signals while the run lasts."""
+        """Handle signals while the run lasts. They reach the main thread only: a run in another one is not asked."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         before = {number: signal.signal(number, self._handle) for number in SIGNALS}
         try:
             yield
@@ -82,6 +87,16 @@ def run_scenario(
         )
     target = make_target(target_name, speed, patience_s)
     loaded = load(path, tier=tier, overlays=overlays, settings=settings)
+    verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify)
+    append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
+    tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory.path), nl=not as_json)
+    return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+
+
+def run_loaded(
+    loaded: Loaded, target: Target, *, out: Path | None, abort: bool, notify: bool
+) -> tuple[Verdict, RunDirectory]:
+    """Run a scenario against a target, to a sealed run directory. Raises SoakError."""
     _admit(target, loaded.scenario)
     warn(loaded)
     plan = Plan(loaded.scenario)
@@ -97,10 +112,7 @@ def run_scenario(
         if target.clock == "real":
             _preflight(plan, loaded.folder, directory.path, interruption)
         outlets.begin()
-        verdict = _record(loaded, plan, target, identity, directory, interruption, outlets)
-    append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
-    tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory.path), nl=not as_json)
-    return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+        return _record(loaded, plan, target, identity, directory, interruption, outlets), directory
 
 
 def _admit(target: Target, scenario: Scenario) -> None:

@@ -60,6 +60,10 @@ def reason(error: OSError) -> str:
     return _REASONS.get(error.errno) or error.strerror or str(error)
 
 
+class VersionError(EvidenceError):
+    """Evidence that is whole, but of a version that this release does not read."""
+
+
 class OutputError(SoakError):
     """A file could not be written; what was written before is kept."""
 
@@ -165,6 +169,14 @@ def show_path(where: Where) -> str:
             word = shortened(step) if _PLAIN_WORD.fullmatch(step) else quoted(step)
             text += f".{word}" if text else word
     return text
+
+
+class FileError(UsageError):
+    """A file that cannot be read as what it is to be: `problem` says which, what is wrong and what to do."""
+
+    def __init__(self, path: object, what: str, remedy: str) -> None:
+        self.problem = Problem(str(path), 0, 0, "", what, remedy)
+        super().__init__(str(self.problem))
 
 
 class ScenarioError(SoakError):

@@ -8,20 +8,12 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from soak.schemas import units
-
-Schema = dict[str, Any]
-
-DURATIONS = {"duration", "duration above zero"}
-"""Titles of the schemas of durations."""
-
-SHORTEST_S, LONGEST_S = units.duration("0.01ms"), units.duration("3650d")
-"""Limits of a duration, if it is not zero: well above the resolution of the clocks, well below their range."""
+from soak.schemas.conformity import Schema, within_reach
 
 
 def _whole_pattern(validator: Any, pattern: str, value: object, schema: Schema) -> Iterator[ValidationError]:
     # Python's `$` also matches before a line break at the end; that of JSON Schema does not.
-    if isinstance(value, str) and not (re.fullmatch(pattern, value) and _within_reach(value, schema)):
+    if isinstance(value, str) and not (re.fullmatch(pattern, value) and within_reach(value, schema)):
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
@@ -39,11 +31,6 @@ def _dependent(validator: Any, keys: Schema, value: object, schema: Schema) -> I
             yield from (
                 ValidationError(f"{key!r} needs {other!r}", validator_value={key: [other]}) for other in missing
             )
-
-
-def _within_reach(value: str, schema: Schema) -> bool:
-    seconds = units.duration(value) if schema.get("title") in DURATIONS else 0.0
-    return not seconds or SHORTEST_S <= seconds <= LONGEST_S
 
 
 # JSON Schema accepts 4.0 as an integer; counts here must be written as integers.

@@ -6,7 +6,6 @@ validate, plan and run warn of it.
 
 import math
 from collections.abc import Iterator
-from statistics import NormalDist
 
 from soak.schemas.errors import Where
 from soak.schemas.language.expression import Op
@@ -89,7 +88,7 @@ def _tasks(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
             yield Doubt(where, what, _longer(arrivals, float(tasks)))
         return
     mean = arrivals.by_rate
-    chance = 1 - NormalDist(mean, math.sqrt(mean)).cdf(tasks - 0.5) if mean else 0.0
+    chance = 1 - _normal_below(tasks, mean) if mean else 0.0
     if chance < _SURE:
         what = f"{tasks:,} tasks arrive in {within} in {chance:.0%} of runs only; the others will be INCONCLUSIVE"
         yield Doubt(where, what, _longer(arrivals, tasks + 3.1 * math.sqrt(tasks) + 5))
@@ -250,11 +249,18 @@ def _spells(mean: float, per_s: float, asked: int, for_s: float, run_s: float) -
     return (enough + run_s * per_s * at_edge) * math.exp(-ends_per_s * for_s)
 
 
+def _normal_below(count: int, mean: float) -> float:
+    """How likely a Poisson variable of a large mean is below `count`, by the normal distribution."""
+    from statistics import NormalDist
+
+    return NormalDist(mean, math.sqrt(mean)).cdf(count - 0.5)
+
+
 def _poisson(count: int, mean: float) -> float:
     return math.exp(count * math.log(mean) - mean - math.lgamma(count + 1)) if mean else float(count == 0)
 
 
 def _poisson_below(count: int, mean: float) -> float:
     if count > _LARGE:
-        return NormalDist(mean, math.sqrt(mean)).cdf(count - 0.5) if mean else 1.0
+        return _normal_below(count, mean) if mean else 1.0
     return min(1.0, math.fsum(_poisson(each, mean) for each in range(count)))

@@ -24,7 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 REAL = frozenset(
-    {"test_real_orchestrator", "test_attached_queue", "test_broken_off", "test_timeseries", "test_real_calls"}
+    {
+        "test_attached_queue",
+        "test_broken_off",
+        "test_installed",
+        "test_real_calls",
+        "test_real_orchestrator",
+        "test_timeseries",
+    }
 )
 """Tests that run real processes against the clock: one at a time. Those of `targets` and `orchestrator` do so, too."""
 

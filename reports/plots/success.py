@@ -15,7 +15,7 @@ _WINDOW_S = 1800.0
 def plot(run: RunData) -> bytes:
     """DONE / (DONE + FAILED) over a sliding window: that of the abort condition, or half an hour."""
     fig, (axes,) = figure(1, 3.0)
-    aborts = [abort for abort in run.verdict.aborts if abort.when.startswith(_SLI) and abort.window_s]
+    aborts = [abort for abort in run.aborts_of(_SLI) if abort.window_s]
     window_s = aborts[0].window_s or _WINDOW_S if aborts else _WINDOW_S
     rate = moving_rate(run.metrics.get("done"), run.metrics.get("failed"), max(1, round(window_s / MINUTE_S)))
     axes.plot(run.metrics.t_s, rate, color=BLUE, label=f"success rate, {show_duration(window_s)} window")

@@ -52,11 +52,13 @@ def command(
 
     from soak.runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
     from soak.runner.export.backfill import snapshots_of
+    from soak.runner.extras import need
 
     if form is None:
         raise click.UsageError("no format given (add --openmetrics or --line-protocol)")
     if as_json and out is None:
         raise click.UsageError("--json reports on the file written (add --out FILE)")
+    need("export", f"soak export --{form}")
     directory = RunDirectory.open(run_directory)
     if out:
         refuse_in_run(out)

@@ -25,10 +25,14 @@ AS_MEANT, NOT_AS_MEANT = 0, 3
 @click.option(
     "--speed", type=Positive(100_000), default=60.0, show_default=True, help="Speed-up factor, as in `soak run`."
 )
-@click.option("--scenarios", type=click.Path(path_type=Path), default=Path("scenarios/selftest"), show_default=True)
+@click.option(
+    "--scenarios", type=click.Path(path_type=Path), metavar="DIR", help="[default: those that come with soak]"
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("selftest"), show_default=True, help="Evidence.")
 @json_option
-def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path, out: Path, as_json: bool) -> int:
+def command(
+    defects: tuple[str, ...], clean: int, speed: float, scenarios: Path | None, out: Path, as_json: bool
+) -> int:
     """Soak orchestrators with planted defects, and sound ones, and show which check found which defect.
 
     Exit codes: 0 every defect was found by the check meant for it and clean runs raised nothing, 3 otherwise.
@@ -39,15 +43,19 @@ def command(defects: tuple[str, ...], clean: int, speed: float, scenarios: Path,
     """
     import json
 
+    from soak.runner.linux import refuse_elsewhere
     from soak.runner.selftest.matrix import run_trials
     from soak.runner.selftest.trials import CLEAN, TRIALS
+    from soak.runner.shipped import SELFTEST
     from soak.schemas.errors import UsageError
     from soak.schemas.language.shape import did_you_mean
 
+    refuse_elsewhere("soak selftest")
     known = [trial.name for trial in TRIALS]
     for name in defects:
         if name not in known:
             raise UsageError(f"no defect {name!r} ({did_you_mean(name, known)})")
+    scenarios = scenarios or SELFTEST
     if not scenarios.is_dir():
         raise UsageError(
             f"{scenarios}: is not a directory (give the directory with the self-test scenarios with --scenarios)"

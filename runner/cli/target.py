@@ -35,10 +35,12 @@ def check(name: str, patience_s: float | None, as_json: bool) -> int:
     import json
     from dataclasses import asdict
 
+    from soak.runner.linux import refuse_elsewhere
     from soak.runner.targets.caller import PATIENCE_S
     from soak.runner.targets.locate import find_class
     from soak.runner.targets.queue.contract_checks import check_class, suite
 
+    refuse_elsewhere("soak target check")
     patience_s = PATIENCE_S if patience_s is None else patience_s
     kind = find_class(name)
     counts = {"ok": 0, "failed": 0, "skipped": 0}

@@ -7,7 +7,7 @@ import click
 
 from soak.runner.cli.options import json_option, overlay_option
 from soak.runner.console import remark, tell
-from soak.schemas.errors import Problem, ScenarioError, SoakError, UsageError
+from soak.schemas.errors import FileError, Problem, ScenarioError, SoakError
 
 if TYPE_CHECKING:
     from soak.schemas.language.document import Document
@@ -55,7 +55,7 @@ class _Once:
         self._known: dict[Path, Document | SoakError] = {}
 
     def __call__(self, path: Path) -> "Document":
-        """Raises UsageError or ScenarioError."""
+        """Raises FileError or ScenarioError."""
         from soak.schemas.language.document import read_document
 
         if path not in self._known:
@@ -78,7 +78,5 @@ def _check(path: Path, overlays: tuple[Path, ...], read: _Once) -> tuple[list[Pr
         return [], list(cautions(Sources.read(path, overlays, read).load()))
     except ScenarioError as error:
         return list(error.problems), []
-    except UsageError as error:
-        source = next((str(each) for each in overlays if str(error).startswith(f"{each}: ")), str(path))
-        what, _, remedy = str(error).removeprefix(f"{source}: ").removesuffix(")").partition(" (")
-        return [Problem(source, 0, 0, "", what, remedy)], []
+    except FileError as error:
+        return [error.problem], []

@@ -8,11 +8,12 @@ from typing import Any
 from soak.reports.data import read_run
 from soak.runner.evidence.checksums import check_hashes
 from soak.runner.evidence.directory import RunDirectory, stream_name
+from soak.runner.evidence.origin import other_release
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
 from soak.runner.judge.judge import Judge
 from soak.runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
-from soak.schemas.errors import EvidenceError, UsageError, reason
+from soak.schemas.errors import EvidenceError, UsageError, VersionError, reason
 from soak.schemas.evidence.changes import BASELINE_VERSION, Baseline, BaselineSli
 from soak.schemas.evidence.verdict import End
 from soak.schemas.evidence.versions import decode_evidence
@@ -38,6 +39,8 @@ class Side:
     """Whether it ended before its time, with work left that it would have done."""
     said: dict[str, Any] | None
     """What its scenario says; None for a baseline, which holds a hash of it only."""
+    release: str = ""
+    """The other release that made and judged it, in words; empty where nothing says so."""
 
 
 def read_side(path: Path) -> Side:
@@ -45,13 +48,13 @@ def read_side(path: Path) -> Side:
     if path.is_dir():
         return side_of(path)
     try:
-        pinned = decode_evidence(path.read_bytes(), Baseline, BASELINE_VERSION, path)
+        pinned = decode_evidence(path.read_bytes(), Baseline, path)
         return Side(pinned, None, f"{path.name} is a baseline, which holds no tasks", pinned.duration_s, False, None)
     except OSError as error:
         raise UsageError(f"{path}: {reason(error)} (name a run directory or a baseline)") from None
-    except EvidenceError as error:
-        if " is of version " in str(error):
-            raise
+    except VersionError:
+        raise
+    except EvidenceError:
         raise EvidenceError(
             f"{path}: is no baseline, or a damaged one (soak baseline RUN_DIR FILE writes one)"
         ) from None
@@ -103,6 +106,7 @@ def side_of(path: Path) -> Side:
         until_s=min(data.verdict.duration_s, data.verdict.ended_s),
         early=data.verdict.end is not End.COMPLETED,
         said=loaded.data,
+        release=str(other_release(directory) or ""),
     )
 
 

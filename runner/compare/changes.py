@@ -97,6 +97,7 @@ def differences(one: Side, other: Side) -> list[str]:
         ("target", target_now(base.target), target_now(run.target)),
         ("speed", f"{base.speed:g}", f"{run.speed:g}"),
         ("duration", show_duration(round(base.duration_s)), show_duration(round(run.duration_s))),
+        ("judged by", one.release or "this release", other.release or "this release"),
     ]
     found = [f"{name} {before} and {now}" for name, before, now in pairs if before != now]
     if base.scenario_sha256 != run.scenario_sha256 and base.scenario == run.scenario:

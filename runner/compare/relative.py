@@ -29,9 +29,9 @@ class Relative:
     def judge(self, base: float | None, run: float | None) -> RelativeResult:
         """Whether it holds for these values of its SLI."""
         if run is None or base is None:
-            return RelativeResult(str(self), run, None, Status.INCONCLUSIVE)
+            return RelativeResult(str(self), run, None, Status.INCONCLUSIVE, self.sli)
         status = Status.PASS if self.op.holds(run, self.factor * base) else Status.FAIL
-        return RelativeResult(str(self), run, self.factor * base, status)
+        return RelativeResult(str(self), run, self.factor * base, status, self.sli)
 
 
 def parse_relative(text: str, slis: Collection[str]) -> Relative:

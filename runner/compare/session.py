@@ -51,7 +51,7 @@ def summary_lines(changes: Changes, directory: Path) -> str:
         if each.direction is Direction.BETTER:
             lines.append(f"  {each.sli} is better: {each.detail}")
     for objective in changes.objectives:
-        unit = Unit(changes.run.slis[objective.objective.split()[0]].unit)
+        unit = Unit(changes.run.slis[objective.sli].unit)
         value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}")
     compared = sum(each.p is not None for each in changes.changes)

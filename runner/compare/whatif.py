@@ -125,7 +125,9 @@ def conclude(question: Question, sides: _Sides, pairs: Sequence[Pair]) -> WhatIf
     relative = [each.judge(by_name[each.sli].base, by_name[each.sli].variant) for each in sides.objectives]
     passed = [tuple(_verdict(each) is Outcome.PASS for each in pair) for pair in pairs]
     verdict_p = mcnemar(passed.count((True, False)), passed.count((False, True)))
-    reasons = list(_reasons(found, relative, passed, verdict_p, question.alpha))
+    before, now = (sum(side) for side in zip(*passed, strict=True))
+    fewer = _fewer((before, now), len(passed), verdict_p, question.alpha)
+    reasons = [*_worse(found), *_broken(relative), *fewer]
     return WhatIf(
         schema_version=SCHEMA_VERSION,
         scenario=sides.base.scenario.name,
@@ -157,39 +159,42 @@ def _variant(loaded: Loaded, settings: tuple[str, ...], made: Sequence[Replicati
     return Variant(loaded.sha256, list(settings), loaded.scenario.duration_s, verdicts)
 
 
-def _reasons(
-    found: Sequence[Effect],
-    relative: Sequence[RelativeResult],
-    passed: Sequence[tuple[bool, ...]],
-    p: float,
-    alpha: float,
-) -> Iterator[str]:
-    """What became worse, in words."""
+def _worse(found: Sequence[Effect]) -> Iterator[str]:
+    """The SLIs that became worse, in words."""
     for effect in found:
         if effect.direction is Direction.WORSE:
             yield f"{effect.sli} is worse: {effect.detail}"
+
+
+def _broken(relative: Sequence[RelativeResult]) -> Iterator[str]:
+    """The relative objectives that do not hold, in words."""
     for each in relative:
         if each.status is not Status.PASS:
             yield f"objective {each.objective} {WORDS[each.status]}"
-    before, now = (sum(side) for side in zip(*passed, strict=True))
+
+
+def _fewer(passes: tuple[int, int], count: int, p: float, alpha: float) -> Iterator[str]:
+    """That fewer of `count` replications PASS than before, in words; `passes`: of the base and of the variant."""
+    before, now = passes
     if now < before and p <= alpha:
-        yield f"PASS in {now} of {len(passed)} replications, and was in {before} (p = {p:.2g})"
+        yield f"PASS in {now} of {count} replications, and was in {before} (p = {p:.2g})"
 
 
 def summary_lines(result: WhatIf, directory: Path) -> str:
     """The comparison for a terminal: what became worse or better."""
     word = "REGRESSED" if result.regressed else "NOT REGRESSED"
     lines = [f"{word}  {result.scenario} with {' '.join(result.variant.settings)}"]
-    lines += [f"  {reason}" for reason in result.reasons if not reason.partition(" is worse")[1]]
+    passed, count = (result.base.verdicts.PASS, result.variant.verdicts.PASS), len(result.seeds)
+    told = [*_broken(result.objectives), *_fewer(passed, count, result.verdict_p, result.alpha)]
+    lines += [f"  {reason}" for reason in told]
     differing = [each for each in result.effects if each.low or each.high]
     ordered = sorted(differing, key=lambda each: _ORDER.index(each.direction))
     lines += [f"  {each.direction.value:9}  {each.sli:20}  {each.detail}{_gain(each)}" for each in ordered]
     units = {each.sli: Unit(each.unit) for each in result.effects}
     for objective in result.objectives:
-        unit = units[objective.objective.split()[0]]
+        unit = units[objective.sli]
         value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}")
-    passed, count = (result.base.verdicts.PASS, result.variant.verdicts.PASS), len(result.seeds)
     same = sum(each.low == each.high == 0 for each in result.effects)
     return "\n".join(
         [

@@ -1,7 +1,6 @@
 """The run directory: one run, one directory, every file in its place."""
 
 import contextlib
-import fcntl
 import hashlib
 import io
 import os
@@ -138,6 +137,11 @@ class RunDirectory:
 
     def claim(self) -> None:
         """Lock this directory for the lifetime of this object. Raises UsageError if another runner uses it."""
+        try:
+            import fcntl
+        except ImportError:
+            # A system without locks on directories.
+            return
         if self._claim:
             return
         try:

@@ -70,7 +70,7 @@ def finish_manifest(
 
 def read_manifest(directory: RunDirectory) -> Manifest:
     """The manifest of a run. Raises EvidenceError."""
-    found = decode_evidence(directory.read(MANIFEST), Manifest, SCHEMA_VERSION, directory.file(MANIFEST))
+    found = decode_evidence(directory.read(MANIFEST), Manifest, directory.file(MANIFEST))
     try:
         datetime.strptime(found.started_at, "%Y-%m-%dT%H:%M:%S%z")
     except ValueError:
@@ -99,7 +99,7 @@ def _stamp(moment: datetime) -> str:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):
+    except (KeyError, OSError, ImportError):
         return "unknown"
 
 

@@ -17,7 +17,7 @@ from soak.schemas.errors import UsageError
 from soak.schemas.evidence.manifest import Manifest
 from soak.schemas.evidence.verdict import End
 from soak.schemas.language.load import Loaded
-from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.identity import STREAM_VERSION, Identity
 from soak.simulation.plan import Plan
 
 
@@ -52,6 +52,9 @@ def read_past(directory: RunDirectory) -> Past:
     reader = _reader(directory, plan)
     if reader.identity.scenario_sha256 != loaded.sha256:
         raise UsageError(f"{directory.path}: scenario.yaml is not the scenario of the event stream (restore it)")
+    if reader.version < STREAM_VERSION:
+        what = f"its stream is of version {reader.version}, made by an earlier release"
+        raise UsageError(f"{directory.path}: {what} (resume it with that release)")
     history, end, sealed = History(), End.CUT, directory.file(CHECKSUMS).exists()
     for block in reader.blocks():
         end = end_after(block, end)

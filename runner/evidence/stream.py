@@ -13,8 +13,9 @@ import numpy as np
 
 from soak.runner.evidence.lines import LineFormatter
 from soak.runner.judge.samples import Facts
-from soak.schemas.errors import EvidenceError, reason, writing
-from soak.schemas.evidence.versions import UNDECODABLE
+from soak.schemas.errors import EvidenceError, VersionError, reason, writing
+from soak.schemas.evidence.upgrades import STREAM, EarlierEvents
+from soak.schemas.evidence.versions import UNDECODABLE, brought_up, version_of
 from soak.schemas.files import ordinary
 from soak.schemas.stream.block import Block, Bools, make_block
 from soak.schemas.stream.by_kind import flags_by_kind
@@ -79,12 +80,11 @@ def _identity_fields(identity: Identity) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-class _Version(msgspec.Struct):
+class _Typed(msgspec.Struct):
     type: str
-    schema_version: int
 
 
-class _Header(_Version):
+class _Header(_Typed):
     scenario: str
     scenario_sha256: str
     seed: int
@@ -143,7 +143,10 @@ class StreamReader:
         self.cut = False
         self._cut_bytes = 0
         self._decoder = msgspec.json.Decoder(list[_Line])
+        self.version = STREAM_VERSION
+        """The version it was written in."""
         self.identity = self._read_header()
+        self._bring_up = EarlierEvents() if self.version < STREAM_VERSION else None
 
     def _read_header(self) -> Identity:
         try:
@@ -154,15 +157,13 @@ class StreamReader:
                 f"{self._path}: {reason(error)} (the event stream is missing or cannot be read)"
             ) from None
         try:
-            version = msgspec.json.decode(first, type=_Version)
-            if version.type == HEADER and version.schema_version != STREAM_VERSION:
-                what = f"stream version {version.schema_version} (this release reads version {STREAM_VERSION})"
-                raise EvidenceError(f"{self._path}:1: {what}")
-            header = msgspec.json.decode(first, type=_Header)
+            kind = msgspec.json.decode(first, type=_Typed).type
+            if kind != HEADER:
+                raise EvidenceError(f"{self._path}:1: not the header of an event stream, but {kind!r}")
+            self.version = version_of(first)
+            header = msgspec.convert(brought_up(msgspec.json.decode(first), STREAM, f"{self._path}:1"), _Header)
         except UNDECODABLE as error:
             raise EvidenceError(f"{self._path}:1: not the header of an event stream: {error}") from None
-        if header.type != HEADER:
-            raise EvidenceError(f"{self._path}:1: not the header of an event stream, but {header.type!r}")
         return Identity(**{name: getattr(header, name) for name in Identity.__slots__})
 
     def blocks(self) -> Iterator[Block]:
@@ -212,6 +213,12 @@ class StreamReader:
             raise self._damage(lines) from None
         if len(decoded) != len(lines):
             raise self._damage(lines)
+        if self._bring_up and (place := self._bring_up(decoded)) is not None:
+            number = self._line - len(lines) + 1 + place
+            what = (
+                f"{decoded[place].type} of a stream of version {self.version} does not say what this release must know"
+            )
+            raise VersionError(f"{self._path}:{number}: {what} (use the release that made it)")
         return decoded
 
     def _damage(self, lines: list[bytes]) -> EvidenceError:

@@ -11,13 +11,15 @@ from soak.runner.evidence.checksums import Finding, check_hashes
 from soak.runner.evidence.directory import MANIFEST, METRICS, SCENARIO, RunDirectory, stream_name
 from soak.runner.evidence.manifest import reproduce
 from soak.runner.evidence.metrics import MetricsWriter
+from soak.runner.evidence.origin import KINDS, Origin, other_release
 from soak.runner.evidence.record import to_json, verdict_files
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
-from soak.schemas.errors import EvidenceError, ScenarioError, UsageError
+from soak.schemas.errors import EvidenceError, ScenarioError, UsageError, VersionError
+from soak.schemas.evidence.upgrades import ADDED, FORMATS
 from soak.schemas.evidence.verdict import End, Verdict
-from soak.schemas.evidence.versions import UNDECODABLE
+from soak.schemas.evidence.versions import UNDECODABLE, brought_up, version_of
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.stream.identity import Identity
 from soak.simulation.plan import Plan
@@ -30,23 +32,43 @@ def verify(directory: RunDirectory) -> tuple[list[Finding], Verdict | None]:
 
 
 def check_recomputed(directory: RunDirectory) -> tuple[list[Finding], Verdict | None]:
-    """Recompute the verdict and what follows from it; returns what differs, and the recomputed verdict."""
+    """Recompute the verdict and what follows from it; returns what differs, and the recomputed verdict.
+
+    What another release made may differ because its rules were others; a stream that is damaged or breaks off differs whoever
+    made it.
+    """
+    maker = other_release(directory)
     try:
         verdict, files = recompute(directory)
+    except (VersionError, NotLoadedError) as error:
+        return [_found("event stream", str(error), maker)], None
     except EvidenceError as error:
         return [Finding("event stream", str(error))], None
     cut = "is incomplete: it ends before the end of the run" if verdict.end is End.CUT else ""
-    compared = [Finding(f"{name} recomputed", _difference(directory, name, content)) for name, content in files.items()]
+    compared = [
+        _found(f"{name} recomputed", _difference(directory, name, content), maker) for name, content in files.items()
+    ]
     return [Finding("event stream", cut), *compared], verdict
 
 
+def _found(what: str, problem: str, maker: Origin | None) -> Finding:
+    """What was found where the rules of the release that made the run may have been others."""
+    if problem and maker:
+        return Finding(what, f"{problem} (made by {maker.release}, whose rules may differ)", other_rules=True)
+    return Finding(what, problem)
+
+
+class NotLoadedError(EvidenceError):
+    """The stored scenario is not one that this release understands."""
+
+
 def load_stored(directory: RunDirectory) -> Loaded:
-    """The scenario stored with the evidence. Raises EvidenceError."""
+    """The scenario stored with the evidence. Raises EvidenceError; NotLoadedError for one that does not load any more."""
     directory.read(SCENARIO)
     try:
         return load(directory.file(SCENARIO))
     except (ScenarioError, UsageError) as error:
-        raise EvidenceError(f"{directory.file(SCENARIO)}: cannot be loaded any more:\n{error}") from None
+        raise NotLoadedError(f"{directory.file(SCENARIO)}: cannot be loaded any more:\n{error}") from None
 
 
 def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
@@ -96,14 +118,32 @@ def _difference(directory: RunDirectory, name: str, content: bytes) -> str:
     try:
         if name == METRICS:
             return next(_different_lines(directory.read(name), content), "")
-        stored, computed = msgspec.json.decode(directory.read(name)), msgspec.json.decode(content)
+        stored, computed = _stored(directory, name), msgspec.json.decode(content)
     except EvidenceError as error:
         return str(error)
     except UNDECODABLE as error:
         return f"is not JSON: {error}"
-    if name == MANIFEST and isinstance(stored, dict):
-        stored = {key: stored.get(key) for key in computed}
+    if isinstance(stored, dict):
+        computed = {key: value for key, value in computed.items() if key in stored or key not in _added(name)}
+        if name == MANIFEST:
+            stored = {key: stored.get(key) for key in computed}
     return next(_differences("", stored, computed), "")
+
+
+def _stored(directory: RunDirectory, name: str) -> object:
+    """A JSON file of the run; one of an earlier version is brought up. Raises EvidenceError, or one of UNDECODABLE."""
+    content, form = directory.read(name), FORMATS[KINDS[name]]
+    document: object = msgspec.json.decode(content)
+    try:
+        earlier = version_of(content) < form.version
+    except msgspec.ValidationError:
+        return document
+    return brought_up(document, form, name) if earlier else document
+
+
+def _added(name: str) -> frozenset[str]:
+    """The fields of a file that evidence of before does not have: what is not said is not wrong."""
+    return ADDED.get(KINDS[name], frozenset())
 
 
 def _different_lines(stored: bytes, computed: bytes) -> Iterator[str]:

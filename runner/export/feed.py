@@ -6,7 +6,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from soak.runner.console import remark
+from soak.runner.console import helper, remark
 from soak.runner.export.database import Database, ExportError
 from soak.runner.export.metrics import Snapshot
 
@@ -46,7 +46,7 @@ class Feed:
         self._beginning = False
         self._changed = threading.Condition()
         self._until = math.inf
-        self._thread = threading.Thread(target=self._work, name=f"export {name}", daemon=True)
+        self._thread = helper(self._work, f"export {name}")
 
     def begin(self, snapshot: Snapshot, patience_s: float) -> None:
         """Send a first snapshot, then those of `put`. Raises ExportError if the first did not arrive in time."""

@@ -54,7 +54,7 @@ def _tests_of(path: Path, rule: TestsRule, evidence: Evidence, now: datetime) ->
         found = read_junit(path)
         age_s = now.timestamp() - path.stat().st_mtime
     except EvidenceError as error:
-        return str(error).removeprefix(f"{path}: "), []
+        return str(error), []
     if rule.cases:
         found = [case for case in found if any(fnmatchcase(case.full_name, pattern) for pattern in rule.cases)]
     bad = [case for case in found if case.status == "failed" or (case.status == "skipped" and not rule.skipped)]

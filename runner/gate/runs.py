@@ -10,8 +10,6 @@ from soak.runner.evidence.checksums import check_hashes
 from soak.runner.evidence.directory import CHECKSUMS, INCIDENT, MANIFEST, SCENARIO, VERDICT, RunDirectory, stream_name
 from soak.runner.incident import empty_fields
 from soak.schemas.errors import EvidenceError
-from soak.schemas.evidence import manifest as manifests
-from soak.schemas.evidence import verdict as verdicts
 from soak.schemas.evidence.manifest import Manifest
 from soak.schemas.evidence.verdict import Outcome, Status, Verdict
 from soak.schemas.evidence.versions import decode_evidence
@@ -50,20 +48,20 @@ def find_runs(root: Path, pattern: str) -> list[Run]:
 def _read(name: str, directory: RunDirectory) -> Run:
     problems: list[str] = []
 
-    def decoded(file: str, kind: type[T], version: int) -> T | None:
+    def decoded(file: str, kind: type[T]) -> T | None:
         if not directory.file(file).exists():
             problems.append(f"{file} is missing")
             return None
         try:
-            return decode_evidence(directory.read(file), kind, version, file)
+            return decode_evidence(directory.read(file), kind, file)
         except EvidenceError as error:
             problems.append(str(error))
         except (ValueError, RecursionError) as error:
             problems.append(f"{file} cannot be read: {type(error).__name__}")
         return None
 
-    manifest = decoded(MANIFEST, Manifest, manifests.SCHEMA_VERSION)
-    verdict = decoded(VERDICT, Verdict, verdicts.SCHEMA_VERSION)
+    manifest = decoded(MANIFEST, Manifest)
+    verdict = decoded(VERDICT, Verdict)
     if manifest and manifest.verdict is None:
         problems.append("the run is incomplete")
     return Run(name, directory, manifest, verdict, tuple(problems))
@@ -91,7 +89,8 @@ def _recomputed(run: Run) -> Iterator[str]:
 
     for finding in check_recomputed(run.directory)[0]:
         if finding.problem:
-            yield f"{finding.what}: {finding.problem}"
+            remedy = "; evidence: {recompute: false} goes by the hashes" if finding.other_rules else ""
+            yield f"{finding.what}: {finding.problem}{remedy}"
 
 
 def _doubts_of_manifest(manifest: Manifest, evidence: Evidence, now: datetime) -> Iterator[str]:

@@ -15,19 +15,22 @@ _OUTPUT = frozenset({"system-out", "system-err", "properties", "skipped", "flaky
 
 
 def read_junit(path: Path) -> list[Case]:
-    """All test cases of a file. Raises EvidenceError for a file that is missing, is not JUnit XML or contradicts itself."""
+    """All test cases of a file.
+
+    Raises EvidenceError, which does not name the file, for one that is missing, is not JUnit XML or contradicts itself.
+    """
     try:
         found = JUnitXml.fromfile(str(path))
     except OSError as error:
-        raise EvidenceError(f"{path}: {reason(error)} (this evidence is missing)") from None
+        raise EvidenceError(f"{reason(error)} (this evidence is missing)") from None
     except (ParseError, JUnitXmlError, ValueError, TypeError) as error:
-        raise EvidenceError(f"{path}: is not JUnit XML: {error}") from None
+        raise EvidenceError(f"is not JUnit XML: {error}") from None
     root = found._elem
     cases = [_case(TestCase.fromelem(element)) for element in root.iter() if _plain(element.tag) == "testcase"]
     counted, seen = _counted_bad(found), sum(case.status == "failed" for case in cases)
     if counted > seen:
         what = f"reports {counted} failed test cases, but contains {seen}"
-        raise EvidenceError(f"{path}: {what} (it is truncated, or was merged incorrectly)")
+        raise EvidenceError(f"{what} (it is truncated, or was merged incorrectly)")
     return cases
 
 

@@ -1,7 +1,7 @@
 """From the observations to the verdict: PASS has to be earned."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -23,6 +23,8 @@ from soak.schemas.evidence.verdict import (
     Load,
     ObjectiveResult,
     Outcome,
+    Reason,
+    ReasonKind,
     Status,
     Verdict,
 )
@@ -41,18 +43,17 @@ _LAG_QUANTILE = "submission_lag_p99"
 
 def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
     """The verdict on the run that `judge` observed to its end."""
-    late = _lateness(judge, identity)
-    objectives = [_objective(judge, objective, late) for objective in judge.scenario.objectives]
+    objectives = _objectives(judge, identity)
     laws = judge_laws(judge)
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
     faults = judge.faults.results(judge.until_s)
     unfinished = judge.lifecycle.unfinished()
     failures = [*_abort_reason(judge), *_failures(judge, objectives, laws, alerts)]
-    doubts = list(_doubts(judge, identity, end, objectives, laws, alerts, faults))
+    reasons = _with_doubts(failures, _doubts(judge, identity, end, objectives, laws, alerts, faults))
     return Verdict(
         schema_version=SCHEMA_VERSION,
-        verdict=_outcome(end, failures, doubts),
-        reasons=[*failures, *(f"inconclusive: {doubt}" if failures else doubt for doubt in doubts)],
+        verdict=_outcome(end, reasons),
+        reasons=[reason.text for reason in reasons],
         scenario=judge.scenario.name,
         scenario_sha256=identity.scenario_sha256,
         target=identity.target,
@@ -79,17 +80,18 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
         quantile_relative_error=round(RELATIVE_ERROR, 6),
         gain=judge.lifecycle.tracker.gain(),
         section=judge.lifecycle.tracker.section() or msgspec.UNSET,
+        typed_reasons=reasons,
     )
 
 
-def _outcome(end: End, failures: list[str], doubts: list[str]) -> Outcome:
+def _outcome(end: End, reasons: list[Reason]) -> Outcome:
     if end is End.ABORTED:
         return Outcome.ABORTED
     if end is not End.COMPLETED:
         return Outcome.INCONCLUSIVE
-    if failures:
+    if any(reason.status is Status.FAIL for reason in reasons):
         return Outcome.FAIL
-    return Outcome.INCONCLUSIVE if doubts else Outcome.PASS
+    return Outcome.INCONCLUSIVE if reasons else Outcome.PASS
 
 
 def _tasks(judge: Judge) -> dict[str, int]:
@@ -111,6 +113,11 @@ def _growths(judge: Judge) -> Iterator[GrowthResult]:
 
 
 # Objectives.
+
+
+def _objectives(judge: Judge, identity: Identity) -> list[ObjectiveResult]:
+    late = _lateness(judge, identity)
+    return [_objective(judge, objective, late) for objective in judge.scenario.objectives]
 
 
 def _objective(judge: Judge, objective: Objective, late: str) -> ObjectiveResult:
@@ -196,22 +203,45 @@ def _open_observations(judge: Judge, comparison: Comparison) -> tuple[int, str]:
 # Reasons.
 
 
+def _failure(kind: ReasonKind, text: str, subject: str = "") -> Reason:
+    return Reason(kind, subject, Status.FAIL, text)
+
+
+def _doubt(kind: ReasonKind, text: str, subject: str = "") -> Reason:
+    return Reason(kind, subject, Status.INCONCLUSIVE, text)
+
+
+def _with_doubts(failures: list[Reason], doubts: Iterable[Reason]) -> list[Reason]:
+    """All reasons; where something is broken, doubts say that they are no more than that."""
+    if not failures:
+        return list(doubts)
+    return [*failures, *(msgspec.structs.replace(each, text=f"inconclusive: {each.text}") for each in doubts)]
+
+
 def _failures(
     judge: Judge, objectives: list[ObjectiveResult], laws: list[LawResult], alerts: list[AlertResult]
-) -> Iterator[str]:
+) -> Iterator[Reason]:
     for objective in objectives:
         if objective.status is Status.FAIL:
-            yield f"objective {objective.objective} is broken: {_observed(judge, objective)}"
+            yield _failure(
+                ReasonKind.OBJECTIVE,
+                f"objective {objective.objective} is broken: {_observed(judge, objective)}",
+                objective.objective,
+            )
     for law in laws:
         if law.status is Status.FAIL:
-            yield f"law {law.law} is broken: {law.detail}"
+            yield _failure(ReasonKind.LAW, f"law {law.law} is broken: {law.detail}", law.law)
     for alert in alerts:
         if alert.status is Status.FAIL:
-            yield f"alert {alert.name}: {alert.detail}"
+            yield _failure(ReasonKind.ALERT, f"alert {alert.name}: {alert.detail}", alert.name)
     if not judge.aborting:
         for guard in judge.aborts:
             if guard.held_at_s is not None:
-                yield f"abort condition {guard.condition.name} held at {show_duration(guard.held_at_s)} (the run continued)"
+                yield _failure(
+                    ReasonKind.ABORT,
+                    f"abort condition {guard.condition.name} held at {show_duration(guard.held_at_s)} (the run continued)",
+                    guard.condition.name,
+                )
 
 
 def _observed(judge: Judge, objective: ObjectiveResult) -> str:
@@ -220,14 +250,18 @@ def _observed(judge: Judge, objective: ObjectiveResult) -> str:
     return f"{observed} observed{', ' + objective.detail if objective.detail else ''}"
 
 
-def _abort_reason(judge: Judge) -> Iterator[str]:
+def _abort_reason(judge: Judge) -> Iterator[Reason]:
     guard = judge.aborted_by
     if guard and guard.held_at_s is not None:
         comparison, value = guard.condition.comparison, guard.timer.firings[0].value
         assert isinstance(comparison.target, float)
         seen = f", {comparison.sli.unit.show_beside(value, comparison.target)} observed" if math.isfinite(value) else ""
         condition = f"{guard.condition.name} ({comparison.text})"
-        yield f"abort condition {condition} held at {show_duration(guard.held_at_s)}{seen}"
+        yield _failure(
+            ReasonKind.ABORT,
+            f"abort condition {condition} held at {show_duration(guard.held_at_s)}{seen}",
+            guard.condition.name,
+        )
 
 
 def _doubts(
@@ -238,42 +272,50 @@ def _doubts(
     laws: list[LawResult],
     alerts: list[AlertResult],
     faults: list[FaultResult],
-) -> Iterator[str]:
+) -> Iterator[Reason]:
     if end is End.INTERRUPTED:
-        yield f"the run was interrupted at {show_duration(judge.until_s)}"
+        yield _doubt(ReasonKind.INTERRUPTED, f"the run was interrupted at {show_duration(judge.until_s)}")
     if end is End.CUT:
-        yield f"the event stream is incomplete: it ends at {show_duration(judge.until_s)}"
+        yield _doubt(ReasonKind.CUT, f"the event stream is incomplete: it ends at {show_duration(judge.until_s)}")
     if not objectives:
-        yield "the scenario has no objectives"
+        yield _doubt(ReasonKind.NO_OBJECTIVES, "the scenario has no objectives")
     for objective in objectives:
         if objective.status is Status.INCONCLUSIVE:
-            yield f"objective {objective.objective}: {objective.detail}"
+            yield _doubt(
+                ReasonKind.OBJECTIVE, f"objective {objective.objective}: {objective.detail}", objective.objective
+            )
     for law in laws:
         if law.status is Status.INCONCLUSIVE and end is End.COMPLETED:
-            yield f"law {law.law}: {law.detail}"
+            yield _doubt(ReasonKind.LAW, f"law {law.law}: {law.detail}", law.law)
     for alert in alerts:
         if alert.status is Status.INCONCLUSIVE and end is End.COMPLETED:
-            yield f"alert {alert.name}: {alert.detail}"
+            yield _doubt(ReasonKind.ALERT, f"alert {alert.name}: {alert.detail}", alert.name)
     for fault in faults:
         if fault.status is Status.INCONCLUSIVE and end is End.COMPLETED:
-            yield f"fault {fault.name}: {fault.detail}"
+            yield _doubt(ReasonKind.FAULT, f"fault {fault.name}: {fault.detail}", fault.name)
     yield from _telemetry_doubts(judge, identity, end)
 
 
-def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[str]:
+def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[Reason]:
     telemetry, limits = judge.telemetry, judge.scenario.telemetry
     if telemetry.lost_events:
-        yield f"{telemetry.lost_events} events and samples were lost"
+        yield _doubt(ReasonKind.LOST_EVENTS, f"{telemetry.lost_events} events and samples were lost")
     if telemetry.longest_gap_s > limits.max_gap_s:
-        yield f"no event or sample for {show_duration(telemetry.longest_gap_s)} (allowed: {show_duration(limits.max_gap_s)})"
+        yield _doubt(
+            ReasonKind.GAP,
+            f"no event or sample for {show_duration(telemetry.longest_gap_s)} (allowed: {show_duration(limits.max_gap_s)})",
+        )
     if late := _lateness(judge, identity):
-        yield f"{late} (run it slower, or raise telemetry.max_lag)"
+        yield _doubt(ReasonKind.LATENESS, f"{late} (run it slower, or raise telemetry.max_lag)")
     tasks = judge.scenario.workload.tasks
     if end is End.COMPLETED and tasks is not None and judge.planned is not None and judge.planned < tasks:
-        yield f"only {judge.planned} of {tasks} tasks arrived within {show_duration(judge.scenario.duration_s)} (raise duration)"
+        yield _doubt(
+            ReasonKind.TASKS,
+            f"only {judge.planned} of {tasks} tasks arrived within {show_duration(judge.scenario.duration_s)} (raise duration)",
+        )
     offered = judge.offered
     if end is End.COMPLETED and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
-        yield f"the load generator offered {offered} of {judge.planned} planned submissions"
+        yield _doubt(ReasonKind.OFFERED, f"the load generator offered {offered} of {judge.planned} planned submissions")
 
 
 def _lateness(judge: Judge, identity: Identity) -> str:

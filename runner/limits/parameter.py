@@ -6,14 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from soak.schemas import units
+from soak.schemas.conformity import DURATIONS
 from soak.schemas.errors import UsageError, quoted, shortened
 from soak.schemas.evidence.limits import Kind
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.schema import own_keys, read_schema, resolve
-from soak.schemas.language.shape import did_you_mean
+from soak.schemas.language.shape import did_you_mean, nearest
 from soak.schemas.language.systems import completed
 from soak.schemas.systems.registry import known
-from soak.schemas.validator import DURATIONS
 
 _STEPS = tuple(Decimal(step).scaleb(exponent) for exponent in range(-9, 10) for step in (1, 2, 5))
 _STEPS_S = (*(step for step in _STEPS if step < 15), *map(Decimal, (15, 30, 60, 120, 300, 600, 900, 1800, 3600)))
@@ -118,9 +118,8 @@ def find_parameter(loaded: Loaded, wish: str, tolerance: float) -> Parameter:
 def _missing(path: str, loaded: Loaded, numbers: Mapping[str, _Number]) -> str:
     """What is wrong with a path that leads to no number that can be varied."""
     known = sorted({number.path for number in numbers.values()})
-    remedy = did_you_mean(path, known)
-    if not remedy.startswith("did"):
-        remedy = did_you_mean(path, [each for each in known if each.partition(".")[0] in _mostly_varied()])
+    often = [each for each in known if each.partition(".")[0] in _mostly_varied()]
+    remedy = did_you_mean(path, known if nearest(path, known) else often)
     if path.partition(".")[0] in _NOT_VARIED:
         return f"does not change what is simulated ({remedy})"
     if inner := [each for each in known if each.startswith(f"{path}.")]:

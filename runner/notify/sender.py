@@ -2,13 +2,12 @@
 
 import logging
 import queue
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from soak.runner.console import remark
+from soak.runner.console import helper, remark
 
 
 class Tone(StrEnum):
@@ -54,7 +53,7 @@ class Receiver:
         self.count = Count()
         self._send = send
         self._waiting: queue.Queue[Message | None] = queue.Queue(_MOST_WAITING)
-        self._thread = threading.Thread(target=self._work, name=f"notify {name}", daemon=True)
+        self._thread = helper(self._work, f"notify {name}")
         self._thread.start()
 
     def tell(self, message: Message) -> None:

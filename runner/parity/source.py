@@ -11,7 +11,7 @@ from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
 from soak.runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
 from soak.schemas.errors import EvidenceError, UsageError, Where, quoted, show_path
-from soak.schemas.evidence.verdict import SCHEMA_VERSION, End, Verdict
+from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.files import file_name
 from soak.schemas.language.load import Loaded
@@ -66,7 +66,7 @@ def open_run(path: Path) -> Source:
         raise EvidenceError(
             f"{directory.file(SCENARIO)}: is not the scenario the stream was made with (its hash differs)"
         )
-    verdict = decode_evidence(directory.read(VERDICT), Verdict, SCHEMA_VERSION, directory.file(VERDICT))
+    verdict = decode_evidence(directory.read(VERDICT), Verdict, directory.file(VERDICT))
     if (verdict.scenario_sha256, verdict.seed) != (identity.scenario_sha256, identity.seed):
         raise EvidenceError(f"{directory.file(VERDICT)}: is not the verdict on this stream (its hash or seed differs)")
     return Source(directory, loaded, plan, identity, verdict)

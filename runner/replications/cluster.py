@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any
 
+from soak.runner.extras import need
 from soak.runner.replications.remote import order, pack, question, read_answer
 from soak.runner.replications.replication import Job, Replication
 from soak.runner.replications.software import software
@@ -24,10 +25,9 @@ PATIENCE_S = 30.0
 
 def _distributed() -> Any:
     """The library. Raises UsageError when it is not there."""
-    try:
-        import distributed
-    except ImportError:
-        raise UsageError("--dask needs the package distributed (install it: pip install 'soak[dask]')") from None
+    need("dask", "--dask")
+    import distributed
+
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in {"distributed", "tornado"}:
             # What it would log, several lines each time, is told by our own errors.

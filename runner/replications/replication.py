@@ -10,7 +10,7 @@ from soak.runner.engine import execute, identify
 from soak.runner.judge.folds import Sketch
 from soak.runner.judge.judge import Judge
 from soak.runner.targets.simulation import Simulation
-from soak.schemas.evidence.verdict import ObjectiveResult, Outcome, Status, Verdict
+from soak.schemas.evidence.verdict import OF_TELEMETRY, ObjectiveResult, Outcome, Status, Verdict
 from soak.schemas.language.model import Objective, Scenario
 from soak.schemas.language.slis import Aggregate
 from soak.simulation.plan import Plan
@@ -126,9 +126,8 @@ def _doubts(verdict: Verdict) -> list[str]:
     if verdict.verdict is Outcome.ABORTED:
         return [what for what, status in results if status is Status.FAIL]
     doubts = [what for what, status in results if status not in {None, Status.PASS}]
-    # Each of these gives one reason; what telemetry was lost has no result of its own.
-    told = len(doubts) + sum(each.status is not Status.PASS for each in verdict.objectives) + (not verdict.objectives)
-    return [*doubts, *(["telemetry"] if len(verdict.reasons) > told else [])]
+    lost = any(reason.kind in OF_TELEMETRY for reason in verdict.typed_reasons)
+    return [*doubts, *(["telemetry"] if lost else [])]
 
 
 def _objective(judge: Judge, objective: Objective, result: ObjectiveResult, detailed: bool) -> ObjectiveOutcome:

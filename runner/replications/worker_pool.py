@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
@@ -53,7 +54,7 @@ class LocalCrew:
     """One process for each core, or as many as asked for."""
 
     def __init__(self, workers: int | None = None) -> None:
-        self._workers = workers or len(os.sched_getaffinity(0))
+        self._workers = workers or _cores()
         self._executor = self._start()
 
     @property
@@ -79,7 +80,14 @@ class LocalCrew:
 
     def _start(self) -> ProcessPoolExecutor:
         # Forked, so that nobody imports anything twice; the executor forks all of them before it starts a thread.
-        return ProcessPoolExecutor(self._workers, get_context("fork"), _begin, (os.getpid(),))
+        # Where that is not safe, they are started afresh.
+        context = get_context("fork" if sys.platform == "linux" else "spawn")
+        return ProcessPoolExecutor(self._workers, context, _begin, (os.getpid(),))
+
+
+def _cores() -> int:
+    """How many cores this process may use, as far as the system says."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def make_crew(processes: int | None, cluster: str | None) -> Crew:
@@ -96,6 +104,9 @@ def make_crew(processes: int | None, cluster: str | None) -> Crew:
 @contextmanager
 def _held(number: signal.Signals) -> Iterator[None]:
     """Have a signal wait: while a process forks, Python loses an interruption that comes in the middle of its hooks."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     try:
         yield
@@ -106,8 +117,9 @@ def _held(number: signal.Signals) -> Iterator[None]:
 def _begin(parent: int) -> None:
     """A worker leaves signals to its parent and does not outlive it; what was there before it is no garbage of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
     if not die_with_parent(parent):
         os._exit(1)
     gc.freeze()

@@ -23,8 +23,7 @@ def findings(verdict: Verdict, since_s: Mapping[str, float] = NEVER) -> list[Fin
     `since_s`: when an objective began to be broken, by its text.
     """
     found = list(_named(verdict, since_s))
-    reasons = len(verdict.reasons)
-    if reasons and not found:
+    if verdict.reasons and not found:
         found.append(Finding("doubt", verdict.verdict.value))
     return found
 

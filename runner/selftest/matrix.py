@@ -15,7 +15,7 @@ from soak.runner.selftest.findings import Finding, findings
 from soak.runner.selftest.since import broken_since
 from soak.runner.selftest.trials import Trial
 from soak.schemas.errors import SoakError
-from soak.schemas.evidence.verdict import Outcome, Verdict
+from soak.schemas.evidence.verdict import Outcome, ReasonKind, Verdict
 from soak.systems.orchestrator.defects import VARIABLE
 
 MOST_TRIES = 3
@@ -78,7 +78,7 @@ def _run(trial: Trial, scenarios: Path, out: Path, speed: float) -> Row:
     settings = [word for setting in trial.settings for word in ("--set", setting)]
     command = ["run", str(scenario), "--target", "orchestrator", "--speed", f"{speed:g}", "--out", str(out), *settings]
     done = subprocess.run(
-        [sys.executable, "-m", "soak", *command],
+        [sys.executable, "-P", "-m", "soak", *command],
         capture_output=True,
         text=True,
         check=False,
@@ -88,9 +88,11 @@ def _run(trial: Trial, scenarios: Path, out: Path, speed: float) -> Row:
         raise SoakError(f"{trial.name}: the run ended with exit code {done.returncode}: {done.stderr.strip()[-500:]}")
     verdict = msgspec.json.decode((out / VERDICT).read_bytes(), type=Verdict)
     since_s = broken_since(RunDirectory.open(out), verdict)
-    busy = verdict.verdict is Outcome.INCONCLUSIVE and any(
-        "load generator fell behind" in each for each in verdict.reasons
-    )
-    return Row(
-        trial, verdict.verdict, tuple(findings(verdict, since_s)), verdict.ended_s, busy and trial.defect is None
-    )
+    busy = trial.defect is None and fell_behind(verdict)
+    return Row(trial, verdict.verdict, tuple(findings(verdict, since_s)), verdict.ended_s, busy)
+
+
+def fell_behind(verdict: Verdict) -> bool:
+    """Whether a run proves nothing since its load generator fell behind its plan."""
+    late = any(reason.kind is ReasonKind.LATENESS for reason in verdict.typed_reasons)
+    return late and verdict.verdict is Outcome.INCONCLUSIVE

@@ -73,7 +73,7 @@ def _import(reference: str, prefix: str = "") -> Attached:
 def _module(name: str, prefix: str) -> object:
     here = str(Path.cwd())
     if here not in sys.path:
-        sys.path.insert(0, here)
+        sys.path.insert(_before_packages(), here)
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
@@ -82,6 +82,12 @@ def _module(name: str, prefix: str) -> object:
             raise UsageError(f"{prefix}no module {error.name!r} ({_WRITE}, with the module in {where})") from error
         what = f"{type(error).__name__}: {shortened(str(error))}"
         raise UsageError(f"{prefix}importing {name} raised {what} (try: python -c 'import {name}')") from error
+
+
+def _before_packages() -> int:
+    """Where in `sys.path` what is installed begins: a folder that is named `queue` or `json` takes no standard module's place."""
+    kinds = {"site-packages", "dist-packages"}
+    return next((index for index, entry in enumerate(sys.path) if Path(entry).name in kinds), len(sys.path))
 
 
 def _with_methods(found: type, name: str) -> Attached:

@@ -1,5 +1,6 @@
 """A target by what a user calls it: the simulation, a real target of a system, or a class of the user's own."""
 
+from soak.runner.linux import refuse_elsewhere
 from soak.runner.targets.base import Target
 from soak.runner.targets.room import named, room_of, target_names
 from soak.schemas.errors import UsageError
@@ -7,6 +8,7 @@ from soak.schemas.stream.identity import target_now
 from soak.schemas.systems.registry import OURS
 
 SIMULATION = "simulation"
+_SIMULATE = "run it on Linux, or leave out --target: a simulation runs anywhere"
 
 
 def make_target(name: str, speed: float | None = None, patience_s: float | None = None) -> Target:
@@ -27,6 +29,7 @@ def make_target(name: str, speed: float | None = None, patience_s: float | None 
                 "--speed applies to real targets only: a simulation has its own clock (remove it, or name a --target)"
             )
         return Simulation()
+    refuse_elsewhere(f"--target {name}", _SIMULATE)
     return found.make(speed or 1.0) if found else _attached(name, speed or 1.0, patience_s)
 
 

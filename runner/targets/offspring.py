@@ -1,7 +1,6 @@
 """Processes that an attached class starts: they end with the run, and with the runner when that is killed."""
 
 import os
-import resource
 import secrets
 import signal
 import sys
@@ -10,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from soak.runner.console import remark
-from soak.runner.targets import guardian
 from soak.runner.targets.caller import SlowError
 
 _LEAST_MARK = 2**41
@@ -32,6 +30,8 @@ class _Guard:
 
     def dismiss(self) -> None:
         """Nothing is left to guard."""
+        import resource
+
         resource.setrlimit(resource.RLIMIT_RTTIME, self.limits)
         with suppress(ProcessLookupError, ChildProcessError):
             os.kill(self.pid, signal.SIGKILL)
@@ -46,11 +46,10 @@ _guards: list[_Guard] = []
 def offspring_ended(name: str) -> Iterator[None]:
     """Every process that is started in here, by `name`, is ended at the end, even if this process is killed.
 
-    Those started later by a hung call end with this process. Linux only: a no-op elsewhere.
+    Those started later by a hung call end with this process. Linux only.
     """
-    if not hasattr(resource, "prlimit"):
-        yield
-        return
+    from soak.runner.targets import guardian
+
     guard = _guards.pop() if _guards else _set_guard()
     over = False
     try:
@@ -73,6 +72,10 @@ def offspring_ended(name: str) -> Iterator[None]:
 
 def _set_guard() -> _Guard:
     """A guard, and its mark on this process."""
+    import resource
+
+    from soak.runner.targets import guardian
+
     limits = resource.getrlimit(resource.RLIMIT_RTTIME)
     mark = _LEAST_MARK + secrets.randbelow(_LEAST_MARK)
     words = [sys.executable, "-I", "-S", guardian.__file__, str(mark), str(os.getpid())]

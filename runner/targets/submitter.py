@@ -26,7 +26,7 @@ class Intake(Protocol):
     """What accepts the work."""
 
     def enqueue(self, key: str, payload: str) -> Answer:
-        """See `runner.targets.contract`. Raises BusyError."""
+        """See `soak.contract`. Raises BusyError."""
 
 
 class Intakes(Protocol):

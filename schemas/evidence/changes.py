@@ -66,12 +66,13 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class RelativeResult(msgspec.Struct, frozen=True):
-    """An objective relative to the base, such as `latency_p95 <= 1.1x baseline`; `target` in base units."""
+    """An objective relative to the base, such as `latency_p95 <= 1.1x baseline`, of `sli`; `target` in base units."""
 
     objective: str
     value: float | None
     target: float | None
     status: Status
+    sli: str = ""
 
 
 class QuantileChange(msgspec.Struct, frozen=True):

@@ -39,6 +39,44 @@ class End(StrEnum):
     CUT = "cut"
 
 
+class ReasonKind(StrEnum):
+    """What a reason is about; the subject of the first five is its name, of an objective its text.
+
+    INTERRUPTED, CUT: the run was interrupted, or its stream breaks off; NO_OBJECTIVES: there is nothing to judge; LOST_EVENTS,
+    GAP: telemetry was lost, or silent for too long; LATENESS, TASKS, OFFERED: the load generator fell behind, not all tasks
+    arrived, or not all that were planned were submitted.
+    """
+
+    OBJECTIVE = "objective"
+    LAW = "law"
+    ALERT = "alert"
+    ABORT = "abort"
+    FAULT = "fault"
+    INTERRUPTED = "interrupted"
+    CUT = "cut"
+    NO_OBJECTIVES = "no_objectives"
+    LOST_EVENTS = "lost_events"
+    GAP = "gap"
+    LATENESS = "lateness"
+    TASKS = "tasks"
+    OFFERED = "offered"
+
+
+OF_TELEMETRY = frozenset(
+    {ReasonKind.LOST_EVENTS, ReasonKind.GAP, ReasonKind.LATENESS, ReasonKind.TASKS, ReasonKind.OFFERED}
+)
+"""What has no result of its own in a verdict: what was lost, not seen or not offered."""
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why a verdict is no PASS. `status`: FAIL for what is broken, INCONCLUSIVE for a doubt. Nobody reads `text` but people."""
+
+    kind: ReasonKind
+    subject: str
+    status: Status
+    text: str
+
+
 class ObjectiveResult(msgspec.Struct, frozen=True):
     """One objective. Values in base units; `margin` is positive on the good side; `interval` at `confidence`."""
 
@@ -222,7 +260,7 @@ class Alerts(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """The whole verdict."""
+    """The whole verdict; `reasons` are the texts of `typed_reasons`, which evidence of before does not have."""
 
     schema_version: int
     verdict: Outcome
@@ -254,3 +292,4 @@ class Verdict(msgspec.Struct, frozen=True):
     gain: Gain | None = None
     section: Section | msgspec.UnsetType = msgspec.UNSET
     """Of a system that has one, and left out for others."""
+    typed_reasons: list[Reason] = []

@@ -18,7 +18,7 @@ from soak.schemas.language.expression import (
     parse_filter,
 )
 from soak.schemas.language.model import Comparison, Reference
-from soak.schemas.language.shape import did_you_mean
+from soak.schemas.language.shape import did_you_mean, nearest
 from soak.schemas.language.slis import AT_THE_END, Aggregate, Better, Sli
 from soak.schemas.stream.events import SPECS, TYPES
 
@@ -159,8 +159,7 @@ def _sli(expression: Expression, context: Context) -> Sli:
 
 
 def _nearest_sli(name: str, context: Context) -> str:
-    remedy = did_you_mean(name, list(context.slis))
-    return remedy if remedy.startswith("did you mean") else "use an SLI of this system"
+    return did_you_mean(name, list(context.slis)) if nearest(name, context.slis) else "use an SLI of this system"
 
 
 def _check_labels(selector: Selector, sli: Sli, context: Context, *, each: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from soak.schemas.errors import Mark, Problem, ScenarioError, UsageError, Where, quoted, reason, shortened
+from soak.schemas.errors import FileError, Mark, Problem, ScenarioError, Where, quoted, reason, shortened
 from soak.schemas.language.scalars import TrapError, read_scalar
 from soak.schemas.language.syntax import MAX_DEPTH, MAX_NODES, check_extent, start, syntax_problem, too_large
 
@@ -54,18 +54,17 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """The document in a file. Raises UsageError when it cannot be read, ScenarioError when it is not YAML."""
+    """The document in a file. Raises FileError when it cannot be read, ScenarioError when it is not YAML."""
     try:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1)
     except IsADirectoryError:
-        raise UsageError(f"{path}: is a directory (give a scenario file in it)") from None
+        raise FileError(path, "is a directory", "give a scenario file in it") from None
     except OSError as error:
-        raise UsageError(f"{path}: {reason(error)} (give a readable scenario file)") from None
+        raise FileError(path, reason(error), "give a readable scenario file") from None
     if len(text) > MAX_BYTES:
-        raise UsageError(
-            f"{path}: is larger than {MAX_BYTES:,} bytes (scenarios are much smaller; is this the right file?)"
-        )
+        what = f"is larger than {MAX_BYTES:,} bytes"
+        raise FileError(path, what, "scenarios are much smaller; is this the right file?")
     document = parse_document(text, str(path))
     document.content = text
     return document

@@ -1,7 +1,7 @@
 """Examples of the schemas, as written in a file."""
 
+from soak.schemas.conformity import Schema
 from soak.schemas.language.schema import resolve
-from soak.schemas.validator import Schema
 
 
 def example(schema: Schema) -> str:

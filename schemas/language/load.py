@@ -1,6 +1,5 @@
 """A scenario file to a typed scenario, or to all its problems."""
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.language.overrides import apply_overlay, apply_settings, apply_tier
 from soak.schemas.language.semantics import semantic_problems
 from soak.schemas.language.shape import shape_problems
-from soak.schemas.language.systems import completed, problems_of_system
+from soak.schemas.language.systems import completed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,8 @@ class Loaded:
     @property
     def sha256(self) -> str:
         """Hash of the content, independent of comments, layout and order of keys."""
+        import hashlib
+
         text = json.dumps(self.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -112,9 +113,8 @@ def load(
 
 
 def _problems(document: Document, folders: Folders, only: Iterable[str] | None = None) -> list[Problem]:
-    unusable = problems_of_system(document)
     filled = completed(document.data)
-    found = document.problems + unusable + ([] if unusable else shape_problems(document, only))
+    found = document.problems + shape_problems(document, only)
     seen = {problem.where for problem in found}
     return found + [problem for problem in semantic_problems(document, filled, folders) if problem.where not in seen]
 

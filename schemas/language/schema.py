@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from soak.schemas.conformity import Schema
 from soak.schemas.errors import UsageError, reason
 from soak.schemas.files import DIRECTORY
 from soak.schemas.systems.registry import OURS, known, language_of
-from soak.schemas.validator import Schema
 
 _CORE = DIRECTORY / "language" / "scenario.schema.json"
 _PARTS = frozenset({"description", "properties", "tier", "required", "task", "fault", "faults", "$defs"})

@@ -1,19 +1,19 @@
 """Validation against the JSON Schema, with errors in the terms of the scenario language."""
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
-
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from soak.schemas import units
+from soak.schemas.conformity import DURATIONS, LONGEST_S, SHORTEST_S, Schema, conforms
 from soak.schemas.errors import Problem, Where, quoted, shortened
 from soak.schemas.language.document import Document
 from soak.schemas.language.examples import example, examples, such_as
 from soak.schemas.language.schema import read_schema, resolve
-from soak.schemas.validator import DURATIONS, LONGEST_S, SHORTEST_S, Schema, Validator
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 SECRETS = frozenset({"to", "password", "token"})
 """Keys whose value is the place of a secret."""
@@ -24,15 +24,18 @@ MAX_SUGGESTIONS, MAX_LISTED = 200, 30
 def did_you_mean(word: str, words: Iterator[str] | list[str]) -> str:
     """`did you mean …?` for the nearest of `words`, or the list of words if none is near."""
     known = sorted(words)[:MAX_SUGGESTIONS]
-    near = _nearest(word, known)
+    near = nearest(word, known)
     if near is not None:
         return f"did you mean {quoted(near)}?"
     more = ", …" if len(known) > MAX_LISTED else ""
     return f"write one of: {', '.join(map(shortened, known[:MAX_LISTED]))}{more}"
 
 
-def _nearest(word: str, known: list[str]) -> str | None:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The one of `words` that is nearest to `word`, if one is near."""
+    import difflib
+
+    near = difflib.get_close_matches(word, sorted(words)[:MAX_SUGGESTIONS], n=1, cutoff=0.6)
     return near[0] if near else None
 
 
@@ -46,11 +49,15 @@ def shape_problems(document: Document, only: Iterable[str] | None = None, *, sch
     shape, data = read_schema(schema), document.data
     if only is not None and isinstance(data, dict):
         shape, data = {**shape, "required": [], "anyOf": [{}]}, {key: data[key] for key in only if key in data}
+    if conforms(data, shape):
+        return []
+    from soak.schemas.validator import Validator
+
     problems = [problem for error in Validator(shape).iter_errors(data) for problem in _problems(document, error)]
     return [problem for problem in problems if problem.where not in garbled]
 
 
-def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
+def _problems(document: Document, error: "ValidationError") -> Iterator[Problem]:
     where: Where = tuple(error.absolute_path)
     describe = _DESCRIBE.get(str(error.validator))
     if describe is None:
@@ -123,7 +130,7 @@ def _missing_keys(error: Any) -> Iterator[Finding]:
 def _missing_choice(error: Any) -> Iterator[Finding]:
     """None of several alternative keys is present: suggest the first."""
     key, properties = error.validator_value[0]["required"][0], _schema(error)["properties"]
-    if not any(_nearest(other, list(properties)) == key for other in error.instance if other not in properties):
+    if not any(nearest(other, list(properties)) == key for other in error.instance if other not in properties):
         yield (), f"needs the key {key!r}", f"add {key}: {example(properties[key])}"
 
 
@@ -132,7 +139,7 @@ def _stands_otherwise(key: str, error: Any) -> bool:
     known = list(_schema(error).get("properties", {}))
     extra = [other for other in error.instance if other not in known]
     foreign = _variant(error) == error.instance.get("distribution") and not _keys_of_variants().isdisjoint(extra)
-    return foreign or any(_nearest(other, known) == key for other in extra)
+    return foreign or any(nearest(other, known) == key for other in extra)
 
 
 def _example_of(error: Any, key: str) -> str:

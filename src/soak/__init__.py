@@ -3,25 +3,65 @@
 The public API is this module, `soak.contract`, `soak.body` and `soak.testing`; everything else may change without notice.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from soak.runner.api import simulate_scenario
-    from soak.schemas.language.load import Loaded, load
+    from soak.reports.data import Metrics
+    from soak.runner.api import load, open_run, run, simulate
+    from soak.runner.evidence.checksums import Finding
+    from soak.runner.opened import Event, Run
+    from soak.schemas.errors import EvidenceError, OutputError, Problem, ScenarioError, SoakError, UsageError
+    from soak.schemas.evidence.manifest import Manifest
+    from soak.schemas.evidence.verdict import End, ObjectiveResult, Outcome, Status, Verdict
+    from soak.schemas.language.load import Loaded
 
-__all__ = ["Loaded", "load", "simulate_scenario"]
+__all__ = [
+    "End",
+    "Event",
+    "EvidenceError",
+    "Finding",
+    "Loaded",
+    "Manifest",
+    "Metrics",
+    "ObjectiveResult",
+    "Outcome",
+    "OutputError",
+    "Problem",
+    "Run",
+    "ScenarioError",
+    "SoakError",
+    "Status",
+    "UsageError",
+    "Verdict",
+    "load",
+    "open_run",
+    "run",
+    "simulate",
+]
 
 _WHERE = {
-    "Loaded": "soak.schemas.language.load",
-    "load": "soak.schemas.language.load",
-    "simulate_scenario": "soak.runner.api",
+    **dict.fromkeys(("load", "open_run", "run", "simulate"), "runner.api"),
+    **dict.fromkeys(("Event", "Run"), "runner.opened"),
+    **dict.fromkeys(("End", "ObjectiveResult", "Outcome", "Status", "Verdict"), "schemas.evidence.verdict"),
+    **dict.fromkeys(
+        ("EvidenceError", "OutputError", "Problem", "ScenarioError", "SoakError", "UsageError"), "schemas.errors"
+    ),
+    "Finding": "runner.evidence.checksums",
+    "Loaded": "schemas.language.load",
+    "Manifest": "schemas.evidence.manifest",
+    "Metrics": "reports.data",
 }
 
+if not TYPE_CHECKING:  # a type checker that saw it would take any name for one of ours
 
-def __getattr__(name: str) -> Any:
-    """Public names, imported on first use, so that workers of a system under test only load the task body."""
-    if name not in _WHERE:
-        raise AttributeError(f"module 'soak' has no attribute {name!r}")
-    from importlib import import_module
+    def __getattr__(name: str) -> object:
+        """What is public, imported when it is first asked for: workers of a system under test pay for their body only."""
+        if name not in _WHERE:
+            raise AttributeError(f"module 'soak' has no attribute {name!r}")
+        from importlib import import_module
 
-    return getattr(import_module(_WHERE[name]), name)
+        return getattr(import_module(f"soak.{_WHERE[name]}"), name)
+
+    def __dir__() -> list[str]:
+        """Public names, for completion."""
+        return sorted([*globals(), *__all__])

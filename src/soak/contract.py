@@ -3,7 +3,7 @@
 A `Queue` is what workers pull from. The runner provides the load, the workers (virtual ones, which poll `claim`), the watchdog's
 timer (it calls `recover`) and the faults; the queue under test provides idempotency, leases, retries and states.
 
-A `System` owns its workers. The runner provides the load and the body of every task (`soak.body`), and reads the changes that
+A `System` owns its workers. The runner provides the load and the body of every task (`soak.body`), and reads what the
 the system reports; dispatching, heartbeats and the watchdog belong to the system and are tested, too.
 
 The class is constructed as `Class(settings)`. All calls of a run, including the constructor and `close`, come from one
@@ -247,7 +247,7 @@ class Queue(Protocol):
 class System(Protocol):
     """The interface of a system that owns its workers. Each call except `close` may raise `BusyError`.
 
-    Once constructed it is ready to work. Its workers call `Body.run` of `soak.body` for each attempt, with the enqueued
+    Once constructed it is ready to work. Its workers call `Body.run` of `soak.body` for each attempt, with the
     payload. Optional methods:
 
     - `processes() -> dict[str, int]`: ids of all running processes, workers under the names they pass to their bodies.

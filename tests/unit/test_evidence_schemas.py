@@ -20,6 +20,7 @@ from jsonschema.exceptions import best_match
 
 from soak.schemas.evidence.manifest import SCHEMA_VERSION as MANIFEST_VERSION
 from soak.schemas.evidence.manifest import Manifest
+from soak.schemas.evidence.upgrades import ADDED
 from soak.schemas.evidence.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Outcome, Verdict
 from soak.schemas.files import DIRECTORY
 from soak.schemas.language.expression import Op, Unit
@@ -164,7 +165,7 @@ def _start(name: str, directory: Path) -> "subprocess.Popen[str]":
     tenants = "tenants: [{name: A, share: 60%}, {name: B, share: 40%}]"
     load = LOAD.format(name=name, tenants=tenants if name in {"passes", "faults"} else "tenants: []")
     scenario.write_text(("" if name == "calls" else load) + SCENARIOS[name], encoding="utf-8")
-    command = [sys.executable, "-c", "from runner.cli import main; main()"]
+    command = [sys.executable, "-c", "from soak.runner.cli import main; main()"]
     arguments = ["run", str(scenario), "--out", str(directory / name)]
     return subprocess.Popen(
         [*command, *arguments], cwd=DIRECTORY.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -266,7 +267,9 @@ def _differences(struct: type, schema: Schema, root: Schema, where: str) -> Iter
     properties = schema["properties"]
     if set(hints) != set(properties):
         yield f"{where}: {set(hints) ^ set(properties)} in one of them only"
+    # What was added without a new version is not required: evidence of before is valid without it.
     optional = {field for field, hint in hints.items() if msgspec.UnsetType in typing.get_args(hint)}
+    optional |= ADDED.get(struct, frozenset())
     if set(schema["required"]) != set(properties) - optional:
         yield f"{where}: {set(schema['required']) ^ (set(properties) - optional)} is optional in one of them only"
     for field in set(hints) & set(properties):

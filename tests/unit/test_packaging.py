@@ -12,28 +12,50 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from soak.runner.extras import EXTRAS as EXTRAS_OF_RUNS
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-EXTRAS = [each for name in ("calls", "dask") for each in PROJECT["project"]["optional-dependencies"][name]]
+OPTIONAL = PROJECT["project"]["optional-dependencies"]
+EXTRAS = [each for name in ("calls", "dask", "export", "notify") for each in OPTIONAL[name]]
 LOCK = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
 
 
 def test_the_lowest_versions_are_the_lower_bounds() -> None:
     lines = (ROOT / ".ci" / "lowest.txt").read_text().splitlines()
-    pinned = {line.replace("==", ">=") for line in lines if line and not line.startswith("#")}
+    pinned = {line.replace("==", ">=", 1) for line in lines if line and not line.startswith("#")}
     assert pinned == {*PROJECT["project"]["dependencies"], *EXTRAS}
 
 
 def test_every_dependency_has_a_reason() -> None:
     reasons = (ROOT / "docs" / "dependencies.md").read_text()
-    extras = PROJECT["project"]["optional-dependencies"]["test"]
-    for requirement in [*PROJECT["project"]["dependencies"], *extras]:
-        name = re.split(r"[><=]", requirement)[0]
+    tools = [each for each in OPTIONAL["test"] if not each.startswith("soak-runner")]
+    for requirement in [*PROJECT["project"]["dependencies"], *EXTRAS, *tools]:
+        name = re.split(r"[><=;]", requirement)[0]
         assert f"| {name} |" in reasons, name
 
 
-def test_what_extras_need_is_there_for_the_tests() -> None:
-    assert set(EXTRAS) <= set(PROJECT["project"]["optional-dependencies"]["test"])
+def test_one_extra_has_all_of_them_and_the_tests_have_it() -> None:
+    assert set(OPTIONAL) == {*EXTRAS_OF_RUNS, "all", "test"}
+    assert OPTIONAL["all"] == [f"soak-runner[{','.join(sorted(EXTRAS_OF_RUNS))}]"]
+    assert "soak-runner[all]" in OPTIONAL["test"]
+
+
+def test_what_is_asked_for_before_a_run_is_what_its_extra_installs() -> None:
+    for extra, modules in EXTRAS_OF_RUNS.items():
+        assert {canonicalize_name(Requirement(each).name) for each in OPTIONAL[extra]} == set(
+            map(canonicalize_name, modules)
+        )
+
+
+def test_what_people_are_told_to_install_is_ours() -> None:
+    """`soak` is somebody else's distribution."""
+    texts = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"]
+    texts += [
+        path for folder in ("runner", "schemas", "reports", "simulation") for path in (ROOT / folder).rglob("*.py")
+    ]
+    wrong = re.compile(r"\bsoak\[[a-z]+\]|pip(x)? install '?soak'?(?![\w-])")
+    assert [path.name for path in texts if wrong.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_every_folder_of_modules_is_a_package() -> None:
@@ -56,8 +78,11 @@ def test_the_lock_holds_exact_versions_and_nothing_else() -> None:
 
 def test_everything_we_ask_for_is_locked_as_we_ask_for_it() -> None:
     locked = {name: version for name, _, version in (line.partition(" ;")[0].partition("==") for line in LOCK)}
-    extras = PROJECT["project"]["optional-dependencies"].values()
-    for asked in map(Requirement, [*PROJECT["project"]["dependencies"], *(each for extra in extras for each in extra)]):
+    for asked in map(
+        Requirement, [*PROJECT["project"]["dependencies"], *(each for own in OPTIONAL.values() for each in own)]
+    ):
+        if asked.name == "soak-runner":
+            continue
         version = locked[canonicalize_name(asked.name)]
         assert asked.specifier.contains(version), f"{asked}: the lock has {version}"
 
@@ -103,4 +128,4 @@ def test_what_differs_from_the_lock_is_listed(locked: dict[str, str | None], sai
     lines = [f"{name}=={version}\n" for name, version in {**INSTALLED, **locked}.items() if version is not None]
     (tmp_path / "constraints.txt").write_text("# The lock.\n" + "".join(lines))
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
-    assert [line for line in done.stdout.splitlines() if not re.match("(soak|pip) ", line)] == said
+    assert [line for line in done.stdout.splitlines() if not re.match("(soak-runner|pip) ", line)] == said

@@ -45,6 +45,29 @@ BANS = (
     Ban(r"print", "click.echo in a command, or nothing", tuple({*CODE} - {"docs", "benchmarks"})),
     Ban(r"sys\.exit", "an error of soak.schemas.errors, or an exit code returned", CODE, ("runner/cli/__init__.py",)),
 )
+READ_BACK: Mapping[str, int] = {"runner/targets/caller.py": 1}
+"""Modules that take apart a text meant for people, and in how many places. The list only shrinks."""
+
+_TEXTS = frozenset({"reasons", "objective", "when", "detail", "problem", "problems", "note", "remedy"})
+"""What holds such a text: a reason, or what an objective or a condition is, as it was written."""
+
+_TAKING_APART = frozenset(
+    [
+        "split",
+        "rsplit",
+        "partition",
+        "rpartition",
+        "startswith",
+        "endswith",
+        "removeprefix",
+        "removesuffix",
+        "find",
+        "index",
+    ]
+)
+TEMPLATE_READS_BACK = re.compile(
+    rf"\b(?:{'|'.join(sorted(_TEXTS))}|reason)(?:\[[^]]*\])?\.(?:{'|'.join(sorted(_TAKING_APART))})\("
+)
 MACHINE_PATH = re.compile(
     r"(?<![\w.$/~-])/(?:home|Users|root|work|tmp)/[\w.-]+|(?<=[\"'])/(?:work|tmp|root)/?(?=[\"'])"
 )
@@ -241,6 +264,94 @@ def test_a_path_of_a_machine_is_found() -> None:
     inside = "/".join(("a", "work", "b"))
     for text in ("#/$defs/workload", "runs/tmp/x", f"https://example.org{top}home{top}x", inside, "tmp_path / 'x'"):
         assert not MACHINE_PATH.search(text), text
+
+
+# Texts meant for people are not read back: a reason has a kind and a subject, an objective has its SLI, an error its class.
+
+
+def read_back(source: str) -> Iterator[int]:
+    """The lines at which a module takes a text apart that is meant for people, or looks for words in it."""
+    tree = ast.parse(source)
+    named = {"reason"} | {
+        node.target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.For | ast.comprehension)
+        and isinstance(node.target, ast.Name)
+        and isinstance(node.iter, ast.Attribute)
+        and node.iter.attr == "reasons"
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=text, attr=method)) if method in _TAKING_APART:
+                taken = text
+            case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[text], left=ast.Constant(value=str())):
+                taken = text
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="re")), args=[_, text, *_]):
+                taken = text
+            case _:
+                continue
+        if _is_a_text(taken, named):
+            yield node.lineno
+
+
+def _is_a_text(node: ast.expr, named: set[str]) -> bool:
+    match node:
+        case ast.Subscript(value=inner):
+            return _is_a_text(inner, named)
+        case ast.Attribute(attr=name):
+            return name in _TEXTS
+        case ast.Name(id=name):
+            return name in named
+        case ast.Call(func=ast.Name(id="str"), args=[ast.Name(id=name)]):
+            return name in {"error", "problem", "reason"}
+    return False
+
+
+def test_no_text_for_people_is_read_back() -> None:
+    folders = ("schemas", "simulation", "runner", "reports", "systems", "benchmarks")
+    found = {path: lines for path, source in modules(*folders).items() if (lines := list(read_back(source)))}
+    assert over({path: len(lines) for path, lines in found.items()}, 0, READ_BACK) == [], found
+    templates = {path: path.read_text(encoding="utf-8") for path in (ROOT / "reports").rglob("*.j2")}
+    assert templates
+    assert [path.name for path, text in templates.items() if TEMPLATE_READS_BACK.search(text)] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "unit = units[objective.objective.split()[0]]",
+        'busy = any("fell behind" in each for each in verdict.reasons)',
+        'busy = any(each.startswith("inconclusive") for each in verdict.reasons)',
+        'for each in verdict.reasons:\n    each.partition(" is worse")',
+        'told = [reason for reason in reasons if not reason.partition(" is worse")[1]]',
+        'limits = [each for each in aborts if each.when.startswith("success_rate")]',
+        'first = verdict.reasons[0].removeprefix("inconclusive: ")',
+        'if " is of version " in str(error):\n    raise',
+        'what, _, remedy = str(error).partition(" (")',
+        're.match("objective (.*) is broken", verdict.reasons[0])',
+    ],
+)
+def test_a_text_that_is_read_back_is_found(source: str) -> None:
+    assert len(list(read_back(source))) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'name.startswith("w")\nsetting.partition("=")',
+        'unit = units[objective.sli]\nlines = [f"- {reason}" for reason in verdict.reasons]',
+        "busy = any(each.kind is ReasonKind.LATENESS for each in verdict.typed_reasons)",
+        "name in verdict.reasons",
+    ],
+)
+def test_what_is_not_read_back_is_not_found(source: str) -> None:
+    assert list(read_back(source)) == []
+
+
+def test_a_template_that_reads_back_is_found() -> None:
+    assert TEMPLATE_READS_BACK.search("{{ shown(slis[o.objective.split()[0]].unit) }}")
+    assert TEMPLATE_READS_BACK.search('{% if verdict.reasons[0].startswith("inconclusive") %}')
+    assert not TEMPLATE_READS_BACK.search("{% for reason in verdict.reasons %}{{ o.objective | code }}")
 
 
 # Scenarios.

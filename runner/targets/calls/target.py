@@ -1,12 +1,12 @@
 """The real target of the system `calls`: real dependencies that really fail, and a client built from libraries."""
 
-import importlib.util
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
+from soak.runner.extras import need
 from soak.runner.targets.history import History
 from soak.runner.targets.refusals import refuse_system
 from soak.schemas.errors import UsageError
@@ -18,7 +18,6 @@ from soak.simulation.plan import Plan
 if TYPE_CHECKING:
     from soak.runner.targets.calls.client import MakeChain
 
-LIBRARIES = ("httpx", "tenacity", "purgatory", "aiolimiter")
 _LEAST_TIMEOUT_REAL_S = 0.01
 _LEAST_MEMORY_BYTES = 16_000_000
 _MOST_WORKERS = 1_000
@@ -43,11 +42,7 @@ class CallsTarget:
         refuse_system(scenario, "calls", self.name)
         if resumed:
             _refuse_to_go_on()
-        if missing := [name for name in LIBRARIES if importlib.util.find_spec(name) is None]:
-            what = (
-                f"target calls needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed"
-            )
-            raise UsageError(f"{what} (pip install 'soak[calls]')")
+        need("calls", f"target {self.name}")
         if problems := list(self._problems(scenario)):
             raise UsageError(f"target calls cannot run this scenario: {'; '.join(problems)}")
 

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
+from soak.runner.linux import refuse_elsewhere
 from soak.runner.targets.caller import PATIENCE_S, SlowError
 from soak.runner.targets.checks import Check, SkippedError
 from soak.runner.targets.locate import Attached, owns_workers
@@ -46,8 +47,9 @@ def suite(kind: Attached) -> tuple[Sequence[Check[Any]], Callable[..., _Harness]
 def check_class(kind: Attached, *, patience_s: float = PATIENCE_S, only: str = "") -> Iterator[Result]:
     """Run every check whose name contains `only`; the first call that hangs is the last one.
 
-    Raises UsageError if the class cannot be constructed.
+    Raises UsageError if the class cannot be constructed, and where this is not Linux.
     """
+    refuse_elsewhere("checking a class")
     checks, harness = suite(kind)
     with (
         tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as top,

@@ -225,6 +225,7 @@ def test_tasks_that_never_arrived_keep_from_pass(tmp_path: Path) -> None:
     made, _ = simulate_scenario(path)
     assert made.verdict is Outcome.INCONCLUSIVE
     assert made.reasons == ["only 10 of 100 tasks arrived in 10s (raise duration)"]
+    assert [reason.kind for reason in made.typed_reasons] == ["tasks"]
 
 
 # Runs that are made again.

@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from soak.schemas.evidence.changes import BASELINE_VERSION, SCHEMA_VERSION, Baseline, Changes
+from soak.schemas.evidence.upgrades import ADDED
 from soak.schemas.evidence.whatif import SCHEMA_VERSION as WHAT_IF_VERSION
 from soak.schemas.evidence.whatif import WhatIf
 from soak.schemas.language.schema import read_schema
@@ -49,7 +50,8 @@ def resolved(schema: Any, root: Any) -> Any:
 
 def differences(struct: type, schema: Any, root: Any, where: str) -> typing.Iterator[str]:
     hints = typing.get_type_hints(struct)
-    if not set(hints) == set(schema["properties"]) == set(schema["required"]) or schema["additionalProperties"]:
+    required = set(schema["required"]) | ADDED.get(struct, frozenset())
+    if not set(hints) == set(schema["properties"]) == required or schema["additionalProperties"]:
         yield f"{where}: {set(hints) ^ set(schema['properties'])}, {set(hints) ^ set(schema['required'])}"
     for field in set(hints) & set(schema["properties"]):
         hint, inner = hints[field], resolved(schema["properties"][field], root)

@@ -104,8 +104,16 @@ GOOD_HEADER: dict[str, Any] = {
         (DONE, "not the header of an event stream"),
         ({**GOOD_HEADER, "type": "something.else"}, "not the header of an event stream, but 'something.else'"),
         ({**GOOD_HEADER, "seed": "one"}, "not the header of an event stream"),
-        ({**GOOD_HEADER, "schema_version": 1}, "stream version 1 (this release reads version 2)"),
-        ({"type": HEADER, "schema_version": 9, "other": "fields"}, "stream version 9 (this release reads version 2)"),
+        (
+            {**GOOD_HEADER, "schema_version": 0},
+            "is of version 0, made by an older release (this one reads versions 1 to 2",
+        ),
+        (
+            {"type": HEADER, "schema_version": 9, "other": "fields"},
+            "is of version 9, made by a newer release (this one reads versions 1 to 2",
+        ),
+        ({**GOOD_HEADER, "schema_version": "2"}, "not the header of an event stream"),
+        ({"type": HEADER, "schema_version": 1}, "not the header of an event stream"),
     ],
 )
 def test_a_wrong_header(path: Path, header: bytes | dict[str, Any], what: str) -> None:

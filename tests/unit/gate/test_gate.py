@@ -360,7 +360,7 @@ def test_the_command_writes_its_decision(both: Path, tmp_path: Path, capfd: pyte
     assert 'failures="2"' in (out / "junit.xml").read_text()
 
 
-@pytest.mark.parametrize(("version", "age"), [(1, "an older"), (9, "a newer")])
+@pytest.mark.parametrize(("version", "age"), [(0, "an older"), (9, "a newer")])
 def test_evidence_of_another_release(both: Path, decide: Decide, version: int, age: str) -> None:
     path = both / "a" / "verdict.json"
     path.write_text(path.read_text().replace(f'"schema_version": {SCHEMA_VERSION}', f'"schema_version": {version}', 1))

@@ -198,7 +198,7 @@ def test_a_scenario_that_is_wrong(tmp_path: Path, capfd: pytest.CaptureFixture[s
     assert message in capfd.readouterr().err
 
 
-HASTY = "from runner import outlets; outlets.PATIENCE_S = 0.5; from runner.cli import main; main()"
+HASTY = "from soak.runner import outlets; outlets.PATIENCE_S = 0.5; from soak.runner.cli import main; main()"
 
 
 def test_a_service_that_answers_a_byte_at_a_time_does_not_keep_the_process(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import statistics
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -261,6 +262,14 @@ def test_lost_telemetry_keeps_from_pass(tmp_path: Path) -> None:
     made = replicate(next(jobs(loaded_scenario(tmp_path, text=scenario).scenario, 3)))
     assert made.verdict is not Outcome.PASS
     assert "telemetry" in made.doubts
+
+
+def test_an_abort_condition_that_ends_nothing_is_no_doubt_about_the_telemetry(tmp_path: Path) -> None:
+    always = "abort: [{name: always, when: latency_p50 > 0s}]\n"
+    scenario = SCENARIO.partition("abort:")[0] + always
+    job = next(jobs(loaded_scenario(tmp_path, text=scenario).scenario, 3))
+    made = replicate(msgspec.structs.replace(job, in_full=True))
+    assert (made.aborted_by, made.doubts) == ("always", [])
 
 
 # Plots.

@@ -1,6 +1,7 @@
 """A client and its dependencies for real: what is refused, and which mistakes of a client are found by what."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -17,7 +18,6 @@ from soak.runner.cli import run_command
 from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.judge import Judge
 from soak.runner.preflight import check_machine
-from soak.runner.targets.calls import target as calls_target
 from soak.runner.targets.calls.policies import Policies
 from soak.runner.targets.calls.request import Handler, Request
 from soak.runner.targets.calls.room import calls_under_way
@@ -255,9 +255,9 @@ def test_it_does_not_go_on(tmp_path: Path) -> None:
 
 
 def test_it_says_which_library_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls_target, "LIBRARIES", ("httpx", "no_such_library"))
+    monkeypatch.setitem(sys.modules, "purgatory", None)
     with pytest.raises(
-        UsageError, match=r"needs no_such_library, which is not installed \(pip install 'soak\[calls\]'\)"
+        UsageError, match=r"needs purgatory, which is not installed \(pip install 'soak-runner\[calls\]'\)"
     ):
         CallsTarget().admit(calls_scenario(tmp_path).scenario)
 

@@ -1,4 +1,4 @@
-"""Runs a module as a process that does not outlive its parent: `python -m runner.targets.orchestrator.launch PID MODULE ...`.
+"""Runs a module as a process that does not outlive its parent: `python -m` this module, with `PID MODULE ...`.
 
 The kernel kills it when the parent dies, even while it is stopped. With `held:MODULE` it begins when its standard input ends;
 where that is a socket, it says there that everything is loaded.
@@ -38,8 +38,8 @@ def _wait_for_go(module: str) -> None:
 
 
 def command(module: str, *arguments: str, held: bool = False) -> list[str]:
-    """The command line that runs a module so."""
-    return [sys.executable, "-m", __name__, str(os.getpid()), f"{_HELD if held else ''}{module}", *arguments]
+    """The command line that runs a module so. `-P`: no package in the current folder takes the place of one that it needs."""
+    return [sys.executable, "-P", "-m", __name__, str(os.getpid()), f"{_HELD if held else ''}{module}", *arguments]
 
 
 if __name__ == "__main__":

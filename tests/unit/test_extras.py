@@ -1,0 +1,83 @@
+"""What only some runs need is refused in words, before a run, with the command that installs it; the main job goes without."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from soak.runner.cli import run_command
+from soak.runner.extras import EXTRAS
+
+SCENARIO = """
+version: 1
+name: told
+system: queue
+duration: 10m
+workload: {arrivals: {rate: 10/min}, task: {duration: {distribution: constant, value: 4s}}}
+queue: {workers: 4}
+slos: [success_rate >= 90%]
+"""
+NOTIFY = "notify: [{to: {from_env: SOAK_TEST_URL}}]\n"
+EXPORT = 'export: [{type: pushgateway, url: "http://127.0.0.1:9"}]\n'
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *extras: str) -> None:
+    for extra in extras:
+        for module in EXTRAS[extra]:
+            for loaded in [name for name in sys.modules if name.partition(".")[0] == module]:
+                monkeypatch.delitem(sys.modules, loaded)
+            monkeypatch.setitem(sys.modules, module, None)
+            for ours in [name for name in sys.modules if name.startswith(f"soak.runner.{extra}.")]:
+                monkeypatch.delitem(sys.modules, ours)
+
+
+@pytest.mark.parametrize(
+    ("more", "extra", "packages"),
+    [(NOTIFY, "notify", "apprise, which is"), (EXPORT, "export", "prometheus-client, influxdb-client, which are")],
+)
+def test_a_real_run_says_what_it_misses_and_writes_nothing(
+    more: str,
+    extra: str,
+    packages: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    without(monkeypatch, extra)
+    monkeypatch.setenv("SOAK_TEST_URL", "json://127.0.0.1:9")
+    (tmp_path / "told.yaml").write_text(SCENARIO + more)
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["run", "told.yaml", "--target", "orchestrator", "--speed", "600"]) == 2
+    said = capsys.readouterr()
+    assert said.err == f"{extra}: needs {packages} not installed (pip install 'soak-runner[{extra}]')\n"
+    assert (said.out, [path.name for path in tmp_path.iterdir()]) == ("", ["told.yaml"])
+
+
+def test_a_simulation_needs_it_only_where_people_are_to_be_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without(monkeypatch, *EXTRAS)
+    (tmp_path / "told.yaml").write_text(SCENARIO + NOTIFY + EXPORT)
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["run", "told.yaml", "--out", "run"]) == 0
+    assert run_command(["monitoring", "told.yaml"]) == 0
+    assert run_command(["run", "told.yaml", "--notify", "--out", "again"]) == 2
+    assert "pip install 'soak-runner[notify]'" in capsys.readouterr().err
+    assert not (tmp_path / "again").exists()
+    for form in ("--openmetrics", "--line-protocol"):
+        assert run_command(["export", "run", form, "--out", "figures"]) == 2
+        assert f"soak export {form} needs prometheus-client" in (said := capsys.readouterr().err)
+        assert "pip install 'soak-runner[export]'" in said
+    assert not (tmp_path / "figures").exists()
+
+
+def test_an_environment_that_names_a_database_needs_it_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without(monkeypatch, "export")
+    (tmp_path / "told.yaml").write_text(SCENARIO)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIMESERIES_TYPE", "scrape")
+    monkeypatch.setenv("TIMESERIES_URL", "http://127.0.0.1:9464")
+    assert run_command(["run", "told.yaml", "--target", "orchestrator"]) == 2
+    assert "pip install 'soak-runner[export]'" in capsys.readouterr().err

@@ -1,0 +1,76 @@
+"""What the commands that people wait for load, and what they do not: no time is measured here, it depends on the machine."""
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SLOW = {
+    "asyncio",
+    "difflib",
+    "hashlib",
+    "multiprocessing",
+    "random",
+    "socket",
+    "sqlite3",
+    "statistics",
+    "subprocess",
+    "tempfile",
+}
+"""Of the standard library: each takes a millisecond or more."""
+
+SCENARIOS = [ROOT / "scenarios" / name for name in ("72h.yaml", "resilience/network-retry.yaml")]
+LIST = """
+import pathlib, sys
+before = set(sys.modules)
+from soak.runner.cli import run_command
+code = run_command(sys.argv[2:])
+pathlib.Path(sys.argv[1]).write_text(" ".join(set(sys.modules) - before))
+sys.exit(code)
+"""
+
+
+def loaded(tmp_path: Path, *words: str | Path, code: int = 0) -> tuple[set[str], set[str], set[str]]:
+    """The packages of others, the slow modules of the standard library, and our modules that a command has loaded."""
+    done = subprocess.run([sys.executable, "-c", LIST, tmp_path / "modules", *words], capture_output=True, check=False)
+    assert done.returncode == code, done.stderr
+    names = (tmp_path / "modules").read_text().split()
+    installed = {path.name.partition(".")[0] for path in Path(sysconfig.get_path("purelib")).iterdir()}
+    tops = {name.partition(".")[0] for name in names}
+    others = (tops & installed) - sys.stdlib_module_names - {"soak"}
+    return others, tops & SLOW, {name for name in names if name.startswith("soak.")}
+
+
+def test_help_loads_the_command_line_alone(tmp_path: Path) -> None:
+    others, slow, ours = loaded(tmp_path, "--help")
+    assert (others, slow) == ({"click"}, set())
+    assert ours <= {"soak.runner", "soak.runner.cli", "soak.runner.console", "soak.schemas", "soak.schemas.errors"}
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: str(path.stem))
+def test_validate_loads_neither_engine_nor_validator_for_a_scenario_that_is_right(path: Path, tmp_path: Path) -> None:
+    others, slow, ours = loaded(tmp_path, "validate", path)
+    assert (others, slow) == ({"click", "yaml"}, set())
+    rooms = {".".join(name.split(".")[:3]) for name in ours if name.count(".") >= 2}
+    runner = {name for name in rooms if name.startswith("soak.runner.")}
+    assert runner == {"soak.runner.cli", "soak.runner.console", "soak.runner.cautions"}
+    assert not [name for name in rooms if name.startswith(("soak.schemas.evidence", "soak.reports", "soak.systems"))]
+
+
+def test_of_one_that_is_wrong_the_validator_says_in_what(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text("version: 1\nname: 3\n")
+    others, _, _ = loaded(tmp_path, "validate", tmp_path / "wrong.yaml", code=2)
+    assert "jsonschema" in others
+    assert others.isdisjoint({"numpy", "msgspec", "rich", "matplotlib", "simpy", "jinja2", "psutil"})
+
+
+def test_a_simulation_loads_nothing_of_an_extra_nor_of_a_real_run(tmp_path: Path) -> None:
+    words = ("run", ROOT / "scenarios" / "72h.yaml", "--tier", "pr", "--out", tmp_path / "run")
+    others, _, ours = loaded(tmp_path, *words)
+    assert {"numpy", "matplotlib"} <= others
+    assert others.isdisjoint({"apprise", "distributed", "httpx", "influxdb_client", "junitparser", "prometheus_client"})
+    assert others.isdisjoint({"psutil", "rich", "tenacity"})
+    assert not [name for name in ours if name.startswith(("soak.systems", "soak.runner.export", "soak.runner.notify"))]
