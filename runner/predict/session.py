@@ -18,7 +18,7 @@ from soak.runner.replications.progress import count_progress
 from soak.runner.replications.replication import Replication, jobs
 from soak.runner.replications.worker_pool import Crew, in_order
 from soak.runner.session import Interruption
-from soak.schemas.errors import SoakError, failure_words
+from soak.schemas.errors import SoakError, UsageError, failure_words
 from soak.schemas.evidence.prediction import Prediction, Stopped
 from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.language.load import Loaded
@@ -94,7 +94,8 @@ def predict_scenario(
         try:
             _make(series, question, crew, interruption, directory)
         except Exception as error:
-            raise SoakError(f"{failure_words(error)}; {_keep_broken(series, question, directory)}") from error
+            kind = UsageError if isinstance(error, UsageError) else SoakError
+            raise kind(f"{failure_words(error)}; {_keep_broken(series, question, directory)}") from error
         return _write(series, question, directory), directory.path
 
 

@@ -78,7 +78,7 @@ class DaskCrew:
         """Have a job done. Raises SoakError when the scheduler is gone."""
         if self._packed is None or self._packed[0] is not job.scenario:
             self._packed = job.scenario, pack(job.scenario)
-        return _Promise(self, self.send(order(job, self._packed[1])))
+        return _Promise(self, self.send(order(job, self._packed[1])), software(job.scenario.system))
 
     def restart(self) -> None:
         """Whatever was under way is asked for again; the cluster looks after its workers itself."""
@@ -99,20 +99,21 @@ class DaskCrew:
         self._futures.add(future)
         return future
 
-    def fetch(self, future: Any, timeout_s: float | None) -> Replication | None:
-        """What a worker answered; None when it was only asked. Raises TimeoutError, BrokenExecutor or SoakError."""
+    def fetch(self, future: Any, timeout_s: float | None, asked: str) -> Replication | None:
+        """What a worker answered; None when it was only asked. asked: the software that it is to have.
+
+        Raises TimeoutError, BrokenExecutor or SoakError.
+        """
         self._look_around()
         with self._losing():
             self._await(future, timeout_s)
             worker, content = self._result(future)
         self._futures.discard(future)
         if content is None:
-            raise SoakError(
-                f"{self._address}: worker {worker} has no soak, or an older one (install {software()} there)"
-            )
+            raise SoakError(f"{self._address}: worker {worker} has no soak, or an older one (install {asked} there)")
         answer = read_answer(content)
-        if answer.software != software():
-            what = f"{self._address}: worker {worker} has {answer.software}, but here is {software()}"
+        if answer.software != asked:
+            what = f"{self._address}: worker {worker} has {answer.software}, but here is {asked}"
             raise SoakError(f"{what} (install the same there: others may not give the same to the last bit)")
         return answer.replication
 
@@ -161,7 +162,7 @@ class DaskCrew:
     def _ask(self, future: Any, until: float) -> None:
         # A worker that is busy with something else is looked at again with its first job.
         with contextlib.suppress(TimeoutError):
-            self.fetch(future, max(0.0, until - time.monotonic()))
+            self.fetch(future, max(0.0, until - time.monotonic()), software())
 
     def _look_around(self, *, now: bool = False) -> bool:
         """Whether workers are there; looked at now and then. Raises SoakError when none has been for long."""
@@ -226,11 +227,11 @@ def _first_line(error: Exception) -> str:
 class _Promise:
     """A replication under way on the cluster."""
 
-    def __init__(self, crew: DaskCrew, future: Any) -> None:
-        self._crew, self._future = crew, future
+    def __init__(self, crew: DaskCrew, future: Any, software: str) -> None:
+        self._crew, self._future, self._software = crew, future, software
 
     def result(self, timeout: float | None = None) -> Replication:
         """Wait for it; raises TimeoutError after `timeout` seconds."""
-        replication = self._crew.fetch(self._future, timeout)
+        replication = self._crew.fetch(self._future, timeout, self._software)
         assert replication
         return replication

@@ -9,15 +9,17 @@ import msgspec
 from soak.runner.replications.replication import Job, Replication, replicate
 from soak.runner.replications.software import software
 from soak.schemas.language.model import Scenario
+from soak.schemas.systems.registry import use
 
 
 class Order(msgspec.Struct, frozen=True, array_like=True):
-    """A job: made with which software, and the scenario packed. Without a seed it only asks for the software."""
+    """A job: made with which software, and the scenario of which system, packed. Without a seed it only asks for the software."""
 
     software: str
     index: int
     seed: int | None
     scenario: bytes
+    system: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
@@ -40,7 +42,8 @@ def _unpack(packed: bytes) -> Scenario:
 
 def order(job: Job, packed: bytes) -> bytes:
     """A job as it is sent."""
-    return msgspec.msgpack.encode(Order(software(), job.index, job.seed, packed))
+    system = job.scenario.system
+    return msgspec.msgpack.encode(Order(software(system), job.index, job.seed, packed, system))
 
 
 def question() -> bytes:
@@ -51,10 +54,13 @@ def question() -> bytes:
 def carry_out(content: bytes) -> bytes:
     """Make what was ordered. Called by a worker."""
     asked = msgspec.msgpack.decode(content, type=Order)
-    if asked.seed is None or asked.software != software():
-        return msgspec.msgpack.encode(Answer(software(), None))
+    here = software(asked.system)
+    if asked.seed is None or asked.software != here:
+        return msgspec.msgpack.encode(Answer(here, None))
+    # Before the scenario is unpacked, which names events of the system.
+    use(asked.system)
     replication = replicate(Job(asked.index, asked.seed, _unpack(asked.scenario)))
-    return msgspec.msgpack.encode(Answer(software(), replication))
+    return msgspec.msgpack.encode(Answer(here, replication))
 
 
 def read_answer(content: bytes) -> Answer:

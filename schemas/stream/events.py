@@ -119,6 +119,15 @@ class Kind(IntEnum):
     OWN_15 = auto()
     OWN_16 = auto()
 
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
+        """Sent to another process by its event type: codes of systems of other packages may differ there."""
+        spec = SPECS.get(self)
+        return (Kind, (int(self),)) if spec is None else (_kind_named, (spec.type, spec.state))
+
+
+def _kind_named(type_: str, state: str) -> Kind:
+    return KIND_OF[type_, state]
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import numpy as np
-from relay_soak.language import RELEASED, STUCK, SWITCHED, Relays
 
+from relay_soak.language import RELEASED, STUCK, SWITCHED, Relays
 from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.room import Law, Room, Tasks, Tracker
 from soak.runner.judge.samples import Facts, Samples
@@ -32,8 +32,8 @@ class RelayTracker(Tracker):
         facts.series["switch_time"] = rows.samples(
             rows.kind == Kind.TASK_DONE, quantise(rows.t - rows.due), tasks.label
         )
-        for counts, kind in ((self._switched, SWITCHED), (self._stuck, STUCK)):
-            counts += np.bincount(block.worker[block.kind == kind], minlength=len(self._lamps))
+        self._switched += np.bincount(block.worker[block.kind == SWITCHED], minlength=len(self._lamps))
+        self._stuck += np.bincount(block.worker[block.kind == STUCK], minlength=len(self._lamps))
         facts.series["stuck_time"] = self._stuck_times(block)
 
     def _stuck_times(self, block: Block) -> Samples:

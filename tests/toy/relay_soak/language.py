@@ -20,7 +20,13 @@ from soak.schemas.systems.language import Data, Language, Minutes
 
 STICK = "stick"
 EVENTS = (
-    Spec("relay.switched", "a relay switched its lamp; `ran` is how long it travelled", "task worker", "ran", Value.SECONDS),
+    Spec(
+        "relay.switched",
+        "a relay switched its lamp; `ran` is how long it travelled",
+        "task worker",
+        "ran",
+        Value.SECONDS,
+    ),
     Spec("relay.stuck", "a relay does not move", "worker cause", "to", Value.NAME),
     Spec("relay.released", "a relay that stuck moves again", "worker cause", "to", Value.NAME),
 )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from relay_soak.language import RELEASED, STICK, STUCK, SWITCHED, Relays
 from simpy import Environment, Resource
 
+from relay_soak.language import RELEASED, STICK, STUCK, SWITCHED, Relays
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.windows import Window

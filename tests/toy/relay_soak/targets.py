@@ -12,7 +12,6 @@ from pathlib import Path
 
 from relay_soak import lamp
 from relay_soak.language import RELEASED, STICK, STUCK, SWITCHED, Relays
-
 from soak.runner.targets.base import History, Target
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.losses import put_losses
@@ -53,6 +52,10 @@ class Bank:
         self._plan, self._relays = plan, plan.scenario.settings(Relays)
         self._selector = selectors.DefaultSelector()
         self._processes = [self._start(place) for place in range(len(self._relays.lamps))]
+        for process in self._processes:
+            process.stdout.readline()
+        # What is drawn first takes time, which is none of the run.
+        plan.fate(0, 1, 0.0)
         self._context = RunContext.begin(plan, speed)
         self._travel: dict[int, float] = {}
         self._done = 0

@@ -27,7 +27,7 @@ from soak.runner.replications.cluster import DaskCrew
 
 ROOT = Path(__file__).resolve().parents[3]
 NO_SOAK = "import sys; sys.modules['soak'] = None; "
-OTHER_SOAK = "import soak.runner.replications.remote as r; r.software = lambda: 'soak 9.9'; "
+OTHER_SOAK = "import soak.runner.replications.remote as r; r.software = lambda *_: 'soak 9.9'; "
 PLAIN = ""
 
 
