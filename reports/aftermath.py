@@ -1,12 +1,12 @@
 """The state at an abort: affected tasks and the last events, read from the event stream."""
 
-import sqlite3
 from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
 
 from soak.reports.data import RunData
 from soak.reports.history import Event, Happened, read_events
+from soak.reports.room import ask, room_of
 
 MOST_TASKS, MOST_EVENTS = 20, 30
 WINDOW_S = 1_800.0
@@ -22,7 +22,7 @@ _STATES = {
     "task.cancelled": "CANCELLED",
 }
 _OPEN = {"PENDING", "IN_PROGRESS"}
-_TOLD = ("task.", "lease.", "fault.", "alert.", "process.", "run.")
+_TOLD = ("task.", "fault.", "alert.", "process.", "run.")
 _ORDINARY = {"task.enqueued", "task.dispatched", "task.done"}
 
 
@@ -58,15 +58,17 @@ def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: fl
     last: dict[str, Event] = {}
     keys: dict[str, tuple[str, str]] = {}
     timeline: deque[_Row] = deque(maxlen=MOST_EVENTS)
+    room = room_of(run.scenario.system)
+    frequent = ("task.", *room.events)
     for event in read_events(directory / f"soak_{run.scenario.name}.jsonl"):
         if event.type == "task.enqueued":
             keys[event.task] = event.key, event.tenant
         if event.type in _STATES:
             last[event.task] = event
-        if event.type.startswith(_TOLD) and event.type not in _ORDINARY:
-            _note(timeline, event)
+        if event.type.startswith((*_TOLD, *frequent)) and event.type not in _ORDINARY:
+            _note(timeline, event, frequent)
     affected = [event for event in last.values() if _concerned(event, since_s)]
-    ids = _ids(directory / "system" / "queue.db")
+    ids = ask(run.scenario.system, "its ids of tasks", room.ids, directory)
     tasks = []
     for event in affected:
         key, tenant = keys.get(event.task, (event.key, event.tenant))
@@ -99,14 +101,10 @@ class _Row:
         return f"{self.what} (and {self.before:,} more before it)" if self.before else self.what
 
 
-def _note(timeline: deque[_Row], event: Event) -> None:
+def _note(timeline: deque[_Row], event: Event, frequent: tuple[str, ...]) -> None:
     """Add an event; of a long run of one kind only the first and the last are kept, so that their cause stays visible."""
     row = _Row(event.t, event.type, event.words)
-    if (
-        len(timeline) > 1
-        and timeline[-1].kind == timeline[-2].kind == row.kind
-        and row.kind.startswith(("task.", "lease."))
-    ):
+    if len(timeline) > 1 and timeline[-1].kind == timeline[-2].kind == row.kind and row.kind.startswith(frequent):
         row.before = timeline.pop().before + 1
     timeline.append(row)
 
@@ -114,19 +112,3 @@ def _note(timeline: deque[_Row], event: Event) -> None:
 def _concerned(event: Event, since_s: float) -> bool:
     state = _STATES[event.type]
     return state in _OPEN or (state in {"FAILED", "BLOCKED"} and event.t >= since_s)
-
-
-def _ids(database: Path) -> dict[str, str]:
-    """The system's task ids by key, from the database kept with a real run; empty without one."""
-    if not database.exists():
-        return {}
-    try:
-        connection = sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True)
-        try:
-            return {
-                str(key): str(task_id) for key, task_id in connection.execute("SELECT key, id FROM tasks ORDER BY id")
-            }
-        finally:
-            connection.close()
-    except sqlite3.Error:
-        return {}

@@ -84,6 +84,10 @@ class RunData:
         names = {each.name for each in self.scenario.aborts if each.comparison.sli.name == sli}
         return [each for each in self.verdict.aborts if each.name in names]
 
+    def has(self, *slis: str) -> bool:
+        """Whether the system has any of these SLIs."""
+        return any(name in self.scenario.slis for name in slis)
+
 
 def read_run(directory: Path) -> RunData:
     """Read the run in `directory`. Raises EvidenceError, which names the missing or damaged file."""

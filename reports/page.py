@@ -5,7 +5,8 @@ from pathlib import Path
 
 from soak.reports.data import RunData
 from soak.reports.history import read_histories
-from soak.reports.summary import TEMPLATES, render_template
+from soak.reports.room import ask, room_of
+from soak.reports.summary import TEMPLATES, checkpoint_slis, render_template
 from soak.reports.timeline import WIDTH, draw_timeline
 
 LEAST_MINUTES = 3
@@ -16,6 +17,12 @@ TEMPLATE = TEMPLATES / "report.html.j2"
 
 def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template: Path | None = None) -> str:
     """The report of the run in `directory`; `template` may be a user's. Raises UsageError if that fails, EvidenceError."""
+    system = run.scenario.system
+
+    def inline(name: str) -> str:
+        """A plot for embedding in the page; empty if the run does not have it."""
+        return base64.b64encode(plots[name]).decode() if name in plots else ""
+
     return render_template(
         template or TEMPLATE,
         run,
@@ -23,13 +30,9 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         timeline=draw_timeline(run) if len(run.metrics.t_s) >= LEAST_MINUTES else None,
         timeline_width=WIDTH,
         histories=read_histories(directory / f"soak_{run.scenario.name}.jsonl", run.verdict.slowest),
-        processes=_inline(plots, "processes.svg"),
-        growth=_inline(plots, "growth.svg"),
-        gain_plot=_inline(plots, "gain.svg"),
+        processes=inline("processes.svg"),
+        growth=inline("growth.svg"),
+        system_part=ask(system, "its part of report.html", room_of(system).page, run, inline).strip(),
+        checkpoint_slis=checkpoint_slis(run, {"success_rate": "success", "latency_p95": "p95", "latency_p99": "p99"}),
         plots=list(plots),
     )
-
-
-def _inline(plots: dict[str, bytes], name: str) -> str:
-    """A plot for embedding in the page; empty if the run does not have it."""
-    return base64.b64encode(plots[name]).decode() if name in plots else ""

@@ -1,6 +1,8 @@
 """soak_summary.md and incident.md: Jinja2 templates over the data of a run directory."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -11,9 +13,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 from soak.reports.aftermath import read_aftermath
 from soak.reports.data import RunData
+from soak.reports.room import ask, room_of
 from soak.schemas.errors import UsageError, reason
-from soak.schemas.evidence.verdict import Gain, GrowthResult, paused_s
+from soak.schemas.evidence.verdict import GrowthResult, paused_s
 from soak.schemas.language.expression import Unit
+from soak.schemas.systems.registry import language_of
 from soak.schemas.units import show_duration, show_ratio
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -23,8 +27,19 @@ INCIDENT_TEMPLATE = "incident.md.j2"
 
 def render_summary(run: RunData, plots: list[str], template: Path | None = None) -> str:
     """The report; `template` is a user's own, rendered in a sandbox. Raises UsageError when it fails."""
-    source = template or TEMPLATES / SUMMARY_TEMPLATE
-    return render_template(source, run, plots=plots)
+    system = run.scenario.system
+    room = room_of(system)
+    return render_template(
+        template or TEMPLATES / SUMMARY_TEMPLATE,
+        run,
+        plots=plots,
+        system_part=ask(system, "its part of soak_summary.md", room.summary, run).strip(),
+        speed_note=ask(system, "its sentence on the speed", room.speed, run),
+        resume_note=room.resumed,
+        checkpoint_slis=checkpoint_slis(
+            run, {"success_rate": "success rate", "latency_p50": "p50", "latency_p95": "p95", "latency_p99": "p99"}
+        ),
+    )
 
 
 def render_incident(run: RunData, directory: Path) -> str:
@@ -33,8 +48,26 @@ def render_incident(run: RunData, directory: Path) -> str:
         (abort for abort in run.verdict.aborts if abort.held_at_s is not None), key=lambda each: each.held_at_s or 0.0
     )
     aftermath = read_aftermath(run, directory, held.held_at_s or 0.0, held.window_s)
-    database = "system/queue.db" if run.verdict.clock == "real" else "queue.db"
-    return render_template(TEMPLATES / INCIDENT_TEMPLATE, run, aftermath=aftermath, database=database)
+    system = run.scenario.system
+    run_book = ask(system, "its run book", room_of(system).run_book, run, aftermath).strip()
+    return render_template(TEMPLATES / INCIDENT_TEMPLATE, run, aftermath=aftermath, run_book=run_book)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSli:
+    """A column of the table of checkpoints."""
+
+    name: str
+    title: str
+    unit: str
+
+
+def checkpoint_slis(run: RunData, titles: Mapping[str, str]) -> list[CheckpointSli]:
+    """Those of the SLIs in `titles` that the system has, then what else it shows while it runs."""
+    headline = language_of(run.scenario.system).headline
+    names = [*titles, *(name for name in headline if name not in titles)]
+    slis = run.scenario.slis
+    return [CheckpointSli(name, titles.get(name, name), slis[name].unit) for name in names if name in slis]
 
 
 def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
@@ -57,7 +90,6 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         shown=_shown,
         margin=_margin,
         trend=_trend,
-        what_it_tells=what_it_tells,
     )
     return environment
 
@@ -142,22 +174,6 @@ def _margin(value: float | None, unit: str, target: float | None) -> str:
 def _points(share: float) -> str:
     """A difference of two shares, in percentage points."""
     return f"{share * 100:+.1f} points"
-
-
-def what_it_tells(gain: Gain) -> str:
-    """What this number of tasks shows, and what it does not."""
-    low, high = gain.after.interval
-    interval = f"{gain.confidence:.0%} CI {show_ratio(low)} to {show_ratio(high)}"
-    shown = f"{show_ratio(gain.after.share)} of {gain.tasks:,} tasks DONE ({interval})"
-    if gain.interval[0] > 0:
-        better = "The policies increase the share"
-    elif gain.interval[1] < 0:
-        better = "The policies decrease the share"
-    else:
-        better = "This number of tasks does not show whether the policies help"
-    needed = f"about {gain.tasks_for_a_point:,} tasks are needed to estimate the share to within one percentage point"
-    enough = "" if gain.tasks >= gain.tasks_for_a_point else f"; {needed}"
-    return f"{shown}. {better} (at {gain.confidence:.0%} confidence){enough}."
 
 
 _UNLIKELY = 0.01

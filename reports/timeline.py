@@ -9,19 +9,10 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from soak.reports.data import RunData
-from soak.reports.plots.canvas import (
-    BLUE,
-    GREY,
-    ORANGE,
-    PALETTE,
-    PURPLE,
-    RED,
-    bucketed,
-    fault_windows,
-    mean_per_bucket,
-    per_bucket,
-)
+from soak.reports.plots.canvas import BLUE, ORANGE, PALETTE, PURPLE, RED, bucketed, fault_windows, per_bucket
+from soak.reports.plots.panels import TASKS_ON_PAGE, Panel
 from soak.reports.plots.success import moving_rate
+from soak.reports.room import room_of
 from soak.schemas.evidence.verdict import ObjectiveResult
 from soak.schemas.stream.block import Floats, Ints
 from soak.schemas.units import show_duration, show_ratio
@@ -31,6 +22,7 @@ PANEL, GAP, LANE = 110, 34, 20
 _MOST_TICKS = 12
 _STEPS_S = (60, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
 _WINDOW_MINUTES = 30
+_QUANTILES = (("p50", BLUE), ("p95", ORANGE), ("p99", PURPLE))
 _LOWEST = 1e-3
 """A logarithmic scale has no zero."""
 
@@ -45,9 +37,10 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Panel:
-    """Lines over time, with limits; `log`: on a logarithmic scale."""
+    """Lines over time, with limits; `log`: on a logarithmic scale. `word`: for those who do not see it."""
 
     title: str
+    word: str
     lines: Sequence[_Line]
     limits: Sequence[tuple[str, float]] = ()
     log: bool = False
@@ -92,9 +85,9 @@ def draw_timeline(run: RunData) -> Timeline | None:
     ]
     cursor = f'<line id="cursor" x1="0" x2="0" y1="8" y2="{top:.0f}" visibility="hidden"/>'
     height = top + 34
-    label = "success, latency, throughput and queue over scenario time, with faults and alerts"
+    label = f"{_listed([panel.word for panel in panels])} over scenario time, with faults and alerts"
     svg = (
-        f'<svg id="timeline" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{label}" '
+        f'<svg id="timeline" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(label)}" '
         f'data-left="{LEFT}" data-right="{WIDTH - RIGHT}" data-lanes="{lanes_top:.0f}">'
         + "".join([*bands, *parts, *marks, cursor])
         + "</svg>"
@@ -102,13 +95,21 @@ def draw_timeline(run: RunData) -> Timeline | None:
     return Timeline(Markup(svg), _data(panels, edges_s, span_s))
 
 
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]])) or "events"
+
+
 def _panels(run: RunData, edges_s: Floats, step: int) -> Iterator[_Panel]:
     last = np.minimum((edges_s / 60).astype(int), len(run.metrics.t_s)) - 1
     objectives = [each for each in run.verdict.objectives if each.target is not None and not each.labels]
-    yield _success(run, objectives, last)
-    yield _latency(run, objectives, last)
-    yield _flow(run, step)
-    yield _queue(run, step)
+    if run.has("success_rate"):
+        yield _success(run, objectives, last)
+    if run.has(*(f"latency_{name}" for name, _ in _QUANTILES)):
+        yield _latency(run, objectives, last)
+    room = room_of(run.scenario.system)
+    for panel in (TASKS_ON_PAGE, *(room.on_page or room.panels)):
+        if panel.of(run.metrics):
+            yield _by_minutes(panel, run, step)
 
 
 def _success(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Panel:
@@ -118,39 +119,25 @@ def _success(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Pa
     known = rate[np.isfinite(rate)]
     low = min([limit for _, limit in limits] + ([float(known.min())] if len(known) else []) + [0.99])
     lines = [_Line("success", BLUE, rate, show_ratio)]
-    return _Panel("Success rate, 30 min window", lines, limits, low=max(0.0, low - 0.2 * (1 - low)), high=1.0)
+    return _Panel(
+        "Success rate, 30 min window", "success", lines, limits, low=max(0.0, low - 0.2 * (1 - low)), high=1.0
+    )
 
 
 def _latency(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Panel:
     lines = [
-        _Line(name, color, run.metrics.get(f"latency_{name}_s")[last], show_duration)
-        for name, color in (("p50", BLUE), ("p95", ORANGE), ("p99", PURPLE))
+        _Line(name, color, run.metrics.get(f"latency_{name}_s")[last], show_duration) for name, color in _QUANTILES
     ]
     limits = [(each.objective, float(each.target or 0)) for each in objectives if each.sli.startswith("latency_")]
-    return _Panel("Latency, 30 min window", lines, [limit for limit in limits if limit[1]], log=True)
+    return _Panel("Latency, 30 min window", "latency", lines, [limit for limit in limits if limit[1]], log=True)
 
 
-def _flow(run: RunData, step: int) -> _Panel:
-    def line(name: str, color: str, counts: Floats) -> _Line:
-        return _Line(name, color, per_bucket(counts, step) / step, "{:.3g}/min".format)
-
-    metrics = run.metrics
+def _by_minutes(panel: Panel, run: RunData, step: int) -> _Panel:
     lines = [
-        line("enqueued", GREY, metrics.get("enqueued")),
-        line("DONE", BLUE, metrics.get("done")),
-        line("FAILED or BLOCKED", RED, metrics.get("failed") + metrics.get("blocked")),
+        _Line(line.name, line.color, line.values(run.metrics, step), line.over.value.format) for line in panel.lines
     ]
-    return _Panel("Tasks per minute", lines, low=0.0)
-
-
-def _queue(run: RunData, step: int) -> _Panel:
-    most = per_bucket(run.metrics.get("queue_depth_max"), step, largest=True)
-    busy = mean_per_bucket(run.metrics.get("busy_workers"), step)
-    lines = [
-        _Line("peak queue depth", ORANGE, most, "{:.0f}".format),
-        _Line("mean busy workers", PURPLE, busy, "{:.3g}".format),
-    ]
-    return _Panel("Queue", lines, low=0.0)
+    word = "throughput" if panel is TASKS_ON_PAGE else panel.title.lower()
+    return _Panel(panel.title, word, lines, low=0.0)
 
 
 _Span: TypeAlias = tuple[float, float, str, float]

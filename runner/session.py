@@ -84,10 +84,7 @@ def run_scenario(
     notify: bool = False,
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
-    if target_now(target_name) != target_name:
-        remark(
-            f"note: the target {target_name} is now called {target_now(target_name)} (write --target {target_now(target_name)})"
-        )
+    _note_former_name(target_name)
     target = make_target(target_name, speed, patience_s)
     loaded = load(path, tier=tier, overlays=overlays, settings=settings)
     verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify)
@@ -116,6 +113,11 @@ def run_loaded(
             _preflight(plan, loaded.folder, directory.path, interruption)
         outlets.begin()
         return _record(loaded, plan, target, identity, directory, interruption, outlets), directory
+
+
+def _note_former_name(name: str) -> None:
+    if (now := target_now(name)) != name:
+        remark(f"note: the target {name} is now called {now} (write --target {now})")
 
 
 def _admit(target: Target, scenario: Scenario) -> None:
@@ -206,9 +208,10 @@ def _finish(recording: Recording, verdict: Verdict, judge: Judge, outlets: Outle
         recording.directory.write(FILE, write_junit(verdict.scenario, verdict_cases(verdict)))
         try:
             render_into(recording.directory)
-        except OSError as error:
-            # Plotting needs a writable directory for temporary files; the verdict does not depend on it.
-            what = f"warning: the report was not written: {reason(error)}"
+        except (OSError, UsageError) as error:
+            # Plotting needs a writable directory for temporary files, and another package's system may fail to report;
+            # the verdict depends on neither.
+            what = f"warning: the report was not written: {reason(error) if isinstance(error, OSError) else error}"
             remark(f"{what} (fix that and run `soak report {recording.directory.path}`)")
         recording.seal()
     except OutputError as error:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from soak.schemas.errors import Where
 from soak.schemas.language.model import Scenario
-from soak.schemas.stream.block import Floats
 from soak.schemas.systems.registry import find, room
 
 if TYPE_CHECKING:
     from simpy import Environment
 
+    from soak.schemas.stream.block import Floats
     from soak.simulation.plan import Plan
     from soak.simulation.recorder import Recorder
 
@@ -36,7 +36,7 @@ class Forecast(Protocol):
     """A dataclass of what a plan asks of the system. rate_per_s: arrivals per second, drawn, in equal parts of the run."""
 
     @property
-    def rate_per_s(self) -> Floats:
+    def rate_per_s(self) -> "Floats":
         """Arrivals per second, drawn, in equal parts of the run."""
 
     @property

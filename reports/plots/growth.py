@@ -6,6 +6,7 @@ import numpy as np
 
 from soak.reports.data import RunData
 from soak.reports.plots.canvas import BLUE, RED, bands, figure, legend, nothing, time_axis, to_svg
+from soak.reports.room import Grown, room_of
 from soak.schemas.evidence.verdict import GrowthResult
 from soak.schemas.language.expression import Unit
 from soak.schemas.stream.block import Floats
@@ -13,6 +14,9 @@ from soak.schemas.stream.processes import RUNNER
 
 _MOST_POINTS = 300
 _MIB = 2**20
+_LATENCY = Grown(
+    "latency_growth", "Latency: dots are 30 min medians, the line is fitted to single tasks", "s", "latency_p50_s"
+)
 
 
 def plot(run: RunData) -> bytes:
@@ -40,18 +44,10 @@ def plot(run: RunData) -> bytes:
 
 def _panels(run: RunData) -> Iterator[tuple[GrowthResult, str, str, Floats, Floats]]:
     growths = {growth.sli: growth for growth in run.verdict.growths}
-    for sli, name, unit, column in (
-        ("queue_depth_growth", "PENDING tasks", "tasks", "queue_depth"),
-        (
-            "latency_growth",
-            "Latency: dots are 30 min medians, the line is fitted to single tasks",
-            "s",
-            "latency_p50_s",
-        ),
-    ):
-        values = run.metrics.get(column)
-        if sli in growths and np.isfinite(values).any():
-            yield growths[sli], name, unit, run.metrics.t_s, values
+    for grown in (*room_of(run.scenario.system).grown, _LATENCY):
+        values = run.metrics.get(grown.column)
+        if grown.sli in growths and grown.column in run.metrics.columns and np.isfinite(values).any():
+            yield growths[grown.sli], grown.title, grown.unit, run.metrics.t_s, values
     for sli, name, unit, kind in (
         ("rss_growth", "Memory of all processes", "MiB", "rss_bytes"),
         ("open_files_growth", "Open files of all processes", "files", "open_files"),

@@ -23,8 +23,10 @@ _LEAST_S = 1e-6
 _QUANTILES = (("p50", BLUE), ("p95", ORANGE), ("p99", PURPLE))
 
 
-def plot(run: RunData) -> bytes:
+def plot(run: RunData) -> bytes | None:
     """p50, p95 and p99 over the sliding window of metrics.csv, on a logarithmic scale."""
+    if not run.has(*(f"latency_{name}" for name, _ in _QUANTILES)):
+        return None
     fig, (axes,) = figure(1, 3.4)
     edges_s, _ = bucketed(run)
     last = np.minimum((edges_s / 60).astype(int), len(run.metrics.t_s)) - 1

@@ -12,8 +12,10 @@ from soak.schemas.stream.processes import RUNNER
 _MIB = 2**20
 
 
-def plot(run: RunData) -> bytes:
+def plot(run: RunData) -> bytes | None:
     """Memory above, CPU in the middle, open files below: workers in grey, each other process in its own colour."""
+    if not run.processes:
+        return None
     fig, (memory, cpu, files) = figure(3, 6.4, ratios=(3, 2, 2))
     named: set[str] = set()
     for name, samples in run.processes.items():

@@ -4,9 +4,11 @@ from soak.reports.data import RunData
 from soak.reports.plots.canvas import ORANGE, figure, nothing, to_svg
 
 
-def plot(run: RunData) -> bytes:
+def plot(run: RunData) -> bytes | None:
     """A bar for each attempt that was retried."""
     retries = run.verdict.retries_by_attempt
+    if not retries and "retries" not in run.metrics.columns:
+        return None
     if not retries:
         return to_svg(nothing("Retries: none"))
     fig, (axes,) = figure(1, 2.4)

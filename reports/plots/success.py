@@ -12,8 +12,10 @@ _SLI = "success_rate"
 _WINDOW_S = 1800.0
 
 
-def plot(run: RunData) -> bytes:
+def plot(run: RunData) -> bytes | None:
     """DONE / (DONE + FAILED) over a sliding window: that of the abort condition, or half an hour."""
+    if not run.has(_SLI):
+        return None
     fig, (axes,) = figure(1, 3.0)
     aborts = [abort for abort in run.aborts_of(_SLI) if abort.window_s]
     window_s = aborts[0].window_s or _WINDOW_S if aborts else _WINDOW_S

@@ -1,57 +1,60 @@
-"""Throughput and queue depth over time."""
+"""Throughput over time, and the panels that the system has below it."""
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from soak.reports.data import RunData
 from soak.reports.plots.canvas import (
-    BLUE,
-    GREY,
-    ORANGE,
-    PURPLE,
-    RED,
     bands,
     bucketed,
     end_mark,
     figure,
     legend,
-    mean_per_bucket,
-    per_bucket,
     stairs,
     time_axis,
     to_svg,
     whole_numbers,
 )
+from soak.reports.plots.panels import TASKS, Over, Panel
+from soak.reports.room import room_of
+
+_HEIGHT_IN, _OF = 5.6, 6.3
+"""Of a figure with panels of these heights in all."""
 
 
-def plot(run: RunData) -> bytes:
-    """Tasks in and out per minute above, queue depth below, and busy workers at the bottom."""
-    fig, (flow, queue, workers) = figure(3, 5.6, ratios=(3, 2, 1.3))
-    edges_s, step = bucketed(run)
-    metrics = run.metrics
-    flow.plot(edges_s, per_bucket(metrics.get("enqueued"), step) / step, color=GREY, lw=0.9, label="enqueued")
-    flow.plot(edges_s, per_bucket(metrics.get("done"), step) / step, color=BLUE, label="DONE")
-    flow.plot(
-        edges_s,
-        per_bucket(metrics.get("failed") + metrics.get("blocked"), step) / step,
-        color=RED,
-        label="FAILED or BLOCKED",
-    )
-    flow.set_ylabel("tasks per minute")
-    flow.set_ylim(bottom=0)
-    flow.set_title("Throughput")
-    bands(flow, run)
-    end_mark(flow, run)
-    legend(flow)
-    depth = per_bucket(metrics.get("queue_depth_max"), step, largest=True)
-    queue.fill_between(*stairs(edges_s, depth), step="pre", color=ORANGE, alpha=0.5, lw=0)
-    queue.set_ylabel("tasks, peak")
-    queue.set_title("Queue depth (PENDING)")
-    sampled = metrics.get("busy_workers")
-    workers.plot(edges_s, mean_per_bucket(sampled, step), color=PURPLE)
-    workers.set_ylabel("workers, mean")
-    workers.set_title("Busy workers" if np.isfinite(sampled).any() else "Busy workers: not reported by the system")
-    for axes in (queue, workers):
-        whole_numbers(axes)
-        bands(axes, run, labelled=False)
-    time_axis(workers, run)
+def plot(run: RunData) -> bytes | None:
+    """Tasks in and out per minute above, the system's panels below; None for a run with columns of neither."""
+    panels = [panel for panel in (TASKS, *room_of(run.scenario.system).panels) if panel.of(run.metrics)]
+    if not panels:
+        return None
+    heights = [panel.height for panel in panels]
+    # Of a few panels each is higher than its share: titles and the time axis take as much room as ever.
+    fig, all_axes = figure(len(panels), max(3.0, _HEIGHT_IN * sum(heights) / _OF), ratios=heights)
+    for place, (axes, panel) in enumerate(zip(all_axes, panels, strict=True)):
+        _draw(axes, run, panel)
+        bands(axes, run, labelled=not place)
+        if not place:
+            end_mark(axes, run)
+        if len(panel.lines) > 1:
+            legend(axes)
+    time_axis(all_axes[-1], run)
     return to_svg(fig)
+
+
+def _draw(axes: Axes, run: RunData, panel: Panel) -> None:
+    edges_s, step = bucketed(run)
+    known = False
+    for line in panel.lines:
+        values = line.values(run.metrics, step)
+        known |= bool(np.isfinite(values).any())
+        label = line.name if len(panel.lines) > 1 else None
+        if line.filled:
+            axes.fill_between(*stairs(edges_s, values), step="pre", color=line.color, alpha=0.5, lw=0, label=label)
+        else:
+            axes.plot(edges_s, values, color=line.color, lw=line.width, label=label)
+    axes.set_ylabel(panel.unit)
+    axes.set_title(panel.title if known or not panel.unknown else f"{panel.title}: {panel.unknown}")
+    if all(line.over is Over.PER_MINUTE for line in panel.lines):
+        axes.set_ylim(bottom=0)
+    else:
+        whole_numbers(axes)

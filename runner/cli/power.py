@@ -74,8 +74,7 @@ def command(
 ) -> int:
     """Is a soak long enough to detect violations? For each objective: the smallest one it detects, and the duration one needs.
 
-    Detected means verdict FAIL. Default violation: 25 % beyond the target; for a target of 0, 0.01 % of the opportunities or
-    one event a day.
+    Detected means verdict FAIL. Default violation: 25 % beyond the target; for a target of 0, 0.01 % of opportunities or 1/d.
 
     Exit codes: 0 every requested violation is detected, 3 the duration is too short for one, 2 wrong input, 130 interrupted.
 

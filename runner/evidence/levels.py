@@ -1,10 +1,11 @@
-"""Queue depth and busy workers per minute, integrated over time from the events.
+"""Queue depth, busy workers and the levels of a system per minute, integrated over time from the events.
 
 Samples see single instants and can alias with periodic arrivals or polls, so their mean may be wrong: samples are used
 only where events were lost. Times are whole microseconds and levels integers, so that nothing depends on block
 boundaries.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,14 +16,15 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import TICKS_PER_S, Block, Bools, Floats, Ints
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
-from soak.schemas.stream.states import OPEN, TaskState
+from soak.schemas.stream.states import TaskState
+from soak.schemas.systems.language import Level, Minutes
+from soak.schemas.systems.registry import language_of
 
 MINUTE = 60 * TICKS_PER_S
 _RUNS, _RESTS = Kind.EXECUTION_STARTED, kind_flags(Kind.EXECUTION_ENDED, Kind.PROCESS_EXITED)
-_CALL_OVER = kind_flags(Kind.CALL_SUCCEEDED, Kind.CALL_FAILED)
 
 
-class Minutes(NamedTuple):
+class PerMinute(NamedTuple):
     """Mean and maximum of a level per minute; NaN if unknown."""
 
     mean: Floats
@@ -30,59 +32,40 @@ class Minutes(NamedTuple):
 
 
 class Levels:
-    """Follows the depth of the queue (of calls: tasks that are open and not in a call) and the workers that run a task."""
+    """Follows the depth of the queue, the workers that run a task, and what else the system has; see `Minutes`."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._calls = scenario.system == "calls"
-        counted = OPEN if self._calls else {TaskState.PENDING}
-        self._counts = np.array([state in counted for state in TaskState], dtype=np.int8)
         losses = [fault for fault in scenario.faults if fault.type == TELEMETRY_LOSS]
         self._losses = [window for fault in losses for window in fault.windows]
-        self._waiting, self._running = _Known(), _Known()
-        self._depth, self._busy = _Level(), _Level()
-        self._workers_known = not self._calls
-        """Whether the system reports which worker runs a task."""
+        minutes = language_of(scenario.system).minutes
+        self._depth, self._busy = _Depth(minutes), _Busy(known=minutes.workers)
+        self._own = [_Stepped(level) for level in minutes.levels.values()]
 
-    def minutes(self, block: Block, first: int, count: int) -> tuple[Minutes, Minutes]:
-        """Depth and busy workers in `count` minutes from number `first` on; the last of them goes on in the next block."""
-        depth = self._depth_changes(block)
-        busy = self._busy_changes(block)
-        if self._losses:
-            depth, busy = (
-                _anchored(block, changes, level.value, kind, self._losses[0].start_s)
-                for changes, level, kind in (
-                    (depth, self._depth, Kind.SAMPLE_QUEUE_DEPTH),
-                    (busy, self._busy, Kind.SAMPLE_BUSY_WORKERS),
-                )
-            )
+    def minutes(self, block: Block, first: int, count: int) -> tuple[PerMinute, PerMinute, list[PerMinute]]:
+        """Depth, busy workers and the system's levels in `count` minutes from number `first` on.
+
+        The last of these minutes goes on in the next block.
+        """
         ticks = np.rint(block.t * TICKS_PER_S).astype(np.int64)
-        until = round(block.until_s * TICKS_PER_S)
-        depths = self._depth.minutes(ticks, depth, until, first, count)
-        workers = self._busy.minutes(ticks, busy, until, first, count)
         unknown = self._unknown(first, count)
-        return _blank(depths, unknown), _blank(workers, unknown | (not self._workers_known))
+        depth, busy, *own = (
+            self._followed(each, block, ticks, first, unknown) for each in (self._depth, self._busy, *self._own)
+        )
+        return depth, busy, own
 
     def end(self, until_s: float) -> None:
         """The run ends here: the current minute is cut short."""
-        for level in (self._depth, self._busy):
-            level.ends = round(until_s * TICKS_PER_S)
+        for each in (self._depth, self._busy, *self._own):
+            each.level.ends = round(until_s * TICKS_PER_S)
 
-    def _depth_changes(self, block: Block) -> Ints:
-        moved = np.flatnonzero((NEW_STATES[block.kind] > 0) & (block.task >= 0))
-        changes = np.zeros(len(block), dtype=np.int64)
-        changes[moved] = self._waiting.changes(block.task[moved], self._counts[NEW_STATES[block.kind[moved]]])
-        if self._calls:
-            changes -= (block.kind == Kind.CALL_STARTED).astype(np.int64)
-            changes += _CALL_OVER[block.kind]
-        return changes
-
-    def _busy_changes(self, block: Block) -> Ints:
-        runs = block.kind == _RUNS
-        self._workers_known &= not (block.worker[runs] < 0).any()
-        known = np.flatnonzero((runs | _RESTS[block.kind]) & (block.worker >= 0))
-        changes = np.zeros(len(block), dtype=np.int64)
-        changes[known] = self._running.changes(block.worker[known], runs[known].astype(np.int8))
-        return changes
+    def _followed(self, what: "_Followed", block: Block, ticks: Ints, first: int, unknown: Bools) -> PerMinute:
+        changes = what.changes(block)
+        if self._losses and what.sampled is not None:
+            changes = _anchored(block, changes, what.level.value, what.sampled, self._losses[0].start_s)
+        found = what.level.minutes(ticks, changes, round(block.until_s * TICKS_PER_S), first, len(unknown))
+        if self._losses and what.sampled is None:
+            unknown = unknown | (first + 1 + np.arange(len(unknown)) > self._losses[0].start_s / 60.0)
+        return _blank(found, unknown | (not what.known))
 
     def _unknown(self, first: int, count: int) -> Bools:
         """The minutes in which events were lost."""
@@ -93,8 +76,8 @@ class Levels:
         return lost
 
 
-def _blank(minutes: Minutes, unknown: Bools) -> Minutes:
-    return Minutes(*(np.where(unknown, np.nan, values) for values in minutes))
+def _blank(minutes: PerMinute, unknown: Bools) -> PerMinute:
+    return PerMinute(*(np.where(unknown, np.nan, values) for values in minutes))
 
 
 def _anchored(block: Block, changes: Ints, value: int, sampled: Kind, since_s: float) -> Ints:
@@ -140,7 +123,7 @@ class _Level:
         self._held: int | None = None
         """An incomplete instant: the level after it does not count yet."""
 
-    def minutes(self, ticks: Ints, changes: Ints, until: int, first: int, count: int) -> Minutes:
+    def minutes(self, ticks: Ints, changes: Ints, until: int, first: int, count: int) -> PerMinute:
         """The minutes from number `first` on, with changes at times (ascending) up to `until`."""
         at = np.flatnonzero(changes)
         ticks, changes = ticks[at], changes[at]
@@ -155,7 +138,7 @@ class _Level:
         means = self._means(starts * MINUTE + gained, self.value + np.cumsum(moved), ends)
         self.value += int(changes.sum())
         self._start, self._gained, self._most = int(starts[-1]), int(gained[-1]), int(most[-1])
-        return Minutes(means, most.astype(np.float64))
+        return PerMinute(means, most.astype(np.float64))
 
     def _means(self, area: Ints, after: Ints, ends: Ints) -> Floats:
         length = np.full(len(area), MINUTE)
@@ -180,3 +163,66 @@ class _Level:
         elif self._held is not None and self._held < until:
             self._held = None
         return most
+
+
+class _Followed:
+    """A level and the changes of it in a block. sampled: its samples; known: whether the system reports it."""
+
+    def __init__(self, sampled: Kind | None, *, known: bool = True) -> None:
+        self.level, self.sampled, self.known = _Level(), sampled, known
+
+    def changes(self, block: Block) -> Ints:
+        """By how much each event changes it."""
+        raise NotImplementedError
+
+
+class _Stepped(_Followed):
+    """A level that events of some kinds raise and lower."""
+
+    def __init__(self, level: Level) -> None:
+        super().__init__(level.sampled)
+        self._steps = _steps(level.raised, level.lowered)
+
+    def changes(self, block: Block) -> Ints:
+        return self._steps[block.kind]
+
+
+class _Depth(_Followed):
+    """Tasks that wait: in certain states, less those that events took out of the queue meanwhile."""
+
+    def __init__(self, minutes: Minutes) -> None:
+        super().__init__(Kind.SAMPLE_QUEUE_DEPTH)
+        self._counts = np.array([state in minutes.waiting for state in TaskState], dtype=np.int8)
+        self._waiting = _Known()
+        self._steps = _steps(minutes.given_back, minutes.taken)
+        self._stepped = bool(minutes.taken or minutes.given_back)
+
+    def changes(self, block: Block) -> Ints:
+        moved = np.flatnonzero((NEW_STATES[block.kind] > 0) & (block.task >= 0))
+        changes = np.zeros(len(block), dtype=np.int64)
+        changes[moved] = self._waiting.changes(block.task[moved], self._counts[NEW_STATES[block.kind[moved]]])
+        return changes + self._steps[block.kind] if self._stepped else changes
+
+
+class _Busy(_Followed):
+    """Workers that run a task; known until an execution starts that names no worker."""
+
+    def __init__(self, *, known: bool) -> None:
+        super().__init__(Kind.SAMPLE_BUSY_WORKERS, known=known)
+        self._running = _Known()
+
+    def changes(self, block: Block) -> Ints:
+        runs = block.kind == _RUNS
+        self.known &= not (block.worker[runs] < 0).any()
+        named = np.flatnonzero((runs | _RESTS[block.kind]) & (block.worker >= 0))
+        changes = np.zeros(len(block), dtype=np.int64)
+        changes[named] = self._running.changes(block.worker[named], runs[named].astype(np.int8))
+        return changes
+
+
+def _steps(up: Iterable[Kind], down: Iterable[Kind]) -> Ints:
+    """By kind, by how much an event changes a level."""
+    steps = np.zeros(len(Kind), dtype=np.int64)
+    steps[list(up)] += 1
+    steps[list(down)] -= 1
+    return steps

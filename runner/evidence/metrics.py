@@ -1,40 +1,33 @@
 """metrics.csv: a row per minute, computed while the stream is written.
 
 `queue_depth` and `busy_workers` are means over the minute and `queue_depth_max` its maximum, all from the events;
-`oldest_pending_s` is the last sample of the minute.
+`oldest_pending_s` is the last sample of the minute. Which events are counted, and which further levels there are, is up to
+the system: see `Minutes`.
 """
 
 import contextlib
 import io
 import math
+from collections import Counter
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
-from soak.runner.evidence.levels import Levels
+from soak.runner.evidence.levels import Levels, PerMinute
 from soak.runner.judge.histogram import bucket_of, rank, value_of
 from soak.runner.judge.samples import Facts
-from soak.schemas.errors import writing
+from soak.schemas.errors import UsageError, writing
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block, Floats, Ints, make_block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.schemas.systems.registry import language_of
 
 MINUTE_S = 60.0
 WINDOW_MINUTES = 30
 """Latency quantiles of a row are those of the tasks that ended in the last this many minutes."""
 
-_COUNTS = {
-    "enqueued": Kind.TASK_ENQUEUED,
-    "skipped": Kind.TASK_SKIPPED,
-    "dispatched": Kind.TASK_DISPATCHED,
-    "retries": Kind.TASK_RETRY,
-    "done": Kind.TASK_DONE,
-    "failed": Kind.TASK_FAILED,
-    "blocked": Kind.TASK_BLOCKED,
-    "leases_expired": Kind.LEASE_EXPIRED,
-}
 _LEVELS = ("queue_depth", "queue_depth_max", "oldest_pending_s", "busy_workers")
 _QUANTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95, "latency_p99_s": 0.99}
 
@@ -54,7 +47,9 @@ class MetricsWriter:
         self._oldest_s = math.nan
         self._latency_minute: Ints = np.empty(0, dtype=np.int64)
         self._latency_bucket: Ints = np.empty(0, dtype=np.int64)
-        names = ["t_s", *_COUNTS, *_LEVELS, *_QUANTILES, *(f"injected:{name}" for name in self._faults if name)]
+        names = _columns(scenario.system, [name for name in self._faults if name])
+        minutes = language_of(scenario.system).minutes
+        self._counted, self._more = list(minutes.counts.values()), list(minutes.more.values())
         with writing(path):
             self._file: TextIO = path.open("x", encoding="utf-8", newline="") if path else io.StringIO(newline="")
             self._file.write(",".join(names) + "\n")
@@ -75,10 +70,10 @@ class MetricsWriter:
         cells = index[injected] * width + known
         faults = np.bincount(cells, minlength=minutes * width).reshape(minutes, width)
         faults[0] += self._carried_faults
-        depth, workers = self._levels.minutes(block, self._minute, minutes)
+        depth, workers, own = self._levels.minutes(block, self._minute, minutes)
         levels = np.column_stack([depth.mean, depth.most, self._oldest(facts, minutes), workers.mean])
         quantiles = self._moving_quantiles(facts, minutes)
-        self._write(counts[:-1], levels[:-1], quantiles[:-1], faults[:-1])
+        self._write(counts[:-1], levels[:-1], quantiles[:-1], faults[:-1], _both(own)[: minutes - 1])
         self._carried, self._carried_faults, self._minute = counts[-1], faults[-1], minute_now
 
     def _oldest(self, facts: Facts, minutes: int) -> Floats:
@@ -116,15 +111,17 @@ class MetricsWriter:
             result[:, column] = np.where(count > 0, middles[place], np.nan)
         return result
 
-    def _write(self, counts: Ints, levels: Floats, quantiles: Floats, faults: Ints) -> None:
+    def _write(self, counts: Ints, levels: Floats, quantiles: Floats, faults: Ints, own: Floats) -> None:
         shown = [index for index, name in enumerate(self._faults) if name]
         times = (self._minute + 1 + np.arange(len(counts))) * MINUTE_S
-        columns = [times.astype(np.int64), *counts[:, list(_COUNTS.values())].T]
-        decimals = [[_show(value) for value in column] for column in (*levels.T.tolist(), *quantiles.T.tolist())]
-        whole = [list(map(str, column.tolist())) for column in columns]
-        last = [list(map(str, faults[:, index].tolist())) for index in shown]
+        columns = [
+            *_whole(times.astype(np.int64), *counts[:, self._counted].T),
+            *_decimals(levels, quantiles),
+            *_whole(*faults[:, shown].T, *counts[:, self._more].T),
+            *_decimals(own),
+        ]
         with writing(self._path):
-            self._file.writelines(",".join(row) + "\n" for row in zip(*whole, *decimals, *last, strict=True))
+            self._file.writelines(",".join(row) + "\n" for row in zip(*columns, strict=True))
             self._file.flush()
 
     def finish(self, until_s: float) -> None:
@@ -147,6 +144,30 @@ class MetricsWriter:
         """Close the file, even of an incomplete run; what was written is kept."""
         with contextlib.suppress(OSError):
             self._file.close()
+
+
+def _columns(system: str, faults: list[str]) -> list[str]:
+    """The columns of metrics.csv. Raises UsageError for a system that names one a second time."""
+    minutes = language_of(system).minutes
+    injected = (f"injected:{name}" for name in faults)
+    names = ["t_s", *minutes.counts, *_LEVELS, *_QUANTILES, *injected, *minutes.added]
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise UsageError(f"system {system}: metrics.csv has a second column {name!r} (rename it in its `Minutes`)")
+    return names
+
+
+def _both(levels: list[PerMinute]) -> Floats:
+    """Mean and maximum of each level, in columns."""
+    return np.column_stack([column for each in levels for column in each]) if levels else np.empty((0, 0))
+
+
+def _whole(*columns: Ints) -> list[list[str]]:
+    return [list(map(str, column.tolist())) for column in columns]
+
+
+def _decimals(*tables: Floats) -> list[list[str]]:
+    return [[_show(value) for value in column] for table in tables for column in table.T.tolist()]
 
 
 def _minute_of(t_s: Floats) -> Ints:

@@ -25,12 +25,25 @@ def _nothing(*_: object) -> tuple[()]:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """A whole number that events raise and lower by one, such as that of the calls in flight.
+
+    sampled: its samples, which correct it once events were lost; without any it is unknown from the loss on.
+    """
+
+    raised: tuple[Kind, ...]
+    lowered: tuple[Kind, ...]
+    sampled: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Minutes:
     """What metrics.csv holds of a run, minute by minute.
 
     counts: columns of how many events of a kind there were. waiting: the states whose tasks make up the depth of the queue.
     taken, given_back: events that take a task out of it and put it back, beside changes of state. workers: whether it is
-    known which workers run a task.
+    known which workers run a task. more: further counts, in columns after all others. levels: after these, for each name a
+    column with the mean over the minute, and `<name>_max` with the maximum.
     """
 
     counts: Mapping[str, Kind]
@@ -38,6 +51,13 @@ class Minutes:
     taken: tuple[Kind, ...] = ()
     given_back: tuple[Kind, ...] = ()
     workers: bool = True
+    more: Mapping[str, Kind] = field(default_factory=dict)
+    levels: Mapping[str, Level] = field(default_factory=dict)
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The columns after all others; evidence of earlier versions may lack them."""
+        return (*self.more, *(column for name in self.levels for column in (name, f"{name}_max")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ MEND = "mend the package that offers it, or remove it"
 
 
 def _points() -> "Iterator[EntryPoint]":
-    from importlib.metadata import entry_points
+    from importlib.metadata import entry_points  # takes as long as reading a scenario
 
     yield from entry_points(group=GROUP)
 

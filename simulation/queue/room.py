@@ -5,23 +5,32 @@ from typing import TYPE_CHECKING
 
 from soak.schemas.language.model import Scenario
 from soak.schemas.units import show_duration
-from soak.simulation.plan import Plan
 from soak.simulation.queue.actions import ACTIONS
-from soak.simulation.queue.forecast import QueueForecast, forecast_queue
-from soak.simulation.recorder import Recorder
 from soak.simulation.room import Model, Picture, Room, in_bursts
 
 if TYPE_CHECKING:
     from simpy import Environment
 
+    from soak.simulation.plan import Plan
+    from soak.simulation.queue.forecast import QueueForecast
+    from soak.simulation.recorder import Recorder
 
-def _model(env: "Environment", plan: Plan, recorder: Recorder) -> Model:
+# What is simulated with is imported when it is: `soak validate` asks this room, too.
+
+
+def _model(env: "Environment", plan: "Plan", recorder: "Recorder") -> Model:
     from soak.simulation.queue.model import QueueModel
 
     return QueueModel(env, plan, recorder)
 
 
-def _figures(scenario: Scenario, f: QueueForecast) -> list[str]:
+def _forecast(plan: "Plan") -> "QueueForecast":
+    from soak.simulation.queue.forecast import forecast_queue
+
+    return forecast_queue(plan)
+
+
+def _figures(scenario: Scenario, f: "QueueForecast") -> list[str]:
     busy = f"{f.mean_load:.2f} of {f.workers} workers busy on average ({f.mean_load / f.workers:.0%})"
     return [
         f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected), {f.duplicates:,} of them submitted twice",
@@ -31,7 +40,7 @@ def _figures(scenario: Scenario, f: QueueForecast) -> list[str]:
     ]
 
 
-def _faults(scenario: Scenario, figures: QueueForecast) -> list[str]:
+def _faults(scenario: Scenario, figures: "QueueForecast") -> list[str]:
     lines = []
     for index, fault in enumerate(scenario.faults):
         kind = "tasks" if fault.spec.counts == "tasks" else "first attempts"
@@ -43,14 +52,14 @@ def _faults(scenario: Scenario, figures: QueueForecast) -> list[str]:
     return lines
 
 
-def _pictures(scenario: Scenario, figures: QueueForecast) -> Iterator[Picture]:
+def _pictures(scenario: Scenario, figures: "QueueForecast") -> Iterator[Picture]:
     if figures.cycle_s < scenario.duration_s:
         yield figures.cycle_rate_per_s.tolist(), figures.cycle_s, "planned rate"
 
 
 ROOM = Room(
     model=_model,
-    forecast=forecast_queue,
+    forecast=_forecast,
     figures=_figures,
     pictures=_pictures,
     actions=ACTIONS,

@@ -45,7 +45,7 @@ def test_a_run_that_ended_unsealed_is_judged_and_sealed(run: Path, tmp_path: Pat
 
 def test_a_sealed_run_is_not_resumed(run: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run_command(["resume", str(run)]) == 2
-    assert "this run has come to its end, PASS" in capfd.readouterr().err
+    assert "this run has ended, PASS" in capfd.readouterr().err
 
 
 def test_a_target_that_fails_in_the_middle_leaves_a_verdict(
@@ -69,14 +69,14 @@ def test_a_target_that_fails_in_the_middle_leaves_a_verdict(
     assert run_command(words) == 1
     told = capfd.readouterr().err
     assert "GivesUp.complete raised KeyError: 'no such row'" in told
-    assert "the run broke off at" in told
+    assert "the run failed midway at" in told
     verdict = json.loads((out / "verdict.json").read_text())
     assert (verdict["verdict"], verdict["end"]) == ("INCONCLUSIVE", "cut")
     assert verdict["tasks"]["DONE"] > 10
     assert (out / "report.html").exists()
     assert run_command(["verify", str(out)]) == 3
     wrong = [line for line in capfd.readouterr().out.splitlines() if line.startswith("differs")]
-    assert wrong == ["differs  event stream: breaks off before the end of the run"]
+    assert wrong == ["differs  event stream: is incomplete: it ends before the end of the run"]
 
 
 def test_a_clock_that_is_set_back_ends_a_run_and_gives_no_verdict_of_the_system(
@@ -136,7 +136,7 @@ def test_an_interrupted_simulation_is_run_again(run: Path, tmp_path: Path, capfd
     out = interrupted(run, tmp_path / "run", sealed=True)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert run_command(["resume", str(out)]) == 2
-    assert "a simulation is not resumed (run it again: the manifest says how)" in capfd.readouterr().err
+    assert "a simulation cannot be resumed (run it again: the manifest has the command)" in capfd.readouterr().err
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 

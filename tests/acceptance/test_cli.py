@@ -132,7 +132,7 @@ def test_abort_exits_with_4_and_opens_an_incident(tmp_path: Path) -> None:
 def test_no_abort_goes_on(tmp_path: Path) -> None:
     done = soak("run", ROOT / "scenarios/aborts/guardrail-leak.yaml", "--no-abort", "--out", tmp_path / "run")
     assert done.returncode == 3
-    assert "(the run went on)" in done.stdout
+    assert "(the run continued)" in done.stdout
 
 
 def test_thin_evidence_exits_with_5(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_validate_lists_every_problem_of_every_file(tmp_path: Path) -> None:
 def test_plan_shows_the_load_and_warns(tmp_path: Path) -> None:
     calm = soak("plan", SCENARIO)
     assert calm.returncode == 0
-    assert "27,085 (27,000 expected), 254 of them enqueued twice" in calm.stdout
+    assert "27,085 (27,000 expected), 254 of them submitted twice" in calm.stdout
     assert "arrivals as drawn" in calm.stdout
     assert "planned rate" in calm.stdout
     assert "warning" not in calm.stdout

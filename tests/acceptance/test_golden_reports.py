@@ -53,7 +53,7 @@ def test_report(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> No
     assert_golden(
         request,
         GOLDEN / f"{name}.md",
-        render_summary(data, [name for name in PLOTS if name not in {"processes.svg", "gain.svg"}]),
+        render_summary(data, [name for name in PLOTS if name != "processes.svg"]),
     )
     if data.verdict.end.value == "aborted":
         assert_golden(request, GOLDEN / f"{name}.incident.md", render_incident(data, tmp_path / "run"))

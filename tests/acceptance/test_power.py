@@ -96,7 +96,7 @@ def test_the_default_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ([SCENARIO, "--violation", "sucess_rate=96%"], "did you mean 'success_rate'?"),
         ([SCENARIO, "--violation", "success_rate=99%"], "it is no violation (name one below the target)"),
         ([SCENARIO, "--power", "40%"], "40% is not between 50% and 100% (write 95%)"),
-        ([SCENARIO, "--power", "much"], "'much' is no percentage (write 95%)"),
+        ([SCENARIO, "--power", "much"], "'much' is not a percentage (write it like 95%)"),
         ([SCENARIO, "-n", "2"], "-n 2 is too few to tell how runs vary (write 5 or more)"),
         ([SCENARIO, "--set", "slos=[]"], "has no objectives: there is nothing to see (write some under slos:)"),
         ([SCENARIO, "--out", ROOT / "docs"], "exists already and is not an empty directory"),

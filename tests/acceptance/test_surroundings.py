@@ -181,7 +181,7 @@ def test_a_job_summary_that_cannot_be_written_changes_no_verdict(
     assert run_command(["run", "bad.yaml", "--out", "out", "--job-summary", str(summary)]) == FAILS
     [warning] = [line for line in capfd.readouterr().err.splitlines() if "warning" in line]
     assert warning.startswith(f"warning: {summary}: ")
-    assert warning.endswith("; the job summary is not written (the result stands)")
+    assert warning.endswith("; the job summary was not written (the result is unaffected)")
     assert is_complete(Path("out"), "FAIL")
 
 
@@ -194,7 +194,7 @@ def test_plots_that_cannot_be_made_change_no_verdict(
     with monkeypatch.context() as patch:
         patch.setattr("soak.runner.evidence.report.render_into", refuse)
         assert run_command(["run", "bad.yaml", "--out", "out"]) == FAILS
-    assert "warning: the report is not made: No space left on device" in capfd.readouterr().err
+    assert "warning: the report was not written: No space left on device" in capfd.readouterr().err
     assert run_command(["verify", "out"]) == 0
     assert run_command(["report", "out"]) == 0
     assert is_complete(Path("out"), "FAIL")

@@ -276,10 +276,10 @@ def overflow(handler: BaseHTTPRequestHandler) -> None:
     ("answer", "told"),
     [
         (fail_with(500), "it answered 500"),
-        (fail_with(401), "it refused our name or password (it answered 401)"),
+        (fail_with(401), "it refused the user name or password (status 401)"),
         (lambda handler: time.sleep(2), "it did not answer in time"),
-        (lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"), "the connection broke (BadStatusLine)"),
-        (lambda handler: handler.connection.shutdown(socket.SHUT_RDWR), "the connection broke (RemoteDisconnected)"),
+        (lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"), "the connection failed (BadStatusLine)"),
+        (lambda handler: handler.connection.shutdown(socket.SHUT_RDWR), "the connection failed (RemoteDisconnected)"),
         (trickle, "it did not answer in time"),
         (overflow, "it answered 500"),
     ],
@@ -390,7 +390,7 @@ def test_a_step_that_makes_too_much(tmp_path: Path, capsys: pytest.CaptureFixtur
     monthly = ["--set", "duration=30d", "--set", "workload.arrivals.rate=1/h", "--set", "phases=[]", "--set", "slos=[]"]
     assert run_command(["run", str(WATCHED), "--out", str(tmp_path / "month"), *monthly]) in {0, 5}
     assert run_command(["export", str(tmp_path / "month"), *words]) == 2
-    assert "--step 1s makes too many figures (write 180s or more)" in capsys.readouterr().err
+    assert "--step 1s gives too many samples (write 180s or more)" in capsys.readouterr().err
 
 
 def test_the_series_of_a_simulated_run_reach_prometheus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,11 +101,11 @@ def test_a_relative_target_keeps_the_labels_it_does_not_name() -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("latency_p95 == 2s", "never equal"),
-        ("latency_p95 != 1x phase=burst", "never equal"),
+        ("latency_p95 == 2s", "never exactly equal"),
+        ("latency_p95 != 1x phase=burst", "never exactly equal"),
         ("latency_p95{tenant=A} <= 2x tenant=A", "with itself"),
-        ("latency_p95{tenant=C} <= 2s", "nobody declares the tenant 'C'"),
-        ("rss{tenant=A} <= 1GB", "one for the whole system"),
+        ("latency_p95{tenant=C} <= 2s", "the scenario declares no tenant 'C'"),
+        ("rss{tenant=A} <= 1GB", "covers the whole system"),
         ("nothing <= 2s", "unknown SLI 'nothing'"),
     ],
 )

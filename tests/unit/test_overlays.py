@@ -113,7 +113,7 @@ def test_an_overlay_with_nothing_but_own_keys_is_kept_with_the_scenario(tmp_path
         ("faults:\n  - name: transient\n    rate: 900%\n", "0.yaml:3:11: faults[0].rate: "),
         ("faults:\n  - {name: new, rate: 1%}\n", "0.yaml:2:5: faults[4]: needs the key 'type'"),
         ("faults: [{name: db-lock, rate: x}]", "0.yaml:1:32: faults[1].rate: "),
-        ("- 1\n", "0.yaml:1:1: an overlay is a mapping (write it like queue: {workers: 2})"),
+        ("- 1\n", "0.yaml:1:1: an overlay must be a mapping (write it like queue: {workers: 2})"),
         ("queue: {workers: 010}\n", "0.yaml:1:18: queue.workers: "),
         ("queue: [\n", "0.yaml:2:1: not YAML: "),
         ("workload: {task: {duration: {distribution: exponential}}}", "0.yaml:1:29: workload.task.duration: "),

@@ -22,7 +22,7 @@ def test_commands_run_in_the_folder_of_the_scenario(tmp_path: Path) -> None:
         ("test -e nowhere", "ended with exit code 1"),
         ("sh -c 'echo two tests failed; exit 3'", "ended with exit code 3: two tests failed"),
         ("no-such-program --at-all", "cannot run: No such file or directory"),
-        ("echo 'open", "cannot run: is not a command line, look at its quotes"),
+        ("echo 'open", "cannot run: is not a valid command line; check its quotes"),
     ],
 )
 def test_a_command_that_does_not_end_well_ends_everything(command: str, complaint: str, tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from soak.schemas.systems.calls.build import build_calls
 from soak.schemas.systems.calls.faults import FAULTS, STRIKES_CALLS, CallFault
 from soak.schemas.systems.calls.indicators import SLIS
 from soak.schemas.systems.calls.settings import Calls
-from soak.schemas.systems.language import Data, Language, Minutes
+from soak.schemas.systems.language import Data, Language, Level, Minutes
+
+_CALL_OVER = (Kind.CALL_SUCCEEDED, Kind.CALL_FAILED)
 
 
 def _service(scenario: Data, settings: Calls, folders: Folders) -> Distribution:
@@ -126,8 +128,10 @@ LANGUAGE = Language(
         },
         waiting=frozenset(OPEN),
         taken=(Kind.CALL_STARTED,),
-        given_back=(Kind.CALL_SUCCEEDED, Kind.CALL_FAILED),
+        given_back=_CALL_OVER,
         workers=False,
+        more={"calls": Kind.CALL_STARTED, "calls_failed": Kind.CALL_FAILED, "calls_rejected": Kind.CALL_REJECTED},
+        levels={"in_flight": Level((Kind.CALL_STARTED,), _CALL_OVER, Kind.SAMPLE_IN_FLIGHT)},
     ),
     checks=(_faults, _dependencies, _endless, _memory),
     names=_names,

@@ -211,7 +211,7 @@ def test_what_can_contradict_nothing_is_inconclusive() -> None:
     one = objective("{objective: success_rate ~ 56%, confidence: 99%}", many(1, 0))
     assert (one.status, one.detail) == (
         Status.INCONCLUSIVE,
-        "whatever 1 observations show, they contradict nothing at 99%",
+        "1 observations cannot contradict any target at 99% confidence",
     )
     assert objective("{objective: success_rate ~ 1%, confidence: 95%}", many(1, 0)).status is Status.FAIL
 
@@ -224,7 +224,7 @@ def test_tasks_that_never_arrived_keep_from_pass(tmp_path: Path) -> None:
     path.write_text(text + "duration: 10s\n")
     made, _ = simulate_scenario(path)
     assert made.verdict is Outcome.INCONCLUSIVE
-    assert made.reasons == ["only 10 of 100 tasks arrived in 10s (raise duration)"]
+    assert made.reasons == ["only 10 of 100 tasks arrived within 10s (raise duration)"]
     assert [reason.kind for reason in made.typed_reasons] == ["tasks"]
 
 

@@ -13,8 +13,8 @@ SCENARIOS = Path(__file__).parents[3] / "scenarios" / "resilience"
 @pytest.mark.parametrize(
     ("name", "label"),
     [
-        ("bulkhead", "share, with its interval (95%)"),
-        ("network-retry", "share, with its interval (95% for the first two)"),
+        ("bulkhead", "share and its interval (95%)"),
+        ("network-retry", "share and its interval (95% for the first two)"),
     ],
 )
 def test_the_axis_names_the_confidence(tmp_path: Path, name: str, label: str) -> None:

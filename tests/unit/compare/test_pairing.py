@@ -237,7 +237,7 @@ def test_no_comparison_is_written_into_a_run(
     scenario = runs["base"].parent / "small.yaml"
     for words in ([str(runs["base"]), str(runs["alike"])], [str(scenario), "--with", "queue.workers=3"]):
         assert run_command(["compare", *words, "--out", str(inside)]) == 2
-        assert "lies in the run directory" in capsys.readouterr().err
+        assert "is inside the run directory" in capsys.readouterr().err
         assert not inside.exists()
 
 

@@ -1,6 +1,7 @@
 """Depth of the queue and busy workers by minute: true time averages, whatever is in step with what."""
 
 import csv
+import dataclasses
 import math
 import random
 from collections.abc import Iterable, Iterator
@@ -11,11 +12,13 @@ import pytest
 
 from soak.runner.evidence.metrics import MetricsWriter
 from soak.runner.judge.judge import Judge
+from soak.schemas.errors import UsageError
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import NEW_STATE, Kind
 from soak.schemas.stream.states import TaskState
+from soak.schemas.systems.registry import language_of
 from soak.simulation.plan import Plan
 from soak.simulation.run import simulate
 
@@ -177,3 +180,100 @@ def test_tasks_of_a_client_that_are_not_in_a_call_wait(tmp_path: Path) -> None:
     found = rows(tmp_path, plan, simulate(plan))[5:25]
     assert {row["queue_depth"] for row in found} == {2.0}
     assert all(math.isnan(row["busy_workers"]) for row in found)
+
+
+CALLS = """\
+version: 1
+name: levels
+system: calls
+duration: 20m
+drain: 10m
+workload: {{arrivals: {{rate: 30/min}}}}
+calls:
+  dependencies: [{{name: api, latency: {{distribution: lognormal, median: 3s, p95: 12s}}}}]
+  policy:
+    - timeout: 10s
+    - circuit_breaker: {{failures: 3, open_for: 20s}}
+    - retry: {{max_attempts: 3, backoff: {{initial: 2s}}}}
+faults:
+  - {{name: f, type: server_error, rate: 20%}}
+  - {{name: silent, type: timeout, at: 7m, for: 90s, rate: 80%}}
+{faults}
+"""
+STEPS = {Kind.CALL_STARTED: 1, Kind.CALL_SUCCEEDED: -1, Kind.CALL_FAILED: -1}
+COLUMNS = {"calls": Kind.CALL_STARTED, "calls_failed": Kind.CALL_FAILED, "calls_rejected": Kind.CALL_REJECTED}
+
+
+def calls_plan(tmp_path: Path, faults: str = "") -> Plan:
+    path = tmp_path / "levels.yaml"
+    path.write_text(CALLS.format(faults=faults))
+    return Plan(load(path).scenario)
+
+
+def in_flight(events: list[tuple[float, Kind]], from_s: float, until_s: float) -> tuple[float, int]:
+    """Mean and maximum of the calls in flight between two times, by hand."""
+    found = [(0.0, 0)]
+    for t, kind in events:
+        found.append((t, found[-1][1] + STEPS.get(kind, 0)))
+    ends = [t for t, _ in found[1:]] + [math.inf]
+    area, most = 0.0, 0
+    for (t, level), end in zip(found, ends, strict=True):
+        length_s = min(end, until_s) - max(t, from_s)
+        if length_s > 0:
+            area, most = area + level * length_s, max(most, level)
+    return area / (until_s - from_s), most
+
+
+def test_calls_of_each_minute_are_those_of_the_events(tmp_path: Path) -> None:
+    plan = calls_plan(tmp_path)
+    blocks = list(simulate(plan))
+    events = [
+        (t, Kind(kind)) for block in blocks for t, kind in zip(block.t.tolist(), block.kind.tolist(), strict=True)
+    ]
+    found = rows(tmp_path, plan, blocks)
+    assert len(found) >= 20
+    assert all(sum(row[name] for row in found) > 5 for name in COLUMNS)
+    for place, row in enumerate(found):
+        from_s, until_s = place * 60.0, min(place * 60.0 + 60.0, blocks[-1].until_s)
+        for name, kind in COLUMNS.items():
+            # What happens on the minute belongs to the one that ends there.
+            assert row[name] == sum(each is kind and from_s < t <= from_s + 60.0 for t, each in events), (name, place)
+        mean, most = in_flight(events, from_s, until_s)
+        assert row["in_flight"] == pytest.approx(mean, rel=1e-5, abs=1e-9), place
+        assert row["in_flight_max"] == most, place
+
+
+def test_calls_in_flight_do_not_depend_on_where_blocks_end(tmp_path: Path) -> None:
+    plan = calls_plan(tmp_path)
+    blocks = list(simulate(plan))
+    np.testing.assert_equal(rows(tmp_path, plan, cut(blocks, random.Random(1))), rows(tmp_path, plan, blocks))
+
+
+def test_calls_in_flight_are_right_again_after_a_loss(tmp_path: Path) -> None:
+    seen, blind = (
+        calls_plan(tmp_path, faults) for faults in ("", "  - {name: blind, type: telemetry_loss, at: 10m30s, for: 2m}")
+    )
+    truth, found = rows(tmp_path, seen, simulate(seen)), rows(tmp_path, blind, simulate(blind))
+    assert [place for place, row in enumerate(found) if math.isnan(row["in_flight"])] == [10, 11, 12]
+    for place in range(15, 20):
+        assert found[place]["in_flight"] == pytest.approx(truth[place]["in_flight"], rel=1e-5), place
+
+
+def test_a_level_without_samples_is_unknown_from_a_loss_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blind = calls_plan(tmp_path, "  - {name: blind, type: telemetry_loss, at: 10m, for: 2m}")
+    language = language_of("calls")
+    levels = {"in_flight": dataclasses.replace(language.minutes.levels["in_flight"], sampled=None)}
+    other = dataclasses.replace(language, minutes=dataclasses.replace(language.minutes, levels=levels))
+    for module in ("levels", "metrics"):
+        monkeypatch.setattr(f"soak.runner.evidence.{module}.language_of", lambda name: other)
+    found = rows(tmp_path, blind, simulate(blind))
+    assert [math.isnan(row["in_flight"]) for row in found] == [place >= 10 for place in range(len(found))]
+
+
+def test_a_system_that_names_a_column_twice_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, language = calls_plan(tmp_path), language_of("calls")
+    more = {"queue_depth": Kind.CALL_STARTED}
+    other = dataclasses.replace(language, minutes=dataclasses.replace(language.minutes, more=more))
+    monkeypatch.setattr("soak.runner.evidence.metrics.language_of", lambda name: other)
+    with pytest.raises(UsageError, match=r"system calls: metrics\.csv has a second column 'queue_depth' \(rename it"):
+        MetricsWriter(None, plan.scenario, [])

@@ -165,7 +165,7 @@ def test_no_stream_at_all(tmp_path: Path) -> None:
         (b'{"t":10,"type":"task.enqueued","task":"2"}', "does not say how much, when or which"),
         (b'{"t":10,"type":"sample.rss"}', "does not say how much, when or which"),
         (b'{"t":10,"type":"alert.fired"}', "does not say how much, when or which"),
-        (DONE.replace(b'"t":10', b'"t":8.9'), "is earlier than the event before it"),
+        (DONE.replace(b'"t":10', b'"t":8.9'), "is earlier than the previous event"),
     ],
 )
 def test_a_damaged_line(path: Path, line: bytes, what: str) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from recordings import ABORT, SCENARIO
 
-from soak.runner.evidence.directory import CHECKSUMS, VERDICT, RunDirectory
+from soak.runner.cli import run_command
+from soak.runner.evidence.directory import CHECKSUMS, METRICS, VERDICT, RunDirectory
 from soak.runner.evidence.verify import recompute, verify
 from soak.schemas.errors import EvidenceError, UsageError
 from soak.schemas.evidence.verdict import End
@@ -64,7 +65,7 @@ def test_every_kind_of_run_agrees_with_itself(recorder: Recorder, text: str) -> 
 def test_a_run_without_abort_agrees_with_itself(recorder: Recorder) -> None:
     run = recorder(SCENARIO + ABORT, abort=False)
     assert problems(run) == {}
-    assert b"the run went on" in run.read(VERDICT)
+    assert b"the run continued" in run.read(VERDICT)
 
 
 def test_a_run_with_overrides_agrees_with_itself(recorder: Recorder) -> None:
@@ -138,13 +139,13 @@ def test_a_stream_that_breaks_off(run: RunDirectory) -> None:
     whole = run.read(STREAM)
     run.file(STREAM).write_bytes(whole[: len(whole) // 2])
     found = problems(run)
-    assert found["event stream"] == "breaks off before the end of the run"
+    assert found["event stream"] == "is incomplete: it ends before the end of the run"
     assert verify(run)[1].verdict == "INCONCLUSIVE"
 
 
 def test_a_stream_whose_last_line_is_cut(run: RunDirectory) -> None:
     run.file(STREAM).write_bytes(run.read(STREAM)[:-3])
-    assert problems(run)["event stream"] == "breaks off before the end of the run"
+    assert problems(run)["event stream"] == "is incomplete: it ends before the end of the run"
 
 
 def test_a_damaged_stream(run: RunDirectory) -> None:
@@ -221,7 +222,7 @@ def test_checksums_are_those_of_the_usual_tool(run: RunDirectory) -> None:
 @pytest.mark.parametrize("old", ["rate: 10%", "success_rate >= 90%", "seed: 3"])
 def test_another_scenario(run: RunDirectory, old: str) -> None:
     change(run, "scenario.yaml", old, old.replace("0%", "1%").replace("3", "4"))
-    with pytest.raises(EvidenceError, match="is not the scenario the stream was made with"):
+    with pytest.raises(EvidenceError, match="is not the scenario of the event stream"):
         recompute(run)
     assert "its hash differs" in problems(run)["event stream"]
 
@@ -251,7 +252,7 @@ def test_measured_values_stand_beside_the_scenario(recorder: Recorder, tmp_path:
     run.file("data/times.txt").write_text("1.5\n")
     assert problems(run) == {"data/times.txt": "was changed: its hash differs"}
     run.file("data/times.txt").unlink()
-    assert "does not load any more" in problems(run)["event stream"]
+    assert "cannot be loaded any more" in problems(run)["event stream"]
 
 
 def test_what_the_author_keeps_for_himself_names_no_file(recorder: Recorder) -> None:
@@ -270,3 +271,30 @@ def test_what_is_no_run_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is not a directory"):
         RunDirectory.open(tmp_path / "file")
+
+
+CALLS = """\
+version: 1
+name: small
+system: calls
+duration: 5m
+workload: {arrivals: {rate: 10/min}}
+calls: {dependencies: [{name: api, latency: {distribution: constant, value: 1s}}]}
+faults: [{name: f, type: server_error, rate: 20%}]
+slos: [success_rate >= 10%]
+"""
+
+
+@pytest.mark.parametrize(("columns", "agrees"), [(5, True), (4, False), (6, False)])
+def test_evidence_from_before_a_systems_columns_were_added_agrees(tmp_path: Path, columns: int, agrees: bool) -> None:
+    """A run of calls had no columns of calls once; to take any other column away is a change."""
+    (tmp_path / "small.yaml").write_text(CALLS)
+    assert run_command(["run", str(tmp_path / "small.yaml"), "--out", str(tmp_path / "run")]) == 0
+    run = RunDirectory(tmp_path / "run")
+    lines = run.file(METRICS).read_text().splitlines()
+    assert lines[0].endswith(",injected:f,calls,calls_failed,calls_rejected,in_flight,in_flight_max")
+    run.file(METRICS).write_text("".join(f"{line.rsplit(',', columns)[0]}\n" for line in lines))
+    run.write_checksums()
+    assert run_command(["report", str(run.path)]) == 0
+    expected = {} if agrees else {"metrics.csv recomputed": "line 1 is not what the stream gives"}
+    assert problems(run) == expected

@@ -97,15 +97,15 @@ def test_the_environment_comes_first(scenario: Scenario, environment: dict[str, 
 @pytest.mark.parametrize(
     ("named", "url", "told"),
     [
-        ("pushgateway", "", "TIMESERIES_TYPE is set, TIMESERIES_URL is not (set both, or neither)"),
-        ("", "http://h:1", "TIMESERIES_URL is set, TIMESERIES_TYPE is not (set both, or neither)"),
+        ("pushgateway", "", "TIMESERIES_TYPE is set, but TIMESERIES_URL is not (set both, or neither)"),
+        ("", "http://h:1", "TIMESERIES_URL is set, but TIMESERIES_TYPE is not (set both, or neither)"),
         ("pushgatway", "http://h:1", "TIMESERIES_TYPE: unknown value 'pushgatway' (did you mean 'pushgateway'?)"),
         ("pushgateway", "h:9091", "TIMESERIES_URL: write a URL such as http://127.0.0.1:9091"),
         ("pushgateway", "http://h:99999", "TIMESERIES_URL: write a URL such as http://127.0.0.1:9091"),
         ("pushgateway", "http://h:1?db=x", "TIMESERIES_URL: write a URL such as http://127.0.0.1:9091"),
         ("influxdb", "http://h:8086", "TIMESERIES_URL: write a URL such as http://127.0.0.1:8086?db=soak"),
         ("influxdb2", "http://h:8086?org=a", "TIMESERIES_URL: write a URL such as http://127.0.0.1:8086?org="),
-        ("influxdb", "http://me:pw@h:1?db=x", "holds a user name or password (put them into TIMESERIES_USERNAME"),
+        ("influxdb", "http://me:pw@h:1?db=x", "contains a user name or password (put them into TIMESERIES_USERNAME"),
     ],
 )
 def test_an_environment_that_says_too_little(scenario: Scenario, named: str, url: str, told: str) -> None:

@@ -70,7 +70,7 @@ def test_a_first_export_that_fails_is_told_once_and_tried_again(capsys: pytest.C
     exports, errors = closed(feed)
     assert (exports, database.taken) == (1, [-1])
     assert errors >= 3
-    assert capsys.readouterr().err == "export somewhere: it is back\n"
+    assert capsys.readouterr().err == "export somewhere: it works again\n"
 
 
 def test_a_database_that_comes_back_gets_what_it_missed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,8 +86,8 @@ def test_a_database_that_comes_back_gets_what_it_missed(capsys: pytest.CaptureFi
     assert errors >= 3
     assert max(database.sizes) == feeding.MOST_AT_ONCE
     assert capsys.readouterr().err.splitlines() == [
-        "export somewhere: it is down (the run goes on, it is tried again)",
-        "export somewhere: it is back",
+        "export somewhere: it is down (the run continues, and the export is retried)",
+        "export somewhere: it works again",
     ]
 
 
@@ -125,7 +125,7 @@ def test_a_database_that_hangs_holds_up_nobody(capsys: pytest.CaptureFixture[str
     database.free.clear()
     put(feed, *range(10))
     assert closed(feed, 0.1) == (1, 1)
-    assert capsys.readouterr().err == "export somewhere: 10 exports did not get there\n"
+    assert capsys.readouterr().err == "export somewhere: 10 exports were lost\n"
     database.free.set()
 
 
@@ -156,7 +156,7 @@ def test_the_oldest_give_way(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     exports, _ = closed(feed)
     assert database.taken[-20:] == list(range(80, 100))
     assert exports == len(database.taken) == len(set(database.taken))
-    assert f"{101 - exports} exports did not get there" in capsys.readouterr().err
+    assert f"{101 - exports} exports were lost" in capsys.readouterr().err
 
 
 def test_what_a_database_refuses_is_made_smaller_and_then_given_up(capsys: pytest.CaptureFixture[str]) -> None:
@@ -177,7 +177,7 @@ def test_what_a_database_refuses_is_made_smaller_and_then_given_up(capsys: pytes
     assert sorted(database.taken) == [-1, *(number for number in range(100) if number != 37)]
     assert exports == 100
     assert errors >= 1
-    assert "1 exports did not get there" in capsys.readouterr().err
+    assert "1 exports were lost" in capsys.readouterr().err
 
 
 def test_a_failure_of_the_client_does_not_end_the_feed() -> None:

@@ -221,16 +221,16 @@ def test_old_runs_and_other_commits(both: Path, decide: Decide) -> None:
 def test_a_run_that_does_not_know_its_commit(both: Path, decide: Decide) -> None:
     rewrite_manifest(both / "a", git=None)
     found = wrong(decide(one_commit="true"))
-    instead = "make it in a git work tree, or write evidence: {one_commit: false}"
-    assert found["evidence runs/a"] == f"does not say which commit it was made from ({instead})"
+    instead = "run it in a git work tree, or write evidence: {one_commit: false}"
+    assert found["evidence runs/a"] == f"has no commit ({instead})"
 
 
 @pytest.mark.parametrize(
     ("shas", "commit", "told"),
     [
-        ((None, None), None, ["make it in one, or write evidence: {one_commit: false}"] * 2),
+        ((None, None), None, ["run it in one, or write evidence: {one_commit: false}"] * 2),
         ((None, "b" * 40), None, ["write evidence: {one_commit: false}", "b" * 12]),
-        ((None, "b" * 40), "b" * 7, ["make it in one, or leave --commit out", "b" * 12]),
+        ((None, "b" * 40), "b" * 7, ["run it in one, or leave --commit out", "b" * 12]),
         (("a" * 40, "b" * 40), "b" * 40, ["was made from aaaaaaaaaaaa, not from bbbbbbbbbbbb", "b" * 12]),
     ],
 )
@@ -247,7 +247,7 @@ def test_what_is_said_of_a_commit_is_a_whole_sentence(
         True,
     ]
     unknown = [each.detail for each, sha in zip(rule.checks, shas, strict=True) if sha is None]
-    assert all(each.startswith("the commit is not known: the run was made outside") for each in unknown)
+    assert all(each.startswith("the commit is unknown: the run was made outside") for each in unknown)
 
 
 def test_an_incident_has_to_be_filled_in(both: Path, decide: Decide) -> None:
@@ -285,10 +285,10 @@ def results(tmp_path: Path, *cases: str) -> None:
         ((PASSED, FAILED), "", "c::1 failed"),
         ((PASSED, SKIPPED), "", "c::1 skipped"),
         ((PASSED, SKIPPED), ", skipped: true", None),
-        ((PASSED,), ", at_least: 2", "1 test cases passed, 2 are asked for"),
+        ((PASSED,), ", at_least: 2", "1 test cases passed, 2 are required"),
         ((PASSED, FAILED), ', cases: ["*::0"]', None),
         ((PASSED,), ', cases: ["*::0", "*operator*"]', "no passed test case *operator*"),
-        ((), "", "0 test cases passed, 1 are asked for"),
+        ((), "", "0 test cases passed, 1 are required"),
     ],
 )
 def test_results_of_tests(tmp_path: Path, decide: Decide, cases: tuple[str, ...], more: str, told: str | None) -> None:
@@ -315,7 +315,7 @@ def test_no_results(decide: Decide) -> None:
         ("version: 1\nname: x\nrules: []\n", "3:8: rules: is empty"),
         (
             "version: 1\nname: x\nrules: [{name: a}]\n",
-            "rules[0]: asks for nothing (write either tests: or runs: in each rule)",
+            "rules[0]: has neither tests nor runs (write either tests: or runs: in each rule)",
         ),
         ("version: 1\nname: x\nrules: [{name: a, runz: {in: x}}]\n", "unknown key 'runz' (did you mean 'runs'?)"),
         ("version: 2\nname: x\nrules: [{name: a, runs: {in: x}}]\n", "unknown version 2"),
@@ -377,7 +377,7 @@ def test_evidence_of_another_release(both: Path, decide: Decide, version: int, a
 @pytest.mark.parametrize("commit", ["", "HEAD", "abc", "DEADBEEF", "deadbee; rm"])
 def test_a_commit_that_is_none_is_no_check(both: Path, commit: str) -> None:
     (both / "gate.yaml").write_text(textwrap.dedent(GATE).format(more=""))
-    with pytest.raises(UsageError, match="is no commit"):
+    with pytest.raises(UsageError, match="is not a commit"):
         decide_gate(load_gate(both / "gate.yaml"), both.parent, commit)
 
 
@@ -486,7 +486,7 @@ def test_a_template_cannot_change_what_others_are_rendered_from(tmp_path: Path) 
 def test_no_command_writes_into_evidence(both: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     run = both / "a"
     assert run_command([word.replace("RUN", str(run)) for word in words]) == 2
-    assert "lies in the run directory" in capsys.readouterr().err
+    assert "is inside the run directory" in capsys.readouterr().err
     assert run_command(["verify", str(run)]) == 0
 
 

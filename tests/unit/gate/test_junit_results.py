@@ -46,5 +46,5 @@ def test_cases_count_wherever_they_stand(tmp_path: Path) -> None:
 
 
 def test_counters_that_tell_of_more_failures_than_there_are(tmp_path: Path) -> None:
-    with pytest.raises(EvidenceError, match="says that 7 test cases failed, and holds 0 that did"):
+    with pytest.raises(EvidenceError, match="reports 7 failed test cases, but contains 0"):
         statuses(tmp_path, '<testsuite tests="9" failures="4" errors="3"><testcase name="a"/></testsuite>')

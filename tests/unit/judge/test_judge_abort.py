@@ -101,7 +101,7 @@ def test_a_condition_that_did_not_hold_for_long_enough_does_not_end_the_run() ->
 def test_without_abort_the_run_goes_on_and_fails() -> None:
     result = verdict(HISTORY, f"slos: [rss <= 9kB]\n{RULE}", abort=False)
     assert (result.verdict, result.end, result.ended_s) == ("FAIL", "completed", 11.0)
-    assert result.reasons == ["abort condition collapse held at 9s (the run went on)"]
+    assert result.reasons == ["abort condition collapse held at 9s (the run continued)"]
     assert result.objectives[0].status == "PASS"
     assert result.tasks["DONE"] == 1
 

@@ -92,7 +92,7 @@ def test_every_occurrence_of_a_fault_counts_by_itself() -> None:
 )
 def test_an_alert_whose_time_was_not_up_is_inconclusive(expect: str, samples: str) -> None:
     result = alert(expect, samples, until=300)
-    assert (result.status, result.detail.endswith("the run ended before")) == ("INCONCLUSIVE", True)
+    assert (result.status, result.detail.endswith("the run ended earlier")) == ("INCONCLUSIVE", True)
     assert alert(expect, samples, until=460).status == "FAIL"
 
 

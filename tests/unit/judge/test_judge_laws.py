@@ -37,10 +37,10 @@ def test_a_good_run_keeps_every_law() -> None:
 
 
 BROKEN = [
-    ("conservation", GOOD + "9 census pending=0", 1, "1 taken in, 0 in the census"),
-    ("conservation", GOOD + "9 census done=2", 1, "1 taken in, 2 in the census"),
+    ("conservation", GOOD + "9 census pending=0", 1, "1 accepted, 0 in the census"),
+    ("conservation", GOOD + "9 census done=2", 1, "1 accepted, 2 in the census"),
     ("legal_transitions", GOOD + "10 failed 1", 1, "1 illegal transitions"),
-    ("ledger_agreement", GOOD.replace("ended 1", "ended 1 error=crash"), 1, "1 tasks DONE against the ledger"),
+    ("ledger_agreement", GOOD.replace("ended 1", "ended 1 error=crash"), 1, "1 tasks DONE contrary to the ledger"),
 ]
 
 
@@ -63,7 +63,7 @@ def test_a_system_without_a_census_is_not_known_to_conserve() -> None:
     made = judge(GOOD, SLO)
     result = decide(made, IDENTITY, End.COMPLETED)
     assert (result.laws[0].status, result.laws[0].value) == ("INCONCLUSIVE", None)
-    assert result.reasons == ["law conservation: the system gave no census of its tasks"]
+    assert result.reasons == ["law conservation: the system reported no census of its tasks"]
 
 
 def test_the_ledger_is_compared_attempt_by_attempt() -> None:
@@ -105,7 +105,10 @@ def test_littles_law_breaks_with_a_task_that_is_counted_and_not_followed() -> No
     made.lifecycle._population._in_system += 1  # a fourth, of which there is no event
     observed(made, [make_block([50.0], [Kind.SAMPLE_RSS], value=[1.0], until_s=50.0)])
     result = decide(made, IDENTITY, End.COMPLETED).laws[-1]
-    assert (result.status, result.detail) == ("FAIL", "200.0 task-seconds by number, 150.0 by task")
+    assert (result.status, result.detail) == (
+        "FAIL",
+        "200.0 task-seconds as area under the number in the system, 150.0 summed over tasks",
+    )
 
 
 def _enqueued(arrivals: np.ndarray) -> Block:

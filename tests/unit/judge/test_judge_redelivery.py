@@ -42,7 +42,7 @@ def law(history: str, until: float, text: str = QUEUE, end: str = "") -> LawResu
 def test_work_that_is_never_started_again_is_lost() -> None:
     result = law(DIED, 9 + ALLOWED_S + 1)
     assert (result.status, result.value) == ("FAIL", 1.0)
-    assert result.detail == "1 tasks were never started again, though nothing else ran for longer than 50s"
+    assert result.detail == "1 tasks were never started again, although nothing else ran for longer than 50s"
 
 
 def test_it_is_lost_by_the_indicator_as_well_though_the_system_says_in_progress() -> None:
@@ -61,7 +61,7 @@ def test_a_run_that_is_too_short_cannot_tell() -> None:
     result = law(DIED, 9 + ALLOWED_S - 20)
     assert (result.status, result.value) == ("INCONCLUSIVE", None)
     assert result.detail == (
-        "1 tasks were not started again yet; that may take 50s once nothing else runs (raise drain by 20s)"
+        "1 tasks had not been started again; that may take 50s once nothing else runs (raise drain by 20s)"
     )
 
 

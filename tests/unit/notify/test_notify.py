@@ -82,7 +82,7 @@ def test_people_are_told_of_alerts_and_the_verdict(tmp_path: Path, messages: lis
     assert soak(tmp_path) == 0
     assert [message["title"] for message in messages] == [
         "soak told: stalled (critical) fires",
-        "soak told: stalled (critical) is resolved",
+        "soak told: stalled (critical) resolves",
         "soak told: PASS",
     ]
     assert messages[0]["message"].startswith("at 1h3m")
@@ -95,7 +95,7 @@ def test_people_are_told_of_alerts_and_the_verdict(tmp_path: Path, messages: lis
 def test_people_are_told_of_an_abort(tmp_path: Path, messages: list[dict[str, str]]) -> None:
     notify = "[{to: {from_env: SOAK_TEST_URL}, when: [aborted]}]"
     assert soak(tmp_path, notify, "abort: [{name: down, when: stall_time >= 5m}]") == 4
-    assert [message["title"] for message in messages] == ["soak told: down held, the run is aborted"]
+    assert [message["title"] for message in messages] == ["soak told: down held; the run is aborted"]
 
 
 def test_a_simulation_tells_nobody_unless_asked(tmp_path: Path, messages: list[dict[str, str]]) -> None:
@@ -126,7 +126,7 @@ def test_the_secret_is_seen_nowhere(
     assert soak(tmp_path, TO_ENV, "", "--debug") == 0
     assert told(tmp_path) == {"sent": 0, "failed": 3}
     output = capfd.readouterr()
-    assert "notify SOAK_TEST_URL: a message could not be sent (the run goes on)" in output.err
+    assert "notify SOAK_TEST_URL: a message could not be sent (the run continues)" in output.err
     assert SENTINEL not in output.out + output.err
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or SENTINEL.encode() not in path.read_bytes(), path
@@ -136,7 +136,7 @@ def test_the_secret_is_seen_nowhere(
     ("url", "message"),
     [
         ("", "the environment variable SOAK_TEST_URL is not set"),
-        (f"nothing-{SENTINEL}", "SOAK_TEST_URL holds no URL that Apprise knows"),
+        (f"nothing-{SENTINEL}", "SOAK_TEST_URL is not a URL supported by Apprise"),
     ],
 )
 def test_a_url_that_is_none_is_told_before_the_run(
@@ -232,4 +232,4 @@ def test_a_service_that_answers_a_byte_at_a_time_does_not_keep_the_process(tmp_p
         thread.join()
         server.server_close()
     assert done.returncode == 0
-    assert "gave up 3 messages" in done.stderr
+    assert "dropped 3 messages" in done.stderr

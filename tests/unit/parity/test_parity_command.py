@@ -167,7 +167,7 @@ def test_the_plot_has_axes_with_units(base: Path, again: Path, tmp_path: Path) -
     compare(base, again, tmp_path / "out", AGREES)
     svg = (tmp_path / "out" / "parity.svg").read_text(encoding="utf-8")
     words = set(re.findall(r"<text[^>]*>(.*?)</text>", svg))
-    assert {"latency [s]", "run less base [s]", "scenario time [min]", "base: simulation", "run: simulation"} <= words
+    assert {"latency [s]", "run minus base [s]", "scenario time [min]", "base: simulation", "run: simulation"} <= words
 
 
 # What is refused.
@@ -240,14 +240,14 @@ def _append(name: str, text: str) -> Callable[[Path], object]:
         (_remove("verdict.json"), "verdict.json: No such file or directory"),
         (_remove("soak_small.jsonl"), "soak_small.jsonl: No such file or directory"),
         (_remove("scenario.yaml"), "scenario.yaml: No such file or directory"),
-        (_cut, "soak_small.jsonl: breaks off before the end of the run"),
+        (_cut, "soak_small.jsonl: is incomplete: it ends before the end of the run"),
         (_append("verdict.json", "}"), "this evidence is damaged"),
         (_append("soak_small.jsonl", "nonsense\n"), "not an event"),
         (
             _append("soak_small.jsonl", '{"t": 9999, "type": "task.done", "task": "999999999"}\n'),
             "task 999999999 is not",
         ),
-        (_append("scenario.yaml", "title: other\n"), "is not the scenario the stream was made with"),
+        (_append("scenario.yaml", "title: other\n"), "is not the scenario of the event stream"),
         (lambda run: edit_verdict(run, seed=4), "is not the verdict on this stream"),
     ],
 )

@@ -72,7 +72,7 @@ def test_the_share_of_runs_in_which_they_arrive_is_what_plans_come_to(tmp_path: 
 CONDITIONS = [
     # The run with its drain lasts 1h10m.
     ("when: success_rate < 5%, for: 70m", ""),
-    ("when: success_rate < 5%, for: 71m", "for: cannot hold: it takes 1h11m, and the run with its drain is over after 1h10m"),
+    ("when: success_rate < 5%, for: 71m", "for: cannot hold: it takes 1h11m, but the run with its drain lasts only 1h10m"),
     ("when: stall_time > 50m, for: 20m", ""),
     ("when: stall_time > 50m, for: 21m", "for: cannot hold: it takes 1h11m"),
     ("when: stall_time > 71m", "when: cannot hold: it takes 1h11m"),
@@ -81,22 +81,22 @@ CONDITIONS = [
     ("when: throughput > 1/min, window: 60m, for: 11m", ""),
     # 1,800 tasks come.
     ("when: success_rate < 5%, min_samples: 1800", ""),
-    ("when: success_rate < 5%, min_samples: 1801", "min_samples: cannot hold: asks for 1,801 observations, and at most 1,800"),
+    ("when: success_rate < 5%, min_samples: 1801", "min_samples: cannot hold: needs 1,801 observations, but there are at most"),
     # One every 2 s.
-    ("when: success_rate < 5%, window: 1s, for: 10s", "window: can hardly hold: a window of 1s holds 0.5 observations"),
+    ("when: success_rate < 5%, window: 1s, for: 10s", "window: can hardly hold: a window of 1s contains 0.5 observations"),
     ("when: success_rate < 5%, window: 1s", ""),
     ("when: success_rate < 5%, window: 2s, for: 10s", ""),
     ("when: success_rate < 5%, window: 10s, min_samples: 5, for: 10m", ""),
     ("when: success_rate < 5%, window: 10s, min_samples: 6, for: 10m", "window: can hardly hold"),
     # A sample every minute: 70 of them.
     ("when: queue_depth > 5, min_samples: 69", ""),
-    ("when: queue_depth > 5, min_samples: 70", "min_samples: cannot hold: asks for 70 observations, and at most 69 come"),
+    ("when: queue_depth > 5, min_samples: 70", "min_samples: cannot hold: needs 70 observations, but there are at most 69"),
     ("when: queue_depth > 5, window: 5m, min_samples: 5, for: 10m", ""),
-    ("when: queue_depth > 5, window: 5m, min_samples: 6", "window: cannot hold: a window of 300s holds 5 observations"),
+    ("when: queue_depth > 5, window: 5m, min_samples: 6", "window: cannot hold: a window of 300s contains 5 observations"),
     ("when: queue_depth > 5, window: 90s, min_samples: 2", ""),
     ("when: queue_depth > 5, window: 90s, min_samples: 2, for: 30s", ""),
     ("when: queue_depth > 5, window: 90s, min_samples: 2, for: 31s", "window: cannot hold"),
-    ("when: queue_depth > 5, window: 30s, for: 1m", "window: cannot hold: a window of 30s holds 0.5 observations"),
+    ("when: queue_depth > 5, window: 30s, for: 1m", "window: cannot hold: a window of 30s contains 0.5 observations"),
 ]  # fmt: skip
 
 
@@ -172,7 +172,7 @@ def test_an_objective_on_more_than_comes(tmp_path: Path) -> None:
     path.write_text(text.replace("[success_rate >= 10%]", "[{objective: latency_p95 <= 9s, min_samples: 1801}]"))
     (found,) = cautions(load(path))
     assert found.what == (
-        "latency_p95 <= 9s: asks for 1,801 observations, and at most 1,800 come: it will be INCONCLUSIVE"
+        "latency_p95 <= 9s: needs 1,801 observations, but there are at most 1,800: it will be INCONCLUSIVE"
     )
 
 
@@ -186,7 +186,7 @@ def test_phases_and_the_warm_up_are_counted(objective: str, most: int, tmp_path:
     text = SCENARIO.format(arrivals=REGULAR, more="") + (
         "warmup: 10m\nphases: [{name: a, at: 20m, for: 1m}, {name: b, at: 0s, for: 20m}]\n"
     )
-    for least, says in ((most, []), (most + 1, [f"and at most {most:,} come"])):
+    for least, says in ((most, []), (most + 1, [f"but there are at most {most:,}"])):
         path.write_text(text.replace("[success_rate >= 10%]", f"[{{objective: {objective}, min_samples: {least}}}]"))
         found = [each.what for each in cautions(load(path))]
         assert [says[0] in each for each in found] == [True] * len(says)
@@ -223,7 +223,7 @@ slos: [success_rate >= 10%]
     assert cautions(load(path)) == ()
     path.write_text(text.format(at="90s"))
     (found,) = cautions(load(path))
-    assert found.what == "two and one take a away at the same time: one of them strikes nothing"
+    assert found.what == "two and one take a down at the same time: one of them has no effect"
 
 
 ROOT = Path(__file__).resolve().parents[3]

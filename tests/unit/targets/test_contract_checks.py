@@ -8,7 +8,7 @@ from soak.contract import Queue
 from soak.runner.targets.queue.contract_checks import Result, check_class, suite
 from soak.schemas.errors import UsageError
 
-THREADS = "a claimed task is not given to another worker, with 8 threads at a time"
+THREADS = "a claimed task is not given to another worker, with 8 concurrent threads"
 
 
 def failed(kind: type[Queue], only: str = "", patience_s: float = 5.0) -> dict[str, str]:
@@ -23,7 +23,7 @@ def failed(kind: type[Queue], only: str = "", patience_s: float = 5.0) -> dict[s
 def test_the_example_keeps_the_contract() -> None:
     results = list(check_class(MemoryQueue))
     assert [each.name for each in results] == [check.name for check in suite(MemoryQueue)[0]]
-    skipped = Result(THREADS, "skipped", "the class does not say thread_safe = True")
+    skipped = Result(THREADS, "skipped", "the class does not declare thread_safe = True")
     assert [each for each in results if each.status != "ok"] == [skipped]
 
 
@@ -42,9 +42,9 @@ def test_a_queue_that_is_often_busy_keeps_the_contract() -> None:
         (queues.BackoffIgnored, "a transient failure is tried again, not before its backoff", "a wait of 0.1 s, got"),
         (queues.RetriesWithoutEnd, "a task is FAILED after 3 attempts", "Failed() after attempt 3, got Retry"),
         (queues.PermanentTriedAgain, "a permanent failure is FAILED at once", "expected Failed(), got Retry"),
-        (queues.ExpiryToldTwice, "a lease that expires is told once", "an expired lease told once"),
-        (queues.HeartbeatIgnored, "heartbeats renew a lease", "expected the lease kept"),
-        (queues.NewestFirst, "the oldest task comes first", "['c', 'a', 'b'], as they were enqueued"),
+        (queues.ExpiryToldTwice, "a lease that expires is told once", "an expired lease reported once"),
+        (queues.HeartbeatIgnored, "heartbeats renew a lease", "expected the lease to be kept"),
+        (queues.NewestFirst, "the oldest task comes first", "['c', 'a', 'b'], in the order of enqueueing"),
         (queues.ClaimLosesThePayload, "a claim says what was enqueued", "got (0, 'a', '', 1, 'w3')"),
         (
             queues.SnapshotForgetsBlocked,

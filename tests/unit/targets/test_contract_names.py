@@ -38,13 +38,13 @@ def test_a_class_is_found_by_its_module(here: Path) -> None:
         ("contract_needs:Queue", "importing contract_needs raised ModuleNotFoundError: "),
         ("contract_breaks:Queue", "importing contract_breaks raised ZeroDivisionError: "),
         ("contract_ends:Queue", "importing contract_ends raised SystemExit: 0"),
-        ("contract_fine:nothing.more", "contract_fine has no 'more' (it has no class)"),
+        ("contract_fine:nothing.more", "contract_fine has no 'more' (it contains no class)"),
         ("contract_fine:Fin", "contract_fine has no 'Fin' (did you mean 'Fine'?)"),
         ("contract_fine:nothing", "contract_fine:nothing is not a class but 3 (write package.module:Class)"),
         ("contract_fine:", "'contract_fine:' does not name a class"),
         ("../x.py:Queue", "'../x.py:Queue' does not name a class"),
         ("contract_poor:Poor", "contract_poor:Poor lacks enqueue, heartbeat, complete, fail, block, recover, snapshot"),
-        ("simulatoin", "no target 'simulatoin' (did you mean 'simulation'?; or name a class as package.module:Class)"),
+        ("simulatoin", "no target 'simulatoin' (did you mean 'simulation'?; or write a class as package.module:Class)"),
     ],
 )
 def test_what_is_not_found_is_named(name: str, message: str, here: Path) -> None:

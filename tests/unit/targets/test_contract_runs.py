@@ -165,7 +165,7 @@ def test_what_a_hung_worker_brings_is_refused(tmp_path: Path) -> None:
         (queues.WrongField, r"^WrongField\.enqueue returned Accepted\.task_id = None, not int or str$"),
         (queues.Hangs, r"^Hangs\.claim has not answered for 0\.5 s"),
         (queues.ClaimLosesThePayload, r"\.claim gave task 0 the payload '', not '{\"number\": 0}'$"),
-        (queues.IdGivenTwice, r"^IdGivenTwice\.enqueue gave the id 0 a second time"),
+        (queues.IdGivenTwice, r"^IdGivenTwice\.enqueue returned the id 0 a second time"),
         (
             queues.NotEmpty,
             r"^NotEmpty\.(claim named the task 0, which|enqueue refused the key '0', which it was never)",
@@ -185,9 +185,7 @@ def test_a_queue_that_cannot_be_made_is_a_wrong_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["db_outage", "disk_full", "dispatcher_crash", "watchdog_crash"])
 def test_faults_that_need_a_hand_inside_are_refused(kind: str, tmp_path: Path) -> None:
     loaded = scenario(tmp_path, f"{{name: dark, type: {kind}, at: 1m, for: 30s}}")
-    with pytest.raises(
-        UsageError, match=rf"^x:X cannot be given this scenario: fault dark \({kind}\): .* \(leave it out"
-    ):
+    with pytest.raises(UsageError, match=rf"^x:X cannot run this scenario: fault dark \({kind}\): .* \(leave it out"):
         QueueAdapter("x:X", MemoryQueue).admit(loaded.scenario)
 
 

@@ -1,4 +1,4 @@
-"""Faults by time of a run that goes on: what began or ended unobserved is told once, and what still lasts is taken up again."""
+"""Scheduled faults of a run that goes on: what began or ended unobserved is told once, and what still lasts is taken up again."""
 
 from pathlib import Path
 

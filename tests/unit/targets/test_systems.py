@@ -131,7 +131,11 @@ def test_the_orchestrator_that_comes_along_keeps_the_contract() -> None:
         (systems.NeverStops, "no body starts after stop", "expected no body to start, got [(6, 1)]"),
         (systems.Garbage, "a new system is empty", "Garbage.changes returned str 'done', not Change in its list"),
         (systems.WrongProcess, "killed", "WrongProcess.processes returned 'w0': '1234', not the name of a process"),
-        (systems.Strangers, "killed", "expected processes to tell the worker 'w0', as its body is told, got worker-pr"),
+        (
+            systems.Strangers,
+            "killed",
+            "expected processes to list the worker 'w0' under the name passed to its body, got worker-pr",
+        ),
     ],
 )
 def test_a_defect_fails_its_check(kind: type[System], name: str, detail: str) -> None:
@@ -200,7 +204,7 @@ def test_a_broken_contract_ends_the_run(kind: type[System], message: str, tmp_pa
 
 def test_a_worker_that_cannot_be_killed_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(
-        SoakError, match=r"Strangers.processes\(\) tells no process of the worker 'w\d' \(worker-process-1\)"
+        SoakError, match=r"Strangers.processes\(\) has no process for worker 'w\d' \(worker-process-1\)"
     ):
         soak(systems.Strangers, tmp_path, CRASH)
 

@@ -4,16 +4,16 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from soak.reports.data import RunData
-from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, figure, legend, nothing, to_svg
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, figure, legend, to_svg
 from soak.schemas.evidence.verdict import ObjectiveResult
 from soak.schemas.language.expression import Op, Unit
 
 
-def plot(run: RunData) -> bytes:
+def plot(run: RunData) -> bytes | None:
     """A row for before and after, and one for each share with an objective."""
     gain = run.verdict.gain
     if gain is None:
-        return to_svg(nothing("Gain of the policies: no task has ended"))
+        return None
     expected = [each for each in run.verdict.objectives if each.op == Op.ABOUT and each.unit == Unit.RATIO]
     fig, (axes,) = figure(1, 1.3 + 0.3 * (len(expected) + 2))
     names = ["before: the first call", "after: the task"]

@@ -1,0 +1,1 @@
+"""The system `queue` in reports."""

@@ -1,0 +1,89 @@
+"""What reports know of a system: a room that names the plots, panels and sections that it has beside those of any system."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
+
+from soak.schemas.errors import SoakError, UsageError, failure_words
+from soak.schemas.systems.registry import OURS, find, room
+
+if TYPE_CHECKING:
+    from soak.reports.aftermath import Aftermath
+    from soak.reports.data import RunData
+    from soak.reports.plots.panels import Panel
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Plot: TypeAlias = "Callable[[RunData], bytes | None]"
+"""Makes an SVG; None if the run has nothing to draw. See `soak.reports.plots.canvas`."""
+Inline: TypeAlias = Callable[[str], str]
+"""A plot of the run by file name, in base64 for an `<img>`; empty if the run does not have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A panel of growth.svg: a growth SLI, its title, the unit beside the axis, and the column of metrics.csv it is of."""
+
+    sli: str
+    title: str
+    unit: str
+    column: str
+
+
+def _nothing(*_: object) -> str:
+    return ""
+
+
+def _none(*_: object) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A system in reports. One that brings nothing has the parts that any system has.
+
+    plots: by file name, shown before the common ones. panels: of throughput.svg, below the tasks per minute. on_page: the
+    same for the timeline (empty: as in throughput.svg). grown: panels of growth.svg.
+
+    summary: a part of soak_summary.md after the objectives, in Markdown. page: the same in report.html; text is escaped, a
+    `markupsafe.Markup` is not. `soak.reports.summary.render_template` renders either from a template.
+    speed: a sentence on a real run that was sped up. resumed: a sentence on what a pause did.
+
+    events: prefixes of event types that incident.md tells beside those of tasks, faults, alerts, processes and the run.
+    ids: the system's ids of tasks by key, from the run directory. run_book: commands that help after an abort, in Markdown.
+    """
+
+    plots: Mapping[str, Plot] = field(default_factory=dict)
+    panels: "Sequence[Panel]" = ()
+    on_page: "Sequence[Panel]" = ()
+    grown: Sequence[Grown] = ()
+    summary: "Callable[[RunData], str]" = _nothing
+    page: "Callable[[RunData, Inline], str]" = _nothing
+    speed: "Callable[[RunData], str]" = _nothing
+    resumed: str = "The scenario's clock was paused meanwhile."
+    events: tuple[str, ...] = ()
+    ids: Callable[[Path], Mapping[str, str]] = _none
+    run_book: "Callable[[RunData, Aftermath], str]" = _nothing
+
+
+@cache
+def room_of(system: str) -> Room:
+    """The room of a system. Raises UsageError for one that is not there or is broken."""
+    found = find(system)
+    return room(found, found.report, Room)
+
+
+def ask(system: str, what: str, part: Callable[P, T], *args: P.args, **words: P.kwargs) -> T:
+    """What a part of a system's room answers. Raises UsageError if that of another package fails."""
+    try:
+        return part(*args, **words)
+    except SoakError:
+        raise
+    except Exception as error:
+        if system in OURS:
+            raise
+        shown = f"{what} cannot be made: {failure_words(error)}"
+        raise UsageError(f"system {system}: {shown} (mend the package that offers it, or remove it)") from error
