@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from soak.runner.console import is_drawn_on, live_console, remark
 from soak.runner.judge.judge import Judge
 from soak.schemas.language.model import Scenario
-from soak.schemas.units import show_duration, show_ratio
+from soak.schemas.systems.registry import language_of
+from soak.schemas.units import show_duration
 
 Progress = Callable[[Judge], None]
 
@@ -26,11 +27,11 @@ def make_progress(scenario: Scenario) -> Iterator[Progress]:
 
 
 def _live_figures(judge: Judge) -> str:
-    success = judge.sli_value(judge.scenario.slis["success_rate"])
-    p95_s = judge.sli_value(judge.scenario.slis["latency_p95"])
-    if success != success:
-        return "no results yet"
-    return f"success {show_ratio(success)}, p95 {show_duration(p95_s)}"
+    slis = judge.scenario.slis
+    headline = language_of(judge.scenario.system).headline
+    values = {word: (slis[name], judge.sli_value(slis[name])) for word, name in headline.items()}
+    shown = [f"{word} {sli.unit.show(value)}" for word, (sli, value) in values.items() if value == value]
+    return ", ".join(shown) or "no results yet"
 
 
 @contextmanager

@@ -20,12 +20,15 @@ from soak.runner.past import Past, read_past, replay
 from soak.runner.progress import make_progress
 from soak.runner.targets.base import Selective, Target
 from soak.runner.targets.make import can_go_on, make_target
+from soak.runner.targets.refusals import refuse_system
+from soak.runner.targets.room import system_of
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.files import file_name
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.identity import Identity, target_now
+from soak.schemas.systems.registry import blame
 from soak.schemas.units import show_duration
 from soak.simulation.plan import Plan
 
@@ -84,6 +87,8 @@ def _note_former_name(name: str) -> None:
 
 def _admit(target: Target, scenario: Scenario) -> None:
     """Raises UsageError for a scenario that the target cannot run."""
+    if system := system_of(target.name):
+        refuse_system(scenario, system, target.name)
     if isinstance(target, Selective):
         target.admit(scenario)
     if target.clock == "real" and scenario.repeat > 1:
@@ -153,7 +158,8 @@ def conduct(
         raise
     except Exception as error:
         kept = f"partial evidence is kept in {recording.directory.path}"
-        raise SoakError(f"{failure_words(error)}; {kept} (run it again with --debug)") from error
+        kind = UsageError if blame(error) else SoakError
+        raise kind(f"{failure_words(error)}; {kept} (run it again with --debug)") from error
     return verdict
 
 

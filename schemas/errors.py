@@ -95,7 +95,10 @@ def failure_words(error: BaseException | None) -> str:
     if isinstance(error, OSError):
         where = error.filename if isinstance(error.filename, str) else "a file or a standard stream"
         return f"{printable(where)}: {reason(error)}"
-    return f"internal error: {type(error).__name__}: {error}"
+    from soak.schemas.systems.registry import blame
+
+    blamed = blame(error) if error else None
+    return str(blamed) if blamed else f"internal error: {type(error).__name__}: {error}"
 
 
 LONGEST_QUOTE = 60

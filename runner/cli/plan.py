@@ -42,7 +42,7 @@ def command(
     from soak.simulation.room import room_of
 
     loaded = load(scenario, tier=tier, overlays=overlays, settings=all_settings(settings, duration, seed))
-    plan, warnings = Plan(loaded.scenario), tuple(map(str, cautions(loaded)))
+    warnings, plan = tuple(map(str, cautions(loaded))), Plan(loaded.scenario)
     room = room_of(plan.scenario.system)
     figures: Forecast = room.forecast(plan)
     if as_json:

@@ -80,13 +80,7 @@ class FaultCounts:
 def _asked(fault: Fault) -> str:
     words = []
     if not fault.by_time:
-        of = (
-            f"calls to {fault.dependency}"
-            if fault.dependency
-            else "tasks"
-            if fault.spec.counts == "tasks"
-            else "attempts"
-        )
+        of = f"{fault.spec.counts} to {fault.dependency}" if fault.dependency else fault.spec.counts
         words.append(f"{show_ratio(fault.rate)} of {of}")
     if fault.windows:
         first = fault.windows[0]

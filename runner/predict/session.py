@@ -16,7 +16,7 @@ from soak.runner.predict.request import Request
 from soak.runner.replications.replication import Replication, jobs
 from soak.runner.replications.series import series
 from soak.runner.replications.worker_pool import WorkerPool, make_pool
-from soak.schemas.errors import SoakError, failure_words
+from soak.schemas.errors import SoakError, UsageError, failure_words
 from soak.schemas.evidence.prediction import Prediction, Stopped
 from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.language.load import Loaded
@@ -70,9 +70,8 @@ def perform(request: Request, open_pool: Callable[[], WorkerPool] | None = None)
             try:
                 _make(so_far, loaded, request, pool, interrupted, directory)
             except Exception as error:
-                raise SoakError(
-                    f"{failure_words(error)}; {_keep_broken(so_far, loaded, request, directory)}"
-                ) from error
+                kind = UsageError if isinstance(error, UsageError) else SoakError
+                raise kind(f"{failure_words(error)}; {_keep_broken(so_far, loaded, request, directory)}") from error
         prediction = _write(so_far, loaded, request, directory)
     return Analysis(prediction, directory.path, REPORT, prediction.stopped is Stopped.INTERRUPTED)
 

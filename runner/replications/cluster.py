@@ -10,8 +10,9 @@ from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any
 
 from soak.runner.extras import need
-from soak.runner.replications.remote import order, pack, question, read_reply, software
+from soak.runner.replications.remote import order, pack, question, read_reply
 from soak.runner.replications.replication import Job, Replication
+from soak.runner.replications.software import software
 from soak.runner.replications.worker_pool import AHEAD
 from soak.schemas.errors import SoakError, UsageError, quoted
 from soak.schemas.language.model import Scenario
@@ -77,7 +78,7 @@ class DaskPool:
         """Queue a job. Raises SoakError when the scheduler is gone."""
         if self._packed is None or self._packed[0] is not job.scenario:
             self._packed = job.scenario, pack(job.scenario)
-        return _Promise(self, self.send(order(job, self._packed[1])))
+        return _Promise(self, self.send(order(job, self._packed[1])), software(job.scenario.system))
 
     def restart(self) -> None:
         """Drop what was in flight: it is submitted again. The cluster restarts its workers itself."""
@@ -98,20 +99,21 @@ class DaskPool:
         self._futures.add(future)
         return future
 
-    def fetch(self, future: Any, timeout_s: float | None) -> Replication | None:
-        """What a worker answered; None to a question about its software. Raises TimeoutError, BrokenExecutor or SoakError."""
+    def fetch(self, future: Any, timeout_s: float | None, asked: str) -> Replication | None:
+        """What a worker answered; None to a question about its software. asked: the software that it is to have.
+
+        Raises TimeoutError, BrokenExecutor or SoakError.
+        """
         self._look_around()
         with self._losing():
             self._await(future, timeout_s)
             worker, content = self._result(future)
         self._futures.discard(future)
         if content is None:
-            raise SoakError(
-                f"{self._address}: worker {worker} has no soak, or an older one (install {software()} there)"
-            )
+            raise SoakError(f"{self._address}: worker {worker} has no soak, or an older one (install {asked} there)")
         answer = read_reply(content)
-        if answer.software != software():
-            what = f"{self._address}: worker {worker} has {answer.software}, but here is {software()}"
+        if answer.software != asked:
+            what = f"{self._address}: worker {worker} has {answer.software}, but here is {asked}"
             raise SoakError(f"{what} (install the same there: another version may give other results)")
         return answer.replication
 
@@ -160,7 +162,7 @@ class DaskPool:
     def _ask(self, future: Any, until: float) -> None:
         # A worker that is busy with something else is looked at again with its first job.
         with contextlib.suppress(TimeoutError):
-            self.fetch(future, max(0.0, until - time.monotonic()))
+            self.fetch(future, max(0.0, until - time.monotonic()), software())
 
     def _look_around(self, *, now: bool = False) -> bool:
         """Whether there are workers; checked now and then. Raises SoakError when there have been none for long."""
@@ -225,11 +227,11 @@ def _first_line(error: Exception) -> str:
 class _Promise:
     """A replication in flight on the cluster."""
 
-    def __init__(self, pool: DaskPool, future: Any) -> None:
-        self._pool, self._future = pool, future
+    def __init__(self, pool: DaskPool, future: Any, software: str) -> None:
+        self._pool, self._future, self._software = pool, future, software
 
     def result(self, timeout: float | None = None) -> Replication:
         """Wait for it; raises TimeoutError after `timeout` seconds."""
-        replication = self._pool.fetch(self._future, timeout)
+        replication = self._pool.fetch(self._future, timeout, self._software)
         assert replication
         return replication

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import numpy as np
 
-from soak.runner.engine import execute, identify
+from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.folds import Sketch
 from soak.runner.judge.judge import Judge
 from soak.runner.targets.simulation import Simulation
+from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import OF_TELEMETRY, ObjectiveResult, Outcome, Status, Verdict
 from soak.schemas.language.model import Objective, Scenario
 from soak.schemas.language.slis import Aggregate
+from soak.schemas.systems.registry import MEND, blame
 from soak.simulation.plan import Plan
 
 _SEED_BITS = 53
@@ -95,11 +97,16 @@ def paired_jobs(base: Scenario, variant: Scenario) -> Iterator[Job]:
 
 
 def replicate(job: Job) -> Replication:
-    """Make one replication. It depends on nothing but the job."""
+    """Make one replication. It depends on nothing but the job. Raises UsageError if a system of another package fails."""
     collecting = gc.isenabled()
     gc.disable()
     try:
         verdict, judge = _run(job)
+    except Exception as error:
+        # Whoever waits for the result elsewhere sees no frames of this process.
+        if blamed := blame(error.__cause__ if isinstance(error, BrokenOffError) and error.__cause__ else error):
+            raise UsageError(f"{blamed} ({MEND})") from None
+        raise
     finally:
         if collecting:
             gc.enable()

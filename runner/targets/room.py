@@ -1,6 +1,7 @@
 """What the runner knows of a system's real targets, and what they need of the machine."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -57,19 +58,24 @@ def room_of(system: str) -> Room:
 
 def named(name: str) -> Named | None:
     """The target of this name, of whatever system: ours first. None when no system that works has it."""
-    return next((each for each in _each_named(None) if each.name == name), None)
+    return next((each for _, each in _each_named() if each.name == name), None)
+
+
+def system_of(name: str) -> str | None:
+    """The system that a target of this name runs; None when no system that works has it."""
+    return next((system for system, each in _each_named() if each.name == name), None)
 
 
 def target_names() -> list[str]:
     """The names of all real targets of the systems that come along."""
-    return [each.name for each in _each_named(tuple(OURS))]
+    return [each.name for system in OURS for each in room_of(system).named]
 
 
-def _each_named(systems: tuple[str, ...] | None) -> Iterable[Named]:
-    for system in names() if systems is None else systems:
-        try:
-            yield from room_of(system).named
-        except UsageError:
-            # One that is broken keeps no other from working; who names it is told why.
-            if system in OURS:
-                raise
+def _each_named() -> Iterable[tuple[str, Named]]:
+    """Each target with a name and its system. Other packages are looked at after all of ours."""
+    for system in OURS:
+        yield from ((system, each) for each in room_of(system).named)
+    for system in names():
+        # One that is broken keeps no other from working; who names it is told why.
+        with suppress(UsageError):
+            yield from ((system, each) for each in room_of(system).named if system not in OURS)

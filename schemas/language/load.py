@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from soak.schemas.errors import Problem, ScenarioError
+from soak.schemas.errors import Problem, ScenarioError, SoakError
 from soak.schemas.files import Folders, folder_of
 from soak.schemas.language.build import build_scenario
 from soak.schemas.language.document import Document, read_document
@@ -15,7 +15,8 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.language.overrides import apply_overlay, apply_settings, apply_tier
 from soak.schemas.language.semantics import semantic_problems
 from soak.schemas.language.shape import shape_problems
-from soak.schemas.language.systems import completed
+from soak.schemas.language.systems import completed, problems_of_system
+from soak.schemas.systems.registry import MEND, blame
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,16 @@ class Sources:
 
         Raises ScenarioError with every problem.
         """
+        try:
+            return self._load(tier, settings, variant)
+        except SoakError:
+            raise
+        except Exception as error:
+            if not (blamed := blame(error)):
+                raise
+            raise ScenarioError([self.document.problem(("system",), blamed.what, MEND)]) from error
+
+    def _load(self, tier: str | None, settings: Sequence[str], variant: Sequence[str]) -> Loaded:
         document = self.document
         chosen = document if tier is None else apply_tier(document, tier)
         for overlay in self.overlays:
@@ -113,8 +124,9 @@ def load(
 
 
 def _problems(document: Document, folders: Folders, only: Iterable[str] | None = None) -> list[Problem]:
+    unusable = problems_of_system(document)
     filled = completed(document.data)
-    found = document.problems + shape_problems(document, only)
+    found = document.problems + unusable + ([] if unusable else shape_problems(document, only))
     seen = {problem.where for problem in found}
     return found + [problem for problem in semantic_problems(document, filled, folders) if problem.where not in seen]
 

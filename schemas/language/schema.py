@@ -7,7 +7,7 @@ definitions.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from soak.schemas.conformity import Schema
 from soak.schemas.errors import UsageError, reason
 from soak.schemas.files import DIRECTORY
+from soak.schemas.language.faults import TELEMETRY_LOSS
 from soak.schemas.systems.registry import OURS, known, language_of
 
 _CORE = DIRECTORY / "language" / "scenario.schema.json"
@@ -76,17 +77,63 @@ def fragment(system: str) -> Schema:
 
 
 def check(system: str) -> None:
-    """Whether the schema of a scenario can be composed with what a system adds. Raises UsageError that says why not."""
+    """Whether a system's part of the language goes together with the others. Raises UsageError that says why not."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 
+    _check_names(system)
     try:
-        Draft202012Validator.check_schema(_scenario((*known(), system)))
+        schema = _scenario((*known(), system))
+        Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         where = ".".join(map(str, error.absolute_path))
         raise UsageError(f"system {system}: its fragment makes no JSON Schema at {where} (mend the fragment)") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"system {system}: its fragment lacks {error} (mend the fragment)") from None
+    for reference in _references(schema):
+        if not _is_there(schema, reference):
+            raise UsageError(
+                f"system {system}: its fragment refers to {reference}, which is not there (mend the fragment)"
+            )
+
+
+def _check_names(system: str) -> None:
+    """Raises UsageError where the fragment and the tables of a system do not have the same names."""
+    part, language = fragment(system), language_of(system)
+    others = {type_ for name in known() if name != system for type_ in fragment(name).get("faults", {})}
+    faults, table = set(part.get("faults", {})), set(language.faults) - {TELEMETRY_LOSS}
+    found = [
+        *(f"the fault {name!r} is taken already" for name in sorted(faults & (others | {TELEMETRY_LOSS}))),
+        *(f"the fault {name!r} is in its fragment or in its table only" for name in sorted(faults ^ table)),
+        *(
+            f"{key!r} is required, but no key of it"
+            for key in part.get("required", ())
+            if key not in part.get("properties", {})
+        ),
+        *(
+            f"there is no SLI {name!r} for its headline"
+            for name in language.headline.values()
+            if name not in language.slis
+        ),
+    ]
+    if found:
+        raise UsageError(f"system {system}: {found[0]} (mend the package that offers it, or remove it)")
+
+
+def _references(schema: Any) -> Iterator[str]:
+    for key, value in schema.items() if isinstance(schema, dict) else enumerate(schema):
+        if isinstance(value, dict | list):
+            yield from _references(value)
+        elif key == "$ref":
+            yield value
+
+
+def _is_there(schema: Any, reference: str) -> bool:
+    for step in reference.removeprefix("#/").split("/"):
+        if not isinstance(schema, dict) or step not in schema:
+            return False
+        schema = schema[step]
+    return True
 
 
 _KIND: Mapping[str, type] = {"description": str, "required": list}

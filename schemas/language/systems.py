@@ -21,9 +21,15 @@ def problems_of_system(document: Document) -> list[Problem]:
     try:
         use(name)
     except UsageError as error:
-        what, _, remedy = str(error).removesuffix(")").rpartition(" (")
-        return [document.problem(("system",), what, remedy)]
+        return [problem_of_system(document, name, error)]
     return []
+
+
+def problem_of_system(document: Document, name: str, error: UsageError) -> Problem:
+    """A failure of the system that a scenario names, at the place where it does so."""
+    said = str(error).removeprefix(f"system {name}: ")
+    what, _, remedy = said.removesuffix(")").rpartition(" (")
+    return document.problem(("system",), what, remedy)
 
 
 def completed(data: Any) -> Any:

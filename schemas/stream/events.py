@@ -4,7 +4,7 @@ A kind is an event type together with the fields that never change for it: the c
 write `sample.state`, each with its own `state`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto, unique
 
@@ -118,6 +118,15 @@ class Kind(IntEnum):
     OWN_14 = auto()
     OWN_15 = auto()
     OWN_16 = auto()
+
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
+        """Sent to another process by its event type: codes of systems of other packages may differ there."""
+        spec = SPECS.get(self)
+        return (Kind, (int(self),)) if spec is None else (_kind_named, (spec.type, spec.state))
+
+
+def _kind_named(type_: str, state: str) -> Kind:
+    return KIND_OF[type_, state]
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,31 +317,39 @@ _COLUMNS = frozenset(column for spec in SPECS.values() for column in spec.column
 _follow: list[Callable[[], None]] = []
 
 
-def register(specs: Iterable[Spec]) -> None:
-    """Give events of a system of another package kinds of their own; those that have one keep it.
+def register(specs: Iterable[Spec]) -> tuple[Kind, ...]:
+    """Give events of a system of another package kinds of their own, and return them; those that have one keep it.
 
     Raises ValueError for a type that is taken, a column or the name of a value that the stream does not have, and when there
     are no kinds left.
     """
+    kinds: dict[Kind, Spec] = {}
     for spec in specs:
-        kind = KIND_OF.get((spec.type, spec.state))
-        if kind is not None and SPECS[kind] == spec:
-            continue
-        if spec.type in TYPES:
-            raise ValueError(f"the event type {spec.type!r} is taken")
-        if not set(spec.columns.split()) <= _COLUMNS:
-            raise ValueError(f"event {spec.type}: the columns of the stream are {', '.join(sorted(_COLUMNS))}")
-        if spec.value_name not in _VALUE_NAMES:
-            names = ", ".join(sorted(name for name in _VALUE_NAMES if name))
-            raise ValueError(f"event {spec.type}: a value is called one of {names}")
-        free = [each for each in Kind if each not in SPECS]
-        if not free:
-            raise ValueError("there are no kinds of events left")
-        SPECS[free[0]] = spec
-        KIND_OF[spec.type, spec.state] = free[0]
-        TYPES.append(spec.type)
+        kinds[_kind_for(spec, taken=kinds)] = spec
+    for kind, spec in kinds.items():
+        SPECS[kind] = spec
+        KIND_OF[spec.type, spec.state] = kind
+        TYPES.extend({spec.type}.difference(TYPES))
     for refresh in _follow:
         refresh()
+    return tuple(kinds)
+
+
+def _kind_for(spec: Spec, taken: Mapping[Kind, Spec]) -> Kind:
+    kind = KIND_OF.get((spec.type, spec.state))
+    if kind is not None and SPECS[kind] == spec:
+        return kind
+    if spec.type in TYPES or spec.type in {each.type for each in taken.values()}:
+        raise ValueError(f"the event type {spec.type!r} is taken")
+    if not set(spec.columns.split()) <= _COLUMNS:
+        raise ValueError(f"event {spec.type}: the columns of the stream are {', '.join(sorted(_COLUMNS))}")
+    if spec.value_name not in _VALUE_NAMES:
+        names = ", ".join(sorted(name for name in _VALUE_NAMES if name))
+        raise ValueError(f"event {spec.type}: a value is called one of {names}")
+    free = next((each for each in Kind if each not in SPECS and each not in taken), None)
+    if free is None:
+        raise ValueError("there are no kinds of events left")
+    return free
 
 
 def on_register(refresh: Callable[[], None]) -> None:

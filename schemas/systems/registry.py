@@ -6,12 +6,13 @@ scenario is not of, and one that is broken keeps no other from working.
 """
 
 import importlib
+import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
-from soak.schemas.errors import UsageError, failure_words
+from soak.schemas.errors import SoakError, UsageError, printable, reason
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -76,19 +77,18 @@ def find(name: str) -> System:
 def _load(point: "EntryPoint") -> System:
     try:
         system = point.load()
-    except Exception as error:
-        raise UsageError(
-            f"system {point.name}: {point.value} cannot be loaded: {failure_words(error)} ({_MEND})"
-        ) from None
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"system {point.name}: {point.value} cannot be loaded: {_words(error)} ({MEND})") from error
     if not isinstance(system, System):
         what = f"{point.value} is a {type(system).__name__}, not a {System.__module__}.System"
-        raise UsageError(f"system {point.name}: {what} ({_MEND})")
+        raise UsageError(f"system {point.name}: {what} ({MEND})")
     if system.name != point.name:
-        raise UsageError(f"system {point.name}: {point.value} calls itself {system.name!r} ({_MEND})")
+        raise UsageError(f"system {point.name}: {point.value} calls itself {system.name!r} ({MEND})")
     return system
 
 
-_MEND = "mend the package that offers it, or remove it"
+MEND = "mend the package that offers it, or remove it"
+"""What to do about a broken system of another package."""
 
 
 def _points() -> "Iterator[EntryPoint]":
@@ -97,20 +97,26 @@ def _points() -> "Iterator[EntryPoint]":
     yield from entry_points(group=GROUP)
 
 
+def _words(error: BaseException) -> str:
+    """What somebody else's code failed with, in one line."""
+    if isinstance(error, SoakError):
+        return str(error)
+    said = reason(error) if isinstance(error, OSError) else str(error)
+    return printable(f"{type(error).__name__}: {said.partition(chr(10))[0]}".removesuffix(": "))
+
+
 def room(system: System, reference: str, kind: type[T]) -> T:
     """What a reference of a system names. Raises UsageError when it is not there or not of its kind."""
     module, _, name = reference.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if system.name in OURS:
             raise
-        raise UsageError(
-            f"system {system.name}: {reference} cannot be loaded: {failure_words(error)} ({_MEND})"
-        ) from None
+        raise UsageError(f"system {system.name}: {reference} cannot be loaded: {_words(error)} ({MEND})") from error
     if not isinstance(found, kind):
         what = f"{reference} is a {type(found).__name__}, not a {kind.__module__}.{kind.__qualname__}"
-        raise UsageError(f"system {system.name}: {what} ({_MEND})")
+        raise UsageError(f"system {system.name}: {what} ({MEND})")
     return found
 
 
@@ -122,22 +128,35 @@ def language_of(name: str) -> "Language":
 
     system = find(name)
     language = room(system, system.language, Language)
+    if language.name != name:
+        raise UsageError(f"system {name}: {system.language} calls itself {language.name!r} ({MEND})")
     try:
         register(language.events)
     except ValueError as error:
-        raise UsageError(f"system {name}: {error} ({_MEND})") from None
+        raise UsageError(f"system {name}: {error} ({MEND})") from None
     return language
 
 
 def languages() -> tuple[list["Language"], list[str]]:
     """What each system adds to the language, and why of each that cannot be used."""
-    found, broken = [], []
+    from soak.schemas.language.schema import check
+
+    found, broken = [], _taken_names()
     for name in names():
         try:
-            found.append(language_of(name))
+            language = language_of(name)
+            if name not in known():
+                check(name)
+            found.append(language)
         except UsageError as error:
             broken.append(str(error))
     return found, broken
+
+
+def _taken_names() -> list[str]:
+    """Systems of other packages under a name of ours, which nobody can use."""
+    what = "the name is that of a system of soak"
+    return [f"system {p.name}: {p.value}: {what} ({MEND})" for p in _points() if p.name in OURS]
 
 
 def catalogues() -> "dict[str, Mapping[str, Sli]]":
@@ -147,6 +166,8 @@ def catalogues() -> "dict[str, Mapping[str, Sli]]":
 
 _in_use: list[str] = []
 """Systems of other packages that a scenario has named so far."""
+_latest: list[str] = []
+"""The one that was named last."""
 
 
 def known() -> tuple[str, ...]:
@@ -156,20 +177,43 @@ def known() -> tuple[str, ...]:
 
 def use(name: str) -> None:
     """Make a system of another package known to the language. Raises UsageError for one that is not there or is broken."""
-    if name in known():
-        return
-    from soak.schemas.language.schema import check
+    if name not in known():
+        from soak.schemas.language.schema import check
 
-    check(name)
-    _in_use.append(name)
+        check(name)
+        _in_use.append(name)
+    _latest[:] = [name]
 
 
 def use_all() -> list[str]:
     """Make every system that can be used known to the language; returns why of each that cannot."""
-    broken = []
+    broken = _taken_names()
     for name in names():
         try:
             use(name)
         except UsageError as error:
             broken.append(str(error))
     return broken
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """A failure of a system of another package: where, and with which words."""
+
+    system: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"system {self.system}: {self.what}"
+
+
+def blame(error: BaseException) -> Blame | None:
+    """Which system of another package raised an error; None if none did."""
+    # A package may offer several: the one that was named last is the one at work.
+    named = [*_in_use, *(name for name in _latest if name in _in_use)]
+    owners = {each.partition(".")[0]: name for name in named for each in astuple(find(name))[1:]}
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        module = str(frame.f_globals.get("__name__", ""))
+        if name := owners.get(module.partition(".")[0]):
+            return Blame(name, f"{module}:{line}: {_words(error)}")
+    return None

@@ -5,12 +5,12 @@ import math
 import numpy as np
 from simpy import Environment
 
-from soak.schemas.language.faults import TELEMETRY_LOSS
 from soak.schemas.stream.events import CENSUS, Kind
 from soak.schemas.stream.states import TaskState
 from soak.schemas.systems.calls.settings import calls_of
 from soak.simulation.calls.client import Client
 from soak.simulation.calls.outcome import CallError, Request, Steps
+from soak.simulation.losses import put_losses
 from soak.simulation.plan import Plan
 from soak.simulation.recorder import Recorder
 
@@ -31,11 +31,7 @@ class CallsModel:
         env.process(self._arrive())
         env.process(self._sample())
         env.timeout(self._duration_s).callbacks.append(lambda _: self._look_for_the_end())
-        for fault in plan.scenario.faults:
-            for window in fault.windows if fault.type == TELEMETRY_LOSS else ():
-                cause = plan.cause_of(fault)
-                self._later(window.start_s, (Kind.FAULT_INJECTED,), cause)
-                self._later(window.end_s, (Kind.FAULT_CLEARED, Kind.SAMPLE_LOST), cause)
+        put_losses(env, plan, recorder)
 
     def run(self, until_s: float) -> None:
         """Let everything happen that comes before `until_s`."""
@@ -46,13 +42,6 @@ class CallsModel:
         counts = np.bincount(np.frombuffer(self._states, dtype=np.uint8), minlength=len(TaskState))
         for state, kind in CENSUS.items():
             self._row((now, kind, -1, 0, -1, 0, int(counts[state])))
-
-    def _later(self, t_s: float, kinds: tuple[Kind, ...], cause: int) -> None:
-        def happen(_: object) -> None:
-            for kind in kinds:
-                self._row((self._env.now, kind, -1, 0, -1, cause, 0.0))
-
-        self._env.timeout(t_s).callbacks.append(happen)
 
     def _holds(self, request: Request) -> bool:
         return bool(self._needs) and self._needs[(request.number >> 1) % len(self._needs)].hold

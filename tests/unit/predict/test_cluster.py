@@ -15,8 +15,9 @@ from servers import free_port, until
 from test_worker_pool import files, lines, started
 
 from soak.runner.cli import run_command
-from soak.runner.replications.remote import Reply, carry_out, order, pack, question, read_reply, software
+from soak.runner.replications.remote import Reply, carry_out, order, pack, question, read_reply
 from soak.runner.replications.replication import Job, jobs, replicate
+from soak.runner.replications.software import software
 from soak.runner.replications.worker_pool import ProcessPool
 from soak.schemas.errors import SoakError, UsageError
 
@@ -26,7 +27,7 @@ from soak.runner.replications.cluster import DaskPool
 
 ROOT = Path(__file__).resolve().parents[3]
 NO_SOAK = "import sys; sys.modules['soak'] = None; "
-OTHER_SOAK = "import soak.runner.replications.remote as r; r.software = lambda: 'soak 9.9'; "
+OTHER_SOAK = "import soak.runner.replications.remote as r; r.software = lambda *_: 'soak 9.9'; "
 PLAIN = ""
 
 
