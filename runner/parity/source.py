@@ -45,7 +45,7 @@ class Source:
         return self.directory.file(stream_name(self.loaded.scenario.name))
 
     def outcomes(self) -> Outcomes:
-        """What became of every task. Raises EvidenceError for a stream that is damaged or breaks off."""
+        """What became of every task. Raises EvidenceError for a stream that is damaged or incomplete."""
         outcomes, reader, end = Outcomes(most_tasks(self.plan)), self.reader(), End.CUT
         for block in reader.blocks():
             refuse_unplanned(block, len(outcomes), self._stream)
