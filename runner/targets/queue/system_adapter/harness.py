@@ -20,6 +20,7 @@ from soak.contract import (
     SystemSettings,
     TaskId,
 )
+from soak.runner.targets.keys import key_of, payload_of
 from soak.runner.targets.queue.checks import (
     SHORT_S,
     SkippedError,
@@ -28,7 +29,6 @@ from soak.runner.targets.queue.checks import (
     expect_counts,
     settings_for_checks,
 )
-from soak.runner.targets.queue.names import key_of, payload_of
 from soak.runner.targets.queue.system_adapter.body_server import BodyServer, Execution
 from soak.runner.targets.queue.system_adapter.caller import SystemCaller
 from soak.runner.targets.sockets import socket_directory
