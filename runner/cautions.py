@@ -24,11 +24,12 @@ def cautions(loaded: Loaded) -> tuple[Problem, ...]:
 
 def _enter_rooms(system: str) -> None:
     """Raises UsageError for a room that is not there or is broken, which would come to light in the middle of a run."""
+    from soak.reports.room import room_of as report_of
     from soak.runner.judge.room import room_of as judge_of
     from soak.runner.targets.room import room_of as targets_of
     from soak.simulation.room import room_of as model_of
 
-    for room_of in (model_of, judge_of, targets_of):
+    for room_of in (model_of, judge_of, targets_of, report_of):
         room_of(system)
 
 
