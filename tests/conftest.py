@@ -29,6 +29,7 @@ REAL = frozenset(
         "test_broken_off",
         "test_installed",
         "test_real_calls",
+        "test_own_system",
         "test_real_orchestrator",
         "test_timeseries",
     }
