@@ -52,13 +52,14 @@ def measured(count: int, jobs: int, out: Path) -> dict[str, float]:
     """What `measure` prints; called in the process of its own."""
     import resource
 
-    from soak.runner.predict.session import ask, predict_scenario
-    from soak.runner.replications.worker_pool import LocalCrew
-    from soak.schemas.language.load import load
+    from soak.runner.analysis import ScenarioFile
+    from soak.runner.predict.request import Request
+    from soak.runner.predict.session import perform
+    from soak.runner.replications.worker_pool import ProcessPool
 
     peaks: dict[int, float] = {}
 
-    class Watched(LocalCrew):
+    class Watched(ProcessPool):
         """Looks at the peak memory of its workers before they end."""
 
         def close(self) -> None:
@@ -67,8 +68,7 @@ def measured(count: int, jobs: int, out: Path) -> dict[str, float]:
             super().close()
 
     began, used = time.perf_counter(), time.process_time()
-    loaded = load(SCENARIO)
-    predict_scenario(loaded, ask(loaded, replications=count), lambda: Watched(jobs), out)
+    perform(Request(ScenarioFile(SCENARIO), count, out=out), lambda: Watched(jobs))
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "wall_s": time.perf_counter() - began,

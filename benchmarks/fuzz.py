@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
+from matplotlib.figure import Figure  # noqa: E402
 from mutations import NASTY, damaged_lines, damaged_yaml  # noqa: E402
 
 from soak.reports.plots import render_plots  # noqa: E402
@@ -34,6 +35,7 @@ FEW = ("--set", "workload.tasks=200")
 SHORT = ("--duration", "5m", "--set", "drain=5m", *FEW)
 TRIES = 6
 PLOTS_SHARE = 0.25
+SAVE = Figure.savefig
 SCENARIOS = ("scenarios", "tests/scenarios/valid", "tests/scenarios/calls", "docs/examples")
 SMALL = """version: 1
 name: {name}
@@ -153,7 +155,9 @@ def case(draw: random.Random, stock: Stock, place: Path) -> Iterator[Step]:
     from soak.reports import render
 
     # Plots take most of the time of a command: they are drawn in a part of the cases.
-    render.render_plots = render_plots if draw.random() < PLOTS_SHARE else lambda run: {}
+    drawn = draw.random() < PLOTS_SHARE
+    render.render_plots = render_plots if drawn else lambda run: {}
+    Figure.savefig = SAVE if drawn else lambda *_, **__: None
     kinds = (_of_a_scenario,) * 10 + (_of_an_override,) * 2 + (_of_a_gate,) * 3 + (_of_evidence,) * 8
     yield from draw.choice(kinds)(draw, stock, place)
 

@@ -1,4 +1,4 @@
-"""changes.md and its plot: how a run compares with a base."""
+"""changes.md, its plots, and the lines for a terminal: how a run compares with a base."""
 
 import matplotlib as mpl
 
@@ -6,7 +6,7 @@ from soak.reports.plots import changes as plot
 from soak.reports.plots import tasks as task_plot
 from soak.reports.plots.canvas import STYLE
 from soak.reports.summary import TEMPLATES, make_environment
-from soak.schemas.evidence.changes import Changes, Differences
+from soak.schemas.evidence.changes import Changes, Differences, Direction, TimeChange
 from soak.schemas.language.expression import Unit
 from soak.schemas.units import show_gain
 
@@ -31,3 +31,45 @@ def render_changes(changes: Changes, differences: Differences | None = None) -> 
 def show_signed(value: float | None, unit: str = Unit.DURATION) -> str:
     """A difference in base units, with its sign."""
     return "–" if value is None else Unit(unit).show_difference(value)
+
+
+def summary_lines(changes: Changes) -> str:
+    """The comparison for a terminal: what became worse or better."""
+    lines = [f"{'REGRESSED' if changes.regressed else 'NOT REGRESSED'}  {changes.run.scenario}"]
+    lines += [f"  {reason}" for reason in changes.reasons]
+    for each in changes.changes:
+        if each.direction is Direction.BETTER:
+            lines.append(f"  {each.sli} is better: {each.detail}")
+    for objective in changes.objectives:
+        unit = Unit(changes.run.slis[objective.sli].unit)
+        value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
+        lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}")
+    compared = sum(each.p is not None for each in changes.changes)
+    paired = ", part by part of one plan" if changes.paired else ""
+    return "\n".join([*lines, f"  {compared} SLIs tested{paired}", *_task_lines(changes)])
+
+
+def _task_lines(changes: Changes) -> list[str]:
+    """The tasks of both runs one by one, or why they were not compared so."""
+    tasks = changes.tasks
+    if tasks is None:
+        return [f"  not compared task by task: {changes.unpaired}"]
+    lines = [f"  {tasks.tasks:,} tasks in both, compared one by one:"]
+    for name, time in (("latency", tasks.latency), ("wait", tasks.wait)):
+        if time is not None:
+            lines.append(f"    {name:8} {show_time_change(time)}")
+    return [
+        *lines,
+        f"    attempts {tasks.more_attempts:,} with more, {tasks.fewer_attempts:,} with fewer",
+        f"    DONE     {tasks.done_in_base_only:,} in the base only, {tasks.done_in_run_only:,} in the run only "
+        f"(p = {tasks.p:.2g})",
+    ]
+
+
+def show_time_change(time: TimeChange) -> str:
+    """A time of the same tasks in both runs, in a line."""
+    show = Unit.DURATION.show_difference
+    between = "" if time.low is None or time.high is None else f" ({show(time.low)} to {show(time.high)})"
+    counts = f"{time.slower:,} slower, {time.faster:,} faster, {time.unchanged:,} unchanged"
+    gain = "" if time.gain is None else f"; variance reduction x{show_gain(time.gain)}"
+    return f"{show(time.difference)} on average{between}: {counts}{gain}"

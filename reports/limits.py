@@ -1,4 +1,4 @@
-"""limits.md, limits.html and plots: where a scenario breaks."""
+"""limits.md, limits.html, plots, and the lines for a terminal: where a scenario breaks."""
 
 import base64
 import shlex
@@ -9,11 +9,11 @@ import matplotlib as mpl
 from soak.reports.plots import limits as plots
 from soak.reports.plots.canvas import STYLE
 from soak.reports.summary import make_environment
-from soak.schemas.evidence.limits import Basis, Finding, Limit, Limits, Parameter, Point, Search
+from soak.schemas.evidence.limits import Basis, Limit, Limits, Point, Search, SearchOutcome, VariedParameter
 from soak.schemas.units import show_ratio
 
 PLANE = "plots/plane.svg"
-BASES = {Basis.TEST: "the test", Basis.SHARE: "its share", Basis.GLANCE: "a glance"}
+BASES = {Basis.TEST: "sequential test", Basis.SHARE: "share of PASS", Basis.GLANCE: "screening"}
 _MOST_CAUSES = 3
 
 
@@ -51,21 +51,21 @@ def answers(limits: Limits) -> Iterator[str]:
             yield _limit_words(limits, search, parameter, limit)
         span = f"{parameter.path}: no limit from {parameter.low_text} to {parameter.high_text}"
         tried = "; ".join(f"{point.texts[search.parameter]}: {chance(point)}" for point in search.points)
-        if search.finding is Finding.EVERYWHERE:
-            yield f"{span}, PASS is likely enough at every value that was tried ({tried})."
-        elif search.finding is Finding.NOWHERE:
-            yield f"{span}, PASS is not likely enough at any value that was tried ({tried})."
-        elif search.finding is Finding.UNKNOWN:
+        if search.finding is SearchOutcome.EVERYWHERE:
+            yield f"{span}, PASS is likely enough at every value tried ({tried})."
+        elif search.finding is SearchOutcome.NOWHERE:
+            yield f"{span}, PASS is not likely enough at any value tried ({tried})."
+        elif search.finding is SearchOutcome.UNKNOWN:
             yield f"{parameter.path}: not known, the search was interrupted."
 
 
-def _limit_words(limits: Limits, search: Search, parameter: Parameter, limit: Limit) -> str:
+def _limit_words(limits: Limits, search: Search, parameter: VariedParameter, limit: Limit) -> str:
     at, beyond = limit.at.texts[search.parameter], limit.beyond.texts[search.parameter]
     what = f"{at} is the {limit.side.value} value at which PASS is at least {show_ratio(limits.probability)} likely"
     return f"{parameter.path}: {what}; {standing(parameter, limit)}. At {beyond} it breaks: {causes(limit.beyond)}."
 
 
-def standing(parameter: Parameter, limit: Limit) -> str:
+def standing(parameter: VariedParameter, limit: Limit) -> str:
     """Where the scenario's own value is, seen from the limit."""
     if limit.times is None or limit.times == 1:
         return f"you are at {parameter.own_text}{', the limit itself' if limit.times else ''}"
@@ -81,7 +81,7 @@ def chance(point: Point) -> str:
 
 
 def causes(point: Point) -> str:
-    """What kept replications from PASS, the most frequent first."""
+    """Why replications failed, the most frequent cause first."""
     named = [f"{cause.what} ({cause.replications} of {point.replications})" for cause in point.causes[:_MOST_CAUSES]]
     return ", ".join(named) or "too few passed"
 
@@ -91,14 +91,14 @@ def _method(limits: Limits) -> str:
     return (
         "Every value gets the same seeds (common random numbers), drawn from the scenario's. A value is decided by a sequential "
         f"probability ratio test (Wald 1945): is P(PASS) {high} or more, or {low} or less? Each answer is wrong with a "
-        f"probability of at most {show_ratio(limits.error)}; in between, either may come. Where {limits.most} replications do "
-        "not decide, the share of PASS does. Values on the way were only glanced at: the limit does not rest on them. "
-        "Intervals are Wilson's, at 95 %."
+        f"probability of at most {show_ratio(limits.error)}; between the two is the indifference zone. Where {limits.most} "
+        "replications do not decide, the share of PASS does. Values on the way were only screened: the limit does not depend on "
+        "them. Intervals are Wilson's, at 95 %."
     )
 
 
 def command(limits: Limits) -> str:
-    """The command that gives the same files again, in their directory."""
+    """The command that reproduces the files, in their directory."""
     vary = [word for p in limits.parameters for word in ("--vary", f"{p.path}={p.low_text}..{p.high_text}")]
     words = [
         *vary,
@@ -111,3 +111,44 @@ def command(limits: Limits) -> str:
     ]
     cells = ["--grid", str(limits.cells)] if limits.grid else []
     return shlex.join(["soak", "limits", "scenario.yaml", *words, *cells])
+
+
+def summary_lines(limits: Limits) -> str:
+    """The search for a terminal: the answer, and what it is based on."""
+    lines = []
+    for search in limits.searches:
+        lines += [*_search_lines(limits, search), ""]
+    cells = [cell for row in (limits.grid.cells if limits.grid else []) for cell in row if cell]
+    if cells:
+        passing = sum(cell.passing for cell in cells)
+        lines += [f"  both parameters: PASS is likely enough in {passing} of {len(cells)} cells of the grid", ""]
+    points = {tuple(point.texts) for search in limits.searches for point in search.points}
+    points |= {tuple(cell.texts) for cell in cells}
+    lines.append(f"  {limits.replications:,} replications at {len(points)} points")
+    return "\n".join(lines)
+
+
+def _search_lines(limits: Limits, search: Search) -> Iterator[str]:
+    parameter = limits.parameters[search.parameter]
+    span = f"{parameter.low_text} to {parameter.high_text}"
+    others = "".join(f", {p.path} at {p.own_text}" for p in limits.parameters if p is not parameter)
+    heads = {
+        SearchOutcome.FOUND: "LIMIT FOUND",
+        SearchOutcome.EVERYWHERE: "NO LIMIT: PASS is likely enough at every value tried",
+        SearchOutcome.NOWHERE: "NO LIMIT: PASS is not likely enough at any value tried",
+        SearchOutcome.UNKNOWN: "INTERRUPTED before there was an answer",
+    }
+    yield f"{heads[search.finding]}  {limits.scenario}"
+    yield f"  {parameter.path} from {span}{others}; required: PASS at least {show_ratio(limits.probability)} likely"
+    for limit in search.limits:
+        yield from _limit_lines(limits, search, limit)
+    if not search.limits:
+        for point in search.points:
+            yield f"  {point.texts[search.parameter]:>10}   PASS {chance(point)}, decided by {BASES[point.basis]}"
+
+
+def _limit_lines(limits: Limits, search: Search, limit: Limit) -> Iterator[str]:
+    yield f"  {limit.side.value:8} {limit.at.texts[search.parameter]:>10}   PASS {chance(limit.at)}"
+    yield f"  {'beyond':8} {limit.beyond.texts[search.parameter]:>10}   PASS {chance(limit.beyond)}"
+    yield f"  {'breaks':8} {'':>10}   {causes(limit.beyond)}"
+    yield f"  {standing(limits.parameters[search.parameter], limit)}"

@@ -1,15 +1,20 @@
-"""parity.md and its plot: how two runs of the same scenario compare."""
+"""parity.md, its plot, and the lines for a terminal: how two runs of the same scenario compare."""
 
 import matplotlib as mpl
 
 from soak.reports.plots import parity as plot
 from soak.reports.plots.canvas import STYLE
 from soak.reports.summary import TEMPLATES, make_environment
-from soak.schemas.evidence.parity import Figure, Latencies, Parity
+from soak.schemas.evidence.parity import Agreement, Figure, Latencies, Parity
 from soak.schemas.language.expression import Unit
 
 TEMPLATE = "parity.md.j2"
 PLOT = "parity.svg"
+_WORDS = {
+    Agreement.AGREES: "the runs agree",
+    Agreement.DIFFERS: "the runs do not agree",
+    Agreement.NOT_COMPARED: "there is nothing to compare",
+}
 
 
 def render_parity(parity: Parity, latencies: Latencies) -> dict[str, bytes]:
@@ -29,3 +34,19 @@ def _signed(figure: Figure) -> str:
     text = Unit(figure.unit).show(figure.difference)
     directed = figure.base is not None or figure.unit != Unit.RATIO
     return f"+{text}" if directed and figure.difference > 0 else text
+
+
+def summary_lines(parity: Parity) -> str:
+    """The comparison for a terminal."""
+    counts, sides = parity.tasks, f"{parity.base.target} and {parity.run.target}"
+    compared = [figure for figure in parity.figures if figure.status is not Agreement.NOT_COMPARED]
+    agreeing = sum(figure.status is Agreement.AGREES for figure in compared)
+    return "\n".join(
+        [
+            f"{parity.status.value}  {parity.scenario}: {_WORDS[parity.status]} ({sides}, seed {parity.seed})",
+            *(f"  {reason}" for reason in parity.reasons),
+            f"  {counts.same_state:,} of {counts.seen:,} tasks in the same state, "
+            f"{counts.same_attempts:,} of {counts.accepted_in_both:,} with equally many attempts",
+            f"  {agreeing} of {len(compared)} figures within their tolerance",
+        ]
+    )

@@ -1,6 +1,7 @@
-"""power.md and its plot: what the objectives of a soak can see. `size_words` and `duration_words` are the terminal's too."""
+"""power.md, its plot, and the lines for a terminal: what the objectives of a soak detect."""
 
 import math
+from collections.abc import Iterator
 
 import matplotlib as mpl
 
@@ -9,12 +10,13 @@ from soak.reports.plots.canvas import STYLE
 from soak.reports.summary import TEMPLATES, make_environment
 from soak.schemas.evidence.power import ObjectivePower, PowerReport, Scale, Violation
 from soak.schemas.language.expression import Unit
-from soak.schemas.units import show_duration
+from soak.schemas.units import show_duration, show_ratio
 
 TEMPLATE = "power.md.j2"
 PLOT = "power.svg"
 _HOUR_S = 3600.0
 _MINUTE_S = 60.0
+_WIDEST = 60
 
 
 def render_power(report: PowerReport) -> dict[str, bytes]:
@@ -52,7 +54,7 @@ def duration_words(violation: Violation, report: PowerReport) -> str:
     """Whether the scenario's duration is enough for a violation."""
     own = show_duration(report.duration_s)
     if violation.duration_s is None:
-        seen = f"seen with {probability_words(violation.probability)}"
+        seen = f"detected with {probability_words(violation.probability)}"
         return f"{own} is enough: {seen}" if violation.enough else f"{own} is not enough: {seen}"
     step_s = _MINUTE_S if report.duration_s >= _HOUR_S else 1.0
     needs = show_duration(math.ceil(violation.duration_s / step_s) * step_s)
@@ -70,3 +72,35 @@ def probability_words(probability: float) -> str:
     if not 0.001 <= probability <= 0.999:
         return "> 99.9%" if probability > 0.5 else "< 0.1%"
     return f"{100 * probability:.1f}%"
+
+
+def summary_lines(report: PowerReport) -> str:
+    """The whole of it for a terminal."""
+    width = min(_WIDEST, max(len(each.objective) for each in report.objectives))
+    lines = [
+        f"{report.title or report.scenario}: {show_duration(report.duration_s)}, "
+        f"violations detected with {show_ratio(report.power)} probability",
+        "",
+        f"  {'objective':{width}} {'observations':>12}  {'smallest detected':18} {'violation':18} shortest duration",
+    ]
+    for objective in report.objectives:
+        lines += _objective_lines(objective, report, width)
+    if any(not violation.asked for each in report.objectives for violation in each.violations):
+        lines += ["", "  * default violation: choose another with --violation"]
+    if report.aborted:
+        lines += ["", f"  {report.aborted} of {report.replications} replications were aborted and are left out"]
+    return "\n".join([*lines, ""])
+
+
+def _objective_lines(objective: ObjectivePower, report: PowerReport, width: int) -> Iterator[str]:
+    head = f"  {objective.objective:{width}} {objective.observations:>12,.0f}"
+    if objective.method is None:
+        yield f"{head}  no statement: {objective.reason}"
+        return
+    smallest = "none" if objective.smallest is None else size_words(objective, objective.smallest)
+    for violation in objective.violations:
+        size = size_words(objective, violation.size) + ("" if violation.asked else " *")
+        yield f"{head}  {smallest:18} {size:18} {duration_words(violation, report)}"
+        head, smallest = " " * len(head), ""
+    if not objective.violations:
+        yield f"{head}  {smallest:18} {'name one':18} (--violation)"

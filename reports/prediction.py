@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Iterator
-from pathlib import Path
 
 import matplotlib as mpl
 
@@ -70,7 +69,7 @@ def _render(name: str, context: dict[str, object], *, escaped: bool, **more: obj
 
 
 def chance(share: Share) -> str:
-    """A probability in per cent: to as many figures as it takes not to round a miss up to 100 %; a dash for nothing made."""
+    """A probability in per cent, never rounded up to 100 %; a dash when nothing was made."""
     if share.interval == (0.0, 1.0):
         return "–"
     return f"{show_ratio(round(share.share, 4) if 0.0001 < share.share < 0.9999 else share.share)}"
@@ -92,19 +91,19 @@ def headline(p: Prediction) -> str:
 
 
 def remarks(p: Prediction) -> list[str]:
-    """What must be known beside the headline."""
-    return [*_required(p), _stopped(p), f"The other verdicts: {_others(p)}."]
+    """What to know beside the headline."""
+    return [*_required(p), _stopped(p), f"Other verdicts: {_others(p)}."]
 
 
 def _required(p: Prediction) -> Iterator[str]:
     if p.decision is None or p.required is None:
         return
-    told = {
-        Decision.MET: "is met: the whole interval is at or above it",
-        Decision.MISSED: "is missed: the whole interval is below it",
-        Decision.UNDECIDED: "is undecided: the interval lies on both sides of it (make more replications: -n)",
+    words = {
+        Decision.MET: "met, the whole interval is at or above it",
+        Decision.MISSED: "missed, the whole interval is below it",
+        Decision.UNDECIDED: "undecided, the interval contains it (add replications: -n)",
     }
-    yield f"Required: PASS with {show_ratio(p.required)} or more. That {told[p.decision]}."
+    yield f"Required PASS probability {show_ratio(p.required)}: {words[p.decision]}."
 
 
 def _stopped(p: Prediction) -> str:
@@ -117,7 +116,7 @@ def _stopped(p: Prediction) -> str:
         ),
         Stopped.PRECISE: f"Stopped after {made}: the interval is no wider than ± {precise}.",
         Stopped.INTERRUPTED: f"Interrupted after {made}.",
-        Stopped.BROKEN_OFF: f"Broken off after {made}.",
+        Stopped.BROKEN_OFF: f"Failed after {made}.",
     }[p.stopped]
 
 
@@ -131,22 +130,20 @@ def _others(p: Prediction) -> str:
 
 
 def first(found: FirstToBreak, objectives: list[ObjectivePrediction]) -> str:
-    """Which objective breaks first, and by what it is called that."""
+    """Which objective breaks first, and why it is called that."""
     fixed = [each.objective for each in objectives if not each.margin_varies]
-    never = f" Their margin never varies: {', '.join(fixed)}." if fixed else ""
+    never = f" Constant margin: {', '.join(fixed)}." if fixed else ""
     if found.by is First.NONE:
-        return f"None is the first to break: no margin varies.{'' if len(fixed) == len(objectives) else never}"
+        return f"No objective is nearest to breaking: no margin varies.{'' if len(fixed) == len(objectives) else never}"
     if found.by is First.BROKEN:
-        which = f"broken in {found.count:,} of the {found.of:,} replications that do not PASS, no other more often"
+        which = f"broken in {found.count:,} of the {found.of:,} replications without PASS, no objective more often"
     else:
-        which = (
-            f"never broken, but its mean margin is the fewest standard deviations ({found.deviations:.3g}) from zero"
-        )
+        which = f"never broken; closest to its limit: {found.deviations:.3g} sigma of headroom"
     return f"First to break: {found.objective} ({which}).{never}"
 
 
 def command(p: Prediction) -> str:
-    """What gives the same prediction again."""
+    """The command that reproduces the prediction."""
     words = ["soak", "predict", "scenario.yaml", "-n", str(p.asked), "--seed", str(p.seed)]
     for option, value in (("--precision", p.precision), ("--require", p.required)):
         words += [] if value is None else [option, _exact(value)]
@@ -154,7 +151,7 @@ def command(p: Prediction) -> str:
 
 
 def _exact(value: float) -> str:
-    """A share as it may be written behind an option, so that the same number is read."""
+    """A share as an option takes it, so that the same number is read."""
     text = f"{100 * value:.12g}"
     return f"{text}%" if float(text) / 100 == value else f"{value:.12f}"
 
@@ -167,10 +164,10 @@ def _at(distribution: Distribution | None, q: float, unit: str) -> str:
 
 
 def _deviations(objective: ObjectivePrediction) -> str:
-    return "never varies" if objective.deviations is None else f"{objective.deviations:.3g}"
+    return "constant" if objective.deviations is None else f"{objective.deviations:.3g}"
 
 
-def summary_lines(p: Prediction, directory: Path) -> str:
+def summary_lines(p: Prediction) -> str:
     """The prediction for a terminal."""
     lines = [headline(p), f"  {p.title or p.scenario}", *(f"  {line}" for line in remarks(p))]
     if p.objectives and p.made:
@@ -179,24 +176,24 @@ def summary_lines(p: Prediction, directory: Path) -> str:
         for o in p.objectives:
             margin = f"{_at(o.margin, 0.05, o.unit)} … {_at(o.margin, 0.95, o.unit)}" if o.margin_varies else _fixed(o)
             lines.append(f"  {chance(o.holds):>8}  {o.objective:{width}}  {margin}")
-    lines += ["", *(f"  {line}" for line in _kept_from_pass(p))]
+    lines += ["", *(f"  {line}" for line in _other_reasons(p))]
     if p.objectives and p.made:
         lines.append(f"  {first(p.first_to_break, p.objectives)}")
-    return "\n".join([*lines, f"  report: {directory / 'prediction.html'}"])
+    return "\n".join(lines)
 
 
 def _fixed(objective: ObjectivePrediction) -> str:
-    """The margin of an objective that has always the same."""
+    """The margin of an objective whose margin is constant."""
     return f"always {_at(objective.margin, 0.5, objective.unit)}" if objective.margin else "nothing observed"
 
 
-def _kept_from_pass(p: Prediction) -> Iterator[str]:
+def _other_reasons(p: Prediction) -> Iterator[str]:
     for abort in p.aborts:
         if abort.share.count:
-            told = f"{chance(abort.share)} ({between(abort.share)}), half of them by {_at(abort.time, 0.5, 'duration')}"
-            yield f"aborted by {abort.name}: {told}"
+            median = f"median time {_at(abort.time, 0.5, 'duration')}"
+            yield f"aborted by {abort.name}: {chance(abort.share)} ({between(abort.share)}), {median}"
     for each in p.doubts:
-        yield f"kept from PASS by {each.what}: {each.count:,} of {p.made:,}"
+        yield f"no PASS because of {each.what}: {each.count:,} of {p.made:,}"
 
 
 def _distributions(p: Prediction) -> Iterator[tuple[str, Distribution, str]]:

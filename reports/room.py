@@ -86,4 +86,4 @@ def ask(system: str, what: str, part: Callable[P, T], *args: P.args, **words: P.
         if system in OURS:
             raise
         shown = f"{what} cannot be made: {failure_words(error)}"
-        raise UsageError(f"system {system}: {shown} (mend the package that offers it, or remove it)") from error
+        raise UsageError(f"system {system}: {shown} (fix the package that provides it, or remove it)") from error

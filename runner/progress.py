@@ -73,39 +73,3 @@ class _Plain:
             duration_s = self._scenario.duration_s
             done_s = min(judge.until_s, duration_s)
             remark(f"  {show_duration(done_s)} of {show_duration(duration_s)}: {_live_figures(judge)}")
-
-
-@contextmanager
-def counting(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """A function to call with the number done out of `total`; `what` names the things counted."""
-    if not is_drawn_on():
-        yield _Counted(total, what)
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=live_console(), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
-
-
-class _Counted:
-    """A line for every tenth of the whole, and at least every half minute of real time."""
-
-    def __init__(self, total: int, what: str) -> None:
-        self._total, self._what = total, what
-        self._step = 0
-        self._said = time.monotonic()
-
-    def __call__(self, done: int) -> None:
-        step = PLAIN_STEPS * done // self._total
-        if step > self._step or time.monotonic() - self._said > PLAIN_EVERY_S:
-            self._step, self._said = step, time.monotonic()
-            remark(f"  {done} of {self._total} {self._what}")

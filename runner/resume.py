@@ -5,10 +5,11 @@ from pathlib import Path
 
 from soak.runner.console import tell
 from soak.runner.evidence.directory import RunDirectory
-from soak.runner.evidence.past import Past, read_past, replay
 from soak.runner.evidence.record import Recording, to_json
+from soak.runner.interruption import INTERRUPTED, Interruption
 from soak.runner.outlets import open_outlets
-from soak.runner.session import INTERRUPTED, Interruption, conduct, finish_ended, summary_lines
+from soak.runner.past import Past, read_past, replay
+from soak.runner.session import conduct, finish_ended, summary_lines
 from soak.runner.targets.base import Selective, Target
 from soak.runner.targets.make import make_target
 from soak.schemas.errors import UsageError

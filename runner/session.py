@@ -2,23 +2,21 @@
 
 import contextlib
 import gc
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from soak.runner.cautions import warn
 from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
 from soak.runner.evidence.directory import RunDirectory
-from soak.runner.evidence.past import Past, read_past, replay
 from soak.runner.evidence.record import Recording, to_json
+from soak.runner.interruption import INTERRUPTED, Interruption
 from soak.runner.job_summary import append_summary, job_summary_of
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.runner.outlets import Outlets, open_outlets
+from soak.runner.past import Past, read_past, replay
 from soak.runner.progress import make_progress
 from soak.runner.targets.base import Selective, Target
 from soak.runner.targets.make import can_go_on, make_target
@@ -33,39 +31,6 @@ from soak.schemas.stream.identity import Identity, target_now
 from soak.schemas.systems.registry import blame
 from soak.schemas.units import show_duration
 from soak.simulation.plan import Plan
-
-INTERRUPTED = 130
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""Those that ask a run to stop, as far as this machine knows them."""
-
-
-class Interruption:
-    """Whether someone asked the run to stop: the first SIGINT, SIGTERM or SIGHUP asks, a second one stops at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __call__(self) -> bool:
-        """Whether someone asked."""
-        return self.asked
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Handle signals while the run lasts. They reach the main thread only: a run in another one is not asked."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self._handle) for number in SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def run_scenario(

@@ -84,7 +84,7 @@ class Plan:
         return self.vocabulary.name(fault.spec.process)
 
     def cause_of(self, fault: Fault) -> int:
-        """The vocabulary's number for a fault by time."""
+        """The vocabulary's number for a scheduled fault."""
         return self.vocabulary.cause(fault.name, fault.errors[0])
 
     def tenants_of(self, numbers: Ints) -> Ints:

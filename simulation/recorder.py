@@ -17,7 +17,7 @@ WIDTH = 7
 _T, _KIND, _TASK, _VALUE = 0, 1, 2, 6
 
 
-class Row(IntEnum):
+class RowKind(IntEnum):
     """Rows that stand for several events; other rows carry the `Kind` of their one event.
 
     BEGIN: an attempt begins. RUN: an attempt begins, and ends well at the time that `value` gives. END: its end alone.
@@ -32,14 +32,14 @@ _BEGINS = (Kind.TASK_DISPATCHED, Kind.EXECUTION_STARTED)
 _ENDS = (Kind.EXECUTION_ENDED, Kind.TASK_DONE)
 _EXPANSION: dict[int, tuple[Kind, ...]] = {
     **{kind: (kind,) for kind in Kind},
-    Row.BEGIN: _BEGINS,
-    Row.RUN: (*_BEGINS, *_ENDS),
-    Row.END: _ENDS,
+    RowKind.BEGIN: _BEGINS,
+    RowKind.RUN: (*_BEGINS, *_ENDS),
+    RowKind.END: _ENDS,
 }
 _LENGTH = np.array([len(_EXPANSION[row]) for row in range(len(_EXPANSION))])
 _FIRST = np.concatenate([[0], np.cumsum(_LENGTH)[:-1]])
 _KINDS = np.array([kind for row in range(len(_EXPANSION)) for kind in _EXPANSION[row]])
-_IS_END = np.arange(len(_KINDS)) >= _FIRST[Row.RUN] + len(_BEGINS)
+_IS_END = np.arange(len(_KINDS)) >= _FIRST[RowKind.RUN] + len(_BEGINS)
 """Of what rows expand to, the events that come when the attempt ends."""
 
 _VALUED = flags_by_kind(lambda kind, spec: spec.value is not Value.NONE)
@@ -50,7 +50,7 @@ _BY_RUNNER = flags_by_kind(lambda kind, spec: spec.by_runner or kind is Kind.FAU
 class Recorder:
     """Collects rows and hands them out as blocks.
 
-    `row` takes (t, kind or Row, task, attempt, worker, cause, value): -1 for no task or worker, 0 for no attempt or cause;
+    `row` takes (t, kind or RowKind, task, attempt, worker, cause, value): -1 for no task or worker, 0 for no attempt or cause;
     the value of a kind without one is ignored. Rows come in time order.
     """
 
@@ -91,7 +91,7 @@ class Recorder:
         t[is_end] = rows[source[is_end], _VALUE]
         later = is_end & (t >= until_s)
         self._running = rows[np.unique(source[later])]
-        self._running[:, _KIND] = Row.END
+        self._running[:, _KIND] = RowKind.END
         # Among events at the same time the order is that of their rows: an attempt's end stands with its beginning.
         order = np.argsort(quantise(t), kind="stable")
         order = order[~later[order]] if later.any() else order

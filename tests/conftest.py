@@ -1,18 +1,29 @@
-"""Options and fixtures of all tests, and which of them may run side by side."""
+"""Options and fixtures of all tests."""
 
+import os
 import signal
-from collections.abc import Iterator
+import sys
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 from hypothesis import settings
 from other_words import speak_otherwise
+from shares import LANES, share, turn
 
 # The same examples everywhere, however slow the machine: a failure on a change is a failure of that change.
 settings.register_profile("soak", deadline=None, derandomize=True)
 settings.load_profile("soak")
 
 speak_otherwise()
+
+# Without compiled files each of some 250 commands compiles all of our modules once more, and each process all tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# A shell starts what is to run in the background with this signal ignored, and so would be every command that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,26 +34,50 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-REAL = frozenset(
-    {
-        "test_attached_queue",
-        "test_broken_off",
-        "test_installed",
-        "test_real_calls",
-        "test_own_system",
-        "test_real_orchestrator",
-        "test_timeseries",
-    }
-)
-"""Tests that run real processes against the clock: one at a time. Those of `targets` and `orchestrator` do so, too."""
+ARITHMETIC = frozenset({"power", "limits", "export"})
+"""Folders whose tests take a second or two, and search: with a mistake in the code, for ever."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One for each core, and one for each lane, which leaves its core idle."""
+    return len(os.sched_getaffinity(0)) + len(LANES) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def pytest_configure() -> None:
+    """What runs against the clock goes first: the first processes get the lanes, and the others yield to them."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    if hasattr(os, "nice") and worker.isdecimal() and int(worker) >= len(LANES):
+        os.nice(5)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Shares go out whole, in the order of the tests.
+
+    `--dist loadgroup` of xdist 3.8 does nothing with pytest 9.2, and says nothing.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Shares(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return share(_file(nodeid))
+
+    config.option.loadscopereorder = False
+    return Shares(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests stay together, in one process; real runs of all files do."""
+    """What takes long comes first."""
     for item in items:
-        path = Path(item.path)
-        real = path.stem in REAL or {"targets", "orchestrator"} & set(path.parts)
-        item.add_marker(pytest.mark.xdist_group("real" if real else path.stem))
+        if ARITHMETIC & set(_file(item.nodeid).parts):
+            item.add_marker(pytest.mark.timeout(60))
+    items.sort(key=lambda item: turn(_file(item.nodeid)))
+
+
+def _file(nodeid: str) -> Path:
+    """The file of a test, from the top: the folders that a checkout lies in mean nothing."""
+    return Path(nodeid.partition("::")[0])
 
 
 @pytest.fixture
@@ -51,19 +86,13 @@ def update_expected(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-expected"))
 
 
-class HangsError(BaseException):
-    """The test hangs; no program may take it for an error of its own."""
-
-
 @pytest.fixture
-def alarm() -> Iterator[None]:
-    """A test that hangs fails."""
+def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plots are made and not drawn, but in tests that are marked `drawn`: drawing is a third of what a report takes."""
+    if request.node.get_closest_marker("drawn"):
+        return
 
-    def ring(*_: object) -> None:
-        raise HangsError
+    def save(_: object, file: BinaryIO, **__: object) -> None:
+        file.write(b'<svg xmlns="http://www.w3.org/2000/svg"/>')
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(30)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", save)

@@ -15,7 +15,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -222,15 +222,21 @@ IDENTITY = Identity("test", hashlib.sha256(b"test").hexdigest(), 0, "simulation"
 
 
 def verdict(
-    history: str, text: str = "", *, until: float | None = None, abort: bool = True, end: End | None = None
+    history: str,
+    text: str = "",
+    *,
+    until: float | None = None,
+    abort: bool = True,
+    end: End | None = None,
+    speed: float = 1.0,
 ) -> Verdict:
-    """The verdict on a history that ends well; `end`: it just ends there, in this way."""
+    """The verdict on a history that ends well; `end`: it just ends there, in this way. `speed`: it was a real run, so fast."""
     made = make_judge(text, abort=abort)
     block = block_of(history, made.vocabulary, until=until)
     observed(made, [block])
     if end is None and not made.aborted_by:
         observed(made, [block_of(closing(block), made.vocabulary)])
-    return decide(made, IDENTITY, end or (End.ABORTED if made.aborted_by else End.COMPLETED))
+    return decide(made, replace(IDENTITY, speed=speed), end or (End.ABORTED if made.aborted_by else End.COMPLETED))
 
 
 def objective(wanted: str, history: str, text: str = "", *, until: float | None = None) -> ObjectiveResult:

@@ -19,7 +19,7 @@ import pytest
 REQUIRED = "SOAK_TEST_SERVERS"
 """Set to `required`, a server that is not installed is a failure, and no reason to skip a test."""
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 T = TypeVar("T")
 
 

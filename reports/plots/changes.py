@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg
-from soak.schemas.evidence.changes import Change, Changes, Direction
+from soak.schemas.evidence.changes import Changes, Direction, SliChange
 
 _MOST = 14
 _FARTHEST = 3.0
@@ -36,7 +36,7 @@ def plot(changes: Changes) -> bytes:
     return to_svg(fig)
 
 
-def _parts(axes: Axes, most: Change, changes: Changes) -> None:
+def _parts(axes: Axes, most: SliChange, changes: Changes) -> None:
     for name, side, color in (("base", changes.base, BLUE), ("run", changes.run, ORANGE)):
         values = [np.nan if value is None else value for value in side.slis[most.sli].slices]
         axes.plot(np.arange(len(values)) + 1, values, color=color, marker="o", ms=3, label=name)

@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 
 from soak.reports.plots.canvas import BLUE, GREEN, GREY, RED, figure, legend, nothing, to_svg
-from soak.schemas.evidence.calibration import Calibration, Prediction
+from soak.schemas.evidence.calibration import Calibration, SliPrediction
 from soak.schemas.language.expression import Unit
 
 _FARTHEST = 2.0
@@ -32,7 +32,7 @@ def plot(calibration: Calibration) -> bytes:
     return to_svg(fig)
 
 
-def _row(axes: Axes, place: int, each: Prediction) -> float:
+def _row(axes: Axes, place: int, each: SliPrediction) -> float:
     """Draw a row; returns where its dot is, where the interval goes from 0 to 1."""
     assert each.low is not None and each.high is not None and each.median is not None and each.observed is not None
     width = each.high - each.low

@@ -11,12 +11,12 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, RED, figure, legend, nothing, to_svg
 from soak.schemas import units
-from soak.schemas.evidence.limits import Basis, Grid, Kind, Limits, Parameter, Point, Search
+from soak.schemas.evidence.limits import Basis, Grid, Limits, NumberKind, Point, Search, VariedParameter
 
 _SHOW = {
-    Kind.RATIO: units.show_ratio,
-    Kind.DURATION: units.show_duration,
-    Kind.WHOLE: units.show_count,
+    NumberKind.RATIO: units.show_ratio,
+    NumberKind.DURATION: units.show_duration,
+    NumberKind.WHOLE: units.show_count,
 }
 _COLORS = LinearSegmentedColormap.from_list("pass", ["#e07a6f", "#f3c9a5", "#f6efc8", "#bfe0b4", "#6fbf87"])
 _MOST_WORDS = 12
@@ -28,9 +28,9 @@ def plot_search(limits: Limits, search: Search) -> bytes:
     """P(PASS) with its interval at every value that was tried, the limits, and the scenario's own value."""
     parameter = limits.parameters[search.parameter]
     if not search.points:
-        return to_svg(nothing("Nothing was tried"))
+        return to_svg(nothing("No value was tried"))
     fig, (axes,) = figure(1, 3.2)
-    axes.axhspan(*limits.zone, color=GREY, alpha=0.15, lw=0, label="either will do")
+    axes.axhspan(*limits.zone, color=GREY, alpha=0.15, lw=0, label="indifference zone")
     axes.axhline(limits.probability, color=GREY, lw=0.8)
     for passing, color, words in ((True, GREEN, "good enough"), (False, RED, "not good enough")):
         points = [point for point in search.points if point.passing is passing]
@@ -53,7 +53,7 @@ def plot_search(limits: Limits, search: Search) -> bytes:
 
 
 def _points(axes: Axes, points: Sequence[Point], number: int, color: str, words: str) -> None:
-    """Filled where the value is decided, hollow where it was only looked at."""
+    """Filled where the value is decided, hollow where it was only screened."""
     if not points:
         return
     x, y = [point.values[number] for point in points], [point.share for point in points]
@@ -64,15 +64,15 @@ def _points(axes: Axes, points: Sequence[Point], number: int, color: str, words:
     axes.scatter([], [], s=26, c=color, label=words)
 
 
-def _value_axis(axis: Axis, parameter: Parameter) -> None:
+def _value_axis(axis: Axis, parameter: VariedParameter) -> None:
     """Round numbers of the unit in which the parameter is written."""
     unit = parameter.own_text.rpartition("/")[2]
-    scale = units.PER[unit] if parameter.kind is Kind.RATE else 1.0
-    whole = parameter.kind is Kind.WHOLE
+    scale = units.PER[unit] if parameter.kind is NumberKind.RATE else 1.0
+    whole = parameter.kind is NumberKind.WHOLE
     locator = MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=whole)
     ticks = np.asarray(locator.tick_values(parameter.low * scale, parameter.high * scale))
     axis.set_major_locator(FixedLocator((ticks / scale).tolist()))
-    if parameter.kind is Kind.RATE:
+    if parameter.kind is NumberKind.RATE:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * scale:.6g}/{unit}"))
     else:
         axis.set_major_formatter(FuncFormatter(lambda value, _: _SHOW[parameter.kind](value)))
@@ -97,7 +97,7 @@ def plot_plane(limits: Limits, grid: Grid) -> bytes:
         axis.set_ticklabels(texts)
     axes.set_xlabel(across.path)
     axes.set_ylabel(up.path)
-    axes.set_title("P(PASS), and of how many replications")
+    axes.set_title("P(PASS) and number of replications")
     legend(axes)
     return to_svg(fig)
 

@@ -43,7 +43,7 @@ def _curve(axes: Axes, objective: ObjectivePower, power: float) -> None:
     axes.yaxis.set_major_locator(FixedLocator([0, 25, 50, 75, 100]))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
-    axes.set_ylabel("seen [%]")
+    axes.set_ylabel("detected [%]")
     extreme = objective.aggregate in {Aggregate.MAX, Aggregate.GAUGE, Aggregate.LONGEST}
     axes.set_xlabel(f"events that break it{unit}" if extreme else f"true {objective.sli}{unit}")
     axes.set_title(objective.objective)

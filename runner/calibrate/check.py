@@ -1,17 +1,19 @@
 """The held-back part of a run against replications of the calibrated model, over the whole run and looked at in that part."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
+from soak.runner.interruption import listening
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
-from soak.runner.replications.replication import Job, Replication, seeds
-from soak.runner.replications.worker_pool import LocalCrew, in_order
-from soak.schemas.evidence.calibration import Answer, Check, Prediction
+from soak.runner.replications.replication import Replication, jobs_in_turn
+from soak.runner.replications.series import series
+from soak.runner.replications.worker_pool import WorkerPool
+from soak.schemas.evidence.calibration import Answer, Check, SliPrediction
 from soak.schemas.evidence.verdict import End
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Comparison, Objective, Phase, Scenario
@@ -65,25 +67,21 @@ def observe(
 
 
 def replicate(
-    scenarios: Sequence[Scenario],
-    count: int,
-    base: int,
-    arrivals_seed: int | None,
-    told: Callable[[int], None],
-    crew: LocalCrew,
+    scenarios: Sequence[Scenario], count: int, base: int, arrivals_seed: int | None, pool: WorkerPool
 ) -> Floats:
-    """The SLIs of `count` replications, a row for each; the scenarios take turns: they differ in what is not sure."""
-    rows = []
-    with closing(crew):
-        for result in in_order(crew, _jobs(scenarios, count, base, arrivals_seed)):
+    """The SLIs of `count` replications, a row for each; the scenarios take turns: they differ in what is not sure.
+
+    Raises KeyboardInterrupt when they are interrupted.
+    """
+    rows: list[Floats] = []
+    wanted = islice(jobs_in_turn(scenarios, base, arrivals_seed), count)
+    with listening() as interrupted, series(pool, wanted, count, interrupted=interrupted) as (results, show):
+        for result in results:
             rows.append(_row(result, scenarios[0]))
-            told(len(rows))
+            show(len(rows), "")
+    if len(rows) < count:
+        raise KeyboardInterrupt
     return np.array(rows)
-
-
-def _jobs(scenarios: Sequence[Scenario], count: int, base: int, arrivals_seed: int | None) -> Iterator[Job]:
-    for index, seed in zip(range(count), seeds(base), strict=False):
-        yield Job(index, seed, scenarios[index % len(scenarios)], arrivals_seed=arrivals_seed)
 
 
 def _row(result: Replication, scenario: Scenario) -> Floats:
@@ -115,7 +113,7 @@ def judge_predictions(scenario: Scenario, observed: Floats, tasks: int, rows: Fl
         shares = [_ALPHA / 2, 0.5, 1 - _ALPHA / 2]
         low, middle, high = np.quantile(known, shares, method="weibull") if len(known) else [math.nan] * 3
         predictions.append(
-            Prediction(
+            SliPrediction(
                 sli=name,
                 unit=scenario.slis[name].unit.value,
                 observed=_number(value),
@@ -160,14 +158,14 @@ def _deviations(observed: Floats, rows: Floats) -> tuple[Floats, Floats]:
     return result[-1], result[:-1]
 
 
-def _beyond(each: Prediction) -> float:
+def _beyond(each: SliPrediction) -> float:
     """How far an observation lies outside, relative to the bound that it is beyond."""
     assert each.observed is not None and each.low is not None and each.high is not None
     bound = each.high if each.observed > each.high else each.low
     return abs(each.observed - bound) / abs(bound) if bound else math.inf
 
 
-def _answered(predictions: list[Prediction], tasks: int, count: int, least: float) -> Check:
+def _answered(predictions: list[SliPrediction], tasks: int, count: int, least: float) -> Check:
     compared = [each for each in predictions if each.inside is not None]
     outside = [each for each in compared if not each.inside]
     wrong = [each for each in outside if each.p is not None and each.p <= _ALPHA and _beyond(each) > least]

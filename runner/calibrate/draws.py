@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from soak.runner.calibrate.fits import Fitted
-from soak.schemas.evidence.calibration import Parameter, Taken
+from soak.schemas.evidence.calibration import CalibratedParameter, Taken
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.systems.queue.settings import Queue, queue_of
@@ -17,7 +17,7 @@ _HALF = 1.96
 """Standard deviations of a normal distribution from its middle to the end of what holds 95 % of it."""
 
 
-def uncertain(scenario: Scenario, fitted: Fitted, parameters: Sequence[Parameter]) -> list[Scenario]:
+def uncertain(scenario: Scenario, fitted: Fitted, parameters: Sequence[CalibratedParameter]) -> list[Scenario]:
     """DRAWS versions of a calibrated scenario.
 
     Service times come from the bootstrap, rates of faults from their posterior under Jeffreys' prior (Brown, Cai and
@@ -30,7 +30,7 @@ def uncertain(scenario: Scenario, fitted: Fitted, parameters: Sequence[Parameter
 
 
 def _version(
-    scenario: Scenario, fitted: Fitted, estimates: dict[str, Parameter], generator: np.random.Generator
+    scenario: Scenario, fitted: Fitted, estimates: dict[str, CalibratedParameter], generator: np.random.Generator
 ) -> Scenario:
     service = fitted.draws[int(generator.integers(len(fitted.draws)))]
     workload = scenario.workload
@@ -51,7 +51,7 @@ def _version(
     )
 
 
-def _queue(queue: Queue, estimates: dict[str, Parameter], generator: np.random.Generator) -> Queue:
+def _queue(queue: Queue, estimates: dict[str, CalibratedParameter], generator: np.random.Generator) -> Queue:
     def drawn(key: str, value: float) -> float:
         parameter = estimates.get(key)
         if parameter is None or parameter.low is None or parameter.high is None:
@@ -67,7 +67,7 @@ def _queue(queue: Queue, estimates: dict[str, Parameter], generator: np.random.G
     )
 
 
-def _gamma(parameter: Parameter, generator: np.random.Generator) -> float:
+def _gamma(parameter: CalibratedParameter, generator: np.random.Generator) -> float:
     """A rate from its posterior under Jeffreys' prior."""
     count = parameter.observations
     assert parameter.estimate is not None
@@ -75,7 +75,7 @@ def _gamma(parameter: Parameter, generator: np.random.Generator) -> float:
     return float(generator.gamma(count + 0.5, scale))
 
 
-def _fault(fault: Fault, estimates: dict[str, Parameter], generator: np.random.Generator) -> Fault:
+def _fault(fault: Fault, estimates: dict[str, CalibratedParameter], generator: np.random.Generator) -> Fault:
     parameter = estimates.get(f"faults.{fault.name}.rate")
     if parameter is None or parameter.estimate is None:
         return fault

@@ -4,7 +4,7 @@ import math
 
 from soak.runner.calibrate.fits import Interval
 from soak.runner.judge.interval import wilson, z_of
-from soak.schemas.evidence.calibration import Parameter, Taken
+from soak.schemas.evidence.calibration import CalibratedParameter, Taken
 
 CONFIDENCE = 0.95
 
@@ -19,7 +19,7 @@ def poisson(count: int, exposure: float) -> Interval:
     return Interval(bound(count, -1) / exposure, bound(count + 1, 1) / exposure)
 
 
-def share(key: str, hits: int, exposed: int, scenario: float | None, what: str) -> Parameter:
+def share(key: str, hits: int, exposed: int, scenario: float | None, what: str) -> CalibratedParameter:
     """A share of what was exposed, with Wilson's interval."""
     if not exposed:
         return unseen(key, "ratio", scenario, 0, f"none of the {what} was exposed to it")
@@ -27,7 +27,7 @@ def share(key: str, hits: int, exposed: int, scenario: float | None, what: str) 
     return estimated(key, "ratio", scenario, hits / exposed, interval, exposed, f"{hits:,} of {exposed:,} {what}")
 
 
-def rate(key: str, count: int, exposure_s: float, scenario: float, what: str) -> Parameter:
+def rate(key: str, count: int, exposure_s: float, scenario: float, what: str) -> CalibratedParameter:
     """Events per second, with a Poisson interval."""
     if exposure_s <= 0:
         return unseen(key, "per s", scenario, 0, f"the part that calibrates holds no {what}")
@@ -37,29 +37,31 @@ def rate(key: str, count: int, exposure_s: float, scenario: float, what: str) ->
 
 def estimated(
     key: str, unit: str, scenario: float | None, estimate: float, interval: Interval, observations: int, detail: str
-) -> Parameter:
+) -> CalibratedParameter:
     """A parameter of what the runner does itself: arrivals, and faults it injects.
 
-    What the scenario says stands where the interval holds it: a few observations say less than who set it up.
+    The scenario's value is kept where the interval holds it: a few observations say less than who set it up.
     """
     stands = scenario is not None and interval.holds(scenario)
     taken = Taken.SCENARIO if stands else Taken.RUN
     value = scenario if stands else estimate
-    return Parameter(key, unit, scenario, estimate, interval.low, interval.high, observations, taken, value, detail)
+    return CalibratedParameter(
+        key, unit, scenario, estimate, interval.low, interval.high, observations, taken, value, detail
+    )
 
 
 def measured(
     key: str, scenario: float | None, estimate: float, interval: Interval, observations: int, detail: str, factor: float
-) -> Parameter:
+) -> CalibratedParameter:
     """A duration of what the system does itself: the estimate is taken.
 
     What is beyond the plan is the computer's own: in the runs that the model is for, it counts `factor` times.
     """
     value = estimate if scenario is None else max(0.0, scenario + (estimate - scenario) * factor)
     low, high = interval.low, interval.high
-    return Parameter(key, "s", scenario, estimate, low, high, observations, Taken.RUN, value, detail)
+    return CalibratedParameter(key, "s", scenario, estimate, low, high, observations, Taken.RUN, value, detail)
 
 
-def unseen(key: str, unit: str, scenario: float | None, observations: int, detail: str) -> Parameter:
+def unseen(key: str, unit: str, scenario: float | None, observations: int, detail: str) -> CalibratedParameter:
     """A parameter of which the run shows too little."""
-    return Parameter(key, unit, scenario, None, None, None, observations, Taken.UNSEEN, scenario, detail)
+    return CalibratedParameter(key, unit, scenario, None, None, None, observations, Taken.UNSEEN, scenario, detail)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from soak.runner.calibrate.fits import EMPIRICAL, Fitted, parameters_of
-from soak.schemas.evidence.calibration import Parameter, Taken
+from soak.schemas.evidence.calibration import CalibratedParameter, Taken
 from soak.schemas.language.distributions import Distribution, Empirical
 from soak.schemas.units import show_duration, show_rate, show_ratio
 
@@ -40,7 +40,11 @@ NewFault: TypeAlias = tuple[str, list[str]]
 
 
 def write_overlay(
-    header: Sequence[str], fitted: Fitted, observations: int, parameters: Sequence[Parameter], new: dict[str, NewFault]
+    header: Sequence[str],
+    fitted: Fitted,
+    observations: int,
+    parameters: Sequence[CalibratedParameter],
+    new: dict[str, NewFault],
 ) -> str:
     """The overlay as text. `new`: type and errors of faults that the scenario does not have, by name."""
     top = _Node()
@@ -92,7 +96,7 @@ def _list(key: str, entries: list[tuple[str, str]], depth: int) -> Iterator[str]
         yield f"{indent}  - {text}"
 
 
-def _fault(name: str, parameter: Parameter, new: NewFault | None) -> str:
+def _fault(name: str, parameter: CalibratedParameter, new: NewFault | None) -> str:
     assert parameter.value is not None
     rate = show_value(parameter.value, parameter.unit)
     if new is None:
@@ -129,16 +133,16 @@ def service_comment(fitted: Fitted, observations: int) -> str:
         f"{key} {show_duration(interval.low)} to {show_duration(interval.high)}"
         for key, interval in fitted.intervals.items()
     ]
-    return f"{fitted.name}, 95 % interval: {', '.join(words)}; {observations:,} attempts that went well"
+    return f"{fitted.name}, 95 % interval: {', '.join(words)}; {observations:,} successful attempts"
 
 
-def parameter_comment(parameter: Parameter) -> str:
+def parameter_comment(parameter: CalibratedParameter) -> str:
     """Where a parameter comes from, in a line."""
     assert parameter.estimate is not None and parameter.low is not None and parameter.high is not None
     estimate, low, high = (show(value, parameter.unit) for value in (parameter.estimate, parameter.low, parameter.high))
     observed = f"observed {estimate}, 95 % interval {low} to {high}; {parameter.detail}"
     if parameter.taken is Taken.SCENARIO:
-        return f"{observed}; the scenario's own value lies inside and stands"
+        return f"{observed}; the scenario's value lies inside and is kept"
     return observed
 
 

@@ -1,28 +1,28 @@
-"""One `soak calibrate`, from a run directory to an overlay, a check of it and a report."""
+"""One `soak calibrate`, from a request to an overlay, a check of it and a report."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from soak.runner.analysis import Analysis, dated_directory, write_analysis
 from soak.runner.calibrate.check import judge_predictions, looked_at, observe, replicate
 from soak.runner.calibrate.draws import uncertain
 from soak.runner.calibrate.fits import Fitted, fit_durations, parameters_of
 from soak.runner.calibrate.overlay import OVERLAY, SERVICE, VALUES, NewFault, values_text, write_overlay
 from soak.runner.calibrate.part import Part
+from soak.runner.calibrate.request import Request
 from soak.runner.calibrate.shares import arrival_rates, fault_shares, own_failures, tenant_shares
 from soak.runner.calibrate.source import Source, open_source
 from soak.runner.calibrate.timing import Service, service_times, timings
 from soak.runner.calibrate.words import header, notes
-from soak.runner.console import remark
 from soak.runner.evidence.directory import RunDirectory, refuse_in_run, write_whole
-from soak.runner.evidence.record import to_json
-from soak.runner.replications.worker_pool import LocalCrew
+from soak.runner.replications.worker_pool import ProcessPool
 from soak.schemas.errors import EvidenceError, UsageError
-from soak.schemas.evidence.calibration import SCHEMA_VERSION, Calibration, Check, Parameter, Taken
+from soak.schemas.evidence.calibration import SCHEMA_VERSION, CalibratedParameter, Calibration, Check, Taken
 from soak.schemas.files import file_name
 from soak.schemas.language.distributions import Empirical
 from soak.schemas.language.load import load
@@ -30,28 +30,11 @@ from soak.schemas.language.windows import Window
 from soak.schemas.units import show_duration
 from soak.simulation.rate import Rate
 
-CALIBRATION = "calibration.json"
+FILE, REPORT = "calibration.json", "calibration.md"
 FOLDER = "calibrations"
 LEAST_SERVICE_TIMES = 100
-"""Of fewer, hardly five are beyond the 95th percentile."""
+"""With fewer samples, the tail beyond the 95th percentile holds fewer than five."""
 _MOST_MINUTES = 7 * 24 * 60
-_STEPS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked for.
-
-    hold_back: share of the run. for_speed: of the runs the model is for, None: of this run. estimates: they stand also where
-    the scenario's own value could be right. least: how far out of a prediction does not matter. seed: of the replications.
-    """
-
-    hold_back: float
-    replications: int
-    for_speed: float | None
-    estimates: bool
-    least: float
-    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +44,34 @@ class Estimates:
     part: Part
     service: Service
     fitted: Fitted
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[CalibratedParameter, ...]
     new: dict[str, NewFault]
 
 
-def calibrate(path: Path, out: Path | None, request: Request) -> tuple[Calibration, Path]:
-    """Calibrate the model by a run, check it, and write what comes of it; returns it and where. Raises SoakError."""
-    source = open_source(path)
-    copy = out if out and out.suffix in {".yaml", ".yml"} else None
-    if out:
-        refuse_in_run(out)
-    if copy and copy.exists():
-        raise UsageError(f"{copy}: exists already (choose another --out)")
+def perform(request: Request) -> Analysis[Calibration]:
+    """Calibrate the model by a run, check it, and write what comes of it.
+
+    Raises SoakError, or KeyboardInterrupt before the check is done.
+    """
+    source = open_source(request.run)
+    if request.out:
+        refuse_in_run(request.out)
+    if request.copy and request.copy.exists():
+        raise UsageError(f"{request.copy}: exists already (choose another --out)")
     name = source.loaded.scenario.name
     windows = _windows(source, request.hold_back)
     as_run = estimate(source, windows[0], 1.0, request)
     factor = (request.for_speed or source.speed) / source.speed
     aimed = as_run if factor == 1.0 else estimate(source, windows[0], factor, request)
-    directory = RunDirectory.create(None if copy else out, name, under=FOLDER)
-    files = write_model(directory, source, aimed, request.for_speed)
-    check = check_held_back(source, windows[1], as_run, request)
-    calibration = _calibration(source, windows, as_run, aimed, request, check, files)
-    _write_report(directory, calibration, as_run)
-    if copy:
-        for each in files:
-            write_whole(copy if each == OVERLAY else copy.with_name(each), directory.read(each))
-    return calibration, directory.path
+    with dated_directory(None if request.copy else request.out, FOLDER, name) as directory:
+        files = write_model(directory, source, aimed, request.for_speed)
+        check = check_held_back(source, windows[1], as_run, request)
+        calibration = _calibration(source, windows, as_run, aimed, request, check, files)
+        _write_report(directory, calibration, as_run)
+        if request.copy:
+            for each in files:
+                write_whole(request.copy if each == OVERLAY else request.copy.with_name(each), directory.read(each))
+    return Analysis(calibration, directory.path, REPORT)
 
 
 def _windows(source: Source, hold_back: float) -> tuple[Window, Window]:
@@ -122,7 +107,7 @@ def estimate(source: Source, window: Window, factor: float, request: Request) ->
     )
 
 
-def _taken(parameter: Parameter) -> Parameter:
+def _taken(parameter: CalibratedParameter) -> CalibratedParameter:
     if parameter.taken is not Taken.SCENARIO:
         return parameter
     return msgspec.structs.replace(parameter, taken=Taken.RUN, value=parameter.estimate)
@@ -132,10 +117,10 @@ def _refuse_too_few(source: Source, window: Window, count: int, hold_back: float
     if count >= LEAST_SERVICE_TIMES:
         return
     needed_s = _long_enough(source, window, count, hold_back) if count else None
-    needed = f"; at this rate a run of {show_duration(needed_s)} would do" if needed_s else ""
+    needed = f"; at this rate a run of {show_duration(needed_s)} is long enough" if needed_s else ""
     raise EvidenceError(
-        f"{source.directory.path}: too little to calibrate by: {count} of at least {LEAST_SERVICE_TIMES} attempts went well "
-        f"in the {show_duration(window.end_s - window.start_s)} that calibrate{needed} (run it longer, or hold back less)"
+        f"{source.directory.path}: too few observations: {count} of at least {LEAST_SERVICE_TIMES} attempts succeeded "
+        f"in the {show_duration(window.end_s - window.start_s)} used for calibration{needed} (run it longer, or hold back less)"
     )
 
 
@@ -176,8 +161,7 @@ def check_held_back(source: Source, held: Window, estimates: Estimates, request:
         write_model(RunDirectory(Path(scratch)), source, estimates, None)
         calibrated = load(source.loaded.source, overlays=[Path(scratch) / OVERLAY]).scenario
     versions = uncertain(looked_at(calibrated, held, whole=source.whole), estimates.fitted, estimates.parameters)
-    told = _progress(request.replications)
-    rows = replicate(versions, request.replications, request.seed, _arrivals(source, estimates), told, LocalCrew())
+    rows = replicate(versions, request.replications, request.seed, _arrivals(source, estimates), ProcessPool())
     return judge_predictions(scenario, observed, tasks, rows, request.least)
 
 
@@ -185,17 +169,6 @@ def _arrivals(source: Source, estimates: Estimates) -> int | None:
     """The seed of the run's own arrivals; None where they are not those of its scenario."""
     own = all(p.taken is not Taken.RUN for p in estimates.parameters if p.key.startswith("workload.arrivals."))
     return source.identity.seed if own else None
-
-
-def _progress(count: int) -> Callable[[int], None]:
-    """Says now and then how many replications there are."""
-    step = max(1, count // _STEPS)
-
-    def told(done: int) -> None:
-        if done % step == 0:
-            remark(f"  {done} of {count} replications")
-
-    return told
 
 
 def _calibration(
@@ -235,18 +208,18 @@ def _calibration(
     )
 
 
-def _with_values(as_run: Estimates, aimed: Estimates) -> Iterator[Parameter]:
+def _with_values(as_run: Estimates, aimed: Estimates) -> Iterator[CalibratedParameter]:
     """What was observed, with the values that the overlay holds."""
     for observed, told in zip(as_run.parameters, aimed.parameters, strict=True):
         yield msgspec.structs.replace(observed, value=told.value)
 
 
-def _service_parameters(source: Source, as_run: Estimates, aimed: Estimates) -> Iterator[Parameter]:
+def _service_parameters(source: Source, as_run: Estimates, aimed: Estimates) -> Iterator[CalibratedParameter]:
     planned = source.loaded.scenario.workload.service
     known = parameters_of(planned) if type(planned) is type(as_run.fitted.distribution) else {}
     values, aimed_values = parameters_of(as_run.fitted.distribution), parameters_of(aimed.fitted.distribution)
     for key, interval in as_run.fitted.intervals.items():
-        yield Parameter(
+        yield CalibratedParameter(
             key=f"{SERVICE}.{key}",
             unit="s",
             scenario=known.get(key),
@@ -263,9 +236,5 @@ def _service_parameters(source: Source, as_run: Estimates, aimed: Estimates) -> 
 def _write_report(directory: RunDirectory, calibration: Calibration, estimates: Estimates) -> None:
     from soak.reports.calibration import render_calibration
 
-    directory.write(CALIBRATION, to_json(calibration))
-    for name, content in render_calibration(
-        calibration, estimates.service.held_s, estimates.fitted.distribution
-    ).items():
-        directory.write(name, content)
-    directory.write_checksums()
+    rendered = render_calibration(calibration, estimates.service.held_s, estimates.fitted.distribution)
+    write_analysis(directory, FILE, calibration, rendered)

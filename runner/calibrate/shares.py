@@ -9,7 +9,7 @@ import numpy as np
 from soak.runner.calibrate.attempts import NOT_HIT
 from soak.runner.calibrate.estimates import rate, share
 from soak.runner.calibrate.part import Part, inside
-from soak.schemas.evidence.calibration import Parameter, Taken
+from soak.schemas.evidence.calibration import CalibratedParameter, Taken
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Bools
@@ -22,7 +22,7 @@ OWN, OWN_FOR_GOOD = "own-errors", "own-failures"
 _LEASE_EXPIRED = "lease_expired"
 
 
-def fault_shares(part: Part) -> Iterator[Parameter]:
+def fault_shares(part: Part) -> Iterator[CalibratedParameter]:
     """The rate of each fault of the scenario that has one.
 
     The first fault in the file that hits an attempt decides it: what an earlier one took was not exposed to a later one.
@@ -51,7 +51,7 @@ def _exposed(part: Part, fault: Fault, place: int) -> Bools:
     return exposed
 
 
-def _duplicates(part: Part, fault: Fault, key: str) -> Parameter:
+def _duplicates(part: Part, fault: Fault, key: str) -> CalibratedParameter:
     due_s, task, _ = part.due_s()
     task = task[inside(due_s, fault.windows)]
     causes = [number for number, cause in enumerate(part.vocabulary.causes) if cause.fault == fault.name]
@@ -60,7 +60,7 @@ def _duplicates(part: Part, fault: Fault, key: str) -> Parameter:
     return share(key, int(hits.sum()), len(task), fault.rate, "tasks")
 
 
-def own_failures(part: Part) -> Iterator[tuple[Parameter, str, list[str]]]:
+def own_failures(part: Part) -> Iterator[tuple[CalibratedParameter, str, list[str]]]:
     """Failures that nobody planned, as the rate of a new fault, its type and the names of its errors."""
     attempts, most = part.all, queue_of(part.scenario).max_attempts
     causes = part.vocabulary.causes
@@ -84,7 +84,7 @@ def _free_name(name: str, part: Part) -> str:
     return next(each for each in names if each not in taken)
 
 
-def arrival_rates(part: Part) -> Iterator[Parameter]:
+def arrival_rates(part: Part) -> Iterator[CalibratedParameter]:
     """How much work arrives, between bursts and in them."""
     workload, due_s = part.scenario.workload, part.due_s()[0]
     if not workload.burst:
@@ -109,7 +109,7 @@ def burst_time(window: Window, every_s: float, for_s: float) -> float:
     return until(window.end_s) - until(window.start_s)
 
 
-def tenant_shares(part: Part) -> list[Parameter]:
+def tenant_shares(part: Part) -> list[CalibratedParameter]:
     """The share of each tenant; those of the scenario stand together or not at all, since they add up to one."""
     tenants = part.scenario.workload.tenants
     whose = part.due_s()[2]
@@ -124,5 +124,5 @@ def tenant_shares(part: Part) -> list[Parameter]:
     return [_taken(each) for each in shares]
 
 
-def _taken(parameter: Parameter) -> Parameter:
+def _taken(parameter: CalibratedParameter) -> CalibratedParameter:
     return msgspec.structs.replace(parameter, taken=Taken.RUN, value=parameter.estimate)

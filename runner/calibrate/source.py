@@ -66,9 +66,7 @@ def open_source(path: Path) -> Source:
     vocabulary = Plan(loaded.scenario).vocabulary
     reader = StreamReader(stream, vocabulary, loaded.scenario.horizon_s)
     if reader.identity.scenario_sha256 != loaded.sha256:
-        raise EvidenceError(
-            f"{directory.file(SCENARIO)}: is not the scenario the stream was made with (its hash differs)"
-        )
+        raise EvidenceError(f"{directory.file(SCENARIO)}: is not the scenario of the event stream (its hash differs)")
     end, gaps, ended_s, blocks = End.CUT, 0, 0.0, []
     for block in reader.blocks():
         end = end_after(block, end)
@@ -86,4 +84,4 @@ def _refuse_changed(directory: RunDirectory, names: tuple[str, ...]) -> None:
     """Raise EvidenceError when what is read is not what was sealed."""
     changed = [f"{each.what} {each.problem}" for each in check_hashes(directory) if each.problem and each.what in names]
     if changed:
-        raise EvidenceError(f"{directory.path}: {'; '.join(changed)} (its evidence is not to be believed)")
+        raise EvidenceError(f"{directory.path}: {'; '.join(changed)} (its evidence was changed)")

@@ -14,7 +14,7 @@ from soak.runner.calibrate.estimates import measured, poisson, unseen
 from soak.runner.calibrate.fits import Interval, bootstrap
 from soak.runner.calibrate.part import Part
 from soak.runner.judge.interval import quantile_ranks
-from soak.schemas.evidence.calibration import Overhead, Parameter
+from soak.schemas.evidence.calibration import CalibratedParameter, Overhead
 from soak.schemas.language.model import Process
 from soak.schemas.stream.block import Bools, Floats, Ints
 from soak.schemas.stream.events import Kind
@@ -69,7 +69,7 @@ def _overheads(attempts: Attempts, used: Bools, speed: float) -> Iterator[Overhe
             yield Overhead(name, middle_s, middle_s / speed, len(known))
 
 
-def timings(part: Part) -> Iterator[Parameter]:
+def timings(part: Part) -> Iterator[CalibratedParameter]:
     """Everything that takes time besides bodies, as far as the model has a parameter for it."""
     yield _poll_interval(part)
     if queue_of(part.scenario).dispatchers > 1:
@@ -80,7 +80,7 @@ def timings(part: Part) -> Iterator[Parameter]:
         yield _lease(part)
 
 
-def _poll_interval(part: Part) -> Parameter:
+def _poll_interval(part: Part) -> CalibratedParameter:
     """Twice the median wait of work that found a free worker: it is due at any time between two polls."""
     key, queue, attempts = "queue.poll_interval", queue_of(part.scenario), part.all
     # What is tried again may be due at the very time of a poll: the watchdog keeps to a rhythm, too.
@@ -114,7 +114,7 @@ def _found_a_worker(part: Part) -> Bools:
     return found
 
 
-def _claim_time(part: Part) -> Parameter:
+def _claim_time(part: Part) -> CalibratedParameter:
     """How long a claim takes, from how many dispatchers lose one: in the model, each does with the share of it in a poll."""
     key, queue = "queue.claim_time", queue_of(part.scenario)
     in_part = (part.events.t >= part.window.start_s) & (part.events.t < part.window.end_s)
@@ -129,7 +129,7 @@ def _claim_time(part: Part) -> Parameter:
     return measured(key, queue.claim_time_s, lost / claims * scale, shown, claims, detail, 1.0)
 
 
-def _worker_restart(part: Part) -> Parameter:
+def _worker_restart(part: Part) -> CalibratedParameter:
     key, planned_s = "queue.worker_restart", queue_of(part.scenario).worker_restart_s
     away_s = np.array(list(_absences(part)))
     if len(away_s) < LEAST_FEW:
@@ -153,7 +153,7 @@ def _absences(part: Part) -> Iterator[float]:
             yield t_s - gone.pop(worker)
 
 
-def _lease(part: Part) -> Parameter:
+def _lease(part: Part) -> CalibratedParameter:
     """How long a lease holds, from attempts whose worker died: from the last heartbeat to when the watchdog looks.
 
     It looks at most its interval later than the lease ends: the shortest time is an upper, the longest a lower bound.

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from soak.runner.cli.options import Positive, json_option, run_directory_argument
-from soak.runner.console import tell
 
 
 def _share(context: click.Context, option: click.Parameter, value: str) -> float:
@@ -89,18 +88,20 @@ def command(
     written as an overlay of the scenario. Part of the run is held back to check what the calibrated model predicts.
 
     A short real run calibrates the model, which then simulates the three days. Exit codes: 0 it predicts the held-back part,
-    3 it does not, 5 too little data, or the evidence is missing or damaged, 2 usage error.
+    3 it does not, 5 too little data, or the evidence is missing or damaged, 2 usage error, 130 interrupted.
 
     \b
     Examples:
       soak calibrate runs/real
       soak run scenarios/72h.yaml --overlay calibrations/72h-20260101T000000Z/overlay.yaml
     """
-    from soak.runner.calibrate.session import Request, calibrate
-    from soak.runner.calibrate.words import summary_lines
-    from soak.runner.evidence.record import to_json
+    from soak.runner.calibrate.request import Request
+    from soak.runner.calibrate.session import perform
 
-    request = Request(hold_back, replications, None if as_run else for_speed, estimates, least, seed)
-    calibration, directory = calibrate(run_directory, out, request)
-    tell(to_json(calibration).decode() if as_json else summary_lines(calibration, str(directory)), nl=not as_json)
-    return calibration.check.answer.exit_code
+    speed = None if as_run else for_speed
+    analysis = perform(Request(run_directory, hold_back, replications, speed, estimates, least, seed, out))
+    # Plots take long to load, and worker pools would fork them.
+    from soak.reports.calibration import summary_lines
+
+    analysis.tell(summary_lines(analysis.result, analysis.directory), as_json=as_json)
+    return analysis.result.check.answer.exit_code

@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from soak.runner.cli.options import all_settings, json_option, override_options
-from soak.runner.console import tell
+from soak.runner.cli.options import json_option, override_options, scenario_file
 
 AGREES, DIFFERS = 0, 3
 ALPHA, LEAST = 0.01, 0.05
@@ -84,13 +83,9 @@ def command(base: Path, run: Path | None, parity: bool, variant: tuple[str, ...]
         return _what_if(base, variant, options)
     for name, word in _WORDS.items():
         if options[name] not in {None, ()}:
-            raise click.UsageError(
-                f"{word} applies to --with only (add --with KEY=VALUE, the value to change in the scenario)"
-            )
+            raise click.UsageError(f"{word} needs --with, which names what changes in a scenario")
     if run is None:
-        raise click.UsageError(
-            "nothing to compare BASE with (name a RUN, or with --with the value to change in the scenario)"
-        )
+        raise click.UsageError("name a RUN to compare with BASE, or what changes in a scenario with --with")
     return _parity(base, run, options) if parity else _runs(base, run, options)
 
 
@@ -105,53 +100,57 @@ _WORDS = {
 
 
 def _parity(base: Path, run: Path, options: dict[str, Any]) -> int:
-    from soak.runner.evidence.record import to_json
-    from soak.runner.parity.session import compare_runs, summary_lines
+    from soak.runner.parity.request import Request
+    from soak.runner.parity.session import perform
     from soak.schemas.evidence.parity import Agreement
 
-    result, directory = compare_runs(base, run, options["out"])
-    _tell(options, to_json(result), summary_lines(result, directory))
-    return AGREES if result.status is Agreement.AGREES else DIFFERS
+    analysis = perform(Request(base, run, options["out"]))
+    from soak.reports.parity import summary_lines
+
+    analysis.tell(summary_lines(analysis.result), as_json=options["as_json"])
+    return AGREES if analysis.result.status is Agreement.AGREES else DIFFERS
 
 
 def _runs(base: Path, run: Path, options: dict[str, Any]) -> int:
-    from soak.runner.compare.session import compare_with_base, summary_lines
-    from soak.runner.evidence.record import to_json
+    from soak.runner.compare.request import Request
+    from soak.runner.compare.session import perform
 
-    changes, directory = compare_with_base(
-        base,
-        run,
-        options["out"],
+    request = Request(
+        base=base,
+        run=run,
         alpha=ALPHA if options["alpha"] is None else options["alpha"],
         least=LEAST if options["least"] is None else options["least"],
         objectives=options["objectives"],
+        out=options["out"],
     )
-    _tell(options, to_json(changes), summary_lines(changes, directory))
-    return DIFFERS if changes.regressed else AGREES
+    analysis = perform(request)
+    from soak.reports.changes import summary_lines
+
+    analysis.tell(summary_lines(analysis.result), as_json=options["as_json"])
+    return DIFFERS if analysis.result.regressed else AGREES
 
 
 def _what_if(scenario: Path, variant: tuple[str, ...], options: dict[str, Any]) -> int:
-    from soak.runner.compare.whatif import Question, answer, summary_lines
-    from soak.runner.evidence.record import to_json
-    from soak.runner.session import INTERRUPTED
+    from soak.runner.interruption import INTERRUPTED
+    from soak.runner.whatif.request import Request
+    from soak.runner.whatif.session import perform
 
-    question = Question(
-        scenario=scenario,
+    request = Request(
+        scenario=scenario_file(
+            scenario, *(options[each] for each in ("tier", "overlays", "settings", "duration", "seed"))
+        ),
         variant=variant,
-        tier=options["tier"],
-        overlays=options["overlays"],
-        settings=all_settings(options["settings"], options["duration"], options["seed"]),
         replications=options["replications"] or REPLICATIONS,
         alpha=WHAT_IF_ALPHA if options["alpha"] is None else options["alpha"],
         least=WHAT_IF_LEAST if options["least"] is None else options["least"],
         objectives=options["objectives"],
+        out=options["out"],
     )
-    result, directory, interrupted = answer(question, options["out"])
-    _tell(options, to_json(result), summary_lines(result, directory))
-    if interrupted:
+    analysis = perform(request)
+    # Plots take long to load, and worker pools would fork them.
+    from soak.reports.whatif import summary_lines
+
+    analysis.tell(summary_lines(analysis.result), as_json=options["as_json"])
+    if analysis.interrupted:
         return INTERRUPTED
-    return DIFFERS if result.regressed else AGREES
-
-
-def _tell(options: dict[str, Any], data: bytes, lines: str) -> None:
-    tell(data.decode() if options["as_json"] else lines, nl=not options["as_json"])
+    return DIFFERS if analysis.result.regressed else AGREES

@@ -12,7 +12,7 @@ from soak.runner.console import hand_over, remark, tell
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from soak.runner.export.metrics import Snapshot
+    from soak.runner.export.metrics import MetricSnapshot
 
 _TENTHS = 10
 
@@ -77,7 +77,7 @@ def command(
     return 0
 
 
-def _written(form: str, snapshots: "Sequence[Snapshot]") -> bytes:
+def _written(form: str, snapshots: "Sequence[MetricSnapshot]") -> bytes:
     if form == "openmetrics":
         from soak.runner.export.families import open_metrics
 

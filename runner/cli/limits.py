@@ -6,13 +6,15 @@ from typing import Any
 import click
 
 from soak.runner.cli.options import (
-    all_settings,
     jobs_option,
     json_option,
     out_option,
     override_options,
     scenario_argument,
+    scenario_file,
 )
+
+FOUND, NO_LIMIT = 0, 5
 
 
 class _Share(click.FloatRange):
@@ -95,20 +97,25 @@ def command(
 ) -> int:
     """Find where a scenario breaks: the value of a parameter up to which PASS is still likely enough.
 
-    The simulation is run with many seeds at each value, as often as it takes to decide that value; the range is halved until two
-    neighbours are left, the last that is good enough and the first that is not. Two --vary also give the plane of both.
+    Simulates each value with as many seeds as it takes to decide it (sequential test), and halves the range until two neighbours
+    are left: the last value that is good enough and the first that is not. Two --vary also give a grid over both.
 
     Exit codes: 0 a limit was found, 5 there is none in the range, 2 the scenario or the command is wrong, 130 interrupted:
-    what is known so far is written.
+    partial results are written.
 
     \b
     Examples:
       soak limits scenarios/72h.yaml --tier pr --vary faults.transient.rate=0%..60%
       soak limits scenarios/72h.yaml --tier pr --vary workload.arrivals.rate --vary queue.workers=1..20
     """
-    from soak.runner.limits.session import search_limits
-    from soak.runner.limits.variants import Wish
+    from soak.runner.interruption import INTERRUPTED
+    from soak.runner.limits.request import Request
+    from soak.runner.limits.session import perform
 
-    overrides = all_settings(settings, duration, seed)
-    wish = Wish(vary, probability, tolerance, most, cells, tier, overlays, overrides, jobs)
-    return search_limits(scenario, out, wish, as_json=as_json)
+    chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
+    analysis = perform(Request(chosen, vary, probability, tolerance, most, cells, jobs, out))
+    from soak.reports.limits import summary_lines
+
+    analysis.tell(summary_lines(analysis.result), as_json=as_json)
+    found = FOUND if analysis.result.found else NO_LIMIT
+    return INTERRUPTED if analysis.interrupted else found

@@ -4,11 +4,14 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from soak.schemas.units import duration
+
+if TYPE_CHECKING:
+    from soak.runner.analysis import ScenarioFile
 
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]+")
 
@@ -118,3 +121,17 @@ def all_settings(settings: tuple[str, ...], duration: str | None, seed: int | No
     """The overrides of the options as settings, in the order in which they apply."""
     own = [f"duration={duration}"] if duration is not None else []
     return (*settings, *own, *([f"seed={seed}"] if seed is not None else []))
+
+
+def scenario_file(
+    path: Path,
+    tier: str | None,
+    overlays: tuple[Path, ...],
+    settings: tuple[str, ...],
+    duration: str | None,
+    seed: int | None,
+) -> "ScenarioFile":
+    """The scenario of an analysis, with what the options of `override_options` change in it."""
+    from soak.runner.analysis import ScenarioFile
+
+    return ScenarioFile(path, tier, overlays, all_settings(settings, duration, seed))

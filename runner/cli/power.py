@@ -5,14 +5,13 @@ from pathlib import Path
 import click
 
 from soak.runner.cli.options import (
-    all_settings,
     jobs_option,
     json_option,
     out_option,
     override_options,
     scenario_argument,
+    scenario_file,
 )
-from soak.runner.console import tell
 
 SEEN, NOT_SEEN = 0, 3
 
@@ -23,7 +22,7 @@ def _probability(ctx: click.Context, param: click.Parameter, value: str) -> floa
     try:
         power = ratio(value)
     except ValueError:
-        raise click.BadParameter(f"{value!r} is not a percentage (write it like 95%)", ctx, param) from None
+        raise click.BadParameter(f"{value!r} is not a percentage (write 95%)", ctx, param) from None
     if not 0.5 < power < 1:
         raise click.BadParameter(f"{value} is not between 50% and 100% (write 95%)", ctx, param)
     return power
@@ -53,7 +52,7 @@ def _probability(ctx: click.Context, param: click.Parameter, value: str) -> floa
     type=click.IntRange(1, 10_000),
     default=20,
     show_default=True,
-    help="Replications of the pilot.",
+    help="Replications in the pilot.",
 )
 @jobs_option
 @out_option("power")
@@ -82,19 +81,13 @@ def command(
     Example:
       soak power scenarios/72h.yaml --violation duplicate_executions=0.01% --violation success_rate=96.5%
     """
-    from soak.runner.evidence.record import to_json
-    from soak.runner.power.session import assess_scenario, summary_lines
+    from soak.runner.power.request import Request
+    from soak.runner.power.session import perform
 
-    report, directory = assess_scenario(
-        scenario,
-        out,
-        tier=tier,
-        overlays=overlays,
-        settings=all_settings(settings, duration, seed),
-        violations=violations,
-        power=power,
-        replications=replications,
-        workers=jobs,
-    )
-    tell(to_json(report).decode() if as_json else summary_lines(report, directory), nl=not as_json)
-    return SEEN if report.seen else NOT_SEEN
+    chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
+    analysis = perform(Request(chosen, violations, power, replications, jobs, out))
+    # Plots take long to load, and worker pools would fork them.
+    from soak.reports.power import summary_lines
+
+    analysis.tell(summary_lines(analysis.result), as_json=as_json)
+    return SEEN if analysis.result.seen else NOT_SEEN

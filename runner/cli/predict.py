@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from soak.runner.cli.options import (
-    all_settings,
     jobs_option,
     json_option,
     out_option,
     override_options,
     scenario_argument,
+    scenario_file,
 )
-from soak.runner.console import tell
 
 if TYPE_CHECKING:
     from soak.schemas.evidence.prediction import Prediction
@@ -66,7 +65,7 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Predict the verdict: simulate a scenario many times, each with a seed of its own.
+    """Predict the verdict: simulate a scenario many times, each time with another seed.
 
     The probability of PASS with its 95 % confidence interval, each objective's values and margins, which breaks first, and what
     aborts it and when. The prediction is as good as the model: parameters are taken from the scenario.
@@ -79,22 +78,21 @@ def command(
       soak predict scenarios/72h.yaml -n 400
       soak predict scenarios/72h.yaml --set queue.workers=3 --precision 2% --require 95%
     """
-    from soak.reports.prediction import summary_lines
-    from soak.runner.evidence.record import to_json
-    from soak.runner.predict.session import ask, predict_scenario
-    from soak.runner.replications.worker_pool import make_crew
-    from soak.schemas.language.load import load
+    from soak.runner.predict.request import Request
+    from soak.runner.predict.session import perform
 
     shares = share("--precision", precision, 0.5), share("--require", required, 1.0)
-    loaded = load(scenario, tier=tier, overlays=overlays, settings=all_settings(settings, duration, seed))
-    question = ask(loaded, replications=replications, precision=shares[0], required=shares[1])
-    prediction, directory = predict_scenario(loaded, question, lambda: make_crew(jobs, dask), out)
-    tell(to_json(prediction).decode() if as_json else summary_lines(prediction, directory), nl=not as_json)
-    return _exit_code(prediction)
+    chosen = scenario_file(scenario, tier, overlays, settings, duration, seed)
+    request = Request(chosen, replications, *shares, jobs, dask, out)
+    analysis = perform(request)
+    from soak.reports.prediction import summary_lines
+
+    analysis.tell(summary_lines(analysis.result), as_json=as_json)
+    return _exit_code(analysis.result)
 
 
 def share(option: str, text: str | None, below: float) -> float | None:
-    """A share above 0 and below `below`, as written after an option. Raises UsageError."""
+    """The value of an option: a share above 0 and below `below`. Raises UsageError."""
     from soak.schemas.errors import UsageError, quoted
     from soak.schemas.units import ratio, show_ratio
 

@@ -10,7 +10,7 @@ from soak.runner.console import remark, tell
 
 if TYPE_CHECKING:
     from soak.runner.selftest.findings import Finding
-    from soak.runner.selftest.matrix import Row
+    from soak.runner.selftest.matrix import TrialResult
 
 AS_MEANT, NOT_AS_MEANT = 0, 3
 
@@ -62,7 +62,7 @@ def command(
         )
     trials = [trial for trial in TRIALS if not defects or trial.name in defects] + list(CLEAN) * clean
 
-    def line(row: "Row") -> None:
+    def line(row: "TrialResult") -> None:
         found = ", ".join(f"{each.check} {each.status}" for each in row.found) or "nothing found"
         remark(f"  {row.trial.name}: {row.outcome.value}, {found}")
 
@@ -71,7 +71,7 @@ def command(
     return AS_MEANT if all(row.as_meant for row in rows) else NOT_AS_MEANT
 
 
-def _data(row: "Row") -> dict[str, object]:
+def _data(row: "TrialResult") -> dict[str, object]:
     found = [{"check": each.check, "status": each.status, "at_s": each.at_s} for each in row.found]
     return {
         "defect": row.trial.defect and row.trial.defect.value,
@@ -83,7 +83,7 @@ def _data(row: "Row") -> dict[str, object]:
     }
 
 
-def _table(rows: "list[Row]") -> list[str]:
+def _table(rows: "list[TrialResult]") -> list[str]:
     from soak.schemas.units import show_duration
 
     width = max(len(row.trial.name) for row in rows)

@@ -56,7 +56,7 @@ def read_side(path: Path) -> Side:
         raise
     except EvidenceError:
         raise EvidenceError(
-            f"{path}: is no baseline, or a damaged one (soak baseline RUN_DIR FILE writes one)"
+            f"{path}: is not a baseline, or a damaged one (soak baseline RUN_DIR FILE writes one)"
         ) from None
 
 
@@ -74,7 +74,7 @@ def side_of(path: Path) -> Side:
     """A run with its tasks, those of a simulation. Raises UsageError or EvidenceError."""
     directory = RunDirectory.open(path)
     if changed := [f"{each.what} {each.problem}" for each in check_hashes(directory) if each.problem]:
-        raise EvidenceError(f"{path}: {'; '.join(changed)} (its evidence is not to be believed)")
+        raise EvidenceError(f"{path}: {'; '.join(changed)} (its evidence was changed)")
     data = read_run(path)
     simulated = data.verdict.clock == "simulated"
     loaded = load_stored(directory)

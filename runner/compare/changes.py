@@ -1,22 +1,27 @@
 """What changed between two runs, and whether anything became worse."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from soak.runner.compare.baseline import Side
 from soak.runner.compare.noise import holm, probability
 from soak.runner.compare.pairing import Pairing
-from soak.runner.compare.relative import WORDS, parse_relative
 from soak.runner.parity.source import different_keys
-from soak.schemas.errors import UsageError
-from soak.schemas.evidence.changes import SCHEMA_VERSION, Baseline, Change, Changes, Direction, RelativeResult
+from soak.schemas.errors import UsageError, quoted
+from soak.schemas.evidence.changes import SCHEMA_VERSION, Baseline, Changes, Direction, RelativeResult, SliChange
 from soak.schemas.evidence.verdict import Status
-from soak.schemas.language.expression import Unit
+from soak.schemas.language.expression import Op, Unit
+from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.slis import Better
 from soak.schemas.stream.identity import target_now
 from soak.schemas.units import show_duration
 
 MOST_TOLD = 5
 _NO_EFFECT = 1e-12
+_RELATIVE = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)x(?:\s+baseline)?\s*")
+WORDS = {Status.FAIL: "is broken", Status.INCONCLUSIVE: "cannot be judged: nothing was observed"}
+"""What is said of an objective that does not hold."""
 
 
 def compare(
@@ -29,9 +34,9 @@ def compare(
     pairing: Pairing | None = None,
     different: Sequence[str] = (),
 ) -> Changes:
-    """Compare a run with a base; `pairing`: of their tasks; `different`: in what they are not alike.
+    """Compare a run with a base; `pairing`: of their tasks; `different`: how they are not like for like.
 
-    Raises UsageError for an objective that is none.
+    Raises UsageError for text that is not an objective.
     """
     pairing = pairing or Pairing(None, None, "")
     same_plan = base.scenario_sha256 == run.scenario_sha256 and base.seed == run.seed
@@ -61,7 +66,7 @@ def compare(
 
 def _changes(
     names: Sequence[str], base: Baseline, run: Baseline, *, paired: bool, alpha: float, least: float
-) -> list[Change]:
+) -> list[SliChange]:
     ps = [_p(base, run, name, paired=paired) for name in names]
     return [
         _change(name, base, run, p, significant=significant, least=least)
@@ -76,7 +81,7 @@ def _relative(objectives: Sequence[str], base: Baseline, run: Baseline) -> Itera
 
 
 def _reasons(
-    changes: Sequence[Change], relative: Sequence[RelativeResult], base: Baseline, run: Baseline
+    changes: Sequence[SliChange], relative: Sequence[RelativeResult], base: Baseline, run: Baseline
 ) -> Iterator[str]:
     """What became worse, in words."""
     for change in changes:
@@ -90,7 +95,7 @@ def _reasons(
 
 
 def differences(one: Side, other: Side) -> list[str]:
-    """What is not the same about two runs, so that changes may be due to it, in words."""
+    """How two runs are not like for like, in words."""
     base, run = one.baseline, other.baseline
     pairs = [
         ("scenario", base.scenario, run.scenario),
@@ -113,11 +118,11 @@ def _p(base: Baseline, run: Baseline, name: str, *, paired: bool) -> float | Non
     return probability(one, other, paired=paired) if len(one) == len(other) and one else None
 
 
-def _change(name: str, base: Baseline, run: Baseline, p: float | None, *, significant: bool, least: float) -> Change:
+def _change(name: str, base: Baseline, run: Baseline, p: float | None, *, significant: bool, least: float) -> SliChange:
     before, after = base.slis[name].value, run.slis[name].value
     unit = Unit(run.slis[name].unit)
     if before is None or after is None:
-        return Change(name, unit.value, before, after, None, None, p, Direction.UNKNOWN, "nothing to compare")
+        return SliChange(name, unit.value, before, after, None, None, p, Direction.UNKNOWN, "nothing to compare")
     difference = after - before
     relative = difference / abs(before) if before else None
     direction = Direction.UNTESTED
@@ -126,7 +131,7 @@ def _change(name: str, base: Baseline, run: Baseline, p: float | None, *, signif
         direction = direction_of(difference, relative, better, significant=significant, least=least)
     shown = f"{unit.show(before)} before, {unit.show(after)} now"
     why = "" if p is None else f" (p = {p:.2g})"
-    return Change(name, unit.value, before, after, difference, relative, p, direction, shown + why)
+    return SliChange(name, unit.value, before, after, difference, relative, p, direction, shown + why)
 
 
 def direction_of(
@@ -137,3 +142,36 @@ def direction_of(
     if not (significant and matters):
         return Direction.UNCHANGED
     return Direction.BETTER if (difference > 0) == (better is Better.HIGHER) else Direction.WORSE
+
+
+# Objectives relative to a base, such as `latency_p95 <= 1.1x baseline`.
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """What must hold of an SLI, relative to what it is in the base."""
+
+    sli: str
+    op: Op
+    factor: float
+
+    def __str__(self) -> str:
+        return f"{self.sli} {self.op.value} {self.factor:g}x baseline"
+
+    def judge(self, base: float | None, run: float | None) -> RelativeResult:
+        """Whether it holds for these values of its SLI."""
+        if run is None or base is None:
+            return RelativeResult(str(self), run, None, Status.INCONCLUSIVE, self.sli)
+        status = Status.PASS if self.op.holds(run, self.factor * base) else Status.FAIL
+        return RelativeResult(str(self), run, self.factor * base, status, self.sli)
+
+
+def parse_relative(text: str, slis: Collection[str]) -> Relative:
+    """The objective that `text` is, of one of the SLIs that both sides have. Raises UsageError."""
+    match = _RELATIVE.fullmatch(text)
+    if not match:
+        remedy = "write <sli> <op> <factor>x baseline, such as latency_p95 <= 1.1x baseline"
+        raise UsageError(f"{quoted(text)} is not a relative objective ({remedy})")
+    if match[1] not in slis:
+        raise UsageError(f"no SLI {match[1]!r} ({did_you_mean(match[1], list(slis))})")
+    return Relative(match[1], Op(match[2]), float(match[3]))

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soak.runner.compare.baseline import Side
-from soak.runner.compare.batches import CONFIDENCE, batch_means, gain, interval
-from soak.runner.compare.noise import mcnemar
+from soak.runner.compare.noise import CONFIDENCE, batch_means, gain, interval, mcnemar
 from soak.runner.parity.figures import Pairs
 from soak.runner.parity.outcomes import Outcomes
 from soak.schemas.evidence.changes import Differences, OutcomeChange, QuantileChange, TaskChanges, TimeChange

@@ -35,8 +35,7 @@ def verify(directory: RunDirectory) -> tuple[list[Finding], Verdict | None]:
 def check_recomputed(directory: RunDirectory) -> tuple[list[Finding], Verdict | None]:
     """Recompute the verdict and what follows from it; returns what differs, and the recomputed verdict.
 
-    What another release made may differ because its rules were others; a stream that is damaged or breaks off differs whoever
-    made it.
+    A run of another release may differ because it had other rules; a stream that is damaged or incomplete always differs.
     """
     maker = other_release(directory)
     try:

@@ -8,8 +8,7 @@ from soak.runner.evidence.directory import RunDirectory, stream_name
 from soak.runner.evidence.manifest import read_manifest
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
-from soak.runner.export.levels import Levels
-from soak.runner.export.metrics import Snapshot, run_labels, snapshot_of
+from soak.runner.export.metrics import Levels, MetricSnapshot, run_labels, snapshot_of
 from soak.runner.judge.judge import Judge
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.manifest import Manifest
@@ -29,7 +28,7 @@ UNFINISHED = "none"
 
 def snapshots_of(
     directory: RunDirectory, step_s: float | None, start: datetime | None, progress: Callable[[float], None]
-) -> list[Snapshot]:
+) -> list[MetricSnapshot]:
     """A snapshot every `step_s` of scenario time (None: suitable for the run), and one at the end.
 
     `start`: wall-clock time of scenario time zero. Default: the start of a real run; a simulated run is shifted into the past,
@@ -49,7 +48,7 @@ def snapshots_of(
     levels, speed = Levels(scenario), reader.identity.speed
     own = run_labels(scenario.name, reader.identity.target, file_name(directory.path.resolve()))
 
-    def take(verdict: str = "") -> Snapshot:
+    def take(verdict: str = "") -> MetricSnapshot:
         progress(min(1.0, judge.until_s / scenario.duration_s))
         time_s = judge.until_s / speed + paused_s(judge.resumes, judge.until_s)
         return snapshot_of(judge, levels, own, time_s=time_s, speed=speed, verdict=verdict)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Protocol
 
-from soak.runner.export.metrics import Snapshot
+from soak.runner.export.metrics import MetricSnapshot
 from soak.schemas.errors import reason
 
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
@@ -43,5 +43,5 @@ class Database(Protocol):
     keeps_history: bool
     """Whether it accepts older snapshots; otherwise only the latest is sent."""
 
-    def send(self, snapshots: Sequence[Snapshot]) -> None:
+    def send(self, snapshots: Sequence[MetricSnapshot]) -> None:
         """Send snapshots, oldest first. Raises ExportError."""

@@ -8,8 +8,7 @@ from soak.runner.console import remark
 from soak.runner.export.database import ExportError
 from soak.runner.export.destinations import open_database
 from soak.runner.export.feed import Feed
-from soak.runner.export.levels import Levels
-from soak.runner.export.metrics import Snapshot, brief_snapshot, run_labels, snapshot_of
+from soak.runner.export.metrics import Levels, MetricSnapshot, brief_snapshot, run_labels, snapshot_of
 from soak.runner.export.scrape import ScrapePage
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.samples import Facts
@@ -98,10 +97,10 @@ class Exporter:
         self._ended = True
         self._put(self._snapshot(judge, verdict.verdict.value), self._destinations)
 
-    def _snapshot(self, judge: Judge, verdict: str = "") -> Snapshot:
+    def _snapshot(self, judge: Judge, verdict: str = "") -> MetricSnapshot:
         return snapshot_of(judge, self._levels, self._own, time_s=time.time(), speed=self._speed, verdict=verdict)
 
-    def _put(self, snapshot: Snapshot, destinations: list[_Destination]) -> None:
+    def _put(self, snapshot: MetricSnapshot, destinations: list[_Destination]) -> None:
         for destination in destinations:
             destination.way.put(snapshot)
 

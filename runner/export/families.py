@@ -6,10 +6,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from soak.runner.export.metrics import HELP, Snapshot, is_counter
+from soak.runner.export.metrics import HELP, MetricSnapshot, is_counter
 
 
-def families(snapshots: Sequence[Snapshot], *, timed: bool = False) -> Iterator[Metric]:
+def families(snapshots: Sequence[MetricSnapshot], *, timed: bool = False) -> Iterator[Metric]:
     """The families of snapshots that follow each other, each series in time order; `timed`: with their times."""
     found: dict[str, dict[tuple[tuple[str, str], ...], list[tuple[float, float]]]] = {}
     for snapshot in snapshots:
@@ -34,14 +34,14 @@ class _Families(Collector):
         return self._shown
 
 
-def registry_of(snapshots: Sequence[Snapshot], *, timed: bool = False) -> CollectorRegistry:
+def registry_of(snapshots: Sequence[MetricSnapshot], *, timed: bool = False) -> CollectorRegistry:
     """A registry that shows these snapshots."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Families(list(families(snapshots, timed=timed))))
     return registry
 
 
-def open_metrics(snapshots: Sequence[Snapshot]) -> bytes:
+def open_metrics(snapshots: Sequence[MetricSnapshot]) -> bytes:
     """Timed snapshots in the OpenMetrics format, for promtool."""
     from prometheus_client.openmetrics.exposition import generate_latest
 

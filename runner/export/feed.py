@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from soak.runner.console import helper, remark
 from soak.runner.export.database import Database, ExportError
-from soak.runner.export.metrics import Snapshot
+from soak.runner.export.metrics import MetricSnapshot
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 MOST_AT_ONCE = 100
@@ -22,7 +22,7 @@ def pause_s(failures: int, first_s: float = FIRST_PAUSE_S) -> float:
 
 
 @dataclass(slots=True)
-class Count:
+class ExportCounts:
     """Snapshots accepted by a database, failed attempts, and dropped snapshots."""
 
     exports: int = 0
@@ -35,11 +35,11 @@ class Feed:
 
     def __init__(self, name: str, database: Database, first_pause_s: float = FIRST_PAUSE_S) -> None:
         self.name = name
-        self.count = Count()
+        self.count = ExportCounts()
         self._database = database
         self._first_pause_s = first_pause_s
         self._room = MOST_WAITING if database.keeps_history else 1
-        self._waiting: deque[Snapshot] = deque()
+        self._waiting: deque[MetricSnapshot] = deque()
         self._most_at_once = MOST_AT_ONCE
         self._failures = 0
         self._why = ""
@@ -48,7 +48,7 @@ class Feed:
         self._until = math.inf
         self._thread = helper(self._work, f"export {name}")
 
-    def begin(self, snapshot: Snapshot, patience_s: float) -> None:
+    def begin(self, snapshot: MetricSnapshot, patience_s: float) -> None:
         """Send a first snapshot, then those of `put`. Raises ExportError if the first did not arrive in time."""
         self.put(snapshot)
         with self._changed:
@@ -61,7 +61,7 @@ class Feed:
                 self._why = self._why or "it did not answer in time"
                 raise ExportError(self._why)
 
-    def put(self, snapshot: Snapshot) -> None:
+    def put(self, snapshot: MetricSnapshot) -> None:
         """Queue a snapshot; never blocks."""
         with self._changed:
             while len(self._waiting) >= self._room:
@@ -101,13 +101,13 @@ class Feed:
             if self._why and not refused:
                 self._wait()
 
-    def _next_batch(self) -> list[Snapshot]:
+    def _next_batch(self) -> list[MetricSnapshot]:
         """The next batch, as soon as there is one; empty when done, or on timeout."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._until < math.inf)
             return list(self._waiting)[: self._most_at_once] if time.monotonic() < self._until else []
 
-    def _try(self, batch: list[Snapshot]) -> bool:
+    def _try(self, batch: list[MetricSnapshot]) -> bool:
         """Send a batch; returns whether it was refused because of its content, so that the next one is smaller."""
         refused = False
         try:
@@ -133,7 +133,7 @@ class Feed:
             self._changed.notify_all()
         return refused
 
-    def _take_off(self, batch: list[Snapshot]) -> int:
+    def _take_off(self, batch: list[MetricSnapshot]) -> int:
         """Remove a batch from the backlog; its oldest may have been dropped meanwhile."""
         before = len(self._waiting)
         for snapshot in batch:

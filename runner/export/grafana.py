@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from soak.runner.export.levels import Levels
-from soak.runner.export.metrics import RUNNING, SUFFIXES, VERDICT, condition_labels, condition_metric
+from soak.runner.export.metrics import RUNNING, SUFFIXES, VERDICT, Levels, condition_labels, condition_metric
 from soak.runner.export.rules import series
 from soak.schemas.language.expression import Op, Unit
 from soak.schemas.language.model import Comparison, Scenario

@@ -12,13 +12,13 @@ from influxdb_client.client.write.point import Point
 from influxdb_client.domain.write_precision import WritePrecision
 
 from soak.runner.export.database import ExportError
-from soak.runner.export.metrics import Snapshot
+from soak.runner.export.metrics import MetricSnapshot
 from soak.schemas.language.outlets import Export, ExportType
 
 FIELD = "value"
 
 
-def points(snapshots: Sequence[Snapshot]) -> Iterator[Point]:
+def points(snapshots: Sequence[MetricSnapshot]) -> Iterator[Point]:
     """A point for each reading: the metric is the measurement, labels are tags, `value` is the only field."""
     for snapshot in snapshots:
         for reading in snapshot.readings:
@@ -28,7 +28,7 @@ def points(snapshots: Sequence[Snapshot]) -> Iterator[Point]:
             yield point.time(round(snapshot.time_s * 1000), WritePrecision.MS)
 
 
-def line_protocol(snapshots: Sequence[Snapshot]) -> bytes:
+def line_protocol(snapshots: Sequence[MetricSnapshot]) -> bytes:
     """Snapshots in InfluxDB's line protocol, times in milliseconds."""
     return "".join(f"{point.to_line_protocol()}\n" for point in points(snapshots)).encode()
 
@@ -52,7 +52,7 @@ class InfluxDB:
             )
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(export.timeout_s), retries=False)
 
-    def send(self, snapshots: Sequence[Snapshot]) -> None:
+    def send(self, snapshots: Sequence[MetricSnapshot]) -> None:
         """Write them all. Raises ExportError."""
         body = line_protocol(snapshots)
         try:

@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from soak.runner.export.levels import Levels
 from soak.runner.judge.about import is_met
 from soak.runner.judge.compared import target_of, value_of
 from soak.runner.judge.judge import Judge
+from soak.runner.judge.samples import Facts
 from soak.schemas.language.expression import Unit
-from soak.schemas.language.model import Comparison
+from soak.schemas.language.model import Comparison, Scenario
+from soak.schemas.language.slis import Aggregate
+from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import SPECS, Kind
 
 SUFFIXES = {
@@ -27,6 +29,8 @@ SUFFIXES = {
     Unit.COUNT_PER_HOUR: "_per_hour",
     Unit.SIZE_PER_HOUR: "_bytes_per_hour",
 }
+_SAMPLED = {"busy_workers": Unit.COUNT, "oldest_pending": Unit.DURATION}
+"""Gauges that are no SLI."""
 RUNNING = "soak_running"
 VERDICT = "soak_verdict"
 EXPORTED = "soak_exported_timestamp_seconds"
@@ -79,17 +83,42 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class MetricSnapshot:
     """Every reading at a moment; `time_s`: Unix time."""
 
     time_s: float
     readings: tuple[Reading, ...]
 
-    def later(self, by_s: float) -> "Snapshot":
+    def later(self, by_s: float) -> "MetricSnapshot":
         """The same, shifted in time."""
         exported, *others = self.readings
         moved = replace(exported, value=exported.value + by_s)
-        return Snapshot(self.time_s + by_s, (moved, *others))
+        return MetricSnapshot(self.time_s + by_s, (moved, *others))
+
+
+class Levels:
+    """A sink of the engine that keeps the latest sample of every gauge: the judge does not."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        gauges = [sli for sli in scenario.slis.values() if sli.aggregate is Aggregate.GAUGE]
+        self._units = {sli.series: sli.unit for sli in gauges} | _SAMPLED
+        self._latest: dict[str, float] = {}
+
+    def append(self, block: Block, facts: Facts) -> None:
+        """Take in what a block says."""
+        for series in self._units:
+            samples = facts.get(series)
+            if len(samples):
+                self._latest[series] = float(samples.value[-1])
+
+    @property
+    def units(self) -> list[Unit]:
+        """The units that gauges have."""
+        return list(self._units.values())
+
+    def __iter__(self) -> Iterator[tuple[str, Unit, float]]:
+        """Series, unit and latest sample."""
+        return ((series, self._units[series], value) for series, value in self._latest.items())
 
 
 def run_labels(scenario: str, target: str, run: str) -> Labels:
@@ -98,14 +127,14 @@ def run_labels(scenario: str, target: str, run: str) -> Labels:
     return (("scenario", scenario), ("target", target), ("run", run.encode(errors="replace").decode()))
 
 
-def brief_snapshot(time_s: float, own: Labels, *, running: bool) -> Snapshot:
+def brief_snapshot(time_s: float, own: Labels, *, running: bool) -> MetricSnapshot:
     """What is known of a run without its judge: whether it is in progress."""
     return _snapshot(time_s, own, [(RUNNING, (), float(running))])
 
 
 def snapshot_of(
     judge: Judge, levels: Levels, own: Labels, *, time_s: float, speed: float, verdict: str = ""
-) -> Snapshot:
+) -> MetricSnapshot:
     """Everything that has a value now; `own`: labels that all carry, `verdict`: once the run has ended."""
     found = [
         *_of_the_run(judge, speed, verdict),
@@ -119,11 +148,11 @@ def snapshot_of(
 _Found = Iterator[tuple[str, Labels, float]]
 
 
-def _snapshot(time_s: float, own: Labels, found: list[tuple[str, Labels, float]]) -> Snapshot:
+def _snapshot(time_s: float, own: Labels, found: list[tuple[str, Labels, float]]) -> MetricSnapshot:
     # A scenario may repeat an objective, but a series must be unique.
     values = {(name, (*own, *labels)): value for name, labels, value in found if math.isfinite(value)}
     readings = [Reading(name, labels, value) for (name, labels), value in values.items()]
-    return Snapshot(time_s, (Reading(EXPORTED, own, time_s), *readings))
+    return MetricSnapshot(time_s, (Reading(EXPORTED, own, time_s), *readings))
 
 
 def _of_the_run(judge: Judge, speed: float, verdict: str) -> _Found:

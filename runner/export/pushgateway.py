@@ -8,7 +8,7 @@ from prometheus_client.exposition import basic_auth_handler, default_handler, pu
 
 from soak.runner.export.database import ExportError
 from soak.runner.export.families import registry_of
-from soak.runner.export.metrics import Snapshot
+from soak.runner.export.metrics import MetricSnapshot
 from soak.schemas.language.outlets import Export
 
 JOB = "soak"
@@ -24,7 +24,7 @@ class Pushgateway:
         self._secret = secret
         self._grouping = {"scenario": scenario}
 
-    def send(self, snapshots: Sequence[Snapshot]) -> None:
+    def send(self, snapshots: Sequence[MetricSnapshot]) -> None:
         """Push the latest snapshot. Raises ExportError."""
         try:
             push_to_gateway(

@@ -7,8 +7,8 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from soak.runner.export.families import registry_of
-from soak.runner.export.feed import Count
-from soak.runner.export.metrics import Snapshot
+from soak.runner.export.feed import ExportCounts
+from soak.runner.export.metrics import MetricSnapshot
 from soak.runner.loopback import HOST, LoopbackHandler, open_server
 from soak.schemas.errors import UsageError
 
@@ -19,9 +19,9 @@ class ScrapePage:
     """Serves the newest snapshot until it is closed. Raises UsageError when the port is taken."""
 
     def __init__(self, port: int) -> None:
-        self.count = Count()
-        self._shown: Snapshot | None = None
-        self._fetched: Snapshot | None = None
+        self.count = ExportCounts()
+        self._shown: MetricSnapshot | None = None
+        self._fetched: MetricSnapshot | None = None
         self._changed = threading.Condition()
         self._until = 0.0
         page = self
@@ -41,11 +41,11 @@ class ScrapePage:
         self._thread.start()
         self.url = f"http://{HOST}:{self._server.server_port}{PATH}"
 
-    def begin(self, snapshot: Snapshot, patience_s: float = 0.0) -> None:
+    def begin(self, snapshot: MetricSnapshot, patience_s: float = 0.0) -> None:
         """Show a first one."""
         self.put(snapshot)
 
-    def put(self, snapshot: Snapshot) -> None:
+    def put(self, snapshot: MetricSnapshot) -> None:
         """From now on show this one."""
         with self._changed:
             self._shown = snapshot
@@ -65,7 +65,7 @@ class ScrapePage:
         self._until = until
 
     def join(self, *, quietly: bool = False) -> None:
-        """Close the page; whoever has come for figures before gets the chance to fetch the last."""
+        """Close the endpoint, after giving previous scrapers the chance to fetch the last values."""
         with self._changed:
             left_s = max(0.0, self._until - time.monotonic()) if self._fetched else 0.0
             self._changed.wait_for(lambda: self._fetched is self._shown, left_s)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.samples import Facts
-from soak.runner.judge.timer import Change, Firing, Timer
+from soak.runner.judge.timer import Firing, Timer, Transition
 from soak.runner.judge.watch import Watch
 from soak.schemas.evidence.verdict import AbortResult, AlertResult, FiringResult, Status
 from soak.schemas.language.model import Alert, Condition, Expectation, Scenario
@@ -26,7 +26,7 @@ class Guard:
         self.condition = condition
         self._watch = Watch(condition, labels.selected(condition.comparison.selector))
         self.timer = Timer(condition.for_s, keep_firing_for_s)
-        self._changes: list[Change] = []
+        self._changes: list[Transition] = []
 
     def look(self, facts: Facts) -> None:
         """Evaluate the condition over a block; `advance` then advances time."""

@@ -44,10 +44,9 @@ _LAG_QUANTILE = "submission_lag_p99"
 def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
     """The verdict on the run that `judge` observed to its end."""
     objectives = _objectives(judge, identity)
-    laws = judge_laws(judge)
+    laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
-    faults = judge.faults.results(judge.until_s)
-    unfinished = judge.lifecycle.unfinished()
+    faults, tracker = judge.faults.results(judge.until_s), judge.lifecycle.tracker
     failures = [*_abort_reason(judge), *_failures(judge, objectives, laws, alerts)]
     reasons = _with_doubts(failures, _doubts(judge, identity, end, objectives, laws, alerts, faults))
     return Verdict(
@@ -78,8 +77,8 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
         slowest=judge.lifecycle.slowest,
         growths=list(_growths(judge)),
         quantile_relative_error=round(RELATIVE_ERROR, 6),
-        gain=judge.lifecycle.tracker.gain(),
-        section=judge.lifecycle.tracker.section() or msgspec.UNSET,
+        gain=tracker.gain(),
+        section=tracker.section() or msgspec.UNSET,
         typed_reasons=reasons,
     )
 

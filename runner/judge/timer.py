@@ -7,7 +7,7 @@ from typing import NamedTuple
 from soak.schemas.stream.block import tick
 
 
-class Change(NamedTuple):
+class Transition(NamedTuple):
     """From `t_s` on the condition holds, or does not; `value` is the SLI at that time (NaN when it is not known)."""
 
     t_s: float
@@ -40,7 +40,7 @@ class Timer:
         """Whether it fires now."""
         return bool(self.firings) and self.firings[-1].resolved_s is None
 
-    def feed(self, changes: list[Change], until_s: float) -> None:
+    def feed(self, changes: list[Transition], until_s: float) -> None:
         """Process changes up to `until_s`."""
         for change in changes:
             if change.t_s > until_s:

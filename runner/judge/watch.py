@@ -14,7 +14,7 @@ import numpy as np
 
 from soak.runner.judge.histogram import Histogram, rank
 from soak.runner.judge.samples import Facts, Samples
-from soak.runner.judge.timer import Change
+from soak.runner.judge.timer import Transition
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Condition
 from soak.schemas.language.slis import Aggregate
@@ -85,7 +85,7 @@ class Watch:
     def _latest(self) -> bool:
         return self._sli.aggregate is Aggregate.GAUGE and self.condition.window_s is None
 
-    def observe(self, facts: Facts) -> list[Change]:
+    def observe(self, facts: Facts) -> list[Transition]:
         """The changes that a block brings, in time order, up to the last instant that is complete."""
         if self._sli.aggregate is Aggregate.LONGEST:
             return self._observe_stretches(facts)
@@ -169,7 +169,7 @@ class Watch:
         # A count of 0 is a value: without `min_samples` it needs no observation.
         return full & (weight >= self.condition.min_samples) if self.condition.min_samples > 1 else full
 
-    def _so_far(self, fresh: _Observations) -> list[Change]:
+    def _so_far(self, fresh: _Observations) -> list[Transition]:
         part, weight = self._sum + np.cumsum(fresh.part), self._weight + np.cumsum(fresh.weight)
         last = _instants(fresh.t)
         holds, value = self._truth(fresh.t[last], part[last], weight[last])
@@ -189,7 +189,7 @@ class Watch:
         histogram.add(values)
         return histogram.quantile(self._q)
 
-    def _moving(self, fresh: _Observations, until_s: float) -> list[Change]:
+    def _moving(self, fresh: _Observations, until_s: float) -> list[Transition]:
         window_s = self.condition.window_s
         assert window_s is not None
         seen = self._kept.then(fresh)
@@ -211,7 +211,7 @@ class Watch:
     def _value_of(self, values: Floats) -> float:
         return float(np.sort(values)[rank(self._q, len(values)) - 1]) if len(values) else math.nan
 
-    def _latest_changes(self, fresh: _Observations) -> list[Change]:
+    def _latest_changes(self, fresh: _Observations) -> list[Transition]:
         """Of several samples at one instant the largest counts, as in a window."""
         last = _instants(fresh.t)
         value = np.maximum.reduceat(fresh.value, np.concatenate([[0], last[:-1] + 1]))
@@ -221,28 +221,28 @@ class Watch:
         holds = _COMPARE[self._op](value, self._target) & (count >= self.condition.min_samples)
         return self._changes(fresh.t[last], holds, value.item)
 
-    def _changes(self, t: Floats, holds: Bools, value_at: Callable[[int], float]) -> list[Change]:
+    def _changes(self, t: Floats, holds: Bools, value_at: Callable[[int], float]) -> list[Transition]:
         if not len(t):
             return []
         before = np.concatenate([[self._holds], holds[:-1]])
         self._holds = bool(holds[-1])
         changed = np.flatnonzero(before != holds).tolist()
-        return [Change(float(t[index]), bool(holds[index]), value_at(index)) for index in changed]
+        return [Transition(float(t[index]), bool(holds[index]), value_at(index)) for index in changed]
 
-    def _observe_stretches(self, facts: Facts) -> list[Change]:
+    def _observe_stretches(self, facts: Facts) -> list[Transition]:
         changes = []
         stretches = facts.stretches.get(self._sli.series, [])
         self._newest = stretches[-1].length_s if stretches and not stretches[-1].over else 0.0
         for stretch in stretches:
             too_long = stretch.length_s >= self._target if self._op is Op.GE else stretch.length_s > self._target
             if too_long and not self._holds:
-                changes.append(Change(tick(stretch.start_s + self._target), True, self._target))
+                changes.append(Transition(tick(stretch.start_s + self._target), True, self._target))
                 self._holds = True
             if stretch.over and self._holds:
                 # One as long as its limit reaches it at the instant at which it ends, and no longer.
                 just = self._op is Op.GE and stretch.length_s == self._target
                 end_s = tick(stretch.end_s + 1 / TICKS_PER_S) if just else stretch.end_s
-                changes.append(Change(end_s, False, stretch.length_s))
+                changes.append(Transition(end_s, False, stretch.length_s))
                 self._holds = False
         return changes
 

@@ -9,15 +9,15 @@ ODDS = 2.0
 ERROR = 0.025
 """How likely each decision of the test is wrong, at most, for a point outside the zone of indifference."""
 _FEWEST = 3
-"""Replications at a point before it is left."""
+"""Replications at a point before the search moves on."""
 _LEANING = 2.0
-"""A likelihood ratio that is enough to say where to look next, but not to say where the limit is."""
+"""A likelihood ratio that is enough for screening, but not to say where the limit is."""
 
 
 class Care(Enum):
-    """How sure to be before a point is left: LOOK to know where to look next, DECIDE for what the answer rests on."""
+    """How sure to be before the search moves on: SCREEN to know where to look next, DECIDE for what the answer depends on."""
 
-    LOOK = "look"
+    SCREEN = "screen"
     DECIDE = "decide"
 
 
@@ -59,7 +59,7 @@ class SequentialTest:
         return tally.passes * math.log(self.high / self.low) + failures * math.log((1 - self.high) / (1 - self.low))
 
     def passes(self, tally: Tally) -> bool:
-        """Which side the tally speaks for, however weakly."""
+        """Whether the tally is evidence for PASS being likely enough, however weak."""
         if tally.total >= self.most and not self.proven(tally):
             return tally.passes >= self.probability * tally.total
         return self.evidence(tally) > 0
@@ -72,4 +72,4 @@ class SequentialTest:
         """Whether no more replications are needed."""
         if tally.total >= self.most or self.proven(tally):
             return True
-        return care is Care.LOOK and tally.total >= _FEWEST and abs(self.evidence(tally)) >= math.log(_LEANING)
+        return care is Care.SCREEN and tally.total >= _FEWEST and abs(self.evidence(tally)) >= math.log(_LEANING)

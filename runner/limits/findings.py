@@ -8,21 +8,21 @@ from collections.abc import Mapping, Sequence
 from soak.runner.judge.interval import wilson
 from soak.runner.limits.decision import Care, SequentialTest, Tally
 from soak.runner.limits.parameter import Parameter
-from soak.runner.limits.replications import Trial, Values
 from soak.runner.limits.search import Edge
+from soak.runner.limits.trials import PointValues, Trial
 from soak.schemas.evidence import limits
-from soak.schemas.evidence.limits import Basis, Cause, Finding, Grid, Limit, Point, Search, Side
+from soak.schemas.evidence.limits import Basis, Cause, Grid, Limit, LimitSide, Point, Search, SearchOutcome
 from soak.schemas.evidence.verdict import Outcome
 
 CONFIDENCE = 0.95
 _BETWEEN_CAUSES = "; "
-Made = Mapping[Values, Sequence[Trial]]
+Made = Mapping[PointValues, Sequence[Trial]]
 
 
-def describe(parameter: Parameter) -> limits.Parameter:
+def describe(parameter: Parameter) -> limits.VariedParameter:
     """What was varied."""
     low, high = parameter.value(0), parameter.value(-1)
-    return limits.Parameter(
+    return limits.VariedParameter(
         path=parameter.path,
         kind=parameter.kind,
         own=parameter.base(parameter.own),
@@ -35,7 +35,7 @@ def describe(parameter: Parameter) -> limits.Parameter:
     )
 
 
-def point_of(values: Sequence[float], texts: Values, trials: Sequence[Trial], test: SequentialTest) -> Point:
+def point_of(values: Sequence[float], texts: PointValues, trials: Sequence[Trial], test: SequentialTest) -> Point:
     """What the replications at a point say; `values` in base units."""
     verdicts = Counter(trial.verdict for trial in trials)
     causes = Counter(cause for trial in trials for cause in trial.causes)
@@ -63,16 +63,16 @@ class Findings:
         self._made = made
         self._test = test
         # A row may be too long to go through it for what was tried.
-        self._places: list[dict[Values, int]] = [{} for _ in parameters]
+        self._places: list[dict[PointValues, int]] = [{} for _ in parameters]
 
-    def values(self, points: Sequence[int]) -> Values:
+    def values(self, points: Sequence[int]) -> PointValues:
         """The point at these places of the rows of the parameters."""
         texts = tuple(p.text(p.value(point)) for p, point in zip(self._parameters, points, strict=True))
         for number, point in enumerate(points):
             self.along(number, point)
         return texts
 
-    def along(self, number: int, point: int) -> Values:
+    def along(self, number: int, point: int) -> PointValues:
         """The point at a place of one parameter's row, the others at the scenario's own values."""
         texts = tuple(p.text(p.value(point) if index == number else p.own) for index, p in enumerate(self._parameters))
         self._places[number][texts] = point
@@ -85,11 +85,11 @@ class Findings:
         points = {point: self._along(number, point) for point in row}
         found = [self._limit(parameter, edge, points) for edge in edges or ()]
         if edges is None:
-            finding = Finding.UNKNOWN
+            finding = SearchOutcome.UNKNOWN
         elif edges:
-            finding = Finding.FOUND
+            finding = SearchOutcome.FOUND
         else:
-            finding = Finding.EVERYWHERE if points[row[0]].passing else Finding.NOWHERE
+            finding = SearchOutcome.EVERYWHERE if points[row[0]].passing else SearchOutcome.NOWHERE
         return Search(number, finding, found, list(points.values()))
 
     def _along(self, number: int, point: int) -> Point:
@@ -98,7 +98,7 @@ class Findings:
         return point_of(values, texts, self._made[texts], self._test)
 
     def _limit(self, parameter: Parameter, edge: Edge, points: Mapping[int, Point]) -> Limit:
-        side = Side.LARGEST if edge.good < edge.beyond else Side.SMALLEST
+        side = LimitSide.LARGEST if edge.good < edge.beyond else LimitSide.SMALLEST
         times = float(parameter.value(edge.good) / parameter.own) if parameter.own else None
         return Limit(side, points[edge.good], points[edge.beyond], times)
 
@@ -133,9 +133,9 @@ def write_points(parameters: Sequence[Parameter], made: Made) -> str:
     return buffer.getvalue()
 
 
-def read_points(text: str) -> dict[Values, list[Trial]]:
+def read_points(text: str) -> dict[PointValues, list[Trial]]:
     """The replications of a points.csv, by their point."""
-    made: dict[Values, list[Trial]] = {}
+    made: dict[PointValues, list[Trial]] = {}
     for *values, index, seed, verdict, causes in list(csv.reader(io.StringIO(text)))[1:]:
         kept = tuple(causes.split(_BETWEEN_CAUSES)) if causes else ()
         made.setdefault(tuple(values), []).append(Trial(int(index), int(seed), Outcome(verdict), kept))

@@ -8,7 +8,7 @@ from typing import Any
 from soak.schemas import units
 from soak.schemas.conformity import DURATIONS
 from soak.schemas.errors import UsageError, quoted, shortened
-from soak.schemas.evidence.limits import Kind
+from soak.schemas.evidence.limits import NumberKind
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.schema import own_keys, read_schema, resolve
 from soak.schemas.language.shape import did_you_mean, nearest
@@ -37,7 +37,7 @@ class Parameter:
     """
 
     path: str
-    kind: Kind
+    kind: NumberKind
     own: Decimal
     row: Sequence[Decimal] | range
     given: bool
@@ -60,16 +60,16 @@ class Parameter:
 
     def base(self, value: Decimal) -> float:
         """A value in base units."""
-        if self.kind is Kind.RATIO:
+        if self.kind is NumberKind.RATIO:
             return float(value / 100)
-        return float(value) / units.PER[self.per] if self.kind is Kind.RATE else float(value)
+        return float(value) / units.PER[self.per] if self.kind is NumberKind.RATE else float(value)
 
 
-def _text(kind: Kind, value: Decimal, per: str) -> str:
+def _text(kind: NumberKind, value: Decimal, per: str) -> str:
     plain = f"{value.normalize():f}"
-    if kind is Kind.DURATION:
+    if kind is NumberKind.DURATION:
         return _duration_text(value)
-    return plain + {Kind.RATIO: "%", Kind.RATE: f"/{per}", Kind.WHOLE: ""}[kind]
+    return plain + {NumberKind.RATIO: "%", NumberKind.RATE: f"/{per}", NumberKind.WHOLE: ""}[kind]
 
 
 def _duration_text(seconds: Decimal) -> str:
@@ -91,7 +91,7 @@ class _Number:
     """A place in the scenario that holds a number; lists in its path by the names of their entries."""
 
     path: str
-    kind: Kind
+    kind: NumberKind
     value: Any
     schema: dict[str, Any]
 
@@ -106,7 +106,7 @@ def find_parameter(loaded: Loaded, wish: str, tolerance: float) -> Parameter:
     if path not in numbers:
         raise UsageError(f"--vary {shortened(path)}: {_missing(path, loaded, numbers)}")
     number = numbers[path]
-    per = str(number.value).rpartition("/")[2] if number.kind is Kind.RATE else ""
+    per = str(number.value).rpartition("/")[2] if number.kind is NumberKind.RATE else ""
     try:
         own = _read(number.kind, number.value, per)
         low, high = _span(number.kind, span, per) if equals else _default_span(number, own)
@@ -163,19 +163,24 @@ def _numbers(filled: Any, written: Any, schema: Any, path: str, shown: str) -> I
         yield path[:-1], _Number(shown[:-1], kind, filled, schema)
 
 
-def _kind(value: Any, schema: dict[str, Any]) -> Kind | None:
+def _kind(value: Any, schema: dict[str, Any]) -> NumberKind | None:
     title = schema.get("title")
     if title in DURATIONS:
-        return Kind.DURATION
-    if title in {Kind.RATIO, Kind.RATE}:
-        return Kind(title)
-    return Kind.WHOLE if schema.get("type") == "integer" and type(value) is int else None
+        return NumberKind.DURATION
+    if title in {NumberKind.RATIO, NumberKind.RATE}:
+        return NumberKind(title)
+    return NumberKind.WHOLE if schema.get("type") == "integer" and type(value) is int else None
 
 
-_EXAMPLES = {Kind.RATIO: "0%..60%", Kind.RATE: "1/min..60/min", Kind.DURATION: "30s..5m", Kind.WHOLE: "1..20"}
+_EXAMPLES = {
+    NumberKind.RATIO: "0%..60%",
+    NumberKind.RATE: "1/min..60/min",
+    NumberKind.DURATION: "30s..5m",
+    NumberKind.WHOLE: "1..20",
+}
 
 
-def _span(kind: Kind, span: str, per: str) -> tuple[Decimal, Decimal]:
+def _span(kind: NumberKind, span: str, per: str) -> tuple[Decimal, Decimal]:
     """The ends of a range. Raises ValueError."""
     first, dots, last = span.partition("..")
     such = f"write a range such as {_EXAMPLES[kind]}"
@@ -190,7 +195,7 @@ def _span(kind: Kind, span: str, per: str) -> tuple[Decimal, Decimal]:
     return low, high
 
 
-def _read(kind: Kind, value: Any, per: str) -> Decimal:
+def _read(kind: NumberKind, value: Any, per: str) -> Decimal:
     """A number in the unit its kind is counted in. Raises ValueError."""
     text = str(value)
     try:
@@ -216,19 +221,19 @@ def _whole(text: str, per: str) -> Decimal:
     return Decimal(text)
 
 
-_READ: dict[Kind, Callable[[str, str], Decimal]] = {
-    Kind.RATIO: _percent,
-    Kind.RATE: _rate,
-    Kind.DURATION: lambda text, _: Decimal(units.duration(text)),
-    Kind.WHOLE: _whole,
+_READ: dict[NumberKind, Callable[[str, str], Decimal]] = {
+    NumberKind.RATIO: _percent,
+    NumberKind.RATE: _rate,
+    NumberKind.DURATION: lambda text, _: Decimal(units.duration(text)),
+    NumberKind.WHOLE: _whole,
 }
 
 
 def _default_span(number: _Number, own: Decimal) -> tuple[Decimal, Decimal]:
     """A range around the scenario's value, within what the schema allows. Raises ValueError."""
-    if number.kind is Kind.RATIO:
+    if number.kind is NumberKind.RATIO:
         return Decimal(0), min(Decimal(100), own * _TIMES_RATIO) if own else Decimal(100)
-    if number.kind is Kind.WHOLE:
+    if number.kind is NumberKind.WHOLE:
         least = Decimal(number.schema.get("minimum", 0))
         most = Decimal(number.schema.get("maximum", 10**9))
         high = min(most, max(own * _TIMES_WHOLE, least + 1))
@@ -240,12 +245,12 @@ def _default_span(number: _Number, own: Decimal) -> tuple[Decimal, Decimal]:
     return (own / _TIMES).normalize(), own * _TIMES
 
 
-def _row(kind: Kind, low: Decimal, high: Decimal, own: Decimal, tolerance: float) -> Sequence[Decimal] | range:
+def _row(kind: NumberKind, low: Decimal, high: Decimal, own: Decimal, tolerance: float) -> Sequence[Decimal] | range:
     """The values to try: both ends, the scenario's own, and round ones between them."""
-    if kind is Kind.WHOLE:
+    if kind is NumberKind.WHOLE:
         return range(int(low), int(high) + 1)
     widest = (high - low) * Decimal(str(tolerance))
-    steps = [step for step in (_STEPS_S if kind is Kind.DURATION else _STEPS) if step <= widest]
+    steps = [step for step in (_STEPS_S if kind is NumberKind.DURATION else _STEPS) if step <= widest]
     step = steps[-1] if steps else widest
     first, last = int(low // step) + 1, int(high // step)
     inside = {(number * step).normalize() for number in range(first, last + 1)}

@@ -1,89 +1,78 @@
-"""One `soak limits`, from a scenario to files and a few lines."""
+"""One `soak limits`, from a request to files and a result."""
 
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Sequence
+from functools import partial
 
-from soak.runner.console import remark, tell
-from soak.runner.evidence.directory import RunDirectory
-from soak.runner.evidence.record import to_json
+from soak.runner.analysis import Analysis, dated_directory, write_analysis
+from soak.runner.console import remark
 from soak.runner.evidence.scenario_copy import store_scenario
-from soak.runner.limits.course import Course
-from soak.runner.limits.decision import ERROR, SequentialTest
-from soak.runner.limits.findings import describe, write_points
+from soak.runner.interruption import Interruption, listening
+from soak.runner.limits.decision import ERROR, SequentialTest, Tally
+from soak.runner.limits.findings import Findings, describe, write_points
 from soak.runner.limits.parameter import Parameter
-from soak.runner.limits.progress import make_progress
-from soak.runner.limits.replications import LastingCrew, Replications
-from soak.runner.limits.summary import summary_lines
-from soak.runner.limits.variants import Variants, Wish
-from soak.runner.session import INTERRUPTED, Interruption
-from soak.schemas.errors import SoakError, UsageError
-from soak.schemas.evidence.limits import SCHEMA_VERSION, Limits
-from soak.schemas.language.load import Loaded
+from soak.runner.limits.request import Request, Variants
+from soak.runner.limits.search import Edge, axis, decide_grid, find_edges
+from soak.runner.limits.trials import PointTrials, PointValues, Replications, StoppedError
+from soak.runner.replications.series import changing_line
+from soak.runner.replications.worker_pool import reusable_pool
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.limits import SCHEMA_VERSION, Grid, Limits, Search
 
-FOUND, NO_LIMIT = 0, 5
-LIMITS, POINTS = "limits.json", "points.csv"
+FILE, REPORT, POINTS = "limits.json", "limits.html", "points.csv"
 MOST_PARAMETERS = 2
 
 
-def search_limits(path: Path, out: Path | None, wish: Wish, *, as_json: bool) -> int:
-    """Search the limits of a scenario file and tell what was found; returns the exit code. Raises SoakError."""
-    limits, directory = find_limits(path, out, wish)
-    tell(to_json(limits).decode() if as_json else summary_lines(limits, directory), nl=not as_json)
-    if not limits.complete:
-        return INTERRUPTED
-    return FOUND if limits.found else NO_LIMIT
-
-
-def find_limits(path: Path, out: Path | None, wish: Wish) -> tuple[Limits, Path]:
-    """Search where the scenario in `path` breaks and write what comes of it; returns it and where. Raises SoakError."""
-    if len(wish.vary) > MOST_PARAMETERS:
-        more = "vary two at a time, and put the others to values with --set"
-        raise UsageError(f"--vary stands {len(wish.vary)} times: no more than two parameters make a plane ({more})")
-    variants = Variants(path, wish)
+def perform(request: Request) -> Analysis[Limits]:
+    """Search where a scenario breaks and write what comes of it, also of a search that was interrupted. Raises SoakError."""
+    if len(request.vary) > MOST_PARAMETERS:
+        more = "vary two at a time, and set the others with --set"
+        raise UsageError(f"--vary is given {len(request.vary)} times: at most two parameters make a plane ({more})")
+    variants = Variants(request)
     variants.check_ends()
-    name = variants.loaded.scenario.name
-    directory = RunDirectory.create(out, name, under="limits")
-    try:
-        limits, points = _search(variants, wish, directory)
-        _write(directory, variants.loaded, limits, points)
-    except SoakError:
-        if not any(directory.path.iterdir()):
-            directory.path.rmdir()
-        raise
-    return limits, directory.path
+    loaded = variants.loaded
+    with dated_directory(request.out, "limits", loaded.scenario.name) as directory, listening() as interrupted:
+        words = " and ".join(map(_range, variants.parameters))
+        remark(f"{loaded.scenario.name}: {words}, results in {directory.path}")
+        limits, points = _search(variants, request, interrupted)
+        from soak.reports.limits import render_limits
+
+        store_scenario(directory, loaded)
+        directory.write(POINTS, points)
+        write_analysis(directory, FILE, limits, render_limits(limits))
+    return Analysis(limits, directory.path, REPORT, not limits.complete)
 
 
-def _search(variants: Variants, wish: Wish, directory: RunDirectory) -> tuple[Limits, str]:
+def _search(variants: Variants, request: Request, interrupted: Interruption) -> tuple[Limits, str]:
     scenario, parameters = variants.loaded.scenario, variants.parameters
-    test = SequentialTest(wish.probability, wish.most)
-    paths = [parameter.path for parameter in parameters]
-    remark(f"{scenario.name}: {' and '.join(map(_range, parameters))}, results in {directory.path}")
-    interruption = Interruption()
-    with interruption.listening(), ExitStack() as stack, make_progress(paths) as watch:
-        crew = LastingCrew(wish.workers)
-        stack.callback(crew.end)
-        replications = Replications(crew, variants.at, scenario.seed, test, watch, interruption)
-        course = Course(parameters, replications, wish.cells)
-        complete = course.run()
+    test = SequentialTest(request.probability, request.most)
+    with reusable_pool(request.jobs) as pool, changing_line() as line:
+
+        def show(values: PointValues, tally: Tally, total: int) -> None:
+            where = ", ".join(f"{each.path}={value}" for each, value in zip(parameters, values, strict=True))
+            line(values, f"  {where}: {tally.passes} of {tally.total} PASS; {total} replications so far")
+
+        replications = Replications(pool, variants.at, scenario.seed, test, show, interrupted)
+        searches = Searches(parameters, replications, request.cells)
+        complete = searches.run()
     limits = Limits(
         schema_version=SCHEMA_VERSION,
         scenario=scenario.name,
         scenario_sha256=variants.loaded.sha256,
         seed=scenario.seed,
         duration_s=scenario.duration_s,
-        settings=list(wish.settings),
-        tier=wish.tier,
-        probability=wish.probability,
+        settings=list(request.scenario.settings),
+        tier=request.scenario.tier,
+        probability=request.probability,
         zone=(test.low, test.high),
         error=ERROR,
-        most=wish.most,
-        tolerance=wish.tolerance,
-        cells=wish.cells,
+        most=request.most,
+        tolerance=request.tolerance,
+        cells=request.cells,
         complete=complete,
         replications=replications.total,
         parameters=[describe(parameter) for parameter in parameters],
-        searches=course.searches(),
-        grid=course.grid(),
+        searches=searches.along(),
+        grid=searches.grid(),
     )
     return limits, write_points(parameters, replications.made)
 
@@ -93,12 +82,38 @@ def _range(parameter: Parameter) -> str:
     return f"{parameter.path} from {low} to {high}{'' if parameter.given else ' (a range around its value)'}"
 
 
-def _write(directory: RunDirectory, loaded: Loaded, limits: Limits, points: str) -> None:
-    from soak.reports.limits import render_limits
+class Searches:
+    """Searches over `parameters`; a plane has `cells` along each axis at most."""
 
-    store_scenario(directory, loaded)
-    directory.write(LIMITS, to_json(limits))
-    directory.write(POINTS, points)
-    for name, content in render_limits(limits).items():
-        directory.write(name, content)
-    directory.write_checksums()
+    def __init__(self, parameters: Sequence[Parameter], replications: Replications, cells: int) -> None:
+        self._parameters = parameters
+        self._replications = replications
+        self._findings = Findings(parameters, replications.made, replications.test)
+        self._edges: list[list[Edge] | None] = [None for _ in parameters]
+        self._axes = [axis(cells, parameter.own_point, len(parameter.row)) for parameter in parameters]
+
+    def run(self) -> bool:
+        """Search; False when someone asked to stop. Raises UsageError for a value that cannot be."""
+        try:
+            for number, parameter in enumerate(self._parameters):
+                row = PointTrials(self._replications, partial(self._findings.along, number))
+                self._edges[number] = find_edges(len(parameter.row), parameter.own_point, row)
+            if len(self._parameters) > 1:
+                columns, rows = map(len, self._axes)
+                decide_grid(columns, rows, PointTrials(self._replications, self._cell))
+        except StoppedError:
+            return False
+        return True
+
+    def along(self) -> list[Search]:
+        """What was found along each parameter by itself."""
+        return [self._findings.search(number, edges) for number, edges in enumerate(self._edges)]
+
+    def grid(self) -> Grid | None:
+        """What was found over the plane, if there is one."""
+        return self._findings.grid(*self._axes) if len(self._axes) > 1 else None
+
+    def _cell(self, cell: int) -> PointValues:
+        columns, rows = self._axes
+        row, column = divmod(cell, len(columns))
+        return self._findings.values((columns[column], rows[row]))

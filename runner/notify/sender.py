@@ -38,7 +38,7 @@ _MOST_WAITING = 1_000
 
 
 @dataclass(slots=True)
-class Count:
+class MessageCounts:
     """Messages to a recipient: sent and dropped."""
 
     sent: int = 0
@@ -50,7 +50,7 @@ class Receiver:
 
     def __init__(self, name: str, send: Send) -> None:
         self.name = name
-        self.count = Count()
+        self.count = MessageCounts()
         self._send = send
         self._waiting: queue.Queue[Message | None] = queue.Queue(_MOST_WAITING)
         self._thread = helper(self._work, f"notify {name}")

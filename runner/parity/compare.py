@@ -1,20 +1,25 @@
 """The comparison of two runs as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from soak.runner.parity.figures import Measure, Pairs, latency_figures, sli_figures, task_figures
-from soak.runner.parity.histories import short_histories
 from soak.runner.parity.outcomes import Outcomes, task_name
 from soak.runner.parity.source import Source
 from soak.schemas.evidence.parity import SCHEMA_VERSION, Agreement, Figure, Latencies, Parity, ParityRun, TaskDifference
 from soak.schemas.language.expression import Unit
-from soak.schemas.stream.block import Bools, Ints
+from soak.schemas.stream.block import Block, Bools, Ints
+from soak.schemas.stream.by_kind import kind_flags
+from soak.schemas.stream.events import NEW_STATE, SPECS, Kind
 from soak.schemas.stream.states import TaskState
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.units import show_duration
 
 MOST_LISTED = 5
 """How many tasks of each kind of difference are listed with their histories."""
+MOST_EVENTS = 12
+_TOLD = kind_flags(*NEW_STATE, Kind.TASK_SKIPPED, Kind.LEASE_EXPIRED, Kind.LEASE_REFUSED)
 
 
 def compare(base: Source, run: Source) -> tuple[Parity, Latencies]:
@@ -105,3 +110,35 @@ def _task_differences(base: Source, run: Source, pairs: Pairs, numbers: Ints) ->
             base_history=told[0][number],
             run_history=told[1][number],
         )
+
+
+def short_histories(blocks: Iterable[Block], numbers: Ints, vocabulary: Vocabulary) -> dict[int, str]:
+    """The history of each of the tasks `numbers`, such as `enqueued 3h4m, dispatched +1.2s, retry +9s (timeout), …`.
+
+    `no event` for one that the run has nothing of.
+    """
+    told: dict[int, list[str]] = {number: [] for number in numbers.tolist()}
+    first_s: dict[int, float] = {}
+    for block in blocks:
+        for place in np.flatnonzero(_TOLD[block.kind] & np.isin(block.task, numbers)).tolist():
+            number, t_s = int(block.task[place]), float(block.t[place])
+            since = f"+{show_duration(t_s - first_s[number])}" if number in first_s else show_duration(t_s)
+            first_s.setdefault(number, t_s)
+            told[number].append(f"{_word(block, place)} {since}{_why(block, place, vocabulary)}")
+    return {number: _in_short(events) for number, events in told.items()}
+
+
+def _word(block: Block, place: int) -> str:
+    return SPECS[Kind(int(block.kind[place]))].type.removeprefix("task.")
+
+
+def _why(block: Block, place: int, vocabulary: Vocabulary) -> str:
+    cause = vocabulary.causes[int(block.cause[place])]
+    return f" ({cause.error or cause.fault})" if cause.error or cause.fault else ""
+
+
+def _in_short(events: list[str]) -> str:
+    if len(events) > MOST_EVENTS:
+        half = MOST_EVENTS // 2
+        events = [*events[:half], f"… {len(events) - 2 * half} more …", *events[-half:]]
+    return ", ".join(events) or "no event"

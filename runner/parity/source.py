@@ -45,14 +45,16 @@ class Source:
         return self.directory.file(stream_name(self.loaded.scenario.name))
 
     def outcomes(self) -> Outcomes:
-        """What became of every task. Raises EvidenceError for a stream that is damaged or breaks off."""
+        """What became of every task. Raises EvidenceError for a stream that is damaged or incomplete."""
         outcomes, reader, end = Outcomes(most_tasks(self.plan)), self.reader(), End.CUT
         for block in reader.blocks():
             refuse_unplanned(block, len(outcomes), self._stream)
             outcomes.observe(block)
             end = end_after(block, end)
         if reader.cut or end is End.CUT:
-            raise EvidenceError(f"{self._stream}: breaks off before the end of the run (compare runs that have ended)")
+            raise EvidenceError(
+                f"{self._stream}: is incomplete: it ends before the end of the run (compare runs that have ended)"
+            )
         return outcomes
 
 
@@ -63,9 +65,7 @@ def open_run(path: Path) -> Source:
     plan = Plan(loaded.scenario)
     identity = StreamReader(directory.file(stream_name(loaded.scenario.name)), plan.vocabulary).identity
     if identity.scenario_sha256 != loaded.sha256:
-        raise EvidenceError(
-            f"{directory.file(SCENARIO)}: is not the scenario the stream was made with (its hash differs)"
-        )
+        raise EvidenceError(f"{directory.file(SCENARIO)}: is not the scenario of the event stream (its hash differs)")
     verdict = decode_evidence(directory.read(VERDICT), Verdict, directory.file(VERDICT))
     if (verdict.scenario_sha256, verdict.seed) != (identity.scenario_sha256, identity.seed):
         raise EvidenceError(f"{directory.file(VERDICT)}: is not the verdict on this stream (its hash or seed differs)")

@@ -1,1 +1,1 @@
-"""Is a soak long enough to see what it claims? Detection probabilities of objectives, from a pilot of the simulation."""
+"""Is a soak long enough to detect what it claims to? Detection probabilities of objectives, from a pilot of the simulation."""

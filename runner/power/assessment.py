@@ -1,4 +1,4 @@
-"""What each objective of a scenario sees: the smallest violation, and the time that one of a given size takes."""
+"""What each objective of a scenario detects: the smallest violation, and the duration that one of a given size takes."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,22 +7,22 @@ import numpy as np
 
 from soak.runner.judge.interval import quantile_ranks, wilson
 from soak.runner.power.cases import Case, NoStatementError, case_of
-from soak.runner.power.detection import AboutRule, Enough, QuantileRule, RatioRule, Share
+from soak.runner.power.detection import AboutRule, EnoughDetector, QuantileRule, RatioRule, ShareDetector
 from soak.runner.power.pilot import Sample
 from soak.runner.power.search import shortest, smallest
 from soak.runner.power.tails import binomial_at_least
-from soak.runner.power.violations import Asked, check
-from soak.schemas.evidence.power import ObjectivePower, Point, Scale, Violation
+from soak.runner.power.violations import ViolationRequest, check
+from soak.schemas.evidence.power import CurvePoint, ObjectivePower, Scale, Violation
 from soak.schemas.language.model import Reference, Scenario
 
 _HOUR_S = 3600.0
 _POINTS = 80
 _SHORTEST_PART = 1 / 20
-"""Of runs shorter than this part of the pilot's it says nothing: what happens in them has not begun to repeat itself."""
+"""No statement about runs shorter than this part of the pilot's: what happens in them has not begun to repeat itself."""
 
 
-def assess(sample: Sample, asked: Sequence[Asked], power: float, scenario: Scenario) -> ObjectivePower:
-    """What one objective sees with probability `power`. Raises UsageError for a violation that is none."""
+def assess(sample: Sample, asked: Sequence[ViolationRequest], power: float, scenario: Scenario) -> ObjectivePower:
+    """What one objective detects with probability `power`. Raises UsageError for a violation that is not one."""
     try:
         case = case_of(sample)
     except NoStatementError as error:
@@ -52,7 +52,7 @@ def _described(
     smallest: float | None = None,
     smallest_share: float | None = None,
     violations: Sequence[Violation] = (),
-    curve: Sequence[Point] = (),
+    curve: Sequence[CurvePoint] = (),
     pass_probability: float | None = None,
 ) -> ObjectivePower:
     comparison = sample.objective.comparison
@@ -94,7 +94,7 @@ def _aborts(sample: Sample, scenario: Scenario) -> Iterator[str]:
 
 
 def _violations(
-    sample: Sample, case: Case, asked: Sequence[Asked], power: float, warmup_s: float
+    sample: Sample, case: Case, asked: Sequence[ViolationRequest], power: float, warmup_s: float
 ) -> Iterator[Violation]:
     sizes = [check(each, each.on(case.scale, sample.per_hour), case.detector) for each in asked]
     default = [case.default] if case.default is not None and not sizes else []
@@ -113,7 +113,7 @@ def _violations(
         )
 
 
-def _curve(sample: Sample, case: Case, sizes: Sequence[float | None]) -> list[Point]:
+def _curve(sample: Sample, case: Case, sizes: Sequence[float | None]) -> list[CurvePoint]:
     """From the limit to somewhat beyond what is of interest."""
     detector = case.detector
     known = [size for size in sizes if size is not None] or [detector.worst]
@@ -122,13 +122,13 @@ def _curve(sample: Sample, case: Case, sizes: Sequence[float | None]) -> list[Po
     low, high = sorted((detector.limit, detector.worst))
     # The closer to the limit, the more there is to see.
     grid = (detector.limit + np.linspace(0, 1, _POINTS) ** 2 * (min(max(end, low), high) - detector.limit)).tolist()
-    return [Point(size, detector.probability(size, sample.hours)) for size in grid]
+    return [CurvePoint(size, detector.probability(size, sample.hours)) for size in grid]
 
 
 def _pass_probability(sample: Sample, case: Case) -> float | None:
     """How likely a violation that is as small as can be passes: PASS is withheld where the interval reaches beyond the target."""
-    share = case.detector.detector if isinstance(case.detector, Enough) else case.detector
-    if not isinstance(share, Share) or case.scale is not Scale.VALUE:
+    share = case.detector.detector if isinstance(case.detector, EnoughDetector) else case.detector
+    if not isinstance(share, ShareDetector) or case.scale is not Scale.VALUE:
         return None
     n = math.floor(sample.observations)
     effective = math.floor(sample.observations / share.design_effect)

@@ -12,16 +12,16 @@ from soak.runner.judge.growth import MOST_POINTS
 from soak.runner.judge.histogram import bucket_of, upper_edge, value_of
 from soak.runner.power.detection import (
     AboutRule,
-    Count,
+    CountDetector,
     Detector,
-    Enough,
+    EnoughDetector,
     QuantileRule,
-    Rarity,
+    RarityDetector,
     RatioRule,
-    Share,
-    Spread,
+    ShareDetector,
+    SpreadDetector,
 )
-from soak.runner.power.pilot import Distribution, Sample, design_effect, index_of_dispersion, share_beyond
+from soak.runner.power.pilot import PooledDistribution, Sample, design_effect, index_of_dispersion, share_beyond
 from soak.schemas.evidence.power import Method, Scale
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Objective, Reference
@@ -79,7 +79,7 @@ def case_of(sample: Sample) -> Case:
     )
     least = sample.objective.min_samples
     if least > 1 and comparison.sli.aggregate is not Aggregate.GROWTH:
-        enough = Enough(case.detector, least, sample.per_hour, sample.dispersion)
+        enough = EnoughDetector(case.detector, least, sample.per_hour, sample.dispersion)
         case = replace(
             case, detector=enough, notes=(*case.notes, f"with fewer than {least} observations it is INCONCLUSIVE")
         )
@@ -114,7 +114,7 @@ def _ratio(sample: Sample, target: float) -> Case:
     def size_of(share: float) -> float:
         return 1 - share if rule.good_counts else share
 
-    detector = Share(rule, size_of, target, size_of(1.0), sample.per_hour, effect or 1.0)
+    detector = ShareDetector(rule, size_of, target, size_of(1.0), sample.per_hour, effect or 1.0)
     notes = () if effect else ("observations are taken to be independent: the pilot saw nothing to tell by",)
     if op is Op.ABOUT:
         notes = (*notes, "only what is worse than the target counts as a violation")
@@ -133,7 +133,7 @@ def _quantile(sample: Sample, target: float) -> Case:
     _only_upper(sample)
     if target <= 0:
         raise NoStatementError("its target is not above 0: no size can be a multiple of it")
-    pooled = Distribution(sample.observed)
+    pooled = PooledDistribution(sample.observed)
     pilot_value = pooled.value_with_above(1 - comparison.sli.q)
     if pilot_value <= 0:
         raise NoStatementError("it is 0 in the pilot: a system slower by a factor would show the same")
@@ -144,7 +144,7 @@ def _quantile(sample: Sample, target: float) -> Case:
     def share_of(size: float) -> float:
         return pooled.share_above(edge * pilot_value / size)
 
-    detector = Share(QuantileRule(comparison.sli.q), share_of, target, target * _FAR, sample.per_hour, effect)
+    detector = ShareDetector(QuantileRule(comparison.sli.q), share_of, target, target * _FAR, sample.per_hour, effect)
     wanted = MORE * (1 - comparison.sli.q)
     default = target * pilot_value / pooled.value_with_above(wanted)
     notes = ("sizes are those of a system that is slower by a common factor than the pilot",)
@@ -176,7 +176,7 @@ def _count(sample: Sample, target: float) -> Case:
     chances = sample.observations if known else sample.hours
     allowed = (least - 1) / chances
     default = MORE * allowed if allowed else FEW if known else RARE_PER_HOUR
-    detector = Count(least, allowed, 1.0 if known else 1e6 + _FAR * allowed, per_hour, effect or 1.0)
+    detector = CountDetector(least, allowed, 1.0 if known else 1e6 + _FAR * allowed, per_hour, effect or 1.0)
     method, scale = (Method.BINOMIAL, Scale.SHARE) if known else (Method.POISSON, Scale.HOURLY)
     return Case(detector, method, scale, default, effect or 1.0)
 
@@ -186,7 +186,7 @@ def _rarity(sample: Sample, target: float) -> Case:
     notes = ["the size is how often an event comes that breaks it"]
     if sample.objective.comparison.sli.aggregate is Aggregate.GAUGE:
         notes.append("one that is over between two samples is not seen")
-    return Case(Rarity(), Method.POISSON, Scale.HOURLY, RARE_PER_HOUR, notes=tuple(notes))
+    return Case(RarityDetector(), Method.POISSON, Scale.HOURLY, RARE_PER_HOUR, notes=tuple(notes))
 
 
 # What varies normally between replications.
@@ -208,7 +208,7 @@ def _normal(sample: Sample, target: float, sd_of: Callable[[float], float]) -> C
     higher = _broken_above(sample)
     if target <= 0:
         raise NoStatementError("its target is not above 0: no size can be a multiple of it")
-    detector = Spread(target, target * _FAR if higher else target / _FAR, sample.hours, sd_of)
+    detector = SpreadDetector(target, target * _FAR if higher else target / _FAR, sample.hours, sd_of)
     return Case(detector, Method.NORMAL, Scale.VALUE, target * (MORE if higher else 2 - MORE))
 
 
@@ -223,7 +223,7 @@ def _growth(sample: Sample, target: float) -> Case:
     shrinks = 1.0 if sample.observations >= MOST_POINTS / 2 else 1.5
     far = target + (1 if higher else -1) * (abs(target) + beyond + sd) * _FAR
     default = target * (MORE if higher else 2 - MORE) if target > 0 else None
-    detector = Spread(target, far, sample.hours, lambda size: sd, shrinks, beyond)
+    detector = SpreadDetector(target, far, sample.hours, lambda size: sd, shrinks, beyond)
     return Case(detector, Method.NORMAL, Scale.VALUE, default)
 
 
@@ -238,7 +238,7 @@ def _relative(sample: Sample, factor: float) -> Case:
     worst = factor * (_FAR if higher else 1 / _FAR)
     # A quarter more than the distance that it allows its sides to have.
     default = 1 + MORE * (factor - 1) if (factor > 1) == higher and factor != 1 else None
-    detector = Spread(factor, worst, sample.hours, lambda size: sd, logarithmic=True)
+    detector = SpreadDetector(factor, worst, sample.hours, lambda size: sd, logarithmic=True)
     return Case(detector, Method.NORMAL, Scale.FACTOR, default)
 
 

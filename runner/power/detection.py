@@ -99,7 +99,7 @@ class QuantileRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class ShareDetector:
     """So many observations an hour, each bad with a probability that `bad` makes of the size.
 
     `design_effect`: how many observations say as much as one independent one (Kish 1965, 8.2).
@@ -138,7 +138,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class CountDetector:
     """What may happen at each of so many opportunities an hour, and is broken from `least` on; sizes are per opportunity.
 
     Without known opportunities sizes are per hour, and the number is Poisson's. Events come in clusters of `design_effect`.
@@ -160,7 +160,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Rarity:
+class RarityDetector:
     """One event breaks it; sizes are events an hour that come at random (Poisson)."""
 
     limit: float = 0.0
@@ -175,7 +175,7 @@ class Rarity:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class SpreadDetector:
     """What varies normally between runs; after `pilot_hours` with the standard deviation that `sd_of` makes of the size.
 
     `shrinks`: the power of time with which it falls. `beyond`: how far beyond the limit, after `pilot_hours`, breaks it.
@@ -199,7 +199,7 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Enough:
+class EnoughDetector:
     """A detector of an objective that needs `least` observations: with fewer it is INCONCLUSIVE, and that is no FAIL.
 
     `dispersion`: the variance of how many there are, over their mean.

@@ -14,7 +14,7 @@ from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.language.model import Objective
 
 LEAST = 5
-"""Replications below which no spread is worth the name."""
+"""Fewer replications give no usable spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Sample:
 
     @property
     def observed(self) -> tuple[ObjectiveOutcome, ...]:
-        """Those in which there was something to see."""
+        """Those that observed something."""
         return tuple(each for each in self.outcomes if each.samples and each.value is not None)
 
     @property
@@ -85,15 +85,15 @@ def samples_of(objectives: Sequence[Objective], replications: Sequence[Replicati
         aborted = Counter(each.aborted_by for each in replications if each.aborted_by)
         name = aborted.most_common(1)[0][0]
         raise UsageError(
-            f"{len(replications) - len(whole)} of {len(replications)} replications are ended by an abort condition, most by "
-            f"{name}: such a run does not last its duration (mend the scenario until it does: soak run shows why)"
+            f"{len(replications) - len(whole)} of {len(replications)} replications were ended by an abort condition, most by "
+            f"{name}: such a run ends before its duration (change the scenario until it does not: soak run shows why)"
         )
     samples = [
         Sample(objective, tuple(each.objectives[index] for each in whole), hours)
         for index, objective in enumerate(objectives)
     ]
     if not any(each.observed for each in samples):
-        raise UsageError("no replication observes anything that an objective asks about (make the run longer)")
+        raise UsageError("no replication observed anything that an objective is about (make the run longer)")
     return samples
 
 
@@ -116,7 +116,7 @@ def index_of_dispersion(counts: Sequence[float]) -> float | None:
     return max(1.0, stdev(counts) ** 2 / mean) if mean > 0 else None
 
 
-class Distribution:
+class PooledDistribution:
     """The observations of all replications together, as a survival function that is continuous."""
 
     def __init__(self, outcomes: Sequence[ObjectiveOutcome]) -> None:

@@ -19,8 +19,8 @@ _HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A violation as it was asked for: of an objective, this size, in events per hour where `hourly`."""
+class ViolationRequest:
+    """A violation named with --violation: of an objective, this size, in events per hour where `hourly`."""
 
     text: str
     objective: Objective
@@ -32,16 +32,16 @@ class Asked:
         return self.size / opportunities_per_hour if self.hourly and scale is Scale.SHARE else self.size
 
 
-def parse_violations(texts: Sequence[str], objectives: Sequence[Objective]) -> list[Asked]:
+def parse_violations(texts: Sequence[str], objectives: Sequence[Objective]) -> list[ViolationRequest]:
     """What `--violation` asks for. Raises UsageError."""
     return [asked for text in texts for asked in _parse(text, objectives)]
 
 
-def _parse(text: str, objectives: Sequence[Objective]) -> list[Asked]:
+def _parse(text: str, objectives: Sequence[Objective]) -> list[ViolationRequest]:
     match = _TEXT.fullmatch(text) if len(text) <= 300 else None
     if not match:
         raise UsageError(
-            f'{quoted(text)} is no violation (write <sli>=<size>, such as success_rate=96.5% or "latency_p95=130s")'
+            f'{quoted(text)} is not a violation (write <sli>=<size>, such as success_rate=96.5% or "latency_p95=130s")'
         )
     name, selector = _left(match["left"])
     named = [each for each in objectives if each.comparison.sli.name == name]
@@ -63,9 +63,9 @@ def _left(text: str) -> tuple[str, Selector]:
     return expression.sli, expression.selector
 
 
-def _asked(text: str, written: str, objective: Objective) -> Asked:
+def _asked(text: str, written: str, objective: Objective) -> ViolationRequest:
     size, hourly = _size(text, written, objective)
-    asked = Asked(text, objective, size, hourly)
+    asked = ViolationRequest(text, objective, size, hourly)
     comparison = objective.comparison
     target = comparison.target.factor if isinstance(comparison.target, Reference) else comparison.target
     if scale_of(objective) in {Scale.VALUE, Scale.FACTOR} and comparison.op.holds(size, target):
@@ -73,7 +73,7 @@ def _asked(text: str, written: str, objective: Objective) -> Asked:
     return asked
 
 
-def check(asked: Asked, size: float, detector: Detector) -> float:
+def check(asked: ViolationRequest, size: float, detector: Detector) -> float:
     """The size. Raises UsageError where it is on the good side of where a violation begins."""
     beyond = size > detector.limit if detector.worst > detector.limit else size < detector.limit
     if not beyond:
@@ -81,15 +81,15 @@ def check(asked: Asked, size: float, detector: Detector) -> float:
     return size
 
 
-def _no_violation(asked: Asked) -> UsageError:
+def _no_violation(asked: ViolationRequest) -> UsageError:
     way = "above" if asked.objective.comparison.op in {Op.LE, Op.LT} else "away from" if _exact(asked) else "below"
     return UsageError(
-        f"--violation {asked.text}: {asked.objective.comparison.text} holds at that value: it is no violation "
+        f"--violation {asked.text}: {asked.objective.comparison.text} holds at that value: it is not a violation "
         f"(name one {way} the target)"
     )
 
 
-def _exact(asked: Asked) -> bool:
+def _exact(asked: ViolationRequest) -> bool:
     return asked.objective.comparison.op in {Op.EQ, Op.NE}
 
 

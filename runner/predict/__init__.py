@@ -1,1 +1,1 @@
-"""Knowing the answer before the run: many replications of a scenario's simulation, and what they say together."""
+"""The verdict before the run: many replications of a scenario's simulation, and how likely each outcome is."""

@@ -1,16 +1,23 @@
-"""From replications to a prediction: a pure function of the scenario and what was made."""
+"""From replications to a prediction: a pure function of the scenario and the replications.
 
+Shares have Wilson's intervals; quantiles are those of Hyndman and Fan (1996), definition 7.
+"""
+
+import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from importlib.metadata import version
 
-from soak.runner.predict.distribution import CONFIDENCE, distribution_of, share_of
+from soak.runner.judge.interval import wilson
+from soak.runner.predict.request import Request
 from soak.runner.predict.table import column
 from soak.runner.replications.replication import Replication
 from soak.schemas.evidence.prediction import (
+    QUANTILES,
     SCHEMA_VERSION,
     AbortPrediction,
     Decision,
+    Distribution,
     Doubt,
     First,
     FirstToBreak,
@@ -18,46 +25,37 @@ from soak.schemas.evidence.prediction import (
     Observed,
     OutcomeShare,
     Prediction,
+    Quantile,
     Share,
     Stopped,
 )
 from soak.schemas.evidence.verdict import Outcome, Status
+from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Objective, Reference, Scenario
 
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked: `seed` is what the seeds of all replications come of; `precision` and `required` are shares."""
-
-    scenario: Scenario
-    scenario_sha256: str
-    version: str
-    seed: int
-    replications: int
-    precision: float | None
-    required: float | None
+CONFIDENCE = 0.95
 
 
-def predict(question: Question, made: Sequence[Replication], stopped: Stopped) -> Prediction:
-    """What the replications say together; their order plays no part."""
-    scenario = question.scenario
+def predict(loaded: Loaded, request: Request, made: Sequence[Replication], stopped: Stopped) -> Prediction:
+    """The prediction that the replications give; their order does not matter."""
+    scenario = loaded.scenario
     passed = share_of(sum(each.verdict is Outcome.PASS for each in made), len(made))
     objectives = [_objective(each, number, made) for number, each in enumerate(scenario.objectives)]
     return Prediction(
         schema_version=SCHEMA_VERSION,
         scenario=scenario.name,
         title=scenario.title,
-        scenario_sha256=question.scenario_sha256,
-        version=question.version,
-        seed=question.seed,
+        scenario_sha256=loaded.sha256,
+        version=version("soak-runner"),
+        seed=scenario.seed,
         duration_s=scenario.duration_s,
-        asked=question.replications,
+        asked=request.replications,
         made=len(made),
         stopped=stopped,
         confidence=CONFIDENCE,
-        precision=question.precision,
-        required=question.required,
-        decision=None if question.required is None else decide(passed, question.required),
+        precision=request.precision,
+        required=request.required,
+        decision=None if request.required is None else decide(passed, request.required),
         pass_probability=passed,
         verdicts=[OutcomeShare(each, _verdict_share(made, each)) for each in Outcome],
         objectives=objectives,
@@ -68,7 +66,7 @@ def predict(question: Question, made: Sequence[Replication], stopped: Stopped) -
 
 
 def decide(passed: Share, required: float) -> Decision:
-    """Whether the whole interval is at or above what is required, or wholly below it."""
+    """MET when the whole interval is at or above what is required, MISSED when it is below, else UNDECIDED."""
     low, high = passed.interval
     if low >= required:
         return Decision.MET
@@ -116,7 +114,7 @@ def _objective(objective: Objective, number: int, made: Sequence[Replication]) -
 
 
 def first_to_break(objectives: Sequence[ObjectivePrediction], not_passed: int) -> FirstToBreak:
-    """The objective that breaks first: see `FirstToBreak`. Of several that are equal, the first in the scenario."""
+    """The objective that breaks first (see `FirstToBreak`); of equal ones the first in the scenario."""
     worst = max(objectives, key=lambda each: each.broken.count, default=None)
     if worst and worst.broken.count:
         return FirstToBreak(worst.objective, First.BROKEN, worst.broken.count, not_passed, worst.deviations)
@@ -140,3 +138,36 @@ def _doubts(made: Sequence[Replication]) -> list[Doubt]:
     """Most frequent first."""
     counts = Counter(what for each in made if each.verdict is not Outcome.PASS for what in set(each.doubts))
     return [Doubt(what, count) for what, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
+
+
+def share_of(count: int, total: int) -> Share:
+    """`count` of `total` with its Wilson interval; 0 to 1 for a total of 0."""
+    return Share(count, count / total if total else 0.0, wilson(count, total, CONFIDENCE))
+
+
+def half_width(share: Share) -> float:
+    """Half the width of the interval of a share."""
+    low, high = share.interval
+    return (high - low) / 2
+
+
+def distribution_of(values: Sequence[float]) -> Distribution | None:
+    """Mean, standard deviation of a sample and quantiles; None without values. Sums are exact, so the order does not matter."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    count = len(ordered)
+    # Rounding must not carry the mean of equal values off them.
+    mean = ordered[0] if ordered[0] == ordered[-1] else math.fsum(ordered) / count
+    squares = math.fsum((value - mean) ** 2 for value in ordered)
+    sd = math.sqrt(squares / (count - 1)) if count > 1 else None
+    quantiles = [Quantile(q, quantile(ordered, q)) for q in QUANTILES]
+    return Distribution(count, mean, sd, ordered[0], ordered[-1], quantiles)
+
+
+def quantile(ordered: Sequence[float], q: float) -> float:
+    """The `q` quantile of ordered values by linear interpolation: Hyndman and Fan (1996), definition 7."""
+    place = (len(ordered) - 1) * q
+    below = math.floor(place)
+    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+    return low + (place - below) * (high - low)

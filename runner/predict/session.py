@@ -1,49 +1,47 @@
-"""One `soak predict`, from a scenario to files and a few lines."""
+"""One `soak predict`, from a request to files and a result."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from itertools import islice
-from pathlib import Path
 
+from soak.runner.analysis import Analysis, dated_directory, write_analysis
 from soak.runner.console import remark
-from soak.runner.evidence.directory import PREDICTIONS, RunDirectory, refuse_in_run
-from soak.runner.evidence.record import to_json
+from soak.runner.evidence.directory import PREDICTIONS, RunDirectory
 from soak.runner.evidence.scenario_copy import store_scenario
+from soak.runner.interruption import Interruption, listening
 from soak.runner.predict import table
-from soak.runner.predict.distribution import half_width, share_of
-from soak.runner.predict.prediction import Question, observed, predict
-from soak.runner.replications.progress import count_progress
+from soak.runner.predict.prediction import half_width, observed, predict, share_of
+from soak.runner.predict.request import Request
 from soak.runner.replications.replication import Replication, jobs
-from soak.runner.replications.worker_pool import Crew, in_order
-from soak.runner.session import Interruption
+from soak.runner.replications.series import series
+from soak.runner.replications.worker_pool import WorkerPool, make_pool
 from soak.schemas.errors import SoakError, UsageError, failure_words
 from soak.schemas.evidence.prediction import Prediction, Stopped
 from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.language.load import Loaded
 from soak.schemas.units import show_ratio
 
-FILE = "prediction.json"
+FILE, REPORT = "prediction.json", "prediction.html"
 CHECKED_EVERY = 20
-"""After so many replications, and after each multiple, it is looked whether the interval is narrow enough."""
+"""The width of the interval is checked after every so many replications."""
 
 
 @dataclass(slots=True)
-class _Series:
-    """Replications as they come."""
+class _Progress:
+    """The replications so far."""
 
     made: list[Replication] = field(default_factory=list)
     passed: int = 0
     stopped: Stopped = Stopped.COMPLETED
 
     def add(self, replication: Replication) -> None:
-        """Take one in."""
+        """Add one."""
         self.made.append(replication)
         self.passed += replication.verdict is Outcome.PASS
 
     def precise(self, precision: float | None) -> bool:
-        """Whether the interval of P(PASS) is looked at now, and narrow enough."""
+        """Whether the interval of P(PASS) is checked now, and narrow enough."""
         if precision is None or len(self.made) % CHECKED_EVERY:
             return False
         return half_width(share_of(self.passed, len(self.made))) <= precision
@@ -55,88 +53,73 @@ class _Series:
         return f"{show_ratio(self.passed / len(self.made))} PASS ({show_ratio(low)} to {show_ratio(high)})"
 
 
-def ask(
-    loaded: Loaded, *, replications: int, precision: float | None = None, required: float | None = None
-) -> Question:
-    """What is asked of a scenario; the scenario's seed is what all others come of."""
-    return Question(
-        scenario=loaded.scenario,
-        scenario_sha256=loaded.sha256,
-        version=version("soak-runner"),
-        seed=loaded.scenario.seed,
-        replications=replications,
-        precision=precision,
-        required=required,
-    )
+def perform(request: Request, open_pool: Callable[[], WorkerPool] | None = None) -> Analysis[Prediction]:
+    """Make the replications and write what they say; `open_pool` gives other workers than the request names.
 
-
-def predict_scenario(
-    loaded: Loaded, question: Question, make_crew: Callable[[], Crew], out: Path | None
-) -> tuple[Prediction, Path]:
-    """Make the replications and write what they say; returns it, and where.
-
-    An interruption ends them early; `Prediction.stopped` tells. Raises SoakError, after writing what there is, when no more
+    An interruption ends them early; `Prediction.stopped` says so. Raises SoakError, after writing what there is, when no more
     can be made.
     """
-    if out:
-        refuse_in_run(out)
-    interruption, series = Interruption(), _Series()
-    with interruption.listening():
-        crew = make_crew()
-        try:
-            directory = RunDirectory.create(out, loaded.scenario.name, under=PREDICTIONS)
+    loaded = request.scenario.load()
+    scenario, so_far = loaded.scenario, _Progress()
+    with dated_directory(request.out, PREDICTIONS, scenario.name) as directory, listening() as interrupted:
+        pool = open_pool() if open_pool else make_pool(request.jobs, request.dask)
+        with closing(pool):
             store_scenario(directory, loaded)
-        except BaseException:
-            crew.close()
-            raise
-        say = f"{loaded.scenario.name}: up to {question.replications} replications of seed {question.seed}"
-        remark(f"{say}, kept in {directory.path}")
-        try:
-            _make(series, question, crew, interruption, directory)
-        except Exception as error:
-            kind = UsageError if isinstance(error, UsageError) else SoakError
-            raise kind(f"{failure_words(error)}; {_keep_broken(series, question, directory)}") from error
-        return _write(series, question, directory), directory.path
+            words = f"up to {request.replications} replications from seed {scenario.seed}"
+            remark(f"{scenario.name}: {words}, results in {directory.path}")
+            try:
+                _make(so_far, loaded, request, pool, interrupted, directory)
+            except Exception as error:
+                kind = UsageError if isinstance(error, UsageError) else SoakError
+                raise kind(f"{failure_words(error)}; {_keep_broken(so_far, loaded, request, directory)}") from error
+        prediction = _write(so_far, loaded, request, directory)
+    return Analysis(prediction, directory.path, REPORT, prediction.stopped is Stopped.INTERRUPTED)
 
 
-def _make(series: _Series, question: Question, crew: Crew, interruption: Interruption, directory: RunDirectory) -> None:
-    """Make replications until all are made, the interval is narrow enough, or someone interrupts."""
-    wanted = islice(jobs(question.scenario, question.seed), question.replications)
-    with closing(in_order(crew, wanted, interruption)) as results, count_progress(question.replications) as show:
-        for replication in _kept(results, question, directory):
-            series.add(replication)
-            show(len(series.made), series.figures)
-            if series.precise(question.precision):
-                series.stopped = Stopped.PRECISE
+def _make(
+    so_far: _Progress,
+    loaded: Loaded,
+    request: Request,
+    pool: WorkerPool,
+    interrupted: Interruption,
+    directory: RunDirectory,
+) -> None:
+    """Make replications until all are made, the interval is narrow enough, or an interruption."""
+    count, scenario = request.replications, loaded.scenario
+    wanted = islice(jobs(scenario, scenario.seed), count)
+    with series(pool, wanted, count, interrupted=interrupted) as (results, show):
+        for replication in _kept(results, len(scenario.objectives), directory):
+            so_far.add(replication)
+            show(len(so_far.made), so_far.figures)
+            if so_far.precise(request.precision):
+                so_far.stopped = Stopped.PRECISE
                 return
-    if len(series.made) < question.replications:
-        series.stopped = Stopped.INTERRUPTED
+    if len(so_far.made) < count:
+        so_far.stopped = Stopped.INTERRUPTED
 
 
-def _kept(results: Iterator[Replication], question: Question, directory: RunDirectory) -> Iterator[Replication]:
-    """The results, each written to the table as it comes, so that none is lost whatever happens."""
+def _kept(results: Iterator[Replication], objectives: int, directory: RunDirectory) -> Iterator[Replication]:
+    """The results, each written to the table as it comes, so that none is lost."""
     with directory.append(table.FILE) as keep:
-        keep(table.to_csv([table.header(len(question.scenario.objectives))]))
+        keep(table.to_csv([table.header(objectives)]))
         for replication in results:
             keep(table.to_csv([table.row(replication)]))
             yield replication
 
 
-def _keep_broken(series: _Series, question: Question, directory: RunDirectory) -> str:
-    """Write what was made before it broke; says where."""
-    if not series.made:
+def _keep_broken(so_far: _Progress, loaded: Loaded, request: Request, directory: RunDirectory) -> str:
+    """Write what was made before the failure; returns where, in words."""
+    if not so_far.made:
         return "no replication was made"
-    series.stopped = Stopped.BROKEN_OFF
-    _write(series, question, directory)
-    return f"the {len(series.made)} replications made before that are kept in {directory.path}"
+    so_far.stopped = Stopped.BROKEN_OFF
+    _write(so_far, loaded, request, directory)
+    return f"the {len(so_far.made)} replications made before that are kept in {directory.path}"
 
 
-def _write(series: _Series, question: Question, directory: RunDirectory) -> Prediction:
-    prediction = predict(question, series.made, series.stopped)
-    directory.write(FILE, to_json(prediction))
+def _write(so_far: _Progress, loaded: Loaded, request: Request, directory: RunDirectory) -> Prediction:
     from soak.reports.prediction import render_prediction
 
-    for name, content in render_prediction(prediction, observed(question.scenario, series.made)).items():
-        directory.write(name, content)
-    directory.write_checksums()
+    prediction = predict(loaded, request, so_far.made, so_far.stopped)
+    rendered = render_prediction(prediction, observed(loaded.scenario, so_far.made))
+    write_analysis(directory, FILE, prediction, rendered)
     return prediction

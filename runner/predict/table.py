@@ -1,4 +1,4 @@
-"""replications.csv: a line for each replication, from which every figure of a prediction can be computed again."""
+"""replications.csv: a line for each replication, from which every figure of a prediction can be recomputed."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ _BETWEEN = "; "
 
 
 def column(number: int) -> str:
-    """What the columns of an objective start with; `number` from 0, in the order of the scenario."""
+    """The prefix of the columns of an objective; `number` from 0, in the order of the scenario."""
     return f"objective{number + 1}"
 
 
@@ -24,7 +24,7 @@ def header(objectives: int) -> list[str]:
 
 
 def row(replication: Replication) -> list[str]:
-    """A line: numbers so that they are read back to the last bit; nothing where nothing was observed."""
+    """A line: numbers that are read back to the last bit, empty where nothing was observed."""
     cells: list[object] = [
         replication.index,
         replication.seed,

@@ -1,4 +1,4 @@
-"""A crew on a Dask cluster that is there already. Imported only when one is asked for: `distributed` is an extra."""
+"""The workers of a Dask cluster. Imported only for --dask: `distributed` is an extra."""
 
 import contextlib
 import logging
@@ -10,7 +10,7 @@ from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any
 
 from soak.runner.extras import need
-from soak.runner.replications.remote import order, pack, question, read_answer
+from soak.runner.replications.remote import order, pack, question, read_reply
 from soak.runner.replications.replication import Job, Replication
 from soak.runner.replications.software import software
 from soak.runner.replications.worker_pool import AHEAD
@@ -30,13 +30,13 @@ def _distributed() -> Any:
 
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in {"distributed", "tornado"}:
-            # What it would log, several lines each time, is told by our own errors.
+            # Our own errors say what it would log in several lines.
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return distributed
 
 
 def _work() -> Callable[[bytes], tuple[str, bytes | None]]:
-    """What workers are given to call. A function in a function travels by value: a scheduler need not know `runner`."""
+    """What workers call. A function in a function travels by value: a scheduler need not have `soak`."""
 
     def work(content: bytes) -> tuple[str, bytes | None]:
         from distributed import get_worker
@@ -51,8 +51,8 @@ def _work() -> Callable[[bytes], tuple[str, bytes | None]]:
     return work
 
 
-class DaskCrew:
-    """The workers of a cluster. Whatever happens to some of them: the cluster makes a lost job again on another."""
+class DaskPool:
+    """The workers of a cluster. The cluster itself does the job of a lost worker again, on another."""
 
     def __init__(self, address: str, patience_s: float = PATIENCE_S) -> None:
         self._address, self._patience_s = address, patience_s
@@ -70,22 +70,22 @@ class DaskCrew:
             raise
 
     @property
-    def under_way(self) -> int:
-        """How many jobs to keep under way; follows the workers that come and go."""
+    def in_flight(self) -> int:
+        """How many jobs to keep in flight; follows the workers that come and go."""
         return AHEAD * max(1, sum(self._workers.values()))
 
     def submit(self, job: Job) -> "_Promise":
-        """Have a job done. Raises SoakError when the scheduler is gone."""
+        """Queue a job. Raises SoakError when the scheduler is gone."""
         if self._packed is None or self._packed[0] is not job.scenario:
             self._packed = job.scenario, pack(job.scenario)
         return _Promise(self, self.send(order(job, self._packed[1])), software(job.scenario.system))
 
     def restart(self) -> None:
-        """Whatever was under way is asked for again; the cluster looks after its workers itself."""
+        """Drop what was in flight: it is submitted again. The cluster restarts its workers itself."""
         self._cancel()
 
     def close(self) -> None:
-        """Leave the cluster; it stays. What a worker is at, it ends, and the result is thrown away."""
+        """Leave the cluster; it stays. Jobs that run go on to their end, and their results are dropped."""
         self._cancel()
         with contextlib.suppress(Exception):
             self._client.close(timeout=_CLOSE_S)
@@ -100,7 +100,7 @@ class DaskCrew:
         return future
 
     def fetch(self, future: Any, timeout_s: float | None, asked: str) -> Replication | None:
-        """What a worker answered; None when it was only asked. asked: the software that it is to have.
+        """What a worker answered; None to a question about its software. asked: the software that it is to have.
 
         Raises TimeoutError, BrokenExecutor or SoakError.
         """
@@ -111,16 +111,16 @@ class DaskCrew:
         self._futures.discard(future)
         if content is None:
             raise SoakError(f"{self._address}: worker {worker} has no soak, or an older one (install {asked} there)")
-        answer = read_answer(content)
+        answer = read_reply(content)
         if answer.software != asked:
             what = f"{self._address}: worker {worker} has {answer.software}, but here is {asked}"
-            raise SoakError(f"{what} (install the same there: others may not give the same to the last bit)")
+            raise SoakError(f"{what} (install the same there: another version may give other results)")
         return answer.replication
 
     def _connect(self) -> Any:
         # Held before it is made: one that could not connect would wait for its end, and complain, when it is let go.
         client = self._distributed.Client.__new__(self._distributed.Client)
-        problem = [f"nothing understandable came within {_CONNECT_S:g} s"]
+        problem = [f"no valid answer within {_CONNECT_S:g} s"]
 
         def connect() -> None:
             try:
@@ -165,13 +165,13 @@ class DaskCrew:
             self.fetch(future, max(0.0, until - time.monotonic()), software())
 
     def _look_around(self, *, now: bool = False) -> bool:
-        """Whether workers are there; looked at now and then. Raises SoakError when none has been for long."""
+        """Whether there are workers; checked now and then. Raises SoakError when there have been none for long."""
         if now or time.monotonic() - self._looked > _LOOK_AROUND_S:
             with self._losing():
                 try:
                     self._workers = self._client.sync(self._client.scheduler.ncores, callback_timeout=_ANSWER_S)
                 except TimeoutError:
-                    raise self._lost("it does not answer any more") from None
+                    raise self._lost("it no longer answers") from None
             self._looked = time.monotonic()
             if self._workers:
                 self._seen = self._looked
@@ -188,7 +188,7 @@ class DaskCrew:
         try:
             result: tuple[str, bytes | None] = future.result(timeout=_FETCH_S)
         except self._distributed.scheduler.KilledWorker:
-            raise BrokenExecutor("a worker was killed, again and again") from None
+            raise BrokenExecutor("workers are killed repeatedly") from None
         return result
 
     @contextlib.contextmanager
@@ -225,13 +225,13 @@ def _first_line(error: Exception) -> str:
 
 
 class _Promise:
-    """A replication under way on the cluster."""
+    """A replication in flight on the cluster."""
 
-    def __init__(self, crew: DaskCrew, future: Any, software: str) -> None:
-        self._crew, self._future, self._software = crew, future, software
+    def __init__(self, pool: DaskPool, future: Any, software: str) -> None:
+        self._pool, self._future, self._software = pool, future, software
 
     def result(self, timeout: float | None = None) -> Replication:
         """Wait for it; raises TimeoutError after `timeout` seconds."""
-        replication = self._crew.fetch(self._future, timeout, self._software)
+        replication = self._pool.fetch(self._future, timeout, self._software)
         assert replication
         return replication

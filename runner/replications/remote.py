@@ -1,4 +1,4 @@
-"""What a worker elsewhere is sent and sends back: bytes, so that whatever passes them on needs nothing of ours."""
+"""What remote workers are sent and send back: bytes, so that a scheduler need not have `soak`."""
 
 import pickle
 import zlib
@@ -13,7 +13,7 @@ from soak.schemas.systems.registry import use
 
 
 class Order(msgspec.Struct, frozen=True, array_like=True):
-    """A job: made with which software, and the scenario of which system, packed. Without a seed it only asks for the software."""
+    """A job, the software to make it with, and the packed scenario of a system. Without a seed it only asks for the software."""
 
     software: str
     index: int
@@ -22,7 +22,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
     system: str = ""
 
 
-class Answer(msgspec.Struct, frozen=True, array_like=True):
+class Reply(msgspec.Struct, frozen=True, array_like=True):
     """The software of the worker, and the replication, if that is the software it is to be made with."""
 
     software: str
@@ -52,17 +52,17 @@ def question() -> bytes:
 
 
 def carry_out(content: bytes) -> bytes:
-    """Make what was ordered. Called by a worker."""
-    asked = msgspec.msgpack.decode(content, type=Order)
-    here = software(asked.system)
-    if asked.seed is None or asked.software != here:
-        return msgspec.msgpack.encode(Answer(here, None))
+    """Do the job. Called by a worker."""
+    received = msgspec.msgpack.decode(content, type=Order)
+    here = software(received.system)
+    if received.seed is None or received.software != here:
+        return msgspec.msgpack.encode(Reply(here, None))
     # Before the scenario is unpacked, which names events of the system.
-    use(asked.system)
-    replication = replicate(Job(asked.index, asked.seed, _unpack(asked.scenario)))
-    return msgspec.msgpack.encode(Answer(here, replication))
+    use(received.system)
+    replication = replicate(Job(received.index, received.seed, _unpack(received.scenario)))
+    return msgspec.msgpack.encode(Reply(here, replication))
 
 
-def read_answer(content: bytes) -> Answer:
+def read_reply(content: bytes) -> Reply:
     """What a worker sent back."""
-    return msgspec.msgpack.decode(content, type=Answer)
+    return msgspec.msgpack.decode(content, type=Reply)

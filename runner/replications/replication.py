@@ -1,7 +1,7 @@
 """One replication: plan, simulation and judge of a scenario with a seed of its own; no evidence is written."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -18,13 +18,13 @@ from soak.schemas.systems.registry import MEND, blame
 from soak.simulation.plan import Plan
 
 _SEED_BITS = 53
-"""Seeds stand in JSON and in scenario files: 53 bits survive both."""
+"""Seeds are written to JSON and to scenario files: 53 bits survive both."""
 
 
 class Job(msgspec.Struct, frozen=True):
     """A replication to make: its place in the series, its seed, and the scenario.
 
-    `in_full`: no abort condition ends it, and its outcome holds every SLI. `detailed`: it tells its observations.
+    `in_full`: no abort condition ends it, and its outcome holds every SLI. `detailed`: its outcome holds histograms.
     `arrivals_seed`: of a run whose arrivals it is to have; None for its own.
     """
 
@@ -56,7 +56,7 @@ class Replication(msgspec.Struct, frozen=True):
     """The outcome of one replication; `objectives` in the order of the scenario's.
 
     `aborted_by` names the abort condition that ended it, at `ended_s` of scenario time (of a job in full: that would have).
-    `doubts` are the laws, alerts and faults (and `telemetry`) that kept it from PASS. `slis`: in base units, of a job in full.
+    `doubts` are the laws, alerts and faults (and `telemetry`) that prevented PASS. `slis`: in base units, of a job in full.
     """
 
     index: int
@@ -81,6 +81,19 @@ def jobs(scenario: Scenario, base: int, *, detailed: bool = False) -> Iterator[J
     """The replications of a scenario, without end. Any scenario gets the same seeds of the same `base`: common random numbers."""
     for index, seed in enumerate(seeds(base)):
         yield Job(index, seed, scenario, detailed=detailed)
+
+
+def jobs_in_turn(scenarios: Sequence[Scenario], base: int, arrivals_seed: int | None) -> Iterator[Job]:
+    """Replications without end, each of the next scenario: of one whose parameters are uncertain, in several versions."""
+    for index, seed in enumerate(seeds(base)):
+        yield Job(index, seed, scenarios[index % len(scenarios)], arrivals_seed=arrivals_seed)
+
+
+def paired_jobs(base: Scenario, variant: Scenario) -> Iterator[Job]:
+    """Replications of two scenarios by turns, both of a pair with the same seed, without end. Seeds are those of the base."""
+    for index, seed in enumerate(seeds(base.seed)):
+        yield Job(2 * index, seed, base, in_full=True)
+        yield Job(2 * index + 1, seed, variant, in_full=True)
 
 
 def replicate(job: Job) -> Replication:
@@ -124,7 +137,7 @@ def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:
 
 
 def _doubts(verdict: Verdict) -> list[str]:
-    """What kept it from PASS beside its objectives. An abort leaves much undone: then, only what is broken counts."""
+    """What prevented PASS beside its objectives. An abort leaves much undone: then only what is broken counts."""
     results = (
         *((f"law {each.law}", each.status) for each in verdict.laws),
         *((f"alert {each.name}", each.status) for each in verdict.alerts),

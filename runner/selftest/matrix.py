@@ -25,7 +25,7 @@ _RAN = {outcome.exit_code for outcome in Outcome}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrialResult:
     """Result of a trial. `as_meant`: the check meant for the defect found it; for a sound system, nothing was found."""
 
     trial: Trial
@@ -57,8 +57,8 @@ class Row:
 
 
 def run_trials(
-    trials: Sequence[Trial], scenarios: Path, out: Path, speed: float, tell: Callable[[Row], None]
-) -> list[Row]:
+    trials: Sequence[Trial], scenarios: Path, out: Path, speed: float, tell: Callable[[TrialResult], None]
+) -> list[TrialResult]:
     """Run each trial into a directory under `out`; `tell` is called with each result. Raises SoakError if one cannot run."""
     rows = []
     for number, trial in enumerate(trials, 1):
@@ -73,7 +73,7 @@ def run_trials(
     return rows
 
 
-def _run(trial: Trial, scenarios: Path, out: Path, speed: float) -> Row:
+def _run(trial: Trial, scenarios: Path, out: Path, speed: float) -> TrialResult:
     scenario = scenarios / f"{trial.scenario}.yaml"
     settings = [word for setting in trial.settings for word in ("--set", setting)]
     command = ["run", str(scenario), "--target", "orchestrator", "--speed", f"{speed:g}", "--out", str(out), *settings]
@@ -89,7 +89,7 @@ def _run(trial: Trial, scenarios: Path, out: Path, speed: float) -> Row:
     verdict = msgspec.json.decode((out / VERDICT).read_bytes(), type=Verdict)
     since_s = broken_since(RunDirectory.open(out), verdict)
     busy = trial.defect is None and fell_behind(verdict)
-    return Row(trial, verdict.verdict, tuple(findings(verdict, since_s)), verdict.ended_s, busy)
+    return TrialResult(trial, verdict.verdict, tuple(findings(verdict, since_s)), verdict.ended_s, busy)
 
 
 def fell_behind(verdict: Verdict) -> bool:

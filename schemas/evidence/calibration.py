@@ -19,7 +19,7 @@ class Taken(StrEnum):
     UNSEEN = "unseen"
 
 
-class Parameter(msgspec.Struct, frozen=True):
+class CalibratedParameter(msgspec.Struct, frozen=True):
     """One parameter of the model: `low` to `high` is the 95 % interval of `estimate`, from so many `observations`.
 
     `value` is what holds with the overlay: another one than `estimate` where that is told for another speed, or not taken.
@@ -62,7 +62,7 @@ class Overhead(msgspec.Struct, frozen=True):
     observations: int
 
 
-class Prediction(msgspec.Struct, frozen=True):
+class SliPrediction(msgspec.Struct, frozen=True):
     """What the calibrated model says of one SLI in the held-back part, and what was observed.
 
     `low` to `high` holds 95 % of the replications. `p` counts all SLIs together: how often a replication itself is anywhere
@@ -102,7 +102,7 @@ class Check(msgspec.Struct, frozen=True):
     reasons: list[str]
     tasks: int
     replications: int
-    predictions: list[Prediction]
+    predictions: list[SliPrediction]
     compared: int
     outside: int
     expected: float
@@ -134,7 +134,7 @@ class Calibration(msgspec.Struct, frozen=True):
     chosen: str
     service_observations: int
     overheads: list[Overhead]
-    parameters: list[Parameter]
+    parameters: list[CalibratedParameter]
     notes: list[str]
     check: Check
     files: list[str]

@@ -51,7 +51,7 @@ class Direction(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-class Change(msgspec.Struct, frozen=True):
+class SliChange(msgspec.Struct, frozen=True):
     """One SLI: `change` is run less base in base units, `relative` that over the base, `p` how likely noise alone does it."""
 
     sli: str
@@ -166,6 +166,6 @@ class Changes(msgspec.Struct, frozen=True):
     least: float
     regressed: bool
     reasons: list[str]
-    changes: list[Change]
+    changes: list[SliChange]
     objectives: list[RelativeResult]
     tasks: TaskChanges | None

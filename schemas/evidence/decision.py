@@ -6,7 +6,7 @@ SCHEMA_VERSION = 1
 
 
 class RuleCheck(msgspec.Struct, frozen=True):
-    """One thing a rule looked at: a file or a run directory, whether it is as the rule asks, and what is wrong if not."""
+    """One item checked by a rule: a file or a run directory, whether it satisfies the rule, and what is wrong if not."""
 
     file: str
     ok: bool
@@ -14,7 +14,7 @@ class RuleCheck(msgspec.Struct, frozen=True):
 
 
 class RuleResult(msgspec.Struct, frozen=True):
-    """A rule, with everything it looked at. `detail`: what is wrong with the rule as a whole, empty for nothing."""
+    """A rule, with everything it checked. `detail`: what is wrong with the rule as a whole, otherwise empty."""
 
     rule: str
     ok: bool
@@ -23,7 +23,7 @@ class RuleResult(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """The whole decision; `evidence` is what must be true of every run, whichever rule looks at it."""
+    """The whole decision; `evidence`: requirements for every run, whichever rule checks it."""
 
     schema_version: int
     gate: str

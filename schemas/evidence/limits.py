@@ -9,7 +9,7 @@ from soak.schemas.evidence.verdict import Outcome
 SCHEMA_VERSION = 1
 
 
-class Kind(StrEnum):
+class NumberKind(StrEnum):
     """What a number of a scenario is."""
 
     RATIO = "ratio"
@@ -18,7 +18,7 @@ class Kind(StrEnum):
     WHOLE = "whole number"
 
 
-class Finding(StrEnum):
+class SearchOutcome(StrEnum):
     """What a search came to.
 
     FOUND: the limit, or two; EVERYWHERE: PASS is likely enough over the whole range; NOWHERE: neither at its ends nor at the
@@ -43,18 +43,18 @@ class Basis(StrEnum):
     GLANCE = "GLANCE"
 
 
-class Side(StrEnum):
+class LimitSide(StrEnum):
     """Whether a limit is the largest or the smallest value that is good enough."""
 
     LARGEST = "largest"
     SMALLEST = "smallest"
 
 
-class Parameter(msgspec.Struct, frozen=True):
+class VariedParameter(msgspec.Struct, frozen=True):
     """What was varied; `given`: whether the range was, or is one around the scenario's own value. Values in base units."""
 
     path: str
-    kind: Kind
+    kind: NumberKind
     own: float
     own_text: str
     low: float
@@ -95,7 +95,7 @@ class Limit(msgspec.Struct, frozen=True):
     `times`: the limit over the scenario's own value (None: that is zero).
     """
 
-    side: Side
+    side: LimitSide
     at: Point
     beyond: Point
     times: float | None
@@ -105,7 +105,7 @@ class Search(msgspec.Struct, frozen=True):
     """The search along one parameter, `parameter` by its place; the others stay at the scenario's own values."""
 
     parameter: int
-    finding: Finding
+    finding: SearchOutcome
     limits: list[Limit]
     points: list[Point]
 
@@ -143,7 +143,7 @@ class Limits(msgspec.Struct, frozen=True):
     cells: int
     complete: bool
     replications: int
-    parameters: list[Parameter]
+    parameters: list[VariedParameter]
     searches: list[Search]
     grid: Grid | None
 
@@ -151,4 +151,4 @@ class Limits(msgspec.Struct, frozen=True):
     def found(self) -> bool:
         """Whether there is a limit: along a parameter, or somewhere in the plane."""
         cells = [cell.passing for row in (self.grid.cells if self.grid else []) for cell in row if cell]
-        return any(search.finding is Finding.FOUND for search in self.searches) or len(set(cells)) > 1
+        return any(search.finding is SearchOutcome.FOUND for search in self.searches) or len(set(cells)) > 1

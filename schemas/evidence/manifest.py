@@ -6,28 +6,28 @@ SCHEMA_VERSION = 3
 
 
 class Git(msgspec.Struct, frozen=True):
-    """The commit of the checkout the scenario stands in; `dirty`: with uncommitted changes."""
+    """The commit of the checkout that contains the scenario; `dirty`: with uncommitted changes."""
 
     sha: str
     dirty: bool
 
 
 class Notifications(msgspec.Struct, frozen=True):
-    """How many messages reached people, and how many were given up."""
+    """Messages sent, and messages dropped."""
 
     sent: int
     failed: int
 
 
 class TimeseriesExport(msgspec.Struct, frozen=True):
-    """How often the figures of a run reached databases of time series, and how many tries failed."""
+    """Exports to time series databases, and failed attempts."""
 
     export_count: int
     error_count: int
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What a run sent to people and to databases; None where there were none."""
+    """Counts of notifications and exports; None if there were none."""
 
     notifications: Notifications | None = None
     timeseries_export: TimeseriesExport | None = None

@@ -12,7 +12,7 @@ SCHEMA_VERSION = 1
 
 
 class Agreement(StrEnum):
-    """How one figure, or the whole comparison, came out."""
+    """Result of one figure, or of the whole comparison."""
 
     AGREES = "AGREES"
     DIFFERS = "DIFFERS"
@@ -20,7 +20,7 @@ class Agreement(StrEnum):
 
 
 class Topic(StrEnum):
-    """What a figure tells of."""
+    """Subject of a figure."""
 
     TASKS = "tasks"
     ATTEMPTS = "attempts"
@@ -42,7 +42,7 @@ class ParityRun(msgspec.Struct, frozen=True):
 
 
 class TaskCounts(msgspec.Struct, frozen=True):
-    """Tasks of both runs, by number: seen in either, taken in, and those of which both runs say the same."""
+    """Tasks of both runs, by number: seen in either, accepted, and equal in both."""
 
     seen: int
     base_accepted: int
@@ -54,7 +54,7 @@ class TaskCounts(msgspec.Struct, frozen=True):
 
 
 class TaskDifference(msgspec.Struct, frozen=True):
-    """One task that the runs tell differently, with its history in short in each."""
+    """One task that differs between the runs, with its short history in each."""
 
     task: str
     base_state: str
@@ -107,4 +107,4 @@ class Latencies:
     run_s: Floats
     due_s: Floats
     difference_s: Floats
-    """Latency of the task in the run less that in the base."""
+    """Latency of the task in the run minus that in the base."""

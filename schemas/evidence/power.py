@@ -54,7 +54,7 @@ class Violation(msgspec.Struct, frozen=True):
     at_most: bool
 
 
-class Point(msgspec.Struct, frozen=True):
+class CurvePoint(msgspec.Struct, frozen=True):
     """How likely a violation of this size is seen at the scenario's duration."""
 
     size: float
@@ -86,7 +86,7 @@ class ObjectivePower(msgspec.Struct, frozen=True):
     smallest_share: float | None
     pass_probability: float | None
     violations: list[Violation]
-    curve: list[Point]
+    curve: list[CurvePoint]
     notes: list[str]
 
 

@@ -1,7 +1,7 @@
 """Evidence of earlier versions: which versions of each file can be read, and what brings them up to today's.
 
 A new version is for what breaks a reader: a field that goes, is renamed, is required anew or means another thing. A field that is
-added and may be missing is no new version: it gets a default in its struct and a line in `ADDED`. Versions begin at 1.
+added and may be missing is not a new version: it gets a default in its struct and a line in `ADDED`. Versions begin at 1.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -129,8 +129,8 @@ class Line(Protocol):
 class EarlierEvents:
     """Brings the events of a stream of version 1 up to version 2, block by block, in order.
 
-    `process.exited` and `process.started` name the process: a worker by its number; whatever else was gone is called by the fault
-    that it was gone by. `run.resumed` says for how long nothing was observed, and comes after a `run.paused`.
+    `process.exited` and `process.started` name the process: a worker by its number, any other by the fault that
+    took it down. `run.resumed` says for how long nothing was observed, and follows a `run.paused`.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The verdict and everything it rests on, as data: what verdict.json holds."""
+"""The verdict and everything it is based on, as data: what verdict.json holds."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -9,7 +9,7 @@ SCHEMA_VERSION = 4
 
 
 class Status(StrEnum):
-    """How one objective, law or expectation came out."""
+    """Result of an objective, law or expectation."""
 
     PASS = "PASS"
     FAIL = "FAIL"
@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 
 
 class End(StrEnum):
-    """How a run came to its end."""
+    """How a run ended."""
 
     COMPLETED = "completed"
     ABORTED = "aborted"
@@ -42,7 +42,7 @@ class End(StrEnum):
 class ReasonKind(StrEnum):
     """What a reason is about; the subject of the first five is its name, of an objective its text.
 
-    INTERRUPTED, CUT: the run was interrupted, or its stream breaks off; NO_OBJECTIVES: there is nothing to judge; LOST_EVENTS,
+    INTERRUPTED, CUT: the run was interrupted, or its stream is incomplete; NO_OBJECTIVES: there is nothing to judge; LOST_EVENTS,
     GAP: telemetry was lost, or silent for too long; LATENESS, TASKS, OFFERED: the load generator fell behind, not all tasks
     arrived, or not all that were planned were submitted.
     """
@@ -69,7 +69,7 @@ OF_TELEMETRY = frozenset(
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """Why a verdict is no PASS. `status`: FAIL for what is broken, INCONCLUSIVE for a doubt. Nobody reads `text` but people."""
+    """Why a verdict is not PASS. `status`: FAIL for what is broken, INCONCLUSIVE for a doubt. `text` is for people only."""
 
     kind: ReasonKind
     subject: str
@@ -128,7 +128,7 @@ class FiringResult(msgspec.Struct, frozen=True):
 
 
 class AlertResult(msgspec.Struct, frozen=True):
-    """One alert, its firings, and whether it did what the scenario expects of it (None: nothing is expected)."""
+    """One alert, its firings, and whether it met its expectation (None: it has none)."""
 
     name: str
     when: str
@@ -143,7 +143,7 @@ class AlertResult(msgspec.Struct, frozen=True):
 
 
 class FaultResult(msgspec.Struct, frozen=True):
-    """One fault: how often it was asked for (expected, for a rate), injected, and seen to take effect."""
+    """One fault: how often it was planned (expected, for a rate), injected, and seen to take effect."""
 
     name: str
     type: str
@@ -164,10 +164,10 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Gain(msgspec.Struct, frozen=True):
-    """What a client's policies make of its calls: shares of the tasks that ended.
+    """The gain of a client's policies: shares of the tasks that ended.
 
-    before: whose first call went well. after: that are DONE. rescued, spoilt: DONE although it failed, FAILED although it went
-    well. `tasks_for_a_point`: so many tasks would tell `after` to within a percentage point.
+    before: first call succeeded. after: DONE. rescued, spoilt: DONE although the first call failed, FAILED although it
+    succeeded. `tasks_for_a_point`: tasks needed to estimate `after` to within one percentage point.
     """
 
     tasks: int
@@ -191,7 +191,7 @@ class Section(msgspec.Struct, frozen=True):
 
 
 class Load(msgspec.Struct, frozen=True):
-    """Submissions, duplicates too: planned (None without an end of the run), offered by the runner, answered by the system."""
+    """Submissions, including duplicates: planned (None for an incomplete run), offered by the runner, answered by the system."""
 
     planned: int | None
     offered: int
@@ -219,8 +219,8 @@ class SlowTask(msgspec.Struct, frozen=True):
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """The runner was gone and the run went on. Nothing was observed from `at_s` on for `gap_s` (seconds of scenario time);
-    then nothing happened for `pause_s` of real time."""
+    """A resumption. Nothing was observed from `at_s` on for `gap_s` (seconds of scenario time); then the run was paused for
+    `pause_s` of real time."""
 
     at_s: float
     gap_s: float
@@ -228,12 +228,12 @@ class Resume(msgspec.Struct, frozen=True):
 
 
 def paused_s(resumes: Iterable[Resume], t_s: float) -> float:
-    """For how long nothing had gone on by `t_s` of scenario time, in real seconds."""
+    """Sum of pauses up to `t_s` of scenario time, in real seconds."""
     return sum(each.pause_s for each in resumes if t_s > each.at_s + each.gap_s)
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """A status row: SLIs so far, tasks by state, attempts that did not end well by error class, alerts that fire."""
+    """A status row: SLIs so far, tasks by state, failed attempts by error class, firing alerts."""
 
     t_s: float
     slis: dict[str, float | None]

@@ -10,7 +10,7 @@ from soak.schemas.evidence.upgrades import FORMATS, Document, Format, TooOldErro
 T = TypeVar("T")
 
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding raises of what is no JSON, not UTF-8, or nested without end."""
+"""Exceptions of decoding anything that is not JSON, not UTF-8, or nested too deeply."""
 
 _MISMADE = (KeyError, TypeError, AttributeError, ValueError)
 """What a step raises of a document that is not what its version says."""

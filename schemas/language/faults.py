@@ -16,7 +16,7 @@ class FaultSpec:
     type: its word in a scenario. seen_by: the events by which it shows; they carry the fault's name. counts: what its rate is
     a share of; empty for a fault that has no rate, only times. always: without a rate it strikes all of them. outage: no state
     of the system can change. process: the process of the system that it takes away. transient: an attempt that meets it may be
-    made again. dies: work under way is lost with its worker. resubmits: work is
+    made again. dies: work in progress is lost with its worker. resubmits: work is
     submitted a second time. resumable: a real run that has it can be resumed.
     """
 

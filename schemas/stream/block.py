@@ -31,7 +31,7 @@ class Block:
 
     t: seconds of scenario time. kind: `Kind`. task: task number, -1 for none. attempt: from 1, 0 for none.
     worker: from 0, -1 for none. cause, tenant: index into the vocabulary (tenant -1 for none).
-    value: what the kind says, NaN for none. Times and values are multiples of a microsecond.
+    value: see the kind, NaN for none. Times and values are multiples of a microsecond.
     """
 
     t: Floats

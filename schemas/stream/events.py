@@ -11,7 +11,7 @@ from enum import Enum, IntEnum, auto, unique
 from soak.schemas.stream.states import TaskState
 
 COPY = 1
-"""The bit of a task number that tells a second enqueue from the first: the number is `2 * arrival + copy`."""
+"""The bit of a task number that distinguishes a second enqueue from the first: the number is `2 * arrival + copy`."""
 
 KEY_SHIFT = 1
 """A task's idempotency key is the number of its arrival: `number >> KEY_SHIFT`."""
@@ -23,12 +23,12 @@ def worker_name(index: int) -> str:
 
 
 def task_name(number: int) -> str:
-    """How the stream calls a task: by its key, and `.2` for a second life of it."""
+    """Name of a task in the stream: its key, with the suffix `.2` for a second enqueue."""
     return f"{number >> KEY_SHIFT}{'.2' if number & COPY else ''}"
 
 
 class Value(Enum):
-    """What the `value` column of a kind holds."""
+    """Meaning of the `value` column of a kind."""
 
     NONE = auto()
     SECONDS = auto()
@@ -140,7 +140,7 @@ class Spec:
     value: Value = Value.NONE
     state: str = ""
     by_runner: bool = False
-    """Written by the runner about itself: no sign of life from the system under test."""
+    """Written by the runner about itself, not evidence of activity of the system under test."""
 
     def uses(self, column: str) -> bool:
         """Whether events of this kind fill `column`."""
@@ -172,35 +172,35 @@ SPECS: dict[Kind, Spec] = {
     Kind.RUN_ABORTED: _runner("run.aborted", "an abort condition held", "", "name", Value.NAME),
     Kind.RUN_INTERRUPTED: _runner("run.interrupted", "the run was interrupted from outside"),
     Kind.RUN_PAUSED: _runner(
-        "run.paused", "the runner was gone for `pause` of real time; nothing went on", "", "pause", Value.SECONDS
+        "run.paused", "the runner was down for `pause` of real time; the run was paused", "", "pause", Value.SECONDS
     ),
     Kind.RUN_RESUMED: _runner(
-        "run.resumed", "the run goes on; for `gap` from here nothing was observed", "", "gap", Value.SECONDS
+        "run.resumed", "the run was resumed; for `gap` from here nothing was observed", "", "gap", Value.SECONDS
     ),
     Kind.TASK_DEFERRED: Spec(
         "task.deferred",
-        "the system could not take offered work in; it is offered again",
+        "the system could not accept a submission; it is offered again",
         "task key",
         "due",
         Value.SECONDS,
     ),
     Kind.TASK_ENQUEUED: Spec(
-        "task.enqueued", "taken in; `due` is when it was meant to arrive", _SUBMITTED, "due", Value.SECONDS
+        "task.enqueued", "accepted; `due` is its planned arrival time", _SUBMITTED, "due", Value.SECONDS
     ),
     Kind.TASK_DUPLICATE: Spec("task.duplicate", "a key is enqueued a second time", _SUBMITTED),
     Kind.TASK_SKIPPED: Spec("task.skipped", "an enqueue was refused because of its idempotency key", _SUBMITTED),
     Kind.TASK_DISPATCHED: Spec("task.dispatched", "a worker got the task and its lease", _ATTEMPT),
     Kind.TASK_RETRY: Spec(
-        "task.retry", "back to PENDING; not to be tried before `due`", _FAILED_ATTEMPT, "due", Value.SECONDS
+        "task.retry", "back to PENDING, for an attempt no earlier than `due`", _FAILED_ATTEMPT, "due", Value.SECONDS
     ),
-    Kind.TASK_DONE: Spec("task.done", "finished well", _ATTEMPT),
-    Kind.TASK_FAILED: Spec("task.failed", "failed for good", _FAILED_ATTEMPT),
+    Kind.TASK_DONE: Spec("task.done", "succeeded", _ATTEMPT),
+    Kind.TASK_FAILED: Spec("task.failed", "failed permanently", _FAILED_ATTEMPT),
     Kind.TASK_BLOCKED: Spec("task.blocked", "over its hard budget; waits for an operator", _FAILED_ATTEMPT),
     Kind.TASK_CANCELLED: Spec("task.cancelled", "cancelled by an operator", "task attempt cause"),
     Kind.EXECUTION_STARTED: Spec("execution.started", "ledger: the body of the task starts", f"{_ATTEMPT} key"),
     Kind.EXECUTION_ENDED: Spec(
         "execution.ended",
-        "ledger: the body ended, well unless it names an `error`; `ran` is how long it took",
+        "ledger: the body ended, successfully unless it has an `error`; `ran` is how long it took",
         f"{_FAILED_ATTEMPT} key",
         "ran",
         Value.SECONDS,
@@ -208,7 +208,7 @@ SPECS: dict[Kind, Spec] = {
     Kind.LEASE_EXPIRED: Spec("lease.expired", "the watchdog found an expired lease", _FAILED_ATTEMPT),
     Kind.LEASE_CONTENDED: Spec(
         "lease.contended",
-        "`value` dispatchers picked a task and lost it to another",
+        "`value` dispatchers picked a task and lost it to another dispatcher",
         "task attempt",
         "value",
         Value.NUMBER,
@@ -216,26 +216,26 @@ SPECS: dict[Kind, Spec] = {
     Kind.LEASE_REFUSED: Spec(
         "lease.refused", "the result of a worker that had lost its lease was refused", _FAILED_ATTEMPT
     ),
-    Kind.FAULT_INJECTED: Spec("fault.injected", "a fault takes place", _FAILED_ATTEMPT),
+    Kind.FAULT_INJECTED: Spec("fault.injected", "a fault is injected", _FAILED_ATTEMPT),
     Kind.FAULT_SEEN: Spec("fault.seen", "the system shows the effect of a fault", "cause"),
-    Kind.FAULT_CLEARED: _runner("fault.cleared", "a fault is over", "worker cause"),
+    Kind.FAULT_CLEARED: _runner("fault.cleared", "a fault has ended", "worker cause"),
     Kind.PROCESS_EXITED: Spec(
         "process.exited",
-        "the process `name` of the system is gone; a worker has a number, too",
+        "the process `name` of the system has exited; a worker has a number, too",
         "worker cause",
         "name",
         Value.NAME,
     ),
     Kind.PROCESS_STARTED: Spec(
-        "process.started", "the process `name` of the system is back", "worker", "name", Value.NAME
+        "process.started", "the process `name` of the system has started again", "worker", "name", Value.NAME
     ),
     Kind.SAMPLE_QUEUE_DEPTH: _sample("queue_depth", Value.NUMBER, "tasks that are PENDING"),
     Kind.SAMPLE_OLDEST_PENDING: _sample(
         "oldest_pending",
         Value.SECONDS,
-        "how long the oldest due task has been waiting, work not taken in yet included",
+        "how long the oldest due task has been waiting, including work not accepted yet",
     ),
-    Kind.SAMPLE_BUSY_WORKERS: _sample("busy_workers", Value.NUMBER, "workers that run a task"),
+    Kind.SAMPLE_BUSY_WORKERS: _sample("busy_workers", Value.NUMBER, "busy workers"),
     Kind.SAMPLE_RSS: _sample("rss", Value.NUMBER, "resident memory of the system, in bytes"),
     Kind.SAMPLE_OPEN_FILES: _sample("open_files", Value.NUMBER, "open files of the system"),
     Kind.SAMPLE_DB_SIZE: _sample("db_size", Value.NUMBER, "size of the system's database, in bytes"),
@@ -257,28 +257,26 @@ SPECS: dict[Kind, Spec] = {
     Kind.CENSUS_BLOCKED: _census(TaskState.BLOCKED),
     Kind.CENSUS_CANCELLED: _census(TaskState.CANCELLED),
     Kind.ALERT_FIRED: _runner("alert.fired", "an alert fires", "", "name", Value.NAME),
-    Kind.ALERT_RESOLVED: _runner("alert.resolved", "an alert is over", "", "name", Value.NAME),
+    Kind.ALERT_RESOLVED: _runner("alert.resolved", "an alert resolves", "", "name", Value.NAME),
     Kind.RUN_REPEATED: _runner(
         "run.repeated",
-        "the run was made once more: `differing` events were not the same",
+        "the simulation was repeated: `differing` events differ",
         "",
         "differing",
         Value.NUMBER,
     ),
-    Kind.TASK_DEGRADED: Spec(
-        "task.degraded", "the answer is less than was asked for: `name` says how", _CALL, "name", Value.NAME
-    ),
-    Kind.CALL_STARTED: Spec("call.started", "a dependency is called", _CALL, "to", Value.NAME),
-    Kind.CALL_SUCCEEDED: Spec("call.succeeded", "the call was answered well", _CALL, "to", Value.NAME),
-    Kind.CALL_FAILED: Spec("call.failed", "the call failed, or was given up", _FAILED_CALL, "to", Value.NAME),
-    Kind.CALL_REJECTED: Spec("call.rejected", "a policy let no call through: `error` says which", _FAILED_CALL),
+    Kind.TASK_DEGRADED: Spec("task.degraded", "the answer is degraded: `name` says how", _CALL, "name", Value.NAME),
+    Kind.CALL_STARTED: Spec("call.started", "a call to a dependency starts", _CALL, "to", Value.NAME),
+    Kind.CALL_SUCCEEDED: Spec("call.succeeded", "the call succeeded", _CALL, "to", Value.NAME),
+    Kind.CALL_FAILED: Spec("call.failed", "the call failed or timed out", _FAILED_CALL, "to", Value.NAME),
+    Kind.CALL_REJECTED: Spec("call.rejected", "a policy rejected the call: `error` says which", _FAILED_CALL),
     Kind.CIRCUIT_OPENED: Spec("circuit.opened", "a circuit breaker opens", "cause"),
-    Kind.CIRCUIT_HALF_OPENED: Spec("circuit.half_opened", "an open circuit breaker tries calls again"),
+    Kind.CIRCUIT_HALF_OPENED: Spec("circuit.half_opened", "an open circuit breaker goes half-open and tries calls"),
     Kind.CIRCUIT_CLOSED: Spec("circuit.closed", "a circuit breaker closes"),
     Kind.RELEASE_DEPLOYED: _runner("release.deployed", "a bad release of a dependency goes live", "cause"),
-    Kind.RELEASE_ROLLED_BACK: Spec("release.rolled_back", "the release before is back", "cause"),
-    Kind.UPDATE_LOST: Spec("update.lost", "a call overwrote what another had written meanwhile", _CALL),
-    Kind.SAMPLE_IN_FLIGHT: _sample("in_flight", Value.NUMBER, "calls that are under way"),
+    Kind.RELEASE_ROLLED_BACK: Spec("release.rolled_back", "the release is rolled back", "cause"),
+    Kind.UPDATE_LOST: Spec("update.lost", "a call overwrote a concurrent update", _CALL),
+    Kind.SAMPLE_IN_FLIGHT: _sample("in_flight", Value.NUMBER, "calls in flight"),
     Kind.SAMPLE_MEMORY: _sample("memory", Value.NUMBER, "share of a dependency's memory limit that is in use"),
     Kind.SAMPLE_MEMORY_HELD: _sample(
         "memory_held", Value.NUMBER, "share of a dependency's memory limit that finished tasks hold"

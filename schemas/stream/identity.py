@@ -16,9 +16,9 @@ def target_now(name: str) -> str:
 class Identity:
     """Which scenario, with which seed, against which target and clock; `abort`: whether abort conditions end the run.
 
-    `speed`: how many seconds of scenario time a second of the real clock takes; 1 for a simulated clock. `patience_s`: how
-    long a call of an attached class may take in real seconds, where that was given. `redelivery_s`: how long the work of a
-    dead worker may take to be started again, in seconds of scenario time, where the target declares it.
+    `speed`: seconds of scenario time per second of real time; 1 for a simulated clock. `patience_s`: timeout of calls to an
+    attached class in real seconds, if given. `redelivery_s`: maximum time until the work of a dead worker is started
+    again, in seconds of scenario time, if declared by the target.
     """
 
     scenario: str

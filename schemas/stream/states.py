@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class TaskState(IntEnum):
-    """Where a task is. NONE: not seen yet; DEFERRED: offered, but the system could not take it in yet."""
+    """State of a task. NONE: not seen yet; DEFERRED: offered, but not accepted by the system yet."""
 
     NONE = 0
     DEFERRED = 1
@@ -17,13 +17,13 @@ class TaskState(IntEnum):
 
 
 OPEN = frozenset({TaskState.PENDING, TaskState.IN_PROGRESS})
-"""States in which accepted work still has to be done."""
+"""States of accepted work that is not finished."""
 
 ACTIVE = frozenset({TaskState.PENDING, TaskState.IN_PROGRESS, TaskState.DONE})
 """States in which a key refuses a second enqueue."""
 
 ACCEPTED = tuple(state for state in TaskState if state >= TaskState.PENDING)
-"""States of work the system has taken in; their sum is what was enqueued."""
+"""States of accepted work; their sum is the number of accepted tasks."""
 
 # FAILED, BLOCKED and CANCELLED lead back to PENDING by an operator's retry or replan.
 LEGAL = frozenset(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why something happened: the fault that caused it and the error class it showed up as (either may be empty)."""
+    """Why something happened: the fault that caused it and the error class (either may be empty)."""
 
     fault: str = ""
     error: str = ""
@@ -16,7 +16,7 @@ NO_CAUSE = 0
 
 
 class Vocabulary:
-    """The words of one stream: causes, tenants and names, each with a small number; grows as words turn up."""
+    """The words of one stream: causes, tenants and names, each with a small number; grows with new words."""
 
     def __init__(self) -> None:
         self.causes: list[Cause] = [Cause()]

@@ -14,7 +14,7 @@ from soak.simulation.recorder import Recorder
 
 @dataclass(slots=True)
 class Visit:
-    """A call at work: the record it changes, the memory it needs, and whether that stays taken once it went well.
+    """A call at work: the record it changes, the memory it needs, and whether that stays allocated after success.
 
     `abandoned`: the client has given it up.
     """

@@ -25,7 +25,7 @@ _APART = (Timeout, Retry, Fallback)
 """Policies whose state is per task."""
 
 _POINTS, _SHUFFLE = 1 << 12, 2_531
-"""Averages are taken over so many places of a distribution; multiples of an odd number come through all of them."""
+"""Number of points for averages over a distribution; multiples of an odd number visit all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def expected(scenario: Scenario) -> Expected | None:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What one task takes: seconds for which its calls are under way, and for which the first dependency works for them."""
+    """Load of one task: seconds its calls are in flight, and seconds the first dependency works on them."""
 
     under_way_s: float
     served_s: float

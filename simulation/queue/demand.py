@@ -75,7 +75,7 @@ class TaskDemand:
         self._known: dict[tuple[Fault, ...], Demand] = {}
 
     def of(self, faults: tuple[Fault, ...]) -> Demand:
-        """The demand of a task while these faults by rate hold, duplicates that are taken in included."""
+        """The demand of a task while these faults by rate hold, including accepted duplicates."""
         if faults not in self._known:
             self._known[faults] = self._with_duplicates(faults, self._single([f for f in faults if f.type in ACTIONS]))
         return self._known[faults]

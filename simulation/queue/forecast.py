@@ -27,7 +27,7 @@ class QueueForecast:
 
     arrivals, duplicates: drawn. attempts_per_task, service_mean_s: expected. mean_load, load, peak_load: workers that are
     held (they run an attempt, hang, wait for the database or are started again) on average while work arrives, between
-    bursts and in them, retries included; faults by time, such as outages, are left out. faults: hits by name, as drawn:
+    bursts and in them, retries included; scheduled faults, such as outages, are left out. faults: hits by name, as drawn:
     of tasks, or of first attempts. rate_per_s: arrivals per second, drawn, in POINTS equal parts of the run.
     cycle_rate_per_s: planned, over the first `cycle_s` (two bursts).
     """

@@ -90,5 +90,5 @@ def union(windows: Iterable[Window]) -> tuple[Window, ...]:
 
 
 def windows_of(scenario: Scenario, *kinds: str) -> tuple[Window, ...]:
-    """When faults by time of these types hold, as windows apart from each other."""
+    """Disjoint windows in which scheduled faults of these types are active."""
     return union(window for fault in scenario.faults if fault.type in kinds for window in fault.windows)

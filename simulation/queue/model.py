@@ -2,7 +2,7 @@
 
 SimPy's clock drives the exceptional: faults, attempts affected by them, samples. Between two of
 its events the normal course of work, polls that dispatch and attempts that succeed, is stepped from a heap
-of plain tuples. Arrivals are taken in when the clock passes them; idle polls, heartbeats and watchdog rounds are computed.
+of plain tuples. Arrivals are accepted when the clock passes them; idle polls, heartbeats and watchdog rounds are computed.
 """
 
 import heapq
@@ -25,12 +25,12 @@ from soak.simulation.queue.lease import FOREVER, Leases, windows_of
 from soak.simulation.queue.mishaps import Attempt, Mishaps
 from soak.simulation.queue.polls import Polls
 from soak.simulation.queue.waiting import Backed, Deferred, Ready, oldest_due
-from soak.simulation.recorder import Recorder, Row
+from soak.simulation.recorder import Recorder, RowKind
 
 T = TypeVar("T")
 
 # Plain numbers for the hot path: looking up a member of an enumeration costs as much as a heap operation.
-_BEGIN, _RUN, _ENQUEUED = int(Row.BEGIN), int(Row.RUN), int(Kind.TASK_ENQUEUED)
+_BEGIN, _RUN, _ENQUEUED = int(RowKind.BEGIN), int(RowKind.RUN), int(Kind.TASK_ENQUEUED)
 _DUPLICATE, _SKIPPED = int(Kind.TASK_DUPLICATE), int(Kind.TASK_SKIPPED)
 _DEPTH, _OLDEST, _BUSY = int(Kind.SAMPLE_QUEUE_DEPTH), int(Kind.SAMPLE_OLDEST_PENDING), int(Kind.SAMPLE_BUSY_WORKERS)
 _PENDING, _IN_PROGRESS, _DONE = int(TaskState.PENDING), int(TaskState.IN_PROGRESS), int(TaskState.DONE)

@@ -1,1 +1,1 @@
-"""A dependency to be called over HTTP, which shows for each call the fault it is told, and has limits that are real."""
+"""A dependency served over HTTP, which injects the fault requested with each call, and has real limits."""

@@ -1,4 +1,4 @@
-"""The dependency's own account of what it did: a line for each thing, written before the caller can know of it."""
+"""The dependency's log of what it did: a line per event, written before the caller can know of it."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import time
 
 
 class Account:
-    """Appends to a file; a line is there as a whole or not at all, also when the process is killed right after."""
+    """Appends to a file; lines are atomic, even if the process is killed right after."""
 
     def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

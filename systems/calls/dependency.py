@@ -1,5 +1,5 @@
 """A dependency as a process: `python -m soak.systems.calls.dependency SETTINGS`, with the settings as JSON. SIGTERM ends it
-when the calls under way are over.
+when the calls in flight have ended.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ async def serve(settings: Settings) -> None:
     server = await Server(settings).start()
     await ended.wait()
     server.close()
-    # Calls that are under way are finished; whoever started us loses patience if one never ends.
+    # Calls in flight are finished; the parent kills this process if one never ends.
     while len(asyncio.all_tasks()) > 1:
         await asyncio.sleep(_LOOK_EVERY_S)
 

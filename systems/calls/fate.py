@@ -1,4 +1,4 @@
-"""What a call is to meet: it stands in the call itself, in the header X-Soak-Fate."""
+"""The planned fate of a call, sent in its header X-Soak-Fate."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ HEADER = "x-soak-fate"
 
 @dataclass(frozen=True)
 class Fate:
-    """Times are real seconds. `fault` is empty for a call that nothing happens to; `cause` is only handed on."""
+    """Times are real seconds. `fault` is empty for a call without a fault; `cause` is only passed on."""
 
     task: int
     attempt: int
@@ -30,5 +30,5 @@ class Fate:
 
 
 def read_fate(text: str) -> Fate:
-    """The fate that a header holds. Raises TypeError or ValueError."""
+    """The fate in a header. Raises TypeError or ValueError."""
     return Fate(**json.loads(text))

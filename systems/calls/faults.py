@@ -1,4 +1,4 @@
-"""Faults that the operating system itself makes: a full file system, a file that may not be read, a port without listener."""
+"""Faults produced by the operating system: a full file system, a file that may not be read, a port without listener."""
 
 import ctypes
 import errno
@@ -29,7 +29,7 @@ class Disk:
                     file.write(b"\0" * 4096)
 
     def write(self) -> bool:
-        """Try to write; returns whether there was no room, by the kernel's word."""
+        """Try to write; returns whether the kernel reported no space."""
         try:
             with open(self._path, "ab", buffering=0) as file:  # noqa: PTH123 - it may be a device
                 file.write(b"\0" * 4096)
@@ -47,7 +47,7 @@ def _mount(place: Path) -> bool:
 
 
 class Closed:
-    """A file that nobody may read. Root may: so it is tried as another user."""
+    """An unreadable file. Root may read everything, so another user identity is used."""
 
     def __init__(self, directory: Path, name: str) -> None:
         self._path = directory / f"{name}-closed"
@@ -55,7 +55,7 @@ class Closed:
         self._path.chmod(0)
 
     def read(self) -> bool:
-        """Try to read it; returns whether that was refused, by the kernel's word."""
+        """Try to read it; returns whether the kernel refused."""
         libc = ctypes.CDLL(None)
         # The identity of this thread towards file systems; with another user's, root's rights are gone.
         before = libc.setfsuid(_NOBODY)
@@ -69,7 +69,7 @@ class Closed:
 
 
 class Backend:
-    """Those behind the dependency: a worker whose port has no listener, a queue and a pool that are taken for good."""
+    """Resources behind the dependency: a worker whose port has no listener, and a permanently full queue and pool."""
 
     def __init__(self) -> None:
         self._worker = socket.socket()
@@ -80,7 +80,7 @@ class Backend:
         self._connections.acquire()
 
     def close(self) -> None:
-        """Let the worker's port go."""
+        """Release the worker's port."""
         self._worker.close()
 
     def worker_down(self) -> bool:
@@ -91,7 +91,7 @@ class Backend:
         return True
 
     def queue_full(self) -> bool:
-        """Whether the queue takes nothing."""
+        """Whether the queue is full."""
         try:
             self._queue.put_nowait(1)
         except queue.Full:
@@ -99,5 +99,5 @@ class Backend:
         return False
 
     def pool_exhausted(self) -> bool:
-        """Whether there is no connection to be had."""
+        """Whether the pool is exhausted."""
         return not self._connections.acquire(blocking=False)

@@ -12,7 +12,7 @@ from typing import TypeVar
 _T = TypeVar("_T")
 _PAGE = resource.getpagesize()
 MEMORY_SLACK_BYTES = 4 << 20
-"""What the interpreter itself may come to need on top of what it had when it was ready."""
+"""Allowance for the interpreter itself, beyond its memory when it was ready."""
 
 
 class FullError(Exception):
@@ -20,7 +20,7 @@ class FullError(Exception):
 
 
 class Bucket:
-    """A token bucket by the clock: `rate_per_s` tokens come in a second, and `burst` of them at most are kept."""
+    """A token bucket in real time: `rate_per_s` tokens are added per second, up to `burst`."""
 
     def __init__(self, rate_per_s: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate_per_s, self._burst, self._clock = rate_per_s, burst, clock
@@ -38,14 +38,14 @@ class Bucket:
 
 
 class Workers:
-    """Threads that do the work, and a queue that takes so many and no more."""
+    """Worker threads, and a bounded queue."""
 
     def __init__(self, workers: int, waiting: int) -> None:
         self._places = threading.BoundedSemaphore(workers + waiting)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="worker")
 
     def submit(self, work: Callable[[], _T]) -> "Future[_T]":
-        """Have a thread do `work`. Raises FullError when nobody is free and the queue is full."""
+        """Run `work` in a thread. Raises FullError if no thread is free and the queue is full."""
         if not self._places.acquire(blocking=False):
             raise FullError
         future = self._threads.submit(work)
@@ -75,12 +75,12 @@ class Memory:
         return block
 
     def give_back(self, block: bytearray) -> None:
-        """Free what was taken."""
+        """Free the memory."""
         self.used_bytes -= len(block)
         block.clear()
 
     def hold(self, block: bytearray) -> None:
-        """Keep what was taken for good."""
+        """Keep the memory allocated."""
         self._held.append(block)
         self.held_bytes += len(block)
 

@@ -1,4 +1,4 @@
-"""Calls over HTTP: each is read, carried out or failed as it is told, and answered. One connection for each call."""
+"""The HTTP server: each call is read, carried out or failed as requested, and answered. One connection per call."""
 
 import asyncio
 import json
@@ -49,11 +49,11 @@ class Answer:
 
 
 class BrokenOffError(Exception):
-    """The connection is to be broken off in the middle."""
+    """The connection must be reset midway."""
 
 
 class Server:
-    """Serves one dependency. Everything it does with a call it tells its account first."""
+    """Serves one dependency. Everything is logged before it is answered."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -68,9 +68,9 @@ class Server:
         self._memory: Memory | None = None
 
     async def start(self) -> asyncio.Server:
-        """Listen, and say so."""
+        """Listen, and report that."""
         listener = socket.socket()
-        # Whoever started us holds the port, without listening, so that nobody else gets it while we are gone.
+        # The parent reserves the port without listening, so that it stays free while this process is down.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(("127.0.0.1", self._settings.port))
         server = await asyncio.start_server(self._serve, sock=listener, backlog=4096)
@@ -89,7 +89,7 @@ class Server:
                 writer.write(answer.encode())
                 await writer.drain()
         except BrokenOffError:
-            # Closing with a linger time of nought sends RST.
+            # Closing with a linger time of 0 sends RST.
             raw = writer.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
@@ -99,7 +99,7 @@ class Server:
             writer.close()
 
     async def _unless_gone(self, work: Coroutine[Any, Any, Answer], reader: asyncio.StreamReader) -> Answer | None:
-        """The answer; None when the caller went away before, which ends the work."""
+        """The answer; None if the caller disconnected before, which ends the work."""
         working = asyncio.ensure_future(work)
         gone = asyncio.ensure_future(reader.read(1))
         try:
@@ -153,7 +153,7 @@ class Server:
         self._account.tell(what, task=fate.task, attempt=fate.attempt, cause=fate.cause)
 
     async def _strike(self, fate: Fate) -> Answer:
-        """The fault decides the call. It is told when it takes place: nothing is, if the caller has gone by then."""
+        """The outcome of a faulty call. The fault is logged when it is injected: not at all, if the caller has gone by then."""
         match fate.fault:
             case "timeout":
                 self._tell("fault", fate)
@@ -178,13 +178,13 @@ class Server:
         return Answer(500, "server_error")
 
     def _refused(self, fate: Fate, status: int, took_place: bool) -> Answer:
-        """The answer to a fault that the operating system makes; one that does not take place is not told."""
+        """The answer to a fault that the operating system makes; one that does not occur is not logged."""
         if not took_place:
             return Answer(500, "no_fault")
         self._tell("fault", fate)
         return Answer(status, fate.fault)
 
-    # The work of a call that nothing happens to.
+    # The work of a call without a fault.
 
     async def _work(self, fate: Fate, latency_s: float) -> bool:
         """Memory first, then a worker; returns whether a write was lost."""

@@ -1,4 +1,4 @@
-"""What a dependency is told: one JSON object on its command line. All times are real seconds."""
+"""The settings of a dependency: one JSON object on its command line. All times are real seconds."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ class Settings:
 
     name: str
     port: int
-    """On the loopback interface; whoever starts the dependency keeps it free for it."""
+    """On the loopback interface; reserved by the parent process."""
 
     account: str
     """The file to which it appends what it did with each call."""
@@ -19,7 +19,7 @@ class Settings:
     """For the files that it may not read, and the file system that is full."""
 
     bad: bool = False
-    """Whether this is the bad release: only then does it fail calls that meet one."""
+    """Whether this is the bad release: only then do its faults apply."""
 
     workers: int = 0
     waiting: int = 0

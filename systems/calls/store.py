@@ -6,7 +6,7 @@ import time
 
 
 class ConflictError(Exception):
-    """Someone else has written the record since it was read."""
+    """The record was written since it was read."""
 
 
 class Store:
@@ -25,7 +25,7 @@ class Store:
         return self._values[record]
 
     def write(self, record: int, read: int) -> bool:
-        """Write one more than was read; returns whether a write of someone else was lost by that.
+        """Write one more than was read; returns whether a concurrent write was lost.
 
         Raises ConflictError where isolation is optimistic.
         """

@@ -106,7 +106,7 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class QueueStats:
     """The queue at one moment. `oldest_due_s` is the age of the oldest task that waits and is due, 0 if none does."""
 
     counts: dict[TaskState, int]

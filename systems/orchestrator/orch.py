@@ -1,6 +1,6 @@
-"""The queue by hand, with QUEUE.md as its face: `python -m soak.systems.orchestrator.orch --db FILE --queue QUEUE.md list`.
+"""Manual operations on the queue in QUEUE.md: `python -m soak.systems.orchestrator.orch --db FILE --queue QUEUE.md list`.
 
-The database is the truth: new lines of the table are taken in by `import`, and every change writes the table anew.
+The database is authoritative: `import` adds new lines of the table, and every change rewrites the table.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class Session:
     queue: Path | None
 
     def show(self) -> None:
-        """Write the table anew, and leave the text around it."""
+        """Rewrite the table, and keep the text around it."""
         if self.queue is not None:
             before = self.queue.read_text(encoding="utf-8") if self.queue.exists() else "# Queue\n"
             after = replace_table(before, map(row_of, self.store.tasks()))
@@ -34,12 +34,12 @@ class Session:
 
 
 @click.group(cls=StoreGroup)
-@click.option("--db", type=_FILE, help="The database; made if it is not there.")
+@click.option("--db", type=_FILE, help="The database; created if missing.")
 @click.option("--config", type=_FILE, help="Settings, JSON; they name the database.")
 @click.option("--queue", type=_FILE, help="The Markdown file that shows the queue.")
 @click.pass_context
 def orch(ctx: click.Context, db: Path | None, config: Path | None, queue: Path | None) -> None:
-    """Work on the queue by hand."""
+    """Manual operations on the queue."""
     ctx.obj = Session(ctx.with_resource(open_from(db, config, create=True)), queue)
 
 
@@ -52,7 +52,7 @@ def list_command(session: Session, states: tuple[str, ...]) -> None:
 
 
 @orch.command()
-@click.option("--key", required=True, help="What makes the task the same task.")
+@click.option("--key", required=True, help="Idempotency key of the task.")
 @click.option("--title", default="")
 @click.option("--payload", default="")
 @click.pass_obj

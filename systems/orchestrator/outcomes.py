@@ -17,7 +17,7 @@ class Outcomes(Database):
     def complete(
         self, task_id: int, owner: str, attempt: int, tokens: int = 0, *, notes: str = "", warning: str = ""
     ) -> bool:
-        """The attempt ended well. `warning` is a budget that was exceeded all the same: an event `guardrail`."""
+        """The attempt succeeded. `warning`: a budget that was exceeded nevertheless, logged as an event `guardrail`."""
 
         def change(now: float, task: Task) -> None:
             if warning:
@@ -65,7 +65,7 @@ class Outcomes(Database):
     def give_up(
         self, now: float, task: Task, *, error: str, attempt: int | None = None, worker: str = "", notes: str = ""
     ) -> None:
-        """The task has failed for good; its notes say what a person can do next."""
+        """The task has FAILED; its notes suggest what to do next."""
         number = task.attempt if attempt is None else attempt
         why = "attempts used up" if not self.may_retry(number) else "permanent error"
         step = f"{why}: look at the error, then `ops retry --id {task.id}` or `ops cancel --id {task.id}`"

@@ -1,7 +1,7 @@
 """What the store can tell: the log, the queue at a moment, and whether it is in order."""
 
 from soak.systems.orchestrator.database import Database, Value
-from soak.systems.orchestrator.model import Event, EventType, Snapshot, Task, TaskState, Worker
+from soak.systems.orchestrator.model import Event, EventType, QueueStats, Task, TaskState, Worker
 
 _EVENT = "id, at, type, task_id, key, attempt, worker, error, due"
 
@@ -30,7 +30,7 @@ class Overview(Database):
         found = self.rows("SELECT name, pid, state = 'busy', task_id, seen_at FROM workers ORDER BY name")
         return [Worker(name, pid, bool(busy), *rest) for name, pid, busy, *rest in found]  # type: ignore[arg-type]
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> QueueStats:
         """The queue at one moment. Costs the same however many tasks have ended."""
         waiting = "FROM tasks INDEXED BY task_due WHERE state = 'PENDING'"
         with self.reading() as now:
@@ -40,7 +40,7 @@ class Overview(Database):
             workers, busy = self.rows("SELECT count(*), coalesce(sum(state = 'busy'), 0) FROM workers")[0]
         due = counts[TaskState.PENDING] - later  # type: ignore[operator]
         age_s = 0.0 if oldest is None else now - oldest  # type: ignore[operator]
-        return Snapshot(counts, due, age_s, workers, busy)  # type: ignore[arg-type]
+        return QueueStats(counts, due, age_s, workers, busy)  # type: ignore[arg-type]
 
     def latencies_s(self) -> list[float]:
         """From enqueue to the end, of every task that is DONE or FAILED, shortest first."""

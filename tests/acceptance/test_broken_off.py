@@ -69,7 +69,7 @@ def test_a_target_that_fails_in_the_middle_leaves_a_verdict(
     assert run_command(words) == 1
     told = capfd.readouterr().err
     assert "GivesUp.complete raised KeyError: 'no such row'" in told
-    assert "the run failed midway at" in told
+    assert "the run failed midway, at" in told
     verdict = json.loads((out / "verdict.json").read_text())
     assert (verdict["verdict"], verdict["end"]) == ("INCONCLUSIVE", "cut")
     assert verdict["tasks"]["DONE"] > 10

@@ -1,16 +1,17 @@
 """The command line as a user meets it: commands, exit codes, messages, evidence that survives."""
 
+import functools
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import soak
+from servers import until
 
 from soak.runner.cli import run_command
 
@@ -36,11 +37,6 @@ COMMANDS = [
     "slis",
     "completion",
 ]
-
-
-def soak(*words: str | Path, preexec: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "soak", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, preexec_fn=preexec)
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +174,9 @@ def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
     """A limit on the size of files stands in for a full disk: the system refuses to write on."""
     out = tmp_path / "run"
     limit = 1_000_000
-    done = soak(
-        "run", SCENARIO, "--out", out, preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    )
+    command = [sys.executable, "-m", "soak", "run", str(SCENARIO), "--out", str(out)]
+    limited = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, preexec_fn=limited)
     assert done.returncode == 1
     assert "soak_72h.jsonl: File too large; what was written before is kept" in done.stderr
     assert ".py" not in done.stderr
@@ -197,11 +193,10 @@ def test_an_interrupted_run_is_inconclusive_and_keeps_its_evidence(tmp_path: Pat
     command = [sys.executable, "-m", "soak", *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     stream = out / "soak_72h.jsonl"
-    while not stream.exists() or stream.stat().st_size < 1_000_000:
-        assert process.poll() is None
-        time.sleep(0.01)
+    until(lambda: process.poll() is not None or (stream.exists() and stream.stat().st_size >= 1_000_000))
+    assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate()
+    stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert "INCONCLUSIVE" in stdout
     assert json.loads((out / "verdict.json").read_text())["end"] == "interrupted"

@@ -12,14 +12,15 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from soak.runner.analysis import ScenarioFile
 from soak.runner.cli import run_command
 from soak.runner.evidence.checksums import check_hashes
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.limits.decision import SequentialTest
 from soak.runner.limits.findings import point_of, read_points
-from soak.runner.limits.variants import Variants, Wish
+from soak.runner.limits.request import Request, Variants
 from soak.schemas.errors import UsageError
-from soak.schemas.evidence.limits import Finding, Limits, Point, Side
+from soak.schemas.evidence.limits import Limits, LimitSide, Point, SearchOutcome
 from soak.schemas.language.schema import read_schema
 from soak.schemas.systems.queue.settings import queue_of
 
@@ -56,7 +57,7 @@ def test_the_limit_has_a_neighbour_that_breaks(found: Path) -> None:
     answer = read(found)
     (search,) = answer.searches
     (limit,) = search.limits
-    assert (search.finding, limit.side) == (Finding.FOUND, Side.SMALLEST)
+    assert (search.finding, limit.side) == (SearchOutcome.FOUND, LimitSide.SMALLEST)
     assert limit.at.values[0] == limit.beyond.values[0] + 1
     assert limit.times == limit.at.values[0] / 10
     assert limit.at.share > limit.beyond.share
@@ -109,7 +110,7 @@ def test_the_plane_has_a_border_and_the_own_limits(plane: Path) -> None:
     cells = [[cell.passing for cell in row if cell] for row in answer.grid.cells]
     assert cells[0][2] is True
     assert cells[2] == [False, False, False]
-    assert [search.finding for search in answer.searches] == [Finding.FOUND, Finding.FOUND]
+    assert [search.finding for search in answer.searches] == [SearchOutcome.FOUND, SearchOutcome.FOUND]
     assert "queue.workers` stays at 10" in (plane / "limits.md").read_text()
 
 
@@ -125,10 +126,10 @@ def test_the_same_whatever_the_number_of_processes(found: Path, tmp_path: Path) 
 
 def test_without_a_limit_the_exit_code_is_5(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert limits(tmp_path / "high", ("queue.workers=9..12",), "--most", "20") == 5
-    assert "NO LIMIT: PASS is likely enough at every value that was tried" in capsys.readouterr().out
+    assert "NO LIMIT: PASS is likely enough at every value tried" in capsys.readouterr().out
     assert limits(tmp_path / "low", ("queue.workers=1..2",), "--json") == 5
     answer = msgspec.json.decode(capsys.readouterr().out, type=Limits)
-    assert answer.searches[0].finding is Finding.NOWHERE
+    assert answer.searches[0].finding is SearchOutcome.NOWHERE
     assert [point.replications for point in answer.searches[0].points] == [3, 3]
 
 
@@ -136,7 +137,7 @@ def test_without_a_limit_the_exit_code_is_5(tmp_path: Path, capsys: pytest.Captu
     ("words", "what"),
     [
         (["--vary", "queue.wokers"], "did you mean 'queue.workers'?"),
-        (["--vary", "queue.workers", "--vary", "queue.workers=1..2"], "--vary queue.workers: stands twice"),
+        (["--vary", "queue.workers", "--vary", "queue.workers=1..2"], "--vary queue.workers: is duplicated"),
         (["--vary", "queue.workers", "--vary", "drain", "--vary", "warmup"], "vary two at a time"),
         (["--vary", "queue.lease.duration"], "valid with queue.lease.duration=24s: queue.lease.heartbeat: a heartbeat of 30s"),
         (["--vary", "queue.workers=1..20000"], "queue.workers=20000: queue.workers: 20000 is above 10000"),
@@ -153,8 +154,8 @@ def test_wrong_input_is_told_and_leaves_nothing(
 
 
 def test_a_value_inside_the_range_that_cannot_be_is_named() -> None:
-    wish = Wish(("queue.lease.duration=31s..5m", "queue.lease.heartbeat=5s..1m"), 0.95, 0.02, 20, 3, None, (), (), 1)
-    variants = Variants(SCENARIO, wish)
+    vary = ("queue.lease.duration=31s..5m", "queue.lease.heartbeat=5s..1m")
+    variants = Variants(Request(ScenarioFile(SCENARIO), vary, 0.95, 0.02, 20, 3))
     assert queue_of(variants.at(("2m", "1m"))).heartbeat_s == 60
     with pytest.raises(UsageError, match=r"with queue\.lease\.duration=31s and queue\.lease\.heartbeat=1m: .*narrow"):
         variants.check_ends()

@@ -80,7 +80,7 @@ def test_exit_codes_say_whether_what_is_asked_for_is_seen(tmp_path: Path, capsys
     said = capsys.readouterr()
     assert "2h is too short: needs" in said.out
     assert "6 of 6 replications" in said.err
-    assert "Not everything that was asked for is seen" in (tmp_path / "not" / "power.md").read_text()
+    assert "Not every violation named is detected" in (tmp_path / "not" / "power.md").read_text()
 
 
 def test_the_default_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,13 +94,13 @@ def test_the_default_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ("words", "message"),
     [
         ([SCENARIO, "--violation", "sucess_rate=96%"], "did you mean 'success_rate'?"),
-        ([SCENARIO, "--violation", "success_rate=99%"], "it is no violation (name one below the target)"),
+        ([SCENARIO, "--violation", "success_rate=99%"], "it is not a violation (name one below the target)"),
         ([SCENARIO, "--power", "40%"], "40% is not between 50% and 100% (write 95%)"),
-        ([SCENARIO, "--power", "much"], "'much' is not a percentage (write it like 95%)"),
-        ([SCENARIO, "-n", "2"], "-n 2 is too few to tell how runs vary (write 5 or more)"),
-        ([SCENARIO, "--set", "slos=[]"], "has no objectives: there is nothing to see (write some under slos:)"),
+        ([SCENARIO, "--power", "much"], "'much' is not a percentage (write 95%)"),
+        ([SCENARIO, "-n", "2"], "-n 2 is too few to know how runs vary (write 5 or more)"),
+        ([SCENARIO, "--set", "slos=[]"], "has no objectives: there is nothing to detect (write some under slos:)"),
         ([SCENARIO, "--out", ROOT / "docs"], "exists already and is not an empty directory"),
-        ([ROOT / "scenarios/aborts/stalled.yaml", "-n", "5"], "5 of 5 replications are ended by an abort condition"),
+        ([ROOT / "scenarios/aborts/stalled.yaml", "-n", "5"], "5 of 5 replications were ended by an abort condition"),
         ([ROOT / "scenarios" / "nowhere.yaml"], "nowhere.yaml"),
     ],
 )

@@ -55,7 +55,7 @@ def test_the_page_opens_anywhere_and_the_probability_comes_first(directory: Path
     assert "soak run scenario.yaml --seed SEED" in page
     text = (directory / "prediction.md").read_text()
     assert text.startswith("# 72h: ")
-    assert "the model of the system says" in text
+    assert "the model's answer" in text
 
 
 def test_files_name_no_path_of_the_machine(directory: Path) -> None:
@@ -152,11 +152,11 @@ def test_a_scenario_without_objectives(tmp_path: Path) -> None:
         (["-n", "100000000"], "100000000"),
         (["--jobs", "0"], "--jobs"),
         (["--precision", "0"], "--precision '0' must be between 0% and 50%"),
-        (["--precision", "60%"], "below 50%"),
-        (["--precision", "one"], "--precision 'one' is no share"),
-        (["--precision", "nan"], "--precision 'nan' is no share"),
+        (["--precision", "60%"], "between 0% and 50%"),
+        (["--precision", "one"], "--precision 'one' must be between"),
+        (["--precision", "nan"], "--precision 'nan' must be between"),
         (["--require", "100%"], "--require '100%' must be between 0% and 100%"),
-        (["--require", "-5%"], "--require '-5%' is no share"),
+        (["--require", "-5%"], "--require '-5%' must be between"),
         (["--tier", "pro"], "no tier 'pro'"),
     ],
 )

@@ -194,7 +194,7 @@ def test_two_runners_on_one_directory(scenario: Path, tmp_path: Path) -> None:
             [sys.executable, "-m", "soak", "resume", str(out)], cwd=ROOT, check=False, capture_output=True, text=True
         )
         assert second.returncode == 2
-        assert "another runner is at work" in second.stderr
+        assert "another runner is using" in second.stderr
     finally:
         first.send_signal(signal.SIGINT)
         assert outcome(first) == 130
@@ -209,7 +209,7 @@ def test_what_cannot_be_resumed(run: Path, scenario: Path, tmp_path: Path) -> No
         )
 
     ended = resume(run)
-    assert (ended.returncode, "has come to its end" in ended.stderr) == (2, True)
+    assert (ended.returncode, "this run has ended" in ended.stderr) == (2, True)
     assert resume(tmp_path).returncode == 2
 
 

@@ -42,7 +42,7 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     program = f'soak() {{ "{sys.executable}" -m soak "$@"; }}\n'
     words = ["bash", "-c", program + line]
     variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    return subprocess.run(words, capture_output=True, env=variables, check=False, timeout=60)
+    return subprocess.run(words, capture_output=True, env=variables, check=False, timeout=150)
 
 
 def is_complete(out: Path, verdict: str = "PASS") -> bool:
@@ -173,9 +173,10 @@ def pipe_without_a_reader(tmp_path: Path) -> Path:
     return tmp_path / "pipe"
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("place", [closed_door, full_device, pipe_without_a_reader])
 def test_a_job_summary_that_cannot_be_written_changes_no_verdict(
-    here: Path, place: Callable[[Path], Path], alarm: None, capfd: pytest.CaptureFixture[str]
+    here: Path, place: Callable[[Path], Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     summary = place(here)
     assert run_command(["run", "bad.yaml", "--out", "out", "--job-summary", str(summary)]) == FAILS
@@ -247,7 +248,7 @@ def test_runs_of_one_second_keep_out_of_each_others_way(here: Path, monkeypatch:
 
 def test_one_place_is_given_to_one_run_alone() -> None:
     first = RunDirectory.create(Path("out"), "small")
-    with pytest.raises(UsageError, match="another runner is at work"):
+    with pytest.raises(UsageError, match="another runner is using"):
         RunDirectory.create(Path("out"), "small")
     first.close()
     assert not Path("out").exists()

@@ -188,12 +188,12 @@ def test_a_gateway_that_goes_away_is_tried_again(tmp_path: Path) -> None:
             process = stack.enter_context(running(tmp_path, export, "9m"))
             until(lambda: "soak_running" in fetch(f"{url}/metrics"))
         assert process.stderr
-        assert any("(the run goes on, it is tried again)" in line for line in process.stderr)
+        assert any("(the run continues, and the export is retried)" in line for line in process.stderr)
         with pushgateway(tmp_path, port) as url:
             _, rest = process.communicate(timeout=60)
             assert 'verdict="PASS"' in fetch(f"{url}/metrics")
     assert process.returncode == 0
-    assert "it is back" in rest
+    assert "it works again" in rest
     assert counts(tmp_path)["error_count"] >= 1
     assert counts(tmp_path)["export_count"] >= 3
 
@@ -210,7 +210,7 @@ def test_a_database_that_is_not_there_when_a_run_ends(tmp_path: Path, capsys: py
     """It is waited for, but not for ever, and the verdict is not its affair."""
     export = f"{{type: influxdb, url: 'http://127.0.0.1:{free_port()}', database: soak, every: 1s, required: false}}"
     assert run_command(command(tmp_path, export, "2m")[4:]) == 0
-    assert "exports did not get there" in capsys.readouterr().err
+    assert "exports were lost" in capsys.readouterr().err
     assert counts(tmp_path)["export_count"] == 0
     assert counts(tmp_path)["error_count"] >= 2
 
@@ -275,13 +275,13 @@ def overflow(handler: BaseHTTPRequestHandler) -> None:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (fail_with(500), "it answered 500"),
+        (fail_with(500), "it answered with status 500"),
         (fail_with(401), "it refused the user name or password (status 401)"),
         (lambda handler: time.sleep(2), "it did not answer in time"),
         (lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"), "the connection failed (BadStatusLine)"),
         (lambda handler: handler.connection.shutdown(socket.SHUT_RDWR), "the connection failed (RemoteDisconnected)"),
         (trickle, "it did not answer in time"),
-        (overflow, "it answered 500"),
+        (overflow, "it answered with status 500"),
     ],
     ids=["500", "401", "slow", "no HTTP", "hangs up", "a byte at a time", "an answer without end"],
 )
@@ -322,7 +322,7 @@ def test_no_secret_is_in_the_evidence(
         export = WITH_SECRET[database].format(url).replace("type:", "every: 200ms, type:")
         assert run_command(command(tmp_path, export, "2m")[4:]) == 0
     said = "".join(capsys.readouterr())
-    assert "it is tried again" in said
+    assert "the export is retried" in said
     assert counts(tmp_path)["error_count"] >= 2
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     for secret in (SENTINEL, base64.b64encode(f"soak:{SENTINEL}".encode()).decode()):

@@ -18,7 +18,7 @@ from soak.systems.orchestrator.db_store import Store
 from soak.systems.orchestrator.model import Enqueued, EventType, Task, TaskState
 from soak.systems.orchestrator.settings import Settings
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 OPEN = (TaskState.PENDING, TaskState.IN_PROGRESS)
 
 
@@ -79,6 +79,13 @@ def put_into(store: Store, state: TaskState, key: str = "a") -> int:
     return task_id
 
 
+def can_be_asked(pid: int) -> bool:
+    """Whether a process has got so far that SIGTERM no longer just ends it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
 class Ensemble:
     """Dispatchers, workers and a watchdog as processes, with times in milliseconds; all end with the `with` statement."""
 
@@ -131,6 +138,7 @@ class Ensemble:
         for number in range(workers):
             self.start("worker", f"w{number}")
         self.until(lambda: self.store.snapshot().workers == workers)
+        self.until(lambda: all(can_be_asked(process.pid) for process in self.processes.values()))
 
     def kill(self, name: str) -> None:
         self.processes[name].send_signal(signal.SIGKILL)

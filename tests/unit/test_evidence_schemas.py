@@ -392,10 +392,10 @@ def test_schema_is_closed_and_describes_every_key(name: str) -> None:
 
 # What is wrong is refused.
 
-Change = Callable[[Any], object]
+Edit = Callable[[Any], object]
 
 
-def put(*where: str | int, value: object) -> Change:
+def put(*where: str | int, value: object) -> Edit:
     """A change that sets the value at `where`."""
 
     def change(data: Any) -> None:
@@ -406,7 +406,7 @@ def put(*where: str | int, value: object) -> Change:
     return change
 
 
-def drop(*where: str | int) -> Change:
+def drop(*where: str | int) -> Edit:
     """A change that removes the key at `where`."""
 
     def change(data: Any) -> None:
@@ -454,7 +454,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "run", "change", "what"), REFUSED)
-def test_a_wrong_file_is_refused(runs: Runs, name: str, run: str, change: Change, what: str) -> None:
+def test_a_wrong_file_is_refused(runs: Runs, name: str, run: str, change: Edit, what: str) -> None:
     instance = document(runs, run, name)
     change(instance)
     assert what in broken(name, instance)

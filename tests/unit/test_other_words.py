@@ -5,6 +5,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from xml.etree import ElementTree
 
 import click
@@ -17,6 +18,11 @@ from other_words import OTHER
 from test_tidy import PACKAGES, modules
 
 from soak.schemas.errors import reason
+
+
+def asked_of_a_database(statement: str) -> None:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute(statement)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +38,7 @@ from soak.schemas.errors import reason
         (lambda: json.loads("{"), lambda error: error.msg),
         (lambda: msgspec.json.decode(b"{"), str),
         (lambda: msgspec.convert("a", int), str),
-        (lambda: sqlite3.connect(":memory:").execute("nonsense"), str),
+        (lambda: asked_of_a_database("nonsense"), str),
         (lambda: ElementTree.fromstring("<a"), str),
     ],
 )

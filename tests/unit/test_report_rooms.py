@@ -220,3 +220,53 @@ def test_a_room_that_raises_is_named(show: Show) -> None:
 def test_a_mistake_of_ours_is_not_blamed_on_a_package() -> None:
     with pytest.raises(ZeroDivisionError):
         rooms.ask("queue", "a plot", lambda: 1 // 0)
+
+
+# Our own rooms.
+
+CALLS = """\
+version: 1
+name: down
+system: calls
+duration: 5m
+workload: {arrivals: {rate: 30/min}}
+calls: {dependencies: [{name: api, latency: {distribution: constant, value: 1s}}]}
+faults: [{name: broken, type: server_error, rate: 100%, at: 2m, for: 2m}]
+abort: [{name: all-fail, when: success_rate < 50%, window: 1m, min_samples: 5}]
+slos: [success_rate >= 10%]
+"""
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("client")
+    (path / "down.yaml").write_text(CALLS)
+    assert run_command(["run", str(path / "down.yaml"), "--out", str(path / "run")]) == 4
+    return path / "run"
+
+
+def test_a_client_has_calls_in_its_report_and_no_workers(client: Path) -> None:
+    drawn = (client / "plots" / "throughput.svg").read_text(encoding="utf-8")
+    assert all(words in drawn for words in ("calls per minute", "rejected by a policy", "Calls in flight"))
+    page = (client / "report.html").read_text(encoding="utf-8")
+    assert "mean in flight" in page
+    assert "busy workers" not in (drawn + page).lower()
+
+
+def test_a_client_has_no_commands_of_the_orchestrator_in_its_incident(client: Path) -> None:
+    text = (client / "incident.md").read_text(encoding="utf-8")
+    assert "| detected by | `success_rate < 50%`" in text
+    assert "Run book" not in text
+    assert "queue.db" not in text
+
+
+def test_a_client_without_series_of_its_calls_is_drawn_without_them(client: Path) -> None:
+    """As runs of earlier versions are."""
+    run = read_run(client)
+    added = language_of("calls").minutes.added
+    columns = {name: values for name, values in run.metrics.columns.items() if name not in added}
+    before = dataclasses.replace(run, metrics=Metrics(columns))
+    drawn = render_plots(before)["throughput.svg"].decode()
+    assert "Open tasks not in a call" in drawn
+    assert "calls per minute" not in drawn
+    assert "mean in flight" not in render_page(before, client, {})

@@ -73,6 +73,44 @@ MACHINE_PATH = re.compile(
 )
 
 
+WORDING = {
+    r"\bstands twice\b": "is duplicated",
+    r"\bso many\b": "the number, or: that many",
+    r"\bwhoever\b": "say who, or leave it out",
+    r"(?<!there )\bis no (?!longer\b|more\b)\w": "is not a",
+    r"\bnone to be seen\b": "no trend",
+    r"\bcomes? along\b": "bundled",
+    r"\b(?:taken|took|takes) in\b": "accepted",
+    r"\b(?:went|goes|ended) well\b": "succeeded",
+    r"\bfaults? by time\b": "scheduled fault",
+    r"\bunder way\b": "in flight, in progress",
+    r"\bmend (?:the|that|it)\b": "fix, correct",
+    r"\bmoving window\b": "sliding window",
+    r"\btries that failed\b": "failed attempts",
+    r"\b(?:broke|breaks) off\b": "failed midway, is incomplete",
+    r"\bfor good\b": "permanently",
+    r"\bwas gone\b": "was down, died",
+}
+"""Phrases that read as if translated, and what the field says."""
+
+WORDED_ELSEWHERE = re.compile(
+    r"runner/(calibrate|compare|limits|parity|power|predict|replications)/|runner/incident\.py|reports/prediction\.py"
+    r"|reports/plots/(held_back|prediction)\.py|reports/templates/(changes|what_if)\.md|schemas/(evidence/)?(calibration|changes)\."
+    r"|docs/(calibration|limits|power|prediction|what-if)\.md"
+)
+"""Files that still have some of these phrases (or, `incident`, read them in older evidence). The list only shrinks."""
+
+
+def clumsy(path: str, text: str) -> list[str]:
+    """Where a text has a phrase of WORDING, and what to write instead."""
+    return [
+        f"{path}:{number}: {found[0]!r} (write: {better})"
+        for phrase, better in WORDING.items()
+        for number, line in enumerate(text.splitlines(), 1)
+        for found in re.finditer(phrase, line, re.IGNORECASE)
+    ]
+
+
 def modules(*folders: str) -> dict[str, str]:
     """The source of every module in `folders`, by its path from the top."""
     paths = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
@@ -374,6 +412,7 @@ ROOMS = re.compile(r"(schemas/systems|simulation|runner/judge|runner/targets|rep
 KNOWS_A_SYSTEM: Mapping[str, str] = {
     "schemas/systems/registry.py": "lists the systems that come along",
     "schemas/stream/identity.py": "the target `calls` had another name",
+    "runner/extras.py": "names the extra that the target `calls` needs",
     "runner/cli/target.py": "checks classes, which the system queue attaches",
     "src/soak/testing.py": "checks classes, which the system queue attaches",
     "runner/calibrate/attempts.py": "calibrates the model of the system queue",
@@ -408,3 +447,35 @@ def test_a_system_that_is_named_is_found() -> None:
     assert len(systems_named("runner/a.py", 'if scenario.system == "calls": pass')) == 1
     assert len(systems_named("runner/a.py", "from soak.simulation.queue.model import QueueModel")) == 1
     assert systems_named("simulation/queue/a.py", 'x = "queue"') == []
+
+
+@pytest.mark.parametrize("name", ["Row", "Count", "Change", "Snapshot"])
+def test_a_name_that_had_many_meanings_has_one(name: str) -> None:
+    definition = re.compile(rf"^(?:class {name}\b|{name}\b[^=\n]* = )", re.MULTILINE)
+    found = [path for path, source in modules(*PACKAGES, "systems").items() if definition.search(source)]
+    assert len(found) <= 1, found
+
+
+def test_words_are_those_of_the_field() -> None:
+    """Messages, help texts, templates, schemas, documents, docstrings."""
+    worded = [
+        name
+        for name in tracked()
+        if name.startswith((*(f"{folder}/" for folder in PACKAGES), "systems/", "docs/", "gates/", "README.md"))
+        and not WORDED_ELSEWHERE.match(name)
+    ]
+    assert len(worded) > 200
+    assert [where for name in worded for where in clumsy(name, (ROOT / name).read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("the name 'a' stands twice", 1),
+        ("'x' is no duration, whoever wrote it", 2),
+        ("there is no run; it is no longer needed", 0),
+        ("the share of calls that went well", 1),
+    ],
+)
+def test_a_clumsy_phrase_is_found(text: str, found: int) -> None:
+    assert len(clumsy("a.md", text)) == found

@@ -18,7 +18,7 @@ class Paired:
     rescued: int = 0
     """The first call failed, and the task is DONE."""
     spoilt: int = 0
-    """The first call went well, and the task FAILED."""
+    """The first call succeeded, and the task FAILED."""
     both_failed: int = 0
 
 

@@ -54,7 +54,7 @@ class Redelivery:
         ]
 
     def observe(self, block: Block, table: Table) -> Samples:
-        """Process a block; for each start after a death, the time it took in seconds."""
+        """Process a block; for each start after a death, the time between the two in seconds."""
         is_death = self._is_death()
         if not is_death.any():
             return Samples(np.empty(0), np.empty(0), label=table.labels_at(block, np.empty(0, dtype=np.int64)))

@@ -64,7 +64,7 @@ class QueueTracker(Tracker):
         return np.array([spec is not None and spec.type == QueueFault.GUARDRAIL_EXCEED for spec in self._specs()])
 
     def _specs(self) -> list[FaultSpec | None]:
-        """By cause: its type of fault; None for what is no fault."""
+        """By cause: its type of fault; None if it is not a fault."""
         specs = {fault.name: fault.spec for fault in self._scenario.faults}
         return [specs.get(cause.fault) for cause in self._vocabulary.causes]
 

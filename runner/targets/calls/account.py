@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from soak.runner.targets.calls.dependencies import Program
-from soak.runner.targets.calls.rows import Row, Rows
+from soak.runner.targets.calls.rows import ClientEvent, Rows
 from soak.runner.targets.context import RunContext
 from soak.schemas.errors import SoakError, reason
 from soak.schemas.stream.events import Kind
@@ -70,7 +70,7 @@ class Account:
                 share = self._fullest.note(kind, dependency.name, size / dependency.memory_bytes)
                 context.note(t_s, kind, value=share)
 
-    def _note(self, row: Row) -> None:
+    def _note(self, row: ClientEvent) -> None:
         kind, cause = row.kind, row.cause
         if kind is Kind.CALL_SUCCEEDED:
             call = (int(row.value), row.number, row.attempt)

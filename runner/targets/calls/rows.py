@@ -8,7 +8,7 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
 
 
-class Row(NamedTuple):
+class ClientEvent(NamedTuple):
     """An event; see `schemas.events.SPECS` for what each kind carries."""
 
     t_s: float
@@ -24,14 +24,14 @@ class Rows:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self._rows: deque[Row] = deque()
+        self._rows: deque[ClientEvent] = deque()
 
     def note(
         self, kind: Kind, *, number: int = -1, attempt: int = 0, cause: int = NO_CAUSE, value: float = 0.0
     ) -> None:
         """Note an event, just now."""
-        self._rows.append(Row(self.clock.now(), kind, number, attempt, cause, value))
+        self._rows.append(ClientEvent(self.clock.now(), kind, number, attempt, cause, value))
 
-    def take(self) -> list[Row]:
+    def take(self) -> list[ClientEvent]:
         """Everything so far."""
         return [self._rows.popleft() for _ in range(len(self._rows))]

@@ -32,7 +32,7 @@ Mapping_ = Mapping[str, Any]
 
 
 def build_calls(scenario: Mapping_, folders: Folders) -> Calls:
-    """The settings of a client and what it calls. Raises ValueError when an empirical file cannot be used."""
+    """The settings of a client and its dependencies. Raises ValueError if an empirical file cannot be used."""
     data, memory = scenario["calls"], scenario["workload"].get("task", {}).get("memory", [])
     return Calls(
         tuple(_dependency(each, build_distribution(each["latency"], folders)) for each in data["dependencies"]),

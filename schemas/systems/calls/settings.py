@@ -1,4 +1,4 @@
-"""What a scenario of the system `calls` says: dependencies, and the policies with which a client calls them."""
+"""Settings of the system `calls`: dependencies, and the policies with which a client calls them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,15 +8,15 @@ from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.model import Scenario
 
 Retryable: TypeAlias = frozenset[str] | None
-"""Error classes after which a call is made again; None: all but those that would fail again just so."""
+"""Error classes that are retried; None: all except permanent ones."""
 
 HOPELESS = frozenset({"permission_denied"})
-"""Error classes after which, unless a policy names them, nothing is tried again."""
+"""Error classes that are not retried unless a policy names them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """Calls at the same time, and how many more may wait for their turn before the queue is full."""
+    """Concurrent calls, and the length of the waiting queue."""
 
     workers: int
     waiting: int
@@ -24,14 +24,14 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A token bucket: calls per second in the long run, and how many at once. The dependency answers 429 beyond it."""
+    """A token bucket: sustained calls per second, and burst size. The dependency answers 429 beyond it."""
 
     rate_per_s: float
     burst: int
 
 
 class Isolation(StrEnum):
-    """What a store does when two calls change the same record at the same time."""
+    """Behaviour of a store when two calls update the same record concurrently."""
 
     NONE = "none"
     OPTIMISTIC = "optimistic"
@@ -48,7 +48,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """Probes every so often; so many in a row that fail restart the dependency, which takes `restart_s`."""
+    """Periodic probes; consecutive failures restart the dependency, which takes `restart_s`."""
 
     every_s: float
     unhealthy_after: int
@@ -57,7 +57,7 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """A release is taken back, which takes `takes_s`, when more than `error_rate` of the calls in `window_s` fail."""
+    """A release is rolled back, which takes `takes_s`, when more than `error_rate` of the calls in `window_s` fail."""
 
     error_rate: float
     window_s: float
@@ -67,7 +67,7 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """What is called; None: no such limit, or nobody who looks after it. `memory_bytes` is its memory limit."""
+    """A dependency; None: no such limit or supervision. `memory_bytes` is its memory limit."""
 
     name: str
     latency: Distribution
@@ -81,16 +81,16 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """What it wraps ends after `limit_s`, one way or the other."""
+    """Everything it wraps ends after `limit_s`."""
 
     limit_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Up to `max_attempts` in all; the n-th wait is initial * factor^(n-1), at most `max_s`, less up to `jitter` of it.
+    """Up to `max_attempts` attempts; the n-th wait is initial * factor^(n-1), at most `max_s`, less up to `jitter` of it.
 
-    A dependency that says when to come again (Retry-After) is not asked before.
+    Retry-After of a dependency is honoured.
     """
 
     max_attempts: int
@@ -109,7 +109,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class CircuitBreaker:
-    """Opens after so many failures in a row; after `open_for_s` lets `half_open_calls` through, and closes if all are well."""
+    """Opens after consecutive failures; after `open_for_s` lets `half_open_calls` through, and closes if all succeed."""
 
     failures: int
     open_for_s: float
@@ -118,7 +118,7 @@ class CircuitBreaker:
 
 @dataclass(frozen=True, slots=True)
 class Bulkhead:
-    """At most so many calls at a time; whoever comes then waits `max_wait_s` at most."""
+    """Limits concurrent calls; further calls wait `max_wait_s` at most."""
 
     max_concurrent: int
     max_wait_s: float
@@ -126,7 +126,7 @@ class Bulkhead:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """So many connections; a call takes one, and waits for one `max_wait_s` at most."""
+    """A connection pool; a call holds one connection, and waits for one `max_wait_s` at most."""
 
     size: int
     max_wait_s: float
@@ -134,7 +134,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """The client holds itself back to a token bucket, and waits `max_wait_s` at most for its turn."""
+    """A client-side token bucket; a call waits `max_wait_s` at most."""
 
     rate_per_s: float
     burst: int
@@ -143,14 +143,14 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """When all else failed, another dependency is called."""
+    """Calls another dependency when everything it wraps has failed."""
 
     to: str
 
 
 @dataclass(frozen=True, slots=True)
 class Degrade:
-    """When memory is short: work larger than `chunk_bytes` is done in chunks of it, each in `chunk_s`; else `shrink` of it."""
+    """When out of memory: work larger than `chunk_bytes` is done in chunks of `chunk_s`; else the share `shrink` of it."""
 
     chunk_bytes: int
     chunk_s: float
@@ -162,7 +162,7 @@ Policy: TypeAlias = Timeout | Retry | CircuitBreaker | Bulkhead | Pool | RateLim
 
 @dataclass(frozen=True, slots=True)
 class MemoryNeed:
-    """So many tasks in a row need so much memory; `hold`: what they need stays taken to the end of the run."""
+    """Memory needed by a number of consecutive tasks; `hold`: it stays allocated until the end of the run."""
 
     size_bytes: int
     tasks: int
@@ -171,7 +171,7 @@ class MemoryNeed:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """A client and what it calls. The first policy is next to the call; each of the others wraps all before it."""
+    """A client and its dependencies. The first policy is innermost; each of the others wraps all before it."""
 
     dependencies: tuple[Dependency, ...]
     policy: tuple[Policy, ...]
@@ -179,7 +179,7 @@ class Calls:
 
     @property
     def primary(self) -> Dependency:
-        """The dependency that is called unless a policy says otherwise."""
+        """The dependency called by default."""
         return self.dependencies[0]
 
 

@@ -135,7 +135,7 @@ def test_processes_end_when_they_are_asked(ensemble: Ensemble) -> None:
     ensemble.until(ensemble.executions)
     for process in ensemble.processes.values():
         process.send_signal(signal.SIGTERM)
-    assert [process.wait(20) for process in ensemble.processes.values()] == [0, 0, 0, 0]
+    assert [process.wait(60) for process in ensemble.processes.values()] == [0, 0, 0, 0]
     assert got(ensemble.store, task_id).state is TaskState.DONE
     assert ensemble.store.workers() == []
     assert list(ensemble.dir.glob("*.sock")) == []

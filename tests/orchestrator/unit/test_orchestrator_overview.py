@@ -4,11 +4,11 @@ import pytest
 from ensemble import FakeTime, added, claimed, put_into
 
 from soak.systems.orchestrator.db_store import Store
-from soak.systems.orchestrator.model import Snapshot, TaskState
+from soak.systems.orchestrator.model import QueueStats, TaskState
 
 
 def test_an_empty_queue(store: Store) -> None:
-    assert store.snapshot() == Snapshot(dict.fromkeys(TaskState, 0), 0, 0.0, 0, 0)
+    assert store.snapshot() == QueueStats(dict.fromkeys(TaskState, 0), 0, 0.0, 0, 0)
     assert store.consistency_check() == []
 
 

@@ -19,9 +19,11 @@ from soak.schemas.language.schema import read_schema
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.settings import queue_of
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SHORT = SCENARIO.replace("duration: 3h", "duration: 90m")
 END_S = 5400.0
-Change = Callable[[dict[str, object]], dict[str, object] | None]
+Edit = Callable[[dict[str, object]], dict[str, object] | None]
 
 
 def soak(folder: Path, text: str = SHORT, *more: str) -> Path:
@@ -46,7 +48,7 @@ def read(directory: Path) -> Calibration:
     return msgspec.json.decode((directory / "calibration.json").read_bytes(), type=Calibration)
 
 
-def rewritten(run: Path, path: Path, change: Change) -> Path:
+def rewritten(run: Path, path: Path, change: Edit) -> Path:
     """A copy of a run with every event changed (None: left out) and put in order again; nobody has sealed it."""
     shutil.copytree(run, path)
     (path / "SHA256SUMS").unlink()
@@ -102,7 +104,7 @@ def test_the_overlay_leads_to_what_was_estimated(run: Path, calibrated: Path) ->
     assert [fault.type for fault in scenario.faults] == [fault.type for fault in plain.faults]
     assert scenario.slis == plain.slis and scenario.duration_s == plain.duration_s
     overlay = (calibrated / "overlay.yaml").read_text()
-    assert "95 % interval" in overlay and "attempts that went well" in overlay
+    assert "95 % interval" in overlay and "successful attempts" in overlay
 
 
 def test_a_run_with_the_overlay_verifies(run: Path, calibrated: Path, tmp_path: Path) -> None:
@@ -112,6 +114,7 @@ def test_a_run_with_the_overlay_verifies(run: Path, calibrated: Path, tmp_path: 
     assert run_command(["verify", str(tmp_path / "again")]) == 0
 
 
+@pytest.mark.drawn
 def test_the_same_run_and_seed_give_the_same_calibration(run: Path, calibrated: Path, tmp_path: Path) -> None:
     assert run_command(["calibrate", str(run), "-n", "40", "--out", str(tmp_path / "again")]) == 0
     for name in ("overlay.yaml", "calibration.json", "fit.svg", "held_back.svg"):
@@ -199,8 +202,8 @@ def test_a_run_that_is_too_short_says_how_long_would_do(tmp_path: Path, capsys: 
     run = soak(tmp_path / "short", SHORT, "--duration", "4m")
     assert run_command(["calibrate", str(run), "--out", str(tmp_path / "out")]) == 5
     said = capsys.readouterr().err.splitlines()[-1]
-    assert "too little to calibrate by: " in said and " of at least 100 attempts went well" in said
-    needed = said.split("a run of ")[1].split(" would do")[0]
+    assert "too few observations: " in said and " of at least 100 attempts succeeded" in said
+    needed = said.split("a run of ")[1].split(" is long enough")[0]
     assert not (tmp_path / "out").exists()
     longer = soak(tmp_path / "longer", SHORT, "--duration", needed)
     assert run_command(["calibrate", str(longer), "-n", "1", "--out", str(tmp_path / "out")]) == 5

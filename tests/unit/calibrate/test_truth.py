@@ -12,7 +12,7 @@ from soak.runner.calibrate.draws import uncertain
 from soak.runner.calibrate.shares import OWN, OWN_FOR_GOOD, burst_time
 from soak.runner.calibrate.source import Source
 from soak.runner.calibrate.timing import service_times
-from soak.schemas.evidence.calibration import Parameter, Taken
+from soak.schemas.evidence.calibration import CalibratedParameter, Taken
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
@@ -23,7 +23,7 @@ from soak.schemas.systems.queue.settings import queue_of
 SEEDS = 30
 
 
-def by_key(source: Source) -> dict[str, Parameter]:
+def by_key(source: Source) -> dict[str, CalibratedParameter]:
     return {each.key: each for each in estimated(source).parameters}
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from soak.runner.api import simulate_scenario
 from soak.runner.calibrate.attempts import kept_events
 from soak.runner.calibrate.part import Part
-from soak.runner.calibrate.session import Estimates, Request, estimate
+from soak.runner.calibrate.request import Request
+from soak.runner.calibrate.session import Estimates, estimate
 from soak.runner.calibrate.source import Source
 from soak.runner.engine import identify
 from soak.runner.evidence.directory import RunDirectory
@@ -17,7 +18,7 @@ from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Block
 
-REQUEST = Request(hold_back=0.3, replications=40, for_speed=1.0, estimates=False, least=0.05, seed=1)
+REQUEST = Request(run=Path(), hold_back=0.3, replications=40, for_speed=1.0, estimates=False, least=0.05, seed=1)
 
 SCENARIO = """
     version: 1

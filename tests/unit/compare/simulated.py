@@ -64,9 +64,9 @@ class Made:
 
 
 class Here:
-    """A crew of nobody but this process."""
+    """A pool of nobody but this process."""
 
-    under_way = 2
+    in_flight = 2
 
     def submit(self, job: Job) -> Made:
         return Made(job)

@@ -18,6 +18,8 @@ from soak.schemas.evidence.changes import Baseline, Changes, Direction
 from soak.schemas.evidence.verdict import Status
 from soak.schemas.language.schema import read_schema
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SCENARIO = """
     version: 1
     name: compared
@@ -111,6 +113,7 @@ def test_parts_add_up_to_the_whole(runs: dict[str, Path]) -> None:
     assert min(latency) < baseline.slis["latency_mean"].value < max(latency)
 
 
+@pytest.mark.drawn
 def test_a_pinned_run_compares_like_the_run(runs: dict[str, Path], tmp_path: Path) -> None:
     pinned = tmp_path / "deep" / "base.json"
     assert run_command(["baseline", str(runs["base"]), str(pinned)]) == 0
@@ -130,7 +133,7 @@ def test_a_base_that_is_none(tmp_path: Path, runs: dict[str, Path]) -> None:
     with pytest.raises(UsageError, match="name a run directory or a baseline"):
         read_baseline(tmp_path / "nowhere.json")
     (tmp_path / "wrong.json").write_text("{}")
-    with pytest.raises(EvidenceError, match="is no baseline"):
+    with pytest.raises(EvidenceError, match="is not a baseline"):
         read_baseline(tmp_path / "wrong.json")
     newer = msgspec.structs.replace(baseline_of(runs["base"]), schema_version=9)
     (tmp_path / "newer.json").write_bytes(msgspec.json.encode(newer))
@@ -192,11 +195,11 @@ def test_it_is_said_in_what_two_runs_differ(
     pinned.write_bytes(msgspec.json.encode(other))
     run_command(["compare", str(pinned), str(runs["base"]), "--out", str(tmp_path / "out")])
     said = capsys.readouterr().err
-    assert "not of the same kind" in said
+    assert "not like for like: " in said
     for difference in ("scenario another and", "target orchestrator and simulation", "speed 60 and 1"):
         assert difference in said
     run_command(["compare", str(runs["base"]), str(runs["base"]), "--out", str(tmp_path / "same")])
-    assert "not of the same kind" not in capsys.readouterr().err
+    assert "not like for like" not in capsys.readouterr().err
 
 
 def test_a_second_comparison_has_a_place_of_its_own(

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from soak.runner.compare.batches import BATCHES, LEAST_IN_BATCH, batch_means, gain, interval
-from soak.runner.compare.noise import mcnemar, paired_t
+from soak.runner.compare.noise import BATCHES, LEAST_IN_BATCH, batch_means, gain, interval, mcnemar, paired_t
 from soak.runner.judge.student import t_of, t_tail
 from soak.schemas.stream.block import Floats
 

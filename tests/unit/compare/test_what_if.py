@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,18 @@ from jsonschema import Draft202012Validator
 from simulated import Here, made, write_scenario
 
 from soak.runner.cli import run_command
-from soak.runner.compare.effects import effects, values_of
 from soak.runner.compare.noise import probability
-from soak.runner.compare.whatif import replicate_pairs
-from soak.runner.replications.replication import Job, Replication, jobs
+from soak.runner.replications.replication import Job, Replication, jobs, paired_jobs
+from soak.runner.replications.worker_pool import in_order
+from soak.runner.whatif.effects import effects, values_of
+from soak.runner.whatif.session import in_pairs
 from soak.schemas.evidence.changes import Direction
 from soak.schemas.evidence.whatif import Effect
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.schema import read_schema
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 COUNT = 8
 
@@ -40,7 +44,8 @@ def scenario_of(path: Path, *variant: str) -> Scenario:
 
 @cache
 def pairs_of(path: Path, *variant: str) -> list[tuple[Replication, Replication]]:
-    return list(replicate_pairs(Here(), scenario_of(path), scenario_of(path, *variant), COUNT))
+    wanted = islice(paired_jobs(scenario_of(path), scenario_of(path, *variant)), 2 * COUNT)
+    return list(in_pairs(in_order(Here(), wanted)))
 
 
 def effects_of(path: Path, pairs: Sequence[tuple[Replication, Replication]]) -> dict[str, Effect]:
@@ -141,7 +146,7 @@ def _with(replication: Replication, **slis: float | None) -> Replication:
 
 def test_an_abort_condition_ends_no_replication_and_is_told(path: Path) -> None:
     aborting = scenario_of(path, "abort.slow.when=latency_p50 > 20s")
-    [pair] = replicate_pairs(Here(), scenario_of(path), aborting, 1)
+    [pair] = in_pairs(made(list(islice(paired_jobs(scenario_of(path), aborting), 2))))
     assert (pair[0].aborted_by, pair[1].aborted_by) == (None, "slow")
     assert pair[0].slis == pair[1].slis
     assert pair[0].ended_s == pair[1].ended_s
@@ -154,6 +159,7 @@ def what_if(path: Path, out: Path, *words: str) -> int:
     return run_command(["compare", str(path), "--tier", "short", "--out", str(out), *words])
 
 
+@pytest.mark.drawn
 def test_files_and_lines_of_the_command(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [
         "--with",
@@ -182,6 +188,7 @@ def test_files_and_lines_of_the_command(path: Path, tmp_path: Path, capsys: pyte
     assert str(path.parent) not in text + json.dumps(result)
 
 
+@pytest.mark.drawn
 def test_the_same_question_has_the_same_answer_and_no_effect_no_alarm(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -211,7 +218,7 @@ def test_the_same_question_has_the_same_answer_and_no_effect_no_alarm(
         ),
         (["--with", "queue.workers=3", "--parity"], "leave --parity out"),
         (["--with", "queue.workers=3", "other"], "leave other out"),
-        ([], "--tier goes with --with"),
+        ([], "--tier needs --with"),
     ],
 )
 def test_a_question_that_is_none(
@@ -224,7 +231,7 @@ def test_a_question_that_is_none(
 
 def test_a_run_is_missing(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["compare", str(path)]) == 2
-    assert "name a RUN to compare with BASE" in capsys.readouterr().err
+    assert "nothing to compare BASE with" in capsys.readouterr().err
     assert run_command(["compare", str(tmp_path), "--with", "queue.workers=3"]) == 2
     assert str(tmp_path) in capsys.readouterr().err
     assert run_command(["compare", str(tmp_path / "none.yaml"), "--with", "queue.workers=3"]) == 2

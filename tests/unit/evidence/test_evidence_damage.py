@@ -8,6 +8,8 @@ import pytest
 from soak.runner.cli import run_command
 from soak.runner.evidence.directory import RunDirectory
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def not_utf_8(content: bytes) -> bytes:
     """A letter in the middle of some word is a byte that no text has."""

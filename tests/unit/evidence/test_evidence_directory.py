@@ -51,7 +51,7 @@ def test_a_file_in_its_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("keep me")
     with pytest.raises(UsageError, match="exists already"):
         RunDirectory.create(tmp_path / "file", "small")
-    with pytest.raises(UsageError, match="Not a directory"):
+    with pytest.raises(UsageError, match="a parent is not a directory"):
         RunDirectory.create(tmp_path / "file" / "run", "small")
 
 

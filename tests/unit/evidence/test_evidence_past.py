@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from soak.runner.evidence.past import Past
+from soak.runner.past import Past
 from soak.schemas.evidence.verdict import End
 
 

@@ -7,14 +7,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from soak.runner.export.families import open_metrics, registry_of
 from soak.runner.export.influxdb import line_protocol
-from soak.runner.export.metrics import Reading, Snapshot
+from soak.runner.export.metrics import MetricSnapshot, Reading
 from soak.runner.export.scrape import ScrapePage
 from soak.schemas.errors import UsageError
 
 ODD = 'a "b", c=\\d\n{e}'
 SNAPSHOTS = [
-    Snapshot(1_000.25, (Reading("soak_tasks", (("state", "DONE"),), 1.0), Reading("soak_events_total", (), 5.0))),
-    Snapshot(1_060.0, (Reading("soak_tasks", (("state", ODD),), 0.1 + 0.2),)),
+    MetricSnapshot(1_000.25, (Reading("soak_tasks", (("state", "DONE"),), 1.0), Reading("soak_events_total", (), 5.0))),
+    MetricSnapshot(1_060.0, (Reading("soak_tasks", (("state", ODD),), 0.1 + 0.2),)),
 ]
 
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from soak.runner.api import simulate_scenario
-from soak.runner.export.levels import Levels
-from soak.runner.export.metrics import HELP, Snapshot, snapshot_of
+from soak.runner.export.metrics import HELP, Levels, MetricSnapshot, snapshot_of
 from soak.runner.judge.judge import Judge
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.evidence.verdict import Verdict
@@ -18,17 +17,17 @@ WATCHED = ROOT / "tests" / "acceptance" / "watched.yaml"
 STALLED = ROOT / "scenarios" / "aborts" / "stalled.yaml"
 
 
-def read(judge: Judge, levels: Levels, verdict: str = "") -> Snapshot:
+def read(judge: Judge, levels: Levels, verdict: str = "") -> MetricSnapshot:
     return snapshot_of(judge, levels, (("run", "x"),), time_s=7.0, speed=1.0, verdict=verdict)
 
 
-def values(snapshot: Snapshot, name: str, label: str) -> dict[str, float]:
+def values(snapshot: MetricSnapshot, name: str, label: str) -> dict[str, float]:
     """The readings of a metric, by one of their labels."""
     found = [reading for reading in snapshot.readings if reading.name.startswith(name)]
     return {dict(reading.labels)[label]: reading.value for reading in found}
 
 
-def ended(path: Path) -> tuple[Verdict, Snapshot]:
+def ended(path: Path) -> tuple[Verdict, MetricSnapshot]:
     loaded = load(path)
     levels = Levels(loaded.scenario)
     verdict, judge = simulate_scenario(loaded, sinks=[levels])
@@ -36,11 +35,11 @@ def ended(path: Path) -> tuple[Verdict, Snapshot]:
 
 
 @pytest.fixture(scope="module")
-def watched() -> tuple[Verdict, Snapshot]:
+def watched() -> tuple[Verdict, MetricSnapshot]:
     return ended(WATCHED)
 
 
-def test_figures_are_those_of_the_verdict(watched: tuple[Verdict, Snapshot]) -> None:
+def test_figures_are_those_of_the_verdict(watched: tuple[Verdict, MetricSnapshot]) -> None:
     verdict, snapshot = watched
     known = {name: value for name, value in verdict.slis.items() if value is not None}
     assert values(snapshot, "soak_sli", "sli") == known
@@ -57,7 +56,7 @@ def test_figures_are_those_of_the_verdict(watched: tuple[Verdict, Snapshot]) -> 
     assert injected == {fault.name: fault.injected for fault in verdict.faults}
 
 
-def test_alerts_are_counted_though_the_judge_makes_them(watched: tuple[Verdict, Snapshot]) -> None:
+def test_alerts_are_counted_though_the_judge_makes_them(watched: tuple[Verdict, MetricSnapshot]) -> None:
     verdict, snapshot = watched
     firings = [firing for alert in verdict.alerts for firing in alert.firings]
     events = values(snapshot, "soak_events_total", "type")
@@ -67,7 +66,7 @@ def test_alerts_are_counted_though_the_judge_makes_them(watched: tuple[Verdict, 
     assert values(snapshot, "soak_alert_firing", "alert") == still
 
 
-def test_every_metric_has_its_words_and_no_series_stands_twice(watched: tuple[Verdict, Snapshot]) -> None:
+def test_every_metric_has_its_words_and_no_series_stands_twice(watched: tuple[Verdict, MetricSnapshot]) -> None:
     _, snapshot = watched
     assert {reading.name for reading in snapshot.readings} <= set(HELP)
     series = [(reading.name, reading.labels) for reading in snapshot.readings]
@@ -86,7 +85,7 @@ def test_of_abort_conditions_the_one_that_held_is_told() -> None:
     assert told == {held.name: held.value}
 
 
-def at(loaded: Loaded, until_s: float, step_s: float) -> Snapshot:
+def at(loaded: Loaded, until_s: float, step_s: float) -> MetricSnapshot:
     """What is exported at a time, the stream before it cut at every `step_s`."""
     plan = Plan(loaded.scenario)
     judge, levels = Judge(loaded.scenario, plan.vocabulary), Levels(loaded.scenario)

@@ -21,6 +21,8 @@ from soak.schemas.evidence.verdict import SCHEMA_VERSION
 from soak.schemas.language.gate import load_gate
 from soak.schemas.stream.identity import FORMER_TARGETS
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = """
     version: 1
@@ -431,11 +433,12 @@ def test_special_files_and_foreign_names_are_refused(both: Path, decide: Decide)
     assert not decide().passed
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "name", ["scenario.yaml", "run_manifest.json", "soak_one.jsonl", "metrics.csv", "checkpoints.json", "alerts.json"]
 )
 def test_no_command_waits_for_a_pipe_among_the_evidence(
-    both: Path, decide: Decide, name: str, alarm: None, capfd: pytest.CaptureFixture[str]
+    both: Path, decide: Decide, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (both / "a" / name).unlink()
     os.mkfifo(both / "a" / name)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soak.runner.judge.samples import Facts, Samples
-from soak.runner.judge.timer import Change, Timer
+from soak.runner.judge.timer import Timer, Transition
 from soak.runner.judge.watch import Watch
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Condition
@@ -108,7 +108,7 @@ def slowly(watched: Condition, observations: list[Observation]) -> Iterator[tupl
 
 def watched_changes(
     watched: Condition, observations: list[Observation], sizes: list[int]
-) -> tuple[list[Change], list[tuple[float, float]]]:
+) -> tuple[list[Transition], list[tuple[float, float]]]:
     """What the judge's watch says, fed so many observations in each block, and the value it has just before each ends."""
     watch, changes, values, rest = Watch(watched, None), [], [], observations
     for size in [*sizes, len(observations)]:
@@ -160,7 +160,7 @@ def test_conditions(when: str, window: str, data: st.DataObject) -> None:
     ends=st.lists(st.integers(0, 60), max_size=4).map(sorted),
 )
 def test_timers(flips: list[int], for_s: int, keep_s: int, ends: list[int]) -> None:
-    changes = [Change(float(at), index % 2 == 0, 0.0) for index, at in enumerate(flips)]
+    changes = [Transition(float(at), index % 2 == 0, 0.0) for index, at in enumerate(flips)]
     timer = Timer(float(for_s), float(keep_s))
     for start, end in pairwise([-1, *ends, 60]):
         timer.feed([change for change in changes if start < change.t_s <= end], float(end))

@@ -175,6 +175,18 @@ def test_a_load_generator_that_fell_behind() -> None:
     assert verdict(late, SLO + "telemetry: {max_lag: 6.5s}").verdict == "PASS"
 
 
+@pytest.mark.parametrize(
+    ("speed", "outcome", "allowed"),
+    [(131, "PASS", ""), (129, "INCONCLUSIVE", "6.45s"), (101, "INCONCLUSIVE", "5.05s"), (99, "INCONCLUSIVE", "5s")],
+)
+def test_what_a_computer_needs_to_submit_counts_times_the_speed(speed: float, outcome: str, allowed: str) -> None:
+    """50 ms of real time are on time: 6.55 s at a speed of 131, 6.45 s at 129; below 100 it is the 5 s of `max_lag`."""
+    late = GOOD.replace("0 enqueued 1", "6.5 enqueued 1 due=0").replace("1 dispatched", "7 dispatched")
+    result = verdict(late, SLO, speed=speed)
+    assert result.verdict == outcome
+    assert [f"allowed: {allowed}" in reason for reason in result.reasons] == ([True] if allowed else [])
+
+
 def test_times_that_a_late_load_generator_measured_do_not_fail() -> None:
     late = GOOD.replace("0 enqueued 1", "6.5 enqueued 1 due=0").replace("1 dispatched", "7 dispatched")
     slow = verdict(late, "slos: [latency_p95 <= 1s]\n")

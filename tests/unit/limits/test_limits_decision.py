@@ -29,9 +29,9 @@ def replications(test: SequentialTest, outcomes: list[bool], care: Care) -> Tall
 
 
 def test_a_clear_point_takes_few_replications() -> None:
-    assert replications(TEST, [True] * 300, Care.LOOK) == Tally(10, 10)
+    assert replications(TEST, [True] * 300, Care.SCREEN) == Tally(10, 10)
     assert replications(TEST, [True] * 300, Care.DECIDE) == Tally(50, 50)
-    assert replications(TEST, [False] * 300, Care.LOOK) == Tally(0, 3)
+    assert replications(TEST, [False] * 300, Care.SCREEN) == Tally(0, 3)
     assert replications(TEST, [False] * 300, Care.DECIDE) == Tally(0, 3)
 
 

@@ -1,7 +1,7 @@
 """The plane: every cell is looked at, the border is decided, far cells are cheap."""
 
 from soak.runner.limits.decision import Care
-from soak.runner.limits.grid import axis, decide_grid
+from soak.runner.limits.search import axis, decide_grid
 
 
 class Cells:
@@ -14,7 +14,7 @@ class Cells:
         self.done: set[int] = set()
 
     def look(self, point: int, care: Care) -> None:
-        if care is Care.LOOK:
+        if care is Care.SCREEN:
             self.looked.append(point)
         else:
             self.done.add(point)

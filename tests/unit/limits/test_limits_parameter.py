@@ -7,7 +7,7 @@ import pytest
 from soak.runner.limits.parameter import Parameter, find_parameter
 from soak.schemas import units
 from soak.schemas.errors import UsageError
-from soak.schemas.evidence.limits import Kind
+from soak.schemas.evidence.limits import NumberKind
 from soak.schemas.language.load import Loaded, load
 
 SCENARIO = """
@@ -48,27 +48,29 @@ def texts(parameter: Parameter) -> list[str]:
 @pytest.mark.parametrize(
     ("wish", "kind", "own", "low", "high", "count"),
     [
-        ("faults.transient.rate=0%..60%", Kind.RATIO, "10%", "0%", "60%", 61),
-        ("faults.transient.rate=0.05..0.6", Kind.RATIO, "10%", "5%", "60%", 56),
-        ("faults.transient.rate", Kind.RATIO, "10%", "0%", "60%", 61),
-        ("faults.1.rate", Kind.RATIO, "0.5%", "0%", "3%", 61),
-        ("workload.tenants.A.share=0%..50%", Kind.RATIO, "40%", "0%", "50%", 51),
-        ("queue.workers=1..20", Kind.WHOLE, "10", "1", "20", 20),
-        ("queue.workers", Kind.WHOLE, "10", "1", "40", 40),
-        ("queue.dispatchers", Kind.WHOLE, "1", "1", "4", 4),
-        ("queue.guardrail.hard_tokens=1..1000000000", Kind.WHOLE, "3500", "1", "1000000000", 10**9),
-        ("workload.arrivals.rate=1/min..60/min", Kind.RATE, "5/min", "1/min", "60/min", 60),
-        ("workload.arrivals.rate=60/h..1/s", Kind.RATE, "5/min", "1/min", "60/min", 60),
-        ("workload.arrivals.rate", Kind.RATE, "5/min", "1/min", "25/min", 121),
-        ("workload.arrivals.burst.rate", Kind.RATE, "20/min", "4/min", "100/min", 97),
-        ("workload.task.duration.mean=0.5s..10s", Kind.DURATION, "1.5s", "500ms", "10s", 96),
-        ("queue.lease.duration=1m..1h", Kind.DURATION, "2m", "1m", "1h", 60),
-        ("queue.retry.backoff.1=0s..2h30m", Kind.DURATION, "3m", "0s", "2h30m", 77),
-        ("slos.1.min_samples", Kind.WHOLE, "20", "1", "80", 80),
-        ("abort.stalled.for=0s..5m", Kind.DURATION, "0s", "0s", "5m", 61),
+        ("faults.transient.rate=0%..60%", NumberKind.RATIO, "10%", "0%", "60%", 61),
+        ("faults.transient.rate=0.05..0.6", NumberKind.RATIO, "10%", "5%", "60%", 56),
+        ("faults.transient.rate", NumberKind.RATIO, "10%", "0%", "60%", 61),
+        ("faults.1.rate", NumberKind.RATIO, "0.5%", "0%", "3%", 61),
+        ("workload.tenants.A.share=0%..50%", NumberKind.RATIO, "40%", "0%", "50%", 51),
+        ("queue.workers=1..20", NumberKind.WHOLE, "10", "1", "20", 20),
+        ("queue.workers", NumberKind.WHOLE, "10", "1", "40", 40),
+        ("queue.dispatchers", NumberKind.WHOLE, "1", "1", "4", 4),
+        ("queue.guardrail.hard_tokens=1..1000000000", NumberKind.WHOLE, "3500", "1", "1000000000", 10**9),
+        ("workload.arrivals.rate=1/min..60/min", NumberKind.RATE, "5/min", "1/min", "60/min", 60),
+        ("workload.arrivals.rate=60/h..1/s", NumberKind.RATE, "5/min", "1/min", "60/min", 60),
+        ("workload.arrivals.rate", NumberKind.RATE, "5/min", "1/min", "25/min", 121),
+        ("workload.arrivals.burst.rate", NumberKind.RATE, "20/min", "4/min", "100/min", 97),
+        ("workload.task.duration.mean=0.5s..10s", NumberKind.DURATION, "1.5s", "500ms", "10s", 96),
+        ("queue.lease.duration=1m..1h", NumberKind.DURATION, "2m", "1m", "1h", 60),
+        ("queue.retry.backoff.1=0s..2h30m", NumberKind.DURATION, "3m", "0s", "2h30m", 77),
+        ("slos.1.min_samples", NumberKind.WHOLE, "20", "1", "80", 80),
+        ("abort.stalled.for=0s..5m", NumberKind.DURATION, "0s", "0s", "5m", 61),
     ],
 )
-def test_a_number_and_its_values(find: Find, wish: str, kind: Kind, own: str, low: str, high: str, count: int) -> None:
+def test_a_number_and_its_values(
+    find: Find, wish: str, kind: NumberKind, own: str, low: str, high: str, count: int
+) -> None:
     parameter = find(wish)
     assert (parameter.kind, parameter.text(parameter.own), len(parameter.row)) == (kind, own, count)
     assert [parameter.text(parameter.value(end)) for end in (0, -1)] == [low, high]
@@ -94,7 +96,12 @@ def test_the_values_are_round_and_as_fine_as_asked(find: Find) -> None:
     assert fine.own_point is None
 
 
-READ = {Kind.RATIO: units.ratio, Kind.RATE: units.rate, Kind.DURATION: units.duration, Kind.WHOLE: float}
+READ = {
+    NumberKind.RATIO: units.ratio,
+    NumberKind.RATE: units.rate,
+    NumberKind.DURATION: units.duration,
+    NumberKind.WHOLE: float,
+}
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from soak.runner.limits.decision import Care, SequentialTest, Tally
 from soak.runner.limits.findings import Findings, point_of, read_points, write_points
 from soak.runner.limits.parameter import find_parameter
-from soak.runner.limits.replications import LastingCrew, Replications, Row, StoppedError, Trial, Values
+from soak.runner.limits.trials import PointTrials, PointValues, Replications, StoppedError, Trial
 from soak.runner.replications.replication import Job, ObjectiveOutcome, Replication, seeds
-from soak.runner.replications.worker_pool import in_order
-from soak.schemas.evidence.limits import Basis, Finding
+from soak.runner.replications.worker_pool import ReusablePool, in_order
+from soak.schemas.evidence.limits import Basis, SearchOutcome
 from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
@@ -26,12 +26,12 @@ TEST = SequentialTest(0.95, 200)
 class Done:
     """A job whose result is there when it is asked for."""
 
-    def __init__(self, crew: "Bench", job: Job) -> None:
-        self._crew = crew
+    def __init__(self, pool: "Bench", job: Job) -> None:
+        self._pool = pool
         self._job = job
 
     def result(self, timeout: float | None = None) -> Replication:
-        self._crew.made.append(self._job)
+        self._pool.made.append(self._job)
         workers = queue_of(self._job.scenario).workers
         good = workers >= 4
         verdict = Outcome.PASS if good else Outcome.ABORTED if workers == 1 else Outcome.FAIL
@@ -43,9 +43,9 @@ class Done:
 
 
 class Bench:
-    """A crew in this process: enough workers are a PASS, too few a FAIL, one alone is stopped."""
+    """A pool in this process: enough workers are a PASS, too few a FAIL, one alone is stopped."""
 
-    under_way = 4
+    in_flight = 4
 
     def __init__(self) -> None:
         self.made: list[Job] = []
@@ -65,17 +65,17 @@ def loaded() -> Loaded:
     return load(ROOT / "scenarios" / "72h.yaml", tier="pr")
 
 
-def scenario_at(values: Values) -> Scenario:
+def scenario_at(values: PointValues) -> Scenario:
     return load(ROOT / "scenarios" / "72h.yaml", tier="pr", settings=(f"queue.workers={values[0]}",)).scenario
 
 
-def replications(crew: Bench, stop_at: int | None = None) -> Replications:
+def replications(pool: Bench, stop_at: int | None = None) -> Replications:
     told: list[int] = []
 
-    def watch(values: Values, tally: Tally, total: int) -> None:
+    def watch(values: PointValues, tally: Tally, total: int) -> None:
         told.append(total)
 
-    return Replications(crew, scenario_at, 14, TEST, watch, lambda: len(told) == stop_at)
+    return Replications(pool, scenario_at, 14, TEST, watch, lambda: len(told) == stop_at)
 
 
 def first_seeds(count: int) -> list[int]:
@@ -84,14 +84,14 @@ def first_seeds(count: int) -> list[int]:
 
 
 def test_a_point_is_gone_on_with_where_it_was_left() -> None:
-    crew = Bench()
-    made = replications(crew)
-    made.look(("7",), Care.LOOK)
-    made.look(("7",), Care.LOOK)
+    pool = Bench()
+    made = replications(pool)
+    made.look(("7",), Care.SCREEN)
+    made.look(("7",), Care.SCREEN)
     made.look(("7",), Care.DECIDE)
     made.look(("2",), Care.DECIDE)
-    assert [job.index for job in crew.made] == [*range(50), *range(3)]
-    assert [job.seed for job in crew.made] == [*first_seeds(50), *first_seeds(3)]
+    assert [job.index for job in pool.made] == [*range(50), *range(3)]
+    assert [job.seed for job in pool.made] == [*first_seeds(50), *first_seeds(3)]
     assert made.total == 53
     assert made.tally(("7",)) == Tally(50, 50)
     assert (made.tally(("2",)), made.tally(("3",))) == (Tally(0, 3), Tally(0, 0))
@@ -100,49 +100,49 @@ def test_a_point_is_gone_on_with_where_it_was_left() -> None:
 def test_whoever_asks_to_stop_keeps_what_was_made() -> None:
     made = replications(Bench(), stop_at=5)
     with pytest.raises(StoppedError):
-        made.look(("7",), Care.LOOK)
+        made.look(("7",), Care.SCREEN)
     assert made.tally(("7",)) == Tally(5, 5)
 
 
 def test_the_processes_outlast_a_series_and_not_the_search(loaded: Loaded) -> None:
-    crew = LastingCrew(2)
+    pool = ReusablePool(2)
     workers: set[int] = set()
     try:
         for first in (0, 100):
-            series = in_order(crew, (Job(index, index, loaded.scenario) for index in range(first, first + 50)))
+            series = in_order(pool, (Job(index, index, loaded.scenario) for index in range(first, first + 50)))
             assert [next(series).index for _ in range(3)] == [first, first + 1, first + 2]
             workers = workers or {child.pid for child in psutil.Process().children()}
             series.close()
             assert {child.pid for child in psutil.Process().children()} == workers
             assert len(workers) == 2
     finally:
-        crew.end()
+        pool.end()
     assert not any(map(psutil.pid_exists, workers))
 
 
 def test_what_has_not_begun_when_a_series_ends_is_not_made(loaded: Loaded) -> None:
-    crew = LastingCrew(1)
+    pool = ReusablePool(1)
     try:
-        promises = [crew.submit(Job(index, index, loaded.scenario)) for index in range(12)]
-        crew.close()
+        promises = [pool.submit(Job(index, index, loaded.scenario)) for index in range(12)]
+        pool.close()
         assert sum(promise.cancelled() for promise in promises if isinstance(promise, Future)) >= 8
-        assert crew.submit(Job(3, 3, loaded.scenario)).result().index == 3
+        assert pool.submit(Job(3, 3, loaded.scenario)).result().index == 3
     finally:
-        crew.end()
+        pool.end()
 
 
 def test_what_kept_a_replication_from_pass_is_kept() -> None:
     made = replications(Bench())
     for workers in ("1", "2", "4"):
-        made.look((workers,), Care.LOOK)
+        made.look((workers,), Care.SCREEN)
     causes = {values[0]: {trial.causes for trial in trials} for values, trials in made.made.items()}
     assert causes == {"1": {("abort condition stalled",)}, "2": {("objective success_rate >= 97%",)}, "4": {()}}
 
 
 def test_a_row_asks_for_its_points() -> None:
     made = replications(Bench())
-    row = Row(made, lambda point: (str(point + 1),))
-    row.look(6, Care.LOOK)
+    row = PointTrials(made, lambda point: (str(point + 1),))
+    row.look(6, Care.SCREEN)
     assert (row.passes(6), row.decided(6)) == (True, False)
     assert made.tally(("7",)) == Tally(10, 10)
 
@@ -180,7 +180,7 @@ def test_a_point_says_what_its_side_rests_on() -> None:
 def test_a_search_that_was_broken_off_has_no_finding(loaded: Loaded) -> None:
     parameter = find_parameter(loaded, "queue.workers", 0.02)
     made = {("1",): [Trial(0, 5, Outcome.FAIL, ("law x",))]}
-    assert Findings([parameter], made, TEST).search(0, None).finding is Finding.UNKNOWN
+    assert Findings([parameter], made, TEST).search(0, None).finding is SearchOutcome.UNKNOWN
     assert Findings([parameter], {}, TEST).search(0, None).points == []
 
 

@@ -21,6 +21,8 @@ from soak.runner.notify import notifier as notifying
 from soak.runner.notify import sender
 from soak.runner.notify.sender import Message, Receiver
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SENTINEL = "s3cr3t-t0k3n-that-nobody-may-see"
 SCENARIO = """
     version: 1

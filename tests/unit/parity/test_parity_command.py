@@ -19,6 +19,8 @@ from soak.schemas.evidence.parity import SCHEMA_VERSION, Agreement, Parity
 from soak.schemas.files import DIRECTORY
 from soak.schemas.stream.states import TaskState
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SCHEMA = json.loads((DIRECTORY / "parity.schema.json").read_text(encoding="utf-8"))
 USAGE, DAMAGED = 2, 5
 
@@ -79,6 +81,15 @@ def test_json_prints_what_is_written(
     monkeypatch.chdir(tmp_path)
     assert run_command(["compare", str(base), str(again), "--parity", "--json"]) == AGREES
     assert capsys.readouterr().out == (tmp_path / "parity-small" / "parity.json").read_text(encoding="utf-8")
+
+
+def test_a_second_comparison_goes_to_the_next_free_directory(
+    base: Path, again: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert run_command(["compare", str(base), str(again), "--parity"]) == AGREES
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["parity-small", "parity-small-2"]
 
 
 # Planted differences.
@@ -163,6 +174,7 @@ def test_runs_without_tasks_do_not_agree(base: Path, tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.drawn
 def test_the_plot_has_axes_with_units(base: Path, again: Path, tmp_path: Path) -> None:
     compare(base, again, tmp_path / "out", AGREES)
     svg = (tmp_path / "out" / "parity.svg").read_text(encoding="utf-8")
@@ -274,7 +286,7 @@ def test_an_out_that_is_taken_is_refused(
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
     assert "choose another --out" in refusal(base, again, tmp_path / "taken", USAGE, capsys)
-    assert "whose evidence is sealed" in refusal(base, again, again / "parity", USAGE, capsys)
+    assert "lies in the run directory" in refusal(base, again, again / "parity", USAGE, capsys)
     assert not (again / "parity").exists()
 
 

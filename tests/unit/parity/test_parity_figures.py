@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planted import figures_of, pairs
 
-from soak.runner.parity.distance import kolmogorov_smirnov
-from soak.runner.parity.figures import Measure, sli_figures
-from soak.runner.parity.histories import MOST_EVENTS, short_histories
+from soak.runner.parity.compare import MOST_EVENTS, short_histories
+from soak.runner.parity.figures import Measure, kolmogorov_smirnov, sli_figures
 from soak.runner.parity.outcomes import Outcomes, task_name
 from soak.runner.parity.tolerances import tolerance_of
 from soak.schemas.evidence.parity import Agreement

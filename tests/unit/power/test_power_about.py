@@ -7,7 +7,7 @@ import pytest
 
 from soak.runner.cli import run_command
 from soak.runner.judge.interval import wilson
-from soak.runner.power.detection import AboutRule, Share
+from soak.runner.power.detection import AboutRule, ShareDetector
 
 RESILIENCE = Path(__file__).resolve().parents[3] / "scenarios" / "resilience"
 
@@ -36,7 +36,7 @@ def test_what_ten_tasks_see(success: float) -> None:
     """Of ten tasks, a success of 91.5 % is contradicted by four failures; with some more it takes one more."""
     rule = AboutRule(0.914816, True, 0.99)
     assert rule.least_bad(10) == 4
-    detector = Share(rule, lambda size: 1 - size, 0.914816, 0.0, 10.0, 1.0)
+    detector = ShareDetector(rule, lambda size: 1 - size, 0.914816, 0.0, 10.0, 1.0)
     # A longer run never sees less: the least of all that are somewhat longer counts.
     least = min(at_least(rule.least_bad(n), n, 1 - success) for n in range(10, 30))
     assert detector.probability(success, 1.0) == pytest.approx(least, abs=1e-6)

@@ -6,7 +6,7 @@ from histories import scenario, tenants
 from soak.reports.power import duration_words, probability_words, size_words
 from soak.runner.power.assessment import assess
 from soak.runner.power.cases import NoStatementError, case_of, scale_of
-from soak.runner.power.detection import Spread
+from soak.runner.power.detection import SpreadDetector
 from soak.runner.power.pilot import Sample
 from soak.runner.power.violations import parse_violations
 from soak.runner.replications.replication import ObjectiveOutcome
@@ -148,7 +148,7 @@ def test_a_confidence_of_a_growth_is_part_of_its_fail() -> None:
 @pytest.mark.parametrize(("samples", "shrinks"), [(60, 1.5), (200, 1.0)])
 def test_the_slope_of_a_thinned_series_gets_better_with_time_alone(samples: int, shrinks: float) -> None:
     detector = case_of(seen(made("queue_depth_growth <= 4/h"), VARIED, samples=samples)).detector
-    assert isinstance(detector, Spread) and detector.shrinks == shrinks
+    assert isinstance(detector, SpreadDetector) and detector.shrinks == shrinks
 
 
 def test_a_warm_up_comes_on_top_of_the_observation_that_is_needed() -> None:
@@ -199,10 +199,16 @@ def test_a_violation_is_read(text: str, size: float, hourly: bool) -> None:
     [
         ("sucess_rate=96%", "no objective is about 'sucess_rate' (did you mean 'success_rate'?)"),
         ("wait_p95=96s", "no objective is about 'wait_p95'"),
-        ("success_rate", "is no violation (write <sli>=<size>, such as success_rate=96.5%"),
-        ("success_rate==96%", "is no violation"),
-        ("success_rate=98%", "success_rate >= 97% holds at that value: it is no violation (name one below the target)"),
-        ("latency_p95=120s", "latency_p95 <= 120s holds at that value: it is no violation (name one above the target)"),
+        ("success_rate", "is not a violation (write <sli>=<size>, such as success_rate=96.5%"),
+        ("success_rate==96%", "is not a violation"),
+        (
+            "success_rate=98%",
+            "success_rate >= 97% holds at that value: it is not a violation (name one below the target)",
+        ),
+        (
+            "latency_p95=120s",
+            "latency_p95 <= 120s holds at that value: it is not a violation (name one above the target)",
+        ),
         ("latency_p95=long", "'long' is not a duration (write 120s or 1m30s)"),
         ("duplicate_executions=many", "'many' is not a share of the opportunities (write 0.01% or 2/h)"),
         ("latency_max=10m", "'10m' is not a rate of events (write 1/d or 0.5/h)"),
@@ -239,7 +245,7 @@ def test_a_factor_is_asked_for() -> None:
     assert parse_violations(["latency_p95=1.3x"], relative)[0].size == 1.3
     with pytest.raises(UsageError, match="not a factor"):
         parse_violations(["latency_p95=130s"], relative)
-    with pytest.raises(UsageError, match="it is no violation"):
+    with pytest.raises(UsageError, match="it is not a violation"):
         parse_violations(["latency_p95=1.1x"], relative)
 
 
@@ -277,8 +283,8 @@ def test_probabilities_are_not_rounded_to_certainty() -> None:
         (Violation(0.1, None, True, 0.96, True, 70.5 * 3600, False), "72h is enough: needs 70h30m"),
         (Violation(0.1, None, True, 0.96, True, 3.6 * 3600, True), "72h is enough: needs less than 3h36m"),
         (Violation(0.1, None, True, 0.5, False, 144 * 3600.0, False), "72h is too short: needs 6d, 2 times as long"),
-        (Violation(0.1, None, True, 0.5, False, None, False), "72h is not enough: seen with 50.0%"),
-        (Violation(0.1, None, True, 0.97, True, None, False), "72h is enough: seen with 97.0%"),
+        (Violation(0.1, None, True, 0.5, False, None, False), "72h is not enough: detected with 50.0%"),
+        (Violation(0.1, None, True, 0.97, True, None, False), "72h is enough: detected with 97.0%"),
     ],
 )
 def test_whether_a_duration_is_enough(violation: Violation, words: str) -> None:

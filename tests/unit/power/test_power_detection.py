@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from soak.runner.judge.folds import Sketch, Tally
 from soak.runner.judge.growth import MOST_POINTS, Growth
 from soak.runner.judge.samples import Samples
-from soak.runner.power.detection import Count, Enough, QuantileRule, Rarity, RatioRule, Share, Spread
+from soak.runner.power.detection import (
+    CountDetector,
+    EnoughDetector,
+    QuantileRule,
+    RarityDetector,
+    RatioRule,
+    ShareDetector,
+    SpreadDetector,
+)
 from soak.runner.power.search import shortest, smallest
 from soak.runner.power.tails import binomial_at_least
 from soak.schemas.language.expression import Op
@@ -58,9 +66,9 @@ def test_a_quantile_breaks_where_the_judge_finds_it_broken(sli: str, q: float) -
         assert broken == [bad >= QuantileRule(q).least_bad(n) for bad in range(n + 1)]
 
 
-def share(rule: RatioRule | QuantileRule = HERE, *, per_hour: float = 1.0, design_effect: float = 1.0) -> Share:
+def share(rule: RatioRule | QuantileRule = HERE, *, per_hour: float = 1.0, design_effect: float = 1.0) -> ShareDetector:
     """A detector whose sizes are shares of bad ones."""
-    return Share(rule, lambda size: size, rule.allowed, 1.0, per_hour, design_effect)
+    return ShareDetector(rule, lambda size: size, rule.allowed, 1.0, per_hour, design_effect)
 
 
 def test_a_longer_run_never_sees_less() -> None:
@@ -88,7 +96,7 @@ def test_the_shortest_run_is_the_shortest() -> None:
 
 @pytest.mark.parametrize("n", [10, 300, 30_575])
 def test_nothing_may_happen_is_the_rule_of_three(n: int) -> None:
-    count = Count(1, 0.0, 1.0, float(n), 1.0)
+    count = CountDetector(1, 0.0, 1.0, float(n), 1.0)
     found = smallest(count, 1.0, 0.95)
     assert found == pytest.approx(1 - 0.05 ** (1 / n))
     assert shortest(count, 0.01, 0.95, 1e-6) == pytest.approx(math.ceil(math.log(0.05) / math.log(0.99)) / n)
@@ -96,19 +104,19 @@ def test_nothing_may_happen_is_the_rule_of_three(n: int) -> None:
 
 def test_a_duplicate_in_ten_thousand_takes_so_many_executions() -> None:
     """Three days with 29,956 executions and not one fewer: what the documentation says."""
-    assert Count(1, 0.0, 1.0, 29_956 / 72, 1.0).probability(0.0001, 72) >= 0.95
-    assert Count(1, 0.0, 1.0, 29_955 / 72, 1.0).probability(0.0001, 72) < 0.95
+    assert CountDetector(1, 0.0, 1.0, 29_956 / 72, 1.0).probability(0.0001, 72) >= 0.95
+    assert CountDetector(1, 0.0, 1.0, 29_955 / 72, 1.0).probability(0.0001, 72) < 0.95
 
 
 def test_without_known_opportunities_a_count_is_poisson() -> None:
-    count = Count(3, 0.0, 1e6, None, 1.0)
+    count = CountDetector(3, 0.0, 1e6, None, 1.0)
     terms = sum(math.exp(-4.0) * 4.0**k / math.factorial(k) for k in range(3))
     assert count.probability(2.0, 2.0) == pytest.approx(1 - terms)
 
 
 def test_a_rare_event() -> None:
-    assert smallest(Rarity(), 72, 0.95) == pytest.approx(-math.log(0.05) / 72)
-    assert shortest(Rarity(), 1 / 24, 0.95, 1.0) == pytest.approx(24 * -math.log(0.05))
+    assert smallest(RarityDetector(), 72, 0.95) == pytest.approx(-math.log(0.05) / 72)
+    assert shortest(RarityDetector(), 1 / 24, 0.95, 1.0) == pytest.approx(24 * -math.log(0.05))
 
 
 def drawn(rule: RatioRule, n: int, p: float, cluster: int, runs: int) -> float:
@@ -135,7 +143,7 @@ def test_what_is_said_to_be_seen_is_seen(cluster: int) -> None:
 def test_duplicates_are_seen_as_often_as_promised() -> None:
     """Bernoulli's trials through the judge's fold, at the smallest rate that is seen with 95 %."""
     n, runs, generator = 3000, 2000, np.random.default_rng(2)
-    rate = smallest(Count(1, 0.0, 1.0, float(n), 1.0), 1.0, 0.95)
+    rate = smallest(CountDetector(1, 0.0, 1.0, float(n), 1.0), 1.0, 0.95)
     assert rate
     seen = 0
     for _ in range(runs):
@@ -149,7 +157,7 @@ def test_duplicates_are_seen_as_often_as_promised() -> None:
 def test_events_in_clusters_are_seen_as_often_as_promised(hourly: bool) -> None:
     """Four at a time where they come, and broken from twelve on: three clusters."""
     n, runs, generator = 3000, 3000, np.random.default_rng(6)
-    count = Count(12, 0.0, 1e6 if hourly else 1.0, None if hourly else float(n), 4.0)
+    count = CountDetector(12, 0.0, 1e6 if hourly else 1.0, None if hourly else float(n), 4.0)
     size = smallest(count, 1.0, 0.95)
     assert size
     clusters = generator.poisson(size / 4, runs) if hourly else generator.binomial(n // 4, size, runs)
@@ -157,7 +165,7 @@ def test_events_in_clusters_are_seen_as_often_as_promised(hourly: bool) -> None:
 
 
 def test_a_spread_between_runs() -> None:
-    spread = Spread(10.0, 100.0, 4.0, lambda size: 0.1 * size)
+    spread = SpreadDetector(10.0, 100.0, 4.0, lambda size: 0.1 * size)
     size = smallest(spread, 4.0, 0.95)
     assert size
     draws = np.random.default_rng(4).normal(size, 0.1 * size, 20_000)
@@ -165,12 +173,12 @@ def test_a_spread_between_runs() -> None:
     assert shortest(spread, size, 0.95, 0.01) == pytest.approx(4.0)
     assert spread.probability(size, 16.0) == pytest.approx(0.9995, abs=0.0003)
     assert spread.probability(10.0, 4.0) == pytest.approx(0.5)
-    lower = Spread(10.0, 0.01, 4.0, lambda size: 1.0)
+    lower = SpreadDetector(10.0, 0.01, 4.0, lambda size: 1.0)
     assert lower.probability(9.0, 4.0) == pytest.approx(spread.probability(10.0, 4.0) + 0.3413, abs=0.001)
 
 
 def test_a_ratio_of_two_sides_is_lognormal() -> None:
-    spread = Spread(1.2, 1200.0, 1.0, lambda size: 0.05, logarithmic=True)
+    spread = SpreadDetector(1.2, 1200.0, 1.0, lambda size: 0.05, logarithmic=True)
     size = smallest(spread, 1.0, 0.95)
     assert size
     draws = size * np.exp(np.random.default_rng(4).normal(0, 0.05, 20_000))
@@ -200,7 +208,7 @@ def test_a_slope_shrinks_with_time_as_assumed(points: int, shrinks: float) -> No
 def test_a_leak_is_seen_as_often_as_promised() -> None:
     """With a confidence, the whole interval has to lie beyond the target."""
     sd, half = slopes(100, 2, 200)
-    size = smallest(Spread(1.0, 1e3, 2.0, lambda size: sd, 1.5, half), 2.0, 0.95)
+    size = smallest(SpreadDetector(1.0, 1e3, 2.0, lambda size: sd, 1.5, half), 2.0, 0.95)
     assert size
     generator, runs, seen = np.random.default_rng(9), 400, 0
     t_s = np.linspace(0, 7200, 100)
@@ -216,26 +224,26 @@ def test_a_leak_is_seen_as_often_as_promised() -> None:
 
 def test_too_few_observations_are_no_violation() -> None:
     """With Poisson numbers of observations around the least, half of the runs have enough."""
-    detector = Enough(share(per_hour=100.0), 200, 100.0, 1.0)
+    detector = EnoughDetector(share(per_hour=100.0), 200, 100.0, 1.0)
     assert detector.probability(0.5, 2.0) == pytest.approx(0.5, abs=0.02)
     hours = shortest(detector, 0.5, 0.95, 0.01)
     assert hours
     draws = np.random.default_rng(3).poisson(100 * hours, 20_000)
     assert float((draws >= 200).mean()) == pytest.approx(0.95, abs=0.007)
-    steady = Enough(share(per_hour=100.0), 200, 100.0, 0.0)
+    steady = EnoughDetector(share(per_hour=100.0), 200, 100.0, 0.0)
     assert [steady.probability(0.5, hours) for hours in (1.99, 2.0)] == [0.0, pytest.approx(1.0)]
 
 
 DETECTORS = [
     share(per_hour=40.0),
     share(QuantileRule(0.95), per_hour=40.0, design_effect=3.7),
-    Count(1, 0.0, 1.0, 40.0, 1.0),
-    Count(4, 0.01, 1.0, 40.0, 1.6),
-    Count(4, 0.1, 100.0, None, 1.0),
-    Rarity(),
-    Spread(10.0, 100.0, 4.0, lambda size: 0.1 * size),
-    Spread(1.0, -50.0, 4.0, lambda size: 2.0, 1.5, 0.3),
-    Enough(share(per_hour=40.0), 100, 40.0, 1.2),
+    CountDetector(1, 0.0, 1.0, 40.0, 1.0),
+    CountDetector(4, 0.01, 1.0, 40.0, 1.6),
+    CountDetector(4, 0.1, 100.0, None, 1.0),
+    RarityDetector(),
+    SpreadDetector(10.0, 100.0, 4.0, lambda size: 0.1 * size),
+    SpreadDetector(1.0, -50.0, 4.0, lambda size: 2.0, 1.5, 0.3),
+    EnoughDetector(share(per_hour=40.0), 100, 40.0, 1.2),
 ]
 
 
@@ -244,7 +252,9 @@ DETECTORS = [
     which=st.sampled_from(DETECTORS), parts=st.tuples(st.floats(0.001, 1), st.floats(0.001, 1)), hours=st.floats(1, 900)
 )
 def test_worse_violations_and_longer_runs_are_seen_more_often(
-    which: Share | Count | Rarity | Spread | Enough, parts: tuple[float, float], hours: float
+    which: ShareDetector | CountDetector | RarityDetector | SpreadDetector | EnoughDetector,
+    parts: tuple[float, float],
+    hours: float,
 ) -> None:
     less, more = (which.limit + min(1.0, part) * 0.2 * (which.worst - which.limit) for part in sorted(parts))
     assert which.probability(less, hours) <= which.probability(more, hours) + 1e-9
@@ -252,7 +262,9 @@ def test_worse_violations_and_longer_runs_are_seen_more_often(
 
 
 @pytest.mark.parametrize(("which", "hours"), list(product(DETECTORS, (20.0, 300.0))))
-def test_size_and_duration_agree(which: Share | Count | Rarity | Spread | Enough, hours: float) -> None:
+def test_size_and_duration_agree(
+    which: ShareDetector | CountDetector | RarityDetector | SpreadDetector | EnoughDetector, hours: float
+) -> None:
     size = smallest(which, hours, 0.95)
     assert size is not None
     needed = shortest(which, size, 0.95, 0.01)

@@ -7,7 +7,7 @@ from histories import scenario
 
 from soak.runner.engine import execute, identify
 from soak.runner.judge.histogram import RELATIVE_ERROR, Histogram
-from soak.runner.power.pilot import Distribution, design_effect, index_of_dispersion, samples_of, share_beyond
+from soak.runner.power.pilot import PooledDistribution, design_effect, index_of_dispersion, samples_of, share_beyond
 from soak.runner.replications.replication import Job, ObjectiveOutcome, Replication, replicate
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import UsageError
@@ -55,7 +55,7 @@ def outcome(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> Objective
 
 def test_the_distribution_is_that_of_the_observations() -> None:
     values = np.random.default_rng(4).lognormal(3, 1, 20_000)
-    pooled = Distribution([outcome(values[:5000]), outcome(values[5000:])])
+    pooled = PooledDistribution([outcome(values[:5000]), outcome(values[5000:])])
     for q in (0.05, 0.5, 0.95, 0.99):
         true = float(np.quantile(values, q))
         assert pooled.value_with_above(1 - q) == pytest.approx(true, rel=2 * RELATIVE_ERROR)
@@ -67,7 +67,7 @@ def test_the_distribution_is_that_of_the_observations() -> None:
 
 
 def test_a_distribution_with_zeros() -> None:
-    pooled = Distribution([outcome(np.array([0.0, 0.0, 0.0, 8.0]))])
+    pooled = PooledDistribution([outcome(np.array([0.0, 0.0, 0.0, 8.0]))])
     assert pooled.value_with_above(0.5) == 0.0
     assert pooled.share_above(1.0) == 0.25
     assert pooled.value_with_above(0.1) == pytest.approx(8.0, rel=0.01)
@@ -88,7 +88,7 @@ def test_replications_that_were_aborted_do_not_count() -> None:
     some = [replication(index, verdict=Outcome.ABORTED if index < 3 else Outcome.FAIL) for index in range(10)]
     assert [len(each.outcomes) for each in samples_of(objectives, some, 1.0)] == [7, 7, 7]
     most = [replication(index, verdict=Outcome.ABORTED if index < 6 else Outcome.PASS) for index in range(10)]
-    with pytest.raises(UsageError, match=r"6 of 10 replications are ended by an abort condition, most by collapse"):
+    with pytest.raises(UsageError, match=r"6 of 10 replications were ended by an abort condition, most by collapse"):
         samples_of(objectives, most, 1.0)
 
 
@@ -105,7 +105,7 @@ def test_replications_that_observe_nothing() -> None:
         )
         for index in range(6)
     ]
-    with pytest.raises(UsageError, match="no replication observes anything that an objective asks about"):
+    with pytest.raises(UsageError, match="no replication observed anything that an objective is about"):
         samples_of(scenario("slos: [success_rate >= 97%]").objectives, blind, 1.0)
 
 

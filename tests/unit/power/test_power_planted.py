@@ -9,7 +9,7 @@ from histories import scenario
 from soak.runner.judge.interval import wilson
 from soak.runner.power.assessment import assess
 from soak.runner.power.detection import RatioRule
-from soak.runner.power.pilot import Distribution, Sample, samples_of, share_beyond
+from soak.runner.power.pilot import PooledDistribution, Sample, samples_of, share_beyond
 from soak.runner.power.tails import binomial_at_least
 from soak.runner.replications.replication import Replication, jobs, replicate
 from soak.schemas.evidence.verdict import Status
@@ -65,7 +65,7 @@ def test_a_slower_system_of_the_smallest_size_is_seen_as_often_as_promised(
     found = assess(many, [], 0.95, made)
     assert found.smallest and found.smallest_share and found.design_effect
     assert (found.design_effect < 1.5) == alone
-    own = Distribution(many.observed).value_with_above(0.05)
+    own = PooledDistribution(many.observed).value_with_above(0.05)
     seen = sum(value * found.smallest / own > 60 for value in many.values)
     low, high = wilson(seen, len(many.values), 0.99)
     assert low - beside <= 0.95 <= high + beside

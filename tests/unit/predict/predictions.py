@@ -1,12 +1,16 @@
 """A scenario whose replications end in every way, in a fifth of a second each, and predictions of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from soak.runner.predict.prediction import Question
-from soak.runner.predict.session import ask, predict_scenario
-from soak.runner.replications.worker_pool import Crew, LocalCrew
-from soak.schemas.evidence.prediction import Prediction
+from soak.runner.analysis import ScenarioFile
+from soak.runner.predict.prediction import predict
+from soak.runner.predict.request import Request
+from soak.runner.predict.session import perform
+from soak.runner.replications.replication import Replication
+from soak.runner.replications.worker_pool import ProcessPool, WorkerPool
+from soak.schemas.evidence.prediction import Prediction, Stopped
 from soak.schemas.language.load import Loaded, load
 
 SCENARIO = """
@@ -40,12 +44,36 @@ def loaded_scenario(place: Path, text: str = SCENARIO, settings: tuple[str, ...]
     return load(path, settings=settings)
 
 
+Again = Callable[[Sequence[Replication], Stopped], Prediction]
+"""What the same request comes to with other replications."""
+
+
 def predicted(
-    place: Path, *, replications: int, make_crew: Callable[[], Crew] = LocalCrew, precision: float | None = None
-) -> tuple[Prediction, Path, Question]:
+    place: Path,
+    *,
+    replications: int,
+    open_pool: Callable[[], WorkerPool] = ProcessPool,
+    precision: float | None = None,
+    loaded: Loaded | None = None,
+) -> tuple[Prediction, Path, Again]:
     """A prediction in a directory of its own."""
-    loaded = loaded_scenario(place)
-    question = ask(loaded, replications=replications, precision=precision)
+    loaded = loaded or loaded_scenario(place)
     out = place / f"out{sum(1 for _ in place.iterdir())}"
-    prediction, directory = predict_scenario(loaded, question, make_crew, out)
-    return prediction, directory, question
+    scenario = ScenarioFile(loaded.source, settings=loaded.settings)
+    request = Request(scenario, replications, precision=precision, out=out)
+    analysis = perform(request, open_pool)
+    return analysis.result, analysis.directory, partial(predict, loaded, request)
+
+
+def concluded(
+    loaded: Loaded,
+    made: Sequence[Replication],
+    stopped: Stopped,
+    *,
+    replications: int = 5,
+    precision: float | None = None,
+) -> Prediction:
+    """What replications say that were made by hand."""
+    return predict(
+        loaded, Request(ScenarioFile(loaded.source), max(1, replications), precision=precision), made, stopped
+    )

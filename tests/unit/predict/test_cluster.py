@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 from predictions import loaded_scenario, predicted
 from servers import free_port, until
-from test_crew import files, lines, started
+from test_worker_pool import files, lines, started
 
 from soak.runner.cli import run_command
-from soak.runner.replications.remote import Answer, carry_out, order, pack, question, read_answer
+from soak.runner.replications.remote import Reply, carry_out, order, pack, question, read_reply
 from soak.runner.replications.replication import Job, jobs, replicate
 from soak.runner.replications.software import software
-from soak.runner.replications.worker_pool import LocalCrew
+from soak.runner.replications.worker_pool import ProcessPool
 from soak.schemas.errors import SoakError, UsageError
 
 pytest.importorskip("distributed")
 from soak.runner.replications import cluster
-from soak.runner.replications.cluster import DaskCrew
+from soak.runner.replications.cluster import DaskPool
 
 ROOT = Path(__file__).resolve().parents[3]
 NO_SOAK = "import sys; sys.modules['soak'] = None; "
@@ -76,8 +76,8 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ensemble]:
     end(found.scheduler)
 
 
-class Killing(DaskCrew):
-    """A crew that kills a worker when its eighth job comes in."""
+class Killing(DaskPool):
+    """A pool that kills a worker when its eighth job comes in."""
 
     def __init__(self, address: str, victim: int) -> None:
         self.jobs, self.victim = 0, victim
@@ -91,10 +91,10 @@ class Killing(DaskCrew):
 
 
 def test_a_cluster_gives_the_same_also_when_a_worker_is_killed(tmp_path: Path, dask: Ensemble) -> None:
-    _, local, _ = predicted(tmp_path, replications=30, make_crew=lambda: LocalCrew(1))
+    _, local, _ = predicted(tmp_path, replications=30, open_pool=lambda: ProcessPool(1))
     with dask.workers(PLAIN, PLAIN) as (victim, survivor):
-        crew = Killing(dask.address, victim.pid)
-        _, there, _ = predicted(tmp_path, replications=30, make_crew=lambda: crew)
+        pool = Killing(dask.address, victim.pid)
+        _, there, _ = predicted(tmp_path, replications=30, open_pool=lambda: pool)
         assert victim.wait(timeout=30) == -signal.SIGKILL
         assert survivor.poll() is None
     assert files(there) == files(local)
@@ -118,30 +118,30 @@ def test_workers_with_other_software_are_told(
 
 def test_a_worker_with_other_software_that_comes_late_ends_it(tmp_path: Path, dask: Ensemble) -> None:
     with dask.workers(PLAIN) as (good,):
-        crew = Killing(dask.address, good.pid)
+        pool = Killing(dask.address, good.pid)
         with (
             dask.workers(OTHER_SOAK),
             pytest.raises(SoakError, match=r"has soak 9\.9, but here is .* replication") as raised,
         ):
-            predicted(tmp_path, replications=30, make_crew=lambda: crew)
+            predicted(tmp_path, replications=30, open_pool=lambda: pool)
     assert raised.value.exit_code == 1
 
 
 def test_a_cluster_without_workers_is_told_at_the_start_and_on_the_way(tmp_path: Path, dask: Ensemble) -> None:
     with pytest.raises(UsageError, match=r"has had no workers for 0.5s"):
-        DaskCrew(dask.address, 0.5)
+        DaskPool(dask.address, 0.5)
 
     with dask.workers(PLAIN) as (worker,):
 
         def losing() -> Killing:
-            crew = Killing(dask.address, worker.pid)
-            crew._patience_s = 0.5
-            return crew
+            pool = Killing(dask.address, worker.pid)
+            pool._patience_s = 0.5
+            return pool
 
         with pytest.raises(
             SoakError, match=r"no workers for 0.5s .*; the [1-9] replications made before that are kept"
         ):
-            predicted(tmp_path, replications=30, make_crew=losing)
+            predicted(tmp_path, replications=30, open_pool=losing)
 
 
 def test_a_scheduler_that_dies_leaves_what_was_made(tmp_path: Path) -> None:
@@ -164,14 +164,14 @@ def test_a_scheduler_that_dies_leaves_what_was_made(tmp_path: Path) -> None:
 def test_who_is_no_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)
     with pytest.raises(UsageError, match=r"no Dask scheduler answers at 'tcp://127.0.0.1:1': "):
-        DaskCrew("tcp://127.0.0.1:1")
+        DaskPool("tcp://127.0.0.1:1")
     with pytest.raises(UsageError, match=r"no Dask scheduler answers at 'nonsense': "):
-        DaskCrew("nonsense")
+        DaskPool("nonsense")
     with (
         socket.create_server(("127.0.0.1", 0)) as mute,
-        pytest.raises(UsageError, match=r"nothing understandable came within"),
+        pytest.raises(UsageError, match=r"no valid answer within"),
     ):
-        DaskCrew(f"tcp://127.0.0.1:{mute.getsockname()[1]}")
+        DaskPool(f"tcp://127.0.0.1:{mute.getsockname()[1]}")
 
 
 def test_processes_and_a_cluster_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,11 +184,11 @@ def test_what_travels_gives_the_same(tmp_path: Path) -> None:
     job = next(jobs(loaded_scenario(tmp_path).scenario, 3))
     sent = order(job, pack(job.scenario))
     assert len(sent) < 4000
-    assert read_answer(carry_out(sent)).replication == replicate(job)
-    assert read_answer(carry_out(question())).replication is None
+    assert read_reply(carry_out(sent)).replication == replicate(job)
+    assert read_reply(carry_out(question())).replication is None
 
 
 def test_a_worker_makes_nothing_with_other_software(tmp_path: Path) -> None:
     job = next(jobs(loaded_scenario(tmp_path).scenario, 3))
     sent = order(job, pack(job.scenario)).replace(b"soak 0.", b"soak 9.")
-    assert read_answer(carry_out(sent)) == Answer(software(), None)
+    assert read_reply(carry_out(sent)) == Reply(software(), None)

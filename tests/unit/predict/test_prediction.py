@@ -12,17 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from predictions import SCENARIO, loaded_scenario, predicted
+from predictions import SCENARIO, concluded, loaded_scenario, predicted
 
 from soak.reports.plots.prediction import bars, is_far
 from soak.reports.prediction import command, first, render_prediction, summary_lines
 from soak.runner.evidence.record import to_json
 from soak.runner.predict import table
-from soak.runner.predict.distribution import distribution_of, half_width, share_of
-from soak.runner.predict.prediction import decide, first_to_break, observed, predict
-from soak.runner.predict.session import ask, predict_scenario
+from soak.runner.predict.prediction import (
+    decide,
+    distribution_of,
+    first_to_break,
+    half_width,
+    observed,
+    share_of,
+)
 from soak.runner.replications.replication import ObjectiveOutcome, Replication, jobs, replicate, seeds
-from soak.runner.replications.worker_pool import LocalCrew
 from soak.schemas.evidence.prediction import QUANTILES, SCHEMA_VERSION, Decision, First, Prediction, Stopped
 from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.language.expression import Op, Unit
@@ -109,7 +113,7 @@ def made_of(*rows: tuple[Outcome, list[ObjectiveOutcome]]) -> list[Replication]:
 
 
 def prediction_of(made: list[Replication], tmp_path: Path, **changes: object) -> Prediction:
-    return predict(ask(loaded_scenario(tmp_path, **changes), replications=max(1, len(made))), made, Stopped.COMPLETED)
+    return concluded(loaded_scenario(tmp_path, **changes), made, Stopped.COMPLETED, replications=len(made))
 
 
 OK, BAD, OPEN = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
@@ -133,7 +137,7 @@ def test_of_none_broken_the_one_nearest_to_zero_breaks_first(tmp_path: Path) -> 
     assert found.objective == "latency_p95 <= 25s"
     assert found.deviations == pytest.approx(190 / 90)
     assert [each.margin_varies for each in prediction.objectives] == [False, True, True]
-    assert "Their margin never varies: errors == 0" in first(found, prediction.objectives)
+    assert "Constant margin: errors == 0" in first(found, prediction.objectives)
 
 
 def test_margins_that_never_vary_tell_no_first(tmp_path: Path) -> None:
@@ -181,9 +185,9 @@ def test_doubts_of_replications_that_pass_are_not_counted(tmp_path: Path) -> Non
 
 
 def test_nothing_made_is_told(tmp_path: Path) -> None:
-    prediction = predict(ask(loaded_scenario(tmp_path), replications=5), [], Stopped.INTERRUPTED)
+    prediction = concluded(loaded_scenario(tmp_path), [], Stopped.INTERRUPTED)
     assert prediction.pass_probability.interval == (0.0, 1.0)
-    told = summary_lines(prediction, tmp_path)
+    told = summary_lines(prediction)
     assert told.startswith("PASS probability unknown (no replication was made)\n")
     assert "Interrupted after 0 of at most 5 replications." in told
     Draft202012Validator(read_schema("prediction")).validate(json.loads(to_json(prediction)))
@@ -193,24 +197,24 @@ def test_nothing_made_is_told(tmp_path: Path) -> None:
 
 
 def test_every_figure_comes_of_the_table_again(tmp_path: Path) -> None:
-    prediction, directory, question = predicted(tmp_path, replications=12)
+    prediction, directory, again = predicted(tmp_path, replications=12)
     assert {each.verdict for each in prediction.verdicts if each.share.count} >= {
         Outcome.ABORTED,
         Outcome.FAIL,
         Outcome.PASS,
     }
     read = table.read_csv((directory / table.FILE).read_bytes())
-    assert to_json(predict(question, read, Stopped.COMPLETED)) == (directory / "prediction.json").read_bytes()
+    assert to_json(again(read, Stopped.COMPLETED)) == (directory / "prediction.json").read_bytes()
 
 
 def test_the_table_tells_another_prediction_when_a_figure_is_changed(tmp_path: Path) -> None:
-    prediction, directory, question = predicted(tmp_path, replications=3)
+    prediction, directory, again = predicted(tmp_path, replications=3)
     content = (directory / table.FILE).read_bytes()
     read = table.read_csv(content)
     value = read[1].objectives[1].value
     assert value is not None
     changed = content.replace(repr(value).encode(), repr(math.nextafter(value, 0)).encode())
-    assert predict(question, table.read_csv(changed), Stopped.COMPLETED) != prediction
+    assert again(table.read_csv(changed), Stopped.COMPLETED) != prediction
 
 
 def test_a_prediction_keeps_to_its_schema(tmp_path: Path) -> None:
@@ -237,8 +241,8 @@ def test_words_of_the_schema_are_words_of_the_code() -> None:
 
 @pytest.mark.parametrize("text", ["5%", "0.1%", "1.23456%", "0.0123456789", "33%"])
 def test_the_command_says_the_same_share_again(tmp_path: Path, text: str) -> None:
-    question = ask(loaded_scenario(tmp_path), replications=3, precision=ratio(text))
-    words = command(predict(question, [], Stopped.INTERRUPTED)).split()
+    prediction = concluded(loaded_scenario(tmp_path), [], Stopped.INTERRUPTED, precision=ratio(text))
+    words = command(prediction).split()
     assert ratio(words[words.index("--precision") + 1]) == ratio(text)
 
 
@@ -317,8 +321,8 @@ slos:
 @pytest.mark.parametrize("tasks", [10, 300])
 def test_an_axis_of_shares_ends_at_100_percent(tmp_path: Path, tasks: int) -> None:
     loaded = loaded_scenario(tmp_path, TASKS, (f"workload.tasks={tasks}",))
-    predict_scenario(loaded, ask(loaded, replications=30, precision=None), LocalCrew, tmp_path / "out")
-    svg = (tmp_path / "out" / "plots" / "objectives.svg").read_text(encoding="utf-8")
+    _, directory, _ = predicted(tmp_path, replications=30, loaded=loaded)
+    svg = (directory / "plots" / "objectives.svg").read_text(encoding="utf-8")
     shares = [float(label) for label in re.findall(r">([0-9.]+)%</text>", svg)]
     assert len(shares) >= 3
     assert max(shares) <= 100

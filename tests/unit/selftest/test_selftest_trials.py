@@ -7,7 +7,7 @@ from histories import verdict
 
 from soak.runner.selftest import matrix
 from soak.runner.selftest.findings import findings
-from soak.runner.selftest.matrix import Row
+from soak.runner.selftest.matrix import TrialResult
 from soak.runner.selftest.trials import CLEAN, TRIALS, Trial
 from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.language.load import load
@@ -37,9 +37,9 @@ def test_the_checks_that_are_meant_stand_in_the_scenario(trial: Trial) -> None:
 def test_a_clean_run_on_a_busy_machine_is_made_again(monkeypatch: pytest.MonkeyPatch, busy: int, tries: int) -> None:
     places: list[Path] = []
 
-    def run(trial: Trial, scenarios: Path, out: Path, speed: float) -> Row:
+    def run(trial: Trial, scenarios: Path, out: Path, speed: float) -> TrialResult:
         places.append(out)
-        return Row(trial, Outcome.PASS, (), 9, machine_was_busy=len(places) <= busy)
+        return TrialResult(trial, Outcome.PASS, (), 9, machine_was_busy=len(places) <= busy)
 
     monkeypatch.setattr(matrix, "_run", run)
     [row] = matrix.run_trials([Trial(None, "steady")], Path(), Path("out"), 60, lambda _: None)
@@ -59,7 +59,7 @@ def test_a_trial_comes_out_as_meant_when_the_check_meant_for_it_finds_it() -> No
     found = tuple(findings(verdict(FAILED, "slos: [success_rate >= 50%]", until=9)))
     meant = Trial(Defect.BACKOFF_IGNORED, "steady", ("objective success_rate >= 50%",))
     other = Trial(Defect.BACKOFF_IGNORED, "steady", ("objective latency_p95 <= 1h",))
-    assert Row(meant, Outcome.FAIL, found, 9).as_meant
-    assert not Row(other, Outcome.FAIL, found, 9).as_meant
-    assert not Row(Trial(None, "steady"), Outcome.FAIL, found, 9).as_meant
-    assert Row(Trial(None, "steady"), Outcome.PASS, (), 9).as_meant
+    assert TrialResult(meant, Outcome.FAIL, found, 9).as_meant
+    assert not TrialResult(other, Outcome.FAIL, found, 9).as_meant
+    assert not TrialResult(Trial(None, "steady"), Outcome.FAIL, found, 9).as_meant
+    assert TrialResult(Trial(None, "steady"), Outcome.PASS, (), 9).as_meant

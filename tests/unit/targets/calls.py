@@ -10,6 +10,8 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
+from servers import until
+
 from soak.runner.targets.calls.dependencies import Program
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.systems.calls.settings import calls_of
@@ -72,8 +74,7 @@ def dependency(directory: Path, text: str = PRIMARY, faults: str = "", *, bad: b
         program.start()
         if bad:
             name = program.launch(bad=True)
-            while not program.is_ready(name):
-                pass
+            until(lambda: program.is_ready(name))
             program.retire(program.switch_to(name))
         yield program
     finally:

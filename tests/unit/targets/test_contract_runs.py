@@ -164,11 +164,11 @@ def test_what_a_hung_worker_brings_is_refused(tmp_path: Path) -> None:
         (queues.Garbage, r"^Garbage\.complete returned None, not bool$"),
         (queues.WrongField, r"^WrongField\.enqueue returned Accepted\.task_id = None, not int or str$"),
         (queues.Hangs, r"^Hangs\.claim has not answered for 0\.5 s"),
-        (queues.ClaimLosesThePayload, r"\.claim gave task 0 the payload '', not '{\"number\": 0}'$"),
+        (queues.ClaimLosesThePayload, r"\.claim returned task 0 with payload '', not '{\"number\": 0}'$"),
         (queues.IdGivenTwice, r"^IdGivenTwice\.enqueue returned the id 0 a second time"),
         (
             queues.NotEmpty,
-            r"^NotEmpty\.(claim named the task 0, which|enqueue refused the key '0', which it was never)",
+            r"^NotEmpty\.(claim named the task 0, which|enqueue refused the key '0', which was never)",
         ),
     ],
 )
@@ -185,10 +185,12 @@ def test_a_queue_that_cannot_be_made_is_a_wrong_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["db_outage", "disk_full", "dispatcher_crash", "watchdog_crash"])
 def test_faults_that_need_a_hand_inside_are_refused(kind: str, tmp_path: Path) -> None:
     loaded = scenario(tmp_path, f"{{name: dark, type: {kind}, at: 1m, for: 30s}}")
-    with pytest.raises(UsageError, match=rf"^x:X cannot run this scenario: fault dark \({kind}\): .* \(leave it out"):
+    with pytest.raises(
+        UsageError, match=rf"^target x:X cannot run this scenario: fault dark \({kind}\): .* \(remove the fault"
+    ):
         QueueAdapter("x:X", MemoryQueue).admit(loaded.scenario)
 
 
 def test_a_run_is_not_taken_up_again(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="x:X is not resumed"):
+    with pytest.raises(UsageError, match="x:X cannot be resumed"):
         QueueAdapter("x:X", MemoryQueue).prepare(tmp_path, History(until_s=1.0))

@@ -92,7 +92,7 @@ def test_the_example_keeps_the_contract() -> None:
     results = list(check_class(ThreadSystem))
     assert [each.name for each in results] == [check.name for check in suite(ThreadSystem)[0]]
     assert [each.name.split(",")[0] for each in results if each.status != "ok"] == [
-        "the task of a worker that was killed is tried again",
+        "the task of a killed worker is retried",
         "a worker that lost its lease is refused",
     ]
     assert {each.status for each in results} == {"ok", "skipped"}
@@ -112,11 +112,11 @@ def test_the_orchestrator_that_comes_along_keeps_the_contract() -> None:
             "a key is refused while",
             "Refused() for a key that is PENDING or IN_PROGRESS, got Acc",
         ),
-        (systems.BackoffIgnored, "a transient failure is tried again", "expected a wait of 0.1 s, got a body 0.0"),
+        (systems.BackoffIgnored, "a transient failure is retried", "expected a wait of 0.1 s, got a body 0.0"),
         (systems.RetriesWithoutEnd, "a task is FAILED after 3 attempts", "expected FAILED of attempt 3 from changes"),
         (systems.GuardrailIgnored, "a task over its hard budget is BLOCKED", "got ENQUEUED, DISPATCHED, DONE"),
         (systems.FailureIsDone, "a permanent failure is FAILED at once", "expected FAILED of attempt 1 from changes"),
-        (systems.TellsTwice, "changes are told once", "got ENQUEUED, ENQUEUED, DISPATCHED, DISPATCHED, DONE, DONE"),
+        (systems.TellsTwice, "changes are reported once", "got ENQUEUED, ENQUEUED, DISPATCHED, DISPATCHED, DONE, DONE"),
         (
             systems.TellsNothing,
             "a task is dispatched to a body",
@@ -124,7 +124,7 @@ def test_the_orchestrator_that_comes_along_keeps_the_contract() -> None:
         ),
         (
             systems.OneWorker,
-            "no more bodies run at a time",
+            "no more bodies run at once",
             "expected 3 bodies to run at a time within 2 s, got 1 that run",
         ),
         (systems.SnapshotForgetsBlocked, "the snapshot counts", "got 1 pending, 3 in_progress, 1 done, 1 failed"),
@@ -204,7 +204,7 @@ def test_a_broken_contract_ends_the_run(kind: type[System], message: str, tmp_pa
 
 def test_a_worker_that_cannot_be_killed_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(
-        SoakError, match=r"Strangers.processes\(\) has no process for worker 'w\d' \(worker-process-1\)"
+        SoakError, match=r"Strangers.processes\(\) has no process for worker 'w\d' \(it has worker-process-1\)"
     ):
         soak(systems.Strangers, tmp_path, CRASH)
 
@@ -223,7 +223,7 @@ def test_a_fault_that_cannot_be_is_refused(fault: str, message: str, tmp_path: P
 
 
 def test_it_is_not_resumed(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not resumed"):
+    with pytest.raises(UsageError, match="cannot be resumed"):
         SystemAdapter("x:X", ThreadSystem).prepare(tmp_path, History())
 
 

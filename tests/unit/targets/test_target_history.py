@@ -60,5 +60,7 @@ def test_a_database_of_another_run_is_refused(tmp_path: Path) -> None:
     database.unlink()
     with Store(database, Settings(db=str(database))) as store:
         store.enqueue("0", "{}")
-    with pytest.raises(UsageError, match=r"queue.db: is not the database of this run: its log tells other things"):
+    with pytest.raises(
+        UsageError, match=r"queue.db: is not the database of this run: its log contradicts the event stream"
+    ):
         Orchestrator().prepare(tmp_path, told(STORY))

@@ -201,6 +201,6 @@ def _records(database: Path) -> list[_Record]:
 
 
 def _cause_of_end(plan: Plan, running: Running) -> int:
-    """The fault that the body of an execution did not survive; NO_CAUSE where it ended well."""
+    """The fault that ended the body of an execution; NO_CAUSE if it succeeded."""
     cause = plan.fate(running.number, running.attempt, running.started_s)[1]
     return cause if Action(plan.action[cause]) in BODY_FAILS else NO_CAUSE

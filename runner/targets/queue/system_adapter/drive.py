@@ -56,7 +56,7 @@ def drive(
         # Running attempts are left to their leases: they must not keep the system from stopping.
         process_control.wake_all()
         body_server.close()
-    # How long the system takes to stop is no part of the run.
+    # Stopping the system is not part of the run.
     patiently(system.stop)
     patiently(change_reader.read)
     until_s = max(until_s, change_reader.latest_s)

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soak.runner.compare.batches import gain, interval
 from soak.runner.compare.changes import direction_of
-from soak.runner.compare.noise import holm, paired_t
+from soak.runner.compare.noise import gain, holm, interval, paired_t
 from soak.runner.replications.replication import Replication
 from soak.schemas.evidence.changes import Direction
 from soak.schemas.evidence.whatif import Effect
@@ -21,7 +20,7 @@ from soak.schemas.stream.block import Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class SliValues:
     """The values of one SLI, by replication; None where one observed nothing."""
 
     sli: Sli
@@ -36,17 +35,17 @@ class Values:
         return table[:, 0], table[:, 1]
 
 
-def values_of(slis: Sequence[Sli], pairs: Sequence[tuple[Replication, Replication]]) -> list[Values]:
+def values_of(slis: Sequence[Sli], pairs: Sequence[tuple[Replication, Replication]]) -> list[SliValues]:
     """The values of each SLI."""
     return [
-        Values(
+        SliValues(
             sli, [base.slis.get(sli.name) for base, _ in pairs], [variant.slis.get(sli.name) for _, variant in pairs]
         )
         for sli in slis
     ]
 
 
-def effects(values: Sequence[Values], *, alpha: float, least: float, confidence: float) -> list[Effect]:
+def effects(values: Sequence[SliValues], *, alpha: float, least: float, confidence: float) -> list[Effect]:
     """The effect on each SLI, tested over all of them together (Holm).
 
     SLIs that are the same in every pair could not come out significant, and do not count (Tarone, A modified Bonferroni
@@ -60,7 +59,7 @@ def effects(values: Sequence[Values], *, alpha: float, least: float, confidence:
     ]
 
 
-def _effect(values: Values, p: float | None, *, significant: bool, least: float, confidence: float) -> Effect:
+def _effect(values: SliValues, p: float | None, *, significant: bool, least: float, confidence: float) -> Effect:
     base, variant = values.pairs
     if not len(base):
         return _unknown(values)
@@ -97,7 +96,7 @@ def _signed(unit: Unit, difference: float, low: float | None, high: float | None
     return f"{unit.show_difference(difference)}{between}"
 
 
-def _unknown(values: Values) -> Effect:
+def _unknown(values: SliValues) -> Effect:
     return Effect(
         sli=values.sli.name,
         unit=values.sli.unit.value,

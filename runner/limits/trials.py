@@ -1,7 +1,6 @@
 """Replications at points of the parameters: made as they are needed and kept."""
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -9,46 +8,21 @@ from itertools import islice
 import msgspec
 
 from soak.runner.limits.decision import Care, SequentialTest, Tally
-from soak.runner.replications.replication import Job, Replication, jobs
-from soak.runner.replications.worker_pool import Crew, LocalCrew, Promise, in_order
+from soak.runner.replications.replication import Replication, jobs
+from soak.runner.replications.worker_pool import WorkerPool, in_order
 from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.language.model import Scenario
 
-Values = tuple[str, ...]
-"""A point: the value of each parameter as it stands in a scenario."""
+PointValues = tuple[str, ...]
+"""A point: the value of each parameter as a scenario writes it."""
 
 
 class StoppedError(Exception):
-    """Someone asked to stop; what was made so far is kept."""
-
-
-class LastingCrew(LocalCrew):
-    """Processes that outlast the series they are given: `close` ends a series, and what of it has not begun; `end` ends them."""
-
-    def __init__(self, workers: int | None = None) -> None:
-        super().__init__(workers)
-        self._asked: list[Promise] = []
-
-    def submit(self, job: Job) -> Promise:
-        """Have a job done."""
-        promise = super().submit(job)
-        self._asked.append(promise)
-        return promise
-
-    def close(self) -> None:
-        """End a series: what is under way ends by itself, and the next series does not wait for what has not begun."""
-        for promise in self._asked:
-            if isinstance(promise, Future):
-                promise.cancel()
-        self._asked.clear()
-
-    def end(self) -> None:
-        """End all workers, whatever they are at."""
-        super().close()
+    """The search was interrupted; what was made so far is kept."""
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What a replication came to: `causes` kept it from PASS."""
+    """The outcome of a replication; `causes`: why it did not PASS."""
 
     index: int
     seed: int
@@ -61,51 +35,50 @@ class Replications:
 
     def __init__(
         self,
-        crew: Crew,
-        scenario_at: Callable[[Values], Scenario],
+        pool: WorkerPool,
+        scenario_at: Callable[[PointValues], Scenario],
         seed: int,
         test: SequentialTest,
-        watch: Callable[[Values, Tally, int], None],
+        show: Callable[[PointValues, Tally, int], None],
         interrupted: Callable[[], bool],
     ) -> None:
         self.test = test
-        self.made: dict[Values, list[Trial]] = {}
+        self.made: dict[PointValues, list[Trial]] = {}
         self.total = 0
-        self._crew = crew
+        self._pool = pool
         self._scenario_at = scenario_at
         self._seed = seed
-        self._watch = watch
+        self._show = show
         self._interrupted = interrupted
 
-    def look(self, values: Values, care: Care) -> None:
+    def look(self, values: PointValues, care: Care) -> None:
         """Make replications at a point until they are enough. Raises StoppedError, or UsageError for a value that cannot be."""
         tally = self.tally(values)
         if self.test.enough(tally, care):
             return
         scenario = self._scenario_at(values)
         trials = self.made.setdefault(values, [])
-        series = islice(jobs(scenario, self._seed), len(trials), self.test.most)
-        with closing(in_order(self._crew, series)) as results:
+        wanted = islice(jobs(scenario, self._seed), len(trials), self.test.most)
+        with closing(in_order(self._pool, wanted, self._interrupted)) as results:
             for replication in results:
                 trials.append(
                     Trial(replication.index, replication.seed, replication.verdict, _causes(replication, scenario))
                 )
                 self.total += 1
                 tally = tally.plus(replication.verdict is Outcome.PASS)
-                self._watch(values, tally, self.total)
-                if self._interrupted():
-                    raise StoppedError
+                self._show(values, tally, self.total)
                 if self.test.enough(tally, care):
                     return
+        raise StoppedError
 
-    def tally(self, values: Values) -> Tally:
+    def tally(self, values: PointValues) -> Tally:
         """The replications at a point."""
         trials = self.made.get(values, [])
         return Tally(sum(trial.verdict is Outcome.PASS for trial in trials), len(trials))
 
 
 def _causes(replication: Replication, scenario: Scenario) -> tuple[str, ...]:
-    """What kept it from PASS: the abort condition that ended it, or else what is broken, or else what is not known."""
+    """Why it did not PASS: the abort condition that ended it, or else what is broken, or else what is not known."""
     if replication.verdict is Outcome.PASS:
         return ()
     if replication.aborted_by is not None:
@@ -120,20 +93,20 @@ def _causes(replication: Replication, scenario: Scenario) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PointTrials:
     """Points in a row, or the cells of a plane, by their number: the trials that a search asks for."""
 
     replications: Replications
-    values: Callable[[int], Values]
+    values: Callable[[int], PointValues]
 
     def look(self, point: int, care: Care) -> None:
         """Make replications there until they are enough. Raises as `Replications.look` does."""
         self.replications.look(self.values(point), care)
 
     def passes(self, point: int) -> bool:
-        """Which side they speak for."""
+        """Whether they are evidence for PASS being likely enough."""
         return self.replications.test.passes(self.replications.tally(self.values(point)))
 
     def decided(self, point: int) -> bool:
-        """Whether they are enough to rest the answer on."""
+        """Whether they are enough to base the answer on."""
         return self.replications.test.enough(self.replications.tally(self.values(point)), Care.DECIDE)

@@ -17,7 +17,7 @@ from servers import until
 
 from soak.runner.predict import table
 from soak.runner.replications.replication import Job, Replication, jobs, replicate
-from soak.runner.replications.worker_pool import LocalCrew, in_order
+from soak.runner.replications.worker_pool import ProcessPool, in_order
 from soak.schemas.errors import SoakError
 from soak.schemas.evidence.verdict import Outcome
 
@@ -31,8 +31,8 @@ def files(directory: Path) -> dict[str, bytes]:
     }
 
 
-class Killing(LocalCrew):
-    """A crew one of whose workers is killed when the sixth job comes in."""
+class Killing(ProcessPool):
+    """A pool one of whose workers is killed when the sixth job comes in."""
 
     submitted = 0
 
@@ -44,22 +44,22 @@ class Killing(LocalCrew):
 
 
 def test_a_worker_that_is_killed_changes_nothing(tmp_path: Path) -> None:
-    crews: list[Killing] = []
+    pools: list[Killing] = []
 
     def killing() -> Killing:
-        crews.append(Killing(2))
-        return crews[-1]
+        pools.append(Killing(2))
+        return pools[-1]
 
-    _, undisturbed, _ = predicted(tmp_path, replications=15, make_crew=lambda: LocalCrew(1))
-    _, disturbed, _ = predicted(tmp_path, replications=15, make_crew=killing)
-    assert crews[0].submitted > 15
+    _, undisturbed, _ = predicted(tmp_path, replications=15, open_pool=lambda: ProcessPool(1))
+    _, disturbed, _ = predicted(tmp_path, replications=15, open_pool=killing)
+    assert pools[0].submitted > 15
     assert files(disturbed) == files(undisturbed)
 
 
 class Broken:
-    """A crew that loses everything it is asked for, or a promise that is never kept."""
+    """A pool that loses everything it is asked for, or a promise that is never kept."""
 
-    under_way = 2
+    in_flight = 2
 
     def __init__(self) -> None:
         self.restarts, self.closed = 0, False
@@ -77,21 +77,21 @@ class Broken:
         self.closed = True
 
 
-def test_a_crew_that_breaks_again_and_again_is_given_up(tmp_path: Path) -> None:
-    crew = Broken()
-    with pytest.raises(SoakError, match="killed again and again"):
-        next(in_order(crew, jobs(loaded_scenario(tmp_path).scenario, 1)))
-    assert (crew.restarts, crew.closed) == (3, True)
+def test_a_pool_that_breaks_again_and_again_is_given_up(tmp_path: Path) -> None:
+    pool = Broken()
+    with pytest.raises(SoakError, match="killed repeatedly"):
+        next(in_order(pool, jobs(loaded_scenario(tmp_path).scenario, 1)))
+    assert (pool.restarts, pool.closed) == (3, True)
 
 
 class Shrinking:
-    """A crew that does everything at once, and has fewer workers from its fifth job on."""
+    """A pool that does everything at once, and has fewer workers from its fifth job on."""
 
     def __init__(self) -> None:
         self.jobs: list[int] = []
 
     @property
-    def under_way(self) -> int:
+    def in_flight(self) -> int:
         return 4 if len(self.jobs) < 5 else 1
 
     def submit(self, job: Job) -> "Done":
@@ -115,31 +115,31 @@ class Done:
         return Replication(self.job.index, self.job.seed, Outcome.PASS, 0.0, None, [], [])
 
 
-def test_a_crew_may_become_smaller(tmp_path: Path) -> None:
-    crew = Shrinking()
-    made = in_order(crew, islice(jobs(loaded_scenario(tmp_path).scenario, 1), 12))
+def test_a_pool_may_become_smaller(tmp_path: Path) -> None:
+    pool = Shrinking()
+    made = in_order(pool, islice(jobs(loaded_scenario(tmp_path).scenario, 1), 12))
     assert [each.index for each in made] == list(range(12))
-    assert crew.jobs == list(range(12))
+    assert pool.jobs == list(range(12))
 
 
 def test_only_a_window_is_under_way(tmp_path: Path) -> None:
-    crew = Shrinking()
-    made = in_order(crew, jobs(loaded_scenario(tmp_path).scenario, 1))
+    pool = Shrinking()
+    made = in_order(pool, jobs(loaded_scenario(tmp_path).scenario, 1))
     next(made)
-    assert len(crew.jobs) == 4
+    assert len(pool.jobs) == 4
     made.close()
 
 
 def test_the_same_is_made_by_any_number_of_processes(tmp_path: Path) -> None:
-    _, one, _ = predicted(tmp_path, replications=25, precision=0.25, make_crew=lambda: LocalCrew(1))
-    prediction, three, _ = predicted(tmp_path, replications=25, precision=0.25, make_crew=lambda: LocalCrew(3))
+    _, one, _ = predicted(tmp_path, replications=25, precision=0.25, open_pool=lambda: ProcessPool(1))
+    prediction, three, _ = predicted(tmp_path, replications=25, precision=0.25, open_pool=lambda: ProcessPool(3))
     assert files(one) == files(three)
     assert [each.index for each in table.read_csv((three / table.FILE).read_bytes())] == list(range(prediction.made))
 
 
 def test_the_workers_do_what_is_done_here(tmp_path: Path) -> None:
     wanted = list(islice(jobs(loaded_scenario(tmp_path).scenario, 1), 3))
-    assert list(in_order(LocalCrew(2), wanted)) == [replicate(job) for job in wanted]
+    assert list(in_order(ProcessPool(2), wanted)) == [replicate(job) for job in wanted]
 
 
 # Processes of the command.

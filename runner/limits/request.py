@@ -1,54 +1,60 @@
-"""What is asked for, and the scenario with every value that is tried."""
+"""What `soak limits` is asked, and the scenario with every value that is tried."""
 
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from soak.runner.analysis import ScenarioFile
 from soak.runner.limits.parameter import find_parameter
-from soak.runner.limits.replications import Values
+from soak.runner.limits.trials import PointValues
 from soak.schemas.errors import ScenarioError, UsageError
-from soak.schemas.language.load import Loaded, Sources
+from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What is asked for: `vary` as PATH or PATH=LOW..HIGH; `cells` along each axis of a plane; `workers` None: all cores."""
+class Request:
+    """Where does the scenario break? `vary` as PATH or PATH=LOW..HIGH, twice at most.
 
+    `probability`: of PASS, that is good enough; `tolerance`: the largest step, as a share of the range; `most`: replications at
+    one point; `cells`: along each axis of a plane; `jobs`: processes (None: one a core).
+    """
+
+    scenario: ScenarioFile
     vary: tuple[str, ...]
     probability: float
     tolerance: float
     most: int
     cells: int
-    tier: str | None
-    overlays: tuple[Path, ...]
-    settings: tuple[str, ...]
-    workers: int | None
+    jobs: int | None = None
+    out: Path | None = None
 
 
 class Variants:
     """The scenario at every point. Raises ScenarioError for one that is wrong, UsageError for what cannot be varied."""
 
-    def __init__(self, path: Path, wish: Wish) -> None:
-        self._wish = wish
-        self._sources = Sources.read(path, wish.overlays)
-        self.loaded = self._load(wish.settings)
+    def __init__(self, request: Request) -> None:
+        self._chosen = request.scenario
+        self._sources = request.scenario.read()
+        self.loaded = self._load(request.scenario.settings)
         if not self.loaded.scenario.objectives:
-            raise UsageError(f"{path}: has no objectives, so that no run of it can PASS (write some under slos)")
-        self.parameters = [find_parameter(self.loaded, each, wish.tolerance) for each in wish.vary]
+            raise UsageError(
+                f"{request.scenario.path}: has no objectives, so that no run of it can PASS (write some under slos)"
+            )
+        self.parameters = [find_parameter(self.loaded, each, request.tolerance) for each in request.vary]
         paths = [parameter.path for parameter in self.parameters]
         if len(set(paths)) < len(paths):
-            raise UsageError(f"--vary {paths[0]}: stands twice (name another parameter, or leave it out)")
+            raise UsageError(f"--vary {paths[0]}: is duplicated (name another parameter, or leave it out)")
 
     def _load(self, settings: tuple[str, ...]) -> Loaded:
-        return self._sources.load(tier=self._wish.tier, settings=settings)
+        return self._sources.load(tier=self._chosen.tier, settings=settings)
 
-    def at(self, values: Values) -> Scenario:
+    def at(self, values: PointValues) -> Scenario:
         """The scenario at a point. Raises UsageError for a value that it cannot have."""
         pairs = zip(self.parameters, values, strict=True)
         own = tuple(f"{parameter.path}={value}" for parameter, value in pairs)
         try:
-            changed = self._load((*self._wish.settings, *own))
+            changed = self._load((*self._chosen.settings, *own))
         except ScenarioError as error:
             problem = error.problems[0]
             what = f"the scenario is not valid with {' and '.join(own)}: {problem.where}: {problem.what} ({problem.remedy})"

@@ -1,0 +1,49 @@
+"""Ctrl-C and its like: the first one asks to stop and keep what there is, the second one stops at once."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+INTERRUPTED = 130
+"""The exit code of a command that was asked to stop."""
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Those that ask to stop, as far as this machine knows them."""
+
+
+class Interruption:
+    """Whether someone asked the run to stop: the first SIGINT, SIGTERM or SIGHUP asks, a second one stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self) -> bool:
+        """Whether someone asked."""
+        return self.asked
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Handle signals meanwhile. They reach the main thread only: what goes on in another one is not asked."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def listening() -> Iterator[Interruption]:
+    """An interruption that handles signals meanwhile."""
+    interruption = Interruption()
+    with interruption.listening():
+        yield interruption

@@ -1,0 +1,23 @@
+"""What `soak predict` is asked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from soak.runner.analysis import ScenarioFile
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How likely is PASS? The scenario's seed gives those of all replications.
+
+    `precision`, `required`: shares; half the width of the interval at which to stop, and the PASS probability there must be.
+    `jobs`: processes (None: one a core); `dask`: the address of a cluster to use instead.
+    """
+
+    scenario: ScenarioFile
+    replications: int
+    precision: float | None = None
+    required: float | None = None
+    jobs: int | None = None
+    dask: str | None = None
+    out: Path | None = None

@@ -1,0 +1,146 @@
+"""One `soak compare SCENARIO --with KEY=VALUE`, from a request to files and a result."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from soak.runner.analysis import Analysis, numbered_directory, write_analysis
+from soak.runner.compare.changes import WORDS, Relative, parse_relative
+from soak.runner.compare.noise import CONFIDENCE, LEAST_PAIRS, mcnemar
+from soak.runner.console import remark
+from soak.runner.interruption import Interruption, listening
+from soak.runner.replications.replication import Replication, paired_jobs
+from soak.runner.replications.series import series
+from soak.runner.replications.worker_pool import ProcessPool
+from soak.runner.whatif.effects import effects, values_of
+from soak.runner.whatif.request import Request
+from soak.schemas.errors import UsageError
+from soak.schemas.evidence.changes import Direction, RelativeResult
+from soak.schemas.evidence.verdict import Outcome, Status
+from soak.schemas.evidence.whatif import SCHEMA_VERSION, Effect, Variant, Verdicts, WhatIf
+from soak.schemas.language.load import Loaded
+from soak.schemas.language.slis import Sli
+
+FILE, REPORT = "what_if.json", "what_if.md"
+Pair = tuple[Replication, Replication]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Both scenarios, the SLIs that both have, and the objectives relative to the base."""
+
+    base: Loaded
+    variant: Loaded
+    slis: list[Sli]
+    objectives: list[Relative]
+
+
+def perform(request: Request) -> Analysis[WhatIf]:
+    """Simulate both variants and write what comes of it. An interruption after enough pairs ends them early. Raises SoakError."""
+    sides = _load(request)
+    with (
+        numbered_directory(request.out, f"compare-{sides.base.scenario.name}") as directory,
+        listening() as interrupted,
+    ):
+        pairs = _simulate(sides, request.replications, interrupted)
+        if interrupted.asked and len(pairs) < LEAST_PAIRS:
+            raise KeyboardInterrupt
+        result = conclude(request, sides, pairs)
+        from soak.reports.whatif import render_what_if
+
+        write_analysis(directory, FILE, result, render_what_if(result), sealed=False)
+    return Analysis(result, directory.path, REPORT, interrupted.asked)
+
+
+def _load(request: Request) -> _Sides:
+    chosen, sources = request.scenario, request.scenario.read()
+    base = sources.load(tier=chosen.tier, settings=chosen.settings)
+    variant = sources.load(tier=chosen.tier, settings=chosen.settings, variant=request.variant)
+    if base.scenario.seed != variant.scenario.seed:
+        raise UsageError("--with seed=…: both variants get the same seeds (name another for both with --seed)")
+    if base.sha256 == variant.sha256:
+        remark("the variant is the same as the base: nothing will differ")
+    now = variant.scenario.slis
+    slis = [sli for name, sli in base.scenario.slis.items() if name in now and now[name].unit == sli.unit]
+    names = [sli.name for sli in slis]
+    return _Sides(base, variant, slis, [parse_relative(text, names) for text in request.objectives])
+
+
+def _simulate(sides: _Sides, count: int, interrupted: Interruption) -> list[Pair]:
+    base, variant = sides.base.scenario, sides.variant.scenario
+    remark(f"{base.name}: {count} pairs of replications, simulated with the same seeds, seed {base.seed}")
+    made: list[Pair] = []
+    wanted = islice(paired_jobs(base, variant), 2 * count)
+    with series(ProcessPool(), wanted, count, "pairs", interrupted) as (results, show):
+        for pair in in_pairs(results):
+            made.append(pair)
+            show(len(made), "")
+    return made
+
+
+def in_pairs(results: Iterable[Replication]) -> Iterator[Pair]:
+    """Two by two; a single one at the end of an interrupted series is left out."""
+    each = iter(results)
+    return zip(each, each, strict=False)
+
+
+def conclude(request: Request, sides: _Sides, pairs: Sequence[Pair]) -> WhatIf:
+    """What the pairs say."""
+    found = effects(values_of(sides.slis, pairs), alpha=request.alpha, least=request.least, confidence=CONFIDENCE)
+    by_name = {effect.sli: effect for effect in found}
+    relative = [each.judge(by_name[each.sli].base, by_name[each.sli].variant) for each in sides.objectives]
+    passed = [tuple(_verdict(each) is Outcome.PASS for each in pair) for pair in pairs]
+    verdict_p = mcnemar(passed.count((True, False)), passed.count((False, True)))
+    before, now = (sum(side) for side in zip(*passed, strict=True))
+    fewer = _fewer((before, now), len(passed), verdict_p, request.alpha)
+    reasons = [*_worse(found), *_broken(relative), *fewer]
+    return WhatIf(
+        schema_version=SCHEMA_VERSION,
+        scenario=sides.base.scenario.name,
+        tier=request.scenario.tier,
+        settings=list(request.scenario.settings),
+        seed=sides.base.scenario.seed,
+        asked=request.replications,
+        seeds=[base.seed for base, _ in pairs],
+        confidence=CONFIDENCE,
+        alpha=request.alpha,
+        least=request.least,
+        regressed=bool(reasons),
+        reasons=reasons,
+        base=_variant(sides.base, (), [base for base, _ in pairs]),
+        variant=_variant(sides.variant, request.variant, [variant for _, variant in pairs]),
+        verdict_p=verdict_p,
+        effects=found,
+        objectives=relative,
+    )
+
+
+def _verdict(replication: Replication) -> Outcome:
+    return Outcome.ABORTED if replication.aborted_by else replication.verdict
+
+
+def _variant(loaded: Loaded, settings: tuple[str, ...], made: Sequence[Replication]) -> Variant:
+    outcomes = [_verdict(each) for each in made]
+    verdicts = Verdicts(**{outcome.value: outcomes.count(outcome) for outcome in Outcome})
+    return Variant(loaded.sha256, list(settings), loaded.scenario.duration_s, verdicts)
+
+
+def _worse(found: Sequence[Effect]) -> Iterator[str]:
+    """The SLIs that became worse, in words."""
+    for effect in found:
+        if effect.direction is Direction.WORSE:
+            yield f"{effect.sli} is worse: {effect.detail}"
+
+
+def _broken(relative: Sequence[RelativeResult]) -> Iterator[str]:
+    """The relative objectives that do not hold, in words."""
+    for each in relative:
+        if each.status is not Status.PASS:
+            yield f"objective {each.objective} {WORDS[each.status]}"
+
+
+def _fewer(passes: tuple[int, int], count: int, p: float, alpha: float) -> Iterator[str]:
+    """That fewer of `count` replications PASS than before, in words; `passes`: of the base and of the variant."""
+    before, now = passes
+    if now < before and p <= alpha:
+        yield f"PASS in {now} of {count} replications, and was in {before} (p = {p:.2g})"

@@ -1,0 +1,31 @@
+"""Which tests run side by side, and which one after the other in one process."""
+
+from pathlib import Path
+
+LANES = (
+    frozenset({"test_timeseries", "test_real_calls", "orchestrator"}),
+    frozenset({"test_real_orchestrator", "test_attached_queue", "test_broken_off", "test_resumed_runs", "targets"}),
+)
+"""Files and folders whose tests run real processes against the clock. They mostly wait; one of each lane at a time."""
+
+LONG = (
+    "test_surroundings",
+    "test_cli",
+    "test_installed",
+    "test_fuzz",
+    "test_forecast_load",
+    "test_judge_random_cuts",
+    "test_evidence_damage",
+)
+"""Files that take longest, so that none of them is the last to begin."""
+
+
+def share(path: Path) -> str:
+    """What runs in one process, one test after the other: a lane, or a file, so that what its tests share is made once."""
+    return next((f"lane {number}" for number, names in enumerate(LANES) if names & {path.stem, *path.parts}), path.stem)
+
+
+def turn(path: Path) -> int:
+    """The place of a file's share among all."""
+    order = [*(f"lane {number}" for number in range(len(LANES))), *LONG]
+    return order.index(share(path)) if share(path) in order else len(order)
