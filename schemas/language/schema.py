@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from soak.schemas.conformity import Schema
-from soak.schemas.errors import UsageError, reason
+from soak.schemas.errors import reason
 from soak.schemas.files import DIRECTORY
 from soak.schemas.language.faults import TELEMETRY_LOSS
-from soak.schemas.systems.registry import OURS, known, language_of
+from soak.schemas.systems.registry import OURS, BrokenSystemError, known, language_of
 
 _CORE = DIRECTORY / "language" / "scenario.schema.json"
 _PARTS = frozenset({"description", "properties", "tier", "required", "task", "fault", "faults", "$defs"})
@@ -67,12 +67,12 @@ def fragment(system: str) -> Schema:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else "is not JSON"
-        raise UsageError(f"system {system}: {path.name}: {why} (mend the fragment of its schema)") from None
+        raise BrokenSystemError(system, f"{path.name}: {why}", "mend the fragment of its schema") from None
     parts = found if isinstance(found, dict) else {}
     wrong = [key for key, value in parts.items() if key not in _PARTS or not isinstance(value, _KIND.get(key, dict))]
     if wrong or not parts:
         what = f"{', '.join(wrong) or path.name} is not part of a fragment of a schema"
-        raise UsageError(f"system {system}: {path.name}: {what} (it holds {', '.join(sorted(_PARTS))})")
+        raise BrokenSystemError(system, f"{path.name}: {what}", f"it holds {', '.join(sorted(_PARTS))}")
     return parts
 
 
@@ -87,13 +87,13 @@ def check(system: str) -> None:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         where = ".".join(map(str, error.absolute_path))
-        raise UsageError(f"system {system}: its fragment makes no JSON Schema at {where} (mend the fragment)") from None
+        raise BrokenSystemError(system, f"its fragment makes no JSON Schema at {where}", "mend the fragment") from None
     except (KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"system {system}: its fragment lacks {error} (mend the fragment)") from None
+        raise BrokenSystemError(system, f"its fragment lacks {error}", "mend the fragment") from None
     for reference in _references(schema):
         if not _is_there(schema, reference):
-            raise UsageError(
-                f"system {system}: its fragment refers to {reference}, which is not there (mend the fragment)"
+            raise BrokenSystemError(
+                system, f"its fragment refers to {reference}, which is not there", "mend the fragment"
             )
 
 
@@ -117,7 +117,7 @@ def _check_names(system: str) -> None:
         ),
     ]
     if found:
-        raise UsageError(f"system {system}: {found[0]} (mend the package that offers it, or remove it)")
+        raise BrokenSystemError(system, found[0])
 
 
 def _references(schema: Any) -> Iterator[str]:
@@ -167,7 +167,7 @@ def _add(into: Schema, fragments: Mapping[str, Schema], part: str, taken: Schema
     for name, each in fragments.items():
         for key, value in each.get(part, {}).items():
             if key in into or key in (taken or {}):
-                raise UsageError(f"system {name}: {part}: {key!r} is taken already (choose another name)")
+                raise BrokenSystemError(name, f"{part}: {key!r} is taken already", "choose another name")
             into[key] = value
 
 

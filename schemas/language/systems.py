@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from soak.schemas import units
-from soak.schemas.errors import Problem, UsageError
+from soak.schemas.errors import Problem
 from soak.schemas.language.document import Document
 from soak.schemas.language.examples import example
 from soak.schemas.language.schema import fragment, own_keys, read_schema, task_keys
 from soak.schemas.language.shape import did_you_mean, with_defaults
 from soak.schemas.language.view import View
-from soak.schemas.systems.registry import OURS, known, names, use
+from soak.schemas.systems.registry import OURS, BrokenSystemError, known, names, use
 
 
 def problems_of_system(document: Document) -> list[Problem]:
@@ -20,16 +20,14 @@ def problems_of_system(document: Document) -> list[Problem]:
         return []
     try:
         use(name)
-    except UsageError as error:
-        return [problem_of_system(document, name, error)]
+    except BrokenSystemError as error:
+        return [problem_of_system(document, error)]
     return []
 
 
-def problem_of_system(document: Document, name: str, error: UsageError) -> Problem:
+def problem_of_system(document: Document, error: BrokenSystemError) -> Problem:
     """A failure of the system that a scenario names, at the place where it does so."""
-    said = str(error).removeprefix(f"system {name}: ")
-    what, _, remedy = said.removesuffix(")").rpartition(" (")
-    return document.problem(("system",), what, remedy)
+    return document.problem(("system",), error.what, error.remedy)
 
 
 def completed(data: Any) -> Any:

@@ -24,6 +24,21 @@ GROUP = "soak.systems"
 T = TypeVar("T")
 
 
+MEND = "mend the package that offers it, or remove it"
+"""What to do about a broken system of another package."""
+
+
+class BrokenSystemError(UsageError):
+    """A system of another package that cannot be used: what is wrong with it, and what to do."""
+
+    def __init__(self, system: str, what: str, remedy: str = MEND) -> None:
+        super().__init__(f"system {system}: {what} ({remedy})")
+        self.system, self.what, self.remedy = system, what, remedy
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return BrokenSystemError, (self.system, self.what, self.remedy)
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """A registered system: for each layer the room that holds what it knows of it, as `module:object`.
@@ -70,7 +85,7 @@ def find(name: str) -> System:
         raise UsageError(f"there is no system {name!r} (there are: {', '.join(names())})")
     if len({point.value for point in points}) > 1:
         offered = ", ".join(sorted(point.value for point in points))
-        raise UsageError(f"system {name}: several packages offer it: {offered} (remove all but one)")
+        raise BrokenSystemError(name, f"several packages offer it: {offered}", "remove all but one")
     return _load(points[0])
 
 
@@ -78,17 +93,13 @@ def _load(point: "EntryPoint") -> System:
     try:
         system = point.load()
     except (Exception, SystemExit) as error:
-        raise UsageError(f"system {point.name}: {point.value} cannot be loaded: {_words(error)} ({MEND})") from error
+        raise BrokenSystemError(point.name, f"{point.value} cannot be loaded: {_words(error)}") from error
     if not isinstance(system, System):
         what = f"{point.value} is a {type(system).__name__}, not a {System.__module__}.System"
-        raise UsageError(f"system {point.name}: {what} ({MEND})")
+        raise BrokenSystemError(point.name, what)
     if system.name != point.name:
-        raise UsageError(f"system {point.name}: {point.value} calls itself {system.name!r} ({MEND})")
+        raise BrokenSystemError(point.name, f"{point.value} calls itself {system.name!r}")
     return system
-
-
-MEND = "mend the package that offers it, or remove it"
-"""What to do about a broken system of another package."""
 
 
 def _points() -> "Iterator[EntryPoint]":
@@ -113,10 +124,10 @@ def room(system: System, reference: str, kind: type[T]) -> T:
     except (Exception, SystemExit) as error:
         if system.name in OURS:
             raise
-        raise UsageError(f"system {system.name}: {reference} cannot be loaded: {_words(error)} ({MEND})") from error
+        raise BrokenSystemError(system.name, f"{reference} cannot be loaded: {_words(error)}") from error
     if not isinstance(found, kind):
         what = f"{reference} is a {type(found).__name__}, not a {kind.__module__}.{kind.__qualname__}"
-        raise UsageError(f"system {system.name}: {what} ({MEND})")
+        raise BrokenSystemError(system.name, what)
     return found
 
 
@@ -129,11 +140,11 @@ def language_of(name: str) -> "Language":
     system = find(name)
     language = room(system, system.language, Language)
     if language.name != name:
-        raise UsageError(f"system {name}: {system.language} calls itself {language.name!r} ({MEND})")
+        raise BrokenSystemError(name, f"{system.language} calls itself {language.name!r}")
     try:
         register(language.events)
     except ValueError as error:
-        raise UsageError(f"system {name}: {error} ({MEND})") from None
+        raise BrokenSystemError(name, str(error)) from None
     return language
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from soak.reports.room import Room as ReportRoom
 from soak.runner.judge.room import Room as JudgeRoom
 from soak.runner.judge.room import Tasks, Tracker
 from soak.runner.judge.samples import Facts
@@ -55,3 +56,4 @@ BROKEN_MODEL = Room(Dead, lambda plan: Forecast(np.zeros(72)), lambda scenario, 
 BROKEN_FORECAST = Room(Idle, _broken_forecast, lambda scenario, forecast: [])
 JUDGE, BROKEN_JUDGE = JudgeRoom(Tracker), JudgeRoom(BrokenTracker)
 TARGETS = TargetsRoom()
+REPORT = ReportRoom()
