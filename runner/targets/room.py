@@ -8,7 +8,7 @@ from functools import cache
 from soak.contract import Queue, System
 from soak.runner.targets.base import Target
 from soak.schemas.errors import UsageError
-from soak.schemas.systems.registry import OURS, find, names, room
+from soak.schemas.language.registry import OURS, find, names, room
 from soak.simulation.plan import Plan
 
 
@@ -67,7 +67,7 @@ def system_of(name: str) -> str | None:
 
 
 def target_names() -> list[str]:
-    """The names of all real targets of the systems that come along."""
+    """The names of all real targets of the bundled systems."""
     return [each.name for system in OURS for each in room_of(system).named]
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import Commands, commands, environment
+from own_process import Commands, commands, environment
 
+from soak.schemas.language import registry
 from soak.schemas.language.load import load
 from soak.schemas.stream.events import SPECS, Kind, Spec, register
-from soak.schemas.systems import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY, BROKEN = ROOT / "tests" / "toy", ROOT / "tests" / "broken"
@@ -25,24 +25,24 @@ duration: 1m
 workload: {{arrivals: {{rate: 1/s}}}}
 slos: [telemetry_gap <= 1h]
 """
-MEND = "(mend the package that offers it, or remove it)"
+MEND = "(fix the package that provides it, or remove it)"
 
 WRONG = {
     "raises": f"broken_soak.raising:SYSTEM cannot be loaded: RuntimeError: no lamp {MEND}",
     "exits": f"broken_soak.exiting:SYSTEM cannot be loaded: SystemExit: 3 {MEND}",
     "absent": f"broken_soak:NOTHING cannot be loaded: AttributeError: .* {MEND}",
-    "nosystem": f"broken_soak:NO_SYSTEM is a dict, not a soak.schemas.systems.registry.System {MEND}",
+    "nosystem": f"broken_soak:NO_SYSTEM is a dict, not a soak.schemas.language.registry.System {MEND}",
     "misnamed": f"broken_soak:PLAIN calls itself 'plain' {MEND}",
     "twice": "several packages offer it: broken_soak:RIVAL, broken_soak:TWICE (remove all but one)",
     "noroom": f"broken_soak.nowhere:LANGUAGE cannot be loaded: ModuleNotFoundError: .* {MEND}",
-    "wrongkind": f"broken_soak:NO_SYSTEM is a dict, not a soak.schemas.systems.language.Language {MEND}",
+    "wrongkind": f"broken_soak:NO_SYSTEM is a dict, not a soak.schemas.language.room.Language {MEND}",
     "misspoken": f"broken_soak.languages:PLAIN calls itself 'plain' {MEND}",
-    "missing": "missing.json: No such file or directory (mend the fragment of its schema)",
-    "notjson": "notjson.json: is not JSON (mend the fragment of its schema)",
+    "missing": "missing.json: No such file or directory (fix the fragment of its schema)",
+    "notjson": "notjson.json: is not JSON (fix the fragment of its schema)",
     "notfragment": "notfragment.json: lamps is not part of a fragment of a schema (it holds .*)",
-    "noschema": "its fragment makes no JSON Schema at properties.noschema.type (mend the fragment)",
-    "loose": "its fragment refers to #/$defs/lamp, which is not there (mend the fragment)",
-    "pattern": "its fragment makes no JSON Schema at properties.pattern.pattern (mend the fragment)",
+    "noschema": "its fragment makes no JSON Schema at properties.noschema.type (fix the fragment)",
+    "loose": "its fragment refers to #/$defs/lamp, which is not there (fix the fragment)",
+    "pattern": "its fragment makes no JSON Schema at properties.pattern.pattern (fix the fragment)",
     "collides": "properties: 'queue' is taken already (choose another name)",
     "events": f"the event type 'task.done' is taken {MEND}",
     "fault": f"the fault 'worker_crash' is taken already {MEND}",
@@ -202,7 +202,7 @@ if len(sys.argv) == 2:
     job = Job(0, 3, load(Path(sys.argv[1])).scenario)
     sys.stdout.write(remote.order(job, remote.pack(job.scenario)).hex())
 else:
-    answer = remote.read_answer(remote.carry_out(bytes.fromhex(sys.argv[2])))
+    answer = remote.read_reply(remote.carry_out(bytes.fromhex(sys.argv[2])))
     sys.stdout.write(f"{answer.software.partition('system ')[2]}: {answer.replication and answer.replication.verdict.value}")
 """
 
