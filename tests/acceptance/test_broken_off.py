@@ -154,4 +154,4 @@ def test_an_interrupted_run_that_cannot_go_on_is_judged_and_sealed(run: Path, tm
 def test_it_is_said_how_an_interrupted_run_goes_on(run: Path, end: str, target: str, said: bool) -> None:
     verdict = msgspec.json.decode((run / "verdict.json").read_bytes(), type=Verdict)
     other = msgspec.structs.replace(verdict, end=End(end), target=target)
-    assert (f"to go on: soak resume {run}" in summary_lines(load(SCENARIO), other, run)) is said
+    assert (f"to continue: soak resume {run}" in summary_lines(load(SCENARIO), other, run)) is said

@@ -9,8 +9,8 @@ import pytest
 
 from soak.schemas.conformity import Schema, conforms
 from soak.schemas.errors import SoakError
-from soak.schemas.files import read_schema
 from soak.schemas.language.document import read_document
+from soak.schemas.language.schema import read_schema
 from soak.schemas.validator import Validator
 
 ROOT = Path(__file__).resolve().parents[2]

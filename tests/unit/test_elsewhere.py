@@ -31,7 +31,7 @@ RUNS: list[tuple[list[str], int]] = [
 ]
 REFUSED = {
     "--target orchestrator": ["run", SCENARIO, "--target", "orchestrator"],
-    "--target stub": ["run", str(ROOT / "scenarios" / "resilience" / "network-retry.yaml"), "--target", "stub"],
+    "--target calls": ["run", str(ROOT / "scenarios" / "resilience" / "network-retry.yaml"), "--target", "calls"],
     "--target memory_queue:MemoryQueue": ["run", SCENARIO, "--target", "memory_queue:MemoryQueue"],
     "soak target check": ["target", "check", "memory_queue:MemoryQueue"],
     "soak selftest": ["selftest"],

@@ -139,5 +139,5 @@ def test_what_a_helper_thread_remarks_is_heard_too(
         receiver = sender.Receiver("team", lambda message: False)
         receiver.tell(sender.Message("a", "b"))
         receiver.close(time.monotonic() + 30)
-    assert remarks == ["notify team: a message could not be sent (the run goes on)"]
+    assert remarks == ["notify team: a message could not be sent (the run continues)"]
     assert capsys.readouterr() == ("", "")

@@ -27,7 +27,7 @@ def test_it(number):
 
 def test_a_file_is_run_by_one_process_and_so_is_a_lane(tmp_path: Path) -> None:
     """With the installed releases of pytest and xdist: what they make of groups has changed before without a word."""
-    for name in ("a/test_a", "a/test_b", "a/test_stub", "orchestrator/test_c", "orchestrator/test_d"):
+    for name in ("a/test_a", "a/test_b", "a/test_real_calls", "orchestrator/test_c", "orchestrator/test_d"):
         path = tmp_path / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text(WORKER.format(name=share(path.relative_to(tmp_path)).replace(" ", "_")))

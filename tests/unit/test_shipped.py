@@ -58,7 +58,7 @@ def test_a_copy_has_its_schema_beside_it(
     assert (tmp_path / f"{kind}.schema.json").read_bytes() == (ROOT / f"schemas/{kind}.schema.json").read_bytes()
     assert f"soak {'gate' if kind == 'gate' else 'run'} {original.name}" in capsys.readouterr().out
     assert run_command(["init", "--from", name]) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_a_copy_goes_where_it_is_told_to(tmp_path: Path) -> None:

@@ -216,8 +216,8 @@ def test_the_same_question_has_the_same_answer_and_no_effect_no_alarm(
             ["--with", "queue.workers=3", "--objective", "latency_p9 <= 1x"],
             "no SLI 'latency_p9' (did you mean 'latency_p9",
         ),
-        (["--with", "queue.workers=3", "--parity"], "leave --parity out"),
-        (["--with", "queue.workers=3", "other"], "leave other out"),
+        (["--with", "queue.workers=3", "--parity"], "leave out --parity"),
+        (["--with", "queue.workers=3", "other"], "leave out other"),
         ([], "--tier needs --with"),
     ],
 )
@@ -231,7 +231,7 @@ def test_a_question_that_is_none(
 
 def test_a_run_is_missing(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["compare", str(path)]) == 2
-    assert "nothing to compare BASE with" in capsys.readouterr().err
+    assert "name a RUN to compare with BASE" in capsys.readouterr().err
     assert run_command(["compare", str(tmp_path), "--with", "queue.workers=3"]) == 2
     assert str(tmp_path) in capsys.readouterr().err
     assert run_command(["compare", str(tmp_path / "none.yaml"), "--with", "queue.workers=3"]) == 2

@@ -25,8 +25,8 @@ from soak.schemas.evidence.manifest import Manifest
 from soak.schemas.evidence.upgrades import ADDED, FORMATS, STREAM
 from soak.schemas.evidence.verdict import Alerts, Checkpoints, Outcome, Verdict
 from soak.schemas.evidence.versions import brought_up, decode_evidence, version_of
-from soak.schemas.files import read_schema
 from soak.schemas.language.gate import load_gate
+from soak.schemas.language.schema import read_schema
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
 
@@ -304,7 +304,7 @@ def test_a_run_of_before_is_reported(run: Path, capfd: Capture) -> None:
     assert run_command(["report", str(run)]) == 0
     summary = (run / "soak_summary.md").read_text()
     assert summary.startswith(f"# {run.name}: {OUTCOMES[run.name]}")
-    assert "made by an earlier release: queue depth and busy workers are samples" in summary
+    assert "recorded by an earlier release: queue depth and busy workers are samples" in summary
     assert "Made by an earlier release" in (run / "report.html").read_text()
     # The hashes hold for what was written anew.
     assert problems(verify(run, capfd)[1], other_rules=False) == {}
@@ -402,7 +402,7 @@ def test_an_incident_of_before_may_be_filled_in(tmp_path: Path, capfd: Capture) 
     assert gate(tmp_path, recompute=False, text=accepted) == (True, "")
     incident.write_text(empty.replace(EMPTY, "Done.").replace("run.aborted", "run.ended"))
     assert problems(verify(run, capfd)[1], other_rules=False) == {
-        "incident.md": "was changed elsewhere than in its fields"
+        "incident.md": "was changed outside its fields"
     }
 
 

@@ -286,7 +286,7 @@ def test_an_out_that_is_taken_is_refused(
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
     assert "choose another --out" in refusal(base, again, tmp_path / "taken", USAGE, capsys)
-    assert "lies in the run directory" in refusal(base, again, again / "parity", USAGE, capsys)
+    assert "is inside the run directory" in refusal(base, again, again / "parity", USAGE, capsys)
     assert not (again / "parity").exists()
 
 

@@ -92,7 +92,7 @@ def test_the_example_keeps_the_contract() -> None:
     results = list(check_class(ThreadSystem))
     assert [each.name for each in results] == [check.name for check in suite(ThreadSystem)[0]]
     assert [each.name.split(",")[0] for each in results if each.status != "ok"] == [
-        "the task of a killed worker is retried",
+        "the task of a killed worker is retried once its lease has expired",
         "a worker that lost its lease is refused",
     ]
     assert {each.status for each in results} == {"ok", "skipped"}
@@ -100,7 +100,7 @@ def test_the_example_keeps_the_contract() -> None:
 
 def test_the_orchestrator_that_comes_along_keeps_the_contract() -> None:
     kind = find_class("soak.runner.targets.queue.orchestrator.system:OrchestratorSystem")
-    for only in ("killed", "lost its lease", "told once"):
+    for only in ("killed", "lost its lease", "reported once"):
         assert [each.status for each in check_class(kind, only=only)] == ["ok"]
 
 
