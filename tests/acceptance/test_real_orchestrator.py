@@ -173,7 +173,7 @@ def test_a_killed_runner_takes_its_processes_along_and_the_run_goes_on(scenario:
     assert [event["type"] for event in events(out)].count("run.resumed") == 1
     [gap] = verdict_of(out)["resumes"]  # type: ignore[misc]
     assert gap["gap_s"] > 0
-    assert "The runner was gone at" in (out / "soak_summary.md").read_text()
+    assert "The runner was down from" in (out / "soak_summary.md").read_text()
     assert verdict_of(out)["slis"]["backoff_violations"] == 0  # type: ignore[index]
     assert verify(out) == 0
     simulated, _ = simulate_scenario(load(scenario))

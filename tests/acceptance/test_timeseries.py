@@ -301,7 +301,7 @@ def test_a_database_that_fails_before_the_run(
     said = capsys.readouterr()
     credentials = base64.b64encode(f"soak:{SENTINEL}".encode()).decode()
     assert set(asked) == {f"Token {SENTINEL}" if database == "influxdb2" else f"Basic {credentials}"}
-    assert f"export {database} {url}: {told}; nothing was run" in said.err
+    assert f"export {database} {url}: {told}; the run was not started" in said.err
     assert SENTINEL not in said.out + said.err
     assert credentials not in said.out + said.err
     assert not (tmp_path / "run").exists()
@@ -346,7 +346,7 @@ def test_a_server_that_is_not_there(tmp_path: Path, database: str, capsys: pytes
     gone = f"http://127.0.0.1:{free_port()}"
     export = f"{{type: {database}, url: '{gone}'{', database: soak' if database == 'influxdb' else ''}}}"
     assert run_command([*command(tmp_path, export)[4:], "--target", "orchestrator"]) == 2
-    assert f"export {database} {gone}: Connection refused; nothing was run" in capsys.readouterr().err
+    assert f"export {database} {gone}: Connection refused; the run was not started" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
