@@ -401,9 +401,7 @@ def test_an_incident_of_before_may_be_filled_in(tmp_path: Path, capfd: Capture) 
     assert problems(verify(run, capfd)[1], other_rules=False) == {}
     assert gate(tmp_path, recompute=False, text=accepted) == (True, "")
     incident.write_text(empty.replace(EMPTY, "Done.").replace("run.aborted", "run.ended"))
-    assert problems(verify(run, capfd)[1], other_rules=False) == {
-        "incident.md": "was changed outside its fields"
-    }
+    assert problems(verify(run, capfd)[1], other_rules=False) == {"incident.md": "was changed outside its fields"}
 
 
 # What cannot be read.
