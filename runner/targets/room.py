@@ -67,7 +67,7 @@ def system_of(name: str) -> str | None:
 
 
 def target_names() -> list[str]:
-    """The names of all real targets of the systems that come along."""
+    """The names of all real targets of the bundled systems."""
     return [each.name for system in OURS for each in room_of(system).named]
 
 

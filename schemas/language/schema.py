@@ -59,7 +59,7 @@ def task_keys(system: str) -> tuple[str, ...]:
 
 @cache
 def fragment(system: str) -> Schema:
-    """What a system adds to the schema. Raises UsageError when the file is not there or is no fragment."""
+    """What a system adds to the schema. Raises UsageError when the file is not there or not a fragment."""
     if system in OURS:
         return _read(DIRECTORY / "systems" / system / "language.json")
     path = language_of(system).fragment
@@ -67,7 +67,7 @@ def fragment(system: str) -> Schema:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else "is not JSON"
-        raise BrokenSystemError(system, f"{path.name}: {why}", "mend the fragment of its schema") from None
+        raise BrokenSystemError(system, f"{path.name}: {why}", "fix the fragment of its schema") from None
     parts = found if isinstance(found, dict) else {}
     wrong = [key for key, value in parts.items() if key not in _PARTS or not isinstance(value, _KIND.get(key, dict))]
     if wrong or not parts:
@@ -87,13 +87,13 @@ def check(system: str) -> None:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         where = ".".join(map(str, error.absolute_path))
-        raise BrokenSystemError(system, f"its fragment makes no JSON Schema at {where}", "mend the fragment") from None
+        raise BrokenSystemError(system, f"its fragment makes no JSON Schema at {where}", "fix the fragment") from None
     except (KeyError, TypeError, AttributeError) as error:
-        raise BrokenSystemError(system, f"its fragment lacks {error}", "mend the fragment") from None
+        raise BrokenSystemError(system, f"its fragment lacks {error}", "fix the fragment") from None
     for reference in _references(schema):
         if not _is_there(schema, reference):
             raise BrokenSystemError(
-                system, f"its fragment refers to {reference}, which is not there", "mend the fragment"
+                system, f"its fragment refers to {reference}, which is not there", "fix the fragment"
             )
 
 

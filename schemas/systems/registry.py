@@ -24,7 +24,7 @@ GROUP = "soak.systems"
 T = TypeVar("T")
 
 
-MEND = "mend the package that offers it, or remove it"
+MEND = "fix the package that provides it, or remove it"
 """What to do about a broken system of another package."""
 
 
@@ -67,7 +67,7 @@ def _ours(name: str) -> System:
 
 
 OURS = {name: _ours(name) for name in ("queue", "calls")}
-"""The systems that come along."""
+"""The bundled systems."""
 
 
 def names() -> list[str]:

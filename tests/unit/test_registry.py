@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import Commands, commands, environment
+from apart import Commands, commands, environment
 
 from soak.schemas.language.load import load
 from soak.schemas.stream.events import SPECS, Kind, Spec, register
@@ -25,7 +25,7 @@ duration: 1m
 workload: {{arrivals: {{rate: 1/s}}}}
 slos: [telemetry_gap <= 1h]
 """
-MEND = "(mend the package that offers it, or remove it)"
+MEND = "(fix the package that provides it, or remove it)"
 
 WRONG = {
     "raises": f"broken_soak.raising:SYSTEM cannot be loaded: RuntimeError: no lamp {MEND}",
@@ -37,12 +37,12 @@ WRONG = {
     "noroom": f"broken_soak.nowhere:LANGUAGE cannot be loaded: ModuleNotFoundError: .* {MEND}",
     "wrongkind": f"broken_soak:NO_SYSTEM is a dict, not a soak.schemas.systems.language.Language {MEND}",
     "misspoken": f"broken_soak.languages:PLAIN calls itself 'plain' {MEND}",
-    "missing": "missing.json: No such file or directory (mend the fragment of its schema)",
-    "notjson": "notjson.json: is not JSON (mend the fragment of its schema)",
+    "missing": "missing.json: No such file or directory (fix the fragment of its schema)",
+    "notjson": "notjson.json: is not JSON (fix the fragment of its schema)",
     "notfragment": "notfragment.json: lamps is not part of a fragment of a schema (it holds .*)",
-    "noschema": "its fragment makes no JSON Schema at properties.noschema.type (mend the fragment)",
-    "loose": "its fragment refers to #/$defs/lamp, which is not there (mend the fragment)",
-    "pattern": "its fragment makes no JSON Schema at properties.pattern.pattern (mend the fragment)",
+    "noschema": "its fragment makes no JSON Schema at properties.noschema.type (fix the fragment)",
+    "loose": "its fragment refers to #/$defs/lamp, which is not there (fix the fragment)",
+    "pattern": "its fragment makes no JSON Schema at properties.pattern.pattern (fix the fragment)",
     "collides": "properties: 'queue' is taken already (choose another name)",
     "events": f"the event type 'task.done' is taken {MEND}",
     "fault": f"the fault 'worker_crash' is taken already {MEND}",
@@ -202,7 +202,7 @@ if len(sys.argv) == 2:
     job = Job(0, 3, load(Path(sys.argv[1])).scenario)
     sys.stdout.write(remote.order(job, remote.pack(job.scenario)).hex())
 else:
-    answer = remote.read_answer(remote.carry_out(bytes.fromhex(sys.argv[2])))
+    answer = remote.read_reply(remote.carry_out(bytes.fromhex(sys.argv[2])))
     sys.stdout.write(f"{answer.software.partition('system ')[2]}: {answer.replication and answer.replication.verdict.value}")
 """
 

@@ -212,7 +212,7 @@ def test_text_of_a_room_is_escaped_in_the_page(show: Show, directory: Path) -> N
 def test_a_room_that_raises_is_named(show: Show) -> None:
     run = show(Room(plots={"own.svg": lambda run: bytes(1 // 0)}))
     with pytest.raises(
-        UsageError, match=r"^system bare: plots/own\.svg cannot be made: .*division.* \(mend the package"
+        UsageError, match=r"^system bare: plots/own\.svg cannot be made: .*division.* \(fix the package"
     ):
         render_plots(run)
 
