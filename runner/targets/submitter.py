@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from soak.contract import Accepted, BusyError, Refused
 from soak.runner.targets.context import RunContext
-from soak.runner.targets.queue.names import key_of, payload_of
+from soak.runner.targets.keys import key_of, payload_of
 from soak.schemas.stream.events import COPY, Kind
 from soak.simulation.plan import Plan
 

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from soak.runner.linux import refuse_elsewhere
 from soak.runner.targets.caller import PATIENCE_S, SlowError
-from soak.runner.targets.checks import Check, SkippedError
 from soak.runner.targets.locate import Attached, owns_workers
 from soak.runner.targets.offspring import offspring_ended
+from soak.runner.targets.queue.checks import Check, SkippedError
 from soak.schemas.errors import SoakError, UsageError
 
 

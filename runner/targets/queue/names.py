@@ -1,26 +1,9 @@
-"""Mapping between the plan's numbers and the keys, payloads and worker names of the system under test."""
+"""The numbers of workers by the names that a system gives them."""
 
-import json
-
-from soak.schemas.stream.events import KEY_SHIFT, worker_name
+from soak.schemas.stream.events import worker_name
 from soak.schemas.systems.queue.settings import Queue
 
-__all__ = ["Workers", "key_of", "number_of", "payload_of", "worker_name"]
-
-
-def key_of(number: int) -> str:
-    """The idempotency key of a task."""
-    return str(number >> KEY_SHIFT)
-
-
-def number_of(key: str) -> int:
-    """The task number of the first submission of a key."""
-    return int(key) << KEY_SHIFT
-
-
-def payload_of(number: int) -> str:
-    """The payload of a task: its number."""
-    return json.dumps({"number": number})
+__all__ = ["Workers", "worker_name"]
 
 
 class Workers:

@@ -15,7 +15,7 @@ from thread_system import ThreadSystem
 from soak.contract import Accepted, BusyError, Claim, Expired, Queue, QueueSettings, Retry, Snapshot
 from soak.runner.targets.answers import flaw, flaw_in_items
 from soak.runner.targets.caller import ContractError, SlowError
-from soak.runner.targets.checks import settings_for_checks
+from soak.runner.targets.queue.checks import settings_for_checks
 from soak.runner.targets.queue.queue_adapter.caller import QueueCaller
 from soak.runner.targets.queue.queue_adapter.target import QueueAdapter
 from soak.runner.targets.queue.system_adapter.target import SystemAdapter

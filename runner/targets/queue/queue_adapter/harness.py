@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from soak.contract import Accepted, BusyError, Claim, Expired, Queue, QueueSettings, Refused, Snapshot
-from soak.runner.targets.checks import LOOK_EVERY_S, SHORT_S, UnmetError, expect, expect_counts, settings_for_checks
+from soak.runner.targets.queue.checks import (
+    LOOK_EVERY_S,
+    SHORT_S,
+    UnmetError,
+    expect,
+    expect_counts,
+    settings_for_checks,
+)
 from soak.runner.targets.queue.queue_adapter.caller import QueueCaller
 
 THREADS = 8

@@ -1,7 +1,7 @@
 """Checks of a queue: keys, claims and states."""
 
 from soak.contract import Snapshot
-from soak.runner.targets.checks import Checks, expect
+from soak.runner.targets.queue.checks import Checks, expect
 from soak.runner.targets.queue.queue_adapter.harness import ContractHarness
 
 CHECKS: Checks[ContractHarness] = Checks()

@@ -5,7 +5,8 @@ import time
 from collections import Counter
 
 from soak.contract import BusyError, Expired, Failed, Queue, Retry, Snapshot
-from soak.runner.targets.checks import (
+from soak.runner.targets.lanes import often_switched
+from soak.runner.targets.queue.checks import (
     BACKOFF_S,
     CLOCK_S,
     LOOK_EVERY_S,
@@ -15,7 +16,6 @@ from soak.runner.targets.checks import (
     SkippedError,
     expect,
 )
-from soak.runner.targets.lanes import often_switched
 from soak.runner.targets.queue.queue_adapter.harness import THREADS, ContractHarness
 
 CHECKS: Checks[ContractHarness] = Checks()

@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Sequence
 
 from soak.contract import Claim, TaskId
-from soak.runner.targets.queue.names import key_of, payload_of, worker_name
+from soak.runner.targets.keys import key_of, payload_of
+from soak.runner.targets.queue.names import worker_name
 from soak.runner.targets.queue.queue_adapter.caller import QueueCaller
 from soak.schemas.stream.events import COPY
 from soak.schemas.stream.vocabulary import Vocabulary

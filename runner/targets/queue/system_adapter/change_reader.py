@@ -6,7 +6,8 @@ from collections.abc import Callable
 from soak.contract import Accepted, Change, ChangeType, Refused, TaskId
 from soak.runner.targets.caller import ContractError
 from soak.runner.targets.context import RunContext
-from soak.runner.targets.queue.names import Workers, number_of
+from soak.runner.targets.keys import number_of
+from soak.runner.targets.queue.names import Workers
 from soak.runner.targets.submitter import Submission
 from soak.schemas.errors import quoted
 from soak.schemas.stream.events import COPY, Kind

@@ -20,8 +20,15 @@ from soak.contract import (
     SystemSettings,
     TaskId,
 )
-from soak.runner.targets.checks import SHORT_S, SkippedError, UnmetError, expect, expect_counts, settings_for_checks
-from soak.runner.targets.queue.names import key_of, payload_of
+from soak.runner.targets.keys import key_of, payload_of
+from soak.runner.targets.queue.checks import (
+    SHORT_S,
+    SkippedError,
+    UnmetError,
+    expect,
+    expect_counts,
+    settings_for_checks,
+)
 from soak.runner.targets.queue.system_adapter.body_server import BodyServer, Execution
 from soak.runner.targets.queue.system_adapter.caller import SystemCaller
 from soak.runner.targets.sockets import socket_directory

@@ -3,7 +3,7 @@
 import time
 
 from soak.contract import ChangeType, Refused, Snapshot
-from soak.runner.targets.checks import BACKOFF_S, CLOCK_S, HARD_TOKENS, MAX_ATTEMPTS, SHORT_S, Checks, expect
+from soak.runner.targets.queue.checks import BACKOFF_S, CLOCK_S, HARD_TOKENS, MAX_ATTEMPTS, SHORT_S, Checks, expect
 from soak.runner.targets.queue.system_adapter.harness import WORKERS, ContractHarness
 
 CHECKS: Checks[ContractHarness] = Checks()
