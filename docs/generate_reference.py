@@ -12,11 +12,11 @@ from typing import Any
 from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.language.comparison import CONFIDENT, FILTER_FIELDS
 from soak.schemas.language.expression import Op, Unit
+from soak.schemas.language.registry import catalogues, languages
 from soak.schemas.language.schema import read_schema, written
 from soak.schemas.language.shape import Schema
 from soak.schemas.language.slis import Sli
 from soak.schemas.stream.events import SPECS, TYPES, Kind, Spec, Value
-from soak.schemas.systems.registry import catalogues, languages
 
 PAGE = Path(__file__).with_name("scenario-reference.md")
 SCENARIO = read_schema("scenario")

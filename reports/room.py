@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
 
 from soak.schemas.errors import SoakError, UsageError, failure_words
-from soak.schemas.systems.registry import OURS, find, room
+from soak.schemas.language.registry import OURS, find, room
 
 if TYPE_CHECKING:
     from soak.reports.aftermath import Aftermath

@@ -17,7 +17,7 @@ from soak.reports.room import ask, room_of
 from soak.schemas.errors import UsageError, reason
 from soak.schemas.evidence.verdict import GrowthResult, paused_s
 from soak.schemas.language.expression import Unit
-from soak.schemas.systems.registry import language_of
+from soak.schemas.language.registry import language_of
 from soak.schemas.units import show_duration, show_ratio
 
 TEMPLATES = Path(__file__).with_name("templates")

@@ -3,8 +3,8 @@
 from soak.runner.console import remark
 from soak.schemas.errors import Problem, ScenarioError
 from soak.schemas.language.load import Loaded
+from soak.schemas.language.registry import OURS, BrokenSystemError
 from soak.schemas.language.systems import problem_of_system
-from soak.schemas.systems.registry import OURS, BrokenSystemError
 from soak.simulation.doubts import doubts
 
 

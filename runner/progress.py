@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from soak.runner.console import is_drawn_on, live_console, remark
 from soak.runner.judge.judge import Judge
 from soak.schemas.language.model import Scenario
-from soak.schemas.systems.registry import language_of
+from soak.schemas.language.registry import language_of
 from soak.schemas.units import show_duration
 
 Progress = Callable[[Judge], None]

@@ -27,8 +27,8 @@ from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.files import file_name
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import blame
 from soak.schemas.stream.identity import Identity, target_now
-from soak.schemas.systems.registry import blame
 from soak.schemas.units import show_duration
 from soak.simulation.plan import Plan
 

@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -95,10 +95,12 @@ def failure_words(error: BaseException | None) -> str:
     if isinstance(error, OSError):
         where = error.filename if isinstance(error.filename, str) else "a file or a standard stream"
         return f"{printable(where)}: {reason(error)}"
-    from soak.schemas.systems.registry import blame
+    named = (words for name_culprit in culprits if error and (words := name_culprit(error)))
+    return next(named, f"internal error: {type(error).__name__}: {error}")
 
-    blamed = blame(error) if error else None
-    return str(blamed) if blamed else f"internal error: {type(error).__name__}: {error}"
+
+culprits: list[Callable[[BaseException], str]] = []
+"""Functions that name what of another package raised an error, in one line; empty if none of it did."""
 
 
 LONGEST_QUOTE = 60

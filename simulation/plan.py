@@ -10,11 +10,11 @@ import numpy as np
 
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import language_of
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Bools, Floats, Ints, quantise
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.schemas.systems.registry import language_of
 from soak.simulation.arrivals import arrival_times
 from soak.simulation.distributions import draw
 from soak.simulation.fates import Fate, Fates

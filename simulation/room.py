@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from soak.schemas.errors import Where
 from soak.schemas.language.model import Scenario
-from soak.schemas.systems.registry import find, room
+from soak.schemas.language.registry import find, room
 
 if TYPE_CHECKING:
     from simpy import Environment

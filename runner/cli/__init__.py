@@ -150,7 +150,7 @@ def run_command(arguments: list[str]) -> int:
         # A missing file, a full disk or a broken stream is not a bug in soak.
         return _fail(session, f"{failure_words(error)} ({_REMEDY})", INTERNAL_ERROR)
     except Exception as error:
-        from soak.schemas.systems.registry import MEND, blame
+        from soak.schemas.language.registry import MEND, blame
 
         if blamed := blame(error):
             return _fail(session, f"{blamed} ({MEND})", USAGE_ERROR)

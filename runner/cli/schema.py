@@ -22,9 +22,9 @@ def command(name: str) -> int:
     """
     from soak.schemas.errors import UsageError
     from soak.schemas.files import DIRECTORY
+    from soak.schemas.language.registry import use_all
     from soak.schemas.language.schema import read_schema, written
     from soak.schemas.language.shape import did_you_mean
-    from soak.schemas.systems.registry import use_all
 
     names = sorted(path.name.removesuffix(".schema.json") for path in DIRECTORY.glob("*.schema.json"))
     if name not in names:

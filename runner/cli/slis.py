@@ -52,7 +52,7 @@ def command(scenario: Path | None, as_json: bool) -> int:
 
 def _catalogues(scenario: Path | None) -> "Mapping[str, Mapping[str, Sli]]":
     from soak.schemas.language.load import load
-    from soak.schemas.systems.registry import languages
+    from soak.schemas.language.registry import languages
 
     if scenario:
         loaded = load(scenario).scenario

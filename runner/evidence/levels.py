@@ -13,12 +13,12 @@ import numpy as np
 from soak.runner.judge.rows import NEW_STATES
 from soak.schemas.language.faults import TELEMETRY_LOSS
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import language_of
+from soak.schemas.language.room import Level, Minutes
 from soak.schemas.stream.block import TICKS_PER_S, Block, Bools, Floats, Ints
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import TaskState
-from soak.schemas.systems.language import Level, Minutes
-from soak.schemas.systems.registry import language_of
 
 MINUTE = 60 * TICKS_PER_S
 _RUNS, _RESTS = Kind.EXECUTION_STARTED, kind_flags(Kind.EXECUTION_ENDED, Kind.PROCESS_EXITED)

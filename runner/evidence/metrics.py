@@ -19,10 +19,10 @@ from soak.runner.judge.histogram import bucket_of, rank, value_of
 from soak.runner.judge.samples import Facts
 from soak.schemas.errors import UsageError, writing
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import language_of
 from soak.schemas.stream.block import Block, Floats, Ints, make_block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
-from soak.schemas.systems.registry import language_of
 
 MINUTE_S = 60.0
 WINDOW_MINUTES = 30

@@ -21,8 +21,8 @@ from soak.schemas.evidence.upgrades import ADDED, FORMATS
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.evidence.versions import UNDECODABLE, brought_up, version_of
 from soak.schemas.language.load import Loaded, load
+from soak.schemas.language.registry import language_of
 from soak.schemas.stream.identity import Identity
-from soak.schemas.systems.registry import language_of
 from soak.simulation.plan import Plan
 
 

@@ -13,11 +13,11 @@ from soak.runner.judge.samples import Facts
 from soak.runner.judge.table import Table
 from soak.schemas.evidence.verdict import Gain, Section
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import find, room
 from soak.schemas.language.slis import Sli
 from soak.schemas.stream.block import Block, Bools, Floats, Ints
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
-from soak.schemas.systems.registry import find, room
 
 if TYPE_CHECKING:
     from soak.runner.judge.lifecycle import Lifecycle

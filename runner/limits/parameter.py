@@ -10,10 +10,10 @@ from soak.schemas.conformity import DURATIONS
 from soak.schemas.errors import UsageError, quoted, shortened
 from soak.schemas.evidence.limits import NumberKind
 from soak.schemas.language.load import Loaded
+from soak.schemas.language.registry import known
 from soak.schemas.language.schema import own_keys, read_schema, resolve
 from soak.schemas.language.shape import did_you_mean, nearest
 from soak.schemas.language.systems import completed
-from soak.schemas.systems.registry import known
 
 _STEPS = tuple(Decimal(step).scaleb(exponent) for exponent in range(-9, 10) for step in (1, 2, 5))
 _STEPS_S = (*(step for step in _STEPS if step < 15), *map(Decimal, (15, 30, 60, 120, 300, 600, 900, 1800, 3600)))

@@ -9,7 +9,7 @@ import msgspec
 from soak.runner.replications.replication import Job, Replication, replicate
 from soak.runner.replications.software import software
 from soak.schemas.language.model import Scenario
-from soak.schemas.systems.registry import use
+from soak.schemas.language.registry import use
 
 
 class Order(msgspec.Struct, frozen=True, array_like=True):

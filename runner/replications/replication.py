@@ -13,8 +13,8 @@ from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import OF_TELEMETRY, ObjectiveResult, Outcome, Status, Verdict
 from soak.schemas.language.model import Objective, Scenario
+from soak.schemas.language.registry import MEND, blame
 from soak.schemas.language.slis import Aggregate
-from soak.schemas.systems.registry import MEND, blame
 from soak.simulation.plan import Plan
 
 _SEED_BITS = 53

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from soak.schemas.errors import UsageError
-from soak.schemas.systems.registry import OURS, find
+from soak.schemas.language.registry import OURS, find
 
 _ROOT = Path(__file__).parents[2]
 _SOURCES = (

@@ -4,8 +4,8 @@ from soak.runner.linux import refuse_elsewhere
 from soak.runner.targets.base import Target
 from soak.runner.targets.room import named, room_of, target_names
 from soak.schemas.errors import UsageError
+from soak.schemas.language.registry import OURS
 from soak.schemas.stream.identity import target_now
-from soak.schemas.systems.registry import OURS
 
 SIMULATION = "simulation"
 _SIMULATE = "run it on Linux, or leave out --target: a simulation runs anywhere"

@@ -8,7 +8,7 @@ from functools import cache
 from soak.contract import Queue, System
 from soak.runner.targets.base import Target
 from soak.schemas.errors import UsageError
-from soak.schemas.systems.registry import OURS, find, names, room
+from soak.schemas.language.registry import OURS, find, names, room
 from soak.simulation.plan import Plan
 
 

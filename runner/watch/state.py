@@ -10,10 +10,10 @@ from soak.runner.ends import end_after
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import End
+from soak.schemas.language.registry import language_of
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
-from soak.schemas.systems.registry import language_of
 from soak.schemas.units import show_duration
 
 _RATE_WINDOW_S = 600.0

@@ -27,10 +27,10 @@ from soak.schemas.language.model import (
     Workload,
 )
 from soak.schemas.language.outlets import DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret
+from soak.schemas.language.registry import language_of
+from soak.schemas.language.room import Language
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.windows import Recurrence, Window
-from soak.schemas.systems.language import Language
-from soak.schemas.systems.registry import language_of
 
 Mapping_ = Mapping[str, Any]
 

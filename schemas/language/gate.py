@@ -9,10 +9,10 @@ from soak.schemas.errors import Problem, ScenarioError
 from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.language.document import Document, read_document
 from soak.schemas.language.expression import Op, UnclearError, parse_expression
+from soak.schemas.language.registry import catalogues
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.shape import did_you_mean, shape_problems, with_defaults
 from soak.schemas.language.slis import Sli
-from soak.schemas.systems.registry import catalogues
 from soak.schemas.units import duration
 
 _KINDS = ("tests", "runs")

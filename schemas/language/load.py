@@ -13,10 +13,10 @@ from soak.schemas.language.build import build_scenario
 from soak.schemas.language.document import Document, read_document
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.overrides import apply_overlay, apply_settings, apply_tier
+from soak.schemas.language.registry import MEND, blame
 from soak.schemas.language.semantics import semantic_problems
 from soak.schemas.language.shape import shape_problems
 from soak.schemas.language.systems import completed, problems_of_system
-from soak.schemas.systems.registry import MEND, blame
 
 
 @dataclass(frozen=True, slots=True)

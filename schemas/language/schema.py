@@ -16,7 +16,7 @@ from soak.schemas.conformity import Schema
 from soak.schemas.errors import reason
 from soak.schemas.files import DIRECTORY
 from soak.schemas.language.faults import TELEMETRY_LOSS
-from soak.schemas.systems.registry import OURS, BrokenSystemError, known, language_of
+from soak.schemas.language.registry import OURS, BrokenSystemError, known, language_of
 
 _CORE = DIRECTORY / "language" / "scenario.schema.json"
 _PARTS = frozenset({"description", "properties", "tier", "required", "task", "fault", "faults", "$defs"})
@@ -59,7 +59,7 @@ def task_keys(system: str) -> tuple[str, ...]:
 
 @cache
 def fragment(system: str) -> Schema:
-    """What a system adds to the schema. Raises UsageError when the file is not there or not a fragment."""
+    """What a system adds to the schema. Raises UsageError when the file is not there or is not a fragment."""
     if system in OURS:
         return _read(DIRECTORY / "systems" / system / "language.json")
     path = language_of(system).fragment

@@ -7,10 +7,10 @@ from soak.schemas import units
 from soak.schemas.errors import Problem
 from soak.schemas.language.document import Document
 from soak.schemas.language.examples import example
+from soak.schemas.language.registry import OURS, BrokenSystemError, known, names, use
 from soak.schemas.language.schema import fragment, own_keys, read_schema, task_keys
 from soak.schemas.language.shape import did_you_mean, with_defaults
 from soak.schemas.language.view import View
-from soak.schemas.systems.registry import OURS, BrokenSystemError, known, names, use
 
 
 def problems_of_system(document: Document) -> list[Problem]:

@@ -7,7 +7,7 @@ from soak.schemas import units
 from soak.schemas.errors import Problem, Where
 from soak.schemas.files import Folders
 from soak.schemas.language.document import Document
-from soak.schemas.systems.registry import known, language_of
+from soak.schemas.language.registry import known, language_of
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from apart import Commands, Done, commands, environment
+from own_process import Commands, Done, commands, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = ROOT / "tests" / "toy"

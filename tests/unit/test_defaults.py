@@ -15,13 +15,13 @@ from soak.schemas import units
 from soak.schemas.language.expression import Unit, parse_expression
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Process, Severity
+from soak.schemas.language.registry import OURS, languages
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.shape import with_defaults
 from soak.schemas.language.systems import completed
 from soak.schemas.systems.calls.faults import CallFault
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.settings import GuardrailMode
-from soak.schemas.systems.registry import OURS, languages
 from soak.schemas.validator import Validator
 
 SCHEMA = read_schema("scenario")

@@ -25,10 +25,10 @@ from soak.schemas.evidence.verdict import SCHEMA_VERSION, Alerts, Checkpoints, O
 from soak.schemas.files import DIRECTORY
 from soak.schemas.language.expression import Op, Unit
 from soak.schemas.language.model import Severity
+from soak.schemas.language.registry import language_of, languages
 from soak.schemas.stream.events import CENSUS, SPECS, TYPES, Kind, Value
 from soak.schemas.stream.identity import STREAM_VERSION, Identity
 from soak.schemas.stream.states import ACCEPTED, TaskState
-from soak.schemas.systems.registry import language_of, languages
 
 HEADER = "stream.header"
 STRUCTS: dict[str, type[msgspec.Struct]] = {

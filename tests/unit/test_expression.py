@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from soak.schemas.language.comparison import Context, condition, event_filter, objectives
 from soak.schemas.language.expression import Op, UnclearError, Unit, parse_expression, parse_filter
 from soak.schemas.language.model import Reference
-from soak.schemas.systems.registry import catalogues
+from soak.schemas.language.registry import catalogues
 
 CONTEXT = Context(catalogues()["queue"], {"tenant": ("A", "B"), "phase": ("baseline", "burst")})
 NAMES = st.from_regex("[a-z][a-z0-9_]{0,9}", fullmatch=True)

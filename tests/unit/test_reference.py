@@ -17,8 +17,8 @@ from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.files import DIRECTORY
 from soak.schemas.language.load import load
+from soak.schemas.language.registry import catalogues
 from soak.schemas.stream.events import TYPES
-from soak.schemas.systems.registry import catalogues
 from soak.simulation.plan import Plan
 from soak.simulation.run import simulate
 

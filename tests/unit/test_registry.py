@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from apart import Commands, commands, environment
+from own_process import Commands, commands, environment
 
+from soak.schemas.language import registry
 from soak.schemas.language.load import load
 from soak.schemas.stream.events import SPECS, Kind, Spec, register
-from soak.schemas.systems import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY, BROKEN = ROOT / "tests" / "toy", ROOT / "tests" / "broken"
@@ -31,11 +31,11 @@ WRONG = {
     "raises": f"broken_soak.raising:SYSTEM cannot be loaded: RuntimeError: no lamp {MEND}",
     "exits": f"broken_soak.exiting:SYSTEM cannot be loaded: SystemExit: 3 {MEND}",
     "absent": f"broken_soak:NOTHING cannot be loaded: AttributeError: .* {MEND}",
-    "nosystem": f"broken_soak:NO_SYSTEM is a dict, not a soak.schemas.systems.registry.System {MEND}",
+    "nosystem": f"broken_soak:NO_SYSTEM is a dict, not a soak.schemas.language.registry.System {MEND}",
     "misnamed": f"broken_soak:PLAIN calls itself 'plain' {MEND}",
     "twice": "several packages offer it: broken_soak:RIVAL, broken_soak:TWICE (remove all but one)",
     "noroom": f"broken_soak.nowhere:LANGUAGE cannot be loaded: ModuleNotFoundError: .* {MEND}",
-    "wrongkind": f"broken_soak:NO_SYSTEM is a dict, not a soak.schemas.systems.language.Language {MEND}",
+    "wrongkind": f"broken_soak:NO_SYSTEM is a dict, not a soak.schemas.language.room.Language {MEND}",
     "misspoken": f"broken_soak.languages:PLAIN calls itself 'plain' {MEND}",
     "missing": "missing.json: No such file or directory (fix the fragment of its schema)",
     "notjson": "notjson.json: is not JSON (fix the fragment of its schema)",

@@ -24,11 +24,11 @@ from soak.reports.summary import render_incident, render_summary
 from soak.runner.cli import run_command
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import AbortResult, Section
+from soak.schemas.language import registry
 from soak.schemas.language.expression import Unit
+from soak.schemas.language.registry import OURS, System, language_of
+from soak.schemas.language.room import Minutes
 from soak.schemas.language.slis import count
-from soak.schemas.systems import registry
-from soak.schemas.systems.language import Minutes
-from soak.schemas.systems.registry import OURS, System, language_of
 
 EVIL = "<script>alert('x')</script>|"
 SCENARIO = """\

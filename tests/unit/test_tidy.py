@@ -410,7 +410,7 @@ def test_scenarios_are_shipped() -> None:
 
 ROOMS = re.compile(r"(schemas/systems|simulation|runner/judge|runner/targets|reports)/(queue|calls)/")
 KNOWS_A_SYSTEM: Mapping[str, str] = {
-    "schemas/systems/registry.py": "lists the systems that come along",
+    "schemas/language/registry.py": "lists the systems that come along",
     "schemas/stream/identity.py": "the target `calls` had another name",
     "runner/extras.py": "names the extra that the target `calls` needs",
     "runner/cli/target.py": "checks classes, which the system queue attaches",

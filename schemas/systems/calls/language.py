@@ -7,6 +7,7 @@ from typing import Any
 from soak.schemas.errors import Problem, Where, quoted
 from soak.schemas.files import Folders
 from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.room import Data, Language, Level, Minutes
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
@@ -15,7 +16,6 @@ from soak.schemas.systems.calls.build import build_calls
 from soak.schemas.systems.calls.faults import FAULTS, STRIKES_CALLS, CallFault
 from soak.schemas.systems.calls.indicators import SLIS
 from soak.schemas.systems.calls.settings import Calls
-from soak.schemas.systems.language import Data, Language, Level, Minutes
 
 _CALL_OVER = (Kind.CALL_SUCCEEDED, Kind.CALL_FAILED)
 

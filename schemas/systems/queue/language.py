@@ -9,11 +9,11 @@ from soak.schemas.files import Folders
 from soak.schemas.language.build import build_distribution
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.examples import example
+from soak.schemas.language.room import Data, Language, Minutes
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import TaskState
-from soak.schemas.systems.language import Data, Language, Minutes
 from soak.schemas.systems.queue.faults import FAULTS, QueueFault
 from soak.schemas.systems.queue.indicators import SLIS
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue

@@ -1,6 +1,6 @@
 """Systems that are broken, each in another way; `PLAIN` works."""
 
-from soak.schemas.systems.registry import System
+from soak.schemas.language.registry import System
 
 NO_SYSTEM = {"name": "nosystem"}
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from soak.schemas.language.distributions import Constant
 from soak.schemas.language.faults import FaultSpec, fault_table
+from soak.schemas.language.room import Language, Minutes
 from soak.schemas.language.slis import catalogue
 from soak.schemas.stream.events import Kind, Spec
-from soak.schemas.systems.language import Language, Minutes
 
 FRAGMENTS = Path(__file__).with_name("fragments")
 

@@ -1,6 +1,6 @@
 """A bank of lamp relays as a system for soak: what a package of somebody else's has to bring, and no more."""
 
-from soak.schemas.systems.registry import System
+from soak.schemas.language.registry import System
 
 SYSTEM = System(
     "relay",

@@ -10,13 +10,13 @@ from soak.schemas.files import Folders
 from soak.schemas.language.build import build_distribution
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.faults import FaultSpec, fault_table
+from soak.schemas.language.room import Data, Language, Minutes
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.slis import catalogue, times
 from soak.schemas.language.tolerance import EXTREME, WAIT
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind, Spec, Value, register
 from soak.schemas.stream.states import TaskState
-from soak.schemas.systems.language import Data, Language, Minutes
 
 STICK = "stick"
 EVENTS = (

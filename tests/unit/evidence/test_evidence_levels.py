@@ -15,10 +15,10 @@ from soak.runner.judge.judge import Judge
 from soak.schemas.errors import UsageError
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import language_of
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import NEW_STATE, Kind
 from soak.schemas.stream.states import TaskState
-from soak.schemas.systems.registry import language_of
 from soak.simulation.plan import Plan
 from soak.simulation.run import simulate
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from soak.runner.judge.growth import MOST_POINTS, Growth
 from soak.runner.judge.samples import Samples
+from soak.schemas.language.registry import catalogues
 from soak.schemas.language.windows import Window
-from soak.schemas.systems.registry import catalogues
 
 RSS = catalogues()["queue"]["rss_growth"]
 MB = 1e6

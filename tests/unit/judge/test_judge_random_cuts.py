@@ -18,10 +18,10 @@ from soak.runner.judge.judge import Judge
 from soak.schemas.errors import ScenarioError
 from soak.schemas.evidence.verdict import End
 from soak.schemas.language.expression import Unit
+from soak.schemas.language.registry import catalogues
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.stream.block import Block, make_block
 from soak.schemas.stream.events import CENSUS, SPECS, Kind, Value
-from soak.schemas.systems.registry import catalogues
 
 SYSTEMS = {
     "queue": """

@@ -13,8 +13,8 @@ from soak.runner.judge.growth import MOST_POINTS, Growth
 from soak.runner.judge.histogram import BUCKETS, RELATIVE_ERROR, Histogram, bucket_of, rank, value_of
 from soak.runner.judge.interval import quantile_ranks, wilson, z_of
 from soak.runner.judge.samples import Samples
+from soak.schemas.language.registry import catalogues
 from soak.schemas.language.windows import Window
-from soak.schemas.systems.registry import catalogues
 
 ticks = st.one_of(st.integers(0, 10**3), st.integers(0, 10**10), st.integers(0, 10**19))
 values = st.lists(ticks.map(lambda tick: tick / 1e6), min_size=1, max_size=60)

@@ -16,10 +16,10 @@ from soak.runner.parity.outcomes import Outcomes, task_name
 from soak.runner.parity.tolerances import tolerance_of
 from soak.schemas.evidence.parity import Agreement
 from soak.schemas.language.expression import EventFilter, Unit
+from soak.schemas.language.registry import catalogues
 from soak.schemas.language.slis import Aggregate, Better, Sli
 from soak.schemas.language.tolerance import Tolerance
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.schemas.systems.registry import catalogues
 
 AGREES, DIFFERS, NOT_COMPARED = Agreement.AGREES, Agreement.DIFFERS, Agreement.NOT_COMPARED
 TWENTY = "".join(shifted(CLEAN, str(task), 100 * task) for task in range(1, 21))

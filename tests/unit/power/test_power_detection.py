@@ -24,7 +24,7 @@ from soak.runner.power.detection import (
 from soak.runner.power.search import shortest, smallest
 from soak.runner.power.tails import binomial_at_least
 from soak.schemas.language.expression import Op
-from soak.schemas.systems.registry import catalogues
+from soak.schemas.language.registry import catalogues
 
 SLIS = catalogues()["queue"]
 HERE = RatioRule(Op.GE, 0.97, good_counts=True)

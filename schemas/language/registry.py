@@ -12,13 +12,13 @@ from dataclasses import astuple, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
-from soak.schemas.errors import SoakError, UsageError, printable, reason
+from soak.schemas.errors import SoakError, UsageError, culprits, printable, reason
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+    from soak.schemas.language.room import Language
     from soak.schemas.language.slis import Sli
-    from soak.schemas.systems.language import Language
 
 GROUP = "soak.systems"
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class BrokenSystemError(UsageError):
 class System:
     """A registered system: for each layer the room that holds what it knows of it, as `module:object`.
 
-    language: a `soak.schemas.systems.language.Language`. model: a `soak.simulation.room.Room`. judge: a
+    language: a `soak.schemas.language.room.Language`. model: a `soak.simulation.room.Room`. judge: a
     `soak.runner.judge.room.Room`. targets: a `soak.runner.targets.room.Room`. report: a `soak.reports.room.Room`.
     """
 
@@ -134,8 +134,8 @@ def room(system: System, reference: str, kind: type[T]) -> T:
 @cache
 def language_of(name: str) -> "Language":
     """What a system adds to the language. Raises UsageError for one that is not there or is broken."""
+    from soak.schemas.language.room import Language
     from soak.schemas.stream.events import register
-    from soak.schemas.systems.language import Language
 
     system = find(name)
     language = room(system, system.language, Language)
@@ -228,3 +228,11 @@ def blame(error: BaseException) -> Blame | None:
         if name := owners.get(module.partition(".")[0]):
             return Blame(name, f"{module}:{line}: {_words(error)}")
     return None
+
+
+def _culprit(error: BaseException) -> str:
+    blamed = blame(error)
+    return str(blamed) if blamed else ""
+
+
+culprits.append(_culprit)
