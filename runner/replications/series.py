@@ -3,13 +3,12 @@
 Progress is a live line on a terminal; elsewhere it is a plain line now and then.
 """
 
-import sys
 import time
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import TypeAlias
 
-from soak.runner.console import live_console, remark
+from soak.runner.console import is_drawn_on, live_console, remark
 from soak.runner.engine import never
 from soak.runner.progress import PLAIN_EVERY_S, PLAIN_STEPS
 from soak.runner.replications.replication import Job, Replication
@@ -38,7 +37,7 @@ def series(
 @contextmanager
 def counting(total: int, what: str) -> Iterator[Show]:
     """A function to call with how many of `total` there are; `what` they are called."""
-    if not sys.stderr.isatty():
+    if not is_drawn_on():
         yield _PlainCount(total, what)
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -76,7 +75,7 @@ class _PlainCount:
 @contextmanager
 def changing_line() -> Iterator[Callable[[Hashable, str], None]]:
     """A function to call with the latest text of a topic; elsewhere than on a terminal the last text of each is printed."""
-    if sys.stderr.isatty():
+    if is_drawn_on():
         from rich.live import Live
         from rich.text import Text
 

@@ -36,6 +36,19 @@ class Level:
     sampled: Kind | None = None
 
 
+TASK_COUNTS: Mapping[str, Kind] = {
+    "enqueued": Kind.TASK_ENQUEUED,
+    "skipped": Kind.TASK_SKIPPED,
+    "dispatched": Kind.TASK_DISPATCHED,
+    "retries": Kind.TASK_RETRY,
+    "done": Kind.TASK_DONE,
+    "failed": Kind.TASK_FAILED,
+    "blocked": Kind.TASK_BLOCKED,
+    "leases_expired": Kind.LEASE_EXPIRED,
+}
+"""Columns of metrics.csv that systems with tasks have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Minutes:
     """What metrics.csv holds of a run, minute by minute.

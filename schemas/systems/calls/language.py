@@ -7,7 +7,7 @@ from typing import Any
 from soak.schemas.errors import Problem, Where, quoted
 from soak.schemas.files import Folders
 from soak.schemas.language.distributions import Distribution
-from soak.schemas.language.room import Data, Language, Level, Minutes
+from soak.schemas.language.room import TASK_COUNTS, Data, Language, Level, Minutes
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
@@ -116,16 +116,7 @@ LANGUAGE = Language(
     slis=SLIS,
     faults=FAULTS,
     minutes=Minutes(
-        counts={
-            "enqueued": Kind.TASK_ENQUEUED,
-            "skipped": Kind.TASK_SKIPPED,
-            "dispatched": Kind.TASK_DISPATCHED,
-            "retries": Kind.TASK_RETRY,
-            "done": Kind.TASK_DONE,
-            "failed": Kind.TASK_FAILED,
-            "blocked": Kind.TASK_BLOCKED,
-            "leases_expired": Kind.LEASE_EXPIRED,
-        },
+        counts=TASK_COUNTS,
         waiting=frozenset(OPEN),
         taken=(Kind.CALL_STARTED,),
         given_back=_CALL_OVER,

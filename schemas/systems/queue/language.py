@@ -9,7 +9,7 @@ from soak.schemas.files import Folders
 from soak.schemas.language.build import build_distribution
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.examples import example
-from soak.schemas.language.room import Data, Language, Minutes
+from soak.schemas.language.room import TASK_COUNTS, Data, Language, Minutes
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
@@ -100,16 +100,7 @@ LANGUAGE = Language(
     slis=SLIS,
     faults=FAULTS,
     minutes=Minutes(
-        counts={
-            "enqueued": Kind.TASK_ENQUEUED,
-            "skipped": Kind.TASK_SKIPPED,
-            "dispatched": Kind.TASK_DISPATCHED,
-            "retries": Kind.TASK_RETRY,
-            "done": Kind.TASK_DONE,
-            "failed": Kind.TASK_FAILED,
-            "blocked": Kind.TASK_BLOCKED,
-            "leases_expired": Kind.LEASE_EXPIRED,
-        },
+        counts=TASK_COUNTS,
         waiting=frozenset({TaskState.PENDING}),
     ),
     checks=(_needs, _faults, _guardrail, _lease, _poll_interval),
