@@ -73,10 +73,11 @@ def run(
     Nothing is printed: `on_remark` is given each line that the command writes to standard error. In the main thread the first
     SIGINT, SIGTERM or SIGHUP ends the run: its evidence is completed, then KeyboardInterrupt is raised. Raises SoakError.
     """
-    from soak.runner.session import run_loaded
+    from soak.runner.session import note_former_name, run_loaded
     from soak.runner.targets.make import make_target
 
     with heard_by(on_remark or _nobody):
+        note_former_name(target)
         driven = make_target(target, speed, patience_s)
         loaded = _loaded(scenario, tier, overlays, settings, seed)
         place = None if out is None else Path(out)

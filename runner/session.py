@@ -49,7 +49,7 @@ def run_scenario(
     notify: bool = False,
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
-    _note_former_name(target_name)
+    note_former_name(target_name)
     target = make_target(target_name, speed, patience_s)
     loaded = load(path, tier=tier, overlays=overlays, settings=settings)
     verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify)
@@ -80,7 +80,8 @@ def run_loaded(
         return _record(loaded, plan, target, identity, directory, interruption, outlets), directory
 
 
-def _note_former_name(name: str) -> None:
+def note_former_name(name: str) -> None:
+    """Say it, if a target has another name now."""
     if (now := target_now(name)) != name:
         remark(f"note: the target {name} is now called {now} (write --target {now})")
 

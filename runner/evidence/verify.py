@@ -46,7 +46,8 @@ def check_recomputed(directory: RunDirectory) -> tuple[list[Finding], Verdict | 
         return [Finding("event stream", str(error))], None
     cut = "is incomplete: it ends before the end of the run" if verdict.end is End.CUT else ""
     compared = [
-        _found(f"{name} recomputed", _difference(directory, name, content), maker) for name, content in files.items()
+        _found(f"{name} recomputed", _difference(directory, name, content, earlier=maker is not None), maker)
+        for name, content in files.items()
     ]
     return [Finding("event stream", cut), *compared], verdict
 
@@ -113,7 +114,7 @@ def _known_of_manifest(identity: Identity, verdict: Verdict, events: int) -> byt
     return to_json(known)
 
 
-def _difference(directory: RunDirectory, name: str, content: bytes) -> str:
+def _difference(directory: RunDirectory, name: str, content: bytes, *, earlier: bool) -> str:
     """The first difference between a stored file and its recomputation; empty if they agree."""
     try:
         if name == METRICS:
@@ -125,7 +126,8 @@ def _difference(directory: RunDirectory, name: str, content: bytes) -> str:
     except UNDECODABLE as error:
         return f"is not JSON: {error}"
     if isinstance(stored, dict):
-        computed = {key: value for key, value in computed.items() if key in stored or key not in _added(name)}
+        missing = _added(name) if earlier else frozenset()
+        computed = {key: value for key, value in computed.items() if key in stored or key not in missing}
         if name == MANIFEST:
             stored = {key: stored.get(key) for key in computed}
     return next(_differences("", stored, computed), "")

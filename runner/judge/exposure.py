@@ -92,4 +92,8 @@ class Exposure:
         for each in self._exposed:
             if fault in each.contest.faults:
                 return each.expected(each.contest.faults.index(fault), ended_s)
-        return math.nan
+        raise ValueError(f"what the fault {fault.name} could have struck is not followed")
+
+    def follows(self, fault: Fault) -> bool:
+        """Whether it is known what a fault by rate could have struck."""
+        return any(fault in each.contest.faults for each in self._exposed)

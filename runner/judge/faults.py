@@ -7,6 +7,7 @@ from soak.runner.judge.room import room_of
 from soak.schemas.evidence.verdict import FaultResult, Status
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import BrokenSystemError
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
@@ -24,6 +25,10 @@ class FaultCounts:
         self._vocabulary = vocabulary
         self._counts = np.zeros((len(Kind), 64), dtype=np.int64)
         self._exposure = Exposure(room_of(scenario.system).exposed(scenario, vocabulary))
+        for fault in self._faults:
+            if not fault.by_time and not self._exposure.follows(fault):
+                what = f"the room of its judge does not say what the fault {fault.type}, which has a rate, could have struck"
+                raise BrokenSystemError(scenario.system, what)
         self._lost = 0
         self._retries = np.zeros(_MOST_ATTEMPTS, dtype=np.int64)
 

@@ -1,4 +1,4 @@
-"""The life of tasks in a queue, followed a block at a time: the source of the queue's SLI series.
+"""The life of tasks, whatever the system, followed a block at a time: the source of the SLI series of tasks.
 
 Events of a block are sorted by task, so that "the state before", "the last retry" and "so far in this task" are
 array operations within a group, carried on from block to block in a table. Nothing depends on where blocks end.

@@ -37,8 +37,9 @@ class Law:
 class Tasks:
     """What is known of the tasks of a block when the system's tracker looks at it.
 
-    rows: the events of tasks, sorted by task. table: as it was before the block. label: of each row (None: labels are not
-    kept). ready: by row, since when the task could have been taken up. transient: by cause, see `Tracker.transient`.
+    rows: the events of tasks, sorted by task. table: states are as before the block, columns of the core as after it.
+    label: of each row (None: labels are not kept). ready: by row, since when the task could have been taken up.
+    transient: by cause, see `Tracker.transient`.
     """
 
     rows: Rows

@@ -20,6 +20,14 @@ class Named:
     make: Callable[[float], Target]
     resumable: bool = False
 
+    def __post_init__(self) -> None:
+        if self.name in _OF_ANY or ":" in self.name:
+            raise ValueError(f"a target cannot be called {self.name!r}")
+
+
+_OF_ANY = frozenset({"simulation"})
+"""Targets that run scenarios of any system."""
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -62,7 +70,9 @@ def named(name: str) -> Named | None:
 
 
 def system_of(name: str) -> str | None:
-    """The system that a target of this name runs; None when no system that works has it."""
+    """The system that a target of this name runs; None for the simulation, a class, and a name that no system has."""
+    if name in _OF_ANY or ":" in name:
+        return None
     return next((system for system, each in _each_named() if each.name == name), None)
 
 

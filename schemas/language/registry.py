@@ -218,14 +218,21 @@ class Blame:
         return f"system {self.system}: {self.what}"
 
 
+def _package(reference: str) -> str:
+    """The package that a room is in; the module itself where it is in none, and `soak` for one of ours."""
+    module = reference.partition(":")[0]
+    return "soak" if module.startswith("soak.") else module.rpartition(".")[0] or module
+
+
 def blame(error: BaseException) -> Blame | None:
     """Which system of another package raised an error; None if none did."""
     # A package may offer several: the one that was named last is the one at work.
     named = [*_in_use, *(name for name in _latest if name in _in_use)]
-    owners = {each.partition(".")[0]: name for name in named for each in astuple(find(name))[1:]}
+    owners = {_package(each): name for name in named for each in astuple(find(name))[1:]}
+    owners.pop("soak", None)
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         module = str(frame.f_globals.get("__name__", ""))
-        if name := owners.get(module.partition(".")[0]):
+        if name := next((owners[each] for each in owners if f"{module}.".startswith(f"{each}.")), None):
             return Blame(name, f"{module}:{line}: {_words(error)}")
     return None
 

@@ -1,7 +1,7 @@
 """Events in memory: blocks of columns, in time order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -84,8 +84,3 @@ def merge(blocks: Sequence[Block]) -> Block:
     return Block(
         **{name: column[order] for name, column in joined.items()}, until_s=max(block.until_s for block in blocks)
     )
-
-
-def ending_at(block: Block, until_s: float) -> Block:
-    """`block`, complete up to `until_s`."""
-    return replace(block, until_s=until_s)

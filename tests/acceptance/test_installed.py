@@ -80,9 +80,14 @@ def soak(installed: Path, tmp_path: Path) -> Soak:
 # What is in the wheel.
 
 
+def dist_info(wheel: Path) -> str:
+    """The folder of its metadata, which is called after name and version, as the wheel is."""
+    return "-".join(wheel.name.split("-")[:2]) + ".dist-info"
+
+
 def test_everything_is_below_one_name_and_what_is_shipped_is_there(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {name.partition("/")[0] for name in names} == {"soak", "soak_runner-0.1.0.dist-info"}
+    assert {name.partition("/")[0] for name in names} == {"soak", dist_info(wheel)}
     for folder in (*OURS, *DATA):
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and path.parent.name != "__pycache__":
@@ -91,7 +96,7 @@ def test_everything_is_below_one_name_and_what_is_shipped_is_there(wheel: Path) 
 
 
 def test_it_says_where_it_runs_what_it_needs_and_where_it_is_at_home(wheel: Path) -> None:
-    said = message_from_bytes(zipfile.ZipFile(wheel).read("soak_runner-0.1.0.dist-info/METADATA"))
+    said = message_from_bytes(zipfile.ZipFile(wheel).read(f"{dist_info(wheel)}/METADATA"))
     urls = {entry.partition(", ")[0] for entry in said.get_all("Project-URL", [])}
     assert urls == {"Homepage", "Documentation", "Source", "Issues", "Changelog"}
     assert {"Operating System :: POSIX :: Linux", "Typing :: Typed"} <= set(said.get_all("Classifier", []))

@@ -5,11 +5,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from own_process import Commands, commands, environment
 
+from soak.runner.cli import run_command
+from soak.runner.targets.make import make_target
+from soak.runner.targets.room import Named, system_of
 from soak.schemas.language import registry
 from soak.schemas.language.load import load
 from soak.schemas.stream.events import SPECS, Kind, Spec, register
@@ -148,17 +152,41 @@ def test_a_traceback_is_shown_on_request(soak: Commands) -> None:
 # What it costs, and what goes to other processes.
 
 
-def test_packages_are_not_looked_through_for_systems_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_are_not_looked_through_for_systems_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def scanned() -> Iterator[None]:
         raise AssertionError("the installed packages were looked through")
-
-    from soak.runner.targets.make import make_target
 
     monkeypatch.setattr(registry, "_points", scanned)
     for path in OF_OURS:
         load(path)
     assert make_target("calls").name == "calls"
     assert make_target("orchestrator").name == "orchestrator"
+    scenario = ROOT / "tests" / "evidence" / "v4" / "brief" / "scenario.yaml"
+    assert run_command(["run", str(scenario), "--out", str(tmp_path / "run")]) == 0
+
+
+@pytest.mark.parametrize("name", ["simulation", "mine:Relay"])
+def test_no_target_takes_a_name_that_means_another(name: str) -> None:
+    with pytest.raises(ValueError, match=f"a target cannot be called '{name}'"):
+        Named(name, lambda speed: make_target("calls"))
+    assert system_of(name) is None
+
+
+def test_our_own_failures_are_not_blamed_on_a_package_that_uses_our_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = registry.OURS["queue"], "lamp_soak.rooms"
+    borrowed = replace(ours, name="lamp", judge=f"{theirs}:JUDGE")
+    monkeypatch.setattr(registry, "find", lambda name: borrowed)
+    monkeypatch.setattr(registry, "_in_use", ["lamp"])
+
+    def raised_in(module: str) -> registry.Blame | None:
+        try:
+            exec("raise ValueError('dark')", {"__name__": module})
+        except ValueError as error:
+            return registry.blame(error)
+
+    assert raised_in("soak.simulation.queue.model") is None
+    assert raised_in("lamp_soaker") is None
+    assert str(raised_in("lamp_soak.judge")) == "system lamp: lamp_soak.judge:1: ValueError: dark"
 
 
 def test_events_are_registered_together_or_not_at_all() -> None:

@@ -3,15 +3,20 @@
 import math
 import random
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from soak.runner.judge import faults
 from soak.runner.judge.faults import FaultCounts
+from soak.runner.judge.room import room_of
 from soak.schemas.evidence.verdict import FaultResult
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import BrokenSystemError
 from soak.schemas.stream.block import Block
+from soak.schemas.stream.vocabulary import Vocabulary
 from soak.simulation.plan import Plan
 from soak.simulation.run import simulate
 
@@ -156,3 +161,22 @@ def test_faults_of_calls_strike_as_often_as_expected(case: str, tmp_path: Path) 
     for result in results(written(tmp_path, CALLS.format(more=more), faults)).values():
         assert result.expected > 5
         assert abs(result.injected - result.expected) <= Z_999 * math.sqrt(result.expected) + 0.5, result
+
+
+def test_a_fault_by_rate_that_a_system_does_not_follow_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing could be expected of it, so that it would never be missed."""
+    path = tmp_path / "scenario.yaml"
+    by_time, by_rate = (
+        "{name: gone, type: dependency_crash, at: 1m, for: 1m}",
+        "{name: bad, type: server_error, rate: 2%}",
+    )
+    monkeypatch.setattr(faults, "room_of", lambda name: replace(room_of(name), exposed=lambda *_: ()))
+    path.write_text(f"{CALLS.format(more='')}  - {by_time}\n")
+    FaultCounts(load(path).scenario, Vocabulary())
+    path.write_text(f"{CALLS.format(more='')}  - {by_time}\n  - {by_rate}\n")
+    with pytest.raises(
+        BrokenSystemError, match="does not say what the fault server_error, which has a rate, could have struck"
+    ):
+        FaultCounts(load(path).scenario, Vocabulary())

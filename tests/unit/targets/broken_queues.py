@@ -19,8 +19,9 @@ CALLS = {"enqueue", "claim", "heartbeat", "complete", "fail", "block", "recover"
 
 class IdempotencyOff(MemoryQueue):
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:
-        self.active.pop(key, None)
-        return super().enqueue(key, payload)
+        with self.numbering:
+            self.active.pop(key, None)
+            return super().enqueue(key, payload)
 
     def close_task(self, task, state):
         self.active.setdefault(task.key, task)
@@ -148,11 +149,6 @@ class NotEmpty(MemoryQueue):
         self.enqueue("0", "from yesterday")
 
 
-class Incomplete:
-    def enqueue(self, key: str, payload: str) -> Accepted | Refused:
-        return Refused()
-
-
 class OftenBusy(MemoryQueue):
     """Every call is refused half of the time, as by a database that others write to."""
 
@@ -257,14 +253,16 @@ class KeyTakenTwice(MemoryQueue):
     """Its enqueue looks whether a key is taken, and takes it a while later."""
 
     thread_safe = True
+    numbering = threading.Lock()
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:
         taken = key in self.active
         time.sleep(0.003)
         if taken:
             return Refused()
-        self.active.pop(key, None)
-        return super().enqueue(key, payload)
+        with self.numbering:
+            self.active.pop(key, None)
+            return super().enqueue(key, payload)
 
     def close_task(self, task, state):
         self.active.setdefault(task.key, task)
