@@ -46,7 +46,7 @@ def summary_lines(parity: Parity) -> str:
             f"{parity.status.value}  {parity.scenario}: {_WORDS[parity.status]} ({sides}, seed {parity.seed})",
             *(f"  {reason}" for reason in parity.reasons),
             f"  {counts.same_state:,} of {counts.seen:,} tasks in the same state, "
-            f"{counts.same_attempts:,} of {counts.accepted_in_both:,} with equally many attempts",
+            f"{counts.same_attempts:,} of {counts.accepted_in_both:,} with the same number of attempts",
             f"  {agreeing} of {len(compared)} figures within their tolerance",
         ]
     )

@@ -10,7 +10,7 @@ import numpy as np
 from soak.runner.interruption import listening
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
-from soak.runner.replications.replication import Replication, jobs_in_turn
+from soak.runner.replications.replication import jobs_in_turn
 from soak.runner.replications.series import series
 from soak.runner.replications.worker_pool import WorkerPool
 from soak.schemas.evidence.calibration import Answer, Check, SliPrediction
@@ -63,7 +63,7 @@ def observe(
             pass
     verdict = decide(judge, identity, End.COMPLETED)
     values = [each.value for each in verdict.objectives]
-    return _values(values, scenario, judge.until_s), verdict.objectives[0].samples
+    return _numbers(values), verdict.objectives[0].samples
 
 
 def replicate(
@@ -77,23 +77,15 @@ def replicate(
     wanted = islice(jobs_in_turn(scenarios, base, arrivals_seed), count)
     with listening() as interrupted, series(pool, wanted, count, interrupted=interrupted) as (results, show):
         for result in results:
-            rows.append(_row(result, scenarios[0]))
+            rows.append(_numbers([each.value for each in result.objectives]))
             show(len(rows), "")
     if len(rows) < count:
         raise KeyboardInterrupt
     return np.array(rows)
 
 
-def _row(result: Replication, scenario: Scenario) -> Floats:
-    return _values([each.value for each in result.objectives], scenario, result.ended_s)
-
-
-def _values(values: Sequence[float | None], scenario: Scenario, ended_s: float) -> Floats:
-    """As numbers; the throughput over the held-back part, where the judge's is over the whole run."""
-    held, result = scenario.phases[0].window, np.array([math.nan if v is None else v for v in values])
-    place = SLIS.index("throughput")
-    result[place] *= (ended_s - scenario.warmup_s) / (held.end_s - held.start_s)
-    return result
+def _numbers(values: Sequence[float | None]) -> Floats:
+    return np.array([math.nan if value is None else value for value in values])
 
 
 def judge_predictions(scenario: Scenario, observed: Floats, tasks: int, rows: Floats, least: float) -> Check:

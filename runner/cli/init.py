@@ -21,7 +21,7 @@ _EDITOR = re.compile(rb"\$schema=\S+")
 def command(path: Path | None, shipped: str | None, force: bool, as_json: bool) -> int:
     """Write a commented scenario to start from, with the schema beside it for completion and hover texts in editors.
 
-    Without FILE it is scenario.yaml, and with --from a file of the name that was asked for, in the current folder.
+    Without PATH it is scenario.yaml, and with --from a file of the name that was asked for, in the current folder.
 
     \b
     Examples:

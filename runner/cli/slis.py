@@ -45,8 +45,10 @@ def command(scenario: Path | None, as_json: bool) -> int:
         return 0
     width = max(len(sli.name) for _, sli in rows)
     unit_width = max(len(sli.unit.value) for _, sli in rows)
-    for _, sli in rows:
-        hand_over(f"{sli.name:{width}}  {sli.unit.value:{unit_width}}  {sli.description}")
+    for number, (system, slis) in enumerate(catalogues.items()):
+        hand_over(f"{chr(10) * bool(number)}system: {system}")
+        for sli in slis.values():
+            hand_over(f"  {sli.name:{width}}  {sli.unit.value:{unit_width}}  {sli.description}")
     return 0
 
 

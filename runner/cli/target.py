@@ -23,7 +23,7 @@ def command() -> None:
 @patience_option
 @json_option
 def check(name: str, patience_s: float | None, as_json: bool) -> int:
-    """Check that a class fulfils the contract, promise by promise. NAME is module:Class or the name of an entry point.
+    """Check that a class fulfils the contract, promise by promise. MODULE:CLASS may also be the name of an entry point.
 
     Exit codes: 0 it does, 3 it does not, 2 no such class, or it cannot be constructed.
 

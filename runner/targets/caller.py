@@ -119,7 +119,7 @@ class Caller:
 
     def _in_time(self, what: str, answer: Answer | None) -> Answer:
         if answer is None:
-            waited = f"has not answered for {self._patience_s:g} s (a call must not wait)"
+            waited = f"has not answered for {self._patience_s:g} s (a call must not wait; on a busy machine, raise --patience)"
             raise SlowError(f"{self.name}{what} {waited}")
         return answer
 

@@ -30,7 +30,7 @@ class Operations(Outcomes):
             self.rows("UPDATE tasks SET attempt = 0 WHERE id = ?", (task_id,))
 
     def retry(self, task_id: int, notes: str = "") -> None:
-        """A FAILED task gets one attempt more."""
+        """A FAILED task gets one more attempt."""
         with self.transaction() as now:
             task = self._in_state(task_id, "retried", TaskState.FAILED)
             self._check_key(task)

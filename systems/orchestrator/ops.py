@@ -69,7 +69,7 @@ def replan(store: Store, task_id: int, notes: str) -> None:
 @click.option("--notes", default="", help="Why.")
 @click.pass_obj
 def retry(store: Store, task_id: int, notes: str) -> None:
-    """Give a FAILED task one attempt more."""
+    """Give a FAILED task one more attempt."""
     store.retry(task_id, stamped(_WHO, "retried", notes))
     click.echo(f"task {task_id} is PENDING")
 

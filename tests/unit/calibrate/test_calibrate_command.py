@@ -85,6 +85,16 @@ def test_what_is_written_says_the_same_everywhere(calibrated: Path) -> None:
     assert len(sums.splitlines()) == 5 and "overlay.yaml" in sums
 
 
+def test_the_throughput_is_that_of_the_held_back_part(run: Path, calibrated: Path) -> None:
+    found = read(calibrated)
+    events = [json.loads(line) for line in (run / "soak_truth.jsonl").read_text().splitlines()[1:]]
+    # A task is of the phase in which it was submitted.
+    tasks = {event["task"] for event in events if event["type"] == "task.enqueued" and event["t"] >= found.cut_s}
+    ended = sum(event["type"] in {"task.done", "task.failed"} and event["task"] in tasks for event in events)
+    [seen] = [each for each in found.check.predictions if each.sli == "throughput"]
+    assert seen.observed == pytest.approx(ended / (found.to_s - found.cut_s), rel=1e-6)
+
+
 def test_the_schema_names_the_fields_of_the_code() -> None:
     schema = read_schema("calibration")
     assert list(schema["properties"]) == list(Calibration.__struct_fields__)

@@ -19,9 +19,8 @@ CALLS = {"enqueue", "claim", "heartbeat", "complete", "fail", "block", "recover"
 
 class IdempotencyOff(MemoryQueue):
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:
-        with self.numbering:
-            self.active.pop(key, None)
-            return super().enqueue(key, payload)
+        self.active.pop(key, None)
+        return super().enqueue(key, payload)
 
     def close_task(self, task, state):
         self.active.setdefault(task.key, task)

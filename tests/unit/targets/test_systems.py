@@ -149,7 +149,8 @@ def test_nothing_is_run_after_a_call_that_hangs() -> None:
         Result(
             "a new system is empty",
             "failed",
-            "Hangs.changes has not answered for 0.3 s (a call must not wait); the checks after it were not run",
+            "Hangs.changes has not answered for 0.3 s (a call must not wait; on a busy machine, raise --patience); "
+            "the checks after it were not run",
         )
     ]
 
