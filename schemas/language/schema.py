@@ -63,6 +63,11 @@ def task_keys(system: str) -> tuple[str, ...]:
     return tuple(fragment(system).get("task", {}))
 
 
+def fault_keys(system: str) -> tuple[str, ...]:
+    """The keys of a fault that go with one system only."""
+    return tuple(fragment(system).get("fault", {}))
+
+
 @cache
 def fragment(system: str) -> Schema:
     """What a system adds to the schema. Raises UsageError when the file is not there or is not a fragment."""

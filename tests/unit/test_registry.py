@@ -78,7 +78,7 @@ FAILING = {
 @pytest.fixture(scope="module")
 def soak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     place = tmp_path_factory.mktemp("broken")
-    for name in (*WRONG, *FAILING, "plain", "noslis", "model", "forecast", "tracker"):
+    for name in (*WRONG, *FAILING, "plain", "noslis", "calibrated", "model", "forecast", "tracker"):
         (place / f"{name}.yaml").write_text(SCENARIO.format(name=name))
     with commands(place, BROKEN, TOY) as run:
         yield run
@@ -125,6 +125,13 @@ def test_a_system_without_indicators_has_those_of_every_system(soak: Commands, t
     assert (listed.code, listed.err) == (0, "")
     assert listed.out.startswith("submission_lag_p99 ")
     assert soak("run", "noslis.yaml", "--out", tmp_path / "noslis").code == 0
+
+
+def test_a_model_that_cannot_be_calibrated_is_refused_in_words(soak: Commands, tmp_path: Path) -> None:
+    assert soak("run", "calibrated.yaml", "--out", tmp_path / "run").code == 0
+    done = soak("calibrate", tmp_path / "run")
+    assert done.code == 2
+    assert "is a run of the system calibrated, whose model cannot be calibrated" in done.err
 
 
 def test_a_tracker_that_fails_is_named(soak: Commands, tmp_path: Path) -> None:
@@ -252,6 +259,38 @@ assert register([second]) != held
 assert register([first]) == held
 """
     assert _python(program) == ""
+
+
+def test_defaults_of_a_system_are_its_own() -> None:
+    program = f"""
+from pathlib import Path
+from soak.schemas.language import registry
+from soak.schemas.language.load import load
+from soak.schemas.language.systems import completed
+registry.use("defaults")
+for path in {[*map(str, OF_OURS)]!r}:
+    data = completed(load(Path(path)).data)
+    assert "glow" not in data["workload"].get("task", {{}})
+    assert data["faults"] and not any("tint" in fault for fault in data["faults"])
+own = completed({{"system": "defaults", "workload": {{"task": {{}}}}, "faults": [{{"name": "x"}}]}})
+assert own["workload"]["task"]["glow"] == own["faults"][0]["tint"] == "red"
+"""
+    assert _python(program, BROKEN) == ""
+
+
+def test_a_worker_process_that_starts_afresh_knows_the_system() -> None:
+    program = f"""
+import multiprocessing
+from pathlib import Path
+from soak.runner.replications import worker_pool
+from soak.runner.replications.replication import Job
+from soak.schemas.language.load import load
+context = multiprocessing.get_context("spawn")
+worker_pool.get_context = lambda method: context
+job = Job(0, 3, load(Path({str(TOY / "relay.yaml")!r})).scenario)
+print(*(made.verdict.value for made in worker_pool.in_order(worker_pool.ProcessPool(1), [job])))
+"""
+    assert _python(program, TOY) == "PASS\n"
 
 
 def test_a_gate_reads_our_indicators_as_ours() -> None:

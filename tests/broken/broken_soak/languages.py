@@ -59,5 +59,7 @@ COLUMN = replace(PLAIN, name="column", minutes=Minutes({"queue_depth": Kind.TASK
 COMMA = replace(PLAIN, name="comma", minutes=Minutes({"lit,dark": Kind.TASK_DONE}, frozenset()))
 GREEDY = replace(_with_fragment("greedy"), events=tuple(Spec(f"lamp.lit_{n}", "well") for n in range(16)))
 RELABELS = replace(PLAIN, name="relabels", slis={"success_rate": replace(RATE, description="lamps that are lit")})
+DEFAULTS = _with_fragment("defaults")
+CALIBRATED = _named("calibrated")
 NOSLIS = replace(PLAIN, name="noslis", slis={})
 NOMODEL, MODEL, FORECAST, TRACKER = map(_named, ("nomodel", "model", "forecast", "tracker"))
