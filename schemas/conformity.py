@@ -58,6 +58,8 @@ class _Reading:
         if not said.startswith("#/"):
             raise _UnsureError
         for step in said[2:].split("/"):
+            if not isinstance(found, dict) or step not in found:
+                raise _UnsureError
             found = found[step]
         return self.holds(value, found)
 

@@ -17,6 +17,7 @@ from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.systems.queue.settings import Queue
 from soak.simulation.plan import Plan
 from soak.simulation.room import room_of
 
@@ -56,7 +57,9 @@ def open_source(path: Path) -> Source:
     """The run in a directory. Raises UsageError when it is none, EvidenceError when its evidence cannot be used."""
     directory = RunDirectory.open(path)
     loaded = load_stored(directory)
-    if not room_of(loaded.scenario.system).calibrated:
+    # What is fitted are settings of a queue, whatever the room of another system says.
+    settings = loaded.scenario.system_settings
+    if not (room_of(loaded.scenario.system).calibrated and isinstance(settings, Queue)):
         what = f"{path}: is a run of the system {loaded.scenario.system}, whose model cannot be calibrated"
         raise UsageError(f"{what} (compare it with its simulation: `soak compare BASE RUN --parity`)")
     stream = _stream(directory, loaded)

@@ -20,6 +20,7 @@ from soak.runner.judge.samples import Facts
 from soak.schemas.errors import UsageError, writing
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import language_of
+from soak.schemas.language.room import LEVEL_COLUMNS, QUANTILE_COLUMNS
 from soak.schemas.stream.block import Block, Floats, Ints, make_block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
@@ -28,8 +29,7 @@ MINUTE_S = 60.0
 WINDOW_MINUTES = 30
 """Latency quantiles of a row are those of the tasks that ended in the last this many minutes."""
 
-_LEVELS = ("queue_depth", "queue_depth_max", "oldest_pending_s", "busy_workers")
-_QUANTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95, "latency_p99_s": 0.99}
+_QUANTILES = dict(zip(QUANTILE_COLUMNS, (0.5, 0.95, 0.99), strict=True))
 
 
 class MetricsWriter:
@@ -150,7 +150,7 @@ def _columns(system: str, faults: list[str]) -> list[str]:
     """The columns of metrics.csv. Raises UsageError for a system that names one a second time."""
     minutes = language_of(system).minutes
     injected = (f"injected:{name}" for name in faults)
-    names = ["t_s", *minutes.counts, *_LEVELS, *_QUANTILES, *injected, *minutes.added]
+    names = ["t_s", *minutes.counts, *LEVEL_COLUMNS, *_QUANTILES, *injected, *minutes.added]
     for name, count in Counter(names).items():
         if count > 1:
             raise UsageError(f"system {system}: metrics.csv has a second column {name!r} (rename it in its `Minutes`)")

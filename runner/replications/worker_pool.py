@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pickle
 import signal
 import sys
 from collections import deque
@@ -17,6 +18,7 @@ from soak.runner.engine import never
 from soak.runner.lifeline import die_with_parent
 from soak.runner.replications.replication import Job, Replication, replicate
 from soak.schemas.errors import SoakError, UsageError
+from soak.schemas.language.registry import use
 
 AHEAD = 2
 """Jobs in flight for each worker: one that it works on and one that waits, so that none is idle."""
@@ -65,7 +67,7 @@ class ProcessPool:
     def submit(self, job: Job) -> Promise:
         """Queue a job."""
         with _held(signal.SIGINT):
-            return self._executor.submit(replicate, job)
+            return self._executor.submit(_made, job.scenario.system, pickle.dumps(job, pickle.HIGHEST_PROTOCOL))
 
     def restart(self) -> None:
         """Start again after a worker was killed."""
@@ -83,6 +85,12 @@ class ProcessPool:
         # Where that is not safe, they are started afresh.
         context = get_context("fork" if sys.platform == "linux" else "spawn")
         return ProcessPoolExecutor(self._workers, context, _begin, (os.getpid(),))
+
+
+def _made(system: str, packed: bytes) -> Replication:
+    """Do the job. Called by a worker, which has to know the system before it unpacks a scenario with events of it."""
+    use(system)
+    return replicate(pickle.loads(packed))
 
 
 def _cores() -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,13 @@ from soak.schemas.units import duration
 _KINDS = ("tests", "runs")
 
 
+@cache
 def slis_of_every_system() -> dict[str, Sli]:
-    """The built-in indicators of all systems, by name."""
-    return {name: sli for slis in catalogues().values() for name, sli in slis.items()}
+    """The built-in indicators of all systems, by name; of those of the same name the first, which is ours if we have one."""
+    found: dict[str, Sli] = {}
+    for slis in catalogues().values():
+        found = {**slis, **found}
+    return found
 
 
 @dataclass(frozen=True, slots=True)

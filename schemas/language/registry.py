@@ -8,7 +8,7 @@ scenario is not of, and one that is broken keeps no other from working.
 import importlib
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -99,7 +99,16 @@ def _load(point: "EntryPoint") -> System:
         raise BrokenSystemError(point.name, what)
     if system.name != point.name:
         raise BrokenSystemError(point.name, f"{point.value} calls itself {system.name!r}")
+    _demand_types(system.name, system)
     return system
+
+
+def _demand_types(name: str, offered: object) -> None:
+    """Raises UsageError where what a package offers is not of the types that it is declared with."""
+    from soak.schemas.language.typed import misfits
+
+    for what in misfits(offered, type(offered), ""):
+        raise BrokenSystemError(name, f"{type(offered).__name__}: {what}")
 
 
 def _points() -> "Iterator[EntryPoint]":
@@ -135,30 +144,53 @@ def room(system: System, reference: str, kind: type[T]) -> T:
 def language_of(name: str) -> "Language":
     """What a system adds to the language. Raises UsageError for one that is not there or is broken."""
     from soak.schemas.language.room import Language
-    from soak.schemas.stream.events import register
+    from soak.schemas.language.slis import EVERY_SYSTEM
 
     system = find(name)
     language = room(system, system.language, Language)
+    if name in OURS:
+        return language
+    _demand_types(name, language)
     if language.name != name:
         raise BrokenSystemError(name, f"{system.language} calls itself {language.name!r}")
+    missing = {sli.name: sli for sli in EVERY_SYSTEM if sli.name not in language.slis}
+    return replace(language, slis={**language.slis, **missing})
+
+
+def _whole(name: str) -> "Language":
+    """A system's part of the language, checked, its events registered. Raises UsageError; then none of them stays."""
+    from soak.schemas.language.schema import check
+    from soak.schemas.stream.events import registration
+
+    if name in known():
+        return language_of(name)
+    with registration():
+        try:
+            language = language_of(name)
+            check(name)
+            _register(language)
+        except UsageError:
+            raise
+        except Exception as error:
+            raise BrokenSystemError(name, f"its part of the language fails: {_words(error)}") from error
+    return language
+
+
+def _register(language: "Language") -> None:
+    from soak.schemas.stream.events import register
+
     try:
         register(language.events)
     except ValueError as error:
-        raise BrokenSystemError(name, str(error)) from None
-    return language
+        raise BrokenSystemError(language.name, str(error)) from None
 
 
 def languages() -> tuple[list["Language"], list[str]]:
     """What each system adds to the language, and why of each that cannot be used."""
-    from soak.schemas.language.schema import check
-
     found, broken = [], _taken_names()
     for name in names():
         try:
-            language = language_of(name)
-            if name not in known():
-                check(name)
-            found.append(language)
+            found.append(_whole(name))
         except UsageError as error:
             broken.append(str(error))
     return found, broken
@@ -189,9 +221,7 @@ def known() -> tuple[str, ...]:
 def use(name: str) -> None:
     """Make a system of another package known to the language. Raises UsageError for one that is not there or is broken."""
     if name not in known():
-        from soak.schemas.language.schema import check
-
-        check(name)
+        _whole(name)
         _in_use.append(name)
     _latest[:] = [name]
 

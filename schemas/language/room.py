@@ -49,6 +49,12 @@ TASK_COUNTS: Mapping[str, Kind] = {
 """Columns of metrics.csv that systems with tasks have."""
 
 
+LEVEL_COLUMNS = ("queue_depth", "queue_depth_max", "oldest_pending_s", "busy_workers")
+QUANTILE_COLUMNS = ("latency_p50_s", "latency_p95_s", "latency_p99_s")
+COLUMNS = ("t_s", *LEVEL_COLUMNS, *QUANTILE_COLUMNS)
+"""Columns of metrics.csv that every system has; there is one for each fault besides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Minutes:
     """What metrics.csv holds of a run, minute by minute.
@@ -68,6 +74,11 @@ class Minutes:
     levels: Mapping[str, Level] = field(default_factory=dict)
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """All that the system adds to those of every system."""
+        return (*self.counts, *self.added)
+
+    @property
     def added(self) -> tuple[str, ...]:
         """The columns after all others; evidence of earlier versions may lack them."""
         return (*self.more, *(column for name in self.levels for column in (name, f"{name}_max")))
@@ -79,11 +90,11 @@ class Language:
 
     fragment: a JSON file; `schemas/language/schema.py` says what it holds. build: from checked data, defaults filled in, to
     frozen settings; raises ValueError. service: the distribution of how long one attempt at a task takes. slis, faults: by
-    name and type. minutes: what metrics.csv holds. checks: what the shape cannot say. names: of the parts of the system that
-    events name as `to`. distributions: where distributions stand. struck: the part that a fault strikes. headline: what
-    progress shows of a run, as word and SLI; levels: what watching shows, as sample and word. words: names that the stream
-    gives a small number before a run. events: kinds of events of its own. instead: for keys of `workload.task` that other
-    systems have, what this one takes.
+    name and type; the indicators of every system are added. minutes: what metrics.csv holds. checks: what the shape cannot
+    say. names: of the parts of the system that events name as `to`. distributions: where distributions stand. struck: the
+    part that a fault strikes. headline: what progress shows of a run, as word and SLI; levels: what watching shows, as
+    sample and word. words: names that the stream gives a small number before a run. events: kinds of events of its own.
+    instead: for keys of `workload.task` that other systems have, what this one takes.
     """
 
     name: str

@@ -7,16 +7,22 @@ definitions.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soak.schemas.conformity import Schema
 from soak.schemas.errors import reason
 from soak.schemas.files import DIRECTORY
 from soak.schemas.language.faults import TELEMETRY_LOSS
 from soak.schemas.language.registry import OURS, BrokenSystemError, known, language_of
+from soak.schemas.language.room import COLUMNS
+from soak.schemas.language.slis import EVERY_SYSTEM
+
+if TYPE_CHECKING:
+    from soak.schemas.language.room import Language, Minutes
 
 _CORE = DIRECTORY / "language" / "scenario.schema.json"
 _PARTS = frozenset({"description", "properties", "tier", "required", "task", "fault", "faults", "$defs"})
@@ -57,6 +63,11 @@ def task_keys(system: str) -> tuple[str, ...]:
     return tuple(fragment(system).get("task", {}))
 
 
+def fault_keys(system: str) -> tuple[str, ...]:
+    """The keys of a fault that go with one system only."""
+    return tuple(fragment(system).get("fault", {}))
+
+
 @cache
 def fragment(system: str) -> Schema:
     """What a system adds to the schema. Raises UsageError when the file is not there or is not a fragment."""
@@ -70,6 +81,7 @@ def fragment(system: str) -> Schema:
         raise BrokenSystemError(system, f"{path.name}: {why}", "fix the fragment of its schema") from None
     parts = found if isinstance(found, dict) else {}
     wrong = [key for key, value in parts.items() if key not in _PARTS or not isinstance(value, _KIND.get(key, dict))]
+    wrong += ["required"] if not all(isinstance(key, str) for key in parts.get("required", ())) else []
     if wrong or not parts:
         what = f"{', '.join(wrong) or path.name} is not part of a fragment of a schema"
         raise BrokenSystemError(system, f"{path.name}: {what}", f"it holds {', '.join(sorted(_PARTS))}")
@@ -78,10 +90,15 @@ def fragment(system: str) -> Schema:
 
 def check(system: str) -> None:
     """Whether a system's part of the language goes together with the others. Raises UsageError that says why not."""
+    _check_names(system)
+    _check_schema(system)
+
+
+def _check_schema(system: str) -> None:
+    """Raises UsageError where the fragment makes no JSON Schema with the others."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 
-    _check_names(system)
     try:
         schema = _scenario((*known(), system))
         Draft202012Validator.check_schema(schema)
@@ -91,33 +108,50 @@ def check(system: str) -> None:
     except (KeyError, TypeError, AttributeError) as error:
         raise BrokenSystemError(system, f"its fragment lacks {error}", "fix the fragment") from None
     for reference in _references(schema):
-        if not _is_there(schema, reference):
-            raise BrokenSystemError(
-                system, f"its fragment refers to {reference}, which is not there", "fix the fragment"
-            )
+        if wrong := _leads_nowhere(schema, reference):
+            raise BrokenSystemError(system, f"its fragment refers to {reference}, which {wrong}", "fix the fragment")
 
 
 def _check_names(system: str) -> None:
-    """Raises UsageError where the fragment and the tables of a system do not have the same names."""
+    """Raises UsageError where the fragment and the tables of a system do not have the same names, or names are taken."""
     part, language = fragment(system), language_of(system)
+    for what in (*_wrong_faults(system, part, language), *_wrong_slis(language), *_wrong_columns(language.minutes)):
+        raise BrokenSystemError(system, what)
+    for key in part.get("required", ()):
+        if key not in part.get("properties", {}):
+            raise BrokenSystemError(system, f"{key!r} is required, but no key of it")
+
+
+def _wrong_faults(system: str, part: Schema, language: "Language") -> Iterator[str]:
     others = {type_ for name in known() if name != system for type_ in fragment(name).get("faults", {})}
     faults, table = set(part.get("faults", {})), set(language.faults) - {TELEMETRY_LOSS}
-    found = [
-        *(f"the fault {name!r} is taken already" for name in sorted(faults & (others | {TELEMETRY_LOSS}))),
-        *(f"the fault {name!r} is in its fragment or in its table only" for name in sorted(faults ^ table)),
-        *(
-            f"{key!r} is required, but no key of it"
-            for key in part.get("required", ())
-            if key not in part.get("properties", {})
-        ),
-        *(
-            f"there is no SLI {name!r} for its headline"
-            for name in language.headline.values()
-            if name not in language.slis
-        ),
-    ]
-    if found:
-        raise BrokenSystemError(system, found[0])
+    yield from (f"the fault {name!r} is taken already" for name in sorted(faults & (others | {TELEMETRY_LOSS})))
+    yield from (f"the fault {name!r} is in its fragment or in its table only" for name in sorted(faults ^ table))
+
+
+def _wrong_slis(language: "Language") -> Iterator[str]:
+    """A gate names an indicator without a system: one of a name of ours has to be read as ours."""
+    every = {sli.name for sli in EVERY_SYSTEM}
+    ours = {sli.name: sli for name in OURS for sli in language_of(name).slis.values()}
+    for name, sli in language.slis.items():
+        own = ours.get(name)
+        if sli.name != name:
+            yield f"the SLI {name!r} calls itself {sli.name!r}"
+        elif own and name in every and sli != own:
+            yield f"the SLI {name!r} is one of every system, and not as it is there"
+        elif own and (sli.unit, sli.better) != (own.unit, own.better):
+            yield f"the SLI {name!r} has another unit or direction than that of soak"
+    for name in language.headline.values():
+        if name not in language.slis:
+            yield f"there is no SLI {name!r} for its headline"
+
+
+def _wrong_columns(minutes: "Minutes") -> Iterator[str]:
+    for name, times in Counter((*COLUMNS, *minutes.columns)).items():
+        if times > 1:
+            yield f"metrics.csv has a second column {name!r}"
+        elif not name.isidentifier():
+            yield f"a column of metrics.csv is called {name!r}, which is not a word"
 
 
 def _references(schema: Any) -> Iterator[str]:
@@ -128,12 +162,25 @@ def _references(schema: Any) -> Iterator[str]:
             yield value
 
 
-def _is_there(schema: Any, reference: str) -> bool:
+def _leads_nowhere(schema: Schema, reference: str) -> str:
+    """What is wrong with a reference; empty where it comes to a definition in the end."""
+    seen, found = set[str](), {"$ref": reference}
+    while "$ref" in found:
+        if found["$ref"] in seen:
+            return "refers to itself"
+        seen.add(found["$ref"])
+        found = _target(schema, found["$ref"])
+        if not isinstance(found, dict):
+            return "is not there"
+    return ""
+
+
+def _target(schema: Any, reference: str) -> Any:
     for step in reference.removeprefix("#/").split("/"):
         if not isinstance(schema, dict) or step not in schema:
-            return False
+            return None
         schema = schema[step]
-    return True
+    return schema
 
 
 _KIND: Mapping[str, type] = {"description": str, "required": list}

@@ -1,6 +1,6 @@
 """What a scenario's system decides of its other keys; and how long a run is that ends with its last task."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import Any
 
 from soak.schemas import units
@@ -8,7 +8,7 @@ from soak.schemas.errors import Problem
 from soak.schemas.language.document import Document
 from soak.schemas.language.examples import example
 from soak.schemas.language.registry import OURS, BrokenSystemError, known, names, use
-from soak.schemas.language.schema import fragment, own_keys, read_schema, task_keys
+from soak.schemas.language.schema import fault_keys, fragment, own_keys, read_schema, task_keys
 from soak.schemas.language.shape import did_you_mean, with_defaults
 from soak.schemas.language.view import View
 
@@ -35,13 +35,35 @@ def completed(data: Any) -> Any:
     filled = with_defaults(data)
     if not isinstance(filled, dict):
         return filled
-    others = {key for name in known() if name != filled.get("system") for key in own_keys(name)}
     if filled.get("system") in known():
-        filled = {key: value for key, value in filled.items() if key not in others or key in data}
+        filled = _without_foreign_defaults(filled, data)
     if "duration" not in filled:
         duration = _duration_of_tasks(filled.get("workload"))
         return {**filled, "duration": duration} if duration else filled
     return filled
+
+
+def _without_foreign_defaults(filled: Any, data: Any) -> Any:
+    """Without what other systems fill in: at the top, in the task and in each fault."""
+    others = [name for name in known() if name != filled["system"]]
+    filled = _written(filled, data, {key for name in others for key in own_keys(name)})
+    workload, faults = filled.get("workload"), filled.get("faults")
+    if isinstance(workload, dict) and "task" in workload:
+        written = data["workload"].get("task") if isinstance(data.get("workload"), dict) else None
+        task = _written(workload["task"], written, {key for name in others for key in task_keys(name)})
+        filled = {**filled, "workload": {**workload, "task": task}}
+    if isinstance(faults, list):
+        foreign = {key for name in others for key in fault_keys(name)}
+        written = data.get("faults") or [None] * len(faults)
+        filled = {**filled, "faults": [_written(*each, foreign) for each in zip(faults, written, strict=True)]}
+    return filled
+
+
+def _written(filled: Any, data: Any, keys: Set[str]) -> Any:
+    """`filled` without those of `keys` that are not in `data`."""
+    if not isinstance(filled, dict):
+        return filled
+    return {key: value for key, value in filled.items() if key not in keys or (isinstance(data, dict) and key in data)}
 
 
 def _duration_of_tasks(workload: Any) -> str | None:
@@ -72,13 +94,15 @@ def _foreign_keys(view: View) -> Iterator[Problem]:
     language, written = view.language, view.document.data
     if not language or not isinstance(written, dict):
         return
+    workload = written.get("workload")
+    task = workload.get("task") if isinstance(workload, dict) else None
     for other in known():
         for key in own_keys(other) if other != language.name else ():
             if key in written:
                 what = f"{key!r} belongs to the system {other}, but this scenario has system: {language.name}"
                 yield view.problem((key,), what, "remove it, or change system", at_key=True)
         for key in task_keys(other) if other != language.name else ():
-            if view.get("workload", "task", key) is not None:
+            if isinstance(task, dict) and key in task:
                 what = f"{key!r} belongs to the system {other}, but this scenario has system: {language.name}"
                 why = f": {language.instead[key]}" if key in language.instead else ""
                 yield view.problem(("workload", "task", key), what, f"remove it{why}", at_key=True)

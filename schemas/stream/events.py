@@ -4,7 +4,8 @@ A kind is an event type together with the fields that never change for it: the c
 write `sample.state`, each with its own `state`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto, unique
 
@@ -315,6 +316,8 @@ CENSUS: dict[TaskState, Kind] = {
 _VALUE_NAMES = frozenset(spec.value_name for spec in SPECS.values())
 _COLUMNS = frozenset(column for spec in SPECS.values() for column in spec.columns.split())
 _follow: list[Callable[[], None]] = []
+_given: dict[Spec, Kind] = {}
+"""The kinds that were given to events of other packages, also those that were taken back: modules may hold them."""
 
 
 def register(specs: Iterable[Spec]) -> tuple[Kind, ...]:
@@ -330,9 +333,29 @@ def register(specs: Iterable[Spec]) -> tuple[Kind, ...]:
         SPECS[kind] = spec
         KIND_OF[spec.type, spec.state] = kind
         TYPES.extend({spec.type}.difference(TYPES))
+        _given[spec] = kind
+    _refresh()
+    return tuple(kinds)
+
+
+def _refresh() -> None:
     for refresh in _follow:
         refresh()
-    return tuple(kinds)
+
+
+@contextmanager
+def registration() -> Iterator[None]:
+    """Context whose failure takes back the kinds that were given in it."""
+    before = set(SPECS)
+    try:
+        yield
+    except BaseException:
+        for kind in SPECS.keys() - before:
+            spec = SPECS.pop(kind)
+            del KIND_OF[spec.type, spec.state]
+            TYPES.remove(spec.type)
+        _refresh()
+        raise
 
 
 def _kind_for(spec: Spec, taken: Mapping[Kind, Spec]) -> Kind:
@@ -346,7 +369,10 @@ def _kind_for(spec: Spec, taken: Mapping[Kind, Spec]) -> Kind:
     if spec.value_name not in _VALUE_NAMES:
         names = ", ".join(sorted(name for name in _VALUE_NAMES if name))
         raise ValueError(f"event {spec.type}: a value is called one of {names}")
-    free = next((each for each in Kind if each not in SPECS and each not in taken), None)
+    # One that it had before, or else one that nobody had, as long as there are any: its module may hold the former.
+    before = set(_given.values())
+    offered = [_given[spec]] if spec in _given else sorted(Kind, key=lambda each: (each in before, each))
+    free = next((each for each in offered if each not in SPECS and each not in taken), None)
     if free is None:
         raise ValueError("there are no kinds of events left")
     return free

@@ -139,3 +139,9 @@ def test_of_what_it_does_not_know_it_is_not_certain(schema: Schema, value: objec
 def test_each_keyword(schema: Schema, good: object, bad: object) -> None:
     assert both(good, schema) == (True, True)
     assert both(bad, schema) == (False, False)
+
+
+@pytest.mark.parametrize("reference", ["#/$defs/b", "#/$defs/a/type/b", "#/allOf/0"])
+def test_of_a_reference_to_nothing_it_is_not_certain(reference: str) -> None:
+    schema = {"$defs": {"a": {"type": "string"}}, "allOf": [{}], "items": {"$ref": reference}}
+    assert not conforms(["a"], schema)

@@ -51,6 +51,22 @@ WRONG = {
     "events": f"the event type 'task.done' is taken {MEND}",
     "fault": f"the fault 'worker_crash' is taken already {MEND}",
     "unlisted": f"the fault 'dark' is in its fragment or in its table only {MEND}",
+    "notext": f"System: language is a NoneType, not a str {MEND}",
+    "badpath": f"Language: fragment is a str, not a Path {MEND}",
+    "badevents": f"Language: events[0] is a str, not a Spec {MEND}",
+    "badslis": f"Language: slis is a NoneType, not a Mapping {MEND}",
+    "badsli": f"Language: slis['glow'].unit is a str, not a Unit {MEND}",
+    "badfaults": f"Language: faults is a NoneType, not a Mapping {MEND}",
+    "badheadline": f"Language: headline is a NoneType, not a Mapping {MEND}",
+    "badspec": f"Language: events[0].columns is a int, not a str {MEND}",
+    "requires": "requires.json: required is not part of a fragment of a schema (it holds .*)",
+    "recurses": "its fragment refers to #/$defs/lamp, which refers to itself (fix the fragment)",
+    "takessli": f"the SLI 'success_rate' has another unit or direction than that of soak {MEND}",
+    "takesrss": f"the SLI 'rss' is one of every system, and not as it is there {MEND}",
+    "alias": f"the SLI 'glow' calls itself 'success_rate' {MEND}",
+    "column": f"metrics.csv has a second column 'queue_depth' {MEND}",
+    "comma": f"a column of metrics.csv is called 'lit,dark', which is not a word {MEND}",
+    "greedy": "properties: 'queue' is taken already (choose another name)",
     "headline": f"there is no SLI 'lamps_lit' for its headline {MEND}",
 }
 """What is said of each that its part of the language is enough to tell of."""
@@ -66,7 +82,7 @@ FAILING = {
 @pytest.fixture(scope="module")
 def soak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     place = tmp_path_factory.mktemp("broken")
-    for name in (*WRONG, *FAILING, "plain", "model", "forecast", "tracker"):
+    for name in (*WRONG, *FAILING, "plain", "noslis", "calibrated", "model", "forecast", "tracker"):
         (place / f"{name}.yaml").write_text(SCENARIO.format(name=name))
     with commands(place, BROKEN, TOY) as run:
         yield run
@@ -106,6 +122,20 @@ def test_the_others_work_in_the_same_process(soak: Commands, tmp_path: Path) -> 
     done = soak("run", TOY / "relay.yaml", "--out", tmp_path / "relay")
     assert done.code == 0
     assert soak("run", "plain.yaml", "--out", tmp_path / "plain").code == 0
+
+
+def test_a_system_without_indicators_has_those_of_every_system(soak: Commands, tmp_path: Path) -> None:
+    listed = soak("slis", "--scenario", "noslis.yaml")
+    assert (listed.code, listed.err) == (0, "")
+    assert listed.out.startswith("submission_lag_p99 ")
+    assert soak("run", "noslis.yaml", "--out", tmp_path / "noslis").code == 0
+
+
+def test_a_model_that_cannot_be_calibrated_is_refused_in_words(soak: Commands, tmp_path: Path) -> None:
+    assert soak("run", "calibrated.yaml", "--out", tmp_path / "run").code == 0
+    done = soak("calibrate", tmp_path / "run")
+    assert done.code == 2
+    assert "is a run of the system calibrated, whose model cannot be calibrated" in done.err
 
 
 def test_a_tracker_that_fails_is_named(soak: Commands, tmp_path: Path) -> None:
@@ -221,6 +251,85 @@ else:
         said = done.stdout
     assert said == "lamp.second"
     assert pickle.loads(pickle.dumps(Kind.TASK_DONE)) is Kind.TASK_DONE
+
+
+def _python(program: str, *packages: Path) -> str:
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment(*packages))
+    return done.stdout
+
+
+def test_events_of_a_system_that_fails_its_check_do_not_stay() -> None:
+    program = """
+from soak.schemas.language import registry
+from soak.schemas.stream.events import KIND_OF, SPECS, TYPES
+before = dict(SPECS), dict(KIND_OF), list(TYPES)
+_, broken = registry.languages()
+assert any("greedy" in why for why in broken)
+assert (SPECS, KIND_OF, TYPES) == before
+"""
+    assert _python(program, BROKEN) == ""
+
+
+def test_a_kind_that_was_taken_back_goes_to_nobody_else() -> None:
+    """A module that was imported meanwhile holds it."""
+    program = """
+from soak.schemas.stream.events import SPECS, Kind, Spec, register, registration
+first, second = Spec("lamp.first", "first"), Spec("lamp.second", "second")
+before = dict(SPECS)
+try:
+    with registration():
+        held = register([first])
+        raise KeyError
+except KeyError:
+    assert SPECS == before
+assert register([second]) != held
+assert register([first]) == held
+"""
+    assert _python(program) == ""
+
+
+def test_defaults_of_a_system_are_its_own() -> None:
+    program = f"""
+from pathlib import Path
+from soak.schemas.language import registry
+from soak.schemas.language.load import load
+from soak.schemas.language.systems import completed
+registry.use("defaults")
+for path in {[*map(str, OF_OURS)]!r}:
+    data = completed(load(Path(path)).data)
+    assert "glow" not in data["workload"].get("task", {{}})
+    assert data["faults"] and not any("tint" in fault for fault in data["faults"])
+own = completed({{"system": "defaults", "workload": {{"task": {{}}}}, "faults": [{{"name": "x"}}]}})
+assert own["workload"]["task"]["glow"] == own["faults"][0]["tint"] == "red"
+"""
+    assert _python(program, BROKEN) == ""
+
+
+def test_a_worker_process_that_starts_afresh_knows_the_system() -> None:
+    program = f"""
+import multiprocessing
+from pathlib import Path
+from soak.runner.replications import worker_pool
+from soak.runner.replications.replication import Job
+from soak.schemas.language.load import load
+context = multiprocessing.get_context("spawn")
+worker_pool.get_context = lambda method: context
+job = Job(0, 3, load(Path({str(TOY / "relay.yaml")!r})).scenario)
+print(*(made.verdict.value for made in worker_pool.in_order(worker_pool.ProcessPool(1), [job])))
+"""
+    assert _python(program, TOY) == "PASS\n"
+
+
+def test_a_gate_reads_our_indicators_as_ours() -> None:
+    program = """
+from soak.schemas.language.gate import slis_of_every_system
+from soak.schemas.language.registry import catalogues
+assert "lit" in catalogues()["relabels"]["success_rate"].description
+assert slis_of_every_system()["success_rate"] == catalogues()["queue"]["success_rate"]
+assert slis_of_every_system() is slis_of_every_system()
+"""
+    assert _python(program, BROKEN) == ""
 
 
 def test_a_worker_elsewhere_knows_the_system() -> None:

@@ -26,6 +26,19 @@ MISSPOKEN = _system("misspoken", language="broken_soak.languages:PLAIN")
 MISSING, NOT_JSON, NOT_FRAGMENT = _system("missing"), _system("notjson"), _system("notfragment")
 NO_SCHEMA, LOOSE, PATTERN = _system("noschema"), _system("loose"), _system("pattern")
 COLLIDES, EVENTS, FAULT = _system("collides"), _system("events"), _system("fault")
+NO_TEXT = System("notext", None, "", "", "", "")  # type: ignore[arg-type]
+BAD_PATH, BAD_EVENTS, BAD_SLIS, BAD_SLI = (
+    _system("badpath"),
+    _system("badevents"),
+    _system("badslis"),
+    _system("badsli"),
+)
+BAD_FAULTS, BAD_HEADLINE, BAD_SPEC = _system("badfaults"), _system("badheadline"), _system("badspec")
+REQUIRES, RECURSES = _system("requires"), _system("recurses")
+TAKES_SLI, TAKES_RSS, ALIAS = _system("takessli"), _system("takesrss"), _system("alias")
+COLUMN, COMMA, GREEDY = _system("column"), _system("comma"), _system("greedy")
+NO_SLIS, RELABELS, DEFAULTS = _system("noslis"), _system("relabels"), _system("defaults")
+CALIBRATED = _system("calibrated", model="CALIBRATED_MODEL")
 UNLISTED, HEADLINE = _system("unlisted"), _system("headline")
 BUILDER, CHECK = _system("builder"), _system("check")
 NO_MODEL = _system("nomodel", model="NOTHING")

@@ -1,6 +1,6 @@
 """Their other rooms."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,7 @@ def _broken_forecast(plan: Any) -> Forecast:
 
 
 MODEL = Room(Idle, lambda plan: Forecast(np.zeros(72)), lambda scenario, forecast: [])
+CALIBRATED_MODEL = replace(MODEL, calibrated=True)
 BROKEN_MODEL = Room(Dead, lambda plan: Forecast(np.zeros(72)), lambda scenario, forecast: [])
 BROKEN_FORECAST = Room(Idle, _broken_forecast, lambda scenario, forecast: [])
 JUDGE, BROKEN_JUDGE = JudgeRoom(Tracker), JudgeRoom(BrokenTracker)
