@@ -17,6 +17,11 @@ _HALF = 1.96
 """Standard deviations of a normal distribution from its middle to the end of what holds 95 % of it."""
 
 
+def fits(scenario: Scenario) -> bool:
+    """Whether what is estimated are settings of the scenario's system: those of a queue, whatever its room says."""
+    return isinstance(scenario.system_settings, Queue)
+
+
 def uncertain(scenario: Scenario, fitted: Fitted, parameters: Sequence[CalibratedParameter]) -> list[Scenario]:
     """DRAWS versions of a calibrated scenario.
 

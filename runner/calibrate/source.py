@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soak.runner.calibrate.attempts import kept_events
+from soak.runner.calibrate.draws import fits
 from soak.runner.ends import end_after
 from soak.runner.evidence.checksums import check_hashes
 from soak.runner.evidence.directory import CHECKSUMS, SCENARIO, RunDirectory, stream_name
@@ -17,7 +18,6 @@ from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.schemas.systems.queue.settings import Queue
 from soak.simulation.plan import Plan
 from soak.simulation.room import room_of
 
@@ -57,9 +57,7 @@ def open_source(path: Path) -> Source:
     """The run in a directory. Raises UsageError when it is none, EvidenceError when its evidence cannot be used."""
     directory = RunDirectory.open(path)
     loaded = load_stored(directory)
-    # What is fitted are settings of a queue, whatever the room of another system says.
-    settings = loaded.scenario.system_settings
-    if not (room_of(loaded.scenario.system).calibrated and isinstance(settings, Queue)):
+    if not (room_of(loaded.scenario.system).calibrated and fits(loaded.scenario)):
         what = f"{path}: is a run of the system {loaded.scenario.system}, whose model cannot be calibrated"
         raise UsageError(f"{what} (compare it with its simulation: `soak compare BASE RUN --parity`)")
     stream = _stream(directory, loaded)

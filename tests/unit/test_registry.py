@@ -127,7 +127,7 @@ def test_the_others_work_in_the_same_process(soak: Commands, tmp_path: Path) -> 
 def test_a_system_without_indicators_has_those_of_every_system(soak: Commands, tmp_path: Path) -> None:
     listed = soak("slis", "--scenario", "noslis.yaml")
     assert (listed.code, listed.err) == (0, "")
-    assert listed.out.startswith("submission_lag_p99 ")
+    assert listed.out.startswith("system: noslis\n  submission_lag_p99 ")
     assert soak("run", "noslis.yaml", "--out", tmp_path / "noslis").code == 0
 
 

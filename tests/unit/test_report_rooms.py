@@ -58,7 +58,9 @@ def show(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
     """Makes a run of a system of another package, with this room: it has no tasks, one SLI and one column."""
     module = ModuleType("bare_system")
     minutes = Minutes(counts={}, waiting=frozenset())
-    language = dataclasses.replace(language_of("queue"), name="bare", headline=("jobs",), minutes=minutes)
+    language = dataclasses.replace(
+        language_of("queue"), name="bare", headline={"jobs": "success_rate"}, minutes=minutes
+    )
     parts = ["LANGUAGE", "MODEL", "JUDGE", "TARGETS", "ROOM"]
     system = System("bare", *(f"bare_system:{part}" for part in parts))
     vars(module).update(SYSTEM=system, LANGUAGE=language)
