@@ -68,7 +68,7 @@ class Room:
     model: makes the model. forecast: what a plan asks of the system. figures: the forecast in words, a line each; pictures:
     rates to draw beside that of the arrivals. actions: faults that an attempt can meet, and a number for what they do to it
     (from 1). doubts: what of a scenario cannot happen. calibrated: whether `soak calibrate` can fit the model to a run,
-    which it can with the settings of the system `queue` only.
+    which it does with the settings of the system `queue` only; never of a system of another package.
     """
 
     model: "Callable[[Environment, Plan, Recorder], Model]"

@@ -13,11 +13,11 @@ from soak.schemas.errors import EvidenceError, UsageError
 from soak.schemas.evidence.verdict import End
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import OURS
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.schemas.systems.queue.settings import Queue
 from soak.simulation.plan import Plan
 from soak.simulation.room import room_of
 
@@ -57,9 +57,9 @@ def open_source(path: Path) -> Source:
     """The run in a directory. Raises UsageError when it is none, EvidenceError when its evidence cannot be used."""
     directory = RunDirectory.open(path)
     loaded = load_stored(directory)
-    # What is fitted are settings of a queue, whatever the room of another system says.
-    settings = loaded.scenario.system_settings
-    if not (room_of(loaded.scenario.system).calibrated and isinstance(settings, Queue)):
+    # What is fitted are settings of our own, whatever the room of another package says.
+    system = loaded.scenario.system
+    if system not in OURS or not room_of(system).calibrated:
         what = f"{path}: is a run of the system {loaded.scenario.system}, whose model cannot be calibrated"
         raise UsageError(f"{what} (compare it with its simulation: `soak compare BASE RUN --parity`)")
     stream = _stream(directory, loaded)
