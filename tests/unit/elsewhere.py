@@ -1,5 +1,7 @@
 """A machine that is not Linux, as far as that can be pretended: run as `elsewhere.py PLATFORM`, it reads commands as JSON."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -44,16 +46,15 @@ def pretend(platform: str) -> None:
 
 def main() -> None:
     """Run each command; write the exit codes and what was said as JSON."""
-    from click.testing import CliRunner
-
     pretend(sys.argv[1])
     from soak.runner.cli import run_command
 
     done = []
     for words in json.load(sys.stdin):
-        with CliRunner().isolation() as (out, err, _):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = run_command(words)
-            done.append([code, out.getvalue().decode(), err.getvalue().decode() if err else ""])
+        done.append([code, out.getvalue(), err.getvalue()])
     Path(sys.argv[2]).write_text(json.dumps(done), encoding="utf-8")
 
 
