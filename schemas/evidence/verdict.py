@@ -165,11 +165,11 @@ class FaultResult(msgspec.Struct, frozen=True):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """A share of tasks, with its confidence interval."""
+    """A share of tasks, with its confidence interval; None where tasks depend on each other for too long."""
 
     count: int
     share: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
 
 
 class Gain(msgspec.Struct, frozen=True):
@@ -184,7 +184,7 @@ class Gain(msgspec.Struct, frozen=True):
     before: Share
     after: Share
     improvement: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     rescued: int
     spoilt: int
     tasks_for_a_point: int
