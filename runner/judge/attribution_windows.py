@@ -54,7 +54,7 @@ class Windows:
         since[first[fresh]] = at[fresh]
         order = np.arange(len(t))
         after = known & (order > since[window])
-        self.shown[window[after & self._shows[kind]]] = True
+        self.shown[window[known & self._shows[kind]]] = True
         first, at = _firsts(window, after & self._detects[kind] & np.isinf(self.detected_s[window]))
         self.detected_s[first], self.detected_by[first] = t[at], kind[at]
         # One that lasts until the next begins ends at the same instant.
