@@ -40,7 +40,7 @@ class Course:
     start_s: float
     end_s: float
     level: int | None = None
-    """The most tasks open at once before; None where none was."""
+    """The most tasks open at once before; None where there had been none in the run."""
     injected: bool = False
     ended_s: float | None = None
     done: bool = False
@@ -71,6 +71,8 @@ class Recoveries:
         self._vocabulary = vocabulary
         self._open: set[int] = set()
         self._running: set[int] = set()
+        self._seen = False
+        """Whether any task was ever open."""
         self._now = -1.0
         ends = {kind for fault in faults for kind in fault.spec.ended_by}
         self._followed = kind_flags(*INJECTED, Kind.SAMPLE_LOST, *ends) | (NEW_STATES > TaskState.NONE)
@@ -115,6 +117,7 @@ class Recoveries:
         running = kind == _DISPATCHED
         self._open.difference_update(task[closed].tolist())
         self._open.update(task[~closed].tolist())
+        self._seen |= bool(len(task))
         self._running.difference_update(task[~running].tolist())
         self._running.update(task[running].tolist())
 
@@ -125,9 +128,9 @@ class Recoveries:
             if _STATE[each]:
                 (still.discard if _CLOSES[each] else still.add)(number)
                 (running.add if each == _DISPATCHED else running.discard)(number)
-                most = max(most, len(still))
-        for course in self._before:
-            course.level = max(course.level or 0, most) or None
+                most, self._seen = max(most, len(still)), True
+        for course in self._before if self._seen else ():
+            course.level = max(course.level or 0, most)
 
     def _walk(self, times: list[float], kinds: list[int], tasks: list[int], faults: list[str]) -> int:
         """Take in events one by one while a window is near; returns how many."""
@@ -145,7 +148,7 @@ class Recoveries:
             self._look()
         while self._waiting and self._waiting[-1].start_s - LOOK_BACK_S <= t:
             course = self._waiting.pop()
-            course.level = len(self._open) or None
+            course.level = len(self._open) if self._seen else None
             self._before.append(course)
         while self._before and self._before[0].start_s <= t:
             self._begin(self._before.pop(0))
@@ -197,10 +200,11 @@ class Recoveries:
             if own in self._active:
                 self._strike(own, t, kind, task)
         if self._before and not any(course.injected for course in self._active):
-            for course in self._before:
-                course.level = max(course.level or 0, len(self._open)) or None
+            for course in self._before if self._seen else ():
+                course.level = max(course.level or 0, len(self._open))
 
     def _move(self, kind: int, task: int) -> None:
+        self._seen = True
         (self._open.discard if _CLOSES[kind] else self._open.add)(task)
         (self._running.add if kind == _DISPATCHED else self._running.discard)(task)
         for course in self._active:
@@ -236,7 +240,7 @@ class Recoveries:
         if course.under_way:
             return f"{len(course.under_way)} attempts had been under way since its end"
         if course.level is None:
-            return "no task was open before it, to compare with"
+            return "there was no task before it, to compare with"
         if not course.done:
             return "no task was DONE since"
         if len(self._open) > course.level:
