@@ -66,7 +66,7 @@ def _row(fault: FaultAttribution, occasion: Occasion) -> OccasionRow:
         detected=_detected(occasion, since_s),
         alert=_alert(fault, occasion, since_s),
         recovered=_recovered(occasion),
-        cost=", ".join(_costs(occasion)) or "nothing",
+        cost=", ".join(_costs(occasion)) or "none counted",
     )
 
 
@@ -94,6 +94,8 @@ def _recovered(occasion: Occasion) -> str:
 
 def _costs(occasion: Occasion) -> Iterator[str]:
     yield from cost_words(occasion.cost)
+    if occasion.still_open:
+        yield f"{occasion.still_open:,} task{'' if occasion.still_open == 1 else 's'} open at the end"
     if occasion.late:
         yield f"{occasion.late:,} of {occasion.ended:,} tasks late"
     if occasion.breach_s:

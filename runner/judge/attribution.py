@@ -163,6 +163,7 @@ class _Account:
             recovered_s=span.recovered_s if course.injected else None,
             not_recovered=span.why_not,
             open_before=course.level if known else None,
+            still_open=len(self._fold.recoveries.open) if known and span.recovered_s is None else None,
             cost=Cost(**cost),
             ended=int(late.ended[span.place]) if known else None,
             late=int(late.late[span.place]) if known and late.limited else None,

@@ -69,7 +69,8 @@ class Recoveries:
         self._last: dict[str, Course] = {}
         """Of each fault the last window that has begun."""
         self._vocabulary = vocabulary
-        self._open: set[int] = set()
+        self.open: set[int] = set()
+        """The tasks that are open, as far as is known."""
         self._running: set[int] = set()
         self._seen = False
         """Whether any task was ever open."""
@@ -107,7 +108,7 @@ class Recoveries:
         """Take in events far from any window: what they leave open and running."""
         if (kind == _LOST).any():
             after = int(np.flatnonzero(kind == _LOST)[-1]) + 1
-            self._open, self._running = set(), set()
+            self.open, self._running = set(), set()
             kind, task = kind[after:], task[after:]
         changes = NEW_STATES[kind] > TaskState.NONE
         kind, task = kind[changes][::-1], task[changes][::-1]
@@ -115,15 +116,15 @@ class Recoveries:
         kind = kind[last]
         closed = SETTLED[NEW_STATES[kind]]
         running = kind == _DISPATCHED
-        self._open.difference_update(task[closed].tolist())
-        self._open.update(task[~closed].tolist())
+        self.open.difference_update(task[closed].tolist())
+        self.open.update(task[~closed].tolist())
         self._seen |= bool(len(task))
         self._running.difference_update(task[~running].tolist())
         self._running.update(task[running].tolist())
 
     def _rise(self, kind: Ints, task: Ints) -> None:
         """Take in events before a window: the most tasks that are open at once."""
-        still, running, most = self._open, self._running, 0
+        still, running, most = self.open, self._running, 0
         for each, number in zip(kind.tolist(), task.tolist(), strict=True):
             if _STATE[each]:
                 (still.discard if _CLOSES[each] else still.add)(number)
@@ -148,7 +149,7 @@ class Recoveries:
             self._look()
         while self._waiting and self._waiting[-1].start_s - LOOK_BACK_S <= t:
             course = self._waiting.pop()
-            course.level = len(self._open) if self._seen else None
+            course.level = len(self.open) if self._seen else None
             self._before.append(course)
         while self._before and self._before[0].start_s <= t:
             self._begin(self._before.pop(0))
@@ -201,11 +202,11 @@ class Recoveries:
                 self._strike(own, t, kind, task)
         if self._before and not any(course.injected for course in self._active):
             for course in self._before if self._seen else ():
-                course.level = max(course.level or 0, len(self._open))
+                course.level = max(course.level or 0, len(self.open))
 
     def _move(self, kind: int, task: int) -> None:
         self._seen = True
-        (self._open.discard if _CLOSES[kind] else self._open.add)(task)
+        (self.open.discard if _CLOSES[kind] else self.open.add)(task)
         (self._running.add if kind == _DISPATCHED else self._running.discard)(task)
         for course in self._active:
             course.under_way.discard(task)
@@ -220,12 +221,12 @@ class Recoveries:
             return
         if kind in course.fault.spec.ended_by and course.ended_s is None:
             self._end(course, t)
-        if task in self._open:
+        if task in self.open:
             course.struck.add(task)
 
     def _lose(self) -> None:
         """Events were lost: what is open is not known any more."""
-        self._open, self._running = set(), set()
+        self.open, self._running = set(), set()
         for course in (*self._before, *self._active):
             course.blind = True
 
@@ -243,8 +244,8 @@ class Recoveries:
             return "there was no task before it, to compare with"
         if not course.done:
             return "no task was DONE since"
-        if len(self._open) > course.level:
-            return f"{len(self._open)} tasks were open, before it at most {course.level}"
+        if len(self.open) > course.level:
+            return f"{len(self.open)} tasks were open, before it at most {course.level}"
         return ""
 
     def result(self, course: Course) -> tuple[float | None, str]:

@@ -19,9 +19,9 @@ class Occasion(msgspec.Struct, frozen=True):
     start_s: of the window. injected_s, detected_s: the first injection, and the first event after it that shows the fault
     (`detected_by` is its type). alert, alerted_s, resolved_s: the alert that fired, and when; before `start_s`: it fired already.
     recovered_s, or why there is none in `not_recovered`. open_before: the most tasks that were open at once before, to which
-    recovery returns. ended: tasks that were due from the start to the recovery and have ended; late: those of them slower than a
-    latency objective allows; breach_s: how much of that time an objective's indicator was on the wrong side. shared_with: faults
-    whose own such time overlaps it.
+    recovery returns; still_open: how many are at the end, where there was none. ended: tasks that were due from the start to the
+    recovery and have ended; late: those of them slower than a latency objective allows; breach_s: how much of that time an
+    objective's indicator was on the wrong side. shared_with: faults whose own such time overlaps it.
     """
 
     start_s: float
@@ -35,6 +35,7 @@ class Occasion(msgspec.Struct, frozen=True):
     recovered_s: float | None
     not_recovered: str
     open_before: int | None
+    still_open: int | None
     cost: Cost
     ended: int | None
     late: int | None
