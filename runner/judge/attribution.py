@@ -11,8 +11,8 @@ import numpy as np
 
 from soak.runner.judge.attribution_alerts import Answer, Answers
 from soak.runner.judge.attribution_breach import Breaches, Lateness
-from soak.runner.judge.attribution_recovery import Course, Recoveries
-from soak.runner.judge.attribution_windows import COSTS, Windows
+from soak.runner.judge.attribution_recovery import FollowedWindow, Recoveries
+from soak.runner.judge.attribution_windows import COSTS, WindowMarks
 from soak.runner.judge.faults import FaultCounts
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.samples import Facts
@@ -64,7 +64,7 @@ class _Span:
     place: int
     """Among the windows of all faults."""
     number: int
-    course: Course
+    course: FollowedWindow
     start_s: float
     end_s: float
     recovered_s: float | None
@@ -94,7 +94,7 @@ class _Account:
         self._starts_s = np.array([span.start_s for span in self._all])
         self._ends_s = np.array([span.end_s for span in self._all])
 
-    def _span(self, own: Windows, number: int, place: int) -> _Span:
+    def _span(self, own: WindowMarks, number: int, place: int) -> _Span:
         course = self._fold.courses[place]
         if own.fault.type == TELEMETRY_LOSS:
             back_s = _time(own.ended_s[number])
@@ -124,7 +124,7 @@ class _Account:
             )
             yield self._with_windows(whole, fault, self._fold.windows[fault.name]) if fault.windows else whole
 
-    def _with_windows(self, whole: FaultAttribution, fault: Fault, own: Windows) -> FaultAttribution:
+    def _with_windows(self, whole: FaultAttribution, fault: Fault, own: WindowMarks) -> FaultAttribution:
         spans = self._spans[fault.name]
         injected = [span for span in spans if span.course.injected]
         since_s = {span.number: float(own.injected_s[span.number]) for span in injected}
@@ -142,7 +142,7 @@ class _Account:
             breach_otherwise=self._breach_otherwise(),
         )
 
-    def _occasion(self, own: Windows, span: _Span) -> Occasion:
+    def _occasion(self, own: WindowMarks, span: _Span) -> Occasion:
         number, course, answer, late = span.number, span.course, span.answer, self._fold.lateness
         known = course.injected and not course.blind
         cost = {name: int(counts[number]) for name, counts in own.costs.items()}
@@ -171,7 +171,7 @@ class _Account:
             shared_with=list(dict.fromkeys(self._overlapping(span))) if course.injected else [],
         )
 
-    def _cleared(self, own: Windows, span: _Span) -> float | None:
+    def _cleared(self, own: WindowMarks, span: _Span) -> float | None:
         """When the fault ended; one by rate ends with its window, if not before."""
         if not span.course.injected:
             return None

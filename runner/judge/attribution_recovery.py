@@ -33,7 +33,7 @@ _STATE = (NEW_STATES > TaskState.NONE).tolist()
 
 
 @dataclass(slots=True, eq=False)
-class Course:
+class FollowedWindow:
     """A window of a fault, followed from before it to the recovery. Times in seconds."""
 
     fault: Fault
@@ -56,17 +56,17 @@ class Recoveries:
     """Follows the windows of all faults of a scenario."""
 
     def __init__(self, faults: tuple[Fault, ...], vocabulary: Vocabulary) -> None:
-        self.of: Mapping[str, list[Course]] = {
-            fault.name: [Course(fault, tick(window.start_s), tick(window.end_s)) for window in fault.windows]
+        self.of: Mapping[str, list[FollowedWindow]] = {
+            fault.name: [FollowedWindow(fault, tick(window.start_s), tick(window.end_s)) for window in fault.windows]
             for fault in faults
             if fault.windows
         }
         """The windows of each fault, by its name."""
         courses = sorted((each for own in self.of.values() for each in own), key=lambda course: course.start_s)
         self._waiting = courses[::-1]
-        self._before: list[Course] = []
-        self._active: list[Course] = []
-        self._last: dict[str, Course] = {}
+        self._before: list[FollowedWindow] = []
+        self._active: list[FollowedWindow] = []
+        self._last: dict[str, FollowedWindow] = {}
         """Of each fault the last window that has begun."""
         self._vocabulary = vocabulary
         self.open: set[int] = set()
@@ -171,17 +171,17 @@ class Recoveries:
         for course in over:
             self._active.remove(course)
 
-    def _begin(self, course: Course) -> None:
+    def _begin(self, course: FollowedWindow) -> None:
         earlier = [each for each in self._active if each.injected and not each.blind]
         course.level = earlier[0].level if earlier else course.level
         self._active.append(course)
         self._last[course.fault.name] = course
 
-    def _end(self, course: Course, t: float) -> None:
+    def _end(self, course: FollowedWindow, t: float) -> None:
         course.ended_s = t
         course.under_way = set(self._running)
 
-    def _over(self, course: Course) -> bool:
+    def _over(self, course: FollowedWindow) -> bool:
         if course.recovered_s is not None or course.blind:
             return True
         past = (
@@ -215,7 +215,7 @@ class Recoveries:
             if kind == _DONE and course.ended_s is not None:
                 course.done = True
 
-    def _strike(self, course: Course, t: float, kind: int, task: int) -> None:
+    def _strike(self, course: FollowedWindow, t: float, kind: int, task: int) -> None:
         course.injected |= kind in _INJECTED
         if not course.injected:
             return
@@ -230,7 +230,7 @@ class Recoveries:
         for course in (*self._before, *self._active):
             course.blind = True
 
-    def _lacking(self, course: Course) -> str:
+    def _lacking(self, course: FollowedWindow) -> str:
         """What is still missing for the system to be back; empty: nothing."""
         if course.blind or not course.injected:
             return "events were lost" if course.blind else "not injected"
@@ -248,7 +248,7 @@ class Recoveries:
             return f"{len(self.open)} tasks were open, before it at most {course.level}"
         return ""
 
-    def result(self, course: Course) -> tuple[float | None, str]:
+    def result(self, course: FollowedWindow) -> tuple[float | None, str]:
         """When the system was back, in a run that ends here; or why that cannot be said."""
         if course.recovered_s is not None:
             return course.recovered_s, ""

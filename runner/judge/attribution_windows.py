@@ -21,7 +21,7 @@ COSTS = {"failed": Kind.TASK_FAILED, "retried": Kind.TASK_RETRY, "blocked": Kind
 _FAR = np.iinfo(np.int64).max
 
 
-class Windows:
+class WindowMarks:
     """The windows of one fault, in time order; an event with its cause belongs to the last that has begun.
 
     start_s, end_s: as planned. injected_s, detected_s, ended_s: seconds, infinite where it did not happen. detected_by: the kind
@@ -91,7 +91,7 @@ class FaultWindows:
     """The windows of all faults that have some, by name of the fault."""
 
     def __init__(self, faults: Sequence[Fault], vocabulary: Vocabulary) -> None:
-        self.of = {fault.name: Windows(fault) for fault in faults if fault.windows}
+        self.of = {fault.name: WindowMarks(fault) for fault in faults if fault.windows}
         self._vocabulary = vocabulary
 
     def observe(self, block: Block) -> None:
