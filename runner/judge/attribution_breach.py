@@ -138,12 +138,17 @@ class Breaches:
 def _has_bins(objective: Objective) -> bool:
     comparison = objective.comparison
     aggregate = comparison.sli.aggregate
-    asks_for_less = _UPPER if comparison.sli.better is Better.HIGHER else {Op.GE, Op.GT}
-    if not isinstance(comparison.target, float) or comparison.op in {Op.ABOUT, Op.NE, *asks_for_less}:
+    if not isinstance(comparison.target, float) or comparison.op in {Op.ABOUT, Op.NE} or _asks_for_less(comparison):
         return False
     if aggregate in _RANKED or aggregate is Aggregate.LONGEST:
         return comparison.op is not Op.EQ and (aggregate is not Aggregate.LONGEST or comparison.op in _UPPER)
     return aggregate in _SHARES
+
+
+def _asks_for_less(comparison: Comparison) -> bool:
+    """Whether it is met by what is worse; which way an indicator of the scenario's own improves is not known."""
+    worse = _UPPER if comparison.sli.better is Better.HIGHER else {Op.GE, Op.GT}
+    return not comparison.sli.filters and comparison.op in worse
 
 
 def _chosen(samples: Samples, labels: frozenset[int] | None, warmup_s: float) -> Samples:

@@ -1,7 +1,7 @@
 """What each fault did and what it cost, by histories whose figures are known, and whatever the blocks."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from histories import (
     make_judge,
     observed,
     pieces,
+    scenario,
     shifted,
     verdict,
 )
@@ -21,11 +22,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soak.runner.evidence.record import to_json
+from soak.runner.judge.attribution_breach import Breaches
 from soak.runner.judge.attribution_recovery import LOOK_BACK_S
 from soak.runner.judge.decide import decide
 from soak.runner.judge.faults import hardly
+from soak.runner.judge.labels import LabelNumbers
+from soak.runner.judge.samples import Facts, Samples
 from soak.schemas.evidence.attribution import Cost, FaultAttribution, Occasion
 from soak.schemas.evidence.verdict import End
+from soak.schemas.language.expression import Op
+from soak.schemas.language.slis import Better
 from soak.schemas.stream.block import Block, make_block
 from soak.schemas.stream.events import Kind
 
@@ -231,6 +237,31 @@ def test_a_task_that_met_the_fault_is_waited_for() -> None:
     assert occasion(history.replace("900 done 3\n", ""), OUTAGE).not_recovered == "1 tasks that met it were open"
 
 
+def test_the_level_before_an_earlier_fault_counts_while_that_lasts() -> None:
+    text = "faults: [{name: out, type: db_outage, at: 10m, every: 4m, for: 2m}]\n"
+    first = DURING.replace("735 done 4\n", "").replace("730 done 3\n", "").replace("740 done 5\n", "")
+    again = "840 injected fault=out\n960 cleared fault=out\n961 done 3\n962 done 4\n963 done 5\n970 enqueued 6\n"
+    [found] = attributed(BEFORE + first + again, text)
+    # Three are open from the first outage on.
+    assert [each.open_before for each in found.occasions[:2]] == [2, 2]
+    assert [each.recovered_s for each in found.occasions[:2]] == [961, 963]
+
+
+@pytest.mark.parametrize("lost_s", [100, 350])
+@pytest.mark.parametrize("cuts", [(), (3, 4)])
+def test_what_was_open_before_a_loss_is_not_known(lost_s: int, cuts: tuple[int, ...]) -> None:
+    """Far from the window, and in the time that is looked back to."""
+    history = f"90 enqueued 30\n91 enqueued 31\n92 enqueued 32\n320 enqueued 33\n330 cancelled 33\n{lost_s} lost 5\n"
+    text = "faults: [{name: out, type: db_outage, at: 10m, every: 20m, for: 2m}]\n"
+    again = "1790 enqueued 8\n1791 dispatched 8\n1795 done 8\n1800 injected fault=out\n1920 cleared fault=out\n1930 enqueued 9\n"
+    made = make_judge(text)
+    block = block_of(in_order(history + BEFORE + DURING + again), made.vocabulary)
+    observed(made, pieces(block, cuts))
+    first, second = decide(made, IDENTITY, End.CUT).attribution[0].occasions[:2]
+    assert (first.open_before, first.not_recovered) == ((2, "") if lost_s == 100 else (None, "events were lost"))
+    assert second.open_before == 1
+
+
 # Alerts.
 
 
@@ -260,6 +291,7 @@ def test_an_alert_that_fired_already_is_named_only_without_another() -> None:
     assert (found.alert, found.alerted_s) == ("other", 550)
     assert occasion(history + "650 queue_depth 2\n", OUTAGE + ALERTS).alert == "meant"
     assert attributed(history, OUTAGE + ALERTS)[0].alerts == 2
+    assert occasion(history + "599 queue_depth 0\n", OUTAGE + ALERTS).alert == ""
 
 
 # Cost.
@@ -283,18 +315,18 @@ def test_costs_go_to_the_fault_whose_cause_they_carry() -> None:
 
 
 def test_tasks_never_started_again_are_lost_to_what_killed_their_worker() -> None:
-    text = "faults: [{name: crash, type: worker_crash, rate: 3%, at: 0s, for: 50m}]\n"
+    text = "faults: [{name: crash, type: worker_crash, rate: 3%, at: 0s, every: 25m, for: 20m}]\n"
     history = """
-        0 enqueued 1
-        1 dispatched 1
-        1 started 1
-        9 injected 1 fault=crash
-        9 ended 1 fault=crash error=worker_crash
-        3000 enqueued 2
+        1600 enqueued 1
+        1601 dispatched 1
+        1601 started 1
+        1609 injected 1 fault=crash
+        1609 ended 1 fault=crash error=worker_crash
+        3400 enqueued 2
     """
     [found] = attributed(history, text)
     assert found.cost.lost == 1
-    assert found.occasions[0].cost.lost == 1
+    assert [each.cost.lost for each in found.occasions] == [0, 1, 0]
 
 
 def test_an_execution_too_many_is_due_to_the_fault_that_its_task_met_last() -> None:
@@ -316,6 +348,19 @@ def test_late_are_tasks_due_in_that_time_whenever_they_end() -> None:
     slow_end = "700 enqueued 22\n750 dispatched 22\n990 done 22\n"
     found = occasion(BEFORE + DURING + slow_before + slow_after + slow_end, OUTAGE + "slos: [latency_p95 <= 124s]\n")
     assert (found.ended, found.late) == (4, 3)
+
+
+@pytest.mark.parametrize(("limit", "late"), [("<= 130s", 0), ("< 130s", 1), ("<= 129s", 1)])
+def test_a_task_exactly_at_the_limit(limit: str, late: int) -> None:
+    assert occasion(BEFORE + DURING, f"{OUTAGE}slos: [latency_p95 {limit}]\n").late == late
+
+
+@pytest.mark.parametrize(("due", "late"), [(599, 0), (600, 1), (730, 1), (731, 0)])
+def test_the_ends_of_the_time_in_which_late_tasks_are_due(due: int, late: int) -> None:
+    slow = f"{due} enqueued 40\n{max(due, 721)} dispatched 40\n{due + 400} done 40\n"
+    busy = "500 enqueued 50\n500 enqueued 51\n505 done 50\n505 done 51\n"
+    found = occasion(BEFORE + busy + DURING + slow, OUTAGE + "slos: [latency_p95 <= 300s]\n")
+    assert (found.open_before, found.recovered_s, found.late) == (4, 730, late)
 
 
 def test_without_a_latency_objective_nothing_is_late() -> None:
@@ -350,6 +395,24 @@ def test_breaches_of_shares_and_of_stretches() -> None:
 def test_objectives_that_have_no_value_in_a_bin_or_ask_for_an_effect(objective: str) -> None:
     [found] = attributed(BEFORE + DURING, f"{OUTAGE}slos: ['{objective}']\n")
     assert (found.bin_s, found.occasions[0].breach_s) == (None, None)
+
+
+def test_an_own_indicator_may_improve_either_way() -> None:
+    text = OUTAGE + "slis: {bad: {ratio: {good: task.failed, total: task.dispatched}}}\nslos: [bad <= 10%]\n"
+    failing = DURING.replace("730 done 3", "725 failed 3 error=x")
+    assert occasion(BEFORE + failing, text).breach_s == 15
+
+
+def test_a_quantile_that_must_not_be_low() -> None:
+    """Of a package's own: the 5th percentile of four observations in a bin is the least of them."""
+    made = scenario(OUTAGE + "slos: [latency_p50 <= 1s]\n")
+    [given_one] = made.objectives
+    sli = replace(given_one.comparison.sli, better=Better.HIGHER, q=0.5, series="speed")
+    for target, broken in ((2.0, False), (2.5, True)):
+        comparison = replace(given_one.comparison, sli=sli, op=Op.GE, target=target)
+        breaches = Breaches(replace(made, objectives=(replace(given_one, comparison=comparison),)), LabelNumbers(made))
+        breaches.observe(Facts(60.0, series={"speed": Samples(np.arange(4.0), np.array([3.0, 1.0, 2.0, 4.0]))}))
+        assert breaches.broken(60.0).tolist() == [broken]
 
 
 def test_what_overlaps_is_shared() -> None:
