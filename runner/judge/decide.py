@@ -40,7 +40,11 @@ _LAG_QUANTILE = "submission_lag_p99"
 
 
 def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
-    """The verdict on the run that `judge` observed to its end."""
+    """The verdict on the run that `judge` observed to its end, and what its faults did and cost."""
+    return msgspec.structs.replace(_decided(judge, identity, end), attribution=attribute(judge))
+
+
+def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
     objectives = judge_objectives(judge, _lateness(judge, identity))
     laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
@@ -78,7 +82,6 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
         gain=tracker.gain(),
         section=tracker.section() or msgspec.UNSET,
         typed_reasons=reasons,
-        attribution=attribute(judge),
         caveats=[_caveat(each) for each in objectives if each.thin],
     )
 
