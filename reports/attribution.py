@@ -7,7 +7,7 @@ from soak.schemas.evidence.attribution import Cost, FaultAttribution, Occasion, 
 from soak.schemas.units import show_duration, show_ratio
 
 MOST_ROWS = 20
-"""So many windows of a fault are shown."""
+"""The number of windows of a fault that are shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from soak.runner.judge.judge import Judge
 
 MOST_OCCASIONS = 100
-"""So many windows of a fault are listed; delays are over all."""
+"""The number of windows of a fault that are listed; delays are over all."""
 
 
 class Attribution:

@@ -82,7 +82,7 @@ class _Indicator:
         return holds
 
     def broken(self, count: int) -> Bools:
-        """The bins, of the first so many, in which it is on the wrong side."""
+        """Of the first `count` bins those in which it is on the wrong side."""
         part, weight = self._part.upto(count), self._weight.upto(count)
         seen = weight > 0
         if self._sli.aggregate in _SHARES:

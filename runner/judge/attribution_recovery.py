@@ -1,7 +1,7 @@
 """When the system was back after each window of a fault, by the events of tasks.
 
-It is back at the first instant after the end of the fault at which no task that met it is open, no attempt that was under way at
-its end still is, a task has been DONE since, and no more tasks are open than at most at once in the five minutes before. Of
+It is back at the first instant after the end of the fault at which no task that met it is open, no attempt in progress at its end
+still is, a task has been DONE since, and no more tasks are open than at most at once in the five minutes before. Of
 these the time up to the recovery from another fault does not count: the level of that one does. Events are looked at one by one
 near windows only.
 """
@@ -239,7 +239,7 @@ class Recoveries:
         if course.struck:
             return f"{len(course.struck)} tasks that met it were open"
         if course.under_way:
-            return f"{len(course.under_way)} attempts had been under way since its end"
+            return f"{len(course.under_way)} attempts had been in progress since its end"
         if course.level is None:
             return "there was no task before it, to compare with"
         if not course.done:

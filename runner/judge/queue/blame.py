@@ -13,7 +13,7 @@ from soak.schemas.stream.events import COPY, Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 
 _MOST = 10_000
-"""So many of the last meetings of a task with a fault are looked through."""
+"""The number of last meetings of a task with a fault that are looked through."""
 
 
 class Blame:

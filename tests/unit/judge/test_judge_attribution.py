@@ -177,7 +177,7 @@ UNDER_WAY = """
 @pytest.mark.parametrize(
     ("history", "why"),
     [
-        (UNDER_WAY, "1 attempts had been under way since its end"),
+        (UNDER_WAY, "1 attempts had been in progress since its end"),
         (UNDER_WAY + "724 retry 3 error=x due=900", ""),
         (DURING.replace("720 cleared fault=out\n", ""), "the fault had not ended"),
         (DURING.replace("done", "failed"), "no task was DONE since"),
