@@ -98,7 +98,7 @@ class FaultCounts:
         elif hardly(shown := max(seen, injected if fault.spec.need_not_show else 0), expected):
             status = Status.INCONCLUSIVE
             what = "injected or seen" if fault.spec.need_not_show else "seen"
-            detail = f"{what} {shown} {'time' if shown == 1 else 'times'} where {expected:.3g} were expected"
+            detail = f"{what} {shown} {'time' if shown == 1 else 'times'} where {_rounded(expected)} were expected"
         return FaultResult(fault.name, fault.type, _asked(fault), expected, injected, seen, status, detail)
 
 
@@ -110,8 +110,14 @@ def hardly(seen: int, expected: float) -> bool:
     """
     if seen >= LEAST_SHARE * expected:
         return False
-    tail = math.fsum(math.exp(n * math.log(expected) - expected - math.lgamma(n + 1)) for n in range(seen + 1))
+    # Below half of the mean each term is less than half of the next: the last sixty are the sum to within rounding.
+    counts = range(max(0, seen - 60), seen + 1)
+    tail = math.fsum(math.exp(n * math.log(expected) - expected - math.lgamma(n + 1)) for n in counts)
     return tail <= UNLIKELY
+
+
+def _rounded(count: float) -> str:
+    return f"{count:.3g}" if count < 1000 else f"{count:,.0f}"
 
 
 def _asked(fault: Fault) -> str:

@@ -450,6 +450,15 @@ def test_a_fault_that_is_hardly_seen(seen: int, expected: float, doubt: bool) ->
     assert hardly(seen, expected) is doubt
 
 
+def test_how_often_a_fault_is_put_in_doubt() -> None:
+    """Struck as planned hardly ever; of a tenth always. `benchmarks/coverage_attribution.py` has more of it."""
+    draw = np.random.default_rng(1)
+    planned, tenth = draw.binomial(3000, 0.01, 3000), draw.binomial(3000, 0.001, 3000)
+    assert sum(hardly(int(count), 30.0) for count in planned) == 0
+    assert sum(hardly(int(count), 30.0) for count in tenth) > 2990
+    assert hardly(400_000, 1e6)
+
+
 def test_seen_once_where_a_hundred_were_expected() -> None:
     text = "faults: [{name: net, type: transient_error, rate: 100%}]\n"
     clean = "".join(shifted(CLEAN, str(n), n) for n in range(2, 102))
