@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from soak.schemas.evidence.attribution import FaultAttribution
+
 SCHEMA_VERSION = 4
 
 
@@ -304,6 +306,8 @@ class Verdict(msgspec.Struct, frozen=True):
     typed_reasons: list[Reason] = []
     caveats: list[str] = []
     """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
+    attribution: list[FaultAttribution] = []
+    """What each fault did and what it cost; evidence of before does not have it."""
 
     @property
     def headline(self) -> str:
