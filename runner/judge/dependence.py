@@ -24,7 +24,7 @@ FINE, MIDDLE, COARSE = 240, 60, 20
 LEAST_TO_SEE = 10
 """Of fewer observations nothing can be seen: they are taken as independent."""
 LEAST_RARE = 2.0
-"""The rarer side of a share must be worth so many independent observations where there is dependence."""
+"""Minimum number of independent observations on the rarer side of a share, where there is dependence."""
 
 _MOST_FINE, _MOST_MIDDLE = 0.5, 0.3
 """Correlation of neighbouring batches above which dependence is too long for the run."""
@@ -35,9 +35,9 @@ _NEAR = 2.0
 _SURELY = 1.6
 """Inflation above which there is dependence: of independent observations 20 batches show it in 5 % of the cases."""
 _FEW = 10.0
-"""Below so many independent observations on the rarer side, they are all that is known of the inflation."""
+"""Below this number of independent observations on the rarer side, they are all that is known of the inflation."""
 _SOFT = 30.0
-"""Below so many independent observations on the rarer side the largest inflation of several quantiles counts."""
+"""Below this number of them the largest inflation of several quantiles counts."""
 _MOST_CORRELATION = 0.9
 _LOWER_QUANTILES = (0.5, 0.75, 0.9)
 _MARGIN = 1.25
@@ -82,7 +82,7 @@ def of_paired(before: Course, after: Course, schedule: Schedule = NOTHING_SCHEDU
     found = [of_share(before, schedule), of_share(after, schedule)]
     gained = after.total - before.total
     mean = _share(gained, after.weight)
-    # Of so many observations -1 and +1 the rest are 0.
+    # Differences are -1, 0 or 1.
     variance = _share(np.abs(gained), after.weight) - mean * mean
     if variance > 0:
         found.append(_measured(_Residuals.of(after, schedule, gained, variance)))
@@ -168,7 +168,7 @@ class _Residuals:
         return cls(part - means[stratum] * weight, cycles, total * variance, total)
 
     def batches(self, most: int) -> "_Batches":
-        """At most so many batches, of whole cycles where there are any."""
+        """At most `most` batches, of whole cycles where there are any."""
         units = len(self.cycles) or len(self.left)
         count = min(most, units)
         edges = np.arange(count) * units // count
