@@ -13,6 +13,7 @@ from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import RELATIVE_ERROR
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.laws import judge_laws
+from soak.runner.judge.returns import tails
 from soak.schemas.evidence.verdict import (
     SCHEMA_VERSION,
     AlertResult,
@@ -41,8 +42,8 @@ LEAST_LAG_REAL_S = 0.05
 _LAG_QUANTILE = "submission_lag_p99"
 
 
-def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
-    """The verdict on the run that `judge` observed to its end."""
+def decide(judge: Judge, identity: Identity, end: End, *, with_tails: bool = True) -> Verdict:
+    """The verdict on the run that `judge` observed to its end; `with_tails`: with statements on tails, which nothing else needs."""
     objectives = _objectives(judge, identity)
     laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
@@ -80,6 +81,7 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
         gain=tracker.gain(),
         section=tracker.section() or msgspec.UNSET,
         typed_reasons=reasons,
+        tails=list(tails(judge, _lateness(judge, identity))) if with_tails else [],
     )
 
 

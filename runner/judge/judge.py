@@ -19,6 +19,7 @@ from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.own import OwnSeries
 from soak.runner.judge.room import room_of
 from soak.runner.judge.samples import Facts
+from soak.runner.judge.tails import Tails
 from soak.runner.judge.telemetry import Telemetry
 from soak.schemas.evidence.verdict import Checkpoint, Resume
 from soak.schemas.language.model import Reference, Scenario
@@ -56,6 +57,7 @@ class Judge:
         self.labels = LabelNumbers(scenario)
         windows = tuple(window for fault in scenario.faults for window in fault.windows)
         self.folds = Folds(scenario.warmup_s, windows)
+        self.tails = Tails(scenario, self.labels)
         self.faults = FaultCounts(scenario, vocabulary)
         self.alerts = [
             (alert, Guard(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
@@ -179,6 +181,7 @@ class Judge:
 
     def _fold(self, block: Block, facts: Facts) -> None:
         self.folds.observe(facts)
+        self.tails.observe(facts)
         self.faults.observe(block)
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[block.kind == Kind.RUN_ENDED]

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from soak.schemas.evidence.tails import Tail
+
 SCHEMA_VERSION = 4
 
 
@@ -293,3 +295,4 @@ class Verdict(msgspec.Struct, frozen=True):
     section: Section | msgspec.UnsetType = msgspec.UNSET
     """Of a system that has one, and left out for others."""
     typed_reasons: list[Reason] = []
+    tails: list[Tail] = []
