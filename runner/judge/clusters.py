@@ -73,7 +73,7 @@ def _clusters(t: Floats, value: Floats, place: Ints, threshold: float) -> Cluste
 
 
 def extremal_index(gaps: Ints) -> float:
-    """The intervals estimator, from the numbers of observations between successive large ones (Ferro and Segers 2003, section 3)."""
+    """The intervals estimator, from the distances between successive large observations (Ferro and Segers 2003, section 3)."""
     if not len(gaps):
         return 1.0
     gap = gaps.astype(np.float64)

@@ -43,7 +43,7 @@ _LAG_QUANTILE = "submission_lag_p99"
 
 
 def decide(judge: Judge, identity: Identity, end: End, *, with_tails: bool = True) -> Verdict:
-    """The verdict on the run that `judge` observed to its end; `with_tails`: with statements on tails, which nothing else needs."""
+    """The verdict on the run that `judge` observed to its end; `with_tails`: with statements on tails."""
     objectives = _objectives(judge, identity)
     laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]

@@ -1,11 +1,11 @@
-"""Does a generalised Pareto distribution fit, and do peaks come at any time of the run? Each answer is a p-value."""
+"""Does a generalised Pareto distribution fit, and are peaks independent and spread over the run? Each answer is a p-value."""
 
 import math
 
 import numpy as np
 
 from soak.runner.judge.pareto import Pareto
-from soak.schemas.stream.block import Floats
+from soak.schemas.stream.block import Floats, Ints
 
 _P = (0.9, 0.75, 0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.001)
 _SHAPES = (-0.5, -0.4, -0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -32,6 +32,7 @@ _CRITICAL = np.array(
 As in Choulakian and Stephens (2001), table 2, for two fitted parameters; computed anew from 50,000 samples of 400 for each shape.
 """
 
+_LARGEST, _CLOSE = (10, 20, 40), 0.05
 _TOP = 10
 """Gaps among that many of the largest values are looked at by themselves."""
 
@@ -65,6 +66,22 @@ def _of_largest(steps: Floats) -> float:
     return -math.expm1(len(steps) * below)
 
 
+def clumping(peaks: Floats, places: Ints, samples: int) -> float:
+    """The p-value that the largest peaks are as independent of each other as all are, from the distances between them.
+
+    Of the distances between m independent places among `samples`, a share of 1 - exp(-x) is below x * samples / m (exponential
+    spacings); it is counted for the 10, 20 and 40 largest, and the smallest of the three p-values is given.
+    """
+    close, found = -math.expm1(-_CLOSE), 1.0
+    for most in _LARGEST:
+        top = np.sort(places[np.argsort(-peaks, kind="stable")[:most]])
+        count = int((np.diff(top) < _CLOSE * samples / most).sum())
+        steps = len(top) - 1
+        terms = [math.comb(steps, j) * close**j * (1 - close) ** (steps - j) for j in range(count, steps + 1)]
+        found = min(found, math.fsum(terms))
+    return found
+
+
 def evenness(times: Floats, begin: float, end: float) -> float:
     """The p-value of Kolmogorov's test that ascending `times` are uniform from `begin` to `end` (Stephens 1970)."""
     count = len(times)
@@ -72,5 +89,5 @@ def evenness(times: Floats, begin: float, end: float) -> float:
     step = np.arange(count) / count
     distance = float(max((share - step).max(), (step + 1 / count - share).max()))
     scaled = (math.sqrt(count) + 0.12 + 0.11 / math.sqrt(count)) * distance
-    total = sum((-1) ** (j - 1) * math.exp(-2 * (j * scaled) ** 2) for j in range(1, 101))
+    total = sum((1 if j % 2 else -1) * math.exp(-2 * (j * scaled) ** 2) for j in range(1, 101))
     return min(1.0, max(0.0, 2 * total))

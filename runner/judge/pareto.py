@@ -78,7 +78,7 @@ class Pareto:
         tops, shape = _profile(self.excesses / self._mean, theta)
         inside = tops >= least
         theta, shape = theta[inside], shape[inside]
-        # On a line of one theta the likelihood is least where w - log w is 1 + what the line has to spare; w = best shape / shape.
+        # At one theta the border is where w - log w is 1 + what its top has to spare, with w = best shape / shape.
         low, high = _roots(1 + tops[inside] - least)
         theta, shape = np.tile(theta, 2), np.concatenate([shape / low, shape / high])
         possible = shape > LEAST_SHAPE

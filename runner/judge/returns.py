@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from soak.runner.judge.clusters import LEAST_CLUSTERS, Clusters, find_clusters
-from soak.runner.judge.goodness import anderson_darling, evenness, largest_gap
+from soak.runner.judge.goodness import anderson_darling, clumping, evenness, largest_gap
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.pareto import Pareto, fit
 from soak.runner.judge.tail_quantile import tail_quantile
@@ -23,7 +23,7 @@ _PERIODS_S = (3600.0, 86_400.0, 7 * 86_400.0, 30 * 86_400.0)
 _SHORTEST, _LONGEST = 0.25, 100.0
 """Periods that are stated, in lengths of the run."""
 
-_POOR_FIT, _GAP, _UNEVEN = 0.05, 0.05, 0.01
+_POOR_FIT, _GAP, _CLUMPED, _UNEVEN = 0.05, 0.05, 0.05, 0.01
 """p-values below which nothing is stated."""
 
 _UNSTABLE = 2.6
@@ -72,7 +72,9 @@ def stated(tailed: Tailed, begin_s: float, end_s: float, obstacle: str = "") -> 
     if obstacle:
         return result
     if clusters is None or len(clusters) < LEAST_CLUSTERS:
-        return _with(result, withheld=f"{result.clusters} of at least {LEAST_CLUSTERS} independent peaks among the largest 5 %")
+        return _with(
+            result, withheld=f"{result.clusters} of at least {LEAST_CLUSTERS} independent peaks among the largest 5 %"
+        )
     even = evenness(clusters.times, begin_s, end_s)
     if even < _UNEVEN:
         return _with(result, withheld=f"large values are not spread evenly over the run (p = {even:.2g})")
@@ -87,12 +89,15 @@ def _checked(result: Tail, largest: Largest, clusters: Clusters, peaks: Pareto) 
     fit_p = anderson_darling(peaks)
     result = _with(result, shape=_round(peaks.shape), fit_p=float(f"{fit_p:.2g}"), threshold=_round(clusters.threshold))
     gap = largest_gap(peaks)
+    clumped = clumping(clusters.peaks, clusters.places[clusters.starts], largest.samples)
     if fit_p < _POOR_FIT:
         return _with(result, withheld=f"a generalised Pareto distribution does not fit (p = {fit_p:.2g})")
     if peaks.shape > _MOST_SHAPE:
         return _with(result, withheld=f"the fitted distribution has no mean (shape {peaks.shape:.2g})")
     if gap < _GAP:
         return _with(result, withheld=f"a gap between large values: they come in separate groups (p = {gap:.2g})")
+    if clumped < _CLUMPED:
+        return _with(result, withheld=f"the largest values come in clumps, unlike smaller ones (p = {clumped:.2g})")
     above = fit(higher[1]) if len(higher[1]) < len(clusters) else peaks
     if above is None or _shift(peaks, above) > _UNSTABLE:
         return _with(result, withheld="the fitted shape changes with the threshold")

@@ -46,9 +46,10 @@ class Largest:
         return self._t, self._value, self._place
 
     def _shorten(self) -> None:
-        best = np.sort(np.argsort(-self._value, kind="stable")[:MOST_KEPT])
-        self._t, self._value, self._place = self._t[best], self._value[best], self._place[best]
-        self._floor = float(self._value.min())
+        self._floor = float(np.partition(self._value, -MOST_KEPT)[-MOST_KEPT])
+        keep = self._value > self._floor
+        keep[np.flatnonzero(self._value == self._floor)[: MOST_KEPT - int(keep.sum())]] = True
+        self._t, self._value, self._place = self._t[keep], self._value[keep], self._place[keep]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Tailed:
 
 
 class Tails:
-    """The largest observations of each series of durations that has a maximum or a quantile far out, each series and labels once."""
+    """The largest observations of each series of durations with a maximum or a quantile far out, by series and labels."""
 
     def __init__(self, scenario: Scenario, labels: LabelNumbers) -> None:
         self._warmup_s = scenario.warmup_s
