@@ -140,7 +140,8 @@ def cases() -> Iterator[Case]:
             ("retries after 60, 240, 840 s", (0.97, 0.029, 0.0009, 0.0001), (0.0, 60.0, 240.0, 840.0)),
         ):
             draw, truth = retries(shares, delays)
-            yield Case(name, count, draw, truth, truth, misleading=True)
+            # Of 27,000, 5 % are enough that the largest values are all of one kind.
+            yield Case(name, count, draw, truth, truth, misleading=shares[1] * count < 1000)
 
 
 def statement(value: Floats) -> Tail:

@@ -41,6 +41,15 @@ _LAG_QUANTILE = "submission_lag_p99"
 
 def decide(judge: Judge, identity: Identity, end: End, *, with_tails: bool = True) -> Verdict:
     """The verdict on the run that `judge` observed to its end; `with_tails`: with statements on tails."""
+    verdict = _verdict(judge, identity, end)
+    return (
+        msgspec.structs.replace(verdict, tails=list(tails(judge, _lateness(judge, identity))))
+        if with_tails
+        else verdict
+    )
+
+
+def _verdict(judge: Judge, identity: Identity, end: End) -> Verdict:
     objectives = judge_objectives(judge, _lateness(judge, identity))
     laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
@@ -79,7 +88,6 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_tails: bool = Tru
         section=tracker.section() or msgspec.UNSET,
         typed_reasons=reasons,
         caveats=[_caveat(each) for each in objectives if each.thin],
-        tails=list(tails(judge, _lateness(judge, identity))) if with_tails else [],
     )
 
 
