@@ -31,7 +31,7 @@ Truth = Callable[[float], float]
 
 @dataclass(frozen=True)
 class Case:
-    """A series of `count` observations in a run of 24 h. levels: what is passed once in so many; marginal: by one of so many."""
+    """A series of `count` observations in a run of 24 h. levels: what is passed once in a number of them; marginal: by one of that number."""
 
     name: str
     count: int
