@@ -28,12 +28,12 @@ def tail_quantile(largest: Largest, clusters: Clusters, peaks: Pareto) -> Estima
     Under dependence one of the two alone is too narrow (benchmarks/coverage_tails.py). Below the threshold: by ranks.
     """
     if len(clusters.values) <= largest.samples * PART:
-        return _by_ranks(largest)
-    first, second = _from_all(clusters, largest.samples), _from_peaks(clusters, peaks, largest.samples)
+        return quantile_of_ranks(largest)
+    first, second = quantile_of_all(clusters, largest.samples), quantile_of_peaks(clusters, peaks, largest.samples)
     return None if first is None else (first[0], min(first[1], second[1]), max(first[2], second[2]))
 
 
-def _by_ranks(largest: Largest) -> Estimate | None:
+def quantile_of_ranks(largest: Largest) -> Estimate | None:
     """The order statistics around the quantile; None where too few have been kept to know both."""
     _, value, place = largest.kept()
     rank = int(largest.samples * PART)
@@ -48,7 +48,7 @@ def _by_ranks(largest: Largest) -> Estimate | None:
     return float(descending[rank]), float(descending[int(low)]), float(descending[int(high)])
 
 
-def _from_peaks(clusters: Clusters, peaks: Pareto, samples: int) -> Estimate:
+def quantile_of_peaks(clusters: Clusters, peaks: Pareto, samples: int) -> Estimate:
     """From the fit to the peaks of clusters: their tail is that of all large values, which are a multiple of them.
 
     The uncertainty of that multiple is added to that of the fit as by Zou and Donner (2008).
@@ -64,7 +64,7 @@ def _from_peaks(clusters: Clusters, peaks: Pareto, samples: int) -> Estimate:
     return middle, middle - math.hypot(value - low, below), middle + math.hypot(high - value, above)
 
 
-def _from_all(clusters: Clusters, samples: int) -> Estimate | None:
+def quantile_of_all(clusters: Clusters, samples: int) -> Estimate | None:
     """From a fit to all large values, with the variance between 30 blocks of the run (Chandler and Bate 2007).
 
     None where nothing fits.

@@ -14,6 +14,7 @@ from soak.runner.judge.goodness import anderson_darling, clumping, evenness, lar
 from soak.runner.judge.pareto import Pareto, fit
 from soak.runner.judge.returns import stated
 from soak.runner.judge.samples import Samples
+from soak.runner.judge.tail_quantile import quantile_of_all, quantile_of_peaks, tail_quantile
 from soak.runner.judge.tails import MOST_KEPT, Largest, Tailed
 from soak.schemas.evidence.tails import Tail
 from soak.schemas.language.registry import catalogues
@@ -276,6 +277,43 @@ def test_intervals_hold_what_is_true(
     truth = quantile(1000.0)
     held = [tail.p999_interval[0] <= truth <= tail.p999_interval[1] for tail in tails if tail.p999_interval]
     assert 0.91 <= np.mean(held) <= 0.995
+
+
+def alone(seed: int, load: float) -> tuple[bool, bool, bool]:
+    """Whether each of the intervals of p99.9 of an M/M/1 queue holds the truth: from all large values, from peaks, and from both."""
+    largest = kept(sojourn(seed, 20_000, load))
+    clusters = find_clusters(largest)
+    assert clusters is not None
+    peaks = fitted(clusters.peaks - clusters.threshold)
+    all_of_them, truth = quantile_of_all(clusters, largest.samples), math.log(1000) / (1 - load)
+    both = tail_quantile(largest, clusters, peaks)
+    assert all_of_them is not None
+    assert both is not None
+    found = (all_of_them, quantile_of_peaks(clusters, peaks, largest.samples), both)
+    first, second, third = (low <= truth <= high for _, low, high in found)
+    return first, second, third
+
+
+def test_each_interval_of_a_quantile_allows_for_dependence() -> None:
+    from_all, from_peaks, both = np.mean([alone(seed, 0.5) for seed in range(200)], axis=0)
+    assert from_all >= 0.85
+    assert from_peaks >= 0.85
+    assert both >= 0.92
+
+
+def test_a_quantile_below_the_threshold_is_found_by_ranks() -> None:
+    samples = [kept(np.random.default_rng(seed).exponential(size=400_000)) for seed in range(60)]
+    held = []
+    for largest in samples:
+        clusters = find_clusters(largest)
+        assert clusters is not None
+        assert clusters.threshold > math.log(1000)
+        found = tail_quantile(largest, clusters, fitted(clusters.peaks - clusters.threshold))
+        assert found is not None
+        assert found[0] == pytest.approx(math.log(1000), abs=0.2)
+        held.append(found[1] <= math.log(1000) <= found[2])
+        assert found[2] - found[1] < 0.4
+    assert np.mean(held) >= 0.88
 
 
 # In a verdict.
