@@ -31,7 +31,7 @@ Truth = Callable[[float], float]
 
 @dataclass(frozen=True)
 class Case:
-    """A series of `count` observations in a run of 24 h. levels: what is passed once in a number of them; marginal: by one of that number."""
+    """A series of `count` observations in a run of 24 h. levels: what is passed once in that many; marginal: by one of them."""
 
     name: str
     count: int

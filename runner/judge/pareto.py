@@ -21,6 +21,7 @@ _SMALL_SAMPLE = 4.0
 _BELOW = -(1 - np.exp(-np.linspace(7.0, 0.02, 40)))
 _ABOVE = np.geomspace(1e-3, 1e3, 48)
 _ZOOMS, _ZOOM_POINTS, _FINE = 4, 12, 100
+_LEAST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ class Pareto:
         count = len(self.excesses)
         cut = z_of(confidence) ** 2 * (1 + _SMALL_SAMPLE / count) * inflation
         least = self._log_likelihood - cut / (2 * count)
-        theta = _without_zero(np.linspace(*self._reach(least), _FINE))
+        best = self.shape / self.scale * self._mean
+        theta = _without_zero(np.append(np.linspace(*self._reach(best, least), _FINE), best))
         tops, shape = _profile(self.excesses / self._mean, theta)
         inside = tops >= least
         theta, shape = theta[inside], shape[inside]
@@ -84,17 +86,19 @@ class Pareto:
         possible = shape > LEAST_SHAPE
         return Region(theta[possible], shape[possible], self._mean)
 
-    def _reach(self, least: float) -> tuple[float, float]:
+    def _reach(self, best: float, least: float) -> tuple[float, float]:
         """The part of the rough grid in which the profile likelihood is at least `least`, and the points beside it."""
         theta = _rough(float(self.excesses[-1]) / self._mean)
         tops, _ = _profile(self.excesses / self._mean, theta)
-        best = int(np.searchsorted(theta, self.shape / self.scale * self._mean))
-        above = np.append(np.flatnonzero(tops >= least), [best - 1, best])
+        at = int(np.searchsorted(theta, best))
+        above = np.append(np.flatnonzero(tops >= least), [at - 1, at])
         return float(theta[max(above.min() - 1, 0)]), float(theta[min(above.max() + 1, len(theta) - 1)])
 
 
 def fit(excesses: Floats) -> Pareto | None:
-    """The maximum-likelihood fit to excesses above 0; None where the likelihood has no maximum with a shape above -1."""
+    """The maximum-likelihood fit to excesses above 0; None for fewer than ten, or without a maximum at a shape above -1."""
+    if len(excesses) < _LEAST:
+        return None
     ordered = np.sort(excesses)
     mean = float(ordered.mean())
     y = ordered / mean

@@ -98,6 +98,8 @@ def _checked(result: Tail, largest: Largest, clusters: Clusters, peaks: Pareto) 
         return _with(result, withheld=f"a gap between large values: they come in separate groups (p = {gap:.2g})")
     if clumped < _CLUMPED:
         return _with(result, withheld=f"the largest values come in clumps, unlike smaller ones (p = {clumped:.2g})")
+    if len(higher[1]) < LEAST_CLUSTERS // 2:
+        return _with(result, withheld="too many of the largest values are equal")
     above = fit(higher[1]) if len(higher[1]) < len(clusters) else peaks
     if above is None or _shift(peaks, above) > _UNSTABLE:
         return _with(result, withheld="the fitted shape changes with the threshold")

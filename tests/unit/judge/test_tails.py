@@ -117,7 +117,8 @@ def test_an_interval_ends_where_the_profile_likelihood_does(seed: int, shape: fl
 
 
 def test_two_equal_values_and_an_even_spread_have_no_fit() -> None:
-    assert fit(np.array([1.0, 1.0])) is None
+    assert fit(np.ones(2)) is None
+    assert fit(np.ones(60)) is None
     assert fit(np.linspace(0.01, 1, 100) ** 0.2) is None
 
 
@@ -279,8 +280,28 @@ def test_intervals_hold_what_is_true(
     assert 0.91 <= np.mean(held) <= 0.995
 
 
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 5000),
+    st.integers(-1, 3),
+    st.floats(0.05, 4),
+    st.sampled_from([0.0, 0.01, 0.5, 1.0]),
+)
+def test_any_series_has_a_statement_or_a_reason(
+    seed: int, count: int, decimals: int, power: float, equal: float
+) -> None:
+    random = np.random.default_rng(seed)
+    value = (random.exponential(size=count) ** power).round(decimals)
+    value[random.random(count) < equal] = 3.0
+    tail = said(value)
+    assert bool(tail.withheld) != bool(tail.levels)
+    for low, high in (level.interval for level in tail.levels):
+        assert math.isfinite(low)
+        assert low < high < math.inf
+
+
 def alone(seed: int, load: float) -> tuple[bool, bool, bool]:
-    """Whether each of the intervals of p99.9 of an M/M/1 queue holds the truth: from all large values, from peaks, and from both."""
+    """Whether the intervals of p99.9 of an M/M/1 queue hold the truth: from all large values, from peaks, and from both."""
     largest = kept(sojourn(seed, 20_000, load))
     clusters = find_clusters(largest)
     assert clusters is not None
@@ -296,8 +317,8 @@ def alone(seed: int, load: float) -> tuple[bool, bool, bool]:
 
 def test_each_interval_of_a_quantile_allows_for_dependence() -> None:
     from_all, from_peaks, both = np.mean([alone(seed, 0.5) for seed in range(200)], axis=0)
-    assert from_all >= 0.85
-    assert from_peaks >= 0.85
+    assert from_all >= 0.83
+    assert from_peaks >= 0.9
     assert both >= 0.92
 
 
