@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from soak.runner.judge.alerts import alert_result
+from soak.runner.judge.attribution import attribute
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import RELATIVE_ERROR
@@ -40,16 +41,13 @@ _LAG_QUANTILE = "submission_lag_p99"
 
 
 def decide(judge: Judge, identity: Identity, end: End, *, with_tails: bool = True) -> Verdict:
-    """The verdict on the run that `judge` observed to its end; `with_tails`: with statements on tails."""
-    verdict = _verdict(judge, identity, end)
-    return (
-        msgspec.structs.replace(verdict, tails=list(tails(judge, _lateness(judge, identity))))
-        if with_tails
-        else verdict
-    )
+    """The verdict on the run that `judge` observed to its end, what its faults did and cost, and what its tails say."""
+    verdict = msgspec.structs.replace(_decided(judge, identity, end), attribution=attribute(judge))
+    said = tails(judge, _lateness(judge, identity)) if with_tails else ()
+    return msgspec.structs.replace(verdict, tails=list(said))
 
 
-def _verdict(judge: Judge, identity: Identity, end: End) -> Verdict:
+def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
     objectives = judge_objectives(judge, _lateness(judge, identity))
     laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
