@@ -195,9 +195,7 @@ def _measured(residuals: _Residuals) -> Dependence:
     if fine.seems_independent and middle.seems_independent:
         # Of batches of one observation each the variance is known, and correlation alone is left to be seen.
         return Dependence(max(1.0, fine.corrected), INDEPENDENT.freedom if fine.single else fine.count - 1, longer)
-    sure = middle.correlation > 1 / math.sqrt(middle.count)
-    measured = middle.corrected if sure else middle.inflation
-    return Dependence(max(1.0, coarse.inflation, measured), coarse.count - 1, longer)
+    return Dependence(max(1.0, coarse.inflation, middle.corrected), coarse.count - 1, longer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +214,9 @@ class _Batches:
 
     @property
     def corrected(self) -> float:
-        """The inflation, with what batches of a first-order autoregression have in common."""
+        """The inflation, with what batches of a first-order autoregression have in common, beyond one standard error."""
+        if self.correlation <= 1 / math.sqrt(self.count):
+            return self.inflation
         shared = min(max(self.correlation, 0.0), _MOST_CORRELATION)
         return self.inflation * (1 + shared) / (1 - shared)
 
