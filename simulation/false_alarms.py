@@ -92,9 +92,19 @@ class Scan:
     load: Load
 
     @property
-    def typical(self) -> float:
-        """Expected number of observations in a full window, averaged over the run."""
-        return self.load.expected(self.load.length_s) / self.load.length_s * min(self.window_s, self.load.length_s)
+    def most(self) -> float:
+        """The largest number of observations to be expected in a window."""
+        return max(self._in_windows())
+
+    @property
+    def fewest(self) -> float:
+        """The smallest number of observations to be expected in a full window."""
+        return min(self._in_windows())
+
+    def _in_windows(self) -> list[float]:
+        span_s = min(self.load.length_s - self.window_s, self.load.period_s)
+        ends_s = [self.window_s + place / 200 * span_s for place in range(201)]
+        return [self.load.expected(end_s) - self.load.expected(end_s - self.window_s) for end_s in ends_s]
 
 
 @dataclass(frozen=True, slots=True)

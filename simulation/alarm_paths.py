@@ -1,0 +1,136 @@
+"""Paths of observations that are drawn given that a condition holds at the end of one cell of a block."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from soak.schemas.stream.block import Bools, Floats, Ints
+from soak.simulation.alarm_cells import Blocks, Table, binomial_weights, poisson_rows
+from soak.simulation.false_alarms import Scan
+from soak.simulation.streams import Stream
+
+_SEED = 1
+_MOST_CELLS = 4_000_000
+"""Cells of all paths through a block together: beyond that, fewer paths are drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstHold:
+    """The probability that a condition holds in a block and not in those that are looked back to, with its standard error."""
+
+    probability: float
+    standard_error: float
+
+
+class Paths:
+    """Draws paths of a run in blocks."""
+
+    def __init__(self, scan: Scan, blocks: Blocks) -> None:
+        self._scan, self._blocks = scan, blocks
+        self._means = blocks.in_windows()
+        most = float(self._means.max())
+        self._table = Table.of(scan, math.ceil(most + 10 * math.sqrt(most)) + 30)
+        distinct, self._row = np.unique(np.round(self._means, 9), return_inverse=True)
+        self._numbers, self._weights = self._rows(distinct)
+        self._holds: Floats = self._weights.sum(axis=1)[self._row]
+
+    def _rows(self, means: Floats) -> tuple[Ints, Floats]:
+        """For each mean: numbers of observations in the window, and how likely each is while the condition holds."""
+        tail = self._table.tail
+        if self._scan.load.regular:
+            numbers = np.rint(means).astype(np.int64)[:, None]
+            return numbers, tail[numbers]
+        numbers, weights = poisson_rows(means)
+        return numbers, weights * np.where(numbers < len(tail), tail[np.minimum(numbers, len(tail) - 1)], 0.0)
+
+    def weight(self, block: int) -> float:
+        """Over the cells of a block, the sum of how likely the condition holds at the end of each."""
+        size = self._blocks.size
+        return float(self._holds[block * size : (block + 1) * size].sum())
+
+    def first_hold(self, block: int, number: int) -> FirstHold:
+        """By at most `number` paths (see `alarm_chance`)."""
+        weight = self.weight(block)
+        if weight <= 0:
+            return FirstHold(0.0, 0.0)
+        rng = Stream(_SEED, "false alarms").at(block)
+        size, first = self._blocks.size, block * self._blocks.size
+        look = max(0, first - self._blocks.before * size)
+        number = min(number, max(50, _MOST_CELLS // (first + size - look + self._blocks.window)))
+        shares = np.cumsum(self._holds[first : first + size]) / weight
+        # One path for each equal part of the probability, so that no cell is left out by chance.
+        places = (np.arange(number) + rng.random(number)) / number
+        cells = first + np.minimum(np.searchsorted(shares, places, side="right"), size - 1)
+        holds = self._held(*self._drawn(cells, look, first + size, rng))
+        rows = np.arange(number)
+        before, during = holds[:, : first - look], holds[:, first - look :]
+        counts = np.maximum(during.sum(axis=1), 1)
+        found = np.where(holds[rows, cells - look] & ~before.any(axis=1), 1 / counts, 0.0)
+        return FirstHold(weight * float(found.mean()), weight * float(found.std()) / math.sqrt(number))
+
+    def _drawn(self, cells: Ints, look: int, stop: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
+        """Bad observations and all of them in each cell, a row for each path; from a window before cell `look` up to `stop`."""
+        blocks, scan = self._blocks, self._scan
+        first = look - blocks.window + 1 - blocks.held
+        load = np.concatenate([np.zeros(max(0, -first)), blocks.per_cell[max(0, first) : stop]])
+        shape = (len(cells), len(load))
+        if scan.load.regular:
+            total = np.broadcast_to(load.astype(np.int64), shape)
+            bad = rng.binomial(total, scan.bad)
+        else:
+            bad = rng.poisson(load * scan.bad, shape)
+            total = bad + rng.poisson(load * (1 - scan.bad), shape)
+        # The window that ends with the chosen cell is drawn anew, given that the condition holds at its end.
+        inside = (cells - first)[:, None] - np.arange(blocks.window - 1, -1, -1)
+        inside = np.maximum(inside, 0)
+        number, bad_number = self._window(cells, rng)
+        parts = load[inside]
+        if scan.load.regular:
+            chosen = [
+                rng.multivariate_hypergeometric(row, count)
+                for row, count in zip(parts.astype(np.int64), bad_number.tolist(), strict=True)
+            ]
+            np.put_along_axis(bad, inside, np.array(chosen), axis=1)
+            return bad, total
+        shares = parts / parts.sum(axis=1, keepdims=True)
+        bad_parts, good_parts = rng.multinomial(bad_number, shares), rng.multinomial(number - bad_number, shares)
+        np.put_along_axis(bad, inside, bad_parts, axis=1)
+        np.put_along_axis(total, inside, bad_parts + good_parts, axis=1)
+        return bad, total
+
+    def _window(self, cells: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
+        """Observations and bad ones in the window that ends with each cell, given that the condition holds."""
+        rows = self._row[cells]
+        column = _picked(self._weights[rows], rng)
+        number = self._numbers[rows, column]
+        least = np.maximum(self._table.least[number], 0)
+        return number, least + _picked(binomial_weights(least, number, self._scan.bad), rng)
+
+    def _held(self, bad: Ints, total: Ints) -> Bools:
+        """Whether the condition holds, and has held for as long as it must, at the end of each cell."""
+        number, among = self._in_windows(total), self._in_windows(bad)
+        least = self._table.least[np.minimum(number, len(self._table.least) - 1)]
+        holds: Bools = (number >= self._scan.min_samples) & (among >= least) & (number > 0)
+        held = self._blocks.held
+        if not held:
+            return holds
+        count = np.cumsum(holds, axis=1)
+        count = np.concatenate([np.zeros((len(count), 1), dtype=count.dtype), count], axis=1)
+        whole: Bools = count[:, held + 1 :] - count[:, : -held - 1] == held + 1
+        return whole
+
+    def _in_windows(self, per_cell: Ints) -> Ints:
+        """Sums over the window that ends with each cell, from the first for which it is whole."""
+        count = np.cumsum(per_cell, axis=1)
+        count = np.concatenate([np.zeros((len(count), 1), dtype=count.dtype), count], axis=1)
+        sums: Ints = count[:, self._blocks.window :] - count[:, : -self._blocks.window]
+        return sums
+
+
+def _picked(weights: Floats, rng: np.random.Generator) -> Ints:
+    """A column of each row, drawn with these weights."""
+    sums = np.cumsum(weights, axis=1)
+    places = rng.random(len(weights))[:, None] * sums[:, -1:]
+    picked: Ints = np.minimum((sums <= places).sum(axis=1), weights.shape[1] - 1)
+    return picked
