@@ -1,20 +1,20 @@
-"""Chance of a false abort: what `soak plan` computes, against runs that are drawn and judged: `python benchmarks/coverage_aborts.py`.
+"""Chance of a false abort, computed and against runs that are drawn and judged: `python benchmarks/coverage_aborts.py`.
 
 A row compares the computed chance (`wanted`) with the share of runs (`after`) in which the judge's own watch and timer find that
-the condition holds. Observations are independent and come when tasks arrive, as the computation assumes; the last rows are
-whole simulations of a scenario, in which they are not and do not. Nothing was computed before.
+the condition holds. Observations are independent and come when tasks arrive, as the computation assumes. Nothing was computed
+before.
 """
 
 import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from experiment import Row
+
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.timer import Timer
 from soak.runner.judge.watch import Watch
@@ -33,7 +33,10 @@ queue: {{workers: 50}}
 slos: ["{slo}"]
 abort: [{{name: a, when: "{when}"{more}}}]
 """
-STEADY, BURSTS, REGULAR = "{rate: 5/min}", "{rate: 5/min, burst: {every: 1h, for: 5m, rate: 20/min}}", ""
+STEADY, DENSE, REGULAR = "{rate: 5/min}", "{rate: 1/s}", "{process: constant, rate: 5/min}"
+BURSTS = "{rate: 5/min, burst: {every: 1h, for: 5m, rate: 20/min}}"
+OFTEN_BURSTS = "{rate: 2/min, burst: {every: 15m, for: 3m, rate: 8/min}}"
+REGULAR_BURSTS = "{process: constant, rate: 1/min, burst: {every: 1h, for: 10m, rate: 6/min}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +57,24 @@ class Case:
         return f"{self.duration} of {load}; {self.slo}; {self.when}{self.more}"
 
 
-WINDOW = ", window: 30m, min_samples: 20"
+SHIPPED = ", window: 30m, min_samples: 20"
 CASES = (
-    Case("72h", BURSTS, "success_rate >= 97%", "success_rate < 95%", WINDOW, 0.2),
-    Case("72h", BURSTS, "success_rate >= 98%", "success_rate < 95%", WINDOW),
-    Case("72h", BURSTS, "success_rate >= 99%", "success_rate < 95%", WINDOW),
-    Case("24h", "{rate: 2/min, burst: {every: 15m, for: 3m, rate: 8/min}}", "success_rate >= 99%", "success_rate < 95%", WINDOW),
+    Case("72h", BURSTS, "success_rate >= 97%", "success_rate < 95%", SHIPPED, 0.1),
+    Case("72h", BURSTS, "success_rate >= 98%", "success_rate < 95%", SHIPPED),
+    Case("72h", BURSTS, "success_rate >= 99%", "success_rate < 95%", SHIPPED),
+    Case("24h", OFTEN_BURSTS, "success_rate >= 99%", "success_rate < 95%", SHIPPED),
     Case("24h", STEADY, "success_rate >= 99%", "success_rate < 95%", ", window: 30m, min_samples: 100"),
     Case("24h", STEADY, "success_rate >= 99%", "success_rate < 95%", ", window: 2h, min_samples: 60"),
     Case("24h", STEADY, "success_rate >= 99%", "success_rate < 97.5%", ", window: 2h, min_samples: 200"),
-    Case("24h", "{process: constant, rate: 5/min}", "success_rate >= 98%", "success_rate < 95%", ", window: 1h, min_samples: 100"),
-    Case("6h", "{process: constant, rate: 1/min, burst: {every: 1h, for: 10m, rate: 6/min}}", "success_rate >= 97%", "success_rate < 90%", ", window: 30m, min_samples: 10"),
-    Case("24h", STEADY, "success_rate >= 98%", "success_rate < 95%", ", window: 30m, min_samples: 20, for: 5m"),
+    Case("24h", REGULAR, "success_rate >= 98%", "success_rate < 95%", ", window: 1h, min_samples: 100"),
+    Case("6h", REGULAR_BURSTS, "success_rate >= 97%", "success_rate < 90%", ", window: 30m, min_samples: 10"),
+    Case("24h", STEADY, "success_rate >= 98%", "success_rate < 95%", f"{SHIPPED}, for: 5m"),
     Case("12h", BURSTS, "success_rate >= 95%", "success_rate <= 80%", ", window: 5m, min_samples: 10"),
     Case("4h", STEADY, "success_rate >= 99%", "success_rate < 95%", ", min_samples: 20"),
     Case("2h", STEADY, "success_rate >= 97%", "success_rate < 92%", ", window: 30m, min_samples: 50"),
-    Case("6h", "{rate: 1/s}", "latency_p95 <= 10s", "latency_p95 > 10s", ", window: 1h, min_samples: 1000"),
-    Case("24h", "{rate: 1/s}", "success_rate >= 99%", "success_rate < 98%", ", window: 30m, min_samples: 1000"),
-)  # fmt: skip
+    Case("6h", DENSE, "latency_p95 <= 10s", "latency_p95 > 10s", ", window: 1h, min_samples: 1000", 0.2),
+    Case("24h", DENSE, "success_rate >= 99%", "success_rate < 98%", ", window: 30m, min_samples: 1000", 0.5),
+)
 
 
 def rows(runs: int) -> list[Row]:
@@ -105,14 +108,13 @@ def drawn(alarm: Alarm, runs: int, seed: int) -> Iterator[bool]:
     load, sli = scan.load, alarm.condition.comparison.sli
     total = load.expected(load.length_s)
     for _ in range(runs):
-        if load.regular:
-            due = np.arange(np.ceil(total))
-        else:
-            due = np.sort(generator.random(generator.poisson(total))) * total
-        bad = generator.random(len(due)) < scan.bad
+        arrivals = (
+            np.arange(np.ceil(total)) if load.regular else np.sort(generator.random(generator.poisson(total))) * total
+        )
+        bad = generator.random(len(arrivals)) < scan.bad
         target = scan.rule.target
         value = np.where(bad, 2 * target, target / 2) if scan.rule.q is not None else 1.0 - bad
-        facts = Facts(load.length_s, True, {sli.series: Samples(quantise(load.rate.time_of(due)), value)})
+        facts = Facts(load.length_s, True, {sli.series: Samples(quantise(load.rate.time_of(arrivals)), value)})
         timer = Timer(scan.for_s)
         timer.feed(Watch(alarm.condition, None).observe(facts), load.length_s)
         yield bool(timer.firings)

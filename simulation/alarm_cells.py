@@ -14,6 +14,7 @@ _HELD_CELLS = 10
 """Cells of the time that a condition has to hold, at least, of a window of no more than `_MOST_CELLS`."""
 _MOST_CELLS = 1000
 _ROUNDING = 1e-6
+_NEGLIGIBLE = 1e-14
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,11 @@ class Blocks:
         before = math.ceil((2 * window + held) / size)
         number = load.length_s / (size * cell_s)
         simulated = min(math.ceil(number - _ROUNDING), before + phases)
-        integral = load.expected(np.arange(simulated * size + 1) * cell_s)
+        edges_s: Floats = np.linspace(0.0, simulated * size * cell_s, simulated * size + 1)
+        integral = load.expected(edges_s)
         per_cell = np.diff(np.floor(integral + _ROUNDING) if load.regular else integral)
+        # Where the rate is 0, rounding leaves something that may be negative.
+        per_cell = np.where(per_cell > _NEGLIGIBLE * integral[-1], per_cell, 0.0)
         return cls(cell_s, window, size, held, before, phases, number, per_cell)
 
     @property
@@ -78,8 +82,9 @@ class Blocks:
     def in_windows(self) -> Floats:
         """Expected observations in the window that ends with each cell."""
         total = np.concatenate([np.zeros(self.window), np.cumsum(self.per_cell)])
-        windows: Floats = total[self.window :] - np.concatenate([np.zeros(1), total])[: len(self.per_cell)]
-        return np.maximum(windows, 0.0)
+        windows: Floats = total[self.window :] - total[: len(self.per_cell)]
+        # What rounding leaves of nothing is nothing.
+        return np.where(windows > _ROUNDING, windows, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ def least_bad(rule: Rule, top: int) -> Ints:
         least = n + 1
         for bad in (low + 3, low + 2, low + 1, low):
             value = (n - bad if rule.good_counts else bad) / n
-            least = np.where((bad <= n) & np.asarray(rule.op.holds(value, rule.target)), bad, least)  # type: ignore[arg-type]
+            least = np.where((bad <= n) & np.asarray(rule.op.holds(value, rule.target)), bad, least)
     return np.concatenate([[1], least])
 
 
@@ -134,7 +139,8 @@ def binomial_from(least: Ints, n: Ints, bad: float) -> Floats:
 
 def _log_binomial(k: Ints, n: Ints, bad: float, factorials: Floats) -> Floats:
     ways: Floats = factorials[n] - factorials[k] - factorials[n - k]
-    return ways + k * math.log(bad) + (n - k) * math.log1p(-bad)
+    logarithms: Floats = ways + k * math.log(bad) + (n - k) * math.log1p(-bad)
+    return logarithms
 
 
 def binomial_weights(least: Ints, n: Ints, bad: float) -> Floats:
@@ -142,11 +148,36 @@ def binomial_weights(least: Ints, n: Ints, bad: float) -> Floats:
     farthest = np.maximum(n * bad + _WIDE * np.sqrt(n * bad) + 20 - least, 20).max()
     k = least[:, None] + np.arange(math.ceil(farthest))
     inside = k <= n[:, None]
-    return np.where(
+    weights: Floats = np.where(
         inside,
         np.exp(_log_binomial(np.minimum(k, n[:, None]), n[:, None], bad, log_factorials(int(n.max()) + 1))),
         0.0,
     )
+    return weights
+
+
+class Walk:
+    """The number of bad observations among all so far: how likely each is, while the walk has not been stopped."""
+
+    def __init__(self, bad: float) -> None:
+        self._bad, self._first, self._alive = bad, 0, np.ones(1)
+
+    def stopped(self, more: int, least: int) -> float:
+        """How likely it is stopped after `more` observations: where there are at least `least` bad ones."""
+        n = np.array([more])
+        steps = np.exp(_log_binomial(np.arange(more + 1), n, self._bad, log_factorials(more)))
+        likely = np.flatnonzero(steps > _NEGLIGIBLE)
+        alive = np.convolve(self._alive, steps[likely[0] : likely[-1] + 1])
+        self._first += int(likely[0])
+        keep = max(0, least - self._first)
+        stopped, self._alive = float(alive[keep:].sum()), alive[:keep]
+        likely = np.flatnonzero(self._alive > _NEGLIGIBLE)
+        if len(likely):
+            self._first += int(likely[0])
+            self._alive = self._alive[likely[0] : likely[-1] + 1]
+        else:
+            self._alive = np.zeros(1)
+        return stopped
 
 
 def log_factorials(top: int) -> Floats:

@@ -16,21 +16,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from soak.schemas.stream.block import Floats
-from soak.simulation.alarm_cells import Blocks, least_bad, log_poisson
+from soak.simulation.alarm_cells import Blocks, Walk, least_bad, log_poisson
 from soak.simulation.alarm_paths import FirstHold, Paths
-from soak.simulation.false_alarms import Scan
+from soak.simulation.false_alarms import Scan, at_least
 
 PATHS, CELLS = 1500, 300
-_LONG_WINDOW = 100_000
-"""Observations of a window beyond which nothing is computed."""
+_LONG_WINDOW, _LONG_RUN = 100_000, 5_000_000
+"""Observations of a window, and of a run without one, beyond which nothing is computed."""
+_COARSE = 0.02
+"""A standard error from which on it is computed again, by four times as many paths."""
+_VAGUE = 0.1
 _SURE = 1e-9
-_NEGLIGIBLE = 1e-15
 _WIDE = 7.0
 """Standard deviations of a Poisson number that are summed over."""
 
 
-class TooLongError(Exception):
-    """A window holds more observations than can be looked at."""
+class NotComputedError(Exception):
+    """The chance cannot be computed: the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,54 +44,59 @@ class Chance:
 
 
 def chance(scan: Scan, paths: int = PATHS, cells: int = CELLS) -> Chance:
-    """How likely the condition holds at some time. Deterministic. Raises TooLongError."""
-    if scan.most > _LONG_WINDOW:
-        raise TooLongError
-    if not scan.for_s and scan.window_s >= scan.load.length_s:
+    """How likely the condition holds at some time. Deterministic. Raises NotComputedError."""
+    whole = not scan.for_s and scan.window_s >= scan.load.length_s
+    if scan.most > _LONG_RUN if whole else is_too_long(scan):
+        raise NotComputedError("a window holds too many observations to compute it")
+    if whole:
         return Chance(_early(scan, scan.load.length_s), 0.0)
-    return _chained(scan, Blocks.of(scan, cells), paths)
+    blocks = Blocks.of(scan, cells)
+    found = _chained(scan, blocks, paths)
+    if found.standard_error > _COARSE:
+        found = _chained(scan, blocks, 4 * paths)
+    if found.standard_error > _VAGUE:
+        raise NotComputedError("that it holds for as long as it must is too rare to compute it")
+    return Chance(max(found.probability, at_least(scan)), found.standard_error)
+
+
+def is_too_long(scan: Scan) -> bool:
+    """Whether its windows hold more observations than can be looked at."""
+    return scan.most > _LONG_WINDOW
 
 
 # The first window.
 
 
 def _early(scan: Scan, until_s: float) -> float:
-    """How likely the condition holds by then, before any observation has left the window."""
+    """How likely the condition holds by then, before any observation has left the window.
+
+    The number of bad ones only grows: among observations with which as many bad ones are enough, the condition holds at some
+    time if it does after the last of them.
+    """
     mean = scan.load.expected(until_s)
     most = math.floor(mean + 1e-6) if scan.load.regular else math.ceil(mean + _WIDE * math.sqrt(mean))
-    stopped = _first_passage(scan, _after_which_nothing(scan, most))
-    reached = np.ones(len(stopped)) if scan.load.regular else _poisson_from(len(stopped), mean)
-    return min(1.0, float((stopped * reached).sum()))
-
-
-def _first_passage(scan: Scan, trials: int) -> Floats:
-    """`false_alarms.first_passage`, of n from 1 to `trials`: only as many numbers of bad ones are kept as are likely."""
-    least = least_bad(scan.rule, trials).tolist()
-    alive, first, stopped = np.ones(1), 0, np.zeros(trials)
-    for n in range(1, trials + 1):
-        alive = np.convolve(alive, (1 - scan.bad, scan.bad))
-        if n >= scan.min_samples and (keep := max(0, least[n] - first)) < len(alive):
-            stopped[n - 1] = alive[keep:].sum()
-            alive = alive[:keep]
-        if n % 64 == 0 and len(alive) > 64:
-            likely = np.flatnonzero(alive > _NEGLIGIBLE)
-            if not len(likely):
-                break
-            first += int(likely[0])
-            alive = alive[likely[0] : likely[-1] + 1]
-    return stopped
+    trials = _after_which_nothing(scan, most)
+    if trials < scan.min_samples:
+        return 0.0
+    least = least_bad(scan.rule, trials)
+    steps = np.flatnonzero(np.append(least[1:] != least[:-1], np.True_))
+    reached = np.ones(trials + 1) if scan.load.regular else _poisson_from(trials, mean)
+    total, walk, made = 0.0, Walk(scan.bad), 0
+    for n in [scan.min_samples, *steps[steps > scan.min_samples].tolist()]:
+        total += walk.stopped(n - made, int(least[n])) * float(reached[n])
+        made = n
+    return min(1.0, total)
 
 
 def _after_which_nothing(scan: Scan, most: int) -> int:
     """A number of observations from which on the condition hardly begins to hold: Chernoff's bound, summed."""
-    n, limit = max(2, scan.min_samples), float(most)
+    n = max(2, scan.min_samples)
     while n < most:
         share = scan.rule.least_bad(n) / n
         if share <= scan.bad:
             return most
         gain = _divergence(min(share, 1.0), scan.bad)
-        limit = math.log(1 / (_SURE * gain)) / gain if gain else limit
-        if n >= limit:
+        if gain and n >= math.log(1 / (_SURE * gain)) / gain:
             return n
         n *= 2
     return most
@@ -101,10 +108,10 @@ def _divergence(a: float, b: float) -> float:
 
 
 def _poisson_from(top: int, mean: float) -> Floats:
-    """How likely a Poisson number is n or more, of n from 1 to `top`."""
+    """How likely a Poisson number is n or more, of n from 0 to `top`."""
     last = max(top, math.ceil(mean + _WIDE * math.sqrt(mean))) + 10
     weights = np.exp(log_poisson(np.arange(last), np.array(mean)))
-    at_least: Floats = np.cumsum(weights[::-1])[::-1][1 : top + 1]
+    at_least: Floats = np.cumsum(weights[::-1])[::-1][: top + 1]
     return at_least
 
 

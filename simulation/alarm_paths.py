@@ -11,6 +11,7 @@ from soak.simulation.false_alarms import Scan
 from soak.simulation.streams import Stream
 
 _SEED = 1
+_NOTHING = 1e-100
 _MOST_CELLS = 4_000_000
 """Cells of all paths through a block together: beyond that, fewer paths are drawn."""
 
@@ -42,6 +43,7 @@ class Paths:
             numbers = np.rint(means).astype(np.int64)[:, None]
             return numbers, tail[numbers]
         numbers, weights = poisson_rows(means)
+        weights[means <= 0] = 0.0
         return numbers, weights * np.where(numbers < len(tail), tail[np.minimum(numbers, len(tail) - 1)], 0.0)
 
     def weight(self, block: int) -> float:
@@ -52,7 +54,7 @@ class Paths:
     def first_hold(self, block: int, number: int) -> FirstHold:
         """By at most `number` paths (see `alarm_chance`)."""
         weight = self.weight(block)
-        if weight <= 0:
+        if weight < _NOTHING:
             return FirstHold(0.0, 0.0)
         rng = Stream(_SEED, "false alarms").at(block)
         size, first = self._blocks.size, block * self._blocks.size
@@ -61,13 +63,16 @@ class Paths:
         shares = np.cumsum(self._holds[first : first + size]) / weight
         # One path for each equal part of the probability, so that no cell is left out by chance.
         places = (np.arange(number) + rng.random(number)) / number
-        cells = first + np.minimum(np.searchsorted(shares, places, side="right"), size - 1)
+        last = np.flatnonzero(self._holds[first : first + size])[-1]
+        cells = first + np.minimum(np.searchsorted(shares, places, side="right"), last)
         holds = self._held(*self._drawn(cells, look, first + size, rng))
         rows = np.arange(number)
         before, during = holds[:, : first - look], holds[:, first - look :]
         counts = np.maximum(during.sum(axis=1), 1)
         found = np.where(holds[rows, cells - look] & ~before.any(axis=1), 1 / counts, 0.0)
-        return FirstHold(weight * float(found.mean()), weight * float(found.std()) / math.sqrt(number))
+        # That none was found says no more than that there are fewer than one in as many.
+        error = max(float(found.std()) / math.sqrt(number), 0.0 if found.any() else 1 / number)
+        return FirstHold(weight * float(found.mean()), weight * error)
 
     def _drawn(self, cells: Ints, look: int, stop: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
         """Bad observations and all of them in each cell, a row for each path; from a window before cell `look` up to `stop`."""
@@ -83,7 +88,6 @@ class Paths:
             total = bad + rng.poisson(load * (1 - scan.bad), shape)
         # The window that ends with the chosen cell is drawn anew, given that the condition holds at its end.
         inside = (cells - first)[:, None] - np.arange(blocks.window - 1, -1, -1)
-        inside = np.maximum(inside, 0)
         number, bad_number = self._window(cells, rng)
         parts = load[inside]
         if scan.load.regular:

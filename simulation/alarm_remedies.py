@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from soak.schemas.evidence.false_alarms import LIMIT, FalseAlarm, Remedy
 from soak.schemas.language.model import Scenario
-from soak.simulation.alarm_chance import Chance, TooLongError, chance
+from soak.simulation.alarm_chance import Chance, NotComputedError, chance, is_too_long
 from soak.simulation.false_alarms import Alarm, Scan, alarms, at_least
 
 T = TypeVar("T")
@@ -31,8 +31,8 @@ def _false_alarm(alarm: Alarm) -> FalseAlarm:
         try:
             found = chance(alarm.scan)
             remedies = _remedies(alarm.scan) if found.probability > LIMIT else []
-        except TooLongError:
-            reason = "a window holds too many observations to compute it"
+        except NotComputedError as error:
+            reason = str(error)
     return _told(alarm, found, reason, remedies)
 
 
@@ -89,14 +89,22 @@ def _smallest(values: Sequence[T], changed: Callable[[T], Scan]) -> tuple[T, flo
         else:
             low = middle + 1
     for value in values[low : low + _MOST_TRIES]:
-        found = chance(changed(value), *_CAREFUL).probability
+        found = _probability(changed(value), *_CAREFUL)
         if found <= LIMIT:
             return value, found
     return None
 
 
 def _rare(scan: Scan) -> bool:
-    return at_least(scan) <= LIMIT and chance(scan, *_QUICK).probability <= LIMIT
+    return at_least(scan) <= LIMIT and _probability(scan, *_QUICK) <= LIMIT
+
+
+def _probability(scan: Scan, paths: int, cells: int) -> float:
+    """1 where it cannot be computed: what is not known is not rare."""
+    try:
+        return chance(scan, paths, cells).probability
+    except NotComputedError:
+        return 1.0
 
 
 def _most_needed(scan: Scan) -> int:
@@ -112,10 +120,11 @@ def _numbers(scan: Scan) -> list[int]:
 
 
 def _scale(value: int) -> int:
-    return 10 ** max(0, len(str(value)) - 2)
+    return int(10 ** max(0, len(str(value)) - 2))
 
 
 def _windows(scan: Scan) -> list[float]:
     """Windows that are longer than the scenario's, and shorter than the run, of a few round figures."""
     lengths = [step * unit for unit, end in _UNITS for step in _STEPS if step * unit < end]
-    return [each for each in lengths if scan.window_s < each < scan.load.length_s]
+    longer = [each for each in lengths if scan.window_s < each < scan.load.length_s]
+    return [each for each in longer if not is_too_long(replace(scan, window_s=each))]

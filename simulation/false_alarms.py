@@ -171,9 +171,7 @@ def _beside(scenario: Scenario, comparison: Comparison) -> Objective | None:
     return (max if lower else min)(fixed, key=lambda pair: pair[0])[1]
 
 
-def _scan(
-    scenario: Scenario, condition: Condition, objective: Objective, observations: Mapping[str, float]
-) -> Scan:
+def _scan(scenario: Scenario, condition: Condition, objective: Objective, observations: Mapping[str, float]) -> Scan:
     """Raises _NoStatementError."""
     comparison, allowed = condition.comparison, objective.comparison.target
     sli, target = comparison.sli, comparison.target
@@ -189,7 +187,8 @@ def _scan(
         rule, bad = Rule(comparison.op, target, lower), 1 - allowed if lower else allowed
     load = _load(scenario, objective, observations, exact=bad < _NEVER)
     window_s = min(condition.window_s or math.inf, load.length_s)
-    return Scan(rule, bad if bad > _NEVER else 0.0, window_s, condition.for_s, condition.min_samples, load)
+    bad = min(bad, 1 - _NEVER) if bad > _NEVER else 0.0
+    return Scan(rule, bad, window_s, condition.for_s, condition.min_samples, load)
 
 
 def _load(scenario: Scenario, objective: Objective, observations: Mapping[str, float], *, exact: bool) -> Load:

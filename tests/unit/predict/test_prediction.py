@@ -151,7 +151,7 @@ def test_margins_that_never_vary_tell_no_first(tmp_path: Path) -> None:
 
 
 def test_without_objectives_nothing_breaks() -> None:
-    assert first_to_break([], 3).by is First.NONE
+    assert first_to_break([], [], 3).by is First.NONE
 
 
 def test_margins_of_an_equality_are_zero_or_below(tmp_path: Path) -> None:
