@@ -55,7 +55,11 @@ class Blocks:
         simulated = min(math.ceil(number - _ROUNDING), before + phases)
         edges_s: Floats = np.linspace(0.0, simulated * size * cell_s, simulated * size + 1)
         integral = load.expected(edges_s)
-        per_cell = np.diff(np.floor(integral + _ROUNDING) if load.regular else integral)
+        if load.regular:
+            # The first comes at once, and none at the end.
+            counted = np.minimum(np.floor(integral + _ROUNDING) + 1, load.counted(load.length_s))
+            integral = np.concatenate([np.zeros(1), counted[1:]])
+        per_cell = np.diff(integral)
         # Where the rate is 0, rounding leaves something that may be negative.
         per_cell = np.where(per_cell > _NEGLIGIBLE * integral[-1], per_cell, 0.0)
         return cls(cell_s, window, size, held, before, phases, number, per_cell)
@@ -161,14 +165,13 @@ class Walk:
 
     def __init__(self, bad: float) -> None:
         self._bad, self._first, self._alive = bad, 0, np.ones(1)
+        self._known: dict[int, tuple[int, Floats]] = {}
 
     def stopped(self, more: int, least: int) -> float:
         """How likely it is stopped after `more` observations: where there are at least `least` bad ones."""
-        n = np.array([more])
-        steps = np.exp(_log_binomial(np.arange(more + 1), n, self._bad, log_factorials(more)))
-        likely = np.flatnonzero(steps > _NEGLIGIBLE)
-        alive = np.convolve(self._alive, steps[likely[0] : likely[-1] + 1])
-        self._first += int(likely[0])
+        first, steps = self._steps(more)
+        alive = np.convolve(self._alive, steps)
+        self._first += first
         keep = max(0, least - self._first)
         stopped, self._alive = float(alive[keep:].sum()), alive[:keep]
         likely = np.flatnonzero(self._alive > _NEGLIGIBLE)
@@ -178,6 +181,15 @@ class Walk:
         else:
             self._alive = np.zeros(1)
         return stopped
+
+    def _steps(self, more: int) -> tuple[int, Floats]:
+        """How likely each number of bad ones among `more` is, and the first of these numbers; often asked for the same."""
+        if more not in self._known:
+            number = np.array([more])
+            steps = np.exp(_log_binomial(np.arange(more + 1), number, self._bad, log_factorials(more)))
+            likely = np.flatnonzero(steps > _NEGLIGIBLE)
+            self._known[more] = int(likely[0]), steps[likely[0] : likely[-1] + 1]
+        return self._known[more]
 
 
 def log_factorials(top: int) -> Floats:

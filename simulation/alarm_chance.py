@@ -23,7 +23,7 @@ from soak.simulation.false_alarms import Scan, at_least
 PATHS, CELLS = 1500, 300
 _LONG_WINDOW, _LONG_RUN = 100_000, 5_000_000
 """Observations of a window, and of a run without one, beyond which nothing is computed."""
-_COARSE = 0.02
+_COARSE = 0.03
 """A standard error from which on it is computed again, by four times as many paths."""
 _VAGUE = 0.1
 _SURE = 1e-9
@@ -52,7 +52,7 @@ def chance(scan: Scan, paths: int = PATHS, cells: int = CELLS) -> Chance:
         return Chance(_early(scan, scan.load.length_s), 0.0)
     blocks = Blocks.of(scan, cells)
     found = _chained(scan, blocks, paths)
-    if found.standard_error > _COARSE:
+    if _COARSE < found.standard_error <= _VAGUE:
         found = _chained(scan, blocks, 4 * paths)
     if found.standard_error > _VAGUE:
         raise NotComputedError("that it holds for as long as it must is too rare to compute it")
@@ -74,7 +74,7 @@ def _early(scan: Scan, until_s: float) -> float:
     time if it does after the last of them.
     """
     mean = scan.load.expected(until_s)
-    most = math.floor(mean + 1e-6) if scan.load.regular else math.ceil(mean + _WIDE * math.sqrt(mean))
+    most = scan.load.counted(until_s) if scan.load.regular else math.ceil(mean + _WIDE * math.sqrt(mean))
     trials = _after_which_nothing(scan, most)
     if trials < scan.min_samples:
         return 0.0

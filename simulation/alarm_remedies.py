@@ -14,8 +14,11 @@ T = TypeVar("T")
 
 _QUICK, _CAREFUL = (200, 100), (800, 200)
 """Paths and cells (see `chance`): enough to search by, and for what is found."""
-_STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 45, 50)
-_UNITS = ((1.0, 60.0), (60.0, 3600.0), (3600.0, 86_400.0 * 50))
+_FEW = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 35, 40, 45, 50, 55)
+_HOURS = (1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 22)
+_DAYS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 12, 14, 20, 30)
+_LENGTHS = ((1.0, _FEW), (60.0, _FEW), (3600.0, _HOURS), (86_400.0, _DAYS))
+"""Windows that are tried: a unit in seconds and its multiples."""
 _MOST_TRIES = 6
 """Values beyond that which the search finds, before it is given up: the search is not exact."""
 
@@ -125,6 +128,6 @@ def _scale(value: int) -> int:
 
 def _windows(scan: Scan) -> list[float]:
     """Windows that are longer than the scenario's, and shorter than the run, of a few round figures."""
-    lengths = [step * unit for unit, end in _UNITS for step in _STEPS if step * unit < end]
+    lengths = [step * unit for unit, steps in _LENGTHS for step in steps]
     longer = [each for each in lengths if scan.window_s < each < scan.load.length_s]
     return [each for each in longer if not is_too_long(replace(scan, window_s=each))]

@@ -30,6 +30,7 @@ _MOST_TRIALS = 400
 _MOST_WINDOWS = 1000
 """Windows after it that the bound looks at."""
 _NEVER = 1e-12
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ class Load:
         """Expected number in the first `t_s` seconds."""
         number: Number = self.share * (self.rate.expected(self.start_s + t_s) - self.rate.expected(self.start_s))
         return number
+
+    def counted(self, t_s: float) -> int:
+        """Number of regular observations in the first `t_s` seconds: the first comes at once."""
+        most = math.ceil(self.expected(self.length_s) - _ROUNDING)
+        return min(math.floor(self.expected(t_s) + _ROUNDING) + 1, most)
 
     @property
     def period_s(self) -> float:
@@ -238,11 +244,11 @@ def at_least(scan: Scan) -> float:
 
 def _within_first(scan: Scan) -> float:
     """How likely the condition holds before the first window is full."""
-    most = math.floor(scan.load.expected(scan.window_s)) if scan.load.regular else None
-    mean = scan.load.expected(scan.window_s)
-    trials = min(_MOST_TRIALS, most if most is not None else math.floor(max(0.0, mean - 2 * math.sqrt(mean))))
-    # With fewer observations than that, in one run of fifty, it may not get that far.
-    reached = 1.0 if most is not None else 1 - _below(trials, mean)
+    mean, regular = scan.load.expected(scan.window_s), scan.load.regular
+    most = scan.load.counted(scan.window_s) if regular else math.floor(max(0.0, mean - 2 * math.sqrt(mean)))
+    trials = min(_MOST_TRIALS, most)
+    # In one run of fifty there are fewer.
+    reached = 1.0 if regular else 1 - _below(trials, mean)
     return reached * sum(share for _, share in first_passage(scan, trials))
 
 
@@ -266,7 +272,8 @@ def _apart(scan: Scan) -> dict[float, int]:
     count: dict[float, int] = {}
     number = math.floor(load.length_s / window_s + _NEVER) - 1
     for place in range(1, min(number, _MOST_WINDOWS) + 1):
-        mean = round(load.expected((place + 1) * window_s) - load.expected(place * window_s), 6)
+        of = load.counted if load.regular else load.expected
+        mean = round(of((place + 1) * window_s) - of(place * window_s), 6)
         count[mean] = count.get(mean, 0) + 1
     return count
 
@@ -274,8 +281,8 @@ def _apart(scan: Scan) -> dict[float, int]:
 def _in_one(scan: Scan, mean: float) -> float:
     """How likely a condition holds at the end of a window with a Poisson number of observations of this mean."""
     if scan.load.regular:
-        n = math.floor(mean + 1e-6)
-        return _binomial_from(scan.rule.least_bad(n), n, scan.bad) if n >= scan.min_samples else 0.0
+        n = round(mean)
+        return _binomial_from(scan.rule.least_bad(n), n, scan.bad) if n >= max(1, scan.min_samples) else 0.0
     spread = 6 * math.sqrt(mean) + 3
     first = max(1, scan.min_samples, math.floor(mean - spread))
     step = max(1, math.floor(spread / 60))

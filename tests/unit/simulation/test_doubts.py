@@ -142,7 +142,7 @@ def test_arrivals_at_constant_intervals(condition: str, *, can: bool, tmp_path: 
 )
 def test_random_arrivals(condition: str, *, can: bool, tmp_path: Path) -> None:
     found = warnings(tmp_path, f"abort: [{{name: a, when: success_rate < 5%, {condition}}}]\n", arrivals=RANDOM)
-    assert bool(found) != can
+    assert any(" hold: " in each for each in found) != can
     assert holds(tmp_path, f"when: success_rate >= 0%, {condition}", RANDOM) == can
 
 
@@ -228,9 +228,23 @@ slos: [success_rate >= 10%]
 
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = sorted([*(ROOT / "scenarios").rglob("*.yaml"), *(ROOT / "docs" / "examples").glob("*.yaml")])
+SENSITIVE = {
+    "24h",
+    "72h",
+    "blind",
+    "duplicate-execution",
+    "guardrail-leak",
+    "stalled",
+    "success-collapse",
+    "stuck-in-progress",
+}
+"""Their plan has `success_rate < 95%` in 30 minutes beside an objective of 97 or 99 %, and keeps it: it is warned of."""
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_nothing_is_wrong_with_the_scenarios_that_come_along(path: Path) -> None:
+def test_nothing_else_is_wrong_with_the_scenarios_that_are_bundled(path: Path) -> None:
     tiers = load(path).data.get("tiers", {})
-    assert [str(each) for tier in (None, *tiers) for each in cautions(load(path, tier=tier))] == []
+    found = {str(each) for tier in (None, *tiers) for each in cautions(load(path, tier=tier))}
+    expected = {each for each in found if ": success-collapse would end at least " in each}
+    assert found == expected
+    assert bool(found) == (path.stem in SENSITIVE)
