@@ -79,7 +79,10 @@ def _early(scan: Scan, until_s: float) -> float:
     if trials < scan.min_samples:
         return 0.0
     least = least_bad(scan.rule, trials)
-    steps = np.flatnonzero(np.append(least[1:] != least[:-1], np.True_))
+    last = np.append(least[1:] != least[:-1], np.True_)
+    # There may be fewer observations than that: a run ends within such a stretch at a place that is known well enough.
+    last[:: max(1, math.floor(math.sqrt(mean) / 8))] = True
+    steps = np.flatnonzero(last)
     reached = np.ones(trials + 1) if scan.load.regular else _poisson_from(trials, mean)
     total, walk, made = 0.0, Walk(scan.bad), 0
     for n in [scan.min_samples, *steps[steps > scan.min_samples].tolist()]:

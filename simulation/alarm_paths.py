@@ -12,6 +12,8 @@ from soak.simulation.streams import Stream
 
 _SEED = 1
 _NOTHING = 1e-100
+_FREQUENT = 0.03
+"""From this share of the time on, in which a condition holds, paths are drawn as they come."""
 _MOST_CELLS = 4_000_000
 """Cells of all paths through a block together: beyond that, fewer paths are drawn."""
 
@@ -22,6 +24,13 @@ class FirstHold:
 
     probability: float
     standard_error: float
+
+    @classmethod
+    def of(cls, found: Floats, weight: float) -> "FirstHold":
+        """The mean of what each path found, times `weight`."""
+        # That none was found says no more than that there are fewer than one in as many.
+        error = max(float(found.std()) / math.sqrt(len(found)), 0.0 if found.any() else 1 / len(found))
+        return cls(weight * float(found.mean()), weight * error)
 
 
 class Paths:
@@ -52,56 +61,65 @@ class Paths:
         return float(self._holds[block * size : (block + 1) * size].sum())
 
     def first_hold(self, block: int, number: int) -> FirstHold:
-        """By at most `number` paths (see `alarm_chance`)."""
-        weight = self.weight(block)
+        """By at most `number` paths: given that the condition holds at the end of a cell, or any where that is frequent."""
+        weight, size, first = self.weight(block), self._blocks.size, block * self._blocks.size
         if weight < _NOTHING:
             return FirstHold(0.0, 0.0)
-        rng = Stream(_SEED, "false alarms").at(block)
-        size, first = self._blocks.size, block * self._blocks.size
         look = max(0, first - self._blocks.before * size)
         number = min(number, max(50, _MOST_CELLS // (first + size - look + self._blocks.window)))
-        shares = np.cumsum(self._holds[first : first + size]) / weight
-        # One path for each equal part of the probability, so that no cell is left out by chance.
-        places = (np.arange(number) + rng.random(number)) / number
-        last = np.flatnonzero(self._holds[first : first + size])[-1]
-        cells = first + np.minimum(np.searchsorted(shares, places, side="right"), last)
-        holds = self._held(*self._drawn(cells, look, first + size, rng))
-        rows = np.arange(number)
+        rng = Stream(_SEED, "false alarms").at(block)
+        frequent = weight > _FREQUENT * size
+        cells = None if frequent else self._cells(first, number, rng)
+        holds = self._held(*self._drawn(cells, number, range(look, first + size), rng))
         before, during = holds[:, : first - look], holds[:, first - look :]
+        fresh = ~before.any(axis=1)
+        if cells is None:
+            return FirstHold.of((fresh & during.any(axis=1)).astype(np.float64), 1.0)
         counts = np.maximum(during.sum(axis=1), 1)
-        found = np.where(holds[rows, cells - look] & ~before.any(axis=1), 1 / counts, 0.0)
-        # That none was found says no more than that there are fewer than one in as many.
-        error = max(float(found.std()) / math.sqrt(number), 0.0 if found.any() else 1 / number)
-        return FirstHold(weight * float(found.mean()), weight * error)
+        chosen: Bools = holds[np.arange(number), cells - look]
+        return FirstHold.of((chosen & fresh) / counts, weight)
 
-    def _drawn(self, cells: Ints, look: int, stop: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
-        """Bad observations and all of them in each cell, a row for each path; from a window before cell `look` up to `stop`."""
+    def _cells(self, first: int, number: int, rng: np.random.Generator) -> Ints:
+        """Cells of the block that begins with cell `first`, drawn by how likely the condition holds at the end of each."""
+        holds = self._holds[first : first + self._blocks.size]
+        shares = np.cumsum(holds) / holds.sum()
+        # One for each equal part of the probability, so that no cell is left out by chance.
+        places = (np.arange(number) + rng.random(number)) / number
+        cells: Ints = first + np.minimum(np.searchsorted(shares, places, side="right"), np.flatnonzero(holds)[-1])
+        return cells
+
+    def _drawn(self, cells: Ints | None, number: int, span: range, rng: np.random.Generator) -> tuple[Ints, Ints]:
+        """Bad observations and all of them in each cell, a row for each path; the cells of `span`, and a window before."""
         blocks, scan = self._blocks, self._scan
-        first = look - blocks.window + 1 - blocks.held
-        load = np.concatenate([np.zeros(max(0, -first)), blocks.per_cell[max(0, first) : stop]])
-        shape = (len(cells), len(load))
+        first = span.start - blocks.window + 1 - blocks.held
+        load = np.concatenate([np.zeros(max(0, -first)), blocks.per_cell[max(0, first) : span.stop]])
+        shape = (number, len(load))
         if scan.load.regular:
-            total = np.broadcast_to(load.astype(np.int64), shape)
+            total: Ints = np.broadcast_to(load.astype(np.int64), shape)
             bad = rng.binomial(total, scan.bad)
         else:
             bad = rng.poisson(load * scan.bad, shape)
             total = bad + rng.poisson(load * (1 - scan.bad), shape)
-        # The window that ends with the chosen cell is drawn anew, given that the condition holds at its end.
-        inside = (cells - first)[:, None] - np.arange(blocks.window - 1, -1, -1)
+        if cells is not None:
+            inside = (cells - first)[:, None] - np.arange(blocks.window - 1, -1, -1)
+            self._draw_windows(cells, inside, load[inside], (bad, total), rng)
+        return bad, total
+
+    def _draw_windows(
+        self, cells: Ints, inside: Ints, load: Floats, drawn: tuple[Ints, Ints], rng: np.random.Generator
+    ) -> None:
+        """Draw anew what is `inside` the window that ends with each cell, given that the condition holds at its end."""
+        bad, total = drawn
         number, bad_number = self._window(cells, rng)
-        parts = load[inside]
-        if scan.load.regular:
-            chosen = [
-                rng.multivariate_hypergeometric(row, count)
-                for row, count in zip(parts.astype(np.int64), bad_number.tolist(), strict=True)
-            ]
+        if self._scan.load.regular:
+            rows = zip(load.astype(np.int64), bad_number.tolist(), strict=True)
+            chosen = [rng.multivariate_hypergeometric(row, count) for row, count in rows]
             np.put_along_axis(bad, inside, np.array(chosen), axis=1)
-            return bad, total
-        shares = parts / parts.sum(axis=1, keepdims=True)
+            return
+        shares = load / load.sum(axis=1, keepdims=True)
         bad_parts, good_parts = rng.multinomial(bad_number, shares), rng.multinomial(number - bad_number, shares)
         np.put_along_axis(bad, inside, bad_parts, axis=1)
         np.put_along_axis(total, inside, bad_parts + good_parts, axis=1)
-        return bad, total
 
     def _window(self, cells: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
         """Observations and bad ones in the window that ends with each cell, given that the condition holds."""
