@@ -74,10 +74,11 @@ class Paths:
         before, during = holds[:, : first - look], holds[:, first - look :]
         fresh = ~before.any(axis=1)
         if cells is None:
-            return FirstHold.of((fresh & during.any(axis=1)).astype(np.float64), 1.0)
+            return FirstHold.of(np.where(fresh & during.any(axis=1), 1.0, 0.0), 1.0)
         counts = np.maximum(during.sum(axis=1), 1)
         chosen: Bools = holds[np.arange(number), cells - look]
-        return FirstHold.of((chosen & fresh) / counts, weight)
+        found: Floats = np.divide(chosen & fresh, counts, dtype=np.float64)
+        return FirstHold.of(found, weight)
 
     def _cells(self, first: int, number: int, rng: np.random.Generator) -> Ints:
         """Cells of the block that begins with cell `first`, drawn by how likely the condition holds at the end of each."""

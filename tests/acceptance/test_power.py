@@ -60,7 +60,10 @@ def test_what_two_hours_see(assessed: Path) -> None:
     assert [each.enough for each in duplicates.violations] == [False]
     needed_s = duplicates.violations[0].duration_s
     assert needed_s and 65 < needed_s / 3600 < 80
+    (alarm,) = found.false_alarms
+    assert alarm.chance and 0.65 < alarm.chance < 0.8
     words = (assessed / "power.md").read_text()
+    assert "| success-collapse | `success_rate < 95%, window: 30m, min_samples: 20` | `success_rate >= 97%` |" in words
     assert "2h is too short" in words and "| `duplicate_executions == 0` |" in words
 
 

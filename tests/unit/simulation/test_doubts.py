@@ -27,7 +27,9 @@ RANDOM = "{rate: 30/min}"
 def warnings(tmp_path: Path, text: str = "", *, arrivals: str = REGULAR, more: str = "") -> list[str]:
     path = tmp_path / "doubts.yaml"
     path.write_text(SCENARIO.format(arrivals=arrivals, more=more) + text)
-    return [f"{each.where}: {each.what} ({each.remedy})" for each in cautions(load(path))]
+    found = [f"{each.where}: {each.what} ({each.remedy})" for each in cautions(load(path))]
+    # How often a condition holds by chance is tried in test_false_alarms.py.
+    return [each for each in found if " would end at least " not in each]
 
 
 def test_a_warning_says_where_the_scenario_asks_for_it(tmp_path: Path) -> None:
@@ -142,7 +144,7 @@ def test_arrivals_at_constant_intervals(condition: str, *, can: bool, tmp_path: 
 )
 def test_random_arrivals(condition: str, *, can: bool, tmp_path: Path) -> None:
     found = warnings(tmp_path, f"abort: [{{name: a, when: success_rate < 5%, {condition}}}]\n", arrivals=RANDOM)
-    assert any(" hold: " in each for each in found) != can
+    assert bool(found) != can
     assert holds(tmp_path, f"when: success_rate >= 0%, {condition}", RANDOM) == can
 
 
