@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from soak.schemas.evidence.false_alarms import LIMIT, FalseAlarm, Remedy
@@ -57,9 +56,9 @@ def _told(alarm: Alarm, found: Chance | None, reason: str, remedies: list[Remedy
 
 
 def _remedies(scan: Scan) -> list[Remedy]:
-    number = _smallest(_numbers(scan), lambda value: replace(scan, min_samples=value))
+    number = _smallest(_numbers(scan), lambda value: scan._replace(min_samples=value))
     windows = _windows(scan)
-    window_s = _smallest(windows, lambda value: replace(scan, window_s=value))
+    window_s = _smallest(windows, lambda value: scan._replace(window_s=value))
     single = [
         *([Remedy(number[0], None, number[1])] if number else []),
         *([Remedy(None, window_s[0], window_s[1])] if window_s else []),
@@ -69,13 +68,13 @@ def _remedies(scan: Scan) -> list[Remedy]:
 
 def _both(scan: Scan, windows: Sequence[float]) -> list[Remedy]:
     """The shortest window for which some number of observations is enough, and the smallest such number."""
-    longer = [replace(scan, window_s=window_s) for window_s in windows]
+    longer = [scan._replace(window_s=window_s) for window_s in windows]
     able = [each for each in longer if _most_needed(each) > scan.min_samples]
-    found = _smallest(able, lambda each: replace(each, min_samples=_most_needed(each)))
+    found = _smallest(able, lambda each: each._replace(min_samples=_most_needed(each)))
     if not found:
         return []
     widened = found[0]
-    number = _smallest(_numbers(widened), lambda value: replace(widened, min_samples=value))
+    number = _smallest(_numbers(widened), lambda value: widened._replace(min_samples=value))
     least, then = number or (_most_needed(widened), found[1])
     return [Remedy(least, widened.window_s, then)]
 
@@ -130,4 +129,4 @@ def _windows(scan: Scan) -> list[float]:
     """Windows that are longer than the scenario's, and shorter than the run, of a few round figures."""
     lengths = [step * unit for unit, steps in _LENGTHS for step in steps]
     longer = [each for each in lengths if scan.window_s < each < scan.load.length_s]
-    return [each for each in longer if not is_too_long(replace(scan, window_s=each))]
+    return [each for each in longer if not is_too_long(scan._replace(window_s=each))]

@@ -1,14 +1,13 @@
 """Conditions that hold in a system that is exactly at its objective: which they are, and a lower bound of how often they do.
 
 Each observation is taken to be bad independently of the others, with the share that the objective just allows. Observations
-come when tasks arrive. NumPy is not imported here, so that a scenario can be checked without loading it: the bound is exact
+come when tasks arrive. NumPy is not imported here, so that a scenario can be checked at once: the bound is exact
 over the first window and over windows that do not overlap. `alarm_chance` has the probability itself.
 """
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from soak.schemas.errors import Where
 from soak.schemas.language.expression import Op
@@ -33,8 +32,7 @@ _NEVER = 1e-12
 _ROUNDING = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """When a condition holds among n observations: when enough of them are bad.
 
     Of a ratio: bad ones are those that do not count (`good_counts`) or those that do; of a quantile (`q`): those beyond the
@@ -57,8 +55,7 @@ class Rule:
         return bad
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(NamedTuple):
     """Expected observations over the `length_s` seconds from `start_s` of the run: a share of the arrivals.
 
     regular: they come one after the other as the integral of the rate grows by 1, otherwise as a Poisson process.
@@ -86,8 +83,7 @@ class Load:
         return self.rate.period_s if self.rate.burst_s and self.rate.burst_per_s != self.rate.base_per_s else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(NamedTuple):
     """A condition over a sliding window, and the system that it looks at: each observation is bad with probability `bad`."""
 
     rule: Rule
@@ -113,8 +109,7 @@ class Scan:
         return [self.load.expected(end_s) - self.load.expected(end_s - self.window_s) for end_s in ends_s]
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(NamedTuple):
     """A condition beside an objective on the same SLI. severity: of an alert; "" for an abort condition.
 
     scan: None where nothing sound can be said: `reason` says why.
@@ -283,7 +278,7 @@ def _in_one(scan: Scan, mean: float) -> float:
     if scan.load.regular:
         n = round(mean)
         return _binomial_from(scan.rule.least_bad(n), n, scan.bad) if n >= max(1, scan.min_samples) else 0.0
-    spread = 6 * math.sqrt(mean) + 3
+    spread = 4.5 * math.sqrt(mean) + 3
     first = max(1, scan.min_samples, math.floor(mean - spread))
     step = max(1, math.floor(spread / 60))
     return sum(
@@ -313,6 +308,6 @@ def _binomial_from(least: int, n: int, bad: float) -> float:
     for k in range(least, n + 1):
         total += term
         term *= (n - k) / (k + 1) * odds
-        if term < total * 1e-9:
+        if term < total * 1e-4:
             break
     return min(1.0, total)

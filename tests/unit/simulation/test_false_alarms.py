@@ -1,7 +1,6 @@
 """How often a condition holds by chance: against enumeration, against runs that the judge's own watch looks at, known cases."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -127,7 +126,7 @@ REGULAR = "{process: constant, rate: 1/min}"
 
 def test_without_a_window_it_is_exact(tmp_path: Path) -> None:
     found = scenario(tmp_path, abort("success_rate < 80%", ", min_samples: 3"), arrivals=REGULAR, duration="12m")
-    scan = replace(scan_of(found), bad=0.1)
+    scan = scan_of(found)._replace(bad=0.1)
     exact = enumerated(scan, 12, 12)
     assert chance(scan).probability == pytest.approx(exact, abs=1e-9)
     assert at_least(scan) == pytest.approx(exact, abs=1e-9)
@@ -137,7 +136,7 @@ def test_without_a_window_it_is_exact(tmp_path: Path) -> None:
 @pytest.mark.parametrize("least", [2, 4])
 def test_observations_at_constant_intervals(bad: float, least: int, tmp_path: Path) -> None:
     text = abort("success_rate < 60%", f", window: 4m30s, min_samples: {least}")
-    scan = replace(scan_of(scenario(tmp_path, text, arrivals=REGULAR, duration="16m")), bad=bad)
+    scan = scan_of(scenario(tmp_path, text, arrivals=REGULAR, duration="16m"))._replace(bad=bad)
     # The 16 observations come at 0, 1, …, 15 minutes: a window holds five of them for half a minute, and then four.
     exact = enumerated(scan, 16, 5, 4)
     found = chance(scan, 4000)
@@ -194,7 +193,7 @@ def test_72_hours_of_the_bundled_scenario(bad: float, low: float, high: float) -
     (alarm,) = alarms(load(ROOT / "scenarios" / "72h.yaml").scenario)
     assert alarm.scan
     assert alarm.scan.bad == pytest.approx(0.03)
-    assert low <= chance(replace(alarm.scan, bad=bad)).probability <= high
+    assert low <= chance(alarm.scan._replace(bad=bad)).probability <= high
 
 
 def test_it_is_deterministic() -> None:
@@ -274,7 +273,7 @@ def changed(scan: Scan, alarm: FalseAlarm, *, less: float = 1.0) -> Scan:
     (remedy,) = alarm.remedies
     window_s = remedy.window_s * less if remedy.window_s else scan.window_s
     number = remedy.min_samples if remedy.min_samples else scan.min_samples
-    return replace(scan, window_s=window_s, min_samples=number)
+    return scan._replace(window_s=window_s, min_samples=number)
 
 
 def test_more_observations_are_enough(tmp_path: Path) -> None:
