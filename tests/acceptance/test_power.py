@@ -60,11 +60,15 @@ def test_what_two_hours_see(assessed: Path) -> None:
     assert [each.enough for each in duplicates.violations] == [False]
     needed_s = duplicates.violations[0].duration_s
     assert needed_s and 65 < needed_s / 3600 < 80
-    (alarm,) = found.false_alarms
+    words = (assessed / "power.md").read_text()
+    assert "2h is too short" in words and "| `duplicate_executions == 0` |" in words
+
+
+def test_how_often_a_condition_would_end_a_sound_run(assessed: Path) -> None:
+    (alarm,) = report(assessed).false_alarms
     assert alarm.chance and 0.65 < alarm.chance < 0.8
     words = (assessed / "power.md").read_text()
     assert "| success-collapse | `success_rate < 95%, window: 30m, min_samples: 20` | `success_rate >= 97%` |" in words
-    assert "2h is too short" in words and "| `duplicate_executions == 0` |" in words
 
 
 def test_it_is_the_same_every_time(assessed: Path, tmp_path: Path) -> None:
