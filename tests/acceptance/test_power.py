@@ -64,6 +64,13 @@ def test_what_two_hours_see(assessed: Path) -> None:
     assert "2h is too short" in words and "| `duplicate_executions == 0` |" in words
 
 
+def test_how_often_a_condition_would_end_a_sound_run(assessed: Path) -> None:
+    (alarm,) = report(assessed).false_alarms
+    assert alarm.chance and 0.65 < alarm.chance < 0.8
+    words = (assessed / "power.md").read_text()
+    assert "| success-collapse | `success_rate < 95%, window: 30m, min_samples: 20` | `success_rate >= 97%` |" in words
+
+
 def test_it_is_the_same_every_time(assessed: Path, tmp_path: Path) -> None:
     out = tmp_path / "again"
     assert run_command(["power", str(SCENARIO), "--tier", "pr", "-n", "6", "--jobs", "1", "--out", str(out)]) == 0
