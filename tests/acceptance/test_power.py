@@ -52,9 +52,9 @@ def test_what_two_hours_see(assessed: Path) -> None:
     found = report(assessed)
     success, latency, blocks, duplicates = found.objectives
     assert (found.duration_s, found.replications, found.aborted, found.power) == (7200.0, 6, 0, 0.95)
-    assert success.smallest and 0.955 < success.smallest < 0.966
+    assert success.smallest and 0.938 < success.smallest < 0.95
     assert latency.smallest and 120 < latency.smallest < 135
-    assert latency.smallest_share and 0.055 < latency.smallest_share < 0.08
+    assert latency.smallest_share and 0.07 < latency.smallest_share < 0.1
     assert duplicates.smallest == pytest.approx(1 - 0.05 ** (1 / int(duplicates.observations)), rel=0.01)
     assert blocks.smallest and blocks.smallest < 0.9
     assert [each.enough for each in duplicates.violations] == [False]
