@@ -110,6 +110,8 @@ STREAM = Format(STREAM_VERSION, {1: _with_simulated_speed})
 ADDED: Mapping[type, frozenset[str]] = {
     verdict.Verdict: frozenset({"typed_reasons"}),
     changes.RelativeResult: frozenset({"sli"}),
+    changes.Baseline: frozenset({"system", "part_s"}),
+    changes.SliChange: frozenset({"effective"}),
 }
 """Fields that were added without a new version: evidence of before does not have them."""
 
