@@ -1,4 +1,4 @@
-"""What a change of a scenario does: the change of each SLI in a typical pair with its interval, and one SLI replication by replication."""
+"""What a change of a scenario does: each SLI in a typical pair with its interval, and one SLI replication by replication."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -53,7 +53,10 @@ def _means(axes: Axes, changed: list[Effect], confidence: float) -> None:
         color = _COLOR.get(each.direction, GREY)
         axes.plot([low, high], [place, place], color=color, lw=2.2, solid_capstyle="butt")
         axes.plot([middle], [place], color=color, marker="o", ms=4.5)
-    axes.set_yticks(range(len(changed)), [f"{each.sli}  {_percent((each.median or 0.0) / abs(each.base or 1.0))}" for each in changed])
+    axes.set_yticks(
+        range(len(changed)),
+        [f"{each.sli}  {_percent((each.median or 0.0) / abs(each.base or 1.0))}" for each in changed],
+    )
     axes.set_ylim(len(changed) - 0.5, -0.5)
     axes.axvline(0, color=GREY, lw=0.8)
     axes.set_xlabel(

@@ -1,11 +1,12 @@
 """A run as others are compared with it: every SLI, over the whole run and over equal parts of it, and its tasks."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from soak.reports.data import read_run
+from soak.reports.data import RunData, read_run
 from soak.runner.compare.parts import Parts, parts_as_long, parts_of
 from soak.runner.evidence.checksums import check_hashes
 from soak.runner.evidence.directory import RunDirectory, stream_name
@@ -21,6 +22,7 @@ from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.files import file_name
 from soak.schemas.language.model import Scenario
 from soak.simulation.plan import Plan
+
 
 @dataclass(frozen=True, slots=True)
 class Side:
@@ -100,23 +102,7 @@ def side_of(path: Path, part_s: float | None = None) -> Side:
     scenario = loaded.scenario
     parts = parts_of(scenario) if part_s is None else parts_as_long(scenario.duration_s, part_s)
     slices, tasks = _read_stream(directory, scenario, parts, tasks=simulated)
-    baseline = Baseline(
-        schema_version=BASELINE_VERSION,
-        scenario=data.verdict.scenario,
-        scenario_sha256=data.verdict.scenario_sha256,
-        target=data.verdict.target,
-        seed=data.verdict.seed,
-        speed=data.manifest.speed,
-        verdict=data.verdict.verdict,
-        commit=data.manifest.git.sha if data.manifest.git else None,
-        duration_s=data.verdict.duration_s,
-        slis={
-            name: BaselineSli(sli.unit.value, sli.better.value, data.verdict.slis.get(name), slices.get(name, []))
-            for name, sli in data.scenario.slis.items()
-        },
-        system=scenario.system,
-        part_s=parts.length_s,
-    )
+    baseline = _baseline(data, parts, scenario.system, slices)
     why = (
         ""
         if simulated
@@ -130,6 +116,27 @@ def side_of(path: Path, part_s: float | None = None) -> Side:
         early=data.verdict.end is not End.COMPLETED,
         said=loaded.data,
         release=str(other_release(directory) or ""),
+    )
+
+
+def _baseline(data: RunData, parts: Parts, system: str, slices: Mapping[str, list[float | None]]) -> Baseline:
+    """A run as others are compared with it; `slices`: the values of its parts, by SLI."""
+    return Baseline(
+        schema_version=BASELINE_VERSION,
+        scenario=data.verdict.scenario,
+        scenario_sha256=data.verdict.scenario_sha256,
+        target=data.verdict.target,
+        seed=data.verdict.seed,
+        speed=data.manifest.speed,
+        verdict=data.verdict.verdict,
+        commit=data.manifest.git.sha if data.manifest.git else None,
+        duration_s=data.verdict.duration_s,
+        slis={
+            name: BaselineSli(sli.unit.value, sli.better.value, data.verdict.slis.get(name), slices.get(name, []))
+            for name, sli in data.scenario.slis.items()
+        },
+        system=system,
+        part_s=parts.length_s,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from soak.runner.compare.baseline import Side
-from soak.runner.compare.dependence import LEAST_EFFECTIVE, Tested, test_apart, test_paired
+from soak.runner.compare.dependence import LEAST_EFFECTIVE, Tested, hold_against, hold_apart
 from soak.runner.compare.noise import holm
 from soak.runner.compare.pairing import Pairing
 from soak.runner.parity.source import different_keys
@@ -69,7 +69,9 @@ def _changes(names: Sequence[str], base: Baseline, run: Baseline, *, alpha: floa
     tests = [_tested(base, run, name) for name in names]
     return [
         _change(name, base, run, tested, significant=significant, least=least)
-        for name, tested, significant in zip(names, tests, holm([None if each.p == 1.0 else each.p for each in tests], alpha), strict=True)
+        for name, tested, significant in zip(
+            names, tests, holm([None if each.p == 1.0 else each.p for each in tests], alpha), strict=True
+        )
     ]
 
 
@@ -113,15 +115,13 @@ def differences(one: Side, other: Side) -> list[str]:
 
 
 def _tested(base: Baseline, run: Baseline, name: str) -> Tested:
-    """Parts at the same place of two runs have the same bursts, faults and phases behind them, and are held against each other."""
+    """Parts at the same place of two runs have the same bursts and phases behind them, and are held against each other."""
     one, other = base.slis[name].slices, run.slis[name].slices
     same_places = base.part_length_s == run.part_length_s and base.duration_s == run.duration_s
-    return (test_paired if same_places and len(one) == len(other) else test_apart)(one, other)
+    return (hold_against if same_places and len(one) == len(other) else hold_apart)(one, other)
 
 
-def _change(
-    name: str, base: Baseline, run: Baseline, tested: Tested, *, significant: bool, least: float
-) -> SliChange:
+def _change(name: str, base: Baseline, run: Baseline, tested: Tested, *, significant: bool, least: float) -> SliChange:
     before, after = base.slis[name].value, run.slis[name].value
     unit = Unit(run.slis[name].unit)
     p, worth = tested.p, tested.effective
@@ -144,7 +144,9 @@ def _how_sure(tested: Tested) -> str:
         return f" (p = {tested.p:.2g})"
     if tested.effective is None:
         return ""
-    return f" (untested: parts depend on each other, and are worth {tested.effective:.1f} of at least {LEAST_EFFECTIVE:g})"
+    return (
+        f" (untested: parts depend on each other, and are worth {tested.effective:.1f} of at least {LEAST_EFFECTIVE:g})"
+    )
 
 
 def direction_of(

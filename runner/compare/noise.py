@@ -2,7 +2,7 @@
 
 Of correlated observations, such as neighbouring tasks that met the same queue, means are sure by batches (Schmeiser, Batch size
 effects in the analysis of simulation output, Operations Research 30, 1982; Law, Simulation Modeling and Analysis, 5th ed. 2015,
-section 9.5.3): consecutive tasks make a batch. Between 10 and 30 batches are enough; `dependence` takes care of what is left.
+section 9.5.3): consecutive tasks make a batch, and `dependence` takes care of how much neighbouring batches are still alike.
 """
 
 import math
@@ -14,7 +14,7 @@ from soak.schemas.stream.block import Floats
 
 LEAST_PAIRS = 6
 """Pairs of replications of which not even one indicator could come out significant at 5 %, if they were fewer."""
-BATCHES = 20
+BATCHES = 36
 LEAST_IN_BATCH = 10
 CONFIDENCE = 0.95
 _NOTHING = 1e-18

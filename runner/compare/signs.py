@@ -1,8 +1,8 @@
 """What pairs of replications say by the signs of their differences alone, whatever the distribution of these.
 
-Differences of pairs with the same seed are often 0 in most pairs and large in a few: Student's interval of their mean then covers
-it much too rarely, however it is mended. An interval of their median from order statistics, and the sign test that belongs to it, hold
-for every distribution (Conover, Practical Nonparametric Statistics, 3rd ed. 1999, sections 3.2 and 3.4).
+Differences of pairs with the same seed are often 0 in most pairs and large in a few: Student's interval of their mean then
+covers it much too rarely. An interval of their median from order statistics, and the sign test that belongs to it, hold for
+every distribution (Conover, Practical Nonparametric Statistics, 3rd ed. 1999, sections 3.2 and 3.4).
 """
 
 import math

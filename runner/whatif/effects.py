@@ -1,7 +1,7 @@
 """What a variant of a scenario does to every SLI, from pairs of replications with the same seed.
 
-Pairs are independent of each other, whatever the two of a pair have in common: common random numbers (Law, Simulation Modeling and
-Analysis, 5th ed. 2015, sections 10.2 and 11.2). What is said rests on signs and ranks of their differences (see `compare.signs`).
+Pairs are independent of each other, whatever the two of a pair have in common: common random numbers (Law, Simulation Modeling
+and Analysis, 5th ed. 2015, sections 10.2 and 11.2). What is said rests on signs and ranks of their differences: `compare.signs`.
 """
 
 from collections.abc import Sequence
@@ -76,10 +76,10 @@ def values_of(slis: Sequence[Sli], pairs: Sequence[tuple[Replication, Replicatio
 
 
 def together_of(values: Sequence[SliValues], *, alpha: float, least: float, differing: int = 0) -> Together:
-    """How to judge these SLIs, and beside them something else of which so many pairs differ."""
+    """How to judge these SLIs, and beside them something else of which `differing` pairs differ."""
     counted = [int(np.count_nonzero(each.differences)) for each in values if len(each.differences) >= LEAST_PAIRS]
     level = alpha / family([*counted, differing], alpha)
-    return Together(alpha, level, least, pairs_needed(np.count_nonzero(counted), alpha))
+    return Together(alpha, level, least, pairs_needed(sum(each > 0 for each in counted), alpha))
 
 
 def effects(values: Sequence[SliValues], together: Together) -> list[Effect]:
@@ -139,9 +139,7 @@ def _finding(
     significant = sign_p(higher, lower) <= together.level
     if significant and (higher > lower) != (difference > 0):
         return Finding(Direction.UNTESTED, None, f"no statement: {split}, but the mean goes the other way")
-    direction = direction_of(
-        difference, relative, values.sli.better, significant=significant, least=together.least
-    )
+    direction = direction_of(difference, relative, values.sli.better, significant=significant, least=together.least)
     interval = median_interval(differences, together.level)
     if interval is None or interval[0] == interval[1] or (significant and interval[0] <= 0 <= interval[1]):
         return Finding(direction, None, split)

@@ -28,10 +28,10 @@ class Variant(msgspec.Struct, frozen=True):
 class Effect(msgspec.Struct, frozen=True):
     """One SLI: means over the replications that observed it in both, in base units; `difference` is variant less base.
 
-    `median`: of the differences of the pairs, and `low` and `high` its interval; all intervals hold together with the `confidence`
-    of the comparison, and None of them stands where `note` says why. `higher`, `lower`: of how many pairs the variant is. `p`: the
-    sign test of these; None for too few pairs. `gain`: how many times as many independent replications give a difference as exact;
-    None where the pairs leave nothing to chance. `base_values`, `variant_values`: of each replication, in the order of `seeds`.
+    `median`: of the differences of the pairs; `low` and `high`: its interval, all of them together at the `confidence` of the
+    comparison, None where `note` says why. `higher`, `lower`: of how many pairs the variant is. `p`: the sign test of these;
+    None for too few pairs. `gain`: how many times as many independent replications give a mean difference as exact; None
+    where the pairs leave nothing to chance. `base_values`, `variant_values`: of each replication, in the order of `seeds`.
     """
 
     sli: str
@@ -59,8 +59,9 @@ class Effect(msgspec.Struct, frozen=True):
 class WhatIf(msgspec.Struct, frozen=True):
     """The whole comparison; `alpha`: how unlikely noise must be, over all SLIs together; `least`: relative, to matter.
 
-    `level`: what `alpha` leaves to each SLI that can come out significant (Tarone), and to PASS. `asked`: how many pairs of replications were to be made; `seeds`: of those that were. `verdict_p`: McNemar's exact test of the
-    pairs in which one of the two is PASS.
+    `level`: what `alpha` leaves to PASS and to each SLI that can come out significant (Tarone). `asked`: how many pairs of
+    replications were to be made; `seeds`: of those that were. `verdict_p`: McNemar's exact test of the pairs in which one of
+    the two is PASS.
     """
 
     schema_version: int
