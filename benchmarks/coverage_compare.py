@@ -195,11 +195,13 @@ class _Run:
 def _alarms(base: Sequence[_Run], run: Sequence[_Run]) -> tuple[float, float]:
     pairs = list(zip(base, run, strict=True))
     old = [_worse_before(one.twenty, other.twenty) for one, other in pairs]
-    new = [
-        any(each.direction is Direction.WORSE for each in compare(one.whole, other.whole, alpha=ALPHA, least=LEAST, objectives=()).changes)
-        for one, other in pairs
-    ]  # fmt: skip
+    new = [_worse(one.whole, other.whole) for one, other in pairs]
     return float(np.mean(old)), float(np.mean(new))
+
+
+def _worse(base: Baseline, run: Baseline) -> bool:
+    changes = compare(base, run, alpha=ALPHA, least=LEAST, objectives=())
+    return any(each.direction is Direction.WORSE for each in changes.changes)
 
 
 def _worse_before(base: Baseline, run: Baseline) -> bool:

@@ -51,5 +51,3 @@ def test_a_sequence_of_looks_at_every_number_is_ever_wrong_as_rarely_as_promised
         ever += any(not low <= 0.9 <= high for low, high in intervals)
     # 20 % at most, and not nothing: of all looks at all numbers.
     assert 0.01 <= ever / 200 <= 0.2
-
-
