@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from benchmarks.experiment import Row
+from experiment import Row
 
 from soak.runner.cli.compare import ALPHA, LEAST
 from soak.runner.compare.changes import compare
