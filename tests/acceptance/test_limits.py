@@ -30,9 +30,13 @@ WORKERS = ("queue.workers=1..8",)
 PLANE = ("queue.workers=1..6", "faults.transient.rate=0%..40%")
 
 
+LENIENT = ("--set", "evidence=lenient")
+"""Runs are short here, and would not be enough for a strict PASS."""
+
+
 def limits(out: Path, vary: tuple[str, ...], *words: str) -> int:
     asked = [word for each in vary for word in ("--vary", each)]
-    return run_command(["limits", str(SCENARIO), "--duration", "1h", *asked, "--out", str(out), *words])
+    return run_command(["limits", str(SCENARIO), "--duration", "1h", *LENIENT, *asked, "--out", str(out), *words])
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +177,7 @@ def test_an_interrupted_search_keeps_what_it_knows(tmp_path: Path) -> None:
         "faults.transient.rate=0%..60%",
         "--duration",
         "12h",
+        *LENIENT,
         "--out",
         str(out),
     ]
