@@ -16,7 +16,7 @@ from soak.runner.cli.compare import ALPHA, LEAST
 from soak.runner.compare.changes import compare
 from soak.runner.compare.dependence import hold_against
 from soak.runner.compare.noise import holm
-from soak.runner.compare.parts import Parts, parts_of
+from soak.runner.compare.parts import PARTS, Parts, parts_of
 from soak.runner.judge.interval import wilson
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.student import t_of
@@ -47,6 +47,7 @@ def rows(runs: int) -> list[Row]:
         *limit_rows(runs),
         *(row for each in VARIANTS for row in pair_rows(each, runs)),
         *part_rows(runs),
+        *alike_rows(runs),
         *slow_rows(runs),
     ]
 
@@ -140,6 +141,22 @@ def part_rows(runs: int) -> Iterator[Row]:
             before = float(np.mean([p <= 0.05 for p in old]))
             case = f"M/M/1, 24 h, rho {load_factor:g}, {figure}"
             yield Row("compare: false alarms", case, "at most 5 %", before, alarms, len(told) / pairs, pairs)
+
+
+def alike_rows(runs: int) -> Iterator[Row]:
+    """False alarms of all comparisons, those without a test among them, where parts are alike as in an AR(1) process."""
+    for memory in (0.0, 0.5, 0.8, 0.9, 0.95):
+        numbers, count = np.random.default_rng(3), 2 * runs
+        series = np.empty((count, PARTS))
+        series[:, 0] = numbers.normal(size=count)
+        for place in range(1, PARTS):
+            noise = numbers.normal(scale=np.sqrt(1 - memory**2), size=count)
+            series[:, place] = memory * series[:, place - 1] + noise
+        ps = [hold_against([0.0] * PARTS, each.tolist()).p for each in series]
+        naive = np.abs(series.mean(axis=1)) / series.std(axis=1, ddof=1) * np.sqrt(PARTS) > t_of(0.95, PARTS - 1)
+        alarms, stated = (float(np.mean([p is not None and p <= most for p in ps])) for most in (0.05, 1.0))
+        case = f"AR(1) {memory:g}, {PARTS} parts, of all comparisons"
+        yield Row("compare: false alarms", case, "at most 5 %", float(naive.mean()), alarms, stated, count)
 
 
 def queue(numbers: np.random.Generator, load_factor: float, mean_s: float = 8.0) -> tuple[Floats, Floats]:
