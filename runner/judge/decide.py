@@ -9,7 +9,7 @@ from soak.runner.judge.about import DEFAULT_CONFIDENCE, about
 from soak.runner.judge.alerts import alert_result, number_or_none
 from soak.runner.judge.compared import target_of, value_of
 from soak.runner.judge.folds import Fold
-from soak.runner.judge.growth import Growth
+from soak.runner.judge.growth import Growth, doubt_of
 from soak.runner.judge.histogram import RELATIVE_ERROR
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.laws import judge_laws
@@ -106,9 +106,7 @@ def _growths(judge: Judge) -> Iterator[GrowthResult]:
         fold = judge.folds.fold(sli)
         trend = fold.trend(sli, DEFAULT_CONFIDENCE) if isinstance(fold, Growth) else None
         if trend:
-            yield GrowthResult(
-                sli.name, sli.unit.value, trend.slope, (trend.low, trend.high), trend.level, trend.p, fold.samples
-            )
+            yield trend.result(sli, fold.samples)
 
 
 # Objectives.
@@ -166,6 +164,8 @@ def _status(
         return Status.INCONCLUSIVE, f"{fold.samples} of at least {objective.min_samples} observations"
     if math.isnan(target):
         return Status.INCONCLUSIVE, "nothing was observed for the labels it is compared with"
+    if op is Op.ABOUT and (doubt := doubt_of(fold)):
+        return Status.INCONCLUSIVE, doubt
     if op is Op.ABOUT:
         share = sli.aggregate is Aggregate.RATIO
         return about(interval, target, objective.confidence or DEFAULT_CONFIDENCE, fold.samples, share=share)
@@ -173,10 +173,12 @@ def _status(
         if sli.name == AT_THE_END and judge.telemetry.lost_events:
             return Status.INCONCLUSIVE, f"{judge.telemetry.lost_events} events were lost"
         if sli.aggregate is Aggregate.GROWTH and objective.confidence and not _surely(op, interval, target):
-            return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval includes values that meet the target"
+            detail = f"the {objective.confidence:.0%} interval includes values that meet the target"
+            return Status.INCONCLUSIVE, doubt_of(fold) or detail
         return Status.FAIL, ""
     if objective.confidence and not (interval and all(op.holds(bound, target) for bound in interval)):
-        return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval includes values that break the target"
+        detail = f"the {objective.confidence:.0%} interval includes values that break the target"
+        return Status.INCONCLUSIVE, doubt_of(fold) or detail
     still, what = _open_observations(judge, objective.comparison)
     if still and not all(op.holds(value, target) for value in fold.extremes(sli, still)):
         return Status.INCONCLUSIVE, f"{still} unfinished {what} could still break it"

@@ -8,7 +8,6 @@ from statistics import fmean, stdev
 import numpy as np
 
 from soak.runner.judge.about import DEFAULT_CONFIDENCE
-from soak.runner.judge.growth import MOST_POINTS
 from soak.runner.judge.histogram import bucket_of, upper_edge, value_of
 from soak.runner.power.detection import (
     AboutRule,
@@ -36,6 +35,8 @@ RARE_PER_HOUR = 1 / 24
 
 _FAR = 1000.0
 """So many times its limit is as bad as anybody looks for."""
+_OF_SLOPES = 1.5
+"""The power of time with which the spread of slopes falls: half for the number of observations, one for the time they span."""
 _UPPER = (Op.LE, Op.LT)
 _EXTREMES = (Aggregate.MAX, Aggregate.GAUGE, Aggregate.LONGEST)
 
@@ -216,14 +217,13 @@ def _growth(sample: Sample, target: float) -> Case:
     higher, sd = _broken_above(sample), _sd(sample.values)
     beyond = 0.0
     if sample.objective.confidence:
-        if sample.half_width is None:
-            raise NoStatementError("the pilot has too few observations for an interval: make the run longer")
-        beyond = sample.half_width
-    # Thinned to so many points, however long the run: only the time they span still grows.
-    shrinks = 1.0 if sample.observations >= MOST_POINTS / 2 else 1.5
+        if sample.half_widths is None:
+            raise NoStatementError("the pilot has too few independent observations for an interval: make the run longer")
+        beyond, varied = sample.half_widths
+        sd = math.hypot(sd, varied)
     far = target + (1 if higher else -1) * (abs(target) + beyond + sd) * _FAR
     default = target * (MORE if higher else 2 - MORE) if target > 0 else None
-    detector = SpreadDetector(target, far, sample.hours, lambda size: sd, shrinks, beyond)
+    detector = SpreadDetector(target, far, sample.hours, lambda size: sd, _OF_SLOPES, beyond)
     return Case(detector, Method.NORMAL, Scale.VALUE, default)
 
 

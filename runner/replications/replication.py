@@ -8,6 +8,7 @@ import numpy as np
 
 from soak.runner.engine import BrokenOffError, execute, identify
 from soak.runner.judge.folds import Sketch
+from soak.runner.judge.growth import Growth
 from soak.runner.judge.judge import Judge
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import UsageError
@@ -39,8 +40,8 @@ class Job(msgspec.Struct, frozen=True):
 class ObjectiveOutcome(msgspec.Struct, frozen=True):
     """How one objective came out, in base units; `margin` is positive on the good side.
 
-    `half_width`: of the interval of a growth; `buckets`: what was counted where, of a quantile in a detailed replication
-    (see runner.judge.histogram).
+    `half_width`: of the interval of a growth of which something can be said; `buckets`: what was counted where, of a quantile in a
+    detailed replication (see runner.judge.histogram).
     """
 
     status: Status
@@ -159,7 +160,7 @@ def _objective(judge: Judge, objective: Objective, result: ObjectiveResult, deta
         result.target,
         result.margin,
         result.samples,
-        _half_width(result) if sli.aggregate is Aggregate.GROWTH else None,
+        _half_width(result) if isinstance(fold, Growth) and not fold.doubt() else None,
         fold.histogram.nonzero()
         if detailed and isinstance(fold, Sketch) and sli.aggregate is Aggregate.QUANTILE
         else {},

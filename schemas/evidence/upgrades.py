@@ -109,6 +109,7 @@ STREAM = Format(STREAM_VERSION, {1: _with_simulated_speed})
 
 ADDED: Mapping[type, frozenset[str]] = {
     verdict.Verdict: frozenset({"typed_reasons"}),
+    verdict.GrowthResult: frozenset({"effective", "detail"}),
     changes.RelativeResult: frozenset({"sli"}),
 }
 """Fields that were added without a new version: evidence of before does not have them."""

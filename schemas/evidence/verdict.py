@@ -199,7 +199,10 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class GrowthResult(msgspec.Struct, frozen=True):
-    """A trend: slope per hour in base units with its 95 % interval, the fitted line's `level` at time 0, Mann-Kendall's p."""
+    """A trend: slope per hour in base units with its 95 % interval, the fitted line's `level` at time 0, the p of no trend.
+
+    effective: how many independent samples would tell the slope as well. detail: why there is no statement; empty where there is.
+    """
 
     sli: str
     unit: str
@@ -208,6 +211,8 @@ class GrowthResult(msgspec.Struct, frozen=True):
     level: float
     p: float
     samples: int
+    effective: float | None = None
+    detail: str = ""
 
 
 class SlowTask(msgspec.Struct, frozen=True):
