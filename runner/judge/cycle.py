@@ -18,7 +18,7 @@ _LEAST_OF_STEP = 0.75
 """What the nearest step explains of a cycle, at least."""
 _MOST = 2
 _STANDS_OUT = 15.0
-"""The mean square of a cycle over that of the rest (F with 2 and 10 degrees): noise has one like it in one of a hundred series."""
+"""The mean square of a cycle over that of the rest (F with 2 and 10 degrees): one in a hundred series of noise has such."""
 _LEAST_MEANS = 32
 
 
@@ -59,7 +59,7 @@ def _may_stand_out(rest: Floats, height: float) -> bool:
     """Cheap, and true of all that do: no cycle takes more from the cosines than it has, and one between steps has little more."""
     parts = rest @ basis(len(rest))[1]
     most = height / _LEAST_OF_STEP
-    return most / 2 > _STANDS_OUT * (float(parts @ parts) - most) / LOWEST
+    return bool(most / 2 > _STANDS_OUT * (float(parts @ parts) - most) / LOWEST)
 
 
 def _between_steps(rest: Floats, cycles: float) -> Floats:
@@ -87,7 +87,7 @@ def _stands_out(rest: Floats, before: Cycles | None, found: Cycles) -> bool:
     free = np.linalg.qr(cosines.T @ found.span, mode="complete")[0][:, found.span.shape[1] :]
     noise = float(((rest @ cosines @ free) ** 2).sum()) / free.shape[1]
     height = float(((found.span.T @ rest) ** 2).sum()) - (float(((before.span.T @ rest) ** 2).sum()) if before else 0.0)
-    return height / 2 > _STANDS_OUT * noise
+    return bool(height / 2 > _STANDS_OUT * noise)
 
 
 @lru_cache(maxsize=32)

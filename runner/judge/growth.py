@@ -66,21 +66,17 @@ class Growth:
     """The Theil-Sen slope (Sen 1968) of the means of samples, without their cycle; those in `left_out` do not count."""
 
     def __init__(self, left_out: tuple[Window, ...]) -> None:
+        self.samples = 0
         self._left_out = left_out
         self._means = Means()
         self._line: _Line | None = None
         self._chance: _Chance | None = None
 
-    @property
-    def samples(self) -> int:
-        """How many were observed."""
-        return self._means.seen
-
     def observe(self, samples: Samples) -> None:
         """Process more of the series."""
         keep = ~_inside(samples.t, self._left_out)
         self._means.add(samples.t[keep], samples.value[keep])
-        self._line = self._chance = None
+        self.samples, self._line, self._chance = self._means.seen, None, None
 
     def value(self, sli: Sli, elapsed_s: float) -> float:
         """The median slope between all pairs of means, per hour; NaN below three."""
@@ -170,8 +166,9 @@ def doubt_of(fold: object) -> str:
 
 
 def _without(means: Means, value: Floats, slope: float) -> Floats:
-    rest = value - slope * means.t / _HOUR_S
-    return rest - rest.mean()
+    rest: Floats = value - slope * means.t / _HOUR_S
+    centred: Floats = rest - rest.mean()
+    return centred
 
 
 def _theil_sen(t_s: Floats, value: Floats) -> float:

@@ -218,7 +218,9 @@ def _growth(sample: Sample, target: float) -> Case:
     beyond = 0.0
     if sample.objective.confidence:
         if sample.half_widths is None:
-            raise NoStatementError("the pilot has too few independent observations for an interval: make the run longer")
+            raise NoStatementError(
+                "the pilot has too few independent observations for an interval: make the run longer"
+            )
         beyond, varied = sample.half_widths
         sd = math.hypot(sd, varied)
     far = target + (1 if higher else -1) * (abs(target) + beyond + sd) * _FAR

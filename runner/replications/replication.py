@@ -40,8 +40,8 @@ class Job(msgspec.Struct, frozen=True):
 class ObjectiveOutcome(msgspec.Struct, frozen=True):
     """How one objective came out, in base units; `margin` is positive on the good side.
 
-    `half_width`: of the interval of a growth of which something can be said; `buckets`: what was counted where, of a quantile in a
-    detailed replication (see runner.judge.histogram).
+    `half_width`: of the interval of a growth of which something can be said; `buckets`: what was counted where, of a quantile in
+    a detailed replication (see runner.judge.histogram).
     """
 
     status: Status
