@@ -194,9 +194,9 @@ def _trend(growth: GrowthResult) -> str:
 
 def _effective(growth: GrowthResult) -> str:
     """How many independent samples a slope is worth; unknown for evidence of earlier releases."""
-    if growth.effective is None:
+    if growth.effective_samples is None:
         return "–"
-    return f"{growth.effective:,.0f}" if growth.effective >= _FEW else f"{growth.effective:.1f}"
+    return f"{growth.effective_samples:,.0f}" if growth.effective_samples >= _FEW else f"{growth.effective_samples:.1f}"
 
 
 def wall_time(run: RunData, t_s: float) -> str:

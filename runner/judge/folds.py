@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
+from soak.runner.judge.course import Course
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import Histogram, rank
-from soak.runner.judge.interval import quantile_ranks, wilson
 from soak.runner.judge.samples import Facts, Samples, Stretch
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.language.windows import Window
@@ -28,9 +28,6 @@ class Fold(Protocol):
 
     def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
         """The lowest and highest value possible with `unfinished` more observations."""
-
-    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """The confidence interval of the value, where it has one."""
 
 
 class Tally:
@@ -73,12 +70,6 @@ class Tally:
             return self.total / weight, math.inf
         return self.total / weight, (self.total + unfinished) / weight
 
-    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """Wilson interval of a ratio; none above 1: not a proportion."""
-        if sli.aggregate is not Aggregate.RATIO or not 0 < self.weight >= self.total:
-            return None
-        return wilson(self.total, self.weight, confidence)
-
 
 class Sketch:
     """Quantiles and the maximum; exact at the targets registered with its histogram."""
@@ -105,13 +96,6 @@ class Sketch:
         lowest = rank(sli.q, self.samples + unfinished) - unfinished
         return self.histogram.value_at_rank(lowest) if lowest > 0 else 0.0, self.histogram.quantile(sli.q, unfinished)
 
-    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """The interval of a quantile, from the ranks around it; unbounded sides are infinite."""
-        if sli.aggregate is not Aggregate.QUANTILE or not self.samples:
-            return None
-        low, high = quantile_ranks(sli.q, self.samples, confidence)
-        return self.histogram.value_at_rank(low) if low >= 1 else -math.inf, self.histogram.value_at_rank(high)
-
 
 class Level:
     """A gauge: its largest and its latest sample."""
@@ -133,10 +117,6 @@ class Level:
     def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
         """The largest sample: unfinished work does not change it."""
         return self.largest, self.largest
-
-    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """A gauge has none."""
-        return None
 
 
 class Longest:
@@ -164,10 +144,6 @@ class Longest:
         """The longest stretch: unfinished work does not change it."""
         return self.longest_s, self.longest_s
 
-    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """A longest interval has none."""
-        return None
-
 
 _FOLDS: dict[Aggregate, type[Tally | Sketch | Level | Longest]] = {
     Aggregate.RATIO: Tally,
@@ -188,6 +164,7 @@ class Folds:
         self._warmup_s = warmup_s
         self._fault_windows = fault_windows
         self._folds: dict[tuple[str, frozenset[int] | None, type[Fold]], Fold] = {}
+        self._courses: dict[tuple[str, frozenset[int] | None], Course] = {}
 
     def fold(self, sli: Sli, labels: frozenset[int] | None = None) -> Fold:
         """The fold behind `sli` for these label numbers (None: all)."""
@@ -197,17 +174,35 @@ class Folds:
             self._folds[key] = Growth(self._fault_windows) if kind is Growth else kind()
         return self._folds[key]
 
+    def record(self, sli: Sli, labels: frozenset[int] | None) -> None:
+        """Keep the course of the series of `sli`; call it before anything is observed."""
+        ranked = sli.aggregate in {Aggregate.QUANTILE, Aggregate.MEAN, Aggregate.MAX}
+        known = self._courses.get((sli.series, labels))
+        if known is None or (ranked and not known.ranked):
+            self._courses[sli.series, labels] = Course(ranked=ranked)
+
+    def course(self, sli: Sli, labels: frozenset[int] | None = None) -> Course | None:
+        """The course of the series of `sli` for these labels; None where it is not recorded."""
+        return self._courses.get((sli.series, labels))
+
     def observe(self, facts: Facts) -> None:
         """Process the facts of a block, those of the warm-up left out."""
+        for (series, labels), course in self._courses.items():
+            course.observe(self._selected(facts, series, labels))
         for (series, labels, _), fold in self._folds.items():
             if isinstance(fold, Longest):
                 stretches = [stretch for stretch in facts.stretches.get(series, []) if stretch.end_s >= self._warmup_s]
                 fold.observe_stretches(stretches, facts.get(series).exposed)
                 continue
-            samples = facts.get(series)
-            if self._warmup_s and len(samples) and samples.t[0] < self._warmup_s:
-                samples = samples.take(samples.t >= self._warmup_s)
-            if labels is not None and samples.label is not None:
-                samples = samples.take(np.isin(samples.label, list(labels)))
+            samples = self._selected(facts, series, labels)
             if len(samples) or samples.exposed:
                 fold.observe(samples)
+
+    def _selected(self, facts: Facts, series: str, labels: frozenset[int] | None) -> Samples:
+        """The samples of a series after the warm-up, with these labels."""
+        samples = facts.get(series)
+        if self._warmup_s and len(samples) and samples.t[0] < self._warmup_s:
+            samples = samples.take(samples.t >= self._warmup_s)
+        if labels is not None and samples.label is not None:
+            samples = samples.take(np.isin(samples.label, list(labels)))
+        return samples

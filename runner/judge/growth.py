@@ -95,8 +95,8 @@ class Growth:
             return None
         half = 0.0
         if chance.spread:
-            clear = chance.effective >= LEAST_EFFECTIVE
-            half = chance.spread.half_width(confidence) if clear else chance.spread.widest(confidence)
+            spread = chance.spread
+            half = spread.widest(confidence) if self.longer > 1 else spread.half_width(confidence)
         return line.slope - half * chance.unit, line.slope + half * chance.unit
 
     def trend(self, sli: Sli, confidence: float) -> Trend | None:
@@ -109,23 +109,27 @@ class Growth:
         p = float(line.slope == 0)
         if chance.spread:
             away = abs(line.slope) / chance.unit
-            clear = chance.effective >= LEAST_EFFECTIVE
-            p = min(1.0, 2 * (chance.spread.tail(away) if clear else chance.spread.walk_tail(away)))
-        doubt = self.doubt() if interval[0] <= 0 <= interval[1] else ""
+            p = min(1.0, 2 * (chance.spread.walk_tail(away) if self.longer > 1 else chance.spread.tail(away)))
+        doubt = self._doubt() if self.longer > 1 and interval[0] <= 0 <= interval[1] else ""
         return Trend(line.slope, *interval, level, p, chance.effective, doubt)
 
-    def doubt(self) -> str:
-        """Why nothing can be said of the slope, unless it is a steep one; empty where it can."""
+    @property
+    def effective(self) -> float | None:
+        """How many independent samples would tell the slope as well; None for too few samples."""
         chance = self._by_chance()
-        if chance is None:
-            return f"no statement: {self.samples} of at least {LEAST_MEANS} samples"
-        if chance.effective >= LEAST_EFFECTIVE:
-            return ""
-        times = math.ceil(10 * LEAST_EFFECTIVE / max(chance.effective, 0.1)) / 10
-        return (
-            f"no statement: observations depend on each other for too long (worth {chance.effective:.1f} independent ones of at "
-            f"least {LEAST_EFFECTIVE:.0f}); the run must be {times:.2g} times as long"
-        )
+        return chance.effective if chance else None
+
+    @property
+    def longer(self) -> float:
+        """1, or how many times as long a run must be at least, for its dependence to be told from growth."""
+        chance = self._by_chance()
+        return max(1.0, LEAST_EFFECTIVE / max(chance.effective, 0.1)) if chance and chance.spread else 1.0
+
+    def _doubt(self) -> str:
+        worth = f"{self.samples:,} count as about {max(1.0, self.effective or 0):.0f}"
+        times = math.ceil(10 * self.longer) / 10
+        long = "no statement: observations depend on each other for too long"
+        return f"{long} ({worth}); the run must be at least {times:.2g} times as long"
 
     def _fitted(self) -> _Line | None:
         means = self._means
@@ -158,11 +162,6 @@ class Growth:
                 variance = means.inner_variance() + left / (len(means) - 2)
                 self._chance = _Chance(spread, unit, spread.effective(variance, len(means), means.covered))
         return self._chance
-
-
-def doubt_of(fold: object) -> str:
-    """Why a fold can say nothing of its slope; empty where it can, or is none of a growth."""
-    return fold.doubt() if isinstance(fold, Growth) else ""
 
 
 def _without(means: Means, value: Floats, slope: float) -> Floats:

@@ -108,8 +108,9 @@ STREAM = Format(STREAM_VERSION, {1: _with_simulated_speed})
 """The header of the event stream; for its events see `EarlierEvents`."""
 
 ADDED: Mapping[type, frozenset[str]] = {
-    verdict.Verdict: frozenset({"typed_reasons"}),
-    verdict.GrowthResult: frozenset({"effective", "detail"}),
+    verdict.Verdict: frozenset({"typed_reasons", "caveats"}),
+    verdict.ObjectiveResult: frozenset({"effective_samples", "thin", "family", "excluded"}),
+    verdict.GrowthResult: frozenset({"effective_samples", "detail"}),
     changes.RelativeResult: frozenset({"sli"}),
 }
 """Fields that were added without a new version: evidence of before does not have them."""

@@ -78,7 +78,12 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class ObjectiveResult(msgspec.Struct, frozen=True):
-    """One objective. Values in base units; `margin` is positive on the good side; `interval` at `confidence`."""
+    """One objective. Values in base units; `margin` is positive on the good side; `interval` at `confidence`.
+
+    effective_samples: how many independent observations say as much. thin: the result is that of the observed value alone:
+    the interval includes others, or there is none. family: objectives among which a false FAIL is as rare as for one (Holm).
+    excluded: the rate of what was never observed above which 95 % confidence excludes it.
+    """
 
     objective: str
     sli: str
@@ -95,6 +100,10 @@ class ObjectiveResult(msgspec.Struct, frozen=True):
     confidence: float | None
     detail: str
     note: str = ""
+    effective_samples: float | None = None
+    thin: bool = False
+    family: int = 1
+    excluded: float | None = None
 
 
 class LawResult(msgspec.Struct, frozen=True):
@@ -201,7 +210,8 @@ class Load(msgspec.Struct, frozen=True):
 class GrowthResult(msgspec.Struct, frozen=True):
     """A trend: slope per hour in base units with its 95 % interval, the fitted line's `level` at time 0, the p of no trend.
 
-    effective: how many independent samples would tell the slope as well. detail: why there is no statement; empty where there is.
+    effective_samples: how many independent ones would tell the slope as well. detail: why there is no statement; empty where
+    there is one.
     """
 
     sli: str
@@ -211,7 +221,7 @@ class GrowthResult(msgspec.Struct, frozen=True):
     level: float
     p: float
     samples: int
-    effective: float | None = None
+    effective_samples: float | None = None
     detail: str = ""
 
 
@@ -298,3 +308,5 @@ class Verdict(msgspec.Struct, frozen=True):
     section: Section | msgspec.UnsetType = msgspec.UNSET
     """Of a system that has one, and left out for others."""
     typed_reasons: list[Reason] = []
+    caveats: list[str] = []
+    """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
