@@ -1,10 +1,10 @@
 """How far the slope of a straight line is off by chance where observations depend on each other.
 
-What makes a slope of noise is its slow part. That is measured by the LOWEST cosines of half a cycle, one cycle … over the run, of
-the series without its line (Mueller 2007; Lazarus, Lewis, Stock and Watson 2018): if dependence is short, the slope and they
-vary alike, and the slope over their root mean square is Student's t. If it is long, slower ones vary more, and the slope
-most of all. How long it is, is unknown: noise whose correlation falls by e within a 4th, 8th … 64th of the run, and without
-any, is weighed by its likelihood (as in Mueller and Watson 2018), and the slope's distribution is the mixture.
+The slowest movements of noise look like a slope. Their size is that of the parts of the series, without its line, along LOWEST
+cosines: half a cycle, one cycle … over the run (Müller 2007; Lazarus et al. 2018). Where dependence is short, the slope varies as
+these parts do, and over their root mean square it is Student's t. Where it is long, slower parts vary more, and the slope most.
+How long it lasts is not known: a correlation that falls by a factor of e within a 4th, 8th … 64th of the run, and none at all,
+are weighted by the likelihood of these parts, and the slope's distribution is the mixture (after Müller and Watson 2016).
 """
 
 import math
@@ -25,7 +25,7 @@ LEAST_EFFECTIVE = 10.0
 LEAST_MEANS = 8
 _ENOUGH_FOR_ALL = 24
 _DECAYS = (4.0, 8.0, 16.0, 32.0, 64.0)
-"""Correlation times, as parts of the run: by e within a 4th … 64th of it."""
+"""How often the correlation time of a kind of noise fits into the run."""
 _GRID = 64
 _STEPS = 25
 _STRICTER = 5.0
@@ -71,26 +71,26 @@ class Spread:
         return float(t_tails(np.array([slope / self.walk]), self.freedom)[0])
 
 
-def spread_of(rest: Floats, span: Floats | None = None, lean: Floats | None = None) -> Spread:
+def spread_of(rest: Floats, span: Floats | None = None, correction: Floats | None = None) -> Spread:
     """From a series of means without its line, of LEAST_MEANS at least.
 
-    span, lean: of the cycles that were taken out of it (see `Cycles`).
+    span, correction: of the cycles that were taken out of it (see `Cycles`).
     """
     count = len(rest)
     lowest = LOWEST if count >= _ENOUGH_FOR_ALL else min(LOWEST, (count - 2) // 2 * 2)
     cosines = basis(count)[1][:, :lowest]
-    slope, turn = np.eye(1 + lowest)[0], np.eye(lowest)
-    if span is not None and lean is not None:
-        # The cosines that no such cycle changes; and such a slope, which is known less well.
+    slope, free = np.eye(1 + lowest)[0], np.eye(lowest)
+    if span is not None and correction is not None:
+        # The parts, and the slope, that no such cycle changes: the slope is then known less well.
         inside = cosines.T @ span
-        turn = np.linalg.qr(inside, mode="complete")[0][:, span.shape[1] :]
-        slope = np.concatenate([[1.0], inside @ lean])
-    parts = rest @ cosines @ turn
+        free = np.linalg.qr(inside, mode="complete")[0][:, span.shape[1] :]
+        slope = np.concatenate([[1.0], inside @ correction])
+    parts = rest @ cosines @ free
     freedom = len(parts)
     logs, scales = [], []
     for whole in _covariances():
         covariance = whole[: lowest + 1, : lowest + 1]
-        root = np.linalg.cholesky(turn.T @ covariance[1:, 1:] @ turn)
+        root = np.linalg.cholesky(free.T @ covariance[1:, 1:] @ free)
         square = max(_TINY, float((np.linalg.solve(root, parts) ** 2).sum()))
         logs.append(-float(np.log(np.diag(root)).sum()) - freedom / 2 * math.log(square))
         scales.append(math.sqrt(float(slope @ covariance @ slope) * square / freedom))

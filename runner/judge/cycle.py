@@ -26,12 +26,12 @@ _LEAST_MEANS = 32
 class Cycles:
     """What was found: `curve`, the values; `span`, orthonormal columns that span it beside a constant and a line.
 
-    lean: how much of each column of `span` a slope needs that no such cycle changes.
+    correction: of each column of `span`, what a slope needs that no such cycle changes.
     """
 
     curve: Floats
     span: Floats
-    lean: Floats
+    correction: Floats
 
 
 def cycles_of(rest: Floats) -> Cycles | None:

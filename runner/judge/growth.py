@@ -158,7 +158,7 @@ class Growth:
                 self._chance = _Chance(None, unit, float(means.covered))
             else:
                 found = line.cycles
-                spread = spread_of(line.rest, found.span, found.lean) if found else spread_of(line.rest)
+                spread = spread_of(line.rest, found.span, found.correction) if found else spread_of(line.rest)
                 variance = means.inner_variance() + left / (len(means) - 2)
                 self._chance = _Chance(spread, unit, spread.effective(variance, len(means), means.covered))
         return self._chance

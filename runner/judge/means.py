@@ -5,7 +5,7 @@ import numpy as np
 from soak.schemas.stream.block import Floats
 
 MOST_MEANS = 128
-"""When there are so many, each two become one: a long series has 64 to 127."""
+"""At this number each two become one: a long series has 64 to 127."""
 
 
 class Means:

@@ -73,8 +73,8 @@ def test_a_cycle_is_found_where_it_is(cycles: float) -> None:
     assert found
     assert float(np.abs(found.curve - wave).max()) < 0.35
     assert found.span.T @ found.span == pytest.approx(np.eye(found.span.shape[1]), abs=1e-9)
-    # A slope that leans on the span like this is that of a line alone.
-    line = basis(COUNT)[0] + found.span @ found.lean
+    # A slope with this correction is that of a line alone.
+    line = basis(COUNT)[0] + found.span @ found.correction
     assert abs(float(line @ found.curve)) < 1e-9 and float(line @ basis(COUNT)[0]) == pytest.approx(1)
 
 
