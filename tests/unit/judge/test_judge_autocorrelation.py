@@ -88,3 +88,15 @@ def test_noise_has_a_cycle_in_few_of_a_hundred_series() -> None:
     generator = np.random.default_rng(6)
     found = [cycles_of(rest_of(generator.normal(size=COUNT))) is not None for _ in range(500)]
     assert float(np.mean(found)) <= 0.03
+
+
+def test_beside_a_slow_cycle_the_slope_is_known_less_well() -> None:
+    """Of independent values its variance is the squared length of the corrected line."""
+    place = (np.arange(COUNT) + 0.5) / COUNT
+    rest = rest_of(3 * np.sin(2 * np.pi * 2.8 * place) + np.random.default_rng(7).normal(size=COUNT))
+    found = cycles_of(rest)
+    assert found
+    known, unknown = (spread_of(rest, found.span, each) for each in (0 * found.correction, found.correction))
+    length = float(np.linalg.norm(found.correction))
+    assert unknown.scales[-1] / known.scales[-1] == pytest.approx(np.sqrt(1 + length**2), rel=0.02)
+    assert length > 0.2 and unknown.freedom == LOWEST - 2

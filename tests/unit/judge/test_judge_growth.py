@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 import pytest
+from histories import objective
 from hypothesis import given
 from hypothesis import strategies as st
 
 from soak.runner.judge.autocorrelation import LEAST_EFFECTIVE
 from soak.runner.judge.growth import Growth, Trend
 from soak.runner.judge.samples import Samples
+from soak.schemas.evidence.verdict import ObjectiveResult
 from soak.schemas.language.registry import catalogues
 from soak.schemas.language.windows import Window
 
@@ -213,3 +215,33 @@ def test_what_is_said_does_not_depend_on_blocks(count: int, blocks: int) -> None
     assert whole.samples == parts.samples == count
     assert whole.value(RSS, 0.0) == parts.value(RSS, 0.0)
     assert whole.trend(RSS, 0.95) == parts.trend(RSS, 0.95)
+
+
+# What an objective makes of it.
+
+
+def strict_on(value: np.ndarray, limit_mb: float) -> ObjectiveResult:
+    """The result of `rss_growth <= …` with a confidence, of a sample a minute in MB."""
+    history = "\n".join(f"{60 * (minute + 1)} rss {round(MB * each)}" for minute, each in enumerate(value))
+    return objective(
+        f"{{objective: rss_growth <= {limit_mb:g}MB/h, confidence: 95%}}", history, f"duration: {len(value)}m"
+    )
+
+
+def test_an_objective_on_what_wanders_is_inconclusive_and_says_why() -> None:
+    result = strict_on(300 + dependent(1, 10, 1.0)[0], 1.0)
+    assert result.status == "INCONCLUSIVE"
+    assert result.detail.startswith(f"{REFUSAL} (600 count as about ")
+    assert "times as long a run would tell" in result.detail
+    assert result.effective_samples and result.effective_samples < LEAST_EFFECTIVE
+
+
+def test_an_objective_that_no_such_slope_breaks_is_met() -> None:
+    """Also of what wanders: the interval of a random walk lies below the limit."""
+    assert strict_on(300 + dependent(1, 10, 1.0)[0], 100.0).status == "PASS"
+
+
+def test_a_leak_breaks_an_objective_and_noise_does_not() -> None:
+    noise = 300 + dependent(1, 10, 0.5)[0]
+    assert strict_on(noise, 0.5).status == "PASS"
+    assert strict_on(noise + 1.5 * np.arange(600) / 60, 0.5).status == "FAIL"
