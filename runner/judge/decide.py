@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from soak.runner.judge.alerts import alert_result
+from soak.runner.judge.attribution import attribute
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import RELATIVE_ERROR
@@ -39,7 +40,11 @@ _LAG_QUANTILE = "submission_lag_p99"
 
 
 def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
-    """The verdict on the run that `judge` observed to its end."""
+    """The verdict on the run that `judge` observed to its end, and what its faults did and cost."""
+    return msgspec.structs.replace(_decided(judge, identity, end), attribution=attribute(judge))
+
+
+def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
     objectives = judge_objectives(judge, _lateness(judge, identity))
     laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
