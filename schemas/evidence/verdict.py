@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from soak.schemas.evidence.attribution import FaultAttribution
+from soak.schemas.evidence.tails import Tail
 
 SCHEMA_VERSION = 4
 
@@ -314,6 +315,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
     attribution: list[FaultAttribution] = []
     """What each fault did and what it cost; evidence of before does not have it."""
+    tails: list[Tail] = []
 
     @property
     def headline(self) -> str:
