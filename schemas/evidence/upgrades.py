@@ -112,6 +112,8 @@ ADDED: Mapping[type, frozenset[str]] = {
     verdict.ObjectiveResult: frozenset({"effective_samples", "thin", "family", "excluded"}),
     verdict.GrowthResult: frozenset({"effective_samples", "detail"}),
     changes.RelativeResult: frozenset({"sli"}),
+    changes.Baseline: frozenset({"system", "part_s"}),
+    changes.SliChange: frozenset({"effective"}),
 }
 """Fields that were added without a new version: evidence of before does not have them."""
 
