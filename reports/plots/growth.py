@@ -30,7 +30,7 @@ def plot(run: RunData) -> bytes:
         scale = _MIB if unit == "MiB" else 1.0
         axes.plot(t_s[::step], values[::step] / scale, ".", color=BLUE, ms=2.5)
         ends = np.array([0.0, run.verdict.ended_s])
-        slope = f"{Unit(growth.unit).show(growth.slope)}, p = {growth.p:.2g}"
+        slope = f"{Unit(growth.unit).show(growth.slope)}, {_said(growth)}"
         fitted = (growth.level + growth.slope * ends / 3600) / scale
         axes.plot(ends, fitted, color=RED, lw=1.2, label=slope)
         axes.set_title(name)
@@ -54,6 +54,12 @@ def _panels(run: RunData) -> Iterator[tuple[GrowthResult, str, str, Floats, Floa
     ):
         if sli in growths and run.processes:
             yield growths[sli], name, unit, *_summed(run, kind)
+
+
+def _said(growth: GrowthResult) -> str:
+    said = "no statement" if growth.detail else f"p = {growth.p:.2g}"
+    worth = growth.effective_samples
+    return said if worth is None else f"{said}, {growth.samples:,} samples count as {worth:,.0f}"
 
 
 def _summed(run: RunData, kind: str) -> tuple[Floats, Floats]:

@@ -124,9 +124,7 @@ def _growths(judge: Judge) -> Iterator[GrowthResult]:
         fold = judge.folds.fold(sli)
         trend = fold.trend(sli, DEFAULT_CONFIDENCE) if isinstance(fold, Growth) else None
         if trend:
-            yield GrowthResult(
-                sli.name, sli.unit.value, trend.slope, (trend.low, trend.high), trend.level, trend.p, fold.samples
-            )
+            yield trend.result(sli, fold.samples)
 
 
 # Reasons.

@@ -110,6 +110,7 @@ STREAM = Format(STREAM_VERSION, {1: _with_simulated_speed})
 ADDED: Mapping[type, frozenset[str]] = {
     verdict.Verdict: frozenset({"typed_reasons", "caveats", "attribution", "tails"}),
     verdict.ObjectiveResult: frozenset({"effective_samples", "thin", "family", "excluded"}),
+    verdict.GrowthResult: frozenset({"effective_samples", "detail"}),
     changes.RelativeResult: frozenset({"sli"}),
     changes.Baseline: frozenset({"system", "part_s"}),
     changes.SliChange: frozenset({"effective"}),

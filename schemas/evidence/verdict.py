@@ -211,7 +211,11 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class GrowthResult(msgspec.Struct, frozen=True):
-    """A trend: slope per hour in base units with its 95 % interval, the fitted line's `level` at time 0, Mann-Kendall's p."""
+    """A trend: slope per hour in base units with its 95 % interval, the fitted line's `level` at time 0, the p of no trend.
+
+    effective_samples: how many independent ones would tell the slope as well. detail: why there is no statement; empty where
+    there is one.
+    """
 
     sli: str
     unit: str
@@ -220,6 +224,8 @@ class GrowthResult(msgspec.Struct, frozen=True):
     level: float
     p: float
     samples: int
+    effective_samples: float | None = None
+    detail: str = ""
 
 
 class SlowTask(msgspec.Struct, frozen=True):
