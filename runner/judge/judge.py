@@ -12,6 +12,7 @@ from itertools import count, takewhile
 import numpy as np
 
 from soak.runner.judge.alerts import Guard, number_or_none
+from soak.runner.judge.changepoints.marks import Marks
 from soak.runner.judge.course import Course
 from soak.runner.judge.faults import FaultCounts
 from soak.runner.judge.folds import Folds, Sketch
@@ -58,6 +59,7 @@ class Judge:
         windows = tuple(window for fault in scenario.faults for window in fault.windows)
         self.folds = Folds(scenario.warmup_s, windows)
         self.faults = FaultCounts(scenario, vocabulary)
+        self.marks = Marks(vocabulary)
         self.alerts = [
             (alert, Guard(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
         ]
@@ -189,6 +191,7 @@ class Judge:
     def _fold(self, block: Block, facts: Facts) -> None:
         self.folds.observe(facts)
         self.faults.observe(block)
+        self.marks.observe(block)
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[block.kind == Kind.RUN_ENDED]
         self.planned = int(planned[-1]) if len(planned) else self.planned
