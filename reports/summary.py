@@ -12,9 +12,11 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 from soak.reports.aftermath import read_aftermath
+from soak.reports.changepoints import change_lines, searched, withheld_lines
 from soak.reports.data import RunData
 from soak.reports.room import ask, room_of
 from soak.schemas.errors import UsageError, reason
+from soak.schemas.evidence.changepoints import FAMILY_ERROR
 from soak.schemas.evidence.verdict import GrowthResult, paused_s
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.registry import language_of
@@ -122,6 +124,10 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
             scenario=run.scenario,
             manifest=run.manifest,
             checkpoints=run.checkpoints.checkpoints,
+            change_lines=list(change_lines(run.verdict)),
+            withheld_lines=list(withheld_lines(run.verdict)),
+            searched=searched(run.verdict),
+            change_error=FAMILY_ERROR,
             **more,
         )
     except OSError as error:

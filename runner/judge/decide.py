@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from soak.runner.judge.alerts import alert_result
+from soak.runner.judge.changepoints.find import change_points
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import RELATIVE_ERROR
@@ -38,8 +39,8 @@ LEAST_LAG_REAL_S = 0.05
 _LAG_QUANTILE = "submission_lag_p99"
 
 
-def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
-    """The verdict on the run that `judge` observed to its end."""
+def decide(judge: Judge, identity: Identity, end: End, *, with_changes: bool = True) -> Verdict:
+    """The verdict on the run that `judge` observed to its end; `with_changes`: with change points, which nothing else needs."""
     objectives = judge_objectives(judge, _lateness(judge, identity))
     laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
@@ -78,6 +79,7 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
         section=tracker.section() or msgspec.UNSET,
         typed_reasons=reasons,
         caveats=[_caveat(each) for each in objectives if each.thin],
+        change_points=change_points(judge) if with_changes else [],
     )
 
 

@@ -30,7 +30,7 @@ class Nearby(msgspec.Struct, frozen=True):
 
 
 class ChangePoint(msgspec.Struct, frozen=True):
-    """A change of an indicator, at `at_s` of scenario time: within `interval` with 95 % confidence; a drift lasts for its interval.
+    """A change of an indicator, at `at_s` of scenario time, within `interval` with 95 % confidence; a drift lasts for it.
 
     before, after: the indicator over the whole stretches around it. p: of the permutation test. throughout: what happens near any
     time, and so explains nothing.

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from soak.schemas.evidence.changepoints import SeriesChanges
+
 SCHEMA_VERSION = 4
 
 
@@ -304,3 +306,5 @@ class Verdict(msgspec.Struct, frozen=True):
     typed_reasons: list[Reason] = []
     caveats: list[str] = []
     """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
+    change_points: list[SeriesChanges] = []
+    """Of each indicator of an objective that can step: when it did. They change no verdict."""

@@ -21,8 +21,8 @@ _FEWEST_PERMUTATIONS = 4
 _TURNS = 10
 
 _SCREEN, _SCREEN_BY_LOG = 4.6, 1.6
-"""`_SCREEN + _SCREEN_BY_LOG * ln(values / 16)` is exceeded by one series of 20 that does not change, and by any that is significant
-at 1 %: below it no permutations are drawn."""
+"""`_SCREEN + _SCREEN_BY_LOG * ln(values / 16)` is exceeded by one series of 20 that does not change, and by any that is
+significant at 1 %: below it no permutations are drawn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The statistic of E-divisive, of many series at once, corrected for dependence between neighbouring values.
 
 Matteson and James, A nonparametric approach for multiple change point analysis of multivariate data, JASA 109 (2014): for two
-stretches X and Y of m and l values, `m l / (m + l) * (2 E|X - Y| - E|X - X'| - E|Y - Y'|)` (their equations 5 to 7, alpha = 1), and
-the largest of it over all places where X ends and all where Y does. Here values are ranks, so that outliers do not decide.
+stretches X and Y of m and l values, `m l / (m + l) * (2 E|X - Y| - E|X - X'| - E|Y - Y'|)` (their equations 5 to 7, alpha = 1),
+and the largest of it over all places where X ends and all where Y does. Here values are ranks, so that outliers do not decide.
 
 Dependent values wander, and wandering looks like a change: the statistic of independent values is exceeded by the factor by
 which dependence makes the variance of a mean larger. It is divided by this factor, estimated from what the change leaves over.

@@ -17,8 +17,8 @@ from soak.schemas.language.model import Comparison, Scenario
 from soak.schemas.units import show_duration
 
 CAUTION = 5.0
-"""A permutation test takes values as independent. With dependent ones, corrected as they are, its error was up to so many times as
-large when it was tried (`benchmarks/coverage_steps.py`): the level of the tests is smaller by this factor."""
+"""A permutation test takes values as independent. With dependent ones, corrected as they are, its error was up to so many times
+as large when it was tried (`benchmarks/coverage_steps.py`): the level of the tests is smaller by this factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def _recorded(judge: Judge) -> Iterator[Recorded]:
 def changes_of(
     recorded: Sequence[Recorded], scenario: Scenario, known: Sequence[Happening], until_s: float
 ) -> list[SeriesChanges]:
-    """The change points of these, up to `until_s`; `known`: what else happened. The error is shared by all that can be searched."""
+    """The change points of these, up to `until_s`; `known`: what else happened. All that can be searched share the error."""
     found = [(each.comparison, series_of(each.course, each.comparison.sli, scenario, until_s)) for each in recorded]
     level = FAMILY_ERROR / CAUTION / max(1, sum(1 for _, series in found if not series.short))
     run = _Run(known, scenario.warmup_s, min(scenario.duration_s, until_s))
@@ -93,7 +93,14 @@ def _point(placed: Placed, series: Series, run: _Run) -> ChangePoint:
     reach_s = series.window_s
     found, throughout = near(low_s - reach_s, high_s + reach_s, run.known, (run.begin_s, run.end_s), reach_s)
     return ChangePoint(
-        placed.kind, placed.at_s, placed.interval, _number(placed.before), _number(placed.after), placed.p, found, throughout
+        placed.kind,
+        placed.at_s,
+        placed.interval,
+        _number(placed.before),
+        _number(placed.after),
+        placed.p,
+        found,
+        throughout,
     )
 
 

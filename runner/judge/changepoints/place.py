@@ -71,7 +71,9 @@ def _time(series: Series, split: Split, apart: float, deviation: float) -> tuple
     edge_s, window_s = float(series.windows.start_s[split.index]), series.window_s
     times_s = edge_s + window_s * np.array(_outwards(_STEPS)) / _STEPS
     differences = [series.over(at_s - window_s, at_s, at_s + window_s) for at_s in times_s.tolist()]
-    contrast = np.nan_to_num(np.array([after - before for before, after in differences]) * np.sign(apart), nan=-math.inf)
+    contrast = np.nan_to_num(
+        np.array([after - before for before, after in differences]) * np.sign(apart), nan=-math.inf
+    )
     best = int(contrast.argmax())
     alike = times_s[contrast >= contrast[best] - deviation]
     return float(times_s[best]), float(alike.min()) - window_s / _STEPS, float(alike.max()) + window_s / _STEPS

@@ -19,7 +19,29 @@ MOST_WINDOWS = 96
 _LEAST_IN_A_WINDOW = 10
 """Of a share or a mean; a quantile needs two observations above it."""
 
-_LENGTHS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400)
+_LENGTHS_S = (
+    1,
+    2,
+    5,
+    10,
+    15,
+    20,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1200,
+    1800,
+    3600,
+    7200,
+    10800,
+    14400,
+    21600,
+    43200,
+    86400,
+)
 """Lengths of windows where there are no bursts; longer ones are whole days."""
 
 _LEVELS = {Unit.DURATION_PER_HOUR: Unit.DURATION, Unit.COUNT_PER_HOUR: Unit.COUNT, Unit.SIZE_PER_HOUR: Unit.SIZE}
@@ -58,7 +80,7 @@ def series_of(course: Course, indicator: Sli, scenario: Scenario, until_s: float
         count = int((end_s - begin_s) / window_s + 1e-9)
         if count < LEAST_WINDOWS:
             break
-        edges_s = begin_s + window_s * np.arange(count + 1)
+        edges_s = begin_s + window_s * np.arange(count + 1, dtype=np.float64)
         found = course.windows(sli, edges_s)
         known = np.isfinite(found.value)
         windows = Windows(found.start_s[known], found.end_s[known], found.value[known], found.samples[known])
