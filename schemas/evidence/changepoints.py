@@ -7,10 +7,10 @@ import msgspec
 FAMILY_ERROR = 0.05
 """The probability of any change point at all in a run in which nothing changes."""
 
-LEAST_WINDOWS = 16
+LEAST_WINDOWS = 22
 """Fewer windows are not searched."""
 
-LEAST_EFFECTIVE = 10.0
+LEAST_EFFECTIVE = 7.0
 """Nor are windows that depend on each other so much that they are worth fewer independent ones."""
 
 

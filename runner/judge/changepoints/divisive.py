@@ -18,10 +18,13 @@ _ROWS = 10
 _FEWEST_PERMUTATIONS = 4
 """So many permutations are expected to reach a series that is just significant."""
 
+_LEAST_PART = 16
+"""Values of a part that is split further: of fewer, none would be significant."""
+
 _TURNS = 10
 
-_SCREEN, _SCREEN_BY_LOG = 4.6, 1.6
-"""`_SCREEN + _SCREEN_BY_LOG * ln(values / 16)` is exceeded by one series of 20 that does not change, and by any that is
+_SCREEN, _SCREEN_BY_LOG = 4.2, 2.2
+"""`_SCREEN + _SCREEN_BY_LOG * ln(values / 22)` is exceeded by one series of 20 that does not change, and by any that is
 significant at 1 %: below it no permutations are drawn."""
 
 
@@ -110,7 +113,7 @@ def _splits(values: Floats, begin: int, end: int, level: float) -> Iterator[Spli
     """The significant splits of a part. Each half may use half of the level: the error of each depth is that of the first."""
     part = values[begin:end]
     least = _least(len(values))
-    if len(part) < max(LEAST_WINDOWS // 2, 2 * least) or part.min() == part.max():
+    if len(part) < max(_LEAST_PART, 2 * least) or part.min() == part.max():
         return
     ranks = _ranks(part)
     best = best_splits(ranks[None], least)
@@ -141,7 +144,7 @@ def _ranks(values: Floats) -> Floats:
 def _probability(ranks: Floats, least: int, observed: float, level: float) -> float | None:
     """The share of permutations that reach the observed statistic, itself among them; None for more than `level`."""
     count = len(ranks)
-    if observed < _SCREEN + _SCREEN_BY_LOG * math.log(count / 16):
+    if observed < _SCREEN + _SCREEN_BY_LOG * math.log(count / LEAST_WINDOWS):
         return None
     permutations = math.ceil(_FEWEST_PERMUTATIONS / level) - 1
     allowed = level * (permutations + 1) - 1
