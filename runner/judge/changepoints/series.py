@@ -74,9 +74,8 @@ def series_of(course: Course, indicator: Sli, scenario: Scenario, until_s: float
     """An indicator over the time of arrivals: not in the warm-up, nor while the system drains."""
     sli = level_of(indicator)
     begin_s, end_s = scenario.warmup_s, min(scenario.duration_s, until_s)
-    burst = scenario.workload.burst
     last: Series | None = None
-    for window_s in _lengths(end_s - begin_s, burst.every_s if burst else None):
+    for window_s in _lengths(end_s - begin_s, _period_s(scenario, end_s - begin_s)):
         count = int((end_s - begin_s) / window_s + 1e-9)
         if count < LEAST_WINDOWS:
             break
@@ -107,8 +106,24 @@ def _least_in_a_window(sli: Sli) -> int:
     return _LEAST_IN_A_WINDOW if sli.aggregate in {Aggregate.RATIO, Aggregate.MEAN} and sli.per_task else 1
 
 
-def _lengths(span_s: float, period_s: float | None) -> Iterator[float]:
-    """Lengths to try, each about half as long again: whole multiples of the period of bursts, so that a burst is no step."""
+def _period_s(scenario: Scenario, span_s: float) -> float:
+    """The period of what comes back: of bursts, or of faults that come back with whole numbers of them; 0 without one.
+
+    Faults that come back too seldom for so many windows are single events.
+    """
+    burst = scenario.workload.burst
+    period_s = burst.every_s if burst else 0.0
+    for fault in scenario.faults:
+        if len(fault.windows) > 1:
+            fault_s = fault.windows[1].start_s - fault.windows[0].start_s
+            whole = not period_s or fault_s % period_s == 0
+            if whole and fault_s > period_s and fault_s * LEAST_WINDOWS <= span_s:
+                period_s = fault_s
+    return period_s
+
+
+def _lengths(span_s: float, period_s: float) -> Iterator[float]:
+    """Lengths to try, each about half as long again: whole multiples of the period, so that a burst is no step."""
     shortest_s = max(span_s, 1.0) / MOST_WINDOWS
     if period_s:
         times = math.ceil(shortest_s / period_s - 1e-9)
