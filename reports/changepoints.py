@@ -43,14 +43,9 @@ def sentence(entry: SeriesChanges, point: ChangePoint) -> str:
 
 def _beside(entry: SeriesChanges, point: ChangePoint) -> str:
     near = ", ".join(_happened(each, entry) for each in point.near)
+    other = "other " if point.throughout else ""
     throughout = f" ({', '.join(point.throughout)} throughout the run)" if point.throughout else ""
-    return (
-        f"near: {near}{throughout}"
-        if near
-        else f"no other fault, phase, release or restart near{throughout}"
-        if throughout
-        else ("no fault, phase, release or restart near")
-    )
+    return (f"near: {near}" if near else f"no {other}fault, phase, release or restart near") + throughout
 
 
 def _happened(happened: Nearby, entry: SeriesChanges) -> str:

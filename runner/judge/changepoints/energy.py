@@ -16,8 +16,8 @@ import numpy as np
 from soak.schemas.stream.block import Floats, Ints
 
 _BIAS, _BIAS_BY_LAG1, _FEW = 4.0, 5.0, 24.0
-"""Lag-1 autocorrelation is estimated too low, by (1 + 3 rho) / n around one mean (Kendall, Biometrika 41, 1954); around levels whose
-places were chosen so that little is left over, by about (4 + 5 rho) / n, and by more for few values: times 1 + 24 / n (measured)."""
+"""Lag-1 autocorrelation is estimated too low, by (1 + 3 rho) / n around one mean (Kendall, Biometrika 41, 1954); around levels
+whose places were chosen so that little is left over, by about (4 + 5 rho) / n, for few values times 1 + 24 / n (measured)."""
 
 _UNSURE = 1.5
 """What dependence adds is taken as half as large again: the place was chosen so that little is left over (measured)."""
