@@ -127,11 +127,32 @@ def test_a_step_is_told_with_its_time_and_levels() -> None:
     assert point.kind is ChangeKind.STEP
     assert point.at_s == pytest.approx(31.2 * HOUR_S, abs=HOUR_S / 4)
     assert point.interval[0] <= 31.2 * HOUR_S <= point.interval[1]
+    assert point.interval[0] < point.at_s - 300
+    assert point.interval[1] > point.at_s + 300
     assert point.interval[1] - point.interval[0] < 3 * HOUR_S
     assert point.before == pytest.approx(80, rel=0.05)
     assert point.after == pytest.approx(140, rel=0.05)
     assert found[1].points == []
     assert found[1].detail == ""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_fall_is_told_to_parts_of_a_window(seed: int) -> None:
+    run, t = scenario(STEADY), arrivals(seed, bursts=False)
+    (found,) = changes_of([recorded(run, 0, t, latencies(seed, t, 31.4, 10.0))], run, [], 72.5 * HOUR_S)
+    (point,) = found.points
+    assert point.at_s == pytest.approx(31.4 * HOUR_S, abs=HOUR_S / 3)
+
+
+def test_what_happens_within_a_window_of_a_change_is_near() -> None:
+    run, t = scenario(STEADY), arrivals(2, bursts=False)
+    steps = [recorded(run, 0, t, latencies(2, t, 31.2))]
+    low_s, high_s = changes_of(steps, run, [], 72.5 * HOUR_S)[0].points[0].interval
+    inside = [low_s - 0.9 * HOUR_S, high_s + 0.9 * HOUR_S]
+    outside = [low_s - 1.1 * HOUR_S, high_s + 1.1 * HOUR_S]
+    known = [Happening(f"{t_s:.0f}", [(t_s, t_s)]) for t_s in inside + outside]
+    (point,) = changes_of(steps, run, known, 72.5 * HOUR_S)[0].points
+    assert sorted(each.start_s for each in point.near) == inside
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -261,7 +282,7 @@ def test_a_fault_is_held_against_the_step_that_it_makes() -> None:
     run, target = scenario(FLAKY), Simulation()
     verdict, made = execute(Plan(run, 3), target, identify(run, "", 3, target, abort=True))
     found = {each.indicator: each for each in verdict.change_points}
-    assert list(found) == ["latency_p95", "success_rate", "duplicate_executions"]
+    assert [each.indicator for each in verdict.change_points] == ["latency_p95", "success_rate", "duplicate_executions"]
     (point,) = found["latency_p95"].points
     assert point.at_s == pytest.approx(12 * HOUR_S, abs=HOUR_S)
     assert point.near == [Nearby("fault flaky", 12 * HOUR_S, 24 * HOUR_S)]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from soak.runner.judge.changepoints.divisive import divide, is_straight
+from soak.runner.judge.changepoints.divisive import _least_deviations, divide, is_straight
 from soak.runner.judge.changepoints.energy import best_splits
 from soak.schemas.stream.block import Floats
 
@@ -104,6 +104,17 @@ def test_a_line_is_no_step() -> None:
 def test_straight_is_what_a_line_describes_best(size: float, straight: bool) -> None:
     values = noise(8, 40) + after(20, size, 40) + (0.0 if size else np.arange(40) / 5)
     assert is_straight(values, [20]) is straight
+
+
+def test_what_levels_describe_better_by_chance_only_is_straight() -> None:
+    """Two levels have a parameter more than a line: on noise the better of both is no level."""
+    straight = [is_straight(noise(seed, 40), [place]) for seed in range(10) for place in range(10, 31)]
+    assert sum(straight) > 0.9 * len(straight)
+
+
+def test_a_change_settles_where_the_medians_say() -> None:
+    values = np.repeat([0.0, 10.0, 3.0], [10, 4, 20]) + noise(1, 34) / 10
+    assert [_least_deviations(values[:14], cut, 3) for cut in (4, 8, 11)] == [10, 10, 10]
 
 
 def test_long_dependence_withholds_a_statement() -> None:
