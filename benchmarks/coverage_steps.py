@@ -3,7 +3,6 @@
 python benchmarks/coverage_steps.py 200
 """
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -231,17 +230,3 @@ def _arrivals(generator: Generator, bursts: bool) -> Floats:
     minutes = np.arange(72 * 60)
     count = generator.poisson(np.where(bursts & (minutes % 60 < 5), 20.0, 5.0))
     return np.sort((np.repeat(minutes, count) + generator.random(count.sum())) * 60.0)
-
-
-def main(runs: int) -> None:
-    """Print the rows."""
-    for row in rows(runs):
-        after = "–" if row.after is None else f"{row.after:.1%}"
-        print(
-            f"{row.statement:24} {row.case:75} wanted {row.wanted:11} {after:>7}, stated in {row.stated:.0%} of {row.runs}",
-            flush=True,
-        )
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)

@@ -12,6 +12,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 from soak.reports.aftermath import read_aftermath
+from soak.reports.attribution import attribution_tables, breach_words
 from soak.reports.changepoints import change_lines, searched, withheld_lines
 from soak.reports.data import RunData
 from soak.reports.objectives import WORDS
@@ -120,7 +121,10 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
             if own
             else environment.from_string(source.read_text(encoding="utf-8"))
         )
+        tables = attribution_tables(run.verdict.attribution)
         return template.render(
+            attribution=tables,
+            breach_words=breach_words(tables) if tables else "",
             run=run,
             verdict=run.verdict,
             scenario=run.scenario,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from soak.runner.judge.alerts import alert_result
+from soak.runner.judge.attribution import attribute
 from soak.runner.judge.changepoints.find import change_points
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
 from soak.runner.judge.growth import Growth
@@ -40,7 +41,18 @@ _LAG_QUANTILE = "submission_lag_p99"
 
 
 def decide(judge: Judge, identity: Identity, end: End, *, with_changes: bool = True) -> Verdict:
-    """The verdict on the run that `judge` observed to its end; `with_changes`: with change points, which nothing else needs."""
+    """The verdict on the run that `judge` observed to its end, and what its faults did and cost.
+
+    with_changes: with change points, which nothing else in a verdict depends on.
+    """
+    return msgspec.structs.replace(
+        _decided(judge, identity, end),
+        attribution=attribute(judge),
+        change_points=change_points(judge) if with_changes else [],
+    )
+
+
+def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
     objectives = judge_objectives(judge, _lateness(judge, identity))
     laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
@@ -79,7 +91,6 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_changes: bool = T
         section=tracker.section() or msgspec.UNSET,
         typed_reasons=reasons,
         caveats=[_caveat(each) for each in objectives if each.thin],
-        change_points=change_points(judge) if with_changes else [],
     )
 
 

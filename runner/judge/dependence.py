@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from soak.runner.judge.course import Course
+from soak.runner.judge.interval import z_of
 from soak.runner.judge.schedule import NOTHING_SCHEDULED, Schedule
+from soak.runner.judge.student import t_of
 from soak.schemas.stream.block import Floats, Ints
 
 FINE, MIDDLE, COARSE = 240, 60, 20
@@ -57,6 +59,10 @@ class Dependence:
         """Whether a statement is possible."""
         return self.longer == 1.0
 
+    def widening(self, confidence: float) -> float:
+        """By how much to divide a number of observations for an interval that takes them as independent and normal."""
+        return self.inflation * (t_of(confidence, self.freedom) / z_of(confidence)) ** 2
+
 
 INDEPENDENT = Dependence()
 
@@ -69,6 +75,19 @@ def of_share(course: Course, schedule: Schedule = NOTHING_SCHEDULED) -> Dependen
         return INDEPENDENT
     found = _measured(_Residuals.of(course, schedule, good, share * (1 - share)))
     return _judged(found, found.inflation, float(weight.sum()) * min(share, 1 - share))
+
+
+def of_paired(before: Course, after: Course, schedule: Schedule = NOTHING_SCHEDULED) -> Dependence:
+    """Of two shares of the same observations, and of their difference: the largest."""
+    found = [of_share(before, schedule), of_share(after, schedule)]
+    gained = after.total - before.total
+    mean = _share(gained, after.weight)
+    # Of so many observations -1 and +1 the rest are 0.
+    variance = _share(np.abs(gained), after.weight) - mean * mean
+    if variance > 0:
+        found.append(_measured(_Residuals.of(after, schedule, gained, variance)))
+    worst = max(found, key=lambda each: each.inflation)
+    return Dependence(worst.inflation, min(each.freedom for each in found), max(each.longer for each in found))
 
 
 def of_quantile(course: Course, q: float, schedule: Schedule = NOTHING_SCHEDULED) -> Dependence:

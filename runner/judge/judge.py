@@ -12,6 +12,7 @@ from itertools import count, takewhile
 import numpy as np
 
 from soak.runner.judge.alerts import Guard, number_or_none
+from soak.runner.judge.attribution import Attribution
 from soak.runner.judge.changepoints.marks import Marks
 from soak.runner.judge.course import Course
 from soak.runner.judge.faults import FaultCounts
@@ -62,6 +63,7 @@ class Judge:
         self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
         self.marks = Marks(vocabulary)
+        self.attribution = Attribution(scenario, vocabulary, self.labels, self.faults)
         self.alerts = [
             (alert, Guard(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
         ]
@@ -194,6 +196,7 @@ class Judge:
         self.folds.observe(facts)
         self.faults.observe(block)
         self.marks.observe(block)
+        self.attribution.observe(block, facts)
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[block.kind == Kind.RUN_ENDED]
         self.planned = int(planned[-1]) if len(planned) else self.planned

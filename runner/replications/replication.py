@@ -160,7 +160,7 @@ def _objective(judge: Judge, objective: Objective, result: ObjectiveResult, deta
         result.target,
         result.margin,
         result.samples,
-        _half_width(result) if sli.aggregate is Aggregate.GROWTH else None,
+        _half_width(result) if sli.aggregate in {Aggregate.GROWTH, Aggregate.MEAN} else None,
         fold.histogram.nonzero()
         if detailed and isinstance(fold, Sketch) and sli.aggregate is Aggregate.QUANTILE
         else {},

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from soak.schemas.evidence.attribution import FaultAttribution
 from soak.schemas.evidence.changepoints import SeriesChanges
 
 SCHEMA_VERSION = 4
@@ -167,11 +168,11 @@ class FaultResult(msgspec.Struct, frozen=True):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """A share of tasks, with its confidence interval."""
+    """A share of tasks, with its confidence interval; None where tasks depend on each other for too long."""
 
     count: int
     share: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
 
 
 class Gain(msgspec.Struct, frozen=True):
@@ -186,7 +187,7 @@ class Gain(msgspec.Struct, frozen=True):
     before: Share
     after: Share
     improvement: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     rescued: int
     spoilt: int
     tasks_for_a_point: int
@@ -308,6 +309,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
     change_points: list[SeriesChanges] = []
     """Of each indicator of an objective that can step: when it did. They change no verdict."""
+    attribution: list[FaultAttribution] = []
+    """What each fault did and what it cost; evidence of before does not have it."""
 
     @property
     def headline(self) -> str:

@@ -8,7 +8,16 @@ from typing import Any
 from soak.schemas import units
 from soak.schemas.errors import quoted, shortened
 from soak.schemas.files import Folders
-from soak.schemas.language.comparison import Context, condition, event_filter, objectives, own_sli, with_quantile
+from soak.schemas.language.comparison import (
+    STRICT_CONFIDENCE,
+    Context,
+    condition,
+    event_filter,
+    may_be_excluded,
+    objectives,
+    own_sli,
+    with_quantile,
+)
 from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from soak.schemas.language.expression import EventFilter
 from soak.schemas.language.faults import Fault
@@ -69,7 +78,9 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         slis=slis,
         strict=data["evidence"] == "strict",
         objectives=tuple(
-            objective for number, each in enumerate(data["slos"]) for objective in _objectives(each, number, context)
+            objective
+            for number, each in enumerate(data["slos"])
+            for objective in _objectives(each, number, context, strict=data["evidence"] == "strict")
         ),
         alerts=tuple(_alert(each, context) for each in data["alerts"]),
         aborts=tuple(_condition(each, context) for each in data["abort"]),
@@ -209,11 +220,17 @@ def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Langua
     )
 
 
-def _objectives(data: str | Mapping_, number: int, context: Context) -> list[Objective]:
+def _objectives(data: str | Mapping_, number: int, context: Context, *, strict: bool) -> list[Objective]:
     entry: Mapping_ = {"objective": data} if isinstance(data, str) else data
     confidence = units.ratio(entry["confidence"]) if "confidence" in entry else None
     return [
-        Objective(each, entry.get("min_samples", 1), confidence, entry.get("note", ""), number)
+        Objective(
+            each,
+            entry.get("min_samples", 1),
+            STRICT_CONFIDENCE if strict and confidence is None and may_be_excluded(each) else confidence,
+            entry.get("note", ""),
+            number,
+        )
         for each in objectives(entry["objective"], context)
     ]
 
