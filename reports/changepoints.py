@@ -1,8 +1,8 @@
 """Change points in words: a line for each, in the reports and in the terminal."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
-from soak.schemas.evidence.changepoints import ChangeKind, ChangePoint, Nearby, SeriesChanges
+from soak.schemas.evidence.changepoints import FAMILY_ERROR, ChangeKind, ChangePoint, Nearby, SeriesChanges
 from soak.schemas.evidence.verdict import Verdict
 from soak.schemas.language.expression import Unit
 from soak.schemas.units import show_duration
@@ -11,23 +11,27 @@ _WHOLE_MINUTES_S = 300.0
 """Times of windows this long are told to the minute, those of shorter ones to the second."""
 
 
-def change_lines(verdict: Verdict) -> Iterator[str]:
-    """A sentence for each change, in the order of the objectives."""
-    for entry in verdict.change_points:
-        for point in entry.points:
-            yield sentence(entry, point)
+@dataclass(frozen=True, slots=True)
+class ChangesInWords:
+    """A sentence for each change and for each indicator of which nothing can be said, in the order of the objectives.
+
+    searched: the indicators that were. error: the probability of any change point where nothing changes.
+    """
+
+    lines: list[str]
+    withheld: list[str]
+    searched: list[str]
+    error: float = FAMILY_ERROR
 
 
-def withheld_lines(verdict: Verdict) -> Iterator[str]:
-    """A sentence for each indicator of which nothing can be said."""
-    for entry in verdict.change_points:
-        if entry.detail:
-            yield f"{_name(entry)}: no statement: {entry.detail}"
-
-
-def searched(verdict: Verdict) -> list[str]:
-    """The indicators that were searched."""
-    return [_name(entry) for entry in verdict.change_points if not entry.detail]
+def changes_in_words(verdict: Verdict) -> ChangesInWords:
+    """All that a verdict says of change points."""
+    entries = verdict.change_points
+    return ChangesInWords(
+        [sentence(entry, point) for entry in entries for point in entry.points],
+        [f"{_name(entry)}: no statement: {entry.detail}" for entry in entries if entry.detail],
+        [_name(entry) for entry in entries if not entry.detail],
+    )
 
 
 def sentence(entry: SeriesChanges, point: ChangePoint) -> str:

@@ -13,12 +13,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 from soak.reports.aftermath import read_aftermath
 from soak.reports.attribution import attribution_tables, breach_words
-from soak.reports.changepoints import change_lines, searched, withheld_lines
+from soak.reports.changepoints import changes_in_words
 from soak.reports.data import RunData
 from soak.reports.objectives import WORDS
 from soak.reports.room import ask, room_of
 from soak.schemas.errors import UsageError, reason
-from soak.schemas.evidence.changepoints import FAMILY_ERROR
 from soak.schemas.evidence.verdict import GrowthResult, paused_s
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.registry import language_of
@@ -130,10 +129,7 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
             scenario=run.scenario,
             manifest=run.manifest,
             checkpoints=run.checkpoints.checkpoints,
-            change_lines=list(change_lines(run.verdict)),
-            withheld_lines=list(withheld_lines(run.verdict)),
-            searched=searched(run.verdict),
-            change_error=FAMILY_ERROR,
+            changes=changes_in_words(run.verdict),
             **more,
         )
     except OSError as error:

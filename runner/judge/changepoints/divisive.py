@@ -16,7 +16,7 @@ _ROWS = 10
 """Permutations that are looked at together: few, for most series are told to be nothing by the first few."""
 
 _FEWEST_PERMUTATIONS = 4
-"""So many permutations are expected to reach a series that is just significant."""
+"""The number of permutations that are expected to reach a series that is just significant."""
 
 _LEAST_PART = 16
 """Values of a part that is split further: of fewer, none would be significant."""

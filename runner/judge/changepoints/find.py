@@ -17,7 +17,7 @@ from soak.schemas.language.model import Comparison, Scenario
 from soak.schemas.units import show_duration
 
 CAUTION = 5.0
-"""A permutation test takes values as independent. With dependent ones, corrected as they are, its error was up to so many times
+"""A permutation test takes values as independent. With dependent ones, corrected as they are, its error was up to five times
 as large when it was tried (`benchmarks/coverage_steps.py`): the level of the tests is smaller by this factor."""
 
 

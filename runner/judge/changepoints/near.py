@@ -9,7 +9,7 @@ from soak.schemas.evidence.verdict import Resume
 from soak.schemas.language.model import Scenario
 
 _MOST = 5
-"""Of what happened near a change, so many are named."""
+"""Of what happened near a change, the most that are named."""
 
 
 @dataclass(frozen=True, slots=True)

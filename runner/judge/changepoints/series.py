@@ -109,7 +109,7 @@ def _least_in_a_window(sli: Sli) -> int:
 def _period_s(scenario: Scenario, span_s: float) -> float:
     """The period of what comes back: of bursts, or of faults that come back with whole numbers of them; 0 without one.
 
-    Faults that come back too seldom for so many windows are single events.
+    Faults that come back too seldom for enough windows are single events.
     """
     burst = scenario.workload.burst
     period_s = burst.every_s if burst else 0.0
@@ -123,7 +123,7 @@ def _period_s(scenario: Scenario, span_s: float) -> float:
 
 
 def _lengths(span_s: float, period_s: float) -> Iterator[float]:
-    """Lengths to try, each about half as long again: whole multiples of the period, so that a burst is no step."""
+    """Lengths to try, each about half as long again: whole multiples of the period, so that a burst is not a step."""
     shortest_s = max(span_s, 1.0) / MOST_WINDOWS
     if period_s:
         times = math.ceil(shortest_s / period_s - 1e-9)
