@@ -118,7 +118,7 @@ def _queue(generator: Generator, rho: float, hours: int, service_s: float) -> Ou
 def _simulated(generator: Generator) -> Outcome:
     scenario, seed, target = load(_PATH).scenario, int(generator.integers(2**40)), Simulation()
     identity = identify(scenario, "", seed, target, abort=False)
-    _, judge = execute(Plan(scenario, seed), target, identity, with_changes=False)
+    _, judge = execute(Plan(scenario, seed), target, identity, with_findings=False)
     return _any(change_points(judge))
 
 

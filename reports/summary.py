@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
+from soak.reports import tails
 from soak.reports.aftermath import read_aftermath
 from soak.reports.attribution import attribution_tables, breach_words
 from soak.reports.changepoints import changes_in_words
@@ -84,6 +85,7 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         loader=jinja2.FileSystemLoader(TEMPLATES),
         bytecode_cache=_compiled(),
     )
+    environment.globals["tails"] = tails
     environment.filters.update(
         duration=show_duration,
         ratio=show_ratio,

@@ -14,6 +14,7 @@ from soak.runner.judge.histogram import RELATIVE_ERROR
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.laws import judge_laws
 from soak.runner.judge.objectives import judge_objectives
+from soak.runner.judge.returns import tails
 from soak.schemas.evidence.verdict import (
     SCHEMA_VERSION,
     AlertResult,
@@ -40,16 +41,16 @@ LEAST_LAG_REAL_S = 0.05
 _LAG_QUANTILE = "submission_lag_p99"
 
 
-def decide(judge: Judge, identity: Identity, end: End, *, with_changes: bool = True) -> Verdict:
+def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = True) -> Verdict:
     """The verdict on the run that `judge` observed to its end, and what its faults did and cost.
 
-    with_changes: with change points, which nothing else in a verdict depends on.
+    with_findings: with what its tails say and its change points, which nothing else in a verdict depends on.
     """
-    return msgspec.structs.replace(
-        _decided(judge, identity, end),
-        attribution=attribute(judge),
-        change_points=change_points(judge) if with_changes else [],
-    )
+    verdict = msgspec.structs.replace(_decided(judge, identity, end), attribution=attribute(judge))
+    if not with_findings:
+        return verdict
+    said = list(tails(judge, _lateness(judge, identity)))
+    return msgspec.structs.replace(verdict, tails=said, change_points=change_points(judge))
 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:

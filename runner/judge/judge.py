@@ -23,6 +23,7 @@ from soak.runner.judge.own import OwnSeries
 from soak.runner.judge.room import room_of
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.schedule import schedule_of
+from soak.runner.judge.tails import Tails
 from soak.runner.judge.telemetry import Telemetry
 from soak.schemas.evidence.verdict import Checkpoint, Resume
 from soak.schemas.language.model import Comparison, Reference, Scenario
@@ -60,6 +61,7 @@ class Judge:
         self.labels = LabelNumbers(scenario)
         windows = tuple(window for fault in scenario.faults for window in fault.windows)
         self.folds = Folds(scenario.warmup_s, windows)
+        self.tails = Tails(scenario, self.labels)
         self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
         self.marks = Marks(vocabulary)
@@ -194,6 +196,7 @@ class Judge:
 
     def _fold(self, block: Block, facts: Facts) -> None:
         self.folds.observe(facts)
+        self.tails.observe(facts)
         self.faults.observe(block)
         self.marks.observe(block)
         self.attribution.observe(block, facts)

@@ -28,7 +28,7 @@ from soak.schemas.language.slis import AT_THE_END, Aggregate
 from soak.schemas.units import show_duration
 
 _LONGEST_ADVICE = 1_000.0
-"""A run more than so many times as long is no advice."""
+"""Longer runs, in multiples of this one, are not worth advising."""
 
 
 @dataclass(slots=True)
@@ -271,7 +271,7 @@ def _open_observations(judge: Judge, comparison: Comparison) -> tuple[int, str]:
 def _excluded_rate(case: _Case) -> float | None:
     """The rate of what was never seen that 95 % confidence excludes: 1 - 0.05^(1/n) (Hanley and Lippman-Hand 1983).
 
-    Of ratios that were 100 % (or 0 %) and counts that were 0, of so many opportunities; None where those are not known.
+    Of ratios that were 100 % (or 0 %) and counts that were 0, with the number of opportunities; None where it is not known.
     """
     sli, fold = case.objective.comparison.sli, case.fold
     if sli.aggregate is Aggregate.RATIO:

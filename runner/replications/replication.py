@@ -116,8 +116,9 @@ def replicate(job: Job) -> Replication:
 def _run(job: Job) -> tuple[Verdict, Judge]:
     target = Simulation()
     plan = Plan(job.scenario, job.seed, arrivals_seed=job.arrivals_seed)
-    identity = identify(job.scenario, "", job.seed, target, abort=not job.in_full)
-    return execute(plan, target, identity, with_changes=False)
+    return execute(
+        plan, target, identify(job.scenario, "", job.seed, target, abort=not job.in_full), with_findings=False
+    )
 
 
 def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:

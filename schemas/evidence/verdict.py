@@ -7,6 +7,7 @@ import msgspec
 
 from soak.schemas.evidence.attribution import FaultAttribution
 from soak.schemas.evidence.changepoints import SeriesChanges
+from soak.schemas.evidence.tails import Tail
 
 SCHEMA_VERSION = 4
 
@@ -311,6 +312,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """Of each indicator of an objective that can step: when it did. They change no verdict."""
     attribution: list[FaultAttribution] = []
     """What each fault did and what it cost; evidence of before does not have it."""
+    tails: list[Tail] = []
 
     @property
     def headline(self) -> str:

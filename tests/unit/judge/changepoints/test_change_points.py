@@ -288,7 +288,7 @@ def test_a_fault_is_held_against_the_step_that_it_makes() -> None:
     assert point.near == [Nearby("fault flaky", 12 * HOUR_S, 24 * HOUR_S)]
     assert found["duplicate_executions"].points == []
     assert change_points(made) == verdict.change_points
-    without = decide(made, identify(run, "", 3, target, abort=True), End.COMPLETED, with_changes=False)
+    without = decide(made, identify(run, "", 3, target, abort=True), End.COMPLETED, with_findings=False)
     assert without.change_points == []
     assert without.verdict is verdict.verdict
 
