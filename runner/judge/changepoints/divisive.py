@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from soak.runner.judge.changepoints.energy import best_splits, without_levels, without_line
+from soak.runner.judge.changepoints.energy import Splits, best_splits, without_levels, without_line
 from soak.schemas.evidence.changepoints import LEAST_EFFECTIVE, LEAST_WINDOWS
 from soak.schemas.stream.block import Floats
 
@@ -67,7 +67,7 @@ def divide(values: Floats, level: float) -> Division:
     effective = len(values) / float(whole.inflation[0])
     if effective < LEAST_EFFECTIVE:
         return Division(effective)
-    splits = sorted(_splits(values, 0, len(values), level), key=lambda each: each.index)
+    splits = sorted(_splits(values, 0, len(values), level, whole), key=lambda each: each.index)
     placed = tuple(_settled(values, splits))
     return Division(effective, placed, bool(placed) and is_straight(values, [each.index for each in placed]))
 
@@ -109,14 +109,17 @@ def is_straight(values: Floats, cuts: list[int]) -> bool:
     return count * math.log((line + nothing) / (levels + nothing)) <= more * math.log(count)
 
 
-def _splits(values: Floats, begin: int, end: int, level: float) -> Iterator[Split]:
-    """The significant splits of a part. Each half may use half of the level: the error of each depth is that of the first."""
+def _splits(values: Floats, begin: int, end: int, level: float, known: Splits | None = None) -> Iterator[Split]:
+    """The significant splits of a part, of which the best is `known` or looked for.
+
+    Each half may use half of the level: the error of each depth is that of the first.
+    """
     part = values[begin:end]
     least = _least(len(values))
     if len(part) < max(_LEAST_PART, 2 * least) or part.min() == part.max():
         return
     ranks = _ranks(part)
-    best = best_splits(ranks[None], least)
+    best = known or best_splits(ranks[None], least)
     inflation = float(best.inflation[0])
     if len(part) / inflation < LEAST_EFFECTIVE / 2:
         return
