@@ -52,9 +52,10 @@ def _row(statement: str, case: str, wanted: str, runs: int, trial: Callable[[Gen
 
 
 def _stationary(runs: int) -> Iterator[Row]:
-    for lag1 in (0.0, 0.3, 0.5, 0.7, 0.9):
-        case = f"{SERIES} series of 72 windows, AR(1) {lag1:g}"
-        yield _row(_QUIET, case, _ANY, runs, partial(_windows, partial(_autoregressive, lag1=lag1, count=72)))
+    for count, lags in ((72, (0.0, 0.3, 0.5, 0.7, 0.9)), (40, (0.5, 0.7)), (24, (0.5, 0.9))):
+        for lag1 in lags:
+            case = f"{SERIES} series of {count} windows, AR(1) {lag1:g}"
+            yield _row(_QUIET, case, _ANY, runs, partial(_windows, partial(_autoregressive, lag1=lag1, count=count)))
     yield _row(_QUIET, f"{SERIES} series of 72 windows, random walks", _ANY, runs, partial(_windows, _walk))
     yield _row(_QUIET, f"{SERIES} series of 72 windows, lognormal AR(1) 0.5", _ANY, runs, partial(_windows, _heavy))
     yield _row(_QUIET, f"{SERIES} series of 72 windows, mostly zeros", _ANY, runs, partial(_windows, _zeros))
