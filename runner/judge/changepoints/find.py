@@ -89,13 +89,14 @@ def _withheld(series: Series, division: Division) -> str:
 
 
 def _point(placed: Placed, series: Series, run: _Run) -> ChangePoint:
-    low_s, high_s = placed.interval
+    # The last bits of a variance differ between processors; a verdict does not.
+    at_s, low_s, high_s = (round(each, 3) for each in (placed.at_s, *placed.interval))
     reach_s = series.window_s
     found, throughout = near(low_s - reach_s, high_s + reach_s, run.known, (run.begin_s, run.end_s), reach_s)
     return ChangePoint(
         placed.kind,
-        placed.at_s,
-        placed.interval,
+        at_s,
+        (low_s, high_s),
         _number(placed.before),
         _number(placed.after),
         placed.p,
