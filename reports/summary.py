@@ -14,6 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 from soak.reports import tails
 from soak.reports.aftermath import read_aftermath
 from soak.reports.attribution import attribution_tables, breach_words
+from soak.reports.changepoints import changes_in_words
 from soak.reports.data import RunData
 from soak.reports.objectives import WORDS
 from soak.reports.room import ask, room_of
@@ -131,6 +132,7 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
             scenario=run.scenario,
             manifest=run.manifest,
             checkpoints=run.checkpoints.checkpoints,
+            changes=changes_in_words(run.verdict),
             **more,
         )
     except OSError as error:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from soak.reports.data import RunData
-from soak.reports.plots.canvas import BLUE, RED, bands, figure, legend, nothing, time_axis, to_svg
+from soak.reports.plots.canvas import BLUE, RED, bands, change_marks, figure, legend, nothing, time_axis, to_svg
 from soak.reports.room import Grown, room_of
 from soak.schemas.evidence.verdict import GrowthResult
 from soak.schemas.language.expression import Unit
@@ -37,6 +37,7 @@ def plot(run: RunData) -> bytes:
         axes.set_ylabel(unit)
         axes.ticklabel_format(axis="y", useOffset=False)
         bands(axes, run, labelled=False)
+        change_marks(axes, run, growth.sli.removesuffix("_growth"))
         legend(axes)
     time_axis(all_axes[-1], run)
     return to_svg(fig)

@@ -117,7 +117,9 @@ def replicate(job: Job) -> Replication:
 def _run(job: Job) -> tuple[Verdict, Judge]:
     target = Simulation()
     plan = Plan(job.scenario, job.seed, arrivals_seed=job.arrivals_seed)
-    return execute(plan, target, identify(job.scenario, "", job.seed, target, abort=not job.in_full), with_tails=False)
+    return execute(
+        plan, target, identify(job.scenario, "", job.seed, target, abort=not job.in_full), with_findings=False
+    )
 
 
 def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from soak.schemas.evidence.attribution import FaultAttribution
+from soak.schemas.evidence.changepoints import SeriesChanges
 from soak.schemas.evidence.tails import Tail
 
 SCHEMA_VERSION = 4
@@ -313,6 +314,8 @@ class Verdict(msgspec.Struct, frozen=True):
     typed_reasons: list[Reason] = []
     caveats: list[str] = []
     """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
+    change_points: list[SeriesChanges] = []
+    """Of each indicator of an objective that can step: when it did. They change no verdict."""
     attribution: list[FaultAttribution] = []
     """What each fault did and what it cost; evidence of before does not have it."""
     tails: list[Tail] = []
