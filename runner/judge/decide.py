@@ -80,13 +80,14 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
         gain=tracker.gain(),
         section=tracker.section() or msgspec.UNSET,
         typed_reasons=reasons,
+        decided=judge.deciding.result(judge.until_s, stopped=end is End.DECIDED),
     )
 
 
 def _outcome(end: End, reasons: list[Reason]) -> Outcome:
     if end is End.ABORTED:
         return Outcome.ABORTED
-    if end is not End.COMPLETED:
+    if not end.orderly:
         return Outcome.INCONCLUSIVE
     if any(reason.status is Status.FAIL for reason in reasons):
         return Outcome.FAIL
@@ -284,13 +285,13 @@ def _doubts(
                 ReasonKind.OBJECTIVE, f"objective {objective.objective}: {objective.detail}", objective.objective
             )
     for law in laws:
-        if law.status is Status.INCONCLUSIVE and end is End.COMPLETED:
+        if law.status is Status.INCONCLUSIVE and end.orderly:
             yield _doubt(ReasonKind.LAW, f"law {law.law}: {law.detail}", law.law)
     for alert in alerts:
-        if alert.status is Status.INCONCLUSIVE and end is End.COMPLETED:
+        if alert.status is Status.INCONCLUSIVE and end.orderly:
             yield _doubt(ReasonKind.ALERT, f"alert {alert.name}: {alert.detail}", alert.name)
     for fault in faults:
-        if fault.status is Status.INCONCLUSIVE and end is End.COMPLETED:
+        if fault.status is Status.INCONCLUSIVE and end.orderly:
             yield _doubt(ReasonKind.FAULT, f"fault {fault.name}: {fault.detail}", fault.name)
     yield from _telemetry_doubts(judge, identity, end)
 
@@ -313,7 +314,7 @@ def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[Re
             f"only {judge.planned} of {tasks} tasks arrived within {show_duration(judge.scenario.duration_s)} (raise duration)",
         )
     offered = judge.offered
-    if end is End.COMPLETED and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
+    if end.orderly and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
         yield _doubt(ReasonKind.OFFERED, f"the load generator offered {offered} of {judge.planned} planned submissions")
 
 

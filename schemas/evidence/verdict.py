@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from soak.schemas.evidence.decided import Decided
+
 SCHEMA_VERSION = 4
 
 
@@ -34,9 +36,15 @@ class End(StrEnum):
     """How a run ended."""
 
     COMPLETED = "completed"
+    DECIDED = "decided"
     ABORTED = "aborted"
     INTERRUPTED = "interrupted"
     CUT = "cut"
+
+    @property
+    def orderly(self) -> bool:
+        """Whether the system was let finish its work and counted its tasks."""
+        return self in {End.COMPLETED, End.DECIDED}
 
 
 class ReasonKind(StrEnum):
@@ -293,3 +301,4 @@ class Verdict(msgspec.Struct, frozen=True):
     section: Section | msgspec.UnsetType = msgspec.UNSET
     """Of a system that has one, and left out for others."""
     typed_reasons: list[Reason] = []
+    decided: Decided | None = None
