@@ -13,6 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 from soak.reports.aftermath import read_aftermath
 from soak.reports.data import RunData
+from soak.reports.decided import section
 from soak.reports.room import ask, room_of
 from soak.schemas.errors import UsageError, reason
 from soak.schemas.evidence.verdict import GrowthResult, paused_s
@@ -122,6 +123,7 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
             scenario=run.scenario,
             manifest=run.manifest,
             checkpoints=run.checkpoints.checkpoints,
+            known=section(run.verdict),
             **more,
         )
     except OSError as error:

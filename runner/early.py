@@ -7,7 +7,7 @@ from collections.abc import Callable
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.runner.targets.base import Target
-from soak.schemas.evidence.verdict import End, Status
+from soak.schemas.evidence.verdict import End, ReasonKind, Status
 from soak.schemas.stream.block import tick
 from soak.schemas.stream.identity import Identity
 from soak.simulation.plan import Plan
@@ -37,9 +37,11 @@ def end_early(plan: Plan, judge: Judge, identity: Identity) -> None:
     """Let arrivals of a real run end if its verdict is known, and what was observed so far gives that verdict."""
     if plan.ends_s < plan.scenario.duration_s or _known_s(judge, identity) > judge.until_s:
         return
-    statuses = [each.status for each in decide(judge, identity, End.DECIDED).objectives]
+    verdict = decide(judge, identity, End.DECIDED)
+    statuses = [each.status for each in verdict.objectives]
+    late = any(reason.kind is ReasonKind.LATENESS for reason in verdict.typed_reasons)
     failed = judge.deciding.failed_s <= judge.until_s
-    if Status.FAIL in statuses if failed else all(status is Status.PASS for status in statuses):
+    if Status.FAIL in statuses if failed else not late and all(status is Status.PASS for status in statuses):
         plan.end_arrivals(tick(judge.until_s + _MARGIN_REAL_S * identity.speed))
 
 

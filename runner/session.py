@@ -199,7 +199,9 @@ def collection_paused(target: Target) -> Iterator[None]:
 
 def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     """The verdict for a terminal."""
-    slis = loaded.scenario.slis
+    from soak.reports.decided import summary
+
+    slis, known = loaded.scenario.slis, summary(verdict)
     lines = [
         "",
         f"{verdict.verdict.value}  {printable(loaded.scenario.title or verdict.scenario)}",
@@ -215,6 +217,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     lines += [
         "",
         f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}",
+        *([f"  {known}"] if known else []),
         f"  report: {directory / 'report.html'}",
     ]
     lasting = all(fault.spec.resumable for fault in loaded.scenario.faults)

@@ -126,9 +126,7 @@ class Plan:
     def submissions(self) -> Iterator[Submissions]:
         """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates."""
         waiting = _none()
-        for block, due_s in enumerate(
-            arrival_times(self.scenario.workload, self._arrivals_seed, self.ends_s)
-        ):
+        for block, due_s in enumerate(arrival_times(self.scenario.workload, self._arrivals_seed, self.ends_s)):
             numbers = (np.arange(len(due_s)) + block * BLOCK) << KEY_SHIFT
             originals = Submissions(due_s, numbers, np.zeros(len(due_s), dtype=np.int64))
             merged = _merge([waiting, originals, *self._duplicates_of(block, originals)], self.ends_s)

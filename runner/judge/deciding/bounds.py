@@ -6,8 +6,6 @@ martingale, the probability that it ever exceeds 1 / alpha is at most alpha (Vil
 
 import math
 
-import numpy as np
-
 from soak.schemas.stream.block import Floats
 
 LEAST_BATCHES = 8
@@ -69,7 +67,7 @@ def levels(steps: int) -> int:
 
 
 def long_run_variance(sums: Floats) -> float:
-    """The variance of the sum of many steps, a step: Geyer's initial monotone sequence (Geyer 1992), made larger for few steps."""
+    """The variance of the sum of many steps, a step: Geyer's initial monotone sequence (Geyer 1992), larger for few steps."""
     count = len(sums)
     centred = sums - sums.sum() / count
     first = float((centred * centred).sum()) / count

@@ -24,6 +24,8 @@ from soak.schemas.units import show_duration
 ERROR = 0.05
 """The probability with which any objective of a scenario is decided wrongly, in all looks at all of them."""
 
+_EARLY = Found(None, "it is too early to look")
+
 Alerts: TypeAlias = Sequence[tuple[Alert, Guard]]
 
 
@@ -36,7 +38,7 @@ class _Case:
     latency: Selection
     how: Measured | Limit | None
     waits: str
-    found: Found = Found(None, "it is too early to look")
+    found: Found = _EARLY
     at_s: float = math.inf
 
     @property
@@ -46,7 +48,9 @@ class _Case:
 
     def observe(self, facts: Facts) -> None:
         if isinstance(self.how, Measured) and self.at_s == math.inf:
-            latency = self.latency.of(facts) if self.latency.series != self.selection.series else self.selection.of(facts)
+            latency = (
+                self.latency.of(facts) if self.latency.series != self.selection.series else self.selection.of(facts)
+            )
             self.how.observe(self.selection.of(facts), latency)
         elif isinstance(self.how, Limit) and self.at_s == math.inf:
             stretches = facts.stretches.get(self.selection.series, [])

@@ -10,7 +10,7 @@ from soak.schemas.evidence.verdict import Status
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Comparison
 from soak.schemas.language.slis import Aggregate
-from soak.schemas.stream.block import TICKS_PER_S, Floats, tick
+from soak.schemas.stream.block import TICKS_PER_S, Bools, tick
 
 _BROKEN_ABOVE = {Op.LE, Op.LT, Op.EQ}
 _OR_AT = {Op.LT, Op.GE}
@@ -25,7 +25,9 @@ class Limit:
         self._or_at = comparison.op in _OR_AT
         self._perfect = 1.0 if limit == 1.0 else 0.0
         self._ticks = 0
-        self.status = Status.FAIL if self._aggregate is Aggregate.RATIO or comparison.op in _BROKEN_ABOVE else Status.PASS
+        self.status = (
+            Status.FAIL if self._aggregate is Aggregate.RATIO or comparison.op in _BROKEN_ABOVE else Status.PASS
+        )
         """What the objective is once the limit is passed."""
         self.passed_s = math.inf
 
@@ -46,17 +48,17 @@ class Limit:
             beyond = np.flatnonzero(self._beyond(samples))
             self.passed_s = float(samples.t[beyond[0]]) if len(beyond) else math.inf
 
-    def _beyond(self, samples: Samples) -> Floats:
+    def _beyond(self, samples: Samples) -> Bools:
         """For each observation whether the limit has been passed with it."""
         value = samples.value
         if self._aggregate is Aggregate.RATIO:
-            beyond: Floats = value != self._perfect * samples.weights
-            return beyond
+            imperfect: Bools = value != self._perfect * samples.weights
+            return imperfect
         if self._aggregate is Aggregate.COUNT:
             ticks = self._ticks + np.cumsum(np.rint(value * TICKS_PER_S).astype(np.int64))
             self._ticks = int(ticks[-1])
             value = ticks / TICKS_PER_S
-        beyond = value >= self._limit if self._or_at else value > self._limit
+        beyond: Bools = value >= self._limit if self._or_at else value > self._limit
         return beyond
 
 

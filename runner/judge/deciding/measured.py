@@ -1,6 +1,7 @@
 """Objectives on ratios, quantiles, means and rates: on which side of its target the long-run value lies, with which error.
 
-Each is the sign of a mean: of `good - target` for a ratio, of `at most the target - q` for a quantile, of `value - target` for a mean.
+Each is the sign of a mean: of `good` less the target for a ratio, of `at most the target` less q for a quantile, of `value` less
+the target for a mean.
 """
 
 import math
@@ -125,8 +126,10 @@ class Measured:
 
     def _worth(self, counts: Floats, excess: Floats, steps: Bools) -> float:
         """How many observations are worth one independent one, by what depends on each other the most; widened for few steps."""
-        share = self._measure.expected
-        own = [inefficiency(excess, counts, share * (1 - share))] if self._measure.share else []
+        own: list[float] = []
+        if self._measure.share:
+            expected, seen = self._measure.expected, self._measure.expected + float(excess.sum() / counts.sum())
+            own = [inefficiency(excess, counts, max(expected * (1 - expected), seen * (1 - seen)))]
         return max(1.0, inefficiency(*(self._own or self._latency).centred(steps)), *own)
 
     def _bounds(

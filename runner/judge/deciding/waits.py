@@ -26,7 +26,9 @@ class Waits:
     def observe(self, block: Block) -> None:
         """Process a block: when was each fault first seen to take effect?"""
         for fault in list(self._unseen.values()):
-            seen = np.isin(block.kind, [int(kind) for kind in fault.spec.seen_by]) & np.isin(block.cause, self._causes(fault))
+            seen = np.isin(block.kind, [int(kind) for kind in fault.spec.seen_by]) & np.isin(
+                block.cause, self._causes(fault)
+            )
             if seen.any():
                 self._seen_s[fault.name] = float(block.t[int(np.argmax(seen))])
                 del self._unseen[fault.name]
