@@ -16,7 +16,7 @@ ALL, DECIDABLE = "all", "decidable"
 """What is waited for: every objective, or all but those that only the end decides."""
 
 _MARGIN_REAL_S = 2.0
-"""Arrivals of a real run end so long after the events that decided: by then no submission has gone further."""
+"""Arrivals of a real run end this long after the events that decided: by then no submission has gone further."""
 
 
 def end_simulation_early(plan: Plan, target: Target, identity: Identity, interrupted: Callable[[], bool]) -> None:

@@ -74,9 +74,7 @@ def command(
 
     Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 wrong scenario or usage, 130 interrupted, 1 failed midway.
 
-    \b
-    Examples:
-      soak run scenarios/72h.yaml --tier pr --set queue.workers=2 --seed 7
+    Example: soak run scenarios/72h.yaml --tier pr --set queue.workers=2 --seed 7
     """
     from soak.runner.session import run_scenario
 

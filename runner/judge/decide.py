@@ -43,8 +43,7 @@ _LAG_QUANTILE = "submission_lag_p99"
 
 def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
     """The verdict on the run that `judge` observed to its end."""
-    objectives = _objectives(judge, identity)
-    laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
+    objectives, laws, unfinished = _objectives(judge, identity), judge_laws(judge), judge.lifecycle.unfinished()
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
     faults, tracker = judge.faults.results(judge.until_s), judge.lifecycle.tracker
     failures = [*_abort_reason(judge), *_failures(judge, objectives, laws, alerts)]

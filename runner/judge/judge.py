@@ -91,7 +91,8 @@ class Judge:
     def _floor_s(self, series: str) -> float:
         """The shortest interval of a series that a condition or an objective needs."""
         conditions = (*self.scenario.aborts, *(alert.condition for alert in self.scenario.alerts))
-        comparisons = [each.comparison for each in (*conditions, *self.scenario.objectives)]
+        comparisons = [each.comparison for each in conditions]
+        comparisons += [each.comparison for each in self.scenario.objectives]
         limits = [c.target for c in comparisons if c.sli.aggregate is Aggregate.LONGEST and c.sli.series == series]
         return min((limit for limit in limits if isinstance(limit, float)), default=math.inf)
 

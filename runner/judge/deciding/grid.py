@@ -61,7 +61,7 @@ class Grid:
             after += max(1, after // _LOOKS_PER_DOUBLING)
 
     def end_s(self, steps: int) -> float:
-        """When so long a part of the run is over."""
+        """When that many steps are over."""
         return steps * self.step_ticks / TICKS_PER_S
 
     def step_of(self, t_s: Floats) -> Ints:

@@ -61,31 +61,36 @@ class Measured:
     """An objective that many observations decide. How they depend on each other is seen by its own series and by latencies."""
 
     def __init__(self, comparison: Comparison, target: float, min_samples: int, grid: Grid) -> None:
-        self._aggregate, self._grid, self._min_samples = comparison.sli.aggregate, grid, min_samples
+        self._aggregate, self._grid = comparison.sli.aggregate, grid
         self._measure = measure_of(comparison, target)
         self._tally = Tally(grid, self._measure.of)
         self._usual = grid.usual()
         scale = {Aggregate.QUANTILE: near, Aggregate.MEAN: beside}.get(self._aggregate)
         self._own = Spread(grid, scale(target)) if scale else None
         self._latency = Spread(grid, roots)
+        self._least, self._weight = max(min_samples, LEAST_EFFECTIVE), 0.0
 
     def observe(self, samples: Samples, latency: Samples) -> None:
         """Process more of the series, and of the latencies of the same part of the tasks."""
-        self._tally.observe(samples)
-        if self._own:
+        if len(samples):
+            self._tally.observe(samples)
+            self._weight += float(samples.weights.sum())
+        if self._own and len(samples):
             self._own.observe(samples)
-        else:
+        elif not self._own and len(latency):
             self._latency.observe(latency)
 
     def look(self, steps: int, error: float) -> Found:
-        """On which side of its target it is after so many steps, wrongly with at most the probability `error`."""
+        """On which side of its target it is after that many steps, wrongly with at most the probability `error`."""
+        if self._weight < self._least:
+            return Found(None, f"fewer than {self._least} observations")
         every = slice(self._grid.first, steps)
         usual = self._usual.copy()
         usual[steps:] = False
         counts, sums = self._tally.counts, self._tally.sums
         excess = self._excess(counts, sums)
-        if counts[every].sum() < max(self._min_samples, LEAST_EFFECTIVE):
-            return Found(None, f"fewer than {max(self._min_samples, LEAST_EFFECTIVE)} observations")
+        if counts[every].sum() < self._least:
+            return Found(None, f"fewer than {self._least} observations")
         if usual.sum() < LEAST_BATCHES:
             return Found(None, f"fewer than {LEAST_BATCHES} steps without a fault that happens once")
         if self._measure.share and not 0 <= sums[every].sum() <= counts[every].sum():
