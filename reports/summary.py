@@ -14,6 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 from soak.reports.aftermath import read_aftermath
 from soak.reports.data import RunData
 from soak.reports.decided import section
+from soak.reports.objectives import WORDS
 from soak.reports.room import ask, room_of
 from soak.schemas.errors import UsageError, reason
 from soak.schemas.evidence.verdict import GrowthResult, paused_s
@@ -91,6 +92,7 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         shown=_shown,
         margin=_margin,
         trend=_trend,
+        **WORDS,
     )
     return environment
 

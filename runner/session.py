@@ -204,8 +204,9 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     slis, known = loaded.scenario.slis, summary(verdict)
     lines = [
         "",
-        f"{verdict.verdict.value}  {printable(loaded.scenario.title or verdict.scenario)}",
+        f"{verdict.headline}  {printable(loaded.scenario.title or verdict.scenario)}",
         *(f"  {reason}" for reason in verdict.reasons),
+        *(f"  thin: {caveat}" for caveat in verdict.caveats),
         "",
     ]
     for objective in verdict.objectives:

@@ -86,7 +86,12 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class ObjectiveResult(msgspec.Struct, frozen=True):
-    """One objective. Values in base units; `margin` is positive on the good side; `interval` at `confidence`."""
+    """One objective. Values in base units; `margin` is positive on the good side; `interval` at `confidence`.
+
+    effective_samples: how many independent observations say as much. thin: the result is that of the observed value alone:
+    the interval includes others, or there is none. family: objectives among which a false FAIL is as rare as for one (Holm).
+    excluded: the rate of what was never observed above which 95 % confidence excludes it.
+    """
 
     objective: str
     sli: str
@@ -103,6 +108,10 @@ class ObjectiveResult(msgspec.Struct, frozen=True):
     confidence: float | None
     detail: str
     note: str = ""
+    effective_samples: float | None = None
+    thin: bool = False
+    family: int = 1
+    excluded: float | None = None
 
 
 class LawResult(msgspec.Struct, frozen=True):
@@ -302,3 +311,13 @@ class Verdict(msgspec.Struct, frozen=True):
     """Of a system that has one, and left out for others."""
     typed_reasons: list[Reason] = []
     decided: Decided | None = None
+    caveats: list[str] = []
+    """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
+
+    @property
+    def headline(self) -> str:
+        """The verdict with what it rests on: never more than there is."""
+        thin = sum(each.thin and each.status is Status.PASS for each in self.objectives)
+        if self.verdict is not Outcome.PASS or not thin:
+            return self.verdict.value
+        return f"{self.verdict.value} on thin evidence ({thin} of {len(self.objectives)} objectives)"
