@@ -119,6 +119,9 @@ def _cases() -> Iterator[tuple[str, Case, float]]:
             for count in (3_000, 27_000):
                 name = f"M/M/1, rho {rho:g}, p{q * 100:g}, {count:,}"
                 yield name, lambda runs, rho=rho, q=q, count=count: queue(runs, count, rho, q), q
+    for hours in (1, 12):
+        name = f"outages of 10 min every {hours} h, ratio, 72 h"
+        yield name, lambda runs, hours=hours: outages(runs, hours), 1.0
     for workers in (2, 3):
         name = f"72h.yaml, {workers} workers, p95"
         yield name, lambda runs, workers=workers: scenario(runs, workers, 0.95), 0.95
@@ -134,6 +137,18 @@ def independent(runs: int, count: int, share: float) -> Iterator[tuple[Grid, Ser
     draw, grid = np.random.default_rng(1), steady(count)
     for _ in range(runs):
         yield grid, (np.sort(draw.uniform(0, count, count)), (draw.random(count) < share).astype(float)), share
+
+
+def outages(runs: int, hours: float) -> Iterator[tuple[Grid, Series, float]]:
+    """Successes, five a minute over 72 h, that all fail in outages at random: before the first one nothing shows them."""
+    draw, end_s = np.random.default_rng(6), 72 * 3600.0
+    grid, count, mean_s = steady(end_s), round(end_s / 12), 600.0
+    truth = 1 - mean_s / (mean_s + hours * 3600)
+    for _ in range(runs):
+        up_s, down_s = draw.exponential(hours * 3600, 600), draw.exponential(mean_s, 600)
+        edges = np.cumsum(np.ravel(np.column_stack([up_s, down_s])))
+        t_s = np.sort(draw.uniform(0, end_s, count))
+        yield grid, (t_s, (np.searchsorted(edges, t_s) % 2 == 0).astype(float)), truth
 
 
 def queue(runs: int, count: int, rho: float, q: float) -> Iterator[tuple[Grid, Series, float]]:

@@ -41,8 +41,22 @@ def section(verdict: Verdict) -> Known | None:
     said = summary(verdict)
     limit = f"an error of at most {show_ratio(known.error)}, of all objectives in all looks together"
     error = f"Known means: with {limit}, if the system goes on as it was seen."
-    first = f"{said[0].upper()}{said[1:]}. {error}" if said else f"Not before the end of the run. {error}"
-    return Known(first, [(each.objective, _found(each)) for each in known.objectives], _looked(known))
+    if not said:
+        return Known(f"Not before the end of the run. {error}", _rows(known), _looked(known))
+    first = f"{said[0].upper()}{said[1:]}. {error}{_unseen(known)}"
+    return Known(first, _rows(known), _looked(known))
+
+
+def _rows(known: Decided) -> list[tuple[str, str]]:
+    return [(each.objective, _found(each)) for each in known.objectives]
+
+
+def _unseen(known: Decided) -> str:
+    """What may have been missed: with 5 % nothing was seen yet of what comes at random that often (exp(-3) = 0.05)."""
+    at_s = known.at_s if known.at_s is not None else known.decidable_at_s
+    if at_s is None or known.status == "FAIL":
+        return ""
+    return f" What happens less often than every {show_duration(round(at_s / 3))}, such as a rare outage, may not have been seen."
 
 
 def _found(objective: DecidedObjective) -> str:

@@ -13,6 +13,9 @@ from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints
 
 MOST_STEPS = 256
 LEAST_CYCLES = LEAST_BATCHES
+LEAST_PART = 8
+"""Nothing is decided in the first eighth of a run: what is rare had no time to happen."""
+
 _LOOKS_PER_DOUBLING = 8
 
 
@@ -45,7 +48,7 @@ class Grid:
         whole, cycle = max(1, _ticks(scenario.duration_s)), math.lcm(*cycles) if cycles else 1
         step = cycle * math.ceil(whole / (cycle * MOST_STEPS))
         count, first = whole // step, math.ceil(_ticks(scenario.warmup_s) / step)
-        least = max(LEAST_BATCHES, (count - first) // 16)
+        least = max(LEAST_BATCHES, (count - first) // LEAST_PART)
         return cls(step, count, first, least, cycle / TICKS_PER_S if cycles else 0.0, tuple(once))
 
     @property

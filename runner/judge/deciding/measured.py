@@ -133,8 +133,9 @@ class Measured:
         """How many observations are worth one independent one, by what depends on each other the most; widened for few steps."""
         own: list[float] = []
         if self._measure.share:
-            expected, seen = self._measure.expected, self._measure.expected + float(excess.sum() / counts.sum())
-            own = [inefficiency(excess, counts, max(expected * (1 - expected), seen * (1 - seen)))]
+            # What was seen, not what is expected: few failures vary little, however much they come together.
+            seen = self._measure.expected + float(excess.sum() / counts.sum())
+            own = [inefficiency(excess, counts, seen * (1 - seen))]
         return max(1.0, inefficiency(*(self._own or self._latency).centred(steps)), *own)
 
     def _bounds(
