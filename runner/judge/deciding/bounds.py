@@ -21,6 +21,8 @@ def log_e_share(good: float, total: float, share: float) -> float:
     The mixture of the likelihood ratios with Jeffreys' prior, Beta(1/2, 1/2) (Robbins 1970).
     """
     bad = total - good
+    if (good and share <= 0) or (bad and share >= 1):
+        return math.inf
     mixed = math.lgamma(good + 0.5) + math.lgamma(bad + 0.5) - math.lgamma(total + 1.0) - math.log(math.pi)
     return mixed - (good * math.log(share) if good else 0.0) - (bad * math.log1p(-share) if bad else 0.0)
 

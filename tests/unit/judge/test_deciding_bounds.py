@@ -88,3 +88,6 @@ def test_bounds_of_a_share_end_where_the_e_value_reaches_its_limit() -> None:
     assert log_e_share(970, 1000, low) == pytest.approx(math.log(20), abs=0.01)
     assert log_e_share(970, 1000, high) == pytest.approx(math.log(20), abs=0.01)
     assert share_bounds(50, 50, math.log(20))[1] == 1.0
+    # Rounding leaves a trace of a failure.
+    assert share_bounds(np.nextafter(50, 0), 50, math.log(20))[1] == 1.0
+    assert log_e_share(1, 2, 0) == log_e_share(1, 2, 1) == math.inf
