@@ -41,7 +41,7 @@ class Evidence:
     def __init__(self, sli: Sli, fold: Fold, course: Course | None, schedule: Schedule = NOTHING_SCHEDULED) -> None:
         self._sli, self._fold = sli, fold
         self._dependence = _dependence(sli, fold, course, schedule)
-        self._variance = course.variance() if course and sli.aggregate is Aggregate.MEAN else 0.0
+        self._variance = course.variance() if course is not None and sli.aggregate is Aggregate.MEAN else 0.0
 
     @property
     def longer(self) -> float:
