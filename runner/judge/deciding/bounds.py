@@ -30,7 +30,7 @@ def log_e_share(good: float, total: float, share: float) -> float:
 def log_e_batches(sums: Floats, least_square: float) -> float:
     """The logarithm of the e-value of a t test against the mean of normal sums being 0, of whatever variance.
 
-    The mixture over effects in standard deviations with a standard normal prior (Wang and Ramdas 2025, theorem 4.2: scale
+    The mixture over effects in standard deviations with a standard normal prior (Wang and Ramdas 2025: scale
     invariant). `least_square`: the sum of squares counts as at least this much.
     """
     count, square = len(sums), max(float((sums * sums).sum()), least_square)
@@ -43,7 +43,7 @@ def log_e_batches(sums: Floats, least_square: float) -> float:
 def log_e_mean(sums: Floats, variance: float, steps: int, error: float) -> float:
     """The logarithm of the asymptotic e-value against the mean of `sums`, with that variance a step, being 0.
 
-    A normal mixture (Robbins 1970; Waudby-Smith et al. 2024, theorem 2.2), tightest at `steps`.
+    A normal mixture (Robbins 1970; Waudby-Smith et al. 2024), tightest at `steps`.
     """
     if variance <= 0:
         return 0.0

@@ -102,6 +102,7 @@ class Deciding:
         self._looks = self._grid.looks()
         self._next = next(self._looks, None)
         self._waiting: list[str] = []
+        self._phased_s = max((phase.window.end_s for phase in scenario.phases), default=0.0)
         self.failed_s = self.passed_s = self.decidable_s = math.inf
         """When it was known that the run fails; that it passes; that it passes but for what only the end decides."""
 
@@ -131,7 +132,7 @@ class Deciding:
         self._fail(t_s)
         if self.failed_s <= t_s:
             return
-        for case in self._cases:
+        for case in self._cases if t_s >= self._phased_s else ():
             case.look(steps, t_s, self._error)
         self._fail(t_s)
         self._waiting = list(self._waits.at(t_s, [(alert, guard.timer.firings) for alert, guard in alerts]))
