@@ -29,8 +29,7 @@ def end_simulation_early(plan: Plan, target: Target, identity: Identity, interru
                 pass
             if judge.aborted_by or interrupted() or _known_s(judge, identity) < math.inf:
                 break
-    if not judge.aborted_by:
-        plan.end_arrivals(_known_s(judge, identity))
+    plan.end_arrivals(_known_s(judge, identity))
 
 
 def end_early(plan: Plan, judge: Judge, identity: Identity) -> None:
