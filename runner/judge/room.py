@@ -49,6 +49,20 @@ class Tasks:
     transient: Bools
 
 
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What a fault brought about that no event with its cause says: tasks lost, or executions too many. met_s: when it struck."""
+
+    what: str
+    fault: str
+    met_s: float
+    count: int
+
+
+LOST, DUPLICATED = "lost", "duplicated"
+"""What a consequence can be: the names of the fields of `schemas.evidence.attribution.Cost`."""
+
+
 class Tracker:
     """Follows what is particular to a system, beside its tasks. It is copied before each block, and must be small.
 
@@ -82,6 +96,10 @@ class Tracker:
     def lost(self, lifecycle: "Lifecycle") -> int:
         """Tasks that are lost although the system counts them."""
         return 0
+
+    def consequences(self, lifecycle: "Lifecycle") -> Iterator[Consequence]:
+        """What faults brought about, so far."""
+        yield from ()
 
     def gain(self) -> Gain | None:
         """What policies gained; None where there are none."""

@@ -1,5 +1,6 @@
 """Redelivery of work whose worker died, by the execution ledger, independent of what a system reports."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,7 @@ class Redelivery:
         self._deadly = {fault.name for fault in scenario.faults if fault.spec.dies}
         self._vocabulary = vocabulary
         self._died: dict[int, float] = {}
+        self._died_of: dict[int, int] = {}
         self._last_s = 0.0
         """When an execution last started or ended."""
         self._allowed_s = redelivery_limit(scenario, identity)
@@ -67,10 +69,12 @@ class Redelivery:
         for place in np.flatnonzero(death | (concerned & _OVER[block.kind])).tolist():
             task, t_s = int(block.task[place]), float(block.t[place])
             if death[place]:
-                self._died[task] = t_s
-            elif (died_s := self._died.pop(task, None)) is not None and block.kind[place] == Kind.EXECUTION_STARTED:
-                again.append(place)
-                took.append(t_s - died_s)
+                self._died[task], self._died_of[task] = t_s, int(block.cause[place])
+            elif (died_s := self._died.pop(task, None)) is not None:
+                del self._died_of[task]
+                if block.kind[place] == Kind.EXECUTION_STARTED:
+                    again.append(place)
+                    took.append(t_s - died_s)
         places = np.array(again, dtype=np.int64)
         return Samples(block.t[places], quantise(np.array(took)), label=table.labels_at(block, places))
 
@@ -96,12 +100,25 @@ class Redelivery:
         Work is lost when for longer than its redelivery may take no execution ran at all, and no outage kept one from
         starting: then neither a lack of workers nor the end of the run explains that it was not started again.
         """
+        idle_s = self._idle(table, until_s)
+        lost = sum(each > self._allowed_s for each in idle_s.values())
+        lacking_s = max((self._allowed_s - each for each in idle_s.values()), default=0.0)
+        return Stranded(lost, len(idle_s) - lost, self._allowed_s, max(0.0, lacking_s))
+
+    def lost_to(self, table: Table, until_s: float) -> Iterator[tuple[int, float]]:
+        """Of each lost task the cause of the last death, and its time; for a run that ends at `until_s`."""
+        for task, idle_s in self._idle(table, until_s).items():
+            if idle_s > self._allowed_s:
+                yield self._died_of[task], self._died[task]
+
+    def _idle(self, table: Table, until_s: float) -> dict[int, float]:
+        """By waiting task how long nothing kept it from being started again, in seconds."""
         waiting = self.waiting(table)
         idle = not table.get("running", table.open_numbers()).sum()
-        idle_s = [self._idle_for(max(since_s, self._last_s), until_s) if idle else 0.0 for since_s in waiting.values()]
-        lost = sum(each > self._allowed_s for each in idle_s)
-        lacking_s = max((self._allowed_s - each for each in idle_s), default=0.0)
-        return Stranded(lost, len(waiting) - lost, self._allowed_s, max(0.0, lacking_s))
+        return {
+            task: self._idle_for(max(since_s, self._last_s), until_s) if idle else 0.0
+            for task, since_s in waiting.items()
+        }
 
     def _idle_for(self, since_s: float, until_s: float) -> float:
         """The time between the two, outages left out."""

@@ -7,9 +7,10 @@ import numpy as np
 
 from soak.runner.judge.groups import carried
 from soak.runner.judge.lifecycle import Lifecycle
+from soak.runner.judge.queue.blame import Blame
 from soak.runner.judge.queue.ledger import duplicate_executions
 from soak.runner.judge.queue.redelivery import Redelivery, Stranded
-from soak.runner.judge.room import Law, Tasks, Tracker
+from soak.runner.judge.room import LOST, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts, Samples
 from soak.schemas.language.faults import FaultSpec
@@ -46,6 +47,7 @@ class QueueTracker(Tracker):
         self._queue = queue_of(scenario)
         self._backoff_s = _backoffs(self._queue)
         self._redelivery = Redelivery(scenario, vocabulary, identity)
+        self._blame = Blame(scenario, vocabulary)
         self.ledger_mismatches = 0
         """Tasks recorded DONE although the attempt failed according to the ledger."""
 
@@ -71,6 +73,7 @@ class QueueTracker(Tracker):
     def observe(self, block: Block, tasks: Tasks, facts: Facts) -> None:
         """Take in a block."""
         facts.series["duplicate_executions"] = duplicate_executions(block, tasks.table)
+        self._blame.observe(block, facts.series["duplicate_executions"])
         facts.series["redelivery_time"] = self._redelivery.observe(block, tasks.table)
         _contentions(block, tasks, facts)
         failed_at = self._results(tasks, facts)
@@ -130,6 +133,12 @@ class QueueTracker(Tracker):
     def lost(self, lifecycle: Lifecycle) -> int:
         """Tasks that were never started again."""
         return self.stranded(lifecycle).lost
+
+    def consequences(self, lifecycle: Lifecycle) -> Iterator[Consequence]:
+        """Tasks that were never started again, and executions too many, by fault."""
+        yield from self._blame.consequences()
+        for cause, died_s in self._redelivery.lost_to(lifecycle.table, lifecycle.until_s):
+            yield Consequence(LOST, self._vocabulary.causes[cause].fault, died_s, 1)
 
     def still_open(self, sli: Sli, lifecycle: Lifecycle, labels: frozenset[int] | None) -> tuple[int, str] | None:
         """Expired leases whose task is open, and tasks that wait for their redelivery."""
