@@ -1,7 +1,7 @@
 """How often a run that ends once its verdict is known is ended wrongly, and how long it would have been.
 
 A case is false when the target is exactly the long-run value and anything is decided, or the target lies a tenth of it beyond and
-PASS is. `before`: the 95 % interval of verdict.json that takes observations as independent, looked at at the same times.
+PASS is; shares are of all runs. `before`: the 95 % interval of verdict.json that takes observations as independent, looked at at the same times.
 """
 
 import math
