@@ -1,7 +1,8 @@
 """How often a run that ends once its verdict is known is ended wrongly, and how long it would have been.
 
 A case is false when the target is exactly the long-run value and anything is decided, or the target lies a tenth of it beyond and
-PASS is; shares are of all runs. `before`: the 95 % interval of verdict.json that takes observations as independent, looked at at the same times.
+PASS is; shares are of all runs. `before`: the 95 % interval of verdict.json that takes observations as independent, looked at at
+the same times.
 """
 
 import math
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from benchmarks.experiment import Row
+from experiment import Row
 
 from soak.runner.engine import execute, identify
 from soak.runner.judge.deciding.deciding import ERROR
@@ -188,11 +189,3 @@ def latencies(loaded: Scenario, seed: int) -> Series:
     kept, target = _Latencies(), Simulation()
     execute(Plan(loaded, seed), target, identify(loaded, "", seed, target, abort=False), [kept])
     return np.concatenate([part.t for part in kept.parts]), np.concatenate([part.value for part in kept.parts])
-
-
-if __name__ == "__main__":
-    import sys
-
-    for row in rows(int(sys.argv[1])):
-        sys.stdout.write(f"{row}\n")
-        sys.stdout.flush()

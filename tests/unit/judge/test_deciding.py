@@ -22,7 +22,7 @@ from soak.schemas.stream.vocabulary import Vocabulary
 from soak.simulation.plan import Plan
 from soak.simulation.run import simulate
 
-sys.path.insert(0, str(Path(__file__).parents[3]))
+sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 
 LOAD = """
 duration: 4h
@@ -170,7 +170,7 @@ def test_it_does_not_depend_on_where_blocks_end() -> None:
 
 
 def test_runs_at_the_boundary_are_seldom_decided() -> None:
-    from benchmarks.coverage_decided import decision, fixed, queue
+    from coverage_decided import decision, fixed, queue
 
     made = [*queue(60, 3_000, 0.7, 0.95)]
     assert sum(decision(grid, series, truth, 0.95) is not None for grid, series, truth in made) <= 4
@@ -181,7 +181,7 @@ def test_runs_at_the_boundary_are_seldom_decided() -> None:
 
 def looked_at(target: float, q: float, values: Floats) -> str:
     """Why nothing is decided of a quantile after an hour, of values at equal distances."""
-    from benchmarks.coverage_decided import comparison_of, steady
+    from coverage_decided import comparison_of, steady
 
     grid = steady(3600)
     measured = Measured(comparison_of(target, q), target, 1, grid)
