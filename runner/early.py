@@ -36,7 +36,7 @@ def end_early(plan: Plan, judge: Judge, identity: Identity) -> None:
     """Let arrivals of a real run end if its verdict is known, and what was observed so far gives that verdict."""
     if plan.ends_s < plan.scenario.duration_s or _known_s(judge, identity) > judge.until_s:
         return
-    verdict = decide(judge, identity, End.DECIDED, with_tails=False)
+    verdict = decide(judge, identity, End.DECIDED, with_findings=False)
     statuses = [each.status for each in verdict.objectives]
     late = any(reason.kind is ReasonKind.LATENESS for reason in verdict.typed_reasons)
     failed = judge.deciding.failed_s <= judge.until_s

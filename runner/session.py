@@ -200,6 +200,7 @@ def collection_paused(target: Target) -> Iterator[None]:
 
 def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     """The verdict for a terminal."""
+    from soak.reports.changepoints import changes_in_words
     from soak.reports.decided import summary
 
     slis, known = loaded.scenario.slis, summary(verdict)
@@ -215,6 +216,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
         margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}   {margin}")
+    lines += [f"  change       {printable(line)}" for line in changes_in_words(verdict).lines]
     costs = attribution_line(verdict)
     states = ", ".join(f"{count:,} {name}" for name, count in verdict.tasks.items() if count and name != "accepted")
     lines += [

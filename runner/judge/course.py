@@ -171,11 +171,12 @@ class Course:
         codes, counts = self._coded()
         window_of = np.full(len(self), -1)
         window_of[inside] = number
-        window, bucket = window_of[codes // _WIDTH], codes % _WIDTH
-        order = np.lexsort((bucket, window))
-        window, bucket, counts = window[order], bucket[order], counts[order]
+        kept = np.flatnonzero(window_of[codes // _WIDTH] >= 0)
+        window, bucket = window_of[codes[kept] // _WIDTH], codes[kept] % _WIDTH
+        order = np.argsort(window * _WIDTH + bucket)
+        window, bucket, counts = window[order], bucket[order], counts[kept[order]]
         values = np.full(count, math.nan)
-        for each in np.unique(window[window >= 0]).tolist():
+        for each in np.unique(window).tolist():
             begin, end = np.searchsorted(window, [each, each + 1])
             below = np.cumsum(counts[begin:end])
             place = int(np.searchsorted(below, rank(q, int(below[-1]))))

@@ -7,6 +7,7 @@ import msgspec
 
 from soak.runner.judge.alerts import alert_result
 from soak.runner.judge.attribution import attribute
+from soak.runner.judge.changepoints.find import change_points
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import RELATIVE_ERROR
@@ -40,11 +41,16 @@ LEAST_LAG_REAL_S = 0.05
 _LAG_QUANTILE = "submission_lag_p99"
 
 
-def decide(judge: Judge, identity: Identity, end: End, *, with_tails: bool = True) -> Verdict:
-    """The verdict on the run that `judge` observed to its end, what its faults did and cost, and what its tails say."""
+def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = True) -> Verdict:
+    """The verdict on the run that `judge` observed to its end, and what its faults did and cost.
+
+    with_findings: with what its tails say and its change points, which nothing else in a verdict depends on.
+    """
     verdict = msgspec.structs.replace(_decided(judge, identity, end), attribution=attribute(judge))
-    said = tails(judge, _lateness(judge, identity)) if with_tails else ()
-    return msgspec.structs.replace(verdict, tails=list(said))
+    if not with_findings:
+        return verdict
+    said = list(tails(judge, _lateness(judge, identity)))
+    return msgspec.structs.replace(verdict, tails=said, change_points=change_points(judge))
 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
@@ -140,9 +146,7 @@ def _growths(judge: Judge) -> Iterator[GrowthResult]:
         fold = judge.folds.fold(sli)
         trend = fold.trend(sli, DEFAULT_CONFIDENCE) if isinstance(fold, Growth) else None
         if trend:
-            yield GrowthResult(
-                sli.name, sli.unit.value, trend.slope, (trend.low, trend.high), trend.level, trend.p, fold.samples
-            )
+            yield trend.result(sli, fold.samples)
 
 
 # Reasons.

@@ -13,6 +13,7 @@ import numpy as np
 
 from soak.runner.judge.alerts import Guard, number_or_none
 from soak.runner.judge.attribution import Attribution
+from soak.runner.judge.changepoints.marks import Marks
 from soak.runner.judge.course import Course
 from soak.runner.judge.deciding.deciding import Deciding
 from soak.runner.judge.faults import FaultCounts
@@ -65,6 +66,7 @@ class Judge:
         self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
         self.deciding = Deciding(scenario, self.labels, vocabulary)
+        self.marks = Marks(vocabulary)
         self.attribution = Attribution(scenario, vocabulary, self.labels, self.faults)
         self.alerts = [
             (alert, Guard(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
@@ -199,6 +201,7 @@ class Judge:
         self.tails.observe(facts)
         self.faults.observe(block)
         self.deciding.observe(block, facts, self.alerts)
+        self.marks.observe(block)
         self.attribution.observe(block, facts)
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[(block.kind == Kind.RUN_ENDED) | (block.kind == Kind.RUN_DECIDED)]
