@@ -16,6 +16,7 @@ from soak.reports.aftermath import read_aftermath
 from soak.reports.attribution import attribution_tables, breach_words
 from soak.reports.changepoints import changes_in_words
 from soak.reports.data import RunData
+from soak.reports.decided import section
 from soak.reports.objectives import WORDS
 from soak.reports.room import ask, room_of
 from soak.schemas.errors import UsageError, reason
@@ -132,6 +133,7 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
             scenario=run.scenario,
             manifest=run.manifest,
             checkpoints=run.checkpoints.checkpoints,
+            known=section(run.verdict),
             changes=changes_in_words(run.verdict),
             **more,
         )

@@ -55,11 +55,9 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
     objectives = judge_objectives(judge, _lateness(judge, identity))
-    laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
-    alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
+    laws, alerts, unfinished = judge_laws(judge), _alerts(judge), judge.lifecycle.unfinished()
     faults, tracker = judge.faults.results(judge.until_s), judge.lifecycle.tracker
-    failures = [*_abort_reason(judge), *_failures(judge, objectives, laws, alerts)]
-    reasons = _with_doubts(failures, _doubts(judge, identity, end, objectives, laws, alerts, faults))
+    reasons = _reasons(judge, identity, end, objectives, laws, alerts, faults)
     return Verdict(
         schema_version=SCHEMA_VERSION,
         verdict=_outcome(end, reasons),
@@ -91,6 +89,7 @@ def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
         gain=tracker.gain(),
         section=tracker.section() or msgspec.UNSET,
         typed_reasons=reasons,
+        decided=judge.deciding.result(judge.until_s, stopped=end is End.DECIDED),
         caveats=[_caveat(each) for each in objectives if each.thin],
     )
 
@@ -107,10 +106,27 @@ def _caveat(objective: ObjectiveResult) -> str:
     return f"{objective.objective} {what} by the observed value alone: its {level:.0%} interval is {low} to {high}"
 
 
+def _alerts(judge: Judge) -> list[AlertResult]:
+    return [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
+
+
+def _reasons(
+    judge: Judge,
+    identity: Identity,
+    end: End,
+    objectives: list[ObjectiveResult],
+    laws: list[LawResult],
+    alerts: list[AlertResult],
+    faults: list[FaultResult],
+) -> list[Reason]:
+    failures = [*_abort_reason(judge), *_failures(judge, objectives, laws, alerts)]
+    return _with_doubts(failures, _doubts(judge, identity, end, objectives, laws, alerts, faults))
+
+
 def _outcome(end: End, reasons: list[Reason]) -> Outcome:
     if end is End.ABORTED:
         return Outcome.ABORTED
-    if end is not End.COMPLETED:
+    if not end.orderly:
         return Outcome.INCONCLUSIVE
     if any(reason.status is Status.FAIL for reason in reasons):
         return Outcome.FAIL
@@ -218,13 +234,13 @@ def _doubts(
                 ReasonKind.OBJECTIVE, f"objective {objective.objective}: {objective.detail}", objective.objective
             )
     for law in laws:
-        if law.status is Status.INCONCLUSIVE and end is End.COMPLETED:
+        if law.status is Status.INCONCLUSIVE and end.orderly:
             yield _doubt(ReasonKind.LAW, f"law {law.law}: {law.detail}", law.law)
     for alert in alerts:
-        if alert.status is Status.INCONCLUSIVE and end is End.COMPLETED:
+        if alert.status is Status.INCONCLUSIVE and end.orderly:
             yield _doubt(ReasonKind.ALERT, f"alert {alert.name}: {alert.detail}", alert.name)
     for fault in faults:
-        if fault.status is Status.INCONCLUSIVE and end is End.COMPLETED:
+        if fault.status is Status.INCONCLUSIVE and end.orderly:
             yield _doubt(ReasonKind.FAULT, f"fault {fault.name}: {fault.detail}", fault.name)
     yield from _telemetry_doubts(judge, identity, end)
 
@@ -247,7 +263,7 @@ def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[Re
             f"only {judge.planned} of {tasks} tasks arrived within {show_duration(judge.scenario.duration_s)} (raise duration)",
         )
     offered = judge.offered
-    if end is End.COMPLETED and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
+    if end.orderly and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
         yield _doubt(ReasonKind.OFFERED, f"the load generator offered {offered} of {judge.planned} planned submissions")
 
 

@@ -57,6 +57,7 @@ class Replication(msgspec.Struct, frozen=True):
     """The outcome of one replication; `objectives` in the order of the scenario's.
 
     `aborted_by` names the abort condition that ended it, at `ended_s` of scenario time (of a job in full: that would have).
+    `decided_s`, `decidable_s`: when the verdict on the objectives was known, as `decided_as`; without what only the end decides.
     `doubts` are the laws, alerts and faults (and `telemetry`) that prevented PASS. `slis`: in base units, of a job in full.
     """
 
@@ -68,6 +69,9 @@ class Replication(msgspec.Struct, frozen=True):
     objectives: list[ObjectiveOutcome]
     doubts: list[str]
     slis: dict[str, float | None] = {}
+    decided_as: str | None = None
+    decided_s: float | None = None
+    decidable_s: float | None = None
 
 
 def seeds(base: int) -> Iterator[int]:
@@ -136,7 +140,14 @@ def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:
         ],
         _doubts(verdict),
         verdict.slis if job.in_full else {},
+        *_early(verdict),
     )
+
+
+def _early(verdict: Verdict) -> tuple[str | None, float | None, float | None]:
+    """As what, and when, the verdict on the objectives was known; and when without what only the end decides."""
+    known = verdict.decided
+    return (known.status, known.at_s, known.decidable_at_s) if known else (None, None, None)
 
 
 def _doubts(verdict: Verdict) -> list[str]:

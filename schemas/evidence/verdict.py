@@ -7,6 +7,7 @@ import msgspec
 
 from soak.schemas.evidence.attribution import FaultAttribution
 from soak.schemas.evidence.changepoints import SeriesChanges
+from soak.schemas.evidence.decided import Decided
 from soak.schemas.evidence.tails import Tail
 
 SCHEMA_VERSION = 4
@@ -38,9 +39,15 @@ class End(StrEnum):
     """How a run ended."""
 
     COMPLETED = "completed"
+    DECIDED = "decided"
     ABORTED = "aborted"
     INTERRUPTED = "interrupted"
     CUT = "cut"
+
+    @property
+    def orderly(self) -> bool:
+        """Whether the system was let finish its work and counted its tasks."""
+        return self in {End.COMPLETED, End.DECIDED}
 
 
 class ReasonKind(StrEnum):
@@ -312,6 +319,7 @@ class Verdict(msgspec.Struct, frozen=True):
     section: Section | msgspec.UnsetType = msgspec.UNSET
     """Of a system that has one, and left out for others."""
     typed_reasons: list[Reason] = []
+    decided: Decided | None = None
     caveats: list[str] = []
     """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
     change_points: list[SeriesChanges] = []
