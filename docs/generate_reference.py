@@ -121,7 +121,7 @@ slos:
 OBJECTIVE_STATUSES = """\
 Each objective has one of three results:
 
-- PASS: the observed value holds, and with a `confidence` (or [`evidence: strict`](#evidence)) its whole interval does.
+- PASS: the observed value holds, and with a `confidence` (or [`evidence: strict`](#top-level)) its whole interval does.
 - FAIL: the observed value does not hold, and with a `confidence` none of its interval does.
 - INCONCLUSIVE: there are fewer than `min_samples` observations; or the interval includes values on both sides of the
   target; or observations depend on each other for too long for an interval; or unfinished tasks could still break it;

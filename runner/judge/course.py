@@ -21,7 +21,7 @@ MOST_STRETCHES = 2048
 """The maximum number of stretches; at least half as many, where there are as many observations."""
 
 _AT_ONCE = 1 << 14
-"""Observations that are taken in together: few at a time cost as much."""
+"""Observations that are processed together: few at a time cost as much."""
 
 _WIDTH = BUCKETS // 2 + 1
 """Two buckets of the histogram are one here: values within 1 % of each other."""
@@ -97,7 +97,7 @@ class Course:
         return self._ticks / TICKS_PER_S
 
     def observe(self, samples: Samples) -> None:
-        """Process more of the series: it is taken in together with what else comes, a good number at once."""
+        """Process more of the series, many observations at once."""
         if len(samples):
             self._waiting.append(samples)
             if sum(map(len, self._waiting)) >= _AT_ONCE:

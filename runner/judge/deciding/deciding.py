@@ -72,12 +72,14 @@ class _Case:
 
     def result(self, ended_s: float) -> DecidedObjective:
         known = self.at_s <= ended_s
+        # What the rest of a block told of it after the verdict was known is not part of that.
+        why = _EARLY.why if self.found.status else self.found.why
         return DecidedObjective(
             self.objective.comparison.text,
             self.found.status if known else None,
             self.at_s if known else None,
             self.found.bounds if known else None,
-            "" if known else self.waits + self._so_far(ended_s) if self.only_at_end else self.found.why,
+            "" if known else self.waits + self._so_far(ended_s) if self.only_at_end else why,
             self.only_at_end,
         )
 
@@ -85,7 +87,7 @@ class _Case:
         """Of a count of nothing so far: the rate that would have given one by now with 95 % (it holds at every look)."""
         counts = isinstance(self.how, Limit) and self.objective.comparison.sli.aggregate is Aggregate.COUNT
         over_s = t_s - self.selection.warmup_s
-        if not counts or not isinstance(self.how, Limit) or self.how.counted or over_s <= 0:
+        if not counts or not isinstance(self.how, Limit) or self.how.first_s <= t_s or over_s <= 0:
             return ""
         return f"; none in {show_duration(round(over_s))}: fewer than {-math.log(ERROR) / over_s * 3600:.2g} per hour with 95 %"
 

@@ -18,7 +18,7 @@ _GROWING = {Aggregate.COUNT, Aggregate.MAX, Aggregate.GAUGE, Aggregate.LONGEST}
 
 
 class Limit:
-    """A limit, and when it was passed. `counted`: how many there were so far."""
+    """A limit, and when it was passed. `first_s`: when the first was counted, of what is counted."""
 
     def __init__(self, comparison: Comparison, limit: float) -> None:
         self._aggregate, self._limit = comparison.sli.aggregate, limit
@@ -29,12 +29,7 @@ class Limit:
             Status.FAIL if self._aggregate is Aggregate.RATIO or comparison.op in _BROKEN_ABOVE else Status.PASS
         )
         """What the objective is once the limit is passed."""
-        self.passed_s = math.inf
-
-    @property
-    def counted(self) -> int:
-        """How many were counted so far, where they are counted."""
-        return self._ticks // TICKS_PER_S
+        self.passed_s = self.first_s = math.inf
 
     def observe(self, samples: Samples, stretches: Iterable[Stretch]) -> None:
         """Process more of the series, up to where the limit is passed."""
@@ -57,6 +52,8 @@ class Limit:
         if self._aggregate is Aggregate.COUNT:
             ticks = self._ticks + np.cumsum(np.rint(value * TICKS_PER_S).astype(np.int64))
             self._ticks = int(ticks[-1])
+            if self.first_s == math.inf and self._ticks:
+                self.first_s = float(samples.t[np.flatnonzero(ticks)[0]])
             value = ticks / TICKS_PER_S
         beyond: Bools = value >= self._limit if self._or_at else value > self._limit
         return beyond
