@@ -12,6 +12,9 @@ from itertools import count, takewhile
 import numpy as np
 
 from soak.runner.judge.alerts import Guard, number_or_none
+from soak.runner.judge.explanation.calendar import Calendar
+from soak.runner.judge.explanation.kept import KeptCases
+from soak.runner.judge.explanation.wanted import wanted
 from soak.runner.judge.faults import FaultCounts
 from soak.runner.judge.folds import Folds, Sketch
 from soak.runner.judge.labels import LabelNumbers
@@ -75,6 +78,9 @@ class Judge:
         self._pause_s = 0.0
         self.repeats: list[int] = []
         """Number of differing events per repetition."""
+        self.cases = KeptCases(Calendar(scenario), scenario.warmup_s)
+        """The first cases of what objectives, conditions and laws do not allow."""
+        self._wanted = wanted(scenario)
         self.checkpoints: list[Checkpoint] = []
         self.facts = Facts(0.0)
         """The facts of the last observed block."""
@@ -171,7 +177,7 @@ class Judge:
         return judged
 
     def _follow(self, block: Block) -> Facts:
-        facts = Facts(block.until_s, ended=bool(len(block)) and bool(_ENDS[block.kind[-1]]))
+        facts = Facts(block.until_s, bool(len(block)) and bool(_ENDS[block.kind[-1]]), self._wanted)
         self._trackers.lifecycle.observe(block, facts)
         self._trackers.telemetry.observe(block, facts)
         self._trackers.own.observe(block, facts)
@@ -179,6 +185,7 @@ class Judge:
 
     def _fold(self, block: Block, facts: Facts) -> None:
         self.folds.observe(facts)
+        self.cases.observe(facts.violations)
         self.faults.observe(block)
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[block.kind == Kind.RUN_ENDED]

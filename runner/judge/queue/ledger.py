@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from soak.runner.judge.groups import Groups
-from soak.runner.judge.samples import Samples
+from soak.runner.judge.queue.duplicates import Duplicates
+from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.table import Table
 from soak.schemas.stream.block import Block, Bools, Ints
 from soak.schemas.stream.by_kind import kind_flags
@@ -14,14 +15,15 @@ from soak.schemas.stream.events import COPY, Kind
 _FOLLOWED = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED, Kind.TASK_DONE)
 
 
-def duplicate_executions(block: Block, table: Table) -> Samples:
+def duplicate_executions(block: Block, table: Table, duplicates: Duplicates, facts: Facts) -> Samples:
     """An observation for each execution: 1 if it starts while another of its key runs, or after the key was DONE.
 
     Copies of a task share its key. `table` is as it was before the block; it learns how many executions of each key run,
-    and which keys are DONE, permanently.
+    and which keys are DONE, permanently. Each that is one too many is noted by `duplicates`.
     """
     places = np.flatnonzero(_FOLLOWED[block.kind])
     if not len(places):
+        duplicates.observe(block, (), table, facts)
         table.put_done(places)
         return Samples(block.t[places], block.t[places])
     key, kind = block.task[places] & ~COPY, block.kind[places]
@@ -48,6 +50,7 @@ def duplicate_executions(block: Block, table: Table) -> Samples:
         if odd:
             again, walked = _walk(block, places[doubtful[key - lowest]], table)
             still[np.searchsorted(keys, list(walked))] = list(walked.values())
+    duplicates.observe(block, again, table, facts)
     table.put("running", keys, still)
     table.put_done(key[kind == Kind.TASK_DONE])
     flags = np.zeros(len(block))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from soak.runner.judge.queue.deaths import Deaths
 from soak.runner.judge.samples import Samples
 from soak.runner.judge.table import Table
 from soak.schemas.language.model import Scenario
@@ -45,7 +46,8 @@ class Redelivery:
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
         self._deadly = {fault.name for fault in scenario.faults if fault.spec.dies}
         self._vocabulary = vocabulary
-        self._died: dict[int, float] = {}
+        self.deaths = Deaths(vocabulary, queue_of(scenario).worker_restart_s)
+        """Of tasks that were not started again since."""
         self._last_s = 0.0
         """When an execution last started or ended."""
         self._allowed_s = redelivery_limit(scenario, identity)
@@ -55,22 +57,24 @@ class Redelivery:
 
     def observe(self, block: Block, table: Table) -> Samples:
         """Process a block; for each start after a death, the time between the two in seconds."""
-        is_death = self._is_death()
-        if not is_death.any():
+        is_death, exited = self._is_death(), block.kind == Kind.PROCESS_EXITED
+        if not is_death.any() and not exited.any():
             return Samples(np.empty(0), np.empty(0), label=table.labels_at(block, np.empty(0, dtype=np.int64)))
         executions = np.flatnonzero(_EXECUTIONS[block.kind])
         if len(executions):
             self._last_s = float(block.t[executions[-1]])
         death = (block.kind == Kind.EXECUTION_ENDED) & is_death[block.cause]
-        concerned = np.isin(block.task, [*self._died, *block.task[death].tolist()])
+        concerned = np.isin(block.task, [*self.deaths.tasks(), *block.task[death].tolist()])
         again, took = [], []
-        for place in np.flatnonzero(death | (concerned & _OVER[block.kind])).tolist():
+        for place in np.flatnonzero(death | exited | (concerned & _OVER[block.kind])).tolist():
             task, t_s = int(block.task[place]), float(block.t[place])
-            if death[place]:
-                self._died[task] = t_s
-            elif (died_s := self._died.pop(task, None)) is not None and block.kind[place] == Kind.EXECUTION_STARTED:
+            if exited[place]:
+                self.deaths.exited(block, place)
+            elif death[place]:
+                self.deaths.add(task, block, place)
+            elif (died := self.deaths.pop(task)) is not None and block.kind[place] == Kind.EXECUTION_STARTED:
                 again.append(place)
-                took.append(t_s - died_s)
+                took.append(t_s - died.t_s)
         places = np.array(again, dtype=np.int64)
         return Samples(block.t[places], quantise(np.array(took)), label=table.labels_at(block, places))
 
@@ -82,26 +86,39 @@ class Redelivery:
     def waiting(self, table: Table) -> dict[int, float]:
         """Open tasks whose last execution died, none of which runs, and since when they could have been started again."""
         waiting = {}
-        for task, died_s in self._died.items():
+        for task, death in self.deaths.items():
             numbers = np.array([task])
             state = TaskState(int(table.states[task]))
             if state in OPEN and not table.get("running", numbers & ~COPY)[0]:
                 ready_s = float(table.get("ready", numbers)[0]) if state is TaskState.PENDING else 0.0
-                waiting[task] = max(died_s, ready_s)
+                waiting[task] = max(death.t_s, ready_s)
         return waiting
 
     def stranded(self, table: Table, until_s: float) -> Stranded:
-        """The result at the end of a run, at `until_s`.
+        """The result at the end of a run, at `until_s`."""
+        idle_s = list(self._idle(table, until_s).values())
+        lost = sum(each > self._allowed_s for each in idle_s)
+        lacking_s = max((self._allowed_s - each for each in idle_s), default=0.0)
+        return Stranded(lost, len(idle_s) - lost, self._allowed_s, max(0.0, lacking_s))
+
+    def lost(self, table: Table, until_s: float) -> list[int]:
+        """The tasks that are lost, in the order in which their executions died."""
+        lost = [task for task, idle_s in self._idle(table, until_s).items() if idle_s > self._allowed_s]
+        died_s = {task: death.t_s for task, death in self.deaths.items()}
+        return sorted(lost, key=lambda task: (died_s[task], task))
+
+    def _idle(self, table: Table, until_s: float) -> dict[int, float]:
+        """For each task that waits to be started again, for how long nothing else explains that it was not.
 
         Work is lost when for longer than its redelivery may take no execution ran at all, and no outage kept one from
         starting: then neither a lack of workers nor the end of the run explains that it was not started again.
         """
         waiting = self.waiting(table)
         idle = not table.get("running", table.open_numbers()).sum()
-        idle_s = [self._idle_for(max(since_s, self._last_s), until_s) if idle else 0.0 for since_s in waiting.values()]
-        lost = sum(each > self._allowed_s for each in idle_s)
-        lacking_s = max((self._allowed_s - each for each in idle_s), default=0.0)
-        return Stranded(lost, len(waiting) - lost, self._allowed_s, max(0.0, lacking_s))
+        return {
+            task: self._idle_for(max(since_s, self._last_s), until_s) if idle else 0.0
+            for task, since_s in waiting.items()
+        }
 
     def _idle_for(self, since_s: float, until_s: float) -> float:
         """The time between the two, outages left out."""
