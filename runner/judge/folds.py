@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from soak.runner.judge.course import Course
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import Histogram, rank
 from soak.runner.judge.interval import quantile_ranks, wilson
@@ -188,6 +189,7 @@ class Folds:
         self._warmup_s = warmup_s
         self._fault_windows = fault_windows
         self._folds: dict[tuple[str, frozenset[int] | None, type[Fold]], Fold] = {}
+        self._courses: dict[tuple[str, frozenset[int] | None], Course] = {}
 
     def fold(self, sli: Sli, labels: frozenset[int] | None = None) -> Fold:
         """The fold behind `sli` for these label numbers (None: all)."""
@@ -197,17 +199,35 @@ class Folds:
             self._folds[key] = Growth(self._fault_windows) if kind is Growth else kind()
         return self._folds[key]
 
+    def record(self, sli: Sli, labels: frozenset[int] | None) -> None:
+        """Keep the course of the series of `sli`; call it before anything is observed."""
+        ranked = sli.aggregate in {Aggregate.QUANTILE, Aggregate.MEAN, Aggregate.MAX}
+        known = self._courses.get((sli.series, labels))
+        if known is None or (ranked and not known.ranked):
+            self._courses[sli.series, labels] = Course(ranked=ranked)
+
+    def course(self, sli: Sli, labels: frozenset[int] | None = None) -> Course | None:
+        """The course of the series of `sli` for these labels; None where it is not recorded."""
+        return self._courses.get((sli.series, labels))
+
     def observe(self, facts: Facts) -> None:
         """Process the facts of a block, those of the warm-up left out."""
+        for (series, labels), course in self._courses.items():
+            course.observe(self._selected(facts, series, labels))
         for (series, labels, _), fold in self._folds.items():
             if isinstance(fold, Longest):
                 stretches = [stretch for stretch in facts.stretches.get(series, []) if stretch.end_s >= self._warmup_s]
                 fold.observe_stretches(stretches, facts.get(series).exposed)
                 continue
-            samples = facts.get(series)
-            if self._warmup_s and len(samples) and samples.t[0] < self._warmup_s:
-                samples = samples.take(samples.t >= self._warmup_s)
-            if labels is not None and samples.label is not None:
-                samples = samples.take(np.isin(samples.label, list(labels)))
+            samples = self._selected(facts, series, labels)
             if len(samples) or samples.exposed:
                 fold.observe(samples)
+
+    def _selected(self, facts: Facts, series: str, labels: frozenset[int] | None) -> Samples:
+        """The samples of a series after the warm-up, with these labels."""
+        samples = facts.get(series)
+        if self._warmup_s and len(samples) and samples.t[0] < self._warmup_s:
+            samples = samples.take(samples.t >= self._warmup_s)
+        if labels is not None and samples.label is not None:
+            samples = samples.take(np.isin(samples.label, list(labels)))
+        return samples

@@ -12,6 +12,7 @@ from itertools import count, takewhile
 import numpy as np
 
 from soak.runner.judge.alerts import Guard, number_or_none
+from soak.runner.judge.course import Course
 from soak.runner.judge.explanation.calendar import Calendar
 from soak.runner.judge.explanation.kept import KeptCases
 from soak.runner.judge.explanation.wanted import wanted
@@ -24,7 +25,7 @@ from soak.runner.judge.room import room_of
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.telemetry import Telemetry
 from soak.schemas.evidence.verdict import Checkpoint, Resume
-from soak.schemas.language.model import Reference, Scenario
+from soak.schemas.language.model import Comparison, Reference, Scenario
 from soak.schemas.language.slis import AT_THE_END, ILLEGAL_TRANSITIONS, Aggregate, Sli
 from soak.schemas.stream.block import Block, make_block, merge
 from soak.schemas.stream.by_kind import kind_flags
@@ -105,14 +106,22 @@ class Judge:
         for objective in self.scenario.objectives:
             comparison = objective.comparison
             target = comparison.target
-            fold = self.folds.fold(comparison.sli, self.labels.selected(comparison.selector))
+            labels = self.labels.selected(comparison.selector)
+            fold = self.folds.fold(comparison.sli, labels)
+            if comparison.sli.aggregate is not Aggregate.LONGEST:
+                self.folds.record(comparison.sli, labels)
             if isinstance(target, Reference):
                 other = self.folds.fold(comparison.sli, self.labels.selected(target.selector))
+                self.folds.record(comparison.sli, self.labels.selected(target.selector))
                 for each in (fold, other):
                     if isinstance(each, Sketch):
                         each.histogram.keep()
             elif isinstance(fold, Sketch):
                 fold.histogram.pin(target)
+
+    def course_of(self, comparison: Comparison) -> Course | None:
+        """How the series of an objective went on under its labels; None for intervals, which have no observations."""
+        return self.folds.course(comparison.sli, self.labels.selected(comparison.selector))
 
     @property
     def lifecycle(self) -> Lifecycle:

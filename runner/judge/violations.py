@@ -1,7 +1,7 @@
 """Violations in a block: single cases that break an objective or a law, as a tracker notes them.
 
 A tracker notes them only where there are some and someone asks (`Facts.wanted`; of laws always), so that a clean run pays
-nothing. They belong to the facts of a block and not to the trackers: where a block is cut at an abort, what came after the cut was
+nothing. They belong to the facts of a block and not to the trackers: where a block is cut at an abort, what came after it was
 never noted.
 """
 

@@ -1,0 +1,184 @@
+"""How a series went on: its observations in time order, in bounded memory.
+
+Consecutive observations make a stretch; all stretches but the last hold equally many, a power of two, so that the same
+observations give the same stretches wherever blocks end. Sums are whole ticks and counts are integers: nothing depends on the
+order of additions.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from soak.runner.judge.histogram import BUCKETS, bucket_of, rank, upper_edge
+from soak.runner.judge.samples import Samples
+from soak.schemas.language.slis import Aggregate, Sli
+from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints
+
+MOST_STRETCHES = 2048
+"""At most so many; from half of it on as soon as there are as many observations."""
+
+_WIDTH = BUCKETS // 2 + 1
+"""Two buckets of the histogram are one here: values within 1 % of each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """An indicator in windows of time that do not overlap: `value` (NaN without observations) and `samples` of each."""
+
+    start_s: Floats
+    end_s: Floats
+    value: Floats
+    samples: Ints
+
+    def __len__(self) -> int:
+        return len(self.start_s)
+
+
+class Course:
+    """Stretches of a series, each with `first_s` and `last_s` (times of its first and last observation) and `largest`.
+
+    `ranked`: values are counted by bucket as well, for quantiles.
+    """
+
+    def __init__(self, *, ranked: bool) -> None:
+        self.every = 1
+        """Observations in a stretch, weights left aside."""
+        self.first_s, self.last_s = np.empty(0), np.empty(0)
+        self.largest = np.empty(0)
+        self._weight, self._ticks = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        self._seen = 0
+        self.ranked = ranked
+        self._codes: list[Ints] = []
+        self._counts: list[Ints] = []
+
+    def __len__(self) -> int:
+        return len(self.first_s)
+
+    @property
+    def weight(self) -> Floats:
+        """What the observations of each stretch count: their number, where they have no weights."""
+        return self._weight.astype(np.float64)
+
+    @property
+    def total(self) -> Floats:
+        """The sum of the values of each stretch."""
+        return self._ticks / TICKS_PER_S
+
+    def observe(self, samples: Samples) -> None:
+        """Process more of the series."""
+        if not len(samples):
+            return
+        while -(-(self._seen + len(samples)) // self.every) > MOST_STRETCHES:
+            self._halve()
+        number = (self._seen + np.arange(len(samples))) // self.every
+        starts = np.flatnonzero(np.append(True, number[1:] != number[:-1]))
+        joined = 1 if self._seen % self.every else 0
+        """The first of the new stretches goes on with the last one."""
+        ticks = np.rint(samples.value * TICKS_PER_S).astype(np.int64)
+        weights = np.ones(len(samples), dtype=np.int64) if samples.weight is None else samples.weight.astype(np.int64)
+        ends = np.append(starts[1:], len(samples)) - 1
+        self.first_s = np.append(self.first_s, samples.t[starts[joined:]])
+        self.last_s = np.append(self.last_s[: len(self.last_s) - joined], samples.t[ends])
+        self._ticks = _joined(self._ticks, np.add.reduceat(ticks, starts), joined, np.add)
+        self._weight = _joined(self._weight, np.add.reduceat(weights, starts), joined, np.add)
+        self.largest = _joined(self.largest, np.maximum.reduceat(samples.value, starts), joined, np.maximum)
+        if self.ranked:
+            codes = number * _WIDTH + bucket_of(samples.value) // 2
+            distinct, counts = np.unique(codes, return_counts=True)
+            self._codes.append(distinct)
+            self._counts.append(counts)
+        self._seen += len(samples)
+
+    def _halve(self) -> None:
+        """Two stretches become one."""
+        self.every *= 2
+        starts = np.arange(0, len(self), 2)
+        if not len(starts):
+            return
+        self.first_s = self.first_s[starts]
+        self.last_s = self.last_s[np.minimum(starts + 1, len(self.last_s) - 1)]
+        self._ticks, self._weight = np.add.reduceat(self._ticks, starts), np.add.reduceat(self._weight, starts)
+        self.largest = np.maximum.reduceat(self.largest, starts)
+        if self.ranked:
+            codes, counts = self._coded()
+            codes = codes // _WIDTH // 2 * _WIDTH + codes % _WIDTH
+            distinct, place = np.unique(codes, return_inverse=True)
+            self._codes, self._counts = [distinct], [np.bincount(place, weights=counts).astype(np.int64)]
+
+    def _coded(self) -> tuple[Ints, Ints]:
+        """Stretch and bucket of all observations, as a code, and how many have it; codes may come twice."""
+        if len(self._codes) > 1:
+            self._codes, self._counts = [np.concatenate(self._codes)], [np.concatenate(self._counts)]
+        return (self._codes[0], self._counts[0]) if self._codes else (np.empty(0, np.int64), np.empty(0, np.int64))
+
+    def above(self, q: float) -> Floats:
+        """How many observations of each stretch lie above the `q` quantile of all, to within a bucket."""
+        codes, counts = self._coded()
+        bucket = codes % _WIDTH
+        below = np.cumsum(np.bincount(bucket, weights=counts, minlength=_WIDTH))
+        wanted = rank(q, int(below[-1]))
+        # A whole bucket is above or not: the side that is nearer to the share wanted.
+        edge = int(np.searchsorted(below, wanted))
+        if edge and abs(below[edge - 1] - wanted) < abs(below[edge] - wanted):
+            edge -= 1
+        high = bucket > edge
+        above: Floats = np.bincount(codes[high] // _WIDTH, weights=counts[high], minlength=len(self)).astype(np.float64)
+        return above
+
+    def windows(self, sli: Sli, edges_s: Floats) -> Windows:
+        """The indicator between neighbours of `edges_s`, which ascend; a stretch belongs to the window that holds its middle.
+
+        Times are as exact as stretches are short: a two-thousandth of the observations at worst.
+        """
+        number = np.searchsorted(edges_s, (self.first_s + self.last_s) / 2, side="right") - 1
+        count = len(edges_s) - 1
+        inside = (number >= 0) & (number < count)
+        number = number[inside]
+        weight: Floats = np.bincount(number, weights=self.weight[inside], minlength=count).astype(np.float64)
+        total: Floats = np.bincount(number, weights=self.total[inside], minlength=count).astype(np.float64)
+        value = self._values(sli, edges_s, number, inside, weight, total)
+        return Windows(edges_s[:-1], edges_s[1:], value, weight.astype(np.int64))
+
+    def _values(self, sli: Sli, edges_s: Floats, number: Ints, inside: Bools, weight: Floats, total: Floats) -> Floats:
+        if sli.aggregate is Aggregate.COUNT:
+            return total
+        if sli.aggregate is Aggregate.RATE:
+            return weight / np.diff(edges_s)
+        if sli.aggregate in {Aggregate.RATIO, Aggregate.MEAN}:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return total / weight
+        if sli.aggregate is Aggregate.QUANTILE and self.ranked:
+            return self._quantiles(sli.q, number, inside, len(weight))
+        largest = np.full(len(weight), -math.inf)
+        np.maximum.at(largest, number, self.largest[inside])
+        return np.where(weight > 0, largest, math.nan)
+
+    def _quantiles(self, q: float, number: Ints, inside: Bools, count: int) -> Floats:
+        codes, counts = self._coded()
+        window_of = np.full(len(self), -1)
+        window_of[inside] = number
+        window, bucket = window_of[codes // _WIDTH], codes % _WIDTH
+        order = np.lexsort((bucket, window))
+        window, bucket, counts = window[order], bucket[order], counts[order]
+        values = np.full(count, math.nan)
+        for each in np.unique(window[window >= 0]).tolist():
+            begin, end = np.searchsorted(window, [each, each + 1])
+            below = np.cumsum(counts[begin:end])
+            place = int(np.searchsorted(below, rank(q, int(below[-1]))))
+            values[each] = upper_edge(2 * int(bucket[begin + place]))
+        return values
+
+
+_Number = TypeVar("_Number", np.float64, np.int64)
+
+
+def _joined(
+    before: npt.NDArray[_Number], new: npt.NDArray[_Number], joined: int, add: np.ufunc
+) -> npt.NDArray[_Number]:
+    """`new` after `before`; the first of it is added to the last one before where it goes on with that."""
+    if joined:
+        new[0] = add(before[-1], new[0])
+    return np.concatenate([before[: len(before) - joined], new])
