@@ -8,6 +8,7 @@ import msgspec
 from soak.runner.judge.about import DEFAULT_CONFIDENCE, about
 from soak.runner.judge.alerts import alert_result, number_or_none
 from soak.runner.judge.compared import target_of, value_of
+from soak.runner.judge.explanation.explain import explain
 from soak.runner.judge.folds import Fold
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import RELATIVE_ERROR
@@ -80,6 +81,7 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
         gain=tracker.gain(),
         section=tracker.section() or msgspec.UNSET,
         typed_reasons=reasons,
+        explanation=explain(judge, objectives, laws),
     )
 
 

@@ -15,6 +15,8 @@ from soak.runner.judge.alerts import Guard, number_or_none
 from soak.runner.judge.course import Course
 from soak.runner.judge.explanation.calendar import Calendar
 from soak.runner.judge.explanation.kept import KeptCases
+from soak.runner.judge.explanation.load import record_load
+from soak.runner.judge.explanation.longest import LongestStretches
 from soak.runner.judge.explanation.wanted import wanted
 from soak.runner.judge.faults import FaultCounts
 from soak.runner.judge.folds import Folds, Sketch
@@ -79,8 +81,10 @@ class Judge:
         self._pause_s = 0.0
         self.repeats: list[int] = []
         """Number of differing events per repetition."""
-        self.cases = KeptCases(Calendar(scenario), scenario.warmup_s)
+        self.calendar = Calendar(scenario)
+        self.cases = KeptCases(self.calendar, scenario.warmup_s)
         """The first cases of what objectives, conditions and laws do not allow."""
+        self.longest = LongestStretches(scenario)
         self._wanted = wanted(scenario)
         self.checkpoints: list[Checkpoint] = []
         self.facts = Facts(0.0)
@@ -93,14 +97,15 @@ class Judge:
         return cls(scenario, vocabulary, abort=identity.abort, identity=identity)
 
     def _floor_s(self, series: str) -> float:
-        """The shortest interval of a series that a condition needs."""
+        """The shortest interval of a series that a condition, or the explanation of an objective, needs."""
         comparisons = [
             guard.comparison for guard in (*self.scenario.aborts, *(alert.condition for alert in self.scenario.alerts))
-        ]
+        ] + [objective.comparison for objective in self.scenario.objectives]
         limits = [c.target for c in comparisons if c.sli.aggregate is Aggregate.LONGEST and c.sli.series == series]
         return min((limit for limit in limits if isinstance(limit, float)), default=math.inf)
 
     def _prepare_folds(self) -> None:
+        record_load(self.folds, self.scenario)
         for sli in (*self.scenario.slis.values(), ILLEGAL_TRANSITIONS):
             self.folds.fold(sli)
         for objective in self.scenario.objectives:
@@ -195,6 +200,7 @@ class Judge:
     def _fold(self, block: Block, facts: Facts) -> None:
         self.folds.observe(facts)
         self.cases.observe(facts.violations)
+        self.longest.observe(facts)
         self.faults.observe(block)
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[block.kind == Kind.RUN_ENDED]

@@ -203,6 +203,12 @@ class Lifecycle:
         """Accepted tasks that the system's own census does not hold in any state; None without a census."""
         return self._accepted - sum(self._census.values()) if self._census else None
 
+    def census_differences(self) -> dict[TaskState, tuple[int, int]]:
+        """By state: the tasks in it by the events, and by the system's own census, where they differ; none without a census."""
+        counts = self.state_counts()
+        found = {state: (counts[state], self._census.get(state, 0)) for state in CENSUS} if self._census else {}
+        return {state: (events, census) for state, (events, census) in found.items() if events != census}
+
     def unfinished(self, labels: frozenset[int] | None = None) -> Unfinished:
         """What is open now, of these labels (None: of all); submissions not accepted may have any label."""
         numbers = self.table.open_numbers()

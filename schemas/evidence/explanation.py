@@ -48,6 +48,21 @@ class Stretch(msgspec.Struct, frozen=True):
     samples: int
 
 
+class Spread(msgspec.Struct, frozen=True):
+    """How many stretches of `length_s` hold enough observations, and how many of them were broken by themselves.
+
+    with_burst, with_fault: those that overlap a burst, or a window of a scheduled fault.
+    """
+
+    length_s: float
+    stretches: int
+    broken: int
+    with_burst: int
+    broken_with_burst: int
+    with_fault: int
+    broken_with_fault: int
+
+
 class FaultWindow(msgspec.Struct, frozen=True):
     """A scheduled fault, from when to when (seconds of scenario time)."""
 
@@ -81,7 +96,8 @@ class Explanation(msgspec.Struct, frozen=True):
     """Why an objective or a law is broken, or an abort condition held; `subject` as in the reasons, `text` in words.
 
     since_s: from when to the end of the run it was broken; None where nothing sound can be said. first, worst: the first
-    stretch of the run that was broken by itself, and the worst. around: what went on in the worst stretch, or before an abort.
+    stretch of the run that was broken by itself, and the worst. spread: how many were. around: what went on in the worst stretch,
+    or before an abort.
     """
 
     kind: Broken
@@ -90,5 +106,6 @@ class Explanation(msgspec.Struct, frozen=True):
     since_s: float | None
     first: Stretch | None
     worst: Stretch | None
+    spread: Spread | None
     around: Circumstances | None
     cases: list[Cases]

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from soak.schemas.evidence.explanation import Explanation
+
 SCHEMA_VERSION = 4
 
 
@@ -293,3 +295,5 @@ class Verdict(msgspec.Struct, frozen=True):
     section: Section | msgspec.UnsetType = msgspec.UNSET
     """Of a system that has one, and left out for others."""
     typed_reasons: list[Reason] = []
+    explanation: list[Explanation] = []
+    """Why what is broken is broken."""

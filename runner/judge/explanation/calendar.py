@@ -1,12 +1,12 @@
 """What a scenario schedules: phases, bursts of arrivals, and windows of faults; and which of them a time falls into."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from soak.schemas.evidence.explanation import FaultWindow
+from soak.schemas.evidence.explanation import FaultWindow, Spread, Stretch
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats
@@ -34,11 +34,29 @@ class Calendar:
         self._phases = scenario.phases
         self._faults = [(fault.name, fault.windows) for fault in scenario.faults if fault.windows]
 
+    @property
+    def scheduled(self) -> bool:
+        """Whether there are bursts or scheduled faults at all."""
+        return bool(self.bursts or self._faults)
+
     def hits(self, t_s: Floats) -> Hits:
         """Into what these times fall."""
         phases = {phase.name: _within(t_s, (phase.window,)) for phase in self._phases}
         faults = {name: _within(t_s, windows) for name, windows in self._faults}
         return Hits(_seen(phases), _within(t_s, self.bursts), _seen(faults))
+
+    def spread(self, length_s: float, seen: Sequence[Stretch], broken: Sequence[Stretch]) -> Spread:
+        """How many stretches there are and how many are broken, with a burst or a scheduled fault in them and in all."""
+        windows = tuple(window for _, own in self._faults for window in own)
+        return Spread(
+            length_s=length_s,
+            stretches=len(seen),
+            broken=len(broken),
+            with_burst=_overlapping(seen, self.bursts),
+            broken_with_burst=_overlapping(broken, self.bursts),
+            with_fault=_overlapping(seen, windows),
+            broken_with_fault=_overlapping(broken, windows),
+        )
 
     def phases(self, span: Window) -> list[str]:
         """The phases that overlap a span, in the order of the scenario."""
@@ -50,9 +68,9 @@ class Calendar:
 
     def faults(self, span: Window) -> list[FaultWindow]:
         """The windows of faults that overlap a span, in time order."""
-        return sorted(self._overlapping(span), key=lambda each: each.start_s)
+        return sorted(self._faults_in(span), key=lambda each: each.start_s)
 
-    def _overlapping(self, span: Window) -> Iterator[FaultWindow]:
+    def _faults_in(self, span: Window) -> Iterator[FaultWindow]:
         for name, windows in self._faults:
             yield from (FaultWindow(name, each.start_s, each.end_s) for each in windows if overlap(each, span))
 
@@ -62,6 +80,18 @@ def overlap(one: Window, other: Window) -> bool:
     if other.start_s == other.end_s:
         return one.start_s <= other.start_s < one.end_s
     return one.start_s < other.end_s and other.start_s < one.end_s
+
+
+def _overlapping(stretches: Sequence[Stretch], windows: Sequence[Window]) -> int:
+    """How many stretches overlap any of the windows."""
+    if not stretches or not windows:
+        return 0
+    starts = np.sort(np.array([each.start_s for each in windows]))
+    ends = np.sort(np.array([each.end_s for each in windows]))
+    # Windows that began before a stretch ends, less those that ended by its beginning.
+    began = np.searchsorted(starts, np.array([each.end_s for each in stretches]), side="left")
+    ended = np.searchsorted(ends, np.array([each.start_s for each in stretches]), side="right")
+    return int(np.count_nonzero(began > ended))
 
 
 def _within(t_s: Floats, windows: tuple[Window, ...]) -> int:

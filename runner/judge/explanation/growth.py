@@ -1,0 +1,109 @@
+"""What is said of a series that grows: over which levels, and from when on it lay above all that it began with."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from soak.runner.judge.compared import target_of, value_of
+from soak.runner.judge.course import Course
+from soak.runner.judge.explanation import words
+from soak.runner.judge.explanation.history import side_of
+from soak.runner.judge.judge import Judge
+from soak.schemas.evidence.explanation import Broken, Circumstances, Explanation, Stretch
+from soak.schemas.language.expression import Unit
+from soak.schemas.language.model import Comparison
+from soak.schemas.language.slis import Aggregate
+from soak.schemas.stream.block import Floats
+from soak.schemas.units import show_duration
+
+_PARTS = 10
+_LEAST = 4
+"""Stretches of the course that are needed to tell a beginning from an end."""
+
+_LEVEL = {
+    Unit.SIZE_PER_HOUR: Unit.SIZE,
+    Unit.COUNT_PER_HOUR: Unit.COUNT,
+    Unit.DURATION_PER_HOUR: Unit.DURATION,
+}
+
+
+def explained(
+    judge: Judge, comparison: Comparison, around: Callable[[Judge, Stretch], Circumstances]
+) -> Explanation | None:
+    """From which level to which it went. around: what went on in a stretch."""
+    course, target = judge.course_of(comparison), target_of(judge, comparison)
+    side = side_of(comparison.op, value_of(judge, comparison), target)
+    if course is None or len(course) < _LEAST or not side:
+        return None
+    parts = _parts(course, comparison)
+    if parts is None:
+        return None
+    edges_s, mean, samples = parts
+    first = Stretch(float(edges_s[0]), float(edges_s[1]), float(mean[0]), int(samples[0]))
+    last = Stretch(float(edges_s[-2]), float(edges_s[-1]), float(mean[-1]), int(samples[-1]))
+    since_s = _left_for_ever(course, float(edges_s[1]), side)
+    steepest = _steepest(edges_s, mean, samples, side)
+    text = _text(comparison, first, last, since_s, steepest, side)
+    then = around(judge, steepest) if steepest else None
+    if then and (shown := words.circumstances(then, scheduled=judge.calendar.scheduled)):
+        text = f"{text}, {shown}"
+    return Explanation(Broken.OBJECTIVE, comparison.text, text, since_s, first, steepest, None, then, [])
+
+
+def _parts(course: Course, comparison: Comparison) -> tuple[Floats, Floats, Floats] | None:
+    """The series in equal parts: their edges, mean level and samples; None where one has no sample."""
+    begin_s, end_s = float(course.first_s[0]), float(course.last_s[-1])
+    count = min(_PARTS, len(course) // 2)
+    if end_s <= begin_s:
+        return None
+    edges_s = np.linspace(begin_s, end_s, count + 1)
+    # The last edge belongs to the last part.
+    upper_s = np.append(edges_s[:-1], np.nextafter(edges_s[-1], np.inf))
+    windows = course.windows(replace(comparison.sli, aggregate=Aggregate.MEAN), upper_s)
+    return (edges_s, windows.value, windows.samples.astype(np.float64)) if (windows.samples > 0).all() else None
+
+
+def _left_for_ever(course: Course, until_s: float, side: int) -> float | None:
+    """From when on all lay above (or below) what there was until a time; None where it never left that."""
+    extreme = course.largest if side > 0 else course.total / np.maximum(course.weight, 1)
+    level = extreme * side
+    early = course.last_s <= until_s
+    if not early.any():
+        return None
+    mean = course.total / np.maximum(course.weight, 1) * side
+    inside = np.flatnonzero(mean <= level[early].max())
+    place = int(inside[-1]) + 1
+    return float(course.first_s[place]) if place < len(course) else None
+
+
+def _steepest(edges_s: Floats, mean: Floats, samples: Floats, side: int) -> Stretch | None:
+    """The two neighbouring parts between which the mean moved most, with that change."""
+    rise = np.diff(mean) * side
+    if not len(rise) or rise.max() <= 0:
+        return None
+    place = int(np.argmax(rise))
+    change = float(mean[place + 1] - mean[place])
+    seen = int(samples[place] + samples[place + 1])
+    return Stretch(float(edges_s[place]), float(edges_s[place + 2]), change, seen)
+
+
+def _text(
+    comparison: Comparison, first: Stretch, last: Stretch, since_s: float | None, steepest: Stretch | None, side: int
+) -> str:
+    unit = _LEVEL.get(comparison.sli.unit, Unit.COUNT)
+    series, low, high = comparison.sli.series, first.value or 0.0, last.value or 0.0
+    moved = "rose" if side > 0 else "fell"
+    parts = [
+        f"{series} {moved} from {unit.show(low)} (mean up to {show_duration(first.end_s)})"
+        f" to {unit.show(high)} (mean from {show_duration(last.start_s)} on)"
+    ]
+    if since_s is not None:
+        than = "the highest" if side > 0 else "the mean level"
+        parts.append(
+            f"it stayed {'above' if side > 0 else 'below'} {than} of the first {show_duration(first.end_s - first.start_s)}"
+            f" from {show_duration(since_s)} on"
+        )
+    if steepest and steepest.value is not None:
+        parts.append(f"fastest {words.span(steepest.start_s, steepest.end_s)}: {unit.show_difference(steepest.value)}")
+    return "; ".join(parts)

@@ -1,0 +1,153 @@
+"""Explanations in words: what is shown in the terminal and in reports."""
+
+from collections.abc import Iterable, Sequence
+
+from soak.schemas.evidence.explanation import Case, Cases, Circumstances, FaultWindow, Load, Spread, Stretch
+from soak.schemas.language.expression import Op
+from soak.schemas.language.model import Comparison
+from soak.schemas.language.slis import Aggregate
+from soak.schemas.units import show_count, show_duration
+
+_MOST_NAMES = 3
+
+
+def span(start_s: float, end_s: float) -> str:
+    """A part of the run."""
+    return f"from {show_duration(start_s)} to {show_duration(end_s)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    shown = list(names) if len(names) <= _MOST_NAMES + 1 else [*names[:_MOST_NAMES], f"{len(names) - _MOST_NAMES} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def circumstances(around: Circumstances, *, scheduled: bool) -> str:
+    """What went on then: phases, bursts and faults, then the load. scheduled: whether the scenario has bursts or such faults."""
+    during = [*_phases(around.phases), *_bursts(around), *_faults(around)]
+    if not during and scheduled:
+        during = ["outside bursts and scheduled faults" if around.burst_count else "outside scheduled faults"]
+    return "; ".join(filter(None, [" and ".join(during), load(around.load)]))
+
+
+def _phases(phases: Sequence[str]) -> Iterable[str]:
+    if phases:
+        yield f"in {'phase' if len(phases) == 1 else 'phases'} {listed(phases)}"
+
+
+def _bursts(around: Circumstances) -> Iterable[str]:
+    numbers = around.bursts
+    if len(numbers) == 1:
+        yield f"during burst {numbers[0]} of {around.burst_count}"
+    elif numbers:
+        yield f"during bursts {numbers[0]} to {numbers[-1]} of {around.burst_count}"
+
+
+def _faults(around: Circumstances) -> Iterable[str]:
+    during = [each for each in around.faults if each.end_s > around.start_s]
+    before = [each for each in around.faults if each.end_s <= around.start_s]
+    for word, windows in (("during", during), ("just after", before)):
+        if windows:
+            yield f"{word} {'fault' if len(windows) == 1 else 'faults'} {listed([_window(each) for each in windows])}"
+
+
+def _window(each: FaultWindow) -> str:
+    return f"{each.fault} ({span(each.start_s, each.end_s)})"
+
+
+def load(levels: Sequence[Load]) -> str:
+    """How loaded the system was."""
+    return ", ".join(_level(each) for each in levels)
+
+
+def _level(each: Load) -> str:
+    mean, most = _figure(each.mean), show_count(each.most)
+    if each.limit is None:
+        return f"up to {most} {each.what}" + (f" ({mean} on average)" if mean != most else "")
+    of = f"{show_count(each.limit)} {each.what}"
+    return f"{mean} of {of}" if mean == most else f"{mean} of {of} on average (up to {most})"
+
+
+def _figure(value: float) -> str:
+    return show_count(float(f"{value:.2g}") if value < 100 else float(round(value)))
+
+
+def causes(cases: Sequence[Cases]) -> str:
+    """How often each cause was there."""
+    return ", ".join(f"{each.cause} {each.count:,}" for each in cases)
+
+
+def fell_into(cases: Sequence[Cases]) -> str:
+    """Into which phases, bursts and windows of faults cases fell; empty for none."""
+    count = sum(each.count for each in cases)
+    into: dict[str, int] = {}
+    for each in cases:
+        _add(into, {f"in phase {name}": number for name, number in each.phases.items()})
+        _add(into, {"in bursts": each.bursts} if each.bursts else {})
+        _add(into, {f"during fault {name}": number for name, number in each.faults.items()})
+    return ", ".join(
+        f"{'all' if number == count else f'{number:,} of {count:,}'} {what}" for what, number in into.items()
+    )
+
+
+def _add(counts: dict[str, int], more: dict[str, int]) -> None:
+    for name, count in more.items():
+        counts[name] = counts.get(name, 0) + count
+
+
+def name(comparison: Comparison) -> str:
+    """The indicator of a comparison, with its labels."""
+    labels = ", ".join(f"{key}={value}" for key, value in comparison.selector)
+    return f"{comparison.sli.name}{{{labels}}}" if labels else comparison.sli.name
+
+
+def side(op: Op, where: int) -> str:
+    """On which side of its target an indicator lay."""
+    if op in {Op.LT, Op.GT}:
+        return "not below" if where > 0 else "not above"
+    return "above" if where > 0 else "below"
+
+
+def beside(comparison: Comparison, value: float, target: float) -> str:
+    """A value beside its target."""
+    return comparison.sli.unit.show_beside(value, target)
+
+
+def observed(comparison: Comparison, stretch: Stretch, target: float) -> str:
+    """The value of a stretch, and of how many observations it is."""
+    sli, value = comparison.sli, stretch.value or 0.0
+    if sli.aggregate in {Aggregate.COUNT, Aggregate.MAX, Aggregate.GAUGE}:
+        return beside(comparison, value, target)
+    what = "tasks" if sli.once_a_task else "observations"
+    if sli.aggregate is Aggregate.QUANTILE:
+        # Known to within two per cent.
+        return f"about {sli.unit.show(float(f'{value:.2g}'))} ({stretch.samples:,} {what})"
+    return f"{beside(comparison, value, target)} ({stretch.samples:,} {what})"
+
+
+def first_cases(cases: Sequence[Cases]) -> str:
+    """The very first case, the causes, and into what cases fell; empty for none."""
+    if not cases:
+        return ""
+    first = min((each.first[0] for each in cases), key=lambda each: each.t_s)
+    return "; ".join(filter(None, [f"first: {case(first)}", causes(cases), fell_into(cases)]))
+
+
+def case(each: Case) -> str:
+    """One case in a few words."""
+    what = f"task {each.task} " if each.task else ""
+    on = f" on {each.worker}" if each.worker else ""
+    return f"{what}at {show_duration(each.t_s)}{on}"
+
+
+def spread(each: Spread) -> str:
+    """In how many stretches an objective was broken, beside bursts or scheduled faults where there are any."""
+    of = f"stretches of {show_duration(each.length_s)}"
+    for what, count, broken in (
+        ("a burst", each.with_burst, each.broken_with_burst),
+        ("a scheduled fault", each.with_fault, each.broken_with_fault),
+    ):
+        if 0 < count < each.stretches:
+            others, others_broken = each.stretches - count, each.broken - broken
+            return f"broken in {broken} of {count} {of} with {what} and in {others_broken} of the {others} others"
+    return f"broken in {each.broken} of {each.stretches} {of}"
