@@ -47,18 +47,18 @@ def note_illegal(facts: Facts, block: Block, rows: Rows, illegal: Bools, label: 
 def note_failed(
     facts: Facts, series: str, block: Block, rows: Rows, failed: Bools, label: Ints | None, vocabulary: Vocabulary
 ) -> None:
-    """Tasks that ended FAILED, by their error."""
+    """Tasks that did not end DONE, by their error."""
     if not failed.any() or series not in facts.wanted:
         return
     here, places = rows.groups.in_time_order(failed)
-    before, cause = rows.before[here], block.cause[places]
+    before, after, cause = rows.before[here], rows.after[here], block.cause[places]
     note(
         facts,
         series,
         block,
         places,
         cause=(cause, errors(vocabulary)),
-        told=lambda position: moved(before[position], TaskState.FAILED, by_fault(vocabulary, int(cause[position]))),
+        told=lambda position: moved(before[position], after[position], by_fault(vocabulary, int(cause[position]))),
         label=at(label, here),
     )
 

@@ -63,6 +63,14 @@ class Spread(msgspec.Struct, frozen=True):
     broken_with_fault: int
 
 
+class BurstWindow(msgspec.Struct, frozen=True):
+    """A burst of arrivals by its number, from 1, and from when to when (seconds of scenario time)."""
+
+    number: int
+    start_s: float
+    end_s: float
+
+
 class FaultWindow(msgspec.Struct, frozen=True):
     """A scheduled fault, from when to when (seconds of scenario time)."""
 
@@ -71,7 +79,7 @@ class FaultWindow(msgspec.Struct, frozen=True):
     end_s: float
 
 
-class Load(msgspec.Struct, frozen=True):
+class BusyLevel(msgspec.Struct, frozen=True):
     """How loaded the system was: a level by its samples, `mean` and `most` of them, and its limit (None: it has none)."""
 
     what: str
@@ -81,15 +89,18 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class Circumstances(msgspec.Struct, frozen=True):
-    """What went on in part of a run: phases, bursts (counted from 1, of `burst_count`), scheduled faults, load."""
+    """What went on in part of a run: phases, bursts (of `burst_count`), scheduled faults, load.
+
+    Of durations, which were observed when they ended, also the bursts and faults before that may have made them long.
+    """
 
     start_s: float
     end_s: float
     phases: list[str]
-    bursts: list[int]
+    bursts: list[BurstWindow]
     burst_count: int
     faults: list[FaultWindow]
-    load: list[Load]
+    load: list[BusyLevel]
 
 
 class Explanation(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soak.schemas.evidence.explanation import FaultWindow, Spread, Stretch
+from soak.schemas.evidence.explanation import BurstWindow, FaultWindow, Spread, Stretch
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats
@@ -62,9 +62,13 @@ class Calendar:
         """The phases that overlap a span, in the order of the scenario."""
         return [phase.name for phase in self._phases if overlap(phase.window, span)]
 
-    def bursts_in(self, span: Window) -> list[int]:
-        """The numbers of the bursts that overlap a span, from 1."""
-        return [number for number, window in enumerate(self.bursts, 1) if overlap(window, span)]
+    def bursts_in(self, span: Window) -> list[BurstWindow]:
+        """The bursts that overlap a span, in order."""
+        return [
+            BurstWindow(number, each.start_s, each.end_s)
+            for number, each in enumerate(self.bursts, 1)
+            if overlap(each, span)
+        ]
 
     def faults(self, span: Window) -> list[FaultWindow]:
         """The windows of faults that overlap a span, in time order."""

@@ -10,6 +10,7 @@ from soak.runner.judge.explanation import growth, words
 from soak.runner.judge.explanation.history import History, side_of
 from soak.runner.judge.explanation.load import load_between
 from soak.runner.judge.explanation.losses import conservation, losses
+from soak.runner.judge.explanation.wanted import wanted_by_abort, wanted_by_objective
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.violations import law
 from soak.schemas.evidence.explanation import Broken, Cases, Circumstances, Explanation, Spread, Stretch
@@ -18,10 +19,12 @@ from soak.schemas.language.expression import Op, Unit
 from soak.schemas.language.model import Comparison
 from soak.schemas.language.slis import AT_THE_END, ILLEGAL_TRANSITIONS, Aggregate
 from soak.schemas.language.windows import Window
-from soak.schemas.units import show_duration
 
 _LAW_SERIES = {"legal_transitions": ILLEGAL_TRANSITIONS.series}
 """Laws that are told by a series."""
+
+_SEVERAL = 5
+"""So many events in one stretch are worth a word."""
 
 
 def explain(judge: Judge, objectives: list[ObjectiveResult], laws: list[LawResult]) -> list[Explanation]:
@@ -52,16 +55,27 @@ def _observed(judge: Judge, comparison: Comparison, least: int) -> Explanation:
     history = _history(judge, comparison, least)
     since_s = history.since() if history and comparison.op not in {Op.ABOUT, Op.NE} else None
     places = history.places() if history else None
-    worst = places.worst if places else None
+    worst = places.worst if places and _tells(comparison, history, places.worst) else None
     spread = judge.calendar.spread(places.length_s, places.seen, places.broken) if places and places.broken else None
-    cases = judge.cases.cases(comparison.sli.series, judge.labels.selected(comparison.selector))
+    cases = _cases(judge, comparison, wanted_by_objective(comparison))
     if comparison.sli.aggregate is Aggregate.COUNT and cases and target_of(judge, comparison) < 1:
         since_s = min(each.first[0].t_s for each in cases)
     around = _around(judge, worst, _lookback_s(comparison, worst)) if worst else None
-    text = _sentence(judge, comparison, history, since_s, worst, spread, around) if history else ""
-    text = "; ".join(filter(None, [text, words.first_cases(cases)]))
+    parts = _told(judge, comparison, history, since_s, worst, spread, around) if history else ()
+    text = words.sentences(*parts, *words.first_cases(cases))
     first = places.broken[0] if places and places.broken else None
     return Explanation(Broken.OBJECTIVE, comparison.text, text, since_s, first, worst, spread, around, cases)
+
+
+def _tells(comparison: Comparison, history: History | None, worst: Stretch) -> bool:
+    """Whether the worst stretch says more than the first cases do: of a number of events, that several were close together."""
+    if comparison.sli.aggregate is not Aggregate.COUNT or history is None:
+        return True
+    return _SEVERAL <= (worst.value or 0.0) < float(history.course.total.sum())
+
+
+def _cases(judge: Judge, comparison: Comparison, series: str) -> list[Cases]:
+    return judge.cases.cases(series, judge.labels.selected(comparison.selector)) if series else []
 
 
 def _history(judge: Judge, comparison: Comparison, least: int) -> History | None:
@@ -77,26 +91,28 @@ def _history(judge: Judge, comparison: Comparison, least: int) -> History | None
 
 
 def _lookback_s(comparison: Comparison, worst: Stretch | None) -> float:
-    """How long before it was observed something may have struck: what took long began that much earlier."""
+    """How long before durations were observed something may have made them long."""
     if comparison.sli.unit is not Unit.DURATION or worst is None or worst.value is None:
         return 0.0
-    return max(0.0, worst.value)
+    # What took long began that much earlier, behind what had come in about as long before.
+    return 2 * max(0.0, worst.value)
 
 
 def _around(judge: Judge, stretch: Stretch | Window, lookback_s: float = 0.0) -> Circumstances:
     calendar, span = judge.calendar, Window(stretch.start_s, stretch.end_s)
+    earlier = replace(span, start_s=max(0.0, span.start_s - lookback_s))
     return Circumstances(
         start_s=span.start_s,
         end_s=span.end_s,
         phases=calendar.phases(span),
-        bursts=calendar.bursts_in(span),
+        bursts=calendar.bursts_in(earlier),
         burst_count=len(calendar.bursts),
-        faults=calendar.faults(replace(span, start_s=max(0.0, span.start_s - lookback_s))),
+        faults=calendar.faults(earlier),
         load=list(load_between(judge.folds, judge.scenario, span.start_s, span.end_s)),
     )
 
 
-def _sentence(
+def _told(
     judge: Judge,
     comparison: Comparison,
     history: History,
@@ -104,23 +120,19 @@ def _sentence(
     worst: Stretch | None,
     spread: Spread | None,
     around: Circumstances | None,
-) -> str:
+) -> Iterator[str]:
+    """Since when, in how many stretches, and worst where, each a sentence."""
     name = words.name(comparison)
     target = words.beside(comparison, history.target, history.target)
-    parts = []
     if since_s is not None:
-        parts.append(f"{name} was {words.side(comparison.op, history.side)} {target} from {show_duration(since_s)} on")
+        yield f"{name} was {words.side(comparison.op, history.side)} {target} from {words.moment(since_s)} on"
     if spread:
-        parts.append(words.spread(spread))
+        yield words.spread(spread)
     if worst:
-        lead = "" if parts else f"{name}: "
-        what = (
-            f"{lead}worst {words.span(worst.start_s, worst.end_s)}: {words.observed(comparison, worst, history.target)}"
-        )
-        parts.append(what)
-    if around and (then := words.circumstances(around, scheduled=judge.calendar.scheduled)):
-        parts.append(then)
-    return "; ".join(parts)
+        lead = "worst" if since_s is not None else f"{name} was worst"
+        then = words.circumstances(around, scheduled=judge.calendar.scheduled) if around else ""
+        what = words.observed(comparison, worst, history.target)
+        yield ", ".join(filter(None, [f"{lead} {words.span(worst.start_s, worst.end_s)}: {what}", then]))
 
 
 def _longest(judge: Judge, comparison: Comparison) -> Explanation | None:
@@ -131,21 +143,11 @@ def _longest(judge: Judge, comparison: Comparison) -> Explanation | None:
         return None
     worst = Stretch(longest.start_s, longest.end_s, longest.length_s, 1)
     around = _around(judge, worst)
-    name = words.name(comparison)
-    begun = (
-        f"{name} was above {words.beside(comparison, target, target)} from {show_duration(since_s)} on"
-        if since_s
-        else name
-    )
-    text = "; ".join(
-        filter(
-            None,
-            [
-                begun,
-                f"longest {words.span(worst.start_s, worst.end_s)}",
-                words.circumstances(around, scheduled=judge.calendar.scheduled),
-            ],
-        )
+    name, limit = words.name(comparison), words.beside(comparison, target, target)
+    then = words.circumstances(around, scheduled=judge.calendar.scheduled)
+    text = words.sentences(
+        f"{name} was above {limit} from {words.moment(since_s)} on" if since_s is not None else "",
+        ", ".join(filter(None, [f"longest {words.span(worst.start_s, worst.end_s)}", then])),
     )
     return Explanation(Broken.OBJECTIVE, comparison.text, text, since_s, None, worst, None, around, [])
 
@@ -161,7 +163,8 @@ def _laws(judge: Judge, results: list[LawResult]) -> Iterator[Explanation | None
         else:
             cases = judge.cases.cases(_LAW_SERIES.get(result.law, law(result.law)))
             since_s = min((each.first[0].t_s for each in cases), default=None)
-            yield Explanation(Broken.LAW, result.law, words.first_cases(cases), since_s, None, None, None, None, cases)
+            text = words.sentences(*words.first_cases(cases))
+            yield Explanation(Broken.LAW, result.law, text, since_s, None, None, None, None, cases)
 
 
 def _abort(judge: Judge, guard: Guard) -> Explanation | None:
@@ -174,16 +177,9 @@ def _abort(judge: Judge, guard: Guard) -> Explanation | None:
     began_s = held_s - condition.for_s
     back_s = condition.window_s or (comparison.target if comparison.sli.aggregate is Aggregate.LONGEST else 0.0)
     around = _around(judge, Window(max(0.0, began_s - back_s), held_s))
-    cases: list[Cases] = judge.cases.cases(comparison.sli.series, judge.labels.selected(comparison.selector))
-    text = "; ".join(
-        filter(
-            None,
-            [
-                f"{comparison.text} from {show_duration(began_s)} on"
-                + (f", looking back to {show_duration(around.start_s)}" if back_s else ""),
-                words.circumstances(around, scheduled=judge.calendar.scheduled),
-                words.first_cases(cases),
-            ],
-        )
-    )
+    cases = _cases(judge, comparison, wanted_by_abort(comparison))
+    held = f"{comparison.text} held from {words.moment(began_s)} on"
+    over = f"over the time {words.span(around.start_s, around.end_s)}" if back_s else ""
+    then = words.circumstances(around, scheduled=judge.calendar.scheduled)
+    text = words.sentences(", ".join(filter(None, [held, over, then])), *words.first_cases(cases))
     return Explanation(Broken.ABORT, condition.name, text, began_s, None, None, None, around, cases)

@@ -1,6 +1,6 @@
 """What is said of a series that grows: over which levels, and from when on it lay above all that it began with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -44,10 +44,9 @@ def explained(
     last = Stretch(float(edges_s[-2]), float(edges_s[-1]), float(mean[-1]), int(samples[-1]))
     since_s = _left_for_ever(course, float(edges_s[1]), side)
     steepest = _steepest(edges_s, mean, samples, side)
-    text = _text(comparison, first, last, since_s, steepest, side)
     then = around(judge, steepest) if steepest else None
-    if then and (shown := words.circumstances(then, scheduled=judge.calendar.scheduled)):
-        text = f"{text}, {shown}"
+    shown = words.circumstances(then, scheduled=judge.calendar.scheduled) if then else ""
+    text = words.sentences(*_told(comparison, first, last, since_s, steepest, side, shown))
     return Explanation(Broken.OBJECTIVE, comparison.text, text, since_s, first, steepest, None, then, [])
 
 
@@ -88,22 +87,29 @@ def _steepest(edges_s: Floats, mean: Floats, samples: Floats, side: int) -> Stre
     return Stretch(float(edges_s[place]), float(edges_s[place + 2]), change, seen)
 
 
-def _text(
-    comparison: Comparison, first: Stretch, last: Stretch, since_s: float | None, steepest: Stretch | None, side: int
-) -> str:
+def _told(
+    comparison: Comparison,
+    first: Stretch,
+    last: Stretch,
+    since_s: float | None,
+    steepest: Stretch | None,
+    side: int,
+    then: str,
+) -> Iterator[str]:
+    """Between which levels it moved, since when for ever, and fastest where, each a sentence."""
     unit = _LEVEL.get(comparison.sli.unit, Unit.COUNT)
     series, low, high = comparison.sli.series, first.value or 0.0, last.value or 0.0
     moved = "rose" if side > 0 else "fell"
-    parts = [
-        f"{series} {moved} from {unit.show(low)} (mean up to {show_duration(first.end_s)})"
-        f" to {unit.show(high)} (mean from {show_duration(last.start_s)} on)"
-    ]
+    yield (
+        f"{series} {moved} from {unit.show(low)} (mean up to {words.moment(first.end_s)})"
+        f" to {unit.show(high)} (mean from {words.moment(last.start_s)} on)"
+    )
     if since_s is not None:
         than = "the highest" if side > 0 else "the mean level"
-        parts.append(
+        yield (
             f"it stayed {'above' if side > 0 else 'below'} {than} of the first {show_duration(first.end_s - first.start_s)}"
-            f" from {show_duration(since_s)} on"
+            f" from {words.moment(since_s)} on"
         )
     if steepest and steepest.value is not None:
-        parts.append(f"fastest {words.span(steepest.start_s, steepest.end_s)}: {unit.show_difference(steepest.value)}")
-    return "; ".join(parts)
+        change = f"fastest {words.span(steepest.start_s, steepest.end_s)}: {unit.show_difference(steepest.value)}"
+        yield ", ".join(filter(None, [change, then]))

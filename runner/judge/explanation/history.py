@@ -17,9 +17,12 @@ _LENGTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 720
 _MOST, _FEWEST = 300, 3
 """How many stretches there are at most and at least: as many as hold enough observations on average."""
 
-_ENOUGH = {Aggregate.RATIO: 100, Aggregate.MEAN: 50, Aggregate.RATE: 100}
-_IN_THE_TAIL = 5
-"""Observations beyond a quantile that a stretch should hold on average."""
+_MOST_OF = {Aggregate.COUNT: 30}
+"""Of what needs no observations to be told by, fewer are enough."""
+
+_ENOUGH = {Aggregate.RATIO: (100, 20), Aggregate.MEAN: (50, 20), Aggregate.RATE: (100, 20)}
+_IN_THE_TAIL = (5, 1)
+"""Observations (beyond a quantile) that a stretch should hold on average, and how few will do in a short run."""
 
 
 def side_of(op: Op, value: float, target: float) -> int:
@@ -103,7 +106,7 @@ class History:
             return None
         edges_s, value, samples = stretches
         with np.errstate(invalid="ignore"):
-            enough = (samples >= max(1, self._enough() // 2)) & ~np.isnan(value)
+            enough = (samples >= max(1, self._enough()[-1] // 2)) & ~np.isnan(value)
             broken = enough & self._is_broken(value)
         if not enough.any():
             return None
@@ -131,15 +134,18 @@ class History:
         windows = self.course.windows(self.sli, edges_s)
         return edges_s, windows.value, windows.samples
 
-    def _enough(self) -> int:
-        """Observations that a stretch should hold on average."""
+    def _enough(self) -> tuple[int, ...]:
+        """Observations that a stretch should hold on average, and how few will do."""
         if self.sli.aggregate is Aggregate.QUANTILE:
-            return max(_ENOUGH[Aggregate.MEAN], math.ceil(_IN_THE_TAIL / (1 - self.sli.q)))
-        return _ENOUGH.get(self.sli.aggregate, 1)
+            tails = (math.ceil(tail / (1 - self.sli.q)) for tail in _IN_THE_TAIL)
+            return tuple(max(least, tail) for least, tail in zip(_ENOUGH[Aggregate.MEAN], tails, strict=True))
+        return _ENOUGH.get(self.sli.aggregate, (1,))
 
     def _length_s(self) -> float | None:
         run_s, seen = self.end_s - self.begin_s, float(self.course.weight.sum())
         if not seen:
             return None
-        needed_s = max(self._enough() / seen, 1 / _MOST) * run_s
-        return next((each for each in _LENGTHS_S if needed_s <= each <= run_s / _FEWEST), None)
+        most = _MOST_OF.get(self.sli.aggregate, _MOST)
+        needed_s = [max(enough / seen, 1 / most) * run_s for enough in self._enough()]
+        fitting = (each for wanted_s in needed_s for each in _LENGTHS_S if wanted_s <= each <= run_s / _FEWEST)
+        return next(fitting, None)

@@ -7,7 +7,7 @@ import numpy as np
 
 from soak.runner.judge.folds import Folds
 from soak.runner.judge.room import room_of
-from soak.schemas.evidence.explanation import Load
+from soak.schemas.evidence.explanation import BusyLevel
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import Aggregate, Sli, gauge
@@ -23,7 +23,7 @@ def record_load(folds: Folds, scenario: Scenario) -> None:
         folds.record(_level(busy.series), None)
 
 
-def load_between(folds: Folds, scenario: Scenario, start_s: float, end_s: float) -> Iterator[Load]:
+def load_between(folds: Folds, scenario: Scenario, start_s: float, end_s: float) -> Iterator[BusyLevel]:
     """The levels between two times; none for those that were not sampled then."""
     edges_s = np.array([start_s, end_s])
     for busy in room_of(scenario.system).busy(scenario):
@@ -33,4 +33,4 @@ def load_between(folds: Folds, scenario: Scenario, start_s: float, end_s: float)
         mean = course.windows(replace(level, aggregate=Aggregate.MEAN), edges_s)
         if mean.samples[0]:
             most = course.windows(level, edges_s)
-            yield Load(busy.what, float(mean.value[0]), float(most.value[0]), busy.limit)
+            yield BusyLevel(busy.what, float(mean.value[0]), float(most.value[0]), busy.limit)

@@ -16,13 +16,13 @@ def losses(judge: Judge, kind: Broken, subject: str, of: str) -> Explanation | N
         return None
     cases = _by_cause(judge, end) if end else []
     since_s = min((each.first[0].t_s for each in cases), default=None)
-    text = "; ".join(filter(None, [end.words if end else "", missing, words.fell_into(cases)]))
+    text = words.sentences(end.words if end else "", missing, words.fell_into(cases))
     return Explanation(kind, subject, text, since_s, None, None, None, None, cases)
 
 
 def conservation(judge: Judge, subject: str) -> Explanation | None:
     """In which states the census has another number of tasks than the events."""
-    text = _missing(judge)
+    text = words.sentences(_missing(judge))
     return Explanation(Broken.LAW, subject, text, None, None, None, None, None, []) if text else None
 
 

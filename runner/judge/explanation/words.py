@@ -2,7 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 
-from soak.schemas.evidence.explanation import Case, Cases, Circumstances, FaultWindow, Load, Spread, Stretch
+from soak.schemas.evidence.explanation import (
+    BurstWindow,
+    BusyLevel,
+    Case,
+    Cases,
+    Circumstances,
+    FaultWindow,
+    Spread,
+    Stretch,
+)
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Comparison
 from soak.schemas.language.slis import Aggregate
@@ -11,9 +20,20 @@ from soak.schemas.units import show_count, show_duration
 _MOST_NAMES = 3
 
 
+def sentences(*parts: str) -> str:
+    """Parts as sentences, those that are empty left out; what begins with a name in lower case keeps it."""
+    kept = [part for part in parts if part]
+    return " ".join(f"{part if place == 0 else part[0].upper() + part[1:]}." for place, part in enumerate(kept))
+
+
+def moment(t_s: float) -> str:
+    """A time of the run, to the second."""
+    return show_duration(float(round(t_s))) if t_s >= 1 else show_duration(t_s)
+
+
 def span(start_s: float, end_s: float) -> str:
     """A part of the run."""
-    return f"from {show_duration(start_s)} to {show_duration(end_s)}"
+    return f"from {moment(start_s)} to {moment(end_s)}"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -24,10 +44,10 @@ def listed(names: Sequence[str]) -> str:
 
 def circumstances(around: Circumstances, *, scheduled: bool) -> str:
     """What went on then: phases, bursts and faults, then the load. scheduled: whether the scenario has bursts or such faults."""
-    during = [*_phases(around.phases), *_bursts(around), *_faults(around)]
+    during = [*_phases(around.phases), *_windows(around)]
     if not during and scheduled:
         during = ["outside bursts and scheduled faults" if around.burst_count else "outside scheduled faults"]
-    return "; ".join(filter(None, [" and ".join(during), load(around.load)]))
+    return ", with ".join(filter(None, [", ".join(during), load(around.load)]))
 
 
 def _phases(phases: Sequence[str]) -> Iterable[str]:
@@ -35,35 +55,51 @@ def _phases(phases: Sequence[str]) -> Iterable[str]:
         yield f"in {'phase' if len(phases) == 1 else 'phases'} {listed(phases)}"
 
 
-def _bursts(around: Circumstances) -> Iterable[str]:
-    numbers = around.bursts
-    if len(numbers) == 1:
-        yield f"during burst {numbers[0]} of {around.burst_count}"
-    elif numbers:
-        yield f"during bursts {numbers[0]} to {numbers[-1]} of {around.burst_count}"
+def _windows(around: Circumstances) -> Iterable[str]:
+    """The bursts and faults that overlap it, and those before it."""
+    for word, bursts, faults in (
+        (
+            "during",
+            [each for each in around.bursts if each.end_s > around.start_s],
+            [each for each in around.faults if each.end_s > around.start_s],
+        ),
+        (
+            "after",
+            [each for each in around.bursts if each.end_s <= around.start_s],
+            [each for each in around.faults if each.end_s <= around.start_s],
+        ),
+    ):
+        parts = [*_bursts(bursts, around.burst_count), *_faults(faults)]
+        if parts:
+            yield f"{word} {' and '.join(parts)}"
 
 
-def _faults(around: Circumstances) -> Iterable[str]:
-    during = [each for each in around.faults if each.end_s > around.start_s]
-    before = [each for each in around.faults if each.end_s <= around.start_s]
-    for word, windows in (("during", during), ("just after", before)):
-        if windows:
-            yield f"{word} {'fault' if len(windows) == 1 else 'faults'} {listed([_window(each) for each in windows])}"
+def _bursts(bursts: Sequence[BurstWindow], count: int) -> Iterable[str]:
+    if len(bursts) == 1:
+        yield f"burst {bursts[0].number} of {count} ({_short(bursts[0].start_s, bursts[0].end_s)})"
+    elif bursts:
+        yield f"bursts {bursts[0].number} to {bursts[-1].number} of {count}"
 
 
-def _window(each: FaultWindow) -> str:
-    return f"{each.fault} ({span(each.start_s, each.end_s)})"
+def _faults(faults: Sequence[FaultWindow]) -> Iterable[str]:
+    if faults:
+        named = [f"{each.fault} ({_short(each.start_s, each.end_s)})" for each in faults]
+        yield f"{'fault' if len(faults) == 1 else 'faults'} {listed(named)}"
 
 
-def load(levels: Sequence[Load]) -> str:
+def _short(start_s: float, end_s: float) -> str:
+    return f"{moment(start_s)} to {moment(end_s)}"
+
+
+def load(levels: Sequence[BusyLevel]) -> str:
     """How loaded the system was."""
-    return ", ".join(_level(each) for each in levels)
+    return " and ".join(_level(each) for each in levels)
 
 
-def _level(each: Load) -> str:
+def _level(each: BusyLevel) -> str:
     mean, most = _figure(each.mean), show_count(each.most)
     if each.limit is None:
-        return f"up to {most} {each.what}" + (f" ({mean} on average)" if mean != most else "")
+        return f"{most} {each.what}" if mean == most else f"up to {most} {each.what} ({mean} on average)"
     of = f"{show_count(each.limit)} {each.what}"
     return f"{mean} of {of}" if mean == most else f"{mean} of {of} on average (up to {most})"
 
@@ -74,7 +110,7 @@ def _figure(value: float) -> str:
 
 def causes(cases: Sequence[Cases]) -> str:
     """How often each cause was there."""
-    return ", ".join(f"{each.cause} {each.count:,}" for each in cases)
+    return f"by cause: {', '.join(f'{each.cause} {each.count:,}' for each in cases)}"
 
 
 def fell_into(cases: Sequence[Cases]) -> str:
@@ -125,24 +161,26 @@ def observed(comparison: Comparison, stretch: Stretch, target: float) -> str:
     return f"{beside(comparison, value, target)} ({stretch.samples:,} {what})"
 
 
-def first_cases(cases: Sequence[Cases]) -> str:
-    """The very first case, the causes, and into what cases fell; empty for none."""
+def first_cases(cases: Sequence[Cases]) -> Sequence[str]:
+    """The very first case, the causes, and into what cases fell, each a sentence; none without cases."""
     if not cases:
-        return ""
+        return ()
     first = min((each.first[0] for each in cases), key=lambda each: each.t_s)
-    return "; ".join(filter(None, [f"first: {case(first)}", causes(cases), fell_into(cases)]))
+    return f"first: {case(first)}", causes(cases), fell_into(cases)
 
 
 def case(each: Case) -> str:
     """One case in a few words."""
     what = f"task {each.task} " if each.task else ""
     on = f" on {each.worker}" if each.worker else ""
-    return f"{what}at {show_duration(each.t_s)}{on}"
+    return f"{what}at {moment(each.t_s)}{on}"
 
 
 def spread(each: Spread) -> str:
     """In how many stretches an objective was broken, beside bursts or scheduled faults where there are any."""
     of = f"stretches of {show_duration(each.length_s)}"
+    if each.broken == each.stretches:
+        return f"broken in all {each.stretches} {of}"
     for what, count, broken in (
         ("a burst", each.with_burst, each.broken_with_burst),
         ("a scheduled fault", each.with_fault, each.broken_with_fault),

@@ -14,7 +14,7 @@ from soak.runner.judge.queue.redelivery import Redelivery, Stranded
 from soak.runner.judge.room import AtTheEnd, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts, Samples
-from soak.runner.judge.task_violations import note_early, note_rows
+from soak.runner.judge.task_violations import note_early, note_failed, note_rows
 from soak.runner.judge.violations import law, note
 from soak.schemas.language.faults import FaultSpec
 from soak.schemas.language.model import Scenario
@@ -94,6 +94,8 @@ class QueueTracker(Tracker):
         failed_at = carried(latest_bad, rows.t, rows.known("failed_at"))
         facts.series["lease_recovery"] = _lease_recovery(rows, expiries, done, label)
         facts.series["guardrail_unblocked"] = rows.samples(_CLOSING[kind] & (excesses > 0), _UNBLOCKED[kind], label)
+        unrecovered = _CLOSING[kind] & (expiries > 0) & ~done
+        note_failed(facts, "lease_recovery", block, rows, unrecovered, label, self._vocabulary)
         mismatched = done & (failed_body == rows.attempt)
         self.ledger_mismatches += int(mismatched.sum())
         unblocked = _UNBLOCKED[kind] & (excesses > 0)
