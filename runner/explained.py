@@ -1,7 +1,7 @@
 """Explanations of what is broken, as lines for a terminal."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from soak.schemas.evidence.explanation import Case, Cases, Explanation
 from soak.schemas.evidence.verdict import Reason, Verdict
@@ -21,13 +21,25 @@ def explanation_of(verdict: Verdict, reason: Reason) -> Explanation | None:
 
 def reasons_explained(verdict: Verdict) -> Iterator[str]:
     """Each reason, with what explains it and the first cases below."""
+    shown: list[Explanation] = []
     for reason in verdict.typed_reasons:
         yield f"  {reason.text}"
         if explanation := explanation_of(verdict, reason):
             yield from _wrapped(explanation.text)
-            yield from (line for cases in explanation.cases[:_MOST_CAUSES] for line in _wrapped(_of_cause(cases)))
-            if (more := len(explanation.cases) - _MOST_CAUSES) > 0:
-                yield f"    {more} more causes are in the report"
+            yield from _cases(explanation, shown)
+            shown.append(explanation)
+
+
+def _cases(explanation: Explanation, shown: Sequence[Explanation]) -> Iterator[str]:
+    """The first cases, if they are not those of an explanation that is shown already."""
+    same = [each.subject for each in shown if explanation.cases and each.cases == explanation.cases]
+    if same:
+        yield f"    the cases are those of {same[0]}"
+        return
+    for cases in explanation.cases[:_MOST_CAUSES]:
+        yield from _wrapped(_of_cause(cases))
+    if (more := len(explanation.cases) - _MOST_CAUSES) > 0:
+        yield f"    {more} more causes are in the report"
 
 
 def _wrapped(text: str) -> list[str]:
@@ -39,7 +51,8 @@ def _of_cause(cases: Cases) -> str:
     moves = {(case.before, case.after) for case in cases.first}
     common = next(iter(moves)) if len(moves) == 1 else None
     first = "; ".join(_case(case, moved=common is None) for case in cases.first)
-    return f"{cases.cause}, {cases.count:,}{_moved(*common) if common else ''}: {first}"
+    moved = _moved(*common) if common and f"{common[0]} to {common[1]}" != cases.cause else ""
+    return f"{cases.cause}, {cases.count:,}{moved}: {first}"
 
 
 def _case(case: Case, *, moved: bool) -> str:

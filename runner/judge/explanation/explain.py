@@ -23,6 +23,9 @@ from soak.schemas.language.windows import Window
 _LAW_SERIES = {"legal_transitions": ILLEGAL_TRANSITIONS.series}
 """Laws that are told by a series."""
 
+_SO_FAR = frozenset({Aggregate.RATIO, Aggregate.MEAN, Aggregate.QUANTILE})
+"""Indicators that may come back to the right side of their target."""
+
 _SEVERAL = 5
 """So many events in one stretch are worth a word."""
 
@@ -58,13 +61,20 @@ def _observed(judge: Judge, comparison: Comparison, least: int) -> Explanation:
     worst = places.worst if places and _tells(comparison, history, places.worst) else None
     spread = judge.calendar.spread(places.length_s, places.seen, places.broken) if places and places.broken else None
     cases = _cases(judge, comparison, wanted_by_objective(comparison))
-    if comparison.sli.aggregate is Aggregate.COUNT and cases and target_of(judge, comparison) < 1:
+    if cases and _allows_none(comparison, target_of(judge, comparison)):
         since_s = min(each.first[0].t_s for each in cases)
     around = _around(judge, worst, _lookback_s(comparison, worst)) if worst else None
     parts = _told(judge, comparison, history, since_s, worst, spread, around) if history else ()
     text = words.sentences(*parts, *words.first_cases(cases))
     first = places.broken[0] if places and places.broken else None
     return Explanation(Broken.OBJECTIVE, comparison.text, text, since_s, first, worst, spread, around, cases)
+
+
+def _allows_none(comparison: Comparison, target: float) -> bool:
+    """Whether a single violation breaks an objective: a number below one, a share of all."""
+    if comparison.sli.aggregate is Aggregate.COUNT:
+        return target < 1
+    return comparison.sli.aggregate is Aggregate.RATIO and target >= 1
 
 
 def _tells(comparison: Comparison, history: History | None, worst: Stretch) -> bool:
@@ -125,7 +135,8 @@ def _told(
     name = words.name(comparison)
     target = words.beside(comparison, history.target, history.target)
     if since_s is not None:
-        yield f"{name} was {words.side(comparison.op, history.side)} {target} from {words.moment(since_s)} on"
+        so_far = " of the run so far" if comparison.sli.aggregate in _SO_FAR else ""
+        yield f"{name}{so_far} was {words.side(comparison.op, history.side)} {target} from {words.moment(since_s)} on"
     if spread:
         yield words.spread(spread)
     if worst:

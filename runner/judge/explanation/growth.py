@@ -1,7 +1,7 @@
 """What is said of a series that grows: over which levels, and from when on it lay above all that it began with."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from soak.schemas.stream.block import Floats
 from soak.schemas.units import show_duration
 
 _PARTS = 10
+_OUTSTANDING = 3.0
+"""A step between two parts stands out if it is that many times as large as the mean of all."""
+
 _LEAST = 4
 """Stretches of the course that are needed to tell a beginning from an end."""
 
@@ -43,11 +46,11 @@ def explained(
     first = Stretch(float(edges_s[0]), float(edges_s[1]), float(mean[0]), int(samples[0]))
     last = Stretch(float(edges_s[-2]), float(edges_s[-1]), float(mean[-1]), int(samples[-1]))
     since_s = _left_for_ever(course, float(edges_s[1]), side)
-    steepest = _steepest(edges_s, mean, samples, side)
-    then = around(judge, steepest) if steepest else None
+    steps = _steps(edges_s, mean, samples, side)
+    then = around(judge, steps.steepest) if steps.steepest else None
     shown = words.circumstances(then, scheduled=judge.calendar.scheduled) if then else ""
-    text = words.sentences(*_told(comparison, first, last, since_s, steepest, side, shown))
-    return Explanation(Broken.OBJECTIVE, comparison.text, text, since_s, first, steepest, None, then, [])
+    text = words.sentences(*_told(comparison, first, last, since_s, steps, side, shown))
+    return Explanation(Broken.OBJECTIVE, comparison.text, text, since_s, first, steps.steepest, None, then, [])
 
 
 def _parts(course: Course, comparison: Comparison) -> tuple[Floats, Floats, Floats] | None:
@@ -76,15 +79,23 @@ def _left_for_ever(course: Course, until_s: float, side: int) -> float | None:
     return float(course.first_s[place]) if place < len(course) else None
 
 
-def _steepest(edges_s: Floats, mean: Floats, samples: Floats, side: int) -> Stretch | None:
-    """The two neighbouring parts between which the mean moved most, with that change."""
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Changes of the mean from part to part: how many, how many of them along with the growth, and the one that stands out."""
+
+    count: int
+    along: int
+    steepest: Stretch | None
+
+
+def _steps(edges_s: Floats, mean: Floats, samples: Floats, side: int) -> _Steps:
     rise = np.diff(mean) * side
-    if not len(rise) or rise.max() <= 0:
-        return None
     place = int(np.argmax(rise))
+    stands_out = rise[place] > _OUTSTANDING * max(0.0, float(rise.mean()))
     change = float(mean[place + 1] - mean[place])
     seen = int(samples[place] + samples[place + 1])
-    return Stretch(float(edges_s[place]), float(edges_s[place + 2]), change, seen)
+    steepest = Stretch(float(edges_s[place]), float(edges_s[place + 2]), change, seen) if stands_out else None
+    return _Steps(len(rise), int(np.count_nonzero(rise > 0)), steepest)
 
 
 def _told(
@@ -92,7 +103,7 @@ def _told(
     first: Stretch,
     last: Stretch,
     since_s: float | None,
-    steepest: Stretch | None,
+    steps: _Steps,
     side: int,
     then: str,
 ) -> Iterator[str]:
@@ -110,6 +121,10 @@ def _told(
             f"it stayed {'above' if side > 0 else 'below'} {than} of the first {show_duration(first.end_s - first.start_s)}"
             f" from {words.moment(since_s)} on"
         )
+    steepest = steps.steepest
     if steepest and steepest.value is not None:
         change = f"fastest {words.span(steepest.start_s, steepest.end_s)}: {unit.show_difference(steepest.value)}"
         yield ", ".join(filter(None, [change, then]))
+    else:
+        parts = f"in {steps.along} of the {steps.count} steps between {steps.count + 1} equal parts of the run"
+        yield f"the mean {moved} {parts}; no step stands out"

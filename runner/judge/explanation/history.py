@@ -142,7 +142,7 @@ class History:
         return _ENOUGH.get(self.sli.aggregate, (1,))
 
     def _length_s(self) -> float | None:
-        run_s, seen = self.end_s - self.begin_s, float(self.course.weight.sum())
+        run_s, seen = float(self.course.last_s[-1] - self.course.first_s[0]), float(self.course.weight.sum())
         if not seen:
             return None
         most = _MOST_OF.get(self.sli.aggregate, _MOST)

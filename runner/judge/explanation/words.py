@@ -47,7 +47,7 @@ def circumstances(around: Circumstances, *, scheduled: bool) -> str:
     during = [*_phases(around.phases), *_windows(around)]
     if not during and scheduled:
         during = ["outside bursts and scheduled faults" if around.burst_count else "outside scheduled faults"]
-    return ", with ".join(filter(None, [", ".join(during), load(around.load)]))
+    return ", ".join([*during, *([f"with {load(around.load)}"] if around.load else [])])
 
 
 def _phases(phases: Sequence[str]) -> Iterable[str]:
@@ -180,7 +180,7 @@ def spread(each: Spread) -> str:
     """In how many stretches an objective was broken, beside bursts or scheduled faults where there are any."""
     of = f"stretches of {show_duration(each.length_s)}"
     if each.broken == each.stretches:
-        return f"broken in all {each.stretches} {of}"
+        return f"broken in {'both' if each.stretches == 2 else f'all {each.stretches}'} {of}"
     for what, count, broken in (
         ("a burst", each.with_burst, each.broken_with_burst),
         ("a scheduled fault", each.with_fault, each.broken_with_fault),

@@ -72,7 +72,6 @@ class Deaths:
         """What is said of a task that died and was not started again, and of its cause."""
         death = self._of[task]
         cause = self._vocabulary.causes[death.cause]
-        by = f"fault {cause.fault}" if cause.fault else cause.error
         told = Case(
             t_s=death.t_s,
             task=task_name(task),
@@ -80,12 +79,9 @@ class Deaths:
             worker=self._process(death.worker),
             before="running",
             after="never started again",
-            detail=by,
+            detail="",
         )
-        return (
-            f"running when {self._process(death.worker) or 'its worker'} {'was killed' if cause.fault else 'died'}",
-            told,
-        )
+        return f"killed by fault {cause.fault}" if cause.fault else f"its process died ({cause.error})", told
 
     def _process(self, worker: int) -> str:
         """The name of a worker's process, as its exit told it; empty for an unknown worker."""
@@ -96,16 +92,21 @@ class Deaths:
     def words(self, tasks: Sequence[int]) -> str:
         """At what the executions of these tasks died: how many exits of which processes, by which faults."""
         deaths = [self._of[task] for task in tasks]
-        exits = {(each.worker, each.t_s if each.exit_s is None else each.exit_s) for each in deaths}
+        exits = {_exit(each) for each in deaths}
+        killed = {_exit(each) for each in deaths if self._vocabulary.causes[each.cause].fault}
         names = dict.fromkeys(self._process(each.worker) for each in sorted(deaths, key=lambda each: each.worker))
         faults = dict.fromkeys(fault for each in deaths if (fault := self._vocabulary.causes[each.cause].fault))
-        all_killed = all(self._vocabulary.causes[each.cause].fault for each in deaths)
-        what = ("kill" if all_killed else "death") + ("" if len(exits) == 1 else "s")
+        what = ("kill" if killed == exits else "death") + ("" if len(exits) == 1 else "s")
         of = f" of {_listed([name or 'an unknown worker' for name in names])}"
         by = f" ({'fault' if len(faults) == 1 else 'faults'} {_listed(list(faults))})" if faults else ""
         first_s = min(each.t_s for each in deaths)
         were = "1 task was" if len(tasks) == 1 else f"{len(tasks):,} tasks were"
         return f"{were} running at {len(exits):,} {what}{of}{by}, first at {show_duration(first_s)}"
+
+
+def _exit(death: Death) -> tuple[int, float]:
+    """At which exit of which worker an execution died."""
+    return death.worker, death.t_s if death.exit_s is None else death.exit_s
 
 
 _MOST_NAMES = 4
