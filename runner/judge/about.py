@@ -3,6 +3,7 @@
 import math
 
 from soak.runner.judge.compared import target_of, value_of
+from soak.runner.judge.confidence import DEFAULT_CONFIDENCE, Evidence
 from soak.runner.judge.interval import wilson
 from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import Status
@@ -10,26 +11,24 @@ from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Objective
 from soak.schemas.language.slis import Aggregate
 
-DEFAULT_CONFIDENCE = 0.95
-
 
 def about(
-    interval: tuple[float, float] | None, target: float, confidence: float, samples: int, *, share: bool
+    interval: tuple[float, float] | None, target: float, confidence: float, samples: float, *, share: bool
 ) -> tuple[Status, str]:
-    """Result of an objective with `~`, from the confidence interval; and the reason if it is not PASS."""
+    """Result of an objective with `~`, from the interval of that many observations; and the reason if it is not PASS."""
     if interval is None or not all(map(math.isfinite, interval)):
         return Status.INCONCLUSIVE, f"too few observations for a {confidence:.0%} interval"
     if share and not _could_contradict(target, confidence, samples):
         return (
             Status.INCONCLUSIVE,
-            f"{samples} observations cannot contradict any target at {confidence:.0%} confidence",
+            f"{math.floor(samples):,} independent observations cannot contradict any target at {confidence:.0%} confidence",
         )
     if interval[0] <= target <= interval[1]:
         return Status.PASS, ""
     return Status.FAIL, f"the target lies outside the {confidence:.0%} interval"
 
 
-def _could_contradict(target: float, confidence: float, samples: int) -> bool:
+def _could_contradict(target: float, confidence: float, samples: float) -> bool:
     """Whether any outcome of this number of observations (0 % or 100 %) excludes the target."""
     return wilson(0, samples, confidence)[1] < target or wilson(samples, samples, confidence)[0] > target
 
@@ -45,5 +44,7 @@ def is_met(judge: Judge, objective: Objective) -> bool | None:
         return comparison.op.holds(value, target)
     confidence = objective.confidence or DEFAULT_CONFIDENCE
     fold, share = judge.folds.fold(comparison.sli, labels), comparison.sli.aggregate is Aggregate.RATIO
-    status, _ = about(fold.interval(comparison.sli, confidence), target, confidence, fold.samples, share=share)
+    statement = Evidence(comparison.sli, fold, judge.course_of(comparison)).statement(confidence)
+    count = statement.effective or fold.samples
+    status, _ = about(statement.interval, target, confidence, count, share=share)
     return None if status is Status.INCONCLUSIVE else status is Status.PASS

@@ -137,6 +137,17 @@ class Course:
         up_to = np.bincount(stretch[bucket <= own], weights=counts[bucket <= own], minlength=len(self))
         return below.astype(np.int64), up_to.astype(np.int64)
 
+    def variance(self) -> float:
+        """The variance of the values, to within a bucket; 0 without observations."""
+        codes, counts = self._coded()
+        if not len(codes):
+            return 0.0
+        by_bucket = np.bincount(codes % _WIDTH, weights=counts)
+        present = np.flatnonzero(by_bucket)
+        values, shares = np.array([upper_edge(2 * int(bucket)) for bucket in present]), by_bucket[present]
+        mean = float(values @ shares) / float(shares.sum())
+        return float((values - mean) ** 2 @ shares) / float(shares.sum())
+
     def windows(self, sli: Sli, edges_s: Floats) -> Windows:
         """The indicator between neighbours of `edges_s`, which ascend; a stretch belongs to the window that holds its middle.
 

@@ -5,15 +5,14 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from soak.runner.judge.about import DEFAULT_CONFIDENCE, about
-from soak.runner.judge.alerts import alert_result, number_or_none
-from soak.runner.judge.compared import target_of, value_of
+from soak.runner.judge.alerts import alert_result
+from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
 from soak.runner.judge.explanation.explain import explain
-from soak.runner.judge.folds import Fold
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import RELATIVE_ERROR
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.laws import judge_laws
+from soak.runner.judge.objectives import judge_objectives
 from soak.schemas.evidence.verdict import (
     SCHEMA_VERSION,
     AlertResult,
@@ -29,9 +28,7 @@ from soak.schemas.evidence.verdict import (
     Status,
     Verdict,
 )
-from soak.schemas.language.expression import Op, Unit
-from soak.schemas.language.model import Comparison, Objective
-from soak.schemas.language.slis import AT_THE_END, Aggregate
+from soak.schemas.language.expression import Unit
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.states import TaskState
 from soak.schemas.units import show_duration
@@ -44,7 +41,7 @@ _LAG_QUANTILE = "submission_lag_p99"
 
 def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
     """The verdict on the run that `judge` observed to its end."""
-    objectives = _objectives(judge, identity)
+    objectives = judge_objectives(judge, _lateness(judge, identity))
     laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
     faults, tracker = judge.faults.results(judge.until_s), judge.lifecycle.tracker
@@ -82,7 +79,20 @@ def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
         section=tracker.section() or msgspec.UNSET,
         typed_reasons=reasons,
         explanation=explain(judge, objectives, laws),
+        caveats=[_caveat(each) for each in objectives if each.thin],
     )
+
+
+def _caveat(objective: ObjectiveResult) -> str:
+    """What an objective that holds, or is broken, by the observed value alone does not say."""
+    unit, level = Unit(objective.unit), objective.confidence or DEFAULT_CONFIDENCE
+    what = "holds" if objective.status is Status.PASS else "is broken"
+    if not objective.interval:
+        return f"{objective.objective} {what} by the observed value alone: {objective.samples:,} observations allow no interval"
+    low, high = (
+        "unbounded" if bound is None else unit.show_beside(bound, objective.target) for bound in objective.interval
+    )
+    return f"{objective.objective} {what} by the observed value alone: its {level:.0%} interval is {low} to {high}"
 
 
 def _outcome(end: End, reasons: list[Reason]) -> Outcome:
@@ -111,94 +121,6 @@ def _growths(judge: Judge) -> Iterator[GrowthResult]:
             yield GrowthResult(
                 sli.name, sli.unit.value, trend.slope, (trend.low, trend.high), trend.level, trend.p, fold.samples
             )
-
-
-# Objectives.
-
-
-def _objectives(judge: Judge, identity: Identity) -> list[ObjectiveResult]:
-    late = _lateness(judge, identity)
-    return [_objective(judge, objective, late) for objective in judge.scenario.objectives]
-
-
-def _objective(judge: Judge, objective: Objective, late: str) -> ObjectiveResult:
-    comparison = objective.comparison
-    sli = comparison.sli
-    fold = judge.folds.fold(sli, judge.labels.selected(comparison.selector))
-    value = value_of(judge, comparison)
-    target = target_of(judge, comparison)
-    interval = fold.interval(sli, objective.confidence or DEFAULT_CONFIDENCE)
-    status, detail = _status(judge, objective, fold, value, target, interval)
-    if status is Status.FAIL and late and sli.unit is Unit.DURATION:
-        status, detail = Status.INCONCLUSIVE, f"broken, but {late}"
-    return ObjectiveResult(
-        objective=comparison.text,
-        sli=sli.name,
-        labels=dict(comparison.selector),
-        value=number_or_none(value),
-        target=number_or_none(target),
-        op=comparison.op.value,
-        unit=sli.unit.value,
-        status=status,
-        margin=_margin(comparison.op, value, target, interval),
-        samples=fold.samples,
-        min_samples=objective.min_samples,
-        interval=(number_or_none(interval[0]), number_or_none(interval[1])) if interval else None,
-        confidence=(objective.confidence or DEFAULT_CONFIDENCE) if interval else None,
-        detail=detail,
-        note=objective.note,
-    )
-
-
-def _margin(op: Op, value: float, target: float, interval: tuple[float, float] | None) -> float | None:
-    """The distance to the target in the SLI's unit, positive on the good side; for `~`, from the nearer end of the interval."""
-    if op is Op.ABOUT:
-        return number_or_none(min(target - interval[0], interval[1] - target)) if interval else None
-    if op in {Op.EQ, Op.NE}:
-        away = abs(value - target)
-        return number_or_none(0.0 - away if op is Op.EQ else away)
-    return number_or_none(target - value if op in {Op.LE, Op.LT} else value - target)
-
-
-def _status(
-    judge: Judge, objective: Objective, fold: Fold, value: float, target: float, interval: tuple[float, float] | None
-) -> tuple[Status, str]:
-    op, sli = objective.comparison.op, objective.comparison.sli
-    if fold.samples < objective.min_samples or math.isnan(value):
-        return Status.INCONCLUSIVE, f"{fold.samples} of at least {objective.min_samples} observations"
-    if math.isnan(target):
-        return Status.INCONCLUSIVE, "nothing was observed for the labels it is compared with"
-    if op is Op.ABOUT:
-        share = sli.aggregate is Aggregate.RATIO
-        return about(interval, target, objective.confidence or DEFAULT_CONFIDENCE, fold.samples, share=share)
-    if not op.holds(value, target):
-        if sli.name == AT_THE_END and judge.telemetry.lost_events:
-            return Status.INCONCLUSIVE, f"{judge.telemetry.lost_events} events were lost"
-        if sli.aggregate is Aggregate.GROWTH and objective.confidence and not _surely(op, interval, target):
-            return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval includes values that meet the target"
-        return Status.FAIL, ""
-    if objective.confidence and not (interval and all(op.holds(bound, target) for bound in interval)):
-        return Status.INCONCLUSIVE, f"the {objective.confidence:.0%} interval includes values that break the target"
-    still, what = _open_observations(judge, objective.comparison)
-    if still and not all(op.holds(value, target) for value in fold.extremes(sli, still)):
-        return Status.INCONCLUSIVE, f"{still} unfinished {what} could still break it"
-    return Status.PASS, ""
-
-
-def _surely(op: Op, interval: tuple[float, float] | None, target: float) -> bool:
-    """Whether every value in the confidence interval of a growth breaks its objective."""
-    return interval is not None and not any(op.holds(bound, target) for bound in interval)
-
-
-def _open_observations(judge: Judge, comparison: Comparison) -> tuple[int, str]:
-    """How many observations of an SLI are outstanding, and of what."""
-    sli = comparison.sli
-    lifecycle, labels = judge.lifecycle, judge.labels.selected(comparison.selector)
-    own = lifecycle.tracker.still_open(sli, lifecycle, labels)
-    if own or not sli.censored:
-        return own or (0, "tasks")
-    unfinished = lifecycle.unfinished(labels)
-    return unfinished.transient if sli.series == "recovery" else unfinished.tasks + unfinished.deferred, "tasks"
 
 
 # Reasons.

@@ -9,7 +9,6 @@ import numpy as np
 from soak.runner.judge.course import Course
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import Histogram, rank
-from soak.runner.judge.interval import quantile_ranks, wilson
 from soak.runner.judge.samples import Facts, Samples, Stretch
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.language.windows import Window
@@ -29,9 +28,6 @@ class Fold(Protocol):
 
     def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
         """The lowest and highest value possible with `unfinished` more observations."""
-
-    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """The confidence interval of the value, where it has one."""
 
 
 class Tally:
@@ -74,12 +70,6 @@ class Tally:
             return self.total / weight, math.inf
         return self.total / weight, (self.total + unfinished) / weight
 
-    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """Wilson interval of a ratio; none above 1: not a proportion."""
-        if sli.aggregate is not Aggregate.RATIO or not 0 < self.weight >= self.total:
-            return None
-        return wilson(self.total, self.weight, confidence)
-
 
 class Sketch:
     """Quantiles and the maximum; exact at the targets registered with its histogram."""
@@ -106,13 +96,6 @@ class Sketch:
         lowest = rank(sli.q, self.samples + unfinished) - unfinished
         return self.histogram.value_at_rank(lowest) if lowest > 0 else 0.0, self.histogram.quantile(sli.q, unfinished)
 
-    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """The interval of a quantile, from the ranks around it; unbounded sides are infinite."""
-        if sli.aggregate is not Aggregate.QUANTILE or not self.samples:
-            return None
-        low, high = quantile_ranks(sli.q, self.samples, confidence)
-        return self.histogram.value_at_rank(low) if low >= 1 else -math.inf, self.histogram.value_at_rank(high)
-
 
 class Level:
     """A gauge: its largest and its latest sample."""
@@ -134,10 +117,6 @@ class Level:
     def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
         """The largest sample: unfinished work does not change it."""
         return self.largest, self.largest
-
-    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """A gauge has none."""
-        return None
 
 
 class Longest:
@@ -164,10 +143,6 @@ class Longest:
     def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
         """The longest stretch: unfinished work does not change it."""
         return self.longest_s, self.longest_s
-
-    def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """A longest interval has none."""
-        return None
 
 
 _FOLDS: dict[Aggregate, type[Tally | Sketch | Level | Longest]] = {

@@ -18,12 +18,16 @@ def wilson(good: float, total: float, confidence: float) -> tuple[float, float]:
     """Wilson score interval of a share (Wilson 1927); it stays inside 0..1 and is not empty at 0 or 1."""
     if total <= 0:
         return 0.0, 1.0
-    z, share = z_of(confidence), good / total
-    middle = share + z * z / (2 * total)
-    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    scale = 1 + z * z / total
-    low, high = (middle - half) / scale, (middle + half) / scale
-    return 0.0 if good <= 0 else max(0.0, low), 1.0 if good >= total else min(1.0, high)
+    low, high = score_interval(good / total, total, z_of(confidence))
+    return 0.0 if good <= 0 else low, 1.0 if good >= total else high
+
+
+def score_interval(share: float, count: float, z: float) -> tuple[float, float]:
+    """The true shares that `share` of `count` > 0 independent observations lies within `z` standard errors of (Wilson 1927)."""
+    middle = share + z * z / (2 * count)
+    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    scale = 1 + z * z / count
+    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
 
 
 def quantile_ranks(q: float, count: int, confidence: float) -> tuple[int, int]:
@@ -31,5 +35,10 @@ def quantile_ranks(q: float, count: int, confidence: float) -> tuple[int, int]:
 
     A rank of 0 or above `count` says that the sample does not bound the quantile on that side.
     """
-    half = z_of(confidence) * math.sqrt(count * q * (1 - q))
+    return ranks_within(q, count, count, z_of(confidence))
+
+
+def ranks_within(q: float, count: int, effective: float, z: float) -> tuple[int, int]:
+    """The same for `count` observations that say as much as `effective` independent ones, with `z` standard errors."""
+    half = count * z * math.sqrt(q * (1 - q) / effective)
     return math.floor(count * q - half), math.ceil(count * q + half) + 1

@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 
-from soak.runner.judge.about import DEFAULT_CONFIDENCE
+from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
 from soak.runner.judge.growth import MOST_POINTS
 from soak.runner.judge.histogram import bucket_of, upper_edge, value_of
 from soak.runner.power.detection import (

@@ -80,7 +80,12 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class ObjectiveResult(msgspec.Struct, frozen=True):
-    """One objective. Values in base units; `margin` is positive on the good side; `interval` at `confidence`."""
+    """One objective. Values in base units; `margin` is positive on the good side; `interval` at `confidence`.
+
+    effective_samples: how many independent observations say as much. thin: the result is that of the observed value alone:
+    the interval includes others, or there is none. family: objectives among which a false FAIL is as rare as for one (Holm).
+    excluded: the rate of what was never observed above which 95 % confidence excludes it.
+    """
 
     objective: str
     sli: str
@@ -97,6 +102,10 @@ class ObjectiveResult(msgspec.Struct, frozen=True):
     confidence: float | None
     detail: str
     note: str = ""
+    effective_samples: float | None = None
+    thin: bool = False
+    family: int = 1
+    excluded: float | None = None
 
 
 class LawResult(msgspec.Struct, frozen=True):
@@ -295,5 +304,7 @@ class Verdict(msgspec.Struct, frozen=True):
     section: Section | msgspec.UnsetType = msgspec.UNSET
     """Of a system that has one, and left out for others."""
     typed_reasons: list[Reason] = []
+    caveats: list[str] = []
+    """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
     explanation: list[Explanation] = []
     """Why what is broken is broken."""

@@ -67,7 +67,10 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
         slis=slis,
-        objectives=tuple(objective for each in data["slos"] for objective in _objectives(each, context)),
+        strict=data["evidence"] == "strict",
+        objectives=tuple(
+            objective for number, each in enumerate(data["slos"]) for objective in _objectives(each, number, context)
+        ),
         alerts=tuple(_alert(each, context) for each in data["alerts"]),
         aborts=tuple(_condition(each, context) for each in data["abort"]),
         telemetry=Telemetry(
@@ -206,11 +209,11 @@ def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Langua
     )
 
 
-def _objectives(data: str | Mapping_, context: Context) -> list[Objective]:
+def _objectives(data: str | Mapping_, number: int, context: Context) -> list[Objective]:
     entry: Mapping_ = {"objective": data} if isinstance(data, str) else data
     confidence = units.ratio(entry["confidence"]) if "confidence" in entry else None
     return [
-        Objective(each, entry.get("min_samples", 1), confidence, entry.get("note", ""))
+        Objective(each, entry.get("min_samples", 1), confidence, entry.get("note", ""), number)
         for each in objectives(entry["objective"], context)
     ]
 

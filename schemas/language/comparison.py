@@ -23,7 +23,7 @@ from soak.schemas.language.slis import AT_THE_END, Aggregate, Better, Sli
 from soak.schemas.stream.events import SPECS, TYPES
 
 EACH = "*"
-CONFIDENT = frozenset({Aggregate.RATIO, Aggregate.QUANTILE, Aggregate.GROWTH})
+CONFIDENT = frozenset({Aggregate.RATIO, Aggregate.QUANTILE, Aggregate.MEAN, Aggregate.GROWTH})
 """Aggregates that have a confidence interval."""
 
 MAX_OBJECTIVES = 1_000

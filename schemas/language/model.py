@@ -79,12 +79,13 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """An objective; `note`: source of its target."""
+    """An objective; `note`: source of its target. `entry`: the number of the entry it is of: `{tenant=*}` is many objectives."""
 
     comparison: Comparison
     min_samples: int
     confidence: float | None
     note: str = ""
+    entry: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,8 @@ class Scenario:
     faults: tuple[Fault, ...]
     slis: dict[str, Sli]
     objectives: tuple[Objective, ...]
+    strict: bool
+    """Whether confidence intervals decide (`evidence: strict`), also where an objective asks for no confidence."""
     alerts: tuple[Alert, ...]
     aborts: tuple[Condition, ...]
     telemetry: Telemetry

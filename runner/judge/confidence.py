@@ -1,0 +1,141 @@
+"""What can be said of an indicator from one run: its confidence interval under dependence, or why there is none."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from soak.runner.judge import dependence
+from soak.runner.judge.course import Course
+from soak.runner.judge.dependence import INDEPENDENT, LEAST_TO_SEE, Dependence
+from soak.runner.judge.folds import Fold, Sketch, Tally
+from soak.runner.judge.growth import Growth
+from soak.runner.judge.interval import ranks_within, score_interval, z_of
+from soak.runner.judge.student import t_of
+from soak.schemas.language.slis import Aggregate, Sli
+
+Interval = tuple[float, float]
+
+DEFAULT_CONFIDENCE = 0.95
+_NORMAL = 1_000
+"""Degrees of freedom from which on Student's t is taken as normal: quantiles agree within 0.3 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The interval at a confidence level, and the number of independent observations that say as much.
+
+    interval: None where the indicator has none, or where `longer` is above 1: dependence lasts too long, and a run so many times
+    as long could say something.
+    """
+
+    interval: Interval | None
+    effective: float | None
+    longer: float = 1.0
+
+
+class Evidence:
+    """The observations of an indicator, with their dependence; intervals at any confidence level."""
+
+    def __init__(self, sli: Sli, fold: Fold, course: Course | None) -> None:
+        self._sli, self._fold = sli, fold
+        self._dependence = _dependence(sli, fold, course)
+        self._variance = course.variance() if course and sli.aggregate is Aggregate.MEAN else 0.0
+
+    @property
+    def longer(self) -> float:
+        """1, or how many times as long a run has to be for a statement to be possible."""
+        return self._dependence.longer
+
+    @property
+    def lacking(self) -> str:
+        """Why there is no interval, in words, where dependence is not the reason."""
+        return "too few observations"
+
+    def statement(self, confidence: float) -> Statement:
+        """What can be said at a confidence level below 1."""
+        if isinstance(self._fold, Growth):
+            return Statement(self._fold.interval(self._sli, confidence), None)
+        effective = self._effective
+        if effective is None:
+            return Statement(None, None)
+        if not self._dependence.sound:
+            return Statement(None, effective, self._dependence.longer)
+        return Statement(self.interval(confidence), effective)
+
+    @property
+    def _effective(self) -> float | None:
+        """Independent observations; None where the indicator has no interval."""
+        weight = self._fold.weight if isinstance(self._fold, Tally) else self._fold.samples
+        if not weight or _INTERVALS.get(self._sli.aggregate) is None or not self._is_proportion():
+            return None
+        return weight / self._dependence.inflation
+
+    def _is_proportion(self) -> bool:
+        """Whether a ratio is one: those that may be above 1 are not."""
+        fold = self._fold
+        return self._sli.aggregate is not Aggregate.RATIO or (isinstance(fold, Tally) and fold.weight >= fold.total)
+
+    def interval(self, confidence: float) -> Interval | None:
+        """The interval, whether it is sound or not; None where the indicator has none."""
+        if isinstance(self._fold, Growth):
+            return self._fold.interval(self._sli, confidence)
+        effective = self._effective
+        find = _INTERVALS.get(self._sli.aggregate)
+        if find is None or effective is None:
+            return None
+        spread = _Spread(effective, _t(confidence, self._dependence.freedom), self._variance)
+        return find(self._fold, self._sli, spread)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """So many independent observations, the quantile of the standardised statistic, and the variance of an observation."""
+
+    effective: float
+    t: float
+    variance: float
+
+
+def _ratio(fold: Fold, sli: Sli, spread: _Spread) -> Interval | None:
+    assert isinstance(fold, Tally)
+    low, high = score_interval(fold.total / fold.weight, spread.effective, spread.t)
+    return 0.0 if fold.total <= 0 else low, 1.0 if fold.total >= fold.weight else high
+
+
+def _quantile(fold: Fold, sli: Sli, spread: _Spread) -> Interval | None:
+    """The values whose share of observations below them does not contradict the quantile (Conover 1999, 3.2)."""
+    assert isinstance(fold, Sketch)
+    low, high = ranks_within(sli.q, fold.samples, spread.effective, spread.t)
+    return fold.histogram.value_at_rank(low) if low >= 1 else -math.inf, fold.histogram.value_at_rank(high)
+
+
+def _mean(fold: Fold, sli: Sli, spread: _Spread) -> Interval | None:
+    """Of few observations nothing is said: their mean is normal only where they are many."""
+    if fold.samples < LEAST_TO_SEE:
+        return None
+    value = fold.value(sli, math.nan)
+    half = spread.t * math.sqrt(spread.variance / spread.effective)
+    return value - half, value + half
+
+
+_INTERVALS: dict[Aggregate, Callable[[Fold, Sli, _Spread], Interval | None]] = {
+    Aggregate.RATIO: _ratio,
+    Aggregate.QUANTILE: _quantile,
+    Aggregate.MEAN: _mean,
+}
+
+
+def _dependence(sli: Sli, fold: Fold, course: Course | None) -> Dependence:
+    if course is None or not fold.samples:
+        return INDEPENDENT
+    if sli.aggregate is Aggregate.RATIO:
+        return dependence.of_share(course)
+    if sli.aggregate is Aggregate.QUANTILE:
+        return dependence.of_quantile(course, sli.q)
+    return dependence.of_mean(course) if sli.aggregate is Aggregate.MEAN else INDEPENDENT
+
+
+@lru_cache(maxsize=256)
+def _t(confidence: float, freedom: int) -> float:
+    return z_of(confidence) if freedom >= _NORMAL else t_of(confidence, freedom)

@@ -1,0 +1,189 @@
+"""How many independent observations the observations of a run are worth.
+
+Neighbours in time met the same queue, outage or open circuit. A share of n observations then varies as if there were fewer:
+n / inflation. The inflation is measured by batch means (Schmeiser 1982; Law 2015, section 9.5.3): consecutive observations make
+batches, and the variance between batches is compared with that of independent observations. A quantile is treated by the share
+of observations above it.
+
+The limits below were chosen by experiment on queues of known distribution; `docs/statistics.md` has their coverage.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from soak.runner.judge.course import Course
+from soak.schemas.stream.block import Floats
+
+FINE, MIDDLE, COARSE = 240, 60, 20
+"""Batches: many to see whether there is dependence, few to measure it."""
+LEAST_TO_SEE = 10
+"""Of fewer observations nothing can be seen: they are taken as independent."""
+LEAST_RARE = 8.0
+"""The rarer side of a share must be worth so many independent observations where there is dependence."""
+
+_MOST_FINE, _MOST_MIDDLE = 0.5, 0.3
+"""Correlation of neighbouring batches above which dependence is too long for the run."""
+_AIM_FINE, _AIM_MIDDLE = 0.4, 0.15
+"""What a run that is long enough should show."""
+_NEAR = 2.0
+"""Correlations within this many standard errors of zero count as none."""
+_SURELY = 1.6
+"""Inflation above which there is dependence: of independent observations 20 batches show it in 5 % of the cases."""
+_SOFT = 30.0
+"""Below so many independent observations on the rarer side the largest inflation of several quantiles counts."""
+_MOST_CORRELATION = 0.9
+_LOWER_QUANTILES = (0.5, 0.75, 0.9)
+_MARGIN = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """`inflation` of the variance, at least 1, known with `freedom` degrees of freedom.
+
+    longer: 1, or how many times as long a run has to be for a statement to be possible.
+    """
+
+    inflation: float = 1.0
+    freedom: int = 10_000
+    longer: float = 1.0
+
+    @property
+    def sound(self) -> bool:
+        """Whether a statement is possible."""
+        return self.longer == 1.0
+
+
+INDEPENDENT = Dependence()
+
+
+def of_share(course: Course) -> Dependence:
+    """Of the share that the values of a series are of its weights."""
+    good, weight = course.total, course.weight
+    share = _share(good, weight)
+    if not 0 < share < 1:
+        return INDEPENDENT
+    found = _measured(good, weight, share * (1 - share))
+    return _judged(found, found.inflation, float(weight.sum()) * min(share, 1 - share))
+
+
+def of_quantile(course: Course, q: float) -> Dependence:
+    """Of the share of observations above the `q` quantile.
+
+    Excursions above a high quantile are few: how long dependence lasts is seen at lower ones, too.
+    """
+    weight = course.weight
+    lower = [each for each in _LOWER_QUANTILES if each < q] if q > max(_LOWER_QUANTILES) else [0.5]
+    all_found = [_of_quantile(course, each) for each in (*lower, q)]
+    own, most = all_found[-1], max(each.inflation for each in all_found)
+    rare = float(weight.sum()) * min(q, 1 - q)
+    own = Dependence(own.inflation, own.freedom, max(each.longer for each in all_found))
+    return _judged(own, most, rare)
+
+
+def of_mean(course: Course) -> Dependence:
+    """Of the mean of the values of a series."""
+    weight, variance = course.weight, course.variance()
+    if variance <= 0:
+        return INDEPENDENT
+    found = _measured(course.total, weight, variance)
+    return _judged(found, found.inflation, float(weight.sum()) / 2)
+
+
+def _of_quantile(course: Course, q: float) -> Dependence:
+    above, weight = course.above(q), course.weight
+    share = _share(above, weight)
+    return _measured(above, weight, share * (1 - share)) if 0 < share < 1 else INDEPENDENT
+
+
+def _judged(own: Dependence, most: float, rare: float) -> Dependence:
+    """`most`: the largest inflation found; `rare`: the observations on the rarer side."""
+    worth, inflation = rare / most, own.inflation
+    longer = own.longer
+    if most > _SURELY and worth < LEAST_RARE:
+        longer = max(longer, _MARGIN * LEAST_RARE / worth)
+    if worth < _SOFT:
+        inflation = most
+    return Dependence(inflation, own.freedom, longer)
+
+
+def _share(part: Floats, weight: Floats) -> float:
+    total = float(weight.sum())
+    return float(part.sum()) / total if total else 0.0
+
+
+def _measured(part: Floats, weight: Floats, variance: float) -> Dependence:
+    """From sums of stretches; `variance`: that of a single observation."""
+    stretches = len(part)
+    if stretches < LEAST_TO_SEE:
+        return INDEPENDENT
+    fine, middle, coarse = (_batches(part, weight, variance, count) for count in (FINE, MIDDLE, COARSE))
+    longer = max(
+        _longer(fine.correlation, max(_MOST_FINE, _NEAR / math.sqrt(fine.count)), _AIM_FINE),
+        _longer(middle.correlation, _MOST_MIDDLE * math.sqrt(MIDDLE / middle.count), _AIM_MIDDLE),
+    )
+    if fine.seems_independent and middle.seems_independent:
+        # Of batches of one observation each the variance is known, and correlation alone is left to be seen.
+        return Dependence(max(1.0, fine.corrected), INDEPENDENT.freedom if fine.single else fine.count - 1, longer)
+    sure = middle.correlation > 1 / math.sqrt(middle.count)
+    measured = middle.corrected if sure else middle.inflation
+    return Dependence(max(1.0, coarse.inflation, measured), coarse.count - 1, longer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batches:
+    """`correlation` of neighbours, with its bias of -1 / count put right."""
+
+    count: int
+    inflation: float
+    correlation: float
+    single: bool = False
+    """Each of them is one observation."""
+
+    @property
+    def seems_independent(self) -> bool:
+        return self.correlation <= _NEAR / math.sqrt(self.count)
+
+    @property
+    def corrected(self) -> float:
+        """The inflation, with what batches of a first-order autoregression have in common."""
+        shared = min(max(self.correlation, 0.0), _MOST_CORRELATION)
+        return self.inflation * (1 + shared) / (1 - shared)
+
+
+def _batches(part: Floats, weight: Floats, variance: float, most: int) -> _Batches:
+    """Residuals of a ratio (Law 2015, section 9.5.3): batches need not have the same weight."""
+    count = min(most, len(part))
+    edges = np.arange(count + 1) * len(part) // count
+    starts = edges[:-1]
+    parts, weights = np.add.reduceat(part, starts), np.add.reduceat(weight, starts)
+    total = float(weights.sum())
+    left = parts - float(parts.sum()) / total * weights
+    squares = float(left @ left)
+    if squares <= 0:
+        return _Batches(count, 0.0, 0.0)
+    correlation = float(left[1:] @ left[:-1]) / squares + 1 / count
+    single = total == count
+    inflation = squares / (total * variance) * (1 if single else count / (count - 1))
+    return _Batches(count, inflation, correlation, single)
+
+
+def _longer(correlation: float, most: float, aim: float) -> float:
+    """How many times as long a run must be for batches of that correlation to have `aim` in common; 1 where they have little."""
+    if correlation <= most:
+        return 1.0
+    return _length_of(aim) / _length_of(min(correlation, _MOST_CORRELATION))
+
+
+def _length_of(correlation: float) -> float:
+    """Length, in relaxation times, of batches of a process with exponential autocorrelation whose neighbours correlate so much.
+
+    The correlation of two means of length x is (1 - e^-x)^2 / 2 (x - 1 + e^-x).
+    """
+    low, high = 1e-3, 1e3
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        gone = math.exp(-middle)
+        low, high = (middle, high) if (1 - gone) ** 2 / (2 * (middle - 1 + gone)) > correlation else (low, middle)
+    return math.sqrt(low * high)
