@@ -15,7 +15,7 @@ from soak.runner.judge.alerts import Guard, number_or_none
 from soak.runner.judge.course import Course
 from soak.runner.judge.explanation.calendar import Calendar
 from soak.runner.judge.explanation.kept import KeptCases
-from soak.runner.judge.explanation.load import record_load
+from soak.runner.judge.explanation.load import LoadRecord
 from soak.runner.judge.explanation.longest import LongestStretches
 from soak.runner.judge.explanation.wanted import wanted
 from soak.runner.judge.faults import FaultCounts
@@ -85,6 +85,7 @@ class Judge:
         self.cases = KeptCases(self.calendar, scenario.warmup_s)
         """The first cases of what objectives, conditions and laws do not allow."""
         self.longest = LongestStretches(scenario)
+        self.load = LoadRecord(scenario)
         self._wanted = wanted(scenario)
         self.checkpoints: list[Checkpoint] = []
         self.facts = Facts(0.0)
@@ -105,7 +106,6 @@ class Judge:
         return min((limit for limit in limits if isinstance(limit, float)), default=math.inf)
 
     def _prepare_folds(self) -> None:
-        record_load(self.folds, self.scenario)
         for sli in (*self.scenario.slis.values(), ILLEGAL_TRANSITIONS):
             self.folds.fold(sli)
         for objective in self.scenario.objectives:
@@ -201,6 +201,7 @@ class Judge:
         self.folds.observe(facts)
         self.cases.observe(facts.violations)
         self.longest.observe(facts)
+        self.load.observe(facts)
         self.faults.observe(block)
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[block.kind == Kind.RUN_ENDED]

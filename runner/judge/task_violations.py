@@ -106,6 +106,8 @@ def note_early(facts: Facts, block: Block, rows: Rows, early: Bools, not_before_
 
 def note_accepted_again(facts: Facts, block: Block, states: Mapping[int, TaskState], label: Ints | None) -> None:
     """Second submissions of an active key that were accepted; states: of the key just before each, by place in the block."""
+    if not states:
+        return
     before = list(states.values())
     note(
         facts,

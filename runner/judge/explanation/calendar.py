@@ -10,7 +10,6 @@ from soak.schemas.evidence.explanation import BurstWindow, FaultWindow, Spread, 
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats
-from soak.simulation.plan import inside_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,9 @@ class Calendar:
         """Bursts of arrivals, in order."""
         self._phases = scenario.phases
         self._faults = [(fault.name, fault.windows) for fault in scenario.faults if fault.windows]
+        self._burst_edges = _edges(self.bursts)
+        self._phase_edges = {phase.name: _edges((phase.window,)) for phase in scenario.phases}
+        self._fault_edges = {name: _edges(windows) for name, windows in self._faults}
 
     @property
     def scheduled(self) -> bool:
@@ -41,9 +43,9 @@ class Calendar:
 
     def hits(self, t_s: Floats) -> Hits:
         """Into what these times fall."""
-        phases = {phase.name: _within(t_s, (phase.window,)) for phase in self._phases}
-        faults = {name: _within(t_s, windows) for name, windows in self._faults}
-        return Hits(_seen(phases), _within(t_s, self.bursts), _seen(faults))
+        phases = {name: _within(t_s, edges) for name, edges in self._phase_edges.items()}
+        faults = {name: _within(t_s, edges) for name, edges in self._fault_edges.items()}
+        return Hits(_seen(phases), _within(t_s, self._burst_edges), _seen(faults))
 
     def spread(self, length_s: float, seen: Sequence[Stretch], broken: Sequence[Stretch]) -> Spread:
         """How many stretches there are and how many are broken, with a burst or a scheduled fault in them and in all."""
@@ -98,8 +100,13 @@ def _overlapping(stretches: Sequence[Stretch], windows: Sequence[Window]) -> int
     return int(np.count_nonzero(began > ended))
 
 
-def _within(t_s: Floats, windows: tuple[Window, ...]) -> int:
-    return int(np.count_nonzero(inside_windows(t_s, windows))) if windows else 0
+def _edges(windows: Sequence[Window]) -> Floats:
+    """Beginning and end of each window in turn; they are ascending and apart."""
+    return np.array([edge for window in windows for edge in (window.start_s, window.end_s)])
+
+
+def _within(t_s: Floats, edges: Floats) -> int:
+    return int(np.count_nonzero(np.searchsorted(edges, t_s, side="right") % 2)) if len(edges) else 0
 
 
 def _seen(counts: dict[str, int]) -> dict[str, int]:

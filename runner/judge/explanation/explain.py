@@ -8,7 +8,6 @@ from soak.runner.judge.alerts import Guard
 from soak.runner.judge.compared import target_of, value_of
 from soak.runner.judge.explanation import growth, words
 from soak.runner.judge.explanation.history import History, side_of
-from soak.runner.judge.explanation.load import load_between
 from soak.runner.judge.explanation.losses import conservation, losses
 from soak.runner.judge.explanation.wanted import wanted_by_abort, wanted_by_objective
 from soak.runner.judge.judge import Judge
@@ -118,7 +117,7 @@ def _around(judge: Judge, stretch: Stretch | Window, lookback_s: float = 0.0) ->
         bursts=calendar.bursts_in(earlier),
         burst_count=len(calendar.bursts),
         faults=calendar.faults(earlier),
-        load=list(load_between(judge.folds, judge.scenario, span.start_s, span.end_s)),
+        load=list(judge.load.between(span.start_s, span.end_s)),
     )
 
 

@@ -39,6 +39,12 @@ class Deaths:
         self._exits: dict[int, tuple[float, int]] = {}
         """By worker: when its process last exited, and its name."""
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "Deaths":
+        """Values are never changed: a copy of the tables is enough."""
+        twin = Deaths(self._vocabulary, self._near_s)
+        twin._of, twin._exits = dict(self._of), dict(self._exits)
+        return twin
+
     def add(self, task: int, block: Block, place: int) -> None:
         """An execution of a task died."""
         t_s, worker = float(block.t[place]), int(block.worker[place])

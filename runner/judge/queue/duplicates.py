@@ -9,7 +9,7 @@ from soak.runner.judge.rows import NEW_STATES
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.table import Table
 from soak.runner.judge.violations import Told, codes, note
-from soak.schemas.stream.block import Block, Bools, Ints
+from soak.schemas.stream.block import Block, Ints
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import COPY, NEW_STATE, Kind, task_name, worker_name
 from soak.schemas.stream.states import TaskState
@@ -20,14 +20,9 @@ LEASE_EXPIRED = "claimed again after its lease expired"
 SUBMITTED_TWICE = "submitted twice"
 AFTER_DONE = "after DONE"
 
-COLUMNS = ("ran_as", "ran_from", "expired_at")
-"""Of each key: its last execution, in code, and when it started; of each task: when a lease of it last expired."""
-
 _SERIES = "duplicate_executions"
 _EXECUTIONS = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
 _FOLLOWED = _EXECUTIONS | kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED)
-_ATTEMPT, _WORKER = 1 << 32, 1 << 1
-"""An execution in code: the copy, then the worker (from 1; 0 for none), then the attempt (below 2^20: exact as a float)."""
 
 
 class Execution(NamedTuple):
@@ -46,66 +41,107 @@ class Execution(NamedTuple):
 
 
 class Duplicates:
-    """Follows what runs of a key that was executed once too often; of all others only the last execution is known, by the table.
-
-    Nothing is said of what ran earlier: how long the table knows a task that is settled depends on where blocks end.
-    """
+    """Knows what runs at the end of each block, and when the lease of it expired: bounded by the number of running executions."""
 
     def __init__(self) -> None:
         self._running: dict[int, tuple[Execution, ...]] = {}
+        """By key, in the order in which they started."""
+        self._expired: dict[int, float] = {}
+        """By task of these keys: when a lease of it last expired."""
 
-    def observe(self, block: Block, again: Sequence[int] | Ints, table: Table, facts: Facts) -> None:
-        """Process a block. again: places of executions that are one too many. table: of executions as before the block."""
+    def __deepcopy__(self, memo: dict[int, object]) -> "Duplicates":
+        """Values are never changed: a copy of the tables is enough."""
+        twin = Duplicates()
+        twin._running, twin._expired = dict(self._running), dict(self._expired)
+        return twin
+
+    def observe(
+        self, block: Block, again: Sequence[int] | Ints, keys: Ints, starts: Ints, table: Table, facts: Facts
+    ) -> None:
+        """Process a block.
+
+        again: places of executions that are one too many. keys: those with executions in the block, ascending. starts: places of
+        the executions, ascending, of those keys of which something runs at its end. table: states are as before the block.
+        """
         if _SERIES not in facts.wanted:
             return
+        if not len(again) and all(len(each) == 1 for each in self._running.values()):
+            self._carry_on(block, keys, starts)
+            return
         places = np.sort(np.asarray(again, dtype=np.int64))
-        if len(places) or self._running:
-            found = self._walk(block, set(places.tolist()), table)
-            words = [cause for cause, _ in found]
+        still = set((block.task[starts] & ~COPY).tolist())
+        found = self._walk(block, set(places.tolist()), still, table)
+        if found:
             note(
                 facts,
                 _SERIES,
                 block,
                 places,
-                cause=codes(words),
+                cause=codes(cause for cause, _ in found),
                 told=lambda position: found[position][1],
                 label=table.labels_at(block, places),
             )
-        _remember(block, table)
 
-    def _walk(self, block: Block, again: set[int], table: Table) -> list[tuple[str, Told]]:
-        """For each of the executions that are one too many, in order, its cause and what is said of it."""
-        keys = {*self._running, *(int(block.task[place]) & ~COPY for place in again)}
+    def _carry_on(self, block: Block, keys: Ints, starts: Ints) -> None:
+        """Process a block in which no more than one execution of a key runs at a time: only the last of each can be running.
+
+        What ran before the block and has no end in it still runs; all others that run started in it.
+        """
+        if self._running:
+            known = np.array(list(self._running), dtype=np.int64)
+            nearest = np.minimum(np.searchsorted(keys, known), len(keys) - 1)
+            concerned = known[keys[nearest] == known] if len(keys) else known[:0]
+            for key in concerned.tolist():
+                del self._running[key]
+        for place in starts.tolist():
+            self._running[int(block.task[place]) & ~COPY] = (_execution(block, place),)
+        for place in np.flatnonzero(block.kind == Kind.LEASE_EXPIRED).tolist():
+            self._expired[int(block.task[place])] = float(block.t[place])
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what is not running."""
+        self._running = {key: each for key, each in self._running.items() if each}
+        self._expired = {task: t_s for task, t_s in self._expired.items() if task & ~COPY in self._running}
+
+    def _walk(self, block: Block, again: set[int], still: set[int], table: Table) -> list[tuple[str, Told]]:
+        """For each of the executions that are one too many, in order, its cause and what is said of it.
+
+        Follows all executions of their keys, of those that ran before and of those that run at the end of the block.
+        """
+        doubtful = {int(block.task[place]) & ~COPY for place in again}
+        keys = {*self._running, *still, *doubtful}
+        if not keys:
+            return []
         concerned = _FOLLOWED[block.kind] & np.isin(block.task & ~COPY, list(keys))
-        running = {key: self._running[key] if key in self._running else _known(key, table) for key in keys}
-        done = {number for key in keys for number in (key, key | COPY) if _is_done(number, table)}
-        expired: dict[int, float] = {}
+        done = {number for key in doubtful for number in (key, key | COPY) if _is_done(number, table)}
         found = []
         for place in np.flatnonzero(concerned).tolist():
-            task, t_s = int(block.task[place]), float(block.t[place])
-            key = task & ~COPY
-            if block.kind[place] == Kind.LEASE_EXPIRED:
-                expired[task] = t_s
-            if (state := NEW_STATES[block.kind[place]]) > TaskState.NONE:
+            task, kind = int(block.task[place]), block.kind[place]
+            if (state := NEW_STATES[kind]) > TaskState.NONE:
                 (done.add if state == TaskState.DONE else done.discard)(task)
-            if not _EXECUTIONS[block.kind[place]]:
-                continue
-            each = Execution(task, int(block.attempt[place]), int(block.worker[place]), t_s)
-            if block.kind[place] == Kind.EXECUTION_ENDED:
-                running[key] = _without(running[key], each)
-                continue
-            if place in again:
-                expired_s = expired.get(task, float(table.get("expired_at", np.array([task]))[0]))
-                found.append(_judged(each, running[key], expired_s, other_done=(task ^ COPY) in done))
-            running[key] = (*running[key], each)
-        self._running = {key: each for key, each in sorted(running.items()) if each}
+            elif kind == Kind.LEASE_EXPIRED:
+                self._expired[task] = float(block.t[place])
+            else:
+                key, each = task & ~COPY, _execution(block, place)
+                runs = self._running.get(key, ())
+                if place in again:
+                    found.append(_judged(each, runs, self._expired.get(task), other_done=(task ^ COPY) in done))
+                self._running[key] = (*runs, each) if kind == Kind.EXECUTION_STARTED else _without(runs, each)
+        self._forget()
         return found
 
 
-def _judged(each: Execution, running: tuple[Execution, ...], expired_s: float, *, other_done: bool) -> tuple[str, Told]:
+def _execution(block: Block, place: int) -> Execution:
+    return Execution(int(block.task[place]), int(block.attempt[place]), int(block.worker[place]), float(block.t[place]))
+
+
+def _judged(
+    each: Execution, running: tuple[Execution, ...], expired_s: float | None, *, other_done: bool
+) -> tuple[str, Told]:
     """How an execution that is one too many came about.
 
-    expired_s: when a lease of its task last expired; 0 for never. other_done: whether the other task of its key is DONE.
+    expired_s: when a lease of its task last expired. other_done: whether the other task of its key is DONE.
     """
     after = f"running on {worker_name(each.worker)}" if each.worker >= 0 else "running"
     if not running:
@@ -115,7 +151,7 @@ def _judged(each: Execution, running: tuple[Execution, ...], expired_s: float, *
     if other.task != each.task:
         cause = SUBMITTED_TWICE
     else:
-        cause = LEASE_EXPIRED if expired_s >= other.since_s and expired_s > 0 else CLAIMED_TWICE
+        cause = LEASE_EXPIRED if expired_s is not None and expired_s >= other.since_s else CLAIMED_TWICE
     return cause, Told(before, after, f"still running: {other.words}")
 
 
@@ -129,32 +165,3 @@ def _without(running: tuple[Execution, ...], ended: Execution) -> tuple[Executio
 
 def _is_done(number: int, table: Table) -> bool:
     return number < len(table.states) and table.states[number] == TaskState.DONE
-
-
-def _known(key: int, table: Table) -> tuple[Execution, ...]:
-    """What the table knows to run of a key of which no more than one does."""
-    last = _last(key, table)
-    return (last,) if last and table.get("running", np.array([key]))[0] > 0 else ()
-
-
-def _last(key: int, table: Table) -> Execution | None:
-    """The last execution of a key before the block; None if there was none, or it is no longer known."""
-    code = int(table.get("ran_as", np.array([key]))[0])
-    if not code:
-        return None
-    attempt, rest = divmod(code, _ATTEMPT)
-    worker, copy = divmod(rest, _WORKER)
-    return Execution(key | copy, attempt, worker - 1, float(table.get("ran_from", np.array([key]))[0]))
-
-
-def _remember(block: Block, table: Table) -> None:
-    """Keep the last execution of each key, and when leases expired."""
-    started = np.flatnonzero(block.kind == Kind.EXECUTION_STARTED)
-    key = block.task[started] & ~COPY
-    code = block.attempt[started] * _ATTEMPT + (block.worker[started] + 1) * _WORKER + (block.task[started] & COPY)
-    # The last write to an index wins: that of the last start.
-    table.put("ran_as", key, code)
-    table.put("ran_from", key, block.t[started])
-    expired: Bools = block.kind == Kind.LEASE_EXPIRED
-    if expired.any():
-        table.put("expired_at", block.task[expired], block.t[expired])

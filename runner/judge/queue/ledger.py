@@ -23,7 +23,7 @@ def duplicate_executions(block: Block, table: Table, duplicates: Duplicates, fac
     """
     places = np.flatnonzero(_FOLLOWED[block.kind])
     if not len(places):
-        duplicates.observe(block, (), table, facts)
+        duplicates.observe(block, (), places, places, table, facts)
         table.put_done(places)
         return Samples(block.t[places], block.t[places])
     key, kind = block.task[places] & ~COPY, block.kind[places]
@@ -50,7 +50,9 @@ def duplicate_executions(block: Block, table: Table, duplicates: Duplicates, fac
         if odd:
             again, walked = _walk(block, places[doubtful[key - lowest]], table)
             still[np.searchsorted(keys, list(walked))] = list(walked.values())
-    duplicates.observe(block, again, table, facts)
+    runs = np.zeros(width, dtype=np.bool_)
+    runs[keys - lowest] = still > 0
+    duplicates.observe(block, again, keys, places[started & runs[key - lowest]], table, facts)
     table.put("running", keys, still)
     table.put_done(key[kind == Kind.TASK_DONE])
     flags = np.zeros(len(block))

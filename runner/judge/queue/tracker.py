@@ -7,7 +7,6 @@ import numpy as np
 
 from soak.runner.judge.groups import carried
 from soak.runner.judge.lifecycle import Lifecycle
-from soak.runner.judge.queue.duplicates import COLUMNS as EXECUTION_COLUMNS
 from soak.runner.judge.queue.duplicates import Duplicates
 from soak.runner.judge.queue.ledger import duplicate_executions
 from soak.runner.judge.queue.redelivery import Redelivery, Stranded
@@ -43,7 +42,7 @@ def _backoffs(queue: Queue) -> Floats:
 class QueueTracker(Tracker):
     """Follows leases, backoffs and budgets of open tasks, executions, and work whose worker died."""
 
-    columns = ("not_before", "expired", "over_budget", "failed_body", "failed_at", *EXECUTION_COLUMNS)
+    columns = ("not_before", "expired", "over_budget", "failed_body", "failed_at")
 
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
         super().__init__(scenario, vocabulary, identity)
