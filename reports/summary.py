@@ -13,6 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
 from soak.reports.aftermath import read_aftermath
 from soak.reports.data import RunData
+from soak.reports.objectives import WORDS
 from soak.reports.room import ask, room_of
 from soak.schemas.errors import UsageError, reason
 from soak.schemas.evidence.verdict import GrowthResult, paused_s
@@ -90,6 +91,7 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         shown=_shown,
         margin=_margin,
         trend=_trend,
+        **WORDS,
     )
     return environment
 

@@ -13,8 +13,9 @@ from soak.schemas.units import show_duration
 def job_summary_of(verdict: Verdict, scenario: Scenario) -> str:
     """A run in short: its verdict, why, and every objective."""
     run = f"{verdict.target}, seed {verdict.seed}, {show_duration(verdict.ended_s)} of scenario time"
-    lines = [f"## {verdict.verdict.value}: {scenario.title or verdict.scenario}", "", run, ""]
-    lines += [f"- {_plain(reason)}" for reason in verdict.reasons] + [""] * bool(verdict.reasons)
+    lines = [f"## {verdict.headline}: {scenario.title or verdict.scenario}", "", run, ""]
+    notes = [*verdict.reasons, *(f"thin evidence: {caveat}" for caveat in verdict.caveats)]
+    lines += [f"- {_plain(note)}" for note in notes] + [""] * bool(notes)
     lines += ["| | objective | observed | margin |", "|---|---|---:|---:|"]
     for each in verdict.objectives:
         unit = scenario.slis[each.sli].unit

@@ -202,8 +202,9 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     slis = loaded.scenario.slis
     lines = [
         "",
-        f"{verdict.verdict.value}  {printable(loaded.scenario.title or verdict.scenario)}",
+        f"{verdict.headline}  {printable(loaded.scenario.title or verdict.scenario)}",
         *reasons_explained(verdict),
+        *(f"  thin: {caveat}" for caveat in verdict.caveats),
         "",
     ]
     for objective in verdict.objectives:

@@ -44,7 +44,7 @@ def is_met(judge: Judge, objective: Objective) -> bool | None:
         return comparison.op.holds(value, target)
     confidence = objective.confidence or DEFAULT_CONFIDENCE
     fold, share = judge.folds.fold(comparison.sli, labels), comparison.sli.aggregate is Aggregate.RATIO
-    statement = Evidence(comparison.sli, fold, judge.course_of(comparison)).statement(confidence)
+    statement = Evidence(comparison.sli, fold, judge.course_of(comparison), judge.schedule).statement(confidence)
     count = statement.effective or fold.samples
     status, _ = about(statement.interval, target, confidence, count, share=share)
     return None if status is Status.INCONCLUSIVE else status is Status.PASS

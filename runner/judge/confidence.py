@@ -11,6 +11,7 @@ from soak.runner.judge.dependence import INDEPENDENT, LEAST_TO_SEE, Dependence
 from soak.runner.judge.folds import Fold, Sketch, Tally
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.interval import ranks_within, score_interval, z_of
+from soak.runner.judge.schedule import NOTHING_SCHEDULED, Schedule
 from soak.runner.judge.student import t_of
 from soak.schemas.language.slis import Aggregate, Sli
 
@@ -37,9 +38,9 @@ class Statement:
 class Evidence:
     """The observations of an indicator, with their dependence; intervals at any confidence level."""
 
-    def __init__(self, sli: Sli, fold: Fold, course: Course | None) -> None:
+    def __init__(self, sli: Sli, fold: Fold, course: Course | None, schedule: Schedule = NOTHING_SCHEDULED) -> None:
         self._sli, self._fold = sli, fold
-        self._dependence = _dependence(sli, fold, course)
+        self._dependence = _dependence(sli, fold, course, schedule)
         self._variance = course.variance() if course and sli.aggregate is Aggregate.MEAN else 0.0
 
     @property
@@ -126,14 +127,14 @@ _INTERVALS: dict[Aggregate, Callable[[Fold, Sli, _Spread], Interval | None]] = {
 }
 
 
-def _dependence(sli: Sli, fold: Fold, course: Course | None) -> Dependence:
+def _dependence(sli: Sli, fold: Fold, course: Course | None, schedule: Schedule) -> Dependence:
     if course is None or not fold.samples:
         return INDEPENDENT
     if sli.aggregate is Aggregate.RATIO:
-        return dependence.of_share(course)
+        return dependence.of_share(course, schedule)
     if sli.aggregate is Aggregate.QUANTILE:
-        return dependence.of_quantile(course, sli.q)
-    return dependence.of_mean(course) if sli.aggregate is Aggregate.MEAN else INDEPENDENT
+        return dependence.of_quantile(course, sli.q, schedule)
+    return dependence.of_mean(course, schedule) if sli.aggregate is Aggregate.MEAN else INDEPENDENT
 
 
 @lru_cache(maxsize=256)

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from soak.runner.judge.course import Course
-from soak.schemas.stream.block import Floats
+from soak.runner.judge.schedule import NOTHING_SCHEDULED, Schedule
+from soak.schemas.stream.block import Floats, Ints
 
 FINE, MIDDLE, COARSE = 240, 60, 20
 """Batches: many to see whether there is dependence, few to measure it."""
 LEAST_TO_SEE = 10
 """Of fewer observations nothing can be seen: they are taken as independent."""
-LEAST_RARE = 8.0
+LEAST_RARE = 2.0
 """The rarer side of a share must be worth so many independent observations where there is dependence."""
 
 _MOST_FINE, _MOST_MIDDLE = 0.5, 0.3
@@ -31,6 +32,8 @@ _NEAR = 2.0
 """Correlations within this many standard errors of zero count as none."""
 _SURELY = 1.6
 """Inflation above which there is dependence: of independent observations 20 batches show it in 5 % of the cases."""
+_FEW = 10.0
+"""Below so many independent observations on the rarer side, they are all that is known of the inflation."""
 _SOFT = 30.0
 """Below so many independent observations on the rarer side the largest inflation of several quantiles counts."""
 _MOST_CORRELATION = 0.9
@@ -58,54 +61,56 @@ class Dependence:
 INDEPENDENT = Dependence()
 
 
-def of_share(course: Course) -> Dependence:
+def of_share(course: Course, schedule: Schedule = NOTHING_SCHEDULED) -> Dependence:
     """Of the share that the values of a series are of its weights."""
     good, weight = course.total, course.weight
     share = _share(good, weight)
     if not 0 < share < 1:
         return INDEPENDENT
-    found = _measured(good, weight, share * (1 - share))
+    found = _measured(_Residuals.of(course, schedule, good, share * (1 - share)))
     return _judged(found, found.inflation, float(weight.sum()) * min(share, 1 - share))
 
 
-def of_quantile(course: Course, q: float) -> Dependence:
+def of_quantile(course: Course, q: float, schedule: Schedule = NOTHING_SCHEDULED) -> Dependence:
     """Of the share of observations above the `q` quantile.
 
     Excursions above a high quantile are few: how long dependence lasts is seen at lower ones, too.
     """
     weight = course.weight
     lower = [each for each in _LOWER_QUANTILES if each < q] if q > max(_LOWER_QUANTILES) else [0.5]
-    all_found = [_of_quantile(course, each) for each in (*lower, q)]
+    all_found = [_of_quantile(course, each, schedule) for each in (*lower, q)]
     own, most = all_found[-1], max(each.inflation for each in all_found)
     rare = float(weight.sum()) * min(q, 1 - q)
     own = Dependence(own.inflation, own.freedom, max(each.longer for each in all_found))
     return _judged(own, most, rare)
 
 
-def of_mean(course: Course) -> Dependence:
+def of_mean(course: Course, schedule: Schedule = NOTHING_SCHEDULED) -> Dependence:
     """Of the mean of the values of a series."""
     weight, variance = course.weight, course.variance()
     if variance <= 0:
         return INDEPENDENT
-    found = _measured(course.total, weight, variance)
+    found = _measured(_Residuals.of(course, schedule, course.total, variance))
     return _judged(found, found.inflation, float(weight.sum()) / 2)
 
 
-def _of_quantile(course: Course, q: float) -> Dependence:
-    above, weight = course.above(q), course.weight
-    share = _share(above, weight)
-    return _measured(above, weight, share * (1 - share)) if 0 < share < 1 else INDEPENDENT
+def _of_quantile(course: Course, q: float, schedule: Schedule) -> Dependence:
+    above = course.above(q)
+    share = _share(above, course.weight)
+    return _measured(_Residuals.of(course, schedule, above, share * (1 - share))) if 0 < share < 1 else INDEPENDENT
 
 
 def _judged(own: Dependence, most: float, rare: float) -> Dependence:
     """`most`: the largest inflation found; `rare`: the observations on the rarer side."""
     worth, inflation = rare / most, own.inflation
-    longer = own.longer
+    longer, freedom = own.longer, own.freedom
     if most > _SURELY and worth < LEAST_RARE:
         longer = max(longer, _MARGIN * LEAST_RARE / worth)
+    if most > _SURELY and worth < _FEW:
+        freedom = min(freedom, max(1, int(worth) - 1))
     if worth < _SOFT:
         inflation = most
-    return Dependence(inflation, own.freedom, longer)
+    return Dependence(inflation, freedom, longer)
 
 
 def _share(part: Floats, weight: Floats) -> float:
@@ -113,12 +118,57 @@ def _share(part: Floats, weight: Floats) -> float:
     return float(part.sum()) / total if total else 0.0
 
 
-def _measured(part: Floats, weight: Floats, variance: float) -> Dependence:
-    """From sums of stretches; `variance`: that of a single observation."""
-    stretches = len(part)
-    if stretches < LEAST_TO_SEE:
+@dataclass(frozen=True, slots=True)
+class _Residuals:
+    """What the sum of each stretch is above its mean times its weight; and where whole cycles begin, if there are any.
+
+    The mean is that of all observations, and within a single scheduled event its own. `expected`: the variance of the sum of all,
+    were observations independent. `weight`: of all.
+    """
+
+    left: Floats
+    cycles: Ints
+    expected: float
+    weight: float
+
+    @classmethod
+    def of(cls, course: Course, schedule: Schedule, part: Floats, variance: float) -> "_Residuals":
+        """Residuals of a ratio (Law 2015, section 9.5.3), of stretches of any weight; `variance`: of an observation."""
+        weight = course.weight
+        stratum = np.zeros(len(weight), dtype=np.int64)
+        for number, event in enumerate(schedule.events, start=1):
+            stratum[(course.last_s >= event.start_s) & (course.first_s < event.end_s)] = number
+        weights, parts = np.bincount(stratum, weights=weight), np.bincount(stratum, weights=part)
+        means = np.divide(parts, weights, out=np.zeros(len(parts)), where=weights > 0)
+        cycles: Ints = np.empty(0, dtype=np.int64)
+        if schedule.cycle_s and len(weight):
+            begins_s = np.arange(schedule.start_s, course.last_s[-1] - schedule.cycle_s / 2, schedule.cycle_s)
+            cycles = np.unique(np.searchsorted(course.first_s, begins_s))
+            cycles = cycles[cycles < len(weight)]
+        total = float(weight.sum())
+        return cls(part - means[stratum] * weight, cycles, total * variance, total)
+
+    def batches(self, most: int) -> "_Batches":
+        """At most so many batches, of whole cycles where there are any."""
+        units = len(self.cycles) or len(self.left)
+        count = min(most, units)
+        edges = np.arange(count) * units // count
+        starts = self.cycles[edges] if len(self.cycles) else edges
+        sums = np.add.reduceat(self.left, starts)
+        if len(self.cycles):
+            sums[0] += self.left[: starts[0]].sum()
+        squares = float(sums @ sums)
+        if squares <= 0:
+            return _Batches(count, 0.0, 0.0)
+        correlation = float(sums[1:] @ sums[:-1]) / squares + 1 / count
+        single = self.weight == count
+        return _Batches(count, squares / self.expected * (1 if single else count / (count - 1)), correlation, single)
+
+
+def _measured(residuals: _Residuals) -> Dependence:
+    if len(residuals.left) < LEAST_TO_SEE:
         return INDEPENDENT
-    fine, middle, coarse = (_batches(part, weight, variance, count) for count in (FINE, MIDDLE, COARSE))
+    fine, middle, coarse = (residuals.batches(count) for count in (FINE, MIDDLE, COARSE))
     longer = max(
         _longer(fine.correlation, max(_MOST_FINE, _NEAR / math.sqrt(fine.count)), _AIM_FINE),
         _longer(middle.correlation, _MOST_MIDDLE * math.sqrt(MIDDLE / middle.count), _AIM_MIDDLE),
@@ -150,23 +200,6 @@ class _Batches:
         """The inflation, with what batches of a first-order autoregression have in common."""
         shared = min(max(self.correlation, 0.0), _MOST_CORRELATION)
         return self.inflation * (1 + shared) / (1 - shared)
-
-
-def _batches(part: Floats, weight: Floats, variance: float, most: int) -> _Batches:
-    """Residuals of a ratio (Law 2015, section 9.5.3): batches need not have the same weight."""
-    count = min(most, len(part))
-    edges = np.arange(count + 1) * len(part) // count
-    starts = edges[:-1]
-    parts, weights = np.add.reduceat(part, starts), np.add.reduceat(weight, starts)
-    total = float(weights.sum())
-    left = parts - float(parts.sum()) / total * weights
-    squares = float(left @ left)
-    if squares <= 0:
-        return _Batches(count, 0.0, 0.0)
-    correlation = float(left[1:] @ left[:-1]) / squares + 1 / count
-    single = total == count
-    inflation = squares / (total * variance) * (1 if single else count / (count - 1))
-    return _Batches(count, inflation, correlation, single)
 
 
 def _longer(correlation: float, most: float, aim: float) -> float:

@@ -25,6 +25,7 @@ from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.own import OwnSeries
 from soak.runner.judge.room import room_of
 from soak.runner.judge.samples import Facts
+from soak.runner.judge.schedule import schedule_of
 from soak.runner.judge.telemetry import Telemetry
 from soak.schemas.evidence.verdict import Checkpoint, Resume
 from soak.schemas.language.model import Comparison, Reference, Scenario
@@ -62,6 +63,7 @@ class Judge:
         self.labels = LabelNumbers(scenario)
         windows = tuple(window for fault in scenario.faults for window in fault.windows)
         self.folds = Folds(scenario.warmup_s, windows)
+        self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
         self.alerts = [
             (alert, Guard(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts

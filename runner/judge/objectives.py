@@ -50,11 +50,13 @@ class _Case:
         sli = comparison.sli
         self.fold = judge.folds.fold(sli, judge.labels.selected(comparison.selector))
         self.value, self.target = value_of(judge, comparison), target_of(judge, comparison)
-        self.evidence = Evidence(sli, self.fold, judge.course_of(comparison))
+        self.evidence = Evidence(sli, self.fold, judge.course_of(comparison), judge.schedule)
         self.reference = None
         if isinstance(comparison.target, Reference):
             labels = judge.labels.selected(comparison.target.selector)
-            self.reference = Evidence(sli, judge.folds.fold(sli, labels), judge.folds.course(sli, labels))
+            self.reference = Evidence(
+                sli, judge.folds.fold(sli, labels), judge.folds.course(sli, labels), judge.schedule
+            )
 
     @property
     def op(self) -> Op:

@@ -72,8 +72,8 @@ class Notifier:
 
     def finished(self, verdict: Verdict) -> None:
         """Send the verdict."""
-        reasons = "\n".join(verdict.reasons) or "every objective holds"
-        self._tell(Occasion.FINISHED, verdict.verdict.value, reasons, _ENDS.get(verdict.verdict, Tone.FAILURE))
+        reasons = "\n".join([*verdict.reasons, *verdict.caveats]) or "every objective holds"
+        self._tell(Occasion.FINISHED, verdict.headline, reasons, _ENDS.get(verdict.verdict, Tone.FAILURE))
 
     def _tell(self, occasion: Occasion, title: str, text: str, tone: Tone) -> None:
         for when, receiver in self._receivers:

@@ -308,3 +308,11 @@ class Verdict(msgspec.Struct, frozen=True):
     """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
     explanation: list[Explanation] = []
     """Why what is broken is broken."""
+
+    @property
+    def headline(self) -> str:
+        """The verdict with what it rests on: never more than there is."""
+        thin = sum(each.thin and each.status is Status.PASS for each in self.objectives)
+        if self.verdict is not Outcome.PASS or not thin:
+            return self.verdict.value
+        return f"{self.verdict.value} on thin evidence ({thin} of {len(self.objectives)} objectives)"

@@ -1,0 +1,64 @@
+"""What a scenario schedules: cycles that repeat all through the run, and single events.
+
+A run is one of many with the same schedule. What comes back with every cycle is no noise: batches are made of whole cycles. What
+comes once cannot be told from its own noise: observations during it, and for as long again, are compared with their own mean.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.windows import Window
+
+LEAST_CYCLES = 10
+"""A period that comes less often is a number of single events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """`cycle_s`: the longest period that comes often enough, from `start_s` on; 0 without one. `events`: the rest, disjoint."""
+
+    start_s: float = 0.0
+    cycle_s: float = 0.0
+    events: tuple[Window, ...] = ()
+
+
+NOTHING_SCHEDULED = Schedule()
+
+
+def schedule_of(scenario: Scenario) -> Schedule:
+    """What a scenario schedules."""
+    length_s = scenario.duration_s - scenario.warmup_s
+    often = [each for each in _periods(scenario) if length_s / each >= LEAST_CYCLES]
+    cycle_s = max(often, default=0.0)
+    windows = [
+        window
+        for fault in scenario.faults
+        if fault.windows and _period(fault.windows) not in often
+        for window in fault.windows
+    ]
+    return Schedule(scenario.warmup_s, cycle_s, tuple(_apart(windows)))
+
+
+def _periods(scenario: Scenario) -> Iterator[float]:
+    if scenario.workload.burst:
+        yield scenario.workload.burst.every_s
+    yield from filter(None, (_period(fault.windows) for fault in scenario.faults))
+
+
+def _period(windows: tuple[Window, ...]) -> float:
+    return windows[1].start_s - windows[0].start_s if len(windows) > 1 else 0.0
+
+
+def _apart(windows: list[Window]) -> Iterator[Window]:
+    """The windows with their aftermath, those that overlap made one."""
+    begin_s = end_s = -1.0
+    for each in sorted(windows, key=lambda window: window.start_s):
+        over_s = each.end_s + (each.end_s - each.start_s)
+        if each.start_s > end_s:
+            if end_s > begin_s:
+                yield Window(begin_s, end_s)
+            begin_s, end_s = each.start_s, over_s
+        end_s = max(end_s, over_s)
+    if end_s > begin_s:
+        yield Window(begin_s, end_s)
