@@ -45,9 +45,16 @@ def note_illegal(facts: Facts, block: Block, rows: Rows, illegal: Bools, label: 
 
 
 def note_failed(
-    facts: Facts, series: str, block: Block, rows: Rows, failed: Bools, label: Ints | None, vocabulary: Vocabulary
+    facts: Facts,
+    series: str,
+    block: Block,
+    rows: Rows,
+    failed: Bools,
+    label: Ints | None,
+    vocabulary: Vocabulary,
+    amount: Floats | None = None,
 ) -> None:
-    """Tasks that did not end DONE, by their error."""
+    """Tasks that did not end DONE, by their error. amount: by row, how many violations each stands for (None: one)."""
     if not failed.any() or series not in facts.wanted:
         return
     here, places = rows.groups.in_time_order(failed)
@@ -60,6 +67,7 @@ def note_failed(
         cause=(cause, errors(vocabulary)),
         told=lambda position: moved(before[position], after[position], by_fault(vocabulary, int(cause[position]))),
         label=at(label, here),
+        amount=None if amount is None else amount[here].astype(np.int64),
     )
 
 

@@ -15,7 +15,6 @@ from soak.schemas.language.expression import Unit
 from soak.schemas.language.model import Comparison
 from soak.schemas.language.slis import Aggregate
 from soak.schemas.stream.block import Floats
-from soak.schemas.units import show_duration
 
 _PARTS = 10
 _OUTSTANDING = 3.0
@@ -112,13 +111,13 @@ def _told(
     series, low, high = comparison.sli.series, first.value or 0.0, last.value or 0.0
     moved = "rose" if side > 0 else "fell"
     yield (
-        f"{series} {moved} from {unit.show(low)} (mean up to {words.moment(first.end_s)})"
-        f" to {unit.show(high)} (mean from {words.moment(last.start_s)} on)"
+        f"{series} {moved} from {unit.show(low)} (mean of the first {words.moment(first.end_s - first.start_s)})"
+        f" to {unit.show(high)} (of the last {words.moment(last.end_s - last.start_s)})"
     )
     if since_s is not None:
         than = "the highest" if side > 0 else "the mean level"
         yield (
-            f"it stayed {'above' if side > 0 else 'below'} {than} of the first {show_duration(first.end_s - first.start_s)}"
+            f"it stayed {'above' if side > 0 else 'below'} {than} of those first {words.moment(first.end_s - first.start_s)}"
             f" from {words.moment(since_s)} on"
         )
     steepest = steps.steepest

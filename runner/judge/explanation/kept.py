@@ -9,6 +9,9 @@ from soak.runner.judge.violations import Violations, is_law
 from soak.schemas.evidence.explanation import MOST_CASES, Case, Cases
 from soak.schemas.stream.block import Bools, Ints
 
+_UNLABELLED = -1
+"""A series without labels is that of every selection."""
+
 
 @dataclass(slots=True)
 class _Kept:
@@ -38,7 +41,7 @@ class KeptCases:
                 self._add(each, late)
 
     def _add(self, found: Violations, chosen: Bools) -> None:
-        label = np.full(len(found.cause), -1) if found.label is None else found.label
+        label = np.full(len(found.cause), _UNLABELLED) if found.label is None else found.label
         width = int(label.max()) + 2
         code = found.cause * width + label + 1
         for number in np.unique(code[chosen]).tolist():
@@ -60,7 +63,7 @@ class KeptCases:
         """The violations of a series or law by cause, the most frequent first; of tasks with these labels (None: of all)."""
         causes: dict[str, list[_Kept]] = {}
         for (name, cause, label), kept in self._kept.items():
-            if name == of and (labels is None or label in labels):
+            if name == of and (labels is None or label in labels or label == _UNLABELLED):
                 causes.setdefault(cause, []).append(kept)
         return sorted(
             (_merged(cause, kept) for cause, kept in causes.items()), key=lambda each: (-each.count, each.cause)

@@ -15,7 +15,7 @@ from soak.schemas.evidence.explanation import (
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Comparison
 from soak.schemas.language.slis import Aggregate
-from soak.schemas.units import show_count, show_duration
+from soak.schemas.units import LONG_S, show_count, show_duration
 
 _MOST_NAMES = 3
 
@@ -27,8 +27,11 @@ def sentences(*parts: str) -> str:
 
 
 def moment(t_s: float) -> str:
-    """A time of the run, to the second."""
-    return show_duration(float(round(t_s))) if t_s >= 1 else show_duration(t_s)
+    """A time of the run, to the second: `4m3s`."""
+    minutes, seconds = divmod(round(t_s), 60)
+    if not 1 <= minutes < LONG_S / 60:
+        return show_duration(float(round(t_s))) if t_s >= 1 else show_duration(t_s)
+    return f"{minutes}m{seconds}s" if seconds else f"{minutes}m"
 
 
 def span(start_s: float, end_s: float) -> str:

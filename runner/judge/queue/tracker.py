@@ -94,7 +94,7 @@ class QueueTracker(Tracker):
         facts.series["lease_recovery"] = _lease_recovery(rows, expiries, done, label)
         facts.series["guardrail_unblocked"] = rows.samples(_CLOSING[kind] & (excesses > 0), _UNBLOCKED[kind], label)
         unrecovered = _CLOSING[kind] & (expiries > 0) & ~done
-        note_failed(facts, "lease_recovery", block, rows, unrecovered, label, self._vocabulary)
+        note_failed(facts, "lease_recovery", block, rows, unrecovered, label, self._vocabulary, expiries)
         mismatched = done & (failed_body == rows.attempt)
         self.ledger_mismatches += int(mismatched.sum())
         unblocked = _UNBLOCKED[kind] & (excesses > 0)
