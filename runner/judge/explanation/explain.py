@@ -63,8 +63,8 @@ def _observed(judge: Judge, comparison: Comparison, least: int) -> Explanation:
     if cases and _allows_none(comparison, target_of(judge, comparison)):
         since_s = min(each.first[0].t_s for each in cases)
     around = _around(judge, worst, _lookback_s(comparison, worst)) if worst else None
-    parts = _told(judge, comparison, history, since_s, worst, spread, around) if history else ()
-    text = words.sentences(*parts, *words.first_cases(cases))
+    parts = tuple(_told(judge, comparison, history, since_s, worst, spread, around)) if history else ()
+    text = words.sentences(*parts, *words.first_cases(cases), named=bool(parts))
     first = places.broken[0] if places and places.broken else None
     return Explanation(Broken.OBJECTIVE, comparison.text, text, since_s, first, worst, spread, around, cases)
 
@@ -173,7 +173,7 @@ def _laws(judge: Judge, results: list[LawResult]) -> Iterator[Explanation | None
         else:
             cases = judge.cases.cases(_LAW_SERIES.get(result.law, law(result.law)))
             since_s = min((each.first[0].t_s for each in cases), default=None)
-            text = words.sentences(*words.first_cases(cases))
+            text = words.sentences(*words.first_cases(cases), named=False)
             yield Explanation(Broken.LAW, result.law, text, since_s, None, None, None, None, cases)
 
 

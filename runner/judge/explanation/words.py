@@ -20,10 +20,11 @@ from soak.schemas.units import LONG_S, show_count, show_duration
 _MOST_NAMES = 3
 
 
-def sentences(*parts: str) -> str:
-    """Parts as sentences, those that are empty left out; what begins with a name in lower case keeps it."""
+def sentences(*parts: str, named: bool = True) -> str:
+    """Parts as sentences, those that are empty left out. named: the first begins with a name, which keeps its first letter."""
     kept = [part for part in parts if part]
-    return " ".join(f"{part if place == 0 else part[0].upper() + part[1:]}." for place, part in enumerate(kept))
+    first = 0 if named else -1
+    return " ".join(f"{part if place == first else part[0].upper() + part[1:]}." for place, part in enumerate(kept))
 
 
 def moment(t_s: float) -> str:

@@ -240,6 +240,13 @@ def test_a_process_that_exits_later_is_another_death() -> None:
     assert found.text.startswith("2 tasks were running at 2 deaths of consumer (fault crash)")
 
 
+def test_a_process_whose_exit_is_noticed_after_its_executions_died() -> None:
+    tasks = "".join(f"0 enqueued {n}\n0 dispatched {n} w0\n0 started {n} w0\n" for n in (1, 2))
+    died = "1 ended 1 w0 error=process_gone\n2 ended 2 w0 error=process_gone\n3 exited w0 name=consumer error=died\n"
+    found = explained("lost_tasks == 0", f"{tasks}{died}500 census in_progress=2", CRASHES)
+    assert found.text == "2 tasks were running at 1 death of consumer, first at 1s."
+
+
 def test_tasks_missing_from_the_census_are_told_by_state() -> None:
     found = explained("conservation", f"{CLEAN}10 census in_progress=0 done=0", "slos: [success_rate >= 0%]")
     assert found.text == "1 DONE by the events and 0 in the census."
