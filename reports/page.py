@@ -32,6 +32,7 @@ def render_page(run: RunData, directory: Path, plots: dict[str, bytes], template
         histories=read_histories(directory / f"soak_{run.scenario.name}.jsonl", run.verdict.slowest),
         processes=inline("processes.svg"),
         growth=inline("growth.svg"),
+        tails_plot=inline("tails.svg"),
         system_part=ask(system, "its part of report.html", room_of(system).page, run, inline).strip(),
         checkpoint_slis=checkpoint_slis(run, {"success_rate": "success", "latency_p95": "p95", "latency_p99": "p99"}),
         plots=list(plots),

@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
+from soak.reports import tails
 from soak.reports.aftermath import read_aftermath
+from soak.reports.attribution import attribution_tables, breach_words
 from soak.reports.data import RunData
 from soak.reports.objectives import WORDS
 from soak.reports.room import ask, room_of
@@ -82,6 +84,7 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         loader=jinja2.FileSystemLoader(TEMPLATES),
         bytecode_cache=_compiled(),
     )
+    environment.globals["tails"] = tails
     environment.filters.update(
         duration=show_duration,
         ratio=show_ratio,
@@ -118,7 +121,10 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
             if own
             else environment.from_string(source.read_text(encoding="utf-8"))
         )
+        tables = attribution_tables(run.verdict.attribution)
         return template.render(
+            attribution=tables,
+            breach_words=breach_words(tables) if tables else "",
             run=run,
             verdict=run.verdict,
             scenario=run.scenario,

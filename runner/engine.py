@@ -81,11 +81,13 @@ def execute(
     watchers: Sequence[Callable[[Judge], None]] = (),
     interrupted: Callable[[], bool] = never,
     resumed: Resumed | None = None,
+    *,
+    with_tails: bool = True,
 ) -> tuple[Verdict, Judge]:
     """Run `plan` against `target` to its end, an abort condition or an interruption; returns the verdict and its judge.
 
     `watchers` are called between blocks. `resumed`: the run continues from there; earlier events have been judged and
-    kept. Raises BrokenOffError when the target fails.
+    kept. `with_tails`: the verdict has statements on tails. Raises BrokenOffError when the target fails.
     """
     judge = resumed.judge if resumed else Judge.of(plan.scenario, plan.vocabulary, identity)
     start = resumed.first_block() if resumed else make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)
@@ -103,7 +105,7 @@ def execute(
                 end = End.INTERRUPTED
                 break
     end = _close(judge, plan, end, sinks)
-    return decide(judge, identity, end), judge
+    return decide(judge, identity, end, with_tails=with_tails), judge
 
 
 def _close(judge: Judge, plan: Plan, end: End, sinks: Sequence[Sink]) -> End:

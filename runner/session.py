@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from soak.runner.attribution_line import attribution_line
 from soak.runner.cautions import warn
 from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
@@ -212,10 +213,12 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
         margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}   {margin}")
+    costs = attribution_line(verdict)
     states = ", ".join(f"{count:,} {name}" for name, count in verdict.tasks.items() if count and name != "accepted")
     lines += [
         "",
         f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}",
+        *([f"  {costs}"] if costs else []),
         f"  report: {directory / 'report.html'}",
     ]
     lasting = all(fault.spec.resumable for fault in loaded.scenario.faults)

@@ -38,8 +38,11 @@ def _named(objective: ObjectiveResult) -> str:
     return f"{objective.sli}, {objective.note}" if objective.note else objective.objective
 
 
-def _interval(axes: Axes, row: int, share: float, interval: tuple[float, float], color: str, label: str = "") -> None:
-    axes.plot(interval, (row, row), color=color, lw=2.2, solid_capstyle="butt")
+def _interval(
+    axes: Axes, row: int, share: float, interval: tuple[float, float] | None, color: str, label: str = ""
+) -> None:
+    if interval:
+        axes.plot(interval, (row, row), color=color, lw=2.2, solid_capstyle="butt")
     axes.plot([share], [row], "o", color=color, ms=5, label=label or None, clip_on=False)
 
 

@@ -19,6 +19,11 @@ _GAIN_PLOT = "gain.svg"
 
 def what_it_tells(gain: Gain) -> str:
     """What this number of tasks shows, and what it does not."""
+    if gain.after.interval is None or gain.interval is None:
+        return (
+            f"{show_ratio(gain.after.share)} of {gain.tasks:,} tasks DONE. No interval: tasks depend on each other for too long "
+            "to tell from a run of this length whether the policies help."
+        )
     low, high = gain.after.interval
     interval = f"{gain.confidence:.0%} CI {show_ratio(low)} to {show_ratio(high)}"
     shown = f"{show_ratio(gain.after.share)} of {gain.tasks:,} tasks DONE ({interval})"

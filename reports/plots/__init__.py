@@ -3,7 +3,7 @@
 import matplotlib as mpl
 
 from soak.reports.data import RunData
-from soak.reports.plots import errors, faults, growth, latency, processes, retries, success, throughput
+from soak.reports.plots import errors, faults, growth, latency, processes, retries, success, tails, throughput
 from soak.reports.plots.canvas import STYLE
 from soak.reports.room import Plot, ask, room_of
 
@@ -15,6 +15,7 @@ PLOTS: dict[str, Plot] = {
     "errors.svg": errors.plot,
     "retries.svg": retries.plot,
     "growth.svg": growth.plot,
+    "tails.svg": tails.plot,
     "processes.svg": processes.plot,
 }
 """The plots of any system by file name."""

@@ -26,8 +26,8 @@ _NORMAL = 1_000
 class Statement:
     """The interval at a confidence level, and the number of independent observations that say as much.
 
-    interval: None where the indicator has none, or where `longer` is above 1: dependence lasts too long, and a run so many times
-    as long could say something.
+    interval: None where the indicator has none, or where `longer` is above 1: dependence lasts too long, and a run `longer`
+    times as long could say something.
     """
 
     interval: Interval | None
@@ -41,7 +41,7 @@ class Evidence:
     def __init__(self, sli: Sli, fold: Fold, course: Course | None, schedule: Schedule = NOTHING_SCHEDULED) -> None:
         self._sli, self._fold = sli, fold
         self._dependence = _dependence(sli, fold, course, schedule)
-        self._variance = course.variance() if course and sli.aggregate is Aggregate.MEAN else 0.0
+        self._variance = course.variance() if course is not None and sli.aggregate is Aggregate.MEAN else 0.0
 
     @property
     def longer(self) -> float:
@@ -91,7 +91,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class _Spread:
-    """So many independent observations, the quantile of the standardised statistic, and the variance of an observation."""
+    """The number of independent observations, the quantile of the standardised statistic, and the variance of an observation."""
 
     effective: float
     t: float

@@ -18,7 +18,7 @@ from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints
 
 MOST_STRETCHES = 2048
-"""At most so many; from half of it on as soon as there are as many observations."""
+"""The maximum number of stretches; at least half as many, where there are as many observations."""
 
 _WIDTH = BUCKETS // 2 + 1
 """Two buckets of the histogram are one here: values within 1 % of each other."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from soak.runner.judge.alerts import alert_result
+from soak.runner.judge.attribution import attribute
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
 from soak.runner.judge.explanation.explain import explain
 from soak.runner.judge.growth import Growth
@@ -13,6 +14,7 @@ from soak.runner.judge.histogram import RELATIVE_ERROR
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.laws import judge_laws
 from soak.runner.judge.objectives import judge_objectives
+from soak.runner.judge.returns import tails
 from soak.schemas.evidence.verdict import (
     SCHEMA_VERSION,
     AlertResult,
@@ -39,8 +41,14 @@ LEAST_LAG_REAL_S = 0.05
 _LAG_QUANTILE = "submission_lag_p99"
 
 
-def decide(judge: Judge, identity: Identity, end: End) -> Verdict:
-    """The verdict on the run that `judge` observed to its end."""
+def decide(judge: Judge, identity: Identity, end: End, *, with_tails: bool = True) -> Verdict:
+    """The verdict on the run that `judge` observed to its end, what its faults did and cost, and what its tails say."""
+    verdict = msgspec.structs.replace(_decided(judge, identity, end), attribution=attribute(judge))
+    said = tails(judge, _lateness(judge, identity)) if with_tails else ()
+    return msgspec.structs.replace(verdict, tails=list(said))
+
+
+def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
     objectives = judge_objectives(judge, _lateness(judge, identity))
     laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
     alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from soak.runner.judge.course import Course
+from soak.runner.judge.interval import z_of
 from soak.runner.judge.schedule import NOTHING_SCHEDULED, Schedule
+from soak.runner.judge.student import t_of
 from soak.schemas.stream.block import Floats, Ints
 
 FINE, MIDDLE, COARSE = 240, 60, 20
@@ -22,7 +24,7 @@ FINE, MIDDLE, COARSE = 240, 60, 20
 LEAST_TO_SEE = 10
 """Of fewer observations nothing can be seen: they are taken as independent."""
 LEAST_RARE = 2.0
-"""The rarer side of a share must be worth so many independent observations where there is dependence."""
+"""Minimum number of independent observations on the rarer side of a share, where there is dependence."""
 
 _MOST_FINE, _MOST_MIDDLE = 0.5, 0.3
 """Correlation of neighbouring batches above which dependence is too long for the run."""
@@ -33,9 +35,9 @@ _NEAR = 2.0
 _SURELY = 1.6
 """Inflation above which there is dependence: of independent observations 20 batches show it in 5 % of the cases."""
 _FEW = 10.0
-"""Below so many independent observations on the rarer side, they are all that is known of the inflation."""
+"""Below this number of independent observations on the rarer side, they are all that is known of the inflation."""
 _SOFT = 30.0
-"""Below so many independent observations on the rarer side the largest inflation of several quantiles counts."""
+"""Below this number of them the largest inflation of several quantiles counts."""
 _MOST_CORRELATION = 0.9
 _LOWER_QUANTILES = (0.5, 0.75, 0.9)
 _MARGIN = 1.25
@@ -57,6 +59,10 @@ class Dependence:
         """Whether a statement is possible."""
         return self.longer == 1.0
 
+    def widening(self, confidence: float) -> float:
+        """By how much to divide a number of observations for an interval that takes them as independent and normal."""
+        return self.inflation * (t_of(confidence, self.freedom) / z_of(confidence)) ** 2
+
 
 INDEPENDENT = Dependence()
 
@@ -69,6 +75,19 @@ def of_share(course: Course, schedule: Schedule = NOTHING_SCHEDULED) -> Dependen
         return INDEPENDENT
     found = _measured(_Residuals.of(course, schedule, good, share * (1 - share)))
     return _judged(found, found.inflation, float(weight.sum()) * min(share, 1 - share))
+
+
+def of_paired(before: Course, after: Course, schedule: Schedule = NOTHING_SCHEDULED) -> Dependence:
+    """Of two shares of the same observations, and of their difference: the largest."""
+    found = [of_share(before, schedule), of_share(after, schedule)]
+    gained = after.total - before.total
+    mean = _share(gained, after.weight)
+    # Differences are -1, 0 or 1.
+    variance = _share(np.abs(gained), after.weight) - mean * mean
+    if variance > 0:
+        found.append(_measured(_Residuals.of(after, schedule, gained, variance)))
+    worst = max(found, key=lambda each: each.inflation)
+    return Dependence(worst.inflation, min(each.freedom for each in found), max(each.longer for each in found))
 
 
 def of_quantile(course: Course, q: float, schedule: Schedule = NOTHING_SCHEDULED) -> Dependence:
@@ -149,7 +168,7 @@ class _Residuals:
         return cls(part - means[stratum] * weight, cycles, total * variance, total)
 
     def batches(self, most: int) -> "_Batches":
-        """At most so many batches, of whole cycles where there are any."""
+        """At most `most` batches, of whole cycles where there are any."""
         units = len(self.cycles) or len(self.left)
         count = min(most, units)
         edges = np.arange(count) * units // count
@@ -176,9 +195,7 @@ def _measured(residuals: _Residuals) -> Dependence:
     if fine.seems_independent and middle.seems_independent:
         # Of batches of one observation each the variance is known, and correlation alone is left to be seen.
         return Dependence(max(1.0, fine.corrected), INDEPENDENT.freedom if fine.single else fine.count - 1, longer)
-    sure = middle.correlation > 1 / math.sqrt(middle.count)
-    measured = middle.corrected if sure else middle.inflation
-    return Dependence(max(1.0, coarse.inflation, measured), coarse.count - 1, longer)
+    return Dependence(max(1.0, coarse.inflation, middle.corrected), coarse.count - 1, longer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +214,9 @@ class _Batches:
 
     @property
     def corrected(self) -> float:
-        """The inflation, with what batches of a first-order autoregression have in common."""
+        """The inflation, with what batches of a first-order autoregression have in common, beyond one standard error."""
+        if self.correlation <= 1 / math.sqrt(self.count):
+            return self.inflation
         shared = min(max(self.correlation, 0.0), _MOST_CORRELATION)
         return self.inflation * (1 + shared) / (1 - shared)
 

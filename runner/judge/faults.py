@@ -1,7 +1,10 @@
 """Faults: planned, injected, seen to take effect; and failures by error class."""
 
+import math
+
 import numpy as np
 
+from soak.runner.judge.attribution_windows import INJECTED, FaultWindows
 from soak.runner.judge.exposure import Exposure
 from soak.runner.judge.room import room_of
 from soak.schemas.evidence.verdict import FaultResult, Status
@@ -16,6 +19,12 @@ from soak.schemas.units import show_duration, show_ratio
 _BUCKETS = (Kind.TASK_RETRY, Kind.TASK_FAILED, Kind.TASK_BLOCKED)
 _MOST_ATTEMPTS = 101
 
+LEAST_SHARE = 0.5
+"""A fault is in doubt when it is seen in less than this share of the cases in which it is expected."""
+
+UNLIKELY = 1e-4
+"""What is less probable than this by chance is not put down to it."""
+
 
 class FaultCounts:
     """Counts events by cause, and the opportunities of each fault."""
@@ -29,7 +38,8 @@ class FaultCounts:
             if not fault.by_time and not self._exposure.follows(fault):
                 what = f"the room of its judge does not say what the fault {fault.type}, which has a rate, could have struck"
                 raise BrokenSystemError(scenario.system, what)
-        self._lost = 0
+        self.windows = FaultWindows(self._faults, vocabulary)
+        """What happened in the windows of faults."""
         self._retries = np.zeros(_MOST_ATTEMPTS, dtype=np.int64)
 
     def observe(self, block: Block) -> None:
@@ -43,14 +53,16 @@ class FaultCounts:
         retried = block.attempt[block.kind == Kind.TASK_RETRY]
         self._retries += np.bincount(np.minimum(retried, _MOST_ATTEMPTS - 1), minlength=_MOST_ATTEMPTS)
         self._exposure.observe(block)
+        self.windows.observe(block)
 
-    def _count(self, fault: str, kinds: tuple[Kind, ...]) -> int:
+    def count(self, fault: str, kinds: tuple[Kind, ...]) -> int:
+        """How many events of these kinds a fault caused."""
         causes = [index for index, cause in enumerate(self._vocabulary.causes) if cause.fault == fault]
         return int(self._counts[np.ix_([int(kind) for kind in kinds], causes)].sum()) if causes else 0
 
     def injected(self, fault: Fault) -> int:
         """How often a fault was injected."""
-        return self._count(fault.name, (Kind.FAULT_INJECTED, Kind.TASK_DUPLICATE))
+        return self.count(fault.name, INJECTED)
 
     def errors(self) -> dict[str, int]:
         """Failed attempts by error class, the most frequent first."""
@@ -73,13 +85,39 @@ class FaultCounts:
         started = sum(1 for window in fault.windows if window.start_s < ended_s)
         by_time = fault.by_time
         expected = float(started) if by_time else self._exposure.expected(fault, ended_s)
-        injected, seen = self.injected(fault), self._count(fault.name, fault.spec.seen_by)
+        injected, seen = self.injected(fault), self.count(fault.name, fault.spec.seen_by)
         status, detail = Status.PASS, ""
         if not seen and (by_time or fault.rate > 0):
             status = Status.INCONCLUSIVE
             happened = f"injected {injected} times" if injected else "never injected"
             detail = f"{happened} and never seen to take effect ({expected:.3g} expected)"
+        elif by_time:
+            showed, over = self.windows.of[fault.name].showed(ended_s)
+            if showed < LEAST_SHARE * over:
+                status, detail = Status.INCONCLUSIVE, f"seen in {showed} of {over} windows"
+        elif hardly(shown := max(seen, injected if fault.spec.need_not_show else 0), expected):
+            status = Status.INCONCLUSIVE
+            what = "injected or seen" if fault.spec.need_not_show else "seen"
+            detail = f"{what} {shown} {'time' if shown == 1 else 'times'} where {_rounded(expected)} were expected"
         return FaultResult(fault.name, fault.type, _asked(fault), expected, injected, seen, status, detail)
+
+
+def hardly(seen: int, expected: float) -> bool:
+    """Whether a fault struck so seldom that chance does not explain it, and less than half as often as expected.
+
+    Each opportunity is a trial of its own: the number of hits varies less than a Poisson count of the same mean, whose lower
+    tail bounds theirs (Hoeffding 1956).
+    """
+    if seen >= LEAST_SHARE * expected:
+        return False
+    # Below half of the mean each term is less than half of the next: the last sixty are the sum to within rounding.
+    counts = range(max(0, seen - 60), seen + 1)
+    tail = math.fsum(math.exp(n * math.log(expected) - expected - math.lgamma(n + 1)) for n in counts)
+    return tail <= UNLIKELY
+
+
+def _rounded(count: float) -> str:
+    return f"{count:.3g}" if count < 1000 else f"{count:,.0f}"
 
 
 def _asked(fault: Fault) -> str:

@@ -12,6 +12,7 @@ from itertools import count, takewhile
 import numpy as np
 
 from soak.runner.judge.alerts import Guard, number_or_none
+from soak.runner.judge.attribution import Attribution
 from soak.runner.judge.course import Course
 from soak.runner.judge.explanation.calendar import Calendar
 from soak.runner.judge.explanation.kept import KeptCases
@@ -26,6 +27,7 @@ from soak.runner.judge.own import OwnSeries
 from soak.runner.judge.room import room_of
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.schedule import schedule_of
+from soak.runner.judge.tails import Tails
 from soak.runner.judge.telemetry import Telemetry
 from soak.schemas.evidence.verdict import Checkpoint, Resume
 from soak.schemas.language.model import Comparison, Reference, Scenario
@@ -63,8 +65,10 @@ class Judge:
         self.labels = LabelNumbers(scenario)
         windows = tuple(window for fault in scenario.faults for window in fault.windows)
         self.folds = Folds(scenario.warmup_s, windows)
+        self.tails = Tails(scenario, self.labels)
         self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
+        self.attribution = Attribution(scenario, vocabulary, self.labels, self.faults)
         self.alerts = [
             (alert, Guard(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
         ]
@@ -204,7 +208,9 @@ class Judge:
         self.cases.observe(facts.violations)
         self.longest.observe(facts)
         self.load.observe(facts)
+        self.tails.observe(facts)
         self.faults.observe(block)
+        self.attribution.observe(block, facts)
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[block.kind == Kind.RUN_ENDED]
         self.planned = int(planned[-1]) if len(planned) else self.planned

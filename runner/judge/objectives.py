@@ -21,14 +21,14 @@ from soak.runner.judge.folds import Fold
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.ratio import ratio_interval
 from soak.schemas.evidence.verdict import ObjectiveResult, Status
-from soak.schemas.language.comparison import CONFIDENT
+from soak.schemas.language.comparison import may_be_excluded
 from soak.schemas.language.expression import Op, Unit
 from soak.schemas.language.model import Comparison, Objective, Reference
 from soak.schemas.language.slis import AT_THE_END, Aggregate
 from soak.schemas.units import show_duration
 
 _LONGEST_ADVICE = 1_000.0
-"""A run more than so many times as long is no advice."""
+"""Longer runs, in multiples of this one, are not worth advising."""
 
 
 @dataclass(slots=True)
@@ -65,10 +65,7 @@ class _Case:
     @property
     def demanded(self) -> float | None:
         """The confidence level by which it is judged; None: the observed value decides."""
-        if self.op is Op.ABOUT:
-            return self.objective.confidence or DEFAULT_CONFIDENCE
-        strict = self.judge.scenario.strict and may_be_inside(self.objective.comparison)
-        return self.objective.confidence or (DEFAULT_CONFIDENCE if strict else None)
+        return self.level if self.op is Op.ABOUT else self.objective.confidence
 
     @property
     def level(self) -> float:
@@ -107,14 +104,6 @@ class _Case:
         return not self.op.holds(self.value, self.target) and not any(
             self.op.holds(each, self.target) for each in interval
         )
-
-
-def may_be_inside(comparison: Comparison) -> bool:
-    """Whether an interval can lie wholly on one side of the target: not of `== 100%`, nor where there is no interval."""
-    sli, target = comparison.sli, comparison.target
-    if sli.aggregate not in CONFIDENT or comparison.op in {Op.EQ, Op.NE}:
-        return False
-    return not (sli.aggregate is Aggregate.RATIO and target in {0.0, 1.0})
 
 
 def judge_objectives(judge: Judge, late: str) -> list[ObjectiveResult]:
@@ -254,7 +243,7 @@ def _by_value(case: _Case, statement: Statement) -> tuple[Status, str, bool]:
 
 def _is_thin(case: _Case, statement: Statement) -> bool:
     """Whether the interval holds values on both sides of the target, or none can be given of an indicator that has one."""
-    if not may_be_inside(case.objective.comparison):
+    if not may_be_excluded(case.objective.comparison):
         return False
     interval = statement.interval
     return interval is None or len({case.op.holds(each, case.target) for each in (*interval, case.value)}) > 1
@@ -282,7 +271,7 @@ def _open_observations(judge: Judge, comparison: Comparison) -> tuple[int, str]:
 def _excluded_rate(case: _Case) -> float | None:
     """The rate of what was never seen that 95 % confidence excludes: 1 - 0.05^(1/n) (Hanley and Lippman-Hand 1983).
 
-    Of ratios that were 100 % (or 0 %) and counts that were 0, of so many opportunities; None where those are not known.
+    Of ratios that were 100 % (or 0 %) and counts that were 0, with the number of opportunities; None where it is not known.
     """
     sli, fold = case.objective.comparison.sli, case.fold
     if sli.aggregate is Aggregate.RATIO:

@@ -67,6 +67,20 @@ class Tasks:
     transient: Bools
 
 
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What a fault brought about that no event with its cause says: tasks lost, or executions too many. met_s: when it struck."""
+
+    what: str
+    fault: str
+    met_s: float
+    count: int
+
+
+LOST, DUPLICATED = "lost", "duplicated"
+"""What a consequence can be: the names of the fields of `schemas.evidence.attribution.Cost`."""
+
+
 class Tracker:
     """Follows what is particular to a system, beside its tasks. It is copied before each block, and must be small.
 
@@ -109,6 +123,10 @@ class Tracker:
     def at_the_end(self, of: str, lifecycle: "Lifecycle") -> AtTheEnd | None:
         """What breaks a series or a law and is known at the end only; None for nothing. of: see `violations.Violations`."""
         return None
+
+    def consequences(self, lifecycle: "Lifecycle") -> Iterator[Consequence]:
+        """What faults brought about, so far."""
+        yield from ()
 
     def gain(self) -> Gain | None:
         """What policies gained; None where there are none."""

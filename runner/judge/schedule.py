@@ -1,7 +1,8 @@
 """What a scenario schedules: cycles that repeat all through the run, and single events.
 
-A run is one of many with the same schedule. What comes back with every cycle is no noise: batches are made of whole cycles. What
-comes once cannot be told from its own noise: observations during it, and for as long again, are compared with their own mean.
+A run is one of many with the same schedule. What comes back with every cycle is part of the truth: batches are made of whole
+cycles. What comes once cannot be told from its own noise: observations during it, and for as long again, are compared with their
+own mean.
 """
 
 from collections.abc import Iterator

@@ -23,7 +23,7 @@ from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints, quantise
 RANKED = frozenset({Aggregate.QUANTILE, Aggregate.MAX, Aggregate.GAUGE})
 SUMMED = frozenset({Aggregate.COUNT, Aggregate.RATE})
 
-_COMPARE = {
+COMPARE = {
     Op.LE: np.less_equal,
     Op.GE: np.greater_equal,
     Op.LT: np.less,
@@ -31,6 +31,7 @@ _COMPARE = {
     Op.EQ: np.equal,
     Op.NE: np.not_equal,
 }
+"""Each operator, for arrays."""
 
 
 @dataclass(slots=True)
@@ -144,7 +145,7 @@ class Watch:
             holds, value = (above if self._op in {Op.GT, Op.GE} else ~above), np.full(len(t), np.nan)
         else:
             value = self._aggregated(t, part, weight)
-            holds = _COMPARE[self._op](value, self._target)
+            holds = COMPARE[self._op](value, self._target)
         return holds & self._enough(t, weight), value
 
     def _aggregated(self, t: Floats, part: Floats, weight: Floats) -> Floats:
@@ -218,7 +219,7 @@ class Watch:
         count = self._count + last + 1
         self._count += len(fresh)
         self._newest = float(value[-1])
-        holds = _COMPARE[self._op](value, self._target) & (count >= self.condition.min_samples)
+        holds = COMPARE[self._op](value, self._target) & (count >= self.condition.min_samples)
         return self._changes(fresh.t[last], holds, value.item)
 
     def _changes(self, t: Floats, holds: Bools, value_at: Callable[[int], float]) -> list[Transition]:

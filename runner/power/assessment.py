@@ -13,6 +13,7 @@ from soak.runner.power.search import shortest, smallest
 from soak.runner.power.tails import binomial_at_least
 from soak.runner.power.violations import ViolationRequest, check
 from soak.schemas.evidence.power import CurvePoint, ObjectivePower, Scale, Violation
+from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Reference, Scenario
 
 _HOUR_S = 3600.0
@@ -135,8 +136,11 @@ def _pass_probability(sample: Sample, case: Case) -> float | None:
     if effective < 1:
         return None
     least = share.rule.least_bad(n)
-    if sample.objective.confidence and not isinstance(share.rule, AboutRule):
-        least = _least_withheld(share.rule, n, sample.objective.confidence)
+    comparison, rule = sample.objective.comparison, share.rule
+    if sample.objective.confidence and comparison.op is not Op.ABOUT:
+        if isinstance(rule, AboutRule):
+            rule = RatioRule(comparison.op, rule.target, rule.good_counts)
+        least = _least_withheld(rule, n, sample.objective.confidence)
     return 1 - binomial_at_least(math.ceil(least / n * effective), effective, share.rule.allowed)
 
 

@@ -125,7 +125,13 @@ def _ratio_rule(objective: Objective, target: float) -> RatioRule | AboutRule:
     op, sli = objective.comparison.op, objective.comparison.sli
     if op is Op.ABOUT:
         return AboutRule(target, sli.better is Better.HIGHER, objective.confidence or DEFAULT_CONFIDENCE)
-    return RatioRule(op, target, op in {Op.GE, Op.GT} or (op is Op.EQ and target == 1))
+    good_counts = op in {Op.GE, Op.GT} or (op is Op.EQ and target == 1)
+    # With a confidence FAIL takes the whole interval, too.
+    return (
+        AboutRule(target, good_counts, objective.confidence)
+        if objective.confidence
+        else RatioRule(op, target, good_counts)
+    )
 
 
 def _quantile(sample: Sample, target: float) -> Case:
@@ -144,7 +150,8 @@ def _quantile(sample: Sample, target: float) -> Case:
     def share_of(size: float) -> float:
         return pooled.share_above(edge * pilot_value / size)
 
-    detector = ShareDetector(QuantileRule(comparison.sli.q), share_of, target, target * _FAR, sample.per_hour, effect)
+    rule = QuantileRule(comparison.sli.q, sample.objective.confidence)
+    detector = ShareDetector(rule, share_of, target, target * _FAR, sample.per_hour, effect)
     wanted = MORE * (1 - comparison.sli.q)
     default = target * pilot_value / pooled.value_with_above(wanted)
     notes = ("sizes are those of a system that is slower by a common factor than the pilot",)
@@ -205,26 +212,31 @@ def _rate(sample: Sample, target: float) -> Case:
 
 
 def _normal(sample: Sample, target: float, sd_of: Callable[[float], float]) -> Case:
-    higher = _broken_above(sample)
+    higher, beyond = _broken_above(sample), _beyond(sample)
     if target <= 0:
         raise NoStatementError("its target is not above 0: no size can be a multiple of it")
-    detector = SpreadDetector(target, target * _FAR if higher else target / _FAR, sample.hours, sd_of)
+    detector = SpreadDetector(target, target * _FAR if higher else target / _FAR, sample.hours, sd_of, beyond=beyond)
     return Case(detector, Method.NORMAL, Scale.VALUE, target * (MORE if higher else 2 - MORE))
 
 
 def _growth(sample: Sample, target: float) -> Case:
     higher, sd = _broken_above(sample), _sd(sample.values)
-    beyond = 0.0
-    if sample.objective.confidence:
-        if sample.half_width is None:
-            raise NoStatementError("the pilot has too few observations for an interval: make the run longer")
-        beyond = sample.half_width
+    beyond = _beyond(sample)
     # Thinned to so many points, however long the run: only the time they span still grows.
     shrinks = 1.0 if sample.observations >= MOST_POINTS / 2 else 1.5
     far = target + (1 if higher else -1) * (abs(target) + beyond + sd) * _FAR
     default = target * (MORE if higher else 2 - MORE) if target > 0 else None
     detector = SpreadDetector(target, far, sample.hours, lambda size: sd, shrinks, beyond)
     return Case(detector, Method.NORMAL, Scale.VALUE, default)
+
+
+def _beyond(sample: Sample) -> float:
+    """How far beyond its limit a value must lie for the whole interval to do so; 0 where the observed value decides."""
+    if not sample.objective.confidence:
+        return 0.0
+    if sample.half_width is None:
+        raise NoStatementError("the pilot has too few observations for an interval: make the run longer")
+    return sample.half_width
 
 
 def _relative(sample: Sample, factor: float) -> Case:

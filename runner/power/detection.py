@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from soak.runner.judge.histogram import rank
-from soak.runner.judge.interval import normal_tail, wilson
+from soak.runner.judge.interval import normal_tail, quantile_ranks, wilson
 from soak.runner.power.tails import binomial_at_least, poisson_at_least
 from soak.schemas.language.expression import Op
 
@@ -58,7 +58,7 @@ class RatioRule:
 
 @dataclass(frozen=True, slots=True)
 class AboutRule:
-    """When what was observed contradicts a target for being too bad: Wilson's interval at `confidence` leaves it out."""
+    """When what was observed excludes a target for being too bad: Wilson's interval at `confidence` leaves it out."""
 
     target: float
     good_counts: bool
@@ -84,9 +84,10 @@ class AboutRule:
 
 @dataclass(frozen=True, slots=True)
 class QuantileRule:
-    """When the `q` quantile lies above its target: by how many of `n` that do."""
+    """When the `q` quantile lies above its target: by how many of `n` that do. With a confidence its whole interval must."""
 
     q: float
+    confidence: float | None = None
 
     @property
     def allowed(self) -> float:
@@ -95,7 +96,8 @@ class QuantileRule:
 
     def least_bad(self, n: int) -> int:
         """The fewest of `n` above the target that break it."""
-        return n - rank(self.q, n) + 1
+        lowest = quantile_ranks(self.q, n, self.confidence)[0] if self.confidence else rank(self.q, n)
+        return n - max(lowest, 0) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class ShareDetector:
     def _next_tooth(self, n: int, least: int) -> int:
         """The fewest observations, more than `n`, that take more than `least` bad ones."""
         # Floats: a tooth may begin one or two beside where arithmetic puts it.
-        regular = not isinstance(self.rule, AboutRule)
+        regular = isinstance(self.rule, RatioRule) or (isinstance(self.rule, QuantileRule) and not self.rule.confidence)
         following = max(n + 1, math.floor(least / self.rule.allowed) - 2 if regular else 0)
         while self.rule.least_bad(following) <= least:
             following += 1

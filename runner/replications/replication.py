@@ -116,7 +116,7 @@ def replicate(job: Job) -> Replication:
 def _run(job: Job) -> tuple[Verdict, Judge]:
     target = Simulation()
     plan = Plan(job.scenario, job.seed, arrivals_seed=job.arrivals_seed)
-    return execute(plan, target, identify(job.scenario, "", job.seed, target, abort=not job.in_full))
+    return execute(plan, target, identify(job.scenario, "", job.seed, target, abort=not job.in_full), with_tails=False)
 
 
 def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:
@@ -159,7 +159,7 @@ def _objective(judge: Judge, objective: Objective, result: ObjectiveResult, deta
         result.target,
         result.margin,
         result.samples,
-        _half_width(result) if sli.aggregate is Aggregate.GROWTH else None,
+        _half_width(result) if sli.aggregate in {Aggregate.GROWTH, Aggregate.MEAN} else None,
         fold.histogram.nonzero()
         if detailed and isinstance(fold, Sketch) and sli.aggregate is Aggregate.QUANTILE
         else {},

@@ -108,7 +108,7 @@ STREAM = Format(STREAM_VERSION, {1: _with_simulated_speed})
 """The header of the event stream; for its events see `EarlierEvents`."""
 
 ADDED: Mapping[type, frozenset[str]] = {
-    verdict.Verdict: frozenset({"typed_reasons", "caveats", "explanation"}),
+    verdict.Verdict: frozenset({"typed_reasons", "caveats", "attribution", "tails", "explanation"}),
     verdict.ObjectiveResult: frozenset({"effective_samples", "thin", "family", "excluded"}),
     changes.RelativeResult: frozenset({"sli"}),
 }

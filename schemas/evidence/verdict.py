@@ -5,7 +5,9 @@ from enum import StrEnum
 
 import msgspec
 
+from soak.schemas.evidence.attribution import FaultAttribution
 from soak.schemas.evidence.explanation import Explanation
+from soak.schemas.evidence.tails import Tail
 
 SCHEMA_VERSION = 4
 
@@ -167,11 +169,11 @@ class FaultResult(msgspec.Struct, frozen=True):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """A share of tasks, with its confidence interval."""
+    """A share of tasks, with its confidence interval; None where tasks depend on each other for too long."""
 
     count: int
     share: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
 
 
 class Gain(msgspec.Struct, frozen=True):
@@ -186,7 +188,7 @@ class Gain(msgspec.Struct, frozen=True):
     before: Share
     after: Share
     improvement: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     rescued: int
     spoilt: int
     tasks_for_a_point: int
@@ -306,6 +308,9 @@ class Verdict(msgspec.Struct, frozen=True):
     typed_reasons: list[Reason] = []
     caveats: list[str] = []
     """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
+    attribution: list[FaultAttribution] = []
+    """What each fault did and what it cost; evidence of before does not have it."""
+    tails: list[Tail] = []
     explanation: list[Explanation] = []
     """Why what is broken is broken."""
 

@@ -1,14 +1,23 @@
 """From checked data, defaults filled in, to the typed scenario."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
 from soak.schemas import units
 from soak.schemas.errors import quoted, shortened
 from soak.schemas.files import Folders
-from soak.schemas.language.comparison import Context, condition, event_filter, objectives, own_sli, with_quantile
+from soak.schemas.language.comparison import (
+    STRICT_CONFIDENCE,
+    Context,
+    condition,
+    event_filter,
+    may_be_excluded,
+    objectives,
+    own_sli,
+    with_quantile,
+)
 from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from soak.schemas.language.expression import EventFilter
 from soak.schemas.language.faults import Fault
@@ -68,9 +77,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
         slis=slis,
         strict=data["evidence"] == "strict",
-        objectives=tuple(
-            objective for number, each in enumerate(data["slos"]) for objective in _objectives(each, number, context)
-        ),
+        objectives=tuple(_objectives(data, context)),
         alerts=tuple(_alert(each, context) for each in data["alerts"]),
         aborts=tuple(_condition(each, context) for each in data["abort"]),
         telemetry=Telemetry(
@@ -209,13 +216,14 @@ def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Langua
     )
 
 
-def _objectives(data: str | Mapping_, number: int, context: Context) -> list[Objective]:
-    entry: Mapping_ = {"objective": data} if isinstance(data, str) else data
-    confidence = units.ratio(entry["confidence"]) if "confidence" in entry else None
-    return [
-        Objective(each, entry.get("min_samples", 1), confidence, entry.get("note", ""), number)
-        for each in objectives(entry["objective"], context)
-    ]
+def _objectives(data: Mapping_, context: Context) -> Iterator[Objective]:
+    strict = data["evidence"] == "strict"
+    for number, item in enumerate(data["slos"]):
+        entry: Mapping_ = {"objective": item} if isinstance(item, str) else item
+        own = units.ratio(entry["confidence"]) if "confidence" in entry else None
+        for each in objectives(entry["objective"], context):
+            confidence = STRICT_CONFIDENCE if strict and own is None and may_be_excluded(each) else own
+            yield Objective(each, entry.get("min_samples", 1), confidence, entry.get("note", ""), number)
 
 
 def _condition(data: Mapping_, context: Context) -> Condition:

@@ -26,6 +26,9 @@ EACH = "*"
 CONFIDENT = frozenset({Aggregate.RATIO, Aggregate.QUANTILE, Aggregate.MEAN, Aggregate.GROWTH})
 """Aggregates that have a confidence interval."""
 
+STRICT_CONFIDENCE = 0.95
+"""The confidence level of objectives that give none, with `evidence: strict`."""
+
 MAX_OBJECTIVES = 1_000
 """Maximum number of comparisons of one objective."""
 
@@ -86,6 +89,14 @@ def condition(text: str, context: Context, *, window: bool) -> Comparison:
     if largest and expression.op in {Op.EQ, Op.NE}:
         raise _no_alarm(expression, f"write {sli.name} >= {expression.target}, or <=")
     return _comparison(expression, sli, expression.selector)
+
+
+def may_be_excluded(comparison: Comparison) -> bool:
+    """Whether an interval can lie wholly on one side of the target: not of `== 100%`, nor where there is no interval."""
+    sli, target = comparison.sli, comparison.target
+    if sli.aggregate not in CONFIDENT or comparison.op in {Op.EQ, Op.NE, Op.ABOUT}:
+        return False
+    return not (sli.aggregate is Aggregate.RATIO and target in {0.0, 1.0})
 
 
 def is_known_at_the_end(sli: Sli) -> bool:

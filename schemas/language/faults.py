@@ -17,7 +17,9 @@ class FaultSpec:
     a share of; empty for a fault that has no rate, only times. always: without a rate it strikes all of them. outage: no state
     of the system can change. process: the process of the system that it takes away. transient: an attempt that meets it may be
     made again. dies: work in progress is lost with its worker. resubmits: work is
-    submitted a second time. resumable: a real run that has it can be resumed.
+    submitted a second time. resumable: a real run that has it can be resumed. detected_by: the events by which the system or its
+    client first notices it (empty: `seen_by`). ended_by: the events with which a window of it ends, if before the window does.
+    need_not_show: an injection may pass without being seen.
     """
 
     type: str
@@ -30,6 +32,9 @@ class FaultSpec:
     dies: bool = False
     resubmits: bool = False
     resumable: bool = True
+    detected_by: tuple[Kind, ...] = ()
+    ended_by: tuple[Kind, ...] = (Kind.FAULT_CLEARED,)
+    need_not_show: bool = False
 
     @property
     def by_time(self) -> bool:

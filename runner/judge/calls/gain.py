@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from soak.runner.judge.dependence import INDEPENDENT, Dependence
 from soak.runner.judge.interval import wilson, z_of
 from soak.schemas.evidence.verdict import Gain, Share
 
@@ -22,35 +23,39 @@ class Paired:
     both_failed: int = 0
 
 
-def gain_of(paired: Paired) -> Gain | None:
-    """The table before / after / improvement; None before any task has ended."""
+def gain_of(paired: Paired, dependence: Dependence = INDEPENDENT) -> Gain | None:
+    """The table before / after / improvement; None before any task has ended. Without intervals where dependence is too long."""
     tasks = paired.both_well + paired.rescued + paired.spoilt + paired.both_failed
     if not tasks:
         return None
     before, after = paired.both_well + paired.spoilt, paired.both_well + paired.rescued
+    effective = tasks / dependence.widening(CONFIDENCE) if dependence.sound else 0.0
     return Gain(
         tasks=tasks,
         confidence=CONFIDENCE,
-        before=_share(before, tasks),
-        after=_share(after, tasks),
+        before=_share(before, tasks, effective),
+        after=_share(after, tasks, effective),
         improvement=(after - before) / tasks,
-        interval=paired_difference(paired),
+        interval=paired_difference(paired, effective) if effective else None,
         rescued=paired.rescued,
         spoilt=paired.spoilt,
         tasks_for_a_point=_tasks_for(_A_POINT, after, tasks),
     )
 
 
-def _share(good: int, total: int) -> Share:
-    return Share(good, good / total, wilson(good, total, CONFIDENCE))
+def _share(good: int, total: int, effective: float) -> Share:
+    return Share(good, good / total, wilson(good / total * effective, effective, CONFIDENCE) if effective else None)
 
 
-def paired_difference(paired: Paired) -> tuple[float, float]:
-    """The interval of after minus before, two shares of the same tasks (Newcombe 1998, Statistics in Medicine 17, method 10)."""
+def paired_difference(paired: Paired, effective: float | None = None) -> tuple[float, float]:
+    """The interval of after minus before, two shares of the same tasks (Newcombe 1998, Statistics in Medicine 17, method 10).
+
+    effective: how many independent tasks say as much (None: all are independent).
+    """
     a, b, c, d = paired.both_well, paired.spoilt, paired.rescued, paired.both_failed
     n = a + b + c + d
-    before, after = (a + b) / n, (a + c) / n
-    (low_1, high_1), (low_2, high_2) = wilson(a + b, n, CONFIDENCE), wilson(a + c, n, CONFIDENCE)
+    before, after, m = (a + b) / n, (a + c) / n, effective or n
+    (low_1, high_1), (low_2, high_2) = wilson(before * m, m, CONFIDENCE), wilson(after * m, m, CONFIDENCE)
     phi = _phi(a, b, c, d)
 
     def distance(one: float, other: float) -> float:

@@ -6,9 +6,12 @@ import numpy as np
 
 from soak.runner.judge.calls.gain import Paired, gain_of
 from soak.runner.judge.calls.violations import note_calls
+from soak.runner.judge.course import Course
+from soak.runner.judge.dependence import of_paired
 from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.room import Law, Tasks, Tracker
 from soak.runner.judge.samples import Facts, Samples
+from soak.runner.judge.schedule import schedule_of
 from soak.runner.judge.task_violations import note_early
 from soak.runner.judge.violations import law, note
 from soak.schemas.evidence.verdict import Gain
@@ -46,6 +49,8 @@ class CallTracker(Tracker):
         self._answered: set[int] = set()
         self._since: dict[tuple[int, int], float] = {}
         self.paired = Paired()
+        self._before, self._after = Course(ranked=False), Course(ranked=False)
+        self._schedule = schedule_of(scenario)
         self.unanswered = 0
         """Tasks that are DONE although no call of theirs was answered well."""
 
@@ -92,7 +97,7 @@ class CallTracker(Tracker):
 
     def gain(self) -> Gain | None:
         """What the policies gained; None before any task has ended."""
-        return gain_of(self.paired)
+        return gain_of(self.paired, of_paired(self._before, self._after, self._schedule))
 
     def _timed_out(self, block: Block) -> Bools:
         slow = np.array([cause.error == "timeout" for cause in self._vocabulary.causes])
@@ -120,6 +125,7 @@ class CallTracker(Tracker):
     def _follow_tasks(self, block: Block, facts: Facts) -> Samples:
         """Note what becomes of tasks; returns how long those that recovered took for it."""
         times, recovered, unanswered = [], [], []
+        ended: list[tuple[float, bool, bool]] = []
         places = np.flatnonzero(_TRIED[block.kind] | _CLOSED[block.kind])
         columns = (block.kind[places].tolist(), block.task[places].tolist(), block.attempt[places].tolist())
         for place, t_s, kind, number, attempt in zip(places.tolist(), block.t[places].tolist(), *columns, strict=True):
@@ -134,11 +140,16 @@ class CallTracker(Tracker):
                 if done and number in self._first_failed:
                     times.append(t_s)
                     recovered.append(t_s - self._first_failed[number])
+                ended.append((t_s, number in self._first_well, done))
                 if done and number not in self._answered:
                     unanswered.append(place)
                 self._close(number, done=done)
         self.unanswered += len(unanswered)
         note(facts, law("answers"), block, np.array(unanswered, dtype=np.int64), cause="DONE without an answer")
+        if ended:
+            t, before, after = np.array(ended, dtype=np.float64).T
+            self._before.observe(Samples(t, before))
+            self._after.observe(Samples(t, after))
         return Samples(np.array(times), quantise(np.array(recovered)))
 
     def _close(self, number: int, *, done: bool) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soak.runner.judge.queue.deaths import Deaths
+from soak.runner.judge.queue.deaths import Death, Deaths
 from soak.runner.judge.samples import Samples
 from soak.runner.judge.table import Table
 from soak.schemas.language.model import Scenario
@@ -95,24 +95,24 @@ class Redelivery:
         return waiting
 
     def stranded(self, table: Table, until_s: float) -> Stranded:
-        """The result at the end of a run, at `until_s`."""
-        idle_s = list(self._idle(table, until_s).values())
-        lost = sum(each > self._allowed_s for each in idle_s)
-        lacking_s = max((self._allowed_s - each for each in idle_s), default=0.0)
-        return Stranded(lost, len(idle_s) - lost, self._allowed_s, max(0.0, lacking_s))
-
-    def lost(self, table: Table, until_s: float) -> list[int]:
-        """The tasks that are lost, in the order in which their executions died."""
-        lost = [task for task, idle_s in self._idle(table, until_s).items() if idle_s > self._allowed_s]
-        died_s = {task: death.t_s for task, death in self.deaths.items()}
-        return sorted(lost, key=lambda task: (died_s[task], task))
-
-    def _idle(self, table: Table, until_s: float) -> dict[int, float]:
-        """For each task that waits to be started again, for how long nothing else explains that it was not.
+        """The result at the end of a run, at `until_s`.
 
         Work is lost when for longer than its redelivery may take no execution ran at all, and no outage kept one from
         starting: then neither a lack of workers nor the end of the run explains that it was not started again.
         """
+        idle_s = self._idle(table, until_s)
+        lost = sum(each > self._allowed_s for each in idle_s.values())
+        lacking_s = max((self._allowed_s - each for each in idle_s.values()), default=0.0)
+        return Stranded(lost, len(idle_s) - lost, self._allowed_s, max(0.0, lacking_s))
+
+    def lost(self, table: Table, until_s: float) -> dict[int, Death]:
+        """The lost tasks with their last deaths, in the order of these; for a run that ends at `until_s`."""
+        lost = {task for task, idle_s in self._idle(table, until_s).items() if idle_s > self._allowed_s}
+        deaths = [(task, death) for task, death in self.deaths.items() if task in lost]
+        return dict(sorted(deaths, key=lambda each: (each[1].t_s, each[0])))
+
+    def _idle(self, table: Table, until_s: float) -> dict[int, float]:
+        """By waiting task how long nothing kept it from being started again, in seconds."""
         waiting = self.waiting(table)
         idle = not table.get("running", table.open_numbers()).sum()
         return {

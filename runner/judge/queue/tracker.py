@@ -7,10 +7,11 @@ import numpy as np
 
 from soak.runner.judge.groups import carried
 from soak.runner.judge.lifecycle import Lifecycle
+from soak.runner.judge.queue.blame import Blame
 from soak.runner.judge.queue.duplicates import Duplicates
 from soak.runner.judge.queue.ledger import duplicate_executions
 from soak.runner.judge.queue.redelivery import Redelivery, Stranded
-from soak.runner.judge.room import AtTheEnd, Law, Tasks, Tracker
+from soak.runner.judge.room import LOST, AtTheEnd, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.task_violations import note_early, note_failed, note_rows
@@ -50,6 +51,7 @@ class QueueTracker(Tracker):
         self._backoff_s = _backoffs(self._queue)
         self._redelivery = Redelivery(scenario, vocabulary, identity)
         self._duplicates = Duplicates()
+        self._blame = Blame(scenario, vocabulary)
         self.ledger_mismatches = 0
         """Tasks recorded DONE although the attempt failed according to the ledger."""
 
@@ -75,6 +77,7 @@ class QueueTracker(Tracker):
     def observe(self, block: Block, tasks: Tasks, facts: Facts) -> None:
         """Take in a block."""
         facts.series["duplicate_executions"] = duplicate_executions(block, tasks.table, self._duplicates, facts)
+        self._blame.observe(block, facts.series["duplicate_executions"])
         facts.series["redelivery_time"] = self._redelivery.observe(block, tasks.table)
         _contentions(block, tasks, facts)
         failed_at = self._results(block, tasks, facts)
@@ -150,8 +153,14 @@ class QueueTracker(Tracker):
         """The tasks that were never started again: what they ran on when it died."""
         if of not in {AT_THE_END, law("redelivery")}:
             return None
-        deaths, lost = self._redelivery.deaths, self._redelivery.lost(lifecycle.table, lifecycle.until_s)
+        deaths, lost = self._redelivery.deaths, list(self._redelivery.lost(lifecycle.table, lifecycle.until_s))
         return AtTheEnd(deaths.words(lost), [deaths.case(task) for task in lost]) if lost else None
+
+    def consequences(self, lifecycle: Lifecycle) -> Iterator[Consequence]:
+        """Tasks that were never started again, and executions too many, by fault."""
+        yield from self._blame.consequences()
+        for death in self._redelivery.lost(lifecycle.table, lifecycle.until_s).values():
+            yield Consequence(LOST, self._vocabulary.causes[death.cause].fault, death.t_s, 1)
 
     def still_open(self, sli: Sli, lifecycle: Lifecycle, labels: frozenset[int] | None) -> tuple[int, str] | None:
         """Expired leases whose task is open, and tasks that wait for their redelivery."""

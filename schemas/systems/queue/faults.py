@@ -34,7 +34,8 @@ FAULTS = fault_table(
         FaultSpec(QueueFault.DUPLICATE_ENQUEUE, (Kind.TASK_SKIPPED, Kind.TASK_ENQUEUED), _TASKS, resubmits=True),
         FaultSpec(QueueFault.GUARDRAIL_EXCEED, (Kind.EXECUTION_ENDED,), _TASKS),
         FaultSpec(QueueFault.WORKER_CRASH, (Kind.LEASE_EXPIRED,), _ATTEMPTS, dies=True),
-        FaultSpec(QueueFault.WORKER_HANG, _SEEN, _ATTEMPTS),
+        # What kills a worker that hangs keeps it from being seen to go on.
+        FaultSpec(QueueFault.WORKER_HANG, _SEEN, _ATTEMPTS, need_not_show=True),
         FaultSpec(QueueFault.DB_OUTAGE, _SEEN, outage=True),
         FaultSpec(QueueFault.DISK_FULL, _SEEN, outage=True, resumable=False),
         FaultSpec(QueueFault.DISPATCHER_CRASH, _EXITED, process="dispatcher0"),

@@ -232,7 +232,7 @@ def test_what_can_contradict_nothing_is_inconclusive() -> None:
     one = objective("{objective: success_rate ~ 56%, confidence: 99%}", many(1, 0))
     assert (one.status, one.detail) == (
         Status.INCONCLUSIVE,
-        "1 observations cannot contradict any target at 99% confidence",
+        "1 independent observations cannot contradict any target at 99% confidence",
     )
     assert objective("{objective: success_rate ~ 1%, confidence: 95%}", many(1, 0)).status is Status.FAIL
 
