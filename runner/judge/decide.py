@@ -42,8 +42,10 @@ _LAG_QUANTILE = "submission_lag_p99"
 
 
 def decide(judge: Judge, identity: Identity, end: End, *, with_tails: bool = True) -> Verdict:
-    """The verdict on the run that `judge` observed to its end, what its faults did and cost, and what its tails say."""
-    verdict = msgspec.structs.replace(_decided(judge, identity, end), attribution=attribute(judge))
+    """The verdict on the run that `judge` observed to its end, why, what its faults did and cost, and what its tails say."""
+    verdict = _decided(judge, identity, end)
+    why = explain(judge, verdict.objectives, verdict.laws)
+    verdict = msgspec.structs.replace(verdict, explanation=why, attribution=attribute(judge))
     said = tails(judge, _lateness(judge, identity)) if with_tails else ()
     return msgspec.structs.replace(verdict, tails=list(said))
 
@@ -86,7 +88,6 @@ def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
         gain=tracker.gain(),
         section=tracker.section() or msgspec.UNSET,
         typed_reasons=reasons,
-        explanation=explain(judge, objectives, laws),
         caveats=[_caveat(each) for each in objectives if each.thin],
     )
 

@@ -14,11 +14,7 @@ import numpy as np
 from soak.runner.judge.alerts import Guard, number_or_none
 from soak.runner.judge.attribution import Attribution
 from soak.runner.judge.course import Course
-from soak.runner.judge.explanation.calendar import Calendar
-from soak.runner.judge.explanation.kept import KeptCases
-from soak.runner.judge.explanation.load import LoadRecord
-from soak.runner.judge.explanation.longest import LongestStretches
-from soak.runner.judge.explanation.wanted import wanted
+from soak.runner.judge.explanation.records import Records
 from soak.runner.judge.faults import FaultCounts
 from soak.runner.judge.folds import Folds, Sketch
 from soak.runner.judge.labels import LabelNumbers
@@ -87,12 +83,7 @@ class Judge:
         self._pause_s = 0.0
         self.repeats: list[int] = []
         """Number of differing events per repetition."""
-        self.calendar = Calendar(scenario)
-        self.cases = KeptCases(self.calendar, scenario.warmup_s)
-        """The first cases of what objectives, conditions and laws do not allow."""
-        self.longest = LongestStretches(scenario)
-        self.load = LoadRecord(scenario)
-        self._wanted = wanted(scenario)
+        self.records = Records(scenario)
         self.checkpoints: list[Checkpoint] = []
         self.facts = Facts(0.0)
         """The facts of the last observed block."""
@@ -197,7 +188,7 @@ class Judge:
         return judged
 
     def _follow(self, block: Block) -> Facts:
-        facts = Facts(block.until_s, bool(len(block)) and bool(_ENDS[block.kind[-1]]), self._wanted)
+        facts = Facts(block.until_s, bool(len(block)) and bool(_ENDS[block.kind[-1]]), self.records.wanted)
         self._trackers.lifecycle.observe(block, facts)
         self._trackers.telemetry.observe(block, facts)
         self._trackers.own.observe(block, facts)
@@ -205,9 +196,7 @@ class Judge:
 
     def _fold(self, block: Block, facts: Facts) -> None:
         self.folds.observe(facts)
-        self.cases.observe(facts.violations)
-        self.longest.observe(facts)
-        self.load.observe(facts)
+        self.records.observe(facts)
         self.tails.observe(facts)
         self.faults.observe(block)
         self.attribution.observe(block, facts)

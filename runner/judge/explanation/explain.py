@@ -26,7 +26,7 @@ _SO_FAR = frozenset({Aggregate.RATIO, Aggregate.MEAN, Aggregate.QUANTILE})
 """Indicators that may come back to the right side of their target."""
 
 _SEVERAL = 5
-"""So many events in one stretch are worth a word."""
+"""Fewer events in one stretch are not worth a word."""
 
 
 def explain(judge: Judge, objectives: list[ObjectiveResult], laws: list[LawResult]) -> list[Explanation]:
@@ -58,7 +58,9 @@ def _observed(judge: Judge, comparison: Comparison, least: int) -> Explanation:
     since_s = history.since() if history and comparison.op not in {Op.ABOUT, Op.NE} else None
     places = history.places() if history else None
     worst = places.worst if places and _tells(comparison, history, places.worst) else None
-    spread = judge.calendar.spread(places.length_s, places.seen, places.broken) if places and places.broken else None
+    spread = (
+        judge.records.calendar.spread(places.length_s, places.seen, places.broken) if places and places.broken else None
+    )
     cases = _cases(judge, comparison, wanted_by_objective(comparison))
     if cases and _allows_none(comparison, target_of(judge, comparison)):
         since_s = min(each.first[0].t_s for each in cases)
@@ -84,7 +86,7 @@ def _tells(comparison: Comparison, history: History | None, worst: Stretch) -> b
 
 
 def _cases(judge: Judge, comparison: Comparison, series: str) -> list[Cases]:
-    return judge.cases.cases(series, judge.labels.selected(comparison.selector)) if series else []
+    return judge.records.cases.cases(series, judge.labels.selected(comparison.selector)) if series else []
 
 
 def _history(judge: Judge, comparison: Comparison, least: int) -> History | None:
@@ -108,7 +110,7 @@ def _lookback_s(comparison: Comparison, worst: Stretch | None) -> float:
 
 
 def _around(judge: Judge, stretch: Stretch | Window, lookback_s: float = 0.0) -> Circumstances:
-    calendar, span = judge.calendar, Window(stretch.start_s, stretch.end_s)
+    calendar, span = judge.records.calendar, Window(stretch.start_s, stretch.end_s)
     earlier = replace(span, start_s=max(0.0, span.start_s - lookback_s))
     return Circumstances(
         start_s=span.start_s,
@@ -117,7 +119,7 @@ def _around(judge: Judge, stretch: Stretch | Window, lookback_s: float = 0.0) ->
         bursts=calendar.bursts_in(earlier),
         burst_count=len(calendar.bursts),
         faults=calendar.faults(earlier),
-        load=list(judge.load.between(span.start_s, span.end_s)),
+        load=list(judge.records.load.between(span.start_s, span.end_s)),
     )
 
 
@@ -140,7 +142,7 @@ def _told(
         yield words.spread(spread)
     if worst:
         lead = "worst" if since_s is not None else f"{name} was worst"
-        then = words.circumstances(around, scheduled=judge.calendar.scheduled) if around else ""
+        then = words.circumstances(around, scheduled=judge.records.calendar.scheduled) if around else ""
         what = words.observed(comparison, worst, history.target)
         yield ", ".join(filter(None, [f"{lead} {words.span(worst.start_s, worst.end_s)}: {what}", then]))
 
@@ -148,13 +150,13 @@ def _told(
 def _longest(judge: Judge, comparison: Comparison) -> Explanation | None:
     """Of the longest stretch in which something did not happen."""
     target = target_of(judge, comparison)
-    longest, since_s = judge.longest.of(comparison.sli.series, target)
+    longest, since_s = judge.records.longest.of(comparison.sli.series, target)
     if longest is None or side_of(comparison.op, longest.length_s, target) < 1:
         return None
     worst = Stretch(longest.start_s, longest.end_s, longest.length_s, 1)
     around = _around(judge, worst)
     name, limit = words.name(comparison), words.beside(comparison, target, target)
-    then = words.circumstances(around, scheduled=judge.calendar.scheduled)
+    then = words.circumstances(around, scheduled=judge.records.calendar.scheduled)
     text = words.sentences(
         f"{name} was above {limit} from {words.moment(since_s)} on" if since_s is not None else "",
         ", ".join(filter(None, [f"longest {words.span(worst.start_s, worst.end_s)}", then])),
@@ -171,7 +173,7 @@ def _laws(judge: Judge, results: list[LawResult]) -> Iterator[Explanation | None
         elif end := losses(judge, Broken.LAW, result.law, law(result.law)):
             yield end
         else:
-            cases = judge.cases.cases(_LAW_SERIES.get(result.law, law(result.law)))
+            cases = judge.records.cases.cases(_LAW_SERIES.get(result.law, law(result.law)))
             since_s = min((each.first[0].t_s for each in cases), default=None)
             text = words.sentences(*words.first_cases(cases), named=False)
             yield Explanation(Broken.LAW, result.law, text, since_s, None, None, None, None, cases)
@@ -190,6 +192,6 @@ def _abort(judge: Judge, guard: Guard) -> Explanation | None:
     cases = _cases(judge, comparison, wanted_by_abort(comparison))
     held = f"{comparison.text} held from {words.moment(began_s)} on"
     over = f"over the time {words.span(around.start_s, around.end_s)}" if back_s else ""
-    then = words.circumstances(around, scheduled=judge.calendar.scheduled)
+    then = words.circumstances(around, scheduled=judge.records.calendar.scheduled)
     text = words.sentences(", ".join(filter(None, [held, over, then])), *words.first_cases(cases))
     return Explanation(Broken.ABORT, condition.name, text, began_s, None, None, None, around, cases)

@@ -47,7 +47,7 @@ def explained(
     since_s = _left_for_ever(course, float(edges_s[1]), side)
     steps = _steps(edges_s, mean, samples, side)
     then = around(judge, steps.steepest) if steps.steepest else None
-    shown = words.circumstances(then, scheduled=judge.calendar.scheduled) if then else ""
+    shown = words.circumstances(then, scheduled=judge.records.calendar.scheduled) if then else ""
     text = words.sentences(*_told(comparison, first, last, since_s, steps, side, shown))
     return Explanation(Broken.OBJECTIVE, comparison.text, text, since_s, first, steps.steepest, None, then, [])
 

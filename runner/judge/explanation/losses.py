@@ -40,6 +40,6 @@ def _by_cause(judge: Judge, end: AtTheEnd) -> list[Cases]:
         causes.setdefault(cause, []).append(case)
     found = []
     for cause, cases in causes.items():
-        hits = judge.calendar.hits(np.array([case.t_s for case in cases]))
+        hits = judge.records.calendar.hits(np.array([case.t_s for case in cases]))
         found.append(Cases(cause, len(cases), hits.phases, hits.bursts, hits.faults, cases[:MOST_CASES]))
     return sorted(found, key=lambda each: (-each.count, each.cause))

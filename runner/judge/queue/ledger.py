@@ -39,10 +39,7 @@ def duplicate_executions(block: Block, table: Table, duplicates: Duplicates, fac
     doubtful = np.zeros(width, dtype=np.bool_)
     doubtful[keys - lowest] = starts[keys - lowest] + running + table.was_done(keys) > 1
     doubtful |= _starts_after(kind == Kind.TASK_DONE, key - lowest, started, width)
-    # The last write to an index wins: that of the first start or end of a key.
-    ends_first, ledger = np.zeros(width, dtype=np.bool_), np.flatnonzero(started | ended)[::-1]
-    ends_first[key[ledger] - lowest] = ended[ledger]
-    doubtful[keys - lowest] |= ends_first[keys - lowest] & (running == 0)
+    doubtful[keys - lowest] |= _ends_first(key - lowest, started, ended, width)[keys - lowest] & (running == 0)
     again: Sequence[int] | Ints = ()
     if doubtful.any():
         closer = Groups(places[doubtful[key - lowest]], key[doubtful[key - lowest]])
@@ -50,15 +47,29 @@ def duplicate_executions(block: Block, table: Table, duplicates: Duplicates, fac
         if odd:
             again, walked = _walk(block, places[doubtful[key - lowest]], table)
             still[np.searchsorted(keys, list(walked))] = list(walked.values())
-    runs = np.zeros(width, dtype=np.bool_)
-    runs[keys - lowest] = still > 0
-    duplicates.observe(block, again, keys, places[started & runs[key - lowest]], table, facts)
+    lasting = started & _among(keys[still > 0] - lowest, width)[key - lowest]
+    duplicates.observe(block, again, keys, places[lasting], table, facts)
     table.put("running", keys, still)
     table.put_done(key[kind == Kind.TASK_DONE])
     flags = np.zeros(len(block))
     flags[np.asarray(again, dtype=np.int64)] = 1.0
     at = places[started]
     return Samples(block.t[at], flags[at], label=table.labels_at(block, at))
+
+
+def _among(numbers: Ints, width: int) -> Bools:
+    """By number, whether it is one of these."""
+    among = np.zeros(width, dtype=np.bool_)
+    among[numbers] = True
+    return among
+
+
+def _ends_first(key: Ints, started: Bools, ended: Bools, width: int) -> Bools:
+    """By key, whether its first start or end in the block is an end."""
+    # The last write to an index wins: that of the first start or end of a key.
+    ends_first, ledger = np.zeros(width, dtype=np.bool_), np.flatnonzero(started | ended)[::-1]
+    ends_first[key[ledger]] = ended[ledger]
+    return ends_first
 
 
 def _starts_after(event: Bools, key: Ints, started: Bools, width: int) -> Bools:

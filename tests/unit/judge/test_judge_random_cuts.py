@@ -232,7 +232,7 @@ def test_there_are_as_many_cases_as_a_count_counts(stream: Stream) -> None:
     compared = [each.comparison for each in made.scenario.objectives]
     for comparison in [each for each in compared if wanted_by_objective(each) and each.sli.name != AT_THE_END]:
         labels = made.labels.selected(comparison.selector)
-        cases = made.cases.cases(comparison.sli.series, labels)
+        cases = made.records.cases.cases(comparison.sli.series, labels)
         fold = made.folds.fold(comparison.sli, labels)
         assert isinstance(fold, Tally)
         bad = fold.total if comparison.sli.aggregate is Aggregate.COUNT else fold.weight - fold.total
