@@ -46,7 +46,9 @@ def summary_lines(changes: Changes) -> str:
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}")
     compared = sum(each.p is not None for each in changes.changes)
     paired = ", part by part of one plan" if changes.paired else ""
-    return "\n".join([*lines, f"  {compared} SLIs tested{paired}", *_task_lines(changes)])
+    dependent = sum(each.p is None and each.effective is not None for each in changes.changes)
+    untested = f", {dependent} UNTESTED: their parts depend on each other" if dependent else ""
+    return "\n".join([*lines, f"  {compared} SLIs tested{paired}{untested}", *_task_lines(changes)])
 
 
 def _task_lines(changes: Changes) -> list[str]:

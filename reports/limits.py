@@ -50,19 +50,22 @@ def answers(limits: Limits) -> Iterator[str]:
         for limit in search.limits:
             yield _limit_words(limits, search, parameter, limit)
         span = f"{parameter.path}: no limit from {parameter.low_text} to {parameter.high_text}"
-        tried = "; ".join(f"{point.texts[search.parameter]}: {chance(point)}" for point in search.points)
+        tried = "; ".join(
+            f"{point.texts[search.parameter]}: {limits.claim(point)}, {chance(point)}" for point in search.points
+        )
         if search.finding is SearchOutcome.EVERYWHERE:
-            yield f"{span}, PASS is likely enough at every value tried ({tried})."
+            yield f"{span}, every value tried is good enough ({tried})."
         elif search.finding is SearchOutcome.NOWHERE:
-            yield f"{span}, PASS is not likely enough at any value tried ({tried})."
+            yield f"{span}, no value tried is good enough ({tried})."
         elif search.finding is SearchOutcome.UNKNOWN:
             yield f"{parameter.path}: not known, the search was interrupted."
 
 
 def _limit_words(limits: Limits, search: Search, parameter: VariedParameter, limit: Limit) -> str:
     at, beyond = limit.at.texts[search.parameter], limit.beyond.texts[search.parameter]
-    what = f"{at} is the {limit.side.value} value at which PASS is at least {show_ratio(limits.probability)} likely"
-    return f"{parameter.path}: {what}; {standing(parameter, limit)}. At {beyond} it breaks: {causes(limit.beyond)}."
+    good, bad = limits.claim(limit.at), limits.claim(limit.beyond)
+    what = f"{at} is the {limit.side.value} value that is good enough ({good}); {standing(parameter, limit)}"
+    return f"{parameter.path}: {what}. At {beyond} it breaks ({bad}): {causes(limit.beyond)}."
 
 
 def standing(parameter: VariedParameter, limit: Limit) -> str:
@@ -90,10 +93,12 @@ def _method(limits: Limits) -> str:
     low, high = map(show_ratio, (round(bound, 3) for bound in limits.zone))
     return (
         "Every value gets the same seeds (common random numbers), drawn from the scenario's. A value is decided by a sequential "
-        f"probability ratio test (Wald 1945): is P(PASS) {high} or more, or {low} or less? Each answer is wrong with a "
-        f"probability of at most {show_ratio(limits.error)}; between the two is the indifference zone. Where {limits.most} "
-        "replications do not decide, the share of PASS does. Values on the way were only screened: the limit does not depend on "
-        "them. Intervals are Wilson's, at 95 %."
+        f"probability ratio test (Wald 1945). Good enough means that PASS is likelier than {low}; not good enough, that it is "
+        f"less likely than {high}: each of that is wrong with a probability of at most {show_ratio(limits.error)}. On which side "
+        f"of {show_ratio(limits.probability)} it is between the two, the test cannot say. Where {limits.most} replications do "
+        "not decide, the share of PASS does, which proves nothing. Values on the way were only screened: the limit does not "
+        "depend on them. Intervals hold at 95 % whenever one stops, each by itself (a confidence sequence: Robbins 1970, Howard "
+        "et al. 2021); the test asks for less, and is decided earlier."
     )
 
 
@@ -121,7 +126,7 @@ def summary_lines(limits: Limits) -> str:
     cells = [cell for row in (limits.grid.cells if limits.grid else []) for cell in row if cell]
     if cells:
         passing = sum(cell.passing for cell in cells)
-        lines += [f"  both parameters: PASS is likely enough in {passing} of {len(cells)} cells of the grid", ""]
+        lines += [f"  both parameters: {passing} of {len(cells)} cells of the grid are good enough", ""]
     points = {tuple(point.texts) for search in limits.searches for point in search.points}
     points |= {tuple(cell.texts) for cell in cells}
     lines.append(f"  {limits.replications:,} replications at {len(points)} points")
@@ -134,12 +139,17 @@ def _search_lines(limits: Limits, search: Search) -> Iterator[str]:
     others = "".join(f", {p.path} at {p.own_text}" for p in limits.parameters if p is not parameter)
     heads = {
         SearchOutcome.FOUND: "LIMIT FOUND",
-        SearchOutcome.EVERYWHERE: "NO LIMIT: PASS is likely enough at every value tried",
-        SearchOutcome.NOWHERE: "NO LIMIT: PASS is not likely enough at any value tried",
+        SearchOutcome.EVERYWHERE: "NO LIMIT: every value tried is good enough",
+        SearchOutcome.NOWHERE: "NO LIMIT: no value tried is good enough",
         SearchOutcome.UNKNOWN: "INTERRUPTED before there was an answer",
     }
     yield f"{heads[search.finding]}  {limits.scenario}"
-    yield f"  {parameter.path} from {span}{others}; required: PASS at least {show_ratio(limits.probability)} likely"
+    low, high = (show_ratio(round(bound, 3)) for bound in limits.zone)
+    yield f"  {parameter.path} from {span}{others}"
+    yield (
+        f"  good enough: PASS likelier than {low}, beyond: less likely than {high} ({show_ratio(limits.probability)} is asked; "
+        f"each wrong with at most {show_ratio(limits.error)})"
+    )
     for limit in search.limits:
         yield from _limit_lines(limits, search, limit)
     if not search.limits:
@@ -148,7 +158,11 @@ def _search_lines(limits: Limits, search: Search) -> Iterator[str]:
 
 
 def _limit_lines(limits: Limits, search: Search, limit: Limit) -> Iterator[str]:
-    yield f"  {limit.side.value:8} {limit.at.texts[search.parameter]:>10}   PASS {chance(limit.at)}"
-    yield f"  {'beyond':8} {limit.beyond.texts[search.parameter]:>10}   PASS {chance(limit.beyond)}"
+    yield f"  {limit.side.value:8} {limit.at.texts[search.parameter]:>10}   PASS {chance(limit.at)}{_undecided(limit.at)}"
+    yield f"  {'beyond':8} {limit.beyond.texts[search.parameter]:>10}   PASS {chance(limit.beyond)}{_undecided(limit.beyond)}"
     yield f"  {'breaks':8} {'':>10}   {causes(limit.beyond)}"
     yield f"  {standing(limits.parameters[search.parameter], limit)}"
+
+
+def _undecided(point: Point) -> str:
+    return "" if point.basis is Basis.TEST else ", not decided by the test"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import matplotlib as mpl
 
+from soak.reports.false_alarms import condition_words, false_alarm_lines, remedy_words, said
 from soak.reports.plots import power as plot
 from soak.reports.plots.canvas import STYLE
 from soak.reports.summary import TEMPLATES, make_environment
@@ -24,7 +25,14 @@ def render_power(report: PowerReport) -> dict[str, bytes]:
     environment = make_environment()
     text = (TEMPLATES / TEMPLATE).read_text(encoding="utf-8")
     markdown = environment.from_string(text).render(
-        report=report, plot=PLOT, size=size_words, enough=duration_words, probability=probability_words
+        report=report,
+        plot=PLOT,
+        size=size_words,
+        enough=duration_words,
+        probability=probability_words,
+        condition=condition_words,
+        said=said,
+        remedy=remedy_words,
     )
     with mpl.rc_context(STYLE):
         return {"power.md": markdown.encode(), PLOT: plot.plot(report)}
@@ -89,6 +97,8 @@ def summary_lines(report: PowerReport) -> str:
         lines += ["", "  * default violation: choose another with --violation"]
     if report.aborted:
         lines += ["", f"  {report.aborted} of {report.replications} replications were aborted and are left out"]
+    if report.false_alarms:
+        lines += ["", *false_alarm_lines(report.false_alarms)]
     return "\n".join([*lines, ""])
 
 

@@ -130,11 +130,14 @@ def _others(p: Prediction) -> str:
 
 
 def first(found: FirstToBreak, objectives: list[ObjectivePrediction]) -> str:
-    """Which objective breaks first, and why it is called that."""
+    """Which objective or abort condition breaks first, and why it is called that."""
     fixed = [each.objective for each in objectives if not each.margin_varies]
     never = f" Constant margin: {', '.join(fixed)}." if fixed else ""
     if found.by is First.NONE:
         return f"No objective is nearest to breaking: no margin varies.{'' if len(fixed) == len(objectives) else never}"
+    if found.by is First.ABORTED:
+        which = f"ended {found.count:,} of the {found.of:,} replications without PASS, no objective was broken in more"
+        return f"First to break: abort condition {found.abort} ({which}).{never}"
     if found.by is First.BROKEN:
         which = f"broken in {found.count:,} of the {found.of:,} replications without PASS, no objective more often"
     else:
@@ -177,7 +180,7 @@ def summary_lines(p: Prediction) -> str:
             margin = f"{_at(o.margin, 0.05, o.unit)} … {_at(o.margin, 0.95, o.unit)}" if o.margin_varies else _fixed(o)
             lines.append(f"  {chance(o.holds):>8}  {o.objective:{width}}  {margin}")
     lines += ["", *(f"  {line}" for line in _other_reasons(p))]
-    if p.objectives and p.made:
+    if p.made and (p.objectives or p.first_to_break.abort):
         lines.append(f"  {first(p.first_to_break, p.objectives)}")
     return "\n".join(lines)
 

@@ -32,7 +32,7 @@ def summary_lines(result: WhatIf) -> str:
     # The reasons begin with the SLIs that became worse, which stand below with all others.
     worse = sum(each.direction is Direction.WORSE for each in result.effects)
     lines += [f"  {reason}" for reason in result.reasons[worse:]]
-    differing = [each for each in result.effects if each.low or each.high]
+    differing = [each for each in result.effects if each.higher or each.lower]
     ordered = sorted(differing, key=lambda each: _ORDER.index(each.direction))
     lines += [f"  {each.direction.value:9}  {each.sli:20}  {each.detail}{_gain(each)}" for each in ordered]
     units = {each.sli: Unit(each.unit) for each in result.effects}
@@ -41,7 +41,7 @@ def summary_lines(result: WhatIf) -> str:
         value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}")
     passed, count = (result.base.verdicts.PASS, result.variant.verdicts.PASS), len(result.seeds)
-    same = sum(each.low == each.high == 0 for each in result.effects)
+    same = sum(each.pairs > 0 and not each.higher and not each.lower for each in result.effects)
     return "\n".join(
         [
             *lines,

@@ -1,4 +1,4 @@
-"""Warnings about a valid scenario: what in it can never happen. They change no exit code."""
+"""Warnings about a valid scenario: what in it can never happen, or happens by chance. They change no exit code."""
 
 from soak.runner.console import remark
 from soak.schemas.errors import Problem, ScenarioError
@@ -11,7 +11,7 @@ from soak.simulation.doubts import doubts
 
 
 def cautions(loaded: Loaded) -> tuple[Problem, ...]:
-    """What in a scenario can never happen, each with its line and what to write instead.
+    """What in a scenario can never happen, or happens by chance, each with its line and what to write instead.
 
     Raises ScenarioError for a scenario of a system of another package of which a room is broken.
     """

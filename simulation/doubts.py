@@ -1,4 +1,4 @@
-"""What in a scenario can never happen: tasks that do not all arrive, conditions that cannot hold.
+"""What in a scenario can never happen, or by chance: tasks that do not all arrive, conditions that cannot hold, false aborts.
 
 Everything here is a pure function of the scenario. It is not refused, since a run may be shortened for a quick look;
 validate, plan and run warn of it.
@@ -13,6 +13,7 @@ from soak.schemas.language.model import Comparison, Condition, Process, Scenario
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.language.windows import Window
 from soak.schemas.units import show_count, show_duration
+from soak.simulation.false_alarms import alarms, at_least
 from soak.simulation.rate import Rate
 from soak.simulation.room import Doubt, room_of
 
@@ -24,6 +25,9 @@ _HARDLY = 0.05
 
 _FAR = 5.0
 """Standard deviations from the expectation that no run exceeds."""
+
+_OFTEN = 0.05
+"""Warn if an abort condition ends more than this share of runs of a system that is at its objective."""
 
 _ROUNDING = 1e-9
 _LARGE = 1_000
@@ -38,6 +42,7 @@ def doubts(scenario: Scenario) -> tuple[Doubt, ...]:
         *room_of(scenario.system).doubts(scenario),
         *_objectives(scenario, arrivals),
         *_conditions(scenario, arrivals),
+        *_false_aborts(scenario),
     )
 
 
@@ -129,6 +134,19 @@ def _conditions(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
             yield Doubt(
                 (*where, "expect", "resolves_within"), what, "raise resolves_within, or shorten keep_firing_for"
             )
+
+
+def _false_aborts(scenario: Scenario) -> Iterator[Doubt]:
+    for alarm in alarms(scenario):
+        if alarm.severity or alarm.scan is None or (chance := at_least(alarm.scan)) < _OFTEN:
+            continue
+        share, text = math.floor(1000 * chance) / 1000, alarm.objective.comparison.text
+        what = (
+            f"{alarm.condition.name} would end at least {share:.1%} of runs of a system that is exactly at {text}, "
+            "with independent failures"
+        )
+        remedy = "raise window and min_samples: soak plan shows which make it 1%"
+        yield Doubt((*alarm.where, "when"), what, remedy)
 
 
 def _condition(scenario: Scenario, arrivals: _Arrivals, where: Where, condition: Condition) -> Iterator[Doubt]:

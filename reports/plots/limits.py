@@ -88,7 +88,7 @@ def plot_plane(limits: Limits, grid: Grid) -> bytes:
     axes.grid(visible=False)
     _words(axes, grid)
     border = LineCollection(list(_border(grid)), colors="#1f2933", linewidths=2.2, capstyle="round")
-    border.set_label(f"border of P(PASS) {units.show_ratio(limits.probability)}")
+    border.set_label("border of what is good enough")
     axes.add_collection(border)
     _own_mark(axes, _place(across.own, grid.columns), _place(up.own, grid.rows))
     for axis, texts, ticks in ((axes.xaxis, grid.column_texts, x), (axes.yaxis, grid.row_texts, y)):

@@ -1,4 +1,4 @@
-"""What a change of a scenario does: the mean change of each SLI with its interval, and one SLI replication by replication."""
+"""What a change of a scenario does: each SLI in a typical pair with its interval, and one SLI replication by replication."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,15 +26,21 @@ _COLOR = {Direction.WORSE: RED, Direction.BETTER: GREEN}
 
 
 def plot(result: WhatIf) -> bytes:
-    """Mean changes relative to the base above; below, the SLI with the surest change in each pair."""
-    changed = [each for each in result.effects if each.relative and each.p is not None and each.low is not None]
+    """Changes of a typical pair relative to the base above; below, the SLI with the surest change in each pair."""
+    changed = [each for each in result.effects if each.base and each.p is not None and each.low is not None]
     changed = sorted(changed, key=lambda each: (each.direction is Direction.UNCHANGED, each.p or 0.0))[:_MOST]
     if not changed:
-        return to_svg(nothing("No SLI differs in any pair of replications"))
+        return to_svg(nothing(_why_none(result)))
     fig, (means, pairs) = figure(2, 1.6 + 0.26 * len(changed) + 2.2, (0.26 * len(changed) + 0.4, 1.8), shared=False)
     _means(means, changed, result.confidence)
     _pairs(pairs, changed[0])
     return to_svg(fig)
+
+
+def _why_none(result: WhatIf) -> str:
+    if any(each.higher or each.lower for each in result.effects):
+        return "No SLI has an interval: too few pairs, or most of them do not differ"
+    return "No SLI differs in any pair of replications"
 
 
 def _means(axes: Axes, changed: list[Effect], confidence: float) -> None:
@@ -42,16 +48,19 @@ def _means(axes: Axes, changed: list[Effect], confidence: float) -> None:
         scale = 100 / abs(each.base or 1.0)
         middle, low, high = (
             float(np.clip(scale * (value or 0.0), -100, 100 * _FARTHEST))
-            for value in (each.difference, each.low, each.high)
+            for value in (each.median, each.low, each.high)
         )
         color = _COLOR.get(each.direction, GREY)
         axes.plot([low, high], [place, place], color=color, lw=2.2, solid_capstyle="butt")
         axes.plot([middle], [place], color=color, marker="o", ms=4.5)
-    axes.set_yticks(range(len(changed)), [f"{each.sli}  {_percent(each.relative or 0.0)}" for each in changed])
+    axes.set_yticks(
+        range(len(changed)),
+        [f"{each.sli}  {_percent((each.median or 0.0) / abs(each.base or 1.0))}" for each in changed],
+    )
     axes.set_ylim(len(changed) - 0.5, -0.5)
     axes.axvline(0, color=GREY, lw=0.8)
     axes.set_xlabel(
-        f"mean change [%] with its {confidence:.0%} interval; red: worse, green: better, grey: no more than noise"
+        f"median change [%], all intervals together {confidence:.0%}; red: worse, green: better, grey: no more than noise"
     )
     axes.set_title("What the change does")
 

@@ -8,7 +8,7 @@ import click
 from soak.runner.cli.options import json_option, override_options, scenario_file
 
 AGREES, DIFFERS = 0, 3
-ALPHA, LEAST = 0.01, 0.05
+ALPHA, LEAST = 0.01, 0.02
 WHAT_IF_ALPHA, WHAT_IF_LEAST = 0.05, 0.0
 """What-if comparisons use few replications and report small effects too."""
 REPLICATIONS = 10
@@ -46,7 +46,7 @@ Examples:
 @click.option(
     "-n",
     "--replications",
-    type=click.IntRange(5, 10_000),
+    type=click.IntRange(6, 10_000),
     help=f"Number of pairs of replications, with --with.  [default: {REPLICATIONS}]",
 )
 @override_options

@@ -51,7 +51,7 @@ class _Share(click.FloatRange):
     default="95%",
     show_default=True,
     metavar="SHARE",
-    help="PASS probability required for a value to be good enough.",
+    help="PASS probability aimed at. A value is good enough if PASS is found likelier than half its odds (95%: 90.5%).",
 )
 @click.option(
     "--tolerance",
@@ -95,7 +95,7 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Find where a scenario breaks: the value of a parameter up to which PASS is still likely enough.
+    """Find where a scenario breaks: the value of a parameter up to which PASS is still likely.
 
     Simulates each value with as many seeds as it takes to decide it (sequential test), and halves the range until two neighbours
     are left: the last value that is good enough and the first that is not. Two --vary also give a grid over both.

@@ -10,6 +10,7 @@ from soak.runner.cli.options import all_settings, json_option, override_options,
 from soak.runner.console import hand_over, remark
 
 if TYPE_CHECKING:
+    from soak.schemas.evidence.false_alarms import FalseAlarm
     from soak.simulation.plan import Plan
     from soak.simulation.room import Forecast, Room
 
@@ -32,12 +33,15 @@ def command(
 ) -> int:
     """Show what a scenario will do, without running it: counts, expected load on the workers, arrival rate over time.
 
+    Also how often its abort conditions and alerts would hold by chance in a system that is exactly at its objectives.
+
     \b
     Example:
       soak plan scenarios/72h.yaml --set queue.workers=2
     """
     from soak.runner.cautions import cautions
     from soak.schemas.language.load import load
+    from soak.simulation.alarm_remedies import false_alarms
     from soak.simulation.plan import Plan
     from soak.simulation.room import room_of
 
@@ -45,26 +49,31 @@ def command(
     warnings, plan = tuple(map(str, cautions(loaded))), Plan(loaded.scenario)
     room = room_of(plan.scenario.system)
     figures: Forecast = room.forecast(plan)
+    alarms = false_alarms(plan.scenario)
     if as_json:
-        hand_over(_as_json(plan, figures, warnings))
+        hand_over(_as_json(plan, figures, alarms, warnings))
     else:
-        hand_over("\n".join(_lines(plan, room, figures)))
+        hand_over("\n".join(_lines(plan, room, figures, alarms)))
         for warning in warnings:
             remark(f"warning: {warning}")
     return 0
 
 
-def _as_json(plan: "Plan", figures: "Forecast", warnings: tuple[str, ...]) -> str:
+def _as_json(plan: "Plan", figures: "Forecast", alarms: "list[FalseAlarm]", warnings: tuple[str, ...]) -> str:
     import json
     from dataclasses import asdict
 
+    from msgspec import to_builtins
+
     values: dict[str, Any] = asdict(figures)  # type: ignore[call-overload]
     shown = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in values.items()}
+    shown["false_alarms"] = to_builtins(alarms)
     shown["warnings"] = [*figures.warnings, *warnings]
     return json.dumps({"scenario": plan.scenario.name, "seed": plan.seed, **shown}, indent=2)
 
 
-def _lines(plan: "Plan", room: "Room", figures: "Forecast") -> list[str]:
+def _lines(plan: "Plan", room: "Room", figures: "Forecast", alarms: "list[FalseAlarm]") -> list[str]:
+    from soak.reports.false_alarms import false_alarm_lines
     from soak.schemas.units import show_duration
 
     scenario = plan.scenario
@@ -80,6 +89,8 @@ def _lines(plan: "Plan", room: "Room", figures: "Forecast") -> list[str]:
         *room.figures(scenario, figures),
         "",
         *(line for picture in pictures for line in _picture(*picture)),
+        *([""] if alarms else []),
+        *false_alarm_lines(alarms),
         *(f"warning: {warning}" for warning in figures.warnings),
     ]
 

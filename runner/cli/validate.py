@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def command(scenarios: tuple[Path, ...], overlays: tuple[Path, ...], as_json: bool) -> int:
     """Check scenario files and list every mistake, each with file, line, column and what to write instead.
 
-    Warnings name what is valid but can never happen, such as a condition that cannot hold; they are not errors.
+    Warnings name what is valid but can never happen, such as a condition that cannot hold, and abort conditions that
+    would end sound runs by chance; they are not errors.
 
     \b
     Examples:
@@ -70,7 +71,7 @@ class _Once:
 
 
 def _check(path: Path, overlays: tuple[Path, ...], read: _Once) -> tuple[list[Problem], list[Problem]]:
-    """The errors in a scenario file, and warnings about what cannot happen."""
+    """The errors in a scenario file, and warnings (see `cautions`)."""
     from soak.runner.cautions import cautions
     from soak.schemas.language.load import Sources
 

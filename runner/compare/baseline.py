@@ -1,11 +1,13 @@
 """A run as others are compared with it: every SLI, over the whole run and over equal parts of it, and its tasks."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from soak.reports.data import read_run
+from soak.reports.data import RunData, read_run
+from soak.runner.compare.parts import Parts, parts_as_long, parts_of
 from soak.runner.evidence.checksums import check_hashes
 from soak.runner.evidence.directory import RunDirectory, stream_name
 from soak.runner.evidence.origin import other_release
@@ -18,12 +20,8 @@ from soak.schemas.evidence.changes import BASELINE_VERSION, Baseline, BaselineSl
 from soak.schemas.evidence.verdict import End
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.files import file_name
-from soak.schemas.language.model import Phase, Scenario
-from soak.schemas.language.windows import Window
+from soak.schemas.language.model import Scenario
 from soak.simulation.plan import Plan
-
-SLICES = 20
-"""Parts of a run: enough for a test, and each long enough that what happens in one hardly depends on the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,26 @@ class Side:
     """What its scenario says; None for a baseline, which holds a hash of it only."""
     release: str = ""
     """The other release that made and judged it, in words; empty where nothing says so."""
+
+
+def read_sides(base: Path, run: Path) -> tuple[Side, Side]:
+    """A base and a run, in parts of the same length: those of the base, or of the run if that is the shorter one.
+
+    Raises UsageError or EvidenceError; UsageError, too, for runs of two systems.
+    """
+    if not base.is_dir():
+        pinned = read_side(base)
+        _refuse_two_systems(pinned.baseline.system, load_stored(RunDirectory.open(run)).scenario.system)
+        return pinned, side_of(run, pinned.baseline.part_length_s)
+    scenarios = [load_stored(RunDirectory.open(path)).scenario for path in (base, run)]
+    _refuse_two_systems(*(each.system for each in scenarios))
+    length_s = parts_of(min(scenarios, key=lambda each: each.duration_s)).length_s
+    return side_of(base, length_s), side_of(run, length_s)
+
+
+def _refuse_two_systems(base: str, run: str) -> None:
+    if base and base != run:
+        raise UsageError(f"the base is a run of the system {base}, the run one of {run} (compare runs of one system)")
 
 
 def read_side(path: Path) -> Side:
@@ -70,30 +88,21 @@ def baseline_of(path: Path) -> Baseline:
     return side_of(path).baseline
 
 
-def side_of(path: Path) -> Side:
-    """A run with its tasks, those of a simulation. Raises UsageError or EvidenceError."""
+def side_of(path: Path, part_s: float | None = None) -> Side:
+    """A run with its tasks, those of a simulation; `part_s`: how long its parts are (None: as suits its scenario).
+
+    Raises UsageError or EvidenceError.
+    """
     directory = RunDirectory.open(path)
     if changed := [f"{each.what} {each.problem}" for each in check_hashes(directory) if each.problem]:
         raise EvidenceError(f"{path}: {'; '.join(changed)} (its evidence was changed)")
     data = read_run(path)
     simulated = data.verdict.clock == "simulated"
     loaded = load_stored(directory)
-    slices, tasks = _read_stream(directory, loaded.scenario, tasks=simulated)
-    baseline = Baseline(
-        schema_version=BASELINE_VERSION,
-        scenario=data.verdict.scenario,
-        scenario_sha256=data.verdict.scenario_sha256,
-        target=data.verdict.target,
-        seed=data.verdict.seed,
-        speed=data.manifest.speed,
-        verdict=data.verdict.verdict,
-        commit=data.manifest.git.sha if data.manifest.git else None,
-        duration_s=data.verdict.duration_s,
-        slis={
-            name: BaselineSli(sli.unit.value, sli.better.value, data.verdict.slis.get(name), slices.get(name, []))
-            for name, sli in data.scenario.slis.items()
-        },
-    )
+    scenario = loaded.scenario
+    parts = parts_of(scenario) if part_s is None else parts_as_long(scenario.duration_s, part_s)
+    slices, tasks = _read_stream(directory, scenario, parts, tasks=simulated)
+    baseline = _baseline(data, parts, scenario.system, slices)
     why = (
         ""
         if simulated
@@ -110,12 +119,32 @@ def side_of(path: Path) -> Side:
     )
 
 
+def _baseline(data: RunData, parts: Parts, system: str, slices: Mapping[str, list[float | None]]) -> Baseline:
+    """A run as others are compared with it; `slices`: the values of its parts, by SLI."""
+    return Baseline(
+        schema_version=BASELINE_VERSION,
+        scenario=data.verdict.scenario,
+        scenario_sha256=data.verdict.scenario_sha256,
+        target=data.verdict.target,
+        seed=data.verdict.seed,
+        speed=data.manifest.speed,
+        verdict=data.verdict.verdict,
+        commit=data.manifest.git.sha if data.manifest.git else None,
+        duration_s=data.verdict.duration_s,
+        slis={
+            name: BaselineSli(sli.unit.value, sli.better.value, data.verdict.slis.get(name), slices.get(name, []))
+            for name, sli in data.scenario.slis.items()
+        },
+        system=system,
+        part_s=parts.length_s,
+    )
+
+
 def _read_stream(
-    directory: RunDirectory, scenario: Scenario, *, tasks: bool
+    directory: RunDirectory, scenario: Scenario, parts: Parts, *, tasks: bool
 ) -> tuple[dict[str, list[float | None]], Outcomes | None]:
     """By SLI of tasks, its value for the tasks that were due in each part of the run; and what became of every task."""
-    length_s = scenario.duration_s / SLICES
-    phases = tuple(Phase(f"{part}", Window(part * length_s, (part + 1) * length_s)) for part in range(SLICES))
+    phases = parts.phases
     sliced = replace(scenario, phases=phases, objectives=(), alerts=(), aborts=())
     plan = Plan(sliced)
     judge = Judge(sliced, plan.vocabulary, abort=False)

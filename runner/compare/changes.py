@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from soak.runner.compare.baseline import Side
-from soak.runner.compare.noise import holm, probability
+from soak.runner.compare.dependence import LEAST_EFFECTIVE, Tested, hold_against, hold_apart
+from soak.runner.compare.noise import holm
 from soak.runner.compare.pairing import Pairing
 from soak.runner.parity.source import different_keys
 from soak.schemas.errors import UsageError, quoted
@@ -44,7 +45,7 @@ def compare(
     names = [name for name in run.slis if name in base.slis and run.slis[name].unit == base.slis[name].unit]
     if not any(base.slis[name].value is not None for name in names):
         raise UsageError("the runs have no SLI in common that both observed: there is nothing to compare")
-    changes = _changes(names, base, run, paired=paired, alpha=alpha, least=least)
+    changes = _changes(names, base, run, alpha=alpha, least=least)
     relative = list(_relative(objectives, base, run))
     reasons = list(_reasons(changes, relative, base, run))
     return Changes(
@@ -64,13 +65,13 @@ def compare(
     )
 
 
-def _changes(
-    names: Sequence[str], base: Baseline, run: Baseline, *, paired: bool, alpha: float, least: float
-) -> list[SliChange]:
-    ps = [_p(base, run, name, paired=paired) for name in names]
+def _changes(names: Sequence[str], base: Baseline, run: Baseline, *, alpha: float, least: float) -> list[SliChange]:
+    tests = [_tested(base, run, name) for name in names]
     return [
-        _change(name, base, run, p, significant=significant, least=least)
-        for name, p, significant in zip(names, ps, holm(ps, alpha), strict=True)
+        _change(name, base, run, tested, significant=significant, least=least)
+        for name, tested, significant in zip(
+            names, tests, holm([None if each.p == 1.0 else each.p for each in tests], alpha), strict=True
+        )
     ]
 
 
@@ -113,25 +114,39 @@ def differences(one: Side, other: Side) -> list[str]:
     return found
 
 
-def _p(base: Baseline, run: Baseline, name: str, *, paired: bool) -> float | None:
+def _tested(base: Baseline, run: Baseline, name: str) -> Tested:
+    """Parts at the same place of two runs have the same bursts and phases behind them, and are held against each other."""
     one, other = base.slis[name].slices, run.slis[name].slices
-    return probability(one, other, paired=paired) if len(one) == len(other) and one else None
+    same_places = base.part_length_s == run.part_length_s and base.duration_s == run.duration_s
+    return (hold_against if same_places and len(one) == len(other) else hold_apart)(one, other)
 
 
-def _change(name: str, base: Baseline, run: Baseline, p: float | None, *, significant: bool, least: float) -> SliChange:
+def _change(name: str, base: Baseline, run: Baseline, tested: Tested, *, significant: bool, least: float) -> SliChange:
     before, after = base.slis[name].value, run.slis[name].value
     unit = Unit(run.slis[name].unit)
+    p, worth = tested.p, tested.effective
     if before is None or after is None:
-        return SliChange(name, unit.value, before, after, None, None, p, Direction.UNKNOWN, "nothing to compare")
+        return SliChange(name, unit.value, before, after, None, None, p, Direction.UNKNOWN, "nothing to compare", worth)
     difference = after - before
     relative = difference / abs(before) if before else None
     direction = Direction.UNTESTED
     if p is not None:
+        # The parts are tested: what they say holds for the whole run only if that changed the same way.
+        significant = significant and (tested.mean or 0.0) * difference > 0
         better = Better(run.slis[name].better)
         direction = direction_of(difference, relative, better, significant=significant, least=least)
-    shown = f"{unit.show(before)} before, {unit.show(after)} now"
-    why = "" if p is None else f" (p = {p:.2g})"
-    return SliChange(name, unit.value, before, after, difference, relative, p, direction, shown + why)
+    detail = f"{unit.show(before)} before, {unit.show(after)} now{_how_sure(tested)}"
+    return SliChange(name, unit.value, before, after, difference, relative, p, direction, detail, worth)
+
+
+def _how_sure(tested: Tested) -> str:
+    if tested.p is not None:
+        return f" (p = {tested.p:.2g})"
+    if tested.effective is None:
+        return ""
+    return (
+        f" (untested: parts depend on each other, and are worth {tested.effective:.1f} of at least {LEAST_EFFECTIVE:g})"
+    )
 
 
 def direction_of(

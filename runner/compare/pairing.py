@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from soak.runner.compare.baseline import Side
-from soak.runner.compare.noise import CONFIDENCE, batch_means, gain, interval, mcnemar
+from soak.runner.compare.dependence import interval_of
+from soak.runner.compare.noise import CONFIDENCE, batch_means, gain, mcnemar
 from soak.runner.parity.figures import Pairs
 from soak.runner.parity.outcomes import Outcomes
 from soak.schemas.evidence.changes import Differences, OutcomeChange, QuantileChange, TaskChanges, TimeChange
@@ -126,7 +127,7 @@ def _time_change(base_s: Floats, run_s: Floats) -> TimeChange | None:
         return None
     longer_s = quantise(run_s - base_s)
     mean_s = float(longer_s.mean())
-    low, high = interval(batch_means(longer_s), mean_s) or (None, None)
+    low, high = interval_of(batch_means(longer_s), mean_s, CONFIDENCE) or (None, None)
     return TimeChange(
         tasks=len(longer_s),
         base_mean=float(base_s.mean()),

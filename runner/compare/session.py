@@ -1,7 +1,7 @@
 """One `soak compare` of two runs, from a request to files and a result."""
 
 from soak.runner.analysis import Analysis, numbered_directory, write_analysis
-from soak.runner.compare.baseline import read_side
+from soak.runner.compare.baseline import read_sides
 from soak.runner.compare.changes import compare, differences
 from soak.runner.compare.pairing import pair
 from soak.runner.compare.request import Request
@@ -13,7 +13,7 @@ FILE, REPORT = "changes.json", "changes.md"
 
 def perform(request: Request) -> Analysis[Changes]:
     """Compare a run with a base and write what comes of it. Raises SoakError."""
-    sides = read_side(request.base), read_side(request.run)
+    sides = read_sides(request.base, request.run)
     pairing = pair(*sides)
     base, run = (side.baseline for side in sides)
     different = differences(*sides)

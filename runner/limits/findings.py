@@ -5,10 +5,10 @@ import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from soak.runner.judge.interval import wilson
 from soak.runner.limits.decision import Care, SequentialTest, Tally
 from soak.runner.limits.parameter import Parameter
 from soak.runner.limits.search import Edge
+from soak.runner.limits.sequence import anytime_interval
 from soak.runner.limits.trials import PointValues, Trial
 from soak.schemas.evidence import limits
 from soak.schemas.evidence.limits import Basis, Cause, Grid, Limit, LimitSide, Point, Search, SearchOutcome
@@ -47,7 +47,7 @@ def point_of(values: Sequence[float], texts: PointValues, trials: Sequence[Trial
         tally.total,
         tally.passes,
         tally.passes / tally.total,
-        wilson(tally.passes, tally.total, CONFIDENCE),
+        anytime_interval(tally.passes, tally.total, CONFIDENCE),
         test.passes(tally),
         basis,
         {outcome: verdicts[outcome] for outcome in Outcome if verdicts[outcome]},

@@ -20,6 +20,7 @@ from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
 from soak.schemas.units import show_duration
+from soak.simulation.alarm_remedies import false_alarms
 
 FILE, REPORT = "power.json", "power.md"
 _HOUR_S = 3600.0
@@ -63,9 +64,10 @@ def _report(
 ) -> PowerReport:
     scenario = loaded.scenario
     hours = (scenario.duration_s - scenario.warmup_s) / _HOUR_S
+    samples = samples_of(scenario.objectives, made, hours)
     objectives = [
         assess(sample, [each for each in violations if each.objective is sample.objective], power, scenario)
-        for sample in samples_of(scenario.objectives, made, hours)
+        for sample in samples
     ]
     missed = [each for each in violations if not _seen(objectives, scenario.objectives.index(each.objective))]
     return PowerReport(
@@ -81,6 +83,7 @@ def _report(
         power=power,
         seen=not missed,
         objectives=objectives,
+        false_alarms=false_alarms(scenario, {each.objective.comparison.text: each.observations for each in samples}),
     )
 
 

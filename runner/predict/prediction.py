@@ -41,6 +41,7 @@ def predict(loaded: Loaded, request: Request, made: Sequence[Replication], stopp
     scenario = loaded.scenario
     passed = share_of(sum(each.verdict is Outcome.PASS for each in made), len(made))
     objectives = [_objective(each, number, made) for number, each in enumerate(scenario.objectives)]
+    aborts = [_abort(condition.name, condition.comparison.text, made) for condition in scenario.aborts]
     return Prediction(
         schema_version=SCHEMA_VERSION,
         scenario=scenario.name,
@@ -59,8 +60,8 @@ def predict(loaded: Loaded, request: Request, made: Sequence[Replication], stopp
         pass_probability=passed,
         verdicts=[OutcomeShare(each, _verdict_share(made, each)) for each in Outcome],
         objectives=objectives,
-        first_to_break=first_to_break(objectives, len(made) - passed.count),
-        aborts=[_abort(condition.name, condition.comparison.text, made) for condition in scenario.aborts],
+        first_to_break=first_to_break(objectives, aborts, len(made) - passed.count),
+        aborts=aborts,
         doubts=_doubts(made),
     )
 
@@ -113,9 +114,14 @@ def _objective(objective: Objective, number: int, made: Sequence[Replication]) -
     )
 
 
-def first_to_break(objectives: Sequence[ObjectivePrediction], not_passed: int) -> FirstToBreak:
-    """The objective that breaks first (see `FirstToBreak`); of equal ones the first in the scenario."""
+def first_to_break(
+    objectives: Sequence[ObjectivePrediction], aborts: Sequence[AbortPrediction], not_passed: int
+) -> FirstToBreak:
+    """What breaks first (see `FirstToBreak`); of equal ones an abort condition, which ended the run, and the first of a kind."""
     worst = max(objectives, key=lambda each: each.broken.count, default=None)
+    ending = max(aborts, key=lambda each: each.share.count, default=None)
+    if ending and ending.share.count >= max(1, worst.broken.count if worst else 0):
+        return FirstToBreak(None, First.ABORTED, ending.share.count, not_passed, None, ending.name)
     if worst and worst.broken.count:
         return FirstToBreak(worst.objective, First.BROKEN, worst.broken.count, not_passed, worst.deviations)
     distances = [(abs(each.deviations), each) for each in objectives if each.deviations is not None]

@@ -1,7 +1,7 @@
 """What a variant of a scenario does to every SLI, from pairs of replications with the same seed.
 
-Pairs are independent of each other, so that their differences have Student's interval, whatever the two of a pair have in common:
-common random numbers (Law, Simulation Modeling and Analysis, 5th ed. 2015, sections 10.2 and 11.2).
+Pairs are independent of each other, whatever the two of a pair have in common: common random numbers (Law, Simulation Modeling
+and Analysis, 5th ed. 2015, sections 10.2 and 11.2). What is said rests on signs and ranks of their differences: `compare.signs`.
 """
 
 from collections.abc import Sequence
@@ -10,13 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from soak.runner.compare.changes import direction_of
-from soak.runner.compare.noise import gain, holm, interval, paired_t
+from soak.runner.compare.noise import LEAST_PAIRS, gain
+from soak.runner.compare.signs import counts, family, median_interval, most_differing, pairs_needed, sign_p
 from soak.runner.replications.replication import Replication
 from soak.schemas.evidence.changes import Direction
 from soak.schemas.evidence.whatif import Effect
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.slis import Sli
 from soak.schemas.stream.block import Floats
+from soak.schemas.units import show_ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,34 @@ class SliValues:
         table = np.array(both, dtype=np.float64).reshape(-1, 2)
         return table[:, 0], table[:, 1]
 
+    @property
+    def differences(self) -> Floats:
+        """Variant less base, of those pairs."""
+        base, variant = self.pairs
+        return variant - base
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """How SLIs are judged: `level`, of each, so that anything false is said of any of them as rarely as `alpha`.
+
+    `least`: the smallest relative change that matters; `needed`: pairs it takes for all that vary to come out significant.
+    """
+
+    alpha: float
+    level: float
+    least: float
+    needed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the differences of one SLI say: `note` says why there is no interval, empty where there is one."""
+
+    direction: Direction
+    interval: tuple[float, float] | None
+    note: str
+
 
 def values_of(slis: Sequence[Sli], pairs: Sequence[tuple[Replication, Replication]]) -> list[SliValues]:
     """The values of each SLI."""
@@ -45,31 +75,29 @@ def values_of(slis: Sequence[Sli], pairs: Sequence[tuple[Replication, Replicatio
     ]
 
 
-def effects(values: Sequence[SliValues], *, alpha: float, least: float, confidence: float) -> list[Effect]:
-    """The effect on each SLI, tested over all of them together (Holm).
-
-    SLIs that are the same in every pair could not come out significant, and do not count (Tarone, A modified Bonferroni
-    method for discrete data, Biometrics 46, 1990).
-    """
-    ps = [paired_t(each.pairs[1] - each.pairs[0]) for each in values]
-    counted = [None if p == 1.0 else p for p in ps]
-    return [
-        _effect(each, p, significant=significant, least=least, confidence=confidence)
-        for each, p, significant in zip(values, ps, holm(counted, alpha), strict=True)
-    ]
+def together_of(values: Sequence[SliValues], *, alpha: float, least: float, differing: int = 0) -> Together:
+    """How to judge these SLIs, and beside them something else of which `differing` pairs differ."""
+    counted = [int(np.count_nonzero(each.differences)) for each in values if len(each.differences) >= LEAST_PAIRS]
+    level = alpha / family([*counted, differing], alpha)
+    return Together(alpha, level, least, pairs_needed(sum(each > 0 for each in counted), alpha))
 
 
-def _effect(values: SliValues, p: float | None, *, significant: bool, least: float, confidence: float) -> Effect:
+def effects(values: Sequence[SliValues], together: Together) -> list[Effect]:
+    """The effect on each SLI: all tests and intervals together say anything false as rarely as `together.alpha`."""
+    return [_effect(each, together) for each in values]
+
+
+def _effect(values: SliValues, together: Together) -> Effect:
     base, variant = values.pairs
     if not len(base):
         return _unknown(values)
+    differences = variant - base
     before, now = float(base.mean()), float(variant.mean())
-    difference = float((variant - base).mean())
+    difference, median = float(differences.mean()), float(np.median(differences))
     relative = difference / abs(before) if before else None
-    direction = Direction.UNTESTED
-    if p is not None:
-        direction = direction_of(difference, relative, values.sli.better, significant=significant, least=least)
-    low, high = interval(variant - base, difference, confidence) or (None, None)
+    higher, lower = int((differences > 0).sum()), int((differences < 0).sum())
+    found = _finding(values, differences, difference, relative, together)
+    low, high = found.interval or (None, None)
     unit = values.sli.unit
     return Effect(
         sli=values.sli.name,
@@ -80,20 +108,56 @@ def _effect(values: SliValues, p: float | None, *, significant: bool, least: flo
         variant=now,
         difference=difference,
         relative=relative,
+        median=median,
         low=low,
         high=high,
-        p=p,
+        higher=higher,
+        lower=lower,
+        p=sign_p(higher, lower) if len(base) >= LEAST_PAIRS else None,
         gain=gain(base, variant),
-        direction=direction,
-        detail=f"{unit.show(before)} before, {unit.show(now)} now, {_signed(unit, difference, low, high)}",
+        direction=found.direction,
+        note=found.note,
+        detail=f"{unit.show(before)} before, {unit.show(now)} now, {_shown(unit, difference, median, found)}",
         base_values=values.base,
         variant_values=values.variant,
     )
 
 
-def _signed(unit: Unit, difference: float, low: float | None, high: float | None) -> str:
-    between = "" if low is None or high is None else f" ({unit.show_difference(low)} to {unit.show_difference(high)})"
-    return f"{unit.show_difference(difference)}{between}"
+def _finding(
+    values: SliValues, differences: Floats, difference: float, relative: float | None, together: Together
+) -> Finding:
+    count, higher, lower = len(differences), int((differences > 0).sum()), int((differences < 0).sum())
+    differing = higher + lower
+    if count < LEAST_PAIRS:
+        return Finding(Direction.UNTESTED, None, f"no statement: {count} pairs are too few")
+    if not differing:
+        most = show_ratio(round(most_differing(count, 1 - together.alpha), 2))
+        return Finding(Direction.UNCHANGED, None, f"the same in all {count} pairs: it differs in at most {most} of all")
+    if not counts(differing, together.level):
+        return Finding(Direction.UNTESTED, None, _why_not(count, differing, together))
+    split = f"higher in {higher} of {count} pairs, lower in {lower}"
+    significant = sign_p(higher, lower) <= together.level
+    if significant and (higher > lower) != (difference > 0):
+        return Finding(Direction.UNTESTED, None, f"no statement: {split}, but the mean goes the other way")
+    direction = direction_of(difference, relative, values.sli.better, significant=significant, least=together.least)
+    interval = median_interval(differences, together.level)
+    if interval is None or interval[0] == interval[1] or (significant and interval[0] <= 0 <= interval[1]):
+        return Finding(direction, None, split)
+    return Finding(direction, interval, "")
+
+
+def _why_not(count: int, differing: int, together: Together) -> str:
+    if differing < count:
+        return f"no statement: {count - differing} of {count} pairs do not differ (raise -n)"
+    return f"no statement: {count} pairs are too few (-n {max(together.needed, count + 1)} or more)"
+
+
+def _shown(unit: Unit, difference: float, median: float, found: Finding) -> str:
+    """The difference of a typical pair with its interval; where there is none, that of the means, and why."""
+    if found.interval is None:
+        return f"{unit.show_difference(difference)}; {found.note}"
+    low, high = map(unit.show_difference, found.interval)
+    return f"typically {unit.show_difference(median)} ({low} to {high})"
 
 
 def _unknown(values: SliValues) -> Effect:
@@ -106,11 +170,15 @@ def _unknown(values: SliValues) -> Effect:
         variant=None,
         difference=None,
         relative=None,
+        median=None,
         low=None,
         high=None,
+        higher=0,
+        lower=0,
         p=None,
         gain=None,
         direction=Direction.UNKNOWN,
+        note="",
         detail="nothing to compare",
         base_values=values.base,
         variant_values=values.variant,

@@ -6,13 +6,14 @@ from itertools import islice
 
 from soak.runner.analysis import Analysis, numbered_directory, write_analysis
 from soak.runner.compare.changes import WORDS, Relative, parse_relative
-from soak.runner.compare.noise import CONFIDENCE, LEAST_PAIRS, mcnemar
+from soak.runner.compare.noise import LEAST_PAIRS
+from soak.runner.compare.signs import sign_p
 from soak.runner.console import remark
 from soak.runner.interruption import Interruption, listening
 from soak.runner.replications.replication import Replication, paired_jobs
 from soak.runner.replications.series import series
 from soak.runner.replications.worker_pool import ProcessPool
-from soak.runner.whatif.effects import effects, values_of
+from soak.runner.whatif.effects import effects, together_of, values_of
 from soak.runner.whatif.request import Request
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.changes import Direction, RelativeResult
@@ -86,13 +87,16 @@ def in_pairs(results: Iterable[Replication]) -> Iterator[Pair]:
 
 def conclude(request: Request, sides: _Sides, pairs: Sequence[Pair]) -> WhatIf:
     """What the pairs say."""
-    found = effects(values_of(sides.slis, pairs), alpha=request.alpha, least=request.least, confidence=CONFIDENCE)
+    passed = [tuple(_verdict(each) is Outcome.PASS for each in pair) for pair in pairs]
+    only = passed.count((True, False)), passed.count((False, True))
+    values = values_of(sides.slis, pairs)
+    together = together_of(values, alpha=request.alpha, least=request.least, differing=sum(only))
+    found = effects(values, together)
     by_name = {effect.sli: effect for effect in found}
     relative = [each.judge(by_name[each.sli].base, by_name[each.sli].variant) for each in sides.objectives]
-    passed = [tuple(_verdict(each) is Outcome.PASS for each in pair) for pair in pairs]
-    verdict_p = mcnemar(passed.count((True, False)), passed.count((False, True)))
+    verdict_p = sign_p(*only)
     before, now = (sum(side) for side in zip(*passed, strict=True))
-    fewer = _fewer((before, now), len(passed), verdict_p, request.alpha)
+    fewer = _fewer((before, now), len(passed), verdict_p, together.level)
     reasons = [*_worse(found), *_broken(relative), *fewer]
     return WhatIf(
         schema_version=SCHEMA_VERSION,
@@ -102,8 +106,9 @@ def conclude(request: Request, sides: _Sides, pairs: Sequence[Pair]) -> WhatIf:
         seed=sides.base.scenario.seed,
         asked=request.replications,
         seeds=[base.seed for base, _ in pairs],
-        confidence=CONFIDENCE,
+        confidence=1 - request.alpha,
         alpha=request.alpha,
+        level=together.level,
         least=request.least,
         regressed=bool(reasons),
         reasons=reasons,
@@ -139,8 +144,8 @@ def _broken(relative: Sequence[RelativeResult]) -> Iterator[str]:
             yield f"objective {each.objective} {WORDS[each.status]}"
 
 
-def _fewer(passes: tuple[int, int], count: int, p: float, alpha: float) -> Iterator[str]:
+def _fewer(passes: tuple[int, int], count: int, p: float, level: float) -> Iterator[str]:
     """That fewer of `count` replications PASS than before, in words; `passes`: of the base and of the variant."""
     before, now = passes
-    if now < before and p <= alpha:
+    if now < before and p <= level:
         yield f"PASS in {now} of {count} replications, and was in {before} (p = {p:.2g})"

@@ -23,7 +23,8 @@ class BaselineSli(msgspec.Struct, frozen=True):
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """A run as far as others are compared with it."""
+    """A run as far as others are compared with it; `part_s`: how long each part is. Early baselines do not name their system,
+    and their parts are the whole run (`part_s` 0)."""
 
     schema_version: int
     scenario: str
@@ -35,13 +36,21 @@ class Baseline(msgspec.Struct, frozen=True):
     commit: str | None
     duration_s: float
     slis: dict[str, BaselineSli]
+    system: str = ""
+    part_s: float = 0.0
+
+    @property
+    def part_length_s(self) -> float | None:
+        """How long each part is, in seconds; None where no SLI has parts."""
+        count = max((len(sli.slices) for sli in self.slis.values()), default=0)
+        return self.part_s or (self.duration_s / count if count else None)
 
 
 class Direction(StrEnum):
     """What a change means.
 
-    UNCHANGED: no more than noise, or too small to matter; UNTESTED: it has no parts to tell a change from noise by;
-    UNKNOWN: nothing to compare.
+    UNCHANGED: no more than noise, or too small to matter; UNTESTED: there is nothing to tell a change from noise by, or what
+    there is depends on itself for too long; UNKNOWN: nothing to compare.
     """
 
     WORSE = "WORSE"
@@ -52,7 +61,10 @@ class Direction(StrEnum):
 
 
 class SliChange(msgspec.Struct, frozen=True):
-    """One SLI: `change` is run less base in base units, `relative` that over the base, `p` how likely noise alone does it."""
+    """One SLI: `change` is run less base in base units, `relative` that over the base, `p` how likely noise alone does it.
+
+    `effective`: how many independent parts those of the runs are worth; None where it has none.
+    """
 
     sli: str
     unit: str
@@ -63,6 +75,7 @@ class SliChange(msgspec.Struct, frozen=True):
     p: float | None
     direction: Direction
     detail: str
+    effective: float | None = None
 
 
 class RelativeResult(msgspec.Struct, frozen=True):
@@ -85,7 +98,8 @@ class QuantileChange(msgspec.Struct, frozen=True):
 
 
 class TimeChange(msgspec.Struct, frozen=True):
-    """A time of the same tasks in both, run less base, in seconds; `low` and `high`: None for too few tasks to say.
+    """A time of the same tasks in both, run less base, in seconds; `low` and `high`: None for too few tasks to say,
+    for batches that depend on each other for too long, and where every task took as long in both.
 
     `gain`: how many independent replications of base and run give a mean difference as exact as this pair does; None
     where the pair leaves nothing to chance, or too few tasks to say.

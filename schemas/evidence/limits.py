@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from soak.schemas.evidence.verdict import Outcome
+from soak.schemas.units import show_ratio
 
 SCHEMA_VERSION = 1
 
@@ -21,8 +22,8 @@ class NumberKind(StrEnum):
 class SearchOutcome(StrEnum):
     """What a search came to.
 
-    FOUND: the limit, or two; EVERYWHERE: PASS is likely enough over the whole range; NOWHERE: neither at its ends nor at the
-    scenario's own value; UNKNOWN: interrupted before there was an answer.
+    FOUND: the limit, or two; EVERYWHERE: the ends of the range and the scenario's own value are good enough; NOWHERE: none of
+    them is; UNKNOWN: interrupted before there was an answer.
     """
 
     FOUND = "FOUND"
@@ -34,8 +35,9 @@ class SearchOutcome(StrEnum):
 class Basis(StrEnum):
     """How the side of a point was decided.
 
-    TEST: the sequential test ended; SHARE: it did not within `most` replications, and the share of PASS decides; GLANCE: few
-    replications, enough to know where to look next.
+    TEST: the sequential test ended, and says that PASS is likelier than the lower end of its zone, or less likely than the
+    upper; SHARE: it did not within `most` replications, and the share of PASS decides; GLANCE: few replications, enough to
+    know where to look next.
     """
 
     TEST = "TEST"
@@ -74,7 +76,7 @@ class Cause(msgspec.Struct, frozen=True):
 class Point(msgspec.Struct, frozen=True):
     """Replications at one value of each parameter, in their order: `values` in base units, `texts` as in a scenario.
 
-    `interval`: Wilson's, at 95 %, of the probability of PASS; `passing`: whether that is likely enough.
+    `interval`: of the probability of PASS, at 95 %, whenever one stops; `passing`: whether the point is good enough.
     """
 
     values: list[float]
@@ -90,7 +92,7 @@ class Point(msgspec.Struct, frozen=True):
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """A limit: the last point at which PASS is likely enough, and the first beyond it, where it is not.
+    """A limit: the last point that is good enough, and the first beyond it, which is not.
 
     `times`: the limit over the scenario's own value (None: that is zero).
     """
@@ -123,8 +125,9 @@ class Grid(msgspec.Struct, frozen=True):
 class Limits(msgspec.Struct, frozen=True):
     """The whole answer.
 
-    `zone`: the test is indifferent between these probabilities of PASS; outside of them each decision is wrong with a
-    probability of at most `error`. `most`: replications at one point. `cells`: along each axis of a plane, at most.
+    `zone`: a point that the test finds good enough has a PASS likelier than the lower of these probabilities, any other one
+    that it decides a PASS less likely than the upper; each of that is wrong with a probability of at most `error`. The wanted
+    `probability` is between them. `most`: replications at one point. `cells`: along each axis of a plane, at most.
     `replications`: all of them.
     """
 
@@ -146,6 +149,13 @@ class Limits(msgspec.Struct, frozen=True):
     parameters: list[VariedParameter]
     searches: list[Search]
     grid: Grid | None
+
+    def claim(self, point: Point) -> str:
+        """What is known of PASS at a point, in words."""
+        low, high = (show_ratio(round(bound, 3)) for bound in self.zone)
+        if point.basis is Basis.TEST:
+            return f"PASS is likelier than {low}" if point.passing else f"PASS is less likely than {high}"
+        return "not decided by the test" if point.basis is Basis.SHARE else "only screened"
 
     @property
     def found(self) -> bool:

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from soak.schemas.evidence.false_alarms import FalseAlarm
+
 SCHEMA_VERSION = 1
 
 
@@ -91,7 +93,10 @@ class ObjectivePower(msgspec.Struct, frozen=True):
 
 
 class PowerReport(msgspec.Struct, frozen=True):
-    """The whole of it; `seen`: whether everything asked for with --violation is seen at the scenario's duration."""
+    """The whole of it; `seen`: whether everything asked for with --violation is seen at the scenario's duration.
+
+    `false_alarms`: conditions beside an objective, with the number of observations that the pilot made.
+    """
 
     schema_version: int
     scenario: str
@@ -105,3 +110,4 @@ class PowerReport(msgspec.Struct, frozen=True):
     power: float
     seen: bool
     objectives: list[ObjectivePower]
+    false_alarms: list[FalseAlarm] = []

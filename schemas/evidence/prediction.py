@@ -30,9 +30,10 @@ class Decision(StrEnum):
 
 
 class First(StrEnum):
-    """By what an objective is called the first to break: how often it is broken, or how near its margin is to zero."""
+    """By what something is called the first to break: how often it is broken, or ends a run, or how near zero its margin is."""
 
     BROKEN = "broken"
+    ABORTED = "aborted"
     MARGIN = "margin"
     NONE = "none"
 
@@ -95,10 +96,11 @@ class ObjectivePrediction(msgspec.Struct, frozen=True):
 
 
 class FirstToBreak(msgspec.Struct, frozen=True):
-    """The objective that breaks first.
+    """The objective, or the abort condition, that breaks first.
 
-    By BROKEN: the one most often broken, in `count` of the `of` replications that do not PASS. By MARGIN, when none was ever
-    broken: the one whose mean margin is fewest standard deviations (`deviations`) from zero. NONE: no margin varies.
+    By BROKEN: the objective most often broken, in `count` of the `of` replications that do not PASS. By ABORTED: the condition
+    named `abort`, which ended as many of them or more. By MARGIN, when there is neither: the objective whose mean margin is
+    fewest standard deviations (`deviations`) from zero. NONE: no margin varies.
     """
 
     objective: str | None
@@ -106,6 +108,7 @@ class FirstToBreak(msgspec.Struct, frozen=True):
     count: int
     of: int
     deviations: float | None
+    abort: str | None = None
 
 
 class AbortPrediction(msgspec.Struct, frozen=True):

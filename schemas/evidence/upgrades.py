@@ -111,6 +111,8 @@ ADDED: Mapping[type, frozenset[str]] = {
     verdict.Verdict: frozenset({"typed_reasons", "caveats", "attribution", "tails", "explanation"}),
     verdict.ObjectiveResult: frozenset({"effective_samples", "thin", "family", "excluded"}),
     changes.RelativeResult: frozenset({"sli"}),
+    changes.Baseline: frozenset({"system", "part_s"}),
+    changes.SliChange: frozenset({"effective"}),
 }
 """Fields that were added without a new version: evidence of before does not have them."""
 

@@ -4,7 +4,7 @@ import msgspec
 
 from soak.schemas.evidence.changes import Direction, RelativeResult
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Verdicts(msgspec.Struct, frozen=True):
@@ -28,9 +28,10 @@ class Variant(msgspec.Struct, frozen=True):
 class Effect(msgspec.Struct, frozen=True):
     """One SLI: means over the replications that observed it in both, in base units; `difference` is variant less base.
 
-    `low` and `high`: the interval of that mean. `p`: how likely noise alone does it; None for too few pairs. `gain`: how many
-    times as many independent replications give a difference as exact; None where the pairs leave nothing to chance.
-    `base_values`, `variant_values`: of each replication, in the order of `seeds`.
+    `median`: of the differences of the pairs; `low` and `high`: its interval, all of them together at the `confidence` of the
+    comparison, None where `note` says why. `higher`, `lower`: of how many pairs the variant is. `p`: the sign test of these;
+    None for too few pairs. `gain`: how many times as many independent replications give a mean difference as exact; None
+    where the pairs leave nothing to chance. `base_values`, `variant_values`: of each replication, in the order of `seeds`.
     """
 
     sli: str
@@ -41,11 +42,15 @@ class Effect(msgspec.Struct, frozen=True):
     variant: float | None
     difference: float | None
     relative: float | None
+    median: float | None
     low: float | None
     high: float | None
+    higher: int
+    lower: int
     p: float | None
     gain: float | None
     direction: Direction
+    note: str
     detail: str
     base_values: list[float | None]
     variant_values: list[float | None]
@@ -54,8 +59,9 @@ class Effect(msgspec.Struct, frozen=True):
 class WhatIf(msgspec.Struct, frozen=True):
     """The whole comparison; `alpha`: how unlikely noise must be, over all SLIs together; `least`: relative, to matter.
 
-    `asked`: how many pairs of replications were to be made; `seeds`: of those that were. `verdict_p`: McNemar's exact test of the
-    pairs in which one of the two is PASS.
+    `level`: what `alpha` leaves to PASS and to each SLI that can come out significant (Tarone). `asked`: how many pairs of
+    replications were to be made; `seeds`: of those that were. `verdict_p`: McNemar's exact test of the pairs in which one of
+    the two is PASS.
     """
 
     schema_version: int
@@ -67,6 +73,7 @@ class WhatIf(msgspec.Struct, frozen=True):
     seeds: list[int]
     confidence: float
     alpha: float
+    level: float
     least: float
     regressed: bool
     reasons: list[str]

@@ -234,9 +234,20 @@ def test_plan_shows_the_load_and_warns(tmp_path: Path) -> None:
     assert "arrivals as drawn" in calm.stdout
     assert "planned rate" in calm.stdout
     assert "warning" not in calm.stdout
+    condition = (
+        "success-collapse (success_rate < 95%, window: 30m, min_samples: 20): > 99.9% of runs at success_rate >= 97%"
+    )
+    assert condition in calm.stdout
+    assert "at most 1% with window: 4h and min_samples: " in calm.stdout
+    assert calm.stderr.startswith(
+        f"warning: {SCENARIO}:39:36: abort[0].when: success-collapse would end at least 99.9% of"
+    )
     assert "warning: overloaded during bursts" in soak("plan", SCENARIO, "--set", "queue.workers=2").stdout
     swamped = soak("plan", SCENARIO, "--set", "workload.arrivals.rate=100/min", "--json")
     assert json.loads(swamped.stdout)["warnings"][0].startswith("overloaded by design")
+    (alarm,) = json.loads(swamped.stdout)["false_alarms"]
+    assert (alarm["name"], alarm["objective"], alarm["severity"]) == ("success-collapse", "success_rate >= 97%", "")
+    assert 0.4 < alarm["chance"] < 0.5
 
 
 def test_what_cannot_come_about_is_warned_of_and_changes_no_exit_code(tmp_path: Path) -> None:

@@ -30,9 +30,13 @@ WORKERS = ("queue.workers=1..8",)
 PLANE = ("queue.workers=1..6", "faults.transient.rate=0%..40%")
 
 
+LENIENT = ("--set", "evidence=lenient")
+"""Runs are short here, and would not be enough for a strict PASS."""
+
+
 def limits(out: Path, vary: tuple[str, ...], *words: str) -> int:
     asked = [word for each in vary for word in ("--vary", each)]
-    return run_command(["limits", str(SCENARIO), "--duration", "1h", *asked, "--out", str(out), *words])
+    return run_command(["limits", str(SCENARIO), "--duration", "1h", *LENIENT, *asked, "--out", str(out), *words])
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +130,7 @@ def test_the_same_whatever_the_number_of_processes(found: Path, tmp_path: Path) 
 
 def test_without_a_limit_the_exit_code_is_5(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert limits(tmp_path / "high", ("queue.workers=9..12",), "--most", "20") == 5
-    assert "NO LIMIT: PASS is likely enough at every value tried" in capsys.readouterr().out
+    assert "NO LIMIT: every value tried is good enough" in capsys.readouterr().out
     assert limits(tmp_path / "low", ("queue.workers=1..2",), "--json") == 5
     answer = msgspec.json.decode(capsys.readouterr().out, type=Limits)
     assert answer.searches[0].finding is SearchOutcome.NOWHERE
@@ -173,6 +177,7 @@ def test_an_interrupted_search_keeps_what_it_knows(tmp_path: Path) -> None:
         "faults.transient.rate=0%..60%",
         "--duration",
         "12h",
+        *LENIENT,
         "--out",
         str(out),
     ]

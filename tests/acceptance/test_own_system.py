@@ -304,9 +304,9 @@ def test_it_is_predicted_in_processes_of_their_own(soak: Commands, tmp_path: Pat
 
 
 def test_what_if_one_of_its_keys_were_different(soak: Commands, tmp_path: Path) -> None:
-    done = soak("compare", RELAY, "--with", "relay.springs=false", "-n", "5", "--out", tmp_path / "compared")
+    done = soak("compare", RELAY, "--with", "relay.springs=false", "-n", "10", "--out", tmp_path / "compared")
     assert done.code == 3
-    assert "PASS in 5 before, in 0 now" in done.out
+    assert "PASS in 10 before, in 0 now" in done.out
 
 
 def test_the_systems_of_soak_work_beside_it(soak: Commands) -> None:

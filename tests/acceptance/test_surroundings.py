@@ -132,7 +132,7 @@ def test_what_an_analysis_stores_is_what_it_read(words: str) -> None:
 
 
 def test_variants_of_what_is_read_once() -> None:
-    done = shell("soak compare <(cat good.yaml) --with queue.workers=2 --overlay <(echo 'seed: 7') -n 5 --out out")
+    done = shell("soak compare <(cat good.yaml) --with queue.workers=2 --overlay <(echo 'seed: 7') -n 6 --out out")
     assert done.returncode in {0, FAILS}, done.stderr
     assert json.loads(Path("out/what_if.json").read_text())["base"]["duration_s"] == 600
     done = shell("soak validate good.yaml bad.yaml --overlay <(echo 'seed: 7')")

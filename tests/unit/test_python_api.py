@@ -62,7 +62,8 @@ def test_a_run_prints_nothing_and_gives_what_the_command_gives(
     remarks: list[str] = []
     run = soak.run(SCENARIO, settings=SHORT, seed=3, out=tmp_path / "run", on_remark=remarks.append)
     assert capsys.readouterr() == ("", "")
-    assert remarks[0] == f"72h: simulation, seed 3, evidence in {tmp_path / 'run'}"
+    assert "abort[0].when: success-collapse would end at least 41.1% of runs" in remarks[0]
+    assert remarks[1] == f"72h: simulation, seed 3, evidence in {tmp_path / 'run'}"
     assert (run.verdict, run.manifest.seed, run.manifest.settings) == (
         soak.simulate(SCENARIO, settings=SHORT, seed=3),
         3,

@@ -5,14 +5,14 @@ import textwrap
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
 from soak.runner.cli import run_command
-from soak.runner.compare.baseline import SLICES, baseline_of, read_baseline
+from soak.runner.compare.baseline import baseline_of, read_baseline, read_sides
 from soak.runner.compare.changes import compare
-from soak.runner.compare.noise import holm, probability
+from soak.runner.compare.noise import holm
+from soak.runner.compare.parts import PARTS
 from soak.schemas.errors import EvidenceError, UsageError
 from soak.schemas.evidence.changes import Baseline, Changes, Direction
 from soak.schemas.evidence.verdict import Status
@@ -108,7 +108,8 @@ def test_an_objective_that_is_none(runs: dict[str, Path], text: str) -> None:
 def test_parts_add_up_to_the_whole(runs: dict[str, Path]) -> None:
     baseline = baseline_of(runs["base"])
     parts = baseline.slis["duplicate_executions"].slices
-    assert len(parts) == SLICES
+    assert len(parts) == PARTS
+    assert baseline.part_s == pytest.approx(8 * 3600 / PARTS)
     latency = [value for value in baseline.slis["latency_mean"].slices if value is not None]
     assert min(latency) < baseline.slis["latency_mean"].value < max(latency)
 
@@ -142,33 +143,7 @@ def test_a_base_that_is_none(tmp_path: Path, runs: dict[str, Path]) -> None:
     assert isinstance(newer, Baseline)
 
 
-# The test itself.
-
-
-@pytest.mark.parametrize("paired", [False, True])
-def test_noise_raises_as_few_alarms_as_promised(paired: bool) -> None:
-    generator = np.random.default_rng(3)
-    ps = [
-        probability(generator.lognormal(size=20).tolist(), generator.lognormal(size=20).tolist(), paired=paired)
-        for _ in range(400)
-    ]
-    assert all(p is not None for p in ps)
-    # 5 % expected; 400 trials have a standard deviation of 1.1 %.
-    assert 0.015 <= np.mean([p <= 0.05 for p in ps]) <= 0.085
-
-
-def test_a_difference_is_found_and_a_plan_in_common_finds_smaller_ones() -> None:
-    generator = np.random.default_rng(4)
-    common = generator.lognormal(size=20)
-    shifted = common * 1.05 + generator.normal(scale=0.01, size=20)
-    assert probability(common.tolist(), shifted.tolist(), paired=True) < 0.001
-    assert probability(common.tolist(), shifted.tolist(), paired=False) > 0.1
-    assert probability(common.tolist(), (common * 4).tolist(), paired=False) < 0.01
-
-
-def test_too_few_parts_say_nothing() -> None:
-    assert probability([1.0, None, 2.0], [1.0, 2.0, 3.0], paired=False) is None
-    assert probability([1.0] * 5, [2.0] * 5, paired=True) is None
+# Several tests.
 
 
 def test_holm_by_hand() -> None:
@@ -185,6 +160,29 @@ def test_an_indicator_without_parts_is_not_called_unchanged(runs: dict[str, Path
     directions = {each.sli: (each.direction, each.p) for each in changes.changes}
     assert directions["queue_depth"] == ("UNTESTED", None)
     assert all(p is not None for direction, p in directions.values() if direction in {"UNCHANGED", "WORSE", "BETTER"})
+
+
+def test_an_early_baseline_is_compared_in_its_own_parts(runs: dict[str, Path], tmp_path: Path) -> None:
+    """A baseline of before names neither system nor parts: it is the whole run in twenty."""
+    now = baseline_of(runs["base"])
+    slis = {name: msgspec.structs.replace(sli, slices=sli.slices[:20]) for name, sli in now.slis.items()}
+    written = json.loads(msgspec.json.encode(msgspec.structs.replace(now, slis=slis)))
+    for added in ("system", "part_s"):
+        del written[added]
+    (tmp_path / "early.json").write_text(json.dumps(written))
+    base, run = read_sides(tmp_path / "early.json", runs["slower"])
+    assert (base.baseline.system, base.baseline.part_length_s) == ("", 1440.0)
+    assert len(run.baseline.slis["latency_mean"].slices) == 20
+    assert run.baseline.part_length_s == 1440.0
+
+
+def test_runs_of_two_systems_are_refused(
+    runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pinned = tmp_path / "base.json"
+    pinned.write_bytes(msgspec.json.encode(msgspec.structs.replace(baseline_of(runs["base"]), system="calls")))
+    assert run_command(["compare", str(pinned), str(runs["base"]), "--out", str(tmp_path / "out")]) == 2
+    assert "a run of the system calls, the run one of queue" in capsys.readouterr().err
 
 
 def test_it_is_said_in_what_two_runs_differ(

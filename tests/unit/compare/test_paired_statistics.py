@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from soak.runner.compare.noise import BATCHES, LEAST_IN_BATCH, batch_means, gain, interval, mcnemar, paired_t
+from soak.runner.compare.dependence import interval_of
+from soak.runner.compare.noise import BATCHES, LEAST_IN_BATCH, batch_means, gain, mcnemar
 from soak.runner.judge.student import t_of, t_tail
 from soak.schemas.stream.block import Floats
 
@@ -51,21 +52,6 @@ def test_mcnemar_by_hand() -> None:
     assert mcnemar(30_000, 29_900) == pytest.approx(0.686, abs=0.005)
 
 
-def test_paired_t_by_hand() -> None:
-    # Mean 2, standard deviation sqrt(2.5): t = 2.828 with 4 degrees of freedom.
-    assert paired_t(np.array([0.0, 1.0, 2.0, 3.0, 4.0])) == pytest.approx(0.0474, abs=1e-4)
-    assert paired_t(np.zeros(5)) == 1.0
-    assert paired_t(np.full(5, 0.25)) == 0.0
-    assert paired_t(np.array([1.0, 2.0, 3.0, 4.0])) is None
-
-
-def test_the_paired_test_raises_as_few_alarms_as_promised() -> None:
-    generator = np.random.default_rng(5)
-    ps = [paired_t(generator.normal(size=10)) for _ in range(2000)]
-    # 5 % expected; 2000 trials have a standard deviation of 0.5 %.
-    assert 0.035 <= np.mean([p is not None and p <= 0.05 for p in ps]) <= 0.065
-
-
 # Batch means.
 
 
@@ -83,18 +69,19 @@ def test_the_interval_holds_its_promise_where_neighbours_are_alike() -> None:
     held, naive = [], []
     for _ in range(300):
         values = correlated(generator, 2000, 0.8)
-        found = interval(batch_means(values), float(values.mean()))
+        found = interval_of(batch_means(values), float(values.mean()), 0.95)
         assert found is not None
         held.append(found[0] <= 0 <= found[1])
         naive.append(abs(values.mean()) <= 1.96 * values.std(ddof=1) / math.sqrt(len(values)))
-    assert 0.91 <= np.mean(held) <= 0.98
+    # Batches of a hundred hardly depend on each other; that this is only estimated makes the interval wider.
+    assert 0.94 <= np.mean(held) <= 1
     assert np.mean(naive) < 0.6
 
 
 def test_too_few_tasks_have_no_interval() -> None:
     few = np.ones(BATCHES * LEAST_IN_BATCH - 1)
     assert len(batch_means(few)) == 0
-    assert interval(batch_means(few), 1.0) is None
+    assert interval_of(batch_means(few), 1.0, 0.95) is None
     assert gain(batch_means(few), batch_means(few)) is None
 
 

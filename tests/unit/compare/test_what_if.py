@@ -16,10 +16,10 @@ from jsonschema import Draft202012Validator
 from simulated import Here, made, write_scenario
 
 from soak.runner.cli import run_command
-from soak.runner.compare.noise import probability
+from soak.runner.compare.dependence import hold_apart
 from soak.runner.replications.replication import Job, Replication, jobs, paired_jobs
 from soak.runner.replications.worker_pool import in_order
-from soak.runner.whatif.effects import effects, values_of
+from soak.runner.whatif.effects import effects, together_of, values_of
 from soak.runner.whatif.session import in_pairs
 from soak.schemas.evidence.changes import Direction
 from soak.schemas.evidence.whatif import Effect
@@ -29,7 +29,7 @@ from soak.schemas.language.schema import read_schema
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
-COUNT = 8
+COUNT = 12
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def pairs_of(path: Path, *variant: str) -> list[tuple[Replication, Replication]]
 
 def effects_of(path: Path, pairs: Sequence[tuple[Replication, Replication]]) -> dict[str, Effect]:
     values = values_of(list(scenario_of(path).slis.values()), pairs)
-    return {each.sli: each for each in effects(values, alpha=0.01, least=0.0, confidence=0.95)}
+    return {each.sli: each for each in effects(values, together_of(values, alpha=0.05, least=0.0))}
 
 
 # Effects.
@@ -70,7 +70,7 @@ def test_a_small_effect_is_found_in_pairs_and_not_without(path: Path) -> None:
     other = replace(scenario_of(path, variant), seed=99)
     independent = made([job for job, _ in zip(_in_full(jobs(other, other.seed)), range(COUNT), strict=False)])
     before = [base.slis["latency_mean"] for base, _ in pairs]
-    p = probability(before, [each.slis["latency_mean"] for each in independent], paired=False)
+    p = hold_apart(before, [each.slis["latency_mean"] for each in independent]).p
     assert p is not None
     assert p > 0.05
 
@@ -102,8 +102,9 @@ def test_variants_without_a_difference_are_exactly_alike(path: Path) -> None:
     known = [each for each in found.values() if each.direction is not Direction.UNKNOWN]
     assert len(known) > 20
     for each in known:
-        assert (each.difference, each.low, each.high, each.p, each.gain) == (0, 0, 0, 1, None)
+        assert (each.difference, each.low, each.high, each.p, each.gain) == (0, None, None, 1, None)
         assert each.direction is Direction.UNCHANGED
+        assert each.note == "the same in all 12 pairs: it differs in at most 22% of all"
 
 
 def test_pairs_of_other_seeds_raise_no_alarm(path: Path) -> None:
@@ -113,7 +114,7 @@ def test_pairs_of_other_seeds_raise_no_alarm(path: Path) -> None:
         for each in (base, other)
     )
     found = effects_of(path, list(zip(one, two, strict=True)))
-    assert {each.direction for each in found.values()} <= {Direction.UNCHANGED, Direction.UNKNOWN}
+    assert {each.direction for each in found.values()} <= {Direction.UNCHANGED, Direction.UNTESTED, Direction.UNKNOWN}
     gains = [each.gain for each in found.values() if each.gain is not None]
     assert 0.3 < float(np.median(gains)) < 3
 
@@ -124,6 +125,8 @@ def test_a_change_that_is_the_same_in_every_pair_is_no_noise(path: Path) -> None
     effect = effects_of(path, later)["wait_max"]
     assert effect.direction is Direction.WORSE
     assert effect.difference == pytest.approx(1.0)
+    # An interval without a width is none.
+    assert (effect.low, effect.high, effect.note) == (None, None, "higher in 12 of 12 pairs, lower in 0")
 
 
 def test_what_was_not_observed_in_both_is_left_out(path: Path) -> None:
@@ -134,7 +137,7 @@ def test_what_was_not_observed_in_both_is_left_out(path: Path) -> None:
     effect = effects_of(path, holes)["wait_mean"]
     assert effect.pairs == COUNT - 2
     assert effect.variant_values[:2] == [None, None]
-    few = [(base, _with(variant, wait_mean=None)) for base, variant in pairs[:4]] + pairs[4:]
+    few = [(base, _with(variant, wait_mean=None)) for base, variant in pairs[:7]] + pairs[7:]
     assert effects_of(path, few)["wait_mean"].direction is Direction.UNTESTED
 
 
@@ -169,19 +172,19 @@ def test_files_and_lines_of_the_command(path: Path, tmp_path: Path, capsys: pyte
         "--set",
         "faults.net.rate=5%",
         "-n",
-        "6",
+        "10",
     ]
     assert what_if(path, tmp_path / "out", *words, "--objective", "latency_mean <= 1.5x baseline") == 3
     said = capsys.readouterr()
     assert said.out.startswith("REGRESSED  small with queue.workers=3 queue.retry.max_attempts=2\n")
     assert "  WORSE      latency_mean  " in said.out
-    assert "6 of 6 pairs" in said.err
+    assert "10 of 10 pairs" in said.err
     result = json.loads((tmp_path / "out" / "what_if.json").read_text())
     Draft202012Validator(read_schema("what_if")).validate(result)
-    assert len(result["seeds"]) == len(set(result["seeds"])) == 6
+    assert len(result["seeds"]) == len(set(result["seeds"])) == 10
     assert result["settings"] == ["faults.net.rate=5%"]
     assert result["base"]["scenario_sha256"] != result["variant"]["scenario_sha256"]
-    assert sum(result["variant"]["verdicts"].values()) == 6
+    assert sum(result["variant"]["verdicts"].values()) == 10
     text = (tmp_path / "out" / "what_if.md").read_text()
     assert text.startswith("# small with `queue.workers=3`, `queue.retry.max_attempts=2`: regressed")
     assert ", pair by pair" in (tmp_path / "out" / "what_if.svg").read_text()
@@ -193,7 +196,7 @@ def test_the_same_question_has_the_same_answer_and_no_effect_no_alarm(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("one", "two"):
-        assert what_if(path, tmp_path / name, "--with", "checkpoints.every=7m", "-n", "5", "--json") == 0
+        assert what_if(path, tmp_path / name, "--with", "checkpoints.every=7m", "-n", "6", "--json") == 0
         assert json.loads(capsys.readouterr().out)["regressed"] is False
     for file in ("what_if.json", "what_if.md", "what_if.svg"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
@@ -211,7 +214,7 @@ def test_the_same_question_has_the_same_answer_and_no_effect_no_alarm(
         (["--with", "queue.workers=-1"], "--with queue.workers=-1: queue.workers:"),
         (["--with", "seed=8"], "both variants get the same seeds"),
         (["--with", "queue.workers=3", "--set", "queue.wokers=3"], "--set queue.wokers=3: queue.wokers: unknown key"),
-        (["--with", "queue.workers=3", "-n", "4"], "-n"),
+        (["--with", "queue.workers=3", "-n", "5"], "-n"),
         (
             ["--with", "queue.workers=3", "--objective", "latency_p9 <= 1x"],
             "no SLI 'latency_p9' (did you mean 'latency_p9",

@@ -129,11 +129,13 @@ def test_an_objective_about_a_phase_names_no_duration() -> None:
     assert "a longer run has no more of a phase" in " ".join(found.notes)
 
 
-def test_a_confidence_withholds_pass_and_is_no_fail() -> None:
+def test_a_confidence_takes_more_for_pass_and_for_fail() -> None:
     plain, strict = made("success_rate >= 80%"), made("{objective: success_rate >= 80%, confidence: 95%}")
     values = [0.9, 0.91, 0.89, 0.905, 0.895]
     one, other = assess(seen(plain, values), [], 0.95, plain), assess(seen(strict, values), [], 0.95, strict)
-    assert one.smallest == other.smallest
+    # Seen with 95 %: 1.645 standard errors beyond the target, and 1.96 more where the interval must not hold it.
+    assert one.smallest and other.smallest
+    assert (0.8 - other.smallest) / (0.8 - one.smallest) == pytest.approx((1.645 + 1.96) / 1.645, rel=0.03)
     assert one.pass_probability == pytest.approx(0.5, abs=0.03)
     assert other.pass_probability == pytest.approx(0.025, abs=0.008)
 

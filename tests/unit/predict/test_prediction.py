@@ -129,6 +129,28 @@ def test_the_one_most_often_broken_breaks_first(tmp_path: Path) -> None:
     assert (found.objective, found.by, found.count, found.of) == ("latency_p95 <= 25s", First.BROKEN, 2, 2)
 
 
+def aborted_by(name: str, *, seed: int, outcomes: list[ObjectiveOutcome]) -> Replication:
+    return Replication(seed, seed, Outcome.ABORTED, 60.0, name, outcomes, [])
+
+
+@pytest.mark.parametrize(("aborted", "breaks"), [(1, None), (2, "slow"), (3, "slow")])
+def test_an_abort_condition_that_ends_as_many_breaks_first(aborted: int, breaks: str | None, tmp_path: Path) -> None:
+    made = [
+        *made_of(*((Outcome.FAIL, [outcome(5), outcome(-1, BAD), outcome(1)]) for _ in range(2))),
+        *(aborted_by("slow", seed=10 + k, outcomes=[outcome(5), outcome(1), outcome(1)]) for k in range(aborted)),
+    ]
+    prediction = prediction_of(made, tmp_path)
+    found = prediction.first_to_break
+    assert (found.abort, found.of) == (breaks, 2 + aborted)
+    if breaks:
+        assert (found.objective, found.by, found.count) == (None, First.ABORTED, aborted)
+        said = f"First to break: abort condition slow (ended {aborted} of the {2 + aborted} replications without PASS"
+        assert said in first(found, prediction.objectives)
+        assert said in summary_lines(prediction)
+    else:
+        assert (found.objective, found.by, found.count) == ("success_rate >= 99%", First.BROKEN, 2)
+
+
 def test_of_none_broken_the_one_nearest_to_zero_breaks_first(tmp_path: Path) -> None:
     made = made_of(*((Outcome.PASS, [outcome(1), outcome(5 + k), outcome(100 + 90 * k)]) for k in range(3)))
     prediction = prediction_of(made, tmp_path)
@@ -151,7 +173,7 @@ def test_margins_that_never_vary_tell_no_first(tmp_path: Path) -> None:
 
 
 def test_without_objectives_nothing_breaks() -> None:
-    assert first_to_break([], 3).by is First.NONE
+    assert first_to_break([], [], 3).by is First.NONE
 
 
 def test_margins_of_an_equality_are_zero_or_below(tmp_path: Path) -> None:

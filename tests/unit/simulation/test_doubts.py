@@ -27,7 +27,9 @@ RANDOM = "{rate: 30/min}"
 def warnings(tmp_path: Path, text: str = "", *, arrivals: str = REGULAR, more: str = "") -> list[str]:
     path = tmp_path / "doubts.yaml"
     path.write_text(SCENARIO.format(arrivals=arrivals, more=more) + text)
-    return [f"{each.where}: {each.what} ({each.remedy})" for each in cautions(load(path))]
+    found = [f"{each.where}: {each.what} ({each.remedy})" for each in cautions(load(path))]
+    # How often a condition holds by chance is tried in test_false_alarms.py.
+    return [each for each in found if " would end at least " not in each]
 
 
 def test_a_warning_says_where_the_scenario_asks_for_it(tmp_path: Path) -> None:
@@ -228,9 +230,23 @@ slos: [success_rate >= 10%]
 
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = sorted([*(ROOT / "scenarios").rglob("*.yaml"), *(ROOT / "docs" / "examples").glob("*.yaml")])
+SENSITIVE = {
+    "24h",
+    "72h",
+    "blind",
+    "duplicate-execution",
+    "guardrail-leak",
+    "stalled",
+    "success-collapse",
+    "stuck-in-progress",
+}
+"""Their plan has `success_rate < 95%` in 30 minutes beside an objective of 97 or 99 %, and keeps it: it is warned of."""
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_nothing_is_wrong_with_the_scenarios_that_come_along(path: Path) -> None:
+def test_nothing_else_is_wrong_with_the_scenarios_that_are_bundled(path: Path) -> None:
     tiers = load(path).data.get("tiers", {})
-    assert [str(each) for tier in (None, *tiers) for each in cautions(load(path, tier=tier))] == []
+    found = {str(each) for tier in (None, *tiers) for each in cautions(load(path, tier=tier))}
+    expected = {each for each in found if ": success-collapse would end at least " in each}
+    assert found == expected
+    assert bool(found) == (path.stem in SENSITIVE)
