@@ -186,7 +186,7 @@ def _contentions(block: Block, tasks: Tasks, facts: Facts) -> None:
         lost_at,
         cause="lost to another dispatcher",
         label=None if label is None else label[lost > 0],
-        amount=block.value[lost_at].astype(np.int64),
+        amount=np.ceil(block.value[lost_at]).astype(np.int64),
     )
 
 
