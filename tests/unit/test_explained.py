@@ -42,13 +42,13 @@ def test_each_reason_is_followed_by_what_explains_it() -> None:
     made = verdict(TWICE, "slos: [duplicate_executions == 0, illegal_transitions == 0]")
     assert list(reasons_explained(made)) == [
         "  objective duplicate_executions == 0 is broken: 1 observed",
-        "    duplicate_executions was above 0 from 3s on. First: task 1 at 3s on w1. By cause: claimed twice 1.",
+        "    duplicate_executions was above 0 from 3s on. First: task 1 at 3s on w1. By cause: claimed twice (1).",
         "    claimed twice, 1 (running on w0 to running on w1): task 1 at 3s on w1",
         "  objective illegal_transitions == 0 is broken: 1 observed",
-        "    illegal_transitions was above 0 from 3s on. First: task 1 at 3s on w1. By cause: IN_PROGRESS to IN_PROGRESS 1.",
+        "    illegal_transitions was above 0 from 3s on. First: task 1 at 3s on w1. By cause: IN_PROGRESS to IN_PROGRESS (1).",
         "    IN_PROGRESS to IN_PROGRESS, 1: task 1 at 3s on w1",
         "  law legal_transitions is broken: 1 illegal transitions",
-        "    First: task 1 at 3s on w1. By cause: IN_PROGRESS to IN_PROGRESS 1.",
+        "    First: task 1 at 3s on w1. By cause: IN_PROGRESS to IN_PROGRESS (1).",
         "    the cases are those of illegal_transitions == 0",
     ]
 

@@ -114,7 +114,7 @@ def _figure(value: float) -> str:
 
 def causes(cases: Sequence[Cases]) -> str:
     """How often each cause was there."""
-    return f"by cause: {', '.join(f'{each.cause} {each.count:,}' for each in cases)}"
+    return f"by cause: {', '.join(f'{each.cause} ({each.count:,})' for each in cases)}"
 
 
 def fell_into(cases: Sequence[Cases]) -> str:

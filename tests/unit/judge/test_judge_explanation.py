@@ -128,7 +128,7 @@ def test_five_of_each_cause_are_kept_and_all_are_counted() -> None:
     assert [(each.cause, each.count, len(each.first)) for each in found.cases] == [("claimed twice", 9, 5)]
     assert [case.task for case in found.cases[0].first] == ["1", "2", "3", "4", "5"]
     assert found.text == (
-        "duplicate_executions was above 0 from 1s on. First: task 1 at 1s on w1. By cause: claimed twice 9."
+        "duplicate_executions was above 0 from 1s on. First: task 1 at 1s on w1. By cause: claimed twice (9)."
     )
 
 
