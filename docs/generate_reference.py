@@ -121,10 +121,13 @@ slos:
 OBJECTIVE_STATUSES = """\
 Each objective has one of three results:
 
-- PASS: the observed value holds, on enough evidence.
-- FAIL: the observed value does not hold.
-- INCONCLUSIVE: there are fewer than `min_samples` observations; or the target lies inside the
-  confidence interval; or unfinished tasks could still break it; or nothing was observed for the labels it is compared with."""
+- PASS: the observed value holds, and with a `confidence` (or [`evidence: strict`](#evidence)) its whole interval does.
+- FAIL: the observed value does not hold, and with a `confidence` none of its interval does.
+- INCONCLUSIVE: there are fewer than `min_samples` observations; or the interval includes values on both sides of the
+  target; or observations depend on each other for too long for an interval; or unfinished tasks could still break it;
+  or nothing was observed for the labels it is compared with.
+
+Intervals allow for observations that depend on each other: [Statistics](statistics.md)."""
 
 CONDITIONS = """\
 `abort` and `alerts` evaluate conditions during the run. `when` is written like an [objective](#slos), with a fixed

@@ -21,7 +21,7 @@ from soak.schemas.evidence.prediction import (
     Stopped,
 )
 from soak.schemas.language.expression import Unit
-from soak.schemas.units import show_ratio
+from soak.schemas.units import show_duration, show_ratio
 
 OBJECTIVES, ABORTS = "plots/objectives.svg", "plots/aborts.svg"
 
@@ -92,7 +92,21 @@ def headline(p: Prediction) -> str:
 
 def remarks(p: Prediction) -> list[str]:
     """What to know beside the headline."""
-    return [*_required(p), _stopped(p), f"Other verdicts: {_others(p)}."]
+    return [*_required(p), _stopped(p), f"Other verdicts: {_others(p)}.", *_early(p)]
+
+
+def _early(p: Prediction) -> Iterator[str]:
+    """When replications were decided, and what that would have saved."""
+    for option, found in (("--stop-when-decided", p.decided), ("--stop-when-decidable", p.decidable)):
+        if found and found.share.count:
+            by = [
+                f"{what} by {show_duration(t_s)}"
+                for what, t_s in (("half", found.half_s), ("95 %", found.most_s))
+                if t_s
+            ]
+            times = f": {', '.join(by)}" if by else ""
+            said = f"decided before the end: {chance(found.share)} of the replications{times}"
+            yield f"With {option}, {said}; {found.differing:,} of them came out otherwise at the end."
 
 
 def _required(p: Prediction) -> Iterator[str]:

@@ -14,7 +14,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 from soak.reports import tails
 from soak.reports.aftermath import read_aftermath
 from soak.reports.attribution import attribution_tables, breach_words
+from soak.reports.changepoints import changes_in_words
 from soak.reports.data import RunData
+from soak.reports.decided import section
 from soak.reports.objectives import WORDS
 from soak.reports.room import ask, room_of
 from soak.schemas.errors import UsageError, reason
@@ -94,6 +96,7 @@ def make_environment(*, escaped: bool = False) -> SandboxedEnvironment:
         shown=_shown,
         margin=_margin,
         trend=_trend,
+        effective=_effective,
         **WORDS,
     )
     return environment
@@ -130,6 +133,8 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
             scenario=run.scenario,
             manifest=run.manifest,
             checkpoints=run.checkpoints.checkpoints,
+            known=section(run.verdict),
+            changes=changes_in_words(run.verdict),
             **more,
         )
     except OSError as error:
@@ -184,16 +189,26 @@ def _points(share: float) -> str:
     return f"{share * 100:+.1f} points"
 
 
-_UNLIKELY = 0.01
+_UNLIKELY = 0.05
+_FEW = 20
 
 
 def _trend(growth: GrowthResult) -> str:
     """Whether a series rises or falls by more than noise."""
+    if growth.detail:
+        return growth.detail
     if growth.p > _UNLIKELY:
         return f"no trend (p = {growth.p:.2g})"
     if growth.interval[0] <= 0 <= growth.interval[1]:
         return f"a trend, but the slope may be 0 (p = {growth.p:.2g})"
     return f"{'rises' if growth.slope > 0 else 'falls'} (p = {growth.p:.2g})"
+
+
+def _effective(growth: GrowthResult) -> str:
+    """How many independent samples a slope is worth; unknown for evidence of earlier releases."""
+    if growth.effective_samples is None:
+        return "–"
+    return f"{growth.effective_samples:,.0f}" if growth.effective_samples >= _FEW else f"{growth.effective_samples:.1f}"
 
 
 def wall_time(run: RunData, t_s: float) -> str:

@@ -66,9 +66,12 @@ def run(
     seed: int | None = None,
     abort: bool = True,
     notify: bool = False,
+    stop: str | None = None,
     on_remark: Callable[[str], None] | None = None,
 ) -> Run:
     """What `soak run` does: a sealed run directory, with its verdict. Options are those of the command.
+
+    stop: "all" to end the run once every objective is decided, "decidable" not to wait for what only the end decides.
 
     Nothing is printed: `on_remark` is given each line that the command writes to standard error. In the main thread the first
     SIGINT, SIGTERM or SIGHUP ends the run: its evidence is completed, then KeyboardInterrupt is raised. Raises SoakError.
@@ -82,7 +85,7 @@ def run(
         loaded = _loaded(scenario, tier, overlays, settings, seed)
         place = None if out is None else Path(out)
         try:
-            verdict, directory = run_loaded(loaded, driven, out=place, abort=abort, notify=notify)
+            verdict, directory = run_loaded(loaded, driven, out=place, abort=abort, notify=notify, stop=stop)
         except click.Abort:
             raise KeyboardInterrupt from None
     if verdict.end is End.INTERRUPTED:

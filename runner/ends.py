@@ -8,6 +8,7 @@ from soak.schemas.stream.events import Kind
 
 _ENDS = {
     Kind.RUN_ENDED: End.COMPLETED,
+    Kind.RUN_DECIDED: End.DECIDED,
     Kind.RUN_ABORTED: End.ABORTED,
     Kind.RUN_INTERRUPTED: End.INTERRUPTED,
     Kind.RUN_RESUMED: End.CUT,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from soak.runner.early import end_early, end_simulation_early
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.samples import Facts
@@ -56,8 +57,10 @@ def never() -> bool:
     return False
 
 
-def identify(scenario: Scenario, scenario_sha256: str, seed: int, target: Target, *, abort: bool) -> Identity:
-    """What is run: plan and target."""
+def identify(
+    scenario: Scenario, scenario_sha256: str, seed: int, target: Target, *, abort: bool, stop: str | None = None
+) -> Identity:
+    """What is run: plan and target, and what ends it early (see `Identity`)."""
     patience_s = target.patience_s if isinstance(target, Patient) else None
     declared_s = target.redelivery_s if isinstance(target, Redelivering) else None
     return Identity(
@@ -70,6 +73,7 @@ def identify(scenario: Scenario, scenario_sha256: str, seed: int, target: Target
         target.speed,
         patience_s,
         None if declared_s is None else declared_s * target.speed,
+        stop,
     )
 
 
@@ -82,16 +86,18 @@ def execute(
     interrupted: Callable[[], bool] = never,
     resumed: Resumed | None = None,
     *,
-    with_tails: bool = True,
+    with_findings: bool = True,
 ) -> tuple[Verdict, Judge]:
     """Run `plan` against `target` to its end, an abort condition or an interruption; returns the verdict and its judge.
 
     `watchers` are called between blocks. `resumed`: the run continues from there; earlier events have been judged and
-    kept. `with_tails`: the verdict has statements on tails. Raises BrokenOffError when the target fails.
+    kept. `with_findings`: the verdict has statements on tails and change points. Raises BrokenOffError when the target fails.
     """
     judge = resumed.judge if resumed else Judge.of(plan.scenario, plan.vocabulary, identity)
     start = resumed.first_block() if resumed else make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)
     end = End.COMPLETED
+    if identity.stop and target.clock == "simulated":
+        end_simulation_early(plan, target, identity, interrupted)
     with contextlib.closing(_watched(judge, _after(start, target.run(plan)))) as blocks:
         for block in blocks:
             for part in judge.observe(block):
@@ -104,8 +110,12 @@ def execute(
             if interrupted():
                 end = End.INTERRUPTED
                 break
+            if identity.stop and target.clock != "simulated":
+                end_early(plan, judge, identity)
+        else:
+            end = End.DECIDED if plan.ends_s < plan.scenario.duration_s else End.COMPLETED
     end = _close(judge, plan, end, sinks)
-    return decide(judge, identity, end, with_tails=with_tails), judge
+    return decide(judge, identity, end, with_findings=with_findings), judge
 
 
 def _close(judge: Judge, plan: Plan, end: End, sinks: Sequence[Sink]) -> End:
@@ -141,7 +151,8 @@ def _last_block(judge: Judge, plan: Plan, end: End) -> Block:
         return make_block([now_s], [Kind.RUN_ABORTED], until_s=now_s, value=[name])
     if end is End.INTERRUPTED:
         return make_block([now_s], [Kind.RUN_INTERRUPTED], until_s=now_s)
-    return make_block([now_s], [Kind.RUN_ENDED], until_s=now_s, value=[plan.offered])
+    kind = Kind.RUN_DECIDED if end is End.DECIDED else Kind.RUN_ENDED
+    return make_block([now_s], [kind], until_s=now_s, value=[plan.planned])
 
 
 def _keep(sinks: Sequence[Sink], block: Block, facts: Facts) -> None:

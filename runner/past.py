@@ -59,7 +59,7 @@ def read_past(directory: RunDirectory) -> Past:
     for block in reader.blocks():
         end = end_after(block, end)
         history.observe(block)
-    if end in {End.COMPLETED, End.ABORTED} and sealed:
+    if (end.orderly or end is End.ABORTED) and sealed:
         what = f"this run has ended, {manifest.verdict or 'without a verdict'}"
         raise UsageError(f"{directory.path}: {what} (run it again: the manifest has the command)")
     written_at = directory.file(stream_name(plan.scenario.name)).stat().st_mtime

@@ -56,7 +56,7 @@ def _check_machine(past: Past, path: Path) -> None:
 
 def _going_on(past: Past, path: Path) -> Target | None:
     """The target, ready to continue; None for a run that has ended and is only judged. Raises UsageError."""
-    if past.end in {End.COMPLETED, End.ABORTED}:
+    if past.end.orderly or past.end is End.ABORTED:
         return None
     target = make_target(past.identity.target, past.identity.speed if past.identity.target != "simulation" else None)
     try:

@@ -49,25 +49,26 @@ def run_scenario(
     as_json: bool,
     job_summary: Path | None = None,
     notify: bool = False,
+    stop: str | None = None,
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
     note_former_name(target_name)
     target = make_target(target_name, speed, patience_s)
     loaded = load(path, tier=tier, overlays=overlays, settings=settings)
-    verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify)
+    verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify, stop=stop)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
     tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory.path), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
 
 
 def run_loaded(
-    loaded: Loaded, target: Target, *, out: Path | None, abort: bool, notify: bool
+    loaded: Loaded, target: Target, *, out: Path | None, abort: bool, notify: bool, stop: str | None = None
 ) -> tuple[Verdict, RunDirectory]:
-    """Run a scenario against a target, to a sealed run directory. Raises SoakError."""
+    """Run a scenario against a target, to a sealed run directory; `stop`: see `Identity`. Raises SoakError."""
     _admit(target, loaded.scenario)
     warn(loaded)
     plan = Plan(loaded.scenario)
-    identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort)
+    identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort, stop=stop)
     directory = RunDirectory.create(out, loaded.scenario.name)
     run = file_name(directory.path.resolve())
     interruption = Interruption()
@@ -200,7 +201,10 @@ def collection_paused(target: Target) -> Iterator[None]:
 
 def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     """The verdict for a terminal."""
-    slis = loaded.scenario.slis
+    from soak.reports.changepoints import changes_in_words
+    from soak.reports.decided import summary
+
+    slis, known = loaded.scenario.slis, summary(verdict)
     lines = [
         "",
         f"{verdict.headline}  {printable(loaded.scenario.title or verdict.scenario)}",
@@ -213,11 +217,13 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
         margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}   {margin}")
+    lines += [f"  change       {printable(line)}" for line in changes_in_words(verdict).lines]
     costs = attribution_line(verdict)
     states = ", ".join(f"{count:,} {name}" for name, count in verdict.tasks.items() if count and name != "accepted")
     lines += [
         "",
         f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}",
+        *([f"  {known}"] if known else []),
         *([f"  {costs}"] if costs else []),
         f"  report: {directory / 'report.html'}",
     ]

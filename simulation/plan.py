@@ -63,6 +63,8 @@ class Plan:
         self._tenant_edges = np.cumsum([tenant.share for tenant in scenario.workload.tenants])[:-1]
         self.offered = 0
         """Submissions handed out so far."""
+        self.ends_s = scenario.duration_s
+        """When arrivals end; earlier than the scenario says once the verdict is known."""
 
     def _register_words(self) -> None:
         for fault in self.scenario.faults:
@@ -73,6 +75,28 @@ class Plan:
             self.vocabulary.tenant(tenant.name)
         for name in language_of(self.scenario.system).words(self.scenario.system_settings):
             self.vocabulary.name(name)
+
+    @property
+    def horizon_s(self) -> float:
+        """The latest possible end of the run."""
+        return self.ends_s + self.scenario.drain_s
+
+    def end_arrivals(self, at_s: float) -> None:
+        """Let arrivals end at `at_s`; what is due from then on is not offered."""
+        self.ends_s = min(self.ends_s, at_s)
+
+    @property
+    def planned(self) -> int:
+        """Submissions handed out so far; of a plan whose arrivals ended early, those that were due until then."""
+        if self.ends_s >= self.scenario.duration_s:
+            return self.offered
+        return sum(len(chunk) for chunk in self.again().submissions())
+
+    def again(self) -> "Plan":
+        """The same plan from its beginning."""
+        plan = Plan(self.scenario, self.seed, arrivals_seed=self._arrivals_seed)
+        plan.end_arrivals(self.ends_s)
+        return plan
 
     def fault_of(self, cause: int) -> Fault:
         """The fault that a cause names."""
@@ -102,12 +126,10 @@ class Plan:
     def submissions(self) -> Iterator[Submissions]:
         """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates."""
         waiting = _none()
-        for block, due_s in enumerate(
-            arrival_times(self.scenario.workload, self._arrivals_seed, self.scenario.duration_s)
-        ):
+        for block, due_s in enumerate(arrival_times(self.scenario.workload, self._arrivals_seed, self.ends_s)):
             numbers = (np.arange(len(due_s)) + block * BLOCK) << KEY_SHIFT
             originals = Submissions(due_s, numbers, np.zeros(len(due_s), dtype=np.int64))
-            merged = _merge([waiting, originals, *self._duplicates_of(block, originals)], self.scenario.duration_s)
+            merged = _merge([waiting, originals, *self._duplicates_of(block, originals)], self.ends_s)
             last = len(due_s) < BLOCK
             ready = len(merged) if last else int(np.searchsorted(merged.due_s, due_s[-1], side="right"))
             self.offered += ready

@@ -15,15 +15,15 @@ EVENTS_PER_TASK = 6
 
 def simulate(plan: Plan) -> Generator[Block, None, None]:
     """The events of the whole run, in blocks in time order; the last block ends with the model's census of tasks."""
-    scenario = plan.scenario
+    scenario, horizon_s = plan.scenario, plan.horizon_s
     recorder = Recorder(plan)
     model = room_of(scenario.system).model(Environment(), plan, recorder)
     step_s = _step(plan)
     until_s = 0.0
-    while model.ended_s is None and until_s < scenario.horizon_s:
-        until_s = min(until_s + step_s, scenario.horizon_s)
+    while model.ended_s is None and until_s < horizon_s:
+        until_s = min(until_s + step_s, horizon_s)
         model.run(until_s)
-        if model.ended_s is None and until_s < scenario.horizon_s:
+        if model.ended_s is None and until_s < horizon_s:
             yield recorder.take(until_s)
     ended_s = tick(until_s if model.ended_s is None else model.ended_s)
     last = recorder.take(until_s).up_to(ended_s)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from soak.reports.data import MINUTE_S, RunData
+from soak.schemas.evidence.changepoints import ChangeKind
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats
 
@@ -227,6 +228,16 @@ def end_mark(axes: Axes, run: RunData) -> None:
     for abort in run.verdict.aborts:
         if abort.held_at_s is not None:
             axes.axvline(abort.held_at_s, color=RED, lw=1.2, ls="--", label=f"abort: {abort.name}")
+
+
+def change_marks(axes: Axes, run: RunData, indicator: str) -> None:
+    """Mark where indicators whose names begin so stepped, all tasks together."""
+    for entry in run.verdict.change_points:
+        steps = [each for each in entry.points if each.kind is ChangeKind.STEP]
+        if entry.indicator.startswith(indicator) and not entry.labels:
+            for number, point in enumerate(steps):
+                label = None if number else f"steps of {entry.indicator}"
+                axes.axvline(point.at_s, color=PURPLE, lw=1.2, ls="-.", label=label)
 
 
 def legend(axes: Axes) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from soak.reports.data import RunData
-from soak.reports.plots.canvas import BLUE, RED, bands, figure, legend, nothing, time_axis, to_svg
+from soak.reports.plots.canvas import BLUE, RED, bands, change_marks, figure, legend, nothing, time_axis, to_svg
 from soak.reports.room import Grown, room_of
 from soak.schemas.evidence.verdict import GrowthResult
 from soak.schemas.language.expression import Unit
@@ -30,13 +30,14 @@ def plot(run: RunData) -> bytes:
         scale = _MIB if unit == "MiB" else 1.0
         axes.plot(t_s[::step], values[::step] / scale, ".", color=BLUE, ms=2.5)
         ends = np.array([0.0, run.verdict.ended_s])
-        slope = f"{Unit(growth.unit).show(growth.slope)}, p = {growth.p:.2g}"
+        slope = f"{Unit(growth.unit).show(growth.slope)}, {_said(growth)}"
         fitted = (growth.level + growth.slope * ends / 3600) / scale
         axes.plot(ends, fitted, color=RED, lw=1.2, label=slope)
         axes.set_title(name)
         axes.set_ylabel(unit)
         axes.ticklabel_format(axis="y", useOffset=False)
         bands(axes, run, labelled=False)
+        change_marks(axes, run, growth.sli.removesuffix("_growth"))
         legend(axes)
     time_axis(all_axes[-1], run)
     return to_svg(fig)
@@ -54,6 +55,12 @@ def _panels(run: RunData) -> Iterator[tuple[GrowthResult, str, str, Floats, Floa
     ):
         if sli in growths and run.processes:
             yield growths[sli], name, unit, *_summed(run, kind)
+
+
+def _said(growth: GrowthResult) -> str:
+    said = "no statement" if growth.detail else f"p = {growth.p:.2g}"
+    worth = growth.effective_samples
+    return said if worth is None else f"{said}, {growth.samples:,} samples count as {worth:,.0f}"
 
 
 def _summed(run: RunData, kind: str) -> tuple[Floats, Floats]:

@@ -11,6 +11,7 @@ from soak.reports.plots.canvas import (
     RED,
     bands,
     bucketed,
+    change_marks,
     end_mark,
     figure,
     legend,
@@ -43,6 +44,7 @@ def plot(run: RunData) -> bytes | None:
     axes.set_title("Latency")
     bands(axes, run)
     end_mark(axes, run)
+    change_marks(axes, run, "latency_")
     legend(axes)
     time_axis(axes, run)
     return to_svg(fig)

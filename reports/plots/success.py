@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter
 
 from soak.reports.data import MINUTE_S, RunData
-from soak.reports.plots.canvas import BLUE, GREEN, RED, bands, end_mark, figure, legend, time_axis, to_svg
+from soak.reports.plots.canvas import BLUE, GREEN, RED, bands, change_marks, end_mark, figure, legend, time_axis, to_svg
 from soak.schemas.stream.block import Floats
 from soak.schemas.units import show_duration, show_ratio
 
@@ -37,6 +37,7 @@ def plot(run: RunData) -> bytes | None:
     axes.set_title("Success")
     bands(axes, run)
     end_mark(axes, run)
+    change_marks(axes, run, _SLI)
     legend(axes)
     time_axis(axes, run)
     return to_svg(fig)

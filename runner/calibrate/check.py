@@ -61,7 +61,7 @@ def observe(
     for block in blocks:
         for _ in judge.observe(block):
             pass
-    verdict = decide(judge, identity, End.COMPLETED, with_tails=False)
+    verdict = decide(judge, identity, End.COMPLETED, with_findings=False)
     values = [each.value for each in verdict.objectives]
     return _numbers(values), verdict.objectives[0].samples
 

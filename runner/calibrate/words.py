@@ -12,6 +12,7 @@ from soak.schemas.language.windows import Window
 from soak.schemas.units import show_duration
 
 _ENDED = {
+    End.DECIDED: "was ended early, once its verdict was known",
     End.ABORTED: "was aborted",
     End.INTERRUPTED: "was interrupted",
     End.CUT: "broke off",

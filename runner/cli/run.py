@@ -38,6 +38,18 @@ from soak.runner.cli.options import (
     help="Run directory to write; new or empty. [default: runs/NAME-TIME]",
 )
 @click.option("--no-abort", is_flag=True, help="Keep running when an abort condition holds; the verdict is then FAIL.")
+@click.option(
+    "--stop-when-decided",
+    "stop",
+    flag_value="all",
+    help="End the run once PASS or FAIL of every objective is known, with an error of at most 5 %.",
+)
+@click.option(
+    "--stop-when-decidable",
+    "stop",
+    flag_value="decidable",
+    help="The same, without waiting for what only the end decides, such as `duplicate_executions == 0`.",
+)
 @click.option("--notify", is_flag=True, help="Notify for simulations too (real runs always notify).")
 @job_summary_option
 @json_option
@@ -53,6 +65,7 @@ def command(
     patience_s: float | None,
     out: Path | None,
     no_abort: bool,
+    stop: str | None,
     notify: bool,
     job_summary: Path | None,
     as_json: bool,
@@ -61,9 +74,7 @@ def command(
 
     Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 wrong scenario or usage, 130 interrupted, 1 failed midway.
 
-    \b
-    Examples:
-      soak run scenarios/72h.yaml --tier pr --set queue.workers=2 --seed 7
+    Example: soak run scenarios/72h.yaml --tier pr --set queue.workers=2 --seed 7
     """
     from soak.runner.session import run_scenario
 
@@ -80,4 +91,5 @@ def command(
         as_json=as_json,
         job_summary=job_summary,
         notify=notify,
+        stop=stop,
     )

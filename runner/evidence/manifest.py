@@ -78,6 +78,9 @@ def read_manifest(directory: RunDirectory) -> Manifest:
     return found
 
 
+_STOP = {"all": "--stop-when-decided", "decidable": "--stop-when-decidable"}
+
+
 def reproduce(identity: Identity) -> str:
     """The command that repeats the run beside it, relative to the run directory."""
     words = ["soak", "run", SCENARIO, "--seed", str(identity.seed), "--out", f"../{identity.scenario}-again"]
@@ -85,6 +88,7 @@ def reproduce(identity: Identity) -> str:
         [
             *words,
             *([] if identity.abort else ["--no-abort"]),
+            *([_STOP[identity.stop]] if identity.stop else []),
             *(["--target", identity.target] if identity.target != "simulation" else []),
             *(["--speed", f"{identity.speed:g}"] if identity.speed != 1 else []),
             *(["--patience", f"{identity.patience_s:g}s"] if identity.patience_s else []),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, BinaryIO, TypeAlias
+from typing import Annotated, BinaryIO, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -94,6 +94,7 @@ class _Header(_Typed):
     speed: Annotated[float, msgspec.Meta(gt=0)]
     patience_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
     redelivery_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    stop: Literal["all", "decidable"] | None = None
 
 
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]

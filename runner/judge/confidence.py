@@ -27,7 +27,7 @@ class Statement:
     """The interval at a confidence level, and the number of independent observations that say as much.
 
     interval: None where the indicator has none, or where `longer` is above 1: dependence lasts too long, and a run `longer`
-    times as long could say something.
+    times as long could say something. Of a growth it then is a wide one, that of a random walk.
     """
 
     interval: Interval | None
@@ -56,7 +56,8 @@ class Evidence:
     def statement(self, confidence: float) -> Statement:
         """What can be said at a confidence level below 1."""
         if isinstance(self._fold, Growth):
-            return Statement(self._fold.interval(self._sli, confidence), None)
+            growth = self._fold
+            return Statement(growth.interval(self._sli, confidence), growth.effective, growth.longer)
         effective = self._effective
         if effective is None:
             return Statement(None, None)

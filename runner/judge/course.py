@@ -20,6 +20,9 @@ from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints
 MOST_STRETCHES = 2048
 """The maximum number of stretches; at least half as many, where there are as many observations."""
 
+_AT_ONCE = 1 << 14
+"""Observations that are taken in together: few at a time cost as much."""
+
 _WIDTH = BUCKETS // 2 + 1
 """Two buckets of the histogram are one here: values within 1 % of each other."""
 
@@ -38,75 +41,111 @@ class Windows:
 
 
 class Course:
-    """Stretches of a series, each with `first_s` and `last_s` (times of its first and last observation) and `largest`.
+    """Stretches of a series.
 
     `ranked`: values are counted by bucket as well, for quantiles.
     """
 
     def __init__(self, *, ranked: bool) -> None:
-        self.every = 1
-        """Observations in a stretch, weights left aside."""
-        self.first_s, self.last_s = np.empty(0), np.empty(0)
-        self.largest = np.empty(0)
+        self._every = 1
+        self._first_s, self._last_s = np.empty(0), np.empty(0)
+        self._largest = np.empty(0)
         self._weight, self._ticks = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         self._seen = 0
         self.ranked = ranked
         self._codes: list[Ints] = []
         self._counts: list[Ints] = []
+        self._waiting: list[Samples] = []
 
     def __len__(self) -> int:
         return len(self.first_s)
 
     @property
+    def every(self) -> int:
+        """Observations in a stretch, weights left aside."""
+        self._take_in()
+        return self._every
+
+    @property
+    def first_s(self) -> Floats:
+        """The time of the first observation of each stretch."""
+        self._take_in()
+        return self._first_s
+
+    @property
+    def last_s(self) -> Floats:
+        """The time of the last observation of each stretch."""
+        self._take_in()
+        return self._last_s
+
+    @property
+    def largest(self) -> Floats:
+        """The largest value of each stretch."""
+        self._take_in()
+        return self._largest
+
+    @property
     def weight(self) -> Floats:
         """What the observations of each stretch count: their number, where they have no weights."""
+        self._take_in()
         return self._weight.astype(np.float64)
 
     @property
     def total(self) -> Floats:
         """The sum of the values of each stretch."""
+        self._take_in()
         return self._ticks / TICKS_PER_S
 
     def observe(self, samples: Samples) -> None:
-        """Process more of the series."""
-        if not len(samples):
+        """Process more of the series: it is taken in together with what else comes, a good number at once."""
+        if len(samples):
+            self._waiting.append(samples)
+            if sum(map(len, self._waiting)) >= _AT_ONCE:
+                self._take_in()
+
+    def _take_in(self) -> None:
+        if not self._waiting:
             return
-        while -(-(self._seen + len(samples)) // self.every) > MOST_STRETCHES:
+        waiting, self._waiting = self._waiting, []
+        t, value = (np.concatenate([getattr(each, name) for each in waiting]) for name in ("t", "value"))
+        weights = np.concatenate([each.weights for each in waiting]).astype(np.int64)
+        while -(-(self._seen + len(t)) // self._every) > MOST_STRETCHES:
             self._halve()
-        number = (self._seen + np.arange(len(samples))) // self.every
+        number = (self._seen + np.arange(len(t))) // self._every
         starts = np.flatnonzero(np.append(True, number[1:] != number[:-1]))
-        joined = 1 if self._seen % self.every else 0
+        joined = 1 if self._seen % self._every else 0
         """The first of the new stretches goes on with the last one."""
-        ticks = np.rint(samples.value * TICKS_PER_S).astype(np.int64)
-        weights = np.ones(len(samples), dtype=np.int64) if samples.weight is None else samples.weight.astype(np.int64)
-        ends = np.append(starts[1:], len(samples)) - 1
-        self.first_s = np.append(self.first_s, samples.t[starts[joined:]])
-        self.last_s = np.append(self.last_s[: len(self.last_s) - joined], samples.t[ends])
+        ticks = np.rint(value * TICKS_PER_S).astype(np.int64)
+        ends = np.append(starts[1:], len(t)) - 1
+        self._first_s = np.append(self._first_s, t[starts[joined:]])
+        self._last_s = np.append(self._last_s[: len(self._last_s) - joined], t[ends])
         self._ticks = _joined(self._ticks, np.add.reduceat(ticks, starts), joined, np.add)
         self._weight = _joined(self._weight, np.add.reduceat(weights, starts), joined, np.add)
-        self.largest = _joined(self.largest, np.maximum.reduceat(samples.value, starts), joined, np.maximum)
+        self._largest = _joined(self._largest, np.maximum.reduceat(value, starts), joined, np.maximum)
         if self.ranked:
-            codes = number * _WIDTH + bucket_of(samples.value) // 2
-            distinct, counts = np.unique(codes, return_counts=True)
+            distinct, counts = np.unique(number * _WIDTH + bucket_of(value) // 2, return_counts=True)
             self._codes.append(distinct)
             self._counts.append(counts)
-        self._seen += len(samples)
+        self._seen += len(t)
 
     def _halve(self) -> None:
         """Two stretches become one."""
-        self.every *= 2
-        starts = np.arange(0, len(self), 2)
+        self._every *= 2
+        starts = np.arange(0, len(self._first_s), 2)
         if not len(starts):
             return
-        self.first_s = self.first_s[starts]
-        self.last_s = self.last_s[np.minimum(starts + 1, len(self.last_s) - 1)]
+        self._first_s = self._first_s[starts]
+        self._last_s = self._last_s[np.minimum(starts + 1, len(self._last_s) - 1)]
         self._ticks, self._weight = np.add.reduceat(self._ticks, starts), np.add.reduceat(self._weight, starts)
-        self.largest = np.maximum.reduceat(self.largest, starts)
+        self._largest = np.maximum.reduceat(self._largest, starts)
         if self.ranked:
-            codes, counts = self._coded()
-            codes = codes // _WIDTH // 2 * _WIDTH + codes % _WIDTH
-            distinct, place = np.unique(codes, return_inverse=True)
-            self._codes, self._counts = [distinct], [np.bincount(place, weights=counts).astype(np.int64)]
+            self._halve_codes()
+
+    def _halve_codes(self) -> None:
+        codes, counts = self._coded()
+        codes = codes // _WIDTH // 2 * _WIDTH + codes % _WIDTH
+        distinct, place = np.unique(codes, return_inverse=True)
+        self._codes, self._counts = [distinct], [np.bincount(place, weights=counts).astype(np.int64)]
 
     def _coded(self) -> tuple[Ints, Ints]:
         """Stretch and bucket of all observations, as a code, and how many have it; codes may come twice."""
@@ -116,6 +155,7 @@ class Course:
 
     def above(self, q: float) -> Floats:
         """How many observations of each stretch lie above the `q` quantile of all, to within a bucket."""
+        self._take_in()
         codes, counts = self._coded()
         bucket = codes % _WIDTH
         below = np.cumsum(np.bincount(bucket, weights=counts, minlength=_WIDTH))
@@ -139,6 +179,7 @@ class Course:
 
     def variance(self) -> float:
         """The variance of the values, to within a bucket; 0 without observations."""
+        self._take_in()
         codes, counts = self._coded()
         if not len(codes):
             return 0.0
@@ -177,14 +218,16 @@ class Course:
         return np.where(weight > 0, largest, math.nan)
 
     def _quantiles(self, q: float, number: Ints, inside: Bools, count: int) -> Floats:
+        self._take_in()
         codes, counts = self._coded()
         window_of = np.full(len(self), -1)
         window_of[inside] = number
-        window, bucket = window_of[codes // _WIDTH], codes % _WIDTH
-        order = np.lexsort((bucket, window))
-        window, bucket, counts = window[order], bucket[order], counts[order]
+        kept = np.flatnonzero(window_of[codes // _WIDTH] >= 0)
+        window, bucket = window_of[codes[kept] // _WIDTH], codes[kept] % _WIDTH
+        order = np.argsort(window * _WIDTH + bucket)
+        window, bucket, counts = window[order], bucket[order], counts[kept[order]]
         values = np.full(count, math.nan)
-        for each in np.unique(window[window >= 0]).tolist():
+        for each in np.unique(window).tolist():
             begin, end = np.searchsorted(window, [each, each + 1])
             below = np.cumsum(counts[begin:end])
             place = int(np.searchsorted(below, rank(q, int(below[-1]))))

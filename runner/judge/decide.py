@@ -7,6 +7,7 @@ import msgspec
 
 from soak.runner.judge.alerts import alert_result
 from soak.runner.judge.attribution import attribute
+from soak.runner.judge.changepoints.find import change_points
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
 from soak.runner.judge.explanation.explain import explain
 from soak.runner.judge.growth import Growth
@@ -41,22 +42,24 @@ LEAST_LAG_REAL_S = 0.05
 _LAG_QUANTILE = "submission_lag_p99"
 
 
-def decide(judge: Judge, identity: Identity, end: End, *, with_tails: bool = True) -> Verdict:
-    """The verdict on the run that `judge` observed to its end, why, what its faults did and cost, and what its tails say."""
-    verdict = _decided(judge, identity, end)
+def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = True) -> Verdict:
+    """The verdict on the run that `judge` observed to its end, and what its faults did and cost.
+
+    with_findings: with why it is broken, what its tails say and its change points, which nothing else in a verdict depends on.
+    """
+    verdict = msgspec.structs.replace(_decided(judge, identity, end), attribution=attribute(judge))
+    if not with_findings:
+        return verdict
+    said = list(tails(judge, _lateness(judge, identity)))
     why = explain(judge, verdict.objectives, verdict.laws)
-    verdict = msgspec.structs.replace(verdict, explanation=why, attribution=attribute(judge))
-    said = tails(judge, _lateness(judge, identity)) if with_tails else ()
-    return msgspec.structs.replace(verdict, tails=list(said))
+    return msgspec.structs.replace(verdict, explanation=why, tails=said, change_points=change_points(judge))
 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
     objectives = judge_objectives(judge, _lateness(judge, identity))
-    laws, unfinished = judge_laws(judge), judge.lifecycle.unfinished()
-    alerts = [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
+    laws, alerts, unfinished = judge_laws(judge), _alerts(judge), judge.lifecycle.unfinished()
     faults, tracker = judge.faults.results(judge.until_s), judge.lifecycle.tracker
-    failures = [*_abort_reason(judge), *_failures(judge, objectives, laws, alerts)]
-    reasons = _with_doubts(failures, _doubts(judge, identity, end, objectives, laws, alerts, faults))
+    reasons = _reasons(judge, identity, end, objectives, laws, alerts, faults)
     return Verdict(
         schema_version=SCHEMA_VERSION,
         verdict=_outcome(end, reasons),
@@ -88,6 +91,7 @@ def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
         gain=tracker.gain(),
         section=tracker.section() or msgspec.UNSET,
         typed_reasons=reasons,
+        decided=judge.deciding.result(judge.until_s, stopped=end is End.DECIDED),
         caveats=[_caveat(each) for each in objectives if each.thin],
     )
 
@@ -104,10 +108,27 @@ def _caveat(objective: ObjectiveResult) -> str:
     return f"{objective.objective} {what} by the observed value alone: its {level:.0%} interval is {low} to {high}"
 
 
+def _alerts(judge: Judge) -> list[AlertResult]:
+    return [alert_result(alert, guard.timer.firings, judge.scenario, judge.until_s) for alert, guard in judge.alerts]
+
+
+def _reasons(
+    judge: Judge,
+    identity: Identity,
+    end: End,
+    objectives: list[ObjectiveResult],
+    laws: list[LawResult],
+    alerts: list[AlertResult],
+    faults: list[FaultResult],
+) -> list[Reason]:
+    failures = [*_abort_reason(judge), *_failures(judge, objectives, laws, alerts)]
+    return _with_doubts(failures, _doubts(judge, identity, end, objectives, laws, alerts, faults))
+
+
 def _outcome(end: End, reasons: list[Reason]) -> Outcome:
     if end is End.ABORTED:
         return Outcome.ABORTED
-    if end is not End.COMPLETED:
+    if not end.orderly:
         return Outcome.INCONCLUSIVE
     if any(reason.status is Status.FAIL for reason in reasons):
         return Outcome.FAIL
@@ -127,9 +148,7 @@ def _growths(judge: Judge) -> Iterator[GrowthResult]:
         fold = judge.folds.fold(sli)
         trend = fold.trend(sli, DEFAULT_CONFIDENCE) if isinstance(fold, Growth) else None
         if trend:
-            yield GrowthResult(
-                sli.name, sli.unit.value, trend.slope, (trend.low, trend.high), trend.level, trend.p, fold.samples
-            )
+            yield trend.result(sli, fold.samples)
 
 
 # Reasons.
@@ -217,13 +236,13 @@ def _doubts(
                 ReasonKind.OBJECTIVE, f"objective {objective.objective}: {objective.detail}", objective.objective
             )
     for law in laws:
-        if law.status is Status.INCONCLUSIVE and end is End.COMPLETED:
+        if law.status is Status.INCONCLUSIVE and end.orderly:
             yield _doubt(ReasonKind.LAW, f"law {law.law}: {law.detail}", law.law)
     for alert in alerts:
-        if alert.status is Status.INCONCLUSIVE and end is End.COMPLETED:
+        if alert.status is Status.INCONCLUSIVE and end.orderly:
             yield _doubt(ReasonKind.ALERT, f"alert {alert.name}: {alert.detail}", alert.name)
     for fault in faults:
-        if fault.status is Status.INCONCLUSIVE and end is End.COMPLETED:
+        if fault.status is Status.INCONCLUSIVE and end.orderly:
             yield _doubt(ReasonKind.FAULT, f"fault {fault.name}: {fault.detail}", fault.name)
     yield from _telemetry_doubts(judge, identity, end)
 
@@ -246,7 +265,7 @@ def _telemetry_doubts(judge: Judge, identity: Identity, end: End) -> Iterator[Re
             f"only {judge.planned} of {tasks} tasks arrived within {show_duration(judge.scenario.duration_s)} (raise duration)",
         )
     offered = judge.offered
-    if end is End.COMPLETED and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
+    if end.orderly and judge.planned is not None and offered < judge.planned and not telemetry.lost_events:
         yield _doubt(ReasonKind.OFFERED, f"the load generator offered {offered} of {judge.planned} planned submissions")
 
 

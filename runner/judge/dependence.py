@@ -188,10 +188,9 @@ def _measured(residuals: _Residuals) -> Dependence:
     if len(residuals.left) < LEAST_TO_SEE:
         return INDEPENDENT
     fine, middle, coarse = (residuals.batches(count) for count in (FINE, MIDDLE, COARSE))
-    longer = max(
-        _longer(fine.correlation, max(_MOST_FINE, _NEAR / math.sqrt(fine.count)), _AIM_FINE),
-        _longer(middle.correlation, _MOST_MIDDLE * math.sqrt(MIDDLE / middle.count), _AIM_MIDDLE),
-    )
+    longer = _longer(fine.correlation, max(_MOST_FINE, _NEAR / math.sqrt(fine.count)), _AIM_FINE)
+    if fine.correlation > 1 / math.sqrt(fine.count):
+        longer = max(longer, _longer(middle.correlation, _MOST_MIDDLE * math.sqrt(MIDDLE / middle.count), _AIM_MIDDLE))
     if fine.seems_independent and middle.seems_independent:
         # Of batches of one observation each the variance is known, and correlation alone is left to be seen.
         return Dependence(max(1.0, fine.corrected), INDEPENDENT.freedom if fine.single else fine.count - 1, longer)

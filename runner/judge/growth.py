@@ -6,61 +6,82 @@ from functools import lru_cache
 
 import numpy as np
 
-from soak.runner.judge.interval import normal_tail, z_of
+from soak.runner.judge.autocorrelation import LEAST_EFFECTIVE, LEAST_MEANS, Spread, spread_of
+from soak.runner.judge.cycle import Cycles, cycles_of
+from soak.runner.judge.means import Means
 from soak.runner.judge.samples import Samples
+from soak.schemas.evidence.verdict import GrowthResult
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Bools, Floats, Ints
 
-MOST_POINTS = 256
-"""Maximum number of points, evenly thinned: enough for a trend, and fast to compare pairwise at each checkpoint."""
-
 LEAST_POINTS = 3
-_LEAST_FOR_INTERVAL = 8
 _HOUR_S = 3600.0
+_ROUNDING = 1e-24
+"""Residues whose squares are so small beside those of the values are rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Slope per hour with its interval, the level that goes with it (the line at time 0), and Mann-Kendall's p."""
+    """Slope per hour with its interval, the level that goes with it (the line at time 0), and the two-sided p of no slope.
+
+    effective: of how many independent samples. doubt: why nothing can be said, empty where it can.
+    """
 
     slope: float
     low: float
     high: float
     level: float
     p: float
+    effective: float
+    doubt: str
+
+    def result(self, sli: Sli, samples: int) -> GrowthResult:
+        """As the verdict has it."""
+        interval = (self.low, self.high)
+        return GrowthResult(
+            sli.name, sli.unit.value, self.slope, interval, self.level, self.p, samples, self.effective, self.doubt
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The fitted line, and what is left of the means without it and without their cycles."""
+
+    slope: float
+    rest: Floats
+    cycles: Cycles | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Chance:
+    """How the slope varies by chance: `spread` times `unit` is per hour. None: not at all."""
+
+    spread: Spread | None
+    unit: float
+    effective: float
 
 
 class Growth:
-    """The Theil-Sen slope (Sen 1968) of at most MOST_POINTS evenly thinned samples; those in `left_out` do not count."""
+    """The Theil-Sen slope (Sen 1968) of the means of samples, without their cycle; those in `left_out` do not count."""
 
     def __init__(self, left_out: tuple[Window, ...]) -> None:
         self.samples = 0
         self._left_out = left_out
-        self._t = np.empty(0)
-        self._value = np.empty(0)
-        self._every = 1
-        self._seen = 0
-        self._slopes: Floats | None = None
+        self._means = Means()
+        self._line: _Line | None = None
+        self._chance: _Chance | None = None
 
     def observe(self, samples: Samples) -> None:
-        """Process more of the series: thinning depends on the number of points, not on block boundaries."""
+        """Process more of the series."""
         keep = ~_inside(samples.t, self._left_out)
-        t, value = samples.t[keep], samples.value[keep]
-        first = -self._seen % self._every
-        self._t = np.concatenate([self._t, t[first :: self._every]])
-        self._value = np.concatenate([self._value, value[first :: self._every]])
-        self._seen += len(t)
-        while len(self._t) > MOST_POINTS:
-            self._t, self._value, self._every = self._t[::2], self._value[::2], self._every * 2
-        self.samples, self._slopes = len(self._t), None
+        self._means.add(samples.t[keep], samples.value[keep])
+        self.samples, self._line, self._chance = self._means.seen, None, None
 
     def value(self, sli: Sli, elapsed_s: float) -> float:
-        """The median slope between all pairs of points, per hour; NaN below three points."""
-        if self.samples < LEAST_POINTS:
-            return math.nan
-        slopes = self._all_slopes()
-        return float(np.median(slopes)) if len(slopes) else math.nan
+        """The median slope between all pairs of means, per hour; NaN below three."""
+        line = self._fitted()
+        return line.slope if line else math.nan
 
     def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
         """Its slope: unfinished work is ignored."""
@@ -68,46 +89,95 @@ class Growth:
         return value, value
 
     def interval(self, sli: Sli, confidence: float) -> tuple[float, float] | None:
-        """Sen's interval of the slope, from the variance of Kendall's statistic (Sen 1968; Hollander and Wolfe 1999, 9.3)."""
-        if self.samples < _LEAST_FOR_INTERVAL or not len(self._all_slopes()):
+        """The interval of the slope (see `autocorrelation`); that of a random walk where observations depend for too long."""
+        line, chance = self._fitted(), self._by_chance()
+        if line is None or chance is None:
             return None
-        slopes = np.sort(self._all_slopes())
-        half = z_of(confidence) * math.sqrt(self._variance()) / 2
-        low, high = math.floor(len(slopes) / 2 - half), math.ceil(len(slopes) / 2 + half)
-        return float(slopes[max(low, 0)]), float(slopes[min(high, len(slopes) - 1)])
+        half = 0.0
+        if chance.spread:
+            spread = chance.spread
+            half = spread.widest(confidence) if self.longer > 1 else spread.half_width(confidence)
+        return line.slope - half * chance.unit, line.slope + half * chance.unit
 
     def trend(self, sli: Sli, confidence: float) -> Trend | None:
-        """The slope, its interval and Mann-Kendall's two-sided p (Mann 1945, Kendall 1975); None for too few points."""
-        interval = self.interval(sli, confidence)
-        if interval is None:
+        """The slope, its interval and its p; None for too few points."""
+        line, chance, interval = self._fitted(), self._by_chance(), self.interval(sli, confidence)
+        if line is None or chance is None or interval is None:
             return None
-        slope = self.value(sli, 0.0)
-        level = float(np.median(self._value - slope * self._t / _HOUR_S))
-        rising = int(np.sign(self._differences()).sum())
-        deviation = math.sqrt(self._variance())
-        z = (abs(rising) - 1) / deviation if rising and deviation else 0.0
-        return Trend(slope, *interval, level, min(1.0, 2 * normal_tail(z)))
+        means = self._means
+        level = self._means.origin + float(np.median(means.value - line.slope * means.t / _HOUR_S))
+        p = float(line.slope == 0)
+        if chance.spread:
+            away = abs(line.slope) / chance.unit
+            p = min(1.0, 2 * (chance.spread.walk_tail(away) if self.longer > 1 else chance.spread.tail(away)))
+        doubt = self._doubt() if self.longer > 1 and interval[0] <= 0 <= interval[1] else ""
+        return Trend(line.slope, *interval, level, p, chance.effective, doubt)
 
-    def _differences(self) -> Floats:
-        first, second = _pairs(len(self._value))
-        differences: Floats = self._value[second] - self._value[first]
-        return differences
+    @property
+    def effective(self) -> float | None:
+        """How many independent samples would tell the slope as well; None for too few samples."""
+        chance = self._by_chance()
+        return chance.effective if chance else None
 
-    def _all_slopes(self) -> Floats:
-        if self._slopes is None:
-            first, second = _pairs(len(self._t))
-            apart_h = (self._t[second] - self._t[first]) / _HOUR_S
-            rises, apart = self._differences(), apart_h > 0
-            # Times ascend and ties are rare: checking for them is cheaper than always filtering.
-            self._slopes = rises / apart_h if apart.all() else rises[apart] / apart_h[apart]
-        return self._slopes
+    @property
+    def longer(self) -> float:
+        """1, or how many times as long a run must be at least, for its dependence to be told from growth."""
+        chance = self._by_chance()
+        return max(1.0, LEAST_EFFECTIVE / max(chance.effective, 0.1)) if chance and chance.spread else 1.0
 
-    def _variance(self) -> float:
-        """Variance of Kendall's statistic without a trend, corrected for ties."""
-        count = len(self._value)
-        same = np.unique(self._value, return_counts=True)[1].astype(np.float64)
-        ties = float((same * (same - 1) * (2 * same + 5)).sum())
-        return (count * (count - 1) * (2 * count + 5) - ties) / 18
+    def _doubt(self) -> str:
+        worth = f"{self.samples:,} count as about {max(1.0, self.effective or 0):.0f}"
+        times = math.ceil(10 * self.longer) / 10
+        long = "no statement: observations depend on each other for too long"
+        return f"{long} ({worth}); the run must be at least {times:.2g} times as long"
+
+    def _fitted(self) -> _Line | None:
+        means = self._means
+        if self._line is None and len(means) >= LEAST_POINTS:
+            slope = _theil_sen(means.t, means.value)
+            if math.isnan(slope):
+                return None
+            rest = _without(means, means.value, slope)
+            found = cycles_of(rest)
+            if found:
+                value = means.value - found.curve
+                slope = _theil_sen(means.t, value)
+                rest = _without(means, value, slope)
+            self._line = _Line(slope, rest, found)
+        return self._line
+
+    def _by_chance(self) -> _Chance | None:
+        line, means = self._fitted(), self._means
+        if line is None or len(means) < LEAST_MEANS:
+            return None
+        if self._chance is None:
+            apart_h = (means.t - means.t.mean()) / _HOUR_S
+            unit = 1 / math.sqrt(float(apart_h @ apart_h))
+            left = float(line.rest @ line.rest)
+            if left <= _ROUNDING * float(means.value @ means.value):
+                self._chance = _Chance(None, unit, float(means.covered))
+            else:
+                found = line.cycles
+                spread = spread_of(line.rest, found.span, found.correction) if found else spread_of(line.rest)
+                variance = means.inner_variance() + left / (len(means) - 2)
+                self._chance = _Chance(spread, unit, spread.effective(variance, len(means), means.covered))
+        return self._chance
+
+
+def _without(means: Means, value: Floats, slope: float) -> Floats:
+    rest: Floats = value - slope * means.t / _HOUR_S
+    centred: Floats = rest - rest.mean()
+    return centred
+
+
+def _theil_sen(t_s: Floats, value: Floats) -> float:
+    """The median slope per hour between all pairs of points (Theil 1950; Sen 1968); NaN if all are at one time."""
+    first, second = _pairs(len(t_s))
+    apart_h, rises = (t_s[second] - t_s[first]) / _HOUR_S, value[second] - value[first]
+    apart = apart_h > 0
+    # Times ascend and ties are rare: checking for them is cheaper than always filtering.
+    slopes = rises / apart_h if apart.all() else rises[apart] / apart_h[apart]
+    return float(np.median(slopes)) if len(slopes) else math.nan
 
 
 @lru_cache(maxsize=4)

@@ -13,7 +13,9 @@ import numpy as np
 
 from soak.runner.judge.alerts import Guard, number_or_none
 from soak.runner.judge.attribution import Attribution
+from soak.runner.judge.changepoints.marks import Marks
 from soak.runner.judge.course import Course
+from soak.runner.judge.deciding.deciding import Deciding
 from soak.runner.judge.explanation.records import Records
 from soak.runner.judge.faults import FaultCounts
 from soak.runner.judge.folds import Folds, Sketch
@@ -36,7 +38,7 @@ from soak.schemas.stream.vocabulary import Vocabulary
 
 _ALERTS = kind_flags(Kind.ALERT_FIRED, Kind.ALERT_RESOLVED)
 _RESUMES = kind_flags(Kind.RUN_PAUSED, Kind.RUN_RESUMED)
-_ENDS = kind_flags(Kind.RUN_ENDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
+_ENDS = kind_flags(Kind.RUN_ENDED, Kind.RUN_DECIDED, Kind.RUN_ABORTED, Kind.RUN_INTERRUPTED)
 
 
 @dataclass(slots=True)
@@ -64,6 +66,8 @@ class Judge:
         self.tails = Tails(scenario, self.labels)
         self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
+        self.deciding = Deciding(scenario, self.labels, vocabulary)
+        self.marks = Marks(vocabulary)
         self.attribution = Attribution(scenario, vocabulary, self.labels, self.faults)
         self.alerts = [
             (alert, Guard(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
@@ -95,10 +99,10 @@ class Judge:
         return cls(scenario, vocabulary, abort=identity.abort, identity=identity)
 
     def _floor_s(self, series: str) -> float:
-        """The shortest interval of a series that a condition, or the explanation of an objective, needs."""
-        comparisons = [
-            guard.comparison for guard in (*self.scenario.aborts, *(alert.condition for alert in self.scenario.alerts))
-        ] + [objective.comparison for objective in self.scenario.objectives]
+        """The shortest interval of a series that a condition or an objective needs."""
+        conditions = (*self.scenario.aborts, *(alert.condition for alert in self.scenario.alerts))
+        comparisons = [each.comparison for each in conditions]
+        comparisons += [each.comparison for each in self.scenario.objectives]
         limits = [c.target for c in comparisons if c.sli.aggregate is Aggregate.LONGEST and c.sli.series == series]
         return min((limit for limit in limits if isinstance(limit, float)), default=math.inf)
 
@@ -199,9 +203,11 @@ class Judge:
         self.records.observe(facts)
         self.tails.observe(facts)
         self.faults.observe(block)
+        self.deciding.observe(block, facts, self.alerts)
+        self.marks.observe(block)
         self.attribution.observe(block, facts)
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
-        planned = block.value[block.kind == Kind.RUN_ENDED]
+        planned = block.value[(block.kind == Kind.RUN_ENDED) | (block.kind == Kind.RUN_DECIDED)]
         self.planned = int(planned[-1]) if len(planned) else self.planned
         self._note_resumes(block)
         self.repeats += block.value[block.kind == Kind.RUN_REPEATED].astype(np.int64).tolist()
@@ -287,7 +293,7 @@ def _legs(block: Block) -> Iterator[Block]:
 
 def _without_end(block: Block) -> Block:
     """A run that is aborted at the instant at which it would have ended is aborted."""
-    return block.take(~kind_flags(Kind.RUN_ENDED, Kind.RUN_INTERRUPTED)[block.kind])
+    return block.take(~kind_flags(Kind.RUN_ENDED, Kind.RUN_DECIDED, Kind.RUN_INTERRUPTED)[block.kind])
 
 
 def _shared(judge: Judge) -> dict[int, object]:

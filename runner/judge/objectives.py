@@ -223,6 +223,8 @@ def _by_interval(case: _Case, statement: Statement, confidence: float) -> tuple[
         return _unless_unfinished(case)
     if not any(holds):
         return Status.INCONCLUSIVE, _not_for_all(case)
+    if statement.longer > 1:
+        return Status.INCONCLUSIVE, _dependent(case, statement)
     what = "break" if holds[-1] else "meet"
     return (
         Status.INCONCLUSIVE,

@@ -8,7 +8,6 @@ from statistics import fmean, stdev
 import numpy as np
 
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
-from soak.runner.judge.growth import MOST_POINTS
 from soak.runner.judge.histogram import bucket_of, upper_edge, value_of
 from soak.runner.power.detection import (
     AboutRule,
@@ -36,6 +35,8 @@ RARE_PER_HOUR = 1 / 24
 
 _FAR = 1000.0
 """So many times its limit is as bad as anybody looks for."""
+_OF_SLOPES = 1.5
+"""The power of time with which the spread of slopes falls: half for the number of observations, one for the time they span."""
 _UPPER = (Op.LE, Op.LT)
 _EXTREMES = (Aggregate.MAX, Aggregate.GAUGE, Aggregate.LONGEST)
 
@@ -212,31 +213,34 @@ def _rate(sample: Sample, target: float) -> Case:
 
 
 def _normal(sample: Sample, target: float, sd_of: Callable[[float], float]) -> Case:
-    higher, beyond = _broken_above(sample), _beyond(sample)
+    higher, (beyond, varied) = _broken_above(sample), _beyond(sample)
     if target <= 0:
         raise NoStatementError("its target is not above 0: no size can be a multiple of it")
-    detector = SpreadDetector(target, target * _FAR if higher else target / _FAR, sample.hours, sd_of, beyond=beyond)
+    worst = target * _FAR if higher else target / _FAR
+    detector = SpreadDetector(target, worst, sample.hours, lambda size: math.hypot(sd_of(size), varied), beyond=beyond)
     return Case(detector, Method.NORMAL, Scale.VALUE, target * (MORE if higher else 2 - MORE))
 
 
 def _growth(sample: Sample, target: float) -> Case:
     higher, sd = _broken_above(sample), _sd(sample.values)
-    beyond = _beyond(sample)
-    # Thinned to so many points, however long the run: only the time they span still grows.
-    shrinks = 1.0 if sample.observations >= MOST_POINTS / 2 else 1.5
+    beyond, varied = _beyond(sample)
+    sd = math.hypot(sd, varied)
     far = target + (1 if higher else -1) * (abs(target) + beyond + sd) * _FAR
     default = target * (MORE if higher else 2 - MORE) if target > 0 else None
-    detector = SpreadDetector(target, far, sample.hours, lambda size: sd, shrinks, beyond)
+    detector = SpreadDetector(target, far, sample.hours, lambda size: sd, _OF_SLOPES, beyond)
     return Case(detector, Method.NORMAL, Scale.VALUE, default)
 
 
-def _beyond(sample: Sample) -> float:
-    """How far beyond its limit a value must lie for the whole interval to do so; 0 where the observed value decides."""
+def _beyond(sample: Sample) -> tuple[float, float]:
+    """How far beyond its limit a value must lie for the whole interval to do so, and how much that varies.
+
+    0 where the observed value decides.
+    """
     if not sample.objective.confidence:
-        return 0.0
-    if sample.half_width is None:
-        raise NoStatementError("the pilot has too few observations for an interval: make the run longer")
-    return sample.half_width
+        return 0.0, 0.0
+    if sample.half_widths is None:
+        raise NoStatementError("the pilot has too few independent observations for an interval: make the run longer")
+    return sample.half_widths
 
 
 def _relative(sample: Sample, factor: float) -> Case:

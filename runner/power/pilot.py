@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, median, stdev
+from statistics import fmean, stdev
 
 from soak.runner.judge.histogram import upper_edge, value_of
 from soak.runner.replications.replication import ObjectiveOutcome, Replication
@@ -15,6 +15,8 @@ from soak.schemas.language.model import Objective
 
 LEAST = 5
 """Fewer replications give no usable spread."""
+
+_STATED = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,12 @@ class Sample:
         return [value / target for value, target in pairs if value and target and value > 0 and target > 0]
 
     @property
-    def half_width(self) -> float | None:
-        """Half the width of a growth's interval, typically."""
+    def half_widths(self) -> tuple[float, float] | None:
+        """Mean and standard deviation of half the width of a growth's interval; None where more than a tenth have none."""
         widths = [each.half_width for each in self.observed if each.half_width is not None]
-        return median(widths) if widths else None
+        if not widths or len(widths) < _STATED * len(self.observed):
+            return None
+        return fmean(widths), stdev(widths) if len(widths) > 1 else 0.0
 
     def summary(self) -> Pilot:
         """How it came out."""

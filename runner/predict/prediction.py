@@ -3,21 +3,19 @@
 Shares have Wilson's intervals; quantiles are those of Hyndman and Fan (1996), definition 7.
 """
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from soak.runner.judge.interval import wilson
+from soak.runner.predict import early
+from soak.runner.predict.figures import CONFIDENCE, distribution_of, share_of
 from soak.runner.predict.request import Request
 from soak.runner.predict.table import column
 from soak.runner.replications.replication import Replication
 from soak.schemas.evidence.prediction import (
-    QUANTILES,
     SCHEMA_VERSION,
     AbortPrediction,
     Decision,
-    Distribution,
     Doubt,
     First,
     FirstToBreak,
@@ -25,15 +23,12 @@ from soak.schemas.evidence.prediction import (
     Observed,
     OutcomeShare,
     Prediction,
-    Quantile,
     Share,
     Stopped,
 )
 from soak.schemas.evidence.verdict import Outcome, Status
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Objective, Reference, Scenario
-
-CONFIDENCE = 0.95
 
 
 def predict(loaded: Loaded, request: Request, made: Sequence[Replication], stopped: Stopped) -> Prediction:
@@ -63,6 +58,8 @@ def predict(loaded: Loaded, request: Request, made: Sequence[Replication], stopp
         first_to_break=first_to_break(objectives, aborts, len(made) - passed.count),
         aborts=aborts,
         doubts=_doubts(made),
+        decided=early.decided(made, scenario.duration_s),
+        decidable=early.decidable(made, scenario.duration_s),
     )
 
 
@@ -144,36 +141,3 @@ def _doubts(made: Sequence[Replication]) -> list[Doubt]:
     """Most frequent first."""
     counts = Counter(what for each in made if each.verdict is not Outcome.PASS for what in set(each.doubts))
     return [Doubt(what, count) for what, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
-
-
-def share_of(count: int, total: int) -> Share:
-    """`count` of `total` with its Wilson interval; 0 to 1 for a total of 0."""
-    return Share(count, count / total if total else 0.0, wilson(count, total, CONFIDENCE))
-
-
-def half_width(share: Share) -> float:
-    """Half the width of the interval of a share."""
-    low, high = share.interval
-    return (high - low) / 2
-
-
-def distribution_of(values: Sequence[float]) -> Distribution | None:
-    """Mean, standard deviation of a sample and quantiles; None without values. Sums are exact, so the order does not matter."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    count = len(ordered)
-    # Rounding must not carry the mean of equal values off them.
-    mean = ordered[0] if ordered[0] == ordered[-1] else math.fsum(ordered) / count
-    squares = math.fsum((value - mean) ** 2 for value in ordered)
-    sd = math.sqrt(squares / (count - 1)) if count > 1 else None
-    quantiles = [Quantile(q, quantile(ordered, q)) for q in QUANTILES]
-    return Distribution(count, mean, sd, ordered[0], ordered[-1], quantiles)
-
-
-def quantile(ordered: Sequence[float], q: float) -> float:
-    """The `q` quantile of ordered values by linear interpolation: Hyndman and Fan (1996), definition 7."""
-    place = (len(ordered) - 1) * q
-    below = math.floor(place)
-    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
-    return low + (place - below) * (high - low)

@@ -11,7 +11,8 @@ from soak.runner.evidence.directory import PREDICTIONS, RunDirectory
 from soak.runner.evidence.scenario_copy import store_scenario
 from soak.runner.interruption import Interruption, listening
 from soak.runner.predict import table
-from soak.runner.predict.prediction import half_width, observed, predict, share_of
+from soak.runner.predict.figures import half_width, share_of
+from soak.runner.predict.prediction import observed, predict
 from soak.runner.predict.request import Request
 from soak.runner.replications.replication import Replication, jobs
 from soak.runner.replications.series import series

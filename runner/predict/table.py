@@ -8,7 +8,17 @@ from soak.runner.replications.replication import ObjectiveOutcome, Replication
 from soak.schemas.evidence.verdict import Outcome, Status
 
 FILE = "replications.csv"
-_FIRST = ("index", "seed", "verdict", "ended_s", "aborted_by", "kept_from_pass_by")
+_FIRST = (
+    "index",
+    "seed",
+    "verdict",
+    "ended_s",
+    "aborted_by",
+    "kept_from_pass_by",
+    "decided_as",
+    "decided_s",
+    "decidable_s",
+)
 _OF_OBJECTIVE = ("status", "value", "target", "margin", "samples")
 _BETWEEN = "; "
 
@@ -32,6 +42,9 @@ def row(replication: Replication) -> list[str]:
         replication.ended_s,
         replication.aborted_by,
         _BETWEEN.join(replication.doubts),
+        replication.decided_as,
+        replication.decided_s,
+        replication.decidable_s,
     ]
     for each in replication.objectives:
         cells += [each.status, each.value, each.target, each.margin, each.samples]
@@ -61,7 +74,14 @@ def _replication(line: dict[str, str]) -> Replication:
         aborted_by=line["aborted_by"] or None,
         objectives=[_outcome(line, column(number)) for number in range(count)],
         doubts=line["kept_from_pass_by"].split(_BETWEEN) if line["kept_from_pass_by"] else [],
+        decided_as=line["decided_as"] or None,
+        decided_s=_number(line["decided_s"]),
+        decidable_s=_number(line["decidable_s"]),
     )
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
 
 
 def _outcome(line: dict[str, str], name: str) -> ObjectiveOutcome:

@@ -7,14 +7,15 @@ import msgspec
 import numpy as np
 
 from soak.runner.engine import BrokenOffError, execute, identify
-from soak.runner.judge.folds import Sketch
+from soak.runner.judge.folds import Fold, Sketch
+from soak.runner.judge.growth import Growth
 from soak.runner.judge.judge import Judge
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import OF_TELEMETRY, ObjectiveResult, Outcome, Status, Verdict
 from soak.schemas.language.model import Objective, Scenario
 from soak.schemas.language.registry import MEND, blame
-from soak.schemas.language.slis import Aggregate
+from soak.schemas.language.slis import Aggregate, Sli
 from soak.simulation.plan import Plan
 
 _SEED_BITS = 53
@@ -39,8 +40,8 @@ class Job(msgspec.Struct, frozen=True):
 class ObjectiveOutcome(msgspec.Struct, frozen=True):
     """How one objective came out, in base units; `margin` is positive on the good side.
 
-    `half_width`: of the interval of a growth; `buckets`: what was counted where, of a quantile in a detailed replication
-    (see runner.judge.histogram).
+    `half_width`: of the interval of a mean, or of a growth of which something can be said; `buckets`: what was counted where, of
+    a quantile in a detailed replication (see runner.judge.histogram).
     """
 
     status: Status
@@ -56,6 +57,7 @@ class Replication(msgspec.Struct, frozen=True):
     """The outcome of one replication; `objectives` in the order of the scenario's.
 
     `aborted_by` names the abort condition that ended it, at `ended_s` of scenario time (of a job in full: that would have).
+    `decided_s`, `decidable_s`: when the verdict on the objectives was known, as `decided_as`; without what only the end decides.
     `doubts` are the laws, alerts and faults (and `telemetry`) that prevented PASS. `slis`: in base units, of a job in full.
     """
 
@@ -67,6 +69,9 @@ class Replication(msgspec.Struct, frozen=True):
     objectives: list[ObjectiveOutcome]
     doubts: list[str]
     slis: dict[str, float | None] = {}
+    decided_as: str | None = None
+    decided_s: float | None = None
+    decidable_s: float | None = None
 
 
 def seeds(base: int) -> Iterator[int]:
@@ -116,7 +121,9 @@ def replicate(job: Job) -> Replication:
 def _run(job: Job) -> tuple[Verdict, Judge]:
     target = Simulation()
     plan = Plan(job.scenario, job.seed, arrivals_seed=job.arrivals_seed)
-    return execute(plan, target, identify(job.scenario, "", job.seed, target, abort=not job.in_full), with_tails=False)
+    return execute(
+        plan, target, identify(job.scenario, "", job.seed, target, abort=not job.in_full), with_findings=False
+    )
 
 
 def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:
@@ -133,7 +140,14 @@ def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:
         ],
         _doubts(verdict),
         verdict.slis if job.in_full else {},
+        *_early(verdict),
     )
+
+
+def _early(verdict: Verdict) -> tuple[str | None, float | None, float | None]:
+    """As what, and when, the verdict on the objectives was known; and when without what only the end decides."""
+    known = verdict.decided
+    return (known.status, known.at_s, known.decidable_at_s) if known else (None, None, None)
 
 
 def _doubts(verdict: Verdict) -> list[str]:
@@ -159,11 +173,15 @@ def _objective(judge: Judge, objective: Objective, result: ObjectiveResult, deta
         result.target,
         result.margin,
         result.samples,
-        _half_width(result) if sli.aggregate in {Aggregate.GROWTH, Aggregate.MEAN} else None,
+        _half_width(result) if _has_half_width(fold, sli) else None,
         fold.histogram.nonzero()
         if detailed and isinstance(fold, Sketch) and sli.aggregate is Aggregate.QUANTILE
         else {},
     )
+
+
+def _has_half_width(fold: Fold, sli: Sli) -> bool:
+    return fold.longer == 1 if isinstance(fold, Growth) else sli.aggregate is Aggregate.MEAN
 
 
 def _half_width(result: ObjectiveResult) -> float | None:

@@ -117,8 +117,8 @@ class RunContext:
     def is_over(self, open_work: Callable[[], bool]) -> bool:
         """Whether the time is up, or arrivals have ended and no work is open. Raises SoakError when the clock was set."""
         self.clock.refuse_step()
-        scenario, now_s = self.plan.scenario, self.now()
-        return now_s >= scenario.duration_s and (now_s >= scenario.horizon_s or not open_work())
+        plan, now_s = self.plan, self.now()
+        return now_s >= plan.ends_s and (now_s >= plan.horizon_s or not open_work())
 
     def take_census(self, snapshot: Callable[[], Snapshot], until_s: float) -> None:
         """Record the system's own census at the end; without one (it stays busy) the verdict is not PASS."""

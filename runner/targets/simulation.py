@@ -32,7 +32,7 @@ class Simulation:
 
 def _repeated(plan: Plan) -> Generator[Block, None, None]:
     """The events of a run, compared with repeated simulations of the same plan; at the end, the differing events of each."""
-    others = [simulate(Plan(plan.scenario, plan.seed)) for _ in range(plan.scenario.repeat - 1)]
+    others = [simulate(plan.again()) for _ in range(plan.scenario.repeat - 1)]
     differing = [0] * len(others)
     until_s = 0.0
     for block in simulate(plan):

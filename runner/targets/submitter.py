@@ -91,6 +91,10 @@ class Submitter:
             self._context.at(first.due_s, lambda: self._submit(first))
 
     def _submit(self, *work: Submission) -> None:
+        if work[0].due_s >= self._context.plan.ends_s:
+            # Arrivals have ended since it was put on the agenda.
+            self._all_came = True
+            return
         self._next()
         for each in work:
             if each.cause and each.number not in self._recorded:

@@ -101,7 +101,7 @@ class Watched:
     def state(self, eta_s: float | None = None) -> State:
         """The run so far."""
         judge, scenario = self.judge, self.judge.scenario
-        verdict = decide(judge, self.identity, self.end)
+        verdict = decide(judge, self.identity, self.end, with_findings=False)
         objectives = []
         for each in verdict.objectives:
             unit = scenario.slis[each.sli].unit

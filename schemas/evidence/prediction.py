@@ -120,6 +120,20 @@ class AbortPrediction(msgspec.Struct, frozen=True):
     time: Distribution | None
 
 
+class EarlyPrediction(msgspec.Struct, frozen=True):
+    """How many replications were decided before arrivals ended, and when, in seconds of scenario time.
+
+    half_s, most_s: by when half and 95 % of all replications were decided (None: fewer were). differing: those of them whose
+    objectives came out otherwise at the end.
+    """
+
+    share: Share
+    time: Distribution | None
+    half_s: float | None
+    most_s: float | None
+    differing: int
+
+
 class Doubt(msgspec.Struct, frozen=True):
     """A law, an alert, a fault or the telemetry, and how many replications it kept from PASS."""
 
@@ -150,6 +164,9 @@ class Prediction(msgspec.Struct, frozen=True):
     first_to_break: FirstToBreak
     aborts: list[AbortPrediction]
     doubts: list[Doubt]
+    decided: EarlyPrediction | None = None
+    decidable: EarlyPrediction | None = None
+    """The same without waiting for what only the end decides."""
 
 
 class Observed(msgspec.Struct, frozen=True):

@@ -6,6 +6,8 @@ from enum import StrEnum
 import msgspec
 
 from soak.schemas.evidence.attribution import FaultAttribution
+from soak.schemas.evidence.changepoints import SeriesChanges
+from soak.schemas.evidence.decided import Decided
 from soak.schemas.evidence.explanation import Explanation
 from soak.schemas.evidence.tails import Tail
 
@@ -38,9 +40,15 @@ class End(StrEnum):
     """How a run ended."""
 
     COMPLETED = "completed"
+    DECIDED = "decided"
     ABORTED = "aborted"
     INTERRUPTED = "interrupted"
     CUT = "cut"
+
+    @property
+    def orderly(self) -> bool:
+        """Whether the system was let finish its work and counted its tasks."""
+        return self in {End.COMPLETED, End.DECIDED}
 
 
 class ReasonKind(StrEnum):
@@ -212,7 +220,11 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class GrowthResult(msgspec.Struct, frozen=True):
-    """A trend: slope per hour in base units with its 95 % interval, the fitted line's `level` at time 0, Mann-Kendall's p."""
+    """A trend: slope per hour in base units with its 95 % interval, the fitted line's `level` at time 0, the p of no trend.
+
+    effective_samples: how many independent ones would tell the slope as well. detail: why there is no statement; empty where
+    there is one.
+    """
 
     sli: str
     unit: str
@@ -221,6 +233,8 @@ class GrowthResult(msgspec.Struct, frozen=True):
     level: float
     p: float
     samples: int
+    effective_samples: float | None = None
+    detail: str = ""
 
 
 class SlowTask(msgspec.Struct, frozen=True):
@@ -306,8 +320,11 @@ class Verdict(msgspec.Struct, frozen=True):
     section: Section | msgspec.UnsetType = msgspec.UNSET
     """Of a system that has one, and left out for others."""
     typed_reasons: list[Reason] = []
+    decided: Decided | None = None
     caveats: list[str] = []
     """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
+    change_points: list[SeriesChanges] = []
+    """Of each indicator of an objective that can step: when it did. They change no verdict."""
     attribution: list[FaultAttribution] = []
     """What each fault did and what it cost; evidence of before does not have it."""
     tails: list[Tail] = []

@@ -102,6 +102,7 @@ class Kind(IntEnum):
     SAMPLE_IN_FLIGHT = auto()
     SAMPLE_MEMORY = auto()
     SAMPLE_MEMORY_HELD = auto()
+    RUN_DECIDED = auto()
     # For the events of systems of other packages.
     OWN_1 = auto()
     OWN_2 = auto()
@@ -170,6 +171,13 @@ _FAILED_CALL = "task attempt cause"
 SPECS: dict[Kind, Spec] = {
     Kind.RUN_STARTED: _runner("run.started", "the run starts"),
     Kind.RUN_ENDED: _runner("run.ended", "the run is over: `planned` counts submissions", "", "planned", Value.NUMBER),
+    Kind.RUN_DECIDED: _runner(
+        "run.decided",
+        "the run is over, ended early since its verdict was known: `planned` counts submissions up to then",
+        "",
+        "planned",
+        Value.NUMBER,
+    ),
     Kind.RUN_ABORTED: _runner("run.aborted", "an abort condition held", "", "name", Value.NAME),
     Kind.RUN_INTERRUPTED: _runner("run.interrupted", "the run was interrupted from outside"),
     Kind.RUN_PAUSED: _runner(

@@ -18,7 +18,8 @@ class Identity:
 
     `speed`: seconds of scenario time per second of real time; 1 for a simulated clock. `patience_s`: timeout of calls to an
     attached class in real seconds, if given. `redelivery_s`: maximum time until the work of a dead worker is started
-    again, in seconds of scenario time, if declared by the target.
+    again, in seconds of scenario time, if declared by the target. `stop`: the run ends once its verdict is
+    known: `all` objectives, or those that are `decidable` before the end.
     """
 
     scenario: str
@@ -30,3 +31,4 @@ class Identity:
     speed: float = 1.0
     patience_s: float | None = None
     redelivery_s: float | None = None
+    stop: str | None = None

@@ -22,7 +22,7 @@ class CallsModel:
         self._env = env
         self._plan = plan
         self._row = recorder.row
-        self._duration_s = plan.scenario.duration_s
+        self._duration_s = plan.ends_s
         self._needs = [need for need in calls_of(plan.scenario).memory for _ in range(need.tasks)]
         self._client = Client(env, plan, recorder, self._holds)
         self._states = bytearray()

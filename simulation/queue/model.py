@@ -46,7 +46,7 @@ class QueueModel:
         self._record_enqueues = recorder.enqueue
         self._fate = plan.fate
         self._queue = queue_of(plan.scenario)
-        self._duration_s = plan.scenario.duration_s
+        self._duration_s = plan.ends_s
         self._outages = windows_of(plan.scenario, *OUTAGES)
         self._leases = Leases.of(self._queue, self._outages, windows_of(plan.scenario, QueueFault.WATCHDOG_CRASH))
         self._mishaps = Mishaps(self, plan, recorder, self._leases)

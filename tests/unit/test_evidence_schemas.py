@@ -251,7 +251,7 @@ def test_runs_of_every_fault_type_write_nearly_every_event_type(runs: Runs) -> N
         "sample.threads",
     }
     real_systems_only |= {"sample.runner_rss", "sample.runner_open_files"}
-    assert set(TYPES) - written <= {"run.interrupted", "task.cancelled", *real_systems_only}
+    assert set(TYPES) - written <= {"run.interrupted", "run.decided", "task.cancelled", *real_systems_only}
 
 
 # The code names the same fields.
@@ -360,7 +360,7 @@ def test_schema_and_vocabulary_name_the_same_fields_of_an_event(kind: Kind) -> N
 
 def test_schema_and_header_name_the_same_fields() -> None:
     assert set(EVENTS[HEADER]["properties"]) == {"type", "schema_version", *Identity.__slots__}
-    assert set(EVENTS[HEADER]["required"]) == set(EVENTS[HEADER]["properties"]) - {"patience_s", "redelivery_s"}
+    assert set(EVENTS[HEADER]["required"]) == set(EVENTS[HEADER]["properties"]) - {"patience_s", "redelivery_s", "stop"}
 
 
 # The schemas are well made.
@@ -432,7 +432,7 @@ REFUSED = [
     ("verdict", "passes", put("objectives", 0, "status", value="FAIL"), "const of objectives.0.status"),
     ("verdict", "passes", put("objectives", value=[]), "minItems of objectives"),
     ("verdict", "passes", put("reasons", value=["broken"]), "maxItems of reasons"),
-    ("verdict", "passes", put("end", value="interrupted"), "const of end"),
+    ("verdict", "passes", put("end", value="interrupted"), "enum of end"),
     ("verdict", "aborts", put("end", value="completed"), "const of end"),
     ("verdict", "aborts", put("reasons", value=[]), "minItems of reasons"),
     ("verdict", "aborts", put("faults", 0, "type", value="Gremlins!"), "pattern of faults.0.type"),

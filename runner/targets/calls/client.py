@@ -97,6 +97,9 @@ class Client:
                     await asyncio.sleep(0)
                     while (left_s := due_s - self._clock.now()) > 0:
                         await asyncio.sleep(self._clock.real(left_s))
+                    if due_s >= self._plan.ends_s:
+                        self._all_came = True
+                        return
                     # Recorded here: the loop may not run the task itself at once.
                     self._states[TaskState.IN_PROGRESS] += 1
                     self._rows.note(Kind.TASK_ENQUEUED, number=number, value=due_s)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak.runner.judge.growth import MOST_POINTS, Growth
+from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import BUCKETS, RELATIVE_ERROR, Histogram, bucket_of, rank, value_of
 from soak.runner.judge.interval import quantile_ranks, wilson, z_of
 from soak.runner.judge.samples import Samples
@@ -183,16 +183,6 @@ def growth_of(points: list[tuple[float, float]], *windows: Window) -> float:
 def test_growth_is_the_median_of_all_slopes(points: list[tuple[float, float]]) -> None:
     slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(sorted(points), 2)]
     assert growth_of(sorted(points)) == pytest.approx(median(slopes) * 3600, abs=1e-9)
-
-
-def test_growth_thins_its_points_evenly() -> None:
-    growth = Growth(())
-    for start in range(0, 10_000, 700):
-        t = np.arange(start, start + 700, dtype=float)
-        growth.observe(Samples(t, 3 * t))
-    assert MOST_POINTS / 2 <= growth.samples <= MOST_POINTS
-    assert np.ptp(np.diff(growth._t)) == 0
-    assert growth.value(catalogues()["queue"]["rss_growth"], 0.0) == pytest.approx(3 * 3600)
 
 
 def test_samples_at_the_same_time_have_no_slope() -> None:

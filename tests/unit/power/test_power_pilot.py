@@ -7,7 +7,14 @@ from histories import scenario
 
 from soak.runner.engine import execute, identify
 from soak.runner.judge.histogram import RELATIVE_ERROR, Histogram
-from soak.runner.power.pilot import PooledDistribution, design_effect, index_of_dispersion, samples_of, share_beyond
+from soak.runner.power.pilot import (
+    PooledDistribution,
+    Sample,
+    design_effect,
+    index_of_dispersion,
+    samples_of,
+    share_beyond,
+)
 from soak.runner.replications.replication import Job, ObjectiveOutcome, Replication, replicate
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import UsageError
@@ -110,19 +117,41 @@ def test_replications_that_observe_nothing() -> None:
 
 
 def test_what_a_replication_tells_of_its_objectives() -> None:
-    """Its histogram holds every observation; the value is the quantile of it; a growth has its interval."""
+    """Its histogram holds every observation; the value is the quantile of it."""
     job = Job(0, 7, scenario(f"duration: 20m\ndrain: 20m\n{OBJECTIVES}"), detailed=True)
     made = replicate(job)
-    ratio, quantile, growth = made.objectives
+    ratio, quantile, _ = made.objectives
     assert sum(quantile.buckets.values()) == quantile.samples == ratio.samples > 500
     assert quantile.value is not None
     above = share_beyond(quantile, quantile.value * (1 + RELATIVE_ERROR))
     assert above <= 0.05 <= share_beyond(quantile, quantile.value * (1 - 3 * RELATIVE_ERROR))
     assert ratio.buckets == {} and ratio.half_width is None
-    target = Simulation()
-    identity = identify(job.scenario, "", job.seed, target, abort=True)
-    low, high = execute(Plan(job.scenario, job.seed), target, identity)[0].objectives[2].interval or (None, None)
-    assert low is not None and high is not None
     brief = replicate(Job(0, 7, job.scenario)).objectives[1]
     assert brief == msgspec.structs.replace(quantile, buckets={})
-    assert growth.half_width == pytest.approx((high - low) / 2) and growth.half_width > 0
+
+
+@pytest.mark.parametrize("workers", [9, 12])
+def test_a_replication_keeps_half_of_the_interval_of_a_growth_of_which_something_can_be_said(workers: int) -> None:
+    """With nine workers for nine tasks the queue wanders for all the 20 minutes."""
+    job = Job(0, 7, scenario(f"duration: 20m\ndrain: 1m\nqueue: {{workers: {workers}}}\n{OBJECTIVES}"))
+    target = Simulation()
+    identity = identify(job.scenario, "", job.seed, target, abort=True)
+    verdict = execute(Plan(job.scenario, job.seed), target, identity)[0]
+    low, high = verdict.objectives[2].interval or (None, None)
+    assert low is not None and high is not None
+    [growth] = [each for each in verdict.growths if each.sli == "queue_depth_growth"]
+    kept = replicate(job).objectives[2].half_width
+    assert kept == (None if workers == 9 else pytest.approx((high - low) / 2))
+    assert (growth.detail == "") == (workers == 12)
+
+
+def test_half_widths_that_are_mostly_there_have_a_mean_and_a_spread() -> None:
+    objective = scenario("slos: [queue_depth_growth <= 5/h]").objectives[0]
+
+    def pilot(*widths: float | None) -> Sample:
+        outcomes = [ObjectiveOutcome(Status.PASS, 1.0, 5.0, 4.0, 100, width) for width in widths]
+        return Sample(objective, tuple(outcomes), 1.0)
+
+    assert pilot(*[2.0] * 5, *[4.0] * 5).half_widths == pytest.approx((3.0, 1.0540926))
+    assert pilot(*[2.0] * 9, None).half_widths == (2.0, 0.0)
+    assert pilot(*[2.0] * 8, None, None).half_widths is None

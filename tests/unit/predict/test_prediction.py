@@ -18,14 +18,8 @@ from soak.reports.plots.prediction import bars, is_far
 from soak.reports.prediction import command, first, render_prediction, summary_lines
 from soak.runner.evidence.record import to_json
 from soak.runner.predict import table
-from soak.runner.predict.prediction import (
-    decide,
-    distribution_of,
-    first_to_break,
-    half_width,
-    observed,
-    share_of,
-)
+from soak.runner.predict.figures import distribution_of, half_width, share_of
+from soak.runner.predict.prediction import decide, first_to_break, observed
 from soak.runner.replications.replication import ObjectiveOutcome, Replication, jobs, replicate, seeds
 from soak.schemas.evidence.prediction import QUANTILES, SCHEMA_VERSION, Decision, First, Prediction, Stopped
 from soak.schemas.evidence.verdict import Outcome, Status

@@ -1,0 +1,70 @@
+"""What else happened when an indicator changed: scheduled faults, phases, releases, restarts and resumptions."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from soak.runner.judge.changepoints.marks import Marks
+from soak.schemas.evidence.changepoints import Nearby
+from soak.schemas.evidence.verdict import Resume
+from soak.schemas.language.model import Scenario
+
+_MOST = 5
+"""Of what happened near a change, the most that are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """What happened at several times: stretches of scenario time, in order; `lost`: there were more of them.
+
+    edges: only where it begins and where it ends can something change, as with a phase.
+    """
+
+    what: str
+    spans: Sequence[tuple[float, float]]
+    lost: bool = False
+
+
+def happenings(scenario: Scenario, marks: Marks, resumes: Sequence[Resume], until_s: float) -> Iterator[Happening]:
+    """All that is known to have happened, and could have changed something."""
+    for fault in scenario.faults:
+        spans = [(window.start_s, window.end_s) for window in fault.windows if window.start_s < until_s]
+        if spans:
+            yield Happening(f"fault {fault.name}", spans)
+    for phase in scenario.phases:
+        start_s, end_s = phase.window.start_s, phase.window.end_s
+        yield Happening(f"phase {phase.name} begins", [(start_s, start_s)] if 0 < start_s < until_s else [])
+        yield Happening(f"phase {phase.name} ends", [(end_s, end_s)] if end_s < until_s else [])
+    if resumes:
+        yield Happening("the run was resumed", [(each.at_s, each.at_s + each.gap_s) for each in resumes])
+    for what, times_s, lost in marks.all():
+        yield Happening(what, [(t_s, t_s) for t_s in times_s], lost)
+
+
+def near(
+    low_s: float, high_s: float, known: Sequence[Happening], span: tuple[float, float], reach_s: float
+) -> tuple[list[Nearby], list[str]]:
+    """What begins or ends between `low_s` and `high_s`, and what happens near any time of the run (`span`), by its name.
+
+    What comes within `reach_s` of more than half of the run, or more often than is remembered, is near any time.
+    """
+    found, throughout = [], []
+    for each in known:
+        if each.lost or _covered(each.spans, reach_s, span) > (span[1] - span[0]) / 2:
+            throughout.append(each.what)
+            continue
+        touching = [(start, end) for start, end in each.spans if low_s <= start <= high_s or low_s <= end <= high_s]
+        if touching:
+            found.append(Nearby(each.what, touching[0][0], touching[-1][1]))
+    middle_s = (low_s + high_s) / 2
+    found.sort(key=lambda item: (min(abs(item.start_s - middle_s), abs(item.end_s - middle_s)), item.what))
+    return found[:_MOST], throughout
+
+
+def _covered(spans: Sequence[tuple[float, float]], reach_s: float, span: tuple[float, float]) -> float:
+    """How much of `span` lies within `reach_s` of a beginning or an end."""
+    total_s, until_s = 0.0, span[0]
+    for edge_s in sorted(edge_s for pair in spans for edge_s in pair):
+        low_s, high_s = max(edge_s - reach_s, until_s), min(edge_s + reach_s, span[1])
+        if high_s > low_s:
+            total_s, until_s = total_s + high_s - low_s, high_s
+    return total_s

@@ -1,0 +1,85 @@
+"""When it is asked whether a verdict is known: after whole steps of scenario time, each of whole cycles of the load."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from soak.runner.judge.deciding.bounds import LEAST_BATCHES
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.windows import Window
+from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints
+
+MOST_STEPS = 256
+LEAST_CYCLES = LEAST_BATCHES
+LEAST_PART = 8
+"""Nothing is decided in the first eighth of a run: what is rare had no time to happen."""
+
+_LOOKS_PER_DOUBLING = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Steps of equal length over the arrivals of a run.
+
+    cycle_s: of the load and of recurring faults, 0 without any. first: the first step after the warm-up. least: steps before
+    anything is decided. once: windows of faults that do not recur often enough to be part of a cycle.
+    """
+
+    step_ticks: int
+    count: int
+    first: int
+    least: int
+    cycle_s: float
+    once: tuple[Window, ...]
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> "Grid":
+        """The steps of a scenario."""
+        cycles = [_ticks(scenario.workload.burst.every_s)] if scenario.workload.burst else []
+        once: list[Window] = []
+        for fault in scenario.faults:
+            between = _ticks(fault.windows[1].start_s - fault.windows[0].start_s) if len(fault.windows) > 1 else 0
+            if len(fault.windows) >= LEAST_CYCLES:
+                cycles.append(between)
+            else:
+                once += fault.windows
+        whole, cycle = max(1, _ticks(scenario.duration_s)), math.lcm(*cycles) if cycles else 1
+        step = cycle * math.ceil(whole / (cycle * MOST_STEPS))
+        count, first = whole // step, math.ceil(_ticks(scenario.warmup_s) / step)
+        least = max(LEAST_BATCHES, (count - first) // LEAST_PART)
+        return cls(step, count, first, least, cycle / TICKS_PER_S if cycles else 0.0, tuple(once))
+
+    @property
+    def step_s(self) -> float:
+        """The length of a step."""
+        return self.step_ticks / TICKS_PER_S
+
+    def looks(self) -> Iterator[int]:
+        """After how many steps, from the beginning of the run, it is looked: the more there are, the less often."""
+        after = self.least
+        while after + self.first <= self.count:
+            yield after + self.first
+            after += max(1, after // _LOOKS_PER_DOUBLING)
+
+    def end_s(self, steps: int) -> float:
+        """When that many steps are over."""
+        return steps * self.step_ticks / TICKS_PER_S
+
+    def step_of(self, t_s: Floats) -> Ints:
+        """The step of each time; those after the last one have the number `count`."""
+        ticks = np.rint(t_s * TICKS_PER_S).astype(np.int64)
+        return np.minimum(ticks // self.step_ticks, self.count)
+
+    def usual(self) -> Bools:
+        """The steps that are like any other: after the warm-up, and without a fault that is not part of a cycle, or its wake."""
+        usual = np.arange(self.count) >= self.first
+        for window in self.once:
+            begin = _ticks(window.start_s) // self.step_ticks
+            usual[begin : _ticks(window.end_s) // self.step_ticks + 2] = False
+        return usual
+
+
+def _ticks(seconds: float) -> int:
+    return round(seconds * TICKS_PER_S)
