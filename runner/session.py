@@ -12,6 +12,7 @@ from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.record import Recording, to_json
+from soak.runner.explained import reasons_explained
 from soak.runner.interruption import INTERRUPTED, Interruption
 from soak.runner.job_summary import append_summary, job_summary_of
 from soak.runner.judge.decide import decide
@@ -207,7 +208,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     lines = [
         "",
         f"{verdict.headline}  {printable(loaded.scenario.title or verdict.scenario)}",
-        *(f"  {reason}" for reason in verdict.reasons),
+        *reasons_explained(verdict),
         *(f"  thin: {caveat}" for caveat in verdict.caveats),
         "",
     ]

@@ -168,6 +168,15 @@ class Course:
         above: Floats = np.bincount(codes[high] // _WIDTH, weights=counts[high], minlength=len(self)).astype(np.float64)
         return above
 
+    def at_most(self, value: float) -> tuple[Ints, Ints]:
+        """How many observations of each stretch lie in buckets below that of a value, and how many in its bucket or below."""
+        codes, counts = self._coded()
+        bucket, own = codes % _WIDTH, int(bucket_of(np.array([value]))[0]) // 2
+        stretch = codes // _WIDTH
+        below = np.bincount(stretch[bucket < own], weights=counts[bucket < own], minlength=len(self))
+        up_to = np.bincount(stretch[bucket <= own], weights=counts[bucket <= own], minlength=len(self))
+        return below.astype(np.int64), up_to.astype(np.int64)
+
     def variance(self) -> float:
         """The variance of the values, to within a bucket; 0 without observations."""
         self._take_in()

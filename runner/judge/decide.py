@@ -9,6 +9,7 @@ from soak.runner.judge.alerts import alert_result
 from soak.runner.judge.attribution import attribute
 from soak.runner.judge.changepoints.find import change_points
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
+from soak.runner.judge.explanation.explain import explain
 from soak.runner.judge.growth import Growth
 from soak.runner.judge.histogram import RELATIVE_ERROR
 from soak.runner.judge.judge import Judge
@@ -44,13 +45,14 @@ _LAG_QUANTILE = "submission_lag_p99"
 def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = True) -> Verdict:
     """The verdict on the run that `judge` observed to its end, and what its faults did and cost.
 
-    with_findings: with what its tails say and its change points, which nothing else in a verdict depends on.
+    with_findings: with why it is broken, what its tails say and its change points, which nothing else in a verdict depends on.
     """
     verdict = msgspec.structs.replace(_decided(judge, identity, end), attribution=attribute(judge))
     if not with_findings:
         return verdict
     said = list(tails(judge, _lateness(judge, identity)))
-    return msgspec.structs.replace(verdict, tails=said, change_points=change_points(judge))
+    why = explain(judge, verdict.objectives, verdict.laws)
+    return msgspec.structs.replace(verdict, explanation=why, tails=said, change_points=change_points(judge))
 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:

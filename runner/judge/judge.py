@@ -16,6 +16,7 @@ from soak.runner.judge.attribution import Attribution
 from soak.runner.judge.changepoints.marks import Marks
 from soak.runner.judge.course import Course
 from soak.runner.judge.deciding.deciding import Deciding
+from soak.runner.judge.explanation.records import Records
 from soak.runner.judge.faults import FaultCounts
 from soak.runner.judge.folds import Folds, Sketch
 from soak.runner.judge.labels import LabelNumbers
@@ -86,6 +87,7 @@ class Judge:
         self._pause_s = 0.0
         self.repeats: list[int] = []
         """Number of differing events per repetition."""
+        self.records = Records(scenario)
         self.checkpoints: list[Checkpoint] = []
         self.facts = Facts(0.0)
         """The facts of the last observed block."""
@@ -190,7 +192,7 @@ class Judge:
         return judged
 
     def _follow(self, block: Block) -> Facts:
-        facts = Facts(block.until_s, ended=bool(len(block)) and bool(_ENDS[block.kind[-1]]))
+        facts = Facts(block.until_s, bool(len(block)) and bool(_ENDS[block.kind[-1]]), self.records.wanted)
         self._trackers.lifecycle.observe(block, facts)
         self._trackers.telemetry.observe(block, facts)
         self._trackers.own.observe(block, facts)
@@ -198,6 +200,7 @@ class Judge:
 
     def _fold(self, block: Block, facts: Facts) -> None:
         self.folds.observe(facts)
+        self.records.observe(facts)
         self.tails.observe(facts)
         self.faults.observe(block)
         self.deciding.observe(block, facts, self.alerts)

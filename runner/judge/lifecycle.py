@@ -16,6 +16,7 @@ from soak.runner.judge.rows import NEW_STATES, OPEN_STATES, WAITING, Rows
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.stalls import Stalls
 from soak.runner.judge.table import Table
+from soak.runner.judge.task_violations import note_accepted_again, note_failed, note_illegal
 from soak.schemas.evidence.verdict import SlowTask
 from soak.schemas.stream.block import Block, Bools, Floats, Ints, quantise
 from soak.schemas.stream.by_kind import kind_flags
@@ -74,9 +75,9 @@ class Lifecycle:
         self._label(rows)
         label = self.table.labels_at(block, rows.places)
         self._duplicate_enqueues(block, facts)
-        self._transitions(rows, label, facts)
+        self._transitions(block, rows, label, facts)
         transient = self.tracker.transient()
-        self._results(rows, transient, label, facts)
+        self._results(block, rows, transient, label, facts)
         ready = self._waits(rows, label, facts)
         self.tracker.observe(block, Tasks(rows, self.table, label, ready, transient), facts)
         self._population.observe(rows, facts.until_s)
@@ -107,26 +108,30 @@ class Lifecycle:
     def _duplicate_enqueues(self, block: Block, facts: Facts) -> None:
         """A second enqueue of an active key must be skipped; one of a key that failed may come again and does not count."""
         skipped = block.kind == Kind.TASK_SKIPPED
-        counted = skipped.copy()
-        for place in np.flatnonzero((block.kind == Kind.TASK_ENQUEUED) & (block.task & COPY == COPY)):
-            counted[place] = self._state_at(block, int(block.task[place]) & ~COPY, int(place)) in ACTIVE
+        counted, states = skipped.copy(), dict[int, TaskState]()
+        for place in np.flatnonzero((block.kind == Kind.TASK_ENQUEUED) & (block.task & COPY == COPY)).tolist():
+            state = self._state_at(block, int(block.task[place]) & ~COPY, place)
+            if state in ACTIVE:
+                counted[place], states[place] = True, state
         at = np.flatnonzero(counted)
         label = self._labels.of(block.tenant[at], block.t[at]) if self._labels.needed else None
         facts.series["duplicate_block"] = Samples(block.t[at], skipped[at].astype(np.float64), label=label)
+        note_accepted_again(facts, block, states, None if label is None else label[~skipped[at]])
 
     def _state_at(self, block: Block, number: int, place: int) -> TaskState:
         """The state of a task just before an event of the block (only for the rare case: it searches)."""
         own = np.flatnonzero((block.task[:place] == number) & (NEW_STATES[block.kind[:place]] > 0))
         return TaskState(int(NEW_STATES[block.kind[own[-1]]] if len(own) else self.table.states[number]))
 
-    def _transitions(self, rows: Rows, label: Ints | None, facts: Facts) -> None:
+    def _transitions(self, block: Block, rows: Rows, label: Ints | None, facts: Facts) -> None:
         illegal = rows.changes & ~_LEGAL[rows.before, rows.after]
+        note_illegal(facts, block, rows, illegal, label)
         facts.series["illegal_transitions"] = rows.samples(rows.changes, illegal, label)
         moved = TRANSITIONS[rows.kind]
         facts.series["state_transitions"] = rows.samples(moved, None, label)
         facts.series["lost_tasks"] = rows.samples(rows.kind == Kind.TASK_ENQUEUED, np.zeros(len(rows.t)), label)
 
-    def _results(self, rows: Rows, transient: Bools, label: Ints | None, facts: Facts) -> None:
+    def _results(self, block: Block, rows: Rows, transient: Bools, label: Ints | None, facts: Facts) -> None:
         kind = rows.kind
         failures = rows.groups.running(
             ((kind == Kind.TASK_RETRY) | (kind == Kind.TASK_FAILED)) & transient[rows.cause]
@@ -136,6 +141,8 @@ class Lifecycle:
         facts.series["latency"] = rows.samples(result & (rows.accepted > 0), quantise(rows.t - rows.due), label)
         self._note_slowest(rows, result & (rows.accepted > 0))
         facts.series["recovery"] = rows.samples(result & (failures > 0), done, label)
+        for series, failed in (("success", result & ~done), ("recovery", result & ~done & (failures > 0))):
+            note_failed(facts, series, block, rows, failed, label, self.tracker.vocabulary)
         rows.keep(transient=failures, accepted=rows.accepted, due=rows.due)
 
     def _note_slowest(self, rows: Rows, closed: Bools) -> None:
@@ -195,6 +202,12 @@ class Lifecycle:
     def uncounted_tasks(self) -> int | None:
         """Accepted tasks that the system's own census does not hold in any state; None without a census."""
         return self._accepted - sum(self._census.values()) if self._census else None
+
+    def census_differences(self) -> dict[TaskState, tuple[int, int]]:
+        """By state: the tasks in it by the events, and by the system's own census, where they differ; none without a census."""
+        counts = self.state_counts()
+        found = {state: (counts[state], self._census.get(state, 0)) for state in CENSUS} if self._census else {}
+        return {state: (events, census) for state, (events, census) in found.items() if events != census}
 
     def unfinished(self, labels: frozenset[int] | None = None) -> Unfinished:
         """What is open now, of these labels (None: of all); submissions not accepted may have any label."""

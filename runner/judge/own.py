@@ -3,12 +3,14 @@
 import numpy as np
 
 from soak.runner.judge.samples import Facts, Samples
+from soak.runner.judge.task_violations import by_fault, errors
 from soak.runner.judge.telemetry import SIGNS_OF_LIFE
+from soak.runner.judge.violations import Told, note
 from soak.schemas.language.expression import EventFilter
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.stream.block import Block, Bools
-from soak.schemas.stream.events import SPECS
-from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.stream.events import SPECS, Kind
+from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 
 
 class OwnSeries:
@@ -27,11 +29,31 @@ class OwnSeries:
                 facts.series[sli.series] = Samples(
                     block.t[either], good[either].astype(np.float64), total[either].astype(np.float64)
                 )
+                self._note(facts, sli.series, block, total & ~good)
             elif sli.aggregate is Aggregate.COUNT:
                 either = total | SIGNS_OF_LIFE[block.kind]
                 facts.series[sli.series] = Samples(block.t[either], total[either].astype(np.float64))
+                self._note(facts, sli.series, block, total)
             else:
                 facts.series[sli.series] = Samples(block.t[total], block.value[total])
+
+    def _note(self, facts: Facts, series: str, block: Block, chosen: Bools) -> None:
+        """Note events that count against an SLI, by their error or type."""
+        if series not in facts.wanted or not chosen.any():
+            return
+        places = np.flatnonzero(chosen)
+        causes, types = errors(self._vocabulary), [SPECS[kind].type if kind in SPECS else "" for kind in Kind]
+        # Numbers from here on are kinds of events that have no cause.
+        first = len(causes)
+        number = np.where(block.cause[places] != NO_CAUSE, block.cause[places], first + block.kind[places])
+        note(
+            facts,
+            series,
+            block,
+            places,
+            cause=(number, [*causes, *types]),
+            told=lambda position: Told(detail=by_fault(self._vocabulary, int(block.cause[places[position]]))),
+        )
 
     def _matches(self, block: Block, filters: tuple[EventFilter, ...]) -> Bools:
         matches: Bools = np.zeros(len(block), dtype=np.bool_)

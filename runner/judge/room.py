@@ -11,6 +11,7 @@ from soak.runner.judge.exposure import Exposed
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.table import Table
+from soak.schemas.evidence.explanation import Case
 from soak.schemas.evidence.verdict import Gain, Section
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import find, room
@@ -31,6 +32,23 @@ class Law:
     description: str
     broken: float | None
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AtTheEnd:
+    """What is known at the end of a run only of what breaks an objective or a law: in words, and case by case with its cause."""
+
+    words: str
+    cases: Sequence[tuple[str, Case]]
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """A level that shows how loaded a system is: a series of samples, what it counts (`workers busy`), and its limit, if any."""
+
+    series: str
+    what: str
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,11 @@ class Tracker:
         self._scenario = scenario
         self._vocabulary = vocabulary
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words of the stream."""
+        return self._vocabulary
+
     def transient(self) -> Bools:
         """By cause: whether an attempt that fails by it may be made again."""
         flags: Bools = np.arange(len(self._vocabulary.causes)) != NO_CAUSE
@@ -97,6 +120,10 @@ class Tracker:
         """Tasks that are lost although the system counts them."""
         return 0
 
+    def at_the_end(self, of: str, lifecycle: "Lifecycle") -> AtTheEnd | None:
+        """What breaks a series or a law and is known at the end only; None for nothing. of: see `violations.Violations`."""
+        return None
+
     def consequences(self, lifecycle: "Lifecycle") -> Iterator[Consequence]:
         """What faults brought about, so far."""
         yield from ()
@@ -114,15 +141,21 @@ def _none(scenario: Scenario, vocabulary: Vocabulary) -> tuple[()]:
     return ()
 
 
+def _not_known(scenario: Scenario) -> Sequence[Busy]:
+    return (Busy("queue_depth", "queued"),)
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """A system in the judge.
 
     tracker: makes its tracker. exposed: what its faults by rate could have struck, in the order in which they are asked.
+    busy: the levels that show how loaded it is, for explanations of what broke.
     """
 
     tracker: Callable[[Scenario, Vocabulary, Identity | None], Tracker]
     exposed: Callable[[Scenario, Vocabulary], Sequence[Exposed]] = _none
+    busy: Callable[[Scenario], Sequence[Busy]] = _not_known
 
 
 @cache

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from soak.runner.judge.violations import Violations
 from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints, tick
 
 
@@ -57,12 +58,17 @@ class Stretch:
 
 @dataclass(slots=True)
 class Facts:
-    """The facts of a block: its series and intervals by name, up to `until_s`; `ended`: the run ends there."""
+    """The facts of a block: its series and intervals by name, up to `until_s`; `ended`: the run ends there.
+
+    violations: of the series and laws in `wanted` only; see `violations.note`.
+    """
 
     until_s: float
     ended: bool = False
+    wanted: frozenset[str] = frozenset()
     series: dict[str, Samples] = field(default_factory=dict)
     stretches: dict[str, list[Stretch]] = field(default_factory=dict)
+    violations: list[Violations] = field(default_factory=list)
 
     @property
     def settled_s(self) -> float:

@@ -108,7 +108,9 @@ STREAM = Format(STREAM_VERSION, {1: _with_simulated_speed})
 """The header of the event stream; for its events see `EarlierEvents`."""
 
 ADDED: Mapping[type, frozenset[str]] = {
-    verdict.Verdict: frozenset({"typed_reasons", "caveats", "attribution", "tails", "change_points", "decided"}),
+    verdict.Verdict: frozenset(
+        {"typed_reasons", "caveats", "attribution", "tails", "change_points", "decided", "explanation"}
+    ),
     verdict.ObjectiveResult: frozenset({"effective_samples", "thin", "family", "excluded"}),
     verdict.GrowthResult: frozenset({"effective_samples", "detail"}),
     changes.RelativeResult: frozenset({"sli"}),

@@ -8,6 +8,7 @@ import msgspec
 from soak.schemas.evidence.attribution import FaultAttribution
 from soak.schemas.evidence.changepoints import SeriesChanges
 from soak.schemas.evidence.decided import Decided
+from soak.schemas.evidence.explanation import Explanation
 from soak.schemas.evidence.tails import Tail
 
 SCHEMA_VERSION = 4
@@ -327,6 +328,8 @@ class Verdict(msgspec.Struct, frozen=True):
     attribution: list[FaultAttribution] = []
     """What each fault did and what it cost; evidence of before does not have it."""
     tails: list[Tail] = []
+    explanation: list[Explanation] = []
+    """Why what is broken is broken."""
 
     @property
     def headline(self) -> str:

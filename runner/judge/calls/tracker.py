@@ -5,12 +5,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from soak.runner.judge.calls.gain import Paired, gain_of
+from soak.runner.judge.calls.violations import note_calls
 from soak.runner.judge.course import Course
 from soak.runner.judge.dependence import of_paired
 from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.room import Law, Tasks, Tracker
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.schedule import schedule_of
+from soak.runner.judge.task_violations import note_early
+from soak.runner.judge.violations import law, note
 from soak.schemas.evidence.verdict import Gain
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import Sli
@@ -58,6 +61,7 @@ class CallTracker(Tracker):
         again = (rows.kind == Kind.TASK_DISPATCHED) & (rows.attempt > 1)
         early = again & (rows.t < tasks.ready - _TICK_S)
         facts.series["backoff_violations"] = rows.samples(again, early, tasks.label)
+        note_early(facts, block, rows, early, tasks.ready, tasks.label)
         kind, ended = block.kind, _ENDED[block.kind]
         well = kind == Kind.CALL_SUCCEEDED
         facts.series["call_success"] = _flagged(block, ended, well)
@@ -73,7 +77,8 @@ class CallTracker(Tracker):
         facts.series["lost_updates"] = _flagged(block, lost | well, lost)
         facts.series["heal_time"] = self._spans(block, Kind.PROCESS_EXITED, Kind.PROCESS_STARTED)
         facts.series["rollback_time"] = self._spans(block, Kind.RELEASE_DEPLOYED, Kind.RELEASE_ROLLED_BACK)
-        facts.series["recovery_time"] = self._follow_tasks(block)
+        facts.series["recovery_time"] = self._follow_tasks(block, facts)
+        note_calls(facts, block, self._vocabulary, self._timed_out(block))
 
     def laws(self, lifecycle: Lifecycle, *, complete: bool) -> Iterator[Law]:
         """A task that is DONE was answered."""
@@ -117,13 +122,13 @@ class CallTracker(Tracker):
                     lengths.append(t_s - since)
         return Samples(np.array(times), quantise(np.array(lengths)))
 
-    def _follow_tasks(self, block: Block) -> Samples:
+    def _follow_tasks(self, block: Block, facts: Facts) -> Samples:
         """Note what becomes of tasks; returns how long those that recovered took for it."""
-        times, recovered = [], []
+        times, recovered, unanswered = [], [], []
         ended: list[tuple[float, bool, bool]] = []
         places = np.flatnonzero(_TRIED[block.kind] | _CLOSED[block.kind])
         columns = (block.kind[places].tolist(), block.task[places].tolist(), block.attempt[places].tolist())
-        for t_s, kind, number, attempt in zip(block.t[places].tolist(), *columns, strict=True):
+        for place, t_s, kind, number, attempt in zip(places.tolist(), block.t[places].tolist(), *columns, strict=True):
             if kind == Kind.CALL_SUCCEEDED:
                 self._answered.add(number)
                 if attempt == 1:
@@ -136,7 +141,11 @@ class CallTracker(Tracker):
                     times.append(t_s)
                     recovered.append(t_s - self._first_failed[number])
                 ended.append((t_s, number in self._first_well, done))
+                if done and number not in self._answered:
+                    unanswered.append(place)
                 self._close(number, done=done)
+        self.unanswered += len(unanswered)
+        note(facts, law("answers"), block, np.array(unanswered, dtype=np.int64), cause="DONE without an answer")
         if ended:
             t, before, after = np.array(ended, dtype=np.float64).T
             self._before.observe(Samples(t, before))
@@ -146,7 +155,6 @@ class CallTracker(Tracker):
     def _close(self, number: int, *, done: bool) -> None:
         first_well = number in self._first_well
         if done:
-            self.unanswered += number not in self._answered
             self.paired.both_well += first_well
             self.paired.rescued += not first_well
         else:

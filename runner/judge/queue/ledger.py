@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from soak.runner.judge.groups import Groups
-from soak.runner.judge.samples import Samples
+from soak.runner.judge.queue.duplicates import Duplicates
+from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.table import Table
 from soak.schemas.stream.block import Block, Bools, Ints
 from soak.schemas.stream.by_kind import kind_flags
@@ -14,14 +15,15 @@ from soak.schemas.stream.events import COPY, Kind
 _FOLLOWED = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED, Kind.TASK_DONE)
 
 
-def duplicate_executions(block: Block, table: Table) -> Samples:
+def duplicate_executions(block: Block, table: Table, duplicates: Duplicates, facts: Facts) -> Samples:
     """An observation for each execution: 1 if it starts while another of its key runs, or after the key was DONE.
 
     Copies of a task share its key. `table` is as it was before the block; it learns how many executions of each key run,
-    and which keys are DONE, permanently.
+    and which keys are DONE, permanently. Each that is one too many is noted by `duplicates`.
     """
     places = np.flatnonzero(_FOLLOWED[block.kind])
     if not len(places):
+        duplicates.observe(block, (), places, places, table, facts)
         table.put_done(places)
         return Samples(block.t[places], block.t[places])
     key, kind = block.task[places] & ~COPY, block.kind[places]
@@ -37,10 +39,7 @@ def duplicate_executions(block: Block, table: Table) -> Samples:
     doubtful = np.zeros(width, dtype=np.bool_)
     doubtful[keys - lowest] = starts[keys - lowest] + running + table.was_done(keys) > 1
     doubtful |= _starts_after(kind == Kind.TASK_DONE, key - lowest, started, width)
-    # The last write to an index wins: that of the first start or end of a key.
-    ends_first, ledger = np.zeros(width, dtype=np.bool_), np.flatnonzero(started | ended)[::-1]
-    ends_first[key[ledger] - lowest] = ended[ledger]
-    doubtful[keys - lowest] |= ends_first[keys - lowest] & (running == 0)
+    doubtful[keys - lowest] |= _ends_first(key - lowest, started, ended, width)[keys - lowest] & (running == 0)
     again: Sequence[int] | Ints = ()
     if doubtful.any():
         closer = Groups(places[doubtful[key - lowest]], key[doubtful[key - lowest]])
@@ -48,12 +47,29 @@ def duplicate_executions(block: Block, table: Table) -> Samples:
         if odd:
             again, walked = _walk(block, places[doubtful[key - lowest]], table)
             still[np.searchsorted(keys, list(walked))] = list(walked.values())
+    lasting = started & _among(keys[still > 0] - lowest, width)[key - lowest]
+    duplicates.observe(block, again, keys, places[lasting], table, facts)
     table.put("running", keys, still)
     table.put_done(key[kind == Kind.TASK_DONE])
     flags = np.zeros(len(block))
     flags[np.asarray(again, dtype=np.int64)] = 1.0
     at = places[started]
     return Samples(block.t[at], flags[at], label=table.labels_at(block, at))
+
+
+def _among(numbers: Ints, width: int) -> Bools:
+    """By number, whether it is one of these."""
+    among = np.zeros(width, dtype=np.bool_)
+    among[numbers] = True
+    return among
+
+
+def _ends_first(key: Ints, started: Bools, ended: Bools, width: int) -> Bools:
+    """By key, whether its first start or end in the block is an end."""
+    # The last write to an index wins: that of the first start or end of a key.
+    ends_first, ledger = np.zeros(width, dtype=np.bool_), np.flatnonzero(started | ended)[::-1]
+    ends_first[key[ledger]] = ended[ledger]
+    return ends_first
 
 
 def _starts_after(event: Bools, key: Ints, started: Bools, width: int) -> Bools:

@@ -1,10 +1,10 @@
 """Redelivery of work whose worker died, by the execution ledger, independent of what a system reports."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from soak.runner.judge.queue.deaths import Death, Deaths
 from soak.runner.judge.samples import Samples
 from soak.runner.judge.table import Table
 from soak.schemas.language.model import Scenario
@@ -46,8 +46,8 @@ class Redelivery:
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
         self._deadly = {fault.name for fault in scenario.faults if fault.spec.dies}
         self._vocabulary = vocabulary
-        self._died: dict[int, float] = {}
-        self._died_of: dict[int, int] = {}
+        self.deaths = Deaths(vocabulary, queue_of(scenario).worker_restart_s)
+        """Of tasks that were not started again since."""
         self._last_s = 0.0
         """When an execution last started or ended."""
         self._allowed_s = redelivery_limit(scenario, identity)
@@ -57,24 +57,24 @@ class Redelivery:
 
     def observe(self, block: Block, table: Table) -> Samples:
         """Process a block; for each start after a death, the time between the two in seconds."""
-        is_death = self._is_death()
-        if not is_death.any():
+        is_death, exited = self._is_death(), block.kind == Kind.PROCESS_EXITED
+        if not is_death.any() and not exited.any():
             return Samples(np.empty(0), np.empty(0), label=table.labels_at(block, np.empty(0, dtype=np.int64)))
         executions = np.flatnonzero(_EXECUTIONS[block.kind])
         if len(executions):
             self._last_s = float(block.t[executions[-1]])
         death = (block.kind == Kind.EXECUTION_ENDED) & is_death[block.cause]
-        concerned = np.isin(block.task, [*self._died, *block.task[death].tolist()])
+        concerned = np.isin(block.task, [*self.deaths.tasks(), *block.task[death].tolist()])
         again, took = [], []
-        for place in np.flatnonzero(death | (concerned & _OVER[block.kind])).tolist():
+        for place in np.flatnonzero(death | exited | (concerned & _OVER[block.kind])).tolist():
             task, t_s = int(block.task[place]), float(block.t[place])
-            if death[place]:
-                self._died[task], self._died_of[task] = t_s, int(block.cause[place])
-            elif (died_s := self._died.pop(task, None)) is not None:
-                del self._died_of[task]
-                if block.kind[place] == Kind.EXECUTION_STARTED:
-                    again.append(place)
-                    took.append(t_s - died_s)
+            if exited[place]:
+                self.deaths.exited(block, place)
+            elif death[place]:
+                self.deaths.add(task, block, place)
+            elif (died := self.deaths.pop(task)) is not None and block.kind[place] == Kind.EXECUTION_STARTED:
+                again.append(place)
+                took.append(t_s - died.t_s)
         places = np.array(again, dtype=np.int64)
         return Samples(block.t[places], quantise(np.array(took)), label=table.labels_at(block, places))
 
@@ -86,12 +86,12 @@ class Redelivery:
     def waiting(self, table: Table) -> dict[int, float]:
         """Open tasks whose last execution died, none of which runs, and since when they could have been started again."""
         waiting = {}
-        for task, died_s in self._died.items():
+        for task, death in self.deaths.items():
             numbers = np.array([task])
             state = TaskState(int(table.states[task]))
             if state in OPEN and not table.get("running", numbers & ~COPY)[0]:
                 ready_s = float(table.get("ready", numbers)[0]) if state is TaskState.PENDING else 0.0
-                waiting[task] = max(died_s, ready_s)
+                waiting[task] = max(death.t_s, ready_s)
         return waiting
 
     def stranded(self, table: Table, until_s: float) -> Stranded:
@@ -105,11 +105,11 @@ class Redelivery:
         lacking_s = max((self._allowed_s - each for each in idle_s.values()), default=0.0)
         return Stranded(lost, len(idle_s) - lost, self._allowed_s, max(0.0, lacking_s))
 
-    def lost_to(self, table: Table, until_s: float) -> Iterator[tuple[int, float]]:
-        """Of each lost task the cause of the last death, and its time; for a run that ends at `until_s`."""
-        for task, idle_s in self._idle(table, until_s).items():
-            if idle_s > self._allowed_s:
-                yield self._died_of[task], self._died[task]
+    def lost(self, table: Table, until_s: float) -> dict[int, Death]:
+        """The lost tasks with their last deaths, in the order of these; for a run that ends at `until_s`."""
+        lost = {task for task, idle_s in self._idle(table, until_s).items() if idle_s > self._allowed_s}
+        deaths = [(task, death) for task, death in self.deaths.items() if task in lost]
+        return dict(sorted(deaths, key=lambda each: (each[1].t_s, each[0])))
 
     def _idle(self, table: Table, until_s: float) -> dict[int, float]:
         """By waiting task how long nothing kept it from being started again, in seconds."""

@@ -8,14 +8,17 @@ import numpy as np
 from soak.runner.judge.groups import carried
 from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.queue.blame import Blame
+from soak.runner.judge.queue.duplicates import Duplicates
 from soak.runner.judge.queue.ledger import duplicate_executions
 from soak.runner.judge.queue.redelivery import Redelivery, Stranded
-from soak.runner.judge.room import LOST, Consequence, Law, Tasks, Tracker
+from soak.runner.judge.room import LOST, AtTheEnd, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts, Samples
+from soak.runner.judge.task_violations import note_early, note_failed, note_rows
+from soak.runner.judge.violations import law, note
 from soak.schemas.language.faults import FaultSpec
 from soak.schemas.language.model import Scenario
-from soak.schemas.language.slis import Sli
+from soak.schemas.language.slis import AT_THE_END, Sli
 from soak.schemas.stream.block import Block, Bools, Floats, Ints
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
@@ -47,6 +50,7 @@ class QueueTracker(Tracker):
         self._queue = queue_of(scenario)
         self._backoff_s = _backoffs(self._queue)
         self._redelivery = Redelivery(scenario, vocabulary, identity)
+        self._duplicates = Duplicates()
         self._blame = Blame(scenario, vocabulary)
         self.ledger_mismatches = 0
         """Tasks recorded DONE although the attempt failed according to the ledger."""
@@ -72,14 +76,14 @@ class QueueTracker(Tracker):
 
     def observe(self, block: Block, tasks: Tasks, facts: Facts) -> None:
         """Take in a block."""
-        facts.series["duplicate_executions"] = duplicate_executions(block, tasks.table)
+        facts.series["duplicate_executions"] = duplicate_executions(block, tasks.table, self._duplicates, facts)
         self._blame.observe(block, facts.series["duplicate_executions"])
         facts.series["redelivery_time"] = self._redelivery.observe(block, tasks.table)
         _contentions(block, tasks, facts)
-        failed_at = self._results(tasks, facts)
-        self._backoffs(tasks, failed_at, facts)
+        failed_at = self._results(block, tasks, facts)
+        self._backoffs(block, tasks, failed_at, facts)
 
-    def _results(self, tasks: Tasks, facts: Facts) -> Floats:
+    def _results(self, block: Block, tasks: Tasks, facts: Facts) -> Floats:
         """Returns, for each row, when the body of its attempt failed; the time of the row itself where it did not."""
         rows, label = tasks.rows, tasks.label
         groups, kind, over_budget = rows.groups, rows.kind, self._over_budget()
@@ -92,11 +96,17 @@ class QueueTracker(Tracker):
         failed_at = carried(latest_bad, rows.t, rows.known("failed_at"))
         facts.series["lease_recovery"] = _lease_recovery(rows, expiries, done, label)
         facts.series["guardrail_unblocked"] = rows.samples(_CLOSING[kind] & (excesses > 0), _UNBLOCKED[kind], label)
-        self.ledger_mismatches += int((done & (failed_body == rows.attempt)).sum())
+        unrecovered = _CLOSING[kind] & (expiries > 0) & ~done
+        note_failed(facts, "lease_recovery", block, rows, unrecovered, label, self._vocabulary, expiries)
+        mismatched = done & (failed_body == rows.attempt)
+        self.ledger_mismatches += int(mismatched.sum())
+        unblocked = _UNBLOCKED[kind] & (excesses > 0)
+        note_rows(facts, "guardrail_unblocked", block, rows, unblocked, label, "over the hard budget and not BLOCKED")
+        note_rows(facts, law("ledger_agreement"), block, rows, mismatched, label, "DONE although its attempt failed")
         rows.keep(expired=expiries, over_budget=excesses, failed_body=failed_body, failed_at=failed_at)
         return np.where(failed_body == rows.attempt, failed_at, rows.t)
 
-    def _backoffs(self, tasks: Tasks, failed_at: Floats, facts: Facts) -> None:
+    def _backoffs(self, block: Block, tasks: Tasks, failed_at: Floats, facts: Facts) -> None:
         rows, label = tasks.rows, tasks.label
         groups, kind = rows.groups, rows.kind
         backoff_s = self._backoff_s[np.clip(rows.attempt, 0, len(self._backoff_s) - 1)]
@@ -108,9 +118,14 @@ class QueueTracker(Tracker):
         )
         again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
         started = kind == Kind.TASK_DISPATCHED
-        facts.series["excess_attempts"] = rows.samples(started, rows.attempt > self._queue.max_attempts, label)
+        excess = started & (rows.attempt > self._queue.max_attempts)
+        facts.series["excess_attempts"] = rows.samples(started, excess, label)
+        note_rows(
+            facts, "excess_attempts", block, rows, excess, label, f"more than {self._queue.max_attempts} attempts"
+        )
         early = again & (rows.t < not_before - _TICK_S)
         facts.series["backoff_violations"] = rows.samples(again, early, label)
+        note_early(facts, block, rows, early, not_before, label)
         rows.keep(not_before=not_before)
 
     # What is known at the end.
@@ -134,11 +149,18 @@ class QueueTracker(Tracker):
         """Tasks that were never started again."""
         return self.stranded(lifecycle).lost
 
+    def at_the_end(self, of: str, lifecycle: Lifecycle) -> AtTheEnd | None:
+        """The tasks that were never started again: what they ran on when it died."""
+        if of not in {AT_THE_END, law("redelivery")}:
+            return None
+        deaths, lost = self._redelivery.deaths, list(self._redelivery.lost(lifecycle.table, lifecycle.until_s))
+        return AtTheEnd(deaths.words(lost), [deaths.case(task) for task in lost]) if lost else None
+
     def consequences(self, lifecycle: Lifecycle) -> Iterator[Consequence]:
         """Tasks that were never started again, and executions too many, by fault."""
         yield from self._blame.consequences()
-        for cause, died_s in self._redelivery.lost_to(lifecycle.table, lifecycle.until_s):
-            yield Consequence(LOST, self._vocabulary.causes[cause].fault, died_s, 1)
+        for death in self._redelivery.lost(lifecycle.table, lifecycle.until_s).values():
+            yield Consequence(LOST, self._vocabulary.causes[death.cause].fault, death.t_s, 1)
 
     def still_open(self, sli: Sli, lifecycle: Lifecycle, labels: frozenset[int] | None) -> tuple[int, str] | None:
         """Expired leases whose task is open, and tasks that wait for their redelivery."""
@@ -156,6 +178,16 @@ def _contentions(block: Block, tasks: Tasks, facts: Facts) -> None:
     lost = np.where(contended, block.value, 0.0)[at]
     label = tasks.table.labels_at(block, at)
     facts.series["lease_contentions"] = Samples(block.t[at], lost, dispatched[at].astype(np.float64), label=label)
+    lost_at = at[lost > 0]
+    note(
+        facts,
+        "lease_contentions",
+        block,
+        lost_at,
+        cause="lost to another dispatcher",
+        label=None if label is None else label[lost > 0],
+        amount=np.ceil(block.value[lost_at]).astype(np.int64),
+    )
 
 
 def _lease_recovery(rows: Rows, expiries: Floats, done: Bools, label: Ints | None) -> Samples:

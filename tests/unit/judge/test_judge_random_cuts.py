@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 
 from soak.runner.evidence.record import to_json
 from soak.runner.judge.decide import decide
+from soak.runner.judge.explanation.wanted import wanted_by_objective
+from soak.runner.judge.folds import Tally
 from soak.runner.judge.judge import Judge
 from soak.schemas.errors import ScenarioError
+from soak.schemas.evidence.explanation import MOST_CASES
 from soak.schemas.evidence.verdict import End
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.registry import catalogues
-from soak.schemas.language.slis import Aggregate, Sli
+from soak.schemas.language.slis import AT_THE_END, Aggregate, Sli
 from soak.schemas.stream.block import Block, make_block
 from soak.schemas.stream.events import CENSUS, SPECS, Kind, Value
 
@@ -191,6 +194,9 @@ def split(block: Block, times: list[float]) -> list[Block]:
     return [*parts, block]
 
 
+UNNOTED = {"state_transitions", "calls", "lease_contentions"}
+"""Series that count nothing bad, or, of these random ones, not whole numbers."""
+
 streams = st.builds(Stream, st.sampled_from(sorted(SYSTEMS)), st.integers(0, 2**32), st.integers(1, 120))
 
 
@@ -214,3 +220,23 @@ def test_a_verdict_does_not_depend_on_where_blocks_end(stream: Stream, cuts: set
 def test_a_block_for_each_event(stream: Stream) -> None:
     text = everything(stream.system)
     assert judged(text, stream, list(range(1, stream.size))) == judged(text, stream, [])
+
+
+@settings(max_examples=20, deadline=None)
+@given(stream=streams)
+def test_there_are_as_many_cases_as_a_count_counts(stream: Stream) -> None:
+    """Those that are noted one by one are all of them, with labels and without."""
+    made = make_judge(everything(stream.system))
+    for _ in made.observe(stream.block(made)):
+        pass
+    compared = [each.comparison for each in made.scenario.objectives]
+    for comparison in [each for each in compared if wanted_by_objective(each) and each.sli.name != AT_THE_END]:
+        labels = made.labels.selected(comparison.selector)
+        cases = made.records.cases.cases(comparison.sli.series, labels)
+        fold = made.folds.fold(comparison.sli, labels)
+        assert isinstance(fold, Tally)
+        bad = fold.total if comparison.sli.aggregate is Aggregate.COUNT else fold.weight - fold.total
+        if comparison.sli.series not in UNNOTED:
+            assert sum(each.count for each in cases) == bad, comparison.text
+        assert all(0 < len(each.first) <= MOST_CASES and len(each.first) <= each.count for each in cases)
+        assert [case.t_s for each in cases for case in each.first if case.t_s < made.scenario.warmup_s] == []

@@ -1,0 +1,1 @@
+"""Why something is broken: since when, where, and the first cases."""

@@ -1,0 +1,167 @@
+"""Executions that should not have been, one by one: what else ran or had been DONE, and so how they came about."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from soak.runner.judge.rows import NEW_STATES
+from soak.runner.judge.samples import Facts
+from soak.runner.judge.table import Table
+from soak.runner.judge.violations import Told, codes, note
+from soak.schemas.stream.block import Block, Ints
+from soak.schemas.stream.by_kind import kind_flags
+from soak.schemas.stream.events import COPY, NEW_STATE, Kind, task_name, worker_name
+from soak.schemas.stream.states import TaskState
+from soak.schemas.units import show_duration
+
+CLAIMED_TWICE = "claimed twice"
+LEASE_EXPIRED = "claimed again after its lease expired"
+SUBMITTED_TWICE = "submitted twice"
+AFTER_DONE = "after DONE"
+
+_SERIES = "duplicate_executions"
+_EXECUTIONS = kind_flags(Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED)
+_FOLLOWED = _EXECUTIONS | kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED)
+
+
+class Execution(NamedTuple):
+    """An execution: of which task, which attempt, by which worker (-1: unknown), since when."""
+
+    task: int
+    attempt: int
+    worker: int
+    since_s: float
+
+    @property
+    def words(self) -> str:
+        """What it is, for people."""
+        by = f" on {worker_name(self.worker)}" if self.worker >= 0 else ""
+        return f"attempt {self.attempt} of {task_name(self.task)}{by} since {show_duration(self.since_s)}"
+
+
+class Duplicates:
+    """Knows what runs at the end of each block, and when the lease of it expired: bounded by the number of running executions."""
+
+    def __init__(self) -> None:
+        self._running: dict[int, tuple[Execution, ...]] = {}
+        """By key, in the order in which they started."""
+        self._expired: dict[int, float] = {}
+        """By task of these keys: when a lease of it last expired."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Duplicates":
+        """Values are never changed: a copy of the tables is enough."""
+        twin = Duplicates()
+        twin._running, twin._expired = dict(self._running), dict(self._expired)
+        return twin
+
+    def observe(
+        self, block: Block, again: Sequence[int] | Ints, keys: Ints, starts: Ints, table: Table, facts: Facts
+    ) -> None:
+        """Process a block.
+
+        again: places of executions that are one too many. keys: those with executions in the block, ascending. starts: places of
+        the executions, ascending, of those keys of which something runs at its end. table: states are as before the block.
+        """
+        if _SERIES not in facts.wanted:
+            return
+        if not len(again) and all(len(each) == 1 for each in self._running.values()):
+            self._carry_on(block, keys, starts)
+            return
+        places = np.sort(np.asarray(again, dtype=np.int64))
+        still = set((block.task[starts] & ~COPY).tolist())
+        found = self._walk(block, set(places.tolist()), still, table)
+        if found:
+            note(
+                facts,
+                _SERIES,
+                block,
+                places,
+                cause=codes(cause for cause, _ in found),
+                told=lambda position: found[position][1],
+                label=table.labels_at(block, places),
+            )
+
+    def _carry_on(self, block: Block, keys: Ints, starts: Ints) -> None:
+        """Process a block in which no more than one execution of a key runs at a time: only the last of each can be running.
+
+        What ran before the block and has no end in it still runs; all others that run started in it.
+        """
+        if self._running:
+            known = np.array(list(self._running), dtype=np.int64)
+            nearest = np.minimum(np.searchsorted(keys, known), len(keys) - 1)
+            concerned = known[keys[nearest] == known] if len(keys) else known[:0]
+            for key in concerned.tolist():
+                del self._running[key]
+        for place in starts.tolist():
+            self._running[int(block.task[place]) & ~COPY] = (_execution(block, place),)
+        for place in np.flatnonzero(block.kind == Kind.LEASE_EXPIRED).tolist():
+            self._expired[int(block.task[place])] = float(block.t[place])
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what is not running."""
+        self._running = {key: each for key, each in self._running.items() if each}
+        self._expired = {task: t_s for task, t_s in self._expired.items() if task & ~COPY in self._running}
+
+    def _walk(self, block: Block, again: set[int], still: set[int], table: Table) -> list[tuple[str, Told]]:
+        """For each of the executions that are one too many, in order, its cause and what is said of it.
+
+        Follows all executions of their keys, of those that ran before and of those that run at the end of the block.
+        """
+        doubtful = {int(block.task[place]) & ~COPY for place in again}
+        keys = {*self._running, *still, *doubtful}
+        if not keys:
+            return []
+        concerned = _FOLLOWED[block.kind] & np.isin(block.task & ~COPY, list(keys))
+        done = {number for key in doubtful for number in (key, key | COPY) if _is_done(number, table)}
+        found = []
+        for place in np.flatnonzero(concerned).tolist():
+            task, kind = int(block.task[place]), block.kind[place]
+            if (state := NEW_STATES[kind]) > TaskState.NONE:
+                (done.add if state == TaskState.DONE else done.discard)(task)
+            elif kind == Kind.LEASE_EXPIRED:
+                self._expired[task] = float(block.t[place])
+            else:
+                key, each = task & ~COPY, _execution(block, place)
+                runs = self._running.get(key, ())
+                if place in again:
+                    found.append(_judged(each, runs, self._expired.get(task), other_done=(task ^ COPY) in done))
+                self._running[key] = (*runs, each) if kind == Kind.EXECUTION_STARTED else _without(runs, each)
+        self._forget()
+        return found
+
+
+def _execution(block: Block, place: int) -> Execution:
+    return Execution(int(block.task[place]), int(block.attempt[place]), int(block.worker[place]), float(block.t[place]))
+
+
+def _judged(
+    each: Execution, running: tuple[Execution, ...], expired_s: float | None, *, other_done: bool
+) -> tuple[str, Told]:
+    """How an execution that is one too many came about.
+
+    expired_s: when a lease of its task last expired. other_done: whether the other task of its key is DONE.
+    """
+    after = f"running on {worker_name(each.worker)}" if each.worker >= 0 else "running"
+    if not running:
+        return SUBMITTED_TWICE if other_done else AFTER_DONE, Told(TaskState.DONE.name, after)
+    other = running[-1]
+    before = f"running on {worker_name(other.worker)}" if other.worker >= 0 else "running"
+    if other.task != each.task:
+        cause = SUBMITTED_TWICE
+    else:
+        cause = LEASE_EXPIRED if expired_s is not None and expired_s >= other.since_s else CLAIMED_TWICE
+    return cause, Told(before, after, f"still running: {other.words}")
+
+
+def _without(running: tuple[Execution, ...], ended: Execution) -> tuple[Execution, ...]:
+    """What runs after an execution ended: that of its task and attempt, if it is among them, or else the earliest."""
+    for place, each in enumerate(running):
+        if (each.task, each.attempt, each.worker) == (ended.task, ended.attempt, ended.worker):
+            return running[:place] + running[place + 1 :]
+    return running[1:]
+
+
+def _is_done(number: int, table: Table) -> bool:
+    return number < len(table.states) and table.states[number] == TaskState.DONE
