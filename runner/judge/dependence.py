@@ -32,10 +32,13 @@ _AIM_FINE, _AIM_MIDDLE = 0.4, 0.15
 """What a run that is long enough should show."""
 _NEAR = 2.0
 """Correlations within this many standard errors of zero count as none."""
-_SURELY = 1.6
-"""Inflation above which there is dependence: of independent observations 20 batches show it in 5 % of the cases."""
+_SURELY, _SURELY_OF_FEW = 1.6, 2.0
+"""Inflation above which there is dependence: of independent observations 20 batches show it in 5 % of the cases; and where
+fewer than `_FEW` observations are on the rarer side, so that two of them in one batch are no surprise."""
 _FEW = 10.0
 """Below this number of independent observations on the rarer side, they are all that is known of the inflation."""
+_LEAST_FREEDOM = 2
+"""Degrees of freedom of a share with one cluster, or two, on its rarer side."""
 _SOFT = 30.0
 """Below this number of them the largest inflation of several quantiles counts."""
 _MOST_CORRELATION = 0.9
@@ -74,7 +77,12 @@ def of_share(course: Course, schedule: Schedule = NOTHING_SCHEDULED) -> Dependen
     if not 0 < share < 1:
         return INDEPENDENT
     found = _measured(_Residuals.of(course, schedule, good, share * (1 - share)))
-    return _judged(found, found.inflation, float(weight.sum()) * min(share, 1 - share))
+    rare = float(weight.sum()) * min(share, 1 - share)
+    if found.inflation <= (_SURELY if rare >= _FEW else _SURELY_OF_FEW):
+        return found
+    # The fewer clusters were seen, the less is known of their size; that there are few is known all the same.
+    freedom = min(found.freedom, max(_LEAST_FREEDOM, int(rare / found.inflation) - 1))
+    return Dependence(found.inflation, freedom if rare / found.inflation < _FEW else found.freedom, found.longer)
 
 
 def of_paired(before: Course, after: Course, schedule: Schedule = NOTHING_SCHEDULED) -> Dependence:
