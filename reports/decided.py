@@ -34,15 +34,12 @@ class Known:
 
 
 def section(verdict: Verdict) -> Known | None:
-    """The section of a report; None where the evidence does not say when the verdict was known."""
-    known = verdict.decided
-    if known is None:
+    """The section of a report; None where the verdict was not known before the end, or the evidence does not say."""
+    known, said = verdict.decided, summary(verdict)
+    if known is None or not said:
         return None
-    said = summary(verdict)
     limit = f"an error of at most {show_ratio(known.error)}, of all objectives in all looks together"
     error = f"Known means: with {limit}, if the system goes on as it was seen."
-    if not said:
-        return Known(f"Not before the end of the run. {error}", _rows(known), _looked(known))
     first = f"{said[0].upper()}{said[1:]}. {error}{_unseen(known)}"
     return Known(first, _rows(known), _looked(known))
 

@@ -113,12 +113,12 @@ def of_quantile(course: Course, q: float, schedule: Schedule = NOTHING_SCHEDULED
 
 
 def of_mean(course: Course, schedule: Schedule = NOTHING_SCHEDULED) -> Dependence:
-    """Of the mean of the values of a series."""
+    """Of the mean of the values of a series, which rests on the largest of them: as of their upper thirtieth."""
     weight, variance = course.weight, course.variance()
     if variance <= 0:
         return INDEPENDENT
     found = _measured(_Residuals.of(course, schedule, course.total, variance))
-    return _judged(found, found.inflation, float(weight.sum()) / 2)
+    return _judged(found, found.inflation, float(weight.sum()) / 30)
 
 
 def _of_quantile(course: Course, q: float, schedule: Schedule) -> Dependence:
