@@ -15,7 +15,7 @@ from soak.schemas.stream.processes import RUNNER
 _MOST_POINTS = 300
 _MIB = 2**20
 _LATENCY = Grown(
-    "latency_growth", "Latency: dots are 30 min medians, the line is fitted to single tasks", "s", "latency_p50_s"
+    "latency_growth", "Latency: dots are 30 min medians, the line is fitted to means of tasks", "s", "latency_p50_s"
 )
 
 
