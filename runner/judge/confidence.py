@@ -33,6 +33,8 @@ class Statement:
     interval: Interval | None
     effective: float | None
     longer: float = 1.0
+    cautious: Interval | None = None
+    """Where nothing is stated: an interval that is far too wide, for decisions that even it allows."""
 
 
 class Evidence:
@@ -62,7 +64,8 @@ class Evidence:
         if effective is None:
             return Statement(None, None)
         if not self._dependence.sound:
-            return Statement(None, effective, self._dependence.longer)
+            cautious = self.interval(confidence, self._dependence.cautious)
+            return Statement(None, effective, self._dependence.longer, cautious)
         return Statement(self.interval(confidence), effective)
 
     @property
@@ -78,15 +81,18 @@ class Evidence:
         fold = self._fold
         return self._sli.aggregate is not Aggregate.RATIO or (isinstance(fold, Tally) and fold.weight >= fold.total)
 
-    def interval(self, confidence: float) -> Interval | None:
-        """The interval, whether it is sound or not; None where the indicator has none."""
+    def interval(self, confidence: float, assumed: Dependence | None = None) -> Interval | None:
+        """The interval, whether it is sound or not; None where the indicator has none. `assumed`: another dependence."""
         if isinstance(self._fold, Growth):
             return self._fold.interval(self._sli, confidence)
         effective = self._effective
         find = _INTERVALS.get(self._sli.aggregate)
         if find is None or effective is None:
             return None
-        spread = _Spread(effective, _t(confidence, self._dependence.freedom), self._variance)
+        found = self._dependence
+        assumed = assumed or found
+        fewer = effective * found.inflation / assumed.inflation
+        spread = _Spread(fewer, _t(confidence, assumed.freedom), self._variance)
         return find(self._fold, self._sli, spread)
 
 

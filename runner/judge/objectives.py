@@ -75,8 +75,10 @@ class _Case:
     def statement(self, confidence: float) -> Statement:
         """What can be said of the value; of one relative to another, as if that were known."""
         own = self.evidence.statement(confidence)
-        if self.reference is None or own.interval is None:
+        if self.reference is None:
             return own
+        if own.interval is None:
+            return Statement(None, own.effective, own.longer)
         other = self.reference.statement(confidence)
         if other.interval is None:
             return Statement(None, own.effective, max(own.longer, other.longer))
@@ -96,7 +98,8 @@ class _Case:
 
     def excluded(self, confidence: float) -> bool:
         """Whether no value in the interval at this level meets the target."""
-        interval = self.statement(confidence).interval
+        statement = self.statement(confidence)
+        interval = statement.interval or (None if self.op is Op.ABOUT else statement.cautious)
         if interval is None:
             return False
         if self.op is Op.ABOUT:
@@ -214,6 +217,12 @@ def _by_interval(case: _Case, statement: Statement, confidence: float) -> tuple[
     interval = statement.interval
     if case.fails:
         return Status.FAIL, ""
+    if statement.cautious and all(case.op.holds(bound, case.target) for bound in (*statement.cautious, case.value)):
+        status, detail = _unless_unfinished(case)
+        return (
+            status,
+            detail or "observations depend on each other too long for an interval; one that is far too wide holds",
+        )
     if interval is None:
         if statement.longer > 1:
             return Status.INCONCLUSIVE, _dependent(case, statement)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from soak.schemas.language.model import Scenario
-from soak.schemas.language.windows import Window
+from soak.schemas.language.windows import Recurrence, Window
 
 LEAST_CYCLES = 10
 """A period that comes less often is a number of single events."""
@@ -30,21 +30,19 @@ NOTHING_SCHEDULED = Schedule()
 def schedule_of(scenario: Scenario) -> Schedule:
     """What a scenario schedules."""
     length_s = scenario.duration_s - scenario.warmup_s
-    often = [each for each in _periods(scenario) if length_s / each >= LEAST_CYCLES]
+    periods = filter(None, map(_period, _scheduled(scenario)))
+    often = [each for each in periods if length_s / each >= LEAST_CYCLES]
     cycle_s = max(often, default=0.0)
-    windows = [
-        window
-        for fault in scenario.faults
-        if fault.windows and _period(fault.windows) not in often
-        for window in fault.windows
-    ]
+    windows = [window for each in _scheduled(scenario) if _period(each) not in often for window in each]
     return Schedule(scenario.warmup_s, cycle_s, tuple(_apart(windows)))
 
 
-def _periods(scenario: Scenario) -> Iterator[float]:
-    if scenario.workload.burst:
-        yield scenario.workload.burst.every_s
-    yield from filter(None, (_period(fault.windows) for fault in scenario.faults))
+def _scheduled(scenario: Scenario) -> Iterator[tuple[Window, ...]]:
+    """The windows of bursts, and of each fault."""
+    burst = scenario.workload.burst
+    if burst:
+        yield Recurrence(0.0, burst.for_s, burst.every_s).windows(scenario.duration_s)
+    yield from (fault.windows for fault in scenario.faults)
 
 
 def _period(windows: tuple[Window, ...]) -> float:

@@ -115,7 +115,9 @@ def test_a_run_puts_its_summary_where_a_ci_service_wants_it(tmp_path: Path, monk
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     assert run_command(["run", str(SCENARIO), "--out", str(tmp_path / "run")]) == 0
     text = summary.read_text()
-    assert text.startswith("what was there\n## PASS on thin evidence (1 of 9 objectives): An attached queue meets failures")
+    assert text.startswith(
+        "what was there\n## PASS on thin evidence (1 of 9 objectives): An attached queue meets failures"
+    )
     assert "| PASS | `latency_p95 <= 90s` |" in text
 
 

@@ -123,6 +123,13 @@ def test_the_schedule_of_a_scenario() -> None:
           - {name: twice, type: db_outage, at: 1h, every: 6h, for: 2m}
           - {name: near, type: db_outage, at: 1h3m, for: 2m}
     """)
+    short = scenario("""
+        duration: 2h
+        workload:
+          arrivals: {rate: 1/s, burst: {every: 1h, for: 5m, rate: 2/s}}
+          task: {duration: {distribution: constant, value: 1s}}
+    """)
+    assert schedule_of(short) == Schedule(0.0, 0.0, (Window(0.0, 600.0), Window(3600.0, 4200.0)))
     assert schedule_of(made) == Schedule(0.0, 1800.0, (Window(3600.0, 4020.0), Window(25_200.0, 25_440.0)))
 
 

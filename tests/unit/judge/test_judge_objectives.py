@@ -168,6 +168,17 @@ def test_one_false_fail_among_twenty_is_as_rare_as_one() -> None:
     assert (alone.status, alone.family) == ("FAIL", 1)
 
 
+def test_what_is_clear_needs_no_exact_interval() -> None:
+    """Ten clusters of twenty failures among 2,000: nothing is stated, but more than one in ten is DONE, however they come."""
+    steps = [[f"{n}.0 enqueued {n}", f"{n}.1 dispatched {n}", f"{n}.2 {how} {n}"] for n, how in enumerate(HOURS * 5)]
+    history = "\n".join(line for step in steps for line in step)
+    clear = objective("{objective: success_rate >= 10%, confidence: 95%}", history)
+    assert (clear.status, clear.interval) == ("PASS", None)
+    assert clear.detail.endswith("one that is far too wide holds")
+    below = objective("{objective: success_rate <= 10%, confidence: 95%}", history)
+    assert (below.status, below.interval) == ("FAIL", None)
+
+
 HOURS = ["done"] * 180 + ["failed"] * 20 + ["done"] * 180 + ["failed"] * 20
 
 
