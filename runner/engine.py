@@ -91,9 +91,10 @@ def execute(
     """Run `plan` against `target` to its end, an abort condition or an interruption; returns the verdict and its judge.
 
     `watchers` are called between blocks. `resumed`: the run continues from there; earlier events have been judged and
-    kept. `with_findings`: the verdict has statements on tails and change points. Raises BrokenOffError when the target fails.
+    kept. `with_findings`: with checkpoints, and all that explains a verdict. Raises BrokenOffError when the target fails.
     """
     judge = resumed.judge if resumed else Judge.of(plan.scenario, plan.vocabulary, identity)
+    judge.with_findings = with_findings
     start = resumed.first_block() if resumed else make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)
     end = End.COMPLETED
     if identity.stop and target.clock == "simulated":

@@ -43,16 +43,20 @@ _LAG_QUANTILE = "submission_lag_p99"
 
 
 def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = True) -> Verdict:
-    """The verdict on the run that `judge` observed to its end, and what its faults did and cost.
+    """The verdict on the run that `judge` observed to its end.
 
-    with_findings: with why it is broken, what its tails say and its change points, which nothing else in a verdict depends on.
+    with_findings: with what its faults cost, why it is broken, its tails and change points: nothing else depends on them.
     """
-    verdict = msgspec.structs.replace(_decided(judge, identity, end), attribution=attribute(judge))
+    verdict = _decided(judge, identity, end)
     if not with_findings:
         return verdict
-    said = list(tails(judge, _lateness(judge, identity)))
-    why = explain(judge, verdict.objectives, verdict.laws)
-    return msgspec.structs.replace(verdict, explanation=why, tails=said, change_points=change_points(judge))
+    return msgspec.structs.replace(
+        verdict,
+        attribution=attribute(judge),
+        explanation=explain(judge, verdict.objectives, verdict.laws),
+        tails=list(tails(judge, _lateness(judge, identity))),
+        change_points=change_points(judge),
+    )
 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:

@@ -88,6 +88,8 @@ class Judge:
         self.repeats: list[int] = []
         """Number of differing events per repetition."""
         self.records = Records(scenario)
+        self.with_findings = True
+        """Whether checkpoints are kept, and what findings are made of; set it before anything is observed."""
         self.checkpoints: list[Checkpoint] = []
         self.facts = Facts(0.0)
         """The facts of the last observed block."""
@@ -151,7 +153,7 @@ class Judge:
             yield judged
             if self.aborted_by:
                 return
-            if judged.until_s >= self._next_checkpoint_s():
+            if self.with_findings and judged.until_s >= self._next_checkpoint_s():
                 self.checkpoints.append(self.checkpoint(judged.until_s))
 
     def _next_checkpoint_s(self) -> float:
@@ -161,7 +163,7 @@ class Judge:
         """The block in parts that end with the warm-up, and with each checkpoint: just before what happens then."""
         warmup_s, every_s = self.scenario.warmup_s, self.scenario.checkpoint_every_s
         checkpoints = (number * every_s for number in count(len(self.checkpoints) + 1))
-        edges = list(takewhile(lambda edge_s: edge_s <= block.until_s, checkpoints))
+        edges = list(takewhile(lambda edge_s: edge_s <= block.until_s, checkpoints if self.with_findings else ()))
         if self.until_s < warmup_s <= block.until_s:
             edges.append(warmup_s)
         for edge_s in sorted(edges) if not self.aborted_by else []:
@@ -200,12 +202,13 @@ class Judge:
 
     def _fold(self, block: Block, facts: Facts) -> None:
         self.folds.observe(facts)
-        self.records.observe(facts)
-        self.tails.observe(facts)
         self.faults.observe(block)
         self.deciding.observe(block, facts, self.alerts)
-        self.marks.observe(block)
-        self.attribution.observe(block, facts)
+        if self.with_findings:
+            self.records.observe(facts)
+            self.tails.observe(facts)
+            self.marks.observe(block)
+            self.attribution.observe(block, facts)
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[(block.kind == Kind.RUN_ENDED) | (block.kind == Kind.RUN_DECIDED)]
         self.planned = int(planned[-1]) if len(planned) else self.planned

@@ -23,9 +23,11 @@ _LEAST_PART = 16
 
 _TURNS = 10
 
-_SCREEN, _SCREEN_BY_LOG = 4.2, 2.2
+_SCREEN, _STRICT_SCREEN, _SCREEN_BY_LOG = 4.2, 5.0, 2.2
 """`_SCREEN + _SCREEN_BY_LOG * ln(values / 22)` is exceeded by one series of 20 that does not change, and by any that is
-significant at 1 %: below it no permutations are drawn."""
+significant at 1 %: below it no permutations are drawn. With `_STRICT_SCREEN` by one of 40, and any significant at 0.5 %."""
+
+_STRICT = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,8 @@ def _ranks(values: Floats) -> Floats:
 def _probability(ranks: Floats, least: int, observed: float, level: float) -> float | None:
     """The share of permutations that reach the observed statistic, itself among them; None for more than `level`."""
     count = len(ranks)
-    if observed < _SCREEN + _SCREEN_BY_LOG * math.log(count / LEAST_WINDOWS):
+    screen = _SCREEN if level > _STRICT else _STRICT_SCREEN
+    if observed < screen + _SCREEN_BY_LOG * math.log(count / LEAST_WINDOWS):
         return None
     permutations = math.ceil(_FEWEST_PERMUTATIONS / level) - 1
     allowed = level * (permutations + 1) - 1
