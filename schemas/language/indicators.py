@@ -128,7 +128,7 @@ def _confidence(view: View, where: Where, sli: Sli) -> Iterator[Problem]:
         return
     confidence = view.parse(units.ratio, *where, "confidence")
     if sli.aggregate not in CONFIDENT:
-        remedy = "remove confidence; ratios and quantiles have intervals"
+        remedy = "remove confidence; ratios, quantiles, means and growth have intervals"
         yield view.problem((*where, "confidence"), f"{sli.name} has no confidence interval", remedy)
     elif confidence is not None and not 0 < confidence < 1:
         yield view.problem((*where, "confidence"), "is not a possible confidence", "write a value such as 95%")

@@ -49,7 +49,7 @@ def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_run_leaves_the_evidence(run_directory: Path) -> None:
     assert {path.name for path in run_directory.iterdir()} == EVIDENCE
-    assert len(list((run_directory / "plots").glob("*.svg"))) == 7
+    assert len(list((run_directory / "plots").glob("*.svg"))) == 8
     assert (run_directory / "scenario.yaml").read_bytes() == SCENARIO.read_bytes()
     assert len(json.loads((run_directory / "checkpoints.json").read_text())["checkpoints"]) == 12
 
@@ -240,7 +240,7 @@ def test_plan_shows_the_load_and_warns(tmp_path: Path) -> None:
     assert condition in calm.stdout
     assert "at most 1% with window: 4h and min_samples: " in calm.stdout
     assert calm.stderr.startswith(
-        f"warning: {SCENARIO}:39:36: abort[0].when: success-collapse would end at least 99.9% of"
+        f"warning: {SCENARIO}:40:36: abort[0].when: success-collapse would end at least 99.9% of"
     )
     assert "warning: overloaded during bursts" in soak("plan", SCENARIO, "--set", "queue.workers=2").stdout
     swamped = soak("plan", SCENARIO, "--set", "workload.arrivals.rate=100/min", "--json")

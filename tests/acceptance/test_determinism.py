@@ -83,7 +83,10 @@ def test_fates_do_not_depend_on_the_order_in_which_they_are_asked_for() -> None:
 
 
 def test_the_number_of_workers_changes_no_service_time(tmp_path: Path) -> None:
-    many, few = run(tmp_path / "many", "1"), run(tmp_path / "few", "1", "--set", "queue.workers=2", exit_code=3)
+    many, few = (
+        run(tmp_path / "many", "1"),
+        run(tmp_path / "few", "1", "--set", "queue.workers=2", "--set", "evidence=lenient", exit_code=3),
+    )
 
     def service(directory: Path) -> dict[tuple[str, int], float]:
         return {(event["task"], event["attempt"]): event["ran"] for event in events(directory, "execution.ended")}

@@ -25,7 +25,22 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prediction of the shipped scenario with too few workers, so that it does not always pass."""
     out = tmp_path_factory.mktemp("predictions") / "72h"
     assert (
-        run_command(["predict", SCENARIO, "--tier", "pr", "--set", "queue.workers=3", "-n", "24", "--out", str(out)])
+        run_command(
+            [
+                "predict",
+                SCENARIO,
+                "--tier",
+                "pr",
+                "--set",
+                "queue.workers=3",
+                "--set",
+                "evidence=lenient",
+                "-n",
+                "24",
+                "--out",
+                str(out),
+            ]
+        )
         == 0
     )
     return out
@@ -99,7 +114,12 @@ def test_the_command_in_the_report_gives_the_same_again(directory: Path, tmp_pat
 
 
 def test_it_tells_the_probability_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["predict", SCENARIO, *QUICK, "-n", "4", "--out", str(tmp_path / "out")]) == 0
+    assert (
+        run_command(
+            ["predict", SCENARIO, *QUICK, "--set", "evidence=lenient", "-n", "4", "--out", str(tmp_path / "out")]
+        )
+        == 0
+    )
     told = capsys.readouterr().out
     assert told.startswith("PASS probability 75% (95 % interval 30.1 … 95.4 %; 3 of 4 replications)\n")
     assert "latency_p95 <= 120s" in told
@@ -118,7 +138,20 @@ def test_every_replication_may_abort(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_it_stops_when_it_is_precise_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["predict", SCENARIO, "--tier", "pr", "-n", "90", "--precision", "5%", "--require", "80%"]
+    words = [
+        "predict",
+        SCENARIO,
+        "--tier",
+        "pr",
+        "--set",
+        "evidence=lenient",
+        "-n",
+        "90",
+        "--precision",
+        "5%",
+        "--require",
+        "80%",
+    ]
     assert run_command([*words, "--out", str(tmp_path / "out"), "--json"]) == 0
     prediction = json.loads(capsys.readouterr().out)
     # All pass: half of Wilson's interval at 40 of 40 is 4.4 %, at 20 of 20 it is 8.1 %.

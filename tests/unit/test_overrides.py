@@ -65,8 +65,8 @@ def test_overrides_leave_the_document_as_it_was() -> None:
 
 
 def test_an_unknown_tier_is_refused() -> None:
-    assert refusal(tier="nightli") == "72h.yaml:46:3: tiers: no tier 'nightli' (did you mean 'nightly'?)"
-    assert refusal(tier="") == "72h.yaml:46:3: tiers: no tier '' (write one of: nightly, pr)"
+    assert refusal(tier="nightli") == "72h.yaml:47:3: tiers: no tier 'nightli' (did you mean 'nightly'?)"
+    assert refusal(tier="") == "72h.yaml:47:3: tiers: no tier '' (write one of: nightly, pr)"
 
 
 def test_a_scenario_without_tiers_says_so(tmp_path: Path) -> None:

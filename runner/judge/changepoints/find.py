@@ -73,7 +73,7 @@ def _changes(comparison: Comparison, series: Series, level: float, run: _Run) ->
         indicator=series.sli.name,
         labels=dict(comparison.selector),
         unit=series.sli.unit.value,
-        window_s=series.window_s,
+        window_s=float(series.window_s),
         windows=len(series.windows),
         effective=round(division.effective, 1),
         detail=series.short or _withheld(series, division),

@@ -62,7 +62,12 @@ class LoadRecord:
                 mean = level.course.windows(_sli(level.busy, Aggregate.MEAN), edges_s)
                 if mean.samples[0]:
                     most = level.course.windows(_sli(level.busy, Aggregate.GAUGE), edges_s)
-                    yield BusyLevel(level.busy.what, float(mean.value[0]), float(most.value[0]), level.busy.limit)
+                    yield BusyLevel(
+                        level.busy.what,
+                        float(mean.value[0]),
+                        float(most.value[0]),
+                        None if level.busy.limit is None else float(level.busy.limit),
+                    )
 
 
 def _sli(busy: Busy, aggregate: Aggregate) -> Sli:

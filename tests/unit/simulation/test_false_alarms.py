@@ -158,7 +158,7 @@ def held(alarm: Alarm, runs: int) -> Iterator[bool]:
         value = np.where(bad, 20.0, 1.0) if alarm.scan.rule.q else 1.0 - bad
         samples = Samples(quantise(load_.rate.time_of(arrivals)), value)
         timer = Timer(alarm.scan.for_s)
-        facts = Facts(load_.length_s, True, {alarm.condition.comparison.sli.series: samples})
+        facts = Facts(load_.length_s, True, series={alarm.condition.comparison.sli.series: samples})
         timer.feed(Watch(alarm.condition, None).observe(facts), load_.length_s)
         yield bool(timer.firings)
 
