@@ -177,7 +177,16 @@ def _theil_sen(t_s: Floats, value: Floats) -> float:
     apart = apart_h > 0
     # Times ascend and ties are rare: checking for them is cheaper than always filtering.
     slopes = rises / apart_h if apart.all() else rises[apart] / apart_h[apart]
-    return float(np.median(slopes)) if len(slopes) else math.nan
+    return _median(slopes) if len(slopes) else math.nan
+
+
+def _median(values: Floats) -> float:
+    """What `np.median` gives of numbers, without what it does beside."""
+    middle = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, middle)[middle])
+    low, high = np.partition(values, (middle - 1, middle))[middle - 1 : middle + 1]
+    return float((low + high) / 2)
 
 
 @lru_cache(maxsize=4)

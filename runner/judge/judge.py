@@ -53,6 +53,9 @@ class _Trackers:
 class Judge:
     """Observes blocks of events in time order."""
 
+    with_findings = True
+    """Whether checkpoints are kept, and what findings are made of; set it before anything is observed."""
+
     def __init__(
         self, scenario: Scenario, vocabulary: Vocabulary, *, abort: bool = True, identity: Identity | None = None
     ) -> None:
@@ -88,8 +91,6 @@ class Judge:
         self.repeats: list[int] = []
         """Number of differing events per repetition."""
         self.records = Records(scenario)
-        self.with_findings = True
-        """Whether checkpoints are kept, and what findings are made of; set it before anything is observed."""
         self.checkpoints: list[Checkpoint] = []
         self.facts = Facts(0.0)
         """The facts of the last observed block."""
