@@ -125,7 +125,8 @@ Each objective has one of three results:
 - FAIL: the observed value does not hold, and with a `confidence` none of its interval does.
 - INCONCLUSIVE: there are fewer than `min_samples` observations; or the interval includes values on both sides of the
   target; or observations depend on each other for too long for an interval; or unfinished tasks could still break it;
-  or nothing was observed for the labels it is compared with.
+  or nothing was observed for the labels it is compared with; or it is broken by itself, but that may be chance among the
+  objectives of its entry (Holm). Without a `confidence` a PASS or FAIL that its interval does not bear out is marked as thin.
 
 Intervals allow for observations that depend on each other: [Statistics](statistics.md)."""
 

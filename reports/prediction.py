@@ -154,6 +154,8 @@ def first(found: FirstToBreak, objectives: list[ObjectivePrediction]) -> str:
         return f"First to break: abort condition {found.abort} ({which}).{never}"
     if found.by is First.BROKEN:
         which = f"broken in {found.count:,} of the {found.of:,} replications without PASS, no objective more often"
+    elif found.by is First.WITHHELD:
+        which = f"never broken; INCONCLUSIVE in {found.count:,} of the {found.of:,} replications without PASS, none more often"
     else:
         which = f"never broken; closest to its limit: {found.deviations:.3g} sigma of headroom"
     return f"First to break: {found.objective} ({which}).{never}"

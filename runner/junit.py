@@ -38,7 +38,7 @@ def verdict_cases(verdict: Verdict) -> list[Case]:
             Case("aborts", f"{abort.name}: {abort.when}", "failed" if held else "passed", "it held" if held else "")
         )
     passed = verdict.verdict.exit_code == 0
-    cases.append(Case("verdict", verdict.verdict.value, "passed" if passed else "failed", "; ".join(verdict.reasons)))
+    cases.append(Case("verdict", verdict.headline, "passed" if passed else "failed", "; ".join(verdict.reasons)))
     return cases
 
 

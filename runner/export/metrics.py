@@ -50,7 +50,7 @@ _PLAIN = {
     "soak_scenario_duration_seconds": "Duration of arrivals, in scenario time.",
     "soak_speed_ratio": "Seconds of scenario time per second of real time.",
     "soak_tasks": "Tasks by state.",
-    "soak_objective_met": "Whether an objective holds, so far.",
+    "soak_objective_met": "Whether the observed value of an objective meets its target, so far.",
     "soak_alert_firing": "Whether an alert is firing.",
     "soak_fault_active": "Whether a scheduled fault is active.",
 }

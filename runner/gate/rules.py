@@ -111,7 +111,7 @@ def _judged(rule: RunsRule, runs: list[Run]) -> Iterator[tuple[Run, str]]:
 
 def _words(run: Run) -> str:
     assert run.verdict
-    return f"{run.scenario or run.name}: {run.verdict.verdict.value}"
+    return f"{run.scenario or run.name}: {run.verdict.headline}"
 
 
 def _problems(rule: RunsRule, run: Run) -> Iterator[str]:

@@ -45,16 +45,6 @@ class Evidence:
         self._dependence = _dependence(sli, fold, course, schedule)
         self._variance = course.variance() if course is not None and sli.aggregate is Aggregate.MEAN else 0.0
 
-    @property
-    def longer(self) -> float:
-        """1, or how many times as long a run has to be for a statement to be possible."""
-        return self._dependence.longer
-
-    @property
-    def lacking(self) -> str:
-        """Why there is no interval, in words, where dependence is not the reason."""
-        return "too few observations"
-
     def statement(self, confidence: float) -> Statement:
         """What can be said at a confidence level below 1."""
         if isinstance(self._fold, Growth):

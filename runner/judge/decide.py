@@ -105,7 +105,12 @@ def _caveat(objective: ObjectiveResult) -> str:
     unit, level = Unit(objective.unit), objective.confidence or DEFAULT_CONFIDENCE
     what = "holds" if objective.status is Status.PASS else "is broken"
     if not objective.interval:
-        return f"{objective.objective} {what} by the observed value alone: {objective.samples:,} observations allow no interval"
+        why = (
+            "observations depend on each other for too long"
+            if objective.effective_samples
+            else "there are too few observations"
+        )
+        return f"{objective.objective} {what} by the observed value alone: {why} for an interval"
     low, high = (
         "unbounded" if bound is None else unit.show_beside(bound, objective.target) for bound in objective.interval
     )

@@ -85,7 +85,8 @@ class _Case:
         factor = self.objective.comparison.target
         assert isinstance(factor, Reference)
         known = self.target / factor.factor
-        return Statement(ratio_interval(self.value, own.interval, known, other.interval), own.effective)
+        interval = ratio_interval(self.value, own.interval, known, other.interval)
+        return Statement(interval, own.effective, max(own.longer, other.longer))
 
     @property
     def observed(self) -> bool:
@@ -125,7 +126,6 @@ def _find_failures(cases: Sequence[_Case]) -> None:
     for family in families.values():
         strength = [(_strength(case, len(family)), case) for case in family]
         for rank, (found, case) in enumerate(sorted(strength, key=lambda each: -each[0])):
-            case.family = len(family)
             if found < len(family) - rank:
                 break
             case.fails = True
@@ -172,7 +172,7 @@ def _result(case: _Case, late: str) -> ObjectiveResult:
         detail=detail,
         note=objective.note,
         effective_samples=statement.effective,
-        thin=thin,
+        thin=thin and status is not Status.INCONCLUSIVE,
         family=case.family,
         excluded=_excluded_rate(case),
     )
@@ -226,7 +226,7 @@ def _by_interval(case: _Case, statement: Statement, confidence: float) -> tuple[
     if interval is None:
         if statement.longer > 1:
             return Status.INCONCLUSIVE, _dependent(case, statement)
-        return Status.INCONCLUSIVE, f"no {confidence:.0%} interval: {case.evidence.lacking}"
+        return Status.INCONCLUSIVE, f"too few observations for a {confidence:.0%} interval"
     holds = [case.op.holds(bound, case.target) for bound in (*interval, case.value)]
     if all(holds):
         return _unless_unfinished(case)
@@ -256,7 +256,7 @@ def _is_thin(case: _Case, statement: Statement) -> bool:
     """Whether the interval holds values on both sides of the target, or none can be given of an indicator that has one."""
     if not may_be_excluded(case.objective.comparison):
         return False
-    interval = statement.interval
+    interval = statement.interval or statement.cautious
     return interval is None or len({case.op.holds(each, case.target) for each in (*interval, case.value)}) > 1
 
 

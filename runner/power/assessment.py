@@ -135,13 +135,14 @@ def _pass_probability(sample: Sample, case: Case) -> float | None:
     effective = math.floor(sample.observations / share.design_effect)
     if effective < 1:
         return None
-    least = share.rule.least_bad(n)
     comparison, rule = sample.objective.comparison, share.rule
     if sample.objective.confidence and comparison.op is not Op.ABOUT:
         if isinstance(rule, AboutRule):
             rule = RatioRule(comparison.op, rule.target, rule.good_counts)
-        least = _least_withheld(rule, n, sample.objective.confidence)
-    return 1 - binomial_at_least(math.ceil(least / n * effective), effective, share.rule.allowed)
+        withheld = _least_withheld(rule, effective, sample.objective.confidence)
+        return 1 - binomial_at_least(withheld, effective, rule.allowed)
+    least = rule.least_bad(n)
+    return 1 - binomial_at_least(math.ceil(least / n * effective), effective, rule.allowed)
 
 
 def _least_withheld(rule: RatioRule | QuantileRule, n: int, confidence: float) -> int:

@@ -245,6 +245,8 @@ def _beyond(sample: Sample) -> tuple[float, float]:
 
 def _relative(sample: Sample, factor: float) -> Case:
     """The logarithm of value over reference, as both vary together between replications (the delta method)."""
+    if sample.objective.confidence:
+        raise NoStatementError("FAIL takes the whole interval of the ratio, and the pilot does not keep its width")
     if sample.objective.comparison.sli.aggregate in {*_EXTREMES, Aggregate.GROWTH}:
         raise NoStatementError("both sides are extremes or slopes: their ratio follows no distribution we know")
     if len(sample.relative) < len(sample.outcomes):

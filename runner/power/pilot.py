@@ -65,7 +65,7 @@ class Sample:
 
     @property
     def half_widths(self) -> tuple[float, float] | None:
-        """Mean and standard deviation of half the width of a growth's interval; None where more than a tenth have none."""
+        """Mean and standard deviation of half the width of the interval; None where more than a tenth have none."""
         widths = [each.half_width for each in self.observed if each.half_width is not None]
         if not widths or len(widths) < _STATED * len(self.observed):
             return None

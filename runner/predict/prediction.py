@@ -121,6 +121,10 @@ def first_to_break(
         return FirstToBreak(None, First.ABORTED, ending.share.count, not_passed, None, ending.name)
     if worst and worst.broken.count:
         return FirstToBreak(worst.objective, First.BROKEN, worst.broken.count, not_passed, worst.deviations)
+    withheld = max(objectives, key=lambda each: each.inconclusive.count, default=None)
+    if withheld and withheld.inconclusive.count and not_passed:
+        count = withheld.inconclusive.count
+        return FirstToBreak(withheld.objective, First.WITHHELD, count, not_passed, withheld.deviations)
     distances = [(abs(each.deviations), each) for each in objectives if each.deviations is not None]
     if not distances:
         return FirstToBreak(None, First.NONE, 0, not_passed, None)

@@ -34,6 +34,7 @@ class First(StrEnum):
 
     BROKEN = "broken"
     ABORTED = "aborted"
+    WITHHELD = "withheld"
     MARGIN = "margin"
     NONE = "none"
 
@@ -99,7 +100,8 @@ class FirstToBreak(msgspec.Struct, frozen=True):
     """The objective, or the abort condition, that breaks first.
 
     By BROKEN: the objective most often broken, in `count` of the `of` replications that do not PASS. By ABORTED: the condition
-    named `abort`, which ended as many of them or more. By MARGIN, when there is neither: the objective whose mean margin is
+    named `abort`, which ended as many of them or more. By WITHHELD: none is broken; the objective most often INCONCLUSIVE. By
+    MARGIN, when there is none of these: the objective whose mean margin is
     fewest standard deviations (`deviations`) from zero. NONE: no margin varies.
     """
 

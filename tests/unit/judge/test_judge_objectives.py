@@ -106,6 +106,15 @@ def test_without_confidence_a_result_that_the_interval_does_not_bear_out_is_thin
     assert not objective("success_rate >= 99%", many(48, 2)).thin
 
 
+def test_what_is_inconclusive_is_not_called_thin() -> None:
+    """Nine DONE, one FAILED and nine open of which all may fail: the observed 90 % holds, and may not in the end."""
+    opened = "\n".join(f"20 enqueued {n}" for n in range(20, 29))
+    found = verdict(many(9, 1) + "\n" + opened, "slos: [success_rate >= 80%]\n")
+    assert found.objectives[0].status == "INCONCLUSIVE"
+    assert not found.objectives[0].thin
+    assert found.caveats == []
+
+
 def test_strict_evidence_is_a_confidence_of_95_percent_for_all() -> None:
     strict = "evidence: strict\n"
     assert objective("success_rate >= 99%", many(3, 0), strict).status == "INCONCLUSIVE"

@@ -344,3 +344,10 @@ def test_an_axis_of_shares_ends_at_100_percent(tmp_path: Path, tasks: int) -> No
     assert max(shares) <= 100
     if tasks == 10:
         assert all(share % 10 == 0 for share in shares)
+
+
+def test_what_is_never_broken_and_often_inconclusive_comes_first(tmp_path: Path) -> None:
+    unsure = outcome(None, OPEN)
+    made = made_of(*((Outcome.INCONCLUSIVE, [outcome(0), outcome(5), unsure]) for _ in range(3)))
+    found = prediction_of(made, tmp_path).first_to_break
+    assert (found.by, found.objective, found.count, found.of) == (First.WITHHELD, "latency_p95 <= 25s", 3, 3)
