@@ -35,7 +35,7 @@ class Polls:
     def first_from(self, t_s: float) -> float:
         """The first poll of any dispatcher at or after `t_s` that finds the database working."""
         if self.regular:
-            return math.ceil(t_s / self.interval_s) * self.interval_s
+            return _multiple_from(t_s, self.interval_s)
         while True:
             poll_s = min(self._first_of(place, t_s) for place in range(len(self.phases_s)))
             writable_s = self.leases.writable_from(poll_s)
@@ -50,4 +50,9 @@ class Polls:
         return poll_s if back_s == poll_s else self._tick(self.phases_s[place], back_s)
 
     def _tick(self, phase_s: float, t_s: float) -> float:
-        return math.ceil((t_s - phase_s) / self.interval_s) * self.interval_s + phase_s if self.interval_s else t_s
+        return max(t_s, _multiple_from(t_s - phase_s, self.interval_s) + phase_s) if self.interval_s else t_s
+
+
+def _multiple_from(t_s: float, interval_s: float) -> float:
+    """The first multiple of the interval at or after `t_s`; rounding must not put it before, or time would stand still."""
+    return max(t_s, math.ceil(t_s / interval_s) * interval_s)
