@@ -10,6 +10,7 @@ from soak.schemas.evidence.verdict import Status
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Objective
 from soak.schemas.language.slis import Aggregate
+from soak.schemas.units import show_ratio
 
 
 def about(
@@ -17,15 +18,16 @@ def about(
 ) -> tuple[Status, str]:
     """Result of an objective with `~`, from the interval of that many observations; and the reason if it is not PASS."""
     if interval is None or not all(map(math.isfinite, interval)):
-        return Status.INCONCLUSIVE, f"too few observations for a {confidence:.0%} interval"
+        return Status.INCONCLUSIVE, f"too few observations for a {show_ratio(confidence)} interval"
     if share and not _could_contradict(target, confidence, samples):
         return (
             Status.INCONCLUSIVE,
-            f"{math.floor(samples):,} independent observations cannot contradict any target at {confidence:.0%} confidence",
+            f"{math.floor(samples):,} independent observations cannot contradict any target at "
+            f"{show_ratio(confidence)} confidence",
         )
     if interval[0] <= target <= interval[1]:
         return Status.PASS, ""
-    return Status.FAIL, f"the target lies outside the {confidence:.0%} interval"
+    return Status.FAIL, f"the target lies outside the {show_ratio(confidence)} interval"
 
 
 def _could_contradict(target: float, confidence: float, samples: float) -> bool:

@@ -34,7 +34,7 @@ from soak.schemas.evidence.verdict import (
 from soak.schemas.language.expression import Unit
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.states import TaskState
-from soak.schemas.units import show_duration
+from soak.schemas.units import show_duration, show_ratio
 
 LEAST_LAG_REAL_S = 0.05
 """Submissions at most this late, in real time, count as on time."""
@@ -104,7 +104,7 @@ def _caveat(objective: ObjectiveResult) -> str:
     """What an objective that holds, or is broken, by the observed value alone does not say."""
     unit, level = Unit(objective.unit), objective.confidence or DEFAULT_CONFIDENCE
     what = "holds" if objective.status is Status.PASS else "is broken"
-    if not objective.interval:
+    if not objective.interval or objective.interval == (None, None):
         why = (
             "observations depend on each other for too long"
             if objective.effective_samples
@@ -114,7 +114,9 @@ def _caveat(objective: ObjectiveResult) -> str:
     low, high = (
         "unbounded" if bound is None else unit.show_beside(bound, objective.target) for bound in objective.interval
     )
-    return f"{objective.objective} {what} by the observed value alone: its {level:.0%} interval is {low} to {high}"
+    return (
+        f"{objective.objective} {what} by the observed value alone: its {show_ratio(level)} interval is {low} to {high}"
+    )
 
 
 def _alerts(judge: Judge) -> list[AlertResult]:

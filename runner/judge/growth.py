@@ -109,7 +109,7 @@ class Growth:
         p = float(line.slope == 0)
         if chance.spread:
             away = abs(line.slope) / chance.unit
-            p = min(1.0, 2 * (chance.spread.walk_tail(away) if self.longer > 1 else chance.spread.tail(away)))
+            p = min(1.0, 2 * max(0.0, chance.spread.walk_tail(away) if self.longer > 1 else chance.spread.tail(away)))
         doubt = self._doubt() if self.longer > 1 and interval[0] <= 0 <= interval[1] else ""
         return Trend(line.slope, *interval, level, p, chance.effective, doubt)
 

@@ -25,7 +25,9 @@ from soak.schemas.language.comparison import may_be_excluded
 from soak.schemas.language.expression import Op, Unit
 from soak.schemas.language.model import Comparison, Objective, Reference
 from soak.schemas.language.slis import AT_THE_END, Aggregate
-from soak.schemas.units import show_duration
+from soak.schemas.units import show_duration, show_ratio
+
+_TOO_LONG = "observations depend on each other too long for an interval; one that is far too wide"
 
 _LONGEST_ADVICE = 1_000.0
 """Longer runs, in multiples of this one, are not worth advising."""
@@ -86,6 +88,8 @@ class _Case:
         assert isinstance(factor, Reference)
         known = self.target / factor.factor
         interval = ratio_interval(self.value, own.interval, known, other.interval)
+        if self.objective.comparison.sli.aggregate is Aggregate.RATIO and math.isfinite(interval[1]):
+            interval = interval[0], min(1.0, interval[1])
         return Statement(interval, own.effective, max(own.longer, other.longer))
 
     @property
@@ -216,17 +220,22 @@ def _about(case: _Case, statement: Statement) -> tuple[Status, str]:
 def _by_interval(case: _Case, statement: Statement, confidence: float) -> tuple[Status, str]:
     interval = statement.interval
     if case.fails:
-        return Status.FAIL, ""
+        return Status.FAIL, "" if interval else f"{_TOO_LONG} breaks it"
     if statement.cautious and all(case.op.holds(bound, case.target) for bound in (*statement.cautious, case.value)):
         status, detail = _unless_unfinished(case)
         return (
             status,
-            detail or "observations depend on each other too long for an interval; one that is far too wide holds",
+            detail or f"{_TOO_LONG} holds",
         )
     if interval is None:
         if statement.longer > 1:
             return Status.INCONCLUSIVE, _dependent(case, statement)
-        return Status.INCONCLUSIVE, f"too few observations for a {confidence:.0%} interval"
+        return Status.INCONCLUSIVE, f"too few observations for a {show_ratio(confidence)} interval"
+    if not any(map(math.isfinite, interval)):
+        return (
+            Status.INCONCLUSIVE,
+            "the interval has no bounds: there are too few observations, or one side of the ratio is 0",
+        )
     holds = [case.op.holds(bound, case.target) for bound in (*interval, case.value)]
     if all(holds):
         return _unless_unfinished(case)
@@ -237,7 +246,7 @@ def _by_interval(case: _Case, statement: Statement, confidence: float) -> tuple[
     what = "break" if holds[-1] else "meet"
     return (
         Status.INCONCLUSIVE,
-        f"the {confidence:.0%} interval includes values that {what} the target{_advice(case, interval)}",
+        f"the {show_ratio(confidence)} interval includes values that {what} the target{_advice(case, interval)}",
     )
 
 
@@ -305,9 +314,13 @@ def _not_for_all(case: _Case) -> str:
 
 
 def _advice(case: _Case, interval: Interval) -> str:
-    """How much longer the run would have to be, were the value to stay: widths shrink with the root of time."""
+    """How much longer the run would have to be, were the value to stay: widths shrink with the root of time.
+
+    Those of a ratio of which all or none are good shrink with time itself (Wilson's interval of 0 or 1).
+    """
     away, bound = case.target - case.value, interval[0] if case.target < case.value else interval[1]
-    return _times(case, ((bound - case.value) / away) ** 2) if away and math.isfinite(bound) else ""
+    perfect = case.objective.comparison.sli.aggregate is Aggregate.RATIO and case.value in {0.0, 1.0}
+    return _times(case, ((bound - case.value) / away) ** (1 if perfect else 2)) if away and math.isfinite(bound) else ""
 
 
 def _times(case: _Case, longer: float) -> str:

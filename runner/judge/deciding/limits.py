@@ -66,4 +66,6 @@ def limit_of(comparison: Comparison, target: float) -> Limit | None:
         return Limit(comparison, target)
     all_good = target == 1 and op in {Op.GE, Op.EQ}
     none_good = target == 0 and op in {Op.LE, Op.EQ}
-    return Limit(comparison, target) if aggregate is Aggregate.RATIO and (all_good or none_good) else None
+    # Of a ratio of the scenario's own, good events need not be among all: one of another kind decides nothing.
+    whole = aggregate is Aggregate.RATIO and not comparison.sli.filters
+    return Limit(comparison, target) if whole and (all_good or none_good) else None

@@ -115,6 +115,14 @@ def test_what_is_inconclusive_is_not_called_thin() -> None:
     assert found.caveats == []
 
 
+def test_how_much_longer_where_nothing_failed() -> None:
+    """Of 60 of 60 Wilson's lower bound is 94.0 %; it takes 381 for 99 %, 6.4 times as many."""
+    few = objective("{objective: success_rate >= 99%, confidence: 95%}", many(60, 0))
+    assert "about 6.1 times as long a run would tell" in few.detail
+    sure = objective("{objective: success_rate >= 99%, confidence: 99.9999%}", many(60, 0))
+    assert sure.detail.startswith("the 99.9999% interval")
+
+
 def test_strict_evidence_is_a_confidence_of_95_percent_for_all() -> None:
     strict = "evidence: strict\n"
     assert objective("success_rate >= 99%", many(3, 0), strict).status == "INCONCLUSIVE"
