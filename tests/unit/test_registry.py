@@ -119,6 +119,8 @@ def test_the_others_work_in_the_same_process(soak: Commands, tmp_path: Path) -> 
     for path in (*OF_OURS, TOY / "relay.yaml"):
         done = soak("validate", path)
         assert (done.code, done.out) == (0, f"{path}: valid\n")
+        warned = [f"warning: {path}:40:36: abort[0].when: success-collapse"] if path.name == "72h.yaml" else []
+        assert [line.partition(" would end")[0] for line in done.err.splitlines()] == warned
     done = soak("run", TOY / "relay.yaml", "--out", tmp_path / "relay")
     assert done.code == 0
     assert soak("run", "plain.yaml", "--out", tmp_path / "plain").code == 0
