@@ -21,6 +21,8 @@ def course_of(values: Floats, t: Floats | None = None, *, cuts: tuple[int, ...] 
     course = Course(ranked=ranked)
     for part in zip(np.split(t, cuts), np.split(values, cuts), strict=True):
         course.observe(Samples(*part))
+        # Reading it processes what it has been shown so far: else it would wait for more, and see no cut.
+        assert course.every >= 1
     return course
 
 
