@@ -27,6 +27,7 @@ workload:
   task: {duration: {distribution: constant, value: 4s}}
 queue: {workers: 4}
 slos: [success_rate >= 0%]
+telemetry: {max_gap: 10m, max_lag: 10m}
 abort: [{name: too-slow, when: latency_p50 > 1s, min_samples: 5}]
 """
 
