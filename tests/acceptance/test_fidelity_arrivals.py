@@ -40,7 +40,7 @@ def mean_waits(rate: ArrivalRate, workers: int, until_s: float, step_s: float) -
 
     The Kolmogorov forward equations of the number in the system, by the method of Runge and Kutta of the fourth order.
     """
-    states = np.arange(1500)
+    states = np.arange(800)
     ends = np.minimum(states, workers) / MEAN_S
     chance = (states == 0).astype(float)
 
@@ -75,7 +75,7 @@ def test_a_queue_that_is_overloaded_for_an_hour(tmp_path: Path, name: str, from_
     text += f"phases: [{{name: {name}, at: {from_h}h, for: {to_h - from_h}h}}]\n"
     values = observed(tmp_path, text, f"wait_mean{{phase={name}}} <= 10h")
     rate = rate_of(load(tmp_path / "scenario.yaml").scenario.workload)
-    waits, times = mean_waits(rate, 2, 8 * 3600.0, 4.0)
+    waits, times = mean_waits(rate, 2, 8 * 3600.0, 2.0)
     inside = (times >= from_h * 3600) & (times < to_h * 3600)
     weights = rate.at(times[inside])
     half = 3.106 * float(np.std(values, ddof=1)) / np.sqrt(len(values))
