@@ -53,7 +53,7 @@ def _faults(scenario: Scenario, figures: "QueueForecast") -> list[str]:
 
 
 def _pictures(scenario: Scenario, figures: "QueueForecast") -> Iterator[Picture]:
-    if figures.cycle_s < scenario.duration_s:
+    if figures.cycle_s < scenario.duration_s or scenario.workload.shape:
         yield figures.cycle_rate_per_s.tolist(), figures.cycle_s, "planned rate"
 
 
