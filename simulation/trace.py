@@ -12,6 +12,7 @@ from itertools import count
 
 import numpy as np
 
+from soak.schemas.errors import UsageError
 from soak.schemas.language.trace import Trace
 from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints
 from soak.schemas.trace.open_trace import open_trace
@@ -25,7 +26,7 @@ _PIECES_KEPT, _PARTS_KEPT = 8, 32
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """Arrivals in order. due_s: seconds. kind, tenant: numbers of the trace's names; service_s; each None without such a column."""
+    """Arrivals in order, with the numbers of their kinds and tenants among the trace's names; None without such a column."""
 
     due_s: Floats
     kind: Ints | None = None
@@ -103,6 +104,10 @@ class TraceArrivals:
     """What arrives before `until_s`, for one seed: without `scale`, the same for every seed."""
 
     def __init__(self, trace: Trace, seed: int, until_s: float) -> None:
+        """Raises UsageError where the file is not there."""
+        if not trace.here:
+            what = f"{trace.reading.name}: is not here, and the run needs its rows"
+            raise UsageError(f"{what} (put the file with the SHA-256 {trace.seen.sha256} beside the scenario)")
         self.trace = trace
         self._until_s = until_s
         self._rows = OrderedRows(trace.reading, trace.seen)
@@ -178,17 +183,15 @@ class TraceArrivals:
         rows = self._rows.part(place)
         if trace.origin_us > trace.seen.first_us:
             rows = rows.take(rows.time_us >= trace.origin_us)
-        after_us, service_s = (rows.time_us - trace.origin_us).astype(np.float64), rows.service_s
+        after_us: Floats = (rows.time_us - trace.origin_us).astype(np.float64)
         index = np.arange(len(rows))
         if trace.scale != 1.0:
             after_us, index = self._scaled(rows, after_us, turn, place)
         due_us = np.rint(after_us / trace.speed)
         if turn:
             due_us += np.rint(turn * trace.round_s * TICKS_PER_S)
-        kind, tenant, service_s = (
-            None if each is None else each[index] for each in (rows.kind, rows.tenant, service_s)
-        )
-        return Traced(due_us / TICKS_PER_S, kind, tenant, service_s)  # type: ignore[arg-type]
+        columns = (None if each is None else each[index] for each in (rows.kind, rows.tenant, rows.service_s))
+        return Traced(due_us / TICKS_PER_S, *columns)  # type: ignore[arg-type]
 
     def _scaled(self, rows: Rows, after_us: Floats, turn: int, place: int) -> tuple[Floats, Ints]:
         """Times of as many arrivals as `scale` asks for, in order, and the row of each.

@@ -16,9 +16,9 @@ _US = 1_000_000
 class Trace:
     """A trace to be played.
 
-    origin_us: the time in the file that is scenario time 0. speed: how many times as fast. scale: how many times as many arrivals.
-    repeat: whether it begins again at its end. seen: the whole file, read once. here: whether the file is there to be played; where
-    a run is only verified, it need not be.
+    origin_us: the time in the file that is scenario time 0. speed: how many times as fast. scale: how many times as many
+    arrivals. repeat: whether it begins again at its end. seen: the whole file, read once. here: whether the file is there to be
+    played; to verify a run, it need not be.
     """
 
     reading: Reading

@@ -12,7 +12,7 @@ import numpy as np
 from soak.schemas.errors import quoted
 from soak.schemas.stream.block import Bools, Floats, Ints
 from soak.schemas.trace.fields import Fields, Names, numbers
-from soak.schemas.trace.rows import MOST_SERVICE_S, Found, Rows, found
+from soak.schemas.trace.rows import MOST_SERVICE_S, Rows, found
 from soak.schemas.trace.settings import SERVICE_UNITS_S, Known, Reading, Timing
 from soak.schemas.trace.times import NO_TIME, UNITS_US, Clock, from_floats, is_clock_text, unit_of
 
@@ -69,10 +69,14 @@ class Columns:
         tenants = _numbered(self.tenants, tenant, "tenant", problems)
         service_s: Floats | None = None
         if service is not None:
-            service_s = (numbers(service)[0] if isinstance(service, Fields) else service) * self._service_s
+            service_s = self._service(service)
             wrong = ~((service_s >= 0) & (service_s < MOST_SERVICE_S))
             problems.append((wrong, lambda row: f"{_shown(service, row)} is not a service time"))
         return _good(Rows(time_us, line, kinds, tenants, service_s, raw), problems)
+
+    def _service(self, column: Column) -> Floats:
+        value = numbers(column)[0] if isinstance(column, Fields) else column
+        return value.astype(np.float64) * self._service_s
 
     def _times(self, column: Column) -> tuple[Ints, Bools]:
         if self.timing is None:

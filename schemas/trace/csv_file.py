@@ -58,9 +58,7 @@ def with_bad(rows: Rows, more: Found) -> Rows:
     """The same rows with more bad ones, in the order of their lines."""
     bad = rows.bad + more
     first = tuple(sorted(rows.bad.first + more.first))[: len(bad.first)]
-    return Rows(
-        rows.time_us, rows.line, rows.kind, rows.tenant, rows.service_s, rows.raw, Found(bad.count, first)
-    )
+    return Rows(rows.time_us, rows.line, rows.kind, rows.tenant, rows.service_s, rows.raw, Found(bad.count, first))
 
 
 def check_column(file: str, column: str, known: Sequence[str], key: str) -> None:

@@ -93,15 +93,18 @@ class Table:
             width = 1 + int(np.searchsorted(separators, ends[0])) if len(ends) else 1
         inner = width - 1
         ragged: tuple[tuple[int, int], ...] = ()
-        between = separators[: len(starts) * inner].reshape(-1, inner) if len(separators) >= len(starts) * inner else None
-        if between is None or len(separators) != len(starts) * inner or not _fit(between, starts, ends):
+        whole = len(separators) == len(starts) * inner
+        between = separators.reshape(len(starts), inner) if whole else np.zeros((0, inner), dtype=np.int64)
+        if not whole or not _fit(between, starts, ends):
             first = np.searchsorted(separators, starts)
             counts = np.searchsorted(separators, ends) - first
             good = counts == inner
             wrong = np.flatnonzero(~good)
             ragged = tuple(zip(line[wrong].tolist(), (counts[wrong] + 1).tolist(), strict=True))
             starts, ends, line, first = starts[good], ends[good], line[good], first[good]
-            between = separators[first[:, np.newaxis] + np.arange(inner)] if inner else np.zeros((len(starts), 0), np.int64)
+            between = (
+                separators[first[:, np.newaxis] + np.arange(inner)] if inner else np.zeros((len(starts), 0), np.int64)
+            )
         begin = np.concatenate([starts[:, np.newaxis], between + 1], axis=1)
         end = np.concatenate([between, ends[:, np.newaxis]], axis=1)
         return cls(buffer, begin, end, line, ragged, quoted, used, lines)

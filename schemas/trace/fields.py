@@ -104,7 +104,7 @@ def _number(text: bytes) -> float:
 def hashes(fields: Fields, width: int) -> Hashes:
     """A 64-bit hash of each field of at most `width` bytes (a multiple of 8), equal for equal fields."""
     words = fields.padded(width).view(np.uint64)
-    value = fields.length.astype(np.uint64) * _ODD[3]
+    value: Hashes = fields.length.astype(np.uint64) * _ODD[3]
     for place in range(words.shape[1]):
         # Words of zeros add nothing, so that the hash does not depend on the width.
         part = words[:, place] * (_ODD[place % 3] + np.uint64(2 * place))

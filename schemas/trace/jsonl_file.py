@@ -101,4 +101,6 @@ class JsonlFile(TextFile):
             return np.array(known, dtype=np.float64)
         if kinds == {str}:
             return column_of(values)  # type: ignore[arg-type]
-        return column_of(["" if value is None else value if isinstance(value, str) else repr(value) for value in values])
+        return column_of(
+            ["" if value is None else value if isinstance(value, str) else repr(value) for value in values]
+        )

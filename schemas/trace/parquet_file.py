@@ -49,7 +49,8 @@ class ParquetFile:
     def _before(self, place: Place) -> int:
         """Rows of its row group before a piece."""
         metadata = self._open().metadata
-        return place.line - 1 - sum(metadata.row_group(group).num_rows for group in range(place.offset))
+        groups = range(place.offset)
+        return place.line - 1 - sum(int(metadata.row_group(group).num_rows) for group in groups)
 
     def _open(self) -> Any:
         try:
@@ -61,7 +62,9 @@ class ParquetFile:
         try:
             file = parquet.ParquetFile(self.path)
         except OSError as error:
-            raise TraceError(f"{self.path.name}: {reason(error)}", "name a file in the folder of the scenario") from None
+            raise TraceError(
+                f"{self.path.name}: {reason(error)}", "name a file in the folder of the scenario"
+            ) from None
         except pyarrow.ArrowException:
             raise TraceError(f"{self.path.name}: is not a Parquet file, or damaged", "name another") from None
         known = file.schema_arrow.names

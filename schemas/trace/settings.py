@@ -22,7 +22,8 @@ FORMATS = {
 class Reading:
     """How a file is read: the names of its columns, of numbers their units, and the zone of clock times without one.
 
-    unit: of numbers in the column of times; "" where it is found from their size. skip: leave bad rows out, rather than refuse the file.
+    unit: of numbers in the column of times; "" where it is found from their size. skip: leave bad rows out, rather than refuse
+    the file.
     """
 
     path: Path = field(compare=False)

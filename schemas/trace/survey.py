@@ -2,28 +2,34 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from soak.schemas.stream.block import Ints
 from soak.schemas.trace.counts import Counts
-from soak.schemas.trace.fields import Fields, hashes
 from soak.schemas.trace.open_trace import TraceFile, open_trace
+from soak.schemas.trace.repeated import Repeated
 from soak.schemas.trace.rows import Found, Place, Rows, TraceError, found
+from soak.schemas.trace.sample import Sample
 from soak.schemas.trace.settings import Known, Reading
 
 WINDOW = 65_536
 """A row may be this many rows later in the file than its time says; it is put in order."""
 
 
+def _empty() -> Ints:
+    return np.zeros(0, dtype=np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What is known of a trace.
 
-    bytes, sha256: of the file. known: how it is read. first_us, last_us: the earliest and latest time.
-    bad, disordered, late, duplicates: rows that are left out, come too late in the file, beyond WINDOW, or are there twice.
-    service_sum_s: of all service times. counts: rows by time. places: the pieces; from_us, from_line: of each, the least time of
-    any row from there on, and its line; until_us: the latest time in it.
+    bytes, sha256: of the file. known: how it is read. first_us, last_us: the earliest and latest time. service_s: quantiles of
+    the service times in the middle of equal parts. bad, disordered, late, duplicates: rows that are left out, that come later in
+    the file than their time says, by more than WINDOW rows, or that are there twice. counts: rows by time. places: the pieces;
+    from_us, from_line: for each, the least time of any row from there on, and its line; until_us: the latest time in it.
     """
 
     bytes: int
@@ -34,16 +40,16 @@ class Survey:
     last_us: int
     kinds: dict[str, int]
     tenants: dict[str, int]
-    service_sum_s: float
+    service_s: tuple[float, ...]
     bad: Found
     disordered: Found
     late: Found
     duplicates: Found
     counts: Counts
-    places: tuple[Place, ...] = field(repr=False)
-    from_us: Ints = field(repr=False, compare=False)
-    from_line: Ints = field(repr=False, compare=False)
-    until_us: Ints = field(repr=False, compare=False)
+    places: tuple[Place, ...] = field(default=(), repr=False)
+    from_us: Ints = field(default_factory=_empty, repr=False, compare=False)
+    from_line: Ints = field(default_factory=_empty, repr=False, compare=False)
+    until_us: Ints = field(default_factory=_empty, repr=False, compare=False)
 
 
 def survey(reading: Reading) -> Survey:
@@ -63,15 +69,16 @@ class _Look:
     least: list[tuple[int, int]] = field(default_factory=list)
     until: list[int] = field(default_factory=list)
     rows: int = 0
-    service_s: float = 0.0
-    kinds: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    tenants: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    service: Sample = field(default_factory=Sample)
+    kinds: Ints = field(default_factory=_empty)
+    tenants: Ints = field(default_factory=_empty)
     counts: Counts = field(default_factory=Counts)
-    bad: Found = Found()
-    disordered: Found = Found()
-    late: Found = Found()
-    duplicates: Found = Found()
-    highest: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    bad: Found = field(default_factory=Found)
+    disordered: Found = field(default_factory=Found)
+    late: Found = field(default_factory=Found)
+    duplicates: Found = field(default_factory=Found)
+    repeated: Repeated = field(default_factory=Repeated)
+    highest: Ints = field(default_factory=_empty)
     """The latest time so far, at each of the last WINDOW rows."""
 
     def take(self, place: Place, rows: Rows) -> None:
@@ -88,9 +95,9 @@ class _Look:
         self.kinds = _counted(self.kinds, rows.kind)
         self.tenants = _counted(self.tenants, rows.tenant)
         if rows.service_s is not None:
-            self.service_s += float(rows.service_s.sum())
+            self.service.add(rows.service_s)
         self._order(rows)
-        self.duplicates += duplicates(rows)
+        self.duplicates += self.repeated.take(rows)
 
     def _order(self, rows: Rows) -> None:
         """Note the rows that are earlier than one before them."""
@@ -105,7 +112,8 @@ class _Look:
             far = behind[behind + kept - due > WINDOW]
             lines = rows.line
             self.disordered += found(
-                lines[behind].tolist(), (f"is {_ago(rows, highest, row)} earlier than a row before it" for row in behind)
+                lines[behind].tolist(),
+                (f"is {_ago(rows, highest, row)} earlier than a row before it" for row in behind),
             )
             self.late += found(lines[far].tolist(), (f"is {_ago(rows, highest, row)} earlier" for row in far))
         self.highest = together[-WINDOW - 1 :]
@@ -115,7 +123,9 @@ class _Look:
         file = self.file
         if not self.rows:
             why = "".join(f": line {line} {what}" for line, what in self.bad.first[:1])
-            raise TraceError(f"{file.path.name}: has no row that can be used{why}", "name a file that has rows with times")
+            raise TraceError(
+                f"{file.path.name}: has no row that can be used{why}", "name a file that has rows with times"
+            )
         least = _from_there_on(self.least)
         size, digest = digest_of(file)
         kinds, tenants = tuple(file.columns.kinds.names), tuple(file.columns.tenants.names)
@@ -128,7 +138,7 @@ class _Look:
             last_us=max(self.until),
             kinds=dict(zip(kinds, self.kinds.tolist(), strict=True)),
             tenants=dict(zip(tenants, self.tenants.tolist(), strict=True)),
-            service_sum_s=self.service_s,
+            service_s=self.service.quantiles(),
             bad=self.bad,
             disordered=self.disordered,
             late=self.late,
@@ -149,7 +159,7 @@ def _from_there_on(least: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return result
 
 
-def _ago(rows: Rows, highest: Ints, row: int) -> str:
+def _ago(rows: Rows, highest: Ints, row: Any) -> str:
     from soak.schemas.units import show_duration
 
     return show_duration(float(highest[row] - rows.time_us[row]) / 1e6)
@@ -161,37 +171,6 @@ def _counted(counts: Ints, numbers: Ints | None) -> Ints:
     more = np.bincount(numbers, minlength=len(counts))
     more[: len(counts)] += counts
     return more
-
-
-def duplicates(rows: Rows) -> Found:
-    """Rows that are in the piece before, with the same time and, in text, the same bytes; otherwise the same columns."""
-    order = np.argsort(rows.time_us, kind="stable") if (np.diff(rows.time_us) < 0).any() else np.arange(len(rows))
-    time_us = rows.time_us[order]
-    same = np.flatnonzero(time_us[1:] == time_us[:-1])
-    if not len(same):
-        return Found()
-    among = order[np.unique(np.concatenate([same, same + 1]))]
-    identity = _identity(rows, among)
-    # One number per row: equal times and equal contents. The first of those that are equal is the original.
-    _, first, back = np.unique(identity, return_index=True, return_inverse=True)
-    again = np.flatnonzero(first[back] != np.arange(len(among)))
-    originals = among[first[back[again]]]
-    lines = rows.line
-    return found(lines[among[again]].tolist(), (f"is the same as line {lines[each]}" for each in originals.tolist()))
-
-
-def _identity(rows: Rows, among: Ints) -> Ints:
-    """A hash of each row."""
-    value = rows.time_us[among].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    if rows.raw is not None:
-        raw: Fields = rows.raw.take(among)
-        width = -(-int(raw.length.max()) // 8) * 8
-        return (value ^ hashes(raw, width)).astype(np.int64)
-    for column in (rows.kind, rows.tenant, rows.service_s):
-        if column is not None:
-            bits = column[among].view(np.uint64)
-            value = (value ^ (value >> np.uint64(31)) ^ bits) * np.uint64(0xC2B2AE3D27D4EB4F)
-    return value.astype(np.int64)
 
 
 def digest_of(file: TraceFile) -> tuple[int, str]:

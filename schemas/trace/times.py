@@ -163,7 +163,7 @@ def _layout(text: str) -> str | None:
 
 def _number(digits: npt.NDArray[np.uint8]) -> Digits:
     """Digits, the first the highest, as a number."""
-    value = digits[0].astype(np.int32)
+    value: Digits = digits[0].astype(np.int32)
     for digit in digits[1:]:
         value = value * 10 + digit
     return value
