@@ -109,10 +109,8 @@ def _profile(view: View) -> Iterator[Problem]:
         try:
             at_s = point_s(at, every)
         except ValueError:
-            shown = "09:00, from 00:00 to 23:59" if every == "day" else "mon 09:00"
-            yield view.problem(
-                (*place, "at"), f"{quoted(at)} is not a time of a {every}", f'write one such as "{shown}"'
-            )
+            remedy = "write one from 00:00 to 23:59, in quotes" if every == "day" else "write one such as mon 09:00"
+            yield view.problem((*place, "at"), f"{quoted(at)} is not a time of a {every}", remedy)
             continue
         if at_s in seen:
             yield view.problem((*place, "at"), f"{quoted(at)} has a rate already", "keep one of both points")

@@ -35,7 +35,7 @@ def _figures(scenario: Scenario, f: "QueueForecast") -> list[str]:
     return [
         f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected), {f.duplicates:,} of them submitted twice",
         f"  attempts    {f.attempts_per_task:.3f} per task, mean service time {show_duration(f.service_mean_s)}",
-        f"  load        {busy}{in_bursts(f.load, f.peak_load, between=True)}",
+        f"  load        {busy}{in_bursts(scenario, f.load, f.peak_load, between=True)}",
         *_faults(scenario, f),
     ]
 

@@ -175,14 +175,7 @@ def test_chunks_are_whole_but_the_last_and_end_where_arrivals_end() -> None:
 
 def test_stages_ramp_hold_and_step() -> None:
     stages = [{"to": "18/min", "for": "1h"}, {"for": "30m"}, {"rate": "0/min", "for": "30m"}]
-    rate = rate_of(
-        workload_of(
-            {
-                "rate": "6/min",
-                "stages": [{"to": "18/min", "for": "1h"}, {"for": "30m"}, {"rate": "0/min", "for": "30m"}],
-            }
-        )
-    )
+    rate = rate_of(workload_of({"rate": "6/min", "stages": stages}))
     per_minute = [rate.at(minute * 60.0) * 60 for minute in (0, 30, 60, 89, 90, 119, 120, 239)]
     assert per_minute == pytest.approx([6, 12, 18, 18, 0, 0, 0, 0])
     assert rate.expected(LENGTH_S) == pytest.approx(12 * 60 + 18 * 30)
@@ -197,11 +190,7 @@ def test_stages_that_repeat_begin_as_the_first_time() -> None:
 
 def test_a_stage_may_begin_later() -> None:
     stages = [{"at": "1h", "rate": "12/min", "for": "1h"}, {"rate": "0/min", "for": "0s"}]
-    rate = rate_of(
-        workload_of(
-            {"rate": "6/min", "stages": [{"at": "1h", "rate": "12/min", "for": "1h"}, {"rate": "0/min", "for": "0s"}]}
-        )
-    )
+    rate = rate_of(workload_of({"rate": "6/min", "stages": stages}))
     assert rate.expected(LENGTH_S) == pytest.approx(360 + 720)
 
 
@@ -249,9 +238,7 @@ def test_a_weekly_profile_begins_on_monday() -> None:
 
 def test_cron_follows_the_local_clock() -> None:
     clock = Clock(BERLIN.start - timedelta(days=2), BERLIN.zone)
-    nightly = scheduled_of(
-        {"name": "n", "count": 5, "cron": "0 2 * * *"}, 4 * DAY_S, Clock(BERLIN.start - timedelta(days=2), BERLIN.zone)
-    )
+    nightly = scheduled_of({"name": "n", "count": 5, "cron": "0 2 * * *"}, 4 * DAY_S, clock)
     # 02:00 comes 14 h after the start at noon, and 23 h after the one before when clocks go forward (they fire at 03:00 then).
     assert [t_s / HOUR_S for t_s in nightly.times_s] == [14.0, 38.0, 62.0, 85.0]
 
