@@ -21,7 +21,7 @@ from soak.schemas.trace.settings import Reading
 from soak.schemas.trace.survey import Survey
 from soak.simulation.streams import BLOCK, Stream
 
-_PIECES_KEPT, _PARTS_KEPT = 8, 32
+_PIECES_KEPT, _PARTS_KEPT = 4, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,8 @@ class OrderedRows:
     def _piece(self, place: int) -> Rows:
         rows = self._pieces.pop(place, None)
         if rows is None:
-            rows = self._file.again(self._seen.places[place])
+            # Without the text of the rows.
+            rows = together([self._file.again(self._seen.places[place])])
         self._pieces[place] = rows
         if len(self._pieces) > _PIECES_KEPT:
             self._pieces.popitem(last=False)
@@ -113,6 +114,7 @@ class TraceArrivals:
         self._rows = OrderedRows(trace.reading, trace.seen)
         self._stream = Stream(seed, "trace")
         self._made: OrderedDict[int, Traced] = OrderedDict()
+        self._empty: Traced | None = None
         self._starts: list[int] = [0]
         """Arrivals before each part known so far, and before the next one."""
 
@@ -164,7 +166,9 @@ class TraceArrivals:
             yield number
 
     def _nothing(self) -> Traced:
-        return self._part(0).take(slice(0, 0))
+        if self._empty is None:
+            self._empty = self._part(0).take(slice(0, 0))
+        return self._empty
 
     def _part(self, number: int) -> Traced:
         made = self._made.pop(number, None)

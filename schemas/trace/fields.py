@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from soak.schemas.stream.block import Bools, Floats, Ints
 
@@ -45,16 +46,21 @@ class Fields:
 
     def columns(self, width: int) -> Bytes:
         """The first `width` bytes of each field, shape (width, rows): a row of the result is a place in the field."""
-        columns: Bytes = self.buffer[self.start[np.newaxis, :] + np.arange(width)[:, np.newaxis]]
-        return columns
+        return np.ascontiguousarray(self._first(width).T)
 
     def padded(self, width: int) -> Bytes:
         """Each field in `width` bytes, longer ones cut and shorter ones filled up with zeros; shape (rows, width)."""
-        places = np.arange(width)
-        index = self.start[:, np.newaxis] + places
-        padded: Bytes = self.buffer[index if width <= WIDEST else np.minimum(index, len(self.buffer) - 1)]
-        padded *= places < self.length[:, np.newaxis]
+        padded = self._first(width)
+        padded *= np.arange(width) < self.length[:, np.newaxis]
         return padded
+
+    def _first(self, width: int) -> Bytes:
+        """`width` bytes from the start of each field on, copied row by row."""
+        buffer = self.buffer
+        if width > WIDEST:
+            buffer = np.concatenate([buffer, np.zeros(width - WIDEST, dtype=np.uint8)])
+        first: Bytes = sliding_window_view(buffer, width)[self.start]
+        return first
 
     def trimmed(self) -> "Fields":
         """Without spaces around."""
