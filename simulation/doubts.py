@@ -16,6 +16,7 @@ from soak.schemas.units import show_count, show_duration
 from soak.simulation.false_alarms import alarms, at_least
 from soak.simulation.rate import rate_of
 from soak.simulation.room import Doubt, room_of
+from soak.simulation.trace_doubts import trace_doubts
 
 _SURE = 0.99
 """No warning if all tasks arrive in at least this share of runs."""
@@ -40,6 +41,7 @@ def doubts(scenario: Scenario) -> tuple[Doubt, ...]:
     return (
         *_stages(scenario),
         *_tasks(scenario, arrivals),
+        *trace_doubts(scenario),
         *room_of(scenario.system).doubts(scenario),
         *_objectives(scenario, arrivals),
         *_conditions(scenario, arrivals),
