@@ -52,7 +52,7 @@ class Folders:
         """The file `name` in the first folder that has it. Raises ValueError, which explains the problem."""
         if name not in self._read:
             try:
-                self._read[name] = _content(self._find(name))
+                self._read[name] = _content(self.find(name))
             except OSError as error:
                 raise ValueError(f"{shortened(Path(name).name)}: {reason(error)}") from None
             except UnicodeEncodeError:
@@ -60,7 +60,7 @@ class Folders:
                 raise ValueError(f"{shortened(Path(name).name)}: {what}") from None
         return self._read[name]
 
-    def _find(self, name: str) -> Path:
+    def find(self, name: str) -> Path:
         """Where it should be, in the last folder, if none has it."""
         paths = [folder / name for folder in self._paths]
         return next((path for path in paths if path.exists()), paths[-1])

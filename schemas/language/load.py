@@ -52,10 +52,12 @@ class Loaded:
 
     @property
     def sha256(self) -> str:
-        """Hash of the content, independent of comments, layout and order of keys."""
+        """Hash of the content, independent of comments, layout and order of keys; and of its trace, if it has one."""
         import hashlib
 
         text = json.dumps(self.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        if (trace := self.scenario.workload.trace) is not None:
+            text += trace.seen.sha256
         return hashlib.sha256(text.encode()).hexdigest()
 
 
