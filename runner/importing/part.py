@@ -13,10 +13,11 @@ from soak.schemas.files import Folders
 from soak.schemas.language.document import Data, parse_document
 from soak.schemas.language.load import Sources
 from soak.schemas.language.registry import language_of
+from soak.schemas.language.schema import own_keys
 
 Part = Mapping[str, Any]
 
-_KEPT = ("version", "name", "system", "workload", "queue", "calls")
+_KEPT = ("version", "name", "system", "workload")
 _LONG = "30d"
 _NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -116,7 +117,8 @@ def _base(system: str) -> str:
     path = language_of(system).template
     data: Data = parse_document(path.read_bytes(), path.name).data if path else None
     template = data if isinstance(data, dict) else {}
-    return json.dumps({**{key: template[key] for key in _KEPT if key in template}, "duration": _LONG})
+    kept = (*_KEPT, *own_keys(system))
+    return json.dumps({**{key: template[key] for key in kept if key in template}, "duration": _LONG})
 
 
 def _merge(whole: dict[str, Any], part: Part) -> None:
