@@ -109,6 +109,7 @@ STREAM = Format(STREAM_VERSION, {1: _with_simulated_speed})
 """The header of the event stream; for its events see `EarlierEvents`."""
 
 ADDED: Mapping[type, frozenset[str]] = {
+    manifest.Manifest: frozenset({"environment", "included"}),
     verdict.Verdict: frozenset(
         {"typed_reasons", "caveats", "attribution", "tails", "change_points", "decided", "explanation"}
     ),

@@ -57,13 +57,15 @@ class Shape:
     """An arrival rate that changes: its `pieces`, one after the other from 0 to the end of arrivals.
 
     bursts: by name, those that never take place left out. cycles_s: after which a profile or repeated stages begin anew.
-    cycle_s: after which the whole rate repeats itself; 0 if it does not within half of the run.
+    cycle_s: after which the whole rate repeats itself; 0 if it does not within half of the run. stages_s: how long one round
+    of the stages takes, longer than the run or not.
     """
 
     pieces: tuple[Piece, ...]
     bursts: tuple[Rhythm, ...] = ()
     cycles_s: tuple[float, ...] = ()
     cycle_s: float = 0.0
+    stages_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

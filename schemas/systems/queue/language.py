@@ -99,6 +99,7 @@ def _poll_interval(view: View) -> Iterator[Problem]:
 LANGUAGE = Language(
     name="queue",
     fragment=Path(__file__).with_name("language.json"),
+    template=Path(__file__).with_name("template.yaml"),
     build=_build,
     service=_service,
     slis=SLIS,
