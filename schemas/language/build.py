@@ -203,16 +203,20 @@ def _workload(data: Mapping_, tenants: tuple[Tenant, ...], service: Distribution
 
 def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Language, settings: Any) -> Fault:
     when, spec = recurrence(data), language.faults[data["type"]]
+    if timed := language.timed(data, settings):
+        when, spec = timed.when, timed.spec
+    windows = when.windows(duration_s) if when else ()
     return Fault(
         name=data["name"],
         spec=spec,
         rate=units.ratio(data["rate"]) if "rate" in data else float(spec.always),
-        windows=when.windows(duration_s) if when else (),
+        windows=windows,
         errors=tuple(data.get("errors", [data["type"]])),
         hang_for_s=units.duration(data["hang_for"]) if "hang_for" in data else 0.0,
         delay=build_distribution(data["delay"], folders) if "delay" in data else DEFAULT_DELAY,
         dependency=language.struck(data, settings),
         retry_after_s=units.duration(data["retry_after"]) if "retry_after" in data else DEFAULT_RETRY_AFTER_S,
+        strikes=tuple(timed.strikes(each.start_s) for each in windows) if timed else (),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from soak.schemas.errors import Problem, Where
 from soak.schemas.files import Folders
 from soak.schemas.language.distributions import Distribution
-from soak.schemas.language.faults import FaultTable
+from soak.schemas.language.faults import FaultTable, Timed
 from soak.schemas.language.slis import Sli
 from soak.schemas.stream.events import Kind, Spec
 from soak.schemas.stream.states import TaskState
@@ -92,7 +92,7 @@ class Language:
     frozen settings; raises ValueError. service: the distribution of how long one attempt at a task takes. slis, faults: by
     name and type; the indicators of every system are added. minutes: what metrics.csv holds. checks: what the shape cannot
     say. names: of the parts of the system that events name as `to`. distributions: where distributions stand. struck: the
-    part that a fault strikes. headline: what progress shows of a run, as word and SLI; levels: what watching shows, as
+    part that a fault strikes. timed: when a fault takes place of whose windows the system knows more than is written. headline: what progress shows of a run, as word and SLI; levels: what watching shows, as
     sample and word. words: names that the stream gives a small number before a run. events: kinds of events of its own.
     instead: for keys of `workload.task` that other systems have, what this one takes.
     """
@@ -108,6 +108,7 @@ class Language:
     names: Callable[[Data], Sequence[str]] = _nothing
     distributions: Callable[[Data], Sequence[Where]] = _nothing
     struck: Callable[[Data, Any], str] = field(default=lambda data, settings: "")
+    timed: Callable[[Data, Any], Timed | None] = field(default=lambda data, settings: None)
     headline: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[Kind, str] = field(default_factory=dict)
     words: Callable[[Any], Sequence[str]] = _nothing

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from soak.schemas.language.model import Scenario
+from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.units import show_duration
 from soak.simulation.queue.actions import ACTIONS
 from soak.simulation.room import Model, Picture, Room, in_bursts
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 
 def _model(env: "Environment", plan: "Plan", recorder: "Recorder") -> Model:
+    if queue_of(plan.scenario).fleet.varies:
+        from soak.simulation.queue.fleet import FleetModel
+
+        return FleetModel(env, plan, recorder)
     from soak.simulation.queue.model import QueueModel
 
     return QueueModel(env, plan, recorder)

@@ -15,6 +15,8 @@ from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import TaskState
 from soak.schemas.systems.queue.faults import FAULTS, QueueFault
+from soak.schemas.systems.queue.fleet import build_fleet, timed
+from soak.schemas.systems.queue.fleet_checks import FLEET_CHECKS
 from soak.schemas.systems.queue.indicators import SLIS
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue
 from soak.schemas.units import show_duration
@@ -37,6 +39,7 @@ def _build(scenario: Data, folders: Folders) -> Queue:
         soft_tokens=data["guardrail"]["soft_tokens"],
         hard_tokens=data["guardrail"]["hard_tokens"],
         guardrail_mode=GuardrailMode(data["guardrail"]["mode"]),
+        fleet=build_fleet(scenario),
     )
 
 
@@ -103,7 +106,8 @@ LANGUAGE = Language(
         counts=TASK_COUNTS,
         waiting=frozenset({TaskState.PENDING}),
     ),
-    checks=(_needs, _faults, _guardrail, _lease, _poll_interval),
+    checks=(_needs, _faults, _guardrail, _lease, _poll_interval, *FLEET_CHECKS),
+    timed=lambda data, queue: timed(data, queue.workers, queue.fleet, FAULTS[data["type"]]),
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
     headline={"success": "success_rate", "p95": "latency_p95"},
 )
