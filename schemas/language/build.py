@@ -58,6 +58,10 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     phases = tuple(_phase(each) for each in data["phases"])
     slis = scenario_slis(data)
     context = Context(slis, {"tenant": tuple(t.name for t in tenants), "phase": tuple(p.name for p in phases)})
+    slos, alerts = tuple(_objectives(data, context)), tuple(_alert(each, context) for each in data["alerts"])
+    aborts = tuple(_condition(each, context) for each in data["abort"])
+    used = {each.comparison.sli.name for each in (*slos, *(alert.condition for alert in alerts), *aborts)}
+    used.update(language.on_demand(settings))
     return Scenario(
         name=data["name"],
         title=data["title"],
@@ -75,11 +79,11 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
-        slis=slis,
+        slis={name: sli for name, sli in slis.items() if not sli.on_demand or name in used},
         strict=data["evidence"] == "strict",
-        objectives=tuple(_objectives(data, context)),
-        alerts=tuple(_alert(each, context) for each in data["alerts"]),
-        aborts=tuple(_condition(each, context) for each in data["abort"]),
+        objectives=slos,
+        alerts=alerts,
+        aborts=aborts,
         telemetry=Telemetry(
             *(units.duration(data["telemetry"][key]) for key in ("sample_interval", "max_gap", "max_lag"))
         ),
