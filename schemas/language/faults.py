@@ -44,7 +44,7 @@ class FaultSpec:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A fault at times of whose extent the system itself knows more: its spec, when it takes place, and how many it strikes then."""
+    """A fault at times of which the system itself knows more: its spec, when it takes place, and how many it strikes then."""
 
     spec: FaultSpec
     when: Recurrence

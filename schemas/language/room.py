@@ -94,11 +94,11 @@ class Language:
     frozen settings; raises ValueError. service: the distribution of how long one attempt at a task takes. slis, faults: by
     name and type; the indicators of every system are added. minutes: what metrics.csv holds. checks: what the shape cannot
     say. names: of the parts of the system that events name as `to`. distributions: where distributions stand. struck: the
-    part that a fault strikes. minutes_with: what metrics.csv holds where that depends on the settings; None
-    for `minutes`. on_demand: indicators that a scenario with these settings has although it does not use them. timed: when a
-    fault takes place of whose windows the system knows more than is written. headline: what progress shows of a run, as word and SLI; levels: what watching shows, as
-    sample and word. words: names that the stream gives a small number before a run. events: kinds of events of its own.
-    instead: for keys of `workload.task` that other systems have, what this one takes.
+    part that a fault strikes. minutes_with: what metrics.csv holds where that depends on the settings; None for `minutes`.
+    on_demand: indicators that a scenario with these settings has although it does not use them. timed: when a fault takes
+    place of whose windows the system knows more than is written. headline: what progress shows of a run, as word and SLI;
+    levels: what watching shows, as sample and word. words: names that the stream gives a small number before a run. events:
+    kinds of events of its own. instead: for keys of `workload.task` that other systems have, what this one takes.
     """
 
     name: str

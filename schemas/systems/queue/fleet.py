@@ -62,7 +62,10 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The workers over time. strikes: what faults do to workers and attempts, by name. struck: whether any strike workers at times."""
+    """The workers over time.
+
+    strikes: what faults do to workers and attempts, by name. struck: whether any of them strike workers at times.
+    """
 
     steps: tuple[Step, ...] = ()
     scaling: Scaling | None = None
@@ -134,7 +137,7 @@ def _strike(data: Mapping[str, Any], restart_s: float) -> Strike:
 
 
 def timed(data: Mapping[str, Any], workers: int, fleet: Fleet, spec: FaultSpec) -> Timed | None:
-    """When a fault of workers takes place, how long it lasts if nothing delays it, and how many workers it strikes; None for others."""
+    """When a fault of workers takes place, how long it lasts if nothing delays it, and how many it strikes; None for others."""
     if not strikes_workers(data):
         return None
     strike = fleet.strikes[data["name"]]
