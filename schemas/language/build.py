@@ -60,7 +60,8 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     context = Context(slis, {"tenant": tuple(t.name for t in tenants), "phase": tuple(p.name for p in phases)})
     slos, alerts = tuple(_objectives(data, context)), tuple(_alert(each, context) for each in data["alerts"])
     aborts = tuple(_condition(each, context) for each in data["abort"])
-    used = {each.comparison.sli.name for each in (*slos, *(alert.condition for alert in alerts), *aborts)}
+    conditions = [*aborts, *(alert.condition for alert in alerts)]
+    used = {each.comparison.sli.name for each in slos} | {each.comparison.sli.name for each in conditions}
     used.update(language.on_demand(settings))
     return Scenario(
         name=data["name"],

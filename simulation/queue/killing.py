@@ -1,6 +1,6 @@
 """Attempts whose worker may be killed at any time."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind
@@ -8,6 +8,7 @@ from soak.simulation.plan import Plan
 from soak.simulation.queue.actions import Action
 from soak.simulation.queue.lease import FOREVER, Leases, union
 from soak.simulation.queue.mishaps import Attempt, Host, Mishaps
+from soak.simulation.queue.roster import Roster
 from soak.simulation.recorder import Recorder
 
 
@@ -20,22 +21,12 @@ class Run(NamedTuple):
     start_s: float
 
 
-class Fleet(Host, Protocol):
-    """What is told of workers."""
-
-    def went_down(self, number: int) -> None:
-        """The process of a worker has ended."""
-
-    def come_back(self, number: int) -> None:
-        """Start a worker again that went down, unless nobody wants it any more."""
-
-
 class KillableAttempts(Mishaps):
     """Carries eventful attempts through to their end, or up to where their worker is killed."""
 
-    def __init__(self, host: Fleet, plan: Plan, recorder: Recorder, leases: Leases) -> None:
+    def __init__(self, host: Host, roster: Roster, plan: Plan, recorder: Recorder, leases: Leases) -> None:
         super().__init__(host, plan, recorder, leases)
-        self._fleet = host
+        self._roster = roster
         self.running: dict[int, Attempt] = {}
         """Eventful attempts by worker."""
         self.killed: set[Attempt] = set()
@@ -95,7 +86,7 @@ class KillableAttempts(Mishaps):
         self.running.pop(attempt.worker, None)
         super()._crash(attempt)
         self._ended_bodies.discard(attempt)
-        self._fleet.went_down(attempt.worker)
+        self._roster.went_down(attempt.worker)
 
     def _restart(self, worker: int) -> None:
-        self._fleet.come_back(worker)
+        self._roster.come_back(worker)

@@ -59,7 +59,7 @@ def planned_workers(scenario: Scenario, load_at: Callable[[float], tuple[float, 
         steps = list(_by_rule(queue.fleet.scaling, queue.workers, scenario.duration_s, load_at))
     else:
         steps = [(0.0, queue.workers), *((step.at_s, step.workers) for step in queue.fleet.steps)]
-    changes = [(after[0], after[1] - before[1], after[1] - before[1]) for before, after in pairwise(steps)]
+    changes = [(t_s, float(after - before), float(after - before)) for (_, before), (t_s, after) in pairwise(steps)]
     changes += _away(scenario, queue.fleet)
     t_s = np.unique([0.0, *(each[0] for each in changes)])
     up, able = (np.full(len(t_s), float(queue.workers)) for _ in range(2))

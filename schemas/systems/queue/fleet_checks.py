@@ -48,7 +48,7 @@ def _scaling(view: View) -> Iterator[Problem]:
         yield view.problem((*where, "max"), f"min and max are both {most}: the rule never does anything", "raise max")
 
 
-def _whole(view: View, *where: str) -> int | None:
+def _whole(view: View, *where: str | int) -> int | None:
     value = view.get(*where)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
