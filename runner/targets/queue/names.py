@@ -10,7 +10,7 @@ class Workers:
     """The numbers of workers by name: the runner's from the start, those of a system as they appear."""
 
     def __init__(self, queue: Queue) -> None:
-        self._numbers = {worker_name(index): index for index in range(queue.workers)}
+        self._numbers = {worker_name(index): index for index in range(queue.fleet.most(queue.workers))}
 
     def number(self, name: str) -> int:
         """The number of a worker; -1 without a name."""
