@@ -40,6 +40,9 @@ class Hands(Protocol):
     def idle_since(self, number: int) -> float | None:
         """Since when a worker has had nothing to do; None while it has."""
 
+    def reachable(self, number: int) -> bool:
+        """Whether anything can be done to a worker."""
+
     def start(self, number: int) -> None:
         """Start a worker. It has been recorded."""
 
@@ -214,7 +217,11 @@ class Roster:
         """A fault of workers begins."""
         strike = self._fleet.strikes[fault.name]
         dies = fault.type == QueueFault.WORKER_CRASH
-        up = self._numbers(lambda worker: worker.up and (dies or not worker.leaving))
+        up = [
+            number
+            for number in self._numbers(lambda worker: worker.up and (dies or not worker.leaving))
+            if self._hands.reachable(number)
+        ]
         struck = up if fault.type == QueueFault.ROLLING_RESTART else up[: strike.workers]
         one = _Struck(fault, strike, len(struck))
         match fault.type:

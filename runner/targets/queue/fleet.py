@@ -4,8 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
-from soak.runner.targets.context import RunContext
+from soak.runner.targets.context import RunContext, patiently
 from soak.runner.targets.queue.names import worker_name
+from soak.schemas.errors import SoakError
 from soak.schemas.language.faults import Fault
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.queue.settings import queue_of
@@ -15,7 +16,10 @@ T = TypeVar("T")
 
 
 class Crew(Protocol):
-    """Workers of a real run. Times are seconds of scenario time; each call may raise BusyError and is made again then."""
+    """Workers of a real run. Times are seconds of scenario time. `kill` may raise BusyError, and is made again then."""
+
+    def reachable(self, number: int) -> bool:
+        """Whether anything can be done to a worker."""
 
     def pending(self) -> int:
         """Tasks that are PENDING."""
@@ -46,8 +50,13 @@ class RealHands:
         self._context = context
         self._crew = crew
         self.pending, self.idle_since = crew.pending, crew.idle_since
-        self.start, self.ask_to_stop, self.kill = crew.start, crew.ask_to_stop, crew.kill
+        self.reachable, self.start, self.ask_to_stop = crew.reachable, crew.start, crew.ask_to_stop
         self.slow, self.slow_no_more = crew.slow, crew.slow_no_more
+
+    def kill(self, number: int, cause: int) -> None:
+        """Kill a worker. Raises SoakError where the system stays busy."""
+        if not patiently(lambda: self._crew.kill(number, cause)):
+            raise SoakError(f"worker {number} cannot be killed: the system stays busy")
 
     @property
     def now(self) -> float:

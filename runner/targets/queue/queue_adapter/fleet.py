@@ -74,6 +74,10 @@ class FleetWorkers(Workers):
         """Since when a worker has had nothing to do; None while it has."""
         return None if number in self._running else self._idle_s.get(number, 0.0)
 
+    def reachable(self, number: int) -> bool:
+        """Whether anything can be done to a worker: always."""
+        return True
+
     def start(self, number: int) -> None:
         """A worker is there."""
         self._rest(number)

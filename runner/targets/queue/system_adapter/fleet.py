@@ -6,11 +6,12 @@ from typing import Protocol
 from soak.contract import BusyError, Snapshot
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.queue.fleet import roster_of
-from soak.runner.targets.queue.names import Workers, worker_name
+from soak.runner.targets.queue.names import Workers
 from soak.runner.targets.queue.system_adapter.body_server import BodyServer, Execution
+from soak.runner.targets.queue.system_adapter.caller import SystemCaller
 from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
 from soak.runner.targets.queue.system_adapter.executions import Executions, WriteLock
-from soak.runner.targets.queue.system_adapter.process_control import ProcessControl
+from soak.runner.targets.queue.system_adapter.process_control import ProcessControl, ProcessIds
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
 
@@ -29,6 +30,26 @@ class Processes(ProcessControl, Protocol):
 
     def has_ended(self, name: str) -> bool:
         """Whether a process that was asked to stop has exited; then it is forgotten."""
+
+
+class AttachedProcesses(ProcessIds):
+    """Those of a system that owns its workers: they die and are restarted; nothing asks them to stop."""
+
+    def __init__(self, system: SystemCaller, insist: Callable[[Callable[[], None]], None]) -> None:
+        super().__init__(system)
+        self._insist = insist
+
+    def start_worker(self, name: str) -> None:
+        """Ask the system to restart a worker that was killed."""
+        self._insist(lambda: self.restart(name))
+
+    def terminate(self, name: str) -> None:
+        """Not of such a system: it is refused before the run."""
+        raise NotImplementedError
+
+    def has_ended(self, name: str) -> bool:
+        """Not of such a system: it is refused before the run."""
+        raise NotImplementedError
 
 
 class FleetExecutions(Executions):
@@ -118,14 +139,18 @@ class FleetExecutions(Executions):
         """Since when a worker has had nothing to do; None while it has."""
         return None if number in self._running else self._idle_s.get(number, 0.0)
 
+    def reachable(self, number: int) -> bool:
+        """Whether anything can be done to a worker: to one whose name is known."""
+        return bool(self._workers.name(number))
+
     def start(self, number: int) -> None:
         """Start the process of a worker."""
         self._idle_s[number] = self._context.now()
-        self._processes.start_worker(worker_name(number))
+        self._processes.start_worker(self._workers.name(number))
 
     def ask_to_stop(self, number: int) -> None:
         """Let a worker end after its attempt."""
-        self._processes.terminate(worker_name(number))
+        self._processes.terminate(self._workers.name(number))
         self._look_again(number)
 
     def _look_again(self, number: int) -> None:
@@ -135,14 +160,14 @@ class FleetExecutions(Executions):
         if not self._roster.workers[number].leaving:
             # It was killed meanwhile.
             return
-        if self._processes.has_ended(worker_name(number)):
+        if self._processes.has_ended(self._workers.name(number)):
             self._roster.stopped(number)
         else:
             self._look_again(number)
 
     def kill(self, number: int, cause: int) -> None:
         """Kill the process of a worker."""
-        self._process_control.kill(worker_name(number))
+        self._process_control.kill(self._workers.name(number))
         execution = self._running.get(number)
         self._slowed.pop(number, None)
         if execution is None or execution.over:
