@@ -1,7 +1,7 @@
 """From checked data, defaults filled in, to the typed scenario."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -60,9 +60,6 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     context = Context(slis, {"tenant": tuple(t.name for t in tenants), "phase": tuple(p.name for p in phases)})
     slos, alerts = tuple(_objectives(data, context)), tuple(_alert(each, context) for each in data["alerts"])
     aborts = tuple(_condition(each, context) for each in data["abort"])
-    conditions = [*aborts, *(alert.condition for alert in alerts)]
-    used = {each.comparison.sli.name for each in slos} | {each.comparison.sli.name for each in conditions}
-    used.update(language.on_demand(settings))
     return Scenario(
         name=data["name"],
         title=data["title"],
@@ -80,7 +77,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
-        slis={name: sli for name, sli in slis.items() if not sli.on_demand or name in used},
+        slis=_shown(slis, {*_used(slos, alerts, aborts), *language.on_demand(settings)}),
         strict=data["evidence"] == "strict",
         objectives=slos,
         alerts=alerts,
@@ -91,6 +88,18 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         checkpoint_every_s=units.duration(data["checkpoints"]["every"]),
         repeat=data["repeat"],
     )
+
+
+def _used(slos: Iterable[Objective], alerts: Iterable[Alert], aborts: Iterable[Condition]) -> Iterator[str]:
+    """The names of the SLIs that something compares, some of them several times."""
+    yield from (each.comparison.sli.name for each in slos)
+    yield from (each.comparison.sli.name for each in aborts)
+    yield from (each.condition.comparison.sli.name for each in alerts)
+
+
+def _shown(slis: Mapping[str, Sli], used: Container[str]) -> dict[str, Sli]:
+    """The SLIs that a scenario has: all but those on demand that it does not use."""
+    return {name: sli for name, sli in slis.items() if not sli.on_demand or name in used}
 
 
 def _secret(data: Mapping_) -> Secret:

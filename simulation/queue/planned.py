@@ -18,12 +18,12 @@ from soak.schemas.systems.queue.fleet import Fleet, Scaling
 from soak.schemas.systems.queue.settings import queue_of
 
 _MOST_LOOKS = 20_000
-"""A rule is followed no further than so many looks at it."""
+"""A rule is followed no further than this number of looks at it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedWorkers:
-    """Workers over time: from each of these times on, so many are up; `able`: as how many they work, slow ones counted less."""
+    """Workers over time: from each of these times on, `up` are up; `able`: as how many they work, slow ones counted less."""
 
     t_s: Floats
     up: Floats

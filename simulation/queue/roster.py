@@ -112,7 +112,7 @@ class Roster:
         return [number for number, worker in enumerate(self.workers) if which(worker)]
 
     def _have(self, workers: int) -> None:
-        """There are to be so many workers from now on."""
+        """There is to be this number of workers from now on."""
         wanted = self._numbers(lambda worker: worker.wanted)
         if workers > len(wanted):
             self._add(workers - len(wanted))

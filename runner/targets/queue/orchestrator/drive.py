@@ -21,8 +21,7 @@ from soak.runner.targets.queue.settings import system_settings
 from soak.runner.targets.queue.system_adapter.body_server import BodyServer
 from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
 from soak.runner.targets.queue.system_adapter.drive import drive
-from soak.runner.targets.queue.system_adapter.executions import Executions
-from soak.runner.targets.queue.system_adapter.fleet import FleetExecutions
+from soak.runner.targets.queue.system_adapter.fleet import make_executions
 from soak.runner.targets.queue.system_adapter.sampler import Sampler
 from soak.runner.targets.resources import Resources
 from soak.runner.targets.sockets import socket_directory
@@ -72,9 +71,7 @@ class Drive:
         known, recorded = partial(past.knew, context=context, change_reader=change_reader), past.history.offered
         self._submitter = Submitter(context, system, change_reader.answered, known, intakes=system, recorded=recorded)
         bodies = context, self._workers, change_reader, system, body_server, settings.busy_timeout_s, lock
-        self._fleet = FleetExecutions(*bodies, system.snapshot) if self._varies else None
-        if not self._fleet:
-            Executions(*bodies)
+        self._fleet = make_executions(*bodies, system.snapshot)
         self._outages = Outages(context, system, lock, disk)
         self._samples = (
             Sampler(context, system.snapshot, system.files, lambda: self._submitter.oldest_deferred_s),

@@ -14,6 +14,7 @@ from soak.runner.targets.queue.system_adapter.executions import Executions, Writ
 from soak.runner.targets.queue.system_adapter.process_control import ProcessControl, ProcessIds
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.schemas.systems.queue.settings import queue_of
 
 _LOOK_REAL_S = 0.005
 """How often it is looked whether a worker that was asked to stop has ended."""
@@ -184,3 +185,21 @@ class FleetExecutions(Executions):
         """It does not any more."""
         for number, slow in self._slow.items():
             self._slow[number] = [each for each in slow if each[1] != cause]
+
+
+def make_executions(
+    context: RunContext,
+    workers: Workers,
+    change_reader: ChangeReader,
+    process_control: Processes,
+    body_server: BodyServer,
+    busy_timeout_real_s: float,
+    lock: WriteLock | None,
+    snapshot: Callable[[], Snapshot],
+) -> FleetExecutions | None:
+    """Executions as the scenario asks for them; those of workers that come and go are returned."""
+    bodies = context, workers, change_reader, process_control, body_server, busy_timeout_real_s, lock
+    if queue_of(context.plan.scenario).fleet.varies:
+        return FleetExecutions(*bodies, snapshot)
+    Executions(*bodies)
+    return None

@@ -10,6 +10,7 @@ from soak.runner.console import remark
 from soak.runner.targets.caller import PATIENCE_S, ContractError
 from soak.runner.targets.history import History
 from soak.runner.targets.locate import declared_redelivery
+from soak.runner.targets.queue.names import Workers
 from soak.runner.targets.queue.refusals import NO_FILES, refuse_fleet
 from soak.runner.targets.queue.system_adapter.caller import PROCESSES, SystemCaller, can
 from soak.runner.targets.refusals import refuse_faults, refuse_system
@@ -20,7 +21,7 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import COPY, worker_name
 from soak.schemas.systems.queue.faults import QueueFault
-from soak.schemas.systems.queue.settings import queue_of
+from soak.schemas.systems.queue.settings import Queue, queue_of
 from soak.simulation.plan import Plan
 
 _INSIDE: dict[str, str] = {
@@ -74,13 +75,11 @@ class SystemAdapter:
         from soak.runner.targets.context import RunContext
         from soak.runner.targets.losses import put_losses
         from soak.runner.targets.offspring import offspring_ended
-        from soak.runner.targets.queue.names import Workers
         from soak.runner.targets.queue.settings import system_settings
         from soak.runner.targets.queue.system_adapter.body_server import BodyServer
         from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
         from soak.runner.targets.queue.system_adapter.drive import drive
-        from soak.runner.targets.queue.system_adapter.executions import Executions
-        from soak.runner.targets.queue.system_adapter.fleet import AttachedProcesses, FleetExecutions
+        from soak.runner.targets.queue.system_adapter.fleet import AttachedProcesses, make_executions
         from soak.runner.targets.queue.system_adapter.sampler import Sampler
         from soak.runner.targets.resources import Resources
         from soak.runner.targets.submitter import Submitter
@@ -95,7 +94,7 @@ class SystemAdapter:
         stack.callback(_close, system)
         context, queue = RunContext.begin(plan, self.speed), queue_of(plan.scenario)
         process_control = AttachedProcesses(system, context.insist)
-        workers = Workers(queue, named=not queue.fleet.varies or _has_our_names(system, queue.workers))
+        workers = _workers(system, queue)
         change_reader = ChangeReader(context, system.changes, workers)
 
         def answered(work: Submission, answer: Accepted | Refused) -> None:
@@ -104,10 +103,7 @@ class SystemAdapter:
             change_reader.answered(work, answer)
 
         bodies = context, workers, change_reader, process_control, body_server, settings.busy_timeout_s, None
-        if queue.fleet.varies:
-            FleetExecutions(*bodies, system.snapshot)
-        else:
-            Executions(*bodies)
+        make_executions(*bodies, system.snapshot)
         put_losses(context)
         submitter = Submitter(context, system, answered)
         Sampler(context, system.snapshot, system.files, lambda: submitter.oldest_deferred_s).start()
@@ -116,13 +112,14 @@ class SystemAdapter:
         yield from drive(context, selector, system, process_control, body_server, change_reader, submitter)
 
 
-def _has_our_names(system: SystemCaller, workers: int) -> bool:
-    """Whether a system lists its workers under the names that the runner would give them."""
+def _workers(system: SystemCaller, queue: Queue) -> Workers:
+    """The workers of a system: under the names that the runner would give them, unless it lists others and that matters."""
     from soak.runner.targets.context import patiently
 
     found = set[str]()
-    patiently(lambda: found.update(system.processes()))
-    return {worker_name(number) for number in range(workers)} <= found
+    if queue.fleet.varies:
+        patiently(lambda: found.update(system.processes()))
+    return Workers(queue, named=not queue.fleet.varies or {worker_name(n) for n in range(queue.workers)} <= found)
 
 
 def _close(system: SystemCaller) -> None:
