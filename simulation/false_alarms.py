@@ -6,14 +6,15 @@ over the first window and over windows that do not overlap. `alarm_chance` has t
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from soak.schemas.errors import Where
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Comparison, Condition, Objective, Process, Scenario
 from soak.schemas.language.slis import LATENCY, SUCCESS_RATE, WAITS, Aggregate
-from soak.simulation.rate import Rate
+from soak.simulation.rate import ArrivalRate, rate_of
 
 if TYPE_CHECKING:
     from soak.schemas.stream.block import Floats
@@ -61,7 +62,7 @@ class Load(NamedTuple):
     regular: they come one after the other as the integral of the rate grows by 1, otherwise as a Poisson process.
     """
 
-    rate: Rate
+    rate: ArrivalRate
     start_s: float
     length_s: float
     share: float
@@ -80,7 +81,7 @@ class Load(NamedTuple):
     @property
     def period_s(self) -> float:
         """After which the rate repeats itself; 0 if it is constant."""
-        return self.rate.period_s if self.rate.burst_s and self.rate.burst_per_s != self.rate.base_per_s else 0.0
+        return self.rate.cycle_s
 
 
 class Scan(NamedTuple):
@@ -195,7 +196,9 @@ def _scan(scenario: Scenario, condition: Condition, objective: Objective, observ
 def _load(scenario: Scenario, objective: Objective, observations: Mapping[str, float], *, exact: bool) -> Load:
     """Raises _NoStatementError where it is not known how many observations there are (`exact`: it does not matter)."""
     workload, selector = scenario.workload, dict(objective.comparison.selector)
-    rate, start_s, end_s = Rate(workload), 0.0, scenario.duration_s
+    if not (workload.is_plain or (workload.shape and not workload.scheduled)) or workload.batch or workload.exactly:
+        raise _NoStatementError("arrivals depend on one another")
+    rate, start_s, end_s = rate_of(workload), 0.0, scenario.duration_s
     if workload.tasks is not None:
         end_s = min(end_s, rate.time_of(float(workload.tasks)))
     for phase in scenario.phases:
@@ -232,8 +235,13 @@ def at_least(scan: Scan) -> float:
     if scan.for_s:
         return 0.0
     survives = 1 - _within_first(scan)
+
+    @cache
+    def enough_bad(n: int) -> float:
+        return _binomial_from(scan.rule.least_bad(n), n, scan.bad)
+
     for mean, times in _apart(scan).items():
-        survives *= (1 - _in_one(scan, mean)) ** times
+        survives *= (1 - _in_one(scan, mean, enough_bad)) ** times
     return 1 - survives
 
 
@@ -273,18 +281,18 @@ def _apart(scan: Scan) -> dict[float, int]:
     return count
 
 
-def _in_one(scan: Scan, mean: float) -> float:
-    """How likely a condition holds at the end of a window with a Poisson number of observations of this mean."""
+def _in_one(scan: Scan, mean: float, enough_bad: Callable[[int], float]) -> float:
+    """How likely a condition holds at the end of a window with a Poisson number of observations of this mean.
+
+    enough_bad: how likely that is with n observations.
+    """
     if scan.load.regular:
         n = round(mean)
-        return _binomial_from(scan.rule.least_bad(n), n, scan.bad) if n >= max(1, scan.min_samples) else 0.0
+        return enough_bad(n) if n >= max(1, scan.min_samples) else 0.0
     spread = 4.5 * math.sqrt(mean) + 3
     first = max(1, scan.min_samples, math.floor(mean - spread))
     step = max(1, math.floor(spread / 60))
-    return sum(
-        _poisson(n, mean) * step * _binomial_from(scan.rule.least_bad(n), n, scan.bad)
-        for n in range(first, math.ceil(mean + spread) + 1, step)
-    )
+    return sum(_poisson(n, mean) * step * enough_bad(n) for n in range(first, math.ceil(mean + spread) + 1, step))
 
 
 def _poisson(n: int, mean: float) -> float:

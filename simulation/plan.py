@@ -15,12 +15,14 @@ from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Bools, Floats, Ints, quantise
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.simulation.arrivals import arrival_times
+from soak.simulation.arrivals import arrivals
 from soak.simulation.distributions import draw
 from soak.simulation.fates import Fate, Fates
-from soak.simulation.rate import Rate
+from soak.simulation.rate import rate_of
 from soak.simulation.room import NO_ACTION, room_of
 from soak.simulation.streams import BLOCK, Stream
+from soak.simulation.trace import TraceArrivals
+from soak.simulation.trace_columns import columns_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,16 @@ class Plan:
         self.scenario = scenario
         self.seed = scenario.seed if seed is None else seed
         self._arrivals_seed = self.seed if arrivals_seed is None else arrivals_seed
-        self.rate = Rate(scenario.workload)
+        self.rate = rate_of(scenario.workload)
         self.vocabulary = Vocabulary()
         self._actions = room_of(scenario.system).actions
         self.action = [NO_ACTION]
         """What each cause does to an attempt, as the room of the system numbers it."""
         self._register_words()
         met = [fault for fault in scenario.faults if fault.type in self._actions]
+        self._traced = columns_of(scenario, self._arrivals_seed, self.vocabulary)
         self.fate: Callable[[int, int, float], Fate] = Fates(
-            scenario.workload.service, met, self.seed, self.vocabulary
+            scenario.workload.service, met, self.seed, self.vocabulary, known_s=self._traced.service_s
         ).of
         """The fate of attempt n (from 1) of a task, should it start at a time: `fate(number, n, start_s)`."""
         self._duplicates = [fault for fault in scenario.faults if fault.spec.resubmits]
@@ -92,6 +95,11 @@ class Plan:
             return self.offered
         return sum(len(chunk) for chunk in self.again().submissions())
 
+    def refuse_without_rows(self) -> None:
+        """Raise UsageError where the rows of a trace are needed and its file is not there."""
+        if self.scenario.workload.trace is not None:
+            TraceArrivals(self.scenario.workload.trace, self._arrivals_seed, 0.0)
+
     def again(self) -> "Plan":
         """The same plan from its beginning."""
         plan = Plan(self.scenario, self.seed, arrivals_seed=self._arrivals_seed)
@@ -115,18 +123,24 @@ class Plan:
         """The tenant of each task, as an index into the vocabulary; -1 where the scenario declares none."""
         if not self.scenario.workload.tenants:
             return np.full(len(numbers), -1)
-        arrivals = numbers >> KEY_SHIFT
+        keys = numbers >> KEY_SHIFT
         result = np.empty(len(numbers), dtype=np.int64)
-        for block in np.unique(arrivals // BLOCK).tolist():
-            uniform = self._tenant_stream.at(block).random(BLOCK)
-            inside = arrivals // BLOCK == block
-            result[inside] = np.searchsorted(self._tenant_edges, uniform[arrivals[inside] % BLOCK], side="right")
+        for block in np.unique(keys // BLOCK).tolist():
+            inside = keys // BLOCK == block
+            result[inside] = self._tenants_in(block)[keys[inside] % BLOCK]
         return result
+
+    def _tenants_in(self, block: int) -> Ints:
+        """The tenants of a block of arrivals: those of the trace, or drawn."""
+        if self._traced.tenant is not None:
+            return self._traced.tenant(block)
+        return np.searchsorted(self._tenant_edges, self._tenant_stream.at(block).random(BLOCK), side="right")
 
     def submissions(self) -> Iterator[Submissions]:
         """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates."""
         waiting = _none()
-        for block, due_s in enumerate(arrival_times(self.scenario.workload, self._arrivals_seed, self.ends_s)):
+        for block, chunk in enumerate(arrivals(self.scenario.workload, self._arrivals_seed, self.ends_s)):
+            due_s = chunk.due_s
             numbers = (np.arange(len(due_s)) + block * BLOCK) << KEY_SHIFT
             originals = Submissions(due_s, numbers, np.zeros(len(due_s), dtype=np.int64))
             merged = _merge([waiting, originals, *self._duplicates_of(block, originals)], self.ends_s)

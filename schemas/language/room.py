@@ -98,7 +98,8 @@ class Language:
     on_demand: indicators that a scenario with these settings has although it does not use them. timed: when a fault takes
     place of whose windows the system knows more than is written. headline: what progress shows of a run, as word and SLI;
     levels: what watching shows, as sample and word. words: names that the stream gives a small number before a run. events:
-    kinds of events of its own. instead: for keys of `workload.task` that other systems have, what this one takes.
+    kinds of events of its own. instead: for keys of `workload.task` that other systems have, what this one takes. template: a
+    commented scenario of the system to start from, for `soak init --template`; it runs within seconds.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Language:
     words: Callable[[Any], Sequence[str]] = _nothing
     events: tuple[Spec, ...] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
+    template: Path | None = None
 
     def minutes_of(self, settings: Any) -> Minutes:
         """What metrics.csv holds of a run with these settings."""

@@ -1,8 +1,10 @@
 """What a plan asks of a queue, without running it: counts, offered load, and where it is overloaded by design."""
 
+from bisect import bisect_right
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -31,8 +33,9 @@ class QueueForecast:
     held (they run an attempt, hang, wait for the database or are started again) on average while work arrives, between
     bursts and in them, retries included; scheduled faults, such as outages, are left out. faults: hits by name, as drawn:
     of tasks, or of first attempts. rate_per_s: arrivals per second, drawn, in POINTS equal parts of the run.
-    cycle_rate_per_s: planned, over the first `cycle_s` (two bursts). workers: at the start; mean_workers: over the time in
-    which work arrives, as planned; planned_workers: where they change, from which time on there are how many.
+    cycle_rate_per_s: planned, over the first `cycle_s` (two cycles, or the whole run).
+    workers: at the start; mean_workers: over the time in which work arrives, as planned; planned_workers: where they change,
+    from which time on there are how many.
     """
 
     arrivals: int
@@ -58,9 +61,9 @@ def forecast_queue(plan: Plan) -> QueueForecast:
     scenario, rate = plan.scenario, plan.rate
     counts, duplicates, faults, rate_per_s = _draw(plan)
     load = Load.of(plan)
-    planned = planned_workers(scenario, load.at) if queue_of(scenario).fleet.varies else None
+    planned = planned_workers(scenario, load.over_time()) if queue_of(scenario).fleet.varies else None
     short = shortfall(scenario, counts)
-    cycle_s = min(2 * rate.period_s, scenario.duration_s) if rate.burst_s else scenario.duration_s
+    cycle_s = min(2 * rate.cycle_s, scenario.duration_s) if rate.cycle_s else scenario.duration_s
     return QueueForecast(
         arrivals=counts,
         duplicates=duplicates,
@@ -124,16 +127,16 @@ class Load:
         """Workers that are held, or that have come free and wait for the next poll, where work is always waiting."""
         return mean_over(parts, lambda part: self._of(part).held_s + self._of(part).idle_s)
 
-    def at(self, t_s: float) -> tuple[float, float]:
-        """Workers that work takes at a time, and for how many seconds a task does."""
-        end_s = 0.0
-        for part in self.parts:
-            end_s += part.length_s
-            if t_s < end_s:
-                break
-        else:
-            return 0.0, 0.0
-        return self.taken([part]), self._of(part).held_s + self._of(part).idle_s
+    def over_time(self) -> Callable[[float], tuple[float, float]]:
+        """A function: at a time, the workers that work takes, and for how many seconds a task does."""
+        ends_s = list(accumulate(part.length_s for part in self.parts))
+        known = [(self.taken([part]), self._of(part).held_s + self._of(part).idle_s) for part in self.parts]
+
+        def at(t_s: float) -> tuple[float, float]:
+            place = bisect_right(ends_s, t_s)
+            return known[place] if place < len(known) else (0.0, 0.0)
+
+        return at
 
     @property
     def attempts_per_task(self) -> float:
@@ -221,7 +224,7 @@ def _is_regular(scenario: Scenario) -> bool:
     # Where no task can fail, a second submission is skipped.
     chance = any(kind != QueueFault.DUPLICATE_ENQUEUE for kind in struck)
     constant = workload.process is Process.CONSTANT and isinstance(workload.service, Constant)
-    return constant and workload.burst is None and not chance
+    return constant and workload.is_plain and workload.burst is None and not chance
 
 
 def _by_faults(parts: list[Segment]) -> dict[tuple[str, ...], list[Segment]]:
