@@ -200,12 +200,25 @@ class _Workers(_Followed):
     def __init__(self, level: Level, workers: int) -> None:
         super().__init__(level.sampled)
         self._steps, self._there = _steps(level.raised, level.lowered), _Known()
-        self._there.changes(np.arange(workers), np.ones(workers, dtype=np.int8))
+        self._seen = set[int]()
+        self._meet(range(workers))
         self.level.begin(workers)
+
+    def _meet(self, workers: Iterable[int]) -> None:
+        """These are there."""
+        self._seen.update(workers)
+        numbers = np.array(list(workers), dtype=np.int64)
+        self._there.changes(numbers, np.ones(len(numbers), dtype=np.int8))
 
     def changes(self, block: Block) -> Ints:
         told = np.flatnonzero((self._steps[block.kind] != 0) & (block.worker >= 0))
         changes = np.zeros(len(block), dtype=np.int64)
+        # One that goes first was there under another number.
+        first = {
+            w: k for w, k in reversed(list(zip(block.worker[told].tolist(), block.kind[told].tolist(), strict=True)))
+        }
+        self._meet([worker for worker, kind in first.items() if worker not in self._seen and self._steps[kind] < 0])
+        self._seen.update(first)
         there = (self._steps[block.kind[told]] > 0).astype(np.int8)
         changes[told] = self._there.changes(block.worker[told], there)
         return changes

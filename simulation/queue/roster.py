@@ -17,6 +17,9 @@ from soak.schemas.systems.queue.fleet import Fleet, Strike
 
 T = TypeVar("T")
 
+_AGAIN_S = 1.0
+"""A rolling restart whose remaining workers are all down looks for one again after this time, or their restart time."""
+
 
 class Hands(Protocol):
     """What does to workers what the roster says."""
@@ -222,7 +225,8 @@ class Roster:
             for number in self._numbers(lambda worker: worker.up and (dies or not worker.leaving))
             if self._hands.reachable(number)
         ]
-        struck = up if fault.type == QueueFault.ROLLING_RESTART else up[: strike.workers]
+        everybody = self._numbers(lambda worker: worker.wanted)
+        struck = everybody if fault.type == QueueFault.ROLLING_RESTART else up[: strike.workers]
         one = _Struck(fault, strike, len(struck))
         match fault.type:
             case QueueFault.SLOW_WORKER:
@@ -258,16 +262,19 @@ class Roster:
         self._ask_to_stop(number, cause, one.strike.restart_s)
 
     def _roll(self, one: _Struck) -> None:
-        """The next worker is restarted; those that are not there are passed over."""
-        while one.waiting:
-            number = one.waiting.pop()
-            worker = self.workers[number]
-            if worker.up and worker.wanted and not worker.leaving:
-                one.asked_s = self._hands.now
-                self._restart(one, number)
-                return
-            one.left -= 1
-        self._clear(one)
+        """The next worker is restarted: of those that are still to be, the first that is up. Nobody waits for one that left."""
+        gone = [number for number in one.waiting if not self.workers[number].wanted]
+        one.waiting = [number for number in one.waiting if self.workers[number].wanted]
+        one.left -= len(gone)
+        ready = [number for number in one.waiting if self.workers[number].up and not self.workers[number].leaving]
+        if ready:
+            one.asked_s = self._hands.now
+            one.waiting.remove(ready[-1])
+            self._restart(one, ready[-1])
+        elif one.waiting:
+            self._hands.at(self._hands.now + max(one.strike.restart_s, _AGAIN_S), self._roll, one)
+        else:
+            self._clear(one)
 
     def _clear(self, one: _Struck) -> None:
         if not one.left:
