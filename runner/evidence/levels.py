@@ -214,9 +214,7 @@ class _Workers(_Followed):
         told = np.flatnonzero((self._steps[block.kind] != 0) & (block.worker >= 0))
         changes = np.zeros(len(block), dtype=np.int64)
         # One that goes first was there under another number.
-        first = {
-            w: k for w, k in reversed(list(zip(block.worker[told].tolist(), block.kind[told].tolist(), strict=True)))
-        }
+        first = dict(zip(block.worker[told][::-1].tolist(), block.kind[told][::-1].tolist(), strict=True))
         self._meet([worker for worker, kind in first.items() if worker not in self._seen and self._steps[kind] < 0])
         self._seen.update(first)
         there = (self._steps[block.kind[told]] > 0).astype(np.int8)

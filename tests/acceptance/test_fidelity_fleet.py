@@ -107,7 +107,7 @@ def test_a_host_that_dies_takes_its_workers_capacity_for_the_restart_time(tmp_pa
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_slow_tasks_lengthen_the_mean_service_time(tmp_path: Path, seed: int) -> None:
-    """A tenth of the attempts takes 5 times as long: the mean is 1 + 0.1 * 4 of what it was, the second moment 2 (1 + 0.1 * 24)."""
+    """A tenth takes 5 times as long: the mean is 1 + 0.1 * 4 of what it was, the second moment 1 + 0.1 * 24 of that."""
     words = {
         "arrivals": "{rate: 10/s}",
         "queue": "{workers: 100, poll_interval: 0s}",
@@ -172,9 +172,10 @@ def test_a_schedule_is_kept_and_nobody_who_leaves_loses_work(tmp_path: Path, see
         tmp_path,
         seed,
         arrivals="{rate: 6/s}",
-        queue="{workers: 4, poll_interval: 0s, schedule: [{at: 100s, workers: 12}, {at: 300s, workers: 2}, {at: 400s, workers: 9}]}",
+        queue="{workers: 4, poll_interval: 0s,"
+        " schedule: [{at: 100s, workers: 12}, {at: 300s, workers: 2}, {at: 400s, workers: 9}]}",
     )
-    alive = dict((t, 4 - count) for t, count in away(block))
+    alive = {t: 4 - count for t, count in away(block)}
     assert alive[100.0] == 12
     assert alive[400.0] == 9
     down_s, down = max((t, count) for t, count in alive.items() if t < 400)
