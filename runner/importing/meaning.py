@@ -7,7 +7,7 @@ is in `metrics.py`; whatever is not recognised is not translated.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from soak.runner.importing.metrics import Outcome, outcome_of, scale_of, series_of
+from soak.runner.importing.metrics import Outcome, counts_work, left_out, outcome_of, scale_of, series_of
 from soak.runner.importing.promql import COMPARISONS, Binary, Call, Node, Number, Series
 from soak.runner.importing.values import duration_text
 from soak.schemas.language.expression import Op
@@ -16,7 +16,9 @@ _UNWRAPPED = frozenset(
     {"sum", "max", "avg", "group", "clamp_min", "clamp_max", "scalar", "vector", "abs", "round", "sort", "sort_desc"}
 )
 _RATES = frozenset({"rate", "irate", "increase"})
-_OVER_TIME = {"max_over_time": "", "avg_over_time": "the mean over time", "min_over_time": "the least over time"}
+_OVER_TIME = frozenset({"max_over_time", "avg_over_time", "min_over_time"})
+_HELD = {"min_over_time": (Op.GT, Op.GE), "max_over_time": (Op.LT, Op.LE)}
+"""What is so of the least of some samples is so of all of them: the condition holds for that long."""
 _FLIPPED = {Op.LE: Op.GE, Op.GE: Op.LE, Op.LT: Op.GT, Op.GT: Op.LT, Op.EQ: Op.EQ, Op.NE: Op.NE}
 
 
@@ -28,24 +30,28 @@ class UntranslatableError(ValueError):
 class Indicator:
     """An indicator, of which the expression is `scale` times its value plus `offset`.
 
-    own: events that it counts, for an indicator that has to be defined. notes: what of the original is left out.
+    over: the function that takes one of the samples in the window. odds: of an indicator that is a share s, the expression is that of (1 - s) / s. own: events that it counts, for an indicator
+    that has to be defined. notes: what of the original is left out, and what is taken for what.
     """
 
     sli: str
     window_s: float | None = None
     scale: float = 1.0
     offset: float = 0.0
+    over: str = ""
+    odds: bool = False
     own: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Simple:
-    """A comparison of an indicator with a value in base units."""
+    """A comparison of an indicator with a value in base units; `held_s`: for how long it must hold."""
 
     indicator: Indicator
     op: Op
     value: float
+    held_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +107,20 @@ def _comparison(node: Binary) -> Simple:
     if value is None:
         raise UntranslatableError("it compares two series with each other")
     found = indicator_of(left)
-    if found.scale < 0:
+    value = (value - found.offset) / found.scale
+    if (found.scale < 0) != found.odds:
         op = _FLIPPED[op]
-    return Simple(found, op, float(f"{(value - found.offset) / found.scale:.12g}"))
+    if found.odds:
+        if value <= -1:
+            raise UntranslatableError("no share of failures can be that")
+        value = 1 / (1 + value)
+    value = float(f"{value:.12g}")
+    if op in _HELD.get(found.over, ()) and found.window_s:
+        return Simple(replace(found, window_s=None), op, value, found.window_s)
+    if found.over in {"avg_over_time", "min_over_time"}:
+        note = f"{found.over}: in a window a level counts by its largest sample"
+        found = replace(found, notes=(*found.notes, note))
+    return Simple(found, op, value)
 
 
 def constant(node: Node) -> float | None:
@@ -172,14 +189,14 @@ def _counter(node: Node) -> tuple[Series, str] | None:
     return None
 
 
-def _counters(node: Node) -> list[Series]:
-    """The counters that an expression adds up."""
+def _counters(node: Node) -> list[tuple[Series, str]]:
+    """The counters that an expression adds up, and the functions that take their increase."""
     while isinstance(node, Call) and node.name in _UNWRAPPED and node.arguments and not _counter(node):
         node = node.arguments[0]
     if isinstance(node, Binary) and node.op == "+":
         return [*_counters(node.left), *_counters(node.right)]
     found = _counter(node)
-    return [found[0]] if found else []
+    return [found] if found else []
 
 
 def _quotient(node: Binary) -> Indicator:
@@ -190,20 +207,30 @@ def _quotient(node: Binary) -> Indicator:
     above, below = _counters(node.left), _counters(node.right)
     if not above or not below:
         return _refuse("a quotient of levels has no counterpart")
-    windows = {each.range_s for each in (*above, *below)}
+    if len({how == "increase" for _, how in (*above, *below)}) > 1:
+        return _refuse("its two parts are taken by different functions, increase and rate")
+    windows = {each.range_s for each, _ in (*above, *below)}
     if len(windows) > 1:
         return _refuse("its two parts are over different windows")
-    window_s, first, total = windows.pop(), above[0], below[0]
+    window_s, first, total = windows.pop(), above[0][0], below[0][0]
     if first.name.endswith("_sum") and total.name.endswith("_count"):
         return replace(scale_of(first, "mean"), window_s=window_s)
     limit = next((value for label, _, value in first.matchers if label == "le"), None)
     if first.name.endswith("_bucket") and limit is not None:
         return _share_below(first, limit, window_s)
-    outcomes = {outcome_of(each) for each in above}
+    return _outcomes([each for each, _ in above], [each for each, _ in below], window_s)
+
+
+def _outcomes(above: list[Series], below: list[Series], window_s: float | None) -> Indicator:
+    """Of a share of failures or successes, or of failures to successes."""
+    outcomes, whole = {outcome_of(each) for each in above}, {outcome_of(each) for each in below}
+    notes = (f"{', '.join(dict.fromkeys(each.name for each in above))}: taken for tasks by how they end",)
+    if outcomes == {Outcome.FAILURE} and whole == {Outcome.SUCCESS}:
+        return Indicator("success_rate", window_s, odds=True, notes=notes)
     if outcomes == {Outcome.FAILURE}:
-        return Indicator("success_rate", window_s, scale=-1.0, offset=1.0)
+        return Indicator("success_rate", window_s, scale=-1.0, offset=1.0, notes=notes)
     if outcomes == {Outcome.SUCCESS}:
-        return Indicator("success_rate", window_s)
+        return Indicator("success_rate", window_s, notes=notes)
     return _refuse("it is not clear from names and labels that its upper part counts failures or successes")
 
 
@@ -223,10 +250,8 @@ def _called(node: Call) -> Indicator:
     if node.name == "histogram_quantile" and len(node.arguments) == 2:
         return _quantile(node)
     if node.name in _OVER_TIME and isinstance(inner := node.arguments[0], Series):
-        note = _OVER_TIME[node.name]
         level = series_of(replace(inner, range_s=None))
-        notes = (*level.notes, *([f"{note}: in a window a level counts by its largest sample"] if note else []))
-        return replace(level, window_s=inner.range_s, notes=notes)
+        return replace(level, window_s=inner.range_s, over=node.name)
     if node.name in _UNWRAPPED or node.name == "min":
         inner_found = indicator_of(node.arguments[0])
         note = f"by {', '.join(node.by)}: all are taken together"
@@ -238,7 +263,8 @@ def _quantile(node: Call) -> Indicator:
     q, inner = constant(node.arguments[0]), _counters(node.arguments[1])
     if q is None or not 0 < q < 1 or len(inner) != 1:
         return _refuse("histogram_quantile needs a share and the rate of one histogram")
-    return replace(scale_of(inner[0], f"p{float(f'{q * 100:.10g}'):g}"), window_s=inner[0].range_s)
+    histogram = inner[0][0]
+    return replace(scale_of(histogram, f"p{float(f'{q * 100:.10g}'):g}"), window_s=histogram.range_s)
 
 
 def _counted(series: Series, how: str) -> Indicator:
@@ -252,5 +278,9 @@ def _counted(series: Series, how: str) -> Indicator:
         Outcome.SUCCESS: ("finished_tasks", "task.done"),
     }.get(outcome)
     if own:
-        return Indicator(own[0], window_s, scale=per_window, own=own[1:])
-    return Indicator("throughput", window_s, scale=window_s if how == "increase" else 1.0)
+        note = f"{series.name}: taken for {own[0]}"
+        return Indicator(own[0], window_s, scale=per_window, own=own[1:], notes=(*left_out(series), note))
+    if not counts_work(series):
+        return _refuse(f"no indicator is known for the counter {series.name}")
+    notes = (*left_out(series), f"{series.name}: taken for tasks that end")
+    return Indicator("throughput", window_s, scale=window_s if how == "increase" else 1.0, notes=notes)

@@ -47,6 +47,7 @@ _STATUS = frozenset(
 _FAILED = re.compile(r"5|fail|err|false|exception|reject|abort|timeout|revoked|dead", re.IGNORECASE)
 _SUCCEEDED = re.compile(r"\b2|succe|\bok\b|true|done|complete|finished", re.IGNORECASE)
 _RETRIED = re.compile(r"retr(y|ie)", re.IGNORECASE)
+_WORK = re.compile(r"task|request|job|message|call|order|process|receiv|handl|hits|http", re.IGNORECASE)
 _TIME = re.compile(r"second|duration|latenc|time|_ms\b|_ms_|milli|delay", re.IGNORECASE)
 _MILLISECONDS = re.compile(r"(_ms|milliseconds?|_msec)(_|$)", re.IGNORECASE)
 _WAIT = re.compile(r"wait|queue_(time|duration|latency)|time_in_queue|queueing", re.IGNORECASE)
@@ -83,6 +84,11 @@ def outcome_of(series: Series) -> Outcome:
     return Outcome.SUCCESS if _SUCCEEDED.search(series.name) else Outcome.ANY
 
 
+def counts_work(series: Series) -> bool:
+    """Whether a counter is, by its name, one of tasks or their like."""
+    return bool(_WORK.search(series.name))
+
+
 def scale_of(series: Series, suffix: str) -> "Indicator":
     """The latency, or the wait, that a histogram holds: its mean or a percentile. Raises UntranslatableError."""
     from soak.runner.importing.meaning import Indicator, UntranslatableError
@@ -105,7 +111,7 @@ def series_of(series: Series) -> "Indicator":
         return scale_of(series, f"p{float(f'{float(q) * 100:.10g}'):g}")
     for sli, pattern in _LEVELS.items():
         if re.search(pattern, series.name, re.IGNORECASE):
-            return Indicator(sli, notes=left_out(series))
+            return Indicator(sli, notes=(*left_out(series), f"{series.name}: taken for {sli}"))
     if series.name == "up":
         raise UntranslatableError(
             "whether a target is scraped is not an indicator of a run (it has the law on gaps of telemetry)"

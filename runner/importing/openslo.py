@@ -123,7 +123,9 @@ def _objective(objective: Place, spec: Place, name: str, indicator: Indicator, t
     said = objective.get("displayName").text or name
     note = {"note": f"OpenSLO: {said}"}
     slices = spec.get("budgetingMethod").text.lower() == "timeslices"
-    if objective.get("op").text or objective.get("value").data is not None:
+    if spec.get("budgetingMethod").text.lower() == "ratiotimeslices":
+        builder.note(spec.get("budgetingMethod").mark, name, "every task counts alike, not every time slice")
+    if objective.get("value").data is not None or unit_of(indicator.sli, builder.system) is not Unit.RATIO:
         _threshold(objective, said, indicator, target, slices, builder)
         return
     if not slices:

@@ -80,6 +80,8 @@ def _alert(rule: Place, recorded: Mapping[str, Node], builder: Builder) -> None:
         builder.refuse(rule.get("expr").mark, name, str(error))
         return
     severity, notes = _severity(rule)
+    if isinstance(condition, Simple) and condition.held_s:
+        times["for"] += condition.held_s
     entry = {
         "name": builder.name(name, "alerts"),
         **written(condition, builder.system),
@@ -178,7 +180,11 @@ def written(condition: Condition, system: str) -> dict[str, Any]:
         return {condition.how: [written(each, system) for each in condition.parts]}
     found = condition.indicator
     when = f"{found.sli} {condition.op.value} {target_text(unit_of(found.sli, system), condition.value)}"
-    return {"when": when, **({"window": duration_text(found.window_s)} if found.window_s else {})}
+    return {
+        "when": when,
+        **({"window": duration_text(found.window_s)} if found.window_s else {}),
+        **({"for": duration_text(condition.held_s)} if condition.held_s else {}),
+    }
 
 
 def unit_of(sli: str, system: str) -> Unit:

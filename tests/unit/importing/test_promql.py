@@ -38,7 +38,8 @@ def test_an_expression_is_parsed(text: str, node: Node) -> None:
 @pytest.mark.parametrize(
     ("text", "at"),
     [
-        ("", 1), ("a >", 4), ("sum(a", 6), ("a b", 3), ("m{a}", 4), ("m{a=b}", 5), ("m[x]", 3), ("m[5m", 5), ("a ? b", 3), ("(a", 3),
+        ("", 1), ("a >", 4), ("sum(a", 6), ("a b", 3), ("m{a}", 4), ("m{a=b}", 5), ("m[x]", 3), ("m[5m", 5), ("a ? b", 3),
+        ("(a", 3),
         ("(" * 100 + "a" + ")" * 100, 61),
     ],
 )  # fmt: skip
@@ -76,11 +77,14 @@ ERRORS = 'sum(rate(t_total{status=~"5.."}[5m])) / sum(rate(t_total[5m]))'
         ("rate(d_seconds_sum[5m]) / rate(d_seconds_count[5m]) > 2", "latency_mean", Op.GT, 2.0, 300),
         ('sum(rate(d_seconds_bucket{le="0.5"}[5m])) / sum(rate(d_seconds_count[5m])) < 0.9', "latency_share_below(500ms)", Op.LT, 0.9, 300),
         ('d_seconds{quantile="0.5"} > 1', "latency_p50", Op.GT, 1.0, None),
-        ("sum(rate(t_total[5m])) < 0.5", "throughput", Op.LT, 0.5, 300),
-        ("increase(t_total[10m]) < 60", "throughput", Op.LT, 0.1, 600),
+        ("sum(rate(failed[5m])) / sum(rate(succeeded[5m])) > 0.25", "success_rate", Op.LT, 0.8, 300),
+        ("sum(rate(tasks_total[5m])) < 0.5", "throughput", Op.LT, 0.5, 300),
+        ("increase(jobs_total[10m]) < 60", "throughput", Op.LT, 0.1, 600),
         ("increase(t_failed_total[10m]) > 5", "failed_tasks", Op.GT, 5.0, 600),
         ("rate(t_failed_total[10m]) > 0.5", "failed_tasks", Op.GT, 300.0, 600),
         ("max_over_time(celery_queue_length[10m]) > 5", "queue_depth", Op.GT, 5.0, 600),
+        ("max_over_time(celery_queue_length[10m]) < 5", "queue_depth", Op.LT, 5.0, None),
+        ("min_over_time(celery_queue_length[10m]) > 5", "queue_depth", Op.GT, 5.0, None),
         ("sum(celery_workers_up) == 0", "workers_alive", Op.EQ, 0.0, None),
         ("process_resident_memory_bytes / 1024 / 1024 > 512", "rss", Op.GT, 536870912.0, None),
     ],
@@ -90,6 +94,13 @@ def test_what_an_expression_means(text: str, sli: str, op: Op, value: float, win
     assert isinstance(found, Simple)
     assert (found.indicator.sli, found.op, found.indicator.window_s) == (sli, op, window_s)
     assert found.value == pytest.approx(value, rel=1e-12)
+
+
+def test_the_least_over_a_time_is_a_condition_that_holds_for_it() -> None:
+    found = condition_of(parse_promql("min_over_time(celery_queue_length[10m]) > 5"), {})
+    assert isinstance(found, Simple) and found.held_s == 600
+    at_all = condition_of(parse_promql("max_over_time(celery_queue_length[10m]) > 5"), {})
+    assert isinstance(at_all, Simple) and not at_all.held_s
 
 
 def test_several_conditions() -> None:
@@ -118,6 +129,8 @@ def test_recording_rules_are_put_in() -> None:
         ("a_queue_size > b_queue_size", "two series with each other"),
         ("rate(x_total[5m]) / rate(x_total[1h]) > 1", "different windows"),
         ("rate(x_total[5m]) / rate(y_total[5m]) > 1", "not clear"),
+        ("increase(failed[5m]) / rate(tasks[5m]) > 1", "different functions"),
+        ("increase(wal_writes_total[5m]) > 1", "no indicator is known for the counter wal_writes_total"),
         ("predict_linear(queue_size[1h], 3600) > 5", "predict_linear() has no counterpart"),
         ("queue_size offset 1h > 5", "offset"),
         ("queue_size > 5 unless threads > 1", "unless"),
