@@ -1,6 +1,7 @@
 """The system `queue` in the simulation."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from soak.schemas.language.model import Scenario
@@ -79,16 +80,19 @@ def _pictures(scenario: Scenario, figures: "QueueForecast") -> Iterator[Picture]
     if figures.cycle_s < scenario.duration_s or scenario.workload.shape:
         yield figures.cycle_rate_per_s.tolist(), figures.cycle_s, "planned rate"
     if figures.planned_workers:
-        yield _most_workers(figures, scenario.duration_s), scenario.duration_s, "workers as planned"
+        yield _mean_workers(figures, scenario.duration_s), scenario.duration_s, "workers as planned"
 
 
-def _most_workers(figures: "QueueForecast", span_s: float) -> Counts:
-    """The workers in equal parts of a time; where their number changes, the last."""
-    count = len(figures.rate_per_s)
-    ends_s = [(place + 1) / count * span_s for place in range(count)]
-    return Counts(
-        next(workers for t_s, workers in reversed(figures.planned_workers) if t_s < end_s) for end_s in ends_s
-    )
+def _mean_workers(figures: "QueueForecast", span_s: float) -> Counts:
+    """The workers in equal parts of a time, on average in each."""
+    part_s = span_s / len(figures.rate_per_s)
+    spans = list(pairwise([*figures.planned_workers, (span_s, 0.0)]))
+    means = Counts()
+    for place in range(len(figures.rate_per_s)):
+        begin_s, end_s = place * part_s, (place + 1) * part_s
+        inside = ((max(0.0, min(end_s, to_s) - max(begin_s, from_s)), there) for (from_s, there), (to_s, _) in spans)
+        means.append(sum(length_s * there for length_s, there in inside) / part_s)
+    return means
 
 
 ROOM = Room(

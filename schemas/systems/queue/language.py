@@ -119,6 +119,7 @@ LANGUAGE = Language(
     faults=FAULTS,
     minutes=_MINUTES,
     minutes_with=_minutes_with,
+    steady=lambda queue: not queue.fleet.steps,
     on_demand=lambda queue: (WORKERS_ALIVE,) if queue.fleet.varies else (),
     checks=(_needs, _faults, _guardrail, _lease, _poll_interval, *FLEET_CHECKS),
     timed=lambda data, queue: timed(data, queue.workers, queue.fleet, FAULTS[data["type"]]),
