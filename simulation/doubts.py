@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from soak.schemas.errors import Where
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Comparison, Condition, Process, Scenario
+from soak.schemas.language.model import Comparison, Condition, Process, Scenario, fastest
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.language.windows import Window
 from soak.schemas.units import show_count, show_duration
@@ -51,7 +51,8 @@ class _Arrivals:
 
     def __init__(self, scenario: Scenario) -> None:
         workload = scenario.workload
-        self.rate = Rate(workload)
+        self.closed = workload.users is not None
+        self.rate = Rate(fastest(workload))
         self.regular = workload.process is Process.CONSTANT
         self.by_rate = self.rate.expected(scenario.duration_s)
         self.tasks = math.inf if workload.tasks is None else workload.tasks
@@ -100,10 +101,10 @@ def _tasks(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
 
 
 def _longer(arrivals: _Arrivals, count: float) -> str:
-    needed_s = arrivals.rate.time_of(count)
+    needed_s, otherwise = arrivals.rate.time_of(count), "add users" if arrivals.closed else "raise the rate"
     if math.isinf(needed_s):
-        return "raise the rate"
-    return f"raise duration to {show_duration(math.ceil(needed_s / 60 - _ROUNDING) * 60)}, or raise the rate"
+        return otherwise
+    return f"raise duration to {show_duration(math.ceil(needed_s / 60 - _ROUNDING) * 60)}, or {otherwise}"
 
 
 def _objectives(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:

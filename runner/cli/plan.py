@@ -79,7 +79,11 @@ def _lines(plan: "Plan", room: "Room", figures: "Forecast", alarms: "list[FalseA
     scenario = plan.scenario
     arrivals, drain = show_duration(scenario.duration_s), show_duration(scenario.drain_s)
     pictures = [
-        (figures.rate_per_s.tolist(), scenario.duration_s, "arrivals as drawn"),
+        (
+            figures.rate_per_s.tolist(),
+            scenario.duration_s,
+            "expected throughput" if plan.users else "arrivals as drawn",
+        ),
         *room.pictures(scenario, figures),
     ]
     return [

@@ -39,6 +39,7 @@ from soak.schemas.language.outlets import DEFAULT_TIMEOUT_S, Export, ExportType,
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Language
 from soak.schemas.language.slis import Sli
+from soak.schemas.language.users import build_users, most_per_s
 from soak.schemas.language.windows import Recurrence, Window
 
 Mapping_ = Mapping[str, Any]
@@ -71,7 +72,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=_workload(data["workload"], tenants, language.service(data, settings, folders)),
+        workload=_workload(data, tenants, language, settings, folders),
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
@@ -186,7 +187,14 @@ def _phase(data: Mapping_) -> Phase:
     return Phase(data["name"], Window(start, start + units.duration(data["for"])))
 
 
-def _workload(data: Mapping_, tenants: tuple[Tenant, ...], service: Distribution) -> Workload:
+def _workload(
+    scenario: Mapping_, tenants: tuple[Tenant, ...], language: Language, settings: Any, folders: Folders
+) -> Workload:
+    data, service = scenario["workload"], language.service(scenario, settings, folders)
+    if "users" in data:
+        users = build_users(data["users"], lambda each: build_distribution(each, folders))
+        most = most_per_s(users, service, language.at_once(settings))
+        return Workload(Process.POISSON, most, None, service, tenants, data.get("tasks"), users)
     arrivals = data["arrivals"]
     burst = arrivals.get("burst")
     return Workload(

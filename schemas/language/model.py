@@ -1,6 +1,6 @@
 """The typed, frozen scenario, in base units."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -9,6 +9,7 @@ from soak.schemas.language.expression import Op, Selector
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.outlets import Export, Notify
 from soak.schemas.language.slis import Sli
+from soak.schemas.language.users import Users
 from soak.schemas.language.windows import Window
 
 T = TypeVar("T")
@@ -40,7 +41,10 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The load: `tasks` of them (None: for the whole duration), each attempt taking its `service` time."""
+    """The load: `tasks` of them (None: for the whole duration), each attempt taking its `service` time.
+
+    users: of a closed workload; its rate is the most that they can submit (see `users.most_per_s`).
+    """
 
     process: Process
     rate_per_s: float
@@ -48,6 +52,13 @@ class Workload:
     service: Distribution
     tenants: tuple[Tenant, ...]
     tasks: int | None = None
+    users: Users | None = None
+
+
+def fastest(workload: Workload) -> Workload:
+    """The same workload; of a closed one, with the rate at which its users would submit if every task ended at once."""
+    users = workload.users
+    return replace(workload, rate_per_s=users.count / users.between_s) if users else workload
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What a system adds to the scenario language: a fragment of the JSON Schema, settings, checks, indicators and faults."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,7 +95,8 @@ class Language:
     say. names: of the parts of the system that events name as `to`. distributions: where distributions stand. struck: the
     part that a fault strikes. headline: what progress shows of a run, as word and SLI; levels: what watching shows, as
     sample and word. words: names that the stream gives a small number before a run. events: kinds of events of its own.
-    instead: for keys of `workload.task` that other systems have, what this one takes.
+    instead: for keys of `workload.task` that other systems have, what this one takes. closed: whether its work may come from
+    users who wait for it; at_once: how many tasks it works on at a time at most.
     """
 
     name: str
@@ -113,3 +115,5 @@ class Language:
     words: Callable[[Any], Sequence[str]] = _nothing
     events: tuple[Spec, ...] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
+    closed: bool = False
+    at_once: Callable[[Any], float] = field(default=lambda settings: math.inf)

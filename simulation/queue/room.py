@@ -11,6 +11,7 @@ from soak.simulation.room import Model, Picture, Room, in_bursts
 if TYPE_CHECKING:
     from simpy import Environment
 
+    from soak.simulation.closed import ClosedForecast
     from soak.simulation.plan import Plan
     from soak.simulation.queue.forecast import QueueForecast
     from soak.simulation.recorder import Recorder
@@ -19,18 +20,31 @@ if TYPE_CHECKING:
 
 
 def _model(env: "Environment", plan: "Plan", recorder: "Recorder") -> Model:
+    if plan.users:
+        from soak.simulation.queue.closed import ClosedQueueModel
+
+        return ClosedQueueModel(env, plan, recorder)
     from soak.simulation.queue.model import QueueModel
 
     return QueueModel(env, plan, recorder)
 
 
-def _forecast(plan: "Plan") -> "QueueForecast":
+def _forecast(plan: "Plan") -> "QueueForecast | ClosedForecast":
+    if plan.users:
+        from soak.simulation.closed import forecast_closed
+        from soak.simulation.queue.demand import need_of
+
+        return forecast_closed(plan.scenario, need_of(plan.scenario))
     from soak.simulation.queue.forecast import forecast_queue
 
     return forecast_queue(plan)
 
 
-def _figures(scenario: Scenario, f: "QueueForecast") -> list[str]:
+def _figures(scenario: Scenario, f: "QueueForecast | ClosedForecast") -> list[str]:
+    from soak.simulation.closed import ClosedForecast, closed_figures
+
+    if isinstance(f, ClosedForecast):
+        return [*closed_figures(scenario, f), *_faults(scenario, f)]
     busy = f"{f.mean_load:.2f} of {f.workers} workers busy on average ({f.mean_load / f.workers:.0%})"
     return [
         f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected), {f.duplicates:,} of them submitted twice",
@@ -40,7 +54,7 @@ def _figures(scenario: Scenario, f: "QueueForecast") -> list[str]:
     ]
 
 
-def _faults(scenario: Scenario, figures: "QueueForecast") -> list[str]:
+def _faults(scenario: Scenario, figures: "QueueForecast | ClosedForecast") -> list[str]:
     lines = []
     for index, fault in enumerate(scenario.faults):
         kind = "tasks" if fault.spec.counts == "tasks" else "first attempts"
@@ -52,8 +66,10 @@ def _faults(scenario: Scenario, figures: "QueueForecast") -> list[str]:
     return lines
 
 
-def _pictures(scenario: Scenario, figures: "QueueForecast") -> Iterator[Picture]:
-    if figures.cycle_s < scenario.duration_s:
+def _pictures(scenario: Scenario, figures: "QueueForecast | ClosedForecast") -> Iterator[Picture]:
+    from soak.simulation.closed import ClosedForecast
+
+    if not isinstance(figures, ClosedForecast) and figures.cycle_s < scenario.duration_s:
         yield figures.cycle_rate_per_s.tolist(), figures.cycle_s, "planned rate"
 
 

@@ -106,4 +106,6 @@ LANGUAGE = Language(
     checks=(_needs, _faults, _guardrail, _lease, _poll_interval),
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
     headline={"success": "success_rate", "p95": "latency_p95"},
+    closed=True,
+    at_once=lambda settings: settings.workers,
 )
