@@ -49,7 +49,7 @@ def _figures(scenario: Scenario, f: "QueueForecast | ClosedForecast") -> list[st
     return [
         f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected), {f.duplicates:,} of them submitted twice",
         f"  attempts    {f.attempts_per_task:.3f} per task, mean service time {show_duration(f.service_mean_s)}",
-        f"  load        {busy}{in_bursts(f.load, f.peak_load, between=True)}",
+        f"  load        {busy}{in_bursts(scenario, f.load, f.peak_load, between=True)}",
         *_faults(scenario, f),
     ]
 
@@ -69,7 +69,9 @@ def _faults(scenario: Scenario, figures: "QueueForecast | ClosedForecast") -> li
 def _pictures(scenario: Scenario, figures: "QueueForecast | ClosedForecast") -> Iterator[Picture]:
     from soak.simulation.closed import ClosedForecast
 
-    if not isinstance(figures, ClosedForecast) and figures.cycle_s < scenario.duration_s:
+    if isinstance(figures, ClosedForecast):
+        return
+    if figures.cycle_s < scenario.duration_s or scenario.workload.shape:
         yield figures.cycle_rate_per_s.tolist(), figures.cycle_s, "planned rate"
 
 
