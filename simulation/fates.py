@@ -4,7 +4,7 @@ A fate is addressed by task and attempt. It does not depend on the order of even
 other faults' draws: each fault has a stream of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -102,13 +102,17 @@ class Fates:
         seed: int,
         vocabulary: Vocabulary,
         stream: str = "service",
+        known_s: Callable[[int], Floats] | None = None,
         *,
         scattered: bool = False,
     ) -> None:
-        """`scattered`: first attempts are not read in order: more blocks of them are kept, in less memory."""
+        """`known_s`: the service times of a block of BLOCK arrivals, where they are not drawn: the same for every attempt.
+
+        `scattered`: first attempts are not read in order: more blocks of them are kept, in less memory.
+        """
         self._first_kept = SCATTERED_KEPT if scattered else FIRST_KEPT
         self._scattered = scattered
-        self._service = service
+        self._service, self._known_s = service, known_s
         self._stream = Stream(seed, stream)
         self._faults = [_FaultDraws(fault, seed, vocabulary) for fault in faults]
         self._first: dict[tuple[int, int, int], _Draws] = {}
@@ -131,7 +135,10 @@ class Fates:
         return draws.listed[index] if draws.listed is not None else draws.fate(index)
 
     def _draw(self, block: int, attempt: int, copy: int) -> _Draws:
-        service_s = draw(self._service, self._stream.at(block, attempt + copy * _COPY_LAYERS), BLOCK)
+        if self._known_s:
+            service_s = self._known_s(block)
+        else:
+            service_s = draw(self._service, self._stream.at(block, attempt + copy * _COPY_LAYERS), BLOCK)
         cause = np.full(BLOCK, NO_CAUSE, dtype=np.int16)
         within: dict[int, float] = {}
         windowed: dict[int, list[_Windowed]] = {}

@@ -43,6 +43,7 @@ from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Language
 from soak.schemas.language.shapes import base_rate, batch_of, scheduled_of, shape_of, total
 from soak.schemas.language.slis import Sli
+from soak.schemas.language.trace_build import with_trace
 from soak.schemas.language.users import build_users, most_per_s
 from soak.schemas.language.windows import Recurrence, Window
 
@@ -76,7 +77,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=_workload(data, tenants, language, settings, folders),
+        workload=with_trace(_workload(data, tenants, language, settings, folders), data, folders, duration_s),
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),

@@ -96,7 +96,8 @@ class Language:
     part that a fault strikes. headline: what progress shows of a run, as word and SLI; levels: what watching shows, as
     sample and word. words: names that the stream gives a small number before a run. events: kinds of events of its own.
     instead: for keys of `workload.task` that other systems have, what this one takes. closed: whether its work may come from
-    users who wait for it; at_once: how many tasks it works on at a time at most.
+    users who wait for it; at_once: how many tasks it works on at a time at most. template: a commented scenario
+    of the system to start from, for `soak init --template`; it runs within seconds.
     """
 
     name: str
@@ -115,5 +116,6 @@ class Language:
     words: Callable[[Any], Sequence[str]] = _nothing
     events: tuple[Spec, ...] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
+    template: Path | None = None
     closed: bool = False
     at_once: Callable[[Any], float] = field(default=lambda settings: math.inf)

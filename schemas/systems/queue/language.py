@@ -7,7 +7,7 @@ from soak.schemas import units
 from soak.schemas.errors import Problem
 from soak.schemas.files import Folders
 from soak.schemas.language.build import build_distribution
-from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.distributions import Constant, Distribution
 from soak.schemas.language.examples import example
 from soak.schemas.language.room import TASK_COUNTS, Data, Language, Minutes
 from soak.schemas.language.schema import read_schema
@@ -41,11 +41,15 @@ def _build(scenario: Data, folders: Folders) -> Queue:
 
 
 def _service(scenario: Data, settings: Queue, folders: Folders) -> Distribution:
-    return build_distribution(scenario["workload"]["task"]["duration"], folders)
+    task = scenario["workload"].get("task", {})
+    # Without one, a trace has the service times.
+    return build_distribution(task["duration"], folders) if "duration" in task else Constant(0.0)
 
 
 def _needs(view: View) -> Iterator[Problem]:
     """The keys that a queue cannot do without."""
+    if view.get("workload", "arrivals", "trace", "service") is not None:
+        return
     definitions, task = read_schema("scenario")["$defs"], view.get("workload", "task")
     if isinstance(view.get("workload"), dict) and "task" not in view.get("workload"):
         shown = example(definitions["workload"]["properties"]["task"])
@@ -95,6 +99,7 @@ def _poll_interval(view: View) -> Iterator[Problem]:
 LANGUAGE = Language(
     name="queue",
     fragment=Path(__file__).with_name("language.json"),
+    template=Path(__file__).with_name("template.yaml"),
     build=_build,
     service=_service,
     slis=SLIS,
