@@ -1,6 +1,7 @@
 """What a closed workload asks of a system, without running it: asymptotic bounds, and what the machine repairman expects."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,8 @@ COORDINATED_OMISSION = (
 class Need:
     """Of a task of a system: how long it takes at least, how long it keeps one of the workers, other delays, attempts.
 
-    taken_s: how long it keeps a worker where work is always waiting; workers: inf where tasks do not wait for any.
+    taken_s: how long it keeps a worker where work is always waiting; workers: the most that there ever are, inf where tasks do
+    not wait for any; workers_at: those that there are at a time.
     """
 
     least_s: float
@@ -32,6 +34,7 @@ class Need:
     delay_s: float
     workers: float
     attempts: float
+    workers_at: Callable[[float], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,12 @@ def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
     between_s, count = users.between_s, users.count
     times = (np.arange(POINTS) + 0.5) / POINTS * scenario.duration_s
     at_work = np.ceil([users.at(t_s) for t_s in times.tolist()])
-    known = {number: _expected(round(number), between_s, need) for number in {*at_work.tolist(), float(count)}}
-    rate_per_s = np.array([known[number].throughput_per_s for number in at_work.tolist()])
+    there = [(number, need.workers_at(t_s)) for number, t_s in zip(at_work.tolist(), times.tolist(), strict=True)]
+    full = float(count), need.workers
+    known = {(n, workers): _expected(round(n), between_s, need, workers) for n, workers in {*there, full}}
+    rate_per_s = np.array([known[each].throughput_per_s for each in there])
     by_users, by_workers = count / (between_s + need.least_s), need.workers / need.taken_s if need.taken_s else math.inf
-    expected, limited = known[float(count)], math.isfinite(by_workers)
+    expected, limited = known[full], math.isfinite(by_workers)
     most = min(by_users, by_workers)
     response_s = count / expected.throughput_per_s - between_s
     by_rate = float(rate_per_s.mean()) * scenario.duration_s
@@ -102,13 +107,13 @@ def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
     )
 
 
-def _expected(users: int, between_s: float, need: Need) -> Balance:
+def _expected(users: int, between_s: float, need: Need, workers: float) -> Balance:
     """What the machine repairman expects; delays outside the workers lengthen the think time."""
     delay_s = need.delay_s + max(0.0, need.least_s - need.held_s)
-    found = balance(users, between_s + delay_s, need.held_s, need.workers)
+    found = balance(users, between_s + delay_s, need.held_s, workers)
     if not users:
         return found
-    most = bound(users, between_s, need.taken_s, need.workers) if need.taken_s else math.inf
+    most = bound(users, between_s, need.taken_s, workers) if need.taken_s else math.inf
     return found if found.throughput_per_s <= most else Balance(most, found.in_system)
 
 

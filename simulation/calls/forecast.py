@@ -94,4 +94,4 @@ def need_of(scenario: Scenario) -> Need:
     load, theory, capacity = demand(scenario, always), expected(scenario), calls_of(scenario).primary.capacity
     held_s = load.served_s if capacity else load.under_way_s
     workers = capacity.workers if capacity else math.inf
-    return Need(load.under_way_s, held_s, held_s, 0.0, workers, theory.calls if theory else 1.0)
+    return Need(load.under_way_s, held_s, held_s, 0.0, workers, theory.calls if theory else 1.0, lambda _: workers)

@@ -3,6 +3,7 @@
 from simpy import Environment
 
 from soak.simulation.plan import Plan
+from soak.simulation.queue.fleet import FleetModel
 from soak.simulation.queue.lease import FOREVER
 from soak.simulation.queue.model import QueueModel
 from soak.simulation.recorder import Recorder
@@ -42,3 +43,7 @@ class ClosedQueueModel(QueueModel):
         if not self._ready:
             # The next submission may come before the poll that is planned.
             self.plan_poll(now)
+
+
+class ClosedFleetModel(ClosedQueueModel, FleetModel):
+    """The same, of a queue whose number of workers changes."""

@@ -157,6 +157,9 @@ class TaskDemand:
                 return self._outcome(chance, service_s + queue.busy_timeout_s, again=1.0, fails=True)
             case Action.TRANSIENT:
                 return self._outcome(chance, service_s, again=1.0, fails=True)
+            case Action.SLOW:
+                factor = queue.fleet.strikes[fault.name].factor
+                return self._outcome(chance, service_s * factor, again=0.0, fails=False)
             case Action.CRASH:
                 held_s = self._within * service_s + queue.worker_restart_s
                 return self._outcome(chance, held_s, again=1.0, fails=True, expires=True)
@@ -215,4 +218,9 @@ def need_of(scenario: Scenario) -> Need:
     poll_s = demand.attempts * queue.poll_interval_s / (queue.dispatchers + 1)
     taken_s = demand.held_s + demand.idle_s
     least_s = demand.held_s + demand.apart_s
-    return Need(least_s, demand.held_s, taken_s, poll_s, queue.workers, demand.attempts)
+    most, by_rule = queue.fleet.most(queue.workers), queue.fleet.scaling is not None
+
+    def workers_at(t_s: float) -> float:
+        return most if by_rule else queue.fleet.planned(queue.workers, t_s)
+
+    return Need(least_s, demand.held_s, taken_s, poll_s, most, demand.attempts, workers_at)
