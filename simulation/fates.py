@@ -11,13 +11,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.distributions import ServiceTime
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats, Ints
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.simulation.distributions import draw
+from soak.simulation.kinds import Kinds, ServiceTimes
 from soak.simulation.streams import BLOCK, Stream
 
 BLOCK_BITS = BLOCK.bit_length() - 1
@@ -74,8 +75,9 @@ class _Draws:
 class _FaultDraws:
     """One fault's stream and the causes it can show up as."""
 
-    def __init__(self, fault: Fault, seed: int, vocabulary: Vocabulary) -> None:
+    def __init__(self, fault: Fault, seed: int, vocabulary: Vocabulary, kinds: Kinds | None = None) -> None:
         self.fault = fault
+        self._kinds = kinds if fault.kinds else None
         self.causes = np.array([vocabulary.cause(fault.name, error) for error in fault.errors])
         self._stream = Stream(seed, f"fault:{fault.name}")
 
@@ -87,6 +89,8 @@ class _FaultDraws:
         layer = (0 if self.fault.spec.counts == "tasks" else attempt) + copy * _COPY_LAYERS
         uniform = self._stream.at(block, layer).random(BLOCK)
         places = np.flatnonzero(uniform < self.fault.rate)
+        if self._kinds:
+            places = places[self._kinds.among(self.fault.kinds)[self._kinds.of_block(block)[places]]]
         within = uniform[places] / self.fault.rate if self.fault.rate else uniform[places]
         cause = self.causes[np.minimum((within * len(self.causes)).astype(np.int64), len(self.causes) - 1)]
         return places, cause, within
@@ -97,15 +101,20 @@ class Fates:
 
     def __init__(
         self,
-        service: Distribution,
+        service: ServiceTime,
         faults: Sequence[Fault],
         seed: int,
         vocabulary: Vocabulary,
         stream: str = "service",
+        *,
+        kinds: Kinds | None = None,
+        times: ServiceTimes | None = None,
     ) -> None:
+        """kinds: of the tasks, where they have any. times: how long attempts take, where that is not `service` for all."""
         self._service = service
         self._stream = Stream(seed, stream)
-        self._faults = [_FaultDraws(fault, seed, vocabulary) for fault in faults]
+        self._times = times
+        self._faults = [_FaultDraws(fault, seed, vocabulary, kinds) for fault in faults]
         self._first: dict[tuple[int, int, int], _Draws] = {}
         self._later: dict[tuple[int, int, int], _Draws] = {}
         self._plain: dict[int, list[Fate]] = {}
@@ -126,8 +135,11 @@ class Fates:
         return draws.listed[index] if draws.listed is not None else draws.fate(index)
 
     def _draw(self, block: int, attempt: int, copy: int) -> _Draws:
-        service_s = draw(self._service, self._stream.at(block, attempt + copy * _COPY_LAYERS), BLOCK)
-        cause = np.full(BLOCK, NO_CAUSE, dtype=np.int16)
+        layer, cause = attempt + copy * _COPY_LAYERS, np.full(BLOCK, NO_CAUSE, dtype=np.int16)
+        if self._times:
+            service_s = self._times.draw(block, layer)[0]
+        else:
+            service_s = draw(self._service, self._stream.at(block, layer), BLOCK)
         within: dict[int, float] = {}
         windowed: dict[int, list[_Windowed]] = {}
         for fault in self._faults:

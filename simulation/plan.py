@@ -18,6 +18,7 @@ from soak.schemas.stream.vocabulary import Vocabulary
 from soak.simulation.arrivals import arrival_times
 from soak.simulation.distributions import draw
 from soak.simulation.fates import Fate, Fates
+from soak.simulation.kinds import Kinds, ServiceTimes, Shares, of_numbers
 from soak.simulation.rate import Rate
 from soak.simulation.room import NO_ACTION, room_of
 from soak.simulation.streams import BLOCK, Stream
@@ -54,13 +55,14 @@ class Plan:
         """What each cause does to an attempt, as the room of the system numbers it."""
         self._register_words()
         met = [fault for fault in scenario.faults if fault.type in self._actions]
+        self.kinds = Kinds(scenario.workload, self.seed) if scenario.workload.kinds else None
+        """Which kind each task is of; None where the workload declares none."""
         self.fate: Callable[[int, int, float], Fate] = Fates(
-            scenario.workload.service, met, self.seed, self.vocabulary
+            scenario.workload.service, met, self.seed, self.vocabulary, kinds=self.kinds, times=self._service_times()
         ).of
         """The fate of attempt n (from 1) of a task, should it start at a time: `fate(number, n, start_s)`."""
         self._duplicates = [fault for fault in scenario.faults if fault.spec.resubmits]
-        self._tenant_stream = Stream(self.seed, "tenants")
-        self._tenant_edges = np.cumsum([tenant.share for tenant in scenario.workload.tenants])[:-1]
+        self._tenants = Shares([tenant.share for tenant in scenario.workload.tenants], self.seed, "tenants")
         self.offered = 0
         """Submissions handed out so far."""
         self.ends_s = scenario.duration_s
@@ -71,8 +73,8 @@ class Plan:
             for error in fault.errors:
                 self.vocabulary.cause(fault.name, error)
                 self.action.append(int(self._actions.get(fault.type, NO_ACTION)))
-        for tenant in self.scenario.workload.tenants:
-            self.vocabulary.tenant(tenant.name)
+        for label in self.scenario.workload.labels:
+            self.vocabulary.label(label.tenant, label.kind)
         for name in language_of(self.scenario.system).words(self.scenario.system_settings):
             self.vocabulary.name(name)
 
@@ -111,17 +113,18 @@ class Plan:
         """The vocabulary's number for a scheduled fault."""
         return self.vocabulary.cause(fault.name, fault.errors[0])
 
-    def tenants_of(self, numbers: Ints) -> Ints:
-        """The tenant of each task, as an index into the vocabulary; -1 where the scenario declares none."""
-        if not self.scenario.workload.tenants:
-            return np.full(len(numbers), -1)
-        arrivals = numbers >> KEY_SHIFT
-        result = np.empty(len(numbers), dtype=np.int64)
-        for block in np.unique(arrivals // BLOCK).tolist():
-            uniform = self._tenant_stream.at(block).random(BLOCK)
-            inside = arrivals // BLOCK == block
-            result[inside] = np.searchsorted(self._tenant_edges, uniform[arrivals[inside] % BLOCK], side="right")
-        return result
+    def labels_of(self, numbers: Ints) -> Ints:
+        """The label of each task, tenant and kind, as an index into the vocabulary; -1 where the scenario declares neither."""
+        workload = self.scenario.workload
+        tenants = of_numbers(self._tenants, numbers) if workload.tenants else None
+        if self.kinds is None:
+            return np.full(len(numbers), -1) if tenants is None else tenants
+        kinds = self.kinds.of(numbers)
+        return kinds if tenants is None else tenants * len(workload.kinds) + kinds
+
+    def _service_times(self) -> ServiceTimes | None:
+        """What decides how long an attempt takes where that differs by kind, or has a limit."""
+        return ServiceTimes(self.kinds, self.seed, [np.inf] * len(self.kinds.kinds)) if self.kinds else None
 
     def submissions(self) -> Iterator[Submissions]:
         """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates."""
@@ -145,6 +148,8 @@ class Plan:
             hit = (stream.at(block).random(BLOCK)[:count] < fault.rate) & ~taken
             if fault.windows:
                 hit &= inside_windows(originals.due_s, fault.windows)
+            if self.kinds and fault.kinds:
+                hit &= self.kinds.among(fault.kinds)[self.kinds.of_block(block)[:count]]
             delay_s = draw(fault.delay, stream.at(block, 1), BLOCK)[:count]
             taken |= hit
             cause = np.full(int(hit.sum()), self.cause_of(fault))

@@ -18,9 +18,18 @@ from soak.schemas.language.comparison import (
     own_sli,
     with_quantile,
 )
-from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.schemas.language.distributions import (
+    Constant,
+    Distribution,
+    Empirical,
+    Exponential,
+    LogNormal,
+    ServiceTime,
+    Uniform,
+)
 from soak.schemas.language.expression import EventFilter
 from soak.schemas.language.faults import Fault
+from soak.schemas.language.kinds import build_kinds, label_values, mixture
 from soak.schemas.language.model import (
     Alert,
     Burst,
@@ -31,6 +40,7 @@ from soak.schemas.language.model import (
     Process,
     Scenario,
     Severity,
+    TaskKind,
     Telemetry,
     Tenant,
     Workload,
@@ -57,7 +67,9 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["workload"]["tenants"])
     phases = tuple(_phase(each) for each in data["phases"])
     slis = scenario_slis(data)
-    context = Context(slis, {"tenant": tuple(t.name for t in tenants), "phase": tuple(p.name for p in phases)})
+    context = Context(slis, label_values(data, language))
+    kinds = build_kinds(data, language, folders, lambda: language.service(data, settings, folders))
+    service = mixture(kinds) if kinds else language.service(data, settings, folders)
     return Scenario(
         name=data["name"],
         title=data["title"],
@@ -71,7 +83,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=_workload(data["workload"], tenants, language.service(data, settings, folders)),
+        workload=_workload(data["workload"], tenants, kinds, service),
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
@@ -120,11 +132,13 @@ def build_sli(name: str, definition: Mapping_, data: Mapping_) -> Sli:
     """One `slis:` entry. Raises UnclearError."""
     faults = [fault["name"] for fault in data.get("faults", [])]
     tenants = tuple(tenant["name"] for tenant in data["workload"].get("tenants", []))
-
+    kinds = tuple(kind["name"] for kind in data["workload"].get("kinds", []))
     named = language_of(data["system"]).names(data)
 
     def filters(text: str | list[str]) -> tuple[EventFilter, ...]:
-        return tuple(event_filter(each, faults, tenants, named) for each in ([text] if isinstance(text, str) else text))
+        return tuple(
+            event_filter(each, faults, tenants, named, kinds) for each in ([text] if isinstance(text, str) else text)
+        )
 
     if "ratio" in definition:
         parts = (filters(definition["ratio"]["good"]), filters(definition["ratio"]["total"]))
@@ -186,7 +200,9 @@ def _phase(data: Mapping_) -> Phase:
     return Phase(data["name"], Window(start, start + units.duration(data["for"])))
 
 
-def _workload(data: Mapping_, tenants: tuple[Tenant, ...], service: Distribution) -> Workload:
+def _workload(
+    data: Mapping_, tenants: tuple[Tenant, ...], kinds: tuple[TaskKind, ...], service: ServiceTime
+) -> Workload:
     arrivals = data["arrivals"]
     burst = arrivals.get("burst")
     return Workload(
@@ -198,11 +214,12 @@ def _workload(data: Mapping_, tenants: tuple[Tenant, ...], service: Distribution
         service=service,
         tenants=tenants,
         tasks=data.get("tasks"),
+        kinds=kinds,
     )
 
 
 def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Language, settings: Any) -> Fault:
-    when, spec = recurrence(data), language.faults[data["type"]]
+    when, spec, kind = recurrence(data), language.faults[data["type"]], data.get("kind", ())
     return Fault(
         name=data["name"],
         spec=spec,
@@ -213,6 +230,7 @@ def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Langua
         delay=build_distribution(data["delay"], folders) if "delay" in data else DEFAULT_DELAY,
         dependency=language.struck(data, settings),
         retry_after_s=units.duration(data["retry_after"]) if "retry_after" in data else DEFAULT_RETRY_AFTER_S,
+        kinds=(kind,) if isinstance(kind, str) else tuple(kind),
     )
 
 

@@ -69,6 +69,8 @@ class Fault:
     dependency: str = ""
     """The part of the system affected, by name; empty where a system has no such names."""
     retry_after_s: float = 0.0
+    kinds: tuple[str, ...] = ()
+    """The kinds of work that it strikes; empty: all."""
 
     @property
     def type(self) -> str:

@@ -94,7 +94,9 @@ class Language:
     say. names: of the parts of the system that events name as `to`. distributions: where distributions stand. struck: the
     part that a fault strikes. headline: what progress shows of a run, as word and SLI; levels: what watching shows, as
     sample and word. words: names that the stream gives a small number before a run. events: kinds of events of its own.
-    instead: for keys of `workload.task` that other systems have, what this one takes.
+    instead: for keys of `workload.task` that other systems have, what this one takes. kind_service: how long an attempt at a
+    task takes, from the `task` of a kind of work; None where kinds have none of their own. kind_labels: labels that follow from
+    the kind of a task: by name, the value for each kind.
     """
 
     name: str
@@ -113,3 +115,5 @@ class Language:
     words: Callable[[Any], Sequence[str]] = _nothing
     events: tuple[Spec, ...] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
+    kind_service: Callable[[Data, Folders], Distribution] | None = None
+    kind_labels: Callable[[Data], Mapping[str, Mapping[str, str]]] = field(default=lambda data: {})

@@ -7,7 +7,7 @@ from soak.schemas.systems.queue.settings import queue_of
 
 ROOM = Room(
     tracker=QueueTracker,
-    exposed=lambda scenario, vocabulary: [Duplicates(scenario), Attempts(scenario, vocabulary)],
+    exposed=lambda scenario, vocabulary: [Duplicates(scenario, vocabulary), Attempts(scenario, vocabulary)],
     busy=lambda scenario: (
         Busy("busy_workers", "workers busy", queue_of(scenario).workers),
         Busy("queue_depth", "queued"),

@@ -41,18 +41,26 @@ def _build(scenario: Data, folders: Folders) -> Queue:
 
 
 def _service(scenario: Data, settings: Queue, folders: Folders) -> Distribution:
-    return build_distribution(scenario["workload"]["task"]["duration"], folders)
+    return _kind_service(scenario["workload"]["task"], folders)
+
+
+def _kind_service(task: Data, folders: Folders) -> Distribution:
+    return build_distribution(task["duration"], folders)
 
 
 def _needs(view: View) -> Iterator[Problem]:
     """The keys that a queue cannot do without."""
     definitions, task = read_schema("scenario")["$defs"], view.get("workload", "task")
-    if isinstance(view.get("workload"), dict) and "task" not in view.get("workload"):
+    kinds = view.entries("workload", "kinds")
+    own = bool(kinds) and all("task" in kind for _, kind in kinds)
+    if isinstance(view.get("workload"), dict) and "task" not in view.get("workload") and not own:
         shown = example(definitions["workload"]["properties"]["task"])
         yield view.problem(("workload",), "needs the key 'task'", f"add task: {shown}")
-    if isinstance(task, dict) and "duration" not in task:
-        shown = example(definitions["distribution"])
-        yield view.problem(("workload", "task"), "needs the key 'duration'", f"add duration: {shown}")
+    tasks = [(("workload", "task"), task), *(((*where, "task"), kind.get("task")) for where, kind in kinds)]
+    for where, each in tasks:
+        if isinstance(each, dict) and "duration" not in each:
+            shown = example(definitions["distribution"])
+            yield view.problem(where, "needs the key 'duration'", f"add duration: {shown}")
 
 
 def _faults(view: View) -> Iterator[Problem]:
@@ -105,5 +113,6 @@ LANGUAGE = Language(
     ),
     checks=(_needs, _faults, _guardrail, _lease, _poll_interval),
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
+    kind_service=_kind_service,
     headline={"success": "success_rate", "p95": "latency_p95"},
 )
