@@ -41,6 +41,11 @@ class Kinds:
             self._given[block] = kinds.astype(np.int16)
             self._known.pop(block, None)
 
+    def of_entries(self, workload: Workload, entries: Ints) -> Ints:
+        """The kinds of arrivals at set times, by the entry of `workload.scheduled` that they are of (-1: none)."""
+        places = {kind.name: place for place, kind in enumerate(self.kinds)}
+        return np.array([*(places.get(each.kind, NO_KIND) for each in workload.scheduled), NO_KIND])[entries]
+
     def of_block(self, block: int) -> Ints:
         """The kinds of BLOCK arrivals."""
         if block not in self._known:

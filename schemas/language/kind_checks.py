@@ -19,10 +19,10 @@ def _shares(view: View) -> Iterator[Problem]:
             yield view.problem(("workload", section), what, "make them add up to 100%")
 
 
-def _struck(view: View) -> Iterator[Problem]:
-    """The kinds that faults strike."""
+def _named(view: View) -> Iterator[Problem]:
+    """The kinds that faults strike, and those of arrivals at set times."""
     declared = list(view.names("workload", "kinds"))
-    for where, item in view.entries("faults"):
+    for where, item in (*view.entries("faults"), *view.entries("workload", "arrivals", "scheduled")):
         kinds = item.get("kind", [])
         for place, name in enumerate([kinds] if isinstance(kinds, str) else kinds if isinstance(kinds, list) else []):
             if isinstance(name, str) and name not in declared:
@@ -48,4 +48,4 @@ def _foreign_keys(view: View) -> Iterator[Problem]:
             yield view.problem((*where, "task"), what, "remove it", at_key=True)
 
 
-KIND_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (_shares, _struck, _foreign_keys)
+KIND_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (_shares, _named, _foreign_keys)
