@@ -136,8 +136,9 @@ class Fates:
 
     def _draw(self, block: int, attempt: int, copy: int) -> _Draws:
         layer, cause = attempt + copy * _COPY_LAYERS, np.full(BLOCK, NO_CAUSE, dtype=np.int16)
+        late = None
         if self._times:
-            service_s = self._times.draw(block, layer)[0]
+            service_s, late = self._times.draw(block, layer)
         else:
             service_s = draw(self._service, self._stream.at(block, layer), BLOCK)
         within: dict[int, float] = {}
@@ -152,6 +153,8 @@ class Fates:
             else:
                 cause[places] = its_cause
                 within.update(zip(places.tolist(), its_within.tolist(), strict=True))
+        if late is not None:
+            cause = np.where(cause == NO_CAUSE, late, cause).astype(np.int16)
         draws = _Draws(service_s, cause, within, windowed)
         if attempt == 1:
             draws.list_all()

@@ -5,10 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from soak.schemas.language.model import Workload
+from soak.schemas.language.distributions import ServiceTime
+from soak.schemas.language.model import Scenario, Workload
 from soak.schemas.stream.block import Bools, Floats, Ints
 from soak.schemas.stream.events import KEY_SHIFT
+from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.simulation.distributions import draw
+from soak.simulation.rate import rate_of
+from soak.simulation.segments import expected_arrivals
 from soak.simulation.streams import BLOCK, Stream
 
 NO_KIND = -1
@@ -34,12 +38,14 @@ class Kinds:
         self._shares = Shares([kind.share for kind in workload.kinds], seed, "kinds")
         self._given: dict[int, npt.NDArray[np.int16]] = {}
         self._known: dict[int, Ints] = {}
+        self._listed: dict[int, list[int]] = {}
 
     def give(self, block: int, kinds: Ints) -> None:
         """The kinds of the first arrivals of a block, as their source gives them (NO_KIND: drawn), before any is asked for."""
         if (kinds != NO_KIND).any():
             self._given[block] = kinds.astype(np.int16)
             self._known.pop(block, None)
+            self._listed.pop(block, None)
 
     def of_entries(self, workload: Workload, entries: Ints) -> Ints:
         """The kinds of arrivals at set times, by the entry of `workload.scheduled` that they are of (-1: none)."""
@@ -68,7 +74,13 @@ class Kinds:
     def one(self, number: int) -> int:
         """The kind of one task."""
         arrival = number >> KEY_SHIFT
-        return int(self.of_block(arrival // BLOCK)[arrival % BLOCK])
+        block = arrival // BLOCK
+        listed = self._listed.get(block)
+        if listed is None:
+            listed = self._listed[block] = self.of_block(block).tolist()
+            while len(self._listed) > _KEPT:
+                del self._listed[next(iter(self._listed))]
+        return listed[arrival % BLOCK]
 
 
 _KEPT = 64
@@ -88,23 +100,45 @@ def of_numbers(groups: "Shares | Kinds", numbers: Ints) -> Ints:
 class ServiceTimes:
     """How long attempts take, by kind: each kind with a duration of its own has a stream of its own.
 
-    A kind without one has the workload's, from the workload's stream: as long as nothing differs, kinds shift nothing.
+    A kind without one has the workload's, from the workload's stream: as long as nothing differs, kinds shift nothing. An
+    attempt that would take longer than it may is ended there; what a fault does to it, it does by then.
     """
 
-    def __init__(self, kinds: Kinds, seed: int, limits_s: Sequence[float]) -> None:
-        """limits_s: by kind, after how long an attempt is ended."""
+    def __init__(
+        self, workload: Workload, kinds: Kinds | None, seed: int, limits_s: Sequence[float], late_cause: int
+    ) -> None:
+        """limits_s: by kind, after how long an attempt is ended (none: never). late_cause: the cause of that."""
         self._kinds = kinds
-        names = [f"service:{kind.name}" if kind.own_service else "service" for kind in kinds.kinds]
-        self._streams = [Stream(seed, name) for name in names]
-        self._limits_s = np.array(limits_s)
+        names = [f"service:{kind.name}" if kind.own_service else _STREAM for kind in workload.kinds] or [_STREAM]
+        services: list[ServiceTime] = [*(kind.service for kind in workload.kinds)] or [workload.service]
+        self._parts = [(each, Stream(seed, name)) for each, name in zip(services, names, strict=True)]
+        self._limits_s = np.array(limits_s or [np.inf] * len(self._parts))
+        self._late_cause = late_cause
 
     def draw(self, block: int, layer: int) -> tuple[Floats, Ints]:
-        """Of BLOCK tasks: how long an attempt takes, in seconds, and the places of those that take longer than they may."""
-        kinds, service_s = self._kinds.of_block(block), np.empty(BLOCK)
-        for place, kind in enumerate(self._kinds.kinds):
+        """Of BLOCK tasks: how long an attempt takes, in seconds, and the cause of its end if no fault decides it."""
+        kinds = self._kinds.of_block(block) if self._kinds else np.zeros(BLOCK, dtype=np.int64)
+        service_s = np.empty(BLOCK)
+        for place, (service, stream) in enumerate(self._parts):
             mine = kinds == place
             if mine.any():
-                service_s[mine] = draw(kind.service, self._streams[place].at(block, layer), BLOCK)[mine]
+                service_s[mine] = draw(service, stream.at(block, layer), BLOCK)[mine]
         limits_s = self._limits_s[kinds]
-        late = np.flatnonzero(service_s > limits_s)
-        return np.minimum(service_s, limits_s), late
+        return np.minimum(service_s, limits_s), np.where(service_s > limits_s, self._late_cause, NO_CAUSE)
+
+
+_STREAM = "service"
+TIME_LIMIT = "time_limit"
+"""The error of an attempt that is ended since it runs for too long."""
+
+
+def expected_shares(scenario: Scenario) -> list[float]:
+    """The shares of the kinds in all arrivals that are expected, those at set times included that say their kind."""
+    workload = scenario.workload
+    said = {kind.name: 0.0 for kind in workload.kinds}
+    for each in workload.scheduled:
+        if each.kind:
+            said[each.kind] += each.count * len(each.times_s)
+    total = expected_arrivals(scenario, rate_of(workload))
+    drawn = max(0.0, total - sum(said.values()))
+    return [(drawn * kind.share + said[kind.name]) / total if total else kind.share for kind in workload.kinds]

@@ -14,11 +14,11 @@ from soak.schemas.language.registry import language_of
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Bools, Floats, Ints, quantise
 from soak.schemas.stream.events import COPY, KEY_SHIFT
-from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.simulation.arrivals import arrivals
 from soak.simulation.distributions import draw
 from soak.simulation.fates import Fate, Fates
-from soak.simulation.kinds import Kinds, ServiceTimes, Shares, of_numbers
+from soak.simulation.kinds import TIME_LIMIT, Kinds, ServiceTimes, Shares, of_numbers
 from soak.simulation.rate import rate_of
 from soak.simulation.room import NO_ACTION, room_of
 from soak.simulation.streams import BLOCK, Stream
@@ -50,7 +50,8 @@ class Plan:
         self._arrivals_seed = self.seed if arrivals_seed is None else arrivals_seed
         self.rate = rate_of(scenario.workload)
         self.vocabulary = Vocabulary()
-        self._actions = room_of(scenario.system).actions
+        room = room_of(scenario.system)
+        self._actions, self._limits_s = room.actions, room.time_limits(scenario)
         self.action = [NO_ACTION]
         """What each cause does to an attempt, as the room of the system numbers it."""
         self._register_words()
@@ -73,6 +74,9 @@ class Plan:
             for error in fault.errors:
                 self.vocabulary.cause(fault.name, error)
                 self.action.append(int(self._actions.get(fault.type, NO_ACTION)))
+        if self._limits_s:
+            self.vocabulary.cause("", TIME_LIMIT)
+            self.action.append(room_of(self.scenario.system).timed_out)
         for label in self.scenario.workload.labels:
             self.vocabulary.label(label.tenant, label.kind)
         for name in language_of(self.scenario.system).words(self.scenario.system_settings):
@@ -124,7 +128,10 @@ class Plan:
 
     def _service_times(self) -> ServiceTimes | None:
         """What decides how long an attempt takes where that differs by kind, or has a limit."""
-        return ServiceTimes(self.kinds, self.seed, [np.inf] * len(self.kinds.kinds)) if self.kinds else None
+        if not (self.kinds or self._limits_s):
+            return None
+        late = self.vocabulary.cause("", TIME_LIMIT) if self._limits_s else NO_CAUSE
+        return ServiceTimes(self.scenario.workload, self.kinds, self.seed, self._limits_s, late)
 
     def submissions(self) -> Iterator[Submissions]:
         """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates."""

@@ -23,6 +23,11 @@ class LabelNumbers:
         self.needed = bool(self._labels or self._phases)
 
     @property
+    def phases(self) -> int:
+        """How many numbers there are for each label of the stream: one for each phase, and one for none."""
+        return len(self._phases) + 1
+
+    @property
     def unknown(self) -> int:
         """The number of a task of which neither label nor phase is known."""
         return (len(self._labels) + 1) * (len(self._phases) + 1) - 1

@@ -15,6 +15,7 @@ class Action(IntEnum):
     OVER_BUDGET = 4
     CRASH = 5
     HANG = 6
+    TIME_LIMIT = 7
 
 
 ACTIONS: dict[str, Action] = {
@@ -28,5 +29,5 @@ ACTIONS: dict[str, Action] = {
 """The faults that an attempt can meet."""
 
 
-BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET})
+BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET, Action.TIME_LIMIT})
 """What the body of a task itself does not survive: its execution ends with the fault as its cause."""

@@ -7,7 +7,7 @@ from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind, worker_name
 from soak.schemas.stream.states import TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE
-from soak.schemas.systems.queue.settings import GuardrailMode, queue_of
+from soak.schemas.systems.queue.settings import GuardrailMode, Queue, queue_of
 from soak.simulation.plan import Plan
 from soak.simulation.queue.actions import BODY_FAILS, Action
 from soak.simulation.queue.lease import FOREVER, Leases, union
@@ -30,8 +30,11 @@ _DONE, _FAILED, _BLOCKED = (
 _CRASH, _HANG, _DB_LOCK = int(Action.CRASH), int(Action.HANG), int(Action.DB_LOCK)
 _PERMANENT, _OVER_BUDGET = int(Action.PERMANENT), int(Action.OVER_BUDGET)
 _BODY_FAILS = [action in BODY_FAILS for action in Action]
-_INJECTED_AT_ITS_END = [fails or action is Action.DB_LOCK for action, fails in zip(Action, _BODY_FAILS, strict=True)]
-_TRIED_AGAIN = [action in {Action.TRANSIENT, Action.DB_LOCK} for action in Action]
+_INJECTED_AT_ITS_END = [
+    (fails or action is Action.DB_LOCK) and action is not Action.TIME_LIMIT
+    for action, fails in zip(Action, _BODY_FAILS, strict=True)
+]
+_TRIED_AGAIN = [action in {Action.TRANSIENT, Action.DB_LOCK, Action.TIME_LIMIT} for action in Action]
 _LOSES_ITS_LEASE = [action in {Action.CRASH, Action.HANG} for action in Action]
 
 
@@ -57,8 +60,20 @@ class Host(Protocol):
     def release(self, now: float, worker: int) -> None:
         """Set a worker free."""
 
+    def lost(self, now: float, worker: int) -> None:
+        """A worker has died."""
+
     def plan_poll(self, now: float) -> None:
         """Make sure that a dispatcher looks when there is something to do."""
+
+
+def rules(plan: Plan) -> Callable[[int], Queue]:
+    """What holds for a task, by its number: the queue's settings, with those of its kind put in."""
+    queue, kinds = queue_of(plan.scenario), plan.kinds
+    if kinds is None or not queue.differs_by_kind:
+        return lambda number: queue
+    by_kind, kind_of = queue.by_kind, kinds.one
+    return lambda number: by_kind[kind_of(number)]
 
 
 class Attempt:
@@ -87,6 +102,7 @@ class Mishaps:
         self._plan = plan
         self._row = recorder.row
         self._queue = queue_of(plan.scenario)
+        self._rules = rules(plan)
         self._leases = leases
         self._outages = leases.outages
         self._outage_faults = [fault for fault in plan.scenario.faults if fault.spec.outage]
@@ -137,6 +153,7 @@ class Mishaps:
         self._ended(now, attempt, attempt.cause)
         self._row((now, Kind.PROCESS_EXITED, -1, 0, attempt.worker, attempt.cause, self._process(attempt.worker)))
         self.away += 1
+        self._host.lost(now, attempt.worker)
         self._host.at(now + self._queue.worker_restart_s, self._restart, attempt.worker)
 
     def _process(self, worker: int) -> int:
@@ -177,7 +194,8 @@ class Mishaps:
         if attempt.lost:
             self._row((now, Kind.LEASE_REFUSED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
         elif _TRIED_AGAIN[attempt.action]:
-            self._try_again(now, now + self._queue.backoff_after(attempt.attempt), attempt, attempt.cause)
+            backoff_s = self._rules(attempt.number).backoff_after(attempt.attempt)
+            self._try_again(now, now + backoff_s, attempt, attempt.cause)
         elif attempt.action == _PERMANENT:
             self._finish(now, _FAILED, attempt, attempt.cause)
         elif attempt.action == _OVER_BUDGET and self._queue.guardrail_mode is GuardrailMode.ENFORCE:
@@ -197,7 +215,7 @@ class Mishaps:
         self._host.plan_poll(now)
 
     def _try_again(self, now: float, due: float, attempt: Attempt, cause: int) -> None:
-        if attempt.attempt >= self._queue.max_attempts:
+        if attempt.attempt >= self._rules(attempt.number).max_attempts:
             self._finish(now, _FAILED, attempt, cause)
             return
         self._row((now, _RETRY, attempt.number, attempt.attempt, attempt.worker, cause, due))

@@ -1,6 +1,7 @@
 """What the system `queue` adds to the scenario language."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from soak.schemas import units
@@ -16,12 +17,20 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import TaskState
 from soak.schemas.systems.queue.faults import FAULTS, QueueFault
 from soak.schemas.systems.queue.indicators import SLIS
+from soak.schemas.systems.queue.kind_checks import QUEUE_KIND_CHECKS
+from soak.schemas.systems.queue.kinds import NO_LIMIT_S, own_settings, queue_of_kind, worker_queues
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue
 from soak.schemas.units import show_duration
 
 
 def _build(scenario: Data, folders: Folders) -> Queue:
-    data = scenario["queue"]
+    data, queues = scenario["queue"], worker_queues(scenario)
+    data = {**data, "workers": sum(each.workers for each in queues)} if queues else data
+    kinds = (_settings(own_settings(data, kind)) for kind in scenario["workload"].get("kinds", ()))
+    return replace(_settings(data), by_kind=tuple(kinds), queues=queues)
+
+
+def _settings(data: Data) -> Queue:
     return Queue(
         workers=data["workers"],
         dispatchers=data["dispatchers"],
@@ -37,6 +46,8 @@ def _build(scenario: Data, folders: Folders) -> Queue:
         soft_tokens=data["guardrail"]["soft_tokens"],
         hard_tokens=data["guardrail"]["hard_tokens"],
         guardrail_mode=GuardrailMode(data["guardrail"]["mode"]),
+        time_limit_s=units.duration(data["time_limit"]) if "time_limit" in data else NO_LIMIT_S,
+        priority=data.get("priority", 0),
     )
 
 
@@ -111,8 +122,9 @@ LANGUAGE = Language(
         counts=TASK_COUNTS,
         waiting=frozenset({TaskState.PENDING}),
     ),
-    checks=(_needs, _faults, _guardrail, _lease, _poll_interval),
+    checks=(_needs, _faults, _guardrail, _lease, _poll_interval, *QUEUE_KIND_CHECKS),
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
     kind_service=_kind_service,
+    kind_labels=lambda data: {"queue": found} if (found := queue_of_kind(data)) else {},
     headline={"success": "success_rate", "p95": "latency_p95"},
 )
