@@ -1,6 +1,7 @@
 """Which tenant and which kind of work each task is of, and how long an attempt at it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,27 +16,33 @@ from soak.simulation.rate import rate_of
 from soak.simulation.segments import expected_arrivals
 from soak.simulation.streams import BLOCK, Stream
 
+Known: TypeAlias = Callable[[int], Ints]
+"""The places of the groups of a block of BLOCK arrivals, where they are not drawn."""
+
 NO_KIND = -1
 
 
 class Shares:
     """Draws which of several groups with given shares each arrival belongs to, from a stream of their own."""
 
-    def __init__(self, shares: Sequence[float], seed: int, stream: str) -> None:
+    def __init__(self, shares: Sequence[float], seed: int, stream: str, known: Known | None = None) -> None:
+        self._known = known
         self._edges = np.cumsum(shares)[:-1]
         self._stream = Stream(seed, stream)
 
     def of_block(self, block: int) -> Ints:
         """The places of the groups of BLOCK arrivals."""
+        if self._known is not None:
+            return self._known(block)
         return np.searchsorted(self._edges, self._stream.at(block).random(BLOCK), side="right")
 
 
 class Kinds:
     """The kind of each task, by its place in the workload; drawn, unless the source of an arrival says which it is."""
 
-    def __init__(self, workload: Workload, seed: int) -> None:
+    def __init__(self, workload: Workload, seed: int, known: Known | None = None) -> None:
         self.kinds = workload.kinds
-        self._shares = Shares([kind.share for kind in workload.kinds], seed, "kinds")
+        self._shares = Shares([kind.share for kind in workload.kinds], seed, "kinds", known)
         self._given: dict[int, npt.NDArray[np.int16]] = {}
         self._known: dict[int, Ints] = {}
         self._listed: dict[int, list[int]] = {}
@@ -105,9 +112,20 @@ class ServiceTimes:
     """
 
     def __init__(
-        self, workload: Workload, kinds: Kinds | None, seed: int, limits_s: Sequence[float], late_cause: int
+        self,
+        workload: Workload,
+        kinds: Kinds | None,
+        seed: int,
+        limits_s: Sequence[float],
+        late_cause: int,
+        *,
+        known_s: Callable[[int], Floats] | None = None,
     ) -> None:
-        """limits_s: by kind, after how long an attempt is ended (none: never). late_cause: the cause of that."""
+        """limits_s: by kind, after how long an attempt is ended (none: never). late_cause: the cause of that.
+
+        known_s: the service times of a block of BLOCK arrivals, where they are not drawn: the same for every attempt.
+        """
+        self._known_s = known_s
         self._kinds = kinds
         names = [f"service:{kind.name}" if kind.own_service else _STREAM for kind in workload.kinds] or [_STREAM]
         services: list[ServiceTime] = [*(kind.service for kind in workload.kinds)] or [workload.service]
@@ -118,13 +136,17 @@ class ServiceTimes:
     def draw(self, block: int, layer: int) -> tuple[Floats, Ints]:
         """Of BLOCK tasks: how long an attempt takes, in seconds, and the cause of its end if no fault decides it."""
         kinds = self._kinds.of_block(block) if self._kinds else np.zeros(BLOCK, dtype=np.int64)
+        service_s = self._known_s(block) if self._known_s else self._drawn(block, layer, kinds)
+        limits_s = self._limits_s[kinds]
+        return np.minimum(service_s, limits_s), np.where(service_s > limits_s, self._late_cause, NO_CAUSE)
+
+    def _drawn(self, block: int, layer: int, kinds: Ints) -> Floats:
         service_s = np.empty(BLOCK)
         for place, (service, stream) in enumerate(self._parts):
             mine = kinds == place
             if mine.any():
                 service_s[mine] = draw(service, stream.at(block, layer), BLOCK)[mine]
-        limits_s = self._limits_s[kinds]
-        return np.minimum(service_s, limits_s), np.where(service_s > limits_s, self._late_cause, NO_CAUSE)
+        return service_s
 
 
 _STREAM = "service"

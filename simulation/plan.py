@@ -22,6 +22,8 @@ from soak.simulation.kinds import TIME_LIMIT, Kinds, ServiceTimes, Shares, of_nu
 from soak.simulation.rate import rate_of
 from soak.simulation.room import NO_ACTION, room_of
 from soak.simulation.streams import BLOCK, Stream
+from soak.simulation.trace import TraceArrivals
+from soak.simulation.trace_columns import columns_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,19 @@ class Plan:
         """What each cause does to an attempt, as the room of the system numbers it."""
         self._register_words()
         met = [fault for fault in scenario.faults if fault.type in self._actions]
-        self.kinds = Kinds(scenario.workload, self.seed) if scenario.workload.kinds else None
+        self.late_cause = self.vocabulary.cause("", TIME_LIMIT) if self._limits_s else NO_CAUSE
+        """That of an attempt which is ended since it runs for too long; NO_CAUSE where none is."""
+        self._traced = columns_of(scenario, self._arrivals_seed)
+        workload = scenario.workload
+        self.kinds = Kinds(workload, self.seed, self._traced.kind) if workload.kinds else None
         """Which kind each task is of; None where the workload declares none."""
         self.fate: Callable[[int, int, float], Fate] = Fates(
-            scenario.workload.service, met, self.seed, self.vocabulary, kinds=self.kinds, times=self._service_times()
+            workload.service, met, self.seed, self.vocabulary, kinds=self.kinds, times=self._service_times()
         ).of
         """The fate of attempt n (from 1) of a task, should it start at a time: `fate(number, n, start_s)`."""
         self._duplicates = [fault for fault in scenario.faults if fault.spec.resubmits]
-        self._tenants = Shares([tenant.share for tenant in scenario.workload.tenants], self.seed, "tenants")
+        shares = [tenant.share for tenant in scenario.workload.tenants]
+        self._tenants = Shares(shares, self.seed, "tenants", self._traced.tenant)
         self.offered = 0
         """Submissions handed out so far."""
         self.ends_s = scenario.duration_s
@@ -98,6 +105,11 @@ class Plan:
             return self.offered
         return sum(len(chunk) for chunk in self.again().submissions())
 
+    def refuse_without_rows(self) -> None:
+        """Raise UsageError where the rows of a trace are needed and its file is not there."""
+        if self.scenario.workload.trace is not None:
+            TraceArrivals(self.scenario.workload.trace, self._arrivals_seed, 0.0)
+
     def again(self) -> "Plan":
         """The same plan from its beginning."""
         plan = Plan(self.scenario, self.seed, arrivals_seed=self._arrivals_seed)
@@ -128,10 +140,10 @@ class Plan:
 
     def _service_times(self) -> ServiceTimes | None:
         """What decides how long an attempt takes where that differs by kind, or has a limit."""
-        if not (self.kinds or self._limits_s):
+        if not (self.kinds or self._limits_s or self._traced.service_s):
             return None
-        late = self.vocabulary.cause("", TIME_LIMIT) if self._limits_s else NO_CAUSE
-        return ServiceTimes(self.scenario.workload, self.kinds, self.seed, self._limits_s, late)
+        of = self.scenario.workload, self.kinds, self.seed
+        return ServiceTimes(*of, self._limits_s, self.late_cause, known_s=self._traced.service_s)
 
     def submissions(self) -> Iterator[Submissions]:
         """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates."""

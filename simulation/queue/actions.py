@@ -15,7 +15,8 @@ class Action(IntEnum):
     OVER_BUDGET = 4
     CRASH = 5
     HANG = 6
-    TIME_LIMIT = 7
+    SLOW = 7
+    TIME_LIMIT = 8
 
 
 ACTIONS: dict[str, Action] = {
@@ -25,6 +26,7 @@ ACTIONS: dict[str, Action] = {
     QueueFault.GUARDRAIL_EXCEED: Action.OVER_BUDGET,
     QueueFault.WORKER_CRASH: Action.CRASH,
     QueueFault.WORKER_HANG: Action.HANG,
+    QueueFault.SLOW_TASK: Action.SLOW,
 }
 """The faults that an attempt can meet."""
 

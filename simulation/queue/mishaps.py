@@ -28,6 +28,8 @@ _DONE, _FAILED, _BLOCKED = (
 )
 """The event that ends a task, and the state it ends in."""
 _CRASH, _HANG, _DB_LOCK = int(Action.CRASH), int(Action.HANG), int(Action.DB_LOCK)
+_SLOW, _TIME_LIMIT = int(Action.SLOW), int(Action.TIME_LIMIT)
+_SEEN_AT_ITS_END = frozenset({_HANG, _SLOW})
 _PERMANENT, _OVER_BUDGET = int(Action.PERMANENT), int(Action.OVER_BUDGET)
 _BODY_FAILS = [action in BODY_FAILS for action in Action]
 _INJECTED_AT_ITS_END = [
@@ -76,6 +78,17 @@ def rules(plan: Plan) -> Callable[[int], Queue]:
     return lambda number: by_kind[kind_of(number)]
 
 
+def limited(plan: Plan) -> Callable[[int, float, int], tuple[float, int]]:
+    """An attempt that a fault makes slower, by task number, seconds and cause: ended where it runs for too long."""
+    late, of_task = plan.late_cause, rules(plan)
+
+    def limit(number: int, service_s: float, cause: int) -> tuple[float, int]:
+        longest_s = of_task(number).time_limit_s
+        return (longest_s, late) if service_s > longest_s else (service_s, cause)
+
+    return limit if late else lambda number, service_s, cause: (service_s, cause)
+
+
 class Attempt:
     """An attempt affected by a fault or outage."""
 
@@ -102,7 +115,7 @@ class Mishaps:
         self._plan = plan
         self._row = recorder.row
         self._queue = queue_of(plan.scenario)
-        self._rules = rules(plan)
+        self._rules, self._limited = rules(plan), limited(plan)
         self._leases = leases
         self._outages = leases.outages
         self._outage_faults = [fault for fault in plan.scenario.faults if fault.spec.outage]
@@ -113,6 +126,13 @@ class Mishaps:
     def begin(self, attempt: Attempt, service_s: float, within: float) -> None:
         """An attempt that a fault decides, or that an outage touches."""
         queue, start_s, action = self._queue, attempt.start_s, attempt.action
+        if action == _SLOW:
+            service_s *= self._slow_factor(attempt)
+            self._injected(start_s, attempt)
+            service_s, cause = self._limited(attempt.number, service_s, attempt.cause)
+            if cause != attempt.cause:
+                self._row((start_s, _SEEN, -1, 0, -1, attempt.cause, 0.0))
+                attempt.cause, attempt.action = cause, _TIME_LIMIT
         struck_s = start_s + within * service_s
         end_s = start_s + service_s
         if not self._outages and not _LOSES_ITS_LEASE[action]:
@@ -137,6 +157,9 @@ class Mishaps:
 
     def _injected(self, now: float, attempt: Attempt) -> None:
         self._row((now, _INJECTED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
+
+    def _slow_factor(self, attempt: Attempt) -> float:
+        return self._queue.fleet.strikes[self._plan.fault_of(attempt.cause).name].factor
 
     def _ended(self, now: float, attempt: Attempt, cause: int) -> None:
         ran_s = now - attempt.start_s
@@ -173,7 +196,7 @@ class Mishaps:
         fails = _BODY_FAILS[attempt.action]
         if _INJECTED_AT_ITS_END[attempt.action]:
             self._injected(now, attempt)
-        elif attempt.action == _HANG:
+        elif attempt.action in _SEEN_AT_ITS_END:
             self._row((now, _SEEN, -1, 0, -1, attempt.cause, 0.0))
         self._ended(now, attempt, attempt.cause if fails else NO_CAUSE)
         reported_s = self._leases.writable_from(now)

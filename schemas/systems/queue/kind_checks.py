@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from soak.schemas.errors import Problem, quoted
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
+from soak.schemas.systems.queue.fleet import OF_WORKERS
 from soak.schemas.systems.queue.kinds import queue_of_kind
 
 _QUEUES = ("queue", "queues")
@@ -66,6 +67,26 @@ def _workers(view: View) -> Iterator[Problem]:
         yield view.problem(("queue", "workers"), what, "remove it, or give the queues other numbers", at_key=True)
 
 
+def _fleet(view: View) -> Iterator[Problem]:
+    """Queues have a fixed number of workers; faults of workers strike them whatever they do."""
+    for where, item in view.entries("faults"):
+        if str(item.get("type")) in OF_WORKERS and "rate" not in item and "kind" in item:
+            what = f"{item['type']} at a time strikes workers, whatever they do"
+            yield view.problem((*where, "kind"), what, "remove it, or add a rate")
+    if not view.entries(*_QUEUES):
+        return
+    for key in ("schedule", "scaling"):
+        if view.get("queue", key) is not None:
+            what = "the workers of queues do not change over time"
+            yield view.problem(("queue", key), what, "remove it, or the queues", at_key=True)
+    for where, item in view.entries("faults"):
+        if str(item.get("type")) in OF_WORKERS and "rate" not in item:
+            what = (
+                f"{item['type']} at a time strikes workers of one queue for all work, and here they belong to several"
+            )
+            yield view.problem((*where, "type"), what, "write it without queue.queues")
+
+
 def _limits(view: View) -> Iterator[Problem]:
     for where, item in view.entries(*_QUEUES):
         rate = view.rate(*where, "rate_limit")
@@ -89,5 +110,6 @@ QUEUE_KIND_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _kinds_of_queues,
     _all_kinds,
     _workers,
+    _fleet,
     _limits,
 )

@@ -8,15 +8,17 @@ from soak.schemas import units
 from soak.schemas.errors import Problem
 from soak.schemas.files import Folders
 from soak.schemas.language.build import build_distribution
-from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.distributions import Constant, Distribution
 from soak.schemas.language.examples import example
-from soak.schemas.language.room import TASK_COUNTS, Data, Language, Minutes
+from soak.schemas.language.room import TASK_COUNTS, Data, Language, Level, Minutes
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import TaskState
 from soak.schemas.systems.queue.faults import FAULTS, QueueFault
-from soak.schemas.systems.queue.indicators import SLIS
+from soak.schemas.systems.queue.fleet import build_fleet, timed
+from soak.schemas.systems.queue.fleet_checks import FLEET_CHECKS
+from soak.schemas.systems.queue.indicators import SLIS, WORKERS_ALIVE
 from soak.schemas.systems.queue.kind_checks import QUEUE_KIND_CHECKS
 from soak.schemas.systems.queue.kinds import NO_LIMIT_S, own_settings, queue_of_kind, worker_queues
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue
@@ -26,8 +28,9 @@ from soak.schemas.units import show_duration
 def _build(scenario: Data, folders: Folders) -> Queue:
     data, queues = scenario["queue"], worker_queues(scenario)
     data = {**data, "workers": sum(each.workers for each in queues)} if queues else data
-    kinds = (_settings(own_settings(data, kind)) for kind in scenario["workload"].get("kinds", ()))
-    return replace(_settings(data), by_kind=tuple(kinds), queues=queues)
+    kinds, fleet = scenario["workload"].get("kinds", ()), build_fleet(scenario)
+    by_kind = tuple(replace(_settings(own_settings(data, kind)), fleet=fleet) for kind in kinds)
+    return replace(_settings(data), fleet=fleet, by_kind=by_kind, queues=queues)
 
 
 def _settings(data: Data) -> Queue:
@@ -52,7 +55,9 @@ def _settings(data: Data) -> Queue:
 
 
 def _service(scenario: Data, settings: Queue, folders: Folders) -> Distribution:
-    return _kind_service(scenario["workload"]["task"], folders)
+    task = scenario["workload"].get("task", {})
+    # Without one, a trace has the service times.
+    return _kind_service(task, folders) if "duration" in task else Constant(0.0)
 
 
 def _kind_service(task: Data, folders: Folders) -> Distribution:
@@ -61,6 +66,8 @@ def _kind_service(task: Data, folders: Folders) -> Distribution:
 
 def _needs(view: View) -> Iterator[Problem]:
     """The keys that a queue cannot do without."""
+    if view.get("workload", "arrivals", "trace", "service") is not None:
+        return
     definitions, task = read_schema("scenario")["$defs"], view.get("workload", "task")
     kinds = view.entries("workload", "kinds")
     own = bool(kinds) and all("task" in kind for _, kind in kinds)
@@ -111,18 +118,28 @@ def _poll_interval(view: View) -> Iterator[Problem]:
         yield view.problem(("queue", "poll_interval"), what, "write a shorter one, or no work is ever dispatched")
 
 
+_MINUTES = Minutes(counts=TASK_COUNTS, waiting=frozenset({TaskState.PENDING}))
+
+
+def _minutes_with(queue: Queue) -> Minutes | None:
+    """With the workers that are up, where their number is anything to speak of."""
+    alive = Level((Kind.PROCESS_STARTED,), (Kind.PROCESS_EXITED,), workers=queue.workers)
+    return replace(_MINUTES, levels={WORKERS_ALIVE: alive}) if queue.fleet.varies else None
+
+
 LANGUAGE = Language(
     name="queue",
     fragment=Path(__file__).with_name("language.json"),
+    template=Path(__file__).with_name("template.yaml"),
     build=_build,
     service=_service,
     slis=SLIS,
     faults=FAULTS,
-    minutes=Minutes(
-        counts=TASK_COUNTS,
-        waiting=frozenset({TaskState.PENDING}),
-    ),
-    checks=(_needs, _faults, _guardrail, _lease, _poll_interval, *QUEUE_KIND_CHECKS),
+    minutes=_MINUTES,
+    minutes_with=_minutes_with,
+    on_demand=lambda queue: (WORKERS_ALIVE,) if queue.fleet.varies else (),
+    checks=(_needs, _faults, _guardrail, _lease, _poll_interval, *FLEET_CHECKS, *QUEUE_KIND_CHECKS),
+    timed=lambda data, queue: timed(data, queue.workers, queue.fleet, FAULTS[data["type"]]),
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
     kind_service=_kind_service,
     kind_labels=lambda data: {"queue": found} if (found := queue_of_kind(data)) else {},

@@ -1,9 +1,10 @@
 """What a scenario of the system `queue` says: the task orchestrator."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from soak.schemas.language.model import Scenario
+from soak.schemas.systems.queue.fleet import Fleet
 from soak.schemas.systems.queue.kinds import NO_LIMIT_S, WorkerQueue
 
 
@@ -32,6 +33,8 @@ class Queue:
     soft_tokens: int
     hard_tokens: int
     guardrail_mode: GuardrailMode
+    fleet: Fleet = field(default_factory=Fleet)
+    """The workers over time; `workers` is their number at the start."""
     time_limit_s: float = NO_LIMIT_S
     priority: int = 0
     by_kind: tuple["Queue", ...] = ()
