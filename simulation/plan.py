@@ -98,7 +98,7 @@ class Plan:
     def turns(self, past: Past | None = None) -> Turns:
         """The users of a closed workload at work: in place of `submissions`, from the beginning, or resumed after `past`."""
         assert self.users
-        self._turns = Turns(self.users, lambda: self.ends_s, past)
+        self._turns = Turns(self.users, lambda: self.ends_s, past, self.scenario.telemetry.max_lag_s)
         return self._turns
 
     @property

@@ -23,11 +23,16 @@ class Past(NamedTuple):
 
 
 class Turns:
-    """Every user's turn. `ends_s` says when arrivals end: what is due from then on is not submitted. `past`: resume from it."""
+    """Every user's turn. `ends_s` says when arrivals end: what is due from then on is not submitted. `past`: resume from it.
 
-    def __init__(self, users: Users, ends_s: Callable[[], float], past: Past | None = None) -> None:
+    late_s: what is due so shortly before the end cannot be asked for where the end of a task is seen later than it was.
+    """
+
+    def __init__(
+        self, users: Users, ends_s: Callable[[], float], past: Past | None = None, late_s: float = 0.0
+    ) -> None:
         self._users = users
-        self._ends_s = ends_s
+        self._ends_s, self._late_s = ends_s, late_s
         self._coming: list[Submission] = []
         self._awaited = [_NOTHING] * users.count
         """By user, the task that is waited for."""
@@ -43,8 +48,8 @@ class Turns:
 
     @property
     def planned(self) -> int:
-        """Submissions that were due before the end of arrivals."""
-        return self._taken + sum(due_s < self._ends_s() for due_s, _, _ in self._coming)
+        """Submissions that were due before the end of arrivals, and made or well overdue then."""
+        return self._taken + sum(due_s < self._ends_s() - self._late_s for due_s, _, _ in self._coming)
 
     def take(self, until_s: float) -> Iterator[Submission]:
         """The submissions that are due by `until_s`, in order; what is done with one may change what follows."""
