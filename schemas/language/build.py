@@ -112,10 +112,6 @@ def _shown(slis: Mapping[str, Sli], used: Container[str]) -> dict[str, Sli]:
     return {name: sli for name, sli in slis.items() if not sli.on_demand or name in used}
 
 
-def _telemetry(data: Mapping_) -> Telemetry:
-    return Telemetry(*(units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag")))
-
-
 def _secret(data: Mapping_) -> Secret:
     return Secret(data.get("from_env"), data.get("from_file"))
 
