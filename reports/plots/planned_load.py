@@ -68,7 +68,7 @@ def _plot(scenario: Scenario, load: PlannedLoad) -> bytes:
         whole_numbers(below)
     axes.stairs(load.drawn_per_s * 60, load.edges_s, fill=True, color=BLUE, alpha=0.35, lw=0, label="as drawn")
     axes.plot(load.t_s, load.planned_per_s * 60, color=BLUE, lw=1.6, label="planned rate")
-    _windows(axes, scenario)
+    mark_windows(axes, scenario)
     top = max(float(np.max(load.planned_per_s)) * 60, float(np.max(load.drawn_per_s)) * 60, 1e-9)
     _set_times(axes, scenario, top)
     axes.set_ylim(0, top * 1.15)
@@ -79,7 +79,8 @@ def _plot(scenario: Scenario, load: PlannedLoad) -> bytes:
     return to_svg(fig)
 
 
-def _windows(axes: Axes, scenario: Scenario) -> None:
+def mark_windows(axes: Axes, scenario: Scenario) -> None:
+    """Mark windows of faults, bursts and phases."""
     for fault in scenario.faults:
         for number, window in enumerate(fault.windows):
             label = None if number else fault.name

@@ -60,7 +60,8 @@ def command(
     figures: Forecast = room.forecast(plan)
     alarms = false_alarms(plan.scenario)
     if plot:
-        write_whole(plot, _drawn(plan.again(), list(room.pictures(plan.scenario, figures))))
+        pictures = list(room.pictures(plan.scenario, figures))
+        write_whole(plot, _drawn_users(plan) if plan.users else _drawn(plan.again(), pictures))
     if as_json:
         hand_over(_as_json(plan, figures, alarms, warnings))
     else:
@@ -94,6 +95,13 @@ def _drawn(plan: "Plan", pictures: "Sequence[Picture]") -> bytes:
     return plot(plan.scenario, PlannedLoad(t_s, plan.rate.at(t_s), edges_s, drawn_per_s, levels))
 
 
+def _drawn_users(plan: "Plan") -> bytes:
+    """The planned number of users as a picture."""
+    from soak.reports.plots.planned_users import plot
+
+    return plot(plan.scenario)
+
+
 def _as_json(plan: "Plan", figures: "Forecast", alarms: "list[FalseAlarm]", warnings: tuple[str, ...]) -> str:
     import json
     from dataclasses import asdict
@@ -114,12 +122,16 @@ def _lines(plan: "Plan", room: "Room", figures: "Forecast", alarms: "list[FalseA
     scenario = plan.scenario
     arrivals, drain = show_duration(scenario.duration_s), show_duration(scenario.drain_s)
     pictures = [
-        (figures.rate_per_s.tolist(), scenario.duration_s, "arrivals as drawn"),
+        (
+            figures.rate_per_s.tolist(),
+            scenario.duration_s,
+            "expected throughput" if plan.users else "arrivals as drawn",
+        ),
         *room.pictures(scenario, figures),
     ]
     return [
         f"{scenario.name}: {scenario.title}".rstrip(": "),
-        f"  {arrivals} of arrivals, up to {drain} to drain, seed {plan.seed}",
+        f"  {arrivals} of {'work' if plan.users else 'arrivals'}, up to {drain} to drain, seed {plan.seed}",
         "",
         *room.figures(scenario, figures),
         "",

@@ -1,5 +1,6 @@
 """What a system adds to the scenario language: a fragment of the JSON Schema, settings, checks, indicators and faults."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,7 +101,8 @@ class Language:
     knows more than is written. headline: what progress shows of a run, as word and SLI; levels: what watching shows, as
     sample and word. words: names that the stream gives a small number before a run. events: kinds of events of its own.
     instead: for keys of `workload.task` that other systems have, what this one takes. template: a commented scenario of the
-    system to start from, for `soak init --template`; it runs within seconds.
+    system to start from, for `soak init --template`; it runs within seconds. closed: whether its work may come from users who
+    wait for it; at_once: how many tasks it works on at a time at most.
     """
 
     name: str
@@ -124,6 +126,8 @@ class Language:
     events: tuple[Spec, ...] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
     template: Path | None = None
+    closed: bool = False
+    at_once: Callable[[Any], float] = field(default=lambda settings: math.inf)
 
     def minutes_of(self, settings: Any) -> Minutes:
         """What metrics.csv holds of a run with these settings."""

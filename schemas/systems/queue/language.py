@@ -125,4 +125,6 @@ LANGUAGE = Language(
     timed=lambda data, queue: timed(data, queue.workers, queue.fleet, FAULTS[data["type"]]),
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
     headline={"success": "success_rate", "p95": "latency_p95"},
+    closed=True,
+    at_once=lambda settings: settings.fleet.most(settings.workers),
 )
