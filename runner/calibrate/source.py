@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soak.runner.calibrate.attempts import kept_events
-from soak.runner.calibrate.draws import fits
+from soak.runner.calibrate.draws import changes, fits
 from soak.runner.ends import end_after
 from soak.runner.evidence.checksums import check_hashes
 from soak.runner.evidence.directory import CHECKSUMS, SCENARIO, RunDirectory, stream_name
@@ -18,7 +18,6 @@ from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 from soak.simulation.room import room_of
 
@@ -61,7 +60,7 @@ def open_source(path: Path) -> Source:
     if not (room_of(loaded.scenario.system).calibrated and fits(loaded.scenario)):
         what = f"{path}: is a run of the system {loaded.scenario.system}, whose model cannot be calibrated"
         raise UsageError(f"{what} (compare it with its simulation: `soak compare BASE RUN --parity`)")
-    if queue_of(loaded.scenario).fleet.varies:
+    if changes(loaded.scenario):
         what = f"{path}: the number of workers changes in this run, and calibration takes it for constant"
         raise UsageError(f"{what} (calibrate by a run without schedule, scaling and faults of workers at times)")
     stream = _stream(directory, loaded)

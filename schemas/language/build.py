@@ -95,6 +95,10 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     )
 
 
+def _telemetry(data: Mapping_) -> Telemetry:
+    return Telemetry(*(units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag")))
+
+
 def _used(slos: Iterable[Objective], alerts: Iterable[Alert], aborts: Iterable[Condition]) -> Iterator[str]:
     """The names of the SLIs that something compares, some of them several times."""
     yield from (each.comparison.sli.name for each in slos)
