@@ -88,9 +88,6 @@ def _service(view: View) -> Iterator[Problem]:
     if view.get("workload", "task", "duration") is not None:
         what = "the trace has the service times"
         yield view.problem(("workload", "task", "duration"), what, "remove it, or service from the trace", at_key=True)
-    if view.get("system") == "calls":
-        what = "how long a call takes is said by its dependency"
-        yield view.problem((*TRACE, "service"), what, "remove it", at_key=True)
 
 
 def _rows(view: View, trace: "Trace") -> Iterator[Problem]:

@@ -107,7 +107,7 @@ class _Look:
         behind = np.flatnonzero(rows.time_us < highest)
         together = np.concatenate([before, highest])
         if len(behind):
-            # Where, among the rows kept, the latest time first passed that of the row: so many rows ago it should have come.
+            # Where, among the rows kept, the latest time first passed that of the row: that many rows ago it should have come.
             due = np.searchsorted(together, rows.time_us[behind], side="right")
             far = behind[behind + kept - due > WINDOW]
             lines = rows.line
