@@ -26,7 +26,11 @@ def trace_doubts(scenario: Scenario) -> Iterator[Doubt]:
     for found, what, remedy in (
         (seen.bad, "left out as unreadable", "correct them, or leave it at that"),
         (seen.disordered, "out of order, which are put in order", "sort the file"),
-        (seen.duplicates, "that repeat another one, each of which arrives", "remove them if each is meant to arrive once"),
+        (
+            seen.duplicates,
+            "that repeat another one, each of which arrives",
+            "remove them if each is meant to arrive once",
+        ),
     ):
         if found.count:
             rows = "row" if found.count == 1 else "rows"

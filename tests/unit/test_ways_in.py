@@ -139,7 +139,7 @@ def test_json_is_bounded(text: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(VALID.glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_scenario_in_json_is_the_same_scenario(path: Path, tmp_path: Path) -> None:
-    for each in VALID.glob("*.txt"):
+    for each in (*VALID.glob("*.txt"), *VALID.glob("*.csv")):
         shutil.copy(each, tmp_path)
     found = load(path)
     written = tmp_path / f"{path.stem}.json"
