@@ -78,9 +78,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=with_trace(
-            _workload(data, tenants, language.service(data, settings, folders), duration_s), data, folders, duration_s
-        ),
+        workload=_workload(data, tenants, language.service(data, settings, folders), duration_s, folders),
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
@@ -212,12 +210,14 @@ def _start(data: Mapping_) -> datetime | None:
     return parse_start(data["start"], data["timezone"]) if "start" in data else None
 
 
-def _workload(scenario: Mapping_, tenants: tuple[Tenant, ...], service: Distribution, duration_s: float) -> Workload:
+def _workload(
+    scenario: Mapping_, tenants: tuple[Tenant, ...], service: Distribution, duration_s: float, folders: Folders
+) -> Workload:
     data, clock = scenario["workload"], Clock.of(_start(scenario), scenario["timezone"])
     arrivals = data["arrivals"]
     shape = shape_of(arrivals, duration_s, clock)
     burst = None if shape else arrivals.get("burst")
-    return Workload(
+    workload = Workload(
         process=Process(arrivals["process"]),
         rate_per_s=total(shape.pieces) / duration_s if shape else _plain_rate(arrivals, duration_s),
         burst=Burst(units.duration(burst["every"]), units.duration(burst["for"]), units.rate(burst["rate"]))
@@ -231,6 +231,7 @@ def _workload(scenario: Mapping_, tenants: tuple[Tenant, ...], service: Distribu
         exactly=Exactly(arrivals["count"], duration_s) if "count" in arrivals else None,
         scheduled=tuple(scheduled_of(each, duration_s, clock) for each in arrivals.get("scheduled", ())),
     )
+    return with_trace(workload, scenario, folders, duration_s)
 
 
 def _plain_rate(arrivals: Mapping_, duration_s: float) -> float:
