@@ -207,7 +207,7 @@ def shape_of_trace(trace: Trace, duration_s: float) -> Shape:
     wanted = max(trace.rows / ROWS_PER_PIECE, min(FEW_PIECES, trace.rows / FEWEST_ROWS))
     most = max(1, min(MOST_PIECES_OF_A_TURN, MOST_PIECES // max(1, turns), int(wanted)))
     edges_us = [trace.begin_us + (trace.seen.last_us + 1 - trace.begin_us) * k / most for k in range(most + 1)]
-    after = [trace.seen.counts.after(round(edge)) for edge in edges_us[:-1]] + [0.0]
+    after = [trace.rows, *(trace.seen.counts.after(round(edge)) for edge in edges_us[1:-1]), 0.0]
     pieces: list[Piece] = []
     for turn in range(turns):
         begin_s = turn * trace.round_s
