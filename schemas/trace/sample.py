@@ -21,7 +21,8 @@ class Sample:
 
     def add(self, values: Floats) -> None:
         """More values, in their order."""
-        chosen = values[-self.seen % self.step :: self.step]
+        # A copy, since a slice would keep all of the values.
+        chosen = values[-self.seen % self.step :: self.step].copy()
         self.seen += len(values)
         self.kept.append(chosen)
         self.count += len(chosen)
