@@ -87,9 +87,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         objectives=slos,
         alerts=alerts,
         aborts=aborts,
-        telemetry=Telemetry(
-            *(units.duration(data["telemetry"][key]) for key in ("sample_interval", "max_gap", "max_lag"))
-        ),
+        telemetry=_telemetry(data["telemetry"]),
         checkpoint_every_s=units.duration(data["checkpoints"]["every"]),
         repeat=data["repeat"],
         start=_start(data),
@@ -106,6 +104,10 @@ def _used(slos: Iterable[Objective], alerts: Iterable[Alert], aborts: Iterable[C
 def _shown(slis: Mapping[str, Sli], used: Container[str]) -> dict[str, Sli]:
     """The SLIs that a scenario has: all but those on demand that it does not use."""
     return {name: sli for name, sli in slis.items() if not sli.on_demand or name in used}
+
+
+def _telemetry(data: Mapping_) -> Telemetry:
+    return Telemetry(*(units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag")))
 
 
 def _secret(data: Mapping_) -> Secret:
