@@ -27,7 +27,7 @@ class Sample:
         self.kept.append(chosen)
         self.count += len(chosen)
         while self.count > MOST_KEPT:
-            halved = np.concatenate(self.kept)[::2]
+            halved = np.concatenate(self.kept)[::2].copy()
             self.step, self.kept, self.count = self.step * 2, [halved], len(halved)
 
     def quantiles(self) -> tuple[float, ...]:
