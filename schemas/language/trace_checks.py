@@ -21,7 +21,7 @@ def trace_problems(view: View) -> Iterator[Problem]:
     arrivals = view.get("workload", "arrivals")
     if not isinstance(arrivals, dict) or "trace" not in arrivals:
         return
-    for key in sorted(set(arrivals) - {"trace", "process"}):
+    for key in sorted(set(arrivals) - {"trace"} - ({"process"} if not _written(view, "process") else set())):
         yield view.problem((*TRACE[:-1], key), "the trace says when work arrives", f"remove {key}", at_key=True)
     yield from _service(view)
     found = trace_in(view)
@@ -33,10 +33,20 @@ def trace_problems(view: View) -> Iterator[Problem]:
     yield from _inside(view, found)
 
 
+def _written(view: View, key: str) -> bool:
+    """Whether a key of the arrivals is in the file, rather than a default."""
+    data = view.document.data
+    for step in ("workload", "arrivals"):
+        data = data.get(step) if isinstance(data, dict) else None
+    return isinstance(data, dict) and key in data
+
+
 def trace_in(view: View) -> "Trace | Problem | None":
     """The trace, or why there is none; None where its keys have not the right form, which is said elsewhere."""
     data, zone = view.get(*TRACE), view.get("timezone")
-    if not _has_form(data) or not view.duration("duration") or not isinstance(zone, str):
+    start = view.get("start")
+    valid = isinstance(zone, str) and (start is None or isinstance(start, str))
+    if not _has_form(data) or not view.duration("duration") or not valid:
         return None
     from zoneinfo import ZoneInfo
 
@@ -46,7 +56,8 @@ def trace_in(view: View) -> "Trace | Problem | None":
 
     try:
         ZoneInfo(zone)
-        parse_start(view.get("start") or "2026-01-01", zone)
+        if start is not None:
+            parse_start(start, zone)
     except (ClockError, ValueError, LookupError, OSError, TypeError):
         return None
     try:
