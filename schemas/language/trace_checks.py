@@ -96,9 +96,11 @@ def _has_form(data: Any) -> bool:
 def _service(view: View) -> Iterator[Problem]:
     if view.get(*TRACE, "service") is None:
         return
-    if view.get("workload", "task", "duration") is not None:
-        what = "the trace has the service times"
-        yield view.problem(("workload", "task", "duration"), what, "remove it, or service from the trace", at_key=True)
+    tasks = [("workload", "task"), *((*where, "task") for where, _ in view.entries("workload", "kinds"))]
+    for where in tasks:
+        if view.get(*where, "duration") is not None:
+            remedy = "remove it, or service from the trace"
+            yield view.problem((*where, "duration"), "the trace has the service times", remedy, at_key=True)
 
 
 def _rows(view: View, trace: "Trace") -> Iterator[Problem]:
