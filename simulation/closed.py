@@ -82,7 +82,6 @@ def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
     rate_per_s = np.array([known[each].throughput_per_s for each in there])
     by_users, by_workers = count / (between_s + need.least_s), need.workers / need.taken_s if need.taken_s else math.inf
     expected, limited = known[full], math.isfinite(by_workers)
-    most = min(by_users, by_workers)
     response_s = count / expected.throughput_per_s - between_s
     by_rate = float(rate_per_s.mean()) * scenario.duration_s
     tasks = min(by_rate, _of_shares(scenario, between_s + response_s))
@@ -94,7 +93,7 @@ def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
         workers=int(need.workers) if math.isfinite(need.workers) else None,
         users_most_per_s=by_users,
         workers_most_per_s=by_workers if limited else None,
-        most_per_s=most,
+        most_per_s=min(by_users, by_workers),
         balance_users=by_workers * (between_s + need.least_s) if limited else None,
         expected_per_s=expected.throughput_per_s,
         expected_response_s=response_s,
