@@ -21,8 +21,8 @@ from soak.simulation.distributions import draw
 from soak.simulation.streams import BLOCK, Stream
 
 BLOCK_BITS = BLOCK.bit_length() - 1
-FIRST_KEPT, LATER_KEPT = 4, 128
-"""How many blocks of first attempts, which are read in order, and of later ones are kept."""
+FIRST_KEPT, LATER_KEPT, SCATTERED_KEPT = 4, 128, 512
+"""How many blocks of first attempts, which are read in order, of later ones, and of first attempts in any order are kept."""
 _COPY_LAYERS = 1 << 16
 _BLOCK_SHIFT = BLOCK_BITS + KEY_SHIFT
 
@@ -103,8 +103,15 @@ class Fates:
         vocabulary: Vocabulary,
         stream: str = "service",
         known_s: Callable[[int], Floats] | None = None,
+        *,
+        scattered: bool = False,
     ) -> None:
-        """`known_s`: the service times of a block of BLOCK arrivals, where they are not drawn: the same for every attempt."""
+        """`known_s`: the service times of a block of BLOCK arrivals, where they are not drawn: the same for every attempt.
+
+        `scattered`: first attempts are not read in order: more blocks of them are kept, in less memory.
+        """
+        self._first_kept = SCATTERED_KEPT if scattered else FIRST_KEPT
+        self._scattered = scattered
         self._service, self._known_s = service, known_s
         self._stream = Stream(seed, stream)
         self._faults = [_FaultDraws(fault, seed, vocabulary) for fault in faults]
@@ -146,7 +153,7 @@ class Fates:
                 cause[places] = its_cause
                 within.update(zip(places.tolist(), its_within.tolist(), strict=True))
         draws = _Draws(service_s, cause, within, windowed)
-        if attempt == 1:
+        if attempt == 1 and not self._scattered:
             draws.list_all()
             if not copy and not windowed and draws.listed:
                 self._plain[block] = draws.listed
@@ -155,7 +162,7 @@ class Fates:
 
     def _keep(self, cache: dict[tuple[int, int, int], _Draws], key: tuple[int, int, int], draws: _Draws) -> None:
         cache[key] = draws
-        if len(cache) > (FIRST_KEPT if cache is self._first else LATER_KEPT):
+        if len(cache) > (self._first_kept if cache is self._first else LATER_KEPT):
             block, attempt, copy = next(iter(cache))
             del cache[block, attempt, copy]
             if attempt == 1 and not copy:

@@ -44,6 +44,7 @@ from soak.schemas.language.room import Language
 from soak.schemas.language.shapes import base_rate, batch_of, scheduled_of, shape_of, total
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.trace_build import with_trace
+from soak.schemas.language.users import build_users, most_per_s
 from soak.schemas.language.windows import Recurrence, Window
 
 Mapping_ = Mapping[str, Any]
@@ -78,9 +79,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=with_trace(
-            _workload(data, tenants, language.service(data, settings, folders), duration_s), data, folders, duration_s
-        ),
+        workload=with_trace(_workload(data, tenants, language, settings, folders), data, folders, duration_s),
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
@@ -214,8 +213,15 @@ def _start(data: Mapping_) -> datetime | None:
     return parse_start(data["start"], data["timezone"]) if "start" in data else None
 
 
-def _workload(scenario: Mapping_, tenants: tuple[Tenant, ...], service: Distribution, duration_s: float) -> Workload:
-    data, clock = scenario["workload"], Clock.of(_start(scenario), scenario["timezone"])
+def _workload(
+    scenario: Mapping_, tenants: tuple[Tenant, ...], language: Language, settings: Any, folders: Folders
+) -> Workload:
+    data, service = scenario["workload"], language.service(scenario, settings, folders)
+    if "users" in data:
+        users = build_users(data["users"], lambda each: build_distribution(each, folders))
+        most = most_per_s(users, service, language.at_once(settings))
+        return Workload(Process.POISSON, most, None, service, tenants, data.get("tasks"), users=users)
+    duration_s, clock = units.duration(scenario["duration"]), Clock.of(_start(scenario), scenario["timezone"])
     arrivals = data["arrivals"]
     shape = shape_of(arrivals, duration_s, clock)
     burst = None if shape else arrivals.get("burst")

@@ -1,6 +1,6 @@
 """The typed, frozen scenario, in base units."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from soak.schemas.language.faults import Fault
 from soak.schemas.language.outlets import Export, Notify
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.trace import Trace
+from soak.schemas.language.users import Users
 from soak.schemas.language.windows import Window
 
 T = TypeVar("T")
@@ -116,6 +117,7 @@ class Workload:
     rate_per_s: the base rate, of a `shape` its mean. burst: the one burst of a constant base rate. batch: how many arrive at a
     time. exactly: the number of arrivals that is asked for, to which rate and shape are scaled. scheduled: those at set times.
     trace: the file that arrivals are read from; `shape` is then its rate.
+    users: of a closed workload; its rate is the most that they can submit (see `users.most_per_s`).
     """
 
     process: Process
@@ -128,12 +130,19 @@ class Workload:
     batch: Batch | None = None
     exactly: Exactly | None = None
     scheduled: tuple[Scheduled, ...] = ()
+    users: Users | None = None
     trace: Trace | None = None
 
     @property
     def is_plain(self) -> bool:
         """Whether a base rate, with one burst at most, says all about when work arrives."""
-        return not (self.shape or self.batch or self.exactly or self.scheduled)
+        return not (self.shape or self.batch or self.exactly or self.scheduled or self.users)
+
+
+def fastest(workload: Workload) -> Workload:
+    """The same workload; of a closed one, with the rate at which its users would submit if every task ended at once."""
+    users = workload.users
+    return replace(workload, rate_per_s=users.count / users.between_s) if users else workload
 
 
 @dataclass(frozen=True, slots=True)

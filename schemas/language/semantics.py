@@ -19,6 +19,7 @@ from soak.schemas.language.document import Document
 from soak.schemas.language.extent import EXTENT_CHECKS
 from soak.schemas.language.indicators import INDICATOR_CHECKS
 from soak.schemas.language.systems import SYSTEM_CHECKS
+from soak.schemas.language.users_checks import USERS_CHECKS
 from soak.schemas.language.view import View
 from soak.schemas.units import show_duration
 
@@ -113,6 +114,7 @@ def _phases_apart(view: View) -> Iterator[Problem]:
 
 def _distributions(view: View) -> Iterator[Problem]:
     places = [("workload", "task", "duration"), *((*where, "delay") for where, _ in view.entries("faults"))]
+    places += [("workload", "users", "think"), ("workload", "users", "session", "pause")]
     places += view.language.distributions(view.data) if view.language else ()
     for where in places:
         low_high = view.duration(*where, "low"), view.duration(*where, "high")
@@ -173,6 +175,7 @@ _CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _timezone,
     *ARRIVAL_CHECKS,
     *SYSTEM_CHECKS,
+    *USERS_CHECKS,
     *EXTENT_CHECKS,
     *INDICATOR_CHECKS,
 )

@@ -119,9 +119,12 @@ LANGUAGE = Language(
     faults=FAULTS,
     minutes=_MINUTES,
     minutes_with=_minutes_with,
+    steady=lambda queue: not queue.fleet.steps,
     on_demand=lambda queue: (WORKERS_ALIVE,) if queue.fleet.varies else (),
     checks=(_needs, _faults, _guardrail, _lease, _poll_interval, *FLEET_CHECKS),
     timed=lambda data, queue: timed(data, queue.workers, queue.fleet, FAULTS[data["type"]]),
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
     headline={"success": "success_rate", "p95": "latency_p95"},
+    closed=True,
+    at_once=lambda settings: settings.fleet.most(settings.workers),
 )
