@@ -16,6 +16,8 @@ from soak.schemas.errors import ScenarioError
 
 RATIO = 'sum(rate(http_requests_total{code=~"5.."}[5m])) / sum(rate(http_requests_total[5m])) > 0.05'
 QUANTILE = "histogram_quantile(0.9, sum by (le) (rate(a_seconds_bucket[5m])))"
+FULL = {"subject": "fail", "condition": ">", "threshold": "5%"}
+OURS = '{"system": "queue", "when": "x < 1"}'
 FILES: list[Any] = [
     {
         "groups": [
@@ -25,7 +27,7 @@ FILES: list[Any] = [
                     {"record": "r", "expr": "sum(queue_length)"},
                     {"alert": "A", "expr": RATIO, "for": "5m", "labels": {"severity": "page"}, "annotations": {"soak": "{}"}},
                     {"alert": "B", "expr": f"{QUANTILE} > 2 and min_over_time(queue_length[5m]) > 5", "keep_firing_for": "1m"},
-                    {"alert": "C", "expr": 'soak_condition_ratio{role="alert"} < 0.5', "annotations": {"soak": '{"system": "queue", "when": "x < 1"}'}},
+                    {"alert": "C", "expr": 'soak_condition_ratio{role="alert"} < 0.5', "annotations": {"soak": OURS}},
                 ],
             }
         ]
@@ -33,7 +35,7 @@ FILES: list[Any] = [
     {
         "execution": [{"concurrency": 5, "throughput": 10, "ramp-up": "1m", "hold-for": "5m", "steps": 3, "scenario": "s"}],
         "scenarios": {"s": {"think-time": "1s"}},
-        "reporting": [{"module": "passfail", "criteria": ["p95 of x>1s for 10s", {"subject": "fail", "condition": ">", "threshold": "5%"}]}],
+        "reporting": [{"module": "passfail", "criteria": ["p95 of x>1s for 10s", FULL]}],
     },
     {
         "thresholds": {"http_req_duration": ["p(95)<500", {"threshold": "avg<5", "abortOnFail": True}], "checks": ["rate>0.9"]},
