@@ -44,14 +44,14 @@ def arrivals_of(stages: Sequence[Stage], start_per_s: float = 0.0) -> dict[str, 
 
 
 def _joined(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A step and the time for which it is held are one stage."""
+    """A step and the time for which it is held are one stage; a step at the end comes too late for any arrival."""
     joined: list[dict[str, Any]] = []
     for stage in stages:
         if joined and joined[-1].get("for") == "0s" and set(stage) == {"for"}:
             joined[-1] = {**joined[-1], "for": stage["for"]}
         else:
             joined.append(stage)
-    return joined
+    return joined[:-1] if len(joined) > 1 and joined[-1].get("for") == "0s" else joined
 
 
 def users_of(count: int, total_s: float, ramp_s: float, think_s: float) -> dict[str, Any]:

@@ -39,7 +39,7 @@ FILES: list[Any] = [
     },
     {
         "thresholds": {"http_req_duration": ["p(95)<500", {"threshold": "avg<5", "abortOnFail": True}], "checks": ["rate>0.9"]},
-        "scenarios": {"a": {"executor": "ramping-vus", "stages": [{"target": 5, "duration": "1m"}], "timeUnit": "1s", "startRate": 1}},
+        "scenarios": {"a": {"executor": "ramping-vus", "stages": [{"target": 5, "duration": "1m"}], "timeUnit": "1s"}},
     },
     {
         "apiVersion": "openslo/v1",
