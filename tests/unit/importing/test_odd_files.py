@@ -17,6 +17,7 @@ from soak.schemas.errors import ScenarioError
 RATIO = 'sum(rate(http_requests_total{code=~"5.."}[5m])) / sum(rate(http_requests_total[5m])) > 0.05'
 QUANTILE = "histogram_quantile(0.9, sum by (le) (rate(a_seconds_bucket[5m])))"
 FULL = {"subject": "fail", "condition": ">", "threshold": "5%"}
+BURN = {"kind": "burnrate", "threshold": 2, "lookbackWindow": "1h"}
 OURS = '{"system": "queue", "when": "x < 1"}'
 FILES: list[Any] = [
     {
@@ -50,7 +51,7 @@ FILES: list[Any] = [
             "timeWindow": [{"duration": "28d"}],
             "budgetingMethod": "Timeslices",
             "objectives": [{"op": "lte", "value": 0.5, "target": 0.99, "timeSliceTarget": 0.9, "timeSliceWindow": 5}],
-            "alertPolicies": [{"spec": {"conditions": [{"spec": {"condition": {"kind": "burnrate", "threshold": 2, "lookbackWindow": "1h"}}}]}}],
+            "alertPolicies": [{"spec": {"conditions": [{"spec": {"condition": BURN}}]}}],
         },
     },
 ]  # fmt: skip

@@ -171,7 +171,7 @@ AT_ONCE = {"distribution": "constant", "value": "100ms"}
         (
             {"stages": [{"target": 10, "duration": "1m"}, {"target": 10, "duration": "5m"}, {"target": 2, "duration": "0s"}]},
             "6m",
-            {"count": 1, "think": AT_ONCE, "stages": [{"to": 10, "for": "1m"}, {"for": "5m"}, {"count": 2, "for": "0s"}]},
+            {"count": 1, "think": AT_ONCE, "stages": [{"to": 10, "for": "1m"}, {"for": "5m"}]},
         ),
     ],
 )  # fmt: skip
