@@ -263,10 +263,8 @@ def _regular_spell_s(mean: float, every_s: float, asked: int) -> float:
 
 
 def _share(scenario: Scenario, condition: Condition) -> float:
-    """Share of tasks of the tenants that a condition selects."""
-    chosen = condition.comparison.selector
-    shares = [tenant.share for tenant in scenario.workload.tenants if ("tenant", tenant.name) in chosen]
-    return sum(shares) if shares else 1.0
+    """Share of tasks of the tenants and kinds that a condition selects."""
+    return scenario.workload.share_of(condition.comparison.selector)
 
 
 def _spells(mean: float, per_s: float, asked: int, for_s: float, run_s: float) -> float:

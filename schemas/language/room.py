@@ -102,7 +102,9 @@ class Language:
     sample and word. words: names that the stream gives a small number before a run. events: kinds of events of its own.
     instead: for keys of `workload.task` that other systems have, what this one takes. template: a commented scenario of the
     system to start from, for `soak init --template`; it runs within seconds. closed: whether its work may come from users who
-    wait for it; at_once: how many tasks it works on at a time at most.
+    wait for it; at_once: how many tasks it works on at a time at most. kind_service: how long an
+    attempt at a task takes, from the `task` of a kind of work; None where kinds have none of their own. kind_labels: labels
+    that follow from the kind of a task: by name, the value for each kind.
     """
 
     name: str
@@ -125,6 +127,8 @@ class Language:
     words: Callable[[Any], Sequence[str]] = _nothing
     events: tuple[Spec, ...] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
+    kind_service: Callable[[Data, Folders], Distribution] | None = None
+    kind_labels: Callable[[Data], Mapping[str, Mapping[str, str]]] = field(default=lambda data: {})
     template: Path | None = None
     closed: bool = False
     at_once: Callable[[Any], float] = field(default=lambda settings: math.inf)

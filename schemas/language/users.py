@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from soak.schemas import units
-from soak.schemas.language.distributions import Constant, Distribution
+from soak.schemas.language.distributions import Constant, Distribution, ServiceTime
 from soak.schemas.language.windows import Window
 
 Make = Callable[[Mapping[str, Any]], Distribution]
@@ -103,7 +103,7 @@ def _levels(data: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
         yield t_s, number
 
 
-def most_per_s(users: Users, service: Distribution, at_once: float) -> float:
+def most_per_s(users: Users, service: ServiceTime, at_once: float) -> float:
     """An upper bound of the submissions per second in the long run (Denning & Buzen 1978).
 
     N users who each think for Z seconds and wait at least for the service time S submit N / (Z + S); a system that works on

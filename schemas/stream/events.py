@@ -164,7 +164,7 @@ def _runner(type_: str, description: str, columns: str = "", name: str = "", val
 
 _ATTEMPT = "task attempt worker"
 _FAILED_ATTEMPT = "task attempt worker cause"
-_SUBMITTED = "task key cause tenant"
+_SUBMITTED = "task key cause label"
 _CALL = "task attempt"
 _FAILED_CALL = "task attempt cause"
 

@@ -7,6 +7,7 @@ low-discrepancy set of points (Roberts' R2 sequence), not drawn.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -58,22 +59,36 @@ class _Outcome:
     back_s: float
 
 
-class TaskDemand:
-    """The demand of a task of a scenario, by the faults that hold."""
+class Demanded(Protocol):
+    """The demand of a task, by the faults that hold."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        self._queue = queue_of(scenario)
+    def of(self, faults: tuple[Fault, ...]) -> Demand:
+        """The demand of a task while these faults by rate hold, including accepted duplicates."""
+
+
+class TaskDemand:
+    """The demand of a task of a scenario, of one kind of work where there are several (by its place in the workload)."""
+
+    def __init__(self, scenario: Scenario, kind: int | None = None) -> None:
+        self._queue = queue_of(scenario) if kind is None else queue_of(scenario).of_kind(kind)
+        self._kind = None if kind is None else scenario.workload.kinds[kind].name
+        service = scenario.workload.service if kind is None else scenario.workload.kinds[kind].service
         self._leases = Leases.of(self._queue, ())
         number = np.arange(_POINTS, dtype=np.float64)
         within: Floats = number * _R2[0] % 1.0
         moment: Floats = number * _R2[1] % 1.0
-        service_s = spread(scenario.workload.service, _POINTS)
+        service_s = spread(service, _POINTS)
         mean_s = float(service_s.mean())
         # The middles of equal parts fall short of a long tail.
-        self._service_s = service_s * (scenario.workload.service.mean_s / mean_s) if mean_s else service_s
+        self._service_s = service_s * (service.mean_s / mean_s) if mean_s else service_s
+        self._late = float((self._service_s > self._queue.time_limit_s).mean())
+        """The share of attempts that are ended since they run for too long."""
         self._within = within
         self._starts_s = {False: _starts(scenario, moment), True: _starts_after_expiry(queue_of(scenario), moment)}
-        self._mean_s = scenario.workload.service.mean_s
+        self._mean_s = service.mean_s
+        if self._late:
+            self._service_s = np.minimum(self._service_s, self._queue.time_limit_s)
+            self._mean_s = float(self._service_s.mean())
         self._duration_s = scenario.duration_s
         self._found_after_s = self._queue.lease_s + self._queue.watchdog_interval_s / 2
         """How long after its last heartbeat a lease is found expired, on average."""
@@ -81,6 +96,8 @@ class TaskDemand:
 
     def of(self, faults: tuple[Fault, ...]) -> Demand:
         """The demand of a task while these faults by rate hold, including accepted duplicates."""
+        if self._kind is not None:
+            faults = tuple(fault for fault in faults if not fault.kinds or self._kind in fault.kinds)
         if faults not in self._known:
             self._known[faults] = self._with_duplicates(faults, self._single([f for f in faults if f.type in ACTIONS]))
         return self._known[faults]
@@ -148,7 +165,13 @@ class TaskDemand:
             yield self._struck(fault, left * fault.rate, expired=expired)
             left *= 1 - fault.rate
         blocked = over_budget and self._queue.guardrail_mode is GuardrailMode.ENFORCE
-        yield self._outcome(left, self._service_s, again=0.0, fails=blocked)
+        if self._late and not over_budget:
+            limit_s = np.full(1, self._queue.time_limit_s)
+            yield self._outcome(left * self._late, limit_s, again=1.0, fails=True)
+            in_time = self._service_s[self._service_s < self._queue.time_limit_s]
+            yield self._outcome(left * (1 - self._late), in_time, again=0.0, fails=False)
+        else:
+            yield self._outcome(left, self._service_s, again=0.0, fails=blocked)
 
     def _struck(self, fault: Fault, chance: float, *, expired: bool) -> _Outcome:
         queue, service_s = self._queue, self._service_s

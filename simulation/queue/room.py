@@ -5,9 +5,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from soak.schemas.language.model import Scenario
+from soak.schemas.systems.queue.kinds import NO_LIMIT_S
 from soak.schemas.systems.queue.settings import queue_of
-from soak.schemas.units import show_duration
-from soak.simulation.queue.actions import ACTIONS
+from soak.schemas.units import show_duration, show_rate, show_ratio
+from soak.simulation.queue.actions import ACTIONS, Action
 from soak.simulation.room import Counts, Model, Picture, Room, in_bursts
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ def _model(env: "Environment", plan: "Plan", recorder: "Recorder") -> Model:
         from soak.simulation.queue.closed import ClosedFleetModel, ClosedQueueModel
 
         return ClosedFleetModel(env, plan, recorder) if varies else ClosedQueueModel(env, plan, recorder)
+    if queue_of(plan.scenario).queues:
+        from soak.simulation.queue.queues import QueuesModel
+
+        return QueuesModel(env, plan, recorder)
     if varies:
         from soak.simulation.queue.fleet import FleetModel
 
@@ -62,6 +67,7 @@ def _figures(scenario: Scenario, f: "QueueForecast | ClosedForecast") -> list[st
         f"  attempts    {f.attempts_per_task:.3f} per task, mean service time {show_duration(f.service_mean_s)}",
         f"  load        {busy}{in_bursts(scenario, f.load, f.peak_load, between=True)}",
         *_workers(f),
+        *_kinds(f),
         *_faults(scenario, f),
     ]
 
@@ -77,6 +83,28 @@ def _workers(figures: "QueueForecast") -> list[str]:
         few = f"{min(numbers):.4g} to {max(numbers):.4g}, {figures.mean_workers:.4g} on average"
         shown = [f"{few}; their number changes {len(shown) - 1} times"]
     return [f"  workers     {', '.join(shown)}"]
+
+
+def _kinds(figures: "QueueForecast") -> list[str]:
+    """Kinds of work and queues, a line each."""
+    lines = []
+    for each in figures.kinds:
+        told = f"{show_ratio(each.share)}, mean service time {show_duration(each.service_mean_s)}"
+        more = f"{each.attempts_per_task:.3f} attempts, {each.mean_load:.2f} workers busy"
+        first = f", priority {each.priority}" if each.priority else ""
+        lines.append(("kinds", f"{each.name}: {told}, {more}{first}{f', in {each.queue}' if each.queue else ''}"))
+    for queue in figures.queues:
+        busy = (
+            f"{queue.mean_load:.2f} of {queue.workers} workers busy on average ({queue.mean_load / queue.workers:.0%})"
+        )
+        limit = f", at most {show_rate(queue.rate_limit_per_s)}" if queue.rate_limit_per_s else ""
+        ahead = f", {queue.prefetch} reserved by each" if queue.prefetch else ""
+        lines.append(("queues", f"{queue.name}: {', '.join(queue.kinds)}; {busy}{limit}{ahead}"))
+    seen, shown = set[str](), []
+    for name, text in lines:
+        shown.append(f"  {'' if name in seen else name:10}  {text}")
+        seen.add(name)
+    return shown
 
 
 def _faults(scenario: Scenario, figures: "QueueForecast | ClosedForecast") -> list[str]:
@@ -114,6 +142,12 @@ def _mean_workers(figures: "QueueForecast", span_s: float) -> Counts:
     return means
 
 
+def _time_limits(scenario: Scenario) -> list[float]:
+    queue = queue_of(scenario)
+    limits_s = [each.time_limit_s for each in queue.by_kind or (queue,)]
+    return limits_s if min(limits_s) < NO_LIMIT_S else []
+
+
 ROOM = Room(
     model=_model,
     forecast=_forecast,
@@ -121,4 +155,6 @@ ROOM = Room(
     pictures=_pictures,
     actions=ACTIONS,
     calibrated=True,
+    time_limits=_time_limits,
+    timed_out=Action.TIME_LIMIT,
 )
