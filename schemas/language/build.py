@@ -109,6 +109,10 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     )
 
 
+def _telemetry(data: Mapping_) -> Telemetry:
+    return Telemetry(*(units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag")))
+
+
 def _used(slos: Iterable[Objective], alerts: Iterable[Alert], aborts: Iterable[Condition]) -> Iterator[str]:
     """The names of the SLIs that something compares, some of them several times."""
     yield from (each.comparison.sli.name for each in slos)
@@ -119,10 +123,6 @@ def _used(slos: Iterable[Objective], alerts: Iterable[Alert], aborts: Iterable[C
 def _shown(slis: Mapping[str, Sli], used: Container[str]) -> dict[str, Sli]:
     """The SLIs that a scenario has: all but those on demand that it does not use."""
     return {name: sli for name, sli in slis.items() if not sli.on_demand or name in used}
-
-
-def _telemetry(data: Mapping_) -> Telemetry:
-    return Telemetry(*(units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag")))
 
 
 def _secret(data: Mapping_) -> Secret:
