@@ -67,12 +67,10 @@ _VALUE = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     """The typed scenario of checked `data`; files it names are looked up in `folders`."""
-    duration_s = units.duration(data["duration"])
-    language = language_of(data["system"])
+    duration_s, language = units.duration(data["duration"]), language_of(data["system"])
     settings = language.build(data, folders)
     tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["workload"]["tenants"])
-    phases = tuple(_phase(each) for each in data["phases"])
-    slis = scenario_slis(data)
+    slis, phases = scenario_slis(data), tuple(_phase(each) for each in data["phases"])
     context = Context(slis, label_values(data, language))
     kinds = build_kinds(data, language, folders, lambda: language.service(data, settings, folders))
     service = mixture(kinds) if kinds else language.service(data, settings, folders)

@@ -43,7 +43,7 @@ def test_every_user_goes_on_where_it_stood(tmp_path: Path) -> None:
     assert process.returncode == 0, complaint
     found = look(out)
     assert (found.verdict, found.wrong) == ("PASS", [])
-    told = events(out)
+    told = list(events(out))
     accepted = [each["task"] for each in told if each["type"] == "task.enqueued"]
     assert len(accepted) == len(set(accepted)) > 100
     firsts = {int(task) for task in accepted if "." not in task}
