@@ -22,8 +22,8 @@ from soak.simulation.kinds import Kinds, ServiceTimes
 from soak.simulation.streams import BLOCK, Stream
 
 BLOCK_BITS = BLOCK.bit_length() - 1
-FIRST_KEPT, LATER_KEPT = 4, 128
-"""How many blocks of first attempts, which are read in order, and of later ones are kept."""
+FIRST_KEPT, LATER_KEPT, SCATTERED_KEPT = 4, 128, 512
+"""How many blocks of first attempts, which are read in order, of later ones, and of first attempts in any order are kept."""
 _COPY_LAYERS = 1 << 16
 _BLOCK_SHIFT = BLOCK_BITS + KEY_SHIFT
 
@@ -109,8 +109,14 @@ class Fates:
         *,
         kinds: Kinds | None = None,
         times: ServiceTimes | None = None,
+        scattered: bool = False,
     ) -> None:
-        """kinds: of the tasks, where they have any. times: how long attempts take, where that is not `service` for all."""
+        """kinds: of the tasks, where they have any. times: how long attempts take, where that is not `service` for all.
+
+        `scattered`: first attempts are not read in order: more blocks of them are kept, in less memory.
+        """
+        self._first_kept = SCATTERED_KEPT if scattered else FIRST_KEPT
+        self._scattered = scattered
         self._service = service
         self._stream = Stream(seed, stream)
         self._times = times
@@ -156,7 +162,7 @@ class Fates:
         if late is not None:
             cause = np.where(cause == NO_CAUSE, late, cause).astype(np.int16)
         draws = _Draws(service_s, cause, within, windowed)
-        if attempt == 1:
+        if attempt == 1 and not self._scattered:
             draws.list_all()
             if not copy and not windowed and draws.listed:
                 self._plain[block] = draws.listed
@@ -165,7 +171,7 @@ class Fates:
 
     def _keep(self, cache: dict[tuple[int, int, int], _Draws], key: tuple[int, int, int], draws: _Draws) -> None:
         cache[key] = draws
-        if len(cache) > (FIRST_KEPT if cache is self._first else LATER_KEPT):
+        if len(cache) > (self._first_kept if cache is self._first else LATER_KEPT):
             block, attempt, copy = next(iter(cache))
             del cache[block, attempt, copy]
             if attempt == 1 and not copy:

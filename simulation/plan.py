@@ -24,6 +24,8 @@ from soak.simulation.room import NO_ACTION, room_of
 from soak.simulation.streams import BLOCK, Stream
 from soak.simulation.trace import TraceArrivals
 from soak.simulation.trace_columns import columns_of
+from soak.simulation.turns import Turns
+from soak.simulation.users import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,20 @@ class Plan:
         self.kinds = Kinds(workload, self.seed, self._traced.kind) if workload.kinds else None
         """Which kind each task is of; None where the workload declares none."""
         self.fate: Callable[[int, int, float], Fate] = Fates(
-            workload.service, met, self.seed, self.vocabulary, kinds=self.kinds, times=self._service_times()
+            workload.service,
+            met,
+            self.seed,
+            self.vocabulary,
+            kinds=self.kinds,
+            times=self._service_times(),
+            scattered=workload.users is not None,
         ).of
         """The fate of attempt n (from 1) of a task, should it start at a time: `fate(number, n, start_s)`."""
         self._duplicates = [fault for fault in scenario.faults if fault.spec.resubmits]
-        shares = [tenant.share for tenant in scenario.workload.tenants]
+        self.users = self._closed()
+        """The users of a closed workload, whose submissions follow from what ends; None where work arrives at a rate."""
+        self._turns: Turns | None = None
+        shares = [tenant.share for tenant in workload.tenants]
         self._tenants = Shares(shares, self.seed, "tenants", self._traced.tenant)
         self.offered = 0
         """Submissions handed out so far."""
@@ -89,6 +100,18 @@ class Plan:
         for name in language_of(self.scenario.system).words(self.scenario.system_settings):
             self.vocabulary.name(name)
 
+    def _closed(self) -> Users | None:
+        if self.scenario.workload.users is None:
+            return None
+        causes = [(fault, self.cause_of(fault)) for fault in self._duplicates]
+        return Users(self.scenario.workload, self.seed, self._arrivals_seed, causes)
+
+    def turns(self) -> Turns:
+        """The users of a closed workload at work: in place of `submissions`, from the beginning of the run."""
+        assert self.users
+        self._turns = Turns(self.users, lambda: self.ends_s)
+        return self._turns
+
     @property
     def horizon_s(self) -> float:
         """The latest possible end of the run."""
@@ -101,6 +124,8 @@ class Plan:
     @property
     def planned(self) -> int:
         """Submissions handed out so far; of a plan whose arrivals ended early, those that were due until then."""
+        if self._turns:
+            return self._turns.planned
         if self.ends_s >= self.scenario.duration_s:
             return self.offered
         return sum(len(chunk) for chunk in self.again().submissions())
@@ -150,7 +175,12 @@ class Plan:
         return ServiceTimes(*of, self._limits_s, self.late_cause, known_s=self._traced.service_s)
 
     def submissions(self) -> Iterator[Submissions]:
-        """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates."""
+        """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates.
+
+        There is none where users wait for their tasks: see `turns`.
+        """
+        if self.users:
+            return
         waiting = _none()
         for block, chunk in enumerate(arrivals(self.scenario.workload, self._arrivals_seed, self.ends_s)):
             due_s = chunk.due_s

@@ -54,6 +54,7 @@ from soak.schemas.language.room import Language
 from soak.schemas.language.shapes import base_rate, batch_of, scheduled_of, shape_of, total
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.trace_build import with_trace
+from soak.schemas.language.users import build_users, most_per_s
 from soak.schemas.language.windows import Recurrence, Window
 
 Mapping_ = Mapping[str, Any]
@@ -90,7 +91,9 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=with_trace(_workload(data, tenants, kinds, service, duration_s), data, folders, duration_s),
+        workload=with_trace(
+            _workload(data, tenants, kinds, service, language, settings, folders), data, folders, duration_s
+        ),
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
@@ -99,9 +102,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         objectives=slos,
         alerts=alerts,
         aborts=aborts,
-        telemetry=Telemetry(
-            *(units.duration(data["telemetry"][key]) for key in ("sample_interval", "max_gap", "max_lag"))
-        ),
+        telemetry=_telemetry(data["telemetry"]),
         checkpoint_every_s=units.duration(data["checkpoints"]["every"]),
         repeat=data["repeat"],
         start=_start(data),
@@ -118,6 +119,10 @@ def _used(slos: Iterable[Objective], alerts: Iterable[Alert], aborts: Iterable[C
 def _shown(slis: Mapping[str, Sli], used: Container[str]) -> dict[str, Sli]:
     """The SLIs that a scenario has: all but those on demand that it does not use."""
     return {name: sli for name, sli in slis.items() if not sli.on_demand or name in used}
+
+
+def _telemetry(data: Mapping_) -> Telemetry:
+    return Telemetry(*(units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag")))
 
 
 def _secret(data: Mapping_) -> Secret:
@@ -229,9 +234,16 @@ def _workload(
     tenants: tuple[Tenant, ...],
     kinds: tuple[TaskKind, ...],
     service: ServiceTime,
-    duration_s: float,
+    language: Language,
+    settings: Any,
+    folders: Folders,
 ) -> Workload:
-    data, clock = scenario["workload"], Clock.of(_start(scenario), scenario["timezone"])
+    data = scenario["workload"]
+    if "users" in data:
+        users = build_users(data["users"], lambda each: build_distribution(each, folders))
+        most = most_per_s(users, service, language.at_once(settings))
+        return Workload(Process.POISSON, most, None, service, tenants, data.get("tasks"), kinds=kinds, users=users)
+    duration_s, clock = units.duration(scenario["duration"]), Clock.of(_start(scenario), scenario["timezone"])
     arrivals = data["arrivals"]
     shape = shape_of(arrivals, duration_s, clock)
     burst = None if shape else arrivals.get("burst")

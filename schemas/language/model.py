@@ -1,7 +1,7 @@
 """The typed, frozen scenario, in base units."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from soak.schemas.language.faults import Fault
 from soak.schemas.language.outlets import Export, Notify
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.trace import Trace
+from soak.schemas.language.users import Users
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.vocabulary import Label
 
@@ -138,6 +139,7 @@ class Workload:
     time. exactly: the number of arrivals that is asked for, to which rate and shape are scaled. scheduled: those at set times.
     kinds: with any, `service` is that of a task of any kind: the mixture of theirs.
     trace: the file that arrivals are read from; `shape` is then its rate.
+    users: of a closed workload; its rate is the most that they can submit (see `users.most_per_s`).
     """
 
     process: Process
@@ -150,13 +152,14 @@ class Workload:
     batch: Batch | None = None
     exactly: Exactly | None = None
     scheduled: tuple[Scheduled, ...] = ()
+    users: Users | None = None
     kinds: tuple[TaskKind, ...] = ()
     trace: Trace | None = None
 
     @property
     def is_plain(self) -> bool:
         """Whether a base rate, with one burst at most, says all about when work arrives."""
-        return not (self.shape or self.batch or self.exactly or self.scheduled)
+        return not (self.shape or self.batch or self.exactly or self.scheduled or self.users)
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -173,6 +176,12 @@ class Workload:
         tenants = [each.share for each in self.tenants if wanted.get("tenant", each.name) == each.name]
         kinds = [each.share for each in self.kinds if each.has(wanted)]
         return (sum(tenants) if self.tenants else 1.0) * (sum(kinds) if self.kinds else 1.0)
+
+
+def fastest(workload: Workload) -> Workload:
+    """The same workload; of a closed one, with the rate at which its users would submit if every task ended at once."""
+    users = workload.users
+    return replace(workload, rate_per_s=users.count / users.between_s) if users else workload
 
 
 @dataclass(frozen=True, slots=True)

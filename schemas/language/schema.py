@@ -2,8 +2,9 @@
 
 A fragment is a JSON object. `description`: of the system, in a sentence. `properties`: its own keys at the top of a scenario,
 and `tier` what they may hold in a tier; `required` names those that it cannot do without. `task`: keys of `workload.task`.
-`kind`: keys of a kind of work. `fault`: keys of a fault. `faults`: by type a `description` and what a fault of it
-`takes`, the name of a definition, and whether it is `momentary`: at a time without `for`. `$defs`: definitions.
+`kind`: keys of a kind of work. `fault`: keys of a fault. `faults`: by type a `description`, what a fault of it `takes`, the
+name of a definition, and with `own_times` that this says itself which of `at`, `every` and `for` go together. `$defs`:
+definitions.
 """
 
 import json
@@ -238,7 +239,7 @@ def _compose_faults(fault: Schema, of_any: Schema, fragments: Mapping[str, Schem
         for type_, each in table.items():
             if "takes" in each:
                 takes.setdefault(each["takes"], []).append(type_)
-    momentary = [type_ for table in tables.values() for type_, each in table.items() if each.get("momentary")]
+    own_times = [type_ for table in tables.values() for type_, each in table.items() if each.get("own_times")]
     by_time = takes.pop(_BY_TIME, [])
     fault["properties"]["type"] = {
         "description": " ".join([sentences[1], sentences[0], *sentences[2:]]),
@@ -247,7 +248,7 @@ def _compose_faults(fault: Schema, of_any: Schema, fragments: Mapping[str, Schem
     }
     fault["allOf"] = [_rule(name, of) for name, of in takes.items()]
     lasts: Schema = {"dependentRequired": {"at": ["for"], "every": ["for"]}}
-    fault["allOf"].append({**_rule(_BY_TIME, by_time), "else": _unless(momentary, lasts) if momentary else lasts})
+    fault["allOf"].append({**_rule(_BY_TIME, by_time), "else": _unless(own_times, lasts) if own_times else lasts})
 
 
 def _described(table: Schema) -> str:

@@ -20,6 +20,7 @@ from soak.schemas.language.extent import EXTENT_CHECKS
 from soak.schemas.language.indicators import INDICATOR_CHECKS
 from soak.schemas.language.kind_checks import KIND_CHECKS
 from soak.schemas.language.systems import SYSTEM_CHECKS
+from soak.schemas.language.users_checks import USERS_CHECKS
 from soak.schemas.language.view import View
 from soak.schemas.units import show_duration
 
@@ -115,6 +116,7 @@ def _phases_apart(view: View) -> Iterator[Problem]:
 
 def _distributions(view: View) -> Iterator[Problem]:
     places = [("workload", "task", "duration"), *((*where, "delay") for where, _ in view.entries("faults"))]
+    places += [("workload", "users", "think"), ("workload", "users", "session", "pause")]
     places += [(*where, "task", "duration") for where, _ in view.entries("workload", "kinds")]
     places += view.language.distributions(view.data) if view.language else ()
     for where in places:
@@ -167,6 +169,7 @@ _CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     *KIND_CHECKS,
     *ARRIVAL_CHECKS,
     *SYSTEM_CHECKS,
+    *USERS_CHECKS,
     *EXTENT_CHECKS,
     *INDICATOR_CHECKS,
 )

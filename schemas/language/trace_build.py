@@ -181,7 +181,7 @@ def survey_of(record: "TraceRecord") -> "Survey":
 
 def with_trace(workload: Workload, scenario: Data, folders: Folders, duration_s: float) -> Workload:
     """The workload with what its trace says: when work arrives, how long it takes and whose it is. Raises ValueError."""
-    if "trace" not in scenario["workload"]["arrivals"]:
+    if "trace" not in scenario["workload"].get("arrivals", {}):
         return workload
     trace = trace_of(scenario, folders)
     shape = shape_of_trace(trace, duration_s)

@@ -236,7 +236,11 @@ SPECS: dict[Kind, Spec] = {
         Value.NAME,
     ),
     Kind.PROCESS_STARTED: Spec(
-        "process.started", "the process `name` of the system has started again", "worker", "name", Value.NAME
+        "process.started",
+        "the process `name` of the system has started, or started again",
+        "worker",
+        "name",
+        Value.NAME,
     ),
     Kind.SAMPLE_QUEUE_DEPTH: _sample("queue_depth", Value.NUMBER, "tasks that are PENDING"),
     Kind.SAMPLE_OLDEST_PENDING: _sample(

@@ -75,6 +75,9 @@ def _fleet(view: View) -> Iterator[Problem]:
             yield view.problem((*where, "kind"), what, "remove it, or add a rate")
     if not view.entries(*_QUEUES):
         return
+    if view.get("workload", "users") is not None:
+        what = "users do not wait for the tasks of several queues"
+        yield view.problem(("workload", "users"), what, "write arrivals, or one queue", at_key=True)
     for key in ("schedule", "scaling"):
         if view.get("queue", key) is not None:
             what = "the workers of queues do not change over time"

@@ -137,6 +137,7 @@ LANGUAGE = Language(
     faults=FAULTS,
     minutes=_MINUTES,
     minutes_with=_minutes_with,
+    steady=lambda queue: not queue.fleet.steps,
     on_demand=lambda queue: (WORKERS_ALIVE,) if queue.fleet.varies else (),
     checks=(_needs, _faults, _guardrail, _lease, _poll_interval, *FLEET_CHECKS, *QUEUE_KIND_CHECKS),
     timed=lambda data, queue: timed(data, queue.workers, queue.fleet, FAULTS[data["type"]]),
@@ -144,4 +145,6 @@ LANGUAGE = Language(
     kind_service=_kind_service,
     kind_labels=lambda data: {"queue": found} if (found := queue_of_kind(data)) else {},
     headline={"success": "success_rate", "p95": "latency_p95"},
+    closed=True,
+    at_once=lambda settings: settings.fleet.most(settings.workers),
 )
