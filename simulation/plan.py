@@ -104,7 +104,7 @@ class Plan:
         if self.scenario.workload.users is None:
             return None
         causes = [(fault, self.cause_of(fault)) for fault in self._duplicates]
-        return Users(self.scenario.workload, self.seed, self._arrivals_seed, causes)
+        return Users(self.scenario.workload, self.seed, self._arrivals_seed, causes, self.kinds)
 
     def turns(self) -> Turns:
         """The users of a closed workload at work: in place of `submissions`, from the beginning of the run."""

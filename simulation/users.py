@@ -20,6 +20,7 @@ from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats, tick
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.simulation.distributions import draw
+from soak.simulation.kinds import Kinds
 from soak.simulation.streams import BLOCK, Stream
 
 BLOCKS_KEPT = 256
@@ -43,7 +44,16 @@ class _Copy:
 class Users:
     """The users of a workload. `faults`: those that submit a task twice, each with its cause."""
 
-    def __init__(self, workload: Workload, seed: int, work_seed: int, faults: list[tuple[Fault, int]]) -> None:
+    def __init__(
+        self,
+        workload: Workload,
+        seed: int,
+        work_seed: int,
+        faults: list[tuple[Fault, int]],
+        kinds: Kinds | None = None,
+    ) -> None:
+        """kinds: of the tasks, where they have any."""
+        self._kinds = kinds
         """`work_seed`: of the think times; `seed`: of duplicates."""
         assert workload.users
         self.settings = workload.users
@@ -106,6 +116,9 @@ class Users:
         found: dict[int, list[_Copy]] = {}
         for fault, cause, stream in self._faults:
             delay_s = draw(fault.delay, stream.at(block, 1), BLOCK)
-            for place in np.flatnonzero(stream.at(block).random(BLOCK) < fault.rate).tolist():
+            hit = stream.at(block).random(BLOCK) < fault.rate
+            if self._kinds and fault.kinds:
+                hit &= self._kinds.among(fault.kinds)[self._kinds.of_block(block)]
+            for place in np.flatnonzero(hit).tolist():
                 found.setdefault(place, []).append(_Copy(fault.windows, float(delay_s[place]), cause))
         return found

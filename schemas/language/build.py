@@ -26,7 +26,6 @@ from soak.schemas.language.distributions import (
     Empirical,
     Exponential,
     LogNormal,
-    ServiceTime,
     Uniform,
 )
 from soak.schemas.language.expression import EventFilter
@@ -43,7 +42,6 @@ from soak.schemas.language.model import (
     Process,
     Scenario,
     Severity,
-    TaskKind,
     Telemetry,
     Tenant,
     Workload,
@@ -70,12 +68,9 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     duration_s = units.duration(data["duration"])
     language = language_of(data["system"])
     settings = language.build(data, folders)
-    tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["workload"]["tenants"])
     phases = tuple(_phase(each) for each in data["phases"])
     slis = scenario_slis(data)
     context = Context(slis, label_values(data, language))
-    kinds = build_kinds(data, language, folders, lambda: language.service(data, settings, folders))
-    service = mixture(kinds) if kinds else language.service(data, settings, folders)
     slos, alerts = tuple(_objectives(data, context)), tuple(_alert(each, context) for each in data["alerts"])
     aborts = tuple(_condition(each, context) for each in data["abort"])
     return Scenario(
@@ -91,9 +86,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=with_trace(
-            _workload(data, tenants, kinds, service, language, settings, folders), data, folders, duration_s
-        ),
+        workload=with_trace(_workload(data, language, settings, folders), data, folders, duration_s),
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
@@ -229,16 +222,11 @@ def _start(data: Mapping_) -> datetime | None:
     return parse_start(data["start"], data["timezone"]) if "start" in data else None
 
 
-def _workload(
-    scenario: Mapping_,
-    tenants: tuple[Tenant, ...],
-    kinds: tuple[TaskKind, ...],
-    service: ServiceTime,
-    language: Language,
-    settings: Any,
-    folders: Folders,
-) -> Workload:
+def _workload(scenario: Mapping_, language: Language, settings: Any, folders: Folders) -> Workload:
     data = scenario["workload"]
+    tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["tenants"])
+    kinds = build_kinds(scenario, language, folders, lambda: language.service(scenario, settings, folders))
+    service = mixture(kinds) if kinds else language.service(scenario, settings, folders)
     if "users" in data:
         users = build_users(data["users"], lambda each: build_distribution(each, folders))
         most = most_per_s(users, service, language.at_once(settings))

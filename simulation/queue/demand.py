@@ -232,11 +232,11 @@ def _starts_after_expiry(queue: Queue, moment: Floats) -> Floats:
     return np.minimum(first_s, round_s + poll_s * (1 - (1 - moment) ** (1 / others))) if others else first_s
 
 
-def need_of(scenario: Scenario) -> Need:
-    """What a task of a closed workload needs of the queue while the faults without windows hold."""
+def need_of(scenario: Scenario, demanded: Demanded | None = None) -> Need:
+    """What a task of a closed workload needs of the queue while the faults without windows hold; `demanded`: of kinds of work."""
     queue = queue_of(scenario)
     always = tuple(fault for fault in scenario.faults if fault.rate and not fault.by_time and not fault.windows)
-    demand = TaskDemand(scenario).of(always)
+    demand = (demanded or TaskDemand(scenario)).of(always)
     # A task that finds a worker free waits for the next of the polls, which are spread over the interval.
     poll_s = demand.attempts * queue.poll_interval_s / (queue.dispatchers + 1)
     taken_s = demand.held_s + demand.idle_s

@@ -48,8 +48,9 @@ def _forecast(plan: "Plan") -> "QueueForecast | ClosedForecast":
     if plan.users:
         from soak.simulation.closed import forecast_closed
         from soak.simulation.queue.demand import need_of
+        from soak.simulation.queue.kind_demand import demand_of
 
-        return forecast_closed(plan.scenario, need_of(plan.scenario))
+        return forecast_closed(plan.scenario, need_of(plan.scenario, demand_of(plan.scenario)))
     from soak.simulation.queue.forecast import forecast_queue
 
     return forecast_queue(plan)

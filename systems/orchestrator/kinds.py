@@ -72,7 +72,7 @@ class KindStore(Database):
         return [(int(task_id or 0), int(attempt or 0)) for task_id, attempt in found]
 
     def spend(self, queue: str, now: float, count: int) -> None:
-        """So many tasks of a queue are dispatched now (generic cell rate algorithm, ITU-T I.371)."""
+        """That many tasks of a queue are dispatched now (generic cell rate algorithm, ITU-T I.371)."""
         rate = queue_of(self.settings, queue).rate_per_s
         if rate and count:
             due = max(self._paced_until(queue), now) + count / rate
