@@ -45,15 +45,8 @@ class Users:
     """The users of a workload. `faults`: those that submit a task twice, each with its cause."""
 
     def __init__(
-        self,
-        workload: Workload,
-        seed: int,
-        work_seed: int,
-        faults: list[tuple[Fault, int]],
-        kinds: Kinds | None = None,
+        self, workload: Workload, seed: int, work_seed: int, faults: list[tuple[Fault, int]], kinds: Kinds | None
     ) -> None:
-        """kinds: of the tasks, where they have any."""
-        self._kinds = kinds
         """`work_seed`: of the think times; `seed`: of duplicates."""
         assert workload.users
         self.settings = workload.users
@@ -62,6 +55,7 @@ class Users:
         self.timeout_s = workload.users.timeout_s
         self._tasks = math.inf if workload.tasks is None else workload.tasks
         self._stream = Stream(work_seed, "users")
+        self._kinds = kinds
         self._faults = [(fault, cause, Stream(seed, f"fault:{fault.name}")) for fault, cause in faults]
         self._windows = [workload.users.windows(user) for user in range(self.count)]
         self._pauses = lru_cache(BLOCKS_KEPT)(self._draw)

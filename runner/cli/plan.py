@@ -60,8 +60,7 @@ def command(
     figures: Forecast = room.forecast(plan)
     alarms = false_alarms(plan.scenario)
     if plot:
-        pictures = list(room.pictures(plan.scenario, figures))
-        write_whole(plot, _drawn_users(plan) if plan.users else _drawn(plan.again(), pictures))
+        write_whole(plot, _picture_file(plan, list(room.pictures(plan.scenario, figures))))
     if as_json:
         hand_over(_as_json(plan, figures, alarms, warnings))
     else:
@@ -93,6 +92,10 @@ def _drawn(plan: "Plan", pictures: "Sequence[Picture]") -> bytes:
     drawn_per_s = counts / (edges_s[1] - edges_s[0])
     levels = [Level(values, title) for values, _, title in pictures if isinstance(values, Counts)]
     return plot(plan.scenario, PlannedLoad(t_s, plan.rate.at(t_s), edges_s, drawn_per_s, levels))
+
+
+def _picture_file(plan: "Plan", pictures: "Sequence[Picture]") -> bytes:
+    return _drawn_users(plan) if plan.users else _drawn(plan.again(), pictures)
 
 
 def _drawn_users(plan: "Plan") -> bytes:

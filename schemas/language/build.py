@@ -65,11 +65,9 @@ _VALUE = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     """The typed scenario of checked `data`; files it names are looked up in `folders`."""
-    duration_s = units.duration(data["duration"])
-    language = language_of(data["system"])
+    duration_s, language = units.duration(data["duration"]), language_of(data["system"])
     settings = language.build(data, folders)
-    phases = tuple(_phase(each) for each in data["phases"])
-    slis = scenario_slis(data)
+    slis, phases = scenario_slis(data), tuple(_phase(each) for each in data["phases"])
     context = Context(slis, label_values(data, language))
     slos, alerts = tuple(_objectives(data, context)), tuple(_alert(each, context) for each in data["alerts"])
     aborts = tuple(_condition(each, context) for each in data["abort"])
@@ -102,6 +100,10 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     )
 
 
+def _telemetry(data: Mapping_) -> Telemetry:
+    return Telemetry(*(units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag")))
+
+
 def _used(slos: Iterable[Objective], alerts: Iterable[Alert], aborts: Iterable[Condition]) -> Iterator[str]:
     """The names of the SLIs that something compares, some of them several times."""
     yield from (each.comparison.sli.name for each in slos)
@@ -112,10 +114,6 @@ def _used(slos: Iterable[Objective], alerts: Iterable[Alert], aborts: Iterable[C
 def _shown(slis: Mapping[str, Sli], used: Container[str]) -> dict[str, Sli]:
     """The SLIs that a scenario has: all but those on demand that it does not use."""
     return {name: sli for name, sli in slis.items() if not sli.on_demand or name in used}
-
-
-def _telemetry(data: Mapping_) -> Telemetry:
-    return Telemetry(*(units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag")))
 
 
 def _secret(data: Mapping_) -> Secret:

@@ -70,7 +70,7 @@ class Drive:
         past.restore_blame(plan, change_reader)
         known, recorded = partial(past.knew, context=context, change_reader=change_reader), past.history.offered
         self._submitter, change_reader.ended = submitter_of(
-            context, system, change_reader.answered, known, system, recorded
+            context, system, change_reader.answered, known, system, recorded, past.history.closed_s
         )
         bodies = context, self._workers, change_reader, system, body_server, settings.busy_timeout_s, lock
         self._fleet = make_executions(*bodies, system.snapshot)
