@@ -8,8 +8,9 @@ import math
 from collections.abc import Iterator
 
 from soak.schemas.errors import Where
+from soak.schemas.language.conditions import Combination, Comparison, Condition
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Comparison, Condition, Process, Scenario
+from soak.schemas.language.model import Process, Scenario
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.language.windows import Window
 from soak.schemas.units import show_count, show_duration
@@ -118,10 +119,12 @@ def _objectives(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
 
 def _conditions(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
     for place, condition in enumerate(scenario.aborts):
-        yield from _condition(scenario, arrivals, ("abort", place), condition)
+        for inner, part in _placed(("abort", place), condition):
+            yield from _condition(scenario, arrivals, inner, part)
     for place, alert in enumerate(scenario.alerts):
         where: Where = ("alerts", place)
-        yield from _condition(scenario, arrivals, where, alert.condition)
+        for inner, part in _placed(where, alert.condition):
+            yield from _condition(scenario, arrivals, inner, part)
         for_s, keep_s, expect = alert.condition.for_s, alert.keep_firing_for_s, alert.expect
         if expect and expect.fires_within_s is not None and expect.fires_within_s < for_s:
             what = (
@@ -167,6 +170,16 @@ def _condition(scenario: Scenario, arrivals: _Arrivals, where: Where, condition:
         )
     elif condition.window_s is not None and (what := _thin(scenario, arrivals, condition, condition.window_s)):
         yield Doubt((*where, "window"), what, "write a longer window, a shorter for or a smaller min_samples")
+
+
+def _placed(where: Where, condition: Condition | Combination) -> Iterator[tuple[Where, Condition]]:
+    """The conditions that one is made of, each with its place in the scenario."""
+    if isinstance(condition, Condition):
+        yield where, condition
+        return
+    mode = "all" if condition.every else "any"
+    for place, member in enumerate(condition.members):
+        yield from _placed((*where, mode, place), member)
 
 
 def _earliest_s(condition: Condition) -> float:

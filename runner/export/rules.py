@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from soak.runner.export.metrics import EXPORTED, RUNNING, VERDICT, Labels, condition_labels, condition_metric
+from soak.schemas.language.conditions import Alert, Condition
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Alert, Scenario
+from soak.schemas.language.model import Scenario
 
 SILENT, NOT_PASSED = "SoakSilent", "SoakNotPassed"
 SILENT_AFTER_S = 180
@@ -40,11 +41,12 @@ class Rule:
 
 def rules_of(scenario: Scenario, speed: float) -> list[Rule]:
     """The alerts of a scenario as rules, for runs at `speed`: Prometheus measures `for` in real time."""
-    return [*(_of_alert(scenario, alert, speed) for alert in scenario.alerts)]
+    return [*(_of_alert(scenario, alert, speed) for alert in scenario.alerts if isinstance(alert.condition, Condition))]
 
 
 def _of_alert(scenario: Scenario, alert: Alert, speed: float) -> Rule:
     condition = alert.condition
+    assert isinstance(condition, Condition)
     comparison = condition.comparison
     assert isinstance(comparison.target, float)
     return Rule(

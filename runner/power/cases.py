@@ -22,8 +22,8 @@ from soak.runner.power.detection import (
 )
 from soak.runner.power.pilot import PooledDistribution, Sample, design_effect, index_of_dispersion, share_beyond
 from soak.schemas.evidence.power import Method, Scale
+from soak.schemas.language.conditions import Objective, Reference
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Objective, Reference
 from soak.schemas.language.slis import Aggregate, Better
 
 FEW = 0.0001

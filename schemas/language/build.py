@@ -1,44 +1,22 @@
 """From checked data, defaults filled in, to the typed scenario."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
 from soak.schemas import units
 from soak.schemas.errors import quoted, shortened
 from soak.schemas.files import Folders
-from soak.schemas.language.comparison import (
-    STRICT_CONFIDENCE,
-    Context,
-    condition,
-    event_filter,
-    may_be_excluded,
-    objectives,
-    own_sli,
-    with_quantile,
-)
+from soak.schemas.language.build_conditions import build_alert, build_condition, build_objectives
+from soak.schemas.language.comparison import Context
 from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
-from soak.schemas.language.expression import EventFilter
 from soak.schemas.language.faults import Fault
-from soak.schemas.language.model import (
-    Alert,
-    Burst,
-    Condition,
-    Expectation,
-    Objective,
-    Phase,
-    Process,
-    Scenario,
-    Severity,
-    Telemetry,
-    Tenant,
-    Workload,
-)
+from soak.schemas.language.model import Burst, Phase, Process, Scenario, Telemetry, Tenant, Workload
 from soak.schemas.language.outlets import DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret
+from soak.schemas.language.own_slis import named_slis, scenario_slis
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Language
-from soak.schemas.language.slis import Sli
 from soak.schemas.language.windows import Recurrence, Window
 
 Mapping_ = Mapping[str, Any]
@@ -58,6 +36,9 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     phases = tuple(_phase(each) for each in data["phases"])
     slis = scenario_slis(data)
     context = Context(slis, {"tenant": tuple(t.name for t in tenants), "phase": tuple(p.name for p in phases)})
+    demanded = tuple(build_objectives(data, context))
+    alerts = tuple(build_alert(each, context) for each in data["alerts"])
+    aborts = tuple(build_condition(each, context) for each in data["abort"])
     return Scenario(
         name=data["name"],
         title=data["title"],
@@ -75,11 +56,11 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
-        slis=slis,
+        slis=named_slis(slis, demanded, (*aborts, *(alert.condition for alert in alerts))),
         strict=data["evidence"] == "strict",
-        objectives=tuple(_objectives(data, context)),
-        alerts=tuple(_alert(each, context) for each in data["alerts"]),
-        aborts=tuple(_condition(each, context) for each in data["abort"]),
+        objectives=demanded,
+        alerts=alerts,
+        aborts=aborts,
         telemetry=Telemetry(
             *(units.duration(data["telemetry"][key]) for key in ("sample_interval", "max_gap", "max_lag"))
         ),
@@ -106,34 +87,6 @@ def _export(data: Mapping_) -> Export:
         secret=_secret(secret) if secret else None,
         port=data.get("port", 0),
     )
-
-
-def scenario_slis(data: Mapping_) -> dict[str, Sli]:
-    """Every SLI of the scenario: the system's and its own. Raises UnclearError for an invalid filter."""
-    slis = dict(language_of(data["system"]).slis)
-    for name, definition in data.get("slis", {}).items():
-        slis[name] = build_sli(name, definition, data)
-    return slis
-
-
-def build_sli(name: str, definition: Mapping_, data: Mapping_) -> Sli:
-    """One `slis:` entry. Raises UnclearError."""
-    faults = [fault["name"] for fault in data.get("faults", [])]
-    tenants = tuple(tenant["name"] for tenant in data["workload"].get("tenants", []))
-
-    named = language_of(data["system"]).names(data)
-
-    def filters(text: str | list[str]) -> tuple[EventFilter, ...]:
-        return tuple(event_filter(each, faults, tenants, named) for each in ([text] if isinstance(text, str) else text))
-
-    if "ratio" in definition:
-        parts = (filters(definition["ratio"]["good"]), filters(definition["ratio"]["total"]))
-    elif "count" in definition:
-        parts = (filters(definition["count"]),) * 2
-    else:
-        parts = (filters((definition.get("quantile") or definition["gauge"])["of"]),) * 2
-    sli = own_sli(name, {"unit": "count", **definition}, parts)
-    return with_quantile(sli, units.ratio(definition["quantile"]["q"])) if "quantile" in definition else sli
 
 
 def build_distribution(data: Mapping_, folders: Folders) -> Distribution:
@@ -214,36 +167,3 @@ def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Langua
         dependency=language.struck(data, settings),
         retry_after_s=units.duration(data["retry_after"]) if "retry_after" in data else DEFAULT_RETRY_AFTER_S,
     )
-
-
-def _objectives(data: Mapping_, context: Context) -> Iterator[Objective]:
-    strict = data["evidence"] == "strict"
-    for number, item in enumerate(data["slos"]):
-        entry: Mapping_ = {"objective": item} if isinstance(item, str) else item
-        own = units.ratio(entry["confidence"]) if "confidence" in entry else None
-        for each in objectives(entry["objective"], context):
-            confidence = STRICT_CONFIDENCE if strict and own is None and may_be_excluded(each) else own
-            yield Objective(each, entry.get("min_samples", 1), confidence, entry.get("note", ""), number)
-
-
-def _condition(data: Mapping_, context: Context) -> Condition:
-    window_s = units.duration(data["window"]) if "window" in data else None
-    comparison = condition(data["when"], context, window=window_s is not None)
-    return Condition(data["name"], comparison, window_s, units.duration(data["for"]), data["min_samples"])
-
-
-def _alert(data: Mapping_, context: Context) -> Alert:
-    expect = data.get("expect")
-    return Alert(
-        condition=_condition(data, context),
-        severity=Severity(data["severity"]),
-        keep_firing_for_s=units.duration(data["keep_firing_for"]),
-        expect=_expectation(expect) if expect else None,
-    )
-
-
-def _expectation(data: Mapping_) -> Expectation:
-    def seconds(key: str) -> float | None:
-        return units.duration(data[key]) if key in data else None
-
-    return Expectation(data.get("of"), seconds("fires_within"), seconds("resolves_within"), data.get("max_flaps"))

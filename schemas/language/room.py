@@ -94,7 +94,8 @@ class Language:
     say. names: of the parts of the system that events name as `to`. distributions: where distributions stand. struck: the
     part that a fault strikes. headline: what progress shows of a run, as word and SLI; levels: what watching shows, as
     sample and word. words: names that the stream gives a small number before a run. events: kinds of events of its own.
-    instead: for keys of `workload.task` that other systems have, what this one takes.
+    instead: for keys of `workload.task` that other systems have, what this one takes. timed: event types that have a duration,
+    the time since the event of another type of the same task, attempt and part.
     """
 
     name: str
@@ -113,3 +114,4 @@ class Language:
     words: Callable[[Any], Sequence[str]] = _nothing
     events: tuple[Spec, ...] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
+    timed: Mapping[str, str] = field(default_factory=dict)

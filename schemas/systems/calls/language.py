@@ -130,6 +130,7 @@ LANGUAGE = Language(
     struck=_struck,
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_IN_FLIGHT: "calls in flight"},
     headline={"success": "success_rate", "p95": "latency_p95"},
+    timed={"call.succeeded": "call.started", "call.failed": "call.started"},
     instead={"duration": "calls take the latency of their dependency"},
     words=lambda settings: [each.name for each in settings.dependencies],
 )
