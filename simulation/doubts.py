@@ -8,12 +8,13 @@ import math
 from collections.abc import Iterator
 
 from soak.schemas.errors import Where
-from soak.schemas.language.conditions import Combination, Comparison, Condition
+from soak.schemas.language.conditions import Comparison, Condition
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Process, Scenario, Workload
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.language.windows import Window
 from soak.schemas.units import show_count, show_duration
+from soak.simulation.condition_doubts import placed, trivial, window_doubts
 from soak.simulation.false_alarms import alarms, at_least
 from soak.simulation.rate import rate_of
 from soak.simulation.room import Doubt, room_of
@@ -42,6 +43,7 @@ def doubts(scenario: Scenario) -> tuple[Doubt, ...]:
         *_tasks(scenario, arrivals),
         *room_of(scenario.system).doubts(scenario),
         *_objectives(scenario, arrivals),
+        *window_doubts(scenario, arrivals.peak_per_s, _is_sampled),
         *_conditions(scenario, arrivals),
         *_false_aborts(scenario),
     )
@@ -125,11 +127,13 @@ def _objectives(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
 
 def _conditions(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
     for place, condition in enumerate(scenario.aborts):
-        for inner, part in _placed(("abort", place), condition):
+        yield from trivial(("abort", place), condition)
+        for inner, part in placed(("abort", place), condition):
             yield from _condition(scenario, arrivals, inner, part)
     for place, alert in enumerate(scenario.alerts):
         where: Where = ("alerts", place)
-        for inner, part in _placed(where, alert.condition):
+        yield from trivial(where, alert.condition)
+        for inner, part in placed(where, alert.condition):
             yield from _condition(scenario, arrivals, inner, part)
         for_s, keep_s, expect = alert.condition.for_s, alert.keep_firing_for_s, alert.expect
         if expect and expect.fires_within_s is not None and expect.fires_within_s < for_s:
@@ -150,8 +154,9 @@ def _false_aborts(scenario: Scenario) -> Iterator[Doubt]:
         if alarm.severity or alarm.scan is None or (chance := at_least(alarm.scan)) < _OFTEN:
             continue
         share, text = math.floor(1000 * chance) / 1000, alarm.objective.comparison.text
+        ends = "end" if alarm.condition.stops else "fail"
         what = (
-            f"{alarm.condition.name} would end at least {share:.1%} of runs of a system that is exactly at {text}, "
+            f"{alarm.condition.name} would {ends} at least {share:.1%} of runs of a system that is exactly at {text}, "
             "with independent failures"
         )
         remedy = "raise window and min_samples: soak plan shows which make it 1%"
@@ -176,16 +181,6 @@ def _condition(scenario: Scenario, arrivals: _Arrivals, where: Where, condition:
         )
     elif condition.window_s is not None and (what := _thin(scenario, arrivals, condition, condition.window_s)):
         yield Doubt((*where, "window"), what, "write a longer window, a shorter for or a smaller min_samples")
-
-
-def _placed(where: Where, condition: Condition | Combination) -> Iterator[tuple[Where, Condition]]:
-    """The conditions that one is made of, each with its place in the scenario."""
-    if isinstance(condition, Condition):
-        yield where, condition
-        return
-    mode = "all" if condition.every else "any"
-    for place, member in enumerate(condition.members):
-        yield from _placed((*where, mode, place), member)
 
 
 def _earliest_s(condition: Condition) -> float:

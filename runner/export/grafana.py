@@ -6,6 +6,7 @@ from typing import Any
 
 from soak.runner.export.metrics import RUNNING, SUFFIXES, VERDICT, Levels, condition_labels, condition_metric
 from soak.runner.export.rules import series
+from soak.runner.judge.window_fold import share_of_windows
 from soak.schemas.language.conditions import Combination, Comparison
 from soak.schemas.language.expression import Op, Unit
 from soak.schemas.language.model import Scenario
@@ -86,7 +87,9 @@ def _stats(scenario: Scenario) -> Iterator[dict[str, Any]]:
 def _objectives(scenario: Scenario) -> Iterator[dict[str, Any]]:
     for objective in scenario.objectives:
         comparison, selected = objective.comparison, ("objective", objective.comparison.text)
-        suffix = SUFFIXES[comparison.sli.unit]
+        if objective.share is not None:
+            comparison = share_of_windows(objective)
+        suffix = SUFFIXES[objective.unit]
         queries = [(_chosen(scenario, f"soak_objective{suffix}", selected), "{{run}}")]
         if not isinstance(comparison.target, float):
             queries.append((_chosen(scenario, f"soak_objective_target{suffix}", selected), "target {{run}}"))

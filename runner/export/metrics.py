@@ -191,14 +191,16 @@ def _of_slis(judge: Judge, levels: Levels) -> _Found:
 
 
 def _of_objectives(judge: Judge) -> _Found:
-    for objective in judge.scenario.objectives:
-        comparison = objective.comparison
-        value = value_of(judge, comparison)
-        target = target_of(judge, comparison)
-        labels, suffix = (("objective", comparison.text),), SUFFIXES[comparison.sli.unit]
+    for place, objective in enumerate(judge.scenario.objectives):
+        comparison, windows = objective.comparison, judge.windows.get(place)
+        if windows is None:
+            value, target, met = value_of(judge, comparison), target_of(judge, comparison), is_met(judge, objective)
+        else:
+            value, target, met = windows.so_far()
+        labels, suffix = (("objective", comparison.text),), SUFFIXES[objective.unit]
         yield f"soak_objective{suffix}", labels, value
         yield f"soak_objective_target{suffix}", labels, target
-        if (met := is_met(judge, objective)) is not None:
+        if met is not None:
             yield "soak_objective_met", labels, float(met)
 
 

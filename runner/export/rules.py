@@ -4,11 +4,12 @@ The runner exports the value of an alert over its window; a rule evaluates it ag
 the existing Alertmanager. No rule fires unless a run is in progress: a Pushgateway keeps the last values.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from soak.runner.export.metrics import EXPORTED, RUNNING, VERDICT, Labels, condition_labels, condition_metric
-from soak.schemas.language.conditions import Alert, Condition
+from soak.schemas.language.conditions import Alert, Combination, Condition
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Scenario
 
@@ -20,14 +21,27 @@ _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """An alert as a rule of Prometheus; times in real seconds."""
+class Term:
+    """A comparison of a metric."""
 
-    name: str
     metric: str
     selected: Labels
     op: Op
     target: float
+
+    @property
+    def expression(self) -> str:
+        """In PromQL."""
+        return f"{series(self.metric, self.selected)} {self.op.value} {number(self.target)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An alert as a rule of Prometheus: what it compares, and when all of it holds, in PromQL. Times in real seconds."""
+
+    name: str
+    terms: tuple[Term, ...]
+    when: str
     for_s: float
     keep_firing_for_s: float
     labels: dict[str, str]
@@ -36,31 +50,55 @@ class Rule:
     @property
     def expression(self) -> str:
         """When it fires, in PromQL."""
-        return _while_running(f"{series(self.metric, self.selected)} {self.op.value} {number(self.target)}")
+        return _while_running(self.when)
 
 
 def rules_of(scenario: Scenario, speed: float) -> list[Rule]:
     """The alerts of a scenario as rules, for runs at `speed`: Prometheus measures `for` in real time."""
-    return [*(_of_alert(scenario, alert, speed) for alert in scenario.alerts if isinstance(alert.condition, Condition))]
+    return [_of_alert(scenario, alert, speed) for alert in scenario.alerts if not _waits_inside(alert.condition)]
+
+
+def not_covered(scenario: Scenario) -> list[str]:
+    """The alerts that no rule says, and why."""
+    why = "Prometheus has no `for` of a part of a rule (write `for` beside all or any)"
+    return [f"alert {each.condition.name}: {why}" for each in scenario.alerts if _waits_inside(each.condition)]
+
+
+def _waits_inside(condition: Condition | Combination) -> bool:
+    """Whether a part of several must hold for some time before it counts."""
+    members = condition.members if isinstance(condition, Combination) else ()
+    return any(each.for_s or _waits_inside(each) for each in members)
+
+
+def _when(condition: Condition | Combination, terms: Iterator[Term]) -> str:
+    """When a condition holds, of the terms of its parts in their order."""
+    if isinstance(condition, Condition):
+        return next(terms).expression
+    word = " and on (scenario, run) " if condition.every else " or on (scenario, run) "
+    return word.join(f"({_when(each, terms)})" for each in condition.members)
+
+
+def _terms(scenario: Scenario, condition: Condition | Combination) -> Iterator[Term]:
+    for place, part in enumerate(condition.parts):
+        comparison, number_ = part.comparison, place if isinstance(condition, Combination) else None
+        assert isinstance(comparison.target, float)
+        labels = (("scenario", scenario.name), *condition_labels("alert", condition.name, number_))
+        yield Term(condition_metric(comparison), labels, comparison.op, comparison.target)
 
 
 def _of_alert(scenario: Scenario, alert: Alert, speed: float) -> Rule:
     condition = alert.condition
-    assert isinstance(condition, Condition)
-    comparison = condition.comparison
-    assert isinstance(comparison.target, float)
+    terms = tuple(_terms(scenario, condition))
     return Rule(
         condition.name,
-        condition_metric(comparison),
-        (("scenario", scenario.name), *condition_labels("alert", condition.name)),
-        comparison.op,
-        comparison.target,
+        terms,
+        _when(condition, iter(terms)),
         condition.for_s / speed,
         alert.keep_firing_for_s / speed,
         {"severity": alert.severity.value},
         {
             "summary": f"{scenario.name}: {condition.name}",
-            "description": f"{comparison.text} in run {{{{ $labels.run }}}}: {{{{ $value }}}}",
+            "description": f"{condition.text} in run {{{{ $labels.run }}}}: {{{{ $value }}}}",
         },
     )
 

@@ -162,6 +162,13 @@ class WindowFold(Watch):
             return None
         return int(places[int(np.argmax(reaches(float(values[low]))))]), float(values[low])
 
+    def so_far(self) -> tuple[float, float, bool | None]:
+        """The value that is compared, its target, and whether it is met; None where nothing was seen of any window."""
+        value = self.good.total / self.good.samples if self.good.samples else math.nan
+        if self.objective.share is not None:
+            return value, self.objective.share, value >= self.objective.share if self.good.samples else None
+        return self.worst.value if self.worst else math.nan, self._target, not self.spells if self.worst else None
+
     # At the end.
 
     def result(self, ended_s: float) -> WindowsResult:
@@ -169,7 +176,6 @@ class WindowFold(Watch):
         end_s = max(self.begin_s, min(ended_s, self._latest_s))
         rest = round((end_s - self._since_s) * TICKS_PER_S) if end_s > self._since_s else 0
         worst = self.worst
-        assert isinstance(self._target, float)
         return WindowsResult(
             length_s=self._window_s,
             share=self.objective.share,

@@ -66,6 +66,8 @@ class Case:
 def case_of(sample: Sample) -> Case:
     """What is known of an objective. Raises NoStatementError."""
     comparison = sample.objective.comparison
+    if sample.objective.window_s is not None:
+        raise NoStatementError("it is about windows: soak predict counts how often they are good")
     if not sample.observed:
         raise NoStatementError("no replication observes anything of it: that takes other faults, or a real system")
     if comparison.op is Op.ABOUT and comparison.sli.aggregate is not Aggregate.RATIO:

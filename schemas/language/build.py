@@ -9,7 +9,7 @@ from typing import Any
 from soak.schemas import units
 from soak.schemas.errors import quoted, shortened
 from soak.schemas.files import Folders
-from soak.schemas.language.build_conditions import build_alert, build_condition, build_objectives
+from soak.schemas.language.build_conditions import build_demands
 from soak.schemas.language.clock import Clock, parse_start
 from soak.schemas.language.comparison import Context
 from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
@@ -39,9 +39,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     phases = tuple(_phase(each) for each in data["phases"])
     slis = scenario_slis(data)
     context = Context(slis, {"tenant": tuple(t.name for t in tenants), "phase": tuple(p.name for p in phases)})
-    demanded = tuple(build_objectives(data, context))
-    alerts = tuple(build_alert(each, context) for each in data["alerts"])
-    aborts = tuple(build_condition(each, context) for each in data["abort"])
+    demanded, alerts, aborts = build_demands(data, context)
     return Scenario(
         name=data["name"],
         title=data["title"],

@@ -11,30 +11,38 @@ from soak.schemas.language.windowed import objectives_of
 Data = Mapping[str, Any]
 
 
-def build_objectives(data: Data, context: Context) -> Iterator[Objective]:
-    """Every objective of checked data. Raises UnclearError."""
+def build_demands(
+    data: Data, context: Context
+) -> tuple[tuple[Objective, ...], tuple[Alert, ...], tuple[Condition | Combination, ...]]:
+    """Objectives, alerts and abort conditions. Raises UnclearError."""
+    return (
+        tuple(_objectives(data, context)),
+        tuple(_alert(each, context) for each in data["alerts"]),
+        tuple(_condition(each, context) for each in data["abort"]),
+    )
+
+
+def _objectives(data: Data, context: Context) -> Iterator[Objective]:
     for number, item in enumerate(data["slos"]):
         entry: Data = {"objective": item} if isinstance(item, str) else item
         yield from objectives_of(entry, context, number, strict=data["evidence"] == "strict")
 
 
-def build_condition(data: Data, context: Context) -> Condition | Combination:
-    """A condition, or conditions that are combined. Raises UnclearError."""
+def _condition(data: Data, context: Context) -> Condition | Combination:
     name, for_s, stops = data.get("name", ""), units.duration(data["for"]), data.get("then", "stop") == "stop"
     for mode in ("all", "any"):
         if mode in data:
-            members = tuple(build_condition(each, context) for each in data[mode])
+            members = tuple(_condition(each, context) for each in data[mode])
             return Combination(name, mode == "all", members, for_s, stops)
     window_s = units.duration(data["window"]) if "window" in data else None
     comparison = condition(data["when"], context, window=window_s is not None)
     return Condition(name, comparison, window_s, for_s, data["min_samples"], stops)
 
 
-def build_alert(data: Data, context: Context) -> Alert:
-    """An alert. Raises UnclearError."""
+def _alert(data: Data, context: Context) -> Alert:
     expect = data.get("expect")
     return Alert(
-        condition=build_condition(data, context),
+        condition=_condition(data, context),
         severity=Severity(data["severity"]),
         keep_firing_for_s=units.duration(data["keep_firing_for"]),
         expect=_expectation(expect) if expect else None,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from soak.schemas.language.expression import Op, Selector
+from soak.schemas.language.expression import Op, Selector, Unit
 from soak.schemas.language.slis import Sli
 from soak.schemas.units import show_duration
 
@@ -43,6 +43,21 @@ class Objective:
     window_s: float | None = None
     share: float | None = None
     warn: Comparison | None = None
+
+    @property
+    def op(self) -> Op:
+        """How its value and target compare."""
+        return self.comparison.op if self.share is None else Op.GE
+
+    @property
+    def target(self) -> float | Reference:
+        """What its value is compared with: of a share of windows, that share."""
+        return self.comparison.target if self.share is None else self.share
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of its value and target."""
+        return self.comparison.sli.unit if self.share is None else Unit.RATIO
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ def wanted_by_abort(comparison: Comparison) -> str:
 def _of(comparison: Comparison, at_least: frozenset[Op], at_most: frozenset[Op]) -> str:
     """The series of a comparison with such an operator: a share that must be high, a number that must be low."""
     sli, op = comparison.sli, comparison.op
-    high = sli.aggregate is Aggregate.RATIO and op in {*at_least, Op.EQ}
+    # Of a share of the durations of a series, single ones are not noted.
+    high = sli.aggregate is Aggregate.RATIO and not sli.source and op in {*at_least, Op.EQ}
     low = sli.aggregate is Aggregate.COUNT and op in {*at_most, Op.EQ}
     return sli.series if high or low else ""
