@@ -16,8 +16,10 @@ from soak.schemas.language.windows import Window
 from soak.schemas.units import show_count, show_duration
 from soak.simulation.condition_doubts import placed, trivial, window_doubts
 from soak.simulation.false_alarms import alarms, at_least
+from soak.simulation.poisson import normal_below, poisson, poisson_below
 from soak.simulation.rate import rate_of
 from soak.simulation.room import Doubt, room_of
+from soak.simulation.trace_doubts import trace_doubts
 
 _SURE = 0.99
 """No warning if all tasks arrive in at least this share of runs."""
@@ -32,15 +34,15 @@ _OFTEN = 0.05
 """Warn if an abort condition ends more than this share of runs of a system that is at its objective."""
 
 _ROUNDING = 1e-9
-_LARGE = 1_000
-"""From this mean on, a Poisson distribution is approximated by a normal one."""
 
 
 def doubts(scenario: Scenario) -> tuple[Doubt, ...]:
     """All doubts about a scenario."""
     arrivals = _Arrivals(scenario)
     return (
+        *_stages(scenario),
         *_tasks(scenario, arrivals),
+        *trace_doubts(scenario),
         *room_of(scenario.system).doubts(scenario),
         *_objectives(scenario, arrivals),
         *window_doubts(scenario, arrivals.peak_per_s, _is_sampled),
@@ -84,6 +86,13 @@ class _Arrivals:
         return self.rate.most_within(within_s) / within_s
 
 
+def _stages(scenario: Scenario) -> Iterator[Doubt]:
+    shape = scenario.workload.shape
+    if shape and shape.stages_s > scenario.duration_s:
+        what = f"take {show_duration(shape.stages_s)}, but arrivals end after {show_duration(scenario.duration_s)}"
+        yield Doubt(("workload", "arrivals", "stages"), what, "raise duration, or shorten the stages")
+
+
 def _largest_at_once(workload: Workload) -> float:
     """By how much more the number of arrivals varies than a Poisson number, at most: batches come whole."""
     if workload.batch is None:
@@ -102,7 +111,7 @@ def _tasks(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
             yield Doubt(where, what, _longer(arrivals, float(tasks)))
         return
     mean = arrivals.by_rate
-    chance = 1 - _normal_below(tasks, mean) if mean else 0.0
+    chance = 1 - normal_below(tasks, mean) if mean else 0.0
     if chance < _SURE:
         what = f"{tasks:,} tasks arrive in {within} in {chance:.0%} of runs only; the others will be INCONCLUSIVE"
         yield Doubt(where, what, _longer(arrivals, tasks + 3.1 * math.sqrt(tasks) + 5))
@@ -274,25 +283,8 @@ def _spells(mean: float, per_s: float, asked: int, for_s: float, run_s: float) -
     """
     if not per_s:
         return 0.0
-    at_edge, enough = _poisson(asked - 1, mean), 1 - _poisson_below(asked, mean)
+    at_edge, enough = poisson(asked - 1, mean), 1 - poisson_below(asked, mean)
     if enough <= 0:
         return 0.0
     ends_per_s = per_s * at_edge / enough
     return (enough + run_s * per_s * at_edge) * math.exp(-ends_per_s * for_s)
-
-
-def _normal_below(count: int, mean: float) -> float:
-    """How likely a Poisson variable of a large mean is below `count`, by the normal distribution."""
-    from statistics import NormalDist
-
-    return NormalDist(mean, math.sqrt(mean)).cdf(count - 0.5)
-
-
-def _poisson(count: int, mean: float) -> float:
-    return math.exp(count * math.log(mean) - mean - math.lgamma(count + 1)) if mean else float(count == 0)
-
-
-def _poisson_below(count: int, mean: float) -> float:
-    if count > _LARGE:
-        return _normal_below(count, mean) if mean else 1.0
-    return min(1.0, math.fsum(_poisson(each, mean) for each in range(count)))

@@ -85,7 +85,7 @@ class Judge:
         self._trackers = _Trackers(
             Lifecycle(self.labels, self._floor_s("stall"), tracker),
             Telemetry(self._floor_s("telemetry")),
-            OwnSeries(scenario.slis, vocabulary, language_of(scenario.system).timed),
+            OwnSeries(scenario.slis, vocabulary, language_of(scenario.system).durations),
         )
         self.until_s = 0.0
         self.aborted_by: AnyGuard | None = None

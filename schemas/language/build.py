@@ -20,6 +20,7 @@ from soak.schemas.language.own_slis import named_slis, scenario_slis
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Language
 from soak.schemas.language.shapes import base_rate, batch_of, scheduled_of, shape_of, total
+from soak.schemas.language.trace_build import with_trace
 from soak.schemas.language.windows import Recurrence, Window
 
 Mapping_ = Mapping[str, Any]
@@ -53,11 +54,13 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=_workload(data, tenants, language.service(data, settings, folders), duration_s),
+        workload=with_trace(
+            _workload(data, tenants, language.service(data, settings, folders), duration_s), data, folders, duration_s
+        ),
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
-        slis=named_slis(slis, demanded, (*aborts, *(alert.condition for alert in alerts))),
+        slis=named_slis(slis, demanded, [*aborts, *(each.condition for each in alerts)], language.on_demand(settings)),
         strict=data["evidence"] == "strict",
         objectives=demanded,
         alerts=alerts,
@@ -173,14 +176,18 @@ def _plain_rate(arrivals: Mapping_, duration_s: float) -> float:
 
 def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Language, settings: Any) -> Fault:
     when, spec = recurrence(data), language.faults[data["type"]]
+    if timed := language.timed(data, settings):
+        when, spec = timed.when, timed.spec
+    windows = when.windows(duration_s) if when else ()
     return Fault(
         name=data["name"],
         spec=spec,
         rate=units.ratio(data["rate"]) if "rate" in data else float(spec.always),
-        windows=when.windows(duration_s) if when else (),
+        windows=windows,
         errors=tuple(data.get("errors", [data["type"]])),
         hang_for_s=units.duration(data["hang_for"]) if "hang_for" in data else 0.0,
         delay=build_distribution(data["delay"], folders) if "delay" in data else DEFAULT_DELAY,
         dependency=language.struck(data, settings),
         retry_after_s=units.duration(data["retry_after"]) if "retry_after" in data else DEFAULT_RETRY_AFTER_S,
+        strikes=tuple(timed.strikes(each.start_s) for each in windows) if timed else (),
     )

@@ -22,7 +22,7 @@ KINDS = ("ratio", "share", "count", "quantile", "gauge")
 
 def _valued(view: View, *kinds: Value) -> list[str]:
     """The event types that carry a value of one of these kinds; those that have a duration are among them."""
-    timed = view.language.timed if view.language else {}
+    timed = view.language.durations if view.language else {}
     return sorted({spec.type for spec in SPECS.values() if spec.value in kinds} | timed.keys())
 
 

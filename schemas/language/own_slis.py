@@ -1,6 +1,6 @@
 """Indicators of a scenario's own: `slis:` entries, and those that objectives and conditions name beside the catalogue."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,12 +25,20 @@ def scenario_slis(data: Mapping[str, Any]) -> dict[str, Sli]:
 
 
 def named_slis(
-    slis: Mapping[str, Sli], objectives: Iterable[Objective], conditions: Iterable[Condition | Combination]
+    slis: Mapping[str, Sli],
+    objectives: Iterable[Objective],
+    conditions: Iterable[Condition | Combination],
+    on_demand: Sequence[str],
 ) -> dict[str, Sli]:
-    """Those SLIs, then what else objectives and conditions name."""
-    named = [each.comparison.sli for each in objectives]
-    named += [part.comparison.sli for each in conditions for part in each.parts]
-    return {**slis, **{sli.name: sli for sli in named if sli.name not in slis}}
+    """The SLIs that a scenario has: all but those on demand that it does not use, then what else it names.
+
+    on_demand: those that it has in any case.
+    """
+    compared = [each.comparison.sli for each in objectives]
+    compared += [part.comparison.sli for each in conditions for part in each.parts]
+    named = {sli.name: sli for sli in compared}
+    known = {name: sli for name, sli in slis.items() if not sli.on_demand or name in {*named, *on_demand}}
+    return {**known, **{name: sli for name, sli in named.items() if name not in slis}}
 
 
 def build_sli(name: str, definition: Mapping[str, Any], data: Mapping[str, Any]) -> Sli:
@@ -53,7 +61,7 @@ def build_sli(name: str, definition: Mapping[str, Any], data: Mapping[str, Any])
     else:
         of = next((definition[form]["of"] for form in OF_DURATIONS if form in definition), None)
         parts = (filters(of or definition["gauge"]["of"]),) * 2
-    timed = bool(language.timed) and all(each.type in language.timed for each in parts[0])
+    timed = bool(language.durations) and all(each.type in language.durations for each in parts[0])
     sli = own_sli(name, {"unit": "duration" if timed else "count", **definition}, parts)
     if "share" in definition:
         return replace(sli, limit=units.duration(definition["share"]["below"]))

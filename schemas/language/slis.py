@@ -61,6 +61,13 @@ class Sli:
     """Of a share of durations that has no filters: the series of those durations."""
     limit: float | None = None
     """Of a share of durations: the longest one that counts as good, in seconds."""
+    on_demand: bool = False
+    """Only scenarios have it that use it, or of which their system says so."""
+
+    @property
+    def lowest(self) -> bool:
+        """Whether its smallest sample counts, not the largest: of a gauge that should be high."""
+        return self.aggregate is Aggregate.GAUGE and self.better is Better.HIGHER
 
     def allowed(self) -> Tolerance | None:
         """How far a model and a real system may be apart; None where they are not compared."""
@@ -153,6 +160,8 @@ def gauge(
     series: str = "",
     irregular: bool = False,
     compared: bool = True,
+    better: Better = Better.LOWER,
+    on_demand: bool = False,
 ) -> Sli:
     """A level as it is sampled; the series has the same name unless another is given."""
     return Sli(
@@ -161,10 +170,11 @@ def gauge(
         unit,
         Aggregate.GAUGE,
         series or name,
-        Better.LOWER,
+        better,
         irregular=irregular,
         compared=compared,
         tolerance=tolerance,
+        on_demand=on_demand,
     )
 
 

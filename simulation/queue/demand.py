@@ -151,6 +151,9 @@ class TaskDemand:
                 return self._outcome(chance, service_s + queue.busy_timeout_s, again=1.0, fails=True)
             case Action.TRANSIENT:
                 return self._outcome(chance, service_s, again=1.0, fails=True)
+            case Action.SLOW:
+                factor = queue.fleet.strikes[fault.name].factor
+                return self._outcome(chance, service_s * factor, again=0.0, fails=False)
             case Action.CRASH:
                 held_s = self._within * service_s + queue.worker_restart_s
                 return self._outcome(chance, held_s, again=1.0, fails=True, expires=True)

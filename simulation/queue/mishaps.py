@@ -28,6 +28,8 @@ _DONE, _FAILED, _BLOCKED = (
 )
 """The event that ends a task, and the state it ends in."""
 _CRASH, _HANG, _DB_LOCK = int(Action.CRASH), int(Action.HANG), int(Action.DB_LOCK)
+_SLOW = int(Action.SLOW)
+_SEEN_AT_ITS_END = frozenset({_HANG, _SLOW})
 _PERMANENT, _OVER_BUDGET = int(Action.PERMANENT), int(Action.OVER_BUDGET)
 _BODY_FAILS = [action in BODY_FAILS for action in Action]
 _INJECTED_AT_ITS_END = [fails or action is Action.DB_LOCK for action, fails in zip(Action, _BODY_FAILS, strict=True)]
@@ -97,6 +99,9 @@ class Mishaps:
     def begin(self, attempt: Attempt, service_s: float, within: float) -> None:
         """An attempt that a fault decides, or that an outage touches."""
         queue, start_s, action = self._queue, attempt.start_s, attempt.action
+        if action == _SLOW:
+            service_s *= self._slow_factor(attempt)
+            self._injected(start_s, attempt)
         struck_s = start_s + within * service_s
         end_s = start_s + service_s
         if not self._outages and not _LOSES_ITS_LEASE[action]:
@@ -121,6 +126,9 @@ class Mishaps:
 
     def _injected(self, now: float, attempt: Attempt) -> None:
         self._row((now, _INJECTED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
+
+    def _slow_factor(self, attempt: Attempt) -> float:
+        return self._queue.fleet.strikes[self._plan.fault_of(attempt.cause).name].factor
 
     def _ended(self, now: float, attempt: Attempt, cause: int) -> None:
         ran_s = now - attempt.start_s
@@ -156,7 +164,7 @@ class Mishaps:
         fails = _BODY_FAILS[attempt.action]
         if _INJECTED_AT_ITS_END[attempt.action]:
             self._injected(now, attempt)
-        elif attempt.action == _HANG:
+        elif attempt.action in _SEEN_AT_ITS_END:
             self._row((now, _SEEN, -1, 0, -1, attempt.cause, 0.0))
         self._ended(now, attempt, attempt.cause if fails else NO_CAUSE)
         reported_s = self._leases.writable_from(now)

@@ -33,6 +33,9 @@ class Settings:
     claim_time_s: float = 0.0
     """Time between a dispatcher's reading of the queue and its claim."""
 
+    finishes: bool = False
+    """Asked to stop, a worker first does what it was given, however long that takes."""
+
     def backoff_after_s(self, attempt: int) -> float:
         """How long a task waits after its attempt number `attempt` failed."""
         return self.backoff_s[min(attempt, len(self.backoff_s)) - 1]
@@ -71,6 +74,8 @@ _POSITIVE = {"poll_interval_s", "watchdog_interval_s", "lease_s", "heartbeat_s"}
 
 
 def _value(name: str, value: object) -> object:
+    if name == "finishes":
+        return _checked(name, value, isinstance(value, bool), "true or false")
     if name in _TEXTS:
         return _checked(name, value, isinstance(value, str) and value != "", "a path")
     if name == "guardrail":

@@ -10,6 +10,7 @@ from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.queue.blame import Blame
 from soak.runner.judge.queue.duplicates import Duplicates
 from soak.runner.judge.queue.ledger import duplicate_executions
+from soak.runner.judge.queue.levels import ExactDepth, WorkersAlive
 from soak.runner.judge.queue.redelivery import Redelivery, Stranded
 from soak.runner.judge.room import LOST, AtTheEnd, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
@@ -25,6 +26,7 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.indicators import QUEUE_DEPTH_MAX, WORKERS_ALIVE
 from soak.schemas.systems.queue.settings import Queue, queue_of
 from soak.schemas.units import show_duration
 
@@ -52,6 +54,8 @@ class QueueTracker(Tracker):
         self._redelivery = Redelivery(scenario, vocabulary, identity)
         self._duplicates = Duplicates()
         self._blame = Blame(scenario, vocabulary)
+        self._alive = WorkersAlive(self._queue.workers) if WORKERS_ALIVE in scenario.slis else None
+        self._depth = ExactDepth() if QUEUE_DEPTH_MAX in scenario.slis else None
         self.ledger_mismatches = 0
         """Tasks recorded DONE although the attempt failed according to the ledger."""
 
@@ -80,6 +84,10 @@ class QueueTracker(Tracker):
         self._blame.observe(block, facts.series["duplicate_executions"])
         facts.series["redelivery_time"] = self._redelivery.observe(block, tasks.table)
         _contentions(block, tasks, facts)
+        if self._alive:
+            facts.series[WORKERS_ALIVE] = self._alive.observe(block, facts)
+        if self._depth:
+            facts.series[QUEUE_DEPTH_MAX] = self._depth.observe(block, tasks.rows, facts)
         failed_at = self._results(block, tasks, facts)
         self._backoffs(block, tasks, failed_at, facts)
 

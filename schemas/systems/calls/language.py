@@ -111,6 +111,7 @@ def _latencies(scenario: Data) -> list[Where]:
 LANGUAGE = Language(
     name="calls",
     fragment=Path(__file__).with_name("language.json"),
+    template=Path(__file__).with_name("template.yaml"),
     build=build_calls,
     service=_service,
     slis=SLIS,
@@ -130,7 +131,7 @@ LANGUAGE = Language(
     struck=_struck,
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_IN_FLIGHT: "calls in flight"},
     headline={"success": "success_rate", "p95": "latency_p95"},
-    timed={"call.succeeded": "call.started", "call.failed": "call.started"},
+    durations={"call.succeeded": "call.started", "call.failed": "call.started"},
     instead={"duration": "calls take the latency of their dependency"},
     words=lambda settings: [each.name for each in settings.dependencies],
 )

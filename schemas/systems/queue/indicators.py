@@ -5,6 +5,9 @@ from soak.schemas.language.expression import Unit
 from soak.schemas.language.slis import catalogue, count, gauge, ratio, times
 from soak.schemas.language.tolerance import EXTREME, WAIT, Tolerance
 
+WORKERS_ALIVE = "workers_alive"
+QUEUE_DEPTH_MAX = "queue_depth_max"
+
 SLIS = catalogue(
     (
         slis.SUCCESS_RATE,
@@ -44,6 +47,23 @@ SLIS = catalogue(
         slis.STALL_TIME,
         slis.STATE_TRANSITIONS,
         slis.QUEUE_DEPTH,
+        gauge(
+            QUEUE_DEPTH_MAX,
+            Unit.COUNT,
+            "most tasks that are PENDING at any time, from the events and not from samples",
+            irregular=True,
+            compared=False,
+            on_demand=True,
+        ),
+        gauge(
+            WORKERS_ALIVE,
+            Unit.COUNT,
+            "worker processes that are up; of a run the fewest at any time, from the events",
+            irregular=True,
+            compared=False,
+            better=slis.Better.HIGHER,
+            on_demand=True,
+        ),
         slis.QUEUE_DEPTH_GROWTH,
         slis.LATENCY_GROWTH,
         gauge(

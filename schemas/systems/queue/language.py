@@ -1,21 +1,24 @@
 """What the system `queue` adds to the scenario language."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from soak.schemas import units
 from soak.schemas.errors import Problem
 from soak.schemas.files import Folders
 from soak.schemas.language.build import build_distribution
-from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.distributions import Constant, Distribution
 from soak.schemas.language.examples import example
-from soak.schemas.language.room import TASK_COUNTS, Data, Language, Minutes
+from soak.schemas.language.room import TASK_COUNTS, Data, Language, Level, Minutes
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import TaskState
 from soak.schemas.systems.queue.faults import FAULTS, QueueFault
-from soak.schemas.systems.queue.indicators import SLIS
+from soak.schemas.systems.queue.fleet import build_fleet, timed
+from soak.schemas.systems.queue.fleet_checks import FLEET_CHECKS
+from soak.schemas.systems.queue.indicators import SLIS, WORKERS_ALIVE
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue
 from soak.schemas.units import show_duration
 
@@ -37,15 +40,20 @@ def _build(scenario: Data, folders: Folders) -> Queue:
         soft_tokens=data["guardrail"]["soft_tokens"],
         hard_tokens=data["guardrail"]["hard_tokens"],
         guardrail_mode=GuardrailMode(data["guardrail"]["mode"]),
+        fleet=build_fleet(scenario),
     )
 
 
 def _service(scenario: Data, settings: Queue, folders: Folders) -> Distribution:
-    return build_distribution(scenario["workload"]["task"]["duration"], folders)
+    task = scenario["workload"].get("task", {})
+    # Without one, a trace has the service times.
+    return build_distribution(task["duration"], folders) if "duration" in task else Constant(0.0)
 
 
 def _needs(view: View) -> Iterator[Problem]:
     """The keys that a queue cannot do without."""
+    if view.get("workload", "arrivals", "trace", "service") is not None:
+        return
     definitions, task = read_schema("scenario")["$defs"], view.get("workload", "task")
     if isinstance(view.get("workload"), dict) and "task" not in view.get("workload"):
         shown = example(definitions["workload"]["properties"]["task"])
@@ -92,18 +100,28 @@ def _poll_interval(view: View) -> Iterator[Problem]:
         yield view.problem(("queue", "poll_interval"), what, "write a shorter one, or no work is ever dispatched")
 
 
+_MINUTES = Minutes(counts=TASK_COUNTS, waiting=frozenset({TaskState.PENDING}))
+
+
+def _minutes_with(queue: Queue) -> Minutes | None:
+    """With the workers that are up, where their number is anything to speak of."""
+    alive = Level((Kind.PROCESS_STARTED,), (Kind.PROCESS_EXITED,), workers=queue.workers)
+    return replace(_MINUTES, levels={WORKERS_ALIVE: alive}) if queue.fleet.varies else None
+
+
 LANGUAGE = Language(
     name="queue",
     fragment=Path(__file__).with_name("language.json"),
+    template=Path(__file__).with_name("template.yaml"),
     build=_build,
     service=_service,
     slis=SLIS,
     faults=FAULTS,
-    minutes=Minutes(
-        counts=TASK_COUNTS,
-        waiting=frozenset({TaskState.PENDING}),
-    ),
-    checks=(_needs, _faults, _guardrail, _lease, _poll_interval),
+    minutes=_MINUTES,
+    minutes_with=_minutes_with,
+    on_demand=lambda queue: (WORKERS_ALIVE,) if queue.fleet.varies else (),
+    checks=(_needs, _faults, _guardrail, _lease, _poll_interval, *FLEET_CHECKS),
+    timed=lambda data, queue: timed(data, queue.workers, queue.fleet, FAULTS[data["type"]]),
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
     headline={"success": "success_rate", "p95": "latency_p95"},
 )

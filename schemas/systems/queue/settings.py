@@ -1,9 +1,10 @@
 """What a scenario of the system `queue` says: the task orchestrator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from soak.schemas.language.model import Scenario
+from soak.schemas.systems.queue.fleet import Fleet
 
 
 class GuardrailMode(StrEnum):
@@ -31,6 +32,8 @@ class Queue:
     soft_tokens: int
     hard_tokens: int
     guardrail_mode: GuardrailMode
+    fleet: Fleet = field(default_factory=Fleet)
+    """The workers over time; `workers` is their number at the start."""
 
     def backoff_after(self, attempt: int) -> float:
         """Minimum time in seconds between the end of attempt `attempt` (from 1) and the next; the last value repeats."""
