@@ -65,13 +65,15 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         objectives=demanded,
         alerts=alerts,
         aborts=aborts,
-        telemetry=Telemetry(
-            *(units.duration(data["telemetry"][key]) for key in ("sample_interval", "max_gap", "max_lag"))
-        ),
+        telemetry=_telemetry(data["telemetry"]),
         checkpoint_every_s=units.duration(data["checkpoints"]["every"]),
         repeat=data["repeat"],
         start=_start(data),
     )
+
+
+def _telemetry(data: Mapping_) -> Telemetry:
+    return Telemetry(*(units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag")))
 
 
 def _secret(data: Mapping_) -> Secret:
