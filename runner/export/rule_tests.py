@@ -39,10 +39,7 @@ def _tests_of(rule: Rule, step_s: int) -> Iterator[dict[str, Any]]:
     looked_at = min(keeps, _MOST_STEPS)
 
     def check(step: int, *, fires: bool) -> dict[str, Any]:
-        labels = {**dict((*selected, _RUN)), **rule.labels}
-        shown = rule.annotations["description"].replace("{{ $labels.run }}", _RUN[1])
-        annotations = {**rule.annotations, "description": shown.replace("{{ $value }}", f"{bad:g}")}
-        expected = [{"exp_labels": labels, "exp_annotations": annotations}] if fires else []
+        expected = [_fired(rule, bad)] if fires else []
         return {"eval_time": duration(step * step_s) if step else "0s", "alertname": rule.name, "exp_alerts": expected}
 
     def test(
@@ -74,6 +71,15 @@ def _tests_of(rule: Rule, step_s: int) -> Iterator[dict[str, Any]]:
     yield test("all is well", [(1, turns)], [(False, turns)], [check(turns - 1, fires=False)])
     yield test("there is no run", [(0, turns)], [(True, turns)], [check(turns - 1, fires=False)])
     yield test("the run ends", [(1, turns), (0, rest)], [(True, turns + rest)], [*kept, *resolved])
+
+
+def _fired(rule: Rule, value: float) -> dict[str, Any]:
+    """The alert that is expected when the first term of a rule has this value."""
+    shown = rule.annotations["description"].replace("{{ $labels.run }}", _RUN[1])
+    return {
+        "exp_labels": {**dict((*rule.terms[0].selected, _RUN)), **rule.labels},
+        "exp_annotations": {**rule.annotations, "description": shown.replace("{{ $value }}", f"{value:g}")},
+    }
 
 
 def _told(values: tuple[float, float], spells: list[tuple[bool, int]]) -> list[tuple[float, int]]:

@@ -23,7 +23,11 @@ KINDS = ("ratio", "share", "count", "quantile", "gauge")
 def _valued(view: View, *kinds: Value) -> list[str]:
     """The event types that carry a value of one of these kinds; those that have a duration are among them."""
     timed = view.language.durations if view.language else {}
-    return sorted({spec.type for spec in SPECS.values() if spec.value in kinds} | timed.keys())
+    valued = (spec for spec in SPECS.values() if spec.value in kinds)
+    if kinds == _DURATIONS:
+        # When something is due is no duration.
+        valued = (spec for spec in valued if spec.value_name != "due")
+    return sorted({spec.type for spec in valued} | timed.keys())
 
 
 def _definitions(view: View) -> dict[str, Any]:
