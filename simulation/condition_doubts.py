@@ -8,7 +8,7 @@ from soak.schemas.language.conditions import Combination, Comparison, Condition,
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import Aggregate, Sli
-from soak.schemas.units import show_count, show_duration
+from soak.schemas.units import show_count, show_duration, write_duration
 from soak.simulation.room import Doubt
 
 _UPPER, _LOWER = frozenset({Op.LT, Op.LE}), frozenset({Op.GT, Op.GE})
@@ -29,7 +29,7 @@ def window_doubts(
             whole_s = scenario.horizon_s - scenario.warmup_s
             if objective.window_s > whole_s + _ROUNDING:
                 what = (
-                    f"{objective.comparison.text}: there is no whole window of {show_duration(objective.window_s)} "
+                    f"{objective.comparison.text}: there is no whole window of {write_duration(objective.window_s)} "
                     f"in {show_duration(whole_s)}: it will be INCONCLUSIVE"
                 )
                 yield Doubt(("slos",), what, "write a shorter window, or lengthen the run")

@@ -16,7 +16,7 @@ from soak.runner.judge.window_fold import WindowFold
 from soak.schemas.evidence.verdict import ObjectiveResult, Status
 from soak.schemas.evidence.windows import WindowsResult
 from soak.schemas.language.expression import Op, Unit
-from soak.schemas.units import show_duration, show_ratio
+from soak.schemas.units import show_duration, show_ratio, write_duration
 
 MOST_THIN = 0.5
 """The share of windows that may hold too few observations: beyond it nothing is said."""
@@ -99,7 +99,7 @@ def _status(judge: Judge, windows: WindowFold, found: WindowsResult) -> tuple[St
 
 
 def _no_window(found: WindowsResult) -> str:
-    return f"the run has no whole window of {show_duration(found.length_s)}"
+    return f"the run has no whole window of {write_duration(found.length_s)}"
 
 
 def _could_break(judge: Judge, windows: WindowFold) -> str:

@@ -121,7 +121,7 @@ class Watched:
             shown_duration=show_duration(scenario.duration_s),
             ended=self.ended,
             verdict=verdict.verdict.value if self.ended else "so far",
-            reasons=verdict.reasons if self.ended else [],
+            reasons=[*(verdict.reasons if self.ended else []), *(f"warning: {each}" for each in verdict.warned)],
             objectives=objectives,
             tasks={name: count for name, count in verdict.tasks.items() if count},
             open_tasks=verdict.unfinished,

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from soak.schemas.language.expression import Op, Selector, Unit
 from soak.schemas.language.slis import Sli
-from soak.schemas.units import show_duration
+from soak.schemas.units import write_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,8 @@ class Combination:
 
 
 def _in_words(member: Condition | Combination) -> str:
-    window = f" over {show_duration(member.window_s)}" if isinstance(member, Condition) and member.window_s else ""
-    return f"{member.text}{window}{f' for {show_duration(member.for_s)}' if member.for_s else ''}"
+    window = f" over {write_duration(member.window_s)}" if isinstance(member, Condition) and member.window_s else ""
+    return f"{member.text}{window}{f' for {write_duration(member.for_s)}' if member.for_s else ''}"
 
 
 class Severity(StrEnum):

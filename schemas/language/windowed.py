@@ -55,9 +55,9 @@ def in_windows(comparison: Comparison, window_s: float, share: float | None) -> 
         raise UnclearError("a relative target has no windows", "write a fixed target, or remove window")
     if op is Op.ABOUT or (op in {Op.EQ, Op.NE} and sli.aggregate in _RANKED):
         raise UnclearError(f"{op.value} has no windows", "compare with <= or >=")
-    windows = f"windows of {units.show_duration(window_s)}"
+    windows = f"windows of {units.write_duration(window_s)}"
     where = (
-        f"in every {units.show_duration(window_s)}" if share is None else f"in {units.show_ratio(share)} of {windows}"
+        f"in every {units.write_duration(window_s)}" if share is None else f"in {units.show_ratio(share)} of {windows}"
     )
     return replace(comparison, text=f"{comparison.text} {where}")
 

@@ -73,7 +73,7 @@ def seconds(rule: dict[str, Any]) -> int:
 
 def damaged(rule: dict[str, Any], damage: str) -> dict[str, Any]:
     """A rule that is wrong in one way."""
-    comparison = rule["expr"].rpartition(" and on (scenario, run) (soak_running")[0]
+    comparison = rule["expr"].removesuffix(" and on (scenario, run) (soak_running == 1)")
     changes: dict[str, dict[str, Any]] = {
         "never": {"expr": f"{rule['expr']} and on () vector(0) > 1"},
         "always": {"expr": f"{rule['expr']} or on (scenario, run) soak_running == 1"},
