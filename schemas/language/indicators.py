@@ -25,7 +25,7 @@ def _valued(view: View, *kinds: Value) -> list[str]:
     timed = view.language.durations if view.language else {}
     valued = (spec for spec in SPECS.values() if spec.value in kinds)
     if kinds == _DURATIONS:
-        # When something is due is no duration.
+        # When something is due is a time and not a duration.
         valued = (spec for spec in valued if spec.value_name != "due")
     return sorted({spec.type for spec in valued} | timed.keys())
 
