@@ -4,16 +4,20 @@ The runner exports the value of an alert over its window; a rule evaluates it ag
 the existing Alertmanager. No rule fires unless a run is in progress: a Pushgateway keeps the last values.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from soak.runner.export.metrics import EXPORTED, RUNNING, VERDICT, Labels, condition_labels, condition_metric
-from soak.schemas.language.conditions import Alert, Combination, Condition
+from soak.schemas.language.conditions import Alert, Combination, Condition, Expectation
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Scenario
+from soak.schemas.units import duration as scenario_duration
 
 SILENT, NOT_PASSED = "SoakSilent", "SoakNotPassed"
+ORIGIN = "soak"
+"""The annotation that holds what PromQL cannot say of an alert, as JSON: `soak import` makes the alert of it again."""
 SILENT_AFTER_S = 180
 """A run in progress exports at least once a minute."""
 
@@ -99,8 +103,55 @@ def _of_alert(scenario: Scenario, alert: Alert, speed: float) -> Rule:
         {
             "summary": f"{scenario.name}: {condition.name}",
             "description": f"{condition.text} in run {{{{ $labels.run }}}}: {{{{ $value }}}}",
+            ORIGIN: _origin(scenario, alert, speed),
         },
     )
+
+
+def _origin(scenario: Scenario, alert: Alert, speed: float) -> str:
+    """What an alert's rule does not say: the indicator, its window, how many observations it needs, the speed of the run."""
+    condition = alert.condition
+    times = {"for": condition.for_s, "keep_firing_for": alert.keep_firing_for_s} if speed != 1 else {}
+    said = {
+        "system": scenario.system,
+        **_compared(condition),
+        **{key: exact(seconds) if seconds else None for key, seconds in times.items()},
+        "expect": _expected(alert.expect),
+        "speed": speed if speed != 1 else None,
+    }
+    return json.dumps({key: value for key, value in said.items() if value is not None})
+
+
+def _compared(condition: Condition | Combination) -> dict[str, Any]:
+    """What a condition compares, as a scenario says it."""
+    if isinstance(condition, Combination):
+        return {"all" if condition.every else "any": [_compared(each) for each in condition.members]}
+    said = {
+        "when": condition.comparison.text,
+        "window": condition.window_s and exact(condition.window_s),
+        "min_samples": condition.min_samples if condition.min_samples > 1 else None,
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _expected(expect: Expectation | None) -> dict[str, Any] | str | None:
+    """What is expected of an alert, as a scenario says it."""
+    if expect is None or expect.never:
+        return "never" if expect else None
+    said = {
+        "of": expect.of,
+        "fires_within": expect.fires_within_s and exact(expect.fires_within_s),
+        "resolves_within": expect.resolves_within_s and exact(expect.resolves_within_s),
+        "max_flaps": expect.max_flaps,
+        "at_least": expect.at_least,
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def exact(seconds: float) -> str:
+    """A duration above zero as a scenario writes it, such that it reads back as the same number."""
+    text = duration(seconds)
+    return text if scenario_duration(text) == seconds else f"{seconds:.12f}".rstrip("0").rstrip(".") + "s"
 
 
 def rule_file(scenario: Scenario, speed: float) -> dict[str, Any]:

@@ -12,15 +12,25 @@ from soak.schemas.files import Folders
 from soak.schemas.language.build_conditions import build_demands
 from soak.schemas.language.clock import Clock, parse_start
 from soak.schemas.language.comparison import Context
-from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.schemas.language.distributions import (
+    Constant,
+    Distribution,
+    Empirical,
+    Exponential,
+    LogNormal,
+    ServiceTime,
+    Uniform,
+)
 from soak.schemas.language.faults import Fault
-from soak.schemas.language.model import Burst, Exactly, Phase, Process, Scenario, Telemetry, Tenant, Workload
+from soak.schemas.language.kinds import build_kinds, label_values, mixture
+from soak.schemas.language.model import Burst, Exactly, Phase, Process, Scenario, TaskKind, Telemetry, Tenant, Workload
 from soak.schemas.language.outlets import DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret
 from soak.schemas.language.own_slis import named_slis, scenario_slis
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Language
 from soak.schemas.language.shapes import base_rate, batch_of, scheduled_of, shape_of, total
 from soak.schemas.language.trace_build import with_trace
+from soak.schemas.language.users import build_users, most_per_s
 from soak.schemas.language.windows import Recurrence, Window
 
 Mapping_ = Mapping[str, Any]
@@ -39,7 +49,9 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["workload"]["tenants"])
     phases = tuple(_phase(each) for each in data["phases"])
     slis = scenario_slis(data)
-    context = Context(slis, {"tenant": tuple(t.name for t in tenants), "phase": tuple(p.name for p in phases)})
+    context = Context(slis, label_values(data, language))
+    kinds = build_kinds(data, language, folders, lambda: language.service(data, settings, folders))
+    service = mixture(kinds) if kinds else language.service(data, settings, folders)
     demanded, alerts, aborts = build_demands(data, context)
     return Scenario(
         name=data["name"],
@@ -55,7 +67,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
         workload=with_trace(
-            _workload(data, tenants, language.service(data, settings, folders), duration_s), data, folders, duration_s
+            _workload(data, tenants, kinds, service, language, settings, folders), data, folders, duration_s
         ),
         phases=phases,
         system_settings=settings,
@@ -150,8 +162,21 @@ def _start(data: Mapping_) -> datetime | None:
     return parse_start(data["start"], data["timezone"]) if "start" in data else None
 
 
-def _workload(scenario: Mapping_, tenants: tuple[Tenant, ...], service: Distribution, duration_s: float) -> Workload:
-    data, clock = scenario["workload"], Clock.of(_start(scenario), scenario["timezone"])
+def _workload(
+    scenario: Mapping_,
+    tenants: tuple[Tenant, ...],
+    kinds: tuple[TaskKind, ...],
+    service: ServiceTime,
+    language: Language,
+    settings: Any,
+    folders: Folders,
+) -> Workload:
+    data = scenario["workload"]
+    if "users" in data:
+        users = build_users(data["users"], lambda each: build_distribution(each, folders))
+        most = most_per_s(users, service, language.at_once(settings))
+        return Workload(Process.POISSON, most, None, service, tenants, data.get("tasks"), kinds=kinds, users=users)
+    duration_s, clock = units.duration(scenario["duration"]), Clock.of(_start(scenario), scenario["timezone"])
     arrivals = data["arrivals"]
     shape = shape_of(arrivals, duration_s, clock)
     burst = None if shape else arrivals.get("burst")
@@ -164,6 +189,7 @@ def _workload(scenario: Mapping_, tenants: tuple[Tenant, ...], service: Distribu
         service=service,
         tenants=tenants,
         tasks=data.get("tasks"),
+        kinds=kinds,
         shape=shape,
         batch=batch_of(arrivals),
         exactly=Exactly(arrivals["count"], duration_s) if "count" in arrivals else None,
@@ -177,7 +203,7 @@ def _plain_rate(arrivals: Mapping_, duration_s: float) -> float:
 
 
 def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Language, settings: Any) -> Fault:
-    when, spec = recurrence(data), language.faults[data["type"]]
+    when, spec, kind = recurrence(data), language.faults[data["type"]], data.get("kind", ())
     if timed := language.timed(data, settings):
         when, spec = timed.when, timed.spec
     windows = when.windows(duration_s) if when else ()
@@ -191,5 +217,6 @@ def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Langua
         delay=build_distribution(data["delay"], folders) if "delay" in data else DEFAULT_DELAY,
         dependency=language.struck(data, settings),
         retry_after_s=units.duration(data["retry_after"]) if "retry_after" in data else DEFAULT_RETRY_AFTER_S,
+        kinds=(kind,) if isinstance(kind, str) else tuple(kind),
         strikes=tuple(timed.strikes(each.start_s) for each in windows) if timed else (),
     )

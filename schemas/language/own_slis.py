@@ -49,10 +49,12 @@ def build_sli(name: str, definition: Mapping[str, Any], data: Mapping[str, Any])
             return _of_series(name, definition, base_of(of, language.slis))
     faults = [fault["name"] for fault in data.get("faults", [])]
     tenants = tuple(tenant["name"] for tenant in data["workload"].get("tenants", []))
+    kinds = tuple(kind["name"] for kind in data["workload"].get("kinds", []))
     named = language.names(data)
 
     def filters(text: str | list[str]) -> tuple[EventFilter, ...]:
-        return tuple(event_filter(each, faults, tenants, named) for each in ([text] if isinstance(text, str) else text))
+        texts = [text] if isinstance(text, str) else text
+        return tuple(event_filter(each, faults, tenants, named, kinds) for each in texts)
 
     if "ratio" in definition:
         parts = (filters(definition["ratio"]["good"]), filters(definition["ratio"]["total"]))

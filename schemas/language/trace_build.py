@@ -12,7 +12,8 @@ from soak.schemas.errors import EvidenceError, quoted
 from soak.schemas.files import Folders
 from soak.schemas.language.clock import parse_start
 from soak.schemas.language.distributions import Constant, Distribution, Empirical
-from soak.schemas.language.model import Piece, Shape, Workload
+from soak.schemas.language.kinds import mixture
+from soak.schemas.language.model import Piece, Shape, TaskKind, Workload
 from soak.schemas.language.trace import Trace
 from soak.schemas.trace.settings import Reading
 
@@ -180,20 +181,31 @@ def survey_of(record: "TraceRecord") -> "Survey":
 
 def with_trace(workload: Workload, scenario: Data, folders: Folders, duration_s: float) -> Workload:
     """The workload with what its trace says: when work arrives, how long it takes and whose it is. Raises ValueError."""
-    if "trace" not in scenario["workload"]["arrivals"]:
+    if "trace" not in scenario["workload"].get("arrivals", {}):
         return workload
     trace = trace_of(scenario, folders)
     shape = shape_of_trace(trace, duration_s)
     arrivals = math.fsum((each.end_s - each.start_s) * each.from_per_s for each in shape.pieces)
-    service = workload.service if trace.reading.service is None else service_of(trace)
+    kinds = _kinds(workload, trace)
+    service = mixture(kinds) if kinds else workload.service
+    service = service if trace.reading.service is None else service_of(trace)
     shares = trace.seen.tenants
     tenants = tuple(
         replace(each, share=shares.get(each.name, 0) / trace.seen.rows) if trace.reading.tenant else each
         for each in workload.tenants
     )
-    return replace(
-        workload, rate_per_s=arrivals / duration_s, shape=shape, trace=trace, service=service, tenants=tenants
-    )
+    whose = replace(workload, service=service, tenants=tenants, kinds=kinds)
+    return replace(whose, rate_per_s=arrivals / duration_s, shape=shape, trace=trace)
+
+
+def _kinds(workload: Workload, trace: Trace) -> tuple[TaskKind, ...]:
+    """The kinds with the shares that they have in a trace, and with its service times where it has any."""
+    shares, kinds = trace.seen.kinds, workload.kinds
+    if trace.reading.kind:
+        kinds = tuple(replace(each, share=shares.get(each.name, 0) / trace.seen.rows) for each in kinds)
+    if trace.reading.service:
+        kinds = tuple(replace(each, service=service_of(trace), own_service=False) for each in kinds)
+    return kinds
 
 
 def service_of(trace: Trace) -> Distribution:
