@@ -21,7 +21,7 @@ def conditions(
         yield view.problem((*where, modes[1]), what, f"keep one of {', '.join(MODES)}", at_key=True)
         return
     if modes and modes[0] != "when":
-        yield from _together(view, where, modes[0])
+        yield from _together(view, where, entry, modes[0])
         for place, part in view.entries(*where, modes[0]):
             yield from conditions(view, place, part, context, broken)
         return
@@ -34,11 +34,8 @@ def conditions(
             yield view.problem((*where, "when"), error.what, error.remedy)
 
 
-def _together(view: View, where: Where, mode: str) -> Iterator[Problem]:
-    """Keys that belong to each of the conditions; `view` has defaults filled in, the document has not."""
-    written: Any = view.document.data
-    for step in where:
-        written = written[step]
-    for key in ("window", "min_samples"):
-        if key in written:
-            yield view.problem((*where, key), f"is not allowed beside {mode}", f"write {key} in each entry of {mode}")
+def _together(view: View, where: Where, entry: Mapping[str, Any], mode: str) -> Iterator[Problem]:
+    """Keys that belong to each of the conditions; the default of `min_samples` says nothing."""
+    wrong = ["window"] * ("window" in entry) + ["min_samples"] * (entry.get("min_samples", 1) != 1)
+    for key in wrong:
+        yield view.problem((*where, key), f"is not allowed beside {mode}", f"write {key} in each entry of {mode}")
