@@ -1,7 +1,7 @@
 """What a closed workload asks of a system, without running it: asymptotic bounds, and what the machine repairman expects."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,8 @@ class Need:
     workers: float
     attempts: float
     workers_at: Callable[[float], float]
+    queues: bool = False
+    """Whether workers belong to several queues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class ClosedForecast:
     rate_per_s: Floats
     users_over_time: Floats
     warnings: tuple[str, ...]
+    model: str
+    """What the expectation assumes, in words."""
 
 
 def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
@@ -78,7 +82,6 @@ def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
     rate_per_s = np.array([known[each].throughput_per_s for each in there])
     by_users, by_workers = count / (between_s + need.least_s), need.workers / need.taken_s if need.taken_s else math.inf
     expected, limited = known[full], math.isfinite(by_workers)
-    most = min(by_users, by_workers)
     response_s = count / expected.throughput_per_s - between_s
     by_rate = float(rate_per_s.mean()) * scenario.duration_s
     tasks = min(by_rate, _of_shares(scenario, between_s + response_s))
@@ -90,7 +93,7 @@ def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
         workers=int(need.workers) if math.isfinite(need.workers) else None,
         users_most_per_s=by_users,
         workers_most_per_s=by_workers if limited else None,
-        most_per_s=most,
+        most_per_s=min(by_users, by_workers),
         balance_users=by_workers * (between_s + need.least_s) if limited else None,
         expected_per_s=expected.throughput_per_s,
         expected_response_s=response_s,
@@ -99,12 +102,17 @@ def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
         faults={fault.name: round(tasks * _share(scenario, fault)) for fault in scenario.faults if fault.rate},
         rate_per_s=rate_per_s,
         users_over_time=at_work,
-        warnings=(
-            *_warnings(users.timeout_s, by_users, by_workers, response_s),
-            *_shortfall(scenario.workload.tasks, tasks),
-            COORDINATED_OMISSION,
-        ),
+        warnings=tuple(_warnings(scenario, by_users, by_workers, response_s, tasks)),
+        model=_model(count, need),
     )
+
+
+def _model(users: int, need: Need) -> str:
+    if math.isinf(need.workers):
+        return "no task waits for a worker"
+    if need.queues:
+        return "about: at most what the busiest of the queues allows"
+    return f"M/M/{need.workers:g}//{users}: exact for exponential times"
 
 
 def _expected(users: int, between_s: float, need: Need, workers: float) -> Balance:
@@ -130,27 +138,25 @@ def _of_shares(scenario: Scenario, turn_s: float) -> float:
     return turns
 
 
-def _shortfall(tasks: int | None, expected: float) -> list[str]:
-    if tasks is None or expected >= tasks * (1 - _ROUNDING):
-        return []
-    return [f"about {expected:,.0f} of {tasks:,} tasks are expected: the verdict may be INCONCLUSIVE"]
-
-
 def _share(scenario: Scenario, fault: Fault) -> float:
     """Of the tasks, the share that a fault by rate strikes, were they spread evenly over the run."""
     inside_s = sum(window.end_s - window.start_s for window in fault.windows)
-    return fault.rate * (inside_s / scenario.duration_s if fault.windows else 1.0)
+    kinds = sum(kind.share for kind in scenario.workload.kinds if kind.name in fault.kinds) if fault.kinds else 1.0
+    return fault.rate * kinds * (inside_s / scenario.duration_s if fault.windows else 1.0)
 
 
-def _warnings(timeout_s: float, by_users: float, by_workers: float, response_s: float) -> list[str]:
-    found = []
+def _warnings(scenario: Scenario, by_users: float, by_workers: float, response_s: float, tasks: float) -> Iterator[str]:
+    users, asked = scenario.workload.users, scenario.workload.tasks
+    assert users
     if by_users > by_workers:
         waits = f"each waits about {show_duration(round(response_s, 1))} for a task"
         what = f"the users could submit {show_rate(by_users)}, but the workers end {show_rate(by_workers)} at most"
-        found.append(f"saturated by design: {what}; {waits}")
-    if response_s > timeout_s:
-        found.append(f"users give up after {show_duration(timeout_s)}, before the average task ends: work piles up")
-    return found
+        yield f"saturated by design: {what}; {waits}"
+    if response_s > users.timeout_s:
+        yield f"users give up after {show_duration(users.timeout_s)}, before the average task ends: work piles up"
+    if asked is not None and tasks < asked * (1 - _ROUNDING):
+        yield f"about {tasks:,.0f} of {asked:,} tasks are expected: the verdict may be INCONCLUSIVE"
+    yield COORDINATED_OMISSION
 
 
 def closed_figures(scenario: Scenario, f: ClosedForecast) -> list[str]:
@@ -164,12 +170,11 @@ def closed_figures(scenario: Scenario, f: ClosedForecast) -> list[str]:
     if f.workers_most_per_s is not None and f.balance_users is not None:
         by_workers = f", the {workers} {show_rate(f.workers_most_per_s)}; equal at {f.balance_users:.1f} users"
     busy = f"{f.expected_busy:.2f}" + (f" of {workers} busy" if f.workers else " worked on at a time")
-    model = f"M/M/{f.workers}//{f.users}: exact for exponential times" if f.workers else "no task waits for a worker"
     return [
         f"  users       {f.users:,}; think time {show_duration(round(users.think.mean_s, 3))} on average{pauses}{gives_up}",
         f"  tasks       about {f.expected_tasks:,.0f} expected",
         f"  attempts    {f.attempts_per_task:.3f} per task, mean service time {show_duration(f.service_mean_s)}",
         f"  bounds      at most {show_rate(f.most_per_s)}: the users submit {show_rate(f.users_most_per_s)}{by_workers}",
         f"  expected    {show_rate(f.expected_per_s)}, {show_duration(round(f.expected_response_s, 3))} to the end of a task, "
-        f"{busy} ({model})",
+        f"{busy} ({f.model})",
     ]

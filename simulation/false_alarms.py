@@ -172,7 +172,7 @@ def _beside(scenario: Scenario, comparison: Comparison) -> Objective | None:
         if each.comparison.sli == comparison.sli
         and each.comparison.selector == comparison.selector
         and each.comparison.op in wanted
-        # What must hold in every window is no level that a system is at.
+        # A system is not at what must hold in every window: it is above it most of the time.
         and each.window_s is None
     ]
     fixed = [(each.comparison.target, each) for each in found if isinstance(each.comparison.target, float)]

@@ -24,7 +24,7 @@ from soak.simulation.room import NO_ACTION, room_of
 from soak.simulation.streams import BLOCK, Stream
 from soak.simulation.trace import TraceArrivals
 from soak.simulation.trace_columns import columns_of
-from soak.simulation.turns import Turns
+from soak.simulation.turns import Past, Turns
 from soak.simulation.users import Users
 
 
@@ -104,12 +104,12 @@ class Plan:
         if self.scenario.workload.users is None:
             return None
         causes = [(fault, self.cause_of(fault)) for fault in self._duplicates]
-        return Users(self.scenario.workload, self.seed, self._arrivals_seed, causes)
+        return Users(self.scenario.workload, self.seed, self._arrivals_seed, causes, self.kinds)
 
-    def turns(self) -> Turns:
-        """The users of a closed workload at work: in place of `submissions`, from the beginning of the run."""
+    def turns(self, past: Past | None = None) -> Turns:
+        """The users of a closed workload at work: in place of `submissions`, from the beginning, or resumed after `past`."""
         assert self.users
-        self._turns = Turns(self.users, lambda: self.ends_s)
+        self._turns = Turns(self.users, lambda: self.ends_s, past, self.scenario.telemetry.max_lag_s)
         return self._turns
 
     @property
@@ -162,6 +162,10 @@ class Plan:
             return np.full(len(numbers), -1) if tenants is None else tenants
         kinds = self.kinds.of(numbers)
         return kinds if tenants is None else tenants * len(workload.kinds) + kinds
+
+    def kind_of(self, number: int) -> str:
+        """The name of the kind of a task; empty where none are declared."""
+        return self.scenario.workload.kinds[self.kinds.one(number)].name if self.kinds else ""
 
     def _service_times(self) -> ServiceTimes | None:
         """What decides how long an attempt takes where that differs by kind, or has a limit."""

@@ -20,6 +20,7 @@ from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats, tick
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.simulation.distributions import draw
+from soak.simulation.kinds import Kinds
 from soak.simulation.streams import BLOCK, Stream
 
 BLOCKS_KEPT = 256
@@ -43,7 +44,9 @@ class _Copy:
 class Users:
     """The users of a workload. `faults`: those that submit a task twice, each with its cause."""
 
-    def __init__(self, workload: Workload, seed: int, work_seed: int, faults: list[tuple[Fault, int]]) -> None:
+    def __init__(
+        self, workload: Workload, seed: int, work_seed: int, faults: list[tuple[Fault, int]], kinds: Kinds | None
+    ) -> None:
         """`work_seed`: of the think times; `seed`: of duplicates."""
         assert workload.users
         self.settings = workload.users
@@ -52,6 +55,7 @@ class Users:
         self.timeout_s = workload.users.timeout_s
         self._tasks = math.inf if workload.tasks is None else workload.tasks
         self._stream = Stream(work_seed, "users")
+        self._kinds = kinds
         self._faults = [(fault, cause, Stream(seed, f"fault:{fault.name}")) for fault, cause in faults]
         self._windows = [workload.users.windows(user) for user in range(self.count)]
         self._pauses = lru_cache(BLOCKS_KEPT)(self._draw)
@@ -106,6 +110,9 @@ class Users:
         found: dict[int, list[_Copy]] = {}
         for fault, cause, stream in self._faults:
             delay_s = draw(fault.delay, stream.at(block, 1), BLOCK)
-            for place in np.flatnonzero(stream.at(block).random(BLOCK) < fault.rate).tolist():
+            hit = stream.at(block).random(BLOCK) < fault.rate
+            if self._kinds and fault.kinds:
+                hit &= self._kinds.among(fault.kinds)[self._kinds.of_block(block)]
+            for place in np.flatnonzero(hit).tolist():
                 found.setdefault(place, []).append(_Copy(fault.windows, float(delay_s[place]), cause))
         return found

@@ -1,12 +1,13 @@
 """Submits the work of a closed workload: users who wait for the ends that the system reports."""
 
 import math
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 
 from soak.contract import Refused
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.submitter import Answer, Intake, Intakes, Submission, Submitter, are_twins
 from soak.schemas.stream.events import COPY
+from soak.simulation.turns import Past
 
 LOOK_REAL_S = 0.01
 """Interval of reading ends where they are not noticed at once: users of a fast system wait no longer than that for news."""
@@ -22,9 +23,10 @@ class UsersSubmitter(Submitter):
         answered: Callable[[Submission, Answer], None],
         intakes: Intakes | None = None,
         recorded: Container[int] = frozenset(),
+        past: Past | None = None,
     ) -> None:
         super().__init__(context, intake, answered, intakes=intakes, recorded=recorded)
-        self._turns = context.plan.turns()
+        self._turns = context.plan.turns(past)
         self._asked_s = math.inf
 
     def start(self) -> None:
@@ -69,11 +71,16 @@ def submitter_of(
     known: Callable[[Submission], bool] = lambda _: False,
     intakes: Intakes | None = None,
     recorded: Container[int] = frozenset(),
+    closed_s: Mapping[int, float] | None = None,
 ) -> tuple[Submitter, Callable[[int, float], None]]:
-    """What submits the work of a plan, and what is to be called with the number of each task that ends, and when."""
+    """What submits the work of a plan, and what is to be called with the number of each task that ends, and when.
+
+    `closed_s`: where a run is resumed whose users wait for their tasks, when those ended that are known to have.
+    """
     if context.plan.users is None:
         return Submitter(context, intake, answered, known, intakes, recorded), _ignore
-    users = UsersSubmitter(context, intake, answered, intakes, recorded)
+    past = Past(closed_s, context.known_s, lambda work: known(Submission(*work))) if closed_s is not None else None
+    users = UsersSubmitter(context, intake, answered, intakes, recorded, past)
     return users, users.ended
 
 

@@ -6,6 +6,7 @@ from soak.simulation.plan import Plan
 from soak.simulation.queue.fleet import FleetModel
 from soak.simulation.queue.lease import FOREVER
 from soak.simulation.queue.model import QueueModel
+from soak.simulation.queue.queues import QueuesModel
 from soak.simulation.recorder import Recorder
 
 
@@ -47,3 +48,7 @@ class ClosedQueueModel(QueueModel):
 
 class ClosedFleetModel(ClosedQueueModel, FleetModel):
     """The same, of a queue whose number of workers changes."""
+
+
+class ClosedQueuesModel(ClosedQueueModel, QueuesModel):
+    """The same, where workers belong to queues."""

@@ -15,7 +15,6 @@ from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Process, Scenario
 from soak.schemas.stream.block import Floats
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue, queue_of
-from soak.simulation.closed import Need
 from soak.simulation.distributions import spread
 from soak.simulation.queue.actions import ACTIONS, Action
 from soak.simulation.queue.lease import Leases
@@ -230,20 +229,3 @@ def _starts_after_expiry(queue: Queue, moment: Floats) -> Floats:
         return round_s
     first_s = np.ceil(round_s / poll_s) * poll_s
     return np.minimum(first_s, round_s + poll_s * (1 - (1 - moment) ** (1 / others))) if others else first_s
-
-
-def need_of(scenario: Scenario) -> Need:
-    """What a task of a closed workload needs of the queue while the faults without windows hold."""
-    queue = queue_of(scenario)
-    always = tuple(fault for fault in scenario.faults if fault.rate and not fault.by_time and not fault.windows)
-    demand = TaskDemand(scenario).of(always)
-    # A task that finds a worker free waits for the next of the polls, which are spread over the interval.
-    poll_s = demand.attempts * queue.poll_interval_s / (queue.dispatchers + 1)
-    taken_s = demand.held_s + demand.idle_s
-    least_s = demand.held_s + demand.apart_s
-    most, by_rule = queue.fleet.most(queue.workers), queue.fleet.scaling is not None
-
-    def workers_at(t_s: float) -> float:
-        return most if by_rule else queue.fleet.planned(queue.workers, t_s)
-
-    return Need(least_s, demand.held_s, taken_s, poll_s, most, demand.attempts, workers_at)

@@ -56,6 +56,7 @@ class KindsDemand:
                 idle_s=sum(share * each.idle_s for share, each in parts),
                 fails=fails,
                 fails_after_s=after_s / fails if fails else 0.0,
+                apart_s=sum(share * each.apart_s for share, each in parts),
             )
         return self._known[faults]
 

@@ -28,8 +28,10 @@ _MOST_STEPS = 12
 def _model(env: "Environment", plan: "Plan", recorder: "Recorder") -> Model:
     varies = queue_of(plan.scenario).fleet.varies
     if plan.users:
-        from soak.simulation.queue.closed import ClosedFleetModel, ClosedQueueModel
+        from soak.simulation.queue.closed import ClosedFleetModel, ClosedQueueModel, ClosedQueuesModel
 
+        if queue_of(plan.scenario).queues:
+            return ClosedQueuesModel(env, plan, recorder)
         return ClosedFleetModel(env, plan, recorder) if varies else ClosedQueueModel(env, plan, recorder)
     if queue_of(plan.scenario).queues:
         from soak.simulation.queue.queues import QueuesModel
@@ -47,7 +49,7 @@ def _model(env: "Environment", plan: "Plan", recorder: "Recorder") -> Model:
 def _forecast(plan: "Plan") -> "QueueForecast | ClosedForecast":
     if plan.users:
         from soak.simulation.closed import forecast_closed
-        from soak.simulation.queue.demand import need_of
+        from soak.simulation.queue.closed_need import need_of
 
         return forecast_closed(plan.scenario, need_of(plan.scenario))
     from soak.simulation.queue.forecast import forecast_queue

@@ -96,7 +96,10 @@ def test_a_schedule_and_every_fault_of_workers(tmp_path: Path, target: str, spee
 
 @pytest.mark.parametrize(("target", "speed"), [("memory_queue:MemoryQueue", 60), ("orchestrator", 30)])
 def test_a_rule_adds_workers_and_lets_them_go(tmp_path: Path, target: str, speed: int) -> None:
-    verdict, told = ran(tmp_path, scenario(tmp_path, RULE), target, speed)
+    path = scenario(tmp_path, RULE)
+    stages = "{stages: [{rate: 40/min, for: 5m}, {rate: 2/min, for: 5m}]}"
+    path.write_text(path.read_text().replace("{rate: 40/min}", stages))
+    verdict, told = ran(tmp_path, path, target, speed)
     assert verdict["verdict"] == "PASS"
     # With two workers left for 30 s of 40 tasks a minute, more than 10 wait; later nobody of 9 has much to do.
     names = {event["name"] for event in told if event["type"] == "process.started"}

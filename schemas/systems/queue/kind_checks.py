@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from soak.schemas.errors import Problem, quoted
+from soak.schemas.language.schema import read_schema
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
 from soak.schemas.systems.queue.fleet import OF_WORKERS
@@ -62,7 +63,9 @@ def _names(view: View) -> Iterator[Problem]:
 def _workers(view: View) -> Iterator[Problem]:
     """Workers belong to queues, or to none."""
     written = view.document.data.get("queue") if isinstance(view.document.data, dict) else None
-    if view.entries(*_QUEUES) and isinstance(written, dict) and "workers" in written:
+    # The default may be written down without changing anything.
+    usual = read_schema("scenario")["$defs"]["queue"]["properties"]["workers"]["default"]
+    if view.entries(*_QUEUES) and isinstance(written, dict) and written.get("workers", usual) != usual:
         what = "each of the queues has workers of its own"
         yield view.problem(("queue", "workers"), what, "remove it, or give the queues other numbers", at_key=True)
 
@@ -75,9 +78,6 @@ def _fleet(view: View) -> Iterator[Problem]:
             yield view.problem((*where, "kind"), what, "remove it, or add a rate")
     if not view.entries(*_QUEUES):
         return
-    if view.get("workload", "users") is not None:
-        what = "users do not wait for the tasks of several queues"
-        yield view.problem(("workload", "users"), what, "write arrivals, or one queue", at_key=True)
     for key in ("schedule", "scaling"):
         if view.get("queue", key) is not None:
             what = "the workers of queues do not change over time"

@@ -347,7 +347,7 @@ def test_alerts_are_not_warned_of(tmp_path: Path) -> None:
     assert cautions(load(tmp_path / "chance.yaml")) == ()
 
 
-def test_an_objective_in_windows_is_no_level_that_a_system_is_at(tmp_path: Path) -> None:
+def test_a_system_is_not_at_an_objective_in_windows(tmp_path: Path) -> None:
     path = tmp_path / "windows.yaml"
     path.write_text("""\
 version: 1

@@ -19,7 +19,7 @@ from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import COPY, Kind
 from soak.simulation.closed import COORDINATED_OMISSION
 from soak.simulation.plan import Plan
-from soak.simulation.queue.demand import need_of
+from soak.simulation.queue.closed_need import need_of
 from soak.simulation.repairman import balance, bound
 from soak.simulation.room import room_of
 from soak.simulation.run import simulate
@@ -79,6 +79,7 @@ def settings(levels: list[tuple[float, float]]) -> Settings:
         ({"stages": [{"count": 5, "for": "10s"}, {"count": 1, "for": "10s"}, {"to": 3, "for": "20s"}]}, 1,
          [(0.0, 10.0), (20.0, math.inf)]),
         ({"stages": [{"count": 5, "for": "10s"}, {"count": 1, "for": "10s"}]}, 4, [(0.0, 10.0)]),
+        ({"stages": [{"for": "10s"}, {"count": 4, "to": 0, "for": "40s"}]}, 1, [(10.0, 40.0)]),
     ],
 )  # fmt: skip
 def test_when_a_user_is_at_work(data: dict[str, Any], user: int, windows: list[tuple[float, float]]) -> None:
@@ -263,6 +264,50 @@ def test_attempts_and_polls_are_part_of_what_a_task_needs(tmp_path: Path) -> Non
     assert need.attempts == 1.5
     assert need.held_s == pytest.approx(7.5)
     assert need.taken_s == pytest.approx(9.0)
+
+
+KINDS = [
+    {"name": "fast", "share": "75%", "task": {"duration": {"distribution": "constant", "value": "1s"}}},
+    {"name": "slow", "share": "25%", "task": {"duration": {"distribution": "constant", "value": "20s"}}},
+]
+QUEUES = [{"name": "a", "workers": 8, "kinds": ["fast"]}, {"name": "b", "workers": 1, "kinds": ["slow"]}]
+
+
+def test_users_of_several_queues_are_held_up_by_the_busiest(tmp_path: Path) -> None:
+    """Of the tasks a quarter needs 20 s of one worker: 1 / (0.25 * 20 s) is all that the users can have done."""
+    of = scenario(
+        tmp_path,
+        {"count": 20},
+        workload={"kinds": KINDS},
+        queue={"queues": QUEUES, "poll_interval": "0s"},
+        duration="10h",
+    )
+    figures = room_of("queue").forecast(Plan(of))
+    assert figures.most_per_s == pytest.approx(0.2)
+    done = len(rows(Plan(of), Kind.TASK_DONE))
+    assert done == pytest.approx(0.2 * 36_000, rel=0.05)
+
+
+def test_second_submissions_may_be_of_a_kind(tmp_path: Path) -> None:
+    faults = [{"name": "twice", "type": "duplicate_enqueue", "rate": 1.0, "kind": "slow"}]
+    plan = Plan(scenario(tmp_path, {"count": 5}, workload={"kinds": KINDS}, faults=faults))
+    copies = {number & ~COPY for _, number in rows(plan, Kind.TASK_DUPLICATE)}
+    assert plan.kinds
+    slow = {number for number in due(plan.again()) if not number & COPY and plan.kinds.one(number) == 1}
+    assert len(slow) > 10
+    # The last ones may come again only after the end.
+    assert copies <= slow
+    assert len(slow - copies) <= 5
+
+
+def test_the_number_of_workers_may_change(tmp_path: Path) -> None:
+    """Ten users keep one worker busy all the time, and from 5 min on all ten of them."""
+    queue = {"workers": 1, "poll_interval": "0s", "schedule": [{"at": "5m", "workers": 10}]}
+    of = scenario(tmp_path, {"count": 10}, queue=queue)
+    ended = [t_s for t_s, _ in rows(Plan(of), Kind.TASK_DONE)]
+    assert len([t_s for t_s in ended if t_s <= 300]) == 60
+    assert len([t_s for t_s in ended if 330 < t_s <= 600]) == pytest.approx(270 / 15 * 10, rel=0.05)
+    assert room_of("queue").forecast(Plan(of)).expected_tasks == pytest.approx(len(ended), rel=0.05)
 
 
 def test_verdict_and_evidence_of_a_closed_run(tmp_path: Path) -> None:

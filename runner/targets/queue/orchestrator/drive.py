@@ -54,7 +54,7 @@ class Drive:
         disk = enter(closing(self._own_disk(directory))) if needs_disk(plan.scenario) else None
         self._selector = enter(selectors.DefaultSelector())
         self._body_server = body_server = enter(closing(BodyServer(sockets / "desk", self._selector)))
-        settings = system_settings(queue_of(plan.scenario), directory, body_server.path, speed)
+        settings = system_settings(plan.scenario, directory, body_server.path, speed)
         database = ((disk.place if disk else directory) / DATABASE).resolve()
         self._context = context = RunContext.held(plan, speed, past.history.until_s, past.from_s)
         # Closed after the system: what that does while stopping is not observed either.
@@ -70,7 +70,7 @@ class Drive:
         past.restore_blame(plan, change_reader)
         known, recorded = partial(past.knew, context=context, change_reader=change_reader), past.history.offered
         self._submitter, change_reader.ended = submitter_of(
-            context, system, change_reader.answered, known, system, recorded
+            context, system, change_reader.answered, known, system, recorded, past.history.closed_s
         )
         bodies = context, self._workers, change_reader, system, body_server, settings.busy_timeout_s, lock
         self._fleet = make_executions(*bodies, system.snapshot)
