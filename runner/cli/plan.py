@@ -109,8 +109,11 @@ def _as_json(plan: "Plan", figures: "Forecast", alarms: "list[FalseAlarm]", warn
 
     from msgspec import to_builtins
 
+    from soak.reports.traces import trace_values
+
     values: dict[str, Any] = asdict(figures)  # type: ignore[call-overload]
     shown = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in values.items()}
+    shown |= trace_values(plan.scenario.workload.trace)
     shown["false_alarms"] = to_builtins(alarms)
     shown["warnings"] = [*figures.warnings, *warnings]
     return json.dumps({"scenario": plan.scenario.name, "seed": plan.seed, **shown}, indent=2)
@@ -118,6 +121,7 @@ def _as_json(plan: "Plan", figures: "Forecast", alarms: "list[FalseAlarm]", warn
 
 def _lines(plan: "Plan", room: "Room", figures: "Forecast", alarms: "list[FalseAlarm]") -> list[str]:
     from soak.reports.false_alarms import false_alarm_lines
+    from soak.reports.traces import trace_lines
     from soak.schemas.units import show_duration
 
     scenario = plan.scenario
@@ -133,6 +137,7 @@ def _lines(plan: "Plan", room: "Room", figures: "Forecast", alarms: "list[FalseA
     return [
         f"{scenario.name}: {scenario.title}".rstrip(": "),
         f"  {arrivals} of {'work' if plan.users else 'arrivals'}, up to {drain} to drain, seed {plan.seed}",
+        *trace_lines(scenario.workload.trace),
         "",
         *room.figures(scenario, figures),
         "",
