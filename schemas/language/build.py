@@ -18,12 +18,11 @@ from soak.schemas.language.distributions import (
     Empirical,
     Exponential,
     LogNormal,
-    ServiceTime,
     Uniform,
 )
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.kinds import build_kinds, label_values, mixture
-from soak.schemas.language.model import Burst, Exactly, Phase, Process, Scenario, TaskKind, Telemetry, Tenant, Workload
+from soak.schemas.language.model import Burst, Exactly, Phase, Process, Scenario, Telemetry, Tenant, Workload
 from soak.schemas.language.outlets import DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret
 from soak.schemas.language.own_slis import named_slis, scenario_slis
 from soak.schemas.language.registry import language_of
@@ -45,11 +44,8 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     """The typed scenario of checked `data`; files it names are looked up in `folders`."""
     duration_s, language = units.duration(data["duration"]), language_of(data["system"])
     settings = language.build(data, folders)
-    tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["workload"]["tenants"])
     slis, phases = scenario_slis(data), tuple(_phase(each) for each in data["phases"])
     context = Context(slis, label_values(data, language))
-    kinds = build_kinds(data, language, folders, lambda: language.service(data, settings, folders))
-    service = mixture(kinds) if kinds else language.service(data, settings, folders)
     demanded, alerts, aborts = build_demands(data, context)
     return Scenario(
         name=data["name"],
@@ -64,9 +60,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=with_trace(
-            _workload(data, tenants, kinds, service, language, settings, folders), data, folders, duration_s
-        ),
+        workload=_workload(data, language, settings, folders),
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
@@ -160,16 +154,11 @@ def _start(data: Mapping_) -> datetime | None:
     return parse_start(data["start"], data["timezone"]) if "start" in data else None
 
 
-def _workload(
-    scenario: Mapping_,
-    tenants: tuple[Tenant, ...],
-    kinds: tuple[TaskKind, ...],
-    service: ServiceTime,
-    language: Language,
-    settings: Any,
-    folders: Folders,
-) -> Workload:
+def _workload(scenario: Mapping_, language: Language, settings: Any, folders: Folders) -> Workload:
     data = scenario["workload"]
+    tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["tenants"])
+    kinds = build_kinds(scenario, language, folders, lambda: language.service(scenario, settings, folders))
+    service = mixture(kinds) if kinds else language.service(scenario, settings, folders)
     if "users" in data:
         users = build_users(data["users"], lambda each: build_distribution(each, folders))
         most = most_per_s(users, service, language.at_once(settings))
@@ -178,7 +167,7 @@ def _workload(
     arrivals = data["arrivals"]
     shape = shape_of(arrivals, duration_s, clock)
     burst = None if shape else arrivals.get("burst")
-    return Workload(
+    workload = Workload(
         process=Process(arrivals["process"]),
         rate_per_s=total(shape.pieces) / duration_s if shape else _plain_rate(arrivals, duration_s),
         burst=Burst(units.duration(burst["every"]), units.duration(burst["for"]), units.rate(burst["rate"]))
@@ -193,6 +182,7 @@ def _workload(
         exactly=Exactly(arrivals["count"], duration_s) if "count" in arrivals else None,
         scheduled=tuple(scheduled_of(each, duration_s, clock) for each in arrivals.get("scheduled", ())),
     )
+    return with_trace(workload, scenario, folders, duration_s)
 
 
 def _plain_rate(arrivals: Mapping_, duration_s: float) -> float:
