@@ -14,6 +14,8 @@ from soak.schemas.evidence.arrivals import Form
 from soak.schemas.stream.block import Floats, Ints
 
 _LEAST_DAYS, _LEAST_WEEKS = 2, 2
+_MOST_PARTS = 500
+"""A scenario has no more than 1,000 stages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def _merged(count: Floats, length_s: Floats, penalty: float, *, around: bool) ->
         joined = _likelihood(count[:-1] + count[1:], length_s[:-1] + length_s[1:])
         lost = 2 * (own[:-1] + own[1:] - joined)
         place = int(np.argmin(lost))
-        if lost[place] > penalty:
+        if lost[place] > penalty and len(begins) <= _MOST_PARTS:
             break
         count[place] += count[place + 1]
         length_s[place] += length_s[place + 1]
