@@ -60,7 +60,7 @@ def command(
     figures: Forecast = room.forecast(plan)
     alarms = false_alarms(plan.scenario)
     if plot:
-        write_whole(plot, _picture_file(plan, list(room.pictures(plan.scenario, figures))))
+        write_whole(plot, _plotted(plan, room, figures))
     if as_json:
         hand_over(_as_json(plan, figures, alarms, warnings))
     else:
@@ -94,15 +94,13 @@ def _drawn(plan: "Plan", pictures: "Sequence[Picture]") -> bytes:
     return plot(plan.scenario, PlannedLoad(t_s, plan.rate.at(t_s), edges_s, drawn_per_s, levels))
 
 
-def _picture_file(plan: "Plan", pictures: "Sequence[Picture]") -> bytes:
-    return _drawn_users(plan) if plan.users else _drawn(plan.again(), pictures)
+def _plotted(plan: "Plan", room: "Room", figures: "Forecast") -> bytes:
+    """The planned load as a picture, or the planned number of users."""
+    from soak.reports.plots import planned_users
 
-
-def _drawn_users(plan: "Plan") -> bytes:
-    """The planned number of users as a picture."""
-    from soak.reports.plots.planned_users import plot
-
-    return plot(plan.scenario)
+    if plan.users:
+        return planned_users.plot(plan.scenario)
+    return _drawn(plan.again(), list(room.pictures(plan.scenario, figures)))
 
 
 def _as_json(plan: "Plan", figures: "Forecast", alarms: "list[FalseAlarm]", warnings: tuple[str, ...]) -> str:

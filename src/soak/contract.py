@@ -31,12 +31,26 @@ class BusyError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class KindSettings:
+    """What holds for a kind of work, in real seconds. Of a higher `priority` tasks go first; `queue`: that of its tasks."""
+
+    priority: int
+    max_attempts: int
+    backoff_s: tuple[float, ...]
+    hard_tokens: int
+    queue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class QueueSettings:
     """The scenario's queue settings, in real seconds: already divided by `speed`.
 
     directory: absolute path of a new directory for the queue's files; a queue starts empty, whatever existed before.
     backoff_s: minimum wait after attempt 1, 2, …; the last value repeats. soft_tokens, hard_tokens: the budget of a task, for
     information; the worker detects that a task is over it. workers: number of polling workers. speed: for information.
+    kinds: by kind of work, the `kind` in the JSON object that a payload is. queues: the names of the workers of each queue, which
+    take its tasks only; without any, every worker takes all. rates: by queue with a limit, dispatches a second, and how many
+    at once after a pause.
     """
 
     directory: Path
@@ -48,6 +62,9 @@ class QueueSettings:
     hard_tokens: int
     workers: int
     speed: float
+    kinds: Mapping[str, KindSettings] = field(default_factory=dict)
+    queues: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rates: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def backoff_after(self, attempt: int) -> float:
         """Minimum time in seconds between the failure of attempt `attempt` (from 1) and the next attempt."""
@@ -196,7 +213,8 @@ class Queue(Protocol):
 
     A class whose methods, except `close`, may be called from several threads at once declares `thread_safe = True`; runs and
     `soak target check` then do so. `redelivery_s = 600.0` in the class declares the maximum real seconds until the work of a
-    dead worker can be claimed again; by default it is derived from the lease.
+    dead worker can be claimed again; by default it is derived from the lease. `takes = ("priority", "retry", "queues",
+    "rate_limit")` declares what of `settings.kinds`, `queues` and `rates` it heeds; scenarios that ask for more are refused.
     """
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:
@@ -256,7 +274,7 @@ class System(Protocol):
     - `files() -> list[Path]`: the files of its database, for `db_size`.
 
     `redelivery_s = 600.0` in the class declares the maximum real seconds until the work of a dead worker is started again; by
-    default it is derived from the lease.
+    default it is derived from the lease. `takes` declares what of kinds of work it heeds, as in `Queue`; also "hard_tokens".
     """
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:

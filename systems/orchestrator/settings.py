@@ -1,9 +1,10 @@
 """What a process of the orchestrator is told: one JSON file, read once."""
 
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Guardrail = Literal["enforce", "warn"]
 
@@ -36,6 +37,12 @@ class Settings:
     finishes: bool = False
     """Asked to stop, a worker first does what it was given, however long that takes."""
 
+    kinds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By kind of task what it has of its own: `priority`, `queue`, `max_attempts`, `backoff_s`, `hard_tokens`."""
+
+    queues: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By name: `workers`, by their names, and `rate_per_s` with `at_once`. Without any, all workers take all tasks."""
+
     def backoff_after_s(self, attempt: int) -> float:
         """How long a task waits after its attempt number `attempt` failed."""
         return self.backoff_s[min(attempt, len(self.backoff_s)) - 1]
@@ -59,7 +66,7 @@ def settings_of(data: object) -> Settings:
     """The settings in a mapping as JSON has it. Raises SettingsError."""
     if not isinstance(data, dict):
         raise SettingsError("must be a JSON object")
-    known = {field.name for field in fields(Settings)}
+    known = {each.name for each in fields(Settings)}
     if unknown := sorted(set(data) - known):
         raise SettingsError(f"unknown setting {unknown[0]!r}; there are {', '.join(sorted(known))}")
     if "db" not in data:
@@ -69,6 +76,7 @@ def settings_of(data: object) -> Settings:
 
 
 _TEXTS = {"db", "run_dir"}
+_TABLES = {"kinds", "queues"}
 _COUNTS = {"max_attempts": 1, "soft_tokens": 0, "hard_tokens": 0}
 _POSITIVE = {"poll_interval_s", "watchdog_interval_s", "lease_s", "heartbeat_s"}
 
@@ -76,6 +84,9 @@ _POSITIVE = {"poll_interval_s", "watchdog_interval_s", "lease_s", "heartbeat_s"}
 def _value(name: str, value: object) -> object:
     if name == "finishes":
         return _checked(name, value, isinstance(value, bool), "true or false")
+    if name in _TABLES:
+        of_each = isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())
+        return _checked(name, value, of_each, "an object of objects")
     if name in _TEXTS:
         return _checked(name, value, isinstance(value, str) and value != "", "a path")
     if name == "guardrail":
