@@ -110,7 +110,9 @@ def _export(data: Mapping_) -> Export:
 
 def scenario_slis(data: Mapping_) -> dict[str, Sli]:
     """Every SLI of the scenario: the system's and its own. Raises UnclearError for an invalid filter."""
-    slis = dict(language_of(data["system"]).slis)
+    language = language_of(data["system"])
+    unused = language.unused(data)
+    slis = {name: sli for name, sli in language.slis.items() if name not in unused}
     for name, definition in data.get("slis", {}).items():
         slis[name] = build_sli(name, definition, data)
     return slis

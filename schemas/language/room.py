@@ -91,10 +91,11 @@ class Language:
     fragment: a JSON file; `schemas/language/schema.py` says what it holds. build: from checked data, defaults filled in, to
     frozen settings; raises ValueError. service: the distribution of how long one attempt at a task takes. slis, faults: by
     name and type; the indicators of every system are added. minutes: what metrics.csv holds. checks: what the shape cannot
-    say. names: of the parts of the system that events name as `to`. distributions: where distributions stand. struck: the
-    part that a fault strikes. headline: what progress shows of a run, as word and SLI; levels: what watching shows, as
-    sample and word. words: names that the stream gives a small number before a run. events: kinds of events of its own.
-    instead: for keys of `workload.task` that other systems have, what this one takes.
+    say. unused: SLIs that a scenario has no use for. names: of the parts of the system that events name as `to`.
+    distributions: where distributions stand. struck: the part that a fault strikes. headline: what progress shows of a run,
+    as word and SLI; levels: what watching shows, as sample and word. words: names that the stream gives a small number before
+    a run. events: kinds of events of its own. instead: for keys of `workload.task` that other systems have, what this one
+    takes.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Language:
     checks: tuple[Check, ...] = ()
     names: Callable[[Data], Sequence[str]] = _nothing
     distributions: Callable[[Data], Sequence[Where]] = _nothing
+    unused: Callable[[Data], Sequence[str]] = _nothing
     struck: Callable[[Data, Any], str] = field(default=lambda data, settings: "")
     headline: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[Kind, str] = field(default_factory=dict)

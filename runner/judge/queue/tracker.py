@@ -1,13 +1,13 @@
 """What is particular to a queue: leases, backoffs, budgets, the execution ledger and redelivery."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from soak.runner.judge.groups import carried
 from soak.runner.judge.lifecycle import Lifecycle
-from soak.runner.judge.queue.blame import Blame
+from soak.runner.judge.queue.at_most_once import AtMostOnce
+from soak.runner.judge.queue.blame import EXPIRED, Blame
 from soak.runner.judge.queue.duplicates import Duplicates
 from soak.runner.judge.queue.ledger import duplicate_executions
 from soak.runner.judge.queue.redelivery import Redelivery, Stranded
@@ -25,8 +25,8 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.indicators import DEAD_LETTERED
 from soak.schemas.systems.queue.settings import Queue, queue_of
-from soak.schemas.units import show_duration
 
 _UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
 _CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
@@ -36,8 +36,9 @@ _TICK_S = 2e-6
 
 
 def _backoffs(queue: Queue) -> Floats:
-    """The backoff after each attempt, from 0."""
-    return np.array([queue.backoff_after(max(1, attempt)) for attempt in range(len(queue.backoff_s) + 1)])
+    """The least backoff after each attempt, from 0."""
+    last = len(queue.backoff.listed_s) or queue.last_attempt
+    return np.array([queue.backoff.least_s(max(1, attempt)) for attempt in range(last + 1)])
 
 
 class QueueTracker(Tracker):
@@ -49,7 +50,7 @@ class QueueTracker(Tracker):
         super().__init__(scenario, vocabulary, identity)
         self._queue = queue_of(scenario)
         self._backoff_s = _backoffs(self._queue)
-        self._redelivery = Redelivery(scenario, vocabulary, identity)
+        self._redelivery = (AtMostOnce if self._queue.acks_early else Redelivery)(scenario, vocabulary, identity)
         self._duplicates = Duplicates()
         self._blame = Blame(scenario, vocabulary)
         self.ledger_mismatches = 0
@@ -60,7 +61,7 @@ class QueueTracker(Tracker):
         specs, causes = self._specs(), self._vocabulary.causes
         return np.array(
             [
-                spec.transient if spec else cause.error not in {"", "lease_expired"}
+                spec.transient if spec else cause.error not in {"", EXPIRED}
                 for spec, cause in zip(specs, causes, strict=True)
             ]
         )
@@ -80,6 +81,7 @@ class QueueTracker(Tracker):
         self._blame.observe(block, facts.series["duplicate_executions"])
         facts.series["redelivery_time"] = self._redelivery.observe(block, tasks.table)
         _contentions(block, tasks, facts)
+        self._dead_letters(block, tasks, facts)
         failed_at = self._results(block, tasks, facts)
         self._backoffs(block, tasks, failed_at, facts)
 
@@ -106,22 +108,29 @@ class QueueTracker(Tracker):
         rows.keep(expired=expiries, over_budget=excesses, failed_body=failed_body, failed_at=failed_at)
         return np.where(failed_body == rows.attempt, failed_at, rows.t)
 
+    def _dead_letters(self, block: Block, tasks: Tasks, facts: Facts) -> None:
+        if self._queue.max_deliveries is not None:
+            rows, dead = tasks.rows, tasks.rows.kind == Kind.TASK_DEAD_LETTERED
+            facts.series[DEAD_LETTERED] = rows.samples(_CLOSING[rows.kind] | dead, dead, tasks.label)
+            what = f"delivered {self._queue.max_deliveries} times"
+            note_rows(facts, DEAD_LETTERED, block, rows, dead, tasks.label, what)
+
     def _backoffs(self, block: Block, tasks: Tasks, failed_at: Floats, facts: Facts) -> None:
         rows, label = tasks.rows, tasks.label
         groups, kind = rows.groups, rows.kind
         backoff_s = self._backoff_s[np.clip(rows.attempt, 0, len(self._backoff_s) - 1)]
         # A backoff runs from the end of the attempt: from that of its body, by the ledger, where that failed.
-        not_before = carried(
-            groups.latest(kind == Kind.TASK_RETRY),
-            failed_at + np.where(tasks.transient[rows.cause], backoff_s, 0.0),
-            rows.known("not_before"),
-        )
+        over_s = failed_at + np.where(tasks.transient[rows.cause], backoff_s, 0.0)
+        if self._queue.backoff.drawn:
+            # Only who drew it knows how long it is: what the retry itself says holds, and no less than jitter can make it.
+            over_s = np.maximum(over_s, rows.value)
+        not_before = carried(groups.latest(kind == Kind.TASK_RETRY), over_s, rows.known("not_before"))
         again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
         started = kind == Kind.TASK_DISPATCHED
-        excess = started & (rows.attempt > self._queue.max_attempts)
+        excess = started & (rows.attempt > self._queue.last_attempt)
         facts.series["excess_attempts"] = rows.samples(started, excess, label)
         note_rows(
-            facts, "excess_attempts", block, rows, excess, label, f"more than {self._queue.max_attempts} attempts"
+            facts, "excess_attempts", block, rows, excess, label, f"more than {self._queue.last_attempt} attempts"
         )
         early = again & (rows.t < not_before - _TICK_S)
         facts.series["backoff_violations"] = rows.samples(again, early, label)
@@ -139,7 +148,7 @@ class QueueTracker(Tracker):
             float(mismatches),
             f"{mismatches} tasks DONE contrary to the ledger" if mismatches else "",
         )
-        yield _redelivery(self.stranded(lifecycle), complete=complete)
+        yield self._redelivery.law(lifecycle.table, lifecycle.until_s, complete=complete)
 
     def stranded(self, lifecycle: Lifecycle) -> Stranded:
         """Work whose worker died and which was not started again, were the run to end now."""
@@ -195,17 +204,3 @@ def _lease_recovery(rows: Rows, expiries: Floats, done: Bools, label: Ints | Non
     leases = rows.samples(closed, done * expiries, label)
     weight = rows.samples(closed, expiries, None).value
     return Samples(leases.t, leases.value, weight, leases.label)
-
-
-def _redelivery(stranded: Stranded, *, complete: bool) -> Law:
-    name, description = "redelivery", "work whose worker died is started again"
-    allowed = show_duration(stranded.allowed_s)
-    if stranded.lost:
-        detail = f"{stranded.lost} tasks were never started again, although nothing else ran for longer than {allowed}"
-        return Law(name, description, float(stranded.lost), detail)
-    if stranded.waiting:
-        lacking = show_duration(math.ceil(stranded.lacking_s) or 1)
-        not_yet = f"{stranded.waiting} tasks had not been started again; that may take {allowed}"
-        remedy = f" (raise drain by {lacking})" if complete else ""
-        return Law(name, description, None, f"{not_yet} once nothing else runs{remedy}")
-    return Law(name, description, 0.0, "")

@@ -31,7 +31,7 @@ def _common(queue: Queue, directory: Path, speed: float) -> CommonSettings:
         directory=directory.absolute(),
         lease_s=queue.lease_s / speed,
         heartbeat_s=_interval(queue.heartbeat_s, speed),
-        backoff_s=tuple(backoff_s / speed for backoff_s in queue.backoff_s),
+        backoff_s=tuple(backoff_s / speed for backoff_s in queue.waits_s),
         max_attempts=queue.max_attempts,
         soft_tokens=queue.soft_tokens,
         hard_tokens=queue.hard_tokens,

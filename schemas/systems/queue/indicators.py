@@ -5,6 +5,9 @@ from soak.schemas.language.expression import Unit
 from soak.schemas.language.slis import catalogue, count, gauge, ratio, times
 from soak.schemas.language.tolerance import EXTREME, WAIT, Tolerance
 
+DEAD_LETTERED = "dead_lettered"
+"""Of scenarios with `max_deliveries` only."""
+
 SLIS = catalogue(
     (
         slis.SUCCESS_RATE,
@@ -34,6 +37,7 @@ SLIS = catalogue(
         count("guardrail_unblocked", "tasks over the hard budget that did not end BLOCKED"),
         slis.BACKOFF_VIOLATIONS,
         count("excess_attempts", "attempts beyond max_attempts"),
+        count(DEAD_LETTERED, "tasks set aside after their last delivery (with `queue.max_deliveries` only)"),
         slis.LOST_TASKS,
         slis.ILLEGAL_TRANSITIONS,
         count(

@@ -1,11 +1,13 @@
 """What the system `queue` adds to the scenario language."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 from soak.schemas import units
 from soak.schemas.errors import Problem
 from soak.schemas.files import Folders
+from soak.schemas.language.backoff import build_backoff
 from soak.schemas.language.build import build_distribution
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.examples import example
@@ -14,9 +16,10 @@ from soak.schemas.language.schema import read_schema
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import TaskState
+from soak.schemas.systems.queue.delivery import DELIVERY_CHECKS, NONE
 from soak.schemas.systems.queue.faults import FAULTS, QueueFault
-from soak.schemas.systems.queue.indicators import SLIS
-from soak.schemas.systems.queue.settings import GuardrailMode, Queue
+from soak.schemas.systems.queue.indicators import DEAD_LETTERED, SLIS
+from soak.schemas.systems.queue.settings import Ack, GuardrailMode, Queue
 from soak.schemas.units import show_duration
 
 
@@ -31,12 +34,14 @@ def _build(scenario: Data, folders: Folders) -> Queue:
         worker_restart_s=units.duration(data["worker_restart"]),
         busy_timeout_s=units.duration(data["busy_timeout"]),
         lease_s=units.duration(data["lease"]["duration"]),
-        heartbeat_s=units.duration(data["lease"]["heartbeat"]),
+        heartbeat_s=math.inf if data["lease"]["heartbeat"] == NONE else units.duration(data["lease"]["heartbeat"]),
         max_attempts=data["retry"]["max_attempts"],
-        backoff_s=tuple(units.duration(each) for each in data["retry"]["backoff"]),
+        backoff=build_backoff(data["retry"]["backoff"], data["retry"]["jitter"]),
         soft_tokens=data["guardrail"]["soft_tokens"],
         hard_tokens=data["guardrail"]["hard_tokens"],
         guardrail_mode=GuardrailMode(data["guardrail"]["mode"]),
+        ack=Ack(data["ack"]),
+        max_deliveries=data.get("max_deliveries"),
     )
 
 
@@ -98,12 +103,13 @@ LANGUAGE = Language(
     build=_build,
     service=_service,
     slis=SLIS,
+    unused=lambda scenario: () if "max_deliveries" in scenario["queue"] else (DEAD_LETTERED,),
     faults=FAULTS,
     minutes=Minutes(
         counts=TASK_COUNTS,
         waiting=frozenset({TaskState.PENDING}),
     ),
-    checks=(_needs, _faults, _guardrail, _lease, _poll_interval),
+    checks=(_needs, _faults, _guardrail, _lease, _poll_interval, *DELIVERY_CHECKS),
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
     headline={"success": "success_rate", "p95": "latency_p95"},
 )

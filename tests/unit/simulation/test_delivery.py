@@ -1,0 +1,221 @@
+"""Delivery as others do it, through scenarios: visibility timeouts, jitter, early acknowledgement, dead letters."""
+
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soak.schemas.language.load import load
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block, Floats, merge
+from soak.schemas.stream.events import Kind
+from soak.schemas.systems.queue.settings import queue_of
+from soak.simulation.plan import Plan
+from soak.simulation.queue.forecast import forecast_queue
+from soak.simulation.queue.waits import mean_waits
+from soak.simulation.run import simulate
+
+SCENARIO = """\
+version: 1
+name: delivery
+system: queue
+duration: {duration}
+drain: 24h
+seed: 20
+workload:
+  arrivals: {{process: constant, rate: {rate}}}
+  task: {{duration: {service}}}
+queue:
+  poll_interval: 0s
+  {queue}
+faults: [{faults}]
+telemetry: {{sample_interval: 1h}}
+"""
+TEN = "{distribution: exponential, mean: 10s}"
+TIMEOUT = "lease: {duration: 15s, heartbeat: none}"
+MISSED = math.exp(-15 / 10)
+"""The probability that an attempt takes longer than the visibility timeout."""
+
+Z_999 = 3.291
+"""99.9 % of a normal distribution lie within so many standard deviations of the mean."""
+
+
+def scenario(
+    tmp_path: Path,
+    queue: str,
+    *,
+    faults: str = "",
+    service: str = TEN,
+    rate: str = "1/s",
+    duration: str = "4000s",
+) -> Scenario:
+    path = tmp_path / "delivery.yaml"
+    text = SCENARIO.format(duration=duration, rate=rate, service=service, queue=queue.replace("; ", "\n  "), faults=faults)
+    path.write_text(text, encoding="utf-8")
+    return load(path).scenario
+
+
+def simulated(made: Scenario) -> Block:
+    return merge(list(simulate(Plan(made))))
+
+
+def within(observed: float, mean: float, deviation: float, count: int) -> bool:
+    """Whether the mean of `count` observations is within the 99.9 % interval around the expectation."""
+    return abs(observed - mean) <= Z_999 * deviation / math.sqrt(count)
+
+
+# Visibility timeouts: each delivery of a task outlasts the timeout with probability exp(-mu v), independently of those before.
+
+
+def test_deliveries_of_a_visibility_timeout_are_geometric(tmp_path: Path) -> None:
+    block = simulated(scenario(tmp_path, f"workers: 400; watchdog_interval: 1ms; retry: {{max_attempts: 100}}; {TIMEOUT}"))
+    deliveries = np.array(list(Counter(block.task[block.kind == Kind.TASK_DISPATCHED].tolist()).values()))
+    count = len(deliveries)
+    mean, deviation = 1 / (1 - MISSED), math.sqrt(MISSED) / (1 - MISSED)
+    assert count == 4_000
+    assert within(deliveries.mean(), mean, deviation, count)
+    for more in (1, 2, 3):
+        share = MISSED**more
+        assert within((deliveries > more).mean(), share, math.sqrt(share * (1 - share)), count)
+    done = int((block.kind == Kind.TASK_DONE).sum())
+    assert done == count
+    expired = int((block.kind == Kind.LEASE_EXPIRED).sum())
+    assert expired == deliveries.sum() - count
+    # The run may end before the last of those that lost their lease.
+    assert expired - 10 <= (block.kind == Kind.LEASE_REFUSED).sum() <= expired
+
+
+def test_what_outlasts_its_timeout_every_time_is_failed_in_the_end(tmp_path: Path) -> None:
+    block = simulated(scenario(tmp_path, f"workers: 400; watchdog_interval: 1ms; retry: {{max_attempts: 2}}; {TIMEOUT}"))
+    failed = int((block.kind == Kind.TASK_FAILED).sum())
+    share = MISSED**2
+    assert within(failed / 4_000, share, math.sqrt(share * (1 - share)), 4_000)
+
+
+def test_the_forecast_knows_the_deliveries_and_the_load_of_a_visibility_timeout(tmp_path: Path) -> None:
+    made = scenario(tmp_path, f"workers: 400; watchdog_interval: 1ms; retry: {{max_attempts: 3}}; {TIMEOUT}")
+    forecast = forecast_queue(Plan(made))
+    expected = (1 - MISSED**3) / (1 - MISSED)
+    assert forecast.attempts_per_task == pytest.approx(expected, rel=1e-3)
+    # A worker is held for as long as its attempt takes, whatever became of the lease.
+    assert forecast.mean_load == pytest.approx(expected * 10, rel=1e-3)
+
+
+def test_the_watchdog_finds_a_timeout_in_its_next_round(tmp_path: Path) -> None:
+    service = "{distribution: constant, value: 21s}"
+    block = simulated(scenario(tmp_path, f"workers: 400; watchdog_interval: 10s; {TIMEOUT}", service=service))
+    expired, started = block.kind == Kind.LEASE_EXPIRED, block.kind == Kind.TASK_DISPATCHED
+    assert set((block.t[expired] % 10).tolist()) == {0.0}
+    starts = dict(zip(zip(block.task[started], block.attempt[started], strict=True), block.t[started], strict=True))
+    at_once = [starts[key] for key in zip(block.task[expired], block.attempt[expired], strict=True)]
+    lasted = block.t[expired] - np.array(at_once)
+    assert lasted.min() >= 15
+    assert lasted.max() < 21
+    # Of ten first attempts, one a second, six have the next round but one within 21 s; what starts with a round always has.
+    assert len(lasted) == 0.6 * 4 * 4_000
+    assert started.sum() == (0.6 * 4 + 0.4) * 4_000
+
+
+# Backoff and jitter.
+
+FAILS = "{name: fails, type: transient_error, rate: 100%}"
+AT_ONCE = "{distribution: constant, value: 0s}"
+
+
+def waits(tmp_path: Path, retry: str, *, workers: int = 50) -> dict[int, Floats]:
+    """The waits after each attempt, by its number; every attempt fails."""
+    made = scenario(tmp_path, f"workers: {workers}; retry: {{max_attempts: 5, {retry}}}", faults=FAILS, service=AT_ONCE)
+    block = simulated(made)
+    again = block.kind == Kind.TASK_RETRY
+    waited = (block.value - block.t)[again]
+    return {attempt: waited[block.attempt[again] == attempt] for attempt in range(1, 5)}
+
+
+@pytest.mark.parametrize(
+    ("jitter", "lowest", "deviation"), [("full", 0.0, 1.0), ("equal", 0.5, 0.5), ("20%", 0.8, 0.2), ("none", 1.0, 0.0)]
+)
+@pytest.mark.parametrize("backoff", ["{initial: 2s, factor: 3, max: 30s}", "[2s, 6s, 18s, 30s]"])
+def test_jitter_is_uniform_between_its_limits(
+    tmp_path: Path, backoff: str, jitter: str, lowest: float, deviation: float
+) -> None:
+    found = waits(tmp_path, f"backoff: {backoff}, jitter: {jitter}")
+    for attempt, full_s in enumerate((2.0, 6.0, 18.0, 30.0), start=1):
+        waited = found[attempt]
+        assert len(waited) == 4_000
+        assert full_s * lowest - 1e-6 <= waited.min()
+        assert waited.max() <= full_s + 1e-6
+        middle, spread = full_s * (1 + lowest) / 2, full_s * deviation / math.sqrt(12)
+        assert within(waited.mean(), middle, spread + 1e-6, len(waited))
+
+
+def test_decorrelated_waits_follow_each_other(tmp_path: Path) -> None:
+    found = waits(tmp_path, "backoff: {initial: 1s, max: 1h}, jitter: decorrelated")
+    before, mean = np.ones(4_000), 1.0
+    for waited in found.values():
+        # In the order of tasks: the events of each attempt come in that of their times.
+        assert waited.min() >= 1.0
+        mean = (1 + 3 * mean) / 2
+        assert within(waited.mean(), mean, float(waited.std()), len(waited))
+        assert waited.max() <= 3 * before.max() + 1e-6
+        before = waited
+
+
+def test_the_maximum_cuts_decorrelated_waits_off(tmp_path: Path) -> None:
+    made = scenario(tmp_path, "retry: {max_attempts: 5, backoff: {initial: 1s, max: 5s}, jitter: decorrelated}")
+    found = waits(tmp_path, "backoff: {initial: 1s, max: 5s}, jitter: decorrelated")
+    for waited, mean in zip(found.values(), mean_waits(queue_of(made).backoff, 4), strict=True):
+        assert waited.max() <= 5 + 1e-6
+        assert within(waited.mean(), mean, float(waited.std()), len(waited))
+
+
+def test_jitter_is_drawn_by_address(tmp_path: Path) -> None:
+    retry = "backoff: {initial: 1s, max: 5s}, jitter: decorrelated"
+    many, one = waits(tmp_path, retry), waits(tmp_path, retry, workers=1)
+    for attempt in many:
+        # Of four thousand tasks in other orders: the same waits.
+        assert np.allclose(np.sort(many[attempt]), np.sort(one[attempt]), atol=2e-6)
+
+
+# Acknowledgement when a task is handed out.
+
+
+def test_with_early_acknowledgement_a_crash_loses_its_task(tmp_path: Path) -> None:
+    crash = "{name: crash, type: worker_crash, rate: 5%}"
+    block = simulated(scenario(tmp_path, "workers: 400; ack: early; lease: {duration: 11s, heartbeat: 10s}", faults=crash))
+    lost, count = int((block.kind == Kind.TASK_LOST).sum()), 4_000
+    assert within(lost / count, 0.05, math.sqrt(0.05 * 0.95), count)
+    assert (block.kind == Kind.TASK_DISPATCHED).sum() == count
+    assert (block.kind == Kind.TASK_DONE).sum() == count - lost
+    assert block.value[block.kind == Kind.CENSUS_DONE] == count - lost
+    assert sum(block.value[block.kind == kind] for kind in (Kind.CENSUS_PENDING, Kind.CENSUS_IN_PROGRESS)) == 0
+    assert not (block.kind == Kind.LEASE_EXPIRED).any()
+
+
+def test_the_forecast_does_not_retry_what_is_lost(tmp_path: Path) -> None:
+    crash = "{name: crash, type: worker_crash, rate: 50%}"
+    assert forecast_queue(Plan(scenario(tmp_path, "ack: early", faults=crash))).attempts_per_task == pytest.approx(1)
+
+
+# Redelivery limits.
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_after_its_last_delivery_a_task_is_dead_lettered(tmp_path: Path, limit: int) -> None:
+    block = simulated(scenario(tmp_path, f"max_deliveries: {limit}; retry: {{backoff: [1s]}}", faults=FAILS, service=AT_ONCE))
+    dead, failed = block.kind == Kind.TASK_DEAD_LETTERED, block.kind == Kind.TASK_FAILED
+    assert dead.sum() == failed.sum() == 4_000
+    assert set(block.attempt[dead].tolist()) == {limit}
+    # What is FAILED for good at once is not dead-lettered.
+    fatal = "{name: fails, type: permanent_error, rate: 100%}"
+    block = simulated(scenario(tmp_path, f"max_deliveries: {limit}", faults=fatal, service=AT_ONCE))
+    assert not (block.kind == Kind.TASK_DEAD_LETTERED).any()
+
+
+def test_a_poison_message_is_dead_lettered_by_its_timeouts(tmp_path: Path) -> None:
+    queue = f"workers: 400; max_deliveries: 3; watchdog_interval: 1ms; {TIMEOUT}"
+    block = simulated(scenario(tmp_path, queue, service="{distribution: constant, value: 16s}"))
+    assert (block.kind == Kind.TASK_DEAD_LETTERED).sum() == 4_000
+    assert (block.kind == Kind.TASK_DISPATCHED).sum() == 3 * 4_000
+    assert not (block.kind == Kind.TASK_DONE).any()
