@@ -33,7 +33,7 @@ _LOOK_EVERY_S = 0.1
 def check_machine(plan: Plan, place: Path) -> None:
     """Raise UsageError when disk space below `place` or open files are too few for the planned run."""
     scenario = plan.scenario
-    tasks = plan.rate.mean_per_s * scenario.duration_s
+    tasks = plan.rate.expected(scenario.duration_s)
     needed = int(tasks * _BYTES_PER_TASK) + _SPARE_BYTES
     free = psutil.disk_usage(str(_existing(place))).free
     if free < needed:

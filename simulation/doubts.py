@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 from soak.schemas.errors import Where
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Comparison, Condition, Process, Scenario
+from soak.schemas.language.model import Comparison, Condition, Process, Scenario, Workload
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.language.windows import Window
 from soak.schemas.units import show_count, show_duration
 from soak.simulation.false_alarms import alarms, at_least
-from soak.simulation.rate import Rate
+from soak.simulation.rate import rate_of
 from soak.simulation.room import Doubt, room_of
 
 _SURE = 0.99
@@ -51,9 +51,10 @@ class _Arrivals:
 
     def __init__(self, scenario: Scenario) -> None:
         workload = scenario.workload
-        self.rate = Rate(workload)
-        self.regular = workload.process is Process.CONSTANT
+        self.rate = rate_of(workload)
+        self.regular = workload.process is Process.CONSTANT and workload.batch is None
         self.by_rate = self.rate.expected(scenario.duration_s)
+        self.largest = _largest_at_once(workload)
         self.tasks = math.inf if workload.tasks is None else workload.tasks
         self.submissions = 1 + any(fault.spec.resubmits for fault in scenario.faults)
         """A second submission may become a separate task."""
@@ -66,20 +67,25 @@ class _Arrivals:
     @property
     def most(self) -> float:
         """Maximum number of tasks of any run."""
-        by_rate = self.count if self.regular else self.by_rate + _FAR * math.sqrt(self.by_rate)
+        by_rate = self.count if self.regular else self.by_rate + _FAR * math.sqrt(self.by_rate * self.largest)
         return min(by_rate, self.tasks) * self.submissions
 
     def most_in(self, window: Window) -> float:
         """Maximum number of tasks due in an interval of any run."""
         mean = self.rate.expected(window.end_s) - self.rate.expected(window.start_s)
-        most = math.ceil(mean - _ROUNDING) if self.regular else mean + _FAR * math.sqrt(mean)
+        most = math.ceil(mean - _ROUNDING) if self.regular else mean + _FAR * math.sqrt(mean * self.largest)
         return most * self.submissions
 
     def peak_per_s(self, within_s: float) -> float:
         """The highest average rate over an interval of this length."""
-        burst_s = min(self.rate.burst_s, within_s)
-        most = burst_s * max(self.rate.base_per_s, self.rate.burst_per_s) + (within_s - burst_s) * self.rate.base_per_s
-        return most / within_s
+        return self.rate.most_within(within_s) / within_s
+
+
+def _largest_at_once(workload: Workload) -> float:
+    """By how much more the number of arrivals varies than a Poisson number, at most: batches come whole."""
+    if workload.batch is None:
+        return 1.0
+    return 2 * workload.batch.mean if workload.batch.geometric_mean else float(workload.batch.high)
 
 
 def _tasks(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:

@@ -13,7 +13,7 @@ from soak.schemas.errors import Where
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Comparison, Condition, Objective, Process, Scenario
 from soak.schemas.language.slis import LATENCY, SUCCESS_RATE, WAITS, Aggregate
-from soak.simulation.rate import Rate
+from soak.simulation.rate import ArrivalRate, rate_of
 
 if TYPE_CHECKING:
     from soak.schemas.stream.block import Floats
@@ -61,7 +61,7 @@ class Load(NamedTuple):
     regular: they come one after the other as the integral of the rate grows by 1, otherwise as a Poisson process.
     """
 
-    rate: Rate
+    rate: ArrivalRate
     start_s: float
     length_s: float
     share: float
@@ -80,7 +80,7 @@ class Load(NamedTuple):
     @property
     def period_s(self) -> float:
         """After which the rate repeats itself; 0 if it is constant."""
-        return self.rate.period_s if self.rate.burst_s and self.rate.burst_per_s != self.rate.base_per_s else 0.0
+        return self.rate.cycle_s
 
 
 class Scan(NamedTuple):
@@ -195,7 +195,9 @@ def _scan(scenario: Scenario, condition: Condition, objective: Objective, observ
 def _load(scenario: Scenario, objective: Objective, observations: Mapping[str, float], *, exact: bool) -> Load:
     """Raises _NoStatementError where it is not known how many observations there are (`exact`: it does not matter)."""
     workload, selector = scenario.workload, dict(objective.comparison.selector)
-    rate, start_s, end_s = Rate(workload), 0.0, scenario.duration_s
+    if not (workload.is_plain or (workload.shape and not workload.scheduled)) or workload.batch or workload.exactly:
+        raise _NoStatementError("arrivals depend on one another")
+    rate, start_s, end_s = rate_of(workload), 0.0, scenario.duration_s
     if workload.tasks is not None:
         end_s = min(end_s, rate.time_of(float(workload.tasks)))
     for phase in scenario.phases:

@@ -15,10 +15,10 @@ from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Bools, Floats, Ints, quantise
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.simulation.arrivals import arrival_times
+from soak.simulation.arrivals import arrivals
 from soak.simulation.distributions import draw
 from soak.simulation.fates import Fate, Fates
-from soak.simulation.rate import Rate
+from soak.simulation.rate import rate_of
 from soak.simulation.room import NO_ACTION, room_of
 from soak.simulation.streams import BLOCK, Stream
 
@@ -47,7 +47,7 @@ class Plan:
         self.scenario = scenario
         self.seed = scenario.seed if seed is None else seed
         self._arrivals_seed = self.seed if arrivals_seed is None else arrivals_seed
-        self.rate = Rate(scenario.workload)
+        self.rate = rate_of(scenario.workload)
         self.vocabulary = Vocabulary()
         self._actions = room_of(scenario.system).actions
         self.action = [NO_ACTION]
@@ -115,18 +115,19 @@ class Plan:
         """The tenant of each task, as an index into the vocabulary; -1 where the scenario declares none."""
         if not self.scenario.workload.tenants:
             return np.full(len(numbers), -1)
-        arrivals = numbers >> KEY_SHIFT
+        keys = numbers >> KEY_SHIFT
         result = np.empty(len(numbers), dtype=np.int64)
-        for block in np.unique(arrivals // BLOCK).tolist():
+        for block in np.unique(keys // BLOCK).tolist():
             uniform = self._tenant_stream.at(block).random(BLOCK)
-            inside = arrivals // BLOCK == block
-            result[inside] = np.searchsorted(self._tenant_edges, uniform[arrivals[inside] % BLOCK], side="right")
+            inside = keys // BLOCK == block
+            result[inside] = np.searchsorted(self._tenant_edges, uniform[keys[inside] % BLOCK], side="right")
         return result
 
     def submissions(self) -> Iterator[Submissions]:
         """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates."""
         waiting = _none()
-        for block, due_s in enumerate(arrival_times(self.scenario.workload, self._arrivals_seed, self.ends_s)):
+        for block, chunk in enumerate(arrivals(self.scenario.workload, self._arrivals_seed, self.ends_s)):
+            due_s = chunk.due_s
             numbers = (np.arange(len(due_s)) + block * BLOCK) << KEY_SHIFT
             originals = Submissions(due_s, numbers, np.zeros(len(due_s), dtype=np.int64))
             merged = _merge([waiting, originals, *self._duplicates_of(block, originals)], self.ends_s)

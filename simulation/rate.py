@@ -5,7 +5,7 @@ which are exact: one number and an array of numbers come out the same.
 """
 
 import math
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from soak.schemas.language.model import Workload
 
@@ -15,8 +15,57 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", float, "Floats")
 
 
+class ArrivalRate(Protocol):
+    """The arrival rate of a workload, and what it comes to."""
+
+    @property
+    def mean_per_s(self) -> float:
+        """Arrivals per second, averaged over a cycle, or over the run if there is none."""
+
+    @property
+    def highest_per_s(self) -> float:
+        """The highest rate at any time."""
+
+    @property
+    def cycle_s(self) -> float:
+        """After which the rate repeats itself, in seconds; 0 if it is constant."""
+
+    def at(self, t_s: Number) -> Number:
+        """Arrivals per second at each time."""
+
+    def expected(self, t_s: Number) -> Number:
+        """Expected number of arrivals from 0 to each time, those at set times included."""
+
+    def time_of(self, expected: Number) -> Number:
+        """The time at which that many arrivals are expected: the inverse of `expected` (inf where it never is)."""
+
+    def flow(self, t_s: Number) -> Number:
+        """The integral of the rate from 0 to each time: `expected` without arrivals at set times."""
+
+    def when(self, flow: Number) -> Number:
+        """The time at which the integral of the rate exceeds each value: the inverse of `flow` (inf where it never does)."""
+
+    def edges(self, until_s: float) -> list[float]:
+        """The times in [0, until_s] between which the rate is nearly constant."""
+
+    def is_peak(self, t_s: float) -> bool:
+        """Whether the rate is then that of a burst, or of the busiest times."""
+
+    def most_within(self, length_s: float) -> float:
+        """The most arrivals to be expected in any interval of this length."""
+
+
+def rate_of(workload: Workload) -> ArrivalRate:
+    """The arrival rate of a workload."""
+    if workload.shape is None and not workload.scheduled:
+        return Rate(workload)
+    from soak.simulation.shaped_rate import ShapedRate
+
+    return ShapedRate(workload)
+
+
 class Rate:
-    """The arrival rate over time: a base rate and, at the start of each period, a burst."""
+    """A rate that is constant but for a burst at the start of each period."""
 
     def __init__(self, workload: Workload) -> None:
         burst = workload.burst
@@ -31,6 +80,31 @@ class Rate:
     def mean_per_s(self) -> float:
         """Arrivals per second, averaged over a period."""
         return self._in_period / self.period_s
+
+    @property
+    def highest_per_s(self) -> float:
+        """The higher of both rates."""
+        return max(self.base_per_s, self.burst_per_s)
+
+    @property
+    def cycle_s(self) -> float:
+        """The period of the bursts; 0 if they change nothing."""
+        return self.period_s if self.burst_s and self.burst_per_s != self.base_per_s else 0.0
+
+    def edges(self, until_s: float) -> list[float]:
+        """The beginnings and ends of bursts."""
+        count = math.ceil(until_s / self.period_s) if self.burst_s else 0
+        starts = [number * self.period_s for number in range(count)]
+        return sorted({0.0, until_s, *starts, *(min(start + self.burst_s, until_s) for start in starts)})
+
+    def is_peak(self, t_s: float) -> bool:
+        """Whether it is in a burst."""
+        return t_s % self.period_s < self.burst_s
+
+    def most_within(self, length_s: float) -> float:
+        """The most arrivals to be expected in any interval no longer than a period."""
+        burst_s = min(self.burst_s, length_s)
+        return burst_s * self.highest_per_s + (length_s - burst_s) * self.base_per_s
 
     def at(self, t_s: Number) -> Number:
         """Arrivals per second at each time."""
@@ -59,6 +133,9 @@ class Rate:
         within_s = (rest - _either(early, 0.0, self._in_burst)) / rate
         t_s: Number = expected // self._in_period * self.period_s + begin_s + within_s
         return t_s
+
+    flow = expected
+    when = time_of
 
 
 def _either(first: "bool | Bools", one: "float | Floats", other: "float | Floats") -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from soak.schemas.errors import Where
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import find, room
+from soak.schemas.language.rhythms import bursts_of
 
 if TYPE_CHECKING:
     from simpy import Environment
@@ -87,8 +88,14 @@ def room_of(system: str) -> Room:
     return room(found, found.model, Room)
 
 
-def in_bursts(usual: float, peak: float, *, between: bool = False) -> str:
-    """What is different in bursts, in a plan that has any."""
+def in_bursts(scenario: Scenario, usual: float, peak: float, *, between: bool = False) -> str:
+    """What is different in bursts, or at the busiest times of a plan without any."""
     if f"{usual:.2f}" == f"{peak:.2f}":
         return ""
+    if not bursts_of(scenario):
+        return (
+            f"; {usual:.2f} usually, {peak:.2f} at the busiest times"
+            if between
+            else f", {peak:.2f} at the busiest times"
+        )
     return f"; {usual:.2f} between bursts, {peak:.2f} in bursts" if between else f", {peak:.2f} in bursts"

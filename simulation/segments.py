@@ -8,14 +8,14 @@ import numpy as np
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Process, Scenario
 from soak.schemas.stream.block import Floats
-from soak.simulation.rate import Rate
+from soak.simulation.rate import ArrivalRate
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """An interval of arrivals: its length, expected arrivals, and active faults.
 
-    burst: whether the arrival rate is that of a burst. faults: those by rate, in the order of the file.
+    burst: whether the arrival rate is that of a burst, or near its highest. faults: those by rate, in the order of the file.
     """
 
     length_s: float
@@ -24,7 +24,7 @@ class Segment:
     faults: tuple[Fault, ...]
 
 
-def expected_arrivals(scenario: Scenario, rate: Rate) -> float:
+def expected_arrivals(scenario: Scenario, rate: ArrivalRate) -> float:
     """Expected arrivals in the run: the integral of the rate, and at most workload.tasks."""
     by_rate = rate.expected(scenario.duration_s)
     return by_rate if scenario.workload.tasks is None else min(by_rate, float(scenario.workload.tasks))
@@ -38,7 +38,7 @@ def shortfall(scenario: Scenario, arrivals: int) -> list[str]:
     return [f"with this seed only {arrivals:,} of {tasks:,} tasks arrive: the verdict will be INCONCLUSIVE"]
 
 
-def segments(scenario: Scenario, rate: Rate) -> list[Segment]:
+def segments(scenario: Scenario, rate: ArrivalRate) -> list[Segment]:
     """The segments up to the end of arrivals: that of the run, or when the last of the workload's tasks is due."""
     until_s = scenario.duration_s
     if scenario.workload.tasks is not None:
@@ -47,19 +47,19 @@ def segments(scenario: Scenario, rate: Rate) -> list[Segment]:
     edges = _edges(rate, by_rate, until_s)
     middles = (edges[:-1] + edges[1:]) / 2
     arrivals = np.diff(rate.expected(edges))
-    bursts = np.mod(middles, rate.period_s) < rate.burst_s
     return [
-        Segment(length_s, expected, burst, tuple(fault for fault in by_rate if _holds(fault, middle_s)))
-        for length_s, expected, burst, middle_s in zip(
-            np.diff(edges).tolist(), arrivals.tolist(), bursts.tolist(), middles.tolist(), strict=True
+        Segment(
+            length_s, expected, rate.is_peak(middle_s), tuple(fault for fault in by_rate if _holds(fault, middle_s))
+        )
+        for length_s, expected, middle_s in zip(
+            np.diff(edges).tolist(), arrivals.tolist(), middles.tolist(), strict=True
         )
     ]
 
 
-def _edges(rate: Rate, faults: Iterable[Fault], until_s: float) -> Floats:
+def _edges(rate: ArrivalRate, faults: Iterable[Fault], until_s: float) -> Floats:
     windows = [edge for fault in faults for window in fault.windows for edge in (window.start_s, window.end_s)]
-    starts = np.arange(0.0, until_s, rate.period_s) if rate.burst_s else np.zeros(1)
-    edges = np.concatenate([starts, starts + rate.burst_s, windows, [0.0, until_s]])
+    edges = np.concatenate([rate.edges(until_s), windows])
     return np.unique(edges[(edges >= 0) & (edges <= until_s)])
 
 

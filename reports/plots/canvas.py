@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from soak.reports.data import MINUTE_S, RunData
 from soak.schemas.evidence.changepoints import ChangeKind
+from soak.schemas.language.rhythms import burst_windows
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats
 
@@ -209,10 +210,9 @@ def bands(axes: Axes, run: RunData, *, labelled: bool = True) -> None:
         label = name if labelled and name not in named else None
         axes.axvspan(window.start_s, window.end_s, color=RED, alpha=0.12, lw=0, label=label)
         named.add(name)
-    burst = run.scenario.workload.burst
-    if burst:
-        starts = np.arange(0, min(run.scenario.duration_s, run.verdict.ended_s), burst.every_s)
-        strips = [(float(start), burst.for_s) for start in starts]
+    bursts = [window for window in burst_windows(run.scenario) if window.start_s < run.verdict.ended_s]
+    if bursts:
+        strips = [(window.start_s, window.end_s - window.start_s) for window in bursts]
         axes.broken_barh(
             strips,
             (0.975, 0.025),

@@ -28,7 +28,7 @@ from soak.schemas.language.distributions import Empirical
 from soak.schemas.language.load import load
 from soak.schemas.language.windows import Window
 from soak.schemas.units import show_duration
-from soak.simulation.rate import Rate
+from soak.simulation.rate import rate_of
 
 FILE, REPORT = "calibration.json", "calibration.md"
 FOLDER = "calibrations"
@@ -129,7 +129,7 @@ def _long_enough(source: Source, window: Window, count: int, hold_back: float) -
     scenario = source.loaded.scenario
     lengths_s = 60.0 * np.arange(1, _MOST_MINUTES)
     cuts_s = window.start_s + (1 - hold_back) * np.maximum(0.0, lengths_s - window.start_s)
-    start, end, *cuts = Rate(scenario.workload).expected(np.array([window.start_s, window.end_s, *cuts_s]))
+    start, end, *cuts = rate_of(scenario.workload).expected(np.array([window.start_s, window.end_s, *cuts_s]))
     wanted = 1.1 * LEAST_SERVICE_TIMES / count * (end - start)
     enough = np.flatnonzero(np.array(cuts) - start >= wanted)
     return float(lengths_s[enough[0]]) if len(enough) else None

@@ -87,6 +87,8 @@ def _free_name(name: str, part: Part) -> str:
 def arrival_rates(part: Part) -> Iterator[CalibratedParameter]:
     """How much work arrives, between bursts and in them."""
     workload, due_s = part.scenario.workload, part.due_s()[0]
+    if not workload.is_plain:
+        return
     if not workload.burst:
         length_s = part.window.end_s - part.window.start_s
         yield rate("workload.arrivals.rate", len(due_s), length_s, workload.rate_per_s, "the whole part")

@@ -22,6 +22,12 @@ _HEIGHT = 4
 @scenario_argument
 @override_options
 @json_option
+@click.option(
+    "--plot",
+    metavar="FILE.svg",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also draw the planned load as SVG.",
+)
 def command(
     scenario: Path,
     seed: int | None,
@@ -30,6 +36,7 @@ def command(
     overlays: tuple[Path, ...],
     tier: str | None,
     as_json: bool,
+    plot: Path | None,
 ) -> int:
     """Show what a scenario will do, without running it: counts, expected load on the workers, arrival rate over time.
 
@@ -38,8 +45,10 @@ def command(
     \b
     Example:
       soak plan scenarios/72h.yaml --set queue.workers=2
+      soak plan scenarios/72h.yaml --plot load.svg
     """
     from soak.runner.cautions import cautions
+    from soak.runner.evidence.directory import write_whole
     from soak.schemas.language.load import load
     from soak.simulation.alarm_remedies import false_alarms
     from soak.simulation.plan import Plan
@@ -50,6 +59,8 @@ def command(
     room = room_of(plan.scenario.system)
     figures: Forecast = room.forecast(plan)
     alarms = false_alarms(plan.scenario)
+    if plot:
+        write_whole(plot, _drawn(plan.again()))
     if as_json:
         hand_over(_as_json(plan, figures, alarms, warnings))
     else:
@@ -57,6 +68,27 @@ def command(
         for warning in warnings:
             remark(f"warning: {warning}")
     return 0
+
+
+_BINS = 360
+
+
+def _drawn(plan: "Plan") -> bytes:
+    """The planned load as a picture."""
+    import numpy as np
+
+    from soak.reports.plots.planned_load import PlannedLoad, plot
+    from soak.schemas.stream.events import COPY
+
+    edges_s = np.linspace(0.0, plan.scenario.duration_s, _BINS + 1)
+    counts = np.zeros(_BINS)
+    for chunk in plan.submissions():
+        counts += np.histogram(chunk.due_s[chunk.number & COPY == 0], edges_s)[0]
+    turns_s = np.array(plan.rate.edges(plan.scenario.duration_s))
+    # Just before and after each turn, so that steps are drawn upright.
+    t_s = np.unique(np.concatenate([turns_s, np.nextafter(turns_s[1:], 0.0), edges_s[:-1]]))
+    t_s = t_s[t_s < plan.scenario.duration_s]
+    return plot(plan.scenario, PlannedLoad(t_s, plan.rate.at(t_s), edges_s, counts / (edges_s[1] - edges_s[0])))
 
 
 def _as_json(plan: "Plan", figures: "Forecast", alarms: "list[FalseAlarm]", warnings: tuple[str, ...]) -> str:

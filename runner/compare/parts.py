@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from soak.runner.compare.dependence import LEAST_PARTS
 from soak.schemas.language.model import Phase, Scenario
+from soak.schemas.language.rhythms import cycle_s
 from soak.schemas.language.windows import Window
 
 PARTS, FEWEST = 72, 24
@@ -32,18 +33,18 @@ def parts_of(scenario: Scenario) -> Parts:
     """The parts of a scenario's run. With fewer than six bursts they cannot be whole, and parts cut them."""
     tasks = scenario.workload.rate_per_s * scenario.duration_s
     wanted = min(PARTS, max(FEWEST, int(tasks / TASKS)))
-    burst = scenario.workload.burst
-    periods = int(scenario.duration_s / burst.every_s + 1e-9) if burst else 0
-    if burst is None or periods < LEAST_PARTS:
+    every_s = cycle_s(scenario)
+    periods = int(scenario.duration_s / every_s + 1e-9) if every_s else 0
+    if periods < LEAST_PARTS:
         return Parts(wanted, scenario.duration_s / wanted)
     if periods <= wanted:
-        return Parts(periods, burst.every_s)
+        return Parts(periods, every_s)
     whole = [count for count in range(FEWEST, PARTS + 1) if periods % count == 0]
     if whole:
         count = min(whole, key=lambda each: (abs(each - wanted), each))
-        return Parts(count, periods // count * burst.every_s)
+        return Parts(count, periods // count * every_s)
     each = max(1, round(periods / wanted))
-    return Parts(periods // each, each * burst.every_s)
+    return Parts(periods // each, each * every_s)
 
 
 def parts_as_long(duration_s: float, length_s: float) -> Parts:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from soak.schemas.language.model import Scenario
-from soak.schemas.language.windows import Recurrence, Window
+from soak.schemas.language.rhythms import bursts_of, cycles_of
+from soak.schemas.language.windows import Window
 
 LEAST_CYCLES = 10
 """A period that comes less often is a number of single events."""
@@ -38,10 +39,10 @@ def schedule_of(scenario: Scenario) -> Schedule:
 
 
 def _scheduled(scenario: Scenario) -> Iterator[tuple[Window, ...]]:
-    """The windows of bursts, and of each fault."""
-    burst = scenario.workload.burst
-    if burst:
-        yield Recurrence(0.0, burst.for_s, burst.every_s).windows(scenario.duration_s)
+    """The windows of bursts, of cycles of the load that come often enough, and of each fault."""
+    yield from (burst.windows for burst in bursts_of(scenario))
+    often = (cycle for cycle in cycles_of(scenario) if len(cycle.windows) >= LEAST_CYCLES)
+    yield from (cycle.windows for cycle in often)
     yield from (fault.windows for fault in scenario.faults)
 
 

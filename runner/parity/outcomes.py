@@ -21,8 +21,9 @@ _WAITING = np.isin(NEW_STATES, (TaskState.DEFERRED, TaskState.PENDING))
 
 def most_tasks(plan: Plan) -> int:
     """A number above every task number that the plan can have: arrivals are Poisson at most, and this is ten sigma."""
-    expected = plan.rate.expected(plan.scenario.duration_s)
-    return math.ceil(expected + 10 * math.sqrt(expected) + 100) << KEY_SHIFT
+    expected, batch = plan.rate.expected(plan.scenario.duration_s), plan.scenario.workload.batch
+    together = 1.0 if batch is None else 2 * batch.mean
+    return math.ceil(expected + 10 * math.sqrt(expected * together) + 100) << KEY_SHIFT
 
 
 def task_name(number: int) -> str:

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
 from soak.schemas import units
 from soak.schemas.errors import quoted, shortened
 from soak.schemas.files import Folders
+from soak.schemas.language.clock import Clock, parse_start
 from soak.schemas.language.comparison import (
     STRICT_CONFIDENCE,
     Context,
@@ -25,6 +27,7 @@ from soak.schemas.language.model import (
     Alert,
     Burst,
     Condition,
+    Exactly,
     Expectation,
     Objective,
     Phase,
@@ -38,6 +41,7 @@ from soak.schemas.language.model import (
 from soak.schemas.language.outlets import DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Language
+from soak.schemas.language.shapes import base_rate, batch_of, scheduled_of, shape_of, total
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.windows import Recurrence, Window
 
@@ -71,7 +75,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=_workload(data["workload"], tenants, language.service(data, settings, folders)),
+        workload=_workload(data, tenants, language.service(data, settings, folders), duration_s),
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
@@ -85,6 +89,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         ),
         checkpoint_every_s=units.duration(data["checkpoints"]["every"]),
         repeat=data["repeat"],
+        start=_start(data),
     )
 
 
@@ -188,19 +193,34 @@ def _phase(data: Mapping_) -> Phase:
     return Phase(data["name"], Window(start, start + units.duration(data["for"])))
 
 
-def _workload(data: Mapping_, tenants: tuple[Tenant, ...], service: Distribution) -> Workload:
+def _start(data: Mapping_) -> datetime | None:
+    return parse_start(data["start"], data["timezone"]) if "start" in data else None
+
+
+def _workload(scenario: Mapping_, tenants: tuple[Tenant, ...], service: Distribution, duration_s: float) -> Workload:
+    data, clock = scenario["workload"], Clock.of(_start(scenario), scenario["timezone"])
     arrivals = data["arrivals"]
-    burst = arrivals.get("burst")
+    shape = shape_of(arrivals, duration_s, clock)
+    burst = None if shape else arrivals.get("burst")
     return Workload(
         process=Process(arrivals["process"]),
-        rate_per_s=units.rate(arrivals["rate"]),
+        rate_per_s=total(shape.pieces) / duration_s if shape else _plain_rate(arrivals, duration_s),
         burst=Burst(units.duration(burst["every"]), units.duration(burst["for"]), units.rate(burst["rate"]))
         if burst
         else None,
         service=service,
         tenants=tenants,
         tasks=data.get("tasks"),
+        shape=shape,
+        batch=batch_of(arrivals),
+        exactly=Exactly(arrivals["count"], duration_s) if "count" in arrivals else None,
+        scheduled=tuple(scheduled_of(each, duration_s, clock) for each in arrivals.get("scheduled", ())),
     )
+
+
+def _plain_rate(arrivals: Mapping_, duration_s: float) -> float:
+    """Of a constant rate; a number of arrivals overrules it, since it is only the shape then."""
+    return arrivals["count"] / duration_s if "count" in arrivals else base_rate(arrivals, duration_s)
 
 
 def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Language, settings: Any) -> Fault:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from soak.schemas.errors import Problem
+from soak.schemas.language.arrival_checks import planned_arrivals
 from soak.schemas.language.view import View
 from soak.schemas.units import show_duration
 
@@ -31,7 +32,14 @@ def _arrivals(view: View) -> Iterator[Problem]:
         view.rate(*arrivals, "burst", "rate"),
     )
     every_s, for_s = view.duration(*arrivals, "burst", "every"), view.duration(*arrivals, "burst", "for")
-    if duration_s is None or base is None or view.get("workload", "tasks") is not None:
+    if duration_s is None or view.get("workload", "tasks") is not None:
+        return
+    if (planned := planned_arrivals(view)) is not None:
+        if planned > MAX_ARRIVALS:
+            what = _asks_for(planned, MAX_ARRIVALS, "arrivals")
+            yield view.problem(arrivals, what, "lower the rate, or shorten the run")
+        return
+    if base is None:
         return
     burst_s = _time_in_bursts(duration_s, every_s, for_s) if every_s and for_s and burst is not None else 0.0
     in_bursts, between = burst_s * (burst or 0.0), (duration_s - burst_s) * base
@@ -62,8 +70,13 @@ def _observations(view: View) -> Iterator[Problem]:
 
 def _occurrences(view: View) -> Iterator[Problem]:
     duration_s = view.duration("duration")
-    faults = (where for where, _ in view.entries("faults"))
-    for where in (("workload", "arrivals", "burst"), *faults):
+    arrivals = ("workload", "arrivals")
+    recurring = (
+        where
+        for key in (("faults",), (*arrivals, "bursts"), (*arrivals, "scheduled"))
+        for where, _ in view.entries(*key)
+    )
+    for where in ((*arrivals, "burst"), *recurring):
         every_s = view.duration(*where, "every")
         if duration_s and every_s and duration_s / every_s > MAX_OCCURRENCES:
             what = _asks_for(duration_s / every_s, MAX_OCCURRENCES, "occurrences")

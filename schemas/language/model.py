@@ -1,6 +1,7 @@
 """The typed, frozen scenario, in base units."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -31,6 +32,73 @@ class Burst:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of the run over which the arrival rate goes linearly `from_per_s` `to_per_s`; `burst`: in one of the bursts."""
+
+    start_s: float
+    end_s: float
+    from_per_s: float
+    to_per_s: float
+    burst: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """What comes at set times: `windows` in order, and their `period_s` (0: they do not come back)."""
+
+    name: str
+    windows: tuple[Window, ...]
+    period_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An arrival rate that changes: its `pieces`, one after the other from 0 to the end of arrivals.
+
+    bursts: by name, those that never take place left out. cycles_s: after which a profile or repeated stages begin anew.
+    cycle_s: after which the whole rate repeats itself; 0 if it does not within half of the run.
+    """
+
+    pieces: tuple[Piece, ...]
+    bursts: tuple[Rhythm, ...] = ()
+    cycles_s: tuple[float, ...] = ()
+    cycle_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """`count` arrivals at each of `times_s`, beside the rate; `period_s` where they are evenly spaced, otherwise 0."""
+
+    name: str
+    count: int
+    times_s: tuple[float, ...]
+    period_s: float
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Sizes of batches: uniform whole numbers from `low` to `high`, or geometric from 1 with the mean `mean`."""
+
+    low: int = 1
+    high: int = 1
+    geometric_mean: float | None = None
+
+    @property
+    def mean(self) -> float:
+        """Tasks in a batch on average."""
+        return (self.low + self.high) / 2 if self.geometric_mean is None else self.geometric_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Exactly:
+    """That `count` arrive from 0 to `until_s`, by the rate."""
+
+    count: int
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """A tenant and its share of the arrivals."""
 
@@ -40,7 +108,11 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The load: `tasks` of them (None: for the whole duration), each attempt taking its `service` time."""
+    """The load: `tasks` of them (None: for the whole duration), each attempt taking its `service` time.
+
+    rate_per_s: the base rate, of a `shape` its mean. burst: the one burst of a constant base rate. batch: how many arrive at a
+    time. exactly: the number of arrivals that is asked for, to which rate and shape are scaled. scheduled: those at set times.
+    """
 
     process: Process
     rate_per_s: float
@@ -48,6 +120,15 @@ class Workload:
     service: Distribution
     tenants: tuple[Tenant, ...]
     tasks: int | None = None
+    shape: Shape | None = None
+    batch: Batch | None = None
+    exactly: Exactly | None = None
+    scheduled: tuple[Scheduled, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a base rate, with one burst at most, says all about when work arrives."""
+        return not (self.shape or self.batch or self.exactly or self.scheduled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +246,8 @@ class Scenario:
     telemetry: Telemetry
     checkpoint_every_s: float
     repeat: int = 1
+    start: datetime | None = None
+    """Date and time at scenario time 0, with its UTC offset; None: midnight of a Monday."""
 
     def settings(self, kind: type[T]) -> T:
         """What the scenario says of its system; `kind`: the settings of that system."""

@@ -39,7 +39,11 @@ _TRAPS = (
         "write the number without underscores",
     ),
     (re.compile(r"[-+]?\.(inf|nan)", re.I), "is not a finite number", "write a finite number"),
-    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"), "is a date to some YAML parsers", "put it in quotes"),
+    (
+        re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(([Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}.*)?"),
+        "is a date to some YAML parsers",
+        "put it in quotes",
+    ),
 )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from soak.schemas import units
 from soak.schemas.errors import Problem, Where, quoted
 from soak.schemas.files import Folders
+from soak.schemas.language.arrival_checks import ARRIVAL_CHECKS, NAMED_ARRIVALS
 from soak.schemas.language.build import read_values, recurrence
 from soak.schemas.language.document import Document
 from soak.schemas.language.extent import EXTENT_CHECKS
@@ -36,7 +37,7 @@ def semantic_problems(document: Document, data: Any, folders: Folders) -> list[P
 
 
 def _unique_names(view: View) -> Iterator[Problem]:
-    for section in (("faults",), ("alerts",), ("abort",), ("phases",), ("workload", "tenants")):
+    for section in (("faults",), ("alerts",), ("abort",), ("phases",), ("workload", "tenants"), *NAMED_ARRIVALS):
         seen: set[str] = set()
         for where, item in view.entries(*section):
             name = item.get("name")
@@ -79,8 +80,9 @@ def _exports(view: View) -> Iterator[Problem]:
 
 
 def _recurrences(view: View) -> Iterator[Problem]:
-    burst = ("workload", "arrivals", "burst")
-    for where in (burst, *(where for where, _ in view.entries("faults"))):
+    arrivals = ("workload", "arrivals")
+    bursts = ((*arrivals, "burst"), *(where for where, _ in view.entries(*arrivals, "bursts")))
+    for where in (*bursts, *(where for where, _ in view.entries("faults"))):
         every_s, for_s = view.duration(*where, "every"), view.duration(*where, "for")
         if every_s is not None and for_s is not None and for_s >= every_s:
             what = f"{view.get(*where, 'for')} does not fit into every {view.get(*where, 'every')}"
@@ -169,6 +171,7 @@ _CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _distributions,
     _tenant_shares,
     _timezone,
+    *ARRIVAL_CHECKS,
     *SYSTEM_CHECKS,
     *EXTENT_CHECKS,
     *INDICATOR_CHECKS,

@@ -70,7 +70,8 @@ def _problems(document: Document, error: "ValidationError") -> Iterator[Problem]
 
 def _may_be_secret(error: Any) -> bool:
     """Whether the value may be a secret, written where its place or a URL belongs."""
-    return not SECRETS.isdisjoint(error.absolute_path) or _schema(error).get("title") == "URL"
+    where = list(error.absolute_path)
+    return ("workload" not in where and not SECRETS.isdisjoint(where)) or _schema(error).get("title") == "URL"
 
 
 Finding = tuple[Where, str, str]

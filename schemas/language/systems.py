@@ -70,7 +70,7 @@ def _duration_of_tasks(workload: Any) -> str | None:
     """How long that number of tasks takes to arrive, if it is deterministic."""
     try:
         arrivals, tasks = workload["arrivals"], workload["tasks"]
-        if arrivals["process"] != "constant" or "burst" in arrivals:
+        if arrivals["process"] != "constant" or set(arrivals) != {"process", "rate"}:
             return None
         return f"{tasks / units.rate(arrivals['rate']):.6f}s"
     except (TypeError, KeyError, ValueError, ZeroDivisionError, AttributeError):

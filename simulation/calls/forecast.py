@@ -77,7 +77,7 @@ class _Load:
 
 def _warnings(plan: Plan, peak: float) -> list[str]:
     capacity, quota = calls_of(plan.scenario).primary.capacity, calls_of(plan.scenario).primary.quota
-    rate_per_s = max(plan.rate.base_per_s, plan.rate.burst_per_s)
+    rate_per_s = plan.rate.highest_per_s
     warnings = []
     if capacity and peak > capacity.workers * (1 + _ROUNDING):
         warnings.append(f"up to {peak:.2f} calls would be served at a time, but there are {capacity.workers} workers")

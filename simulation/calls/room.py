@@ -41,7 +41,7 @@ def _figures(scenario: Scenario, f: "CallsForecast") -> list[str]:
     )
     return [
         f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected)",
-        f"  calls       {f.in_flight:.2f} in flight on average{in_bursts(f.in_flight, f.peak_in_flight)}",
+        f"  calls       {f.in_flight:.2f} in flight on average{in_bursts(scenario, f.in_flight, f.peak_in_flight)}",
         f"  theory      {chances}",
     ]
 

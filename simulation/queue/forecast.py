@@ -29,7 +29,7 @@ class QueueForecast:
     held (they run an attempt, hang, wait for the database or are started again) on average while work arrives, between
     bursts and in them, retries included; scheduled faults, such as outages, are left out. faults: hits by name, as drawn:
     of tasks, or of first attempts. rate_per_s: arrivals per second, drawn, in POINTS equal parts of the run.
-    cycle_rate_per_s: planned, over the first `cycle_s` (two bursts).
+    cycle_rate_per_s: planned, over the first `cycle_s` (two cycles, or the whole run).
     """
 
     arrivals: int
@@ -53,7 +53,7 @@ def forecast_queue(plan: Plan) -> QueueForecast:
     scenario, rate = plan.scenario, plan.rate
     counts, duplicates, faults, rate_per_s = _draw(plan)
     load = Load.of(plan)
-    cycle_s = min(2 * rate.period_s, scenario.duration_s) if rate.burst_s else scenario.duration_s
+    cycle_s = min(2 * rate.cycle_s, scenario.duration_s) if rate.cycle_s else scenario.duration_s
     return QueueForecast(
         arrivals=counts,
         duplicates=duplicates,
@@ -182,7 +182,7 @@ def _is_regular(scenario: Scenario) -> bool:
     # Where no task can fail, a second submission is skipped.
     chance = any(kind != QueueFault.DUPLICATE_ENQUEUE for kind in struck)
     constant = workload.process is Process.CONSTANT and isinstance(workload.service, Constant)
-    return constant and workload.burst is None and not chance
+    return constant and workload.is_plain and workload.burst is None and not chance
 
 
 def _by_faults(parts: list[Segment]) -> dict[tuple[str, ...], list[Segment]]:

@@ -35,7 +35,7 @@ def _figures(scenario: Scenario, f: "QueueForecast") -> list[str]:
     return [
         f"  tasks       {f.arrivals:,} ({f.expected_arrivals:,.0f} expected), {f.duplicates:,} of them submitted twice",
         f"  attempts    {f.attempts_per_task:.3f} per task, mean service time {show_duration(f.service_mean_s)}",
-        f"  load        {busy}{in_bursts(f.load, f.peak_load, between=True)}",
+        f"  load        {busy}{in_bursts(scenario, f.load, f.peak_load, between=True)}",
         *_faults(scenario, f),
     ]
 
@@ -53,7 +53,7 @@ def _faults(scenario: Scenario, figures: "QueueForecast") -> list[str]:
 
 
 def _pictures(scenario: Scenario, figures: "QueueForecast") -> Iterator[Picture]:
-    if figures.cycle_s < scenario.duration_s:
+    if figures.cycle_s < scenario.duration_s or scenario.workload.shape:
         yield figures.cycle_rate_per_s.tolist(), figures.cycle_s, "planned rate"
 
 

@@ -108,7 +108,7 @@ def run(tmp_path: Path, command: Callable[..., Command]) -> Callable[..., Comman
     scenario = tmp_path / "short.yaml"
     scenario.write_text(SCENARIO)
 
-    def make(kind: str, *words: str, speed: int = 300) -> Command:
+    def make(kind: str, *words: str, speed: int = 100) -> Command:
         target = "--target", f"leaving:{kind}", "--speed", str(speed), "--out", str(tmp_path / "run")
         return command("run", str(scenario), *target, *words)
 

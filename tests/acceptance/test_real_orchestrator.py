@@ -49,9 +49,10 @@ slos:
   - guardrail_unblocked == 0
   - backoff_violations == 0
   - lost_tasks == 0
-telemetry: {max_gap: 30m, max_lag: 1m}
+telemetry: {max_gap: 30m, max_lag: 10m}
 """
 SPEED = "60"
+LATE = ("--set", "telemetry.max_lag=10m")
 Directory = Path
 
 
@@ -229,7 +230,10 @@ def test_a_planted_defect_is_found(defect: str, check: str, scenario: Path, tmp_
 def test_a_full_disk_is_real_and_goes_away(tmp_path: Path) -> None:
     out = tmp_path / "full"
     scenario = ROOT / "scenarios" / "processes" / "disk-full.yaml"
-    assert outcome(start(scenario, out, "--duration", "25m", "--set", "drain=10m", "--set", "evidence=lenient")) == 0
+    assert (
+        outcome(start(scenario, out, "--duration", "25m", "--set", "drain=10m", "--set", "evidence=lenient", *LATE))
+        == 0
+    )
     [fault] = verdict_of(out)["faults"]  # type: ignore[misc]
     assert fault["seen"] >= 1
     assert "the disk is full" in "".join(log.read_text() for log in (out / "system").glob("w*.log"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from soak.runner.judge.changepoints.marks import Marks
 from soak.schemas.evidence.changepoints import Nearby
@@ -16,12 +17,13 @@ _MOST = 5
 class Happening:
     """What happened at several times: stretches of scenario time, in order; `lost`: there were more of them.
 
-    edges: only where it begins and where it ends can something change, as with a phase.
+    gradual: something may change all the time that it lasts, not only where it begins and where it ends.
     """
 
     what: str
     spans: Sequence[tuple[float, float]]
     lost: bool = False
+    gradual: bool = False
 
 
 def happenings(scenario: Scenario, marks: Marks, resumes: Sequence[Resume], until_s: float) -> Iterator[Happening]:
@@ -30,6 +32,7 @@ def happenings(scenario: Scenario, marks: Marks, resumes: Sequence[Resume], unti
         spans = [(window.start_s, window.end_s) for window in fault.windows if window.start_s < until_s]
         if spans:
             yield Happening(f"fault {fault.name}", spans)
+    yield from _planned_rate(scenario, until_s)
     for phase in scenario.phases:
         start_s, end_s = phase.window.start_s, phase.window.end_s
         yield Happening(f"phase {phase.name} begins", [(start_s, start_s)] if 0 < start_s < until_s else [])
@@ -38,6 +41,15 @@ def happenings(scenario: Scenario, marks: Marks, resumes: Sequence[Resume], unti
         yield Happening("the run was resumed", [(each.at_s, each.at_s + each.gap_s) for each in resumes])
     for what, times_s, lost in marks.all():
         yield Happening(what, [(t_s, t_s) for t_s in times_s], lost)
+
+
+def _planned_rate(scenario: Scenario, until_s: float) -> Iterator[Happening]:
+    """Where the arrival rate of a shape steps, and where it changes steadily."""
+    pieces = scenario.workload.shape.pieces if scenario.workload.shape else ()
+    steps = [(after.start_s,) * 2 for before, after in pairwise(pieces) if before.to_per_s != after.from_per_s]
+    ramps = [(each.start_s, each.end_s) for each in pieces if each.from_per_s != each.to_per_s]
+    yield Happening("the planned arrival rate steps", [span for span in steps if span[0] < until_s])
+    yield Happening("the planned arrival rate changes", [span for span in ramps if span[0] < until_s], gradual=True)
 
 
 def near(
@@ -49,15 +61,29 @@ def near(
     """
     found, throughout = [], []
     for each in known:
-        if each.lost or _covered(each.spans, reach_s, span) > (span[1] - span[0]) / 2:
+        covered_s = _length(each.spans, span) if each.gradual else _covered(each.spans, reach_s, span)
+        if each.lost or covered_s > (span[1] - span[0]) / 2:
             throughout.append(each.what)
             continue
-        touching = [(start, end) for start, end in each.spans if low_s <= start <= high_s or low_s <= end <= high_s]
+        touching = [pair for pair in each.spans if _touches(pair, low_s, high_s, within=each.gradual)]
         if touching:
             found.append(Nearby(each.what, touching[0][0], touching[-1][1]))
     middle_s = (low_s + high_s) / 2
     found.sort(key=lambda item: (min(abs(item.start_s - middle_s), abs(item.end_s - middle_s)), item.what))
     return found[:_MOST], throughout
+
+
+def _touches(pair: tuple[float, float], low_s: float, high_s: float, *, within: bool) -> bool:
+    """Whether it begins or ends between the two (or, `within`, goes on at any time between them)."""
+    start_s, end_s = pair
+    if within:
+        return start_s < high_s and low_s < end_s
+    return low_s <= start_s <= high_s or low_s <= end_s <= high_s
+
+
+def _length(spans: Sequence[tuple[float, float]], span: tuple[float, float]) -> float:
+    """How much of `span` disjoint stretches take."""
+    return sum(max(0.0, min(end_s, span[1]) - max(start_s, span[0])) for start_s, end_s in spans)
 
 
 def _covered(spans: Sequence[tuple[float, float]], reach_s: float, span: tuple[float, float]) -> float:

@@ -10,6 +10,7 @@ from soak.runner.judge.course import Course, Windows
 from soak.schemas.evidence.changepoints import LEAST_WINDOWS
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.rhythms import cycle_s
 from soak.schemas.language.slis import AT_THE_END, Aggregate, Sli
 from soak.schemas.stream.block import Floats
 
@@ -111,8 +112,7 @@ def _period_s(scenario: Scenario, span_s: float) -> float:
 
     Faults that come back too seldom for enough windows are single events.
     """
-    burst = scenario.workload.burst
-    period_s = burst.every_s if burst else 0.0
+    period_s = cycle_s(scenario)
     for fault in scenario.faults:
         if len(fault.windows) > 1:
             fault_s = fault.windows[1].start_s - fault.windows[0].start_s

@@ -8,6 +8,7 @@ import numpy as np
 
 from soak.runner.judge.deciding.bounds import LEAST_BATCHES
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.rhythms import bursts_of, cycles_of, is_cyclic
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints
 
@@ -37,7 +38,7 @@ class Grid:
     @classmethod
     def of(cls, scenario: Scenario) -> "Grid":
         """The steps of a scenario."""
-        cycles = [_ticks(scenario.workload.burst.every_s)] if scenario.workload.burst else []
+        cycles = [_ticks(rhythm.period_s) for rhythm in (*bursts_of(scenario), *cycles_of(scenario)) if rhythm.period_s]
         once: list[Window] = []
         for fault in scenario.faults:
             between = _ticks(fault.windows[1].start_s - fault.windows[0].start_s) if len(fault.windows) > 1 else 0
@@ -48,7 +49,8 @@ class Grid:
         whole, cycle = max(1, _ticks(scenario.duration_s)), math.lcm(*cycles) if cycles else 1
         step = cycle * math.ceil(whole / (cycle * MOST_STEPS))
         count, first = whole // step, math.ceil(_ticks(scenario.warmup_s) / step)
-        least = max(LEAST_BATCHES, (count - first) // LEAST_PART)
+        # What a load that never repeats itself will do is not known before the end.
+        least = max(LEAST_BATCHES, (count - first) // LEAST_PART) if is_cyclic(scenario) else count + 1
         return cls(step, count, first, least, cycle / TICKS_PER_S if cycles else 0.0, tuple(once))
 
     @property

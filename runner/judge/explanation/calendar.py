@@ -1,6 +1,5 @@
 """What a scenario schedules: phases, bursts of arrivals, and windows of faults; and which of them a time falls into."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from soak.schemas.evidence.explanation import BurstWindow, FaultWindow, Spread, Stretch
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.rhythms import burst_windows
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats
 
@@ -25,10 +25,7 @@ class Calendar:
     """The schedule of a scenario."""
 
     def __init__(self, scenario: Scenario) -> None:
-        burst, duration_s = scenario.workload.burst, scenario.duration_s
-        count = math.ceil(duration_s / burst.every_s) if burst else 0
-        starts_s = [number * burst.every_s for number in range(count)] if burst else []
-        self.bursts = tuple(Window(start_s, min(start_s + burst.for_s, duration_s)) for start_s in starts_s if burst)
+        self.bursts = burst_windows(scenario)
         """Bursts of arrivals, in order."""
         self._phases = scenario.phases
         self._faults = [(fault.name, fault.windows) for fault in scenario.faults if fault.windows]

@@ -28,9 +28,8 @@ def calls_under_way(calls: Calls, peak_per_s: float) -> int:
 
 def _needs(plan: Plan) -> Iterator[Need]:
     """A file for each call in flight, and a thread for each worker of a dependency."""
-    calls, workload = calls_of(plan.scenario), plan.scenario.workload
-    peak_per_s = max(workload.rate_per_s, workload.burst.rate_per_s if workload.burst else 0.0)
-    at_a_time = calls_under_way(calls, peak_per_s)
+    calls = calls_of(plan.scenario)
+    at_a_time = calls_under_way(calls, plan.rate.highest_per_s)
     files = at_a_time + len(calls.dependencies) * _FILES_PER_DEPENDENCY
     yield Need(open_files=files, who=f"up to {at_a_time} calls at a time")
     workers = sum(each.capacity.workers for each in calls.dependencies if each.capacity)

@@ -100,7 +100,9 @@ def test_what_is_delivered_at_most_once_is_not_started_again() -> None:
 
 
 def test_a_dead_letter_counts_once_and_is_failed() -> None:
-    text = "queue: {max_deliveries: 1}\nfaults: [{name: net, type: transient_error, rate: 9%}]\nslos: [dead_lettered == 0]"
+    text = (
+        "queue: {max_deliveries: 1}\nfaults: [{name: net, type: transient_error, rate: 9%}]\nslos: [dead_lettered == 0]"
+    )
     history = """
     0 enqueued 1
     0 dispatched 1

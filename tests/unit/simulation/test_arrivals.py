@@ -7,9 +7,16 @@ from hypothesis import strategies as st
 
 from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from soak.schemas.language.model import Burst, Process, Workload
-from soak.simulation.arrivals import arrival_times
+from soak.schemas.stream.block import Floats
+from soak.simulation.arrivals import arrivals
 from soak.simulation.distributions import draw
 from soak.simulation.rate import Rate
+
+
+def due(workload: Workload, seed: int, until_s: float) -> Floats:
+    """When its arrivals are due."""
+    return np.concatenate([each.due_s for each in arrivals(workload, seed, until_s)])
+
 
 rates = st.one_of(st.just(0.0), st.floats(0.001, 5.0))
 
@@ -46,7 +53,7 @@ def test_the_integral_of_the_rate_is_the_expected_count(workload: Workload, unti
 @given(workloads(), st.integers(0, 100))
 def test_poisson_counts_are_near_the_integral(workload: Workload, seed: int) -> None:
     until_s = 5000.0
-    times = np.concatenate(list(arrival_times(workload, seed, until_s)))
+    times = due(workload, seed, until_s)
     expected = float(Rate(workload).expected(np.array([until_s]))[0])
     assert (np.diff(times) >= 0).all()
     assert abs(len(times) - expected) <= 6 * np.sqrt(expected) + 6
@@ -54,12 +61,12 @@ def test_poisson_counts_are_near_the_integral(workload: Workload, seed: int) -> 
 
 def test_constant_arrivals_are_evenly_spaced() -> None:
     workload = Workload(Process.CONSTANT, 0.5, None, Constant(1.0), ())
-    times = np.concatenate(list(arrival_times(workload, 1, 20.0)))
+    times = due(workload, 1, 20.0)
     assert times.tolist() == [0, 2, 4, 6, 8, 10, 12, 14, 16, 18]
 
 
 def test_a_rate_of_zero_gives_nothing() -> None:
-    assert not len(np.concatenate(list(arrival_times(Workload(Process.POISSON, 0.0, None, Constant(1.0), ()), 1, 1e6))))
+    assert not len(due(Workload(Process.POISSON, 0.0, None, Constant(1.0), ()), 1, 1e6))
 
 
 @pytest.mark.parametrize(

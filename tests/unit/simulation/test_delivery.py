@@ -52,7 +52,9 @@ def scenario(
     duration: str = "4000s",
 ) -> Scenario:
     path = tmp_path / "delivery.yaml"
-    text = SCENARIO.format(duration=duration, rate=rate, service=service, queue=queue.replace("; ", "\n  "), faults=faults)
+    text = SCENARIO.format(
+        duration=duration, rate=rate, service=service, queue=queue.replace("; ", "\n  "), faults=faults
+    )
     path.write_text(text, encoding="utf-8")
     return load(path).scenario
 
@@ -70,7 +72,9 @@ def within(observed: float, mean: float, deviation: float, count: int) -> bool:
 
 
 def test_deliveries_of_a_visibility_timeout_are_geometric(tmp_path: Path) -> None:
-    block = simulated(scenario(tmp_path, f"workers: 400; watchdog_interval: 1ms; retry: {{max_attempts: 100}}; {TIMEOUT}"))
+    block = simulated(
+        scenario(tmp_path, f"workers: 400; watchdog_interval: 1ms; retry: {{max_attempts: 100}}; {TIMEOUT}")
+    )
     deliveries = np.array(list(Counter(block.task[block.kind == Kind.TASK_DISPATCHED].tolist()).values()))
     count = len(deliveries)
     mean, deviation = 1 / (1 - MISSED), math.sqrt(MISSED) / (1 - MISSED)
@@ -88,7 +92,9 @@ def test_deliveries_of_a_visibility_timeout_are_geometric(tmp_path: Path) -> Non
 
 
 def test_what_outlasts_its_timeout_every_time_is_failed_in_the_end(tmp_path: Path) -> None:
-    block = simulated(scenario(tmp_path, f"workers: 400; watchdog_interval: 1ms; retry: {{max_attempts: 2}}; {TIMEOUT}"))
+    block = simulated(
+        scenario(tmp_path, f"workers: 400; watchdog_interval: 1ms; retry: {{max_attempts: 2}}; {TIMEOUT}")
+    )
     failed = int((block.kind == Kind.TASK_FAILED).sum())
     share = MISSED**2
     assert within(failed / 4_000, share, math.sqrt(share * (1 - share)), 4_000)
@@ -183,7 +189,9 @@ def test_jitter_is_drawn_by_address(tmp_path: Path) -> None:
 
 def test_with_early_acknowledgement_a_crash_loses_its_task(tmp_path: Path) -> None:
     crash = "{name: crash, type: worker_crash, rate: 5%}"
-    block = simulated(scenario(tmp_path, "workers: 400; ack: early; lease: {duration: 11s, heartbeat: 10s}", faults=crash))
+    block = simulated(
+        scenario(tmp_path, "workers: 400; ack: early; lease: {duration: 11s, heartbeat: 10s}", faults=crash)
+    )
     lost, count = int((block.kind == Kind.TASK_LOST).sum()), 4_000
     assert within(lost / count, 0.05, math.sqrt(0.05 * 0.95), count)
     assert (block.kind == Kind.TASK_DISPATCHED).sum() == count
@@ -203,7 +211,9 @@ def test_the_forecast_does_not_retry_what_is_lost(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_after_its_last_delivery_a_task_is_dead_lettered(tmp_path: Path, limit: int) -> None:
-    block = simulated(scenario(tmp_path, f"max_deliveries: {limit}; retry: {{backoff: [1s]}}", faults=FAILS, service=AT_ONCE))
+    block = simulated(
+        scenario(tmp_path, f"max_deliveries: {limit}; retry: {{backoff: [1s]}}", faults=FAILS, service=AT_ONCE)
+    )
     dead, failed = block.kind == Kind.TASK_DEAD_LETTERED, block.kind == Kind.TASK_FAILED
     assert dead.sum() == failed.sum() == 4_000
     assert set(block.attempt[dead].tolist()) == {limit}

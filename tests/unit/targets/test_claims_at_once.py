@@ -27,6 +27,7 @@ ONCE = (
     .replace("{{duration: 1m, heartbeat: 15s}}", "{{duration: 3m, heartbeat: 3s}}")
     .replace("drain: 5m", "drain: 30m")
 )
+PATIENT = ("telemetry.max_lag=30m", "telemetry.max_gap=30m")
 TWINS = "{name: twins, type: duplicate_enqueue, rate: 30%, delay: {distribution: constant, value: 0s}}"
 CRASH = "{name: crash, type: worker_crash, rate: 10%}"
 OTHERS = {"enqueue", "heartbeat", "complete", "fail", "block", "recover", "snapshot"}
@@ -65,7 +66,7 @@ def soak(
     """A run, and its events."""
     path = tmp_path / "quick.yaml"
     path.write_text(ONCE.format(faults=", ".join(faults)))
-    loaded, target = load(path, settings=settings), QueueAdapter("x:X", kind, speed, patience_s)
+    loaded, target = load(path, settings=(*PATIENT, *settings)), QueueAdapter("x:X", kind, speed, patience_s)
     plan = Plan(loaded.scenario)
     target.prepare(tmp_path)
     kept = Kept(plan)

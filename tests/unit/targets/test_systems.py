@@ -40,7 +40,7 @@ SCENARIO = """
       guardrail: {{soft_tokens: 2000, hard_tokens: 3500}}
     faults: [{faults}]
     slos: [success_rate >= 0%, duplicate_block_rate == 100%, backoff_violations == 0, guardrail_unblocked == 0]
-    telemetry: {{max_gap: 5m, max_lag: 5m}}
+    telemetry: {{max_gap: 30m, max_lag: 30m}}
 """
 TWICE = "{name: twice, type: duplicate_enqueue, rate: 30%}"
 AT_ONCE = "{name: at-once, type: duplicate_enqueue, rate: 30%, delay: {distribution: constant, value: 0s}}"

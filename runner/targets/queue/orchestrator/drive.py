@@ -75,7 +75,7 @@ class Drive:
         )
 
     def _own_disk(self, directory: Path) -> Disk:
-        return Disk(directory / "disk", self._plan.rate.mean_per_s * self._plan.scenario.duration_s)
+        return Disk(directory / "disk", self._plan.rate.expected(self._plan.scenario.duration_s))
 
     def _changes(self) -> list[Change]:
         return self._continuation.moved(self._system.changes())

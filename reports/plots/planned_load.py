@@ -1,0 +1,71 @@
+"""The load that a scenario plans, and as it is drawn, over time."""
+
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+
+from soak.reports.plots.canvas import BLUE, BURST, GREY, ORANGE, RED, STYLE, figure, legend, span_axis, to_svg
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.rhythms import burst_windows
+from soak.schemas.stream.block import Floats
+
+_HEIGHT_IN = 2.8
+_MOST_NAMED = 8
+"""Of arrivals at set times, that many entries have their name written beside the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLoad:
+    """t_s, planned_per_s: the rate at these times. edges_s, drawn_per_s: what was drawn, in bins; one edge more than bins."""
+
+    t_s: Floats
+    planned_per_s: Floats
+    edges_s: Floats
+    drawn_per_s: Floats
+
+
+def plot(scenario: Scenario, load: PlannedLoad) -> bytes:
+    """Arrivals per minute over the run, as SVG; bursts, faults by time and arrivals at set times are marked."""
+    with mpl.rc_context(STYLE):
+        return _plot(scenario, load)
+
+
+def _plot(scenario: Scenario, load: PlannedLoad) -> bytes:
+    fig, (axes,) = figure(1, _HEIGHT_IN)
+    axes.stairs(load.drawn_per_s * 60, load.edges_s, fill=True, color=BLUE, alpha=0.35, lw=0, label="as drawn")
+    axes.plot(load.t_s, load.planned_per_s * 60, color=BLUE, lw=1.6, label="planned rate")
+    _windows(axes, scenario)
+    top = max(float(np.max(load.planned_per_s)) * 60, float(np.max(load.drawn_per_s)) * 60, 1e-9)
+    _set_times(axes, scenario, top)
+    axes.set_ylim(0, top * 1.15)
+    axes.set_ylabel("arrivals per min")
+    axes.set_title(f"planned load of {scenario.name}")
+    legend(axes)
+    span_axis(axes, scenario.duration_s)
+    return to_svg(fig)
+
+
+def _windows(axes: Axes, scenario: Scenario) -> None:
+    for fault in scenario.faults:
+        for number, window in enumerate(fault.windows):
+            label = None if number else fault.name
+            axes.axvspan(window.start_s, window.end_s, color=RED, alpha=0.12, lw=0, label=label)
+    strips = [(window.start_s, window.end_s - window.start_s) for window in burst_windows(scenario)]
+    if strips:
+        axes.broken_barh(strips, (0.975, 0.025), transform=axes.get_xaxis_transform(), color=BURST, lw=0, label="burst")
+    for phase in scenario.phases:
+        axes.axvline(phase.window.start_s, color=GREY, lw=0.8, ls=":")
+        axes.text(
+            phase.window.start_s, 0.9, f" {phase.name}", transform=axes.get_xaxis_transform(), color=GREY, fontsize=8
+        )
+
+
+def _set_times(axes: Axes, scenario: Scenario, top: float) -> None:
+    for place, each in enumerate(scenario.workload.scheduled):
+        for number, t_s in enumerate(each.times_s):
+            axes.axvline(t_s, color=ORANGE, lw=1.2, label=None if number or place else "at a set time")
+        for t_s in each.times_s[:1] if place < _MOST_NAMED else ():
+            height = top * (1.06 - 0.08 * place)
+            axes.text(t_s, height, f" {each.count:,} {each.name}", color=ORANGE, fontsize=8)

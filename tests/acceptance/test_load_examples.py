@@ -1,0 +1,35 @@
+"""The examples of docs/load.md run, and each is shown there with its picture."""
+
+import re
+from pathlib import Path
+
+import pytest
+from commands import soak
+
+from soak.runner.api import simulate_scenario
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+EXAMPLES = sorted((DOCS / "examples" / "load").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_passes(path: Path) -> None:
+    verdict, _ = simulate_scenario(path)
+    assert verdict.verdict.value == "PASS", verdict.reasons
+    assert all(law.status.value == "PASS" for law in verdict.laws)
+
+
+def test_each_example_is_on_the_page_with_its_picture() -> None:
+    page = (DOCS / "load.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"images/load/([a-z-]+)\.svg", page)) == {path.stem for path in EXAMPLES}
+    for path in EXAMPLES:
+        assert (DOCS / "images" / "load" / f"{path.stem}.svg").read_text(encoding="utf-8").count("planned load of")
+
+
+@pytest.mark.parametrize("name", ["stages", "scheduled"])
+def test_the_plan_draws_them(name: str, tmp_path: Path) -> None:
+    path = DOCS / "examples" / "load" / f"{name}.yaml"
+    assert soak("plan", path, "--plot", tmp_path / "load.svg").returncode == 0
+    drawn = (tmp_path / "load.svg").read_text(encoding="utf-8")
+    assert f"planned load of {name}" in drawn
+    assert ("200 nightly" in drawn) == (name == "scheduled")
