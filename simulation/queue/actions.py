@@ -30,3 +30,6 @@ ACTIONS: dict[str, Action] = {
 
 BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET})
 """What the body of a task itself does not survive: its execution ends with the fault as its cause."""
+
+LOSES_LEASE = frozenset({Action.CRASH, Action.HANG})
+"""What keeps a worker from renewing its lease."""

@@ -169,7 +169,7 @@ class TaskDemand:
     def _held(
         self, chance: float, held_s: Floats, *, again: float, fails: bool, expired: bool, expires: bool = False
     ) -> Iterator[_Outcome]:
-        """An attempt that holds its worker for so long: its lease may have expired by then, where nothing renews it."""
+        """An attempt that holds its worker for this time: its lease may have expired by then, where nothing renews it."""
         lost = self._leases.outlasted(self._starts_s[expired], held_s)
         share = float(lost.mean())
         if share < 1:

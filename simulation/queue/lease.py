@@ -74,7 +74,7 @@ class Leases:
         return lost
 
     def outlasted(self, start_s: Floats, held_s: Floats) -> Bools:
-        """Whether attempts that hold their workers for so long lose their leases to that alone, no outages."""
+        """Whether attempts that hold their workers for this time lose their leases to that alone, no outages."""
         return np.zeros(len(held_s), dtype=np.bool_)
 
     def _next_look(self, t_s: float) -> float:

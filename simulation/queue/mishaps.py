@@ -9,7 +9,7 @@ from soak.schemas.stream.states import TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.settings import GuardrailMode, queue_of
 from soak.simulation.plan import Plan
-from soak.simulation.queue.actions import BODY_FAILS, Action
+from soak.simulation.queue.actions import BODY_FAILS, LOSES_LEASE, Action
 from soak.simulation.queue.lease import FOREVER, Leases, union
 from soak.simulation.queue.waits import waits_of
 from soak.simulation.recorder import Recorder
@@ -34,7 +34,7 @@ _PERMANENT, _OVER_BUDGET = int(Action.PERMANENT), int(Action.OVER_BUDGET)
 _BODY_FAILS = [action in BODY_FAILS for action in Action]
 _INJECTED_AT_ITS_END = [fails or action is Action.DB_LOCK for action, fails in zip(Action, _BODY_FAILS, strict=True)]
 _TRIED_AGAIN = [action in {Action.TRANSIENT, Action.DB_LOCK} for action in Action]
-_LOSES_ITS_LEASE = [action in {Action.CRASH, Action.HANG} for action in Action]
+_LOSES_ITS_LEASE = [action in LOSES_LEASE for action in Action]
 
 
 class Host(Protocol):

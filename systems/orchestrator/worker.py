@@ -112,7 +112,7 @@ def work(settings: Settings, asked: argparse.Namespace, lifetime: Lifetime) -> N
     try:
         with store, Heart(settings, asked.name, lifetime) as heart:
             _until_written(lambda: store.register_worker(asked.name, os.getpid()), asked.name, lifetime)
-            _loop(Worker(store, asked.name, body, lifetime, heart), mailbox, asked.name, lifetime, settings.heartbeat_s)
+            _loop(Worker(store, asked.name, body, lifetime, heart), mailbox, asked.name, lifetime, settings.look_s)
             _leave(store, asked.name)
     finally:
         mailbox.close()

@@ -24,6 +24,11 @@ class CommonSettings(TypedDict):
     hard_tokens: int
     workers: int
     speed: float
+    jitter: float
+    decorrelated: bool
+    backoff_max_s: float
+    ack_early: bool
+    max_deliveries: int | None
 
 
 def _common(queue: Queue, directory: Path, speed: float) -> CommonSettings:
@@ -32,11 +37,16 @@ def _common(queue: Queue, directory: Path, speed: float) -> CommonSettings:
         lease_s=queue.lease_s / speed,
         heartbeat_s=_interval(queue.heartbeat_s, speed),
         backoff_s=tuple(backoff_s / speed for backoff_s in queue.waits_s),
-        max_attempts=queue.max_attempts,
+        max_attempts=queue.last_attempt,
         soft_tokens=queue.soft_tokens,
         hard_tokens=queue.hard_tokens,
         workers=queue.workers,
         speed=speed,
+        jitter=queue.backoff.jitter,
+        decorrelated=queue.backoff.decorrelated,
+        backoff_max_s=queue.backoff.max_s / speed,
+        ack_early=queue.acks_early,
+        max_deliveries=queue.max_deliveries,
     )
 
 

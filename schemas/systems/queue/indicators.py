@@ -37,7 +37,11 @@ SLIS = catalogue(
         count("guardrail_unblocked", "tasks over the hard budget that did not end BLOCKED"),
         slis.BACKOFF_VIOLATIONS,
         count("excess_attempts", "attempts beyond max_attempts"),
-        count(DEAD_LETTERED, "tasks set aside after their last delivery (with `queue.max_deliveries` only)"),
+        count(
+            DEAD_LETTERED,
+            "tasks set aside after their last delivery (with `queue.max_deliveries` only)",
+            Tolerance(absolute=5, relative=0.1),
+        ),
         slis.LOST_TASKS,
         slis.ILLEGAL_TRANSITIONS,
         count(

@@ -11,6 +11,7 @@ from soak.schemas.errors import SoakError, UsageError
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class Orchestrator:
         refuse_system(scenario, "queue", self.name)
         from soak.runner.targets.queue.orchestrator.disk import can_mount
 
+        if resumed and queue_of(scenario).acks_early:
+            remedy = "run it again: the manifest has the command"
+            raise UsageError(
+                f"ack: early: the tasks that were running are lost with the workers of this run ({remedy})"
+            )
         if resumed and needs_disk(scenario):
             remedy = "run it again: the manifest has the command"
             raise UsageError(

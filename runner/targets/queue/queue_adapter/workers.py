@@ -4,6 +4,7 @@ There is no process to kill and no database to lock: a crash is a worker that go
 of a transient failure. What is tested is the reaction of the queue.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -48,6 +49,8 @@ class Workers:
         self._queue = queue
         self._tasks = tasks
         self._heartbeat_s = heartbeat_s
+        self._acks_early = queue_of(context.plan.scenario).acks_early
+        self._renews = not (self._acks_early or math.isinf(heartbeat_s))
         self._reports = reports
         self._idle = list(range(queue_of(context.plan.scenario).workers - 1, -1, -1))
         self._asking: list[int] = []
@@ -125,6 +128,9 @@ class Workers:
         self._beat_at(start_s + self._heartbeat_s, execution)
 
     def _beat_at(self, t_s: float, execution: Execution) -> None:
+        if not self._renews:
+            return
+
         def beat() -> None:
             if not execution.over and execution.beats:
                 self._beat(t_s, execution)
@@ -150,6 +156,9 @@ class Workers:
         self._note_end(now_s, execution, execution.cause)
         self._context.note_process(now_s, Kind.PROCESS_EXITED, worker_name(worker), worker, execution.cause)
         self.busy -= 1
+        if self._acks_early:
+            self._tasks.closed(execution.number)
+            self._note(now_s, Kind.TASK_LOST, execution, execution.cause)
         self._context.at(now_s + queue_of(self._plan.scenario).worker_restart_s, lambda: self._restart(worker))
 
     def _restart(self, worker: int) -> None:

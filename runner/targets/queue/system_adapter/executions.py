@@ -81,7 +81,9 @@ class Executions:
 
     def _lost(self, execution: Execution) -> None:
         """The process of a body is gone, not killed by the runner."""
-        self._note_end(self._context.now(), execution, self._plan.vocabulary.cause("", "process_gone"))
+        now_s, gone = self._context.now(), self._plan.vocabulary.cause("", "process_gone")
+        self._note_end(now_s, execution, gone)
+        self._lose(now_s, execution, gone)
         self._release_later(execution)
 
     def _finish(self, execution: Execution) -> None:
@@ -132,10 +134,17 @@ class Executions:
         now_s = self._context.now()
         self._inject(execution)
         self._note_end(now_s, execution, execution.cause)
+        self._lose(now_s, execution, execution.cause)
         self._context.note_process(now_s, Kind.PROCESS_EXITED, worker, self._workers.number(worker), execution.cause)
         self._context.at(
             now_s + self._queue.worker_restart_s, lambda: self._context.insist(lambda: self._restart(worker))
         )
+
+    def _lose(self, t_s: float, execution: Execution, cause: int) -> None:
+        """A task that was acknowledged as it was handed out is lost with its worker."""
+        if self._queue.acks_early:
+            self._note(t_s, Kind.TASK_LOST, execution, cause)
+            self._change_reader.lost(execution.number)
 
     def _restart(self, worker: str) -> None:
         """Start the process of a worker again."""

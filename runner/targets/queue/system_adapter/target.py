@@ -10,7 +10,7 @@ from soak.runner.console import remark
 from soak.runner.targets.caller import PATIENCE_S, ContractError
 from soak.runner.targets.history import History
 from soak.runner.targets.locate import declared_redelivery
-from soak.runner.targets.queue.refusals import NO_FILES
+from soak.runner.targets.queue.refusals import NO_FILES, refuse_early_acknowledgement
 from soak.runner.targets.queue.system_adapter.caller import PROCESSES, SystemCaller, can
 from soak.runner.targets.refusals import refuse_faults, refuse_system
 from soak.runner.targets.sockets import socket_directory
@@ -52,6 +52,7 @@ class SystemAdapter:
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for a scenario that this target cannot run."""
         refuse_system(scenario, "queue", self.name)
+        refuse_early_acknowledgement(scenario, self.name, self._kind)
         refuse_faults(scenario, self.name, _INSIDE if can(self._kind, PROCESSES) else {**_INSIDE, **_PROCESSES})
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
