@@ -188,6 +188,35 @@ soak run scenario.yaml --set queue.workers=2 --set faults.flaky.rate=20%
 soak run scenario.yaml --set 'queue.retry.backoff=[10s, 30s]' --set 'slos.0=success_rate >= 95%'
 ```"""
 
+WAYS_IN = """\
+**Fragments.** `include:` names files below the scenario's folder, each a mapping of keys of a scenario. The scenario is merged
+over them, a later fragment over an earlier one: mappings key by key; lists of named entries by name, new entries appended; other
+lists at the top (`slos`, `preflight`) joined, the fragment's entries first; of all else, the scenario's value is taken.
+Fragments may include others. Files named in a fragment are looked up from the scenario's folder.
+
+**Environment.** `${NAME}` in a value is replaced by the environment variable of that name, if the file lists the name under
+`environment`; by the default there if the variable is not set, or empty. Numbers stay numbers; nothing else is ever replaced, and
+`$${NAME}` is the text. In a mapping or list in brackets it needs quotes: `{rate: "${RATE}"}`. Secrets do not go this
+way: they are named in `from_env`.
+
+```text
+include: [common/faults.yaml, common/slos.yaml]
+environment: {RATE: 5/min, SEED: 7}
+seed: ${SEED}
+workload:
+  arrivals: {rate: "${RATE}"}
+```
+
+**Standard input.** `-` in place of a scenario or an overlay reads it there; files that it names are then looked up from the
+working directory. **JSON** is read by the rules of JSON, whatever the name of the file. The evidence holds the scenario as it was
+run, in `scenario.yaml`: fragments merged in, values filled in.
+
+```sh
+generate-scenario | soak run -
+RATE=20/min soak run scenario.yaml
+soak validate scenarios/*.yaml --set queue.workers=2
+```"""
+
 EXTENSIONS = """\
 Top-level keys that start with `x-` are ignored and may hold anything, such as anchors."""
 
@@ -588,7 +617,7 @@ _AFTER = {
     "faults": ("### Fault types", _fault_types()),
     "slis": ("### Event filters", EVENT_FILTERS.replace("FIELDS", _code(FILTER_FIELDS))),
     "slos": (OBJECTIVE_STATUSES, "### Units of indicators", _units(), "### Conditions", CONDITIONS),
-    "tiers": ("### Overlays and single values", SETTINGS),
+    "tiers": ("### Overlays and single values", SETTINGS, "### Fragments, environment and standard input", WAYS_IN),
 }
 
 

@@ -109,7 +109,7 @@ def _panels(run: RunData, edges_s: Floats, step: int) -> Iterator[_Panel]:
     room = room_of(run.scenario.system)
     for panel in (TASKS_ON_PAGE, *(room.on_page or room.panels)):
         if panel.of(run.metrics):
-            yield _by_minutes(panel, run, step)
+            yield _by_minutes(panel.shown(run.metrics), run, step)
 
 
 def _success(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Panel:

@@ -68,6 +68,7 @@ def run_loaded(
     _admit(target, loaded.scenario)
     warn(loaded)
     plan = Plan(loaded.scenario)
+    plan.refuse_without_rows()
     identity = identify(loaded.scenario, loaded.sha256, plan.seed, target, abort=abort, stop=stop)
     directory = RunDirectory.create(out, loaded.scenario.name)
     run = file_name(directory.path.resolve())

@@ -153,15 +153,19 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a source: a file or a `--set`; line and column count from 1 (0: the source has no lines)."""
+    """A place in a source: a file or a `--set`; line and column count from 1 (0: the source has no lines).
+
+    `note` says, at the beginning of a message, where the value comes from if not from the source itself.
+    """
 
     source: str
     line: int = 0
     column: int = 0
+    note: str = ""
 
     def problem(self, where: Where, what: str, remedy: str) -> Problem:
         """A problem at this place."""
-        return Problem(self.source, self.line, self.column, show_path(where), what, remedy)
+        return Problem(self.source, self.line, self.column, show_path(where), f"{self.note}{what}", remedy)
 
 
 def show_path(where: Where) -> str:

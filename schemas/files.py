@@ -9,12 +9,16 @@ DIRECTORY = Path(__file__).parent
 MAX_VALUES_BYTES = 10_000_000
 
 
+STDIN = Path("-")
+"""What stands for standard input on the command line."""
+
 _DESCRIPTORS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
 
 
 def folder_of(path: Path) -> Path:
     """The folder that files named in `path` are looked up from: its own, or the current one for what comes through a pipe."""
-    return path.parent if path.is_file() and path.parent not in _DESCRIPTORS else Path()
+    own = path != STDIN and path.is_file() and path.parent not in _DESCRIPTORS
+    return path.parent if own else Path()
 
 
 def ordinary(path: Path) -> Path:
@@ -26,7 +30,7 @@ def ordinary(path: Path) -> Path:
 
 def file_name(path: Path) -> str:
     """The name of a file for evidence and messages; bytes that are not UTF-8 are replaced."""
-    return printable(path.name)
+    return "stdin" if path == STDIN else printable(path.name)
 
 
 class Folders:
@@ -48,7 +52,7 @@ class Folders:
         """The file `name` in the first folder that has it. Raises ValueError, which explains the problem."""
         if name not in self._read:
             try:
-                self._read[name] = _content(self._find(name))
+                self._read[name] = _content(self.find(name))
             except OSError as error:
                 raise ValueError(f"{shortened(Path(name).name)}: {reason(error)}") from None
             except UnicodeEncodeError:
@@ -56,7 +60,7 @@ class Folders:
                 raise ValueError(f"{shortened(Path(name).name)}: {what}") from None
         return self._read[name]
 
-    def _find(self, name: str) -> Path:
+    def find(self, name: str) -> Path:
         """Where it should be, in the last folder, if none has it."""
         paths = [folder / name for folder in self._paths]
         return next((path for path in paths if path.exists()), paths[-1])

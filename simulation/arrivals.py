@@ -7,9 +7,11 @@ from itertools import chain, count
 import numpy as np
 
 from soak.schemas.language.model import Batch, Exactly, Process, Workload
+from soak.schemas.language.trace import Trace
 from soak.schemas.stream.block import TICKS_PER_S, Floats, Ints, quantise
 from soak.simulation.rate import ArrivalRate, rate_of
 from soak.simulation.streams import BLOCK, Stream
+from soak.simulation.trace import TraceArrivals
 
 UNSET = -1
 
@@ -31,6 +33,9 @@ def arrivals(workload: Workload, seed: int, until_s: float) -> Iterator[Arrivals
     Poisson: a unit-rate process carried through the inverse of the integrated rate (Cinlar 1975), which is exact
     for a rate that varies. Constant: evenly spaced in the integrated rate, the first at its start.
     """
+    if workload.trace is not None:
+        yield from _traced(workload, workload.trace, seed, until_s)
+        return
     if workload.is_plain:
         yield from map(Arrivals, _of_rate(workload, rate_of(workload), seed, until_s))
         return
@@ -39,6 +44,19 @@ def arrivals(workload: Workload, seed: int, until_s: float) -> Iterator[Arrivals
         left = BLOCK if most is None else max(0, most - block * BLOCK)
         yield Arrivals(chunk.due_s[:left], None if chunk.scheduled is None else chunk.scheduled[:left])
         if left < BLOCK:
+            return
+
+
+def _traced(workload: Workload, trace: Trace, seed: int, until_s: float) -> Iterator[Arrivals]:
+    """The rows of a trace, no more than the workload has tasks."""
+    left = workload.tasks
+    for block in TraceArrivals(trace, seed, until_s).within():
+        due_s = block.due_s[:left]
+        yield Arrivals(due_s)
+        left = None if left is None else left - len(due_s)
+        if left == 0 and len(due_s) == BLOCK:
+            yield Arrivals(np.empty(0))
+        if left == 0:
             return
 
 

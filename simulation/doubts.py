@@ -16,6 +16,7 @@ from soak.schemas.units import show_count, show_duration
 from soak.simulation.false_alarms import alarms, at_least
 from soak.simulation.rate import rate_of
 from soak.simulation.room import Doubt, room_of
+from soak.simulation.trace_doubts import trace_doubts
 
 _SURE = 0.99
 """No warning if all tasks arrive in at least this share of runs."""
@@ -38,7 +39,9 @@ def doubts(scenario: Scenario) -> tuple[Doubt, ...]:
     """All doubts about a scenario."""
     arrivals = _Arrivals(scenario)
     return (
+        *_stages(scenario),
         *_tasks(scenario, arrivals),
+        *trace_doubts(scenario),
         *room_of(scenario.system).doubts(scenario),
         *_objectives(scenario, arrivals),
         *_conditions(scenario, arrivals),
@@ -79,6 +82,13 @@ class _Arrivals:
     def peak_per_s(self, within_s: float) -> float:
         """The highest average rate over an interval of this length."""
         return self.rate.most_within(within_s) / within_s
+
+
+def _stages(scenario: Scenario) -> Iterator[Doubt]:
+    shape = scenario.workload.shape
+    if shape and shape.stages_s > scenario.duration_s:
+        what = f"take {show_duration(shape.stages_s)}, but arrivals end after {show_duration(scenario.duration_s)}"
+        yield Doubt(("workload", "arrivals", "stages"), what, "raise duration, or shorten the stages")
 
 
 def _largest_at_once(workload: Workload) -> float:

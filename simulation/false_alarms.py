@@ -6,7 +6,8 @@ over the first window and over windows that do not overlap. `alarm_chance` has t
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from soak.schemas.errors import Where
@@ -234,8 +235,13 @@ def at_least(scan: Scan) -> float:
     if scan.for_s:
         return 0.0
     survives = 1 - _within_first(scan)
+
+    @cache
+    def enough_bad(n: int) -> float:
+        return _binomial_from(scan.rule.least_bad(n), n, scan.bad)
+
     for mean, times in _apart(scan).items():
-        survives *= (1 - _in_one(scan, mean)) ** times
+        survives *= (1 - _in_one(scan, mean, enough_bad)) ** times
     return 1 - survives
 
 
@@ -275,18 +281,18 @@ def _apart(scan: Scan) -> dict[float, int]:
     return count
 
 
-def _in_one(scan: Scan, mean: float) -> float:
-    """How likely a condition holds at the end of a window with a Poisson number of observations of this mean."""
+def _in_one(scan: Scan, mean: float, enough_bad: Callable[[int], float]) -> float:
+    """How likely a condition holds at the end of a window with a Poisson number of observations of this mean.
+
+    enough_bad: how likely that is with n observations.
+    """
     if scan.load.regular:
         n = round(mean)
-        return _binomial_from(scan.rule.least_bad(n), n, scan.bad) if n >= max(1, scan.min_samples) else 0.0
+        return enough_bad(n) if n >= max(1, scan.min_samples) else 0.0
     spread = 4.5 * math.sqrt(mean) + 3
     first = max(1, scan.min_samples, math.floor(mean - spread))
     step = max(1, math.floor(spread / 60))
-    return sum(
-        _poisson(n, mean) * step * _binomial_from(scan.rule.least_bad(n), n, scan.bad)
-        for n in range(first, math.ceil(mean + spread) + 1, step)
-    )
+    return sum(_poisson(n, mean) * step * enough_bad(n) for n in range(first, math.ceil(mean + spread) + 1, step))
 
 
 def _poisson(n: int, mean: float) -> float:

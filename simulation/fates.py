@@ -4,7 +4,7 @@ A fate is addressed by task and attempt. It does not depend on the order of even
 other faults' draws: each fault has a stream of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -102,8 +102,10 @@ class Fates:
         seed: int,
         vocabulary: Vocabulary,
         stream: str = "service",
+        known_s: Callable[[int], Floats] | None = None,
     ) -> None:
-        self._service = service
+        """`known_s`: the service times of a block of BLOCK arrivals, where they are not drawn: the same for every attempt."""
+        self._service, self._known_s = service, known_s
         self._stream = Stream(seed, stream)
         self._faults = [_FaultDraws(fault, seed, vocabulary) for fault in faults]
         self._first: dict[tuple[int, int, int], _Draws] = {}
@@ -126,7 +128,10 @@ class Fates:
         return draws.listed[index] if draws.listed is not None else draws.fate(index)
 
     def _draw(self, block: int, attempt: int, copy: int) -> _Draws:
-        service_s = draw(self._service, self._stream.at(block, attempt + copy * _COPY_LAYERS), BLOCK)
+        if self._known_s:
+            service_s = self._known_s(block)
+        else:
+            service_s = draw(self._service, self._stream.at(block, attempt + copy * _COPY_LAYERS), BLOCK)
         cause = np.full(BLOCK, NO_CAUSE, dtype=np.int16)
         within: dict[int, float] = {}
         windowed: dict[int, list[_Windowed]] = {}

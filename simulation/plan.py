@@ -21,6 +21,8 @@ from soak.simulation.fates import Fate, Fates
 from soak.simulation.rate import rate_of
 from soak.simulation.room import NO_ACTION, room_of
 from soak.simulation.streams import BLOCK, Stream
+from soak.simulation.trace import TraceArrivals
+from soak.simulation.trace_columns import columns_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,9 @@ class Plan:
         """What each cause does to an attempt, as the room of the system numbers it."""
         self._register_words()
         met = [fault for fault in scenario.faults if fault.type in self._actions]
+        self._traced = columns_of(scenario, self._arrivals_seed, self.vocabulary)
         self.fate: Callable[[int, int, float], Fate] = Fates(
-            scenario.workload.service, met, self.seed, self.vocabulary
+            scenario.workload.service, met, self.seed, self.vocabulary, known_s=self._traced.service_s
         ).of
         """The fate of attempt n (from 1) of a task, should it start at a time: `fate(number, n, start_s)`."""
         self._duplicates = [fault for fault in scenario.faults if fault.spec.resubmits]
@@ -92,6 +95,11 @@ class Plan:
             return self.offered
         return sum(len(chunk) for chunk in self.again().submissions())
 
+    def refuse_without_rows(self) -> None:
+        """Raise UsageError where the rows of a trace are needed and its file is not there."""
+        if self.scenario.workload.trace is not None:
+            TraceArrivals(self.scenario.workload.trace, self._arrivals_seed, 0.0)
+
     def again(self) -> "Plan":
         """The same plan from its beginning."""
         plan = Plan(self.scenario, self.seed, arrivals_seed=self._arrivals_seed)
@@ -118,10 +126,15 @@ class Plan:
         keys = numbers >> KEY_SHIFT
         result = np.empty(len(numbers), dtype=np.int64)
         for block in np.unique(keys // BLOCK).tolist():
-            uniform = self._tenant_stream.at(block).random(BLOCK)
             inside = keys // BLOCK == block
-            result[inside] = np.searchsorted(self._tenant_edges, uniform[keys[inside] % BLOCK], side="right")
+            result[inside] = self._tenants_in(block)[keys[inside] % BLOCK]
         return result
+
+    def _tenants_in(self, block: int) -> Ints:
+        """The tenants of a block of arrivals: those of the trace, or drawn."""
+        if self._traced.tenant is not None:
+            return self._traced.tenant(block)
+        return np.searchsorted(self._tenant_edges, self._tenant_stream.at(block).random(BLOCK), side="right")
 
     def submissions(self) -> Iterator[Submissions]:
         """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates."""

@@ -72,6 +72,16 @@ class Recorder:
         rows[:, _KIND], rows[:, _TASK], rows[:, 4] = Kind.TASK_ENQUEUED, number, -1
         self._to_come = np.concatenate([self._to_come, rows])
 
+    def cut_short(self, task: int, attempt: int) -> None:
+        """What was recorded of the end of an attempt that began with RUN does not come about."""
+        rows = self._rows
+        for place in range(len(rows) - WIDTH, -1, -WIDTH):
+            if rows[place + _KIND] == RowKind.RUN and rows[place + _TASK : place + _TASK + 2] == [task, attempt]:
+                rows[place + _KIND] = RowKind.BEGIN
+                return
+        ends = (self._running[:, _TASK] == task) & (self._running[:, _TASK + 1] == attempt)
+        self._running = self._running[~ends]
+
     def take(self, until_s: float) -> Block:
         """The block of everything since the last one: work enqueued by `until_s`, attempts that ended before."""
         recorded = np.fromiter(self._rows, np.float64, len(self._rows)).reshape(-1, WIDTH)

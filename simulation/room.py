@@ -49,6 +49,10 @@ Picture: TypeAlias = tuple[Sequence[float], float, str]
 """A rate over time to be drawn: its values, the length in seconds of the time, what it is."""
 
 
+class Counts(list[float]):
+    """Values of a picture that are numbers, not rates."""
+
+
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """What cannot happen, its place in the scenario, and what to write instead."""

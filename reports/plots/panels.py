@@ -1,7 +1,7 @@
 """What is drawn of metrics.csv over time, for throughput.svg and the timeline of the page: panels of lines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -29,6 +29,8 @@ class Line:
     over: Over = Over.PER_MINUTE
     filled: bool = False
     width: float | None = None
+    optional: bool = False
+    """Left out of a panel where the run has none of its columns."""
 
     def values(self, metrics: Metrics, step: int) -> Floats:
         """A value for every `step` minutes; NaN where it is unknown."""
@@ -54,6 +56,13 @@ class Panel:
     lines: Sequence[Line]
     height: float = 1.3
     unknown: str = ""
+
+    def shown(self, metrics: Metrics) -> "Panel":
+        """The panel with those of its lines that this run has."""
+        lines = [
+            line for line in self.lines if not line.optional or any(name in metrics.columns for name in line.columns)
+        ]
+        return replace(self, lines=lines) if len(lines) < len(self.lines) else self
 
     def of(self, metrics: Metrics) -> bool:
         """Whether the run has any of its columns."""

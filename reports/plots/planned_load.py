@@ -27,7 +27,7 @@ class PlannedLoad:
 
 
 def plot(scenario: Scenario, load: PlannedLoad) -> bytes:
-    """Arrivals per minute over the run, as SVG; bursts, faults by time and arrivals at set times are marked."""
+    """Arrivals per minute over the run, as SVG; bursts, scheduled faults and arrivals at set times are marked."""
     with mpl.rc_context(STYLE):
         return _plot(scenario, load)
 

@@ -24,7 +24,9 @@ _HEIGHT_IN, _OF = 5.6, 6.3
 
 def plot(run: RunData) -> bytes | None:
     """Tasks in and out per minute above, the system's panels below; None for a run with columns of neither."""
-    panels = [panel for panel in (TASKS, *room_of(run.scenario.system).panels) if panel.of(run.metrics)]
+    panels = [
+        panel.shown(run.metrics) for panel in (TASKS, *room_of(run.scenario.system).panels) if panel.of(run.metrics)
+    ]
     if not panels:
         return None
     heights = [panel.height for panel in panels]

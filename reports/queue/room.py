@@ -6,10 +6,11 @@ from pathlib import Path
 
 from soak.reports.aftermath import Aftermath
 from soak.reports.data import RunData
-from soak.reports.plots.canvas import ORANGE, PURPLE
+from soak.reports.plots.canvas import GREEN, ORANGE, PURPLE
 from soak.reports.plots.panels import Line, Over, Panel
 from soak.reports.room import Grown, Room
 from soak.reports.summary import render_template
+from soak.schemas.systems.queue.indicators import WORKERS_ALIVE
 from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.units import show_duration
 
@@ -49,12 +50,14 @@ def _ids(directory: Path) -> Mapping[str, str]:
         return {}
 
 
+_ALIVE = Line("mean workers up", GREEN, (WORKERS_ALIVE,), Over.MEAN, optional=True)
+
 ROOM = Room(
     panels=(
         Panel("Queue depth (PENDING)", "tasks, peak", (_DEPTH,), height=2),
-        Panel("Busy workers", "workers, mean", (_BUSY,), unknown="not reported by the system"),
+        Panel("Busy workers", "workers, mean", (_ALIVE, _BUSY), unknown="not reported by the system"),
     ),
-    on_page=(Panel("Queue", "", (_DEPTH, _BUSY)),),
+    on_page=(Panel("Queue", "", (_DEPTH, _ALIVE, _BUSY)),),
     grown=(Grown("queue_depth_growth", "PENDING tasks", "tasks", "queue_depth"),),
     speed=_speed,
     resumed="The scenario's clock, backoffs and leases were paused meanwhile; tasks in progress lost one attempt.",

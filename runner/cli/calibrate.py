@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from soak.runner.cli.options import Positive, json_option, run_directory_argument
+from soak.runner.cli.options import Positive, json_option
 
 
 def _share(context: click.Context, option: click.Parameter, value: str) -> float:
@@ -23,7 +23,22 @@ def _share(context: click.Context, option: click.Parameter, value: str) -> float
 
 
 @click.command("calibrate")
-@run_directory_argument
+@click.argument("run_directory", type=click.Path(path_type=Path), metavar="RUN_DIR", required=False)
+@click.option(
+    "--arrivals",
+    type=click.Path(path_type=Path),
+    metavar="FILE_OR_DIR",
+    help="Fit workload.arrivals alone: to a trace (CSV, JSONL, Parquet), or to the arrivals of a run.",
+)
+@click.option("--time", "time_column", metavar="COLUMN", help="With --arrivals FILE: the column of times.")
+@click.option(
+    "--timezone",
+    default="UTC",
+    show_default=True,
+    metavar="ZONE",
+    help="With --arrivals: the zone of the profile, and of times without one.",
+)
+@click.option("--skip-bad-rows", is_flag=True, help="With --arrivals FILE: leave out rows that cannot be read.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -73,7 +88,11 @@ def _share(context: click.Context, option: click.Parameter, value: str) -> float
 )
 @json_option
 def command(
-    run_directory: Path,
+    run_directory: Path | None,
+    arrivals: Path | None,
+    time_column: str | None,
+    timezone: str,
+    skip_bad_rows: bool,
     out: Path | None,
     hold_back: float,
     replications: int,
@@ -94,7 +113,16 @@ def command(
     Examples:
       soak calibrate runs/real
       soak run scenarios/72h.yaml --overlay calibrations/72h-20260101T000000Z/overlay.yaml
+      soak calibrate --arrivals orders.csv --time created_at --timezone Europe/Berlin --out load.yaml
     """
+    if arrivals is not None:
+        from soak.runner.cli.calibrate_arrivals import tell_arrivals
+
+        if run_directory is not None:
+            raise click.UsageError("RUN_DIR calibrates the whole model, --arrivals its load alone: leave one out.")
+        return tell_arrivals(arrivals, time_column, timezone, skip_bad_rows=skip_bad_rows, out=out, as_json=as_json)
+    if run_directory is None:
+        raise click.UsageError("Missing argument 'RUN_DIR'.")
     from soak.runner.calibrate.request import Request
     from soak.runner.calibrate.session import perform
 

@@ -130,13 +130,15 @@ def _lines(plan: "Plan", room: "Room", figures: "Forecast", alarms: "list[FalseA
 def _picture(rates: Sequence[float], span_s: float, words: str) -> list[str]:
     """A rate over time, as a small bar chart."""
     from soak.schemas.units import show_duration, show_rate
+    from soak.simulation.room import Counts
 
     highest = max(*rates, 1e-12)
     levels = [round(value / highest * _HEIGHT * 8) for value in rates]
     rows = []
     for row in range(_HEIGHT - 1, -1, -1):
         bar = "".join(_BLOCKS[min(8, max(0, level - row * 8))] for level in levels)
-        label = show_rate(highest) if row == _HEIGHT - 1 else "0" if row == 0 else ""
+        shown = f"{highest:.4g}" if isinstance(rates, Counts) else show_rate(highest)
+        label = shown if row == _HEIGHT - 1 else "0" if row == 0 else ""
         rows.append(f"  {label:>9} │{bar}")
     end = show_duration(span_s)
     rows.append(f"  {'':>9} └{'─' * len(levels)}")

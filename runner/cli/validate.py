@@ -1,11 +1,13 @@
 """`soak validate`."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
-from soak.runner.cli.options import json_option, overlay_option
+from soak.runner.cli.options import all_settings, json_option, override_options
 from soak.runner.console import remark, tell
 from soak.schemas.errors import FileError, Problem, ScenarioError, SoakError
 
@@ -15,38 +17,70 @@ if TYPE_CHECKING:
 
 @click.command("validate")
 @click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SCENARIO...")
-@overlay_option
+@override_options
 @json_option
-def command(scenarios: tuple[Path, ...], overlays: tuple[Path, ...], as_json: bool) -> int:
+def command(
+    scenarios: tuple[Path, ...],
+    seed: int | None,
+    duration: str | None,
+    settings: tuple[str, ...],
+    overlays: tuple[Path, ...],
+    tier: str | None,
+    as_json: bool,
+) -> int:
     """Check scenario files and list every mistake, each with file, line, column and what to write instead.
 
     Warnings name what is valid but can never happen, such as a condition that cannot hold, and abort conditions that
-    would end sound runs by chance; they are not errors.
+    would end sound runs by chance; they are not errors. Without --tier every tier is checked. Exit codes: 0 all are valid,
+    2 one is not.
 
     \b
     Examples:
       soak validate scenarios/*.yaml
+      soak validate scenarios/72h.yaml --tier pr --set queue.workers=2
       soak validate scenarios/72h.yaml --overlay calibrated.yaml
     """
-    read = _Once()
-    checked = {path: _check(path, overlays, read) for path in scenarios}
-    problems = list(dict.fromkeys(problem for found, _ in checked.values() for problem in found))
-    warnings = list(dict.fromkeys(warning for _, found in checked.values() for warning in found))
+    changes = _Changes(tier, overlays, all_settings(settings, duration, seed), _Once())
+    checked = {path: _check(path, changes) for path in scenarios}
     if as_json:
-        import json
-        from dataclasses import asdict
-
-        said = {"problems": [asdict(each) for each in problems], "warnings": [asdict(each) for each in warnings]}
-        tell(json.dumps({"valid": not problems, **said}, indent=2))
+        tell(_as_json(checked))
     else:
-        for problem in problems:
-            remark(str(problem))
-        for warning in warnings:
-            remark(f"warning: {warning}")
-        for path, (found, _) in checked.items():
-            if not found:
-                tell(f"{path}: valid{' with ' if overlays else ''}{', '.join(map(str, overlays))}")
-    return 2 if problems else 0
+        _tell_all(checked, changes.words)
+    return 2 if any(problems for problems, _ in checked.values()) else 0
+
+
+_Checked: TypeAlias = "dict[Path, tuple[list[Problem], list[Problem]]]"
+"""Problems and warnings of each file."""
+
+
+def _merged(checked: _Checked) -> tuple[list[Problem], list[Problem]]:
+    """The problems and warnings of all files, each once."""
+    problems = dict.fromkeys(problem for found, _ in checked.values() for problem in found)
+    warnings = dict.fromkeys(warning for _, found in checked.values() for warning in found)
+    return list(problems), list(warnings)
+
+
+def _as_json(checked: _Checked) -> str:
+    import json
+    from dataclasses import asdict
+
+    problems, warnings = _merged(checked)
+    said = {"problems": [asdict(each) for each in problems], "warnings": [asdict(each) for each in warnings]}
+    files = {str(path): not found for path, (found, _) in checked.items()}
+    return json.dumps({"valid": not problems, "files": files, **said}, indent=2)
+
+
+def _tell_all(checked: _Checked, changes: str) -> None:
+    problems, warnings = _merged(checked)
+    for problem in problems:
+        remark(str(problem))
+    for warning in warnings:
+        remark(f"warning: {warning}")
+    for path, (found, _) in checked.items():
+        if not found:
+            tell(f"{path}: valid{changes}")
+        elif len(checked) > 1:
+            tell(f"{path}: not valid{changes} ({len(found)} {'mistakes' if len(found) > 1 else 'mistake'})")
 
 
 class _Once:
@@ -70,13 +104,30 @@ class _Once:
         return found
 
 
-def _check(path: Path, overlays: tuple[Path, ...], read: _Once) -> tuple[list[Problem], list[Problem]]:
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What the options change in each scenario."""
+
+    tier: str | None
+    overlays: tuple[Path, ...]
+    settings: Sequence[str]
+    read: _Once
+
+    @property
+    def words(self) -> str:
+        """The changes, after `valid`."""
+        changes = [*([f"tier {self.tier}"] if self.tier else []), *map(str, self.overlays), *self.settings]
+        return f" with {', '.join(changes)}" if changes else ""
+
+
+def _check(path: Path, changes: _Changes) -> tuple[list[Problem], list[Problem]]:
     """The errors in a scenario file, and warnings (see `cautions`)."""
     from soak.runner.cautions import cautions
     from soak.schemas.language.load import Sources
 
     try:
-        return [], list(cautions(Sources.read(path, overlays, read).load()))
+        sources = Sources.read(path, changes.overlays, changes.read)
+        return [], list(cautions(sources.load(tier=changes.tier, settings=changes.settings)))
     except ScenarioError as error:
         return list(error.problems), []
     except FileError as error:

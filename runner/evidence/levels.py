@@ -37,9 +37,12 @@ class Levels:
     def __init__(self, scenario: Scenario) -> None:
         losses = [fault for fault in scenario.faults if fault.type == TELEMETRY_LOSS]
         self._losses = [window for fault in losses for window in fault.windows]
-        minutes = language_of(scenario.system).minutes
+        minutes = language_of(scenario.system).minutes_of(scenario.system_settings)
         self._depth, self._busy = _Depth(minutes), _Busy(known=minutes.workers)
-        self._own = [_Stepped(level) for level in minutes.levels.values()]
+        self._own = [
+            _Stepped(level) if level.workers is None else _Workers(level, level.workers)
+            for level in minutes.levels.values()
+        ]
 
     def minutes(self, block: Block, first: int, count: int) -> tuple[PerMinute, PerMinute, list[PerMinute]]:
         """Depth, busy workers and the system's levels in `count` minutes from number `first` on.
@@ -123,6 +126,10 @@ class _Level:
         self._held: int | None = None
         """An incomplete instant: the level after it does not count yet."""
 
+    def begin(self, value: int) -> None:
+        """The level at the start of the run."""
+        self.value = self._start = self._most = value
+
     def minutes(self, ticks: Ints, changes: Ints, until: int, first: int, count: int) -> PerMinute:
         """The minutes from number `first` on, with changes at times (ascending) up to `until`."""
         at = np.flatnonzero(changes)
@@ -185,6 +192,34 @@ class _Stepped(_Followed):
 
     def changes(self, block: Block) -> Ints:
         return self._steps[block.kind]
+
+
+class _Workers(_Followed):
+    """Workers that are there: events of some kinds say of each, by its number, that it is or is not."""
+
+    def __init__(self, level: Level, workers: int) -> None:
+        super().__init__(level.sampled)
+        self._steps, self._there = _steps(level.raised, level.lowered), _Known()
+        self._seen = set[int]()
+        self._meet(range(workers))
+        self.level.begin(workers)
+
+    def _meet(self, workers: Iterable[int]) -> None:
+        """These are there."""
+        self._seen.update(workers)
+        numbers = np.array(list(workers), dtype=np.int64)
+        self._there.changes(numbers, np.ones(len(numbers), dtype=np.int8))
+
+    def changes(self, block: Block) -> Ints:
+        told = np.flatnonzero((self._steps[block.kind] != 0) & (block.worker >= 0))
+        changes = np.zeros(len(block), dtype=np.int64)
+        # One that goes first was there under another number.
+        first = dict(zip(block.worker[told][::-1].tolist(), block.kind[told][::-1].tolist(), strict=True))
+        self._meet([worker for worker, kind in first.items() if worker not in self._seen and self._steps[kind] < 0])
+        self._seen.update(first)
+        there = (self._steps[block.kind[told]] > 0).astype(np.int8)
+        changes[told] = self._there.changes(block.worker[told], there)
+        return changes
 
 
 class _Depth(_Followed):

@@ -31,6 +31,8 @@ def start_manifest(loaded: Loaded, identity: Identity, started: datetime) -> Man
         scenario_sha256=identity.scenario_sha256,
         tier=loaded.tier,
         settings=list(loaded.settings),
+        environment=dict(loaded.environment),
+        included=list(loaded.included),
         seed=identity.seed,
         target=identity.target,
         clock=identity.clock,

@@ -20,7 +20,7 @@ from soak.runner.judge.samples import Facts
 from soak.schemas.errors import UsageError, writing
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import language_of
-from soak.schemas.language.room import LEVEL_COLUMNS, QUANTILE_COLUMNS
+from soak.schemas.language.room import LEVEL_COLUMNS, QUANTILE_COLUMNS, Minutes
 from soak.schemas.stream.block import Block, Floats, Ints, make_block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
@@ -47,8 +47,8 @@ class MetricsWriter:
         self._oldest_s = math.nan
         self._latency_minute: Ints = np.empty(0, dtype=np.int64)
         self._latency_bucket: Ints = np.empty(0, dtype=np.int64)
-        names = _columns(scenario.system, [name for name in self._faults if name])
-        minutes = language_of(scenario.system).minutes
+        minutes = language_of(scenario.system).minutes_of(scenario.system_settings)
+        names = _columns(scenario.system, minutes, [name for name in self._faults if name])
         self._counted, self._more = list(minutes.counts.values()), list(minutes.more.values())
         with writing(path):
             self._file: TextIO = path.open("x", encoding="utf-8", newline="") if path else io.StringIO(newline="")
@@ -146,9 +146,8 @@ class MetricsWriter:
             self._file.close()
 
 
-def _columns(system: str, faults: list[str]) -> list[str]:
+def _columns(system: str, minutes: Minutes, faults: list[str]) -> list[str]:
     """The columns of metrics.csv. Raises UsageError for a system that names one a second time."""
-    minutes = language_of(system).minutes
     injected = (f"injected:{name}" for name in faults)
     names = ["t_s", *minutes.counts, *LEVEL_COLUMNS, *_QUANTILES, *injected, *minutes.added]
     for name, count in Counter(names).items():

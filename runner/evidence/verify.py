@@ -152,7 +152,8 @@ def _added(name: str) -> frozenset[str]:
 def _lines(directory: RunDirectory, stored: list[bytes], computed: bytes) -> list[bytes]:
     """The recomputed lines, without the columns that evidence of earlier versions lacks if the stored ones lack them all."""
     lines = computed.splitlines()
-    added = len(language_of(load_stored(directory).scenario.system).minutes.added)
+    scenario = load_stored(directory).scenario
+    added = len(language_of(scenario.system).minutes_of(scenario.system_settings).added)
     shorter = [line.rsplit(b",", added)[0] for line in lines] if added else lines
     return shorter if stored[:1] == shorter[:1] else lines
 

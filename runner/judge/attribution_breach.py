@@ -90,7 +90,7 @@ class _Indicator:
             wrong: Bools = seen & ~self._holds(value)
             return wrong
         # A quantile meets an upper target exactly when its rank does; a lower one when fewer than that lie below it.
-        q = self._sli.q if self._sli.aggregate is Aggregate.QUANTILE else 1.0
+        q = self._sli.q if self._sli.aggregate is Aggregate.QUANTILE else float(not self._sli.lowest)
         least = np.maximum(1, np.ceil(q * weight - 1e-9))
         fails: Bools = part < least if self._op in _UPPER else weight - part >= least
         return seen & fails

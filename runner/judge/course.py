@@ -43,10 +43,13 @@ class Windows:
 class Course:
     """Stretches of a series.
 
-    `ranked`: values are counted by bucket as well, for quantiles.
+    `ranked`: values are counted by bucket as well, for quantiles. `lowest`: the smallest value of each stretch is kept, not the
+    largest.
     """
 
-    def __init__(self, *, ranked: bool) -> None:
+    def __init__(self, *, ranked: bool, lowest: bool = False) -> None:
+        self._extreme = np.minimum if lowest else np.maximum
+        self._farthest = math.inf if lowest else -math.inf
         self._every = 1
         self._first_s, self._last_s = np.empty(0), np.empty(0)
         self._largest = np.empty(0)
@@ -80,7 +83,7 @@ class Course:
 
     @property
     def largest(self) -> Floats:
-        """The largest value of each stretch."""
+        """The largest value of each stretch, or the smallest; see `lowest`."""
         self._take_in()
         return self._largest
 
@@ -121,7 +124,7 @@ class Course:
         self._last_s = np.append(self._last_s[: len(self._last_s) - joined], t[ends])
         self._ticks = _joined(self._ticks, np.add.reduceat(ticks, starts), joined, np.add)
         self._weight = _joined(self._weight, np.add.reduceat(weights, starts), joined, np.add)
-        self._largest = _joined(self._largest, np.maximum.reduceat(value, starts), joined, np.maximum)
+        self._largest = _joined(self._largest, self._extreme.reduceat(value, starts), joined, self._extreme)
         if self.ranked:
             distinct, counts = np.unique(number * _WIDTH + bucket_of(value) // 2, return_counts=True)
             self._codes.append(distinct)
@@ -137,7 +140,7 @@ class Course:
         self._first_s = self._first_s[starts]
         self._last_s = self._last_s[np.minimum(starts + 1, len(self._last_s) - 1)]
         self._ticks, self._weight = np.add.reduceat(self._ticks, starts), np.add.reduceat(self._weight, starts)
-        self._largest = np.maximum.reduceat(self._largest, starts)
+        self._largest = self._extreme.reduceat(self._largest, starts)
         if self.ranked:
             self._halve_codes()
 
@@ -213,8 +216,8 @@ class Course:
                 return total / weight
         if sli.aggregate is Aggregate.QUANTILE and self.ranked:
             return self._quantiles(sli.q, number, inside, len(weight))
-        largest = np.full(len(weight), -math.inf)
-        np.maximum.at(largest, number, self.largest[inside])
+        largest = np.full(len(weight), self._farthest)
+        self._extreme.at(largest, number, self.largest[inside])
         return np.where(weight > 0, largest, math.nan)
 
     def _quantiles(self, q: float, number: Ints, inside: Bools, count: int) -> Floats:

@@ -84,7 +84,7 @@ class FaultCounts:
     def _result(self, fault: Fault, ended_s: float) -> FaultResult:
         started = sum(1 for window in fault.windows if window.start_s < ended_s)
         by_time = fault.by_time
-        expected = float(started) if by_time else self._exposure.expected(fault, ended_s)
+        expected = float(fault.struck(started)) if by_time else self._exposure.expected(fault, ended_s)
         injected, seen = self.injected(fault), self.count(fault.name, fault.spec.seen_by)
         status, detail = Status.PASS, ""
         if not seen and (by_time or fault.rate > 0):
@@ -95,6 +95,8 @@ class FaultCounts:
             showed, over = self.windows.of[fault.name].showed(ended_s)
             if showed < LEAST_SHARE * over:
                 status, detail = Status.INCONCLUSIVE, f"seen in {showed} of {over} windows"
+            elif fault.strikes and injected < LEAST_SHARE * expected:
+                status, detail = Status.INCONCLUSIVE, f"struck {injected} where {_rounded(expected)} were expected"
         elif hardly(shown := max(seen, injected if fault.spec.need_not_show else 0), expected):
             status = Status.INCONCLUSIVE
             what = "injected or seen" if fault.spec.need_not_show else "seen"

@@ -98,25 +98,27 @@ class Sketch:
 
 
 class Level:
-    """A gauge: its largest and its latest sample."""
+    """A gauge: its largest and its smallest sample."""
 
     def __init__(self) -> None:
         self.samples = 0
-        self.largest = math.nan
+        self.largest = self.smallest = math.nan
 
     def observe(self, samples: Samples) -> None:
         """Process more of the series."""
         if len(samples):
             self.samples += len(samples)
             self.largest = float(np.fmax(self.largest, samples.value.max()))
+            self.smallest = float(np.fmin(self.smallest, samples.value.min()))
 
     def value(self, sli: Sli, elapsed_s: float) -> float:
-        """The largest sample."""
-        return self.largest
+        """The largest sample, or the smallest of what should be high."""
+        return self.smallest if sli.lowest else self.largest
 
     def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:
-        """The largest sample: unfinished work does not change it."""
-        return self.largest, self.largest
+        """The same twice: unfinished work does not change it."""
+        value = self.value(sli, 0.0)
+        return value, value
 
 
 class Longest:
@@ -179,7 +181,7 @@ class Folds:
         ranked = sli.aggregate in {Aggregate.QUANTILE, Aggregate.MEAN, Aggregate.MAX}
         known = self._courses.get((sli.series, labels))
         if known is None or (ranked and not known.ranked):
-            self._courses[sli.series, labels] = Course(ranked=ranked)
+            self._courses[sli.series, labels] = Course(ranked=ranked, lowest=sli.lowest)
 
     def course(self, sli: Sli, labels: frozenset[int] | None = None) -> Course | None:
         """The course of the series of `sli` for these labels; None where it is not recorded."""

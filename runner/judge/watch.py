@@ -69,7 +69,7 @@ class Watch:
         self._op = condition.comparison.op
         self._target = condition.comparison.target
         self._ranked = self._sli.aggregate in RANKED and not self._latest
-        self._q = self._sli.q if self._sli.aggregate is Aggregate.QUANTILE else 1.0
+        self._q = self._sli.q if self._sli.aggregate is Aggregate.QUANTILE else float(not self._sli.lowest)
         self._holds = False
         self._from_s = 0.0
         self._kept = self._held_back = _Observations(np.empty(0), np.empty(0), np.empty(0), np.empty(0))

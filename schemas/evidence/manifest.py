@@ -65,3 +65,5 @@ class Manifest(msgspec.Struct, frozen=True):
     git: Git | None
     notifications: Notifications | None
     timeseries_export: TimeseriesExport | None
+    environment: dict[str, str] = {}
+    included: list[str] = []

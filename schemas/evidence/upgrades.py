@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from soak.schemas.evidence import changes, manifest, verdict
+from soak.schemas.evidence import changes, manifest, trace, verdict
 from soak.schemas.stream.events import worker_name
 from soak.schemas.stream.identity import STREAM_VERSION
 
@@ -101,6 +101,7 @@ FORMATS: Mapping[type, Format] = {
     verdict.Checkpoints: Format(verdict.SCHEMA_VERSION, {1: _with_errors, 2: _same, 3: _same}),
     manifest.Manifest: Format(manifest.SCHEMA_VERSION, {1: _with_speed, 2: _with_export}),
     changes.Baseline: Format(changes.BASELINE_VERSION, {}),
+    trace.TraceRecord: Format(trace.SCHEMA_VERSION, {}),
 }
 """Every file of the evidence that is read back."""
 
@@ -108,6 +109,7 @@ STREAM = Format(STREAM_VERSION, {1: _with_simulated_speed})
 """The header of the event stream; for its events see `EarlierEvents`."""
 
 ADDED: Mapping[type, frozenset[str]] = {
+    manifest.Manifest: frozenset({"environment", "included"}),
     verdict.Verdict: frozenset(
         {"typed_reasons", "caveats", "attribution", "tails", "change_points", "decided", "explanation"}
     ),

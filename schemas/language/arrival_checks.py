@@ -16,6 +16,7 @@ from soak.schemas.language.shapes import (
     stages_length_s,
     total,
 )
+from soak.schemas.language.trace_checks import arrivals_of_trace, trace_problems
 from soak.schemas.language.view import View
 from soak.schemas.units import show_duration
 
@@ -62,7 +63,7 @@ def _forms(view: View) -> Iterator[Problem]:
     if not isinstance(arrivals, dict):
         return
     given = [key for key in SHAPES if key in arrivals]
-    if not given and not {"rate", "count", "scheduled"} & set(arrivals):
+    if not given and not {"rate", "count", "scheduled", "trace"} & set(arrivals):
         yield view.problem(_ARRIVALS, "needs the key 'rate'", "add rate: 5/min")
     if len(given) > 1:
         what = f"{given[0]} and {given[1]} both say how the rate changes"
@@ -70,7 +71,7 @@ def _forms(view: View) -> Iterator[Problem]:
     if "profile" in arrivals and "rate" in arrivals:
         what = "the profile has the rate of every time"
         yield view.problem((*_ARRIVALS, "rate"), what, "remove rate", at_key=True)
-    if "repeat" in arrivals and "stages" not in arrivals:
+    if "repeat" in arrivals and "stages" not in arrivals and "trace" not in arrivals:
         yield view.problem((*_ARRIVALS, "repeat"), "only stages are repeated", "remove repeat", at_key=True)
     if "count" in arrivals and "batch" in arrivals:
         what = "an exact number of arrivals cannot come in batches"
@@ -185,6 +186,8 @@ def planned_arrivals(view: View) -> float | None:
     arrivals, duration_s, clock = view.get(*_ARRIVALS), view.duration("duration"), clock_of(view)
     if not isinstance(arrivals, dict) or not duration_s or clock is None:
         return None
+    if "trace" in arrivals:
+        return arrivals_of_trace(view, duration_s)
     if not is_shaped(arrivals) and not {"count", "scheduled", "batch"} & set(arrivals):
         return None
     try:
@@ -216,4 +219,5 @@ ARRIVAL_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _batch,
     _scheduled,
     _any_work,
+    trace_problems,
 )

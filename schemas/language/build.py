@@ -1,7 +1,7 @@
 """From checked data, defaults filled in, to the typed scenario."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any
@@ -43,6 +43,7 @@ from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Language
 from soak.schemas.language.shapes import base_rate, batch_of, scheduled_of, shape_of, total
 from soak.schemas.language.slis import Sli
+from soak.schemas.language.trace_build import with_trace
 from soak.schemas.language.windows import Recurrence, Window
 
 Mapping_ = Mapping[str, Any]
@@ -62,6 +63,8 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     phases = tuple(_phase(each) for each in data["phases"])
     slis = scenario_slis(data)
     context = Context(slis, {"tenant": tuple(t.name for t in tenants), "phase": tuple(p.name for p in phases)})
+    slos, alerts = tuple(_objectives(data, context)), tuple(_alert(each, context) for each in data["alerts"])
+    aborts = tuple(_condition(each, context) for each in data["abort"])
     return Scenario(
         name=data["name"],
         title=data["title"],
@@ -75,15 +78,17 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=_workload(data, tenants, language.service(data, settings, folders), duration_s),
+        workload=with_trace(
+            _workload(data, tenants, language.service(data, settings, folders), duration_s), data, folders, duration_s
+        ),
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
-        slis=slis,
+        slis=_shown(slis, {*_used(slos, alerts, aborts), *language.on_demand(settings)}),
         strict=data["evidence"] == "strict",
-        objectives=tuple(_objectives(data, context)),
-        alerts=tuple(_alert(each, context) for each in data["alerts"]),
-        aborts=tuple(_condition(each, context) for each in data["abort"]),
+        objectives=slos,
+        alerts=alerts,
+        aborts=aborts,
         telemetry=Telemetry(
             *(units.duration(data["telemetry"][key]) for key in ("sample_interval", "max_gap", "max_lag"))
         ),
@@ -91,6 +96,18 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         repeat=data["repeat"],
         start=_start(data),
     )
+
+
+def _used(slos: Iterable[Objective], alerts: Iterable[Alert], aborts: Iterable[Condition]) -> Iterator[str]:
+    """The names of the SLIs that something compares, some of them several times."""
+    yield from (each.comparison.sli.name for each in slos)
+    yield from (each.comparison.sli.name for each in aborts)
+    yield from (each.condition.comparison.sli.name for each in alerts)
+
+
+def _shown(slis: Mapping[str, Sli], used: Container[str]) -> dict[str, Sli]:
+    """The SLIs that a scenario has: all but those on demand that it does not use."""
+    return {name: sli for name, sli in slis.items() if not sli.on_demand or name in used}
 
 
 def _secret(data: Mapping_) -> Secret:
@@ -115,9 +132,7 @@ def _export(data: Mapping_) -> Export:
 
 def scenario_slis(data: Mapping_) -> dict[str, Sli]:
     """Every SLI of the scenario: the system's and its own. Raises UnclearError for an invalid filter."""
-    language = language_of(data["system"])
-    unused = language.unused(data)
-    slis = {name: sli for name, sli in language.slis.items() if name not in unused}
+    slis = dict(language_of(data["system"]).slis)
     for name, definition in data.get("slis", {}).items():
         slis[name] = build_sli(name, definition, data)
     return slis
@@ -225,16 +240,20 @@ def _plain_rate(arrivals: Mapping_, duration_s: float) -> float:
 
 def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Language, settings: Any) -> Fault:
     when, spec = recurrence(data), language.faults[data["type"]]
+    if timed := language.timed(data, settings):
+        when, spec = timed.when, timed.spec
+    windows = when.windows(duration_s) if when else ()
     return Fault(
         name=data["name"],
         spec=spec,
         rate=units.ratio(data["rate"]) if "rate" in data else float(spec.always),
-        windows=when.windows(duration_s) if when else (),
+        windows=windows,
         errors=tuple(data.get("errors", [data["type"]])),
         hang_for_s=units.duration(data["hang_for"]) if "hang_for" in data else 0.0,
         delay=build_distribution(data["delay"], folders) if "delay" in data else DEFAULT_DELAY,
         dependency=language.struck(data, settings),
         retry_after_s=units.duration(data["retry_after"]) if "retry_after" in data else DEFAULT_RETRY_AFTER_S,
+        strikes=tuple(timed.strikes(each.start_s) for each in windows) if timed else (),
     )
 
 

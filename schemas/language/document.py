@@ -5,6 +5,7 @@ for something else (`no`, `12:30:00`, `1e3`, `010`, dates) is an error, never a 
 """
 
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,10 +13,14 @@ from typing import Any, TypeAlias
 import yaml
 
 from soak.schemas.errors import FileError, Mark, Problem, ScenarioError, Where, quoted, reason, shortened
+from soak.schemas.files import STDIN
+from soak.schemas.language.json_text import is_json, read_json
 from soak.schemas.language.scalars import TrapError, read_scalar
 from soak.schemas.language.syntax import MAX_DEPTH, MAX_NODES, check_extent, start, syntax_problem, too_large
 
 MAX_BYTES = 1_000_000
+STANDARD_INPUT = "<stdin>"
+"""What stands for the name of the file in messages about standard input."""
 
 Data: TypeAlias = "None | bool | int | float | str | list[Data] | dict[str, Data]"
 
@@ -40,6 +45,12 @@ class Document:
     marks: dict[Where, Mark] = field(default_factory=dict)
     keys: dict[Where, Mark] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    composed: bool = False
+    """Whether its data are not just what the file says: fragments were included, or values replaced."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """The values used of names that the file lists under `environment`."""
+    included: tuple[str, ...] = ()
+    """The fragments that were merged in, by their paths from the folder of the file."""
 
     def mark(self, where: Where) -> Mark:
         """The mark of the value at `where`, or of its nearest parent."""
@@ -52,27 +63,46 @@ class Document:
         mark = self.keys.get(where) if at_key else None
         return (mark or self.mark(where)).problem(where, what, remedy)
 
+    def repeated(self, where: Where, mark: Mark) -> None:
+        """Record that the key at `where` is there again at `mark`."""
+        what = f"key {quoted(str(where[-1]))} is already on line {self.keys[where].line}"
+        self.problems.append(mark.problem(where, what, "keep one"))
+
 
 def read_document(path: Path) -> Document:
-    """The document in a file. Raises FileError when it cannot be read, ScenarioError when it is not YAML."""
+    """The document in a file, or on standard input where `path` is `-`.
+
+    Raises FileError when it cannot be read, ScenarioError when it is not YAML.
+    """
+    named = STANDARD_INPUT if path == STDIN else path
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
+        text = _content(path)
     except IsADirectoryError:
-        raise FileError(path, "is a directory", "give a scenario file in it") from None
+        raise FileError(named, "is a directory", "give a scenario file in it") from None
     except OSError as error:
-        raise FileError(path, reason(error), "give a readable scenario file") from None
+        raise FileError(named, reason(error), "give a readable scenario file") from None
     if len(text) > MAX_BYTES:
         what = f"is larger than {MAX_BYTES:,} bytes"
-        raise FileError(path, what, "scenarios are much smaller; is this the right file?")
-    document = parse_document(text, str(path))
+        raise FileError(named, what, "scenarios are much smaller; is this the right file?")
+    document = parse_document(text, str(named))
     document.content = text
     return document
+
+
+def _content(path: Path) -> bytes:
+    if path == STDIN:
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def parse_document(text: bytes | str, source: str) -> Document:
     """The document in `text`. Raises ScenarioError if it is not YAML, or too large when expanded."""
     text = _checked_text(text, source)
+    if is_json(text):
+        document = Document(source)
+        read_json(text, document)
+        return document
     try:
         check_extent(text, source)
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
@@ -178,8 +208,7 @@ class _Reader:
             return
         inner = (*where, key.value)
         if key.value in data:
-            what = f"key {quoted(key.value)} is already on line {self._document.keys[inner].line}"
-            self._document.problems.append(mark.problem(inner, what, "keep one"))
+            self._document.repeated(inner, mark)
             return
         self._document.keys[inner] = mark
         data[key.value] = self.value(value, inner)

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
+from soak.schemas import units
 from soak.schemas.errors import Problem
 from soak.schemas.language.arrival_checks import planned_arrivals
 from soak.schemas.language.view import View
@@ -13,6 +15,38 @@ MAX_ARRIVALS = 50_000_000
 MAX_SAMPLES = 2_000_000
 MAX_STATUS_ROWS = 1_000
 MAX_OCCURRENCES = 10_000
+
+
+_FIT: tuple[tuple[str, str, int, tuple[str, ...]], ...] = (
+    ("checkpoints", "every", MAX_STATUS_ROWS, ("12h", "1d", "2d")),
+    ("telemetry", "sample_interval", MAX_SAMPLES, ("2m", "5m", "10m")),
+)
+"""Intervals whose defaults grow with the run: how often they may come round, and to what the default then grows."""
+
+
+def fitted(filled: Any, data: Any) -> Any:
+    """`filled`, with an interval that `data` does not write at the smallest of its defaults that the run has room for."""
+    run_s = _run_s(filled)
+    for section, key, most, longer in _FIT:
+        written = data.get(section) if isinstance(data, dict) else None
+        inner = filled.get(section)
+        if run_s is None or not isinstance(inner, dict) or (isinstance(written, dict) and key in written):
+            continue
+        choices = [inner[key], *longer]
+        fits = (each for each in choices if run_s / units.duration(each) <= most)
+        chosen = next(fits, longer[-1])
+        if chosen != inner[key]:
+            filled = {**filled, section: {**inner, key: chosen}}
+    return filled
+
+
+def _run_s(filled: Any) -> float | None:
+    """How long a run takes, with its drain; None where that is not known or not allowed."""
+    try:
+        run_s = units.duration(filled["duration"]) + units.duration(filled["drain"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return run_s if run_s <= 2 * MAX_RUN_S else None
 
 
 def _run_length(view: View) -> Iterator[Problem]:

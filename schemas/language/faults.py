@@ -1,11 +1,11 @@
 """Fault types of a system, and the faults of a scenario. Each system's room has a table of its types."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from soak.schemas.language.distributions import Distribution
-from soak.schemas.language.windows import Window
+from soak.schemas.language.windows import Recurrence, Window
 from soak.schemas.stream.events import Kind
 
 
@@ -42,6 +42,15 @@ class FaultSpec:
         return not self.counts
 
 
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A fault at times of which the system itself knows more: its spec, when it takes place, and how many it strikes then."""
+
+    spec: FaultSpec
+    when: Recurrence
+    strikes: Callable[[float], int]
+
+
 FaultTable: TypeAlias = Mapping[str, FaultSpec]
 
 
@@ -69,6 +78,8 @@ class Fault:
     dependency: str = ""
     """The part of the system affected, by name; empty where a system has no such names."""
     retry_after_s: float = 0.0
+    strikes: tuple[int, ...] = ()
+    """How many parts of the system it strikes in each of its windows; empty: one."""
 
     @property
     def type(self) -> str:
@@ -79,3 +90,7 @@ class Fault:
     def by_time(self) -> bool:
         """Whether it affects the system at scheduled times, not single attempts."""
         return self.spec.by_time
+
+    def struck(self, windows: int) -> int:
+        """How many parts of the system it is to strike in the first windows."""
+        return sum(self.strikes[:windows]) if self.strikes else windows

@@ -2,14 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from soak.schemas.errors import Problem, ScenarioError, SoakError
-from soak.schemas.files import Folders, folder_of
+from soak.schemas.errors import Problem, ScenarioError, SoakError, UsageError
+from soak.schemas.files import STDIN, Folders, folder_of
 from soak.schemas.language.build import build_scenario
+from soak.schemas.language.composition import composed, with_hints
 from soak.schemas.language.document import Document, read_document
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.overrides import apply_overlay, apply_settings, apply_tier
@@ -33,6 +34,10 @@ class Loaded:
     """Folders of the files it refers to."""
     tier: str | None = None
     settings: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """The values used of names listed under `environment`."""
+    included: tuple[str, ...] = ()
+    """The fragments that were merged in."""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -47,10 +52,12 @@ class Loaded:
 
     @property
     def sha256(self) -> str:
-        """Hash of the content, independent of comments, layout and order of keys."""
+        """Hash of the content, independent of comments, layout and order of keys; and of its trace, if it has one."""
         import hashlib
 
         text = json.dumps(self.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        if (trace := self.scenario.workload.trace) is not None:
+            text += trace.seen.sha256
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -68,8 +75,11 @@ class Sources:
         cls, path: Path, overlays: Sequence[Path] = (), reader: Callable[[Path], Document] = read_document
     ) -> "Sources":
         """Raises ScenarioError for a file that is not YAML, and UsageError for one that cannot be read."""
+        if [path, *overlays].count(STDIN) > 1:
+            raise UsageError("standard input can be read once (give the scenario or the overlay as a file)")
         folders = Folders([*(folder_of(overlay) for overlay in reversed(overlays)), folder_of(path)])
-        return cls(path, reader(path), tuple(map(reader, overlays)), folders)
+        document, *others = (composed(reader(each), folder_of(each)) for each in (path, *overlays))
+        return cls(path, document, tuple(others), folders)
 
     def load(self, *, tier: str | None = None, settings: Sequence[str] = (), variant: Sequence[str] = ()) -> Loaded:
         """The scenario with a tier, the overlays, `--set` overrides and those of `--with` applied, in this order.
@@ -92,13 +102,26 @@ class Sources:
             chosen = apply_overlay(chosen, overlay)
         chosen = apply_settings(chosen, settings) if settings else chosen
         chosen = apply_settings(chosen, variant, "--with") if variant else chosen
-        problems = _problems(chosen, self.folders) or list(self._problems_of_tiers(tier))
+        problems = with_hints(self.document, _problems(chosen, self.folders)) or list(self._problems_of_tiers(tier))
         if problems:
             raise ScenarioError(problems)
         scenario = build_scenario(completed(chosen.data), self.folders)
         overrides = (*settings, *variant)
-        overridden = tier is not None or bool(self.overlays) or bool(overrides)
-        return Loaded(scenario, chosen, self.path, overridden, document.content, self.folders, tier, overrides)
+        overridden = tier is not None or bool(self.overlays) or bool(overrides) or document.composed
+        environment = {name: value for each in (document, *self.overlays) for name, value in each.environment.items()}
+        included = tuple(name for each in (document, *self.overlays) for name in each.included)
+        return Loaded(
+            scenario,
+            chosen,
+            self.path,
+            overridden,
+            document.content,
+            self.folders,
+            tier=tier,
+            settings=overrides,
+            environment=environment,
+            included=included,
+        )
 
     def _problems_of_tiers(self, chosen: str | None) -> Iterator[Problem]:
         """Of the tiers not chosen."""

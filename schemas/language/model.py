@@ -10,6 +10,7 @@ from soak.schemas.language.expression import Op, Selector
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.outlets import Export, Notify
 from soak.schemas.language.slis import Sli
+from soak.schemas.language.trace import Trace
 from soak.schemas.language.windows import Window
 
 T = TypeVar("T")
@@ -56,13 +57,15 @@ class Shape:
     """An arrival rate that changes: its `pieces`, one after the other from 0 to the end of arrivals.
 
     bursts: by name, those that never take place left out. cycles_s: after which a profile or repeated stages begin anew.
-    cycle_s: after which the whole rate repeats itself; 0 if it does not within half of the run.
+    cycle_s: after which the whole rate repeats itself; 0 if it does not within half of the run. stages_s: how long one round
+    of the stages takes, longer than the run or not.
     """
 
     pieces: tuple[Piece, ...]
     bursts: tuple[Rhythm, ...] = ()
     cycles_s: tuple[float, ...] = ()
     cycle_s: float = 0.0
+    stages_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ class Workload:
 
     rate_per_s: the base rate, of a `shape` its mean. burst: the one burst of a constant base rate. batch: how many arrive at a
     time. exactly: the number of arrivals that is asked for, to which rate and shape are scaled. scheduled: those at set times.
+    trace: the file that arrivals are read from; `shape` is then its rate.
     """
 
     process: Process
@@ -124,6 +128,7 @@ class Workload:
     batch: Batch | None = None
     exactly: Exactly | None = None
     scheduled: tuple[Scheduled, ...] = ()
+    trace: Trace | None = None
 
     @property
     def is_plain(self) -> bool:

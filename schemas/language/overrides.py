@@ -39,6 +39,15 @@ def apply_overlay(document: Document, overlay: Document) -> Document:
     return result
 
 
+def lay_over(document: Document, file: Document) -> Document:
+    """`document`, that of a fragment, with a file merged over it, as an overlay is; but lists at the top whose entries have no
+    names are joined, those of `document` first."""
+    result = _copy(document)
+    _merge(result, (), file.data, _Source(file, (), by_name=True, joins=True))
+    result.problems += file.problems
+    return result
+
+
 def _copy(document: Document) -> Document:
     return Document(
         document.source,
@@ -52,11 +61,12 @@ def _copy(document: Document) -> Document:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Place of an override, and whether list entries are merged by name."""
+    """Place of an override, whether list entries are merged by name, and whether other lists at the top are joined."""
 
     document: Document
     where: Where
     by_name: bool = False
+    joins: bool = False
 
     def inside(self, step: str | int) -> "_Source":
         return replace(self, where=(*self.where, step))
@@ -73,6 +83,10 @@ def _merge(document: Document, where: Where, override: Data, source: _Source) ->
         names, changed = _names(current), _names(override)
         if names and changed:
             _merge_entries(document, where, names, changed, override, source)
+            return
+        if source.joins and len(where) == 1:
+            for index, entry in enumerate(override):
+                _merge(document, _added(document, where), entry, source.inside(index))
             return
     document.data = _put(document.data, where, copy.deepcopy(override))
     _forget(document, where, current)
@@ -102,10 +116,16 @@ def _merge_entries(
     for index, (name, entry) in enumerate(zip(changed, override, strict=True)):
         if name not in known:
             known.append(name)
-            entries = _get(document.data, where)
-            assert isinstance(entries, list)
-            document.data = _put(document.data, where, [*entries, None])
+            _added(document, where)
         _merge(document, (*where, known.index(name)), entry, source.inside(index))
+
+
+def _added(document: Document, where: Where) -> Where:
+    """The place of a new entry, still empty, at the end of a list."""
+    entries = _get(document.data, where)
+    assert isinstance(entries, list)
+    document.data = _put(document.data, where, [*entries, None])
+    return (*where, len(entries))
 
 
 def _forget(document: Document, where: Where, value: Data) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from soak.schemas.errors import Problem, Where
 from soak.schemas.files import Folders
 from soak.schemas.language.distributions import Distribution
-from soak.schemas.language.faults import FaultTable
+from soak.schemas.language.faults import FaultTable, Timed
 from soak.schemas.language.slis import Sli
 from soak.schemas.stream.events import Kind, Spec
 from soak.schemas.stream.states import TaskState
@@ -28,12 +28,14 @@ def _nothing(*_: object) -> tuple[()]:
 class Level:
     """A whole number that events raise and lower by one, such as that of the calls in flight.
 
-    sampled: its samples, which correct it once events were lost; without any it is unknown from the loss on.
+    sampled: its samples, which correct it once events were lost; without any it is unknown from the loss on. workers: of
+    workers, how many there are at the start, where events of one that change nothing for it count nothing; None of others.
     """
 
     raised: tuple[Kind, ...]
     lowered: tuple[Kind, ...]
     sampled: Kind | None = None
+    workers: int | None = None
 
 
 TASK_COUNTS: Mapping[str, Kind] = {
@@ -91,11 +93,13 @@ class Language:
     fragment: a JSON file; `schemas/language/schema.py` says what it holds. build: from checked data, defaults filled in, to
     frozen settings; raises ValueError. service: the distribution of how long one attempt at a task takes. slis, faults: by
     name and type; the indicators of every system are added. minutes: what metrics.csv holds. checks: what the shape cannot
-    say. unused: SLIs that a scenario has no use for. names: of the parts of the system that events name as `to`.
-    distributions: where distributions stand. struck: the part that a fault strikes. headline: what progress shows of a run,
-    as word and SLI; levels: what watching shows, as sample and word. words: names that the stream gives a small number before
-    a run. events: kinds of events of its own. instead: for keys of `workload.task` that other systems have, what this one
-    takes.
+    say. names: of the parts of the system that events name as `to`. distributions: where distributions stand. struck: the
+    part that a fault strikes. minutes_with: what metrics.csv holds where that depends on the settings; None for `minutes`.
+    on_demand: indicators that a scenario with these settings has although it does not use them. timed: when a fault takes
+    place of whose windows the system knows more than is written. headline: what progress shows of a run, as word and SLI;
+    levels: what watching shows, as sample and word. words: names that the stream gives a small number before a run. events:
+    kinds of events of its own. instead: for keys of `workload.task` that other systems have, what this one takes. template: a
+    commented scenario of the system to start from, for `soak init --template`; it runs within seconds.
     """
 
     name: str
@@ -108,10 +112,17 @@ class Language:
     checks: tuple[Check, ...] = ()
     names: Callable[[Data], Sequence[str]] = _nothing
     distributions: Callable[[Data], Sequence[Where]] = _nothing
-    unused: Callable[[Data], Sequence[str]] = _nothing
     struck: Callable[[Data, Any], str] = field(default=lambda data, settings: "")
+    minutes_with: Callable[[Any], Minutes | None] = field(default=lambda settings: None)
+    on_demand: Callable[[Any], Sequence[str]] = _nothing
+    timed: Callable[[Data, Any], Timed | None] = field(default=lambda data, settings: None)
     headline: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[Kind, str] = field(default_factory=dict)
     words: Callable[[Any], Sequence[str]] = _nothing
     events: tuple[Spec, ...] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
+    template: Path | None = None
+
+    def minutes_of(self, settings: Any) -> Minutes:
+        """What metrics.csv holds of a run with these settings."""
+        return self.minutes_with(settings) or self.minutes

@@ -2,8 +2,8 @@
 
 A fragment is a JSON object. `description`: of the system, in a sentence. `properties`: its own keys at the top of a scenario,
 and `tier` what they may hold in a tier; `required` names those that it cannot do without. `task`: keys of `workload.task`.
-`fault`: keys of a fault. `faults`: by type a `description` and what a fault of it `takes`, the name of a definition. `$defs`:
-definitions.
+`fault`: keys of a fault. `faults`: by type a `description` and what a fault of it `takes`, the name of a definition, and
+whether it is `momentary`: at a time without `for`. `$defs`: definitions.
 """
 
 import json
@@ -231,6 +231,7 @@ def _compose_faults(fault: Schema, of_any: Schema, fragments: Mapping[str, Schem
         for type_, each in table.items():
             if "takes" in each:
                 takes.setdefault(each["takes"], []).append(type_)
+    momentary = [type_ for table in tables.values() for type_, each in table.items() if each.get("momentary")]
     by_time = takes.pop(_BY_TIME, [])
     fault["properties"]["type"] = {
         "description": " ".join([sentences[1], sentences[0], *sentences[2:]]),
@@ -238,9 +239,8 @@ def _compose_faults(fault: Schema, of_any: Schema, fragments: Mapping[str, Schem
         **fault["properties"]["type"],
     }
     fault["allOf"] = [_rule(name, of) for name, of in takes.items()]
-    fault["allOf"].append(
-        {**_rule(_BY_TIME, by_time), "else": {"dependentRequired": {"at": ["for"], "every": ["for"]}}}
-    )
+    lasts: Schema = {"dependentRequired": {"at": ["for"], "every": ["for"]}}
+    fault["allOf"].append({**_rule(_BY_TIME, by_time), "else": _unless(momentary, lasts) if momentary else lasts})
 
 
 def _described(table: Schema) -> str:
@@ -248,8 +248,17 @@ def _described(table: Schema) -> str:
 
 
 def _rule(name: str, types: list[str]) -> Schema:
+    return {"if": _of_type(types), "then": {"$ref": f"#/$defs/{name}"}}
+
+
+def _unless(types: list[str], rule: Schema) -> Schema:
+    """A rule that faults of some types need not keep."""
+    return {"if": _of_type(types), "else": rule}
+
+
+def _of_type(types: list[str]) -> Schema:
     chosen = {"enum": types} if len(types) > 1 else {"const": types[0]}
-    return {"if": {"required": ["type"], "properties": {"type": chosen}}, "then": {"$ref": f"#/$defs/{name}"}}
+    return {"required": ["type"], "properties": {"type": chosen}}
 
 
 def written(schema: Schema) -> str:

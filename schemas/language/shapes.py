@@ -50,7 +50,8 @@ def shape_of(arrivals: Data, duration_s: float, clock: Clock) -> Shape | None:
     pieces = tuple(_overlaid(base, bursts))
     if "count" in arrivals:
         pieces = _scaled(pieces, arrivals["count"] / (total(pieces) or 1.0))
-    return Shape(pieces, rhythms, cycles, _common_cycle_s(periods, duration_s) if regular else 0.0)
+    length_s = stages_length_s(arrivals) if "stages" in arrivals else 0.0
+    return Shape(pieces, rhythms, cycles, _common_cycle_s(periods, duration_s) if regular else 0.0, length_s)
 
 
 def base_rate(arrivals: Data, duration_s: float) -> float:

@@ -57,6 +57,13 @@ class Sli:
     """Whether a model has it as well as a real system, so that the two can be compared."""
     tolerance: Tolerance | None = None
     """How far a model and a real system may be apart; None: what goes with its unit."""
+    on_demand: bool = False
+    """Only scenarios have it that use it, or of which their system says so."""
+
+    @property
+    def lowest(self) -> bool:
+        """Whether its smallest sample counts, not the largest: of a gauge that should be high."""
+        return self.aggregate is Aggregate.GAUGE and self.better is Better.HIGHER
 
     def allowed(self) -> Tolerance | None:
         """How far a model and a real system may be apart; None where they are not compared."""
@@ -100,9 +107,20 @@ def count(
     *,
     better: Better = Better.LOWER,
     per_task: bool = True,
+    on_demand: bool = False,
 ) -> Sli:
     """How many there were, of a series of the same name."""
-    return Sli(name, description, Unit.COUNT, Aggregate.COUNT, name, better, per_task=per_task, tolerance=tolerance)
+    return Sli(
+        name,
+        description,
+        Unit.COUNT,
+        Aggregate.COUNT,
+        name,
+        better,
+        per_task=per_task,
+        on_demand=on_demand,
+        tolerance=tolerance,
+    )
 
 
 def times(
@@ -149,6 +167,8 @@ def gauge(
     series: str = "",
     irregular: bool = False,
     compared: bool = True,
+    better: Better = Better.LOWER,
+    on_demand: bool = False,
 ) -> Sli:
     """A level as it is sampled; the series has the same name unless another is given."""
     return Sli(
@@ -157,10 +177,11 @@ def gauge(
         unit,
         Aggregate.GAUGE,
         series or name,
-        Better.LOWER,
+        better,
         irregular=irregular,
         compared=compared,
         tolerance=tolerance,
+        on_demand=on_demand,
     )
 
 

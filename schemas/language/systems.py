@@ -7,6 +7,7 @@ from soak.schemas import units
 from soak.schemas.errors import Problem
 from soak.schemas.language.document import Document
 from soak.schemas.language.examples import example
+from soak.schemas.language.extent import fitted
 from soak.schemas.language.registry import OURS, BrokenSystemError, known, names, use
 from soak.schemas.language.schema import fault_keys, fragment, own_keys, read_schema, task_keys
 from soak.schemas.language.shape import did_you_mean, with_defaults
@@ -31,7 +32,10 @@ def problem_of_system(document: Document, error: BrokenSystemError) -> Problem:
 
 
 def completed(data: Any) -> Any:
-    """`data` with every default filled in; including the duration of a fixed number of evenly spaced tasks."""
+    """`data` with every default filled in; including the duration of a fixed number of evenly spaced tasks.
+
+    Defaults of intervals are longer where the run is: see `fitted`.
+    """
     filled = with_defaults(data)
     if not isinstance(filled, dict):
         return filled
@@ -39,8 +43,8 @@ def completed(data: Any) -> Any:
         filled = _without_foreign_defaults(filled, data)
     if "duration" not in filled:
         duration = _duration_of_tasks(filled.get("workload"))
-        return {**filled, "duration": duration} if duration else filled
-    return filled
+        filled = {**filled, "duration": duration} if duration else filled
+    return fitted(filled, data)
 
 
 def _without_foreign_defaults(filled: Any, data: Any) -> Any:

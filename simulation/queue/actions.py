@@ -15,6 +15,7 @@ class Action(IntEnum):
     OVER_BUDGET = 4
     CRASH = 5
     HANG = 6
+    SLOW = 7
 
 
 ACTIONS: dict[str, Action] = {
@@ -24,6 +25,7 @@ ACTIONS: dict[str, Action] = {
     QueueFault.GUARDRAIL_EXCEED: Action.OVER_BUDGET,
     QueueFault.WORKER_CRASH: Action.CRASH,
     QueueFault.WORKER_HANG: Action.HANG,
+    QueueFault.SLOW_TASK: Action.SLOW,
 }
 """The faults that an attempt can meet."""
 

@@ -154,6 +154,9 @@ class TaskDemand:
                 yield from self._held(chance, held_s, again=1.0, fails=True, expired=expired)
             case Action.TRANSIENT:
                 yield from self._held(chance, service_s, again=1.0, fails=True, expired=expired)
+            case Action.SLOW:
+                held_s = service_s * queue.fleet.strikes[fault.name].factor
+                yield from self._held(chance, held_s, again=0.0, fails=False, expired=expired)
             case Action.CRASH:
                 held_s = self._within * service_s + queue.worker_restart_s
                 again = 0.0 if queue.acks_early else 1.0

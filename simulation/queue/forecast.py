@@ -1,7 +1,10 @@
 """What a plan asks of a queue, without running it: counts, offered load, and where it is overloaded by design."""
 
+from bisect import bisect_right
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -14,6 +17,7 @@ from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.units import show_duration
 from soak.simulation.plan import Plan
 from soak.simulation.queue.demand import Demand, TaskDemand
+from soak.simulation.queue.planned import PlannedWorkers, planned_workers
 from soak.simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
 
 POINTS = 72
@@ -30,6 +34,8 @@ class QueueForecast:
     bursts and in them, retries included; scheduled faults, such as outages, are left out. faults: hits by name, as drawn:
     of tasks, or of first attempts. rate_per_s: arrivals per second, drawn, in POINTS equal parts of the run.
     cycle_rate_per_s: planned, over the first `cycle_s` (two cycles, or the whole run).
+    workers: at the start; mean_workers: over the time in which work arrives, as planned; planned_workers: where they change,
+    from which time on there are how many.
     """
 
     arrivals: int
@@ -46,6 +52,8 @@ class QueueForecast:
     cycle_s: float
     cycle_rate_per_s: Floats
     warnings: tuple[str, ...]
+    mean_workers: float = 0.0
+    planned_workers: tuple[tuple[float, float], ...] = ()
 
 
 def forecast_queue(plan: Plan) -> QueueForecast:
@@ -53,6 +61,8 @@ def forecast_queue(plan: Plan) -> QueueForecast:
     scenario, rate = plan.scenario, plan.rate
     counts, duplicates, faults, rate_per_s = _draw(plan)
     load = Load.of(plan)
+    planned = planned_workers(scenario, load.over_time()) if queue_of(scenario).fleet.varies else None
+    short = shortfall(scenario, counts)
     cycle_s = min(2 * rate.cycle_s, scenario.duration_s) if rate.cycle_s else scenario.duration_s
     return QueueForecast(
         arrivals=counts,
@@ -68,7 +78,9 @@ def forecast_queue(plan: Plan) -> QueueForecast:
         rate_per_s=rate_per_s,
         cycle_s=cycle_s,
         cycle_rate_per_s=rate.at((np.arange(POINTS) + 0.5) / POINTS * cycle_s),
-        warnings=(*_warnings(scenario, load), *shortfall(scenario, counts)),
+        warnings=(*(_fleet_warnings(scenario, load, planned) if planned else _warnings(scenario, load)), *short),
+        mean_workers=planned.mean(scenario.duration_s) if planned else float(queue_of(scenario).workers),
+        planned_workers=planned.steps() if planned else (),
     )
 
 
@@ -114,6 +126,17 @@ class Load:
     def taken(self, parts: list[Segment]) -> float:
         """Workers that are held, or that have come free and wait for the next poll, where work is always waiting."""
         return mean_over(parts, lambda part: self._of(part).held_s + self._of(part).idle_s)
+
+    def over_time(self) -> Callable[[float], tuple[float, float]]:
+        """A function: at a time, the workers that work takes, and for how many seconds a task does."""
+        ends_s = list(accumulate(part.length_s for part in self.parts))
+        known = [(self.taken([part]), self._of(part).held_s + self._of(part).idle_s) for part in self.parts]
+
+        def at(t_s: float) -> tuple[float, float]:
+            place = bisect_right(ends_s, t_s)
+            return known[place] if place < len(known) else (0.0, 0.0)
+
+        return at
 
     @property
     def attempts_per_task(self) -> float:
@@ -164,6 +187,25 @@ def _warnings(scenario: Scenario, load: Load) -> list[str]:
         if load.taken(parts) > workers * (1 + _ROUNDING):
             busy = f"{_busy(scenario, load, parts)}, but there are {workers}"
             return [f"overloaded while {' and '.join(faults)} lasts: {busy}; a backlog builds up"]
+    return []
+
+
+def _fleet_warnings(scenario: Scenario, load: Load, planned: PlannedWorkers) -> list[str]:
+    """Where the workers that there are then, as planned, are too few."""
+    able = planned.able_between(0.0, scenario.duration_s)
+    if load.taken(load.parts) > able * (1 + _ROUNDING):
+        busy = f"{_busy(scenario, load, load.parts, ' on average')}, but there are {able:.2f} as planned"
+        return [f"overloaded by design: {busy}; the queue grows for as long as work arrives"]
+    start_s = 0.0
+    for part in load.parts:
+        edges = [start_s, *(t for t in planned.t_s.tolist() if start_s < t < start_s + part.length_s)]
+        for begin_s, end_s in pairwise([*edges, start_s + part.length_s]):
+            there = planned.able_between(begin_s, end_s)
+            if load.taken([part]) > there * (1 + _ROUNDING):
+                busy = f"{_busy(scenario, load, [part])}, but there are {there:.4g} as planned"
+                span = f"from {show_duration(begin_s)} to {show_duration(end_s)}"
+                return [f"overloaded {span}: {busy}; a backlog builds up"]
+        start_s += part.length_s
     return []
 
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 # Plain numbers for the hot path: looking up a member of an enumeration costs as much as a heap operation.
 _INJECTED, _SEEN = int(Kind.FAULT_INJECTED), int(Kind.FAULT_SEEN)
 _ENDED, _RETRY, _DEAD_LETTERED = int(Kind.EXECUTION_ENDED), int(Kind.TASK_RETRY), int(Kind.TASK_DEAD_LETTERED)
-_DONE, _FAILED, _BLOCKED, _LOST = (
+_DONE, _FAILED, _BLOCKED, LOST = (
     (int(kind), int(state))
     for kind, state in (
         (Kind.TASK_DONE, TaskState.DONE),
@@ -30,6 +30,8 @@ _DONE, _FAILED, _BLOCKED, _LOST = (
 )
 """The event that ends a task, and the state it ends in."""
 _CRASH, _HANG, _DB_LOCK = int(Action.CRASH), int(Action.HANG), int(Action.DB_LOCK)
+_SLOW = int(Action.SLOW)
+_SEEN_AT_ITS_END = frozenset({_HANG, _SLOW})
 _PERMANENT, _OVER_BUDGET = int(Action.PERMANENT), int(Action.OVER_BUDGET)
 _BODY_FAILS = [action in BODY_FAILS for action in Action]
 _INJECTED_AT_ITS_END = [fails or action is Action.DB_LOCK for action, fails in zip(Action, _BODY_FAILS, strict=True)]
@@ -100,6 +102,9 @@ class Mishaps:
     def begin(self, attempt: Attempt, service_s: float, within: float) -> None:
         """An attempt that a fault decides, or that an outage touches."""
         queue, start_s, action = self._queue, attempt.start_s, attempt.action
+        if action == _SLOW:
+            service_s *= self._slow_factor(attempt)
+            self._injected(start_s, attempt)
         struck_s = start_s + within * service_s
         end_s = start_s + service_s
         if not self._leases.watched and not _LOSES_ITS_LEASE[action]:
@@ -125,6 +130,9 @@ class Mishaps:
     def _injected(self, now: float, attempt: Attempt) -> None:
         self._row((now, _INJECTED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
 
+    def _slow_factor(self, attempt: Attempt) -> float:
+        return self._queue.fleet.strikes[self._plan.fault_of(attempt.cause).name].factor
+
     def _ended(self, now: float, attempt: Attempt, cause: int) -> None:
         ran_s = now - attempt.start_s
         self._row((now, _ENDED, attempt.number, attempt.attempt, attempt.worker, cause, ran_s))
@@ -141,7 +149,7 @@ class Mishaps:
         self._row((now, Kind.PROCESS_EXITED, -1, 0, attempt.worker, attempt.cause, self._process(attempt.worker)))
         self.away += 1
         if self._queue.acks_early:
-            self._finish(now, _LOST, attempt, attempt.cause)
+            self._finish(now, LOST, attempt, attempt.cause)
         self._host.at(now + self._queue.worker_restart_s, self._restart, attempt.worker)
 
     def _process(self, worker: int) -> int:
@@ -161,7 +169,7 @@ class Mishaps:
         fails = _BODY_FAILS[attempt.action]
         if _INJECTED_AT_ITS_END[attempt.action]:
             self._injected(now, attempt)
-        elif attempt.action == _HANG:
+        elif attempt.action in _SEEN_AT_ITS_END:
             self._row((now, _SEEN, -1, 0, -1, attempt.cause, 0.0))
         self._ended(now, attempt, attempt.cause if fails else NO_CAUSE)
         reported_s = self._leases.writable_from(now)

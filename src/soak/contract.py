@@ -42,7 +42,7 @@ class QueueSettings:
     jitter: up to this share of a wait may be left out at random (1: full jitter, 0.5: equal); decorrelated: it may be
     anything from the first one to three times the wait before, at most backoff_max_s. Who draws nothing waits long enough.
     ack_early: a task is acknowledged when it is handed out, and has no lease: only for classes with `acks_early = True`.
-    max_deliveries: a task that would get one more attempt is dead-lettered, which is FAILED (max_attempts is no more); None: never.
+    max_deliveries: a task that would get one more attempt is dead-lettered, that is FAILED; max_attempts is no more. None: never.
     """
 
     directory: Path

@@ -103,6 +103,16 @@ class Leases(Outcomes):
         with self.transaction():
             self.rows("DELETE FROM workers WHERE name = ?", (name,))
 
+    def retire(self, name: str) -> bool:
+        """The worker is gone, unless it was given a task meanwhile that it holds: then nothing changes, and it is False."""
+        with self.transaction():
+            self.rows(
+                "DELETE FROM workers WHERE name = ? AND NOT EXISTS ("
+                "SELECT 1 FROM tasks WHERE id = workers.task_id AND state = 'IN_PROGRESS' AND owner = workers.name)",
+                (name,),
+            )
+            return not self.rows("SELECT 1 FROM workers WHERE name = ?", (name,))
+
     def _share(self, claimer: str, workers: Callable[[], list[str]]) -> tuple[Assignment, ...]:
         seen = self._due(len(workers()))
         if not seen:

@@ -36,7 +36,7 @@ class Lifetime:
         self._parent = os.getppid()
         self._grace_s = grace_s
         self._asked = False
-        self._bounded = False
+        self._bounded = self._patient = False
         # A signal writes a byte here, so that a wait ends at once; locks are not safe in a handler.
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
@@ -82,8 +82,12 @@ class Lifetime:
         finally:
             self._bounded = False
 
+    def be_patient(self) -> None:
+        """Give what runs in `bounded` all the time that it needs."""
+        self._patient = True
+
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
-        if not self._asked:
+        if not (self._asked or self._patient):
             signal.setitimer(signal.ITIMER_REAL, self._grace_s)
         self._asked = True
 

@@ -35,6 +35,9 @@ class Settings:
     claim_time_s: float = 0.0
     """Time between a dispatcher's reading of the queue and its claim."""
 
+    finishes: bool = False
+    """Asked to stop, a worker first does what it was given, however long that takes."""
+
     jitter: float = 0.0
     """The share of a wait that is drawn, from 0 to 1."""
 
@@ -84,7 +87,7 @@ def settings_of(data: object) -> Settings:
 _TEXTS = {"db", "run_dir"}
 _COUNTS = {"max_attempts": 1, "soft_tokens": 0, "hard_tokens": 0, "max_deliveries": 1}
 _OPTIONAL = {"heartbeat_s", "max_deliveries"}
-_FLAGS = {"decorrelated", "ack_early"}
+_FLAGS = {"decorrelated", "ack_early", "finishes"}
 _POSITIVE = {"poll_interval_s", "watchdog_interval_s", "lease_s", "heartbeat_s"}
 
 

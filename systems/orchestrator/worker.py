@@ -3,6 +3,7 @@
 import argparse
 import os
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,12 +109,18 @@ def work(settings: Settings, asked: argparse.Namespace, lifetime: Lifetime) -> N
     body = load_body(asked.body or _DEFAULT_BODY)
     if (store := open_store(settings, lifetime, asked.name)) is None:
         return
+    if settings.finishes:
+        lifetime.be_patient()
     mailbox = Mailbox(socket_path(settings, asked.name))
     try:
         with store, Heart(settings, asked.name, lifetime) as heart:
             _until_written(lambda: store.register_worker(asked.name, os.getpid()), asked.name, lifetime)
-            _loop(Worker(store, asked.name, body, lifetime, heart), mailbox, asked.name, lifetime, settings.look_s)
-            _leave(store, asked.name)
+            worker = Worker(store, asked.name, body, lifetime, heart)
+            _loop(worker, mailbox, asked.name, lifetime, settings.look_s)
+            if settings.finishes:
+                _finish(worker, store, asked.name, lifetime)
+            else:
+                _leave(store, asked.name)
     finally:
         mailbox.close()
 
@@ -142,6 +149,17 @@ def _until_written(write: Callable[[], None], name: str, lifetime: Lifetime) -> 
         except BusyError as error:
             log(name, error)
             lifetime.wait(_AGAIN_S)
+
+
+def _finish(worker: Worker, store: Store, name: str, lifetime: Lifetime) -> None:
+    """Leave as soon as there is nothing more to do: a dispatcher may have given it a task while it was being stopped."""
+    gone = False
+    while not (gone or lifetime.orphaned):
+        try:
+            gone = store.retire(name) or not (worker.step() or store.is_busy(name))
+        except BusyError as error:
+            log(name, error)
+            time.sleep(_AGAIN_S)
 
 
 def _leave(store: Store, name: str) -> None:

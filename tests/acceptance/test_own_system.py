@@ -94,6 +94,13 @@ def test_a_scenario_of_it_is_valid(soak: Commands) -> None:
     assert soak("validate", RELAY) == Done(0, f"{RELAY}: valid\n", "")
 
 
+def test_it_brings_a_template(soak: Commands, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    assert "  relay     A bank of two relays\n" in soak("init", "--list").out
+    assert soak("init", path, "--template", "relay").code == 0
+    assert soak("run", path, "--out", tmp_path / "run").code == 0
+
+
 @pytest.mark.parametrize(
     ("written", "instead", "said"),
     [

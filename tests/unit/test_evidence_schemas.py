@@ -94,6 +94,10 @@ faults:
   - {name: full, type: disk_full, at: 7m, for: 30s}
   - {name: no-dispatcher, type: dispatcher_crash, at: 8m, for: 1m}
   - {name: no-watchdog, type: watchdog_crash, at: 9m, for: 1m}
+  - {name: slow, type: slow_task, rate: 8%, factor: 3}
+  - {name: slow-worker, type: slow_worker, at: 14m, for: 2m, factor: 2}
+  - {name: restart, type: worker_restart, at: 16m}
+  - {name: deploy, type: rolling_restart, at: 17m, each: 10s}
   - {name: blind, type: telemetry_loss, at: 12m, for: 1m}
 """
 CALLS = """

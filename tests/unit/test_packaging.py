@@ -17,7 +17,7 @@ from soak.runner.extras import EXTRAS as EXTRAS_OF_RUNS
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 OPTIONAL = PROJECT["project"]["optional-dependencies"]
-EXTRAS = [each for name in ("calls", "dask", "export", "notify") for each in OPTIONAL[name]]
+EXTRAS = [each for name in ("calls", "dask", "export", "notify", "trace") for each in OPTIONAL[name]]
 LOCK = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
 
 
@@ -59,11 +59,11 @@ def test_what_people_are_told_to_install_is_ours() -> None:
 
 
 def test_every_folder_of_modules_is_a_package() -> None:
-    """What is found below src/soak is installed: a folder without __init__.py would be left out."""
+    """What is found below src/soak is installed: a folder without __init__.py would be left out; templates are data."""
     for folder in ("schemas", "simulation", "runner", "reports", "systems"):
         assert (ROOT / "src" / "soak" / folder).resolve() == ROOT / folder
         for path in (ROOT / folder).rglob("*.py"):
-            assert path.with_name("__init__.py").is_file(), path
+            assert path.with_name("__init__.py").is_file() or path.parents[1].name == "templates", path
 
 
 # The lock.

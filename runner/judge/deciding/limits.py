@@ -62,6 +62,8 @@ class Limit:
 def limit_of(comparison: Comparison, target: float) -> Limit | None:
     """The limit of an objective that one observation can decide; None for others."""
     aggregate, op = comparison.sli.aggregate, comparison.op
+    if comparison.sli.lowest:
+        return None
     if aggregate in _GROWING and op not in {Op.NE, Op.ABOUT}:
         return Limit(comparison, target)
     all_good = target == 1 and op in {Op.GE, Op.EQ}

@@ -87,6 +87,8 @@ class History:
                 return (self._is_broken(total / weight),)
         if aggregate is Aggregate.COUNT and self.side > 0:
             return (self._is_broken(total),)
+        if self.sli.lowest:
+            return (self._is_broken(np.minimum.accumulate(course.largest)),)
         if aggregate in {Aggregate.MAX, Aggregate.GAUGE} and self.side > 0:
             return (self._is_broken(np.maximum.accumulate(course.largest)),)
         return ()

@@ -10,6 +10,7 @@ from soak.runner.judge.queue.at_most_once import AtMostOnce
 from soak.runner.judge.queue.blame import EXPIRED, Blame
 from soak.runner.judge.queue.duplicates import Duplicates
 from soak.runner.judge.queue.ledger import duplicate_executions
+from soak.runner.judge.queue.levels import ExactDepth, WorkersAlive
 from soak.runner.judge.queue.redelivery import Redelivery, Stranded
 from soak.runner.judge.room import LOST, AtTheEnd, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
@@ -25,7 +26,7 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.schemas.systems.queue.faults import QueueFault
-from soak.schemas.systems.queue.indicators import DEAD_LETTERED
+from soak.schemas.systems.queue.indicators import DEAD_LETTERED, QUEUE_DEPTH_MAX, WORKERS_ALIVE
 from soak.schemas.systems.queue.settings import Queue, queue_of
 
 _UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
@@ -53,6 +54,8 @@ class QueueTracker(Tracker):
         self._redelivery = (AtMostOnce if self._queue.acks_early else Redelivery)(scenario, vocabulary, identity)
         self._duplicates = Duplicates()
         self._blame = Blame(scenario, vocabulary)
+        self._alive = WorkersAlive(self._queue.workers) if WORKERS_ALIVE in scenario.slis else None
+        self._depth = ExactDepth() if QUEUE_DEPTH_MAX in scenario.slis else None
         self.ledger_mismatches = 0
         """Tasks recorded DONE although the attempt failed according to the ledger."""
 
@@ -82,6 +85,10 @@ class QueueTracker(Tracker):
         facts.series["redelivery_time"] = self._redelivery.observe(block, tasks.table)
         _contentions(block, tasks, facts)
         self._dead_letters(block, tasks, facts)
+        if self._alive:
+            facts.series[WORKERS_ALIVE] = self._alive.observe(block, facts)
+        if self._depth:
+            facts.series[QUEUE_DEPTH_MAX] = self._depth.observe(block, tasks.rows, facts)
         failed_at = self._results(block, tasks, facts)
         self._backoffs(block, tasks, failed_at, facts)
 
@@ -109,11 +116,10 @@ class QueueTracker(Tracker):
         return np.where(failed_body == rows.attempt, failed_at, rows.t)
 
     def _dead_letters(self, block: Block, tasks: Tasks, facts: Facts) -> None:
-        if self._queue.max_deliveries is not None:
+        if DEAD_LETTERED in self._scenario.slis:
             rows, dead = tasks.rows, tasks.rows.kind == Kind.TASK_DEAD_LETTERED
             facts.series[DEAD_LETTERED] = rows.samples(_CLOSING[rows.kind] | dead, dead, tasks.label)
-            what = f"delivered {self._queue.max_deliveries} times"
-            note_rows(facts, DEAD_LETTERED, block, rows, dead, tasks.label, what)
+            note_rows(facts, DEAD_LETTERED, block, rows, dead, tasks.label, "delivered for the last time")
 
     def _backoffs(self, block: Block, tasks: Tasks, failed_at: Floats, facts: Facts) -> None:
         rows, label = tasks.rows, tasks.label

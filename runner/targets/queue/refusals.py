@@ -19,3 +19,12 @@ def refuse_early_acknowledgement(scenario: Scenario, name: str, kind: type[Queue
         raise UsageError(
             f"queue.ack: early: {name} does not declare that it acknowledges a task as it hands it out ({remedy})"
         )
+
+
+def refuse_fleet(scenario: Scenario, target: str, why: str) -> None:
+    """Raises UsageError for a scenario that changes the number of workers, for a target that cannot."""
+    fleet = queue_of(scenario).fleet
+    for key, given in (("schedule", fleet.steps), ("scaling", fleet.scaling)):
+        if given:
+            remedy = f"remove queue.{key}, or use another target"
+            raise UsageError(f"target {target} cannot run this scenario: queue.{key}: {why} ({remedy})")

@@ -111,6 +111,7 @@ def _latencies(scenario: Data) -> list[Where]:
 LANGUAGE = Language(
     name="calls",
     fragment=Path(__file__).with_name("language.json"),
+    template=Path(__file__).with_name("template.yaml"),
     build=build_calls,
     service=_service,
     slis=SLIS,

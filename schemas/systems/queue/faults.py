@@ -20,6 +20,10 @@ class QueueFault(StrEnum):
     DISK_FULL = "disk_full"
     DISPATCHER_CRASH = "dispatcher_crash"
     WATCHDOG_CRASH = "watchdog_crash"
+    SLOW_TASK = "slow_task"
+    SLOW_WORKER = "slow_worker"
+    WORKER_RESTART = "worker_restart"
+    ROLLING_RESTART = "rolling_restart"
 
 
 _FAILED = (Kind.TASK_RETRY, Kind.TASK_FAILED)
@@ -40,6 +44,11 @@ FAULTS = fault_table(
         FaultSpec(QueueFault.DISK_FULL, _SEEN, outage=True, resumable=False),
         FaultSpec(QueueFault.DISPATCHER_CRASH, _EXITED, process="dispatcher0"),
         FaultSpec(QueueFault.WATCHDOG_CRASH, _EXITED, process="watchdog"),
+        # One whose worker dies is not seen to end.
+        FaultSpec(QueueFault.SLOW_TASK, _SEEN, _ATTEMPTS, need_not_show=True),
+        FaultSpec(QueueFault.SLOW_WORKER, _SEEN),
+        FaultSpec(QueueFault.WORKER_RESTART, _EXITED),
+        FaultSpec(QueueFault.ROLLING_RESTART, _EXITED),
     )
 )
 

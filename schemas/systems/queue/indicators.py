@@ -6,7 +6,8 @@ from soak.schemas.language.slis import catalogue, count, gauge, ratio, times
 from soak.schemas.language.tolerance import EXTREME, WAIT, Tolerance
 
 DEAD_LETTERED = "dead_lettered"
-"""Of scenarios with `max_deliveries` only."""
+WORKERS_ALIVE = "workers_alive"
+QUEUE_DEPTH_MAX = "queue_depth_max"
 
 SLIS = catalogue(
     (
@@ -39,8 +40,9 @@ SLIS = catalogue(
         count("excess_attempts", "attempts beyond max_attempts"),
         count(
             DEAD_LETTERED,
-            "tasks set aside after their last delivery (with `queue.max_deliveries` only)",
+            "tasks set aside after their last delivery (`queue.max_deliveries`)",
             Tolerance(absolute=5, relative=0.1),
+            on_demand=True,
         ),
         slis.LOST_TASKS,
         slis.ILLEGAL_TRANSITIONS,
@@ -52,6 +54,23 @@ SLIS = catalogue(
         slis.STALL_TIME,
         slis.STATE_TRANSITIONS,
         slis.QUEUE_DEPTH,
+        gauge(
+            QUEUE_DEPTH_MAX,
+            Unit.COUNT,
+            "most tasks that are PENDING at any time, from the events and not from samples",
+            irregular=True,
+            compared=False,
+            on_demand=True,
+        ),
+        gauge(
+            WORKERS_ALIVE,
+            Unit.COUNT,
+            "worker processes that are up; of a run the fewest at any time, from the events",
+            irregular=True,
+            compared=False,
+            better=slis.Better.HIGHER,
+            on_demand=True,
+        ),
         slis.QUEUE_DEPTH_GROWTH,
         slis.LATENCY_GROWTH,
         gauge(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from soak.schemas import units
@@ -9,16 +10,18 @@ from soak.schemas.errors import Problem
 from soak.schemas.files import Folders
 from soak.schemas.language.backoff import build_backoff
 from soak.schemas.language.build import build_distribution
-from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.distributions import Constant, Distribution
 from soak.schemas.language.examples import example
-from soak.schemas.language.room import TASK_COUNTS, Data, Language, Minutes
+from soak.schemas.language.room import TASK_COUNTS, Data, Language, Level, Minutes
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import TaskState
 from soak.schemas.systems.queue.delivery import DELIVERY_CHECKS, NONE
 from soak.schemas.systems.queue.faults import FAULTS, QueueFault
-from soak.schemas.systems.queue.indicators import DEAD_LETTERED, SLIS
+from soak.schemas.systems.queue.fleet import build_fleet, timed
+from soak.schemas.systems.queue.fleet_checks import FLEET_CHECKS
+from soak.schemas.systems.queue.indicators import DEAD_LETTERED, SLIS, WORKERS_ALIVE
 from soak.schemas.systems.queue.settings import Ack, GuardrailMode, Queue
 from soak.schemas.units import show_duration
 
@@ -42,15 +45,20 @@ def _build(scenario: Data, folders: Folders) -> Queue:
         guardrail_mode=GuardrailMode(data["guardrail"]["mode"]),
         ack=Ack(data["ack"]),
         max_deliveries=data.get("max_deliveries"),
+        fleet=build_fleet(scenario),
     )
 
 
 def _service(scenario: Data, settings: Queue, folders: Folders) -> Distribution:
-    return build_distribution(scenario["workload"]["task"]["duration"], folders)
+    task = scenario["workload"].get("task", {})
+    # Without one, a trace has the service times.
+    return build_distribution(task["duration"], folders) if "duration" in task else Constant(0.0)
 
 
 def _needs(view: View) -> Iterator[Problem]:
     """The keys that a queue cannot do without."""
+    if view.get("workload", "arrivals", "trace", "service") is not None:
+        return
     definitions, task = read_schema("scenario")["$defs"], view.get("workload", "task")
     if isinstance(view.get("workload"), dict) and "task" not in view.get("workload"):
         shown = example(definitions["workload"]["properties"]["task"])
@@ -97,19 +105,34 @@ def _poll_interval(view: View) -> Iterator[Problem]:
         yield view.problem(("queue", "poll_interval"), what, "write a shorter one, or no work is ever dispatched")
 
 
+_MINUTES = Minutes(counts=TASK_COUNTS, waiting=frozenset({TaskState.PENDING}))
+
+
+def _minutes_with(queue: Queue) -> Minutes | None:
+    """With the workers that are up, where their number is anything to speak of."""
+    alive = Level((Kind.PROCESS_STARTED,), (Kind.PROCESS_EXITED,), workers=queue.workers)
+    return replace(_MINUTES, levels={WORKERS_ALIVE: alive}) if queue.fleet.varies else None
+
+
+def _on_demand(queue: Queue) -> tuple[str, ...]:
+    """The indicators of what a scenario asks for."""
+    asked = {WORKERS_ALIVE: queue.fleet.varies, DEAD_LETTERED: queue.max_deliveries is not None}
+    return tuple(name for name, wanted in asked.items() if wanted)
+
+
 LANGUAGE = Language(
     name="queue",
     fragment=Path(__file__).with_name("language.json"),
+    template=Path(__file__).with_name("template.yaml"),
     build=_build,
     service=_service,
     slis=SLIS,
-    unused=lambda scenario: () if "max_deliveries" in scenario["queue"] else (DEAD_LETTERED,),
     faults=FAULTS,
-    minutes=Minutes(
-        counts=TASK_COUNTS,
-        waiting=frozenset({TaskState.PENDING}),
-    ),
-    checks=(_needs, _faults, _guardrail, _lease, _poll_interval, *DELIVERY_CHECKS),
+    minutes=_MINUTES,
+    minutes_with=_minutes_with,
+    on_demand=_on_demand,
+    checks=(_needs, _faults, _guardrail, _lease, _poll_interval, *FLEET_CHECKS, *DELIVERY_CHECKS),
+    timed=lambda data, queue: timed(data, queue.workers, queue.fleet, FAULTS[data["type"]]),
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
     headline={"success": "success_rate", "p95": "latency_p95"},
 )

@@ -1,11 +1,12 @@
 """What a scenario of the system `queue` says: the task orchestrator."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from soak.schemas.language.backoff import Backoff
 from soak.schemas.language.model import Scenario
+from soak.schemas.systems.queue.fleet import Fleet
 
 
 class GuardrailMode(StrEnum):
@@ -43,6 +44,9 @@ class Queue:
     ack: Ack
     max_deliveries: int | None
     """None: no task is dead-lettered."""
+
+    fleet: Fleet = field(default_factory=Fleet)
+    """The workers over time; `workers` is their number at the start."""
 
     @property
     def acks_early(self) -> bool:

@@ -73,6 +73,7 @@ def _lamps_of_faults(view: View) -> Iterator[Problem]:
 LANGUAGE = Language(
     name="relay",
     fragment=Path(__file__).with_name("language.json"),
+    template=Path(__file__).with_name("template.yaml"),
     build=_build,
     service=_service,
     slis=catalogue(

@@ -250,3 +250,9 @@ def test_nothing_else_is_wrong_with_the_scenarios_that_are_bundled(path: Path) -
     expected = {each for each in found if ": success-collapse would end at least " in each}
     assert found == expected
     assert bool(found) == (path.stem in SENSITIVE)
+
+
+def test_stages_that_the_run_does_not_reach(tmp_path: Path) -> None:
+    said = "workload.arrivals.stages: take 2h, but arrivals end after 1h (raise duration, or shorten the stages)"
+    assert warnings(tmp_path, arrivals="{stages: [{to: 30/min, for: 1h}, {for: 1h}]}") == [said]
+    assert warnings(tmp_path, arrivals="{stages: [{to: 30/min, for: 30m}, {for: 30m}]}") == []

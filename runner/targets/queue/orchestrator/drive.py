@@ -21,7 +21,7 @@ from soak.runner.targets.queue.settings import system_settings
 from soak.runner.targets.queue.system_adapter.body_server import BodyServer
 from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
 from soak.runner.targets.queue.system_adapter.drive import drive
-from soak.runner.targets.queue.system_adapter.executions import Executions
+from soak.runner.targets.queue.system_adapter.fleet import make_executions
 from soak.runner.targets.queue.system_adapter.sampler import Sampler
 from soak.runner.targets.resources import Resources
 from soak.runner.targets.sockets import socket_directory
@@ -39,6 +39,7 @@ class Drive:
 
     def __init__(self, plan: Plan, directory: Path, speed: float, continuation: Continuation) -> None:
         self._plan = plan
+        self._varies = queue_of(plan.scenario).fleet.varies
         self._continuation = continuation
         self._stack = ExitStack()
         try:
@@ -58,7 +59,9 @@ class Drive:
         self._context = context = RunContext.held(plan, speed, past.history.until_s, past.from_s)
         # Closed after the system: what that does while stopping is not observed either.
         self._pulse = enter(closing(Pulse(directory / FILE, context.now)))
-        self._system = system = enter(closing(OrchestratorSystem(settings, database, past.last_event, held=True)))
+        self._system = system = enter(
+            closing(OrchestratorSystem(settings, database, past.last_event, held=True, finishes=self._varies))
+        )
         lock = enter(closing(Lock(database, self._selector)))
         self._workers = Workers(queue_of(plan.scenario))
         self._change_reader = change_reader = ChangeReader(context, self._changes, self._workers)
@@ -67,7 +70,8 @@ class Drive:
         past.restore_blame(plan, change_reader)
         known, recorded = partial(past.knew, context=context, change_reader=change_reader), past.history.offered
         self._submitter = Submitter(context, system, change_reader.answered, known, intakes=system, recorded=recorded)
-        Executions(context, self._workers, change_reader, system, body_server, settings.busy_timeout_s, lock)
+        bodies = context, self._workers, change_reader, system, body_server, settings.busy_timeout_s, lock
+        self._fleet = make_executions(*bodies, system.snapshot)
         self._outages = Outages(context, system, lock, disk)
         self._samples = (
             Sampler(context, system.snapshot, system.files, lambda: self._submitter.oldest_deferred_s),
@@ -117,11 +121,18 @@ class Drive:
     def _revive(self) -> None:
         """Restart processes that exited by themselves."""
         for name in self._system.gone():
+            if self._fleet and self._fleet.is_leaving(name):
+                continue
             now_s, died = self._context.now(), self._plan.vocabulary.cause("", "died")
             self._system.lost(name)
             self._context.note_process(now_s, Kind.PROCESS_EXITED, name, self._workers.known(name), died)
+            if self._fleet and self._workers.known(name) >= 0:
+                self._fleet.died(name)
             self._context.at(now_s + queue_of(self._plan.scenario).worker_restart_s, partial(self._restart, name))
 
     def _restart(self, name: str) -> None:
+        if self._fleet and self._workers.known(name) >= 0:
+            self._fleet.revive(name)
+            return
         self._system.restart(name)
         self._context.note_process(self._context.now(), Kind.PROCESS_STARTED, name, self._workers.known(name))

@@ -10,6 +10,10 @@ from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.queue.faults import QueueFault
+from soak.schemas.systems.queue.fleet import OF_WORKERS
+
+_ELSEWHERE = frozenset({TELEMETRY_LOSS, *OF_WORKERS})
+"""Faults at times that are injected elsewhere."""
 
 
 class Outages:
@@ -25,7 +29,7 @@ class Outages:
     def start(self) -> None:
         """Schedule every window."""
         for fault in self._context.plan.scenario.faults:
-            for window in fault.windows if fault.by_time and fault.type != TELEMETRY_LOSS else ():
+            for window in fault.windows if fault.by_time and fault.type not in _ELSEWHERE else ():
                 self._put(fault, window)
 
     def _put(self, fault: Fault, window: Window) -> None:

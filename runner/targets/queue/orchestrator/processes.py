@@ -90,6 +90,18 @@ class Processes:
             self._signal(process, signal.SIGKILL)
             process.wait()
 
+    def terminate(self, name: str) -> None:
+        """SIGTERM, where there is such a process: it does what it has been given, and exits."""
+        if name in self._running:
+            self._signal(self._running[name], signal.SIGTERM)
+
+    def has_ended(self, name: str) -> bool:
+        """Whether a process has exited; then it is forgotten until `restart`."""
+        if name in self._running and self._running[name].poll() is None:
+            return False
+        self._running.pop(name, None)
+        return True
+
     def pause(self, name: str) -> None:
         """SIGSTOP, where there is such a process."""
         if name in self._running:

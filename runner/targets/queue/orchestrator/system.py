@@ -38,6 +38,7 @@ class OrchestratorSystem(Processes):
     """Workers, dispatchers and a watchdog; logs go to `settings.directory`, and the database too unless `database` is given.
 
     `after`: changes begin behind this record of its log. `held`: everything is ready, and nothing moves before `go`.
+    `finishes`: a worker that is asked to stop finishes first what it was given.
     """
 
     def __init__(
@@ -47,23 +48,24 @@ class OrchestratorSystem(Processes):
         after: int = 0,
         *,
         held: bool = False,
+        finishes: bool = False,
     ) -> None:
         super().__init__(settings.directory, settings.environment)
         self._database = (database or settings.directory / DATABASE).resolve()
         self._last = after
         self._stack = ExitStack()
         try:
-            self._open(settings)
+            self._open(settings, finishes=finishes)
             if not held:
                 self.go()
         except BaseException:
             self.close()
             raise
 
-    def _open(self, settings: SystemSettings) -> None:
+    def _open(self, settings: SystemSettings, *, finishes: bool) -> None:
         enter = self._stack.enter_context
         self._sockets = Path(enter(socket_directory()))
-        system = settings_of(settings, self._database, self._sockets)
+        system = replace(settings_of(settings, self._database, self._sockets), finishes=finishes)
         write_settings(system, self._sockets / "settings.json")
         # The runner does not wait for a busy database, which would block everything else.
         impatient = replace(system, busy_timeout_s=0.0)
@@ -72,15 +74,23 @@ class OrchestratorSystem(Processes):
         self._start_all(settings)
 
     def _start_all(self, settings: SystemSettings) -> None:
-        config = "--config", str(self._sockets / "settings.json"), "--name"
+        config = self._config
         workers = [worker_name(index) for index in range(settings.workers)]
         for name in workers:
-            self.start(name, "soak.systems.orchestrator.worker", *config, name, "--body", _BODY)
+            self.start_worker(name)
         self._wait_until_ready(workers)
         for index in range(settings.dispatchers):
             self.start_held(f"dispatcher{index}", "soak.systems.orchestrator.dispatcher", *config, f"dispatcher{index}")
         self.start_held("watchdog", "soak.systems.orchestrator.watchdog", *config, "watchdog")
         self._wait_until_held()
+
+    @property
+    def _config(self) -> tuple[str, ...]:
+        return "--config", str(self._sockets / "settings.json"), "--name"
+
+    def start_worker(self, name: str) -> None:
+        """Start a worker, of a name that may be new."""
+        self.start(name, "soak.systems.orchestrator.worker", *self._config, name, "--body", _BODY)
 
     def _wait_until_held(self) -> None:
         """Wait for what is held to be ready. Raises SoakError that names the log of one that is not."""

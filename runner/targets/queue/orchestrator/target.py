@@ -49,6 +49,11 @@ class Orchestrator:
             raise UsageError(
                 f"ack: early: the tasks that were running are lost with the workers of this run ({remedy})"
             )
+        if resumed and queue_of(scenario).fleet.varies:
+            remedy = "run it again: the manifest has the command"
+            raise UsageError(
+                f"which of its workers were up when the runner died is not known, since they come and go ({remedy})"
+            )
         if resumed and needs_disk(scenario):
             remedy = "run it again: the manifest has the command"
             raise UsageError(

@@ -11,6 +11,7 @@ from soak.runner.targets.caller import PATIENCE_S, ContractError
 from soak.runner.targets.context import FLUSH_REAL_S, RunContext
 from soak.runner.targets.losses import put_losses
 from soak.runner.targets.queue.queue_adapter.caller import QueueCaller
+from soak.runner.targets.queue.queue_adapter.fleet import FleetWorkers
 from soak.runner.targets.queue.queue_adapter.reports import Reports
 from soak.runner.targets.queue.queue_adapter.tasks import Tasks
 from soak.runner.targets.queue.queue_adapter.workers import Workers
@@ -44,7 +45,8 @@ class Drive:
         intakes = self._queue if self._queue.thread_safe else None
         self._submitter = Submitter(self._context, self._queue, self._answered, intakes=intakes)
         self._reports = Reports(self._context, self._queue, self._tasks)
-        self._workers = Workers(self._context, self._queue, self._tasks, self._reports, settings.heartbeat_s * speed)
+        workers = FleetWorkers if queue_of(plan.scenario).fleet.varies else Workers
+        self._workers = workers(self._context, self._queue, self._tasks, self._reports, settings.heartbeat_s * speed)
         self._resources = Resources(self._context, dict, directory)
 
     def __enter__(self) -> "Drive":

@@ -26,7 +26,9 @@ _COMPANY = 0.1
 
 @dataclass(slots=True, eq=False)
 class Execution:
-    """One attempt that a worker makes. `beats` is False while it hangs, `over` True once the worker has let go of it."""
+    """One attempt that a worker makes. `beats` is False while it hangs, `ended` True once its body is over, `over` True
+    once the worker has let go of it.
+    """
 
     claim: Claim
     number: int
@@ -36,6 +38,7 @@ class Execution:
     action: Action
     beats: bool = True
     over: bool = False
+    ended: bool = False
 
 
 class Workers:
@@ -81,17 +84,25 @@ class Workers:
     def collect(self) -> None:
         """Take what those got that claim at once; not yet, where another call is due soon to make their claims with."""
         while self._asking and (self._queue.claiming or self._context.agenda.next_s > self._wait_until_s):
-            asked, self._asking = self._asking, []
-            answers = self._queue.claims()
-            self._take(asked, answers)
-            if all(isinstance(each, Claim) for each in answers):
+            if all(isinstance(each, Claim) for each in self._take_answers()):
                 self._claim_at_once(0.0)
+
+    def _take_answers(self) -> list[Claim | None | ContractError]:
+        asked, self._asking = self._asking, []
+        answers = self._queue.claims()
+        self._take(asked, answers)
+        return answers
 
     def drop(self) -> None:
         """Those that have not claimed yet do not."""
         self._queue.drop_claims()
-        self._idle += self._asking
-        self._asking = []
+        asked, self._asking = self._asking, []
+        for worker in asked:
+            self._rest(worker)
+
+    def _rest(self, worker: int) -> None:
+        """A worker has nothing to do."""
+        self._idle.append(worker)
 
     def _claim_at_once(self, wait_until_s: float) -> None:
         if self._idle and not self._asking:
@@ -102,7 +113,8 @@ class Workers:
     def _take(self, asked: list[int], answers: list[Claim | None | ContractError]) -> None:
         """Start what was claimed, and send the others back. Raises the first ContractError after that."""
         got = [(worker, claim) for worker, claim in zip(asked, answers, strict=True) if isinstance(claim, Claim)]
-        self._idle += reversed([worker for worker in asked if worker not in dict(got)])
+        for worker in reversed([worker for worker in asked if worker not in dict(got)]):
+            self._rest(worker)
         for worker, claim in got:
             rivals = [rival for rival, other in got if _same(claim, other)]
             self._start(claim, self._tasks.claimed(claim, worker, rivals), worker)
@@ -117,6 +129,7 @@ class Workers:
         self.busy += 1
         self._note(start_s, Kind.TASK_DISPATCHED, execution)
         self._note(start_s, Kind.EXECUTION_STARTED, execution)
+        service_s = self._begun(execution, service_s)
         struck_s, end_s = start_s + within * service_s, start_s + service_s
         if execution.action is Action.CRASH:
             self._context.at(struck_s, lambda: self._crash(execution))
@@ -126,6 +139,13 @@ class Workers:
         if execution.action is not Action.CRASH:
             self._context.at(end_s, lambda: self._end(execution))
         self._beat_at(start_s + self._heartbeat_s, execution)
+
+    def _begun(self, execution: Execution, service_s: float) -> float:
+        """An attempt has begun; returns how long it takes, other than planned if it is slow."""
+        if execution.action is not Action.SLOW:
+            return service_s
+        self._inject(execution.start_s, execution)
+        return service_s * queue_of(self._plan.scenario).fleet.strikes[self._plan.fault_of(execution.cause).name].factor
 
     def _beat_at(self, t_s: float, execution: Execution) -> None:
         if not self._renews:
@@ -151,21 +171,30 @@ class Workers:
 
     def _crash(self, execution: Execution) -> None:
         now_s, worker = self._context.now(), execution.worker
-        execution.over = True
-        self._inject(now_s, execution)
-        self._note_end(now_s, execution, execution.cause)
+        self._dies(execution, execution.cause)
         self._context.note_process(now_s, Kind.PROCESS_EXITED, worker_name(worker), worker, execution.cause)
+        self._context.at(now_s + queue_of(self._plan.scenario).worker_restart_s, lambda: self._restart(worker))
+
+    def _dies(self, execution: Execution, cause: int) -> None:
+        """A worker dies in the middle of its attempt."""
+        now_s = self._context.now()
+        execution.over = True
+        execution.cause = cause
+        self._inject(now_s, execution)
+        if not execution.ended:
+            self._note_end(now_s, execution, cause)
         self.busy -= 1
         if self._acks_early:
             self._tasks.closed(execution.number)
-            self._note(now_s, Kind.TASK_LOST, execution, execution.cause)
-        self._context.at(now_s + queue_of(self._plan.scenario).worker_restart_s, lambda: self._restart(worker))
+            self._note(now_s, Kind.TASK_LOST, execution, cause)
 
     def _restart(self, worker: int) -> None:
         self._context.note_process(self._context.now(), Kind.PROCESS_STARTED, worker_name(worker), worker)
-        self._idle.append(worker)
+        self._rest(worker)
 
     def _hang(self, execution: Execution) -> None:
+        if execution.over:
+            return
         now_s = self._context.now()
         self._inject(now_s, execution)
         execution.beats = False
@@ -179,11 +208,14 @@ class Workers:
     # The end.
 
     def _end(self, execution: Execution) -> None:
+        if execution.over:
+            return
+        execution.ended = True
         now_s, action = self._context.now(), execution.action
         fails = action in BODY_FAILS
         if fails or action is Action.DB_LOCK:
             self._inject(now_s, execution)
-        elif action is Action.HANG:
+        elif action in {Action.HANG, Action.SLOW}:
             self._context.note(now_s, Kind.FAULT_SEEN, cause=execution.cause)
         self._note_end(now_s, execution, execution.cause if fails else NO_CAUSE)
         late_s = queue_of(self._plan.scenario).busy_timeout_s if action is Action.DB_LOCK else 0.0
@@ -204,10 +236,12 @@ class Workers:
             self._context.at(t_s, do)
 
     def _report(self, execution: Execution) -> None:
+        if execution.over:
+            return
         self._reports.send(execution.claim, execution.number, execution.worker, execution.cause)
         execution.over = True
         self.busy -= 1
-        self._idle.append(execution.worker)
+        self._rest(execution.worker)
 
     def _inject(self, now_s: float, execution: Execution) -> None:
         self._tasks.blame.setdefault(execution.number, {})[execution.claim.attempt] = execution.cause

@@ -62,6 +62,7 @@ class Executions:
         start_s = self._context.clock.scenario(execution.started_at)
         self._note(start_s, Kind.EXECUTION_STARTED, execution)
         service_s, execution.cause, within = self._plan.fate(execution.number, execution.attempt, start_s)
+        service_s = self._begun(execution, service_s)
         action, struck_s, end_s = self._action(execution), start_s + within * service_s, start_s + service_s
         if action is Action.CRASH:
             self._context.at(struck_s, lambda: self._context.insist(lambda: self._crash(execution)))
@@ -71,10 +72,17 @@ class Executions:
             end_s += self._plan.fault_of(execution.cause).hang_for_s
         self._context.at(end_s, lambda: self._finish(execution))
 
+    def _begun(self, execution: Execution, service_s: float) -> float:
+        """An attempt has begun; returns how long it takes, other than planned if it is slow."""
+        if self._action(execution) is not Action.SLOW:
+            return service_s
+        self._inject(execution)
+        return service_s * self._queue.fleet.strikes[self._plan.fault_of(execution.cause).name].factor
+
     def _ended(self, execution: Execution, at: float) -> None:
         t_s = self._context.clock.scenario(at)
         action = self._action(execution)
-        if action is Action.HANG:
+        if action in {Action.HANG, Action.SLOW}:
             self._context.note(t_s, Kind.FAULT_SEEN, cause=execution.cause)
         self._note_end(t_s, execution, execution.cause if action in BODY_FAILS else NO_CAUSE)
         self._release_later(execution)
@@ -130,11 +138,7 @@ class Executions:
             return
         worker = execution.worker
         self._process_control.kill(worker)
-        execution.over = True
-        now_s = self._context.now()
-        self._inject(execution)
-        self._note_end(now_s, execution, execution.cause)
-        self._lose(now_s, execution, execution.cause)
+        now_s = self._dies(execution, execution.cause)
         self._context.note_process(now_s, Kind.PROCESS_EXITED, worker, self._workers.number(worker), execution.cause)
         self._context.at(
             now_s + self._queue.worker_restart_s, lambda: self._context.insist(lambda: self._restart(worker))
@@ -145,6 +149,14 @@ class Executions:
         if self._queue.acks_early:
             self._note(t_s, Kind.TASK_LOST, execution, cause)
             self._change_reader.lost(execution.number)
+
+    def _dies(self, execution: Execution, cause: int) -> float:
+        """The process of a body has been killed, now."""
+        execution.over, execution.cause, now_s = True, cause, self._context.now()
+        self._inject(execution)
+        self._note_end(now_s, execution, cause)
+        self._lose(now_s, execution, cause)
+        return now_s
 
     def _restart(self, worker: str) -> None:
         """Start the process of a worker again."""

@@ -10,7 +10,8 @@ from soak.runner.console import remark
 from soak.runner.targets.caller import PATIENCE_S, ContractError
 from soak.runner.targets.history import History
 from soak.runner.targets.locate import declared_redelivery
-from soak.runner.targets.queue.refusals import NO_FILES, refuse_early_acknowledgement
+from soak.runner.targets.queue.names import Workers
+from soak.runner.targets.queue.refusals import NO_FILES, refuse_early_acknowledgement, refuse_fleet
 from soak.runner.targets.queue.system_adapter.caller import PROCESSES, SystemCaller, can
 from soak.runner.targets.refusals import refuse_faults, refuse_system
 from soak.runner.targets.sockets import socket_directory
@@ -18,15 +19,17 @@ from soak.runner.targets.submitter import Submission, refused
 from soak.schemas.errors import UsageError
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
-from soak.schemas.stream.events import COPY
+from soak.schemas.stream.events import COPY, worker_name
 from soak.schemas.systems.queue.faults import QueueFault
-from soak.schemas.systems.queue.settings import queue_of
+from soak.schemas.systems.queue.settings import Queue, queue_of
 from soak.simulation.plan import Plan
 
 _INSIDE: dict[str, str] = {
     **NO_FILES,
     QueueFault.DISPATCHER_CRASH: "the runner does not know its processes",
     QueueFault.WATCHDOG_CRASH: "the runner does not know its processes",
+    QueueFault.WORKER_RESTART: "the contract has no way to ask a worker to stop after its attempt",
+    QueueFault.ROLLING_RESTART: "the contract has no way to ask a worker to stop after its attempt",
 }
 _PROCESSES: dict[str, str] = {
     QueueFault.WORKER_CRASH: "it has no method processes(), so nothing can be killed",
@@ -53,6 +56,7 @@ class SystemAdapter:
         """Raises UsageError for a scenario that this target cannot run."""
         refuse_system(scenario, "queue", self.name)
         refuse_early_acknowledgement(scenario, self.name, self._kind)
+        refuse_fleet(scenario, self.name, "it owns its workers, and the contract has no way to add or to end one")
         refuse_faults(scenario, self.name, _INSIDE if can(self._kind, PROCESSES) else {**_INSIDE, **_PROCESSES})
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
@@ -72,13 +76,11 @@ class SystemAdapter:
         from soak.runner.targets.context import RunContext
         from soak.runner.targets.losses import put_losses
         from soak.runner.targets.offspring import offspring_ended
-        from soak.runner.targets.queue.names import Workers
         from soak.runner.targets.queue.settings import system_settings
         from soak.runner.targets.queue.system_adapter.body_server import BodyServer
         from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
         from soak.runner.targets.queue.system_adapter.drive import drive
-        from soak.runner.targets.queue.system_adapter.executions import Executions
-        from soak.runner.targets.queue.system_adapter.process_control import ProcessIds
+        from soak.runner.targets.queue.system_adapter.fleet import AttachedProcesses, make_executions
         from soak.runner.targets.queue.system_adapter.sampler import Sampler
         from soak.runner.targets.resources import Resources
         from soak.runner.targets.submitter import Submitter
@@ -91,8 +93,9 @@ class SystemAdapter:
         settings = system_settings(queue_of(plan.scenario), self._directory, body_server.path, self.speed)
         system = SystemCaller(self._kind, settings, self.patience_s or PATIENCE_S)
         stack.callback(_close, system)
-        process_control = ProcessIds(system)
-        context, workers = RunContext.begin(plan, self.speed), Workers(queue_of(plan.scenario))
+        context, queue = RunContext.begin(plan, self.speed), queue_of(plan.scenario)
+        process_control = AttachedProcesses(system, context.insist)
+        workers = _workers(system, queue)
         change_reader = ChangeReader(context, system.changes, workers)
 
         def answered(work: Submission, answer: Accepted | Refused) -> None:
@@ -100,13 +103,24 @@ class SystemAdapter:
                 raise system.broke("enqueue", refused(work))
             change_reader.answered(work, answer)
 
-        Executions(context, workers, change_reader, process_control, body_server, settings.busy_timeout_s, lock=None)
+        bodies = context, workers, change_reader, process_control, body_server, settings.busy_timeout_s, None
+        make_executions(*bodies, system.snapshot)
         put_losses(context)
         submitter = Submitter(context, system, answered)
         Sampler(context, system.snapshot, system.files, lambda: submitter.oldest_deferred_s).start()
         Resources(context, system.processes, self._directory).start()
         submitter.start()
         yield from drive(context, selector, system, process_control, body_server, change_reader, submitter)
+
+
+def _workers(system: SystemCaller, queue: Queue) -> Workers:
+    """The workers of a system: under the names that the runner would give them, unless it lists others and that matters."""
+    from soak.runner.targets.context import patiently
+
+    found = set[str]()
+    if queue.fleet.varies:
+        patiently(lambda: found.update(system.processes()))
+    return Workers(queue, named=not queue.fleet.varies or {worker_name(n) for n in range(queue.workers)} <= found)
 
 
 def _close(system: SystemCaller) -> None:

@@ -1,0 +1,63 @@
+"""Scenarios to start from: those of the command line, and one for each system, from its room in the language."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from soak.schemas.errors import UsageError, quoted
+from soak.schemas.language.registry import OURS, language_of, names
+from soak.schemas.language.shape import did_you_mean
+
+_FOLDER = Path(__file__).parent / "cli" / "templates"
+_SCENARIO = "scenario.yaml"
+_TITLE = re.compile(r"^title: (.+)$", re.MULTILINE)
+_TRY = re.compile(r"^# Try: (.+)$", re.MULTILINE)
+
+DEFAULT = next(iter(OURS))
+"""What `soak init` writes when nothing is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A scenario to start from, and the files that go beside it."""
+
+    name: str
+    scenario: Path
+    beside: tuple[Path, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        found = _TITLE.search(self.scenario.read_text(encoding="utf-8"))
+        return found[1] if found else ""
+
+    def command(self, path: Path) -> str:
+        """The command that runs its copy at `path`."""
+        found = _TRY.search(self.scenario.read_text(encoding="utf-8"))
+        return found[1].replace(_SCENARIO, str(path)) if found else f"soak run {path}"
+
+
+def templates() -> tuple[dict[str, Template], list[str]]:
+    """Every template by name, those of the systems first; and why of each system that cannot be used."""
+    found, broken = {}, []
+    for system in names():
+        try:
+            if path := language_of(system).template:
+                found[system] = Template(system, path)
+        except UsageError as error:
+            broken.append(str(error))
+    for folder in sorted(_FOLDER.iterdir()):
+        if (folder / _SCENARIO).exists():
+            beside = (path for path in sorted(folder.iterdir()) if path.is_file() and path.name != _SCENARIO)
+            found.setdefault(folder.name, Template(folder.name, folder / _SCENARIO, tuple(beside)))
+    return found, broken
+
+
+def find_template(name: str) -> Template:
+    """The template of this name. Raises UsageError that lists them all, or says why a system has none."""
+    known, broken = templates()
+    if name in known:
+        return known[name]
+    why = "".join(f"; {each}" for each in broken if name in each)
+    near = did_you_mean(name, list(known))
+    raise UsageError(f"no template {quoted(name)}{why} ({near}{' ' if near.endswith('?') else '; '}soak init --list)")

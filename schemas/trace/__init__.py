@@ -1,0 +1,1 @@
+"""Traces: files with one arrival per row, read in bounded memory."""

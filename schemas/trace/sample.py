@@ -1,0 +1,39 @@
+"""Quantiles of any number of values, in bounded memory: of every k-th value, where k doubles whenever they become too many."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from soak.schemas.stream.block import Floats
+
+MOST_KEPT = 65_536
+QUANTILES = 512
+
+
+@dataclass(slots=True)
+class Sample:
+    """Every `step`-th of the values so far; no more than 2 * MOST_KEPT of them."""
+
+    step: int = 1
+    seen: int = 0
+    kept: list[Floats] = field(default_factory=list, repr=False)
+    count: int = 0
+
+    def add(self, values: Floats) -> None:
+        """More values, in their order."""
+        chosen = values[-self.seen % self.step :: self.step]
+        self.seen += len(values)
+        self.kept.append(chosen)
+        self.count += len(chosen)
+        while self.count > MOST_KEPT:
+            halved = np.concatenate(self.kept)[::2]
+            self.step, self.kept, self.count = self.step * 2, [halved], len(halved)
+
+    def quantiles(self) -> tuple[float, ...]:
+        """Up to QUANTILES of them, ascending, in the middle of equal parts; none of no values."""
+        if not self.count:
+            return ()
+        values = np.sort(np.concatenate(self.kept))
+        parts = min(QUANTILES, len(values))
+        places = ((np.arange(parts) + 0.5) / parts * len(values)).astype(np.int64)
+        return tuple(values[places].tolist())
