@@ -7,6 +7,7 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.units import show_duration
 from soak.simulation.queue.actions import ACTIONS
+from soak.simulation.queue.delivery import delivery_doubts, delivery_figures
 from soak.simulation.room import Counts, Model, Picture, Room, in_bursts
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def _figures(scenario: Scenario, f: "QueueForecast") -> list[str]:
         f"  attempts    {f.attempts_per_task:.3f} per task, mean service time {show_duration(f.service_mean_s)}",
         f"  load        {busy}{in_bursts(scenario, f.load, f.peak_load, between=True)}",
         *_workers(f),
+        *delivery_figures(scenario),
         *_faults(scenario, f),
     ]
 
@@ -97,5 +99,6 @@ ROOM = Room(
     figures=_figures,
     pictures=_pictures,
     actions=ACTIONS,
+    doubts=delivery_doubts,
     calibrated=True,
 )

@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soak.runner.cautions import cautions
+from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block, Floats, merge
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.queue.settings import queue_of
+from soak.simulation.distributions import spread
 from soak.simulation.plan import Plan
+from soak.simulation.queue.delivery import delivery_figures, share_above
 from soak.simulation.queue.forecast import forecast_queue
 from soak.simulation.queue.waits import mean_waits
 from soak.simulation.run import simulate
@@ -229,3 +233,74 @@ def test_a_poison_message_is_dead_lettered_by_its_timeouts(tmp_path: Path) -> No
     assert (block.kind == Kind.TASK_DEAD_LETTERED).sum() == 4_000
     assert (block.kind == Kind.TASK_DISPATCHED).sum() == 3 * 4_000
     assert not (block.kind == Kind.TASK_DONE).any()
+
+
+# What a plan says.
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        Constant(3.0),
+        Exponential(3.0),
+        Uniform(1.0, 6.0),
+        Uniform(3.0, 3.0),
+        LogNormal(2.0, 9.0),
+        LogNormal(2.0, 2.0),
+        Empirical("", (1.0, 2.0, 3.0, 7.0)),
+    ],
+)
+def test_the_share_above_a_limit_is_that_of_the_distribution(distribution: Distribution) -> None:
+    for limit_s in (0.5, 2.0, 3.0, 8.0):
+        share = float((spread(distribution, 20_000) > limit_s).mean())
+        assert share_above(distribution, limit_s) == pytest.approx(share, abs=1e-4)
+
+
+def warnings(tmp_path: Path, queue: str, **more: str) -> list[str]:
+    slos = more.pop("slos", "success_rate >= 0%")
+    scenario(tmp_path, queue, **more)
+    path = tmp_path / "delivery.yaml"
+    path.write_text(f"{path.read_text()}slos: [{slos}]\n")
+    return [str(each).partition(".yaml:")[2].partition(" ")[2] for each in cautions(load(path))]
+
+
+def test_a_timeout_that_many_attempts_outlast_is_warned_of(tmp_path: Path) -> None:
+    assert warnings(tmp_path, TIMEOUT) == [
+        "queue.lease.duration: 22.3% of attempts take longer than the visibility timeout of 15s, and are delivered again "
+        "meanwhile (write a longer one, or a heartbeat)"
+    ]
+    (every,) = warnings(tmp_path, TIMEOUT, service="{distribution: constant, value: 16s}")
+    assert every.startswith(
+        "queue.lease.duration: every attempt takes longer than the visibility timeout of 15s: no task can"
+    )
+    assert warnings(tmp_path, "lease: {duration: 1m, heartbeat: none}") == []
+    assert warnings(tmp_path, "lease: {duration: 15s, heartbeat: 5s}") == []
+
+
+def test_attempts_that_a_redelivery_limit_leaves_out_are_warned_of(tmp_path: Path) -> None:
+    assert warnings(tmp_path, "max_deliveries: 3; retry: {max_attempts: 5}") == [
+        "queue.retry.max_attempts: 5 attempts are never made: a task is dead-lettered after 3 deliveries "
+        "(write 3, or raise max_deliveries)"
+    ]
+    assert warnings(tmp_path, "max_deliveries: 3; retry: {max_attempts: 3}") == []
+    # Nobody wrote the default.
+    assert warnings(tmp_path, "max_deliveries: 3") == []
+
+
+def test_losses_that_an_objective_does_not_allow_are_warned_of(tmp_path: Path) -> None:
+    crash = "{name: crash, type: worker_crash, rate: 1%}"
+    assert warnings(tmp_path, "ack: early", faults=crash, slos="lost_tasks <= 10") == [
+        "slos: lost_tasks <= 10: about 40 tasks are lost with their workers (ack: early): it will be FAIL "
+        "(raise the target, or write ack: late)"
+    ]
+    assert warnings(tmp_path, "ack: early", faults=crash, slos="lost_tasks <= 40") == []
+    assert warnings(tmp_path, "ack: late", faults=crash, slos="lost_tasks == 0") == []
+    assert warnings(tmp_path, "ack: early", slos="lost_tasks == 0") == []
+
+
+def test_the_plan_says_how_tasks_are_delivered(tmp_path: Path) -> None:
+    made = scenario(tmp_path, f"{TIMEOUT}; max_deliveries: 3")
+    words = "visibility timeout 15s, outlasted by 22.3% of attempts; dead-lettered after 3 deliveries"
+    assert delivery_figures(made) == [f"  delivery    {words}"]
+    assert forecast_queue(Plan(made)).outlasting == pytest.approx(MISSED)
+    assert delivery_figures(scenario(tmp_path, "workers: 4")) == []
