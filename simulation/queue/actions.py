@@ -35,3 +35,6 @@ BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET})
 
 LOSES_LEASE = frozenset({Action.CRASH, Action.HANG})
 """What keeps a worker from renewing its lease."""
+
+SHOWS_BY_RESULT = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.DB_LOCK})
+"""What is seen by what becomes of the task."""

@@ -93,7 +93,7 @@ class Mishaps:
         self._queue = queue_of(plan.scenario)
         self._wait_s = waits_of(self._queue.backoff, plan.seed)
         self._leases = leases
-        self._outages = leases.outages
+        self._outages, self._watched = leases.outages, leases.watched
         self._outage_faults = [fault for fault in plan.scenario.faults if fault.spec.outage]
         self._deferring = NO_CAUSE
         self.away = 0
@@ -107,7 +107,7 @@ class Mishaps:
             self._injected(start_s, attempt)
         struck_s = start_s + within * service_s
         end_s = start_s + service_s
-        if not self._leases.watched and not _LOSES_ITS_LEASE[action]:
+        if not self._watched and not _LOSES_ITS_LEASE[action]:
             self._host.at(end_s, self._end, attempt)
             return
         silences = list(self._outages)

@@ -69,7 +69,7 @@ class Redelivery:
         executions = np.flatnonzero(_EXECUTIONS[block.kind])
         if len(executions):
             self._last_s = float(block.t[executions[-1]])
-        death = (block.kind == Kind.EXECUTION_ENDED) & is_death[block.cause]
+        death = self._died(block, is_death)
         concerned = np.isin(block.task, [*self.deaths.tasks(), *block.task[death].tolist()])
         again, took = [], []
         for place in np.flatnonzero(death | exited | (concerned & _OVER[block.kind])).tolist():
@@ -83,6 +83,11 @@ class Redelivery:
                 took.append(t_s - died.t_s)
         places = np.array(again, dtype=np.int64)
         return Samples(block.t[places], quantise(np.array(took)), label=table.labels_at(block, places))
+
+    def _died(self, block: Block, is_death: Bools) -> Bools:
+        """Which events are deaths of executions after which the task has to be started again; see `_is_death`."""
+        ended: Bools = (block.kind == Kind.EXECUTION_ENDED) & is_death[block.cause]
+        return ended
 
     def _is_death(self) -> Bools:
         """By cause: whether an execution that ends with it ended because its process did."""

@@ -6,12 +6,12 @@ import numpy as np
 
 from soak.runner.judge.groups import carried
 from soak.runner.judge.lifecycle import Lifecycle
-from soak.runner.judge.queue.at_most_once import AtMostOnce
 from soak.runner.judge.queue.blame import EXPIRED, Blame
+from soak.runner.judge.queue.deliveries import redelivery_of
 from soak.runner.judge.queue.duplicates import Duplicates
 from soak.runner.judge.queue.ledger import duplicate_executions
 from soak.runner.judge.queue.levels import ExactDepth, WorkersAlive
-from soak.runner.judge.queue.redelivery import Redelivery, Stranded
+from soak.runner.judge.queue.redelivery import Stranded
 from soak.runner.judge.room import LOST, AtTheEnd, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts, Samples
@@ -51,7 +51,7 @@ class QueueTracker(Tracker):
         super().__init__(scenario, vocabulary, identity)
         self._queue = queue_of(scenario)
         self._backoff_s = _backoffs(self._queue)
-        self._redelivery = (AtMostOnce if self._queue.acks_early else Redelivery)(scenario, vocabulary, identity)
+        self._redelivery = redelivery_of(self._queue)(scenario, vocabulary, identity)
         self._duplicates = Duplicates()
         self._blame = Blame(scenario, vocabulary)
         self._alive = WorkersAlive(self._queue.workers) if WORKERS_ALIVE in scenario.slis else None

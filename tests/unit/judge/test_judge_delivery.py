@@ -132,3 +132,41 @@ def test_more_deliveries_than_allowed_are_excess_attempts() -> None:
     """
     assert verdict("queue: {max_deliveries: 1}", history).slis["excess_attempts"] == 1
     assert verdict("queue: {max_deliveries: 2}", history).slis["excess_attempts"] == 0
+
+
+OUTLASTED = """
+queue: {lease: {duration: 10s, heartbeat: none}, retry: {backoff: [5s]}}
+faults:
+  - {name: crash, type: worker_crash, rate: 9%}
+  - {name: net, type: transient_error, rate: 9%}
+"""
+
+
+def test_the_death_of_what_had_been_delivered_again_needs_no_other_delivery() -> None:
+    history = """
+    0 enqueued 1
+    0 dispatched 1 w0 @1
+    0 started 1 w0 @1
+    10 expired 1 w0 @1 error=lease_expired
+    10 retry 1 w0 @1 due=10 error=lease_expired
+    11 dispatched 1 w1 @2
+    11 started 1 w1 @2
+    14 ended 1 w0 @1 fault=crash error=crash
+    15 ended 1 w1 @2 fault=net error=net
+    15 retry 1 w1 @2 due=20 fault=net error=net
+    20 dispatched 1 w1 @3
+    20 started 1 w1 @3
+    23 ended 1 w1 @3 fault=crash error=crash
+    30 expired 1 w1 @3 fault=crash error=crash
+    30 retry 1 w1 @3 due=30 fault=crash error=crash
+    32 dispatched 1 w0 @4
+    32 started 1 w0 @4
+    33 ended 1 w0 @4
+    33 done 1 w0 @4
+    99 census done=1
+    """
+    found = verdict(OUTLASTED, history)
+    # Only that of the third attempt was followed by the next: nine seconds later.
+    assert (found.slis["redelivery_time_mean"], found.slis["redelivery_time_max"]) == (9, 9)
+    assert found.slis["duplicate_executions"] == 1
+    assert {each.status for each in found.laws} == {"PASS"}

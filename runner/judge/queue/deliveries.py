@@ -1,4 +1,10 @@
-"""Work whose worker died, where tasks are acknowledged when they are handed out: it is lost, and must not be started again."""
+"""Work whose worker died, where that is not all there is to it.
+
+Tasks that were acknowledged when they were handed out are lost, and must not be started again. An attempt that had outlasted
+its visibility timeout had been delivered again before.
+"""
+
+import numpy as np
 
 from soak.runner.judge.queue.deaths import Death
 from soak.runner.judge.queue.redelivery import LAW, Redelivery, Stranded
@@ -6,10 +12,12 @@ from soak.runner.judge.room import Law
 from soak.runner.judge.samples import Samples
 from soak.runner.judge.table import Table
 from soak.schemas.language.model import Scenario
-from soak.schemas.stream.block import Block
+from soak.schemas.stream.block import Block, Bools
+from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.states import TaskState
 from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.systems.queue.settings import Queue
 
 
 class AtMostOnce(Redelivery):
@@ -46,3 +54,42 @@ class AtMostOnce(Redelivery):
         if self._again:
             detail = f"{self._again} executions started after their task was lost"
         return Law(LAW, what, float(self._again), detail)
+
+
+class TimedOut(Redelivery):
+    """Deaths of executions that had outlasted their visibility timeouts are left aside."""
+
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
+        super().__init__(scenario, vocabulary, identity)
+        self._outlasted = set[tuple[int, int]]()
+        """Tasks and attempts whose lease has expired, and which still run."""
+        self._aside: Bools = np.zeros(0, dtype=np.bool_)
+
+    def observe(self, block: Block, table: Table) -> Samples:
+        """See `Redelivery`."""
+        self._aside = self._ends(block)
+        return super().observe(block, table)
+
+    def _died(self, block: Block, is_death: Bools) -> Bools:
+        """See `Redelivery`."""
+        return super()._died(block, is_death) & ~self._aside
+
+    def _ends(self, block: Block) -> Bools:
+        """Which events are ends of executions that had outlasted their timeouts."""
+        ends, expired = np.zeros(len(block), dtype=np.bool_), block.kind == Kind.LEASE_EXPIRED
+        followed = expired | (block.kind == Kind.EXECUTION_ENDED) if self._outlasted or expired.any() else expired
+        for place in np.flatnonzero(followed).tolist():
+            execution = int(block.task[place]), int(block.attempt[place])
+            if expired[place]:
+                self._outlasted.add(execution)
+            elif execution in self._outlasted:
+                self._outlasted.discard(execution)
+                ends[place] = True
+        return ends
+
+
+def redelivery_of(queue: Queue) -> type[Redelivery]:
+    """What follows the work of dead workers."""
+    if queue.acks_early:
+        return AtMostOnce
+    return TimedOut if queue.times_out else Redelivery
