@@ -170,3 +170,28 @@ def test_the_death_of_what_had_been_delivered_again_needs_no_other_delivery() ->
     assert (found.slis["redelivery_time_mean"], found.slis["redelivery_time_max"]) == (9, 9)
     assert found.slis["duplicate_executions"] == 1
     assert {each.status for each in found.laws} == {"PASS"}
+
+
+def test_a_fault_that_was_over_is_not_blamed_for_a_timeout() -> None:
+    history = """
+    0 enqueued 1
+    0 dispatched 1 w0 @1
+    0 started 1 w0 @1
+    1 injected 1 w0 @1 fault=net
+    1 ended 1 w0 @1 fault=net error=net
+    1 retry 1 w0 @1 due=6 fault=net error=net
+    6 dispatched 1 w0 @2
+    6 started 1 w0 @2
+    16 expired 1 w0 @2 error=lease_expired
+    16 retry 1 w0 @2 due=16 error=lease_expired
+    16 dispatched 1 w1 @3
+    16 started 1 w1 @3
+    17 ended 1 w1 @3
+    17 done 1 w1 @3
+    18 ended 1 w0 @2
+    18 refused 1 w0 @2 error=lease_expired
+    99 census done=1
+    """
+    found = verdict(OUTLASTED, history)
+    assert found.slis["duplicate_executions"] == 1
+    assert {each.fault: each.cost.duplicated for each in found.attribution} == {"crash": 0, "net": 0}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soak.runner.api import simulate_scenario
 from soak.runner.cautions import cautions
 from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
 from soak.schemas.language.load import load
@@ -128,6 +129,25 @@ def test_the_watchdog_finds_a_timeout_in_its_next_round(tmp_path: Path) -> None:
     assert started.sum() == (0.6 * 4 + 0.4) * 4_000
 
 
+def test_what_outlasts_its_timeout_is_delivered_again_for_that_alone(tmp_path: Path) -> None:
+    plan = Plan(scenario(tmp_path, f"workers: 400; watchdog_interval: 1ms; {TIMEOUT}", faults=FAILS))
+    block = merge(list(simulate(plan)))
+    errors = np.array([cause.error for cause in plan.vocabulary.causes])[block.cause]
+    assert set(errors[block.kind == Kind.LEASE_EXPIRED]) == {"lease_expired"}
+    assert set(errors[block.kind == Kind.TASK_RETRY]) == {"lease_expired", "transient_error"}
+
+
+def test_a_fault_is_expected_to_show_in_what_comes_in_time(tmp_path: Path) -> None:
+    half = FAILS.replace("100%", "50%")
+    scenario(tmp_path, f"workers: 400; watchdog_interval: 1ms; {TIMEOUT}", faults=half, duration="1000s")
+    verdict, _ = simulate_scenario(tmp_path / "delivery.yaml")
+    (fault,) = verdict.faults
+    assert fault.status == "PASS"
+    # An attempt is as likely to be seen to fail as it is to be struck and to take no longer than the timeout.
+    assert fault.expected == pytest.approx(fault.injected * (1 - MISSED), rel=0.1)
+    assert fault.seen == pytest.approx(fault.expected, rel=0.1)
+
+
 # Backoff and jitter.
 
 FAILS = "{name: fails, type: transient_error, rate: 100%}"
@@ -151,6 +171,8 @@ def test_jitter_is_uniform_between_its_limits(
     tmp_path: Path, backoff: str, jitter: str, lowest: float, deviation: float
 ) -> None:
     found = waits(tmp_path, f"backoff: {backoff}, jitter: {jitter}")
+    made = scenario(tmp_path, f"retry: {{max_attempts: 5, backoff: {backoff}, jitter: {jitter}}}")
+    expected = mean_waits(queue_of(made).backoff, 4)
     for attempt, full_s in enumerate((2.0, 6.0, 18.0, 30.0), start=1):
         waited = found[attempt]
         assert len(waited) == 4_000
@@ -158,6 +180,7 @@ def test_jitter_is_uniform_between_its_limits(
         assert waited.max() <= full_s + 1e-6
         middle, spread = full_s * (1 + lowest) / 2, full_s * deviation / math.sqrt(12)
         assert within(waited.mean(), middle, spread + 1e-6, len(waited))
+        assert expected[attempt - 1] == pytest.approx(middle)
 
 
 def test_decorrelated_waits_follow_each_other(tmp_path: Path) -> None:
