@@ -97,8 +97,9 @@ An objective is one line of text, or a mapping with that line under `objective:`
 ```
 
 - `<sli>` is one of the [built-in indicators](#indicators) or [one of your own](#slis).
-- `{label=value}` selects the tasks of a [tenant](#workloadtenants) or a [phase](#phases). `{tenant=*}` stands for
-  one objective for each tenant. Only indicators marked in the catalogue have labels.
+- `{label=value}` selects the tasks of a [tenant](#workloadtenants), a [kind of work](#workloadkinds), a [phase](#phases), or
+  a label that the system adds. `{tenant=*}` stands for one objective for each tenant. Only indicators marked in the
+  catalogue have labels.
 - `<op>` is one of OPERATORS.
 - `<target>` has the unit of the indicator ([units](#units-of-indicators)).
 - `1.2x phase=baseline` is a relative target: 1.2 times the value of the same indicator, with the same other labels,
@@ -225,7 +226,7 @@ A verdict must be earned: missing evidence is never a pass."""
 
 INDICATORS = """\
 `soak slis` lists them too, with `--scenario FILE` including those of a scenario. **Interval**: supports `confidence`.
-**Labels**: supports `tenant` and `phase`."""
+**Labels**: supports `tenant`, `kind` and `phase`, and labels that the system adds."""
 
 EVENTS = """\
 A run is a stream of events, one JSON object per line, in `soak_<name>.jsonl`; indicators and verdict are computed from it
@@ -241,6 +242,16 @@ workload:
     burst: {every: 1h, for: 5m, rate: 20/min}     # the first 5 minutes of every hour
   task:
     duration: {distribution: lognormal, median: 8s, p95: 20s}
+""",
+    "workload.kinds": """\
+workload:
+  arrivals: {rate: 60/min}
+  kinds:
+    - {name: thumbnail, share: 80%, task: {duration: {distribution: exponential, mean: 500ms}}}
+    - {name: video, share: 20%, task: {duration: {distribution: lognormal, median: 20s, p95: 2m}}}
+slos:
+  - latency_p95{kind=thumbnail} <= 2s
+  - success_rate{kind=*} >= 97%
 """,
     "workload.tenants": """\
 workload:
@@ -538,6 +549,7 @@ _KINDS = {
     "string object": "objective",
     "string number": "word or [ratio](#ratios)",
     "array object": "list or mapping",
+    "string array": "name or list of names",
 }
 
 
@@ -671,7 +683,8 @@ def _always(spec: Spec) -> list[str]:
 
 def _sometimes(spec: Spec) -> list[str]:
     columns = [name for name in ("task", "attempt") if spec.uses(name) and spec is SPECS[Kind.FAULT_INJECTED]]
-    columns += [name for name in ("worker", "tenant") if spec.uses(name)]
+    columns += ["worker"] if spec.uses("worker") else []
+    columns += ["tenant", "kind"] if spec.uses("label") else []
     return [*columns, *(("fault", "error") if spec.uses("cause") else ())]
 
 

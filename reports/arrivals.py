@@ -12,6 +12,8 @@ _FORMS = {
     Form.STAGES: "a rate in steps",
 }
 _LEAST_P = 0.001
+_AS_MUCH = (0.85, 1.15)
+"""Waits that are as long as those of Poisson arrivals, nearly."""
 
 
 def arrival_lines(fit: ArrivalFit) -> str:
@@ -58,15 +60,17 @@ def _meaning(fit: ArrivalFit) -> Iterator[str]:
     if fit.poisson:
         yield "  Simulated with process: poisson, its waits are those of the trace, as far as this many arrivals show."
         return
-    index = fit.dispersion[-1].index if fit.dispersion else fit.gap_variation
-    more = "burstier" if index > 1 else "more regular"
-    yield f"  Given this rate arrivals are {more} than a Poisson process: simulated with it, waits come out too {_short(index)}."
-    yield (
-        f"  In a busy system tasks wait about {fit.wait_factor:.2g} times as long as the fitted load says "
-        "(exponential service times; Whitt 1983)."
-    )
+    long = fit.dispersion[-1].index if fit.dispersion else fit.gap_variation
+    if _AS_MUCH[0] <= fit.wait_factor <= _AS_MUCH[1]:
+        more, waits = ("closer", "short") if fit.gap_variation > 1 else ("farther", "long")
+        apart = f"single arrivals are {more} together than those of a Poisson process"
+        yield f"  Given this rate {apart}, but counts over longer times vary as much:"
+        yield f"  simulated with it, waits behind a few others come out too {waits}, those of a busy system about right."
+    else:
+        more, waits = ("burstier", "short") if long > 1 else ("more regular", "long")
+        yield f"  Given this rate arrivals are {more} than a Poisson process: simulated with it, waits come out too {waits}."
+        yield (
+            f"  In a busy system tasks wait about {fit.wait_factor:.2g} times as long as the fitted load says "
+            "(exponential service times; Whitt 1983)."
+        )
     yield "  Play the trace itself where waits matter: workload.arrivals.trace."
-
-
-def _short(index: float) -> str:
-    return "short" if index > 1 else "long"

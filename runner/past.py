@@ -55,7 +55,7 @@ def read_past(directory: RunDirectory) -> Past:
     if reader.version < STREAM_VERSION:
         what = f"its stream is of version {reader.version}, made by an earlier release"
         raise UsageError(f"{directory.path}: {what} (resume it with that release)")
-    history, end, sealed = History(), End.CUT, directory.file(CHECKSUMS).exists()
+    history, end, sealed = History(closed_s={} if plan.users else None), End.CUT, directory.file(CHECKSUMS).exists()
     for block in reader.blocks():
         end = end_after(block, end)
         history.observe(block)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from soak.schemas.errors import Where
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Comparison, Condition, Process, Scenario, Workload
+from soak.schemas.language.model import Comparison, Condition, Process, Scenario, Workload, fastest
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.language.windows import Window
 from soak.schemas.units import show_count, show_duration
@@ -54,7 +54,8 @@ class _Arrivals:
 
     def __init__(self, scenario: Scenario) -> None:
         workload = scenario.workload
-        self.rate = rate_of(workload)
+        self.closed = workload.users is not None
+        self.rate = rate_of(fastest(workload))
         self.regular = workload.process is Process.CONSTANT and workload.batch is None
         self.by_rate = self.rate.expected(scenario.duration_s)
         self.largest = _largest_at_once(workload)
@@ -116,10 +117,10 @@ def _tasks(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
 
 
 def _longer(arrivals: _Arrivals, count: float) -> str:
-    needed_s = arrivals.rate.time_of(count)
+    needed_s, otherwise = arrivals.rate.time_of(count), "add users" if arrivals.closed else "raise the rate"
     if math.isinf(needed_s):
-        return "raise the rate"
-    return f"raise duration to {show_duration(math.ceil(needed_s / 60 - _ROUNDING) * 60)}, or raise the rate"
+        return otherwise
+    return f"raise duration to {show_duration(math.ceil(needed_s / 60 - _ROUNDING) * 60)}, or {otherwise}"
 
 
 def _objectives(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
@@ -262,10 +263,8 @@ def _regular_spell_s(mean: float, every_s: float, asked: int) -> float:
 
 
 def _share(scenario: Scenario, condition: Condition) -> float:
-    """Share of tasks of the tenants that a condition selects."""
-    chosen = condition.comparison.selector
-    shares = [tenant.share for tenant in scenario.workload.tenants if ("tenant", tenant.name) in chosen]
-    return sum(shares) if shares else 1.0
+    """Share of tasks of the tenants and kinds that a condition selects."""
+    return scenario.workload.share_of(condition.comparison.selector)
 
 
 def _spells(mean: float, per_s: float, asked: int, for_s: float, run_s: float) -> float:

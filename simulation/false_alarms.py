@@ -204,9 +204,7 @@ def _load(scenario: Scenario, objective: Objective, observations: Mapping[str, f
     for phase in scenario.phases:
         if phase.name == selector.get("phase"):
             start_s, end_s = phase.window.start_s, min(end_s, phase.window.end_s)
-    share = 1.0
-    if "tenant" in selector:
-        share = sum(tenant.share for tenant in workload.tenants if tenant.name == selector["tenant"])
+    share = workload.share_of(objective.comparison.selector)
     regular = workload.process is Process.CONSTANT and share == 1.0
     load = Load(rate, start_s, end_s - start_s, share, regular)
     if exact:

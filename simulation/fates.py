@@ -4,25 +4,26 @@ A fate is addressed by task and attempt. It does not depend on the order of even
 other faults' draws: each fault has a stream of its own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.distributions import ServiceTime
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Floats, Ints
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.simulation.distributions import draw
+from soak.simulation.kinds import Kinds, ServiceTimes
 from soak.simulation.streams import BLOCK, Stream
 
 BLOCK_BITS = BLOCK.bit_length() - 1
-FIRST_KEPT, LATER_KEPT = 4, 128
-"""How many blocks of first attempts, which are read in order, and of later ones are kept."""
+FIRST_KEPT, LATER_KEPT, SCATTERED_KEPT = 4, 128, 512
+"""How many blocks of first attempts, which are read in order, of later ones, and of first attempts in any order are kept."""
 _COPY_LAYERS = 1 << 16
 _BLOCK_SHIFT = BLOCK_BITS + KEY_SHIFT
 
@@ -74,8 +75,9 @@ class _Draws:
 class _FaultDraws:
     """One fault's stream and the causes it can show up as."""
 
-    def __init__(self, fault: Fault, seed: int, vocabulary: Vocabulary) -> None:
+    def __init__(self, fault: Fault, seed: int, vocabulary: Vocabulary, kinds: Kinds | None = None) -> None:
         self.fault = fault
+        self._kinds = kinds if fault.kinds else None
         self.causes = np.array([vocabulary.cause(fault.name, error) for error in fault.errors])
         self._stream = Stream(seed, f"fault:{fault.name}")
 
@@ -87,6 +89,8 @@ class _FaultDraws:
         layer = (0 if self.fault.spec.counts == "tasks" else attempt) + copy * _COPY_LAYERS
         uniform = self._stream.at(block, layer).random(BLOCK)
         places = np.flatnonzero(uniform < self.fault.rate)
+        if self._kinds:
+            places = places[self._kinds.among(self.fault.kinds)[self._kinds.of_block(block)[places]]]
         within = uniform[places] / self.fault.rate if self.fault.rate else uniform[places]
         cause = self.causes[np.minimum((within * len(self.causes)).astype(np.int64), len(self.causes) - 1)]
         return places, cause, within
@@ -97,17 +101,26 @@ class Fates:
 
     def __init__(
         self,
-        service: Distribution,
+        service: ServiceTime,
         faults: Sequence[Fault],
         seed: int,
         vocabulary: Vocabulary,
         stream: str = "service",
-        known_s: Callable[[int], Floats] | None = None,
+        *,
+        kinds: Kinds | None = None,
+        times: ServiceTimes | None = None,
+        scattered: bool = False,
     ) -> None:
-        """`known_s`: the service times of a block of BLOCK arrivals, where they are not drawn: the same for every attempt."""
-        self._service, self._known_s = service, known_s
+        """kinds: of the tasks, where they have any. times: how long attempts take, where that is not `service` for all.
+
+        `scattered`: first attempts are not read in order: more blocks of them are kept, in less memory.
+        """
+        self._first_kept = SCATTERED_KEPT if scattered else FIRST_KEPT
+        self._scattered = scattered
+        self._service = service
         self._stream = Stream(seed, stream)
-        self._faults = [_FaultDraws(fault, seed, vocabulary) for fault in faults]
+        self._times = times
+        self._faults = [_FaultDraws(fault, seed, vocabulary, kinds) for fault in faults]
         self._first: dict[tuple[int, int, int], _Draws] = {}
         self._later: dict[tuple[int, int, int], _Draws] = {}
         self._plain: dict[int, list[Fate]] = {}
@@ -128,11 +141,12 @@ class Fates:
         return draws.listed[index] if draws.listed is not None else draws.fate(index)
 
     def _draw(self, block: int, attempt: int, copy: int) -> _Draws:
-        if self._known_s:
-            service_s = self._known_s(block)
+        layer, cause = attempt + copy * _COPY_LAYERS, np.full(BLOCK, NO_CAUSE, dtype=np.int16)
+        late = None
+        if self._times:
+            service_s, late = self._times.draw(block, layer)
         else:
-            service_s = draw(self._service, self._stream.at(block, attempt + copy * _COPY_LAYERS), BLOCK)
-        cause = np.full(BLOCK, NO_CAUSE, dtype=np.int16)
+            service_s = draw(self._service, self._stream.at(block, layer), BLOCK)
         within: dict[int, float] = {}
         windowed: dict[int, list[_Windowed]] = {}
         for fault in self._faults:
@@ -145,8 +159,10 @@ class Fates:
             else:
                 cause[places] = its_cause
                 within.update(zip(places.tolist(), its_within.tolist(), strict=True))
+        if late is not None:
+            cause = np.where(cause == NO_CAUSE, late, cause).astype(np.int16)
         draws = _Draws(service_s, cause, within, windowed)
-        if attempt == 1:
+        if attempt == 1 and not self._scattered:
             draws.list_all()
             if not copy and not windowed and draws.listed:
                 self._plain[block] = draws.listed
@@ -155,7 +171,7 @@ class Fates:
 
     def _keep(self, cache: dict[tuple[int, int, int], _Draws], key: tuple[int, int, int], draws: _Draws) -> None:
         cache[key] = draws
-        if len(cache) > (FIRST_KEPT if cache is self._first else LATER_KEPT):
+        if len(cache) > (self._first_kept if cache is self._first else LATER_KEPT):
             block, attempt, copy = next(iter(cache))
             del cache[block, attempt, copy]
             if attempt == 1 and not copy:

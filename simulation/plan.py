@@ -14,15 +14,18 @@ from soak.schemas.language.registry import language_of
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Bools, Floats, Ints, quantise
 from soak.schemas.stream.events import COPY, KEY_SHIFT
-from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.simulation.arrivals import arrivals
 from soak.simulation.distributions import draw
 from soak.simulation.fates import Fate, Fates
+from soak.simulation.kinds import TIME_LIMIT, Kinds, ServiceTimes, Shares, of_numbers
 from soak.simulation.rate import rate_of
 from soak.simulation.room import NO_ACTION, room_of
 from soak.simulation.streams import BLOCK, Stream
 from soak.simulation.trace import TraceArrivals
 from soak.simulation.trace_columns import columns_of
+from soak.simulation.turns import Past, Turns
+from soak.simulation.users import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,34 @@ class Plan:
         self._arrivals_seed = self.seed if arrivals_seed is None else arrivals_seed
         self.rate = rate_of(scenario.workload)
         self.vocabulary = Vocabulary()
-        self._actions = room_of(scenario.system).actions
+        room = room_of(scenario.system)
+        self._actions, self._limits_s = room.actions, room.time_limits(scenario)
         self.action = [NO_ACTION]
         """What each cause does to an attempt, as the room of the system numbers it."""
         self._register_words()
         met = [fault for fault in scenario.faults if fault.type in self._actions]
-        self._traced = columns_of(scenario, self._arrivals_seed, self.vocabulary)
+        self.late_cause = self.vocabulary.cause("", TIME_LIMIT) if self._limits_s else NO_CAUSE
+        """That of an attempt which is ended since it runs for too long; NO_CAUSE where none is."""
+        self._traced = columns_of(scenario, self._arrivals_seed)
+        workload = scenario.workload
+        self.kinds = Kinds(workload, self.seed, self._traced.kind) if workload.kinds else None
+        """Which kind each task is of; None where the workload declares none."""
         self.fate: Callable[[int, int, float], Fate] = Fates(
-            scenario.workload.service, met, self.seed, self.vocabulary, known_s=self._traced.service_s
+            workload.service,
+            met,
+            self.seed,
+            self.vocabulary,
+            kinds=self.kinds,
+            times=self._service_times(),
+            scattered=workload.users is not None,
         ).of
         """The fate of attempt n (from 1) of a task, should it start at a time: `fate(number, n, start_s)`."""
         self._duplicates = [fault for fault in scenario.faults if fault.spec.resubmits]
-        self._tenant_stream = Stream(self.seed, "tenants")
-        self._tenant_edges = np.cumsum([tenant.share for tenant in scenario.workload.tenants])[:-1]
+        self.users = self._closed()
+        """The users of a closed workload, whose submissions follow from what ends; None where work arrives at a rate."""
+        self._turns: Turns | None = None
+        shares = [tenant.share for tenant in workload.tenants]
+        self._tenants = Shares(shares, self.seed, "tenants", self._traced.tenant)
         self.offered = 0
         """Submissions handed out so far."""
         self.ends_s = scenario.duration_s
@@ -74,10 +92,25 @@ class Plan:
             for error in fault.errors:
                 self.vocabulary.cause(fault.name, error)
                 self.action.append(int(self._actions.get(fault.type, NO_ACTION)))
-        for tenant in self.scenario.workload.tenants:
-            self.vocabulary.tenant(tenant.name)
+        if self._limits_s:
+            self.vocabulary.cause("", TIME_LIMIT)
+            self.action.append(room_of(self.scenario.system).timed_out)
+        for label in self.scenario.workload.labels:
+            self.vocabulary.label(label.tenant, label.kind)
         for name in language_of(self.scenario.system).words(self.scenario.system_settings):
             self.vocabulary.name(name)
+
+    def _closed(self) -> Users | None:
+        if self.scenario.workload.users is None:
+            return None
+        causes = [(fault, self.cause_of(fault)) for fault in self._duplicates]
+        return Users(self.scenario.workload, self.seed, self._arrivals_seed, causes, self.kinds)
+
+    def turns(self, past: Past | None = None) -> Turns:
+        """The users of a closed workload at work: in place of `submissions`, from the beginning, or resumed after `past`."""
+        assert self.users
+        self._turns = Turns(self.users, lambda: self.ends_s, past, self.scenario.telemetry.max_lag_s)
+        return self._turns
 
     @property
     def horizon_s(self) -> float:
@@ -91,6 +124,8 @@ class Plan:
     @property
     def planned(self) -> int:
         """Submissions handed out so far; of a plan whose arrivals ended early, those that were due until then."""
+        if self._turns:
+            return self._turns.planned
         if self.ends_s >= self.scenario.duration_s:
             return self.offered
         return sum(len(chunk) for chunk in self.again().submissions())
@@ -119,28 +154,34 @@ class Plan:
         """The vocabulary's number for a scheduled fault."""
         return self.vocabulary.cause(fault.name, fault.errors[0])
 
-    def tenants_of(self, numbers: Ints) -> Ints:
-        """The tenant of each task, as an index into the vocabulary; -1 where the scenario declares none."""
-        if not self.scenario.workload.tenants:
-            return np.full(len(numbers), -1)
-        keys = numbers >> KEY_SHIFT
-        result = np.empty(len(numbers), dtype=np.int64)
-        for block in np.unique(keys // BLOCK).tolist():
-            inside = keys // BLOCK == block
-            result[inside] = self._tenants_in(block)[keys[inside] % BLOCK]
-        return result
+    def labels_of(self, numbers: Ints) -> Ints:
+        """The label of each task, tenant and kind, as an index into the vocabulary; -1 where the scenario declares neither."""
+        workload = self.scenario.workload
+        tenants = of_numbers(self._tenants, numbers) if workload.tenants else None
+        if self.kinds is None:
+            return np.full(len(numbers), -1) if tenants is None else tenants
+        kinds = self.kinds.of(numbers)
+        return kinds if tenants is None else tenants * len(workload.kinds) + kinds
 
-    def _tenants_in(self, block: int) -> Ints:
-        """The tenants of a block of arrivals: those of the trace, or drawn."""
-        if self._traced.tenant is not None:
-            return self._traced.tenant(block)
-        return np.searchsorted(self._tenant_edges, self._tenant_stream.at(block).random(BLOCK), side="right")
+    def _service_times(self) -> ServiceTimes | None:
+        """What decides how long an attempt takes where that differs by kind, or has a limit."""
+        if not (self.kinds or self._limits_s or self._traced.service_s):
+            return None
+        of = self.scenario.workload, self.kinds, self.seed
+        return ServiceTimes(*of, self._limits_s, self.late_cause, known_s=self._traced.service_s)
 
     def submissions(self) -> Iterator[Submissions]:
-        """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates."""
+        """All the work of the plan in time order, in chunks: arrivals and, after them in time, their duplicates.
+
+        There is none where users wait for their tasks: see `turns`.
+        """
+        if self.users:
+            return
         waiting = _none()
         for block, chunk in enumerate(arrivals(self.scenario.workload, self._arrivals_seed, self.ends_s)):
             due_s = chunk.due_s
+            if self.kinds and chunk.scheduled is not None:
+                self.kinds.give(block, self.kinds.of_entries(self.scenario.workload, chunk.scheduled))
             numbers = (np.arange(len(due_s)) + block * BLOCK) << KEY_SHIFT
             originals = Submissions(due_s, numbers, np.zeros(len(due_s), dtype=np.int64))
             merged = _merge([waiting, originals, *self._duplicates_of(block, originals)], self.ends_s)
@@ -159,6 +200,8 @@ class Plan:
             hit = (stream.at(block).random(BLOCK)[:count] < fault.rate) & ~taken
             if fault.windows:
                 hit &= inside_windows(originals.due_s, fault.windows)
+            if self.kinds and fault.kinds:
+                hit &= self.kinds.among(fault.kinds)[self.kinds.of_block(block)[:count]]
             delay_s = draw(fault.delay, stream.at(block, 1), BLOCK)[:count]
             taken |= hit
             cause = np.full(int(hit.sum()), self.cause_of(fault))

@@ -43,7 +43,7 @@ _IS_END = np.arange(len(_KINDS)) >= _FIRST[RowKind.RUN] + len(_BEGINS)
 """Of what rows expand to, the events that come when the attempt ends."""
 
 _VALUED = flags_by_kind(lambda kind, spec: spec.value is not Value.NONE)
-_TENANT_TOLD = flags_by_kind(lambda kind, spec: spec.uses("tenant"))
+_LABEL_TOLD = flags_by_kind(lambda kind, spec: spec.uses("label"))
 _BY_RUNNER = flags_by_kind(lambda kind, spec: spec.by_runner or kind is Kind.FAULT_INJECTED)
 
 
@@ -120,17 +120,17 @@ class Recorder:
             attempt=attempt,
             worker=worker,
             cause=cause,
-            tenant=self._tenants(kind, task),
+            label=self._labels(kind, task),
             value=quantise(value),
             until_s=until_s,
         )
 
-    def _tenants(self, kind: Ints, task: Ints) -> Ints:
-        tenant = np.full(len(kind), -1)
-        if self._plan.scenario.workload.tenants:
-            known = _TENANT_TOLD[kind]
-            tenant[known] = self._plan.tenants_of(task[known])
-        return tenant
+    def _labels(self, kind: Ints, task: Ints) -> Ints:
+        label = np.full(len(kind), -1)
+        if self._plan.vocabulary.labels:
+            known = _LABEL_TOLD[kind]
+            label[known] = self._plan.labels_of(task[known])
+        return label
 
     def _without_lost(self, block: Block) -> Block:
         """`block` without what a telemetry loss swallows; each `sample.lost` says how much that was."""

@@ -73,7 +73,8 @@ class Room:
     model: makes the model. forecast: what a plan asks of the system. figures: the forecast in words, a line each; pictures:
     rates to draw beside that of the arrivals. actions: faults that an attempt can meet, and a number for what they do to it
     (from 1). doubts: what of a scenario cannot happen. calibrated: whether `soak calibrate` can fit the model to a run,
-    which it can with the settings of the system `queue` only.
+    which it can with the settings of the system `queue` only. time_limits: after how many seconds an attempt is ended, by kind
+    of work (one of all, without kinds; none: attempts take as long as they take), and timed_out what that does to it.
     """
 
     model: "Callable[[Environment, Plan, Recorder], Model]"
@@ -83,6 +84,8 @@ class Room:
     actions: Mapping[str, int] = field(default_factory=dict)
     doubts: Callable[[Scenario], Iterable[Doubt]] = _none
     calibrated: bool = False
+    time_limits: Callable[[Scenario], Sequence[float]] = _none
+    timed_out: int = NO_ACTION
 
 
 @cache

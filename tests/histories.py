@@ -90,7 +90,7 @@ class _Event:
     attempt: int = 0
     worker: int = -1
     cause: int = 0
-    tenant: int = -1
+    label: int = -1
     value: float = np.nan
 
 
@@ -132,8 +132,8 @@ class _Parser:
         spec = SPECS[event.kind]
         if "fault" in named or "error" in named:
             event.cause = self._vocabulary.cause(named.get("fault", ""), named.get("error", ""))
-        if "tenant" in named:
-            event.tenant = self._vocabulary.tenant(named["tenant"])
+        if named.keys() & {"tenant", "kind"}:
+            event.label = self._vocabulary.label(named.get("tenant", ""), named.get("kind", ""))
         if spec.value is Value.NAME:
             event.value = self._vocabulary.name(named[spec.value_name])
         elif spec.value_name in named:
@@ -162,7 +162,7 @@ def _block(events: Sequence[_Event], until: float | None) -> Block:
     return make_block(columns.pop("t"), columns.pop("kind"), until_s=end_s, **columns)
 
 
-_COLUMNS = ("task", "attempt", "worker", "cause", "tenant", "value")
+_COLUMNS = ("task", "attempt", "worker", "cause", "label", "value")
 
 
 def closing(block: Block) -> str:

@@ -1,12 +1,26 @@
 """The load that a scenario plans, and as it is drawn, over time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
-from soak.reports.plots.canvas import BLUE, BURST, GREY, ORANGE, RED, STYLE, figure, legend, span_axis, to_svg
+from soak.reports.plots.canvas import (
+    BLUE,
+    BURST,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    STYLE,
+    figure,
+    legend,
+    span_axis,
+    to_svg,
+    whole_numbers,
+)
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.rhythms import burst_windows
 from soak.schemas.stream.block import Floats
@@ -17,13 +31,25 @@ _MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """A number that is planned over time: its values in equal parts of the run, and what it is."""
+
+    values: Sequence[float]
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedLoad:
-    """t_s, planned_per_s: the rate at these times. edges_s, drawn_per_s: what was drawn, in bins; one edge more than bins."""
+    """t_s, planned_per_s: the rate at these times. edges_s, drawn_per_s: what was drawn, in bins; one edge more than bins.
+
+    levels: what else is planned over the run.
+    """
 
     t_s: Floats
     planned_per_s: Floats
     edges_s: Floats
     drawn_per_s: Floats
+    levels: Sequence[Level] = ()
 
 
 def plot(scenario: Scenario, load: PlannedLoad) -> bytes:
@@ -33,21 +59,28 @@ def plot(scenario: Scenario, load: PlannedLoad) -> bytes:
 
 
 def _plot(scenario: Scenario, load: PlannedLoad) -> bytes:
-    fig, (axes,) = figure(1, _HEIGHT_IN)
+    count = 1 + len(load.levels)
+    fig, (axes, *others) = figure(count, _HEIGHT_IN * (1 + 0.5 * len(load.levels)), ratios=[2.0] + [1.0] * (count - 1))
+    for below, level in zip(others, load.levels, strict=True):
+        edges_s = np.linspace(0.0, scenario.duration_s, len(level.values) + 1)
+        below.stairs(level.values, edges_s, fill=True, color=GREEN, alpha=0.4, lw=0)
+        below.set_title(level.title)
+        whole_numbers(below)
     axes.stairs(load.drawn_per_s * 60, load.edges_s, fill=True, color=BLUE, alpha=0.35, lw=0, label="as drawn")
     axes.plot(load.t_s, load.planned_per_s * 60, color=BLUE, lw=1.6, label="planned rate")
-    _windows(axes, scenario)
+    mark_windows(axes, scenario)
     top = max(float(np.max(load.planned_per_s)) * 60, float(np.max(load.drawn_per_s)) * 60, 1e-9)
     _set_times(axes, scenario, top)
     axes.set_ylim(0, top * 1.15)
     axes.set_ylabel("arrivals per min")
     axes.set_title(f"planned load of {scenario.name}")
     legend(axes)
-    span_axis(axes, scenario.duration_s)
+    span_axis((axes, *others)[-1], scenario.duration_s)
     return to_svg(fig)
 
 
-def _windows(axes: Axes, scenario: Scenario) -> None:
+def mark_windows(axes: Axes, scenario: Scenario) -> None:
+    """Mark windows of faults, bursts and phases."""
     for fault in scenario.faults:
         for number, window in enumerate(fault.windows):
             label = None if number else fault.name

@@ -22,6 +22,11 @@ def fits(scenario: Scenario) -> bool:
     return isinstance(scenario.system_settings, Queue)
 
 
+def changes(scenario: Scenario) -> bool:
+    """Whether the number of workers changes in the course of a run, which what is estimated does not know."""
+    return queue_of(scenario).fleet.varies
+
+
 def uncertain(scenario: Scenario, fitted: Fitted, parameters: Sequence[CalibratedParameter]) -> list[Scenario]:
     """DRAWS versions of a calibrated scenario.
 

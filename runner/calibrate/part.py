@@ -40,24 +40,23 @@ class Part:
         return cls(scenario, vocabulary, events, attempts, mine, window, ended_s, factor)
 
     def due_s(self) -> tuple[Floats, Ints, Ints]:
-        """When each first submission was due, its task and its tenant."""
+        """When each first submission was due, its task and its label."""
         taken_in = np.isin(self.events.kind, (Kind.TASK_ENQUEUED, Kind.TASK_DEFERRED)) & originals(self.events.task)
         places = np.flatnonzero(taken_in)
         task, first = np.unique(self.events.task[places], return_index=True)
         places = places[first]
         due_s = self.events.value[places]
         inside = (due_s >= self.window.start_s) & (due_s < self.window.end_s)
-        tenant = self._tenants(task[inside])
-        return due_s[inside], task[inside], tenant
+        return due_s[inside], task[inside], self._labels(task[inside])
 
-    def _tenants(self, task: Ints) -> Ints:
-        """The tenant of each task: the event that takes it in tells."""
+    def _labels(self, task: Ints) -> Ints:
+        """The label of each task: the event that takes it in tells."""
         told = self.events.kind == Kind.TASK_ENQUEUED
         known, first = np.unique(self.events.task[told], return_index=True)
         if not len(known):
             return np.full(len(task), -1)
         at = np.minimum(np.searchsorted(known, task), len(known) - 1)
-        return np.where(known[at] == task, self.events.tenant[told][first][at], -1)
+        return np.where(known[at] == task, self.events.label[told][first][at], -1)
 
     def undisturbed(self, start_s: Floats, end_s: Floats) -> Bools:
         """Whether no fault by time was in between."""

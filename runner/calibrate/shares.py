@@ -116,10 +116,16 @@ def tenant_shares(part: Part) -> list[CalibratedParameter]:
     tenants = part.scenario.workload.tenants
     whose = part.due_s()[2]
     whose = whose[whose >= 0]
-    numbers = [part.vocabulary.tenant(tenant.name) for tenant in tenants]
+    whose = np.array([label.tenant for label in part.vocabulary.labels] or [""])[whose]
     shares = [
-        share(f"workload.tenants.{tenant.name}.share", int((whose == number).sum()), len(whose), tenant.share, "tasks")
-        for tenant, number in zip(tenants, numbers, strict=True)
+        share(
+            f"workload.tenants.{tenant.name}.share",
+            int((whose == tenant.name).sum()),
+            len(whose),
+            tenant.share,
+            "tasks",
+        )
+        for tenant in tenants
     ]
     if all(each.taken is not Taken.RUN for each in shares):
         return shares

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soak.runner.calibrate.attempts import kept_events
-from soak.runner.calibrate.draws import fits
+from soak.runner.calibrate.draws import changes, fits
 from soak.runner.ends import end_after
 from soak.runner.evidence.checksums import check_hashes
 from soak.runner.evidence.directory import CHECKSUMS, SCENARIO, RunDirectory, stream_name
@@ -60,6 +60,9 @@ def open_source(path: Path) -> Source:
     if not (room_of(loaded.scenario.system).calibrated and fits(loaded.scenario)):
         what = f"{path}: is a run of the system {loaded.scenario.system}, whose model cannot be calibrated"
         raise UsageError(f"{what} (compare it with its simulation: `soak compare BASE RUN --parity`)")
+    if changes(loaded.scenario):
+        what = f"{path}: the number of workers changes in this run, and calibration takes it for constant"
+        raise UsageError(f"{what} (calibrate by a run without schedule, scaling and faults of workers at times)")
     stream = _stream(directory, loaded)
     sealed = directory.file(CHECKSUMS).exists()
     if sealed:

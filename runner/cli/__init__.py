@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import keyword
 import sys
 import traceback
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ _GROUPS = {
     "Author": {
         "init": "Write a commented scenario to start from.",
         "validate": "Check scenario files and list every mistake.",
+        "import": "Write what a file of another tool says as part of a scenario.",
         "schema": "Print a JSON Schema for editors and other tools.",
         "slis": "List the service-level indicators.",
         "completion": "Print the shell completion script.",
@@ -62,7 +64,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"soak.runner.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = importlib.import_module(f"soak.runner.cli.{module}").command
         for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
             _add_debug(each)
         return command

@@ -12,7 +12,7 @@ from soak.runner.console import hand_over, remark
 if TYPE_CHECKING:
     from soak.schemas.evidence.false_alarms import FalseAlarm
     from soak.simulation.plan import Plan
-    from soak.simulation.room import Forecast, Room
+    from soak.simulation.room import Forecast, Picture, Room
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _HEIGHT = 4
@@ -60,7 +60,8 @@ def command(
     figures: Forecast = room.forecast(plan)
     alarms = false_alarms(plan.scenario)
     if plot:
-        write_whole(plot, _drawn(plan.again()))
+        pictures = list(room.pictures(plan.scenario, figures))
+        write_whole(plot, _drawn_users(plan) if plan.users else _drawn(plan.again(), pictures))
     if as_json:
         hand_over(_as_json(plan, figures, alarms, warnings))
     else:
@@ -73,12 +74,13 @@ def command(
 _BINS = 360
 
 
-def _drawn(plan: "Plan") -> bytes:
-    """The planned load as a picture."""
+def _drawn(plan: "Plan", pictures: "Sequence[Picture]") -> bytes:
+    """The planned load as a picture; of the others those of numbers below it."""
     import numpy as np
 
-    from soak.reports.plots.planned_load import PlannedLoad, plot
+    from soak.reports.plots.planned_load import Level, PlannedLoad, plot
     from soak.schemas.stream.events import COPY
+    from soak.simulation.room import Counts
 
     edges_s = np.linspace(0.0, plan.scenario.duration_s, _BINS + 1)
     counts = np.zeros(_BINS)
@@ -88,7 +90,16 @@ def _drawn(plan: "Plan") -> bytes:
     # Just before and after each turn, so that steps are drawn upright.
     t_s = np.unique(np.concatenate([turns_s, np.nextafter(turns_s[1:], 0.0), edges_s[:-1]]))
     t_s = t_s[t_s < plan.scenario.duration_s]
-    return plot(plan.scenario, PlannedLoad(t_s, plan.rate.at(t_s), edges_s, counts / (edges_s[1] - edges_s[0])))
+    drawn_per_s = counts / (edges_s[1] - edges_s[0])
+    levels = [Level(values, title) for values, _, title in pictures if isinstance(values, Counts)]
+    return plot(plan.scenario, PlannedLoad(t_s, plan.rate.at(t_s), edges_s, drawn_per_s, levels))
+
+
+def _drawn_users(plan: "Plan") -> bytes:
+    """The planned number of users as a picture."""
+    from soak.reports.plots.planned_users import plot
+
+    return plot(plan.scenario)
 
 
 def _as_json(plan: "Plan", figures: "Forecast", alarms: "list[FalseAlarm]", warnings: tuple[str, ...]) -> str:
@@ -111,12 +122,16 @@ def _lines(plan: "Plan", room: "Room", figures: "Forecast", alarms: "list[FalseA
     scenario = plan.scenario
     arrivals, drain = show_duration(scenario.duration_s), show_duration(scenario.drain_s)
     pictures = [
-        (figures.rate_per_s.tolist(), scenario.duration_s, "arrivals as drawn"),
+        (
+            figures.rate_per_s.tolist(),
+            scenario.duration_s,
+            "expected throughput" if plan.users else "arrivals as drawn",
+        ),
         *room.pictures(scenario, figures),
     ]
     return [
         f"{scenario.name}: {scenario.title}".rstrip(": "),
-        f"  {arrivals} of arrivals, up to {drain} to drain, seed {plan.seed}",
+        f"  {arrivals} of {'work' if plan.users else 'arrivals'}, up to {drain} to drain, seed {plan.seed}",
         "",
         *room.figures(scenario, figures),
         "",

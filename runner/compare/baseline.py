@@ -14,7 +14,7 @@ from soak.runner.evidence.origin import other_release
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
 from soak.runner.judge.judge import Judge
-from soak.runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
+from soak.runner.parity.outcomes import Outcomes, make_room, most_tasks
 from soak.schemas.errors import EvidenceError, UsageError, VersionError, reason
 from soak.schemas.evidence.changes import BASELINE_VERSION, Baseline, BaselineSli
 from soak.schemas.evidence.verdict import End
@@ -157,7 +157,7 @@ def _read_stream(
     stream = directory.file(stream_name(scenario.name))
     for block in StreamReader(stream, plan.vocabulary, scenario.horizon_s).blocks():
         if outcomes is not None:
-            refuse_unplanned(block, len(outcomes), stream)
+            make_room(outcomes, block, plan, stream)
             outcomes.observe(block)
         for _ in judge.observe(block):
             pass

@@ -45,7 +45,13 @@ def pair(base: Side, run: Side) -> Pairing:
         tasks.grow(size)
     alike = _alike(base.tasks, run.tasks, until_s)
     if alike < LEAST_ALIKE:
-        told = f"only {alike:.1%} of the tasks are due at the same time in both: the arrivals are not the same"
+        users = "users" in base.said.get("workload", {}) if base.said else False
+        why = (
+            "users wait for their tasks, so that this follows from the system"
+            if users
+            else "the arrivals are not the same"
+        )
+        told = f"only {alike:.1%} of the tasks are due at the same time in both: {why}"
         return Pairing(None, None, told)
     unjudged = _left_over(base) | _left_over(run)
     changes, differences = compare_tasks(Pairs(base.tasks, run.tasks), until_s, alike, unjudged)

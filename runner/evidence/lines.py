@@ -84,7 +84,7 @@ class LineFormatter:
         named = _NAMED[block.kind]
         name = np.where(named, np.nan_to_num(block.value), -1).astype(np.int64) if named.any() else None
         code = block.kind
-        places = [block.task >= 0, block.worker >= 0, block.task & COPY == COPY, block.cause, block.tenant + 1]
+        places = [block.task >= 0, block.worker >= 0, block.task & COPY == COPY, block.cause, block.label + 1]
         for place in [*places, *([] if name is None else [name + 1])]:
             code = code * (int(place.max()) + 1) + place
         seen = np.bincount(code)
@@ -101,11 +101,14 @@ class LineFormatter:
     def _words_of(self, block: Block, index: int, name: int) -> "_Words":
         spec = SPECS[Kind(int(block.kind[index]))]
         cause = self._vocabulary.causes[int(block.cause[index])] if spec.uses("cause") else None
-        tenant = int(block.tenant[index])
+        label = (
+            self._vocabulary.labels[place] if (place := int(block.label[index])) >= 0 and spec.uses("label") else None
+        )
         numbered = int(block.task[index]) >= 0
         more = {
             "state": spec.state,
-            "tenant": self._vocabulary.tenants[tenant] if spec.uses("tenant") and tenant >= 0 else "",
+            "tenant": label.tenant if label else "",
+            "kind": label.kind if label else "",
             spec.value_name if name >= 0 else "name": self._vocabulary.names[name] if name >= 0 else "",
             "fault": cause.fault if cause else "",
             "error": cause.error if cause else "",

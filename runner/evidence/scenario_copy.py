@@ -38,8 +38,12 @@ def store_scenario(directory: RunDirectory, loaded: Loaded) -> None:
     if not loaded.overridden:
         directory.write(SCENARIO, loaded.content)
         return
-    text = yaml.dump(loaded.data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-    directory.write(SCENARIO, f"# {file_name(loaded.source)} as run, overrides applied\n{text}")
+    directory.write(SCENARIO, f"# {file_name(loaded.source)} as run, overrides applied\n{as_yaml(loaded.data)}")
+
+
+def as_yaml(data: Any) -> str:
+    """Data of a scenario as text that the loader reads back as the same data."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _copy_files(directory: RunDirectory, data: Any, folders: Folders) -> None:

@@ -122,7 +122,8 @@ class _Line(msgspec.Struct):
     name: str | None = None
     to: str | None = None
     differing: _Number | None = None
-    tenant: str | None = None
+    tenant: str = ""
+    kind: str = ""
     state: str = ""
     fault: str = ""
     error: str = ""
@@ -259,7 +260,7 @@ class StreamReader:
             attempt=[line.attempt for line in lines],
             worker=[line.worker for line in lines],
             cause=[word.cause(line.fault, line.error) if line.fault or line.error else 0 for line in lines],
-            tenant=[-1 if line.tenant is None else word.tenant(line.tenant) for line in lines],
+            label=[word.label(line.tenant, line.kind) if line.tenant or line.kind else -1 for line in lines],
             value=values,
         )
         self._refuse(block.t > self._latest_s, "is long after the end of the run")

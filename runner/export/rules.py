@@ -4,14 +4,18 @@ The runner exports the value of an alert over its window; a rule evaluates it ag
 the existing Alertmanager. No rule fires unless a run is in progress: a Pushgateway keeps the last values.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from soak.runner.export.metrics import EXPORTED, RUNNING, VERDICT, Labels, condition_labels, condition_metric
 from soak.schemas.language.expression import Op
 from soak.schemas.language.model import Alert, Scenario
+from soak.schemas.units import duration as scenario_duration
 
 SILENT, NOT_PASSED = "SoakSilent", "SoakNotPassed"
+ORIGIN = "soak"
+"""The annotation that holds what PromQL cannot say of an alert, as JSON: `soak import` makes the alert of it again."""
 SILENT_AFTER_S = 180
 """A run in progress exports at least once a minute."""
 
@@ -59,8 +63,37 @@ def _of_alert(scenario: Scenario, alert: Alert, speed: float) -> Rule:
         {
             "summary": f"{scenario.name}: {condition.name}",
             "description": f"{comparison.text} in run {{{{ $labels.run }}}}: {{{{ $value }}}}",
+            ORIGIN: _origin(scenario, alert, speed),
         },
     )
+
+
+def _origin(scenario: Scenario, alert: Alert, speed: float) -> str:
+    """What an alert's rule does not say: the indicator, its window, how many observations it needs, the speed of the run."""
+    condition, expect = alert.condition, alert.expect
+    expected = {
+        "of": expect and expect.of,
+        "fires_within": expect and expect.fires_within_s and exact(expect.fires_within_s),
+        "resolves_within": expect and expect.resolves_within_s and exact(expect.resolves_within_s),
+        "max_flaps": expect and expect.max_flaps,
+    }
+    times = {"for": condition.for_s, "keep_firing_for": alert.keep_firing_for_s} if speed != 1 else {}
+    said = {
+        "system": scenario.system,
+        "when": condition.comparison.text,
+        "window": condition.window_s and exact(condition.window_s),
+        "min_samples": condition.min_samples if condition.min_samples > 1 else None,
+        **{key: exact(seconds) if seconds else None for key, seconds in times.items()},
+        "expect": {key: value for key, value in expected.items() if value is not None} or None,
+        "speed": speed if speed != 1 else None,
+    }
+    return json.dumps({key: value for key, value in said.items() if value is not None})
+
+
+def exact(seconds: float) -> str:
+    """A duration above zero as a scenario writes it, such that it reads back as the same number."""
+    text = duration(seconds)
+    return text if scenario_duration(text) == seconds else f"{seconds:.12f}".rstrip("0").rstrip(".") + "s"
 
 
 def rule_file(scenario: Scenario, speed: float) -> dict[str, Any]:

@@ -126,7 +126,8 @@ def _asked(fault: Fault) -> str:
     words = []
     if not fault.by_time:
         of = f"{fault.spec.counts} to {fault.dependency}" if fault.dependency else fault.spec.counts
-        words.append(f"{show_ratio(fault.rate)} of {of}")
+        kinds = f" of {' and '.join(fault.kinds)}" if fault.kinds else ""
+        words.append(f"{show_ratio(fault.rate)} of {of}{kinds}")
     if fault.windows:
         first = fault.windows[0]
         words.append(f"at {show_duration(first.start_s)} for {show_duration(first.end_s - first.start_s)}")

@@ -1,4 +1,4 @@
-"""Labels as numbers: every combination of tenant and phase has one, so that a selector is a set of numbers."""
+"""Labels as numbers: every combination of tenant, kind and phase has one, so that a selector is a set of numbers."""
 
 import numpy as np
 
@@ -6,26 +6,38 @@ from soak.schemas.language.expression import Selector
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Floats, Ints
 
+PHASE = "phase"
+
 
 class LabelNumbers:
-    """Numbers for (tenant, phase); the last of each stands for none."""
+    """Numbers for (label of the stream, phase); the last of each stands for none."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._tenants = tuple(tenant.name for tenant in scenario.workload.tenants)
+        more = {kind.name: dict(kind.labels) for kind in scenario.workload.kinds}
+        self._labels = tuple(
+            {"tenant": label.tenant, "kind": label.kind, **more.get(label.kind, {})}
+            for label in scenario.workload.labels
+        )
+        """By label of the stream: names and values of all that can be selected by it."""
         self._phases = scenario.phases
-        self.needed = bool(self._tenants or self._phases)
+        self.needed = bool(self._labels or self._phases)
+
+    @property
+    def phases(self) -> int:
+        """How many numbers there are for each label of the stream: one for each phase, and one for none."""
+        return len(self._phases) + 1
 
     @property
     def unknown(self) -> int:
-        """The number of a task of which neither tenant nor phase is known."""
-        return (len(self._tenants) + 1) * (len(self._phases) + 1) - 1
+        """The number of a task of which neither label nor phase is known."""
+        return (len(self._labels) + 1) * (len(self._phases) + 1) - 1
 
-    def of(self, tenant: Ints, due_s: Floats) -> Ints:
-        """The numbers of tasks, from their tenant (an index, -1 for none) and the time at which they were due."""
+    def of(self, label: Ints, due_s: Floats) -> Ints:
+        """The numbers of tasks, from their label in the stream (-1 for none) and the time at which they were due."""
         phase = np.full(len(due_s), len(self._phases))
         for index, each in enumerate(self._phases):
             phase[(due_s >= each.window.start_s) & (due_s < each.window.end_s)] = index
-        known = np.where(tenant < 0, len(self._tenants), tenant)
+        known = np.where(label < 0, len(self._labels), label)
         result: Ints = known * (len(self._phases) + 1) + phase
         return result
 
@@ -34,11 +46,13 @@ class LabelNumbers:
         if not selector:
             return None
         wanted = dict(selector)
-        tenants = [*self._tenants, None]
+        by_label = {name: value for name, value in selector if name != PHASE}
+        labels = [*self._labels, dict[str, str]()]
         phases = [*(phase.name for phase in self._phases), None]
         return frozenset(
             row * len(phases) + column
-            for row, tenant in enumerate(tenants)
+            for row, label in enumerate(labels)
+            if all(label.get(name) == value for name, value in by_label.items())
             for column, phase in enumerate(phases)
-            if wanted.get("tenant", tenant) == tenant and wanted.get("phase", phase) == phase
+            if wanted.get(PHASE, phase) == phase
         )

@@ -107,7 +107,7 @@ class Lifecycle:
         enqueued = rows.kind == Kind.TASK_ENQUEUED
         self._accepted += int(enqueued.sum())
         if self._labels.needed:
-            label = self._labels.of(rows.tenant[enqueued], rows.value[enqueued])
+            label = self._labels.of(rows.label[enqueued], rows.value[enqueued])
             self.table.put_labels(rows.number[enqueued], label, rows.places[enqueued])
 
     def _duplicate_enqueues(self, block: Block, facts: Facts) -> None:
@@ -119,7 +119,7 @@ class Lifecycle:
             if state in ACTIVE:
                 counted[place], states[place] = True, state
         at = np.flatnonzero(counted)
-        label = self._labels.of(block.tenant[at], block.t[at]) if self._labels.needed else None
+        label = self._labels.of(block.label[at], block.t[at]) if self._labels.needed else None
         facts.series["duplicate_block"] = Samples(block.t[at], skipped[at].astype(np.float64), label=label)
         note_accepted_again(facts, block, states, None if label is None else label[~skipped[at]])
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from soak.runner.judge.samples import Facts, Samples
+from soak.runner.judge.task_labels import TaskLabels
 from soak.runner.judge.task_violations import by_fault, errors
 from soak.runner.judge.telemetry import SIGNS_OF_LIFE
 from soak.runner.judge.violations import Told, note
@@ -12,6 +13,8 @@ from soak.schemas.stream.block import Block, Bools
 from soak.schemas.stream.events import SPECS, Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 
+_LABELS = {"tenant", "kind"}
+
 
 class OwnSeries:
     """Adds the series of the scenario's own SLIs to the facts of a block."""
@@ -19,9 +22,14 @@ class OwnSeries:
     def __init__(self, slis: dict[str, Sli], vocabulary: Vocabulary) -> None:
         self._slis = [sli for sli in slis.values() if sli.filters]
         self._vocabulary = vocabulary
+        fields = {field for sli in self._slis for part in sli.filters for each in part for field, _ in each.fields}
+        self._labels = TaskLabels(vocabulary) if fields & _LABELS else None
+        """Of the tasks, since few events say which label theirs has."""
 
     def observe(self, block: Block, facts: Facts) -> None:
         """Process a block."""
+        if self._labels:
+            self._labels.observe(block)
         for sli in self._slis:
             good, total = (self._matches(block, filters) for filters in sli.filters)
             either = good | total
@@ -67,10 +75,10 @@ class OwnSeries:
         for field, value in event_filter.fields:
             if field == "worker":
                 matches &= block.worker.astype(str) == value
-            elif field == "tenant":
-                matches &= np.isin(
-                    block.tenant, [index for index, name in enumerate(self._vocabulary.tenants) if name == value]
-                )
+            elif field in _LABELS and self._labels:
+                wanted = [n for n, label in enumerate(self._vocabulary.labels) if getattr(label, field) == value]
+                places = np.flatnonzero(matches)
+                matches[places] = np.isin(self._labels.of(block.task[places]), wanted)
             elif field == "to":
                 matches &= block.value == self._vocabulary.name(value)
             else:

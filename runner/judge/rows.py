@@ -47,7 +47,7 @@ class Rows:
         order = self.places = tasks.rows
         """Where each row stands in the block."""
         self.t, self.kind, self.attempt = block.t[order], block.kind[order], block.attempt[order]
-        self.cause, self.value, self.tenant = block.cause[order], block.value[order], block.tenant[order]
+        self.cause, self.value, self.label = block.cause[order], block.value[order], block.label[order]
         self.after = NEW_STATES[self.kind]
         self.changes: Bools = self.after > TaskState.NONE
         self.before = carried(

@@ -14,7 +14,7 @@ class Samples:
     """Part of a series, in time order.
 
     t: seconds. value: in the unit of the series (0 or 1, or a part of `weight`, where it is a ratio).
-    weight: what each observation counts (None: one). label: tenant and phase (None: unlabelled).
+    weight: what each observation counts (None: one). label: a number of `LabelNumbers` (None: unlabelled).
     exposed: how often the thing that is counted could have happened.
     """
 

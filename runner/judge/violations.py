@@ -41,7 +41,8 @@ class Violations:
     """Violations in the order of the stream; what is said of one is made for those that are kept only.
 
     of: the series, or `law(name)`. places: of their events in the block. cause: for each, its place in `words`.
-    told: by position, what is said of it. label: tenant and phase (None: unlabelled). amount: how many each stands for (None: 1).
+    told: by position, what is said of it. label: a number of `LabelNumbers` (None: unlabelled). amount: how many each stands
+    for (None: 1).
     """
 
     of: str

@@ -24,7 +24,7 @@ _TOLD = kind_flags(*NEW_STATE, Kind.TASK_SKIPPED, Kind.LEASE_EXPIRED, Kind.LEASE
 
 def compare(base: Source, run: Source) -> tuple[Parity, Latencies]:
     """Compare two runs that are comparable. Raises EvidenceError when a stream cannot be used."""
-    pairs = Pairs(base.outcomes(), run.outcomes())
+    pairs = Pairs.of(base.outcomes(), run.outcomes())
     measure, latencies = Measure(max(base.identity.speed, run.identity.speed)), pairs.latencies()
     figures = [
         *task_figures(pairs, measure),

@@ -26,6 +26,13 @@ class Pairs:
     base: Outcomes
     run: Outcomes
 
+    @classmethod
+    def of(cls, base: Outcomes, run: Outcomes) -> "Pairs":
+        """The tasks of two runs, of which one may have come further."""
+        for outcomes in (base, run):
+            outcomes.grow(max(len(base), len(run)))
+        return cls(base, run)
+
     @property
     def seen(self) -> Bools:
         """Tasks that at least one run has."""

@@ -8,12 +8,14 @@ import numpy.typing as npt
 
 from soak.runner.judge.rows import NEW_STATES
 from soak.schemas.errors import EvidenceError
+from soak.schemas.language.extent import MAX_ARRIVALS
 from soak.schemas.stream.block import Block, Bools, Floats, Ints, quantise
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import COPY, KEY_SHIFT, Kind
 from soak.schemas.stream.states import ACCEPTED, TaskState
 from soak.simulation.plan import Plan
 
+_MOST_OF_USERS = (2 * MAX_ARRIVALS) << KEY_SHIFT
 _RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 _CHANGES = NEW_STATES > TaskState.NONE
 _WAITING = np.isin(NEW_STATES, (TaskState.DEFERRED, TaskState.PENDING))
@@ -29,6 +31,17 @@ def most_tasks(plan: Plan) -> int:
 def task_name(number: int) -> str:
     """A task number as it stands in the stream."""
     return f"{number >> KEY_SHIFT}{'.2' if number & COPY else ''}"
+
+
+def make_room(outcomes: "Outcomes", block: Block, plan: Plan, stream: object) -> None:
+    """Make room for the tasks of a block. Raises EvidenceError for one that the scenario cannot have.
+
+    How far users come who wait for their tasks is known afterwards only.
+    """
+    highest = int(block.task.max()) if len(block) else -1
+    if plan.users and len(outcomes) <= highest < _MOST_OF_USERS:
+        outcomes.grow(2 * (highest + 1))
+    refuse_unplanned(block, len(outcomes), stream)
 
 
 def refuse_unplanned(block: Block, size: int, stream: object) -> None:

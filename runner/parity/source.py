@@ -9,7 +9,7 @@ from soak.runner.ends import end_after
 from soak.runner.evidence.directory import SCENARIO, VERDICT, RunDirectory, stream_name
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
-from soak.runner.parity.outcomes import Outcomes, most_tasks, refuse_unplanned
+from soak.runner.parity.outcomes import Outcomes, make_room, most_tasks
 from soak.schemas.errors import EvidenceError, UsageError, Where, quoted, show_path
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.evidence.versions import decode_evidence
@@ -48,7 +48,7 @@ class Source:
         """What became of every task. Raises EvidenceError for a stream that is damaged or incomplete."""
         outcomes, reader, end = Outcomes(most_tasks(self.plan)), self.reader(), End.CUT
         for block in reader.blocks():
-            refuse_unplanned(block, len(outcomes), self._stream)
+            make_room(outcomes, block, self.plan, self._stream)
             outcomes.observe(block)
             end = end_after(block, end)
         if reader.cut or end is End.CUT:

@@ -33,6 +33,9 @@ _OUTCOMES = (Kind.TASK_RETRY, Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKE
 """The events by which an attempt ends."""
 
 
+_CLOSING = (Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """An execution that had started and not ended."""
@@ -72,6 +75,9 @@ class History:
 
     running: dict[tuple[int, int], Running] = field(default_factory=dict)
 
+    closed_s: dict[int, float] | None = None
+    """Where users wait for their tasks: when each task first ended."""
+
     def observe(self, block: Block) -> None:
         """Process a block."""
         self.until_s = self.lived_s = block.until_s
@@ -84,6 +90,9 @@ class History:
         self.submitted.update(block.task[np.isin(block.kind, list(SUBMITTED))].tolist())
         self.offered.update(block.task[np.isin(block.kind, [Kind.TASK_DUPLICATE, Kind.TASK_DEFERRED])].tolist())
         self._note_faults(block)
+        if self.closed_s is not None:
+            for index in np.flatnonzero(np.isin(block.kind, _CLOSING)).tolist():
+                self.closed_s.setdefault(int(block.task[index]), float(block.t[index]))
         for index in np.flatnonzero(np.isin(block.kind, [Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED])).tolist():
             key = int(block.task[index]), int(block.attempt[index])
             if block.kind[index] == Kind.EXECUTION_STARTED:

@@ -83,7 +83,7 @@ class Submitter:
         first, self._ahead = self._ahead, next(self._work, None)
         if first is None:
             self._all_came = True
-        elif self._intakes and _are_twins(first, self._ahead):
+        elif self._intakes and are_twins(first, self._ahead):
             assert self._ahead
             second, self._ahead = self._ahead, next(self._work, None)
             self._context.at(first.due_s, lambda: self._submit(first, second))
@@ -158,7 +158,8 @@ def _one_by_one(plan: Plan) -> Iterator[Submission]:
         yield from map(Submission, chunk.due_s.tolist(), chunk.number.tolist(), chunk.cause.tolist())
 
 
-def _are_twins(first: Submission, second: Submission | None) -> bool:
+def are_twins(first: Submission, second: Submission | None) -> bool:
+    """Whether a key is due twice at the same instant."""
     return second is not None and second.due_s == first.due_s and second.number == first.number | COPY
 
 

@@ -20,9 +20,18 @@ from soak.schemas.language.comparison import (
     own_sli,
     with_quantile,
 )
-from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.schemas.language.distributions import (
+    Constant,
+    Distribution,
+    Empirical,
+    Exponential,
+    LogNormal,
+    ServiceTime,
+    Uniform,
+)
 from soak.schemas.language.expression import EventFilter
 from soak.schemas.language.faults import Fault
+from soak.schemas.language.kinds import build_kinds, label_values, mixture
 from soak.schemas.language.model import (
     Alert,
     Burst,
@@ -34,6 +43,7 @@ from soak.schemas.language.model import (
     Process,
     Scenario,
     Severity,
+    TaskKind,
     Telemetry,
     Tenant,
     Workload,
@@ -44,6 +54,7 @@ from soak.schemas.language.room import Language
 from soak.schemas.language.shapes import base_rate, batch_of, scheduled_of, shape_of, total
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.trace_build import with_trace
+from soak.schemas.language.users import build_users, most_per_s
 from soak.schemas.language.windows import Recurrence, Window
 
 Mapping_ = Mapping[str, Any]
@@ -62,7 +73,9 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["workload"]["tenants"])
     phases = tuple(_phase(each) for each in data["phases"])
     slis = scenario_slis(data)
-    context = Context(slis, {"tenant": tuple(t.name for t in tenants), "phase": tuple(p.name for p in phases)})
+    context = Context(slis, label_values(data, language))
+    kinds = build_kinds(data, language, folders, lambda: language.service(data, settings, folders))
+    service = mixture(kinds) if kinds else language.service(data, settings, folders)
     slos, alerts = tuple(_objectives(data, context)), tuple(_alert(each, context) for each in data["alerts"])
     aborts = tuple(_condition(each, context) for each in data["abort"])
     return Scenario(
@@ -79,7 +92,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
         workload=with_trace(
-            _workload(data, tenants, language.service(data, settings, folders), duration_s), data, folders, duration_s
+            _workload(data, tenants, kinds, service, language, settings, folders), data, folders, duration_s
         ),
         phases=phases,
         system_settings=settings,
@@ -89,13 +102,15 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         objectives=slos,
         alerts=alerts,
         aborts=aborts,
-        telemetry=Telemetry(
-            *(units.duration(data["telemetry"][key]) for key in ("sample_interval", "max_gap", "max_lag"))
-        ),
+        telemetry=_telemetry(data["telemetry"]),
         checkpoint_every_s=units.duration(data["checkpoints"]["every"]),
         repeat=data["repeat"],
         start=_start(data),
     )
+
+
+def _telemetry(data: Mapping_) -> Telemetry:
+    return Telemetry(*(units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag")))
 
 
 def _used(slos: Iterable[Objective], alerts: Iterable[Alert], aborts: Iterable[Condition]) -> Iterator[str]:
@@ -142,11 +157,13 @@ def build_sli(name: str, definition: Mapping_, data: Mapping_) -> Sli:
     """One `slis:` entry. Raises UnclearError."""
     faults = [fault["name"] for fault in data.get("faults", [])]
     tenants = tuple(tenant["name"] for tenant in data["workload"].get("tenants", []))
-
+    kinds = tuple(kind["name"] for kind in data["workload"].get("kinds", []))
     named = language_of(data["system"]).names(data)
 
     def filters(text: str | list[str]) -> tuple[EventFilter, ...]:
-        return tuple(event_filter(each, faults, tenants, named) for each in ([text] if isinstance(text, str) else text))
+        return tuple(
+            event_filter(each, faults, tenants, named, kinds) for each in ([text] if isinstance(text, str) else text)
+        )
 
     if "ratio" in definition:
         parts = (filters(definition["ratio"]["good"]), filters(definition["ratio"]["total"]))
@@ -212,8 +229,21 @@ def _start(data: Mapping_) -> datetime | None:
     return parse_start(data["start"], data["timezone"]) if "start" in data else None
 
 
-def _workload(scenario: Mapping_, tenants: tuple[Tenant, ...], service: Distribution, duration_s: float) -> Workload:
-    data, clock = scenario["workload"], Clock.of(_start(scenario), scenario["timezone"])
+def _workload(
+    scenario: Mapping_,
+    tenants: tuple[Tenant, ...],
+    kinds: tuple[TaskKind, ...],
+    service: ServiceTime,
+    language: Language,
+    settings: Any,
+    folders: Folders,
+) -> Workload:
+    data = scenario["workload"]
+    if "users" in data:
+        users = build_users(data["users"], lambda each: build_distribution(each, folders))
+        most = most_per_s(users, service, language.at_once(settings))
+        return Workload(Process.POISSON, most, None, service, tenants, data.get("tasks"), kinds=kinds, users=users)
+    duration_s, clock = units.duration(scenario["duration"]), Clock.of(_start(scenario), scenario["timezone"])
     arrivals = data["arrivals"]
     shape = shape_of(arrivals, duration_s, clock)
     burst = None if shape else arrivals.get("burst")
@@ -226,6 +256,7 @@ def _workload(scenario: Mapping_, tenants: tuple[Tenant, ...], service: Distribu
         service=service,
         tenants=tenants,
         tasks=data.get("tasks"),
+        kinds=kinds,
         shape=shape,
         batch=batch_of(arrivals),
         exactly=Exactly(arrivals["count"], duration_s) if "count" in arrivals else None,
@@ -239,7 +270,7 @@ def _plain_rate(arrivals: Mapping_, duration_s: float) -> float:
 
 
 def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Language, settings: Any) -> Fault:
-    when, spec = recurrence(data), language.faults[data["type"]]
+    when, spec, kind = recurrence(data), language.faults[data["type"]], data.get("kind", ())
     if timed := language.timed(data, settings):
         when, spec = timed.when, timed.spec
     windows = when.windows(duration_s) if when else ()
@@ -253,6 +284,7 @@ def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Langua
         delay=build_distribution(data["delay"], folders) if "delay" in data else DEFAULT_DELAY,
         dependency=language.struck(data, settings),
         retry_after_s=units.duration(data["retry_after"]) if "retry_after" in data else DEFAULT_RETRY_AFTER_S,
+        kinds=(kind,) if isinstance(kind, str) else tuple(kind),
         strikes=tuple(timed.strikes(each.start_s) for each in windows) if timed else (),
     )
 

@@ -35,7 +35,7 @@ MAX_OBJECTIVES = 1_000
 _COUNTED = frozenset({Unit.COUNT, Unit.RATIO})
 _RANKED = frozenset({Aggregate.QUANTILE, Aggregate.MAX})
 
-FILTER_FIELDS = ("fault", "error", "worker", "tenant", "to")
+FILTER_FIELDS = ("fault", "error", "worker", "tenant", "kind", "to")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +127,20 @@ def _check_equality(expression: Expression, sli: Sli) -> None:
 
 
 def event_filter(
-    text: str, fault_names: list[str], tenants: Sequence[str] = (), parts: Sequence[str] = ()
+    text: str,
+    fault_names: list[str],
+    tenants: Sequence[str] = (),
+    parts: Sequence[str] = (),
+    kinds: Sequence[str] = (),
 ) -> EventFilter:
-    """An event filter whose type, fields, faults, tenants and parts of the system exist. Raises UnclearError."""
+    """An event filter whose type, fields, faults, tenants, parts of the system and kinds of work exist. Raises UnclearError."""
     parsed = parse_filter(text)
     if parsed.type not in TYPES:
         raise UnclearError(f"unknown event type {quoted(parsed.type)}", did_you_mean(parsed.type, list(TYPES)))
     for name, value in parsed.fields:
         if name not in FILTER_FIELDS:
             raise UnclearError(f"unknown field {quoted(name)}", did_you_mean(name, list(FILTER_FIELDS)))
-        known = {"fault": fault_names, "tenant": list(tenants), "to": list(parts)}.get(name)
+        known = {"fault": fault_names, "tenant": list(tenants), "kind": list(kinds), "to": list(parts)}.get(name)
         what = "dependency" if name == "to" else name
         if known is not None and value not in known:
             raise UnclearError(
@@ -193,6 +197,7 @@ def _check_labels(selector: Selector, sli: Sli, context: Context, *, each: bool)
 
 _DECLARE = {
     "tenant": "workload.tenants: [{name: A, share: 100%}]",
+    "kind": "workload.kinds: [{name: video, share: 100%}]",
     "phase": "phases: [{name: baseline, at: 0s, for: 10m}]",
 }
 
@@ -201,7 +206,7 @@ def _comparison(expression: Expression, sli: Sli, selector: Selector) -> Compari
     if expression.relative:
         merged = {**dict(selector), **dict(expression.relative.selector)}
         if merged == dict(selector) and selector == expression.selector:
-            raise UnclearError("compares an SLI with itself", "name another tenant or phase on the right side")
+            raise UnclearError("compares an SLI with itself", "name another value of a label on the right side")
         target: float | Reference = Reference(expression.relative.factor, tuple(merged.items()))
     else:
         target = sli.unit.parse(expression.target)

@@ -73,3 +73,19 @@ class Empirical:
 
 
 Distribution: TypeAlias = Constant | Exponential | Uniform | LogNormal | Empirical
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """One of several distributions, each with its share; of tasks of several kinds."""
+
+    parts: tuple[tuple[float, Distribution], ...]
+
+    @property
+    def mean_s(self) -> float:
+        """Mean in seconds."""
+        return math.fsum(share * part.mean_s for share, part in self.parts)
+
+
+ServiceTime: TypeAlias = Distribution | Mixture
+"""How long an attempt at a task takes, of whatever kind it is."""

@@ -74,6 +74,14 @@ def read_document(path: Path) -> Document:
 
     Raises FileError when it cannot be read, ScenarioError when it is not YAML.
     """
+    text = read_text(path)
+    document = parse_document(text, STANDARD_INPUT if path == STDIN else str(path))
+    document.content = text
+    return document
+
+
+def read_text(path: Path) -> bytes:
+    """The content of a scenario file, or of standard input. Raises FileError."""
     named = STANDARD_INPUT if path == STDIN else path
     try:
         text = _content(path)
@@ -84,9 +92,7 @@ def read_document(path: Path) -> Document:
     if len(text) > MAX_BYTES:
         what = f"is larger than {MAX_BYTES:,} bytes"
         raise FileError(named, what, "scenarios are much smaller; is this the right file?")
-    document = parse_document(text, str(named))
-    document.content = text
-    return document
+    return text
 
 
 def _content(path: Path) -> bytes:
@@ -96,8 +102,11 @@ def _content(path: Path) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
-def parse_document(text: bytes | str, source: str) -> Document:
-    """The document in `text`. Raises ScenarioError if it is not YAML, or too large when expanded."""
+def parse_document(text: bytes | str, source: str, *, lenient: bool = False) -> Document:
+    """The document in `text`. Raises ScenarioError if it is not YAML, or too large when expanded.
+
+    lenient: in a file of another tool, whatever YAML readers read differently is text, and no value is None.
+    """
     text = _checked_text(text, source)
     if is_json(text):
         document = Document(source)
@@ -112,7 +121,7 @@ def parse_document(text: bytes | str, source: str) -> Document:
         problem = Mark(source, 1, 1).problem((), "the file is empty", "`soak init` writes a scenario to start from")
         raise ScenarioError([problem])
     document = Document(source)
-    document.data = _Reader(document).value(node, ())
+    document.data = _Reader(document, lenient=lenient).value(node, ())
     return document
 
 
@@ -140,8 +149,9 @@ def _mark_after(text: str, source: str) -> Mark:
 class _Reader:
     """Turns composed nodes into data; aliases are expanded, so their sum is bounded."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, *, lenient: bool = False) -> None:
         self._document = document
+        self._lenient = lenient
         self._nodes = 0
 
     def value(self, node: yaml.Node, where: Where) -> Data:
@@ -224,7 +234,7 @@ class _Reader:
 
     def _refuse(self, where: Where, what: str, remedy: str, text: str | None = None) -> str | None:
         """Record a pitfall; under an x- key it is harmless and stays text."""
-        if where and str(where[0]).startswith(_OWN):
+        if self._lenient or (where and str(where[0]).startswith(_OWN)):
             return text
         self._problem(where, what, remedy)
         return None

@@ -78,6 +78,8 @@ class Fault:
     dependency: str = ""
     """The part of the system affected, by name; empty where a system has no such names."""
     retry_after_s: float = 0.0
+    kinds: tuple[str, ...] = ()
+    """The kinds of work that it strikes; empty: all."""
     strikes: tuple[int, ...] = ()
     """How many parts of the system it strikes in each of its windows; empty: one."""
 

@@ -8,6 +8,7 @@ from soak.schemas.errors import Problem, Where, quoted
 from soak.schemas.language.build import build_sli
 from soak.schemas.language.comparison import CONFIDENT, Context, condition, event_filter, objectives
 from soak.schemas.language.expression import UnclearError, parse_expression
+from soak.schemas.language.kinds import label_values
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.view import View
@@ -46,7 +47,8 @@ def _own_sli(view: View, where: Where, kind: str) -> Iterator[Problem]:
     for place in _filters(view, (*where, kind)):
         try:
             names = (list(view.names("faults")), view.names("workload", "tenants"))
-            parsed = event_filter(view.get(*place), *names, view.language.names(view.data) if view.language else ())
+            parts = view.language.names(view.data) if view.language else ()
+            parsed = event_filter(view.get(*place), *names, parts, view.names("workload", "kinds"))
         except UnclearError as error:
             yield view.problem(place, error.what, error.remedy)
             continue
@@ -87,7 +89,7 @@ def _expressions(view: View) -> Iterator[Problem]:
     known = _slis(view)
     slis = {name: sli for name, sli in known.items() if sli}
     broken = known.keys() - slis.keys()
-    context = Context(slis, {"tenant": view.names("workload", "tenants"), "phase": view.names("phases")})
+    context = Context(slis, label_values(view.data, view.language))
     yield from _objectives(view, context, broken)
     for section in ("alerts", "abort"):
         for where, item in view.entries(section):
@@ -117,7 +119,7 @@ def _objectives(view: View, context: Context, broken: set[str]) -> Iterator[Prob
         count += len(comparisons)
         if count > MAX_COMPARISONS:
             what = f"this exceeds the maximum of {MAX_COMPARISONS:,} objectives"
-            yield view.problem(where, what, "select fewer tenants or phases")
+            yield view.problem(where, what, "select fewer values of labels")
             return
         if isinstance(item, dict):
             yield from _confidence(view, where[:-1], comparisons[0].sli)

@@ -1,17 +1,20 @@
 """The typed, frozen scenario, in base units."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from soak.schemas.language.distributions import Distribution
+from soak.schemas.language.distributions import Distribution, ServiceTime
 from soak.schemas.language.expression import Op, Selector
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.outlets import Export, Notify
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.trace import Trace
+from soak.schemas.language.users import Users
 from soak.schemas.language.windows import Window
+from soak.schemas.stream.vocabulary import Label
 
 T = TypeVar("T")
 
@@ -110,30 +113,75 @@ class Tenant:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskKind:
+    """A kind of work: its share of the arrivals, and how long an attempt takes.
+
+    own_service: whether that differs from the workload's. labels: names and values of further labels that follow from it.
+    """
+
+    name: str
+    share: float
+    service: Distribution
+    own_service: bool
+    labels: tuple[tuple[str, str], ...] = ()
+
+    def has(self, wanted: Mapping[str, str]) -> bool:
+        """Whether its labels are among the wanted values."""
+        own = {"kind": self.name, **dict(self.labels)}
+        return all(wanted.get(label, value) == value for label, value in own.items())
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """The load: `tasks` of them (None: for the whole duration), each attempt taking its `service` time.
 
     rate_per_s: the base rate, of a `shape` its mean. burst: the one burst of a constant base rate. batch: how many arrive at a
     time. exactly: the number of arrivals that is asked for, to which rate and shape are scaled. scheduled: those at set times.
+    kinds: with any, `service` is that of a task of any kind: the mixture of theirs.
     trace: the file that arrivals are read from; `shape` is then its rate.
+    users: of a closed workload; its rate is the most that they can submit (see `users.most_per_s`).
     """
 
     process: Process
     rate_per_s: float
     burst: Burst | None
-    service: Distribution
+    service: ServiceTime
     tenants: tuple[Tenant, ...]
     tasks: int | None = None
     shape: Shape | None = None
     batch: Batch | None = None
     exactly: Exactly | None = None
     scheduled: tuple[Scheduled, ...] = ()
+    users: Users | None = None
+    kinds: tuple[TaskKind, ...] = ()
     trace: Trace | None = None
 
     @property
     def is_plain(self) -> bool:
         """Whether a base rate, with one burst at most, says all about when work arrives."""
-        return not (self.shape or self.batch or self.exactly or self.scheduled)
+        return not (self.shape or self.batch or self.exactly or self.scheduled or self.users)
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """Every combination of tenant and kind, in the order of their numbers in an event stream."""
+        if not self.tenants and not self.kinds:
+            return ()
+        tenants = [tenant.name for tenant in self.tenants] or [""]
+        kinds = [kind.name for kind in self.kinds] or [""]
+        return tuple(Label(tenant, kind) for tenant in tenants for kind in kinds)
+
+    def share_of(self, selector: Selector) -> float:
+        """The share of the arrivals that labels select; phases are not looked at."""
+        wanted = dict(selector)
+        tenants = [each.share for each in self.tenants if wanted.get("tenant", each.name) == each.name]
+        kinds = [each.share for each in self.kinds if each.has(wanted)]
+        return (sum(tenants) if self.tenants else 1.0) * (sum(kinds) if self.kinds else 1.0)
+
+
+def fastest(workload: Workload) -> Workload:
+    """The same workload; of a closed one, with the rate at which its users would submit if every task ended at once."""
+    users = workload.users
+    return replace(workload, rate_per_s=users.count / users.between_s) if users else workload
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What a system adds to the scenario language: a fragment of the JSON Schema, settings, checks, indicators and faults."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,11 +96,15 @@ class Language:
     name and type; the indicators of every system are added. minutes: what metrics.csv holds. checks: what the shape cannot
     say. names: of the parts of the system that events name as `to`. distributions: where distributions stand. struck: the
     part that a fault strikes. minutes_with: what metrics.csv holds where that depends on the settings; None for `minutes`.
-    on_demand: indicators that a scenario with these settings has although it does not use them. timed: when a fault takes
-    place of whose windows the system knows more than is written. headline: what progress shows of a run, as word and SLI;
-    levels: what watching shows, as sample and word. words: names that the stream gives a small number before a run. events:
-    kinds of events of its own. instead: for keys of `workload.task` that other systems have, what this one takes. template: a
-    commented scenario of the system to start from, for `soak init --template`; it runs within seconds.
+    on_demand: indicators that a scenario with these settings has although it does not use them. steady: whether nothing of
+    the system itself changes by schedule in the course of a run. timed: when a fault takes place of whose windows the system
+    knows more than is written. headline: what progress shows of a run, as word and SLI; levels: what watching shows, as
+    sample and word. words: names that the stream gives a small number before a run. events: kinds of events of its own.
+    instead: for keys of `workload.task` that other systems have, what this one takes. template: a commented scenario of the
+    system to start from, for `soak init --template`; it runs within seconds. closed: whether its work may come from users who
+    wait for it; at_once: how many tasks it works on at a time at most. kind_service: how long an
+    attempt at a task takes, from the `task` of a kind of work; None where kinds have none of their own. kind_labels: labels
+    that follow from the kind of a task: by name, the value for each kind.
     """
 
     name: str
@@ -115,13 +120,18 @@ class Language:
     struck: Callable[[Data, Any], str] = field(default=lambda data, settings: "")
     minutes_with: Callable[[Any], Minutes | None] = field(default=lambda settings: None)
     on_demand: Callable[[Any], Sequence[str]] = _nothing
+    steady: Callable[[Any], bool] = field(default=lambda settings: True)
     timed: Callable[[Data, Any], Timed | None] = field(default=lambda data, settings: None)
     headline: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[Kind, str] = field(default_factory=dict)
     words: Callable[[Any], Sequence[str]] = _nothing
     events: tuple[Spec, ...] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
+    kind_service: Callable[[Data, Folders], Distribution] | None = None
+    kind_labels: Callable[[Data], Mapping[str, Mapping[str, str]]] = field(default=lambda data: {})
     template: Path | None = None
+    closed: bool = False
+    at_once: Callable[[Any], float] = field(default=lambda settings: math.inf)
 
     def minutes_of(self, settings: Any) -> Minutes:
         """What metrics.csv holds of a run with these settings."""

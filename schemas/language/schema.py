@@ -2,8 +2,9 @@
 
 A fragment is a JSON object. `description`: of the system, in a sentence. `properties`: its own keys at the top of a scenario,
 and `tier` what they may hold in a tier; `required` names those that it cannot do without. `task`: keys of `workload.task`.
-`fault`: keys of a fault. `faults`: by type a `description` and what a fault of it `takes`, the name of a definition, and
-whether it is `momentary`: at a time without `for`. `$defs`: definitions.
+`kind`: keys of a kind of work. `fault`: keys of a fault. `faults`: by type a `description`, what a fault of it `takes`, the
+name of a definition, and with `own_times` that this says itself which of `at`, `every` and `for` go together. `$defs`:
+definitions.
 """
 
 import json
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from soak.schemas.language.room import Language, Minutes
 
 _CORE = DIRECTORY / "language" / "scenario.schema.json"
-_PARTS = frozenset({"description", "properties", "tier", "required", "task", "fault", "faults", "$defs"})
+_PARTS = frozenset({"description", "properties", "tier", "required", "task", "kind", "fault", "faults", "$defs"})
 _AFTER_OWN_KEYS = "phases"
 """The key at the top of a scenario after which those of the systems come."""
 
@@ -61,6 +62,11 @@ def own_keys(system: str) -> tuple[str, ...]:
 def task_keys(system: str) -> tuple[str, ...]:
     """The keys of `workload.task` that go with one system only."""
     return tuple(fragment(system).get("task", {}))
+
+
+def kind_keys(system: str) -> tuple[str, ...]:
+    """The keys of a kind of work that go with one system only."""
+    return tuple(fragment(system).get("kind", {}))
 
 
 def fault_keys(system: str) -> tuple[str, ...]:
@@ -199,6 +205,8 @@ def _scenario(systems: tuple[str, ...]) -> Schema:
             _add(properties, fragments, "properties", core["properties"])
     _add(definitions["overrides"]["properties"], fragments, "tier")
     _add(definitions["workload"]["properties"]["task"]["properties"], fragments, "task")
+    _add(definitions["kind"]["properties"]["task"]["properties"], fragments, "task")
+    _add(definitions["kind"]["properties"], fragments, "kind")
     _add(definitions["fault"]["properties"], fragments, "fault")
     _add(definitions, fragments, "$defs")
     system = {**properties["system"], "enum": list(systems)}
@@ -231,7 +239,7 @@ def _compose_faults(fault: Schema, of_any: Schema, fragments: Mapping[str, Schem
         for type_, each in table.items():
             if "takes" in each:
                 takes.setdefault(each["takes"], []).append(type_)
-    momentary = [type_ for table in tables.values() for type_, each in table.items() if each.get("momentary")]
+    own_times = [type_ for table in tables.values() for type_, each in table.items() if each.get("own_times")]
     by_time = takes.pop(_BY_TIME, [])
     fault["properties"]["type"] = {
         "description": " ".join([sentences[1], sentences[0], *sentences[2:]]),
@@ -240,7 +248,7 @@ def _compose_faults(fault: Schema, of_any: Schema, fragments: Mapping[str, Schem
     }
     fault["allOf"] = [_rule(name, of) for name, of in takes.items()]
     lasts: Schema = {"dependentRequired": {"at": ["for"], "every": ["for"]}}
-    fault["allOf"].append({**_rule(_BY_TIME, by_time), "else": _unless(momentary, lasts) if momentary else lasts})
+    fault["allOf"].append({**_rule(_BY_TIME, by_time), "else": _unless(own_times, lasts) if own_times else lasts})
 
 
 def _described(table: Schema) -> str:

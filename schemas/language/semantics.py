@@ -18,7 +18,9 @@ from soak.schemas.language.build import read_values, recurrence
 from soak.schemas.language.document import Document
 from soak.schemas.language.extent import EXTENT_CHECKS
 from soak.schemas.language.indicators import INDICATOR_CHECKS
+from soak.schemas.language.kind_checks import KIND_CHECKS
 from soak.schemas.language.systems import SYSTEM_CHECKS
+from soak.schemas.language.users_checks import USERS_CHECKS
 from soak.schemas.language.view import View
 from soak.schemas.units import show_duration
 
@@ -37,7 +39,8 @@ def semantic_problems(document: Document, data: Any, folders: Folders) -> list[P
 
 
 def _unique_names(view: View) -> Iterator[Problem]:
-    for section in (("faults",), ("alerts",), ("abort",), ("phases",), ("workload", "tenants"), *NAMED_ARRIVALS):
+    named = (("faults",), ("alerts",), ("abort",), ("phases",), ("workload", "tenants"), ("workload", "kinds"))
+    for section in (*named, *NAMED_ARRIVALS):
         seen: set[str] = set()
         for where, item in view.entries(*section):
             name = item.get("name")
@@ -113,6 +116,8 @@ def _phases_apart(view: View) -> Iterator[Problem]:
 
 def _distributions(view: View) -> Iterator[Problem]:
     places = [("workload", "task", "duration"), *((*where, "delay") for where, _ in view.entries("faults"))]
+    places += [("workload", "users", "think"), ("workload", "users", "session", "pause")]
+    places += [(*where, "task", "duration") for where, _ in view.entries("workload", "kinds")]
     places += view.language.distributions(view.data) if view.language else ()
     for where in places:
         low_high = view.duration(*where, "low"), view.duration(*where, "high")
@@ -141,15 +146,6 @@ def _data_file(view: View, where: Where) -> Iterator[Problem]:
         yield view.problem((*where, "file"), str(error), remedy)
 
 
-def _tenant_shares(view: View) -> Iterator[Problem]:
-    shares = [view.parse(units.ratio, *where, "share") for where, _ in view.entries("workload", "tenants")]
-    known = [share for share in shares if share is not None]
-    if known and len(known) == len(shares) and abs(sum(known) - 1) > 1e-9:
-        yield view.problem(
-            ("workload", "tenants"), f"the shares add up to {units.show_ratio(sum(known))}", "make them add up to 100%"
-        )
-
-
 def _timezone(view: View) -> Iterator[Problem]:
     name = view.get("timezone")
     if not isinstance(name, str):
@@ -169,10 +165,11 @@ _CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _exports,
     _phases_apart,
     _distributions,
-    _tenant_shares,
     _timezone,
+    *KIND_CHECKS,
     *ARRIVAL_CHECKS,
     *SYSTEM_CHECKS,
+    *USERS_CHECKS,
     *EXTENT_CHECKS,
     *INDICATOR_CHECKS,
 )

@@ -88,8 +88,10 @@ def _needs(view: View) -> Iterator[Problem]:
         if view.get(key) is None:
             yield view.problem(("system",), f"needs the key {key!r}", f"add {key}: {example(properties[key])}")
     if view.get("workload", "tasks") is not None and view.get("duration") is None:
-        what = "the time in which random arrivals reach workload.tasks is not determined"
-        instead = f"add duration: {example(properties['duration'])}, or process: constant to the arrivals"
+        closed = view.get("workload", "users") is not None
+        what = f"the time in which {'users' if closed else 'random arrivals'} reach workload.tasks is not determined"
+        instead = f"add duration: {example(properties['duration'])}"
+        instead += "" if closed else ", or process: constant to the arrivals"
         yield view.problem(("workload", "tasks"), what, instead)
 
 

@@ -8,11 +8,12 @@ from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from soak.schemas.errors import EvidenceError, quoted
+from soak.schemas.errors import EvidenceError, quoted, reason, shortened
 from soak.schemas.files import Folders
 from soak.schemas.language.clock import parse_start
 from soak.schemas.language.distributions import Constant, Distribution, Empirical
-from soak.schemas.language.model import Piece, Shape, Workload
+from soak.schemas.language.kinds import mixture
+from soak.schemas.language.model import Piece, Shape, TaskKind, Workload
 from soak.schemas.language.trace import Trace
 from soak.schemas.trace.settings import Reading
 
@@ -41,7 +42,12 @@ def reading_of(data: Data, folders: Folders, zone: str) -> Reading:
     if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
         raise TraceError(f"{quoted(name)} is not inside the scenario's folder", "name a file in the scenario's folder")
     given = {key: data[key] for key in ("kind", "tenant", "service", "format", "unit", "service_unit") if key in data}
-    return Reading(folders.find(name), data["time"], zone=zone, skip=data.get("on_error") == "skip", **given)
+    try:
+        path = folders.find(name)
+    except (OSError, ValueError) as error:
+        why = reason(error) if isinstance(error, OSError) else "is not the name of a file"
+        raise TraceError(f"{shortened(PurePath(name).name)}: {why}", "name a file in the scenario's folder") from None
+    return Reading(path, data["time"], zone=zone, skip=data.get("on_error") == "skip", **given)
 
 
 def trace_of(scenario: Data, folders: Folders) -> Trace:
@@ -84,7 +90,7 @@ def _seen(reading: Reading, record: "TraceRecord | None", here: bool) -> "Survey
 def _stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return 0, 0
     return status.st_size, status.st_mtime_ns
 
@@ -180,20 +186,31 @@ def survey_of(record: "TraceRecord") -> "Survey":
 
 def with_trace(workload: Workload, scenario: Data, folders: Folders, duration_s: float) -> Workload:
     """The workload with what its trace says: when work arrives, how long it takes and whose it is. Raises ValueError."""
-    if "trace" not in scenario["workload"]["arrivals"]:
+    if "trace" not in scenario["workload"].get("arrivals", {}):
         return workload
     trace = trace_of(scenario, folders)
     shape = shape_of_trace(trace, duration_s)
     arrivals = math.fsum((each.end_s - each.start_s) * each.from_per_s for each in shape.pieces)
-    service = workload.service if trace.reading.service is None else service_of(trace)
+    kinds = _kinds(workload, trace)
+    service = mixture(kinds) if kinds else workload.service
+    service = service if trace.reading.service is None else service_of(trace)
     shares = trace.seen.tenants
     tenants = tuple(
         replace(each, share=shares.get(each.name, 0) / trace.seen.rows) if trace.reading.tenant else each
         for each in workload.tenants
     )
-    return replace(
-        workload, rate_per_s=arrivals / duration_s, shape=shape, trace=trace, service=service, tenants=tenants
-    )
+    whose = replace(workload, service=service, tenants=tenants, kinds=kinds)
+    return replace(whose, rate_per_s=arrivals / duration_s, shape=shape, trace=trace)
+
+
+def _kinds(workload: Workload, trace: Trace) -> tuple[TaskKind, ...]:
+    """The kinds with the shares that they have in a trace, and with its service times where it has any."""
+    shares, kinds = trace.seen.kinds, workload.kinds
+    if trace.reading.kind:
+        kinds = tuple(replace(each, share=shares.get(each.name, 0) / trace.seen.rows) for each in kinds)
+    if trace.reading.service:
+        kinds = tuple(replace(each, service=service_of(trace), own_service=False) for each in kinds)
+    return kinds
 
 
 def service_of(trace: Trace) -> Distribution:
@@ -207,7 +224,10 @@ def shape_of_trace(trace: Trace, duration_s: float) -> Shape:
     wanted = max(trace.rows / ROWS_PER_PIECE, min(FEW_PIECES, trace.rows / FEWEST_ROWS))
     most = max(1, min(MOST_PIECES_OF_A_TURN, MOST_PIECES // max(1, turns), int(wanted)))
     edges_us = [trace.begin_us + (trace.seen.last_us + 1 - trace.begin_us) * k / most for k in range(most + 1)]
-    after = [trace.seen.counts.after(round(edge)) for edge in edges_us[:-1]] + [0.0]
+    after = [trace.rows, *(trace.seen.counts.after(round(edge)) for edge in edges_us[1:-1]), 0.0]
+    if turns > MOST_PIECES:
+        mean = trace.rows * trace.scale / trace.round_s
+        return Shape((Piece(0.0, duration_s, mean, mean),))
     pieces: list[Piece] = []
     for turn in range(turns):
         begin_s = turn * trace.round_s

@@ -30,7 +30,7 @@ class Block:
     """Events as columns of equal length, in time order, complete up to `until_s`.
 
     t: seconds of scenario time. kind: `Kind`. task: task number, -1 for none. attempt: from 1, 0 for none.
-    worker: from 0, -1 for none. cause, tenant: index into the vocabulary (tenant -1 for none).
+    worker: from 0, -1 for none. cause, label: index into the vocabulary (label -1 for none).
     value: see the kind, NaN for none. Times and values are multiples of a microsecond.
     """
 
@@ -40,7 +40,7 @@ class Block:
     attempt: Ints
     worker: Ints
     cause: Ints
-    tenant: Ints
+    label: Ints
     value: Floats
     until_s: float
 
@@ -64,7 +64,7 @@ class Block:
 
 COLUMNS = tuple(field.name for field in fields(Block) if field.name != "until_s")
 
-_FILL = {"task": -1, "attempt": 0, "worker": -1, "cause": 0, "tenant": -1, "value": np.nan}
+_FILL = {"task": -1, "attempt": 0, "worker": -1, "cause": 0, "label": -1, "value": np.nan}
 
 
 def make_block(t: Sequence[float] | Floats, kind: Sequence[int] | Ints, *, until_s: float, **columns: Any) -> Block:

@@ -166,7 +166,7 @@ def _runner(type_: str, description: str, columns: str = "", name: str = "", val
 
 _ATTEMPT = "task attempt worker"
 _FAILED_ATTEMPT = "task attempt worker cause"
-_SUBMITTED = "task key cause tenant"
+_SUBMITTED = "task key cause label"
 _CALL = "task attempt"
 _FAILED_CALL = "task attempt cause"
 
@@ -240,7 +240,11 @@ SPECS: dict[Kind, Spec] = {
         Value.NAME,
     ),
     Kind.PROCESS_STARTED: Spec(
-        "process.started", "the process `name` of the system has started again", "worker", "name", Value.NAME
+        "process.started",
+        "the process `name` of the system has started, or started again",
+        "worker",
+        "name",
+        Value.NAME,
     ),
     Kind.SAMPLE_QUEUE_DEPTH: _sample("queue_depth", Value.NUMBER, "tasks that are PENDING"),
     Kind.SAMPLE_OLDEST_PENDING: _sample(

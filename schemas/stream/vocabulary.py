@@ -15,14 +15,23 @@ NO_CAUSE = 0
 """Index of the empty cause in every vocabulary."""
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The labels of a task in the stream: its tenant and its kind of work (either may be empty)."""
+
+    tenant: str = ""
+    kind: str = ""
+
+
 class Vocabulary:
-    """The words of one stream: causes, tenants and names, each with a small number; grows with new words."""
+    """The words of one stream: causes, labels and names, each with a small number; grows with new words."""
 
     def __init__(self) -> None:
         self.causes: list[Cause] = [Cause()]
-        self.tenants: list[str] = []
+        self.labels: list[Label] = []
         self.names: list[str] = []
         self._cause_index: dict[Cause, int] = {Cause(): NO_CAUSE}
+        self._label_index: dict[tuple[str, str], int] = {}
 
     def cause(self, fault: str, error: str = "") -> int:
         """The number of a cause."""
@@ -33,9 +42,13 @@ class Vocabulary:
             self.causes.append(cause)
         return index
 
-    def tenant(self, name: str) -> int:
-        """The number of a tenant."""
-        return _index(self.tenants, name)
+    def label(self, tenant: str = "", kind: str = "") -> int:
+        """The number of a label."""
+        index = self._label_index.get((tenant, kind))
+        if index is None:
+            index = self._label_index[tenant, kind] = len(self.labels)
+            self.labels.append(Label(tenant, kind))
+        return index
 
     def name(self, name: str) -> int:
         """The number of a name."""

@@ -18,8 +18,9 @@ class CallFates:
         releases = [fault for fault in own if fault.type == CallFault.BAD_RELEASE]
         self._plan = plan
         self._faults = {fault.name: fault for fault in own}
-        self._fates = Fates(dependency.latency, lasting, seed, plan.vocabulary, f"latency:{name}")
-        self._releases = Fates(dependency.latency, releases, seed, plan.vocabulary, f"latency:{name}")
+        apart = plan.users is not None
+        self._fates = Fates(dependency.latency, lasting, seed, plan.vocabulary, f"latency:{name}", scattered=apart)
+        self._releases = Fates(dependency.latency, releases, seed, plan.vocabulary, f"latency:{name}", scattered=apart)
         self._any_release = bool(releases)
         self._delays = {f.name: Draws(seed, f"delay:{f.name}", f.delay) for f in own if f.type == CallFault.DELAY}
         self._records = Draws(seed, f"record:{name}")

@@ -1,5 +1,6 @@
 """The load of a plan on a client and its dependencies, without running it."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Floats
 from soak.schemas.systems.calls.settings import calls_of
 from soak.simulation.calls.theory import Expected, demand, expected
+from soak.simulation.closed import Need
 from soak.simulation.plan import Plan
 from soak.simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
 
@@ -84,3 +86,12 @@ def _warnings(plan: Plan, peak: float) -> list[str]:
     if quota and rate_per_s > quota.rate_per_s:
         warnings.append(f"up to {rate_per_s:g} calls per second are made, but {quota.rate_per_s:g} are allowed")
     return warnings
+
+
+def need_of(scenario: Scenario) -> Need:
+    """What a task of a closed workload needs of its first dependency while the faults without windows hold."""
+    always = tuple(fault for fault in scenario.faults if fault.rate and not fault.by_time and not fault.windows)
+    load, theory, capacity = demand(scenario, always), expected(scenario), calls_of(scenario).primary.capacity
+    held_s = load.served_s if capacity else load.under_way_s
+    workers = capacity.workers if capacity else math.inf
+    return Need(load.under_way_s, held_s, held_s, 0.0, workers, theory.calls if theory else 1.0, lambda _: workers)

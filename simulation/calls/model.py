@@ -28,7 +28,11 @@ class CallsModel:
         self._states = bytearray()
         self._open = 0
         self.ended_s: float | None = None
-        env.process(self._arrive())
+        if plan.users:
+            self._turns, self._asked_s = plan.turns(), math.inf
+            self._ask()
+        else:
+            env.process(self._arrive())
         env.process(self._sample())
         env.timeout(self._duration_s).callbacks.append(lambda _: self._look_for_the_end())
         put_losses(env, plan, recorder)
@@ -53,6 +57,19 @@ class CallsModel:
                     yield self._env.timeout(due_s - self._env.now)
                 self._env.process(self._carry(number, due_s))
 
+    def _ask(self) -> None:
+        """Have the next submission of the users made when it is due."""
+        due_s = self._turns.next_s
+        if due_s < self._asked_s:
+            self._asked_s = due_s
+            self._env.timeout(max(0.0, due_s - self._env.now)).callbacks.append(lambda _: self._submit(due_s))
+
+    def _submit(self, until_s: float) -> None:
+        self._asked_s = math.inf
+        for due_s, number, _ in self._turns.take(until_s):
+            self._env.process(self._carry(number, due_s))
+        self._ask()
+
     def _carry(self, number: int, due_s: float) -> Steps:
         """One task, from its arrival to its end."""
         need = self._needs[(number >> 1) % len(self._needs)].size_bytes if self._needs else 0
@@ -76,6 +93,9 @@ class CallsModel:
         self._row((self._env.now, kind, request.number, request.attempt, -1, cause, 0.0))
         self._states[request.number] = state
         self._open -= 1
+        if self._plan.users:
+            self._turns.ended(request.number, self._env.now)
+            self._ask()
         self._look_for_the_end()
 
     def _look_for_the_end(self) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from simpy import Environment
 
     from soak.simulation.calls.forecast import CallsForecast
+    from soak.simulation.closed import ClosedForecast
     from soak.simulation.plan import Plan
     from soak.simulation.recorder import Recorder
 
@@ -25,13 +26,22 @@ def _model(env: "Environment", plan: "Plan", recorder: "Recorder") -> Model:
     return CallsModel(env, plan, recorder)
 
 
-def _forecast(plan: "Plan") -> "CallsForecast":
+def _forecast(plan: "Plan") -> "CallsForecast | ClosedForecast":
+    if plan.users:
+        from soak.simulation.calls.forecast import need_of
+        from soak.simulation.closed import forecast_closed
+
+        return forecast_closed(plan.scenario, need_of(plan.scenario))
     from soak.simulation.calls.forecast import forecast_calls
 
     return forecast_calls(plan)
 
 
-def _figures(scenario: Scenario, f: "CallsForecast") -> list[str]:
+def _figures(scenario: Scenario, f: "CallsForecast | ClosedForecast") -> list[str]:
+    from soak.simulation.closed import ClosedForecast, closed_figures
+
+    if isinstance(f, ClosedForecast):
+        return closed_figures(scenario, f)
     theory = f.theory
     chances = (
         f"first call succeeds {show_ratio(theory.first_call)}, task DONE {show_ratio(theory.success)}, "

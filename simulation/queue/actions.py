@@ -16,6 +16,7 @@ class Action(IntEnum):
     CRASH = 5
     HANG = 6
     SLOW = 7
+    TIME_LIMIT = 8
 
 
 ACTIONS: dict[str, Action] = {
@@ -30,7 +31,7 @@ ACTIONS: dict[str, Action] = {
 """The faults that an attempt can meet."""
 
 
-BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET})
+BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET, Action.TIME_LIMIT})
 """What the body of a task itself does not survive: its execution ends with the fault as its cause."""
 
 LOSES_LEASE = frozenset({Action.CRASH, Action.HANG})

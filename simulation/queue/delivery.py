@@ -7,8 +7,17 @@ import math
 from collections.abc import Iterator
 from statistics import NormalDist
 
-from soak.schemas.language.distributions import Constant, Distribution, Empirical, Exponential, LogNormal, Uniform
+from soak.schemas.language.distributions import (
+    Constant,
+    Empirical,
+    Exponential,
+    LogNormal,
+    Mixture,
+    ServiceTime,
+    Uniform,
+)
 from soak.schemas.language.expression import Op
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.slis import AT_THE_END
@@ -29,7 +38,7 @@ _LARGE = 1_000
 """From this mean on, a Poisson distribution is approximated by a normal one."""
 
 
-def share_above(distribution: Distribution, limit_s: float) -> float:
+def share_above(distribution: ServiceTime, limit_s: float) -> float:
     """The probability that a duration is longer than `limit_s`."""
     match distribution:
         case Constant(value_s):
@@ -46,6 +55,8 @@ def share_above(distribution: Distribution, limit_s: float) -> float:
             return NormalDist().cdf(math.log(median_s / limit_s) / distribution.sigma)
         case Empirical(_, values_s):
             return sum(value_s > limit_s for value_s in values_s) / len(values_s)
+        case Mixture(parts):
+            return math.fsum(share * share_above(part, limit_s) for share, part in parts)
 
 
 def delivery_doubts(scenario: Scenario) -> Iterator[Doubt]:
@@ -71,7 +82,11 @@ def _timeout(scenario: Scenario, queue: Queue) -> Iterator[Doubt]:
 
 
 def _losses(scenario: Scenario) -> Iterator[Doubt]:
-    """Objectives on lost tasks that crashes by rate are sure to break."""
+    """Objectives on lost tasks that crashes by rate are sure to break, and users who wait for what is lost."""
+    users, dies = scenario.workload.users, any(fault.spec.dies for fault in scenario.faults)
+    if users and dies and queue_of(scenario).acks_early and math.isinf(users.timeout_s):
+        what = "a user whose task is lost with its worker (ack: early) waits for ever"
+        yield Doubt(("workload", "users"), what, "add timeout: 5m")
     lost = expected_lost(scenario)
     compared = [each.comparison for each in scenario.objectives if each.comparison.sli.name == AT_THE_END]
     for comparison in compared if lost else ():
@@ -93,18 +108,36 @@ def _at_most(count: float, mean: float) -> float:
 
 def outlasting(scenario: Scenario) -> float:
     """The share of attempts that take longer than the visibility timeout; 0 where leases are renewed."""
-    queue = queue_of(scenario)
-    return share_above(scenario.workload.service, queue.lease_s) if queue.times_out else 0.0
+    queue, workload = queue_of(scenario), scenario.workload
+    if not queue.times_out:
+        return 0.0
+    # What is ended by its time limit before does not come to that.
+    if not workload.kinds:
+        return share_above(workload.service, queue.lease_s) if queue.time_limit_s > queue.lease_s else 0.0
+    return math.fsum(
+        kind.share * share_above(kind.service, queue.lease_s)
+        for place, kind in enumerate(workload.kinds)
+        if queue.of_kind(place).time_limit_s > queue.lease_s
+    )
 
 
 def expected_lost(scenario: Scenario) -> float:
-    """How many first attempts are expected to crash and to lose their tasks with that, by faults without windows."""
-    if not queue_of(scenario).acks_early:
+    """How many first attempts are expected to crash and to lose their tasks with that, by faults without windows.
+
+    Of a closed workload, whose tasks depend on how quick the system is, none.
+    """
+    if not queue_of(scenario).acks_early or scenario.workload.users:
         return 0.0
-    crashes = (fault.rate for fault in scenario.faults if fault.type == QueueFault.WORKER_CRASH and not fault.windows)
-    survive = math.prod(1 - rate for rate in crashes)
+    crashes = [fault for fault in scenario.faults if fault.type == QueueFault.WORKER_CRASH and not fault.windows]
+    survive = math.prod(1 - fault.rate * _share_struck(scenario, fault) for fault in crashes)
     tasks = Rate(scenario.workload).expected(scenario.duration_s)
     return min(tasks, math.inf if scenario.workload.tasks is None else scenario.workload.tasks) * (1 - survive)
+
+
+def _share_struck(scenario: Scenario, fault: Fault) -> float:
+    """The share of tasks that are of the kinds of work that a fault strikes."""
+    struck = [kind.share for kind in scenario.workload.kinds if kind.name in fault.kinds]
+    return math.fsum(struck) if fault.kinds else 1.0
 
 
 def delivery_figures(scenario: Scenario) -> list[str]:
@@ -115,7 +148,8 @@ def delivery_figures(scenario: Scenario) -> list[str]:
         share = _percent(outlasting(scenario))
         words.append(f"visibility timeout {show_duration(queue.lease_s)}, outlasted by {share} of attempts")
     if queue.acks_early:
-        words.append(f"acknowledged when handed out, about {expected_lost(scenario):,.0f} tasks lost in crashes")
+        lost = expected_lost(scenario)
+        words.append(f"acknowledged when handed out{f', about {lost:,.0f} tasks lost in crashes' if lost else ''}")
     if queue.max_deliveries is not None:
         words.append(f"dead-lettered after {queue.max_deliveries} deliveries")
     return [f"  delivery    {'; '.join(words)}"] if words else []

@@ -6,13 +6,14 @@ low-discrepancy set of points (Roberts' R2 sequence), not drawn.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Process, Scenario
-from soak.schemas.stream.block import Floats
+from soak.schemas.stream.block import Bools, Floats
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue, queue_of
 from soak.simulation.distributions import spread
 from soak.simulation.queue.actions import ACTIONS, Action
@@ -29,7 +30,8 @@ class Demand:
     """Of one task: attempts; seconds for which it holds a worker, and for which that worker then waits for a poll.
 
     A worker is held while it runs an attempt, hangs, waits for the database or is started again. fails: the probability
-    that the task ends FAILED or BLOCKED; fails_after_s: how long after its first attempt began, on average.
+    that the task ends FAILED or BLOCKED; fails_after_s: how long after its first attempt began, on average. apart_s: time
+    between attempts, in which it holds no worker.
     """
 
     attempts: float
@@ -37,6 +39,7 @@ class Demand:
     idle_s: float
     fails: float
     fails_after_s: float
+    apart_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +59,46 @@ class _Outcome:
     back_s: float
 
 
-class TaskDemand:
-    """The demand of a task of a scenario, by the faults that hold."""
+class Demanded(Protocol):
+    """The demand of a task, by the faults that hold."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        self._queue = queue_of(scenario)
+    def of(self, faults: tuple[Fault, ...]) -> Demand:
+        """The demand of a task while these faults by rate hold, including accepted duplicates."""
+
+
+class TaskDemand:
+    """The demand of a task of a scenario, of one kind of work where there are several (by its place in the workload)."""
+
+    def __init__(self, scenario: Scenario, kind: int | None = None) -> None:
+        self._queue = queue_of(scenario) if kind is None else queue_of(scenario).of_kind(kind)
+        self._kind = None if kind is None else scenario.workload.kinds[kind].name
+        service = scenario.workload.service if kind is None else scenario.workload.kinds[kind].service
         self._leases = Leases.of(self._queue, ())
         self._backoff_s = mean_waits(self._queue.backoff, self._queue.last_attempt)
         number = np.arange(_POINTS, dtype=np.float64)
         within: Floats = number * _R2[0] % 1.0
         moment: Floats = number * _R2[1] % 1.0
-        service_s = spread(scenario.workload.service, _POINTS)
+        service_s = spread(service, _POINTS)
         mean_s = float(service_s.mean())
         # The middles of equal parts fall short of a long tail.
-        self._service_s = service_s * (scenario.workload.service.mean_s / mean_s) if mean_s else service_s
+        self._service_s = service_s * (service.mean_s / mean_s) if mean_s else service_s
+        self._late = float((self._service_s > self._queue.time_limit_s).mean())
+        """The share of attempts that are ended since they run for too long."""
         self._within = within
         self._starts_s = {False: _starts(scenario, moment), True: _starts_after_expiry(queue_of(scenario), moment)}
-        self._mean_s = scenario.workload.service.mean_s
+        self._mean_s = service.mean_s
+        if self._late:
+            self._service_s = np.minimum(self._service_s, self._queue.time_limit_s)
+            self._mean_s = float(self._service_s.mean())
         self._duration_s = scenario.duration_s
+        self._found_after_s = self._queue.lease_s + self._queue.watchdog_interval_s / 2
+        """How long after its last heartbeat a lease is found expired, on average."""
         self._known: dict[tuple[Fault, ...], Demand] = {}
 
     def of(self, faults: tuple[Fault, ...]) -> Demand:
         """The demand of a task while these faults by rate hold, including accepted duplicates."""
+        if self._kind is not None:
+            faults = tuple(fault for fault in faults if not fault.kinds or self._kind in fault.kinds)
         if faults not in self._known:
             self._known[faults] = self._with_duplicates(faults, self._single([f for f in faults if f.type in ACTIONS]))
         return self._known[faults]
@@ -91,9 +112,7 @@ class TaskDemand:
                 comes = np.maximum(0.0, 1 - delay_s / self._duration_s)
                 again += left * fault.rate * task.fails * float((comes * (delay_s > task.fails_after_s)).mean())
                 left *= 1 - fault.rate
-        return Demand(
-            task.attempts, task.held_s * (1 + again), task.idle_s * (1 + again), task.fails, task.fails_after_s
-        )
+        return replace(task, held_s=task.held_s * (1 + again), idle_s=task.idle_s * (1 + again))
 
     def _single(self, faults: Sequence[Fault]) -> Demand:
         """Tasks over their hard budget are so in every attempt; the others meet the remaining faults."""
@@ -113,13 +132,14 @@ class TaskDemand:
             idle_s=sum(share * kind.idle_s for share, kind in kinds),
             fails=fails,
             fails_after_s=after_s / fails if fails else 0.0,
+            apart_s=sum(share * kind.apart_s for share, kind in kinds),
         )
 
     def _chain(self, faults: Sequence[Fault], *, over_budget: bool) -> Demand:
         """Attempts of a task one after the other, up to the last that is allowed."""
         queue = self._queue
         outcomes = {late: list(self._outcomes(faults, over_budget=over_budget, expired=late)) for late in (False, True)}
-        attempts = held_s = idle_s = fails = after_s = waited_s = 0.0
+        attempts = held_s = idle_s = fails = after_s = waited_s = apart_s = 0.0
         share = {False: 1.0, True: 0.0}
         """Of the tasks that get so far: those whose attempt before did not lose its lease, and those whose did."""
         for attempt in range(1, queue.last_attempt + 1):
@@ -135,8 +155,10 @@ class TaskDemand:
             back_s = sum(chance * each.again * each.back_s for chance, each in tried)
             lost = sum(chance * each.again for chance, each in tried if each.expires)
             waited_s += (back_s + (again - lost) * self._backoff_s[attempt - 1]) / again if again else 0.0
+            if attempt < queue.last_attempt:
+                apart_s += (again - lost) * self._backoff_s[attempt - 1] + lost * self._found_after_s
             share = {False: again - lost, True: lost}
-        return Demand(attempts, held_s, idle_s, fails, after_s / fails if fails else 0.0)
+        return Demand(attempts, held_s, idle_s, fails, after_s / fails if fails else 0.0, apart_s)
 
     def _outcomes(self, faults: Sequence[Fault], *, over_budget: bool, expired: bool) -> Iterator[_Outcome]:
         left = 1.0
@@ -144,7 +166,13 @@ class TaskDemand:
             yield from self._struck(fault, left * fault.rate, expired=expired)
             left *= 1 - fault.rate
         blocked = over_budget and self._queue.guardrail_mode is GuardrailMode.ENFORCE
-        yield from self._held(left, self._service_s, again=0.0, fails=blocked, expired=expired)
+        if self._late and not over_budget:
+            limit_s, in_time = np.full(1, self._queue.time_limit_s), self._service_s < self._queue.time_limit_s
+            yield from self._held(left * self._late, limit_s, again=1.0, fails=True, expired=expired)
+            left, held_s = left * (1 - self._late), self._service_s[in_time]
+            yield from self._held(left, held_s, again=0.0, fails=False, expired=expired, chosen=in_time)
+        else:
+            yield from self._held(left, self._service_s, again=0.0, fails=blocked, expired=expired)
 
     def _struck(self, fault: Fault, chance: float, *, expired: bool) -> Iterator[_Outcome]:
         queue, service_s = self._queue, self._service_s
@@ -170,11 +198,27 @@ class TaskDemand:
                 yield from self._held(chance, service_s, again=0.0, fails=True, expired=expired)
 
     def _held(
-        self, chance: float, held_s: Floats, *, again: float, fails: bool, expired: bool, expires: bool = False
+        self,
+        chance: float,
+        held_s: Floats,
+        *,
+        again: float,
+        fails: bool,
+        expired: bool,
+        expires: bool = False,
+        chosen: Bools | None = None,
     ) -> Iterator[_Outcome]:
-        """An attempt that holds its worker for this time: its lease may have expired by then, where nothing renews it."""
-        lost = self._leases.outlasted(self._starts_s[expired], held_s)
-        share = float(lost.mean())
+        """An attempt that holds its worker for this time: its lease may have expired by then, where nothing renews it.
+
+        chosen: which of the points it is about, where not all.
+        """
+        if not self._queue.times_out:
+            yield self._outcome(chance, held_s, again=again, fails=fails, expires=expires)
+            return
+        starts_s = self._starts_s[expired] if chosen is None else self._starts_s[expired][chosen]
+        held_s = np.broadcast_to(held_s, starts_s.shape)
+        lost = self._leases.outlasted(starts_s, held_s)
+        share = float(lost.mean()) if len(lost) else 0.0
         if share < 1:
             yield self._outcome(chance * (1 - share), held_s[~lost], again=again, fails=fails, expires=expires)
         if share:

@@ -16,7 +16,7 @@ from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 from soak.simulation.queue.killing import KillableAttempts, Run
-from soak.simulation.queue.mishaps import Attempt
+from soak.simulation.queue.mishaps import Attempt, limited
 from soak.simulation.queue.model import QueueModel
 from soak.simulation.queue.roster import Roster
 from soak.simulation.recorder import Recorder
@@ -42,7 +42,7 @@ class FleetModel(QueueModel):
         super().__init__(env, plan, recorder)
         self._mishaps = self._attempts = KillableAttempts(self, self._roster, plan, recorder, self._leases)
         self._cut_short = recorder.cut_short
-        self._planned_fate = self._fate
+        self._planned_fate, self._limited = self._fate, limited(plan)
         if any(fault.type == QueueFault.SLOW_WORKER for fault in plan.scenario.faults):
             self._fate = self._slowed_fate
 
@@ -80,7 +80,8 @@ class FleetModel(QueueModel):
         for factor, slowed in self._slow.get(self._beginning, ()):
             service_s *= factor
             self._slowed[self._beginning] = slowed
-        return service_s, cause, within
+        limited_s, late = self._limited(number, service_s, cause)
+        return limited_s, cause or late, within
 
     def _end(self, now: float, number: int, worker: int) -> None:
         super()._end(now, number, worker)

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -14,10 +14,11 @@ from soak.schemas.stream.block import Floats
 from soak.schemas.stream.events import COPY
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.settings import queue_of
-from soak.schemas.units import show_duration
+from soak.schemas.units import show_duration, show_rate
 from soak.simulation.plan import Plan
 from soak.simulation.queue.delivery import expected_lost, outlasting
-from soak.simulation.queue.demand import Demand, TaskDemand
+from soak.simulation.queue.demand import Demand, Demanded
+from soak.simulation.queue.kind_demand import KindFigures, QueueFigures, demand_of, kind_figures, queue_figures
 from soak.simulation.queue.planned import PlannedWorkers, planned_workers
 from soak.simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
 
@@ -54,6 +55,8 @@ class QueueForecast:
     cycle_s: float
     cycle_rate_per_s: Floats
     warnings: tuple[str, ...]
+    kinds: tuple[KindFigures, ...] = ()
+    queues: tuple[QueueFigures, ...] = ()
     mean_workers: float = 0.0
     planned_workers: tuple[tuple[float, float], ...] = ()
     outlasting: float = 0.0
@@ -82,7 +85,9 @@ def forecast_queue(plan: Plan) -> QueueForecast:
         rate_per_s=rate_per_s,
         cycle_s=cycle_s,
         cycle_rate_per_s=rate.at((np.arange(POINTS) + 0.5) / POINTS * cycle_s),
-        warnings=(*(_fleet_warnings(scenario, load, planned) if planned else _warnings(scenario, load)), *short),
+        warnings=(*(_fleet_warnings(scenario, load, planned) if planned else _all_warnings(scenario, load)), *short),
+        kinds=kind_figures(scenario, load.parts),
+        queues=queue_figures(scenario, load.parts),
         mean_workers=planned.mean(scenario.duration_s) if planned else float(queue_of(scenario).workers),
         planned_workers=planned.steps() if planned else (),
         outlasting=outlasting(scenario),
@@ -115,12 +120,12 @@ class Load:
     """The load on the workers, by segments of the plan; see `QueueForecast`."""
 
     parts: list[Segment]
-    demand: TaskDemand
+    demand: Demanded
 
     @classmethod
     def of(cls, plan: Plan) -> "Load":
         """The load of a plan."""
-        return cls(segments(plan.scenario, plan.rate), TaskDemand(plan.scenario))
+        return cls(segments(plan.scenario, plan.rate), demand_of(plan.scenario))
 
     def _of(self, part: Segment) -> Demand:
         return self.demand.of(part.faults)
@@ -153,6 +158,11 @@ class Load:
         return sum(part.arrivals * self._of(part).attempts for part in self.parts) / arrivals
 
     @property
+    def attempts_per_s(self) -> float:
+        """Attempts that are made a second, on average."""
+        return mean_over(self.parts, lambda part: self._of(part).attempts)
+
+    @property
     def mean(self) -> float:
         """Over all the time in which work arrives."""
         return self.held(self.parts)
@@ -176,6 +186,23 @@ class Load:
     def between_bursts(self) -> list[Segment]:
         """The segments between bursts."""
         return [part for part in self.parts if not part.burst]
+
+
+def _all_warnings(scenario: Scenario, load: Load) -> list[str]:
+    """Of all workers; of those of each queue where they belong to queues."""
+    queue = queue_of(scenario)
+    if not queue.queues:
+        return _warnings(scenario, load)
+    found = []
+    for each in queue.queues:
+        alone = replace(scenario, system_settings=replace(queue, workers=each.workers))
+        own = Load(load.parts, demand_of(scenario, each.kinds))
+        found += [f"queue {each.name}: {warning}" for warning in _warnings(alone, own)]
+        attempts = own.attempts_per_s
+        if each.rate_per_s and attempts > each.rate_per_s * (1 + _ROUNDING):
+            asked = f"{show_rate(attempts)} attempts would be made, but its rate_limit is {show_rate(each.rate_per_s)}"
+            found.append(f"queue {each.name}: {asked}; the queue grows for as long as work arrives")
+    return found
 
 
 def _warnings(scenario: Scenario, load: Load) -> list[str]:

@@ -7,7 +7,7 @@ from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind, worker_name
 from soak.schemas.stream.states import TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE
-from soak.schemas.systems.queue.settings import GuardrailMode, queue_of
+from soak.schemas.systems.queue.settings import GuardrailMode, Queue, queue_of
 from soak.simulation.plan import Plan
 from soak.simulation.queue.actions import BODY_FAILS, LOSES_LEASE, Action
 from soak.simulation.queue.lease import FOREVER, Leases, union
@@ -30,12 +30,15 @@ _DONE, _FAILED, _BLOCKED, LOST = (
 )
 """The event that ends a task, and the state it ends in."""
 _CRASH, _HANG, _DB_LOCK = int(Action.CRASH), int(Action.HANG), int(Action.DB_LOCK)
-_SLOW = int(Action.SLOW)
+_SLOW, _TIME_LIMIT = int(Action.SLOW), int(Action.TIME_LIMIT)
 _SEEN_AT_ITS_END = frozenset({_HANG, _SLOW})
 _PERMANENT, _OVER_BUDGET = int(Action.PERMANENT), int(Action.OVER_BUDGET)
 _BODY_FAILS = [action in BODY_FAILS for action in Action]
-_INJECTED_AT_ITS_END = [fails or action is Action.DB_LOCK for action, fails in zip(Action, _BODY_FAILS, strict=True)]
-_TRIED_AGAIN = [action in {Action.TRANSIENT, Action.DB_LOCK} for action in Action]
+_INJECTED_AT_ITS_END = [
+    (fails or action is Action.DB_LOCK) and action is not Action.TIME_LIMIT
+    for action, fails in zip(Action, _BODY_FAILS, strict=True)
+]
+_TRIED_AGAIN = [action in {Action.TRANSIENT, Action.DB_LOCK, Action.TIME_LIMIT} for action in Action]
 _LOSES_ITS_LEASE = [action in LOSES_LEASE for action in Action]
 
 
@@ -61,8 +64,31 @@ class Host(Protocol):
     def release(self, now: float, worker: int) -> None:
         """Set a worker free."""
 
+    def lost(self, now: float, worker: int) -> None:
+        """A worker has died."""
+
     def plan_poll(self, now: float) -> None:
         """Make sure that a dispatcher looks when there is something to do."""
+
+
+def rules(plan: Plan) -> Callable[[int], Queue]:
+    """What holds for a task, by its number: the queue's settings, with those of its kind put in."""
+    queue, kinds = queue_of(plan.scenario), plan.kinds
+    if kinds is None or not queue.differs_by_kind:
+        return lambda number: queue
+    by_kind, kind_of = queue.by_kind, kinds.one
+    return lambda number: by_kind[kind_of(number)]
+
+
+def limited(plan: Plan) -> Callable[[int, float, int], tuple[float, int]]:
+    """An attempt that a fault makes slower, by task number, seconds and cause: ended where it runs for too long."""
+    late, of_task = plan.late_cause, rules(plan)
+
+    def limit(number: int, service_s: float, cause: int) -> tuple[float, int]:
+        longest_s = of_task(number).time_limit_s
+        return (longest_s, late) if service_s > longest_s else (service_s, cause)
+
+    return limit if late else lambda number, service_s, cause: (service_s, cause)
 
 
 class Attempt:
@@ -91,7 +117,8 @@ class Mishaps:
         self._plan = plan
         self._row = recorder.row
         self._queue = queue_of(plan.scenario)
-        self._wait_s = waits_of(self._queue.backoff, plan.seed)
+        self._rules, self._limited = rules(plan), limited(plan)
+        self._wait_s = waits_of(self._rules, plan)
         self._leases = leases
         self._outages, self._watched = leases.outages, leases.watched
         self._outage_faults = [fault for fault in plan.scenario.faults if fault.spec.outage]
@@ -105,6 +132,10 @@ class Mishaps:
         if action == _SLOW:
             service_s *= self._slow_factor(attempt)
             self._injected(start_s, attempt)
+            service_s, cause = self._limited(attempt.number, service_s, attempt.cause)
+            if cause != attempt.cause:
+                self._row((start_s, _SEEN, -1, 0, -1, attempt.cause, 0.0))
+                attempt.cause, attempt.action = cause, _TIME_LIMIT
         struck_s = start_s + within * service_s
         end_s = start_s + service_s
         if not self._watched and not _LOSES_ITS_LEASE[action]:
@@ -148,6 +179,7 @@ class Mishaps:
         self._ended(now, attempt, attempt.cause)
         self._row((now, Kind.PROCESS_EXITED, -1, 0, attempt.worker, attempt.cause, self._process(attempt.worker)))
         self.away += 1
+        self._host.lost(now, attempt.worker)
         if self._queue.acks_early:
             self._finish(now, LOST, attempt, attempt.cause)
         self._host.at(now + self._queue.worker_restart_s, self._restart, attempt.worker)
@@ -211,8 +243,9 @@ class Mishaps:
         self._host.plan_poll(now)
 
     def _try_again(self, now: float, due: float, attempt: Attempt, cause: int) -> None:
-        if attempt.attempt >= self._queue.last_attempt:
-            if self._queue.dead_letters(attempt.attempt):
+        rules = self._rules(attempt.number)
+        if attempt.attempt >= rules.last_attempt:
+            if rules.dead_letters(attempt.attempt):
                 self._row((now, _DEAD_LETTERED, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
             self._finish(now, _FAILED, attempt, cause)
             return

@@ -23,8 +23,9 @@ from soak.simulation.plan import Plan, Submissions
 from soak.simulation.queue.contention import Contention
 from soak.simulation.queue.lease import FOREVER, Leases, windows_of
 from soak.simulation.queue.mishaps import Attempt, Mishaps
+from soak.simulation.queue.places import Places
 from soak.simulation.queue.polls import Polls
-from soak.simulation.queue.waiting import Backed, Deferred, Ready, oldest_due
+from soak.simulation.queue.waiting import Backed, Deferred, Ready, oldest_due, oldest_of_all
 from soak.simulation.recorder import Recorder, RowKind
 
 T = TypeVar("T")
@@ -53,6 +54,9 @@ class QueueModel:
         self._mishaps = Mishaps(self, plan, recorder, self._leases)
         self._states, self._free = bytearray(), list(range(self._queue.workers - 1, -1, -1))
         self._ready: list[Ready] = []
+        self._place = Places.of(plan)
+        self._accept = self._accept_in_place if self._place else self._accept_in_turn
+        self._oldest_due = oldest_of_all if self._place else oldest_due
         self._backing_off: list[Backed] = []
         self._deferred: list[Deferred] = []
         self._running: list[tuple[float, int, int]] = []
@@ -67,8 +71,12 @@ class QueueModel:
         self._cursor, self._next_due, self._sample_at = 0, -FOREVER, plan.scenario.telemetry.sample_interval_s
         self.ended_s: float | None = None
         """When the last open task was closed after the end of arrivals; None before."""
+        self._prepare()
         self._next_chunk()
         self._schedule_start()
+
+    def _prepare(self) -> None:
+        """What a model with more to it than this one has of its own."""
 
     def _schedule_start(self) -> None:
         self.at(self._duration_s, self._arrivals_over, None)
@@ -172,11 +180,19 @@ class QueueModel:
         self._row((now, _ENQUEUED, number, 0, -1, cause, due))
         self._accept(number, due)
 
-    def _accept(self, number: int, due: float) -> None:
+    def _accept_in_turn(self, number: int, due: float) -> None:
         self._states[number] = _PENDING
         self._open += 1
         self._order += 1
         heapq.heappush(self._ready, (self._order, number, 1, due))
+
+    def _accept_in_place(self, number: int, due: float) -> None:
+        """Where some work is dispatched before other."""
+        assert self._place
+        self._states[number] = _PENDING
+        self._open += 1
+        self._order += 1
+        heapq.heappush(self._ready, (self._place.of_task(number, self._order), number, 1, due))
 
     # Dispatchers poll.
 
@@ -254,6 +270,9 @@ class QueueModel:
         self._free.append(worker)
         self.plan_poll(now)
 
+    def lost(self, now: float, worker: int) -> None:
+        """A worker has died: nothing waits for it."""
+
     # Scheduled faults.
 
     def _fault_starts(self, fault: Fault) -> None:
@@ -285,12 +304,17 @@ class QueueModel:
 
     def _sample(self, now: float) -> None:
         self.catch_up(now)
-        pending = len(self._ready) + len(self._backing_off)
-        busy = self._queue.workers - len(self._free) - self._mishaps.away
-        oldest_s = now - oldest_due(now, self._ready, self._backing_off, self._deferred)
+        ready, idle = self._waiting()
+        pending = len(ready) + len(self._backing_off)
+        busy = self._queue.workers - idle - self._mishaps.away
+        oldest_s = now - self._oldest_due(now, ready, self._backing_off, self._deferred)
         for kind, value in ((_DEPTH, pending), (_OLDEST, oldest_s), (_BUSY, busy)):
             self._row((now, kind, -1, 0, -1, NO_CAUSE, value))
         self._sample_at = now + self._plan.scenario.telemetry.sample_interval_s
+
+    def _waiting(self) -> tuple[list[Ready], int]:
+        """The work that waits for a worker, and how many workers are free."""
+        return self._ready, len(self._free)
 
     def _arrivals_over(self, _: None) -> None:
         self.catch_up(self._env.now)

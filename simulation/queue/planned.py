@@ -21,6 +21,10 @@ _MOST_LOOKS = 20_000
 """A rule is followed no further than this number of looks at it."""
 
 
+_HARDLY = 3.0
+"""Workers beyond the load and this number of standard deviations of a Poisson number hardly ever have anything to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedWorkers:
     """Workers over time: from each of these times on, `up` are up; `able`: as how many they work, slow ones counted less."""
@@ -106,7 +110,7 @@ def _by_rule(
                 coming.remove(arrived)
                 up += arrived[1]
                 yield arrived[0], up
-        spare = 0 if pending else int(up - load)
+        spare = 0 if pending else max(0, int(up - load - _HARDLY * math.sqrt(load)))
         idle_s = idle_s + rule.every_s if spare else 0.0
         if pending > rule.queue_depth:
             if (more := min(rule.out_by, rule.most - asked)) > 0:

@@ -1,6 +1,6 @@
 """Waiting work: to be accepted, for its backoff to pass, or for a worker."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 Ready: TypeAlias = tuple[int, int, int, float]
@@ -11,6 +11,14 @@ Backed: TypeAlias = tuple[float, int, int, int]
 
 Deferred: TypeAlias = tuple[float, int, int]
 """Could not be accepted: when it was due, task number, the cause of a duplicate (0: the original). In order of time."""
+
+
+def oldest_of_all(
+    now: float, ready: Iterable[Ready], backing_off: Sequence[Backed], deferred: Sequence[Deferred]
+) -> float:
+    """The same where work is not handed out in the order of arrival."""
+    oldest = min((due for _, _, _, due in ready), default=now)
+    return oldest_due(min(now, oldest), (), backing_off, deferred)
 
 
 def oldest_due(

@@ -5,18 +5,21 @@ from collections.abc import Callable
 import numpy as np
 
 from soak.schemas.language.backoff import GROWTH, Backoff
+from soak.schemas.systems.queue.settings import Queue, queue_of
 from soak.simulation.draws import Draws
+from soak.simulation.plan import Plan
 
 _STREAM = "backoff"
 _POINTS = 128
 
 
-def waits_of(backoff: Backoff, seed: int) -> Callable[[int, int], float]:
-    """The wait in seconds after an attempt (from 1) at a task: `wait(number, attempt)`."""
-    if not backoff.drawn:
-        return lambda number, attempt: backoff.full_s(attempt)
-    draws = Draws(seed, _STREAM)
-    return lambda number, attempt: backoff.wait_s(attempt, draws.of_copies(number))
+def waits_of(rules: Callable[[int], Queue], plan: Plan) -> Callable[[int, int], float]:
+    """The wait in seconds after an attempt (from 1) at a task: `wait(number, attempt)`. rules: what holds for a task."""
+    queue = queue_of(plan.scenario)
+    if not any(each.backoff.drawn for each in (queue, *queue.by_kind)):
+        return lambda number, attempt: rules(number).backoff.full_s(attempt)
+    draws = Draws(plan.seed, _STREAM)
+    return lambda number, attempt: rules(number).backoff.wait_s(attempt, draws.of_copies(number))
 
 
 def mean_waits(backoff: Backoff, attempts: int) -> list[float]:

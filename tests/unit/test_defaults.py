@@ -108,7 +108,7 @@ def test_defaults_change_nothing_once_they_are_written_down(path: Path, tmp_path
     filled = completed(loaded.data)
     assert loaded.data == before
     assert completed(filled) == filled
-    for data_file in VALID.glob("*.txt"):
+    for data_file in (*VALID.glob("*.txt"), *VALID.glob("*.csv")):
         shutil.copy(data_file, tmp_path)
     written = tmp_path / path.name
     written.write_text(json.dumps(filled, ensure_ascii=False), encoding="utf-8")

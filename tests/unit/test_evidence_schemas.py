@@ -374,7 +374,8 @@ def test_schema_and_vocabulary_name_the_same_fields_of_an_event(kind: Kind) -> N
     spec = SPECS[kind]
     always = {"t", "type", *(column for column in ("task", "key", "attempt") if spec.uses(column))}
     always |= {name for name in (spec.value_name, "state" if spec.state else "") if name}
-    sometimes = {column for column in ("worker", "tenant") if spec.uses(column)}
+    sometimes = {"worker"} if spec.uses("worker") else set[str]()
+    sometimes |= {"tenant", "kind"} if spec.uses("label") else set()
     sometimes |= {"fault", "error"} if spec.uses("cause") else set()
     assert set(EVENTS[spec.type]["properties"]) == always | sometimes
     # A fault by time hits no task.

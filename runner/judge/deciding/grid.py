@@ -8,6 +8,7 @@ import numpy as np
 
 from soak.runner.judge.deciding.bounds import LEAST_BATCHES
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import language_of
 from soak.schemas.language.rhythms import bursts_of, cycles_of, is_cyclic
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints
@@ -49,8 +50,9 @@ class Grid:
         whole, cycle = max(1, _ticks(scenario.duration_s)), math.lcm(*cycles) if cycles else 1
         step = cycle * math.ceil(whole / (cycle * MOST_STEPS))
         count, first = whole // step, math.ceil(_ticks(scenario.warmup_s) / step)
-        # What a load that never repeats itself will do is not known before the end.
-        least = max(LEAST_BATCHES, (count - first) // LEAST_PART) if is_cyclic(scenario) else count + 1
+        # What a load that never repeats itself will do is not known before the end, nor what a system will that changes.
+        lasting = is_cyclic(scenario) and language_of(scenario.system).steady(scenario.system_settings)
+        least = max(LEAST_BATCHES, (count - first) // LEAST_PART) if lasting else count + 1
         return cls(step, count, first, least, cycle / TICKS_PER_S if cycles else 0.0, tuple(once))
 
     @property

@@ -6,8 +6,10 @@ import numpy as np
 
 from soak.runner.judge.exposure import Contest, holds
 from soak.runner.judge.queue.budget import Budget
+from soak.runner.judge.task_labels import TaskLabels, of_kinds
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
-from soak.schemas.stream.block import Block
+from soak.schemas.stream.block import Block, Bools, Floats, Ints
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
 from soak.schemas.systems.queue.faults import QueueFault
@@ -29,6 +31,7 @@ class Attempts:
         self.contest = Contest([fault for fault in scenario.faults if fault.type in ACTIONS])
         self._vocabulary = vocabulary
         self._in_time = 1.0 - outlasting(scenario)
+        self._labels = TaskLabels(vocabulary) if any(fault.kinds for fault in self.contest.faults) else None
         self._budgets = {
             place: Budget(fault, frozenset(earlier.name for earlier in self.contest.faults[:place]))
             for place, fault in enumerate(self.contest.faults)
@@ -39,6 +42,11 @@ class Attempts:
         """Process a block."""
         started = block.kind == Kind.TASK_DISPATCHED
         can = [holds(fault, block.t[started]) for fault in self.contest.faults]
+        if self._labels:
+            self._labels.observe(block)
+            for place, fault in enumerate(self.contest.faults):
+                if fault.kinds:
+                    can[place] &= self._labels.struck_by(fault, block.task[started])
         for place, budget in self._budgets.items():
             can[place] &= budget.could(block, started, can[place], self._vocabulary)
         self.contest.add(can)
@@ -55,31 +63,41 @@ class Attempts:
 class Duplicates:
     """Second submissions of tasks: each follows the first after a delay, if the run lasts that long."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary) -> None:
         self.contest = Contest([fault for fault in scenario.faults if fault.spec.resubmits])
+        self._vocabulary = vocabulary
         self._duration_s = scenario.duration_s
         self._delays_s = [spread(fault.delay, _POINTS) for fault in self.contest.faults]
         self._longest_s = max((float(delay_s[-1]) for delay_s in self._delays_s), default=0.0)
         self._recent_s = np.empty(0)
+        self._label = np.empty(0, dtype=np.int64)
+        """Of each of them, as the stream has it."""
 
     def observe(self, block: Block) -> None:
         """Process a block."""
         first = (block.kind == Kind.TASK_ENQUEUED) & (block.cause == 0)
         # The planned time decides; deferred work is accepted later.
-        self._recent_s = np.sort(np.concatenate([self._recent_s, block.value[first]]))
+        recent_s = np.concatenate([self._recent_s, block.value[first]])
+        order = np.argsort(recent_s, kind="stable")
+        self._recent_s, self._label = recent_s[order], np.concatenate([self._label, block.label[first]])[order]
         self._settle(block.until_s)
 
     def _settle(self, until_s: float) -> None:
         """Count the tasks whose duplicates must all have come by now."""
         settled = int(np.searchsorted(self._recent_s, until_s - self._longest_s, side="left"))
         done_s, self._recent_s = self._recent_s[:settled], self._recent_s[settled:]
-        self.contest.add([holds(fault, done_s) for fault in self.contest.faults])
+        done, self._label = self._label[:settled], self._label[settled:]
+        self.contest.add([self._could(fault, done_s, done) for fault in self.contest.faults])
+
+    def _could(self, fault: Fault, due_s: Floats, label: Ints) -> Bools:
+        return holds(fault, due_s) & of_kinds(self._vocabulary, fault, label) if fault.kinds else holds(fault, due_s)
 
     def expected(self, place: int, ended_s: float) -> float:
         """How many duplicates of the fault at a place can be expected by the end of the run."""
         until_s = min(ended_s, self._duration_s)
         came = np.searchsorted(self._delays_s[place], until_s - self._recent_s, side="left") / _POINTS
-        can = zip(*(holds(fault, self._recent_s).tolist() for fault in self.contest.faults), strict=True)
+        could = (self._could(fault, self._recent_s, self._label).tolist() for fault in self.contest.faults)
+        can = zip(*could, strict=True)
         recent = math.fsum(
             share * self.contest.chances(each)[place] for share, each in zip(came.tolist(), can, strict=True)
         )

@@ -17,6 +17,6 @@ def _busy(scenario: Scenario) -> tuple[Busy, ...]:
 
 ROOM = Room(
     tracker=QueueTracker,
-    exposed=lambda scenario, vocabulary: [Duplicates(scenario), Attempts(scenario, vocabulary)],
+    exposed=lambda scenario, vocabulary: [Duplicates(scenario, vocabulary), Attempts(scenario, vocabulary)],
     busy=_busy,
 )

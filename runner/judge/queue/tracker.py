@@ -7,6 +7,7 @@ import numpy as np
 from soak.runner.judge.groups import carried
 from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.queue.blame import EXPIRED, Blame
+from soak.runner.judge.queue.by_kind import ByKind
 from soak.runner.judge.queue.deliveries import redelivery_of
 from soak.runner.judge.queue.duplicates import Duplicates
 from soak.runner.judge.queue.ledger import duplicate_executions
@@ -51,6 +52,8 @@ class QueueTracker(Tracker):
         super().__init__(scenario, vocabulary, identity)
         self._queue = queue_of(scenario)
         self._backoff_s = _backoffs(self._queue)
+        self._drawn = any(each.backoff.drawn for each in (self._queue, *self._queue.by_kind))
+        self._by_kind = ByKind(scenario) if self._queue.differs_by_kind else None
         self._redelivery = redelivery_of(self._queue)(scenario, vocabulary, identity)
         self._duplicates = Duplicates()
         self._blame = Blame(scenario, vocabulary)
@@ -124,20 +127,23 @@ class QueueTracker(Tracker):
     def _backoffs(self, block: Block, tasks: Tasks, failed_at: Floats, facts: Facts) -> None:
         rows, label = tasks.rows, tasks.label
         groups, kind = rows.groups, rows.kind
-        backoff_s = self._backoff_s[np.clip(rows.attempt, 0, len(self._backoff_s) - 1)]
+        most: int | Ints = self._queue.last_attempt
+        if self._by_kind is None:
+            backoff_s = self._backoff_s[np.clip(rows.attempt, 0, len(self._backoff_s) - 1)]
+        else:
+            backoff_s, most = self._by_kind.of(label, rows.attempt)
         # A backoff runs from the end of the attempt: from that of its body, by the ledger, where that failed.
         over_s = failed_at + np.where(tasks.transient[rows.cause], backoff_s, 0.0)
-        if self._queue.backoff.drawn:
+        if self._drawn:
             # Only who drew it knows how long it is: what the retry itself says holds, and no less than jitter can make it.
             over_s = np.maximum(over_s, rows.value)
         not_before = carried(groups.latest(kind == Kind.TASK_RETRY), over_s, rows.known("not_before"))
         again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
         started = kind == Kind.TASK_DISPATCHED
-        excess = started & (rows.attempt > self._queue.last_attempt)
+        excess = started & (rows.attempt > most)
         facts.series["excess_attempts"] = rows.samples(started, excess, label)
-        note_rows(
-            facts, "excess_attempts", block, rows, excess, label, f"more than {self._queue.last_attempt} attempts"
-        )
+        beyond = f"more than {'its' if self._by_kind else self._queue.last_attempt} attempts"
+        note_rows(facts, "excess_attempts", block, rows, excess, label, beyond)
         early = again & (rows.t < not_before - _TICK_S)
         facts.series["backoff_violations"] = rows.samples(again, early, label)
         note_early(facts, block, rows, early, not_before, label)

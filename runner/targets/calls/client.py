@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Protocol
 
 from soak.runner.targets.calls.dependencies import Program
@@ -18,6 +18,7 @@ from soak.schemas.stream.states import TaskState
 from soak.schemas.systems.calls.settings import calls_of
 from soak.simulation.calls.outcome import CallError
 from soak.simulation.plan import Plan
+from soak.simulation.turns import Turns
 
 
 class Chain(Protocol):
@@ -44,6 +45,10 @@ class Client:
         self._all_came = False
         self._wires: dict[str, Wire] = {}
         self._ended = asyncio.Event()
+        self._turns = plan.turns() if plan.users else None
+        """The users of a closed workload at work."""
+        self._news = asyncio.Event()
+        """A task has ended: its user may be next."""
 
     # Readable from other threads.
 
@@ -84,7 +89,7 @@ class Client:
                 self._wires[name] = wire
             chain = self._make_chain(plan, self._clock, attempts, self._wires)
             work = [tasks.create_task(each.run()) for each in supervisors.values()]
-            work.append(tasks.create_task(self._arrive(chain)))
+            work.append(tasks.create_task(self._arrive(chain) if self._turns is None else self._take_turns(chain)))
             await self._ended.wait()
             for each in work:
                 each.cancel()
@@ -100,11 +105,31 @@ class Client:
                     if due_s >= self._plan.ends_s:
                         self._all_came = True
                         return
-                    # Recorded here: the loop may not run the task itself at once.
-                    self._states[TaskState.IN_PROGRESS] += 1
-                    self._rows.note(Kind.TASK_ENQUEUED, number=number, value=due_s)
-                    tasks.create_task(self._carry(chain, number))
+                    self._begin(tasks, chain, number, due_s)
             self._all_came = True
+
+    async def _take_turns(self, chain: Chain) -> None:
+        """Like `_arrive`, for users who wait for their tasks."""
+        turns = self._turns
+        assert turns
+        async with asyncio.TaskGroup() as tasks:
+            while (left_s := min(turns.next_s, self._plan.ends_s) - self._clock.now()) > 0 or self._is_due(turns):
+                self._news.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), max(0.0, self._clock.real(left_s)))
+                for due_s, number, _ in turns.take(self._clock.now()):
+                    self._begin(tasks, chain, number, due_s)
+            self._all_came = True
+
+    def _is_due(self, turns: Turns) -> bool:
+        """Whether a submission that was due before the end of arrivals is late."""
+        return turns.next_s < self._plan.ends_s
+
+    def _begin(self, tasks: asyncio.TaskGroup, chain: Chain, number: int, due_s: float) -> None:
+        # Recorded here: the loop may not run the task itself at once.
+        self._states[TaskState.IN_PROGRESS] += 1
+        self._rows.note(Kind.TASK_ENQUEUED, number=number, value=due_s)
+        tasks.create_task(self._carry(chain, number))
 
     async def _carry(self, chain: Chain, number: int) -> None:
         """One task, from its arrival to its end."""
@@ -125,3 +150,6 @@ class Client:
         self._rows.note(kind, number=request.number, attempt=request.attempt, cause=cause)
         self._states[state] += 1
         self._states[TaskState.IN_PROGRESS] -= 1
+        if self._turns:
+            self._turns.ended(request.number, self._clock.now())
+            self._news.set()

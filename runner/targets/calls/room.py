@@ -30,6 +30,9 @@ def _needs(plan: Plan) -> Iterator[Need]:
     """A file for each call in flight, and a thread for each worker of a dependency."""
     calls = calls_of(plan.scenario)
     at_a_time = calls_under_way(calls, plan.rate.highest_per_s)
+    if plan.users and math.isinf(plan.users.timeout_s):
+        # Each of them waits for its task, which makes one call after the other.
+        at_a_time = min(at_a_time, plan.users.count)
     files = at_a_time + len(calls.dependencies) * _FILES_PER_DEPENDENCY
     yield Need(open_files=files, who=f"up to {at_a_time} calls at a time")
     workers = sum(each.capacity.workers for each in calls.dependencies if each.capacity)

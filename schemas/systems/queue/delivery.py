@@ -1,8 +1,9 @@
 """What can be wrong with how a scenario says that tasks are delivered: retries, acknowledgement, redelivery limits."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from soak.schemas.errors import Problem
+from soak.schemas.errors import Problem, Where
 from soak.schemas.language.backoff import DECORRELATED
 from soak.schemas.language.view import View
 
@@ -13,14 +14,23 @@ _RETRY = "queue", "retry"
 
 
 def _backoff(view: View) -> Iterator[Problem]:
-    backoff, jitter = view.get(*_RETRY, "backoff"), view.get(*_RETRY, "jitter")
+    """Of the queue, and of kinds of work that have anything of their own."""
+    yield from _waits(view, _RETRY, view.get(*_RETRY, "backoff"), view.get(*_RETRY, "jitter"))
+    for where, kind in view.entries("workload", "kinds"):
+        own = kind.get("retry")
+        if isinstance(own, dict) and ("backoff" in own or "jitter" in own):
+            both = [own.get(key, view.get(*_RETRY, key)) for key in ("backoff", "jitter")]
+            yield from _waits(view, (*where, "retry"), *both)
+
+
+def _waits(view: View, where: Where, backoff: Any, jitter: Any) -> Iterator[Problem]:
     if jitter == DECORRELATED and isinstance(backoff, list):
         what = "decorrelated jitter grows by itself, up to a maximum, and cannot follow a list of waits"
-        yield view.problem((*_RETRY, "jitter"), what, "write backoff: {initial: 1s, max: 10m}, or jitter: full")
-    first_s, most_s = (view.duration(*_RETRY, "backoff", key) for key in ("initial", "max"))
+        yield view.problem((*where, "jitter"), what, "write backoff: {initial: 1s, max: 10m}, or jitter: full")
+    first_s, most_s = (view.duration(*where, "backoff", key) for key in ("initial", "max"))
     if first_s is not None and most_s is not None and first_s > most_s:
         what = f"the first wait of {backoff['initial']} is above the longest, {backoff['max']}"
-        yield view.problem((*_RETRY, "backoff", "initial"), what, "write a shorter one, or raise max")
+        yield view.problem((*where, "backoff", "initial"), what, "write a shorter one, or raise max")
 
 
 def _deliveries(view: View) -> Iterator[Problem]:

@@ -126,7 +126,7 @@ def _planned(view: View, t_s: float) -> int | None:
     there = _whole(view, "queue", "workers")
     for step, item in view.entries("queue", "schedule"):
         at_s, workers = view.duration(*step, "at"), item.get("workers")
-        if at_s is not None and at_s <= t_s and isinstance(workers, int):
+        if at_s is not None and at_s <= t_s and isinstance(workers, int) and workers > 0:
             there = workers
     return there
 

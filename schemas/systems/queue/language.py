@@ -22,12 +22,21 @@ from soak.schemas.systems.queue.faults import FAULTS, QueueFault
 from soak.schemas.systems.queue.fleet import build_fleet, timed
 from soak.schemas.systems.queue.fleet_checks import FLEET_CHECKS
 from soak.schemas.systems.queue.indicators import DEAD_LETTERED, SLIS, WORKERS_ALIVE
+from soak.schemas.systems.queue.kind_checks import QUEUE_KIND_CHECKS
+from soak.schemas.systems.queue.kinds import NO_LIMIT_S, own_settings, queue_of_kind, worker_queues
 from soak.schemas.systems.queue.settings import Ack, GuardrailMode, Queue
 from soak.schemas.units import show_duration
 
 
 def _build(scenario: Data, folders: Folders) -> Queue:
-    data = scenario["queue"]
+    data, queues = scenario["queue"], worker_queues(scenario)
+    data = {**data, "workers": sum(each.workers for each in queues)} if queues else data
+    kinds, fleet = scenario["workload"].get("kinds", ()), build_fleet(scenario)
+    by_kind = tuple(replace(_settings(own_settings(data, kind)), fleet=fleet) for kind in kinds)
+    return replace(_settings(data), fleet=fleet, by_kind=by_kind, queues=queues)
+
+
+def _settings(data: Data) -> Queue:
     return Queue(
         workers=data["workers"],
         dispatchers=data["dispatchers"],
@@ -45,14 +54,19 @@ def _build(scenario: Data, folders: Folders) -> Queue:
         guardrail_mode=GuardrailMode(data["guardrail"]["mode"]),
         ack=Ack(data["ack"]),
         max_deliveries=data.get("max_deliveries"),
-        fleet=build_fleet(scenario),
+        time_limit_s=units.duration(data["time_limit"]) if "time_limit" in data else NO_LIMIT_S,
+        priority=data.get("priority", 0),
     )
 
 
 def _service(scenario: Data, settings: Queue, folders: Folders) -> Distribution:
     task = scenario["workload"].get("task", {})
     # Without one, a trace has the service times.
-    return build_distribution(task["duration"], folders) if "duration" in task else Constant(0.0)
+    return _kind_service(task, folders) if "duration" in task else Constant(0.0)
+
+
+def _kind_service(task: Data, folders: Folders) -> Distribution:
+    return build_distribution(task["duration"], folders)
 
 
 def _needs(view: View) -> Iterator[Problem]:
@@ -60,12 +74,16 @@ def _needs(view: View) -> Iterator[Problem]:
     if view.get("workload", "arrivals", "trace", "service") is not None:
         return
     definitions, task = read_schema("scenario")["$defs"], view.get("workload", "task")
-    if isinstance(view.get("workload"), dict) and "task" not in view.get("workload"):
+    kinds = view.entries("workload", "kinds")
+    own = bool(kinds) and all("task" in kind for _, kind in kinds)
+    if isinstance(view.get("workload"), dict) and "task" not in view.get("workload") and not own:
         shown = example(definitions["workload"]["properties"]["task"])
         yield view.problem(("workload",), "needs the key 'task'", f"add task: {shown}")
-    if isinstance(task, dict) and "duration" not in task:
-        shown = example(definitions["distribution"])
-        yield view.problem(("workload", "task"), "needs the key 'duration'", f"add duration: {shown}")
+    tasks = [(("workload", "task"), task), *(((*where, "task"), kind.get("task")) for where, kind in kinds)]
+    for where, each in tasks:
+        if isinstance(each, dict) and "duration" not in each:
+            shown = example(definitions["distribution"])
+            yield view.problem(where, "needs the key 'duration'", f"add duration: {shown}")
 
 
 def _faults(view: View) -> Iterator[Problem]:
@@ -130,9 +148,23 @@ LANGUAGE = Language(
     faults=FAULTS,
     minutes=_MINUTES,
     minutes_with=_minutes_with,
+    steady=lambda queue: not queue.fleet.steps,
     on_demand=_on_demand,
-    checks=(_needs, _faults, _guardrail, _lease, _poll_interval, *FLEET_CHECKS, *DELIVERY_CHECKS),
+    checks=(
+        _needs,
+        _faults,
+        _guardrail,
+        _lease,
+        _poll_interval,
+        *FLEET_CHECKS,
+        *QUEUE_KIND_CHECKS,
+        *DELIVERY_CHECKS,
+    ),
     timed=lambda data, queue: timed(data, queue.workers, queue.fleet, FAULTS[data["type"]]),
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
+    kind_service=_kind_service,
+    kind_labels=lambda data: {"queue": found} if (found := queue_of_kind(data)) else {},
     headline={"success": "success_rate", "p95": "latency_p95"},
+    closed=True,
+    at_once=lambda settings: settings.fleet.most(settings.workers),
 )

@@ -1,12 +1,13 @@
 """What a scenario of the system `queue` says: the task orchestrator."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from soak.schemas.language.backoff import Backoff
 from soak.schemas.language.model import Scenario
 from soak.schemas.systems.queue.fleet import Fleet
+from soak.schemas.systems.queue.kinds import NO_LIMIT_S, WorkerQueue
 
 
 class GuardrailMode(StrEnum):
@@ -47,6 +48,21 @@ class Queue:
 
     fleet: Fleet = field(default_factory=Fleet)
     """The workers over time; `workers` is their number at the start."""
+    time_limit_s: float = NO_LIMIT_S
+    priority: int = 0
+    by_kind: tuple["Queue", ...] = ()
+    """By kind of work: the same with what the kind has of its own; empty where no kinds are declared."""
+    queues: tuple[WorkerQueue, ...] = ()
+    """Queues with workers of their own; `workers` is the number of all. Empty: every worker takes all work."""
+
+    def of_kind(self, kind: int) -> "Queue":
+        """The settings for a kind of work."""
+        return self.by_kind[kind] if 0 <= kind < len(self.by_kind) else self
+
+    @property
+    def differs_by_kind(self) -> bool:
+        """Whether any kind of work is treated unlike others, how long it takes left aside."""
+        return any(each != replace(self, by_kind=(), queues=()) for each in self.by_kind)
 
     @property
     def acks_early(self) -> bool:

@@ -201,3 +201,16 @@ def test_a_warning_is_an_event_of_its_own(store: Store) -> None:
         ("guardrail", "soft_exceed"),
         ("done", ""),
     ]
+
+
+def test_a_worker_retires_unless_it_holds_a_task(store: Store) -> None:
+    added(store)
+    store.register_worker("w0", 1)
+    store.assign("d0")
+    assert not store.retire("w0")
+    assert store.is_busy("w0")
+    store.complete(1, "w0", 1)
+    store.worker_idle("w0")
+    assert store.retire("w0")
+    added(store, "b")
+    assert store.assign("d0") == ()

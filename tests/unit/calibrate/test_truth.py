@@ -124,7 +124,7 @@ def with_own_failures(source: Source, closing: Kind, every: int) -> Source:
     done = np.flatnonzero((events.kind == Kind.TASK_DONE) & (events.attempt == 1))[::every]
     kind, cause = events.kind.copy(), events.cause.copy()
     kind[done], cause[done] = closing, source.vocabulary.cause("", "disk_io")
-    columns = {name: getattr(events, name) for name in ("t", "task", "attempt", "worker", "tenant", "value")}
+    columns = {name: getattr(events, name) for name in ("t", "task", "attempt", "worker", "label", "value")}
     return replace(source, events=Block(**columns, kind=kind, cause=cause, until_s=events.until_s))
 
 

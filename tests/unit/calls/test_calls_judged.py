@@ -267,7 +267,7 @@ def test_a_model_that_is_not_the_same_twice_breaks_the_law(monkeypatch: pytest.M
         late = 1e-6 * (len(times) - 1)
         for block in true(plan):
             moved = {
-                name: getattr(block, name) for name in ("kind", "task", "attempt", "worker", "cause", "tenant", "value")
+                name: getattr(block, name) for name in ("kind", "task", "attempt", "worker", "cause", "label", "value")
             }
             yield Block(t=block.t + late, until_s=block.until_s + late, **moved)
 

@@ -1,6 +1,7 @@
 """The stream's lines against a plain JSON encoding of every row, and back again."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def vocabularies(draw: st.DrawFn) -> Vocabulary:
     for _ in range(draw(st.integers(0, 4))):
         vocabulary.cause(draw(words | st.just("")), draw(words | st.just("")))
     for _ in range(draw(st.integers(0, 3))):
-        vocabulary.tenant(draw(words))
+        vocabulary.label(*draw(st.tuples(words, words | st.just("")) | st.tuples(st.just(""), words)))
         vocabulary.name(draw(words))
     return vocabulary
 
@@ -76,7 +77,7 @@ def rows(draw: st.DrawFn, vocabulary: Vocabulary) -> Row:
         "attempt": draw(st.integers(0, 999)) if spec.uses("attempt") and task >= 0 else 0,
         "worker": draw(st.integers(-1, 99_999)) if spec.uses("worker") else -1,
         "cause": draw(st.integers(0, len(vocabulary.causes) - 1)) if spec.uses("cause") else 0,
-        "tenant": draw(st.integers(-1, len(vocabulary.tenants) - 1)) if spec.uses("tenant") else -1,
+        "label": draw(st.integers(-1, len(vocabulary.labels) - 1)) if spec.uses("label") else -1,
         "value": value,
     }
 
@@ -108,7 +109,8 @@ def plain(row: Row, vocabulary: Vocabulary) -> Row:
     line |= {"worker": row["worker"]} if row["worker"] >= 0 else {}
     line |= {spec.value_name: row["value"]} if spec.value in {Value.SECONDS, Value.NUMBER} else {}
     line |= {"state": spec.state} if spec.state else {}
-    line |= {"tenant": vocabulary.tenants[row["tenant"]]} if row["tenant"] >= 0 else {}
+    label = asdict(vocabulary.labels[row["label"]]) if row["label"] >= 0 else {}
+    line |= {name: word for name, word in label.items() if word}
     line |= {spec.value_name: vocabulary.names[int(row["value"])]} if spec.value is Value.NAME else {}
     line |= {"fault": cause.fault} if cause.fault else {}
     return line | ({"error": cause.error} if cause.error else {})
@@ -177,7 +179,7 @@ def test_a_long_block() -> None:
     causes = [vocabulary.cause(f"fault-{number}", "error") for number in range(9)]
     made = [
         {"t": n / 7, "kind": int(Kind.TASK_RETRY), "task": n * n, "attempt": n % 4 + 1, "worker": n % 11}
-        | {"cause": causes[n % 9], "tenant": -1, "value": float(n * n)}
+        | {"cause": causes[n % 9], "label": -1, "value": float(n * n)}
         for n in range(10_000)
     ]
     lines = LineFormatter(vocabulary).format(block_of_rows(made)).splitlines()

@@ -155,7 +155,7 @@ class Stream:
             "attempt": draw.integers(1, 4, self.size),
             "worker": draw.integers(-1, 3, self.size),
             "cause": draw.choice([word.cause(*cause) for cause in CAUSES], self.size),
-            "tenant": draw.choice([word.tenant("A"), word.tenant("B")], self.size),
+            "label": draw.choice([word.label("A"), word.label("B")], self.size),
             "value": np.array(
                 [self._value(draw, Kind(each), float(at), judge) for each, at in zip(kind, t, strict=True)]
             ),

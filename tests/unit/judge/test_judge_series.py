@@ -227,3 +227,13 @@ def test_a_stall_in_the_warm_up_does_not_hide_a_later_one() -> None:
 def test_what_was_observed_in_the_warm_up_is_no_evidence() -> None:
     history = "0 enqueued 1\n1 dispatched 1\n1 started 1\n2 ended 1\n2 done 1"
     assert objective("duplicate_executions == 0", history, "warmup: 10s", until=20).status == "INCONCLUSIVE"
+
+
+def test_own_sli_by_kind_of_events_that_do_not_tell_it() -> None:
+    text = """
+        workload: {arrivals: {rate: 1/s}, task: {duration: {distribution: constant, value: 1s}}, kinds: [
+          {name: small, share: 50%}, {name: big, share: 50%}]}
+        slis: {mine: {count: "task.done{kind=big}"}}
+        """
+    steps = "0 enqueued 1 kind=small\n0 enqueued 2 kind=big\n1 dispatched 1\n1 dispatched 2\n2 done 1\n3 done 2"
+    assert sli("mine", steps, text) == 1

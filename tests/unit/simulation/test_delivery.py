@@ -321,6 +321,53 @@ def test_losses_that_an_objective_does_not_allow_are_warned_of(tmp_path: Path) -
     assert warnings(tmp_path, "ack: early", slos="lost_tasks == 0") == []
 
 
+CLOSED = """\
+version: 1
+name: closed
+system: queue
+duration: 1h
+workload:
+  users: {{count: 20, think: {{distribution: exponential, mean: 5s}}{timeout}}}
+  task: {{duration: {{distribution: exponential, mean: 5s}}}}
+queue: {{workers: 20, ack: early}}
+faults: [{{name: crash, type: worker_crash, rate: 1%}}]
+slos: [lost_tasks <= 1000]
+"""
+
+
+def test_a_user_whose_task_is_lost_waits_until_a_timeout(tmp_path: Path) -> None:
+    path, submitted = tmp_path / "closed.yaml", []
+    for timeout, warned in (
+        ("", ["a user whose task is lost with its worker (ack: early) waits for ever"]),
+        (", timeout: 1m", []),
+    ):
+        path.write_text(CLOSED.format(timeout=timeout))
+        assert [each.what for each in cautions(load(path))] == warned
+        block = simulated(load(path).scenario)
+        submitted.append(int((block.kind == Kind.TASK_ENQUEUED).sum()))
+    # Of twenty users each is stopped by its first lost task; of those who give up after a minute, none.
+    assert submitted[0] < 20 * 100 * 3
+    assert submitted[1] > 5_000
+
+
+def test_kinds_of_work_have_backoffs_of_their_own(tmp_path: Path) -> None:
+    scenario(tmp_path, "workers: 50; retry: {max_attempts: 3, backoff: [8s]}", faults=FAILS, service=AT_ONCE)
+    path = tmp_path / "delivery.yaml"
+    own = "{name: own, share: 50%, retry: {max_attempts: 2, backoff: {initial: 2s, max: 2s}, jitter: equal}}"
+    kinds = f"workload:\n  kinds: [{{name: usual, share: 50%}}, {own}]\n"
+    path.write_text(path.read_text().replace("workload:\n", kinds))
+    block = simulated(load(path).scenario)
+    again = block.kind == Kind.TASK_RETRY
+    waited = (block.value - block.t)[again]
+    usual = waited > 5
+    assert np.allclose(waited[usual], 8, atol=1e-5)
+    assert ((waited[~usual] >= 1 - 1e-5) & (waited[~usual] <= 2 + 1e-5)).all()
+    # Two retries of each of one half, one of the other.
+    assert usual.mean() == pytest.approx(2 / 3, abs=0.03)
+    verdict, _ = simulate_scenario(path)
+    assert (verdict.slis["backoff_violations"], verdict.slis["excess_attempts"]) == (0, 0)
+
+
 def test_the_plan_says_how_tasks_are_delivered(tmp_path: Path) -> None:
     made = scenario(tmp_path, f"{TIMEOUT}; max_deliveries: 3")
     words = "visibility timeout 15s, outlasted by 22.3% of attempts; dead-lettered after 3 deliveries"

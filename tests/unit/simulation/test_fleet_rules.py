@@ -1,5 +1,6 @@
 """Workers that come and go: small runs whose every event can be worked out by hand, and laws that hold for any."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,43 @@ def test_whatever_happens_the_laws_hold(tmp_path: Path, queue: str, seed: int) -
     assert [law for law in verdict.laws if law.status is not Status.PASS] == []
     assert {each.name: each.detail for each in verdict.faults if each.status is not Status.PASS} == {}
     assert all(each.status is Status.PASS for each in verdict.objectives)
+    # 29 times in 30 minutes, 3 workers each; 38 times 2; 5 times 2.
+    expected = {each.name: each.expected for each in verdict.faults}
+    assert [expected[name] for name in ("hosts", "restarts", "slow-worker")] == [29 * 3, 38 * 2, 5 * 2]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_execution_ends_once_whenever_its_worker_dies(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "everything.yaml"
+    path.write_text(EVERYTHING % "schedule: [{at: 5m, workers: 9}, {at: 11m, workers: 3}]")
+    started: Counter[tuple[int, int]] = Counter()
+    ended: Counter[tuple[int, int]] = Counter()
+    for block in simulate(Plan(load(path).scenario, seed)):
+        for kind, task, attempt in zip(block.kind.tolist(), block.task.tolist(), block.attempt.tolist(), strict=True):
+            if kind == Kind.EXECUTION_STARTED:
+                started[task, attempt] += 1
+            elif kind == Kind.EXECUTION_ENDED:
+                ended[task, attempt] += 1
+    assert set(started.values()) == set(ended.values()) == {1}
+    # One that lost its lease may still run when the last task is done.
+    assert ended.keys() <= started.keys()
+    assert len(started) - len(ended) < 10
+
+
+def test_samples_of_busy_workers_are_what_runs(tmp_path: Path) -> None:
+    path = tmp_path / "busy.yaml"
+    queue = "workers: 3, schedule: [{at: 70s, workers: 6}, {at: 200s, workers: 2}]"
+    faults = "{name: host, type: worker_crash, every: 40s, workers: 2, restart_after: 15s}"
+    text = SCENARIO.format(duration="5m", rate="30/min", service="7s", queue=queue, faults=faults)
+    path.write_text(text.replace("sample_interval: 1h", "sample_interval: 3713ms"))
+    running, seen = set[int](), 0
+    for block in simulate(Plan(load(path).scenario)):
+        for kind, worker, value in zip(block.kind.tolist(), block.worker.tolist(), block.value.tolist(), strict=True):
+            if kind == Kind.EXECUTION_STARTED:
+                running.add(worker)
+            elif kind == Kind.EXECUTION_ENDED:
+                running.remove(worker)
+            elif kind == Kind.SAMPLE_BUSY_WORKERS:
+                seen += 1
+                assert value == len(running)
+    assert seen > 80

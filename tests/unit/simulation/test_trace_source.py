@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soak.schemas.errors import UsageError
 from soak.schemas.language.trace import Trace
 from soak.schemas.trace import text_file
 from soak.schemas.trace.settings import Reading
@@ -110,6 +111,13 @@ def test_speed_and_repeat(tmp_path: Path) -> None:
     # A mean gap of three seconds lies between the last row and the first of the next turn.
     assert trace.round_s == 4.5
     assert times(list(TraceArrivals(trace, 1, 12.0).within())).tolist() == [0, 1, 3, 4.5, 5.5, 7.5, 9, 10]
+
+
+def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
+    trace = played(written(tmp_path, np.arange(100) * 1.0, np.ones(100)))
+    written(tmp_path, np.arange(100) * 2.0, np.ones(100))
+    with pytest.raises(UsageError, match=r"trace\.csv: has changed since it was looked through"):
+        list(TraceArrivals(trace, 1, 1e9).within())
 
 
 def test_it_ends_where_arrivals_end(tmp_path: Path, generator: np.random.Generator) -> None:

@@ -25,7 +25,7 @@ from soak.runner.targets.queue.system_adapter.fleet import make_executions
 from soak.runner.targets.queue.system_adapter.sampler import Sampler
 from soak.runner.targets.resources import Resources
 from soak.runner.targets.sockets import socket_directory
-from soak.runner.targets.submitter import Submitter
+from soak.runner.targets.users_submitter import submitter_of
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.queue.settings import queue_of
@@ -69,7 +69,9 @@ class Drive:
             change_reader.accepted(task_id, number)
         past.restore_blame(plan, change_reader)
         known, recorded = partial(past.knew, context=context, change_reader=change_reader), past.history.offered
-        self._submitter = Submitter(context, system, change_reader.answered, known, intakes=system, recorded=recorded)
+        self._submitter, change_reader.ended = submitter_of(
+            context, system, change_reader.answered, known, system, recorded, past.history.closed_s
+        )
         bodies = context, self._workers, change_reader, system, body_server, settings.busy_timeout_s, lock
         self._fleet = make_executions(*bodies, system.snapshot)
         self._outages = Outages(context, system, lock, disk)

@@ -17,7 +17,8 @@ from soak.runner.targets.queue.queue_adapter.tasks import Tasks
 from soak.runner.targets.queue.queue_adapter.workers import Workers
 from soak.runner.targets.queue.settings import LEAST_INTERVAL_REAL_S, queue_settings
 from soak.runner.targets.resources import Resources
-from soak.runner.targets.submitter import Submission, Submitter, refused
+from soak.runner.targets.submitter import Submission, refused
+from soak.runner.targets.users_submitter import submitter_of
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import COPY, Kind
 from soak.schemas.systems.queue.settings import queue_of
@@ -43,7 +44,7 @@ class Drive:
         self._context = RunContext.begin(plan, speed)
         self._tasks = Tasks(self._queue, plan.vocabulary)
         intakes = self._queue if self._queue.thread_safe else None
-        self._submitter = Submitter(self._context, self._queue, self._answered, intakes=intakes)
+        self._submitter, self._tasks.ended = submitter_of(self._context, self._queue, self._answered, intakes=intakes)
         self._reports = Reports(self._context, self._queue, self._tasks)
         workers = FleetWorkers if queue_of(plan.scenario).fleet.varies else Workers
         self._workers = workers(self._context, self._queue, self._tasks, self._reports, settings.heartbeat_s * speed)

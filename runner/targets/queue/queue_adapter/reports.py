@@ -96,6 +96,7 @@ class Reports:
     def _close(self, ended: _Ended, kind: Kind) -> None:
         self._tasks.closed(ended.number)
         self._note(ended, kind)
+        self._tasks.ended(ended.number, ended.t_s)
 
     def _note(self, ended: _Ended, kind: Kind, due_s: float = 0.0) -> None:
         self._context.note(

@@ -1,7 +1,7 @@
 """The runner's record of tasks accepted by a queue."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from soak.contract import Claim, TaskId
 from soak.runner.targets.keys import key_of, payload_of
@@ -31,6 +31,8 @@ class Tasks:
         self.claimed_twice = 0
         """How many claims were of a task that was not waiting."""
         self._closed: deque[int] = deque()
+        self.ended: Callable[[int, float], None] = lambda number, t_s: None
+        """To be called with the number of each task that is closed, and when."""
 
     def accepted(self, task_id: TaskId, number: int, due_s: float) -> None:
         """The queue accepted a task. Raises ContractError for an id used before."""

@@ -67,6 +67,8 @@ class ChangeReader:
         self._closed: deque[tuple[TaskId, int]] = deque()
         self.blame: dict[int, dict[int, int]] = {}
         self._submitted: dict[int, Submission] = {}
+        self.ended: Callable[[int, float], None] = lambda number, t_s: None
+        """To be called with the number of each task that is closed, and when."""
 
     def answered(self, work: Submission, answer: Accepted | Refused) -> None:
         """The system answered a submission; its change is still to come."""
@@ -143,6 +145,7 @@ class ChangeReader:
         )
         if change.type in _CLOSING and change.task_id is not None:
             self._close(change.task_id, number)
+            self.ended(number, t_s)
 
     def _close(self, task_id: TaskId, number: int) -> None:
         """Forget a task, but not at once: a worker that lost its lease may still come back to it."""

@@ -10,6 +10,7 @@ from soak.runner.targets.queue.system_adapter.body_server import BodyServer
 from soak.runner.targets.queue.system_adapter.change_reader import ChangeReader
 from soak.runner.targets.queue.system_adapter.process_control import ProcessControl
 from soak.runner.targets.submitter import Submitter
+from soak.runner.targets.users_submitter import LOOK_REAL_S
 from soak.schemas.stream.block import Block
 
 _LOOK_REAL_S = 0.05
@@ -39,6 +40,8 @@ def drive(
 
     `submitter` has started. The data of whatever is registered with `selector` is called when that is readable.
     """
+    if context.plan.users:
+        context.every_real(LOOK_REAL_S, lambda: _read(change_reader))
     context.at(context.plan.scenario.duration_s, lambda: context.every_real(_LOOK_REAL_S, lambda: _read(change_reader)))
     over = False
     try:

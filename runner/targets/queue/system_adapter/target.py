@@ -83,7 +83,7 @@ class SystemAdapter:
         from soak.runner.targets.queue.system_adapter.fleet import AttachedProcesses, make_executions
         from soak.runner.targets.queue.system_adapter.sampler import Sampler
         from soak.runner.targets.resources import Resources
-        from soak.runner.targets.submitter import Submitter
+        from soak.runner.targets.users_submitter import submitter_of
 
         enter = stack.enter_context
         enter(offspring_ended(self.name))
@@ -106,7 +106,7 @@ class SystemAdapter:
         bodies = context, workers, change_reader, process_control, body_server, settings.busy_timeout_s, None
         make_executions(*bodies, system.snapshot)
         put_losses(context)
-        submitter = Submitter(context, system, answered)
+        submitter, change_reader.ended = submitter_of(context, system, answered)
         Sampler(context, system.snapshot, system.files, lambda: submitter.oldest_deferred_s).start()
         Resources(context, system.processes, self._directory).start()
         submitter.start()

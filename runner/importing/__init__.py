@@ -1,0 +1,1 @@
+"""From rules, objectives and thresholds of other tools to the matching part of a scenario."""

@@ -1,0 +1,101 @@
+"""The expected load of a queue by kinds of work, and on queues with workers of their own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from soak.schemas.language.faults import Fault
+from soak.schemas.language.model import Scenario
+from soak.schemas.systems.queue.settings import queue_of
+from soak.simulation.kinds import expected_shares
+from soak.simulation.queue.demand import Demand, Demanded, TaskDemand
+from soak.simulation.segments import Segment, mean_over
+
+
+@dataclass(frozen=True, slots=True)
+class KindFigures:
+    """A kind of work: its share of the arrivals, the mean service time, attempts of a task, workers that it holds on average."""
+
+    name: str
+    share: float
+    service_mean_s: float
+    attempts_per_task: float
+    mean_load: float
+    priority: int
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFigures:
+    """A queue with workers of its own, and how many of them are held on average."""
+
+    name: str
+    workers: int
+    kinds: tuple[str, ...]
+    mean_load: float
+    rate_limit_per_s: float | None
+    prefetch: int
+
+
+class KindsDemand:
+    """The demand of a task of any kind, on the workers of those kinds that are looked at."""
+
+    def __init__(self, scenario: Scenario, kinds: Sequence[int]) -> None:
+        shares = expected_shares(scenario)
+        self._parts = [(shares[kind], TaskDemand(scenario, kind)) for kind in kinds]
+        self._known: dict[tuple[Fault, ...], Demand] = {}
+
+    def of(self, faults: tuple[Fault, ...]) -> Demand:
+        """The demand while these faults by rate hold, including accepted duplicates."""
+        if faults not in self._known:
+            parts = [(share, demand.of(faults)) for share, demand in self._parts]
+            fails = sum(share * each.fails for share, each in parts)
+            after_s = sum(share * each.fails * each.fails_after_s for share, each in parts)
+            self._known[faults] = Demand(
+                attempts=sum(share * each.attempts for share, each in parts),
+                held_s=sum(share * each.held_s for share, each in parts),
+                idle_s=sum(share * each.idle_s for share, each in parts),
+                fails=fails,
+                fails_after_s=after_s / fails if fails else 0.0,
+                apart_s=sum(share * each.apart_s for share, each in parts),
+            )
+        return self._known[faults]
+
+
+def demand_of(scenario: Scenario, kinds: Sequence[int] | None = None) -> Demanded:
+    """The demand of a task; `kinds`: on the workers of these kinds only."""
+    if not scenario.workload.kinds:
+        return TaskDemand(scenario)
+    return KindsDemand(scenario, range(len(scenario.workload.kinds)) if kinds is None else kinds)
+
+
+def held_by(demand: Demanded, parts: list[Segment]) -> float:
+    """Workers that are held on average."""
+    return mean_over(parts, lambda part: demand.of(part.faults).held_s)
+
+
+def kind_figures(scenario: Scenario, parts: list[Segment]) -> tuple[KindFigures, ...]:
+    """The load by kind of work, in the order of the file."""
+    queue, shares = queue_of(scenario), expected_shares(scenario)
+    found = []
+    for place, kind in enumerate(scenario.workload.kinds):
+        demand, alone = demand_of(scenario, (place,)), TaskDemand(scenario, place)
+        held = held_by(demand, parts)
+        arrivals = sum(part.arrivals for part in parts) or 1.0
+        attempts = sum(part.arrivals * alone.of(part.faults).attempts for part in parts) / arrivals
+        where = dict(kind.labels).get("queue", "")
+        settings = queue.of_kind(place)
+        found.append(
+            KindFigures(kind.name, shares[place], kind.service.mean_s, attempts, held, settings.priority, where)
+        )
+    return tuple(found)
+
+
+def queue_figures(scenario: Scenario, parts: list[Segment]) -> tuple[QueueFigures, ...]:
+    """The load by queue, in the order of the file."""
+    found, kinds = [], scenario.workload.kinds
+    for queue in queue_of(scenario).queues:
+        demand = demand_of(scenario, queue.kinds)
+        held = held_by(demand, parts)
+        names = tuple(kinds[place].name for place in queue.kinds)
+        found.append(QueueFigures(queue.name, queue.workers, names, held, queue.rate_per_s, queue.prefetch))
+    return tuple(found)
