@@ -120,14 +120,15 @@ def _returned(rule: Place, node: Node, origin: str, times: Mapping[str, float], 
     try:
         known: dict[str, Any] = json.loads(origin)
         speed, system = float(known.pop("speed", 1)), str(known.pop("system"))
-        when = str(known["when"])
+        together = not known.keys().isdisjoint(("all", "any"))
+        when = "" if together else str(known["when"])
     except (ValueError, AttributeError, TypeError, KeyError):
         what = f"the annotation {ORIGIN} is damaged"
         builder.error(rule.get("annotations", ORIGIN).mark, what, "write the rules again: soak monitoring")
         return
     builder.system = system if system in names() else builder.system
     compared = node.left if isinstance(node, Binary) and node.op == "and" else node
-    if isinstance(compared, Binary) and isinstance(compared.right, Number):
+    if isinstance(compared, Binary) and isinstance(compared.right, Number) and not together:
         known["when"] = _adjusted(when, compared.op, compared.right.value, builder.system)
     for key, seconds in times.items():
         if _real(known.get(key), speed) != (duration(seconds) if seconds else ""):
@@ -144,9 +145,8 @@ def _real(text: object, speed: float) -> str:
 
 def _beside(known: Mapping[str, Any]) -> Part:
     """What the scenario has that an alert refers to: tenants, phases, a fault."""
-    labels = {
-        label: value for text in re.findall(r"\{(.*?)\}", str(known["when"])) for label, value in _LABEL.findall(text)
-    }
+    found = (re.findall(r"\{(.*?)\}", when) for when in _compared(known))
+    labels = dict(pair for texts in found for text in texts for pair in _LABEL.findall(text))
     expect = known.get("expect")
     fault = expect.get("of") if isinstance(expect, dict) else None
     return {
@@ -154,6 +154,12 @@ def _beside(known: Mapping[str, Any]) -> Part:
         **({"phases": [{"name": labels["phase"], "at": "1h", "for": "1h"}]} if "phase" in labels else {}),
         **({"faults": [{"name": fault, "type": "telemetry_loss", "at": "1h", "for": "1m"}]} if fault else {}),
     }
+
+
+def _compared(known: Mapping[str, Any]) -> list[str]:
+    """What a condition compares, or each of those that are combined."""
+    parts = [part for mode in ("all", "any") for part in known.get(mode, ()) if isinstance(part, dict)]
+    return [str(known["when"])] if "when" in known else [when for part in parts for when in _compared(part)]
 
 
 def _adjusted(when: str, op: str, value: float, system: str) -> str:

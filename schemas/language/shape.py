@@ -241,7 +241,9 @@ def _bound(error: Any) -> Iterator[Finding]:
 
 
 def _length(error: Any) -> Iterator[Finding]:
-    if error.instance:
+    if error.instance and error.validator == "minItems":
+        yield (), f"has {len(error.instance)} of at least {error.validator_value} entries", "add another"
+    elif error.instance:
         yield (), f"has {len(error.instance):,} entries", f"keep {error.validator_value} at most"
     elif isinstance(error.instance, str):
         yield (), "is empty", f"write {_article(_schema(error).get('title') or 'text')}{such_as(_schema(error))}"

@@ -57,6 +57,10 @@ class Sli:
     """Whether a model has it as well as a real system, so that the two can be compared."""
     tolerance: Tolerance | None = None
     """How far a model and a real system may be apart; None: what goes with its unit."""
+    source: str = ""
+    """Of a share of durations that has no filters: the series of those durations."""
+    limit: float | None = None
+    """Of a share of durations: the longest one that counts as good, in seconds."""
     on_demand: bool = False
     """Only scenarios have it that use it, or of which their system says so."""
 

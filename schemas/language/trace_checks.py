@@ -21,7 +21,7 @@ def trace_problems(view: View) -> Iterator[Problem]:
     arrivals = view.get("workload", "arrivals")
     if not isinstance(arrivals, dict) or "trace" not in arrivals:
         return
-    for key in sorted(set(arrivals) - {"trace"} - ({"process"} if not _written(view, "process") else set())):
+    for key in sorted(set(arrivals) - {"trace"} - ({"process"} if arrivals.get("process") == "poisson" else set())):
         yield view.problem((*TRACE[:-1], key), "the trace says when work arrives", f"remove {key}", at_key=True)
     yield from _service(view)
     found = trace_in(view)
@@ -31,14 +31,6 @@ def trace_problems(view: View) -> Iterator[Problem]:
     yield from _rows(view, found)
     yield from _names(view, found)
     yield from _inside(view, found)
-
-
-def _written(view: View, key: str) -> bool:
-    """Whether a key of the arrivals is in the file, rather than a default."""
-    data = view.document.data
-    for step in ("workload", "arrivals"):
-        data = data.get(step) if isinstance(data, dict) else None
-    return isinstance(data, dict) and key in data
 
 
 def trace_in(view: View) -> "Trace | Problem | None":

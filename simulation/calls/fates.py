@@ -19,8 +19,9 @@ class CallFates:
         self._plan = plan
         self._faults = {fault.name: fault for fault in own}
         apart = plan.users is not None
-        self._fates = Fates(dependency.latency, lasting, seed, plan.vocabulary, f"latency:{name}", scattered=apart)
-        self._releases = Fates(dependency.latency, releases, seed, plan.vocabulary, f"latency:{name}", scattered=apart)
+        of, kinds = (seed, plan.vocabulary, f"latency:{name}"), plan.kinds
+        self._fates = Fates(dependency.latency, lasting, *of, kinds=kinds, scattered=apart)
+        self._releases = Fates(dependency.latency, releases, *of, kinds=kinds, scattered=apart)
         self._any_release = bool(releases)
         self._delays = {f.name: Draws(seed, f"delay:{f.name}", f.delay) for f in own if f.type == CallFault.DELAY}
         self._records = Draws(seed, f"record:{name}")

@@ -32,6 +32,23 @@ class BusyError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class KindSettings:
+    """What holds for a kind of work, in real seconds. Of a higher `priority` tasks go first; `queue`: that of its tasks.
+
+    For the others see `QueueSettings`.
+    """
+
+    priority: int
+    max_attempts: int
+    backoff_s: tuple[float, ...]
+    hard_tokens: int
+    queue: str = ""
+    jitter: float = 0.0
+    decorrelated: bool = False
+    backoff_max_s: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
 class QueueSettings:
     """The scenario's queue settings, in real seconds: already divided by `speed`.
 
@@ -43,6 +60,9 @@ class QueueSettings:
     anything from the first one to three times the wait before, at most backoff_max_s. Who draws nothing waits long enough.
     ack_early: a task is acknowledged when it is handed out, and has no lease: only for classes with `acks_early = True`.
     max_deliveries: a task that would get one more attempt is dead-lettered, that is FAILED; max_attempts is no more. None: never.
+    kinds: by kind of work, the `kind` in the JSON object that a payload is. queues: the names of the workers of each queue, which
+    take its tasks only; without any, every worker takes all. rates: by queue with a limit, dispatches a second, and how many
+    at once after a pause.
     """
 
     directory: Path
@@ -59,6 +79,9 @@ class QueueSettings:
     backoff_max_s: float = math.inf
     ack_early: bool = False
     max_deliveries: int | None = None
+    kinds: Mapping[str, KindSettings] = field(default_factory=dict)
+    queues: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rates: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def backoff_after(self, attempt: int) -> float:
         """The time in seconds between the failure of attempt `attempt` (from 1) and the next attempt, without jitter."""
@@ -212,8 +235,10 @@ class Queue(Protocol):
 
     A class whose methods, except `close`, may be called from several threads at once declares `thread_safe = True`; runs and
     `soak target check` then do so. `redelivery_s = 600.0` in the class declares the maximum real seconds until the work of a
-    dead worker can be claimed again; by default it is derived from the lease. `acks_early = True` declares that it can forget a
-    task when it is claimed (`ack_early`): then `snapshot` does not count what a dead worker held, and `recover` finds nothing.
+    dead worker can be claimed again; by default it is derived from the lease. `takes = ("priority", "retry", "queues",
+    "rate_limit")` declares what of `settings.kinds`, `queues` and `rates` it heeds; scenarios that ask for more are refused.
+    `acks_early = True` declares that it can forget a task when it is claimed (`ack_early`): then `snapshot` does not count what
+    a dead worker held, and `recover` finds nothing.
     """
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:
@@ -273,8 +298,9 @@ class System(Protocol):
     - `files() -> list[Path]`: the files of its database, for `db_size`.
 
     `redelivery_s = 600.0` in the class declares the maximum real seconds until the work of a dead worker is started again; by
-    default it is derived from the lease. `acks_early = True` declares that it can acknowledge a task when it is handed out
-    (`ack_early`): then nobody has the task of a dead worker, and `snapshot` does not count it.
+    default it is derived from the lease. `takes` declares what of kinds of work it heeds, as in `Queue`; also "hard_tokens".
+    `acks_early = True` declares that it can acknowledge a task when it is handed out (`ack_early`): then nobody has the task
+    of a dead worker, and `snapshot` does not count it.
     """
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:

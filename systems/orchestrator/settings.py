@@ -1,9 +1,10 @@
 """What a process of the orchestrator is told: one JSON file, read once."""
 
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Guardrail = Literal["enforce", "warn"]
 
@@ -51,6 +52,12 @@ class Settings:
     max_deliveries: int | None = None
     """A task that would be delivered once more is dead-lettered: FAILED. None: the attempts alone decide."""
 
+    kinds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By kind of task what it has of its own: `priority`, `queue`, `max_attempts`, `backoff_s` and its jitter, `hard_tokens`."""
+
+    queues: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By name: `workers`, by their names, and `rate_per_s` with `at_once`. Without any, all workers take all tasks."""
+
     @property
     def look_s(self) -> float:
         """How often an idle worker looks whether there is something for it, should nobody have woken it."""
@@ -75,7 +82,7 @@ def settings_of(data: object) -> Settings:
     """The settings in a mapping as JSON has it. Raises SettingsError."""
     if not isinstance(data, dict):
         raise SettingsError("must be a JSON object")
-    known = {field.name for field in fields(Settings)}
+    known = {each.name for each in fields(Settings)}
     if unknown := sorted(set(data) - known):
         raise SettingsError(f"unknown setting {unknown[0]!r}; there are {', '.join(sorted(known))}")
     if "db" not in data:
@@ -85,6 +92,7 @@ def settings_of(data: object) -> Settings:
 
 
 _TEXTS = {"db", "run_dir"}
+_TABLES = {"kinds", "queues"}
 _COUNTS = {"max_attempts": 1, "soft_tokens": 0, "hard_tokens": 0, "max_deliveries": 1}
 _OPTIONAL = {"heartbeat_s", "max_deliveries"}
 _FLAGS = {"decorrelated", "ack_early", "finishes"}
@@ -96,6 +104,9 @@ def _value(name: str, value: object) -> object:
         return None
     if name in _FLAGS:
         return _checked(name, value, isinstance(value, bool), "true or false")
+    if name in _TABLES:
+        of_each = isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())
+        return _checked(name, value, of_each, "an object of objects")
     if name == "jitter":
         return _checked(name, value, _is_seconds(value) and float(str(value)) <= 1, "a share from 0 to 1")
     if name in _TEXTS:

@@ -1,5 +1,6 @@
 """Traces through YAML: the same arrivals as the run they are from, and queues whose every wait is known beforehand."""
 
+import hashlib
 import heapq
 import tracemalloc
 from pathlib import Path
@@ -161,6 +162,8 @@ def test_a_run_is_verified_without_its_trace_but_not_repeated(tmp_path: Path) ->
     findings, verdict = verify(directory)
     assert [str(finding) for finding in findings if finding.problem] == []
     assert verdict is not None
+    summary = directory.file("soak_summary.md").read_text(encoding="utf-8")
+    assert f"SHA-256 `{hashlib.sha256((tmp_path / 'trace.csv').read_bytes()).hexdigest()}`" in summary
     stored = load(directory.file("scenario.yaml"))
     with pytest.raises(UsageError, match=r"trace\.csv: is not here, and the run needs its rows"):
         run_of(tmp_path, stored, "again")

@@ -23,8 +23,8 @@ from soak.schemas.evidence.manifest import Manifest
 from soak.schemas.evidence.upgrades import ADDED
 from soak.schemas.evidence.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Outcome, Verdict
 from soak.schemas.files import DIRECTORY
+from soak.schemas.language.conditions import Severity
 from soak.schemas.language.expression import Op, Unit
-from soak.schemas.language.model import Severity
 from soak.schemas.language.registry import language_of, languages
 from soak.schemas.stream.events import CENSUS, SPECS, TYPES, Kind, Value
 from soak.schemas.stream.identity import STREAM_VERSION, Identity

@@ -139,6 +139,7 @@ LANGUAGE = Language(
     struck=_struck,
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_IN_FLIGHT: "calls in flight"},
     headline={"success": "success_rate", "p95": "latency_p95"},
+    durations={"call.succeeded": "call.started", "call.failed": "call.started"},
     closed=True,
     instead={"duration": "calls take the latency of their dependency"},
     words=lambda settings: [each.name for each in settings.dependencies],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from soak.runner.export.monitoring import RULES, monitoring_files
 from soak.runner.importing.values import duration_text, target_text
 from soak.schemas.errors import ScenarioError
+from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import OURS, language_of
 
@@ -171,3 +172,37 @@ def test_a_damaged_annotation_is_refused(tmp_path: Path) -> None:
     assert "the annotation soak is damaged (write the rules again: soak monitoring)" in refusal(
         tmp_path, yaml.safe_dump(rules)
     )
+
+
+def test_alerts_that_combine_conditions_come_back(tmp_path: Path) -> None:
+    """With their parts and what is expected of them."""
+    alerts = [
+        {
+            "name": "burn",
+            "all": [{"when": "success_rate < 98%", "window": "1h"}, {"when": "success_rate < 98%", "window": "5m"}],
+            "for": "1m",
+            "severity": "critical",
+            "expect": "never",
+        },
+        {
+            "name": "either",
+            "any": [
+                {"when": "latency_p99.9 > 2m", "window": "5m", "min_samples": 20},
+                {"all": [{"when": "queue_depth > 9"}, {"when": "latency_share_below(2s) < 5%", "window": "9m"}]},
+            ],
+            "severity": "warning",
+            "expect": {"at_least": 2},
+        },
+    ]
+    whole = {
+        "version": 1,
+        "name": "x",
+        "system": "queue",
+        "duration": "1h",
+        "workload": {"arrivals": {"rate": "1/s"}, "task": {"duration": {"distribution": "constant", "value": "1s"}}},
+    }
+    path = tmp_path / "whole.yaml"
+    path.write_text(yaml.safe_dump({**whole, "alerts": alerts}))
+    scenario = load(path).scenario
+    found = imported(tmp_path, monitoring_files(scenario, 1.0)[RULES].decode())
+    assert loaded(found.part).scenario.alerts == scenario.alerts

@@ -125,3 +125,10 @@ def test_it_ends_where_arrivals_end(tmp_path: Path, generator: np.random.Generat
     trace = played(written(tmp_path, time_s, time_s))
     due_s = times(list(TraceArrivals(trace, 1, 1000.0).within()))
     assert due_s.tolist() == time_s[time_s < 1000].tolist()
+
+
+def test_every_turn_of_a_thinned_trace_is_drawn_anew(tmp_path: Path) -> None:
+    trace = played(written(tmp_path, np.arange(200) * 1.0, np.ones(200)), scale=0.5, repeat=True)
+    due_s = times(list(TraceArrivals(trace, 1, 2 * trace.round_s).within()))
+    first, second = due_s[due_s < trace.round_s], due_s[due_s >= trace.round_s] - trace.round_s
+    assert first.tolist() != second.tolist()

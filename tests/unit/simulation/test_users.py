@@ -79,6 +79,7 @@ def settings(levels: list[tuple[float, float]]) -> Settings:
         ({"stages": [{"count": 5, "for": "10s"}, {"count": 1, "for": "10s"}, {"to": 3, "for": "20s"}]}, 1,
          [(0.0, 10.0), (20.0, math.inf)]),
         ({"stages": [{"count": 5, "for": "10s"}, {"count": 1, "for": "10s"}]}, 4, [(0.0, 10.0)]),
+        ({"stages": [{"for": "10s"}, {"count": 4, "to": 0, "for": "40s"}]}, 1, [(10.0, 40.0)]),
     ],
 )  # fmt: skip
 def test_when_a_user_is_at_work(data: dict[str, Any], user: int, windows: list[tuple[float, float]]) -> None:

@@ -15,7 +15,6 @@ from soak.runner.targets.queue.system_adapter.target import SystemAdapter
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import Verdict
 from soak.schemas.language.load import Loaded, load
-from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 
 SCENARIO = """
@@ -135,9 +134,9 @@ def test_early_acknowledgement_has_to_be_declared(tmp_path: Path, adapter: Queue
 
 def test_a_class_is_told_in_real_seconds(tmp_path: Path) -> None:
     queue = f"{TIMEOUT}; max_deliveries: 3; retry: {{backoff: {{initial: 10s, max: 30s}}, jitter: decorrelated}}"
-    told: QueueSettings = queue_settings(queue_of(loaded(tmp_path, queue).scenario), tmp_path, speed=10.0)
+    told: QueueSettings = queue_settings(loaded(tmp_path, queue).scenario, tmp_path, speed=10.0)
     assert (told.heartbeat_s, told.lease_s, told.backoff_s, told.backoff_max_s) == (float("inf"), 1.0, (1.0, 2.0), 3.0)
     assert (told.max_attempts, told.max_deliveries, told.decorrelated, told.ack_early) == (3, 3, True, False)
-    listed = queue_of(loaded(tmp_path, "retry: {backoff: [10s, 20s], jitter: 20%}").scenario)
+    listed = loaded(tmp_path, "retry: {backoff: [10s, 20s], jitter: 20%}").scenario
     assert queue_settings(listed, tmp_path, speed=10.0).backoff_s == (1.0, 2.0)
     assert queue_settings(listed, tmp_path, speed=10.0).jitter == 0.2

@@ -30,7 +30,14 @@ def settings_of(given: SystemSettings, database: Path, sockets: Path) -> Setting
         backoff_max_s=given.backoff_max_s,
         ack_early=given.ack_early,
         max_deliveries=given.max_deliveries,
+        kinds={name: asdict(each) for name, each in given.kinds.items()},
+        queues={name: _queue(given, name, workers) for name, workers in given.queues.items()},
     )
+
+
+def _queue(given: SystemSettings, name: str, workers: tuple[str, ...]) -> dict[str, object]:
+    rate_per_s, at_once = given.rates.get(name, (None, 1))
+    return {"workers": list(workers), "rate_per_s": rate_per_s, "at_once": at_once}
 
 
 def write_settings(settings: Settings, path: Path) -> None:

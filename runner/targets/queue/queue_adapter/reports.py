@@ -39,7 +39,7 @@ class Reports:
         action = self._plan.action[cause]
         ended = _Ended(self._context.now(), number, claim.attempt, worker, cause)
         error = self._plan.vocabulary.causes[cause].error
-        if action in {Action.TRANSIENT, Action.DB_LOCK, Action.PERMANENT}:
+        if action in {Action.TRANSIENT, Action.DB_LOCK, Action.PERMANENT, Action.TIME_LIMIT}:
             answer = self._queue.fail(claim, error, transient=action != Action.PERMANENT)
             if isinstance(answer, Retry | Failed):
                 self._failed(ended, answer)
