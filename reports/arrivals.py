@@ -10,6 +10,7 @@ _FORMS = {
     Form.DAY: "a rate by the hour of the day",
     Form.WEEK: "a rate by the hour of the week",
     Form.STAGES: "a rate in steps",
+    Form.CYCLE: "a rate that repeats itself",
 }
 _LEAST_P = 0.001
 _AS_MUCH = (0.85, 1.15)
@@ -29,7 +30,8 @@ def _lines(fit: ArrivalFit) -> Iterator[str]:
     yield f"  arrivals          {fit.arrivals:,} in {show_duration(fit.length_s)}, {mean} on average"
     rates = f"{len(fit.rates_per_s)} rates" if len(fit.rates_per_s) > 1 else "1 rate"
     others = ", ".join(f"{each.form} {each.behind:+.0f}" for each in fit.tried[1:])
-    yield f"  fitted            {_FORMS[fit.form]}: {rates}, {_range(fit)} (quasi-BIC of the others: {others})"
+    every = f" every {show_duration(fit.period_s)}" if fit.period_s else ""
+    yield f"  fitted            {_FORMS[fit.form]}{every}: {rates}, {_range(fit)} (quasi-BIC of the others: {others})"
     if fit.batch_mean > 1:
         yield f"  batches           {fit.batch_mean:.4g} arrive at the same time on average; below, a batch counts once"
     if fit.resolution_s > 1e-6:
