@@ -58,8 +58,8 @@ class ChangeReader:
         self._submitted: dict[int, Submission] = {}
         self._given: dict[str, tuple[int, int]] = {}
         """By worker: the task and attempt that it was given last."""
-        self._down: dict[str, int] = {}
-        """By worker that was killed and has begun nothing since: the cause."""
+        self._down: dict[str, tuple[float, int]] = {}
+        """By worker that was killed and has begun nothing since: when, and the cause."""
         self.ended: Callable[[int, float], None] = lambda number, t_s: None
         """To be called with the number of each task that is closed, and when."""
 
@@ -82,13 +82,18 @@ class ChangeReader:
 
     def killed(self, worker: str, cause: int) -> None:
         """A worker was killed: what it has been given and not begun, or is given until it begins anything, is lost by that."""
-        self._down[worker] = cause
+        self._down[worker] = self._context.now(), cause
         if worker in self._given:
             self._blame(*self._given[worker], cause)
 
-    def begun(self, worker: str, number: int, attempt: int) -> None:
+    def begun(self, worker: str, number: int, attempt: int, at_s: float) -> None:
         """A worker has begun an attempt. Of one that was killed, what was lost until now is read first."""
         if worker not in self._down:
+            return
+        killed_s, cause = self._down[worker]
+        if at_s <= killed_s:
+            # Heard of only now.
+            self._blame(number, attempt, cause)
             return
         with suppress(BusyError):
             self.read()
@@ -147,7 +152,7 @@ class ChangeReader:
         if change.type is ChangeType.DISPATCHED:
             self._given[change.worker] = number, change.attempt
             if change.worker in self._down:
-                self._blame(number, change.attempt, self._down[change.worker])
+                self._blame(number, change.attempt, self._down[change.worker][1])
         due_s = self._context.clock.scenario(change.due) if change.due else 0.0
         worker = self._workers.number(change.worker)
         self._context.note(

@@ -83,7 +83,8 @@ class FleetExecutions(Executions):
         number = self._workers.number(execution.worker)
         self._running[number] = execution
         self._slowed.pop(number, None)
-        self._change_reader.begun(execution.worker, execution.number, execution.attempt)
+        begun_s = self._context.clock.scenario(execution.started_at)
+        self._change_reader.begun(execution.worker, execution.number, execution.attempt, begun_s)
         for factor, slowed in self._slow.get(number, ()):
             service_s *= factor
             self._slowed[number] = slowed
