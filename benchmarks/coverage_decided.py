@@ -21,9 +21,10 @@ from soak.runner.judge.interval import quantile_ranks, wilson
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.evidence.verdict import Status
+from soak.schemas.language.conditions import Comparison
 from soak.schemas.language.expression import Op
 from soak.schemas.language.load import load
-from soak.schemas.language.model import Comparison, Scenario
+from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import Aggregate, Better, Sli, Unit
 from soak.schemas.stream.block import Block, Floats, quantise
 from soak.simulation.plan import Plan

@@ -96,7 +96,8 @@ An objective is one line of text, or a mapping with that line under `objective:`
 <sli>[{label=value, …}] <op> <factor>x <label>=<value>[, …]
 ```
 
-- `<sli>` is one of the [built-in indicators](#indicators) or [one of your own](#slis).
+- `<sli>` is one of the [built-in indicators](#indicators) or [one of your own](#slis); or any other percentile of a series of
+  durations (`latency_p90`, `wait_p99.9`), or its share of at most a limit (`latency_share_below(2s)`).
 - `{label=value}` selects the tasks of a [tenant](#workloadtenants), a [kind of work](#workloadkinds), a [phase](#phases), or
   a label that the system adds. `{tenant=*}` stands for one objective for each tenant. Only indicators marked in the
   catalogue have labels.
@@ -117,6 +118,9 @@ slos:
   - latency_p99{tenant=*} <= 2m
   - latency_p99{tenant=A, phase=burst} <= 1.2x phase=baseline
   - {objective: "success_rate{tenant=B} >= 99%", confidence: 95%, min_samples: 500}
+  - {objective: success_rate >= 95%, window: 30m, min_samples: 20}
+  - {objective: latency_p95 <= 2m, window: 1m, in: 99%}
+  - {objective: latency_p95 <= 2m, warn: <= 1m}
 """
 
 OBJECTIVE_STATUSES = """\
@@ -129,7 +133,8 @@ Each objective has one of three results:
   or nothing was observed for the labels it is compared with; or it is broken by itself, but that may be chance among the
   objectives of its entry (Holm). Without a `confidence` a PASS or FAIL that its interval does not bear out is marked as thin.
 
-Intervals allow for observations that depend on each other: [Statistics](statistics.md)."""
+Intervals allow for observations that depend on each other: [Statistics](statistics.md). Windows, shares of them and warning
+levels: [Objectives and conditions](conditions.md)."""
 
 CONDITIONS = """\
 `abort` and `alerts` evaluate conditions during the run. `when` is written like an [objective](#slos), with a fixed
@@ -140,14 +145,16 @@ target and without `*`. A condition describes what must *not* happen: `success_r
   `telemetry.sample_interval`.
 - With `for` it must hold for that long without interruption. With fewer than `min_samples` observations it does not hold.
 - `stall_time` and `telemetry_gap` measure the current gap: they take `>=` or `>`, and no window.
-- `…_growth` is known at the end only; use it in `slos`."""
+- `…_growth` is known at the end only; use it in `slos`.
+- In place of `when`, `all` and `any` take several conditions: [Objectives and conditions](conditions.md)."""
 
 EXPECTATIONS = """\
 `when`, `window`, `for` and `min_samples` make the [condition](#conditions). With `expect`, the alert's own behaviour
 is judged too: an alert that stays silent, does not resolve or flaps is a FAIL."""
 
 ABORTS = """\
-The keys make a [condition](#conditions). `soak run --no-abort` continues when one holds; the verdict is then FAIL."""
+The keys make a [condition](#conditions). `then: fail` lets the run go on, with the verdict FAIL. `soak run
+--no-abort` continues when any holds; the verdict is then FAIL."""
 
 FAULTS = """\
 A fault occurs at a `rate`, or at scheduled times (`at` or `every`, with `for`), or at a rate within those times. Every fault is
@@ -155,7 +162,8 @@ verified: the run counts how often it was injected and how often it was seen to 
 seen makes the verdict INCONCLUSIVE."""
 
 OWN_SLIS = """\
-Each is exactly one of `ratio`, `count`, `quantile` and `gauge`, and has no labels."""
+Each is exactly one of `ratio`, `share`, `count`, `quantile` and `gauge`. It has labels where it is of a series of
+durations (`of: latency`)."""
 
 EVENT_FILTERS = """\
 An event filter is an [event type](#events), optionally with fields in braces to select some of its events: `task.done`,
@@ -285,6 +293,7 @@ slis:
     description: Share of attempts that had to be retried.
     ratio: {good: task.retry, total: task.dispatched}
   timeouts: {count: ["task.retry{error=timeout}", "task.failed{error=timeout}"]}
+  fast: {share: {of: latency, below: 2s}}
   run_time_p99: {unit: duration, quantile: {of: execution.ended, q: 99%}}
   busy_workers: {gauge: {of: sample.busy_workers}}
 """,
@@ -295,11 +304,15 @@ alerts:
     when: oldest_pending > 10s
     keep_firing_for: 1m
     expect: {of: db-restart, fires_within: 2m, resolves_within: 10m, max_flaps: 0}
+  - {name: collapse, when: success_rate < 50%, window: 10m, min_samples: 20, expect: never}
 """,
     "abort": """\
 abort:
   - {name: success-collapse, when: success_rate < 95%, window: 30m, min_samples: 20}
   - {name: stalled, when: stall_time >= 10m}
+  - name: burn
+    all: [{when: success_rate < 98%, window: 1h}, {when: success_rate < 98%, window: 5m}]
+    then: fail
 """,
     "telemetry": """\
 telemetry: {sample_interval: 30s, max_gap: 2m}
@@ -346,6 +359,8 @@ LINKS = {
     "condition_when": "[condition](#conditions)",
     "condition_window": "[duration](#durations) above zero",
     "condition_for": "[duration](#durations)",
+    "condition_all": "[conditions](#conditions)",
+    "condition_any": "[conditions](#conditions)",
     "event_filter": "[event filter](#event-filters)",
 }
 """What a table calls a definition of the schema."""
@@ -530,6 +545,8 @@ def _type(schema: Schema) -> str:
     if "enum" in resolved:
         return " or ".join(f"`{word}`" for word in resolved["enum"])
     kind = resolved.get("type")
+    if "else" in resolved:
+        return f"{_type(resolved['else'])} or `{resolved['if']['const']}`"
     if kind == "array":
         return f"list of {_plural(_type(resolved['items']))}"
     if kind == "integer":
@@ -545,6 +562,8 @@ _KINDS = {
     "object": "mapping",
     "boolean": "true or false",
     "string object": "objective",
+    "string number": "word or [ratio](#ratios)",
+    "array object": "list or mapping",
     "string array": "name or list of names",
 }
 

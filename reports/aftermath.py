@@ -20,6 +20,7 @@ _STATES = {
     "task.failed": "FAILED",
     "task.blocked": "BLOCKED",
     "task.cancelled": "CANCELLED",
+    "task.lost": "LOST",
 }
 _OPEN = {"PENDING", "IN_PROGRESS"}
 _TOLD = ("task.", "fault.", "alert.", "process.", "run.")
@@ -33,17 +34,19 @@ class Affected:
     id: str
     key: str
     tenant: str
+    kind: str
     state: str
     since_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """The extent of an abort: tasks that are open, or recently FAILED or BLOCKED (the first MOST_TASKS), and counts of all."""
+    """The extent of an abort: tasks that are open or recently FAILED, BLOCKED or LOST (the first MOST_TASKS); counts of all."""
 
     tasks: list[Affected]
     counts: dict[str, int]
     tenants: dict[str, int]
+    kinds: dict[str, int]
     active_faults: list[str]
     timeline: list[Happened]
 
@@ -56,13 +59,13 @@ def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: fl
     """Read it from the stream in `directory`. Raises EvidenceError."""
     since_s = held_at_s - (window_s or WINDOW_S)
     last: dict[str, Event] = {}
-    keys: dict[str, tuple[str, str]] = {}
+    keys: dict[str, tuple[str, str, str]] = {}
     timeline: deque[_Row] = deque(maxlen=MOST_EVENTS)
     room = room_of(run.scenario.system)
     frequent = ("task.", *room.events)
     for event in read_events(directory / f"soak_{run.scenario.name}.jsonl"):
         if event.type == "task.enqueued":
-            keys[event.task] = event.key, event.tenant
+            keys[event.task] = event.key, event.tenant, event.kind
         if event.type in _STATES:
             last[event.task] = event
         if event.type.startswith((*_TOLD, *frequent)) and event.type not in _ORDINARY:
@@ -71,8 +74,8 @@ def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: fl
     ids = ask(run.scenario.system, "its ids of tasks", room.ids, directory)
     tasks = []
     for event in affected:
-        key, tenant = keys.get(event.task, (event.key, event.tenant))
-        tasks.append(Affected(ids.get(key, key), key, tenant, _STATES[event.type], event.t))
+        key, tenant, kind = keys.get(event.task, (event.key, event.tenant, event.kind))
+        tasks.append(Affected(ids.get(key, key), key, tenant, kind, _STATES[event.type], event.t))
     active = [
         fault.name
         for fault in run.scenario.faults
@@ -82,6 +85,7 @@ def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: fl
         tasks=tasks[:MOST_TASKS],
         counts=dict(Counter(task.state for task in tasks)),
         tenants=dict(Counter(task.tenant for task in tasks if task.tenant)),
+        kinds=dict(Counter(task.kind for task in tasks if task.kind)),
         active_faults=active,
         timeline=[Happened(row.t_s, row.words) for row in timeline],
     )
@@ -111,4 +115,4 @@ def _note(timeline: deque[_Row], event: Event, frequent: tuple[str, ...]) -> Non
 
 def _concerned(event: Event, since_s: float) -> bool:
     state = _STATES[event.type]
-    return state in _OPEN or (state in {"FAILED", "BLOCKED"} and event.t >= since_s)
+    return state in _OPEN or (state in {"FAILED", "BLOCKED", "LOST"} and event.t >= since_s)

@@ -10,8 +10,11 @@ _FORMS = {
     Form.DAY: "a rate by the hour of the day",
     Form.WEEK: "a rate by the hour of the week",
     Form.STAGES: "a rate in steps",
+    Form.CYCLE: "a rate that repeats itself",
 }
 _LEAST_P = 0.001
+_AS_MUCH = (0.85, 1.15)
+"""Waits that are as long as those of Poisson arrivals, nearly."""
 
 
 def arrival_lines(fit: ArrivalFit) -> str:
@@ -27,7 +30,8 @@ def _lines(fit: ArrivalFit) -> Iterator[str]:
     yield f"  arrivals          {fit.arrivals:,} in {show_duration(fit.length_s)}, {mean} on average"
     rates = f"{len(fit.rates_per_s)} rates" if len(fit.rates_per_s) > 1 else "1 rate"
     others = ", ".join(f"{each.form} {each.behind:+.0f}" for each in fit.tried[1:])
-    yield f"  fitted            {_FORMS[fit.form]}: {rates}, {_range(fit)} (quasi-BIC of the others: {others})"
+    every = f" every {show_duration(fit.period_s)}" if fit.period_s else ""
+    yield f"  fitted            {_FORMS[fit.form]}{every}: {rates}, {_range(fit)} (quasi-BIC of the others: {others})"
     if fit.batch_mean > 1:
         yield f"  batches           {fit.batch_mean:.4g} arrive at the same time on average; below, a batch counts once"
     if fit.resolution_s > 1e-6:
@@ -58,15 +62,17 @@ def _meaning(fit: ArrivalFit) -> Iterator[str]:
     if fit.poisson:
         yield "  Simulated with process: poisson, its waits are those of the trace, as far as this many arrivals show."
         return
-    index = fit.dispersion[-1].index if fit.dispersion else fit.gap_variation
-    more = "burstier" if index > 1 else "more regular"
-    yield f"  Given this rate arrivals are {more} than a Poisson process: simulated with it, waits come out too {_short(index)}."
-    yield (
-        f"  In a busy system tasks wait about {fit.wait_factor:.2g} times as long as the fitted load says "
-        "(exponential service times; Whitt 1983)."
-    )
+    long = fit.dispersion[-1].index if fit.dispersion else fit.gap_variation
+    if _AS_MUCH[0] <= fit.wait_factor <= _AS_MUCH[1]:
+        more, waits = ("closer", "short") if fit.gap_variation > 1 else ("farther", "long")
+        apart = f"single arrivals are {more} together than those of a Poisson process"
+        yield f"  Given this rate {apart}, but counts over longer times vary as much:"
+        yield f"  simulated with it, waits behind a few others come out too {waits}, those of a busy system about right."
+    else:
+        more, waits = ("burstier", "short") if long > 1 else ("more regular", "long")
+        yield f"  Given this rate arrivals are {more} than a Poisson process: simulated with it, waits come out too {waits}."
+        yield (
+            f"  In a busy system tasks wait about {fit.wait_factor:.2g} times as long as the fitted load says "
+            "(exponential service times; Whitt 1983)."
+        )
     yield "  Play the trace itself where waits matter: workload.arrivals.trace."
-
-
-def _short(index: float) -> str:
-    return "short" if index > 1 else "long"

@@ -14,6 +14,7 @@ from soak.schemas.evidence.manifest import Manifest
 from soak.schemas.evidence.verdict import AbortResult, Checkpoints, Verdict
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.files import ordinary
+from soak.schemas.language.conditions import Condition
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Floats
@@ -80,8 +81,12 @@ class RunData:
     """By process name; empty for a simulation."""
 
     def aborts_of(self, sli: str) -> list[AbortResult]:
-        """The abort conditions that watch an SLI, in the order of the scenario."""
-        names = {each.name for each in self.scenario.aborts if each.comparison.sli.name == sli}
+        """The abort conditions that watch an SLI by itself, in the order of the scenario."""
+        names = {
+            each.name
+            for each in self.scenario.aborts
+            if isinstance(each, Condition) and each.comparison.sli.name == sli
+        }
         return [each for each in self.verdict.aborts if each.name in names]
 
     def has(self, *slis: str) -> bool:

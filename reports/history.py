@@ -29,6 +29,7 @@ class Event(msgspec.Struct):
     task: str = ""
     key: str = ""
     tenant: str = ""
+    kind: str = ""
     attempt: int = 0
     fault: str = ""
     error: str = ""

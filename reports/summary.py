@@ -49,9 +49,7 @@ def render_summary(run: RunData, plots: list[str], template: Path | None = None)
 
 def render_incident(run: RunData, directory: Path) -> str:
     """The incident of an aborted run, whose event stream lies in `directory`."""
-    held = min(
-        (abort for abort in run.verdict.aborts if abort.held_at_s is not None), key=lambda each: each.held_at_s or 0.0
-    )
+    held = min((abort for abort in run.verdict.aborts if abort.stopped), key=lambda each: each.held_at_s or 0.0)
     aftermath = read_aftermath(run, directory, held.held_at_s or 0.0, held.window_s)
     system = run.scenario.system
     run_book = ask(system, "its run book", room_of(system).run_book, run, aftermath).strip()

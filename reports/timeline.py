@@ -101,7 +101,7 @@ def _listed(words: list[str]) -> str:
 
 def _panels(run: RunData, edges_s: Floats, step: int) -> Iterator[_Panel]:
     last = np.minimum((edges_s / 60).astype(int), len(run.metrics.t_s)) - 1
-    objectives = [each for each in run.verdict.objectives if each.target is not None and not each.labels]
+    objectives = [each for each in run.verdict.objectives if each.limit is not None and not each.labels]
     if run.has("success_rate"):
         yield _success(run, objectives, last)
     if run.has(*(f"latency_{name}" for name, _ in _QUANTILES)):
@@ -114,8 +114,8 @@ def _panels(run: RunData, edges_s: Floats, step: int) -> Iterator[_Panel]:
 
 def _success(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Panel:
     rate = moving_rate(run.metrics.get("done"), run.metrics.get("failed"), _WINDOW_MINUTES)[last]
-    limits = [(each.objective, float(each.target or 0)) for each in objectives if each.sli == "success_rate"]
-    limits += [(f"abort {each.when}", each.target) for each in run.aborts_of("success_rate")]
+    limits = [(each.objective, float(each.limit or 0)) for each in objectives if each.sli == "success_rate"]
+    limits += [(f"abort {each.when}", float(each.target or 0)) for each in run.aborts_of("success_rate")]
     known = rate[np.isfinite(rate)]
     low = min([limit for _, limit in limits] + ([float(known.min())] if len(known) else []) + [0.99])
     lines = [_Line("success", BLUE, rate, show_ratio)]
@@ -128,7 +128,7 @@ def _latency(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Pa
     lines = [
         _Line(name, color, run.metrics.get(f"latency_{name}_s")[last], show_duration) for name, color in _QUANTILES
     ]
-    limits = [(each.objective, float(each.target or 0)) for each in objectives if each.sli.startswith("latency_")]
+    limits = [(each.objective, float(each.limit or 0)) for each in objectives if each.is_of_latency]
     return _Panel("Latency, 30 min window", "latency", lines, [limit for limit in limits if limit[1]], log=True)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from soak.runner.console import remark
 from soak.schemas.errors import reason
 from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.language.expression import Unit
 from soak.schemas.language.model import Scenario
 from soak.schemas.units import show_duration
 
@@ -14,11 +15,15 @@ def job_summary_of(verdict: Verdict, scenario: Scenario) -> str:
     """A run in short: its verdict, why, and every objective."""
     run = f"{verdict.target}, seed {verdict.seed}, {show_duration(verdict.ended_s)} of scenario time"
     lines = [f"## {verdict.headline}: {scenario.title or verdict.scenario}", "", run, ""]
-    notes = [*verdict.reasons, *(f"thin evidence: {caveat}" for caveat in verdict.caveats)]
+    notes = [
+        *verdict.reasons,
+        *(f"warning: {each}" for each in verdict.warned),
+        *(f"thin evidence: {caveat}" for caveat in verdict.caveats),
+    ]
     lines += [f"- {_plain(note)}" for note in notes] + [""] * bool(notes)
     lines += ["| | objective | observed | margin |", "|---|---|---:|---:|"]
     for each in verdict.objectives:
-        unit = scenario.slis[each.sli].unit
+        unit = Unit(each.unit)
         value = "nothing" if each.value is None else unit.show_beside(each.value, each.target)
         margin = "" if each.margin is None else unit.show_margin(each.margin, each.target)
         lines.append(f"| {each.status.value} | `{_code(each.objective)}` | {value} | {margin} |")

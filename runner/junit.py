@@ -26,7 +26,7 @@ class Case:
 def verdict_cases(verdict: Verdict) -> list[Case]:
     """One case for each objective, alert with an expectation, law, abort condition and fault; INCONCLUSIVE is skipped."""
     found = [
-        *(("objectives", each.objective, each.status, each.detail) for each in verdict.objectives),
+        *(("objectives", each.objective, each.status, each.warning or each.detail) for each in verdict.objectives),
         *(("laws", each.law, each.status, each.detail or each.description) for each in verdict.laws),
         *(("alerts", each.name, each.status or Status.PASS, each.detail) for each in verdict.alerts),
         *(("faults", each.name, each.status, each.detail) for each in verdict.faults),

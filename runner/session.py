@@ -27,6 +27,7 @@ from soak.runner.targets.room import system_of
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.files import file_name
+from soak.schemas.language.expression import Unit
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import blame
@@ -205,16 +206,17 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     from soak.reports.changepoints import changes_in_words
     from soak.reports.decided import summary
 
-    slis, known = loaded.scenario.slis, summary(verdict)
+    known = summary(verdict)
     lines = [
         "",
         f"{verdict.headline}  {printable(loaded.scenario.title or verdict.scenario)}",
         *reasons_explained(verdict),
+        *(f"  warning: {printable(each)}" for each in verdict.warned),
         *(f"  thin: {caveat}" for caveat in verdict.caveats),
         "",
     ]
     for objective in verdict.objectives:
-        unit = slis[objective.sli].unit
+        unit = Unit(objective.unit)
         value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
         margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}   {margin}")

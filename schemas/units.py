@@ -90,6 +90,16 @@ def show_duration(seconds: float) -> str:
     return "".join(parts[:2])
 
 
+def write_duration(seconds: float) -> str:
+    """A duration as a scenario writes it: whole numbers of units, the largest first, to the millisecond: `5m`, `1m30s`."""
+    rest, parts = max(1, round(seconds * 1000)), []
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)
+
+
 def show_ratio(value: float) -> str:
     """A share as a percentage, with enough digits not to round a miss up to 100 %."""
     for digits in range(2, 16, 2):

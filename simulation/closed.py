@@ -1,7 +1,7 @@
 """What a closed workload asks of a system, without running it: asymptotic bounds, and what the machine repairman expects."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +82,6 @@ def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
     rate_per_s = np.array([known[each].throughput_per_s for each in there])
     by_users, by_workers = count / (between_s + need.least_s), need.workers / need.taken_s if need.taken_s else math.inf
     expected, limited = known[full], math.isfinite(by_workers)
-    most = min(by_users, by_workers)
     response_s = count / expected.throughput_per_s - between_s
     by_rate = float(rate_per_s.mean()) * scenario.duration_s
     tasks = min(by_rate, _of_shares(scenario, between_s + response_s))
@@ -94,7 +93,7 @@ def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
         workers=int(need.workers) if math.isfinite(need.workers) else None,
         users_most_per_s=by_users,
         workers_most_per_s=by_workers if limited else None,
-        most_per_s=most,
+        most_per_s=min(by_users, by_workers),
         balance_users=by_workers * (between_s + need.least_s) if limited else None,
         expected_per_s=expected.throughput_per_s,
         expected_response_s=response_s,
@@ -103,11 +102,7 @@ def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
         faults={fault.name: round(tasks * _share(scenario, fault)) for fault in scenario.faults if fault.rate},
         rate_per_s=rate_per_s,
         users_over_time=at_work,
-        warnings=(
-            *_warnings(users.timeout_s, by_users, by_workers, response_s),
-            *_shortfall(scenario.workload.tasks, tasks),
-            COORDINATED_OMISSION,
-        ),
+        warnings=tuple(_warnings(scenario, by_users, by_workers, response_s, tasks)),
         model=_model(count, need),
     )
 
@@ -143,12 +138,6 @@ def _of_shares(scenario: Scenario, turn_s: float) -> float:
     return turns
 
 
-def _shortfall(tasks: int | None, expected: float) -> list[str]:
-    if tasks is None or expected >= tasks * (1 - _ROUNDING):
-        return []
-    return [f"about {expected:,.0f} of {tasks:,} tasks are expected: the verdict may be INCONCLUSIVE"]
-
-
 def _share(scenario: Scenario, fault: Fault) -> float:
     """Of the tasks, the share that a fault by rate strikes, were they spread evenly over the run."""
     inside_s = sum(window.end_s - window.start_s for window in fault.windows)
@@ -156,15 +145,18 @@ def _share(scenario: Scenario, fault: Fault) -> float:
     return fault.rate * kinds * (inside_s / scenario.duration_s if fault.windows else 1.0)
 
 
-def _warnings(timeout_s: float, by_users: float, by_workers: float, response_s: float) -> list[str]:
-    found = []
+def _warnings(scenario: Scenario, by_users: float, by_workers: float, response_s: float, tasks: float) -> Iterator[str]:
+    users, asked = scenario.workload.users, scenario.workload.tasks
+    assert users
     if by_users > by_workers:
         waits = f"each waits about {show_duration(round(response_s, 1))} for a task"
         what = f"the users could submit {show_rate(by_users)}, but the workers end {show_rate(by_workers)} at most"
-        found.append(f"saturated by design: {what}; {waits}")
-    if response_s > timeout_s:
-        found.append(f"users give up after {show_duration(timeout_s)}, before the average task ends: work piles up")
-    return found
+        yield f"saturated by design: {what}; {waits}"
+    if response_s > users.timeout_s:
+        yield f"users give up after {show_duration(users.timeout_s)}, before the average task ends: work piles up"
+    if asked is not None and tasks < asked * (1 - _ROUNDING):
+        yield f"about {tasks:,.0f} of {asked:,} tasks are expected: the verdict may be INCONCLUSIVE"
+    yield COORDINATED_OMISSION
 
 
 def closed_figures(scenario: Scenario, f: ClosedForecast) -> list[str]:

@@ -8,12 +8,15 @@ import math
 from collections.abc import Iterator
 
 from soak.schemas.errors import Where
+from soak.schemas.language.conditions import Comparison, Condition
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Comparison, Condition, Process, Scenario, Workload, fastest
+from soak.schemas.language.model import Process, Scenario, Workload, fastest
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.language.windows import Window
 from soak.schemas.units import show_count, show_duration
+from soak.simulation.condition_doubts import placed, trivial, window_doubts
 from soak.simulation.false_alarms import alarms, at_least
+from soak.simulation.poisson import normal_below, poisson, poisson_below
 from soak.simulation.rate import rate_of
 from soak.simulation.room import Doubt, room_of
 from soak.simulation.trace_doubts import trace_doubts
@@ -31,8 +34,6 @@ _OFTEN = 0.05
 """Warn if an abort condition ends more than this share of runs of a system that is at its objective."""
 
 _ROUNDING = 1e-9
-_LARGE = 1_000
-"""From this mean on, a Poisson distribution is approximated by a normal one."""
 
 
 def doubts(scenario: Scenario) -> tuple[Doubt, ...]:
@@ -44,6 +45,7 @@ def doubts(scenario: Scenario) -> tuple[Doubt, ...]:
         *trace_doubts(scenario),
         *room_of(scenario.system).doubts(scenario),
         *_objectives(scenario, arrivals),
+        *window_doubts(scenario, arrivals.peak_per_s, _is_sampled),
         *_conditions(scenario, arrivals),
         *_false_aborts(scenario),
     )
@@ -110,7 +112,7 @@ def _tasks(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
             yield Doubt(where, what, _longer(arrivals, float(tasks)))
         return
     mean = arrivals.by_rate
-    chance = 1 - _normal_below(tasks, mean) if mean else 0.0
+    chance = 1 - normal_below(tasks, mean) if mean else 0.0
     if chance < _SURE:
         what = f"{tasks:,} tasks arrive in {within} in {chance:.0%} of runs only; the others will be INCONCLUSIVE"
         yield Doubt(where, what, _longer(arrivals, tasks + 3.1 * math.sqrt(tasks) + 5))
@@ -135,10 +137,14 @@ def _objectives(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
 
 def _conditions(scenario: Scenario, arrivals: _Arrivals) -> Iterator[Doubt]:
     for place, condition in enumerate(scenario.aborts):
-        yield from _condition(scenario, arrivals, ("abort", place), condition)
+        yield from trivial(("abort", place), condition)
+        for inner, part in placed(("abort", place), condition):
+            yield from _condition(scenario, arrivals, inner, part)
     for place, alert in enumerate(scenario.alerts):
         where: Where = ("alerts", place)
-        yield from _condition(scenario, arrivals, where, alert.condition)
+        yield from trivial(where, alert.condition)
+        for inner, part in placed(where, alert.condition):
+            yield from _condition(scenario, arrivals, inner, part)
         for_s, keep_s, expect = alert.condition.for_s, alert.keep_firing_for_s, alert.expect
         if expect and expect.fires_within_s is not None and expect.fires_within_s < for_s:
             what = (
@@ -158,8 +164,9 @@ def _false_aborts(scenario: Scenario) -> Iterator[Doubt]:
         if alarm.severity or alarm.scan is None or (chance := at_least(alarm.scan)) < _OFTEN:
             continue
         share, text = math.floor(1000 * chance) / 1000, alarm.objective.comparison.text
+        ends = "end" if alarm.condition.stops else "fail"
         what = (
-            f"{alarm.condition.name} would end at least {share:.1%} of runs of a system that is exactly at {text}, "
+            f"{alarm.condition.name} would {ends} at least {share:.1%} of runs of a system that is exactly at {text}, "
             "with independent failures"
         )
         remedy = "raise window and min_samples: soak plan shows which make it 1%"
@@ -275,25 +282,8 @@ def _spells(mean: float, per_s: float, asked: int, for_s: float, run_s: float) -
     """
     if not per_s:
         return 0.0
-    at_edge, enough = _poisson(asked - 1, mean), 1 - _poisson_below(asked, mean)
+    at_edge, enough = poisson(asked - 1, mean), 1 - poisson_below(asked, mean)
     if enough <= 0:
         return 0.0
     ends_per_s = per_s * at_edge / enough
     return (enough + run_s * per_s * at_edge) * math.exp(-ends_per_s * for_s)
-
-
-def _normal_below(count: int, mean: float) -> float:
-    """How likely a Poisson variable of a large mean is below `count`, by the normal distribution."""
-    from statistics import NormalDist
-
-    return NormalDist(mean, math.sqrt(mean)).cdf(count - 0.5)
-
-
-def _poisson(count: int, mean: float) -> float:
-    return math.exp(count * math.log(mean) - mean - math.lgamma(count + 1)) if mean else float(count == 0)
-
-
-def _poisson_below(count: int, mean: float) -> float:
-    if count > _LARGE:
-        return _normal_below(count, mean) if mean else 1.0
-    return min(1.0, math.fsum(_poisson(each, mean) for each in range(count)))

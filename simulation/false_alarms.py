@@ -11,8 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from soak.schemas.errors import Where
+from soak.schemas.language.conditions import Comparison, Condition, Objective
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Comparison, Condition, Objective, Process, Scenario
+from soak.schemas.language.model import Process, Scenario
 from soak.schemas.language.slis import LATENCY, SUCCESS_RATE, WAITS, Aggregate
 from soak.simulation.rate import ArrivalRate, rate_of
 
@@ -133,7 +134,12 @@ def alarms(scenario: Scenario, observations: Mapping[str, float] | None = None) 
         *((("abort", place), condition, "") for place, condition in enumerate(scenario.aborts)),
         *((("alerts", place), alert.condition, alert.severity.value) for place, alert in enumerate(scenario.alerts)),
     ]
-    found = (_alarm(scenario, *each, observations or {}) for each in placed)
+    # Of conditions that are combined nothing is said: how they depend on each other is not known.
+    found = (
+        _alarm(scenario, where, condition, severity, observations or {})
+        for where, condition, severity in placed
+        if isinstance(condition, Condition)
+    )
     return tuple(each for each in found if each)
 
 
@@ -166,6 +172,8 @@ def _beside(scenario: Scenario, comparison: Comparison) -> Objective | None:
         if each.comparison.sli == comparison.sli
         and each.comparison.selector == comparison.selector
         and each.comparison.op in wanted
+        # A system is not at what must hold in every window: it is above it most of the time.
+        and each.window_s is None
     ]
     fixed = [(each.comparison.target, each) for each in found if isinstance(each.comparison.target, float)]
     if not fixed:

@@ -163,6 +163,10 @@ class Plan:
         kinds = self.kinds.of(numbers)
         return kinds if tenants is None else tenants * len(workload.kinds) + kinds
 
+    def kind_of(self, number: int) -> str:
+        """The name of the kind of a task; empty where none are declared."""
+        return self.scenario.workload.kinds[self.kinds.one(number)].name if self.kinds else ""
+
     def _service_times(self) -> ServiceTimes | None:
         """What decides how long an attempt takes where that differs by kind, or has a limit."""
         if not (self.kinds or self._limits_s or self._traced.service_s):

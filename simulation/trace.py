@@ -88,6 +88,9 @@ class OrderedRows:
         if rows is None:
             # Without the text of the rows.
             rows = together([self._file.again(self._seen.places[place])])
+            if not len(rows) or int(rows.time_us.max()) != int(self._seen.until_us[place]):
+                what = f"{self._file.path.name}: has changed since it was looked through"
+                raise UsageError(f"{what} (run again, with a file that nothing writes to)")
         self._pieces[place] = rows
         if len(self._pieces) > _PIECES_KEPT:
             self._pieces.popitem(last=False)

@@ -35,8 +35,8 @@ def plot(run: RunData) -> bytes | None:
         axes.plot(run.metrics.t_s[last], _positive(run.metrics.get(f"latency_{name}_s")[last]), color=color, label=name)
     axes.set_yscale("log")
     for objective in run.verdict.objectives:
-        if objective.sli.startswith("latency_") and objective.target:
-            axes.axhline(objective.target, color=RED, lw=1.0, ls=":", label=f"limit {objective.objective}")
+        if objective.is_of_latency and objective.limit:
+            axes.axhline(objective.limit, color=RED, lw=1.0, ls=":", label=f"limit {objective.objective}")
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5), numticks=12))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}s"))
     axes.yaxis.set_minor_locator(NullLocator())

@@ -17,6 +17,7 @@ _SHOW = {
     NumberKind.RATIO: units.show_ratio,
     NumberKind.DURATION: units.show_duration,
     NumberKind.WHOLE: units.show_count,
+    NumberKind.FACTOR: units.show_count,
 }
 _COLORS = LinearSegmentedColormap.from_list("pass", ["#e07a6f", "#f3c9a5", "#f6efc8", "#bfe0b4", "#6fbf87"])
 _MOST_WORDS = 12

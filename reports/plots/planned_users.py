@@ -23,7 +23,7 @@ def plot(scenario: Scenario) -> bytes:
         mark_windows(axes, scenario)
         axes.set_ylim(0, users.count * 1.15)
         axes.set_ylabel("users")
-        axes.set_title(f"planned users of {scenario.name}")
+        axes.set_title(f"planned load of {scenario.name}")
         legend(axes)
         span_axis(axes, scenario.duration_s)
         return to_svg(fig)

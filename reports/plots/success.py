@@ -22,13 +22,13 @@ def plot(run: RunData) -> bytes | None:
     rate = moving_rate(run.metrics.get("done"), run.metrics.get("failed"), max(1, round(window_s / MINUTE_S)))
     axes.plot(run.metrics.t_s, rate, color=BLUE, label=f"success rate, {show_duration(window_s)} window")
     limits = []
-    for abort in aborts:
-        limits.append(abort.target)
-        axes.axhline(abort.target, color=RED, ls="--", lw=1.1, label=f"abort below {show_ratio(abort.target)}")
+    for limit in [abort.target for abort in aborts if abort.target is not None]:
+        limits.append(limit)
+        axes.axhline(limit, color=RED, ls="--", lw=1.1, label=f"abort below {show_ratio(limit)}")
     for objective in run.verdict.objectives:
-        if objective.sli == _SLI and objective.target is not None:
-            limits.append(objective.target)
-            axes.axhline(objective.target, color=GREEN, ls=":", lw=1.1, label=f"objective {objective.objective}")
+        if objective.sli == _SLI and objective.limit is not None:
+            limits.append(objective.limit)
+            axes.axhline(objective.limit, color=GREEN, ls=":", lw=1.1, label=f"objective {objective.objective}")
     known = rate[np.isfinite(rate)]
     lowest = min([*limits, *([float(known.min())] if len(known) else []), 0.99])
     axes.set_ylim(max(0.0, lowest - 0.15 * (1 - lowest)), 1 + 0.1 * (1 - lowest))

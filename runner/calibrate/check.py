@@ -15,8 +15,9 @@ from soak.runner.replications.series import series
 from soak.runner.replications.worker_pool import WorkerPool
 from soak.schemas.evidence.calibration import Answer, Check, SliPrediction
 from soak.schemas.evidence.verdict import End
+from soak.schemas.language.conditions import Comparison, Objective
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Comparison, Objective, Phase, Scenario
+from soak.schemas.language.model import Phase, Scenario
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Block, Floats
 from soak.schemas.stream.identity import Identity

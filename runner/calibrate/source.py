@@ -60,6 +60,9 @@ def open_source(path: Path) -> Source:
     if not (room_of(loaded.scenario.system).calibrated and fits(loaded.scenario)):
         what = f"{path}: is a run of the system {loaded.scenario.system}, whose model cannot be calibrated"
         raise UsageError(f"{what} (compare it with its simulation: `soak compare BASE RUN --parity`)")
+    if loaded.scenario.workload.kinds:
+        what = f"{path}: is a run of several kinds of work, and the model of one is calibrated"
+        raise UsageError(f"{what} (compare it with its simulation: `soak compare BASE RUN --parity`)")
     if changes(loaded.scenario):
         what = f"{path}: the number of workers changes in this run, and calibration takes it for constant"
         raise UsageError(f"{what} (calibrate by a run without schedule, scaling and faults of workers at times)")

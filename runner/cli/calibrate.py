@@ -1,6 +1,7 @@
 """`soak calibrate`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -94,14 +95,8 @@ def command(
     timezone: str,
     skip_bad_rows: bool,
     out: Path | None,
-    hold_back: float,
-    replications: int,
-    for_speed: float,
-    as_run: bool,
-    estimates: bool,
-    least: float,
-    seed: int,
     as_json: bool,
+    **model: Any,
 ) -> int:
     """Calibrate the model on a run: service times, fault rates, arrivals and polls, each with its confidence interval,
     written as an overlay of the scenario. Part of the run is held back to check what the calibrated model predicts.
@@ -123,11 +118,17 @@ def command(
         return tell_arrivals(arrivals, time_column, timezone, skip_bad_rows=skip_bad_rows, out=out, as_json=as_json)
     if run_directory is None:
         raise click.UsageError("Missing argument 'RUN_DIR'.")
+    return _calibrate(run_directory, out, as_json=as_json, **model)
+
+
+def _calibrate(run_directory: Path, out: Path | None, *, as_run: bool, as_json: bool, **model: Any) -> int:
+    """Calibrate the whole model; `model`: options by the names of Request."""
     from soak.runner.calibrate.request import Request
     from soak.runner.calibrate.session import perform
 
-    speed = None if as_run else for_speed
-    analysis = perform(Request(run_directory, hold_back, replications, speed, estimates, least, seed, out))
+    if as_run:
+        model["for_speed"] = None
+    analysis = perform(Request(run_directory, out=out, **model))
     # Plots take long to load, and worker pools would fork them.
     from soak.reports.calibration import summary_lines
 

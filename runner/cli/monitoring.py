@@ -37,6 +37,7 @@ def command(
 
     from soak.runner.evidence.directory import refuse_in_run, write_whole
     from soak.runner.export.monitoring import monitoring_files
+    from soak.runner.export.rules import not_covered
     from soak.schemas.language.load import load
 
     refuse_in_run(out)
@@ -45,5 +46,9 @@ def command(
     for name, content in monitoring_files(loaded.scenario, speed).items():
         write_whole(out / name, content)
         written.append(str(out / name))
-    tell(json.dumps({"files": written}, indent=2) if as_json else "\n".join(written))
+    missing = not_covered(loaded.scenario)
+    if as_json:
+        tell(json.dumps({"files": written, "not_covered": missing}, indent=2))
+    else:
+        tell("\n".join([*written, *(f"not covered: {each}" for each in missing)]))
     return 0

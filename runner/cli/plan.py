@@ -60,8 +60,7 @@ def command(
     figures: Forecast = room.forecast(plan)
     alarms = false_alarms(plan.scenario)
     if plot:
-        pictures = list(room.pictures(plan.scenario, figures))
-        write_whole(plot, _drawn_users(plan) if plan.users else _drawn(plan.again(), pictures))
+        write_whole(plot, _plotted(plan, room, figures))
     if as_json:
         hand_over(_as_json(plan, figures, alarms, warnings))
     else:
@@ -95,11 +94,13 @@ def _drawn(plan: "Plan", pictures: "Sequence[Picture]") -> bytes:
     return plot(plan.scenario, PlannedLoad(t_s, plan.rate.at(t_s), edges_s, drawn_per_s, levels))
 
 
-def _drawn_users(plan: "Plan") -> bytes:
-    """The planned number of users as a picture."""
-    from soak.reports.plots.planned_users import plot
+def _plotted(plan: "Plan", room: "Room", figures: "Forecast") -> bytes:
+    """The planned load as a picture, or the planned number of users."""
+    from soak.reports.plots import planned_users
 
-    return plot(plan.scenario)
+    if plan.users:
+        return planned_users.plot(plan.scenario)
+    return _drawn(plan.again(), list(room.pictures(plan.scenario, figures)))
 
 
 def _as_json(plan: "Plan", figures: "Forecast", alarms: "list[FalseAlarm]", warnings: tuple[str, ...]) -> str:
@@ -108,8 +109,11 @@ def _as_json(plan: "Plan", figures: "Forecast", alarms: "list[FalseAlarm]", warn
 
     from msgspec import to_builtins
 
+    from soak.reports.traces import trace_values
+
     values: dict[str, Any] = asdict(figures)  # type: ignore[call-overload]
     shown = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in values.items()}
+    shown |= trace_values(plan.scenario.workload.trace)
     shown["false_alarms"] = to_builtins(alarms)
     shown["warnings"] = [*figures.warnings, *warnings]
     return json.dumps({"scenario": plan.scenario.name, "seed": plan.seed, **shown}, indent=2)
@@ -117,6 +121,7 @@ def _as_json(plan: "Plan", figures: "Forecast", alarms: "list[FalseAlarm]", warn
 
 def _lines(plan: "Plan", room: "Room", figures: "Forecast", alarms: "list[FalseAlarm]") -> list[str]:
     from soak.reports.false_alarms import false_alarm_lines
+    from soak.reports.traces import trace_lines
     from soak.schemas.units import show_duration
 
     scenario = plan.scenario
@@ -132,6 +137,7 @@ def _lines(plan: "Plan", room: "Room", figures: "Forecast", alarms: "list[FalseA
     return [
         f"{scenario.name}: {scenario.title}".rstrip(": "),
         f"  {arrivals} of {'work' if plan.users else 'arrivals'}, up to {drain} to drain, seed {plan.seed}",
+        *trace_lines(scenario.workload.trace),
         "",
         *room.figures(scenario, figures),
         "",

@@ -12,7 +12,7 @@ from soak.runner.parity.source import different_keys
 from soak.schemas.errors import UsageError, quoted
 from soak.schemas.evidence.changes import SCHEMA_VERSION, Baseline, Changes, Direction, RelativeResult, SliChange
 from soak.schemas.evidence.verdict import Status
-from soak.schemas.language.expression import Op, Unit
+from soak.schemas.language.expression import SLI_NAME, Op, Unit
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.slis import Better
 from soak.schemas.stream.identity import target_now
@@ -20,7 +20,7 @@ from soak.schemas.units import show_duration
 
 MOST_TOLD = 5
 _NO_EFFECT = 1e-12
-_RELATIVE = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)x(?:\s+baseline)?\s*")
+_RELATIVE = re.compile(rf"\s*({SLI_NAME})\s*(<=|>=|<|>)\s*" + r"([0-9]{1,6}(?:\.[0-9]{1,6})?)x(?:\s+baseline)?\s*")
 WORDS = {Status.FAIL: "is broken", Status.INCONCLUSIVE: "cannot be judged: nothing was observed"}
 """What is said of an objective that does not hold."""
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from soak.runner.export.metrics import RUNNING, SUFFIXES, VERDICT, Levels, condition_labels, condition_metric
 from soak.runner.export.rules import series
+from soak.runner.judge.window_fold import share_of_windows
+from soak.schemas.language.conditions import Combination, Comparison
 from soak.schemas.language.expression import Op, Unit
-from soak.schemas.language.model import Comparison, Scenario
+from soak.schemas.language.model import Scenario
 
 SCHEMA_VERSION = 38
 """Of Grafana 10; later ones migrate it."""
@@ -85,7 +87,9 @@ def _stats(scenario: Scenario) -> Iterator[dict[str, Any]]:
 def _objectives(scenario: Scenario) -> Iterator[dict[str, Any]]:
     for objective in scenario.objectives:
         comparison, selected = objective.comparison, ("objective", objective.comparison.text)
-        suffix = SUFFIXES[comparison.sli.unit]
+        if objective.share is not None:
+            comparison = share_of_windows(objective)
+        suffix = SUFFIXES[objective.unit]
         queries = [(_chosen(scenario, f"soak_objective{suffix}", selected), "{{run}}")]
         if not isinstance(comparison.target, float):
             queries.append((_chosen(scenario, f"soak_objective_target{suffix}", selected), "target {{run}}"))
@@ -95,10 +99,11 @@ def _objectives(scenario: Scenario) -> Iterator[dict[str, Any]]:
 def _conditions(scenario: Scenario) -> Iterator[dict[str, Any]]:
     watched = [("alert", alert.condition) for alert in scenario.alerts]
     for role, condition in [*watched, *(("abort", condition) for condition in scenario.aborts)]:
-        comparison = condition.comparison
-        query = _chosen(scenario, condition_metric(comparison), *condition_labels(role, condition.name))
-        title = f"{role.capitalize()} {condition.name}: {comparison.text}"
-        yield _plot(title, [(query, "{{run}}")], comparison.sli.unit, comparison, bad=True)
+        for place, part in enumerate(condition.parts):
+            comparison, number = part.comparison, place if isinstance(condition, Combination) else None
+            query = _chosen(scenario, condition_metric(comparison), *condition_labels(role, condition.name, number))
+            title = f"{role.capitalize()} {condition.name}: {comparison.text}"
+            yield _plot(title, [(query, "{{run}}")], comparison.sli.unit, comparison, bad=True)
 
 
 def _load(scenario: Scenario) -> Iterator[dict[str, Any]]:

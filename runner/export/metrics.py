@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from soak.runner.judge.about import is_met
+from soak.runner.judge.combined import AnyGuard, Combined
 from soak.runner.judge.compared import target_of, value_of
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.samples import Facts
+from soak.schemas.language.conditions import Comparison
 from soak.schemas.language.expression import Unit
-from soak.schemas.language.model import Comparison, Scenario
+from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import Aggregate
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import SPECS, Kind
@@ -189,29 +191,38 @@ def _of_slis(judge: Judge, levels: Levels) -> _Found:
 
 
 def _of_objectives(judge: Judge) -> _Found:
-    for objective in judge.scenario.objectives:
-        comparison = objective.comparison
-        value = value_of(judge, comparison)
-        target = target_of(judge, comparison)
-        labels, suffix = (("objective", comparison.text),), SUFFIXES[comparison.sli.unit]
+    for place, objective in enumerate(judge.scenario.objectives):
+        comparison, windows = objective.comparison, judge.windows.get(place)
+        if windows is None:
+            value, target, met = value_of(judge, comparison), target_of(judge, comparison), is_met(judge, objective)
+        else:
+            value, target, met = windows.so_far()
+        labels, suffix = (("objective", comparison.text),), SUFFIXES[objective.unit]
         yield f"soak_objective{suffix}", labels, value
         yield f"soak_objective_target{suffix}", labels, target
-        if (met := is_met(judge, objective)) is not None:
+        if met is not None:
             yield "soak_objective_met", labels, float(met)
 
 
 def _of_conditions(judge: Judge) -> _Found:
     for alert, guard in judge.alerts:
-        labels = condition_labels("alert", alert.condition.name)
-        yield condition_metric(alert.condition.comparison), labels, guard.value
+        for metric, labels, value in _of_parts("alert", guard):
+            yield metric, labels, value
         severity = ("severity", alert.severity.value)
         yield "soak_alert_firing", (("alert", alert.condition.name), severity), float(guard.timer.firing)
     for guard in judge.aborts:
-        # The run ended inside a block: of the conditions only the one that ended it is known for that time.
-        value = (
-            guard.timer.firings[0].value if guard is judge.aborted_by else math.nan if judge.aborted_by else guard.value
-        )
-        yield condition_metric(guard.condition.comparison), condition_labels("abort", guard.condition.name), value
+        for metric, labels, value in _of_parts("abort", guard):
+            # The run ended inside a block: of the conditions only the one that ended it is known for that time.
+            at_the_end = guard.timer.firings[0].value if guard is judge.aborted_by else math.nan
+            yield metric, labels, at_the_end if judge.aborted_by else value
+
+
+def _of_parts(role: str, guard: AnyGuard) -> _Found:
+    """The value of a condition, or of each that it is made of."""
+    for place, part in enumerate(guard.parts):
+        number = place if isinstance(guard, Combined) else None
+        labels = condition_labels(role, guard.condition.name, number)
+        yield condition_metric(part.condition.comparison), labels, part.value
 
 
 def condition_metric(comparison: Comparison) -> str:
@@ -219,6 +230,7 @@ def condition_metric(comparison: Comparison) -> str:
     return f"{CONDITION}{SUFFIXES[comparison.sli.unit]}"
 
 
-def condition_labels(role: str, name: str) -> Labels:
-    """The labels of a condition; `role`: alert or abort."""
-    return (("role", role), ("condition", name))
+def condition_labels(role: str, name: str, part: int | None = None) -> Labels:
+    """The labels of a condition; `role`: alert or abort. part: of one of several that are combined, its place from 0."""
+    own = (("role", role), ("condition", name))
+    return own if part is None else (*own, ("part", str(part + 1)))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from soak.runner.export.metrics import EXPORTED, RUNNING, VERDICT, Labels
-from soak.runner.export.rules import NOT_PASSED, SILENT, SILENT_AFTER_S, Rule, duration, number, rules_of, series
+from soak.runner.export.rules import NOT_PASSED, SILENT, SILENT_AFTER_S, Rule, Term, duration, number, rules_of, series
 from soak.schemas.language.model import Scenario
 
 _RUN = ("run", "test-run")
@@ -32,27 +32,28 @@ def rule_tests(scenario: Scenario, speed: float, rule_file_name: str) -> dict[st
 
 
 def _tests_of(rule: Rule, step_s: int) -> Iterator[dict[str, Any]]:
-    bad, good = _values(rule)
+    values = [_values(term) for term in rule.terms]
+    bad, selected = values[0][0], rule.terms[0].selected
     waits, keeps = math.ceil(rule.for_s / step_s), math.ceil(rule.keep_firing_for_s / step_s)
     turns = waits + 2  # the first step at which the value is good again
     looked_at = min(keeps, _MOST_STEPS)
 
     def check(step: int, *, fires: bool) -> dict[str, Any]:
-        labels = {**dict((*rule.selected, _RUN)), **rule.labels}
-        shown = rule.annotations["description"].replace("{{ $labels.run }}", _RUN[1])
-        annotations = {**rule.annotations, "description": shown.replace("{{ $value }}", f"{bad:g}")}
-        expected = [{"exp_labels": labels, "exp_annotations": annotations}] if fires else []
+        expected = [_fired(rule, bad)] if fires else []
         return {"eval_time": duration(step * step_s) if step else "0s", "alertname": rule.name, "exp_alerts": expected}
 
     def test(
-        what: str, running: list[tuple[float, int]], values: list[tuple[float, int]], checks: list[dict[str, Any]]
+        what: str, running: list[tuple[float, int]], spells: list[tuple[bool, int]], checks: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        own: Labels = (rule.selected[0], _RUN)
+        own: Labels = (selected[0], _RUN)
         return {
             "name": f"{rule.name}: {what}",
             "interval": duration(step_s),
             "input_series": [
-                {"series": series(rule.metric, (*rule.selected, _RUN)), "values": _story(values)},
+                *(
+                    {"series": series(term.metric, (*term.selected, _RUN)), "values": _story(_told(each, spells))}
+                    for term, each in zip(rule.terms, values, strict=True)
+                ),
                 {"series": series(RUNNING, own), "values": _story(running)},
             ],
             "alert_rule_test": checks,
@@ -66,14 +67,28 @@ def _tests_of(rule: Rule, step_s: int) -> Iterator[dict[str, Any]]:
     kept = [check(turns + looked_at - 1, fires=True)] if keeps else []
     resolved = [check(turns + keeps + 1, fires=False)] if keeps == looked_at else []
     rest = looked_at + 3
-    yield test("fires, and resolves", [(1, turns + rest)], [(bad, turns), (good, rest)], [*fires, *kept, *resolved])
-    yield test("all is well", [(1, turns)], [(good, turns)], [check(turns - 1, fires=False)])
-    yield test("there is no run", [(0, turns)], [(bad, turns)], [check(turns - 1, fires=False)])
-    yield test("the run ends", [(1, turns), (0, rest)], [(bad, turns + rest)], [*kept, *resolved])
+    yield test("fires, and resolves", [(1, turns + rest)], [(True, turns), (False, rest)], [*fires, *kept, *resolved])
+    yield test("all is well", [(1, turns)], [(False, turns)], [check(turns - 1, fires=False)])
+    yield test("there is no run", [(0, turns)], [(True, turns)], [check(turns - 1, fires=False)])
+    yield test("the run ends", [(1, turns), (0, rest)], [(True, turns + rest)], [*kept, *resolved])
 
 
-def _values(rule: Rule) -> tuple[float, float]:
-    """A value for which the rule fires, and one for which it does not.
+def _fired(rule: Rule, value: float) -> dict[str, Any]:
+    """The alert that is expected when the first term of a rule has this value."""
+    shown = rule.annotations["description"].replace("{{ $labels.run }}", _RUN[1])
+    return {
+        "exp_labels": {**dict((*rule.terms[0].selected, _RUN)), **rule.labels},
+        "exp_annotations": {**rule.annotations, "description": shown.replace("{{ $value }}", f"{value:g}")},
+    }
+
+
+def _told(values: tuple[float, float], spells: list[tuple[bool, int]]) -> list[tuple[float, int]]:
+    """Bad and good values of a term over spells in which all of them are bad, or none."""
+    return [(values[0] if is_bad else values[1], steps) for is_bad, steps in spells]
+
+
+def _values(rule: Term) -> tuple[float, float]:
+    """A value for which a term holds, and one for which it does not.
 
     Powers of ten if possible: Prometheus prints the value, and their format is certain.
     """

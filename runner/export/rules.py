@@ -5,12 +5,14 @@ the existing Alertmanager. No rule fires unless a run is in progress: a Pushgate
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from soak.runner.export.metrics import EXPORTED, RUNNING, VERDICT, Labels, condition_labels, condition_metric
+from soak.schemas.language.conditions import Alert, Combination, Condition, Expectation
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Alert, Scenario
+from soak.schemas.language.model import Scenario
 from soak.schemas.units import duration as scenario_duration
 
 SILENT, NOT_PASSED = "SoakSilent", "SoakNotPassed"
@@ -23,14 +25,27 @@ _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """An alert as a rule of Prometheus; times in real seconds."""
+class Term:
+    """A comparison of a metric."""
 
-    name: str
     metric: str
     selected: Labels
     op: Op
     target: float
+
+    @property
+    def expression(self) -> str:
+        """In PromQL."""
+        return f"{series(self.metric, self.selected)} {self.op.value} {number(self.target)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An alert as a rule of Prometheus: what it compares, and when all of it holds, in PromQL. Times in real seconds."""
+
+    name: str
+    terms: tuple[Term, ...]
+    when: str
     for_s: float
     keep_firing_for_s: float
     labels: dict[str, str]
@@ -39,30 +54,55 @@ class Rule:
     @property
     def expression(self) -> str:
         """When it fires, in PromQL."""
-        return _while_running(f"{series(self.metric, self.selected)} {self.op.value} {number(self.target)}")
+        return _while_running(self.when)
 
 
 def rules_of(scenario: Scenario, speed: float) -> list[Rule]:
     """The alerts of a scenario as rules, for runs at `speed`: Prometheus measures `for` in real time."""
-    return [*(_of_alert(scenario, alert, speed) for alert in scenario.alerts)]
+    return [_of_alert(scenario, alert, speed) for alert in scenario.alerts if not _waits_inside(alert.condition)]
+
+
+def not_covered(scenario: Scenario) -> list[str]:
+    """The alerts that no rule says, and why."""
+    why = "Prometheus has no `for` of a part of a rule (write `for` beside all or any)"
+    return [f"alert {each.condition.name}: {why}" for each in scenario.alerts if _waits_inside(each.condition)]
+
+
+def _waits_inside(condition: Condition | Combination) -> bool:
+    """Whether a part of several must hold for some time before it counts."""
+    members = condition.members if isinstance(condition, Combination) else ()
+    return any(each.for_s or _waits_inside(each) for each in members)
+
+
+def _when(condition: Condition | Combination, terms: Iterator[Term]) -> str:
+    """When a condition holds, of the terms of its parts in their order."""
+    if isinstance(condition, Condition):
+        return next(terms).expression
+    word = " and on (scenario, run) " if condition.every else " or on (scenario, run) "
+    return word.join(f"({_when(each, terms)})" for each in condition.members)
+
+
+def _terms(scenario: Scenario, condition: Condition | Combination) -> Iterator[Term]:
+    for place, part in enumerate(condition.parts):
+        comparison, number_ = part.comparison, place if isinstance(condition, Combination) else None
+        assert isinstance(comparison.target, float)
+        labels = (("scenario", scenario.name), *condition_labels("alert", condition.name, number_))
+        yield Term(condition_metric(comparison), labels, comparison.op, comparison.target)
 
 
 def _of_alert(scenario: Scenario, alert: Alert, speed: float) -> Rule:
     condition = alert.condition
-    comparison = condition.comparison
-    assert isinstance(comparison.target, float)
+    terms = tuple(_terms(scenario, condition))
     return Rule(
         condition.name,
-        condition_metric(comparison),
-        (("scenario", scenario.name), *condition_labels("alert", condition.name)),
-        comparison.op,
-        comparison.target,
+        terms,
+        _when(condition, iter(terms)),
         condition.for_s / speed,
         alert.keep_firing_for_s / speed,
         {"severity": alert.severity.value},
         {
             "summary": f"{scenario.name}: {condition.name}",
-            "description": f"{comparison.text} in run {{{{ $labels.run }}}}: {{{{ $value }}}}",
+            "description": f"{condition.text} in run {{{{ $labels.run }}}}: {{{{ $value }}}}",
             ORIGIN: _origin(scenario, alert, speed),
         },
     )
@@ -70,24 +110,42 @@ def _of_alert(scenario: Scenario, alert: Alert, speed: float) -> Rule:
 
 def _origin(scenario: Scenario, alert: Alert, speed: float) -> str:
     """What an alert's rule does not say: the indicator, its window, how many observations it needs, the speed of the run."""
-    condition, expect = alert.condition, alert.expect
-    expected = {
-        "of": expect and expect.of,
-        "fires_within": expect and expect.fires_within_s and exact(expect.fires_within_s),
-        "resolves_within": expect and expect.resolves_within_s and exact(expect.resolves_within_s),
-        "max_flaps": expect and expect.max_flaps,
-    }
+    condition = alert.condition
     times = {"for": condition.for_s, "keep_firing_for": alert.keep_firing_for_s} if speed != 1 else {}
     said = {
         "system": scenario.system,
-        "when": condition.comparison.text,
-        "window": condition.window_s and exact(condition.window_s),
-        "min_samples": condition.min_samples if condition.min_samples > 1 else None,
+        **_compared(condition),
         **{key: exact(seconds) if seconds else None for key, seconds in times.items()},
-        "expect": {key: value for key, value in expected.items() if value is not None} or None,
+        "expect": _expected(alert.expect),
         "speed": speed if speed != 1 else None,
     }
     return json.dumps({key: value for key, value in said.items() if value is not None})
+
+
+def _compared(condition: Condition | Combination) -> dict[str, Any]:
+    """What a condition compares, as a scenario says it."""
+    if isinstance(condition, Combination):
+        return {"all" if condition.every else "any": [_compared(each) for each in condition.members]}
+    said = {
+        "when": condition.comparison.text,
+        "window": condition.window_s and exact(condition.window_s),
+        "min_samples": condition.min_samples if condition.min_samples > 1 else None,
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _expected(expect: Expectation | None) -> dict[str, Any] | str | None:
+    """What is expected of an alert, as a scenario says it."""
+    if expect is None or expect.never:
+        return "never" if expect else None
+    said = {
+        "of": expect.of,
+        "fires_within": expect.fires_within_s and exact(expect.fires_within_s),
+        "resolves_within": expect.resolves_within_s and exact(expect.resolves_within_s),
+        "max_flaps": expect.max_flaps,
+        "at_least": expect.at_least,
+    }
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def exact(seconds: float) -> str:

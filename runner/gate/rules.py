@@ -130,13 +130,17 @@ def _problems(rule: RunsRule, run: Run) -> Iterator[str]:
         yield f"{named} lasted {lasted} ({show_duration(rule.least_s)} at least)"
     if rule.fastest is not None and manifest.speed > rule.fastest:
         yield f"{named} ran at speed {manifest.speed:g} ({rule.fastest:g} at most)"
+    if not rule.warnings and verdict.warned:
+        yield f"{named} has warnings: {verdict.warned[0]}"
     for bound in rule.bounds:
         yield from _broken(bound, verdict)
 
 
 def _broken(bound: Bound, verdict: Verdict) -> Iterator[str]:
     value = verdict.slis.get(bound.sli)
-    if value is None:
+    if bound.sli not in verdict.slis and bound.sli not in slis_of_every_system():
+        yield f"{bound.text}: the scenario names no {bound.sli} (add it under slos: only then is it computed)"
+    elif value is None:
         yield f"{bound.text}: nothing was observed"
     elif not bound.op.holds(value, bound.target):
-        yield f"{bound.text}: {slis_of_every_system()[bound.sli].unit.show_beside(value, bound.target)} observed"
+        yield f"{bound.text}: {bound.unit.show_beside(value, bound.target)} observed"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from soak.runner.importing.foreign import Place
-from soak.runner.importing.load import Stage, arrivals_of, users_of
+from soak.runner.importing.load import NO_THINK_TIME, Stage, arrivals_of, users_in_stages, users_of
 from soak.runner.importing.part import Builder
 from soak.runner.importing.values import seconds_of, target_text
 from soak.schemas.language.expression import Op, Unit
@@ -126,15 +126,11 @@ def _scenario(name: str, place: Place, executor: str, builder: Builder) -> None:
         stages = [Stage(_rate(place, each.get("target")), for_s) for each, for_s in _stages(place, builder)]
         builder.offer(place.mark, f"{name} ({executor})", arrivals_of(stages, start))
         return
-    if executor == "constant-vus":
-        duration_s = _seconds(place.get("duration"), builder)
-        if duration_s:
-            builder.offer(
-                place.mark, f"{name} ({executor})", users_of(_whole(place.get("vus"), 1), duration_s, 0.0, 0.0)
-            )
-            return
-        if place.get("duration").data is not None:
-            return
+    if executor == "constant-vus" and place.get("duration").data is not None:
+        if duration_s := _seconds(place.get("duration"), builder):
+            part = users_of(_whole(place.get("vus"), 1), duration_s, 0.0, 0.0)
+            builder.offer(place.mark, f"{name} ({executor})", part, notes=[NO_THINK_TIME])
+        return
     if executor == "ramping-vus":
         _ramping_users(name, place, builder)
         return
@@ -146,18 +142,10 @@ def _scenario(name: str, place: Place, executor: str, builder: Builder) -> None:
 
 
 def _ramping_users(name: str, place: Place, builder: Builder) -> None:
-    """Users that ramp up once and stay."""
     stages = [(_whole(each.get("target"), 0), for_s) for each, for_s in _stages(place, builder)]
-    counts = [count for count, _ in stages]
-    if not stages:
-        return
-    count, total_s = max(counts), sum(for_s for _, for_s in stages)
-    first = counts.index(count)
-    notes = []
-    if any(each != count for each in counts[first:]) or counts[: first + 1] != sorted(counts[: first + 1]):
-        notes.append("users ramp up once and stay; stages after the highest are left out")
-    ramp_s = sum(for_s for _, for_s in stages[: first + 1])
-    builder.offer(place.mark, f"{name} (ramping-vus)", users_of(max(count, 1), total_s, ramp_s, 0.0), notes=notes)
+    if stages:
+        part = users_in_stages(stages, _whole(place.get("startVUs"), 1))
+        builder.offer(place.mark, f"{name} (ramping-vus)", part, notes=[NO_THINK_TIME])
 
 
 def _stages(place: Place, builder: Builder) -> Iterator[tuple[Place, float]]:

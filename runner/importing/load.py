@@ -9,6 +9,10 @@ from soak.runner.importing.part import Builder
 from soak.runner.importing.values import duration_text, seconds_of, target_text
 from soak.schemas.language.expression import Unit
 
+LEAST_THINK_S = 0.1
+"""Users who never think would submit without end where tasks end at once."""
+NO_THINK_TIME = "it gives no think time: 100ms is taken"
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -22,7 +26,7 @@ def arrivals_of(stages: Sequence[Stage], start_per_s: float = 0.0) -> dict[str, 
     """Arrivals that ramp through stages, and for how long: `duration` and `workload`."""
     while stages and not stages[0].for_s:
         start_per_s, stages = stages[0].to_per_s, stages[1:]
-    rate, written = start_per_s, list[dict[str, str]]()
+    rate, written = start_per_s, list[dict[str, Any]]()
     for stage in stages:
         if not stage.for_s:
             rate = stage.to_per_s
@@ -39,25 +43,41 @@ def arrivals_of(stages: Sequence[Stage], start_per_s: float = 0.0) -> dict[str, 
     return {"duration": duration_text(total_s), "workload": {"arrivals": {"rate": base, "stages": _joined(written)}}}
 
 
-def _joined(stages: list[dict[str, str]]) -> list[dict[str, str]]:
-    """A step and the time for which it is held are one stage."""
-    joined: list[dict[str, str]] = []
+def _joined(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A step and the time for which it is held are one stage; a step at the end comes too late for any arrival."""
+    joined: list[dict[str, Any]] = []
     for stage in stages:
         if joined and joined[-1].get("for") == "0s" and set(stage) == {"for"}:
             joined[-1] = {**joined[-1], "for": stage["for"]}
         else:
             joined.append(stage)
-    return joined
+    return joined[:-1] if len(joined) > 1 and joined[-1].get("for") == "0s" else joined
 
 
 def users_of(count: int, total_s: float, ramp_s: float, think_s: float) -> dict[str, Any]:
     """Users in a closed workload."""
-    users: dict[str, Any] = {"count": count}
-    if think_s:
-        users["think"] = {"distribution": "constant", "value": duration_text(think_s)}
+    users: dict[str, Any] = {"count": count, "think": _constant(think_s or LEAST_THINK_S)}
     if ramp_s:
         users["ramp"] = duration_text(ramp_s)
     return {"duration": duration_text(total_s), "workload": {"users": users}}
+
+
+def users_in_stages(stages: Sequence[tuple[int, float]], start: int) -> dict[str, Any]:
+    """Users whose number ramps through stages, each a number and the seconds until it is reached."""
+    written, now = list[dict[str, Any]](), start
+    for count, for_s in stages:
+        if not for_s:
+            written.append({"count": count, "for": "0s"})
+        else:
+            written.append({**({"to": count} if count != now else {}), "for": duration_text(for_s)})
+        now = count
+    first = {"count": start} if start else {}
+    users = {**first, "think": _constant(LEAST_THINK_S), "stages": _joined(written)}
+    return {"duration": duration_text(sum(for_s for _, for_s in stages)), "workload": {"users": users}}
+
+
+def _constant(seconds: float) -> dict[str, str]:
+    return {"distribution": "constant", "value": duration_text(seconds)}
 
 
 def offer_load(document: Place, builder: Builder) -> None:
@@ -98,7 +118,8 @@ def _offer(document: Place, entry: Place, builder: Builder) -> None:
     name = entry.get("scenario").text
     think_s = seconds_of(document.get("scenarios", name, "think-time").text) if name else None
     part = users_of(int(users or 1), ramp_s + hold_s, ramp_s, think_s or 0.0)
-    builder.offer(entry.mark, said or "execution", part)
+    notes = [] if think_s else [NO_THINK_TIME]
+    builder.offer(entry.mark, said or "execution", part, notes=notes)
 
 
 def _ramp(rate: float, ramp_s: float, hold_s: float, steps: int) -> list[Stage]:

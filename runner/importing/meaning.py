@@ -30,8 +30,9 @@ class UntranslatableError(ValueError):
 class Indicator:
     """An indicator, of which the expression is `scale` times its value plus `offset`.
 
-    over: the function that takes one of the samples in the window. odds: of an indicator that is a share s, the expression is that of (1 - s) / s. own: events that it counts, for an indicator
-    that has to be defined. notes: what of the original is left out, and what is taken for what.
+    over: the function that takes one of the samples in the window. odds: of an indicator that is a share s, the expression is
+    that of (1 - s) / s. own: events that it counts, for an indicator that has to be defined. notes: what of the original is left
+    out, and what is taken for what.
     """
 
     sli: str

@@ -51,7 +51,7 @@ class Builder:
         for each in parts:
             problems = self._problems(each, beside or {})
             if not problems:
-                _merge(self.part, each)
+                merge(self.part, each)
                 for note in notes:
                     self.note(mark, said, note)
                 return True
@@ -89,10 +89,10 @@ class Builder:
 
     def _problems(self, part: Part, beside: Part) -> tuple[Problem, ...]:
         whole = base_of(self.system)
-        _merge(whole, beside)
+        merge(whole, beside)
         if "slis" in self.part:
             whole["slis"] = dict(self.part["slis"])
-        _merge(whole, part)
+        merge(whole, part)
         document = parse_document(json.dumps(whole), "imported")
         try:
             Sources(Path("imported"), document, (), Folders([Path()])).load()
@@ -121,8 +121,8 @@ def _base(system: str) -> str:
     return json.dumps({**{key: template[key] for key in kept if key in template}, "duration": _LONG})
 
 
-def _merge(whole: dict[str, Any], part: Part) -> None:
-    """Lists of a part are appended, mappings merged; arrivals and users replace each other."""
+def merge(whole: dict[str, Any], part: Part) -> None:
+    """Add a part to a scenario. Lists of a part are appended, mappings merged; arrivals and users replace each other."""
     for key, value in part.items():
         if key == "arrivals" or key not in whole:
             whole[key] = json.loads(json.dumps(value))
@@ -132,6 +132,6 @@ def _merge(whole: dict[str, Any], part: Part) -> None:
             if key == "workload" and "users" in value:
                 whole[key] = {inner: kept for inner, kept in whole[key].items() if inner != "arrivals"}
             whole[key] = dict(whole[key])
-            _merge(whole[key], value)
+            merge(whole[key], value)
         else:
             whole[key] = value

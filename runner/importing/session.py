@@ -7,7 +7,7 @@ from pathlib import Path
 from soak.runner.evidence.scenario_copy import as_yaml
 from soak.runner.importing import k6, openslo, prometheus, taurus
 from soak.runner.importing.foreign import Place, read_foreign
-from soak.runner.importing.part import Builder, Imported, base_of
+from soak.runner.importing.part import Builder, Imported, base_of, merge
 from soak.schemas.errors import Problem, ScenarioError
 from soak.schemas.files import file_name
 
@@ -58,10 +58,8 @@ def as_text(found: Imported, path: Path, system: str, *, whole: bool) -> str:
     ]
     data = found.part
     if whole:
-        base = base_of(system)
-        data = {**base, "name": "imported", "duration": "1h", "drain": "10m"}
-        workload = {**base["workload"], **found.part.get("workload", {})}
-        data |= {**found.part, "workload": workload}
+        data = {**base_of(system), "name": "imported", "duration": "1h", "drain": "10m"}
+        merge(data, found.part)
     return "\n".join(lines) + "\n" + (as_yaml(data) if data else "{}\n")
 
 

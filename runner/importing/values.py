@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
+from contextlib import suppress
+from decimal import Decimal, localcontext
 
 from soak.schemas import units
-from soak.schemas.language.expression import Unit
+from soak.schemas.language.expression import UnclearError, Unit
 
 _UNITS_MS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 _PART = re.compile(
     r"([0-9]+(?:\.[0-9]+)?)\s*(ms|milliseconds?|secs?|seconds?|mins?|minutes?|hours?|days?|weeks?|[smhdwy])?"
 )
+_DIGITS = 400
+"""Enough for any float, with its decimals."""
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0, "y": 31_536_000.0}
 
 
@@ -43,8 +46,8 @@ def duration_text(seconds: float) -> str:
     """A duration above or at zero, exactly, as a scenario writes it: `1h30m`, `250ms`."""
     exact = Decimal(repr(seconds))
     milliseconds = exact * 1000
-    if milliseconds != milliseconds.to_integral_value():
-        return f"{exact.quantize(Decimal(1).scaleb(-12)).normalize():f}s"
+    if not exact.is_finite() or milliseconds != milliseconds.to_integral_value():
+        return f"{_plain(exact)}s"
     if 1000 < milliseconds < 60_000 and milliseconds % 1000:
         return f"{exact.normalize():f}s"
     rest, parts = int(milliseconds), []
@@ -63,8 +66,9 @@ def target_text(unit: Unit, value: float) -> str:
     fallback = ""
     for text in candidates:
         fallback = fallback or text
-        if unit.parse(text) == value:
-            return text
+        with suppress(UnclearError):
+            if unit.parse(text) == value:
+                return text
     return fallback
 
 
@@ -83,9 +87,16 @@ def _counts(value: float) -> Iterator[str]:
 
 def _rates(value: float) -> Iterator[str]:
     texts = {unit: _plain(Decimal(f"{value * per:.12g}")) for unit, per in units.PER.items()}
-    exact = [f"{number}/{unit}" for unit, number in texts.items() if units.rate(f"{number}/{unit}") == value]
+    exact = [text for unit, number in texts.items() if _is_rate(text := f"{number}/{unit}", value)]
     whole = [text for text in exact if "." not in text]
     yield from (*whole, *sorted(exact, key=len), f"{texts['s']}/s")
+
+
+def _is_rate(text: str, value: float) -> bool:
+    try:
+        return units.rate(text) == value
+    except ValueError:
+        return False
 
 
 def _sizes(value: float) -> Iterator[str]:
@@ -97,7 +108,10 @@ def _sizes(value: float) -> Iterator[str]:
 
 def _plain(number: Decimal) -> str:
     """A number without an exponent and without trailing zeros, with at most twelve decimals."""
-    text = f"{number.quantize(Decimal(1).scaleb(-12)):f}"
+    if not number.is_finite():
+        return str(number)
+    with localcontext(prec=_DIGITS):
+        text = f"{number.quantize(Decimal(1).scaleb(-12)):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -7,8 +7,8 @@ from soak.runner.judge.confidence import DEFAULT_CONFIDENCE, Evidence
 from soak.runner.judge.interval import wilson
 from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import Status
+from soak.schemas.language.conditions import Objective
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Objective
 from soak.schemas.language.slis import Aggregate
 from soak.schemas.units import show_ratio
 

@@ -4,12 +4,15 @@ import math
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from soak.runner.judge.labels import LabelNumbers
-from soak.runner.judge.samples import Facts
-from soak.runner.judge.timer import Firing, Timer, Transition
-from soak.runner.judge.watch import Watch
+import msgspec
+
+from soak.runner.judge.combined import AnyGuard, Combined
+from soak.runner.judge.guard import Guard
+from soak.runner.judge.timer import Firing
 from soak.schemas.evidence.verdict import AbortResult, AlertResult, FiringResult, Status
-from soak.schemas.language.model import Alert, Condition, Expectation, Scenario
+from soak.schemas.evidence.windows import PartResult
+from soak.schemas.language.conditions import Alert, Combination, Condition, Expectation
+from soak.schemas.language.model import Scenario
 from soak.schemas.language.windows import Window
 from soak.schemas.units import show_duration
 
@@ -19,63 +22,54 @@ def number_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-class Guard:
-    """A condition with its timer."""
+def measured(condition: Condition | Combination) -> tuple[str, float | None]:
+    """Unit and target of what a condition compares; conditions that are combined have neither."""
+    if isinstance(condition, Combination):
+        return "", None
+    assert isinstance(condition.comparison.target, float)
+    return condition.comparison.sli.unit.value, condition.comparison.target
 
-    def __init__(self, condition: Condition, labels: LabelNumbers, keep_firing_for_s: float = 0.0) -> None:
-        self.condition = condition
-        self._watch = Watch(condition, labels.selected(condition.comparison.selector))
-        self.timer = Timer(condition.for_s, keep_firing_for_s)
-        self._changes: list[Transition] = []
 
-    def look(self, facts: Facts) -> None:
-        """Evaluate the condition over a block; `advance` then advances time."""
-        self._changes += self._watch.observe(facts)
+def abort_result(guard: AnyGuard) -> AbortResult:
+    """Result of an abort condition."""
+    condition, held_s = guard.condition, guard.held_at_s
+    unit, target = measured(condition)
+    return AbortResult(
+        name=condition.name,
+        when=condition.text,
+        window_s=condition.window_s if isinstance(condition, Condition) else None,
+        held_at_s=held_s,
+        value=None if held_s is None else number_or_none(guard.timer.firings[0].value),
+        unit=unit,
+        target=target,
+        then=msgspec.UNSET if condition.stops else "fail",
+        parts=[_part(each, held_s) for each in guard.parts] if isinstance(guard, Combined) else msgspec.UNSET,
+    )
 
-    def advance(self, until_s: float) -> None:
-        """Advance time to `until_s`."""
-        self.timer.feed(self._changes, until_s)
-        self._changes = [change for change in self._changes if change.t_s > until_s]
 
-    @property
-    def value(self) -> float:
-        """The current value compared with the target; NaN with too few observations."""
-        return self._watch.value()
-
-    @property
-    def held_at_s(self) -> float | None:
-        """When the condition had first held for the required time."""
-        return self.timer.firings[0].fired_s if self.timer.firings else None
-
-    def abort_result(self) -> AbortResult:
-        """As an abort condition."""
-        comparison = self.condition.comparison
-        assert isinstance(comparison.target, float)
-        value = number_or_none(self.timer.firings[0].value) if self.timer.firings else None
-        return AbortResult(
-            self.condition.name,
-            comparison.text,
-            self.condition.window_s,
-            self.held_at_s,
-            value,
-            comparison.sli.unit.value,
-            comparison.target,
-        )
+def _part(guard: Guard, held_s: float | None) -> PartResult:
+    """One of several conditions, as it was when they held together."""
+    unit, target = measured(guard.condition)
+    at_s = -math.inf if held_s is None else held_s
+    holding = [
+        each for each in guard.timer.firings if each.fired_s <= at_s and not (each.resolved_s or math.inf) <= at_s
+    ]
+    since_s, value = (holding[-1].fired_s, holding[-1].value) if holding else (None, math.nan)
+    return PartResult(guard.condition.text, guard.condition.window_s, since_s, number_or_none(value), unit, target)
 
 
 def alert_result(alert: Alert, firings: list[Firing], scenario: Scenario, ended_s: float) -> AlertResult:
     """Result of an alert."""
-    comparison = alert.condition.comparison
-    assert isinstance(comparison.target, float)
+    unit, target = measured(alert.condition)
     missed = list(_missed(alert.expect, firings, scenario, ended_s)) if alert.expect else []
     status = None if alert.expect is None else _worst(missed)
     return AlertResult(
         name=alert.condition.name,
-        when=comparison.text,
-        window_s=alert.condition.window_s,
+        when=alert.condition.text,
+        window_s=alert.condition.window_s if isinstance(alert.condition, Condition) else None,
         severity=alert.severity.value,
-        unit=comparison.sli.unit.value,
-        target=comparison.target,
+        unit=unit,
+        target=target,
         firings=[FiringResult(f.fired_s, f.resolved_s, number_or_none(f.value)) for f in firings],
         expected=_words(alert.expect) if alert.expect else "",
         status=status,
@@ -103,6 +97,10 @@ def _words(expect: Expectation) -> str:
         )
     if expect.max_flaps is not None:
         words.append(f"flaps at most {expect.max_flaps} times")
+    if expect.at_least is not None:
+        words.append(f"fires at least {times(expect.at_least)}")
+    if expect.never:
+        words.append("never fires")
     return ", ".join(words)
 
 
@@ -110,6 +108,7 @@ def _missed(expect: Expectation, firings: list[Firing], scenario: Scenario, ende
     """Unmet expectations of an alert, for each window of its fault."""
     if expect.of is None:
         yield from _missed_once(expect, firings, Window(0.0, ended_s), "", ended_s)
+        yield from _too_few(expect, firings, "", scenario.duration_s, ended_s)
         return
     [windows] = [fault.windows for fault in scenario.faults if fault.name == expect.of]
     for window in windows:
@@ -117,6 +116,7 @@ def _missed(expect: Expectation, firings: list[Firing], scenario: Scenario, ende
             own = [firing for firing in firings if window.start_s <= firing.fired_s <= _answers_until(expect, window)]
             place = f" of {expect.of} at {show_duration(window.start_s)}"
             yield from _missed_once(expect, own, window, place, ended_s)
+            yield from _too_few(expect, own, place, _answers_until(expect, window), ended_s)
 
 
 def _answers_until(expect: Expectation, window: Window) -> float:
@@ -142,6 +142,24 @@ def _missed_once(
     if expect.max_flaps is not None and len(own) - 1 > expect.max_flaps:
         allowed = f"{expect.max_flaps + 1} allowed"
         yield f"fired {len(own)} times{place.replace(' of ', ' around ', 1)}, {allowed}", Status.FAIL
+    if expect.never and own:
+        first = show_duration(own[0].fired_s)
+        yield (
+            f"fired at {first}{f' and {times(len(own) - 1)} more' if len(own) > 1 else ''}, never expected",
+            Status.FAIL,
+        )
+
+
+def _too_few(expect: Expectation, own: list[Firing], place: str, limit_s: float, ended_s: float) -> Iterator[Missed]:
+    if expect.at_least is not None and len(own) < expect.at_least:
+        asked = "" if expect.at_least == 1 else f" ({expect.at_least} at least)"
+        fired = f"fired {times(len(own))}{asked}" if own else f"never fired{asked}"
+        yield _late(f"{fired}{place.replace(' of ', ' around ', 1)}", limit_s, ended_s)
+
+
+def times(count: int) -> str:
+    """A number of times, in words."""
+    return "once" if count == 1 else f"{count} times"
 
 
 def _late(what: str, limit_s: float, seen_s: float) -> Missed:

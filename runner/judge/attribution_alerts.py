@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from soak.runner.judge.alerts import Guard
-from soak.schemas.language.model import Alert
+from soak.runner.judge.combined import AnyGuard
+from soak.schemas.language.conditions import Alert
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,7 +24,7 @@ class Answer:
 class Answers:
     """The alerts of a run, with their firings."""
 
-    def __init__(self, alerts: Sequence[tuple[Alert, Guard]]) -> None:
+    def __init__(self, alerts: Sequence[tuple[Alert, AnyGuard]]) -> None:
         self._alerts = [
             (alert, guard.timer.firings, [firing.fired_s for firing in guard.timer.firings]) for alert, guard in alerts
         ]

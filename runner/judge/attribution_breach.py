@@ -14,8 +14,9 @@ import numpy as np
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.watch import COMPARE
+from soak.schemas.language.conditions import Comparison, Objective
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Comparison, Objective, Scenario
+from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import Aggregate, Better
 from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints
 

@@ -3,8 +3,8 @@
 import math
 
 from soak.runner.judge.judge import Judge
+from soak.schemas.language.conditions import Comparison, Reference
 from soak.schemas.language.expression import Selector
-from soak.schemas.language.model import Comparison, Reference
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.stream.block import tick
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from soak.runner.judge.alerts import alert_result
+from soak.runner.judge.alerts import abort_result, alert_result, measured
 from soak.runner.judge.attribution import attribute
 from soak.runner.judge.changepoints.find import change_points
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
@@ -16,6 +16,7 @@ from soak.runner.judge.judge import Judge
 from soak.runner.judge.laws import judge_laws
 from soak.runner.judge.objectives import judge_objectives
 from soak.runner.judge.returns import tails
+from soak.runner.judge.warnings import warnings_of
 from soak.schemas.evidence.verdict import (
     SCHEMA_VERSION,
     AlertResult,
@@ -84,7 +85,7 @@ def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
         slis=judge.slis(),
         objectives=objectives,
         laws=laws,
-        aborts=[guard.abort_result() for guard in judge.aborts],
+        aborts=[abort_result(guard) for guard in judge.aborts],
         alerts=alerts,
         faults=faults,
         errors=judge.faults.errors(),
@@ -97,6 +98,7 @@ def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
         typed_reasons=reasons,
         decided=judge.deciding.result(judge.until_s, stopped=end is End.DECIDED),
         caveats=[_caveat(each) for each in objectives if each.thin],
+        warnings=warnings_of(judge.scenario.objectives, objectives),
     )
 
 
@@ -150,7 +152,7 @@ def _tasks(judge: Judge) -> dict[str, int]:
     counts = judge.lifecycle.state_counts()
     return {
         "accepted": judge.lifecycle.accepted,
-        **{state.name: counts[state] for state in TaskState if state >= TaskState.PENDING},
+        **{state.name: count for state, count in counts.items() if state >= TaskState.PENDING},
     }
 
 
@@ -196,18 +198,17 @@ def _failures(
     for alert in alerts:
         if alert.status is Status.FAIL:
             yield _failure(ReasonKind.ALERT, f"alert {alert.name}: {alert.detail}", alert.name)
-    if not judge.aborting:
-        for guard in judge.aborts:
-            if guard.held_at_s is not None:
-                yield _failure(
-                    ReasonKind.ABORT,
-                    f"abort condition {guard.condition.name} held at {show_duration(guard.held_at_s)} (the run continued)",
-                    guard.condition.name,
-                )
+    for guard in judge.aborts:
+        if guard.held_at_s is not None and not (judge.aborting and guard.condition.stops):
+            yield _failure(
+                ReasonKind.ABORT,
+                f"abort condition {guard.condition.name} held at {show_duration(guard.held_at_s)} (the run continued)",
+                guard.condition.name,
+            )
 
 
 def _observed(judge: Judge, objective: ObjectiveResult) -> str:
-    unit = judge.scenario.slis[objective.sli].unit
+    unit = Unit(objective.unit)
     observed = "nothing" if objective.value is None else unit.show_beside(objective.value, objective.target)
     return f"{observed} observed{', ' + objective.detail if objective.detail else ''}"
 
@@ -215,10 +216,10 @@ def _observed(judge: Judge, objective: ObjectiveResult) -> str:
 def _abort_reason(judge: Judge) -> Iterator[Reason]:
     guard = judge.aborted_by
     if guard and guard.held_at_s is not None:
-        comparison, value = guard.condition.comparison, guard.timer.firings[0].value
-        assert isinstance(comparison.target, float)
-        seen = f", {comparison.sli.unit.show_beside(value, comparison.target)} observed" if math.isfinite(value) else ""
-        condition = f"{guard.condition.name} ({comparison.text})"
+        value = guard.timer.firings[0].value
+        unit, target = measured(guard.condition)
+        seen = f", {Unit(unit).show_beside(value, target)} observed" if math.isfinite(value) else ""
+        condition = f"{guard.condition.name} ({guard.condition.text})"
         yield _failure(
             ReasonKind.ABORT,
             f"abort condition {condition} held at {show_duration(guard.held_at_s)}{seen}",

@@ -11,9 +11,10 @@ from itertools import count, takewhile
 
 import numpy as np
 
-from soak.runner.judge.alerts import Guard, number_or_none
+from soak.runner.judge.alerts import number_or_none
 from soak.runner.judge.attribution import Attribution
 from soak.runner.judge.changepoints.marks import Marks
+from soak.runner.judge.combined import AnyGuard, guard_of
 from soak.runner.judge.course import Course
 from soak.runner.judge.deciding.deciding import Deciding
 from soak.runner.judge.explanation.records import Records
@@ -27,8 +28,11 @@ from soak.runner.judge.samples import Facts
 from soak.runner.judge.schedule import schedule_of
 from soak.runner.judge.tails import Tails
 from soak.runner.judge.telemetry import Telemetry
+from soak.runner.judge.window_fold import windows_of
 from soak.schemas.evidence.verdict import Checkpoint, Resume
-from soak.schemas.language.model import Comparison, Reference, Scenario
+from soak.schemas.language.conditions import Comparison, Reference
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import language_of
 from soak.schemas.language.slis import AT_THE_END, ILLEGAL_TRANSITIONS, Aggregate, Sli
 from soak.schemas.stream.block import Block, make_block, merge
 from soak.schemas.stream.by_kind import kind_flags
@@ -62,28 +66,29 @@ class Judge:
         """identity: of the run; None where no target has said anything."""
         self.scenario = scenario
         self.vocabulary = vocabulary
-        self.aborting = abort and bool(scenario.aborts)
+        self.aborting = abort and any(condition.stops for condition in scenario.aborts)
         self.labels = LabelNumbers(scenario)
         windows = tuple(window for fault in scenario.faults for window in fault.windows)
         self.folds = Folds(scenario.warmup_s, windows)
+        self.windows = windows_of(scenario, self.labels)
         self.tails = Tails(scenario, self.labels)
         self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
-        self.deciding = Deciding(scenario, self.labels, vocabulary)
+        self.deciding = Deciding(scenario, self.labels, vocabulary, self.windows)
         self.marks = Marks(vocabulary)
         self.attribution = Attribution(scenario, vocabulary, self.labels, self.faults)
         self.alerts = [
-            (alert, Guard(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
+            (alert, guard_of(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
         ]
-        self.aborts = [Guard(condition, self.labels) for condition in scenario.aborts]
+        self.aborts = [guard_of(condition, self.labels) for condition in scenario.aborts]
         tracker = room_of(scenario.system).tracker(scenario, vocabulary, identity)
         self._trackers = _Trackers(
             Lifecycle(self.labels, self._floor_s("stall"), tracker),
             Telemetry(self._floor_s("telemetry")),
-            OwnSeries(scenario.slis, vocabulary),
+            OwnSeries(scenario.slis, vocabulary, language_of(scenario.system).durations),
         )
         self.until_s = 0.0
-        self.aborted_by: Guard | None = None
+        self.aborted_by: AnyGuard | None = None
         self.kinds_seen = np.zeros(len(Kind), dtype=np.int64)
         self.planned: int | None = None
         self.resumes: list[Resume] = []
@@ -104,7 +109,7 @@ class Judge:
     def _floor_s(self, series: str) -> float:
         """The shortest interval of a series that a condition or an objective needs."""
         conditions = (*self.scenario.aborts, *(alert.condition for alert in self.scenario.alerts))
-        comparisons = [each.comparison for each in conditions]
+        comparisons = [part.comparison for each in conditions for part in each.parts]
         comparisons += [each.comparison for each in self.scenario.objectives]
         limits = [c.target for c in comparisons if c.sli.aggregate is Aggregate.LONGEST and c.sli.series == series]
         return min((limit for limit in limits if isinstance(limit, float)), default=math.inf)
@@ -178,7 +183,7 @@ class Judge:
         for guard in self.aborts:
             guard.look(facts)
             guard.advance(facts.settled_s)
-        held = [guard for guard in self.aborts if guard.held_at_s is not None] if self.aborting else []
+        held = [guard for guard in self.aborts if self.aborting and guard.condition.stops and guard.timer.firings]
         if before and held:
             self.aborted_by = min(held, key=lambda guard: guard.held_at_s or 0.0)
             assert self.aborted_by.held_at_s is not None
@@ -204,6 +209,8 @@ class Judge:
     def _fold(self, block: Block, facts: Facts) -> None:
         self.folds.observe(facts)
         self.faults.observe(block)
+        for windows in self.windows.values():
+            windows.observe(facts)
         self.deciding.observe(block, facts, self.alerts)
         if self.with_findings:
             self.records.observe(facts)
@@ -278,7 +285,7 @@ class Judge:
         return Checkpoint(t_s, self.slis(), states, self.faults.errors(), firing)
 
 
-def _story(guard: Guard) -> Iterator[tuple[Kind, float]]:
+def _story(guard: AnyGuard) -> Iterator[tuple[Kind, float]]:
     for firing in guard.timer.firings:
         yield Kind.ALERT_FIRED, firing.fired_s
         if firing.resolved_s is not None:

@@ -1,7 +1,10 @@
 """Series of a scenario's own SLIs, by event filters."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from soak.runner.judge.elapsed import Elapsed
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.task_labels import TaskLabels
 from soak.runner.judge.task_violations import by_fault, errors
@@ -16,11 +19,21 @@ from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 _LABELS = {"tenant", "kind"}
 
 
+def _up_to(sli: Sli, durations: Samples) -> Samples:
+    """For each duration whether it counts as good."""
+    assert sli.limit is not None
+    good = durations.value <= sli.limit
+    return Samples(durations.t, good.astype(np.float64), label=durations.label)
+
+
 class OwnSeries:
     """Adds the series of the scenario's own SLIs to the facts of a block."""
 
-    def __init__(self, slis: dict[str, Sli], vocabulary: Vocabulary) -> None:
+    def __init__(self, slis: dict[str, Sli], vocabulary: Vocabulary, timed: Mapping[str, str]) -> None:
+        """timed: which events have a duration, see `Elapsed`."""
         self._slis = [sli for sli in slis.values() if sli.filters]
+        self._shares = [sli for sli in slis.values() if sli.source]
+        self._elapsed = Elapsed(self._slis, timed)
         self._vocabulary = vocabulary
         fields = {field for sli in self._slis for part in sli.filters for each in part for field, _ in each.fields}
         self._labels = TaskLabels(vocabulary) if fields & _LABELS else None
@@ -28,12 +41,19 @@ class OwnSeries:
 
     def observe(self, block: Block, facts: Facts) -> None:
         """Process a block."""
+        for sli in self._shares:
+            facts.series[sli.series] = _up_to(sli, facts.get(sli.source))
+        values = self._elapsed.of(block) if self._elapsed else block.value
         if self._labels:
             self._labels.observe(block)
         for sli in self._slis:
             good, total = (self._matches(block, filters) for filters in sli.filters)
             either = good | total
-            if sli.aggregate is Aggregate.RATIO:
+            if sli.limit is not None:
+                known = total & ~np.isnan(values)
+                facts.series[sli.series] = _up_to(sli, Samples(block.t[known], values[known]))
+                self._note(facts, sli.series, block, known & (values > sli.limit))
+            elif sli.aggregate is Aggregate.RATIO:
                 facts.series[sli.series] = Samples(
                     block.t[either], good[either].astype(np.float64), total[either].astype(np.float64)
                 )
@@ -43,7 +63,8 @@ class OwnSeries:
                 facts.series[sli.series] = Samples(block.t[either], total[either].astype(np.float64))
                 self._note(facts, sli.series, block, total)
             else:
-                facts.series[sli.series] = Samples(block.t[total], block.value[total])
+                known = total & ~np.isnan(values) if self._elapsed else total
+                facts.series[sli.series] = Samples(block.t[known], values[known])
 
     def _note(self, facts: Facts, series: str, block: Block, chosen: Bools) -> None:
         """Note events that count against an SLI, by their error or type."""

@@ -7,7 +7,7 @@ it, whatever the order in which it stands in the stream, and so not before the i
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,8 @@ import numpy as np
 from soak.runner.judge.histogram import Histogram, rank
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.timer import Transition
+from soak.schemas.language.conditions import Condition
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Condition
 from soak.schemas.language.slis import Aggregate
 from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints, quantise, tick
 
@@ -35,8 +35,8 @@ COMPARE = {
 
 
 @dataclass(slots=True)
-class _Observations:
-    """Observations that a window still holds."""
+class Observations:
+    """Observations that a window still holds; `part`: what each adds to a numerator."""
 
     t: Floats
     value: Floats
@@ -46,16 +46,33 @@ class _Observations:
     def __len__(self) -> int:
         return len(self.t)
 
-    def take(self, index: slice) -> "_Observations":
-        return _Observations(self.t[index], self.value[index], self.part[index], self.weight[index])
+    def take(self, index: slice) -> "Observations":
+        """Some of them."""
+        return Observations(self.t[index], self.value[index], self.part[index], self.weight[index])
 
-    def then(self, later: "_Observations") -> "_Observations":
+    def then(self, later: "Observations") -> "Observations":
         """These, and later ones."""
         if not len(self):
             return later
-        return _Observations(
+        return Observations(
             *(np.concatenate([getattr(self, name), getattr(later, name)]) for name in ("t", "value", "part", "weight"))
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A window at instants `t`: which of the observations `seen` it holds (from `first` up to `last`), and their sums."""
+
+    t: Floats
+    first: Ints
+    last: Ints
+    part: Floats
+    weight: Floats
+    seen: Observations
+
+    def values(self, index: int) -> Floats:
+        """The values that the window holds at the instant of that number."""
+        return self.seen.value[self.first[index] : self.last[index]]
 
 
 class Watch:
@@ -72,7 +89,7 @@ class Watch:
         self._q = self._sli.q if self._sli.aggregate is Aggregate.QUANTILE else float(not self._sli.lowest)
         self._holds = False
         self._from_s = 0.0
-        self._kept = self._held_back = _Observations(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
+        self._kept = self._held_back = Observations(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
         self._count, self._sum, self._weight = 0, 0.0, 0.0
         self._histogram = self._new_histogram()
         self._newest = math.nan
@@ -100,12 +117,12 @@ class Watch:
         self._from_s = facts.settled_s
         return changes
 
-    def _complete(self, facts: Facts) -> _Observations:
+    def _complete(self, facts: Facts) -> Observations:
         """The observations of instants that are complete; those of the last one wait for what else happens then."""
         samples = facts.get(self._sli.series)
         if self._labels is not None and samples.label is not None:
             samples = samples.take(np.isin(samples.label, list(self._labels)))
-        seen = self._held_back.then(_Observations(samples.t, samples.value, self._part(samples), samples.weights))
+        seen = self._held_back.then(Observations(samples.t, samples.value, self._part(samples), samples.weights))
         complete = int(np.searchsorted(seen.t, facts.settled_s, side="right"))
         self._held_back = seen.take(slice(complete, None))
         return seen.take(slice(0, complete))
@@ -170,7 +187,7 @@ class Watch:
         # A count of 0 is a value: without `min_samples` it needs no observation.
         return full & (weight >= self.condition.min_samples) if self.condition.min_samples > 1 else full
 
-    def _so_far(self, fresh: _Observations) -> list[Transition]:
+    def _so_far(self, fresh: Observations) -> list[Transition]:
         part, weight = self._sum + np.cumsum(fresh.part), self._weight + np.cumsum(fresh.weight)
         last = _instants(fresh.t)
         holds, value = self._truth(fresh.t[last], part[last], weight[last])
@@ -190,29 +207,32 @@ class Watch:
         histogram.add(values)
         return histogram.quantile(self._q)
 
-    def _moving(self, fresh: _Observations, until_s: float) -> list[Transition]:
+    def _moving(self, fresh: Observations, until_s: float) -> list[Transition]:
+        window_s = self.condition.window_s
+        assert window_s is not None
+        moved = self._move(fresh, until_s, [window_s] if self._from_s < window_s <= until_s else [])
+        holds, value = self._truth(moved.t, moved.part, moved.weight)
+        return self._changes(
+            moved.t, holds, (lambda index: self._value_of(moved.values(index))) if self._ranked else value.item
+        )
+
+    def _move(self, fresh: Observations, until_s: float, more: Iterable[float]) -> Moved:
+        """The window at every instant up to `until_s` at which its content changes, and at those of `more`."""
         window_s = self.condition.window_s
         assert window_s is not None
         seen = self._kept.then(fresh)
         expiry = quantise(seen.t + window_s)
         due = expiry[(expiry > self._from_s) & (expiry <= until_s)]
-        first_full = [window_s] if self._from_s < window_s <= until_s else []
-        points = np.unique(np.concatenate([due, first_full, fresh.t]))
+        points = np.unique(np.concatenate([due, np.fromiter(more, dtype=np.float64), fresh.t]))
         first, last = np.searchsorted(expiry, points, side="right"), np.searchsorted(seen.t, points, side="right")
         part, weight = _sums(seen.part), _sums(seen.weight)
-        holds, value = self._truth(points, part[last] - part[first], weight[last] - weight[first])
-        changes = self._changes(
-            points,
-            holds,
-            (lambda index: self._value_of(seen.value[first[index] : last[index]])) if self._ranked else value.item,
-        )
         self._kept = seen.take(slice(int(np.searchsorted(expiry, until_s, side="right")), None))
-        return changes
+        return Moved(points, first, last, part[last] - part[first], weight[last] - weight[first], seen)
 
     def _value_of(self, values: Floats) -> float:
         return float(np.sort(values)[rank(self._q, len(values)) - 1]) if len(values) else math.nan
 
-    def _latest_changes(self, fresh: _Observations) -> list[Transition]:
+    def _latest_changes(self, fresh: Observations) -> list[Transition]:
         """Of several samples at one instant the largest counts, as in a window."""
         last = _instants(fresh.t)
         value = np.maximum.reduceat(fresh.value, np.concatenate([[0], last[:-1] + 1]))

@@ -1,5 +1,6 @@
 """What can be varied in a scenario: its numbers, by the path that `--set` takes, with their ranges."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +20,7 @@ _STEPS = tuple(Decimal(step).scaleb(exponent) for exponent in range(-9, 10) for 
 _STEPS_S = (*(step for step in _STEPS if step < 15), *map(Decimal, (15, 30, 60, 120, 300, 600, 900, 1800, 3600)))
 _NOT_VARIED = frozenset({"version", "seed", "tiers", "notify", "export", "preflight", "checkpoints", "repeat"})
 """Keys at the top of a scenario that say nothing of what is simulated, or (the seed) nothing that lasts."""
+_PLAIN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _TIMES, _TIMES_WHOLE, _TIMES_RATIO = 5, 4, 6
 """How many times the scenario's value a range reaches that nobody gave."""
 
@@ -69,7 +71,9 @@ def _text(kind: NumberKind, value: Decimal, per: str) -> str:
     plain = f"{value.normalize():f}"
     if kind is NumberKind.DURATION:
         return _duration_text(value)
-    return plain + {NumberKind.RATIO: "%", NumberKind.RATE: f"/{per}", NumberKind.WHOLE: ""}[kind]
+    return (
+        plain + {NumberKind.RATIO: "%", NumberKind.RATE: f"/{per}", NumberKind.WHOLE: "", NumberKind.FACTOR: ""}[kind]
+    )
 
 
 def _duration_text(seconds: Decimal) -> str:
@@ -125,7 +129,7 @@ def _missing(path: str, loaded: Loaded, numbers: Mapping[str, _Number]) -> str:
     if inner := [each for each in known if each.startswith(f"{path}.")]:
         return f"is not a number (vary one in it: {', '.join(inner)})"
     if _stands(path, completed(loaded.data)):
-        return f"is not a number: a ratio, rate, duration or whole number ({remedy})"
+        return f"is not a number: a ratio, rate, duration, factor or whole number ({remedy})"
     return f"the scenario has no such value ({remedy})"
 
 
@@ -169,6 +173,8 @@ def _kind(value: Any, schema: dict[str, Any]) -> NumberKind | None:
         return NumberKind.DURATION
     if title in {NumberKind.RATIO, NumberKind.RATE}:
         return NumberKind(title)
+    if schema.get("type") == "number" and type(value) in (int, float):
+        return NumberKind.FACTOR
     return NumberKind.WHOLE if schema.get("type") == "integer" and type(value) is int else None
 
 
@@ -177,6 +183,7 @@ _EXAMPLES = {
     NumberKind.RATE: "1/min..60/min",
     NumberKind.DURATION: "30s..5m",
     NumberKind.WHOLE: "1..20",
+    NumberKind.FACTOR: "0.5..4",
 }
 
 
@@ -221,11 +228,18 @@ def _whole(text: str, per: str) -> Decimal:
     return Decimal(text)
 
 
+def _factor(text: str, per: str) -> Decimal:
+    if not _PLAIN.fullmatch(text):
+        raise ValueError
+    return Decimal(text)
+
+
 _READ: dict[NumberKind, Callable[[str, str], Decimal]] = {
     NumberKind.RATIO: _percent,
     NumberKind.RATE: _rate,
     NumberKind.DURATION: lambda text, _: Decimal(units.duration(text)),
     NumberKind.WHOLE: _whole,
+    NumberKind.FACTOR: _factor,
 }
 
 

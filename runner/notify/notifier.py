@@ -9,7 +9,8 @@ from soak.runner.secrets import secret_of
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.manifest import Notifications
 from soak.schemas.evidence.verdict import Outcome, Verdict
-from soak.schemas.language.model import Scenario, Severity
+from soak.schemas.language.conditions import Severity
+from soak.schemas.language.model import Scenario
 from soak.schemas.language.outlets import Occasion
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind

@@ -13,8 +13,9 @@ from soak.runner.power.search import shortest, smallest
 from soak.runner.power.tails import binomial_at_least
 from soak.runner.power.violations import ViolationRequest, check
 from soak.schemas.evidence.power import CurvePoint, ObjectivePower, Scale, Violation
+from soak.schemas.language.conditions import Reference
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Reference, Scenario
+from soak.schemas.language.model import Scenario
 
 _HOUR_S = 3600.0
 _POINTS = 80
@@ -89,8 +90,8 @@ def _doubts(sample: Sample) -> Iterator[str]:
 
 def _aborts(sample: Sample, scenario: Scenario) -> Iterator[str]:
     for condition in scenario.aborts:
-        if condition.comparison.sli is sample.objective.comparison.sli:
-            words = f"{condition.name} ({condition.comparison.text})"
+        if condition.stops and any(part.comparison.sli is sample.objective.comparison.sli for part in condition.parts):
+            words = f"{condition.name} ({condition.text})"
             yield f"the abort condition {words} may end such a run first: its verdict is then ABORTED"
 
 

@@ -22,8 +22,8 @@ from soak.runner.power.detection import (
 )
 from soak.runner.power.pilot import PooledDistribution, Sample, design_effect, index_of_dispersion, share_beyond
 from soak.schemas.evidence.power import Method, Scale
+from soak.schemas.language.conditions import Objective, Reference
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Objective, Reference
 from soak.schemas.language.slis import Aggregate, Better
 
 FEW = 0.0001
@@ -66,6 +66,8 @@ class Case:
 def case_of(sample: Sample) -> Case:
     """What is known of an objective. Raises NoStatementError."""
     comparison = sample.objective.comparison
+    if sample.objective.window_s is not None:
+        raise NoStatementError("it is about windows: soak predict counts how often they are good")
     if not sample.observed:
         raise NoStatementError("no replication observes anything of it: that takes other faults, or a real system")
     if comparison.op is Op.ABOUT and comparison.sli.aggregate is not Aggregate.RATIO:

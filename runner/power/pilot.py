@@ -11,7 +11,7 @@ from soak.runner.replications.replication import ObjectiveOutcome, Replication
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.power import Pilot
 from soak.schemas.evidence.verdict import Outcome, Status
-from soak.schemas.language.model import Objective
+from soak.schemas.language.conditions import Objective
 
 LEAST = 5
 """Fewer replications give no usable spread."""

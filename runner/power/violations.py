@@ -9,8 +9,8 @@ from soak.runner.power.detection import Detector
 from soak.schemas import units
 from soak.schemas.errors import UsageError, quoted
 from soak.schemas.evidence.power import Scale
+from soak.schemas.language.conditions import Objective, Reference
 from soak.schemas.language.expression import Op, Selector, UnclearError, parse_expression
-from soak.schemas.language.model import Objective, Reference
 from soak.schemas.language.shape import did_you_mean
 
 _TEXT = re.compile(r"\s*(?P<left>\w+\s*(?:\{[^{}]*\})?)\s*=\s*(?P<size>[^=\s].*?)\s*")

@@ -27,8 +27,9 @@ from soak.schemas.evidence.prediction import (
     Stopped,
 )
 from soak.schemas.evidence.verdict import Outcome, Status
+from soak.schemas.language.conditions import Objective, Reference
 from soak.schemas.language.load import Loaded
-from soak.schemas.language.model import Objective, Reference, Scenario
+from soak.schemas.language.model import Scenario
 
 
 def predict(loaded: Loaded, request: Request, made: Sequence[Replication], stopped: Stopped) -> Prediction:
@@ -36,7 +37,7 @@ def predict(loaded: Loaded, request: Request, made: Sequence[Replication], stopp
     scenario = loaded.scenario
     passed = share_of(sum(each.verdict is Outcome.PASS for each in made), len(made))
     objectives = [_objective(each, number, made) for number, each in enumerate(scenario.objectives)]
-    aborts = [_abort(condition.name, condition.comparison.text, made) for condition in scenario.aborts]
+    aborts = [_abort(condition.name, condition.text, made) for condition in scenario.aborts]
     return Prediction(
         schema_version=SCHEMA_VERSION,
         scenario=scenario.name,
@@ -97,9 +98,9 @@ def _objective(objective: Objective, number: int, made: Sequence[Replication]) -
         objective=comparison.text,
         column=column(number),
         sli=comparison.sli.name,
-        op=comparison.op.value,
-        unit=comparison.sli.unit.value,
-        target=None if isinstance(comparison.target, Reference) else comparison.target,
+        op=objective.op.value,
+        unit=objective.unit.value,
+        target=None if isinstance(objective.target, Reference) else objective.target,
         holds=share_of(counts[Status.PASS], len(made)),
         broken=share_of(counts[Status.FAIL], len(made)),
         inconclusive=share_of(counts[Status.INCONCLUSIVE], len(made)),

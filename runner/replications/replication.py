@@ -13,7 +13,8 @@ from soak.runner.judge.judge import Judge
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import OF_TELEMETRY, ObjectiveResult, Outcome, Status, Verdict
-from soak.schemas.language.model import Objective, Scenario
+from soak.schemas.language.conditions import Objective
+from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import MEND, blame
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.simulation.plan import Plan
@@ -127,7 +128,7 @@ def _run(job: Job) -> tuple[Verdict, Judge]:
 
 
 def _outcome(job: Job, verdict: Verdict, judge: Judge) -> Replication:
-    held = [(each.held_at_s, each.name) for each in verdict.aborts if each.held_at_s is not None]
+    held = [(each.held_at_s, each.name) for each in verdict.aborts if each.held_at_s is not None and each.stopped]
     return Replication(
         job.index,
         job.seed,

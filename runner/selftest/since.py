@@ -8,12 +8,10 @@ from soak.runner.evidence.verify import load_stored
 from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import Status, Verdict
 from soak.schemas.language.comparison import is_known_at_the_end
-from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Alert, Condition, Objective, Severity
+from soak.schemas.language.conditions import Alert, Condition, Objective, Severity
+from soak.schemas.language.expression import OPPOSITE, Op
 from soak.schemas.language.slis import Aggregate
 from soak.simulation.plan import Plan
-
-_OPPOSITE = {Op.LE: Op.GT, Op.GE: Op.LT, Op.LT: Op.GE, Op.GT: Op.LE, Op.EQ: Op.NE, Op.NE: Op.EQ}
 
 
 def broken_since(directory: RunDirectory, verdict: Verdict) -> dict[str, float]:
@@ -40,6 +38,8 @@ def broken_since(directory: RunDirectory, verdict: Verdict) -> dict[str, float]:
 
 def _can_be_watched(objective: Objective) -> bool:
     comparison = objective.comparison
+    if objective.window_s is not None:
+        return False
     # A count that must reach a number falls short of it from the start: not informative.
     to_be_reached = comparison.sli.aggregate is Aggregate.COUNT and comparison.op in {Op.GE, Op.GT}
     return (
@@ -53,6 +53,6 @@ def _can_be_watched(objective: Objective) -> bool:
 
 def _alert(objective: Objective) -> Alert:
     comparison = objective.comparison
-    breach = replace(comparison, op=_OPPOSITE[comparison.op])
+    breach = replace(comparison, op=OPPOSITE[comparison.op])
     condition = Condition(comparison.text, breach, window_s=None, for_s=0.0, min_samples=objective.min_samples)
     return Alert(condition, Severity.INFO, keep_firing_for_s=0.0, expect=None)

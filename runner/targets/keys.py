@@ -15,6 +15,11 @@ def number_of(key: str) -> int:
     return int(key) << KEY_SHIFT
 
 
-def payload_of(number: int) -> str:
-    """The payload of a task: its number."""
-    return json.dumps({"number": number})
+def payload_of(number: int, kind: str = "") -> str:
+    """The payload of a task: its number, and its kind of work where it has one."""
+    return json.dumps({"number": number, "kind": kind} if kind else {"number": number})
+
+
+def kind_of(payload: str) -> str:
+    """The kind of work that a payload tells; empty for none."""
+    return str(json.loads(payload).get("kind", ""))

@@ -116,14 +116,17 @@ class Submitter:
         if work.number & COPY and work.number ^ COPY in self._waiting:
             return None
         try:
-            return self._intake.enqueue(key_of(work.number), payload_of(work.number))
+            return self._intake.enqueue(key_of(work.number), self._payload(work.number))
         except BusyError:
             return None
+
+    def _payload(self, number: int) -> str:
+        return payload_of(number, self._context.plan.kind_of(number))
 
     def _offer_both(self, first: Submission) -> list[Answer | None]:
         """It does not matter which of the two is accepted: they are identical, and the accepted one counts as the first."""
         assert self._intakes
-        answers = self._intakes.enqueue_twice(key_of(first.number), payload_of(first.number))
+        answers = self._intakes.enqueue_twice(key_of(first.number), self._payload(first.number))
         return sorted(answers, key=_accepted_first)
 
     def _take(self, work: Submission, answer: Answer) -> None:

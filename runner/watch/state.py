@@ -10,6 +10,7 @@ from soak.runner.ends import end_after
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import End
+from soak.schemas.language.expression import Unit
 from soak.schemas.language.registry import language_of
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
@@ -104,7 +105,7 @@ class Watched:
         verdict = decide(judge, self.identity, self.end, with_findings=False)
         objectives = []
         for each in verdict.objectives:
-            unit = scenario.slis[each.sli].unit
+            unit = Unit(each.unit)
             value, target = ("–" if number is None else unit.show(number) for number in (each.value, each.target))
             margin = "–" if each.margin is None else unit.show_margin(each.margin, each.target)
             objectives.append(Objective(each.objective, each.status.value, value, f"{each.op} {target}", margin))
@@ -120,7 +121,7 @@ class Watched:
             shown_duration=show_duration(scenario.duration_s),
             ended=self.ended,
             verdict=verdict.verdict.value if self.ended else "so far",
-            reasons=verdict.reasons if self.ended else [],
+            reasons=[*(verdict.reasons if self.ended else []), *(f"warning: {each}" for each in verdict.warned)],
             objectives=objectives,
             tasks={name: count for name, count in verdict.tasks.items() if count},
             open_tasks=verdict.unfinished,

@@ -17,6 +17,7 @@ class NumberKind(StrEnum):
     RATE = "rate"
     DURATION = "duration"
     WHOLE = "whole number"
+    FACTOR = "factor"
 
 
 class SearchOutcome(StrEnum):

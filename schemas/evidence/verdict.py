@@ -10,6 +10,7 @@ from soak.schemas.evidence.changepoints import SeriesChanges
 from soak.schemas.evidence.decided import Decided
 from soak.schemas.evidence.explanation import Explanation
 from soak.schemas.evidence.tails import Tail
+from soak.schemas.evidence.windows import PartResult, WindowsResult
 
 SCHEMA_VERSION = 4
 
@@ -116,6 +117,22 @@ class ObjectiveResult(msgspec.Struct, frozen=True):
     thin: bool = False
     family: int = 1
     excluded: float | None = None
+    windows: WindowsResult | msgspec.UnsetType = msgspec.UNSET
+    """Of an objective in windows of the run."""
+    warn: float | msgspec.UnsetType = msgspec.UNSET
+    """The target of its warning level, where it has one."""
+    warning: str | msgspec.UnsetType = msgspec.UNSET
+    """Where it holds and its warning level does not: what is said of it."""
+
+    @property
+    def limit(self) -> float | None:
+        """The target on the scale of the indicator: a share of windows is none."""
+        return self.windows.limit if isinstance(self.windows, WindowsResult) else self.target
+
+    @property
+    def is_of_latency(self) -> bool:
+        """Whether its limit is a latency."""
+        return self.sli.startswith("latency_") and not self.sli.startswith("latency_share_below(")
 
 
 class LawResult(msgspec.Struct, frozen=True):
@@ -129,7 +146,10 @@ class LawResult(msgspec.Struct, frozen=True):
 
 
 class AbortResult(msgspec.Struct, frozen=True):
-    """One abort condition and, if it held, since when (seconds of scenario time) and with which value."""
+    """One abort condition and, if it held, since when (seconds of scenario time) and with which value.
+
+    then: `fail` where the run goes on. parts: of conditions that are combined, which have no unit, target or value together.
+    """
 
     name: str
     when: str
@@ -137,7 +157,14 @@ class AbortResult(msgspec.Struct, frozen=True):
     held_at_s: float | None
     value: float | None
     unit: str
-    target: float
+    target: float | None
+    then: str | msgspec.UnsetType = msgspec.UNSET
+    parts: list[PartResult] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it ended the run, or would have."""
+        return self.held_at_s is not None and self.then is msgspec.UNSET
 
 
 class FiringResult(msgspec.Struct, frozen=True):
@@ -156,7 +183,7 @@ class AlertResult(msgspec.Struct, frozen=True):
     window_s: float | None
     severity: str
     unit: str
-    target: float
+    target: float | None
     firings: list[FiringResult]
     expected: str
     status: Status | None
@@ -330,11 +357,21 @@ class Verdict(msgspec.Struct, frozen=True):
     tails: list[Tail] = []
     explanation: list[Explanation] = []
     """Why what is broken is broken."""
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """Objectives that hold, but not their warning levels; left out where no objective has one."""
 
     @property
     def headline(self) -> str:
         """The verdict with what it rests on: never more than there is."""
         thin = sum(each.thin and each.status is Status.PASS for each in self.objectives)
-        if self.verdict is not Outcome.PASS or not thin:
+        if self.verdict is not Outcome.PASS:
             return self.verdict.value
-        return f"{self.verdict.value} on thin evidence ({thin} of {len(self.objectives)} objectives)"
+        evidence = f" on thin evidence ({thin} of {len(self.objectives)} objectives)" if thin else ""
+        warned = len(self.warned)
+        warnings = f" with {warned} warning{'s' * (warned > 1)}" if warned else ""
+        return f"{self.verdict.value}{evidence}{warnings}"
+
+    @property
+    def warned(self) -> list[str]:
+        """Its warnings."""
+        return [] if self.warnings is msgspec.UNSET else self.warnings

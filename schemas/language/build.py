@@ -1,7 +1,7 @@
 """From checked data, defaults filled in, to the typed scenario."""
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any
@@ -9,50 +9,25 @@ from typing import Any
 from soak.schemas import units
 from soak.schemas.errors import quoted, shortened
 from soak.schemas.files import Folders
+from soak.schemas.language.build_conditions import build_demands
 from soak.schemas.language.clock import Clock, parse_start
-from soak.schemas.language.comparison import (
-    STRICT_CONFIDENCE,
-    Context,
-    condition,
-    event_filter,
-    may_be_excluded,
-    objectives,
-    own_sli,
-    with_quantile,
-)
+from soak.schemas.language.comparison import Context
 from soak.schemas.language.distributions import (
     Constant,
     Distribution,
     Empirical,
     Exponential,
     LogNormal,
-    ServiceTime,
     Uniform,
 )
-from soak.schemas.language.expression import EventFilter
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.kinds import build_kinds, label_values, mixture
-from soak.schemas.language.model import (
-    Alert,
-    Burst,
-    Condition,
-    Exactly,
-    Expectation,
-    Objective,
-    Phase,
-    Process,
-    Scenario,
-    Severity,
-    TaskKind,
-    Telemetry,
-    Tenant,
-    Workload,
-)
+from soak.schemas.language.model import Burst, Exactly, Phase, Process, Scenario, Telemetry, Tenant, Workload
 from soak.schemas.language.outlets import DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret
+from soak.schemas.language.own_slis import named_slis, scenario_slis
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Language
 from soak.schemas.language.shapes import base_rate, batch_of, scheduled_of, shape_of, total
-from soak.schemas.language.slis import Sli
 from soak.schemas.language.trace_build import with_trace
 from soak.schemas.language.users import build_users, most_per_s
 from soak.schemas.language.windows import Recurrence, Window
@@ -67,17 +42,11 @@ _VALUE = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     """The typed scenario of checked `data`; files it names are looked up in `folders`."""
-    duration_s = units.duration(data["duration"])
-    language = language_of(data["system"])
+    duration_s, language = units.duration(data["duration"]), language_of(data["system"])
     settings = language.build(data, folders)
-    tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["workload"]["tenants"])
-    phases = tuple(_phase(each) for each in data["phases"])
-    slis = scenario_slis(data)
+    slis, phases = scenario_slis(data), tuple(_phase(each) for each in data["phases"])
     context = Context(slis, label_values(data, language))
-    kinds = build_kinds(data, language, folders, lambda: language.service(data, settings, folders))
-    service = mixture(kinds) if kinds else language.service(data, settings, folders)
-    slos, alerts = tuple(_objectives(data, context)), tuple(_alert(each, context) for each in data["alerts"])
-    aborts = tuple(_condition(each, context) for each in data["abort"])
+    demanded, alerts, aborts = build_demands(data, context)
     return Scenario(
         name=data["name"],
         title=data["title"],
@@ -91,15 +60,13 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         preflight=tuple(data["preflight"]),
         notify=tuple(Notify(_secret(each["to"]), frozenset(map(Occasion, each["when"]))) for each in data["notify"]),
         exports=tuple(_export(each) for each in data["export"]),
-        workload=with_trace(
-            _workload(data, tenants, kinds, service, language, settings, folders), data, folders, duration_s
-        ),
+        workload=_workload(data, language, settings, folders),
         phases=phases,
         system_settings=settings,
         faults=tuple(_fault(each, duration_s, folders, language, settings) for each in data["faults"]),
-        slis=_shown(slis, {*_used(slos, alerts, aborts), *language.on_demand(settings)}),
+        slis=named_slis(slis, demanded, [*aborts, *(each.condition for each in alerts)], language.on_demand(settings)),
         strict=data["evidence"] == "strict",
-        objectives=slos,
+        objectives=demanded,
         alerts=alerts,
         aborts=aborts,
         telemetry=_telemetry(data["telemetry"]),
@@ -111,18 +78,6 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
 
 def _telemetry(data: Mapping_) -> Telemetry:
     return Telemetry(*(units.duration(data[key]) for key in ("sample_interval", "max_gap", "max_lag")))
-
-
-def _used(slos: Iterable[Objective], alerts: Iterable[Alert], aborts: Iterable[Condition]) -> Iterator[str]:
-    """The names of the SLIs that something compares, some of them several times."""
-    yield from (each.comparison.sli.name for each in slos)
-    yield from (each.comparison.sli.name for each in aborts)
-    yield from (each.condition.comparison.sli.name for each in alerts)
-
-
-def _shown(slis: Mapping[str, Sli], used: Container[str]) -> dict[str, Sli]:
-    """The SLIs that a scenario has: all but those on demand that it does not use."""
-    return {name: sli for name, sli in slis.items() if not sli.on_demand or name in used}
 
 
 def _secret(data: Mapping_) -> Secret:
@@ -143,36 +98,6 @@ def _export(data: Mapping_) -> Export:
         secret=_secret(secret) if secret else None,
         port=data.get("port", 0),
     )
-
-
-def scenario_slis(data: Mapping_) -> dict[str, Sli]:
-    """Every SLI of the scenario: the system's and its own. Raises UnclearError for an invalid filter."""
-    slis = dict(language_of(data["system"]).slis)
-    for name, definition in data.get("slis", {}).items():
-        slis[name] = build_sli(name, definition, data)
-    return slis
-
-
-def build_sli(name: str, definition: Mapping_, data: Mapping_) -> Sli:
-    """One `slis:` entry. Raises UnclearError."""
-    faults = [fault["name"] for fault in data.get("faults", [])]
-    tenants = tuple(tenant["name"] for tenant in data["workload"].get("tenants", []))
-    kinds = tuple(kind["name"] for kind in data["workload"].get("kinds", []))
-    named = language_of(data["system"]).names(data)
-
-    def filters(text: str | list[str]) -> tuple[EventFilter, ...]:
-        return tuple(
-            event_filter(each, faults, tenants, named, kinds) for each in ([text] if isinstance(text, str) else text)
-        )
-
-    if "ratio" in definition:
-        parts = (filters(definition["ratio"]["good"]), filters(definition["ratio"]["total"]))
-    elif "count" in definition:
-        parts = (filters(definition["count"]),) * 2
-    else:
-        parts = (filters((definition.get("quantile") or definition["gauge"])["of"]),) * 2
-    sli = own_sli(name, {"unit": "count", **definition}, parts)
-    return with_quantile(sli, units.ratio(definition["quantile"]["q"])) if "quantile" in definition else sli
 
 
 def build_distribution(data: Mapping_, folders: Folders) -> Distribution:
@@ -229,16 +154,11 @@ def _start(data: Mapping_) -> datetime | None:
     return parse_start(data["start"], data["timezone"]) if "start" in data else None
 
 
-def _workload(
-    scenario: Mapping_,
-    tenants: tuple[Tenant, ...],
-    kinds: tuple[TaskKind, ...],
-    service: ServiceTime,
-    language: Language,
-    settings: Any,
-    folders: Folders,
-) -> Workload:
+def _workload(scenario: Mapping_, language: Language, settings: Any, folders: Folders) -> Workload:
     data = scenario["workload"]
+    tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["tenants"])
+    kinds = build_kinds(scenario, language, folders, lambda: language.service(scenario, settings, folders))
+    service = mixture(kinds) if kinds else language.service(scenario, settings, folders)
     if "users" in data:
         users = build_users(data["users"], lambda each: build_distribution(each, folders))
         most = most_per_s(users, service, language.at_once(settings))
@@ -247,7 +167,7 @@ def _workload(
     arrivals = data["arrivals"]
     shape = shape_of(arrivals, duration_s, clock)
     burst = None if shape else arrivals.get("burst")
-    return Workload(
+    workload = Workload(
         process=Process(arrivals["process"]),
         rate_per_s=total(shape.pieces) / duration_s if shape else _plain_rate(arrivals, duration_s),
         burst=Burst(units.duration(burst["every"]), units.duration(burst["for"]), units.rate(burst["rate"]))
@@ -262,6 +182,7 @@ def _workload(
         exactly=Exactly(arrivals["count"], duration_s) if "count" in arrivals else None,
         scheduled=tuple(scheduled_of(each, duration_s, clock) for each in arrivals.get("scheduled", ())),
     )
+    return with_trace(workload, scenario, folders, duration_s)
 
 
 def _plain_rate(arrivals: Mapping_, duration_s: float) -> float:
@@ -287,36 +208,3 @@ def _fault(data: Mapping_, duration_s: float, folders: Folders, language: Langua
         kinds=(kind,) if isinstance(kind, str) else tuple(kind),
         strikes=tuple(timed.strikes(each.start_s) for each in windows) if timed else (),
     )
-
-
-def _objectives(data: Mapping_, context: Context) -> Iterator[Objective]:
-    strict = data["evidence"] == "strict"
-    for number, item in enumerate(data["slos"]):
-        entry: Mapping_ = {"objective": item} if isinstance(item, str) else item
-        own = units.ratio(entry["confidence"]) if "confidence" in entry else None
-        for each in objectives(entry["objective"], context):
-            confidence = STRICT_CONFIDENCE if strict and own is None and may_be_excluded(each) else own
-            yield Objective(each, entry.get("min_samples", 1), confidence, entry.get("note", ""), number)
-
-
-def _condition(data: Mapping_, context: Context) -> Condition:
-    window_s = units.duration(data["window"]) if "window" in data else None
-    comparison = condition(data["when"], context, window=window_s is not None)
-    return Condition(data["name"], comparison, window_s, units.duration(data["for"]), data["min_samples"])
-
-
-def _alert(data: Mapping_, context: Context) -> Alert:
-    expect = data.get("expect")
-    return Alert(
-        condition=_condition(data, context),
-        severity=Severity(data["severity"]),
-        keep_firing_for_s=units.duration(data["keep_firing_for"]),
-        expect=_expectation(expect) if expect else None,
-    )
-
-
-def _expectation(data: Mapping_) -> Expectation:
-    def seconds(key: str) -> float | None:
-        return units.duration(data[key]) if key in data else None
-
-    return Expectation(data.get("of"), seconds("fires_within"), seconds("resolves_within"), data.get("max_flaps"))

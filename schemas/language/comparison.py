@@ -3,10 +3,12 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 from soak.schemas.errors import quoted
+from soak.schemas.language.conditions import Comparison, Reference
+from soak.schemas.language.derived import derived
 from soak.schemas.language.expression import (
     EventFilter,
     Expression,
@@ -17,7 +19,6 @@ from soak.schemas.language.expression import (
     parse_expression,
     parse_filter,
 )
-from soak.schemas.language.model import Comparison, Reference
 from soak.schemas.language.shape import did_you_mean, nearest
 from soak.schemas.language.slis import AT_THE_END, Aggregate, Better, Sli
 from soak.schemas.stream.events import SPECS, TYPES
@@ -160,12 +161,14 @@ def own_sli(name: str, definition: Mapping[str, object], filters: tuple[tuple[Ev
         return Sli(name, description, Unit.RATIO, Aggregate.RATIO, name, Better.HIGHER, filters=filters)
     if "count" in definition:
         return Sli(name, description, Unit.COUNT, Aggregate.COUNT, name, Better.LOWER, filters=filters)
+    if "share" in definition:
+        return Sli(name, description, Unit.RATIO, Aggregate.RATIO, name, Better.HIGHER, filters=filters)
     aggregate = Aggregate.QUANTILE if "quantile" in definition else Aggregate.GAUGE
     return Sli(name, description, Unit(str(definition["unit"])), aggregate, name, Better.LOWER, filters=filters)
 
 
 def _sli(expression: Expression, context: Context) -> Sli:
-    sli = context.slis.get(expression.sli)
+    sli = context.slis.get(expression.sli) or derived(expression.sli, context.slis)
     if sli is None:
         raise UnclearError(
             f"unknown SLI {quoted(expression.sli)}", f"{_nearest_sli(expression.sli, context)}; `soak slis` lists them"
@@ -214,8 +217,3 @@ def _comparison(expression: Expression, sli: Sli, selector: Selector) -> Compari
     for label, value in selector:
         text = re.sub(rf"\b{label} ?= ?\*", f"{label}={value}", text)
     return Comparison(text, sli, selector, expression.op, target)
-
-
-def with_quantile(sli: Sli, q: float) -> Sli:
-    """`sli` as the `q` quantile of its series."""
-    return replace(sli, q=q)

@@ -31,6 +31,13 @@ def _without_list(document: Document, problems: list[Problem]) -> Document:
     return replace(document, data=data, problems=[*document.problems, *problems], composed=True)
 
 
+def too_late(document: Document) -> list[Problem]:
+    """The keys of this module in a document that was read before: put there by `--set`, they would do nothing."""
+    keys = [key for key in (include.KEY, environment.KEY) if isinstance(document.data, dict) and key in document.data]
+    remedy = "set the environment variable, or write it in the file"
+    return [document.problem((key,), "is carried out when the file is read, and not later", remedy) for key in keys]
+
+
 def with_hints(document: Document, problems: list[Problem]) -> list[Problem]:
     """`problems`; those of values with a `${NAME}` in a scenario that lists no names say how it would be replaced."""
     if not problems or document.composed:

@@ -30,9 +30,10 @@ def with_values(document: Document, variables: Mapping[str, str]) -> Document:
     Its marks say with which value, so that a message about a replaced value names it.
     """
     assert isinstance(document.data, dict)
-    result = Document(
-        document.source, None, document.content, dict(document.marks), dict(document.keys), list(document.problems)
+    marks, keys = (
+        {where: each[where] for where in each if where[:1] != (KEY,)} for each in (document.marks, document.keys)
     )
+    result = Document(document.source, None, document.content, marks, keys, list(document.problems))
     listed = document.data[KEY]
     assert isinstance(listed, dict)
     names = _Names(document, listed, variables)

@@ -1,6 +1,6 @@
 """The grammar of objectives, conditions and event filters.
 
-objective  <sli>[{label=value, …}] <op> <target>      latency_p95{tenant=A} <= 120s
+objective  <sli>[{label=value, …}] <op> <target>      latency_p95{tenant=A} <= 120s, latency_share_below(2s) >= 95%
            … ~ <target>: the target lies in the confidence interval of the observed value
 relative   <sli>[{…}] <op> <factor>x <label=value, …>  latency_p99{phase=burst} <= 1.2x phase=baseline
 filter     <event type>[{field=value, …}]              task.retry{fault=transient}
@@ -52,6 +52,9 @@ _COMPARE: dict[Op, Callable[[float, float], bool]] = {
     Op.NE: operator.ne,
     Op.ABOUT: operator.eq,
 }
+
+OPPOSITE = {Op.LE: Op.GT, Op.GE: Op.LT, Op.LT: Op.GE, Op.GT: Op.LE, Op.EQ: Op.NE, Op.NE: Op.EQ}
+"""The comparison that holds where another does not."""
 
 
 class Unit(StrEnum):
@@ -199,10 +202,11 @@ class EventFilter:
     fields: Selector
 
 
+SLI_NAME = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[0-9]+)?(?:\([^(){}]*\))?"
+"""A name, and what may follow it: `latency_p99.9`, `latency_share_below(2s)`."""
+
 _SELECTOR = r"(?:\{(?P<selector>[^{}]*)\})?"
-_EXPRESSION = re.compile(
-    rf"\s*(?P<sli>[A-Za-z_][A-Za-z0-9_]*)\s*{_SELECTOR}\s*(?P<op><=|>=|==|!=|<|>|~)\s*(?P<target>.*\S)\s*"
-)
+_EXPRESSION = re.compile(rf"\s*(?P<sli>{SLI_NAME})\s*{_SELECTOR}\s*(?P<op><=|>=|==|!=|<|>|~)\s*(?P<target>.*\S)\s*")
 _RELATIVE = re.compile(r"(?P<factor>[0-9]{1,12}(?:\.[0-9]{1,12})?)x(?:\s+(?P<selector>\S.*))?")
 _FILTER = re.compile(rf"\s*(?P<type>[a-z_]+\.[a-z_]+)\s*{_SELECTOR}\s*")
 _LABEL = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*([A-Za-z0-9_.*-]+)\s*")
@@ -221,7 +225,7 @@ def parse_expression(text: str) -> Expression:
         raise UnclearError(what, f"write {match['target']} phase=baseline, or a fixed target")
     return Expression(
         text=" ".join(text.split()),
-        sli=match["sli"],
+        sli="".join(match["sli"].split()),
         selector=_selector(match["selector"]),
         op=Op(match["op"]),
         target=match["target"],

@@ -8,8 +8,9 @@ from typing import Any
 
 from soak.schemas.errors import Problem, ScenarioError
 from soak.schemas.evidence.verdict import Outcome
+from soak.schemas.language.derived import derived
 from soak.schemas.language.document import Document, read_document
-from soak.schemas.language.expression import Op, UnclearError, parse_expression
+from soak.schemas.language.expression import Op, UnclearError, Unit, parse_expression
 from soak.schemas.language.registry import catalogues
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.shape import did_you_mean, shape_problems, with_defaults
@@ -58,6 +59,7 @@ class Bound:
     sli: str
     op: Op
     target: float
+    unit: Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class RunsRule:
     fastest: float | None
     bounds: tuple[Bound, ...]
     newest: bool
+    warnings: bool
+    """Whether runs with warnings count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,7 @@ def _rule(rule: Any) -> TestsRule | RunsRule:
         fastest=runs.get("fastest"),
         bounds=tuple(map(_bound, runs["slis"])),
         newest=runs["newest"],
+        warnings=runs["warnings"],
     )
 
 
@@ -153,7 +158,7 @@ def _bound(text: str) -> Bound:
     if expression.selector or expression.relative:
         raise UnclearError("a gate compares an SLI of the whole run with a fixed target", "write <sli> <op> <target>")
     slis = slis_of_every_system()
-    if expression.sli not in slis:
+    sli = slis.get(expression.sli) or derived(expression.sli, slis)
+    if sli is None:
         raise UnclearError(f"unknown SLI {expression.sli!r}", did_you_mean(expression.sli, list(slis)))
-    target = slis[expression.sli].unit.parse(expression.target)
-    return Bound(expression.text, expression.sli, expression.op, target)
+    return Bound(expression.text, expression.sli, expression.op, sli.unit.parse(expression.target), sli.unit)

@@ -3,24 +3,32 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from soak.schemas import units
 from soak.schemas.errors import Problem, Where, quoted
-from soak.schemas.language.build import build_sli
-from soak.schemas.language.comparison import CONFIDENT, Context, condition, event_filter, objectives
+from soak.schemas.language.comparison import Context, event_filter, objectives
+from soak.schemas.language.condition_checks import conditions
+from soak.schemas.language.derived import base_of
 from soak.schemas.language.expression import UnclearError, parse_expression
 from soak.schemas.language.kinds import label_values
+from soak.schemas.language.objective_checks import entry_problems
+from soak.schemas.language.own_slis import OF_DURATIONS, build_sli, is_series
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import SPECS, Value
 
 MAX_COMPARISONS = 10_000
-KINDS = ("ratio", "count", "quantile", "gauge")
+_NUMBERS, _DURATIONS = (Value.SECONDS, Value.NUMBER), (Value.SECONDS,)
+KINDS = ("ratio", "share", "count", "quantile", "gauge")
 
 
-def _valued() -> list[str]:
-    """The event types that carry a value."""
-    return sorted({spec.type for spec in SPECS.values() if spec.value in {Value.SECONDS, Value.NUMBER}})
+def _valued(view: View, *kinds: Value) -> list[str]:
+    """The event types that carry a value of one of these kinds; those that have a duration are among them."""
+    timed = view.language.durations if view.language else {}
+    valued = (spec for spec in SPECS.values() if spec.value in kinds)
+    if kinds == _DURATIONS:
+        # When something is due is a time and not a duration.
+        valued = (spec for spec in valued if spec.value_name != "due")
+    return sorted({spec.type for spec in valued} | timed.keys())
 
 
 def _definitions(view: View) -> dict[str, Any]:
@@ -43,7 +51,10 @@ def _own_slis(view: View) -> Iterator[Problem]:
 
 
 def _own_sli(view: View, where: Where, kind: str) -> Iterator[Problem]:
-    valued = kind in {"quantile", "gauge"}
+    valued = {"quantile": _NUMBERS, "gauge": _NUMBERS, "share": _DURATIONS}.get(kind, ())
+    if kind in OF_DURATIONS and is_series(of := view.get(*where, kind, "of")):
+        yield from _series(view, (*where, kind, "of"), of)
+        return
     for place in _filters(view, (*where, kind)):
         try:
             names = (list(view.names("faults")), view.names("workload", "tenants"))
@@ -52,10 +63,19 @@ def _own_sli(view: View, where: Where, kind: str) -> Iterator[Problem]:
         except UnclearError as error:
             yield view.problem(place, error.what, error.remedy)
             continue
-        if valued and parsed.type not in (known := _valued()):
+        if valued and parsed.type not in (known := _valued(view, *valued)):
             yield view.problem(place, f"{parsed.type} has no value", f"write one of: {', '.join(known)}")
-    if not valued and view.get(*where, "unit") is not None:
+    if kind not in {"quantile", "gauge"} and view.get(*where, "unit") is not None:
         yield view.problem((*where, "unit"), f"is not allowed with {kind}", "remove it; quantile and gauge take a unit")
+
+
+def _series(view: View, where: Where, series: str) -> Iterator[Problem]:
+    try:
+        base_of(series, view.language.slis if view.language else {})
+    except UnclearError as error:
+        yield view.problem(where, error.what, f"{error.remedy}, or an event type")
+    if view.get(*where[:-2], "unit") not in {None, "duration"}:
+        yield view.problem((*where[:-2], "unit"), "is not allowed: durations have one", "remove it")
 
 
 def _filters(view: View, where: Where) -> Iterator[Where]:
@@ -93,13 +113,7 @@ def _expressions(view: View) -> Iterator[Problem]:
     yield from _objectives(view, context, broken)
     for section in ("alerts", "abort"):
         for where, item in view.entries(section):
-            text = item.get("when")
-            if isinstance(text, str) and text:
-                try:
-                    if parse_expression(text).sli not in broken:
-                        condition(text, context, window="window" in item)
-                except UnclearError as error:
-                    yield view.problem((*where, "when"), error.what, error.remedy)
+            yield from conditions(view, where, item, context, broken)
 
 
 def _objectives(view: View, context: Context, broken: set[str]) -> Iterator[Problem]:
@@ -122,18 +136,7 @@ def _objectives(view: View, context: Context, broken: set[str]) -> Iterator[Prob
             yield view.problem(where, what, "select fewer values of labels")
             return
         if isinstance(item, dict):
-            yield from _confidence(view, where[:-1], comparisons[0].sli)
-
-
-def _confidence(view: View, where: Where, sli: Sli) -> Iterator[Problem]:
-    if view.get(*where, "confidence") is None:
-        return
-    confidence = view.parse(units.ratio, *where, "confidence")
-    if sli.aggregate not in CONFIDENT:
-        remedy = "remove confidence; ratios, quantiles, means and growth have intervals"
-        yield view.problem((*where, "confidence"), f"{sli.name} has no confidence interval", remedy)
-    elif confidence is not None and not 0 < confidence < 1:
-        yield view.problem((*where, "confidence"), "is not a possible confidence", "write a value such as 95%")
+            yield from entry_problems(view, where[:-1], item, comparisons, context)
 
 
 def _expectations(view: View) -> Iterator[Problem]:
@@ -151,6 +154,14 @@ def _expectations(view: View) -> Iterator[Problem]:
         elif isinstance(expect, dict) and list(expect) == ["of"]:
             remedy = "add fires_within, resolves_within or max_flaps"
             yield view.problem((*where, "expect"), "contains no expectation", remedy)
+        elif isinstance(expect, dict) and _is_contradictory(expect):
+            what = f"it cannot fire {expect['at_least']} times and flap {expect['max_flaps']} times at most"
+            yield view.problem((*where, "expect"), what, "lower at_least, or raise max_flaps")
+
+
+def _is_contradictory(expect: dict[str, Any]) -> bool:
+    least, flaps = expect.get("at_least"), expect.get("max_flaps")
+    return type(least) is int and type(flaps) is int and least > flaps + 1
 
 
 INDICATOR_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (_own_slis, _expressions, _expectations)

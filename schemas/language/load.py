@@ -10,7 +10,7 @@ from typing import Any
 from soak.schemas.errors import Problem, ScenarioError, SoakError, UsageError
 from soak.schemas.files import STDIN, Folders, folder_of
 from soak.schemas.language.build import build_scenario
-from soak.schemas.language.composition import composed, with_hints
+from soak.schemas.language.composition import composed, too_late, with_hints
 from soak.schemas.language.document import Document, read_document
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.overrides import apply_overlay, apply_settings, apply_tier
@@ -102,7 +102,8 @@ class Sources:
             chosen = apply_overlay(chosen, overlay)
         chosen = apply_settings(chosen, settings) if settings else chosen
         chosen = apply_settings(chosen, variant, "--with") if variant else chosen
-        problems = with_hints(self.document, _problems(chosen, self.folders)) or list(self._problems_of_tiers(tier))
+        found = too_late(chosen) + _problems(chosen, self.folders)
+        problems = with_hints(self.document, found) or list(self._problems_of_tiers(tier))
         if problems:
             raise ScenarioError(problems)
         scenario = build_scenario(completed(chosen.data), self.folders)

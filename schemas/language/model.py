@@ -6,8 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from soak.schemas.language.conditions import Alert, Combination, Condition, Objective
 from soak.schemas.language.distributions import Distribution, ServiceTime
-from soak.schemas.language.expression import Op, Selector
+from soak.schemas.language.expression import Selector
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.outlets import Export, Notify
 from soak.schemas.language.slis import Sli
@@ -193,75 +194,6 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """A target that is `factor` times the same SLI with `selector`."""
-
-    factor: float
-    selector: Selector
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """`sli{selector} op target`: the comparison of an objective or condition; `target` in base units."""
-
-    text: str
-    sli: Sli
-    selector: Selector
-    op: Op
-    target: float | Reference
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """An objective; `note`: source of its target. `entry`: the number of the entry it is of: `{tenant=*}` is many objectives."""
-
-    comparison: Comparison
-    min_samples: int
-    confidence: float | None
-    note: str = ""
-    entry: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A condition evaluated during the run; `window_s` None: the run so far."""
-
-    name: str
-    comparison: Comparison
-    window_s: float | None
-    for_s: float
-    min_samples: int
-
-
-class Severity(StrEnum):
-    """Severity of an alert."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """The expected behaviour of an alert."""
-
-    of: str | None
-    fires_within_s: float | None
-    resolves_within_s: float | None
-    max_flaps: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """A condition that fires and resolves."""
-
-    condition: Condition
-    severity: Severity
-    keep_firing_for_s: float
-    expect: Expectation | None
-
-
-@dataclass(frozen=True, slots=True)
 class Telemetry:
     """Settings of sampling and self-observation, in seconds."""
 
@@ -295,7 +227,7 @@ class Scenario:
     strict: bool
     """Whether confidence intervals decide (`evidence: strict`), also where an objective asks for no confidence."""
     alerts: tuple[Alert, ...]
-    aborts: tuple[Condition, ...]
+    aborts: tuple[Condition | Combination, ...]
     telemetry: Telemetry
     checkpoint_every_s: float
     repeat: int = 1

@@ -104,7 +104,8 @@ class Language:
     system to start from, for `soak init --template`; it runs within seconds. closed: whether its work may come from users who
     wait for it; at_once: how many tasks it works on at a time at most. kind_service: how long an
     attempt at a task takes, from the `task` of a kind of work; None where kinds have none of their own. kind_labels: labels
-    that follow from the kind of a task: by name, the value for each kind.
+    that follow from the kind of a task: by name, the value for each kind. durations: event types that have one, the time since
+    the event of another type of the same task, attempt and part.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Language:
     kind_service: Callable[[Data, Folders], Distribution] | None = None
     kind_labels: Callable[[Data], Mapping[str, Mapping[str, str]]] = field(default=lambda data: {})
     template: Path | None = None
+    durations: Mapping[str, str] = field(default_factory=dict)
     closed: bool = False
     at_once: Callable[[Any], float] = field(default=lambda settings: math.inf)
 

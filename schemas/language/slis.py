@@ -57,6 +57,10 @@ class Sli:
     """Whether a model has it as well as a real system, so that the two can be compared."""
     tolerance: Tolerance | None = None
     """How far a model and a real system may be apart; None: what goes with its unit."""
+    source: str = ""
+    """Of a share of durations that has no filters: the series of those durations."""
+    limit: float | None = None
+    """Of a share of durations: the longest one that counts as good, in seconds."""
     on_demand: bool = False
     """Only scenarios have it that use it, or of which their system says so."""
 
@@ -107,9 +111,20 @@ def count(
     *,
     better: Better = Better.LOWER,
     per_task: bool = True,
+    on_demand: bool = False,
 ) -> Sli:
     """How many there were, of a series of the same name."""
-    return Sli(name, description, Unit.COUNT, Aggregate.COUNT, name, better, per_task=per_task, tolerance=tolerance)
+    return Sli(
+        name,
+        description,
+        Unit.COUNT,
+        Aggregate.COUNT,
+        name,
+        better,
+        per_task=per_task,
+        on_demand=on_demand,
+        tolerance=tolerance,
+    )
 
 
 def times(

@@ -48,4 +48,4 @@ class Trace:
     def round_s(self) -> float:
         """After which a repeated trace begins again, in scenario time: a mean gap after its last row."""
         gap_us = (self.seen.last_us - self.begin_us) / (self.rows - 1) if self.rows > 1 else _US
-        return round(self.length_s * _US + gap_us / self.speed) / _US
+        return max(1, round(self.length_s * _US + gap_us / self.speed)) / _US

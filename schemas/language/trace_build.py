@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from soak.schemas.errors import EvidenceError, quoted
+from soak.schemas.errors import EvidenceError, quoted, reason, shortened
 from soak.schemas.files import Folders
 from soak.schemas.language.clock import parse_start
 from soak.schemas.language.distributions import Constant, Distribution, Empirical
@@ -42,7 +42,12 @@ def reading_of(data: Data, folders: Folders, zone: str) -> Reading:
     if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
         raise TraceError(f"{quoted(name)} is not inside the scenario's folder", "name a file in the scenario's folder")
     given = {key: data[key] for key in ("kind", "tenant", "service", "format", "unit", "service_unit") if key in data}
-    return Reading(folders.find(name), data["time"], zone=zone, skip=data.get("on_error") == "skip", **given)
+    try:
+        path = folders.find(name)
+    except (OSError, ValueError) as error:
+        why = reason(error) if isinstance(error, OSError) else "is not the name of a file"
+        raise TraceError(f"{shortened(PurePath(name).name)}: {why}", "name a file in the scenario's folder") from None
+    return Reading(path, data["time"], zone=zone, skip=data.get("on_error") == "skip", **given)
 
 
 def trace_of(scenario: Data, folders: Folders) -> Trace:
@@ -85,7 +90,7 @@ def _seen(reading: Reading, record: "TraceRecord | None", here: bool) -> "Survey
 def _stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return 0, 0
     return status.st_size, status.st_mtime_ns
 
@@ -219,7 +224,10 @@ def shape_of_trace(trace: Trace, duration_s: float) -> Shape:
     wanted = max(trace.rows / ROWS_PER_PIECE, min(FEW_PIECES, trace.rows / FEWEST_ROWS))
     most = max(1, min(MOST_PIECES_OF_A_TURN, MOST_PIECES // max(1, turns), int(wanted)))
     edges_us = [trace.begin_us + (trace.seen.last_us + 1 - trace.begin_us) * k / most for k in range(most + 1)]
-    after = [trace.seen.counts.after(round(edge)) for edge in edges_us[:-1]] + [0.0]
+    after = [trace.rows, *(trace.seen.counts.after(round(edge)) for edge in edges_us[1:-1]), 0.0]
+    if turns > MOST_PIECES:
+        mean = trace.rows * trace.scale / trace.round_s
+        return Shape((Piece(0.0, duration_s, mean, mean),))
     pieces: list[Piece] = []
     for turn in range(turns):
         begin_s = turn * trace.round_s

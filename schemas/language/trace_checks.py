@@ -21,7 +21,7 @@ def trace_problems(view: View) -> Iterator[Problem]:
     arrivals = view.get("workload", "arrivals")
     if not isinstance(arrivals, dict) or "trace" not in arrivals:
         return
-    for key in sorted(set(arrivals) - {"trace", "process"}):
+    for key in sorted(set(arrivals) - {"trace"} - ({"process"} if arrivals.get("process") == "poisson" else set())):
         yield view.problem((*TRACE[:-1], key), "the trace says when work arrives", f"remove {key}", at_key=True)
     yield from _service(view)
     found = trace_in(view)
@@ -36,7 +36,9 @@ def trace_problems(view: View) -> Iterator[Problem]:
 def trace_in(view: View) -> "Trace | Problem | None":
     """The trace, or why there is none; None where its keys have not the right form, which is said elsewhere."""
     data, zone = view.get(*TRACE), view.get("timezone")
-    if not _has_form(data) or not view.duration("duration") or not isinstance(zone, str):
+    start = view.get("start")
+    valid = isinstance(zone, str) and (start is None or isinstance(start, str))
+    if not _has_form(data) or not view.duration("duration") or not valid:
         return None
     from zoneinfo import ZoneInfo
 
@@ -46,7 +48,8 @@ def trace_in(view: View) -> "Trace | Problem | None":
 
     try:
         ZoneInfo(zone)
-        parse_start(view.get("start") or "2026-01-01", zone)
+        if start is not None:
+            parse_start(start, zone)
     except (ClockError, ValueError, LookupError, OSError, TypeError):
         return None
     try:
@@ -85,12 +88,11 @@ def _has_form(data: Any) -> bool:
 def _service(view: View) -> Iterator[Problem]:
     if view.get(*TRACE, "service") is None:
         return
-    if view.get("workload", "task", "duration") is not None:
-        what = "the trace has the service times"
-        yield view.problem(("workload", "task", "duration"), what, "remove it, or service from the trace", at_key=True)
-    if view.language and "duration" in view.language.instead:
-        what = "how long a call takes is said by its dependency"
-        yield view.problem((*TRACE, "service"), what, "remove it", at_key=True)
+    tasks = [("workload", "task"), *((*where, "task") for where, _ in view.entries("workload", "kinds"))]
+    for where in tasks:
+        if view.get(*where, "duration") is not None:
+            remedy = "remove it, or service from the trace"
+            yield view.problem((*where, "duration"), "the trace has the service times", remedy, at_key=True)
 
 
 def _rows(view: View, trace: "Trace") -> Iterator[Problem]:

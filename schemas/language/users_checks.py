@@ -37,10 +37,6 @@ def _number(view: View) -> Iterator[Problem]:
     elif ramp_s and duration_s is not None and ramp_s >= duration_s:
         what = f"is as long as the run ({show_duration(duration_s)}) or longer"
         yield view.problem((*_WHERE, "ramp"), what, "write a shorter one")
-    for where, stage in stages:
-        if "to" in stage and "count" in stage:
-            what = "both to and count say how many users there are"
-            yield view.problem((*where, "count"), what, "remove one of them, or write two stages", at_key=True)
     users = _users(view)
     if stages and users and not users.count:
         yield view.problem((*_WHERE, "stages"), "there is never any user", "write to: 10 in one of the stages")

@@ -21,12 +21,13 @@ class Sample:
 
     def add(self, values: Floats) -> None:
         """More values, in their order."""
-        chosen = values[-self.seen % self.step :: self.step]
+        # A copy, since a slice would keep all of the values.
+        chosen = values[-self.seen % self.step :: self.step].copy()
         self.seen += len(values)
         self.kept.append(chosen)
         self.count += len(chosen)
         while self.count > MOST_KEPT:
-            halved = np.concatenate(self.kept)[::2]
+            halved = np.concatenate(self.kept)[::2].copy()
             self.step, self.kept, self.count = self.step * 2, [halved], len(halved)
 
     def quantiles(self) -> tuple[float, ...]:

@@ -116,7 +116,7 @@ class _Look:
                 (f"is {_ago(rows, highest, row)} earlier than a row before it" for row in behind),
             )
             self.late += found(lines[far].tolist(), (f"is {_ago(rows, highest, row)} earlier" for row in far))
-        self.highest = together[-WINDOW - 1 :]
+        self.highest = together[-WINDOW - 1 :].copy()
 
     def survey(self) -> Survey:
         """All of it. Raises TraceError for a file without a row that can be used."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from soak.schemas.errors import reason
+from soak.schemas.errors import reason, shortened
 from soak.schemas.trace.columns import Columns
 from soak.schemas.trace.rows import Place, Rows, TraceError
 from soak.schemas.trace.settings import Known, Reading
@@ -77,8 +77,10 @@ def opened(path: Path) -> BinaryIO:
     """The file, to be read from its beginning, behind a byte order mark. Raises TraceError for what is not text."""
     try:
         file = path.open("rb")
-    except OSError as error:
-        raise TraceError(f"{path.name}: {reason(error)}", "name a file in the folder of the scenario") from None
+    except (OSError, ValueError) as error:
+        why = reason(error) if isinstance(error, OSError) else "is not the name of a file"
+        what = f"{shortened(path.name)}: {why}"
+        raise TraceError(what, "name a file in the folder of the scenario") from None
     first = file.read(4)
     for signature, (what, remedy) in _SIGNATURES.items():
         if first.startswith(signature):

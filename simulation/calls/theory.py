@@ -94,7 +94,7 @@ def _task(scenario: Scenario) -> _Tried:
 
 def _independent(scenario: Scenario, calls: Calls) -> bool:
     limits = any((d.capacity, d.quota, d.memory_bytes, d.store) != (None,) * 4 for d in calls.dependencies)
-    steady = all(f.type in STRIKES_CALLS and not f.windows for f in scenario.faults)
+    steady = all(f.type in STRIKES_CALLS and not f.windows and not f.kinds for f in scenario.faults)
     outer = any(isinstance(policy, Timeout) for policy in calls.policy[1:])
     return steady and not limits and not outer and all(isinstance(policy, _APART) for policy in calls.policy)
 

@@ -12,7 +12,7 @@ from soak.schemas.systems.queue.kinds import WorkerQueue
 from soak.simulation.plan import Plan
 from soak.simulation.queue.lease import FOREVER
 from soak.simulation.queue.model import QueueModel
-from soak.simulation.queue.pace import Pace, at_once
+from soak.simulation.queue.pace import Pace
 from soak.simulation.queue.waiting import Ready, oldest_of_all
 from soak.simulation.recorder import Recorder
 
@@ -41,7 +41,7 @@ class _Lane:
         """The lane of a queue whose workers have numbers from `first` on."""
         numbers = range(first, first + queue.workers)
         rate = queue.rate_per_s
-        pace = Pace.of(rate, at_once(rate, poll_interval_s)) if rate else None
+        pace = Pace(1 / rate, poll_interval_s) if rate else None
         reserved = {worker: deque[Ready]() for worker in numbers} if queue.prefetch else {}
         return cls(list(reversed(numbers)), pace, queue.prefetch, reserved=reserved)
 

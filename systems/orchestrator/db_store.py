@@ -18,8 +18,8 @@ class Store(Leases, Operations, Overview):
     A store belongs to the thread that opened it; close it, or use it in a `with` statement.
     """
 
-    def enqueue(self, key: str, payload: str = "", title: str = "") -> Enqueued | Skipped:
-        """Take a new task, unless its key is PENDING, IN_PROGRESS or DONE."""
+    def enqueue(self, key: str, payload: str = "", title: str = "", *, kind: str = "") -> Enqueued | Skipped:
+        """Take a new task, unless its key is PENDING, IN_PROGRESS or DONE; `kind`: one of the settings'."""
         with self.transaction() as now:
             taken = "state = 'DONE'" if defects.active(Defect.IDEMPOTENCY_DONE_ONLY) else ACTIVE
             same = [] if defects.active(Defect.IDEMPOTENCY_OFF) else self.tasks_where(f"key = ? AND {taken}", (key,))
@@ -27,6 +27,7 @@ class Store(Leases, Operations, Overview):
                 self.record(now, EventType.SKIPPED, same[0])
                 return Skipped(same[0].id)
             task = self.tasks_where("id = ?", (self._insert(now, key, payload, title),))[0]
+            self.place(task.id, kind)
             self.record(now, EventType.ENQUEUED, task, due=now)
         return Enqueued(task.id)
 

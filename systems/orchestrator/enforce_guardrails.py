@@ -10,18 +10,18 @@ from soak.systems.orchestrator.token_guardrails import Action, Decision, decide,
 
 def finish(store: Store, task: Task, owner: str, result: Result) -> bool:
     """Record the result of an attempt within its budget, or block the task. False when the lease is lost."""
-    decision = decision_on(store, result)
+    decision = decision_on(store, result, task)
     if decision.action is Action.BLOCK:
         return store.block(task.id, owner, task.attempt, decision.warning, result.tokens)
     notes = _notes(decision, result)
     return store.complete(task.id, owner, task.attempt, result.tokens, notes=notes, warning=decision.warning)
 
 
-def decision_on(store: Store, result: Result) -> Decision:
+def decision_on(store: Store, result: Result, task: Task) -> Decision:
     """What the budgets of the store's settings say to a result."""
     if defects.active(Defect.GUARDRAIL_IGNORED):
         return Decision(Action.ALLOW)
-    budget = store.settings
+    budget = store.settings_for(task.id)
     return decide(
         result.tokens,
         soft_tokens=budget.soft_tokens,

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from soak.systems.orchestrator import defects
 from soak.systems.orchestrator.defects import Defect
+from soak.systems.orchestrator.kinds import queue_of
 from soak.systems.orchestrator.model import Assignment, EventType, Task
 from soak.systems.orchestrator.outcomes import LEASE_ERROR, Outcomes
 
@@ -24,7 +26,10 @@ class Leases(Outcomes):
 
     def assign(self, dispatcher: str) -> tuple[Assignment, ...]:
         """Give due tasks to idle workers, as many as there are of both. Nothing is locked when there is nothing to do."""
-        return self._share(dispatcher, self._idle_workers)
+        if not self.settings.kinds:
+            return self._share(dispatcher, self._idle_workers)
+        queues = tuple(self.settings.queues) or ("",)
+        return tuple(each for name in queues for each in self._share(dispatcher, partial(self._idle_in, name), name))
 
     def claim(self, worker: str) -> Task | None:
         """Take the oldest due task for a worker that asks for itself."""
@@ -57,9 +62,10 @@ class Leases(Outcomes):
         self.record(now, EventType.EXPIRED, task, worker=owner)
         if defects.active(Defect.TASK_LOST_ON_CRASH):
             self.rows("DELETE FROM tasks WHERE id = ?", (task.id,))
-        elif self.may_retry(task.attempt):
+        elif self.may_retry(task.attempt, task):
             self.put_back(now, task, EventType.RETRY, error=LEASE_ERROR, due=now, worker=owner)
         else:
+            self.dead_letter(now, task, error=LEASE_ERROR, attempt=task.attempt, worker=owner)
             self.give_up(now, task, error=LEASE_ERROR, worker=owner)
 
     def assignment(self, worker: str) -> Task | None:
@@ -71,8 +77,13 @@ class Leases(Outcomes):
         return next(iter(found), None)
 
     def register_worker(self, name: str, pid: int) -> None:
-        """A worker is there and has nothing to do, whatever an earlier one of its name was doing."""
+        """A worker is there and has nothing to do, whatever an earlier one of its name was doing.
+
+        What that had acknowledged when it was given to it, nobody has any more.
+        """
         with self.transaction() as now:
+            if self.settings.ack_early:
+                self.rows("DELETE FROM tasks WHERE state = 'IN_PROGRESS' AND owner = ?", (name,))
             self.rows(
                 "INSERT INTO workers (name, pid, state, task_id, seen_at) VALUES (?, ?, 'idle', NULL, ?)"
                 " ON CONFLICT DO UPDATE SET pid = excluded.pid, state = 'idle', task_id = NULL, seen_at = excluded.seen_at",
@@ -107,8 +118,11 @@ class Leases(Outcomes):
             )
             return not self.rows("SELECT 1 FROM workers WHERE name = ?", (name,))
 
-    def _share(self, claimer: str, workers: Callable[[], list[str]]) -> tuple[Assignment, ...]:
-        seen = self._due(len(workers()))
+    def _share(
+        self, claimer: str, workers: Callable[[], list[str]], queue: str | None = None
+    ) -> tuple[Assignment, ...]:
+        """Give due tasks to these workers; `queue`: those of one queue, by priority."""
+        seen = self._due(len(workers()), queue)
         if not seen:
             return ()
         self._pause()
@@ -116,8 +130,10 @@ class Leases(Outcomes):
             free = workers()
             if not defects.active(Defect.CLAIM_NOT_ATOMIC):
                 self._record_contention(now, claimer, seen)
-                seen = self._due(len(free))
+                seen = self._due(len(free), queue)
             taken = [self._take(now, task, worker) for task, worker in zip(seen, free, strict=False)]
+            if queue is not None:
+                self.spend(queue, now, len(taken))
             if defects.active(Defect.TRANSACTION_HELD):
                 time.sleep(self.settings.busy_timeout_s * _HELD_TIMEOUTS)
         if defects.active(Defect.CONNECTION_LEAK):
@@ -135,7 +151,13 @@ class Leases(Outcomes):
             str(name) for (name,) in self.rows("SELECT name FROM workers WHERE state = 'idle' ORDER BY seen_at, name")
         ]
 
-    def _due(self, limit: int) -> list[_Candidate]:
+    def _idle_in(self, queue: str) -> list[str]:
+        idle, own = self._idle_workers(), queue_of(self.settings, queue).workers
+        return [name for name in idle if name in own] if queue else idle
+
+    def _due(self, limit: int, queue: str | None = None) -> list[_Candidate]:
+        if queue is not None:
+            return [_Candidate(*each) for each in self.due_in(queue, limit)]
         now = float("inf") if defects.active(Defect.BACKOFF_IGNORED) else time.time()
         # Tasks that wait for their backoff stand in front of younger ones: look first whether any is due at all.
         any_due = "SELECT 1 FROM tasks INDEXED BY task_due WHERE state = 'PENDING' AND retry_not_before <= ? LIMIT 1"
@@ -173,5 +195,7 @@ class Leases(Outcomes):
         self.record(now, EventType.DISPATCHED, task, worker=worker, due=task.retry_not_before)
         return Assignment(worker, task.id, task.attempt)
 
-    def _lease_end(self, now: float) -> float:
+    def _lease_end(self, now: float) -> float | None:
+        if self.settings.ack_early:
+            return None
         return now + (_TEN_YEARS_S if defects.active(Defect.LEASE_NEVER_EXPIRES) else self.settings.lease_s)

@@ -3,15 +3,16 @@
 from collections.abc import Callable
 
 from soak.systems.orchestrator import defects
-from soak.systems.orchestrator.database import Database
 from soak.systems.orchestrator.defects import Defect
+from soak.systems.orchestrator.kinds import KindStore
 from soak.systems.orchestrator.model import EventType, Task, TaskState
+from soak.systems.orchestrator.waits import wait_s
 
 LEASE_ERROR = "lease_expired"
 BUSY_ERROR = "db_busy"
 
 
-class Outcomes(Database):
+class Outcomes(KindStore):
     """Complete, fail and block. Each is False, with an event `refused`, when the lease is lost."""
 
     def complete(
@@ -33,10 +34,12 @@ class Outcomes(Database):
             return self.complete(task_id, owner, attempt)
 
         def change(now: float, task: Task) -> None:
-            if transient and self.may_retry(attempt):
-                due = now + self.settings.backoff_after_s(attempt)
+            if transient and self.may_retry(attempt, task):
+                due = now + wait_s(self.settings_for(task.id), task.key, attempt)
                 self.put_back(now, task, EventType.RETRY, error=error, due=due, worker=owner, notes=notes)
             else:
+                if transient:
+                    self.dead_letter(now, task, error=error, attempt=attempt, worker=owner)
                 self.give_up(now, task, error=error, attempt=attempt, worker=owner, notes=notes)
 
         return self._settle(task_id, owner, attempt, change)
@@ -51,9 +54,16 @@ class Outcomes(Database):
 
         return self._settle(task_id, owner, attempt, change)
 
-    def may_retry(self, attempt: int) -> bool:
-        """Whether another attempt may follow this one."""
-        return attempt < self.settings.max_attempts or defects.active(Defect.RETRIES_WITHOUT_END)
+    def may_retry(self, attempt: int, task: Task) -> bool:
+        """Whether another attempt at a task may follow this one."""
+        most = self.settings_for(task.id).max_attempts
+        last = min(most, self.settings.max_deliveries or most)
+        return attempt < last or defects.active(Defect.RETRIES_WITHOUT_END)
+
+    def dead_letter(self, now: float, task: Task, *, error: str, attempt: int, worker: str) -> None:
+        """Record that a task which would be tried again has had its last delivery, if it has; it is to be given up."""
+        if self.settings.max_deliveries is not None and attempt >= self.settings.max_deliveries:
+            self.record(now, EventType.DEAD_LETTERED, task, attempt=attempt, worker=worker, error=error)
 
     def put_back(
         self, now: float, task: Task, event: EventType, *, error: str, due: float, worker: str = "", notes: str = ""
@@ -67,7 +77,7 @@ class Outcomes(Database):
     ) -> None:
         """The task has FAILED; its notes suggest what to do next."""
         number = task.attempt if attempt is None else attempt
-        why = "attempts used up" if not self.may_retry(number) else "permanent error"
+        why = "attempts used up" if not self.may_retry(number, task) else "permanent error"
         step = f"{why}: look at the error, then `ops retry --id {task.id}` or `ops cancel --id {task.id}`"
         self.move(now, task, TaskState.FAILED, error=error, notes=f"{notes}\n{step}".lstrip("\n"))
         self.record(now, EventType.FAILED, task, attempt=number, worker=worker, error=error)

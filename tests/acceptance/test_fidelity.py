@@ -83,6 +83,26 @@ def test_mean_wait(tmp_path: Path, service: str, workers: int, rate_per_h: int, 
     assert_inside_interval(observed(tmp_path, "wait_mean", text), theory)
 
 
+MU_LESS_LAMBDA = 1 / MEAN_S - 216 / 3600
+
+
+@pytest.mark.parametrize(
+    ("sli", "theory"),
+    [
+        ("latency_p90", math.log(10) / MU_LESS_LAMBDA),
+        ("latency_p75", math.log(4) / MU_LESS_LAMBDA),
+        ("latency_share_below(30s)", 1 - math.exp(-30 * MU_LESS_LAMBDA)),
+        ("wait_share_below(10s)", 1 - 0.6 * math.exp(-10 * MU_LESS_LAMBDA)),
+    ],
+)
+def test_percentiles_and_shares_of_an_m_m_1(tmp_path: Path, sli: str, theory: float) -> None:
+    """Times in the system are exponential with mu - lambda; waits are 0 with 1 - rho, and else the same (Kleinrock 1975, 3.2)."""
+    text = QUEUE.format(hours=92, warmup=1, rate=216, service=EXPONENTIAL, workers=1)
+    target = "50%" if "share" in sli else "1h"
+    text += f"slos: ['{sli} {'>=' if 'share' in sli else '<='} {target}']\n"
+    assert_inside_interval(observed(tmp_path, sli, text), theory)
+
+
 @pytest.mark.parametrize("max_attempts", [1, 2, 3, 5])
 def test_share_done_after_n_attempts(tmp_path: Path, max_attempts: int) -> None:
     share = 0.3

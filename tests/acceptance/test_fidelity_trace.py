@@ -1,5 +1,6 @@
 """Traces through YAML: the same arrivals as the run they are from, and queues whose every wait is known beforehand."""
 
+import hashlib
 import heapq
 import tracemalloc
 from pathlib import Path
@@ -116,19 +117,35 @@ def test_a_retry_takes_as_long_as_the_row_says(tmp_path: Path) -> None:
             assert plan.fate((arrival << KEY_SHIFT) + 1, attempt, 0.0)[0] == service_s[arrival]
 
 
-def test_tenants_are_those_of_the_rows(tmp_path: Path) -> None:
-    rows = "".join(f"{n},{'AB'[n % 5 == 0]}\n" for n in range(10_000))
-    (tmp_path / "trace.csv").write_text(f"due,whose\n{rows}", encoding="utf-8")
-    text = TRACED.replace("service: took", "tenant: whose").replace("WORKERS", "4").replace(
-        "workload: {", "workload: {task: {duration: {distribution: constant, value: 1s}}, "
-        "tenants: [{name: B, share: 50%}, {name: A, share: 50%}], "
-    )  # fmt: skip
-    loaded = loaded_of(tmp_path, text)
-    assert [(tenant.name, tenant.share) for tenant in loaded.scenario.workload.tenants] == [("B", 0.2), ("A", 0.8)]
+NAMED = """\
+version: 1
+name: named
+system: queue
+duration: 10h
+workload:
+  arrivals: {trace: {file: trace.csv, time: due, tenant: whose, kind: what}}
+  task: {duration: {distribution: constant, value: 1s}}
+  tenants: [{name: B, share: 50%}, {name: A, share: 50%}]
+  kinds: [{name: slow, share: 50%, task: {duration: {distribution: constant, value: 3s}}}, {name: fast, share: 50%}]
+queue: {workers: 40, poll_interval: 0s}
+slos: ["latency_p50{kind=slow} <= 3s", "latency_p50{kind=fast} <= 1s"]
+"""
+
+
+def test_tenants_and_kinds_are_those_of_the_rows(tmp_path: Path) -> None:
+    rows = "".join(f"{n},{'AB'[n % 5 == 0]},{'fast' if n % 4 else 'slow'}\n" for n in range(10_000))
+    (tmp_path / "trace.csv").write_text(f"due,whose,what\n{rows}", encoding="utf-8")
+    loaded = loaded_of(tmp_path, NAMED)
+    workload = loaded.scenario.workload
+    assert [(each.name, each.share) for each in workload.tenants] == [("B", 0.2), ("A", 0.8)]
+    assert [(each.name, each.share) for each in workload.kinds] == [("slow", 0.25), ("fast", 0.75)]
     plan = Plan(loaded.scenario)
-    numbers = np.array([9_999, 0, 5, 4_096, 4_097, 8_000]) << KEY_SHIFT
-    names = [plan.vocabulary.tenants[index] for index in plan.tenants_of(numbers).tolist()]
-    assert names == ["A", "B", "B", "A", "A", "B"]
+    arrivals = [9_999, 0, 5, 4_096, 4_097, 8_000]
+    labels = [plan.vocabulary.labels[index] for index in plan.labels_of(np.array(arrivals) << KEY_SHIFT).tolist()]
+    expected = [("AB"[n % 5 == 0], "fast" if n % 4 else "slow") for n in arrivals]
+    assert [(label.tenant, label.kind) for label in labels] == expected
+    assert [plan.fate(n << KEY_SHIFT, 2, 0.0)[0] for n in arrivals] == [1.0 if n % 4 else 3.0 for n in arrivals]
+    assert simulate_scenario(loaded)[0].verdict.value == "PASS"
 
 
 # Evidence.
@@ -145,6 +162,8 @@ def test_a_run_is_verified_without_its_trace_but_not_repeated(tmp_path: Path) ->
     findings, verdict = verify(directory)
     assert [str(finding) for finding in findings if finding.problem] == []
     assert verdict is not None
+    summary = directory.file("soak_summary.md").read_text(encoding="utf-8")
+    assert f"SHA-256 `{hashlib.sha256((tmp_path / 'trace.csv').read_bytes()).hexdigest()}`" in summary
     stored = load(directory.file("scenario.yaml"))
     with pytest.raises(UsageError, match=r"trace\.csv: is not here, and the run needs its rows"):
         run_of(tmp_path, stored, "again")

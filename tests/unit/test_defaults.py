@@ -12,9 +12,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from soak.schemas import units
+from soak.schemas.language.conditions import Severity
 from soak.schemas.language.expression import Unit, parse_expression
 from soak.schemas.language.load import load
-from soak.schemas.language.model import Process, Severity
+from soak.schemas.language.model import Process
 from soak.schemas.language.registry import OURS, languages
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.shape import with_defaults
@@ -121,7 +122,13 @@ def test_defaults_reach_into_lists_and_below_what_is_given() -> None:
     )
     assert filled["queue"]["lease"] == {"duration": "5m", "heartbeat": "30s"}
     assert filled["queue"]["retry"]["backoff"] == ["1m", "3m", "10m"]
-    assert filled["abort"][0] == {"name": "a", "when": "stall_time >= 5m", "for": "0s", "min_samples": 1}
+    assert filled["abort"][0] == {
+        "name": "a",
+        "when": "stall_time >= 5m",
+        "then": "stop",
+        "for": "0s",
+        "min_samples": 1,
+    }
 
 
 # Words.

@@ -147,3 +147,14 @@ def test_an_overlay_lists_its_own_names(tmp_path: Path, monkeypatch: pytest.Monk
     found = load(tmp_path / "a.yaml", overlays=[tmp_path / "o.yaml"])
     assert found.data["queue"] == {"workers": 5}
     assert found.environment["WORKERS"] == "5"
+
+
+@pytest.mark.parametrize("setting", ["environment.RATE=6/min", "include=[a.yaml]"])
+def test_a_setting_comes_too_late(tmp_path: Path, setting: str) -> None:
+    (tmp_path / "a.yaml").write_text(SCENARIO)
+    with pytest.raises(ScenarioError) as caught:
+        load(tmp_path / "a.yaml", settings=(setting,))
+    assert str(caught.value) == (
+        f"--set {setting}: {setting.partition('.')[0].partition('=')[0]}: is carried out when the file is read, and not later "
+        "(set the environment variable, or write it in the file)"
+    )

@@ -23,8 +23,8 @@ from soak.schemas.evidence.manifest import Manifest
 from soak.schemas.evidence.upgrades import ADDED
 from soak.schemas.evidence.verdict import SCHEMA_VERSION, Alerts, Checkpoints, Outcome, Verdict
 from soak.schemas.files import DIRECTORY
+from soak.schemas.language.conditions import Severity
 from soak.schemas.language.expression import Op, Unit
-from soak.schemas.language.model import Severity
 from soak.schemas.language.registry import language_of, languages
 from soak.schemas.stream.events import CENSUS, SPECS, TYPES, Kind, Value
 from soak.schemas.stream.identity import STREAM_VERSION, Identity
@@ -140,8 +140,31 @@ faults:
   - {name: crash, type: dependency_crash, at: 1m, for: 30s}
   - {name: release, type: bad_release, at: 2m, for: 1m, rate: 80%}
 """
-SCENARIOS = {"passes": PASSES, "aborts": ABORTS, "alerts": ALERTS, "faults": FAULTS, "calls": CALLS}
+DELIVERY = """
+queue:
+  lease: {duration: 5s, heartbeat: none}
+  retry: {max_attempts: 3, backoff: {initial: 1s}, jitter: full}
+  max_deliveries: 2
+  watchdog_interval: 1s
+slos: [dead_lettered >= 1, duplicate_executions >= 1, backoff_violations == 0]
+"""
+EARLY = """
+queue: {ack: early}
+faults: [{name: crash, type: worker_crash, rate: 10%}]
+slos: [lost_tasks >= 1]
+"""
+SCENARIOS = {
+    "passes": PASSES,
+    "aborts": ABORTS,
+    "alerts": ALERTS,
+    "faults": FAULTS,
+    "calls": CALLS,
+    "delivery": DELIVERY,
+    "early": EARLY,
+}
 EXIT_CODES = {
+    "delivery": {Outcome.PASS.exit_code},
+    "early": {Outcome.PASS.exit_code},
     "calls": {Outcome.INCONCLUSIVE.exit_code},
     "passes": {Outcome.PASS.exit_code},
     "aborts": {Outcome.ABORTED.exit_code},

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soak.schemas.language.comparison import Context, condition, event_filter, objectives
+from soak.schemas.language.conditions import Reference
 from soak.schemas.language.expression import Op, UnclearError, Unit, parse_expression, parse_filter
-from soak.schemas.language.model import Reference
 from soak.schemas.language.registry import catalogues
 
 CONTEXT = Context(catalogues()["queue"], {"tenant": ("A", "B"), "phase": ("baseline", "burst")})

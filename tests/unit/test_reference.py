@@ -102,7 +102,7 @@ def test_the_documented_alert_fires_on_the_documented_fault(tmp_path: Path) -> N
     """On the load of the first example, with the fault and the alert just as the page has them."""
     (alerts,) = [yaml.safe_load(text)["alerts"] for text in EXAMPLES if text.startswith("alerts:")]
     (faults,) = [yaml.safe_load(text)["faults"] for text in EXAMPLES if text.startswith("faults:")]
-    asked = [alert for alert in alerts if "expect" in alert]
+    asked = [alert for alert in alerts if isinstance(alert.get("expect"), dict)]
     causes = {alert["expect"]["of"] for alert in asked}
     parts = {"alerts": asked, "faults": [fault for fault in faults if fault["name"] in causes], "tiers": {}}
     path = tmp_path / "scenario.yaml"

@@ -18,7 +18,7 @@ NAMES = list(templates.templates()[0])
 def test_there_is_one_for_every_system() -> None:
     assert NAMES[: len(OURS)] == list(OURS)
     assert all(language_of(name).template for name in OURS)
-    assert {"attached", "stages"} <= set(NAMES)
+    assert {"attached", "stages", "trace"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soak.schemas.trace import sample, text_file
 from soak.schemas.trace import survey as survey_module
-from soak.schemas.trace import text_file
 from soak.schemas.trace.fields import column_of, numbers
 from soak.schemas.trace.open_trace import open_trace
 from soak.schemas.trace.rows import TraceError, together
@@ -253,3 +253,17 @@ def test_the_number_of_rows_in_bins_is_exact(tmp_path: Path) -> None:
     assert len(found.counts.count) <= 8192
     assert found.counts.after(0) == 50_000
     assert found.counts.after(175_000_000_000) == pytest.approx(25_000, abs=10)
+
+
+def test_a_sample_keeps_few_values_and_no_more_than_these(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample, "MOST_KEPT", 1_000)
+    found = sample.Sample()
+    for first in range(0, 100_000, 777):
+        found.add(np.arange(first, min(first + 777, 100_000), dtype=np.float64))
+    # A slice of an array keeps all of it.
+    assert all(each.base is None for each in found.kept)
+    assert found.count <= 1_000
+    assert np.concatenate(found.kept).tolist() == [float(n) for n in range(0, 100_000, found.step)]
+    quantiles = found.quantiles()
+    assert len(quantiles) == sample.QUANTILES
+    assert quantiles[256] == pytest.approx(50_000, abs=200)

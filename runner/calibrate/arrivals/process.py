@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soak.runner.calibrate.arrivals.bins import Bins
+from soak.runner.calibrate.arrivals.forms import Fit
 from soak.runner.calibrate.arrivals.source import Arrivals
 from soak.schemas.evidence.arrivals import Dispersion
 from soak.schemas.stream.block import Floats, Ints
@@ -63,9 +63,9 @@ class Rescaled:
     Times that are rounded to a coarse resolution are spread evenly over it (Kim and Whitt 2014).
     """
 
-    def __init__(self, arrivals: Arrivals, bins: Bins, expected: Floats, batches: Batches, resolution_us: int) -> None:
-        whole = float(expected.sum())
-        before = np.concatenate([[0.0], np.cumsum(expected)]) * (batches.count / whole)
+    def __init__(self, arrivals: Arrivals, fit: Fit, batches: Batches, resolution_us: int) -> None:
+        whole = float(fit.expected.sum())
+        before = np.concatenate([[0.0], np.cumsum(fit.expected)]) * (batches.count / whole)
         self.count = batches.count
         self.windows = np.zeros(max(1, math.ceil(batches.count / _FIRST_EXPECTED)), dtype=np.int64)
         self.gaps = np.zeros(_FINE, dtype=np.int64)
@@ -78,7 +78,7 @@ class Rescaled:
                     [stream.at(block, n).random(BLOCK) for n in range(-(-len(times) // BLOCK))] or [times]
                 )
                 times = np.sort(times + uniform[: len(times)] * resolution_us)
-            passed = np.interp(times, bins.edges_us, before)
+            passed = np.interp(times, fit.edges_us, before)
             self.windows += np.bincount(
                 np.minimum((passed / _FIRST_EXPECTED).astype(np.int64), len(self.windows) - 1),
                 minlength=len(self.windows),

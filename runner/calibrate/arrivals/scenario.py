@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from soak.runner.calibrate.arrivals.bins import Bins
-from soak.runner.calibrate.arrivals.forms import Fit
+from soak.runner.calibrate.arrivals.forms import CELLS_OF_A_CYCLE, Fit
 from soak.runner.calibrate.arrivals.process import Batches
 from soak.runner.calibrate.arrivals.source import Arrivals
 from soak.runner.calibrate.overlay import show_value
 from soak.schemas.evidence.arrivals import Form
 from soak.schemas.stream.block import TICKS_PER_S
+from soak.schemas.units import show_duration
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -37,6 +38,8 @@ def _lines(arrivals: Arrivals, bins: Bins, fit: Fit, batches: Batches, zone: str
     rates = [show_value(rate, "per s") for rate in fit.rates_per_s.tolist()]
     if fit.form is Form.STAGES:
         yield from _stages(bins, fit, rates)
+    elif fit.form is Form.CYCLE and len(rates) > 1:
+        yield from _cycle(fit, rates)
     elif fit.form is Form.CONSTANT or len(rates) == 1:
         yield f"    rate: {rates[0]}"
     else:
@@ -61,6 +64,20 @@ def _stages(bins: Bins, fit: Fit, rates: list[str]) -> Iterator[str]:
         # The ends are rounded, not the lengths, so that they do not drift.
         begin, end = (round((edge - edges_us[0]) / TICKS_PER_S, 3) for edge in edges_us[place : place + 2])
         yield f"      - {{rate: {rate}, for: {end - begin:.3f}s}}"
+
+
+def _cycle(fit: Fit, rates: list[str]) -> Iterator[str]:
+    """The parts of a cycle from its beginning, where the last one may go on."""
+    cell_s = fit.period_us / TICKS_PER_S / CELLS_OF_A_CYCLE
+    begins = fit.begins.tolist()
+    parts = list(zip(begins, rates, strict=True))
+    if begins[0] > 0:
+        parts.insert(0, (0, rates[-1]))
+    yield "    repeat: true"
+    yield "    stages:"
+    for place, (begin, rate) in enumerate(parts):
+        end = parts[place + 1][0] if place + 1 < len(parts) else CELLS_OF_A_CYCLE
+        yield f"      - {{rate: {rate}, for: {show_duration((end - begin) * cell_s)}}}"
 
 
 def _batch(batches: Batches) -> str:

@@ -15,11 +15,11 @@ _P, _SMALL_DISTANCE, _SMALL_CORRELATION = 0.01, 0.02, 0.05
 def fit_arrivals(arrivals: Arrivals, zone: str) -> ArrivalFit:
     """The form of the rate that fits best, and what is left to say of the process given that rate."""
     bins, resolution_us = bins_of(arrivals)
-    fits = fits_of(bins, zone)
+    fits = fits_of(arrivals, bins, zone)
     best = fits[0]
     batches = batches_of(arrivals, resolution_us)
     length_s = (arrivals.last_us - arrivals.first_us) / TICKS_PER_S
-    rescaled = Rescaled(arrivals, bins, best.expected(bins), batches, resolution_us)
+    rescaled = Rescaled(arrivals, best, batches, resolution_us)
     dispersion = rescaled.dispersion(length_s / batches.count, len(best.rates_per_s))
     correlation, correlation_p = rescaled.autocorrelation()
     distance, distance_p, chi_p = rescaled.gap_tests()
@@ -37,6 +37,7 @@ def fit_arrivals(arrivals: Arrivals, zone: str) -> ArrivalFit:
         form=best.form,
         tried=[Candidate(fit.form, len(fit.rates_per_s), fit.criterion - best.criterion) for fit in fits],
         rates_per_s=best.rates_per_s.tolist(),
+        period_s=best.period_us / TICKS_PER_S,
         batch_mean=batches.mean,
         resolution_s=resolution_us / TICKS_PER_S,
         dispersion=dispersion,

@@ -5,6 +5,8 @@ import math
 import numpy as np
 
 from soak.runner.judge.exposure import Contest, holds
+from soak.runner.judge.task_labels import TaskLabels
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.block import Block, Bools, Floats
@@ -31,27 +33,37 @@ class CallsTo:
         self._gone = {fault.name: _Spells(Kind.FAULT_INJECTED, (Kind.FAULT_CLEARED,)) for fault in crashes}
         ends = (Kind.FAULT_CLEARED, Kind.RELEASE_ROLLED_BACK)
         self._live = {fault.name: _Spells(Kind.RELEASE_DEPLOYED, ends) for fault in releases}
+        self._labels = TaskLabels(vocabulary) if any(fault.kinds for fault in self.contest.faults) else None
         self._delays = any(fault.type == CallFault.DELAY for fault in lasting)
 
     def observe(self, block: Block) -> None:
         """Process a block."""
         for name, spells in (*self._gone.items(), *self._live.items()):
             spells.observe(block, [n for n, cause in enumerate(self._vocabulary.causes) if cause.fault == name])
+        if self._labels:
+            self._labels.observe(block)
         here = block.value == self._vocabulary.name(self._dependency)
-        self.contest.add(self._can(block.t[(block.kind == Kind.CALL_STARTED) & here]))
+        self.contest.add(self._can(block, (block.kind == Kind.CALL_STARTED) & here))
         if self._delays:
             refusals = [n for n, cause in enumerate(self._vocabulary.causes) if _is_refusal(cause)]
             refused = (block.kind == Kind.CALL_FAILED) & here & np.isin(block.cause, refusals)
-            self._refused.add(self._can(block.t[refused]))
+            self._refused.add(self._can(block, refused))
 
-    def _can(self, t_s: Floats) -> list[Bools]:
+    def _can(self, block: Block, chosen: Bools) -> list[Bools]:
+        t_s = block.t[chosen]
         there = np.ones(len(t_s), dtype=np.bool_)
         for spells in self._gone.values():
             there &= ~spells.hold(t_s)
         return [
-            there & (self._live[fault.name].hold(t_s) if fault.name in self._live else holds(fault, t_s))
+            there
+            & (self._live[fault.name].hold(t_s) if fault.name in self._live else holds(fault, t_s))
+            & self._of_kind(fault, block, chosen)
             for fault in self.contest.faults
         ]
+
+    def _of_kind(self, fault: Fault, block: Block, chosen: Bools) -> Bools | bool:
+        """Whether the tasks of these calls are of the kinds that a fault strikes."""
+        return self._labels.struck_by(fault, block.task[chosen]) if self._labels and fault.kinds else True
 
     def expected(self, place: int, ended_s: float) -> float:
         """Expected injections of the fault at a position."""

@@ -13,7 +13,8 @@ from soak.runner.judge.changepoints.series import Series, level_of, searchable, 
 from soak.runner.judge.course import Course
 from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.changepoints import FAMILY_ERROR, LEAST_EFFECTIVE, ChangePoint, SeriesChanges
-from soak.schemas.language.model import Comparison, Scenario
+from soak.schemas.language.conditions import Comparison
+from soak.schemas.language.model import Scenario
 from soak.schemas.units import show_duration
 
 CAUTION = 5.0

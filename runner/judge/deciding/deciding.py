@@ -1,11 +1,11 @@
 """Follows a run and says when its verdict is known: a pure function of the stream, wherever its blocks end."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from soak.runner.judge.alerts import Guard
+from soak.runner.judge.combined import AnyGuard
 from soak.runner.judge.deciding.grid import Grid
 from soak.runner.judge.deciding.limits import Limit, limit_of
 from soak.runner.judge.deciding.measured import Found, Measured, is_measured
@@ -13,9 +13,11 @@ from soak.runner.judge.deciding.tallies import Selection
 from soak.runner.judge.deciding.waits import Waits
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.samples import Facts
+from soak.runner.judge.window_fold import WindowFold
 from soak.schemas.evidence.decided import Decided, DecidedObjective
 from soak.schemas.evidence.verdict import Status
-from soak.schemas.language.model import Alert, Objective, Reference, Scenario
+from soak.schemas.language.conditions import Alert, Objective, Reference
+from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import AT_THE_END, Aggregate
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.vocabulary import Vocabulary
@@ -26,7 +28,7 @@ ERROR = 0.05
 
 _EARLY = Found(None, "it is too early to look")
 
-Alerts: TypeAlias = Sequence[tuple[Alert, Guard]]
+Alerts: TypeAlias = Sequence[tuple[Alert, AnyGuard]]
 
 
 @dataclass(slots=True)
@@ -36,7 +38,7 @@ class _Case:
     objective: Objective
     selection: Selection
     latency: Selection
-    how: Measured | Limit | None
+    how: Measured | Limit | WindowFold | None
     waits: str
     found: Found = _EARLY
     at_s: float = math.inf
@@ -44,7 +46,11 @@ class _Case:
     @property
     def only_at_end(self) -> bool:
         """Whether nothing before the end can make it PASS."""
-        return self.how is None or (isinstance(self.how, Limit) and self.how.status is Status.FAIL)
+        return (
+            self.how is None
+            or isinstance(self.how, WindowFold)
+            or (isinstance(self.how, Limit) and self.how.status is Status.FAIL)
+        )
 
     def observe(self, facts: Facts) -> None:
         if isinstance(self.how, Measured) and self.at_s == math.inf:
@@ -59,6 +65,9 @@ class _Case:
             )
             if self.how.passed_s < math.inf:
                 self.found, self.at_s = Found(self.how.status), self.how.passed_s
+
+        elif isinstance(self.how, WindowFold) and self.at_s == math.inf and self.how.first_s < math.inf:
+            self.found, self.at_s = Found(Status.FAIL), self.how.first_s
 
     def look(self, steps: int, t_s: float, error: float) -> None:
         if isinstance(self.how, Measured) and self.at_s == math.inf:
@@ -95,10 +104,16 @@ class _Case:
 class Deciding:
     """Observes what the judge does, and looks after whole steps. It stops working once the verdict is known."""
 
-    def __init__(self, scenario: Scenario, labels: LabelNumbers, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, scenario: Scenario, labels: LabelNumbers, vocabulary: Vocabulary, windows: Mapping[int, WindowFold]
+    ) -> None:
+        """windows: objectives in windows, by their place."""
         self._grid = Grid.of(scenario)
         self._waits = Waits(scenario, vocabulary, self._grid)
-        self._cases = [_case(each, scenario, labels, self._grid) for each in scenario.objectives]
+        self._cases = [
+            _case(each, scenario, labels, self._grid, windows.get(place))
+            for place, each in enumerate(scenario.objectives)
+        ]
         measured = sum(isinstance(each.how, Measured) for each in self._cases)
         self._error = ERROR / max(1, measured)
         self._looks = self._grid.looks()
@@ -171,13 +186,19 @@ class Deciding:
         )
 
 
-def _case(objective: Objective, scenario: Scenario, labels: LabelNumbers, grid: Grid) -> _Case:
+def _case(
+    objective: Objective, scenario: Scenario, labels: LabelNumbers, grid: Grid, windows: WindowFold | None
+) -> _Case:
     comparison, target = objective.comparison, objective.comparison.target
     chosen = labels.selected(comparison.selector)
     selection = Selection(comparison.sli.series, chosen, scenario.warmup_s)
     latency = Selection("latency", chosen, scenario.warmup_s)
-    how: Measured | Limit | None = None
-    if isinstance(target, Reference):
+    how: Measured | Limit | WindowFold | None = None
+    if windows is not None and objective.share is None:
+        how, waits = windows, "only the end decides that it holds: one window can break it"
+    elif windows is not None:
+        waits = "only the end decides: it is a share of windows"
+    elif isinstance(target, Reference):
         waits = "only the end decides: it is compared with another part of the run"
     elif any(name == "phase" for name, _ in comparison.selector):
         waits = "only the end decides: it is about one phase"

@@ -7,8 +7,8 @@ import numpy as np
 
 from soak.runner.judge.samples import Samples, Stretch
 from soak.schemas.evidence.verdict import Status
+from soak.schemas.language.conditions import Comparison
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Comparison
 from soak.schemas.language.slis import Aggregate
 from soak.schemas.stream.block import TICKS_PER_S, Bools, tick
 

@@ -24,8 +24,8 @@ from soak.runner.judge.deciding.grid import Grid
 from soak.runner.judge.deciding.tallies import Spread, Tally, beside, near, roots
 from soak.runner.judge.samples import Samples
 from soak.schemas.evidence.verdict import Status
+from soak.schemas.language.conditions import Comparison
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Comparison
 from soak.schemas.language.slis import Aggregate
 from soak.schemas.stream.block import Bools, Floats
 

@@ -8,8 +8,9 @@ from soak.runner.judge.alerts import alert_result
 from soak.runner.judge.deciding.grid import LEAST_CYCLES, Grid
 from soak.runner.judge.timer import Firing
 from soak.schemas.evidence.verdict import Status
+from soak.schemas.language.conditions import Alert
 from soak.schemas.language.faults import Fault
-from soak.schemas.language.model import Alert, Scenario
+from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.vocabulary import Vocabulary
 from soak.schemas.units import show_duration

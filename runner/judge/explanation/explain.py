@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from soak.runner.judge.alerts import Guard
+from soak.runner.judge.combined import AnyGuard
 from soak.runner.judge.compared import target_of, value_of
-from soak.runner.judge.explanation import growth, words
+from soak.runner.judge.explanation import growth, windows, words
 from soak.runner.judge.explanation.history import History, side_of
 from soak.runner.judge.explanation.losses import conservation, losses
 from soak.runner.judge.explanation.wanted import wanted_by_abort, wanted_by_objective
@@ -14,8 +14,9 @@ from soak.runner.judge.judge import Judge
 from soak.runner.judge.violations import law
 from soak.schemas.evidence.explanation import Broken, Cases, Circumstances, Explanation, Spread, Stretch
 from soak.schemas.evidence.verdict import LawResult, ObjectiveResult, Status
+from soak.schemas.evidence.windows import WindowsResult
+from soak.schemas.language.conditions import Comparison, Condition
 from soak.schemas.language.expression import Op, Unit
-from soak.schemas.language.model import Comparison
 from soak.schemas.language.slis import AT_THE_END, ILLEGAL_TRANSITIONS, Aggregate
 from soak.schemas.language.windows import Window
 
@@ -37,7 +38,9 @@ def explain(judge: Judge, objectives: list[ObjectiveResult], laws: list[LawResul
 
 def _objectives(judge: Judge, results: list[ObjectiveResult]) -> Iterator[Explanation | None]:
     for objective, result in zip(judge.scenario.objectives, results, strict=True):
-        if result.status is Status.FAIL:
+        if result.status is Status.FAIL and isinstance(result.windows, WindowsResult):
+            yield windows.explained(judge, objective.comparison, result.windows, _around)
+        elif result.status is Status.FAIL:
             yield _objective(judge, objective.comparison, objective.min_samples)
 
 
@@ -179,19 +182,25 @@ def _laws(judge: Judge, results: list[LawResult]) -> Iterator[Explanation | None
             yield Explanation(Broken.LAW, result.law, text, since_s, None, None, None, None, cases)
 
 
-def _abort(judge: Judge, guard: Guard) -> Explanation | None:
+def _abort(judge: Judge, guard: AnyGuard) -> Explanation | None:
     """What went on while an abort condition came to hold: in its window, or while it held, or while nothing happened."""
     held_s, condition = guard.held_at_s, guard.condition
     if held_s is None:
         return None
-    comparison = condition.comparison
-    assert isinstance(comparison.target, float)
     began_s = held_s - condition.for_s
-    back_s = condition.window_s or (comparison.target if comparison.sli.aggregate is Aggregate.LONGEST else 0.0)
+    back_s = max(map(_looks_back_s, condition.parts))
     around = _around(judge, Window(max(0.0, began_s - back_s), held_s))
-    cases = _cases(judge, comparison, wanted_by_abort(comparison))
-    held = f"{comparison.text} held from {words.moment(began_s)} on"
+    compared = {part.comparison.sli.series: part.comparison for part in condition.parts}
+    cases = [case for each in compared.values() for case in _cases(judge, each, wanted_by_abort(each))]
+    held = f"{condition.text} held from {words.moment(began_s)} on"
     over = f"over the time {words.span(around.start_s, around.end_s)}" if back_s else ""
     then = words.circumstances(around, scheduled=judge.records.calendar.scheduled)
     text = words.sentences(", ".join(filter(None, [held, over, then])), *words.first_cases(cases))
     return Explanation(Broken.ABORT, condition.name, text, began_s, None, None, None, around, cases)
+
+
+def _looks_back_s(condition: Condition) -> float:
+    """How long before it began to hold what a condition looks at began."""
+    comparison = condition.comparison
+    assert isinstance(comparison.target, float)
+    return condition.window_s or (comparison.target if comparison.sli.aggregate is Aggregate.LONGEST else 0.0)

@@ -11,8 +11,8 @@ from soak.runner.judge.explanation import words
 from soak.runner.judge.explanation.history import side_of
 from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.explanation import Broken, Circumstances, Explanation, Stretch
+from soak.schemas.language.conditions import Comparison
 from soak.schemas.language.expression import Unit
-from soak.schemas.language.model import Comparison
 from soak.schemas.language.slis import Aggregate
 from soak.schemas.stream.block import Floats
 

@@ -12,8 +12,8 @@ from soak.schemas.evidence.explanation import (
     Spread,
     Stretch,
 )
+from soak.schemas.language.conditions import Comparison
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Comparison
 from soak.schemas.language.slis import Aggregate
 from soak.schemas.units import LONG_S, show_count, show_duration
 

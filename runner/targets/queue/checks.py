@@ -45,8 +45,16 @@ def settings_for_checks(directory: Path, lease_s: float, workers: int) -> Common
         max_attempts=MAX_ATTEMPTS,
         soft_tokens=1_000,
         hard_tokens=HARD_TOKENS,
+        kinds={},
+        queues={},
+        rates={},
         workers=workers,
         speed=1.0,
+        jitter=0.0,
+        decorrelated=False,
+        backoff_max_s=max(BACKOFF_S),
+        ack_early=False,
+        max_deliveries=None,
     )
 
 

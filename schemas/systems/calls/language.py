@@ -102,6 +102,14 @@ def _memory(view: View) -> Iterator[Problem]:
         yield view.problem(("workload", "task", "memory"), what, "add memory: 100MB to a dependency")
 
 
+def _trace(view: View) -> Iterator[Problem]:
+    """A trace has no service times of calls."""
+    where = ("workload", "arrivals", "trace", "service")
+    if view.get(*where) is not None:
+        what = "how long a call takes is said by its dependency"
+        yield view.problem(where, what, "remove it", at_key=True)
+
+
 def _latencies(scenario: Data) -> list[Where]:
     calls = scenario.get("calls")
     declared = calls.get("dependencies") if isinstance(calls, dict) else None
@@ -125,12 +133,13 @@ LANGUAGE = Language(
         more={"calls": Kind.CALL_STARTED, "calls_failed": Kind.CALL_FAILED, "calls_rejected": Kind.CALL_REJECTED},
         levels={"in_flight": Level((Kind.CALL_STARTED,), _CALL_OVER, Kind.SAMPLE_IN_FLIGHT)},
     ),
-    checks=(_faults, _dependencies, _endless, _memory),
+    checks=(_faults, _dependencies, _endless, _memory, _trace),
     names=_names,
     distributions=_latencies,
     struck=_struck,
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_IN_FLIGHT: "calls in flight"},
     headline={"success": "success_rate", "p95": "latency_p95"},
+    durations={"call.succeeded": "call.started", "call.failed": "call.started"},
     closed=True,
     instead={"duration": "calls take the latency of their dependency"},
     words=lambda settings: [each.name for each in settings.dependencies],

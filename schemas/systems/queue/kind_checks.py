@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from soak.schemas.errors import Problem, quoted
-from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.schema import read_schema
+from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
 from soak.schemas.systems.queue.fleet import OF_WORKERS
 from soak.schemas.systems.queue.kinds import queue_of_kind

@@ -68,6 +68,22 @@ def test_steps(tmp_path: Path) -> None:
     assert plan.rate.expected(6000.0) == pytest.approx(15_000, rel=0.05)
 
 
+@pytest.mark.parametrize(("period_s", "burst_from_s", "burst_s"), [(3600, 0, 300), (900, 450, 90)])
+def test_bursts_that_repeat(tmp_path: Path, period_s: int, burst_from_s: int, burst_s: int) -> None:
+    def rate(time_s: np.ndarray) -> np.ndarray:
+        phase = time_s % period_s
+        return np.where((phase >= burst_from_s) & (phase < burst_from_s + burst_s), 1.0, 0.1)
+
+    time_s = poisson(rate, 1.0, DAY_S, f"bursts-{period_s}")
+    fit = fitted(tmp_path, time_s)
+    assert (fit.form, fit.period_s, fit.poisson) == (Form.CYCLE, period_s, True)
+    assert sorted(fit.rates_per_s) == [pytest.approx(0.1, rel=0.1), pytest.approx(1.0, rel=0.1)]
+    plan = scenario(tmp_path, fit, "24h")
+    for from_s, to_s in ((burst_from_s, burst_from_s + burst_s), (burst_from_s + burst_s, period_s)):
+        expected = plan.rate.expected(float(to_s)) - plan.rate.expected(float(from_s))
+        assert expected == pytest.approx(float(rate(np.arange(from_s, to_s) * 1.0).sum()), rel=0.1)
+
+
 def daily(zone: str) -> Callable[[np.ndarray], np.ndarray]:
     """0.2 a second from 9 to 17 by the local clock, 0.02 otherwise."""
 

@@ -21,6 +21,8 @@ ALERTS = """
     - {name: moved, when: "state_transitions{tenant=a} != 0", severity: info}
     - {name: big, when: rss > 1GiB, severity: warning, for: 4m}
     - {name: slow, when: throughput <= 0.1/s, window: 10m, for: 17s, severity: warning}
+    - {name: burn, all: [{when: success_rate < 98%, window: 1h}, {when: success_rate < 98%, window: 5m}], for: 1m}
+    - {name: either, any: [{when: latency_p99.9 > 2m, window: 5m}, {all: [{when: queue_depth > 9}, {when: latency_p90 > 1m}]}]}
 """
 SCENARIO = """
 version: 1
@@ -37,7 +39,7 @@ alerts:
 
 
 SPEEDS = [1, 7, 240]
-NAMES = ["stalled", "failing", "idle", "busy", "moved", "big", "slow", SILENT, NOT_PASSED]
+NAMES = ["stalled", "failing", "idle", "busy", "moved", "big", "slow", "burn", "either", SILENT, NOT_PASSED]
 
 
 def monitoring(folder: Path, speed: float = 1) -> Path:
@@ -71,7 +73,7 @@ def seconds(rule: dict[str, Any]) -> int:
 
 def damaged(rule: dict[str, Any], damage: str) -> dict[str, Any]:
     """A rule that is wrong in one way."""
-    comparison = rule["expr"].partition(") and on")[0].strip("(")
+    comparison = rule["expr"].removesuffix(" and on (scenario, run) (soak_running == 1)")
     changes: dict[str, dict[str, Any]] = {
         "never": {"expr": f"{rule['expr']} and on () vector(0) > 1"},
         "always": {"expr": f"{rule['expr']} or on (scenario, run) soak_running == 1"},

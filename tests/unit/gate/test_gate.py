@@ -505,3 +505,33 @@ def test_a_former_name_of_a_target_is_the_target(both: Path, decide: Decide, mon
     assert not decide(", target: model").passed
     monkeypatch.setitem(FORMER_TARGETS, "model", "simulation")
     assert decide(", target: model").passed
+
+
+def test_a_percentile_is_compared_where_the_scenario_names_it(tmp_path: Path, decide: Decide) -> None:
+    soak(tmp_path / "runs" / "a", "one", more="slis: {fast: {share: {of: latency, below: 1h}}}")
+    named = textwrap.dedent(SCENARIO).replace("slos: [", "slos: [latency_p90 <= 1h, latency_share_below(1h) >= 50%, ")
+    path = tmp_path / "two.yaml"
+    path.write_text(named.format(name="two", limit="1h", more=""))
+    run_command(["run", str(path), "--out", str(tmp_path / "runs" / "b")])
+    asked = ", slis: [latency_p90 <= 1h, latency_share_below(1h) >= 50%]"
+    assert list(wrong(decide(asked))) == ["soaks", "soaks runs/a"]
+    found = wrong(decide(", slis: [latency_p90 <= 1ms]"))
+    assert "names no latency_p90" in found["soaks runs/a"]
+    assert found["soaks runs/b"].startswith("latency_p90 <= 1ms: ")
+
+
+def test_a_run_with_warnings_can_be_refused(tmp_path: Path, decide: Decide) -> None:
+    for folder, name in (("a", "one"), ("b", "two")):
+        path = tmp_path / f"{name}.yaml"
+        text = textwrap.dedent(SCENARIO).replace(
+            "latency_p95 <= {limit}", '{{objective: latency_p95 <= 1h, warn: "<= {limit}"}}'
+        )
+        path.write_text(text.format(name=name, limit="1ms" if name == "one" else "59m", more=""))
+        assert run_command(["run", str(path), "--out", str(tmp_path / "runs" / folder)]) == 0
+    assert decide().passed
+    decision = decide(", warnings: false")
+    assert not decision.passed
+    assert list(wrong(decision)) == ["soaks", "soaks runs/a"]
+    assert "one has warnings: objective latency_p95 <= 1h holds, but not <= 1ms" in wrong(decision)["soaks runs/a"]
+    assert "warning: objective latency_p95" in (tmp_path / "runs" / "a" / "soak_summary.md").read_text()
+    assert "with 1 warning" in (tmp_path / "runs" / "a" / "junit.xml").read_text()

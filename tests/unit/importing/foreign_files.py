@@ -32,5 +32,7 @@ def loaded(part: dict[str, Any], system: str = "queue", **more: Any) -> Loaded:
 
     base = base_of(system)
     workload = {**base["workload"], **part.get("workload", {}), **more.pop("workload", {})}
+    if "users" in workload:
+        workload.pop("arrivals", None)
     document = parse_document(json.dumps({**base, **part, **more, "workload": workload}), "part")
     return Sources(Path("part"), document, (), Folders([Path()])).load()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from soak.runner.export.monitoring import RULES, monitoring_files
 from soak.runner.importing.values import duration_text, target_text
 from soak.schemas.errors import ScenarioError
+from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import OURS, language_of
 
@@ -95,28 +96,31 @@ TARGETS = st.floats(0.001, 0.999) | st.sampled_from([0.95, 0.5, 0.99])
 
 
 @st.composite
-def alerts(draw: st.DrawFn, system: str) -> dict[str, Any]:
-    sli = language_of(system).slis[
-        draw(st.sampled_from(["success_rate", "latency_p95", "latency_mean", "queue_depth", "throughput", "rss"]))
-    ]
+def leaves(draw: st.DrawFn, system: str) -> dict[str, Any]:
+    """A comparison over a window."""
+    names = ["success_rate", "latency_p95", "latency_mean", "queue_depth", "throughput", "rss"]
+    sli = language_of(system).slis[draw(st.sampled_from(names))]
     op, number = draw(st.sampled_from(["<", "<=", ">", ">="])), draw(TARGETS)
     label = draw(st.sampled_from(["", "", "{tenant=A}", "{phase=late}"])) if sli.per_task else ""
-    found: dict[str, Any] = {
-        "name": draw(st.sampled_from(["a", "b.c", "D-1"])),
-        "when": f"{sli.name}{label} {op} {target_text(sli.unit, number)}",
-    }
+    found: dict[str, Any] = {"when": f"{sli.name}{label} {op} {target_text(sli.unit, number)}"}
     found["window"] = duration_text(draw(SECONDS))
+    if draw(st.booleans()):
+        found["min_samples"] = draw(st.integers(1, 500))
+    return found
+
+
+@st.composite
+def alerts(draw: st.DrawFn, system: str) -> dict[str, Any]:
+    """An alert on one comparison, or on several of which all or any must hold."""
+    found: dict[str, Any] = {"name": draw(st.sampled_from(["a", "b.c", "D-1"]))}
+    mode = draw(st.sampled_from(["", "", "all", "any"]))
+    found |= {mode: [draw(leaves(system)) for _ in range(draw(st.integers(2, 3)))]} if mode else draw(leaves(system))
     for key in ("for", "keep_firing_for"):
         if draw(st.booleans()):
             found[key] = duration_text(draw(SECONDS))
-    if draw(st.booleans()):
-        found["min_samples"] = draw(st.integers(1, 500))
-    if draw(st.booleans()):
-        found["expect"] = {
-            "of": "quiet",
-            "fires_within": duration_text(draw(SECONDS)),
-            "max_flaps": draw(st.integers(0, 3)),
-        }
+    times = {"of": "quiet", "fires_within": duration_text(draw(SECONDS)), "max_flaps": draw(st.integers(0, 3))}
+    if expect := draw(st.sampled_from([None, "never", times])):
+        found["expect"] = expect
     return {**found, "severity": draw(st.sampled_from(["info", "warning", "critical"]))}
 
 
@@ -163,6 +167,16 @@ def test_what_was_changed_in_the_rule_is_what_counts(tmp_path: Path) -> None:
     assert (alert["for"], alert["severity"]) == ("10m", "critical")
 
 
+def test_what_was_changed_in_a_part_is_what_counts(tmp_path: Path) -> None:
+    parts = [{"when": "success_rate < 98%", "window": "1h"}, {"when": "latency_p95 > 2s", "window": "5m"}]
+    scenario = scenario_with({"name": "both", "all": parts}, "queue")
+    assert scenario
+    text = monitoring_files(scenario, 1.0)[RULES].decode()
+    assert "< 0.98" in text
+    found = imported(tmp_path, text.replace("> 2)", "> 2.5)").replace("< 0.98)", "<= 0.97)"))
+    assert [each["when"] for each in found.part["alerts"][0]["all"]] == ["success_rate <= 97%", "latency_p95 > 2.5s"]
+
+
 def test_a_damaged_annotation_is_refused(tmp_path: Path) -> None:
     scenario = scenario_with({"name": "slow", "when": "latency_p95 > 2s", "window": "30m"}, "queue")
     assert scenario
@@ -171,3 +185,37 @@ def test_a_damaged_annotation_is_refused(tmp_path: Path) -> None:
     assert "the annotation soak is damaged (write the rules again: soak monitoring)" in refusal(
         tmp_path, yaml.safe_dump(rules)
     )
+
+
+def test_alerts_that_combine_conditions_come_back(tmp_path: Path) -> None:
+    """With their parts and what is expected of them."""
+    alerts = [
+        {
+            "name": "burn",
+            "all": [{"when": "success_rate < 98%", "window": "1h"}, {"when": "success_rate < 98%", "window": "5m"}],
+            "for": "1m",
+            "severity": "critical",
+            "expect": "never",
+        },
+        {
+            "name": "either",
+            "any": [
+                {"when": "latency_p99.9 > 2m", "window": "5m", "min_samples": 20},
+                {"all": [{"when": "queue_depth > 9"}, {"when": "latency_share_below(2s) < 5%", "window": "9m"}]},
+            ],
+            "severity": "warning",
+            "expect": {"at_least": 2},
+        },
+    ]
+    whole = {
+        "version": 1,
+        "name": "x",
+        "system": "queue",
+        "duration": "1h",
+        "workload": {"arrivals": {"rate": "1/s"}, "task": {"duration": {"distribution": "constant", "value": "1s"}}},
+    }
+    path = tmp_path / "whole.yaml"
+    path.write_text(yaml.safe_dump({**whole, "alerts": alerts}))
+    scenario = load(path).scenario
+    found = imported(tmp_path, monitoring_files(scenario, 1.0)[RULES].decode())
+    assert loaded(found.part).scenario.alerts == scenario.alerts

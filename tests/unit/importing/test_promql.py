@@ -75,7 +75,7 @@ ERRORS = 'sum(rate(t_total{status=~"5.."}[5m])) / sum(rate(t_total[5m]))'
         ("histogram_quantile(0.95, rate(d_milliseconds_bucket[5m])) > 250", "latency_p95", Op.GT, 0.25, 300),
         ("histogram_quantile(0.95, rate(queue_wait_seconds_bucket[5m])) > 3", "wait_p95", Op.GT, 3.0, 300),
         ("rate(d_seconds_sum[5m]) / rate(d_seconds_count[5m]) > 2", "latency_mean", Op.GT, 2.0, 300),
-        ('sum(rate(d_seconds_bucket{le="0.5"}[5m])) / sum(rate(d_seconds_count[5m])) < 0.9', "latency_share_below(500ms)", Op.LT, 0.9, 300),
+        ('rate(d_seconds_bucket{le="0.5"}[5m]) / rate(d_seconds_count[5m]) < 0.9', "latency_share_below(500ms)", Op.LT, 0.9, 300),
         ('d_seconds{quantile="0.5"} > 1', "latency_p50", Op.GT, 1.0, None),
         ("sum(rate(failed[5m])) / sum(rate(succeeded[5m])) > 0.25", "success_rate", Op.LT, 0.8, 300),
         ("sum(rate(tasks_total[5m])) < 0.5", "throughput", Op.LT, 0.5, 300),

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.timer import Timer, Transition
 from soak.runner.judge.watch import Watch
+from soak.schemas.language.conditions import Condition
 from soak.schemas.language.expression import Op
-from soak.schemas.language.model import Condition
 from soak.schemas.language.slis import Aggregate
 
 HALF_S = 0.5

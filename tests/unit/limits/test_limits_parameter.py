@@ -1,6 +1,7 @@
 """What can be varied, over which values, and what is said of what cannot."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,21 @@ def test_a_number_and_its_values(
     assert parameter.value(parameter.own_point) == parameter.own
 
 
+def test_a_factor(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("t\n0\n10\n")
+    (tmp_path / "varied.yaml").write_text(
+        SCENARIO.replace(
+            "{rate: 5/min, burst: {every: 1h, for: 5m, rate: 20/min}}", "{trace: {file: t.csv, time: t, scale: 1.5}}"
+        )
+    )
+    scaled = find_parameter(load(tmp_path / "varied.yaml"), "workload.arrivals.trace.scale=0.5..3", 0.2)
+    assert scaled.kind is NumberKind.FACTOR
+    assert texts(scaled) == ["0.5", "1", "1.5", "2", "2.5", "3"]
+    assert scaled.base(scaled.own) == 1.5
+    with pytest.raises(UsageError, match=r"'x' is not a factor \(write a range such as 0\.5\.\.4\)"):
+        find_parameter(load(tmp_path / "varied.yaml"), "workload.arrivals.trace.scale=x..3", 0.2)
+
+
 def test_the_values_are_round_and_as_fine_as_asked(find: Find) -> None:
     assert texts(find("faults.transient.rate=0%..60%", 0.2)) == ["0%", "10%", "20%", "30%", "40%", "50%", "60%"]
     assert texts(find("workload.arrivals.rate=1/min..8/min", 0.3)) == [
@@ -101,6 +117,7 @@ READ = {
     NumberKind.RATE: units.rate,
     NumberKind.DURATION: units.duration,
     NumberKind.WHOLE: float,
+    NumberKind.FACTOR: float,
 }
 
 
@@ -134,8 +151,8 @@ def test_an_entry_of_a_list_has_one_path(find: Find) -> None:
         ("queue.wokers=1..5", "the scenario has no such value (did you mean 'queue.workers'?)"),
         ("x", "the scenario has no such value (write one of: faults.1.rate, faults.transient.rate, queue.busy_timeout"),
         ("faults.transient", "is not a number (vary one in it: faults.transient.rate)"),
-        ("name", "is not a number: a ratio, rate, duration or whole number"),
-        ("faults.transient.type", "a ratio, rate, duration or whole number (did you mean 'faults.transient.rate'?)"),
+        ("name", "is not a number: a ratio, rate, duration, factor or whole number"),
+        ("faults.transient.type", "a ratio, rate, duration, factor or whole number (did you mean 'faults.transient.rate'?)"),
         ("seed=1..5", "does not change what is simulated"),
         ("checkpoints.every", "does not change what is simulated"),
         ("workload.arrivals.brst.rate", "did you mean 'workload.arrivals.burst.rate'?"),

@@ -256,3 +256,50 @@ def test_stages_that_the_run_does_not_reach(tmp_path: Path) -> None:
     said = "workload.arrivals.stages: take 2h, but arrivals end after 1h (raise duration, or shorten the stages)"
     assert warnings(tmp_path, arrivals="{stages: [{to: 30/min, for: 1h}, {for: 1h}]}") == [said]
     assert warnings(tmp_path, arrivals="{stages: [{to: 30/min, for: 30m}, {for: 30m}]}") == []
+
+
+# Windows and conditions that are combined.
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("slos: [{objective: success_rate >= 9%, window: 2h}]", "there is no whole window of 2h in 1h10m"),
+        ("slos: [{objective: success_rate >= 9%, window: 70m}]", ""),
+        (
+            "slos: [{objective: success_rate >= 9%, window: 5m, min_samples: 300}]",
+            "at most about 211 observations",
+        ),
+        ("slos: [{objective: success_rate >= 9%, window: 5m, min_samples: 200}]", ""),
+        (
+            "slos: [{objective: queue_depth <= 9, window: 5m, min_samples: 6}]",
+            "a window holds at most about 5 observations",
+        ),
+        ("abort: [{name: a, when: success_rate < 0%}]", "cannot hold: success_rate is never below 0%"),
+        ("abort: [{name: a, when: success_rate > 100%}]", "cannot hold: success_rate is never above 100%"),
+        ("abort: [{name: a, when: latency_p90 >= 0s}]", "always holds: latency_p90 is always at least 0s"),
+        ("alerts: [{name: a, when: success_rate <= 100%}]", "always holds: success_rate is always at most 100%"),
+        (
+            "abort: [{name: a, all: [{when: latency_p90 > 5s}, {when: latency_p90 < 2s}]}]",
+            "cannot hold: latency_p90 > 5s and latency_p90 < 2s exclude each other",
+        ),
+        ("abort: [{name: a, all: [{when: latency_p90 > 5s}, {when: latency_p90 < 2s, window: 5m}]}]", ""),
+        ("abort: [{name: a, all: [{when: latency_p90 > 2s}, {when: latency_p90 < 5s}]}]", ""),
+        (
+            "abort: [{name: a, any: [{when: latency_p90 >= 2s}, {when: latency_p90 < 2s}]}]",
+            "always holds: whatever the value, latency_p90 >= 2s or latency_p90 < 2s",
+        ),
+        ("abort: [{name: a, any: [{when: latency_p90 > 2s}, {when: latency_p90 < 2s}]}]", ""),
+        (
+            "abort: [{name: a, all: [{when: latency_p90 > 2s}, {any: [{when: stall_time > 2m, for: 9h}, {when: rss > 9MB}]}]}]",
+            "abort[0].all[1].any[0].for: cannot hold: it takes",
+        ),
+    ],
+)
+def test_windows_and_combined_conditions(tmp_path: Path, text: str, found: str) -> None:
+    path = tmp_path / "doubts.yaml"
+    own = SCENARIO.replace("slos: [success_rate >= 10%]\n", "") if text.startswith("slos") else SCENARIO
+    path.write_text(own.format(arrivals=REGULAR, more="") + text + "\n")
+    said = [str(each) for each in cautions(load(path)) if " would end at least " not in each.what]
+    assert len(said) == bool(found), said
+    assert found in "".join(said)

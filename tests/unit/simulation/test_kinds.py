@@ -1,11 +1,13 @@
 """Kinds of work in the plan: whose tasks they are, how long they take, and which faults strike them."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from histories import scenario
 
+from soak.runner.api import simulate_scenario
 from soak.runner.judge.judge import Judge
 from soak.schemas.language.distributions import Exponential, Mixture
 from soak.schemas.stream.block import Block, merge
@@ -126,3 +128,58 @@ def test_the_time_of_any_task_is_the_mixture() -> None:
     assert len(points) == 4000
     assert (np.diff(points) >= 0).all()
     assert float(points.mean()) == pytest.approx(1.75, rel=0.01)
+
+
+def test_a_fault_of_calls_strikes_those_of_its_kind() -> None:
+    of = Plan(
+        scenario("""
+    system: calls
+    duration: 2h
+    workload: {arrivals: {rate: 1/s}, kinds: [{name: read, share: 80%}, {name: write, share: 20%}]}
+    calls:
+      dependencies: [{name: primary, latency: {distribution: exponential, mean: 100ms}}]
+      policy: [{retry: {max_attempts: 3}}]
+    faults: [{name: fails, type: server_error, rate: 30%, kind: write}]
+    """)
+    )
+    judge, kinds = Judge(of.scenario, of.vocabulary), set[int]()
+    assert of.kinds
+    for block in simulate(of):
+        list(judge.observe(block))
+        struck = np.array([cause.fault == "fails" for cause in of.vocabulary.causes])[block.cause]
+        kinds |= set(of.kinds.of(block.task[struck & (block.task >= 0)]).tolist())
+    assert kinds == {1}
+    [result] = judge.faults.results(of.scenario.duration_s)
+    assert result.expected > 300
+    assert abs(result.seen - result.expected) < 5 * result.expected**0.5
+
+
+def test_the_example_of_the_documentation_passes() -> None:
+    verdict, _ = simulate_scenario(Path(__file__).resolve().parents[3] / "docs" / "examples" / "kinds.yaml")
+    assert verdict.verdict.value == "PASS"
+    assert all(law.status.value == "PASS" for law in verdict.laws)
+
+
+def test_a_worker_that_dies_gives_back_what_it_has_reserved() -> None:
+    text = """
+    duration: 20m
+    drain: 20m
+    seed: 2
+    workload:
+      arrivals: {rate: 30/min}
+      task: {duration: {distribution: exponential, mean: 6s}}
+      kinds: [{name: any, share: 100%}]
+    queue: {queues: [{name: all, workers: 4, prefetch: 3}], poll_interval: 0s, worker_restart: 5m}
+    faults: [{name: dies, type: worker_crash, rate: 2%}]
+    """
+    of = Plan(scenario(text))
+    found, judge = events(of), Judge(of.scenario, of.vocabulary)
+    list(judge.observe(found))
+    died = found.kind == Kind.PROCESS_EXITED
+    assert died.sum() > 3
+    started = found.kind == Kind.TASK_DISPATCHED
+    # Nothing starts on a worker while it is down, and in the end everything has been done.
+    for t_s, worker in zip(found.t[died].tolist(), found.worker[died].tolist(), strict=True):
+        mine = found.t[started & (found.worker == worker)]
+        assert not ((mine > t_s) & (mine < t_s + 299.9)).any()
+    assert not judge.lifecycle.unfinished().tasks

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soak.schemas.errors import UsageError
 from soak.schemas.language.trace import Trace
 from soak.schemas.trace import text_file
 from soak.schemas.trace.settings import Reading
@@ -112,8 +113,22 @@ def test_speed_and_repeat(tmp_path: Path) -> None:
     assert times(list(TraceArrivals(trace, 1, 12.0).within())).tolist() == [0, 1, 3, 4.5, 5.5, 7.5, 9, 10]
 
 
+def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path) -> None:
+    trace = played(written(tmp_path, np.arange(100) * 1.0, np.ones(100)))
+    written(tmp_path, np.arange(100) * 2.0, np.ones(100))
+    with pytest.raises(UsageError, match=r"trace\.csv: has changed since it was looked through"):
+        list(TraceArrivals(trace, 1, 1e9).within())
+
+
 def test_it_ends_where_arrivals_end(tmp_path: Path, generator: np.random.Generator) -> None:
     time_s = np.round(np.cumsum(generator.exponential(0.5, 5_000)), 6)
     trace = played(written(tmp_path, time_s, time_s))
     due_s = times(list(TraceArrivals(trace, 1, 1000.0).within()))
     assert due_s.tolist() == time_s[time_s < 1000].tolist()
+
+
+def test_every_turn_of_a_thinned_trace_is_drawn_anew(tmp_path: Path) -> None:
+    trace = played(written(tmp_path, np.arange(200) * 1.0, np.ones(200)), scale=0.5, repeat=True)
+    due_s = times(list(TraceArrivals(trace, 1, 2 * trace.round_s).within()))
+    first, second = due_s[due_s < trace.round_s], due_s[due_s >= trace.round_s] - trace.round_s
+    assert first.tolist() != second.tolist()

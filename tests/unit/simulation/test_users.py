@@ -25,6 +25,14 @@ from soak.simulation.room import room_of
 from soak.simulation.run import simulate
 from soak.simulation.turns import Turns
 
+CALLS = """\
+version: 1
+name: callers
+system: calls
+duration: 10m
+workload: {users: {count: 20, think: {distribution: exponential, mean: 5s}}}
+calls: {dependencies: [{name: api, latency: {distribution: exponential, mean: 1s}}]}
+"""
 CONSTANT = {"distribution": "constant", "value": "10s"}
 
 
@@ -79,6 +87,7 @@ def settings(levels: list[tuple[float, float]]) -> Settings:
         ({"stages": [{"count": 5, "for": "10s"}, {"count": 1, "for": "10s"}, {"to": 3, "for": "20s"}]}, 1,
          [(0.0, 10.0), (20.0, math.inf)]),
         ({"stages": [{"count": 5, "for": "10s"}, {"count": 1, "for": "10s"}]}, 4, [(0.0, 10.0)]),
+        ({"stages": [{"for": "10s"}, {"count": 4, "to": 0, "for": "40s"}]}, 1, [(10.0, 40.0)]),
     ],
 )  # fmt: skip
 def test_when_a_user_is_at_work(data: dict[str, Any], user: int, windows: list[tuple[float, float]]) -> None:
@@ -193,6 +202,18 @@ def test_news_that_come_late_lose_no_turn(tmp_path: Path) -> None:
     assert list(turns.take(100.0)) == [(15.0, 2, 0), (85.0, 4, 0)]
     turns.ended(2, 100.0)
     assert turns.next_s == 145.0
+
+
+def test_callers_ask_once_for_each_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked for later than something that came up since is not asked for again and again."""
+    path, asked = tmp_path / "calls.yaml", list[float]()
+    path.write_text(CALLS)
+    inner = Turns.take
+    monkeypatch.setattr(Turns, "take", lambda turns, until_s: asked.append(until_s) or inner(turns, until_s))
+    plan = Plan(load(path).scenario)
+    submitted = len(due(plan))
+    assert submitted > 1_000
+    assert len(asked) <= 2 * submitted
 
 
 def test_a_slow_user_needs_no_more_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ class Drive:
         disk = enter(closing(self._own_disk(directory))) if needs_disk(plan.scenario) else None
         self._selector = enter(selectors.DefaultSelector())
         self._body_server = body_server = enter(closing(BodyServer(sockets / "desk", self._selector)))
-        settings = system_settings(queue_of(plan.scenario), directory, body_server.path, speed)
+        settings = system_settings(plan.scenario, directory, body_server.path, speed)
         database = ((disk.place if disk else directory) / DATABASE).resolve()
         self._context = context = RunContext.held(plan, speed, past.history.until_s, past.from_s)
         # Closed after the system: what that does while stopping is not observed either.

@@ -16,6 +16,7 @@ from soak.contract import (
     Snapshot,
     SystemSettings,
 )
+from soak.runner.targets.keys import kind_of
 from soak.runner.targets.queue.names import worker_name
 from soak.runner.targets.queue.orchestrator.processes import Processes
 from soak.runner.targets.queue.orchestrator.rival import Rival
@@ -175,7 +176,7 @@ def _busy() -> Iterator[None]:
 
 def _enqueue(store: Store, key: str, payload: str) -> Accepted | Refused:
     with _busy():
-        answer = store.enqueue(key, payload)
+        answer = store.enqueue(key, payload, kind=kind_of(payload) if store.settings.kinds else "")
     return Accepted(answer.task_id) if isinstance(answer, Enqueued) else Refused()
 
 

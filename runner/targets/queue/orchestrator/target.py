@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soak.runner.targets.history import History
+from soak.runner.targets.queue.kinds import BUDGET, PRIORITY, QUEUES, RATE_LIMIT, RETRY, refuse_kinds
 from soak.runner.targets.refusals import refuse_system
 from soak.schemas.errors import SoakError, UsageError
 from soak.schemas.language.model import Scenario
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from soak.runner.targets.queue.orchestrator.continuation import Continuation
 
 DATABASE = "queue.db"
+_TAKES = (PRIORITY, RETRY, BUDGET, QUEUES, RATE_LIMIT)
+"""What of kinds of work it takes: its workers reserve nothing."""
+
 _CLOCK_SET = "clock.set"
 """Says, beside the database, that the machine's clock was set during the run."""
 """Below the directory of the system, unless that has to be on a disk of its own."""
@@ -42,8 +46,14 @@ class Orchestrator:
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for another system, a fault not possible on this machine, and a run that cannot be resumed."""
         refuse_system(scenario, "queue", self.name)
+        refuse_kinds(scenario, self.name, _TAKES, "remove it, or leave out --target to simulate it")
         from soak.runner.targets.queue.orchestrator.disk import can_mount
 
+        if resumed and queue_of(scenario).acks_early:
+            remedy = "run it again: the manifest has the command"
+            raise UsageError(
+                f"ack: early: the tasks that were running are lost with the workers of this run ({remedy})"
+            )
         if resumed and queue_of(scenario).fleet.varies:
             remedy = "run it again: the manifest has the command"
             raise UsageError(

@@ -39,10 +39,10 @@ class Drive:
         speed: float,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        settings = queue_settings(queue_of(plan.scenario), directory, speed)
+        settings = queue_settings(plan.scenario, directory, speed)
         self._queue = QueueCaller(kind, settings, patience_s)
         self._context = RunContext.begin(plan, speed)
-        self._tasks = Tasks(self._queue, plan.vocabulary)
+        self._tasks = Tasks(self._queue, plan.vocabulary, plan.kind_of)
         intakes = self._queue if self._queue.thread_safe else None
         self._submitter, self._tasks.ended = submitter_of(self._context, self._queue, self._answered, intakes=intakes)
         self._reports = Reports(self._context, self._queue, self._tasks)

@@ -39,7 +39,7 @@ class Reports:
         action = self._plan.action[cause]
         ended = _Ended(self._context.now(), number, claim.attempt, worker, cause)
         error = self._plan.vocabulary.causes[cause].error
-        if action in {Action.TRANSIENT, Action.DB_LOCK, Action.PERMANENT}:
+        if action in {Action.TRANSIENT, Action.DB_LOCK, Action.PERMANENT, Action.TIME_LIMIT}:
             answer = self._queue.fail(claim, error, transient=action != Action.PERMANENT)
             if isinstance(answer, Retry | Failed):
                 self._failed(ended, answer)
@@ -81,6 +81,8 @@ class Reports:
 
     def _failed(self, ended: _Ended, outcome: Retry | Failed) -> None:
         if isinstance(outcome, Failed):
+            if outcome.dead_lettered:
+                self._note(ended, Kind.TASK_DEAD_LETTERED)
             self._close(ended, Kind.TASK_FAILED)
             return
         due_s = ended.t_s + outcome.in_s * self._context.clock.speed

@@ -16,8 +16,10 @@ REMEMBERED = 2_000
 class Tasks:
     """Tasks by the queue's ids and the plan's numbers. `blame`: the fault of an attempt, by task number and attempt."""
 
-    def __init__(self, queue: QueueCaller, vocabulary: Vocabulary) -> None:
+    def __init__(self, queue: QueueCaller, vocabulary: Vocabulary, kind_of: Callable[[int], str]) -> None:
+        """kind_of: the name of the kind of a task; empty for none."""
         self._queue = queue
+        self._kind_of = kind_of
         self._expired = vocabulary.cause("", "lease_expired")
         self._claimed_twice = vocabulary.cause("", "claimed_twice")
         self._numbers: dict[TaskId, int] = {}
@@ -51,10 +53,11 @@ class Tasks:
         same moment; then the claim may be in the name of any of them.
         """
         number = self._number(claim.task_id, "claim")
+        kind = self._kind_of(number)
         for what, came, *meant in (
             ("worker", claim.worker, *map(worker_name, (worker, *rivals))),
             ("key", claim.key, key_of(number)),
-            ("payload", claim.payload, payload_of(number), payload_of(number & ~COPY)),
+            ("payload", claim.payload, payload_of(number, kind), payload_of(number & ~COPY, kind)),
         ):
             if came not in meant:
                 raise self._queue.broke(

@@ -4,12 +4,14 @@ There is no process to kill and no database to lock: a crash is a worker that go
 of a transient failure. What is tested is the reaction of the queue.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from soak.contract import BusyError, Claim
 from soak.runner.targets.caller import ContractError
 from soak.runner.targets.context import AGAIN_REAL_S, RunContext
+from soak.runner.targets.queue.kinds import workers_by_queue
 from soak.runner.targets.queue.names import worker_name
 from soak.runner.targets.queue.queue_adapter.caller import AT_ONCE, QueueCaller
 from soak.runner.targets.queue.queue_adapter.reports import Reports
@@ -18,6 +20,7 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.queue.actions import BODY_FAILS, Action
+from soak.simulation.queue.mishaps import limited
 
 _COMPANY = 0.1
 """Share of a poll interval for which concurrent claims wait for another due call, so that the two overlap."""
@@ -51,7 +54,11 @@ class Workers:
         self._queue = queue
         self._tasks = tasks
         self._heartbeat_s = heartbeat_s
+        self._acks_early = queue_of(context.plan.scenario).acks_early
+        self._renews = not (self._acks_early or math.isinf(heartbeat_s))
         self._reports = reports
+        self._limited = limited(context.plan)
+        self._queues = workers_by_queue(queue_of(context.plan.scenario))
         self._idle = list(range(queue_of(context.plan.scenario).workers - 1, -1, -1))
         self._asking: list[int] = []
         """Those that claim at once, and do not know yet what they get."""
@@ -64,19 +71,36 @@ class Workers:
 
         One after the other; or several at once, from a queue that allows that: then `collect` takes what they got.
         """
+        if self._queues:
+            for numbers in self._queues.values():
+                self._poll_in(numbers)
+            return
         if self._queue.thread_safe:
             queue = queue_of(self._plan.scenario)
             self._claim_at_once(self._context.now() + queue.poll_interval_s * _COMPANY)
             return
         while self._idle:
-            worker = self._idle[-1]
-            try:
-                claim = self._queue.claim(worker_name(worker))
-            except BusyError:
+            if not self._claim(self._idle[-1]):
                 return
-            if claim is None:
+
+    def _poll_in(self, numbers: range) -> None:
+        """Those of one queue claim, one after the other."""
+        for worker in [each for each in reversed(self._idle) if each in numbers]:
+            if not self._claim(worker):
                 return
-            self._start(claim, self._tasks.claimed(claim, worker), self._idle.pop())
+
+    def _claim(self, worker: int) -> bool:
+        """Whether a worker that is idle got something."""
+        try:
+            claim = self._queue.claim(worker_name(worker))
+        except BusyError:
+            return False
+        if claim is None:
+            return False
+        number = self._tasks.claimed(claim, worker)
+        self._idle.remove(worker)
+        self._start(claim, number, worker)
+        return True
 
     def collect(self) -> None:
         """Take what those got that claim at once; not yet, where another call is due soon to make their claims with."""
@@ -139,12 +163,22 @@ class Workers:
 
     def _begun(self, execution: Execution, service_s: float) -> float:
         """An attempt has begun; returns how long it takes, other than planned if it is slow."""
-        if execution.action is not Action.SLOW:
-            return service_s
-        self._inject(execution.start_s, execution)
-        return service_s * queue_of(self._plan.scenario).fleet.strikes[self._plan.fault_of(execution.cause).name].factor
+        slow = execution.action is Action.SLOW
+        if slow:
+            self._inject(execution.start_s, execution)
+            fault = self._plan.fault_of(execution.cause)
+            service_s *= queue_of(self._plan.scenario).fleet.strikes[fault.name].factor
+        limited_s, cause = self._limited(execution.number, service_s, execution.cause)
+        if limited_s < service_s and (slow or not execution.cause):
+            if slow:
+                self._context.note(execution.start_s, Kind.FAULT_SEEN, cause=execution.cause)
+            execution.cause, execution.action = cause, Action.TIME_LIMIT
+        return limited_s
 
     def _beat_at(self, t_s: float, execution: Execution) -> None:
+        if not self._renews:
+            return
+
         def beat() -> None:
             if not execution.over and execution.beats:
                 self._beat(t_s, execution)
@@ -178,6 +212,9 @@ class Workers:
         if not execution.ended:
             self._note_end(now_s, execution, cause)
         self.busy -= 1
+        if self._acks_early:
+            self._tasks.closed(execution.number)
+            self._note(now_s, Kind.TASK_LOST, execution, cause)
 
     def _restart(self, worker: int) -> None:
         self._context.note_process(self._context.now(), Kind.PROCESS_STARTED, worker_name(worker), worker)
@@ -204,7 +241,7 @@ class Workers:
         execution.ended = True
         now_s, action = self._context.now(), execution.action
         fails = action in BODY_FAILS
-        if fails or action is Action.DB_LOCK:
+        if (fails or action is Action.DB_LOCK) and action is not Action.TIME_LIMIT:
             self._inject(now_s, execution)
         elif action in {Action.HANG, Action.SLOW}:
             self._context.note(now_s, Kind.FAULT_SEEN, cause=execution.cause)

@@ -12,12 +12,17 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.queue.actions import BODY_FAILS, Action
+from soak.simulation.queue.mishaps import limited, rules
 
 _LOCK_MARGIN_REAL_S, _LOCK_MARGIN_SHARE = 0.005, 0.15
 """A database counts as busy once the timeout is over; the lock is held longer by this time, and this share of the timeout.
 
 SQLite waits in several sleeps, each of which lasts somewhat longer than it asked for.
 """
+
+
+_FAILS = {Action.TRANSIENT: "transient", Action.PERMANENT: "permanent", Action.TIME_LIMIT: "transient"}
+"""How a body ends that fails."""
 
 
 class WriteLock(Protocol):
@@ -52,6 +57,7 @@ class Executions:
         self._workers = workers
         self._plan = context.plan
         self._queue = queue_of(context.plan.scenario)
+        self._limited, self._rules = limited(context.plan), rules(context.plan)
         self._change_reader = change_reader
         self._process_control = process_control
         self._lock = lock
@@ -74,10 +80,22 @@ class Executions:
 
     def _begun(self, execution: Execution, service_s: float) -> float:
         """An attempt has begun; returns how long it takes, other than planned if it is slow."""
-        if self._action(execution) is not Action.SLOW:
-            return service_s
-        self._inject(execution)
-        return service_s * self._queue.fleet.strikes[self._plan.fault_of(execution.cause).name].factor
+        slow = self._action(execution) is Action.SLOW
+        if slow:
+            self._inject(execution)
+            service_s *= self._queue.fleet.strikes[self._plan.fault_of(execution.cause).name].factor
+        limited_s, cause = self._limited(execution.number, service_s, execution.cause)
+        if limited_s < service_s and (slow or not execution.cause):
+            if slow:
+                self._context.note(self._context.now(), Kind.FAULT_SEEN, cause=execution.cause)
+            execution.cause = cause
+        if self._action(execution) is Action.TIME_LIMIT:
+            self._blame(execution)
+        return limited_s
+
+    def _blame(self, execution: Execution) -> None:
+        """What becomes of an attempt is put down to its cause."""
+        self._change_reader.blame.setdefault(execution.number, {})[execution.attempt] = execution.cause
 
     def _ended(self, execution: Execution, at: float) -> None:
         t_s = self._context.clock.scenario(at)
@@ -89,7 +107,9 @@ class Executions:
 
     def _lost(self, execution: Execution) -> None:
         """The process of a body is gone, not killed by the runner."""
-        self._note_end(self._context.now(), execution, self._plan.vocabulary.cause("", "process_gone"))
+        now_s, gone = self._context.now(), self._plan.vocabulary.cause("", "process_gone")
+        self._note_end(now_s, execution, gone)
+        self._lose(now_s, execution, gone)
         self._release_later(execution)
 
     def _finish(self, execution: Execution) -> None:
@@ -97,16 +117,18 @@ class Executions:
         if execution.over:
             return
         action = self._action(execution)
-        if action in BODY_FAILS or action is Action.DB_LOCK:
+        if (action in BODY_FAILS or action is Action.DB_LOCK) and action is not Action.TIME_LIMIT:
             self._inject(execution)
         if action is Action.DB_LOCK:
             self._meet_lock(execution)
-        elif action is Action.TRANSIENT or action is Action.PERMANENT:
+        elif action in _FAILS:
             error = self._plan.vocabulary.causes[execution.cause].error
-            self._body_server.finish(execution, end=action.name.lower(), error=error)
+            self._body_server.finish(execution, end=_FAILS[action], error=error)
         else:
             over = action is Action.OVER_BUDGET
-            self._body_server.finish(execution, end="ok", tokens=self._queue.hard_tokens + 1 if over else 0)
+            self._body_server.finish(
+                execution, end="ok", tokens=self._rules(execution.number).hard_tokens + 1 if over else 0
+            )
 
     def _meet_lock(self, execution: Execution) -> None:
         """Its state write finds the database busy for its whole timeout."""
@@ -142,11 +164,18 @@ class Executions:
             now_s + self._queue.worker_restart_s, lambda: self._context.insist(lambda: self._restart(worker))
         )
 
+    def _lose(self, t_s: float, execution: Execution, cause: int) -> None:
+        """A task that was acknowledged as it was handed out is lost with its worker."""
+        if self._queue.acks_early:
+            self._note(t_s, Kind.TASK_LOST, execution, cause)
+            self._change_reader.lost(execution.number)
+
     def _dies(self, execution: Execution, cause: int) -> float:
         """The process of a body has been killed, now."""
         execution.over, execution.cause, now_s = True, cause, self._context.now()
         self._inject(execution)
         self._note_end(now_s, execution, cause)
+        self._lose(now_s, execution, cause)
         return now_s
 
     def _restart(self, worker: str) -> None:
@@ -163,7 +192,7 @@ class Executions:
         self._context.at(wakes_s, lambda: self._process_control.wake(execution.worker))
 
     def _inject(self, execution: Execution) -> None:
-        self._change_reader.blame.setdefault(execution.number, {})[execution.attempt] = execution.cause
+        self._blame(execution)
         self._note(self._context.now(), Kind.FAULT_INJECTED, execution, execution.cause)
 
     def _note_end(self, t_s: float, execution: Execution, cause: int) -> None:
