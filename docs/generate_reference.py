@@ -545,6 +545,8 @@ def _type(schema: Schema) -> str:
     if "enum" in resolved:
         return " or ".join(f"`{word}`" for word in resolved["enum"])
     kind = resolved.get("type")
+    if "else" in resolved:
+        return f"{_type(resolved['else'])} or `{resolved['if']['const']}`"
     if kind == "array":
         return f"list of {_plural(_type(resolved['items']))}"
     if kind == "integer":
@@ -560,6 +562,8 @@ _KINDS = {
     "object": "mapping",
     "boolean": "true or false",
     "string object": "objective",
+    "string number": "word or [ratio](#ratios)",
+    "array object": "list or mapping",
     "string array": "name or list of names",
 }
 

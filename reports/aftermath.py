@@ -20,6 +20,7 @@ _STATES = {
     "task.failed": "FAILED",
     "task.blocked": "BLOCKED",
     "task.cancelled": "CANCELLED",
+    "task.lost": "LOST",
 }
 _OPEN = {"PENDING", "IN_PROGRESS"}
 _TOLD = ("task.", "fault.", "alert.", "process.", "run.")
@@ -40,7 +41,7 @@ class Affected:
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """The extent of an abort: tasks that are open, or recently FAILED or BLOCKED (the first MOST_TASKS), and counts of all."""
+    """The extent of an abort: tasks that are open or recently FAILED, BLOCKED or LOST (the first MOST_TASKS); counts of all."""
 
     tasks: list[Affected]
     counts: dict[str, int]
@@ -114,4 +115,4 @@ def _note(timeline: deque[_Row], event: Event, frequent: tuple[str, ...]) -> Non
 
 def _concerned(event: Event, since_s: float) -> bool:
     state = _STATES[event.type]
-    return state in _OPEN or (state in {"FAILED", "BLOCKED"} and event.t >= since_s)
+    return state in _OPEN or (state in {"FAILED", "BLOCKED", "LOST"} and event.t >= since_s)

@@ -172,6 +172,8 @@ def _beside(scenario: Scenario, comparison: Comparison) -> Objective | None:
         if each.comparison.sli == comparison.sli
         and each.comparison.selector == comparison.selector
         and each.comparison.op in wanted
+        # A system is not at what must hold in every window: it is above it most of the time.
+        and each.window_s is None
     ]
     fixed = [(each.comparison.target, each) for each in found if isinstance(each.comparison.target, float)]
     if not fixed:

@@ -53,6 +53,7 @@ for _family in _ORDER:
     for _type, _kind in list(WORDS.items()):
         if _type.startswith(f"{_family}."):
             WORDS.setdefault(_type.removeprefix(f"{_family}."), _kind)
+WORDS["lost"] = Kind.SAMPLE_LOST
 
 
 def scenario_text(text: str = "") -> str:

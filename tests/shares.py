@@ -4,7 +4,16 @@ from pathlib import Path
 
 LANES = (
     frozenset({"test_timeseries", "test_real_calls", "test_own_system", "orchestrator"}),
-    frozenset({"test_real_orchestrator", "test_attached_queue", "test_broken_off", "test_resumed_runs", "targets"}),
+    frozenset(
+        {
+            "test_real_orchestrator",
+            "test_real_kinds",
+            "test_attached_queue",
+            "test_broken_off",
+            "test_resumed_runs",
+            "targets",
+        }
+    ),
 )
 """Files and folders whose tests run real processes against the clock. They mostly wait; one of each lane at a time."""
 

@@ -73,7 +73,7 @@ def _queue(queue: Queue, estimates: dict[str, CalibratedParameter], generator: n
         poll_interval_s=drawn("queue.poll_interval", queue.poll_interval_s),
         claim_time_s=drawn("queue.claim_time", queue.claim_time_s),
         worker_restart_s=drawn("queue.worker_restart", queue.worker_restart_s),
-        lease_s=max(queue.heartbeat_s, drawn("queue.lease.duration", queue.lease_s)),
+        lease_s=max(0.0 if queue.times_out else queue.heartbeat_s, drawn("queue.lease.duration", queue.lease_s)),
     )
 
 

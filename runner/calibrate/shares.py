@@ -62,7 +62,7 @@ def _duplicates(part: Part, fault: Fault, key: str) -> CalibratedParameter:
 
 def own_failures(part: Part) -> Iterator[tuple[CalibratedParameter, str, list[str]]]:
     """Failures that nobody planned, as the rate of a new fault, its type and the names of its errors."""
-    attempts, most = part.all, queue_of(part.scenario).max_attempts
+    attempts, most = part.all, queue_of(part.scenario).last_attempt
     causes = part.vocabulary.causes
     own = np.array([not cause.fault and cause.error not in {"", _LEASE_EXPIRED} for cause in causes])
     exposed = part.mine & attempts.resolved & (attempts.hit == NOT_HIT)

@@ -171,6 +171,8 @@ def _lease(part: Part) -> CalibratedParameter:
     lived_s = attempts.injected_s[died] - attempts.dispatched_s[died]
     renewed_s = (
         attempts.dispatched_s[died] + np.maximum(0, np.ceil(lived_s / queue.heartbeat_s) - 1) * queue.heartbeat_s
+        if np.isfinite(queue.heartbeat_s)
+        else attempts.dispatched_s[died]
     )
     found_s = attempts.expired_s[died] - renewed_s
     bounds = sorted((float(found_s.max()) - queue.watchdog_interval_s, float(found_s.min())))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 )
 @json_option
 def command(scenario: Path | None, as_json: bool) -> int:
-    """List the service-level indicators: name, unit and meaning.
+    """List the service-level indicators: name, unit and meaning. A scenario may also name any other percentile of durations
+    (latency_p90, wait_p99.9) and their share of at most a limit (latency_share_below(2s)).
 
     \b
     Example:

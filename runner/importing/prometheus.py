@@ -120,21 +120,40 @@ def _returned(rule: Place, node: Node, origin: str, times: Mapping[str, float], 
     try:
         known: dict[str, Any] = json.loads(origin)
         speed, system = float(known.pop("speed", 1)), str(known.pop("system"))
-        together = not known.keys().isdisjoint(("all", "any"))
-        when = "" if together else str(known["when"])
-    except (ValueError, AttributeError, TypeError, KeyError):
+        known = _with_thresholds(known, _comparisons(_while_running(node)), system)
+    except (ValueError, AttributeError, TypeError, KeyError, StopIteration):
         what = f"the annotation {ORIGIN} is damaged"
         builder.error(rule.get("annotations", ORIGIN).mark, what, "write the rules again: soak monitoring")
         return
     builder.system = system if system in names() else builder.system
-    compared = node.left if isinstance(node, Binary) and node.op == "and" else node
-    if isinstance(compared, Binary) and isinstance(compared.right, Number) and not together:
-        known["when"] = _adjusted(when, compared.op, compared.right.value, builder.system)
     for key, seconds in times.items():
         if _real(known.get(key), speed) != (duration(seconds) if seconds else ""):
             known[key] = duration_text(float(f"{seconds * speed:.12g}"))
     severity, _ = _severity(rule)
     builder.offer(rule.mark, name, {"alerts": [{"name": name, **known, "severity": severity}]}, beside=_beside(known))
+
+
+def _while_running(node: Node) -> Node:
+    """A rule without its part that asks whether a run is in progress."""
+    last = isinstance(node, Binary) and node.op == "and" and not _series(node.right).startswith(CONDITION)
+    return node.left if last and isinstance(node, Binary) else node
+
+
+def _comparisons(node: Node) -> Iterator[tuple[str, float]]:
+    """The operators and thresholds in a rule, in their order."""
+    if isinstance(node, Binary) and isinstance(node.right, Number):
+        yield node.op, node.right.value
+    elif isinstance(node, Binary):
+        yield from _comparisons(node.left)
+        yield from _comparisons(node.right)
+
+
+def _with_thresholds(known: dict[str, Any], compared: Iterator[tuple[str, float]], system: str) -> dict[str, Any]:
+    """A condition with the thresholds that its rule has now. Raises KeyError or StopIteration for one of another form."""
+    for mode in ("all", "any"):
+        if mode in known:
+            return {**known, mode: [_with_thresholds(each, compared, system) for each in known[mode]]}
+    return {**known, "when": _adjusted(str(known["when"]), *next(compared), system)}
 
 
 def _real(text: object, speed: float) -> str:
@@ -168,7 +187,7 @@ def _adjusted(when: str, op: str, value: float, system: str) -> str:
         expression = parse_expression(when)
     except UnclearError:
         return when
-    sli = language_of(system).slis.get(expression.sli)
+    sli = language_of(system).slis.get(expression.sli) if system in names() else None
     unit = sli.unit if sli else None
     try:
         same = expression.op == op and (unit is None or unit.parse(expression.target) == value)

@@ -152,7 +152,7 @@ def _tasks(judge: Judge) -> dict[str, int]:
     counts = judge.lifecycle.state_counts()
     return {
         "accepted": judge.lifecycle.accepted,
-        **{state.name: counts[state] for state in TaskState if state >= TaskState.PENDING},
+        **{state.name: count for state, count in counts.items() if state >= TaskState.PENDING},
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from soak.runner.judge.judge import Judge
+from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.room import Law
 from soak.schemas.evidence.verdict import LawResult, Status
 from soak.schemas.language.slis import ILLEGAL_TRANSITIONS
@@ -25,17 +26,7 @@ def judge_laws(judge: Judge) -> list[LawResult]:
 
 def _laws(judge: Judge) -> Iterator[Law]:
     lifecycle = judge.lifecycle
-    lost = lifecycle.uncounted_tasks()
-    yield Law(
-        "conservation",
-        "every accepted task is in exactly one state at the end",
-        None if lost is None else float(abs(lost)),
-        "the system reported no census of its tasks"
-        if lost is None
-        else f"{lifecycle.accepted} accepted, {lifecycle.accepted - lost} in the census"
-        if lost
-        else "",
-    )
+    yield _conservation(lifecycle)
     illegal = judge.sli_value(ILLEGAL_TRANSITIONS)
     yield Law(
         "legal_transitions",
@@ -47,6 +38,20 @@ def _laws(judge: Judge) -> Iterator[Law]:
     if judge.scenario.repeat > 1:
         yield _consistency(judge)
     yield _littles_law(judge)
+
+
+def _conservation(lifecycle: Lifecycle) -> Law:
+    """A task that was acknowledged early and died with its worker may be in no state: the scenario allows that."""
+    uncounted, allowed = lifecycle.uncounted_tasks(), lifecycle.known_lost
+    what = "every accepted task is in exactly one state at the end"
+    if allowed:
+        what = f"{what}, or died with its worker after it had been acknowledged"
+    if uncounted is None:
+        return Law("conservation", what, None, "the system reported no census of its tasks")
+    broken = uncounted - min(max(uncounted, 0), allowed)
+    known = f", {allowed} known to be lost" if allowed else ""
+    detail = f"{lifecycle.accepted} accepted, {lifecycle.accepted - uncounted} in the census{known}"
+    return Law("conservation", what, float(abs(broken)), detail if broken or allowed else "")
 
 
 def _consistency(judge: Judge) -> Law:

@@ -31,7 +31,12 @@ ARRIVALS = kind_flags(Kind.TASK_DEFERRED, Kind.TASK_ENQUEUED)
 TRANSITIONS = kind_flags(*NEW_STATE) & ~ARRIVALS
 _LEGAL = np.array([[(before, after) in LEGAL for after in TaskState] for before in TaskState])
 _TOUCHED = kind_flags(
-    *NEW_STATE, Kind.LEASE_EXPIRED, Kind.LEASE_CONTENDED, Kind.EXECUTION_STARTED, Kind.EXECUTION_ENDED
+    *NEW_STATE,
+    Kind.LEASE_EXPIRED,
+    Kind.LEASE_CONTENDED,
+    Kind.EXECUTION_STARTED,
+    Kind.EXECUTION_ENDED,
+    Kind.TASK_DEAD_LETTERED,
 )
 RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 
@@ -190,9 +195,14 @@ class Lifecycle:
     # What is known at the end.
 
     def state_counts(self) -> dict[TaskState, int]:
-        """How many tasks are in each state, by the events."""
+        """How many tasks are in each state, by the events; LOST only where there are any."""
         counts = np.bincount(self.table.states, minlength=len(TaskState))
-        return {state: int(counts[state]) for state in TaskState if state is not TaskState.NONE}
+        lost = counts[TaskState.LOST] > 0
+        return {
+            state: int(counts[state])
+            for state in TaskState
+            if state is not TaskState.NONE and (lost or state is not TaskState.LOST)
+        }
 
     @property
     def accepted(self) -> int:
@@ -202,6 +212,11 @@ class Lifecycle:
     def uncounted_tasks(self) -> int | None:
         """Accepted tasks that the system's own census does not hold in any state; None without a census."""
         return self._accepted - sum(self._census.values()) if self._census else None
+
+    @property
+    def known_lost(self) -> int:
+        """Tasks that were lost in the sight of all: acknowledged when they were handed out to a worker that died."""
+        return int((self.table.states == TaskState.LOST).sum())
 
     def census_differences(self) -> dict[TaskState, tuple[int, int]]:
         """By state: the tasks in it by the events, and by the system's own census, where they differ; none without a census."""

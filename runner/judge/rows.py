@@ -20,7 +20,7 @@ WAITING = np.array([state in {TaskState.PENDING, TaskState.DEFERRED} for state i
 OPEN_STATES = np.array([state in OPEN for state in TaskState])
 """By state: whether work in it still has to be done."""
 
-_ALWAYS_FOLLOWED = kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED)
+_ALWAYS_FOLLOWED = kind_flags(*NEW_STATE, Kind.LEASE_EXPIRED, Kind.TASK_DEAD_LETTERED)
 
 
 def _followed(block: Block) -> Bools:

@@ -20,6 +20,7 @@ TOLD_BY_SYSTEM = frozenset(
         Kind.TASK_FAILED,
         Kind.TASK_BLOCKED,
         Kind.TASK_CANCELLED,
+        Kind.TASK_DEAD_LETTERED,
         Kind.LEASE_EXPIRED,
         Kind.LEASE_CONTENDED,
         Kind.LEASE_REFUSED,

@@ -47,9 +47,12 @@ class UsersSubmitter(Submitter):
         due_s = self._turns.next_s
         if due_s < min(self._asked_s, self._context.plan.ends_s):
             self._asked_s = due_s
-            self._context.at(due_s, self._come)
+            self._context.at(due_s, lambda: self._come(due_s))
 
-    def _come(self) -> None:
+    def _come(self, asked_s: float) -> None:
+        if asked_s != self._asked_s:
+            # Something was due earlier: this has been asked for again since.
+            return
         self._asked_s = math.inf
         due = [Submission(*each) for each in self._turns.take(self._context.now())]
         while due:

@@ -12,6 +12,9 @@ from soak.schemas.language.slis import Sli
 from soak.schemas.language.view import View
 from soak.schemas.language.windowed import in_windows, warning_levels
 
+MAX_WINDOWS = 1_000_000
+"""Windows that follow one another in a run, at most."""
+
 
 def entry_problems(
     view: View, where: Where, entry: Mapping[str, Any], comparisons: Sequence[Comparison], context: Context
@@ -38,6 +41,10 @@ def _windows(view: View, where: Where, entry: Mapping[str, Any], comparison: Com
     share = view.parse(units.ratio, *where, "in") if "in" in entry else None
     if share == 0:
         yield view.problem((*where, "in"), "is met by any run", "write a share above 0%, such as 99%")
+    run_s = sum(view.duration(key) or 0.0 for key in ("duration", "drain"))
+    if window_s and run_s / window_s > MAX_WINDOWS:
+        what = f"the run has {run_s / window_s:,.0f} windows of this length ({MAX_WINDOWS:,} at most)"
+        yield view.problem((*where, "window"), what, "write a longer window")
     try:
         in_windows(comparison, window_s or 1.0, share)
     except UnclearError as error:

@@ -82,13 +82,17 @@ def _schema(error: Any) -> Schema:
     return schema if isinstance(schema, dict) else {}
 
 
+_WITH_KEYS = {"objective", "Soak scenario", "Soak gate", "list of waits, or a mapping"}
+"""Titles of mappings whose keys are not those of a variant."""
+
+
 def _extra_keys(error: Any) -> Iterator[Finding]:
     schema = _schema(error)
     known = list(schema.get("properties", {}))
     for key in error.instance:
         if key in known or (key.startswith("x-") and not error.absolute_path):
             continue
-        if "title" not in schema or schema["title"] in {"objective", "Soak scenario", "Soak gate"}:
+        if "title" not in schema or schema["title"] in _WITH_KEYS:
             own = key.startswith("x-")
             remedy = "x- keys are allowed at the top level only" if own else did_you_mean(key, known)
             yield (key,), f"unknown key {quoted(key)}", remedy
@@ -179,6 +183,7 @@ _TYPE_NAMES = {
 }
 
 
+_JITTER = "kind of jitter"
 _RATIO = "write a percentage such as 10%, or a number from 0 to 1 without quotes"
 
 
@@ -204,6 +209,9 @@ def _pattern(error: Any) -> Iterator[Finding]:
         return
     title = _article(_schema(error)["title"])
     remedy = _RATIO if title == "a ratio" else f"write {title}{such_as(_schema(error))}"
+    if "else" in error.schema_path:
+        # What a pattern is the alternative to in our schemas is this word.
+        remedy = f"{remedy}, or none"
     # A name that is a key is at its own path; everything else is a value.
     inner: Where = (error.instance,) if "propertyNames" in error.schema_path else ()
     yield inner, f"{_show(error.instance)} is not {title.partition(' of letters')[0]}", remedy
@@ -227,6 +235,8 @@ def _bound(error: Any) -> Iterator[Finding]:
     remedy = f"write {error.validator_value} at {least}"
     if _schema(error).get("title") == "ratio":
         remedy = _RATIO
+    elif _schema(error).get("title") == _JITTER:
+        remedy = f"write {_article(_JITTER)}{such_as(_schema(error))}"
     yield (), f"{_show(error.instance)} is {side} {error.validator_value}", remedy
 
 

@@ -111,9 +111,20 @@ def count(
     *,
     better: Better = Better.LOWER,
     per_task: bool = True,
+    on_demand: bool = False,
 ) -> Sli:
     """How many there were, of a series of the same name."""
-    return Sli(name, description, Unit.COUNT, Aggregate.COUNT, name, better, per_task=per_task, tolerance=tolerance)
+    return Sli(
+        name,
+        description,
+        Unit.COUNT,
+        Aggregate.COUNT,
+        name,
+        better,
+        per_task=per_task,
+        on_demand=on_demand,
+        tolerance=tolerance,
+    )
 
 
 def times(

@@ -103,6 +103,8 @@ class Kind(IntEnum):
     SAMPLE_MEMORY = auto()
     SAMPLE_MEMORY_HELD = auto()
     RUN_DECIDED = auto()
+    TASK_LOST = auto()
+    TASK_DEAD_LETTERED = auto()
     # For the events of systems of other packages.
     OWN_1 = auto()
     OWN_2 = auto()
@@ -206,6 +208,8 @@ SPECS: dict[Kind, Spec] = {
     Kind.TASK_FAILED: Spec("task.failed", "failed permanently", _FAILED_ATTEMPT),
     Kind.TASK_BLOCKED: Spec("task.blocked", "over its hard budget; waits for an operator", _FAILED_ATTEMPT),
     Kind.TASK_CANCELLED: Spec("task.cancelled", "cancelled by an operator", "task attempt cause"),
+    Kind.TASK_LOST: Spec("task.lost", "its worker died after it was acknowledged: nobody has it", _FAILED_ATTEMPT),
+    Kind.TASK_DEAD_LETTERED: Spec("task.dead_lettered", "set aside; `task.failed` follows", _FAILED_ATTEMPT),
     Kind.EXECUTION_STARTED: Spec("execution.started", "ledger: the body of the task starts", f"{_ATTEMPT} key"),
     Kind.EXECUTION_ENDED: Spec(
         "execution.ended",
@@ -312,6 +316,7 @@ NEW_STATE: dict[Kind, TaskState] = {
     Kind.TASK_FAILED: TaskState.FAILED,
     Kind.TASK_BLOCKED: TaskState.BLOCKED,
     Kind.TASK_CANCELLED: TaskState.CANCELLED,
+    Kind.TASK_LOST: TaskState.LOST,
 }
 """The state a task is in after an event of this kind."""
 

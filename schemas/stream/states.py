@@ -14,6 +14,8 @@ class TaskState(IntEnum):
     FAILED = 5
     BLOCKED = 6
     CANCELLED = 7
+    LOST = 8
+    """Acknowledged when it was handed out to a worker that died: nobody has it any more."""
 
 
 OPEN = frozenset({TaskState.PENDING, TaskState.IN_PROGRESS})
@@ -38,6 +40,7 @@ LEGAL = frozenset(
         (TaskState.IN_PROGRESS, TaskState.FAILED),
         (TaskState.IN_PROGRESS, TaskState.BLOCKED),
         (TaskState.IN_PROGRESS, TaskState.CANCELLED),
+        (TaskState.IN_PROGRESS, TaskState.LOST),
         (TaskState.FAILED, TaskState.PENDING),
         (TaskState.BLOCKED, TaskState.PENDING),
         (TaskState.BLOCKED, TaskState.CANCELLED),

@@ -24,9 +24,9 @@ from soak.schemas.systems.calls.settings import (
 )
 from soak.simulation.calls.bucket import Bucket
 from soak.simulation.calls.dependency import DependencyModel
-from soak.simulation.calls.fates import Draws
 from soak.simulation.calls.fullest import Fullest
 from soak.simulation.calls.outcome import CallError, Demand, Handler, Request, Steps
+from soak.simulation.draws import Draws
 from soak.simulation.plan import Plan
 from soak.simulation.recorder import Recorder
 
@@ -120,9 +120,7 @@ class Client:
                 return
             except CallError as failed:
                 hopeless = failed.error in HOPELESS if policy.errors is None else failed.error not in policy.errors
-                wait_s = policy.wait_s(
-                    attempt, self._jitter.of(request.number, request.attempt) if policy.jitter else 0
-                )
+                wait_s = policy.backoff.wait_s(attempt, self._jitter.before(request.number, request.attempt - attempt))
                 wait_s = max(wait_s, failed.retry_after_s)
                 if hopeless or attempt == policy.max_attempts or self._env.now + wait_s >= deadline:
                     raise

@@ -1,37 +1,11 @@
 """The fate of every call: its latency and fault, if any, by task and number of the call."""
 
-from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.faults import Fault
 from soak.schemas.systems.calls.faults import STRIKES_CALLS, CallFault
 from soak.schemas.systems.calls.settings import Dependency
-from soak.simulation.distributions import draw
+from soak.simulation.draws import Draws
 from soak.simulation.fates import Fates
 from soak.simulation.plan import Plan
-from soak.simulation.streams import BLOCK, Stream
-
-_KEPT = 64
-
-
-class Draws:
-    """Values of one stream by task and number: drawn a block at a time, and the last blocks kept."""
-
-    def __init__(self, seed: int, name: str, distribution: Distribution | None = None) -> None:
-        self._stream = Stream(seed, name)
-        self._distribution = distribution
-        self._kept: dict[tuple[int, int], list[float]] = {}
-
-    def of(self, number: int, layer: int) -> float:
-        """The value for a task; uniform from 0 to 1 where there is no distribution."""
-        arrival = number >> 1
-        key = (arrival // BLOCK, layer)
-        values = self._kept.get(key)
-        if values is None:
-            generator = self._stream.at(*key)
-            drawn = draw(self._distribution, generator, BLOCK) if self._distribution else generator.random(BLOCK)
-            values = self._kept[key] = drawn.tolist()
-            if len(self._kept) > _KEPT:
-                del self._kept[next(iter(self._kept))]
-        return values[arrival % BLOCK]
 
 
 class CallFates:

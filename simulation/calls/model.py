@@ -65,6 +65,9 @@ class CallsModel:
             self._env.timeout(max(0.0, due_s - self._env.now)).callbacks.append(lambda _: self._submit(due_s))
 
     def _submit(self, until_s: float) -> None:
+        if until_s != self._asked_s:
+            # Something was due earlier: this has been asked for again since.
+            return
         self._asked_s = math.inf
         for due_s, number, _ in self._turns.take(until_s):
             self._env.process(self._carry(number, due_s))

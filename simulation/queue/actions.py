@@ -33,3 +33,9 @@ ACTIONS: dict[str, Action] = {
 
 BODY_FAILS = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.OVER_BUDGET, Action.TIME_LIMIT})
 """What the body of a task itself does not survive: its execution ends with the fault as its cause."""
+
+LOSES_LEASE = frozenset({Action.CRASH, Action.HANG})
+"""What keeps a worker from renewing its lease."""
+
+SHOWS_BY_RESULT = frozenset({Action.TRANSIENT, Action.PERMANENT, Action.DB_LOCK})
+"""What is seen by what becomes of the task."""

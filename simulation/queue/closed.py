@@ -2,6 +2,7 @@
 
 from simpy import Environment
 
+from soak.schemas.stream.states import TaskState
 from soak.simulation.plan import Plan
 from soak.simulation.queue.fleet import FleetModel
 from soak.simulation.queue.lease import FOREVER
@@ -37,8 +38,10 @@ class ClosedQueueModel(QueueModel):
         self._next_due = self._turns.next_s
 
     def close(self, now: float, number: int, state: int) -> None:
-        """End a task in `state`; its user goes on."""
+        """End a task in `state`; its user goes on, unless nobody ever answers: it is lost."""
         super().close(now, number, state)
+        if state == TaskState.LOST:
+            return
         self._turns.ended(number, now)
         self._next_due = self._turns.next_s
         if not self._ready:

@@ -13,11 +13,12 @@ import numpy as np
 
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Process, Scenario
-from soak.schemas.stream.block import Floats
+from soak.schemas.stream.block import Bools, Floats
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue, queue_of
 from soak.simulation.distributions import spread
 from soak.simulation.queue.actions import ACTIONS, Action
 from soak.simulation.queue.lease import Leases
+from soak.simulation.queue.waits import mean_waits
 
 _POINTS = 1 << 14
 _R2 = (0.7548776662466927, 0.5698402909980532)
@@ -73,6 +74,7 @@ class TaskDemand:
         self._kind = None if kind is None else scenario.workload.kinds[kind].name
         service = scenario.workload.service if kind is None else scenario.workload.kinds[kind].service
         self._leases = Leases.of(self._queue, ())
+        self._backoff_s = mean_waits(self._queue.backoff, self._queue.last_attempt)
         number = np.arange(_POINTS, dtype=np.float64)
         within: Floats = number * _R2[0] % 1.0
         moment: Floats = number * _R2[1] % 1.0
@@ -134,63 +136,93 @@ class TaskDemand:
         )
 
     def _chain(self, faults: Sequence[Fault], *, over_budget: bool) -> Demand:
-        """Attempts of a task one after the other, up to `max_attempts`."""
+        """Attempts of a task one after the other, up to the last that is allowed."""
         queue = self._queue
         outcomes = {late: list(self._outcomes(faults, over_budget=over_budget, expired=late)) for late in (False, True)}
         attempts = held_s = idle_s = fails = after_s = waited_s = apart_s = 0.0
         share = {False: 1.0, True: 0.0}
         """Of the tasks that get so far: those whose attempt before did not lose its lease, and those whose did."""
-        for attempt in range(1, queue.max_attempts + 1):
+        for attempt in range(1, queue.last_attempt + 1):
             tried = [(share[late] * each.chance, each) for late in (False, True) for each in outcomes[late]]
             attempts += sum(chance for chance, _ in tried)
             held_s += sum(chance * each.held_s for chance, each in tried)
             idle_s += sum(chance * each.idle_s for chance, each in tried)
             again = sum(chance * each.again for chance, each in tried)
             ended = sum(chance * (1 - each.again) for chance, each in tried if each.fails)
-            ended += again if attempt == queue.max_attempts else 0.0
+            ended += again if attempt == queue.last_attempt else 0.0
             fails += ended
             after_s += ended * (waited_s + self._mean_s)
             back_s = sum(chance * each.again * each.back_s for chance, each in tried)
             lost = sum(chance * each.again for chance, each in tried if each.expires)
-            waited_s += (back_s + (again - lost) * queue.backoff_after(attempt)) / again if again else 0.0
-            if attempt < queue.max_attempts:
-                apart_s += (again - lost) * queue.backoff_after(attempt) + lost * self._found_after_s
+            waited_s += (back_s + (again - lost) * self._backoff_s[attempt - 1]) / again if again else 0.0
+            if attempt < queue.last_attempt:
+                apart_s += (again - lost) * self._backoff_s[attempt - 1] + lost * self._found_after_s
             share = {False: again - lost, True: lost}
         return Demand(attempts, held_s, idle_s, fails, after_s / fails if fails else 0.0, apart_s)
 
     def _outcomes(self, faults: Sequence[Fault], *, over_budget: bool, expired: bool) -> Iterator[_Outcome]:
         left = 1.0
         for fault in faults:
-            yield self._struck(fault, left * fault.rate, expired=expired)
+            yield from self._struck(fault, left * fault.rate, expired=expired)
             left *= 1 - fault.rate
         blocked = over_budget and self._queue.guardrail_mode is GuardrailMode.ENFORCE
         if self._late and not over_budget:
-            limit_s = np.full(1, self._queue.time_limit_s)
-            yield self._outcome(left * self._late, limit_s, again=1.0, fails=True)
-            in_time = self._service_s[self._service_s < self._queue.time_limit_s]
-            yield self._outcome(left * (1 - self._late), in_time, again=0.0, fails=False)
+            limit_s, in_time = np.full(1, self._queue.time_limit_s), self._service_s < self._queue.time_limit_s
+            yield from self._held(left * self._late, limit_s, again=1.0, fails=True, expired=expired)
+            left, held_s = left * (1 - self._late), self._service_s[in_time]
+            yield from self._held(left, held_s, again=0.0, fails=False, expired=expired, chosen=in_time)
         else:
-            yield self._outcome(left, self._service_s, again=0.0, fails=blocked)
+            yield from self._held(left, self._service_s, again=0.0, fails=blocked, expired=expired)
 
-    def _struck(self, fault: Fault, chance: float, *, expired: bool) -> _Outcome:
+    def _struck(self, fault: Fault, chance: float, *, expired: bool) -> Iterator[_Outcome]:
         queue, service_s = self._queue, self._service_s
         match ACTIONS[fault.type]:
             case Action.DB_LOCK:
-                return self._outcome(chance, service_s + queue.busy_timeout_s, again=1.0, fails=True)
+                held_s = service_s + queue.busy_timeout_s
+                yield from self._held(chance, held_s, again=1.0, fails=True, expired=expired)
             case Action.TRANSIENT:
-                return self._outcome(chance, service_s, again=1.0, fails=True)
+                yield from self._held(chance, service_s, again=1.0, fails=True, expired=expired)
             case Action.SLOW:
-                factor = queue.fleet.strikes[fault.name].factor
-                return self._outcome(chance, service_s * factor, again=0.0, fails=False)
+                held_s = service_s * queue.fleet.strikes[fault.name].factor
+                yield from self._held(chance, held_s, again=0.0, fails=False, expired=expired)
             case Action.CRASH:
                 held_s = self._within * service_s + queue.worker_restart_s
-                return self._outcome(chance, held_s, again=1.0, fails=True, expires=True)
+                again = 0.0 if queue.acks_early else 1.0
+                yield self._outcome(chance, held_s, again=again, fails=True, expires=True)
             case Action.HANG:
                 start_s, struck_s = self._starts_s[expired], self._within * service_s
                 lost = float(self._leases.outlasted_by_hang(start_s, struck_s, fault.hang_for_s).mean())
-                return self._outcome(chance, service_s + fault.hang_for_s, again=lost, fails=False, expires=True)
+                held_s = service_s + fault.hang_for_s
+                yield from self._held(chance, held_s, again=lost, fails=False, expired=expired, expires=True)
             case _:
-                return self._outcome(chance, service_s, again=0.0, fails=True)
+                yield from self._held(chance, service_s, again=0.0, fails=True, expired=expired)
+
+    def _held(
+        self,
+        chance: float,
+        held_s: Floats,
+        *,
+        again: float,
+        fails: bool,
+        expired: bool,
+        expires: bool = False,
+        chosen: Bools | None = None,
+    ) -> Iterator[_Outcome]:
+        """An attempt that holds its worker for this time: its lease may have expired by then, where nothing renews it.
+
+        chosen: which of the points it is about, where not all.
+        """
+        if not self._queue.times_out:
+            yield self._outcome(chance, held_s, again=again, fails=fails, expires=expires)
+            return
+        starts_s = self._starts_s[expired] if chosen is None else self._starts_s[expired][chosen]
+        held_s = np.broadcast_to(held_s, starts_s.shape)
+        lost = self._leases.outlasted(starts_s, held_s)
+        share = float(lost.mean()) if len(lost) else 0.0
+        if share < 1:
+            yield self._outcome(chance * (1 - share), held_s[~lost], again=again, fails=fails, expires=expires)
+        if share:
+            yield self._outcome(chance * share, held_s[lost], again=1.0, fails=True, expires=True)
 
     def _outcome(self, chance: float, held_s: Floats, *, again: float, fails: bool, expires: bool = False) -> _Outcome:
         mean_s, queue = float(held_s.mean()), self._queue

@@ -16,6 +16,7 @@ from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.units import show_duration, show_rate
 from soak.simulation.plan import Plan
+from soak.simulation.queue.delivery import expected_lost, outlasting
 from soak.simulation.queue.demand import Demand, Demanded
 from soak.simulation.queue.kind_demand import KindFigures, QueueFigures, demand_of, kind_figures, queue_figures
 from soak.simulation.queue.planned import PlannedWorkers, planned_workers
@@ -36,7 +37,8 @@ class QueueForecast:
     of tasks, or of first attempts. rate_per_s: arrivals per second, drawn, in POINTS equal parts of the run.
     cycle_rate_per_s: planned, over the first `cycle_s` (two cycles, or the whole run).
     workers: at the start; mean_workers: over the time in which work arrives, as planned; planned_workers: where they change,
-    from which time on there are how many.
+    from which time on there are how many. outlasting: the share of attempts that take longer than a visibility timeout;
+    expected_lost: tasks that crashes lose where they are acknowledged early.
     """
 
     arrivals: int
@@ -57,6 +59,8 @@ class QueueForecast:
     queues: tuple[QueueFigures, ...] = ()
     mean_workers: float = 0.0
     planned_workers: tuple[tuple[float, float], ...] = ()
+    outlasting: float = 0.0
+    expected_lost: float = 0.0
 
 
 def forecast_queue(plan: Plan) -> QueueForecast:
@@ -86,6 +90,8 @@ def forecast_queue(plan: Plan) -> QueueForecast:
         queues=queue_figures(scenario, load.parts),
         mean_workers=planned.mean(scenario.duration_s) if planned else float(queue_of(scenario).workers),
         planned_workers=planned.steps() if planned else (),
+        outlasting=outlasting(scenario),
+        expected_lost=expected_lost(scenario),
     )
 
 

@@ -7,7 +7,7 @@ from soak.schemas.stream.events import Kind
 from soak.simulation.plan import Plan
 from soak.simulation.queue.actions import Action
 from soak.simulation.queue.lease import FOREVER, Leases, union
-from soak.simulation.queue.mishaps import Attempt, Host, Mishaps
+from soak.simulation.queue.mishaps import LOST, Attempt, Host, Mishaps
 from soak.simulation.queue.roster import Roster
 from soak.simulation.recorder import Recorder
 
@@ -55,7 +55,9 @@ class KillableAttempts(Mishaps):
             self.killed.add(before)
             self._ended_bodies.discard(before)
             silent_s = self._silence_of(before, now)
-        if before is None or not before.lost:
+        if self._queue.acks_early:
+            self._finish(now, LOST, twin, cause)
+        elif before is None or not before.lost:
             silences = union([*self._outages, Window(silent_s, FOREVER)])
             expires_s = self._leases.first_expiry(run.start_s, FOREVER, silences)
             assert expires_s is not None

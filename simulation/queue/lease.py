@@ -24,10 +24,20 @@ class Leases:
     outages: tuple[Window, ...]
     watchdog_gone: tuple[Window, ...] = ()
 
-    @classmethod
-    def of(cls, queue: Queue, outages: tuple[Window, ...], watchdog_gone: tuple[Window, ...] = ()) -> "Leases":
-        """The leases of a queue."""
-        return cls(queue.lease_s, queue.heartbeat_s, queue.watchdog_interval_s, outages, watchdog_gone)
+    @staticmethod
+    def of(queue: Queue, outages: tuple[Window, ...], watchdog_gone: tuple[Window, ...] = ()) -> "Leases":
+        """The leases of a queue: renewed by heartbeats, or by nothing, or none where tasks are acknowledged early."""
+        kind = NoLeases if queue.acks_early else VisibilityTimeouts if queue.times_out else Leases
+        return kind(queue.lease_s, queue.heartbeat_s, queue.watchdog_interval_s, outages, watchdog_gone)
+
+    @property
+    def watched(self) -> bool:
+        """Whether something may happen to an attempt that meets no fault."""
+        return bool(self.outages)
+
+    def disturbed(self, start_s: float, end_s: float) -> bool:
+        """Whether something happens to an attempt from start to end that meets no fault."""
+        return self.out_between(start_s, end_s)
 
     def writable_from(self, t_s: float) -> float:
         """`t_s`, or the end of the outage it lies in."""
@@ -63,11 +73,57 @@ class Leases:
         lost: Bools = (renewed_s + self.heartbeat_s < awake_s) & (looks * self.watchdog_s - start_s < awake_s)
         return lost
 
+    def outlasted(self, start_s: Floats, held_s: Floats) -> Bools:
+        """Whether attempts that hold their workers for this time lose their leases to that alone, no outages."""
+        return np.zeros(len(held_s), dtype=np.bool_)
+
     def _next_look(self, t_s: float) -> float:
         look_s = math.ceil(t_s / self.watchdog_s) * self.watchdog_s
         blind = union([*self.outages, *self.watchdog_gone])
         seeing_s = first_outside(blind, look_s)
         return look_s if seeing_s == look_s else math.ceil(seeing_s / self.watchdog_s) * self.watchdog_s
+
+
+class VisibilityTimeouts(Leases):
+    """Leases that nothing renews: an attempt that runs longer loses it at the watchdog's next round."""
+
+    __slots__ = ()
+
+    @property
+    def watched(self) -> bool:
+        """See `Leases`."""
+        return True
+
+    def disturbed(self, start_s: float, end_s: float) -> bool:
+        """See `Leases`."""
+        return end_s - start_s > self.lease_s or self.out_between(start_s, end_s)
+
+    def first_expiry(self, start_s: float, end_s: float, silences: Sequence[Window]) -> float | None:
+        """See `Leases`: silences change nothing."""
+        found_s = self._next_look(start_s + self.lease_s)
+        return found_s if found_s < end_s else None
+
+    def outlasted_by_hang(self, start_s: Floats, struck_s: Floats, hang_for_s: float) -> Bools:
+        """See `Leases`: what a hang adds to an attempt counts as any other time, in `outlasted`."""
+        return np.zeros(len(struck_s), dtype=np.bool_)
+
+    def outlasted(self, start_s: Floats, held_s: Floats) -> Bools:
+        """See `Leases`."""
+        lost: Bools = np.ceil((start_s + self.lease_s) / self.watchdog_s) * self.watchdog_s - start_s < held_s
+        return lost
+
+
+class NoLeases(Leases):
+    """Tasks that were acknowledged when they were handed out: nobody takes them back."""
+
+    __slots__ = ()
+
+    def first_expiry(self, start_s: float, end_s: float, silences: Sequence[Window]) -> None:
+        """See `Leases`."""
+
+    def outlasted_by_hang(self, start_s: Floats, struck_s: Floats, hang_for_s: float) -> Bools:
+        """See `Leases`."""
+        return np.zeros(len(struck_s), dtype=np.bool_)
 
 
 def first_outside(windows: tuple[Window, ...], t_s: float) -> float:

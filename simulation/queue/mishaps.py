@@ -9,21 +9,23 @@ from soak.schemas.stream.states import TaskState
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.queue.settings import GuardrailMode, Queue, queue_of
 from soak.simulation.plan import Plan
-from soak.simulation.queue.actions import BODY_FAILS, Action
+from soak.simulation.queue.actions import BODY_FAILS, LOSES_LEASE, Action
 from soak.simulation.queue.lease import FOREVER, Leases, union
+from soak.simulation.queue.waits import waits_of
 from soak.simulation.recorder import Recorder
 
 T = TypeVar("T")
 
 # Plain numbers for the hot path: looking up a member of an enumeration costs as much as a heap operation.
 _INJECTED, _SEEN = int(Kind.FAULT_INJECTED), int(Kind.FAULT_SEEN)
-_ENDED, _RETRY = int(Kind.EXECUTION_ENDED), int(Kind.TASK_RETRY)
-_DONE, _FAILED, _BLOCKED = (
+_ENDED, _RETRY, _DEAD_LETTERED = int(Kind.EXECUTION_ENDED), int(Kind.TASK_RETRY), int(Kind.TASK_DEAD_LETTERED)
+_DONE, _FAILED, _BLOCKED, LOST = (
     (int(kind), int(state))
     for kind, state in (
         (Kind.TASK_DONE, TaskState.DONE),
         (Kind.TASK_FAILED, TaskState.FAILED),
         (Kind.TASK_BLOCKED, TaskState.BLOCKED),
+        (Kind.TASK_LOST, TaskState.LOST),
     )
 )
 """The event that ends a task, and the state it ends in."""
@@ -37,7 +39,7 @@ _INJECTED_AT_ITS_END = [
     for action, fails in zip(Action, _BODY_FAILS, strict=True)
 ]
 _TRIED_AGAIN = [action in {Action.TRANSIENT, Action.DB_LOCK, Action.TIME_LIMIT} for action in Action]
-_LOSES_ITS_LEASE = [action in {Action.CRASH, Action.HANG} for action in Action]
+_LOSES_ITS_LEASE = [action in LOSES_LEASE for action in Action]
 
 
 class Host(Protocol):
@@ -116,8 +118,9 @@ class Mishaps:
         self._row = recorder.row
         self._queue = queue_of(plan.scenario)
         self._rules, self._limited = rules(plan), limited(plan)
+        self._wait_s = waits_of(self._rules, plan)
         self._leases = leases
-        self._outages = leases.outages
+        self._outages, self._watched = leases.outages, leases.watched
         self._outage_faults = [fault for fault in plan.scenario.faults if fault.spec.outage]
         self._deferring = NO_CAUSE
         self.away = 0
@@ -135,7 +138,7 @@ class Mishaps:
                 attempt.cause, attempt.action = cause, _TIME_LIMIT
         struck_s = start_s + within * service_s
         end_s = start_s + service_s
-        if not self._outages and not _LOSES_ITS_LEASE[action]:
+        if not self._watched and not _LOSES_ITS_LEASE[action]:
             self._host.at(end_s, self._end, attempt)
             return
         silences = list(self._outages)
@@ -177,6 +180,8 @@ class Mishaps:
         self._row((now, Kind.PROCESS_EXITED, -1, 0, attempt.worker, attempt.cause, self._process(attempt.worker)))
         self.away += 1
         self._host.lost(now, attempt.worker)
+        if self._queue.acks_early:
+            self._finish(now, LOST, attempt, attempt.cause)
         self._host.at(now + self._queue.worker_restart_s, self._restart, attempt.worker)
 
     def _process(self, worker: int) -> int:
@@ -217,8 +222,7 @@ class Mishaps:
         if attempt.lost:
             self._row((now, Kind.LEASE_REFUSED, attempt.number, attempt.attempt, attempt.worker, attempt.cause, 0.0))
         elif _TRIED_AGAIN[attempt.action]:
-            backoff_s = self._rules(attempt.number).backoff_after(attempt.attempt)
-            self._try_again(now, now + backoff_s, attempt, attempt.cause)
+            self._try_again(now, now + self._wait_s(attempt.number, attempt.attempt), attempt, attempt.cause)
         elif attempt.action == _PERMANENT:
             self._finish(now, _FAILED, attempt, attempt.cause)
         elif attempt.action == _OVER_BUDGET and self._queue.guardrail_mode is GuardrailMode.ENFORCE:
@@ -232,13 +236,17 @@ class Mishaps:
         now = self._host.now
         self._host.catch_up(now)
         attempt.lost = True
-        cause = attempt.cause or self._outage_cause(attempt.start_s, now)
+        own = not self._queue.times_out or _LOSES_ITS_LEASE[attempt.action]
+        cause = (own and attempt.cause) or self._outage_cause(attempt.start_s, now)
         self._row((now, Kind.LEASE_EXPIRED, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
         self._try_again(now, now, attempt, cause)
         self._host.plan_poll(now)
 
     def _try_again(self, now: float, due: float, attempt: Attempt, cause: int) -> None:
-        if attempt.attempt >= self._rules(attempt.number).max_attempts:
+        rules = self._rules(attempt.number)
+        if attempt.attempt >= rules.last_attempt:
+            if rules.dead_letters(attempt.attempt):
+                self._row((now, _DEAD_LETTERED, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
             self._finish(now, _FAILED, attempt, cause)
             return
         self._row((now, _RETRY, attempt.number, attempt.attempt, attempt.worker, cause, due))

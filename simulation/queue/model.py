@@ -50,6 +50,7 @@ class QueueModel:
         self._duration_s = plan.ends_s
         self._outages = windows_of(plan.scenario, *OUTAGES)
         self._leases = Leases.of(self._queue, self._outages, windows_of(plan.scenario, QueueFault.WATCHDOG_CRASH))
+        self._watched = self._leases.watched
         self._mishaps = Mishaps(self, plan, recorder, self._leases)
         self._states, self._free = bytearray(), list(range(self._queue.workers - 1, -1, -1))
         self._ready: list[Ready] = []
@@ -233,7 +234,7 @@ class QueueModel:
         self._states[number] = _IN_PROGRESS
         if self._contended and (losers := self._contention.rivals(number, attempt)):
             self._row((now, Kind.LEASE_CONTENDED, number, attempt, -1, NO_CAUSE, losers))
-        if cause or (self._outages and self._leases.out_between(now, now + service_s)):
+        if cause or (self._watched and self._leases.disturbed(now, now + service_s)):
             self._row((now, _BEGIN, number, attempt, worker, NO_CAUSE, 0.0))
             eventful = Attempt(order, number, attempt, worker, now, cause, self._plan.action[cause])
             self._mishaps.begin(eventful, service_s, within)

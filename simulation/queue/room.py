@@ -9,6 +9,7 @@ from soak.schemas.systems.queue.kinds import NO_LIMIT_S
 from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.units import show_duration, show_rate, show_ratio
 from soak.simulation.queue.actions import ACTIONS, Action
+from soak.simulation.queue.delivery import delivery_doubts, delivery_figures
 from soak.simulation.room import Counts, Model, Picture, Room, in_bursts
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def _figures(scenario: Scenario, f: "QueueForecast | ClosedForecast") -> list[st
         f"  attempts    {f.attempts_per_task:.3f} per task, mean service time {show_duration(f.service_mean_s)}",
         f"  load        {busy}{in_bursts(scenario, f.load, f.peak_load, between=True)}",
         *_workers(f),
+        *delivery_figures(scenario),
         *_kinds(f),
         *_faults(scenario, f),
     ]
@@ -156,6 +158,7 @@ ROOM = Room(
     figures=_figures,
     pictures=_pictures,
     actions=ACTIONS,
+    doubts=delivery_doubts,
     calibrated=True,
     time_limits=_time_limits,
     timed_out=Action.TIME_LIMIT,

@@ -14,6 +14,7 @@ at the same moment, from separate threads, together with any other call. Each ca
 However a run ends, even if the runner is killed, every process started by the class ends with it (on Linux).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -32,13 +33,19 @@ class BusyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KindSettings:
-    """What holds for a kind of work, in real seconds. Of a higher `priority` tasks go first; `queue`: that of its tasks."""
+    """What holds for a kind of work, in real seconds. Of a higher `priority` tasks go first; `queue`: that of its tasks.
+
+    For the others see `QueueSettings`.
+    """
 
     priority: int
     max_attempts: int
     backoff_s: tuple[float, ...]
     hard_tokens: int
     queue: str = ""
+    jitter: float = 0.0
+    decorrelated: bool = False
+    backoff_max_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,13 @@ class QueueSettings:
     """The scenario's queue settings, in real seconds: already divided by `speed`.
 
     directory: absolute path of a new directory for the queue's files; a queue starts empty, whatever existed before.
-    backoff_s: minimum wait after attempt 1, 2, …; the last value repeats. soft_tokens, hard_tokens: the budget of a task, for
+    heartbeat_s: infinite if nothing renews a lease: it is a visibility timeout, and a `Queue` gets no heartbeats.
+    backoff_s: wait after attempt 1, 2, …; the last value repeats. soft_tokens, hard_tokens: the budget of a task, for
     information; the worker detects that a task is over it. workers: number of polling workers. speed: for information.
+    jitter: up to this share of a wait may be left out at random (1: full jitter, 0.5: equal); decorrelated: it may be
+    anything from the first one to three times the wait before, at most backoff_max_s. Who draws nothing waits long enough.
+    ack_early: a task is acknowledged when it is handed out, and has no lease: only for classes with `acks_early = True`.
+    max_deliveries: a task that would get one more attempt is dead-lettered, that is FAILED; max_attempts is no more. None: never.
     kinds: by kind of work, the `kind` in the JSON object that a payload is. queues: the names of the workers of each queue, which
     take its tasks only; without any, every worker takes all. rates: by queue with a limit, dispatches a second, and how many
     at once after a pause.
@@ -62,12 +74,17 @@ class QueueSettings:
     hard_tokens: int
     workers: int
     speed: float
+    jitter: float = 0.0
+    decorrelated: bool = False
+    backoff_max_s: float = math.inf
+    ack_early: bool = False
+    max_deliveries: int | None = None
     kinds: Mapping[str, KindSettings] = field(default_factory=dict)
     queues: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rates: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def backoff_after(self, attempt: int) -> float:
-        """Minimum time in seconds between the failure of attempt `attempt` (from 1) and the next attempt."""
+        """The time in seconds between the failure of attempt `attempt` (from 1) and the next attempt, without jitter."""
         return self.backoff_s[min(attempt, len(self.backoff_s)) - 1]
 
 
@@ -127,7 +144,9 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The task is FAILED."""
+    """The task is FAILED; dead_lettered: since it was delivered `max_deliveries` times."""
+
+    dead_lettered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +203,9 @@ class ChangeType(StrEnum):
     RETRY = "retry"
     """It is PENDING again."""
 
+    DEAD_LETTERED = "dead_lettered"
+    """It was delivered `max_deliveries` times; a FAILED follows."""
+
     DONE = "done"
     FAILED = "failed"
     BLOCKED = "blocked"
@@ -215,6 +237,8 @@ class Queue(Protocol):
     `soak target check` then do so. `redelivery_s = 600.0` in the class declares the maximum real seconds until the work of a
     dead worker can be claimed again; by default it is derived from the lease. `takes = ("priority", "retry", "queues",
     "rate_limit")` declares what of `settings.kinds`, `queues` and `rates` it heeds; scenarios that ask for more are refused.
+    `acks_early = True` declares that it can forget a task when it is claimed (`ack_early`): then `snapshot` does not count what
+    a dead worker held, and `recover` finds nothing.
     """
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:
@@ -275,6 +299,8 @@ class System(Protocol):
 
     `redelivery_s = 600.0` in the class declares the maximum real seconds until the work of a dead worker is started again; by
     default it is derived from the lease. `takes` declares what of kinds of work it heeds, as in `Queue`; also "hard_tokens".
+    `acks_early = True` declares that it can acknowledge a task when it is handed out (`ack_early`): then nobody has the task
+    of a dead worker, and `snapshot` does not count it.
     """
 
     def enqueue(self, key: str, payload: str) -> Accepted | Refused:

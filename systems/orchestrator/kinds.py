@@ -17,7 +17,7 @@ _TABLES = (
     " priority INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS paces (queue TEXT PRIMARY KEY, due REAL NOT NULL) WITHOUT ROWID",
 )
-_OF_KIND = ("max_attempts", "backoff_s", "hard_tokens")
+_OF_KIND = ("max_attempts", "backoff_s", "hard_tokens", "jitter", "decorrelated", "backoff_max_s")
 
 
 @dataclass(frozen=True, slots=True)

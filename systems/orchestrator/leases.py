@@ -65,6 +65,7 @@ class Leases(Outcomes):
         elif self.may_retry(task.attempt, task):
             self.put_back(now, task, EventType.RETRY, error=LEASE_ERROR, due=now, worker=owner)
         else:
+            self.dead_letter(now, task, error=LEASE_ERROR, attempt=task.attempt, worker=owner)
             self.give_up(now, task, error=LEASE_ERROR, worker=owner)
 
     def assignment(self, worker: str) -> Task | None:
@@ -76,8 +77,13 @@ class Leases(Outcomes):
         return next(iter(found), None)
 
     def register_worker(self, name: str, pid: int) -> None:
-        """A worker is there and has nothing to do, whatever an earlier one of its name was doing."""
+        """A worker is there and has nothing to do, whatever an earlier one of its name was doing.
+
+        What that had acknowledged when it was given to it, nobody has any more.
+        """
         with self.transaction() as now:
+            if self.settings.ack_early:
+                self.rows("DELETE FROM tasks WHERE state = 'IN_PROGRESS' AND owner = ?", (name,))
             self.rows(
                 "INSERT INTO workers (name, pid, state, task_id, seen_at) VALUES (?, ?, 'idle', NULL, ?)"
                 " ON CONFLICT DO UPDATE SET pid = excluded.pid, state = 'idle', task_id = NULL, seen_at = excluded.seen_at",
@@ -189,5 +195,7 @@ class Leases(Outcomes):
         self.record(now, EventType.DISPATCHED, task, worker=worker, due=task.retry_not_before)
         return Assignment(worker, task.id, task.attempt)
 
-    def _lease_end(self, now: float) -> float:
+    def _lease_end(self, now: float) -> float | None:
+        if self.settings.ack_early:
+            return None
         return now + (_TEN_YEARS_S if defects.active(Defect.LEASE_NEVER_EXPIRES) else self.settings.lease_s)

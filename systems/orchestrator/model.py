@@ -25,6 +25,9 @@ class EventType(StrEnum):
     DONE = "done"
     RETRY = "retry"
     FAILED = "failed"
+    DEAD_LETTERED = "dead_lettered"
+    """Delivered for the last time; `failed` follows."""
+
     BLOCKED = "blocked"
     GUARDRAIL = "guardrail"
     """A budget was exceeded and the task went on all the same."""

@@ -6,6 +6,7 @@ from soak.systems.orchestrator import defects
 from soak.systems.orchestrator.defects import Defect
 from soak.systems.orchestrator.kinds import KindStore
 from soak.systems.orchestrator.model import EventType, Task, TaskState
+from soak.systems.orchestrator.waits import wait_s
 
 LEASE_ERROR = "lease_expired"
 BUSY_ERROR = "db_busy"
@@ -34,9 +35,11 @@ class Outcomes(KindStore):
 
         def change(now: float, task: Task) -> None:
             if transient and self.may_retry(attempt, task):
-                due = now + self.settings_for(task.id).backoff_after_s(attempt)
+                due = now + wait_s(self.settings_for(task.id), task.key, attempt)
                 self.put_back(now, task, EventType.RETRY, error=error, due=due, worker=owner, notes=notes)
             else:
+                if transient:
+                    self.dead_letter(now, task, error=error, attempt=attempt, worker=owner)
                 self.give_up(now, task, error=error, attempt=attempt, worker=owner, notes=notes)
 
         return self._settle(task_id, owner, attempt, change)
@@ -53,7 +56,14 @@ class Outcomes(KindStore):
 
     def may_retry(self, attempt: int, task: Task) -> bool:
         """Whether another attempt at a task may follow this one."""
-        return attempt < self.settings_for(task.id).max_attempts or defects.active(Defect.RETRIES_WITHOUT_END)
+        most = self.settings_for(task.id).max_attempts
+        last = min(most, self.settings.max_deliveries or most)
+        return attempt < last or defects.active(Defect.RETRIES_WITHOUT_END)
+
+    def dead_letter(self, now: float, task: Task, *, error: str, attempt: int, worker: str) -> None:
+        """Record that a task which would be tried again has had its last delivery, if it has; it is to be given up."""
+        if self.settings.max_deliveries is not None and attempt >= self.settings.max_deliveries:
+            self.record(now, EventType.DEAD_LETTERED, task, attempt=attempt, worker=worker, error=error)
 
     def put_back(
         self, now: float, task: Task, event: EventType, *, error: str, due: float, worker: str = "", notes: str = ""

@@ -24,7 +24,9 @@ class Settings:
     poll_interval_s: float = 1.0
     watchdog_interval_s: float = 5.0
     lease_s: float = 30.0
-    heartbeat_s: float = 10.0
+    heartbeat_s: float | None = 10.0
+    """None: nothing renews a lease."""
+
     backoff_s: tuple[float, ...] = (60.0, 180.0, 600.0)
     max_attempts: int = 4
     busy_timeout_s: float = 5.0
@@ -37,15 +39,29 @@ class Settings:
     finishes: bool = False
     """Asked to stop, a worker first does what it was given, however long that takes."""
 
+    jitter: float = 0.0
+    """The share of a wait that is drawn, from 0 to 1."""
+
+    decorrelated: bool = False
+    """A wait is drawn from the first of `backoff_s` to three times the wait before, at most `backoff_max_s`."""
+
+    backoff_max_s: float = 86_400.0
+    ack_early: bool = False
+    """A task is acknowledged when it is handed out: it has no lease, and is forgotten when its worker dies."""
+
+    max_deliveries: int | None = None
+    """A task that would be delivered once more is dead-lettered: FAILED. None: the attempts alone decide."""
+
     kinds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By kind of task what it has of its own: `priority`, `queue`, `max_attempts`, `backoff_s`, `hard_tokens`."""
+    """By kind of task what it has of its own: `priority`, `queue`, `max_attempts`, `backoff_s` and its jitter, `hard_tokens`."""
 
     queues: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By name: `workers`, by their names, and `rate_per_s` with `at_once`. Without any, all workers take all tasks."""
 
-    def backoff_after_s(self, attempt: int) -> float:
-        """How long a task waits after its attempt number `attempt` failed."""
-        return self.backoff_s[min(attempt, len(self.backoff_s)) - 1]
+    @property
+    def look_s(self) -> float:
+        """How often an idle worker looks whether there is something for it, should nobody have woken it."""
+        return self.heartbeat_s or self.lease_s
 
 
 def read_settings(path: Path) -> Settings:
@@ -77,16 +93,22 @@ def settings_of(data: object) -> Settings:
 
 _TEXTS = {"db", "run_dir"}
 _TABLES = {"kinds", "queues"}
-_COUNTS = {"max_attempts": 1, "soft_tokens": 0, "hard_tokens": 0}
+_COUNTS = {"max_attempts": 1, "soft_tokens": 0, "hard_tokens": 0, "max_deliveries": 1}
+_OPTIONAL = {"heartbeat_s", "max_deliveries"}
+_FLAGS = {"decorrelated", "ack_early", "finishes"}
 _POSITIVE = {"poll_interval_s", "watchdog_interval_s", "lease_s", "heartbeat_s"}
 
 
 def _value(name: str, value: object) -> object:
-    if name == "finishes":
+    if name in _OPTIONAL and value is None:
+        return None
+    if name in _FLAGS:
         return _checked(name, value, isinstance(value, bool), "true or false")
     if name in _TABLES:
         of_each = isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())
         return _checked(name, value, of_each, "an object of objects")
+    if name == "jitter":
+        return _checked(name, value, _is_seconds(value) and float(str(value)) <= 1, "a share from 0 to 1")
     if name in _TEXTS:
         return _checked(name, value, isinstance(value, str) and value != "", "a path")
     if name == "guardrail":

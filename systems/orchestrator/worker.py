@@ -116,7 +116,7 @@ def work(settings: Settings, asked: argparse.Namespace, lifetime: Lifetime) -> N
         with store, Heart(settings, asked.name, lifetime) as heart:
             _until_written(lambda: store.register_worker(asked.name, os.getpid()), asked.name, lifetime)
             worker = Worker(store, asked.name, body, lifetime, heart)
-            _loop(worker, mailbox, asked.name, lifetime, settings.heartbeat_s)
+            _loop(worker, mailbox, asked.name, lifetime, settings.look_s)
             if settings.finishes:
                 _finish(worker, store, asked.name, lifetime)
             else:

@@ -30,7 +30,7 @@ CALLS = """\
 version: 1
 name: closed
 system: calls
-duration: 2h
+duration: 1h
 warmup: 10m
 workload: {{users: {{count: {users}, think: {think}}}}}
 calls:
@@ -67,10 +67,10 @@ def test_the_machine_repairman(tmp_path: Path, system: str, users: int, workers:
     found = verdicts(tmp_path, system.format(users=users, workers=workers, think=THINK, service=SERVICE))
     theory = balance(users, THINK_S, SERVICE_S, workers)
     throughput, response_s = observed(found, "throughput"), observed(found, "latency_mean")
-    assert_inside_interval(throughput, theory.throughput_per_s, within=0.02)
-    assert_inside_interval(response_s, theory.in_system / theory.throughput_per_s, within=0.05)
+    assert_inside_interval(throughput, theory.throughput_per_s, within=0.03)
+    assert_inside_interval(response_s, theory.in_system / theory.throughput_per_s, within=0.08)
     for each_per_s, each_s in zip(throughput, response_s, strict=True):
-        assert each_per_s * (each_s + THINK_S) == pytest.approx(users, rel=0.04)
+        assert each_per_s * (each_s + THINK_S) == pytest.approx(users, rel=0.06)
     assert max(throughput) <= bound(users, THINK_S, SERVICE_S, workers) * 1.03
 
 

@@ -140,8 +140,31 @@ faults:
   - {name: crash, type: dependency_crash, at: 1m, for: 30s}
   - {name: release, type: bad_release, at: 2m, for: 1m, rate: 80%}
 """
-SCENARIOS = {"passes": PASSES, "aborts": ABORTS, "alerts": ALERTS, "faults": FAULTS, "calls": CALLS}
+DELIVERY = """
+queue:
+  lease: {duration: 5s, heartbeat: none}
+  retry: {max_attempts: 3, backoff: {initial: 1s}, jitter: full}
+  max_deliveries: 2
+  watchdog_interval: 1s
+slos: [dead_lettered >= 1, duplicate_executions >= 1, backoff_violations == 0]
+"""
+EARLY = """
+queue: {ack: early}
+faults: [{name: crash, type: worker_crash, rate: 10%}]
+slos: [lost_tasks >= 1]
+"""
+SCENARIOS = {
+    "passes": PASSES,
+    "aborts": ABORTS,
+    "alerts": ALERTS,
+    "faults": FAULTS,
+    "calls": CALLS,
+    "delivery": DELIVERY,
+    "early": EARLY,
+}
 EXIT_CODES = {
+    "delivery": {Outcome.PASS.exit_code},
+    "early": {Outcome.PASS.exit_code},
     "calls": {Outcome.INCONCLUSIVE.exit_code},
     "passes": {Outcome.PASS.exit_code},
     "aborts": {Outcome.ABORTED.exit_code},

@@ -8,6 +8,7 @@ from soak.schemas.evidence.explanation import Broken, Circumstances, Explanation
 from soak.schemas.evidence.windows import WindowsResult
 from soak.schemas.language.conditions import Comparison
 from soak.schemas.language.windows import Window
+from soak.schemas.stream.block import tick
 from soak.schemas.units import show_duration
 
 Around = Callable[[Judge, Stretch | Window], Circumstances]
@@ -36,4 +37,12 @@ def explained(judge: Judge, comparison: Comparison, found: WindowsResult, around
         what = words.observed(comparison, stretch, found.limit)
         parts.append(", ".join(filter(None, [f"worst {words.span(stretch.start_s, stretch.end_s)}: {what}", then])))
     text = words.sentences(*parts)
-    return Explanation(Broken.OBJECTIVE, comparison.text, text, found.first_s, stretch, stretch, None, around, [])
+    return Explanation(Broken.OBJECTIVE, comparison.text, text, _since(judge, found), None, stretch, None, around, [])
+
+
+def _since(judge: Judge, found: WindowsResult) -> float | None:
+    """From when on every window to the end was broken; None where one later was not."""
+    if found.first_s is None or found.spells != 1:
+        return None
+    end_s = judge.scenario.warmup_s + found.length_s + found.looked_s
+    return found.first_s if tick(found.first_s + found.broken_s) >= tick(end_s) else None

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import astuple
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block, Floats, Ints
 from soak.schemas.stream.events import COPY, Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
+from soak.schemas.systems.queue.settings import queue_of
+
+EXPIRED = "lease_expired"
+"""The error of a lease that expired by no fault."""
 
 _MOST = 10_000
 """The number of last meetings of a task with a fault that are looked through."""
@@ -25,6 +30,7 @@ class Blame:
         self._key: Ints = np.empty(0, dtype=np.int64)
         self._cause: Ints = np.empty(0, dtype=np.int64)
         self._t: Floats = np.empty(0)
+        self._times_out = queue_of(scenario).times_out
         self._counts: Counter[tuple[str, float]] = Counter()
 
     def observe(self, block: Block, executions: Samples) -> None:
@@ -46,7 +52,9 @@ class Blame:
         """Count an execution too many of a task; of the meetings, `met` were before it."""
         for place in np.flatnonzero(self._key[max(0, met - _MOST) : met] == key)[::-1].tolist():
             at = max(0, met - _MOST) + place
-            fault = self._vocabulary.causes[int(self._cause[at])].fault
+            fault, error = astuple(self._vocabulary.causes[int(self._cause[at])])
+            if self._times_out and not fault and error == EXPIRED:
+                return
             if fault in self._starts:
                 self._counts[fault, self._window(fault, float(self._t[at]))] += 1
                 return

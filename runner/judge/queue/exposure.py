@@ -14,7 +14,8 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.simulation.distributions import spread
-from soak.simulation.queue.actions import ACTIONS
+from soak.simulation.queue.actions import ACTIONS, SHOWS_BY_RESULT
+from soak.simulation.queue.delivery import outlasting
 
 _POINTS = 4096
 
@@ -29,6 +30,7 @@ class Attempts:
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary) -> None:
         self.contest = Contest([fault for fault in scenario.faults if fault.type in ACTIONS])
         self._vocabulary = vocabulary
+        self._in_time = 1.0 - outlasting(scenario)
         self._labels = TaskLabels(vocabulary) if any(fault.kinds for fault in self.contest.faults) else None
         self._budgets = {
             place: Budget(fault, frozenset(earlier.name for earlier in self.contest.faults[:place]))
@@ -50,8 +52,12 @@ class Attempts:
         self.contest.add(can)
 
     def expected(self, place: int, ended_s: float) -> float:
-        """Expected injections of the fault at a position."""
-        return self.contest.expected(place)
+        """Expected injections of the fault at a position; of what shows by the result of an attempt, that come in time.
+
+        An attempt that outlasts a visibility timeout is delivered again, whatever becomes of it.
+        """
+        shows = ACTIONS[self.contest.faults[place].type] in SHOWS_BY_RESULT
+        return self.contest.expected(place) * (self._in_time if shows else 1.0)
 
 
 class Duplicates:

@@ -1,10 +1,12 @@
 """Redelivery of work whose worker died, by the execution ledger, independent of what a system reports."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from soak.runner.judge.queue.deaths import Death, Deaths
+from soak.runner.judge.room import Law
 from soak.runner.judge.samples import Samples
 from soak.runner.judge.table import Table
 from soak.schemas.language.model import Scenario
@@ -15,6 +17,10 @@ from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.states import OPEN, TaskState
 from soak.schemas.stream.vocabulary import Vocabulary
 from soak.schemas.systems.queue.settings import queue_of
+from soak.schemas.units import show_duration
+
+LAW = "redelivery"
+"""The name of the law."""
 
 _DIED = frozenset({"process_gone", "runner_gone"})
 """Errors with which the ledger ends an execution whose process died."""
@@ -63,7 +69,7 @@ class Redelivery:
         executions = np.flatnonzero(_EXECUTIONS[block.kind])
         if len(executions):
             self._last_s = float(block.t[executions[-1]])
-        death = (block.kind == Kind.EXECUTION_ENDED) & is_death[block.cause]
+        death = self._died(block, is_death)
         concerned = np.isin(block.task, [*self.deaths.tasks(), *block.task[death].tolist()])
         again, took = [], []
         for place in np.flatnonzero(death | exited | (concerned & _OVER[block.kind])).tolist():
@@ -77,6 +83,11 @@ class Redelivery:
                 took.append(t_s - died.t_s)
         places = np.array(again, dtype=np.int64)
         return Samples(block.t[places], quantise(np.array(took)), label=table.labels_at(block, places))
+
+    def _died(self, block: Block, is_death: Bools) -> Bools:
+        """Which events are deaths of executions after which the task has to be started again; see `_is_death`."""
+        ended: Bools = (block.kind == Kind.EXECUTION_ENDED) & is_death[block.cause]
+        return ended
 
     def _is_death(self) -> Bools:
         """By cause: whether an execution that ends with it ended because its process did."""
@@ -104,6 +115,23 @@ class Redelivery:
         lost = sum(each > self._allowed_s for each in idle_s.values())
         lacking_s = max((self._allowed_s - each for each in idle_s.values()), default=0.0)
         return Stranded(lost, len(idle_s) - lost, self._allowed_s, max(0.0, lacking_s))
+
+    def law(self, table: Table, until_s: float, *, complete: bool) -> Law:
+        """Whether work whose worker died is started again. complete: whether no event is known to be lost."""
+        stranded = self.stranded(table, until_s)
+        name, description = LAW, "work whose worker died is started again"
+        allowed = show_duration(stranded.allowed_s)
+        if stranded.lost:
+            detail = (
+                f"{stranded.lost} tasks were never started again, although nothing else ran for longer than {allowed}"
+            )
+            return Law(name, description, float(stranded.lost), detail)
+        if stranded.waiting:
+            lacking = show_duration(math.ceil(stranded.lacking_s) or 1)
+            not_yet = f"{stranded.waiting} tasks had not been started again; that may take {allowed}"
+            remedy = f" (raise drain by {lacking})" if complete else ""
+            return Law(name, description, None, f"{not_yet} once nothing else runs{remedy}")
+        return Law(name, description, 0.0, "")
 
     def lost(self, table: Table, until_s: float) -> dict[int, Death]:
         """The lost tasks with their last deaths, in the order of these; for a run that ends at `until_s`."""

@@ -1,18 +1,18 @@
 """What is particular to a queue: leases, backoffs, budgets, the execution ledger and redelivery."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from soak.runner.judge.groups import carried
 from soak.runner.judge.lifecycle import Lifecycle
-from soak.runner.judge.queue.blame import Blame
+from soak.runner.judge.queue.blame import EXPIRED, Blame
 from soak.runner.judge.queue.by_kind import ByKind
+from soak.runner.judge.queue.deliveries import redelivery_of
 from soak.runner.judge.queue.duplicates import Duplicates
 from soak.runner.judge.queue.ledger import duplicate_executions
 from soak.runner.judge.queue.levels import ExactDepth, WorkersAlive
-from soak.runner.judge.queue.redelivery import Redelivery, Stranded
+from soak.runner.judge.queue.redelivery import Stranded
 from soak.runner.judge.room import LOST, AtTheEnd, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts, Samples
@@ -27,9 +27,8 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.schemas.systems.queue.faults import QueueFault
-from soak.schemas.systems.queue.indicators import QUEUE_DEPTH_MAX, WORKERS_ALIVE
+from soak.schemas.systems.queue.indicators import DEAD_LETTERED, QUEUE_DEPTH_MAX, WORKERS_ALIVE
 from soak.schemas.systems.queue.settings import Queue, queue_of
-from soak.schemas.units import show_duration
 
 _UNBLOCKED = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED)
 _CLOSING = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_BLOCKED, Kind.TASK_CANCELLED)
@@ -39,8 +38,9 @@ _TICK_S = 2e-6
 
 
 def _backoffs(queue: Queue) -> Floats:
-    """The backoff after each attempt, from 0."""
-    return np.array([queue.backoff_after(max(1, attempt)) for attempt in range(len(queue.backoff_s) + 1)])
+    """The least backoff after each attempt, from 0."""
+    last = len(queue.backoff.listed_s) or queue.last_attempt
+    return np.array([queue.backoff.least_s(max(1, attempt)) for attempt in range(last + 1)])
 
 
 class QueueTracker(Tracker):
@@ -52,8 +52,9 @@ class QueueTracker(Tracker):
         super().__init__(scenario, vocabulary, identity)
         self._queue = queue_of(scenario)
         self._backoff_s = _backoffs(self._queue)
+        self._drawn = any(each.backoff.drawn for each in (self._queue, *self._queue.by_kind))
         self._by_kind = ByKind(scenario) if self._queue.differs_by_kind else None
-        self._redelivery = Redelivery(scenario, vocabulary, identity)
+        self._redelivery = redelivery_of(self._queue)(scenario, vocabulary, identity)
         self._duplicates = Duplicates()
         self._blame = Blame(scenario, vocabulary)
         self._alive = WorkersAlive(self._queue.workers) if WORKERS_ALIVE in scenario.slis else None
@@ -66,7 +67,7 @@ class QueueTracker(Tracker):
         specs, causes = self._specs(), self._vocabulary.causes
         return np.array(
             [
-                spec.transient if spec else cause.error not in {"", "lease_expired"}
+                spec.transient if spec else cause.error not in {"", EXPIRED}
                 for spec, cause in zip(specs, causes, strict=True)
             ]
         )
@@ -86,6 +87,7 @@ class QueueTracker(Tracker):
         self._blame.observe(block, facts.series["duplicate_executions"])
         facts.series["redelivery_time"] = self._redelivery.observe(block, tasks.table)
         _contentions(block, tasks, facts)
+        self._dead_letters(block, tasks, facts)
         if self._alive:
             facts.series[WORKERS_ALIVE] = self._alive.observe(block, facts)
         if self._depth:
@@ -116,25 +118,31 @@ class QueueTracker(Tracker):
         rows.keep(expired=expiries, over_budget=excesses, failed_body=failed_body, failed_at=failed_at)
         return np.where(failed_body == rows.attempt, failed_at, rows.t)
 
+    def _dead_letters(self, block: Block, tasks: Tasks, facts: Facts) -> None:
+        if DEAD_LETTERED in self._scenario.slis:
+            rows, dead = tasks.rows, tasks.rows.kind == Kind.TASK_DEAD_LETTERED
+            facts.series[DEAD_LETTERED] = rows.samples(_CLOSING[rows.kind] | dead, dead, tasks.label)
+            note_rows(facts, DEAD_LETTERED, block, rows, dead, tasks.label, "delivered for the last time")
+
     def _backoffs(self, block: Block, tasks: Tasks, failed_at: Floats, facts: Facts) -> None:
         rows, label = tasks.rows, tasks.label
         groups, kind = rows.groups, rows.kind
-        most: int | Ints = self._queue.max_attempts
+        most: int | Ints = self._queue.last_attempt
         if self._by_kind is None:
             backoff_s = self._backoff_s[np.clip(rows.attempt, 0, len(self._backoff_s) - 1)]
         else:
             backoff_s, most = self._by_kind.of(label, rows.attempt)
         # A backoff runs from the end of the attempt: from that of its body, by the ledger, where that failed.
-        not_before = carried(
-            groups.latest(kind == Kind.TASK_RETRY),
-            failed_at + np.where(tasks.transient[rows.cause], backoff_s, 0.0),
-            rows.known("not_before"),
-        )
+        over_s = failed_at + np.where(tasks.transient[rows.cause], backoff_s, 0.0)
+        if self._drawn:
+            # Only who drew it knows how long it is: what the retry itself says holds, and no less than jitter can make it.
+            over_s = np.maximum(over_s, rows.value)
+        not_before = carried(groups.latest(kind == Kind.TASK_RETRY), over_s, rows.known("not_before"))
         again = (kind == Kind.EXECUTION_STARTED) & (not_before > 0)
         started = kind == Kind.TASK_DISPATCHED
         excess = started & (rows.attempt > most)
         facts.series["excess_attempts"] = rows.samples(started, excess, label)
-        beyond = f"more than {'its' if self._by_kind else self._queue.max_attempts} attempts"
+        beyond = f"more than {'its' if self._by_kind else self._queue.last_attempt} attempts"
         note_rows(facts, "excess_attempts", block, rows, excess, label, beyond)
         early = again & (rows.t < not_before - _TICK_S)
         facts.series["backoff_violations"] = rows.samples(again, early, label)
@@ -152,7 +160,7 @@ class QueueTracker(Tracker):
             float(mismatches),
             f"{mismatches} tasks DONE contrary to the ledger" if mismatches else "",
         )
-        yield _redelivery(self.stranded(lifecycle), complete=complete)
+        yield self._redelivery.law(lifecycle.table, lifecycle.until_s, complete=complete)
 
     def stranded(self, lifecycle: Lifecycle) -> Stranded:
         """Work whose worker died and which was not started again, were the run to end now."""
@@ -208,17 +216,3 @@ def _lease_recovery(rows: Rows, expiries: Floats, done: Bools, label: Ints | Non
     leases = rows.samples(closed, done * expiries, label)
     weight = rows.samples(closed, expiries, None).value
     return Samples(leases.t, leases.value, weight, leases.label)
-
-
-def _redelivery(stranded: Stranded, *, complete: bool) -> Law:
-    name, description = "redelivery", "work whose worker died is started again"
-    allowed = show_duration(stranded.allowed_s)
-    if stranded.lost:
-        detail = f"{stranded.lost} tasks were never started again, although nothing else ran for longer than {allowed}"
-        return Law(name, description, float(stranded.lost), detail)
-    if stranded.waiting:
-        lacking = show_duration(math.ceil(stranded.lacking_s) or 1)
-        not_yet = f"{stranded.waiting} tasks had not been started again; that may take {allowed}"
-        remedy = f" (raise drain by {lacking})" if complete else ""
-        return Law(name, description, None, f"{not_yet} once nothing else runs{remedy}")
-    return Law(name, description, 0.0, "")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from aiolimiter import AsyncLimiter
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from soak.runner.targets.calls.breaker import Breaker
 from soak.runner.targets.calls.request import Attempts, Handler, Request
@@ -27,8 +27,8 @@ from soak.schemas.systems.calls.settings import (
     Timeout,
     calls_of,
 )
-from soak.simulation.calls.fates import Draws
 from soak.simulation.calls.outcome import CallError, Demand
+from soak.simulation.draws import Draws
 from soak.simulation.plan import Plan
 
 
@@ -80,11 +80,11 @@ class Policies:
 
     async def _retry(self, policy: Retry, inner: Handler, request: Request, deadline: float) -> None:
         real = self._clock.real
-        backoff = wait_exponential(real(policy.initial_s), real(policy.max_s), policy.factor)
 
         def wait(state: RetryCallState) -> float:
-            uniform = self._jitter.of(request.number, request.attempt) if policy.jitter else 0.0
-            return max(backoff(state) * (1 - policy.jitter * uniform), real(_error(state).retry_after_s))
+            attempt = state.attempt_number
+            wait_s = policy.backoff.wait_s(attempt, self._jitter.before(request.number, request.attempt - attempt))
+            return max(real(wait_s), real(_error(state).retry_after_s))
 
         last = stop_after_attempt(policy.max_attempts)
 

@@ -50,6 +50,11 @@ def settings_for_checks(directory: Path, lease_s: float, workers: int) -> Common
         rates={},
         workers=workers,
         speed=1.0,
+        jitter=0.0,
+        decorrelated=False,
+        backoff_max_s=max(BACKOFF_S),
+        ack_early=False,
+        max_deliveries=None,
     )
 
 

@@ -32,9 +32,7 @@ def asked_of(scenario: Scenario) -> list[str]:
     queue = queue_of(scenario)
     found = {
         PRIORITY: any(each.priority for each in queue.by_kind),
-        RETRY: any(
-            (each.max_attempts, each.backoff_s) != (queue.max_attempts, queue.backoff_s) for each in queue.by_kind
-        ),
+        RETRY: any((each.max_attempts, each.backoff) != (queue.max_attempts, queue.backoff) for each in queue.by_kind),
         BUDGET: any(each.hard_tokens != queue.hard_tokens for each in queue.by_kind),
         QUEUES: bool(queue.queues),
         RATE_LIMIT: any(each.rate_per_s for each in queue.queues),
@@ -63,9 +61,12 @@ def kind_settings(scenario: Scenario, speed: float) -> dict[str, KindSettings]:
     return {
         kind.name: KindSettings(
             priority=of.priority,
-            max_attempts=of.max_attempts,
-            backoff_s=tuple(each / speed for each in of.backoff_s),
+            max_attempts=of.last_attempt,
+            backoff_s=tuple(each / speed for each in of.waits_s),
             hard_tokens=of.hard_tokens,
+            jitter=of.backoff.jitter,
+            decorrelated=of.backoff.decorrelated,
+            backoff_max_s=of.backoff.max_s / speed,
             queue=dict(kind.labels).get("queue", ""),
         )
         for kind, of in zip(scenario.workload.kinds, queue.by_kind, strict=True)

@@ -1,5 +1,6 @@
-"""Faults of a queue that a runner cannot inject into a system whose files it does not know."""
+"""What a system that is not the bundled one cannot be asked: faults in files it keeps to itself, and what it does not declare."""
 
+from soak.contract import Queue, System
 from soak.schemas.errors import UsageError
 from soak.schemas.language.model import Scenario
 from soak.schemas.systems.queue.faults import QueueFault
@@ -9,6 +10,15 @@ NO_FILES: dict[str, str] = {
     QueueFault.DISK_FULL: "the runner does not know where its data is stored",
     QueueFault.DB_OUTAGE: "the runner cannot lock a database that it does not know",
 }
+
+
+def refuse_early_acknowledgement(scenario: Scenario, name: str, kind: type[Queue] | type[System]) -> None:
+    """Raises UsageError for `ack: early` where a class does not declare that it can."""
+    if queue_of(scenario).acks_early and getattr(kind, "acks_early", False) is not True:
+        remedy = "declare acks_early = True in the class once it does, or write ack: late"
+        raise UsageError(
+            f"queue.ack: early: {name} does not declare that it acknowledges a task as it hands it out ({remedy})"
+        )
 
 
 def refuse_fleet(scenario: Scenario, target: str, why: str) -> None:

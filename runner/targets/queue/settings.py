@@ -27,6 +27,11 @@ class CommonSettings(TypedDict):
     hard_tokens: int
     workers: int
     speed: float
+    jitter: float
+    decorrelated: bool
+    backoff_max_s: float
+    ack_early: bool
+    max_deliveries: int | None
     kinds: dict[str, KindSettings]
     queues: dict[str, tuple[str, ...]]
     rates: dict[str, tuple[float, float]]
@@ -39,12 +44,17 @@ def _common(scenario: Scenario, directory: Path, speed: float) -> CommonSettings
         directory=directory.absolute(),
         lease_s=queue.lease_s / speed,
         heartbeat_s=_interval(queue.heartbeat_s, speed),
-        backoff_s=tuple(backoff_s / speed for backoff_s in queue.backoff_s),
-        max_attempts=queue.max_attempts,
+        backoff_s=tuple(backoff_s / speed for backoff_s in queue.waits_s),
+        max_attempts=queue.last_attempt,
         soft_tokens=queue.soft_tokens,
         hard_tokens=queue.hard_tokens,
         workers=queue.workers,
         speed=speed,
+        jitter=queue.backoff.jitter,
+        decorrelated=queue.backoff.decorrelated,
+        backoff_max_s=queue.backoff.max_s / speed,
+        ack_early=queue.acks_early,
+        max_deliveries=queue.max_deliveries,
         kinds=kind_settings(scenario, speed),
         queues=workers,
         rates=rates(queue, speed),

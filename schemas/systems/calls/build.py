@@ -5,6 +5,7 @@ from typing import Any
 
 from soak.schemas import units
 from soak.schemas.files import Folders
+from soak.schemas.language.backoff import build_backoff
 from soak.schemas.language.build import build_distribution
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.systems.calls.settings import (
@@ -70,13 +71,9 @@ def _rollback(data: Mapping_) -> Rollback:
 
 
 def _retry(data: Mapping_) -> Retry:
-    backoff = data["backoff"]
     return Retry(
         data["max_attempts"],
-        units.duration(backoff["initial"]),
-        float(backoff["factor"]),
-        units.duration(backoff["max"]),
-        units.ratio(backoff["jitter"]),
+        build_backoff(data["backoff"], data["backoff"]["jitter"]),
         frozenset(data["errors"]) if "errors" in data else None,
     )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from soak.schemas.language.backoff import Backoff
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.model import Scenario
 
@@ -88,23 +89,11 @@ class Timeout:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Up to `max_attempts` attempts; the n-th wait is initial * factor^(n-1), at most `max_s`, less up to `jitter` of it.
-
-    Retry-After of a dependency is honoured.
-    """
+    """Up to `max_attempts` attempts, with a backoff after each but the last. Retry-After of a dependency is honoured."""
 
     max_attempts: int
-    initial_s: float
-    factor: float
-    max_s: float
-    jitter: float
+    backoff: Backoff
     errors: Retryable
-
-    def wait_s(self, attempt: int, uniform: float) -> float:
-        """How long to wait after the `attempt`-th failure (from 1); `uniform` from 0 to 1 decides the jitter."""
-        # A product of factors first: the power of a large attempt overflows before the bound is applied.
-        full_s = min(self.max_s, self.initial_s * min(self.factor ** min(attempt - 1, 64), 1e12))
-        return full_s * (1 - self.jitter * uniform)
 
 
 @dataclass(frozen=True, slots=True)

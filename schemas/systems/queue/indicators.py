@@ -5,6 +5,7 @@ from soak.schemas.language.expression import Unit
 from soak.schemas.language.slis import catalogue, count, gauge, ratio, times
 from soak.schemas.language.tolerance import EXTREME, WAIT, Tolerance
 
+DEAD_LETTERED = "dead_lettered"
 WORKERS_ALIVE = "workers_alive"
 QUEUE_DEPTH_MAX = "queue_depth_max"
 
@@ -37,6 +38,12 @@ SLIS = catalogue(
         count("guardrail_unblocked", "tasks over the hard budget that did not end BLOCKED"),
         slis.BACKOFF_VIOLATIONS,
         count("excess_attempts", "attempts beyond max_attempts"),
+        count(
+            DEAD_LETTERED,
+            "tasks set aside after their last delivery (`queue.max_deliveries`)",
+            Tolerance(absolute=5, relative=0.1),
+            on_demand=True,
+        ),
         slis.LOST_TASKS,
         slis.ILLEGAL_TRANSITIONS,
         count(

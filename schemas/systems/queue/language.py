@@ -1,5 +1,6 @@
 """What the system `queue` adds to the scenario language."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from soak.schemas import units
 from soak.schemas.errors import Problem
 from soak.schemas.files import Folders
+from soak.schemas.language.backoff import build_backoff
 from soak.schemas.language.build import build_distribution
 from soak.schemas.language.distributions import Constant, Distribution
 from soak.schemas.language.examples import example
@@ -15,13 +17,14 @@ from soak.schemas.language.schema import read_schema
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import TaskState
+from soak.schemas.systems.queue.delivery import DELIVERY_CHECKS, NONE
 from soak.schemas.systems.queue.faults import FAULTS, QueueFault
 from soak.schemas.systems.queue.fleet import build_fleet, timed
 from soak.schemas.systems.queue.fleet_checks import FLEET_CHECKS
-from soak.schemas.systems.queue.indicators import SLIS, WORKERS_ALIVE
+from soak.schemas.systems.queue.indicators import DEAD_LETTERED, SLIS, WORKERS_ALIVE
 from soak.schemas.systems.queue.kind_checks import QUEUE_KIND_CHECKS
 from soak.schemas.systems.queue.kinds import NO_LIMIT_S, own_settings, queue_of_kind, worker_queues
-from soak.schemas.systems.queue.settings import GuardrailMode, Queue
+from soak.schemas.systems.queue.settings import Ack, GuardrailMode, Queue
 from soak.schemas.units import show_duration
 
 
@@ -43,12 +46,14 @@ def _settings(data: Data) -> Queue:
         worker_restart_s=units.duration(data["worker_restart"]),
         busy_timeout_s=units.duration(data["busy_timeout"]),
         lease_s=units.duration(data["lease"]["duration"]),
-        heartbeat_s=units.duration(data["lease"]["heartbeat"]),
+        heartbeat_s=math.inf if data["lease"]["heartbeat"] == NONE else units.duration(data["lease"]["heartbeat"]),
         max_attempts=data["retry"]["max_attempts"],
-        backoff_s=tuple(units.duration(each) for each in data["retry"]["backoff"]),
+        backoff=build_backoff(data["retry"]["backoff"], data["retry"]["jitter"]),
         soft_tokens=data["guardrail"]["soft_tokens"],
         hard_tokens=data["guardrail"]["hard_tokens"],
         guardrail_mode=GuardrailMode(data["guardrail"]["mode"]),
+        ack=Ack(data["ack"]),
+        max_deliveries=data.get("max_deliveries"),
         time_limit_s=units.duration(data["time_limit"]) if "time_limit" in data else NO_LIMIT_S,
         priority=data.get("priority", 0),
     )
@@ -127,6 +132,12 @@ def _minutes_with(queue: Queue) -> Minutes | None:
     return replace(_MINUTES, levels={WORKERS_ALIVE: alive}) if queue.fleet.varies else None
 
 
+def _on_demand(queue: Queue) -> tuple[str, ...]:
+    """The indicators of what a scenario asks for."""
+    asked = {WORKERS_ALIVE: queue.fleet.varies, DEAD_LETTERED: queue.max_deliveries is not None}
+    return tuple(name for name, wanted in asked.items() if wanted)
+
+
 LANGUAGE = Language(
     name="queue",
     fragment=Path(__file__).with_name("language.json"),
@@ -138,8 +149,17 @@ LANGUAGE = Language(
     minutes=_MINUTES,
     minutes_with=_minutes_with,
     steady=lambda queue: not queue.fleet.steps,
-    on_demand=lambda queue: (WORKERS_ALIVE,) if queue.fleet.varies else (),
-    checks=(_needs, _faults, _guardrail, _lease, _poll_interval, *FLEET_CHECKS, *QUEUE_KIND_CHECKS),
+    on_demand=_on_demand,
+    checks=(
+        _needs,
+        _faults,
+        _guardrail,
+        _lease,
+        _poll_interval,
+        *FLEET_CHECKS,
+        *QUEUE_KIND_CHECKS,
+        *DELIVERY_CHECKS,
+    ),
     timed=lambda data, queue: timed(data, queue.workers, queue.fleet, FAULTS[data["type"]]),
     levels={Kind.SAMPLE_QUEUE_DEPTH: "queue depth", Kind.SAMPLE_BUSY_WORKERS: "busy workers"},
     kind_service=_kind_service,

@@ -12,6 +12,7 @@ from soak.systems.orchestrator.db_store import Store
 from soak.systems.orchestrator.enforce_guardrails import finish
 from soak.systems.orchestrator.model import TaskState
 from soak.systems.orchestrator.settings import Settings, SettingsError, settings_of
+from soak.systems.orchestrator.waits import wait_s
 
 KINDS = {
     "thumbnail": {"priority": 5, "queue": "fast"},
@@ -76,7 +77,7 @@ def test_a_kind_has_attempts_backoff_and_budget_of_its_own(own: Store, clock: Fa
     assert own.fail(preview.id, "w0", 1, "network", transient=True)
     found = [own.task(each.id) for each in (video, preview)]
     assert [each.state for each in found if each] == [TaskState.FAILED, TaskState.PENDING]
-    assert own.settings_for(video.id).backoff_after_s(1) == 7.0
+    assert wait_s(own.settings_for(video.id), "7", 1) == 7.0
     clock.now += 60.0
     own.enqueue("c", kind="video")
     assert sorted(assigned(own)) == [("w0", "b"), ("w1", "c")]

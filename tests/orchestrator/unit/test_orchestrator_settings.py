@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from soak.systems.orchestrator.settings import Settings, SettingsError, read_settings, settings_of
+from soak.systems.orchestrator.waits import wait_s
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
@@ -18,7 +19,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("attempt", "backoff_s"), [(1, 60), (2, 180), (3, 600), (4, 600), (99, 600)])
 def test_the_last_backoff_repeats(attempt: int, backoff_s: float) -> None:
-    assert Settings("queue.db").backoff_after_s(attempt) == backoff_s
+    assert wait_s(Settings("queue.db"), "7", attempt) == backoff_s
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_the_last_backoff_repeats(attempt: int, backoff_s: float) -> None:
         ("[]", "must be a JSON object"),
         ("{}", "'db' is missing"),
         ('{"db": ""}', "db must be a path"),
-        ('{"db": "q", "lease": 3}', "unknown setting 'lease'; there are backoff_s"),
+        ('{"db": "q", "lease": 3}', "unknown setting 'lease'; there are ack_early"),
         ('{"db": "q", "lease_s": "3s"}', "lease_s must be seconds, more than 0, not '3s'"),
         ('{"db": "q", "poll_interval_s": 0}', "poll_interval_s must be seconds, more than 0"),
         ('{"db": "q", "claim_time_s": -1}', "claim_time_s must be seconds, 0 or more"),

@@ -96,28 +96,31 @@ TARGETS = st.floats(0.001, 0.999) | st.sampled_from([0.95, 0.5, 0.99])
 
 
 @st.composite
-def alerts(draw: st.DrawFn, system: str) -> dict[str, Any]:
-    sli = language_of(system).slis[
-        draw(st.sampled_from(["success_rate", "latency_p95", "latency_mean", "queue_depth", "throughput", "rss"]))
-    ]
+def leaves(draw: st.DrawFn, system: str) -> dict[str, Any]:
+    """A comparison over a window."""
+    names = ["success_rate", "latency_p95", "latency_mean", "queue_depth", "throughput", "rss"]
+    sli = language_of(system).slis[draw(st.sampled_from(names))]
     op, number = draw(st.sampled_from(["<", "<=", ">", ">="])), draw(TARGETS)
     label = draw(st.sampled_from(["", "", "{tenant=A}", "{phase=late}"])) if sli.per_task else ""
-    found: dict[str, Any] = {
-        "name": draw(st.sampled_from(["a", "b.c", "D-1"])),
-        "when": f"{sli.name}{label} {op} {target_text(sli.unit, number)}",
-    }
+    found: dict[str, Any] = {"when": f"{sli.name}{label} {op} {target_text(sli.unit, number)}"}
     found["window"] = duration_text(draw(SECONDS))
+    if draw(st.booleans()):
+        found["min_samples"] = draw(st.integers(1, 500))
+    return found
+
+
+@st.composite
+def alerts(draw: st.DrawFn, system: str) -> dict[str, Any]:
+    """An alert on one comparison, or on several of which all or any must hold."""
+    found: dict[str, Any] = {"name": draw(st.sampled_from(["a", "b.c", "D-1"]))}
+    mode = draw(st.sampled_from(["", "", "all", "any"]))
+    found |= {mode: [draw(leaves(system)) for _ in range(draw(st.integers(2, 3)))]} if mode else draw(leaves(system))
     for key in ("for", "keep_firing_for"):
         if draw(st.booleans()):
             found[key] = duration_text(draw(SECONDS))
-    if draw(st.booleans()):
-        found["min_samples"] = draw(st.integers(1, 500))
-    if draw(st.booleans()):
-        found["expect"] = {
-            "of": "quiet",
-            "fires_within": duration_text(draw(SECONDS)),
-            "max_flaps": draw(st.integers(0, 3)),
-        }
+    times = {"of": "quiet", "fires_within": duration_text(draw(SECONDS)), "max_flaps": draw(st.integers(0, 3))}
+    if expect := draw(st.sampled_from([None, "never", times])):
+        found["expect"] = expect
     return {**found, "severity": draw(st.sampled_from(["info", "warning", "critical"]))}
 
 
@@ -162,6 +165,16 @@ def test_what_was_changed_in_the_rule_is_what_counts(tmp_path: Path) -> None:
     (alert,) = found.part["alerts"]
     assert (alert["when"], alert["window"], alert["min_samples"]) == ("latency_p95{tenant=A} >= 3.5s", "30m", 7)
     assert (alert["for"], alert["severity"]) == ("10m", "critical")
+
+
+def test_what_was_changed_in_a_part_is_what_counts(tmp_path: Path) -> None:
+    parts = [{"when": "success_rate < 98%", "window": "1h"}, {"when": "latency_p95 > 2s", "window": "5m"}]
+    scenario = scenario_with({"name": "both", "all": parts}, "queue")
+    assert scenario
+    text = monitoring_files(scenario, 1.0)[RULES].decode()
+    assert "< 0.98" in text
+    found = imported(tmp_path, text.replace("> 2)", "> 2.5)").replace("< 0.98)", "<= 0.97)"))
+    assert [each["when"] for each in found.part["alerts"][0]["all"]] == ["success_rate <= 97%", "latency_p95 > 2.5s"]
 
 
 def test_a_damaged_annotation_is_refused(tmp_path: Path) -> None:

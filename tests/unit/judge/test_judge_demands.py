@@ -158,6 +158,12 @@ def test_a_window_is_explained() -> None:
     [why] = verdict(STEADY, "slos: [{objective: success_rate >= 85%, window: 10s}]").explanation
     since = "success_rate was first broken in the window up to 1m1s, for 12s in all."
     assert why.text.startswith(f"{since} Worst from 54s to 1m4s: 50%")
+    assert (why.since_s, why.worst and why.worst.end_s) == (None, 64)
+
+
+def test_since_when_it_was_broken_to_the_end() -> None:
+    bad = outcomes(["done"] * 60 + ["failed"] * 40)
+    [why] = verdict(bad, "slos: [{objective: success_rate >= 85%, window: 10s}]").explanation
     assert why.since_s == 61
 
 

@@ -28,7 +28,10 @@ from soak.schemas.stream.events import CENSUS, SPECS, Kind, Value
 
 SYSTEMS = {
     "queue": """
-        queue: {lease: {duration: 30s, heartbeat: 10s}, retry: {max_attempts: 3, backoff: [3s, 9s]}}
+        queue:
+          lease: {duration: 30s, heartbeat: 10s}
+          retry: {max_attempts: 3, backoff: [3s, 9s], jitter: equal}
+          max_deliveries: 3
         faults:
           - {name: net, type: transient_error, rate: 15%, errors: [timeout, refused]}
           - {name: budget, type: guardrail_exceed, rate: 5%}

@@ -345,3 +345,17 @@ def test_alerts_are_not_warned_of(tmp_path: Path) -> None:
     text = 'alerts: [{name: a, when: "success_rate < 95%", window: 30m, min_samples: 20, severity: warning}]'
     scenario(tmp_path, text)
     assert cautions(load(tmp_path / "chance.yaml")) == ()
+
+
+def test_a_system_is_not_at_an_objective_in_windows(tmp_path: Path) -> None:
+    path = tmp_path / "windows.yaml"
+    path.write_text("""\
+version: 1
+name: windows
+system: queue
+duration: 6h
+workload: {arrivals: {rate: 30/min}, task: {duration: {distribution: constant, value: 1s}}}
+slos: [{objective: success_rate >= 95%, window: 30m}]
+alerts: [{name: a, when: success_rate < 90%, window: 5m}]
+""")
+    assert alarms(load(path).scenario) == ()

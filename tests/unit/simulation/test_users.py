@@ -25,6 +25,14 @@ from soak.simulation.room import room_of
 from soak.simulation.run import simulate
 from soak.simulation.turns import Turns
 
+CALLS = """\
+version: 1
+name: callers
+system: calls
+duration: 10m
+workload: {users: {count: 20, think: {distribution: exponential, mean: 5s}}}
+calls: {dependencies: [{name: api, latency: {distribution: exponential, mean: 1s}}]}
+"""
 CONSTANT = {"distribution": "constant", "value": "10s"}
 
 
@@ -194,6 +202,18 @@ def test_news_that_come_late_lose_no_turn(tmp_path: Path) -> None:
     assert list(turns.take(100.0)) == [(15.0, 2, 0), (85.0, 4, 0)]
     turns.ended(2, 100.0)
     assert turns.next_s == 145.0
+
+
+def test_callers_ask_once_for_each_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked for later than something that came up since is not asked for again and again."""
+    path, asked = tmp_path / "calls.yaml", list[float]()
+    path.write_text(CALLS)
+    inner = Turns.take
+    monkeypatch.setattr(Turns, "take", lambda turns, until_s: asked.append(until_s) or inner(turns, until_s))
+    plan = Plan(load(path).scenario)
+    submitted = len(due(plan))
+    assert submitted > 1_000
+    assert len(asked) <= 2 * submitted
 
 
 def test_a_slow_user_needs_no_more_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

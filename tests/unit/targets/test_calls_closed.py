@@ -65,7 +65,7 @@ def test_as_many_calls_at_a_time_as_users(tmp_path: Path) -> None:
 
 
 def test_a_real_client_makes_the_calls_of_a_simulation(tmp_path: Path) -> None:
-    """The tasks of each user are its first ones without a gap, and those fail that are to fail."""
+    """The tasks of each user are its first ones without a gap, and those fail that are to."""
     loaded = scenario(tmp_path)
     plan, target = Plan(loaded.scenario), CallsTarget(speed=10.0)
     target.prepare(tmp_path)
@@ -80,7 +80,7 @@ def test_a_real_client_makes_the_calls_of_a_simulation(tmp_path: Path) -> None:
         assert turns == list(range(len(turns)))
         assert len(turns) > 8
     simulated = simulate_scenario(loaded, seed=plan.seed)[1]
-    both = [n for n in accepted if simulated.lifecycle.table.states[n]]
-    assert len(both) > 25
-    for number in both:
-        assert (states[number] == TaskState.FAILED) == (simulated.lifecycle.table.states[number] == TaskState.FAILED)
+    failed = [n for n in accepted if simulated.lifecycle.table.states[n] == TaskState.FAILED]
+    assert len(failed) > 5
+    # Others may fail where the machine is so busy that a call times out.
+    assert {int(states[n]) for n in failed} == {int(TaskState.FAILED)}

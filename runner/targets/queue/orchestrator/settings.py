@@ -1,6 +1,7 @@
 """The settings of the real system, from the scenario."""
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def settings_of(given: SystemSettings, database: Path, sockets: Path) -> Setting
         poll_interval_s=given.poll_interval_s,
         watchdog_interval_s=given.watchdog_interval_s,
         lease_s=given.lease_s,
-        heartbeat_s=given.heartbeat_s,
+        heartbeat_s=None if math.isinf(given.heartbeat_s) or given.ack_early else given.heartbeat_s,
         backoff_s=given.backoff_s,
         max_attempts=given.max_attempts,
         busy_timeout_s=given.busy_timeout_s,
@@ -24,6 +25,11 @@ def settings_of(given: SystemSettings, database: Path, sockets: Path) -> Setting
         hard_tokens=given.hard_tokens,
         guardrail="enforce" if given.blocks else "warn",
         claim_time_s=given.claim_s,
+        jitter=given.jitter,
+        decorrelated=given.decorrelated,
+        backoff_max_s=given.backoff_max_s,
+        ack_early=given.ack_early,
+        max_deliveries=given.max_deliveries,
         kinds={name: asdict(each) for name, each in given.kinds.items()},
         queues={name: _queue(given, name, workers) for name, workers in given.queues.items()},
     )

@@ -49,6 +49,11 @@ class Orchestrator:
         refuse_kinds(scenario, self.name, _TAKES, "remove it, or leave out --target to simulate it")
         from soak.runner.targets.queue.orchestrator.disk import can_mount
 
+        if resumed and queue_of(scenario).acks_early:
+            remedy = "run it again: the manifest has the command"
+            raise UsageError(
+                f"ack: early: the tasks that were running are lost with the workers of this run ({remedy})"
+            )
         if resumed and queue_of(scenario).fleet.varies:
             remedy = "run it again: the manifest has the command"
             raise UsageError(

@@ -81,6 +81,8 @@ class Reports:
 
     def _failed(self, ended: _Ended, outcome: Retry | Failed) -> None:
         if isinstance(outcome, Failed):
+            if outcome.dead_lettered:
+                self._note(ended, Kind.TASK_DEAD_LETTERED)
             self._close(ended, Kind.TASK_FAILED)
             return
         due_s = ended.t_s + outcome.in_s * self._context.clock.speed

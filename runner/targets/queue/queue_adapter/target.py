@@ -8,7 +8,7 @@ from soak.runner.targets.caller import PATIENCE_S
 from soak.runner.targets.history import History
 from soak.runner.targets.locate import declared_redelivery
 from soak.runner.targets.queue.kinds import BUDGET, TO_TAKE, declared, refuse_kinds
-from soak.runner.targets.queue.refusals import NO_FILES
+from soak.runner.targets.queue.refusals import NO_FILES, refuse_early_acknowledgement
 from soak.runner.targets.refusals import refuse_faults, refuse_system
 from soak.schemas.errors import UsageError
 from soak.schemas.language.model import Scenario
@@ -41,6 +41,7 @@ class QueueAdapter:
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for a scenario that this target cannot run."""
         refuse_system(scenario, "queue", self.name)
+        refuse_early_acknowledgement(scenario, self.name, self._kind)
         # A worker of the runner notices that a task is over its budget, whatever that is.
         refuse_kinds(scenario, self.name, (BUDGET, *declared(self._kind)), TO_TAKE)
         refuse_faults(scenario, self.name, _INSIDE)

@@ -4,6 +4,7 @@ There is no process to kill and no database to lock: a crash is a worker that go
 of a transient failure. What is tested is the reaction of the queue.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -53,6 +54,8 @@ class Workers:
         self._queue = queue
         self._tasks = tasks
         self._heartbeat_s = heartbeat_s
+        self._acks_early = queue_of(context.plan.scenario).acks_early
+        self._renews = not (self._acks_early or math.isinf(heartbeat_s))
         self._reports = reports
         self._limited = limited(context.plan)
         self._queues = workers_by_queue(queue_of(context.plan.scenario))
@@ -173,6 +176,9 @@ class Workers:
         return limited_s
 
     def _beat_at(self, t_s: float, execution: Execution) -> None:
+        if not self._renews:
+            return
+
         def beat() -> None:
             if not execution.over and execution.beats:
                 self._beat(t_s, execution)
@@ -206,6 +212,9 @@ class Workers:
         if not execution.ended:
             self._note_end(now_s, execution, cause)
         self.busy -= 1
+        if self._acks_early:
+            self._tasks.closed(execution.number)
+            self._note(now_s, Kind.TASK_LOST, execution, cause)
 
     def _restart(self, worker: int) -> None:
         self._context.note_process(self._context.now(), Kind.PROCESS_STARTED, worker_name(worker), worker)

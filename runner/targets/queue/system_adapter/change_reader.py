@@ -12,6 +12,8 @@ from soak.runner.targets.submitter import Submission
 from soak.schemas.errors import quoted
 from soak.schemas.stream.events import COPY, Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.schemas.systems.queue.settings import queue_of
+from soak.simulation.queue.actions import LOSES_LEASE
 
 REMEMBERED = 2_000
 _AHEAD_REAL_S = 1.0
@@ -27,14 +29,23 @@ KINDS = {
     ChangeType.FAILED: Kind.TASK_FAILED,
     ChangeType.BLOCKED: Kind.TASK_BLOCKED,
     ChangeType.CANCELLED: Kind.TASK_CANCELLED,
+    ChangeType.DEAD_LETTERED: Kind.TASK_DEAD_LETTERED,
     ChangeType.EXPIRED: Kind.LEASE_EXPIRED,
     ChangeType.REFUSED: Kind.LEASE_REFUSED,
 }
 """The event of each change."""
 
+_EXPIRED = "lease_expired"
 _CLOSING = frozenset({ChangeType.DONE, ChangeType.FAILED, ChangeType.BLOCKED, ChangeType.CANCELLED})
 _OF_A_FAILURE = frozenset(
-    {ChangeType.RETRY, ChangeType.FAILED, ChangeType.BLOCKED, ChangeType.EXPIRED, ChangeType.REFUSED}
+    {
+        ChangeType.RETRY,
+        ChangeType.DEAD_LETTERED,
+        ChangeType.FAILED,
+        ChangeType.BLOCKED,
+        ChangeType.EXPIRED,
+        ChangeType.REFUSED,
+    }
 )
 
 
@@ -45,6 +56,7 @@ class ChangeReader:
         self._context = context
         self._changes = changes
         self._workers = workers
+        self._times_out = queue_of(context.plan.scenario).times_out
         self.latest_s = 0.0
         """Time of the latest change."""
         self._numbers: dict[TaskId, int] = {}
@@ -74,6 +86,11 @@ class ChangeReader:
         self._numbers[task_id] = number
         self._highest = max(self._highest, number)
         self.open.add(task_id)
+
+    def lost(self, number: int) -> None:
+        """Nobody has a task any more: it was acknowledged as it was handed out, and its worker died."""
+        for task_id in [each for each in self.open if self._numbers.get(each) == number]:
+            self._close(task_id, number)
 
     def read(self) -> None:
         """Record new changes. Raises BusyError, and ContractError for impossible ones."""
@@ -141,4 +158,7 @@ class ChangeReader:
 
     def _cause(self, change: Change, number: int) -> int:
         known = self.blame.get(number, {}).get(change.attempt)
-        return known or self._context.plan.vocabulary.cause("", change.error or "lease_expired")
+        if known and self._times_out and (change.type is ChangeType.EXPIRED or change.error in {"", _EXPIRED}):
+            # That its lease expired by itself may be read only after the attempt, which went on, has failed.
+            known = known if self._context.plan.action[known] in LOSES_LEASE else None
+        return known or self._context.plan.vocabulary.cause("", change.error or _EXPIRED)

@@ -107,7 +107,9 @@ class Executions:
 
     def _lost(self, execution: Execution) -> None:
         """The process of a body is gone, not killed by the runner."""
-        self._note_end(self._context.now(), execution, self._plan.vocabulary.cause("", "process_gone"))
+        now_s, gone = self._context.now(), self._plan.vocabulary.cause("", "process_gone")
+        self._note_end(now_s, execution, gone)
+        self._lose(now_s, execution, gone)
         self._release_later(execution)
 
     def _finish(self, execution: Execution) -> None:
@@ -162,11 +164,18 @@ class Executions:
             now_s + self._queue.worker_restart_s, lambda: self._context.insist(lambda: self._restart(worker))
         )
 
+    def _lose(self, t_s: float, execution: Execution, cause: int) -> None:
+        """A task that was acknowledged as it was handed out is lost with its worker."""
+        if self._queue.acks_early:
+            self._note(t_s, Kind.TASK_LOST, execution, cause)
+            self._change_reader.lost(execution.number)
+
     def _dies(self, execution: Execution, cause: int) -> float:
         """The process of a body has been killed, now."""
         execution.over, execution.cause, now_s = True, cause, self._context.now()
         self._inject(execution)
         self._note_end(now_s, execution, cause)
+        self._lose(now_s, execution, cause)
         return now_s
 
     def _restart(self, worker: str) -> None:

@@ -12,7 +12,7 @@ from soak.runner.targets.history import History
 from soak.runner.targets.locate import declared_redelivery
 from soak.runner.targets.queue.kinds import TO_TAKE, declared, refuse_kinds
 from soak.runner.targets.queue.names import Workers
-from soak.runner.targets.queue.refusals import NO_FILES, refuse_fleet
+from soak.runner.targets.queue.refusals import NO_FILES, refuse_early_acknowledgement, refuse_fleet
 from soak.runner.targets.queue.system_adapter.caller import PROCESSES, SystemCaller, can
 from soak.runner.targets.refusals import refuse_faults, refuse_system
 from soak.runner.targets.sockets import socket_directory
@@ -56,6 +56,7 @@ class SystemAdapter:
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for a scenario that this target cannot run."""
         refuse_system(scenario, "queue", self.name)
+        refuse_early_acknowledgement(scenario, self.name, self._kind)
         refuse_kinds(scenario, self.name, declared(self._kind), TO_TAKE)
         refuse_fleet(scenario, self.name, "it owns its workers, and the contract has no way to add or to end one")
         refuse_faults(scenario, self.name, _INSIDE if can(self._kind, PROCESSES) else {**_INSIDE, **_PROCESSES})

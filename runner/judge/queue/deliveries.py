@@ -1,0 +1,95 @@
+"""Work whose worker died, where that is not all there is to it.
+
+Tasks that were acknowledged when they were handed out are lost, and must not be started again. An attempt that had outlasted
+its visibility timeout had been delivered again before.
+"""
+
+import numpy as np
+
+from soak.runner.judge.queue.deaths import Death
+from soak.runner.judge.queue.redelivery import LAW, Redelivery, Stranded
+from soak.runner.judge.room import Law
+from soak.runner.judge.samples import Samples
+from soak.runner.judge.table import Table
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block, Bools
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.states import TaskState
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.systems.queue.settings import Queue
+
+
+class AtMostOnce(Redelivery):
+    """Deaths of executions are losses, which the scenario allows with `ack: early`; a start after one is a second delivery."""
+
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
+        super().__init__(scenario, vocabulary, identity)
+        self._again = 0
+
+    def observe(self, block: Block, table: Table) -> Samples:
+        """See `Redelivery`."""
+        samples = super().observe(block, table)
+        self._again += len(samples.t)
+        return samples
+
+    def waiting(self, table: Table) -> dict[int, float]:
+        """None: nobody has them."""
+        return {}
+
+    def lost(self, table: Table, until_s: float) -> dict[int, Death]:
+        """See `Redelivery`: all that died, and are in no state."""
+        deaths = [(task, death) for task, death in self.deaths.items() if table.states[task] == TaskState.LOST]
+        return dict(sorted(deaths, key=lambda each: (each[1].t_s, each[0])))
+
+    def stranded(self, table: Table, until_s: float) -> Stranded:
+        """See `Redelivery`."""
+        return Stranded(len(self.lost(table, until_s)), 0, 0.0, 0.0)
+
+    def law(self, table: Table, until_s: float, *, complete: bool) -> Law:
+        """Work that was lost is not started again: tasks are delivered at most once."""
+        what = "with ack: early, work whose worker died is lost and not started again"
+        lost = len(self.lost(table, until_s))
+        detail = f"{lost} tasks were lost with their workers, which the scenario allows" if lost else ""
+        if self._again:
+            detail = f"{self._again} executions started after their task was lost"
+        return Law(LAW, what, float(self._again), detail)
+
+
+class TimedOut(Redelivery):
+    """Deaths of executions that had outlasted their visibility timeouts are left aside."""
+
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
+        super().__init__(scenario, vocabulary, identity)
+        self._outlasted = set[tuple[int, int]]()
+        """Tasks and attempts whose lease has expired, and which still run."""
+        self._aside: Bools = np.zeros(0, dtype=np.bool_)
+
+    def observe(self, block: Block, table: Table) -> Samples:
+        """See `Redelivery`."""
+        self._aside = self._ends(block)
+        return super().observe(block, table)
+
+    def _died(self, block: Block, is_death: Bools) -> Bools:
+        """See `Redelivery`."""
+        return super()._died(block, is_death) & ~self._aside
+
+    def _ends(self, block: Block) -> Bools:
+        """Which events are ends of executions that had outlasted their timeouts."""
+        ends, expired = np.zeros(len(block), dtype=np.bool_), block.kind == Kind.LEASE_EXPIRED
+        followed = expired | (block.kind == Kind.EXECUTION_ENDED) if self._outlasted or expired.any() else expired
+        for place in np.flatnonzero(followed).tolist():
+            execution = int(block.task[place]), int(block.attempt[place])
+            if expired[place]:
+                self._outlasted.add(execution)
+            elif execution in self._outlasted:
+                self._outlasted.discard(execution)
+                ends[place] = True
+        return ends
+
+
+def redelivery_of(queue: Queue) -> type[Redelivery]:
+    """What follows the work of dead workers."""
+    if queue.acks_early:
+        return AtMostOnce
+    return TimedOut if queue.times_out else Redelivery
