@@ -20,8 +20,8 @@ from soak.schemas.language.expression import (
     parse_filter,
 )
 from soak.schemas.language.shape import did_you_mean, nearest
-from soak.schemas.language.spoken import spoken_window
 from soak.schemas.language.slis import AT_THE_END, Aggregate, Better, Sli
+from soak.schemas.language.spoken import spoken_window
 from soak.schemas.stream.events import SPECS, TYPES
 
 EACH = "*"
