@@ -39,6 +39,8 @@ def burst_windows(scenario: Scenario) -> tuple[Window, ...]:
 def is_cyclic(scenario: Scenario) -> bool:
     """Whether the load of a cycle that is over says what the load of the next will be."""
     workload = scenario.workload
+    if workload.users is not None:
+        return workload.users.is_steady_from(scenario.warmup_s)
     if any(not each.period_s for each in workload.scheduled) or workload.exactly is not None:
         return False
     return workload.shape is None or bool(workload.shape.cycle_s)
