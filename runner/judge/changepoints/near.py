@@ -45,7 +45,9 @@ def happenings(scenario: Scenario, marks: Marks, resumes: Sequence[Resume], unti
 
 def _planned_rate(scenario: Scenario, until_s: float) -> Iterator[Happening]:
     """Where the arrival rate of a shape steps, and where it changes steadily."""
-    pieces = scenario.workload.shape.pieces if scenario.workload.shape else ()
+    if scenario.workload.shape is None:
+        return
+    pieces = scenario.workload.shape.pieces
     steps = [(after.start_s,) * 2 for before, after in pairwise(pieces) if before.to_per_s != after.from_per_s]
     ramps = [(each.start_s, each.end_s) for each in pieces if each.from_per_s != each.to_per_s]
     yield Happening("the planned arrival rate steps", [span for span in steps if span[0] < until_s])
