@@ -17,7 +17,7 @@ from soak.schemas.language.model import Batch, Piece, Rhythm, Scheduled, Shape
 from soak.schemas.language.windows import Recurrence, Window, common_cycle_s
 
 Data = Mapping[str, Any]
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _POINT = re.compile(r"(?:(mon|tue|wed|thu|fri|sat|sun) )?([0-9]{1,2}):([0-9]{2})")
 _ROUNDING = 1e-9
 
@@ -179,7 +179,7 @@ def point_s(text: str, every: str) -> float:
     match = _POINT.fullmatch(text)
     if not match or int(match[2]) > 23 or int(match[3]) > 59 or (match[1] is None) != (every == "day"):
         raise ValueError(text)
-    day = _DAYS.index(match[1]) if match[1] else 0
+    day = DAYS.index(match[1]) if match[1] else 0
     return day * DAY_S + int(match[2]) * 3600.0 + int(match[3]) * 60.0
 
 
