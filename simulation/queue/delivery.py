@@ -5,7 +5,6 @@ Pure functions of the scenario, without NumPy: `soak validate` asks them, too.
 
 import math
 from collections.abc import Iterator
-from statistics import NormalDist
 
 from soak.schemas.language.distributions import (
     Constant,
@@ -52,6 +51,8 @@ def share_above(distribution: ServiceTime, limit_s: float) -> float:
         case LogNormal(median_s, _):
             if not distribution.sigma:
                 return float(median_s > limit_s)
+            from statistics import NormalDist
+
             return NormalDist().cdf(math.log(median_s / limit_s) / distribution.sigma)
         case Empirical(_, values_s):
             return sum(value_s > limit_s for value_s in values_s) / len(values_s)
@@ -101,6 +102,8 @@ def _losses(scenario: Scenario) -> Iterator[Doubt]:
 def _at_most(count: float, mean: float) -> float:
     """The probability that a Poisson count of this mean is `count` at most."""
     if mean > _LARGE:
+        from statistics import NormalDist
+
         return NormalDist(mean, math.sqrt(mean)).cdf(count + 0.5)
     terms = range(math.floor(min(count, 10 * _LARGE)) + 1)
     return math.fsum(math.exp(n * math.log(mean) - mean - math.lgamma(n + 1)) for n in terms)
