@@ -12,7 +12,10 @@ from soak.schemas.language.users import Users
 
 AT_ONCE = {"distribution": "constant", "value": "100ms"}
 SCRIPTED = "the think time (sleep) of an iteration is in the script, not in its options: 100ms is taken"
-UNTIL_END = "a run goes on until its duration is over, also after the last task; should it be too short for all {} tasks, the verdict is INCONCLUSIVE"
+UNTIL_END = (
+    "a run goes on until its duration is over, also after the last task; "
+    "should it be too short for all {} tasks, the verdict is INCONCLUSIVE"
+)
 
 
 def users_in(part: dict[str, Any]) -> Users:
@@ -302,6 +305,8 @@ def test_a_rate_with_iterations_ends_after_them(tmp_path: Path) -> None:
     document = taurus({"requests": ["a", "b"]}, concurrency=5, throughput=2, iterations=30, hold_for="1h")
     workload = imported(tmp_path, json.dumps(document)).part["workload"]
     assert workload == {"tasks": 300, "arrivals": {"rate": "2/s"}}
+    del document["execution"][0]["hold-for"]
+    assert imported(tmp_path, json.dumps(document)).part == {"workload": workload}
 
 
 def test_what_of_an_execution_is_left_out_is_noted(tmp_path: Path) -> None:
