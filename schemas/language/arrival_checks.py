@@ -8,7 +8,6 @@ from soak.schemas.errors import Problem, Where, quoted
 from soak.schemas.language.clock import Clock, ClockError, parse_start
 from soak.schemas.language.shapes import (
     base_rate,
-    batch_of,
     is_shaped,
     point_times_s,
     scheduled_of,
@@ -192,13 +191,12 @@ def planned_arrivals(view: View) -> float | None:
         return None
     if "trace" in arrivals:
         return arrivals_of_trace(view, duration_s)
-    if not is_shaped(arrivals) and not {"count", "scheduled", "batch"} & set(arrivals):
+    if not is_shaped(arrivals) and not {"count", "scheduled"} & set(arrivals):
         return None
     try:
         if _pieces(arrivals, duration_s) > MOST_PIECES:
             return math.inf
         scheduled = [scheduled_of(each, duration_s, clock) for each in arrivals.get("scheduled", ())]
-        batch_of(arrivals)
         shape = shape_of(arrivals, duration_s, clock)
         by_rate = total(shape.pieces) if shape else base_rate(arrivals, duration_s) * duration_s
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):

@@ -14,7 +14,7 @@ from typing import Any
 from soak.schemas import units
 from soak.schemas.language.clock import DAY_S, WEEK_S, Clock
 from soak.schemas.language.model import Batch, Piece, Rhythm, Scheduled, Shape
-from soak.schemas.language.windows import Recurrence, Window
+from soak.schemas.language.windows import Recurrence, Window, common_cycle_s
 
 Data = Mapping[str, Any]
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -52,7 +52,7 @@ def shape_of(arrivals: Data, duration_s: float, clock: Clock) -> Shape | None:
     if "count" in arrivals:
         pieces = _scaled(pieces, arrivals["count"] / (total(pieces) or 1.0))
     length_s = stages_length_s(arrivals) if "stages" in arrivals else 0.0
-    return Shape(pieces, rhythms, cycles, _common_cycle_s(periods, duration_s) if regular else 0.0, length_s)
+    return Shape(pieces, rhythms, cycles, common_cycle_s(periods, duration_s) if regular else 0.0, length_s)
 
 
 def base_rate(arrivals: Data, duration_s: float) -> float:
@@ -69,14 +69,6 @@ def _scaled(pieces: Sequence[Piece], factor: float) -> tuple[Piece, ...]:
     return tuple(
         replace(piece, from_per_s=piece.from_per_s * factor, to_per_s=piece.to_per_s * factor) for piece in pieces
     )
-
-
-def _common_cycle_s(periods_s: Sequence[float], duration_s: float) -> float:
-    """The least common multiple of the periods, in seconds; 0 if there is none within half of the run."""
-    if not periods_s or not all(periods_s):
-        return 0.0
-    cycle_s = math.lcm(*(round(each * 1000) for each in periods_s)) / 1000
-    return cycle_s if 2 * cycle_s <= duration_s else 0.0
 
 
 # Bursts.
