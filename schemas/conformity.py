@@ -157,6 +157,7 @@ _CHECKS: Mapping[str, Check] = {
     "minimum": lambda _, value, said, schema: not _number(value) or not value < said,
     "maximum": lambda _, value, said, schema: not _number(value) or not value > said,
     "minLength": lambda _, value, said, schema: not isinstance(value, str) or len(value) >= said,
+    "maxLength": lambda _, value, said, schema: not isinstance(value, str) or len(value) <= said,
     "minItems": lambda _, value, said, schema: not isinstance(value, list) or len(value) >= said,
     "maxItems": lambda _, value, said, schema: not isinstance(value, list) or len(value) <= said,
     "minProperties": lambda _, value, said, schema: not isinstance(value, dict) or len(value) >= said,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from soak.schemas.language.distributions import Distribution, Exponential
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Floats
@@ -83,7 +84,7 @@ def forecast_closed(scenario: Scenario, need: Need) -> ClosedForecast:
     by_users, by_workers = count / (between_s + need.least_s), need.workers / need.taken_s if need.taken_s else math.inf
     expected, limited = known[full], math.isfinite(by_workers)
     response_s = count / expected.throughput_per_s - between_s
-    by_rate = float(rate_per_s.mean()) * scenario.duration_s
+    by_rate = float(rate_per_s.mean()) * scenario.duration_s + count * _ahead(users.think)
     tasks = min(by_rate, _of_shares(scenario, between_s + response_s))
     return ClosedForecast(
         users=count,
@@ -125,6 +126,14 @@ def _expected(users: int, between_s: float, need: Need, workers: float) -> Balan
     return found if found.throughput_per_s <= most else Balance(most, found.in_system)
 
 
+def _ahead(think: Distribution) -> float:
+    """How many more tasks a user submits than time over mean time of a turn, since the first comes without think time.
+
+    For a renewal process that starts with an event: (1 + cv^2) / 2 (Cox, Renewal Theory, 1962, chapter 4.2), cv taken as 1 or 0.
+    """
+    return 1.0 if isinstance(think, Exponential) else 0.5
+
+
 def _of_shares(scenario: Scenario, turn_s: float) -> float:
     """Tasks of the run where each user submits no more than an equal share of `workload.tasks`."""
     users, tasks = scenario.workload.users, scenario.workload.tasks
@@ -134,7 +143,7 @@ def _of_shares(scenario: Scenario, turn_s: float) -> float:
     for user in range(users.count):
         ends_s = [(window.start_s, min(window.end_s, scenario.duration_s)) for window in users.windows(user)]
         at_work_s = sum(max(0.0, end_s - start_s) for start_s, end_s in ends_s)
-        turns += min(at_work_s / turn_s, max(0.0, math.ceil((tasks - user) / users.count)))
+        turns += min(at_work_s / turn_s + _ahead(users.think), max(0.0, math.ceil((tasks - user) / users.count)))
     return turns
 
 

@@ -47,12 +47,13 @@ class ArrivalFit(msgspec.Struct, frozen=True):
     """A fitted load.
 
     arrivals: how many there were, over length_s seconds, from `start` (with its UTC offset) on if times are clock times.
-    rates_per_s: of the fitted form, one for each of its parts. period_s: of a cycle, otherwise 0. batch_mean: tasks that arrive
-    at the same time, on average; 1 without batches. resolution_s: times are multiples of it. gap_distance, gap_p: Kolmogorov
-    and Smirnov's distance of rescaled gaps from the exponential distribution, and its p-value; chi_squared_p: that of 20
-    equally likely classes; gap_variation: their squared coefficient of variation, 1 for Poisson arrivals. autocorrelation, autocorrelation_p: of consecutive counts, and
-    the p-value of Ljung and Box's test of ten lags. poisson: whether independent arrivals at this rate explain it all.
-    wait_factor: about how many times as long as with Poisson arrivals a busy system has tasks wait. scenario: what to paste.
+    rates_per_s: of the fitted form, one for each of its parts. period_s: of a cycle, otherwise 0. batch_mean: tasks that
+    arrive at the same time, on average; 1 without batches. resolution_s: times are multiples of it. gap_distance, gap_p:
+    Kolmogorov and Smirnov's distance of rescaled gaps from the exponential distribution, and its p-value; chi_squared_p:
+    that of 20 equally likely classes; gap_variation: their squared coefficient of variation, 1 for Poisson arrivals.
+    autocorrelation, autocorrelation_p: of consecutive counts, and the p-value of Ljung and Box's test of ten lags. poisson:
+    whether independent arrivals at this rate explain it all. wait_factor: about how many times as long as with Poisson
+    arrivals a busy system has tasks wait. scenario: what to paste.
     """
 
     source: str

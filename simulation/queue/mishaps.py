@@ -236,7 +236,7 @@ class Mishaps:
         now = self._host.now
         self._host.catch_up(now)
         attempt.lost = True
-        own = not self._queue.times_out or _LOSES_ITS_LEASE[attempt.action]
+        own = not self._queue.times_out or attempt.action == _SLOW or _LOSES_ITS_LEASE[attempt.action]
         cause = (own and attempt.cause) or self._outage_cause(attempt.start_s, now)
         self._row((now, Kind.LEASE_EXPIRED, attempt.number, attempt.attempt, attempt.worker, cause, 0.0))
         self._try_again(now, now, attempt, cause)

@@ -1,4 +1,4 @@
-"""The examples of docs/load.md run, and each is shown there with its picture."""
+"""The examples of docs/load.md and the pages beside it run, and each is shown there with its picture."""
 
 import re
 from pathlib import Path
@@ -20,8 +20,8 @@ def test_an_example_passes(path: Path) -> None:
 
 
 def test_each_example_is_on_the_page_with_its_picture() -> None:
-    page = (DOCS / "load.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"images/load/([a-z-]+)\.svg", page)) == {path.stem for path in EXAMPLES}
+    pages = "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("load*.md"))
+    assert set(re.findall(r"images/load/([a-z-]+)\.svg", pages)) == {path.stem for path in EXAMPLES}
     for path in EXAMPLES:
         assert (DOCS / "images" / "load" / f"{path.stem}.svg").read_text(encoding="utf-8").count("planned load of")
 

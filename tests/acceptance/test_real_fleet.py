@@ -88,9 +88,7 @@ def test_a_schedule_and_every_fault_of_workers(tmp_path: Path, target: str, spee
     assert counts == {"host": (4, 4), "slow-worker": (3, 3), "restart": (2, 2), "deploy": (8, 8)}
     assert exits(told) == {"host": 4, "restart": 2, "deploy": 8, "": 4}
     # Only the host's crash lets leases run out: who leaves or is restarted finishes first.
-    # That of a task which a killed worker had been given and not begun has no fault; nobody else is asked to stop by 120 s.
-    expired = [event for event in told if event["type"] == "lease.expired"]
-    assert all(event.get("fault") == "host" or event["t"] < 240 for event in expired)
+    assert {event["fault"] for event in told if event["type"] == "lease.expired"} <= {"host"}
     assert sum(event["type"] == "process.started" for event in told) == 4 + 2 + 8 + 2 + 4
 
 

@@ -143,6 +143,28 @@ def test_a_slow_task_takes_longer_and_keeps_its_lease(tmp_path: Path) -> None:
     ]
 
 
+def test_a_slow_task_outlasts_its_visibility_timeout_and_is_to_blame(tmp_path: Path) -> None:
+    """10 % of the attempts take 15 s instead of 5: their timeout of 12 s runs out, that of no other."""
+    path = tmp_path / "timeout.yaml"
+    faults = "{name: slow, type: slow_task, rate: 10%, factor: 3}"
+    text = SCENARIO.format(duration="20m", rate="6/min", service="5s", queue="workers: 8", faults=faults)
+    path.write_text(text.replace("lease: {duration: 4s, heartbeat: 2s}", "lease: {duration: 12s, heartbeat: none}"))
+    plan = Plan(load(path).scenario)
+    slow, expired = set[tuple[int, int]](), set[tuple[int, int]]()
+    for block in simulate(plan):
+        places = zip(
+            block.kind.tolist(), block.task.tolist(), block.attempt.tolist(), block.cause.tolist(), strict=True
+        )
+        for kind, task, attempt, cause in places:
+            if kind == Kind.FAULT_INJECTED:
+                slow.add((task, attempt))
+            elif kind == Kind.LEASE_EXPIRED:
+                expired.add((task, attempt))
+                assert plan.vocabulary.causes[cause].fault == "slow"
+    assert expired == slow
+    assert len(slow) > 5
+
+
 EVERYTHING = """\
 version: 1
 name: everything

@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
-from soak.contract import Accepted, Change, ChangeType, Refused, TaskId
+from soak.contract import Accepted, BusyError, Change, ChangeType, Refused, TaskId
 from soak.runner.targets.caller import ContractError
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.keys import number_of
@@ -67,6 +68,10 @@ class ChangeReader:
         self._closed: deque[tuple[TaskId, int]] = deque()
         self.blame: dict[int, dict[int, int]] = {}
         self._submitted: dict[int, Submission] = {}
+        self._given: dict[str, tuple[int, int]] = {}
+        """By worker: the task and attempt that it was given last."""
+        self._down: dict[str, tuple[float, int]] = {}
+        """By worker that was killed and has begun nothing since: when, and the cause."""
         self.ended: Callable[[int, float], None] = lambda number, t_s: None
         """To be called with the number of each task that is closed, and when."""
 
@@ -86,6 +91,29 @@ class ChangeReader:
         self._numbers[task_id] = number
         self._highest = max(self._highest, number)
         self.open.add(task_id)
+
+    def killed(self, worker: str, cause: int) -> None:
+        """A worker was killed: what it has been given and not begun, or is given until it begins anything, is lost by that."""
+        self._down[worker] = self._context.now(), cause
+        if worker in self._given:
+            self._blame(*self._given[worker], cause)
+
+    def begun(self, worker: str, number: int, attempt: int, at_s: float) -> None:
+        """A worker has begun an attempt. Of one that was killed, what was lost until now is read first."""
+        if worker not in self._down:
+            return
+        killed_s, cause = self._down[worker]
+        if at_s <= killed_s:
+            # Heard of only now.
+            self._blame(number, attempt, cause)
+            return
+        with suppress(BusyError):
+            self.read()
+        del self._down[worker]
+        self.blame.get(number, {}).pop(attempt, None)
+
+    def _blame(self, number: int, attempt: int, cause: int) -> None:
+        self.blame.setdefault(number, {}).setdefault(attempt, cause)
 
     def lost(self, number: int) -> None:
         """Nobody has a task any more: it was acknowledged as it was handed out, and its worker died."""
@@ -138,6 +166,10 @@ class ChangeReader:
 
     def _attempt(self, change: Change, number: int, t_s: float) -> None:
         cause = self._cause(change, number) if change.type in _OF_A_FAILURE else NO_CAUSE
+        if change.type is ChangeType.DISPATCHED:
+            self._given[change.worker] = number, change.attempt
+            if change.worker in self._down:
+                self._blame(number, change.attempt, self._down[change.worker][1])
         due_s = self._context.clock.scenario(change.due) if change.due else 0.0
         worker = self._workers.number(change.worker)
         self._context.note(

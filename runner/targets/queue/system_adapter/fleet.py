@@ -83,6 +83,8 @@ class FleetExecutions(Executions):
         number = self._workers.number(execution.worker)
         self._running[number] = execution
         self._slowed.pop(number, None)
+        begun_s = self._context.clock.scenario(execution.started_at)
+        self._change_reader.begun(execution.worker, execution.number, execution.attempt, begun_s)
         for factor, slowed in self._slow.get(number, ()):
             service_s *= factor
             self._slowed[number] = slowed
@@ -169,6 +171,7 @@ class FleetExecutions(Executions):
     def kill(self, number: int, cause: int) -> None:
         """Kill the process of a worker."""
         self._process_control.kill(self._workers.name(number))
+        self._change_reader.killed(self._workers.name(number), cause)
         execution = self._running.get(number)
         self._slowed.pop(number, None)
         if execution is None or execution.over:
