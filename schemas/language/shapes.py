@@ -18,7 +18,8 @@ from soak.schemas.language.windows import Recurrence, Window, common_cycle_s
 
 Data = Mapping[str, Any]
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_POINT = re.compile(r"(?:(mon|tue|wed|thu|fri|sat|sun) )?([0-9]{1,2}):([0-9]{2})")
+_DAY = "|".join(DAYS)
+_POINT = re.compile(rf"(?:({_DAY})(?:-({_DAY}))? )?([0-9]{{1,2}}):([0-9]{{2}})")
 _ROUNDING = 1e-9
 
 
@@ -174,19 +175,28 @@ def profile_period_s(profile: Data) -> float:
     return WEEK_S if profile["every"] == "week" else DAY_S
 
 
-def point_s(text: str, every: str) -> float:
-    """Seconds from the start of the day or week of a point such as `09:00` or `mon 09:00`; raises ValueError."""
+def point_times_s(text: str, every: str) -> list[float]:
+    """Seconds from the start of the day or week of a point: `09:00`, `mon 09:00`, and one a day of `mon-fri 09:00`.
+
+    Raises ValueError.
+    """
     match = _POINT.fullmatch(text)
-    if not match or int(match[2]) > 23 or int(match[3]) > 59 or (match[1] is None) != (every == "day"):
+    if not match or int(match[3]) > 23 or int(match[4]) > 59 or (match[1] is None) != (every == "day"):
         raise ValueError(text)
-    day = DAYS.index(match[1]) if match[1] else 0
-    return day * DAY_S + int(match[2]) * 3600.0 + int(match[3]) * 60.0
+    first = DAYS.index(match[1]) if match[1] else 0
+    last = DAYS.index(match[2]) if match[2] else first
+    days = ((first + number) % len(DAYS) for number in range((last - first) % len(DAYS) + 1))
+    return [day * DAY_S + int(match[3]) * 3600.0 + int(match[4]) * 60.0 for day in days]
 
 
 def _profile(profile: Data, duration_s: float, clock: Clock) -> Iterator[Piece]:
     """The rate at each time is that of the profile at the local time: an hour that comes twice has its rates twice."""
     period_s, steps = profile_period_s(profile), profile.get("between") == "step"
-    points = sorted((point_s(each["at"], profile["every"]), units.rate(each["rate"])) for each in profile["points"])
+    points = sorted(
+        (at_s, units.rate(each["rate"]))
+        for each in profile["points"]
+        for at_s in point_times_s(each["at"], profile["every"])
+    )
     first, last = points[0], points[-1]
     around = [(last[0] - period_s, last[1]), *points, (first[0] + period_s, first[1])]
     for spell in clock.spells(duration_s):

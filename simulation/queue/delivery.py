@@ -5,7 +5,6 @@ Pure functions of the scenario, without NumPy: `soak validate` asks them, too.
 
 import math
 from collections.abc import Iterator
-from statistics import NormalDist
 
 from soak.schemas.language.distributions import (
     Constant,
@@ -50,6 +49,8 @@ def share_above(distribution: ServiceTime, limit_s: float) -> float:
         case LogNormal(median_s, _):
             if not distribution.sigma:
                 return float(median_s > limit_s)
+            from statistics import NormalDist
+
             return NormalDist().cdf(math.log(median_s / limit_s) / distribution.sigma)
         case Empirical(_, values_s):
             return sum(value_s > limit_s for value_s in values_s) / len(values_s)
