@@ -22,7 +22,7 @@ def _shares(view: View) -> Iterator[Problem]:
 def _needs_share(view: View) -> Iterator[Problem]:
     """A share of every entry, unless a trace says what is whose."""
     for section, column in (("tenants", "tenant"), ("kinds", "kind")):
-        if view.get(*_TRACE, column) is not None:
+        if view.get("workload", "arrivals", "trace", column) is not None:
             continue
         for where, item in view.entries("workload", section):
             if "share" not in item and not any(nearest(key, ["share"]) for key in item):
