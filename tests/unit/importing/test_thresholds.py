@@ -260,6 +260,52 @@ def test_a_policy_on_the_burn_rate(tmp_path: Path) -> None:
     ]
 
 
+QUERY = "rate({name}{{name='email'{more}}}[5m])"
+
+
+def test_a_filter_of_openslo_is_said_to_be_left_out(tmp_path: Path) -> None:
+    def noted(sli: str, objective: str, method: str = "Occurrences") -> list[str]:
+        return [note.what for note in slo(tmp_path, sli, objective, method=method).notes if "name=" in note.what]
+
+    ratio = GOOD.replace("'rate(ok[5m])'", json.dumps(QUERY.format(name="ok", more=",state='succeeded'")))
+    left_out = ["available: name=email: everything is taken together"]
+    assert noted(ratio, "{target: 0.99}") == left_out
+    assert noted(ratio, "{target: 0.99, timeSliceWindow: 5m}", "Timeslices") == left_out
+    slow = (
+        SLOW.replace("rate(d_seconds_bucket[5m])", QUERY.format(name="d_seconds_bucket", more=""))
+        .replace("'h", '"h')
+        .replace("))'", '))"')
+    )
+    assert noted(slow, "{op: lte, value: 0.5, target: 0.99}") == left_out
+
+
+def test_an_indicator_of_openslo_that_has_to_be_defined(tmp_path: Path) -> None:
+    for system, of in (("queue", "execution.ended"), ("calls", ["call.succeeded", "call.failed"])):
+        sli = SLOW.replace("d_seconds", "job_execution_seconds")
+        text = SLO.format(sli=sli, objective="{op: lte, value: 0.5, target: 0.99}", policies="", method="Occurrences")
+        found = imported(tmp_path, text, system)
+        assert found.part["slis"] == {"execution_p99": {"quantile": {"of": of, "q": "99%"}, "unit": "duration"}}
+        assert found.part["slos"][0]["objective"] == "execution_p99 <= 500ms"
+        assert "job_execution_seconds_bucket: taken for how long executions take" in found.notes[-2].what
+        assert loaded(found.part, system).scenario
+
+
+def test_another_time_in_openslo_is_not_translated(tmp_path: Path) -> None:
+    for sli in (GOOD.replace("[5m]", "[5m] offset 1h"), SLOW.replace("[5m]", "[5m] offset 1h")):
+        found = slo(tmp_path, sli, "{op: lte, value: 0.5, target: 0.99}")
+        assert found.part == {} and "cannot look at another time" in found.untranslated[0].what
+
+
+def test_a_burn_rate_is_of_what_the_objective_is_of(tmp_path: Path) -> None:
+    condition = "{spec: {condition: {kind: burnrate, op: gte, threshold: 10, lookbackWindow: 1h}}}"
+    policy = f"{{kind: AlertPolicy, spec: {{conditions: [{condition}]}}}}"
+    fast = GOOD.replace("rate(ok[5m])", 'rate(d_seconds_bucket{le="2"}[5m])')
+    fast = fast.replace("metricSource: {}", "metricSource: {spec: {query: 'rate(d_seconds_count[5m])'}}")
+    assert slo(tmp_path, fast, "{target: 0.99}", policy).part["alerts"][0]["when"] == "latency_share_below(2s) <= 90%"
+    found = slo(tmp_path, SLOW, "{op: lte, value: 0.5, target: 0.99}", policy)
+    assert "alerts" not in found.part and "has no budget" in found.untranslated[0].what
+
+
 @pytest.mark.parametrize(
     ("sli", "objective", "said"),
     [
