@@ -5,7 +5,6 @@ Pure functions of the scenario, without NumPy: `soak validate` asks them, too.
 
 import math
 from collections.abc import Iterator
-from statistics import NormalDist
 
 from soak.schemas.language.distributions import (
     Constant,
@@ -24,7 +23,8 @@ from soak.schemas.language.slis import AT_THE_END
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.settings import Queue, queue_of
 from soak.schemas.units import show_duration
-from soak.simulation.rate import Rate
+from soak.simulation.poisson import poisson_below
+from soak.simulation.rate import rate_of
 from soak.simulation.room import Doubt
 
 _MUCH = 0.01
@@ -34,8 +34,6 @@ _HARDLY = 0.01
 """Warn if an objective on lost tasks holds in fewer runs than this."""
 
 _MOST = (Op.LE, Op.LT, Op.EQ)
-_LARGE = 1_000
-"""From this mean on, a Poisson distribution is approximated by a normal one."""
 
 
 def share_above(distribution: ServiceTime, limit_s: float) -> float:
@@ -52,6 +50,8 @@ def share_above(distribution: ServiceTime, limit_s: float) -> float:
         case LogNormal(median_s, _):
             if not distribution.sigma:
                 return float(median_s > limit_s)
+            from statistics import NormalDist
+
             return NormalDist().cdf(math.log(median_s / limit_s) / distribution.sigma)
         case Empirical(_, values_s):
             return sum(value_s > limit_s for value_s in values_s) / len(values_s)
@@ -100,10 +100,7 @@ def _losses(scenario: Scenario) -> Iterator[Doubt]:
 
 def _at_most(count: float, mean: float) -> float:
     """The probability that a Poisson count of this mean is `count` at most."""
-    if mean > _LARGE:
-        return NormalDist(mean, math.sqrt(mean)).cdf(count + 0.5)
-    terms = range(math.floor(min(count, 10 * _LARGE)) + 1)
-    return math.fsum(math.exp(n * math.log(mean) - mean - math.lgamma(n + 1)) for n in terms)
+    return poisson_below(math.floor(count) + 1, mean)
 
 
 def outlasting(scenario: Scenario) -> float:
@@ -130,7 +127,7 @@ def expected_lost(scenario: Scenario) -> float:
         return 0.0
     crashes = [fault for fault in scenario.faults if fault.type == QueueFault.WORKER_CRASH and not fault.windows]
     survive = math.prod(1 - fault.rate * _share_struck(scenario, fault) for fault in crashes)
-    tasks = Rate(scenario.workload).expected(scenario.duration_s)
+    tasks = rate_of(scenario.workload).expected(scenario.duration_s)
     return min(tasks, math.inf if scenario.workload.tasks is None else scenario.workload.tasks) * (1 - survive)
 
 
