@@ -17,8 +17,8 @@ from soak.schemas.language.model import Batch, Piece, Rhythm, Scheduled, Shape
 from soak.schemas.language.windows import Recurrence, Window, common_cycle_s
 
 Data = Mapping[str, Any]
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_DAY = "mon|tue|wed|thu|fri|sat|sun"
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY = "|".join(DAYS)
 _POINT = re.compile(rf"(?:({_DAY})(?:-({_DAY}))? )?([0-9]{{1,2}}):([0-9]{{2}})")
 _ROUNDING = 1e-9
 
@@ -183,9 +183,9 @@ def point_times_s(text: str, every: str) -> list[float]:
     match = _POINT.fullmatch(text)
     if not match or int(match[3]) > 23 or int(match[4]) > 59 or (match[1] is None) != (every == "day"):
         raise ValueError(text)
-    first = _DAYS.index(match[1]) if match[1] else 0
-    last = _DAYS.index(match[2]) if match[2] else first
-    days = ((first + number) % len(_DAYS) for number in range((last - first) % len(_DAYS) + 1))
+    first = DAYS.index(match[1]) if match[1] else 0
+    last = DAYS.index(match[2]) if match[2] else first
+    days = ((first + number) % len(DAYS) for number in range((last - first) % len(DAYS) + 1))
     return [day * DAY_S + int(match[3]) * 3600.0 + int(match[4]) * 60.0 for day in days]
 
 

@@ -16,7 +16,6 @@ from soak.schemas.language.distributions import (
     Uniform,
 )
 from soak.schemas.language.expression import Op
-from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.slis import AT_THE_END
@@ -126,15 +125,9 @@ def expected_lost(scenario: Scenario) -> float:
     if not queue_of(scenario).acks_early or scenario.workload.users:
         return 0.0
     crashes = [fault for fault in scenario.faults if fault.type == QueueFault.WORKER_CRASH and not fault.windows]
-    survive = math.prod(1 - fault.rate * _share_struck(scenario, fault) for fault in crashes)
+    survive = math.prod(1 - fault.rate * scenario.workload.share_struck(fault) for fault in crashes)
     tasks = rate_of(scenario.workload).expected(scenario.duration_s)
     return min(tasks, math.inf if scenario.workload.tasks is None else scenario.workload.tasks) * (1 - survive)
-
-
-def _share_struck(scenario: Scenario, fault: Fault) -> float:
-    """The share of tasks that are of the kinds of work that a fault strikes."""
-    struck = [kind.share for kind in scenario.workload.kinds if kind.name in fault.kinds]
-    return math.fsum(struck) if fault.kinds else 1.0
 
 
 def delivery_figures(scenario: Scenario) -> list[str]:
