@@ -211,8 +211,10 @@ def _effective(growth: GrowthResult) -> str:
 
 def wall_time(run: RunData, t_s: float) -> str:
     """Scenario time as wall-clock time in the scenario's time zone, pauses included; for a simulation, as if it had run in real
-    time."""
+    time: from the scenario's `start` on, if it has one."""
     start = datetime.fromisoformat(run.manifest.started_at.replace("Z", "+00:00"))
+    if run.scenario.start and run.manifest.clock != "real":
+        start = run.scenario.start
     return (
         (start + timedelta(seconds=t_s / run.manifest.speed + paused_s(run.verdict.resumes, t_s)))
         .astimezone(ZoneInfo(run.scenario.timezone))

@@ -150,8 +150,9 @@ def _of_shares(scenario: Scenario, turn_s: float) -> float:
 def _share(scenario: Scenario, fault: Fault) -> float:
     """Of the tasks, the share that a fault by rate strikes, were they spread evenly over the run."""
     inside_s = sum(window.end_s - window.start_s for window in fault.windows)
-    kinds = sum(kind.share for kind in scenario.workload.kinds if kind.name in fault.kinds) if fault.kinds else 1.0
-    return fault.rate * kinds * (inside_s / scenario.duration_s if fault.windows else 1.0)
+    return (
+        fault.rate * scenario.workload.share_struck(fault) * (inside_s / scenario.duration_s if fault.windows else 1.0)
+    )
 
 
 def _warnings(scenario: Scenario, by_users: float, by_workers: float, response_s: float, tasks: float) -> Iterator[str]:

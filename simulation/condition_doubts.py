@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterator
 
 from soak.schemas.errors import Where
 from soak.schemas.language.conditions import Combination, Comparison, Condition, Objective
-from soak.schemas.language.expression import Op
+from soak.schemas.language.expression import AT_LEAST, AT_MOST, Op
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.units import show_count, show_duration, write_duration
 from soak.simulation.room import Doubt
 
-_UPPER, _LOWER = frozenset({Op.LT, Op.LE}), frozenset({Op.GT, Op.GE})
 _ROUNDING = 1e-9
 _FAR = 5.0
 """Standard deviations from the expectation that no window exceeds."""
@@ -110,8 +109,8 @@ def _same(one: Condition, other: Condition) -> bool:
 
 def _together(one: Comparison, other: Comparison, *, every: bool) -> str:
     """What two comparisons of one value come to; empty if nothing is to be said."""
-    low, high = (one, other) if one.op in _LOWER else (other, one)
-    if low.op not in _LOWER or high.op not in _UPPER:
+    low, high = (one, other) if one.op in AT_LEAST else (other, one)
+    if low.op not in AT_LEAST or high.op not in AT_MOST:
         return ""
     if not isinstance(low.target, float) or not isinstance(high.target, float):
         return ""

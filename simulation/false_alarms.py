@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from soak.schemas.errors import Where
 from soak.schemas.language.conditions import Comparison, Condition, Objective
-from soak.schemas.language.expression import Op
+from soak.schemas.language.expression import AT_LEAST, AT_MOST, Op
 from soak.schemas.language.model import Process, Scenario
 from soak.schemas.language.slis import LATENCY, SUCCESS_RATE, WAITS, Aggregate
 from soak.simulation.rate import ArrivalRate, rate_of
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     Number = TypeVar("Number", float, Floats)
 
-_UPPER, _LOWER = frozenset({Op.GT, Op.GE}), frozenset({Op.LT, Op.LE})
 _OF_EVERY_TASK = frozenset({sli.series for sli in (SUCCESS_RATE, *LATENCY, *WAITS)})
 """Series with one observation of each task that ends DONE or FAILED."""
 
@@ -162,10 +161,12 @@ class _NoStatementError(Exception):
 
 def _beside(scenario: Scenario, comparison: Comparison) -> Objective | None:
     """The strictest objective on the same SLI and labels that wants the opposite of a condition."""
-    lower = comparison.op in _LOWER
-    if comparison.sli.aggregate not in {Aggregate.RATIO, Aggregate.QUANTILE} or not (lower or comparison.op in _UPPER):
+    lower = comparison.op in AT_MOST
+    if comparison.sli.aggregate not in {Aggregate.RATIO, Aggregate.QUANTILE} or not (
+        lower or comparison.op in AT_LEAST
+    ):
         return None
-    wanted = {Op.EQ, Op.ABOUT, *(_UPPER if lower else _LOWER)}
+    wanted = {Op.EQ, Op.ABOUT, *(AT_LEAST if lower else AT_MOST)}
     found = [
         each
         for each in scenario.objectives
@@ -187,7 +188,7 @@ def _scan(scenario: Scenario, condition: Condition, objective: Objective, observ
     sli, target = comparison.sli, comparison.target
     if not isinstance(allowed, float) or not isinstance(target, float):
         raise _NoStatementError("its objective is relative to another part of the run")
-    lower = comparison.op in _LOWER
+    lower = comparison.op in AT_MOST
     if sli.aggregate is Aggregate.QUANTILE:
         if lower or allowed != target:
             beyond = sli.unit.show(target)

@@ -18,13 +18,13 @@ from soak.schemas.stream.block import Floats, Ints
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.simulation.distributions import draw
+from soak.simulation.draws import COPY_LAYERS
 from soak.simulation.kinds import Kinds, ServiceTimes
 from soak.simulation.streams import BLOCK, Stream
 
 BLOCK_BITS = BLOCK.bit_length() - 1
 FIRST_KEPT, LATER_KEPT, SCATTERED_KEPT = 4, 128, 512
 """How many blocks of first attempts, which are read in order, of later ones, and of first attempts in any order are kept."""
-_COPY_LAYERS = 1 << 16
 _BLOCK_SHIFT = BLOCK_BITS + KEY_SHIFT
 
 
@@ -86,7 +86,7 @@ class _FaultDraws:
 
         One uniform number decides all three: given that it is below the rate, its share of the rate is uniform too.
         """
-        layer = (0 if self.fault.spec.counts == "tasks" else attempt) + copy * _COPY_LAYERS
+        layer = (0 if self.fault.spec.counts == "tasks" else attempt) + copy * COPY_LAYERS
         uniform = self._stream.at(block, layer).random(BLOCK)
         places = np.flatnonzero(uniform < self.fault.rate)
         if self._kinds:
@@ -141,7 +141,7 @@ class Fates:
         return draws.listed[index] if draws.listed is not None else draws.fate(index)
 
     def _draw(self, block: int, attempt: int, copy: int) -> _Draws:
-        layer, cause = attempt + copy * _COPY_LAYERS, np.full(BLOCK, NO_CAUSE, dtype=np.int16)
+        layer, cause = attempt + copy * COPY_LAYERS, np.full(BLOCK, NO_CAUSE, dtype=np.int16)
         late = None
         if self._times:
             service_s, late = self._times.draw(block, layer)

@@ -28,7 +28,7 @@ class ArrivalRate(Protocol):
 
     @property
     def cycle_s(self) -> float:
-        """After which the rate repeats itself, in seconds; 0 if it is constant."""
+        """After which the rate repeats itself, in seconds; 0 if it is constant, the whole run if it never does."""
 
     def at(self, t_s: Number) -> Number:
         """Arrivals per second at each time."""

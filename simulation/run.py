@@ -24,7 +24,10 @@ def simulate(plan: Plan) -> Generator[Block, None, None]:
         until_s = min(until_s + step_s, horizon_s)
         model.run(until_s)
         if model.ended_s is None and until_s < horizon_s:
-            yield recorder.take(until_s)
+            yield (block := recorder.take(until_s))
+            if len(block) * 2 < EVENTS_PER_BLOCK and scenario.workload.users:
+                # A slow system gets less work from users than they could submit, and blocks would hold next to nothing.
+                step_s *= 2
     ended_s = tick(until_s if model.ended_s is None else model.ended_s)
     last = recorder.take(until_s).up_to(ended_s)
     model.census(ended_s)

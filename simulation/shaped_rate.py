@@ -49,7 +49,7 @@ class ShapedRate:
 
     @property
     def cycle_s(self) -> float:
-        """After which the rate repeats itself; the whole run if it never does."""
+        """See `ArrivalRate`."""
         return self._cycle_s or self._end_s
 
     def at(self, t_s: Number) -> Number:

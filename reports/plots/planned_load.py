@@ -26,6 +26,8 @@ from soak.schemas.language.rhythms import burst_windows
 from soak.schemas.stream.block import Floats
 
 _HEIGHT_IN = 2.8
+_HIGHER = 1.5
+"""What arrives at set times goes beyond the picture: its number is written there."""
 _MOST_NAMED = 8
 """Of arrivals at set times, that many entries have their name written beside the first."""
 
@@ -69,7 +71,8 @@ def _plot(scenario: Scenario, load: PlannedLoad) -> bytes:
     axes.stairs(load.drawn_per_s * 60, load.edges_s, fill=True, color=BLUE, alpha=0.35, lw=0, label="as drawn")
     axes.plot(load.t_s, load.planned_per_s * 60, color=BLUE, lw=1.6, label="planned rate")
     mark_windows(axes, scenario)
-    top = max(float(np.max(load.planned_per_s)) * 60, float(np.max(load.drawn_per_s)) * 60, 1e-9)
+    highest = np.max(load.drawn_per_s) if not scenario.workload.scheduled else _HIGHER * np.max(load.planned_per_s)
+    top = max(float(np.max(load.planned_per_s)) * 60, float(highest) * 60, 1e-9)
     _set_times(axes, scenario, top)
     axes.set_ylim(0, top * 1.15)
     axes.set_ylabel("arrivals per min")
@@ -101,4 +104,4 @@ def _set_times(axes: Axes, scenario: Scenario, top: float) -> None:
             axes.axvline(t_s, color=ORANGE, lw=1.2, label=None if number or place else "at a set time")
         for t_s in each.times_s[:1] if place < _MOST_NAMED else ():
             height = top * (1.06 - 0.08 * place)
-            axes.text(t_s, height, f" {each.count:,} {each.name}", color=ORANGE, fontsize=8)
+            axes.text(t_s, height, f"  {each.count:,} {each.name}", color=ORANGE, fontsize=8)

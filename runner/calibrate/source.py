@@ -63,6 +63,10 @@ def open_source(path: Path) -> Source:
     if loaded.scenario.workload.kinds:
         what = f"{path}: is a run of several kinds of work, and the model of one is calibrated"
         raise UsageError(f"{what} (compare it with its simulation: `soak compare BASE RUN --parity`)")
+    trace = loaded.scenario.workload.trace
+    if trace is not None and trace.reading.service is not None:
+        what = f"{path}: the trace of this run has the service times, and calibration fits those that are drawn"
+        raise UsageError(f"{what} (calibrate by a run of the trace without service)")
     if changes(loaded.scenario):
         what = f"{path}: the number of workers changes in this run, and calibration takes it for constant"
         raise UsageError(f"{what} (calibrate by a run without schedule, scaling and faults of workers at times)")

@@ -60,7 +60,7 @@ def snapshots_of(
         if is_step:
             taken.append(take())
     taken.append(take(manifest.verdict or UNFINISHED))
-    zero_s = start.timestamp() if start else _zero_s(manifest, judge.until_s)
+    zero_s = start.timestamp() if start else _zero_s(manifest, judge.until_s, scenario.start)
     return [snapshot.later(zero_s) for snapshot in taken]
 
 
@@ -81,7 +81,9 @@ def _suitable_step_s(scenario: Scenario) -> float:
     return 60.0 * math.ceil(scenario.horizon_s / SUITABLE_STEPS / 60)
 
 
-def _zero_s(manifest: Manifest, ended_s: float) -> float:
-    """Unix time of scenario time zero, of a run that ended at `ended_s` of scenario time."""
+def _zero_s(manifest: Manifest, ended_s: float, start: datetime | None) -> float:
+    """Unix time of scenario time zero, of a run that ended at `ended_s` of scenario time; `start`: what the scenario says."""
+    if start and manifest.clock != "real":
+        return start.timestamp()
     began_s = datetime.fromisoformat(manifest.started_at).timestamp()
     return began_s if manifest.clock == "real" else began_s - ended_s

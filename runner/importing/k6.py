@@ -1,13 +1,12 @@
 """k6: thresholds and scenarios, from its options as JSON. https://grafana.com/docs/k6/latest/using-k6/thresholds/"""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from soak.runner.importing.foreign import Place
-from soak.runner.importing.load import NO_THINK_TIME, Stage, arrivals_of, users_in_stages, users_of
+from soak.runner.importing.k6_load import offer_load
 from soak.runner.importing.part import Builder
-from soak.runner.importing.values import seconds_of, target_text
+from soak.runner.importing.values import target_text
 from soak.schemas.language.expression import Op, Unit
 
 FORMAT = "k6 options"
@@ -32,7 +31,7 @@ def is_k6(place: Place) -> bool:
             and any(each.get("executor").text for _, each in options.get("scenarios").entries())
         )
         or isinstance(options.get("stages").data, list)
-        or isinstance(options.get("vus").data, int)
+        or any(isinstance(options.get(key).data, int) for key in ("vus", "iterations"))
     )
 
 
@@ -47,7 +46,7 @@ def translate(documents: list[Place], builder: Builder) -> None:
         for metric, place in options.get("thresholds").entries():
             for threshold in list(place.items()) or [place]:
                 _threshold(metric, threshold, builder)
-        _load(options, builder)
+        offer_load(options, builder)
 
 
 def _threshold(metric: str, place: Place, builder: Builder) -> None:
@@ -100,75 +99,3 @@ def _meaning(metric: str, found: "re.Match[str]", said: str, place: Place, build
         return "finished_tasks", Unit.COUNT, value, False, "task.done"
     builder.refuse(place.mark, said, f"{how} of {metric} has no counterpart")
     return None
-
-
-def _load(options: Place, builder: Builder) -> None:
-    """The load of the first scenario, or of the options at the top."""
-    scenarios = list(options.get("scenarios").entries())
-    if not scenarios and any(options.get(key).data is not None for key in ("stages", "vus", "iterations")):
-        executor = "ramping-vus" if options.get("stages").data is not None else "constant-vus"
-        _scenario("options", options, executor, builder)
-    for number, (name, place) in enumerate(scenarios):
-        if number:
-            builder.refuse(place.mark, name, "a scenario has one load; the first one is taken")
-        else:
-            _scenario(name, place, place.get("executor").text, builder)
-
-
-def _scenario(name: str, place: Place, executor: str, builder: Builder) -> None:
-    if executor == "constant-arrival-rate":
-        duration_s, rate = _seconds(place.get("duration"), builder), _rate(place, place.get("rate"))
-        if duration_s and rate:
-            builder.offer(place.mark, f"{name} ({executor})", arrivals_of([Stage(rate, 0.0), Stage(rate, duration_s)]))
-        return
-    if executor == "ramping-arrival-rate":
-        start = _rate(place, place.get("startRate"))
-        stages = [Stage(_rate(place, each.get("target")), for_s) for each, for_s in _stages(place, builder)]
-        builder.offer(place.mark, f"{name} ({executor})", arrivals_of(stages, start))
-        return
-    if executor == "constant-vus" and place.get("duration").data is not None:
-        if duration_s := _seconds(place.get("duration"), builder):
-            part = users_of(_whole(place.get("vus"), 1), duration_s, 0.0, 0.0)
-            builder.offer(place.mark, f"{name} ({executor})", part, notes=[NO_THINK_TIME])
-        return
-    if executor == "ramping-vus":
-        _ramping_users(name, place, builder)
-        return
-    builder.refuse(
-        place.mark,
-        f"{name} ({executor})",
-        "a number of iterations, or an executor without a duration, has no counterpart",
-    )
-
-
-def _ramping_users(name: str, place: Place, builder: Builder) -> None:
-    stages = [(_whole(each.get("target"), 0), for_s) for each, for_s in _stages(place, builder)]
-    if stages:
-        part = users_in_stages(stages, _whole(place.get("startVUs"), 1))
-        builder.offer(place.mark, f"{name} (ramping-vus)", part, notes=[NO_THINK_TIME])
-
-
-def _stages(place: Place, builder: Builder) -> Iterator[tuple[Place, float]]:
-    for each in place.get("stages").items():
-        seconds = _seconds(each.get("duration"), builder)
-        if seconds is not None:
-            yield each, seconds
-
-
-def _rate(place: Place, number: Place) -> float:
-    """Per second: a number of iterations per `timeUnit`."""
-    per_s = seconds_of(place.get("timeUnit").text) if place.get("timeUnit").text else 1.0
-    value = number.data if isinstance(number.data, int | float) and not isinstance(number.data, bool) else 0.0
-    return value / (per_s or 1.0)
-
-
-def _whole(place: Place, default: int) -> int:
-    return place.data if isinstance(place.data, int) and not isinstance(place.data, bool) else default
-
-
-def _seconds(place: Place, builder: Builder) -> float | None:
-    seconds = seconds_of(place.text)
-    if seconds is None or not place.text:
-        builder.error(place.mark, f"{place.text!r} is not a duration", "write one such as 5m")
-        return None
-    return seconds

@@ -7,6 +7,7 @@ from typing import Any
 
 from soak.runner.importing.foreign import Place
 from soak.runner.importing.part import Builder
+from soak.runner.importing.taurus_load import offer_load
 from soak.runner.importing.values import duration_text, seconds_of, target_text
 from soak.schemas.errors import Mark
 from soak.schemas.language.expression import Op, Unit
@@ -44,9 +45,7 @@ def is_taurus(place: Place) -> bool:
 
 
 def translate(documents: list[Place], builder: Builder) -> None:
-    """Offer objectives and conditions for the criteria, and arrivals for the execution."""
-    from soak.runner.importing.load import offer_load
-
+    """Offer objectives and conditions for the criteria, and arrivals or users for the execution."""
     for document in documents:
         for module in _modules(document):
             for criterion in _criteria(module.get("criteria"), builder):

@@ -15,7 +15,7 @@ from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.samples import Facts, Samples
 from soak.runner.judge.watch import COMPARE
 from soak.schemas.language.conditions import Comparison, Objective
-from soak.schemas.language.expression import Op
+from soak.schemas.language.expression import AT_LEAST, AT_MOST, Op
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import Aggregate, Better
 from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints
@@ -27,7 +27,6 @@ MOST_BINS = 10_000
 _LATENCY = "latency"
 _SHARES = frozenset({Aggregate.RATIO, Aggregate.MEAN})
 _RANKED = frozenset({Aggregate.QUANTILE, Aggregate.MAX, Aggregate.GAUGE})
-_UPPER = frozenset({Op.LE, Op.LT})
 
 
 def bin_width_s(scenario: Scenario) -> float:
@@ -93,7 +92,7 @@ class _Indicator:
         # A quantile meets an upper target exactly when its rank does; a lower one when fewer than that lie below it.
         q = self._sli.q if self._sli.aggregate is Aggregate.QUANTILE else float(not self._sli.lowest)
         least = np.maximum(1, np.ceil(q * weight - 1e-9))
-        fails: Bools = part < least if self._op in _UPPER else weight - part >= least
+        fails: Bools = part < least if self._op in AT_MOST else weight - part >= least
         return seen & fails
 
 
@@ -142,13 +141,13 @@ def _has_bins(objective: Objective) -> bool:
     if not isinstance(comparison.target, float) or comparison.op in {Op.ABOUT, Op.NE} or _asks_for_less(comparison):
         return False
     if aggregate in _RANKED or aggregate is Aggregate.LONGEST:
-        return comparison.op is not Op.EQ and (aggregate is not Aggregate.LONGEST or comparison.op in _UPPER)
+        return comparison.op is not Op.EQ and (aggregate is not Aggregate.LONGEST or comparison.op in AT_MOST)
     return aggregate in _SHARES
 
 
 def _asks_for_less(comparison: Comparison) -> bool:
     """Whether it is met by what is worse; which way an indicator of the scenario's own improves is not known."""
-    worse = _UPPER if comparison.sli.better is Better.HIGHER else {Op.GE, Op.GT}
+    worse = AT_MOST if comparison.sli.better is Better.HIGHER else AT_LEAST
     return not comparison.sli.filters and comparison.op in worse
 
 
@@ -199,7 +198,7 @@ class Lateness:
 def _latency_limits(objectives: Sequence[Objective]) -> Iterator[Comparison]:
     for objective in objectives:
         comparison = objective.comparison
-        if comparison.sli.series == _LATENCY and comparison.op in _UPPER:
+        if comparison.sli.series == _LATENCY and comparison.op in AT_MOST:
             yield comparison
 
 

@@ -4,7 +4,7 @@ import math
 
 from soak.runner.judge.judge import Judge
 from soak.schemas.language.conditions import Comparison, Reference
-from soak.schemas.language.expression import Selector
+from soak.schemas.language.expression import AT_MOST, Op, Selector
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.stream.block import tick
 
@@ -42,3 +42,11 @@ def _selected(judge: Judge, sli: Sli, selector: Selector) -> float:
         if ("phase", each.name) in selector
     )
     return value * (end_s - begin_s) / own_s if own_s else value
+
+
+def margin(op: Op, value: float, target: float) -> float:
+    """The distance of a value to its target, positive on the good side."""
+    if op in {Op.EQ, Op.NE}:
+        away = abs(value - target)
+        return 0.0 - away if op is Op.EQ else away
+    return target - value if op in AT_MOST else value - target

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from soak.runner.judge.about import about
 from soak.runner.judge.alerts import number_or_none
 from soak.runner.judge.case import TOO_LONG, Case, advice, dependent, not_for_all
+from soak.runner.judge.compared import margin
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE, Interval, Statement
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.unfinished import open_observations
@@ -106,10 +107,7 @@ def _margin(op: Op, value: float, target: float, interval: Interval | None) -> f
     """The distance to the target in the SLI's unit, positive on the good side; for `~`, from the nearer end of the interval."""
     if op is Op.ABOUT:
         return number_or_none(min(target - interval[0], interval[1] - target)) if interval else None
-    if op in {Op.EQ, Op.NE}:
-        away = abs(value - target)
-        return number_or_none(0.0 - away if op is Op.EQ else away)
-    return number_or_none(target - value if op in {Op.LE, Op.LT} else value - target)
+    return number_or_none(margin(op, value, target))
 
 
 def _status(case: Case, statement: Statement) -> tuple[Status, str, bool]:

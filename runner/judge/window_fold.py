@@ -19,12 +19,10 @@ from soak.runner.judge.timer import Transition
 from soak.runner.judge.watch import Moved, Observations, Watch
 from soak.schemas.evidence.windows import WindowResult, WindowsResult
 from soak.schemas.language.conditions import Comparison, Condition, Objective
-from soak.schemas.language.expression import OPPOSITE, Op, Unit
+from soak.schemas.language.expression import AT_LEAST, AT_MOST, OPPOSITE, Op, Unit
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import Aggregate, Better, Sli
 from soak.schemas.stream.block import TICKS_PER_S, Bools, Floats, Ints, tick
-
-_UPPER, _LOWER = frozenset({Op.LE, Op.LT}), frozenset({Op.GE, Op.GT})
 
 
 @dataclass(slots=True)
@@ -130,11 +128,11 @@ class WindowFold(Watch):
         """How far values lie on the wrong side of the target."""
         op = self.objective.comparison.op
         apart = value - self._target
-        return apart if op in _UPPER else -apart if op in _LOWER else np.abs(apart) * (1 if op is Op.EQ else -1)
+        return apart if op in AT_MOST else -apart if op in AT_LEAST else np.abs(apart) * (1 if op is Op.EQ else -1)
 
     def _worst_quantile(self, moved: Moved, places: Ints) -> tuple[int, float] | None:
         """The first place of the worst quantile, if it is worse than the worst so far; found by halving the values there are."""
-        upper = self.objective.comparison.op in _UPPER
+        upper = self.objective.comparison.op in AT_MOST
         wanted = np.maximum(1, np.ceil(self._q * moved.weight[places] - 1e-9))
         holds = moved.weight[places] > 0
         first, last = moved.first[places], moved.last[places]
@@ -206,7 +204,7 @@ class WindowFold(Watch):
 def _needs_arrivals(comparison: Comparison) -> bool:
     """Whether less is observed once no more work arrives, so that only windows before that are looked at."""
     aggregate = comparison.sli.aggregate
-    return aggregate is Aggregate.RATE or (aggregate is Aggregate.COUNT and comparison.op in _LOWER)
+    return aggregate is Aggregate.RATE or (aggregate is Aggregate.COUNT and comparison.op in AT_LEAST)
 
 
 def windows_of(scenario: Scenario, labels: LabelNumbers) -> dict[int, WindowFold]:

@@ -10,12 +10,13 @@ import math
 import msgspec
 
 from soak.runner.judge.alerts import number_or_none, times
+from soak.runner.judge.compared import margin
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.unfinished import open_observations
 from soak.runner.judge.window_fold import WindowFold
 from soak.schemas.evidence.verdict import ObjectiveResult, Status
 from soak.schemas.evidence.windows import WindowsResult
-from soak.schemas.language.expression import Op, Unit
+from soak.schemas.language.expression import Unit
 from soak.schemas.units import show_duration, show_ratio, write_duration
 
 MOST_THIN = 0.5
@@ -39,7 +40,7 @@ def judge_every_window(judge: Judge, windows: WindowFold, late: str) -> Objectiv
         op=comparison.op.value,
         unit=sli.unit.value,
         status=status,
-        margin=number_or_none(_margin(comparison.op, worst, limit)),
+        margin=number_or_none(margin(comparison.op, worst, limit)),
         samples=judge.folds.fold(sli, judge.labels.selected(comparison.selector)).samples,
         min_samples=objective.min_samples,
         interval=None,
@@ -113,11 +114,3 @@ def _could_break(judge: Judge, windows: WindowFold) -> str:
     ):
         return f"{still} unfinished {what} could still break it"
     return ""
-
-
-def _margin(op: Op, value: float, limit: float) -> float:
-    """The distance to the limit, positive on the good side."""
-    if op in {Op.EQ, Op.NE}:
-        away = abs(value - limit)
-        return 0.0 - away if op is Op.EQ else away
-    return limit - value if op in {Op.LE, Op.LT} else value - limit

@@ -15,7 +15,7 @@ from soak.schemas.stream.events import COPY, KEY_SHIFT, Kind
 from soak.schemas.stream.states import ACCEPTED, TaskState
 from soak.simulation.plan import Plan
 
-_MOST_OF_USERS = (2 * MAX_ARRIVALS) << KEY_SHIFT
+_MOST_TASKS = (2 * MAX_ARRIVALS) << KEY_SHIFT
 _RESULTS = kind_flags(Kind.TASK_DONE, Kind.TASK_FAILED)
 _CHANGES = NEW_STATES > TaskState.NONE
 _WAITING = np.isin(NEW_STATES, (TaskState.DEFERRED, TaskState.PENDING))
@@ -36,10 +36,11 @@ def task_name(number: int) -> str:
 def make_room(outcomes: "Outcomes", block: Block, plan: Plan, stream: object) -> None:
     """Make room for the tasks of a block. Raises EvidenceError for one that the scenario cannot have.
 
-    How far users come who wait for their tasks is known afterwards only.
+    How far users come who wait for their tasks is known afterwards only, and the rate of a trace says about how many rows come.
     """
     highest = int(block.task.max()) if len(block) else -1
-    if plan.users and len(outcomes) <= highest < _MOST_OF_USERS:
+    by_chance = plan.users is None and plan.scenario.workload.trace is None
+    if not by_chance and len(outcomes) <= highest < _MOST_TASKS:
         outcomes.grow(2 * (highest + 1))
     refuse_unplanned(block, len(outcomes), stream)
 

@@ -23,7 +23,7 @@ from soak.runner.power.detection import (
 from soak.runner.power.pilot import PooledDistribution, Sample, design_effect, index_of_dispersion, share_beyond
 from soak.schemas.evidence.power import Method, Scale
 from soak.schemas.language.conditions import Objective, Reference
-from soak.schemas.language.expression import Op
+from soak.schemas.language.expression import AT_LEAST, AT_MOST, Op
 from soak.schemas.language.slis import Aggregate, Better
 
 FEW = 0.0001
@@ -37,7 +37,6 @@ _FAR = 1000.0
 """So many times its limit is as bad as anybody looks for."""
 _OF_SLOPES = 1.5
 """The power of time with which the spread of slopes falls: half for the number of observations, one for the time they span."""
-_UPPER = (Op.LE, Op.LT)
 _EXTREMES = (Aggregate.MAX, Aggregate.GAUGE, Aggregate.LONGEST)
 
 
@@ -128,7 +127,7 @@ def _ratio_rule(objective: Objective, target: float) -> RatioRule | AboutRule:
     op, sli = objective.comparison.op, objective.comparison.sli
     if op is Op.ABOUT:
         return AboutRule(target, sli.better is Better.HIGHER, objective.confidence or DEFAULT_CONFIDENCE)
-    good_counts = op in {Op.GE, Op.GT} or (op is Op.EQ and target == 1)
+    good_counts = op in AT_LEAST or (op is Op.EQ and target == 1)
     # With a confidence FAIL takes the whole interval, too.
     return (
         AboutRule(target, good_counts, objective.confidence)
@@ -175,7 +174,7 @@ def _edge_at(target: float, op: Op) -> float:
 def _count(sample: Sample, target: float) -> Case:
     comparison = sample.objective.comparison
     op = comparison.op
-    if op not in _UPPER and not (op is Op.EQ and target == 0):
+    if op not in AT_MOST and not (op is Op.EQ and target == 0):
         raise NoStatementError("it wants many, or one number exactly: a run of another length has others")
     least = math.floor(target) + 1 if op is not Op.LT else math.ceil(target)
     if least < 1:
@@ -267,12 +266,12 @@ def _broken_above(sample: Sample) -> bool:
     op = sample.objective.comparison.op
     if op is Op.EQ:
         raise NoStatementError("it wants one value exactly, and is broken on both sides of it")
-    return op in _UPPER
+    return op in AT_MOST
 
 
 def _only_upper(sample: Sample) -> None:
     comparison = sample.objective.comparison
-    if comparison.op not in _UPPER and not (comparison.op is Op.EQ and comparison.target == 0):
+    if comparison.op not in AT_MOST and not (comparison.op is Op.EQ and comparison.target == 0):
         raise NoStatementError("it is broken by small values: only too large ones are understood here")
 
 

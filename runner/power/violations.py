@@ -10,7 +10,7 @@ from soak.schemas import units
 from soak.schemas.errors import UsageError, quoted
 from soak.schemas.evidence.power import Scale
 from soak.schemas.language.conditions import Objective, Reference
-from soak.schemas.language.expression import Op, Selector, UnclearError, parse_expression
+from soak.schemas.language.expression import AT_MOST, Op, Selector, UnclearError, parse_expression
 from soak.schemas.language.shape import did_you_mean
 
 _TEXT = re.compile(r"\s*(?P<left>\w+\s*(?:\{[^{}]*\})?)\s*=\s*(?P<size>[^=\s].*?)\s*")
@@ -82,7 +82,7 @@ def check(asked: ViolationRequest, size: float, detector: Detector) -> float:
 
 
 def _no_violation(asked: ViolationRequest) -> UsageError:
-    way = "above" if asked.objective.comparison.op in {Op.LE, Op.LT} else "away from" if _exact(asked) else "below"
+    way = "above" if asked.objective.comparison.op in AT_MOST else "away from" if _exact(asked) else "below"
     return UsageError(
         f"--violation {asked.text}: {asked.objective.comparison.text} holds at that value: it is not a violation "
         f"(name one {way} the target)"

@@ -9,7 +9,7 @@ from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import Status, Verdict
 from soak.schemas.language.comparison import is_known_at_the_end
 from soak.schemas.language.conditions import Alert, Condition, Objective, Severity
-from soak.schemas.language.expression import OPPOSITE, Op
+from soak.schemas.language.expression import AT_LEAST, OPPOSITE, Op
 from soak.schemas.language.slis import Aggregate
 from soak.simulation.plan import Plan
 
@@ -41,7 +41,7 @@ def _can_be_watched(objective: Objective) -> bool:
     if objective.window_s is not None:
         return False
     # A count that must reach a number falls short of it from the start: not informative.
-    to_be_reached = comparison.sli.aggregate is Aggregate.COUNT and comparison.op in {Op.GE, Op.GT}
+    to_be_reached = comparison.sli.aggregate is Aggregate.COUNT and comparison.op in AT_LEAST
     return (
         isinstance(comparison.target, float)
         and comparison.sli.aggregate is not Aggregate.RATE

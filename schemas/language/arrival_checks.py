@@ -8,9 +8,8 @@ from soak.schemas.errors import Problem, Where, quoted
 from soak.schemas.language.clock import Clock, ClockError, parse_start
 from soak.schemas.language.shapes import (
     base_rate,
-    batch_of,
     is_shaped,
-    point_s,
+    point_times_s,
     scheduled_of,
     shape_of,
     stages_length_s,
@@ -101,20 +100,24 @@ def _profile(view: View) -> Iterator[Problem]:
     every = view.get(*_ARRIVALS, "profile", "every")
     if every not in ("day", "week"):
         return
-    seen: dict[float, str] = {}
+    seen: set[float] = set()
     for place, point in view.entries(*where):
         at = point.get("at")
         if not isinstance(at, str):
             continue
         try:
-            at_s = point_s(at, every)
+            times_s = point_times_s(at, every)
         except ValueError:
-            remedy = "write one from 00:00 to 23:59, in quotes" if every == "day" else "write one such as mon 09:00"
+            remedy = (
+                "write one from 00:00 to 23:59, in quotes"
+                if every == "day"
+                else "write one such as mon 09:00, or mon-fri 09:00"
+            )
             yield view.problem((*place, "at"), f"{quoted(at)} is not a time of a {every}", remedy)
             continue
-        if at_s in seen:
+        if not seen.isdisjoint(times_s):
             yield view.problem((*place, "at"), f"{quoted(at)} has a rate already", "keep one of both points")
-        seen[at_s] = at
+        seen.update(times_s)
 
 
 def _bursts(view: View) -> Iterator[Problem]:
@@ -188,13 +191,12 @@ def planned_arrivals(view: View) -> float | None:
         return None
     if "trace" in arrivals:
         return arrivals_of_trace(view, duration_s)
-    if not is_shaped(arrivals) and not {"count", "scheduled", "batch"} & set(arrivals):
+    if not is_shaped(arrivals) and not {"count", "scheduled"} & set(arrivals):
         return None
     try:
         if _pieces(arrivals, duration_s) > MOST_PIECES:
             return math.inf
         scheduled = [scheduled_of(each, duration_s, clock) for each in arrivals.get("scheduled", ())]
-        batch_of(arrivals)
         shape = shape_of(arrivals, duration_s, clock)
         by_rate = total(shape.pieces) if shape else base_rate(arrivals, duration_s) * duration_s
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):

@@ -53,6 +53,9 @@ _COMPARE: dict[Op, Callable[[float, float], bool]] = {
     Op.ABOUT: operator.eq,
 }
 
+AT_MOST, AT_LEAST = frozenset({Op.LE, Op.LT}), frozenset({Op.GE, Op.GT})
+"""Comparisons with a limit above the value, and below it."""
+
 OPPOSITE = {Op.LE: Op.GT, Op.GE: Op.LT, Op.LT: Op.GE, Op.GT: Op.LE, Op.EQ: Op.NE, Op.NE: Op.EQ}
 """The comparison that holds where another does not."""
 

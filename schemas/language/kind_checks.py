@@ -9,8 +9,6 @@ from soak.schemas.language.schema import kind_keys, task_keys
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
 
-_TRACE = ("workload", "arrivals", "trace")
-
 
 def _shares(view: View) -> Iterator[Problem]:
     for section in ("tenants", "kinds"):
@@ -45,9 +43,6 @@ def _foreign_keys(view: View) -> Iterator[Problem]:
         for other, place in found:
             what = f"{place[-1]!r} belongs to the system {other}, but this scenario has system: {view.language.name}"
             yield view.problem(place, what, "remove it, or change system", at_key=True)
-        if view.get(*where, "task", "duration") is not None and view.get(*_TRACE, "service") is not None:
-            what = "the trace has the service times"
-            yield view.problem((*where, "task", "duration"), what, "remove it, or service from the trace", at_key=True)
         if "task" in item and not view.language.kind_service:
             what = f"kinds of work have no task of their own in the system {view.language.name}"
             yield view.problem((*where, "task"), what, "remove it", at_key=True)

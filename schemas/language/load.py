@@ -152,7 +152,8 @@ def _problems(document: Document, folders: Folders, only: Iterable[str] | None =
     filled = completed(document.data)
     found = document.problems + unusable + ([] if unusable else shape_problems(document, only))
     seen = {problem.where for problem in found}
-    return found + [problem for problem in semantic_problems(document, filled, folders) if problem.where not in seen]
+    beyond = semantic_problems(document, filled, folders, shapely=not found)
+    return found + [problem for problem in beyond if problem.where not in seen]
 
 
 def _tiers(document: Document) -> dict[str, Any]:

@@ -178,6 +178,10 @@ class Workload:
         kinds = [each.share for each in self.kinds if each.has(wanted)]
         return (sum(tenants) if self.tenants else 1.0) * (sum(kinds) if self.kinds else 1.0)
 
+    def share_struck(self, fault: Fault) -> float:
+        """The share of the arrivals that are of the kinds of work that a fault strikes."""
+        return sum(each.share for each in self.kinds if each.name in fault.kinds) if fault.kinds else 1.0
+
 
 def fastest(workload: Workload) -> Workload:
     """The same workload; of a closed one, with the rate at which its users would submit if every task ended at once."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from soak.schemas.language.model import Rhythm, Scenario
-from soak.schemas.language.windows import Recurrence, Window
+from soak.schemas.language.windows import Recurrence, Window, common_cycle_s
 
 
 def bursts_of(scenario: Scenario) -> tuple[Rhythm, ...]:
@@ -39,14 +39,24 @@ def burst_windows(scenario: Scenario) -> tuple[Window, ...]:
 def is_cyclic(scenario: Scenario) -> bool:
     """Whether the load of a cycle that is over says what the load of the next will be."""
     workload = scenario.workload
+    if workload.users is not None:
+        return workload.users.is_steady_from(scenario.warmup_s)
     if any(not each.period_s for each in workload.scheduled) or workload.exactly is not None:
         return False
     return workload.shape is None or bool(workload.shape.cycle_s)
 
 
 def cycle_s(scenario: Scenario) -> float:
-    """After which the arrival rate repeats itself, in seconds: 0 if it is constant, or never does."""
+    """After which arrivals repeat themselves, in seconds: 0 if their rate is constant, or never does.
+
+    Arrivals at set times that come back are part of it where they do within half of the run.
+    """
     workload = scenario.workload
+    own_s = workload.burst.every_s if workload.burst else 0.0
     if workload.shape is not None:
-        return workload.shape.cycle_s
-    return workload.burst.every_s if workload.burst else 0.0
+        own_s = workload.shape.cycle_s
+        if not own_s:
+            return 0.0
+    periods_s = [each.period_s for each in workload.scheduled if each.period_s]
+    together_s = common_cycle_s([*([own_s] if own_s else []), *periods_s], scenario.duration_s) if periods_s else 0.0
+    return together_s or own_s

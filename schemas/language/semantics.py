@@ -32,10 +32,19 @@ MOST_BETWEEN_EXPORTS_S = 60.0
 """With less frequent exports, alerts on the time series would be too late."""
 
 
-def semantic_problems(document: Document, data: Any, folders: Folders) -> list[Problem]:
-    """All problems of `data` (the document's, defaults filled in) beyond its shape."""
+def semantic_problems(document: Document, data: Any, folders: Folders, *, shapely: bool) -> list[Problem]:
+    """All problems of `data` (the document's, defaults filled in) beyond its shape, which is right if it is `shapely`."""
     view = View(document, data, folders)
-    return [problem for check in _CHECKS for problem in check(view)]
+    return [problem for check in _CHECKS for problem in _found(check, view, shapely)]
+
+
+def _found(check: Callable[[View], Iterator[Problem]], view: View, shapely: bool) -> Iterator[Problem]:
+    """What a check finds; where the shape is wrong and told, up to where it stumbles over that."""
+    try:
+        yield from check(view)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        if shapely:
+            raise
 
 
 def _unique_names(view: View) -> Iterator[Problem]:

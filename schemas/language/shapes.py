@@ -14,11 +14,12 @@ from typing import Any
 from soak.schemas import units
 from soak.schemas.language.clock import DAY_S, WEEK_S, Clock
 from soak.schemas.language.model import Batch, Piece, Rhythm, Scheduled, Shape
-from soak.schemas.language.windows import Recurrence, Window
+from soak.schemas.language.windows import Recurrence, Window, common_cycle_s
 
 Data = Mapping[str, Any]
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_POINT = re.compile(r"(?:(mon|tue|wed|thu|fri|sat|sun) )?([0-9]{1,2}):([0-9]{2})")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY = "|".join(DAYS)
+_POINT = re.compile(rf"(?:({_DAY})(?:-({_DAY}))? )?([0-9]{{1,2}}):([0-9]{{2}})")
 _ROUNDING = 1e-9
 
 
@@ -51,7 +52,7 @@ def shape_of(arrivals: Data, duration_s: float, clock: Clock) -> Shape | None:
     if "count" in arrivals:
         pieces = _scaled(pieces, arrivals["count"] / (total(pieces) or 1.0))
     length_s = stages_length_s(arrivals) if "stages" in arrivals else 0.0
-    return Shape(pieces, rhythms, cycles, _common_cycle_s(periods, duration_s) if regular else 0.0, length_s)
+    return Shape(pieces, rhythms, cycles, common_cycle_s(periods, duration_s) if regular else 0.0, length_s)
 
 
 def base_rate(arrivals: Data, duration_s: float) -> float:
@@ -68,14 +69,6 @@ def _scaled(pieces: Sequence[Piece], factor: float) -> tuple[Piece, ...]:
     return tuple(
         replace(piece, from_per_s=piece.from_per_s * factor, to_per_s=piece.to_per_s * factor) for piece in pieces
     )
-
-
-def _common_cycle_s(periods_s: Sequence[float], duration_s: float) -> float:
-    """The least common multiple of the periods, in seconds; 0 if there is none within half of the run."""
-    if not periods_s or not all(periods_s):
-        return 0.0
-    cycle_s = math.lcm(*(round(each * 1000) for each in periods_s)) / 1000
-    return cycle_s if 2 * cycle_s <= duration_s else 0.0
 
 
 # Bursts.
@@ -182,19 +175,28 @@ def profile_period_s(profile: Data) -> float:
     return WEEK_S if profile["every"] == "week" else DAY_S
 
 
-def point_s(text: str, every: str) -> float:
-    """Seconds from the start of the day or week of a point such as `09:00` or `mon 09:00`; raises ValueError."""
+def point_times_s(text: str, every: str) -> list[float]:
+    """Seconds from the start of the day or week of a point: `09:00`, `mon 09:00`, and one a day of `mon-fri 09:00`.
+
+    Raises ValueError.
+    """
     match = _POINT.fullmatch(text)
-    if not match or int(match[2]) > 23 or int(match[3]) > 59 or (match[1] is None) != (every == "day"):
+    if not match or int(match[3]) > 23 or int(match[4]) > 59 or (match[1] is None) != (every == "day"):
         raise ValueError(text)
-    day = _DAYS.index(match[1]) if match[1] else 0
-    return day * DAY_S + int(match[2]) * 3600.0 + int(match[3]) * 60.0
+    first = DAYS.index(match[1]) if match[1] else 0
+    last = DAYS.index(match[2]) if match[2] else first
+    days = ((first + number) % len(DAYS) for number in range((last - first) % len(DAYS) + 1))
+    return [day * DAY_S + int(match[3]) * 3600.0 + int(match[4]) * 60.0 for day in days]
 
 
 def _profile(profile: Data, duration_s: float, clock: Clock) -> Iterator[Piece]:
     """The rate at each time is that of the profile at the local time: an hour that comes twice has its rates twice."""
     period_s, steps = profile_period_s(profile), profile.get("between") == "step"
-    points = sorted((point_s(each["at"], profile["every"]), units.rate(each["rate"])) for each in profile["points"])
+    points = sorted(
+        (at_s, units.rate(each["rate"]))
+        for each in profile["points"]
+        for at_s in point_times_s(each["at"], profile["every"])
+    )
     first, last = points[0], points[-1]
     around = [(last[0] - period_s, last[1]), *points, (first[0] + period_s, first[1])]
     for spell in clock.spells(duration_s):

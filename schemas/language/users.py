@@ -53,6 +53,10 @@ class Users:
                 return before + (after - before) * (t_s - start_s) / (end_s - start_s)
         return self.levels[-1][1] if t_s >= self.levels[-1][0] else self.levels[0][1]
 
+    def is_steady_from(self, t_s: float) -> bool:
+        """Whether the number of users stays the same from a time on."""
+        return all(number == self.at(t_s) for at_s, number in self.levels if at_s >= t_s)
+
     def windows(self, user: int) -> tuple[Window, ...]:
         """When a user, numbered from 0, is at work: while the number of users is above its own."""
         found: list[Window] = []

@@ -37,7 +37,7 @@ class View:
         """The value at a path, parsed with `parse`."""
         try:
             return parse(self.get(*where))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, LookupError, AttributeError):
             return None
 
     def duration(self, *where: str | int) -> float | None:

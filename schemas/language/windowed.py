@@ -15,11 +15,10 @@ from soak.schemas.language.comparison import (
     objectives,
 )
 from soak.schemas.language.conditions import Comparison, Objective
-from soak.schemas.language.expression import Op, UnclearError, parse_expression
+from soak.schemas.language.expression import AT_LEAST, AT_MOST, Op, UnclearError, parse_expression
 from soak.schemas.language.slis import Aggregate
 
 _RANKED = frozenset({Aggregate.QUANTILE, Aggregate.MAX, Aggregate.GAUGE})
-_UPPER, _LOWER = frozenset({Op.LE, Op.LT}), frozenset({Op.GE, Op.GT})
 _WARN = re.compile(r"\s*(<=|>=|<|>)\s*\S.*")
 
 
@@ -75,14 +74,14 @@ def warning_levels(warn: str, objective: str, context: Context) -> list[Comparis
 
 
 def _check_level(level: Comparison, comparison: Comparison) -> None:
-    side = next((ops for ops in (_UPPER, _LOWER) if comparison.op in ops), None)
+    side = next((ops for ops in (AT_MOST, AT_LEAST) if comparison.op in ops), None)
     if side is None:
         raise UnclearError(f"{comparison.op.value} has no warning level", "remove warn, or compare with <= or >=")
     if level.op not in side:
         what = f"{level.op.value} looks to the other side than {comparison.op.value}"
         raise UnclearError(what, f"write {comparison.op.value} and a stricter target")
     if isinstance(level.target, float) and isinstance(comparison.target, float):
-        apart = (comparison.target - level.target) * (1 if side is _UPPER else -1)
+        apart = (comparison.target - level.target) * (1 if side is AT_MOST else -1)
         if apart <= 0:
             shown = comparison.sli.unit.show(comparison.target)
             raise UnclearError(f"is not stricter than {comparison.op.value} {shown}", "write a stricter target")

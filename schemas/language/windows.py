@@ -1,6 +1,7 @@
 """Windows of scenario time, single or recurring."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -25,3 +26,11 @@ class Recurrence:
         count = 1 if not self.every_s else max(0, math.ceil((until_s - self.at_s) / self.every_s))
         starts = (self.at_s + index * self.every_s for index in range(count))
         return tuple(Window(start, start + self.for_s) for start in starts if start < until_s)
+
+
+def common_cycle_s(periods_s: Sequence[float], duration_s: float) -> float:
+    """The least common multiple of periods, in seconds; 0 if there is none within half of the run."""
+    if not periods_s or not all(periods_s):
+        return 0.0
+    cycle_s = math.lcm(*(round(each * 1000) for each in periods_s)) / 1000
+    return cycle_s if 2 * cycle_s <= duration_s else 0.0

@@ -5,7 +5,6 @@ Pure functions of the scenario, without NumPy: `soak validate` asks them, too.
 
 import math
 from collections.abc import Iterator
-from statistics import NormalDist
 
 from soak.schemas.language.distributions import (
     Constant,
@@ -17,13 +16,13 @@ from soak.schemas.language.distributions import (
     Uniform,
 )
 from soak.schemas.language.expression import Op
-from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.slis import AT_THE_END
 from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.settings import Queue, queue_of
 from soak.schemas.units import show_duration
+from soak.simulation.poisson import poisson_below
 from soak.simulation.rate import rate_of
 from soak.simulation.room import Doubt
 from soak.simulation.shares import expected_arrivals, expected_shares
@@ -35,8 +34,6 @@ _HARDLY = 0.01
 """Warn if an objective on lost tasks holds in fewer runs than this."""
 
 _MOST = (Op.LE, Op.LT, Op.EQ)
-_LARGE = 1_000
-"""From this mean on, a Poisson distribution is approximated by a normal one."""
 
 
 def share_above(distribution: ServiceTime, limit_s: float) -> float:
@@ -53,6 +50,8 @@ def share_above(distribution: ServiceTime, limit_s: float) -> float:
         case LogNormal(median_s, _):
             if not distribution.sigma:
                 return float(median_s > limit_s)
+            from statistics import NormalDist
+
             return NormalDist().cdf(math.log(median_s / limit_s) / distribution.sigma)
         case Empirical(_, values_s):
             return sum(value_s > limit_s for value_s in values_s) / len(values_s)
@@ -104,10 +103,7 @@ def _losses(scenario: Scenario) -> Iterator[Doubt]:
 
 def _at_most(count: float, mean: float) -> float:
     """The probability that a Poisson count of this mean is `count` at most."""
-    if mean > _LARGE:
-        return NormalDist(mean, math.sqrt(mean)).cdf(count + 0.5)
-    terms = range(math.floor(min(count, 10 * _LARGE)) + 1)
-    return math.fsum(math.exp(n * math.log(mean) - mean - math.lgamma(n + 1)) for n in terms)
+    return poisson_below(math.floor(count) + 1, mean)
 
 
 def outlasting(scenario: Scenario) -> float:

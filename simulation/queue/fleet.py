@@ -33,8 +33,6 @@ class FleetModel(QueueModel):
         self._runs: dict[int, Run] = {}
         """What workers run, by number."""
         self._idle_s: dict[int, float] = {}
-        self._slow: dict[int, list[tuple[float, int]]] = {}
-        """By which factor, and cause, attempts of a worker take longer."""
         self._slowed: dict[int, int] = {}
         """The cause for the present attempt of a worker."""
         self._beginning = 0
@@ -77,10 +75,10 @@ class FleetModel(QueueModel):
 
     def _slowed_fate(self, number: int, attempt: int, start_s: float) -> tuple[float, int, float]:
         service_s, cause, within = self._planned_fate(number, attempt, start_s)
-        for factor, slowed in self._slow.get(self._beginning, ()):
-            service_s *= factor
+        factor, slowed = self._roster.slowed(self._beginning)
+        if slowed:
             self._slowed[self._beginning] = slowed
-        limited_s, late = self._limited(number, service_s, cause)
+        limited_s, late = self._limited(number, service_s * factor, cause)
         return limited_s, cause or late, within
 
     def _end(self, now: float, number: int, worker: int) -> None:
@@ -153,15 +151,6 @@ class FleetModel(QueueModel):
             heapq.heapify(self._running)
             self._cut_short(run.number, run.attempt)
         self._attempts.kill(now, number, run, cause)
-
-    def slow(self, number: int, factor: float, cause: int) -> None:
-        """What a worker begins takes that many times as long from now on."""
-        self._slow.setdefault(number, []).append((factor, cause))
-
-    def slow_no_more(self, cause: int) -> None:
-        """It does not any more."""
-        for number, slow in self._slow.items():
-            self._slow[number] = [each for each in slow if each[1] != cause]
 
     def _fault_starts(self, fault: Fault) -> None:
         if self._roster.strikes(fault):

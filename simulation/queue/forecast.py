@@ -10,6 +10,7 @@ import numpy as np
 
 from soak.schemas.language.distributions import Constant
 from soak.schemas.language.model import Process, Scenario
+from soak.schemas.language.rhythms import bursts_of
 from soak.schemas.stream.block import Floats
 from soak.schemas.stream.events import COPY
 from soak.schemas.systems.queue.faults import QueueFault
@@ -299,7 +300,9 @@ def _warnings(scenario: Scenario, load: Load) -> list[str]:
         return [f"at its limit by design: {busy}; with random arrivals or service times the backlog has no bound"]
     if load.taken(load.bursts) > workers * (1 + _ROUNDING):
         busy = f"{_busy(scenario, load, load.bursts)}, but there are {workers}"
-        return [f"overloaded during bursts: {busy}; a backlog builds up in each burst"]
+        if bursts_of(scenario):
+            return [f"overloaded during bursts: {busy}; a backlog builds up in each burst"]
+        return [f"overloaded at the busiest times: {busy}; a backlog builds up then"]
     for faults, parts in _by_faults(load.parts).items():
         if load.taken(parts) > workers * (1 + _ROUNDING):
             busy = f"{_busy(scenario, load, parts)}, but there are {workers}"

@@ -63,7 +63,7 @@ def _figures(scenario: Scenario, f: "QueueForecast | ClosedForecast") -> list[st
     from soak.simulation.closed import ClosedForecast, closed_figures
 
     if isinstance(f, ClosedForecast):
-        return [*closed_figures(scenario, f), *_faults(scenario, f)]
+        return [*closed_figures(scenario, f), *delivery_figures(scenario), *_faults(scenario, f)]
     there = f"{f.mean_workers:.4g}" if f.planned_workers else f"{f.workers}"
     busy = f"{f.mean_load:.2f} of {there} workers busy on average ({f.mean_load / f.mean_workers:.0%})"
     return [

@@ -5,6 +5,7 @@ not full, so that a crash finds something to lose. New workers take the lowest n
 schedule are the ones with the highest, those that leave by a rule have had nothing to do.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -55,12 +56,6 @@ class Hands(Protocol):
     def kill(self, number: int, cause: int) -> None:
         """Kill a worker, and record the injection and the end of its attempt."""
 
-    def slow(self, number: int, factor: float, cause: int) -> None:
-        """What a worker begins takes that many times as long from now on."""
-
-    def slow_no_more(self, cause: int) -> None:
-        """It does not any more."""
-
 
 @dataclass(slots=True, eq=False)
 class _Struck:
@@ -79,6 +74,7 @@ class Worker:
 
     up: its process is there; wanted: it is to be; leaving: it stops after its attempt, for `cause`, and is back `restart_s`
     later if it is wanted then. returns: it is down and about to be started again. struck: what waits for it to be back.
+    slow: by which factor, and cause, what it begins takes longer.
     """
 
     up: bool = True
@@ -88,6 +84,7 @@ class Worker:
     cause: int = NO_CAUSE
     restart_s: float = 0.0
     struck: list[_Struck] = field(default_factory=list)
+    slow: list[tuple[float, int]] = field(default_factory=list)
 
 
 class Roster:
@@ -246,12 +243,19 @@ class Roster:
     def fault_ends(self, fault: Fault) -> None:
         """The window of a fault of workers is over; one that takes workers away ends when they are back."""
         if fault.type == QueueFault.SLOW_WORKER:
-            self._hands.slow_no_more(self._hands.cause_of(fault))
-            self._hands.note(Kind.FAULT_CLEARED, -1, self._hands.cause_of(fault))
+            cause = self._hands.cause_of(fault)
+            for worker in self.workers:
+                worker.slow = [each for each in worker.slow if each[1] != cause]
+            self._hands.note(Kind.FAULT_CLEARED, -1, cause)
+
+    def slowed(self, number: int) -> tuple[float, int]:
+        """How many times as long what a worker begins now takes, and the cause of that (NO_CAUSE: none)."""
+        slow = self.workers[number].slow if 0 <= number < len(self.workers) else []
+        return math.prod(factor for factor, _ in slow), slow[-1][1] if slow else NO_CAUSE
 
     def _slow(self, fault: Fault, strike: Strike, struck: Iterable[int]) -> None:
         for number in struck:
-            self._hands.slow(number, strike.factor, self._hands.cause_of(fault))
+            self.workers[number].slow.append((strike.factor, self._hands.cause_of(fault)))
             self._hands.note(Kind.FAULT_INJECTED, number, self._hands.cause_of(fault))
 
     def _restart(self, one: _Struck, number: int) -> None:

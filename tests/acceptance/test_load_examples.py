@@ -33,3 +33,10 @@ def test_the_plan_draws_them(name: str, tmp_path: Path) -> None:
     drawn = (tmp_path / "load.svg").read_text(encoding="utf-8")
     assert f"planned load of {name}" in drawn
     assert ("200 nightly" in drawn) == (name == "scheduled")
+
+
+def test_a_simulation_with_a_start_is_reported_by_its_clock(tmp_path: Path) -> None:
+    path = DOCS / "examples" / "load" / "scheduled.yaml"
+    assert soak("run", path, "--duration", "6h", "--out", tmp_path / "run").returncode == 0
+    report = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "2026-03-28 00:00:00 CET to 2026-03-28 06:" in report

@@ -10,10 +10,9 @@ from soak.runner.calibrate.arrivals.process import Batches
 from soak.runner.calibrate.arrivals.source import Arrivals
 from soak.runner.calibrate.overlay import show_value
 from soak.schemas.evidence.arrivals import Form
+from soak.schemas.language.shapes import DAYS
 from soak.schemas.stream.block import TICKS_PER_S
 from soak.schemas.units import show_duration
-
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def start_of(arrivals: Arrivals, zone: str) -> str | None:
@@ -48,7 +47,7 @@ def _lines(arrivals: Arrivals, bins: Bins, fit: Fit, batches: Batches, zone: str
         yield "      between: step"
         yield "      points:"
         for begin, rate in zip(fit.begins.tolist(), rates, strict=True):
-            day = f"{_DAYS[begin // 24]} " if fit.form is Form.WEEK else ""
+            day = f"{DAYS[begin // 24]} " if fit.form is Form.WEEK else ""
             yield f'        - {{at: "{day}{begin % 24:02}:00", rate: {rate}}}'
     if batches.mean > 1:
         yield f"    batch: {_batch(batches)}"

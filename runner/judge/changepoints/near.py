@@ -44,12 +44,18 @@ def happenings(scenario: Scenario, marks: Marks, resumes: Sequence[Resume], unti
 
 
 def _planned_rate(scenario: Scenario, until_s: float) -> Iterator[Happening]:
-    """Where the arrival rate of a shape steps, and where it changes steadily."""
+    """Where the arrival rate of a shape steps, where it changes steadily, and when some arrive at set times."""
     pieces = scenario.workload.shape.pieces if scenario.workload.shape else ()
     steps = [(after.start_s,) * 2 for before, after in pairwise(pieces) if before.to_per_s != after.from_per_s]
     ramps = [(each.start_s, each.end_s) for each in pieces if each.from_per_s != each.to_per_s]
-    yield Happening("the planned arrival rate steps", [span for span in steps if span[0] < until_s])
-    yield Happening("the planned arrival rate changes", [span for span in ramps if span[0] < until_s], gradual=True)
+    if steps:
+        yield Happening("the planned arrival rate steps", [span for span in steps if span[0] < until_s])
+    if ramps:
+        changes = [span for span in ramps if span[0] < until_s]
+        yield Happening("the planned arrival rate changes", changes, gradual=True)
+    for each in scenario.workload.scheduled:
+        times = [(t_s, t_s) for t_s in each.times_s if t_s < until_s]
+        yield Happening(f"{each.count:,} {each.name} arrive", times)
 
 
 def near(

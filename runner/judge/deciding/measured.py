@@ -25,7 +25,7 @@ from soak.runner.judge.deciding.tallies import Spread, Tally, beside, near, root
 from soak.runner.judge.samples import Samples
 from soak.schemas.evidence.verdict import Status
 from soak.schemas.language.conditions import Comparison
-from soak.schemas.language.expression import Op
+from soak.schemas.language.expression import AT_LEAST, Op
 from soak.schemas.language.slis import Aggregate
 from soak.schemas.stream.block import Bools, Floats
 
@@ -149,7 +149,7 @@ class Measured:
 
 def measure_of(comparison: Comparison, target: float) -> Measure:
     """What is summed of an objective."""
-    aggregate, higher = comparison.sli.aggregate, comparison.op in {Op.GE, Op.GT}
+    aggregate, higher = comparison.sli.aggregate, comparison.op in AT_LEAST
     if aggregate is Aggregate.QUANTILE:
         if comparison.op in {Op.LE, Op.GT}:
             return Measure(lambda samples: (samples.value <= target).astype(float), comparison.sli.q, True, not higher)

@@ -7,7 +7,7 @@ import numpy as np
 
 from soak.runner.judge.course import Course
 from soak.schemas.evidence.explanation import Stretch
-from soak.schemas.language.expression import Op
+from soak.schemas.language.expression import AT_LEAST, AT_MOST, Op
 from soak.schemas.language.slis import Aggregate, Sli
 from soak.schemas.stream.block import Bools, Floats, Ints
 
@@ -27,9 +27,9 @@ _IN_THE_TAIL = (5, 1)
 
 def side_of(op: Op, value: float, target: float) -> int:
     """On which side of its target a broken value lies: 1 above, -1 below, 0 for none."""
-    if op in {Op.LE, Op.LT}:
+    if op in AT_MOST:
         return 1
-    if op in {Op.GE, Op.GT}:
+    if op in AT_LEAST:
         return -1
     return int(np.sign(value - target)) if math.isfinite(value) and math.isfinite(target) else 0
 

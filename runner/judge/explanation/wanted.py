@@ -1,11 +1,9 @@
 """Of which series single violations are asked for: those of which one more makes an objective or a condition worse."""
 
 from soak.schemas.language.conditions import Comparison
-from soak.schemas.language.expression import Op
+from soak.schemas.language.expression import AT_LEAST, AT_MOST, Op
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import ILLEGAL_TRANSITIONS, Aggregate
-
-_AT_LEAST, _AT_MOST = frozenset({Op.GE, Op.GT}), frozenset({Op.LE, Op.LT})
 
 
 def wanted(scenario: Scenario) -> frozenset[str]:
@@ -18,12 +16,12 @@ def wanted(scenario: Scenario) -> frozenset[str]:
 
 def wanted_by_objective(comparison: Comparison) -> str:
     """The series whose violations break an objective one by one; empty where they do not."""
-    return _of(comparison, _AT_LEAST, _AT_MOST)
+    return _of(comparison, AT_LEAST, AT_MOST)
 
 
 def wanted_by_abort(comparison: Comparison) -> str:
     """The series whose violations make an abort condition hold, one by one; empty where they do not."""
-    return _of(comparison, _AT_MOST, _AT_LEAST)
+    return _of(comparison, AT_MOST, AT_LEAST)
 
 
 def _of(comparison: Comparison, at_least: frozenset[Op], at_most: frozenset[Op]) -> str:

@@ -36,12 +36,6 @@ class Crew(Protocol):
     def kill(self, number: int, cause: int) -> None:
         """Kill a worker, and record the injection and the end of its attempt."""
 
-    def slow(self, number: int, factor: float, cause: int) -> None:
-        """What a worker begins takes that many times as long from now on."""
-
-    def slow_no_more(self, cause: int) -> None:
-        """It does not any more."""
-
 
 class RealHands:
     """Does to the workers of a run what a roster says."""
@@ -51,7 +45,6 @@ class RealHands:
         self._crew = crew
         self.pending, self.idle_since = crew.pending, crew.idle_since
         self.reachable, self.start, self.ask_to_stop = crew.reachable, crew.start, crew.ask_to_stop
-        self.slow, self.slow_no_more = crew.slow, crew.slow_no_more
 
     def kill(self, number: int, cause: int) -> None:
         """Kill a worker. Raises SoakError where the system stays busy."""

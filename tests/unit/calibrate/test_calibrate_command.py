@@ -329,3 +329,24 @@ def test_a_run_of_calls_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     said = capsys.readouterr().err.strip()
     assert "is a run of the system calls, whose model cannot be calibrated" in said
     assert not (tmp_path / "out").exists()
+
+
+SERVED = """\
+version: 1
+name: served
+system: queue
+duration: 2m
+drain: 10s
+workload: {arrivals: {trace: {file: served.csv, time: at, service: took}}}
+"""
+
+
+def test_a_run_whose_trace_has_the_service_times_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "served.yaml").write_text(SERVED, encoding="utf-8")
+    rows = "".join(f"{second},1.5\n" for second in range(120))
+    (tmp_path / "served.csv").write_text(f"at,took\n{rows}", encoding="utf-8")
+    run_command(["run", str(tmp_path / "served.yaml"), "--out", str(tmp_path / "run")])
+    capsys.readouterr()
+    assert run_command(["calibrate", str(tmp_path / "run"), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "the trace of this run has the service times" in said

@@ -7,7 +7,7 @@ import pytest
 
 from soak.runner.compare.parts import FEWEST, PARTS, Parts, parts_as_long, parts_of
 from soak.schemas.language.load import load
-from soak.schemas.language.model import Burst, Scenario
+from soak.schemas.language.model import Burst, Scenario, Scheduled
 
 HOUR = 3600.0
 
@@ -38,6 +38,14 @@ def test_parts_are_of_whole_bursts(scenario: Scenario, hours: float, every_h: fl
     assert (found.count, found.length_s) == (parts.count, pytest.approx(parts.length_s))
     assert found.phases[-1].window.end_s <= changed.duration_s + 1e-6
     assert [phase.name for phase in found.phases[:2]] == ["0", "1"]
+
+
+def test_parts_are_of_whole_rounds_of_what_comes_at_set_times(scenario: Scenario) -> None:
+    nightly = Scheduled("nightly", 500, tuple(day * 24 * HOUR for day in range(10)), 24 * HOUR)
+    for burst in (None, Burst(HOUR, 60.0, 1.0)):
+        workload = replace(scenario.workload, burst=burst, scheduled=(nightly,))
+        found = parts_of(replace(scenario, duration_s=240 * HOUR, workload=workload))
+        assert (found.count, found.length_s) == (10, 24 * HOUR)
 
 
 def test_another_run_is_cut_into_parts_as_long() -> None:

@@ -42,6 +42,12 @@ FILES: list[Any] = [
         "thresholds": {"http_req_duration": ["p(95)<500", {"threshold": "avg<5", "abortOnFail": True}], "checks": ["rate>0.9"]},
         "scenarios": {"a": {"executor": "ramping-vus", "stages": [{"target": 5, "duration": "1m"}], "timeUnit": "1s"}},
     },
+    {"vus": 5, "iterations": 20, "duration": "5m"},
+    {"scenarios": {"a": {"executor": "per-vu-iterations", "vus": 5, "iterations": 20, "startTime": "1m", "maxDuration": "5m"}}},
+    {
+        "execution": {"concurrency": {"local": 5, "cloud": 9}, "ramp-up": "1m", "iterations": 7, "steps": 3, "delay": "5s"},
+        "scenarios": {"s": {"think-time": "uniform(1s, 500ms)", "requests": ["a", {"url": "b", "think-time": "1s"}]}},
+    },
     {
         "apiVersion": "openslo/v1",
         "kind": "SLO",

@@ -161,35 +161,6 @@ def test_arrival_rates_of_k6(tmp_path: Path) -> None:
     }
 
 
-AT_ONCE = {"distribution": "constant", "value": "100ms"}
-
-
-@pytest.mark.parametrize(
-    ("options", "duration", "users"),
-    [
-        ({"vus": 5, "duration": "10m"}, "10m", {"count": 5, "think": AT_ONCE}),
-        (
-            {"stages": [{"target": 10, "duration": "1m"}, {"target": 10, "duration": "5m"}, {"target": 2, "duration": "0s"}]},
-            "6m",
-            {"count": 1, "think": AT_ONCE, "stages": [{"to": 10, "for": "1m"}, {"for": "5m"}]},
-        ),
-    ],
-)  # fmt: skip
-def test_users_of_k6(tmp_path: Path, options: object, duration: str, users: object) -> None:
-    found = imported(tmp_path, json.dumps(options))
-    assert found.part == {"duration": duration, "workload": {"users": users}}
-    assert ["think time" in note.what for note in found.notes] == [True]
-    assert imported(tmp_path, json.dumps(options), "calls").part == found.part
-
-
-def test_users_of_taurus(tmp_path: Path) -> None:
-    execution = {"concurrency": 20, "ramp-up": "2m", "hold-for": "10m", "scenario": "s"}
-    found = imported(tmp_path, json.dumps({"execution": [execution], "scenarios": {"s": {"think-time": "1500ms"}}}))
-    think = {"distribution": "constant", "value": "1.5s"}
-    assert found.part == {"duration": "12m", "workload": {"users": {"count": 20, "think": think, "ramp": "2m"}}}
-    assert found.notes == found.untranslated == ()
-
-
 @pytest.mark.parametrize(
     ("options", "said"),
     [

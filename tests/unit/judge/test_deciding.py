@@ -127,6 +127,25 @@ def test_faults_that_recur_are_cycles_and_others_are_waited_for() -> None:
     assert late.objectives[0].at_s is not None and late.objectives[0].at_s < 2 * 3600
 
 
+USERS = """duration: 6h
+workload:
+  users: {%s, think: {distribution: exponential, mean: 30s}}
+  task: {duration: {distribution: constant, value: 1s}}
+"""
+
+
+def test_users_whose_number_is_still_to_change_leave_the_verdict_open() -> None:
+    more, ramp = "count: 5, stages: [{for: 5h}, {count: 200, for: 1h}]", "count: 5, ramp: 10m"
+    for users, warmup, looked in (
+        ("count: 5", "0s", True),
+        (ramp, "10m", True),
+        (ramp, "0s", False),
+        (more, "0s", False),
+    ):
+        grid = Grid.of(scenario(f"warmup: {warmup}\n{USERS % users}"))
+        assert bool([*grid.looks()]) is looked
+
+
 def test_cycles_without_a_common_multiple_in_the_run_are_never_looked_at() -> None:
     bursts = ", burst: {every: 31m, for: 5m, rate: 30/min}"
     crash = "faults: [{name: crash, type: dispatcher_crash, at: 5m, every: 29m, for: 10s}]"

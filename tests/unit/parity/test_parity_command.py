@@ -312,3 +312,25 @@ def test_the_schema_is_closed_and_describes_every_key() -> None:
         assert schema["description"], where
         for key, value in schema["properties"].items():
             assert resolve(value, SCHEMA).get("description"), f"{where}/{key}"
+
+
+SPIKE = """\
+version: 1
+name: spike
+system: queue
+duration: 43201s
+drain: 5m
+workload: {arrivals: {trace: {file: spike.csv, time: t}}, task: {duration: {distribution: constant, value: 10ms}}}
+queue: {workers: 50}
+telemetry: {sample_interval: 1h}
+"""
+
+
+def test_a_trace_may_have_far_more_rows_at_the_end_than_its_rate_says(tmp_path: Path) -> None:
+    (tmp_path / "spike.yaml").write_text(SPIKE, encoding="utf-8")
+    rows = sorted([*(60.0 * minute for minute in range(1440)), *(43_190 + place / 2_000 for place in range(20_000))])
+    (tmp_path / "spike.csv").write_text("\n".join(["t", *(f"{row:.4f}" for row in rows)]), encoding="utf-8")
+    for name in ("base", "run"):
+        run_command(["run", str(tmp_path / "spike.yaml"), "--out", str(tmp_path / name)])
+    parity = compare(tmp_path / "base", tmp_path / "run", tmp_path / "out", AGREES)
+    assert parity["tasks"]["same_state"] == parity["tasks"]["seen"] > 20_000

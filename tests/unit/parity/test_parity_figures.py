@@ -138,12 +138,18 @@ def test_every_built_in_indicator_has_a_tolerance_of_its_own() -> None:
     assert [sli.name for sli in slis if sli.compared == (sli.tolerance is None)] == []
 
 
-def test_what_only_a_real_system_has_is_not_compared() -> None:
+def test_what_only_a_real_system_has_and_what_a_hiccup_decides_is_not_compared() -> None:
     resources = ("rss", "open_files", "threads", "db_size", "runner_rss", "runner_open_files")
     slis = [sli for slis in catalogues().values() for sli in slis.values()]
     uncompared = {sli.name for sli in slis if tolerance_of(sli) is None}
     grown = (*resources, "queue_depth", "latency")
-    assert uncompared == {"queue_depth", *resources, *(f"{name}_growth" for name in grown)}
+    assert uncompared == {
+        "queue_depth",
+        "queue_depth_max",
+        "workers_alive",
+        *resources,
+        *(f"{name}_growth" for name in grown),
+    }
 
 
 @pytest.mark.parametrize(("type_", "compared"), [("sample.rss", False), ("sample.queue_depth", True)])

@@ -236,6 +236,18 @@ def test_a_weekly_profile_begins_on_monday() -> None:
     assert [round(rate.at((day + 0.5) * DAY_S) * 60) for day in range(9)] == [2, 2, 2, 2, 2, 1, 1, 2, 2]
 
 
+def test_a_point_may_be_of_several_days() -> None:
+    points = [
+        {"at": "mon-fri 08:00", "rate": "6/min"},
+        {"at": "mon-fri 18:00", "rate": "1/min"},
+        {"at": "sat-mon 03:00", "rate": "2/min"},
+    ]
+    clock = Clock.of(None, "UTC")
+    rate = rate_of(workload_of({"profile": {"every": "week", "points": points, "between": "step"}}, 7 * DAY_S, clock))
+    assert [round(rate.at(day * DAY_S + 12 * HOUR_S) * 60) for day in range(7)] == [6, 6, 6, 6, 6, 2, 2]
+    assert [round(rate.at(day * DAY_S + 4 * HOUR_S) * 60) for day in range(7)] == [2, 1, 1, 1, 1, 2, 2]
+
+
 def test_cron_follows_the_local_clock() -> None:
     clock = Clock(BERLIN.start - timedelta(days=2), BERLIN.zone)
     nightly = scheduled_of({"name": "n", "count": 5, "cron": "0 2 * * *"}, 4 * DAY_S, clock)

@@ -317,6 +317,9 @@ def test_losses_that_an_objective_does_not_allow_are_warned_of(tmp_path: Path) -
         "(raise the target, or write ack: late)"
     ]
     assert warnings(tmp_path, "ack: early", faults=crash, slos="lost_tasks <= 40") == []
+    at_a_time = "1/h, scheduled: [{name: nightly, at: 30m, count: 4000}]"
+    (said,) = warnings(tmp_path, "ack: early", faults=crash, slos="lost_tasks <= 10", rate=at_a_time)
+    assert "about 40 tasks are lost with their workers" in said
     assert warnings(tmp_path, "ack: late", faults=crash, slos="lost_tasks == 0") == []
     assert warnings(tmp_path, "ack: early", slos="lost_tasks == 0") == []
 

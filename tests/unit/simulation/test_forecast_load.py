@@ -189,6 +189,10 @@ RANDOM = "{distribution: exponential, mean: 10s}"
         ({"arrivals": "{rate: 59/min}", "queue": "poll_interval: 0s"}, ""),
         ({"arrivals": "{rate: 10/min, burst: {every: 1h, for: 5m, rate: 61/min}}"}, "overloaded during bursts: 10.17"),
         (
+            {"arrivals": "{rate: 10/min, stages: [{for: 1h}, {rate: 61/min, for: 5m}, {rate: 10/min, for: 10m}]}"},
+            "overloaded at the busiest times: 10.17",
+        ),
+        (
             {"arrivals": "{rate: 40/min}", "faults": "{name: net, type: transient_error, rate: 90%, at: 1h, for: 10m}"},
             "overloaded while net lasts: 18.07 workers",
         ),

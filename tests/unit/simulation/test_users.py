@@ -336,3 +336,9 @@ def test_verdict_and_evidence_of_a_closed_run(tmp_path: Path) -> None:
     assert verdict.load is not None
     assert (verdict.load.planned, verdict.load.offered) == (200, 200)
     assert verdict.slis["submission_lag_p99"] == 0.0
+
+
+def test_users_who_wait_for_a_slow_system_do_not_make_many_blocks(tmp_path: Path) -> None:
+    think = {"distribution": "constant", "value": "1ms"}
+    plan = Plan(scenario(tmp_path, {"count": 50, "think": think}, queue={"workers": 2}, slos=["success_rate >= 50%"]))
+    assert len(list(simulate(plan))) < 20

@@ -20,7 +20,6 @@ class FleetWorkers(Workers):
         super().__init__(context, queue, tasks, reports, heartbeat_s)
         self._running: dict[int, Execution] = {}
         self._idle_s: dict[int, float] = {}
-        self._slow: dict[int, list[tuple[float, int]]] = {}
         self._slowed: dict[int, int] = {}
         self._roster = roster_of(context, self)
 
@@ -32,10 +31,10 @@ class FleetWorkers(Workers):
 
     def _begun(self, execution: Execution, service_s: float) -> float:
         self._running[execution.worker] = execution
-        for factor, slowed in self._slow.get(execution.worker, ()):
-            service_s *= factor
+        factor, slowed = self._roster.slowed(execution.worker)
+        if slowed:
             self._slowed[execution.worker] = slowed
-        return super()._begun(execution, service_s)
+        return super()._begun(execution, service_s * factor)
 
     def _end(self, execution: Execution) -> None:
         if not execution.over and (slowed := self._slowed.pop(execution.worker, NO_CAUSE)):
@@ -98,15 +97,6 @@ class FleetWorkers(Workers):
             self._context.note(self._context.now(), Kind.FAULT_INJECTED, worker=number, cause=cause)
         else:
             self._dies(execution, cause)
-
-    def slow(self, number: int, factor: float, cause: int) -> None:
-        """What a worker begins takes that many times as long from now on."""
-        self._slow.setdefault(number, []).append((factor, cause))
-
-    def slow_no_more(self, cause: int) -> None:
-        """It does not any more."""
-        for number, slow in self._slow.items():
-            self._slow[number] = [each for each in slow if each[1] != cause]
 
     def _settled(self, number: int) -> None:
         """Whether a worker that is asking for work gets some is known before anything is done to it."""

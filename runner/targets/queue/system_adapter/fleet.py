@@ -73,7 +73,6 @@ class FleetExecutions(Executions):
         self._last_pending = 0
         self._running: dict[int, Execution] = {}
         self._idle_s: dict[int, float] = {}
-        self._slow: dict[int, list[tuple[float, int]]] = {}
         self._slowed: dict[int, int] = {}
         self._roster = roster_of(context, self)
 
@@ -85,10 +84,10 @@ class FleetExecutions(Executions):
         self._slowed.pop(number, None)
         begun_s = self._context.clock.scenario(execution.started_at)
         self._change_reader.begun(execution.worker, execution.number, execution.attempt, begun_s)
-        for factor, slowed in self._slow.get(number, ()):
-            service_s *= factor
+        factor, slowed = self._roster.slowed(number)
+        if slowed:
             self._slowed[number] = slowed
-        return super()._begun(execution, service_s)
+        return super()._begun(execution, service_s * factor)
 
     def _ended(self, execution: Execution, at: float) -> None:
         number = self._rests(execution)
@@ -179,15 +178,6 @@ class FleetExecutions(Executions):
         else:
             self._rests(execution)
             self._dies(execution, cause)
-
-    def slow(self, number: int, factor: float, cause: int) -> None:
-        """What a worker begins takes that many times as long from now on."""
-        self._slow.setdefault(number, []).append((factor, cause))
-
-    def slow_no_more(self, cause: int) -> None:
-        """It does not any more."""
-        for number, slow in self._slow.items():
-            self._slow[number] = [each for each in slow if each[1] != cause]
 
 
 def make_executions(
