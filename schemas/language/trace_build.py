@@ -141,6 +141,7 @@ def record_of(trace: Trace, file: str) -> "TraceRecord":
         list(seen.service_s),
         TraceCounts(seen.counts.width_us, seen.counts.first, seen.counts.count.tolist()),
         *(_rows(found) for found in (seen.bad, seen.disordered, seen.duplicates)),
+        {kind: list(service_s) for kind, service_s in seen.service_by_kind.items()},
     )
 
 
@@ -178,6 +179,7 @@ def survey_of(record: "TraceRecord") -> "Survey":
         late=Found(),
         duplicates=duplicates,
         counts=counts,
+        service_by_kind={kind: tuple(service_s) for kind, service_s in record.service_by_kind.items()},
     )
 
 
@@ -209,13 +211,14 @@ def _kinds(workload: Workload, trace: Trace) -> tuple[TaskKind, ...]:
     if trace.reading.kind:
         kinds = tuple(replace(each, share=shares.get(each.name, 0) / trace.seen.rows) for each in kinds)
     if trace.reading.service:
-        kinds = tuple(replace(each, service=service_of(trace), own_service=False) for each in kinds)
+        kinds = tuple(replace(each, service=service_of(trace, each.name), own_service=False) for each in kinds)
     return kinds
 
 
-def service_of(trace: Trace) -> Distribution:
-    """The service times of a trace, for forecasts: each arrival has its own."""
-    return Empirical(trace.reading.name, trace.seen.service_s) if trace.seen.service_s else Constant(0.0)
+def service_of(trace: Trace, kind: str = "") -> Distribution:
+    """The service times of a trace, or of a kind in it, for forecasts: each arrival has its own."""
+    service_s = trace.seen.service_by_kind.get(kind) or trace.seen.service_s
+    return Empirical(trace.reading.name, service_s) if service_s else Constant(0.0)
 
 
 def shape_of_trace(trace: Trace, duration_s: float) -> Shape:
