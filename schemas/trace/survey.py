@@ -30,9 +30,10 @@ class Survey:
     """What is known of a trace.
 
     bytes, sha256: of the file. known: how it is read. first_us, last_us: the earliest and latest time. service_s: quantiles of
-    the service times in the middle of equal parts; service_by_kind: the same of each kind. bad, disordered, late, duplicates: rows that are left out, that come later in
-    the file than their time says, by more than WINDOW rows, or that are there twice. counts: rows by time. places: the pieces;
-    from_us, from_line: for each, the least time of any row from there on, and its line; until_us: the latest time in it.
+    the service times in the middle of equal parts; service_by_kind: the same of each kind. bad, disordered, late,
+    duplicates: rows that are left out, that come later in the file than their time says, by more than WINDOW rows, or that
+    are there twice. counts: rows by time. places: the pieces; from_us, from_line: for each, the least time of any row from
+    there on, and its line; until_us: the latest time in it.
     """
 
     bytes: int
