@@ -19,6 +19,7 @@ from soak.simulation.false_alarms import alarms, at_least
 from soak.simulation.poisson import normal_below, poisson, poisson_below
 from soak.simulation.rate import rate_of
 from soak.simulation.room import Doubt, room_of
+from soak.simulation.shares import most_selected
 from soak.simulation.trace_doubts import trace_doubts
 
 _SURE = 0.99
@@ -56,8 +57,8 @@ class _Arrivals:
 
     def __init__(self, scenario: Scenario) -> None:
         workload = scenario.workload
-        self.closed = workload.users is not None
-        self.rate = rate_of(fastest(workload))
+        self.closed, self.workload = workload.users is not None, fastest(workload)
+        self.rate = rate_of(self.workload)
         self.regular = workload.process is Process.CONSTANT and workload.batch is None
         self.by_rate = self.rate.expected(scenario.duration_s)
         self.largest = _largest_at_once(workload)
@@ -85,6 +86,10 @@ class _Arrivals:
     def peak_per_s(self, within_s: float) -> float:
         """The highest average rate over an interval of this length."""
         return self.rate.most_within(within_s) / within_s
+
+    def peak_of(self, comparison: Comparison, within_s: float) -> float:
+        """The same of the tasks of the tenants and kinds that a comparison selects."""
+        return most_selected(self.workload, comparison.selector, within_s) / within_s
 
 
 def _stages(scenario: Scenario) -> Iterator[Doubt]:
@@ -246,7 +251,7 @@ def _thin(scenario: Scenario, arrivals: _Arrivals, condition: Condition, window_
     if not sli.once_a_task or any(fault.by_time for fault in scenario.faults):
         # After an outage what has piled up comes to its end all at once.
         return ""
-    per_s = arrivals.peak_per_s(window_s) * _share(scenario, condition)
+    per_s = arrivals.peak_of(condition.comparison, window_s)
     mean = per_s * window_s
     if arrivals.regular and asked <= mean + _ROUNDING:
         return ""
@@ -267,11 +272,6 @@ def _regular_spell_s(mean: float, every_s: float, asked: int) -> float:
     """How long a window over regular observations continuously contains the required number."""
     whole = math.floor(mean + _ROUNDING)
     return math.inf if asked <= whole else (mean - whole) * every_s
-
-
-def _share(scenario: Scenario, condition: Condition) -> float:
-    """Share of tasks of the tenants and kinds that a condition selects."""
-    return scenario.workload.share_of(condition.comparison.selector)
 
 
 def _spells(mean: float, per_s: float, asked: int, for_s: float, run_s: float) -> float:

@@ -7,13 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from soak.schemas.language.distributions import ServiceTime
-from soak.schemas.language.model import Scenario, Workload
+from soak.schemas.language.model import Workload
 from soak.schemas.stream.block import Bools, Floats, Ints
 from soak.schemas.stream.events import KEY_SHIFT
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.simulation.distributions import draw
-from soak.simulation.rate import rate_of
-from soak.simulation.segments import expected_arrivals
 from soak.simulation.streams import BLOCK, Stream
 
 Known: TypeAlias = Callable[[int], Ints]
@@ -152,15 +150,3 @@ class ServiceTimes:
 _STREAM = "service"
 TIME_LIMIT = "time_limit"
 """The error of an attempt that is ended since it runs for too long."""
-
-
-def expected_shares(scenario: Scenario) -> list[float]:
-    """The shares of the kinds in all arrivals that are expected, those at set times included that say their kind."""
-    workload = scenario.workload
-    said = {kind.name: 0.0 for kind in workload.kinds}
-    for each in workload.scheduled:
-        if each.kind:
-            said[each.kind] += each.count * len(each.times_s)
-    total = expected_arrivals(scenario, rate_of(workload))
-    drawn = max(0.0, total - sum(said.values()))
-    return [(drawn * kind.share + said[kind.name]) / total if total else kind.share for kind in workload.kinds]

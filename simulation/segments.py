@@ -9,25 +9,27 @@ from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Process, Scenario
 from soak.schemas.stream.block import Floats
 from soak.simulation.rate import ArrivalRate
+from soak.simulation.shares import AtOnce, at_set_times
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """An interval of arrivals: its length, expected arrivals, and active faults.
 
-    burst: whether the arrival rate is that of a burst, or near its highest. faults: those by rate, in the order of the file.
+    by_rate: arrivals that the rate brings; at_once: those at set times. burst: whether the arrival rate is that of a burst,
+    or near its highest. faults: those by rate, in the order of the file.
     """
 
     length_s: float
-    arrivals: float
+    by_rate: float
     burst: bool
     faults: tuple[Fault, ...]
+    at_once: tuple[AtOnce, ...] = ()
 
-
-def expected_arrivals(scenario: Scenario, rate: ArrivalRate) -> float:
-    """Expected arrivals in the run: the integral of the rate, and at most workload.tasks."""
-    by_rate = rate.expected(scenario.duration_s)
-    return by_rate if scenario.workload.tasks is None else min(by_rate, float(scenario.workload.tasks))
+    @property
+    def arrivals(self) -> float:
+        """All of them."""
+        return self.by_rate + sum(each.count for each in self.at_once)
 
 
 def shortfall(scenario: Scenario, arrivals: int) -> list[str]:
@@ -46,13 +48,20 @@ def segments(scenario: Scenario, rate: ArrivalRate) -> list[Segment]:
     by_rate = [fault for fault in scenario.faults if fault.rate and not fault.by_time]
     edges = _edges(rate, by_rate, until_s)
     middles = (edges[:-1] + edges[1:]) / 2
-    arrivals = np.diff(rate.expected(edges))
+    arrivals = np.diff(rate.flow(edges))
+    at_once: list[list[AtOnce]] = [[] for _ in arrivals]
+    for each in at_set_times(scenario, rate) if at_once else ():
+        at_once[min(int(np.searchsorted(edges, each.t_s, side="right")), len(at_once)) - 1].append(each)
     return [
         Segment(
-            length_s, expected, rate.is_peak(middle_s), tuple(fault for fault in by_rate if _holds(fault, middle_s))
+            length_s,
+            expected,
+            rate.is_peak(middle_s),
+            tuple(fault for fault in by_rate if _holds(fault, middle_s)),
+            tuple(together),
         )
-        for length_s, expected, middle_s in zip(
-            np.diff(edges).tolist(), arrivals.tolist(), middles.tolist(), strict=True
+        for length_s, expected, middle_s, together in zip(
+            np.diff(edges).tolist(), arrivals.tolist(), middles.tolist(), at_once, strict=True
         )
     ]
 

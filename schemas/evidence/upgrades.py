@@ -118,6 +118,7 @@ ADDED: Mapping[type, frozenset[str]] = {
     changes.RelativeResult: frozenset({"sli"}),
     changes.Baseline: frozenset({"system", "part_s"}),
     changes.SliChange: frozenset({"effective"}),
+    trace.TraceRecord: frozenset({"service_by_kind"}),
 }
 """Fields that were added without a new version: evidence of before does not have them."""
 

@@ -12,8 +12,9 @@ QUANTILES = 512
 
 @dataclass(slots=True)
 class Sample:
-    """Every `step`-th of the values so far; no more than 2 * MOST_KEPT of them."""
+    """Every `step`-th of the values so far; no more than 2 * `most` of them, beside those that came last."""
 
+    most: int = MOST_KEPT
     step: int = 1
     seen: int = 0
     kept: list[Floats] = field(default_factory=list, repr=False)
@@ -26,7 +27,7 @@ class Sample:
         self.seen += len(values)
         self.kept.append(chosen)
         self.count += len(chosen)
-        while self.count > MOST_KEPT:
+        while self.count > self.most:
             halved = np.concatenate(self.kept)[::2].copy()
             self.step, self.kept, self.count = self.step * 2, [halved], len(halved)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from soak.schemas.stream.block import Ints
+from soak.schemas.stream.block import Floats, Ints
 from soak.schemas.trace.counts import Counts
 from soak.schemas.trace.open_trace import TraceFile, open_trace
 from soak.schemas.trace.repeated import Repeated
@@ -16,6 +16,9 @@ from soak.schemas.trace.settings import Known, Reading
 
 WINDOW = 65_536
 """A row may be this many rows later in the file than its time says; it is put in order."""
+
+MOST_KEPT_OF_A_KIND = 8_192
+"""Service times that are kept of each kind: there may be a thousand of them."""
 
 
 def _empty() -> Ints:
@@ -27,7 +30,7 @@ class Survey:
     """What is known of a trace.
 
     bytes, sha256: of the file. known: how it is read. first_us, last_us: the earliest and latest time. service_s: quantiles of
-    the service times in the middle of equal parts. bad, disordered, late, duplicates: rows that are left out, that come later in
+    the service times in the middle of equal parts; service_by_kind: the same of each kind. bad, disordered, late, duplicates: rows that are left out, that come later in
     the file than their time says, by more than WINDOW rows, or that are there twice. counts: rows by time. places: the pieces;
     from_us, from_line: for each, the least time of any row from there on, and its line; until_us: the latest time in it.
     """
@@ -46,6 +49,7 @@ class Survey:
     late: Found
     duplicates: Found
     counts: Counts
+    service_by_kind: dict[str, tuple[float, ...]] = field(default_factory=dict, repr=False)
     places: tuple[Place, ...] = field(default=(), repr=False)
     from_us: Ints = field(default_factory=_empty, repr=False, compare=False)
     from_line: Ints = field(default_factory=_empty, repr=False, compare=False)
@@ -70,6 +74,7 @@ class _Look:
     until: list[int] = field(default_factory=list)
     rows: int = 0
     service: Sample = field(default_factory=Sample)
+    of_kind: dict[int, Sample] = field(default_factory=dict)
     kinds: Ints = field(default_factory=_empty)
     tenants: Ints = field(default_factory=_empty)
     counts: Counts = field(default_factory=Counts)
@@ -96,8 +101,18 @@ class _Look:
         self.tenants = _counted(self.tenants, rows.tenant)
         if rows.service_s is not None:
             self.service.add(rows.service_s)
+            self._by_kind(rows.kind, rows.service_s)
         self._order(rows)
         self.duplicates += self.repeated.take(rows)
+
+    def _by_kind(self, kinds: Ints | None, service_s: Floats) -> None:
+        """Note the service times of each kind, in their order."""
+        if kinds is None:
+            return
+        order = np.argsort(kinds, kind="stable")
+        numbers, starts = np.unique(kinds[order], return_index=True)
+        for number, mine in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
+            self.of_kind.setdefault(number, Sample(MOST_KEPT_OF_A_KIND)).add(service_s[mine])
 
     def _order(self, rows: Rows) -> None:
         """Note the rows that are earlier than one before them."""
@@ -144,6 +159,7 @@ class _Look:
             late=self.late,
             duplicates=self.duplicates,
             counts=self.counts,
+            service_by_kind={kinds[number]: self.of_kind[number].quantiles() for number in sorted(self.of_kind)},
             places=tuple(self.places),
             from_us=np.array([each[0] for each in least], dtype=np.int64),
             from_line=np.array([each[1] for each in least], dtype=np.int64),

@@ -11,7 +11,8 @@ from soak.schemas.systems.calls.settings import calls_of
 from soak.simulation.calls.theory import Expected, demand, expected
 from soak.simulation.closed import Need
 from soak.simulation.plan import Plan
-from soak.simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
+from soak.simulation.segments import Segment, mean_over, segments, shortfall
+from soak.simulation.shares import expected_arrivals
 
 POINTS = 72
 _ROUNDING = 1e-9

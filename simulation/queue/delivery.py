@@ -16,6 +16,7 @@ from soak.schemas.language.distributions import (
     Uniform,
 )
 from soak.schemas.language.expression import Op
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.slis import AT_THE_END
@@ -25,6 +26,7 @@ from soak.schemas.units import show_duration
 from soak.simulation.poisson import poisson_below
 from soak.simulation.rate import rate_of
 from soak.simulation.room import Doubt
+from soak.simulation.shares import expected_arrivals, expected_shares
 
 _MUCH = 0.01
 """Warn if more of the attempts than this outlast the visibility timeout."""
@@ -70,13 +72,16 @@ def delivery_doubts(scenario: Scenario) -> Iterator[Doubt]:
 
 
 def _timeout(scenario: Scenario, queue: Queue) -> Iterator[Doubt]:
-    share = outlasting(scenario)
-    if share <= _MUCH:
+    share, hopeless = outlasting(scenario), _hopeless(scenario)
+    if share <= _MUCH and not hopeless:
         return
     lease = show_duration(queue.lease_s)
     what = f"{_percent(share)} of attempts take longer than the visibility timeout of {lease}, and are delivered again meanwhile"
     if share == 1:
         what = f"every attempt takes longer than the visibility timeout of {lease}: no task can be DONE"
+    elif hopeless:
+        what = f"every attempt of {' and '.join(hopeless)} ({_percent(share)} of all attempts)"
+        what = f"{what} takes longer than the visibility timeout of {lease}: no task of that kind can be DONE"
     yield Doubt(("queue", "lease", "duration"), what, "write a longer one, or a heartbeat")
 
 
@@ -103,18 +108,36 @@ def _at_most(count: float, mean: float) -> float:
 
 
 def outlasting(scenario: Scenario) -> float:
-    """The share of attempts that take longer than the visibility timeout; 0 where leases are renewed."""
-    queue, workload = queue_of(scenario), scenario.workload
+    """The share of attempts that take longer than the visibility timeout; 0 where leases are renewed.
+
+    What outlasts it is tried again: kinds count by their attempts, as far as these follow from the timeout alone.
+    """
+    queue, kinds = queue_of(scenario), scenario.workload.kinds
     if not queue.times_out:
         return 0.0
-    # What is ended by its time limit before does not come to that.
-    if not workload.kinds:
-        return share_above(workload.service, queue.lease_s) if queue.time_limit_s > queue.lease_s else 0.0
-    return math.fsum(
-        kind.share * share_above(kind.service, queue.lease_s)
-        for place, kind in enumerate(workload.kinds)
-        if queue.of_kind(place).time_limit_s > queue.lease_s
-    )
+    if not kinds:
+        return _outlasts(scenario.workload.service, queue)
+    late = attempts = 0.0
+    for place, share in enumerate(expected_shares(scenario)):
+        chance, last = _outlasts(kinds[place].service, queue.of_kind(place)), queue.of_kind(place).last_attempt
+        tried = share * (last if chance == 1 else (1 - chance**last) / (1 - chance))
+        late, attempts = late + tried * chance, attempts + tried
+    return late / attempts if attempts else 0.0
+
+
+def _outlasts(service: ServiceTime, queue: Queue) -> float:
+    """The probability that an attempt takes longer than the visibility timeout, and is not ended by its time limit before."""
+    return share_above(service, queue.lease_s) if queue.time_limit_s > queue.lease_s else 0.0
+
+
+def _hopeless(scenario: Scenario) -> list[str]:
+    """The kinds of work that arrive, and of which every attempt takes longer than the visibility timeout."""
+    queue, kinds = queue_of(scenario), scenario.workload.kinds
+    return [
+        kinds[place].name
+        for place, share in enumerate(expected_shares(scenario))
+        if share and queue.times_out and _outlasts(kinds[place].service, queue.of_kind(place)) == 1
+    ]
 
 
 def expected_lost(scenario: Scenario) -> float:
@@ -125,9 +148,17 @@ def expected_lost(scenario: Scenario) -> float:
     if not queue_of(scenario).acks_early or scenario.workload.users:
         return 0.0
     crashes = [fault for fault in scenario.faults if fault.type == QueueFault.WORKER_CRASH and not fault.windows]
-    survive = math.prod(1 - fault.rate * scenario.workload.share_struck(fault) for fault in crashes)
-    tasks = rate_of(scenario.workload).expected(scenario.duration_s)
-    return min(tasks, math.inf if scenario.workload.tasks is None else scenario.workload.tasks) * (1 - survive)
+    tasks = expected_arrivals(scenario, rate_of(scenario.workload))
+    kinds = [*zip((kind.name for kind in scenario.workload.kinds), expected_shares(scenario), strict=True)] or [
+        ("", 1.0)
+    ]
+    survive = math.fsum(share * math.prod(1 - _struck(fault, kind) for fault in crashes) for kind, share in kinds)
+    return tasks * (1 - survive)
+
+
+def _struck(fault: Fault, kind: str) -> float:
+    """The probability that a fault strikes an attempt at a task of a kind."""
+    return fault.rate if not fault.kinds or kind in fault.kinds else 0.0
 
 
 def delivery_figures(scenario: Scenario) -> list[str]:

@@ -62,8 +62,8 @@ class _Outcome:
 class Demanded(Protocol):
     """The demand of a task, by the faults that hold."""
 
-    def of(self, faults: tuple[Fault, ...]) -> Demand:
-        """The demand of a task while these faults by rate hold, including accepted duplicates."""
+    def of(self, faults: tuple[Fault, ...], kind: str = "") -> Demand:
+        """The demand of a task while these faults by rate hold, including accepted duplicates; `kind`: where it is known."""
 
 
 class TaskDemand:
@@ -95,7 +95,7 @@ class TaskDemand:
         """How long after its last heartbeat a lease is found expired, on average."""
         self._known: dict[tuple[Fault, ...], Demand] = {}
 
-    def of(self, faults: tuple[Fault, ...]) -> Demand:
+    def of(self, faults: tuple[Fault, ...], kind: str = "") -> Demand:
         """The demand of a task while these faults by rate hold, including accepted duplicates."""
         if self._kind is not None:
             faults = tuple(fault for fault in faults if not fault.kinds or self._kind in fault.kinds)

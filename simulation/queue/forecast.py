@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
@@ -19,9 +19,26 @@ from soak.schemas.units import show_duration, show_rate
 from soak.simulation.plan import Plan
 from soak.simulation.queue.delivery import expected_lost, outlasting
 from soak.simulation.queue.demand import Demand, Demanded
-from soak.simulation.queue.kind_demand import KindFigures, QueueFigures, demand_of, kind_figures, queue_figures
-from soak.simulation.queue.planned import PlannedWorkers, planned_workers
-from soak.simulation.segments import Segment, expected_arrivals, mean_over, segments, shortfall
+from soak.simulation.queue.kind_demand import (
+    KindFigures,
+    QueueFigures,
+    demand_of,
+    held_by,
+    kind_figures,
+    queue_figures,
+    total_of,
+)
+from soak.simulation.queue.planned import Batch, PlannedWorkers, planned_workers
+from soak.simulation.queue.set_times import (
+    Lane,
+    SetTimeFigures,
+    Steps,
+    left_over,
+    set_time_figures,
+    set_time_warnings,
+)
+from soak.simulation.segments import Segment, segments, shortfall
+from soak.simulation.shares import AtOnce, expected_arrivals, service_mean_s
 
 POINTS = 72
 _ROUNDING = 1e-9
@@ -39,7 +56,8 @@ class QueueForecast:
     cycle_rate_per_s: planned, over the first `cycle_s` (two cycles, or the whole run).
     workers: at the start; mean_workers: over the time in which work arrives, as planned; planned_workers: where they change,
     from which time on there are how many. outlasting: the share of attempts that take longer than a visibility timeout;
-    expected_lost: tasks that crashes lose where they are acknowledged early.
+    expected_lost: tasks that crashes lose where they are acknowledged early. at_set_times: how long what arrives at set times
+    takes to be cleared.
     """
 
     arrivals: int
@@ -62,6 +80,7 @@ class QueueForecast:
     planned_workers: tuple[tuple[float, float], ...] = ()
     outlasting: float = 0.0
     expected_lost: float = 0.0
+    at_set_times: tuple[SetTimeFigures, ...] = ()
 
 
 def forecast_queue(plan: Plan) -> QueueForecast:
@@ -69,15 +88,18 @@ def forecast_queue(plan: Plan) -> QueueForecast:
     scenario, rate = plan.scenario, plan.rate
     counts, duplicates, faults, rate_per_s = _draw(plan)
     load = Load.of(plan)
-    planned = planned_workers(scenario, load.over_time()) if queue_of(scenario).fleet.varies else None
-    short = shortfall(scenario, counts)
+    planned = None
+    if queue_of(scenario).fleet.varies:
+        planned = planned_workers(scenario, load.over_time(), load.batches)
+    lanes, short = list(_lanes(scenario, load, planned)), shortfall(scenario, counts)
+    overloads = _fleet_warnings(scenario, load, planned) if planned else _all_warnings(scenario, load)
     cycle_s = min(2 * rate.cycle_s, scenario.duration_s) if rate.cycle_s else scenario.duration_s
     return QueueForecast(
         arrivals=counts,
         duplicates=duplicates,
         expected_arrivals=expected_arrivals(scenario, rate),
         attempts_per_task=load.attempts_per_task,
-        service_mean_s=scenario.workload.service.mean_s,
+        service_mean_s=service_mean_s(scenario),
         load=load.between,
         mean_load=load.mean,
         peak_load=load.peak,
@@ -86,13 +108,14 @@ def forecast_queue(plan: Plan) -> QueueForecast:
         rate_per_s=rate_per_s,
         cycle_s=cycle_s,
         cycle_rate_per_s=rate.at((np.arange(POINTS) + 0.5) / POINTS * cycle_s),
-        warnings=(*(_fleet_warnings(scenario, load, planned) if planned else _all_warnings(scenario, load)), *short),
+        warnings=(*overloads, *set_time_warnings(scenario, load.at_once, lanes), *short),
         kinds=kind_figures(scenario, load.parts),
         queues=queue_figures(scenario, load.parts),
         mean_workers=planned.mean(scenario.duration_s) if planned else float(queue_of(scenario).workers),
         planned_workers=planned.steps() if planned else (),
         outlasting=outlasting(scenario),
         expected_lost=expected_lost(scenario),
+        at_set_times=tuple(set_time_figures(scenario, load.at_once, lanes)) if load.at_once else (),
     )
 
 
@@ -133,16 +156,29 @@ class Load:
 
     def held(self, parts: list[Segment]) -> float:
         """Workers that are held on average in these segments."""
-        return mean_over(parts, lambda part: self._of(part).held_s)
+        return held_by(self.demand, parts)
+
+    def held_by_rate(self, parts: list[Segment]) -> float:
+        """The same of what the rate brings."""
+        return self._by_rate(parts, lambda task: task.held_s)
 
     def taken(self, parts: list[Segment]) -> float:
-        """Workers that are held, or that have come free and wait for the next poll, where work is always waiting."""
-        return mean_over(parts, lambda part: self._of(part).held_s + self._of(part).idle_s)
+        """Workers that this holds, or that have come free and wait for the next poll, were work always waiting."""
+        return self._by_rate(parts, _taken_s)
+
+    @property
+    def attempts_per_s(self) -> float:
+        """Attempts that are made a second at what the rate brings, on average."""
+        return self._by_rate(self.parts, lambda task: task.attempts)
+
+    def _by_rate(self, parts: list[Segment], measure: Callable[[Demand], float]) -> float:
+        length_s = sum(part.length_s for part in parts)
+        return sum(part.by_rate * measure(self._of(part)) for part in parts) / length_s if length_s else 0.0
 
     def over_time(self) -> Callable[[float], tuple[float, float]]:
         """A function: at a time, the workers that work takes, and for how many seconds a task does."""
         ends_s = list(accumulate(part.length_s for part in self.parts))
-        known = [(self.taken([part]), self._of(part).held_s + self._of(part).idle_s) for part in self.parts]
+        known = [(self.taken([part]), _taken_s(self._of(part))) for part in self.parts]
 
         def at(t_s: float) -> tuple[float, float]:
             place = bisect_right(ends_s, t_s)
@@ -151,17 +187,41 @@ class Load:
         return at
 
     @property
+    def at_once(self) -> list[AtOnce]:
+        """What arrives at set times."""
+        return [each for part in self.parts for each in part.at_once]
+
+    @property
+    def batches(self) -> list[Batch]:
+        """What arrives at set times, and for how long a task of it takes a worker."""
+        return [Batch(each.t_s, each.count, _taken_s(task)) for each, task in self.demands]
+
+    @property
+    def demands(self) -> Iterator[tuple[AtOnce, Demand]]:
+        """What arrives at set times, and the demand of a task of it."""
+        return ((each, self.demand.of(part.faults, each.kind)) for part in self.parts for each in part.at_once)
+
+    def lane(self, able: Steps, workers: int | None, queue: str = "", *, attempts: bool = False) -> Lane:
+        """What is left of the workers that there are, or of the attempts that a rate limit allows, and what needs them."""
+        measure = _attempts if attempts else _taken_s
+        starts_s = accumulate((part.length_s for part in self.parts), initial=0.0)
+        rates = [*(self._by_rate([part], measure) for part in self.parts), 0.0]
+        demands = list(self.demands)
+        return Lane(
+            left_over(able, list(zip(starts_s, rates, strict=True))),
+            [each.count * measure(task) for each, task in demands],
+            [task.held_s + task.apart_s if task.held_s else 0.0 for _, task in demands],
+            workers,
+            queue,
+        )
+
+    @property
     def attempts_per_task(self) -> float:
         """Attempts of a task on average."""
         arrivals = sum(part.arrivals for part in self.parts)
         if not arrivals:
             return self.demand.of(()).attempts
-        return sum(part.arrivals * self._of(part).attempts for part in self.parts) / arrivals
-
-    @property
-    def attempts_per_s(self) -> float:
-        """Attempts that are made a second, on average."""
-        return mean_over(self.parts, lambda part: self._of(part).attempts)
+        return total_of(self.demand, self.parts, _attempts) / arrivals
 
     @property
     def mean(self) -> float:
@@ -187,6 +247,30 @@ class Load:
     def between_bursts(self) -> list[Segment]:
         """The segments between bursts."""
         return [part for part in self.parts if not part.burst]
+
+
+def _taken_s(task: Demand) -> float:
+    """How long a task takes a worker, where work is always waiting."""
+    return task.held_s + task.idle_s
+
+
+def _attempts(task: Demand) -> float:
+    return task.attempts
+
+
+def _lanes(scenario: Scenario, load: Load, planned: PlannedWorkers | None) -> Iterator[Lane]:
+    """All workers; those of each queue, and its rate limit, where they belong to queues."""
+    queue = queue_of(scenario)
+    if planned:
+        yield load.lane(list(zip(planned.t_s.tolist(), planned.able.tolist(), strict=True)), None)
+    elif not queue.queues:
+        yield load.lane([(0.0, queue.workers)], queue.workers)
+    else:
+        for each in queue.queues:
+            own = Load(load.parts, demand_of(scenario, each.kinds))
+            yield own.lane([(0.0, each.workers)], each.workers, each.name)
+            if each.rate_per_s:
+                yield own.lane([(0.0, each.rate_per_s)], each.workers, each.name, attempts=True)
 
 
 def _all_warnings(scenario: Scenario, load: Load) -> list[str]:
@@ -246,7 +330,7 @@ def _fleet_warnings(scenario: Scenario, load: Load, planned: PlannedWorkers) -> 
 
 
 def _busy(scenario: Scenario, load: Load, parts: list[Segment], when: str = "") -> str:
-    held, taken = load.held(parts), load.taken(parts)
+    held, taken = load.held_by_rate(parts), load.taken(parts)
     if held > queue_of(scenario).workers or taken - held < 0.005:
         return f"{held:.2f} workers would be busy{when}"
     every = show_duration(queue_of(scenario).poll_interval_s)

@@ -1,14 +1,14 @@
 """The expected load of a queue by kinds of work, and on queues with workers of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.systems.queue.settings import queue_of
-from soak.simulation.kinds import expected_shares
 from soak.simulation.queue.demand import Demand, Demanded, TaskDemand
-from soak.simulation.segments import Segment, mean_over
+from soak.simulation.segments import Segment
+from soak.simulation.shares import expected_shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +37,27 @@ class QueueFigures:
 
 
 class KindsDemand:
-    """The demand of a task of any kind, on the workers of those kinds that are looked at."""
+    """The demand of a task of any kind, on the workers of those kinds that are looked at.
+
+    Kinds have their shares in what the rate brings; of what arrives at set times the kind may be known.
+    """
 
     def __init__(self, scenario: Scenario, kinds: Sequence[int]) -> None:
-        shares = expected_shares(scenario)
-        self._parts = [(shares[kind], TaskDemand(scenario, kind)) for kind in kinds]
-        self._known: dict[tuple[Fault, ...], Demand] = {}
+        all_kinds = scenario.workload.kinds
+        self._parts = {all_kinds[kind].name: (all_kinds[kind].share, TaskDemand(scenario, kind)) for kind in kinds}
+        self._known: dict[tuple[tuple[Fault, ...], str], Demand] = {}
 
-    def of(self, faults: tuple[Fault, ...]) -> Demand:
+    def of(self, faults: tuple[Fault, ...], kind: str = "") -> Demand:
         """The demand while these faults by rate hold, including accepted duplicates."""
-        if faults not in self._known:
-            parts = [(share, demand.of(faults)) for share, demand in self._parts]
+        if (faults, kind) not in self._known:
+            parts = [
+                (1.0 if kind else share, demand.of(faults))
+                for name, (share, demand) in self._parts.items()
+                if kind in {"", name}
+            ]
             fails = sum(share * each.fails for share, each in parts)
             after_s = sum(share * each.fails * each.fails_after_s for share, each in parts)
-            self._known[faults] = Demand(
+            self._known[faults, kind] = Demand(
                 attempts=sum(share * each.attempts for share, each in parts),
                 held_s=sum(share * each.held_s for share, each in parts),
                 idle_s=sum(share * each.idle_s for share, each in parts),
@@ -58,7 +65,7 @@ class KindsDemand:
                 fails_after_s=after_s / fails if fails else 0.0,
                 apart_s=sum(share * each.apart_s for share, each in parts),
             )
-        return self._known[faults]
+        return self._known[faults, kind]
 
 
 def demand_of(scenario: Scenario, kinds: Sequence[int] | None = None) -> Demanded:
@@ -68,22 +75,33 @@ def demand_of(scenario: Scenario, kinds: Sequence[int] | None = None) -> Demande
     return KindsDemand(scenario, range(len(scenario.workload.kinds)) if kinds is None else kinds)
 
 
-def held_by(demand: Demanded, parts: list[Segment]) -> float:
+def total_of(demand: Demanded, parts: Iterable[Segment], measure: Callable[[Demand], float]) -> float:
+    """What all tasks ask for that arrive in these segments, those at set times included."""
+    return sum(
+        part.by_rate * measure(demand.of(part.faults))
+        + sum(each.count * measure(demand.of(part.faults, each.kind)) for each in part.at_once)
+        for part in parts
+    )
+
+
+def held_by(demand: Demanded, parts: Sequence[Segment]) -> float:
     """Workers that are held on average."""
-    return mean_over(parts, lambda part: demand.of(part.faults).held_s)
+    length_s = sum(part.length_s for part in parts)
+    return total_of(demand, parts, lambda each: each.held_s) / length_s if length_s else 0.0
 
 
 def kind_figures(scenario: Scenario, parts: list[Segment]) -> tuple[KindFigures, ...]:
     """The load by kind of work, in the order of the file."""
     queue, shares = queue_of(scenario), expected_shares(scenario)
+    arrivals = sum(part.arrivals for part in parts)
     found = []
     for place, kind in enumerate(scenario.workload.kinds):
-        demand, alone = demand_of(scenario, (place,)), TaskDemand(scenario, place)
-        held = held_by(demand, parts)
-        arrivals = sum(part.arrivals for part in parts) or 1.0
-        attempts = sum(part.arrivals * alone.of(part.faults).attempts for part in parts) / arrivals
+        demand = demand_of(scenario, (place,))
+        tasks, attempts = arrivals * shares[place], demand.of((), kind.name).attempts
+        if tasks:
+            attempts = total_of(demand, parts, lambda each: each.attempts) / tasks
         where = dict(kind.labels).get("queue", "")
-        settings = queue.of_kind(place)
+        settings, held = queue.of_kind(place), held_by(demand, parts)
         found.append(
             KindFigures(kind.name, shares[place], kind.service.mean_s, attempts, held, settings.priority, where)
         )

@@ -1,13 +1,16 @@
 """How many workers a queue can be expected to have over time, without running it: by its schedule, its rule, and faults at times.
 
 A rule is followed in the fluid limit: work comes at its mean rate and a worker serves it at its mean rate, so that the queue
-grows by (load - workers) / mean time held, per second (Newell, Applications of Queueing Theory, 1982, chapter 2).
+grows by (load - workers) / mean time held, per second (Newell, Applications of Queueing Theory, 1982, chapter 2). What arrives
+at set times joins the queue at that instant; work is served in the order in which it came.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 
@@ -56,11 +59,27 @@ class PlannedWorkers:
         return float(values @ np.diff(edges)) / (end_s - start_s) if end_s > start_s else float(values[0])
 
 
-def planned_workers(scenario: Scenario, load_at: Callable[[float], tuple[float, float]]) -> PlannedWorkers:
-    """The workers of a scenario. load_at: at a time, the workers that the load takes, and the seconds a task holds one."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tasks that arrive at one instant, and the seconds that each holds a worker."""
+
+    t_s: float
+    count: float
+    held_s: float
+
+
+LoadAt: TypeAlias = Callable[[float], tuple[float, float]]
+
+
+def planned_workers(scenario: Scenario, load_at: LoadAt, batches: Sequence[Batch] = ()) -> PlannedWorkers:
+    """The workers of a scenario.
+
+    load_at: at a time, the workers that the load by the rate takes, and the seconds a task holds one. batches: what arrives
+    beside it, in order.
+    """
     queue = queue_of(scenario)
     if queue.fleet.scaling:
-        steps = list(_by_rule(queue.fleet.scaling, queue.workers, scenario.duration_s, load_at))
+        steps = list(_by_rule(queue.fleet.scaling, queue.workers, scenario.duration_s, load_at, batches))
     else:
         steps = [(0.0, queue.workers), *((step.at_s, step.workers) for step in queue.fleet.steps)]
     changes = [(t_s, float(after - before), float(after - before)) for (_, before), (t_s, after) in pairwise(steps)]
@@ -92,24 +111,75 @@ def _away(scenario: Scenario, fleet: Fleet) -> Iterator[tuple[float, float, floa
                 yield from ((window.start_s, -struck, -struck), (back_s, struck, struck))
 
 
+class _Pending:
+    """The queue in the fluid limit: how many tasks wait, and the seconds that each holds a worker, in the order they came."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[float, float]] = deque()
+
+    @property
+    def count(self) -> float:
+        """Tasks that wait."""
+        return sum(count for count, _ in self._waiting)
+
+    def join(self, count: float, held_s: float) -> None:
+        """More tasks."""
+        if self._waiting and self._waiting[-1][1] == held_s:
+            count += self._waiting.pop()[0]
+        if count > 0 and held_s:
+            self._waiting.append((count, held_s))
+
+    def serve(self, worker_s: float) -> None:
+        """The first of them are served, for this time of workers in all."""
+        while self._waiting and worker_s > 0:
+            count, held_s = self._waiting.popleft()
+            left = count - worker_s / held_s
+            if left > 0:
+                self._waiting.appendleft((left, held_s))
+            worker_s -= count * held_s
+
+    def pass_time(self, length_s: float, up: float, load: float, held_s: float) -> None:
+        """The load joins while the workers serve."""
+        if not self._waiting:
+            self.join((load - up) / held_s * length_s if held_s else 0.0, held_s)
+            return
+        self.join(load / held_s * length_s if held_s else 0.0, held_s)
+        self.serve(up * length_s)
+
+    def arrive(self, batch: Batch, free: float) -> None:
+        """Tasks arrive at once: workers that are free begin the first of them."""
+        self.join(batch.count - (0.0 if self._waiting else max(0.0, free)), batch.held_s)
+
+
+def _before(now: float, due: Iterable[Batch]) -> Iterator[float]:
+    for each in due:
+        if each.t_s >= now:
+            return
+        yield each.t_s
+
+
 def _by_rule(
-    rule: Scaling, workers: int, until_s: float, load_at: Callable[[float], tuple[float, float]]
+    rule: Scaling, workers: int, until_s: float, load_at: LoadAt, batches: Sequence[Batch]
 ) -> Iterator[tuple[float, int]]:
     """When the rule changes the number of workers in the fluid limit, and to how many."""
     up = asked = workers
-    pending, idle_s = 0.0, 0.0
+    queue, idle_s, due = _Pending(), 0.0, deque(batches)
     coming: list[tuple[float, int]] = []
     yield 0.0, up
     for look in range(1, min(_MOST_LOOKS, int(until_s / rule.every_s)) + 1):
         now = look * rule.every_s
-        edges = [now - rule.every_s, *(t_s for t_s, _ in coming if t_s < now), now]
+        begin_s = now - rule.every_s
+        edges = sorted({begin_s, *(t_s for t_s, _ in coming if begin_s < t_s < now), *_before(now, due), now})
         for start_s, end_s in pairwise(edges):
             load, held_s = load_at((start_s + end_s) / 2)
-            pending = max(0.0, pending + (load - up) / held_s * (end_s - start_s)) if held_s else 0.0
+            while due and due[0].t_s <= start_s:
+                queue.arrive(due.popleft(), up - load)
+            queue.pass_time(end_s - start_s, up, load, held_s)
             for arrived in [each for each in coming if each[0] <= end_s]:
                 coming.remove(arrived)
                 up += arrived[1]
                 yield arrived[0], up
+        pending = queue.count
         spare = 0 if pending else max(0, int(up - load - _HARDLY * math.sqrt(load)))
         idle_s = idle_s + rule.every_s if spare else 0.0
         if pending > rule.queue_depth:

@@ -10,6 +10,7 @@ from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.units import show_duration, show_rate, show_ratio
 from soak.simulation.queue.actions import ACTIONS, Action
 from soak.simulation.queue.delivery import delivery_doubts, delivery_figures
+from soak.simulation.queue.set_times import set_time_lines
 from soak.simulation.room import Counts, Model, Picture, Room, in_bursts
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def _figures(scenario: Scenario, f: "QueueForecast | ClosedForecast") -> list[st
         f"  attempts    {f.attempts_per_task:.3f} per task, mean service time {show_duration(f.service_mean_s)}",
         f"  load        {busy}{in_bursts(scenario, f.load, f.peak_load, between=True)}",
         *_workers(f),
+        *set_time_lines(f.at_set_times),
         *delivery_figures(scenario),
         *_kinds(f),
         *_faults(scenario, f),
