@@ -16,6 +16,7 @@ from soak.schemas.language.distributions import (
     Uniform,
 )
 from soak.schemas.language.expression import Op
+from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.slis import AT_THE_END
