@@ -61,7 +61,8 @@ _EXECUTION = re.compile(
 _DEAD_LETTER = re.compile(r"dlq|dead[-_. ]?letter|(?<![a-z])dead(?![a-z])", re.IGNORECASE)
 _IN_PROGRESS = re.compile(r"unack|in_?progress|not_?visible|reserved|running|being_processed", re.IGNORECASE)
 DEAD_LETTERS = (
-    "taken for dead_lettered: how many tasks the run has set aside (queue.max_deliveries), also those removed since"
+    "taken for dead_lettered: the tasks that the run has set aside, also those removed since; "
+    "without queue.max_deliveries there are none"
 )
 _LEVELS = {
     "queue_depth": r"(queue|backlog|broker|messages?)\w*(length|depth|size|ready|pending|messages|waiting|visible|backlog)"

@@ -25,8 +25,9 @@ class TraceRecord(msgspec.Struct, frozen=True):
 
     file: as the scenario names it. clock: whether times are clock times. first_us, last_us: the earliest and latest, in
     microseconds since 1970, or from the start. kinds, tenants: rows of each. service_s: quantiles of the service times in the
-    middle of equal parts, in seconds; service_by_kind: the same of each kind. bad: rows that were left out; disordered: rows that came later in the file than their time
-    says, and were put in order; duplicates: rows that are there twice, each of which arrives.
+    middle of equal parts, in seconds; service_by_kind: the same of each kind. bad: rows that were left out; disordered: rows
+    that came later in the file than their time says, and were put in order; duplicates: rows that are there twice, each of
+    which arrives.
     """
 
     schema_version: int

@@ -127,6 +127,7 @@ def record_of(trace: Trace, file: str) -> "TraceRecord":
 
     seen = trace.seen
     timing = seen.known.timing
+    bad, disordered, duplicates = (_rows(found) for found in (seen.bad, seen.disordered, seen.duplicates))
     return TraceRecord(
         SCHEMA_VERSION,
         file,
@@ -140,7 +141,9 @@ def record_of(trace: Trace, file: str) -> "TraceRecord":
         seen.tenants,
         list(seen.service_s),
         TraceCounts(seen.counts.width_us, seen.counts.first, seen.counts.count.tolist()),
-        *(_rows(found) for found in (seen.bad, seen.disordered, seen.duplicates)),
+        bad,
+        disordered,
+        duplicates,
         {kind: list(service_s) for kind, service_s in seen.service_by_kind.items()},
     )
 

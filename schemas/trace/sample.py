@@ -8,6 +8,8 @@ from soak.schemas.stream.block import Floats
 
 MOST_KEPT = 65_536
 QUANTILES = 512
+_MOST_PARTS = 64
+"""Small arrays are put together, since each takes room of its own."""
 
 
 @dataclass(slots=True)
@@ -25,8 +27,11 @@ class Sample:
         # A copy, since a slice would keep all of the values.
         chosen = values[-self.seen % self.step :: self.step].copy()
         self.seen += len(values)
-        self.kept.append(chosen)
-        self.count += len(chosen)
+        if len(chosen):
+            self.kept.append(chosen)
+            self.count += len(chosen)
+        if len(self.kept) > _MOST_PARTS:
+            self.kept = [np.concatenate(self.kept)]
         while self.count > self.most:
             halved = np.concatenate(self.kept)[::2].copy()
             self.step, self.kept, self.count = self.step * 2, [halved], len(halved)

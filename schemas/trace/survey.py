@@ -17,7 +17,7 @@ from soak.schemas.trace.settings import Known, Reading
 WINDOW = 65_536
 """A row may be this many rows later in the file than its time says; it is put in order."""
 
-MOST_KEPT_OF_A_KIND = 8_192
+MOST_KEPT_OF_A_KIND = 4_096
 """Service times that are kept of each kind: there may be a thousand of them."""
 
 
@@ -30,9 +30,10 @@ class Survey:
     """What is known of a trace.
 
     bytes, sha256: of the file. known: how it is read. first_us, last_us: the earliest and latest time. service_s: quantiles of
-    the service times in the middle of equal parts; service_by_kind: the same of each kind. bad, disordered, late, duplicates: rows that are left out, that come later in
-    the file than their time says, by more than WINDOW rows, or that are there twice. counts: rows by time. places: the pieces;
-    from_us, from_line: for each, the least time of any row from there on, and its line; until_us: the latest time in it.
+    the service times in the middle of equal parts; service_by_kind: the same of each kind. bad, disordered, late, duplicates:
+    rows that are left out, that come later in the file than their time says, by more than WINDOW rows, or that are there twice.
+    counts: rows by time. places: the pieces; from_us, from_line: for each, the least time of any row from there on, and its
+    line; until_us: the latest time in it.
     """
 
     bytes: int
