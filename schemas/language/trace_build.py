@@ -140,7 +140,9 @@ def record_of(trace: Trace, file: str) -> "TraceRecord":
         seen.tenants,
         list(seen.service_s),
         TraceCounts(seen.counts.width_us, seen.counts.first, seen.counts.count.tolist()),
-        *(_rows(found) for found in (seen.bad, seen.disordered, seen.duplicates)),
+        _rows(seen.bad),
+        _rows(seen.disordered),
+        _rows(seen.duplicates),
         {kind: list(service_s) for kind, service_s in seen.service_by_kind.items()},
     )
 
