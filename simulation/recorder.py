@@ -87,7 +87,7 @@ class Recorder:
         recorded = np.fromiter(self._rows, np.float64, len(self._rows)).reshape(-1, WIDTH)
         self._rows.clear()
         come = int(np.searchsorted(self._to_come[:, _T], until_s, side="right"))
-        rows = np.concatenate([self._running, self._to_come[:come], recorded])
+        rows = np.concatenate([self._to_come[:come], self._running, recorded])
         self._to_come = self._to_come[come:]
         return self._without_lost(self._block(rows, until_s))
 

@@ -1,7 +1,8 @@
 """`soak import`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -39,7 +40,7 @@ def command(path: Path, out: Path | None, system: str | None, whole: bool, force
       soak monitoring scenario.yaml && soak import monitoring/alert_rules.yaml
     """
     from soak.runner.evidence.directory import refuse_in_run, write_whole
-    from soak.runner.importing.session import as_text, import_file
+    from soak.runner.importing.session import as_text, from_template, import_file
     from soak.runner.templates import DEFAULT, find_template
     from soak.schemas.errors import UsageError
 
@@ -55,15 +56,23 @@ def command(path: Path, out: Path | None, system: str | None, whole: bool, force
         tell(_as_json(found))
     elif not out:
         tell(text, nl=False)
-    for problem in found.untranslated:
-        remark(f"not translated: {problem}")
-    for note in found.notes:
-        remark(f"note: {note}")
+    _remark_on(found, from_template(found, name) if whole else {})
     if out and not as_json:
         counts = [f"{len(value)} {key}" for key, value in found.part.items() if isinstance(value, list | dict)]
         made = ", ".join(counts) or "nothing"
         tell(f"{out}: written, from {found.format}: {made}; not translated: {len(found.untranslated)}")
     return 0
+
+
+def _remark_on(found: "Imported", template: Mapping[str, Any]) -> None:
+    import json
+
+    for problem in found.untranslated:
+        remark(f"not translated: {problem}")
+    for note in found.notes:
+        remark(f"note: {note}")
+    for key, value in template.items():
+        remark(f"from the template, may decide the verdict: {key}: {json.dumps(value)}")
 
 
 def _as_json(found: "Imported") -> str:

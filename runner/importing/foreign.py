@@ -10,6 +10,11 @@ from soak.schemas.files import STDIN
 from soak.schemas.language.document import STANDARD_INPUT, Data, Document, parse_document, read_text
 
 _SEPARATOR = re.compile(r"(?m)^---(?=[ \t\r\n]|$)[^\n]*\n?")
+_SCRIPT = re.compile(
+    r"""(?m)^(?:import\b[^\n]*['"]|export[ \t]+(?:default|const|let|var|function|async)\b"""
+    r"""|(?:const|let|var)[ \t]+[\w{$][^\n]*=|(?:async[ \t]+)?function\b[^\n]*\(|module\.exports\b)"""
+)
+"""How a line of JavaScript begins that is neither YAML nor JSON."""
 _EMPTY = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n?)*(?:\.\.\.[ \t]*\n?)?")
 
 
@@ -60,10 +65,26 @@ def read_foreign(path: Path) -> list[Place]:
     except UnicodeDecodeError:
         decoded = ""
     parts: list[str | bytes] = [*_parts(decoded)]
-    documents = [parse_document(part, source, lenient=True) for part in parts or [text]]
+    try:
+        documents = [parse_document(part, source, lenient=True) for part in parts or [text]]
+    except ScenarioError:
+        _refuse_script(decoded, source)
+        raise
+    if all(isinstance(document.data, str) for document in documents):
+        _refuse_script(decoded, source)
     if problems := [problem for document in documents for problem in document.problems]:
         raise ScenarioError(problems)
     return [Place(document, (), document.data) for document in documents]
+
+
+def _refuse_script(text: str, source: str) -> None:
+    """Raises ScenarioError for JavaScript, in which k6 has its options."""
+    found = _SCRIPT.search(text)
+    if not found:
+        return
+    line = text.count("\n", 0, found.start()) + 1
+    remedy = "import options of k6 as JSON: `k6 inspect script.js > options.json` writes them"
+    raise ScenarioError([Mark(source, line, 1).problem((), "this is JavaScript, not YAML or JSON", remedy)])
 
 
 def _parts(text: str) -> Iterator[str]:

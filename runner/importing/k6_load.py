@@ -6,7 +6,7 @@ from typing import Any
 
 from soak.runner.importing.closed import AT_ONCE, TASKS_DOUBT, users_in_stages, users_of, with_tasks
 from soak.runner.importing.foreign import Place
-from soak.runner.importing.load import Stage, arrivals_of
+from soak.runner.importing.load import Stage, arrivals_of, delayed
 from soak.runner.importing.part import Builder
 from soak.runner.importing.values import seconds_of
 
@@ -14,7 +14,6 @@ _THINK = "the think time (sleep) of an iteration is in the script, not in its op
 _LONGEST_S = 600.0
 """`maxDuration` of k6, where it is not given."""
 _LEFT_OUT: Mapping[str, str] = {
-    "startTime": "the run begins with this load",
     "gracefulStop": "`drain` says how long tasks may take after the end",
     "gracefulRampDown": "a user who leaves waits for the task in flight",
 }
@@ -38,23 +37,25 @@ class _Scenario:
             if self.place.get(key).text and seconds_of(self.place.get(key).text)
         ]
         said = f"{self.name} ({self.executor})"
+        if self.place.get("startTime").text and (after_s := self.seconds("startTime")):
+            part = delayed(part, after_s)
         self.builder.offer(self.place.mark, said, part, notes=[*notes, *left_out])
 
     def whole(self, key: str, default: int) -> int:
         return _whole(self.place.get(key), default, self.builder)
 
     def seconds(self, key: str) -> float | None:
-        return _seconds(self.place, key, self.builder)
+        return seconds_in(self.place, key, self.builder)
 
     def stages(self) -> Iterator[tuple[Place, float]]:
         for each in self.place.get("stages").items():
-            seconds = _seconds(each, "duration", self.builder)
+            seconds = seconds_in(each, "duration", self.builder)
             if seconds is not None:
                 yield each, seconds
 
     def per_s(self, number: Place) -> float:
         """A number of iterations per `timeUnit`."""
-        per_s = _seconds(self.place, "timeUnit", self.builder) if self.place.get("timeUnit").text else 1.0
+        per_s = seconds_in(self.place, "timeUnit", self.builder) if self.place.get("timeUnit").text else 1.0
         value = number.data if isinstance(number.data, int | float) and not isinstance(number.data, bool) else 0.0
         return value / (per_s or 1.0)
 
@@ -169,7 +170,7 @@ def _whole(place: Place, default: int, builder: Builder) -> int:
     return default
 
 
-def _seconds(place: Place, key: str, builder: Builder) -> float | None:
+def seconds_in(place: Place, key: str, builder: Builder) -> float | None:
     """A duration; a number without a unit is in milliseconds."""
     value = place.get(key)
     if value.data is None:

@@ -1,10 +1,10 @@
 """The load of Taurus and of k6 as stages of an open workload."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from soak.runner.importing.values import duration_text, target_text
+from soak.runner.importing.values import duration_text, seconds_of, target_text
 from soak.schemas.language.expression import Unit
 
 
@@ -38,6 +38,21 @@ def arrivals_of(stages: Sequence[Stage], start_per_s: float = 0.0) -> dict[str, 
         "duration": duration_text(total_s),
         "workload": {"arrivals": {"rate": base, "stages": joined_stages(written)}},
     }
+
+
+def delayed(part: Mapping[str, Any], after_s: float) -> dict[str, Any]:
+    """A load that begins after a time."""
+    workload = part["workload"]
+    name, number = ("users", "count") if "users" in workload else ("arrivals", "rate")
+    load, total = workload[name], part["duration"]
+    stages = [dict(stage) for stage in load.get("stages") or [{"for": total}]]
+    begin = {number: load[number]} if number in load else {}
+    waiting = {"for": duration_text(after_s)}
+    kept = {key: value for key, value in load.items() if key not in {number, "stages"}}
+    silent = {} if name == "users" else {"rate": target_text(Unit.RATE, 0.0)}
+    shifted = {**silent, **kept, "stages": [waiting, {**begin, **stages[0]}, *stages[1:]]}
+    duration = duration_text((seconds_of(total) or 0.0) + after_s)
+    return {**part, "duration": duration, "workload": {**workload, name: shifted}}
 
 
 def joined_stages(stages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -6,10 +6,20 @@ is in `metrics.py`; whatever is not recognised is not translated.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from soak.runner.importing.metrics import Outcome, counts_work, left_out, outcome_of, scale_of, series_of
-from soak.runner.importing.promql import COMPARISONS, Binary, Call, Node, Number, Series
-from soak.runner.importing.values import duration_text
+from soak.runner.importing.metrics import (
+    DEAD_LETTERS,
+    Outcome,
+    counts_work,
+    is_dead_letter,
+    left_out,
+    outcome_of,
+    scale_of,
+    series_of,
+    share_below,
+)
+from soak.runner.importing.promql import COMPARISONS, Binary, Call, Node, Number, Series, is_shifted
 from soak.schemas.language.expression import Op
 
 _UNWRAPPED = frozenset(
@@ -31,7 +41,7 @@ class Indicator:
     """An indicator, of which the expression is `scale` times its value plus `offset`.
 
     over: the function that takes one of the samples in the window. odds: of an indicator that is a share s, the expression is
-    that of (1 - s) / s. own: events that it counts, for an indicator that has to be defined. notes: what of the original is left
+    that of (1 - s) / s. own: the definition of an indicator that is not in the catalogue. notes: what of the original is left
     out, and what is taken for what.
     """
 
@@ -41,7 +51,7 @@ class Indicator:
     offset: float = 0.0
     over: str = ""
     odds: bool = False
-    own: tuple[str, ...] = ()
+    own: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -68,7 +78,9 @@ Condition = Simple | Several
 
 def condition_of(node: Node, recorded: Mapping[str, Node]) -> Condition:
     """What an alert's expression says. `recorded`: expressions of recording rules by name. Raises UntranslatableError."""
+    now(node)
     node = _inlined(node, recorded, 0)
+    now(node)
     if isinstance(node, Binary) and node.op in {"and", "or"}:
         how = "all" if node.op == "and" else "any"
         parts: list[Condition] = []
@@ -87,16 +99,35 @@ def condition_of(node: Node, recorded: Mapping[str, Node]) -> Condition:
     return _comparison(node)
 
 
+def now(node: Node) -> None:
+    """Raises UntranslatableError for an expression that looks at another time."""
+    if is_shifted(node):
+        raise UntranslatableError("a condition cannot look at another time (offset, @)")
+
+
 def _inlined(node: Node, recorded: Mapping[str, Node], depth: int) -> Node:
     """With the series of recording rules replaced by what they record."""
     if depth > 10 or not recorded:
         return node
     if isinstance(node, Series) and node.name in recorded:
-        return _inlined(recorded[node.name], recorded, depth + 1)
+        return _selected(_inlined(recorded[node.name], recorded, depth + 1), node)
     if isinstance(node, Binary):
         return Binary(node.op, _inlined(node.left, recorded, depth), _inlined(node.right, recorded, depth))
     if isinstance(node, Call):
         return replace(node, arguments=tuple(_inlined(each, recorded, depth) for each in node.arguments))
+    return node
+
+
+def _selected(node: Node, by: Series) -> Node:
+    """What a recording rule records, of the labels and over the range with which its name is used."""
+    if isinstance(node, Series):
+        return replace(node, matchers=(*node.matchers, *by.matchers), range_s=by.range_s or node.range_s)
+    if by.range_s:
+        raise UntranslatableError(f"a range of {by.name}, which is computed by a recording rule, has no counterpart")
+    if isinstance(node, Binary):
+        return Binary(node.op, _selected(node.left, by), _selected(node.right, by))
+    if isinstance(node, Call):
+        return replace(node, arguments=tuple(_selected(each, by) for each in node.arguments))
     return node
 
 
@@ -225,7 +256,8 @@ def _quotient(node: Binary) -> Indicator:
 def _outcomes(above: list[Series], below: list[Series], window_s: float | None) -> Indicator:
     """Of a share of failures or successes, or of failures to successes."""
     outcomes, whole = {outcome_of(each) for each in above}, {outcome_of(each) for each in below}
-    notes = (f"{', '.join(dict.fromkeys(each.name for each in above))}: taken for tasks by how they end",)
+    taken = f"{', '.join(dict.fromkeys(each.name for each in above))}: taken for tasks by how they end"
+    notes = (*dict.fromkeys(note for each in (*above, *below) for note in left_out(each, by_outcome=True)), taken)
     if outcomes == {Outcome.FAILURE} and whole == {Outcome.SUCCESS}:
         return Indicator("success_rate", window_s, odds=True, notes=notes)
     if outcomes == {Outcome.FAILURE}:
@@ -238,10 +270,10 @@ def _outcomes(above: list[Series], below: list[Series], window_s: float | None) 
 def _share_below(bucket: Series, limit: str, window_s: float | None) -> Indicator:
     """Of a bucket of a histogram over all of its observations."""
     try:
-        seconds = float(limit) / scale_of(bucket, "p50").scale
+        le = float(limit)
     except ValueError:
         return _refuse(f"le={limit} is not a number")
-    return Indicator(f"latency_share_below({duration_text(seconds)})", window_s)
+    return replace(share_below(bucket, le), window_s=window_s)
 
 
 def _called(node: Call) -> Indicator:
@@ -273,6 +305,8 @@ def _counted(series: Series, how: str) -> Indicator:
     outcome, window_s = outcome_of(series), series.range_s
     assert window_s
     per_window = 1.0 if how == "increase" else 1.0 / window_s
+    if is_dead_letter(series):
+        return Indicator("dead_lettered", window_s, scale=per_window, notes=(*left_out(series), DEAD_LETTERS))
     own = {
         Outcome.FAILURE: ("failed_tasks", "task.failed"),
         Outcome.RETRY: ("retries", "task.retry"),
@@ -280,7 +314,7 @@ def _counted(series: Series, how: str) -> Indicator:
     }.get(outcome)
     if own:
         note = f"{series.name}: taken for {own[0]}"
-        return Indicator(own[0], window_s, scale=per_window, own=own[1:], notes=(*left_out(series), note))
+        return Indicator(own[0], window_s, scale=per_window, own={"count": own[1]}, notes=(*left_out(series), note))
     if not counts_work(series):
         return _refuse(f"no indicator is known for the counter {series.name}")
     notes = (*left_out(series), f"{series.name}: taken for tasks that end")

@@ -1,14 +1,15 @@
 """OpenSLO v1: objectives, indicators and alert policies. https://github.com/OpenSLO/OpenSLO"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from soak.runner.importing.foreign import Place
-from soak.runner.importing.meaning import Indicator, UntranslatableError, indicator_of
+from soak.runner.importing.meaning import Indicator, UntranslatableError, indicator_of, now
+from soak.runner.importing.metrics import left_out
 from soak.runner.importing.part import Builder
-from soak.runner.importing.prometheus import unit_of
-from soak.runner.importing.promql import PromqlError, parse_promql
+from soak.runner.importing.prometheus import own_slis, unit_of
+from soak.runner.importing.promql import PromqlError, Series, parse_promql, series_in
 from soak.runner.importing.values import duration_text, seconds_of, target_text
 from soak.schemas.language.expression import Op, Unit
 
@@ -70,7 +71,7 @@ def _slo(document: Place, known: _Documents, builder: Builder) -> None:
         target = _target(objective, builder)
         if target is not None:
             _objective(objective, spec, name, indicator, target, builder)
-    _policies(spec, name, known, builder)
+    _policies(spec, name, known, indicator, builder)
 
 
 def _indicator(spec: Place, builder: Builder) -> Indicator:
@@ -85,7 +86,9 @@ def _indicator(spec: Place, builder: Builder) -> Indicator:
     if not query.text:
         raise UntranslatableError("its metric has no query in PromQL, so that it is not clear what is measured")
     try:
-        return indicator_of(parse_promql(query.text))
+        node = parse_promql(query.text)
+        now(node)
+        return indicator_of(node)
     except PromqlError as error:
         builder.error(query.mark, f"query is not PromQL: {error}", "correct it")
         raise UntranslatableError("its query cannot be read") from None
@@ -94,14 +97,28 @@ def _indicator(spec: Place, builder: Builder) -> Indicator:
 def _ratio(ratio: Place) -> Indicator:
     """What a ratio of events is: of fast ones if its queries count a bucket of durations, else of successful ones."""
     good, total = (ratio.get(key, "metricSource", "spec", "query").text for key in ("good", "total"))
+    bad = ratio.get("bad", "metricSource", "spec", "query").text
+    series = [each for query in (good, bad, total) for each in _series(query)]
     if good and total:
         try:
             found = indicator_of(parse_promql(f"({good}) / ({total})"))
         except (PromqlError, UntranslatableError):
-            return _RATIO
-        if found.sli.startswith("latency_share_below"):
+            found = _RATIO
+        if "_share_below" in found.sli:
             return found
-    return _RATIO
+    return replace(
+        _RATIO, notes=tuple(dict.fromkeys(note for each in series for note in left_out(each, by_outcome=True)))
+    )
+
+
+def _series(query: str) -> list[Series]:
+    """The series in a query; none of one that is not PromQL. Raises UntranslatableError for one of another time."""
+    try:
+        node = parse_promql(query)
+    except PromqlError:
+        return []
+    now(node)
+    return [*series_in(node)]
 
 
 def _target(objective: Place, builder: Builder) -> float | None:
@@ -130,11 +147,12 @@ def _objective(objective: Place, spec: Place, name: str, indicator: Indicator, t
         return
     if not slices:
         text = f"{indicator.sli} >= {target_text(Unit.RATIO, target)}"
-        builder.offer(objective.mark, said, {"slos": [{"objective": text, **note}]})
+        part = {"slos": [{"objective": text, **note}], **own_slis([indicator], builder.system)}
+        builder.offer(objective.mark, said, part, notes=indicator.notes)
         return
     within = objective.get("timeSliceTarget").data
     text = f"{indicator.sli} >= {target_text(Unit.RATIO, float(within) if isinstance(within, int | float) else target)}"
-    _sliced(objective, said, text, target, builder)
+    _sliced(objective, said, text, target, indicator, builder)
 
 
 def _threshold(
@@ -152,12 +170,14 @@ def _threshold(
     text = f"{indicator.sli} {op.value} {target_text(unit, base)}"
     if not slices:
         note = f"it must hold for the run, not for {target:.6g} of the measurements"
-        builder.offer(objective.mark, said, {"slos": [{"objective": text, "note": f"OpenSLO: {said}"}]}, notes=[note])
+        entry = {"objective": text, "note": f"OpenSLO: {said}"}
+        part = {"slos": [entry], **own_slis([indicator], builder.system)}
+        builder.offer(objective.mark, said, part, notes=[*indicator.notes, note])
         return
-    _sliced(objective, said, text, target, builder)
+    _sliced(objective, said, text, target, indicator, builder)
 
 
-def _sliced(objective: Place, said: str, text: str, target: float, builder: Builder) -> None:
+def _sliced(objective: Place, said: str, text: str, target: float, indicator: Indicator, builder: Builder) -> None:
     """An objective of a share of time slices."""
     place = objective.get("timeSliceWindow")
     span_s = place.data * 60.0 if isinstance(place.data, int | float) else seconds_of(place.text)
@@ -166,10 +186,11 @@ def _sliced(objective: Place, said: str, text: str, target: float, builder: Buil
         return
     entry: dict[str, Any] = {"objective": text, "window": duration_text(span_s), "note": f"OpenSLO: {said}"}
     share = {"in": target_text(Unit.RATIO, target)} if target < 1 else {}
-    builder.offer(objective.mark, said, {"slos": [{**entry, **share}]})
+    part = {"slos": [{**entry, **share}], **own_slis([indicator], builder.system)}
+    builder.offer(objective.mark, said, part, notes=indicator.notes)
 
 
-def _policies(spec: Place, name: str, known: _Documents, builder: Builder) -> None:
+def _policies(spec: Place, name: str, known: _Documents, indicator: Indicator, builder: Builder) -> None:
     """Alerts on how fast the error budget burns."""
     targets = [target for each in spec.get("objectives").items() if (target := _target(each, builder)) is not None]
     for holder in spec.get("alertPolicies").items():
@@ -187,10 +208,10 @@ def _policies(spec: Place, name: str, known: _Documents, builder: Builder) -> No
                 known.referred(each, "condition", "AlertCondition", builder) if each.get("conditionRef").text else each
             )
             if condition is not None and targets:
-                _burn_rate(condition, name, max(targets), builder)
+                _burn_rate(condition, name, max(targets), indicator, builder)
 
 
-def _burn_rate(document: Place, name: str, target: float, builder: Builder) -> None:
+def _burn_rate(document: Place, name: str, target: float, indicator: Indicator, builder: Builder) -> None:
     spec = document.get("spec")
     condition, said = spec.get("condition"), document.get("metadata", "name").text or f"{name}-burn-rate"
     times = condition.get("threshold").data
@@ -199,6 +220,9 @@ def _burn_rate(document: Place, name: str, target: float, builder: Builder) -> N
         builder.refuse(
             document.mark, said, "only conditions of kind burnrate with threshold and lookbackWindow are known"
         )
+        return
+    if unit_of(indicator.sli, builder.system) is not Unit.RATIO:
+        builder.refuse(document.mark, said, f"{indicator.sli} is not a share of events, so that it has no budget")
         return
     least = float(f"{1 - times * (1 - target):.12g}")
     if least <= 0:
@@ -209,12 +233,13 @@ def _burn_rate(document: Place, name: str, target: float, builder: Builder) -> N
     severity = spec.get("severity").text.lower()
     entry = {
         "name": builder.name(said, "alerts"),
-        "when": f"success_rate {'<' if condition.get('op').text == 'gt' else '<='} {target_text(Unit.RATIO, least)}",
+        "when": f"{indicator.sli} {'<' if condition.get('op').text == 'gt' else '<='} {target_text(Unit.RATIO, least)}",
         "window": duration_text(window_s),
         **({"for": duration_text(after_s)} if after_s else {}),
         "severity": {"page": "critical", "critical": "critical", "info": "info"}.get(severity, "warning"),
     }
-    builder.offer(document.mark, said, {"alerts": [entry]})
+    part = {"alerts": [entry], **own_slis([indicator], builder.system)}
+    builder.offer(document.mark, said, part, notes=indicator.notes)
 
 
 def _span(text: str) -> float | None:

@@ -12,6 +12,7 @@ from soak.schemas.errors import Mark, Problem, ScenarioError, shortened
 from soak.schemas.files import Folders
 from soak.schemas.language.document import Data, parse_document
 from soak.schemas.language.load import Sources
+from soak.schemas.language.model import Scenario, Workload
 from soak.schemas.language.registry import language_of
 from soak.schemas.language.schema import own_keys
 
@@ -87,18 +88,28 @@ class Builder:
         part = dict(sorted(self.part.items(), key=lambda item: order.get(item[0], 99)))
         return Imported(format_, part, _ordered(self.untranslated), _ordered(self.notes))
 
+    def workload(self) -> Workload:
+        """The workload of the part so far, else that of the template."""
+        whole = base_of(self.system)
+        merge(whole, {"workload": self.part.get("workload", {})})
+        return _load(whole).workload
+
     def _problems(self, part: Part, beside: Part) -> tuple[Problem, ...]:
         whole = base_of(self.system)
         merge(whole, beside)
         if "slis" in self.part:
             whole["slis"] = dict(self.part["slis"])
         merge(whole, part)
-        document = parse_document(json.dumps(whole), "imported")
         try:
-            Sources(Path("imported"), document, (), Folders([Path()])).load()
+            _load(whole)
         except ScenarioError as error:
             return error.problems
         return ()
+
+
+def _load(whole: Part) -> Scenario:
+    document = parse_document(json.dumps(whole), "imported")
+    return Sources(Path("imported"), document, (), Folders([Path()])).load().scenario
 
 
 def _ordered(problems: list[Problem]) -> tuple[Problem, ...]:

@@ -5,13 +5,14 @@ https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from soak.runner.export.metrics import CONDITION
 from soak.runner.export.rules import NOT_PASSED, ORIGIN, SILENT, duration
 from soak.runner.importing.foreign import Place
-from soak.runner.importing.meaning import Condition, Several, Simple, UntranslatableError, condition_of
+from soak.runner.importing.meaning import Condition, Indicator, Several, Simple, UntranslatableError, condition_of
+from soak.runner.importing.metrics import EXECUTIONS
 from soak.runner.importing.part import Builder, Part
 from soak.runner.importing.promql import Binary, Node, Number, PromqlError, Series, parse_promql
 from soak.runner.importing.values import duration_text, seconds_of, target_text
@@ -88,7 +89,7 @@ def _alert(rule: Place, recorded: Mapping[str, Node], builder: Builder) -> None:
         **{key: duration_text(value) for key, value in times.items() if value},
         "severity": severity,
     }
-    part = {"alerts": [entry], **own_slis(condition)}
+    part = {"alerts": [entry], **own_slis([each.indicator for each in leaves(condition)], builder.system)}
     builder.offer(rule.mark, name, part, notes=[*notes, *notes_of(condition)])
 
 
@@ -217,9 +218,9 @@ def unit_of(sli: str, system: str) -> Unit:
     known = language_of(system).slis
     if sli in known:
         return known[sli].unit
-    if sli.startswith(("latency_share", "success")):
+    if sli.startswith(("latency_share", "execution_share", "success")):
         return Unit.RATIO
-    if sli.startswith(("latency", "wait", "oldest")):
+    if sli.startswith(("latency", "wait", "oldest", "execution")):
         return Unit.DURATION
     return Unit.SIZE if sli == "rss" else Unit.COUNT
 
@@ -233,10 +234,21 @@ def leaves(condition: Condition) -> Iterator[Simple]:
             yield from leaves(each)
 
 
-def own_slis(condition: Condition) -> Part:
-    """The indicators that a condition needs and that have to be defined."""
-    found = {each.indicator.sli: {"count": each.indicator.own[0]} for each in leaves(condition) if each.indicator.own}
+def own_slis(indicators: Iterable[Indicator], system: str) -> Part:
+    """The definitions of those indicators that are not in the catalogue."""
+    found = {each.sli: _defined(each.own, system) for each in indicators if each.own}
     return {"slis": found} if found else {}
+
+
+def _defined(own: Part, system: str) -> dict[str, Any]:
+    """A definition, with the events that have a duration in this system."""
+    durations = [*(language_of(system).durations if system in names() else ())]
+    return {
+        form: {**inner, "of": durations}
+        if durations and isinstance(inner, dict) and inner["of"] == EXECUTIONS
+        else inner
+        for form, inner in own.items()
+    }
 
 
 def notes_of(condition: Condition) -> list[str]:

@@ -4,6 +4,7 @@ The grammar is that of https://prometheus.io/docs/prometheus/latest/querying/bas
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -273,6 +274,27 @@ class _Parser:
         if self.kind not in {"duration", "number"}:
             raise self.error("a duration such as 5m is expected here")
         return seconds_of(self._next()) or 0.0
+
+
+def is_shifted(node: Node) -> bool:
+    """Whether an expression looks at another time than now, by `offset` or `@`."""
+    if isinstance(node, Series):
+        return node.shifted
+    return (isinstance(node, Call) and node.name == "shifted") or any(is_shifted(each) for each in _parts(node))
+
+
+def series_in(node: Node) -> Iterator[Series]:
+    """Every series in an expression."""
+    if isinstance(node, Series):
+        yield node
+    for each in _parts(node):
+        yield from series_in(each)
+
+
+def _parts(node: Node) -> tuple[Node, ...]:
+    if isinstance(node, Binary):
+        return node.left, node.right
+    return node.arguments if isinstance(node, Call) else ()
 
 
 def _shifted(node: Node) -> Node:

@@ -1,8 +1,10 @@
 """One `soak import`: from a file of another tool to the part of a scenario, as text."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from soak.runner.evidence.scenario_copy import as_yaml
 from soak.runner.importing import k6, openslo, prometheus, taurus
@@ -10,6 +12,10 @@ from soak.runner.importing.foreign import Place, read_foreign
 from soak.runner.importing.part import Builder, Imported, base_of, merge
 from soak.schemas.errors import Problem, ScenarioError
 from soak.schemas.files import file_name
+
+FROM_TEMPLATE = (
+    "# From the template, not from the original; the verdict depends on them, so put in those of your system:"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ def import_file(path: Path, system: str) -> Imported:
 
 def as_text(found: Imported, path: Path, system: str, *, whole: bool) -> str:
     """The part as YAML, with comments about where it is from; `whole`: with all that a scenario needs, to be changed."""
+    data, template = (whole_of(found, system), from_template(found, system)) if whole else (found.part, {})
     lines = [
         f"# From {file_name(path)} ({found.format}).",
         "# Use it in a scenario with include:, or with --overlay."
@@ -55,12 +62,30 @@ def as_text(found: Imported, path: Path, system: str, *, whole: bool) -> str:
         else "# What the original does not say is from a template.",
         *_listed("Not translated:", found.untranslated),
         *_listed("Not quite the same:", found.notes),
+        *([FROM_TEMPLATE] if template else []),
+        *(f"#   {key}: {json.dumps(value)}" for key, value in template.items()),
     ]
-    data = found.part
-    if whole:
-        data = {**base_of(system), "name": "imported", "duration": "1h", "drain": "10m"}
-        merge(data, found.part)
     return "\n".join(lines) + "\n" + (as_yaml(data) if data else "{}\n")
+
+
+def whole_of(found: Imported, system: str) -> dict[str, Any]:
+    """A scenario with a part, and what it needs beside it from the template of its system."""
+    data: dict[str, Any] = {**base_of(system), "name": "imported", "duration": "1h", "drain": "10m"}
+    merge(data, found.part)
+    return data
+
+
+def from_template(found: Imported, system: str) -> dict[str, Any]:
+    """What of a whole scenario the file does not say, so that the verdict is one of the template's: values by their path."""
+    values: dict[str, Any] = {}
+    for key, value in whole_of(found, system).items():
+        said = found.part.get(key)
+        if isinstance(value, dict):
+            known = said if isinstance(said, dict) else {}
+            values |= {f"{key}.{inner}": each for inner, each in value.items() if inner not in known}
+        elif said is None and key not in {"version", "name", "system"}:
+            values[key] = value
+    return values
 
 
 def _listed(heading: str, problems: tuple[Problem, ...]) -> list[str]:

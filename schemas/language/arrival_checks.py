@@ -26,6 +26,7 @@ NAMED_ARRIVALS: tuple[Where, ...] = ((*_ARRIVALS, "bursts"), (*_ARRIVALS, "sched
 SHAPES = ("stages", "profile")
 """What says how the base rate changes: one of them at most."""
 MOST_PIECES = 200_000
+MAX_OCCURRENCES = 10_000
 
 
 def _start(view: View) -> Iterator[Problem]:
@@ -176,6 +177,8 @@ def _any_work(view: View) -> Iterator[Problem]:
     arrivals, duration_s, clock = view.get(*_ARRIVALS), view.duration("duration"), clock_of(view)
     if not isinstance(arrivals, dict) or "count" not in arrivals or not duration_s or clock is None:
         return
+    if _recur_too_often(view, duration_s) or _pieces(arrivals, duration_s) > MOST_PIECES:
+        return
     try:
         shape = shape_of(arrivals, duration_s, clock)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
@@ -193,6 +196,8 @@ def planned_arrivals(view: View) -> float | None:
         return arrivals_of_trace(view, duration_s)
     if not is_shaped(arrivals) and not {"count", "scheduled"} & set(arrivals):
         return None
+    if _recur_too_often(view, duration_s):
+        return None
     try:
         if _pieces(arrivals, duration_s) > MOST_PIECES:
             return math.inf
@@ -202,6 +207,13 @@ def planned_arrivals(view: View) -> float | None:
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         return None
     return by_rate + sum(each.count * len(each.times_s) for each in scheduled)
+
+
+def _recur_too_often(view: View, duration_s: float) -> bool:
+    """Whether arrivals recur more often than may be: that is told elsewhere, and takes too long to look at."""
+    entries = (*view.entries(*_ARRIVALS, "bursts"), *view.entries(*_ARRIVALS, "scheduled"))
+    every_s = [view.duration(*where, "every") for where in ((*_ARRIVALS, "burst"), *(where for where, _ in entries))]
+    return any(each_s and duration_s / each_s > MAX_OCCURRENCES for each_s in every_s)
 
 
 def _pieces(arrivals: dict[str, object], duration_s: float) -> float:

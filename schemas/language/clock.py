@@ -74,7 +74,9 @@ class Clock:
         while after_s - before_s > 5e-4:
             middle_s = (before_s + after_s) / 2
             before_s, after_s = (middle_s, after_s) if self._offset_s(middle_s) == offset_s else (before_s, middle_s)
-        return round(after_s, 3)
+        change_s = round(after_s, 3)
+        # Rounded down it may lie before the change, where a start has a fraction of a millisecond.
+        return change_s if self._offset_s(change_s) != offset_s else round(change_s + 1e-3, 3)
 
     def _local_s(self, t_s: float) -> float:
         """Local time less scenario time, with local time counted from the midnight of a Monday."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from soak.schemas import units
 from soak.schemas.errors import Problem
-from soak.schemas.language.arrival_checks import planned_arrivals
+from soak.schemas.language.arrival_checks import MAX_OCCURRENCES, MOST_PIECES, planned_arrivals
 from soak.schemas.language.view import View
 from soak.schemas.units import show_duration
 
@@ -14,7 +14,6 @@ MAX_RUN_S = 366 * 86_400.0
 MAX_ARRIVALS = 50_000_000
 MAX_SAMPLES = 2_000_000
 MAX_STATUS_ROWS = 1_000
-MAX_OCCURRENCES = 10_000
 
 
 _FIT: tuple[tuple[str, str, int, tuple[str, ...]], ...] = (
@@ -69,7 +68,10 @@ def _arrivals(view: View) -> Iterator[Problem]:
     if duration_s is None or view.get("workload", "tasks") is not None:
         return
     if (planned := planned_arrivals(view)) is not None:
-        if planned > MAX_ARRIVALS:
+        if math.isinf(planned):
+            what = f"changes the rate more than {MOST_PIECES:,} times"
+            yield view.problem((*arrivals, "stages"), what, "write longer stages, or repeat: false", at_key=True)
+        elif planned > MAX_ARRIVALS:
             what = _asks_for(planned, MAX_ARRIVALS, "arrivals")
             yield view.problem(arrivals, what, "lower the rate, or shorten the run")
         return

@@ -127,6 +127,7 @@ def record_of(trace: Trace, file: str) -> "TraceRecord":
 
     seen = trace.seen
     timing = seen.known.timing
+    bad, disordered, duplicates = (_rows(found) for found in (seen.bad, seen.disordered, seen.duplicates))
     return TraceRecord(
         SCHEMA_VERSION,
         file,
@@ -140,9 +141,9 @@ def record_of(trace: Trace, file: str) -> "TraceRecord":
         seen.tenants,
         list(seen.service_s),
         TraceCounts(seen.counts.width_us, seen.counts.first, seen.counts.count.tolist()),
-        _rows(seen.bad),
-        _rows(seen.disordered),
-        _rows(seen.duplicates),
+        bad,
+        disordered,
+        duplicates,
         {kind: list(service_s) for kind, service_s in seen.service_by_kind.items()},
     )
 
@@ -229,14 +230,17 @@ def shape_of_trace(trace: Trace, duration_s: float) -> Shape:
     wanted = max(trace.rows / ROWS_PER_PIECE, min(FEW_PIECES, trace.rows / FEWEST_ROWS))
     most = max(1, min(MOST_PIECES_OF_A_TURN, MOST_PIECES // max(1, turns), int(wanted)))
     edges_us = [trace.begin_us + (trace.seen.last_us + 1 - trace.begin_us) * k / most for k in range(most + 1)]
-    after = [trace.rows, *(trace.seen.counts.after(round(edge)) for edge in edges_us[1:-1]), 0.0]
     if turns > MOST_PIECES:
         mean = trace.rows * trace.scale / trace.round_s
         return Shape((Piece(0.0, duration_s, mean, mean),))
     pieces: list[Piece] = []
     for turn in range(turns):
         begin_s = turn * trace.round_s
-        ends_s = [begin_s + (edge - trace.origin_us) / trace.speed / _US for edge in edges_us]
+        # What the end of the run cuts is counted up to there.
+        cut_us = trace.origin_us + (duration_s - begin_s) * trace.speed * _US
+        cuts_us = sorted({*edges_us, cut_us}) if edges_us[0] < cut_us < edges_us[-1] else edges_us
+        after = [trace.rows, *(trace.seen.counts.after(round(edge)) for edge in cuts_us[1:-1]), 0.0]
+        ends_s = [begin_s + (edge - trace.origin_us) / trace.speed / _US for edge in cuts_us]
         if pieces or ends_s[0] > 0:
             pieces.append(Piece(pieces[-1].end_s if pieces else 0.0, ends_s[0], 0.0, 0.0))
         for start_s, end_s, more, less in zip(ends_s, ends_s[1:], after, after[1:], strict=False):

@@ -148,7 +148,7 @@ LANGUAGE = Language(
     faults=FAULTS,
     minutes=_MINUTES,
     minutes_with=_minutes_with,
-    steady=lambda queue: not queue.fleet.steps,
+    steady=lambda queue: not (queue.fleet.steps or queue.fleet.scaling),
     on_demand=_on_demand,
     checks=(
         _needs,

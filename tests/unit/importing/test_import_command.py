@@ -57,6 +57,25 @@ def test_a_whole_scenario_runs(tmp_path: Path, system: str) -> None:
     assert run_command(["run", str(whole), "--out", str(tmp_path / "run")]) in {0, 3, 5}
 
 
+def test_a_whole_scenario_says_what_is_from_the_template(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "taurus.yml").write_text(TAURUS)
+    whole = tmp_path / "whole.yaml"
+    assert run_command(["import", str(tmp_path / "taurus.yml"), "--whole", "-o", str(whole)]) == 0
+    listed = [
+        'workload.task: {"duration": {"distribution": "lognormal", "median": "4s", "p95": "12s"}}',
+        "queue.workers: 6",
+        'drain: "10m"',
+    ]
+    said, text = capsys.readouterr().err, whole.read_text()
+    assert "# From the template, not from the original; the verdict depends on them" in text
+    for each in listed:
+        assert f"#   {each}\n" in text and f"from the template, may decide the verdict: {each}\n" in said
+    assert not [line for line in text.splitlines() if line.startswith(("#   duration", "#   workload.arrivals"))]
+    assert run_command(["import", str(tmp_path / "taurus.yml")]) == 0
+    part = capsys.readouterr()
+    assert "template" not in part.out + part.err
+
+
 def test_json_holds_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "rules.yml").write_text(RULES)
     assert run_command(["import", str(tmp_path / "rules.yml"), "--json"]) == 0
@@ -71,6 +90,13 @@ def test_json_holds_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ("a: 1\n", ":1:1: this is none of: "),
         ("a: [\n", ":2:1: not YAML: "),
         (RULES.replace("> 100", ">"), ":4:11: expr is not PromQL"),
+        ("// A test.\nimport http from 'k6/http';\nexport const options = {a: 1};\n", ":2:1: this is JavaScript"),
+        (
+            "export default function () {}\n",
+            ":1:1: this is JavaScript, not YAML or JSON (import options of k6 as JSON: `k6",
+        ),
+        ("a: |\n  const a = 1\nb: [\n", ":4:1: not YAML"),
+        ("/* a */\n\nconst a = {\n b: [1,\n", ":3:1: this is JavaScript"),
     ],
 )
 def test_bad_input_is_refused(tmp_path: Path, text: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:

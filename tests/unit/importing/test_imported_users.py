@@ -9,6 +9,7 @@ from foreign_files import imported, loaded, refusal
 
 from soak.runner.cli import run_command
 from soak.schemas.language.users import Users
+from soak.simulation.rate import rate_of
 
 AT_ONCE = {"distribution": "constant", "value": "100ms"}
 SCRIPTED = "the think time (sleep) of an iteration is in the script, not in its options: 100ms is taken"
@@ -140,9 +141,52 @@ def test_what_of_a_scenario_is_left_out_is_noted(tmp_path: Path) -> None:
     late = k6(executor="constant-vus", vus=1, duration="1m", startTime="5s", gracefulStop="3s", gracefulRampDown="0s")
     assert notes_of(tmp_path, late) == [
         SCRIPTED,
-        "startTime 5s is left out: the run begins with this load",
         "gracefulStop 3s is left out: `drain` says how long tasks may take after the end",
     ]
+
+
+UP_AND_HOLD = [{"target": 8, "duration": "1m"}, {"target": 8, "duration": "9m"}]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "duration", "load"),
+    [
+        (
+            {"executor": "constant-arrival-rate", "rate": 5, "duration": "1h"},
+            "1h10m",
+            {"rate": "0/s", "stages": [{"for": "10m"}, {"rate": "5/s", "for": "1h"}]},
+        ),
+        (
+            {"executor": "ramping-arrival-rate", "startRate": 2, "stages": UP_AND_HOLD},
+            "20m",
+            {"rate": "0/s", "stages": [{"for": "10m"}, {"rate": "2/s", "to": "8/s", "for": "1m"}, {"for": "9m"}]},
+        ),
+        (
+            {"executor": "constant-vus", "vus": 4, "duration": "5m"},
+            "15m",
+            {"think": AT_ONCE, "stages": [{"for": "10m"}, {"count": 4, "for": "5m"}]},
+        ),
+        (
+            {"executor": "ramping-vus", "startVUs": 0, "stages": [{"target": 3, "duration": "1m"}]},
+            "11m",
+            {"think": AT_ONCE, "stages": [{"for": "10m"}, {"to": 3, "for": "1m"}]},
+        ),
+    ],
+)  # fmt: skip
+def test_a_load_that_begins_later(tmp_path: Path, scenario: dict[str, Any], duration: str, load: object) -> None:
+    found = imported(tmp_path, json.dumps(k6(**scenario, startTime="10m")))
+    assert found.part["duration"] == duration
+    assert [*found.part["workload"].values()] == [load]
+    at_once = imported(tmp_path, json.dumps(k6(**scenario))).part
+    rate, before = rate_of(loaded(found.part).scenario.workload), rate_of(loaded(at_once).scenario.workload)
+    if "arrivals" in at_once["workload"]:
+        assert [rate.at(t_s) for t_s in (0.0, 599.0, 630.0, 900.0)] == [0, 0, before.at(30.0), before.at(300.0)]
+
+
+def test_iterations_that_begin_later(tmp_path: Path) -> None:
+    part = imported(tmp_path, json.dumps(k6(executor="per-vu-iterations", vus=2, iterations=3, startTime=5000))).part
+    assert part["workload"]["tasks"] == 6 and part["duration"] == "10m5s"
+    assert part["workload"]["users"]["stages"] == [{"for": "5s"}, {"count": 2, "for": "10m"}]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ RATIO = 'sum(rate(http_requests_total{code=~"5.."}[5m])) / sum(rate(http_request
 QUANTILE = "histogram_quantile(0.9, sum by (le) (rate(a_seconds_bucket[5m])))"
 FULL = {"subject": "fail", "condition": ">", "threshold": "5%"}
 BURN = {"kind": "burnrate", "threshold": 2, "lookbackWindow": "1h"}
+LATE = {"threshold": "avg<5", "abortOnFail": True, "delayAbortEval": "1m"}
+UP = {"target": 5, "duration": "1m"}
 OURS = '{"system": "queue", "when": "x < 1"}'
 FILES: list[Any] = [
     {
@@ -39,8 +41,8 @@ FILES: list[Any] = [
         "reporting": [{"module": "passfail", "criteria": ["p95 of x>1s for 10s", FULL]}],
     },
     {
-        "thresholds": {"http_req_duration": ["p(95)<500", {"threshold": "avg<5", "abortOnFail": True}], "checks": ["rate>0.9"]},
-        "scenarios": {"a": {"executor": "ramping-vus", "stages": [{"target": 5, "duration": "1m"}], "timeUnit": "1s"}},
+        "thresholds": {"http_req_duration": ["p(95)<500", LATE], "checks": ["rate>0.9"]},
+        "scenarios": {"a": {"executor": "ramping-vus", "startTime": "2m", "stages": [UP], "timeUnit": "1s"}},
     },
     {"vus": 5, "iterations": 20, "duration": "5m"},
     {"scenarios": {"a": {"executor": "per-vu-iterations", "vus": 5, "iterations": 20, "startTime": "1m", "maxDuration": "5m"}}},
@@ -65,7 +67,20 @@ ODD = st.sampled_from(
     ["", "x", "5m", "-1", "1e400", "p95>1s", "rate(x[5m]) > 1", "0s", "9" * 40, True, None]
 ) | st.sampled_from([-1, 0, 1.5, 1e300, 10**400, [], {}, [[]], {"a": 1}])
 KEYS = st.sampled_from(
-    ["for", "expr", "alert", "target", "value", "op", "threshold", "timeframe", "conditionRef", "options", "stages"]
+    [
+        "startTime",
+        "for",
+        "expr",
+        "alert",
+        "target",
+        "value",
+        "op",
+        "threshold",
+        "timeframe",
+        "conditionRef",
+        "options",
+        "stages",
+    ]
 )
 
 

@@ -135,8 +135,96 @@ def test_recording_rules_are_put_in() -> None:
         ("queue_size offset 1h > 5", "offset"),
         ("queue_size > 5 unless threads > 1", "unless"),
         ("queue_size", "compares nothing"),
+        ('oldest_message_seconds{queue="x-dlq"} > 5', "the age of dead letters"),
     ],
 )
 def test_what_cannot_be_said_is_explained(text: str, why: str) -> None:
     with pytest.raises(UntranslatableError, match=why.replace("(", r"\(").replace(")", r"\)")):
         condition_of(parse_promql(text), {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rate(tasks_total[5m] offset 1h) < 0.5",
+        f"{ERRORS.replace('[5m]', '[5m] offset 1h')} > 0.05",
+        "histogram_quantile(0.99, rate(d_seconds_bucket[5m] @ 1700000000)) > 2",
+        "(sum(rate(failed[5m])) offset 1d) > 5",
+        "max_over_time(queue_size[1h] offset 1h) > 5",
+        "depth offset 1h > 5",
+        "late > 5",
+    ],
+)
+def test_another_time_is_not_translated(text: str) -> None:
+    recorded = {"depth": parse_promql("sum(queue_size)"), "late": parse_promql("sum(queue_size offset 1h)")}
+    with pytest.raises(UntranslatableError, match="cannot look at another time"):
+        condition_of(parse_promql(text), recorded)
+
+
+@pytest.mark.parametrize(
+    ("name", "sli", "unit"),
+    [
+        ("celery_task_runtime", "execution_p99", 1.0),
+        ("job_execution_seconds", "execution_p99", 1.0),
+        ("request_processing_milliseconds", "execution_p99", 1000.0),
+        ("processing_wait_seconds", "wait_p99", 1.0),
+        ("http_request_duration_seconds", "latency_p99", 1.0),
+    ],
+)
+def test_the_time_of_executions_is_not_latency(name: str, sli: str, unit: float) -> None:
+    quantile = condition_of(parse_promql(f"histogram_quantile(0.99, rate({name}_bucket[5m])) > 2"), {})
+    assert isinstance(quantile, Simple) and quantile.indicator.sli == sli and quantile.value == 2 / unit
+    taken = any("without waiting" in note for note in quantile.indicator.notes)
+    assert taken == (quantile.indicator.own is not None) == sli.startswith("execution")
+
+
+def test_a_share_and_a_mean_of_executions() -> None:
+    text = 'rate(job_execution_seconds_bucket{le="0.5"}[5m]) / rate(job_execution_seconds_count[5m]) < 0.9'
+    share = condition_of(parse_promql(text), {})
+    assert isinstance(share, Simple) and share.indicator.sli == "execution_share_below_500ms"
+    assert share.indicator.own == {"share": {"of": "execution.ended", "below": "500ms"}}
+    with pytest.raises(UntranslatableError, match="has no mean"):
+        condition_of(parse_promql("rate(celery_task_runtime_sum[5m]) / rate(celery_task_runtime_count[5m]) > 2"), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "sli"),
+    [
+        ('rabbitmq_queue_messages_ready{queue_name="shop-dlq"} > 0', "dead_lettered"),
+        ('sum(queue_messages{queue=~".*[.]dead"}) > 0', "dead_lettered"),
+        ("celery_dead_letter_queue_length > 0", "dead_lettered"),
+        ('increase(messages_published_total{queue="orders.dead-letter"}[1h]) > 0', "dead_lettered"),
+        ('queue_messages{queue!="shop-dlq"} > 0', "queue_depth"),
+        ('queue_messages{queue="deadlines"} > 0', "queue_depth"),
+    ],
+)
+def test_a_queue_of_dead_letters_is_not_the_queue(text: str, sli: str) -> None:
+    found = condition_of(parse_promql(text), {})
+    assert isinstance(found, Simple) and found.indicator.sli == sli
+    assert any("taken for " in note for note in found.indicator.notes)
+
+
+@pytest.mark.parametrize(
+    "name", ["rabbitmq_queue_messages_unacked", "rabbitmq_queue_messages_unacknowledged", "sqs_messages_not_visible"]
+)
+def test_work_in_progress_is_not_the_queue(name: str) -> None:
+    with pytest.raises(UntranslatableError, match="counts work in progress"):
+        condition_of(parse_promql(f"{name} > 5"), {})
+
+
+def test_labels_of_a_ratio_are_said_to_be_left_out() -> None:
+    text = 'rate(t_total{queue="email",state="failed"}[5m]) / rate(t_total{queue="email"}[5m]) > 0.05'
+    found = condition_of(parse_promql(text), {})
+    assert isinstance(found, Simple)
+    assert found.indicator.notes[0] == "queue=email: everything is taken together"
+    found = condition_of(parse_promql('job:errors{queue="email"} > 0.05'), {"job:errors": parse_promql(ERRORS)})
+    assert isinstance(found, Simple)
+    assert found.indicator.notes[0] == "queue=email: everything is taken together"
+
+
+def test_a_range_of_what_is_recorded() -> None:
+    recorded = {"depth": parse_promql("celery_queue_length"), "all": parse_promql("sum(celery_queue_length)")}
+    found = condition_of(parse_promql("max_over_time(depth[10m]) > 5"), recorded)
+    assert isinstance(found, Simple) and found.indicator.window_s == 600
+    with pytest.raises(UntranslatableError, match="a range of all"):
+        condition_of(parse_promql("max_over_time(all[10m]) > 5"), recorded)

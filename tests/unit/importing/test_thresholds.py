@@ -140,6 +140,60 @@ def test_thresholds_of_k6(tmp_path: Path) -> None:
     assert loaded(found.part).scenario
 
 
+def test_a_threshold_of_some_requests_is_not_one_of_all(tmp_path: Path) -> None:
+    abort = {"threshold": "p(95)<500", "abortOnFail": True}
+    tagged = {
+        "http_req_duration{kind:email}": [abort],
+        "http_reqs{ a:b, c:d }": ["count>5"],
+        "checks{scenario:b}": ["rate>0.9"],
+    }
+    found = imported(tmp_path, json.dumps({"thresholds": tagged, "scenarios": {"a": {}, "b": {}}}))
+    assert found.part == {}
+    whys = [str(each).partition(": ")[2] for each in found.untranslated[:3]]
+    assert whys == [
+        "http_req_duration{kind:email} p(95)<500: it is of requests with kind:email only, and not of all tasks "
+        "(it is left out; where workload.kinds has email, add: latency_p95{kind=email} < 500ms)",
+        "http_reqs{ a:b, c:d } count>5: it is of requests with a:b, c:d only, and not of all tasks (it is left out)",
+        "checks{scenario:b} rate>0.9: its load is not taken: a scenario has one load (it is left out)",
+    ]
+
+
+def test_a_threshold_of_the_load_that_is_taken(tmp_path: Path) -> None:
+    options = {
+        "thresholds": {"checks{scenario:a}": ["rate>0.9"]},
+        "scenarios": {"a": {"executor": "constant-vus"}, "b": {}},
+    }
+    options["scenarios"]["a"] |= {"vus": 1, "duration": "1m"}
+    assert imported(tmp_path, json.dumps(options)).part["slos"] == ["success_rate > 90%"]
+
+
+@pytest.mark.parametrize(
+    ("load", "least", "why"),
+    [
+        ({"executor": "constant-arrival-rate", "rate": 3, "duration": "1h"}, 900, "as many tasks as arrive in that time"),
+        ({"executor": "constant-arrival-rate", "rate": 3, "duration": "1h", "startTime": "4m"}, 180, "as many tasks as arrive"),
+        ({"executor": "constant-vus", "vus": 3, "duration": "1h"}, 20, "how many tasks end in that time is not known"),
+    ],
+)  # fmt: skip
+def test_an_abort_condition_that_waits(tmp_path: Path, load: object, least: int, why: str) -> None:
+    late = {"threshold": "p(99)<1500", "abortOnFail": True, "delayAbortEval": "5m"}
+    found = imported(tmp_path, json.dumps({"thresholds": {"http_req_duration": [late]}, "scenarios": {"a": load}}))
+    condition = {"name": "http_req_duration-99", "when": "latency_p99 >= 1.5s", "min_samples": least}
+    assert found.part["abort"] == [condition]
+    noted = f"http_req_duration p(99)<1500, abortOnFail: delayAbortEval 5m is `min_samples: {least}`: {why}"
+    assert any(note.what.startswith(noted) for note in found.notes)
+
+
+def test_a_count_cannot_wait(tmp_path: Path) -> None:
+    late = {"threshold": "count>1000", "abortOnFail": True, "delayAbortEval": "5m"}
+    found = imported(tmp_path, json.dumps({"thresholds": {"http_reqs": [late]}}))
+    assert list(found.part) == ["slis", "slos"] and "a count has no least number" in found.untranslated[0].what
+    late["delayAbortEval"] = "0s"
+    assert imported(tmp_path, json.dumps({"thresholds": {"http_reqs": [late]}})).part["abort"]
+    late["delayAbortEval"] = "soon"
+    assert "'soon' is not a duration" in refusal(tmp_path, json.dumps({"thresholds": {"http_reqs": [late]}}))
+
+
 def test_arrival_rates_of_k6(tmp_path: Path) -> None:
     stages = [{"target": 20, "duration": "2m"}, {"target": 20, "duration": "10m"}, {"target": 0, "duration": "1m"}]
     ramping = {"executor": "ramping-arrival-rate", "startRate": 5, "timeUnit": "1m", "stages": stages}
@@ -229,6 +283,52 @@ def test_a_policy_on_the_burn_rate(tmp_path: Path) -> None:
     assert found.part["alerts"] == [
         {"name": "fast-burn", "when": "success_rate <= 92.8%", "window": "1h", "for": "5m", "severity": "critical"}
     ]
+
+
+QUERY = "rate({name}{{name='email'{more}}}[5m])"
+
+
+def test_a_filter_of_openslo_is_said_to_be_left_out(tmp_path: Path) -> None:
+    def noted(sli: str, objective: str, method: str = "Occurrences") -> list[str]:
+        return [note.what for note in slo(tmp_path, sli, objective, method=method).notes if "name=" in note.what]
+
+    ratio = GOOD.replace("'rate(ok[5m])'", json.dumps(QUERY.format(name="ok", more=",state='succeeded'")))
+    left_out = ["available: name=email: everything is taken together"]
+    assert noted(ratio, "{target: 0.99}") == left_out
+    assert noted(ratio, "{target: 0.99, timeSliceWindow: 5m}", "Timeslices") == left_out
+    slow = (
+        SLOW.replace("rate(d_seconds_bucket[5m])", QUERY.format(name="d_seconds_bucket", more=""))
+        .replace("'h", '"h')
+        .replace("))'", '))"')
+    )
+    assert noted(slow, "{op: lte, value: 0.5, target: 0.99}") == left_out
+
+
+def test_an_indicator_of_openslo_that_has_to_be_defined(tmp_path: Path) -> None:
+    for system, of in (("queue", "execution.ended"), ("calls", ["call.succeeded", "call.failed"])):
+        sli = SLOW.replace("d_seconds", "job_execution_seconds")
+        text = SLO.format(sli=sli, objective="{op: lte, value: 0.5, target: 0.99}", policies="", method="Occurrences")
+        found = imported(tmp_path, text, system)
+        assert found.part["slis"] == {"execution_p99": {"quantile": {"of": of, "q": "99%"}, "unit": "duration"}}
+        assert found.part["slos"][0]["objective"] == "execution_p99 <= 500ms"
+        assert "job_execution_seconds_bucket: taken for how long executions take" in found.notes[-2].what
+        assert loaded(found.part, system).scenario
+
+
+def test_another_time_in_openslo_is_not_translated(tmp_path: Path) -> None:
+    for sli in (GOOD.replace("[5m]", "[5m] offset 1h"), SLOW.replace("[5m]", "[5m] offset 1h")):
+        found = slo(tmp_path, sli, "{op: lte, value: 0.5, target: 0.99}")
+        assert found.part == {} and "cannot look at another time" in found.untranslated[0].what
+
+
+def test_a_burn_rate_is_of_what_the_objective_is_of(tmp_path: Path) -> None:
+    condition = "{spec: {condition: {kind: burnrate, op: gte, threshold: 10, lookbackWindow: 1h}}}"
+    policy = f"{{kind: AlertPolicy, spec: {{conditions: [{condition}]}}}}"
+    fast = GOOD.replace("rate(ok[5m])", 'rate(d_seconds_bucket{le="2"}[5m])')
+    fast = fast.replace("metricSource: {}", "metricSource: {spec: {query: 'rate(d_seconds_count[5m])'}}")
+    assert slo(tmp_path, fast, "{target: 0.99}", policy).part["alerts"][0]["when"] == "latency_share_below(2s) <= 90%"
+    found = slo(tmp_path, SLOW, "{op: lte, value: 0.5, target: 0.99}", policy)
+    assert "alerts" not in found.part and "has no budget" in found.untranslated[0].what
 
 
 @pytest.mark.parametrize(
