@@ -152,6 +152,9 @@ def _names(entry: Any, index: int) -> tuple[str, ...]:
 def _numbers(filled: Any, written: Any, schema: Any, path: str, shown: str) -> Iterator[tuple[str, _Number]]:
     """Every number in `filled` by each of its paths. Entries of lists that are not `written` cannot be set."""
     schema = resolve(schema) if isinstance(schema, dict) else {}
+    if "else" in schema and filled != schema["if"].get("const"):
+        # A number, or a word such as `none` in its place.
+        schema = resolve(schema["else"])
     if isinstance(filled, dict):
         for key, value in filled.items():
             inner = schema.get("properties", {}).get(key) or schema.get("additionalProperties")
