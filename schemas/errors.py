@@ -104,6 +104,7 @@ culprits: list[Callable[[BaseException], str]] = []
 
 
 LONGEST_QUOTE = 60
+_NUMBER = re.compile(r"([0-9]+)")
 _PLAIN_WORD = re.compile(r"[\w<-]+")
 
 
@@ -180,6 +181,12 @@ def show_path(where: Where) -> str:
     return text
 
 
+def _counted(text: str) -> list[tuple[int, str]]:
+    """What sorts texts by the numbers in them: line 5 of a file before its line 12."""
+    digits = (part.lstrip("0") if number % 2 else part for number, part in enumerate(_NUMBER.split(text)))
+    return [(len(part) if number % 2 else 0, part) for number, part in enumerate(digits)]
+
+
 class FileError(UsageError):
     """A file that cannot be read as what it is to be: `problem` says which, what is wrong and what to do."""
 
@@ -197,7 +204,7 @@ class ScenarioError(SoakError):
     exit_code = 2
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        ordered = sorted(problems, key=lambda p: (p.source, p.line, p.column, p.where, p.what, p.remedy))
+        ordered = sorted(problems, key=lambda p: (p.source, p.line, p.column, p.where, _counted(p.what), p.remedy))
         unique: dict[tuple[object, ...], Problem] = {}
         for p in ordered:
             unique.setdefault((p.source, p.line, p.column, "" if p.line else p.where, p.what, p.remedy), p)

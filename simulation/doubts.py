@@ -16,6 +16,7 @@ from soak.schemas.language.windows import Window
 from soak.schemas.units import show_count, show_duration
 from soak.simulation.condition_doubts import placed, trivial, window_doubts
 from soak.simulation.false_alarms import alarms, at_least
+from soak.simulation.kind_doubts import kind_doubts
 from soak.simulation.poisson import normal_below, poisson, poisson_below
 from soak.simulation.rate import rate_of
 from soak.simulation.room import Doubt, room_of
@@ -44,6 +45,7 @@ def doubts(scenario: Scenario) -> tuple[Doubt, ...]:
         *_stages(scenario),
         *_tasks(scenario, arrivals),
         *trace_doubts(scenario),
+        *kind_doubts(scenario),
         *room_of(scenario.system).doubts(scenario),
         *_objectives(scenario, arrivals),
         *window_doubts(scenario, arrivals.peak_per_s, _is_sampled),

@@ -156,7 +156,7 @@ def _start(data: Mapping_) -> datetime | None:
 
 def _workload(scenario: Mapping_, language: Language, settings: Any, folders: Folders) -> Workload:
     data = scenario["workload"]
-    tenants = tuple(Tenant(each["name"], units.ratio(each["share"])) for each in data["tenants"])
+    tenants = tuple(Tenant(each["name"], units.ratio(each.get("share", 0))) for each in data["tenants"])
     kinds = build_kinds(scenario, language, folders, lambda: language.service(scenario, settings, folders))
     service = mixture(kinds) if kinds else language.service(scenario, settings, folders)
     if "users" in data:

@@ -21,6 +21,7 @@ from soak.schemas.language.expression import (
 )
 from soak.schemas.language.shape import did_you_mean, nearest
 from soak.schemas.language.slis import AT_THE_END, Aggregate, Better, Sli
+from soak.schemas.language.spoken import spoken_window
 from soak.schemas.stream.events import SPECS, TYPES
 
 EACH = "*"
@@ -36,6 +37,8 @@ MAX_OBJECTIVES = 1_000
 _COUNTED = frozenset({Unit.COUNT, Unit.RATIO})
 _RANKED = frozenset({Aggregate.QUANTILE, Aggregate.MAX})
 
+_TIME_IN_TEXT = "a time after the target is a key of its own"
+
 FILTER_FIELDS = ("fault", "error", "worker", "tenant", "kind", "to")
 
 
@@ -50,6 +53,8 @@ class Context:
 def objectives(text: str, context: Context) -> Iterator[Comparison]:
     """The comparisons of an objective: one, or one for each value of a label given as `*`. Raises UnclearError."""
     expression = parse_expression(text)
+    if spoken := spoken_window(expression):
+        raise UnclearError(_TIME_IN_TEXT, f"write {{objective: {spoken.plain}, {spoken.keys()}}}")
     sli = _sli(expression, context)
     _check_labels(expression.selector, sli, context, each=True)
     if expression.relative:
@@ -69,6 +74,8 @@ def objectives(text: str, context: Context) -> Iterator[Comparison]:
 def condition(text: str, context: Context, *, window: bool) -> Comparison:
     """The comparison of an abort or alert condition. Raises UnclearError."""
     expression = parse_expression(text)
+    if spoken := spoken_window(expression):
+        raise UnclearError(_TIME_IN_TEXT, f"write when: {spoken.plain}, and beside it {spoken.keys(lasting='for')}")
     sli = _sli(expression, context)
     _check_labels(expression.selector, sli, context, each=False)
     _check_equality(expression, sli)
@@ -177,7 +184,13 @@ def _sli(expression: Expression, context: Context) -> Sli:
 
 
 def _nearest_sli(name: str, context: Context) -> str:
+    turned = _PERCENTILE_FIRST.fullmatch(name)
+    if turned and derived(other := f"{turned[2]}_p{turned[1]}", context.slis):
+        return f"did you mean {quoted(other)}?"
     return did_you_mean(name, list(context.slis)) if nearest(name, context.slis) else "use an SLI of this system"
+
+
+_PERCENTILE_FIRST = re.compile(r"p([0-9]{1,2})_([a-z][a-z0-9_]*)")
 
 
 def _check_labels(selector: Selector, sli: Sli, context: Context, *, each: bool) -> None:

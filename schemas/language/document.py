@@ -15,7 +15,7 @@ import yaml
 from soak.schemas.errors import FileError, Mark, Problem, ScenarioError, Where, quoted, reason, shortened
 from soak.schemas.files import STDIN
 from soak.schemas.language.json_text import is_json, read_json
-from soak.schemas.language.scalars import TrapError, read_scalar
+from soak.schemas.language.scalars import TrapError, read_scalar, remedy_at
 from soak.schemas.language.syntax import MAX_DEPTH, MAX_NODES, check_extent, start, syntax_problem, too_large
 
 MAX_BYTES = 1_000_000
@@ -230,7 +230,8 @@ class _Reader:
         try:
             return read_scalar(text)
         except TrapError as trap:
-            return self._refuse(where, trap.what, trap.remedy, None if trap.empty else text)
+            remedy = remedy_at(where, text) or trap.remedy
+            return self._refuse(where, trap.what, remedy, None if trap.empty else text)
 
     def _refuse(self, where: Where, what: str, remedy: str, text: str | None = None) -> str | None:
         """Record a pitfall; under an x- key it is harmless and stays text."""

@@ -212,6 +212,7 @@ _SELECTOR = r"(?:\{(?P<selector>[^{}]*)\})?"
 _EXPRESSION = re.compile(rf"\s*(?P<sli>{SLI_NAME})\s*{_SELECTOR}\s*(?P<op><=|>=|==|!=|<|>|~)\s*(?P<target>.*\S)\s*")
 _RELATIVE = re.compile(r"(?P<factor>[0-9]{1,12}(?:\.[0-9]{1,12})?)x(?:\s+(?P<selector>\S.*))?")
 _FILTER = re.compile(rf"\s*(?P<type>[a-z_]+\.[a-z_]+)\s*{_SELECTOR}\s*")
+_QUOTES = re.compile(r"[\"']")
 _LABEL = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*([A-Za-z0-9_.*-]+)\s*")
 
 
@@ -260,7 +261,9 @@ def _selector(text: str | None) -> Selector:
     for part in text.split(","):
         match = _LABEL.fullmatch(part)
         if not match:
-            raise UnclearError(f"{quoted(part.strip())} is not a label", "write label=value, such as tenant=A")
+            bare = _LABEL.fullmatch(_QUOTES.sub("", part))
+            remedy = f"write it without quotes: {bare[1]}={bare[2]}" if bare else "write label=value, such as tenant=A"
+            raise UnclearError(f"{quoted(part.strip())} is not a label", remedy)
         labels.append((match[1], match[2]))
     if len({label for label, _ in labels}) < len(labels):
         raise UnclearError(f"{quoted(text)} names a label twice", "keep one")

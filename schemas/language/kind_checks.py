@@ -6,7 +6,7 @@ from soak.schemas import units
 from soak.schemas.errors import Problem, quoted
 from soak.schemas.language.registry import known
 from soak.schemas.language.schema import kind_keys, task_keys
-from soak.schemas.language.shape import did_you_mean
+from soak.schemas.language.shape import did_you_mean, nearest
 from soak.schemas.language.view import View
 
 
@@ -17,6 +17,16 @@ def _shares(view: View) -> Iterator[Problem]:
         if found and len(found) == len(shares) and abs(sum(found) - 1) > 1e-9:
             what = f"the shares add up to {units.show_ratio(sum(found))}"
             yield view.problem(("workload", section), what, "make them add up to 100%")
+
+
+def _needs_share(view: View) -> Iterator[Problem]:
+    """A share of every entry, unless a trace says what is whose."""
+    for section, column in (("tenants", "tenant"), ("kinds", "kind")):
+        if view.get("workload", "arrivals", "trace", column) is not None:
+            continue
+        for where, item in view.entries("workload", section):
+            if "share" not in item and not any(nearest(key, ["share"]) for key in item):
+                yield view.problem(where, "needs the key 'share'", "add share: 10%")
 
 
 def _named(view: View) -> Iterator[Problem]:
@@ -48,4 +58,4 @@ def _foreign_keys(view: View) -> Iterator[Problem]:
             yield view.problem((*where, "task"), what, "remove it", at_key=True)
 
 
-KIND_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (_shares, _named, _foreign_keys)
+KIND_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (_shares, _needs_share, _named, _foreign_keys)

@@ -19,7 +19,8 @@ def build_kinds(
     for kind in data["workload"].get("kinds", ()):
         own = language.kind_service(kind["task"], folders) if "task" in kind and language.kind_service else None
         more = tuple((label, values[kind["name"]]) for label, values in labels.items() if kind["name"] in values)
-        share = units.ratio(kind["share"])
+        # Only where a trace says what is of which kind there may be none.
+        share = units.ratio(kind.get("share", 0))
         kinds.append(TaskKind(kind["name"], share, own or service(), own_service=own is not None, labels=more))
     return tuple(kinds)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from soak.schemas.errors import Mark, Problem, ScenarioError, Where, quoted, shortened, show_path
 from soak.schemas.language.document import Data, Document, parse_document
+from soak.schemas.language.scalars import remedy_at
 from soak.schemas.language.shape import did_you_mean
 
 
@@ -210,7 +211,8 @@ def _value(text: str, where: Where, mark: Mark) -> Data:
     except ScenarioError as error:
         problems = error.problems
     if problems:
-        raise ScenarioError([mark.problem(where, problem.what, problem.remedy) for problem in problems])
+        placed = remedy_at(where, text.strip())
+        raise ScenarioError([mark.problem(where, problem.what, placed or problem.remedy) for problem in problems])
     return value.data
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import TypeAlias
 
-from soak.schemas.errors import shortened
+from soak.schemas.errors import Where, shortened
 
 MAX_DIGITS = 300
 Scalar: TypeAlias = bool | int | float | str
@@ -55,6 +55,21 @@ class TrapError(ValueError):
         self.empty = empty
         self.what = what
         self.remedy = remedy
+
+
+_TIME = re.compile(r"[0-9]{1,2}:[0-9]{2}")
+_OFF = re.compile(r"n|no|off", re.I)
+_MAY_BE_NONE = frozenset({"heartbeat", "jitter"})
+"""Keys of which the word `none` is a value."""
+
+
+def remedy_at(where: Where, trap: str) -> str | None:
+    """What to write in place of a scalar that was refused, where its place says more than itself."""
+    if where[-1:] == ("at",) and {"profile", "points"} <= set(where) and _TIME.fullmatch(trap):
+        return f'put it in quotes; a point of a week needs its day: "mon {trap}"'
+    if where and where[-1] in _MAY_BE_NONE and _OFF.fullmatch(trap):
+        return "write none"
+    return None
 
 
 def read_scalar(text: str) -> Scalar:

@@ -9,6 +9,7 @@ from soak.schemas import units
 from soak.schemas.conformity import DURATIONS, LONGEST_S, SHORTEST_S, Schema, conforms
 from soak.schemas.errors import Problem, Where, quoted, shortened
 from soak.schemas.language.document import Document
+from soak.schemas.language.elsewhere import known_elsewhere
 from soak.schemas.language.examples import example, examples, such_as
 from soak.schemas.language.schema import read_schema, resolve
 
@@ -35,7 +36,11 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     """The one of `words` that is nearest to `word`, if one is near."""
     import difflib
 
-    near = difflib.get_close_matches(word, sorted(words)[:MAX_SUGGESTIONS], n=1, cutoff=0.6)
+    known, turned = sorted(words), sorted(word.split("_"))
+    for each in known if len(turned) > 1 else ():
+        if sorted(each.split("_")) == turned:
+            return each
+    near = difflib.get_close_matches(word, known[:MAX_SUGGESTIONS], n=1, cutoff=0.6)
     return near[0] if near else None
 
 
@@ -94,7 +99,8 @@ def _extra_keys(error: Any) -> Iterator[Finding]:
             continue
         if "title" not in schema or schema["title"] in _WITH_KEYS:
             own = key.startswith("x-")
-            remedy = "x- keys are allowed at the top level only" if own else did_you_mean(key, known)
+            here = known_elsewhere(key, error.instance, known) or did_you_mean(key, known)
+            remedy = "x- keys are allowed at the top level only" if own else here
             yield (key,), f"unknown key {quoted(key)}", remedy
         elif key in _keys_of_variants():
             kind = _variant(error)
@@ -166,11 +172,12 @@ def _wrong_type(error: Any) -> Iterator[Finding]:
         yield (), f"{_show(value)} is not text", "put it in quotes"
     else:
         wanted = title or _TYPE_NAMES[str(error.validator_value)]
+        none = ", or none" if "else" in error.schema_path else ""
         such = "" if wanted == "text" else such_as(schema)
         if wanted == "list" and not such:
             such = f" such as [{example(schema['items'])}]"
         quotes = ", without quotes" if wanted == "whole number" and isinstance(value, str) else ""
-        yield (), f"{_show(value)} is not {_article(wanted)}", f"write {_article(wanted)}{such}{quotes}"
+        yield (), f"{_show(value)} is not {_article(wanted)}", f"write {_article(wanted)}{such}{quotes}{none}"
 
 
 _FREE_TEXT = {"", "line of text", "name of letters, digits, `_`, `.` and `-`"}

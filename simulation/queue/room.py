@@ -10,8 +10,9 @@ from soak.schemas.systems.queue.settings import queue_of
 from soak.schemas.units import show_duration, show_rate, show_ratio
 from soak.simulation.queue.actions import ACTIONS, Action
 from soak.simulation.queue.delivery import delivery_doubts, delivery_figures
+from soak.simulation.queue.service_doubts import service_doubts
 from soak.simulation.queue.set_times import set_time_lines
-from soak.simulation.room import Counts, Model, Picture, Room, in_bursts
+from soak.simulation.room import Counts, Doubt, Model, Picture, Room, in_bursts
 
 if TYPE_CHECKING:
     from simpy import Environment
@@ -154,13 +155,18 @@ def _time_limits(scenario: Scenario) -> list[float]:
     return limits_s if min(limits_s) < NO_LIMIT_S else []
 
 
+def _doubts(scenario: Scenario) -> Iterator[Doubt]:
+    yield from delivery_doubts(scenario)
+    yield from service_doubts(scenario)
+
+
 ROOM = Room(
     model=_model,
     forecast=_forecast,
     figures=_figures,
     pictures=_pictures,
     actions=ACTIONS,
-    doubts=delivery_doubts,
+    doubts=_doubts,
     calibrated=True,
     time_limits=_time_limits,
     timed_out=Action.TIME_LIMIT,

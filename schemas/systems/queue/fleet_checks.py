@@ -59,7 +59,7 @@ def _faults(view: View) -> Iterator[Problem]:
         kind = str(item.get("type"))
         if kind == QueueFault.WORKER_CRASH:
             yield from _crash(view, where, item)
-        if kind in OF_WORKERS and "rate" not in item:
+        if kind in OF_WORKERS and "rate" not in item and view.get("queue", "queues") is None:
             yield from _struck(view, where, item)
 
 
@@ -90,8 +90,13 @@ def _struck(view: View, where: Where, item: dict[str, Any]) -> Iterator[Problem]
     there = _planned(view, at_s)
     lasts_s = _lasts(view, where, item, there)
     yield from _in_time(view, where, item, at_s, lasts_s)
-    struck = item.get("workers", 1)
-    if isinstance(struck, int) and there is not None and struck > there:
+    struck, most = item.get("workers", 1), _whole(view, "queue", "scaling", "max")
+    if view.get("queue", "scaling") is not None:
+        # How many workers the rule has brought by then only the run shows.
+        if isinstance(struck, int) and most is not None and struck > most:
+            what = f"strikes {struck} workers, but there are never more than {most} (scaling.max)"
+            yield view.problem((*where, "workers"), what, "write a smaller number, or raise max")
+    elif isinstance(struck, int) and there is not None and struck > there:
         what = f"strikes {struck} workers, but at {show_duration(at_s)} there are {there}"
         yield view.problem((*where, "workers"), what, "write a smaller number")
 

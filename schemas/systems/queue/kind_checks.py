@@ -6,6 +6,7 @@ from soak.schemas.errors import Problem, quoted
 from soak.schemas.language.schema import read_schema
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
+from soak.schemas.systems.queue.faults import QueueFault
 from soak.schemas.systems.queue.fleet import OF_WORKERS
 from soak.schemas.systems.queue.kinds import queue_of_kind
 
@@ -80,14 +81,21 @@ def _fleet(view: View) -> Iterator[Problem]:
         return
     for key in ("schedule", "scaling"):
         if view.get("queue", key) is not None:
-            what = "the workers of queues do not change over time"
-            yield view.problem(("queue", key), what, "remove it, or the queues", at_key=True)
+            what = f"{key} is not possible with queue.queues yet: queues of their own have fixed workers"
+            remedy = "remove it, and write the workers of each queue; or remove the queues"
+            yield view.problem(("queue", key), what, remedy, at_key=True)
     for where, item in view.entries("faults"):
         if str(item.get("type")) in OF_WORKERS and "rate" not in item:
-            what = (
-                f"{item['type']} at a time strikes workers of one queue for all work, and here they belong to several"
-            )
-            yield view.problem((*where, "type"), what, "write it without queue.queues")
+            crash = item["type"] == QueueFault.WORKER_CRASH
+            what = f"{item['type']}{' at a time' if crash else ''} is not possible with queue.queues yet"
+            yield view.problem((*where, "type"), what, f"{_POSSIBLE[crash]}; or remove the queues")
+
+
+_POSSIBLE = {
+    True: "write rate: 0.2%, with at and for if it is for a time only: each crash strikes one worker, of any queue",
+    False: "write worker_crash or slow_task with a rate: such faults strike attempts, in any queue",
+}
+"""What there is in place of a fault of workers at a time: of `worker_crash`, and of the others."""
 
 
 def _limits(view: View) -> Iterator[Problem]:
