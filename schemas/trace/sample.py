@@ -16,7 +16,7 @@ _MOST_PARTS = 64
 class Sample:
     """Every `step`-th of the values so far; no more than 2 * `most` of them, beside those that came last."""
 
-    most: int = MOST_KEPT
+    most: int = field(default_factory=lambda: MOST_KEPT)
     step: int = 1
     seen: int = 0
     kept: list[Floats] = field(default_factory=list, repr=False)
