@@ -691,7 +691,9 @@ def _event_fields() -> str:
 
 def _always(spec: Spec) -> list[str]:
     columns = [
-        name for name in ("task", "key", "attempt") if spec.uses(name) and spec is not SPECS[Kind.FAULT_INJECTED]
+        name
+        for name in ("task", "key", "attempt", "records")
+        if spec.uses(name) and spec is not SPECS[Kind.FAULT_INJECTED]
     ]
     return [*columns, *(name for name in (spec.value_name, "state" if spec.state else "") if name)]
 

@@ -44,6 +44,8 @@ _IS_END = np.arange(len(_KINDS)) >= _FIRST[RowKind.RUN] + len(_BEGINS)
 
 _VALUED = flags_by_kind(lambda kind, spec: spec.value is not Value.NONE)
 _LABEL_TOLD = flags_by_kind(lambda kind, spec: spec.uses("label"))
+_STRETCH = flags_by_kind(lambda kind, spec: spec.uses("label") and not (spec.uses("task") or spec.uses("key")))
+"""By kind: whether an event stands for several records; the task of its row only says which label they have."""
 _BY_RUNNER = flags_by_kind(lambda kind, spec: spec.by_runner or kind is Kind.FAULT_INJECTED)
 
 
@@ -113,14 +115,15 @@ class Recorder:
         value = np.where(_VALUED[kind], rows[source, _VALUE], np.nan)
         is_end = _IS_END[place]
         value[is_end] -= rows[source[is_end], _T]
+        label = self._labels(kind, task)
         return Block(
             t=quantise(t),
             kind=kind,
-            task=task,
+            task=np.where(stretch, -1, task) if (stretch := _STRETCH[kind]).any() else task,
             attempt=attempt,
             worker=worker,
             cause=cause,
-            label=self._labels(kind, task),
+            label=label,
             value=quantise(value),
             until_s=until_s,
         )

@@ -47,10 +47,10 @@ def _uses(column: str) -> Bools:
     return flags_by_kind(lambda kind, spec: spec.uses(column))
 
 
-_USES = {column: _uses(column) for column in ("task", "key", "attempt", "worker")}
+_USES = {column: _uses(column) for column in ("task", "key", "attempt", "worker", "records")}
 _NUMERIC = flags_by_kind(lambda kind, spec: spec.value in {Value.SECONDS, Value.NUMBER})
 _NAMED = flags_by_kind(lambda kind, spec: spec.value is Value.NAME)
-_LIMIT = {"task": 10**9, "attempt": 10**4, "worker": 10**8}
+_LIMIT = {"task": 10**9, "attempt": 10**4, "worker": 10**8, "records": 10**8}
 
 
 class LineFormatter:
@@ -74,6 +74,8 @@ class LineFormatter:
             "worker": _Whole(block.worker, _USES["worker"][kind] & (block.worker >= 0)),
             "value": _Decimal(block.value, _NUMERIC[kind]),
         }
+        if (stretches := _USES["records"][kind]).any():
+            columns["records"] = _Whole(block.attempt, stretches)
         words, which = self._words(block)
         layout = _Layout(words, columns)
         pieces = [piece for name, column in columns.items() for piece in column.pieces(layout.starts[name])]
@@ -120,6 +122,7 @@ class LineFormatter:
             key=spec.uses("key") and numbered,
             attempt=spec.uses("attempt") and numbered,
             worker=spec.uses("worker") and int(block.worker[index]) >= 0,
+            records=spec.uses("records"),
             value=spec.value_name if spec.value in {Value.SECONDS, Value.NUMBER} else "",
             rest=msgspec.json.encode({key: word for key, word in more.items() if word})[1:-1],
         )
@@ -135,11 +138,12 @@ class _Words:
     key: bool
     attempt: bool
     worker: bool
+    records: bool
     value: str
     rest: bytes
 
-    def parts(self) -> Iterator[bytes | str]:
-        """The line from left to right: literal text, and the names of the columns between."""
+    def parts(self, *, records: bool) -> Iterator[bytes | str]:
+        """The line from left to right: literal text, and the names of the columns between; `records`: whether any line has it."""
         yield b'{"t":'
         yield "t"
         yield b',"type":"%s"' % self.type.encode()
@@ -153,6 +157,9 @@ class _Words:
         yield "attempt"
         yield b',"worker":' if self.worker else b""
         yield "worker"
+        if records:
+            yield b',"records":' if self.records else b""
+            yield "records"
         yield b',"%s":' % self.value.encode() if self.value else b""
         yield "value"
         yield (b"," + self.rest if self.rest else b"") + b"}\n"
@@ -232,7 +239,7 @@ class _Layout:
     """Where the columns stand, and a template line for each combination of words."""
 
     def __init__(self, words: list[_Words], columns: Mapping[str, "_Whole | _Decimal"]) -> None:
-        rows = [list(each.parts()) for each in words]
+        rows = [list(each.parts(records="records" in columns)) for each in words]
         self.starts: dict[str, int] = {}
         places: list[int] = []
         width = 0
@@ -251,8 +258,9 @@ class _Layout:
 
 
 def _check_room(block: Block) -> None:
+    stretches = _USES["records"][block.kind]
     for column, limit in _LIMIT.items():
-        largest = int(getattr(block, column).max())
+        largest = _largest(block, column, stretches)
         if largest >> (KEY_SHIFT if column == "task" else 0) >= limit:
             raise SoakError(f"{column} {largest:,} is too large for the event stream (the maximum is {limit - 1:,})")
     numeric = block.value[_NUMERIC[block.kind]]
@@ -260,3 +268,12 @@ def _check_room(block: Block) -> None:
         raise SoakError("the event stream cannot store a value that is negative, missing or above 9e12")
     if not (float(block.t[0]) >= 0 and float(block.t[-1]) < 9e12):
         raise SoakError(f"the time {block.t[-1]:,} s is too large for the event stream")
+
+
+def _largest(block: Block, column: str, stretches: Bools) -> int:
+    """The largest number of a column; that of attempts holds the number of records of a stretch."""
+    if column == "records":
+        return int(block.attempt[stretches].max(initial=0))
+    if column == "attempt" and stretches.any():
+        return int(block.attempt[~stretches].max(initial=0))
+    return int(getattr(block, column).max())

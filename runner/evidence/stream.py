@@ -113,6 +113,7 @@ class _Line(msgspec.Struct):
     key: str | None = None
     attempt: Annotated[int, msgspec.Meta(ge=0, lt=10_000)] = 0
     worker: Annotated[int, msgspec.Meta(ge=0, lt=100_000_000)] = -1
+    records: Annotated[int, msgspec.Meta(ge=1, lt=100_000_000)] = 0
     due: _Number | None = None
     ran: _Number | None = None
     gap: _Number | None = None
@@ -257,7 +258,7 @@ class StreamReader:
             kinds,
             until_s=lines[-1].t,
             task=tasks,
-            attempt=[line.attempt for line in lines],
+            attempt=[line.attempt or line.records for line in lines],
             worker=[line.worker for line in lines],
             cause=[word.cause(line.fault, line.error) if line.fault or line.error else 0 for line in lines],
             label=[word.label(line.tenant, line.kind) if line.tenant or line.kind else -1 for line in lines],

@@ -271,12 +271,13 @@ class Judge:
     @property
     def offered(self) -> int:
         """Submissions made so far, duplicates included; work that was deferred counts once."""
-        return self.lifecycle.offered + int(self.kinds_seen[Kind.TASK_DUPLICATE])
+        return self.lifecycle.tracker.offered(self.lifecycle) + int(self.kinds_seen[Kind.TASK_DUPLICATE])
 
     @property
     def answered(self) -> int:
         """Submissions that the system accepted or skipped."""
-        return int(self.kinds_seen[[Kind.TASK_ENQUEUED, Kind.TASK_SKIPPED]].sum())
+        tasks = int(self.kinds_seen[[Kind.TASK_ENQUEUED, Kind.TASK_SKIPPED]].sum())
+        return self.lifecycle.tracker.answered(tasks)
 
     def checkpoint(self, t_s: float) -> Checkpoint:
         """A status row."""

@@ -18,7 +18,9 @@ class LabelNumbers:
             {"tenant": label.tenant, "kind": label.kind, **more.get(label.kind, {})}
             for label in scenario.workload.labels
         )
-        """By label of the stream: names and values of all that can be selected by it."""
+        """By label of the stream, and then by part of the system: names and values of all that can be selected by it."""
+        self._parts = {tuple(sorted(part)): len(self._labels) + place for place, part in enumerate(scenario.parts)}
+        self._labels = (*self._labels, *(dict(part) for part in scenario.parts))
         self._phases = scenario.phases
         self.needed = bool(self._labels or self._phases)
 
@@ -31,6 +33,10 @@ class LabelNumbers:
     def unknown(self) -> int:
         """The number of a task of which neither label nor phase is known."""
         return (len(self._labels) + 1) * (len(self._phases) + 1) - 1
+
+    def part(self, **labels: str) -> int:
+        """The label, as `of` takes it, of the part of the system with these labels. Raises KeyError where there is none."""
+        return self._parts[tuple(sorted(labels.items()))]
 
     def of(self, label: Ints, due_s: Floats) -> Ints:
         """The numbers of tasks, from their label in the stream (-1 for none) and the time at which they were due."""

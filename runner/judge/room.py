@@ -116,6 +116,14 @@ class Tracker:
         """How many observations of an SLI are still to come, and of what; None where tasks that are open tell."""
         return None
 
+    def offered(self, lifecycle: "Lifecycle") -> int:
+        """What was offered of the plan so far, second enqueues left out."""
+        return lifecycle.offered
+
+    def answered(self, tasks: int) -> int:
+        """What the system accepted or skipped of it; `tasks`: how many tasks."""
+        return tasks
+
     def lost(self, lifecycle: "Lifecycle") -> int:
         """Tasks that are lost although the system counts them."""
         return 0

@@ -21,7 +21,7 @@ from soak.schemas.language.distributions import (
     Uniform,
 )
 from soak.schemas.language.faults import Fault
-from soak.schemas.language.kinds import build_kinds, label_values, mixture
+from soak.schemas.language.kinds import build_kinds, label_values, mixture, part_values
 from soak.schemas.language.model import Burst, Exactly, Phase, Process, Scenario, Telemetry, Tenant, Workload
 from soak.schemas.language.outlets import DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret
 from soak.schemas.language.own_slis import named_slis, scenario_slis
@@ -45,7 +45,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
     duration_s, language = units.duration(data["duration"]), language_of(data["system"])
     settings = language.build(data, folders)
     slis, phases = scenario_slis(data), tuple(_phase(each) for each in data["phases"])
-    context = Context(slis, label_values(data, language))
+    context = Context(slis, label_values(data, language), frozenset(part_values(data, language)))
     demanded, alerts, aborts = build_demands(data, context)
     return Scenario(
         name=data["name"],
@@ -73,6 +73,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         checkpoint_every_s=units.duration(data["checkpoints"]["every"]),
         repeat=data["repeat"],
         start=_start(data),
+        parts=tuple(tuple(each.items()) for each in language.parts(data)),
     )
 
 
@@ -164,7 +165,7 @@ def _workload(scenario: Mapping_, language: Language, settings: Any, folders: Fo
         most = most_per_s(users, service, language.at_once(settings))
         return Workload(Process.POISSON, most, None, service, tenants, data.get("tasks"), kinds=kinds, users=users)
     duration_s, clock = units.duration(scenario["duration"]), Clock.of(_start(scenario), scenario["timezone"])
-    arrivals = data["arrivals"]
+    arrivals = language.arrivals(scenario)
     shape = shape_of(arrivals, duration_s, clock)
     burst = None if shape else arrivals.get("burst")
     workload = Workload(

@@ -48,6 +48,8 @@ class Context:
 
     slis: Mapping[str, Sli]
     labels: Mapping[str, tuple[str, ...]]
+    parts: frozenset[str] = frozenset()
+    """The labels among them that are of parts of the system: only some indicators have them."""
 
 
 def objectives(text: str, context: Context) -> Iterator[Comparison]:
@@ -109,7 +111,7 @@ def may_be_excluded(comparison: Comparison) -> bool:
 
 def is_known_at_the_end(sli: Sli) -> bool:
     """Whether an SLI has no value during the run."""
-    return sli.aggregate is Aggregate.GROWTH or sli.series == AT_THE_END
+    return sli.aggregate is Aggregate.GROWTH or sli.series == AT_THE_END or sli.at_the_end
 
 
 def _no_alarm(expression: Expression, remedy: str) -> UnclearError:
@@ -197,18 +199,27 @@ def _check_labels(selector: Selector, sli: Sli, context: Context, *, each: bool)
     for label, value in selector:
         if label not in context.labels:
             raise UnclearError(f"unknown label {quoted(label)}", did_you_mean(label, list(context.labels)))
-        if not sli.per_task:
-            raise UnclearError(f"{sli.name} covers the whole system and has no labels", f"remove {label}={value}")
+        if label not in sli.by and (label in context.parts or not (sli.per_task or (sli.by and label == "phase"))):
+            raise _no_such_label(sli, label, value)
         known = context.labels[label]
         if value == EACH and known:
             if each:
                 continue
             raise UnclearError(f"{label}=* is not possible here", f"name one {label}")
         if value == EACH:
-            raise UnclearError(f"the scenario declares no {label}s", f"declare one: {_DECLARE[label]}")
+            remedy = f"declare one: {_DECLARE[label]}" if label in _DECLARE else f"remove {label}=*"
+            raise UnclearError(f"the scenario declares no {label}s", remedy)
         if value not in known:
-            remedy = did_you_mean(value, list(known)) if known else f"declare it: {_DECLARE[label]}"
+            declare = f"declare it: {_DECLARE[label]}" if label in _DECLARE else f"remove {label}={value}"
+            remedy = did_you_mean(value, list(known)) if known else declare
             raise UnclearError(f"the scenario declares no {label} {quoted(value)}", remedy)
+
+
+def _no_such_label(sli: Sli, label: str, value: str) -> UnclearError:
+    if not (sli.per_task or sli.by):
+        return UnclearError(f"{sli.name} covers the whole system and has no labels", f"remove {label}={value}")
+    has = [*sli.by, *(("tenant", "kind") if sli.per_task else ()), "phase"]
+    return UnclearError(f"{sli.name} has no label {label}", f"it has {', '.join(has)}")
 
 
 _DECLARE = {

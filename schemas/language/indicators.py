@@ -8,7 +8,7 @@ from soak.schemas.language.comparison import Context, event_filter, objectives
 from soak.schemas.language.condition_checks import conditions
 from soak.schemas.language.derived import base_of
 from soak.schemas.language.expression import UnclearError, parse_expression
-from soak.schemas.language.kinds import label_values
+from soak.schemas.language.kinds import label_values, part_values
 from soak.schemas.language.objective_checks import entry_problems
 from soak.schemas.language.own_slis import OF_DURATIONS, build_sli, is_series
 from soak.schemas.language.shape import did_you_mean
@@ -109,7 +109,7 @@ def _expressions(view: View) -> Iterator[Problem]:
     known = _slis(view)
     slis = {name: sli for name, sli in known.items() if sli}
     broken = known.keys() - slis.keys()
-    context = Context(slis, label_values(view.data, view.language))
+    context = Context(slis, label_values(view.data, view.language), frozenset(part_values(view.data, view.language)))
     yield from _objectives(view, context, broken)
     for section in ("alerts", "abort"):
         for where, item in view.entries(section):

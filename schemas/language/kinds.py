@@ -42,7 +42,17 @@ def label_values(data: Any, language: Language | None) -> dict[str, tuple[str, .
         "phase": _names(data.get("phases")),
         "kind": _names(workload.get("kinds")),
         **{label: tuple(dict.fromkeys(values.values())) for label, values in more.items()},
+        **part_values(data, language),
     }
+
+
+def part_values(data: Any, language: Language | None) -> dict[str, tuple[str, ...]]:
+    """The values of each label of a system's parts."""
+    values: dict[str, dict[str, None]] = {}
+    for labels in language.parts(data) if language else ():
+        for label, value in labels.items():
+            values.setdefault(label, {})[value] = None
+    return {label: tuple(found) for label, found in values.items() if label != "kind"}
 
 
 def _names(entries: Any) -> tuple[str, ...]:

@@ -237,6 +237,8 @@ class Scenario:
     repeat: int = 1
     start: datetime | None = None
     """Date and time at scenario time 0, with its UTC offset; None: midnight of a Monday."""
+    parts: tuple[Selector, ...] = ()
+    """The labels of each part of the system by which its series can be selected."""
 
     def settings(self, kind: type[T]) -> T:
         """What the scenario says of its system; `kind`: the settings of that system."""

@@ -1,7 +1,7 @@
 """What a system adds to the scenario language: a fragment of the JSON Schema, settings, checks, indicators and faults."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,7 +105,9 @@ class Language:
     wait for it; at_once: how many tasks it works on at a time at most. kind_service: how long an
     attempt at a task takes, from the `task` of a kind of work; None where kinds have none of their own. kind_labels: labels
     that follow from the kind of a task: by name, the value for each kind. durations: event types that have one, the time since
-    the event of another type of the same task, attempt and part.
+    the event of another type of the same task, attempt and part. arrivals: those of the scenario, with
+    what faults of the source make of them; by default as they are written. parts: the labels by which its series can be
+    selected beside tenant, kind and phase: names and values of those that go together.
     """
 
     name: str
@@ -130,6 +132,8 @@ class Language:
     instead: Mapping[str, str] = field(default_factory=dict)
     kind_service: Callable[[Data, Folders], Distribution] | None = None
     kind_labels: Callable[[Data], Mapping[str, Mapping[str, str]]] = field(default=lambda data: {})
+    arrivals: Callable[[Data], Data] = field(default=lambda data: data["workload"]["arrivals"])
+    parts: Callable[[Data], Iterable[Mapping[str, str]]] = _nothing
     template: Path | None = None
     durations: Mapping[str, str] = field(default_factory=dict)
     closed: bool = False

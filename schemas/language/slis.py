@@ -63,6 +63,10 @@ class Sli:
     """Of a share of durations: the longest one that counts as good, in seconds."""
     on_demand: bool = False
     """Only scenarios have it that use it, or of which their system says so."""
+    by: tuple[str, ...] = ()
+    """Labels of its system's parts by which it can be selected."""
+    at_the_end: bool = False
+    """Whether it has no value during the run."""
 
     @property
     def lowest(self) -> bool:

@@ -6,10 +6,29 @@ write `sample.state`, each with its own `state`.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum, IntEnum, auto, unique
 
+from soak.schemas.stream.kinds import Kind, Spec, Value
+from soak.schemas.stream.record_events import RECORD_SPECS
 from soak.schemas.stream.states import TaskState
+
+__all__ = [
+    "CENSUS",
+    "COPY",
+    "KEY_SHIFT",
+    "KIND_OF",
+    "NEW_STATE",
+    "SPECS",
+    "TYPES",
+    "Kind",
+    "Spec",
+    "Value",
+    "kind_named",
+    "on_register",
+    "register",
+    "registration",
+    "task_name",
+    "worker_name",
+]
 
 COPY = 1
 """The bit of a task number that distinguishes a second enqueue from the first: the number is `2 * arrival + copy`."""
@@ -26,129 +45,6 @@ def worker_name(index: int) -> str:
 def task_name(number: int) -> str:
     """Name of a task in the stream: its key, with the suffix `.2` for a second enqueue."""
     return f"{number >> KEY_SHIFT}{'.2' if number & COPY else ''}"
-
-
-class Value(Enum):
-    """Meaning of the `value` column of a kind."""
-
-    NONE = auto()
-    SECONDS = auto()
-    NUMBER = auto()
-    NAME = auto()
-    """An index into the names of a stream's vocabulary."""
-
-
-@unique
-class Kind(IntEnum):
-    """The kinds of events, in the order of their codes (codes live in memory only)."""
-
-    RUN_STARTED = 0
-    RUN_ENDED = auto()
-    RUN_ABORTED = auto()
-    RUN_INTERRUPTED = auto()
-    RUN_PAUSED = auto()
-    RUN_RESUMED = auto()
-    TASK_DEFERRED = auto()
-    TASK_ENQUEUED = auto()
-    TASK_DUPLICATE = auto()
-    TASK_SKIPPED = auto()
-    TASK_DISPATCHED = auto()
-    TASK_RETRY = auto()
-    TASK_DONE = auto()
-    TASK_FAILED = auto()
-    TASK_BLOCKED = auto()
-    TASK_CANCELLED = auto()
-    EXECUTION_STARTED = auto()
-    EXECUTION_ENDED = auto()
-    LEASE_EXPIRED = auto()
-    LEASE_CONTENDED = auto()
-    LEASE_REFUSED = auto()
-    FAULT_INJECTED = auto()
-    FAULT_SEEN = auto()
-    FAULT_CLEARED = auto()
-    PROCESS_EXITED = auto()
-    PROCESS_STARTED = auto()
-    SAMPLE_QUEUE_DEPTH = auto()
-    SAMPLE_OLDEST_PENDING = auto()
-    SAMPLE_BUSY_WORKERS = auto()
-    SAMPLE_RSS = auto()
-    SAMPLE_OPEN_FILES = auto()
-    SAMPLE_DB_SIZE = auto()
-    SAMPLE_CPU = auto()
-    SAMPLE_THREADS = auto()
-    SAMPLE_RUNNER_RSS = auto()
-    SAMPLE_RUNNER_OPEN_FILES = auto()
-    SAMPLE_LOST = auto()
-    CENSUS_PENDING = auto()
-    CENSUS_IN_PROGRESS = auto()
-    CENSUS_DONE = auto()
-    CENSUS_FAILED = auto()
-    CENSUS_BLOCKED = auto()
-    CENSUS_CANCELLED = auto()
-    ALERT_FIRED = auto()
-    ALERT_RESOLVED = auto()
-    RUN_REPEATED = auto()
-    TASK_DEGRADED = auto()
-    CALL_STARTED = auto()
-    CALL_SUCCEEDED = auto()
-    CALL_FAILED = auto()
-    CALL_REJECTED = auto()
-    CIRCUIT_OPENED = auto()
-    CIRCUIT_HALF_OPENED = auto()
-    CIRCUIT_CLOSED = auto()
-    RELEASE_DEPLOYED = auto()
-    RELEASE_ROLLED_BACK = auto()
-    UPDATE_LOST = auto()
-    SAMPLE_IN_FLIGHT = auto()
-    SAMPLE_MEMORY = auto()
-    SAMPLE_MEMORY_HELD = auto()
-    RUN_DECIDED = auto()
-    TASK_LOST = auto()
-    TASK_DEAD_LETTERED = auto()
-    # For the events of systems of other packages.
-    OWN_1 = auto()
-    OWN_2 = auto()
-    OWN_3 = auto()
-    OWN_4 = auto()
-    OWN_5 = auto()
-    OWN_6 = auto()
-    OWN_7 = auto()
-    OWN_8 = auto()
-    OWN_9 = auto()
-    OWN_10 = auto()
-    OWN_11 = auto()
-    OWN_12 = auto()
-    OWN_13 = auto()
-    OWN_14 = auto()
-    OWN_15 = auto()
-    OWN_16 = auto()
-
-    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
-        """Sent to another process by its event type: codes of systems of other packages may differ there."""
-        spec = SPECS.get(self)
-        return (Kind, (int(self),)) if spec is None else (_kind_named, (spec.type, spec.state))
-
-
-def _kind_named(type_: str, state: str) -> Kind:
-    return KIND_OF[type_, state]
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """How a kind is written: its type, the columns it fills, the name and meaning of its value, a fixed state."""
-
-    type: str
-    description: str
-    columns: str = ""
-    value_name: str = ""
-    value: Value = Value.NONE
-    state: str = ""
-    by_runner: bool = False
-    """Written by the runner about itself, not evidence of activity of the system under test."""
-
-    def uses(self, column: str) -> bool:
-        """Whether events of this kind fill `column`."""
-        return column in self.columns.split()
 
 
 def _sample(name: str, value: Value, description: str) -> Spec:
@@ -298,6 +194,7 @@ SPECS: dict[Kind, Spec] = {
     Kind.SAMPLE_MEMORY_HELD: _sample(
         "memory_held", Value.NUMBER, "share of a dependency's memory limit that finished tasks hold"
     ),
+    **RECORD_SPECS,
 }
 """How every kind is written."""
 
@@ -353,6 +250,11 @@ def register(specs: Iterable[Spec]) -> tuple[Kind, ...]:
         _given[spec] = kind
     _refresh()
     return tuple(kinds)
+
+
+def kind_named(type_: str, state: str) -> Kind:
+    """The kind of an event type and state, as another process names it."""
+    return KIND_OF[type_, state]
 
 
 def _refresh() -> None:

@@ -372,7 +372,7 @@ def _reference(kind: str) -> Schema:
 @pytest.mark.parametrize("kind", SPECS, ids=lambda kind: kind.name)
 def test_schema_and_vocabulary_name_the_same_fields_of_an_event(kind: Kind) -> None:
     spec = SPECS[kind]
-    always = {"t", "type", *(column for column in ("task", "key", "attempt") if spec.uses(column))}
+    always = {"t", "type", *(column for column in ("task", "key", "attempt", "records") if spec.uses(column))}
     always |= {name for name in (spec.value_name, "state" if spec.state else "") if name}
     sometimes = {"worker"} if spec.uses("worker") else set[str]()
     sometimes |= {"tenant", "kind"} if spec.uses("label") else set()

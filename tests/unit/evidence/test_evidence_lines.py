@@ -65,6 +65,8 @@ def rows(draw: st.DrawFn, vocabulary: Vocabulary) -> Row:
     spec = SPECS[kind]
     untold = kind is Kind.FAULT_INJECTED and draw(st.booleans())
     task = -1 if untold or not spec.uses("task") else draw(numbers) << KEY_SHIFT | draw(st.integers(0, 1))
+    attempt = draw(st.integers(0, 999)) if spec.uses("attempt") and task >= 0 else 0
+    attempt = draw(st.integers(1, 99_999_999)) if spec.uses("records") else attempt
     value: float = np.nan
     if spec.value in {Value.SECONDS, Value.NUMBER}:
         value = draw(ticks(8 * 10**9))
@@ -74,7 +76,7 @@ def rows(draw: st.DrawFn, vocabulary: Vocabulary) -> Row:
         "t": draw(ticks(LARGEST_S)),
         "kind": int(kind),
         "task": task,
-        "attempt": draw(st.integers(0, 999)) if spec.uses("attempt") and task >= 0 else 0,
+        "attempt": attempt,
         "worker": draw(st.integers(-1, 99_999)) if spec.uses("worker") else -1,
         "cause": draw(st.integers(0, len(vocabulary.causes) - 1)) if spec.uses("cause") else 0,
         "label": draw(st.integers(-1, len(vocabulary.labels) - 1)) if spec.uses("label") else -1,
@@ -107,6 +109,7 @@ def plain(row: Row, vocabulary: Vocabulary) -> Row:
         line |= {"key": arrival} if spec.uses("key") else {}
         line |= {"attempt": row["attempt"]} if spec.uses("attempt") else {}
     line |= {"worker": row["worker"]} if row["worker"] >= 0 else {}
+    line |= {"records": row["attempt"]} if spec.uses("records") else {}
     line |= {spec.value_name: row["value"]} if spec.value in {Value.SECONDS, Value.NUMBER} else {}
     line |= {"state": spec.state} if spec.state else {}
     label = asdict(vocabulary.labels[row["label"]]) if row["label"] >= 0 else {}
@@ -164,6 +167,7 @@ def test_every_kind_reads_back(kind: Kind, tmp_path: Path) -> None:
         [kind],
         until_s=1.5,
         task=[6 if SPECS[kind].uses("task") else -1],
+        attempt=[1 if SPECS[kind].uses("records") else 0],
         value=[0.0 if SPECS[kind].value is Value.NAME else 7.25 if SPECS[kind].value is not Value.NONE else np.nan],
     )
     path = tmp_path / "soak.jsonl"

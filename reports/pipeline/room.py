@@ -1,0 +1,5 @@
+"""The system `pipeline` in reports."""
+
+from soak.reports.room import Room
+
+ROOM = Room()

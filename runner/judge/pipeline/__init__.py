@@ -1,0 +1,1 @@
+"""What the judge follows of the system `pipeline`."""

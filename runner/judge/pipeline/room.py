@@ -1,0 +1,6 @@
+"""The system `pipeline` in the judge."""
+
+from soak.runner.judge.pipeline.tracker import PipelineTracker
+from soak.runner.judge.room import Room
+
+ROOM = Room(tracker=PipelineTracker)

@@ -1,0 +1,5 @@
+"""The system `pipeline` for real."""
+
+from soak.runner.targets.room import Room
+
+ROOM = Room()

@@ -1,0 +1,1 @@
+"""Records that flow through processes under a supervisor, as a SimPy model."""

@@ -1,0 +1,61 @@
+"""Records in stretches: what a sample interval brought, in few rows, for a model and a real target alike.
+
+Up to EXACT records of a label keep their own time and latency. More are put together where their latencies are alike: in buckets
+of equal width of the logarithm (as HDR histograms and DDSketch do: Masson, Rim, Lee, VLDB 2019), each with the mean of its
+records, so that a mean stays what it is and no latency is off by more than WIDTH.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from soak.schemas.stream.block import Floats, Ints
+from soak.schemas.stream.events import Kind
+
+EXACT = 32
+"""Records of one label in a stretch that are kept one by one."""
+
+WIDTH = 0.05
+"""The width of a bucket, as a share of its lower edge."""
+
+_LEAST_S = 1e-6
+
+StretchRow = tuple[float, int, int, int, int, int, float]
+"""(t, kind, task, attempt, worker, cause, value), as `Recorder.row` takes it."""
+
+
+def stored(stored_s: Floats, latency_s: Floats, number: Ints, label: Ints, sink: int) -> list[StretchRow]:
+    """Rows of `records.stored` for the records that a sink got in a stretch, in time order.
+
+    stored_s, latency_s: seconds. number: task numbers, of which one stands for each row; label: indices of the vocabulary (-1:
+    none). sink: the number of the sink as a part of the system.
+    """
+    rows: list[StretchRow] = []
+    for chosen in _alike(latency_s, label):
+        # The time at which the last of them came: by then all of them were there.
+        last = chosen[np.argmax(stored_s[chosen])]
+        latency = max(0.0, float(latency_s[chosen].mean()))
+        rows.append((float(stored_s[last]), int(Kind.RECORDS_STORED), int(number[last]), len(chosen), sink, 0, latency))
+    rows.sort(key=lambda row: row[:3])
+    return rows
+
+
+def counted(t_s: float, kind: Kind, number: Ints, label: Ints, worker: int = -1) -> list[StretchRow]:
+    """A row for each label of how many records there were in a stretch that ends at `t_s`."""
+    rows: list[StretchRow] = []
+    for each in np.unique(label).tolist():
+        chosen = np.flatnonzero(label == each)
+        rows.append((t_s, int(kind), int(number[chosen[0]]), 0, worker, 0, float(len(chosen))))
+    return rows
+
+
+def _alike(latency_s: Floats, label: Ints) -> Iterator[Ints]:
+    """The places of records that make one row."""
+    for each in np.unique(label).tolist():
+        places = np.flatnonzero(label == each)
+        if len(places) <= EXACT:
+            yield from places[:, np.newaxis]
+            continue
+        bucket = np.floor(np.log(np.maximum(latency_s[places], _LEAST_S)) / np.log1p(WIDTH))
+        order = np.argsort(bucket, kind="stable")
+        yield from np.split(places[order], np.flatnonzero(np.diff(bucket[order])) + 1)
