@@ -19,7 +19,7 @@ from websockets.http11 import Request, Response
 from soak.systems.pipeline.market import Feed
 from soak.systems.pipeline.records import Message, encode
 from soak.systems.pipeline.spool import Journal
-from soak.systems.pipeline.stage import Stage, log
+from soak.systems.pipeline.stage import PortTakenError, Stage, log
 from soak.systems.pipeline.web import Answer, answer_json, query
 
 _AT_ONCE = 500
@@ -54,15 +54,18 @@ class Source:
         server.close()
 
     async def _listen(self, port: int) -> Server:
-        return await serve(
-            self._feed_reader,
-            "127.0.0.1",
-            port,
-            process_request=self._refuse,
-            compression=None,
-            ping_interval=None,
-            close_timeout=0.5,
-        )
+        try:
+            return await serve(
+                self._feed_reader,
+                "127.0.0.1",
+                port,
+                process_request=self._refuse,
+                compression=None,
+                ping_interval=None,
+                close_timeout=0.5,
+            )
+        except OSError as error:
+            raise PortTakenError(f"port {port}: {error.strerror}") from None
 
     # Records.
 

@@ -47,6 +47,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
         write_settings(self.settings, self.settings.path / "config.json")
+        (self.settings.path / "session.json").unlink(missing_ok=True)
         (self.settings.path / "supervisor.pid").write_text(f"{os.getpid()}\n", encoding="utf-8")
         await self._exporter.check()
         try:
@@ -103,8 +104,8 @@ class Supervisor:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
             await watch.finish()
-            exporting.cancel()
-            await asyncio.gather(exporting, return_exceptions=True)
+            self._exporter.over.set()
+            await exporting
         finally:
             rounds.cancel()
 
