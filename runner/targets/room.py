@@ -7,6 +7,7 @@ from functools import cache
 
 from soak.contract import Queue, System
 from soak.runner.targets.base import Target
+from soak.runner.targets.trials import MakeTrials, Trials
 from soak.schemas.errors import UsageError
 from soak.schemas.language.registry import OURS, find, names, room
 from soak.schemas.target.load import LoadedTarget
@@ -15,11 +16,16 @@ from soak.simulation.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A target that a user calls by its name. make: constructs it for a speed-up factor. resumable: a run of it can go on."""
+    """A target that a user calls by its name.
+
+    make: constructs it for a speed-up factor. resumable: a run of it can go on. trials: of its planted defects, for
+    `soak selftest`; None where it has none.
+    """
 
     name: str
     make: Callable[[float], Target]
     resumable: bool = False
+    trials: MakeTrials | None = None
 
     def __post_init__(self) -> None:
         if self.name in _OF_ANY or ":" in self.name:
@@ -82,6 +88,14 @@ def system_of(name: str) -> str | None:
 def target_names() -> list[str]:
     """The names of all real targets of the bundled systems."""
     return [each.name for system in OURS for each in room_of(system).named]
+
+
+def trials_of(name: str) -> Trials:
+    """The trials of the target of this name. Raises UsageError where it has none."""
+    having = {each.name: each.trials for system in OURS for each in room_of(system).named if each.trials}
+    if not (make := having.get(name)):
+        raise UsageError(f"target {name} has no planted defects (write --target {' or '.join(having)})")
+    return make()
 
 
 def _each_named() -> Iterable[tuple[str, Named]]:
