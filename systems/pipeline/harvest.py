@@ -85,7 +85,8 @@ class Harvest:
                 log(f"harvest: no data for {self._stage.settings.stream_timeout} s: connects again")
             except (OSError, WebSocketException) as error:
                 connections += self._stage.counters["connected"] > 0
-                log(f"harvest: {type(error).__name__}: {error}")
+                if not self._paused.is_set():
+                    log(f"harvest: {type(error).__name__}: {error}")
             self._stage.counters["connected"] = 0
             self._connection = None
             self._stage.degraded = "not connected to the source"

@@ -46,14 +46,15 @@ class Rules:
         alerts = self._alerts
         if alerts.no_records:
             most = max(1, self._minutes)
-            yield from self._change("no_records", number, self._empty >= most, f"{self._empty} minutes without records")
+            told = f"{self._empty} minutes without records" if self._empty else f"{tally.total} records in a minute"
+            yield from self._change("no_records", number, self._empty >= most, told)
         if alerts.low_consistency:
             low, above = tally.low_ratio, alerts.low_consistency.above
-            told = f"{_shown(low)} of low consistency, limit {100 * above:g} %"
+            told = f"of low consistency: {_shown(low)}, limit {100 * above:g} %"
             yield from self._change("low_consistency", number, low is not None and low > above, told)
         if alerts.strong_ratio:
             strong, below = tally.strong_ratio, alerts.strong_ratio.below
-            told = f"{_shown(strong)} strong, limit {100 * below:g} %"
+            told = f"strong: {_shown(strong)}, limit {100 * below:g} %"
             yield from self._change("strong_ratio", number, strong is not None and strong < below, told)
 
     def _change(self, rule: str, number: int, holds: bool, details: str) -> Iterator[AlertChange]:

@@ -58,4 +58,4 @@ def test_levels_and_details() -> None:
     assert (fired.level, fired.minute, fired.details) == ("critical", 1, "2 minutes without records")
     assert rules.firing == {"no_records"}
     (_, weak) = rules.minute(2, Tally(total=200, strong=3))
-    assert (weak.level, weak.details) == ("warning", "1.50 % strong, limit 2 %")
+    assert (weak.level, weak.details) == ("warning", "strong: 1.50 %, limit 2 %")
