@@ -125,6 +125,7 @@ class Harvest:
         self._counted("gap_records_total", fresh[-1].seq - self._read - len(fresh))
         self._stage.count("records_read_total", len(fresh))
         self._read = fresh[-1].seq
+        self._stage.counters["last_seq"] = self._read
         if self._stage.process.guarantee == "at_most_once":
             self._checkpoint.reached(self._read + 1, now=True)
         if self._stage.settings.has(Defect.LEAK_IN_HARVEST):
