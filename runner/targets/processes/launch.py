@@ -59,7 +59,7 @@ class Child:
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def wait(self, timeout_s: float) -> int | None:
-        """What it exited with, waiting for that at most so long; None if it still runs."""
+        """What it exited with, waiting for at most `timeout_s`; None if it still runs."""
         try:
             return self._popen.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -91,11 +91,8 @@ class Launcher:
             found = shutil.which(command, path=self.environment_of(program).get("PATH")) is not None
         if found:
             return None
-        return Missing(
-            "command",
-            f"there is no command {quoted(command)}",
-            "correct it, install it, or set PATH in its environment",
-        )
+        remedy = "correct it, install it, or set PATH in its environment"
+        return Missing("command", f"there is no command {quoted(command)}", remedy)
 
     def environment_of(self, program: Program) -> dict[str, str]:
         """The environment of a program."""
