@@ -30,7 +30,7 @@ class Policy:
 
     backoff_s: from the end that was noticed to restart n in a row, n from 1; the row ends after reset_after_s of being ready.
     max_restarts: with more of them within within_s the process is given up. start_timeout_s: a process that is not ready by
-    then is killed, which counts as a failure. unhealthy_after: after this number of red probes in a row it is killed; None: never.
+    then is killed, which counts as a failure. unhealthy_after: red probes in a row after which it is killed; None: never.
     """
 
     when: When
