@@ -12,7 +12,7 @@ from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.pipeline.settings import Guarantee, Pipeline
 from soak.simulation.pipeline.flow import Flow, join
 from soak.simulation.pipeline.stage import Step
-from soak.simulation.pipeline.stretches import Row, counted, stored
+from soak.simulation.pipeline.stretches import StretchRow, counted, stored
 from soak.simulation.recorder import Recorder
 
 NOBODY = -1
@@ -37,7 +37,7 @@ class Ledger:
     ) -> None:
         """names: of the processes, in the vocabulary. followers: are shown what the first sink holds more."""
         self._pipeline, self._recorder, self._names, self._followers = pipeline, recorder, names, followers
-        self._rows: list[Row] = []
+        self._rows: list[StretchRow] = []
         self._sent: list[Flow] = []
         self._taken: list[list[Flow]] = [[] for _ in pipeline.processes]
         self._orders = dict.fromkeys(pipeline.places_orders, 0)
@@ -45,7 +45,9 @@ class Ledger:
         self.sinks = {self._first_sink + place: SinkTally() for place in range(len(pipeline.sinks))}
         self.records_sent = 0
         self.dropping = NO_CAUSE
-        """The cause for which records are dropped at the moment."""
+        """The cause for which more records come than usual."""
+        self.behind = NO_CAUSE
+        """The cause for which the reader got records together that had waited for it, until it drops none."""
 
     def row(self, t_s: float, kind: Kind, *, worker: int = NOBODY, cause: int = NO_CAUSE, value: float = 0.0) -> None:
         """Record an event."""
@@ -71,7 +73,10 @@ class Ledger:
             self.process(step.output_s, Kind.PROCESS_OUTPUT, number)
         if dropped := len(step.dropped):
             last_s = float(step.dropped.at_s[-1])
-            self.row(last_s, Kind.RECORDS_DROPPED, worker=number, cause=self.dropping, value=dropped)
+            cause = self.behind or self.dropping
+            self.row(last_s, Kind.RECORDS_DROPPED, worker=number, cause=cause, value=dropped)
+        elif len(step.taken) and number == self._pipeline.reader:
+            self.behind = NO_CAUSE
         for sink, written in zip(sinks, step.written, strict=True) if step.written else ():
             if not len(written.flow):
                 continue
@@ -113,8 +118,8 @@ class Ledger:
     def stretch(self, now_s: float) -> None:
         """A stretch ends: record what it brought."""
         self._rows += self._counted(now_s, Kind.RECORDS_SENT, self._sent, NOBODY)
-        for number, taken in enumerate(self._taken):
-            self._rows += self._counted(now_s, Kind.RECORDS_TAKEN, taken, number)
+        for number, flows in enumerate(self._taken):
+            self._rows += self._counted(now_s, Kind.RECORDS_TAKEN, flows, number)
         for sink, tally in self.sinks.items():
             if tally.stretch:
                 flow = join(tally.stretch)
@@ -126,7 +131,7 @@ class Ledger:
                 self._orders[number] = 0
 
     @staticmethod
-    def _counted(now_s: float, kind: Kind, flows: list[Flow], worker: int) -> Iterator[Row]:
+    def _counted(now_s: float, kind: Kind, flows: list[Flow], worker: int) -> Iterator[StretchRow]:
         if flows:
             flow = join(flows)
             flows.clear()

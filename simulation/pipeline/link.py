@@ -63,7 +63,7 @@ class Link:
         if not first:
             self._ledger.row(now, Kind.STREAM_RECONNECTED, worker=self._reader, cause=self._cause)
         self.tell_missed(now)
-        self._network.connect(now)
+        self._network.connect(now, self._cause)
         yield from self._watch(number)
 
     def tell_missed(self, now: float) -> None:

@@ -64,9 +64,10 @@ class Network:
                 self.stages[reader].push(step.written[0].flow)
         self._ledger.worked(number, step, [output.number for output in self.stages[number].outputs])
 
-    def connect(self, now_s: float) -> None:
-        """The reader of the source reads from now on, first what waited for it."""
+    def connect(self, now_s: float, cause: int) -> None:
+        """The reader of the source reads from now on, first what waited for it, and for what cause it did."""
         if self.source.connected and self.source.read:
+            self._ledger.behind = cause
             self.stages[self._order[0]].push(self.source.take(now_s))
 
     @property

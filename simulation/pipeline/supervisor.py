@@ -174,7 +174,7 @@ class Supervisor:
             unit.stage.go_on(now)
             if self._is_reader(unit):
                 self._network.source.read = True
-                self._network.connect(now)
+                self._network.connect(now, hang.cause)
         unit.resumed.succeed()
         unit.resumed = self._env.event()
 
