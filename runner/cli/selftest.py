@@ -17,6 +17,9 @@ AS_MEANT, NOT_AS_MEANT = 0, 3
 
 @click.command("selftest")
 @click.option(
+    "--target", default="orchestrator", show_default=True, metavar="NAME", help="Target with planted defects."
+)
+@click.option(
     "--defect", "defects", multiple=True, metavar="NAME", help="Test this planted defect only. May be repeated."
 )
 @click.option(
@@ -31,9 +34,9 @@ AS_MEANT, NOT_AS_MEANT = 0, 3
 @click.option("--out", type=click.Path(path_type=Path), default=Path("selftest"), show_default=True, help="Evidence.")
 @json_option
 def command(
-    defects: tuple[str, ...], clean: int, speed: float, scenarios: Path | None, out: Path, as_json: bool
+    target: str, defects: tuple[str, ...], clean: int, speed: float, scenarios: Path | None, out: Path, as_json: bool
 ) -> int:
-    """Soak orchestrators with planted defects, and sound ones, and show which check found which defect.
+    """Soak a target with planted defects, and a sound one, and show which check found which defect.
 
     Exit codes: 0 every defect was found by the check meant for it and clean runs raised nothing, 3 otherwise.
 
@@ -44,29 +47,29 @@ def command(
     import json
 
     from soak.runner.linux import refuse_elsewhere
-    from soak.runner.selftest.matrix import run_trials
-    from soak.runner.selftest.trials import CLEAN, TRIALS
+    from soak.runner.selftest.matrix import Bench, run_trials
     from soak.runner.shipped import SELFTEST
+    from soak.runner.targets.room import trials_of
     from soak.schemas.errors import UsageError
     from soak.schemas.language.shape import did_you_mean
 
     refuse_elsewhere("soak selftest")
-    known = [trial.name for trial in TRIALS]
-    for name in defects:
-        if name not in known:
-            raise UsageError(f"no defect {name!r} ({did_you_mean(name, known)})")
+    of_target = trials_of(target)
+    if unknown := set(defects).difference(known := [trial.name for trial in of_target.planted]):
+        raise UsageError(f"no defect {min(unknown)!r} ({did_you_mean(min(unknown), known)})")
     scenarios = scenarios or SELFTEST
     if not scenarios.is_dir():
         raise UsageError(
             f"{scenarios}: is not a directory (give the directory with the self-test scenarios with --scenarios)"
         )
-    trials = [trial for trial in TRIALS if not defects or trial.name in defects] + list(CLEAN) * clean
+    trials = [trial for trial in of_target.planted if not defects or trial.name in defects]
+    trials += list(of_target.clean) * clean
 
     def line(row: "TrialResult") -> None:
         found = ", ".join(f"{each.check} {each.status}" for each in row.found) or "nothing found"
         remark(f"  {row.trial.name}: {row.outcome.value}, {found}")
 
-    rows = run_trials(trials, scenarios, out, speed, line)
+    rows = run_trials(trials, Bench(target, of_target.variable, scenarios, speed), out, line)
     tell(json.dumps([_data(row) for row in rows], indent=2) if as_json else "\n".join(_table(rows)))
     return AS_MEANT if all(row.as_meant for row in rows) else NOT_AS_MEANT
 
@@ -74,7 +77,7 @@ def command(
 def _data(row: "TrialResult") -> dict[str, object]:
     found = [{"check": each.check, "status": each.status, "at_s": each.at_s} for each in row.found]
     return {
-        "defect": row.trial.defect and row.trial.defect.value,
+        "defect": row.trial.defect,
         "scenario": row.trial.scenario,
         "verdict": row.outcome.value,
         "as_meant": row.as_meant,

@@ -1,1 +1,1 @@
-"""Proof that a soak finds bugs: runs against an orchestrator with planted defects, and against a sound one."""
+"""Proof that a soak finds bugs: runs against a target with planted defects, and against a sound one."""

@@ -13,10 +13,9 @@ from soak.runner.console import remark
 from soak.runner.evidence.directory import VERDICT, RunDirectory
 from soak.runner.selftest.findings import Finding, findings
 from soak.runner.selftest.since import broken_since
-from soak.runner.selftest.trials import Trial
+from soak.runner.targets.trials import Trial
 from soak.schemas.errors import SoakError
 from soak.schemas.evidence.verdict import Outcome, ReasonKind, Verdict
-from soak.systems.orchestrator.defects import VARIABLE
 
 MOST_TRIES = 3
 """A clean run on a machine that was too busy is inconclusive: it is repeated at most this often."""
@@ -56,33 +55,43 @@ class TrialResult:
         return [finding for finding in self.found if finding.check in self.trial.meant]
 
 
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What trials are run with: the target, the environment variable that plants a defect in it, scenarios, speed-up factor."""
+
+    target: str
+    variable: str
+    scenarios: Path
+    speed: float
+
+
 def run_trials(
-    trials: Sequence[Trial], scenarios: Path, out: Path, speed: float, tell: Callable[[TrialResult], None]
+    trials: Sequence[Trial], bench: Bench, out: Path, tell: Callable[[TrialResult], None]
 ) -> list[TrialResult]:
     """Run each trial into a directory under `out`; `tell` is called with each result. Raises SoakError if one cannot run."""
     rows = []
     for number, trial in enumerate(trials, 1):
         name = f"{number:02d}-{trial.defect or 'clean'}-{trial.scenario}"
-        rows.append(_run(trial, scenarios, out / name, speed))
+        rows.append(_run(trial, bench, out / name))
         for again in range(2, MOST_TRIES + 1):
             if not rows[-1].machine_was_busy:
                 break
             remark(f"  {trial.name}: the machine was too busy to offer the load in time; repeating")
-            rows[-1] = _run(trial, scenarios, out / f"{name}-{again}", speed)
+            rows[-1] = _run(trial, bench, out / f"{name}-{again}")
         tell(rows[-1])
     return rows
 
 
-def _run(trial: Trial, scenarios: Path, out: Path, speed: float) -> TrialResult:
-    scenario = scenarios / f"{trial.scenario}.yaml"
+def _run(trial: Trial, bench: Bench, out: Path) -> TrialResult:
+    scenario, speed = bench.scenarios / f"{trial.scenario}.yaml", trial.speed or bench.speed
     settings = [word for setting in trial.settings for word in ("--set", setting)]
-    command = ["run", str(scenario), "--target", "orchestrator", "--speed", f"{speed:g}", "--out", str(out), *settings]
+    command = ["run", str(scenario), "--target", bench.target, "--speed", f"{speed:g}", "--out", str(out), *settings]
     done = subprocess.run(
         [sys.executable, "-P", "-m", "soak", *command],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, VARIABLE: trial.defect or ""},
+        env={**os.environ, bench.variable: trial.defect or ""},
     )
     if done.returncode not in _RAN:
         raise SoakError(f"{trial.name}: the run ended with exit code {done.returncode}: {done.stderr.strip()[-500:]}")

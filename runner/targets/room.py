@@ -7,18 +7,25 @@ from functools import cache
 
 from soak.contract import Queue, System
 from soak.runner.targets.base import Target
+from soak.runner.targets.trials import MakeTrials, Trials
 from soak.schemas.errors import UsageError
 from soak.schemas.language.registry import OURS, find, names, room
+from soak.schemas.target.load import LoadedTarget
 from soak.simulation.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A target that a user calls by its name. make: constructs it for a speed-up factor. resumable: a run of it can go on."""
+    """A target that a user calls by its name.
+
+    make: constructs it for a speed-up factor. resumable: a run of it can go on. trials: of its planted defects, for
+    `soak selftest`; None where it has none.
+    """
 
     name: str
     make: Callable[[float], Target]
     resumable: bool = False
+    trials: MakeTrials | None = None
 
     def __post_init__(self) -> None:
         if self.name in _OF_ANY or ":" in self.name:
@@ -47,12 +54,14 @@ class Room:
     """A system's real targets.
 
     named: those that have a name. attach: makes a target of a class of a user's own (its name, the class, speed-up factor,
-    patience in real seconds or None); None where there is no such thing. needs: what a run takes of the machine. advice: what
-    to write after `run it with` in a message.
+    patience in real seconds or None); None where there is no such thing. from_file: makes a target (`base.FromFile`) of what a
+    target file says, for a speed-up factor, or raises ScenarioError; None where target files do not describe the system. needs:
+    what a run takes of the machine. advice: what to write after `run it with` in a message.
     """
 
     named: Sequence[Named] = ()
     attach: Callable[[str, type[Queue] | type[System], float, float | None], Target] | None = None
+    from_file: Callable[[LoadedTarget, float], Target] | None = None
     needs: Callable[[Plan], Iterable[Need]] = _none
     advice: str = ""
 
@@ -79,6 +88,14 @@ def system_of(name: str) -> str | None:
 def target_names() -> list[str]:
     """The names of all real targets of the bundled systems."""
     return [each.name for system in OURS for each in room_of(system).named]
+
+
+def trials_of(name: str) -> Trials:
+    """The trials of the target of this name. Raises UsageError where it has none."""
+    having = {each.name: each.trials for system in OURS for each in room_of(system).named if each.trials}
+    if not (make := having.get(name)):
+        raise UsageError(f"target {name} has no planted defects (write --target {' or '.join(having)})")
+    return make()
 
 
 def _each_named() -> Iterable[tuple[str, Named]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SECRETS = frozenset({"to", "password", "token"})
 """Keys whose value is the place of a secret."""
 
-MAX_SUGGESTIONS, MAX_LISTED = 200, 30
+MAX_SUGGESTIONS, MAX_LISTED = 200, 40
 
 
 def did_you_mean(word: str, words: Iterator[str] | list[str]) -> str:
@@ -44,14 +44,16 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     return near[0] if near else None
 
 
-def shape_problems(document: Document, only: Iterable[str] | None = None, *, schema: str = "scenario") -> list[Problem]:
+def shape_problems(
+    document: Document, only: Iterable[str] | None = None, *, schema: str | Schema = "scenario"
+) -> list[Problem]:
     """All violations of the schema in `document`; values already reported as YAML problems are skipped.
 
-    `schema` names another schema; it may not refer to definitions. `only` checks these top-level keys: the others are
+    `schema`: another one, or its name; it may not refer to definitions. `only` checks these top-level keys: the others are
     known to be valid.
     """
     garbled = {problem.where for problem in document.problems}
-    shape, data = read_schema(schema), document.data
+    shape, data = read_schema(schema) if isinstance(schema, str) else schema, document.data
     if only is not None and isinstance(data, dict):
         shape, data = {**shape, "required": [], "anyOf": [{}]}, {key: data[key] for key in only if key in data}
     if conforms(data, shape):
@@ -87,7 +89,7 @@ def _schema(error: Any) -> Schema:
     return schema if isinstance(schema, dict) else {}
 
 
-_WITH_KEYS = {"objective", "Soak scenario", "Soak gate", "list of waits, or a mapping"}
+_WITH_KEYS = {"objective", "Soak scenario", "Soak gate", "Soak target", "list of waits, or a mapping"}
 """Titles of mappings whose keys are not those of a variant."""
 
 

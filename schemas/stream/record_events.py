@@ -31,7 +31,7 @@ RECORD_SPECS: dict[Kind, Spec] = {
     Kind.PROBE_FAILED: Spec("probe.failed", "a health probe of a process failed", "worker cause"),
     Kind.SHUTDOWN_STARTED: Spec("shutdown.started", "the supervisor begins to stop its processes"),
     Kind.RECORDS_SENT: Spec("records.sent", "the source sent `value` records", "label", *_NUMBER),
-    Kind.RECORDS_TAKEN: Spec("records.taken", "a process took `value` records in", "worker label", *_NUMBER),
+    Kind.RECORDS_TAKEN: Spec("records.taken", "a process read `value` records", "worker label", *_NUMBER),
     Kind.RECORDS_STORED: Spec(
         "records.stored",
         "a sink holds `records` more, each `value` after the source sent it",

@@ -20,17 +20,17 @@ WIDTH = 0.05
 
 _LEAST_S = 1e-6
 
-Row = tuple[float, int, int, int, int, int, float]
+StretchRow = tuple[float, int, int, int, int, int, float]
 """(t, kind, task, attempt, worker, cause, value), as `Recorder.row` takes it."""
 
 
-def stored(stored_s: Floats, latency_s: Floats, number: Ints, label: Ints, sink: int) -> list[Row]:
+def stored(stored_s: Floats, latency_s: Floats, number: Ints, label: Ints, sink: int) -> list[StretchRow]:
     """Rows of `records.stored` for the records that a sink got in a stretch, in time order.
 
     stored_s, latency_s: seconds. number: task numbers, of which one stands for each row; label: indices of the vocabulary (-1:
     none). sink: the number of the sink as a part of the system.
     """
-    rows: list[Row] = []
+    rows: list[StretchRow] = []
     for chosen in _alike(latency_s, label):
         # The time at which the last of them came: by then all of them were there.
         last = chosen[np.argmax(stored_s[chosen])]
@@ -40,9 +40,9 @@ def stored(stored_s: Floats, latency_s: Floats, number: Ints, label: Ints, sink:
     return rows
 
 
-def counted(t_s: float, kind: Kind, number: Ints, label: Ints, worker: int = -1) -> list[Row]:
+def counted(t_s: float, kind: Kind, number: Ints, label: Ints, worker: int = -1) -> list[StretchRow]:
     """A row for each label of how many records there were in a stretch that ends at `t_s`."""
-    rows: list[Row] = []
+    rows: list[StretchRow] = []
     for each in np.unique(label).tolist():
         chosen = np.flatnonzero(label == each)
         rows.append((t_s, int(kind), int(number[chosen[0]]), 0, worker, 0, float(len(chosen))))

@@ -17,7 +17,7 @@ from soak.schemas.language.expression import Unit, parse_expression
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Process
 from soak.schemas.language.registry import OURS, languages
-from soak.schemas.language.schema import read_schema
+from soak.schemas.language.schema import fragment, read_schema
 from soak.schemas.language.shape import with_defaults
 from soak.schemas.language.systems import completed
 from soak.schemas.systems.calls.faults import CallFault
@@ -172,4 +172,5 @@ def test_every_type_of_fault_and_every_distribution_says_which_keys_it_takes() -
         QueueFault.DISK_FULL,
         CallFault.DEPENDENCY_CRASH,
         *OF_WORKERS,
+        *(type_ for type_, each in fragment("pipeline")["faults"].items() if each["takes"] != "fault_by_time"),
     }

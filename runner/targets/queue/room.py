@@ -6,6 +6,7 @@ from typing import cast
 from soak.contract import Queue, System
 from soak.runner.targets.base import Target
 from soak.runner.targets.room import Named, Need, Room
+from soak.runner.targets.trials import Trials
 from soak.schemas.systems.queue.settings import queue_of
 from soak.simulation.plan import Plan
 
@@ -16,6 +17,12 @@ def _orchestrator(speed: float) -> Target:
     from soak.runner.targets.queue.orchestrator.target import Orchestrator
 
     return Orchestrator(speed)
+
+
+def _trials() -> Trials:
+    from soak.runner.targets.queue.orchestrator.trials import TRIALS
+
+    return TRIALS
 
 
 def _attach(name: str, kind: type[Queue] | type[System], speed: float, patience_s: float | None) -> Target:
@@ -36,7 +43,7 @@ def _needs(plan: Plan) -> Iterator[Need]:
 
 
 ROOM = Room(
-    named=(Named("orchestrator", _orchestrator, resumable=True),),
+    named=(Named("orchestrator", _orchestrator, resumable=True, trials=_trials),),
     attach=_attach,
     needs=_needs,
     advice="--target orchestrator, or your own queue as package.module:Class",

@@ -50,7 +50,7 @@ FAULTS = fault_table(
         *(FaultSpec(each, _SEEN) for each in PipelineFaultType if each not in ENDS_A_PROCESS),
     )
 )
-"""By type. Whoever runs a fault that ends no process notes `fault.seen` when its effect shows outside the fault itself."""
+"""By type. Of a fault that ends no process, model and target note `fault.seen` when its effect shows outside the fault itself."""
 
 _LEAST_S = 1e-6
 

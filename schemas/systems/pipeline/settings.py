@@ -21,7 +21,7 @@ class Overflow(StrEnum):
 
 
 class Guarantee(StrEnum):
-    """What happens to records that a process has taken in and not passed on when it dies."""
+    """What happens to records that a process has read and not passed on when it dies."""
 
     EXACTLY_ONCE = "exactly_once"
     AT_LEAST_ONCE = "at_least_once"

@@ -7,20 +7,23 @@ from histories import verdict
 
 from soak.runner.selftest import matrix
 from soak.runner.selftest.findings import findings
-from soak.runner.selftest.matrix import TrialResult
-from soak.runner.selftest.trials import CLEAN, TRIALS, Trial
+from soak.runner.selftest.matrix import Bench, TrialResult
+from soak.runner.targets.room import trials_of
+from soak.runner.targets.trials import Trial
+from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.language.load import load
 from soak.systems.orchestrator.defects import Defect
 
+TRIALS = trials_of("orchestrator")
 SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios" / "selftest"
 
 
 def test_every_defect_has_one_trial() -> None:
-    assert sorted(trial.defect or "" for trial in TRIALS) == sorted(Defect)
+    assert sorted(trial.defect or "" for trial in TRIALS.planted) == sorted(Defect)
 
 
-@pytest.mark.parametrize("trial", [*TRIALS, *CLEAN], ids=lambda trial: trial.name)
+@pytest.mark.parametrize("trial", [*TRIALS.planted, *TRIALS.clean], ids=lambda trial: trial.name)
 def test_the_checks_that_are_meant_stand_in_the_scenario(trial: Trial) -> None:
     scenario = load(SCENARIOS / f"{trial.scenario}.yaml", settings=trial.settings).scenario
     known = {
@@ -37,14 +40,21 @@ def test_the_checks_that_are_meant_stand_in_the_scenario(trial: Trial) -> None:
 def test_a_clean_run_on_a_busy_machine_is_made_again(monkeypatch: pytest.MonkeyPatch, busy: int, tries: int) -> None:
     places: list[Path] = []
 
-    def run(trial: Trial, scenarios: Path, out: Path, speed: float) -> TrialResult:
+    def run(trial: Trial, bench: Bench, out: Path) -> TrialResult:
         places.append(out)
         return TrialResult(trial, Outcome.PASS, (), 9, machine_was_busy=len(places) <= busy)
 
     monkeypatch.setattr(matrix, "_run", run)
-    [row] = matrix.run_trials([Trial(None, "steady")], Path(), Path("out"), 60, lambda _: None)
+    [row] = matrix.run_trials(
+        [Trial(None, "steady")], Bench("orchestrator", "X", Path(), 60), Path("out"), lambda _: None
+    )
     assert len(set(places)) == len(places) == tries
     assert row.machine_was_busy is (busy >= matrix.MOST_TRIES)
+
+
+def test_a_target_without_planted_defects_has_no_trials() -> None:
+    with pytest.raises(UsageError, match="target calls has no planted defects"):
+        trials_of("calls")
 
 
 FAILED = "0 enqueued 1\n1 dispatched 1\n1 started 1\n2 ended 1\n2 failed 1\n9 census failed=1"

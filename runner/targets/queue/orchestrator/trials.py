@@ -1,28 +1,11 @@
-"""The scenario and check that must find each planted defect."""
+"""The scenario and check that must find each planted defect of the bundled orchestrator."""
 
-from dataclasses import dataclass
-
-from soak.systems.orchestrator.defects import Defect
+from soak.runner.targets.trials import Trial, Trials
+from soak.systems.orchestrator.defects import VARIABLE, Defect
 
 STEADY, ZOMBIES, LEAKS = "steady", "zombies", "leaks"
 
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A defect (None: a sound system), the scenario run against it, and the checks meant for it, of which one suffices."""
-
-    defect: Defect | None
-    scenario: str
-    meant: tuple[str, ...] = ()
-    settings: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Its name in the matrix."""
-        return self.defect.value if self.defect else f"clean ({self.scenario})"
-
-
-TRIALS = (
+_PLANTED = (
     Trial(Defect.CLAIM_NOT_ATOMIC, STEADY, ("objective duplicate_executions == 0",)),
     Trial(Defect.BACKOFF_IGNORED, STEADY, ("objective backoff_violations == 0",)),
     Trial(Defect.LEASE_NEVER_EXPIRES, STEADY, ("fault crash", "objective lease_recovery_rate >= 80%")),
@@ -46,5 +29,7 @@ TRIALS = (
 )
 """One for each defect that the orchestrator knows."""
 
-CLEAN = (Trial(None, STEADY), Trial(None, ZOMBIES), Trial(None, LEAKS))
+_CLEAN = (Trial(None, STEADY), Trial(None, ZOMBIES), Trial(None, LEAKS))
 """Runs that must have no findings."""
+
+TRIALS = Trials(VARIABLE, _PLANTED, _CLEAN)

@@ -1,0 +1,89 @@
+"""A process that somebody else started, by what a target file says: its pid file, its command line or its port."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+from soak.runner.targets.processes.identity import (
+    ProcessId,
+    Stat,
+    all_processes,
+    command_line,
+    process_id,
+    since_boot_s,
+)
+from soak.runner.targets.processes.ports import listeners
+from soak.schemas.errors import SoakError, quoted
+from soak.schemas.target.model import Find
+
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "busybox"})
+"""What only starts what a command line means."""
+
+_SLACK_S = 2.0
+"""A process that started so much later than its pid file was written is another one, under an id that is used again."""
+
+
+class AmbiguousError(SoakError):
+    """Several processes are as a target file says, and none of them started the others."""
+
+
+def find(how: Find) -> ProcessId | None:
+    """The process that a target file means, with the names in its texts replaced; None when it is not there.
+
+    Of processes that started each other it is the first that is not a shell. Raises AmbiguousError.
+    """
+    if how.pid_file is not None:
+        return of_pid_file(Path(how.pid_file))
+    if how.command_line is not None:
+        return of_command_line(how.command_line)
+    return of_port(int(how.port or 0))
+
+
+def of_pid_file(path: Path) -> ProcessId | None:
+    """The process whose id is in a file; None for one that has ended, a file that is half written, and an id used again."""
+    try:
+        text, written = path.read_text(errors="replace").strip(), path.stat().st_mtime
+    except OSError:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        return None
+    found = process_id(int(text))
+    if found is None:
+        return None
+    started = time.time() - (since_boot_s() - found.started_s)
+    return None if started > written + _SLACK_S else found
+
+
+def of_command_line(pattern: str) -> ProcessId | None:
+    """The process in whose command line a regular expression is found. Raises AmbiguousError."""
+    wanted = re.compile(pattern)
+    processes = all_processes()
+    own = _ancestors(os.getpid(), processes)
+    matching = {pid: each for pid, each in processes.items() if pid not in own and wanted.search(command_line(pid))}
+    return _first(matching, processes, f"a command line that matches {quoted(pattern)}")
+
+
+def of_port(port: int) -> ProcessId | None:
+    """The process that listens on a port. Raises AmbiguousError."""
+    found = {each.id.pid: each for each in listeners(port)}
+    return _first(found, all_processes() if len(found) > 1 else found, f"port {port}")
+
+
+def _ancestors(pid: int, processes: dict[int, Stat]) -> set[int]:
+    """A process and those that it descends from: they have our own command line in theirs."""
+    found = set[int]()
+    while pid in processes and pid not in found:
+        found.add(pid)
+        pid = processes[pid].parent
+    return found
+
+
+def _first(matching: dict[int, Stat], processes: dict[int, Stat], what: str) -> ProcessId | None:
+    others = {pid: each for pid, each in matching.items() if each.name not in _SHELLS} or matching
+    first = [each for each in others.values() if not (_ancestors(each.parent, processes) & others.keys())]
+    if len(first) > 1:
+        listed = ", ".join(f"{each.name} {each.id.pid}" for each in sorted(first, key=lambda each: each.id.pid)[:5])
+        remedy = "write a narrower pattern, or a pid_file"
+        raise AmbiguousError(f"{len(first)} processes have {what}: {listed} ({remedy})")
+    return first[0].id if first else None

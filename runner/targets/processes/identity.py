@@ -1,0 +1,105 @@
+"""Which process it is: a process id alone is used again, together with the start of the process it is not."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_STATE, _PARENT, _GROUP, _SESSION, _STARTED = 0, 1, 2, 3, 19
+"""Fields of /proc/PID/stat after the name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """One process: its id, and when it started, in clock ticks since the machine did."""
+
+    pid: int
+    started_ticks: int
+
+    @property
+    def started_s(self) -> float:
+        """When it started, in seconds since the machine did: as CLOCK_BOOTTIME counts, to a hundredth of a second."""
+        return self.started_ticks / _TICKS_PER_S
+
+    def is_alive(self) -> bool:
+        """Whether it still runs; one that has ended and was not waited for does not."""
+        found = stat(self.pid)
+        return found is not None and not found.ended and found.id == self
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What the kernel knows of a process at an instant.
+
+    ended: it is a zombie, or on its way out. stopped: by a signal, until it is continued.
+    """
+
+    id: ProcessId
+    name: str
+    parent: int
+    group: int
+    session: int
+    ended: bool
+    stopped: bool
+
+
+def stat(pid: int) -> Stat | None:
+    """The process of an id; None when there is none."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except (OSError, ValueError):
+        return None
+    before, _, after = text.rpartition(")")
+    fields = after.split()
+    return Stat(
+        id=ProcessId(pid, int(fields[_STARTED])),
+        name=before.partition("(")[2],
+        parent=int(fields[_PARENT]),
+        group=int(fields[_GROUP]),
+        session=int(fields[_SESSION]),
+        ended=fields[_STATE] in "ZX",
+        stopped=fields[_STATE] in "Tt",
+    )
+
+
+def process_id(pid: int) -> ProcessId | None:
+    """The process that runs under an id now; None when it has ended."""
+    found = stat(pid)
+    return None if found is None or found.ended else found.id
+
+
+def all_processes() -> dict[int, Stat]:
+    """Every process that runs now, by its id."""
+    found = (stat(int(path.name)) for path in _PROC.iterdir() if path.name.isdigit())
+    return {each.id.pid: each for each in found if each is not None and not each.ended}
+
+
+def command_line(pid: int) -> str:
+    """The command line of a process, its words with a space in between; empty when it has ended."""
+    try:
+        return (_PROC / str(pid) / "cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def tree(root: int, processes: dict[int, Stat] | None = None) -> list[ProcessId]:
+    """A process and all that descends from it, parents first. What lost its parent is not found: see `orphans`."""
+    processes = all_processes() if processes is None else processes
+    children: dict[int, list[int]] = {}
+    for pid, each in processes.items():
+        children.setdefault(each.parent, []).append(pid)
+    found, left = [], [root]
+    while left:
+        pid = left.pop(0)
+        if pid in processes:
+            found.append(processes[pid].id)
+        left += children.get(pid, [])
+    return found
+
+
+def since_boot_s() -> float:
+    """Now, on the clock of `ProcessId.started_s`."""
+    import time
+
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,0 +1,164 @@
+"""One probe of a program, as a target file describes it. It ends within its timeout, whatever it asks."""
+
+import asyncio
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from soak.runner.targets.processes.notify import NotifySocket
+from soak.runner.targets.processes.ports import LOOPBACK
+from soak.runner.targets.processes.requests import RequestError, request
+from soak.schemas.errors import quoted, reason, shortened
+from soak.schemas.target.model import Probe, ProbeKind
+
+_MOST_OUTPUT = 1_000_000
+_MOST_LOG = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is probed, beside what the probe itself says: its log and where its output begins there, what it notifies.
+
+    environment, folder: of commands; None: soak's own.
+    """
+
+    log: Path | None = None
+    log_from: int = 0
+    notify: NotifySocket | None = None
+    environment: Mapping[str, str] | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The result of a probe: whether it is green, in words why not, and how long it took in seconds."""
+
+    green: bool
+    reason: str = ""
+    took_s: float = 0.0
+
+
+class _RedError(Exception):
+    """The probe is not green: why."""
+
+
+async def probe(how: Probe, subject: Subject) -> Probed:
+    """The result of a probe, within its timeout."""
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(how.timeout_s):
+            await _KINDS[how.kind](how, subject)
+    except TimeoutError:
+        return Probed(False, f"no answer within {how.timeout_s:g} s", time.monotonic() - began)
+    except _RedError as red:
+        return Probed(False, str(red), time.monotonic() - began)
+    return Probed(True, "", time.monotonic() - began)
+
+
+async def _http(how: Probe, subject: Subject) -> None:
+    try:
+        # The limit around it is as long, and says the same.
+        answer = await request(how.what, how.timeout_s)
+    except RequestError as error:
+        raise _RedError(str(error)) from None
+    if answer.status not in (how.status or range(200, 300)):
+        raise _RedError(f"answered {answer.status}")
+    _look_for(how.contains, answer.body, "the answer")
+
+
+def _look_for(text: str | None, content: bytes, what: str) -> None:
+    if text is not None and text.encode() not in content:
+        raise _RedError(f"{what} does not contain {quoted(text)}")
+
+
+async def _tcp(how: Probe, subject: Subject) -> None:
+    host, _, port = how.what.rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host or LOOPBACK, int(port))
+    except OSError as error:
+        raise _RedError(reason(error)) from None
+    writer.transport.abort()
+
+
+async def _exec(how: Probe, subject: Subject) -> None:
+    # In a thread, which ends in time by itself: what asyncio starts is closed late where it is cancelled.
+    code, output = await asyncio.to_thread(_run, how, subject)
+    if code:
+        raise _RedError(f"the command exited with {code}")
+    _look_for(how.contains, output, "the output of the command")
+
+
+def _run(how: Probe, subject: Subject) -> tuple[int, bytes]:
+    """What a command exited with, and what it wrote. Raises _RedError, and TimeoutError after the timeout of the probe."""
+    try:
+        process = subprocess.Popen(
+            shlex.split(how.what),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=subject.folder,
+            env=None if subject.environment is None else dict(subject.environment),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _RedError(f"the command cannot be started: {reason(error)}") from None
+    with process:
+        try:
+            output, _ = process.communicate(timeout=how.timeout_s)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+        finally:
+            # The command, if it is late, and whatever it left in its session.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, output[:_MOST_OUTPUT]
+
+
+async def _file(how: Probe, subject: Subject) -> None:
+    try:
+        written = Path(how.what).stat().st_mtime
+    except OSError as error:
+        raise _RedError(f"{shortened(Path(how.what).name)}: {reason(error)}") from None
+    age_s = time.time() - written
+    if how.fresh_s is not None and age_s > how.fresh_s:
+        raise _RedError(f"{shortened(Path(how.what).name)} was written to {age_s:.1f} s ago")
+
+
+async def _log(how: Probe, subject: Subject) -> None:
+    if subject.log is None:
+        raise _RedError("its output is not in a log of soak")
+    try:
+        with subject.log.open("rb") as file:
+            file.seek(subject.log_from)
+            text = file.read(_MOST_LOG).decode(errors="replace")
+    except OSError as error:
+        raise _RedError(f"{subject.log.name}: {reason(error)}") from None
+    # The last line may not be whole yet.
+    whole, end, _ = text.rpartition("\n")
+    if not (end and re.search(how.what, whole, re.MULTILINE)):
+        raise _RedError(f"no line matches {quoted(how.what)}")
+
+
+async def _notify(how: Probe, subject: Subject) -> None:
+    if subject.notify is None or subject.notify.ready_at is None:
+        raise _RedError("has not sent READY=1")
+    last = subject.notify.watchdog_at
+    if how.fresh_s is not None and (last is None or time.monotonic() - last > how.fresh_s):
+        raise _RedError(f"has not sent WATCHDOG=1 for {time.monotonic() - (last or 0.0):.1f} s")
+
+
+_KINDS: Mapping[ProbeKind, Callable[[Probe, Subject], Awaitable[None]]] = {
+    ProbeKind.HTTP: _http,
+    ProbeKind.TCP: _tcp,
+    ProbeKind.EXEC: _exec,
+    ProbeKind.FILE: _file,
+    ProbeKind.LOG: _log,
+    ProbeKind.NOTIFY: _notify,
+}

@@ -1,0 +1,39 @@
+"""Trials of a self-test: planted defects of a target, each with the scenario and the check that must find it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A defect (None: a sound system), the scenario run against it, and the checks meant for it, of which one suffices.
+
+    settings: of the scenario, as for `--set`. speed: speed-up factor; None for that of the self-test.
+    """
+
+    defect: str | None
+    scenario: str
+    meant: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    speed: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in the matrix."""
+        return self.defect or f"clean ({self.scenario})"
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """What proves that a soak of a target finds bugs.
+
+    variable: the environment variable that plants a defect by its name; none is planted where it is empty. planted: a trial
+    for each defect. clean: runs that must have no findings.
+    """
+
+    variable: str
+    planted: Sequence[Trial]
+    clean: Sequence[Trial]
+
+
+MakeTrials = Callable[[], Trials]

@@ -1,0 +1,1 @@
+"""Target files: how a system is started, reached, observed and stopped."""

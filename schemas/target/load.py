@@ -1,0 +1,93 @@
+"""A target file to typed data, or to all its problems."""
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from soak.schemas.conformity import Schema
+from soak.schemas.errors import ScenarioError
+from soak.schemas.files import folder_of
+from soak.schemas.language.document import Document, read_document
+from soak.schemas.language.schema import read_schema
+from soak.schemas.language.shape import shape_problems, with_defaults
+from soak.schemas.target.build import build_target
+from soak.schemas.target.checks import problems
+from soak.schemas.target.model import TargetFile
+
+SUFFIXES = (".yaml", ".yml")
+"""What the name of a target file ends in."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTarget:
+    """A target file, and what it was read from. folder: what its relative paths start from, `{here}`."""
+
+    file: TargetFile
+    folder: Path
+    content: bytes
+    document: Document = field(compare=False, repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file as it is."""
+        import hashlib
+
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def load_target(path: Path) -> LoadedTarget:
+    """The target file at `path`.
+
+    Raises ScenarioError with every problem of the file, and UsageError when it cannot be read.
+    """
+    return loaded_from(read_document(path), path)
+
+
+def describes_a_target(document: Document) -> bool:
+    """Whether a document is a target file and not a scenario, by its keys."""
+    if not isinstance(document.data, dict):
+        return False
+    own = target_schema()["properties"].keys() - read_schema("scenario")["properties"].keys()
+    return not own.isdisjoint(document.data) and "workload" not in document.data
+
+
+def loaded_from(document: Document, path: Path) -> LoadedTarget:
+    """The target file in a document that was read from `path`. Raises ScenarioError."""
+    folder, schema = folder_of(path), target_schema()
+    found = document.problems + shape_problems(document, schema=schema)
+    if not found:
+        found = list(problems(document))
+    if found:
+        raise ScenarioError(found)
+    return LoadedTarget(build_target(_completed(document.data, schema)), folder, document.content, document)
+
+
+def _completed(data: Any, schema: Schema) -> Any:
+    """`data` with the defaults of the schema, those of entries under names of the author's own too."""
+    filled = with_defaults(data, schema)
+    if isinstance(filled, list):
+        return [_completed(each, schema["items"]) for each in filled] if "items" in schema else filled
+    if not isinstance(filled, dict):
+        return filled
+    inside, others = schema.get("properties", {}), schema.get("additionalProperties")
+    entry = others if isinstance(others, dict) else {}
+    return {key: _completed(value, inside.get(key, entry)) for key, value in filled.items()}
+
+
+@cache
+def target_schema() -> Schema:
+    """The schema of target files, with every definition in the places that refer to it."""
+    schema = read_schema("target")
+    whole: Schema = _inlined(schema, schema["$defs"])
+    return {key: value for key, value in whole.items() if key != "$defs"}
+
+
+def _inlined(value: Any, definitions: Schema) -> Any:
+    if isinstance(value, list):
+        return [_inlined(each, definitions) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(name := value.get("$ref"), str):
+        value = {**definitions[name.removeprefix("#/$defs/")], **{k: v for k, v in value.items() if k != "$ref"}}
+    return {key: _inlined(each, definitions) for key, each in value.items()}

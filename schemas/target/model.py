@@ -1,0 +1,231 @@
+"""A target file as typed data. Texts are templates (`templates.py`) until `expand` has replaced the names in them.
+
+All durations are in real seconds, whatever the speed of a run; None stands for what the scenario, or the code that uses it, says.
+What records need (source, streams, sinks) is apart from what any group of programs needs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from soak.schemas.language.document import Data
+
+
+class ProbeKind(StrEnum):
+    """How a program is probed, by its word in a target file."""
+
+    HTTP = "http"
+    TCP = "tcp"
+    EXEC = "exec"
+    FILE = "file"
+    LOG = "log"
+    NOTIFY = "notify"
+
+
+class Killed(StrEnum):
+    """What SIGKILL of a process strikes."""
+
+    PROCESS = "process"
+    GROUP = "group"
+    TREE = "tree"
+
+
+class TimeFormat(StrEnum):
+    """How a ledger writes a time: a number since the epoch in a unit, or ISO 8601."""
+
+    SECONDS = "s"
+    MILLISECONDS = "ms"
+    MICROSECONDS = "us"
+    NANOSECONDS = "ns"
+    ISO = "iso"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One way to probe a program; `what`: URL, address, command line, path or pattern, empty for `notify`.
+
+    status: accepted codes, empty: 200 to 299. contains: in the answer or the output. fresh_s: maximum age of the file, or of
+    the last WATCHDOG=1. timeout_s: of one probe. within_s: from the start until ready (probes of readiness only).
+    """
+
+    kind: ProbeKind
+    what: str
+    timeout_s: float
+    status: tuple[int, ...] = ()
+    contains: str | None = None
+    fresh_s: float | None = None
+    within_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """How a program is stopped: by `signal` (`TERM`), or by the command line `command`."""
+
+    signal: str = "TERM"
+    command: str | None = None
+    grace_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """How a process is killed: SIGKILL to what `of` says, or the command line `command`."""
+
+    of: Killed = Killed.PROCESS
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """How a process is found by those who are not its parent: one of the three is set. `command_line`: a regular expression."""
+
+    pid_file: str | None = None
+    command_line: str | None = None
+    port: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """Where a number that a process reports is read: exactly one of `prometheus`, `json` and `log` is set.
+
+    prometheus, json: a URL or a path. labels: what a sample must have. at: keys and indices with dots in between. pattern: with
+    one group; total: whether its matches are added up, instead of the last one taken.
+    """
+
+    prometheus: str | None = None
+    name: str = ""
+    labels: Mapping[str, str] | None = None
+    json: str | None = None
+    at: str = ""
+    log: str | None = None
+    pattern: str = ""
+    total: bool = False
+    timeout_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A request to `url`, or the command line `command`."""
+
+    url: str | None = None
+    method: str = "POST"
+    body: str = ""
+    command: str | None = None
+    timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is started from a command line; its output is appended to `<name>.log`. after: names of what must be ready before."""
+
+    name: str
+    command: str
+    directory: str
+    environment: Mapping[str, str]
+    after: tuple[str, ...]
+    ready: Probe | None
+    stop: Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Supervisor:
+    """Theirs: it starts the processes. says: files in which it reports what it does, by what they are about."""
+
+    program: Program
+    says: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process of the system. program: None where their supervisor starts it; find: None where soak is its parent."""
+
+    name: str
+    program: Program | None
+    find: Find | None
+    ready: Probe | None
+    live: Probe | None
+    stop: Stop
+    kill: Kill
+    port: str | None
+    metrics: Mapping[str, Metric]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file that is written before anything is started."""
+
+    path: str
+    text: str
+    executable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FaultActions:
+    """What brings a fault about, and what ends it; None: it ends by itself."""
+
+    begin: Action
+    end: Action | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What sends the records. go: None, where the run begins as soon as everything is ready."""
+
+    program: Program
+    go: Action | None
+    disconnect: Action | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Records that a program writes: `jsonl`, or `sqlite` with `query`. Other fields name what a line or row holds.
+
+    first, last: of consecutive keys that a line stands for. time: how `at` and `sent` are written.
+    """
+
+    jsonl: str | None
+    sqlite: str | None
+    query: str
+    key: str
+    first: str | None
+    last: str | None
+    at: str | None
+    sent: str | None
+    kind: str | None
+    strong: str | None
+    confirm: str | None
+    low_consistency: str | None
+    time: TimeFormat
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFile:
+    """A whole target file, checked. system: None where the file does not name one.
+
+    conventions: what of a scenario is otherwise with this target, as plain data.
+    """
+
+    name: str
+    title: str
+    system: str | None
+    environment: Mapping[str, str]
+    ports: tuple[str, ...]
+    files: tuple[WrittenFile, ...]
+    services: tuple[Program, ...]
+    supervisor: Supervisor | None
+    processes: tuple[Process, ...]
+    faults: Mapping[str, FaultActions]
+    conventions: Mapping[str, Data]
+    source: Source | None
+    streams: Mapping[str, Ledger]
+    sinks: Mapping[str, Ledger]
+
+    def process(self, name: str) -> Process:
+        """The process of a name. Raises KeyError."""
+        return {each.name: each for each in self.processes}[name]
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """All that soak starts, each after those that are always started before it."""
+        before = (*self.services, *([self.source.program] if self.source else ()))
+        theirs = [self.supervisor.program] if self.supervisor else []
+        return (*before, *theirs, *(each.program for each in self.processes if each.program))

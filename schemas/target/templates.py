@@ -1,0 +1,81 @@
+"""Names in braces in the texts of a target file: `{dir}`, `{port.health}`. `{{name}}` stands for `{name}`; all else is itself."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from typing import Any, TypeVar
+
+from soak.schemas.errors import Where
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)*"
+_TEMPLATE = re.compile(rf"\{{\{{({_NAME})\}}\}}|\{{({_NAME})\}}")
+
+ALWAYS: Mapping[str, str] = {
+    "dir": "the directory of the run for the files of the system",
+    "here": "the folder of the target file",
+    "python": "the Python interpreter that runs soak",
+    "name": "the name of the target",
+    "speed": "scenario seconds per real second",
+    "seed": "the seed of the run",
+    "duration": "the duration of the run, in real seconds",
+    "timezone": "the time zone of the machine, such as Asia/Seoul",
+    "config": "a JSON file with the settings of the scenario, in real seconds",
+    "replay": "a file with the records to send",
+}
+"""What is known in every text, and what it stands for; beside these the ports, as `port.NAME`."""
+
+WITHIN: Mapping[str, tuple[str, ...]] = {
+    "pid": ("stop", "kill", "faults"),
+    "epoch": ("go",),
+    "for": ("disconnect", "faults"),
+    "process": ("faults",),
+    "sink": ("faults",),
+    "after": ("query",),
+}
+"""What is known only in texts below one of these keys: a process id, seconds since 1970, the length of a fault in seconds, the
+process or sink that it strikes, the largest key that was read."""
+
+PORT = "port."
+
+T = TypeVar("T")
+
+
+def known_names(where: Where, ports: tuple[str, ...]) -> list[str]:
+    """The names that the text at `where` may hold."""
+    here = [name for name, keys in WITHIN.items() if not {*keys}.isdisjoint(where)]
+    return [*ALWAYS, *here, *(f"{PORT}{each}" for each in ports)]
+
+
+def names_in(text: str) -> Iterator[str]:
+    """The names in a text, in order."""
+    return (found[2] for found in _TEMPLATE.finditer(text) if found[2])
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """`text` with its names replaced. One that `values` lacks stays, to be replaced later: `{pid}`, `{epoch}`."""
+
+    def value(found: re.Match[str]) -> str:
+        return f"{{{found[1]}}}" if found[1] else values.get(found[2], found[0])
+
+    return _TEMPLATE.sub(value, text)
+
+
+def expand(value: T, values: Mapping[str, str]) -> T:
+    """`value`, part of a target file, with the names in all its texts replaced."""
+    expanded: T = _expand(value, values)
+    return expanded
+
+
+def _expand(value: Any, values: Mapping[str, str]) -> Any:
+    if isinstance(value, Enum):
+        return value
+    if isinstance(value, str):
+        return fill(value, values)
+    if isinstance(value, tuple | list):
+        return type(value)(_expand(each, values) for each in value)
+    if isinstance(value, Mapping):
+        return {key: _expand(each, values) for key, each in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: _expand(getattr(value, each.name), values) for each in fields(value)})
+    return value

@@ -1,0 +1,147 @@
+"""Target files that must load, and files that must be refused with exactly the messages that stand beside them."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from soak.runner.cli import run_command
+from soak.schemas.errors import ScenarioError
+from soak.schemas.language.schema import read_schema
+from soak.schemas.target.load import load_target, target_schema
+from soak.schemas.target.model import Killed, ProbeKind, TargetFile, TimeFormat
+from soak.schemas.target.order import circle, start_order
+from soak.schemas.target.templates import expand, fill, names_in
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ROOT / "tests" / "target_files"
+SHIPPED = sorted([*ROOT.glob("systems/*/target.yaml"), *ROOT.glob("docs/examples/targets/*.yaml")])
+VALID = [*sorted((FILES / "valid").glob("*.yaml")), *SHIPPED]
+INVALID = sorted((FILES / "invalid").glob("*.yaml"))
+UPDATE = "`pytest --update-expected` writes it: review what it says"
+
+
+def name_of(path: Path) -> str:
+    return path.name
+
+
+def read(name: str) -> TargetFile:
+    return load_target(FILES / "valid" / f"{name}.yaml").file
+
+
+@pytest.mark.parametrize("path", VALID, ids=name_of)
+def test_it_loads(path: Path) -> None:
+    loaded = load_target(path)
+    assert loaded.content == path.read_bytes()
+    assert loaded.folder == path.parent
+    assert [
+        error.message for error in Draft202012Validator(read_schema("target")).iter_errors(loaded.document.data)
+    ] == []
+
+
+def messages(path: Path) -> str:
+    with pytest.raises(ScenarioError) as caught:
+        load_target(path)
+    return "".join(f"{replace(problem, source=path.name)}\n" for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize("path", INVALID, ids=name_of)
+def test_it_is_refused_as_expected(path: Path, update_expected: bool) -> None:
+    expected = path.with_suffix(".expected")
+    if update_expected:
+        expected.write_text(messages(path), encoding="utf-8")
+    assert expected.exists(), f"{expected.name} is missing; {UPDATE}"
+    assert messages(path) == expected.read_text(encoding="utf-8")
+    for line in messages(path).splitlines():
+        assert re.fullmatch(rf"{re.escape(path.name)}:\d+:\d+: \S.* \(\S.*\)", line), line
+
+
+def test_every_key_is_explained_with_an_example() -> None:
+    def look(schema: object, where: str) -> None:
+        if isinstance(schema, dict):
+            for key, inner in schema.get("properties", {}).items():
+                assert inner.get("description"), f"{where}.{key}"
+                assert "examples" in inner or "properties" in inner, f"{where}.{key}"
+            for key, inner in schema.items():
+                look(inner, f"{where}.{key}")
+        elif isinstance(schema, list):
+            for inner in schema:
+                look(inner, where)
+
+    look(target_schema(), "")
+
+
+def test_everything_is_typed() -> None:
+    file = read("everything")
+    assert [each.name for each in file.programs] == ["database", "exchange", "source", "harvest", "signal"]
+    harvest, signal = file.processes
+    assert harvest.ready
+    assert (harvest.ready.kind, harvest.ready.within_s) == (ProbeKind.NOTIFY, 30)
+    assert harvest.live
+    assert (harvest.live.fresh_s, harvest.kill.of) == (5, Killed.TREE)
+    assert (harvest.metrics["stream_timeouts"].total, harvest.metrics["queue_dropped"].labels) == (
+        True,
+        {"queue": "raw"},
+    )
+    assert (signal.kill.command, signal.find and signal.find.pid_file) == ("kill -9 {pid}", "{dir}/signal.pid")
+    assert file.services[0].ready
+    assert (file.services[0].ready.what, file.services[0].stop.signal, file.services[0].stop.grace_s) == (
+        "5432",
+        "INT",
+        20,
+    )
+    assert (file.sinks["jsonl"].time, file.sinks["jsonl"].kind, file.streams["source"].key) == (
+        TimeFormat.MILLISECONDS,
+        "symbol",
+        "seq",
+    )
+    assert file.conventions["pipeline"] == {"supervisor": {"restart": {"max_restarts": 3}}}
+    assert file.process("signal") is signal
+
+
+def test_defaults_are_filled_in_everywhere() -> None:
+    (process,) = read("least").processes
+    assert process.program
+    assert (process.program.directory, process.stop.signal, process.kill.of) == ("{here}", "TERM", Killed.PROCESS)
+    assert (process.ready, process.live, process.metrics) == (None, None, {})
+    supervised = read("supervised")
+    assert [each.program for each in supervised.processes] == [None, None, None]
+    assert supervised.processes[1].live == supervised.processes[1].ready
+    assert supervised.supervisor
+    assert supervised.supervisor.says == {"restarts": "{dir}/restarts.jsonl"}
+
+
+def test_names_in_braces_are_replaced() -> None:
+    values = {"dir": "/run", "port.health": "80", "seed": "7"}
+    assert (
+        fill('{dir}/a {{dir}} {"a": {seed}} {port.health} {1} {} {pid}', values)
+        == '/run/a {dir} {"a": 7} 80 {1} {} {pid}'
+    )
+    assert list(names_in("{dir} {{dir}} {port.a-b}")) == ["dir", "port.a-b"]
+    file = expand(read("everything"), values)
+    assert file.processes[0].port == "80"
+    assert file.files[0].text == 'speed = {speed}\nbraces = {speed} {"a": 1}\n'
+    assert file.processes[0].ready == read("everything").processes[0].ready
+    assert file.streams["source"].jsonl == "/run/source.jsonl"
+
+
+def test_what_waits_comes_later_and_all_else_stays_in_order() -> None:
+    assert start_order({"a": ["c"], "b": [], "c": [], "d": ["a"]}) == ["b", "c", "a", "d"]
+    assert circle({"a": ["b"], "b": []}) == []
+    assert circle({"a": ["b"], "b": ["a"]}) in (["a", "b", "a"], ["b", "a", "b"])
+
+
+def test_a_file_is_told_from_a_scenario_by_its_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [*(FILES / "valid").glob("*.yaml"), ROOT / "scenarios" / "72h.yaml"]
+    assert run_command(["validate", *map(str, paths)]) == 0
+    assert capsys.readouterr().out.count(": valid") == len(paths)
+    assert run_command(["validate", str(FILES / "invalid" / "circle.yaml")]) == 2
+    assert "it waits for itself" in capsys.readouterr().err
+
+
+def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["schema", "target"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "Soak target"
