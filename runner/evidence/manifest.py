@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from soak.runner.evidence.directory import MANIFEST, SCENARIO, RunDirectory
+from soak.runner.evidence.directory import MANIFEST, SCENARIO, TARGET, RunDirectory
 from soak.schemas.errors import EvidenceError
 from soak.schemas.evidence.manifest import SCHEMA_VERSION, Git, Manifest, Sent
 from soak.schemas.evidence.versions import decode_evidence
@@ -91,11 +91,15 @@ def reproduce(identity: Identity) -> str:
             *words,
             *([] if identity.abort else ["--no-abort"]),
             *([_STOP[identity.stop]] if identity.stop else []),
-            *(["--target", identity.target] if identity.target != "simulation" else []),
+            *(["--target", _target(identity)] if identity.target != "simulation" else []),
             *(["--speed", f"{identity.speed:g}"] if identity.speed != 1 else []),
             *(["--patience", f"{identity.patience_s:g}s"] if identity.patience_s else []),
         ]
     )
+
+
+def _target(identity: Identity) -> str:
+    return TARGET if identity.target_sha256 else identity.target
 
 
 def _stamp(moment: datetime) -> str:

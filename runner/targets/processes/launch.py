@@ -68,7 +68,7 @@ class Launcher:
 
     def refuse_missing(self, program: Program) -> None:
         """Raise UsageError where the command or the working directory of a program does not exist."""
-        folder = self._folder(program)
+        folder = self.folder_of(program)
         if not folder.is_dir():
             remedy = "correct its directory, which starts from the folder of the target file"
             raise UsageError(f"{program.name}: no directory {quoted(program.directory)} ({remedy})")
@@ -107,7 +107,7 @@ class Launcher:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self._folder(program),
+                cwd=self.folder_of(program),
                 env={**self.environment_of(program), **more},
                 start_new_session=True,
             )
@@ -115,5 +115,6 @@ class Launcher:
             what = f"{program.name}: {quoted(words[0])} cannot be started: {reason(error)}"
             raise StartError(f"{what} (correct its command or directory)") from None
 
-    def _folder(self, program: Program) -> Path:
+    def folder_of(self, program: Program) -> Path:
+        """The working directory of a program."""
         return self._here / program.directory
