@@ -36,12 +36,13 @@ class Seen:
 @dataclass(slots=True)
 class Tally:
     """What a place holds. rows: all of them, of records that were sent; distinct: of different records, of which so many are
-    as the bits say. highest: the largest number of a record in it. newest_s: when that was sent."""
+    as the bits say. tells_like: whether that is known. highest: the largest number of a record in it. newest_s: when that was sent."""
 
     rows: int = 0
     distinct: int = 0
     like: Counter[int] = field(default_factory=Counter)
     rows_like: Counter[int] = field(default_factory=Counter)
+    tells_like: bool = False
     highest: int = -1
     newest_s: float = -1.0
 
@@ -68,6 +69,7 @@ class Book:
         """Whether it is known what each record is like."""
         self.tallies = {place.name: Tally() for place in places}
         self._first = places[0] if places else None
+        self.last_sent_s = 0.0
         self.tells_like = False
         """Whether it is known of the records in the first place."""
         self.minutes = np.zeros((0, 3), dtype=np.int64)
@@ -78,8 +80,8 @@ class Book:
         """How many records were sent."""
         return self.keys.count
 
-    def send(self, seen: Seen) -> tuple[Ints, Floats]:
-        """Records that were sent: numbers and times of those that are new."""
+    def send(self, seen: Seen) -> Ints:
+        """Records that were sent: the numbers of those that are new."""
         before = self.keys.count
         number = self.keys.add(seen.keys)
         fresh = number >= before
@@ -89,11 +91,12 @@ class Book:
         for column in (self.sent_s, self.held, self.label, self.like):
             column.grow(self.keys.count)
         self.sent_s.values[number] = seen.at_s[places]
+        self.last_sent_s = max(self.last_sent_s, float(seen.at_s[places].max(initial=0.0)))
         self.label.values[number] = -1 if seen.label is None else seen.label[places]
         if seen.like is not None:
             self.like.values[number] = seen.like[places]
             self.knows_like = True
-        return number, seen.at_s[places]
+        return number
 
     def arrive(self, place: Place, seen: Seen) -> Arrived:
         """Rows of a place."""
@@ -120,6 +123,7 @@ class Book:
         if like is None and self.knows_like:
             like = self.like.values[number].astype(np.int64)
         if like is not None:
+            tally.tells_like = True
             for bit in (STRONG, LOW, CONFIRMED):
                 tally.rows_like[bit] += int(((like & bit) > 0).sum())
                 tally.like[bit] += int(((like[new] & bit) > 0).sum())

@@ -1,7 +1,6 @@
 """What the ledgers show, as events: a stretch at a time, each one sample interval."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -40,24 +39,22 @@ class _Stretch:
     """Rows of records that were not sent: since which stretch they wait for that."""
 
 
-Lag = Callable[[Ints, Floats], float]
-"""How late records were in seconds, given their numbers and the times at which they were sent."""
-
-
 class Flow:
     """Folds rows of ledgers into a book, and notes what became of the records.
 
-    journal: None while what is known already is gone through. lag: None where nobody can tell.
+    journal: None while what is known already is gone through.
     """
 
-    def __init__(self, plan: Plan, places: tuple[Place, ...], speed: float, lag: Lag | None = None) -> None:
+    def __init__(self, plan: Plan, places: tuple[Place, ...], speed: float) -> None:
         self.book, self.places = Book(places), places
         self.journal: Journal | None = None
-        self._plan, self._pipeline, self._lag = plan, pipeline_of(plan.scenario), lag
+        self._plan, self._pipeline = plan, pipeline_of(plan.scenario)
         self.blame = Blame(plan)
-        self.settling_s = max(SETTLING_S, LEAST_SETTLING_REAL_S * speed)
+        self.settling_s = settling_s(speed)
         self._stretches = {place.name: _Stretch() for place in places}
-        self._number_of = numbers_by_label(plan)
+        by_label = numbers_by_label(plan)
+        # The last stands for none.
+        self._number_of = np.array([by_label.get(each, 0) for each in (*range(len(plan.vocabulary.labels)), -1)])
         self._sent: Counter[int] = Counter()
         self._late_s: float | None = None
         self._minute = self._closed = 0
@@ -69,11 +66,12 @@ class Flow:
 
     def send(self, seen: Seen) -> None:
         """Records that the source sent."""
-        number, at_s = self.book.send(seen)
+        number = self.book.send(seen)
         self._sent.update(self.book.label.values[number].tolist())
-        if self._lag is not None and len(number):
-            late_s = self._lag(number, at_s)
-            self._late_s = late_s if self._late_s is None else max(self._late_s, late_s)
+
+    def note_late(self, late_s: float) -> None:
+        """The source sent records so long after they were due."""
+        self._late_s = late_s if self._late_s is None else max(self._late_s, late_s)
 
     def arrive(self, place: Place, seen: Seen) -> None:
         """Rows of a place."""
@@ -114,7 +112,7 @@ class Flow:
 
     def _close_sent(self, until_s: float) -> None:
         for label, count in sorted(self._sent.items()):
-            self.note(until_s, Kind.RECORDS_SENT, number=self._number_of[label], value=count)
+            self.note(until_s, Kind.RECORDS_SENT, number=int(self._number_of[label]), value=count)
         self._sent.clear()
         if self._late_s is not None:
             self.note(until_s, Kind.SAMPLE_SOURCE_LAG, value=max(0.0, self._late_s))
@@ -137,8 +135,7 @@ class Flow:
     def _close_place(self, place: Place, until_s: float) -> None:
         stretch = self._stretches[place.name]
         at_s, latency_s, label = (
-            np.concatenate(each) if each else np.empty(0)
-            for each in (stretch.at_s, stretch.latency_s, stretch.label)
+            np.concatenate(each) if each else np.empty(0) for each in (stretch.at_s, stretch.latency_s, stretch.label)
         )
         done = at_s <= until_s
         label = label.astype(np.int64)
@@ -151,17 +148,15 @@ class Flow:
             kind = Kind.ORDERS_PLACED if place.kind is PlaceKind.ORDERS else Kind.RECORDS_TAKEN
             for each in np.unique(label).tolist() if kind is Kind.RECORDS_TAKEN else [None]:
                 count = len(label) if each is None else int((label == each).sum())
-                number = -1 if each is None else self._number_of[each]
+                number = -1 if each is None else int(self._number_of[each])
                 self.note(until_s, kind, number=number, worker=place.part, value=count)
         self._note_again(place, stretch)
 
     def _note_stored(self, place: Place, at_s: Floats, latency_s: Floats, label: Ints) -> None:
         if not len(at_s) or self.journal is None:
             return
-        numbers = np.array([self._number_of[each] for each in range(-1, len(self._number_of) - 1)], dtype=np.int64)
-        for t, kind, number, count, worker, cause, value in stored(
-            at_s, latency_s, numbers[label + 1], label, place.part
-        ):
+        rows = stored(at_s, latency_s, self._number_of[label], label, place.part)
+        for t, kind, number, count, worker, cause, value in rows:
             self.note(t, Kind(kind), number=number, attempt=count, worker=worker, cause=cause, value=value)
 
     def _note_again(self, place: Place, stretch: _Stretch) -> None:
@@ -187,6 +182,11 @@ class Flow:
             if self.book.tells_like:
                 self.note(t_s, Kind.MINUTE_STRONG, value=strong)
                 self.note(t_s, Kind.MINUTE_LOW_CONSISTENCY, value=low)
+
+
+def settling_s(speed: float) -> float:
+    """How long after its end a minute is closed, in scenario time."""
+    return max(SETTLING_S, LEAST_SETTLING_REAL_S * speed)
 
 
 def numbers_by_label(plan: Plan) -> dict[int, int]:

@@ -20,7 +20,7 @@ class Gaps:
     """reader: where it is seen what the reader of the source has passed on; None: nowhere, and nothing is known to be missing."""
 
     def __init__(self, book: Book, blame: Blame, reader: Place | None, process: int) -> None:
-        self._book, self._blame, self._reader, self._process = book, blame, reader, process
+        self._book, self._blame, self.reader, self._process = book, blame, reader, process
         self._reached: deque[int] = deque([0] * _PATIENCE)
         self._looked = 0
         self._unmatched = 0
@@ -36,14 +36,14 @@ class Gaps:
 
     def close(self, until_s: float, note: Note, *, at_once: bool = False) -> None:
         """Note what is missing by now of what was sent before something that has arrived since."""
-        if self._reader is None:
+        if self.reader is None:
             return
-        highest = self._book.tallies[self._reader.name].highest
+        highest = self._book.tallies[self.reader.name].highest
         self._reached.append(highest)
         last = highest if at_once else self._reached.popleft()
         if last <= self._looked:
             return
-        missing = self._book.absent(self._reader, self._looked, last, 0)
+        missing = self._book.absent(self.reader, self._looked, last, 0)
         self._looked = last
         self.gone += len(missing)
         dropped = min(self._unmatched, len(missing))

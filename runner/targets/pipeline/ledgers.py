@@ -1,13 +1,14 @@
 """All ledgers of a run: read as they grow, folded into the flow of records, and kept in the record ledger of the evidence."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from soak.runner.targets.pipeline.book import Seen
+from soak.runner.targets.pipeline.dues import Dues
 from soak.runner.targets.pipeline.epochs import Epochs
 from soak.runner.targets.pipeline.flow import Flow
 from soak.runner.targets.pipeline.keys import Keys
@@ -44,7 +45,7 @@ class Ledgers:
         self, plan: Plan, flow: Flow, source: Ledger | None, epochs: Epochs, directory: Path, *, ours: bool
     ) -> None:
         self._plan, self._flow, self._epochs, self._ours = plan, flow, epochs, ours
-        self._content = Content(plan)
+        self._content, self._dues = Content(plan), Dues(plan)
         self._places = {place.name: place for place in flow.places}
         self._known = {SOURCE: source, **{place.name: place.ledger for place in flow.places}}
         self._tails: dict[str, Tail] = {}
@@ -52,6 +53,8 @@ class Ledgers:
         self._file = -1
         self._fresh: dict[str, list[Seen]] = {}
         self._dropped: dict[str, int] = {}
+        self.on_rows: Callable[[Place, Seen], None] | None = None
+        """Called with what is read of a place."""
         self._labels = {label.kind: number for number, label in enumerate(plan.vocabulary.labels)}
 
     def open(self, positions: Mapping[str, int | str]) -> None:
@@ -75,6 +78,8 @@ class Ledgers:
             seen = self._seen(name, rows, now_s)
             self._fresh.setdefault(name, []).append(seen)
             self._take(name, seen)
+            if name != SOURCE and self.on_rows is not None:
+                self.on_rows(self._places[name], seen)
         return sum(len(rows) for _, rows in found)
 
     def _rows(self, name: str) -> Iterator[Rows]:
@@ -97,11 +102,18 @@ class Ledgers:
         self._dropped[process] = self._dropped.get(process, 0) + count
         self._flow.gaps.drop(count)
 
+    def say_backlog(self, process: int, waiting: float) -> None:
+        """A process says how many records wait for it."""
+        self._flow.waiting.says[process] = waiting
+
+    @property
+    def sees_no_gaps(self) -> bool:
+        """Whether no ledger shows what the reader of the source did not get."""
+        return self._flow.gaps.reader is None or self._known[SOURCE] is None
+
     def close(self, until_s: float) -> None:
         """A stretch ends: its events are noted, and its rows are kept. Raises OutputError."""
-        lines = [
-            _line(until_s, name, self._fresh.get(name, []), tail.position) for name, tail in self._tails.items()
-        ]
+        lines = [_line(until_s, name, self._fresh.get(name, []), tail.position) for name, tail in self._tails.items()]
         lines += [LedgerLine(until_s, name, dropped=count) for name, count in self._dropped.items()]
         self._fresh, self._dropped = {}, {}
         with writing(self._path):
@@ -164,14 +176,14 @@ class Ledgers:
 
     def _told_by_plan(self, seen: Seen) -> Seen:
         """Records of the plan: their keys are the numbers of its arrivals."""
-        number = np.asarray(seen.keys, dtype=np.int64) << KEY_SHIFT
-        records = self._content.of(number, self._due_s(number, seen.at_s))
+        arrival = np.asarray(seen.keys, dtype=np.int64)
+        number, due_s = arrival << KEY_SHIFT, self._dues.of(arrival, seen.at_s)
+        if len(arrival):
+            self._flow.note_late(float((seen.at_s - due_s).max()))
+        # Their shares are those of the time at which they were due.
+        records = self._content.of(number, due_s)
         like = records.strong * STRONG + records.low_consistency * LOW + records.confirmed * CONFIRMED
         return Seen(seen.keys, seen.at_s, seen.sent_s, self._plan.labels_of(number), like)
-
-    def _due_s(self, number: Ints, at_s: Floats) -> Floats:
-        """When records were due: their shares are those of that time."""
-        return at_s
 
     def close_files(self) -> None:
         """Let go of all files."""

@@ -22,7 +22,12 @@ AFTER = "{after}"
 POSITION = "position"
 """The column of a query by which `{after}` counts; without it, the key."""
 
-_PER_S = {TimeFormat.SECONDS: 1.0, TimeFormat.MILLISECONDS: 1e3, TimeFormat.MICROSECONDS: 1e6, TimeFormat.NANOSECONDS: 1e9}
+_PER_S = {
+    TimeFormat.SECONDS: 1.0,
+    TimeFormat.MILLISECONDS: 1e3,
+    TimeFormat.MICROSECONDS: 1e6,
+    TimeFormat.NANOSECONDS: 1e9,
+}
 
 
 class LedgerError(SoakError):
