@@ -63,6 +63,8 @@ class Child:
         self.state = State.DOWN
         self.restarts = Restarts(settings.restart, forgets=settings.has(Defect.RESTART_COUNTER_RESET))
         self.lives: list[Life] = []
+        self.failed = 0
+        """Probes of its rounds that failed, in a row."""
         self.waiting = 0
         """What it said last of what waits for it."""
         self._popen: subprocess.Popen[bytes] | None = None
@@ -90,7 +92,7 @@ class Child:
                 stderr=file,
                 process_group=0,
             )
-        self.state = State.STARTING
+        self.state, self.failed = State.STARTING, 0
         self.lives.append(Life(self._popen.pid, time.time()))
 
     def ended(self) -> int | None:

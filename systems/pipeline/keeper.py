@@ -153,7 +153,15 @@ class Keeper:
         self._probes.note(process=child.name, green=green, reason=reason, due=round(due, 6), pid=child.life.pid)
         self.probes += 1
         self.green += green
+        child.failed = 0 if green else child.failed + 1
+        if child.failed == self._settings.health.unhealthy_after and child.state == State.RUNNING:
+            log(f"supervisor: {child.name} is killed after {child.failed} failed probes: {reason}")
+            child.signal(signal.SIGKILL)
         child.sample()
+
+    def count_anew(self) -> None:
+        """Count probes from now on: the session begins."""
+        self.probes = self.green = 0
 
     async def _restart_late(self) -> None:
         """The defect: who notices waits."""

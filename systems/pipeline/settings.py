@@ -81,7 +81,11 @@ class Health(Struct, frozen=True, forbid_unknown_fields=True):
     start_timeout: Positive = 120.0
     timeout: Positive = 2.0
     fresh: Positive = 30.0
+    unhealthy_after: Annotated[int, Meta(ge=1)] | None = None
+    """Failed probes in a row after which a process is killed; null: never."""
+
     start_every: Positive = 0.05
+    """How often a process that starts is probed."""
 
 
 class Backoff(Struct, frozen=True, forbid_unknown_fields=True):

@@ -141,6 +141,7 @@ class Scorer:
                 await asyncio.sleep(_retry(self._stage))
         for sink in self._sinks:
             self._flush(sink)
+            sink.close()
 
     def _behind(self, until: int) -> bool:
         unread = self._reader.offset - sum(len(line) + 1 for line, _ in self._unread)

@@ -56,6 +56,10 @@ class Sink(ABC):
             return 0.0
         return max(0.0, self._since_s + self._batch.every - time.monotonic())
 
+    @abstractmethod
+    def close(self) -> None:
+        """Nothing more is stored."""
+
     def flush(self) -> int:
         """Store the batch; how many signals."""
         stored = 0
@@ -82,6 +86,10 @@ class JsonlSink(Sink):
     def position(self) -> int:
         """The last line's."""
         return self._position
+
+    def close(self) -> None:
+        """Close the file."""
+        self._spool.close()
 
     def _store(self, signals: Sequence[Signal]) -> int:
         at = round(time.time(), 6)
@@ -115,6 +123,11 @@ class SqliteSink(Sink):
         """The stored one."""
         return self._position
 
+    def close(self) -> None:
+        """Close the database, and put what is in its log into it."""
+        if self._database:
+            self._database.close()
+
     def forget_batch(self) -> None:
         """Record the position of the batch, and drop it."""
         if self._database and self.pending:
@@ -126,7 +139,7 @@ class SqliteSink(Sink):
             database = sqlite3.connect(self._path, timeout=0, isolation_level=None)
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
-            key = "INTEGER PRIMARY KEY" if self._ignore else "INTEGER NOT NULL"
+            key = "INTEGER NOT NULL UNIQUE" if self._ignore else "INTEGER NOT NULL"
             database.execute("BEGIN IMMEDIATE")
             database.execute(
                 f"CREATE TABLE IF NOT EXISTS {TABLE} (seq {key}, sent REAL NOT NULL, at REAL NOT NULL,"

@@ -95,6 +95,7 @@ class Supervisor:
         try:
             await self._until_ready()
             await self._begin_session()
+            self.keeper.count_anew()
             watch = Watch(self.settings, self._epoch)
             following = asyncio.create_task(watch.run())
             exporting = asyncio.create_task(self._exporter.run(lambda: watch.figures))

@@ -112,6 +112,7 @@ class Supervisor:
             time.monotonic() if epoch is None else epoch,
             self.current,
             self.subject,
+            lambda name: self._managed[name].state is State.STARTING,
         )
         self._stopping: list[str] | None = None
         self._red: dict[str, int] = {}
