@@ -29,8 +29,8 @@ class Policy:
     """How processes are kept alive; all times in real seconds.
 
     backoff_s: from the end that was noticed to restart n in a row, n from 1; the row ends after reset_after_s of being ready.
-    max_restarts: more than so many within within_s, and the process is given up. start_timeout_s: a process that is not ready by
-    then is killed, which counts as a failure. unhealthy_after: so many red probes in a row, and it is killed; None: never.
+    max_restarts: with more of them within within_s the process is given up. start_timeout_s: a process that is not ready by
+    then is killed, which counts as a failure. unhealthy_after: red probes in a row after which it is killed; None: never.
     """
 
     when: When
