@@ -36,7 +36,8 @@ class Seen:
 @dataclass(slots=True)
 class Tally:
     """What a place holds. rows: all of them, of records that were sent; distinct: of different records, of which so many are
-    as the bits say. tells_like: whether that is known. highest: the largest number of a record in it. newest_s: when that was sent."""
+    as the bits say. tells_like: whether that is known. highest: the largest number of a record in it; newest_s: when the newest
+    was sent."""
 
     rows: int = 0
     distinct: int = 0
@@ -160,9 +161,8 @@ class Book:
 
 def _chosen(seen: Seen, which: Bools) -> Seen:
     places = np.flatnonzero(which)
-    keys: Keys = seen.keys[places] if isinstance(seen.keys, np.ndarray) else [seen.keys[each] for each in places]
-    at, sent, label, like = (
-        None if each is None else each[places] for each in (seen.at_s, seen.sent_s, seen.label, seen.like)
-    )
-    assert at is not None
-    return Seen(keys, at, sent, label, like)
+    whole = seen.keys
+    keys: Keys = whole[places] if isinstance(whole, np.ndarray) else [whole[each] for each in places.tolist()]
+    sent_s = None if seen.sent_s is None else seen.sent_s[places]
+    label, like = (None if each is None else each[places] for each in (seen.label, seen.like))
+    return Seen(keys, seen.at_s[places], sent_s, label, like)

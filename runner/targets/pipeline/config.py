@@ -1,6 +1,7 @@
 """What the texts of a target file can name: ports, paths, and the settings of the scenario as a file, in real seconds."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ from soak.schemas.language.distributions import Constant, Distribution, Exponent
 from soak.schemas.language.model import Scenario
 from soak.schemas.systems.pipeline.settings import Process, pipeline_of
 
-CONFIG, REPLAY = "config.json", "replay.jsonl"
+SYSTEM = "system"
+"""Below the run directory: the files of the system, and its logs."""
+
+CONFIG, REPLAY = "settings.json", "replay.jsonl"
 
 _LEAST_SERVICE_REAL_S = 0.0005
 """Work on a record that takes less is not imitated: waiting for so short a time takes longer than that."""
 
 
-def settings_of(scenario: Scenario, speed: float) -> dict[str, Any]:
-    """The settings of the scenario's pipeline as plain data. Times are real seconds, shares from 0 to 1."""
+def settings_of(scenario: Scenario, speed: float, ports: Mapping[str, int]) -> dict[str, Any]:
+    """The settings of the scenario's pipeline as plain data. Times are real seconds, shares from 0 to 1; ports by name."""
     pipeline = pipeline_of(scenario)
     supervisor, alerts = pipeline.supervisor, pipeline.alerts
     health, restart = supervisor.health, supervisor.restart
@@ -56,6 +60,7 @@ def settings_of(scenario: Scenario, speed: float) -> dict[str, Any]:
         "export": {"every": pipeline.export_every_s * real},
         "stream_timeout": max(pipeline.stream_timeout_s * real, _LEAST_STREAM_TIMEOUT_REAL_S),
         "market": {"resume": pipeline.resume},
+        "ports": dict(ports),
     }
 
 
@@ -102,9 +107,9 @@ def _backoff(backoff: Backoff, real: float) -> dict[str, float]:
     return {"initial": backoff.initial_s * real, "factor": backoff.factor, "max": backoff.max_s * real}
 
 
-def write_settings(scenario: Scenario, speed: float, path: Path) -> dict[str, Any]:
+def write_settings(scenario: Scenario, speed: float, ports: Mapping[str, int], path: Path) -> dict[str, Any]:
     """Write `settings_of` to a file, and return them. Raises OutputError."""
-    settings = settings_of(scenario, speed)
+    settings = settings_of(scenario, speed, ports)
     with writing(path):
         path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     return settings

@@ -54,7 +54,8 @@ class Epochs:
         if not self._zero_at:
             return np.zeros(len(at))
         part = np.maximum(np.searchsorted(self._from_at, at, side="right") - 1, 0)
-        return np.maximum(0.0, (at - np.array(self._zero_at)[part]) * self.speed)
+        since: Floats = np.maximum(0.0, (at - np.array(self._zero_at)[part]) * self.speed)
+        return since
 
     def one(self, at: float) -> float:
         """One time."""

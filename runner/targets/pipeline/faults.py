@@ -1,6 +1,6 @@
 """Faults of a real run: brought about at their times, seen to take effect, and undone, also when the run is cut short."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from soak.runner.targets.context import RunContext
@@ -43,7 +43,9 @@ class Faults:
 
     def _look(self, under_way: "_UnderWay") -> None:
         if under_way.look():
-            self._context.at(self._context.now() + _LOOK_REAL_S * self._context.clock.speed, partial(self._look, under_way))
+            self._context.at(
+                self._context.now() + _LOOK_REAL_S * self._context.clock.speed, partial(self._look, under_way)
+            )
         else:
             self._under_way.remove(under_way)
 
@@ -100,5 +102,3 @@ class _UnderWay:
         if self._began and not self.over:
             self.over = True
             self.strike.end()
-
-

@@ -134,13 +134,12 @@ class Flow:
 
     def _close_place(self, place: Place, until_s: float) -> None:
         stretch = self._stretches[place.name]
-        at_s, latency_s, label = (
-            np.concatenate(each) if each else np.empty(0) for each in (stretch.at_s, stretch.latency_s, stretch.label)
-        )
+        at_s, latency_s, label = _joined(stretch.at_s), _joined(stretch.latency_s), _joined_ints(stretch.label)
         done = at_s <= until_s
-        label = label.astype(np.int64)
-        later = [[each[~done]] if not done.all() else [] for each in (at_s, latency_s, label)]
-        stretch.at_s, stretch.latency_s, stretch.label = later
+        if done.all():
+            stretch.at_s, stretch.latency_s, stretch.label = [], [], []
+        else:
+            stretch.at_s, stretch.latency_s, stretch.label = [at_s[~done]], [latency_s[~done]], [label[~done]]
         at_s, latency_s, label = at_s[done], latency_s[done], label[done]
         if place.kind is PlaceKind.SINK:
             self._note_stored(place, at_s, latency_s, label)
@@ -169,6 +168,12 @@ class Flow:
             times_s = list(times)
             self.note(times_s[0], kind, worker=place.part, cause=cause, value=len(times_s))
 
+    def lags(self, place: Place) -> bool:
+        """Whether a sink lacks records that another place of its stream has."""
+        tallies = self.book.tallies
+        there = max((tallies[each.name].distinct for each in self.places if each.stream == place.stream), default=0)
+        return place.kind is PlaceKind.SINK and tallies[place.name].distinct < there
+
     def close_minutes(self, until_s: float) -> None:
         """Note the minutes that are closed by a time."""
         last = int(self._plan.ends_s // MINUTE_S)
@@ -182,6 +187,14 @@ class Flow:
             if self.book.tells_like:
                 self.note(t_s, Kind.MINUTE_STRONG, value=strong)
                 self.note(t_s, Kind.MINUTE_LOW_CONSISTENCY, value=low)
+
+
+def _joined(parts: list[Floats]) -> Floats:
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _joined_ints(parts: list[Ints]) -> Ints:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
 
 def settling_s(speed: float) -> float:

@@ -49,5 +49,7 @@ class Gaps:
         dropped = min(self._unmatched, len(missing))
         self._unmatched -= dropped
         sent_s = self._book.sent_s.values
-        for cause, numbers in groupby(missing[dropped:].tolist(), lambda each: self._blame.of_record(sent_s[each])):
+        for cause, numbers in groupby(
+            missing[dropped:].tolist(), lambda each: self._blame.of_record(float(sent_s[each]))
+        ):
             note(until_s, Kind.RECORDS_MISSED, worker=self._process, cause=cause, value=len(list(numbers)))

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -16,8 +16,9 @@ from soak.runner.targets.processes.probes import Probed, Subject, probe
 from soak.runner.targets.processes.rounds import Round, Rounds
 from soak.runner.targets.processes.starting import Programs
 from soak.runner.targets.processes.supervising import Policy, Report, Supervisor, What, When
-from soak.runner.targets.processes.watching import Change, Watcher
+from soak.runner.targets.processes.watching import Sight, Watcher
 from soak.schemas.language.model import Scenario
+from soak.schemas.systems.pipeline.settings import Supervisor as Supervision
 from soak.schemas.systems.pipeline.settings import pipeline_of
 from soak.schemas.target.model import Process, TargetFile
 
@@ -52,16 +53,18 @@ class Seen:
 class Group(ABC):
     """Starts the processes and all that they need, follows them, and stops them. `poll` often; it never waits."""
 
-    def __init__(self, prepared: Prepared, background: Background, scenario: Scenario, names: tuple[str, ...]) -> None:
+    def __init__(
+        self, prepared: Prepared, background: Background, scenario: Scenario, names: tuple[str, ...], speed: float
+    ) -> None:
         self._prepared, self._background = prepared, background
         self.file: TargetFile = prepared.file
         self.processes: Mapping[str, Process] = {each.name: each for each in self.file.processes if each.name in names}
-        self._supervision = pipeline_of(scenario).supervisor
+        self._supervision, self._speed = pipeline_of(scenario).supervisor, speed
         self.programs = Programs(prepared.launcher, background)
         self.seen: list[Seen] = []
 
     @abstractmethod
-    def start(self, speed: float) -> None:
+    def start(self) -> None:
         """Start everything, and wait until it is ready. Raises StartError, which says why not."""
 
     @abstractmethod
@@ -102,8 +105,10 @@ class Group(ABC):
 class Theirs(Group):
     """Kept alive by a supervisor of the user's; found by pid file, command line or port, and probed by soak."""
 
-    def __init__(self, prepared: Prepared, background: Background, scenario: Scenario, names: tuple[str, ...]) -> None:
-        super().__init__(prepared, background, scenario, names)
+    def __init__(
+        self, prepared: Prepared, background: Background, scenario: Scenario, names: tuple[str, ...], speed: float
+    ) -> None:
+        super().__init__(prepared, background, scenario, names, speed)
         finds = {name: each.find for name, each in self.processes.items() if each.find is not None}
         self._watcher = Watcher(background, finds)
         self._starting: dict[str, _Start] = {}
@@ -112,11 +117,11 @@ class Theirs(Group):
         self._asked_at: float | None = None
         self.replaced = self._watcher.replaced
 
-    def start(self, speed: float) -> None:
+    def start(self) -> None:
         """See `Group`."""
         self.programs.start_all(self.file.programs)
         self._supervisor = self.programs.processes().get(SUPERVISOR)
-        within_s = max(self._supervision.health.start_timeout_s / speed, 10.0)
+        within_s = max(self._supervision.health.start_timeout_s / self._speed, 10.0)
         until = time.monotonic() + within_s
         ready: set[str] = set()
         while len(ready) < len(self.processes):
@@ -143,7 +148,7 @@ class Theirs(Group):
     def poll(self) -> list[Seen]:
         """See `Group`."""
         for each in self._watcher.poll():
-            if each.change is Change.STARTED:
+            if each.change is Sight.STARTED:
                 self.seen.append(Seen(each.at, each.name, Happening.STARTED, each.process))
                 self._starting[each.name] = _Start(each.process)
             else:
@@ -167,15 +172,8 @@ class Theirs(Group):
     def probes_from(self, epoch: float) -> None:
         """See `Group`."""
         probes = {name: each.live or each.ready for name, each in self.processes.items()}
-        every_s = self._every_s
+        every_s = self._supervision.health.every_s / self._speed
         self._rounds = Rounds(self._background, probes, every_s, epoch, self.current, self._subject)
-
-    _every_s: float = 10.0
-
-    def every(self, every_s: float) -> "Theirs":
-        """The interval of health rounds, in real seconds."""
-        self._every_s = every_s
-        return self
 
     def stop(self) -> None:
         """See `Group`."""
@@ -213,16 +211,18 @@ class Theirs(Group):
 class Ours(Group):
     """Kept alive by soak, by the settings of the scenario."""
 
-    def __init__(self, prepared: Prepared, background: Background, scenario: Scenario, names: tuple[str, ...]) -> None:
-        super().__init__(prepared, background, scenario, names)
+    def __init__(
+        self, prepared: Prepared, background: Background, scenario: Scenario, names: tuple[str, ...], speed: float
+    ) -> None:
+        super().__init__(prepared, background, scenario, names, speed)
         self.replaced: list[tuple[str, ProcessId]] = []
         self._supervisor: Supervisor | None = None
 
-    def start(self, speed: float) -> None:
+    def start(self) -> None:
         """See `Group`."""
         own = {each.program.name for each in self.file.processes if each.program}
         self.programs.start_all([each for each in self.file.programs if each.name not in own])
-        policy = policy_of(self._supervision, speed)
+        policy = policy_of(self._supervision, self._speed)
         self._supervisor = Supervisor(
             list(self.processes.values()), policy, self._prepared.launcher, self._background, self._reported
         )
@@ -295,7 +295,7 @@ _REPORTS = {
 }
 
 
-def policy_of(supervision: "SupervisorSettings", speed: float) -> Policy:
+def policy_of(supervision: Supervision, speed: float) -> Policy:
     """How soak keeps processes alive, in real seconds."""
     health, restart = supervision.health, supervision.restart
     return Policy(

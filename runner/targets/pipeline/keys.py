@@ -1,7 +1,7 @@
 """The keys of records as small numbers: 0, 1, 2 … in the order in which they were first seen, in a few bytes each.
 
-Keys that count up from the first one cost nothing. All others are found by 64 bits: numbers as they are, texts by their hash, of which
-another 32 bits say whether it is the same text; texts that share both are kept as they are.
+Keys that count up from the first one cost nothing. All others are found by 64 bits: numbers as they are, texts by their hash.
+Another 32 bits say whether it is the same text; texts that share their hash with others are kept as they are.
 """
 
 import zlib
@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from soak.schemas.stream.block import Ints
 
-Keys: TypeAlias = Sequence[int] | Sequence[str] | Ints
+Keys: TypeAlias = Sequence[str] | Ints
+"""Texts, or numbers."""
+
 _Hashes: TypeAlias = npt.NDArray[np.uint64]
 
 UNKNOWN = -1
@@ -102,7 +104,7 @@ class _Hashed:
         for each in new:
             hashed, check, key = int(hashes[each]), int(checks[each]), keys[each]
             number = self._fresh.get(hashed)
-            taken = number is not None and int(self._checks[number]) != check or self._sorted_has(hashed)
+            taken = (number is not None and int(self._checks[number]) != check) or self._sorted_has(hashed)
             if taken:
                 number = self._alike.get(key)
             if number is None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ from soak.runner.targets.pipeline.keys import Keys
 from soak.runner.targets.pipeline.places import CONFIRMED, LOW, STRONG, Place
 from soak.runner.targets.pipeline.tails import Rows, Tail, tail_of
 from soak.schemas.errors import writing
-from soak.schemas.stream.block import Floats, Ints
+from soak.schemas.stream.block import Ints
 from soak.schemas.stream.events import KEY_SHIFT
 from soak.schemas.systems.pipeline.record_ledger import (
     FILE,
@@ -39,7 +40,7 @@ _MOST_AT_ONCE = 50
 
 
 class Ledgers:
-    """The ledgers of places, and that of the source (None: what arrives is taken to be sent). ours: the records are those of the plan."""
+    """The ledgers of places, and that of the source (None: what arrives was sent). ours: the records are those of the plan."""
 
     def __init__(
         self, plan: Plan, flow: Flow, source: Ledger | None, epochs: Epochs, directory: Path, *, ours: bool
@@ -207,7 +208,8 @@ def _like(rows: Rows) -> Ints | None:
         confirm = strong & ~low
     none = np.zeros(len(rows), dtype=np.bool_)
     found = [none if each is None else each for each in (strong, low, confirm)]
-    return found[0] * STRONG + found[1] * LOW + found[2] * CONFIRMED
+    like: Ints = found[0] * STRONG + found[1] * LOW + found[2] * CONFIRMED
+    return like
 
 
 def _line(until_s: float, name: str, fresh: list[Seen], position: int | str) -> LedgerLine:
@@ -215,18 +217,17 @@ def _line(until_s: float, name: str, fresh: list[Seen], position: int | str) -> 
         return LedgerLine(until_s, name, position=position)
     keys = _joined([each.keys for each in fresh])
     at_s = np.concatenate([each.at_s for each in fresh])
-    extra: dict[str, list[int]] = {}
+    extra: dict[str, Any] = {}
     if name != SOURCE and fresh[0].label is not None:
         extra["label"] = level_runs(np.concatenate([each.label for each in fresh if each.label is not None]))
     if fresh[0].sent_s is not None:
         extra["sent"] = level_runs(ticks(np.concatenate([each.sent_s for each in fresh if each.sent_s is not None])))
-    flags: dict[str, str] = {}
     if name != SOURCE and fresh[0].like is not None:
         like = np.concatenate([each.like for each in fresh if each.like is not None])
         bits = {"strong": STRONG, "confirm": CONFIRMED, "low_consistency": LOW}
-        flags = {called: packed((like & bit) > 0) for called, bit in bits.items()}
+        extra |= {called: packed((like & bit) > 0) for called, bit in bits.items()}
     told = counting_runs(keys) if isinstance(keys, np.ndarray) else keys
-    return LedgerLine(until_s, name, told, level_runs(ticks(at_s)), **extra, **flags, position=position)
+    return LedgerLine(until_s, name, told, level_runs(ticks(at_s)), **extra, position=position)
 
 
 def _joined(parts: list[Keys]) -> Ints | list[str]:

@@ -1,4 +1,4 @@
-"""What was seen of processes, as events: their ends and starts, when they are healthy and pass something on again, their probes."""
+"""What was seen of processes, as events: ends and starts, when they are healthy and pass something on again, probes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

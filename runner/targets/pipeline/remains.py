@@ -12,7 +12,7 @@ from soak.schemas.systems.pipeline.settings import Pipeline
 
 
 def note_remains(flow: Flow, pipeline: Pipeline, now_s: float) -> None:
-    """Note all of it. Every record that is not in a sink, was not passed over by the reader of the source and waits nowhere is lost."""
+    """Note all of it. Lost is what is in no sink, was not passed over by the reader of the source, and waits nowhere."""
     flow.gaps.close(now_s, flow.note, at_once=True)
     for place in flow.places:
         if place.kind is not PlaceKind.SINK:

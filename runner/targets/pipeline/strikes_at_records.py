@@ -26,7 +26,8 @@ class ByAction(Strike):
             "process": struck if self.fault.type in OF_PROCESS else "",
             "sink": struck if self.fault.type in OF_SINK else "",
         }
-        if (process := self.on.group.current(struck)) if self.fault.type in OF_PROCESS else None:
+        process = self.on.group.current(struck) if self.fault.type in OF_PROCESS else None
+        if process is not None:
             values["pid"] = str(process.pid)
         return expand(action, values)
 

@@ -1,6 +1,5 @@
 """Faults of what the system writes to: a sink that is locked or full, a database of time series that does not answer."""
 
-import os
 import resource
 import sqlite3
 from pathlib import Path
@@ -119,7 +118,7 @@ class SinkFull(AtSink):
 
 def _size(path: Path) -> int:
     try:
-        return max(1, os.stat(path).st_size)
+        return max(1, path.stat().st_size)
     except OSError:
         return 1
 

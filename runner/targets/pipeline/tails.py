@@ -150,9 +150,11 @@ def _line_type(ledger: Ledger) -> type[msgspec.Struct]:
     if ledger.last is not None:
         fields.append(("last", int | str, msgspec.field(name=ledger.last)))
     types: dict[str, Any] = {"at": float | str, "sent": float | str, "kind": str}
-    for name in _VALUES:
-        if (called := getattr(ledger, name)) is not None:
-            fields.append((name, types.get(name, bool | int | None), msgspec.field(name=called)))
+    fields += [
+        (name, types.get(name, bool | int | None), msgspec.field(name=called))
+        for name in _VALUES
+        if (called := getattr(ledger, name)) is not None
+    ]
     return msgspec.defstruct("Line", fields, gc=False)
 
 

@@ -1,7 +1,8 @@
-"""The record ledger of a real run, `ledger.jsonl`: which records were seen where and when, so that the figures can be counted again.
+"""The record ledger of a real run, `ledger.jsonl`: which records were seen where and when, to count its figures again.
 
-A line is what one ledger of the system held more when a stretch ended. Keys that count up, and times that are the same, are written as
-runs: [value, how many, value, how many, …]. Flags are bits, eight a byte, the first record in the highest bit, as hexadecimal digits.
+A line is what one ledger of the system held more when a stretch ended. Keys that count up, and times that are the same, are
+written as runs: [value, how many, value, how many, …]. Flags are bits, eight a byte, the first record in the highest bit, as
+hexadecimal digits.
 """
 
 from collections.abc import Sequence
@@ -20,9 +21,9 @@ SOURCE = "source"
 class LedgerLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What came to a ledger in a stretch.
 
-    until: end of the stretch, in seconds of scenario time. of: `source`, a sink, a stream, or a process (with `dropped` alone). keys:
-    runs, or texts. at, sent: runs of microseconds of scenario time. label: runs of labels of the event stream. position: up to where the ledger was
-    read. dropped: records that the process says it dropped.
+    until: end of the stretch, in seconds of scenario time. of: `source`, a sink, a stream, or a process (with `dropped` alone).
+    keys: runs, or texts. at, sent: runs of microseconds of scenario time. label: runs of labels of the event stream. position:
+    up to where the ledger was read. dropped: records that the process says it dropped.
     """
 
     until: float
@@ -92,4 +93,5 @@ def unpacked(text: str, count: int) -> Bools:
     bits: Any = np.unpackbits(np.frombuffer(bytes.fromhex(text), dtype=np.uint8), count=count)
     if len(text) * 4 < count:
         raise ValueError("flags are missing")
-    return bits.astype(np.bool_)
+    flags: Bools = bits.astype(np.bool_)
+    return flags
