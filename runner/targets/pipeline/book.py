@@ -35,7 +35,7 @@ class Seen:
 
 @dataclass(slots=True)
 class Tally:
-    """What a place holds. rows: all of them, of records that were sent; distinct: of different records, of which so many are
+    """What a place holds. rows: all of them, of records that were sent; distinct: of different records, and of these how many are
     as the bits say. tells_like: whether that is known. highest: the largest number of a record in it; newest_s: when the newest
     was sent."""
 

@@ -10,7 +10,7 @@ from soak.schemas.errors import writing
 from soak.schemas.language.backoff import Backoff
 from soak.schemas.language.distributions import Constant, Distribution, Exponential, LogNormal, Uniform
 from soak.schemas.language.model import Scenario
-from soak.schemas.systems.pipeline.settings import Process, pipeline_of
+from soak.schemas.systems.pipeline.settings import Health, Process, pipeline_of
 
 SYSTEM = "system"
 """Below the run directory: the files of the system, and its logs."""
@@ -25,15 +25,8 @@ def settings_of(scenario: Scenario, speed: float, ports: Mapping[str, int]) -> d
     """The settings of the scenario's pipeline as plain data. Times are real seconds, shares from 0 to 1; ports by name."""
     pipeline = pipeline_of(scenario)
     supervisor, alerts = pipeline.supervisor, pipeline.alerts
-    health, restart = supervisor.health, supervisor.restart
+    restart = supervisor.restart
     real = 1.0 / speed
-    checks: dict[str, Any] = {
-        "every": health.every_s * real,
-        "start_timeout": max(health.start_timeout_s * real, _LEAST_START_REAL_S),
-        "timeout": max(health.timeout_s * real, _LEAST_TIMEOUT_REAL_S),
-    }
-    if health.unhealthy_after is not None:
-        checks["unhealthy_after"] = health.unhealthy_after
     low, strong, silent = alerts.low_consistency, alerts.strong_ratio, alerts.no_records_s
     return {
         "speed": speed,
@@ -42,7 +35,7 @@ def settings_of(scenario: Scenario, speed: float, ports: Mapping[str, int]) -> d
         "processes": {each.name: _process(each, real) for each in pipeline.processes},
         "records": {"strong": pipeline.strong, "low_consistency": pipeline.low_consistency},
         "batch": {each.name: {"rows": each.rows, "every": each.every_s * real} for each in pipeline.sinks},
-        "health": checks,
+        "health": _health(supervisor.health, real),
         "restart": {
             "when": restart.when.value,
             "backoff": _backoff(restart.backoff, real),
@@ -73,6 +66,15 @@ FLOORS = {
     "the stream timeout": _LEAST_STREAM_TIMEOUT_REAL_S,
 }
 """Times that are not scaled below these, in real seconds: a process needs them, however fast a scenario is run."""
+
+
+def _health(health: Health, real: float) -> dict[str, Any]:
+    checks: dict[str, Any] = {
+        "every": health.every_s * real,
+        "start_timeout": max(health.start_timeout_s * real, _LEAST_START_REAL_S),
+        "timeout": max(health.timeout_s * real, _LEAST_TIMEOUT_REAL_S),
+    }
+    return checks if health.unhealthy_after is None else {**checks, "unhealthy_after": health.unhealthy_after}
 
 
 def _process(process: Process, real: float) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _TRIED = 65_536
 
 @dataclass(slots=True)
 class _Stretch:
-    """What came to a place and is no event yet."""
+    """What came to a place and was not noted yet."""
 
     at_s: list[Floats] = field(default_factory=list)
     latency_s: list[Floats] = field(default_factory=list)

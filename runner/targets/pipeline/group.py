@@ -1,4 +1,4 @@
-"""The processes of a run, whoever keeps them alive: their supervisor, or soak by the settings of the scenario."""
+"""The processes of a run, kept alive by a supervisor of their own, or by soak with the settings of the scenario."""
 
 import time
 from abc import ABC, abstractmethod

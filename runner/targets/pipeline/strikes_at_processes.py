@@ -12,7 +12,7 @@ from soak.runner.targets.processes.identity import ProcessId, stat
 from soak.runner.targets.processes.ports import LOOPBACK
 
 _ENOUGH = 5
-"""So many more records must wait for a process that does nothing."""
+"""That many more records must wait for a process that does nothing."""
 
 
 class AtProcess(Strike):

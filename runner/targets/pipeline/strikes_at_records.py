@@ -67,7 +67,7 @@ class SourceSilence(Strike):
 
 
 class SourceBurst(Strike):
-    """The plan has more records for a time; it shows when so many were sent."""
+    """The plan has more records for a time; it shows when half of them were sent."""
 
     def begin(self) -> bool:
         """See `Strike`."""

@@ -9,7 +9,7 @@ from soak.runner.targets.pipeline.strikes import Strike
 from soak.runner.targets.processes.identity import ProcessId
 
 _ENOUGH = 5
-"""So many more records must have been written elsewhere while a sink got none."""
+"""That many more records must have been written elsewhere while a sink got none."""
 
 
 class AtSink(Strike):

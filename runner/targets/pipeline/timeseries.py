@@ -40,7 +40,7 @@ class TimeSeries:
         length = next((line.partition(":")[2] for line in head.split("\r\n") if line.startswith("content-length")), "0")
         await reader.readexactly(min(int(length), _MOST_BYTES))
         if not self.answers:
-            # Silent: whoever writes has to give up by itself.
+            # Silent: the writer has to give up by itself.
             self.refused += 1
             await reader.read()
             return
