@@ -15,6 +15,7 @@ from soak.runner.opened import Run
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import End, Verdict
+from soak.schemas.language.document import Document
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.load import load as load_file
 from soak.simulation.plan import Plan
@@ -76,13 +77,13 @@ def run(
     Nothing is printed: `on_remark` is given each line that the command writes to standard error. In the main thread the first
     SIGINT, SIGTERM or SIGHUP ends the run: its evidence is completed, then KeyboardInterrupt is raised. Raises SoakError.
     """
-    from soak.runner.session import note_former_name, run_loaded
+    from soak.runner.session import conventions, note_former_name, run_loaded
     from soak.runner.targets.make import make_target
 
     with heard_by(on_remark or _nobody):
         note_former_name(target)
         driven = make_target(target, speed, patience_s)
-        loaded = _loaded(scenario, tier, overlays, settings, seed)
+        loaded = _loaded(scenario, tier, overlays, settings, seed, conventions(driven))
         place = None if out is None else Path(out)
         try:
             verdict, directory = run_loaded(loaded, driven, out=place, abort=abort, notify=notify, stop=stop)
@@ -119,9 +120,14 @@ def _loaded(
     overlays: Iterable[AnyPath],
     settings: Settings | None,
     seed: int | None,
+    conventions: Document | None = None,
 ) -> Loaded:
     if not isinstance(scenario, Loaded):
-        return load(scenario, tier=tier, overlays=overlays, settings=settings, seed=seed)
+        paths = [*map(Path, overlays)]
+        options = _as_options(settings, seed)
+        return load_file(Path(scenario), tier=tier, overlays=paths, settings=options, conventions=conventions)
+    if conventions is not None:
+        raise UsageError("the target file has conventions, which are laid over a file (give the path of the scenario)")
     if tier is not None or settings or seed is not None or [*overlays]:
         raise UsageError("tier, overlays, settings and seed belong to a file (give them to soak.load)")
     return scenario

@@ -12,6 +12,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "dask": ("distributed",),
     "export": ("prometheus_client", "influxdb_client"),
     "notify": ("apprise",),
+    "pipeline": ("websockets",),
     "trace": ("pyarrow",),
 }
 """The modules of each extra; `all` has all of them."""

@@ -11,21 +11,23 @@ from soak.runner.outlets import open_outlets
 from soak.runner.past import Past, read_past, replay
 from soak.runner.session import conduct, finish_ended, summary_lines
 from soak.runner.targets.base import Selective, Target
-from soak.runner.targets.make import make_target
+from soak.runner.targets.make import SIMULATION, from_file, make_target
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import End
 from soak.schemas.files import file_name
+from soak.schemas.stream.identity import Identity
+from soak.schemas.target.load import load_target
 
 
-def resume_run(path: Path, *, as_json: bool) -> int:
+def resume_run(path: Path, *, as_json: bool, target_file: Path | None = None) -> int:
     """Continue a run that failed midway or was interrupted, or judge it if it had ended; returns the exit code.
 
-    Raises SoakError.
+    target_file: the one of the run, where it lies. Raises SoakError.
     """
     directory = RunDirectory.open(path)
     directory.claim()
     past = read_past(directory)
-    target = _going_on(past, path)
+    target = _going_on(past, path, target_file)
     if target is None:
         with open_outlets(past.loaded, past.plan, past.identity, file_name(path.resolve())) as outlets:
             outlets.begin(strict=False)
@@ -54,11 +56,11 @@ def _check_machine(past: Past, path: Path) -> None:
     check_machine(past.plan, path)
 
 
-def _going_on(past: Past, path: Path) -> Target | None:
+def _going_on(past: Past, path: Path, target_file: Path | None) -> Target | None:
     """The target, ready to continue; None for a run that has ended and is only judged. Raises UsageError."""
     if past.end.orderly or past.end is End.ABORTED:
         return None
-    target = make_target(past.identity.target, past.identity.speed if past.identity.target != "simulation" else None)
+    target = _target(past.identity, target_file)
     try:
         if isinstance(target, Selective):
             target.admit(past.loaded.scenario, resumed=True)
@@ -68,3 +70,18 @@ def _going_on(past: Past, path: Path) -> Target | None:
             raise
         return None
     return target
+
+
+def _target(identity: Identity, file: Path | None) -> Target:
+    """What the run was against. Raises UsageError."""
+    if identity.target_sha256 is None:
+        if file is not None:
+            raise UsageError(f"{file}: this run used no target file, but {identity.target} (leave out --target)")
+        return make_target(identity.target, identity.speed if identity.target != SIMULATION else None)
+    if file is None:
+        remedy = "add --target FILE: its commands start from the folder that it lies in"
+        raise UsageError(f"this run was against a target file named {identity.target} ({remedy})")
+    loaded = load_target(file)
+    if loaded.sha256 != identity.target_sha256:
+        raise UsageError(f"{file}: is not the target file of this run, which is kept with it (give that one)")
+    return from_file(loaded, identity.speed)

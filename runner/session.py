@@ -10,7 +10,7 @@ from soak.runner.attribution_line import attribution_line
 from soak.runner.cautions import warn
 from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
-from soak.runner.evidence.directory import RunDirectory
+from soak.runner.evidence.directory import TARGET, RunDirectory
 from soak.runner.evidence.record import Recording, to_json
 from soak.runner.explained import reasons_explained
 from soak.runner.interruption import INTERRUPTED, Interruption
@@ -20,18 +20,20 @@ from soak.runner.judge.judge import Judge
 from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.past import Past, read_past, replay
 from soak.runner.progress import make_progress
-from soak.runner.targets.base import Selective, Target
+from soak.runner.targets.base import FromFile, Selective, Target
 from soak.runner.targets.make import SIMULATION, can_go_on, make_target
 from soak.runner.targets.refusals import refuse_system
 from soak.runner.targets.room import system_of
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.files import file_name
+from soak.schemas.language.document import Document
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import blame
 from soak.schemas.stream.identity import Identity, target_now
+from soak.schemas.target.conventions import conventions_of
 from soak.schemas.units import show_duration
 from soak.simulation.plan import Plan
 
@@ -56,7 +58,7 @@ def run_scenario(
     """Run a scenario file and print the verdict; returns the exit code."""
     note_former_name(target_name)
     target = make_target(target_name, speed, patience_s) if replay is None else _recorded(replay, target_name, speed)
-    loaded = load(path, tier=tier, overlays=overlays, settings=settings)
+    loaded = load(path, tier=tier, overlays=overlays, settings=settings, conventions=conventions(target))
     verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify, stop=stop)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
     tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory.path), nl=not as_json)
@@ -100,6 +102,11 @@ def note_former_name(name: str) -> None:
         remark(f"note: the target {name} is now called {now} (write --target {now})")
 
 
+def conventions(target: Target) -> Document | None:
+    """What of a scenario is otherwise with a target; None: nothing."""
+    return conventions_of(target.target_file) if isinstance(target, FromFile) else None
+
+
 def _admit(target: Target, scenario: Scenario) -> None:
     """Raises UsageError for a scenario that the target cannot run."""
     if system := system_of(target.name):
@@ -139,6 +146,8 @@ def _record(
 ) -> Verdict:
     with Recording.start(directory, loaded, identity, plan) as recording:
         remark(f"{loaded.scenario.name}: {target.name}, seed {plan.seed}, evidence in {directory.path}")
+        if isinstance(target, FromFile):
+            directory.write(TARGET, target.target_file.content)
         target.prepare(directory.path)
         return conduct(loaded, plan, target, identity, recording, interruption, outlets)
 
@@ -241,6 +250,9 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         f"  report: {directory / 'report.html'}",
     ]
     lasting = all(fault.spec.resumable for fault in loaded.scenario.faults)
-    if verdict.end in {End.INTERRUPTED, End.CUT} and can_go_on(verdict.target) and lasting:
-        lines.append(f"  to continue: soak resume {directory}")
+    if verdict.end in {End.INTERRUPTED, End.CUT} and lasting:
+        if can_go_on(verdict.target):
+            lines.append(f"  to continue: soak resume {directory}")
+        elif (directory / TARGET).exists():
+            lines.append(f"  to continue: soak resume {directory} --target FILE")
     return "\n".join(lines)

@@ -9,8 +9,15 @@ from soak.runner.cli.options import json_option, run_directory_argument
 
 @click.command("resume")
 @run_directory_argument
+@click.option(
+    "--target",
+    "target_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The target file of the run, where it lies; needed if it had one.",
+)
 @json_option
-def command(run_directory: Path, as_json: bool) -> int:
+def command(run_directory: Path, target_file: Path | None, as_json: bool) -> int:
     """Continue a real run that was interrupted, or whose runner was killed, from the end of its event stream.
 
     The scenario's clock is stopped while the runner is down, however long that takes. The time from the last flush of the stream
@@ -23,4 +30,4 @@ def command(run_directory: Path, as_json: bool) -> int:
     """
     from soak.runner.resume import resume_run
 
-    return resume_run(run_directory, as_json=as_json)
+    return resume_run(run_directory, as_json=as_json, target_file=target_file)

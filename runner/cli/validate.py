@@ -28,7 +28,7 @@ def command(
     tier: str | None,
     as_json: bool,
 ) -> int:
-    """Check scenario files and list every mistake, each with file, line, column and what to write instead.
+    """Check scenario and target files and list every mistake, each with file, line, column and what to write instead.
 
     Warnings name what is valid but can never happen, such as a condition that cannot hold, and abort conditions that
     would end sound runs by chance; they are not errors. Without --tier every tier is checked. Exit codes: 0 all are valid,
@@ -39,6 +39,7 @@ def command(
       soak validate scenarios/*.yaml
       soak validate scenarios/72h.yaml --tier pr --set queue.workers=2
       soak validate scenarios/72h.yaml --overlay calibrated.yaml
+      soak validate targets/my-pipeline.yaml
     """
     changes = _Changes(tier, overlays, all_settings(settings, duration, seed), _Once())
     checked = {path: _check(path, changes) for path in scenarios}
@@ -123,9 +124,14 @@ class _Changes:
 def _check(path: Path, changes: _Changes) -> tuple[list[Problem], list[Problem]]:
     """The errors in a scenario file, and warnings (see `cautions`)."""
     from soak.runner.cautions import cautions
+    from soak.schemas.files import STDIN
     from soak.schemas.language.load import Sources
+    from soak.schemas.target.load import describes_a_target, loaded_from
 
     try:
+        if path != STDIN and describes_a_target(document := changes.read(path)):
+            loaded_from(document, path)
+            return [], []
         sources = Sources.read(path, changes.overlays, changes.read)
         return [], list(cautions(sources.load(tier=changes.tier, settings=changes.settings)))
     except ScenarioError as error:

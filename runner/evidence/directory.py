@@ -15,6 +15,7 @@ from soak.schemas.errors import EvidenceError, OutputError, UsageError, quoted, 
 from soak.schemas.files import ordinary
 
 SCENARIO = "scenario.yaml"
+TARGET = "target.yaml"
 MANIFEST = "run_manifest.json"
 METRICS = "metrics.csv"
 VERDICT = "verdict.json"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from soak.runner.evidence.directory import MANIFEST, SCENARIO, RunDirectory, stream_name
+from soak.runner.evidence.directory import MANIFEST, SCENARIO, TARGET, RunDirectory, stream_name
 from soak.schemas.errors import EvidenceError
 from soak.schemas.evidence.manifest import SCHEMA_VERSION, Git, Manifest, Sent
 from soak.schemas.evidence.versions import decode_evidence
@@ -102,7 +102,8 @@ def _against(identity: Identity) -> list[str]:
     """What it ran against; of events that were recorded elsewhere, those that are in its own stream."""
     if identity.target == RECORDED:
         return ["--replay", stream_name(identity.scenario)]
-    return ["--target", identity.target] if identity.target != "simulation" else []
+    target = TARGET if identity.target_sha256 else identity.target
+    return ["--target", target] if target != "simulation" else []
 
 
 def _stamp(moment: datetime) -> str:

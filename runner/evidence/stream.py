@@ -95,6 +95,7 @@ class _Header(_Typed):
     patience_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
     redelivery_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
     stop: Literal["all", "decidable"] | None = None
+    target_sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
 
 
 _Number: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=9e12)]

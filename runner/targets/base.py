@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from soak.runner.targets.history import History
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
+from soak.schemas.target.load import LoadedTarget
 from soak.simulation.plan import Plan
 
 
@@ -53,3 +54,11 @@ class Redelivering(Protocol):
     """
 
     redelivery_s: float | None
+
+
+@runtime_checkable
+class FromFile(Protocol):
+    """A target that a target file describes. `target_sha256`: of a file that the user gave; None for one that is bundled."""
+
+    target_file: LoadedTarget
+    target_sha256: str | None

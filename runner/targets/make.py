@@ -1,24 +1,30 @@
-"""A target by what a user calls it: the simulation, a real target of a system, or a class of the user's own."""
+"""A target by what a user calls it: the simulation, a real target of a system, a target file, or a class of the user's own."""
+
+from pathlib import Path
 
 from soak.runner.linux import refuse_elsewhere
 from soak.runner.targets.base import Target
 from soak.runner.targets.room import named, room_of, target_names
-from soak.schemas.errors import UsageError
+from soak.schemas.errors import ScenarioError, UsageError, quoted
 from soak.schemas.language.registry import OURS
+from soak.schemas.language.registry import names as systems
 from soak.schemas.stream.identity import target_now
+from soak.schemas.target.load import SUFFIXES, LoadedTarget, load_target
 
 SIMULATION = "simulation"
 _SIMULATE = "run it on Linux, or leave out --target: a simulation runs anywhere"
 
 
 def make_target(name: str, speed: float | None = None, patience_s: float | None = None) -> Target:
-    """A target by name, or an attached class. Raises UsageError.
+    """A target by name, by the path of a target file (which ends in .yaml or .yml), or an attached class.
 
-    `speed` is for those that run on the real clock; `patience_s`, how long a call may take, for attached classes.
+    Raises UsageError, and ScenarioError with all problems of a target file. `speed` is for those that run on the real clock;
+    `patience_s`, how long a call may take, for attached classes.
     """
     name = target_now(name)
-    found = None if name == SIMULATION or ":" in name else named(name)
-    if patience_s is not None and (found or name == SIMULATION):
+    file = is_file(name)
+    found = None if file or name == SIMULATION or ":" in name else named(name)
+    if patience_s is not None and (file or found or name == SIMULATION):
         remedy = "remove it, or name a --target as package.module:Class"
         raise UsageError(f"--patience applies to attached classes only, not to {name} ({remedy})")
     if name == SIMULATION:
@@ -30,7 +36,31 @@ def make_target(name: str, speed: float | None = None, patience_s: float | None 
             )
         return Simulation()
     refuse_elsewhere(f"--target {name}", _SIMULATE)
+    if file:
+        return from_file(load_target(Path(name)), speed or 1.0)
     return found.make(speed or 1.0) if found else _attached(name, speed or 1.0, patience_s)
+
+
+def is_file(name: str) -> bool:
+    """Whether a target is called by the path of its file."""
+    return name.endswith(SUFFIXES)
+
+
+def from_file(loaded: LoadedTarget, speed: float) -> Target:
+    """The target that a target file describes. Raises ScenarioError where no system takes it."""
+    name, wanted = loaded.file.name, loaded.file.system
+    if name in (SIMULATION, *target_names()):
+        what = f"{quoted(name)} is a target of soak"
+        raise ScenarioError([loaded.document.problem(("name",), what, "give this one another name")])
+    takers = {system: make for system in systems() if (make := room_of(system).from_file)}
+    if not takers:
+        what = "no system is described by a target file"
+        raise ScenarioError([loaded.document.problem((), what, "install one that is")])
+    if wanted is not None and wanted not in takers:
+        what = f"target files do not describe the system {quoted(wanted)}"
+        remedy = f"they describe {', '.join(takers)}; {room_of(wanted).advice or 'leave out --target to simulate it'}"
+        raise ScenarioError([loaded.document.problem(("system",), what, remedy)])
+    return takers[wanted or next(iter(takers))](loaded, speed)
 
 
 def _attached(name: str, speed: float, patience_s: float | None) -> Target:

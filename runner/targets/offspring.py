@@ -42,8 +42,21 @@ _guards: list[_Guard] = []
 """At most one: it stays while something may still be started, and is then reused."""
 
 
+@dataclass(frozen=True, slots=True)
+class Offspring:
+    """All processes that were started in an `offspring_ended`, whatever has become of their parents."""
+
+    _mark: int
+
+    def alive(self) -> dict[int, str]:
+        """Those that run now, with their names."""
+        from soak.runner.targets import guardian
+
+        return guardian.marked(self._mark)
+
+
 @contextmanager
-def offspring_ended(name: str) -> Iterator[None]:
+def offspring_ended(name: str) -> Iterator[Offspring]:
     """Every process that is started in here, by `name`, is ended at the end, even if this process is killed.
 
     Those started later by a hung call end with this process. Linux only.
@@ -53,7 +66,7 @@ def offspring_ended(name: str) -> Iterator[None]:
     guard = _guards.pop() if _guards else _set_guard()
     over = False
     try:
-        yield
+        yield Offspring(guard.mark)
         over = True
     except SlowError:
         raise

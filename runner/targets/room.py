@@ -10,6 +10,7 @@ from soak.runner.targets.base import Target
 from soak.runner.targets.trials import MakeTrials, Trials
 from soak.schemas.errors import UsageError
 from soak.schemas.language.registry import OURS, find, names, room
+from soak.schemas.target.load import LoadedTarget
 from soak.simulation.plan import Plan
 
 
@@ -53,12 +54,14 @@ class Room:
     """A system's real targets.
 
     named: those that have a name. attach: makes a target of a class of a user's own (its name, the class, speed-up factor,
-    patience in real seconds or None); None where there is no such thing. needs: what a run takes of the machine. advice: what
-    to write after `run it with` in a message.
+    patience in real seconds or None); None where there is no such thing. from_file: makes a target (`base.FromFile`) of what a
+    target file says, for a speed-up factor, or raises ScenarioError; None where target files do not describe the system. needs:
+    what a run takes of the machine. advice: what to write after `run it with` in a message.
     """
 
     named: Sequence[Named] = ()
     attach: Callable[[str, type[Queue] | type[System], float, float | None], Target] | None = None
+    from_file: Callable[[LoadedTarget, float], Target] | None = None
     needs: Callable[[Plan], Iterable[Need]] = _none
     advice: str = ""
 

@@ -1,6 +1,6 @@
 """Checks of SLIs, objectives, alerts and abort conditions of a scenario."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from soak.schemas.errors import Problem, Where, quoted
@@ -17,8 +17,14 @@ from soak.schemas.language.view import View
 from soak.schemas.stream.events import SPECS, Value
 
 MAX_COMPARISONS = 10_000
+MOST_LISTED = 15
 _NUMBERS, _DURATIONS = (Value.SECONDS, Value.NUMBER), (Value.SECONDS,)
 KINDS = ("ratio", "share", "count", "quantile", "gauge")
+
+
+def _one_of(types: Sequence[str]) -> str:
+    more = ", … (docs/scenario-reference.md lists them)" if len(types) > MOST_LISTED else ""
+    return f"write one of: {', '.join(types[:MOST_LISTED])}{more}"
 
 
 def _valued(view: View, *kinds: Value) -> list[str]:
@@ -64,7 +70,7 @@ def _own_sli(view: View, where: Where, kind: str) -> Iterator[Problem]:
             yield view.problem(place, error.what, error.remedy)
             continue
         if valued and parsed.type not in (known := _valued(view, *valued)):
-            yield view.problem(place, f"{parsed.type} has no value", f"write one of: {', '.join(known)}")
+            yield view.problem(place, f"{parsed.type} has no value", _one_of(known))
     if kind not in {"quantile", "gauge"} and view.get(*where, "unit") is not None:
         yield view.problem((*where, "unit"), f"is not allowed with {kind}", "remove it; quantile and gauge take a unit")
 

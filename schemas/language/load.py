@@ -73,17 +73,23 @@ class Sources:
     document: Document
     overlays: tuple[Document, ...]
     folders: Folders
+    conventions: Document | None = None
+    """What is otherwise with the target that it is run against: laid over the scenario before the overlays are."""
 
     @classmethod
     def read(
-        cls, path: Path, overlays: Sequence[Path] = (), reader: Callable[[Path], Document] = read_document
+        cls,
+        path: Path,
+        overlays: Sequence[Path] = (),
+        reader: Callable[[Path], Document] = read_document,
+        conventions: Document | None = None,
     ) -> "Sources":
         """Raises ScenarioError for a file that is not YAML, and UsageError for one that cannot be read."""
         if [path, *overlays].count(STDIN) > 1:
             raise UsageError("standard input can be read once (give the scenario or the overlay as a file)")
         folders = Folders([*(folder_of(overlay) for overlay in reversed(overlays)), folder_of(path)])
         document, *others = (composed(reader(each), folder_of(each)) for each in (path, *overlays))
-        return cls(path, document, tuple(others), folders)
+        return cls(path, document, tuple(others), folders, conventions)
 
     def load(self, *, tier: str | None = None, settings: Sequence[str] = (), variant: Sequence[str] = ()) -> Loaded:
         """The scenario with a tier, the overlays, `--set` overrides and those of `--with` applied, in this order.
@@ -102,7 +108,7 @@ class Sources:
     def _load(self, tier: str | None, settings: Sequence[str], variant: Sequence[str]) -> Loaded:
         document = self.document
         chosen = document if tier is None else apply_tier(document, tier)
-        for overlay in self.overlays:
+        for overlay in (*([self.conventions] if self.conventions else []), *self.overlays):
             chosen = apply_overlay(chosen, overlay)
         chosen = apply_settings(chosen, settings) if settings else chosen
         chosen = apply_settings(chosen, variant, "--with") if variant else chosen
@@ -112,7 +118,8 @@ class Sources:
             raise ScenarioError(problems)
         scenario = build_scenario(completed(chosen.data), self.folders)
         overrides = (*settings, *variant)
-        overridden = tier is not None or bool(self.overlays) or bool(overrides) or document.composed
+        laid_over = bool(self.overlays) or self.conventions is not None
+        overridden = tier is not None or laid_over or bool(overrides) or document.composed
         environment = {name: value for each in (document, *self.overlays) for name, value in each.environment.items()}
         included = tuple(name for each in (document, *self.overlays) for name in each.included)
         return Loaded(
@@ -143,12 +150,13 @@ def load(
     overlays: Sequence[Path] = (),
     settings: Sequence[str] = (),
     variant: Sequence[str] = (),
+    conventions: Document | None = None,
 ) -> Loaded:
     """The scenario in `path` as `Sources.load` gives it.
 
     Raises ScenarioError with every problem of the file, and UsageError when the file cannot be read.
     """
-    return Sources.read(path, overlays).load(tier=tier, settings=settings, variant=variant)
+    return Sources.read(path, overlays, conventions=conventions).load(tier=tier, settings=settings, variant=variant)
 
 
 def _problems(document: Document, folders: Folders, only: Iterable[str] | None = None) -> list[Problem]:

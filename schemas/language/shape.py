@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SECRETS = frozenset({"to", "password", "token"})
 """Keys whose value is the place of a secret."""
 
-MAX_SUGGESTIONS, MAX_LISTED = 200, 30
+MAX_SUGGESTIONS, MAX_LISTED = 200, 40
 
 
 def did_you_mean(word: str, words: Iterator[str] | list[str]) -> str:

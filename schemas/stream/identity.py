@@ -22,7 +22,8 @@ class Identity:
     `speed`: seconds of scenario time per second of real time; 1 for a simulated clock. `patience_s`: timeout of calls to an
     attached class in real seconds, if given. `redelivery_s`: maximum time until the work of a dead worker is started
     again, in seconds of scenario time, if declared by the target. `stop`: the run ends once its verdict is
-    known: `all` objectives, or those that are `decidable` before the end.
+    known: `all` objectives, or those that are `decidable` before the end. `target_sha256`: hash of the target file, if one
+    was given.
     """
 
     scenario: str
@@ -35,3 +36,4 @@ class Identity:
     patience_s: float | None = None
     redelivery_s: float | None = None
     stop: str | None = None
+    target_sha256: str | None = None

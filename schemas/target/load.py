@@ -28,18 +28,33 @@ class LoadedTarget:
     content: bytes
     document: Document = field(compare=False, repr=False)
 
+    @property
+    def sha256(self) -> str:
+        """Hash of the file as it is."""
+        import hashlib
+
+        return hashlib.sha256(self.content).hexdigest()
+
 
 def load_target(path: Path) -> LoadedTarget:
     """The target file at `path`.
 
     Raises ScenarioError with every problem of the file, and UsageError when it cannot be read.
     """
-    return loaded(read_document(path), folder_of(path))
+    return loaded_from(read_document(path), path)
 
 
-def loaded(document: Document, folder: Path) -> LoadedTarget:
-    """The target file in a document, whose relative paths start from `folder`. Raises ScenarioError."""
-    schema = target_schema()
+def describes_a_target(document: Document) -> bool:
+    """Whether a document is a target file and not a scenario, by its keys."""
+    if not isinstance(document.data, dict):
+        return False
+    own = target_schema()["properties"].keys() - read_schema("scenario")["properties"].keys()
+    return not own.isdisjoint(document.data) and "workload" not in document.data
+
+
+def loaded_from(document: Document, path: Path) -> LoadedTarget:
+    """The target file in a document that was read from `path`. Raises ScenarioError."""
+    folder, schema = folder_of(path), target_schema()
     found = document.problems + shape_problems(document, schema=schema)
     if not found:
         found = list(problems(document))

@@ -1,5 +1,6 @@
 """Target files that must load, and files that must be refused with exactly the messages that stand beside them."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from soak.runner.cli import run_command
 from soak.schemas.errors import ScenarioError
 from soak.schemas.language.schema import read_schema
 from soak.schemas.target.load import load_target, target_schema
@@ -130,3 +132,16 @@ def test_what_waits_comes_later_and_all_else_stays_in_order() -> None:
     assert start_order({"a": ["c"], "b": [], "c": [], "d": ["a"]}) == ["b", "c", "a", "d"]
     assert circle({"a": ["b"], "b": []}) == []
     assert circle({"a": ["b"], "b": ["a"]}) in (["a", "b", "a"], ["b", "a", "b"])
+
+
+def test_a_file_is_told_from_a_scenario_by_its_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [*(FILES / "valid").glob("*.yaml"), ROOT / "scenarios" / "72h.yaml"]
+    assert run_command(["validate", *map(str, paths)]) == 0
+    assert capsys.readouterr().out.count(": valid") == len(paths)
+    assert run_command(["validate", str(FILES / "invalid" / "circle.yaml")]) == 2
+    assert "it waits for itself" in capsys.readouterr().err
+
+
+def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["schema", "target"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "Soak target"

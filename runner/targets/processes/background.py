@@ -57,6 +57,7 @@ class Background:
         for each in others:
             each.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await self._loop.shutdown_default_executor()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

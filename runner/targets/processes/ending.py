@@ -5,7 +5,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -58,6 +58,13 @@ def kill_tree(root: ProcessId) -> list[ProcessId]:
     return hit
 
 
+def kill_session(leader: int) -> list[ProcessId]:
+    """SIGKILL to what runs in the session of a process id, whether that is alive or not; returns those."""
+    found = [each.id for each in all_processes().values() if each.session == leader]
+    send_all(found, signal.SIGKILL)
+    return found
+
+
 def kill(
     process: ProcessId, how: Kill, environment: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> bool:
@@ -90,19 +97,23 @@ def ask_to_stop(
     return send(process, signal.Signals[f"SIG{how.signal}"])
 
 
-def stop_tree(process: ProcessId, how: Stop, grace_s: float, waited: Callable[[], object] | None = None) -> bool:
+def stop_tree(
+    process: ProcessId,
+    how: Stop,
+    grace_s: float,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> bool:
     """Ask a process to stop, wait for at most `grace_s`, and kill what is left of all it started.
 
-    Whether it ended by itself in time. waited: called meanwhile, to wait for a child of ours (a zombie counts as ended).
+    Whether it ended by itself in time (a child of ours that was not waited for yet has ended).
     """
     before = tree(process.pid)
-    ask_to_stop(process, how)
+    ask_to_stop(process, how, environment, folder)
     in_time = wait_for_end([process], grace_s)
     left = kill_tree(process)
-    # Those that descended from it may have lost it as a parent meanwhile.
+    # What descended from it may have lost it as a parent meanwhile.
     send_all((each for each in before if each not in left), signal.SIGKILL)
-    if waited:
-        waited()
     wait_for_end([*before, *left], _GONE_WITHIN_S)
     return in_time
 

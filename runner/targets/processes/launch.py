@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from soak.runner.targets.processes.ending import kill_session, kill_tree
 from soak.runner.targets.processes.identity import ProcessId, stat
 from soak.schemas.errors import OutputError, SoakError, UsageError, quoted, reason
 from soak.schemas.target.model import Program
 
 _LAST_BYTES = 4096
+_GONE_WITHIN_S = 5.0
 
 
 class StartError(SoakError):
@@ -58,17 +60,18 @@ class Child:
 class Launcher:
     """Starts programs, whose texts have no names in braces left. logs: the directory of `<name>.log`.
 
-    environment: of all of them, beside soak's own. here: what relative working directories start from.
+    environment: of all of them, beside soak's own. here: what relative working directories start from. `end_all` when it is over.
     """
 
     def __init__(self, logs: Path, here: Path, environment: Mapping[str, str]) -> None:
         self._logs = logs
         self._here = here
         self._environment = environment
+        self._started: list[Child] = []
 
     def refuse_missing(self, program: Program) -> None:
         """Raise UsageError where the command or the working directory of a program does not exist."""
-        folder = self._folder(program)
+        folder = self.folder_of(program)
         if not folder.is_dir():
             remedy = "correct its directory, which starts from the folder of the target file"
             raise UsageError(f"{program.name}: no directory {quoted(program.directory)} ({remedy})")
@@ -97,7 +100,19 @@ class Launcher:
             raise OutputError.of(path, error) from None
         found = stat(popen.pid)
         assert found is not None, "a child that was not waited for is there"
-        return Child(program.name, found.id, path, before, popen)
+        child = Child(program.name, found.id, path, before, popen)
+        self._started = [each for each in self._started if each.exit() is None]
+        self._started.append(child)
+        return child
+
+    def end_all(self) -> None:
+        """Kill what still runs of all that was started, with its session, and wait for it."""
+        for each in self._started:
+            if each.exit() is None:
+                kill_tree(each.id)
+                kill_session(each.id.pid)
+                each.wait(_GONE_WITHIN_S)
+        self._started.clear()
 
     def _popen(self, program: Program, log: int, more: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         words = shlex.split(program.command)
@@ -107,7 +122,7 @@ class Launcher:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self._folder(program),
+                cwd=self.folder_of(program),
                 env={**self.environment_of(program), **more},
                 start_new_session=True,
             )
@@ -115,5 +130,6 @@ class Launcher:
             what = f"{program.name}: {quoted(words[0])} cannot be started: {reason(error)}"
             raise StartError(f"{what} (correct its command or directory)") from None
 
-    def _folder(self, program: Program) -> Path:
+    def folder_of(self, program: Program) -> Path:
+        """The working directory of a program."""
         return self._here / program.directory

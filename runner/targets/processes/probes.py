@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+import subprocess
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -87,29 +88,37 @@ async def _tcp(how: Probe, subject: Subject) -> None:
 
 
 async def _exec(how: Probe, subject: Subject) -> None:
+    # In a thread, which ends in time by itself: what asyncio starts is closed late where it is cancelled.
+    code, output = await asyncio.to_thread(_run, how, subject)
+    if code:
+        raise _RedError(f"the command exited with {code}")
+    _look_for(how.contains, output, "the output of the command")
+
+
+def _run(how: Probe, subject: Subject) -> tuple[int, bytes]:
+    """What a command exited with, and what it wrote. Raises _RedError, and TimeoutError after the timeout of the probe."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            *shlex.split(how.what),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+        process = subprocess.Popen(
+            shlex.split(how.what),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             cwd=subject.folder,
             env=None if subject.environment is None else dict(subject.environment),
             start_new_session=True,
         )
     except OSError as error:
         raise _RedError(f"the command cannot be started: {reason(error)}") from None
-    assert process.stdout
-    try:
-        output = await process.stdout.read(_MOST_OUTPUT) if how.contains is not None else b""
-        code = await process.wait()
-    finally:
-        # The command, if it is late, and whatever it left in its session.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    if code:
-        raise _RedError(f"the command exited with {code}")
-    _look_for(how.contains, output, "the output of the command")
+    with process:
+        try:
+            output, _ = process.communicate(timeout=how.timeout_s)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+        finally:
+            # The command, if it is late, and whatever it left in its session.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, output[:_MOST_OUTPUT]
 
 
 async def _file(how: Probe, subject: Subject) -> None:

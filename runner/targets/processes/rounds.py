@@ -11,7 +11,7 @@ from soak.runner.targets.processes.identity import ProcessId, stat
 from soak.runner.targets.processes.probes import Probed, Subject, probe
 from soak.schemas.target.model import Probe
 
-DOWN, STOPPED, BUSY = "is down", "is stopped", "the probe before is still not answered"
+DOWN, STARTING, STOPPED, BUSY = "is down", "is starting", "is stopped", "the probe before is still not answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Rounds:
     """Probes by the name of the process; None: it is green while it is alive and not stopped.
 
     epoch: the time of round 0, in monotonic seconds. current: the process of a name now, None while it is down. subject: what is
-    probed.
+    probed. starts: whether a process is starting up, and so not green whatever a probe would say.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Rounds:
         epoch: float,
         current: Callable[[str], ProcessId | None],
         subject: Callable[[str], Subject],
+        starts: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._background = background
         self._probes = probes
@@ -51,6 +52,7 @@ class Rounds:
         self._epoch = epoch
         self._current = current
         self._subject = subject
+        self._starts = starts
         self._next = max(1, math.floor((time.monotonic() - epoch) / every_s) + 1)
         self._asked: dict[str, tuple[int, ProcessId, Future[Probed]]] = {}
 
@@ -74,6 +76,8 @@ class Rounds:
         state = stat(process.pid) if process else None
         if process is None or state is None or state.id != process or state.ended:
             return Round(number, name, time.time(), False, DOWN, None)
+        if self._starts(name):
+            return Round(number, name, time.time(), False, STARTING, process)
         if name in self._asked:
             return Round(number, name, time.time(), False, BUSY, process)
         how = self._probes[name]

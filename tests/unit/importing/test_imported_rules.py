@@ -99,7 +99,8 @@ TARGETS = st.floats(0.001, 0.999) | st.sampled_from([0.95, 0.5, 0.99])
 def leaves(draw: st.DrawFn, system: str) -> dict[str, Any]:
     """A comparison over a window."""
     names = ["success_rate", "latency_p95", "latency_mean", "queue_depth", "throughput", "rss"]
-    sli = language_of(system).slis[draw(st.sampled_from(names))]
+    slis = language_of(system).slis
+    sli = slis[draw(st.sampled_from([name for name in names if name in slis]))]
     op, number = draw(st.sampled_from(["<", "<=", ">", ">="])), draw(TARGETS)
     label = draw(st.sampled_from(["", "", "{tenant=A}", "{phase=late}"])) if sli.per_task else ""
     found: dict[str, Any] = {"when": f"{sli.name}{label} {op} {target_text(sli.unit, number)}"}
