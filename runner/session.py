@@ -31,7 +31,8 @@ from soak.schemas.language.document import Document
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
-from soak.schemas.language.registry import blame
+from soak.schemas.language.registry import blame, language_of
+from soak.schemas.language.room import Work
 from soak.schemas.stream.identity import Identity, target_now
 from soak.schemas.target.conventions import conventions_of
 from soak.schemas.units import show_duration
@@ -240,11 +241,11 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}   {margin}")
     lines += [f"  change       {printable(line)}" for line in changes_in_words(verdict).lines]
-    costs = attribution_line(verdict)
-    states = ", ".join(f"{count:,} {name}" for name, count in verdict.tasks.items() if count and name != "accepted")
+    work = language_of(loaded.scenario.system).work
+    costs = attribution_line(verdict, work)
     lines += [
         "",
-        f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}",
+        f"  {_worked_on(verdict, work)}",
         *([f"  {known}"] if known else []),
         *([f"  {costs}"] if costs else []),
         f"  report: {directory / 'report.html'}",
@@ -256,3 +257,11 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         elif (directory / TARGET).exists():
             lines.append(f"  to continue: soak resume {directory} --target FILE")
     return "\n".join(lines)
+
+
+def _worked_on(verdict: Verdict, work: Work | None) -> str:
+    """What became of tasks, or of the work of a system without any."""
+    if work:
+        return f"{verdict.load.offered:,} {work.units} {work.offered}, {verdict.load.answered:,} {work.answered}"
+    states = ", ".join(f"{count:,} {name}" for name, count in verdict.tasks.items() if count and name != "accepted")
+    return f"{verdict.tasks['accepted']:,} tasks: {states or 'none'}"

@@ -96,6 +96,7 @@ def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
         quantile_relative_error=round(RELATIVE_ERROR, 6),
         gain=tracker.gain(),
         section=tracker.section() or msgspec.UNSET,
+        sections=list(tracker.sections()) or msgspec.UNSET,
         typed_reasons=reasons,
         decided=judge.deciding.result(judge.until_s, stopped=end is End.DECIDED),
         caveats=[_caveat(each) for each in objectives if each.thin],

@@ -145,6 +145,10 @@ class Tracker:
         """What the report says of this system alone; None for nothing."""
         return None
 
+    def sections(self) -> Sequence[Section]:
+        """What it says of it in further tables."""
+        return ()
+
 
 def _none(scenario: Scenario, vocabulary: Vocabulary) -> tuple[()]:
     return ()

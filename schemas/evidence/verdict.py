@@ -346,6 +346,8 @@ class Verdict(msgspec.Struct, frozen=True):
     gain: Gain | None = None
     section: Section | msgspec.UnsetType = msgspec.UNSET
     """Of a system that has one, and left out for others."""
+    sections: list[Section] | msgspec.UnsetType = msgspec.UNSET
+    """Further ones; left out where there are none."""
     typed_reasons: list[Reason] = []
     decided: Decided | None = None
     caveats: list[str] = []

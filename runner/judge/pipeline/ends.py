@@ -1,6 +1,7 @@
 """What is known of sinks and queues at the end, and samples of levels on the way."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,11 +106,22 @@ class Ends:
                     Told(part=self._parts.names[number]),
                     int(records),
                 )
-        for figure, label in self._parts.figures.items():
+        for figure, difference in self._differing():
+            differences.add(t_s, tick(difference), self._parts.one(self._parts.figures[figure], t_s))
+
+    def _differing(self) -> Iterator[tuple[str, float]]:
+        for figure in self._parts.figures:
             for sinks in self._alike:
-                values = [getattr(self.sinks[each], figure) for each in sinks]
-                if (difference := apart(values)) is not None:
-                    differences.add(t_s, tick(difference), self._parts.one(label, t_s))
+                difference = apart([getattr(self.sinks[each], figure) for each in sinks])
+                if difference is not None:
+                    yield figure, difference
+
+    def differences(self) -> dict[str, float]:
+        """By how much sinks of one stream differ, by figure: the largest difference."""
+        found: dict[str, float] = {}
+        for figure, difference in self._differing():
+            found[figure] = max(difference, found.get(figure, 0.0))
+        return found
 
     @property
     def counted(self) -> bool:

@@ -1,6 +1,6 @@
 """Records, processes and probes, followed a block at a time: what the series of a pipeline's SLIs are made of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from soak.runner.judge.pipeline.laws import laws_of
 from soak.runner.judge.pipeline.parts import Parts
 from soak.runner.judge.pipeline.probes import Probes
 from soak.runner.judge.pipeline.processes import Processes
+from soak.runner.judge.pipeline.sections import sections_of
 from soak.runner.judge.room import DUPLICATED, LOST, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.samples import Facts
+from soak.schemas.evidence.verdict import Section
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import Sli
 from soak.schemas.stream.block import Block
@@ -77,6 +79,11 @@ class PipelineTracker(Tracker):
         if sli.series in {"alert_delay", "missed_alerts"}:
             return self.alerts.waiting(labels), "alerts"
         return None
+
+    def sections(self) -> Sequence[Section]:
+        """Tables of processes, sinks, alerts and the shutdown."""
+        parts = (self.flow, self.ends, self.probes, self.processes, self.alerts)
+        return tuple(sections_of(self._pipeline, *parts))
 
     def answered(self, tasks: int) -> int:
         """Records are not answered: those that the first sink holds."""
