@@ -48,7 +48,8 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
 
     with_findings: with what its faults cost, why it is broken, its tails and change points: nothing else depends on them.
     """
-    verdict = _decided(judge, identity, end)
+    not_judged = judge.not_judged or msgspec.UNSET
+    verdict = msgspec.structs.replace(_decided(judge, identity, end), not_judged=not_judged)
     if not with_findings:
         return verdict
     return msgspec.structs.replace(

@@ -1,7 +1,7 @@
 """Whether the pipeline alerts when it must: when its rules hold follows from the closed minutes, and is held against its word.
 
 A rule fires at the end of a minute and resolves at the end of the first in which it does not hold. A minute without records has
-no shares: neither of the rules on shares holds. What the pipeline reports within the tolerance before or after belongs to it.
+no shares: the rules on shares stay as they were. What the pipeline reports within the tolerance before or after belongs to it.
 """
 
 import math
@@ -144,10 +144,8 @@ class PipelineAlerts:
             assert self._alerts.no_records_s is not None
             return self._without >= max(1, math.ceil(self._alerts.no_records_s / MINUTE_S))
         part = minute.low if rule is AlertRule.LOW_CONSISTENCY else minute.strong
-        if math.isnan(part):
+        if math.isnan(part) or not minute.total > 0:
             return None
-        if not minute.total > 0:
-            return False
         share = part / minute.total
         if rule is AlertRule.LOW_CONSISTENCY:
             return self._alerts.low_consistency is not None and share > self._alerts.low_consistency
