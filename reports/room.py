@@ -57,6 +57,8 @@ class Room:
     `markupsafe.Markup` is not. `soak.reports.summary.render_template` renders either from a template.
     speed: a sentence on a real run that was sped up. resumed: a sentence on what a pause did.
 
+    documents: further files of the report, by name, from the run and its directory.
+
     events: prefixes of event types that incident.md tells beside those of tasks, faults, alerts, processes and the run.
     ids: the system's ids of tasks by key, from the run directory. run_book: commands that help after an abort, in Markdown.
     recovery: of a system without tasks, a sentence on the moment at which it has recovered from a fault.
@@ -70,6 +72,7 @@ class Room:
     summary: "Callable[[RunData], str]" = _nothing
     page: "Callable[[RunData, Inline], str]" = _nothing
     speed: "Callable[[RunData], str]" = _nothing
+    documents: "Callable[[RunData, Path], Mapping[str, str]]" = _none
     resumed: str = "The scenario's clock was paused meanwhile."
     events: tuple[str, ...] = ()
     ids: Callable[[Path], Mapping[str, str]] = _none

@@ -21,7 +21,7 @@ from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.past import Past, read_past, replay
 from soak.runner.progress import make_progress
 from soak.runner.targets.base import FromFile, Selective, Target
-from soak.runner.targets.make import can_go_on, make_target
+from soak.runner.targets.make import SIMULATION, can_go_on, make_target
 from soak.runner.targets.refusals import refuse_system
 from soak.runner.targets.room import system_of
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
@@ -46,6 +46,7 @@ def run_scenario(
     overlays: tuple[Path, ...],
     settings: tuple[str, ...],
     target_name: str,
+    replay: Path | None = None,
     speed: float | None,
     patience_s: float | None,
     out: Path | None,
@@ -57,12 +58,20 @@ def run_scenario(
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
     note_former_name(target_name)
-    target = make_target(target_name, speed, patience_s)
+    target = make_target(target_name, speed, patience_s) if replay is None else _recorded(replay, target_name, speed)
     loaded = load(path, tier=tier, overlays=overlays, settings=settings, conventions=conventions(target))
     verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify, stop=stop)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
     tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory.path), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+
+
+def _recorded(path: Path, target_name: str, speed: float | None) -> Target:
+    from soak.runner.targets.recorded import Recorded
+
+    if target_name != SIMULATION or speed is not None:
+        raise UsageError("--replay judges what was recorded, and runs nothing (remove --target and --speed)")
+    return Recorded(path)
 
 
 def run_loaded(
@@ -223,6 +232,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         *reasons_explained(verdict),
         *(f"  warning: {printable(each)}" for each in verdict.warned),
         *(f"  thin: {caveat}" for caveat in verdict.caveats),
+        *([f"  not judged in a simulation: {', '.join(verdict.not_judged)}"] if verdict.not_judged else []),
         "",
     ]
     for objective in verdict.objectives:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from soak.reports.data import RunData
+from soak.reports.pipeline.daily import daily_reports
 from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from soak.reports.plots.panels import Line, Over, Panel
 from soak.reports.room import Room
@@ -49,6 +50,7 @@ _ORDERS = Panel("Orders", "orders per minute", (Line("orders", PURPLE, ("orders"
 
 ROOM = Room(
     panels_of=_panels_of,
+    documents=daily_reports,
     panels=(_UP, _PROBES, _ORDERS),
     on_page=(_UP,),
     speed=_speed,

@@ -48,7 +48,8 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
 
     with_findings: with what its faults cost, why it is broken, its tails and change points: nothing else depends on them.
     """
-    verdict = _decided(judge, identity, end)
+    not_judged = judge.not_judged or msgspec.UNSET
+    verdict = msgspec.structs.replace(_decided(judge, identity, end), not_judged=not_judged)
     if not with_findings:
         return verdict
     return msgspec.structs.replace(
@@ -62,11 +63,8 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
     objectives, laws, alerts = judge_objectives(judge, _lateness(judge, identity)), judge_laws(judge), _alerts(judge)
-    unfinished, tracker, faults = (
-        judge.lifecycle.unfinished(),
-        judge.lifecycle.tracker,
-        judge.faults.results(judge.until_s),
-    )
+    unfinished, tracker = judge.lifecycle.unfinished(), judge.lifecycle.tracker
+    faults = judge.faults.results(judge.until_s)
     reasons = _reasons(judge, identity, end, objectives, laws, alerts, faults)
     return Verdict(
         schema_version=SCHEMA_VERSION,

@@ -352,6 +352,8 @@ class Verdict(msgspec.Struct, frozen=True):
     decided: Decided | None = None
     caveats: list[str] = []
     """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
+    not_judged: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """Objectives for real runs only, of a simulation."""
     change_points: list[SeriesChanges] = []
     """Of each indicator of an objective that can step: when it did. They change no verdict."""
     attribution: list[FaultAttribution] = []
