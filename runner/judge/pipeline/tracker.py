@@ -16,7 +16,7 @@ from soak.runner.judge.pipeline.probes import Probes
 from soak.runner.judge.pipeline.processes import Processes
 from soak.runner.judge.pipeline.sections import sections_of
 from soak.runner.judge.room import DUPLICATED, LOST, Consequence, Law, Tasks, Tracker
-from soak.runner.judge.samples import Facts
+from soak.runner.judge.samples import Facts, Samples
 from soak.schemas.evidence.verdict import Section
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.slis import Sli
@@ -53,6 +53,9 @@ class PipelineTracker(Tracker):
         self.probes.observe(block, facts)
         self.processes.observe(block, facts)
         self.alerts.observe(block, facts)
+        # How late the source of a real run is, as the load generator of other systems.
+        late = block.kind == Kind.SAMPLE_SOURCE_LAG
+        facts.series["submission_lag"] = Samples(block.t[late], block.value[late])
         self._attribute(block)
 
     def _attribute(self, block: Block) -> None:
