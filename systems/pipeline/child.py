@@ -92,6 +92,8 @@ class Child:
                 stderr=file,
                 process_group=0,
             )
+        # Known from the start on, also of one that ends before it could write this itself.
+        (directory / f"{self.name}.pid").write_text(f"{self._popen.pid}\n", encoding="utf-8")
         self.state, self.failed = State.STARTING, 0
         self.lives.append(Life(self._popen.pid, time.time()))
 

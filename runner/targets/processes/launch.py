@@ -13,11 +13,20 @@ from pathlib import Path
 
 from soak.runner.targets.processes.ending import kill_session, kill_tree
 from soak.runner.targets.processes.identity import ProcessId, stat
-from soak.schemas.errors import OutputError, SoakError, UsageError, quoted, reason
+from soak.schemas.errors import OutputError, SoakError, quoted, reason
 from soak.schemas.target.model import Program
 
 _LAST_BYTES = 4096
 _GONE_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What a program needs and is not there: the key that names it, what is wrong and what to do."""
+
+    key: str
+    what: str
+    remedy: str
 
 
 class StartError(SoakError):
@@ -50,7 +59,7 @@ class Child:
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def wait(self, timeout_s: float) -> int | None:
-        """What it exited with, waiting for that at most so long; None if it still runs."""
+        """What it exited with, waiting for at most `timeout_s`; None if it still runs."""
         try:
             return self._popen.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -69,21 +78,21 @@ class Launcher:
         self._environment = environment
         self._started: list[Child] = []
 
-    def refuse_missing(self, program: Program) -> None:
-        """Raise UsageError where the command or the working directory of a program does not exist."""
+    def missing(self, program: Program) -> Missing | None:
+        """What of a program does not exist; None if all is there."""
         folder = self.folder_of(program)
         if not folder.is_dir():
-            remedy = "correct its directory, which starts from the folder of the target file"
-            raise UsageError(f"{program.name}: no directory {quoted(program.directory)} ({remedy})")
+            remedy = "correct it; it starts from the folder of the target file"
+            return Missing("directory", f"there is no directory {quoted(program.directory)}", remedy)
         command = shlex.split(program.command)[0]
         if "/" in command:
-            found = (folder / command).exists() and os.access(folder / command, os.X_OK)
+            found = (folder / command).is_file() and os.access(folder / command, os.X_OK)
         else:
-            path = self.environment_of(program).get("PATH")
-            found = shutil.which(command, path=path) is not None
-        if not found:
-            remedy = "correct its command, install it, or set PATH in its environment"
-            raise UsageError(f"{program.name}: no command {quoted(command)} ({remedy})")
+            found = shutil.which(command, path=self.environment_of(program).get("PATH")) is not None
+        if found:
+            return None
+        remedy = "correct it, install it, or set PATH in its environment"
+        return Missing("command", f"there is no command {quoted(command)}", remedy)
 
     def environment_of(self, program: Program) -> dict[str, str]:
         """The environment of a program."""

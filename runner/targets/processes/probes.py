@@ -38,7 +38,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """The result of a probe: whether it is green, in words why not, and how long it took in seconds."""
+    """The result of a probe: whether it is green, in words why not, and the seconds that it took."""
 
     green: bool
     reason: str = ""

@@ -29,8 +29,8 @@ class Policy:
     """How processes are kept alive; all times in real seconds.
 
     backoff_s: from the end that was noticed to restart n in a row, n from 1; the row ends after reset_after_s of being ready.
-    max_restarts: more than so many within within_s, and the process is given up. start_timeout_s: a process that is not ready by
-    then is killed, which counts as a failure. unhealthy_after: so many red probes in a row, and it is killed; None: never.
+    max_restarts: with more of them within within_s the process is given up. start_timeout_s: a process that is not ready by
+    then is killed, which counts as a failure. unhealthy_after: red probes in a row after which it is killed; None: never.
     """
 
     when: When
@@ -105,17 +105,22 @@ class Supervisor:
             name: Managed(by_name[name], waits[name], policy.start_timeout_s, launcher, background, ends)
             for name in start_order(waits)
         }
+        self._background = background
+        self.rounds_from(time.monotonic() if epoch is None else epoch)
+        self._stopping: list[str] | None = None
+        self._red: dict[str, int] = {}
+
+    def rounds_from(self, epoch: float) -> None:
+        """Make health rounds at multiples of their interval after `epoch`, in monotonic seconds."""
         self._rounds = Rounds(
-            background,
+            self._background,
             {name: each.process.live for name, each in self._managed.items()},
-            policy.health_every_s,
-            time.monotonic() if epoch is None else epoch,
+            self._policy.health_every_s,
+            epoch,
             self.current,
             self.subject,
             lambda name: self._managed[name].state is State.STARTING,
         )
-        self._stopping: list[str] | None = None
-        self._red: dict[str, int] = {}
 
     def current(self, name: str) -> ProcessId | None:
         """The process of a name; None while it is down."""

@@ -64,7 +64,7 @@ class Ends:
         self._ended.setdefault(process, time.time())
 
 
-class Change(StrEnum):
+class Sight(StrEnum):
     """What was seen of a process."""
 
     STARTED = "started"
@@ -78,7 +78,7 @@ class Sighting:
     at: float
     name: str
     process: ProcessId
-    change: Change
+    change: Sight
 
 
 class Watcher:
@@ -116,7 +116,7 @@ class Watcher:
             return []
         del self._current[name]
         self._looked.pop(name, None)
-        return [Sighting(at, name, process, Change.ENDED)]
+        return [Sighting(at, name, process, Sight.ENDED)]
 
     def _started(self, name: str) -> list[Sighting]:
         before, now = self._current.get(name), time.monotonic()
@@ -130,8 +130,8 @@ class Watcher:
             self.replaced.append((name, before))
         self._current[name] = process
         self._ends.watch(process)
-        ended = [Sighting(time.time(), name, before, Change.ENDED)] if before else []
-        return [*ended, Sighting(started_at(process), name, process, Change.STARTED)]
+        ended = [Sighting(time.time(), name, before, Sight.ENDED)] if before else []
+        return [*ended, Sighting(started_at(process), name, process, Sight.STARTED)]
 
     def _find(self, name: str) -> ProcessId | None:
         how = self._finds[name]

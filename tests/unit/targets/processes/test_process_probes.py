@@ -19,7 +19,6 @@ from soak.runner.targets.processes.notify import NotifySocket
 from soak.runner.targets.processes.ports import free_ports, is_taken, listeners
 from soak.runner.targets.processes.probes import Probed, Subject, probe
 from soak.runner.targets.processes.starting import Programs
-from soak.schemas.errors import UsageError
 from soak.schemas.target.model import Find, Metric, Probe, ProbeKind, Program, Stop
 
 TINY = Path(__file__).with_name("tiny.py")
@@ -153,17 +152,17 @@ def test_sd_notify(background: Background, launcher: Launcher) -> None:
 # Starting.
 
 
-def test_what_does_not_exist_is_refused_before_anything_is_started(launcher: Launcher) -> None:
-    for command, directory, wrong in (
-        ("no-such-command-here x", ".", "a: no command 'no-such-command-here'"),
-        ("./no-such-file", ".", "a: no command './no-such-file'"),
-        ("sh -c true", "nowhere", "a: no directory 'nowhere'"),
-    ):
-        with pytest.raises(UsageError, match=wrong):
-            launcher.refuse_missing(Program("a", command, directory, {}, (), None, Stop()))
-    launcher.refuse_missing(Program("a", "sh -c true", ".", {}, (), None, Stop()))
-    with pytest.raises(UsageError, match="no command 'sh'"):
-        launcher.refuse_missing(Program("a", "sh -c true", ".", {"PATH": "/nowhere"}, (), None, Stop()))
+def test_what_does_not_exist_is_named_before_anything_is_started(launcher: Launcher) -> None:
+    def missing(command: str, directory: str = ".", path: str | None = None) -> str:
+        environment = {} if path is None else {"PATH": path}
+        found = launcher.missing(Program("a", command, directory, environment, (), None, Stop()))
+        return f"{found.key}: {found.what}" if found else ""
+
+    assert missing("no-such-command-here x") == "command: there is no command 'no-such-command-here'"
+    assert missing("./no-such-file") == "command: there is no command './no-such-file'"
+    assert missing("sh -c true", "nowhere") == "directory: there is no directory 'nowhere'"
+    assert missing("sh -c true", path="/nowhere") == "command: there is no command 'sh'"
+    assert missing("sh -c true") == ""
 
 
 def test_logs_are_appended_to_and_the_environment_is_passed_on(launcher: Launcher, tmp_path: Path) -> None:

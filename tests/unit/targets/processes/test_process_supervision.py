@@ -23,7 +23,7 @@ from soak.runner.targets.processes.orphans import orphans
 from soak.runner.targets.processes.probes import Subject
 from soak.runner.targets.processes.rounds import BUSY, DOWN, STOPPED, Round, Rounds
 from soak.runner.targets.processes.supervising import Policy, Report, Supervisor, What, When
-from soak.runner.targets.processes.watching import Change, Watcher, started_at
+from soak.runner.targets.processes.watching import Sight, Watcher, started_at
 from soak.schemas.target.model import Find, Kill, Killed, Probe, ProbeKind, Process, Program, Stop
 
 TINY = Path(__file__).with_name("tiny.py")
@@ -326,7 +326,7 @@ def test_others_processes_are_followed_through_restarts(background: Background, 
         kill(process, Kill())
         see(2 * number)
         assert watcher.current("a") is None
-    assert [each.change for each in seen] == [Change.STARTED, Change.ENDED] * 2
+    assert [each.change for each in seen] == [Sight.STARTED, Sight.ENDED] * 2
     assert [each.at for each in seen] == sorted(each.at for each in seen)
     assert seen[0].process != seen[2].process
 
