@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from soak.schemas.evidence.attribution import Cost, FaultAttribution, Occasion, Spread
+from soak.schemas.language.room import Work
 from soak.schemas.units import show_duration, show_ratio
 
 MOST_ROWS = 20
@@ -39,14 +40,14 @@ class AttributionTables:
     breach_otherwise: float | None
 
 
-def attribution_tables(faults: list[FaultAttribution]) -> AttributionTables | None:
-    """The tables; None for a run without faults, or one of an earlier release."""
+def attribution_tables(faults: list[FaultAttribution], work: Work | None = None) -> AttributionTables | None:
+    """The tables; None for a run without faults, or one of an earlier release. work: of a system without tasks."""
     if not faults:
         return None
     in_windows = [fault for fault in faults if fault.windows]
     return AttributionTables(
         faults=faults,
-        occasions=[_row(fault, each) for fault in in_windows for each in fault.occasions[:MOST_ROWS]],
+        occasions=[_row(fault, each, work) for fault in in_windows for each in fault.occasions[:MOST_ROWS]],
         more={fault.fault: fault.windows - MOST_ROWS for fault in in_windows if fault.windows > MOST_ROWS},
         spreads=[f"{fault.fault}: {_spreads(fault)}" for fault in in_windows if fault.windows > 1],
         bin_s=next((fault.bin_s for fault in in_windows), None),
@@ -54,7 +55,7 @@ def attribution_tables(faults: list[FaultAttribution]) -> AttributionTables | No
     )
 
 
-def _row(fault: FaultAttribution, occasion: Occasion) -> OccasionRow:
+def _row(fault: FaultAttribution, occasion: Occasion, work: Work | None) -> OccasionRow:
     since_s = occasion.injected_s
     if since_s is None:
         return OccasionRow(fault.fault, f"not (planned for {show_duration(occasion.start_s)})", "", "", "", "", "")
@@ -66,7 +67,7 @@ def _row(fault: FaultAttribution, occasion: Occasion) -> OccasionRow:
         detected=_detected(occasion, since_s),
         alert=_alert(fault, occasion, since_s),
         recovered=_recovered(occasion),
-        cost=", ".join(_costs(occasion)) or "none counted",
+        cost=", ".join(_costs(occasion, work)) or "none counted",
     )
 
 
@@ -92,25 +93,25 @@ def _recovered(occasion: Occasion) -> str:
     return f"after {show_duration(max(0.0, occasion.recovered_s - since_s))}"
 
 
-def _costs(occasion: Occasion) -> Iterator[str]:
-    yield from cost_words(occasion.cost)
+def _costs(occasion: Occasion, work: Work | None) -> Iterator[str]:
+    yield from cost_words(occasion.cost, work)
     if occasion.still_open:
         yield f"{occasion.still_open:,} task{'' if occasion.still_open == 1 else 's'} open at the end"
     if occasion.late:
-        yield f"{occasion.late:,} of {occasion.ended:,} tasks late"
+        yield f"{occasion.late:,} of {occasion.ended:,} {work.units if work else 'tasks'} late"
     if occasion.breach_s:
         yield f"{show_duration(occasion.breach_s)} in breach"
     if occasion.shared_with and (occasion.late or occasion.breach_s):
         yield f"shared with {' and '.join(occasion.shared_with)}"
 
 
-def cost_words(cost: Cost) -> Iterator[str]:
-    """What carries the cause of a fault, as far as there is any."""
+def cost_words(cost: Cost, work: Work | None = None) -> Iterator[str]:
+    """What carries the cause of a fault, as far as there is any. work: of a system without tasks."""
     words = {
-        "lost": (cost.lost, "task", "lost"),
+        "lost": (cost.lost, work.unit if work else "task", "lost"),
         "failed": (cost.failed, "task", "failed"),
         "blocked": (cost.blocked, "task", "blocked"),
-        "duplicated": (cost.duplicated, "execution", "too many"),
+        "duplicated": (cost.duplicated, work.unit if work else "execution", "too many"),
         "retried": (cost.retried, "attempt", "retried"),
     }
     for count, what, happened in words.values():

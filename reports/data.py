@@ -17,6 +17,8 @@ from soak.schemas.files import ordinary
 from soak.schemas.language.conditions import Condition
 from soak.schemas.language.load import load
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import language_of
+from soak.schemas.language.room import Work
 from soak.schemas.stream.block import Floats
 from soak.schemas.stream.processes import COLUMNS, TABLE
 
@@ -88,6 +90,11 @@ class RunData:
             if isinstance(each, Condition) and each.comparison.sli.name == sli
         }
         return [each for each in self.verdict.aborts if each.name in names]
+
+    @property
+    def work(self) -> Work | None:
+        """What the system works on, where that is no tasks."""
+        return language_of(self.scenario.system).work
 
     def has(self, *slis: str) -> bool:
         """Whether the system has any of these SLIs."""

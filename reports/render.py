@@ -5,6 +5,7 @@ from pathlib import Path
 from soak.reports.data import read_run
 from soak.reports.page import render_page
 from soak.reports.plots import render_plots
+from soak.reports.room import ask, room_of
 from soak.reports.summary import render_incident, render_summary
 from soak.schemas.evidence.verdict import Outcome
 
@@ -28,6 +29,9 @@ def render(directory: Path, template: Path | None = None) -> dict[str, bytes]:
         ).encode(),
     }
     files.update((f"plots/{name}", content) for name, content in plots.items())
+    system = run.scenario.system
+    further = ask(system, "further files of its report", room_of(system).documents, run, directory)
+    files.update((name, text.encode()) for name, text in further.items())
     if run.verdict.verdict is Outcome.ABORTED:
         files["incident.md"] = render_incident(run, directory).encode()
     return files

@@ -37,6 +37,10 @@ def _nothing(*_: object) -> str:
     return ""
 
 
+def _no_panels(run: "RunData") -> "Sequence[Panel]":
+    return ()
+
+
 def _none(*_: object) -> Mapping[str, str]:
     return {}
 
@@ -45,28 +49,35 @@ def _none(*_: object) -> Mapping[str, str]:
 class Room:
     """A system in reports. One that brings nothing has the parts that any system has.
 
-    plots: by file name, shown before the common ones. panels: of throughput.svg, below the tasks per minute. on_page: the
-    same for the timeline (empty: as in throughput.svg). grown: panels of growth.svg.
+    plots: by file name, shown before the common ones. panels: of throughput.svg, below the tasks per minute, and above them
+    those of `panels_of` that depend on the run. on_page: the same for the timeline (empty: as `panels`). grown: panels of
+    growth.svg.
 
     summary: a part of soak_summary.md after the objectives, in Markdown. page: the same in report.html; text is escaped, a
     `markupsafe.Markup` is not. `soak.reports.summary.render_template` renders either from a template.
     speed: a sentence on a real run that was sped up. resumed: a sentence on what a pause did.
 
+    documents: further files of the report, by name, from the run and its directory.
+
     events: prefixes of event types that incident.md tells beside those of tasks, faults, alerts, processes and the run.
     ids: the system's ids of tasks by key, from the run directory. run_book: commands that help after an abort, in Markdown.
+    recovery: of a system without tasks, a sentence on the moment at which it has recovered from a fault.
     """
 
     plots: Mapping[str, Plot] = field(default_factory=dict)
     panels: "Sequence[Panel]" = ()
+    panels_of: "Callable[[RunData], Sequence[Panel]]" = _no_panels
     on_page: "Sequence[Panel]" = ()
     grown: Sequence[Grown] = ()
     summary: "Callable[[RunData], str]" = _nothing
     page: "Callable[[RunData, Inline], str]" = _nothing
     speed: "Callable[[RunData], str]" = _nothing
+    documents: "Callable[[RunData, Path], Mapping[str, str]]" = _none
     resumed: str = "The scenario's clock was paused meanwhile."
     events: tuple[str, ...] = ()
     ids: Callable[[Path], Mapping[str, str]] = _none
     run_book: "Callable[[RunData, Aftermath], str]" = _nothing
+    recovery: str = ""
 
 
 @cache

@@ -122,11 +122,13 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
             if own
             else environment.from_string(source.read_text(encoding="utf-8"))
         )
-        tables = attribution_tables(run.verdict.attribution)
+        tables = attribution_tables(run.verdict.attribution, run.work)
         return template.render(
             attribution=tables,
             breach_words=breach_words(tables) if tables else "",
+            recovery_words=room_of(run.scenario.system).recovery,
             run=run,
+            work=run.work,
             verdict=run.verdict,
             scenario=run.scenario,
             manifest=run.manifest,

@@ -12,7 +12,7 @@ from soak.reports.data import RunData
 from soak.reports.plots.canvas import BLUE, ORANGE, PALETTE, PURPLE, RED, bucketed, fault_windows, per_bucket
 from soak.reports.plots.panels import TASKS_ON_PAGE, Panel
 from soak.reports.plots.success import moving_rate
-from soak.reports.room import room_of
+from soak.reports.room import ask, room_of
 from soak.schemas.evidence.verdict import ObjectiveResult
 from soak.schemas.stream.block import Floats, Ints
 from soak.schemas.units import show_duration, show_ratio
@@ -107,7 +107,8 @@ def _panels(run: RunData, edges_s: Floats, step: int) -> Iterator[_Panel]:
     if run.has(*(f"latency_{name}" for name, _ in _QUANTILES)):
         yield _latency(run, objectives, last)
     room = room_of(run.scenario.system)
-    for panel in (TASKS_ON_PAGE, *(room.on_page or room.panels)):
+    own = ask(run.scenario.system, "its panels", room.panels_of, run)
+    for panel in (TASKS_ON_PAGE, *own, *(room.on_page or room.panels)):
         if panel.of(run.metrics):
             yield _by_minutes(panel.shown(run.metrics), run, step)
 

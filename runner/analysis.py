@@ -32,8 +32,8 @@ class ScenarioFile:
         return Sources.read(self.path, self.overlays)
 
     def load(self) -> Loaded:
-        """The scenario. Raises ScenarioError or UsageError."""
-        return self.read().load(tier=self.tier, settings=self.settings)
+        """The scenario, as simulations are judged. Raises ScenarioError or UsageError."""
+        return self.read().load(tier=self.tier, settings=self.settings).simulated()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,20 @@
 from soak.reports.attribution import cost_words
 from soak.schemas.evidence.attribution import FaultAttribution
 from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.language.room import Work
 from soak.schemas.units import show_duration
 
 LEAST_SHARE = 0.01
 """Tasks that FAILED by a fault are of note from this share of all on."""
 
 
-def attribution_line(verdict: Verdict) -> str:
-    """The most costly fault in words; empty where none cost anything of note."""
+def attribution_line(verdict: Verdict, work: Work | None = None) -> str:
+    """The most costly fault in words; empty where none cost anything of note. work: of a system without tasks."""
     noted = [each for each in verdict.attribution if _is_of_note(each, verdict.tasks["accepted"])]
     if not noted:
         return ""
     worst = max(noted, key=lambda each: (each.cost.lost, each.cost.duplicated, each.cost.failed, each.cost.blocked))
-    words = [*cost_words(worst.cost), *_recovery(worst)]
+    words = [*cost_words(worst.cost, work), *_recovery(worst)]
     more = f" (and {len(noted) - 1} more: see the report)" if len(noted) > 1 else ""
     return f"fault {worst.fault}: {', '.join(words)}{more}"
 

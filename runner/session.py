@@ -21,7 +21,7 @@ from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.past import Past, read_past, replay
 from soak.runner.progress import make_progress
 from soak.runner.targets.base import FromFile, Selective, Target
-from soak.runner.targets.make import can_go_on, make_target
+from soak.runner.targets.make import SIMULATION, can_go_on, make_target
 from soak.runner.targets.refusals import refuse_system
 from soak.runner.targets.room import system_of
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
@@ -31,7 +31,8 @@ from soak.schemas.language.document import Document
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.load import Loaded, load
 from soak.schemas.language.model import Scenario
-from soak.schemas.language.registry import blame
+from soak.schemas.language.registry import blame, language_of
+from soak.schemas.language.room import Work
 from soak.schemas.stream.identity import Identity, target_now
 from soak.schemas.target.conventions import conventions_of
 from soak.schemas.units import show_duration
@@ -45,6 +46,7 @@ def run_scenario(
     overlays: tuple[Path, ...],
     settings: tuple[str, ...],
     target_name: str,
+    replay: Path | None = None,
     speed: float | None,
     patience_s: float | None,
     out: Path | None,
@@ -56,12 +58,20 @@ def run_scenario(
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
     note_former_name(target_name)
-    target = make_target(target_name, speed, patience_s)
+    target = make_target(target_name, speed, patience_s) if replay is None else _recorded(replay, target_name, speed)
     loaded = load(path, tier=tier, overlays=overlays, settings=settings, conventions=conventions(target))
     verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify, stop=stop)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
     tell(to_json(verdict).decode() if as_json else summary_lines(loaded, verdict, directory.path), nl=not as_json)
     return INTERRUPTED if verdict.end is End.INTERRUPTED else verdict.verdict.exit_code
+
+
+def _recorded(path: Path, target_name: str, speed: float | None) -> Target:
+    from soak.runner.targets.recorded import Recorded
+
+    if target_name != SIMULATION or speed is not None:
+        raise UsageError("--replay judges what was recorded, and runs nothing (remove --target and --speed)")
+    return Recorded(path)
 
 
 def run_loaded(
@@ -222,6 +232,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         *reasons_explained(verdict),
         *(f"  warning: {printable(each)}" for each in verdict.warned),
         *(f"  thin: {caveat}" for caveat in verdict.caveats),
+        *([f"  not judged in a simulation: {', '.join(verdict.not_judged)}"] if verdict.not_judged else []),
         "",
     ]
     for objective in verdict.objectives:
@@ -230,11 +241,11 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
         lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}   {margin}")
     lines += [f"  change       {printable(line)}" for line in changes_in_words(verdict).lines]
-    costs = attribution_line(verdict)
-    states = ", ".join(f"{count:,} {name}" for name, count in verdict.tasks.items() if count and name != "accepted")
+    work = language_of(loaded.scenario.system).work
+    costs = attribution_line(verdict, work)
     lines += [
         "",
-        f"  {verdict.tasks['accepted']:,} tasks: {states or 'none'}",
+        f"  {_worked_on(verdict, work)}",
         *([f"  {known}"] if known else []),
         *([f"  {costs}"] if costs else []),
         f"  report: {directory / 'report.html'}",
@@ -246,3 +257,11 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         elif (directory / TARGET).exists():
             lines.append(f"  to continue: soak resume {directory} --target FILE")
     return "\n".join(lines)
+
+
+def _worked_on(verdict: Verdict, work: Work | None) -> str:
+    """What became of tasks, or of the work of a system without any."""
+    if work:
+        return f"{verdict.load.offered:,} {work.units} {work.offered}, {verdict.load.answered:,} {work.answered}"
+    states = ", ".join(f"{count:,} {name}" for name, count in verdict.tasks.items() if count and name != "accepted")
+    return f"{verdict.tasks['accepted']:,} tasks: {states or 'none'}"

@@ -1,5 +1,63 @@
 """The system `pipeline` in reports."""
 
-from soak.reports.room import Room
+from collections.abc import Iterator, Sequence
 
-ROOM = Room()
+from soak.reports.data import RunData
+from soak.reports.pipeline.daily import daily_reports
+from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
+from soak.reports.plots.panels import Line, Over, Panel
+from soak.reports.room import Room
+from soak.schemas.systems.pipeline.settings import pipeline_of
+
+
+def _speed(run: RunData) -> str:
+    return "A process of Python starts in about half a second of real time, which no speed makes shorter."
+
+
+_COLOURS = (BLUE, ORANGE, PURPLE, GREEN)
+
+
+def _coloured(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return ((name, _COLOURS[place % len(_COLOURS)]) for place, name in enumerate(names))
+
+
+def _panels_of(run: RunData) -> tuple[Panel, ...]:
+    """Records by stream and sink, and what waits for each process."""
+    pipeline = pipeline_of(run.scenario)
+    sinks = [
+        Line(f"in {name}", color, (f"stored:{name}",)) for name, color in _coloured([s.name for s in pipeline.sinks])
+    ]
+    lost = Line("dropped, missed or lost", RED, ("records_dropped", "records_missed", "records_lost"))
+    waits = [
+        Line(name, color, (f"backlog:{name}",), Over.PEAK)
+        for name, color in _coloured([each.name for each in pipeline.processes])
+    ]
+    return (
+        Panel(
+            "Records", "records per minute", (Line("sent", GREY, ("records_sent",), width=2.2), *sinks, lost), height=3
+        ),
+        Panel("Records waiting for each process", "records, peak", waits, height=1.6),
+    )
+
+
+_UP = Panel("Processes up", "processes", (Line("mean up", GREEN, ("processes_up",), Over.MEAN),))
+_PROBES = Panel(
+    "Health probes",
+    "probes per minute",
+    (Line("green", GREEN, ("probes_green",)), Line("failed", RED, ("probes_failed",))),
+)
+_ORDERS = Panel("Orders", "orders per minute", (Line("orders", PURPLE, ("orders",)),))
+
+ROOM = Room(
+    panels_of=_panels_of,
+    documents=daily_reports,
+    panels=(_UP, _PROBES, _ORDERS),
+    on_page=(_UP,),
+    speed=_speed,
+    resumed="The pipeline went on meanwhile; what it did is known from its own ledgers.",
+    events=("stream.", "export.", "shutdown.", "reported.", "records.lost", "records.duplicated"),
+    recovery=(
+        "of a process, the moment at which it was healthy again and had passed something on; of the source and of sinks, the "
+        "next record that a sink holds; of the export, the next that was made."
+    ),
+)

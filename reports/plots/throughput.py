@@ -16,7 +16,7 @@ from soak.reports.plots.canvas import (
     whole_numbers,
 )
 from soak.reports.plots.panels import TASKS, Over, Panel
-from soak.reports.room import room_of
+from soak.reports.room import ask, room_of
 
 _HEIGHT_IN, _OF = 5.6, 6.3
 """Of a figure with panels of these heights in all."""
@@ -24,9 +24,9 @@ _HEIGHT_IN, _OF = 5.6, 6.3
 
 def plot(run: RunData) -> bytes | None:
     """Tasks in and out per minute above, the system's panels below; None for a run with columns of neither."""
-    panels = [
-        panel.shown(run.metrics) for panel in (TASKS, *room_of(run.scenario.system).panels) if panel.of(run.metrics)
-    ]
+    room = room_of(run.scenario.system)
+    all_panels = (TASKS, *ask(run.scenario.system, "its panels", room.panels_of, run), *room.panels)
+    panels = [panel.shown(run.metrics) for panel in all_panels if panel.of(run.metrics)]
     if not panels:
         return None
     heights = [panel.height for panel in panels]

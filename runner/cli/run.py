@@ -1,6 +1,7 @@
 """`soak run`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -33,6 +34,12 @@ from soak.runner.cli.options import (
 )
 @patience_option
 @click.option(
+    "--replay",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Judge the events in FILE, recorded elsewhere, instead of running anything: JSON lines as in soak_NAME.jsonl.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -59,38 +66,21 @@ def command(
     seed: int | None,
     duration: str | None,
     settings: tuple[str, ...],
-    overlays: tuple[Path, ...],
-    tier: str | None,
     target: str,
-    speed: float | None,
-    patience_s: float | None,
-    out: Path | None,
     no_abort: bool,
-    stop: str | None,
-    notify: bool,
-    job_summary: Path | None,
-    as_json: bool,
+    **words: Any,
 ) -> int:
     """Run a scenario and give a verdict, with the evidence in a run directory.
 
     Exit codes: 0 PASS, 3 FAIL, 4 ABORTED, 5 INCONCLUSIVE, 2 wrong scenario or usage, 130 interrupted, 1 failed midway.
 
-    Example: soak run scenarios/72h.yaml --tier pr --set queue.workers=2 --seed 7
+    \b
+    Examples:
+      soak run scenarios/72h.yaml --tier pr --set queue.workers=2 --seed 7
+      soak run docs/examples/published-run/scenario.yaml --replay docs/examples/published-run/events.jsonl
     """
     from soak.runner.session import run_scenario
 
     return run_scenario(
-        scenario,
-        tier=tier,
-        overlays=overlays,
-        settings=all_settings(settings, duration, seed),
-        target_name=target,
-        speed=speed,
-        patience_s=patience_s,
-        out=out,
-        abort=not no_abort,
-        as_json=as_json,
-        job_summary=job_summary,
-        notify=notify,
-        stop=stop,
+        scenario, settings=all_settings(settings, duration, seed), target_name=target, abort=not no_abort, **words
     )

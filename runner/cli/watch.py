@@ -92,9 +92,9 @@ def _time(state: "State") -> str:
 def _figures(state: "State") -> str:
     tasks = ", ".join(f"{count:,} {name}" for name, count in state.tasks.items())
     levels = ", ".join(f"{name} {value:g}" for name, value in state.levels.items())
-    rate = "" if state.throughput_per_min is None else f"{state.throughput_per_min:.3g} tasks per minute"
+    rate = "" if state.throughput_per_min is None else f"{state.throughput_per_min:.3g} {state.units} per minute"
     lines = [
-        f"tasks    {tasks}",
+        f"{state.units:8} {tasks}",
         f"now      {', '.join(filter(None, [levels, rate]))}",
         f"faults   {', '.join(state.faults) or 'no scheduled fault active'}",
         f"alerts   {', '.join(state.alerts) or 'none firing'}",

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from soak.runner.evidence.directory import MANIFEST, SCENARIO, TARGET, RunDirectory
+from soak.runner.evidence.directory import MANIFEST, SCENARIO, TARGET, RunDirectory, stream_name
 from soak.schemas.errors import EvidenceError
 from soak.schemas.evidence.manifest import SCHEMA_VERSION, Git, Manifest, Sent
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.files import file_name
 from soak.schemas.language.load import Loaded
-from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.identity import RECORDED, Identity
 
 _LIBRARIES = ("numpy", "simpy", "PyYAML", "jsonschema", "jinja2", "matplotlib", "msgspec", "click", "rich")
 
@@ -91,15 +91,19 @@ def reproduce(identity: Identity) -> str:
             *words,
             *([] if identity.abort else ["--no-abort"]),
             *([_STOP[identity.stop]] if identity.stop else []),
-            *(["--target", _target(identity)] if identity.target != "simulation" else []),
+            *_against(identity),
             *(["--speed", f"{identity.speed:g}"] if identity.speed != 1 else []),
             *(["--patience", f"{identity.patience_s:g}s"] if identity.patience_s else []),
         ]
     )
 
 
-def _target(identity: Identity) -> str:
-    return TARGET if identity.target_sha256 else identity.target
+def _against(identity: Identity) -> list[str]:
+    """What it ran against; of events that were recorded elsewhere, those that are in its own stream."""
+    if identity.target == RECORDED:
+        return ["--replay", stream_name(identity.scenario)]
+    target = TARGET if identity.target_sha256 else identity.target
+    return ["--target", target] if target != "simulation" else []
 
 
 def _stamp(moment: datetime) -> str:

@@ -14,6 +14,7 @@ from typing import TextIO
 
 import numpy as np
 
+from soak.runner.evidence.amounts import Amounts
 from soak.runner.evidence.levels import Levels, PerMinute
 from soak.runner.judge.histogram import bucket_of, rank, value_of
 from soak.runner.judge.samples import Facts
@@ -28,6 +29,9 @@ from soak.schemas.stream.vocabulary import NO_CAUSE
 MINUTE_S = 60.0
 WINDOW_MINUTES = 30
 """Latency quantiles of a row are those of the tasks that ended in the last this many minutes."""
+
+_MANY = 10_000
+"""More latencies than that are not kept one by one."""
 
 _QUANTILES = dict(zip(QUANTILE_COLUMNS, (0.5, 0.95, 0.99), strict=True))
 
@@ -45,11 +49,11 @@ class MetricsWriter:
         self._carried_faults = np.zeros(len(self._faults), dtype=np.int64)
         self._levels = Levels(scenario)
         self._oldest_s = math.nan
-        self._latency_minute: Ints = np.empty(0, dtype=np.int64)
-        self._latency_bucket: Ints = np.empty(0, dtype=np.int64)
+        self._latency_minute, self._latency_bucket, self._latency_count = np.zeros((3, 0), dtype=np.int64)
         minutes = language_of(scenario.system).minutes_of(scenario.system_settings)
         names = _columns(scenario.system, minutes, [name for name in self._faults if name])
         self._counted, self._more = list(minutes.counts.values()), list(minutes.more.values())
+        self._amounts = Amounts(minutes.amounts.values())
         with writing(path):
             self._file: TextIO = path.open("x", encoding="utf-8", newline="") if path else io.StringIO(newline="")
             self._file.write(",".join(names) + "\n")
@@ -73,7 +77,8 @@ class MetricsWriter:
         depth, workers, own = self._levels.minutes(block, self._minute, minutes)
         levels = np.column_stack([depth.mean, depth.most, self._oldest(facts, minutes), workers.mean])
         quantiles = self._moving_quantiles(facts, minutes)
-        self._write(counts[:-1], levels[:-1], quantiles[:-1], faults[:-1], _both(own)[: minutes - 1])
+        amounts = self._amounts.minutes(block, index, minutes)
+        self._write(counts[:-1], levels[:-1], quantiles[:-1], faults[:-1], _both(own)[: minutes - 1], amounts[:-1])
         self._carried, self._carried_faults, self._minute = counts[-1], faults[-1], minute_now
 
     def _oldest(self, facts: Facts, minutes: int) -> Floats:
@@ -91,8 +96,9 @@ class MetricsWriter:
         first = self._minute - WINDOW_MINUTES + 1
         minute = np.concatenate([self._latency_minute, _minute_of(latency.t)])
         bucket = np.concatenate([self._latency_bucket, bucket_of(latency.value)])
+        count_of = np.concatenate([self._latency_count, np.ones(len(latency), dtype=np.int64)])
         recent = minute >= first + minutes - 1
-        self._latency_minute, self._latency_bucket = minute[recent], bucket[recent]
+        self._keep(minute[recent], bucket[recent], count_of[recent])
         result = np.full((minutes, len(_QUANTILES)), np.nan)
         if not len(bucket):
             return result
@@ -100,7 +106,9 @@ class MetricsWriter:
         width = int(bucket.max()) - lowest + 1
         rows = minutes + WINDOW_MINUTES
         cells = np.clip(minute - first, 0, rows - 2) * width + bucket - lowest
-        by_minute = np.bincount(cells, minlength=(rows - 1) * width).reshape(rows - 1, width)
+        # Weights are whole numbers, and sums far below 2^53: they are exact.
+        weighed = np.bincount(cells, weights=count_of, minlength=(rows - 1) * width).astype(np.int64)
+        by_minute = weighed.reshape(rows - 1, width)
         total = np.concatenate([np.zeros((1, width), dtype=np.int64), np.cumsum(by_minute, axis=0)])
         below = np.cumsum(total[WINDOW_MINUTES:] - total[:-WINDOW_MINUTES], axis=1)
         count = below[:, -1]
@@ -111,14 +119,25 @@ class MetricsWriter:
             result[:, column] = np.where(count > 0, middles[place], np.nan)
         return result
 
-    def _write(self, counts: Ints, levels: Floats, quantiles: Floats, faults: Ints, own: Floats) -> None:
+    def _keep(self, minute: Ints, bucket: Ints, count: Ints) -> None:
+        """Keep latencies for the windows to come; many of one minute that are alike together."""
+        if len(minute) > _MANY:
+            lowest, width = int(bucket.min()), int(np.ptp(bucket)) + 1
+            cells, place = np.unique(minute * width + bucket - lowest, return_inverse=True)
+            minute, bucket = cells // width, cells % width + lowest
+            count = np.bincount(place, weights=count).astype(np.int64)
+        self._latency_minute, self._latency_bucket, self._latency_count = minute, bucket, count
+
+    def _write(
+        self, counts: Ints, levels: Floats, quantiles: Floats, faults: Ints, own: Floats, amounts: Floats
+    ) -> None:
         shown = [index for index, name in enumerate(self._faults) if name]
         times = (self._minute + 1 + np.arange(len(counts))) * MINUTE_S
         columns = [
             *_whole(times.astype(np.int64), *counts[:, self._counted].T),
             *_decimals(levels, quantiles),
             *_whole(*faults[:, shown].T, *counts[:, self._more].T),
-            *_decimals(own),
+            *_decimals(own, amounts),
         ]
         with writing(self._path):
             self._file.writelines(",".join(row) + "\n" for row in zip(*columns, strict=True))

@@ -18,6 +18,7 @@ from soak.runner.evidence.directory import (
     RunDirectory,
     stream_name,
 )
+from soak.runner.evidence.documents import account_of, beside
 from soak.runner.evidence.manifest import finish_manifest, start_manifest
 from soak.runner.evidence.metrics import MetricsWriter
 from soak.runner.evidence.scenario_copy import store_scenario
@@ -46,6 +47,7 @@ class Recording:
         self._manifest = manifest
         self.began = time.monotonic()
         causes = [cause.fault for cause in plan.vocabulary.causes]
+        self._account = account_of(plan.scenario, plan.vocabulary)
         self._metrics = MetricsWriter(directory.file(_ANEW if goes_on else METRICS), plan.scenario, causes)
         stream = directory.file(stream_name(plan.scenario.name))
         try:
@@ -82,6 +84,7 @@ class Recording:
     def replay(self, block: Block, facts: Facts) -> None:
         """Process a block that is already in the stream."""
         self._metrics.append(block, facts)
+        self._account.observe(block)
         self._stream.events += len(block)
 
     def take_over(self) -> None:
@@ -95,6 +98,7 @@ class Recording:
         """Keep a block."""
         self._stream.append(block)
         self._metrics.append(block, facts)
+        self._account.observe(block)
 
     def finish(self, verdict: Verdict, judge: Judge, sent: Sent = NOTHING_SENT) -> None:
         """Write what is known at the end only, including counts of notifications and exports.
@@ -103,12 +107,15 @@ class Recording:
         """
         self._metrics.finish(judge.until_s)
         self._stream.close()
-        for name, content in verdict_files(verdict, judge).items():
+        where = beside(self.directory, self._manifest, judge)
+        documents = {name: to_json(document) for name, document in self._account.documents(where).items()}
+        for name, content in {**verdict_files(verdict, judge), **documents}.items():
             self.directory.write(name, content)
         wall_s = time.monotonic() - self.began
         manifest = finish_manifest(
             self._manifest, datetime.now(UTC), wall_s, verdict.verdict.value, self._stream.events, sent
         )
+        manifest = msgspec.structs.replace(manifest, **self._account.manifest(where))
         self.directory.write(MANIFEST, to_json(manifest))
 
     def seal(self) -> None:

@@ -20,7 +20,7 @@ from soak.schemas.files import ordinary
 from soak.schemas.stream.block import Block, Bools, make_block
 from soak.schemas.stream.by_kind import flags_by_kind
 from soak.schemas.stream.events import COPY, KEY_SHIFT, KIND_OF, SPECS, Kind, Value
-from soak.schemas.stream.identity import STREAM_VERSION, Identity
+from soak.schemas.stream.identity import RECORDED, STREAM_VERSION, Identity
 from soak.schemas.stream.vocabulary import Vocabulary
 
 LINES_PER_BLOCK = 16_384
@@ -149,6 +149,7 @@ class StreamReader:
         self._decoder = msgspec.json.Decoder(list[_Line])
         self.version = STREAM_VERSION
         """The version it was written in."""
+        self._has_header = True
         self.identity = self._read_header()
         self._bring_up = EarlierEvents() if self.version < STREAM_VERSION else None
 
@@ -174,7 +175,8 @@ class StreamReader:
         """The events in order, in blocks."""
         last_s = 0.0
         with self._path.open("rb") as file:
-            file.readline()
+            if self._has_header:
+                file.readline()
             while lines := self._next_lines(file):
                 block = self._block(self._decode(lines))
                 self._refuse(np.diff(block.t, prepend=last_s) < 0, "is earlier than the previous event")
@@ -281,3 +283,18 @@ class StreamReader:
 def _number(task: str) -> int | None:
     match = _TASK.fullmatch(task)
     return int(match[1]) << KEY_SHIFT | (COPY if match[2] else 0) if match else None
+
+
+class EventsReader(StreamReader):
+    """Reads events that were recorded elsewhere: an event stream, or its lines without the header."""
+
+    def _read_header(self) -> Identity:
+        try:
+            with ordinary(self._path).open("rb") as file:
+                self._has_header = msgspec.json.decode(file.readline(), type=_Typed).type == HEADER
+        except UNDECODABLE as error:
+            raise EvidenceError(f"{self._path}:1: not an event: {error}") from None
+        if self._has_header:
+            return super()._read_header()
+        self._line = 0
+        return Identity("", "", 0, RECORDED, RECORDED)

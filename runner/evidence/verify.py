@@ -1,7 +1,7 @@
 """Verification: is the evidence unchanged, and does the stream give the same verdict?"""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 
 import msgspec
@@ -9,11 +9,13 @@ import msgspec
 from soak.runner.ends import end_after
 from soak.runner.evidence.checksums import Finding, check_hashes
 from soak.runner.evidence.directory import MANIFEST, METRICS, SCENARIO, RunDirectory, stream_name
-from soak.runner.evidence.manifest import reproduce
+from soak.runner.evidence.documents import account_of, beside
+from soak.runner.evidence.manifest import read_manifest, reproduce
 from soak.runner.evidence.metrics import MetricsWriter
 from soak.runner.evidence.origin import KINDS, Origin, other_release
 from soak.runner.evidence.record import to_json, verdict_files
 from soak.runner.evidence.stream import StreamReader
+from soak.runner.judge.account import Account
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
 from soak.schemas.errors import EvidenceError, ScenarioError, UsageError, VersionError
@@ -82,6 +84,7 @@ def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
     reader = StreamReader(directory.file(stream_name(loaded.scenario.name)), plan.vocabulary, loaded.scenario.horizon_s)
     if reader.identity.scenario_sha256 != loaded.sha256:
         raise EvidenceError(f"{directory.file(SCENARIO)}: is not the scenario of the event stream (its hash differs)")
+    account = account_of(loaded.scenario, plan.vocabulary)
     judge = Judge.of(loaded.scenario, plan.vocabulary, reader.identity)
     end, events = End.CUT, 0
     with contextlib.closing(
@@ -92,13 +95,29 @@ def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
             for part in judge.observe(block):
                 events += len(part)
                 metrics.append(part, judge.facts)
+                account.observe(part)
         metrics.finish(judge.until_s)
         verdict = decide(judge, reader.identity, end)
-        files = {METRICS: metrics.text, MANIFEST: _known_of_manifest(reader.identity, verdict, events)}
-    return verdict, {**verdict_files(verdict, judge), **files}
+        added, documents = _of_system(directory, account, judge)
+        files = {METRICS: metrics.text, MANIFEST: _known_of_manifest(reader.identity, verdict, events, added)}
+    return verdict, {**verdict_files(verdict, judge), **files, **documents}
 
 
-def _known_of_manifest(identity: Identity, verdict: Verdict, events: int) -> bytes:
+def _of_system(
+    directory: RunDirectory, account: Account, judge: Judge
+) -> tuple[Mapping[str, object], Mapping[str, bytes]]:
+    """What the system adds to the manifest, and its own files; nothing where the manifest cannot be read, which is reported."""
+    if type(account) is Account:
+        return {}, {}
+    try:
+        where = beside(directory, read_manifest(directory), judge)
+    except EvidenceError:
+        return {}, {}
+    documents = account.documents(where)
+    return account.manifest(where), {name: to_json(document) for name, document in documents.items()}
+
+
+def _known_of_manifest(identity: Identity, verdict: Verdict, events: int, added: Mapping[str, object]) -> bytes:
     known = {
         "scenario": identity.scenario,
         "scenario_sha256": identity.scenario_sha256,
@@ -110,6 +129,7 @@ def _known_of_manifest(identity: Identity, verdict: Verdict, events: int) -> byt
         "verdict": verdict.verdict,
         "events": events,
         "reproduce": reproduce(identity),
+        **added,
     }
     return to_json(known)
 
@@ -135,8 +155,11 @@ def _difference(directory: RunDirectory, name: str, content: bytes, *, earlier: 
 
 def _stored(directory: RunDirectory, name: str) -> object:
     """A JSON file of the run; one of an earlier version is brought up. Raises EvidenceError, or one of UNDECODABLE."""
-    content, form = directory.read(name), FORMATS[KINDS[name]]
+    content = directory.read(name)
     document: object = msgspec.json.decode(content)
+    if name not in KINDS:
+        return document
+    form = FORMATS[KINDS[name]]
     try:
         earlier = version_of(content) < form.version
     except msgspec.ValidationError:
@@ -146,7 +169,7 @@ def _stored(directory: RunDirectory, name: str) -> object:
 
 def _added(name: str) -> frozenset[str]:
     """The fields of a file that evidence of before does not have: what is not said is not wrong."""
-    return ADDED.get(KINDS[name], frozenset())
+    return ADDED.get(KINDS[name], frozenset()) if name in KINDS else frozenset()
 
 
 def _lines(directory: RunDirectory, stored: list[bytes], computed: bytes) -> list[bytes]:

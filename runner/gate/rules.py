@@ -5,6 +5,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from soak.runner.gate.holdings import missing_documents, unresolved
 from soak.runner.gate.runs import Run, find_runs
 from soak.runner.gate.test_results import read_junit
 from soak.runner.junit import Case
@@ -134,6 +135,9 @@ def _problems(rule: RunsRule, run: Run) -> Iterator[str]:
         yield f"{named} has warnings: {verdict.warned[0]}"
     for bound in rule.bounds:
         yield from _broken(bound, verdict)
+    yield from missing_documents(rule.documents, run.directory)
+    for name in rule.alerts:
+        yield from unresolved(name, verdict, manifest)
 
 
 def _broken(bound: Bound, verdict: Verdict) -> Iterator[str]:

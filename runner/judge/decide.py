@@ -48,7 +48,8 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
 
     with_findings: with what its faults cost, why it is broken, its tails and change points: nothing else depends on them.
     """
-    verdict = _decided(judge, identity, end)
+    not_judged = judge.not_judged or msgspec.UNSET
+    verdict = msgspec.structs.replace(_decided(judge, identity, end), not_judged=not_judged)
     if not with_findings:
         return verdict
     return msgspec.structs.replace(
@@ -95,6 +96,7 @@ def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
         quantile_relative_error=round(RELATIVE_ERROR, 6),
         gain=tracker.gain(),
         section=tracker.section() or msgspec.UNSET,
+        sections=list(tracker.sections()) or msgspec.UNSET,
         typed_reasons=reasons,
         decided=judge.deciding.result(judge.until_s, stopped=end is End.DECIDED),
         caveats=[_caveat(each) for each in objectives if each.thin],

@@ -64,8 +64,8 @@ class Judge:
         self, scenario: Scenario, vocabulary: Vocabulary, *, abort: bool = True, identity: Identity | None = None
     ) -> None:
         """identity: of the run; None where no target has said anything."""
-        self.scenario = scenario
-        self.vocabulary = vocabulary
+        scenario, self.not_judged = _judged(scenario, identity)
+        self.scenario, self.vocabulary = scenario, vocabulary
         self.aborting = abort and any(condition.stops for condition in scenario.aborts)
         self.labels = LabelNumbers(scenario)
         windows = tuple(window for fault in scenario.faults for window in fault.windows)
@@ -284,6 +284,12 @@ class Judge:
         states = {state.name: count for state, count in self.lifecycle.state_counts().items()}
         firing = [alert.condition.name for alert, guard in self.alerts if guard.timer.firing]
         return Checkpoint(t_s, self.slis(), states, self.faults.errors(), firing)
+
+
+def _judged(scenario: Scenario, identity: Identity | None) -> tuple[Scenario, list[str]]:
+    """The scenario with the objectives that the run is judged by, and the others in words."""
+    found = scenario.judged(simulated=identity is not None and identity.clock == "simulated")
+    return found, [each.comparison.text for each in scenario.objectives if each not in found.objectives]
 
 
 def _story(guard: AnyGuard) -> Iterator[tuple[Kind, float]]:

@@ -6,6 +6,7 @@ from soak.runner.judge.judge import Judge
 from soak.runner.judge.lifecycle import Lifecycle
 from soak.runner.judge.room import Law
 from soak.schemas.evidence.verdict import LawResult, Status
+from soak.schemas.language.registry import language_of
 from soak.schemas.language.slis import ILLEGAL_TRANSITIONS
 
 _TOLERANCE = 1e-6
@@ -25,19 +26,21 @@ def judge_laws(judge: Judge) -> list[LawResult]:
 
 
 def _laws(judge: Judge) -> Iterator[Law]:
-    lifecycle = judge.lifecycle
-    yield _conservation(lifecycle)
-    illegal = judge.sli_value(ILLEGAL_TRANSITIONS)
-    yield Law(
-        "legal_transitions",
-        "no task changes state outside the state machine",
-        illegal,
-        f"{illegal:.0f} illegal transitions" if illegal else "",
-    )
+    lifecycle, has_tasks = judge.lifecycle, language_of(judge.scenario.system).work is None
+    if has_tasks:
+        yield _conservation(lifecycle)
+        illegal = judge.sli_value(ILLEGAL_TRANSITIONS)
+        yield Law(
+            "legal_transitions",
+            "no task changes state outside the state machine",
+            illegal,
+            f"{illegal:.0f} illegal transitions" if illegal else "",
+        )
     yield from lifecycle.tracker.laws(lifecycle, complete=not judge.telemetry.lost_events)
     if judge.scenario.repeat > 1:
         yield _consistency(judge)
-    yield _littles_law(judge)
+    if has_tasks:
+        yield _littles_law(judge)
 
 
 def _conservation(lifecycle: Lifecycle) -> Law:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from soak.runner.judge.account import Account
 from soak.runner.judge.exposure import Exposed
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts
@@ -144,9 +145,17 @@ class Tracker:
         """What the report says of this system alone; None for nothing."""
         return None
 
+    def sections(self) -> Sequence[Section]:
+        """What it says of it in further tables."""
+        return ()
+
 
 def _none(scenario: Scenario, vocabulary: Vocabulary) -> tuple[()]:
     return ()
+
+
+def _no_files(scenario: Scenario, vocabulary: Vocabulary) -> Account:
+    return Account()
 
 
 def _not_known(scenario: Scenario) -> Sequence[Busy]:
@@ -158,12 +167,14 @@ class Room:
     """A system in the judge.
 
     tracker: makes its tracker. exposed: what its faults by rate could have struck, in the order in which they are asked.
-    busy: the levels that show how loaded it is, for explanations of what broke.
+    busy: the levels that show how loaded it is, for explanations of what broke. account: follows the stream for files of the
+    evidence that other systems do not have.
     """
 
     tracker: Callable[[Scenario, Vocabulary, Identity | None], Tracker]
     exposed: Callable[[Scenario, Vocabulary], Sequence[Exposed]] = _none
     busy: Callable[[Scenario], Sequence[Busy]] = _not_known
+    account: Callable[[Scenario, Vocabulary], Account] = _no_files
 
 
 @cache

@@ -29,11 +29,15 @@ def is_law(of: str) -> bool:
 
 
 class Told(NamedTuple):
-    """What is said of one violation: the state before and after it (or what ran where), and what else is known."""
+    """What is said of one violation: the state before and after it (or what ran where), and what else is known.
+
+    part: the name of the part of the system where it was; empty: that of its worker.
+    """
 
     before: str = ""
     after: str = ""
     detail: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)

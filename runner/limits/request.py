@@ -47,7 +47,7 @@ class Variants:
             raise UsageError(f"--vary {paths[0]}: is duplicated (name another parameter, or leave it out)")
 
     def _load(self, settings: tuple[str, ...]) -> Loaded:
-        return self._sources.load(tier=self._chosen.tier, settings=settings)
+        return self._sources.load(tier=self._chosen.tier, settings=settings).simulated()
 
     def at(self, values: PointValues) -> Scenario:
         """The scenario at a point. Raises UsageError for a value that it cannot have."""

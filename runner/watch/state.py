@@ -9,9 +9,10 @@ import msgspec
 from soak.runner.ends import end_after
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
-from soak.schemas.evidence.verdict import End
+from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.registry import language_of
+from soak.schemas.language.room import Work
 from soak.schemas.stream.block import Block
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
@@ -47,6 +48,8 @@ class State(msgspec.Struct, frozen=True):
     reasons: list[str]
     objectives: list[Objective]
     tasks: dict[str, int]
+    units: str
+    """What is counted in `tasks`."""
     open_tasks: int
     levels: dict[str, float]
     throughput_per_min: float | None
@@ -73,6 +76,18 @@ class Watched:
         """How it ended; empty during the run."""
         return "" if self.end is End.CUT else self.end.value
 
+    @property
+    def _work(self) -> Work | None:
+        return language_of(self.judge.scenario.system).work
+
+    def _tasks(self, verdict: Verdict) -> dict[str, int]:
+        """Tasks by state, or what became of the work of a system without any."""
+        if work := self._work:
+            counts = {work.offered: verdict.load.offered, work.answered: verdict.load.answered}
+        else:
+            counts = verdict.tasks
+        return {name: count for name, count in counts.items() if count}
+
     def observe(self, block: Block) -> None:
         """Process a block."""
         for _ in self.judge.observe(block):
@@ -83,7 +98,8 @@ class Watched:
                 self.levels[name] = float(values[-1])
         self.end = end_after(block, self.end)
         counts = self.judge.kinds_seen
-        self._closed.append((self.judge.until_s, int(counts[[Kind.TASK_DONE, Kind.TASK_FAILED]].sum())))
+        closed = self.judge.answered if self._work else int(counts[[Kind.TASK_DONE, Kind.TASK_FAILED]].sum())
+        self._closed.append((self.judge.until_s, closed))
         while len(self._closed) > 2 and self._closed[0][0] < self.judge.until_s - _RATE_WINDOW_S:
             self._closed.popleft()
         self._note_point()
@@ -123,7 +139,8 @@ class Watched:
             verdict=verdict.verdict.value if self.ended else "so far",
             reasons=[*(verdict.reasons if self.ended else []), *(f"warning: {each}" for each in verdict.warned)],
             objectives=objectives,
-            tasks={name: count for name, count in verdict.tasks.items() if count},
+            tasks=self._tasks(verdict),
+            units=self._work.units if self._work else "tasks",
             open_tasks=verdict.unfinished,
             levels=dict(self.levels),
             throughput_per_min=self._throughput(),

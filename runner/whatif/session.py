@@ -55,8 +55,8 @@ def perform(request: Request) -> Analysis[WhatIf]:
 
 def _load(request: Request) -> _Sides:
     chosen, sources = request.scenario, request.scenario.read()
-    base = sources.load(tier=chosen.tier, settings=chosen.settings)
-    variant = sources.load(tier=chosen.tier, settings=chosen.settings, variant=request.variant)
+    base = sources.load(tier=chosen.tier, settings=chosen.settings).simulated()
+    variant = sources.load(tier=chosen.tier, settings=chosen.settings, variant=request.variant).simulated()
     if base.scenario.seed != variant.scenario.seed:
         raise UsageError("--with seed=…: both variants get the same seeds (name another for both with --seed)")
     if base.sha256 == variant.sha256:

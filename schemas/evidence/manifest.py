@@ -2,6 +2,15 @@
 
 import msgspec
 
+from soak.schemas.evidence.processes import (
+    OwnAlert,
+    ProcessRecord,
+    ResourceUsage,
+    ShutdownOrder,
+    SourceMetrics,
+    SystemExport,
+)
+
 SCHEMA_VERSION = 3
 
 
@@ -37,7 +46,7 @@ NOTHING_SENT = Sent()
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What run_manifest.json holds."""
+    """What run_manifest.json holds. From `processes` on: of systems of processes, when the run has ended."""
 
     schema_version: int
     scenario: str
@@ -67,3 +76,9 @@ class Manifest(msgspec.Struct, frozen=True):
     timeseries_export: TimeseriesExport | None
     environment: dict[str, str] = {}
     included: list[str] = []
+    processes: list[ProcessRecord] | msgspec.UnsetType = msgspec.UNSET
+    shutdown_order: ShutdownOrder | msgspec.UnsetType = msgspec.UNSET
+    resource_usage: dict[str, ResourceUsage] | msgspec.UnsetType = msgspec.UNSET
+    system_export: SystemExport | msgspec.UnsetType = msgspec.UNSET
+    source_metrics: SourceMetrics | msgspec.UnsetType = msgspec.UNSET
+    alerts: list[OwnAlert] | msgspec.UnsetType = msgspec.UNSET

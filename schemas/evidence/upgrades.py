@@ -109,9 +109,20 @@ STREAM = Format(STREAM_VERSION, {1: _with_simulated_speed})
 """The header of the event stream; for its events see `EarlierEvents`."""
 
 ADDED: Mapping[type, frozenset[str]] = {
-    manifest.Manifest: frozenset({"environment", "included"}),
+    manifest.Manifest: frozenset(
+        {
+            "environment",
+            "included",
+            "processes",
+            "shutdown_order",
+            "resource_usage",
+            "system_export",
+            "source_metrics",
+            "alerts",
+        }
+    ),
     verdict.Verdict: frozenset(
-        {"typed_reasons", "caveats", "attribution", "tails", "change_points", "decided", "explanation"}
+        {"typed_reasons", "caveats", "attribution", "tails", "change_points", "decided", "explanation", "not_judged"}
     ),
     verdict.ObjectiveResult: frozenset({"effective_samples", "thin", "family", "excluded"}),
     verdict.GrowthResult: frozenset({"effective_samples", "detail"}),

@@ -346,10 +346,14 @@ class Verdict(msgspec.Struct, frozen=True):
     gain: Gain | None = None
     section: Section | msgspec.UnsetType = msgspec.UNSET
     """Of a system that has one, and left out for others."""
+    sections: list[Section] | msgspec.UnsetType = msgspec.UNSET
+    """Further ones; left out where there are none."""
     typed_reasons: list[Reason] = []
     decided: Decided | None = None
     caveats: list[str] = []
     """What a PASS or FAIL does not say: objectives that hold or are broken by the observed value alone."""
+    not_judged: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """Objectives for real runs only, of a simulation."""
     change_points: list[SeriesChanges] = []
     """Of each indicator of an objective that can step: when it did. They change no verdict."""
     attribution: list[FaultAttribution] = []

@@ -33,6 +33,7 @@ class Objective:
 
     window_s: it must hold in every window of this length (None: at the end, over the run), or, with `share`, in that share of
     consecutive windows. warn: a stricter comparison of the same indicator; where it does not hold, PASS is with a warning.
+    only_real: a simulation is not judged by it.
     """
 
     comparison: Comparison
@@ -43,6 +44,7 @@ class Objective:
     window_s: float | None = None
     share: float | None = None
     warn: Comparison | None = None
+    only_real: bool = False
 
     @property
     def op(self) -> Op:

@@ -78,6 +78,8 @@ class RunsRule:
     newest: bool
     warnings: bool
     """Whether runs with warnings count."""
+    documents: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,8 @@ def _rule(rule: Any) -> TestsRule | RunsRule:
         bounds=tuple(map(_bound, runs["slis"])),
         newest=runs["newest"],
         warnings=runs["warnings"],
+        documents=tuple(runs["documents"]),
+        alerts=tuple(runs["alerts"]),
     )
 
 

@@ -39,6 +39,10 @@ class Loaded:
     included: tuple[str, ...] = ()
     """The fragments that were merged in."""
 
+    def simulated(self) -> "Loaded":
+        """The same with the objectives by which a simulation is judged."""
+        return replace(self, scenario=self.scenario.judged(simulated=True))
+
     @property
     def data(self) -> dict[str, Any]:
         """The plain data of the document."""

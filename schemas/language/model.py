@@ -245,6 +245,11 @@ class Scenario:
         assert isinstance(self.system_settings, kind)
         return self.system_settings
 
+    def judged(self, *, simulated: bool) -> "Scenario":
+        """The scenario with the objectives by which a simulation, or a real run, is judged."""
+        asked = tuple(each for each in self.objectives if not (simulated and each.only_real))
+        return self if len(asked) == len(self.objectives) else replace(self, objectives=asked)
+
     @property
     def horizon_s(self) -> float:
         """The latest possible end of the run."""

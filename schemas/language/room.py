@@ -52,6 +52,19 @@ TASK_COUNTS: Mapping[str, Kind] = {
 """Columns of metrics.csv that systems with tasks have."""
 
 
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What the events of a kind in a minute amount to: the sum of their values, or (most) the largest, if there is any.
+
+    records: how many records they stand for, and not their values. worker: only those of this part of the system.
+    """
+
+    kind: Kind
+    records: bool = False
+    worker: int | None = None
+    most: bool = False
+
+
 LEVEL_COLUMNS = ("queue_depth", "queue_depth_max", "oldest_pending_s", "busy_workers")
 QUANTILE_COLUMNS = ("latency_p50_s", "latency_p95_s", "latency_p99_s")
 COLUMNS = ("t_s", *LEVEL_COLUMNS, *QUANTILE_COLUMNS)
@@ -65,7 +78,7 @@ class Minutes:
     counts: columns of how many events of a kind there were. waiting: the states whose tasks make up the depth of the queue.
     taken, given_back: events that take a task out of it and put it back, beside changes of state. workers: whether it is
     known which workers run a task. more: further counts, in columns after all others. levels: after these, for each name a
-    column with the mean over the minute, and `<name>_max` with the maximum.
+    column with the mean over the minute, and `<name>_max` with the maximum. amounts: after these, a column each.
     """
 
     counts: Mapping[str, Kind]
@@ -75,6 +88,7 @@ class Minutes:
     workers: bool = True
     more: Mapping[str, Kind] = field(default_factory=dict)
     levels: Mapping[str, Level] = field(default_factory=dict)
+    amounts: Mapping[str, Amount] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -84,7 +98,20 @@ class Minutes:
     @property
     def added(self) -> tuple[str, ...]:
         """The columns after all others; evidence of earlier versions may lack them."""
-        return (*self.more, *(column for name in self.levels for column in (name, f"{name}_max")))
+        return (*self.more, *(column for name in self.levels for column in (name, f"{name}_max")), *self.amounts)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Work of a system that is no tasks, and has none of their states: what it is called, and what becomes of it.
+
+    `558,000 records sent, 557,990 stored`: units, offered, answered. unit: one of it.
+    """
+
+    unit: str
+    units: str
+    offered: str
+    answered: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +134,8 @@ class Language:
     that follow from the kind of a task: by name, the value for each kind. durations: event types that have one, the time since
     the event of another type of the same task, attempt and part. arrivals: those of the scenario, with
     what faults of the source make of them; by default as they are written. parts: the labels by which its series can be
-    selected beside tenant, kind and phase: names and values of those that go together.
+    selected beside tenant, kind and phase: names and values of those that go together. work: what it works on, where that is
+    no tasks; how much there was its tracker says.
     """
 
     name: str
@@ -137,6 +165,7 @@ class Language:
     template: Path | None = None
     durations: Mapping[str, str] = field(default_factory=dict)
     closed: bool = False
+    work: Work | None = None
     at_once: Callable[[Any], float] = field(default=lambda settings: math.inf)
 
     def minutes_of(self, settings: Any) -> Minutes:

@@ -42,6 +42,7 @@ def objectives_of(entry: Mapping[str, Any], context: Context, number: int, *, st
             window_s,
             share,
             stricter,
+            only_real=entry.get("only") == "real",
         )
 
 

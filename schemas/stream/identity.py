@@ -6,6 +6,9 @@ STREAM_VERSION = 2
 FORMER_TARGETS = {"stub": "calls"}
 """Former names of targets, still accepted and still in older evidence, and what they are called now."""
 
+RECORDED = "recorded"
+"""The target of a run that judged events which were recorded elsewhere."""
+
 
 def target_now(name: str) -> str:
     """The present name of a target."""

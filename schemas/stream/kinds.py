@@ -116,6 +116,7 @@ class Kind(IntEnum):
     SAMPLE_PROCESS_RSS = auto()
     SAMPLE_PROCESS_OPEN_FILES = auto()
     SAMPLE_PROCESS_CPU = auto()
+    SAMPLE_SOURCE_LAG = auto()
     # For the events of systems of other packages.
     OWN_1 = auto()
     OWN_2 = auto()

@@ -86,5 +86,12 @@ RECORD_SPECS: dict[Kind, Spec] = {
     Kind.SAMPLE_PROCESS_CPU: _sample(
         "process_cpu", Value.NUMBER, "CPU that a process used since the last sample, as a share of a core"
     ),
+    Kind.SAMPLE_SOURCE_LAG: Spec(
+        "sample.source_lag",
+        "the most by which the source sent records after they were due, since the last sample",
+        "",
+        "value",
+        Value.SECONDS,
+    ),
 }
 """How every kind is written."""

@@ -1,70 +1,140 @@
 """Records that flow through processes: the model of the system `pipeline`."""
 
-from collections.abc import Generator, Iterator
-from typing import Any
+import math
 
-import numpy as np
 from simpy import Environment
 
-from soak.schemas.stream.block import Floats, Ints
+from soak.schemas.stream.block import tick
 from soak.schemas.stream.events import CENSUS, Kind
 from soak.schemas.systems.pipeline.settings import pipeline_of
 from soak.simulation.losses import put_losses
-from soak.simulation.pipeline.stretches import counted, stored
-from soak.simulation.plan import Plan, Submissions
+from soak.simulation.pipeline.ledger import Ledger
+from soak.simulation.pipeline.link import Link
+from soak.simulation.pipeline.minutes import SETTLING_S, Minutes, Rules
+from soak.simulation.pipeline.mishaps import Mishaps
+from soak.simulation.pipeline.network import Network
+from soak.simulation.pipeline.shares_seen import SharesSeen
+from soak.simulation.pipeline.source import Source
+from soak.simulation.pipeline.steps import Steps
+from soak.simulation.pipeline.supervisor import STEP_S, Supervisor
+from soak.simulation.plan import Plan
 from soak.simulation.recorder import Recorder
 
 
 class PipelineModel:
-    """Turns a plan into events; `ended_s` is when everything was over after the end of arrivals."""
+    """Turns a plan into events; `ended_s` is when everything was over after the end of arrivals.
+
+    It runs ahead to the end of a stretch: what that brought is known then, and handed out when it is asked for.
+    """
 
     def __init__(self, env: Environment, plan: Plan, recorder: Recorder) -> None:
         self._env, self._plan, self._row = env, plan, recorder.row
-        self._pipeline = pipeline_of(plan.scenario)
-        self._chunks: Iterator[Submissions] = iter(plan.submissions())
-        self._waiting: Submissions | None = None
-        self.ended_s: float | None = None
+        self._pipeline = pipeline = pipeline_of(plan.scenario)
+        self._minutes, shares = Minutes(plan.ends_s), SharesSeen(pipeline)
+        names = [plan.vocabulary.name(each.name) for each in pipeline.processes]
+        self._ledger = ledger = Ledger(pipeline, recorder, names, (self._minutes.add, shares.add))
+        source = Source(plan, resume=pipeline.resume)
+        self._network = network = Network(pipeline, source, plan.seed, ledger)
         put_losses(env, plan, recorder)
-        env.process(self._flow())
+        link = Link(env, plan, network, ledger, pipeline.stream_timeout_s, pipeline.reader)
+        self._link = link
+        self._supervisor = Supervisor(env, plan, pipeline, network, ledger, link)
+        self._mishaps = Mishaps(env, plan, pipeline, network, ledger, link, self._supervisor, shares)
+        self._reached_s = 0.0
+        self.ended_s: float | None = None
+        self._found_end_s: float | None = None
+        for process in (self._sample(), self._close_minutes(), self._export(), self._end()):
+            env.process(process)
 
     def run(self, until_s: float) -> None:
         """Let everything happen that comes before `until_s`."""
-        self._env.run(until=until_s)
+        until_s = min(until_s, self._plan.horizon_s)
+        while self._reached_s < until_s and self._found_end_s is None:
+            self._env.step()
+        if self._found_end_s is not None and self._found_end_s <= until_s:
+            self.ended_s = self._found_end_s
+            until_s = math.inf
+        self._ledger.flush(until_s)
 
     def census(self, now: float) -> None:
-        """There are no tasks; what is left of records is told by samples."""
+        """There are no tasks. What the sinks hold, what is left and what the supervisor says of its restarts."""
         for kind in CENSUS.values():
             self._row((now, kind, -1, 0, -1, 0, 0))
+        self._link.tell_missed(now)
+        self._levels(now)
+        for unit in self._supervisor.units:
+            self._ledger.row(now, Kind.REPORTED_RESTARTS, worker=unit.number, value=unit.restarts.total)
+        for sink, tally in self._ledger.sinks.items():
+            self._ledger.row(now, Kind.SINK_TOTAL, worker=sink, value=tally.total)
+            self._ledger.row(now, Kind.SINK_CONFIRM, worker=sink, value=tally.confirmed)
+            self._ledger.row(now, Kind.SINK_STRONG, worker=sink, value=tally.strong)
+        self._ledger.flush(math.inf)
 
-    def _flow(self) -> Generator[Any, Any, None]:
-        every_s = self._plan.scenario.telemetry.sample_interval_s
-        while self.ended_s is None:
-            yield self._env.timeout(every_s)
-            self._stretch(self._env.now)
-            if self._env.now >= self._plan.ends_s:
-                self.ended_s = self._env.now
+    # Stretches.
 
-    def _stretch(self, until_s: float) -> None:
-        due, number = self._take(until_s)
-        label = self._plan.labels_of(number)
-        rows = counted(until_s, Kind.RECORDS_SENT, number, label)
-        for sink in range(len(self._pipeline.sinks)):
-            rows += stored(due, np.zeros(len(due)), number, label, len(self._pipeline.processes) + sink)
-        for row in sorted(rows, key=lambda each: each[0]):
-            self._row(row)
-
-    def _take(self, until_s: float) -> tuple[Floats, Ints]:
-        due, number = [], []
+    def _sample(self) -> Steps:
+        """Stretches end at whole multiples of the interval, and at the latest end of the run."""
+        every_s, count = self._plan.scenario.telemetry.sample_interval_s, 0
         while True:
-            chunk = self._waiting or next(self._chunks, None)
-            if chunk is None:
-                break
-            cut = int(np.searchsorted(chunk.due_s, until_s, side="right"))
-            due.append(chunk.due_s[:cut])
-            number.append(chunk.number[:cut])
-            self._waiting = chunk.take(slice(cut, None)) if cut < len(chunk) else None
-            if self._waiting:
-                break
-        if not due:
-            return np.empty(0), np.empty(0, dtype=np.int64)
-        return np.concatenate(due), np.concatenate(number)
+            count += 1
+            next_s = min(tick(count * every_s), self._plan.horizon_s)
+            yield self._env.timeout(max(0.0, next_s - self._env.now))
+            if self._found_end_s is not None:
+                return
+            self._stretch()
+            self._levels(self._env.now)
+            self._reached_s = self._env.now
+
+    def _stretch(self) -> None:
+        now = self._env.now
+        self._network.advance(now)
+        self._ledger.stretch(now)
+        self._mishaps.look()
+
+    def _levels(self, now: float) -> None:
+        for number in range(len(self._pipeline.processes)):
+            self._ledger.row(now, Kind.SAMPLE_BACKLOG, worker=number, value=self._network.waiting(number))
+        for sink, tally in self._ledger.sinks.items():
+            if math.isfinite(tally.newest_s):
+                self._ledger.row(now, Kind.SAMPLE_FRESHNESS, worker=sink, value=max(0.0, now - tally.newest_s))
+
+    # Minutes and exports.
+
+    def _close_minutes(self) -> Steps:
+        rules = Rules(self._pipeline.alerts)
+        for number in range(self._minutes.count):
+            yield self._env.timeout(max(0.0, Minutes.closes_s(number) - self._env.now))
+            now, row = self._env.now, self._ledger.row
+            self._network.advance(now)
+            minute = self._minutes.close(number)
+            row(now, Kind.MINUTE_TOTAL, value=minute.total)
+            row(now, Kind.MINUTE_STRONG, value=minute.strong)
+            row(now, Kind.MINUTE_LOW_CONSISTENCY, value=minute.low_consistency)
+            for rule, fires in rules.minute(minute):
+                kind = Kind.REPORTED_ALERT_FIRED if fires else Kind.REPORTED_ALERT_RESOLVED
+                row(now, kind, value=self._plan.vocabulary.name(rule))
+
+    def _export(self) -> Steps:
+        every_s, count = self._pipeline.export_every_s, 1
+        while (at_s := tick(count * every_s)) <= self._plan.ends_s:
+            yield self._env.timeout(max(0.0, at_s - self._env.now))
+            self._mishaps.export()
+            count += 1
+
+    # The end.
+
+    def _end(self) -> Steps:
+        """After the last record the queues run empty, for at most the time of grace; then the processes are ended."""
+        ends_s = self._plan.ends_s
+        yield self._env.timeout(ends_s)
+        self._network.advance(ends_s)
+        until_s = ends_s + max(SETTLING_S, self._pipeline.supervisor.grace_s)
+        yield self._env.timeout(SETTLING_S + STEP_S)
+        self._network.advance(self._env.now)
+        while not self._network.empty and self._env.now < until_s:
+            yield self._env.timeout(STEP_S)
+            self._network.advance(self._env.now)
+        yield from self._supervisor.shut_down()
+        self._supervisor.over = True
+        self._stretch()
+        self._found_end_s = tick(self._env.now)

@@ -16,7 +16,8 @@ the source sent them (`sent`), also where nobody was connected.
 - `probes.jsonl`, `processes.jsonl`, `restarts.jsonl`, `alerts.jsonl`, `exports.jsonl`, `shutdown.jsonl`: what the supervisor
   did. A restart is written when the process is started again, with its new `pid`, the old one's `exit` and the supervisor's own
   `count`. Probes are due at the epoch plus multiples of `health.every`.
-- `NAME.pid`, `NAME.log` (appended), `NAME.end.json` (what a process that was asked to stop had left, and its counters).
+- `NAME.pid`, `NAME.log` (appended), `NAME.end.json` (what a process that was asked to stop had left, and its counters;
+  in `shutdown.jsonl`, `left` is null for one that could not say so).
 - `config.json` as run, and at the end `run_manifest.json`, `source_manifest.json`, `parity_diff.json` (with both sinks),
   `daily_report.SINK.json` and `.md` (with `report`).
 

@@ -50,13 +50,14 @@ class Broker:
         end_s = time.monotonic() + self._stage.drain_s
         while self._stage.waiting() and time.monotonic() < end_s:
             await self._step()
-        self._checkpoint.reached(self._tail.position, now=not self._unplaced)
+        if not self._unplaced:
+            self._checkpoint.reached(self._tail.position, now=True)
 
     async def _step(self) -> bool:
         """Read and place a batch; whether there was any."""
-        signals = self._tail.read()
+        signals = self._tail.read() if not self._unplaced else []
         self._stage.count("records_read_total", len(signals))
-        self._unplaced = [each for each in signals if passes(each, self._stage.process.passes)]
+        self._unplaced += [each for each in signals if passes(each, self._stage.process.passes)]
         if self._stage.process.guarantee == "at_most_once":
             self._checkpoint.reached(self._tail.position, now=True)
         while self._unplaced:
@@ -71,7 +72,7 @@ class Broker:
                 await self._stage.sleep(_RETRY_S)
         if signals:
             self._stage.progressed()
-            self._checkpoint.reached(self._tail.position)
+        self._checkpoint.reached(self._tail.position)
         return bool(signals)
 
     async def _place(self, signals: list[Signal]) -> bool:

@@ -92,6 +92,8 @@ class Child:
                 stderr=file,
                 process_group=0,
             )
+        # Known from the start on, also of one that ends before it could write this itself.
+        (directory / f"{self.name}.pid").write_text(f"{self._popen.pid}\n", encoding="utf-8")
         self.state, self.failed = State.STARTING, 0
         self.lives.append(Life(self._popen.pid, time.time()))
 
@@ -107,9 +109,9 @@ class Child:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, if the process has not ended."""
+        # Not by Popen, which would first look whether it has ended, and keep that to itself. Until then the pid is its own.
         if self.alive:
-            assert self._popen is not None
-            self._popen.send_signal(number)
+            os.kill(self.life.pid, number)
 
     async def probe(self) -> tuple[bool, str]:
         """Whether it is healthy: it answers, in time, itself, and progresses; and the reason, if not or only partly."""
@@ -143,13 +145,13 @@ class Child:
         except psutil.Error:
             pass  # it has just ended
 
-    def read_end(self) -> int:
-        """What was left when it was stopped, as it said at its end, or else last."""
+    def read_end(self) -> int | None:
+        """What was left when it was stopped, as it said at its end; None if it could not."""
         end = read_json(self._settings.path / f"{self.name}.end.json")
-        if isinstance(end, dict) and end.get("pid") == self.life.pid:
-            self.life.counters = end["counters"]
-            self.waiting = int(end["waiting"])
-        return self.waiting
+        if not (isinstance(end, dict) and end.get("pid") == self.life.pid):
+            return None
+        self.life.counters = end["counters"]
+        return int(end["waiting"])
 
     def counter(self, name: str) -> float | None:
         """A counter over all its lives; None if it was never read."""

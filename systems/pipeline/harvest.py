@@ -45,22 +45,26 @@ class Harvest:
         stage.waiting = lambda: len(self._buffer)
 
     async def run(self) -> None:
-        """Work until asked to stop; then write what is buffered."""
+        """Work until asked to stop; then write what is buffered. Paused, it only waits for that."""
         await self._stage.open(pause=self._pause)
         reading = asyncio.create_task(self._follow())
         writing = asyncio.create_task(self._write())
         stopping = asyncio.create_task(self._stage.stopping.wait())
-        await asyncio.wait({reading, writing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({reading, writing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()  # an error ends the process
         reading.cancel()
-        if not writing.done():
-            self._news.set()
-            await asyncio.wait({writing}, timeout=self._stage.drain_s)
-            writing.cancel()
+        self._news.set()
+        await asyncio.wait({writing}, timeout=self._stage.drain_s)
+        for task in (reading, writing):
+            task.cancel()
         await asyncio.gather(reading, writing, return_exceptions=True)
         self._checkpoint.reached(self._written + 1, now=True)
 
     async def _pause(self, _body: bytes) -> Answer:
         self._paused.set()
+        if self._connection:
+            self._connection.transport.abort()
         return answer_json({"waiting": len(self._buffer)})
 
     def _counted(self, name: str, by: float = 1) -> None:
@@ -81,11 +85,13 @@ class Harvest:
                 log(f"harvest: no data for {self._stage.settings.stream_timeout} s: connects again")
             except (OSError, WebSocketException) as error:
                 connections += self._stage.counters["connected"] > 0
-                log(f"harvest: {type(error).__name__}: {error}")
+                if not self._paused.is_set():
+                    log(f"harvest: {type(error).__name__}: {error}")
             self._stage.counters["connected"] = 0
             self._connection = None
             self._stage.degraded = "not connected to the source"
             await asyncio.sleep(self._stage.settings.reconnect)
+        await self._stage.stopping.wait()
 
     async def _connected(self, before: int) -> None:
         """Read until the connection ends. Raises TimeoutError if it is silent."""
@@ -119,6 +125,7 @@ class Harvest:
         self._counted("gap_records_total", fresh[-1].seq - self._read - len(fresh))
         self._stage.count("records_read_total", len(fresh))
         self._read = fresh[-1].seq
+        self._stage.counters["last_seq"] = self._read
         if self._stage.process.guarantee == "at_most_once":
             self._checkpoint.reached(self._read + 1, now=True)
         if self._stage.settings.has(Defect.LEAK_IN_HARVEST):

@@ -14,6 +14,7 @@ from soak.systems.pipeline.spool import Journal
 from soak.systems.pipeline.stage import log
 
 _DELAYED_ROUNDS = 1.5
+_EPOCH_KNOWN_WITHIN_S = 0.25
 
 
 class Keeper:
@@ -132,13 +133,11 @@ class Keeper:
         """A probe of every process at each multiple of `every` from the epoch, which may still become known."""
         every_s = self._settings.health.every
         while not self.over:
-            now = time.time()
-            number = math.floor((now - epoch()) / every_s) + 1
-            due = epoch() + number * every_s
+            due, began = _next(epoch(), every_s), epoch()
             while (left_s := due - time.time()) > 0:
-                began = epoch()
-                await asyncio.sleep(min(left_s, 0.25))
-                due += epoch() - began
+                await asyncio.sleep(min(left_s, _EPOCH_KNOWN_WITHIN_S))
+                if epoch() != began:
+                    due, began = _next(epoch(), every_s), epoch()
             await self._restart_late()
             for child in self.children.values():
                 self.spawn(self._probe(child, due))
@@ -193,3 +192,9 @@ class Keeper:
                 log(f"supervisor: {child.name} has not stopped in {grace_s} s")
                 child.signal(signal.SIGKILL)
             await asyncio.sleep(0.01)
+
+
+def _next(epoch: float, every_s: float) -> float:
+    """The first multiple after now; the epoch itself, if it is to come."""
+    passed_s = time.time() - epoch
+    return epoch + max(0, math.floor(passed_s / every_s) + 1) * every_s

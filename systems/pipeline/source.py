@@ -2,7 +2,8 @@
 
 `ws://127.0.0.1:PORT/?after=SEQ` begins after that sequence number. A reader acknowledges what it has stored
 (`{"ack": SEQ}`), which is then forgotten.
-Control, over HTTP: `POST /go {"epoch": unix}`, `POST /disconnect {"for": s}`, `POST /stop`, `GET /health`, `GET /metrics`.
+Control, over HTTP: `POST /go {"epoch": unix}`, `POST /disconnect {"for": s}`, `POST /hold` (nothing new is sent any more; answers
+with the last sequence number), `POST /stop`, `GET /health`, `GET /metrics`.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from websockets.http11 import Request, Response
 from soak.systems.pipeline.market import Feed
 from soak.systems.pipeline.records import Message, encode
 from soak.systems.pipeline.spool import Journal
-from soak.systems.pipeline.stage import Stage, log
+from soak.systems.pipeline.stage import PortTakenError, Stage, log
 from soak.systems.pipeline.web import Answer, answer_json, query
 
 _AT_ONCE = 500
@@ -37,6 +38,7 @@ class Source:
         self._epoch = epoch
         self._gone = asyncio.Event()
         self._refused_until_s = 0.0
+        self._held = False
         self._lasts: list[int] = []
         self._messages: list[bytes] = []
         self._readers: dict[ServerConnection, asyncio.Event] = {}
@@ -47,28 +49,31 @@ class Source:
         if self._epoch is not None:
             self._gone.set()
         server = await self._listen(port)
-        await self._stage.open(go=self._go, disconnect=self._disconnect, stop=self._stop)
+        await self._stage.open(go=self._go, disconnect=self._disconnect, hold=self._hold, stop=self._stop)
         publishing = asyncio.create_task(self._publish())
         await self._stage.stopping.wait()
         publishing.cancel()
         server.close()
 
     async def _listen(self, port: int) -> Server:
-        return await serve(
-            self._feed_reader,
-            "127.0.0.1",
-            port,
-            process_request=self._refuse,
-            compression=None,
-            ping_interval=None,
-            close_timeout=0.5,
-        )
+        try:
+            return await serve(
+                self._feed_reader,
+                "127.0.0.1",
+                port,
+                process_request=self._refuse,
+                compression=None,
+                ping_interval=None,
+                close_timeout=0.5,
+            )
+        except OSError as error:
+            raise PortTakenError(f"port {port}: {error.strerror}") from None
 
     # Records.
 
     async def _publish(self) -> None:
         await self._gone.wait()
-        while True:
+        while not self._held:
             assert self._epoch is not None
             ticks = self._feed.due(time.time() - self._epoch, _AT_ONCE)
             if ticks:
@@ -148,6 +153,10 @@ class Source:
             connection.transport.abort()
         log(f"source: disconnected {len(closed)}, refuses for {refused_s} s")
         return answer_json({"disconnected": len(closed)})
+
+    async def _hold(self, _body: bytes) -> Answer:
+        self._held = True
+        return answer_json({"last": int(self._stage.counters["last_seq"])})
 
     async def _stop(self, _body: bytes) -> Answer:
         self._stage.stopping.set()

@@ -159,19 +159,19 @@ def back(path: Path, offset: int, by: int) -> int:
 
 
 class Journal:
-    """A JSON line for each thing that happened, with its time `at`."""
+    """A JSON line for each thing that happened, with its time `at`. What a full disk has no room for is written later."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._appender: Appender | None = None
+        self._unwritten: list[bytes] = []
 
     def note(self, **what: object) -> None:
-        """Write a line, in one write."""
-        line = json.dumps({"at": round(time.time(), 6), **what})
-        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            os.write(file, line.encode() + b"\n")
-        finally:
-            os.close(file)
+        """Write a line."""
+        self._unwritten.append(json.dumps({"at": round(time.time(), 6), **what}).encode() + b"\n")
+        with contextlib.suppress(OSError):
+            self._appender = self._appender or Appender(self._path)
+            del self._unwritten[: self._appender.append(self._unwritten)]
 
 
 def read_json(path: Path) -> object:

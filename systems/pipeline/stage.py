@@ -22,10 +22,15 @@ PORT_TAKEN = 98
 """Exit code of a process whose port is taken."""
 
 
+class PortTakenError(Exception):
+    """Something else listens on the port of a process."""
+
+
 def log(message: object) -> None:
     """A line for people, on stderr."""
-    sys.stderr.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {message}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # its disk may be full
+        sys.stderr.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {message}\n")
+        sys.stderr.flush()
 
 
 class Stage:
@@ -85,12 +90,15 @@ class Stage:
                 await self.stopping.wait()
 
     async def open(self, **routes: Route) -> None:
-        """Be reachable: health and metrics. Raises OSError if the port is taken."""
+        """Be reachable: health and metrics. Raises PortTakenError."""
         await self.sleep(self.process.start)
         pages: dict[str, Route] = {"GET /health": self._health, "GET /metrics": self._metrics}
         pages |= {f"POST /{name}": route for name, route in routes.items()}
         if port := self.settings.ports.get(self.name):
-            self._server = await serve(port, pages)
+            try:
+                self._server = await serve(port, pages)
+            except OSError as error:
+                raise PortTakenError(f"port {port}: {error.strerror}") from None
         self._progress_s = time.monotonic()
         self._ready = True
         log(f"{self.name}: ready, pid {os.getpid()}, port {port}")
@@ -118,7 +126,8 @@ class Stage:
     def ended(self) -> None:
         """Leave what was left and counted."""
         figures: dict[str, object] = {"pid": os.getpid(), "waiting": self.waiting(), "counters": self.counters}
-        write_json(self.directory / f"{self.name}.end.json", figures)
+        with suppress(OSError):
+            write_json(self.directory / f"{self.name}.end.json", figures)
 
     def watch(self) -> list[asyncio.Task[None]]:
         """Stop at SIGTERM and SIGINT, and when the parent is gone. The tasks are to be kept."""
@@ -149,7 +158,7 @@ def run(name: str, settings: Settings, work: Callable[[Stage], Awaitable[None]],
 
     try:
         asked = asyncio.run(main())
-    except OSError as error:
+    except PortTakenError as error:
         log(f"{name}: {error}")
         return PORT_TAKEN
     if not asked:

@@ -47,6 +47,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
         write_settings(self.settings, self.settings.path / "config.json")
+        (self.settings.path / "session.json").unlink(missing_ok=True)
         (self.settings.path / "supervisor.pid").write_text(f"{os.getpid()}\n", encoding="utf-8")
         await self._exporter.check()
         try:
@@ -103,8 +104,8 @@ class Supervisor:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
             await watch.finish()
-            exporting.cancel()
-            await asyncio.gather(exporting, return_exceptions=True)
+            self._exporter.over.set()
+            await exporting
         finally:
             rounds.cancel()
 
@@ -163,13 +164,12 @@ class Supervisor:
         write_manifests(self.settings, self.keeper, self._exporter, self._stopped, (self._epoch, ended_at))
 
     async def _drain(self) -> None:
-        """Harvest reads nothing more; then every queue runs empty, within the time for that."""
+        """Nothing new comes; then every queue runs empty, within the time for that."""
         children = [each for each in self.keeper.children.values() if each.state == State.RUNNING]
         end_s = time.monotonic() + self.settings.shutdown.drain
-        if any(each.name == "harvest" for each in children):
-            url = f"http://127.0.0.1:{self.settings.ports['harvest']}/pause"
-            with suppress(OSError):
-                await ask(url, b"{}", timeout_s=self.settings.health.timeout)
+        for harvest in children:
+            if harvest.name == "harvest":
+                await self._read_no_more(harvest, end_s)
         empty = 0
         while children and empty < 2 and time.monotonic() < end_s:
             self.keeper.reap()
@@ -177,6 +177,25 @@ class Supervisor:
             left = sum(each.waiting for each in children)
             empty = empty + 1 if left == 0 and all(green for green, _ in answers) else 0
             await asyncio.sleep(_LOOK_S)
+
+    async def _read_no_more(self, harvest: Child, end_s: float) -> None:
+        """The source, if it is ours, sends nothing new; harvest reads what it has sent, and then nothing."""
+        if "source" in self._services:
+            last = (await self._told("source", "hold")).get("last", -1)
+            while harvest.life.counters.get("last_seq") != last and time.monotonic() < end_s and last >= 0:
+                await harvest.probe()
+                await asyncio.sleep(_LOOK_S)
+        await self._told("harvest", "pause")
+
+    async def _told(self, name: str, what: str) -> dict[str, float]:
+        """What a process answers when it is told to do something; nothing if it does not."""
+        url = f"http://127.0.0.1:{self.settings.ports[name]}/{what}"
+        try:
+            _, body = await ask(url, b"{}", timeout_s=self.settings.health.timeout)
+            answer = json.loads(body)
+        except (OSError, ValueError):
+            return {}
+        return answer if isinstance(answer, dict) else {}
 
 
 async def _stop_service(service: Child, grace_s: float) -> None:

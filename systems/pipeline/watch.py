@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from soak.systems.pipeline.defects import Defect
@@ -25,7 +26,7 @@ class Watch:
         self._rules = Rules(settings.alerts, settings.minute_s)
         self._journal = Journal(settings.path / "alerts.jsonl")
         self._closed = 0
-        self._most = round(settings.minutes) if settings.minutes else None
+        self._most = int(settings.minutes) if settings.minutes else None
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -66,6 +67,8 @@ class Exporter:
         self._settings = settings
         self._journal = Journal(settings.path / "exports.jsonl")
         self.reachable: bool | None = None
+        self.over = asyncio.Event()
+        """Nothing becomes due any more."""
         self.made = self.failed = 0
 
     @property
@@ -82,11 +85,15 @@ class Exporter:
                 log(f"warning: the time-series database cannot be reached: {error}")
 
     async def run(self, figures: Callable[[], Figures]) -> None:
-        """Export at each multiple of `every` from the epoch, when the minute has settled."""
+        """Export at each multiple of `every` from the epoch, when the minute has settled; at the end, what is due by then."""
         number = 1
         while self.used:
             due = figures().epoch + number * self._settings.export.every + self._settings.alerts.settling
-            await asyncio.sleep(max(0.0, due - time.time()))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, due - time.time())):
+                    await self.over.wait()
+            if time.time() < due:
+                return
             await self.export(figures())
             number += 1
 

@@ -153,6 +153,34 @@ queue: {ack: early}
 faults: [{name: crash, type: worker_crash, rate: 10%}]
 slos: [lost_tasks >= 1]
 """
+PIPELINE = """
+version: 1
+name: pipeline
+system: pipeline
+duration: 6m
+drain: 1m
+workload: {arrivals: {rate: 20/s}, kinds: [{name: BTC, share: 70%}, {name: ETH, share: 30%}]}
+pipeline:
+  source: {resume: false}
+  processes:
+    - {name: harvest, reads: source, writes: raw, buffer: 5, overflow: drop_newest}
+    - {name: signal, reads: raw, writes: signals, guarantee: at_least_once, checkpoint: 7s}
+    - {name: broker, reads: signals, writes: orders, guarantee: at_least_once, passes: confirmed}
+    - {name: copy, reads: raw, writes: copies, guarantee: at_most_once, service: {distribution: constant, value: 20ms}}
+    - {name: report, reads: signals}
+  sinks: [{name: jsonl, of: signals}, {name: sqlite, of: signals, batch: {}}, {name: other, of: copies, batch: {rows: 90, every: 5s}}]
+  supervisor: {restart: {max_restarts: 1}}
+  alerts: {no_records: {for: 1m}}
+  stream_timeout: 20s
+faults:
+  - {name: kill, type: process_kill, process: signal, at: 1m5s}
+  - {name: lose, type: process_kill, process: copy, at: 1m5s}
+  - {name: hang, type: process_hang, process: harvest, at: 30s, for: 11s}
+  - {name: silence, type: source_silence, at: 2m, for: 1m}
+  - {name: gap, type: source_disconnect, at: 4m, for: 2s}
+  - {name: gone, type: process_kill, process: report, at: 70s, every: 20s}
+  - {name: outage, type: export_outage, at: 50s, for: 1m}
+"""
 SCENARIOS = {
     "passes": PASSES,
     "aborts": ABORTS,
@@ -161,10 +189,12 @@ SCENARIOS = {
     "calls": CALLS,
     "delivery": DELIVERY,
     "early": EARLY,
+    "pipeline": PIPELINE,
 }
 EXIT_CODES = {
     "delivery": {Outcome.PASS.exit_code},
     "early": {Outcome.PASS.exit_code},
+    "pipeline": {Outcome.FAIL.exit_code, Outcome.INCONCLUSIVE.exit_code},
     "calls": {Outcome.INCONCLUSIVE.exit_code},
     "passes": {Outcome.PASS.exit_code},
     "aborts": {Outcome.ABORTED.exit_code},
@@ -191,7 +221,7 @@ def _start(name: str, directory: Path) -> "subprocess.Popen[str]":
     scenario = directory / f"{name}.yaml"
     tenants = "tenants: [{name: A, share: 60%}, {name: B, share: 40%}]"
     load = LOAD.format(name=name, tenants=tenants if name in {"passes", "faults"} else "tenants: []")
-    scenario.write_text(("" if name == "calls" else load) + SCENARIOS[name], encoding="utf-8")
+    scenario.write_text(("" if name in {"calls", "pipeline"} else load) + SCENARIOS[name], encoding="utf-8")
     command = [sys.executable, "-c", "from soak.runner.cli import main; main()"]
     arguments = ["run", str(scenario), "--out", str(directory / name)]
     return subprocess.Popen(
@@ -277,7 +307,8 @@ def test_runs_of_every_fault_type_write_nearly_every_event_type(runs: Runs) -> N
         "sample.cpu",
         "sample.threads",
     }
-    real_systems_only |= {"sample.runner_rss", "sample.runner_open_files"}
+    real_systems_only |= {"sample.runner_rss", "sample.runner_open_files", "process.orphaned", "records.phantom"}
+    real_systems_only |= {"sample.process_rss", "sample.process_open_files", "sample.process_cpu"}
     assert set(TYPES) - written <= {"run.interrupted", "run.decided", "task.cancelled", *real_systems_only}
 
 

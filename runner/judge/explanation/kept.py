@@ -77,7 +77,7 @@ def _case(found: Violations, position: int) -> Case:
         t_s=float(block.t[place]),
         task=found.task(position),
         attempt=max(0, int(block.attempt[place])),
-        worker=found.worker(position),
+        worker=told.part or found.worker(position),
         before=told.before,
         after=told.after,
         detail=told.detail,

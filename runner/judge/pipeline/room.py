@@ -1,6 +1,7 @@
 """The system `pipeline` in the judge."""
 
+from soak.runner.judge.pipeline.account import PipelineAccount
 from soak.runner.judge.pipeline.tracker import PipelineTracker
 from soak.runner.judge.room import Room
 
-ROOM = Room(tracker=PipelineTracker)
+ROOM = Room(tracker=PipelineTracker, account=PipelineAccount)

@@ -105,17 +105,22 @@ class Supervisor:
             name: Managed(by_name[name], waits[name], policy.start_timeout_s, launcher, background, ends)
             for name in start_order(waits)
         }
+        self._background = background
+        self.rounds_from(time.monotonic() if epoch is None else epoch)
+        self._stopping: list[str] | None = None
+        self._red: dict[str, int] = {}
+
+    def rounds_from(self, epoch: float) -> None:
+        """Make health rounds at multiples of their interval after `epoch`, in monotonic seconds."""
         self._rounds = Rounds(
-            background,
+            self._background,
             {name: each.process.live for name, each in self._managed.items()},
-            policy.health_every_s,
-            time.monotonic() if epoch is None else epoch,
+            self._policy.health_every_s,
+            epoch,
             self.current,
             self.subject,
             lambda name: self._managed[name].state is State.STARTING,
         )
-        self._stopping: list[str] | None = None
-        self._red: dict[str, int] = {}
 
     def current(self, name: str) -> ProcessId | None:
         """The process of a name; None while it is down."""

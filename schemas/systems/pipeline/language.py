@@ -1,13 +1,14 @@
 """What the system `pipeline` adds to the scenario language."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from soak.schemas.errors import Where
 from soak.schemas.files import Folders
 from soak.schemas.language.distributions import Distribution
-from soak.schemas.language.room import Data, Language, Minutes
+from soak.schemas.language.room import Amount, Data, Language, Level, Minutes, Work
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.pipeline.build import build_pipeline
 from soak.schemas.systems.pipeline.checks import CHECKS
@@ -61,6 +62,45 @@ def _arrivals(scenario: Data) -> Data:
     return arrivals
 
 
+_MINUTES = Minutes(
+    counts={},
+    waiting=frozenset(),
+    workers=False,
+    more={
+        "probes_green": Kind.PROBE_GREEN,
+        "probes_failed": Kind.PROBE_FAILED,
+        "exits": Kind.PROCESS_EXITED,
+        "starts": Kind.PROCESS_STARTED,
+        "reconnects": Kind.STREAM_RECONNECTED,
+        "exports": Kind.EXPORT_MADE,
+    },
+    levels={"processes_up": Level((Kind.PROCESS_STARTED,), (Kind.PROCESS_EXITED,), workers=0)},
+    amounts={
+        "records_sent": Amount(Kind.RECORDS_SENT),
+        "records_dropped": Amount(Kind.RECORDS_DROPPED),
+        "records_missed": Amount(Kind.RECORDS_MISSED),
+        "records_lost": Amount(Kind.RECORDS_LOST),
+        "records_duplicated": Amount(Kind.RECORDS_DUPLICATED),
+        "orders": Amount(Kind.ORDERS_PLACED),
+    },
+)
+
+
+def _minutes_with(pipeline: Pipeline) -> Minutes:
+    """With columns for each process and sink."""
+    by_part = {
+        **{
+            f"stored:{each.name}": Amount(Kind.RECORDS_STORED, records=True, worker=pipeline.sink(each.name))
+            for each in pipeline.sinks
+        },
+        **{
+            f"backlog:{each.name}": Amount(Kind.SAMPLE_BACKLOG, worker=number, most=True)
+            for number, each in enumerate(pipeline.processes)
+        },
+    }
+    return replace(_MINUTES, amounts={**_MINUTES.amounts, **by_part})
+
+
 LANGUAGE = Language(
     name="pipeline",
     fragment=Path(__file__).with_name("language.json"),
@@ -69,19 +109,9 @@ LANGUAGE = Language(
     service=_service,
     slis=SLIS,
     faults=FAULTS,
-    minutes=Minutes(
-        counts={},
-        waiting=frozenset(),
-        workers=False,
-        more={
-            "probes_green": Kind.PROBE_GREEN,
-            "probes_failed": Kind.PROBE_FAILED,
-            "exits": Kind.PROCESS_EXITED,
-            "starts": Kind.PROCESS_STARTED,
-            "reconnects": Kind.STREAM_RECONNECTED,
-            "exports": Kind.EXPORT_MADE,
-        },
-    ),
+    minutes=_MINUTES,
+    minutes_with=_minutes_with,
+    work=Work("record", "records", "sent", "stored"),
     checks=CHECKS,
     names=_names,
     distributions=_distributions,

@@ -198,10 +198,32 @@ def test_a_failed_run(both: Path, decide: Decide, tmp_path: Path) -> None:
         (", duration: 1h", "one lasted 30m (1h at least)"),
         (", slis: [guardrail_unblocked == 0, latency_p95 <= 1s]", "latency_p95 <= 1s: 4s observed"),
         (", slis: [rss <= 1GB]", "rss <= 1GB: nothing was observed"),
+        (", documents: [verdict.json, parity_diff.json]", "parity_diff.json is missing (no such file in SHA256SUMS)"),
+        (", alerts: [stuck]", "the alert stuck did not fire"),
     ],
 )
 def test_what_a_rule_asks_of_a_run(both: Path, decide: Decide, more: str, told: str) -> None:
     assert told in wrong(decide(more))["soaks runs/a"]
+
+
+def test_documents_must_be_there_and_sealed(both: Path, decide: Decide) -> None:
+    assert decide(', documents: [verdict.json, "soak_*.jsonl"]').passed
+    (both / "a" / "notes.md").write_text("mine")
+    found = wrong(decide(", documents: [notes.md]"))
+    assert found["soaks runs/a"] == found["soaks runs/b"] == "notes.md is missing (no such file in SHA256SUMS)"
+    (both / "a" / "notes.md").unlink()
+    (both / "b" / "junit.xml").unlink()
+    assert list(wrong(decide(", documents: [junit.xml]"))) == ["soaks", "soaks runs/b", "evidence runs/b"]
+
+
+def test_alerts_must_have_fired_and_resolved(tmp_path: Path, decide: Decide) -> None:
+    alert = "alerts: [{{name: busy, when: throughput < {}, window: 1m}}]"
+    soak(tmp_path / "runs" / "a", "one", more=alert.format("8/min"))
+    soak(tmp_path / "runs" / "b", "two", more="alerts: [{name: deep, when: queue_depth >= 0, min_samples: 2}]")
+    assert decide(", alerts: [busy]", gate=GATE.replace("one, two", "one")).passed
+    found = wrong(decide(", alerts: [deep]", gate=GATE.replace("one, two", "two")))["soaks runs/b"]
+    assert found.startswith("the alert deep fired at ")
+    assert found.endswith(" and did not resolve")
 
 
 def rewrite_manifest(run: Path, **changes: object) -> None:

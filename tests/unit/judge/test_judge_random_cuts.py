@@ -25,6 +25,7 @@ from soak.schemas.language.registry import catalogues
 from soak.schemas.language.slis import AT_THE_END, Aggregate, Sli
 from soak.schemas.stream.block import Block, make_block
 from soak.schemas.stream.events import CENSUS, SPECS, Kind, Value
+from soak.schemas.systems.pipeline.settings import AlertRule
 
 SYSTEMS = {
     "queue": """
@@ -47,6 +48,19 @@ SYSTEMS = {
           - {name: crash, type: dependency_crash, at: 9s, for: 9s}
           - {name: late, type: delay, rate: 5%, delay: {distribution: constant, value: 1s}}
           - {name: budget, type: bad_release, at: 20s, for: 9s}
+    """,
+    "pipeline": """
+        pipeline:
+          processes: [{name: a, reads: source, writes: s}, {name: b, reads: s}]
+          sinks: [{name: f, of: s}, {name: g, of: s}]
+          supervisor:
+            health: {every: 2s, timeout: 1s}
+            restart: {backoff: {initial: 1s, max: 4s}, max_restarts: 2, within: 20s, reset_after: 4s}
+            shutdown: {order: [b, a]}
+          alerts: {no_records: {for: 2m}, low_consistency: {above: 50%}, strong_ratio: {below: 50%}, tolerance: 30s}
+        faults:
+          - {name: net, type: source_disconnect, at: 9s, for: 9s}
+          - {name: crash, type: process_kill, process: b, at: 20s}
     """,
 }
 COMMON = """
@@ -84,6 +98,11 @@ slis:
   called: {share: {of: [call.succeeded, call.failed], below: 1s}}
   slow_calls: {quantile: {of: "call.succeeded{to=a}", q: 95%}}
 """,
+    "pipeline": """
+slis:
+  fast: {share: {of: latency, below: 2s}}
+  exits: {count: process.exited}
+""",
 }
 """Indicators beside the catalogue."""
 MORE_OBJECTIVES = (
@@ -94,7 +113,7 @@ MORE_OBJECTIVES = (
     "{objective: 'wait_p75{tenant=*} <= 4s', warn: < 1s}",
     "{objective: success_rate >= 50%, warn: '>= 1.5x phase=early'}",
 )
-TOGETHER = """
+_TASKS_TOGETHER = """
   - {name: both, all: [{when: success_rate < 90%, window: 9s}, {when: latency_p90 > 1s, window: 3s, for: 2s}], expect: never}
   - {name: either, any: [{when: fast < 50%}, {all: [{when: stall_time > 4s}, {when: state_transitions > 2, window: 5s}]}],
      for: 1s, keep_firing_for: 2s, expect: fires}
@@ -102,6 +121,16 @@ TOGETHER = """
 abort:
   - {name: burn, all: [{when: success_rate < 50%, window: 9s}, {when: success_rate < 50%, window: 3s}], then: fail}
 """
+TOGETHER = {
+    "queue": _TASKS_TOGETHER,
+    "calls": _TASKS_TOGETHER,
+    "pipeline": """
+  - {name: both, all: [{when: health_green < 90%, window: 9s}, {when: latency_p90 > 1s, window: 3s, for: 2s}], expect: never}
+  - {name: often, when: "health_green{process=a} < 50%", window: 3s, expect: {at_least: 2, max_flaps: 3}}
+abort:
+  - {name: burn, all: [{when: health_green < 50%, window: 9s}, {when: restarts > 1, window: 3s}], then: fail}
+""",
+}
 WINDOWS = ("", ", window: 7s, for: 2s, keep_firing_for: 1s", ", window: 3s, min_samples: 2")
 CAUSES = (("", ""), ("net", "timeout"), ("budget", "budget"), ("crash", "worker_crash"), ("", "process_gone"))
 
@@ -121,6 +150,8 @@ def text_of(system: str, part: str) -> str:
     workload = (
         COMMON if system == "queue" else COMMON.replace("  task: {duration: {distribution: constant, value: 5s}}\n", "")
     )
+    if system == "pipeline":
+        workload = workload.replace("tenants: [{name: A,", "kinds: [{name: A,")
     return f"system: {system}\n{workload}{lines}\n{part}"
 
 
@@ -136,6 +167,8 @@ def objectives(sli: Sli) -> list[str]:
         f"{sli.name} ~ {target}",
         f"{{objective: {sli.name} {op} {target}, window: 7s, min_samples: 2}}",
         f"{{objective: {sli.name} {op} {target}, window: 3s, in: 60%}}",
+        *(f'"{sli.name}{{{label}=*}} {op} {target}"' for label in sli.by),
+        f'"{sli.name}{{kind=A}} {op} {target}"',
     ]
 
 
@@ -151,9 +184,10 @@ def everything(system: str) -> str:
                 alert = f"{{name: a{len(alerts)}, when: {sli.name} {op} {TARGETS[sli.unit]}{window}, expect: {{max_flaps: 0}}}}"
                 if accepted(system, f"alerts: [{alert}]"):
                     alerts.append(alert)
-    lines = [f"  - {text}" for text in (*slos, *MORE_OBJECTIVES)]
+    more = [text for text in MORE_OBJECTIVES if accepted(system, f"{MORE_SLIS[system]}\nslos: [{text}]")]
+    lines = [f"  - {text}" for text in (*slos, *more)]
     watched = [f"  - {text}" for text in alerts]
-    return text_of(system, "\n".join([MORE_SLIS[system], "slos:", *lines, "alerts:", *watched, TOGETHER]))
+    return text_of(system, "\n".join([MORE_SLIS[system], "slos:", *lines, "alerts:", *watched, TOGETHER[system]]))
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -163,7 +197,8 @@ def test_every_indicator_is_looked_at_here(system: str) -> None:
     assert {"latency_p99.9", "latency_share_below(2s)", "fast"} <= made.slis.keys() - catalogues()[system].keys()
     growths = {sli.name for sli in catalogues()[system].values() if sli.aggregate is Aggregate.GROWTH}
     watched = {part.comparison.sli.name for alert in made.alerts for part in alert.condition.parts}
-    assert watched >= set(catalogues()[system]) - growths - {"lost_tasks"}
+    ends = {sli.name for sli in catalogues()[system].values() if sli.at_the_end}
+    assert watched >= set(catalogues()[system]) - growths - ends - {"lost_tasks"}
 
 
 @dataclass(frozen=True)
@@ -189,12 +224,15 @@ class Stream:
             "attempt": draw.integers(1, 4, self.size),
             "worker": draw.integers(-1, 3, self.size),
             "cause": draw.choice([word.cause(*cause) for cause in CAUSES], self.size),
-            "label": draw.choice([word.label("A"), word.label("B")], self.size),
+            "label": draw.choice([word.label(*label) for label in self._labels()], self.size),
             "value": np.array(
                 [self._value(draw, Kind(each), float(at), judge) for each, at in zip(kind, t, strict=True)]
             ),
         }
         return make_block(t, kind, until_s=float(t[-1]) + float(draw.choice([0.0, 2.0])), **columns)
+
+    def _labels(self) -> list[tuple[str, str]]:
+        return [("", "A"), ("", "B")] if self.system == "pipeline" else [("A", ""), ("B", "")]
 
     @staticmethod
     def _value(draw: np.random.Generator, kind: Kind, t_s: float, judge: Judge) -> float:
@@ -202,9 +240,12 @@ class Stream:
         if kind in CENSUS.values():
             return float(draw.integers(0, 3))
         if spec.value is Value.NAME:
-            return float(judge.vocabulary.name(str(draw.choice(["a", "b"]))))
+            names = list(AlertRule) if spec.type.startswith("reported.") else ["a", "b"]
+            return float(judge.vocabulary.name(str(draw.choice(names))))
         if spec.value_name == "due":
             return float(max(0.0, t_s + draw.choice([-2.0, 0.0, 4.0])))
+        if spec.value is Value.NUMBER and spec.type.startswith(("records.", "orders.", "sample.backlog")):
+            return float(draw.integers(0, 4))
         return float(draw.choice([0.0, 1.0, 2.0, 3.0, 0.1])) if spec.value is not Value.NONE else np.nan
 
 
@@ -231,7 +272,7 @@ def split(block: Block, times: list[float]) -> list[Block]:
     return [*parts, block]
 
 
-UNNOTED = {"state_transitions", "calls", "lease_contentions"}
+UNNOTED = {"state_transitions", "calls", "lease_contentions", "strong"}
 """Series that count nothing bad, or, of these random ones, not whole numbers."""
 
 streams = st.builds(Stream, st.sampled_from(sorted(SYSTEMS)), st.integers(0, 2**32), st.integers(1, 120))

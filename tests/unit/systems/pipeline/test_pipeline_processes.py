@@ -242,12 +242,10 @@ def test_memory_of_every_process_is_in_the_manifest(run: Run) -> None:
 
 
 def test_a_silent_source_is_noticed_and_alerted_on(tmp_path: Path) -> None:
-    """A replay with a pause of 1.2 s: at 200 times the speed that is 4 minutes."""
+    """A replay with a pause of 2 s: at 120 times the speed that is 4 minutes."""
     replay = tmp_path / "replay.jsonl"
-    times = [0.01 * n for n in range(60)] + [1.8 + 0.01 * n for n in range(60)]
-    records = (
-        {"seq": n, "t": t, "symbol": "A", "strength": 0.05 * (n % 4), "consistency": 0.5} for n, t in enumerate(times)
-    )
+    times = [0.01 * n for n in range(90)] + [3.0 + 0.01 * n for n in range(200)]
+    records = ({"seq": n, "t": t, "symbol": "A", "strength": 0.05, "consistency": 0.5} for n, t in enumerate(times))
     replay.write_text("".join(json.dumps(each) + "\n" for each in records) + '{"end": true}\n')
     ports = free_ports(["stream", "source"], {})
     words = ["--port", str(ports["stream"]), "--control-port", str(ports["source"]), "--dir", str(tmp_path)]
@@ -255,10 +253,10 @@ def test_a_silent_source_is_noticed_and_alerted_on(tmp_path: Path) -> None:
         [sys.executable, "-m", "soak.systems.pipeline", "source", "--replay", str(replay), *words],
         stderr=subprocess.DEVNULL,
     )
-    config = SETTINGS | {"stream_timeout": 0.5, "alerts": {"settling": 0.05, "no_records": {"for": 0.6}}}
+    config = SETTINGS | {"stream_timeout": 0.5, "alerts": {"settling": 0.3, "no_records": {"for": 1.0}}}
     made = started(
         tmp_path / "run",
-        *("--speed", "200", "--minutes", "8", "--sink", "sqlite", "--source", f"ws://127.0.0.1:{ports['stream']}"),
+        *("--speed", "120", "--minutes", "10", "--sink", "sqlite", "--source", f"ws://127.0.0.1:{ports['stream']}"),
         config=config,
     )
     try:
@@ -275,5 +273,5 @@ def test_a_silent_source_is_noticed_and_alerted_on(tmp_path: Path) -> None:
     alerts = [(each["rule"], each["state"]) for each in made.lines("alerts")]
     assert alerts == [("no_records", "fired"), ("no_records", "resolved")]
     assert made.json("run_manifest")["harvester_metrics"]["stream_timeouts"] >= 2
-    assert made.json("daily_report.sqlite")["total"] == 120
+    assert made.json("daily_report.sqlite")["total"] == 290
     assert [each["state"] for each in made.json("daily_report.sqlite")["alerts"]] == ["fired", "resolved"]

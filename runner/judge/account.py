@@ -1,0 +1,47 @@
+"""What a system's own files of the evidence hold beside the verdict: a fold over the stream, as the verdict is."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+import msgspec
+
+from soak.schemas.evidence.processes import Moment
+from soak.schemas.evidence.verdict import Resume, paused_s
+from soak.schemas.stream.block import Block, tick
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What an account needs that is not in the stream.
+
+    started: when the run began; speed: scenario seconds per real second. read: a file of the target by its name in the run
+    directory, None where there is none.
+    """
+
+    started: datetime
+    speed: float
+    zone: tzinfo
+    resumes: Sequence[Resume]
+    read: Callable[[str], bytes | None]
+
+    def moment(self, t_s: float) -> Moment:
+        """A scenario time on the wall, pauses included, to the millisecond."""
+        moment = self.started + timedelta(seconds=t_s / self.speed + paused_s(self.resumes, t_s))
+        utc = moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return Moment(tick(t_s), utc, moment.astimezone(self.zone).isoformat(timespec="milliseconds"))
+
+
+class Account:
+    """Follows the stream of a run for the files of its system. This one has none: a system overrides what it has."""
+
+    def observe(self, block: Block) -> None:
+        """Take in a block, as it was judged."""
+
+    def manifest(self, beside: Beside) -> Mapping[str, object]:
+        """Fields of run_manifest.json that other systems do not have: see `schemas.evidence.manifest`."""
+        return {}
+
+    def documents(self, beside: Beside) -> Mapping[str, msgspec.Struct]:
+        """JSON files of the run directory, by name."""
+        return {}

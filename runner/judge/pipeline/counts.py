@@ -1,0 +1,115 @@
+"""What is counted of records, the source and exports: each beside what shows that it would have been seen.
+
+A count of 0 says something only where it could have been more: `seen` are the events that show that, and how many
+opportunities each of them stands for.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from soak.runner.judge.pipeline.parts import Parts
+from soak.runner.judge.samples import Facts, Samples
+from soak.runner.judge.task_violations import by_fault, errors
+from soak.runner.judge.violations import Told, note
+from soak.schemas.stream.block import Block, Floats, Ints
+from soak.schemas.stream.by_kind import kind_flags
+from soak.schemas.stream.events import SPECS, Kind, Value
+from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A count. kinds: of what is counted; seen: of what shows that it would have been seen. word: why, where no cause says so.
+
+    of: how its label follows from an event: `process`, `sink`, or empty for none.
+    """
+
+    kinds: tuple[Kind, ...]
+    seen: tuple[Kind, ...]
+    word: str = ""
+    of: str = ""
+
+
+_LOOKED_AT = (Kind.PROBE_GREEN, Kind.PROBE_FAILED, Kind.PROCESS_STARTED)
+
+COUNTS: Mapping[str, Counted] = {
+    "queue_dropped": Counted((Kind.RECORDS_DROPPED,), (Kind.RECORDS_TAKEN,), "dropped at a full buffer", "process"),
+    "gap_records": Counted((Kind.RECORDS_MISSED,), (Kind.RECORDS_TAKEN, Kind.SINK_TOTAL), "never received"),
+    "lost_records": Counted((Kind.RECORDS_LOST,), (Kind.SINK_TOTAL,), "in no sink and nowhere else", "sink"),
+    "duplicate_records": Counted((Kind.RECORDS_DUPLICATED,), (Kind.RECORDS_STORED,), "stored a second time", "sink"),
+    "phantom_records": Counted((Kind.RECORDS_PHANTOM,), (Kind.RECORDS_STORED,), "never sent by the source", "sink"),
+    "orders": Counted((Kind.ORDERS_PLACED,), (Kind.SINK_TOTAL,)),
+    "duplicate_orders": Counted((Kind.ORDERS_DUPLICATED,), (Kind.ORDERS_PLACED,), "placed a second time"),
+    "reconnects": Counted((Kind.STREAM_RECONNECTED,), (Kind.RECORDS_SENT,), "connected again"),
+    "stream_timeouts": Counted((Kind.STREAM_TIMED_OUT,), (Kind.RECORDS_SENT,), "no data came"),
+    "export_count": Counted((Kind.EXPORT_MADE,), (Kind.EXPORT_FAILED,)),
+    "export_errors": Counted((Kind.EXPORT_FAILED,), (Kind.EXPORT_MADE,), "the export failed"),
+    "abandoned": Counted((Kind.PROCESS_ABANDONED,), _LOOKED_AT, "not restarted any more", "process"),
+}
+"""By series."""
+
+_FLAGS = {name: (kind_flags(*each.kinds), kind_flags(*each.seen)) for name, each in COUNTS.items()}
+_ONE = kind_flags(*(kind for kind, spec in SPECS.items() if spec.value is not Value.NUMBER))
+"""Kinds whose events count one each."""
+
+
+def observe(block: Block, parts: Parts, vocabulary: Vocabulary, facts: Facts) -> None:
+    """Add the counts of a block to its facts, and note what is counted one by one."""
+    amount = amounts(block)
+    for series, counted in COUNTS.items():
+        counts, shows = _FLAGS[series]
+        bad, seen = counts[block.kind], shows[block.kind]
+        places = np.flatnonzero(bad | seen)
+        if not len(places):
+            continue
+        label = _label(counted.of, parts)(block, places)
+        value = np.where(bad, amount, 0.0)[places]
+        facts.series[series] = Samples(block.t[places], value, amount[places], label)
+        if counted.word and bad.any():
+            note_records(facts, series, block, np.flatnonzero(bad & (amount > 0)), parts, vocabulary, counted)
+
+
+def amounts(block: Block) -> Floats:
+    """By event, how many records it stands for: 1 where its kind says nothing."""
+    one = _ONE[block.kind] | np.isnan(block.value)
+    return np.where(block.kind == Kind.RECORDS_STORED, block.attempt, np.where(one, 1.0, block.value))
+
+
+def _label(of: str, parts: Parts) -> Callable[[Block, Ints], Ints | None]:
+    if of == "process":
+        return lambda block, places: parts.process(block.worker[places], block.t[places])
+    if of == "sink":
+        return lambda block, places: parts.sink(block.worker[places], block.t[places])
+    return lambda block, places: None
+
+
+def note_records(
+    facts: Facts, series: str, block: Block, places: Ints, parts: Parts, vocabulary: Vocabulary, counted: Counted
+) -> None:
+    """Note what happened to records at these places, by its cause."""
+    if not len(places) or series not in facts.wanted:
+        return
+    words = [*errors(vocabulary), counted.word]
+    cause = np.where(block.cause[places] == NO_CAUSE, len(words) - 1, block.cause[places])
+    note(
+        facts,
+        series,
+        block,
+        places,
+        cause=(cause, words),
+        told=partial(_told, block, places, parts, vocabulary),
+        label=_label(counted.of, parts)(block, places),
+        amount=np.ceil(amounts(block)[places]).astype(np.int64),
+    )
+
+
+def _told(block: Block, places: Ints, parts: Parts, vocabulary: Vocabulary, position: int) -> Told:
+    """How many records, where, and by which fault."""
+    place = int(places[position])
+    count = amounts(block)[place]
+    records = "" if _ONE[block.kind[place]] else f"{count:,.0f} {'record' if count == 1 else 'records'}"
+    words = (records, by_fault(vocabulary, int(block.cause[place])))
+    return Told(detail=", ".join(filter(None, words)), part=parts.name(int(block.worker[place])))

@@ -1,0 +1,55 @@
+"""Records that the reader of the source never passed on: dropped at its full buffer, as it says itself, or missed."""
+
+from collections import deque
+from collections.abc import Callable
+from itertools import groupby
+from typing import Any
+
+from soak.runner.targets.pipeline.blame import Blame
+from soak.runner.targets.pipeline.book import Book
+from soak.runner.targets.pipeline.places import Place
+from soak.schemas.stream.events import Kind
+
+_PATIENCE = 2
+"""Stretches that a record may come later than one that was sent after it."""
+
+Note = Callable[..., Any]
+
+
+class Gaps:
+    """reader: where it is seen what the reader of the source has passed on; None: nowhere, and nothing is known to be missing."""
+
+    def __init__(self, book: Book, blame: Blame, reader: Place | None, process: int) -> None:
+        self._book, self._blame, self.reader, self._process = book, blame, reader, process
+        self._reached: deque[int] = deque([0] * _PATIENCE)
+        self._looked = 0
+        self._unmatched = 0
+        """Records that are said to be dropped and were not found to be missing yet."""
+        self.gone = 0
+        """Records that were passed over."""
+        self.dropped = 0
+
+    def drop(self, count: int) -> None:
+        """The reader says that it dropped records."""
+        self._unmatched += count
+        self.dropped += count
+
+    def close(self, until_s: float, note: Note, *, at_once: bool = False) -> None:
+        """Note what is missing by now of what was sent before something that has arrived since."""
+        if self.reader is None:
+            return
+        highest = self._book.tallies[self.reader.name].highest
+        self._reached.append(highest)
+        last = highest if at_once else self._reached.popleft()
+        if last <= self._looked:
+            return
+        missing = self._book.absent(self.reader, self._looked, last, 0)
+        self._looked = last
+        self.gone += len(missing)
+        dropped = min(self._unmatched, len(missing))
+        self._unmatched -= dropped
+        sent_s = self._book.sent_s.values
+        for cause, numbers in groupby(
+            missing[dropped:].tolist(), lambda each: self._blame.of_record(float(sent_s[each]))
+        ):
+            note(until_s, Kind.RECORDS_MISSED, worker=self._process, cause=cause, value=len(list(numbers)))

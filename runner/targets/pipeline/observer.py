@@ -1,0 +1,183 @@
+"""What was seen of processes, as events: ends and starts, when they are healthy and pass something on again, probes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import psutil
+
+from soak.runner.targets.context import RunContext
+from soak.runner.targets.pipeline.blame import Blame
+from soak.runner.targets.pipeline.epochs import Epochs
+from soak.runner.targets.pipeline.group import Group, Happening, Seen
+from soak.runner.targets.pipeline.says import Said, Says
+from soak.runner.targets.processes.identity import ProcessId
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.schemas.systems.pipeline.settings import AlertRule, Pipeline
+
+_PROBES = {Happening.GREEN: Kind.PROBE_GREEN, Happening.RED: Kind.PROBE_FAILED}
+_ALERTS = {"fired": Kind.REPORTED_ALERT_FIRED, "resolved": Kind.REPORTED_ALERT_RESOLVED}
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A process from its start on: who it is, and when it started, in scenario time."""
+
+    process: ProcessId | None
+    started_s: float
+
+
+class Observer:
+    """Notes what the group and its supervisor say. before_s: nothing that was before is noted again.
+
+    listeners: called with everything that is seen of a process.
+    """
+
+    def __init__(
+        self, context: RunContext, pipeline: Pipeline, group: Group, says: Says, epochs: Epochs, blame: Blame
+    ) -> None:
+        self._context, self._pipeline, self._group = context, pipeline, group
+        self._says, self._epochs, self._blame = says, epochs, blame
+        self._number = {each.name: number for number, each in enumerate(pipeline.processes)}
+        self._words = {name: context.plan.vocabulary.name(name) for name in self._number}
+        self.expected: dict[str, int] = {}
+        """By process, the cause of its next end: a fault that is to end it."""
+        self.silent: dict[str, Life] = {}
+        """Processes that have not passed anything on since they started."""
+        self.listeners: list[Callable[[Seen], None]] = []
+        self.stopping = False
+        self.reported: dict[str, int] = {}
+        self.exports = [0, 0]
+
+    def begin(self) -> None:
+        """All processes run: scenario time begins, or goes on."""
+        self._group.poll()
+        for what, said in self._says.read():
+            if what == "restarts":
+                self._restart(said)
+        now_s = self._context.now()
+        for name, process in self._group.ids().items():
+            for kind in (Kind.PROCESS_STARTED, Kind.PROCESS_HEALTHY):
+                self._note(now_s, kind, name)
+            self.silent[name] = Life(process, now_s)
+
+    def look(self) -> None:
+        """Note what happened to processes."""
+        for seen in self._group.poll():
+            self._take(seen)
+
+    def _take(self, seen: Seen) -> None:
+        t_s = min(self._epochs.one(seen.at), self._context.now())
+        match seen.what:
+            case Happening.STARTED:
+                self._note(t_s, Kind.PROCESS_STARTED, seen.name)
+                self.silent[seen.name] = Life(seen.process, t_s)
+            case Happening.HEALTHY:
+                self._note(t_s, Kind.PROCESS_HEALTHY, seen.name)
+            case Happening.ENDED:
+                self._note(t_s, Kind.PROCESS_EXITED, seen.name, self._cause_of_end(seen.name))
+                self.silent.pop(seen.name, None)
+            case Happening.ABANDONED:
+                self._note(t_s, Kind.PROCESS_ABANDONED, seen.name)
+            case Happening.GREEN | Happening.RED:
+                if "probes" not in self._says:
+                    self._probe(t_s, seen.name, green=seen.what is Happening.GREEN)
+        for listener in self.listeners:
+            listener(seen)
+
+    def _cause_of_end(self, name: str) -> int:
+        cause = self.expected.pop(name, None)
+        if cause is not None:
+            return cause
+        return NO_CAUSE if self.stopping else self._context.plan.vocabulary.cause("", "died")
+
+    def _note(self, t_s: float, kind: Kind, name: str, cause: int = NO_CAUSE) -> None:
+        self._context.note(t_s, kind, worker=self._number[name], cause=cause, value=self._words[name])
+
+    def _probe(self, t_s: float, name: str, *, green: bool) -> None:
+        if self.stopping:
+            return
+        kind, cause = (Kind.PROBE_GREEN, NO_CAUSE) if green else (Kind.PROBE_FAILED, self._blame.at(t_s))
+        self._context.note(t_s, kind, worker=self._number[name], cause=cause)
+
+    def output(self, name: str, t_s: float) -> None:
+        """A process has passed something on at a time: noted, if it is the first since its start."""
+        life = self.silent.get(name)
+        if life is not None and t_s >= life.started_s:
+            self._note(t_s, Kind.PROCESS_OUTPUT, name)
+            del self.silent[name]
+
+    # What the supervisor reports.
+
+    def listen(self) -> None:
+        """Note what the supervisor has reported."""
+        for what, said in self._says.read():
+            t_s = min(self._epochs.one(said.at), self._context.now())
+            match what:
+                case "probes" if said.process in self._number and said.green is not None:
+                    self._probe(t_s, said.process, green=said.green)
+                    for listener in self.listeners:
+                        listener(Seen(said.at, said.process, Happening.GREEN if said.green else Happening.RED))
+                case "restarts":
+                    self._restart(said)
+                case "processes" if said.event == "abandoned" and said.process in self._number:
+                    self._note(t_s, Kind.PROCESS_ABANDONED, said.process)
+                case "alerts" if said.state in _ALERTS and said.rule in {*AlertRule}:
+                    name = self._context.plan.vocabulary.name(said.rule)
+                    self._context.note(t_s, _ALERTS[said.state], value=name)
+                case "exports" if said.ok is not None:
+                    self.export(t_s, well=said.ok)
+
+    def _restart(self, said: Said) -> None:
+        if said.process in self._number:
+            before = self.reported.get(said.process, 0)
+            self.reported[said.process] = before + 1 if said.count is None else said.count
+
+    def export(self, t_s: float, *, well: bool) -> None:
+        """Time series were exported, or could not be."""
+        self.exports[not well] += 1
+        if well:
+            self._context.note(t_s, Kind.EXPORT_MADE)
+        else:
+            self._context.note(t_s, Kind.EXPORT_FAILED, cause=self._blame.at(t_s))
+
+    def tell_restarts(self, t_s: float, known: Mapping[str, int] | None) -> None:
+        """At the end: how often each process was restarted, by its supervisor's own count. known: of one that writes no file."""
+        if known is None and "restarts" not in self._says:
+            return
+        counts = self.reported if known is None else known
+        for name, number in self._number.items():
+            self._context.note(t_s, Kind.REPORTED_RESTARTS, worker=number, value=counts.get(name, 0))
+
+
+class Usage:
+    """Samples of the resources of each process, from outside."""
+
+    def __init__(self, context: RunContext, pipeline: Pipeline, group: Group) -> None:
+        self._context, self._group = context, group
+        self._number = {each.name: number for number, each in enumerate(pipeline.processes)}
+        self._known: dict[ProcessId, psutil.Process] = {}
+        self._cpu: dict[ProcessId, tuple[float, float]] = {}
+
+    def sample(self, t_s: float) -> None:
+        """Note one sample of each process that runs."""
+        known: dict[ProcessId, psutil.Process] = {}
+        for name, process in self._group.ids().items():
+            try:
+                each = known[process] = self._known.get(process) or psutil.Process(process.pid)
+                with each.oneshot():
+                    times, rss, files = each.cpu_times(), each.memory_info().rss, each.num_fds()
+            except psutil.Error:
+                continue
+            number = self._number[name]
+            self._context.note(t_s, Kind.SAMPLE_PROCESS_RSS, worker=number, value=rss)
+            self._context.note(t_s, Kind.SAMPLE_PROCESS_OPEN_FILES, worker=number, value=files)
+            self._note_cpu(t_s, number, process, times.user + times.system)
+        self._known = known
+
+    def _note_cpu(self, t_s: float, number: int, process: ProcessId, used_s: float) -> None:
+        before_s, before_used_s = self._cpu.get(process, (t_s, used_s))
+        self._cpu[process] = t_s, used_s
+        if real_s := self._context.clock.real(t_s - before_s):
+            share = max(0.0, used_s - before_used_s) / real_s
+            self._context.note(t_s, Kind.SAMPLE_PROCESS_CPU, worker=number, value=share)

@@ -1,0 +1,72 @@
+"""What a supervisor reports of itself in files of JSON lines, followed as they grow."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+_AT_ONCE_BYTES = 1 << 20
+
+
+class Said(msgspec.Struct, gc=False):
+    """A line of any of the files; what it does not say is None or empty. at: seconds since 1970."""
+
+    at: float
+    process: str = ""
+    event: str = ""
+    pid: int | None = None
+    green: bool | None = None
+    reason: str = ""
+    count: int | None = None
+    rule: str = ""
+    state: str = ""
+    ok: bool | None = None
+    error: str | None = None
+    left: int | None = None
+
+
+@dataclass(slots=True)
+class _File:
+    path: Path
+    offset: int = 0
+
+
+class Says:
+    """The files of a target file's `says`, by what they are about. offsets: where to go on, by the same names."""
+
+    def __init__(self, files: Mapping[str, str], offsets: Mapping[str, int]) -> None:
+        self._files = {what: _File(Path(path), offsets.get(what, 0)) for what, path in files.items()}
+        self._decode = msgspec.json.Decoder(Said).decode
+        self.damaged = 0
+
+    def __contains__(self, what: str) -> bool:
+        return what in self._files
+
+    @property
+    def offsets(self) -> dict[str, int]:
+        """Up to where each was read."""
+        return {what: each.offset for what, each in self._files.items()}
+
+    def read(self) -> Iterator[tuple[str, Said]]:
+        """What is new, of each file in its order."""
+        for what, each in self._files.items():
+            for line in self._lines(each):
+                try:
+                    yield what, self._decode(line)
+                except msgspec.MsgspecError:
+                    self.damaged += 1
+
+    def _lines(self, each: _File) -> list[bytes]:
+        """Whole lines; half a line waits for its rest."""
+        try:
+            if each.path.stat().st_size <= each.offset:
+                return []
+            with each.path.open("rb") as file:
+                file.seek(each.offset)
+                content = file.read(_AT_ONCE_BYTES)
+        except OSError:
+            return []
+        end = content.rfind(b"\n") + 1
+        each.offset += end
+        return content[:end].splitlines()

@@ -1,0 +1,527 @@
+"""The indicators of a pipeline, by histories of a few lines: numbers of processes are 0 to 2, of sinks 3 and 4."""
+
+import math
+
+import pytest
+from histories import judge, objective, sli, verdict
+
+from soak.schemas.evidence.verdict import Status
+
+PIPELINE = """
+system: pipeline
+duration: 10m
+drain: 2m
+workload: {arrivals: {rate: 1/s}, kinds: [{name: A, share: 50%}, {name: B, share: 50%}]}
+pipeline:
+  processes:
+    - {name: harvest, reads: source, writes: raw}
+    - {name: signal, reads: raw, writes: signals}
+    - {name: report, reads: signals}
+  sinks: [{name: file, of: signals}, {name: db, of: signals}]
+  supervisor:
+    health: {every: 10s, timeout: 2s}
+    restart: {backoff: {initial: 1s, factor: 2, max: 30s}, max_restarts: 3, within: 5m, reset_after: 60s}
+  alerts: {no_records: {for: 2m}, low_consistency: {above: 80%}, strong_ratio: {below: 2%}, tolerance: 30s}
+telemetry: {max_gap: 1h}
+"""
+
+UNITS = {"probe": "s", "restart": "s", "latency": "s", "freshness": "s", "alert": "s", "process": "B"}
+"""Of targets, by the first word of an indicator."""
+
+
+def of(name: str, history: str, **labels: str) -> float:
+    """The value of an indicator, NaN for none; only for these labels."""
+    if not labels:
+        return sli(name, history, PIPELINE)
+    selector = ", ".join(f"{label}={value}" for label, value in labels.items())
+    value = objective(f'"{name}{{{selector}}} >= 0{UNITS.get(name.partition("_")[0], "")}"', history, PIPELINE).value
+    return math.nan if value is None else value
+
+
+def judged(wanted: str, history: str) -> tuple[Status, str]:
+    """How an objective comes out, and why."""
+    found = objective(wanted, history, PIPELINE)
+    return found.status, found.detail
+
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+def probes(until: int, *, failed: Pairs = (), missing: Pairs = ()) -> str:
+    """Probes of all three processes every 10 s; failed, missing: pairs of a time and a process."""
+    times = [(t, process) for t in range(10, until, 10) for process in range(3) if (t, process) not in missing]
+    lines = (f"{t} probe.{'failed' if (t, process) in failed else 'green'} w{process}\n" for t, process in times)
+    return "".join(lines)
+
+
+# Probes.
+
+
+def test_green_is_of_the_probes_that_were_due() -> None:
+    history = probes(101, failed=((50, 1),), missing=((60, 1),)) + "105 shutdown.started\n106 sample.rss 1"
+    assert of("health_green", history) == pytest.approx(28 / 30)
+    assert of("health_green", history, process="signal") == pytest.approx(8 / 10)
+    assert of("health_green", history, process="report") == 1
+
+
+def test_a_process_that_nobody_probes_is_not_green() -> None:
+    history = "\n".join(line for line in probes(101).splitlines() if "w2" not in line) + "\n104 sample.rss 1"
+    assert of("health_green", history, process="report") == 0
+    assert of("health_green", history, process="signal") == 1
+
+
+def test_without_any_probe_nothing_is_known_of_health() -> None:
+    assert judged("health_green >= 98%", "10 sample.rss 1\n500 sample.rss 1") == (
+        Status.INCONCLUSIVE,
+        "0 of at least 1 observations",
+    )
+
+
+def test_a_process_is_due_from_the_start_on_though_the_first_probe_came_late() -> None:
+    late = "\n".join(line for line in probes(201).splitlines() if int(line.split()[0]) > 100)
+    assert of("health_green", late + "\n204 sample.rss 1") == 0.5
+
+
+def test_a_probe_counts_for_the_time_it_is_nearest_to() -> None:
+    drifting = "\n".join(
+        f"{t} probe.green w0\n{t} probe.green w1\n{t} probe.green w2" for t in (10.3, 20.6, 31, 44, 56, 60)
+    )
+    # 44 is nearest to 40, 56 and 60 both to 60: at 50 there was none.
+    assert of("health_green", drifting + "\n66 sample.rss 1", process="harvest") == pytest.approx(5 / 6)
+
+
+def test_the_nearest_of_several_probes_counts() -> None:
+    starting = "7 probe.failed w0\n8 probe.failed w0\n10 probe.green w0\n11 probe.failed w0\n16 sample.rss 1"
+    assert of("health_green", starting, process="harvest") == 1
+
+
+def test_what_is_due_when_the_run_ends_may_still_come() -> None:
+    assert of("health_green", probes(91) + "101 sample.rss 1", process="signal") == 1
+    assert of("health_green", probes(91) + "103 sample.rss 1", process="signal") == 0.9
+
+
+def test_the_gap_between_probes() -> None:
+    history = probes(201, missing=((50, 1), (60, 1)))
+    assert of("probe_gap", history) == 30
+    assert of("probe_gap", history, process="report") == 10
+    assert of("probe_gap", history + "290 sample.rss 1", process="report") == 90
+
+
+def test_nothing_is_due_after_the_shutdown_began() -> None:
+    history = probes(51) + "52 shutdown.started\n200 sample.rss 1"
+    assert of("health_green", history) == 1
+    assert of("probe_gap", history) == 10
+
+
+# Processes.
+
+STARTED = "0 process.started w0 name=harvest\n0 process.started w1 name=signal\n0 process.started w2 name=report\n"
+KILLED = (
+    STARTED
+    + "100 process.exited w1 name=signal fault=kill error=killed\n101 process.started w1 name=signal\n"
+    + "103 process.healthy w1 name=signal\n104.5 process.output w1 name=signal\n"
+)
+
+
+def test_a_restart_lasts_from_the_exit_to_the_first_output() -> None:
+    assert of("restart_time_max", KILLED, process="signal") == 4.5
+    assert math.isnan(of("restart_time_max", KILLED, process="harvest"))
+    assert of("restarts", KILLED) == of("restarts", KILLED, process="signal") == 1
+    assert of("restarts", KILLED, process="harvest") == of("backoff_violations", KILLED) == 0
+
+
+def test_a_process_that_writes_nothing_is_back_when_it_is_healthy() -> None:
+    history = "10 process.exited w2 name=report\n11 process.started w2 name=report\n13 process.healthy w2 name=report"
+    assert of("restart_time_max", history) == 3
+
+
+def test_a_process_killed_while_it_starts_is_away_from_its_first_exit() -> None:
+    history = (
+        STARTED
+        + "100 process.exited w1 name=signal\n101 process.started w1 name=signal\n101.5 process.exited w1 name=signal\n"
+        + "103.5 process.started w1 name=signal\n104 process.output w1 name=signal\n105 process.healthy w1 name=signal\n"
+    )
+    assert of("restart_time_max", history) == 5
+    assert (of("restarts", history), of("backoff_violations", history)) == (2, 0)
+
+
+def test_a_process_that_is_down_at_the_end_keeps_an_objective_open() -> None:
+    history = KILLED + "200 process.exited w0 name=harvest"
+    assert judged("restart_time_max <= 12s", KILLED)[0] is Status.PASS
+    assert judged("restart_time_max <= 12s", history) == (
+        Status.INCONCLUSIVE,
+        "1 unfinished restarts could still break it",
+    )
+    assert judged('"restart_time_max{process=signal} <= 12s"', history)[0] is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("waits", "violations"),
+    [
+        ((1, 2, 4), 0),
+        ((0.5, 2, 4), 1),
+        ((1, 1, 1), 2),
+        ((1, 2, 3.9), 1),
+        ((12, 14, 17), 0),
+        ((16, 2, 4), 1),
+        ((1, 2, 4, 8), 1),
+    ],
+    ids=["as planned", "early", "counter reset", "a little early", "seen in the next round", "late", "too often"],
+)
+def test_backoffs_are_those_of_the_settings(waits: tuple[float, ...], violations: int) -> None:
+    lines, t = [], 10.0
+    for wait in waits:
+        lines.append(f"{t} process.exited w1 name=signal\n{t + wait} process.started w1 name=signal")
+        t += wait + 3
+    assert of("backoff_violations", STARTED + "\n".join(lines), process="signal") == violations
+    assert of("backoff_violations", STARTED + "\n".join(lines), process="harvest") == 0
+
+
+@pytest.mark.parametrize(
+    ("healthy_s", "waited", "violations"), [(90, 1, 0), (90, 2, 0), (30, 1, 1), (60, 1, 0), (60, 2, 0)]
+)
+def test_a_backoff_begins_anew_after_health(healthy_s: float, waited: float, violations: int) -> None:
+    """How long a process was healthy is known to within a round."""
+    history = (
+        STARTED
+        + "10 process.exited w1 name=signal\n11 process.started w1 name=signal\n12 process.healthy w1 name=signal\n"
+        f"{12 + healthy_s} process.exited w1 name=signal\n{12 + healthy_s + waited} process.started w1 name=signal"
+    )
+    assert of("backoff_violations", history) == violations
+
+
+def test_the_order_of_the_shutdown() -> None:
+    exits = "{} process.exited w2 name=report\n{} process.exited w1 name=signal\n{} process.exited w0 name=harvest\n"
+    began = STARTED + "600 shutdown.started\n"
+    assert of("shutdown_order_violations", began + exits.format(601, 602, 603)) == 0
+    assert of("shutdown_order_violations", began + exits.format(601, 601, 601)) == 0
+    backwards = (
+        "601 process.exited w0 name=harvest\n602 process.exited w1 name=signal\n603 process.exited w2 name=report"
+    )
+    assert of("shutdown_order_violations", began + backwards) == 2
+    down = STARTED + "590 process.exited w2 name=report\n600 shutdown.started\n601 process.exited w1 name=signal"
+    assert of("shutdown_order_violations", down) == 0
+
+
+def test_an_end_in_the_shutdown_is_no_restart() -> None:
+    history = STARTED + "600 shutdown.started\n601 process.exited w2 name=report\n602 process.exited w1 name=signal"
+    assert judged("restarts <= 0", history)[0] is Status.PASS
+    assert judged("restart_time_max <= 12s", KILLED + history.removeprefix(STARTED))[0] is Status.PASS
+
+
+def test_orphans() -> None:
+    history = STARTED + "600 shutdown.started\n601 process.exited w2 name=report\n"
+    assert judged("orphans == 0", history)[0] is Status.PASS
+    assert judged("orphans == 0", STARTED)[0] is Status.INCONCLUSIVE
+    left = history + "603 process.orphaned w1 name=signal"
+    assert judged("orphans == 0", left)[0] is Status.FAIL
+    assert (of("orphans", left, process="signal"), of("orphans", left, process="report")) == (1, 0)
+
+
+# Records.
+
+FLOW = """
+10 records.sent 30 kind=A
+10 records.sent 20 kind=B
+11 records.stored w3 @30 0.5 kind=A
+11 records.stored w3 @18 1 kind=B
+12 records.stored w4 @29 2 kind=A
+12 records.stored w4 @20 1.5 kind=B
+13 records.lost w3 2 fault=kill error=killed
+13 records.duplicated w4 3
+14 records.phantom w4 1
+15 orders.placed w1 5
+15 orders.duplicated w1 2
+"""
+COUNTED = """
+600 sink.total w3 48
+600 sink.confirm w3 8
+600 sink.strong w3 10
+600 sink.total w4 50
+600 sink.confirm w4 8
+600 sink.strong w4 10
+"""
+
+
+def test_latency_is_of_records() -> None:
+    assert of("latency_p50", FLOW) == pytest.approx(1.5, rel=0.01)
+    assert of("latency_mean", FLOW) == pytest.approx((30 * 0.5 + 18 + 29 * 2 + 20 * 1.5) / 97)
+    assert of("latency_max", FLOW, sink="file") == 1
+    assert of("latency_mean", FLOW, sink="file", kind="A") == 0.5
+    assert of("latency_mean", FLOW, kind="A") == pytest.approx((15 + 58) / 59)
+
+
+def test_records_are_counted_by_their_number() -> None:
+    assert (of("records", FLOW), of("records_sent", FLOW)) == (48, 50)
+    assert (of("records", FLOW, kind="B"), of("records_sent", FLOW, kind="A")) == (18, 30)
+    assert of("throughput", FLOW + "600 sample.rss 1") == pytest.approx(48 / 600)
+    assert (of("lost_records", FLOW), of("lost_records", FLOW, sink="db")) == (2, 0)
+    assert (of("duplicate_records", FLOW, sink="db"), of("phantom_records", FLOW)) == (3, 1)
+    assert (of("orders", FLOW), of("duplicate_orders", FLOW)) == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "without", "with_"),
+    [
+        ("lost_records == 0", "10 records.sent 5", "10 records.sent 5\n600 sink.total w3 5"),
+        ("duplicate_records == 0", "10 records.sent 5", "10 records.stored w3 @5 1"),
+        ("phantom_records == 0", "10 records.sent 5", "10 records.stored w3 @5 1"),
+        ("queue_dropped == 0", "10 records.sent 5", "10 records.taken w0 5"),
+        ("gap_records == 0", "10 records.sent 5", "10 records.taken w0 5"),
+        ("duplicate_orders == 0", "10 records.sent 5", "10 orders.placed w1 5"),
+        ("reconnects <= 3", "10 sample.rss 1", "10 records.sent 5"),
+        ("stream_timeouts == 0", "10 sample.rss 1", "10 records.sent 5"),
+        ("export_errors == 0", "10 sample.rss 1", "10 export.made"),
+        ("abandoned == 0", "10 sample.rss 1", "10 probe.green w0"),
+        ("restarts == 0", "10 sample.rss 1", "10 probe.green w0"),
+        ("left_in_queues == 0", "10 sample.rss 1", "10 sample.backlog w0 0"),
+        (
+            "missed_alerts == 0",
+            "10 sample.rss 1",
+            "61 minute.total 60\n61 minute.strong 6\n61 minute.low_consistency 9",
+        ),
+        ("false_alerts == 0", "10 sample.rss 1", "61 minute.total 60\n61 minute.strong 6\n61 minute.low_consistency 9"),
+    ],
+)
+def test_a_count_of_none_needs_evidence(wanted: str, without: str, with_: str) -> None:
+    assert judged(wanted, without)[0] is Status.INCONCLUSIVE
+    assert judged(wanted, with_)[0] is Status.PASS
+
+
+def test_sinks_must_agree_at_the_end() -> None:
+    assert of("sink_difference", FLOW + COUNTED, figure="total") == pytest.approx(2 / 50)
+    assert of("sink_difference", FLOW + COUNTED, figure="confirm") == 0
+    assert of("sink_difference", FLOW + COUNTED, figure="strong_ratio") == pytest.approx(
+        (10 / 48 - 10 / 50) / (10 / 48), abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("missing", ["sink.total w4", "sink.strong w3"])
+def test_a_figure_that_a_sink_does_not_say_is_no_observation(missing: str) -> None:
+    history = "\n".join(line for line in COUNTED.splitlines() if missing not in line)
+    figure = "strong_ratio" if "strong" in missing else "total"
+    assert judged(f'"sink_difference{{figure={figure}}} <= 5%"', history)[0] is Status.INCONCLUSIVE
+    assert judged('"sink_difference{figure=confirm} <= 5%"', history)[0] is Status.PASS
+
+
+def test_what_waits_at_the_end_is_left() -> None:
+    history = "10 sample.backlog w0 7\n600 sample.backlog w0 0\n10 sample.backlog w1 3\n590 sample.backlog w1 2"
+    assert (of("left_in_queues", history), of("left_in_queues", history, process="harvest")) == (2, 0)
+    assert of("backlog", history, process="harvest") == 7
+
+
+def test_levels_of_processes() -> None:
+    history = "10 sample.process_rss w0 100\n10 sample.process_rss w1 300\n20 sample.process_rss w0 150\n20 sample.freshness w4 3"
+    assert of("process_rss", history, process="harvest") == 150
+    assert of("freshness", history, sink="db") == 3
+    assert math.isnan(of("freshness", history, sink="file"))
+
+
+# Alerts.
+
+
+def minutes(*figures: tuple[int, int, int], settle: int = 5) -> str:
+    """Closed minutes: total, strong and of low consistency."""
+    return "".join(
+        f"{n * 60 + settle} minute.total {total}\n{n * 60 + settle} minute.strong {strong}\n"
+        f"{n * 60 + settle} minute.low_consistency {low}\n"
+        for n, (total, strong, low) in enumerate(figures, start=1)
+    )
+
+
+USUAL, NONE, LOW, WEAK = (100, 11, 20), (0, 0, 0), (100, 11, 90), (100, 1, 20)
+FIRED, OVER = "reported.alert_fired name=", "reported.alert_resolved name="
+Times = tuple[tuple[int, bool], ...]
+
+
+def told(name: str, *times: tuple[int, bool]) -> str:
+    """What the pipeline reports of an alert: when it fires, and when it does not any more."""
+    return "".join(f"{t} {FIRED if fires else OVER}{name}\n" for t, fires in times)
+
+
+def alerts(history: str, reported: str, alert: str) -> tuple[float, float, float]:
+    """Missed and false alerts, and the longest delay."""
+    whole = in_order(history + reported + "599 sample.rss 1")
+    return tuple(of(name, whole, alert=alert) for name in ("missed_alerts", "false_alerts", "alert_delay_max"))  # type: ignore[return-value]
+
+
+SILENT = minutes(USUAL, USUAL, NONE, NONE, NONE, USUAL, USUAL, USUAL)
+"""Due from 240 s (two minutes without records) to 360 s."""
+
+
+@pytest.mark.parametrize(
+    ("reported", "missed", "false", "delay"),
+    [
+        (((243, True), (362, False)), 0, 0, 3),
+        (((236, True), (362, False)), 0, 0, 2),
+        (((243, True),), 1, 0, 3),
+        ((), 2, 0, math.nan),
+        (((275, True), (362, False)), 1, 1, 2),
+        (((100, True), (110, False), (243, True), (362, False)), 0, 1, 3),
+        (((243, True), (300, False), (301, True), (362, False)), 0, 1, 3),
+        (((243, True), (300, False)), 1, 0, 3),
+    ],
+    ids=[
+        "in time",
+        "a little before",
+        "not resolved",
+        "silent",
+        "late",
+        "once too often",
+        "twice",
+        "resolved too early",
+    ],
+)
+def test_no_records(reported: Times, missed: int, false: int, delay: float) -> None:
+    found = alerts(SILENT, told("no_records", *reported), "no_records")
+    assert found == pytest.approx((missed, false, delay), nan_ok=True)
+
+
+@pytest.mark.parametrize(("alert", "minute"), [("low_consistency", LOW), ("strong_ratio", WEAK)])
+def test_shares_of_a_minute(alert: str, minute: tuple[int, int, int]) -> None:
+    history = minutes(USUAL, minute, minute, USUAL, USUAL, NONE, USUAL, USUAL)
+    assert alerts(history, told(alert, (122, True), (244, False)), alert) == (0, 0, 4)
+    assert alerts(history, "", alert)[:2] == (2, 0)
+    assert alerts(history, told(alert, (122, True), (244, False), (370, True)), alert)[:2] == (0, 1)
+
+
+def test_an_alert_that_is_due_at_the_end_is_open() -> None:
+    history = minutes(USUAL, USUAL, USUAL, USUAL, USUAL, USUAL, USUAL, NONE, NONE)[:-1] + "\n560 sample.rss 1"
+    assert judged('"missed_alerts{alert=no_records} == 0"', history) == (
+        Status.INCONCLUSIVE,
+        "1 unfinished alerts could still break it",
+    )
+    assert judged('"missed_alerts{alert=strong_ratio} == 0"', history)[0] is Status.PASS
+
+
+def test_what_is_reported_after_the_last_minute_is_not_known_to_be_false() -> None:
+    history = minutes(USUAL, USUAL) + told("no_records", (170, True)) + "200 sample.rss 1"
+    assert of("false_alerts", history) == 0
+    history = minutes(USUAL, USUAL, settle=65) + told("no_records", (110, True))
+    assert of("false_alerts", in_order(history)) == 1
+
+
+def test_after_a_loss_of_events_minutes_are_not_known() -> None:
+    lost = SILENT.replace("245 minute.total", "242 sample.lost 5\n245 minute.total")
+    assert alerts(lost, "", "no_records")[:2] == (0, 0)
+
+
+def test_shares_are_of_the_records_of_closed_minutes() -> None:
+    history = minutes(USUAL, (300, 9, 240), NONE)
+    assert of("strong_ratio", history) == pytest.approx(20 / 400)
+    assert of("low_consistency", history) == pytest.approx(260 / 400)
+
+
+# Laws.
+
+
+def law(name: str, history: str) -> tuple[str, str]:
+    """The result of a law, and its detail."""
+    found = next(each for each in verdict(history, PIPELINE).laws if each.law == name)
+    return found.status.value, found.detail
+
+
+ACCOUNTED = """
+10 records.sent 100
+20 records.stored w3 @90 1
+20 records.stored w4 @88 1
+20 records.dropped w0 4
+20 records.missed w0 3
+20 records.lost w4 2
+30 sample.backlog w1 3
+600 sink.total w3 90
+600 sink.total w4 88
+"""
+
+
+def test_every_record_is_accounted_for() -> None:
+    assert law("records", ACCOUNTED) == ("PASS", "")
+    assert law("records", ACCOUNTED.replace("dropped w0 4", "dropped w0 3")) == (
+        "FAIL",
+        "file: 100 sent, 90 stored, 3 dropped, 3 missed, 3 waiting; "
+        "db: 100 sent, 88 stored, 3 dropped, 3 missed, 2 lost, 3 waiting",
+    )
+    assert law("records", ACCOUNTED.replace("20 records.lost w4 2", "20 records.phantom w3 1"))[0] == "FAIL"
+    assert law("records", "10 records.sent 100\n20 records.stored w3 @90 1") == (
+        "INCONCLUSIVE",
+        "the sinks were not counted at the end",
+    )
+    assert law("records", ACCOUNTED.replace("dropped w0 4", "dropped w0 3\n21 sample.lost 9"))[0] == "INCONCLUSIVE"
+
+
+def test_restarts_are_those_that_are_reported() -> None:
+    assert law("restarts", KILLED + "600 reported.restarts w1 1\n600 reported.restarts w0 0") == ("PASS", "")
+    assert law("restarts", KILLED + "600 reported.restarts w1 0") == ("FAIL", "signal: 1 restarts seen, 0 reported")
+    assert "restarts" not in {each.law for each in verdict(KILLED, PIPELINE).laws}
+
+
+def test_starts_and_exits_alternate() -> None:
+    assert law("processes", KILLED) == ("PASS", "")
+    assert law("processes", KILLED + "200 process.started w1 name=signal")[0] == "FAIL"
+    assert (
+        law("processes", KILLED + "200 process.exited w0 name=harvest\n201 process.exited w0 name=harvest")[0] == "FAIL"
+    )
+    resumed = KILLED + "150 run.resumed 3\n200 process.started w1 name=signal"
+    assert law("processes", resumed)[0] == "INCONCLUSIVE"
+
+
+# Cases.
+
+
+@pytest.mark.parametrize(
+    ("wanted", "history", "part", "detail"),
+    [
+        ("lost_records == 0", FLOW + COUNTED, "file", "2 records, fault kill"),
+        ("duplicate_records == 0", FLOW, "db", "3 records"),
+        (
+            "backoff_violations == 0",
+            STARTED + "9 process.exited w1 name=signal\n9.2 process.started w1 name=signal",
+            "signal",
+            "200ms after its exit",
+        ),
+        ("health_green >= 100%", probes(101, failed=((50, 1),)), "signal", "due at 50s"),
+        ("missed_alerts == 0", SILENT + "599 sample.rss 1", "no_records", "due at 240s"),
+        ("false_alerts == 0", told("strong_ratio", (59, True)) + SILENT, "strong_ratio", "fired at 59s"),
+        (
+            "shutdown_order_violations == 0",
+            STARTED + "600 shutdown.started\n601 process.exited w0 name=harvest",
+            "harvest",
+            "signal, report had to end before it",
+        ),
+    ],
+)
+def test_the_first_cases_are_named(wanted: str, history: str, part: str, detail: str) -> None:
+    found = verdict(history, f"slos: [{wanted}]\n{PIPELINE}").explanation[0]
+    first = min((cases.first[0] for cases in found.cases), key=lambda case: case.t_s)
+    assert (first.worker, first.detail) == (part, detail)
+    assert f" on {part}." in found.text
+
+
+# Blocks.
+
+
+def in_order(text: str) -> str:
+    """The lines of a history in order of time."""
+    return "\n".join(sorted(filter(None, text.splitlines()), key=lambda line: float(line.split()[0])))
+
+
+WHOLE = in_order(
+    KILLED
+    + FLOW
+    + SILENT
+    + told("no_records", (243, True), (362, False))
+    + told("strong_ratio", (200, True))
+    + probes(541, failed=((110, 1),), missing=((120, 0), (130, 2)))
+    + "545 shutdown.started\n546 process.exited w2 name=report\n547 process.exited w1 name=signal\n"
+    + "548 process.exited w0 name=harvest\n"
+    + COUNTED
+)
+
+
+def test_a_history_may_be_cut_anywhere() -> None:
+    text = PIPELINE + "slos: [health_green >= 100%, missed_alerts == 0, restart_time_max <= 1s, lost_records == 0]\n"
+    whole = judge(WHOLE, text)
+    count = len(WHOLE.splitlines())
+    for cuts in (range(1, count), *((cut,) for cut in range(1, count, 7))):
+        made = judge(WHOLE, text, cuts=tuple(cuts))
+        assert made.slis() == whole.slis()
