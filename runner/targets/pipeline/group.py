@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.ending import ask_to_stop, kill_tree
+from soak.runner.targets.processes.following import LineFollower
 from soak.runner.targets.processes.identity import ProcessId
 from soak.runner.targets.processes.launch import StartError
 from soak.runner.targets.processes.prepared import Prepared
@@ -116,6 +118,8 @@ class Theirs(Group):
         self._supervisor: ProcessId | None = None
         self._asked_at: float | None = None
         self.replaced = self._watcher.replaced
+        gives_up = self.file.supervisor.gives_up if self.file.supervisor else None
+        self._gives_up = LineFollower(Path(gives_up.log), gives_up.pattern) if gives_up else None
 
     def start(self) -> None:
         """See `Group`."""
@@ -155,6 +159,9 @@ class Theirs(Group):
                 self.seen.append(Seen(each.at, each.name, Happening.ENDED, each.process))
                 self._starting.pop(each.name, None)
         self._look_at_starts()
+        if self._gives_up and self._asked_at is None:
+            given_up = (each for each in self._gives_up.poll() if each.text in self.processes)
+            self.seen += [Seen(each.at, each.text, Happening.ABANDONED) for each in given_up]
         for found in self._rounds.poll() if self._rounds else ():
             self.seen.append(_probed(found))
         return self.taken()
