@@ -10,9 +10,10 @@ from soak.schemas.systems.pipeline.settings import pipeline_of
 from soak.simulation.losses import put_losses
 from soak.simulation.pipeline.ledger import Ledger
 from soak.simulation.pipeline.link import Link
-from soak.simulation.pipeline.minutes import SETTLING_S, Minutes, Rules
+from soak.simulation.pipeline.minutes import Minutes
 from soak.simulation.pipeline.mishaps import Mishaps
 from soak.simulation.pipeline.network import Network
+from soak.simulation.pipeline.rules import SETTLING_S, Rules
 from soak.simulation.pipeline.shares_seen import SharesSeen
 from soak.simulation.pipeline.source import Source
 from soak.simulation.pipeline.steps import Steps

@@ -7,6 +7,7 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.pipeline.settings import Pipeline, Process
 from soak.simulation.distributions import draw
+from soak.simulation.pipeline.course import STRIKES_AFTER
 from soak.simulation.pipeline.ledger import Ledger
 from soak.simulation.pipeline.link import Link
 from soak.simulation.pipeline.network import Network
@@ -18,9 +19,6 @@ from soak.simulation.streams import Stream
 
 STEP_S = 0.05
 """How often it looks whether a process that is to end has ended, or a queue is empty, where that is not known beforehand."""
-
-_STRIKES_AFTER = 0.5
-"""A kill during start-up comes when this share of it is over."""
 
 
 class Supervisor:
@@ -81,7 +79,7 @@ class Supervisor:
         takes_s = self._starts[unit.number].of(unit.lives - 1)
         too_late = self._env.timeout(limit_s)
         if unit.strike_again:
-            yield self._env.timeout(min(takes_s, limit_s) * _STRIKES_AFTER) | unit.gone
+            yield self._env.timeout(min(takes_s, limit_s) * STRIKES_AFTER) | unit.gone
             if unit.gone.triggered:
                 return
             cause, unit.strike_again = unit.strike_again, NO_CAUSE
