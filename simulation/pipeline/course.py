@@ -14,6 +14,9 @@ from soak.simulation.pipeline.restarts import Restarts
 STRIKES_AFTER = 0.5
 """A kill during start-up comes when this share of it is over."""
 
+STRIKES_WITHIN_S = 30.0
+"""A fault that finds its process down strikes it as soon as it is started again, if that is not later than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Absence:
@@ -26,7 +29,7 @@ class Absence:
 @dataclass(slots=True)
 class Course:
     """What becomes of a process. restarts: how often it is started again. abandoned: when, and by which fault. idle: places of
-    faults that find no process, and when.
+    faults that find it down, and when.
     """
 
     absences: list[Absence] = field(default_factory=list)
@@ -55,9 +58,10 @@ class _Walk:
     def _strike(self, at_s: float, place: int, fault: Fault, until_s: float) -> None:
         takes_port = fault.type == PipelineFaultType.PORT_TAKEN
         if self.course.abandoned or at_s < self._begun_s:
-            if not (takes_port and not self.course.abandoned and until_s > self._healthy_s):
-                self.course.idle.append((place, at_s))
-            return
+            self.course.idle.append((place, at_s))
+            if self.course.abandoned or self._begun_s > at_s + STRIKES_WITHIN_S:
+                return
+            at_s = self._begun_s
         if fault.type == PipelineFaultType.CLOCK_JUMP:
             return
         if fault.type == PipelineFaultType.PROCESS_HANG:

@@ -1,5 +1,6 @@
 """What of a pipeline cannot hold, and faults that cannot take effect. Without NumPy: `soak validate` asks, too."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from soak.schemas.language.model import Process as Arrivals
@@ -78,7 +79,8 @@ def _faults(scenario: Scenario, pipeline: Pipeline, number: int, course: Course)
     for place, at_s in course.idle:
         if place not in told:
             told.add(place)
-            what = f"{scenario.faults[place].name} finds {name} down, {show_duration(at_s)} after the start: it has no effect"
+            strikes = "it has no effect" if course.abandoned else "it strikes when it is started again, if at all"
+            what = f"{scenario.faults[place].name} finds {name} down, {show_duration(at_s)} after the start: {strikes}"
             yield Doubt(("faults", place), what, "separate the faults in time")
 
 
@@ -88,8 +90,8 @@ def _unseen(scenario: Scenario, pipeline: Pipeline) -> Iterator[Doubt]:
     for place, fault in enumerate(scenario.faults):
         if fault.type == PipelineFaultType.EXPORT_OUTAGE:
             for window in fault.windows:
-                next_s = -(-window.start_s // every_s) * every_s
-                if not max(next_s, every_s) < min(window.end_s, last + _ROUNDING):
+                next_s = max(1, math.ceil((window.start_s - SETTLING_S) / every_s - _ROUNDING)) * every_s
+                if next_s > last + _ROUNDING or next_s + SETTLING_S >= window.end_s:
                     what = f"no export is due while {fault.name} lasts, {show_duration(window.start_s)} after the start"
                     yield Doubt(("faults", place), what, f"let it hold a multiple of {show_duration(every_s)}")
                     break
@@ -105,8 +107,8 @@ def _times(scenario: Scenario, pipeline: Pipeline) -> Iterator[Doubt]:
     needs_s = SETTLING_S + pipeline.supervisor.grace_s
     if scenario.drain_s < needs_s:
         what = (
-            f"the run is over {show_duration(scenario.drain_s)} after the last record, but its queues may take "
-            f"{show_duration(pipeline.supervisor.grace_s)} to run empty before the processes are ended"
+            f"the run is over {show_duration(scenario.drain_s)} after the last record, "
+            f"but its last process may take {show_duration(pipeline.supervisor.grace_s)} to end"
         )
         yield Doubt(("drain",), what, f"raise it to {show_duration(2 * needs_s)}")
     per_s = rate_of(scenario.workload).mean_per_s

@@ -1,5 +1,6 @@
 """Closed minutes, and the alerts that a correct pipeline derives from them. Without NumPy: `soak validate` asks, too."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -47,4 +48,4 @@ class Rules:
 
 def minutes_of(seconds: float) -> int:
     """How many whole minutes an alert looks at, at least one."""
-    return max(1, round(seconds / MINUTE_S))
+    return max(1, math.ceil(seconds / MINUTE_S - 1e-9))

@@ -76,6 +76,14 @@ class Supervisor:
         unit.new_life(self._env)
         unit.healthy_s = float("inf")
         self._ledger.process(begun_s, Kind.PROCESS_STARTED, unit.number)
+        strikes, unit.strikes = unit.strikes, []
+        for each in strikes:
+            if begun_s <= each.until_s and unit.status is Status.STARTING:
+                each.strike()
+            elif begun_s <= each.until_s:
+                unit.strikes.append(each)
+        if unit.gone.triggered:
+            return
         takes_s = self._starts[unit.number].of(unit.lives - 1)
         too_late = self._env.timeout(limit_s)
         if unit.strike_again:
@@ -83,8 +91,8 @@ class Supervisor:
             if unit.gone.triggered:
                 return
             cause, unit.strike_again = unit.strike_again, NO_CAUSE
-            self._ledger.row(self._env.now, Kind.FAULT_INJECTED, worker=unit.number, cause=cause)
             self.exit(unit, cause)
+            self._ledger.row(self._env.now, Kind.FAULT_CLEARED, worker=unit.number, cause=cause)
             return
         ready = self._env.timeout(takes_s)
         yield ready | too_late | unit.gone
@@ -107,9 +115,6 @@ class Supervisor:
         self._ledger.process(now, Kind.PROCESS_HEALTHY, unit.number)
         if self._is_reader(unit):
             self._link.open(first=True, cause=unit.cause)
-        for each in unit.recovers:
-            self._ledger.row(now, Kind.FAULT_CLEARED, worker=unit.number, cause=each)
-        unit.recovers.clear()
 
     def exit(self, unit: Unit, cause: int, *, finished: bool = False) -> None:
         """A process ends. finished: as it should, with everything written."""
