@@ -91,6 +91,7 @@ class Supervisor:
             if unit.gone.triggered:
                 return
             cause, unit.strike_again = unit.strike_again, NO_CAUSE
+            self._ledger.row(self._env.now, Kind.FAULT_INJECTED, worker=unit.number, cause=cause)
             self.exit(unit, cause)
             self._ledger.row(self._env.now, Kind.FAULT_CLEARED, worker=unit.number, cause=cause)
             return

@@ -72,7 +72,7 @@ def test_a_kill_during_startup_strikes_again_in_the_middle_of_the_next_start() -
     assert run.times("process.exited", who="transform", fault="kill") == [30.0, 32.0]
     assert run.times("process.started", who="transform") == [0.0, 31.0, 35.0]
     assert run.times("process.healthy", who="transform") == [0.0, 37.0]
-    assert run.times("fault.injected", fault="kill") == [30.0]
+    assert run.times("fault.injected", fault="kill") == [30.0, 32.0]
     assert run.times("fault.cleared", fault="kill") == [32.0]
 
 
