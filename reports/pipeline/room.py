@@ -43,10 +43,10 @@ def _panels_of(run: RunData) -> tuple[Panel, ...]:
 _UP = Panel("Processes up", "processes", (Line("mean up", GREEN, ("processes_up",), Over.MEAN),))
 _PROBES = Panel(
     "Health probes",
-    "probes per minute",
+    "per minute",
     (Line("green", GREEN, ("probes_green",)), Line("failed", RED, ("probes_failed",))),
 )
-_ORDERS = Panel("Orders", "orders per minute", (Line("orders", PURPLE, ("orders",)),))
+_ORDERS = Panel("Orders", "per minute", (Line("orders", PURPLE, ("orders",)),))
 
 ROOM = Room(
     panels_of=_panels_of,
@@ -58,6 +58,6 @@ ROOM = Room(
     events=("stream.", "export.", "shutdown.", "reported.", "records.lost", "records.duplicated"),
     recovery=(
         "of a process, the moment at which it was healthy again and had passed something on; of the source and of sinks, the "
-        "next record that a sink holds; of the export, the next that was made."
+        "next record that a sink holds (seen to within a sample interval); of the export, the next that was made."
     ),
 )

@@ -22,6 +22,9 @@ _MOST_ATTEMPTS = 101
 LEAST_SHARE = 0.5
 """A fault is in doubt when it is seen in less than this share of the cases in which it is expected."""
 
+AT_ONCE_S = 1e-5
+"""What lasts no longer is over at once."""
+
 UNLIKELY = 1e-4
 """What is less probable than this by chance is not put down to it."""
 
@@ -130,7 +133,9 @@ def _asked(fault: Fault) -> str:
         words.append(f"{show_ratio(fault.rate)} of {of}{kinds}")
     if fault.windows:
         first = fault.windows[0]
-        words.append(f"at {show_duration(first.start_s)} for {show_duration(first.end_s - first.start_s)}")
+        lasts_s = first.end_s - first.start_s
+        lasts = f" for {show_duration(lasts_s)}" if lasts_s > AT_ONCE_S else ""
+        words.append(f"at {show_duration(first.start_s)}{lasts}")
         if len(fault.windows) > 1:
             words.append(f"{len(fault.windows)} times")
     return ", ".join(words)
