@@ -91,7 +91,8 @@ class Recovery:
         if each.fault.type == PipelineFaultType.EXPORT_OUTAGE:
             return np.equal(block.kind, Kind.EXPORT_MADE)
         kind = Kind.PROBE_GREEN if each.fault.type in OF_PROCESS else Kind.RECORDS_STORED
-        return np.logical_and(block.kind == kind, block.worker == each.part)
+        shown: Bools = np.logical_and(block.kind == kind, block.worker == each.part)
+        return shown
 
     def why_not(self, fault: str, start_s: float) -> str:
         """Why it had not recovered from the first time that a fault took place from then on; empty where it never did."""
