@@ -8,7 +8,7 @@ from soak.runner.judge.attribution_windows import INJECTED, FaultWindows
 from soak.runner.judge.exposure import Exposure
 from soak.runner.judge.room import room_of
 from soak.schemas.evidence.verdict import FaultResult, Status
-from soak.schemas.language.faults import Fault
+from soak.schemas.language.faults import AT_ONCE_S, Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import BrokenSystemError
 from soak.schemas.stream.block import Block
@@ -21,9 +21,6 @@ _MOST_ATTEMPTS = 101
 
 LEAST_SHARE = 0.5
 """A fault is in doubt when it is seen in less than this share of the cases in which it is expected."""
-
-AT_ONCE_S = 1e-5
-"""What lasts no longer is over at once."""
 
 UNLIKELY = 1e-4
 """What is less probable than this by chance is not put down to it."""
@@ -134,8 +131,8 @@ def _asked(fault: Fault) -> str:
     if fault.windows:
         first = fault.windows[0]
         lasts_s = first.end_s - first.start_s
-        lasts = f" for {show_duration(lasts_s)}" if lasts_s > AT_ONCE_S else ""
-        words.append(f"at {show_duration(first.start_s)}{lasts}")
+        lasting = f" for {show_duration(lasts_s)}" if lasts_s > AT_ONCE_S else ""
+        words.append(f"at {show_duration(first.start_s)}{lasting}")
         if len(fault.windows) > 1:
             words.append(f"{len(fault.windows)} times")
     return ", ".join(words)
