@@ -1,7 +1,10 @@
-"""Planted defects, to see that a soak finds them: `--defect NAME`, or `defects` in the settings. Off by default."""
+"""Planted defects, to see that a soak finds them: `--defect NAME`, `defects` in the settings, or PIPELINE_DEFECT. Off by default."""
 
 from collections.abc import Mapping
 from enum import StrEnum
+
+VARIABLE = "PIPELINE_DEFECT"
+"""The environment variable that plants one, too."""
 
 
 class Defect(StrEnum):
