@@ -98,6 +98,9 @@ class Processes:
             self.shutdown_s = t_s if self.shutdown_s is None else self.shutdown_s
         elif kind == Kind.RUN_RESUMED:
             self.resumed, self.shutdown_s, self.ended = True, None, []
+            for each in self.of:
+                # It ended with the runner and was started with it: that is no restart.
+                each.up = each.exit_s = each.away_s = each.healthy_s = each.output_s = each.well_since_s = None
         if not 0 <= number < len(self.of):
             return
         each, label = self.of[number], self._parts.of_process(number, t_s)

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from soak.runner.targets.history import History
+from soak.runner.targets.pipeline.config import SYSTEM
 from soak.runner.targets.pipeline.epochs import FILE as EPOCHS
 from soak.runner.targets.pipeline.epochs import Epochs
 from soak.runner.targets.pipeline.flow import Flow
@@ -20,8 +21,8 @@ class Continuation:
     def __init__(self, directory: Path, history: History | None, speed: float) -> None:
         self.epochs = Epochs(speed)
         self.known_s = self.from_s = 0.0
-        self.offsets: dict[str, int] = {}
-        """Up to where the files were read in which the supervisor reports."""
+        self.began_at = time.time()
+        """When this part of the run began to be made ready."""
         self._goes_on = history is not None and history.until_s > 0
         self._speed = speed
         if history is None or not self._goes_on:
@@ -41,8 +42,9 @@ class Continuation:
         history.pause_real_s = max(0.0, time.time() - self.epochs.zero_at - self.from_s / speed)
 
     def _last_written_s(self, directory: Path) -> float:
-        """When the runner last wrote to the record ledger, in scenario time."""
-        return self.epochs.one((directory / LEDGER).stat().st_mtime)
+        """When the runner or the system last wrote to a file, in scenario time."""
+        files = (directory / LEDGER, *(directory / SYSTEM).iterdir())
+        return self.epochs.one(max(each.stat().st_mtime for each in files))
 
     def restore(self, ledgers: Ledgers) -> dict[str, int | str]:
         """Go through what is known of the records; returns up to where each ledger was read. Raises UsageError."""

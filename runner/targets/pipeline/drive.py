@@ -40,7 +40,7 @@ from soak.schemas.target.load import LoadedTarget
 from soak.schemas.target.templates import expand
 from soak.simulation.plan import Plan
 
-_LOOK_REAL_S = 0.025
+_LOOK_REAL_S = 0.05
 _READ_REAL_S = 0.5
 _HOLD_REAL_S = 0.15
 """A stretch is closed so long after its end: what was written by then can be read."""
@@ -99,8 +99,9 @@ class Drive:
         self._group.start()
         self._actions = enter(closing(Actions(self._background)))
         files = self._file.supervisor.says if self._file.supervisor else {}
-        says = Says(files, past.offsets)
-        self._observer = Observer(self._context, self._pipeline, self._group, says, self._epochs, self._flow.blame)
+        self._observer = Observer(
+            self._context, self._pipeline, self._group, Says(files), self._epochs, self._flow.blame, past.began_at
+        )
         self._usage = Usage(self._context, self._pipeline, self._group)
         self._metrics = Metrics(self._context, self._pipeline, self._group, self._background, self._ledgers)
         self._resources = Resources(self._context, self._pids, self._directory)
@@ -200,8 +201,8 @@ class Drive:
             self._feed.write(self._context.now() + (AHEAD_REAL_S + EVERY_REAL_S) * self._speed)
         self._observer.listen()
         self._ledgers.read(self._context.now())
-        if gone := self._group.programs.gone():
-            raise SoakError(f"the run cannot go on: {next(iter(gone.values()))}")
+        if why := self._group.cannot_go_on():
+            raise SoakError(f"the run cannot go on: {why}")
 
     def _passed_on(self, place: Place, seen: Seen) -> None:
         """Rows came to a place: perhaps the first since their process was started."""

@@ -226,7 +226,7 @@ def _line(until_s: float, name: str, fresh: list[Seen], position: int | str) -> 
         like = np.concatenate([each.like for each in fresh if each.like is not None])
         bits = {"strong": STRONG, "confirm": CONFIRMED, "low_consistency": LOW}
         extra |= {called: packed((like & bit) > 0) for called, bit in bits.items()}
-    told = counting_runs(keys) if isinstance(keys, np.ndarray) else keys
+    told: list[int | str] = [*(counting_runs(keys) if isinstance(keys, np.ndarray) else keys)]
     return LedgerLine(until_s, name, told, level_runs(ticks(at_s)), **extra, position=position)
 
 

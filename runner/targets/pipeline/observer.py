@@ -7,7 +7,9 @@ import psutil
 
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.pipeline.blame import Blame
+from soak.runner.targets.pipeline.book import MINUTE_S
 from soak.runner.targets.pipeline.epochs import Epochs
+from soak.runner.targets.pipeline.flow import settling_s
 from soak.runner.targets.pipeline.group import Group, Happening, Seen
 from soak.runner.targets.pipeline.says import Said, Says
 from soak.runner.targets.processes.identity import ProcessId
@@ -28,14 +30,22 @@ class Life:
 
 
 class Observer:
-    """Notes what the group and its supervisor say. before_s: nothing that was before is noted again.
+    """Notes what the group and its supervisor say. began_at: what is said from then on until `begin` is not of the run.
 
     listeners: called with everything that is seen of a process.
     """
 
     def __init__(
-        self, context: RunContext, pipeline: Pipeline, group: Group, says: Says, epochs: Epochs, blame: Blame
+        self,
+        context: RunContext,
+        pipeline: Pipeline,
+        group: Group,
+        says: Says,
+        epochs: Epochs,
+        blame: Blame,
+        began_at: float,
     ) -> None:
+        self._began_at = began_at
         self._context, self._pipeline, self._group = context, pipeline, group
         self._says, self._epochs, self._blame = says, epochs, blame
         self._number = {each.name: number for number, each in enumerate(pipeline.processes)}
@@ -47,14 +57,17 @@ class Observer:
         self.listeners: list[Callable[[Seen], None]] = []
         self.stopping = False
         self.reported: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
+        self._counted: dict[str, int] = {}
+        self._settling_s = settling_s(context.clock.speed)
         self.exports = [0, 0]
 
     def begin(self) -> None:
         """All processes run: scenario time begins, or goes on."""
         self._group.poll()
         for what, said in self._says.read():
-            if what == "restarts":
-                self._restart(said)
+            if said.at < self._began_at:
+                self._hear(what, said)
         now_s = self._context.now()
         for name, process in self._group.ids().items():
             for kind in (Kind.PROCESS_STARTED, Kind.PROCESS_HEALTHY):
@@ -112,26 +125,41 @@ class Observer:
     def listen(self) -> None:
         """Note what the supervisor has reported."""
         for what, said in self._says.read():
-            t_s = min(self._epochs.one(said.at), self._context.now())
-            match what:
-                case "probes" if said.process in self._number and said.green is not None:
-                    self._probe(t_s, said.process, green=said.green)
-                    for listener in self.listeners:
-                        listener(Seen(said.at, said.process, Happening.GREEN if said.green else Happening.RED))
-                case "restarts":
-                    self._restart(said)
-                case "processes" if said.event == "abandoned" and said.process in self._number:
-                    self._note(t_s, Kind.PROCESS_ABANDONED, said.process)
-                case "alerts" if said.state in _ALERTS and said.rule in {*AlertRule}:
-                    name = self._context.plan.vocabulary.name(said.rule)
-                    self._context.note(t_s, _ALERTS[said.state], value=name)
-                case "exports" if said.ok is not None:
-                    self.export(t_s, well=said.ok)
+            self._hear(what, said)
+
+    def _hear(self, what: str, said: Said) -> None:
+        """A line of a file. What the stream knows already is not noted again."""
+        if what == "restarts":
+            self._restart(said)
+        t_s = min(self._epochs.one(said.at), self._context.now())
+        if t_s <= self._context.known_s:
+            return
+        match what:
+            case "probes" if said.process in self._number and said.green is not None:
+                self._probe(t_s, said.process, green=said.green)
+                for listener in self.listeners:
+                    listener(Seen(said.at, said.process, Happening.GREEN if said.green else Happening.RED))
+            case "processes" if said.event == "abandoned" and said.process in self._number:
+                self._note(t_s, Kind.PROCESS_ABANDONED, said.process)
+            case "alerts" if said.state in _ALERTS and said.rule in {*AlertRule} and not self._is_old(said):
+                self._context.note(t_s, _ALERTS[said.state], value=self._context.plan.vocabulary.name(said.rule))
+            case "exports" if said.ok is not None:
+                self.export(t_s, well=said.ok)
+
+    def _is_old(self, said: Said) -> bool:
+        """Whether an alert is of a minute that was closed when the runner died: it was reported then."""
+        return said.minute is not None and (said.minute + 1) * MINUTE_S + self._settling_s <= self._context.known_s
 
     def _restart(self, said: Said) -> None:
-        if said.process in self._number:
-            before = self.reported.get(said.process, 0)
-            self.reported[said.process] = before + 1 if said.count is None else said.count
+        if said.process not in self._number:
+            return
+        last = self._counts.get(said.process, 0)
+        count = last + 1 if said.count is None else said.count
+        # A supervisor that was started anew counts from the beginning.
+        if count < last:
+            self._counted[said.process] = self._counted.get(said.process, 0) + last
+        self._counts[said.process] = count
+        self.reported[said.process] = self._counted.get(said.process, 0) + count
 
     def export(self, t_s: float, *, well: bool) -> None:
         """Time series were exported, or could not be."""

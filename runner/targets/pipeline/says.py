@@ -24,6 +24,7 @@ class Said(msgspec.Struct, gc=False):
     ok: bool | None = None
     error: str | None = None
     left: int | None = None
+    minute: int | None = None
 
 
 @dataclass(slots=True)
@@ -33,29 +34,25 @@ class _File:
 
 
 class Says:
-    """The files of a target file's `says`, by what they are about. offsets: where to go on, by the same names."""
+    """The files of a target file's `says`, by what they are about, from their beginning."""
 
-    def __init__(self, files: Mapping[str, str], offsets: Mapping[str, int]) -> None:
-        self._files = {what: _File(Path(path), offsets.get(what, 0)) for what, path in files.items()}
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = {what: _File(Path(path)) for what, path in files.items()}
         self._decode = msgspec.json.Decoder(Said).decode
         self.damaged = 0
 
     def __contains__(self, what: str) -> bool:
         return what in self._files
 
-    @property
-    def offsets(self) -> dict[str, int]:
-        """Up to where each was read."""
-        return {what: each.offset for what, each in self._files.items()}
-
     def read(self) -> Iterator[tuple[str, Said]]:
         """What is new, of each file in its order."""
         for what, each in self._files.items():
-            for line in self._lines(each):
-                try:
-                    yield what, self._decode(line)
-                except msgspec.MsgspecError:
-                    self.damaged += 1
+            while lines := self._lines(each):
+                for line in lines:
+                    try:
+                        yield what, self._decode(line)
+                    except msgspec.MsgspecError:
+                        self.damaged += 1
 
     def _lines(self, each: _File) -> list[bytes]:
         """Whole lines; half a line waits for its rest."""

@@ -11,8 +11,8 @@ from soak.runner.targets.processes.ending import kill, send
 from soak.runner.targets.processes.identity import ProcessId, stat
 from soak.runner.targets.processes.ports import LOOPBACK
 
-_ENOUGH = 5
-"""That many more records must wait for a process that does nothing."""
+_ENOUGH, _LEAST_REAL_S = 5, 0.25
+"""That many more records must wait for a process that does nothing, after so long."""
 
 
 class AtProcess(Strike):
@@ -98,7 +98,7 @@ class TermDuringBatch(AtProcess):
 class ProcessHang(AtProcess):
     """SIGSTOP, and SIGCONT at its end."""
 
-    _before = 0.0
+    _before = _since_s = 0.0
     _red = False
 
     def begin(self) -> bool:
@@ -107,7 +107,7 @@ class ProcessHang(AtProcess):
         if process is None or not send(process, signal.SIGSTOP):
             return False
         self.struck = process
-        self._before = self._waiting
+        self._before, self._since_s = self._waiting, self.on.context.now()
         return True
 
     @property
@@ -119,6 +119,8 @@ class ProcessHang(AtProcess):
         assert self.struck
         if self._red:
             return True
+        if self.on.context.now() - self._since_s < _LEAST_REAL_S * self.on.context.clock.speed:
+            return False
         state = stat(self.struck.pid)
         return bool(state and state.stopped) and self._waiting >= self._before + _ENOUGH
 

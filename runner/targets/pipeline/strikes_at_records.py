@@ -11,7 +11,8 @@ from soak.schemas.target.templates import expand
 
 _SILENT_SHARE = 0.5
 _BURST_SHARE = 0.5
-_ENOUGH = 20
+_ENOUGH, _LEAST_REAL_S = 20, 0.5
+"""That many records must wait for the reader of the source, and be so much newer than what it has passed on."""
 
 
 class ByAction(Strike):
@@ -103,8 +104,14 @@ class SourceDisconnect(Strike):
 
     def shows(self) -> bool:
         """See `Strike`."""
+        if self.on.metrics.reconnects > self._before:
+            return True
+        reader = self.on.flow.gaps.reader
         waiting = self.on.flow.waiting.now().get(self.on.pipeline.reader, 0.0)
-        return self.on.metrics.reconnects > self._before or waiting >= _ENOUGH
+        if reader is None or waiting < _ENOUGH:
+            return False
+        behind_s = self.on.flow.book.last_sent_s - self.on.flow.book.tallies[reader.name].newest_s
+        return behind_s >= _LEAST_REAL_S * self.on.context.clock.speed
 
 
 class ShareChange(Strike):

@@ -1,5 +1,6 @@
 """Faults of what the system writes to: a sink that is locked or full, a database of time series that does not answer."""
 
+import math
 import resource
 import sqlite3
 from pathlib import Path
@@ -9,13 +10,17 @@ from soak.runner.targets.pipeline.strikes import Strike
 from soak.runner.targets.processes.identity import ProcessId
 
 _ENOUGH = 5
-"""That many more records must have been written elsewhere while a sink got none."""
+"""That many more records must have come while a sink got none."""
+
+_LEAST_REAL_S, _BATCHES = 0.25, 2.0
+"""For so long, and for so many of its batches, a sink must have got nothing."""
 
 
 class AtSink(Strike):
     """Strikes a sink; it shows when the sink gets nothing more while records go on coming."""
 
     _before = (0, 0)
+    _since_s = 0.0
 
     @property
     def place(self) -> Place:
@@ -25,7 +30,7 @@ class AtSink(Strike):
     def mark(self) -> None:
         """Its effect is measured from here on."""
         self.on.ledgers.read(self.on.context.now())
-        self._before = self._counts
+        self._before, self._since_s = self._counts, self.on.context.now()
 
     @property
     def _counts(self) -> tuple[int, int]:
@@ -38,11 +43,18 @@ class AtSink(Strike):
     def shows(self) -> bool:
         """See `Strike`."""
         stored, there = self._counts
+        now_s = self.on.context.now()
         if stored > self._before[0]:
             # Written before the fault, or after its end: only what comes from here on tells.
-            self._before = (stored, there) if self.on.context.now() < self.window.end_s else (10**12, there)
+            self._before, self._since_s = (stored, there), now_s if now_s < self.window.end_s else math.inf
             return False
-        return there - self._before[1] >= _ENOUGH
+        return there - self._before[1] >= _ENOUGH and now_s - self._since_s >= self._least_s
+
+    @property
+    def _least_s(self) -> float:
+        """How long it takes until a sink that gets nothing is one that cannot be written to."""
+        sinks = {each.name: each for each in self.on.pipeline.sinks}
+        return max(_BATCHES * sinks[self.place.name].every_s, _LEAST_REAL_S * self.on.context.clock.speed)
 
 
 class SinkLock(AtSink):

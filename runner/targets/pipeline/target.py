@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from soak.runner.extras import need
 from soak.runner.targets.history import History
@@ -21,6 +22,9 @@ from soak.schemas.target.fits import refuse_misfit
 from soak.schemas.target.load import LoadedTarget
 from soak.simulation.plan import Plan
 
+if TYPE_CHECKING:
+    from soak.runner.targets.pipeline.continuation import Continuation
+
 
 class PipelineTarget:
     """Drives the processes of a target file with a plan, `speed` times as fast as the scenario says."""
@@ -34,7 +38,7 @@ class PipelineTarget:
         self.target_sha256 = None if bundled else loaded.sha256
         self._bundled = bundled
         self._directory = Path()
-        self._history: History | None = None
+        self._continuation: Continuation
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for another system and faults that are not possible here, ScenarioError for what the file lacks."""
@@ -88,14 +92,15 @@ class PipelineTarget:
 
     def prepare(self, directory: Path, history: History | None = None) -> None:
         """Keep logs and files of the system in `directory`. Raises UsageError for a run that cannot go on."""
-        self._directory, self._history = directory, history
+        from soak.runner.targets.pipeline.continuation import Continuation
+
+        self._directory = directory
         (directory / SYSTEM).mkdir(exist_ok=history is not None)
+        self._continuation = Continuation(directory, history, self.speed)
 
     def run(self, plan: Plan) -> Generator[Block, None, None]:
         """The events of a run."""
-        from soak.runner.targets.pipeline.continuation import Continuation
         from soak.runner.targets.pipeline.drive import Drive
 
-        continuation = Continuation(self._directory, self._history, self.speed)
-        with Drive(plan, self.target_file, self._directory, self.speed, continuation) as drive:
+        with Drive(plan, self.target_file, self._directory, self.speed, self._continuation) as drive:
             yield from drive.blocks()

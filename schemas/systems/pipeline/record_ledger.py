@@ -28,7 +28,7 @@ class LedgerLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     until: float
     of: str
-    keys: list[int] | list[str] = []
+    keys: list[int | str] = []
     at: list[int] = []
     sent: list[int] = []
     label: list[int] = []
