@@ -1,4 +1,4 @@
-"""Planted defects, to see that a soak finds them: `--defect NAME`, `defects` in the settings, or PIPELINE_DEFECT. Off by default."""
+"""Planted defects, to see that a soak finds them: by `--defect NAME`, the settings, or the environment. Off by default."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -14,6 +14,7 @@ from soak.runner.judge.pipeline.laws import laws_of
 from soak.runner.judge.pipeline.parts import Parts
 from soak.runner.judge.pipeline.probes import Probes
 from soak.runner.judge.pipeline.processes import Processes
+from soak.runner.judge.pipeline.reported import Reported
 from soak.runner.judge.pipeline.sections import sections_of
 from soak.runner.judge.room import DUPLICATED, LOST, Consequence, Law, Tasks, Tracker
 from soak.runner.judge.samples import Facts, Samples
@@ -42,6 +43,7 @@ class PipelineTracker(Tracker):
         backoffs = Backoffs(pipeline.supervisor, len(pipeline.processes), identity)
         self.processes = Processes(pipeline, parts, backoffs)
         self.alerts = PipelineAlerts(pipeline.alerts, parts, vocabulary)
+        self._reported = Reported(parts)
         self._brought: dict[tuple[str, str, float], int] = {}
         """What faults brought about, by what it is, fault and time."""
 
@@ -53,6 +55,7 @@ class PipelineTracker(Tracker):
         self.probes.observe(block, facts)
         self.processes.observe(block, facts)
         self.alerts.observe(block, facts)
+        self._reported.observe(block, facts)
         # How late the source of a real run is, as the load generator of other systems.
         late = block.kind == Kind.SAMPLE_SOURCE_LAG
         facts.series["submission_lag"] = Samples(block.t[late], block.value[late])
@@ -73,7 +76,7 @@ class PipelineTracker(Tracker):
 
     def laws(self, lifecycle: Lifecycle, *, complete: bool) -> Iterator[Law]:
         """Records and the starts of processes are accounted for."""
-        yield from laws_of(self._pipeline, self.flow, self.ends, self.processes)
+        yield from laws_of(self._pipeline, self.flow, self.ends, self.processes, self.probes, self._reported)
 
     def still_open(self, sli: Sli, lifecycle: Lifecycle, labels: frozenset[int] | None) -> tuple[int, str] | None:
         """Processes that are away, and alerts that are due."""
