@@ -39,7 +39,7 @@ _PLANTED = (
     _trial(Defect.LOGS_TRUNCATED, RESTARTS, "law logs"),
     _trial(Defect.WRONG_SHUTDOWN_ORDER, RESTARTS, "objective shutdown_order_violations == 0"),
     _trial(Defect.ORPHAN_KEEPS_PORT, RESTARTS, "objective orphans{process=signal} == 0"),
-    _trial(Defect.METRICS_DEFAULT_ZERO, SOURCE, "objective reconnects >= 3", "objective stream_timeouts >= 2"),
+    _trial(Defect.METRICS_DEFAULT_ZERO, SOURCE, "objective gap_records == 0", "objective reconnects >= 3"),
     _trial(Defect.CLEAN_EXIT_RESTARTED, RESTARTS, "objective restarts{process=report} == 0"),
     _trial(Defect.LEAK_IN_HARVEST, RESTARTS, "objective process_rss_growth{process=harvest} <= 100MB/h"),
     _trial(Defect.DEAD_CONNECTION, SOURCE, "objective freshness{sink=jsonl} <= 3m"),
