@@ -76,7 +76,7 @@ def test_there_are_tables_of_processes_sinks_alerts_and_the_shutdown(directory: 
 def test_what_a_fault_cost_is_told_in_records(directory: Path) -> None:
     text = summary(directory)
     assert "| fault | injected | lost | duplicated |" in text
-    assert re.search(r"\| kill \| 69s \| 2s \|.*\| after ", text)
+    assert re.search(r"\| kill \| 69s \| 0s \|.*\| after ", text)
     assert re.search(r"\| kill \|.*\| \d+ records lost", text)
     assert "the moment at which it was healthy again and had passed something on" in text
 
