@@ -38,6 +38,7 @@ class PipelineTracker(Tracker):
         super().__init__(scenario, vocabulary, identity)
         pipeline = self._pipeline = pipeline_of(scenario)
         self._parts = parts = Parts(scenario)
+        self._real = identity is not None and identity.clock == "real"
         self.flow = Flow(pipeline, parts)
         self.ends = Ends(pipeline, parts)
         self.probes = Probes(scenario, parts, vocabulary)
@@ -52,7 +53,7 @@ class PipelineTracker(Tracker):
     def observe(self, block: Block, tasks: Tasks, facts: Facts) -> None:
         """Take in a block."""
         self.flow.observe(block, facts)
-        counts.observe(block, self._parts, self._vocabulary, facts)
+        counts.observe(block, self._parts, self._vocabulary, facts, real=self._real)
         self.ends.observe(block, facts)
         self.probes.observe(block, facts)
         self.processes.observe(block, facts)
