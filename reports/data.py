@@ -93,7 +93,7 @@ class RunData:
 
     @property
     def work(self) -> Work | None:
-        """What the system works on, where that is no tasks."""
+        """What the system works on, if not on tasks."""
         return language_of(self.scenario.system).work
 
     def has(self, *slis: str) -> bool:

@@ -122,11 +122,8 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
             if own
             else environment.from_string(source.read_text(encoding="utf-8"))
         )
-        tables = attribution_tables(run.verdict.attribution, run.work)
         return template.render(
-            attribution=tables,
-            breach_words=breach_words(tables) if tables else "",
-            recovery_words=room_of(run.scenario.system).recovery,
+            **_of_faults(run),
             run=run,
             work=run.work,
             verdict=run.verdict,
@@ -153,6 +150,16 @@ def render_template(source: Path, run: RunData, *, escaped: bool = False, **more
         UnicodeDecodeError,
     ) as error:
         raise UsageError(f"{source}:{_line_of(error)}: {error} (correct the template)") from None
+
+
+def _of_faults(run: RunData) -> dict[str, object]:
+    """What templates know of what faults cost."""
+    tables = attribution_tables(run.verdict.attribution, run.work)
+    return {
+        "attribution": tables,
+        "breach_words": breach_words(tables) if tables else "",
+        "recovery_words": room_of(run.scenario.system).recovery,
+    }
 
 
 def _line_of(error: BaseException) -> int:

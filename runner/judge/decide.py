@@ -62,9 +62,9 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
-    objectives = judge_objectives(judge, _lateness(judge, identity))
-    laws, alerts, unfinished = judge_laws(judge), _alerts(judge), judge.lifecycle.unfinished()
-    faults, tracker = judge.faults.results(judge.until_s), judge.lifecycle.tracker
+    objectives, laws, alerts = judge_objectives(judge, _lateness(judge, identity)), judge_laws(judge), _alerts(judge)
+    unfinished, tracker = judge.lifecycle.unfinished(), judge.lifecycle.tracker
+    faults = judge.faults.results(judge.until_s)
     reasons = _reasons(judge, identity, end, objectives, laws, alerts, faults)
     return Verdict(
         schema_version=SCHEMA_VERSION,

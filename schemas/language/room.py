@@ -103,7 +103,7 @@ class Minutes:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Work of a system that is no tasks, and has none of their states: what it is called, and what becomes of it.
+    """Work other than tasks, which has none of their states: what it is called, and what becomes of it.
 
     `558,000 records sent, 557,990 stored`: units, offered, answered. unit: one of it.
     """
@@ -134,8 +134,8 @@ class Language:
     that follow from the kind of a task: by name, the value for each kind. durations: event types that have one, the time since
     the event of another type of the same task, attempt and part. arrivals: those of the scenario, with
     what faults of the source make of them; by default as they are written. parts: the labels by which its series can be
-    selected beside tenant, kind and phase: names and values of those that go together. work: what it works on, where that is
-    no tasks; how much there was its tracker says.
+    selected beside tenant, kind and phase: names and values of those that go together. work: what it works on, if it has no
+    tasks; its tracker counts it.
     """
 
     name: str

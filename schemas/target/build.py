@@ -11,6 +11,7 @@ from soak.schemas.target.model import (
     Kill,
     Killed,
     Ledger,
+    LogLine,
     Metric,
     Probe,
     ProbeKind,
@@ -85,7 +86,12 @@ def _stop(data: Data) -> Stop:
 
 
 def _supervisor(data: Data) -> Supervisor:
-    return Supervisor(_program("supervisor", data), {what: each["jsonl"] for what, each in data["says"].items()})
+    gives_up = data.get("gives_up")
+    return Supervisor(
+        _program("supervisor", data),
+        {what: each["jsonl"] for what, each in data["says"].items()},
+        LogLine(gives_up["log"], gives_up["pattern"]) if gives_up else None,
+    )
 
 
 def _process(data: Data) -> Process:

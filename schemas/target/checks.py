@@ -122,7 +122,7 @@ def _one_group(text: str) -> Iterator[Finding]:
     if wrong := list(_pattern(text)):
         yield from wrong
     elif (groups := re.compile(text).groups) != 1:
-        yield f"has {groups} groups", r"write one group, around the number: dropped=(\d+)"
+        yield f"has {groups} groups", r"write one, around what is wanted of a line: dropped=(\d+)"
 
 
 def _url(text: str) -> Iterator[Finding]:

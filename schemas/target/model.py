@@ -132,6 +132,15 @@ class Supervisor:
 
     program: Program
     says: Mapping[str, str]
+    gives_up: "LogLine | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of a text file: a regular expression with one group."""
+
+    log: str
+    pattern: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,11 +53,12 @@ class Link:
     def _connect(self, number: int, *, first: bool) -> Steps:
         if not first:
             yield self._env.timeout(RECONNECT_S)
-        while self._env.now < self._refused_until_s and self._number == number:
+        source = self._network.source
+        while self._number == number and (self._env.now < self._refused_until_s or not source.read):
             yield self._env.timeout(RECONNECT_S)
         if self._number != number:
             return
-        now, source = self._env.now, self._network.source
+        now = self._env.now
         self._network.advance(now)
         source.connected = True
         if not first:

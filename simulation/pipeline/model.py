@@ -84,6 +84,8 @@ class PipelineModel:
             self._stretch()
             self._levels(self._env.now)
             self._reached_s = self._env.now
+            if next_s >= self._plan.horizon_s:
+                return
 
     def _stretch(self) -> None:
         now = self._env.now
@@ -132,7 +134,7 @@ class PipelineModel:
         yield self._env.timeout(SETTLING_S + STEP_S)
         self._network.advance(self._env.now)
         while not self._network.empty and self._env.now < until_s:
-            yield self._env.timeout(STEP_S)
+            yield self._env.timeout(min(STEP_S, until_s - self._env.now))
             self._network.advance(self._env.now)
         yield from self._supervisor.shut_down()
         self._supervisor.over = True

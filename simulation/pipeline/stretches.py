@@ -5,8 +5,6 @@ of equal width of the logarithm (as HDR histograms and DDSketch do: Masson, Rim,
 records, so that a mean stays what it is and no latency is off by more than WIDTH.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from soak.schemas.stream.block import Floats, Ints
@@ -30,14 +28,17 @@ def stored(stored_s: Floats, latency_s: Floats, number: Ints, label: Ints, sink:
     stored_s, latency_s: seconds. number: task numbers, of which one stands for each row; label: indices of the vocabulary (-1:
     none). sink: the number of the sink as a part of the system.
     """
-    rows: list[StretchRow] = []
-    for chosen in _alike(latency_s, label):
-        # The time at which the last of them came: by then all of them were there.
-        last = chosen[np.argmax(stored_s[chosen])]
-        latency = max(0.0, float(latency_s[chosen].mean()))
-        rows.append((float(stored_s[last]), int(Kind.RECORDS_STORED), int(number[last]), len(chosen), sink, 0, latency))
-    rows.sort(key=lambda row: row[:3])
-    return rows
+    if not len(number):
+        return []
+    order, first = _alike(latency_s, label)
+    count = np.diff(np.append(first, len(order)))
+    # The time at which the last of them came: by then all of them were there.
+    last_s = np.maximum.reduceat(stored_s[order], first)
+    latency = np.maximum(0.0, np.add.reduceat(latency_s[order], first) / count)
+    task = number[order[first]]
+    rows = np.lexsort((task, last_s)).tolist()
+    columns = zip(*(each[rows].tolist() for each in (last_s, task, count, latency)), strict=True)
+    return [(t, int(Kind.RECORDS_STORED), of, records, sink, 0, value) for t, of, records, value in columns]
 
 
 def counted(t_s: float, kind: Kind, number: Ints, label: Ints, worker: int = -1) -> list[StretchRow]:
@@ -49,13 +50,11 @@ def counted(t_s: float, kind: Kind, number: Ints, label: Ints, worker: int = -1)
     return rows
 
 
-def _alike(latency_s: Floats, label: Ints) -> Iterator[Ints]:
-    """The places of records that make one row."""
-    for each in np.unique(label).tolist():
-        places = np.flatnonzero(label == each)
-        if len(places) <= EXACT:
-            yield from places[:, np.newaxis]
-            continue
-        bucket = np.floor(np.log(np.maximum(latency_s[places], _LEAST_S)) / np.log1p(WIDTH))
-        order = np.argsort(bucket, kind="stable")
-        yield from np.split(places[order], np.flatnonzero(np.diff(bucket[order])) + 1)
+def _alike(latency_s: Floats, label: Ints) -> tuple[Ints, Ints]:
+    """The places of records in the order of the rows that they make, and where each row begins in it."""
+    bucket = np.floor(np.log(np.maximum(latency_s, _LEAST_S)) / np.log1p(WIDTH)).astype(np.int64)
+    few = np.bincount(label - label.min())[label - label.min()] <= EXACT
+    bucket[few] = np.arange(len(label))[few]
+    order = np.lexsort((bucket, label))
+    new = (np.diff(bucket[order]) != 0) | (np.diff(label[order]) != 0)
+    return order, np.concatenate([[0], np.flatnonzero(new) + 1])

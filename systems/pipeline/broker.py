@@ -70,8 +70,7 @@ class Broker:
                 return True
             else:
                 await self._stage.sleep(_RETRY_S)
-        if signals:
-            self._stage.progressed()
+        self._stage.progressed()
         self._checkpoint.reached(self._tail.position)
         return bool(signals)
 

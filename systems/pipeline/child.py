@@ -65,6 +65,8 @@ class Child:
         self.lives: list[Life] = []
         self.failed = 0
         """Probes of its rounds that failed, in a row."""
+        self.degraded = False
+        """Whether it said last that it cannot do all of its work."""
         self.waiting = 0
         """What it said last of what waits for it."""
         self._popen: subprocess.Popen[bytes] | None = None
@@ -129,6 +131,7 @@ class Child:
             return False, "another process has its port"
         life.counters = says.get("counters") or {}
         self.waiting = int(says.get("waiting") or 0)
+        self.degraded = bool(says.get("degraded"))
         return status == 200, str(says.get("reason") or "")
 
     def sample(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections import deque
+from contextlib import suppress
 from itertools import islice
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -19,6 +20,7 @@ from soak.systems.pipeline.web import Answer, answer_json
 _ACKNOWLEDGE_EVERY_S = 1.0
 _LEAKED_BYTES = 4096
 _AT_ONCE = 5000
+_STOPPED_S = 0.05
 
 
 class Harvest:
@@ -106,7 +108,7 @@ class Harvest:
             self._stage.degraded = ""
             while not self._paused.is_set():
                 try:
-                    data = await asyncio.wait_for(connection.recv(decode=False), settings.stream_timeout)
+                    data = await _received(connection, settings.stream_timeout)
                 except (TimeoutError, WebSocketException):
                     if not self._dead:
                         raise
@@ -204,6 +206,14 @@ async def _opened(url: str, timeout_s: float) -> ClientConnection:
         close_timeout=0.2,
         proxy=None,
     )
+
+
+async def _received(connection: ClientConnection, timeout_s: float) -> bytes:
+    """The next message. Raises TimeoutError if none came in time."""
+    with suppress(TimeoutError):
+        return await asyncio.wait_for(connection.recv(decode=False), timeout_s)
+    # If the process was stopped meanwhile, what it did not see come is there now.
+    return await asyncio.wait_for(connection.recv(decode=False), _STOPPED_S)
 
 
 def _line(raw: Raw, at: float) -> bytes:

@@ -20,8 +20,8 @@ _EPOCH_KNOWN_WITHIN_S = 0.25
 class Keeper:
     """All processes of a run. Nothing here waits for one process while others need something."""
 
-    def __init__(self, settings: Settings, children: dict[str, Child]) -> None:
-        self._settings, self.children = settings, children
+    def __init__(self, settings: Settings, children: dict[str, Child], services: dict[str, Child]) -> None:
+        self._settings, self.children, self._services = settings, children, services
         directory = settings.path
         self._processes = Journal(directory / "processes.jsonl")
         self._restarts = Journal(directory / "restarts.jsonl")
@@ -69,6 +69,9 @@ class Keeper:
                 continue
             if (code := child.ended()) is not None:
                 self._ended(child, code)
+        for service in self._services.values():
+            if (code := service.ended()) is not None:
+                log(f"supervisor: the service {service.name} has ended with {code}")
 
     def _ended(self, child: Child, code: int) -> None:
         self._note(child, "exited", exit=code)
@@ -157,6 +160,14 @@ class Keeper:
             log(f"supervisor: {child.name} is killed after {child.failed} failed probes: {reason}")
             child.signal(signal.SIGKILL)
         child.sample()
+
+    @property
+    def status(self) -> str:
+        """Of all: unhealthy with an abandoned process, degraded with one that does not run or cannot do all of its work."""
+        children = self.children.values()
+        if any(child.state == State.ABANDONED for child in children):
+            return "unhealthy"
+        return "degraded" if any(c.state != State.RUNNING or c.degraded for c in children) else "healthy"
 
     def count_anew(self) -> None:
         """Count probes from now on: the session begins."""

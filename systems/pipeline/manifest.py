@@ -1,7 +1,7 @@
 """What the supervisor leaves of a run: run_manifest.json, source_manifest.json, parity_diff.json."""
 
 import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,24 +18,31 @@ from soak.systems.pipeline.spool import read_json, write_json
 from soak.systems.pipeline.watch import Exporter
 
 
-def write_manifests(
-    settings: Settings, keeper: Keeper, exporter: Exporter, stopped: Sequence[str], span: tuple[float, float]
-) -> None:
-    """Write all three; `span`: when the records began, and when the shutdown did."""
+@dataclass(frozen=True)
+class Told:
+    """What is known of a run at its end: the status before the shutdown, who was stopped in which order, Unix times."""
+
+    status: str
+    stopped: tuple[str, ...]
+    began_at: float
+    ended_at: float
+
+
+def write_manifests(settings: Settings, keeper: Keeper, exporter: Exporter, told: Told) -> None:
+    """Write all three."""
     directory = settings.path
-    write_json(directory / "run_manifest.json", _run_manifest(settings, keeper, exporter, stopped, span))
-    write_json(directory / "source_manifest.json", source_manifest(settings, span))
+    write_json(directory / "run_manifest.json", _run_manifest(settings, keeper, exporter, told))
+    write_json(directory / "source_manifest.json", source_manifest(settings, told))
     if len(settings.sinks) == 2:
         write_json(directory / "parity_diff.json", parity(directory))
 
 
-def _run_manifest(
-    settings: Settings, keeper: Keeper, exporter: Exporter, stopped: Sequence[str], span: tuple[float, float]
-) -> dict[str, object]:
+def _run_manifest(settings: Settings, keeper: Keeper, exporter: Exporter, told: Told) -> dict[str, object]:
     children = keeper.children
     return {
-        "started_at": _utc(span[0]),
-        "ended_at": _utc(span[1]),
+        "status": told.status,
+        "started_at": _utc(told.began_at),
+        "ended_at": _utc(told.ended_at),
         "written_at": _utc(time.time()),
         "minutes": settings.minutes,
         "speed": settings.speed,
@@ -48,7 +55,7 @@ def _run_manifest(
         "processes": {name: _process(child) for name, child in children.items()},
         "harvester_metrics": harvester_metrics(settings, children.get("harvest")),
         "resource_usage": _resources(settings, children),
-        "shutdown_order": list(stopped),
+        "shutdown_order": list(told.stopped),
         "timeseries_export": {
             "type": settings.timeseries_type,
             "reachable_before_start": exporter.reachable,
@@ -99,7 +106,7 @@ def _resources_of(child: Child) -> dict[str, object]:
     }
 
 
-def source_manifest(settings: Settings, span: tuple[float, float]) -> dict[str, object]:
+def source_manifest(settings: Settings, told: Told) -> dict[str, object]:
     """Symbols, times, endpoint and region of the session, and the configuration as run."""
     session = read_json(settings.path / "session.json")
     known = session if isinstance(session, dict) else {}
@@ -107,7 +114,7 @@ def source_manifest(settings: Settings, span: tuple[float, float]) -> dict[str, 
     configuration["directory"] = Path(settings.directory).name
     return {
         "symbols": known.get("symbols"),
-        "session": {"begins": _utc(float(known.get("epoch") or span[0])), "ends": _utc(span[1])},
+        "session": {"begins": _utc(float(known.get("epoch") or told.began_at)), "ends": _utc(told.ended_at)},
         "endpoint": known.get("endpoint"),
         "region": known.get("region"),
         "configuration": configuration,

@@ -74,7 +74,7 @@ class Generated:
     def __init__(self, market: Market, speed: float, duration_s: float) -> None:
         self._rate = market.rate * speed
         self._seed = market.seed
-        self._last = int(duration_s * self._rate) if duration_s else None
+        self._last = round(duration_s * self._rate) if duration_s else None
         self._sent = 0
         total = sum(market.symbols.values())
         self._symbols = [(name, share / total) for name, share in market.symbols.items()]

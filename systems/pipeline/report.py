@@ -34,6 +34,7 @@ class Reporter:
         began_s = written_s = time.monotonic()
         while not self._stage.stopping.is_set():
             if not self._step():
+                self._stage.progressed()
                 await self._stage.sleep(self._stage.settings.poll)
             else:
                 await self._stage.sleep(0)

@@ -43,11 +43,17 @@ class Scorer:
         while not self._stage.stopping.is_set():
             busy = await self._step()
             if not busy:
+                self._idle()
                 due_s = min(sink.due_s() for sink in self._sinks)
                 await self._stage.sleep(
                     min(self._stage.settings.poll, due_s) if not self._errors() else _retry(self._stage)
                 )
         await self._drain()
+
+    def _idle(self) -> None:
+        """With nothing to do, it does not fall behind."""
+        if not (self._unread or any(sink.pending for sink in self._sinks)):
+            self._stage.progressed()
 
     async def _open_sinks(self) -> None:
         directory, batches = self._stage.directory, self._stage.settings.batch

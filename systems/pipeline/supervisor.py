@@ -12,7 +12,7 @@ import msgspec
 from soak.systems.pipeline.child import Child, State, free_ports
 from soak.systems.pipeline.defects import Defect
 from soak.systems.pipeline.keeper import Keeper
-from soak.systems.pipeline.manifest import write_manifests
+from soak.systems.pipeline.manifest import Told, write_manifests
 from soak.systems.pipeline.settings import Settings, write_settings
 from soak.systems.pipeline.spool import Journal, read_json
 from soak.systems.pipeline.stage import log
@@ -34,7 +34,8 @@ class Supervisor:
         source = settings.source or f"ws://127.0.0.1:{settings.ports['stream']}"
         self.settings = msgspec.structs.replace(settings, exchange=exchange, source=source)
         self._services = {name: Child(name, self.settings) for name in services}
-        self.keeper = Keeper(self.settings, {name: Child(name, self.settings) for name in settings.enable})
+        children = {name: Child(name, self.settings) for name in settings.enable}
+        self.keeper = Keeper(self.settings, children, self._services)
         self._exporter = Exporter(self.settings)
         self._shutdown = Journal(settings.path / "shutdown.jsonl")
         self.stopping = asyncio.Event()
@@ -85,7 +86,8 @@ class Supervisor:
         async def health(_body: bytes) -> Answer:
             states = {name: child.state.value for name, child in self.keeper.children.items()}
             ready = all(state == State.RUNNING for state in states.values())
-            return answer_json({"ok": ready, "pid": os.getpid(), "processes": states}, 200 if ready else 503)
+            says = {"ok": ready, "pid": os.getpid(), "status": self.keeper.status, "processes": states}
+            return answer_json(says, 200 if ready else 503)
 
         return await serve(port, {"GET /health": health})
 
@@ -144,7 +146,7 @@ class Supervisor:
     # The end.
 
     async def _end(self) -> None:
-        ended_at = time.time()
+        ended_at, status = time.time(), self.keeper.status
         self.keeper.stop()
         children = self.keeper.children
         self._shutdown.note(event="started")
@@ -161,7 +163,8 @@ class Supervisor:
         for service in reversed(self._services.values()):
             if service.lives:
                 await _stop_service(service, self.settings.shutdown.grace)
-        write_manifests(self.settings, self.keeper, self._exporter, self._stopped, (self._epoch, ended_at))
+        told = Told(status, tuple(self._stopped), self._epoch, ended_at)
+        write_manifests(self.settings, self.keeper, self._exporter, told)
 
     async def _drain(self) -> None:
         """Nothing new comes; then every queue runs empty, within the time for that."""

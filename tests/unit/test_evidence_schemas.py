@@ -168,7 +168,10 @@ pipeline:
     - {name: broker, reads: signals, writes: orders, guarantee: at_least_once, passes: confirmed}
     - {name: copy, reads: raw, writes: copies, guarantee: at_most_once, service: {distribution: constant, value: 20ms}}
     - {name: report, reads: signals}
-  sinks: [{name: jsonl, of: signals}, {name: sqlite, of: signals, batch: {}}, {name: other, of: copies, batch: {rows: 90, every: 5s}}]
+  sinks:
+    - {name: jsonl, of: signals}
+    - {name: sqlite, of: signals, batch: {}}
+    - {name: other, of: copies, batch: {rows: 90, every: 5s}}
   supervisor: {restart: {max_restarts: 1}}
   alerts: {no_records: {for: 1m}}
   stream_timeout: 20s

@@ -1,7 +1,8 @@
 """Whether the pipeline alerts when it must: when its rules hold follows from the closed minutes, and is held against its word.
 
-A rule fires at the end of a minute and resolves at the end of the first in which it does not hold. A minute without records has
-no shares: the rules on shares stay as they were. What the pipeline reports within the tolerance before or after belongs to it.
+A rule fires at the end of a minute and resolves at the end of the first in which it does not hold. Of a minute without records
+no share is known: an alert on shares may resolve with it, or wait for the next. What the pipeline reports within the tolerance
+before or after belongs to it.
 """
 
 import math
@@ -54,6 +55,8 @@ class Rule:
 
     rule: AlertRule
     holds: bool = False
+    may_end_s: float | None = None
+    """The end of the first of the minutes without records since it held."""
     due: list[Moment] = field(default_factory=list)
     said: list[Moment] = field(default_factory=list)
     all_due: list[Moment] = field(default_factory=list)
@@ -133,6 +136,10 @@ class PipelineAlerts:
             series["missed_alerts"].add(t_s, 0.0, label)
             series["false_alerts"].add(t_s, 0.0, label)
             holds = self._holds(rule.rule, minute)
+            if holds is None and minute.total == 0:
+                self._may_end(rule, end_s, t_s, series)
+            else:
+                rule.may_end_s = None
             if holds is not None and holds != rule.holds:
                 rule.holds = holds
                 self._due(rule, Moment(holds, end_s, max(t_s, tick(end_s + self._alerts.tolerance_s))), t_s, series)
@@ -150,6 +157,21 @@ class PipelineAlerts:
         if rule is AlertRule.LOW_CONSISTENCY:
             return self._alerts.low_consistency is not None and share > self._alerts.low_consistency
         return self._alerts.strong_ratio is not None and share < self._alerts.strong_ratio
+
+    def _may_end(self, rule: Rule, end_s: float, t_s: float, series: dict[str, Gathered]) -> None:
+        """A minute without records: what has resolved since need not do so later."""
+        if not rule.holds:
+            return
+        rule.may_end_s = end_s if rule.may_end_s is None else rule.may_end_s
+        over = Moment(False, rule.may_end_s)
+        for said in [each for each in rule.said if self._answers(each, over)]:
+            rule.said.remove(said)
+            self._ended(rule, over, said, t_s, series)
+
+    def _ended(self, rule: Rule, over: Moment, said: Moment, t_s: float, series: dict[str, Gathered]) -> None:
+        rule.holds, rule.may_end_s = False, None
+        _list(rule.all_due, over)
+        self._answer(rule, over, said, t_s, series)
 
     def _due(self, rule: Rule, moment: Moment, t_s: float, series: dict[str, Gathered]) -> None:
         _list(rule.all_due, moment)
@@ -171,6 +193,9 @@ class PipelineAlerts:
                 rule.due.remove(moment)
                 self._answer(rule, moment, said, t_s, series)
                 return
+        if not fires and rule.holds and rule.may_end_s is not None:
+            self._ended(rule, Moment(False, rule.may_end_s), said, t_s, series)
+            return
         rule.said.append(said)
 
     def _answers(self, said: Moment, due: Moment) -> bool:

@@ -14,7 +14,7 @@ from soak.schemas.systems.pipeline.indicators import ALERT, FIGURE, PROCESS, SIN
 from soak.schemas.systems.pipeline.settings import pipeline_of
 
 _NONE = -1
-"""The label of what is no part."""
+"""The label of anything else."""
 
 
 class Parts:
@@ -46,7 +46,7 @@ class Parts:
         return self._numbers.part(**{SINK: sink, "kind": kind})
 
     def process(self, worker: Ints, t_s: Floats) -> Ints:
-        """The numbers of processes, at these times; of what is none that of no label."""
+        """The numbers of processes, at these times; of others the number of no label."""
         inside = (worker >= 0) & (worker < self.count)
         return self._numbers.of(self._process[np.where(inside, worker, self.count)], t_s)
 
@@ -71,7 +71,7 @@ class Parts:
         return self.one(int(self._process[number]), t_s)
 
     def name(self, worker: int) -> str:
-        """The name of a part; empty for what is none."""
+        """The name of a part; empty for anything else."""
         return self.names[worker] if 0 <= worker < len(self.names) else ""
 
 

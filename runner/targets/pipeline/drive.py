@@ -201,8 +201,8 @@ class Drive:
             self._feed.write(self._context.now() + (AHEAD_REAL_S + EVERY_REAL_S) * self._speed)
         self._observer.listen()
         self._ledgers.read(self._context.now())
-        if gone := self._group.programs.gone():
-            raise SoakError(f"the run cannot go on: {next(iter(gone.values()))}")
+        if why := self._group.cannot_go_on():
+            raise SoakError(f"the run cannot go on: {why}")
 
     def _passed_on(self, place: Place, seen: Seen) -> None:
         """Rows came to a place: perhaps the first since their process was started."""

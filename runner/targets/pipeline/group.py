@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 
+from soak.runner.console import remark
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.ending import ask_to_stop, kill_tree
+from soak.runner.targets.processes.following import LineFollower
 from soak.runner.targets.processes.identity import ProcessId
 from soak.runner.targets.processes.launch import StartError
 from soak.runner.targets.processes.prepared import Prepared
@@ -92,6 +95,10 @@ class Group(ABC):
     def end_now(self) -> None:
         """Kill what is left of it."""
 
+    def cannot_go_on(self) -> str:
+        """Which program that it needs has ended, in words; empty if all run. A supervisor of theirs is under test itself."""
+        return next((why for name, why in self.programs.gone().items() if name != SUPERVISOR), "")
+
     def ids(self) -> dict[str, ProcessId]:
         """The processes that run now."""
         return {name: each for name in self.processes if (each := self.current(name)) is not None}
@@ -116,6 +123,9 @@ class Theirs(Group):
         self._supervisor: ProcessId | None = None
         self._asked_at: float | None = None
         self.replaced = self._watcher.replaced
+        gives_up = self.file.supervisor.gives_up if self.file.supervisor else None
+        self._ended = False
+        self._gives_up = LineFollower(Path(gives_up.log), gives_up.pattern) if gives_up else None
 
     def start(self) -> None:
         """See `Group`."""
@@ -155,9 +165,20 @@ class Theirs(Group):
                 self.seen.append(Seen(each.at, each.name, Happening.ENDED, each.process))
                 self._starting.pop(each.name, None)
         self._look_at_starts()
+        if self._asked_at is None:
+            self.seen += [Seen(time.time(), name, Happening.ABANDONED, reason=why) for name, why in self._given_up()]
         for found in self._rounds.poll() if self._rounds else ():
             self.seen.append(_probed(found))
         return self.taken()
+
+    def _given_up(self) -> list[tuple[str, str]]:
+        """The processes that are not restarted any more, and why: their supervisor says so, or has ended itself."""
+        found = [(each.text, "its supervisor gave up") for each in (self._gives_up.poll() if self._gives_up else ())]
+        if not self._ended and (why := self.programs.gone().get(SUPERVISOR)):
+            self._ended = True
+            remark(f"the supervisor has ended, and nothing keeps the processes alive: {why}")
+            found += [(name, why) for name in self.processes]
+        return [(name, why) for name, why in found if name in self.processes]
 
     def _look_at_starts(self) -> None:
         for name, start in list(self._starting.items()):

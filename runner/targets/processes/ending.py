@@ -118,6 +118,22 @@ def stop_tree(
     return in_time
 
 
+def stop_alone(
+    process: ProcessId,
+    how: Stop,
+    grace_s: float,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> bool:
+    """Ask a process to stop, and kill it, but nothing that it started, after `grace_s`; whether it ended by itself in time."""
+    ask_to_stop(process, how, environment, folder)
+    in_time = wait_for_end([process], grace_s)
+    if not in_time:
+        send(process, signal.SIGKILL)
+        wait_for_end([process], _GONE_WITHIN_S)
+    return in_time
+
+
 def wait_for_end(processes: Iterable[ProcessId], timeout_s: float) -> bool:
     """Wait for processes to end; whether all have in time."""
     left, until = list(processes), time.monotonic() + timeout_s

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 
 from soak.runner.targets.processes.ending import kill_session, kill_tree
 from soak.runner.targets.processes.identity import ProcessId, stat
@@ -138,6 +139,14 @@ class Launcher:
         except OSError as error:
             what = f"{program.name}: {quoted(words[0])} cannot be started: {reason(error)}"
             raise StartError(f"{what} (correct its command or directory)") from None
+
+    def __enter__(self) -> "Launcher":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end_all()
 
     def folder_of(self, program: Program) -> Path:
         """The working directory of a program."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from soak.runner.targets.processes.background import Background
-from soak.runner.targets.processes.ending import kill_session, stop_tree
+from soak.runner.targets.processes.ending import kill_session, stop_alone, stop_tree
 from soak.runner.targets.processes.identity import ProcessId
 from soak.runner.targets.processes.launch import Child, Launcher, StartError
 from soak.runner.targets.processes.notify import NotifySocket
@@ -94,18 +94,21 @@ class Programs:
         codes = ((name, each, each.exit()) for name, each in self._children.items())
         return {name: ended_early(each, code) for name, each, code in codes if code is not None}
 
-    def stop(self, name: str) -> bool:
-        """Stop one, and end all that it started; whether it ended by itself in time."""
+    def stop(self, name: str, *, alone: bool = False) -> bool:
+        """Stop one, and end all that it started; whether it ended by itself in time.
+
+        alone: what it leaves behind stays, so that it can be seen (`orphans`).
+        """
         child, program = self._children.pop(name), self._programs.pop(name)
         grace_s = GRACE_S if program.stop.grace_s is None else program.stop.grace_s
-        in_time = child.exit() is not None or stop_tree(
-            child.id,
-            program.stop,
-            grace_s,
-            environment=self._launcher.environment_of(program),
-            folder=self._launcher.folder_of(program),
+        environment, folder = self._launcher.environment_of(program), self._launcher.folder_of(program)
+        in_time = child.exit() is not None or (
+            stop_alone(child.id, program.stop, grace_s, environment, folder)
+            if alone
+            else stop_tree(child.id, program.stop, grace_s, environment, folder)
         )
-        kill_session(child.id.pid)
+        if not alone:
+            kill_session(child.id.pid)
         child.wait(GRACE_S)
         if notify := self._notify.pop(name, None):
             notify.close()

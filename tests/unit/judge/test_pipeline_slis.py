@@ -385,6 +385,18 @@ def test_shares_of_a_minute(alert: str, minute: tuple[int, int, int]) -> None:
     assert alerts(history, told(alert, (122, True), (244, False), (370, True)), alert)[:2] == (0, 1)
 
 
+@pytest.mark.parametrize("over", [182, 242, 302])
+def test_a_share_of_no_records_is_not_known(over: int) -> None:
+    """An alert may resolve with the first minute without records, or with the next that has some."""
+    history = minutes(USUAL, LOW, NONE, NONE, USUAL, USUAL, USUAL, USUAL)
+    assert alerts(history, told("low_consistency", (122, True), (over, False)), "low_consistency")[:2] == (0, 0)
+    assert alerts(history, told("low_consistency", (122, True)), "low_consistency")[:2] == (1, 0)
+    again = minutes(USUAL, LOW, NONE, LOW, USUAL, USUAL, USUAL, USUAL)
+    reported = told("low_consistency", (122, True), (182, False), (242, True), (302, False))
+    assert alerts(again, reported, "low_consistency")[:2] == (0, 0)
+    assert alerts(again, told("low_consistency", (122, True), (302, False)), "low_consistency")[:2] == (0, 0)
+
+
 def test_an_alert_that_is_due_at_the_end_is_open() -> None:
     history = minutes(USUAL, USUAL, USUAL, USUAL, USUAL, USUAL, USUAL, NONE, NONE)[:-1] + "\n560 sample.rss 1"
     assert judged('"missed_alerts{alert=no_records} == 0"', history) == (

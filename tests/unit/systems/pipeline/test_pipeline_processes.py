@@ -275,3 +275,80 @@ def test_a_silent_source_is_noticed_and_alerted_on(tmp_path: Path) -> None:
     assert made.json("run_manifest")["harvester_metrics"]["stream_timeouts"] >= 2
     assert made.json("daily_report.sqlite")["total"] == 290
     assert [each["state"] for each in made.json("daily_report.sqlite")["alerts"]] == ["fired", "resolved"]
+
+
+def test_a_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
+    made = started(tmp_path / "run")
+    try:
+        until(lambda: made.lines("signals"))
+        names = ("harvest", "signal", "broker", "report", "source", "exchange")
+        pids = [made.pid(name) for name in names]
+        made.process.kill()
+        until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+    finally:
+        ended(made)
+
+
+DEFECTS = (
+    "restart_counter_reset",
+    "replay_after_restart",
+    "logs_truncated",
+    "wrong_shutdown_order",
+    "resources_of_supervisor_only",
+    "metrics_default_zero",
+    "leak_in_harvest",
+)
+
+
+@pytest.fixture(scope="module")
+def defective(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with several defects, in which signal was killed and the source disconnected; harvest was seen to grow."""
+    words = [word for name in DEFECTS for word in ("--defect", name)]
+    made = started(tmp_path_factory.mktemp("defective"), "--speed", "20", "--minutes", "1.4", *words)
+    try:
+        until(lambda: made.lines("signals"))
+        made.grown(500)
+        old = made.pid("signal")
+        os.kill(old, signal.SIGKILL)
+        fetch(f"http://127.0.0.1:{made.port('source')}/disconnect", b"{}")
+        made.restarted("signal", old)
+        for name in ("harvest", "broker", "report", "source", "exchange"):
+            made.pid(name)
+        harvest = psutil.Process(made.pid("harvest"))
+        until(lambda: harvest.memory_info().rss > 50e6)  # without the defect it has 30 MB
+    finally:
+        ended(made)
+    return made
+
+
+def test_a_restart_that_is_not_counted(defective: Run) -> None:
+    signals = defective.json("run_manifest")["processes"]["signal"]
+    assert (signals["restart_count"], len(signals["lives"])) == (0, 2)
+    assert [line["count"] for line in defective.lines("restarts")] == [0]
+
+
+def test_what_was_processed_is_processed_again(defective: Run) -> None:
+    sent = round(1.4 * 60 * 155)
+    for keys in (
+        [line["seq"] for line in defective.lines("signals")],
+        [seq for (seq,) in sqlite3.connect(defective.directory / "signals.db").execute("SELECT seq FROM signals")],
+    ):
+        assert set(keys) == set(range(sent))
+        assert len(keys) > sent
+
+
+def test_a_log_that_was_truncated(defective: Run) -> None:
+    assert (defective.directory / "signal.log").read_text().count("signal: ready") == 1
+
+
+def test_processes_stopped_in_the_wrong_order(defective: Run) -> None:
+    assert [line.get("process") for line in defective.lines("shutdown")] == [
+        *(None, "harvest", "signal", "broker", "report")
+    ]
+
+
+def test_a_manifest_that_misses_what_it_should_have(defective: Run) -> None:
+    manifest = defective.json("run_manifest")
+    assert set(manifest["resource_usage"]) == {"supervisor"}
+    assert manifest["harvester_metrics"]["reconnects"] == 0
+    assert defective.json("source.end")["counters"]["connections_total"] == 2
