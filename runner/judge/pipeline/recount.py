@@ -92,7 +92,9 @@ class _Keys:
     def add(self, keys: Ints) -> int:
         """Add keys; returns how many were not there."""
         small = (keys >= 0) & (keys < _MOST_FLAGS)
-        chosen = np.unique(keys[small])
+        chosen = keys if small.all() else keys[small]
+        if not (np.diff(chosen) > 0).all():
+            chosen = np.unique(chosen)
         if len(chosen) and (least := int(chosen[-1]) + 1) > len(self._flags):
             grown: npt.NDArray[np.bool_] = np.zeros(max(least, 2 * len(self._flags)), dtype=np.bool_)
             grown[: len(self._flags)] = self._flags
@@ -100,7 +102,8 @@ class _Keys:
         fresh = int((~self._flags[chosen]).sum())
         self._flags[chosen] = True
         before = len(self._others)
-        self._others.update(keys[~small].tolist())
+        if len(chosen) < len(keys):
+            self._others.update(keys[~small].tolist())
         return fresh + len(self._others) - before
 
 
@@ -148,7 +151,7 @@ class _Counts:
 
     def _arrive(self, line: LedgerLine, keys: Ints, chosen: Bools) -> None:
         number = int(chosen.sum())
-        fresh = self._of(line.of).add(keys[chosen])
+        fresh = self._of(line.of).add(keys if number == len(keys) else keys[chosen])
         if line.of in self._sinks:
             part = self._pipeline.sink(line.of)
             self._counts[_STORED, part] += fresh
