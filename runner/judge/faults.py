@@ -8,7 +8,7 @@ from soak.runner.judge.attribution_windows import INJECTED, FaultWindows
 from soak.runner.judge.exposure import Exposure
 from soak.runner.judge.room import room_of
 from soak.schemas.evidence.verdict import FaultResult, Status
-from soak.schemas.language.faults import Fault
+from soak.schemas.language.faults import AT_ONCE_S, Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import BrokenSystemError
 from soak.schemas.stream.block import Block
@@ -130,7 +130,9 @@ def _asked(fault: Fault) -> str:
         words.append(f"{show_ratio(fault.rate)} of {of}{kinds}")
     if fault.windows:
         first = fault.windows[0]
-        words.append(f"at {show_duration(first.start_s)} for {show_duration(first.end_s - first.start_s)}")
+        lasts_s = first.end_s - first.start_s
+        lasting = f" for {show_duration(lasts_s)}" if lasts_s > AT_ONCE_S else ""
+        words.append(f"at {show_duration(first.start_s)}{lasting}")
         if len(fault.windows) > 1:
             words.append(f"{len(fault.windows)} times")
     return ", ".join(words)

@@ -51,6 +51,9 @@ class Timed:
     strikes: Callable[[float], int]
 
 
+AT_ONCE_S = 1e-6
+"""The length of a window of what is over at once: it has one all the same, so that what it brings about falls into one."""
+
 FaultTable: TypeAlias = Mapping[str, FaultSpec]
 
 

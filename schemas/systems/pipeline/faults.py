@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from soak.schemas import units
-from soak.schemas.language.faults import FaultSpec, Timed, fault_table
+from soak.schemas.language.faults import AT_ONCE_S, FaultSpec, Timed, fault_table
 from soak.schemas.language.windows import Recurrence
 from soak.schemas.stream.events import Kind
 
@@ -52,8 +52,6 @@ FAULTS = fault_table(
 )
 """By type. Of a fault that ends no process, model and target note `fault.seen` when its effect shows outside the fault itself."""
 
-_LEAST_S = 1e-6
-
 
 def timed(data: Mapping[str, Any]) -> Timed | None:
     """When a fault takes place that need not last; None for others."""
@@ -62,8 +60,7 @@ def timed(data: Mapping[str, Any]) -> Timed | None:
     every_s = units.duration(data["every"]) if "every" in data else 0.0
     at_s = units.duration(data["at"]) if "at" in data else every_s
     lasts_s = units.duration(data["for"]) if "for" in data else 0.0
-    # What is over at once has a window all the same, so that what it brings about falls into one.
-    return Timed(FAULTS[data["type"]], Recurrence(at_s, max(lasts_s, _LEAST_S), every_s), lambda _: 1)
+    return Timed(FAULTS[data["type"]], Recurrence(at_s, max(lasts_s, AT_ONCE_S), every_s), lambda _: 1)
 
 
 def load_faults(faults: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from soak.schemas import units
-from soak.schemas.language.faults import FaultSpec, Timed
+from soak.schemas.language.faults import AT_ONCE_S, FaultSpec, Timed
 from soak.schemas.language.windows import Recurrence
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.queue.faults import QueueFault
@@ -155,8 +155,4 @@ def timed(data: Mapping[str, Any], workers: int, fleet: Fleet, spec: FaultSpec) 
     else:
         lasts_s = strike.restart_s
     kind = CRASH_AT_A_TIME if data["type"] == QueueFault.WORKER_CRASH else spec
-    # What is over at once has a window all the same, so that what it brings about falls into one.
-    return Timed(kind, Recurrence(at_s, max(lasts_s, _LEAST_S), every_s), struck)
-
-
-_LEAST_S = 1e-6
+    return Timed(kind, Recurrence(at_s, max(lasts_s, AT_ONCE_S), every_s), struck)
