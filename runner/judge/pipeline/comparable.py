@@ -13,7 +13,7 @@ from soak.schemas.stream.block import Block
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.schemas.systems.pipeline.settings import pipeline_of
+from soak.schemas.systems.pipeline.settings import AlertRule, pipeline_of
 
 _MINUTES = {
     Kind.MINUTE_TOTAL: "records",
@@ -40,6 +40,8 @@ _OF_A_MINUTE = Tolerance(absolute=5, relative=0.01, real_s=5)
 _OF_A_SINK = Tolerance(absolute=1, relative=0.001)
 _RESTART = Tolerance(relative=0.25, real_s=1.5)
 _ALERT = Tolerance(absolute=5, real_s=1.5)
+_RESOLVED = Tolerance(absolute=65, real_s=1.5)
+"""Of a minute without records no share is known: an alert on shares may resolve with it, or with the next one."""
 
 
 class PipelineComparable(Comparable):
@@ -111,4 +113,5 @@ class PipelineComparable(Comparable):
             for kind, word in _ALERTS.items():
                 when = tuple(self._alerts.get((kind, rule.value), ()))
                 name, what = f"alerts_{word}{{alert={rule.value}}}", f"when the pipeline's alert {word}"
-                yield Series(name, what, Unit.DURATION, when, _ALERT)
+                shares = kind is Kind.REPORTED_ALERT_RESOLVED and rule is not AlertRule.NO_RECORDS
+                yield Series(name, what, Unit.DURATION, when, _RESOLVED if shares else _ALERT)

@@ -16,7 +16,15 @@ from soak.runner.targets.pipeline.ledgers import Ledgers
 from soak.runner.targets.pipeline.places import places_of
 from soak.runner.targets.pipeline.remains import note_remains
 from soak.schemas.stream.block import Block, merge
-from soak.schemas.systems.pipeline.record_ledger import FILE, counted_up, counting_runs, level_runs, levels, packed, unpacked
+from soak.schemas.systems.pipeline.record_ledger import (
+    FILE,
+    counted_up,
+    counting_runs,
+    level_runs,
+    levels,
+    packed,
+    unpacked,
+)
 from soak.schemas.systems.pipeline.settings import pipeline_of
 from soak.schemas.target.templates import expand
 from soak.simulation.plan import Plan
@@ -82,7 +90,9 @@ def first_part(made: Run) -> list[Block]:
     """What a run brings up to 20 s."""
     made.grew("source", {"at": 1, "first": 0, "last": 5})
     made.grew("raw", *({"seq": each, "at": 1.5} for each in range(6)))
-    made.grew("file", *({"seq": each, "at": 2, "strong": each == 1, "confirm": each == 1, "low": 0} for each in range(4)))
+    made.grew(
+        "file", *({"seq": each, "at": 2, "strong": each == 1, "confirm": each == 1, "low": 0} for each in range(4))
+    )
     made.grew("db", *({"seq": each, "at": 2, "kind": "A"} for each in (0, 1, 1)))
     blocks = [made.close(10.0)]
     made.grew("source", {"at": 11, "first": 6, "last": 9})
@@ -135,10 +145,26 @@ def _differences(made: Run, blocks: list[Block]) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "changed", "words"),
     [
-        ('"of":"file","keys":[0,4]', '"of":"file","keys":[0,3]', "records stored of file: 7 by the ledger, 8 in the stream"),
-        ('"of":"source","keys":[6,4]', '"of":"source","keys":[6,5]', "records sent: 11 by the ledger, 10 in the stream"),
-        ('"strong":"40"', '"strong":"c0"', "strong records in the sink at the end of file: 2 by the ledger, 1 in the stream"),
-        ('"of":"orders","keys":[1,1,1,1]', '"of":"orders","keys":[1,2]', "orders placed of broker: 2 by the ledger, 1 in the stream"),
+        (
+            '"of":"file","keys":[0,4]',
+            '"of":"file","keys":[0,3]',
+            "records stored of file: 7 by the ledger, 8 in the stream",
+        ),
+        (
+            '"of":"source","keys":[6,4]',
+            '"of":"source","keys":[6,5]',
+            "records sent: 11 by the ledger, 10 in the stream",
+        ),
+        (
+            '"strong":"40"',
+            '"strong":"c0"',
+            "strong records in the sink at the end of file: 2 by the ledger, 1 in the stream",
+        ),
+        (
+            '"of":"orders","keys":[1,1,1,1]',
+            '"of":"orders","keys":[1,2]',
+            "orders placed of broker: 2 by the ledger, 1 in the stream",
+        ),
     ],
 )
 def test_a_ledger_that_was_changed_says_something_else(tmp_path: Path, line: str, changed: str, words: str) -> None:

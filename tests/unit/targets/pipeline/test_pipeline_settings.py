@@ -48,7 +48,12 @@ def test_times_are_real_seconds() -> None:
         "reset_after": 30.0,
     }
     assert told["shutdown"] == {"order": ["signal", "harvest"], "grace": 10.0}
-    assert told["alerts"] == {"no_records": {"for": 30.0}, "low_consistency": None, "strong_ratio": None, "settling": 0.5}
+    assert told["alerts"] == {
+        "no_records": {"for": 30.0},
+        "low_consistency": None,
+        "strong_ratio": None,
+        "settling": 0.5,
+    }
     assert told["batch"] == {"jsonl": {"rows": 1, "every": 0.0}, "sqlite": {"rows": 20, "every": 1.0}}
     assert (told["stream_timeout"], told["export"], told["market"]) == (10.0, {"every": 30.0}, {"resume": False})
     assert (told["records"], told["ports"]) == ({"strong": 0.05, "low_consistency": 0.3}, {"stream": 8000})
