@@ -12,6 +12,7 @@ from soak.schemas.language.registry import OURS, find, room
 if TYPE_CHECKING:
     from soak.reports.aftermath import Aftermath
     from soak.reports.data import RunData
+    from soak.reports.history import Event
     from soak.reports.plots.panels import Panel
 
 P = ParamSpec("P")
@@ -61,7 +62,8 @@ class Room:
 
     events: prefixes of event types that incident.md tells beside those of tasks, faults, alerts, processes and the run.
     ids: the system's ids of tasks by key, from the run directory. run_book: commands that help after an abort, in Markdown.
-    recovery: of a system without tasks, a sentence on the moment at which it has recovered from a fault.
+    recovery: of a system without tasks, a sentence on the moment at which it has recovered from a fault. event_words: an
+    event of incident.md as one line (None: its type, task, fault and error).
     """
 
     plots: Mapping[str, Plot] = field(default_factory=dict)
@@ -78,6 +80,7 @@ class Room:
     ids: Callable[[Path], Mapping[str, str]] = _none
     run_book: "Callable[[RunData, Aftermath], str]" = _nothing
     recovery: str = ""
+    event_words: "Callable[[RunData, Event], str] | None" = None
 
 
 @cache

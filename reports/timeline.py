@@ -134,9 +134,7 @@ def _latency(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Pa
 
 
 def _by_minutes(panel: Panel, run: RunData, step: int) -> _Panel:
-    lines = [
-        _Line(line.name, line.color, line.values(run.metrics, step), line.over.value.format) for line in panel.lines
-    ]
+    lines = [_Line(line.name, line.color, line.values(run.metrics, step), line.over.show) for line in panel.lines]
     word = "throughput" if panel is TASKS_ON_PAGE else panel.title.lower()
     return _Panel(panel.title, word, lines, low=0.0)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from soak.reports.data import RunData
+from soak.reports.history import Event
 from soak.reports.pipeline.daily import daily_reports
 from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from soak.reports.plots.panels import Line, Over, Panel
@@ -19,6 +20,16 @@ def _speed(run: RunData) -> str:
         for each in floors_of(pipeline_of(run.scenario), run.manifest.speed)
     ]
     return f"{start} Not scaled, in real time: {', '.join(found)}." if found else start
+
+
+def _event_words(run: RunData, event: Event) -> str:
+    """An event with the process or sink where it was, and how many records it is about."""
+    names, fault = pipeline_of(run.scenario).parts, f"fault {event.fault}" if event.fault else ""
+    place = event.worker if isinstance(event.worker, int) else -1
+    part = names[place] if not event.name and 0 <= place < len(names) else event.name
+    counted = event.type.startswith(("records.", "orders.")) and event.value is not None
+    number = f"{event.value:,.0f}" if counted else ""
+    return " ".join(filter(None, [event.type, number, part, fault, event.error]))
 
 
 _COLOURS = (BLUE, ORANGE, PURPLE, GREEN)
@@ -50,10 +61,10 @@ def _panels_of(run: RunData) -> tuple[Panel, ...]:
 _UP = Panel("Processes up", "processes", (Line("mean up", GREEN, ("processes_up",), Over.MEAN),))
 _PROBES = Panel(
     "Health probes",
-    "probes per minute",
+    "per minute",
     (Line("green", GREEN, ("probes_green",)), Line("failed", RED, ("probes_failed",))),
 )
-_ORDERS = Panel("Orders", "orders per minute", (Line("orders", PURPLE, ("orders",)),))
+_ORDERS = Panel("Orders", "per minute", (Line("orders", PURPLE, ("orders",)),))
 
 ROOM = Room(
     panels_of=_panels_of,
@@ -62,9 +73,20 @@ ROOM = Room(
     on_page=(_UP,),
     speed=_speed,
     resumed="The pipeline went on meanwhile; what it did is known from its own ledgers.",
-    events=("stream.", "export.", "shutdown.", "reported.", "records.lost", "records.duplicated"),
+    event_words=_event_words,
+    events=(
+        "probe.failed",
+        "stream.",
+        "export.failed",
+        "shutdown.",
+        "reported.",
+        "records.lost",
+        "records.duplicated",
+        "records.dropped",
+        "records.missed",
+    ),
     recovery=(
         "of a process, the moment at which it was healthy again and had passed something on; of the source and of sinks, the "
-        "next record that a sink holds; of the export, the next that was made."
+        "next record that a sink holds (seen to within a sample interval); of the export, the next that was made."
     ),
 )

@@ -1,5 +1,7 @@
 """`soak target`: tools for attaching your own queue or system."""
 
+from pathlib import Path
+
 import click
 
 from soak.runner.cli.options import json_option, patience_option
@@ -10,25 +12,30 @@ KEPT, BROKEN = 0, 3
 
 @click.group("target")
 def command() -> None:
-    """Attach your own queue or system: write one class, check it, soak it.
+    """Attach your own queue or system: write one class or a target file, check it, soak it.
 
     \b
-    Example:
+    Examples:
       soak target check my_package.my_queue:MyQueue
+      soak target check targets/my-pipeline.yaml
     """
 
 
 @command.command("check")
-@click.argument("name", metavar="MODULE:CLASS")
+@click.argument("name", metavar="TARGET")
 @patience_option
 @json_option
 def check(name: str, patience_s: float | None, as_json: bool) -> int:
-    """Check that a class fulfils the contract, promise by promise. MODULE:CLASS may also be the name of an entry point.
+    """Check a class or a target file. TARGET: MODULE:CLASS, the name of an entry point, or FILE.yaml.
 
-    Exit codes: 0 it does, 3 it does not, 2 no such class, or it cannot be constructed.
+    Of a class: whether it fulfils the contract, promise by promise. Of a target file: everything that it describes is started,
+    probed, killed, looked for again, and stopped.
+
+    Exit codes: 0 all is well, 3 something failed, 2 no such class or file, one that cannot be constructed, or is not valid.
 
     \b
     Examples:
+      soak target check targets/my-pipeline.yaml
       soak target check my_package.my_queue:MyQueue
       soak run scenarios/72h.yaml --target my_package.my_queue:MyQueue --speed 60
     """
@@ -36,6 +43,10 @@ def check(name: str, patience_s: float | None, as_json: bool) -> int:
     from dataclasses import asdict
 
     from soak.runner.linux import refuse_elsewhere
+    from soak.runner.targets.make import is_file
+
+    if is_file(name):
+        return _check_file(Path(name), patience_s, as_json=as_json)
     from soak.runner.targets.caller import PATIENCE_S
     from soak.runner.targets.locate import find_class
     from soak.runner.targets.queue.contract_checks import check_class, suite
@@ -56,3 +67,32 @@ def check(name: str, patience_s: float | None, as_json: bool) -> int:
     parts = [f"{number} {status}" for status, number in {**counts, "not run": left}.items() if number]
     tell(f"{name}: {', '.join(parts) or 'nothing to check'}")
     return BROKEN if counts["failed"] else KEPT
+
+
+def _check_file(path: Path, patience_s: float | None, *, as_json: bool) -> int:
+    """Try a target file, step by step."""
+    import json
+    from collections import Counter
+    from dataclasses import asdict
+
+    from soak.runner.linux import refuse_elsewhere
+    from soak.runner.targets.processes.trial import FAILED, trial
+    from soak.schemas.errors import UsageError
+    from soak.schemas.target.load import load_target
+
+    refuse_elsewhere("soak target check")
+    if patience_s is not None:
+        raise UsageError("--patience applies to classes only (write timeout: and within: in the target file)")
+    loaded = load_target(path)
+    steps = []
+    for step in trial(loaded):
+        steps.append(step)
+        if not as_json:
+            tell(f"  {step.status:8}{step.name}" + (f": {step.detail}" if step.detail else ""))
+    counts = Counter(step.status for step in steps)
+    failed = counts[FAILED]
+    if as_json:
+        tell(json.dumps({"kept": not failed, "checks": [asdict(step) for step in steps]}, indent=2))
+    else:
+        tell(f"{path}: {', '.join(f'{number} {status}' for status, number in counts.items())}")
+    return BROKEN if failed else KEPT

@@ -216,7 +216,7 @@ class Judge:
             self.records.observe(facts)
             self.tails.observe(facts)
             self.marks.observe(block)
-            self.attribution.observe(block, facts)
+            self.attribution.observe(block, facts, self.lifecycle.tracker.recovered())
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[(block.kind == Kind.RUN_ENDED) | (block.kind == Kind.RUN_DECIDED)]
         self.planned = int(planned[-1]) if len(planned) else self.planned

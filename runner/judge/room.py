@@ -1,6 +1,6 @@
 """What the judge knows of a system: a room that names its tracker, and what its faults could have struck."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -80,6 +80,15 @@ class Consequence:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """The system had recovered at `t_s` from a fault that was injected at `injected_s`."""
+
+    fault: str
+    injected_s: float
+    t_s: float
+
+
 LOST, DUPLICATED = "lost", "duplicated"
 """What a consequence can be: the names of the fields of `schemas.evidence.attribution.Cost`."""
 
@@ -138,6 +147,14 @@ class Tracker:
     def consequences(self, lifecycle: "Lifecycle") -> Iterator[Consequence]:
         """What faults brought about, so far."""
         yield from ()
+
+    def recovered(self) -> Iterable[Recovered]:
+        """From which faults the system recovered in the last block, where that does not follow from its tasks."""
+        return ()
+
+    def not_recovered(self, fault: str, start_s: float) -> str:
+        """Why it had not recovered from a fault that was injected then or later; empty where its tasks tell."""
+        return ""
 
     def gain(self) -> Gain | None:
         """What policies gained; None where there are none."""

@@ -12,13 +12,15 @@ from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.pipeline.faults import PipelineFaultType as Type
 from soak.schemas.systems.pipeline.settings import Pipeline
+from soak.simulation.pipeline.course import STRIKES_WITHIN_S
 from soak.simulation.pipeline.ledger import NOBODY, Ledger
 from soak.simulation.pipeline.link import Link
 from soak.simulation.pipeline.network import Network
 from soak.simulation.pipeline.outputs import Output
 from soak.simulation.pipeline.shares_seen import SharesSeen
-from soak.simulation.pipeline.supervisor import Supervisor
-from soak.simulation.pipeline.unit import Hang, Status, Unit
+from soak.simulation.pipeline.steps import Steps
+from soak.simulation.pipeline.supervisor import STEP_S, Supervisor
+from soak.simulation.pipeline.unit import Hang, Status, Strike, Unit
 from soak.simulation.plan import Plan
 
 
@@ -119,56 +121,85 @@ class Mishaps:
     def _unit(self, fault: Fault) -> Unit:
         return self._supervisor.units[self._pipeline.process(fault.dependency)]
 
-    # Faults of processes. One that finds no process has no effect, and is not injected.
+    # Faults of processes. One that finds no process waits for a while until it is there.
 
-    def _kill(self, fault: Fault, _: Window) -> None:
-        unit, cause = self._unit(fault), self._plan.cause_of(fault)
+    def _strike(self, unit: Unit, window: Window, strike: Callable[[], None]) -> None:
         if unit.status is Status.DOWN:
+            unit.strikes.append(Strike(window.start_s + STRIKES_WITHIN_S, strike))
+        else:
+            strike()
+
+    def _kill(self, fault: Fault, window: Window) -> None:
+        unit, cause = self._unit(fault), self._plan.cause_of(fault)
+        again = self._pipeline.faults[fault.name].during_startup
+
+        def strike() -> None:
+            self._tell(Kind.FAULT_INJECTED, cause, unit.number)
+            unit.strike_again = cause if again else unit.strike_again
+            self._supervisor.exit(unit, cause)
+            if not again:
+                self._tell(Kind.FAULT_CLEARED, cause, unit.number)
+
+        self._strike(unit, window, strike)
+
+    def _term(self, fault: Fault, window: Window) -> None:
+        unit, cause = self._unit(fault), self._plan.cause_of(fault)
+        self._strike(unit, window, lambda: self._begin_term(unit, cause, window))
+
+    def _begin_term(self, unit: Unit, cause: int, window: Window) -> None:
+        self._env.process(self._end_in_a_batch(unit, cause, window.start_s + STRIKES_WITHIN_S))
+
+    def _end_in_a_batch(self, unit: Unit, cause: int, until_s: float) -> Steps:
+        """Wait until it holds records that it has not passed on, then tell it to end."""
+        while not unit.stage.waiting and self._env.now < until_s:
+            yield self._env.timeout(STEP_S)
+            self._network.advance(self._env.now)
+        if unit.status is Status.DOWN or not unit.stage.waiting:
             return
         self._tell(Kind.FAULT_INJECTED, cause, unit.number)
-        unit.recovers.append(cause)
-        if self._pipeline.faults[fault.name].during_startup:
-            unit.strike_again = cause
-        self._supervisor.exit(unit, cause)
-
-    def _term(self, fault: Fault, _: Window) -> None:
-        unit, cause = self._unit(fault), self._plan.cause_of(fault)
-        if unit.status is Status.DOWN:
-            return
-        self._tell(Kind.FAULT_INJECTED, cause, unit.number)
-        unit.recovers.append(cause)
-        self._env.process(self._supervisor.terminate(unit, cause))
+        yield from self._supervisor.terminate(unit, cause)
+        self._tell(Kind.FAULT_CLEARED, cause, unit.number)
 
     def _hang(self, fault: Fault, window: Window) -> None:
         unit, cause = self._unit(fault), self._plan.cause_of(fault)
-        if unit.status is Status.DOWN:
-            return
-        hang = Hang(cause, window.end_s)
-        self._supervisor.hang(unit, hang)
 
-        def over() -> None:
-            if hang in unit.hangs and not hang.seen and self._network.waiting(unit.number):
-                self._tell(Kind.FAULT_SEEN, cause)
-            self._supervisor.resume(unit, hang)
+        def strike() -> None:
+            hang = Hang(cause, window.end_s)
+            self._supervisor.hang(unit, hang)
+            self._lasts(cause, window, unit.number, None, lambda: self._end_hang(unit, hang))
 
-        self._lasts(cause, window, unit.number, None, over)
+        self._strike(unit, window, strike)
+
+    def _end_hang(self, unit: Unit, hang: Hang) -> None:
+        if hang in unit.hangs and not hang.seen and self._network.waiting(unit.number):
+            self._tell(Kind.FAULT_SEEN, hang.cause)
+        self._supervisor.resume(unit, hang)
 
     def _take_port(self, fault: Fault, window: Window) -> None:
         unit, cause = self._unit(fault), self._plan.cause_of(fault)
         ports = self._supervisor.taken_ports[unit.number]
-        ports.append(cause)
-        self._lasts(cause, window, unit.number, None, lambda: ports.remove(cause))
-        if unit.status is not Status.DOWN:
+
+        def strike() -> None:
+            ports.append(cause)
+            self._lasts(cause, window, unit.number, None, lambda: ports.remove(cause))
             self._supervisor.exit(unit, cause)
 
-    def _clock_jump(self, fault: Fault, _: Window) -> None:
+        self._strike(unit, window, strike)
+
+    def _clock_jump(self, fault: Fault, window: Window) -> None:
         """Times are measured with a clock that does not jump: it shows in what the process writes from then on."""
         unit, cause = self._unit(fault), self._plan.cause_of(fault)
-        if unit.status is Status.DOWN:
-            return
-        self._tell(Kind.FAULT_INJECTED, cause, unit.number)
-        worked = unit.stage.reached
-        self._watches.append(Watch(cause, lambda: self._now_if(unit.stage.reached > worked), unit.number))
+
+        def strike() -> None:
+            self._tell(Kind.FAULT_INJECTED, cause, unit.number)
+            worked = unit.stage.reached
+            shows_s = partial(self._now_if_worked, unit, worked)
+            self._watches.append(Watch(cause, shows_s, unit.number))
+
+        self._strike(unit, window, strike)
+
+    def _now_if_worked(self, unit: Unit, before: int) -> float:
+        return self._now_if(unit.stage.reached > before)
 
     # Faults of the source.
 

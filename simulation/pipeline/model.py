@@ -10,9 +10,10 @@ from soak.schemas.systems.pipeline.settings import pipeline_of
 from soak.simulation.losses import put_losses
 from soak.simulation.pipeline.ledger import Ledger
 from soak.simulation.pipeline.link import Link
-from soak.simulation.pipeline.minutes import SETTLING_S, Minutes, Rules
+from soak.simulation.pipeline.minutes import Minutes
 from soak.simulation.pipeline.mishaps import Mishaps
 from soak.simulation.pipeline.network import Network
+from soak.simulation.pipeline.rules import SETTLING_S, Rules
 from soak.simulation.pipeline.shares_seen import SharesSeen
 from soak.simulation.pipeline.source import Source
 from soak.simulation.pipeline.steps import Steps
@@ -117,21 +118,20 @@ class PipelineModel:
                 row(now, kind, value=self._plan.vocabulary.name(rule))
 
     def _export(self) -> Steps:
+        """An export is made when the minute that ends with it is closed."""
         every_s, count = self._pipeline.export_every_s, 1
         while (at_s := tick(count * every_s)) <= self._plan.ends_s:
-            yield self._env.timeout(max(0.0, at_s - self._env.now))
+            yield self._env.timeout(max(0.0, at_s + SETTLING_S - self._env.now))
             self._mishaps.export()
             count += 1
 
     # The end.
 
     def _end(self) -> Steps:
-        """After the last record the queues run empty, for at most the time of grace; then the processes are ended."""
-        ends_s = self._plan.ends_s
-        yield self._env.timeout(ends_s)
-        self._network.advance(ends_s)
-        until_s = ends_s + max(SETTLING_S, self._pipeline.supervisor.grace_s)
-        yield self._env.timeout(SETTLING_S + STEP_S)
+        """After the last record the queues run empty, if the drain leaves time for that; then the processes are ended."""
+        ends_s, grace_s = self._plan.ends_s, self._pipeline.supervisor.grace_s
+        until_s = self._plan.horizon_s - grace_s - SETTLING_S
+        yield self._env.timeout(ends_s + SETTLING_S + STEP_S)
         self._network.advance(self._env.now)
         while not self._network.empty and self._env.now < until_s:
             yield self._env.timeout(min(STEP_S, until_s - self._env.now))

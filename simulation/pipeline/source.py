@@ -33,7 +33,7 @@ class Source:
         return sum(map(len, self._held))
 
     def send(self, until_s: float) -> tuple[Flow, Flow]:
-        """What is sent up to `until_s`, and what of it reaches the reader."""
+        """What is sent before `until_s`, and what of it reaches the reader."""
         sent = self._draw(until_s)
         if len(sent):
             self.last_s = float(sent.sent_s[-1])
@@ -66,7 +66,8 @@ class Source:
 
     def _draw(self, until_s: float) -> Flow:
         self.last_before(until_s)
-        cut = int(np.searchsorted(self._drawn.sent_s, until_s, side="right"))
+        # What happens at an instant happens to the records that are due then.
+        cut = int(np.searchsorted(self._drawn.sent_s, until_s, side="left"))
         sent, self._drawn = self._drawn.take(slice(0, cut)), self._drawn.take(slice(cut, None))
         return sent
 

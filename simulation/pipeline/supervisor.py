@@ -7,6 +7,7 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
 from soak.schemas.systems.pipeline.settings import Pipeline, Process
 from soak.simulation.distributions import draw
+from soak.simulation.pipeline.course import STRIKES_AFTER
 from soak.simulation.pipeline.ledger import Ledger
 from soak.simulation.pipeline.link import Link
 from soak.simulation.pipeline.network import Network
@@ -18,9 +19,6 @@ from soak.simulation.streams import Stream
 
 STEP_S = 0.05
 """How often it looks whether a process that is to end has ended, or a queue is empty, where that is not known beforehand."""
-
-_STRIKES_AFTER = 0.5
-"""A kill during start-up comes when this share of it is over."""
 
 
 class Supervisor:
@@ -78,15 +76,24 @@ class Supervisor:
         unit.new_life(self._env)
         unit.healthy_s = float("inf")
         self._ledger.process(begun_s, Kind.PROCESS_STARTED, unit.number)
+        strikes, unit.strikes = unit.strikes, []
+        for each in strikes:
+            if begun_s <= each.until_s and unit.status is Status.STARTING:
+                each.strike()
+            elif begun_s <= each.until_s:
+                unit.strikes.append(each)
+        if unit.gone.triggered:
+            return
         takes_s = self._starts[unit.number].of(unit.lives - 1)
         too_late = self._env.timeout(limit_s)
         if unit.strike_again:
-            yield self._env.timeout(min(takes_s, limit_s) * _STRIKES_AFTER) | unit.gone
+            yield self._env.timeout(min(takes_s, limit_s) * STRIKES_AFTER) | unit.gone
             if unit.gone.triggered:
                 return
             cause, unit.strike_again = unit.strike_again, NO_CAUSE
             self._ledger.row(self._env.now, Kind.FAULT_INJECTED, worker=unit.number, cause=cause)
             self.exit(unit, cause)
+            self._ledger.row(self._env.now, Kind.FAULT_CLEARED, worker=unit.number, cause=cause)
             return
         ready = self._env.timeout(takes_s)
         yield ready | too_late | unit.gone
@@ -109,9 +116,6 @@ class Supervisor:
         self._ledger.process(now, Kind.PROCESS_HEALTHY, unit.number)
         if self._is_reader(unit):
             self._link.open(first=True, cause=unit.cause)
-        for each in unit.recovers:
-            self._ledger.row(now, Kind.FAULT_CLEARED, worker=unit.number, cause=each)
-        unit.recovers.clear()
 
     def exit(self, unit: Unit, cause: int, *, finished: bool = False) -> None:
         """A process ends. finished: as it should, with everything written."""

@@ -1,5 +1,6 @@
 """A process as its supervisor sees it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -27,6 +28,14 @@ class Hang:
     seen: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A fault that strikes a process as soon as it is there, if it is by then."""
+
+    until_s: float
+    strike: Callable[[], None]
+
+
 @dataclass(eq=False, slots=True)
 class Unit:
     """A process: its records (`stage`), and what its supervisor knows of it.
@@ -46,8 +55,8 @@ class Unit:
     lives: int = 1
     healthy_s: float = 0.0
     failed_probes: int = 0
-    recovers: list[int] = field(default_factory=list)
-    """The causes that are over once it is healthy again."""
+    strikes: list[Strike] = field(default_factory=list)
+    """Faults that found it down."""
     strike_again: int = NO_CAUSE
     """The cause of a kill that is to come during its next start."""
 

@@ -16,7 +16,7 @@ from soak.systems.pipeline.defects import Defect
 from soak.systems.pipeline.restarts import Restarts
 from soak.systems.pipeline.settings import Settings
 from soak.systems.pipeline.spool import read_json
-from soak.systems.pipeline.web import ask
+from soak.systems.pipeline.web import ask, why
 
 
 class State(StrEnum):
@@ -124,7 +124,7 @@ class Child:
         except TimeoutError:
             return False, "no answer in time"
         except OSError as error:
-            return False, f"no answer: {error.strerror or error}"
+            return False, f"no answer: {why(error)}"
         except ValueError:
             return False, "its answer is not JSON"
         if not isinstance(says, dict) or says.get("pid") != life.pid:

@@ -103,6 +103,11 @@ class Stage:
         self._ready = True
         log(f"{self.name}: ready, pid {os.getpid()}, port {port}")
 
+    def close(self) -> None:
+        """Be reachable no more."""
+        if self._server:
+            self._server.close()
+
     def health(self) -> tuple[bool, dict[str, object]]:
         """Whether it is healthy, and what it says."""
         waiting = self.waiting()

@@ -48,7 +48,7 @@ def _records(pipeline: Pipeline, flow: Flow, ends: Ends) -> Law:
         stored, lost = int(flow.stored[number]), int(flow.counts["lost"][number])
         phantoms = int(flow.counts["phantoms"][number])
         dropped, missed = (int(flow.on_the_way[name][way].sum()) for name in ("dropped", "missed"))
-        left = sum(int(ends.left[each] or 0) for each in way)
+        left = sum(int(ends.left[each] or 0) for each in way) - _elsewhere(pipeline, flow, ends, number)
         apart = flow.sent - (stored + dropped + missed + lost + left)
         # Of records that a process does not pass on it is not said where they are.
         apart = apart if whole else min(0, apart)
@@ -59,3 +59,13 @@ def _records(pipeline: Pipeline, flow: Flow, ends: Ends) -> Law:
             never = f", {phantoms:,} never sent" if phantoms else ""
             wrong.append(f"{sink.name}: {flow.sent:,} sent, {told}{never}")
     return Law("records", _RECORDS, float(broken), "; ".join(wrong))
+
+
+def _elsewhere(pipeline: Pipeline, flow: Flow, ends: Ends, number: int) -> int:
+    """Of what waits for the process that writes a sink, how much is in this one already, and not in another of the stream."""
+    stream = pipeline.sinks[number].of
+    done = [int(stored + lost) for stored, lost in zip(flow.stored, flow.counts["lost"], strict=True)]
+    least = min(count for count, sink in zip(done, pipeline.sinks, strict=True) if sink.of == stream)
+    writer = pipeline.writer(stream)
+    waits = 0 if writer is None else int(ends.left[writer] or 0)
+    return min(waits, done[number] - least)

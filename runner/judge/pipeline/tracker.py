@@ -14,8 +14,9 @@ from soak.runner.judge.pipeline.laws import laws_of
 from soak.runner.judge.pipeline.parts import Parts
 from soak.runner.judge.pipeline.probes import Probes
 from soak.runner.judge.pipeline.processes import Processes
+from soak.runner.judge.pipeline.recovery import Recovery
 from soak.runner.judge.pipeline.sections import sections_of
-from soak.runner.judge.room import DUPLICATED, LOST, Consequence, Law, Tasks, Tracker
+from soak.runner.judge.room import DUPLICATED, LOST, Consequence, Law, Recovered, Tasks, Tracker
 from soak.runner.judge.samples import Facts, Samples
 from soak.schemas.evidence.verdict import Section
 from soak.schemas.language.model import Scenario
@@ -43,6 +44,7 @@ class PipelineTracker(Tracker):
         backoffs = Backoffs(pipeline.supervisor, len(pipeline.processes), identity)
         self.processes = Processes(pipeline, parts, backoffs)
         self.alerts = PipelineAlerts(pipeline.alerts, parts, vocabulary)
+        self.recovery = Recovery(pipeline, scenario.faults, vocabulary)
         self._brought: dict[tuple[str, str, float], int] = {}
         """What faults brought about, by what it is, fault and time."""
 
@@ -57,6 +59,7 @@ class PipelineTracker(Tracker):
         # How late the source of a real run is, as the load generator of other systems.
         late = block.kind == (Kind.SAMPLE_SOURCE_LAG if self._is_real else Kind.RECORDS_SENT)
         facts.series["submission_lag"] = Samples(block.t[late], block.value[late] * self._is_real)
+        self.recovery.observe(block, self.processes.back)
         self._attribute(block)
 
     def _attribute(self, block: Block) -> None:
@@ -71,6 +74,16 @@ class PipelineTracker(Tracker):
         """Records that faults lost, and those that a sink holds twice by them."""
         for (what, fault, met_s), count in self._brought.items():
             yield Consequence(what, fault, met_s, count)
+
+    def recovered(self) -> Iterator[Recovered]:
+        """When what faults struck worked again."""
+        for each in self.recovery.fresh:
+            if each.recovered_s is not None:
+                yield Recovered(each.fault.name, each.injected_s, each.recovered_s)
+
+    def not_recovered(self, fault: str, start_s: float) -> str:
+        """What still does not work."""
+        return self.recovery.why_not(fault, start_s)
 
     def laws(self, lifecycle: Lifecycle, *, complete: bool) -> Iterator[Law]:
         """Records and the starts of processes are accounted for."""

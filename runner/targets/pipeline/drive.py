@@ -9,7 +9,6 @@ from pathlib import Path
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.losses import put_losses
 from soak.runner.targets.offspring import Offspring, offspring_ended
-from soak.runner.targets.pipeline.actions import Actions
 from soak.runner.targets.pipeline.book import Seen
 from soak.runner.targets.pipeline.config import CONFIG, REPLAY, SYSTEM, values_of, write_settings
 from soak.runner.targets.pipeline.continuation import Continuation
@@ -28,6 +27,7 @@ from soak.runner.targets.pipeline.replayed import plays_back
 from soak.runner.targets.pipeline.says import Says
 from soak.runner.targets.pipeline.strikes import Struck
 from soak.runner.targets.pipeline.timeseries import PORT, TimeSeries
+from soak.runner.targets.processes.actions import Actions
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.ports import free_ports
 from soak.runner.targets.processes.prepared import Prepared, prepare

@@ -10,6 +10,7 @@ from soak.runner.targets.pipeline.strikes import Strike
 from soak.runner.targets.processes.ending import kill, send
 from soak.runner.targets.processes.identity import ProcessId, stat
 from soak.runner.targets.processes.ports import LOOPBACK
+from soak.schemas.stream.events import Kind
 
 _ENOUGH, _LEAST_REAL_S = 5, 0.25
 """That many more records must wait for a process that does nothing, after so long."""
@@ -65,6 +66,7 @@ class ProcessKill(AtProcess):
         super().saw(seen)
         if self._again and self.ended and seen.name == self.name and seen.what is Happening.STARTED and self.kill():
             self._again = self.ended = False
+            self.on.context.note_fault(self.fault, Kind.FAULT_INJECTED)
 
 
 class TermDuringBatch(AtProcess):

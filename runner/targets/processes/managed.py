@@ -17,7 +17,7 @@ from soak.schemas.errors import OutputError
 from soak.schemas.target.model import ProbeKind, Process
 
 _LOOK_EVERY_S = 0.05
-_SETTLED_S = 0.1
+_SETTLED_S = 0.5
 """A process without a probe is ready when it has lived for so long."""
 
 
@@ -176,6 +176,10 @@ class Managed:
             kill_session(self._child.id.pid)
             self._child.exit()
         self.id, self._asked, self.state = None, None, state
+
+    def last_words(self) -> str:
+        """The last line of its output; empty without any."""
+        return self._child.last_line() if self._child else ""
 
     def ask_to_stop(self) -> None:
         """Ask it to stop, as the target file says."""

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -11,6 +13,7 @@ from jsonschema import Draft202012Validator
 from soak.runner.cli import run_command
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.verify import verify
+from soak.runner.judge.account import Beside
 from soak.schemas.files import DIRECTORY
 
 SCENARIO = """
@@ -264,3 +267,19 @@ def test_process_ids_and_the_source_come_from_the_target(run: Path) -> None:
         "target",
     )
     assert source["configuration"] == {"speed": 1}
+
+
+@pytest.mark.parametrize(
+    ("t_s", "local"),
+    [
+        (0.0, "2026-03-01T09:00:00.500+09:00"),
+        (10.0, "2026-03-01T09:00:05.500+09:00"),
+        (40.0, "2026-03-01T09:02:00.500+09:00"),
+    ],
+)
+def test_moments_of_a_run_that_was_resumed_are_exact(t_s: float, local: str) -> None:
+    """Speed 2; the second part counts from 30 s of scenario time on, a hundred real seconds after it would have begun."""
+    zero = datetime(2026, 3, 1, tzinfo=UTC).timestamp() + 0.5
+    parts = [(zero, zero), (zero + 115.0, zero + 100.0)]
+    beside = Beside(datetime(2026, 3, 1, tzinfo=UTC), 2.0, ZoneInfo("Asia/Seoul"), (), lambda name: None, parts)
+    assert beside.moment(t_s).local == local

@@ -4,7 +4,8 @@ import numpy as np
 
 from soak.schemas.systems.pipeline.settings import Alerts
 from soak.simulation.pipeline.flow import FIRST, LOW, STRONG, Flow
-from soak.simulation.pipeline.minutes import Minute, Minutes, Rules
+from soak.simulation.pipeline.minutes import Minutes
+from soak.simulation.pipeline.rules import Minute, Rules
 
 ALL = Alerts(no_records_s=120.0, low_consistency=0.8, strong_ratio=0.02, tolerance_s=60.0)
 

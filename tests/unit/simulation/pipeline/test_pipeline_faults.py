@@ -75,10 +75,28 @@ def test_orders_for_duplicates_have_the_key_of_the_first_unless_they_are_placed_
 
 def test_a_process_that_is_told_to_end_loses_nothing_whatever_it_guarantees() -> None:
     run = plain(fault("term_during_batch", ", process: transform", at="38990ms"), transform="at_most_once", rows=20)
+    assert run.times("fault.injected") == [38.99]
+    assert run.times("fault.cleared") == run.times("process.exited", fault="f")
     assert run.times("process.exited", fault="f") == [pytest.approx(39.04)]
     assert run.times("process.started", who="transform") == [0.0, pytest.approx(40.04)]
     assert run.total("records.stored", "file") == 1200
     assert run.total("records.lost") + run.total("records.duplicated") == 0
+
+
+def test_a_process_is_told_to_end_when_it_holds_records() -> None:
+    # The batch of 380 to 399 is written with record 399, and the next record comes at 40 s.
+    run = plain(fault("term_during_batch", ", process: transform", at="39950ms"), rows=20)
+    assert run.times("fault.injected") == [pytest.approx(40.05)]
+    assert run.total("records.stored", "file") == 1200
+
+
+def test_a_fault_that_finds_its_process_down_strikes_when_it_is_started() -> None:
+    kill = fault("process_kill", ", process: transform", at="30s")
+    for type_, more in (("process_kill", ""), ("process_hang", ", for: 3s"), ("port_taken", ", for: 3s")):
+        run = plain(kill + fault(type_, f", process: transform{more}", "g", "30500ms"))
+        assert run.times("fault.injected", fault="g") == [31.0]
+        assert len(run.times("fault.cleared", fault="g")) == 1
+        assert run.total("records.stored", "file") == 1200
 
 
 # The reader of the source.
@@ -205,8 +223,8 @@ def test_a_clock_that_jumps_shows_with_the_next_record() -> None:
 
 def test_exports_fail_while_the_database_does_not_answer() -> None:
     run = plain(fault("export_outage", ", for: 1m", at="2m30s"), duration="5m")
-    assert run.times("export.made") == [60.0, 120.0, 240.0, 300.0]
-    assert run.times("export.failed", fault="f") == run.times("fault.seen", fault="f") == [180.0]
+    assert run.times("export.made") == [61.0, 121.0, 241.0, 301.0]
+    assert run.times("export.failed", fault="f") == run.times("fault.seen", fault="f") == [181.0]
 
 
 # What records are like.

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -119,7 +120,7 @@ def disturb(run: Run) -> None:
         os.kill(old, number)
         run.restarted(name, old)
         run.grown(100)
-    with sqlite3.connect(run.directory / "signals.db", isolation_level=None, timeout=5) as other:
+    with closing(sqlite3.connect(run.directory / "signals.db", isolation_level=None, timeout=5)) as other:
         other.execute("BEGIN IMMEDIATE")
         run.grown(1000)
         other.execute("ROLLBACK")
@@ -162,7 +163,7 @@ def test_both_sinks_hold_every_record_exactly_once(run: Run) -> None:
     assert sent == list(range(round(MINUTES * 60 * 155)))
     assert [line["seq"] for line in run.lines("raw")] == sent
     assert [line["seq"] for line in run.lines("signals")] == sent
-    with sqlite3.connect(run.directory / "signals.db") as database:
+    with closing(sqlite3.connect(run.directory / "signals.db")) as database:
         assert [seq for (seq,) in database.execute("SELECT seq FROM signals ORDER BY rowid")] == sent
     assert run.json("parity_diff")["agree"] is True
 
@@ -329,10 +330,9 @@ def test_a_restart_that_is_not_counted(defective: Run) -> None:
 
 def test_what_was_processed_is_processed_again(defective: Run) -> None:
     sent = round(1.4 * 60 * 155)
-    for keys in (
-        [line["seq"] for line in defective.lines("signals")],
-        [seq for (seq,) in sqlite3.connect(defective.directory / "signals.db").execute("SELECT seq FROM signals")],
-    ):
+    with closing(sqlite3.connect(defective.directory / "signals.db")) as database:
+        rows = [seq for (seq,) in database.execute("SELECT seq FROM signals")]
+    for keys in ([line["seq"] for line in defective.lines("signals")], rows):
         assert set(keys) == set(range(sent))
         assert len(keys) > sent
 
