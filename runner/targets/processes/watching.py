@@ -17,6 +17,9 @@ _LOOK_EVERY_S = 0.02
 _LOOK_AGAIN_S = 1.0
 """How often to look whether a process that is alive is still the one that is meant."""
 
+_SEEN_WITHIN_S = 0.25
+"""How much later than it happened an end may be seen. What was started before it, by no more than that, came after it."""
+
 
 class Ends:
     """When processes ended, in seconds since 1970: to a millisecond where the kernel says so (pidfd), else to 20 ms.
@@ -91,6 +94,7 @@ class Watcher:
         self._ends = Ends(background)
         self._current: dict[str, ProcessId] = {}
         self._looked: dict[str, float] = {}
+        self._last_end: dict[str, float] = {}
         self.replaced: list[tuple[str, ProcessId]] = []
         """Processes that were still alive when another one took their place: orphans, perhaps."""
         self.trouble: dict[str, str] = {}
@@ -115,6 +119,7 @@ class Watcher:
             return []
         del self._current[name]
         self._looked.pop(name, None)
+        self._last_end[name] = at
         return [Sighting(at, name, process, Sight.ENDED)]
 
     def _started(self, name: str) -> list[Sighting]:
@@ -130,7 +135,10 @@ class Watcher:
         self._current[name] = process
         self._ends.watch(process)
         ended = [Sighting(time.time(), name, before, Sight.ENDED)] if before else []
-        return [*ended, Sighting(started_at(process), name, process, Sight.STARTED)]
+        start, end = started_at(process), self._last_end.get(name, 0.0)
+        if end - _SEEN_WITHIN_S < start < end:
+            start = end
+        return [*ended, Sighting(start, name, process, Sight.STARTED)]
 
     def _find(self, name: str) -> ProcessId | None:
         how, before = self._finds[name], self._current.get(name)

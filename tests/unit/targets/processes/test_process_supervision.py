@@ -14,6 +14,7 @@ import pytest
 from servers import free_port, until
 
 from soak.runner.targets.offspring import Offspring, offspring_ended
+from soak.runner.targets.processes import watching
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.ending import kill, kill_tree, send, stop_tree
 from soak.runner.targets.processes.finding import is_still
@@ -344,6 +345,25 @@ def test_a_process_that_is_replaced_while_it_lives_is_noted(
     path.write_text(str(second.id.pid))
     until(lambda: watcher.poll() or watcher.current("a") == second.id)
     assert watcher.replaced == [("a", first.id)]
+
+
+def test_an_end_that_is_seen_late_comes_before_the_start_that_followed(
+    background: Background, launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_SEEN_WITHIN_S", 60.0)
+    path = tmp_path / "a.pid"
+    watcher = Watcher(background, {"a": Find(pid_file=str(path))})
+    first = launcher.start(program("a", "sleep"))
+    path.write_text(str(first.id.pid))
+    until(lambda: watcher.poll() or watcher.current("a") == first.id)
+    # The second is there when the end of the first is seen.
+    second, seen = launcher.start(program("b", "sleep")), list[Any]()
+    path.write_text(str(second.id.pid))
+    kill(first.id, Kill())
+    until(lambda: seen.extend(watcher.poll()) or len(seen) == 2)
+    assert [(each.process, each.change) for each in seen] == [(first.id, Sight.ENDED), (second.id, Sight.STARTED)]
+    assert seen[0].at == seen[1].at > started_at(second.id)
+    assert watcher.replaced == []
 
 
 # Ends.
