@@ -561,3 +561,23 @@ def test_a_history_may_be_cut_anywhere() -> None:
     for cuts in (range(1, count), *((cut,) for cut in range(1, count, 7))):
         made = judge(WHOLE, text, cuts=tuple(cuts))
         assert made.slis() == whole.slis()
+
+
+def test_logs_of_which_something_is_gone_break_a_law() -> None:
+    assert law("logs", "600 sample.log_size w0 90\n600 sample.log_size w1 80") == ("PASS", "")
+    lost = "200 log.lost w1 70\n300 log.lost w1 30\n600 sample.log_size w1 80"
+    assert law("logs", lost) == ("FAIL", "signal: 100B")
+    assert "logs" not in {each.law for each in verdict(KILLED, PIPELINE).laws}
+
+
+def test_resources_that_a_supervisor_reports_are_those_that_were_measured() -> None:
+    measured = "".join(f"{t} sample.process_rss w{process} 1000\n" for t in (100, 500) for process in range(3))
+    said = "600 reported.process_rss w0 {}\n600 reported.process_rss w1 1900\n600 reported.process_rss w2 600\n"
+    history = probes(101) + measured + said
+    assert law("resources", history.format(1000)) == ("PASS", "")
+    assert law("resources", history.format(0)) == ("FAIL", "harvest: 1kB measured, nothing reported")
+    assert law("resources", history.format(2100)) == ("FAIL", "harvest: 1kB measured, 2.1kB reported")
+    # One that was hardly ever there need not have been measured.
+    down = tuple((t, 0) for t in range(20, 101, 10))
+    assert law("resources", probes(101, failed=down) + measured + said.format(0)) == ("PASS", "")
+    assert "resources" not in {each.law for each in verdict(probes(101) + measured, PIPELINE).laws}
