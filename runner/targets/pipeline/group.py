@@ -260,7 +260,8 @@ class Ours(Group):
         assert self._supervisor
         name = name or next(each for each in self.processes if self._supervisor.state(each) != "ready")
         ends = [each.reason for each in self.seen if each.name == name and each.reason]
-        return f"{name} is not ready: {ends[-1] if ends else 'its probe is not green'} (see {name}.log)"
+        words = f": {last}" if (last := self._supervisor.last_words(name)) else ""
+        return f"{name} is not ready: {ends[-1] if ends else 'its probe is not green'}{words} (see {name}.log)"
 
     def _reported(self, report: Report) -> None:
         if report.what is What.STARTED:
