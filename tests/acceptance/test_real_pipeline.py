@@ -123,7 +123,12 @@ def test_every_fault_is_brought_about_seen_and_undone(whole: Path) -> None:
     for fault in verdict(whole)["faults"]:
         assert (fault["name"], fault["status"]) == (fault["name"], "PASS")
     for kind in ("fault.injected", "fault.cleared"):
-        assert sorted(event["fault"] for event in events(whole) if event["type"] == kind) == ["kill", "lock", "odd", "term"]
+        assert sorted(event["fault"] for event in events(whole) if event["type"] == kind) == [
+            "kill",
+            "lock",
+            "odd",
+            "term",
+        ]
     exits = [event for event in events(whole) if event["type"] == "process.exited"]
     assert [(event["name"], event.get("fault")) for event in exits] == [
         ("signal", "kill"),
