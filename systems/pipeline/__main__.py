@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from soak.systems.pipeline.defects import WHAT, Defect
+from soak.systems.pipeline.defects import VARIABLE, WHAT, Defect
 from soak.systems.pipeline.settings import PROCESSES, Settings, SettingsError, checked, read_settings
 from soak.systems.pipeline.stage import Stage, log, run
 
@@ -66,8 +66,8 @@ def settings_of(asked: argparse.Namespace) -> Settings:
         changed["directory"] = asked.dir
     if getattr(asked, "enable", None):
         changed["enable"] = tuple(name.strip() for name in asked.enable.split(",") if name.strip())
-    if asked.defect:
-        changed["defects"] = settings.defects | {Defect(name) for name in asked.defect}
+    if planted := {*(asked.defect or ()), *filter(None, [os.environ.get(VARIABLE)])}:
+        changed["defects"] = settings.defects | planted
     for variable, name in (("TYPE", "timeseries_type"), ("URL", "timeseries_url")):
         if value := os.environ.get(f"TIMESERIES_{variable}"):
             changed[name] = value

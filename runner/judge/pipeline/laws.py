@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from soak.runner.judge.pipeline.ends import Ends
 from soak.runner.judge.pipeline.flow import Flow, way_to
+from soak.runner.judge.pipeline.probes import Probes
 from soak.runner.judge.pipeline.processes import Processes
+from soak.runner.judge.pipeline.reported import Reported
 from soak.runner.judge.room import Law
 from soak.schemas.systems.pipeline.settings import Pipeline
 
@@ -16,7 +18,9 @@ _PROCESSES = "starts and exits of every process alternate"
 _RESUMED = "the runner was down meanwhile"
 
 
-def laws_of(pipeline: Pipeline, flow: Flow, ends: Ends, processes: Processes) -> Iterator[Law]:
+def laws_of(
+    pipeline: Pipeline, flow: Flow, ends: Ends, processes: Processes, probes: Probes, reported: Reported
+) -> Iterator[Law]:
     """The laws of a pipeline."""
     resumed = processes.resumed
     yield _unless_resumed(_records(pipeline, flow, ends), resumed=resumed)
@@ -27,6 +31,8 @@ def laws_of(pipeline: Pipeline, flow: Flow, ends: Ends, processes: Processes) ->
     wrong = processes.out_of_turn
     detail = f"{wrong} starts of what ran, or exits of what did not" if wrong else ""
     yield _unless_resumed(Law("processes", _PROCESSES, float(wrong), detail), resumed=resumed)
+    for each in reported.laws(ends, probes):
+        yield _unless_resumed(each, resumed=resumed)
 
 
 def _unless_resumed(law: Law, *, resumed: bool) -> Law:
@@ -37,6 +43,9 @@ def _unless_resumed(law: Law, *, resumed: bool) -> Law:
 
 
 def _records(pipeline: Pipeline, flow: Flow, ends: Ends) -> Law:
+    if not ends.counted and not flow.sent:
+        # Processes without records: there are none to account for.
+        return Law("records", _RECORDS, 0.0, "")
     if not ends.counted:
         return Law("records", _RECORDS, None, "the sinks were not counted at the end")
     wrong, broken = [], 0

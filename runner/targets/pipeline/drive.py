@@ -19,6 +19,7 @@ from soak.runner.targets.pipeline.feed import AHEAD_REAL_S, EVERY_REAL_S, Feed
 from soak.runner.targets.pipeline.flow import Flow
 from soak.runner.targets.pipeline.group import SUPERVISOR, Group, Ours, Theirs
 from soak.runner.targets.pipeline.ledgers import Ledgers
+from soak.runner.targets.pipeline.logs import Logs
 from soak.runner.targets.pipeline.metrics import Metrics
 from soak.runner.targets.pipeline.observer import Observer, Usage
 from soak.runner.targets.pipeline.places import Place, PlaceKind, places_of
@@ -41,7 +42,7 @@ from soak.schemas.target.templates import expand
 from soak.simulation.plan import Plan
 
 _LOOK_REAL_S = 0.05
-_READ_REAL_S = 0.5
+_READ_REAL_S = 1.0
 _HOLD_REAL_S = 0.15
 """A stretch is closed so long after its end: what was written by then can be read."""
 
@@ -103,6 +104,9 @@ class Drive:
             self._context, self._pipeline, self._group, Says(files), self._epochs, self._flow.blame, past.began_at
         )
         self._usage = Usage(self._context, self._pipeline, self._group)
+        logs = {each.name: Path(each.log) for each in self._file.processes if each.log is not None}
+        numbered = {number: logs[name] for number, name in enumerate(names) if name in logs}
+        self._logs = enter(closing(Logs(self._context, numbered)))
         self._metrics = Metrics(self._context, self._pipeline, self._group, self._background, self._ledgers)
         self._resources = Resources(self._context, self._pids, self._directory)
         struck = Struck(
@@ -201,6 +205,7 @@ class Drive:
             self._feed.write(self._context.now() + (AHEAD_REAL_S + EVERY_REAL_S) * self._speed)
         self._observer.listen()
         self._ledgers.read(self._context.now())
+        self._logs.look()
         if why := self._group.cannot_go_on():
             raise SoakError(f"the run cannot go on: {why}")
 
@@ -256,7 +261,10 @@ class Drive:
         )
         now_s = context.now()
         self._ledgers.close(now_s)
+        self._logs.look()
         self._observer.tell_restarts(now_s, known)
+        self._observer.tell_resources(now_s)
+        self._logs.tell_sizes(now_s)
         note_remains(self._flow, self._pipeline, now_s)
         for kind in CENSUS.values():
             context.note(now_s, kind)

@@ -240,6 +240,7 @@ def test_memory_of_every_process_is_in_the_manifest(run: Run) -> None:
     usage = run.json("run_manifest")["resource_usage"]
     assert set(usage) == {"supervisor", "harvest", "signal", "broker", "report"}
     assert all(each["max_rss_bytes"] > 1_000_000 for each in usage.values())
+    assert {line["process"] for line in run.lines("resources")} == set(usage)
 
 
 def test_a_silent_source_is_noticed_and_alerted_on(tmp_path: Path) -> None:
@@ -350,5 +351,6 @@ def test_processes_stopped_in_the_wrong_order(defective: Run) -> None:
 def test_a_manifest_that_misses_what_it_should_have(defective: Run) -> None:
     manifest = defective.json("run_manifest")
     assert set(manifest["resource_usage"]) == {"supervisor"}
+    assert {line["process"] for line in defective.lines("resources")} == {"supervisor"}
     assert manifest["harvester_metrics"]["reconnects"] == 0
     assert defective.json("source.end")["counters"]["connections_total"] == 2
