@@ -8,11 +8,18 @@ from soak.reports.pipeline.daily import daily_reports
 from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from soak.reports.plots.panels import Line, Over, Panel
 from soak.reports.room import Room
+from soak.schemas.systems.pipeline.floors import floors_of
 from soak.schemas.systems.pipeline.settings import pipeline_of
+from soak.schemas.units import show_duration
 
 
 def _speed(run: RunData) -> str:
-    return "A process of Python starts in about half a second of real time, which no speed makes shorter."
+    start = "A process of Python starts in about half a second of real time, which no speed makes shorter."
+    found = [
+        f"{each.what} ({show_duration(each.real_s)} instead of {show_duration(round(each.asked_s, 3))})"
+        for each in floors_of(pipeline_of(run.scenario), run.manifest.speed)
+    ]
+    return f"{start} Not scaled, in real time: {', '.join(found)}." if found else start
 
 
 def _event_words(run: RunData, event: Event) -> str:

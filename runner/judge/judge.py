@@ -75,7 +75,7 @@ class Judge:
         self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
         self.deciding = Deciding(scenario, self.labels, vocabulary, self.windows)
-        self.marks = Marks(vocabulary)
+        self.marks = Marks(vocabulary, has_parts=bool(scenario.parts))
         self.attribution = Attribution(scenario, vocabulary, self.labels, self.faults)
         self.alerts = [
             (alert, guard_of(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts

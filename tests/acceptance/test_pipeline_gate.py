@@ -71,6 +71,16 @@ def test_every_alert_fires_and_resolves_with_its_times_and_figures(hour: Path) -
         assert document(hour, f"daily_report.{sink}.json")["alerts"] == alerts
 
 
+def test_the_judge_sees_the_same_alerts_from_outside(hour: Path) -> None:
+    own = {each["rule"]: each["fired"]["t_s"] for each in document(hour, "run_manifest.json")["alerts"]}
+    seen = {each["name"]: each for each in document(hour, "alerts.json")["alerts"]}
+    assert set(seen) == set(ALERTS)
+    for name, alert in seen.items():
+        (firing,) = alert["firings"]
+        assert (alert["status"], firing["resolved_s"] is None) == ("PASS", False)
+        assert abs(firing["fired_s"] - own[name]) <= 20
+
+
 def test_the_kill_is_in_the_manifest(hour: Path) -> None:
     processes = {each["name"]: each for each in document(hour, "run_manifest.json")["processes"]}
     (restart,) = processes["signal"]["restarts"]

@@ -18,7 +18,11 @@ from soak.schemas.target.templates import expand, fill, fill_command, names_in
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ROOT / "tests" / "target_files"
-SHIPPED = sorted([*ROOT.glob("systems/*/target.yaml"), *ROOT.glob("docs/examples/targets/*.yaml")])
+SHIPPED = [
+    path
+    for path in sorted([*ROOT.glob("systems/*/target.yaml"), *ROOT.glob("docs/examples/targets/**/*.yaml")])
+    if path.name != "scenario.yaml"
+]
 VALID = [*sorted((FILES / "valid").glob("*.yaml")), *SHIPPED]
 INVALID = sorted((FILES / "invalid").glob("*.yaml"))
 UPDATE = "`pytest --update-expected` writes it: review what it says"
@@ -156,3 +160,9 @@ def test_a_file_is_told_from_a_scenario_by_its_keys(capsys: pytest.CaptureFixtur
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["schema", "target"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Soak target"
+
+
+def test_a_scenario_is_no_target_file(capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = str(ROOT / "scenarios" / "72h.yaml")
+    assert run_command(["run", scenario, "--target", scenario]) == 2
+    assert "workload: is a scenario, not a target file (give it in front of --target)" in capsys.readouterr().err

@@ -43,6 +43,9 @@ def _unless_resumed(law: Law, *, resumed: bool) -> Law:
 
 
 def _records(pipeline: Pipeline, flow: Flow, ends: Ends) -> Law:
+    if not ends.counted and not flow.sent:
+        # Processes without records: there are none to account for.
+        return Law("records", _RECORDS, 0.0, "")
     if not ends.counted:
         return Law("records", _RECORDS, None, "the sinks were not counted at the end")
     wrong, broken = [], 0

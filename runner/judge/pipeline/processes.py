@@ -110,7 +110,7 @@ class Processes:
         elif kind == Kind.RUN_RESUMED:
             self.resumed, self.shutdown_s, self.ended = True, None, []
             for each in self.of:
-                # It ended with the runner and was started with it: that is no restart.
+                # It ended with the runner and was started with it: nobody restarted it.
                 each.up = each.exit_s = each.away_s = each.healthy_s = each.output_s = each.well_since_s = None
         if not 0 <= number < len(self.of):
             return

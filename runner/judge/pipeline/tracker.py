@@ -36,8 +36,10 @@ class PipelineTracker(Tracker):
 
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
         super().__init__(scenario, vocabulary, identity)
+        self._is_real = identity is not None and identity.clock == "real"
         pipeline = self._pipeline = pipeline_of(scenario)
         self._parts = parts = Parts(scenario)
+        self._real = identity is not None and identity.clock == "real"
         self.flow = Flow(pipeline, parts)
         self.ends = Ends(pipeline, parts)
         self.probes = Probes(scenario, parts, vocabulary)
@@ -52,15 +54,15 @@ class PipelineTracker(Tracker):
     def observe(self, block: Block, tasks: Tasks, facts: Facts) -> None:
         """Take in a block."""
         self.flow.observe(block, facts)
-        counts.observe(block, self._parts, self._vocabulary, facts)
+        counts.observe(block, self._parts, self._vocabulary, facts, real=self._real)
         self.ends.observe(block, facts)
         self.probes.observe(block, facts)
         self.processes.observe(block, facts)
         self.alerts.observe(block, facts)
         self._reported.observe(block, facts)
         # How late the source of a real run is, as the load generator of other systems.
-        late = block.kind == Kind.SAMPLE_SOURCE_LAG
-        facts.series["submission_lag"] = Samples(block.t[late], block.value[late])
+        late = block.kind == (Kind.SAMPLE_SOURCE_LAG if self._is_real else Kind.RECORDS_SENT)
+        facts.series["submission_lag"] = Samples(block.t[late], block.value[late] * self._is_real)
         self.recovery.observe(block, self.processes.back)
         self._attribute(block)
 

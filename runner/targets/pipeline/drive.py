@@ -42,7 +42,7 @@ from soak.schemas.target.templates import expand
 from soak.simulation.plan import Plan
 
 _LOOK_REAL_S = 0.05
-_READ_REAL_S = 0.5
+_READ_REAL_S = 1.0
 _HOLD_REAL_S = 0.15
 """A stretch is closed so long after its end: what was written by then can be read."""
 

@@ -1,4 +1,4 @@
-"""The processes of a target file, whoever keeps them alive, as a trial needs them: up, ready, killed, back, stopped."""
+"""The processes of a target file, whatever keeps them alive, as a trial needs them: up, ready, killed, back, stopped."""
 
 import time
 from typing import Protocol

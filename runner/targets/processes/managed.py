@@ -74,7 +74,8 @@ class Managed:
         """What its probes need to know."""
         log, start = (self._child.log, self._child.log_from) if self._child else (None, 0)
         environment = self._launcher.environment_of(self._program)
-        return Subject(log, start, self._notify, environment, self._launcher.folder_of(self._program))
+        folder, port = self._launcher.folder_of(self._program), self.process.port
+        return Subject(log, start, self._notify, environment, folder, self.id, int(port) if port else None)
 
     def start(self) -> None:
         """Start it. What goes wrong is its end: see `end`."""

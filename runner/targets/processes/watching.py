@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from soak.runner.targets.processes.background import Background
-from soak.runner.targets.processes.finding import AmbiguousError, find
+from soak.runner.targets.processes.finding import AmbiguousError, find, is_still
 from soak.runner.targets.processes.identity import ProcessId, since_boot_s
 from soak.schemas.target.model import Find
 
@@ -50,7 +50,7 @@ class Ends:
             os.close(handle)
             self._ended[process] = time.time()
             return
-        self._background.listen(handle, lambda: self._note(process, handle))
+        self._background.listen(handle, lambda: self._note(process, handle), owned=True)
 
     def ended_at(self, process: ProcessId) -> float | None:
         """When a watched process ended; None while it is alive."""
@@ -58,8 +58,7 @@ class Ends:
 
     def _note(self, process: ProcessId, handle: int) -> None:
         self._ended.setdefault(process, time.time())
-        asyncio.get_running_loop().remove_reader(handle)
-        os.close(handle)
+        self._background.forget(handle)
 
     async def _look(self, process: ProcessId) -> None:
         while process.is_alive():
@@ -142,13 +141,15 @@ class Watcher:
         return [*ended, Sighting(start, name, process, Sight.STARTED)]
 
     def _find(self, name: str) -> ProcessId | None:
-        how = self._finds[name]
+        how, before = self._finds[name], self._current.get(name)
+        if before and isinstance(how, Find) and is_still(how, before):
+            return before
         self.trouble.pop(name, None)
         with suppress(AmbiguousError):
             return find(how) if isinstance(how, Find) else how()
         # Between the end of one and the start of the next, both may be there: what is known is kept meanwhile.
         self.trouble[name] = "several processes are as its find: says"
-        return self._current.get(name)
+        return before
 
 
 def started_at(process: ProcessId) -> float:

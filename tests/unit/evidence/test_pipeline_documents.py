@@ -12,9 +12,13 @@ from jsonschema import Draft202012Validator
 
 from soak.runner.cli import run_command
 from soak.runner.evidence.directory import RunDirectory
+from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import verify
 from soak.runner.judge.account import Beside
+from soak.runner.judge.pipeline.account import PipelineAccount
 from soak.schemas.files import DIRECTORY
+from soak.schemas.language.load import load
+from soak.simulation.plan import Plan
 
 SCENARIO = """
 version: 1
@@ -241,6 +245,23 @@ def test_they_are_recomputed_and_a_change_is_found(run: Path) -> None:
     finally:
         path.write_bytes(before)
     assert problems["parity_diff.json recomputed"] == ("streams[0].sinks.sqlite.total is 100, but the stream gives 99")
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_nothing_depends_on_where_blocks_end(run: Path, size: int) -> None:
+    loaded = load(run / "scenario.yaml")
+    plan = Plan(loaded.scenario)
+    blocks = list(StreamReader(run / "soak_hand.jsonl", plan.vocabulary).blocks())
+    beside = Beside(datetime(2026, 3, 1, tzinfo=UTC), 1.0, UTC, (), lambda name: None)
+    made = []
+    for step in (len(blocks[0]), size):
+        account = PipelineAccount(loaded.scenario, plan.vocabulary)
+        for block in blocks:
+            for begin in range(0, len(block), step):
+                part = block.take(slice(begin, begin + step))
+                account.observe(block.take(slice(begin, begin + step), float(part.t[-1])))
+        made.append((account.manifest(beside), account.documents(beside)))
+    assert made[0] == made[1]
 
 
 def test_process_ids_and_the_source_come_from_the_target(run: Path) -> None:

@@ -1,11 +1,15 @@
 """The indicators of a pipeline, by histories of a few lines: numbers of processes are 0 to 2, of sinks 3 and 4."""
 
 import math
+from dataclasses import replace
 
 import pytest
-from histories import judge, objective, sli, verdict
+from histories import IDENTITY, block_of, judge, objective, observed, scenario, sli, verdict
 
-from soak.schemas.evidence.verdict import Status
+from soak.runner.judge.decide import decide
+from soak.runner.judge.judge import Judge
+from soak.schemas.evidence.verdict import End, Status
+from soak.simulation.plan import Plan
 
 PIPELINE = """
 system: pipeline
@@ -286,6 +290,17 @@ def test_records_are_counted_by_their_number() -> None:
 def test_a_count_of_none_needs_evidence(wanted: str, without: str, with_: str) -> None:
     assert judged(wanted, without)[0] is Status.INCONCLUSIVE
     assert judged(wanted, with_)[0] is Status.PASS
+
+
+@pytest.mark.parametrize(("dropped", "status"), [("", Status.INCONCLUSIVE), ("20 records.dropped w0 0\n", Status.PASS)])
+def test_only_a_real_process_knows_what_it_dropped(dropped: str, status: Status) -> None:
+    """That records passed through it is no evidence that it would say so."""
+    made = scenario(PIPELINE + "slos: [queue_dropped == 0, gap_records == 0]\n")
+    real = replace(IDENTITY, clock="real")
+    judge = Judge.of(made, Plan(made).vocabulary, real)
+    observed(judge, [block_of(f"10 records.taken w0 5\n{dropped}60 run.ended", judge.vocabulary)])
+    found = {each.objective: each.status for each in decide(judge, real, End.COMPLETED).objectives}
+    assert found == {"queue_dropped == 0": status, "gap_records == 0": Status.PASS}
 
 
 def test_sinks_must_agree_at_the_end() -> None:

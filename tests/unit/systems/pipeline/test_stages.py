@@ -37,7 +37,7 @@ def settings_in(directory: Path, *ports: str, **changed: Any) -> Settings:
         "directory": str(directory),
         "poll": 0.005,
         "reconnect": 0.02,
-        "shutdown": Shutdown(grace=5.0),
+        "shutdown": Shutdown(grace=2.0),
         "ports": free_ports(list(ports), {}),
     }
     return Settings(**(defaults | changed))
@@ -291,6 +291,26 @@ def test_a_source_that_does_not_resume_leaves_a_gap(tmp_path: Path) -> None:
         keys = [line["seq"] for line in lines(tmp_path / "raw.jsonl")]
         assert harvest.counters["gap_records_total"] == 1200 - len(keys) > 0
         assert keys == sorted(set(keys))
+
+    asyncio.run(main())
+
+
+def test_harvest_goes_on_in_the_middle_of_a_message(tmp_path: Path) -> None:
+    async def main() -> None:
+        settings = settings_in(tmp_path, "stream", "source", "harvest")
+        settings = msgspec.structs.replace(settings, source=f"ws://127.0.0.1:{settings.ports['stream']}")
+        raw = [{"seq": n, "sent": 1.0, "at": 1.0, "symbol": "A", "strength": 0.5, "consistency": 0.5} for n in range(5)]
+        (tmp_path / "raw.jsonl").write_text("".join(json.dumps(each) + "\n" for each in raw) + '{"seq": 5, "se')
+        source, harvest = Stage("source", settings), Stage("harvest", settings)
+        sender = Source(source, Generated(Market(rate=20.0), 1.0, 1.0), epoch=0.0)  # one message
+        async with (
+            Running(source, lambda: sender.run(settings.ports["stream"])),
+            Running(harvest, Harvest(harvest).run),
+        ):
+            await until(lambda: harvest.counters.get("last_seq") == 19 and not harvest.waiting())
+        assert [line["seq"] for line in lines(tmp_path / "raw.jsonl")] == list(range(20))
+        assert len(lines(tmp_path / "source.jsonl")) == 1
+        assert harvest.counters["records_total"] == 15
 
     asyncio.run(main())
 
