@@ -233,7 +233,7 @@ class Drive:
         """Whether something of the run is still to come: records on their way, minutes to close, faults to undo."""
         self._read()
         flow, plan = self._flow, self._plan
-        if self._context.now() < plan.ends_s + flow.settling_s + _READ_REAL_S * self._speed:
+        if self._context.now() < plan.ends_s + flow.settling_s + 2 * _HOLD_REAL_S * self._speed:
             return True
         sent_all = self._feed is None or flow.book.sent >= plan.offered
         waits = any(value > 0 for value in flow.waiting.now().values())
