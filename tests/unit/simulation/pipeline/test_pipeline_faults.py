@@ -267,6 +267,11 @@ def test_a_sink_that_cannot_be_written_gets_everything_when_it_can_again() -> No
     assert run.times("fault.cleared") == [41.0]
 
 
+def test_minutes_are_of_the_first_sink() -> None:
+    run = Run(f"{TWO}\nfaults:\n{fault('sink_lock', ', sink: database, for: 40s')}")
+    assert [event.value for event in run.of("minute.total")] == [600.0, 600.0]
+
+
 def test_readers_follow_the_first_sink_of_their_stream() -> None:
     run = plain(fault("sink_full", ", sink: file, for: 10s"))
     placed = run.of("orders.placed")
