@@ -61,7 +61,8 @@ def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: fl
     last: dict[str, Event] = {}
     keys: dict[str, tuple[str, str, str]] = {}
     timeline: deque[_Row] = deque(maxlen=MOST_EVENTS)
-    room = room_of(run.scenario.system)
+    system = run.scenario.system
+    room = room_of(system)
     frequent = ("task.", *room.events)
     for event in read_events(directory / f"soak_{run.scenario.name}.jsonl"):
         if event.type == "task.enqueued":
@@ -69,9 +70,10 @@ def read_aftermath(run: RunData, directory: Path, held_at_s: float, window_s: fl
         if event.type in _STATES:
             last[event.task] = event
         if event.type.startswith((*_TOLD, *frequent)) and event.type not in _ORDINARY:
-            _note(timeline, event, frequent)
+            words = event.words if room.event_words is None else ask(system, "its words", room.event_words, run, event)
+            _note(timeline, event, words, frequent)
     affected = [event for event in last.values() if _concerned(event, since_s)]
-    ids = ask(run.scenario.system, "its ids of tasks", room.ids, directory)
+    ids = ask(system, "its ids of tasks", room.ids, directory)
     tasks = []
     for event in affected:
         key, tenant, kind = keys.get(event.task, (event.key, event.tenant, event.kind))
@@ -105,9 +107,9 @@ class _Row:
         return f"{self.what} (and {self.before:,} more before it)" if self.before else self.what
 
 
-def _note(timeline: deque[_Row], event: Event, frequent: tuple[str, ...]) -> None:
+def _note(timeline: deque[_Row], event: Event, words: str, frequent: tuple[str, ...]) -> None:
     """Add an event; of a long run of one kind only the first and the last are kept, so that their cause stays visible."""
-    row = _Row(event.t, event.type, event.words)
+    row = _Row(event.t, event.type, words)
     if len(timeline) > 1 and timeline[-1].kind == timeline[-2].kind == row.kind and row.kind.startswith(frequent):
         row.before = timeline.pop().before + 1
     timeline.append(row)

@@ -116,7 +116,7 @@ def read_run(directory: Path) -> RunData:
         manifest=_manifest(directory / "run_manifest.json"),
         checkpoints=_decode(directory / "checkpoints.json", Checkpoints),
         metrics=metrics,
-        processes=read_processes(directory / "system" / TABLE),
+        processes=read_processes(directory / TABLE) or read_processes(directory / "system" / TABLE),
     )
 
 

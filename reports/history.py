@@ -34,6 +34,8 @@ class Event(msgspec.Struct):
     fault: str = ""
     error: str = ""
     name: str = ""
+    worker: int | str = -1
+    value: float | None = None
 
     @property
     def words(self) -> str:

@@ -5,7 +5,7 @@ import matplotlib as mpl
 from soak.reports.plots import parity as plot
 from soak.reports.plots.canvas import STYLE
 from soak.reports.summary import TEMPLATES, make_environment
-from soak.schemas.evidence.parity import Agreement, Figure, Latencies, Parity
+from soak.schemas.evidence.parity import Agreement, Figure, Latencies, Parity, TaskCounts
 from soak.schemas.language.expression import Unit
 
 TEMPLATE = "parity.md.j2"
@@ -45,8 +45,12 @@ def summary_lines(parity: Parity) -> str:
         [
             f"{parity.status.value}  {parity.scenario}: {_WORDS[parity.status]} ({sides}, seed {parity.seed})",
             *(f"  {reason}" for reason in parity.reasons),
-            f"  {counts.same_state:,} of {counts.seen:,} tasks in the same state, "
-            f"{counts.same_attempts:,} of {counts.accepted_in_both:,} with the same number of attempts",
+            *([_tasks(counts)] if counts.seen else []),
             f"  {agreeing} of {len(compared)} figures within their tolerance",
         ]
     )
+
+
+def _tasks(counts: TaskCounts) -> str:
+    same = f"{counts.same_state:,} of {counts.seen:,} tasks in the same state"
+    return f"  {same}, {counts.same_attempts:,} of {counts.accepted_in_both:,} with the same number of attempts"

@@ -12,6 +12,7 @@ from soak.schemas.language.registry import OURS, find, room
 if TYPE_CHECKING:
     from soak.reports.aftermath import Aftermath
     from soak.reports.data import RunData
+    from soak.reports.history import Event
     from soak.reports.plots.panels import Panel
 
 P = ParamSpec("P")
@@ -41,6 +42,10 @@ def _no_panels(run: "RunData") -> "Sequence[Panel]":
     return ()
 
 
+def _no_lanes(run: "RunData") -> Mapping[str, Sequence[tuple[float, float]]]:
+    return {}
+
+
 def _none(*_: object) -> Mapping[str, str]:
     return {}
 
@@ -53,6 +58,8 @@ class Room:
     those of `panels_of` that depend on the run. on_page: the same for the timeline (empty: as `panels`). grown: panels of
     growth.svg.
 
+    lanes: of the timeline, below faults and alerts: names, and from when to when in seconds.
+
     summary: a part of soak_summary.md after the objectives, in Markdown. page: the same in report.html; text is escaped, a
     `markupsafe.Markup` is not. `soak.reports.summary.render_template` renders either from a template.
     speed: a sentence on a real run that was sped up. resumed: a sentence on what a pause did.
@@ -61,13 +68,15 @@ class Room:
 
     events: prefixes of event types that incident.md tells beside those of tasks, faults, alerts, processes and the run.
     ids: the system's ids of tasks by key, from the run directory. run_book: commands that help after an abort, in Markdown.
-    recovery: of a system without tasks, a sentence on the moment at which it has recovered from a fault.
+    recovery: of a system without tasks, a sentence on the moment at which it has recovered from a fault. event_words: an
+    event of incident.md as one line (None: its type, task, fault and error).
     """
 
     plots: Mapping[str, Plot] = field(default_factory=dict)
     panels: "Sequence[Panel]" = ()
     panels_of: "Callable[[RunData], Sequence[Panel]]" = _no_panels
     on_page: "Sequence[Panel]" = ()
+    lanes: "Callable[[RunData], Mapping[str, Sequence[tuple[float, float]]]]" = _no_lanes
     grown: Sequence[Grown] = ()
     summary: "Callable[[RunData], str]" = _nothing
     page: "Callable[[RunData, Inline], str]" = _nothing
@@ -78,6 +87,7 @@ class Room:
     ids: Callable[[Path], Mapping[str, str]] = _none
     run_book: "Callable[[RunData, Aftermath], str]" = _nothing
     recovery: str = ""
+    event_words: "Callable[[RunData, Event], str] | None" = None
 
 
 @cache

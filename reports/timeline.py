@@ -134,9 +134,7 @@ def _latency(run: RunData, objectives: list[ObjectiveResult], last: Ints) -> _Pa
 
 
 def _by_minutes(panel: Panel, run: RunData, step: int) -> _Panel:
-    lines = [
-        _Line(line.name, line.color, line.values(run.metrics, step), line.over.value.format) for line in panel.lines
-    ]
+    lines = [_Line(line.name, line.color, line.values(run.metrics, step), line.over.show) for line in panel.lines]
     word = "throughput" if panel is TASKS_ON_PAGE else panel.title.lower()
     return _Panel(panel.title, word, lines, low=0.0)
 
@@ -172,6 +170,9 @@ def _lanes(run: RunData) -> Iterator[tuple[str, str, list[_Span]]]:
             for each in alert.firings
         ]
         yield f"alert {alert.name}", ORANGE, firings
+    system = run.scenario.system
+    for name, spans in ask(system, "its lanes of the timeline", room_of(system).lanes, run).items():
+        yield name, PURPLE, [(from_s, min(to_s, ended_s), "", 0.85) for from_s, to_s in spans]
 
 
 def _x(t_s: float, span_s: float) -> float:

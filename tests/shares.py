@@ -3,7 +3,16 @@
 from pathlib import Path
 
 LANES = (
-    frozenset({"test_timeseries", "test_real_calls", "test_own_system", "test_pipeline_processes", "orchestrator"}),
+    frozenset(
+        {
+            "test_timeseries",
+            "test_real_calls",
+            "test_own_system",
+            "test_pipeline_processes",
+            "test_target_file_runs",
+            "orchestrator",
+        }
+    ),
     frozenset(
         {
             "test_real_orchestrator",

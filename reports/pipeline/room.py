@@ -1,17 +1,44 @@
 """The system `pipeline` in reports."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from soak.reports.data import RunData
+from soak.reports.history import Event
 from soak.reports.pipeline.daily import daily_reports
 from soak.reports.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from soak.reports.plots.panels import Line, Over, Panel
 from soak.reports.room import Room
+from soak.schemas.systems.pipeline.floors import floors_of
 from soak.schemas.systems.pipeline.settings import pipeline_of
+from soak.schemas.units import show_duration
 
 
 def _speed(run: RunData) -> str:
-    return "A process of Python starts in about half a second of real time, which no speed makes shorter."
+    start = "A process of Python starts in about half a second of real time, which no speed makes shorter."
+    found = [
+        f"{each.what} ({show_duration(each.real_s)} instead of {show_duration(round(each.asked_s, 3))})"
+        for each in floors_of(pipeline_of(run.scenario), run.manifest.speed)
+    ]
+    return f"{start} Not scaled, in real time: {', '.join(found)}." if found else start
+
+
+def _lanes(run: RunData) -> Mapping[str, Sequence[tuple[float, float]]]:
+    """When each of the pipeline's own alerts fired, as it says."""
+    lanes: dict[str, list[tuple[float, float]]] = {rule: [] for rule in pipeline_of(run.scenario).alerts.rules}
+    for alert in run.manifest.alerts or ():
+        until_s = run.verdict.ended_s if alert.resolved is None else alert.resolved.t_s
+        lanes.setdefault(alert.rule, []).append((alert.fired.t_s, until_s))
+    return lanes
+
+
+def _event_words(run: RunData, event: Event) -> str:
+    """An event with the process or sink where it was, and how many records it is about."""
+    names, fault = pipeline_of(run.scenario).parts, f"fault {event.fault}" if event.fault else ""
+    place = event.worker if isinstance(event.worker, int) else -1
+    part = names[place] if not event.name and 0 <= place < len(names) else event.name
+    counted = event.type.startswith(("records.", "orders.")) and event.value is not None
+    number = f"{event.value:,.0f}" if counted else ""
+    return " ".join(filter(None, [event.type, number, part, fault, event.error]))
 
 
 _COLOURS = (BLUE, ORANGE, PURPLE, GREEN)
@@ -43,10 +70,10 @@ def _panels_of(run: RunData) -> tuple[Panel, ...]:
 _UP = Panel("Processes up", "processes", (Line("mean up", GREEN, ("processes_up",), Over.MEAN),))
 _PROBES = Panel(
     "Health probes",
-    "probes per minute",
+    "per minute",
     (Line("green", GREEN, ("probes_green",)), Line("failed", RED, ("probes_failed",))),
 )
-_ORDERS = Panel("Orders", "orders per minute", (Line("orders", PURPLE, ("orders",)),))
+_ORDERS = Panel("Orders", "per minute", (Line("orders", PURPLE, ("orders",)),))
 
 ROOM = Room(
     panels_of=_panels_of,
@@ -55,9 +82,21 @@ ROOM = Room(
     on_page=(_UP,),
     speed=_speed,
     resumed="The pipeline went on meanwhile; what it did is known from its own ledgers.",
-    events=("stream.", "export.", "shutdown.", "reported.", "records.lost", "records.duplicated"),
+    lanes=_lanes,
+    event_words=_event_words,
+    events=(
+        "probe.failed",
+        "stream.",
+        "export.failed",
+        "shutdown.",
+        "reported.",
+        "records.lost",
+        "records.duplicated",
+        "records.dropped",
+        "records.missed",
+    ),
     recovery=(
         "of a process, the moment at which it was healthy again and had passed something on; of the source and of sinks, the "
-        "next record that a sink holds; of the export, the next that was made."
+        "next record that a sink holds (seen to within a sample interval); of the export, the next that was made."
     ),
 )

@@ -210,7 +210,13 @@ def bands(axes: Axes, run: RunData, *, labelled: bool = True) -> None:
         label = name if labelled and name not in named else None
         axes.axvspan(window.start_s, window.end_s, color=RED, alpha=0.12, lw=0, label=label)
         named.add(name)
-    bursts = [window for window in burst_windows(run.scenario) if window.start_s < run.verdict.ended_s]
+    # What a fault of the source makes of the load is its own window.
+    shaded = [window for fault in run.scenario.faults for window in fault.windows]
+    bursts = [
+        window
+        for window in burst_windows(run.scenario)
+        if window.start_s < run.verdict.ended_s and window not in shaded
+    ]
     if bursts:
         strips = [(window.start_s, window.end_s - window.start_s) for window in bursts]
         axes.broken_barh(

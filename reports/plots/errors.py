@@ -4,9 +4,11 @@ from soak.reports.data import RunData
 from soak.reports.plots.canvas import RED, figure, nothing, to_svg
 
 
-def plot(run: RunData) -> bytes:
-    """A bar for each error class."""
+def plot(run: RunData) -> bytes | None:
+    """A bar for each error class; None for a system without tasks."""
     errors = run.verdict.errors
+    if not errors and run.work:
+        return None
     if not errors:
         return to_svg(nothing("Error buckets: no failed attempts"))
     fig, (axes,) = figure(1, 1.1 + 0.32 * len(errors))

@@ -10,6 +10,8 @@ from soak.reports.data import Metrics
 from soak.reports.plots.canvas import BLUE, GREY, RED, mean_per_bucket, per_bucket
 from soak.schemas.stream.block import Floats
 
+_FULL = 1000
+
 
 class Over(Enum):
     """How the minutes of a stretch of time are combined; the value is how the result is shown."""
@@ -17,6 +19,11 @@ class Over(Enum):
     PER_MINUTE = "{:.3g}/min"
     PEAK = "{:.0f}"
     MEAN = "{:.3g}"
+
+    def show(self, value: float) -> str:
+        """A value for people: large ones in full."""
+        full = "{:,.0f}" if abs(value) >= _FULL else "{:.3g}"
+        return self.value.replace("{:.3g}", full).format(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,58 +1,103 @@
 """`soak target`: tools for attaching your own queue or system."""
 
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from soak.runner.cli.options import json_option, patience_option
 from soak.runner.console import tell
+
+if TYPE_CHECKING:
+    from soak.runner.targets.processes.trial import Step
+    from soak.runner.targets.queue.contract_checks import Result
 
 KEPT, BROKEN = 0, 3
 
 
 @click.group("target")
 def command() -> None:
-    """Attach your own queue or system: write one class, check it, soak it.
-
-    \b
-    Example:
-      soak target check my_package.my_queue:MyQueue
-    """
-
-
-@command.command("check")
-@click.argument("name", metavar="MODULE:CLASS")
-@patience_option
-@json_option
-def check(name: str, patience_s: float | None, as_json: bool) -> int:
-    """Check that a class fulfils the contract, promise by promise. MODULE:CLASS may also be the name of an entry point.
-
-    Exit codes: 0 it does, 3 it does not, 2 no such class, or it cannot be constructed.
+    """Attach your own queue or system: write one class or a target file, check it, soak it.
 
     \b
     Examples:
       soak target check my_package.my_queue:MyQueue
+      soak target check targets/my-pipeline.yaml
+    """
+
+
+@command.command("check")
+@click.argument("name", metavar="TARGET")
+@patience_option
+@json_option
+def check(name: str, patience_s: float | None, as_json: bool) -> int:
+    """Check a class or a target file. TARGET: MODULE:CLASS, the name of an entry point, or FILE.yaml.
+
+    Of a class: whether it fulfils the contract, promise by promise. Of a target file: everything that it describes is started,
+    probed, killed, looked for again, and stopped.
+
+    Exit codes: 0 all is well, 3 something failed, 2 no such class or file, one that cannot be constructed, or is not valid.
+
+    \b
+    Examples:
+      soak target check targets/my-pipeline.yaml
+      soak target check my_package.my_queue:MyQueue
       soak run scenarios/72h.yaml --target my_package.my_queue:MyQueue --speed 60
     """
-    import json
-    from dataclasses import asdict
-
     from soak.runner.linux import refuse_elsewhere
+    from soak.runner.targets.make import is_file
+
+    refuse_elsewhere("soak target check")
+    return _check_file(Path(name), patience_s, as_json) if is_file(name) else _check_class(name, patience_s, as_json)
+
+
+def _check_class(name: str, patience_s: float | None, as_json: bool) -> int:
+    """Check a class, promise by promise."""
     from soak.runner.targets.caller import PATIENCE_S
     from soak.runner.targets.locate import find_class
     from soak.runner.targets.queue.contract_checks import check_class, suite
 
-    refuse_elsewhere("soak target check")
-    patience_s = PATIENCE_S if patience_s is None else patience_s
     kind = find_class(name)
-    counts = {"ok": 0, "failed": 0, "skipped": 0}
-    if as_json:
-        results = list(check_class(kind, patience_s=patience_s))
-        kept = all(result.status != "failed" for result in results)
-        tell(json.dumps({"kept": kept, "checks": [asdict(result) for result in results]}, indent=2))
-        return KEPT if kept else BROKEN
-    for result in check_class(kind, patience_s=patience_s):
-        counts[result.status] += 1
-        tell(f"  {result.status:8}{result.name}" + (f": {result.detail}" if result.detail else ""))
-    left = len(suite(kind)[0]) - sum(counts.values())
-    parts = [f"{number} {status}" for status, number in {**counts, "not run": left}.items() if number]
-    tell(f"{name}: {', '.join(parts) or 'nothing to check'}")
+    results = check_class(kind, patience_s=PATIENCE_S if patience_s is None else patience_s)
+    counts = _tell_each(results, as_json)
+    if not as_json:
+        counts["not run"] = len(suite(kind)[0]) - counts.total()
+        tell(f"{name}: {_listed(counts) or 'nothing to check'}")
     return BROKEN if counts["failed"] else KEPT
+
+
+def _check_file(path: Path, patience_s: float | None, as_json: bool) -> int:
+    """Try a target file, step by step."""
+    from soak.runner.targets.processes.trial import trial
+    from soak.schemas.errors import UsageError
+    from soak.schemas.target.load import load_target
+
+    if patience_s is not None:
+        raise UsageError("--patience applies to classes only (write timeout: and within: in the target file)")
+    counts = _tell_each(trial(load_target(path)), as_json)
+    if not as_json:
+        tell(f"{path}: {_listed(counts)}")
+    return BROKEN if counts["failed"] else KEPT
+
+
+def _tell_each(results: "Iterable[Result | Step]", as_json: bool) -> Counter[str]:
+    """Tell of each result when it is there, or of all as JSON; how many there are by status."""
+    import json
+    from dataclasses import asdict
+
+    counts = Counter[str](ok=0, failed=0, skipped=0)
+    found = []
+    for result in results:
+        counts[result.status] += 1
+        found.append(asdict(result))
+        if not as_json:
+            tell(f"  {result.status:8}{result.name}" + (f": {result.detail}" if result.detail else ""))
+    if as_json:
+        tell(json.dumps({"kept": not counts["failed"], "checks": found}, indent=2))
+    return counts
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{number} {status}" for status, number in counts.items() if number)

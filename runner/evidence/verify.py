@@ -18,7 +18,9 @@ from soak.runner.evidence.stream import StreamReader
 from soak.runner.judge.account import Account
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
-from soak.schemas.errors import EvidenceError, ScenarioError, UsageError, VersionError
+from soak.runner.judge.recount import Recount
+from soak.runner.judge.room import room_of
+from soak.schemas.errors import EvidenceError, ScenarioError, UsageError, VersionError, reason
 from soak.schemas.evidence.upgrades import ADDED, FORMATS
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.evidence.versions import UNDECODABLE, brought_up, version_of
@@ -41,7 +43,8 @@ def check_recomputed(directory: RunDirectory) -> tuple[list[Finding], Verdict | 
     """
     maker = other_release(directory)
     try:
-        verdict, files = recompute(directory)
+        recounted: list[Finding] = []
+        verdict, files = recompute(directory, recounted)
     except (VersionError, NotLoadedError) as error:
         return [_found("event stream", str(error), maker)], None
     except EvidenceError as error:
@@ -51,7 +54,7 @@ def check_recomputed(directory: RunDirectory) -> tuple[list[Finding], Verdict | 
         _found(f"{name} recomputed", _difference(directory, name, content, earlier=maker is not None), maker)
         for name, content in files.items()
     ]
-    return [Finding("event stream", cut), *compared], verdict
+    return [Finding("event stream", cut), *compared, *recounted], verdict
 
 
 def _found(what: str, problem: str, maker: Origin | None) -> Finding:
@@ -74,8 +77,10 @@ def load_stored(directory: RunDirectory) -> Loaded:
         raise NotLoadedError(f"{directory.file(SCENARIO)}: cannot be loaded any more:\n{error}") from None
 
 
-def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
+def recompute(directory: RunDirectory, found: list[Finding] | None = None) -> tuple[Verdict, dict[str, bytes]]:
     """The verdict and result files recomputed from the stored scenario and stream. Raises EvidenceError.
+
+    found: is given what counting a ledger of the target again gives, where the run has one.
 
     Of the manifest, only what follows from the stream; the report and its plots are rendered: see `soak report`.
     """
@@ -85,6 +90,7 @@ def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
     if reader.identity.scenario_sha256 != loaded.sha256:
         raise EvidenceError(f"{directory.file(SCENARIO)}: is not the scenario of the event stream (its hash differs)")
     account = account_of(loaded.scenario, plan.vocabulary)
+    recount = room_of(loaded.scenario.system).recount(loaded.scenario, plan.vocabulary)
     judge = Judge.of(loaded.scenario, plan.vocabulary, reader.identity)
     end, events = End.CUT, 0
     with contextlib.closing(
@@ -96,11 +102,29 @@ def recompute(directory: RunDirectory) -> tuple[Verdict, dict[str, bytes]]:
                 events += len(part)
                 metrics.append(part, judge.facts)
                 account.observe(part)
+                recount.observe(part)
         metrics.finish(judge.until_s)
         verdict = decide(judge, reader.identity, end)
         added, documents = _of_system(directory, account, judge)
         files = {METRICS: metrics.text, MANIFEST: _known_of_manifest(reader.identity, verdict, events, added)}
+    if found is not None and end.orderly:
+        found += _recounted(directory, recount)
     return verdict, {**verdict_files(verdict, judge), **files, **documents}
+
+
+def _recounted(directory: RunDirectory, recount: Recount) -> Iterator[Finding]:
+    """Whether the stream has the figures that a ledger of the target gives."""
+    ledger = directory.file(recount.file)
+    if not recount.file or not ledger.exists():
+        return
+    try:
+        differences = list(recount.differences(ledger))
+    except OSError as error:
+        yield Finding(f"{recount.file} recounted", f"cannot be read: {reason(error)}")
+    except (ValueError, *UNDECODABLE):
+        yield Finding(f"{recount.file} recounted", "is damaged")
+    else:
+        yield Finding(f"{recount.file} recounted", "; ".join(differences))
 
 
 def _of_system(

@@ -15,8 +15,9 @@ from soak.schemas.stream.block import Block, tick
 class Beside:
     """What an account needs that is not in the stream.
 
-    started: when the run began; speed: scenario seconds per real second. read: a file of the target by its name in the run
-    directory, None where there is none.
+    started: when the run began, to the second; speed: scenario seconds per real second. read: a file of the target by its name
+    in the run directory, None where there is none. epochs: of a target that knows it to the microsecond, in order, from when on
+    each part of the run counts, and when scenario time was 0 in it, in seconds since 1970.
     """
 
     started: datetime
@@ -24,10 +25,14 @@ class Beside:
     zone: tzinfo
     resumes: Sequence[Resume]
     read: Callable[[str], bytes | None]
+    epochs: Sequence[tuple[float, float]] = ()
 
     def moment(self, t_s: float) -> Moment:
         """A scenario time on the wall, pauses included, to the millisecond."""
         moment = self.started + timedelta(seconds=t_s / self.speed + paused_s(self.resumes, t_s))
+        if self.epochs:
+            known = [zero + t_s / self.speed for since, zero in self.epochs if zero + t_s / self.speed >= since]
+            moment = datetime.fromtimestamp(known[-1] if known else self.epochs[0][1] + t_s / self.speed, UTC)
         utc = moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return Moment(tick(t_s), utc, moment.astimezone(self.zone).isoformat(timespec="milliseconds"))
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from soak.runner.judge.attribution_recovery import FollowedWindow, Recoveries
 from soak.runner.judge.attribution_windows import COSTS, WindowMarks
 from soak.runner.judge.faults import FaultCounts
 from soak.runner.judge.labels import LabelNumbers
+from soak.runner.judge.room import Recovered
 from soak.runner.judge.samples import Facts
 from soak.schemas.evidence.attribution import Cost, FaultAttribution, Occasion, Spread
 from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
@@ -42,11 +43,13 @@ class Attribution:
         self._start_s = np.array([course.start_s for course in self.courses])
         self.lateness = Lateness(scenario, labels, len(self.courses))
 
-    def observe(self, block: Block, facts: Facts) -> None:
-        """Process a block, after the counts of faults have."""
+    def observe(self, block: Block, facts: Facts, recovered: Iterable[Recovered]) -> None:
+        """Process a block, after the counts of faults have. recovered: what the system's tracker tells of it."""
         if not self.courses:
             return
         self.recoveries.observe(block)
+        for each in recovered:
+            self.recoveries.told(each)
         self.breaches.observe(facts)
         ended_s = [math.inf if each.recovered_s is None else each.recovered_s for each in self.courses]
         self.lateness.observe(facts, self._start_s, np.array(ended_s))
@@ -103,6 +106,8 @@ class _Account:
             back_s, why = self._fold.recoveries.result(course)
             if not course.injected and math.isfinite(own.injected_s[number]):
                 why = "it struck after its window was over"
+            elif back_s is None:
+                why = self._judge.lifecycle.tracker.not_recovered(own.fault.name, course.start_s) or why
         start_s, end_s = course.start_s, self._until_s if back_s is None else back_s
         next_s = float(own.start_s[number + 1]) if number + 1 < len(own.start_s) else math.inf
         answer = self._answers.to(own.fault.name, start_s, end_s, next_s) if course.injected else None

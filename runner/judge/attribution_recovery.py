@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from soak.runner.judge.attribution_windows import INJECTED
+from soak.runner.judge.room import Recovered
 from soak.runner.judge.rows import NEW_STATES
 from soak.runner.judge.table import SETTLED
 from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
@@ -247,6 +248,12 @@ class Recoveries:
         if len(self.open) > course.level:
             return f"{len(self.open)} tasks were open, before it at most {course.level}"
         return ""
+
+    def told(self, found: Recovered) -> None:
+        """The tracker of the system says when it had recovered."""
+        own = [each for each in self.of.get(found.fault, ()) if each.start_s <= found.injected_s]
+        if own and own[-1].recovered_s is None:
+            own[-1].recovered_s = found.t_s
 
     def result(self, course: FollowedWindow) -> tuple[float | None, str]:
         """When the system was back, in a run that ends here; or why that cannot be said."""

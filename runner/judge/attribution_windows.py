@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from soak.schemas.language.faults import Fault
-from soak.schemas.stream.block import Block, Bools, Floats, Ints, tick
+from soak.schemas.language.faults import AT_ONCE_S, Fault
+from soak.schemas.stream.block import TICKS_PER_S, Block, Bools, Floats, Ints, tick
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
@@ -37,6 +37,7 @@ class WindowMarks:
         self.detected_by = np.zeros(count, dtype=np.int64)
         self.shown = np.zeros(count, dtype=np.bool_)
         self.costs = {name: np.zeros(count, dtype=np.int64) for name in COSTS}
+        self._at_once = bool((self.end_s - self.start_s <= AT_ONCE_S + 1 / TICKS_PER_S).all())
         self._shows = kind_flags(*fault.spec.seen_by)
         self._detects = kind_flags(*(fault.spec.detected_by or fault.spec.seen_by))
         self._ends = kind_flags(*fault.spec.ended_by)
@@ -57,8 +58,8 @@ class WindowMarks:
         self.shown[window[known & self._shows[kind]]] = True
         first, at = _firsts(window, after & self._detects[kind] & np.isinf(self.detected_s[window]))
         self.detected_s[first], self.detected_by[first] = t[at], kind[at]
-        # One that lasts until the next begins ends at the same instant.
-        window = np.searchsorted(self.start_s, t, side="left") - 1
+        # One that lasts until the next begins ends at the same instant; one that is over at once, at the instant of its own.
+        window = np.searchsorted(self.start_s, t, side="right" if self._at_once else "left") - 1
         ends = (window >= 0) & self._ends[kind] & (order > since[window]) & np.isinf(self.ended_s[window])
         first, at = _firsts(window, ends)
         self.ended_s[first] = t[at]

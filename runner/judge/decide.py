@@ -63,8 +63,7 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
     objectives, laws, alerts = judge_objectives(judge, _lateness(judge, identity)), judge_laws(judge), _alerts(judge)
-    unfinished, tracker = judge.lifecycle.unfinished(), judge.lifecycle.tracker
-    faults = judge.faults.results(judge.until_s)
+    unfinished, faults = judge.lifecycle.unfinished(), judge.faults.results(judge.until_s)
     reasons = _reasons(judge, identity, end, objectives, laws, alerts, faults)
     return Verdict(
         schema_version=SCHEMA_VERSION,
@@ -94,9 +93,9 @@ def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
         slowest=judge.lifecycle.slowest,
         growths=list(_growths(judge)),
         quantile_relative_error=round(RELATIVE_ERROR, 6),
-        gain=tracker.gain(),
-        section=tracker.section() or msgspec.UNSET,
-        sections=list(tracker.sections()) or msgspec.UNSET,
+        gain=judge.lifecycle.tracker.gain(),
+        section=judge.lifecycle.tracker.section() or msgspec.UNSET,
+        sections=list(judge.lifecycle.tracker.sections()) or msgspec.UNSET,
         typed_reasons=reasons,
         decided=judge.deciding.result(judge.until_s, stopped=end is End.DECIDED),
         caveats=[_caveat(each) for each in objectives if each.thin],

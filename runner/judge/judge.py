@@ -75,7 +75,7 @@ class Judge:
         self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
         self.deciding = Deciding(scenario, self.labels, vocabulary, self.windows)
-        self.marks = Marks(vocabulary)
+        self.marks = Marks(vocabulary, has_parts=bool(scenario.parts))
         self.attribution = Attribution(scenario, vocabulary, self.labels, self.faults)
         self.alerts = [
             (alert, guard_of(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
@@ -216,7 +216,7 @@ class Judge:
             self.records.observe(facts)
             self.tails.observe(facts)
             self.marks.observe(block)
-            self.attribution.observe(block, facts)
+            self.attribution.observe(block, facts, self.lifecycle.tracker.recovered())
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[(block.kind == Kind.RUN_ENDED) | (block.kind == Kind.RUN_DECIDED)]
         self.planned = int(planned[-1]) if len(planned) else self.planned

@@ -1,6 +1,6 @@
 """What the judge knows of a system: a room that names its tracker, and what its faults could have struck."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soak.runner.judge.account import Account
+from soak.runner.judge.comparable import Comparable
 from soak.runner.judge.exposure import Exposed
+from soak.runner.judge.recount import Recount
 from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.table import Table
@@ -78,6 +80,15 @@ class Consequence:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """The system had recovered at `t_s` from a fault that was injected at `injected_s`."""
+
+    fault: str
+    injected_s: float
+    t_s: float
+
+
 LOST, DUPLICATED = "lost", "duplicated"
 """What a consequence can be: the names of the fields of `schemas.evidence.attribution.Cost`."""
 
@@ -137,6 +148,14 @@ class Tracker:
         """What faults brought about, so far."""
         yield from ()
 
+    def recovered(self) -> Iterable[Recovered]:
+        """From which faults the system recovered in the last block, where that does not follow from its tasks."""
+        return ()
+
+    def not_recovered(self, fault: str, start_s: float) -> str:
+        """Why it had not recovered from a fault that was injected then or later; empty where its tasks tell."""
+        return ""
+
     def gain(self) -> Gain | None:
         """What policies gained; None where there are none."""
         return None
@@ -158,6 +177,14 @@ def _no_files(scenario: Scenario, vocabulary: Vocabulary) -> Account:
     return Account()
 
 
+def _nothing_more(scenario: Scenario, vocabulary: Vocabulary) -> Comparable:
+    return Comparable()
+
+
+def _no_ledger(scenario: Scenario, vocabulary: Vocabulary) -> Recount:
+    return Recount()
+
+
 def _not_known(scenario: Scenario) -> Sequence[Busy]:
     return (Busy("queue_depth", "queued"),)
 
@@ -168,13 +195,16 @@ class Room:
 
     tracker: makes its tracker. exposed: what its faults by rate could have struck, in the order in which they are asked.
     busy: the levels that show how loaded it is, for explanations of what broke. account: follows the stream for files of the
-    evidence that other systems do not have.
+    evidence that other systems do not have. recount: holds the stream against a ledger that the target wrote beside it.
+    comparable: what two runs of a scenario must share beside their indicators.
     """
 
     tracker: Callable[[Scenario, Vocabulary, Identity | None], Tracker]
     exposed: Callable[[Scenario, Vocabulary], Sequence[Exposed]] = _none
     busy: Callable[[Scenario], Sequence[Busy]] = _not_known
     account: Callable[[Scenario, Vocabulary], Account] = _no_files
+    recount: Callable[[Scenario, Vocabulary], Recount] = _no_ledger
+    comparable: Callable[[Scenario, Vocabulary], Comparable] = _nothing_more
 
 
 @cache

@@ -4,10 +4,19 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from soak.runner.parity.figures import Measure, Pairs, latency_figures, sli_figures, task_figures
+from soak.runner.parity.figures import Measure, Pairs, latency_figures, series_figures, sli_figures, task_figures
 from soak.runner.parity.outcomes import Outcomes, task_name
 from soak.runner.parity.source import Source
-from soak.schemas.evidence.parity import SCHEMA_VERSION, Agreement, Figure, Latencies, Parity, ParityRun, TaskDifference
+from soak.schemas.evidence.parity import (
+    SCHEMA_VERSION,
+    Agreement,
+    Figure,
+    Latencies,
+    Parity,
+    ParityRun,
+    TaskDifference,
+    Topic,
+)
 from soak.schemas.language.expression import Unit
 from soak.schemas.stream.block import Block, Bools, Ints
 from soak.schemas.stream.by_kind import kind_flags
@@ -24,11 +33,13 @@ _TOLD = kind_flags(*NEW_STATE, Kind.TASK_SKIPPED, Kind.LEASE_EXPIRED, Kind.LEASE
 
 def compare(base: Source, run: Source) -> tuple[Parity, Latencies]:
     """Compare two runs that are comparable. Raises EvidenceError when a stream cannot be used."""
-    pairs = Pairs.of(base.outcomes(), run.outcomes())
+    (base_tasks, base_series), (run_tasks, run_series) = base.outcomes(), run.outcomes()
+    pairs = Pairs.of(base_tasks, run_tasks)
     measure, latencies = Measure(max(base.identity.speed, run.identity.speed)), pairs.latencies()
     figures = [
-        *task_figures(pairs, measure),
-        *latency_figures(latencies, measure),
+        *(task_figures(pairs, measure) if pairs.seen.any() else ()),
+        *(latency_figures(latencies, measure) if pairs.seen.any() else ()),
+        *series_figures(base_series, run_series, measure),
         *sli_figures(base.loaded.scenario.slis, base.verdict.slis, run.verdict.slis, measure),
     ]
     reasons = list(_reasons(base, run, pairs, figures))
@@ -36,7 +47,7 @@ def compare(base: Source, run: Source) -> tuple[Parity, Latencies]:
     listed = list(_task_differences(base, run, pairs, np.concatenate([other_state, other_attempts])))
     parity = Parity(
         schema_version=SCHEMA_VERSION,
-        status=_status(pairs, reasons),
+        status=_status(pairs, figures, reasons),
         reasons=reasons,
         scenario=base.identity.scenario,
         scenario_sha256=base.identity.scenario_sha256,
@@ -66,21 +77,27 @@ def _side(source: Source, outcomes: Outcomes) -> ParityRun:
     )
 
 
-def _status(pairs: Pairs, reasons: list[str]) -> Agreement:
-    if not pairs.seen.any():
+def _status(pairs: Pairs, figures: list[Figure], reasons: list[str]) -> Agreement:
+    if not _comparable(pairs, figures):
         return Agreement.NOT_COMPARED
     return Agreement.DIFFERS if reasons else Agreement.AGREES
 
 
 def _reasons(base: Source, run: Source, pairs: Pairs, figures: list[Figure]) -> Iterator[str]:
     """Why the runs do not agree, one sentence each."""
-    if not pairs.seen.any():
+    if not _comparable(pairs, figures):
         yield "neither run has a task: there is nothing to compare"
     if base.verdict.end is not run.verdict.end:
         yield f"the base ended {base.verdict.end.value}, the run {run.verdict.end.value}"
     for figure in figures:
         if figure.status is Agreement.DIFFERS:
             yield f"{figure.name} {_by_how_much(figure)}"
+
+
+def _comparable(pairs: Pairs, figures: list[Figure]) -> bool:
+    """Whether there is anything that says more than indicators."""
+    own = any(each.topic is Topic.SYSTEM and each.status is not Agreement.NOT_COMPARED for each in figures)
+    return own or bool(pairs.seen.any())
 
 
 def _by_how_much(figure: Figure) -> str:

@@ -1,11 +1,12 @@
 """The figures of two runs, each with its difference, what is allowed, and whether that holds."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from soak.runner.judge.comparable import Series
 from soak.runner.parity.outcomes import Outcomes
 from soak.runner.parity.tolerances import TOLERANCES, tolerance_of
 from soak.schemas.evidence.parity import Agreement, Figure, Latencies, TaskCounts, Topic
@@ -116,6 +117,31 @@ class Measure:
         values = (None, None, _known(difference))
         return self._figure(name, topic, unit, values, TOLERANCES[name], description, reference=reference)
 
+    def series(self, base: Series, run: tuple[float, ...]) -> Figure:
+        """A figure with several values, of which each has its counterpart."""
+        counts = len(base.values), len(run)
+        detail = (
+            f"observed {counts[0]} times in the base and {counts[1]} times in the run" if counts[0] != counts[1] else ""
+        )
+        pairs = list(zip(base.values, run, strict=False))
+        values = max(pairs, key=lambda pair: self._excess(pair, base.tolerance), default=(None, None))
+        difference = None if values[0] is None or values[1] is None else values[1] - values[0]
+        reference = abs(values[0] or 0.0)
+        told = (*values, difference)
+        return self._figure(
+            base.name,
+            Topic.SYSTEM,
+            base.unit,
+            told,
+            base.tolerance,
+            base.description,
+            reference=reference,
+            detail=detail,
+        )
+
+    def _excess(self, pair: tuple[float, float], tolerance: Tolerance) -> float:
+        return abs(pair[1] - pair[0]) - tolerance.allowed(pair[0], self.speed)
+
     def _figure(
         self,
         name: str,
@@ -217,6 +243,13 @@ def sli_figures(
     for name, sli in slis.items():
         values = base.get(name), run.get(name)
         yield measure.single(name, Topic.SLI, sli.unit, values, tolerance_of(sli), sli.description)
+
+
+def series_figures(base: Sequence[Series], run: Sequence[Series], measure: Measure) -> Iterator[Figure]:
+    """Figures of the system, each by its values that are furthest apart for what is allowed."""
+    others = {each.name: each for each in run}
+    for each in base:
+        yield measure.series(each, others[each.name].values)
 
 
 def kolmogorov_smirnov(one: Floats, other: Floats, shift: float = 0.0) -> float:

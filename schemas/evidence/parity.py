@@ -26,6 +26,7 @@ class Topic(StrEnum):
     ATTEMPTS = "attempts"
     LATENCY = "latency"
     SLI = "sli"
+    SYSTEM = "system"
 
 
 class ParityRun(msgspec.Struct, frozen=True):

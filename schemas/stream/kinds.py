@@ -117,6 +117,9 @@ class Kind(IntEnum):
     SAMPLE_PROCESS_OPEN_FILES = auto()
     SAMPLE_PROCESS_CPU = auto()
     SAMPLE_SOURCE_LAG = auto()
+    REPORTED_PROCESS_RSS = auto()
+    LOG_LOST = auto()
+    SAMPLE_LOG_SIZE = auto()
     # For the events of systems of other packages.
     OWN_1 = auto()
     OWN_2 = auto()

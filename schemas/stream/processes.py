@@ -1,4 +1,4 @@
-"""The resource usage of each process, beside the logs of a real run: `system/processes.csv`.
+"""The resource usage of each process of a real run: `system/processes.csv`; `processes.csv` where that folder is the system's.
 
 Columns: seconds of scenario time; the name of the process and its id; memory in bytes; CPU time in real seconds since the
 process began; threads; open files.

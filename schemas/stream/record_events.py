@@ -79,6 +79,14 @@ RECORD_SPECS: dict[Kind, Spec] = {
     Kind.REPORTED_RESTARTS: Spec(
         "reported.restarts", "at the end: how often the supervisor says that it restarted a process", "worker", *_NUMBER
     ),
+    Kind.REPORTED_PROCESS_RSS: Spec(
+        "reported.process_rss",
+        "at the end: the most memory, in bytes, that the supervisor reports of a process; 0 where it reports none",
+        "worker",
+        *_NUMBER,
+    ),
+    Kind.LOG_LOST: Spec("log.lost", "`value` bytes that a process had written to its log are gone", "worker", *_NUMBER),
+    Kind.SAMPLE_LOG_SIZE: _sample("log_size", Value.NUMBER, "at the end: size of the log of a process, in bytes"),
     Kind.SAMPLE_BACKLOG: _sample("backlog", Value.NUMBER, "records that wait for a process, wherever they are"),
     Kind.SAMPLE_FRESHNESS: _sample("freshness", Value.SECONDS, "age of the newest record in a sink"),
     Kind.SAMPLE_PROCESS_RSS: _sample("process_rss", Value.NUMBER, "resident memory of a process, in bytes"),

@@ -106,6 +106,7 @@ def _process(data: Data) -> Process:
         kill=Kill(Killed(data["kill"]["of"]), data["kill"].get("exec")),
         port=str(data["port"]) if "port" in data else None,
         metrics={name: _metric(each) for name, each in data["metrics"].items()},
+        log=data.get("log"),
     )
 
 

@@ -55,6 +55,9 @@ def describes_a_target(document: Document) -> bool:
 def loaded_from(document: Document, path: Path) -> LoadedTarget:
     """The target file in a document that was read from `path`. Raises ScenarioError."""
     folder, schema = folder_of(path), target_schema()
+    if isinstance(document.data, dict) and "workload" in document.data:
+        what, remedy = "is a scenario, not a target file", "give it in front of --target"
+        raise ScenarioError([document.problem(("workload",), what, remedy, at_key=True)])
     found = document.problems + shape_problems(document, schema=schema)
     if not found:
         found = list(problems(document))

@@ -145,7 +145,10 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of the system. program: None where their supervisor starts it; find: None where soak is its parent."""
+    """A process of the system. program: None where their supervisor starts it; find: None where soak is its parent.
+
+    log: the file to which its log is appended.
+    """
 
     name: str
     program: Program | None
@@ -156,6 +159,7 @@ class Process:
     kill: Kill
     port: str | None
     metrics: Mapping[str, Metric]
+    log: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,13 +34,13 @@ class Content:
 
     def __init__(self, plan: Plan) -> None:
         self._pipeline = pipeline_of(plan.scenario)
-        self._strength, self._consistency = Stream(plan.seed, "strength"), Stream(plan.seed, "consistency")
+        self._strength, self._consistency = _Uniform(plan.seed, "strength"), _Uniform(plan.seed, "consistency")
         self._faults = [fault for fault in plan.scenario.faults if fault.type in _CHANGES]
 
     def of(self, number: Ints, sent_s: Floats) -> Records:
         """The records of these task numbers, due at these times in seconds."""
         arrival = number >> KEY_SHIFT
-        strength, consistency = _uniform(self._strength, arrival), _uniform(self._consistency, arrival)
+        strength, consistency = self._strength.of(arrival), self._consistency.of(arrival)
         strong, low = (
             self._share(type_, usual, sent_s)
             for type_, usual in (
@@ -62,10 +62,19 @@ class Content:
 _CHANGES = (PipelineFaultType.STRENGTH_DROP, PipelineFaultType.CONSISTENCY_DROP)
 
 
-def _uniform(stream: Stream, arrival: Ints) -> Floats:
-    """Numbers from 0 to 1 by arrival (any order; drawn a block at a time)."""
-    values, blocks = np.empty(len(arrival)), arrival // BLOCK
-    for block in np.unique(blocks).tolist():
-        inside = blocks == block
-        values[inside] = stream.at(block).random(BLOCK)[arrival[inside] % BLOCK]
-    return values
+class _Uniform:
+    """Numbers from 0 to 1 by arrival, in any order; drawn a block at a time, of which the last is kept."""
+
+    def __init__(self, seed: int, name: str) -> None:
+        self._stream = Stream(seed, name)
+        self._kept: tuple[int, Floats] = -1, np.empty(0)
+
+    def of(self, arrival: Ints) -> Floats:
+        """Those of these arrivals."""
+        values, blocks = np.empty(len(arrival)), arrival // BLOCK
+        for block in np.unique(blocks).tolist():
+            if self._kept[0] != block:
+                self._kept = block, self._stream.at(block).random(BLOCK)
+            inside = blocks == block
+            values[inside] = self._kept[1][arrival[inside] % BLOCK]
+        return values

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from soak.systems.pipeline.defects import WHAT, Defect
+from soak.systems.pipeline.defects import VARIABLE, WHAT, Defect
 from soak.systems.pipeline.settings import PROCESSES, Settings, SettingsError, checked, read_settings
 from soak.systems.pipeline.stage import Stage, log, run
 
@@ -66,8 +66,8 @@ def settings_of(asked: argparse.Namespace) -> Settings:
         changed["directory"] = asked.dir
     if getattr(asked, "enable", None):
         changed["enable"] = tuple(name.strip() for name in asked.enable.split(",") if name.strip())
-    if asked.defect:
-        changed["defects"] = settings.defects | {Defect(name) for name in asked.defect}
+    if planted := {*(asked.defect or ()), *filter(None, [os.environ.get(VARIABLE)])}:
+        changed["defects"] = settings.defects | planted
     for variable, name in (("TYPE", "timeseries_type"), ("URL", "timeseries_url")):
         if value := os.environ.get(f"TIMESERIES_{variable}"):
             changed[name] = value
@@ -86,7 +86,22 @@ def settings_of(asked: argparse.Namespace) -> Settings:
         raise SettingsError(str(error)) from None
     except (ZoneInfoNotFoundError, ValueError):
         raise SettingsError(f"REPORT_TZ: no time zone {settings.timezone!r}") from None
+    _complete(asked.command, settings)
     return checked(settings)
+
+
+def _complete(command: str, settings: Settings) -> None:
+    """Raise SettingsError if a command misses what only it needs."""
+    if command == "harvest" and not settings.source:
+        raise SettingsError("harvest needs the URL of a source (--source ws://…)")
+    if command == "broker" and not settings.exchange:
+        raise SettingsError("broker needs the URL of an exchange (--exchange http://…)")
+    if command == "source" and not {"stream", "source"} <= set(settings.ports):
+        raise SettingsError("source needs two ports (--port and --control-port)")
+    if command == "run" and not settings.source and (settings.path / "raw.jsonl").exists():
+        raise SettingsError(
+            f"{settings.path} has the records of another run: a new one needs another directory (--dir)"
+        )
 
 
 def _run(asked: argparse.Namespace, settings: Settings) -> int:

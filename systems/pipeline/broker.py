@@ -12,7 +12,7 @@ from soak.systems.pipeline.signals import REPLAYED_BYTES
 from soak.systems.pipeline.spool import back
 from soak.systems.pipeline.stage import Checkpoint, Stage, log
 from soak.systems.pipeline.tail import Tail, tail_of
-from soak.systems.pipeline.web import ask
+from soak.systems.pipeline.web import ask, why
 
 _TIMEOUT_S = 2.0
 _RETRY_S = 0.1
@@ -52,6 +52,9 @@ class Broker:
             await self._step()
         if not self._unplaced:
             self._checkpoint.reached(self._tail.position, now=True)
+        self._left = self._stage.waiting()
+        self._stage.waiting = lambda: self._left
+        self._tail.close()
 
     async def _step(self) -> bool:
         """Read and place a batch; whether there was any."""
@@ -84,7 +87,7 @@ class Broker:
         try:
             status, answer = await ask(url, json.dumps(orders).encode(), timeout_s=_TIMEOUT_S)
         except OSError as error:
-            status, answer = 0, str(error).encode()
+            status, answer = 0, why(error).encode()
         if status == 200:
             self._stage.count("orders_total", len(orders))
             self._stage.degraded = ""

@@ -16,7 +16,7 @@ from soak.systems.pipeline.defects import Defect
 from soak.systems.pipeline.restarts import Restarts
 from soak.systems.pipeline.settings import Settings
 from soak.systems.pipeline.spool import read_json
-from soak.systems.pipeline.web import ask
+from soak.systems.pipeline.web import ask, why
 
 
 class State(StrEnum):
@@ -53,6 +53,30 @@ class Life:
             "exited_at": self.exited_at,
             "exit": self.exit,
         }
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process uses; CPU since its start."""
+
+    rss_bytes: int
+    open_files: int
+    cpu_s: float
+
+    def told(self) -> dict[str, float]:
+        """As it is reported."""
+        return {"rss_bytes": self.rss_bytes, "open_files": self.open_files, "cpu_s": round(self.cpu_s, 3)}
+
+
+def usage_of(pid: int) -> Usage | None:
+    """What a process uses now; None if it has ended."""
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            times = process.cpu_times()
+            return Usage(process.memory_info().rss, process.num_fds(), times.user + times.system)
+    except psutil.Error:
+        return None
 
 
 class Child:
@@ -124,7 +148,7 @@ class Child:
         except TimeoutError:
             return False, "no answer in time"
         except OSError as error:
-            return False, f"no answer: {error.strerror or error}"
+            return False, f"no answer: {why(error)}"
         except ValueError:
             return False, "its answer is not JSON"
         if not isinstance(says, dict) or says.get("pid") != life.pid:
@@ -134,19 +158,14 @@ class Child:
         self.degraded = bool(says.get("degraded"))
         return status == 200, str(says.get("reason") or "")
 
-    def sample(self) -> None:
-        """Measure memory, open files and CPU of the process."""
-        if not self.alive:
-            return
-        try:
-            process = psutil.Process(self.life.pid)
-            with process.oneshot():
-                times = process.cpu_times()
-                self.life.rss_bytes = max(self.life.rss_bytes, process.memory_info().rss)
-                self.life.open_files = max(self.life.open_files, process.num_fds())
-                self.life.cpu_s = times.user + times.system
-        except psutil.Error:
-            pass  # it has just ended
+    def sample(self) -> Usage | None:
+        """Measure memory, open files and CPU of the process; None if it has ended."""
+        used = usage_of(self.life.pid) if self.alive else None
+        if used:
+            self.life.rss_bytes = max(self.life.rss_bytes, used.rss_bytes)
+            self.life.open_files = max(self.life.open_files, used.open_files)
+            self.life.cpu_s = used.cpu_s
+        return used
 
     def read_end(self) -> int | None:
         """What was left when it was stopped, as it said at its end; None if it could not."""

@@ -1,7 +1,10 @@
-"""Planted defects, to see that a soak finds them: `--defect NAME`, or `defects` in the settings. Off by default."""
+"""Planted defects, to see that a soak finds them: by `--defect NAME`, the settings, or the environment. Off by default."""
 
 from collections.abc import Mapping
 from enum import StrEnum
+
+VARIABLE = "PIPELINE_DEFECT"
+"""The environment variable that plants one, too."""
 
 
 class Defect(StrEnum):

@@ -2,12 +2,13 @@
 
 import asyncio
 import math
+import os
 import signal
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from soak.systems.pipeline.child import Child, State
+from soak.systems.pipeline.child import Child, State, usage_of
 from soak.systems.pipeline.defects import Defect
 from soak.systems.pipeline.settings import Settings
 from soak.systems.pipeline.spool import Journal
@@ -26,6 +27,7 @@ class Keeper:
         self._processes = Journal(directory / "processes.jsonl")
         self._restarts = Journal(directory / "restarts.jsonl")
         self._probes = Journal(directory / "probes.jsonl")
+        self._resources = Journal(directory / "resources.jsonl")
         self._tasks: set[asyncio.Task[None]] = set()
         self._late: list[Child] = []
         self.over = False
@@ -70,7 +72,7 @@ class Keeper:
             if (code := child.ended()) is not None:
                 self._ended(child, code)
         for service in self._services.values():
-            if (code := service.ended()) is not None:
+            if (code := service.ended()) is not None and not self.over:
                 log(f"supervisor: the service {service.name} has ended with {code}")
 
     def _ended(self, child: Child, code: int) -> None:
@@ -144,6 +146,8 @@ class Keeper:
             await self._restart_late()
             for child in self.children.values():
                 self.spawn(self._probe(child, due))
+            if used := usage_of(os.getpid()):
+                self._resources.note(process="supervisor", pid=os.getpid(), **used.told())
 
     async def _probe(self, child: Child, due: float) -> None:
         life = child.life
@@ -159,7 +163,8 @@ class Keeper:
         if child.failed == self._settings.health.unhealthy_after and child.state == State.RUNNING:
             log(f"supervisor: {child.name} is killed after {child.failed} failed probes: {reason}")
             child.signal(signal.SIGKILL)
-        child.sample()
+        if (used := child.sample()) and not self._settings.has(Defect.RESOURCES_OF_SUPERVISOR_ONLY):
+            self._resources.note(process=child.name, pid=child.life.pid, **used.told())
 
     @property
     def status(self) -> str:

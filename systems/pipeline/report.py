@@ -48,6 +48,8 @@ class Reporter:
         while self._step() and time.monotonic() < end_s:
             pass
         self._write()
+        for tail in self._tails.values():
+            tail.close()
 
     def _step(self) -> bool:
         """Count the next records of each sink; whether there were any."""

@@ -146,7 +146,6 @@ class Scorer:
             if self._errors():
                 await asyncio.sleep(_retry(self._stage))
         for sink in self._sinks:
-            self._flush(sink)
             sink.close()
 
     def _behind(self, until: int) -> bool:

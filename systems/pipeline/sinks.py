@@ -43,7 +43,7 @@ class Sink(ABC):
     def offer(self, signals: Sequence[Signal], *, again: bool = False) -> None:
         """Take what is behind its position into the batch; `again`: all."""
         behind = self.pending[-1].input if self.pending else self.position
-        fresh = signals if again or signals[0].input > behind else [each for each in signals if each.input > behind]
+        fresh = [each for each in signals if again or each.input > behind]
         if fresh and not self.pending:
             self._since_s = time.monotonic()
         self.pending.extend(fresh)

@@ -16,6 +16,10 @@ class Tail(Protocol):
 
     position: int
 
+    def close(self) -> None:
+        """Read no more."""
+        ...
+
     def read(self) -> list[Signal]:
         """The next ones; none if there is nothing new."""
         ...
@@ -40,6 +44,10 @@ class JsonlTail:
     def position(self, offset: int) -> None:
         self._reader.offset = offset
 
+    def close(self) -> None:
+        """Close the file."""
+        self._reader.close()
+
     def read(self) -> list[Signal]:
         """The next ones; none if there is nothing new."""
         return [decode_signal(line) for line in self._reader.read()]
@@ -56,6 +64,12 @@ class SqliteTail:
         self._path = path
         self._database: sqlite3.Connection | None = None
         self.position = position
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._database:
+            self._database.close()
+            self._database = None
 
     def read(self) -> list[Signal]:
         """The next ones; none if there is nothing new, or the table is not there yet."""

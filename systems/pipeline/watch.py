@@ -13,7 +13,7 @@ from soak.systems.pipeline.settings import Settings
 from soak.systems.pipeline.spool import Journal
 from soak.systems.pipeline.stage import log
 from soak.systems.pipeline.tail import tail_of
-from soak.systems.pipeline.web import ask
+from soak.systems.pipeline.web import ask, why
 
 
 class Watch:
@@ -41,6 +41,7 @@ class Watch:
         """Evaluate the last minutes that are closed."""
         await self._follow()
         self._evaluate()
+        self._tail.close()
 
     async def _follow(self) -> None:
         while signals := self._tail.read():
@@ -115,7 +116,7 @@ class Exporter:
         except TimeoutError:
             return f"no answer within {self._settings.export.timeout} s"
         except OSError as error:
-            return error.strerror or str(error)
+            return why(error)
         return "" if 200 <= status < 300 else f"HTTP status {status}"
 
 

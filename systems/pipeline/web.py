@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
@@ -47,7 +49,7 @@ async def serve(port: int, routes: Mapping[str, Route]) -> asyncio.Server:
         except (OSError, EOFError, ValueError, asyncio.LimitOverrunError):
             pass  # the caller has gone, or does not speak HTTP
         finally:
-            writer.close()
+            await _closed(writer)
 
     return await asyncio.start_server(connected, "127.0.0.1", port)
 
@@ -86,9 +88,20 @@ async def ask(url: str, body: bytes | None = None, *, timeout_s: float) -> tuple
                 _, _, status, answered = await _read(reader)
                 return status, answered
             finally:
-                writer.close()
+                await _closed(writer)
     except (EOFError, ValueError, asyncio.LimitOverrunError) as error:
         raise OSError(f"no HTTP answer: {error}") from None
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+
+
+def why(error: OSError) -> str:
+    """The reason in the words of the operating system, without addresses."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def query(path: str, name: str) -> str:

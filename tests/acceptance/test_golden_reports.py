@@ -18,6 +18,7 @@ REPORTS = {
     "db-lock": ("scenarios/failures/db-lock.yaml", 0),
     "abort-stalled": ("scenarios/aborts/stalled.yaml", 4),
     "two-workers": ("scenarios/72h.yaml", 3),
+    "pipeline-hang": ("scenarios/pipeline/hang.yaml", 0),
 }
 SETTINGS = {"two-workers": ["--set", "queue.workers=2", "--duration", "24h"]}
 

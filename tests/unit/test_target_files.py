@@ -14,11 +14,15 @@ from soak.schemas.language.schema import read_schema
 from soak.schemas.target.load import load_target, target_schema
 from soak.schemas.target.model import Killed, ProbeKind, TargetFile, TimeFormat
 from soak.schemas.target.order import circle, start_order
-from soak.schemas.target.templates import expand, fill, names_in
+from soak.schemas.target.templates import expand, fill, fill_command, names_in
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ROOT / "tests" / "target_files"
-SHIPPED = sorted([*ROOT.glob("systems/*/target.yaml"), *ROOT.glob("docs/examples/targets/*.yaml")])
+SHIPPED = [
+    path
+    for path in sorted([*ROOT.glob("systems/*/target.yaml"), *ROOT.glob("docs/examples/targets/**/*.yaml")])
+    if path.name != "scenario.yaml"
+]
 VALID = [*sorted((FILES / "valid").glob("*.yaml")), *SHIPPED]
 INVALID = sorted((FILES / "invalid").glob("*.yaml"))
 UPDATE = "`pytest --update-expected` writes it: review what it says"
@@ -114,6 +118,17 @@ def test_defaults_are_filled_in_everywhere() -> None:
     assert supervised.supervisor.says == {"restarts": "{dir}/restarts.jsonl"}
 
 
+def test_a_word_of_a_command_line_stays_one() -> None:
+    values = {"dir": "/a b/(c)", "pid": "7"}
+    assert fill_command("run --dir {dir} 'kill {pid}' x", values) == "run --dir '/a b/(c)' 'kill 7' x"
+    assert fill_command("run --dir {dir} {port}", {"dir": "/ab"}) == "run --dir /ab {port}"
+    assert fill_command("run '{dir}", values) == "run '/a b/(c)"
+    signal = expand(read("everything"), values).processes[1]
+    assert signal.program and signal.program.command == "signal --dir '/a b/(c)'"
+    assert signal.ready and signal.ready.what == "test -e '/a b/(c)/ready'"
+    assert signal.kill.command == "kill -9 7"
+
+
 def test_names_in_braces_are_replaced() -> None:
     values = {"dir": "/run", "port.health": "80", "seed": "7"}
     assert (
@@ -145,3 +160,9 @@ def test_a_file_is_told_from_a_scenario_by_its_keys(capsys: pytest.CaptureFixtur
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["schema", "target"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Soak target"
+
+
+def test_a_scenario_is_no_target_file(capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = str(ROOT / "scenarios" / "72h.yaml")
+    assert run_command(["run", scenario, "--target", scenario]) == 2
+    assert "workload: is a scenario, not a target file (give it in front of --target)" in capsys.readouterr().err

@@ -101,7 +101,7 @@ class PipelineAccount(Account):
 
     def manifest(self, beside: Beside) -> Mapping[str, object]:
         """What run_manifest.json gains."""
-        pids, pipeline = _pids(beside.read(f"system/{TABLE}")), self._pipeline
+        pids, pipeline = _pids(beside.read(TABLE) or beside.read(f"system/{TABLE}")), self._pipeline
         used = zip(pipeline.processes, self._resources, strict=True)
         return {
             "processes": [lives.told(pids.get(lives.name, [])) for lives in self._lives],

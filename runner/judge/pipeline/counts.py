@@ -24,20 +24,26 @@ from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 class Counted:
     """A count. kinds: of what is counted; seen: of what shows that it would have been seen. word: why, where no cause says so.
 
-    of: how its label follows from an event: `process`, `sink`, or empty for none.
+    of: how its label follows from an event: `process`, `sink`, or empty for none. told: of a real process only it knows; an event
+    of a count of 0 shows that it was asked.
     """
 
     kinds: tuple[Kind, ...]
     seen: tuple[Kind, ...]
     word: str = ""
     of: str = ""
+    told: bool = False
+    by_reader: bool = False
+    """Only what the reader of the source did shows anything."""
 
 
 _LOOKED_AT = (Kind.PROBE_GREEN, Kind.PROBE_FAILED, Kind.PROCESS_STARTED)
 
 COUNTS: Mapping[str, Counted] = {
-    "queue_dropped": Counted((Kind.RECORDS_DROPPED,), (Kind.RECORDS_TAKEN,), "dropped at a full buffer", "process"),
-    "gap_records": Counted((Kind.RECORDS_MISSED,), (Kind.RECORDS_TAKEN, Kind.SINK_TOTAL), "never received"),
+    "queue_dropped": Counted(
+        (Kind.RECORDS_DROPPED,), (Kind.RECORDS_TAKEN,), "dropped at a full buffer", "process", told=True
+    ),
+    "gap_records": Counted((Kind.RECORDS_MISSED,), (Kind.RECORDS_TAKEN,), "never received", by_reader=True),
     "lost_records": Counted((Kind.RECORDS_LOST,), (Kind.SINK_TOTAL,), "in no sink and nowhere else", "sink"),
     "duplicate_records": Counted((Kind.RECORDS_DUPLICATED,), (Kind.RECORDS_STORED,), "stored a second time", "sink"),
     "phantom_records": Counted((Kind.RECORDS_PHANTOM,), (Kind.RECORDS_STORED,), "never sent by the source", "sink"),
@@ -56,18 +62,21 @@ _ONE = kind_flags(*(kind for kind, spec in SPECS.items() if spec.value is not Va
 """Kinds whose events count one each."""
 
 
-def observe(block: Block, parts: Parts, vocabulary: Vocabulary, facts: Facts) -> None:
-    """Add the counts of a block to its facts, and note what is counted one by one."""
+def observe(block: Block, parts: Parts, vocabulary: Vocabulary, facts: Facts, *, real: bool) -> None:
+    """Add the counts of a block to its facts, and note what is counted one by one. real: of a real run."""
     amount = amounts(block)
     for series, counted in COUNTS.items():
         counts, shows = _FLAGS[series]
-        bad, seen = counts[block.kind], shows[block.kind]
+        bad = counts[block.kind]
+        seen = bad if counted.told and real else shows[block.kind]
+        if counted.by_reader:
+            seen &= block.worker == parts.reader
         places = np.flatnonzero(bad | seen)
         if not len(places):
             continue
         label = _label(counted.of, parts)(block, places)
         value = np.where(bad, amount, 0.0)[places]
-        facts.series[series] = Samples(block.t[places], value, amount[places], label)
+        facts.series[series] = Samples(block.t[places], value, np.maximum(amount[places], bad[places]), label)
         if counted.word and bad.any():
             note_records(facts, series, block, np.flatnonzero(bad & (amount > 0)), parts, vocabulary, counted)
 

@@ -18,6 +18,7 @@ from soak.schemas.stream.block import Block, Floats, Ints
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.pipeline.documents import (
     SCHEMA_VERSION,
+    SOURCE_OF_SYSTEM,
     SOURCE_OF_TARGET,
     DailyReport,
     Day,
@@ -115,8 +116,8 @@ def _differences(sinks: Sequence[SinkFigures]) -> Iterator[Difference]:
 
 def source_manifest(scenario: Scenario, holdings: Holdings, beside: Beside) -> SourceManifest:
     """What the source sent, from where and when; of a real run with the configuration that the system was started with."""
-    target = _told_by_target(beside.read(SOURCE_OF_TARGET))
-    own = target.configuration
+    target, itself = (_told(beside.read(name)) for name in (SOURCE_OF_TARGET, SOURCE_OF_SYSTEM))
+    own = target.configuration if target.configuration is not None else itself.configuration
     moments = [None if t_s is None else beside.moment(t_s) for t_s in (holdings.first_s, holdings.last_s)]
     shares = {kind.name: kind.share for kind in scenario.workload.kinds}
     return SourceManifest(
@@ -124,14 +125,14 @@ def source_manifest(scenario: Scenario, holdings: Holdings, beside: Beside) -> S
         scenario.name,
         [Symbol(name, share, holdings.sent[name]) for name, share in shares.items()],
         Session(moments[0], moments[1], holdings.sent.total()),
-        target.endpoint,
-        target.region,
+        target.endpoint or itself.endpoint,
+        target.region or itself.region,
         "scenario" if own is None else "target",
         _settings(holdings.pipeline) if own is None else own,
     )
 
 
-def _told_by_target(content: bytes | None) -> TargetSource:
+def _told(content: bytes | None) -> TargetSource:
     with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
         return msgspec.json.decode(content or b"{}", type=TargetSource)
     return TargetSource()

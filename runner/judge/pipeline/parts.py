@@ -26,6 +26,8 @@ class Parts:
         self.names = pipeline.parts
         self.count = len(pipeline.processes)
         """How many processes there are: sinks have the numbers from here on."""
+        self.reader = pipeline.reader
+        """The number of the process that reads the source."""
         self._process = np.array([*(part(**{PROCESS: each.name}) for each in pipeline.processes), _NONE])
         self._sink = np.array(
             [

@@ -41,6 +41,14 @@ class Listed:
     planned_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class CameBack:
+    """A process that had come back from an exit at a time."""
+
+    number: int
+    t_s: float
+
+
 @dataclass(slots=True)
 class Followed:
     """A process as it is followed. up: whether it runs; None before anything was seen of it. Times in seconds."""
@@ -77,11 +85,14 @@ class Processes:
         self.out_of_turn = 0
         """Starts of processes that ran, and exits of those that did not."""
         self.resumed = False
+        self.back: list[CameBack] = []
+        """The processes that came back in the last block."""
 
     def observe(self, block: Block, facts: Facts) -> None:
         """Take in a block."""
         names = ("restart_time", "restarts", "backoff_violations", "shutdown_order_violations", "orphans")
         series = {name: Gathered() for name in names}
+        self.back = []
         places = np.flatnonzero(_FOLLOWED[block.kind]).tolist()
         for place in places:
             self._take(block, place, facts, series)
@@ -99,7 +110,7 @@ class Processes:
         elif kind == Kind.RUN_RESUMED:
             self.resumed, self.shutdown_s, self.ended = True, None, []
             for each in self.of:
-                # It ended with the runner and was started with it: that is no restart.
+                # It ended with the runner and was started with it: nobody restarted it.
                 each.up = each.exit_s = each.away_s = each.healthy_s = each.output_s = each.well_since_s = None
         if not 0 <= number < len(self.of):
             return
@@ -113,6 +124,7 @@ class Processes:
                 self._came_back(each, number, kind, t_s, series["restart_time"])
             case Kind.PROBE_GREEN | Kind.PROBE_FAILED:
                 series["restarts"].add(t_s, 0.0, label)
+                series["backoff_violations"].add(t_s, 0.0, label)
                 well = kind == Kind.PROBE_GREEN
                 each.well_since_s = (t_s if each.well_since_s is None else each.well_since_s) if well else None
             case Kind.PROCESS_ABANDONED:
@@ -189,6 +201,7 @@ class Processes:
         took_s = tick(t_s - each.away_s)
         series.add(t_s, took_s, self._parts.of_process(number, each.away_s))
         each.away_s = None
+        self.back.append(CameBack(number, t_s))
         if len(each.back) < MOST_LISTED:
             each.back.append(took_s)
 

@@ -112,7 +112,7 @@ def _alerts(settings: Alerts, alerts: PipelineAlerts) -> Section:
 def _condition(rule: AlertRule, settings: Alerts) -> str:
     match rule:
         case AlertRule.NO_RECORDS:
-            return f"no records for {show_duration(settings.no_records_s or 0.0)}"
+            return f"no records for {moment(settings.no_records_s or 0.0)}"
         case AlertRule.LOW_CONSISTENCY:
             return f"more than {show_ratio(settings.low_consistency or 0.0)} of low consistency"
         case AlertRule.STRONG_RATIO:

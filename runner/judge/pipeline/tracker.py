@@ -14,8 +14,10 @@ from soak.runner.judge.pipeline.laws import laws_of
 from soak.runner.judge.pipeline.parts import Parts
 from soak.runner.judge.pipeline.probes import Probes
 from soak.runner.judge.pipeline.processes import Processes
+from soak.runner.judge.pipeline.recovery import Recovery
+from soak.runner.judge.pipeline.reported import Reported
 from soak.runner.judge.pipeline.sections import sections_of
-from soak.runner.judge.room import DUPLICATED, LOST, Consequence, Law, Tasks, Tracker
+from soak.runner.judge.room import DUPLICATED, LOST, Consequence, Law, Recovered, Tasks, Tracker
 from soak.runner.judge.samples import Facts, Samples
 from soak.schemas.evidence.verdict import Section
 from soak.schemas.language.model import Scenario
@@ -34,28 +36,34 @@ class PipelineTracker(Tracker):
 
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
         super().__init__(scenario, vocabulary, identity)
+        self._is_real = identity is not None and identity.clock == "real"
         pipeline = self._pipeline = pipeline_of(scenario)
         self._parts = parts = Parts(scenario)
+        self._real = identity is not None and identity.clock == "real"
         self.flow = Flow(pipeline, parts)
         self.ends = Ends(pipeline, parts)
         self.probes = Probes(scenario, parts, vocabulary)
         backoffs = Backoffs(pipeline.supervisor, len(pipeline.processes), identity)
         self.processes = Processes(pipeline, parts, backoffs)
         self.alerts = PipelineAlerts(pipeline.alerts, parts, vocabulary)
+        self._reported = Reported(parts)
+        self.recovery = Recovery(pipeline, scenario.faults, vocabulary)
         self._brought: dict[tuple[str, str, float], int] = {}
         """What faults brought about, by what it is, fault and time."""
 
     def observe(self, block: Block, tasks: Tasks, facts: Facts) -> None:
         """Take in a block."""
         self.flow.observe(block, facts)
-        counts.observe(block, self._parts, self._vocabulary, facts)
+        counts.observe(block, self._parts, self._vocabulary, facts, real=self._real)
         self.ends.observe(block, facts)
         self.probes.observe(block, facts)
         self.processes.observe(block, facts)
         self.alerts.observe(block, facts)
+        self._reported.observe(block, facts)
         # How late the source of a real run is, as the load generator of other systems.
-        late = block.kind == Kind.SAMPLE_SOURCE_LAG
-        facts.series["submission_lag"] = Samples(block.t[late], block.value[late])
+        late = block.kind == (Kind.SAMPLE_SOURCE_LAG if self._is_real else Kind.RECORDS_SENT)
+        facts.series["submission_lag"] = Samples(block.t[late], block.value[late] * self._is_real)
+        self.recovery.observe(block, self.processes.back)
         self._attribute(block)
 
     def _attribute(self, block: Block) -> None:
@@ -71,9 +79,19 @@ class PipelineTracker(Tracker):
         for (what, fault, met_s), count in self._brought.items():
             yield Consequence(what, fault, met_s, count)
 
+    def recovered(self) -> Iterator[Recovered]:
+        """When what faults struck worked again."""
+        for each in self.recovery.fresh:
+            if each.recovered_s is not None:
+                yield Recovered(each.fault.name, each.injected_s, each.recovered_s)
+
+    def not_recovered(self, fault: str, start_s: float) -> str:
+        """What still does not work."""
+        return self.recovery.why_not(fault, start_s)
+
     def laws(self, lifecycle: Lifecycle, *, complete: bool) -> Iterator[Law]:
         """Records and the starts of processes are accounted for."""
-        yield from laws_of(self._pipeline, self.flow, self.ends, self.processes)
+        yield from laws_of(self._pipeline, self.flow, self.ends, self.processes, self.probes, self._reported)
 
     def still_open(self, sli: Sli, lifecycle: Lifecycle, labels: frozenset[int] | None) -> tuple[int, str] | None:
         """Processes that are away, and alerts that are due."""

@@ -10,6 +10,7 @@ from soak.schemas.errors import writing
 from soak.schemas.language.backoff import Backoff
 from soak.schemas.language.distributions import Constant, Distribution, Exponential, LogNormal, Uniform
 from soak.schemas.language.model import Scenario
+from soak.schemas.systems.pipeline.floors import GRACE_S, PROBE_S, SILENCE_S, START_S
 from soak.schemas.systems.pipeline.settings import Health, Process, pipeline_of
 
 SYSTEM = "system"
@@ -43,7 +44,7 @@ def settings_of(scenario: Scenario, speed: float, ports: Mapping[str, int]) -> d
             "within": restart.within_s * real,
             "reset_after": restart.reset_after_s * real,
         },
-        "shutdown": {"order": list(supervisor.order), "grace": max(supervisor.grace_s * real, _LEAST_GRACE_REAL_S)},
+        "shutdown": {"order": list(supervisor.order), "grace": max(supervisor.grace_s * real, GRACE_S)},
         "alerts": {
             "no_records": None if silent is None else {"for": silent * real},
             "low_consistency": None if low is None else {"above": low},
@@ -51,28 +52,17 @@ def settings_of(scenario: Scenario, speed: float, ports: Mapping[str, int]) -> d
             "settling": settling_s(speed) * real,
         },
         "export": {"every": pipeline.export_every_s * real},
-        "stream_timeout": max(pipeline.stream_timeout_s * real, _LEAST_STREAM_TIMEOUT_REAL_S),
+        "stream_timeout": max(pipeline.stream_timeout_s * real, SILENCE_S),
         "market": {"resume": pipeline.resume},
         "ports": dict(ports),
     }
 
 
-_LEAST_TIMEOUT_REAL_S, _LEAST_START_REAL_S = 0.5, 5.0
-_LEAST_GRACE_REAL_S, _LEAST_STREAM_TIMEOUT_REAL_S = 2.0, 0.5
-FLOORS = {
-    "a probe's timeout": _LEAST_TIMEOUT_REAL_S,
-    "the time to start": _LEAST_START_REAL_S,
-    "the grace at the end": _LEAST_GRACE_REAL_S,
-    "the stream timeout": _LEAST_STREAM_TIMEOUT_REAL_S,
-}
-"""Times that are not scaled below these, in real seconds: a process needs them, however fast a scenario is run."""
-
-
 def _health(health: Health, real: float) -> dict[str, Any]:
     checks: dict[str, Any] = {
         "every": health.every_s * real,
-        "start_timeout": max(health.start_timeout_s * real, _LEAST_START_REAL_S),
-        "timeout": max(health.timeout_s * real, _LEAST_TIMEOUT_REAL_S),
+        "start_timeout": max(health.start_timeout_s * real, START_S),
+        "timeout": max(health.timeout_s * real, PROBE_S),
     }
     return checks if health.unhealthy_after is None else {**checks, "unhealthy_after": health.unhealthy_after}
 

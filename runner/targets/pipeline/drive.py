@@ -9,7 +9,6 @@ from pathlib import Path
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.losses import put_losses
 from soak.runner.targets.offspring import Offspring, offspring_ended
-from soak.runner.targets.pipeline.actions import Actions
 from soak.runner.targets.pipeline.book import Seen
 from soak.runner.targets.pipeline.config import CONFIG, REPLAY, SYSTEM, values_of, write_settings
 from soak.runner.targets.pipeline.continuation import Continuation
@@ -20,6 +19,7 @@ from soak.runner.targets.pipeline.feed import AHEAD_REAL_S, EVERY_REAL_S, Feed
 from soak.runner.targets.pipeline.flow import Flow
 from soak.runner.targets.pipeline.group import SUPERVISOR, Group, Ours, Theirs
 from soak.runner.targets.pipeline.ledgers import Ledgers
+from soak.runner.targets.pipeline.logs import Logs
 from soak.runner.targets.pipeline.metrics import Metrics
 from soak.runner.targets.pipeline.observer import Observer, Usage
 from soak.runner.targets.pipeline.places import Place, PlaceKind, places_of
@@ -28,6 +28,7 @@ from soak.runner.targets.pipeline.replayed import plays_back
 from soak.runner.targets.pipeline.says import Says
 from soak.runner.targets.pipeline.strikes import Struck
 from soak.runner.targets.pipeline.timeseries import PORT, TimeSeries
+from soak.runner.targets.processes.actions import Actions
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.ports import free_ports
 from soak.runner.targets.processes.prepared import Prepared, prepare
@@ -41,7 +42,7 @@ from soak.schemas.target.templates import expand
 from soak.simulation.plan import Plan
 
 _LOOK_REAL_S = 0.05
-_READ_REAL_S = 0.5
+_READ_REAL_S = 1.0
 _HOLD_REAL_S = 0.15
 """A stretch is closed so long after its end: what was written by then can be read."""
 
@@ -97,12 +98,16 @@ class Drive:
         self._group: Group = kind(prepared, self._background, scenario, names, self._speed)
         self._stack.callback(self._group.end_now)
         self._group.start()
-        self._actions = enter(closing(Actions(self._background)))
+        launcher = prepared.launcher
+        self._actions = enter(closing(Actions(self._background, launcher.environment, launcher.here)))
         files = self._file.supervisor.says if self._file.supervisor else {}
         self._observer = Observer(
             self._context, self._pipeline, self._group, Says(files), self._epochs, self._flow.blame, past.began_at
         )
         self._usage = Usage(self._context, self._pipeline, self._group)
+        logs = {each.name: Path(each.log) for each in self._file.processes if each.log is not None}
+        numbered = {number: logs[name] for number, name in enumerate(names) if name in logs}
+        self._logs = enter(closing(Logs(self._context, numbered)))
         self._metrics = Metrics(self._context, self._pipeline, self._group, self._background, self._ledgers)
         self._resources = Resources(self._context, self._pids, self._directory)
         struck = Struck(
@@ -201,6 +206,7 @@ class Drive:
             self._feed.write(self._context.now() + (AHEAD_REAL_S + EVERY_REAL_S) * self._speed)
         self._observer.listen()
         self._ledgers.read(self._context.now())
+        self._logs.look()
         if why := self._group.cannot_go_on():
             raise SoakError(f"the run cannot go on: {why}")
 
@@ -227,7 +233,7 @@ class Drive:
         """Whether something of the run is still to come: records on their way, minutes to close, faults to undo."""
         self._read()
         flow, plan = self._flow, self._plan
-        if self._context.now() < plan.ends_s + flow.settling_s + _READ_REAL_S * self._speed:
+        if self._context.now() < plan.ends_s + flow.settling_s + 2 * _HOLD_REAL_S * self._speed:
             return True
         sent_all = self._feed is None or flow.book.sent >= plan.offered
         waits = any(value > 0 for value in flow.waiting.now().values())
@@ -256,7 +262,10 @@ class Drive:
         )
         now_s = context.now()
         self._ledgers.close(now_s)
+        self._logs.look()
         self._observer.tell_restarts(now_s, known)
+        self._observer.tell_resources(now_s)
+        self._logs.tell_sizes(now_s)
         note_remains(self._flow, self._pipeline, now_s)
         for kind in CENSUS.values():
             context.note(now_s, kind)

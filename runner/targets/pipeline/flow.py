@@ -14,12 +14,10 @@ from soak.runner.targets.pipeline.places import Place, PlaceKind, output_of
 from soak.runner.targets.pipeline.waiting import Waiting
 from soak.schemas.stream.block import Floats, Ints
 from soak.schemas.stream.events import KEY_SHIFT, Kind
+from soak.schemas.systems.pipeline.floors import SETTLES_S, SETTLING_S
 from soak.schemas.systems.pipeline.settings import pipeline_of
 from soak.simulation.pipeline.stretches import stored
 from soak.simulation.plan import Plan
-
-SETTLING_S, LEAST_SETTLING_REAL_S = 1.0, 0.5
-"""So long after its end a minute is closed: in scenario time, and at least in real time."""
 
 _PATIENCE = 2
 """Stretches after which a record that the source is not seen to have sent was not sent."""
@@ -199,7 +197,7 @@ def _joined_ints(parts: list[Ints]) -> Ints:
 
 def settling_s(speed: float) -> float:
     """How long after its end a minute is closed, in scenario time."""
-    return max(SETTLING_S, LEAST_SETTLING_REAL_S * speed)
+    return max(SETTLES_S, SETTLING_S * speed)
 
 
 def numbers_by_label(plan: Plan) -> dict[int, int]:

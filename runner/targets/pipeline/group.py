@@ -19,7 +19,7 @@ from soak.runner.targets.processes.probes import Probed, Subject, probe
 from soak.runner.targets.processes.rounds import Round, Rounds
 from soak.runner.targets.processes.starting import Programs
 from soak.runner.targets.processes.supervising import Policy, Report, Supervisor, What, When
-from soak.runner.targets.processes.watching import Sight, Watcher
+from soak.runner.targets.processes.watching import Sight, Watcher, started_at
 from soak.schemas.language.model import Scenario
 from soak.schemas.systems.pipeline.settings import Supervisor as Supervision
 from soak.schemas.systems.pipeline.settings import pipeline_of
@@ -122,7 +122,6 @@ class Theirs(Group):
         self._rounds: Rounds | None = None
         self._supervisor: ProcessId | None = None
         self._asked_at: float | None = None
-        self.replaced = self._watcher.replaced
         gives_up = self.file.supervisor.gives_up if self.file.supervisor else None
         self._ended = False
         self._gives_up = LineFollower(Path(gives_up.log), gives_up.pattern) if gives_up else None
@@ -188,7 +187,13 @@ class Theirs(Group):
                 del self._starting[name]
 
     def _subject(self, name: str) -> Subject:
-        return Subject(environment=None, folder=self._prepared.directory)
+        launcher, port = self._prepared.launcher, self.processes[name].port
+        return Subject(
+            environment=launcher.environment,
+            folder=launcher.here,
+            process=self.current(name),
+            port=int(port) if port else None,
+        )
 
     def probes_from(self, epoch: float) -> None:
         """See `Group`."""
@@ -236,7 +241,7 @@ class Ours(Group):
         self, prepared: Prepared, background: Background, scenario: Scenario, names: tuple[str, ...], speed: float
     ) -> None:
         super().__init__(prepared, background, scenario, names, speed)
-        self.replaced: list[tuple[str, ProcessId]] = []
+        self._up: set[str] = set()
         self._supervisor: Supervisor | None = None
 
     def start(self) -> None:
@@ -261,9 +266,18 @@ class Ours(Group):
         assert self._supervisor
         name = name or next(each for each in self.processes if self._supervisor.state(each) != "ready")
         ends = [each.reason for each in self.seen if each.name == name and each.reason]
-        return f"{name} is not ready: {ends[-1] if ends else 'its probe is not green'} (see {name}.log)"
+        words = f": {last}" if (last := self._supervisor.last_words(name)) else ""
+        return f"{name} is not ready: {ends[-1] if ends else 'its probe is not green'}{words} (see {name}.log)"
 
     def _reported(self, report: Report) -> None:
+        if report.what is What.STARTED:
+            self._up.add(report.name)
+        elif report.what is What.READY and report.name not in self._up and report.process is not None:
+            # Its command left it behind: it was found later.
+            self._up.add(report.name)
+            self.seen.append(Seen(started_at(report.process), report.name, Happening.STARTED, report.process))
+        elif report.what is What.EXITED:
+            self._up.discard(report.name)
         if report.what in _REPORTS:
             what = _REPORTS[report.what]
             reason = report.reason or (f"exited with {report.exit}" if report.what is What.EXITED else "")

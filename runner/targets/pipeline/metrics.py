@@ -38,6 +38,7 @@ class Metrics:
         }
         self._asked: dict[tuple[str, str], tuple[ProcessId | None, Future[float | None]]] = {}
         self._last: dict[tuple[str, str], tuple[ProcessId | None, float]] = {}
+        self._answered: set[tuple[str, str]] = set()
         self.reconnects = 0
 
     def ask(self) -> None:
@@ -69,6 +70,10 @@ class Metrics:
         # Another process counts from the beginning, and so does one whose count went back.
         grown = value - before if process == before_process and value >= before else value
         self._last[key] = process, value
+        if metric == DROPPED and key not in self._answered:
+            # That it answers is evidence that it would have said so.
+            self._answered.add(key)
+            self._context.note(t_s, Kind.RECORDS_DROPPED, worker=number, value=0.0)
         if grown <= 0:
             return
         cause = self._blame.at(t_s)

@@ -61,6 +61,8 @@ class Observer:
         self._counted: dict[str, int] = {}
         self._settling_s = settling_s(context.clock.speed)
         self.exports = [0, 0]
+        self._rss: dict[str, int] = {}
+        """The most memory that the supervisor has reported, by what it is of."""
 
     def begin(self) -> None:
         """All processes run: scenario time begins, or goes on."""
@@ -143,6 +145,8 @@ class Observer:
                 self._note(t_s, Kind.PROCESS_ABANDONED, said.process)
             case "alerts" if said.state in _ALERTS and said.rule in {*AlertRule} and not self._is_old(said):
                 self._context.note(t_s, _ALERTS[said.state], value=self._context.plan.vocabulary.name(said.rule))
+            case "resources" if said.rss_bytes is not None:
+                self._rss[said.process] = max(said.rss_bytes, self._rss.get(said.process, 0))
             case "exports" if said.ok is not None:
                 self.export(t_s, well=said.ok)
 
@@ -156,7 +160,7 @@ class Observer:
         last = self._counts.get(said.process, 0)
         count = last + 1 if said.count is None else said.count
         # A supervisor that was started anew counts from the beginning.
-        if count < last:
+        if count <= last:
             self._counted[said.process] = self._counted.get(said.process, 0) + last
         self._counts[said.process] = count
         self.reported[said.process] = self._counted.get(said.process, 0) + count
@@ -176,6 +180,11 @@ class Observer:
         counts = self.reported if known is None else known
         for name, number in self._number.items():
             self._context.note(t_s, Kind.REPORTED_RESTARTS, worker=number, value=counts.get(name, 0))
+
+    def tell_resources(self, t_s: float) -> None:
+        """At the end: the most memory that the supervisor has reported of each process, if it has reported any."""
+        for name, number in self._number.items() if self._rss else ():
+            self._context.note(t_s, Kind.REPORTED_PROCESS_RSS, worker=number, value=self._rss.get(name, 0))
 
 
 class Usage:

@@ -10,6 +10,7 @@ from soak.schemas.systems.pipeline.settings import pipeline_of
 from soak.simulation.plan import Plan
 
 if TYPE_CHECKING:
+    from soak.runner.targets.trials import Trials
     from soak.schemas.target.load import LoadedTarget
 
 _FILE = Path(__file__).parents[3] / "systems" / "pipeline" / "target.yaml"
@@ -29,13 +30,19 @@ def _of_file(loaded: "LoadedTarget", speed: float) -> Target:
     return PipelineTarget(loaded, speed)
 
 
+def _trials() -> "Trials":
+    from soak.runner.targets.pipeline.trials import TRIALS
+
+    return TRIALS
+
+
 def _needs(plan: Plan) -> Iterator[Need]:
     processes = len(pipeline_of(plan.scenario).processes)
     yield Need(open_files=processes * _FILES_PER_PROCESS, who=f"{processes} processes")
 
 
 ROOM = Room(
-    named=(Named("pipeline", _bundled, resumable=True),),
+    named=(Named("pipeline", _bundled, resumable=True, trials=_trials),),
     from_file=_of_file,
     needs=_needs,
     advice="--target pipeline, or a target file of your own",

@@ -24,6 +24,7 @@ class Said(msgspec.Struct, gc=False):
     ok: bool | None = None
     error: str | None = None
     left: int | None = None
+    rss_bytes: int | None = None
     minute: int | None = None
 
 

@@ -13,7 +13,7 @@ _ENOUGH = 5
 """That many more records must have come while a sink got none."""
 
 _LEAST_REAL_S, _BATCHES = 0.25, 2.0
-"""For so long, and for so many of its batches, a sink must have got nothing."""
+"""For that long, and for that many of its batches, a sink must have got nothing."""
 
 
 class AtSink(Strike):

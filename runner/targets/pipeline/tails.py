@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,11 @@ from soak.schemas.target.model import Ledger, TimeFormat
 
 _AT_ONCE_BYTES = 4 << 20
 _AT_ONCE_ROWS = 20_000
+_PATIENCE_S = 5.0
+_PRIMARY = 0xFF
+_LATER = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}
+"""Results of SQLite after which the same may succeed."""
+
 AFTER = "{after}"
 POSITION = "position"
 """The column of a query by which `{after}` counts; without it, the key."""
@@ -169,6 +175,9 @@ class SqlRows:
         self.damaged = 0
         self._database: sqlite3.Connection | None = None
         self._counts = AFTER not in ledger.query
+        self.patience_s = _PATIENCE_S
+        """How long a query may fail before it counts as wrong."""
+        self._failed_s: float | None = None
 
     def read(self) -> Rows | None:
         """See `Tail`. Raises LedgerError for a query that the database refuses."""
@@ -182,10 +191,18 @@ class SqlRows:
             rows = cursor.fetchmany(_AT_ONCE_ROWS)
             cursor.close()
         except sqlite3.OperationalError as error:
-            if _passes(error):
+            if self._may_pass(error):
                 return None
             raise LedgerError(f"{self._path.name}: {error} (correct the query in the target file)") from None
+        self._failed_s = None
         return self._rows(names, rows) if rows else None
+
+    def _may_pass(self, error: sqlite3.OperationalError) -> bool:
+        """Whether a database may answer later: it is locked, or its tables may still be made."""
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY in _LATER:
+            return True
+        self._failed_s = time.monotonic() if self._failed_s is None else self._failed_s
+        return time.monotonic() - self._failed_s < self.patience_s
 
     def _query(self) -> tuple[str, tuple[int | str, ...]]:
         if self._counts:
@@ -222,12 +239,6 @@ class SqlRows:
         if self._database is not None:
             self._database.close()
             self._database = None
-
-
-def _passes(error: sqlite3.OperationalError) -> bool:
-    """Whether a database may answer later: it is locked, or its tables are not there yet."""
-    words = str(error)
-    return any(word in words for word in ("locked", "busy", "no such table", "unable to open", "disk I/O"))
 
 
 def _named(ledger: Ledger) -> list[str]:

@@ -1,6 +1,7 @@
 """One thread with an event loop, in which all waiting for others takes place: probes, requests, messages of processes."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -17,6 +18,7 @@ class Background:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._owned: set[int] = set()
         self._thread = threading.Thread(target=self._run, name="soak-background", daemon=True)
         self._thread.start()
 
@@ -33,9 +35,20 @@ class Background:
             future.cancel()
             raise
 
-    def listen(self, descriptor: int, action: Callable[[], None]) -> None:
-        """Call `action` in the thread of the loop whenever there is something to read, until `ignore`."""
+    def listen(self, descriptor: int, action: Callable[[], None], *, owned: bool = False) -> None:
+        """Call `action` in the thread of the loop whenever there is something to read, until `ignore`.
+
+        owned: the descriptor is closed with this, or by `forget`.
+        """
+        if owned:
+            self._owned.add(descriptor)
         self._loop.call_soon_threadsafe(self._loop.add_reader, descriptor, action)
+
+    def forget(self, descriptor: int) -> None:
+        """From the thread of the loop: listen no more, and close a descriptor that is owned."""
+        self._owned.discard(descriptor)
+        self._loop.remove_reader(descriptor)
+        os.close(descriptor)
 
     def ignore(self, descriptor: int) -> None:
         """End `listen`; nothing is called for the descriptor when this returns."""
@@ -57,6 +70,8 @@ class Background:
         for each in others:
             each.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        for descriptor in [*self._owned]:
+            self.forget(descriptor)
         await self._loop.shutdown_default_executor()
 
     def _run(self) -> None:

@@ -13,7 +13,7 @@ from soak.runner.targets.processes.identity import (
     process_id,
     since_boot_s,
 )
-from soak.runner.targets.processes.ports import listeners
+from soak.runner.targets.processes.ports import listeners, listens
 from soak.schemas.errors import SoakError, quoted
 from soak.schemas.target.model import Find
 
@@ -38,6 +38,18 @@ def find(how: Find) -> ProcessId | None:
     if how.command_line is not None:
         return of_command_line(how.command_line)
     return of_port(int(how.port or 0))
+
+
+def is_still(how: Find, process: ProcessId) -> bool:
+    """Whether a process that is alive, and was found before, is still the one that is meant, as far as that is seen cheaply.
+
+    That another one is meant as well by now is not seen.
+    """
+    if how.pid_file is not None:
+        return of_pid_file(Path(how.pid_file)) == process
+    if how.command_line is not None:
+        return re.search(how.command_line, command_line(process.pid)) is not None
+    return listens(process.pid, int(how.port or 0))
 
 
 def of_pid_file(path: Path) -> ProcessId | None:

@@ -95,9 +95,19 @@ class Launcher:
         remedy = "correct it, install it, or set PATH in its environment"
         return Missing("command", f"there is no command {quoted(command)}", remedy)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a command that is of no program."""
+        return {**os.environ, **self._environment}
+
+    @property
+    def here(self) -> Path:
+        """What relative working directories start from."""
+        return self._here
+
     def environment_of(self, program: Program) -> dict[str, str]:
         """The environment of a program."""
-        return {**os.environ, **self._environment, **program.environment}
+        return {**self.environment, **program.environment}
 
     def start(self, program: Program, more: Mapping[str, str] | None = None) -> Child:
         """Start a program; `more`: variables for this start alone. Raises StartError and OutputError."""

@@ -17,7 +17,7 @@ from soak.schemas.errors import OutputError
 from soak.schemas.target.model import ProbeKind, Process
 
 _LOOK_EVERY_S = 0.05
-_SETTLED_S = 0.1
+_SETTLED_S = 0.5
 """A process without a probe is ready when it has lived for so long."""
 
 
@@ -74,7 +74,8 @@ class Managed:
         """What its probes need to know."""
         log, start = (self._child.log, self._child.log_from) if self._child else (None, 0)
         environment = self._launcher.environment_of(self._program)
-        return Subject(log, start, self._notify, environment, self._launcher.folder_of(self._program))
+        folder, port = self._launcher.folder_of(self._program), self.process.port
+        return Subject(log, start, self._notify, environment, folder, self.id, int(port) if port else None)
 
     def start(self) -> None:
         """Start it. What goes wrong is its end: see `end`."""
@@ -176,6 +177,10 @@ class Managed:
             kill_session(self._child.id.pid)
             self._child.exit()
         self.id, self._asked, self.state = None, None, state
+
+    def last_words(self) -> str:
+        """The last line of its output; empty without any."""
+        return self._child.last_line() if self._child else ""
 
     def ask_to_stop(self) -> None:
         """Ask it to stop, as the target file says."""

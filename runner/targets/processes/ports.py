@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from soak.runner.targets.processes.identity import Stat, all_processes
+from soak.runner.targets.processes.identity import Stat, all_processes, tree
 
 _LISTENS = "0A"
 _PROC = Path("/proc")
@@ -37,6 +37,14 @@ def listeners(port: int) -> list[Stat]:
         return []
     wanted = {f"socket:[{inode}]" for inode in inodes}
     return [each for pid, each in all_processes().items() if not wanted.isdisjoint(_files(pid))]
+
+
+def listens(process: int, port: int) -> bool:
+    """Whether a process, or one that descends from it, listens on a port. Cheaper than `listeners`, where it does itself."""
+    wanted = {f"socket:[{inode}]" for inode in _inodes(port)}
+    if not wanted or not wanted.isdisjoint(_files(process)):
+        return bool(wanted)
+    return any(not wanted.isdisjoint(_files(each.pid)) for each in tree(process)[1:])
 
 
 def _inodes(port: int) -> set[str]:

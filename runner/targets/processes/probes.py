@@ -11,13 +11,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from soak.runner.targets.processes.identity import ProcessId
 from soak.runner.targets.processes.notify import NotifySocket
-from soak.runner.targets.processes.ports import LOOPBACK
+from soak.runner.targets.processes.ports import LOOPBACK, listeners, listens
 from soak.runner.targets.processes.requests import RequestError, request
 from soak.schemas.errors import quoted, reason, shortened
 from soak.schemas.target.model import Probe, ProbeKind
 
+_OWN = frozenset({LOOPBACK, "localhost", "::1"})
 _MOST_OUTPUT = 1_000_000
 _MOST_LOG = 4_000_000
 
@@ -26,7 +29,8 @@ _MOST_LOG = 4_000_000
 class Subject:
     """What is probed, beside what the probe itself says: its log and where its output begins there, what it notifies.
 
-    environment, folder: of commands; None: soak's own.
+    environment, folder: of commands; None: soak's own. process, port: what must listen there to be green, if it is probed by
+    http or tcp at that port; None: it does not matter.
     """
 
     log: Path | None = None
@@ -34,6 +38,8 @@ class Subject:
     notify: NotifySocket | None = None
     environment: Mapping[str, str] | None = None
     folder: Path | None = None
+    process: ProcessId | None = None
+    port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +61,34 @@ async def probe(how: Probe, subject: Subject) -> Probed:
     try:
         async with asyncio.timeout(how.timeout_s):
             await _KINDS[how.kind](how, subject)
+            _refuse_stranger(how, subject)
     except TimeoutError:
         return Probed(False, f"no answer within {how.timeout_s:g} s", time.monotonic() - began)
     except _RedError as red:
         return Probed(False, str(red), time.monotonic() - began)
     return Probed(True, "", time.monotonic() - began)
+
+
+def _refuse_stranger(how: Probe, subject: Subject) -> None:
+    """Raises _RedError where one has answered that was there before the process was started: one that was left behind."""
+    if subject.process is None or subject.port is None or how.kind not in {ProbeKind.HTTP, ProbeKind.TCP}:
+        return
+    host, port = _place(how)
+    if host not in _OWN or port != subject.port or listens(subject.process.pid, port):
+        return
+    # What listens for it may be started by it, or for it, such as the proxy of a container; but not before it.
+    others = [each.id.started_ticks for each in listeners(port)]
+    if others and max(others) < subject.process.started_ticks:
+        raise _RedError("another process has its port")
+
+
+def _place(how: Probe) -> tuple[str, int]:
+    """The host and port that are probed."""
+    if how.kind is ProbeKind.TCP:
+        host, _, port = how.what.rpartition(":")
+        return host or LOOPBACK, int(port)
+    parts = urlsplit(how.what)
+    return parts.hostname or "", parts.port or 80
 
 
 async def _http(how: Probe, subject: Subject) -> None:

@@ -15,7 +15,7 @@ READY_WITHIN_S, GRACE_S = 30.0, 10.0
 """Of programs whose target file does not say."""
 
 _LOOK_EVERY_S = 0.05
-_SETTLED_S = 0.1
+_SETTLED_S = 0.5
 """A program without a probe is ready when it has lived for so long."""
 
 _SLACK_S = 1.0

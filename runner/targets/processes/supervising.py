@@ -134,6 +134,10 @@ class Supervisor:
         """What is made of a process now."""
         return self._managed[name].state
 
+    def last_words(self, name: str) -> str:
+        """The last line of the output of a process; empty without any."""
+        return self._managed[name].last_words()
+
     def restarts(self, name: str) -> int:
         """How often a process was started again."""
         return self._managed[name].restarts

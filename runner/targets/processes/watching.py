@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from soak.runner.targets.processes.background import Background
-from soak.runner.targets.processes.finding import AmbiguousError, find
+from soak.runner.targets.processes.finding import AmbiguousError, find, is_still
 from soak.runner.targets.processes.identity import ProcessId, since_boot_s
 from soak.schemas.target.model import Find
 
 _LOOK_EVERY_S = 0.02
 _LOOK_AGAIN_S = 1.0
 """How often to look whether a process that is alive is still the one that is meant."""
+
+_SEEN_WITHIN_S = 0.25
+"""How much later than it happened an end may be seen. What was started before it, by no more than that, came after it."""
 
 
 class Ends:
@@ -47,7 +50,7 @@ class Ends:
             os.close(handle)
             self._ended[process] = time.time()
             return
-        self._background.listen(handle, lambda: self._note(process, handle))
+        self._background.listen(handle, lambda: self._note(process, handle), owned=True)
 
     def ended_at(self, process: ProcessId) -> float | None:
         """When a watched process ended; None while it is alive."""
@@ -55,8 +58,7 @@ class Ends:
 
     def _note(self, process: ProcessId, handle: int) -> None:
         self._ended.setdefault(process, time.time())
-        asyncio.get_running_loop().remove_reader(handle)
-        os.close(handle)
+        self._background.forget(handle)
 
     async def _look(self, process: ProcessId) -> None:
         while process.is_alive():
@@ -92,6 +94,7 @@ class Watcher:
         self._ends = Ends(background)
         self._current: dict[str, ProcessId] = {}
         self._looked: dict[str, float] = {}
+        self._last_end: dict[str, float] = {}
         self.replaced: list[tuple[str, ProcessId]] = []
         """Processes that were still alive when another one took their place: orphans, perhaps."""
         self.trouble: dict[str, str] = {}
@@ -116,6 +119,7 @@ class Watcher:
             return []
         del self._current[name]
         self._looked.pop(name, None)
+        self._last_end[name] = at
         return [Sighting(at, name, process, Sight.ENDED)]
 
     def _started(self, name: str) -> list[Sighting]:
@@ -131,16 +135,21 @@ class Watcher:
         self._current[name] = process
         self._ends.watch(process)
         ended = [Sighting(time.time(), name, before, Sight.ENDED)] if before else []
-        return [*ended, Sighting(started_at(process), name, process, Sight.STARTED)]
+        start, end = started_at(process), self._last_end.get(name, 0.0)
+        if end - _SEEN_WITHIN_S < start < end:
+            start = end
+        return [*ended, Sighting(start, name, process, Sight.STARTED)]
 
     def _find(self, name: str) -> ProcessId | None:
-        how = self._finds[name]
+        how, before = self._finds[name], self._current.get(name)
+        if before and isinstance(how, Find) and is_still(how, before):
+            return before
         self.trouble.pop(name, None)
         with suppress(AmbiguousError):
             return find(how) if isinstance(how, Find) else how()
         # Between the end of one and the start of the next, both may be there: what is known is kept meanwhile.
         self.trouble[name] = "several processes are as its find: says"
-        return self._current.get(name)
+        return before
 
 
 def started_at(process: ProcessId) -> float:

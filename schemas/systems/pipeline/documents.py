@@ -9,6 +9,8 @@ SOURCE_MANIFEST = "source_manifest.json"
 PARITY_DIFF = "parity_diff.json"
 SOURCE_OF_TARGET = "system/source.json"
 """Where a real target writes what it knows of its source: `TargetSource`."""
+SOURCE_OF_SYSTEM = f"system/{SOURCE_MANIFEST}"
+"""Where the system itself may say the same, for what the target does not know."""
 
 
 def daily_report(sink: str, kind: str) -> str:
@@ -17,7 +19,7 @@ def daily_report(sink: str, kind: str) -> str:
 
 
 class TargetSource(msgspec.Struct, frozen=True):
-    """What a real target knows of the source: where it is, and the configuration that the system was started with."""
+    """What a real target, or the system, knows of the source: where it is, and the configuration that it was started with."""
 
     endpoint: str | None = None
     region: str | None = None

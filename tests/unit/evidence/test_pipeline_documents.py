@@ -2,16 +2,23 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from soak.runner.cli import run_command
 from soak.runner.evidence.directory import RunDirectory
+from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import verify
+from soak.runner.judge.account import Beside
+from soak.runner.judge.pipeline.account import PipelineAccount
 from soak.schemas.files import DIRECTORY
+from soak.schemas.language.load import load
+from soak.simulation.plan import Plan
 
 SCENARIO = """
 version: 1
@@ -240,6 +247,23 @@ def test_they_are_recomputed_and_a_change_is_found(run: Path) -> None:
     assert problems["parity_diff.json recomputed"] == ("streams[0].sinks.sqlite.total is 100, but the stream gives 99")
 
 
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_nothing_depends_on_where_blocks_end(run: Path, size: int) -> None:
+    loaded = load(run / "scenario.yaml")
+    plan = Plan(loaded.scenario)
+    blocks = list(StreamReader(run / "soak_hand.jsonl", plan.vocabulary).blocks())
+    beside = Beside(datetime(2026, 3, 1, tzinfo=UTC), 1.0, UTC, (), lambda name: None)
+    made = []
+    for step in (len(blocks[0]), size):
+        account = PipelineAccount(loaded.scenario, plan.vocabulary)
+        for block in blocks:
+            for begin in range(0, len(block), step):
+                part = block.take(slice(begin, begin + step))
+                account.observe(block.take(slice(begin, begin + step), float(part.t[-1])))
+        made.append((account.manifest(beside), account.documents(beside)))
+    assert made[0] == made[1]
+
+
 def test_process_ids_and_the_source_come_from_the_target(run: Path) -> None:
     system = run / "system"
     system.mkdir()
@@ -264,3 +288,19 @@ def test_process_ids_and_the_source_come_from_the_target(run: Path) -> None:
         "target",
     )
     assert source["configuration"] == {"speed": 1}
+
+
+@pytest.mark.parametrize(
+    ("t_s", "local"),
+    [
+        (0.0, "2026-03-01T09:00:00.500+09:00"),
+        (10.0, "2026-03-01T09:00:05.500+09:00"),
+        (40.0, "2026-03-01T09:02:00.500+09:00"),
+    ],
+)
+def test_moments_of_a_run_that_was_resumed_are_exact(t_s: float, local: str) -> None:
+    """Speed 2; the second part counts from 30 s of scenario time on, a hundred real seconds after it would have begun."""
+    zero = datetime(2026, 3, 1, tzinfo=UTC).timestamp() + 0.5
+    parts = [(zero, zero), (zero + 115.0, zero + 100.0)]
+    beside = Beside(datetime(2026, 3, 1, tzinfo=UTC), 2.0, ZoneInfo("Asia/Seoul"), (), lambda name: None, parts)
+    assert beside.moment(t_s).local == local

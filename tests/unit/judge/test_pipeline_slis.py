@@ -1,11 +1,15 @@
 """The indicators of a pipeline, by histories of a few lines: numbers of processes are 0 to 2, of sinks 3 and 4."""
 
 import math
+from dataclasses import replace
 
 import pytest
-from histories import judge, objective, sli, verdict
+from histories import IDENTITY, block_of, judge, objective, observed, scenario, sli, verdict
 
-from soak.schemas.evidence.verdict import Status
+from soak.runner.judge.decide import decide
+from soak.runner.judge.judge import Judge
+from soak.schemas.evidence.verdict import End, Status
+from soak.simulation.plan import Plan
 
 PIPELINE = """
 system: pipeline
@@ -274,6 +278,7 @@ def test_records_are_counted_by_their_number() -> None:
         ("export_errors == 0", "10 sample.rss 1", "10 export.made"),
         ("abandoned == 0", "10 sample.rss 1", "10 probe.green w0"),
         ("restarts == 0", "10 sample.rss 1", "10 probe.green w0"),
+        ("backoff_violations == 0", "10 sample.rss 1", "10 probe.green w0"),
         ("left_in_queues == 0", "10 sample.rss 1", "10 sample.backlog w0 0"),
         (
             "missed_alerts == 0",
@@ -286,6 +291,17 @@ def test_records_are_counted_by_their_number() -> None:
 def test_a_count_of_none_needs_evidence(wanted: str, without: str, with_: str) -> None:
     assert judged(wanted, without)[0] is Status.INCONCLUSIVE
     assert judged(wanted, with_)[0] is Status.PASS
+
+
+@pytest.mark.parametrize(("dropped", "status"), [("", Status.INCONCLUSIVE), ("20 records.dropped w0 0\n", Status.PASS)])
+def test_only_a_real_process_knows_what_it_dropped(dropped: str, status: Status) -> None:
+    """That records passed through it is no evidence that it would say so."""
+    made = scenario(PIPELINE + "slos: [queue_dropped == 0, gap_records == 0]\n")
+    real = replace(IDENTITY, clock="real")
+    judge = Judge.of(made, Plan(made).vocabulary, real)
+    observed(judge, [block_of(f"10 records.taken w0 5\n{dropped}60 run.ended", judge.vocabulary)])
+    found = {each.objective: each.status for each in decide(judge, real, End.COMPLETED).objectives}
+    assert found == {"queue_dropped == 0": status, "gap_records == 0": Status.PASS}
 
 
 def test_sinks_must_agree_at_the_end() -> None:
@@ -461,6 +477,12 @@ def test_every_record_is_accounted_for() -> None:
     assert law("records", ACCOUNTED.replace("dropped w0 4", "dropped w0 3\n21 sample.lost 9"))[0] == "INCONCLUSIVE"
 
 
+def test_what_waits_may_be_in_one_of_the_sinks_already() -> None:
+    history = ACCOUNTED.replace("records.lost w4 2", "sample.backlog w1 5").replace("30 sample.backlog w1 3\n", "")
+    assert law("records", history) == ("PASS", "")
+    assert law("records", history.replace("@88", "@87"))[0] == "FAIL"
+
+
 def test_restarts_are_those_that_are_reported() -> None:
     assert law("restarts", KILLED + "600 reported.restarts w1 1\n600 reported.restarts w0 0") == ("PASS", "")
     assert law("restarts", KILLED + "600 reported.restarts w1 0") == ("FAIL", "signal: 1 restarts seen, 0 reported")
@@ -473,7 +495,9 @@ def test_starts_and_exits_alternate() -> None:
     assert (
         law("processes", KILLED + "200 process.exited w0 name=harvest\n201 process.exited w0 name=harvest")[0] == "FAIL"
     )
-    resumed = KILLED + "150 run.resumed 3\n200 process.started w1 name=signal"
+    started = "160 process.started w1 name=signal\n"
+    assert law("processes", KILLED + "150 run.resumed 3\n" + started)[0] == "PASS"
+    resumed = KILLED + "150 run.resumed 3\n" + started + started
     assert law("processes", resumed)[0] == "INCONCLUSIVE"
 
 
@@ -537,3 +561,23 @@ def test_a_history_may_be_cut_anywhere() -> None:
     for cuts in (range(1, count), *((cut,) for cut in range(1, count, 7))):
         made = judge(WHOLE, text, cuts=tuple(cuts))
         assert made.slis() == whole.slis()
+
+
+def test_logs_of_which_something_is_gone_break_a_law() -> None:
+    assert law("logs", "600 sample.log_size w0 90\n600 sample.log_size w1 80") == ("PASS", "")
+    lost = "200 log.lost w1 70\n300 log.lost w1 30\n600 sample.log_size w1 80"
+    assert law("logs", lost) == ("FAIL", "signal: 100B")
+    assert "logs" not in {each.law for each in verdict(KILLED, PIPELINE).laws}
+
+
+def test_resources_that_a_supervisor_reports_are_those_that_were_measured() -> None:
+    measured = "".join(f"{t} sample.process_rss w{process} 1000\n" for t in (100, 500) for process in range(3))
+    said = "600 reported.process_rss w0 {}\n600 reported.process_rss w1 1900\n600 reported.process_rss w2 600\n"
+    history = probes(101) + measured + said
+    assert law("resources", history.format(1000)) == ("PASS", "")
+    assert law("resources", history.format(0)) == ("FAIL", "harvest: 1kB measured, nothing reported")
+    assert law("resources", history.format(2100)) == ("FAIL", "harvest: 1kB measured, 2.1kB reported")
+    # One that was hardly ever there need not have been measured.
+    down = tuple((t, 0) for t in range(20, 101, 10))
+    assert law("resources", probes(101, failed=down) + measured + said.format(0)) == ("PASS", "")
+    assert "resources" not in {each.law for each in verdict(probes(101) + measured, PIPELINE).laws}

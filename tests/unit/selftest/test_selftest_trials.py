@@ -13,23 +13,37 @@ from soak.runner.targets.trials import Trial
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import Outcome
 from soak.schemas.language.load import load
-from soak.systems.orchestrator.defects import Defect
+from soak.systems.orchestrator.defects import VARIABLE, Defect
+from soak.systems.pipeline import defects as pipeline
 
-TRIALS = trials_of("orchestrator")
 SCENARIOS = Path(__file__).resolve().parents[3] / "scenarios" / "selftest"
+LAWS = {
+    "queue": ("conservation", "legal_transitions", "ledger_agreement", "littles_law"),
+    "pipeline": ("records", "restarts", "processes", "logs", "resources"),
+}
+PLANTED = {"orchestrator": (VARIABLE, Defect), "pipeline": (pipeline.VARIABLE, pipeline.Defect)}
+ALL = [trial for target in PLANTED for trial in (*trials_of(target).planted, *trials_of(target).clean)]
 
 
 def test_every_defect_has_one_trial() -> None:
-    assert sorted(trial.defect or "" for trial in TRIALS.planted) == sorted(Defect)
+    for target, (variable, defects) in PLANTED.items():
+        trials = trials_of(target)
+        assert trials.variable == variable
+        assert sorted(trial.defect or "" for trial in trials.planted) == sorted(defects)
 
 
-@pytest.mark.parametrize("trial", [*TRIALS.planted, *TRIALS.clean], ids=lambda trial: trial.name)
+def test_every_target_with_trials_is_looked_at_here() -> None:
+    with pytest.raises(UsageError, match=" or ".join(PLANTED)):
+        trials_of("calls")
+
+
+@pytest.mark.parametrize("trial", ALL, ids=lambda trial: trial.name)
 def test_the_checks_that_are_meant_stand_in_the_scenario(trial: Trial) -> None:
     scenario = load(SCENARIOS / f"{trial.scenario}.yaml", settings=trial.settings).scenario
     known = {
         *(f"objective {objective.comparison.text}" for objective in scenario.objectives),
         *(f"fault {fault.name}" for fault in scenario.faults),
-        *(f"law {law}" for law in ("conservation", "legal_transitions", "ledger_agreement", "littles_law")),
+        *(f"law {law}" for law in LAWS[scenario.system]),
         "doubt",
     }
     assert set(trial.meant) <= known

@@ -97,6 +97,7 @@ def test_sinks_are_compared_over_the_keys_that_both_have_reached(tmp_path: Path)
     rows.offer([each for each in positioned[:4] if each.seq != 2])
     lines.flush()
     rows.flush()
+    rows.close()
     found = parity(tmp_path)
     assert found["window"] == {"first": 0, "last": 3}
     assert found["differences"] == {"total": 0.25, "confirm": 0.0, "strong_ratio": pytest.approx(1 / 9)}

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -119,7 +120,7 @@ def disturb(run: Run) -> None:
         os.kill(old, number)
         run.restarted(name, old)
         run.grown(100)
-    with sqlite3.connect(run.directory / "signals.db", isolation_level=None, timeout=5) as other:
+    with closing(sqlite3.connect(run.directory / "signals.db", isolation_level=None, timeout=5)) as other:
         other.execute("BEGIN IMMEDIATE")
         run.grown(1000)
         other.execute("ROLLBACK")
@@ -162,7 +163,7 @@ def test_both_sinks_hold_every_record_exactly_once(run: Run) -> None:
     assert sent == list(range(round(MINUTES * 60 * 155)))
     assert [line["seq"] for line in run.lines("raw")] == sent
     assert [line["seq"] for line in run.lines("signals")] == sent
-    with sqlite3.connect(run.directory / "signals.db") as database:
+    with closing(sqlite3.connect(run.directory / "signals.db")) as database:
         assert [seq for (seq,) in database.execute("SELECT seq FROM signals ORDER BY rowid")] == sent
     assert run.json("parity_diff")["agree"] is True
 
@@ -239,6 +240,7 @@ def test_memory_of_every_process_is_in_the_manifest(run: Run) -> None:
     usage = run.json("run_manifest")["resource_usage"]
     assert set(usage) == {"supervisor", "harvest", "signal", "broker", "report"}
     assert all(each["max_rss_bytes"] > 1_000_000 for each in usage.values())
+    assert {line["process"] for line in run.lines("resources")} == set(usage)
 
 
 def test_a_silent_source_is_noticed_and_alerted_on(tmp_path: Path) -> None:
@@ -329,10 +331,9 @@ def test_a_restart_that_is_not_counted(defective: Run) -> None:
 
 def test_what_was_processed_is_processed_again(defective: Run) -> None:
     sent = round(1.4 * 60 * 155)
-    for keys in (
-        [line["seq"] for line in defective.lines("signals")],
-        [seq for (seq,) in sqlite3.connect(defective.directory / "signals.db").execute("SELECT seq FROM signals")],
-    ):
+    with closing(sqlite3.connect(defective.directory / "signals.db")) as database:
+        rows = [seq for (seq,) in database.execute("SELECT seq FROM signals")]
+    for keys in ([line["seq"] for line in defective.lines("signals")], rows):
         assert set(keys) == set(range(sent))
         assert len(keys) > sent
 
@@ -350,5 +351,6 @@ def test_processes_stopped_in_the_wrong_order(defective: Run) -> None:
 def test_a_manifest_that_misses_what_it_should_have(defective: Run) -> None:
     manifest = defective.json("run_manifest")
     assert set(manifest["resource_usage"]) == {"supervisor"}
+    assert {line["process"] for line in defective.lines("resources")} == {"supervisor"}
     assert manifest["harvester_metrics"]["reconnects"] == 0
     assert defective.json("source.end")["counters"]["connections_total"] == 2

@@ -14,13 +14,16 @@ import pytest
 from servers import free_port, until
 
 from soak.runner.targets.offspring import Offspring, offspring_ended
+from soak.runner.targets.processes import watching
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.ending import kill, kill_tree, send, stop_tree
+from soak.runner.targets.processes.finding import is_still
 from soak.runner.targets.processes.identity import ProcessId, process_id, stat, tree
 from soak.runner.targets.processes.launch import Launcher
 from soak.runner.targets.processes.managed import State
 from soak.runner.targets.processes.orphans import orphans
-from soak.runner.targets.processes.probes import Subject
+from soak.runner.targets.processes.ports import is_taken, listens
+from soak.runner.targets.processes.probes import Subject, probe
 from soak.runner.targets.processes.rounds import BUSY, DOWN, STOPPED, Round, Rounds
 from soak.runner.targets.processes.supervising import Policy, Report, Supervisor, What, When
 from soak.runner.targets.processes.watching import Sight, Watcher, started_at
@@ -344,6 +347,25 @@ def test_a_process_that_is_replaced_while_it_lives_is_noted(
     assert watcher.replaced == [("a", first.id)]
 
 
+def test_an_end_that_is_seen_late_comes_before_the_start_that_followed(
+    background: Background, launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_SEEN_WITHIN_S", 60.0)
+    path = tmp_path / "a.pid"
+    watcher = Watcher(background, {"a": Find(pid_file=str(path))})
+    first = launcher.start(program("a", "sleep"))
+    path.write_text(str(first.id.pid))
+    until(lambda: watcher.poll() or watcher.current("a") == first.id)
+    # The second is there when the end of the first is seen.
+    second, seen = launcher.start(program("b", "sleep")), list[Any]()
+    path.write_text(str(second.id.pid))
+    kill(first.id, Kill())
+    until(lambda: seen.extend(watcher.poll()) or len(seen) == 2)
+    assert [(each.process, each.change) for each in seen] == [(first.id, Sight.ENDED), (second.id, Sight.STARTED)]
+    assert seen[0].at == seen[1].at > started_at(second.id)
+    assert watcher.replaced == []
+
+
 # Ends.
 
 
@@ -431,3 +453,57 @@ def test_a_killed_runner_leaves_nothing_behind(tmp_path: Path) -> None:
         assert stat(daemon.pid)
         os.kill(runner.pid, signal.SIGKILL)
     until(lambda: not any(each.is_alive() for each in [*family, daemon]), 20.0)
+
+
+# Ports that others have.
+
+
+def serving(port: int) -> Process:
+    """A process that serves at a port."""
+    probe = Probe(ProbeKind.HTTP, f"http://127.0.0.1:{port}/", 2.0)
+    return replace(process("a", "http", port, ready=probe), port=str(port))
+
+
+def test_a_process_whose_port_is_taken_fails_until_it_is_free(run: Run, launcher: Launcher) -> None:
+    port = free_port()
+    other = launcher.start(program("other", "http", port))
+    until(lambda: is_taken(port))
+    run.begin(serving(port), policy=replace(POLICY, max_restarts=20, backoff_s=lambda _: 0.1))
+    run.until(What.EXITED, "a", 2)
+    assert run.of(What.READY, "a") == [], "what answers at the port is another process"
+    kill_tree(other.id)
+    own = run.until(What.READY, "a").process
+    assert own
+    assert listens(own.pid, port)
+
+
+def test_a_probe_that_another_process_answers_is_red(background: Background, launcher: Launcher) -> None:
+    port = free_port()
+    other = launcher.start(program("other", "http", port))
+    until(lambda: is_taken(port))
+    time.sleep(0.05)
+    own = launcher.start(program("a", "sleep"))
+    how = Probe(ProbeKind.TCP, str(port), 2.0)
+    said = background.run(probe(how, Subject(process=own.id, port=port)), 5.0)
+    assert (said.green, said.reason) == (False, "another process has its port")
+    assert background.run(probe(how, Subject(process=other.id, port=port)), 5.0).green
+    assert background.run(probe(how, Subject()), 5.0).green
+
+
+def test_a_port_may_be_served_by_what_a_process_has_started(launcher: Launcher) -> None:
+    port = free_port()
+    shell = Program("a", f"sh -c '{sys.executable} {TINY} http {port}; true'", ".", {}, (), None, Stop())
+    parent = launcher.start(shell)
+    until(lambda: listens(parent.id.pid, port))
+    assert not listens(os.getpid() + 4_000_000, port)
+
+
+def test_a_process_that_is_found_is_looked_at_cheaply(launcher: Launcher, tmp_path: Path) -> None:
+    port, path = free_port(), tmp_path / "a.pid"
+    child = launcher.start(program("a", "http", port))
+    path.write_text(str(child.id.pid))
+    until(lambda: is_taken(port))
+    for how in (Find(pid_file=str(path)), Find(command_line=f"http {port}$"), Find(port=str(port))):
+        assert is_still(how, child.id)
+    for how in (Find(pid_file=str(tmp_path / "b")), Find(command_line="http 1$"), Find(port=str(free_port()))):
+        assert not is_still(how, child.id)

@@ -1,0 +1,117 @@
+"""What a simulated and a real run of a pipeline must share: records by minute and sink, restarts, alerts by kind."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from soak.runner.judge.comparable import Comparable, Series
+from soak.schemas.language.expression import Unit
+from soak.schemas.language.model import Scenario
+from soak.schemas.language.tolerance import EXACT, Tolerance
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.by_kind import kind_flags
+from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.systems.pipeline.settings import AlertRule, pipeline_of
+
+_MINUTES = {
+    Kind.MINUTE_TOTAL: "records",
+    Kind.MINUTE_STRONG: "strong records",
+    Kind.MINUTE_LOW_CONSISTENCY: "records of low consistency",
+}
+_SINKS = {Kind.SINK_TOTAL: "total", Kind.SINK_CONFIRM: "confirm", Kind.SINK_STRONG: "strong"}
+_ALERTS = {Kind.REPORTED_ALERT_FIRED: "fired", Kind.REPORTED_ALERT_RESOLVED: "resolved"}
+_BACK = (Kind.PROCESS_EXITED, Kind.PROCESS_HEALTHY, Kind.PROCESS_OUTPUT)
+_FOLLOWED = kind_flags(
+    *_MINUTES,
+    *_SINKS,
+    *_ALERTS,
+    *_BACK,
+    Kind.RECORDS_SENT,
+    Kind.RECORDS_STORED,
+    Kind.SHUTDOWN_STARTED,
+    Kind.RUN_RESUMED,
+)
+
+_OF_A_MINUTE = Tolerance(absolute=5, relative=0.01, real_s=5)
+"""A record that a real source sends a moment late may be of the next minute: that many at the edges, at each speed."""
+
+_OF_A_SINK = Tolerance(absolute=1, relative=0.001)
+_RESTART = Tolerance(relative=0.25, real_s=1.5)
+_ALERT = Tolerance(absolute=5, real_s=1.5)
+_RESOLVED = Tolerance(absolute=65, real_s=1.5)
+"""Of a minute without records no share is known: an alert on shares may resolve with it, or with the next one."""
+
+
+class PipelineComparable(Comparable):
+    """Follows a pipeline for the figures that two runs of it must share."""
+
+    def __init__(self, scenario: Scenario, vocabulary: Vocabulary) -> None:
+        self._pipeline, self._vocabulary = pipeline_of(scenario), vocabulary
+        self._minutes: dict[Kind, list[float]] = {kind: [] for kind in _MINUTES}
+        self._sinks: dict[tuple[Kind, int], float] = {}
+        self._alerts: dict[tuple[Kind, str], list[float]] = {}
+        self._restarts: dict[int, list[float]] = {}
+        self._away: dict[int, float] = {}
+        self._missing: dict[int, set[Kind]] = {}
+        self._records: Counter[int] = Counter()
+        self._over = False
+
+    def observe(self, block: Block) -> None:
+        """See `Comparable`."""
+        for place in np.flatnonzero(_FOLLOWED[block.kind]).tolist():
+            kind, t_s = Kind(int(block.kind[place])), float(block.t[place])
+            worker, value = int(block.worker[place]), float(block.value[place])
+            if kind in _MINUTES:
+                self._minutes[kind].append(value)
+            elif kind in _SINKS:
+                self._sinks[kind, worker] = value
+            elif kind in _ALERTS:
+                self._alerts.setdefault((kind, self._vocabulary.names[int(value)]), []).append(t_s)
+            elif kind in _BACK:
+                self._process(kind, worker, t_s)
+            elif kind is Kind.RECORDS_SENT:
+                self._records[-1] += round(value)
+            elif kind is Kind.RECORDS_STORED:
+                self._records[worker] += int(block.attempt[place])
+            else:
+                self._over = kind is Kind.SHUTDOWN_STARTED
+                self._away.clear()
+
+    def _process(self, kind: Kind, number: int, t_s: float) -> None:
+        """Follow a process from its exit until it is healthy and, if it writes anything, has passed something on again."""
+        if kind is Kind.PROCESS_EXITED:
+            if not self._over:
+                self._away.setdefault(number, t_s)
+                writes = bool(self._pipeline.processes[number].writes)
+                self._missing[number] = {Kind.PROCESS_HEALTHY, *([Kind.PROCESS_OUTPUT] if writes else [])}
+        elif number in self._away:
+            self._missing[number].discard(kind)
+            if not self._missing[number]:
+                self._restarts.setdefault(number, []).append(t_s - self._away.pop(number))
+
+    def series(self) -> Iterator[Series]:
+        """See `Comparable`."""
+        for kind, what in _MINUTES.items():
+            name, values = f"{kind.name.lower().removeprefix('minute_')}_by_minute", tuple(self._minutes[kind])
+            yield Series(name, f"{what} of each closed minute, in the first sink", Unit.COUNT, values, _OF_A_MINUTE)
+        for number, each in enumerate(self._pipeline.sinks, len(self._pipeline.processes)):
+            missing = (float(self._records[-1] - self._records[number]),)
+            what = "records that were sent and that the sink does not hold"
+            yield Series(f"records_missing{{sink={each.name}}}", what, Unit.COUNT, missing, EXACT)
+            for kind, figure in _SINKS.items():
+                found = self._sinks.get((kind, number))
+                values = () if found is None else (found,)
+                name, what = f"sink_{figure}{{sink={each.name}}}", "of the closed window, at the end"
+                yield Series(name, f"{figure} {what}", Unit.COUNT, values, _OF_A_SINK)
+        for number, process in enumerate(self._pipeline.processes):
+            times = tuple(self._restarts.get(number, ()))
+            what = "each time from an exit of the process until it works again"
+            yield Series(f"restart_times{{process={process.name}}}", what, Unit.DURATION, times, _RESTART)
+        for rule in self._pipeline.alerts.rules:
+            for kind, word in _ALERTS.items():
+                when = tuple(self._alerts.get((kind, rule.value), ()))
+                name, what = f"alerts_{word}{{alert={rule.value}}}", f"when the pipeline's alert {word}"
+                shares = kind is Kind.REPORTED_ALERT_RESOLVED and rule is not AlertRule.NO_RECORDS
+                yield Series(name, what, Unit.DURATION, when, _RESOLVED if shares else _ALERT)

@@ -1,0 +1,204 @@
+"""What becomes of rows of ledgers, by stories of a few lines: numbers of processes are 0 to 2, of sinks 3 and 4."""
+
+from pathlib import Path
+
+import pytest
+from pipeline_story import BROKER, DB, FILE, HARVEST, SIGNAL, Story
+
+from soak.runner.targets.pipeline.places import CONFIRMED, LOW, STRONG
+from soak.runner.targets.pipeline.remains import note_remains
+from soak.schemas.stream.events import Kind
+
+CONFIRM = STRONG | CONFIRMED
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Story:
+    """A story that begins."""
+    return Story(tmp_path)
+
+
+def test_records_are_sent_taken_and_stored(story: Story) -> None:
+    story.sent(range(4), 1.0)
+    story.came("raw", range(4), 1.5)
+    story.came("file", range(3), 2.0)
+    story.close(10.0)
+    assert story.told(Kind.RECORDS_SENT, Kind.RECORDS_TAKEN, Kind.RECORDS_STORED) == [
+        *[("stored", 2.0, FILE, 1.0)] * 3,
+        ("sent", 10.0, -1, 4.0),
+        ("taken", 10.0, HARVEST, 4.0),
+    ]
+
+
+def test_latency_is_from_sent_to_stored(story: Story) -> None:
+    story.sent([0], 1.0)
+    story.came("file", [0], 3.5)
+    story.close(10.0)
+    block = story.block()
+    assert block.value[block.kind == Kind.RECORDS_STORED].tolist() == [2.5]
+
+
+def test_what_is_stored_after_the_end_of_a_stretch_is_of_the_next(story: Story) -> None:
+    story.sent(range(2), 1.0)
+    story.came("file", [0], 9.0)
+    story.came("file", [1], 11.0)
+    story.close(10.0)
+    assert story.told(Kind.RECORDS_STORED) == [("stored", 9.0, FILE, 1.0)]
+    story.close(20.0)
+    assert story.told(Kind.RECORDS_STORED) == [("stored", 11.0, FILE, 1.0)]
+
+
+def test_a_record_that_a_sink_has_already_is_there_twice(story: Story) -> None:
+    story.sent(range(3), 1.0)
+    story.came("db", [0, 1, 1], 2.0)
+    story.came("db", [0, 2], 3.0)
+    story.close(10.0)
+    assert story.told(Kind.RECORDS_DUPLICATED) == [("duplicated", 2.0, DB, 2.0)]
+
+
+def test_duplicates_are_of_the_fault_at_whose_time_they_came(story: Story) -> None:
+    story.sent([0], 1.0)
+    story.came("db", [0], 2.0)
+    story.came("db", [0], 90.0)
+    story.came("db", [0], 105.0)
+    story.close(110.0)
+    block = story.block()
+    again = block.kind == Kind.RECORDS_DUPLICATED
+    faults = [story.plan.vocabulary.causes[cause].fault for cause in block.cause[again].tolist()]
+    assert (block.t[again].tolist(), faults) == ([90.0, 105.0], ["", "kill"])
+
+
+def test_a_record_that_was_never_sent_is_a_phantom(story: Story) -> None:
+    story.sent([0], 1.0)
+    story.came("file", [0, 7], 2.0)
+    story.close(10.0, 20.0)
+    assert story.told(Kind.RECORDS_PHANTOM) == []
+    story.close(30.0)
+    assert story.told(Kind.RECORDS_PHANTOM) == [("phantom", 30.0, FILE, 1.0)]
+
+
+def test_a_record_may_be_seen_before_it_is_seen_that_it_was_sent(story: Story) -> None:
+    story.came("file", [0], 2.0)
+    story.sent([0], 1.0)
+    story.close(10.0, 20.0, 30.0, 40.0)
+    assert story.told(Kind.RECORDS_STORED, Kind.RECORDS_PHANTOM) == [("stored", 2.0, FILE, 1.0)]
+
+
+def test_orders_are_counted_once_and_again(story: Story) -> None:
+    story.sent(range(3), 1.0, CONFIRM)
+    story.came("orders", [0, 1, 0], 2.0)
+    story.close(10.0)
+    assert story.told(Kind.ORDERS_PLACED, Kind.ORDERS_DUPLICATED) == [
+        ("duplicated", 2.0, BROKER, 1.0),
+        ("placed", 10.0, BROKER, 2.0),
+    ]
+
+
+def test_what_the_reader_passes_over_is_missed_two_stretches_later(story: Story) -> None:
+    story.sent(range(10), 1.0)
+    story.came("raw", [0, 1, 4, 5], 2.0)
+    story.close(10.0, 20.0)
+    assert story.told(Kind.RECORDS_MISSED) == []
+    story.close(30.0)
+    assert story.told(Kind.RECORDS_MISSED) == [("missed", 30.0, HARVEST, 2.0)]
+    story.close(40.0)
+    assert story.told(Kind.RECORDS_MISSED) == []
+
+
+def test_what_the_reader_says_it_dropped_is_not_missed(story: Story) -> None:
+    story.sent(range(10), 1.0)
+    story.came("raw", [0, 1, 4, 9], 2.0)
+    story.flow.gaps.drop(5)
+    story.close(10.0, 20.0, 30.0)
+    assert story.told(Kind.RECORDS_MISSED) == [("missed", 30.0, HARVEST, 1.0)]
+
+
+def test_backlogs_are_what_was_readable_and_was_not_passed_on(story: Story) -> None:
+    story.sent(range(10), 1.0, CONFIRM)
+    story.came("raw", range(7), 2.0)
+    story.came("file", range(5), 3.0, CONFIRM)
+    story.came("orders", range(2), 4.0)
+    story.close(10.0)
+    assert story.told(Kind.SAMPLE_BACKLOG) == [
+        ("backlog", 10.0, HARVEST, 3.0),
+        ("backlog", 10.0, SIGNAL, 2.0),
+        ("backlog", 10.0, BROKER, 3.0),
+    ]
+
+
+def test_only_what_a_process_passes_on_waits_for_it(story: Story) -> None:
+    story.sent(range(4), 1.0, STRONG | LOW)
+    story.came("file", range(4), 3.0, STRONG | LOW)
+    story.close(10.0)
+    assert ("backlog", 10.0, BROKER, 0.0) in story.told(Kind.SAMPLE_BACKLOG)
+
+
+def test_minutes_count_what_the_first_sink_holds_when_they_are_closed(story: Story) -> None:
+    story.sent(range(3), 59.0)
+    story.sent(range(3, 5), 61.0)
+    story.came("file", [0], 59.5, STRONG)
+    story.came("file", [1, 3], 61.5, LOW)
+    story.came("db", [2], 60.0)
+    story.close(60.0)
+    assert story.told(Kind.MINUTE_TOTAL) == []
+    story.close(70.0)
+    assert story.told(Kind.MINUTE_TOTAL, Kind.MINUTE_STRONG, Kind.MINUTE_LOW_CONSISTENCY) == [
+        ("total", 61.0, -1, 2.0),
+        ("strong", 61.0, -1, 1.0),
+        ("low_consistency", 61.0, -1, 1.0),
+    ]
+    story.close(120.0, 130.0)
+    assert story.told(Kind.MINUTE_TOTAL) == [("total", 121.0, -1, 1.0)]
+
+
+def test_freshness_is_the_age_of_the_newest_record_in_a_sink(story: Story) -> None:
+    story.sent([0], 1.0)
+    story.sent([1], 4.0)
+    story.came("file", [0], 5.0)
+    story.close(10.0)
+    assert story.told(Kind.SAMPLE_FRESHNESS) == [("freshness", 10.0, FILE, 9.0)]
+
+
+def remains(story: Story) -> list[tuple[str, float, int, float]]:
+    """What is noted at the end."""
+    story.close(200.0)
+    story.block()
+    note_remains(story.flow, story.pipeline, 200.0)
+    return story.told(Kind.RECORDS_LOST, Kind.RECORDS_MISSED, Kind.SINK_TOTAL, Kind.SINK_STRONG, Kind.SINK_CONFIRM)
+
+
+def test_what_is_nowhere_at_the_end_is_lost(story: Story) -> None:
+    story.sent(range(10), 1.0, CONFIRM)
+    story.came("raw", [0, 1, 2, 3, 4, 6, 7], 2.0)
+    story.came("file", [0, 1, 3, 4], 3.0, CONFIRM)
+    story.came("db", [0, 1, 1, 3], 3.0)
+    # 5 was passed over by the reader, 8 and 9 wait for it, 6 and 7 wait for signal.
+    assert remains(story) == [
+        ("missed", 200.0, HARVEST, 1.0),
+        ("lost", 200.0, FILE, 1.0),
+        ("total", 200.0, FILE, 4.0),
+        ("confirm", 200.0, FILE, 4.0),
+        ("strong", 200.0, FILE, 4.0),
+        ("lost", 200.0, DB, 2.0),
+        ("total", 200.0, DB, 4.0),
+        ("confirm", 200.0, DB, 4.0),
+        ("strong", 200.0, DB, 4.0),
+    ]
+
+
+def test_records_lost_around_a_fault_are_of_that_fault(story: Story) -> None:
+    story.sent(range(3), 99.0)
+    story.came("raw", range(3), 99.5)
+    story.came("file", [0, 2], 101.0)
+    story.until_s = 200.0
+    note_remains(story.flow, story.pipeline, 200.0)
+    block = story.block()
+    causes = block.cause[block.kind == Kind.RECORDS_LOST].tolist()
+    assert [story.plan.vocabulary.causes[cause].fault for cause in causes] == ["kill", "kill"]
+
+
+def test_sinks_say_nothing_of_shares_that_nobody_knows(story: Story) -> None:
+    story.sent(range(2), 1.0)
+    story.flow.book.knows_like = False
+    story.came("db", range(2), 2.0)
+    assert [word for word, *_ in remains(story) if word in {"strong", "confirm"}] == []
