@@ -23,6 +23,9 @@ from soak.simulation.pipeline.supervisor import STEP_S, Supervisor
 from soak.simulation.pipeline.unit import Hang, Status, Strike, Unit
 from soak.simulation.plan import Plan
 
+HOLDS_WITHIN_S = 1.0
+"""For so long `term_during_batch` waits for records that its process holds: one that is quick holds hardly any."""
+
 
 @dataclass(eq=False, slots=True)
 class Watch:
@@ -144,17 +147,17 @@ class Mishaps:
 
     def _term(self, fault: Fault, window: Window) -> None:
         unit, cause = self._unit(fault), self._plan.cause_of(fault)
-        self._strike(unit, window, lambda: self._begin_term(unit, cause, window))
+        self._strike(unit, window, lambda: self._begin_term(unit, cause))
 
-    def _begin_term(self, unit: Unit, cause: int, window: Window) -> None:
-        self._env.process(self._end_in_a_batch(unit, cause, window.start_s + STRIKES_WITHIN_S))
+    def _begin_term(self, unit: Unit, cause: int) -> None:
+        self._env.process(self._end_in_a_batch(unit, cause, self._env.now + HOLDS_WITHIN_S))
 
     def _end_in_a_batch(self, unit: Unit, cause: int, until_s: float) -> Steps:
-        """Wait until it holds records that it has not passed on, then tell it to end."""
+        """Wait for a moment at which it holds records that it has not passed on, then tell it to end."""
         while not unit.stage.waiting and self._env.now < until_s:
             yield self._env.timeout(STEP_S)
             self._network.advance(self._env.now)
-        if unit.status is Status.DOWN or not unit.stage.waiting:
+        if unit.status is Status.DOWN:
             return
         self._tell(Kind.FAULT_INJECTED, cause, unit.number)
         yield from self._supervisor.terminate(unit, cause)
