@@ -7,7 +7,7 @@ from functools import partial
 
 from simpy import Environment
 
-from soak.schemas.language.faults import Fault
+from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.pipeline.faults import PipelineFaultType as Type
@@ -75,6 +75,8 @@ class Mishaps:
             Type.CLOCK_JUMP: self._clock_jump,
         }
         for fault in plan.scenario.faults:
+            for window in fault.windows if fault.type == TELEMETRY_LOSS else ():
+                self._at(window.start_s, partial(self._lose_telemetry, fault, window))
             if fault.type in begin:
                 for window in fault.windows:
                     self._at(window.start_s, partial(begin[Type(fault.type)], fault, window))
@@ -240,6 +242,18 @@ class Mishaps:
         self._lasts(
             cause, window, NOBODY, Watch(cause, lambda: self._now_if(seen.shows())), lambda: self._shares.forget(seen)
         )
+
+    # What the run does not see. The events themselves are left out when all are known.
+
+    def _lose_telemetry(self, fault: Fault, window: Window) -> None:
+        cause = self._plan.cause_of(fault)
+        self._tell(Kind.FAULT_INJECTED, cause)
+
+        def end() -> None:
+            self._tell(Kind.FAULT_CLEARED, cause)
+            self._tell(Kind.SAMPLE_LOST, cause)
+
+        self._at(window.end_s, end)
 
     # Faults of sinks and exports.
 
