@@ -97,6 +97,7 @@ def test_a_probe_counts_for_the_time_it_is_nearest_to() -> None:
 def test_the_nearest_of_several_probes_counts() -> None:
     starting = "7 probe.failed w0\n8 probe.failed w0\n10 probe.green w0\n11 probe.failed w0\n16 sample.rss 1"
     assert of("health_green", starting, process="harvest") == 1
+    assert of("health_green", "2 probe.green w0\n4.9 probe.green w0\n16 sample.rss 1", process="harvest") == 0
 
 
 def test_what_is_due_when_the_run_ends_may_still_come() -> None:
@@ -198,7 +199,8 @@ def test_the_order_of_the_shutdown() -> None:
     exits = "{} process.exited w2 name=report\n{} process.exited w1 name=signal\n{} process.exited w0 name=harvest\n"
     began = STARTED + "600 shutdown.started\n"
     assert of("shutdown_order_violations", began + exits.format(601, 602, 603)) == 0
-    assert of("shutdown_order_violations", began + exits.format(601, 601, 601)) == 0
+    at_once = "601 process.exited w0 name=harvest\n601 process.exited w1 name=signal\n601 process.exited w2 name=report"
+    assert of("shutdown_order_violations", began + at_once) == 0
     backwards = (
         "601 process.exited w0 name=harvest\n602 process.exited w1 name=signal\n603 process.exited w2 name=report"
     )
@@ -271,7 +273,7 @@ def test_records_are_counted_by_their_number() -> None:
         ("duplicate_records == 0", "10 records.sent 5", "10 records.stored w3 @5 1"),
         ("phantom_records == 0", "10 records.sent 5", "10 records.stored w3 @5 1"),
         ("queue_dropped == 0", "10 records.sent 5", "10 records.taken w0 5"),
-        ("gap_records == 0", "10 records.sent 5", "10 records.taken w0 5"),
+        ("gap_records == 0", "10 records.taken w1 5", "10 records.taken w0 5"),
         ("duplicate_orders == 0", "10 records.sent 5", "10 orders.placed w1 5"),
         ("reconnects <= 3", "10 sample.rss 1", "10 records.sent 5"),
         ("stream_timeouts == 0", "10 sample.rss 1", "10 records.sent 5"),
@@ -372,7 +374,9 @@ SILENT = minutes(USUAL, USUAL, NONE, NONE, NONE, USUAL, USUAL, USUAL)
         (((236, True), (362, False)), 0, 0, 2),
         (((243, True),), 1, 0, 3),
         ((), 2, 0, math.nan),
+        (((270, True), (362, False)), 0, 0, 30),
         (((275, True), (362, False)), 1, 1, 2),
+        (((241, False), (362, False)), 1, 0, 2),
         (((100, True), (110, False), (243, True), (362, False)), 0, 1, 3),
         (((243, True), (300, False), (301, True), (362, False)), 0, 1, 3),
         (((243, True), (300, False)), 1, 0, 3),
@@ -382,7 +386,9 @@ SILENT = minutes(USUAL, USUAL, NONE, NONE, NONE, USUAL, USUAL, USUAL)
         "a little before",
         "not resolved",
         "silent",
+        "just in time",
         "late",
+        "never fired",
         "once too often",
         "twice",
         "resolved too early",
@@ -398,6 +404,8 @@ def test_shares_of_a_minute(alert: str, minute: tuple[int, int, int]) -> None:
     history = minutes(USUAL, minute, minute, USUAL, USUAL, NONE, USUAL, USUAL)
     assert alerts(history, told(alert, (122, True), (244, False)), alert) == (0, 0, 4)
     assert alerts(history, "", alert)[:2] == (2, 0)
+    at_its_limit = minutes(*[(100, 2, 80)] * 8)
+    assert alerts(at_its_limit, "", alert)[:2] == (0, 0)
     assert alerts(history, told(alert, (122, True), (244, False), (370, True)), alert)[:2] == (0, 1)
 
 
