@@ -98,7 +98,8 @@ class Drive:
         self._group: Group = kind(prepared, self._background, scenario, names, self._speed)
         self._stack.callback(self._group.end_now)
         self._group.start()
-        self._actions = enter(closing(Actions(self._background)))
+        launcher = prepared.launcher
+        self._actions = enter(closing(Actions(self._background, launcher.environment, launcher.here)))
         files = self._file.supervisor.says if self._file.supervisor else {}
         self._observer = Observer(
             self._context, self._pipeline, self._group, Says(files), self._epochs, self._flow.blame, past.began_at
