@@ -1,6 +1,7 @@
 """Names in braces in the texts of a target file: `{dir}`, `{port.health}`. `{{name}}` stands for `{name}`; all else is itself."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
@@ -61,6 +62,23 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return _TEMPLATE.sub(value, text)
 
 
+def fill_command(text: str, values: Mapping[str, str]) -> str:
+    """A command line with its names replaced: one word stays one word, also where a value has a space."""
+    try:
+        words = [fill(word, values) for word in shlex.split(text)]
+    except ValueError:
+        return fill(text, values)
+    filled = fill(text, values)
+    return filled if _words(filled) == words else shlex.join(words)
+
+
+def _words(text: str) -> list[str] | None:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return None
+
+
 def expand(value: T, values: Mapping[str, str]) -> T:
     """`value`, part of a target file, with the names in all its texts replaced."""
     expanded: T = _expand(value, values)
@@ -77,5 +95,14 @@ def _expand(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, Mapping):
         return {key: _expand(each, values) for key, each in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{each.name: _expand(getattr(value, each.name), values) for each in fields(value)})
+        return replace(value, **dict(_expanded(value, values)))
     return value
+
+
+def _expanded(value: Any, values: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """The fields of a part of a target file; its command lines stay as many words as they are."""
+    commands = {"command", "what"} if getattr(value, "kind", None) == "exec" else {"command"}
+    for name in (each.name for each in fields(value)):
+        content = getattr(value, name)
+        is_command = name in commands and isinstance(content, str)
+        yield name, fill_command(content, values) if is_command else _expand(content, values)

@@ -57,12 +57,16 @@ class Supervisor:
     def _look_after(self, unit: Unit) -> Steps:
         while True:
             yield unit.gone
-            if self.ending or not unit.restarts.wanted:
+            if self.ending:
                 return
             now = self._env.now
-            wait_s = unit.restarts.ended(now, now - unit.healthy_s)
+            wait_s = unit.restarts.ended(now, now - unit.healthy_s) if unit.restarts.wanted else None
             if wait_s is None:
-                self._ledger.process(now, Kind.PROCESS_ABANDONED, unit.number)
+                if unit.restarts.wanted:
+                    self._ledger.process(now, Kind.PROCESS_ABANDONED, unit.number)
+                unit.stage.give_up()
+                if self._is_reader(unit):
+                    self._network.source.give_up()
                 return
             yield self._env.timeout(wait_s)
             if self.ending:
@@ -130,7 +134,7 @@ class Supervisor:
         if was_up and finished:
             unit.stage.finish()
         elif was_up:
-            losses = unit.stage.die(now, cause, resume=self._pipeline.resume)
+            losses = unit.stage.die(cause, resume=self._pipeline.resume)
             for sink, count in self._network.lost(unit.number, losses):
                 self._ledger.row(now, Kind.RECORDS_LOST, worker=sink, cause=cause, value=count)
         unit.gone.succeed()

@@ -14,8 +14,9 @@ the source sent them (`sent`), also where nobody was connected.
 - `orders.jsonl`: the exchange's ledger, a line per order that it accepted, `{"seq", "key", "at", …}`.
 - `session.json` (harvest): the epoch that the source was given, its symbols and endpoint. Minutes are counted from there.
 - `probes.jsonl`, `resources.jsonl` (memory, open files and CPU, in each round of probes), `processes.jsonl`, `restarts.jsonl`,
-  `alerts.jsonl`, `exports.jsonl`, `shutdown.jsonl`: what the supervisor did. A restart is written when the process is
-  started again, with its new `pid`, the old one's `exit` and the supervisor's own `count`. Probes are due at the epoch plus multiples of `health.every`.
+  `alerts.jsonl`, `exports.jsonl`, `shutdown.jsonl`: what the supervisor did. A restart is written when the process is started
+  again, with its new `pid`, the old one's `exit` and the supervisor's own `count`. Probes are due at the epoch plus multiples
+  of `health.every`.
 - `NAME.pid`, `NAME.log` (appended), `NAME.end.json` (what a process that was asked to stop had left, and its counters;
   in `shutdown.jsonl`, `left` is null for one that could not say so).
 - `config.json` as run, and at the end `run_manifest.json`, `source_manifest.json`, `parity_diff.json` (with both sinks),

@@ -14,7 +14,7 @@ from soak.schemas.language.schema import read_schema
 from soak.schemas.target.load import load_target, target_schema
 from soak.schemas.target.model import Killed, ProbeKind, TargetFile, TimeFormat
 from soak.schemas.target.order import circle, start_order
-from soak.schemas.target.templates import expand, fill, names_in
+from soak.schemas.target.templates import expand, fill, fill_command, names_in
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ROOT / "tests" / "target_files"
@@ -116,6 +116,17 @@ def test_defaults_are_filled_in_everywhere() -> None:
     assert supervised.processes[1].live == supervised.processes[1].ready
     assert supervised.supervisor
     assert supervised.supervisor.says == {"restarts": "{dir}/restarts.jsonl"}
+
+
+def test_a_word_of_a_command_line_stays_one() -> None:
+    values = {"dir": "/a b/(c)", "pid": "7"}
+    assert fill_command("run --dir {dir} 'kill {pid}' x", values) == "run --dir '/a b/(c)' 'kill 7' x"
+    assert fill_command("run --dir {dir} {port}", {"dir": "/ab"}) == "run --dir /ab {port}"
+    assert fill_command("run '{dir}", values) == "run '/a b/(c)"
+    signal = expand(read("everything"), values).processes[1]
+    assert signal.program and signal.program.command == "signal --dir '/a b/(c)'"
+    assert signal.ready and signal.ready.what == "test -e '/a b/(c)/ready'"
+    assert signal.kill.command == "kill -9 7"
 
 
 def test_names_in_braces_are_replaced() -> None:

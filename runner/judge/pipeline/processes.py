@@ -124,6 +124,7 @@ class Processes:
                 self._came_back(each, number, kind, t_s, series["restart_time"])
             case Kind.PROBE_GREEN | Kind.PROBE_FAILED:
                 series["restarts"].add(t_s, 0.0, label)
+                series["backoff_violations"].add(t_s, 0.0, label)
                 well = kind == Kind.PROBE_GREEN
                 each.well_since_s = (t_s if each.well_since_s is None else each.well_since_s) if well else None
             case Kind.PROCESS_ABANDONED:
@@ -140,7 +141,7 @@ class Processes:
         label = self._parts.of_process(number, t_s)
         if each.up:
             self._turn(block, place, facts, "started while it ran")
-        again = each.exit_s is not None and self.shutdown_s is None
+        again = each.exit_s is not None
         series["restarts"].add(t_s, float(again), label)
         if again:
             assert each.exit_s is not None

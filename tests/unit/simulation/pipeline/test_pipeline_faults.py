@@ -64,6 +64,76 @@ def test_at_least_once_writes_again_what_was_written_since_the_last_checkpoint()
     assert total == 1200 + 20
 
 
+def test_a_checkpoint_leaves_out_what_is_in_a_batch_that_is_not_written() -> None:
+    # Records 350 to 359 were in a batch at 36 s, which was lost at 39 s.
+    run = plain(KILLED, transform="at_least_once", rows=50)
+    assert run.total("records.stored", "file") == 1200
+    assert run.total("records.duplicated") == 0
+
+
+def test_a_process_that_ended_as_it_should_begins_where_it_ended() -> None:
+    # It dies before it makes another checkpoint: what it had written before it ended is not written again.
+    ends = fault("term_during_batch", ", process: transform", at="38500ms")
+    run = plain(ends + fault("process_kill", ", process: transform", "k", "43500ms"), transform="at_least_once")
+    assert run.total("records.stored", "file") == 1200
+    assert run.total("records.duplicated") == run.total("records.duplicated", fault="k") == 435 - 396
+
+
+def test_what_is_read_again_is_not_taken_twice() -> None:
+    run = plain(KILLED, rows=20)
+    assert run.total("records.taken", "transform") == run.total("records.taken", "collect") == 1200
+
+
+BEHIND = """
+duration: 1m
+pipeline:
+  processes:
+    - {name: collect, reads: source, writes: raw, guarantee: at_most_once}
+    - name: transform
+      reads: raw
+      writes: results
+      guarantee: at_most_once
+      buffer: 50
+      service: {distribution: constant, value: %s}
+  sinks: [{name: first, of: raw, batch: {rows: %d, every: 5s}}, {name: second, of: results}]
+faults: [{name: f, type: process_kill, process: %s, at: 38990ms}]
+"""
+
+
+def test_a_process_that_is_behind_loses_what_is_in_its_memory_and_not_what_is_in_its_stream() -> None:
+    run = Run(BEHIND % ("120ms", 1, "transform"))
+    # 390 records came and 324 were done; one is in service and 50 are in the buffer.
+    assert run.total("records.lost", "second", "f") == 51
+    assert run.total("records.lost", "first") == 0
+    assert run.total("records.stored", "second") == 600 - 51
+
+
+def test_what_a_stream_loses_the_sinks_behind_it_lose_too() -> None:
+    run = Run(BEHIND % ("1ms", 20, "collect"))
+    assert run.total("records.lost", "first", "f") == run.total("records.lost", "second", "f") == 10
+    assert run.total("records.stored", "second") == 590
+
+
+LONG = """
+duration: 30s
+workload: {arrivals: {rate: 1/min, process: constant}}
+pipeline:
+  processes: [{name: work, reads: source, writes: done, service: {distribution: constant, value: 4s}}]
+  sinks: [{name: file, of: done}]
+faults: [%s]
+"""
+STOPPED = "{name: h, type: process_hang, process: work, at: 1s, for: 10s}"
+
+
+def test_what_is_done_of_a_record_when_its_process_is_stopped_stays_done() -> None:
+    assert [event.value for event in Run(LONG % STOPPED).of("records.stored")] == [14.0]
+
+
+def test_a_record_that_is_worked_on_again_takes_its_whole_time() -> None:
+    killed = "{name: k, type: process_kill, process: work, at: 12s}"
+    assert [event.value for event in Run(LONG % f"{STOPPED}, {killed}").of("records.stored")] == [18.0]
+
+
 def test_orders_for_duplicates_have_the_key_of_the_first_unless_they_are_placed_at_least_once() -> None:
     exact = plain(KILLED, transform="at_least_once")
     assert exact.total("records.duplicated", fault="f") == 390 - 360
@@ -87,6 +157,9 @@ def test_a_process_is_told_to_end_when_it_holds_records() -> None:
     # The batch of 380 to 399 is written with record 399, and the next record comes at 40 s.
     run = plain(fault("term_during_batch", ", process: transform", at="39950ms"), rows=20)
     assert run.times("fault.injected") == [pytest.approx(40.05)]
+    # One without batches holds a record for a fifth of a millisecond.
+    quick = plain(fault("term_during_batch", ", process: transform", at="39950ms"))
+    assert quick.times("fault.injected") == [pytest.approx(40.95, abs=0.06)]
     assert run.total("records.stored", "file") == 1200
 
 
@@ -130,6 +203,21 @@ def test_a_source_that_refuses_connections_is_asked_again_until_it_does_not() ->
     assert run.times("stream.reconnected") == [pytest.approx(33.25)]
     assert run.times("fault.cleared") == [33.15]
     assert run.total("records.stored", "file") == 1200
+
+
+def test_what_is_sent_while_the_reader_is_stopped_waits_in_its_connection() -> None:
+    run = plain(fault("process_hang", ", process: collect, for: 10s"), resume="false")
+    assert run.total("records.missed") + run.total("records.lost") == 0
+    assert run.total("records.stored", "file") == 1200
+
+
+def test_a_stopped_reader_neither_gives_its_connection_up_nor_connects_again() -> None:
+    stopped = fault("process_hang", ", process: collect, for: 40s")
+    assert plain(stopped).of("stream.timed_out", "stream.reconnected") == []
+    silent = fault("source_silence", ", for: 50s", "s", "30s")
+    assert plain(stopped + silent).of("stream.timed_out", "stream.reconnected") == []
+    run = plain(stopped + fault("source_disconnect", "", "d", "40s"))
+    assert run.times("stream.reconnected") == [pytest.approx(71.0, abs=0.21)]
 
 
 def test_a_silent_source_is_given_up_again_and_again() -> None:
@@ -186,6 +274,11 @@ def test_a_sink_that_cannot_be_written_gets_everything_when_it_can_again() -> No
     assert run.times("fault.cleared") == [41.0]
 
 
+def test_minutes_are_of_the_first_sink() -> None:
+    run = Run(f"{TWO}\nfaults:\n{fault('sink_lock', ', sink: database, for: 40s')}")
+    assert [event.value for event in run.of("minute.total")] == [600.0, 600.0]
+
+
 def test_readers_follow_the_first_sink_of_their_stream() -> None:
     run = plain(fault("sink_full", ", sink: file, for: 10s"))
     placed = run.of("orders.placed")
@@ -194,6 +287,13 @@ def test_readers_follow_the_first_sink_of_their_stream() -> None:
     # What is sent after 31 s is placed after 41 s.
     assert [event.value for event in placed if event.t == 40.0 and event.value > 3] == []
     assert next(event.value for event in placed if event.t == 50.0) > 10
+
+
+def test_readers_do_not_wait_for_the_other_sinks() -> None:
+    text = TWO.replace("  sinks", "    - {name: order, reads: results, writes: orders}\n  sinks")
+    run = Run(f"{text}\nfaults:\n{fault('sink_lock', ', sink: database, for: 10s')}")
+    assert run.times("process.output", who="order")[0] < 0.1
+    assert [event.value for event in run.of("orders.placed") if event.t <= 120.0] == pytest.approx([100.0] * 12, abs=1)
 
 
 def test_a_sink_that_two_faults_close_is_open_when_both_are_over() -> None:
