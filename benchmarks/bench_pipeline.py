@@ -78,7 +78,7 @@ def judged(of: "Loaded") -> int:
 def one_by_one(of: "Loaded") -> int:
     """The same records in a loop: what each process and each batch makes of one after the other."""
     from soak.schemas.systems.pipeline.settings import pipeline_of
-    from soak.simulation.pipeline.stage import ServiceTimes
+    from soak.simulation.pipeline.inbox import ServiceTimes
     from soak.simulation.plan import Plan
 
     plan = Plan(of.scenario)
@@ -105,7 +105,7 @@ def in_simpy(of: "Loaded") -> int:
     import simpy
 
     from soak.schemas.systems.pipeline.settings import pipeline_of
-    from soak.simulation.pipeline.stage import ServiceTimes
+    from soak.simulation.pipeline.inbox import ServiceTimes
     from soak.simulation.plan import Plan
 
     plan, env, records = Plan(of.scenario), simpy.Environment(), 0

@@ -42,6 +42,10 @@ def _no_panels(run: "RunData") -> "Sequence[Panel]":
     return ()
 
 
+def _no_lanes(run: "RunData") -> Mapping[str, Sequence[tuple[float, float]]]:
+    return {}
+
+
 def _none(*_: object) -> Mapping[str, str]:
     return {}
 
@@ -53,6 +57,8 @@ class Room:
     plots: by file name, shown before the common ones. panels: of throughput.svg, below the tasks per minute, and above them
     those of `panels_of` that depend on the run. on_page: the same for the timeline (empty: as `panels`). grown: panels of
     growth.svg.
+
+    lanes: of the timeline, below faults and alerts: names, and from when to when in seconds.
 
     summary: a part of soak_summary.md after the objectives, in Markdown. page: the same in report.html; text is escaped, a
     `markupsafe.Markup` is not. `soak.reports.summary.render_template` renders either from a template.
@@ -70,6 +76,7 @@ class Room:
     panels: "Sequence[Panel]" = ()
     panels_of: "Callable[[RunData], Sequence[Panel]]" = _no_panels
     on_page: "Sequence[Panel]" = ()
+    lanes: "Callable[[RunData], Mapping[str, Sequence[tuple[float, float]]]]" = _no_lanes
     grown: Sequence[Grown] = ()
     summary: "Callable[[RunData], str]" = _nothing
     page: "Callable[[RunData, Inline], str]" = _nothing

@@ -170,6 +170,9 @@ def _lanes(run: RunData) -> Iterator[tuple[str, str, list[_Span]]]:
             for each in alert.firings
         ]
         yield f"alert {alert.name}", ORANGE, firings
+    system = run.scenario.system
+    for name, spans in ask(system, "its lanes of the timeline", room_of(system).lanes, run).items():
+        yield name, PURPLE, [(from_s, min(to_s, ended_s), "", 0.85) for from_s, to_s in spans]
 
 
 def _x(t_s: float, span_s: float) -> float:

@@ -1,6 +1,6 @@
 """The system `pipeline` in reports."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from soak.reports.data import RunData
 from soak.reports.history import Event
@@ -20,6 +20,15 @@ def _speed(run: RunData) -> str:
         for each in floors_of(pipeline_of(run.scenario), run.manifest.speed)
     ]
     return f"{start} Not scaled, in real time: {', '.join(found)}." if found else start
+
+
+def _lanes(run: RunData) -> Mapping[str, Sequence[tuple[float, float]]]:
+    """When each of the pipeline's own alerts fired, as it says."""
+    lanes: dict[str, list[tuple[float, float]]] = {rule: [] for rule in pipeline_of(run.scenario).alerts.rules}
+    for alert in run.manifest.alerts or ():
+        until_s = run.verdict.ended_s if alert.resolved is None else alert.resolved.t_s
+        lanes.setdefault(alert.rule, []).append((alert.fired.t_s, until_s))
+    return lanes
 
 
 def _event_words(run: RunData, event: Event) -> str:
@@ -73,6 +82,7 @@ ROOM = Room(
     on_page=(_UP,),
     speed=_speed,
     resumed="The pipeline went on meanwhile; what it did is known from its own ledgers.",
+    lanes=_lanes,
     event_words=_event_words,
     events=(
         "probe.failed",

@@ -89,10 +89,14 @@ def _time(state: "State") -> str:
     return f"{state.shown_t} of {state.shown_duration}{f', {state.ended}' if state.ended else eta}"
 
 
+def _rate(per_min: float) -> str:
+    return f"{per_min:,.0f}" if per_min >= 1000 else f"{per_min:.3g}"
+
+
 def _figures(state: "State") -> str:
     tasks = ", ".join(f"{count:,} {name}" for name, count in state.tasks.items())
     levels = ", ".join(f"{name} {value:g}" for name, value in state.levels.items())
-    rate = "" if state.throughput_per_min is None else f"{state.throughput_per_min:.3g} {state.units} per minute"
+    rate = "" if state.throughput_per_min is None else f"{_rate(state.throughput_per_min)} {state.units} per minute"
     lines = [
         f"{state.units:8} {tasks}",
         f"now      {', '.join(filter(None, [levels, rate]))}",

@@ -130,7 +130,7 @@ class Supervisor:
         if was_up and finished:
             unit.stage.finish()
         elif was_up:
-            losses = unit.stage.die(now, cause, resume=self._pipeline.resume)
+            losses = unit.stage.die(cause, resume=self._pipeline.resume)
             for sink, count in self._network.lost(unit.number, losses):
                 self._ledger.row(now, Kind.RECORDS_LOST, worker=sink, cause=cause, value=count)
         unit.gone.succeed()

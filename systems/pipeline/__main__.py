@@ -86,7 +86,22 @@ def settings_of(asked: argparse.Namespace) -> Settings:
         raise SettingsError(str(error)) from None
     except (ZoneInfoNotFoundError, ValueError):
         raise SettingsError(f"REPORT_TZ: no time zone {settings.timezone!r}") from None
+    _complete(asked.command, settings)
     return checked(settings)
+
+
+def _complete(command: str, settings: Settings) -> None:
+    """Raise SettingsError if a command misses what only it needs."""
+    if command == "harvest" and not settings.source:
+        raise SettingsError("harvest needs the URL of a source (--source ws://…)")
+    if command == "broker" and not settings.exchange:
+        raise SettingsError("broker needs the URL of an exchange (--exchange http://…)")
+    if command == "source" and not {"stream", "source"} <= set(settings.ports):
+        raise SettingsError("source needs two ports (--port and --control-port)")
+    if command == "run" and not settings.source and (settings.path / "raw.jsonl").exists():
+        raise SettingsError(
+            f"{settings.path} has the records of another run: a new one needs another directory (--dir)"
+        )
 
 
 def _run(asked: argparse.Namespace, settings: Settings) -> int:

@@ -72,7 +72,7 @@ class Keeper:
             if (code := child.ended()) is not None:
                 self._ended(child, code)
         for service in self._services.values():
-            if (code := service.ended()) is not None:
+            if (code := service.ended()) is not None and not self.over:
                 log(f"supervisor: the service {service.name} has ended with {code}")
 
     def _ended(self, child: Child, code: int) -> None:

@@ -10,8 +10,13 @@ from msgspec import Struct
 from soak.systems.pipeline.records import Tick
 from soak.systems.pipeline.settings import Market
 from soak.systems.pipeline.spool import LineReader
+from soak.systems.pipeline.stage import StageError
 
 _MASK = (1 << 64) - 1
+
+
+class ReplayError(StageError):
+    """A line of a replay is not a record."""
 
 
 class Feed(Protocol):
@@ -39,6 +44,7 @@ class Replay:
     """The records of a file of JSON lines."""
 
     def __init__(self, path: Path) -> None:
+        self._name, self._number = path.name, 0
         self._reader = LineReader(path)
         self._lines: Iterator[bytes] = iter(())
         self._next: Replayed | None = None
@@ -46,7 +52,7 @@ class Replay:
         self.ended = False
 
     def due(self, now_s: float, at_most: int) -> list[Tick]:
-        """The next records that are due by now."""
+        """The next records that are due by now. Raises ReplayError."""
         found: list[Tick] = []
         while len(found) < at_most and (each := self._peek()) is not None and each.t <= now_s:
             found.append(Tick(each.seq, each.symbol, each.strength, each.consistency))
@@ -62,7 +68,11 @@ class Replay:
             line = next(self._lines, None)
         if line is None:
             return None
-        self._next = self._decode(line)
+        self._number += 1
+        try:
+            self._next = self._decode(line)
+        except msgspec.MsgspecError as error:
+            raise ReplayError(f"{self._name}:{self._number}: is not a record: {error}") from None
         if self._next.end:
             self._next, self.ended = None, True
         return self._next

@@ -250,9 +250,18 @@ def checked(settings: Settings) -> Settings:
         raise SettingsError(f"shutdown.order: {missing[0]!r} is missing")
     if settings.timeseries_type != "none" and not settings.timeseries_url:
         raise SettingsError("timeseries_url is missing: where is the database?")
+    for where, url, scheme in (
+        ("timeseries_url", settings.timeseries_url, "http://"),
+        ("exchange", settings.exchange, "http://"),
+        ("source", settings.source, "ws://"),
+    ):
+        if url and not url.startswith(scheme):
+            raise SettingsError(f"{where}: {url!r} must begin with {scheme}")
     return settings
 
 
 def write_settings(settings: Settings, path: Path) -> None:
-    """Store the settings as run."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
+    """Store the settings as run; whole, should somebody read them meanwhile."""
+    beside = path.with_name(f".{path.name}")
+    beside.write_bytes(msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
+    beside.replace(path)

@@ -45,13 +45,17 @@ class Source:
         stage.counters |= {"connections_total": 0, "resent_total": 0, "last_seq": -1}
 
     async def run(self, port: int) -> None:
-        """Serve until asked to stop."""
+        """Serve until asked to stop. Raises StageError."""
         if self._epoch is not None:
             self._gone.set()
         server = await self._listen(port)
         await self._stage.open(go=self._go, disconnect=self._disconnect, hold=self._hold, stop=self._stop)
         publishing = asyncio.create_task(self._publish())
-        await self._stage.stopping.wait()
+        stopping = asyncio.create_task(self._stage.stopping.wait())
+        await asyncio.wait({publishing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if publishing.done():
+            publishing.result()  # an error ends the process
+        await stopping
         publishing.cancel()
         server.close()
 

@@ -18,12 +18,17 @@ from soak.systems.pipeline.web import Answer, Route, answer_json, serve
 _LOOK_S = 0.5
 """How often a process looks whether its parent is still there."""
 
-PORT_TAKEN = 98
-"""Exit code of a process whose port is taken."""
+
+class StageError(Exception):
+    """A process cannot work, and ends with `code`; the message says why."""
+
+    code = 1
 
 
-class PortTakenError(Exception):
+class PortTakenError(StageError):
     """Something else listens on the port of a process."""
+
+    code = 98
 
 
 def log(message: object) -> None:
@@ -163,9 +168,9 @@ def run(name: str, settings: Settings, work: Callable[[Stage], Awaitable[None]],
 
     try:
         asked = asyncio.run(main())
-    except PortTakenError as error:
+    except StageError as error:
         log(f"{name}: {error}")
-        return PORT_TAKEN
+        return error.code
     if not asked:
         return 0
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -8,13 +8,14 @@ from soak.runner.judge.pipeline.probes import Probes
 from soak.runner.judge.pipeline.processes import Processes
 from soak.runner.judge.pipeline.reported import Reported
 from soak.runner.judge.room import Law
-from soak.schemas.systems.pipeline.settings import Pipeline
+from soak.schemas.systems.pipeline.settings import Guarantee, Pipeline
 
 _RECORDS = (
     "every record that the source sent is at the end in a sink, dropped, missed, lost or waiting, and in one place only"
 )
 _RESTARTS = "the restarts of every process, counted by its starts, are those that the supervisor reports"
 _PROCESSES = "starts and exits of every process alternate"
+_TWICE = Guarantee.AT_LEAST_ONCE
 _RESUMED = "the runner was down meanwhile"
 
 
@@ -58,6 +59,9 @@ def _records(pipeline: Pipeline, flow: Flow, ends: Ends) -> Law:
         apart = flow.sent - (stored + dropped + missed + lost + left)
         # Of records that a process does not pass on it is not said where they are.
         apart = apart if whole else min(0, apart)
+        # What would be read a second time waits as well as it is there.
+        again = sum(int(ends.left[each] or 0) for each in way if pipeline.processes[each].guarantee is _TWICE)
+        apart = 0 if -again <= apart < 0 else apart
         broken += abs(apart) + phantoms
         if apart or phantoms:
             parts = {"stored": stored, "dropped": dropped, "missed": missed, "lost": lost, "waiting": left}

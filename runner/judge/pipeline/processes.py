@@ -124,6 +124,7 @@ class Processes:
                 self._came_back(each, number, kind, t_s, series["restart_time"])
             case Kind.PROBE_GREEN | Kind.PROBE_FAILED:
                 series["restarts"].add(t_s, 0.0, label)
+                series["backoff_violations"].add(t_s, 0.0, label)
                 well = kind == Kind.PROBE_GREEN
                 each.well_since_s = (t_s if each.well_since_s is None else each.well_since_s) if well else None
             case Kind.PROCESS_ABANDONED:

@@ -98,7 +98,8 @@ class Drive:
         self._group: Group = kind(prepared, self._background, scenario, names, self._speed)
         self._stack.callback(self._group.end_now)
         self._group.start()
-        self._actions = enter(closing(Actions(self._background)))
+        launcher = prepared.launcher
+        self._actions = enter(closing(Actions(self._background, launcher.environment, launcher.here)))
         files = self._file.supervisor.says if self._file.supervisor else {}
         self._observer = Observer(
             self._context, self._pipeline, self._group, Says(files), self._epochs, self._flow.blame, past.began_at
@@ -232,7 +233,7 @@ class Drive:
         """Whether something of the run is still to come: records on their way, minutes to close, faults to undo."""
         self._read()
         flow, plan = self._flow, self._plan
-        if self._context.now() < plan.ends_s + flow.settling_s + _READ_REAL_S * self._speed:
+        if self._context.now() < plan.ends_s + flow.settling_s + 2 * _HOLD_REAL_S * self._speed:
             return True
         sent_all = self._feed is None or flow.book.sent >= plan.offered
         waits = any(value > 0 for value in flow.waiting.now().values())

@@ -187,7 +187,13 @@ class Theirs(Group):
                 del self._starting[name]
 
     def _subject(self, name: str) -> Subject:
-        return Subject(environment=None, folder=self._prepared.directory)
+        launcher, port = self._prepared.launcher, self.processes[name].port
+        return Subject(
+            environment=launcher.environment,
+            folder=launcher.here,
+            process=self.current(name),
+            port=int(port) if port else None,
+        )
 
     def probes_from(self, epoch: float) -> None:
         """See `Group`."""

@@ -160,7 +160,7 @@ class Observer:
         last = self._counts.get(said.process, 0)
         count = last + 1 if said.count is None else said.count
         # A supervisor that was started anew counts from the beginning.
-        if count < last:
+        if count <= last:
             self._counted[said.process] = self._counted.get(said.process, 0) + last
         self._counts[said.process] = count
         self.reported[said.process] = self._counted.get(said.process, 0) + count

@@ -44,6 +44,9 @@ class Kept(Protocol):
     def is_ready(self, name: str) -> bool:
         """Whether it is there, and its probe of readiness is green."""
 
+    def subject(self, name: str) -> Subject:
+        """What its probes need to know."""
+
     def trouble(self, name: str) -> str:
         """Why it is not ready, as far as that is known."""
 
@@ -87,6 +90,10 @@ class Ours:
     def is_ready(self, name: str) -> bool:
         """See `Kept`."""
         return self._supervisor.state(name) is State.READY
+
+    def subject(self, name: str) -> Subject:
+        """See `Kept`."""
+        return self._supervisor.subject(name)
 
     def trouble(self, name: str) -> str:
         """See `Kept`."""
@@ -137,9 +144,19 @@ class Theirs:
             return False
         if how is None:
             return True
-        said = look(how, Subject(folder=self._prepared.directory), self._background)
+        said = look(how, self.subject(name), self._background)
         self._why[name] = said.reason
         return said.green
+
+    def subject(self, name: str) -> Subject:
+        """See `Kept`."""
+        launcher, port = self._prepared.launcher, self._processes[name].port
+        return Subject(
+            environment=launcher.environment,
+            folder=launcher.here,
+            process=self.current(name),
+            port=int(port) if port else None,
+        )
 
     def trouble(self, name: str) -> str:
         """See `Kept`."""

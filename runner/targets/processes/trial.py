@@ -21,7 +21,6 @@ from soak.runner.targets.processes.ledger_trial import fault_of_ledger
 from soak.runner.targets.processes.metrics import MetricReader
 from soak.runner.targets.processes.orphans import orphans
 from soak.runner.targets.processes.prepared import Prepared, missing_commands, prepare
-from soak.runner.targets.processes.probes import Subject
 from soak.runner.targets.processes.starting import Programs
 from soak.schemas.errors import ScenarioError
 from soak.schemas.target.load import LoadedTarget
@@ -145,14 +144,11 @@ class _Trial:
     def _look_at(self, process: Process) -> Iterator[Step]:
         """Its probe while it runs, and its metrics."""
         if process.live is not None and process.live != process.ready:
-            said = look(process.live, self._subject(), self._background)
+            said = look(process.live, self._kept.subject(process.name), self._background)
             yield Step(f"{process.name} is alive", OK if said.green else FAILED, said.reason)
         for name, how in process.metrics.items():
             value = self._background.run(MetricReader(how).read(), how.timeout_s + _SLACK_S)
             yield Step(f"{process.name} reports {name}", FAILED if value is None else OK, _shown(value))
-
-    def _subject(self) -> Subject:
-        return Subject(folder=self._prepared.directory)
 
     def _ledgers(self) -> Iterator[Step]:
         """Whether every ledger is there, with the fields that the file names."""

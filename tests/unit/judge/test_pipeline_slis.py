@@ -278,6 +278,7 @@ def test_records_are_counted_by_their_number() -> None:
         ("export_errors == 0", "10 sample.rss 1", "10 export.made"),
         ("abandoned == 0", "10 sample.rss 1", "10 probe.green w0"),
         ("restarts == 0", "10 sample.rss 1", "10 probe.green w0"),
+        ("backoff_violations == 0", "10 sample.rss 1", "10 probe.green w0"),
         ("left_in_queues == 0", "10 sample.rss 1", "10 sample.backlog w0 0"),
         (
             "missed_alerts == 0",

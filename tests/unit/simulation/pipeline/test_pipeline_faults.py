@@ -64,6 +64,74 @@ def test_at_least_once_writes_again_what_was_written_since_the_last_checkpoint()
     assert total == 1200 + 20
 
 
+def test_a_checkpoint_leaves_out_what_is_in_a_batch_that_is_not_written() -> None:
+    # Records 350 to 359 were in a batch at 36 s, which was lost at 39 s.
+    run = plain(KILLED, transform="at_least_once", rows=50)
+    assert run.total("records.stored", "file") == 1200
+    assert run.total("records.duplicated") == 0
+
+
+def test_a_process_that_ended_as_it_should_begins_where_it_ended() -> None:
+    run = plain(fault("term_during_batch", ", process: transform", at="38s"), transform="at_least_once", rows=20)
+    assert run.total("records.stored", "file") == 1200
+    assert run.total("records.duplicated") == 0
+
+
+def test_what_is_read_again_is_not_taken_twice() -> None:
+    run = plain(KILLED, rows=20)
+    assert run.total("records.taken", "transform") == run.total("records.taken", "collect") == 1200
+
+
+BEHIND = """
+duration: 1m
+pipeline:
+  processes:
+    - {name: collect, reads: source, writes: raw, guarantee: at_most_once}
+    - name: transform
+      reads: raw
+      writes: results
+      guarantee: at_most_once
+      buffer: 50
+      service: {distribution: constant, value: %s}
+  sinks: [{name: first, of: raw, batch: {rows: %d, every: 5s}}, {name: second, of: results}]
+faults: [{name: f, type: process_kill, process: %s, at: 38990ms}]
+"""
+
+
+def test_a_process_that_is_behind_loses_what_is_in_its_memory_and_not_what_is_in_its_stream() -> None:
+    run = Run(BEHIND % ("120ms", 1, "transform"))
+    # 390 records came and 324 were done; one is in service and 50 are in the buffer.
+    assert run.total("records.lost", "second", "f") == 51
+    assert run.total("records.lost", "first") == 0
+    assert run.total("records.stored", "second") == 600 - 51
+
+
+def test_what_a_stream_loses_the_sinks_behind_it_lose_too() -> None:
+    run = Run(BEHIND % ("1ms", 20, "collect"))
+    assert run.total("records.lost", "first", "f") == run.total("records.lost", "second", "f") == 10
+    assert run.total("records.stored", "second") == 590
+
+
+LONG = """
+duration: 30s
+workload: {arrivals: {rate: 1/min, process: constant}}
+pipeline:
+  processes: [{name: work, reads: source, writes: done, service: {distribution: constant, value: 4s}}]
+  sinks: [{name: file, of: done}]
+faults: [%s]
+"""
+STOPPED = "{name: h, type: process_hang, process: work, at: 1s, for: 10s}"
+
+
+def test_what_is_done_of_a_record_when_its_process_is_stopped_stays_done() -> None:
+    assert [event.value for event in Run(LONG % STOPPED).of("records.stored")] == [14.0]
+
+
+def test_a_record_that_is_worked_on_again_takes_its_whole_time() -> None:
+    killed = "{name: k, type: process_kill, process: work, at: 12s}"
+    assert [event.value for event in Run(LONG % f"{STOPPED}, {killed}").of("records.stored")] == [18.0]
+
+
 def test_orders_for_duplicates_have_the_key_of_the_first_unless_they_are_placed_at_least_once() -> None:
     exact = plain(KILLED, transform="at_least_once")
     assert exact.total("records.duplicated", fault="f") == 390 - 360
@@ -130,6 +198,19 @@ def test_a_source_that_refuses_connections_is_asked_again_until_it_does_not() ->
     assert run.times("stream.reconnected") == [pytest.approx(33.25)]
     assert run.times("fault.cleared") == [33.15]
     assert run.total("records.stored", "file") == 1200
+
+
+def test_what_is_sent_while_the_reader_is_stopped_waits_in_its_connection() -> None:
+    run = plain(fault("process_hang", ", process: collect, for: 10s"), resume="false")
+    assert run.total("records.missed") + run.total("records.lost") == 0
+    assert run.total("records.stored", "file") == 1200
+
+
+def test_a_stopped_reader_neither_gives_its_connection_up_nor_connects_again() -> None:
+    stopped = fault("process_hang", ", process: collect, for: 40s")
+    assert plain(stopped).of("stream.timed_out", "stream.reconnected") == []
+    run = plain(stopped + fault("source_disconnect", "", "d", "40s"))
+    assert run.times("stream.reconnected") == [pytest.approx(71.0, abs=0.21)]
 
 
 def test_a_silent_source_is_given_up_again_and_again() -> None:

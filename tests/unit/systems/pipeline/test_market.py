@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from soak.systems.pipeline.market import Generated, Replay, uniform
+from soak.systems.pipeline.market import Generated, Replay, ReplayError, uniform
 from soak.systems.pipeline.pace import Pace
 from soak.systems.pipeline.settings import Market, Service
 
@@ -24,6 +24,14 @@ def test_a_replay_gives_what_is_due(tmp_path: Path) -> None:
     (last,) = replay.due(9.0, 10)
     assert (last.seq, last.symbol, last.strength, last.consistency) == (3, "A", 0.5, 0.25)
     assert (replay.due(99.0, 10), replay.ended) == ([], True)
+
+
+def test_a_line_that_is_not_a_record_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "replay.jsonl"
+    path.write_text('{"seq":0,"t":1.0}\n{"seq":"one"}\n')
+    replay = Replay(path)
+    with pytest.raises(ReplayError, match=r"^replay.jsonl:2: is not a record"):
+        replay.due(9.0, 10)
 
 
 def test_at_most_some_at_once() -> None:

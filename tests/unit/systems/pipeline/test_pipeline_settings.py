@@ -36,6 +36,8 @@ def test_settings_are_read_as_they_were_written(tmp_path: Path) -> None:
         ('{"enable": ["harvest", "brokr"]}', ("enable", "brokr", "broker")),
         ('{"shutdown": {"order": ["harvest"]}}', ("shutdown.order", "signal")),
         ('{"timeseries_type": "influx"}', ("timeseries_url",)),
+        ('{"timeseries_url": "127.0.0.1:8086"}', ("timeseries_url", "http://")),
+        ('{"source": "http://127.0.0.1:1"}', ("source", "ws://")),
         ('{"defects": ["nothing"]}', ()),
     ],
 )
@@ -66,6 +68,23 @@ def test_an_unknown_time_zone_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("REPORT_TZ", "Mars/Olympus")
     assert main(["run", "--dir", str(tmp_path / "run")]) == 2
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["harvest"], "--source"),
+        (["broker"], "--exchange"),
+        (["source", "--port", "4000"], "--control-port"),
+        (["run"], "--dir"),
+    ],
+)
+def test_what_a_command_misses_is_said(
+    tmp_path: Path, words: list[str], names: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "raw.jsonl").write_text("")
+    assert main([*words, "--dir", str(tmp_path)]) == 2
+    assert names in capfd.readouterr().err
 
 
 def test_a_defect_is_planted_by_the_environment_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
