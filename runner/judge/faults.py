@@ -11,7 +11,7 @@ from soak.schemas.evidence.verdict import FaultResult, Status
 from soak.schemas.language.faults import AT_ONCE_S, Fault
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import BrokenSystemError
-from soak.schemas.stream.block import Block
+from soak.schemas.stream.block import Block, tick
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
 from soak.schemas.units import show_duration, show_ratio
@@ -131,7 +131,7 @@ def _asked(fault: Fault) -> str:
     if fault.windows:
         first = fault.windows[0]
         lasts_s = first.end_s - first.start_s
-        lasting = f" for {show_duration(lasts_s)}" if lasts_s > AT_ONCE_S else ""
+        lasting = f" for {show_duration(lasts_s)}" if tick(lasts_s) > AT_ONCE_S else ""
         words.append(f"at {show_duration(first.start_s)}{lasting}")
         if len(fault.windows) > 1:
             words.append(f"{len(fault.windows)} times")

@@ -581,3 +581,8 @@ def test_resources_that_a_supervisor_reports_are_those_that_were_measured() -> N
     down = tuple((t, 0) for t in range(20, 101, 10))
     assert law("resources", probes(101, failed=down) + measured + said.format(0)) == ("PASS", "")
     assert "resources" not in {each.law for each in verdict(probes(101) + measured, PIPELINE).laws}
+
+
+def test_a_fault_that_is_over_at_once_is_not_said_to_last() -> None:
+    faults = "faults: [{name: k, type: process_kill, at: 5m}, {name: s, type: source_silence, at: 5s, for: 2m}]"
+    assert [each.asked for each in verdict("", PIPELINE + faults).faults] == ["at 300s", "at 5s for 120s"]
