@@ -27,8 +27,8 @@ What it does, which is what the bundled pipeline does for real:
   due.
 - While the reader is stopped the source's connection holds what is sent. A connection without data for `stream_timeout` is given
   up; the next is made 0.2 s later, and again every 0.2 s while it is refused.
-- A fault that finds its process down strikes it as soon as it is started, within 30 s. `term_during_batch` waits as long until
-  the process holds records. Overlapping faults of a kind last until the last of them is over.
+- A fault that finds its process down strikes it as soon as it is started, within 30 s. `term_during_batch` waits up to a
+  second until the process holds records. Overlapping faults of a kind last until the last of them is over.
 - A minute is closed one second after its end, with what the first sink holds by then of the records sent in it. The alerts follow
   from closed minutes; of one without records no share is known. Exports are made every `export.every`, one second later.
 - After the last record the queues run empty, if the drain leaves time for it and for `grace`; then the processes are ended in

@@ -49,10 +49,14 @@ class Inbox:
         """The place of what comes next."""
         self.worked = 0
         """How many of those at hand, from the first, the process has worked on."""
+        self._left: int | None = None
+        """How many there are, where nobody will ever work on them."""
 
     @property
     def unworked(self) -> int:
         """Records that it has not worked on."""
+        if self._left is not None:
+            return self._left
         return len(self.place) - self.worked + sum(map(len, self._coming))
 
     @property
@@ -64,7 +68,9 @@ class Inbox:
 
     def push(self, flow: Flow) -> None:
         """Records come."""
-        if len(flow):
+        if self._left is not None:
+            self._left += len(flow)
+        elif len(flow):
             self._coming.append(flow)
             self.next += len(flow)
 
@@ -103,3 +109,9 @@ class Inbox:
     def draw_again(self) -> None:
         """Each record takes its whole time once more."""
         self.service_s[self.worked :] = self._times.of(self.flow.number[self.worked :])
+
+    def give_up(self) -> None:
+        """Nobody will ever work on it: only how much it is counts."""
+        self._left = self.unworked
+        self.keep(slice(0, 0))
+        self.worked, self._coming = 0, []

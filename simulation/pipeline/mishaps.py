@@ -7,7 +7,7 @@ from functools import partial
 
 from simpy import Environment
 
-from soak.schemas.language.faults import Fault
+from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.pipeline.faults import PipelineFaultType as Type
@@ -22,6 +22,9 @@ from soak.simulation.pipeline.steps import Steps
 from soak.simulation.pipeline.supervisor import STEP_S, Supervisor
 from soak.simulation.pipeline.unit import Hang, Status, Strike, Unit
 from soak.simulation.plan import Plan
+
+HOLDS_WITHIN_S = 1.0
+"""For so long `term_during_batch` waits for records that its process holds: one that is quick holds hardly any."""
 
 
 @dataclass(eq=False, slots=True)
@@ -72,6 +75,8 @@ class Mishaps:
             Type.CLOCK_JUMP: self._clock_jump,
         }
         for fault in plan.scenario.faults:
+            for window in fault.windows if fault.type == TELEMETRY_LOSS else ():
+                self._at(window.start_s, partial(self._lose_telemetry, fault, window))
             if fault.type in begin:
                 for window in fault.windows:
                     self._at(window.start_s, partial(begin[Type(fault.type)], fault, window))
@@ -144,17 +149,17 @@ class Mishaps:
 
     def _term(self, fault: Fault, window: Window) -> None:
         unit, cause = self._unit(fault), self._plan.cause_of(fault)
-        self._strike(unit, window, lambda: self._begin_term(unit, cause, window))
+        self._strike(unit, window, lambda: self._begin_term(unit, cause))
 
-    def _begin_term(self, unit: Unit, cause: int, window: Window) -> None:
-        self._env.process(self._end_in_a_batch(unit, cause, window.start_s + STRIKES_WITHIN_S))
+    def _begin_term(self, unit: Unit, cause: int) -> None:
+        self._env.process(self._end_in_a_batch(unit, cause, self._env.now + HOLDS_WITHIN_S))
 
     def _end_in_a_batch(self, unit: Unit, cause: int, until_s: float) -> Steps:
-        """Wait until it holds records that it has not passed on, then tell it to end."""
+        """Wait for a moment at which it holds records that it has not passed on, then tell it to end."""
         while not unit.stage.waiting and self._env.now < until_s:
             yield self._env.timeout(STEP_S)
             self._network.advance(self._env.now)
-        if unit.status is Status.DOWN or not unit.stage.waiting:
+        if unit.status is Status.DOWN:
             return
         self._tell(Kind.FAULT_INJECTED, cause, unit.number)
         yield from self._supervisor.terminate(unit, cause)
@@ -237,6 +242,18 @@ class Mishaps:
         self._lasts(
             cause, window, NOBODY, Watch(cause, lambda: self._now_if(seen.shows())), lambda: self._shares.forget(seen)
         )
+
+    # What the run does not see. The events themselves are left out when all are known.
+
+    def _lose_telemetry(self, fault: Fault, window: Window) -> None:
+        cause = self._plan.cause_of(fault)
+        self._tell(Kind.FAULT_INJECTED, cause)
+
+        def end() -> None:
+            self._tell(Kind.FAULT_CLEARED, cause)
+            self._tell(Kind.SAMPLE_LOST, cause)
+
+        self._at(window.end_s, end)
 
     # Faults of sinks and exports.
 

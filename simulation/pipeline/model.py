@@ -7,7 +7,6 @@ from simpy import Environment
 from soak.schemas.stream.block import tick
 from soak.schemas.stream.events import CENSUS, Kind
 from soak.schemas.systems.pipeline.settings import pipeline_of
-from soak.simulation.losses import put_losses
 from soak.simulation.pipeline.ledger import Ledger
 from soak.simulation.pipeline.link import Link
 from soak.simulation.pipeline.minutes import Minutes
@@ -36,7 +35,6 @@ class PipelineModel:
         self._ledger = ledger = Ledger(pipeline, recorder, names, (self._minutes.add, shares.add))
         source = Source(plan, resume=pipeline.resume)
         self._network = network = Network(pipeline, source, plan.seed, ledger)
-        put_losses(env, plan, recorder)
         link = Link(env, plan, network, ledger, pipeline.stream_timeout_s, pipeline.reader)
         self._link = link
         self._supervisor = Supervisor(env, plan, pipeline, network, ledger, link)

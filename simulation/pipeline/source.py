@@ -18,6 +18,8 @@ class Source:
         self._content = Content(plan)
         self._drawn, self._ended = NONE, False
         self._held: list[Flow] = []
+        self._left: int | None = None
+        """How many wait here, where nobody will ever read them."""
         self.connected = True
         """Whether there is a connection to the reader."""
         self.read = True
@@ -30,7 +32,7 @@ class Source:
     @property
     def waiting(self) -> int:
         """Records that wait here."""
-        return sum(map(len, self._held))
+        return sum(map(len, self._held)) if self._left is None else self._left
 
     def send(self, until_s: float) -> tuple[Flow, Flow]:
         """What is sent before `until_s`, and what of it reaches the reader."""
@@ -39,7 +41,10 @@ class Source:
             self.last_s = float(sent.sent_s[-1])
         if self.connected and self.read:
             return sent, sent
-        if self.connected or self._resume:
+        if self._left is not None:
+            self._left += len(sent) if self._resume else 0
+            self.missed += 0 if self._resume else len(sent)
+        elif self.connected or self._resume:
             self._held.append(sent)
         else:
             self.missed += len(sent)
@@ -56,6 +61,10 @@ class Source:
         if not self._resume:
             self.missed += self.waiting
             self._held = []
+
+    def give_up(self) -> None:
+        """Nobody will ever read: only how much waits here counts."""
+        self._left, self._held = self.waiting, []
 
     def last_before(self, until_s: float) -> float:
         """When a record was sent last by then, also if it has not been asked for yet."""

@@ -234,6 +234,10 @@ class Stage:
         self._inbox.again(held if self._exact else self._checkpoint)
         return Losses(NONE)
 
+    def give_up(self) -> None:
+        """It is never started again: of what waits for it, only how much it is counts."""
+        self._inbox.give_up()
+
     def _lose(self, discarded: tuple[Flow, ...], *, whole: bool) -> Losses:
         """One record is in service and the buffer holds as many as fit: the rest is still in its stream."""
         inbox = self._inbox

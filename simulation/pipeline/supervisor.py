@@ -57,12 +57,16 @@ class Supervisor:
     def _look_after(self, unit: Unit) -> Steps:
         while True:
             yield unit.gone
-            if self.ending or not unit.restarts.wanted:
+            if self.ending:
                 return
             now = self._env.now
-            wait_s = unit.restarts.ended(now, now - unit.healthy_s)
+            wait_s = unit.restarts.ended(now, now - unit.healthy_s) if unit.restarts.wanted else None
             if wait_s is None:
-                self._ledger.process(now, Kind.PROCESS_ABANDONED, unit.number)
+                if unit.restarts.wanted:
+                    self._ledger.process(now, Kind.PROCESS_ABANDONED, unit.number)
+                unit.stage.give_up()
+                if self._is_reader(unit):
+                    self._network.source.give_up()
                 return
             yield self._env.timeout(wait_s)
             if self.ending:

@@ -5,7 +5,6 @@ import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -81,17 +80,21 @@ def settings_of(asked: argparse.Namespace) -> Settings:
     try:
         merged = msgspec.to_builtins(settings) | changed | {"ports": ports}
         settings = msgspec.convert(merged, Settings)
-        ZoneInfo(settings.timezone)
     except msgspec.ValidationError as error:
         raise SettingsError(str(error)) from None
-    except (ZoneInfoNotFoundError, ValueError):
-        raise SettingsError(f"REPORT_TZ: no time zone {settings.timezone!r}") from None
     _complete(asked.command, settings)
     return checked(settings)
 
 
 def _complete(command: str, settings: Settings) -> None:
     """Raise SettingsError if a command misses what only it needs."""
+    if command in ("run", "report"):
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        try:
+            ZoneInfo(settings.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise SettingsError(f"REPORT_TZ: no time zone {settings.timezone!r}") from None
     if command == "harvest" and not settings.source:
         raise SettingsError("harvest needs the URL of a source (--source ws://…)")
     if command == "broker" and not settings.exchange:

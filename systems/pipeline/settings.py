@@ -84,7 +84,7 @@ class Health(Struct, frozen=True, forbid_unknown_fields=True):
     unhealthy_after: Annotated[int, Meta(ge=1)] | None = None
     """Failed probes in a row after which a process is killed; null: never."""
 
-    start_every: Positive = 0.05
+    start_every: Positive = 0.02
     """How often a process that starts is probed."""
 
 

@@ -27,10 +27,13 @@ class Supervisor:
     """One run. `source` and `exchange` are services: they are started and stopped, but not supervised."""
 
     def __init__(self, settings: Settings) -> None:
-        services = [name for name, given in (("exchange", settings.exchange), ("source", settings.source)) if not given]
+        services = [] if settings.exchange or "broker" not in settings.enable else ["exchange"]
+        services += [] if settings.source else ["source"]
         names = [*settings.enable, *services, *(["stream"] if "source" in services else [])]
         settings = msgspec.structs.replace(settings, ports=free_ports(names, settings.ports))
-        exchange = settings.exchange or f"http://127.0.0.1:{settings.ports['exchange']}"
+        exchange = settings.exchange
+        if "exchange" in services:
+            exchange = f"http://127.0.0.1:{settings.ports['exchange']}"
         source = settings.source or f"ws://127.0.0.1:{settings.ports['stream']}"
         self.settings = msgspec.structs.replace(settings, exchange=exchange, source=source)
         self._services = {name: Child(name, self.settings) for name in services}

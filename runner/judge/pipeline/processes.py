@@ -141,7 +141,7 @@ class Processes:
         label = self._parts.of_process(number, t_s)
         if each.up:
             self._turn(block, place, facts, "started while it ran")
-        again = each.exit_s is not None and self.shutdown_s is None
+        again = each.exit_s is not None
         series["restarts"].add(t_s, float(again), label)
         if again:
             assert each.exit_s is not None

@@ -235,7 +235,7 @@ class Drive:
         flow, plan = self._flow, self._plan
         if self._context.now() < plan.ends_s + flow.settling_s + 2 * _HOLD_REAL_S * self._speed:
             return True
-        sent_all = self._feed is None or flow.book.sent >= plan.offered
+        sent_all = self._feed is None or (self._feed.ended and flow.book.sent > self._feed.last)
         waits = any(value > 0 for value in flow.waiting.now().values())
         lags = any(flow.lags(place) for place in flow.places)
         return not sent_all or waits or lags or any(self._faults.under_way)

@@ -14,7 +14,7 @@ from soak.schemas.systems.pipeline.settings import pipeline_of
 from soak.simulation.pipeline.content import Content, Records
 from soak.simulation.plan import Plan, Submissions
 
-AHEAD_REAL_S = 10.0
+AHEAD_REAL_S = 4.0
 """How far ahead of time records are written."""
 
 EVERY_REAL_S = 1.0
@@ -45,28 +45,33 @@ class Feed:
         self._from_number = from_number
         self._encode = msgspec.json.Encoder().encode_lines
         self.ended = False
+        self.last = from_number - 1
+        """The number of the last record that was written."""
         with writing(path):
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o644)
 
     def write(self, until_s: float) -> None:
-        """Write what is due up to a time of the scenario. Raises OutputError."""
+        """Write what is due up to a time of the scenario, and before its arrivals end. Raises OutputError."""
+        ends_s = self._plan.ends_s
         while not self.ended:
             chunk = self._left if self._left is not None else next(self._chunks, None)
-            if chunk is None:
+            if chunk is None or (len(chunk) and chunk.due_s[0] >= ends_s):
                 self._append(_LAST)
                 self.ended = True
                 return
             cut = int(np.searchsorted(chunk.due_s, until_s, side="right"))
+            cut = min(cut, int(np.searchsorted(chunk.due_s, ends_s)))
             for first in range(0, cut, _AT_ONCE):
                 self._write(chunk.take(slice(first, min(cut, first + _AT_ONCE))))
             self._left = chunk.take(slice(cut, None)) if cut < len(chunk) else None
-            if self._left is not None:
+            if self._left is not None and self._left.due_s[0] < ends_s:
                 return
 
     def _write(self, chunk: Submissions) -> None:
         chunk = chunk.take(np.flatnonzero(chunk.number >> KEY_SHIFT >= self._from_number))
         if not len(chunk):
             return
+        self.last = int(chunk.number[-1] >> KEY_SHIFT)
         records = self._content.of(chunk.number, chunk.due_s)
         labels = self._plan.labels_of(chunk.number).tolist()
         strength, consistency = told(records, *self._usual)

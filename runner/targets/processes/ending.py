@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from soak.runner.targets.processes.identity import ProcessId, all_processes, stat, tree
+from soak.runner.targets.processes.identity import ProcessId, all_processes, ancestors, stat, tree
 from soak.schemas.target.model import Kill, Killed, Stop
 from soak.schemas.target.templates import fill
 
@@ -19,7 +19,9 @@ _COMMAND_S = 10.0
 
 
 def send(process: ProcessId, number: int) -> bool:
-    """Send a signal to a process; False if it has ended. A process that has its id by now is never hit."""
+    """Send a signal to a process; False if it has ended. A process that has its id by now is never hit, nor is soak itself."""
+    if process.pid == os.getpid():
+        return False
     try:
         handle = os.pidfd_open(process.pid)
     except OSError:
@@ -46,9 +48,10 @@ def send_all(processes: Iterable[ProcessId], number: int) -> None:
 def kill_tree(root: ProcessId) -> list[ProcessId]:
     """SIGKILL to a process and all that descends from it; returns those.
 
-    They are stopped first, parents before children, so that none starts another one meanwhile.
+    They are stopped first, parents before children, so that none starts another one meanwhile. Nothing that soak itself
+    descends from is ended.
     """
-    if not root.is_alive():
+    if not root.is_alive() or root.pid in ancestors(os.getpid()):
         return []
     hit: list[ProcessId] = []
     while fresh := [each for each in tree(root.pid) if each not in hit]:

@@ -9,6 +9,7 @@ from soak.runner.targets.processes.identity import (
     ProcessId,
     Stat,
     all_processes,
+    ancestors,
     command_line,
     process_id,
     since_boot_s,
@@ -71,29 +72,20 @@ def of_command_line(pattern: str) -> ProcessId | None:
     """The process in whose command line a regular expression is found. Raises AmbiguousError."""
     wanted = re.compile(pattern)
     processes = all_processes()
-    own = _ancestors(os.getpid(), processes)
+    own = ancestors(os.getpid(), processes)
     matching = {pid: each for pid, each in processes.items() if pid not in own and wanted.search(command_line(pid))}
     return _first(matching, processes, f"a command line that matches {quoted(pattern)}")
 
 
 def of_port(port: int) -> ProcessId | None:
-    """The process that listens on a port. Raises AmbiguousError."""
-    found = {each.id.pid: each for each in listeners(port)}
+    """The process that listens on a port, other than soak itself, which may keep it from others. Raises AmbiguousError."""
+    found = {each.id.pid: each for each in listeners(port) if each.id.pid != os.getpid()}
     return _first(found, all_processes() if len(found) > 1 else found, f"port {port}")
-
-
-def _ancestors(pid: int, processes: dict[int, Stat]) -> set[int]:
-    """A process and those that it descends from: they have our own command line in theirs."""
-    found = set[int]()
-    while pid in processes and pid not in found:
-        found.add(pid)
-        pid = processes[pid].parent
-    return found
 
 
 def _first(matching: dict[int, Stat], processes: dict[int, Stat], what: str) -> ProcessId | None:
     others = {pid: each for pid, each in matching.items() if each.name not in _SHELLS} or matching
-    first = [each for each in others.values() if not (_ancestors(each.parent, processes) & others.keys())]
+    first = [each for each in others.values() if not (ancestors(each.parent, processes) & others.keys())]
     if len(first) > 1:
         listed = ", ".join(f"{each.name} {each.id.pid}" for each in sorted(first, key=lambda each: each.id.pid)[:5])
         remedy = "write a narrower pattern, or a pid_file"

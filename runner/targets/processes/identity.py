@@ -98,6 +98,16 @@ def tree(root: int, processes: dict[int, Stat] | None = None) -> list[ProcessId]
     return found
 
 
+def ancestors(pid: int, processes: dict[int, Stat] | None = None) -> set[int]:
+    """A process and those that it descends from."""
+    processes = all_processes() if processes is None else processes
+    found = set[int]()
+    while pid in processes and pid not in found:
+        found.add(pid)
+        pid = processes[pid].parent
+    return found
+
+
 def since_boot_s() -> float:
     """Now, on the clock of `ProcessId.started_s`."""
     import time

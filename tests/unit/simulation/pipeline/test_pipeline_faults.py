@@ -72,9 +72,11 @@ def test_a_checkpoint_leaves_out_what_is_in_a_batch_that_is_not_written() -> Non
 
 
 def test_a_process_that_ended_as_it_should_begins_where_it_ended() -> None:
-    run = plain(fault("term_during_batch", ", process: transform", at="38s"), transform="at_least_once", rows=20)
+    # It dies before it makes another checkpoint: what it had written before it ended is not written again.
+    ends = fault("term_during_batch", ", process: transform", at="38500ms")
+    run = plain(ends + fault("process_kill", ", process: transform", "k", "43500ms"), transform="at_least_once")
     assert run.total("records.stored", "file") == 1200
-    assert run.total("records.duplicated") == 0
+    assert run.total("records.duplicated") == run.total("records.duplicated", fault="k") == 435 - 396
 
 
 def test_what_is_read_again_is_not_taken_twice() -> None:
@@ -155,6 +157,9 @@ def test_a_process_is_told_to_end_when_it_holds_records() -> None:
     # The batch of 380 to 399 is written with record 399, and the next record comes at 40 s.
     run = plain(fault("term_during_batch", ", process: transform", at="39950ms"), rows=20)
     assert run.times("fault.injected") == [pytest.approx(40.05)]
+    # One without batches holds a record for a fifth of a millisecond.
+    quick = plain(fault("term_during_batch", ", process: transform", at="39950ms"))
+    assert quick.times("fault.injected") == [pytest.approx(40.95, abs=0.06)]
     assert run.total("records.stored", "file") == 1200
 
 
@@ -209,6 +214,8 @@ def test_what_is_sent_while_the_reader_is_stopped_waits_in_its_connection() -> N
 def test_a_stopped_reader_neither_gives_its_connection_up_nor_connects_again() -> None:
     stopped = fault("process_hang", ", process: collect, for: 40s")
     assert plain(stopped).of("stream.timed_out", "stream.reconnected") == []
+    silent = fault("source_silence", ", for: 50s", "s", "30s")
+    assert plain(stopped + silent).of("stream.timed_out", "stream.reconnected") == []
     run = plain(stopped + fault("source_disconnect", "", "d", "40s"))
     assert run.times("stream.reconnected") == [pytest.approx(71.0, abs=0.21)]
 
@@ -267,6 +274,11 @@ def test_a_sink_that_cannot_be_written_gets_everything_when_it_can_again() -> No
     assert run.times("fault.cleared") == [41.0]
 
 
+def test_minutes_are_of_the_first_sink() -> None:
+    run = Run(f"{TWO}\nfaults:\n{fault('sink_lock', ', sink: database, for: 40s')}")
+    assert [event.value for event in run.of("minute.total")] == [600.0, 600.0]
+
+
 def test_readers_follow_the_first_sink_of_their_stream() -> None:
     run = plain(fault("sink_full", ", sink: file, for: 10s"))
     placed = run.of("orders.placed")
@@ -275,6 +287,13 @@ def test_readers_follow_the_first_sink_of_their_stream() -> None:
     # What is sent after 31 s is placed after 41 s.
     assert [event.value for event in placed if event.t == 40.0 and event.value > 3] == []
     assert next(event.value for event in placed if event.t == 50.0) > 10
+
+
+def test_readers_do_not_wait_for_the_other_sinks() -> None:
+    text = TWO.replace("  sinks", "    - {name: order, reads: results, writes: orders}\n  sinks")
+    run = Run(f"{text}\nfaults:\n{fault('sink_lock', ', sink: database, for: 10s')}")
+    assert run.times("process.output", who="order")[0] < 0.1
+    assert [event.value for event in run.of("orders.placed") if event.t <= 120.0] == pytest.approx([100.0] * 12, abs=1)
 
 
 def test_a_sink_that_two_faults_close_is_open_when_both_are_over() -> None:

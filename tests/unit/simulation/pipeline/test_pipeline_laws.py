@@ -147,6 +147,7 @@ pipeline:
 faults:
   - {name: kill, type: process_kill, process: b, at: 50s, every: 40s}
   - {name: hang, type: process_hang, process: a, at: 100s, for: 4s}
+  - {name: blind, type: telemetry_loss, at: 37s, for: 9s}
 telemetry: {sample_interval: 7s}
 """
 

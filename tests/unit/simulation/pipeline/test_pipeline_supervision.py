@@ -67,6 +67,15 @@ def test_a_process_that_is_never_restarted_stays_down() -> None:
     assert run.times("shutdown.started") == [300.0 + 60.0 - 10.0 - 1.0]
 
 
+@pytest.mark.parametrize("resume", [True, False])
+def test_what_a_reader_that_is_never_started_again_would_have_read_waits_or_is_missed(resume: bool) -> None:
+    text = f"{SUPERVISED % ('', 'never', 5)}\n  source: {{resume: {str(resume).lower()}}}"
+    run = Run(f"duration: 1m\n{text}\nfaults:\n{kill('30s').replace('transform', 'collect')}")
+    assert run.left("collect") == (300 if resume else 0)
+    assert run.total("records.missed") == (0 if resume else 300)
+    assert run.total("records.stored", "file") == 300
+
+
 def test_a_kill_during_startup_strikes_again_in_the_middle_of_the_next_start() -> None:
     run = supervised(kill("30s", ", during: startup"))
     assert run.times("process.exited", who="transform", fault="kill") == [30.0, 32.0]
@@ -142,6 +151,19 @@ def test_a_kill_ends_a_process_that_hangs() -> None:
     assert run.times("process.exited", who="transform", fault="kill") == [25.0]
     assert run.times("process.healthy", who="transform") == [0.0, 28.0]
     assert run.times("fault.cleared", fault="hang") == [81.0]
+
+
+def test_a_process_that_died_while_it_was_stopped_is_down_by_its_death() -> None:
+    run = supervised(hang("21s", "60s") + kill("25s"), when="never")
+    assert {event.fault for event in run.of("probe.failed")} == {"kill"}
+    assert run.times("fault.seen", fault="hang") == []
+
+
+def test_a_reader_that_died_while_it_was_stopped_reads_when_it_is_back() -> None:
+    run = supervised(hang("21s", "60s", "collect") + kill("25s").replace("transform", "collect"))
+    assert run.times("process.healthy", who="collect") == [0.0, 26.3]
+    assert 26.3 < run.times("process.output", who="collect")[1] < 26.4
+    assert run.total("records.stored", "file") == 3000
 
 
 def test_the_processes_are_ended_in_the_order_asked_for_and_nothing_is_left() -> None:

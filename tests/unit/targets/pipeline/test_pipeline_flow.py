@@ -113,6 +113,16 @@ def test_what_the_reader_says_it_dropped_is_not_missed(story: Story) -> None:
     assert story.told(Kind.RECORDS_MISSED) == [("missed", 30.0, HARVEST, 1.0)]
 
 
+def test_a_dropped_record_explains_one_gap_only(story: Story) -> None:
+    story.sent(range(20), 1.0)
+    story.came("raw", [0, 2], 2.0)
+    story.flow.gaps.drop(1)
+    story.close(10.0, 20.0, 30.0)
+    story.came("raw", [3, 6], 31.0)
+    story.close(40.0, 50.0, 60.0)
+    assert story.told(Kind.RECORDS_MISSED) == [("missed", 60.0, HARVEST, 2.0)]
+
+
 def test_backlogs_are_what_was_readable_and_was_not_passed_on(story: Story) -> None:
     story.sent(range(10), 1.0, CONFIRM)
     story.came("raw", range(7), 2.0)

@@ -179,3 +179,22 @@ def test_nothing_is_blamed_without_a_fault(watched: Watched) -> None:
     kill = watched.plan.cause_of(watched.plan.scenario.faults[0])
     assert (blame.at(99.0), blame.at(101.0), blame.at(500.0)) == (NO_CAUSE, kill, NO_CAUSE)
     assert (blame.of_record(50.0), blame.of_record(90.0), blame.of_record(110.0)) == (NO_CAUSE, kill, kill)
+
+
+def test_of_two_faults_the_later_one_is_blamed() -> None:
+    two = SCENARIO.replace(
+        "at: 100s}", "at: 100s}\n  - {name: hang, type: process_hang, process: signal, at: 110s, for: 5s}"
+    )
+    plan = Plan(scenario(two).scenario)
+    first, second = (plan.cause_of(fault) for fault in plan.scenario.faults)
+    blame = Blame(plan)
+    assert (blame.at(105.0), blame.at(111.0), blame.at(225.0)) == (first, second, second)
+
+
+def test_each_part_of_a_resumed_run_has_its_own_beginning(tmp_path: Path) -> None:
+    epochs = Epochs(10.0)
+    epochs.begin(1000.0, 1000.0, tmp_path / "epochs")
+    epochs.begin(2000.0, 1990.0, tmp_path / "epochs")
+    for each in (epochs, Epochs.read(tmp_path / "epochs", 10.0)):
+        assert [each.one(at) for at in (999.0, 1002.0, 1999.0, 2001.0)] == [0.0, 20.0, 9990.0, 110.0]
+        assert each.zero_at == 1990.0

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,12 +18,12 @@ from soak.runner.targets.offspring import Offspring, offspring_ended
 from soak.runner.targets.processes import watching
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.ending import kill, kill_tree, send, stop_tree
-from soak.runner.targets.processes.finding import is_still
+from soak.runner.targets.processes.finding import find, is_still
 from soak.runner.targets.processes.identity import ProcessId, process_id, stat, tree
 from soak.runner.targets.processes.launch import Launcher
 from soak.runner.targets.processes.managed import State
 from soak.runner.targets.processes.orphans import orphans
-from soak.runner.targets.processes.ports import is_taken, listens
+from soak.runner.targets.processes.ports import is_taken, listeners, listens
 from soak.runner.targets.processes.probes import Subject, probe
 from soak.runner.targets.processes.rounds import BUSY, DOWN, STOPPED, Round, Rounds
 from soak.runner.targets.processes.supervising import Policy, Report, Supervisor, What, When
@@ -507,3 +508,19 @@ def test_a_process_that_is_found_is_looked_at_cheaply(launcher: Launcher, tmp_pa
         assert is_still(how, child.id)
     for how in (Find(pid_file=str(tmp_path / "b")), Find(command_line="http 1$"), Find(port=str(free_port()))):
         assert not is_still(how, child.id)
+
+
+def test_soak_itself_is_never_found_nor_killed() -> None:
+    own = process_id(os.getpid())
+    assert own
+    parent = process_id(os.getppid())
+    assert parent
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert [each.id for each in listeners(port)] == [own]
+        assert find(Find(port=str(port))) is None, "what keeps a port from others is not the process that is meant"
+    assert not send(own, signal.SIGUSR2)
+    assert kill_tree(own) == []
+    assert kill_tree(parent) == []
+    assert not kill(own, Kill(Killed.TREE))
+    assert not kill(own, Kill(Killed.GROUP))
