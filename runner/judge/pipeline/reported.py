@@ -24,11 +24,7 @@ APART = 2.0
 """Largest samples of one process that were taken at other times may differ by this factor."""
 
 _PROBED = 2
-<<<<<<< HEAD
-"""A process that was healthy in this number of probes was there long enough to be measured."""
-=======
 """A process that was healthy in that many probes was there long enough to be measured."""
->>>>>>> main
 
 
 class Reported:
