@@ -190,7 +190,8 @@ class Drive:
             if failed := self._actions.do(action):
                 raise SoakError(f"the source does not go: {failed} (correct source.go of the target file)")
         self._observer.begin()
-        self._group.probes_from(time.monotonic() - context.clock.real(context.now()))
+        if not self._observer.hears_probes:
+            self._group.probes_from(time.monotonic() - context.clock.real(context.now()))
 
     def _go_on(self, until_s: float) -> None:
         """Let it run up to a time."""

@@ -64,6 +64,11 @@ class Observer:
         self._rss: dict[str, int] = {}
         """The most memory that the supervisor has reported, by what it is of."""
 
+    @property
+    def hears_probes(self) -> bool:
+        """Whether the supervisor reports its probes: soak makes none of its own then."""
+        return "probes" in self._says
+
     def begin(self) -> None:
         """All processes run: scenario time begins, or goes on."""
         self._group.poll()
