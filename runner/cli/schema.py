@@ -8,7 +8,7 @@ from soak.runner.console import hand_over, remark
 @click.command("schema")
 @click.argument("name", default="scenario", required=False)
 def command(name: str) -> int:
-    """Print the JSON Schema of scenarios (the default) or of an evidence file.
+    """Print the JSON Schema of scenarios (the default), of target files, or of an evidence file.
 
     With this line at the top of a scenario, an editor with a YAML language server completes and explains it:
 

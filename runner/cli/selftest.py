@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from soak.runner.selftest.matrix import TrialResult
 
 AS_MEANT, NOT_AS_MEANT = 0, 3
+_NONE = "none"
 
 
 @click.command("selftest")
@@ -20,7 +21,11 @@ AS_MEANT, NOT_AS_MEANT = 0, 3
     "--target", default="orchestrator", show_default=True, metavar="NAME", help="Target with planted defects."
 )
 @click.option(
-    "--defect", "defects", multiple=True, metavar="NAME", help="Test this planted defect only. May be repeated."
+    "--defect",
+    "defects",
+    multiple=True,
+    metavar="NAME",
+    help="Test this planted defect only; none: clean runs only. May be repeated.",
 )
 @click.option(
     "--clean", type=click.IntRange(min=0), default=1, show_default=True, help="Number of rounds of clean runs."
@@ -55,7 +60,7 @@ def command(
 
     refuse_elsewhere("soak selftest")
     of_target = trials_of(target)
-    if unknown := set(defects).difference(known := [trial.name for trial in of_target.planted]):
+    if unknown := set(defects).difference(known := [_NONE, *(trial.name for trial in of_target.planted)]):
         raise UsageError(f"no defect {min(unknown)!r} ({did_you_mean(min(unknown), known)})")
     scenarios = scenarios or SELFTEST
     if not scenarios.is_dir():

@@ -27,8 +27,10 @@ def broken_since(directory: RunDirectory, verdict: Verdict) -> dict[str, float]:
     if not alerts:
         return {}
     plan = Plan(scenario)
-    judge = Judge(replace(scenario, alerts=alerts), plan.vocabulary, abort=False)
-    for block in StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary).blocks():
+    reader = StreamReader(directory.file(stream_name(scenario.name)), plan.vocabulary)
+    # What counts as broken may depend on the target and its speed.
+    judge = Judge(replace(scenario, alerts=alerts), plan.vocabulary, abort=False, identity=reader.identity)
+    for block in reader.blocks():
         for _ in judge.observe(block):
             pass
     return {

@@ -137,8 +137,8 @@ def _wrong_faults(system: str, part: Schema, language: "Language") -> Iterator[s
 
 def _wrong_slis(language: "Language") -> Iterator[str]:
     """A gate names an indicator without a system: one of a name of ours has to be read as ours."""
-    every = {sli.name for sli in EVERY_SYSTEM}
-    ours = {sli.name: sli for name in OURS for sli in language_of(name).slis.values()}
+    every = {sli.name: sli for sli in EVERY_SYSTEM}
+    ours = {sli.name: sli for name in OURS for sli in language_of(name).slis.values()} | every
     for name, sli in language.slis.items():
         own = ours.get(name)
         if sli.name != name:

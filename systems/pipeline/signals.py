@@ -128,7 +128,7 @@ class Scorer:
             self._stage.degraded = ""
         self._stage.progressed(stored if sink is self._sinks[0] else 0)
         if self._stage.process.guarantee == "at_least_once" and not any(each.pending for each in self._sinks):
-            self._checkpoint.reached(self._reader.offset - sum(len(line) + 1 for line, _ in self._unread))
+            self._checkpoint.reached(self._worked)
 
     # The end.
 
@@ -145,12 +145,19 @@ class Scorer:
                 self._flush(sink)
             if self._errors():
                 await asyncio.sleep(_retry(self._stage))
+        if self._stage.process.guarantee == "at_least_once" and not any(sink.pending for sink in self._sinks):
+            # It ends as it should: nothing of this is written again.
+            self._checkpoint.reached(self._worked, now=True)
         for sink in self._sinks:
             sink.close()
 
+    @property
+    def _worked(self) -> int:
+        """Up to where it has worked on its input."""
+        return self._reader.offset - sum(len(line) + 1 for line, _ in self._unread)
+
     def _behind(self, until: int) -> bool:
-        unread = self._reader.offset - sum(len(line) + 1 for line, _ in self._unread)
-        return unread < until or any(sink.pending for sink in self._sinks)
+        return self._worked < until or any(sink.pending for sink in self._sinks)
 
 
 def _retry(stage: Stage) -> float:

@@ -105,5 +105,6 @@ def test_an_incident_tells_of_records_and_names_parts(tmp_path: Path) -> None:
     text = (run(tmp_path, SCENARIO + ABORT, 4) / "incident.md").read_text(encoding="utf-8")
     assert re.search(r"\| extent \| [0-9,]+ records sent, [0-9,]+ stored \|", text)
     assert "Affected tasks" not in text
+    assert re.search(r"\| process_kill \| \d+ \| .* \| signal \| due at 70s, fault kill \|", text)
     assert re.search(r"\| process.exited signal fault kill process_kill \|", text)
     assert re.search(r"\| probe.failed signal fault kill process_kill \|", text)

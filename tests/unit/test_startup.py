@@ -22,7 +22,7 @@ SLOW = {
 }
 """Of the standard library: each takes a millisecond or more."""
 
-SCENARIOS = [ROOT / "scenarios" / name for name in ("72h.yaml", "resilience/network-retry.yaml")]
+SCENARIOS = [ROOT / "scenarios" / name for name in ("72h.yaml", "resilience/network-retry.yaml", "pipeline/60m.yaml")]
 LIST = """
 import pathlib, sys
 before = set(sys.modules)

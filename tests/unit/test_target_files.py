@@ -115,7 +115,8 @@ def test_defaults_are_filled_in_everywhere() -> None:
     assert [each.program for each in supervised.processes] == [None, None, None]
     assert supervised.processes[1].live == supervised.processes[1].ready
     assert supervised.supervisor
-    assert supervised.supervisor.says == {"restarts": "{dir}/restarts.jsonl"}
+    assert supervised.supervisor.says == {name: f"{{dir}}/{name}.jsonl" for name in ("restarts", "resources")}
+    assert [each.log for each in supervised.processes] == ["{dir}/a.log", None, None]
 
 
 def test_a_word_of_a_command_line_stays_one() -> None:

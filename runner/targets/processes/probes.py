@@ -61,7 +61,9 @@ async def probe(how: Probe, subject: Subject) -> Probed:
     try:
         async with asyncio.timeout(how.timeout_s):
             await _KINDS[how.kind](how, subject)
-            _refuse_stranger(how, subject)
+            if _has_own_port(how, subject):
+                # It looks through the files of many processes: what waits in this loop must not wait for that.
+                await asyncio.to_thread(_refuse_stranger, subject)
     except TimeoutError:
         return Probed(False, f"no answer within {how.timeout_s:g} s", time.monotonic() - began)
     except _RedError as red:
@@ -69,15 +71,22 @@ async def probe(how: Probe, subject: Subject) -> Probed:
     return Probed(True, "", time.monotonic() - began)
 
 
-def _refuse_stranger(how: Probe, subject: Subject) -> None:
-    """Raises _RedError where one has answered that was there before the process was started: one that was left behind."""
+def _has_own_port(how: Probe, subject: Subject) -> bool:
+    """Whether the port that is probed must be that of the process itself."""
     if subject.process is None or subject.port is None or how.kind not in {ProbeKind.HTTP, ProbeKind.TCP}:
-        return
+        return False
     host, port = _place(how)
-    if host not in _OWN or port != subject.port or listens(subject.process.pid, port):
+    return host in _OWN and port == subject.port
+
+
+def _refuse_stranger(subject: Subject) -> None:
+    """Raises _RedError where one has answered that was there before the process was started: one that was left behind."""
+    assert subject.process is not None
+    assert subject.port is not None
+    if listens(subject.process.pid, subject.port):
         return
     # What listens for it may be started by it, or for it, such as the proxy of a container; but not before it.
-    others = [each.id.started_ticks for each in listeners(port)]
+    others = [each.id.started_ticks for each in listeners(subject.port)]
     if others and max(others) < subject.process.started_ticks:
         raise _RedError("another process has its port")
 

@@ -4,12 +4,15 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.identity import ProcessId, stat
 from soak.runner.targets.processes.probes import Probed, Subject, probe
 from soak.schemas.target.model import Probe
+
+_SHARE = 0.8
+"""Of the interval: a probe that takes longer would be answered in the next round."""
 
 DOWN, STARTING, STOPPED, BUSY = "is down", "is starting", "is stopped", "the probe before is still not answered"
 
@@ -30,7 +33,7 @@ class Round:
 
 
 class Rounds:
-    """Probes by the name of the process; None: it is green while it is alive and not stopped.
+    """Probes by the name of the process; None: it is green while it is alive and not stopped. Each ends before the next round.
 
     epoch: the time of round 0, in monotonic seconds. current: the process of a name now, None while it is down. subject: what is
     probed. starts: whether a process is starting up, and so not green whatever a probe would say.
@@ -47,7 +50,7 @@ class Rounds:
         starts: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._background = background
-        self._probes = probes
+        self._probes = {name: each and _in_time(each, every_s) for name, each in probes.items()}
         self.every_s = every_s
         self._epoch = epoch
         self._current = current
@@ -97,3 +100,8 @@ class Rounds:
                 why = said.reason if said.reason or green else DOWN
                 found.append(Round(number, name, time.time(), green, why, process))
         return found
+
+
+def _in_time(how: Probe, every_s: float) -> Probe:
+    """A probe whose answer comes before the next round."""
+    return replace(how, timeout_s=min(how.timeout_s, _SHARE * every_s))

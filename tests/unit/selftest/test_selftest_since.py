@@ -3,13 +3,17 @@
 import json
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from soak.runner.cli import run_command
 from soak.runner.evidence.directory import RunDirectory
 from soak.runner.evidence.verify import recompute
+from soak.runner.judge.judge import Judge
+from soak.runner.selftest import since
 from soak.runner.selftest.since import broken_since
+from soak.schemas.stream.identity import Identity
 
 SCENARIO = """
     version: 1
@@ -40,6 +44,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "broken.yaml").write_text(textwrap.dedent(SCENARIO))
     assert run_command(["run", str(path / "broken.yaml"), "--out", str(path / "run")]) == 3
     return path / "run"
+
+
+def test_it_is_judged_as_the_run_was(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known: list[Identity | None] = []
+
+    class Kept(Judge):
+        """Keeps what it is told of the run."""
+
+        def __init__(self, *scenario: Any, identity: Identity | None = None, **how: Any) -> None:
+            known.append(identity)
+            super().__init__(*scenario, identity=identity, **how)
+
+    monkeypatch.setattr(since, "Judge", Kept)
+    broken_since(RunDirectory.open(run), recompute(RunDirectory.open(run))[0])
+    assert [each and (each.target, each.speed) for each in known] == [("simulation", 1.0)]
 
 
 def test_it_is_the_instant_from_which_on_it_stayed_broken(run: Path) -> None:

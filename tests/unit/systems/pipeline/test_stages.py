@@ -386,3 +386,30 @@ def test_a_batch_is_flushed_when_it_is_asked_to_stop(tmp_path: Path, defects: tu
         assert stage.waiting() == 0
 
     asyncio.run(main())
+
+
+def test_with_at_least_once_what_was_written_before_it_was_asked_to_stop_is_not_written_again(tmp_path: Path) -> None:
+    raw, signals = tmp_path / "raw.jsonl", tmp_path / "signals.jsonl"
+
+    def come(first: int, end: int) -> None:
+        row = {"sent": 1.0, "at": 1.0, "symbol": "A", "strength": 0.5, "consistency": 0.5}
+        with raw.open("a") as file:
+            file.write("".join(json.dumps({"seq": seq, **row}) + "\n" for seq in range(first, end)))
+
+    async def main() -> None:
+        process = Process(guarantee="at_least_once", checkpoint=3600.0)
+        settings = settings_in(tmp_path, "signal", processes={"signal": process})
+        come(0, 300)
+        stage = Stage("signal", settings)
+        async with Running(stage, Scorer(stage).run):
+            await until((tmp_path / "signal.checkpoint").exists)
+            come(300, 400)
+            await until(lambda: len(lines(signals)) == 400)
+        come(400, 401)
+        stage = Stage("signal", settings)
+        async with Running(stage, Scorer(stage).run):
+            await until(lambda: len(lines(signals)) > 400)
+        assert [each["seq"] for each in lines(signals)] == list(range(401))
+        assert stored(tmp_path) == 401
+
+    asyncio.run(main())

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from servers import free_port, until
 
 from soak.runner.targets.offspring import offspring_ended
+from soak.runner.targets.processes import probes
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.finding import AmbiguousError, find
 from soak.runner.targets.processes.launch import Child, Launcher, StartError
@@ -306,3 +308,23 @@ def test_a_number_that_was_cut_in_half_is_not_one(launcher: Launcher, tmp_path: 
     until(lambda: path.exists() and path.read_text().endswith("dropp"))
     assert read(Metric(log=str(path), pattern=r"dropp(?:ed)?=?(\d*)")) == 3
     assert child.exit() is None
+
+
+def test_looking_for_whom_a_port_belongs_to_blocks_nothing_else(
+    background: Background, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    programs.start_all([program("a", "http", port, ready=http(port))])
+    meanwhile, others_went_on = threading.Event(), list[bool]()
+
+    def listens(process: int, port: int) -> bool:
+        background.submit(note())
+        others_went_on.append(meanwhile.wait(5.0))
+        return True
+
+    async def note() -> None:
+        meanwhile.set()
+
+    monkeypatch.setattr(probes, "listens", listens)
+    assert look(background, http(port, 10.0), Subject(process=programs.processes()["a"], port=port)).green
+    assert others_went_on == [True]
