@@ -2,31 +2,32 @@
 
 from collections import deque
 from collections.abc import Callable
-from itertools import groupby
 from typing import Any
 
-from soak.runner.targets.pipeline.blame import Blame
+import numpy as np
+
+from soak.runner.targets.pipeline.blame import Blame, Gone
 from soak.runner.targets.pipeline.book import Book
 from soak.runner.targets.pipeline.places import Place
+from soak.runner.targets.pipeline.waiting import PATIENCE
 from soak.schemas.stream.events import Kind
-
-_PATIENCE = 2
-"""Stretches that a record may come later than one that was sent after it."""
 
 Note = Callable[..., Any]
 
 
 class Gaps:
-    """reader: where it is seen what the reader of the source has passed on; None: nowhere, and nothing is known to be missing."""
+    """reader: where it is seen what the reader of the source has passed on; None: nowhere, and nothing is known to be missing.
 
-    def __init__(self, book: Book, blame: Blame, reader: Place | None, process: int) -> None:
+    process: the number of the reader. parts: its name, and those of the sinks that it writes.
+    """
+
+    def __init__(self, book: Book, blame: Blame, reader: Place | None, process: int, parts: frozenset[str]) -> None:
+        self._parts = parts
         self._book, self._blame, self.reader, self._process = book, blame, reader, process
-        self._reached: deque[int] = deque([0] * _PATIENCE)
+        self._reached: deque[int] = deque([0] * PATIENCE)
         self._looked = 0
         self._unmatched = 0
         """Records that are said to be dropped and were not found to be missing yet."""
-        self.gone = 0
-        """Records that were passed over."""
         self.dropped = 0
 
     def drop(self, count: int) -> None:
@@ -45,11 +46,11 @@ class Gaps:
             return
         missing = self._book.absent(self.reader, self._looked, last, 0)
         self._looked = last
-        self.gone += len(missing)
         dropped = min(self._unmatched, len(missing))
         self._unmatched -= dropped
-        sent_s = self._book.sent_s.values
-        for cause, numbers in groupby(
-            missing[dropped:].tolist(), lambda each: self._blame.of_record(float(sent_s[each]))
-        ):
-            note(until_s, Kind.RECORDS_MISSED, worker=self._process, cause=cause, value=len(list(numbers)))
+        missed = missing[dropped:]
+        passed_over_s = self._book.passed_over_s(self.reader, missed)
+        gone = Gone(self.reader, self._book.sent_s.values[missed], passed_over_s, self._parts, of_source=True)
+        causes, counts = np.unique(self._blame.of(gone), return_counts=True)
+        for cause, count in zip(causes.tolist(), counts.tolist(), strict=True):
+            note(until_s, Kind.RECORDS_MISSED, worker=self._process, cause=cause, value=count)

@@ -85,6 +85,7 @@ class Metrics:
             self._context.note(t_s, Kind.RECORDS_DROPPED, worker=number, cause=cause, value=grown)
             self._ledgers.drop(name, int(grown))
         elif self._ledgers.sees_no_gaps:
+            self._ledgers.miss(int(grown))
             self._context.note(t_s, Kind.RECORDS_MISSED, worker=number, cause=cause, value=grown)
 
     def begin(self) -> None:
