@@ -128,7 +128,9 @@ class Stage:
         if not len(served.dropped):
             return NONE, served.finish_s
         gone = served.dropped + begin
-        dropped = inbox.flow.take(gone)
+        # What is read again and was written before is missing nowhere.
+        held = min((output.held for output in self.outputs), default=0)
+        dropped = inbox.flow.take(gone[inbox.place[gone] >= held])
         inbox.keep(np.delete(np.arange(len(inbox.place)), gone))
         return dropped, np.delete(served.finish_s, served.dropped)
 

@@ -49,12 +49,15 @@ class Backoffs:
         self._late_s = self._health.every_s + self._health.timeout_s + START_REAL_S * speed
         self._rows = [_Row() for _ in range(processes)]
 
-    def exited(self, number: int, t_s: float, well_since_s: float | None) -> None:
-        """A process ended; well_since_s: since when it had been healthy."""
+    def exited(self, number: int, t_s: float, well_since_s: float | None, first_well_s: float | None) -> None:
+        """A process ended. well_since_s: since when it had been healthy without a break; first_well_s: for the first time.
+
+        A supervisor may count from either: a probe that fails as the process ends is not what ended its health.
+        """
         row, reset_s = self._rows[number], self._restart.reset_after_s
-        well_s = t_s - well_since_s if well_since_s is not None else 0.0
+        least_s, most_s = (0.0 if since_s is None else t_s - since_s for since_s in (well_since_s, first_well_s))
         # A supervisor sees how long a process is healthy by its rounds.
-        surely, perhaps = well_s >= reset_s + self._health.every_s, well_s >= reset_s - self._health.every_s
+        surely, perhaps = least_s >= reset_s + self._health.every_s, most_s >= reset_s - self._health.every_s
         row.most = 1 if surely else row.most + 1
         row.least = 1 if perhaps else row.least + 1
 

@@ -167,7 +167,7 @@ class Processes:
             self._ended(number, block, place, facts, series["shutdown_order_violations"])
             return
         each.exits += 1
-        self._backoffs.exited(number, t_s, each.well_since_s)
+        self._backoffs.exited(number, t_s, each.well_since_s, each.healthy_s)
         each.exit_s = t_s
         each.away_s = t_s if each.away_s is None else each.away_s
         each.healthy_s = each.output_s = each.well_since_s = None

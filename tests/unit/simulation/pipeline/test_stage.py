@@ -10,7 +10,7 @@ from soak.simulation.pipeline.outputs import Output
 from soak.simulation.pipeline.stage import Stage
 
 
-def process(buffer: int, overflow: Overflow) -> Process:
+def process(buffer: int, overflow: Overflow, guarantee: Guarantee = Guarantee.EXACTLY_ONCE) -> Process:
     return Process(
         "reader",
         "source",
@@ -19,8 +19,8 @@ def process(buffer: int, overflow: Overflow) -> Process:
         start=Constant(1.0),
         buffer=buffer,
         overflow=overflow,
-        guarantee=Guarantee.EXACTLY_ONCE,
-        checkpoint_s=1.0,
+        guarantee=guarantee,
+        checkpoint_s=1000.0,
         passes=Passes.ALL,
     )
 
@@ -71,3 +71,19 @@ def test_what_it_had_in_memory_fits_into_its_buffer_when_it_reads_it_again() -> 
     step = stage.step(8.0, 50.0)
     assert keys(step.dropped) == []
     assert step.taken.at_s.tolist() == [18.0, 28.0, 38.0, 48.0]
+
+
+def test_what_was_written_before_is_not_dropped_when_it_is_read_again_and_does_not_fit() -> None:
+    stage = Stage(process(2, Overflow.DROP_NEWEST, Guarantee.AT_LEAST_ONCE), [Output()], seed=1)
+    stage.begin(0.0)
+    for number in range(5):
+        stage.push(flow(number, [11.0 * number]))
+        stage.step(11.0 * number, 11.0 * number + 11.0)
+    stage.die(1, resume=True)
+    assert stage.unworked == 5
+    stage.begin(60.0)
+    stage.push(flow(5, [60.0]))
+    step = stage.step(60.0, 100.0)
+    # Six come to a buffer of two: three are dropped, of which only the last was not written before.
+    assert keys(step.dropped) == [5]
+    assert keys(step.written[0].flow) == [0, 1, 2]
