@@ -232,6 +232,13 @@ def test_orphans() -> None:
     assert (of("orphans", left, process="signal"), of("orphans", left, process="report")) == (1, 0)
 
 
+def test_an_orphan_of_an_unknown_process_may_be_of_any() -> None:
+    left = STARTED + "600 shutdown.started\n601 process.exited w2 name=report\n603 process.orphaned w-1 name=sh"
+    assert judged("orphans == 0", left)[0] is Status.FAIL
+    assert of("orphans", left) == 1
+    assert judged('"orphans{process=harvest} == 0"', left)[0] is Status.INCONCLUSIVE
+
+
 # Records.
 
 FLOW = """
