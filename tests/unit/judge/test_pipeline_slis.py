@@ -195,6 +195,14 @@ def test_a_backoff_begins_anew_after_health(healthy_s: float, waited: float, vio
     assert of("backoff_violations", history) == violations
 
 
+def test_a_probe_that_fails_as_a_process_ends_is_not_what_ended_its_health() -> None:
+    well = KILLED + "".join(f"{t} probe.green w1\n" for t in range(110, 300, 10))
+    again = "300 process.exited w1 name=signal\n301 process.started w1 name=signal"
+    assert of("backoff_violations", well + "299.9 probe.failed w1\n" + again) == 0
+    soon = KILLED + "119.9 probe.failed w1\n120 process.exited w1 name=signal\n121 process.started w1 name=signal"
+    assert of("backoff_violations", soon) == 1
+
+
 def test_the_order_of_the_shutdown() -> None:
     exits = "{} process.exited w2 name=report\n{} process.exited w1 name=signal\n{} process.exited w0 name=harvest\n"
     began = STARTED + "600 shutdown.started\n"
