@@ -9,6 +9,7 @@ from soak.runner.targets.pipeline.places import CONFIRMED, STRONG, Place, PlaceK
 from soak.schemas.stream.block import Ints
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.pipeline.settings import Pipeline
+from soak.schemas.target.model import Ledger
 
 
 def note_remains(flow: Flow, pipeline: Pipeline, now_s: float) -> None:
@@ -20,11 +21,17 @@ def note_remains(flow: Flow, pipeline: Pipeline, now_s: float) -> None:
         _note_lost(flow, pipeline, place, now_s)
         tally = flow.book.tallies[place.name]
         flow.note(now_s, Kind.SINK_TOTAL, worker=place.part, value=tally.rows)
-        if tally.tells_like:
+        # Only what its own rows say can differ from what those of another sink say.
+        if _tells_confirmed(place.ledger):
             flow.note(now_s, Kind.SINK_CONFIRM, worker=place.part, value=tally.rows_like[CONFIRMED])
+        if place.ledger.strong is not None:
             flow.note(now_s, Kind.SINK_STRONG, worker=place.part, value=tally.rows_like[STRONG])
     for process, backlog in flow.waiting.now().items():
         flow.note(now_s, Kind.SAMPLE_BACKLOG, worker=process, value=backlog)
+
+
+def _tells_confirmed(ledger: Ledger) -> bool:
+    return ledger.confirm is not None or (ledger.strong is not None and ledger.low_consistency is not None)
 
 
 def _note_lost(flow: Flow, pipeline: Pipeline, sink: Place, now_s: float) -> None:

@@ -65,10 +65,10 @@ def target_file(folder: Path, text: str = TARGET) -> LoadedTarget:
 class Story:
     """Rows of ledgers, told one after the other, and the events that they become."""
 
-    def __init__(self, folder: Path, text: str = SCENARIO) -> None:
+    def __init__(self, folder: Path, text: str = SCENARIO, target: str = TARGET) -> None:
         self.plan = Plan(scenario(text).scenario)
         self.pipeline = pipeline_of(self.plan.scenario)
-        places = places_of(self.pipeline, target_file(folder).file)
+        places = places_of(self.pipeline, target_file(folder, target).file)
         self.places: dict[str, Place] = {each.name: each for each in places}
         self.flow = Flow(self.plan, places, 1.0)
         self.flow.journal = Journal(self.plan, 0.0)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pipeline_story import BROKER, DB, FILE, HARVEST, SIGNAL, Story
+from pipeline_story import BROKER, DB, FILE, HARVEST, SIGNAL, TARGET, Story
 
 from soak.runner.judge.pipeline import counts
 from soak.runner.judge.pipeline.parts import Parts
@@ -194,8 +194,6 @@ def test_what_is_nowhere_at_the_end_is_lost(story: Story) -> None:
         ("strong", 200.0, FILE, 4.0),
         ("lost", 200.0, DB, 2.0),
         ("total", 200.0, DB, 4.0),
-        ("confirm", 200.0, DB, 4.0),
-        ("strong", 200.0, DB, 4.0),
     ]
 
 
@@ -214,7 +212,26 @@ def test_sinks_say_nothing_of_shares_that_nobody_knows(story: Story) -> None:
     story.sent(range(2), 1.0)
     story.flow.book.knows_like = False
     story.came("db", range(2), 2.0)
-    assert [word for word, *_ in remains(story) if word in {"strong", "confirm"}] == []
+    assert [part for word, _, part, _ in remains(story) if word in {"strong", "confirm"}] == [FILE, FILE]
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ("strong: strong, low_consistency: low", ["confirm", "strong"]),
+        ("strong: strong", ["strong"]),
+        ("confirm: confirm", ["confirm"]),
+    ],
+)
+def test_a_sink_tells_the_figures_of_which_its_ledger_has_columns(
+    tmp_path: Path, columns: str, words: list[str]
+) -> None:
+    story = Story(tmp_path, target=TARGET.replace("strong: strong, confirm: confirm, low_consistency: low", columns))
+    story.sent(range(2), 1.0, CONFIRM)
+    story.came("db", range(2), 2.0)
+    assert [(word, part) for word, _, part, _ in remains(story) if word in {"strong", "confirm"}] == [
+        (word, FILE) for word in words
+    ]
 
 
 DIRECT = """
