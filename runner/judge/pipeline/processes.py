@@ -79,6 +79,8 @@ class Processes:
         order = {name: place for place, name in enumerate(pipeline.supervisor.order)}
         self._place = [order.get(each.name, len(order)) for each in pipeline.processes]
         self.of = [Followed() for _ in pipeline.processes]
+        self._strangers = 0
+        """Processes that are left at the end and of which it is not known what they were."""
         self.shutdown_s: float | None = None
         self.ended: list[int] = []
         """The processes in the order in which they ended after the shutdown began."""
@@ -96,7 +98,8 @@ class Processes:
         places = np.flatnonzero(_FOLLOWED[block.kind]).tolist()
         for place in places:
             self._take(block, place, facts, series)
-        if facts.ended and self.shutdown_s is not None:
+        # What is left of an unknown process may be of any.
+        if facts.ended and self.shutdown_s is not None and not self._strangers:
             for number, each in enumerate(self.of):
                 if not each.orphaned:
                     series["orphans"].add(facts.until_s, 0.0, self._parts.of_process(number, facts.until_s))
@@ -112,6 +115,8 @@ class Processes:
             for each in self.of:
                 # It ended with the runner and was started with it: nobody restarted it.
                 each.up = each.exit_s = each.away_s = each.healthy_s = each.output_s = each.well_since_s = None
+        if kind == Kind.PROCESS_ORPHANED and number < 0:
+            self._orphaned(block, place, facts, series["orphans"])
         if not 0 <= number < len(self.of):
             return
         each, label = self.of[number], self._parts.of_process(number, t_s)
@@ -131,8 +136,7 @@ class Processes:
                 each.abandoned = True
             case Kind.PROCESS_ORPHANED:
                 each.orphaned = True
-                series["orphans"].add(t_s, 1.0, label)
-                self._note(facts, "orphans", block, place, "still there at the end")
+                self._orphaned(block, place, facts, series["orphans"])
             case Kind.REPORTED_RESTARTS:
                 each.reported = int(block.value[place])
 
@@ -188,6 +192,13 @@ class Processes:
             names = ", ".join(self._parts.names[other] for other in before)
             detail = f"{names} had to end before it"
             self._note(facts, "shutdown_order_violations", block, place, "ended too early", detail)
+
+    def _orphaned(self, block: Block, place: int, facts: Facts, series: Gathered) -> None:
+        t_s, number = float(block.t[place]), int(block.worker[place])
+        self._strangers += number < 0
+        series.add(t_s, 1.0, self._parts.of_process(number, t_s))
+        detail = "" if number >= 0 else "of an unknown process"
+        self._note(facts, "orphans", block, place, "still there at the end", detail)
 
     def _came_back(self, each: Followed, number: int, kind: int, t_s: float, series: Gathered) -> None:
         if kind == Kind.PROCESS_HEALTHY:

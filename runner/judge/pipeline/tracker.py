@@ -36,10 +36,10 @@ class PipelineTracker(Tracker):
 
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
         super().__init__(scenario, vocabulary, identity)
-        self._is_real = identity is not None and identity.clock == "real"
+        self._is_real = identity is not None and identity.clock != "simulated"
         pipeline = self._pipeline = pipeline_of(scenario)
         self._parts = parts = Parts(scenario)
-        self._real = identity is not None and identity.clock == "real"
+        self._real = identity is not None and identity.clock != "simulated"
         self.flow = Flow(pipeline, parts)
         self.ends = Ends(pipeline, parts)
         self.probes = Probes(scenario, parts, vocabulary)

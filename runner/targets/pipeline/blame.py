@@ -35,12 +35,12 @@ class _Effect:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Records that never came to a place. passed_over_s: when one that was sent after each came there, infinite for never.
+    """Records that never came to any of some places. passed_over_s: when one that was sent after each did, infinite for never.
 
     parts: the processes and sinks by which it can have been lost; of_source: whether it may have been by the source.
     """
 
-    place: Place
+    places: tuple[Place, ...]
     sent_s: Floats
     passed_over_s: Floats
     parts: frozenset[str]
@@ -92,6 +92,7 @@ class Blame:
         for each in sorted(self._effects, key=lambda effect: effect.start_s):
             struck = gone.of_source if each.fault.type in _OF_SOURCE else each.fault.dependency in gone.parts
             if struck:
-                met = (until_s >= each.start_s) & (gone.sent_s <= each.works_s.get(gone.place.name, np.inf))
+                works_s = min(each.works_s.get(place.name, np.inf) for place in gone.places)
+                met = (until_s >= each.start_s) & (gone.sent_s <= works_s)
                 causes[met] = each.cause
         return causes

@@ -53,6 +53,18 @@ def output_of(places: tuple[Place, ...], pipeline: Pipeline, process: int) -> Pl
     return next(iter((*streams, *(each for each in places if each.stream == writes))), None) if writes else None
 
 
+def shown_by(places: tuple[Place, ...], place: Place | None) -> tuple[Place, ...]:
+    """Where else it is seen what is seen in a place, with itself: sinks of one stream show the same."""
+    if place is None or place.kind is not PlaceKind.SINK:
+        return () if place is None else (place,)
+    return tuple(each for each in places if each.kind is PlaceKind.SINK and each.stream == place.stream)
+
+
+def bits_of(places: tuple[Place, ...]) -> int:
+    """The bits of places."""
+    return sum(each.bit for each in places)
+
+
 def parts_at(pipeline: Pipeline, process: int) -> frozenset[str]:
     """The name of a process, and those of the sinks that it writes."""
     each = pipeline.processes[process]

@@ -10,6 +10,7 @@ from soak.runner.targets.pipeline.places import CONFIRMED, STRONG, Place, PlaceK
 from soak.schemas.stream.block import Bools, Ints
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.pipeline.settings import Pipeline
+from soak.schemas.target.model import Ledger
 
 
 def note_remains(flow: Flow, pipeline: Pipeline, now_s: float) -> None:
@@ -21,18 +22,24 @@ def note_remains(flow: Flow, pipeline: Pipeline, now_s: float) -> None:
         _note_lost(flow, pipeline, place, now_s)
         tally = flow.book.tallies[place.name]
         flow.note(now_s, Kind.SINK_TOTAL, worker=place.part, value=tally.rows)
-        if tally.tells_like:
+        # Only what its own rows say can differ from what those of another sink say.
+        if _tells_confirmed(place.ledger):
             flow.note(now_s, Kind.SINK_CONFIRM, worker=place.part, value=tally.rows_like[CONFIRMED])
+        if place.ledger.strong is not None:
             flow.note(now_s, Kind.SINK_STRONG, worker=place.part, value=tally.rows_like[STRONG])
     for process, backlog in flow.waiting.now(at_once=True).items():
         flow.note(now_s, Kind.SAMPLE_BACKLOG, worker=process, value=backlog)
+
+
+def _tells_confirmed(ledger: Ledger) -> bool:
+    return ledger.confirm is not None or (ledger.strong is not None and ledger.low_consistency is not None)
 
 
 def _note_lost(flow: Flow, pipeline: Pipeline, sink: Place, now_s: float) -> None:
     book, like = flow.book, needs(pipeline, sink.stream)
     if like and not book.knows_like:
         return
-    missing = book.absent(sink, 0, book.sent, like)
+    missing = book.absent(sink.bit, 0, book.sent, like)
     missing = missing[~_elsewhere(flow, sink, missing)]
     # Noted as missed: what is missed is lost for every sink.
     missing = missing[flow.said_missed if flow.gaps.reader is None else 0 :]
@@ -45,10 +52,9 @@ def _note_lost(flow: Flow, pipeline: Pipeline, sink: Place, now_s: float) -> Non
 def _elsewhere(flow: Flow, sink: Place, missing: Ints) -> Bools:
     """Which records that a sink lacks are known to be somewhere else: passed over, or waiting for a process on the way."""
     found = np.zeros(len(missing), dtype=np.bool_)
-    reader = flow.gaps.reader
-    if reader is not None:
+    if bits := flow.gaps.bits:
         # What its reader lacks was dropped or missed, or waits at the source.
-        found |= (flow.book.held.values[missing] & reader.bit) == 0
+        found |= (flow.book.held.values[missing] & np.uint32(bits)) == 0
     for _, queue in flow.waiting.on_the_way(sink.stream):
         found |= queue.holds(missing)
     return found
@@ -64,8 +70,8 @@ def _by_place(flow: Flow, pipeline: Pipeline, sink: Place, lost: Ints) -> Iterat
     writer = pipeline.writer(sink.stream)
     if writer is not None:
         # Another place of its stream has them.
-        yield _gone(flow, sink, lost, frozenset({sink.name, pipeline.processes[writer].name}), of_source=False)
+        yield _gone(flow, (sink,), lost, frozenset({sink.name, pipeline.processes[writer].name}), of_source=False)
 
 
-def _gone(flow: Flow, place: Place, numbers: Ints, parts: frozenset[str], *, of_source: bool) -> Gone:
-    return Gone(place, flow.book.sent_s.values[numbers], flow.book.passed_over_s(place, numbers), parts, of_source)
+def _gone(flow: Flow, places: tuple[Place, ...], numbers: Ints, parts: frozenset[str], *, of_source: bool) -> Gone:
+    return Gone(places, flow.book.sent_s.values[numbers], flow.book.passed_over_s(places, numbers), parts, of_source)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from soak.runner.targets.pipeline.book import Book
-from soak.runner.targets.pipeline.places import NEEDS, Place, input_of, output_of
+from soak.runner.targets.pipeline.places import NEEDS, Place, bits_of, input_of, output_of, shown_by
 from soak.schemas.stream.block import Bools, Ints
 from soak.schemas.systems.pipeline.settings import SOURCE, Pipeline
 
@@ -20,38 +20,46 @@ PATIENCE = 2
 class Queue:
     """What waits for a process, by the ledgers before and behind it.
 
-    before: where it is seen what it can read; None: everything that was sent. unseen: the processes between that place and this
-    one, whose output nothing shows. like: what a record must be like to be passed on by all of them.
+    before: where it is seen what it can read; empty: everything that was sent. behind: where it is seen what it passed on.
+    unseen: the processes between these places and this one, whose output nothing shows. like: what a record must be like to be
+    passed on by all of them.
     """
 
-    def __init__(self, book: Book, before: Place | None, behind: Place, unseen: tuple[int, ...], like: int) -> None:
-        self._book, self._before, self.behind, self.unseen, self.like = book, before, behind, unseen, like
+    def __init__(
+        self, book: Book, before: tuple[Place, ...], behind: tuple[Place, ...], unseen: tuple[int, ...], like: int
+    ) -> None:
+        self._book, self.behind, self.unseen, self.like = book, behind, unseen, like
+        self._before, self._behind = np.uint32(bits_of(before)), np.uint32(bits_of(behind))
         self._reached: deque[int] = deque([-1] * PATIENCE)
 
     def close(self) -> None:
         """A stretch ends."""
-        self._reached.append(self._book.tallies[self.behind.name].highest)
+        self._reached.append(self._highest)
         self._reached.popleft()
 
     def count(self, *, at_once: bool) -> int:
         """How many wait. at_once: without patience for what may still come."""
-        after = self._book.tallies[self.behind.name].highest if at_once else self._reached[0]
+        after = self._highest if at_once else self._reached[0]
         first = after + 1
         return int(self._unread(np.arange(first, max(first, self._book.sent))).sum())
 
     def holds(self, numbers: Ints) -> Bools:
         """Which of these records wait, at the end."""
-        return self._unread(numbers) & (numbers > self._book.tallies[self.behind.name].highest)
+        return self._unread(numbers) & (numbers > self._highest)
 
     def lacks(self, numbers: Ints) -> Bools:
         """Which of these records could be read, and were not passed on."""
         return self._unread(numbers)
 
+    @property
+    def _highest(self) -> int:
+        return max(self._book.tallies[each.name].highest for each in self.behind)
+
     def _unread(self, numbers: Ints) -> Bools:
         held = self._book.held.values[numbers]
-        found: Bools = (held & self.behind.bit) == 0
-        if self._before is not None:
-            found &= (held & self._before.bit) != 0
+        found: Bools = (held & self._behind) == 0
+        if self._before:
+            found &= (held & self._before) != 0
         if self.like:
             found &= (self._book.like.values[numbers] & self.like) == self.like
         return found
@@ -78,7 +86,7 @@ class Waiting:
             upstream = writer
             unseen.append(writer)
             like |= NEEDS[pipeline.processes[writer].passes]
-        return Queue(self._book, before, behind, tuple(unseen), like)
+        return Queue(self._book, shown_by(places, before), shown_by(places, behind), tuple(unseen), like)
 
     def close(self) -> None:
         """A stretch ends."""

@@ -134,6 +134,7 @@ _CATALOGUE = catalogue(
             PROCESS,
             gauge("process_rss", Unit.SIZE, "resident memory of a process", compared=False),
             growth("process_rss", Unit.SIZE_PER_HOUR, "the resident memory of a process"),
+            growth("process_open_files", Unit.COUNT_PER_HOUR, "the open files of a process"),
             gauge("process_open_files", Unit.COUNT, "open files of a process", compared=False),
             gauge("process_cpu", Unit.RATIO, "CPU of a process, as a share of a core", compared=False),
         ),

@@ -74,6 +74,7 @@ checkpoints: {every: 3m}
 telemetry: {sample_interval: 5s}
 """
 ABORTING = LOAD + 'abort: [{name: down, when: "duplicate_records{sink=file} > 20", window: 5m}]\n'
+DEAF = LOAD.replace("faults:\n", "faults:\n  - {name: deaf, type: telemetry_loss, at: 70s, for: 5s}\n")
 
 
 @cache
@@ -132,6 +133,13 @@ def test_an_abort_takes_effect_at_the_same_event(cuts: set[int]) -> None:
     # What happens at the very time of the abort belongs to the run if it comes in the same block.
     places = {int(np.searchsorted(block.t, block.t[cut % len(block)])) for cut in cuts}
     assert judged(ABORTING, pieces(block, sorted(places))) == in_one(ABORTING)
+
+
+@settings(max_examples=15, deadline=None)
+@given(cuts=cuts)
+def test_what_had_recovered_when_telemetry_was_lost_is_known(cuts: set[int]) -> None:
+    block = whole(DEAF)
+    assert judged(DEAF, pieces(block, [cut % len(block) for cut in cuts])) == in_one(DEAF)
 
 
 def test_the_streams_here_are_worth_cutting() -> None:

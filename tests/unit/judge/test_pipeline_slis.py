@@ -195,6 +195,14 @@ def test_a_backoff_begins_anew_after_health(healthy_s: float, waited: float, vio
     assert of("backoff_violations", history) == violations
 
 
+def test_a_probe_that_fails_as_a_process_ends_is_not_what_ended_its_health() -> None:
+    well = KILLED + "".join(f"{t} probe.green w1\n" for t in range(110, 300, 10))
+    again = "300 process.exited w1 name=signal\n301 process.started w1 name=signal"
+    assert of("backoff_violations", well + "299.9 probe.failed w1\n" + again) == 0
+    soon = KILLED + "119.9 probe.failed w1\n120 process.exited w1 name=signal\n121 process.started w1 name=signal"
+    assert of("backoff_violations", soon) == 1
+
+
 def test_the_order_of_the_shutdown() -> None:
     exits = "{} process.exited w2 name=report\n{} process.exited w1 name=signal\n{} process.exited w0 name=harvest\n"
     began = STARTED + "600 shutdown.started\n"
@@ -222,6 +230,13 @@ def test_orphans() -> None:
     left = history + "603 process.orphaned w1 name=signal"
     assert judged("orphans == 0", left)[0] is Status.FAIL
     assert (of("orphans", left, process="signal"), of("orphans", left, process="report")) == (1, 0)
+
+
+def test_an_orphan_of_an_unknown_process_may_be_of_any() -> None:
+    left = STARTED + "600 shutdown.started\n601 process.exited w2 name=report\n603 process.orphaned w-1 name=sh"
+    assert judged("orphans == 0", left)[0] is Status.FAIL
+    assert of("orphans", left) == 1
+    assert judged('"orphans{process=harvest} == 0"', left)[0] is Status.INCONCLUSIVE
 
 
 # Records.

@@ -44,7 +44,7 @@ streams:
   orders: {jsonl: "{dir}/orders.jsonl", key: seq, at: at}
 sinks:
   file: {jsonl: "{dir}/file.jsonl", key: seq, at: at, strong: strong, confirm: confirm, low_consistency: low}
-  db: {sqlite: "{dir}/db", query: "SELECT seq, at FROM signals WHERE seq > {after}", key: seq, at: at}
+  db: {sqlite: "{dir}/db", query: "SELECT rowid AS position, seq, at FROM signals WHERE rowid > {after}", key: seq, at: at}
 """
 
 HARVEST, SIGNAL, BROKER, FILE, DB = range(5)
