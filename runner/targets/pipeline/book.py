@@ -142,10 +142,10 @@ class Book:
             if like is not None:
                 self.minutes[:size, column] += np.bincount(minute[(like & bit) > 0], minlength=size)
 
-    def absent(self, place: Place, first: int, last: int, like: int) -> Ints:
-        """The records from number `first` to before `last` that a place does not hold, of those that are as `like` says."""
+    def absent(self, bits: int, first: int, last: int, like: int) -> Ints:
+        """The records from number `first` to before `last` that no place of these bits holds, of those as `like` says."""
         held = self.held.values[first:last]
-        missing = (held & place.bit) == 0
+        missing = (held & np.uint32(bits)) == 0
         if like:
             missing &= (self.like.values[first:last] & like) == like
         return np.flatnonzero(missing) + first

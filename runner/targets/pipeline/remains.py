@@ -39,11 +39,11 @@ def _note_lost(flow: Flow, pipeline: Pipeline, sink: Place, now_s: float) -> Non
     book, like = flow.book, needs(pipeline, sink.stream)
     if like and not book.knows_like:
         return
-    missing = book.absent(sink, 0, book.sent, like)
+    missing = book.absent(sink.bit, 0, book.sent, like)
     missing = missing[~_elsewhere(flow, pipeline, sink, missing)]
     sent_s = book.sent_s.values
     if flow.knows_sent:
-        # That it was looked for is evidence; records that another sink has are lost whoever knows what was sent.
+        # That it was looked for is evidence; what another sink has is lost also where nobody saw what was sent.
         flow.note(now_s, Kind.RECORDS_LOST, worker=sink.part, value=0)
         if like:
             flow.note(now_s, Kind.SINK_EXPECTED, worker=sink.part, value=book.sent_like(like))
@@ -55,10 +55,9 @@ def _note_lost(flow: Flow, pipeline: Pipeline, sink: Place, now_s: float) -> Non
 def _elsewhere(flow: Flow, pipeline: Pipeline, sink: Place, missing: Ints) -> "np.typing.NDArray[np.bool_]":
     """Which records that a sink lacks are known to be somewhere else: passed over, or waiting for a process on the way."""
     book, found = flow.book, np.zeros(len(missing), dtype=np.bool_)
-    reader = flow.gaps.reader
-    if reader is not None:
+    if bits := flow.gaps.bits:
         # What its reader lacks was dropped or missed, or waits at the source.
-        found |= (book.held.values[missing] & reader.bit) == 0
+        found |= (book.held.values[missing] & np.uint32(bits)) == 0
     stream = sink.stream
     while (process := pipeline.writer(stream)) is not None:
         before, behind = input_of(flow.places, pipeline, process), output_of(flow.places, pipeline, process)

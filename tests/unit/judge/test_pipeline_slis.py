@@ -577,6 +577,24 @@ def test_without_records_nothing_is_accounted_for() -> None:
     assert "records" not in {each.law for each in verdict(KILLED, PIPELINE).laws}
 
 
+def test_what_the_reader_missed_is_lost_for_every_sink() -> None:
+    for sink, count in (("file", 3), ("db", 5)):
+        expression = f"lost_records{{sink={sink}}} == 0"
+        result = next(each for each in verdict(ACCOUNTED, PIPELINE + f"slos: ['{expression}']\n").objectives)
+        assert (result.status, result.value) == (Status.FAIL, count)
+    assert of("lost_records", ACCOUNTED) == 8
+    assert of("gap_records", ACCOUNTED) == 3
+    sinks = next(each for each in verdict(ACCOUNTED, PIPELINE).sections if each.title == "Sinks")
+    assert [row[sinks.columns.index("lost")] for row in sinks.rows] == ["3", "5"]
+
+
+def test_a_fault_by_which_records_are_missed_costs_them() -> None:
+    text = PIPELINE + "faults: [{name: kill, type: process_kill, process: harvest, at: 15s}]\n"
+    history = ACCOUNTED.replace("missed w0 3", "missed w0 3 fault=kill error=process_kill")
+    cost = verdict("15 fault.injected fault=kill error=process_kill\n" + history, text).attribution[0].cost
+    assert cost.lost == 6
+
+
 def test_what_waits_may_be_in_one_of_the_sinks_already() -> None:
     history = ACCOUNTED.replace("records.lost w4 2", "sample.backlog w1 5").replace("30 sample.backlog w1 3\n", "")
     assert law("records", history) == ("PASS", "")

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from pipeline_story import BROKER, DB, EVIDENCE, FILE, HARVEST, SCENARIO, SIGNAL, TARGET, Story
 
+from soak.runner.judge.pipeline import counts
+from soak.runner.judge.pipeline.parts import Parts
+from soak.runner.judge.samples import Facts
 from soak.runner.targets.pipeline.places import CONFIRMED, LOW, STRONG
 from soak.runner.targets.pipeline.remains import note_remains
 from soak.schemas.stream.events import Kind
@@ -293,3 +296,45 @@ def test_a_sink_behind_a_filter_is_not_compared_where_nobody_knows_what_records_
     story.came("raw", range(20), 2.0)
     story.came("file", [0, 2, 4], 3.0)
     assert [kind for kind, _ in looked_for(story) if kind is Kind.RECORDS_LOST] == []
+
+
+DIRECT = """
+system: pipeline
+duration: 3m
+workload: {arrivals: {rate: 2/s, process: constant}}
+pipeline:
+  processes: [{name: signal, reads: source, writes: signals}]
+  sinks: [{name: file, of: signals}, {name: db, of: signals}]
+telemetry: {sample_interval: 10s}
+"""
+
+
+def gaps_of(story: Story) -> tuple[list[float], list[float]]:
+    """How many gaps a block has, and of how many opportunities, as the judge has them."""
+    facts = Facts(story.until_s)
+    counts.observe(story.block(), Parts(story.plan.scenario), story.plan.vocabulary, facts, real=True)
+    samples = facts.series.get("gap_records")
+    if samples is None or samples.weight is None:
+        return [], []
+    return samples.value.tolist(), samples.weight.tolist()
+
+
+def test_the_sinks_of_a_reader_that_writes_them_itself_show_what_it_took(tmp_path: Path) -> None:
+    story = Story(tmp_path, DIRECT)
+    story.sent(range(6), 1.0)
+    story.came("file", [0, 1, 3], 2.0)
+    story.came("db", [0, 2, 3, 5], 2.0)
+    story.close(10.0)
+    assert gaps_of(story) == ([0.0], [1.0])
+    # What one of them holds was not passed over.
+    story.close(20.0, 30.0)
+    assert story.told(Kind.RECORDS_MISSED) == [("missed", 30.0, 0, 1.0)]
+
+
+def test_without_a_ledger_of_the_source_nothing_shows_that_nothing_is_missing(tmp_path: Path) -> None:
+    story = Story(tmp_path, DIRECT)
+    story.flow.knows_sent = False
+    story.sent(range(6), 1.0)
+    story.came("file", range(6), 2.0)
+    story.close(10.0)
+    assert gaps_of(story) == ([], [])
