@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from soak.runner.judge.pipeline.backoff import Backoffs
-from soak.runner.judge.pipeline.parts import Gathered, Parts
+from soak.runner.judge.pipeline.parts import Gathered, Parts, note_one
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.violations import Told, law, note
 from soak.schemas.stream.block import Block, tick
@@ -82,6 +82,9 @@ class Processes:
         self.shutdown_s: float | None = None
         self.ended: list[int] = []
         """The processes in the order in which they ended after the shutdown began."""
+        self._ending: list[int] = []
+        """Those of them whose turn is not judged yet: more may end at the instant `_ending_s`."""
+        self._ending_s = 0.0
         self.out_of_turn = 0
         """Starts of processes that ran, and exits of those that did not."""
         self.resumed = False
@@ -95,7 +98,11 @@ class Processes:
         self.back = []
         places = np.flatnonzero(_FOLLOWED[block.kind]).tolist()
         for place in places:
+            if block.t[place] > self._ending_s:
+                self._settle(facts, series["shutdown_order_violations"])
             self._take(block, place, facts, series)
+        if self._ending_s <= facts.settled_s:
+            self._settle(facts, series["shutdown_order_violations"])
         if facts.ended and self.shutdown_s is not None:
             for number, each in enumerate(self.of):
                 if not each.orphaned:
@@ -164,7 +171,7 @@ class Processes:
             self._turn(block, place, facts, "exited while it did not run")
         each.up = False
         if self.shutdown_s is not None:
-            self._ended(number, block, place, facts, series["shutdown_order_violations"])
+            self._ended(number, t_s)
             return
         each.exits += 1
         self._backoffs.exited(number, t_s, each.well_since_s, each.healthy_s)
@@ -172,22 +179,27 @@ class Processes:
         each.away_s = t_s if each.away_s is None else each.away_s
         each.healthy_s = each.output_s = each.well_since_s = None
 
-    def _ended(self, number: int, block: Block, place: int, facts: Facts, series: Gathered) -> None:
-        """A process ended in the shutdown: those that have their turn before it must have ended, also at this instant."""
-        if number in self.ended:
-            return
-        self.ended.append(number)
-        now = {int(block.worker[other]) for other in np.flatnonzero(block.t == block.t[place]).tolist()}
-        before = [
-            other
-            for other, each in enumerate(self.of)
-            if self._place[other] < self._place[number] and each.up and other not in now
-        ]
-        series.add(float(block.t[place]), float(bool(before)), -1)
-        if before:
-            names = ", ".join(self._parts.names[other] for other in before)
-            detail = f"{names} had to end before it"
-            self._note(facts, "shutdown_order_violations", block, place, "ended too early", detail)
+    def _ended(self, number: int, t_s: float) -> None:
+        """A process ended in the shutdown."""
+        if number not in self.ended:
+            self.ended.append(number)
+            self._ending.append(number)
+            self._ending_s = t_s
+
+    def _settle(self, facts: Facts, series: Gathered) -> None:
+        """All that ended at an instant is known: those that have their turn before it must have ended, also then."""
+        for number in self._ending:
+            before = [
+                self._parts.names[other]
+                for other, each in enumerate(self.of)
+                if self._place[other] < self._place[number] and each.up
+            ]
+            series.add(self._ending_s, float(bool(before)), -1)
+            if before:
+                label = self._parts.of_process(number, self._ending_s)
+                told = Told(detail=f"{', '.join(before)} had to end before it", part=self._parts.names[number])
+                note_one(facts, "shutdown_order_violations", self._ending_s, label, "ended too early", told)
+        self._ending = []
 
     def _came_back(self, each: Followed, number: int, kind: int, t_s: float, series: Gathered) -> None:
         if kind == Kind.PROCESS_HEALTHY:
