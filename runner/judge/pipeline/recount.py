@@ -92,7 +92,7 @@ class RecordRecount(Recount):
         yield from self._within((_WORDS[Kind.RECORDS_MISSED], reader), missed, [reader])
         for sink in pipeline.sinks:
             figure = _WORDS[Kind.RECORDS_LOST], pipeline.sink(sink.name)
-            # Where the run broke off, it is not known what is lost.
+            # Where the run failed midway, it is not known what is lost.
             if (_WORDS[Kind.SINK_TOTAL], figure[1]) in self._stream:
                 way = [each for each in pipeline.way_to(sink.of) if shown is None or each != reader]
                 yield from self._within(figure, counted.absent(shown or SOURCE, sink.name), way)
