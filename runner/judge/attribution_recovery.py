@@ -48,9 +48,14 @@ class FollowedWindow:
     """Whether a task was DONE since the fault ended."""
     struck: set[int] = field(default_factory=set)
     under_way: set[int] = field(default_factory=set)
-    blind: bool = False
-    """Events were lost before the recovery could be seen."""
+    lost_s: float = math.inf
+    """When events were lost for the first time while it was followed."""
     recovered_s: float | None = None
+
+    @property
+    def blind(self) -> bool:
+        """Events were lost before the recovery could be seen. A tracker may tell of it when they have been lost since."""
+        return self.lost_s < (math.inf if self.recovered_s is None else self.recovered_s)
 
 
 class Recoveries:
@@ -194,7 +199,7 @@ class Recoveries:
 
     def _take(self, t: float, kind: int, task: int, fault: str) -> None:
         if kind == _LOST:
-            self._lose()
+            self._lose(t)
         if _STATE[kind] and task >= 0:
             self._move(kind, task)
         if fault:
@@ -225,11 +230,11 @@ class Recoveries:
         if task in self.open:
             course.struck.add(task)
 
-    def _lose(self) -> None:
+    def _lose(self, t: float) -> None:
         """Events were lost: what is open is not known any more."""
         self.open, self._running = set(), set()
         for course in (*self._before, *self._active):
-            course.blind = True
+            course.lost_s = min(course.lost_s, t)
 
     def _lacking(self, course: FollowedWindow) -> str:
         """What is still missing for the system to be back; empty: nothing."""

@@ -42,7 +42,7 @@ class Backoffs:
 
     def __init__(self, supervisor: Supervisor, processes: int, identity: Identity | None) -> None:
         self._restart, self._health = supervisor.restart, supervisor.health
-        speed = identity.speed if identity and identity.clock == "real" else 0.0
+        speed = identity.speed if identity and identity.clock != "simulated" else 0.0
         self._early_s = SEEN_WITHIN_REAL_S * speed + _TICK_S
         # Who does not wait for the end of its processes sees it in the next health round.
         self._late_s = self._health.every_s + self._health.timeout_s + START_REAL_S * speed

@@ -40,6 +40,14 @@ class Flow:
                 inside = (number >= 0) & (number < len(counts[name]))
                 np.add.at(counts[name], number[inside], block.value[places][inside].astype(np.int64))
 
+    def lost(self, sink: int) -> int:
+        """How many records a sink will never have, with those that a process on the way there missed."""
+        missed = self.on_the_way["missed"]
+        on_the_way = sum(
+            int(missed[each]) for each, sinks in enumerate(self._parts.behind) if self._parts.count + sink in sinks
+        )
+        return int(self.counts["lost"][sink]) + on_the_way
+
     def _stored(self, block: Block, facts: Facts) -> None:
         stored = np.flatnonzero(block.kind == Kind.RECORDS_STORED)
         count = block.attempt[stored]

@@ -60,6 +60,8 @@ class Processes:
         self._place = [order.get(each.name, len(order)) for each in pipeline.processes]
         self.of = [Followed() for _ in pipeline.processes]
         self._lives = Lives(pipeline)
+        self._strangers = 0
+        """Processes that are left at the end and of which it is not known what they were."""
         self._ending: list[int] = []
         """The processes that ended in the shutdown and whose turn is not judged yet: more may end at the instant `_ending_s`."""
         self._ending_s = 0.0
@@ -81,7 +83,8 @@ class Processes:
             self._take(block, place, facts, series)
         if self._ending_s <= facts.settled_s:
             self._settle(facts, series["shutdown_order_violations"])
-        if facts.ended and self._lives.shutdown_s is not None:
+        # What is left of an unknown process may be of any.
+        if facts.ended and self._lives.shutdown_s is not None and not self._strangers:
             for number, each in enumerate(self.of):
                 if not each.orphaned:
                     series["orphans"].add(facts.until_s, 0.0, self._parts.of_process(number, facts.until_s))
@@ -93,6 +96,8 @@ class Processes:
         was_up, ended = self._up(number), len(self.ended)
         found = self._lives.take(kind, number, t_s, int(block.cause[place]))
         self.resumed = self.resumed or kind == Kind.RUN_RESUMED
+        if kind == Kind.PROCESS_ORPHANED:
+            self._orphaned(block, place, facts, series["orphans"])
         if not 0 <= number < len(self.of):
             return
         each, label = self.of[number], self._parts.of_process(number, t_s)
@@ -117,10 +122,6 @@ class Processes:
                 series["backoff_violations"].add(t_s, 0.0, label)
             case Kind.PROCESS_ABANDONED:
                 each.abandoned = True
-            case Kind.PROCESS_ORPHANED:
-                each.orphaned = True
-                series["orphans"].add(t_s, 1.0, label)
-                self._note(facts, "orphans", block, place, "still there at the end")
             case Kind.REPORTED_RESTARTS:
                 each.reported = int(block.value[place])
 
@@ -163,6 +164,16 @@ class Processes:
                 told = Told(detail=f"{', '.join(before)} had to end before it", part=self._parts.names[number])
                 note_one(facts, "shutdown_order_violations", self._ending_s, label, "ended too early", told)
         self._ending = []
+
+    def _orphaned(self, block: Block, place: int, facts: Facts, series: Gathered) -> None:
+        t_s, number = float(block.t[place]), int(block.worker[place])
+        if 0 <= number < len(self.of):
+            self.of[number].orphaned = True
+        else:
+            self._strangers += 1
+        series.add(t_s, 1.0, self._parts.of_process(number, t_s))
+        detail = "of an unknown process" if number < 0 else ""
+        self._note(facts, "orphans", block, place, "still there at the end", detail)
 
     def _came_back(self, each: Followed, number: int, found: Exit, series: Gathered) -> None:
         assert found.back_s is not None and found.took_s is not None

@@ -76,7 +76,8 @@ def _sinks(pipeline: Pipeline, flow: Flow, ends: Ends) -> Section:
                 f"{flow.stored[number]:,}",
                 *(_quantile(histogram, q) for q in _QUANTILES),
                 _known(histogram.largest, show_duration),
-                *(f"{counts[number]:,}" for counts in flow.counts.values()),
+                f"{flow.lost(number):,}",
+                *(f"{flow.counts[name][number]:,}" for name in ("duplicates", "phantoms")),
                 *(
                     _UNKNOWN if each is None else f"{each:,.0f}"
                     for each in (figures.total, figures.confirm, figures.strong)

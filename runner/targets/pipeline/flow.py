@@ -46,6 +46,8 @@ class Flow:
     def __init__(self, plan: Plan, places: tuple[Place, ...], speed: float) -> None:
         self.book, self.places = Book(places), places
         self.journal: Journal | None = None
+        self.knows_sent = True
+        """Whether the source says what it sent; otherwise what arrives was sent, and nothing is known to be missing."""
         self._plan, self._pipeline = plan, pipeline_of(plan.scenario)
         self.blame = Blame(plan)
         self.settling_s = settling_s(speed)
@@ -57,7 +59,7 @@ class Flow:
         self._late_s: float | None = None
         self._minute = self._closed = 0
         reader = output_of(places, self._pipeline, self._pipeline.reader)
-        self.gaps = Gaps(self.book, self.blame, reader, self._pipeline.reader)
+        self.gaps = Gaps(self.book, self.blame, reader, self._pipeline.reader, places)
         self.waiting = Waiting(self.book, places, self._pipeline, self.gaps)
 
     # Rows.
@@ -141,13 +143,19 @@ class Flow:
         at_s, latency_s, label = at_s[done], latency_s[done], label[done]
         if place.kind is PlaceKind.SINK:
             self._note_stored(place, at_s, latency_s, label)
-        elif len(at_s):
-            kind = Kind.ORDERS_PLACED if place.kind is PlaceKind.ORDERS else Kind.RECORDS_TAKEN
-            for each in np.unique(label).tolist() if kind is Kind.RECORDS_TAKEN else [None]:
-                count = len(label) if each is None else int((label == each).sum())
-                number = -1 if each is None else int(self._number_of[each])
-                self.note(until_s, kind, number=number, worker=place.part, value=count)
+            if place is self.gaps.reader and self.knows_sent:
+                # What the reader of the source took is seen here only.
+                self._note_taken(until_s, self._pipeline.reader, label)
+        elif place.kind is PlaceKind.STREAM:
+            self._note_taken(until_s, place.part, label)
+        elif len(label):
+            self.note(until_s, Kind.ORDERS_PLACED, worker=place.part, value=len(label))
         self._note_again(place, stretch)
+
+    def _note_taken(self, until_s: float, process: int, label: Ints) -> None:
+        for each in np.unique(label).tolist():
+            number, count = int(self._number_of[each]), int((label == each).sum())
+            self.note(until_s, Kind.RECORDS_TAKEN, number=number, worker=process, value=count)
 
     def _note_stored(self, place: Place, at_s: Floats, latency_s: Floats, label: Ints) -> None:
         if not len(at_s) or self.journal is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from soak.runner.targets.pipeline.blame import Blame
 from soak.runner.targets.pipeline.book import Book
-from soak.runner.targets.pipeline.places import Place
+from soak.runner.targets.pipeline.places import Place, PlaceKind
 from soak.schemas.stream.events import Kind
 
 _PATIENCE = 2
@@ -17,10 +17,14 @@ Note = Callable[..., Any]
 
 
 class Gaps:
-    """reader: where it is seen what the reader of the source has passed on; None: nowhere, and nothing is known to be missing."""
+    """reader: where it is seen what the reader of the source has passed on; None: nowhere, and nothing is known to be missing.
 
-    def __init__(self, book: Book, blame: Blame, reader: Place | None, process: int) -> None:
+    Where that is a sink, the other sinks of its stream show it as well.
+    """
+
+    def __init__(self, book: Book, blame: Blame, reader: Place | None, process: int, places: tuple[Place, ...]) -> None:
         self._book, self._blame, self.reader, self._process = book, blame, reader, process
+        self._shown = tuple(each for each in places if reader is not None and _shows(each, reader))
         self._reached: deque[int] = deque([0] * _PATIENCE)
         self._looked = 0
         self._unmatched = 0
@@ -28,6 +32,11 @@ class Gaps:
         self.gone = 0
         """Records that were passed over."""
         self.dropped = 0
+
+    @property
+    def bits(self) -> int:
+        """The bits of the places that show what the reader has passed on; 0 without any."""
+        return sum(each.bit for each in self._shown)
 
     def drop(self, count: int) -> None:
         """The reader says that it dropped records."""
@@ -38,12 +47,12 @@ class Gaps:
         """Note what is missing by now of what was sent before something that has arrived since."""
         if self.reader is None:
             return
-        highest = self._book.tallies[self.reader.name].highest
+        highest = max(self._book.tallies[each.name].highest for each in self._shown)
         self._reached.append(highest)
         last = highest if at_once else self._reached.popleft()
         if last <= self._looked:
             return
-        missing = self._book.absent(self.reader, self._looked, last, 0)
+        missing = self._book.absent(self.bits, self._looked, last, 0)
         self._looked = last
         self.gone += len(missing)
         dropped = min(self._unmatched, len(missing))
@@ -53,3 +62,7 @@ class Gaps:
             missing[dropped:].tolist(), lambda each: self._blame.of_record(float(sent_s[each]))
         ):
             note(until_s, Kind.RECORDS_MISSED, worker=self._process, cause=cause, value=len(list(numbers)))
+
+
+def _shows(place: Place, reader: Place) -> bool:
+    return place is reader or (reader.kind is place.kind is PlaceKind.SINK and place.stream == reader.stream)

@@ -46,6 +46,7 @@ class Ledgers:
         self, plan: Plan, flow: Flow, source: Ledger | None, epochs: Epochs, directory: Path, *, ours: bool
     ) -> None:
         self._plan, self._flow, self._epochs, self._ours = plan, flow, epochs, ours
+        flow.knows_sent = source is not None
         self._content, self._dues = Content(plan), Dues(plan)
         self._places = {place.name: place for place in flow.places}
         self._known = {SOURCE: source, **{place.name: place.ledger for place in flow.places}}

@@ -70,10 +70,10 @@ class Metrics:
         # Another process counts from the beginning, and so does one whose count went back.
         grown = value - before if process == before_process and value >= before else value
         self._last[key] = process, value
-        if metric == DROPPED and key not in self._answered:
+        if (kind := self._evidence(metric)) is not None and key not in self._answered:
             # That it answers is evidence that it would have said so.
             self._answered.add(key)
-            self._context.note(t_s, Kind.RECORDS_DROPPED, worker=number, value=0.0)
+            self._context.note(t_s, kind, worker=number, value=0.0)
         if grown <= 0:
             return
         cause = self._blame.at(t_s)
@@ -86,6 +86,12 @@ class Metrics:
             self._ledgers.drop(name, int(grown))
         elif self._ledgers.sees_no_gaps:
             self._context.note(t_s, Kind.RECORDS_MISSED, worker=number, cause=cause, value=grown)
+
+    def _evidence(self, metric: str) -> Kind | None:
+        """Of which kind the events are that a count of 0 has; None: its count is not that of the run."""
+        if metric == DROPPED:
+            return Kind.RECORDS_DROPPED
+        return Kind.RECORDS_MISSED if metric == MISSED and self._ledgers.sees_no_gaps else None
 
     def begin(self) -> None:
         """What was counted before the run began is not of the run."""

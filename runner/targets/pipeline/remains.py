@@ -9,6 +9,7 @@ from soak.runner.targets.pipeline.places import CONFIRMED, STRONG, Place, PlaceK
 from soak.schemas.stream.block import Ints
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.pipeline.settings import Pipeline
+from soak.schemas.target.model import Ledger
 
 
 def note_remains(flow: Flow, pipeline: Pipeline, now_s: float) -> None:
@@ -20,18 +21,24 @@ def note_remains(flow: Flow, pipeline: Pipeline, now_s: float) -> None:
         _note_lost(flow, pipeline, place, now_s)
         tally = flow.book.tallies[place.name]
         flow.note(now_s, Kind.SINK_TOTAL, worker=place.part, value=tally.rows)
-        if tally.tells_like:
+        # Only what its own rows say can differ from what those of another sink say.
+        if _tells_confirmed(place.ledger):
             flow.note(now_s, Kind.SINK_CONFIRM, worker=place.part, value=tally.rows_like[CONFIRMED])
+        if place.ledger.strong is not None:
             flow.note(now_s, Kind.SINK_STRONG, worker=place.part, value=tally.rows_like[STRONG])
     for process, backlog in flow.waiting.now().items():
         flow.note(now_s, Kind.SAMPLE_BACKLOG, worker=process, value=backlog)
+
+
+def _tells_confirmed(ledger: Ledger) -> bool:
+    return ledger.confirm is not None or (ledger.strong is not None and ledger.low_consistency is not None)
 
 
 def _note_lost(flow: Flow, pipeline: Pipeline, sink: Place, now_s: float) -> None:
     book, like = flow.book, needs(pipeline, sink.stream)
     if like and not book.knows_like:
         return
-    missing = book.absent(sink, 0, book.sent, like)
+    missing = book.absent(sink.bit, 0, book.sent, like)
     missing = missing[~_elsewhere(flow, pipeline, sink, missing)]
     sent_s = book.sent_s.values
     causes = Counter(flow.blame.of_record(float(sent_s[each])) for each in missing.tolist())
@@ -42,10 +49,9 @@ def _note_lost(flow: Flow, pipeline: Pipeline, sink: Place, now_s: float) -> Non
 def _elsewhere(flow: Flow, pipeline: Pipeline, sink: Place, missing: Ints) -> "np.typing.NDArray[np.bool_]":
     """Which records that a sink lacks are known to be somewhere else: passed over, or waiting for a process on the way."""
     book, found = flow.book, np.zeros(len(missing), dtype=np.bool_)
-    reader = flow.gaps.reader
-    if reader is not None:
+    if bits := flow.gaps.bits:
         # What its reader lacks was dropped or missed, or waits at the source.
-        found |= (book.held.values[missing] & reader.bit) == 0
+        found |= (book.held.values[missing] & np.uint32(bits)) == 0
     stream = sink.stream
     while (process := pipeline.writer(stream)) is not None:
         before, behind = input_of(flow.places, pipeline, process), output_of(flow.places, pipeline, process)

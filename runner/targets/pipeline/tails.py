@@ -26,7 +26,7 @@ _LATER = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, s
 
 AFTER = "{after}"
 POSITION = "position"
-"""The column of a query by which `{after}` counts; without it, the key."""
+"""The column of a query by which `{after}` counts."""
 
 _PER_S = {
     TimeFormat.SECONDS: 1.0,
@@ -175,6 +175,7 @@ class SqlRows:
         self.damaged = 0
         self._database: sqlite3.Connection | None = None
         self._counts = AFTER not in ledger.query
+        self._counted = () if self._counts else (POSITION,)
         self.patience_s = _PATIENCE_S
         """How long a query may fail before it counts as wrong."""
         self._failed_s: float | None = None
@@ -212,7 +213,7 @@ class SqlRows:
     def _rows(self, names: list[str], rows: list[tuple[Any, ...]]) -> Rows:
         ledger = self._ledger
         columns = dict(zip(names, zip(*rows, strict=True), strict=True))
-        if missing := [name for name in (ledger.key, *_named(ledger)) if name not in columns]:
+        if missing := [name for name in (ledger.key, *_named(ledger), *self._counted) if name not in columns]:
             what = f"the query gives no column {missing[0]!r}"
             raise LedgerError(f"{self._path.name}: {what} (it gives {', '.join(names)})")
         self._moved(columns, len(rows))
@@ -232,7 +233,7 @@ class SqlRows:
         if self._counts:
             self.position = max(0, int(self.position)) + rows
         else:
-            self.position = max(columns[POSITION if POSITION in columns else self._ledger.key])
+            self.position = max(columns[POSITION])
 
     def close(self) -> None:
         """Close the database."""

@@ -75,6 +75,7 @@ telemetry: {sample_interval: 5s}
 """
 NAMES = ("harvest", "signal", "broker")
 ABORTING = LOAD + 'abort: [{name: down, when: "duplicate_records{sink=file} > 20", window: 5m}]\n'
+DEAF = LOAD.replace("faults:\n", "faults:\n  - {name: deaf, type: telemetry_loss, at: 70s, for: 5s}\n")
 
 
 @cache
@@ -147,6 +148,13 @@ def test_processes_that_end_at_one_instant_may_be_in_several_blocks() -> None:
         for cuts in ((), (4,), (5,), (6,), (5, 6), range(1, count)):
             made = judge(history, LOAD, cuts=tuple(cut for cut in cuts if cut < count))
             assert made.sli_value(made.scenario.slis["shutdown_order_violations"]) == violations
+
+
+@settings(max_examples=15, deadline=None)
+@given(cuts=cuts)
+def test_what_had_recovered_when_telemetry_was_lost_is_known(cuts: set[int]) -> None:
+    block = whole(DEAF)
+    assert judged(DEAF, pieces(block, [cut % len(block) for cut in cuts])) == in_one(DEAF)
 
 
 def test_the_streams_here_are_worth_cutting() -> None:

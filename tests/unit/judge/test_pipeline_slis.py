@@ -195,6 +195,14 @@ def test_a_backoff_begins_anew_after_health(healthy_s: float, waited: float, vio
     assert of("backoff_violations", history) == violations
 
 
+def test_a_probe_that_fails_as_a_process_ends_is_not_what_ended_its_health() -> None:
+    well = KILLED + "".join(f"{t} probe.green w1\n" for t in range(110, 300, 10))
+    again = "300 process.exited w1 name=signal\n301 process.started w1 name=signal"
+    assert of("backoff_violations", well + "299.9 probe.failed w1\n" + again) == 0
+    soon = KILLED + "119.9 probe.failed w1\n120 process.exited w1 name=signal\n121 process.started w1 name=signal"
+    assert of("backoff_violations", soon) == 1
+
+
 def test_the_order_of_the_shutdown() -> None:
     exits = "{} process.exited w2 name=report\n{} process.exited w1 name=signal\n{} process.exited w0 name=harvest\n"
     began = STARTED + "600 shutdown.started\n"
@@ -222,6 +230,13 @@ def test_orphans() -> None:
     left = history + "603 process.orphaned w1 name=signal"
     assert judged("orphans == 0", left)[0] is Status.FAIL
     assert (of("orphans", left, process="signal"), of("orphans", left, process="report")) == (1, 0)
+
+
+def test_an_orphan_of_an_unknown_process_may_be_of_any() -> None:
+    left = STARTED + "600 shutdown.started\n601 process.exited w2 name=report\n603 process.orphaned w-1 name=sh"
+    assert judged("orphans == 0", left)[0] is Status.FAIL
+    assert of("orphans", left) == 1
+    assert judged('"orphans{process=harvest} == 0"', left)[0] is Status.INCONCLUSIVE
 
 
 # Records.
@@ -483,6 +498,24 @@ def test_every_record_is_accounted_for() -> None:
         "the sinks were not counted at the end",
     )
     assert law("records", ACCOUNTED.replace("dropped w0 4", "dropped w0 3\n21 sample.lost 9"))[0] == "INCONCLUSIVE"
+
+
+def test_what_the_reader_missed_is_lost_for_every_sink() -> None:
+    for sink, count in (("file", 3), ("db", 5)):
+        expression = f"lost_records{{sink={sink}}} == 0"
+        result = next(each for each in verdict(ACCOUNTED, PIPELINE + f"slos: ['{expression}']\n").objectives)
+        assert (result.status, result.value) == (Status.FAIL, count)
+    assert of("lost_records", ACCOUNTED) == 8
+    assert of("gap_records", ACCOUNTED) == 3
+    sinks = next(each for each in verdict(ACCOUNTED, PIPELINE).sections if each.title == "Sinks")
+    assert [row[sinks.columns.index("lost")] for row in sinks.rows] == ["3", "5"]
+
+
+def test_a_fault_by_which_records_are_missed_costs_them() -> None:
+    text = PIPELINE + "faults: [{name: kill, type: process_kill, process: harvest, at: 15s}]\n"
+    history = ACCOUNTED.replace("missed w0 3", "missed w0 3 fault=kill error=process_kill")
+    cost = verdict("15 fault.injected fault=kill error=process_kill\n" + history, text).attribution[0].cost
+    assert cost.lost == 6
 
 
 def test_what_waits_may_be_in_one_of_the_sinks_already() -> None:

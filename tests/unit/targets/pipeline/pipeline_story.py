@@ -44,7 +44,7 @@ streams:
   orders: {jsonl: "{dir}/orders.jsonl", key: seq, at: at}
 sinks:
   file: {jsonl: "{dir}/file.jsonl", key: seq, at: at, strong: strong, confirm: confirm, low_consistency: low}
-  db: {sqlite: "{dir}/db", query: "SELECT seq, at FROM signals WHERE seq > {after}", key: seq, at: at}
+  db: {sqlite: "{dir}/db", query: "SELECT rowid AS position, seq, at FROM signals WHERE rowid > {after}", key: seq, at: at}
 """
 
 HARVEST, SIGNAL, BROKER, FILE, DB = range(5)
@@ -65,10 +65,10 @@ def target_file(folder: Path, text: str = TARGET) -> LoadedTarget:
 class Story:
     """Rows of ledgers, told one after the other, and the events that they become."""
 
-    def __init__(self, folder: Path, text: str = SCENARIO) -> None:
+    def __init__(self, folder: Path, text: str = SCENARIO, target: str = TARGET) -> None:
         self.plan = Plan(scenario(text).scenario)
         self.pipeline = pipeline_of(self.plan.scenario)
-        places = places_of(self.pipeline, target_file(folder).file)
+        places = places_of(self.pipeline, target_file(folder, target).file)
         self.places: dict[str, Place] = {each.name: each for each in places}
         self.flow = Flow(self.plan, places, 1.0)
         self.flow.journal = Journal(self.plan, 0.0)

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
-from pipeline_story import BROKER, DB, FILE, HARVEST, SIGNAL, Story
+from pipeline_story import BROKER, DB, FILE, HARVEST, SIGNAL, TARGET, Story
 
+from soak.runner.judge.pipeline import counts
+from soak.runner.judge.pipeline.parts import Parts
+from soak.runner.judge.samples import Facts
 from soak.runner.targets.pipeline.places import CONFIRMED, LOW, STRONG
 from soak.runner.targets.pipeline.remains import note_remains
 from soak.schemas.stream.events import Kind
@@ -191,8 +194,6 @@ def test_what_is_nowhere_at_the_end_is_lost(story: Story) -> None:
         ("strong", 200.0, FILE, 4.0),
         ("lost", 200.0, DB, 2.0),
         ("total", 200.0, DB, 4.0),
-        ("confirm", 200.0, DB, 4.0),
-        ("strong", 200.0, DB, 4.0),
     ]
 
 
@@ -211,4 +212,65 @@ def test_sinks_say_nothing_of_shares_that_nobody_knows(story: Story) -> None:
     story.sent(range(2), 1.0)
     story.flow.book.knows_like = False
     story.came("db", range(2), 2.0)
-    assert [word for word, *_ in remains(story) if word in {"strong", "confirm"}] == []
+    assert [part for word, _, part, _ in remains(story) if word in {"strong", "confirm"}] == [FILE, FILE]
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ("strong: strong, low_consistency: low", ["confirm", "strong"]),
+        ("strong: strong", ["strong"]),
+        ("confirm: confirm", ["confirm"]),
+    ],
+)
+def test_a_sink_tells_the_figures_of_which_its_ledger_has_columns(
+    tmp_path: Path, columns: str, words: list[str]
+) -> None:
+    story = Story(tmp_path, target=TARGET.replace("strong: strong, confirm: confirm, low_consistency: low", columns))
+    story.sent(range(2), 1.0, CONFIRM)
+    story.came("db", range(2), 2.0)
+    assert [(word, part) for word, _, part, _ in remains(story) if word in {"strong", "confirm"}] == [
+        (word, FILE) for word in words
+    ]
+
+
+DIRECT = """
+system: pipeline
+duration: 3m
+workload: {arrivals: {rate: 2/s, process: constant}}
+pipeline:
+  processes: [{name: signal, reads: source, writes: signals}]
+  sinks: [{name: file, of: signals}, {name: db, of: signals}]
+telemetry: {sample_interval: 10s}
+"""
+
+
+def gaps_of(story: Story) -> tuple[list[float], list[float]]:
+    """How many gaps a block has, and of how many opportunities, as the judge has them."""
+    facts = Facts(story.until_s)
+    counts.observe(story.block(), Parts(story.plan.scenario), story.plan.vocabulary, facts, real=True)
+    samples = facts.series.get("gap_records")
+    if samples is None or samples.weight is None:
+        return [], []
+    return samples.value.tolist(), samples.weight.tolist()
+
+
+def test_the_sinks_of_a_reader_that_writes_them_itself_show_what_it_took(tmp_path: Path) -> None:
+    story = Story(tmp_path, DIRECT)
+    story.sent(range(6), 1.0)
+    story.came("file", [0, 1, 3], 2.0)
+    story.came("db", [0, 2, 3, 5], 2.0)
+    story.close(10.0)
+    assert gaps_of(story) == ([0.0], [3.0])
+    # What one of them holds was not passed over.
+    story.close(20.0, 30.0)
+    assert story.told(Kind.RECORDS_MISSED) == [("missed", 30.0, 0, 1.0)]
+
+
+def test_without_a_ledger_of_the_source_nothing_shows_that_nothing_is_missing(tmp_path: Path) -> None:
+    story = Story(tmp_path, DIRECT)
+    story.flow.knows_sent = False
+    story.sent(range(6), 1.0)
+    story.came("file", range(6), 2.0)
+    story.close(10.0)
+    assert gaps_of(story) == ([], [])
