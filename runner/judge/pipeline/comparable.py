@@ -7,6 +7,7 @@ import numpy as np
 
 from soak.runner.judge.comparable import Comparable, Series
 from soak.runner.judge.pipeline.alerts import MINUTE_S
+from soak.runner.judge.pipeline.lives import LIVES, Lives
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.tolerance import EXACT, Tolerance
@@ -23,16 +24,14 @@ _MINUTES = {
 }
 _SINKS = {Kind.SINK_TOTAL: "total", Kind.SINK_CONFIRM: "confirm", Kind.SINK_STRONG: "strong"}
 _ALERTS = {Kind.REPORTED_ALERT_FIRED: "fired", Kind.REPORTED_ALERT_RESOLVED: "resolved"}
-_BACK = (Kind.PROCESS_EXITED, Kind.PROCESS_HEALTHY, Kind.PROCESS_OUTPUT)
+_BACK = (Kind.PROCESS_HEALTHY, Kind.PROCESS_OUTPUT)
 _FOLLOWED = kind_flags(
     *_MINUTES,
     *_SINKS,
     *_ALERTS,
-    *_BACK,
+    *LIVES,
     Kind.RECORDS_SENT,
     Kind.RECORDS_STORED,
-    Kind.SHUTDOWN_STARTED,
-    Kind.RUN_RESUMED,
 )
 
 _OF_A_MINUTE = Tolerance(absolute=5, relative=0.01, real_s=5)
@@ -52,10 +51,8 @@ class PipelineComparable(Comparable):
         self._sinks: dict[tuple[Kind, int], float] = {}
         self._alerts: dict[tuple[Kind, str], list[float]] = {}
         self._restarts: dict[int, list[float]] = {}
-        self._away: dict[int, float] = {}
-        self._missing: dict[int, set[Kind]] = {}
+        self._lives = Lives(self._pipeline)
         self._records: Counter[int] = Counter()
-        self._over = False
 
     def observe(self, block: Block) -> None:
         """See `Comparable`."""
@@ -70,15 +67,14 @@ class PipelineComparable(Comparable):
                 rule = self._vocabulary.names[int(value)]
                 waited_s = self._waited_s(rule) if kind is Kind.REPORTED_ALERT_RESOLVED else 0.0
                 self._alerts.setdefault((kind, rule), []).append(t_s - waited_s)
-            elif kind in _BACK:
-                self._process(kind, worker, t_s)
+            elif kind in LIVES:
+                found = self._lives.take(kind, worker, t_s)
+                if kind in _BACK and found is not None and found.took_s is not None:
+                    self._restarts.setdefault(worker, []).append(found.took_s)
             elif kind is Kind.RECORDS_SENT:
                 self._records[-1] += round(value)
-            elif kind is Kind.RECORDS_STORED:
-                self._records[worker] += int(block.attempt[place])
             else:
-                self._over = kind is Kind.SHUTDOWN_STARTED
-                self._away.clear()
+                self._records[worker] += int(block.attempt[place])
 
     def _waited_s(self, rule: str) -> float:
         """How long the minutes without records lasted after which an alert on shares resolves: of these no share is known, and
@@ -86,18 +82,6 @@ class PipelineComparable(Comparable):
         before = self._minutes[Kind.MINUTE_TOTAL][:-1]
         empty = next((place for place, total in enumerate(reversed(before)) if total), len(before))
         return 0.0 if rule == AlertRule.NO_RECORDS else empty * MINUTE_S
-
-    def _process(self, kind: Kind, number: int, t_s: float) -> None:
-        """Follow a process from its exit until it is healthy and, if it writes anything, has passed something on again."""
-        if kind is Kind.PROCESS_EXITED:
-            if not self._over:
-                self._away.setdefault(number, t_s)
-                writes = bool(self._pipeline.processes[number].writes)
-                self._missing[number] = {Kind.PROCESS_HEALTHY, *([Kind.PROCESS_OUTPUT] if writes else [])}
-        elif number in self._away:
-            self._missing[number].discard(kind)
-            if not self._missing[number]:
-                self._restarts.setdefault(number, []).append(t_s - self._away.pop(number))
 
     def series(self) -> Iterator[Series]:
         """See `Comparable`."""

@@ -173,6 +173,12 @@ class Book:
             missing &= (self.like.values[first:last] & like) == like
         return np.flatnonzero(missing) + first
 
+    def sent_like(self, like: int) -> int:
+        """How many of the records that were sent are as `like` says."""
+        if not like:
+            return self.sent
+        return int(((self.like.values[: self.sent] & like) == like).sum())
+
 
 def _chosen(seen: Seen, which: Bools) -> Seen:
     places = np.flatnonzero(which)

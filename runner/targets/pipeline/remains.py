@@ -15,10 +15,11 @@ from soak.schemas.target.model import Ledger
 
 def note_remains(flow: Flow, pipeline: Pipeline, now_s: float) -> None:
     """Note all of it. Lost is what is not in a sink, was not passed over by the reader of the source, and waits nowhere."""
-    flow.gaps.close(now_s, flow.note, at_once=True)
+    flow.gaps.close(now_s, flow.note, at_once=True, tells=flow.knows_sent)
     for place in flow.places:
         if place.kind is not PlaceKind.SINK:
             continue
+        flow.note_compared(place, now_s)
         _note_lost(flow, pipeline, place, now_s)
         tally = flow.book.tallies[place.name]
         flow.note(now_s, Kind.SINK_TOTAL, worker=place.part, value=tally.rows)
@@ -43,6 +44,11 @@ def _note_lost(flow: Flow, pipeline: Pipeline, sink: Place, now_s: float) -> Non
     missing = missing[~_elsewhere(flow, sink, missing)]
     # Noted as missed: what is missed is lost for every sink.
     missing = missing[flow.said_missed if flow.gaps.reader is None else 0 :]
+    if flow.knows_sent:
+        # That it was looked for is evidence; what another sink has is lost also where nobody saw what was sent.
+        flow.note(now_s, Kind.RECORDS_LOST, worker=sink.part, value=0)
+        if like:
+            flow.note(now_s, Kind.SINK_EXPECTED, worker=sink.part, value=book.sent_like(like))
     found = [flow.blame.of(gone) for gone in _by_place(flow, pipeline, sink, missing)]
     causes, counts = np.unique(np.concatenate(found) if found else np.empty(0, dtype=np.int64), return_counts=True)
     for cause, count in zip(causes.tolist(), counts.tolist(), strict=True):
