@@ -120,6 +120,7 @@ class Kind(IntEnum):
     REPORTED_PROCESS_RSS = auto()
     LOG_LOST = auto()
     SAMPLE_LOG_SIZE = auto()
+    LEDGER_UNREAD = auto()
     # For the events of systems of other packages.
     OWN_1 = auto()
     OWN_2 = auto()

@@ -85,6 +85,11 @@ RECORD_SPECS: dict[Kind, Spec] = {
         "worker",
         *_NUMBER,
     ),
+    Kind.LEDGER_UNREAD: Spec(
+        "ledger.unread",
+        "at the end: a ledger (of a sink, a process, or the source) could not be read as the target file says",
+        "worker",
+    ),
     Kind.LOG_LOST: Spec("log.lost", "`value` bytes that a process had written to its log are gone", "worker", *_NUMBER),
     Kind.SAMPLE_LOG_SIZE: _sample("log_size", Value.NUMBER, "at the end: size of the log of a process, in bytes"),
     Kind.SAMPLE_BACKLOG: _sample("backlog", Value.NUMBER, "records that wait for a process, wherever they are"),

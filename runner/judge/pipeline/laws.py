@@ -44,6 +44,9 @@ def _unless_resumed(law: Law, *, resumed: bool) -> Law:
 
 
 def _records(pipeline: Pipeline, flow: Flow, ends: Ends) -> Law:
+    if ends.unread:
+        words = f"the ledger of {', '.join(ends.unread)} could not be read: correct its path, fields or time in the target file"
+        return Law("records", _RECORDS, None, words)
     if not ends.counted and not flow.sent:
         # Processes without records: there are none to account for.
         return Law("records", _RECORDS, 0.0, "")

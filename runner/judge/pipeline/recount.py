@@ -29,6 +29,7 @@ _NUMBERED = {
     Kind.SINK_CONFIRM: "confirmed records in the sink at the end",
     Kind.SINK_STRONG: "strong records in the sink at the end",
 }
+_AT_THE_END = {_NUMBERED[kind] for kind in (Kind.SINK_TOTAL, Kind.SINK_CONFIRM, Kind.SINK_STRONG)}
 _STORED = "records stored"
 _WITHOUT = kind_flags(Kind.SAMPLE_LOST)
 _COUNTED = kind_flags(Kind.RECORDS_STORED, *_NUMBERED)
@@ -46,10 +47,13 @@ class RecordRecount(Recount):
         self._pipeline = pipeline_of(scenario)
         self._stream: Counter[Figure] = Counter()
         self._lost = False
+        self._unread = False
+        """Whether a ledger could not be read: sinks are not counted at the end then."""
 
     def observe(self, block: Block) -> None:
         """See `Recount`."""
         self._lost = self._lost or bool(_WITHOUT[block.kind].any())
+        self._unread = self._unread or bool((block.kind == Kind.LEDGER_UNREAD).any())
         for place in np.flatnonzero(_COUNTED[block.kind]).tolist():
             kind, part = Kind(int(block.kind[place])), int(block.worker[place])
             if kind is Kind.RECORDS_STORED:
@@ -68,6 +72,8 @@ class RecordRecount(Recount):
                 counted.take(decode(line))
         names = self._pipeline.parts
         for figure, count in sorted(counted.figures().items()):
+            if self._unread and figure[0] in _AT_THE_END:
+                continue
             if (told := self._stream[figure]) != count and (figure in self._stream or count):
                 what, part = figure
                 of = f" of {names[part]}" if part >= 0 else ""
