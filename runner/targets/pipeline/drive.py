@@ -93,6 +93,7 @@ class Drive:
         )
         self._stack.callback(self._ledgers.close_files)
         self._ledgers.open(past.restore(self._ledgers))
+        plan.is_offered = ours
         self._feed = None
         self._sends = Sends.ALWAYS if self._file.source is not None and not ours else Sends.ITS_SHARE
         if ours:

@@ -65,7 +65,11 @@ _CATALOGUE = catalogue(
         ),
         *_by(
             SINK,
-            count("lost_records", "records sent that are in a sink, dropped, missed or waiting nowhere", EXACT),
+            count(
+                "lost_records",
+                "records sent that are not in a sink, not dropped and wait nowhere, those its reader missed among them",
+                EXACT,
+            ),
             count("duplicate_records", "records that a sink holds more than once", EXACT),
             count("phantom_records", "records in a sink that the source never sent", EXACT),
             gauge("freshness", Unit.DURATION, "age of the newest record in a sink, as sampled", compared=False),

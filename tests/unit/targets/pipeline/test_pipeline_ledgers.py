@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pipeline_story import SCENARIO, scenario, target_file
 
+from soak.runner.judge.pipeline.keys import Keys
 from soak.runner.judge.pipeline.recount import RecordRecount
 from soak.runner.targets.journal import Journal
 from soak.runner.targets.pipeline.epochs import Epochs
@@ -16,7 +18,7 @@ from soak.runner.targets.pipeline.ledgers import Ledgers
 from soak.runner.targets.pipeline.places import places_of
 from soak.runner.targets.pipeline.remains import note_remains
 from soak.runner.targets.pipeline.tails import LedgerError
-from soak.schemas.stream.block import Block, merge
+from soak.schemas.stream.block import Block, make_block, merge
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.pipeline.record_ledger import (
     FILE,
@@ -178,6 +180,52 @@ def test_a_ledger_that_was_changed_says_something_else(tmp_path: Path, line: str
     assert words in _differences(made, blocks)
 
 
+def _added(made: Run, blocks: list[Block], kind: Kind, worker: int, value: float) -> list[str]:
+    more = make_block([70.0], [kind], until_s=70.0, worker=[worker], value=[value])
+    return _differences(made, [*blocks, more])
+
+
+def test_figures_that_the_ledger_lacks_differ(tmp_path: Path) -> None:
+    with run(tmp_path) as made:
+        blocks = [*first_part(made), *second_part(made)]
+    assert _added(made, blocks, Kind.RECORDS_DROPPED, 1, 3) == [
+        "records dropped of signal: 0 by the ledger, 3 in the stream"
+    ]
+    (tmp_path / FILE).write_text("")
+    words = _differences(made, blocks)
+    assert "records sent: 0 by the ledger, 10 in the stream" in words
+    assert "records stored again of db: 0 by the ledger, 2 in the stream" in words
+    assert "records missed of harvest: 0 by the ledger, 1 in the stream" in words
+    assert "records lost of db: 0 by the ledger, 3 in the stream" in words
+
+
+@pytest.mark.parametrize(
+    ("kind", "worker", "words"),
+    [
+        (Kind.RECORDS_LOST, 3, "records lost of file: 0 by the ledger, {} in the stream"),
+        (Kind.RECORDS_LOST, 4, "records lost of db: 3 by the ledger, {} in the stream"),
+        (Kind.RECORDS_MISSED, 0, "records missed of harvest: 1 to 2 by the ledger, {} in the stream"),
+    ],
+)
+def test_what_is_lost_and_missed_is_counted_by_keys(tmp_path: Path, kind: Kind, worker: int, words: str) -> None:
+    with run(tmp_path) as made:
+        blocks = [*first_part(made), *second_part(made)]
+    whole = merge(blocks)
+    told = int(whole.value[(whole.kind == kind) & (whole.worker == worker)].sum())
+    for more in (9, -told) if told else (9,):
+        assert _added(made, blocks, kind, worker, more) == [words.format(told + more)]
+
+
+def test_large_keys_need_no_more_room_than_small_ones() -> None:
+    first = 200_000_000
+    keys = Keys(first)
+    assert keys.add(np.arange(first, first + 5)) == 5
+    assert keys.add(np.array([first + 3, first - 1, 7, first + 5])) == 3
+    assert keys.known(np.array([first, first + 6, 7, 8])).tolist() == [True, False, True, False]
+    assert keys.room < 1 << 18
+    assert keys.without(Keys(first)) == 8
+
+
 def test_a_half_line_at_the_end_is_cut_off(tmp_path: Path) -> None:
     with run(tmp_path) as made:
         first_part(made)
@@ -188,8 +236,6 @@ def test_a_half_line_at_the_end_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_runs_give_back_what_they_were_made_of() -> None:
-    import numpy as np
-
     values = np.array([3, 4, 5, 9, 9, 10, 2])
     assert counting_runs(values) == [3, 3, 9, 1, 9, 2, 2, 1]
     assert counted_up(counting_runs(values)).tolist() == values.tolist()
