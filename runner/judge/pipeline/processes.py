@@ -98,6 +98,8 @@ class Processes:
         places = np.flatnonzero(_FOLLOWED[block.kind]).tolist()
         for place in places:
             self._take(block, place, facts, series)
+        if facts.ended and self.shutdown_s is None:
+            self._add_away(facts.until_s, series["restart_time"])
         # What is left of an unknown process may be of any.
         if facts.ended and self.shutdown_s is not None and not self._strangers:
             for number, each in enumerate(self.of):
@@ -108,14 +110,15 @@ class Processes:
 
     def _take(self, block: Block, place: int, facts: Facts, series: dict[str, Gathered]) -> None:
         t_s, kind, number = float(block.t[place]), int(block.kind[place]), int(block.worker[place])
-        if kind == Kind.SHUTDOWN_STARTED:
-            self.shutdown_s = t_s if self.shutdown_s is None else self.shutdown_s
+        if kind == Kind.SHUTDOWN_STARTED and self.shutdown_s is None:
+            self.shutdown_s = t_s
+            self._add_away(t_s, series["restart_time"])
         elif kind == Kind.RUN_RESUMED:
             self.resumed, self.shutdown_s, self.ended = True, None, []
             for each in self.of:
                 # It ended with the runner and was started with it: nobody restarted it.
                 each.up = each.exit_s = each.away_s = each.healthy_s = each.output_s = each.well_since_s = None
-        if kind == Kind.PROCESS_ORPHANED and number < 0:
+        elif kind == Kind.PROCESS_ORPHANED:
             self._orphaned(block, place, facts, series["orphans"])
         if not 0 <= number < len(self.of):
             return
@@ -134,9 +137,6 @@ class Processes:
                 each.well_since_s = (t_s if each.well_since_s is None else each.well_since_s) if well else None
             case Kind.PROCESS_ABANDONED:
                 each.abandoned = True
-            case Kind.PROCESS_ORPHANED:
-                each.orphaned = True
-                self._orphaned(block, place, facts, series["orphans"])
             case Kind.REPORTED_RESTARTS:
                 each.reported = int(block.value[place])
 
@@ -195,7 +195,10 @@ class Processes:
 
     def _orphaned(self, block: Block, place: int, facts: Facts, series: Gathered) -> None:
         t_s, number = float(block.t[place]), int(block.worker[place])
-        self._strangers += number < 0
+        if 0 <= number < len(self.of):
+            self.of[number].orphaned = True
+        else:
+            self._strangers += 1
         series.add(t_s, 1.0, self._parts.of_process(number, t_s))
         detail = "" if number >= 0 else "of an unknown process"
         self._note(facts, "orphans", block, place, "still there at the end", detail)
@@ -215,6 +218,16 @@ class Processes:
         self.back.append(CameBack(number, t_s))
         if len(each.back) < MOST_LISTED:
             each.back.append(took_s)
+
+    def _add_away(self, t_s: float, series: Gathered) -> None:
+        """Nobody brings back any more what has not come back: it takes as long as it was down at least.
+
+        What was healthy again and had perhaps nothing to pass on was away until then at least.
+        """
+        for number, each in enumerate(self.of):
+            if each.away_s is not None:
+                back_s = t_s if each.healthy_s is None else each.healthy_s
+                series.add(t_s, tick(back_s - each.away_s), self._parts.of_process(number, each.away_s))
 
     def _turn(self, block: Block, place: int, facts: Facts, what: str) -> None:
         self.out_of_turn += 1

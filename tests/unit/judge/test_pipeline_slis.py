@@ -135,6 +135,28 @@ def test_a_restart_lasts_from_the_exit_to_the_first_output() -> None:
     assert of("restarts", KILLED, process="harvest") == of("backoff_violations", KILLED) == 0
 
 
+AWAY = STARTED + "100 process.exited w1 name=signal\n"
+
+
+@pytest.mark.parametrize(
+    ("history", "least"),
+    [
+        (AWAY + "500 sample.rss 1", 400),
+        (AWAY + "300 shutdown.started\n500 sample.rss 1", 200),
+        # It had nothing to pass on, perhaps.
+        (AWAY + "101 process.started w1 name=signal\n103 process.healthy w1 name=signal\n500 sample.rss 1", 3),
+    ],
+)
+def test_a_process_that_never_comes_back_was_away_at_least_so_long(history: str, least: int) -> None:
+    text = '"restart_time_max{{process=signal}} <= {}s"'
+    assert of("restart_time_max", history, process="signal") == least
+    assert judged(text.format(least - 1), history)[0] is Status.FAIL
+    assert judged(text.format(least), history) == (
+        Status.INCONCLUSIVE,
+        "1 unfinished restarts could still break it",
+    )
+
+
 def test_a_process_that_writes_nothing_is_back_when_it_is_healthy() -> None:
     history = "10 process.exited w2 name=report\n11 process.started w2 name=report\n13 process.healthy w2 name=report"
     assert of("restart_time_max", history) == 3
@@ -281,6 +303,9 @@ def test_records_are_counted_by_their_number() -> None:
     assert (of("orders", FLOW), of("duplicate_orders", FLOW)) == (5, 2)
 
 
+EMPTY = "10 sample.backlog w0 0\n10 sample.backlog w1 0\n10 sample.backlog w2 0"
+
+
 @pytest.mark.parametrize(
     ("wanted", "without", "with_"),
     [
@@ -296,7 +321,8 @@ def test_records_are_counted_by_their_number() -> None:
         ("abandoned == 0", "10 sample.rss 1", "10 probe.green w0"),
         ("restarts == 0", "10 sample.rss 1", "10 probe.green w0"),
         ("backoff_violations == 0", "10 sample.rss 1", "10 probe.green w0"),
-        ("left_in_queues == 0", "10 sample.rss 1", "10 sample.backlog w0 0"),
+        ("left_in_queues == 0", "10 sample.backlog w0 0\n10 sample.backlog w2 0", EMPTY),
+        ('"left_in_queues{process=report} == 0"', "10 sample.backlog w0 0", "10 sample.backlog w2 0"),
         (
             "missed_alerts == 0",
             "10 sample.rss 1",
