@@ -52,6 +52,8 @@ class Seen:
     what: Happening
     process: ProcessId | None = None
     reason: str = ""
+    began: float | None = None
+    """Of a probe: when it was begun."""
 
 
 class Group(ABC):
@@ -380,4 +382,5 @@ class _Start:
 
 
 def _probed(found: Round) -> Seen:
-    return Seen(found.at, found.name, Happening.GREEN if found.green else Happening.RED, found.process, found.reason)
+    what = Happening.GREEN if found.green else Happening.RED
+    return Seen(found.at, found.name, what, found.process, found.reason, found.began)

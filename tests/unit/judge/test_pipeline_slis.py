@@ -803,3 +803,17 @@ def test_resources_that_a_supervisor_reports_are_those_that_were_measured() -> N
 def test_a_fault_that_is_over_at_once_is_not_said_to_last() -> None:
     faults = "faults: [{name: k, type: process_kill, at: 5m}, {name: s, type: source_silence, at: 5s, for: 2m}]"
     assert [each.asked for each in verdict("", PIPELINE + faults).faults] == ["at 300s", "at 5s for 120s"]
+
+
+def test_exports_that_are_reported_must_have_arrived() -> None:
+    made = "61 export.made\n121 export.made\n"
+    assert law("exports", made + "600 reported.exports 2") == ("PASS", "")
+    assert law("exports", made + "600 reported.exports 1") == ("PASS", "")
+    assert law("exports", made + "600 reported.exports 5") == ("FAIL", "5 reported, 2 arrived")
+    assert judged("export_count >= 1", "600 reported.exports 5")[0] is Status.FAIL
+    assert "exports" not in {each.law for each in verdict(made, PIPELINE).laws}
+
+
+def test_a_process_that_was_down_is_not_healthy_whatever_is_reported() -> None:
+    history = probes(101) + "50 probe.disputed w1\n60 probe.disputed w1\n102 sample.rss 1"
+    assert law("health", history) == ("FAIL", "signal: 2 probes")
