@@ -40,7 +40,7 @@ def _processes(pipeline: Pipeline, ends: Ends, probes: Probes, processes: Proces
             [
                 pipeline.processes[number].name,
                 f"{each.exits:,}",
-                f"{each.restarts:,}{_ending(each)}",
+                f"{each.restarts:,}{_ending(each, processes.away_s(number))}",
                 _listed([show_duration(took_s) for took_s in each.back]),
                 _listed([f"{_seconds(wait.waited_s)} ({_seconds(wait.planned_s)})" for wait in each.waits]),
                 f"{show_ratio(probe.good / probe.probed)} of {probe.probed:,}" if probe.probed else _UNKNOWN,
@@ -55,14 +55,14 @@ def _processes(pipeline: Pipeline, ends: Ends, probes: Probes, processes: Proces
     return Section("Processes", [*columns, "most waiting"], rows, note)
 
 
-def _ending(each: Followed) -> str:
+def _ending(each: Followed, away_s: float | None) -> str:
     words = []
     if each.reported is not None and each.reported != each.restarts:
         words.append(f"{each.reported:,} reported")
     if each.abandoned:
         words.append("abandoned")
-    if each.away_s is not None:
-        words.append(f"away since {moment(each.away_s)}")
+    if away_s is not None:
+        words.append(f"away since {moment(away_s)}")
     return f" ({', '.join(words)})" if words else ""
 
 

@@ -198,6 +198,14 @@ class Pipeline:
         """The number of the process that writes a stream; None for the source."""
         return next((number for number, each in enumerate(self.processes) if each.writes == stream), None)
 
+    def way_to(self, stream: str) -> list[int]:
+        """The processes that what is in a stream came through, the last one first."""
+        way: list[int] = []
+        while (writer := self.writer(stream)) is not None and writer not in way:
+            way.append(writer)
+            stream = self.processes[writer].reads
+        return way
+
     @property
     def places_orders(self) -> tuple[int, ...]:
         """The processes that write a stream which nobody of the pipeline reads and no sink holds: orders to the outside."""
