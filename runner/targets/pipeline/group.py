@@ -45,13 +45,14 @@ class Happening(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Something that happened to a process of this name, at a time in seconds since 1970."""
+    """Something that happened to a process of this name, at a time in seconds since 1970. exit: its status, where it is known."""
 
     at: float
     name: str
     what: Happening
     process: ProcessId | None = None
     reason: str = ""
+    exit: int | None = None
 
 
 class Group(ABC):
@@ -285,7 +286,7 @@ class Ours(Group):
         if report.what in _REPORTS:
             what = _REPORTS[report.what]
             reason = report.reason or (f"exited with {report.exit}" if report.what is What.EXITED else "")
-            self.seen.append(Seen(report.at, report.name, what, report.process, reason))
+            self.seen.append(Seen(report.at, report.name, what, report.process, reason, report.exit))
         elif report.what is What.PROBED:
             what = Happening.GREEN if report.green else Happening.RED
             self.seen.append(Seen(report.at, report.name, what, report.process, report.reason))
