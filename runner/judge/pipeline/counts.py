@@ -33,6 +33,8 @@ class Counted:
     word: str = ""
     of: str = ""
     told: bool = False
+    asked: tuple[Kind, ...] = ()
+    """What shows that it was asked how many, whatever the answer; of what is `told`, beside an event of 0."""
     by_reader: bool = False
     """Only what the reader of the source did shows anything."""
     too: Kind | None = None
@@ -45,23 +47,51 @@ COUNTS: Mapping[str, Counted] = {
     "queue_dropped": Counted(
         (Kind.RECORDS_DROPPED,), (Kind.RECORDS_TAKEN,), "dropped at a full buffer", "process", told=True
     ),
-    "gap_records": Counted((Kind.RECORDS_MISSED,), (Kind.RECORDS_TAKEN,), "never received", by_reader=True),
+    "gap_records": Counted((Kind.RECORDS_MISSED,), (Kind.RECORDS_TAKEN,), "never received", told=True, by_reader=True),
     "lost_records": Counted(
-        (Kind.RECORDS_LOST,), (Kind.SINK_TOTAL,), "in no sink and nowhere else", "sink", too=Kind.RECORDS_MISSED
+        (Kind.RECORDS_LOST,),
+        (Kind.SINK_TOTAL,),
+        "in no sink and nowhere else",
+        "sink",
+        told=True,
+        too=Kind.RECORDS_MISSED,
     ),
     "duplicate_records": Counted((Kind.RECORDS_DUPLICATED,), (Kind.RECORDS_STORED,), "stored a second time", "sink"),
-    "phantom_records": Counted((Kind.RECORDS_PHANTOM,), (Kind.RECORDS_STORED,), "never sent by the source", "sink"),
+    "phantom_records": Counted(
+        (Kind.RECORDS_PHANTOM,), (Kind.RECORDS_STORED,), "never sent by the source", "sink", told=True
+    ),
     "orders": Counted((Kind.ORDERS_PLACED,), (Kind.SINK_TOTAL,)),
     "duplicate_orders": Counted((Kind.ORDERS_DUPLICATED,), (Kind.ORDERS_PLACED,), "placed a second time"),
-    "reconnects": Counted((Kind.STREAM_RECONNECTED,), (Kind.RECORDS_SENT,), "connected again"),
-    "stream_timeouts": Counted((Kind.STREAM_TIMED_OUT,), (Kind.RECORDS_SENT,), "no data came"),
-    "export_count": Counted((Kind.EXPORT_MADE,), (Kind.EXPORT_FAILED,)),
-    "export_errors": Counted((Kind.EXPORT_FAILED,), (Kind.EXPORT_MADE,), "the export failed"),
+    "reconnects": Counted(
+        (Kind.STREAM_RECONNECTED,),
+        (Kind.RECORDS_SENT,),
+        "connected again",
+        told=True,
+        asked=(Kind.REPORTED_RECONNECTS,),
+    ),
+    "stream_timeouts": Counted(
+        (Kind.STREAM_TIMED_OUT,),
+        (Kind.RECORDS_SENT,),
+        "no data came",
+        told=True,
+        asked=(Kind.REPORTED_STREAM_TIMEOUTS,),
+    ),
+    "export_count": Counted(
+        (Kind.EXPORT_MADE,), (Kind.EXPORT_FAILED, Kind.REPORTED_EXPORTS), asked=(Kind.REPORTED_EXPORTS,)
+    ),
+    "export_errors": Counted(
+        (Kind.EXPORT_FAILED,),
+        (Kind.EXPORT_MADE, Kind.REPORTED_EXPORTS),
+        "the export failed",
+        asked=(Kind.REPORTED_EXPORTS,),
+    ),
     "abandoned": Counted((Kind.PROCESS_ABANDONED,), _LOOKED_AT, "not restarted any more", "process"),
 }
 """By series."""
 
-_FLAGS = {name: (kind_flags(*each.kinds), kind_flags(*each.seen)) for name, each in COUNTS.items()}
+_FLAGS = {
+    name: (kind_flags(*each.kinds), kind_flags(*each.seen), kind_flags(*each.asked)) for name, each in COUNTS.items()
+}
 _ONE = kind_flags(*(kind for kind, spec in SPECS.items() if spec.value is not Value.NUMBER))
 """Kinds whose events count one each."""
 
@@ -70,16 +100,17 @@ def observe(block: Block, parts: Parts, vocabulary: Vocabulary, facts: Facts, *,
     """Add the counts of a block to its facts, and note what is counted one by one. real: of a real run."""
     amount = amounts(block)
     for series, counted in COUNTS.items():
-        counts, shows = _FLAGS[series]
+        counts, shows, asked = _FLAGS[series]
         bad = counts[block.kind]
-        seen = bad if counted.told and real else shows[block.kind]
+        told = bad | asked[block.kind]
+        seen = told if counted.told and real else shows[block.kind]
         if counted.by_reader:
             seen &= block.worker == parts.reader
         places = np.flatnonzero(bad | seen)
         if len(places):
             label = _label(counted.of, parts)(block, places)
             value = np.where(bad, amount, 0.0)[places]
-            facts.series[series] = Samples(block.t[places], value, np.maximum(amount[places], bad[places]), label)
+            facts.series[series] = Samples(block.t[places], value, np.maximum(amount[places], told[places]), label)
         if counted.word and bad.any():
             note_records(facts, series, block, np.flatnonzero(bad & (amount > 0)), parts, vocabulary, counted)
         if counted.too is not None:

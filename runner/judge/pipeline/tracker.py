@@ -97,7 +97,8 @@ class PipelineTracker(Tracker):
 
     def laws(self, lifecycle: Lifecycle, *, complete: bool) -> Iterator[Law]:
         """Records and the starts of processes are accounted for."""
-        yield from laws_of(self._pipeline, self.flow, self.ends, self.processes, self.probes, self._reported)
+        parts = (self.flow, self.ends, self.processes, self.probes, self._reported)
+        yield from laws_of(self._pipeline, *parts, real=self._real)
 
     def still_open(self, sli: Sli, lifecycle: Lifecycle, labels: frozenset[int] | None) -> tuple[int, str] | None:
         """Processes that are away, and alerts that are due."""

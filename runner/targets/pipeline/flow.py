@@ -56,6 +56,7 @@ class Flow:
         # The last stands for none.
         self._number_of = np.array([by_label.get(each, 0) for each in (*range(len(plan.vocabulary.labels)), -1)])
         self._sent: Counter[int] = Counter()
+        self._compared: set[str] = set()
         self._late_s: float | None = None
         self._minute = self._closed = 0
         reader = output_of(places, self._pipeline, self._pipeline.reader)
@@ -97,7 +98,7 @@ class Flow:
             self._try_strangers(place, until_s)
             self._close_place(place, until_s)
         self.close_minutes(until_s)
-        self.gaps.close(until_s, self.note)
+        self.gaps.close(until_s, self.note, tells=self.knows_sent)
         for process, backlog in self.waiting.now().items():
             self.note(until_s, Kind.SAMPLE_BACKLOG, worker=process, value=backlog)
         for place in self.places:
@@ -151,6 +152,14 @@ class Flow:
         elif len(label):
             self.note(until_s, Kind.ORDERS_PLACED, worker=place.part, value=len(label))
         self._note_again(place, stretch)
+        if place.kind is PlaceKind.SINK and self.book.tallies[place.name].rows:
+            self.note_compared(place, until_s)
+
+    def note_compared(self, sink: Place, t_s: float) -> None:
+        """Note once that rows of a sink are held against what the source sent: 0 rows more are of records never sent."""
+        if self.knows_sent and sink.name not in self._compared:
+            self._compared.add(sink.name)
+            self.note(t_s, Kind.RECORDS_PHANTOM, worker=sink.part, value=0)
 
     def _note_taken(self, until_s: float, process: int, label: Ints) -> None:
         for each in np.unique(label).tolist():

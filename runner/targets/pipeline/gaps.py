@@ -27,6 +27,7 @@ class Gaps:
         self._shown = tuple(each for each in places if reader is not None and _shows(each, reader))
         self._reached: deque[int] = deque([0] * _PATIENCE)
         self._looked = 0
+        self._told = False
         self._unmatched = 0
         """Records that are said to be dropped and were not found to be missing yet."""
         self.gone = 0
@@ -43,11 +44,17 @@ class Gaps:
         self._unmatched += count
         self.dropped += count
 
-    def close(self, until_s: float, note: Note, *, at_once: bool = False) -> None:
-        """Note what is missing by now of what was sent before something that has arrived since."""
+    def close(self, until_s: float, note: Note, *, at_once: bool = False, tells: bool = True) -> None:
+        """Note what is missing by now of what was sent before something that has arrived since.
+
+        tells: whether it is known what was sent; the first time, that is noted with 0 missing.
+        """
         if self.reader is None:
             return
         highest = max(self._book.tallies[each.name].highest for each in self._shown)
+        if tells and not self._told and highest >= 0:
+            self._told = True
+            note(until_s, Kind.RECORDS_MISSED, worker=self._process, value=0)
         self._reached.append(highest)
         last = highest if at_once else self._reached.popleft()
         if last <= self._looked:

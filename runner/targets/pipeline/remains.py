@@ -14,10 +14,11 @@ from soak.schemas.target.model import Ledger
 
 def note_remains(flow: Flow, pipeline: Pipeline, now_s: float) -> None:
     """Note all of it. Lost is what is in no sink, was not passed over by the reader of the source, and waits nowhere."""
-    flow.gaps.close(now_s, flow.note, at_once=True)
+    flow.gaps.close(now_s, flow.note, at_once=True, tells=flow.knows_sent)
     for place in flow.places:
         if place.kind is not PlaceKind.SINK:
             continue
+        flow.note_compared(place, now_s)
         _note_lost(flow, pipeline, place, now_s)
         tally = flow.book.tallies[place.name]
         flow.note(now_s, Kind.SINK_TOTAL, worker=place.part, value=tally.rows)
@@ -41,6 +42,11 @@ def _note_lost(flow: Flow, pipeline: Pipeline, sink: Place, now_s: float) -> Non
     missing = book.absent(sink.bit, 0, book.sent, like)
     missing = missing[~_elsewhere(flow, pipeline, sink, missing)]
     sent_s = book.sent_s.values
+    if flow.knows_sent:
+        # That it was looked for is evidence; what another sink has is lost also where nobody saw what was sent.
+        flow.note(now_s, Kind.RECORDS_LOST, worker=sink.part, value=0)
+        if like:
+            flow.note(now_s, Kind.SINK_EXPECTED, worker=sink.part, value=book.sent_like(like))
     causes = Counter(flow.blame.of_record(float(sent_s[each])) for each in missing.tolist())
     for cause, count in sorted(causes.items()):
         flow.note(now_s, Kind.RECORDS_LOST, worker=sink.part, cause=cause, value=count)

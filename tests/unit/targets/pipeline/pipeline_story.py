@@ -47,6 +47,9 @@ sinks:
   db: {sqlite: "{dir}/db", query: "SELECT rowid AS position, seq, at FROM signals WHERE rowid > {after}", key: seq, at: at}
 """
 
+EVIDENCE = (Kind.RECORDS_MISSED, Kind.RECORDS_PHANTOM, Kind.RECORDS_LOST)
+"""Kinds of which an event of 0 shows that it was looked for them."""
+
 HARVEST, SIGNAL, BROKER, FILE, DB = range(5)
 
 
@@ -93,12 +96,14 @@ class Story:
         return self.flow.journal.take(self.until_s)
 
     def told(self, *kinds: Kind) -> list[tuple[str, float, int, float]]:
-        """Events since the last call: the last word of their type, when, of which part, how many."""
+        """Events since the last call: the last word of their type, when, of which part, how many. Without `EVIDENCE` of 0."""
         block = self.block()
         found = []
         for place in np.flatnonzero(np.isin(block.kind, list(kinds))).tolist():
             kind = Kind(int(block.kind[place]))
             many = float(block.attempt[place]) if kind is Kind.RECORDS_STORED else float(block.value[place])
+            if not many and kind in EVIDENCE:
+                continue
             word = SPECS[kind].type.rpartition(".")[2]
             found.append((word, float(block.t[place]), int(block.worker[place]), many))
         return found

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-from pipeline_story import BROKER, DB, FILE, HARVEST, SIGNAL, TARGET, Story
+from pipeline_story import BROKER, DB, EVIDENCE, FILE, HARVEST, SCENARIO, SIGNAL, TARGET, Story
 
 from soak.runner.judge.pipeline import counts
 from soak.runner.judge.pipeline.parts import Parts
@@ -204,7 +205,7 @@ def test_records_lost_around_a_fault_are_of_that_fault(story: Story) -> None:
     story.until_s = 200.0
     note_remains(story.flow, story.pipeline, 200.0)
     block = story.block()
-    causes = block.cause[block.kind == Kind.RECORDS_LOST].tolist()
+    causes = block.cause[(block.kind == Kind.RECORDS_LOST) & (block.value > 0)].tolist()
     assert [story.plan.vocabulary.causes[cause].fault for cause in causes] == ["kill", "kill"]
 
 
@@ -234,6 +235,69 @@ def test_a_sink_tells_the_figures_of_which_its_ledger_has_columns(
     ]
 
 
+def looked_for(story: Story) -> list[tuple[Kind, int]]:
+    """What was looked for, and where, by events of 0; and how many records had to get to a sink."""
+    story.close(200.0)
+    note_remains(story.flow, story.pipeline, 200.0)
+    block = story.block()
+    zero = np.isin(block.kind, EVIDENCE) & (block.value == 0)
+    return [
+        (Kind(kind), worker)
+        for kind, worker in zip(block.kind[zero].tolist(), block.worker[zero].tolist(), strict=True)
+    ]
+
+
+def test_it_is_said_what_was_held_against_what_was_sent(story: Story) -> None:
+    story.sent(range(3), 1.0)
+    story.came("raw", range(3), 2.0)
+    story.came("file", range(3), 3.0)
+    assert sorted(looked_for(story)) == [
+        (Kind.RECORDS_MISSED, HARVEST),
+        *[(Kind.RECORDS_LOST, sink) for sink in (FILE, DB)],
+        *[(Kind.RECORDS_PHANTOM, sink) for sink in (FILE, DB)],
+    ]
+
+
+def test_nothing_is_said_of_what_was_sent_where_nobody_saw_that(story: Story) -> None:
+    story.flow.knows_sent = False
+    story.sent(range(3), 1.0)
+    story.came("raw", range(3), 2.0)
+    story.came("file", range(3), 3.0)
+    story.came("db", [0, 2], 3.0)
+    assert looked_for(story) == []
+    # What one sink has was sent, and the other lacks it.
+    note_remains(story.flow, story.pipeline, 200.0)
+    assert story.told(Kind.RECORDS_LOST) == [("lost", 200.0, DB, 1.0)]
+
+
+FILTERED = SCENARIO.replace("writes: signals}", "writes: signals, passes: strong}")
+
+
+def test_a_sink_behind_a_filter_lacks_only_what_has_to_get_there(tmp_path: Path) -> None:
+    story = Story(tmp_path, FILTERED)
+    story.sent(range(5), 1.0, STRONG)
+    story.sent(range(5, 20), 1.0, LOW)
+    story.came("raw", range(20), 2.0)
+    story.came("file", [0, 2, 4], 3.0)
+    story.close(200.0)
+    note_remains(story.flow, story.pipeline, 200.0)
+    assert story.told(Kind.RECORDS_LOST, Kind.SINK_EXPECTED) == [
+        ("expected", 200.0, FILE, 5.0),
+        ("lost", 200.0, FILE, 2.0),
+        ("expected", 200.0, DB, 5.0),
+        ("lost", 200.0, DB, 5.0),
+    ]
+
+
+def test_a_sink_behind_a_filter_is_not_compared_where_nobody_knows_what_records_are_like(tmp_path: Path) -> None:
+    story = Story(tmp_path, FILTERED)
+    story.sent(range(20), 1.0)
+    story.flow.book.knows_like = False
+    story.came("raw", range(20), 2.0)
+    story.came("file", [0, 2, 4], 3.0)
+    assert [kind for kind, _ in looked_for(story) if kind is Kind.RECORDS_LOST] == []
+
+
 DIRECT = """
 system: pipeline
 duration: 3m
@@ -261,7 +325,7 @@ def test_the_sinks_of_a_reader_that_writes_them_itself_show_what_it_took(tmp_pat
     story.came("file", [0, 1, 3], 2.0)
     story.came("db", [0, 2, 3, 5], 2.0)
     story.close(10.0)
-    assert gaps_of(story) == ([0.0], [3.0])
+    assert gaps_of(story) == ([0.0], [1.0])
     # What one of them holds was not passed over.
     story.close(20.0, 30.0)
     assert story.told(Kind.RECORDS_MISSED) == [("missed", 30.0, 0, 1.0)]
