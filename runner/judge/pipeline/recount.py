@@ -31,8 +31,13 @@ _NUMBERED = {
 }
 _STORED = "records stored"
 _WITHOUT = kind_flags(Kind.SAMPLE_LOST)
-_WORDS = {**_NUMBERED, Kind.RECORDS_LOST: "records lost", Kind.RECORDS_MISSED: "records missed"}
-_COUNTED = kind_flags(Kind.RECORDS_STORED, Kind.SAMPLE_BACKLOG, *_WORDS)
+_WORDS = {
+    **_NUMBERED,
+    Kind.RECORDS_STORED: _STORED,
+    Kind.RECORDS_LOST: "records lost",
+    Kind.RECORDS_MISSED: "records missed",
+}
+_COUNTED = kind_flags(Kind.SAMPLE_BACKLOG, *_WORDS)
 
 _BEFORE = 1 << 16
 """By how much a key may be smaller than the first one that is seen, and is still flagged."""
@@ -56,14 +61,17 @@ class RecordRecount(Recount):
     def observe(self, block: Block) -> None:
         """See `Recount`."""
         self._without = self._without or bool(_WITHOUT[block.kind].any())
-        for place in np.flatnonzero(_COUNTED[block.kind]).tolist():
-            kind, part = Kind(int(block.kind[place])), int(block.worker[place])
-            if kind is Kind.SAMPLE_BACKLOG:
-                self._waiting[part] = int(block.value[place])
-            elif kind is Kind.RECORDS_STORED:
-                self._stream[_STORED, part] += int(block.attempt[place])
-            else:
-                self._stream[_WORDS[kind], part] += round(float(block.value[place]))
+        rows = block.take(_COUNTED[block.kind])
+        amounts = np.where(rows.kind == Kind.RECORDS_STORED, rows.attempt, np.rint(rows.value)).astype(np.int64)
+        for kind in set(rows.kind.tolist()):
+            chosen = rows.kind == kind
+            amount, parts = amounts[chosen], rows.worker[chosen]
+            for part in set(parts.tolist()):
+                here = amount[parts == part]
+                if kind == Kind.SAMPLE_BACKLOG:
+                    self._waiting[part] = int(here[-1])
+                else:
+                    self._stream[_WORDS[Kind(kind)], part] += int(here.sum())
 
     def differences(self, ledger: Path) -> Iterator[str]:
         """See `Recount`. Where events were lost on purpose, nothing can be said."""
