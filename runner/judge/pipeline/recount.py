@@ -15,7 +15,7 @@ from soak.schemas.stream.block import Block, Bools, Ints
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
-from soak.schemas.systems.pipeline.record_ledger import FILE, SOURCE, LedgerLine, counted_up, unpacked
+from soak.schemas.systems.pipeline.record_ledger import FILE, SOURCE, counted_up, unpacked
 from soak.schemas.systems.pipeline.settings import Passes, Pipeline, pipeline_of
 
 _NUMBERED = {
@@ -44,6 +44,16 @@ _BEFORE = 1 << 16
 
 Figure: TypeAlias = tuple[str, int]
 """What is counted, and of which part of the system (-1: the source)."""
+
+
+class _Line(msgspec.Struct, gc=False):
+    """What is counted of a line of the ledger, see `LedgerLine`: the rest, most of it times, is passed over."""
+
+    of: str
+    keys: list[int | str] = []
+    strong: str = ""
+    confirm: str = ""
+    dropped: int = 0
 
 
 class RecordRecount(Recount):
@@ -78,7 +88,7 @@ class RecordRecount(Recount):
         if self._without:
             return
         counted = _Counts(self._pipeline)
-        decode = msgspec.json.Decoder(LedgerLine).decode
+        decode = msgspec.json.Decoder(_Line).decode
         with ledger.open("rb") as file:
             for line in file:
                 counted.take(decode(line))
@@ -129,13 +139,13 @@ class _Counts:
         self._keys: dict[str, Keys] = {}
         self._seen: set[str] = set()
         """Of which ledgers there are lines, also such without rows."""
-        self._early: list[tuple[LedgerLine, Ints, Bools]] = []
+        self._early: list[tuple[_Line, Ints, Bools]] = []
         """Lines with keys that were not sent yet: they are looked at again when all is known."""
         self._has_source = False
         self._first = 0
         self._counts: Counter[Figure] = Counter()
 
-    def take(self, line: LedgerLine) -> None:
+    def take(self, line: _Line) -> None:
         """Count a line. Raises ValueError for one that cannot be."""
         if line.dropped:
             self._counts[_NUMBERED[Kind.RECORDS_DROPPED], self._pipeline.process(line.of)] += line.dropped
@@ -177,7 +187,7 @@ class _Counts:
             self._keys[name] = Keys(self._first - _BEFORE)
         return self._keys[name]
 
-    def _arrive(self, line: LedgerLine, keys: Ints, chosen: Bools) -> None:
+    def _arrive(self, line: _Line, keys: Ints, chosen: Bools) -> None:
         number = int(chosen.sum())
         fresh = self._of(line.of).add(keys if number == len(keys) else keys[chosen])
         if line.of in self._sinks:
@@ -202,7 +212,7 @@ class _Counts:
         return part
 
 
-def _ids(line: LedgerLine) -> Ints:
+def _ids(line: _Line) -> Ints:
     """The keys of a line as numbers. Raises ValueError."""
     if isinstance(line.keys[0], str):
         return np.fromiter(map(hash, line.keys), np.int64, len(line.keys))
