@@ -44,7 +44,7 @@ class PipelineTracker(Tracker):
         self.ends = Ends(pipeline, parts)
         self.probes = Probes(scenario, parts, vocabulary)
         backoffs = Backoffs(pipeline.supervisor, len(pipeline.processes), identity)
-        self.processes = Processes(pipeline, parts, backoffs)
+        self.processes = Processes(pipeline, parts, backoffs, vocabulary)
         self.alerts = PipelineAlerts(pipeline.alerts, parts, vocabulary)
         self._reported = Reported(parts)
         self.recovery = Recovery(pipeline, scenario.faults, vocabulary)

@@ -18,6 +18,7 @@ from soak.runner.targets.pipeline.timeseries import TimeSeries
 from soak.runner.targets.processes.identity import ProcessId
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.schemas.systems.pipeline.exits import CLEAN, exit_word
 from soak.schemas.systems.pipeline.settings import AlertRule, Pipeline
 
 _PROBES = {Happening.GREEN: Kind.PROBE_GREEN, Happening.RED: Kind.PROBE_FAILED}
@@ -67,6 +68,8 @@ class Observer:
         self.listeners: list[Callable[[Seen], None]] = []
         self.stopping = False
         self.reported: dict[str, int] = {}
+        self._exits: dict[int, int] = {}
+        """By process id, the status that the supervisor says it ended with."""
         self._counts: dict[str, int] = {}
         self._counted: dict[str, int] = {}
         self._settling_s = settling_s(context.clock.speed)
@@ -107,7 +110,7 @@ class Observer:
             case Happening.HEALTHY:
                 self._note(t_s, Kind.PROCESS_HEALTHY, seen.name)
             case Happening.ENDED:
-                cause = self._cause_of_end(seen.name)
+                cause = self._cause_of_end(seen)
                 t_s = t_s if cause == NO_CAUSE else max(t_s, self.struck_s.get(seen.name, 0.0))
                 self._note(t_s, Kind.PROCESS_EXITED, seen.name, cause)
                 self.silent.pop(seen.name, None)
@@ -123,11 +126,19 @@ class Observer:
         for listener in self.listeners:
             listener(seen)
 
-    def _cause_of_end(self, name: str) -> int:
-        cause = self.expected.pop(name, None)
+    def _cause_of_end(self, seen: Seen) -> int:
+        vocabulary, cause = self._context.plan.vocabulary, self.expected.pop(seen.name, None)
+        status = self._status(seen)
         if cause is not None:
-            return cause
-        return NO_CAUSE if self.stopping else self._context.plan.vocabulary.cause("", "died")
+            return cause if status != CLEAN else vocabulary.cause(vocabulary.causes[cause].fault, status)
+        return NO_CAUSE if self.stopping else vocabulary.cause("", status)
+
+    def _status(self, seen: Seen) -> str:
+        """How a process ended, by soak as its parent, or by its supervisor's word if that is there already."""
+        if seen.exit is None and seen.process is not None:
+            self.listen()
+            return exit_word(self._exits.pop(seen.process.pid, None))
+        return exit_word(seen.exit)
 
     def _note(self, t_s: float, kind: Kind, name: str, cause: int = NO_CAUSE) -> None:
         self._context.note(t_s, kind, worker=self._number[name], cause=cause, value=self._words[name])
@@ -177,6 +188,8 @@ class Observer:
                     listener(Seen(said.at, said.process, Happening.GREEN if said.green else Happening.RED))
             case "processes" if said.event == "abandoned" and said.process in self._number:
                 self._note(t_s, Kind.PROCESS_ABANDONED, said.process)
+            case "processes" if said.event == "exited" and said.pid is not None and said.exit is not None:
+                self._exits[said.pid] = said.exit
             case "alerts" if said.state in _ALERTS and said.rule in {*AlertRule} and not self._is_old(said):
                 self._context.note(t_s, _ALERTS[said.state], value=self._context.plan.vocabulary.name(said.rule))
             case "resources" if said.rss_bytes is not None:

@@ -20,7 +20,8 @@ from soak.runner.targets.pipeline.observer import Observer
 from soak.runner.targets.pipeline.says import Says
 from soak.runner.targets.processes.identity import ProcessId
 from soak.schemas.stream.events import SPECS, Kind
-from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.schemas.stream.vocabulary import NO_CAUSE, Cause
+from soak.schemas.systems.pipeline.exits import exit_word
 from soak.schemas.systems.pipeline.settings import pipeline_of
 from soak.simulation.plan import Plan
 
@@ -105,6 +106,22 @@ def test_a_process_that_ends_by_a_fault_says_so(watched: Watched) -> None:
         ("process.healthy", 12.0, SIGNAL, ""),
         ("process.exited", 13.0, SIGNAL, "died"),
     ]
+
+
+def test_an_end_has_the_status_that_is_known(watched: Watched) -> None:
+    watched.observer.listen()
+    for pid, code in ((1, 0), (2, -9), (3, 0)):
+        watched.say("processes", 9.0 + pid, process="signal", event="exited", pid=pid, exit=code)
+    watched.see(10.0, "signal", Happening.ENDED)
+    watched.see(11.0, "signal", Happening.ENDED, OTHER)
+    watched.happened.append(Seen(watched.zero_at + 12.0, "signal", Happening.ENDED, ONE, exit=3))
+    watched.observer.look()
+    watched.observer.expected["signal"] = watched.plan.cause_of(watched.plan.scenario.faults[0])
+    watched.see(13.0, "signal", Happening.ENDED, ProcessId(3, 3))
+    ends = [(t, name) for _, t, _, name in watched.told()]
+    assert ends == [(10.0, "exit_0"), (11.0, "SIGKILL"), (12.0, "exit_3"), (13.0, "kill")]
+    assert watched.plan.vocabulary.causes[-1] == Cause("kill", "exit_0")
+    assert exit_word(-99) == "signal_99"
 
 
 def test_ends_in_the_shutdown_have_no_cause(watched: Watched) -> None:
