@@ -45,13 +45,16 @@ class Happening(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Something that happened to a process of this name, at a time in seconds since 1970."""
+    """Something that happened to a process of this name, at a time in seconds since 1970. exit: its status, where it is known."""
 
     at: float
     name: str
     what: Happening
     process: ProcessId | None = None
     reason: str = ""
+    began: float | None = None
+    """Of a probe: when it was begun."""
+    exit: int | None = None
 
 
 class Group(ABC):
@@ -285,7 +288,7 @@ class Ours(Group):
         if report.what in _REPORTS:
             what = _REPORTS[report.what]
             reason = report.reason or (f"exited with {report.exit}" if report.what is What.EXITED else "")
-            self.seen.append(Seen(report.at, report.name, what, report.process, reason))
+            self.seen.append(Seen(report.at, report.name, what, report.process, reason, exit=report.exit))
         elif report.what is What.PROBED:
             what = Happening.GREEN if report.green else Happening.RED
             self.seen.append(Seen(report.at, report.name, what, report.process, report.reason))
@@ -380,4 +383,5 @@ class _Start:
 
 
 def _probed(found: Round) -> Seen:
-    return Seen(found.at, found.name, Happening.GREEN if found.green else Happening.RED, found.process, found.reason)
+    what = Happening.GREEN if found.green else Happening.RED
+    return Seen(found.at, found.name, what, found.process, found.reason, began=found.began)

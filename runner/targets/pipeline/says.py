@@ -16,6 +16,7 @@ class Said(msgspec.Struct, gc=False):
     process: str = ""
     event: str = ""
     pid: int | None = None
+    exit: int | None = None
     green: bool | None = None
     reason: str = ""
     count: int | None = None
