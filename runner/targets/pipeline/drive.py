@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from soak.runner.console import remark
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.losses import put_losses
 from soak.runner.targets.offspring import Offspring, offspring_ended
@@ -255,6 +256,8 @@ class Drive:
         self._observer.look()
         self._observer.listen()
         self._ledgers.read(context.now())
+        for name, count in self._ledgers.damaged.items():
+            remark(f"warning: {count:,} lines or rows of the ledger of {name} cannot be read, and count as not written")
         self._ending.note_orphans()
         known = (
             {name: self._group.restarts(name) for name in self._group.processes}

@@ -67,9 +67,9 @@ class Ledgers:
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     @property
-    def damaged(self) -> int:
-        """Lines that could not be read."""
-        return sum(tail.damaged for tail in self._tails.values())
+    def damaged(self) -> dict[str, int]:
+        """How many lines or rows could not be read, by ledger."""
+        return {name: tail.damaged for name, tail in self._tails.items() if tail.damaged}
 
     def read(self, now_s: float) -> int:
         """Read what is new, up to now; returns how many rows there were. What has no time of its own came now."""
