@@ -257,7 +257,7 @@ class Drive:
         self._observer.listen()
         self._ledgers.read(context.now())
         for name, count in self._ledgers.damaged.items():
-            remark(f"warning: {count:,} lines or rows of the ledger of {name} cannot be read, and count as not written")
+            remark(f"warning: ledger of {name}: lines and rows that cannot be read count as not written: {count:,}")
         self._ending.note_orphans()
         known = (
             {name: self._group.restarts(name) for name in self._group.processes}

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -51,6 +51,14 @@ class Seen:
     what: Happening
     process: ProcessId | None = None
     reason: str = ""
+
+
+def last_reason(seen: Iterable[Seen], name: str) -> str:
+    """Why a process is not ready: how it ended last, or else what its last probe says; empty if nothing does."""
+    reasons = [each for each in seen if each.name == name and each.reason]
+    # That a process is down, a probe says of every one that has ended.
+    ends = [each for each in reasons if each.what is not Happening.RED] or reasons
+    return ends[-1].reason if ends else ""
 
 
 class Group(ABC):
@@ -265,9 +273,9 @@ class Ours(Group):
     def _why_not(self, name: str | None) -> str:
         assert self._supervisor
         name = name or next(each for each in self.processes if self._supervisor.state(each) != "ready")
-        ends = [each.reason for each in self.seen if each.name == name and each.reason]
+        why = last_reason(self.seen, name) or "its probe is not green"
         words = f": {last}" if (last := self._supervisor.last_words(name)) else ""
-        return f"{name} is not ready: {ends[-1] if ends else 'its probe is not green'}{words} (see {name}.log)"
+        return f"{name} is not ready: {why}{words} (see {name}.log)"
 
     def _reported(self, report: Report) -> None:
         if report.what is What.STARTED:
