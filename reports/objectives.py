@@ -6,6 +6,9 @@ from soak.schemas.evidence.verdict import ObjectiveResult
 from soak.schemas.language.expression import Op
 from soak.schemas.units import show_ratio
 
+_LEAST_SAID = 0.5
+"""That a rate above this one is excluded says nothing."""
+
 _AS_GOOD = 0.99
 """An effective number above this share of the observations is not worth showing."""
 
@@ -25,7 +28,7 @@ def _depend(objective: ObjectiveResult) -> bool:
 
 def excludes(objective: ObjectiveResult) -> str:
     """Which rate of what was never seen the observations exclude."""
-    if objective.excluded is None:
+    if objective.excluded is None or objective.excluded > _LEAST_SAID:
         return ""
     rate = show_ratio(float(f"{objective.excluded:.2g}"))
     return f"never otherwise in {objective.samples:,}: with 95 % confidence a rate of {rate} or more is excluded"

@@ -235,11 +235,12 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
         *([f"  not judged in a simulation: {', '.join(verdict.not_judged)}"] if verdict.not_judged else []),
         "",
     ]
+    width = max((len(objective.objective) for objective in verdict.objectives), default=0)
     for objective in verdict.objectives:
         unit = Unit(objective.unit)
         value = "nothing observed" if objective.value is None else unit.show_beside(objective.value, objective.target)
         margin = "" if objective.margin is None else f"margin {unit.show_margin(objective.margin, objective.target)}"
-        lines.append(f"  {objective.status.value:12} {objective.objective:40} {value:>16}   {margin}")
+        lines.append(f"  {objective.status.value:12} {objective.objective:{max(width, 40)}} {value:>16}   {margin}")
     lines += [f"  change       {printable(line)}" for line in changes_in_words(verdict).lines]
     work = language_of(loaded.scenario.system).work
     costs = attribution_line(verdict, work)
@@ -262,6 +263,10 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
 def _worked_on(verdict: Verdict, work: Work | None) -> str:
     """What became of tasks, or of the work of a system without any."""
     if work:
-        return f"{verdict.load.offered:,} {work.units} {work.offered}, {verdict.load.answered:,} {work.answered}"
+        counts = [(word, verdict.slis.get(sli)) for sli, word in work.beside]
+        beside = "".join(f", {count:,.0f} {word}" for word, count in counts if count)
+        return (
+            f"{verdict.load.offered:,} {work.units} {work.offered}, {verdict.load.answered:,} {work.answered}{beside}"
+        )
     states = ", ".join(f"{count:,} {name}" for name, count in verdict.tasks.items() if count and name != "accepted")
     return f"{verdict.tasks['accepted']:,} tasks: {states or 'none'}"

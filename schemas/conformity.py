@@ -155,6 +155,7 @@ _CHECKS: Mapping[str, Check] = {
         not isinstance(value, str) or (re.fullmatch(said, value) is not None and within_reach(value, schema))
     ),
     "minimum": lambda _, value, said, schema: not _number(value) or not value < said,
+    "exclusiveMinimum": lambda _, value, said, schema: not _number(value) or not value <= said,
     "maximum": lambda _, value, said, schema: not _number(value) or not value > said,
     "minLength": lambda _, value, said, schema: not isinstance(value, str) or len(value) >= said,
     "maxLength": lambda _, value, said, schema: not isinstance(value, str) or len(value) <= said,

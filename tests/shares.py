@@ -8,8 +8,6 @@ LANES = (
             "test_timeseries",
             "test_real_calls",
             "test_own_system",
-            "test_pipeline_processes",
-            "test_target_file_runs",
             "orchestrator",
         }
     ),
@@ -23,6 +21,7 @@ LANES = (
             "targets",
         }
     ),
+    frozenset({"test_real_pipeline", "test_pipeline_defects", "test_target_file_runs", "test_pipeline_processes"}),
 )
 """Files and folders whose tests run real processes against the clock. They mostly wait; one of each lane at a time."""
 

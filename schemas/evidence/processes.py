@@ -15,7 +15,8 @@ class Restart(msgspec.Struct, frozen=True):
     """An exit of a process and what followed. Seconds of scenario time; None: it did not happen.
 
     fault: empty where no fault of the scenario caused it. backoff_planned_s: what the supervisor's settings ask for;
-    backoff_observed_s: from the exit to the start. restart_time_s: from the exit until it is healthy and has new output.
+    backoff_observed_s: from the exit to the start. restart_time_s: until it is healthy and, if it writes anything, has new
+    output; from the exit, or from an earlier one from which it had not come back.
     """
 
     exited_s: float
@@ -44,7 +45,7 @@ class ProcessRecord(msgspec.Struct, frozen=True):
 
 
 class ShutdownOrder(msgspec.Struct, frozen=True):
-    """How the processes were ended. observed: in the order of their last exits; left_in_queues: records that wait at the end."""
+    """How the processes were ended. observed: in the order in which they were; left_in_queues: records that wait at the end."""
 
     started_s: float | None
     planned: list[str]

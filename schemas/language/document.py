@@ -69,29 +69,29 @@ class Document:
         self.problems.append(mark.problem(where, what, "keep one"))
 
 
-def read_document(path: Path) -> Document:
-    """The document in a file, or on standard input where `path` is `-`.
+def read_document(path: Path, kind: str = "scenario") -> Document:
+    """The document in a file of a kind, in words, or on standard input where `path` is `-`.
 
     Raises FileError when it cannot be read, ScenarioError when it is not YAML.
     """
-    text = read_text(path)
+    text = read_text(path, kind)
     document = parse_document(text, STANDARD_INPUT if path == STDIN else str(path))
     document.content = text
     return document
 
 
-def read_text(path: Path) -> bytes:
-    """The content of a scenario file, or of standard input. Raises FileError."""
+def read_text(path: Path, kind: str = "scenario") -> bytes:
+    """The content of a file of a kind, in words, or of standard input. Raises FileError."""
     named = STANDARD_INPUT if path == STDIN else path
     try:
         text = _content(path)
     except IsADirectoryError:
-        raise FileError(named, "is a directory", "give a scenario file in it") from None
+        raise FileError(named, "is a directory", f"give a {kind} file in it") from None
     except OSError as error:
-        raise FileError(named, reason(error), "give a readable scenario file") from None
+        raise FileError(named, reason(error), f"give a readable {kind} file") from None
     if len(text) > MAX_BYTES:
         what = f"is larger than {MAX_BYTES:,} bytes"
-        raise FileError(named, what, "scenarios are much smaller; is this the right file?")
+        raise FileError(named, what, f"{kind} files are much smaller; is this the right file?")
     return text
 
 

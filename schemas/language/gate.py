@@ -94,7 +94,7 @@ class Gate:
 
 def load_gate(path: Path) -> Gate:
     """The gate in a file. Raises ScenarioError with every problem of the file, and UsageError when it cannot be read."""
-    document = read_document(path)
+    document = read_document(path, "gate")
     problems = document.problems + shape_problems(document, schema="gate")
     if not problems:
         problems = list(_problems(document))

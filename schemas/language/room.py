@@ -105,13 +105,15 @@ class Minutes:
 class Work:
     """Work other than tasks, which has none of their states: what it is called, and what becomes of it.
 
-    `558,000 records sent, 557,990 stored`: units, offered, answered. unit: one of it.
+    `558,000 records sent, 557,990 stored`: units, offered, answered. unit: one of it. beside: indicators that are said
+    beside, each with its word, where they are not 0.
     """
 
     unit: str
     units: str
     offered: str
     answered: str
+    beside: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,7 +248,9 @@ def _compose_faults(fault: Schema, of_any: Schema, fragments: Mapping[str, Schem
     }
     fault["allOf"] = [_rule(name, of) for name, of in takes.items()]
     lasts: Schema = {"dependentRequired": {"at": ["for"], "every": ["for"]}}
-    fault["allOf"].append({**_rule(_BY_TIME, by_time), "else": _unless(own_times, lasts) if own_times else lasts})
+    # Only of types that exist: what is wrong with a misspelt one is its spelling.
+    others = [type_ for type_ in types if type_ not in {*own_times, *by_time}]
+    fault["allOf"].append({**_rule(_BY_TIME, by_time), "else": {"if": _of_type(others), "then": lasts}})
 
 
 def _described(table: Schema) -> str:
@@ -257,11 +259,6 @@ def _described(table: Schema) -> str:
 
 def _rule(name: str, types: list[str]) -> Schema:
     return {"if": _of_type(types), "then": {"$ref": f"#/$defs/{name}"}}
-
-
-def _unless(types: list[str], rule: Schema) -> Schema:
-    """A rule that faults of some types need not keep."""
-    return {"if": _of_type(types), "else": rule}
 
 
 def _of_type(types: list[str]) -> Schema:

@@ -68,9 +68,14 @@ def _inside_the_run(view: View) -> Iterator[Problem]:
         yield view.problem(("warmup",), f"is as long as the run ({show_duration(duration_s)})", "write a shorter one")
     for where, item in (*view.entries("faults"), *view.entries("phases")):
         when = view.parse(recurrence, *where)
-        if when is None:
-            continue
         key = "at" if "at" in item else "every"
+        if when is None:
+            # Of a fault that is over at once.
+            at_s = view.duration(*where, key)
+            if "for" not in item and at_s is not None and at_s >= duration_s:
+                what = f"first starts at {show_duration(at_s)}, but the run ends at {show_duration(duration_s)}"
+                yield view.problem((*where, key), what, "start it inside the run")
+            continue
         if when.at_s >= duration_s:
             what = f"first starts at {show_duration(when.at_s)}, but the run ends at {show_duration(duration_s)}"
             yield view.problem((*where, key), what, "start it inside the run")

@@ -120,6 +120,12 @@ class Kind(IntEnum):
     REPORTED_PROCESS_RSS = auto()
     LOG_LOST = auto()
     SAMPLE_LOG_SIZE = auto()
+    SINK_EXPECTED = auto()
+    REPORTED_RECONNECTS = auto()
+    REPORTED_STREAM_TIMEOUTS = auto()
+    REPORTED_EXPORTS = auto()
+    PROBE_DISPUTED = auto()
+    LEDGER_UNREAD = auto()
     # For the events of systems of other packages.
     OWN_1 = auto()
     OWN_2 = auto()

@@ -29,6 +29,11 @@ RECORD_SPECS: dict[Kind, Spec] = {
     ),
     Kind.PROBE_GREEN: Spec("probe.green", "a health probe of a process succeeded", "worker"),
     Kind.PROBE_FAILED: Spec("probe.failed", "a health probe of a process failed", "worker cause"),
+    Kind.PROBE_DISPUTED: Spec(
+        "probe.disputed",
+        "the supervisor reported a process as healthy while it was down or failed its probes",
+        "worker",
+    ),
     Kind.SHUTDOWN_STARTED: Spec("shutdown.started", "the supervisor begins to stop its processes"),
     Kind.RECORDS_SENT: Spec("records.sent", "the source sent `value` records", "label", *_NUMBER),
     Kind.RECORDS_TAKEN: Spec("records.taken", "a process read `value` records", "worker label", *_NUMBER),
@@ -72,6 +77,12 @@ RECORD_SPECS: dict[Kind, Spec] = {
     Kind.SINK_TOTAL: Spec("sink.total", "at the end: records of the closed window in a sink", "worker", *_NUMBER),
     Kind.SINK_CONFIRM: Spec("sink.confirm", "at the end: confirmed ones among them", "worker", *_NUMBER),
     Kind.SINK_STRONG: Spec("sink.strong", "at the end: strong ones among them", "worker", *_NUMBER),
+    Kind.SINK_EXPECTED: Spec(
+        "sink.expected",
+        "at the end: records sent that have to get to a sink, where its processes do not pass all of them on",
+        "worker",
+        *_NUMBER,
+    ),
     Kind.REPORTED_ALERT_FIRED: Spec("reported.alert_fired", "the system itself reports an alert", "", *_NAMED),
     Kind.REPORTED_ALERT_RESOLVED: Spec(
         "reported.alert_resolved", "the system itself reports that an alert is over", "", *_NAMED
@@ -83,6 +94,26 @@ RECORD_SPECS: dict[Kind, Spec] = {
         "reported.process_rss",
         "at the end: the most memory, in bytes, that the supervisor reports of a process; 0 where it reports none",
         "worker",
+        *_NUMBER,
+    ),
+    Kind.LEDGER_UNREAD: Spec(
+        "ledger.unread",
+        "at the end: a ledger (of a sink, a process, or the source) could not be read as the target file says",
+        "worker",
+    ),
+    Kind.REPORTED_RECONNECTS: Spec(
+        "reported.reconnects", "a process says for the first time how often it connected again", "worker", *_NUMBER
+    ),
+    Kind.REPORTED_STREAM_TIMEOUTS: Spec(
+        "reported.stream_timeouts",
+        "a process says for the first time how often it gave a connection up on which no data came",
+        "worker",
+        *_NUMBER,
+    ),
+    Kind.REPORTED_EXPORTS: Spec(
+        "reported.exports",
+        "at the end: how often the supervisor says that it exported, where exports are counted as they arrive",
+        "",
         *_NUMBER,
     ),
     Kind.LOG_LOST: Spec("log.lost", "`value` bytes that a process had written to its log are gone", "worker", *_NUMBER),

@@ -30,6 +30,7 @@ def problems(document: Document) -> Iterator[Problem]:
         yield from _choice(document, where, value, key)
         if isinstance(value, str):
             yield from _text(document, where, value, key, tuple(data.get("ports", ())))
+    yield from _queries(document, data)
     yield from _files(document, data)
     yield from _names(document, data)
     yield from _who_starts(document, data)
@@ -86,11 +87,16 @@ def _text(document: Document, where: Where, text: str, key: str, ports: tuple[st
             meant = did_you_mean(name, names)
             remedy = f"{meant}{' ' if meant.endswith('?') else '; '}{{{{{name}}}}} stands for the text {{{name}}}"
         yield document.problem(where, f"unknown name {{{shortened(name)}}}", remedy)
-    if not unknown and (check := _CHECKS.get(key)):
+    if not unknown and (check := _CHECKS.get(_PATTERN if key == "log" and _is_probe(where) else key)):
         # Of a text with a name in it only the rest can be looked at.
         filled = fill(text, dict.fromkeys(names, _ANY_NUMBER))
         for what, remedy in check(filled):
-            yield document.problem(where, what, remedy)
+            # It is shown as it was written.
+            yield document.problem(where, what.replace(quoted(filled), quoted(text)), remedy)
+
+
+def _is_probe(where: Where) -> bool:
+    return len(where) > 1 and where[-2] in {"ready", "live"}
 
 
 Finding: TypeAlias = tuple[str, str]
@@ -114,8 +120,10 @@ _OF_A_SHELL = frozenset({"|", "||", "&&", "&", ";", ">", ">>", "<", "2>", "2>&1"
 def _pattern(text: str) -> Iterator[Finding]:
     try:
         re.compile(text)
-    except re.error:
-        yield f"{quoted(text)} is not a regular expression", r"write one such as listening on port \d+"
+    except (re.error, OverflowError, RecursionError) as error:
+        why = error.msg if isinstance(error, re.error) else "it is too large"
+        remedy = r"write one such as listening on port \d+, with \ before ( and other signs that stand for themselves"
+        yield f"{quoted(text)} is not a regular expression: {why}", remedy
 
 
 def _one_group(text: str) -> Iterator[Finding]:
@@ -141,16 +149,33 @@ def _address(text: str) -> Iterator[Finding]:
         yield f"{quoted(text)} is not an address", "write {port.NAME}, or host:port"
 
 
+_PATTERN = "command_line"
+
 _CHECKS: Mapping[str, Callable[[str], Iterator[Finding]]] = {
     "command": _command,
     "exec": _command,
-    "command_line": _pattern,
+    _PATTERN: _pattern,
     "pattern": _one_group,
     "http": _url,
     "tcp": _address,
     "port": _port,
 }
 """By the key of a text."""
+
+
+_AFTER = "{after}"
+
+
+def _queries(document: Document, data: Data) -> Iterator[Problem]:
+    """Queries that go on after a position, and do not say which column that is."""
+    for section in ("streams", "sinks"):
+        for name, ledger in data.get(section, {}).items():
+            query = ledger.get("query", "")
+            # By another column, a row that repeats a record would be left out, or every row read again.
+            if _AFTER in query and not re.search(r"\bposition\b", query):
+                what = f"{_AFTER} is the largest position that was read, and no column is called position"
+                remedy = f"write SELECT rowid AS position, … WHERE rowid > {_AFTER} ORDER BY rowid"
+                yield document.problem((section, name, "query"), what, remedy)
 
 
 def _files(document: Document, data: Data) -> Iterator[Problem]:
@@ -179,6 +204,12 @@ def _names(document: Document, data: Data) -> Iterator[Problem]:
         seen.add(each["name"])
 
 
+_OF_OUR_OWN = ("notify", "log")
+"""Probes of what soak itself starts, and whose output it has."""
+
+_FROM_OUTSIDE = "write a probe from outside: http, tcp, exec or file; without one it is ready once find: finds it"
+
+
 def _who_starts(document: Document, data: Data) -> Iterator[Problem]:
     theirs = "supervisor" in data
     for place, process in enumerate(data.get("processes", ())):
@@ -191,14 +222,14 @@ def _who_starts(document: Document, data: Data) -> Iterator[Problem]:
             if "find" not in process:
                 what = "the supervisor starts it, and nothing says how to find it"
                 yield document.problem(where, what, "add find: {pid_file: '{dir}/NAME.pid'}")
-            for probe in ("ready", "live"):
-                if "notify" in process.get(probe, ()):
-                    what = "notify is of a process that soak starts, and the supervisor starts it"
-                    yield document.problem((*where, probe, "notify"), what, "write another probe", at_key=True)
+            for probe, kind in ((probe, kind) for probe in ("ready", "live") for kind in _OF_OUR_OWN):
+                if kind in process.get(probe, ()):
+                    what = f"{kind} is of a process that soak starts, and the supervisor starts it"
+                    yield document.problem((*where, probe, kind), what, _FROM_OUTSIDE, at_key=True)
         elif "command" not in process:
             what = "needs the key 'command', since no supervisor starts it"
             yield document.problem(where, what, "add command: {python} harvest.py, or a supervisor")
-        if "log" in process.get("live", ()):
+        if "log" in process.get("live", ()) and not theirs:
             what = "a line of the log says nothing of now"
             yield document.problem(
                 (*where, "live", "log"), what, "write another probe, or file: with fresh:", at_key=True

@@ -41,7 +41,7 @@ def load_target(path: Path) -> LoadedTarget:
 
     Raises ScenarioError with every problem of the file, and UsageError when it cannot be read.
     """
-    return loaded_from(read_document(path), path)
+    return loaded_from(read_document(path, "target"), path)
 
 
 def describes_a_target(document: Document) -> bool:

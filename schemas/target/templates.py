@@ -35,7 +35,7 @@ WITHIN: Mapping[str, tuple[str, ...]] = {
     "after": ("query",),
 }
 """What is known only in texts below one of these keys: a process id, seconds since 1970, the length of a fault in seconds, the
-process or sink that it strikes, the largest key that was read."""
+process or sink that it strikes, the largest position that was read."""
 
 PORT = "port."
 

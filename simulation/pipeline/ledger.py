@@ -9,7 +9,7 @@ import numpy as np
 from soak.schemas.stream.block import tick
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
-from soak.schemas.systems.pipeline.settings import Guarantee, Pipeline
+from soak.schemas.systems.pipeline.settings import Guarantee, Passes, Pipeline
 from soak.simulation.pipeline.flow import Flow, join
 from soak.simulation.pipeline.stage import Step
 from soak.simulation.pipeline.stretches import StretchRow, counted, stored
@@ -44,6 +44,8 @@ class Ledger:
         self._first_sink = len(pipeline.processes)
         self.sinks = {self._first_sink + place: SinkTally() for place in range(len(pipeline.sinks))}
         self.records_sent = 0
+        self.sent_like = dict.fromkeys(Passes, 0)
+        """How many of them a process that passes only such records on lets through."""
         self.dropping = NO_CAUSE
         """The cause for which more records come than usual."""
         self.behind = NO_CAUSE
@@ -62,6 +64,9 @@ class Ledger:
     def sent(self, flow: Flow) -> None:
         """The source sent records."""
         self.records_sent += len(flow)
+        self.sent_like[Passes.ALL] += len(flow)
+        self.sent_like[Passes.STRONG] += int(flow.strong.sum())
+        self.sent_like[Passes.CONFIRMED] += int(flow.confirmed.sum())
         if len(flow):
             self._sent.append(flow)
 

@@ -6,7 +6,7 @@ from simpy import Environment
 
 from soak.schemas.stream.block import tick
 from soak.schemas.stream.events import CENSUS, Kind
-from soak.schemas.systems.pipeline.settings import pipeline_of
+from soak.schemas.systems.pipeline.settings import Passes, pipeline_of
 from soak.simulation.pipeline.ledger import Ledger
 from soak.simulation.pipeline.link import Link
 from soak.simulation.pipeline.minutes import Minutes
@@ -67,6 +67,9 @@ class PipelineModel:
             self._ledger.row(now, Kind.SINK_TOTAL, worker=sink, value=tally.total)
             self._ledger.row(now, Kind.SINK_CONFIRM, worker=sink, value=tally.confirmed)
             self._ledger.row(now, Kind.SINK_STRONG, worker=sink, value=tally.strong)
+            passed = self._pipeline.passed(self._pipeline.sinks[sink - len(self._pipeline.processes)].of)
+            if passed is not Passes.ALL:
+                self._ledger.row(now, Kind.SINK_EXPECTED, worker=sink, value=self._ledger.sent_like[passed])
         self._ledger.flush(math.inf)
 
     # Stretches.

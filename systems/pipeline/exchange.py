@@ -3,7 +3,7 @@
 import json
 import time
 
-from soak.systems.pipeline.spool import Appender, LineReader
+from soak.systems.pipeline.spool import Appender, all_lines
 from soak.systems.pipeline.stage import Stage
 from soak.systems.pipeline.web import Answer, answer_json
 
@@ -16,8 +16,7 @@ class Exchange:
         path = stage.directory / "orders.jsonl"
         self._ledger = Appender(path)
         self._keys: set[str] = set()
-        reader = LineReader(path)
-        while lines := reader.read():
+        for lines in all_lines(path):
             self._keys.update(json.loads(line)["key"] for line in lines)
         stage.counters |= {"accepted_total": 0, "known_total": 0}
 

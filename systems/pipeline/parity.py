@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from soak.systems.pipeline.figures import Tally
 from soak.systems.pipeline.sinks import TABLE
-from soak.systems.pipeline.spool import LineReader
+from soak.systems.pipeline.spool import all_lines
 
 FIGURES = ("total", "confirm", "strong_ratio")
 LIMIT = 0.005
@@ -58,8 +58,7 @@ def difference(one: float | None, other: float | None) -> float:
 def count_jsonl(path: Path, keys: tuple[int, int]) -> Tally:
     """Lines with keys from first to last."""
     tally, decode = Tally(), msgspec.json.Decoder(Key).decode
-    reader = LineReader(path)
-    while lines := reader.read():
+    for lines in all_lines(path):
         for each in map(decode, lines):
             if keys[0] <= each.seq <= keys[1]:
                 tally.total += 1
@@ -78,8 +77,7 @@ def count_sqlite(path: Path, keys: tuple[int, int]) -> Tally:
 
 def _jsonl_ends(path: Path) -> tuple[int, int] | None:
     first, last, decode = None, -1, msgspec.json.Decoder(Key).decode
-    reader = LineReader(path)
-    while lines := reader.read():
+    for lines in all_lines(path):
         ends = decode(lines[0]).seq, decode(lines[-1]).seq
         first = ends[0] if first is None else first
         last = max(last, *ends)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from soak.systems.pipeline.defects import Defect
 from soak.systems.pipeline.figures import Figures
 from soak.systems.pipeline.settings import Settings
-from soak.systems.pipeline.spool import LineReader, read_json, write_json
+from soak.systems.pipeline.spool import all_lines, read_json, write_json
 from soak.systems.pipeline.stage import Stage, log
 from soak.systems.pipeline.tail import Tail, tail_of
 
@@ -82,11 +82,7 @@ def figures_of(settings: Settings) -> Figures:
 
 def read_alerts(directory: Path) -> list[dict[str, object]]:
     """The changes of alerts, in order."""
-    reader = LineReader(directory / "alerts.jsonl")
-    found: list[dict[str, object]] = []
-    while lines := reader.read():
-        found.extend(json.loads(line) for line in lines)
-    return found
+    return [json.loads(line) for lines in all_lines(directory / "alerts.jsonl") for line in lines]
 
 
 def write_report(settings: Settings, sink: str, figures: Figures, alerts: list[dict[str, object]]) -> None:

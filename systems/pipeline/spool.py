@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _BLOCK = 65536
@@ -145,6 +145,13 @@ class LineReader:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def all_lines(path: Path) -> Iterator[list[bytes]]:
+    """The whole lines that a file holds now, some at a time; nothing stays open afterwards."""
+    with contextlib.closing(LineReader(path)) as reader:
+        while lines := reader.read():
+            yield lines
 
 
 def back(path: Path, offset: int, by: int) -> int:

@@ -66,6 +66,17 @@ def test_every_folder_of_modules_is_a_package() -> None:
             assert path.with_name("__init__.py").is_file() or path.parents[1].name == "templates", path
 
 
+def test_every_file_beside_the_modules_is_packaged() -> None:
+    """A checkout finds its data files without that; an installed package only those that pyproject.toml names."""
+    packaged: set[Path] = set()
+    for package, patterns in PROJECT["tool"]["setuptools"]["package-data"].items():
+        folder = ROOT / "src" / Path(*package.split("."))
+        packaged |= {path.resolve() for pattern in patterns for path in folder.glob(pattern)}
+    for folder in ("schemas", "simulation", "runner", "reports", "systems", "scenarios", "gates"):
+        files = {path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix != ".py"}
+        assert sorted(path for path in files - packaged if path.parent.name != "__pycache__") == [], folder
+
+
 # The lock.
 
 

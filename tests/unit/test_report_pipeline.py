@@ -60,7 +60,25 @@ def test_records_are_counted_and_not_tasks(directory: Path) -> None:
 def test_the_console_counts_records(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["run", str(directory.parent / "flow.yaml"), "--out", str(directory.parent / "again")]) == 0
     load = read_run(directory).verdict.load
-    assert f"  {load.offered:,} records sent, {load.answered:,} stored\n" in capsys.readouterr().out
+    assert (
+        f"  {load.offered:,} records sent, {load.answered:,} stored, 4 lost (in all sinks together)\n"
+        in capsys.readouterr().out
+    )
+
+
+def test_the_console_says_what_was_lost_missed_and_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = SCENARIO.replace("pipeline:\n", "pipeline:\n  source: {resume: false}\n").replace(
+        "process_kill, process: signal, at: 69s", "source_disconnect, at: 69s, for: 5s"
+    )
+    run(tmp_path, text.replace("lost_records <= 100", "lost_records <= 200"), 0)
+    assert re.search(r" stored, 104 lost \(in all sinks together\), 52 missed\n", capsys.readouterr().out)
+
+
+def test_the_rows_of_the_console_are_aligned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path, SCENARIO.replace("slos: [", "slos: ['sink_difference{figure=strong_ratio} <= 12.345%', "), 0)
+    rows = [line for line in capsys.readouterr().out.splitlines() if "margin" in line]
+    assert len(rows) == 3
+    assert len({line.index("  margin") for line in rows}) == 1
 
 
 def test_there_are_tables_of_processes_sinks_alerts_and_the_shutdown(directory: Path) -> None:

@@ -163,6 +163,13 @@ def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["title"] == "Soak target"
 
 
+def test_a_target_file_that_cannot_be_read_is_not_called_a_scenario(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["run", str(ROOT / "scenarios" / "72h.yaml"), "--target", str(tmp_path / "none.yaml")]) == 2
+    assert "none.yaml: No such file or directory (give a readable target file)" in capsys.readouterr().err
+
+
 def test_a_scenario_is_no_target_file(capsys: pytest.CaptureFixture[str]) -> None:
     scenario = str(ROOT / "scenarios" / "72h.yaml")
     assert run_command(["run", scenario, "--target", scenario]) == 2

@@ -9,7 +9,8 @@ import numpy as np
 
 from soak.runner.judge.account import Account, Beside
 from soak.runner.judge.pipeline.files import Holdings, daily_reports, parity_diff, source_manifest
-from soak.runner.judge.pipeline.followed import Lives, Resources
+from soak.runner.judge.pipeline.followed import Listed, Resources
+from soak.runner.judge.pipeline.lives import LIVES, Lives
 from soak.runner.judge.pipeline.own_alerts import MINUTE_KINDS, OwnAlerts
 from soak.schemas.evidence.processes import ShutdownOrder, SourceMetrics, SystemExport
 from soak.schemas.language.model import Scenario
@@ -21,25 +22,16 @@ from soak.schemas.stream.vocabulary import Vocabulary
 from soak.schemas.systems.pipeline.documents import PARITY_DIFF, SOURCE_MANIFEST, daily_report
 from soak.schemas.systems.pipeline.settings import pipeline_of
 
-_LIVES = {
-    Kind.PROCESS_STARTED,
-    Kind.PROCESS_EXITED,
-    Kind.PROCESS_HEALTHY,
-    Kind.PROCESS_OUTPUT,
-    Kind.PROCESS_ABANDONED,
-    Kind.PROCESS_ORPHANED,
-}
 _RESOURCES = {Kind.SAMPLE_PROCESS_RSS, Kind.SAMPLE_PROCESS_OPEN_FILES, Kind.SAMPLE_PROCESS_CPU}
 _SINKS = {Kind.SINK_TOTAL: "total", Kind.SINK_CONFIRM: "confirm", Kind.SINK_STRONG: "strong"}
+_SAID = {Kind.PROCESS_ABANDONED, Kind.PROCESS_ORPHANED, Kind.REPORTED_RESTARTS}
 _OTHERS = {
-    Kind.SHUTDOWN_STARTED,
     Kind.EXPORT_MADE,
     Kind.REPORTED_ALERT_FIRED,
     Kind.REPORTED_ALERT_RESOLVED,
-    Kind.REPORTED_RESTARTS,
     Kind.SAMPLE_BACKLOG,
 }
-_ONE_BY_ONE = {*_LIVES, *_RESOURCES, *_SINKS, *_OTHERS, *MINUTE_KINDS}
+_ONE_BY_ONE = {*LIVES, *_RESOURCES, *_SINKS, *_SAID, *_OTHERS, *MINUTE_KINDS}
 _FOLLOWED: Bools = flags_by_kind(lambda kind, spec: kind in _ONE_BY_ONE)
 
 
@@ -49,14 +41,14 @@ class PipelineAccount(Account):
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary) -> None:
         self._scenario, self._vocabulary, self._pipeline = scenario, vocabulary, pipeline_of(scenario)
         processes = range(len(self._pipeline.processes))
-        self._lives = [Lives(self._pipeline, number) for number in processes]
+        self._lives = Lives(self._pipeline)
+        self._listed = [Listed() for _ in processes]
         self._resources = [Resources() for _ in processes]
         self._backlog = [0 for _ in processes]
         self._alerts = OwnAlerts(self._pipeline.alerts)
         self._holdings = Holdings(scenario)
         self._counts = np.zeros(len(Kind), dtype=np.int64)
         self._sums = np.zeros(len(Kind))
-        self._shutdown_s: float | None = None
         self._exported_s: float | None = None
         self._longest_s: float | None = None
         self._until_s = 0.0
@@ -74,16 +66,17 @@ class PipelineAccount(Account):
             self._event(kind, t_s, worker, cause, value)
 
     def _event(self, kind: int, t_s: float, worker: int, cause: int, value: float) -> None:
-        is_process = 0 <= worker < len(self._lives)
-        if kind in _LIVES and is_process:
-            fault = self._vocabulary.causes[cause].fault
-            self._lives[worker].observe(kind, t_s, fault, ending=self._shutdown_s is not None)
+        is_process = 0 <= worker < len(self._listed)
+        if kind in LIVES:
+            found = self._lives.take(kind, worker, t_s, cause)
+            if found is not None and kind == Kind.PROCESS_EXITED:
+                self._listed[worker].exits.append(found)
+        elif kind in _SAID and is_process:
+            self._listed[worker].take(kind, value)
         elif kind in _RESOURCES and is_process:
             self._resources[worker].take(kind, value)
         elif kind == Kind.SAMPLE_BACKLOG and is_process:
             self._backlog[worker] = int(value)
-        elif kind == Kind.REPORTED_RESTARTS and is_process:
-            self._lives[worker].reported = int(value)
         elif kind in _SINKS:
             self._holdings.figure(worker, _SINKS[Kind(kind)], int(value))
         elif kind in MINUTE_KINDS:
@@ -92,8 +85,6 @@ class PipelineAccount(Account):
             self._alerts.fired(self._vocabulary.names[int(value)], t_s)
         elif kind == Kind.REPORTED_ALERT_RESOLVED:
             self._alerts.resolved(self._vocabulary.names[int(value)], t_s)
-        elif kind == Kind.SHUTDOWN_STARTED:
-            self._shutdown_s = t_s if self._shutdown_s is None else self._shutdown_s
         elif kind == Kind.EXPORT_MADE:
             if self._exported_s is not None:
                 self._longest_s = max(self._longest_s or 0.0, round(t_s - self._exported_s, 6))
@@ -104,7 +95,10 @@ class PipelineAccount(Account):
         pids, pipeline = _pids(beside.read(TABLE) or beside.read(f"system/{TABLE}")), self._pipeline
         used = zip(pipeline.processes, self._resources, strict=True)
         return {
-            "processes": [lives.told(pids.get(lives.name, [])) for lives in self._lives],
+            "processes": [
+                listed.told(process.name, pids.get(process.name, []), pipeline.supervisor.restart.backoff, self._fault)
+                for process, listed in zip(pipeline.processes, self._listed, strict=True)
+            ],
             "shutdown_order": self._shutdown_order(),
             "resource_usage": {process.name: resources.told() for process, resources in used},
             "system_export": SystemExport(
@@ -124,12 +118,14 @@ class PipelineAccount(Account):
             "alerts": list(self._alerts.told(beside)),
         }
 
+    def _fault(self, cause: int) -> str:
+        return self._vocabulary.causes[cause].fault
+
     def _shutdown_order(self) -> ShutdownOrder:
-        began_s = self._shutdown_s
-        ended = [(lives.last_exit_s, lives.name) for lives in self._lives if lives.last_exit_s is not None]
-        observed = [name for at_s, name in sorted(ended) if began_s is not None and at_s >= began_s]
-        left = {lives.name: backlog for lives, backlog in zip(self._lives, self._backlog, strict=True)}
-        return ShutdownOrder(began_s, list(self._pipeline.supervisor.order), observed, left)
+        names = [process.name for process in self._pipeline.processes]
+        observed = [names[number] for number in self._lives.ended]
+        left = dict(zip(names, self._backlog, strict=True))
+        return ShutdownOrder(self._lives.shutdown_s, list(self._pipeline.supervisor.order), observed, left)
 
     def documents(self, beside: Beside) -> Mapping[str, msgspec.Struct]:
         """source_manifest.json, parity_diff.json and a daily report of each sink."""

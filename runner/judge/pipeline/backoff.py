@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from soak.runner.judge.pipeline.lives import Exit
 from soak.schemas.stream.identity import Identity
 from soak.schemas.systems.pipeline.settings import RestartWhen, Supervisor
 from soak.schemas.units import show_duration
@@ -31,10 +32,8 @@ class Found:
 
 @dataclass(slots=True)
 class _Row:
-    """Consecutive exits of a process: the fewest and the most they can be taken for. starts_s: its last restarts."""
+    """The last restarts of a process."""
 
-    least: int = 0
-    most: int = 0
     starts_s: deque[float] = field(default_factory=deque)
 
 
@@ -43,28 +42,16 @@ class Backoffs:
 
     def __init__(self, supervisor: Supervisor, processes: int, identity: Identity | None) -> None:
         self._restart, self._health = supervisor.restart, supervisor.health
-        speed = identity.speed if identity and identity.clock == "real" else 0.0
+        speed = identity.speed if identity and identity.clock != "simulated" else 0.0
         self._early_s = SEEN_WITHIN_REAL_S * speed + _TICK_S
         # Who does not wait for the end of its processes sees it in the next health round.
         self._late_s = self._health.every_s + self._health.timeout_s + START_REAL_S * speed
         self._rows = [_Row() for _ in range(processes)]
 
-    def exited(self, number: int, t_s: float, well_since_s: float | None, first_well_s: float | None) -> None:
-        """A process ended. well_since_s: since when it had been healthy without a break; first_well_s: for the first time.
-
-        A supervisor may count from either: a probe that fails as the process ends is not what ended its health.
-        """
-        row, reset_s = self._rows[number], self._restart.reset_after_s
-        least_s, most_s = (0.0 if since_s is None else t_s - since_s for since_s in (well_since_s, first_well_s))
-        # A supervisor sees how long a process is healthy by its rounds.
-        surely, perhaps = least_s >= reset_s + self._health.every_s, most_s >= reset_s - self._health.every_s
-        row.most = 1 if surely else row.most + 1
-        row.least = 1 if perhaps else row.least + 1
-
-    def restarted(self, number: int, t_s: float, waited_s: float) -> Found:
-        """A process was started again so long after it ended."""
-        row, restart = self._rows[number], self._restart
-        least_s, most_s = restart.backoff.least_s(max(1, row.least)), restart.backoff.full_s(max(1, row.most))
+    def restarted(self, number: int, t_s: float, found: Exit) -> Found:
+        """A process was started again after an exit."""
+        row, restart, waited_s = self._rows[number], self._restart, found.waited_s or 0.0
+        least_s, most_s = restart.backoff.least_s(found.in_a_row.least), restart.backoff.full_s(found.in_a_row.most)
         if restart.when is RestartWhen.NEVER:
             return Found(0.0, "restarted, though nothing is to be")
         if self._too_often(row, t_s):

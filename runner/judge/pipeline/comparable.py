@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from soak.runner.judge.comparable import Comparable, Series
+from soak.runner.judge.pipeline.lives import LIVES, Lives
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.tolerance import EXACT, Tolerance
@@ -22,16 +23,14 @@ _MINUTES = {
 }
 _SINKS = {Kind.SINK_TOTAL: "total", Kind.SINK_CONFIRM: "confirm", Kind.SINK_STRONG: "strong"}
 _ALERTS = {Kind.REPORTED_ALERT_FIRED: "fired", Kind.REPORTED_ALERT_RESOLVED: "resolved"}
-_BACK = (Kind.PROCESS_EXITED, Kind.PROCESS_HEALTHY, Kind.PROCESS_OUTPUT)
+_BACK = (Kind.PROCESS_HEALTHY, Kind.PROCESS_OUTPUT)
 _FOLLOWED = kind_flags(
     *_MINUTES,
     *_SINKS,
     *_ALERTS,
-    *_BACK,
+    *LIVES,
     Kind.RECORDS_SENT,
     Kind.RECORDS_STORED,
-    Kind.SHUTDOWN_STARTED,
-    Kind.RUN_RESUMED,
 )
 
 _OF_A_MINUTE = Tolerance(absolute=5, relative=0.01, real_s=5)
@@ -53,10 +52,8 @@ class PipelineComparable(Comparable):
         self._sinks: dict[tuple[Kind, int], float] = {}
         self._alerts: dict[tuple[Kind, str], list[float]] = {}
         self._restarts: dict[int, list[float]] = {}
-        self._away: dict[int, float] = {}
-        self._missing: dict[int, set[Kind]] = {}
+        self._lives = Lives(self._pipeline)
         self._records: Counter[int] = Counter()
-        self._over = False
 
     def observe(self, block: Block) -> None:
         """See `Comparable`."""
@@ -69,27 +66,14 @@ class PipelineComparable(Comparable):
                 self._sinks[kind, worker] = value
             elif kind in _ALERTS:
                 self._alerts.setdefault((kind, self._vocabulary.names[int(value)]), []).append(t_s)
-            elif kind in _BACK:
-                self._process(kind, worker, t_s)
+            elif kind in LIVES:
+                found = self._lives.take(kind, worker, t_s)
+                if kind in _BACK and found is not None and found.took_s is not None:
+                    self._restarts.setdefault(worker, []).append(found.took_s)
             elif kind is Kind.RECORDS_SENT:
                 self._records[-1] += round(value)
-            elif kind is Kind.RECORDS_STORED:
-                self._records[worker] += int(block.attempt[place])
             else:
-                self._over = kind is Kind.SHUTDOWN_STARTED
-                self._away.clear()
-
-    def _process(self, kind: Kind, number: int, t_s: float) -> None:
-        """Follow a process from its exit until it is healthy and, if it writes anything, has passed something on again."""
-        if kind is Kind.PROCESS_EXITED:
-            if not self._over:
-                self._away.setdefault(number, t_s)
-                writes = bool(self._pipeline.processes[number].writes)
-                self._missing[number] = {Kind.PROCESS_HEALTHY, *([Kind.PROCESS_OUTPUT] if writes else [])}
-        elif number in self._away:
-            self._missing[number].discard(kind)
-            if not self._missing[number]:
-                self._restarts.setdefault(number, []).append(t_s - self._away.pop(number))
+                self._records[worker] += int(block.attempt[place])
 
     def series(self) -> Iterator[Series]:
         """See `Comparable`."""

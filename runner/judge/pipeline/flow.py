@@ -24,6 +24,10 @@ class Flow:
         """By name, of each sink."""
         self.on_the_way = {name: np.zeros(len(pipeline.processes), dtype=np.int64) for name in _OF_PROCESS}
         """By name, of each process."""
+        self.expected: list[int | None] = [None] * sinks
+        """How many records have to get to each sink, where that is said."""
+        self.told: dict[str, set[int]] = {name: set() for name in _OF_SINK}
+        """By name, the sinks of which something was said, be it 0."""
         self.latency = [Histogram() for _ in range(sinks)]
 
     def observe(self, block: Block, facts: Facts) -> None:
@@ -38,7 +42,22 @@ class Flow:
                 places = np.flatnonzero(block.kind == kind)
                 number = block.worker[places] - first
                 inside = (number >= 0) & (number < len(counts[name]))
+                if counts is self.counts:
+                    self.told[name].update(number[inside].tolist())
                 np.add.at(counts[name], number[inside], block.value[places][inside].astype(np.int64))
+
+        for place in np.flatnonzero(block.kind == Kind.SINK_EXPECTED).tolist():
+            sink = int(block.worker[place]) - self._parts.count
+            if 0 <= sink < len(self.expected):
+                self.expected[sink] = int(block.value[place])
+
+    def lost(self, sink: int) -> int:
+        """How many records a sink will never have, with those that a process on the way there missed."""
+        missed = self.on_the_way["missed"]
+        on_the_way = sum(
+            int(missed[each]) for each, sinks in enumerate(self._parts.behind) if self._parts.count + sink in sinks
+        )
+        return int(self.counts["lost"][sink]) + on_the_way
 
     def _stored(self, block: Block, facts: Facts) -> None:
         stored = np.flatnonzero(block.kind == Kind.RECORDS_STORED)

@@ -1,85 +1,51 @@
 """What the files of a pipeline's evidence are made of, followed event by event where there are few of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from soak.runner.judge.pipeline.lives import Exit
 from soak.schemas.evidence.processes import ProcessRecord, ResourceUsage, Restart
+from soak.schemas.language.backoff import Backoff
 from soak.schemas.stream.events import Kind
-from soak.schemas.systems.pipeline.settings import Pipeline
 
 
 @dataclass(slots=True)
-class Life:
-    """An exit of a process and what followed, as far as it is known. planned_s: the backoff that the settings ask for."""
+class Listed:
+    """What the manifest says of one process. exits: those before the shutdown."""
 
-    exited_s: float
-    fault: str
-    planned_s: float | None
-    started_s: float | None = None
-    healthy_s: float | None = None
-    output_s: float | None = None
+    exits: list[Exit] = field(default_factory=list)
+    abandoned: bool = False
+    orphans: int = 0
+    reported: int | None = None
 
-    def told(self) -> Restart:
-        """As it is written."""
-        waited_s = None if self.started_s is None else round(self.started_s - self.exited_s, 6)
-        known = self.healthy_s is not None and self.output_s is not None
-        back_s = max(self.healthy_s or 0.0, self.output_s or 0.0) - self.exited_s if known else None
-        return Restart(
-            self.exited_s,
-            self.fault,
-            self.started_s,
-            self.healthy_s,
-            self.output_s,
-            self.planned_s,
-            waited_s,
-            None if back_s is None else round(back_s, 6),
-        )
-
-
-class Lives:
-    """The exits and starts of one process. Exits after the shutdown began are no failures and are not followed by a start."""
-
-    def __init__(self, pipeline: Pipeline, number: int) -> None:
-        self._restart, self._number = pipeline.supervisor.restart, number
-        self.name = pipeline.processes[number].name
-        self.exits: list[Life] = []
-        self.last_exit_s: float | None = None
-        self.abandoned, self.orphans = False, 0
-        self.reported: int | None = None
-        self._consecutive = 0
-        self._healthy_since_s: float | None = 0.0
-
-    def observe(self, kind: int, t_s: float, fault: str, *, ending: bool) -> None:
-        """An event of this process. ending: whether the shutdown has begun."""
-        last = self.exits[-1] if self.exits else None
-        if kind == Kind.PROCESS_EXITED:
-            self.last_exit_s = t_s
-            if not ending:
-                self._exit(t_s, fault)
-        elif kind == Kind.PROCESS_ABANDONED:
+    def take(self, kind: int, value: float) -> None:
+        """What is said of it at the end."""
+        if kind == Kind.PROCESS_ABANDONED:
             self.abandoned = True
         elif kind == Kind.PROCESS_ORPHANED:
             self.orphans += 1
-        elif kind == Kind.PROCESS_HEALTHY:
-            self._healthy_since_s = t_s
-            if last is not None and last.healthy_s is None:
-                last.healthy_s = t_s
-        elif last is not None and kind == Kind.PROCESS_STARTED and last.started_s is None:
-            last.started_s = t_s
-        elif last is not None and kind == Kind.PROCESS_OUTPUT and last.output_s is None:
-            last.output_s = t_s
+        else:
+            self.reported = int(value)
 
-    def _exit(self, t_s: float, fault: str) -> None:
-        since_s = self._healthy_since_s
-        if since_s is not None and t_s - since_s >= self._restart.reset_after_s:
-            self._consecutive = 0
-        self._consecutive, self._healthy_since_s = self._consecutive + 1, None
-        self.exits.append(Life(t_s, fault, self._restart.backoff.full_s(self._consecutive)))
-
-    def told(self, pids: list[int]) -> ProcessRecord:
-        """As it is written."""
-        restarts = [life.told() for life in self.exits]
+    def told(self, name: str, pids: list[int], backoff: Backoff, fault: Callable[[int], str]) -> ProcessRecord:
+        """As it is written. fault: the name of the fault of a cause."""
+        restarts = [_told(each, backoff, fault(each.cause)) for each in self.exits]
         count = sum(each.started_s is not None for each in restarts)
-        return ProcessRecord(self.name, count, self.reported, self.abandoned, self.orphans, pids, restarts)
+        return ProcessRecord(name, count, self.reported, self.abandoned, self.orphans, pids, restarts)
+
+
+def _told(found: Exit, backoff: Backoff, fault: str) -> Restart:
+    planned_s = backoff.full_s(found.in_a_row.number)
+    return Restart(
+        found.exited_s,
+        fault,
+        found.started_s,
+        found.healthy_s,
+        found.output_s,
+        planned_s,
+        found.waited_s,
+        found.took_s,
+    )
 
 
 @dataclass(slots=True)

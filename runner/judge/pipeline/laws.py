@@ -20,11 +20,12 @@ _RESUMED = "the runner was down meanwhile"
 
 
 def laws_of(
-    pipeline: Pipeline, flow: Flow, ends: Ends, processes: Processes, probes: Probes, reported: Reported
+    pipeline: Pipeline, flow: Flow, ends: Ends, processes: Processes, probes: Probes, reported: Reported, *, real: bool
 ) -> Iterator[Law]:
-    """The laws of a pipeline."""
+    """The laws of a pipeline. real: of a real run."""
     resumed = processes.resumed
-    yield _unless_resumed(_records(pipeline, flow, ends), resumed=resumed)
+    for law in _records(pipeline, flow, ends, real=real):
+        yield _unless_resumed(law, resumed=resumed)
     if processes.any_reported:
         differing = list(processes.differing())
         found = Law("restarts", _RESTARTS, float(len(differing)), "; ".join(differing))
@@ -43,32 +44,64 @@ def _unless_resumed(law: Law, *, resumed: bool) -> Law:
     return Law(law.name, law.description, None, f"{law.detail}; {_RESUMED}")
 
 
-def _records(pipeline: Pipeline, flow: Flow, ends: Ends) -> Law:
-    if not ends.counted and not flow.sent:
-        # Processes without records: there are none to account for.
-        return Law("records", _RECORDS, 0.0, "")
+def _records(pipeline: Pipeline, flow: Flow, ends: Ends, *, real: bool) -> Iterator[Law]:
+    """Without sinks that were counted and without records there is nothing to account for, and no law."""
+    if ends.unread:
+        words = f"the ledger of {', '.join(ends.unread)} could not be read: correct its path, fields or time in the target file"
+        yield Law("records", _RECORDS, None, words)
+        return
     if not ends.counted:
-        return Law("records", _RECORDS, None, "the sinks were not counted at the end")
+        if flow.sent:
+            yield Law("records", _RECORDS, None, "the sinks were not counted at the end")
+        return
+    if unknown := _unknown(pipeline, flow, real=real):
+        yield Law("records", _RECORDS, None, unknown)
+        return
     wrong, broken = [], 0
     for number, sink in enumerate(pipeline.sinks):
-        way, whole = way_to(pipeline, number)
-        stored, lost = int(flow.stored[number]), int(flow.counts["lost"][number])
+        apart, told = _apart(pipeline, flow, ends, number)
         phantoms = int(flow.counts["phantoms"][number])
-        dropped, missed = (int(flow.on_the_way[name][way].sum()) for name in ("dropped", "missed"))
-        left = sum(int(ends.left[each] or 0) for each in way) - _elsewhere(pipeline, flow, ends, number)
-        apart = flow.sent - (stored + dropped + missed + lost + left)
-        # Of records that a process does not pass on it is not said where they are.
-        apart = apart if whole else min(0, apart)
-        # What would be read a second time waits as well as it is there.
-        again = sum(int(ends.left[each] or 0) for each in way if pipeline.processes[each].guarantee is _TWICE)
-        apart = 0 if -again <= apart < 0 else apart
-        broken += abs(apart) + phantoms
+        broken += apart + phantoms
         if apart or phantoms:
-            parts = {"stored": stored, "dropped": dropped, "missed": missed, "lost": lost, "waiting": left}
-            told = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count or name == "stored")
             never = f", {phantoms:,} never sent" if phantoms else ""
-            wrong.append(f"{sink.name}: {flow.sent:,} sent, {told}{never}")
-    return Law("records", _RECORDS, float(broken), "; ".join(wrong))
+            wrong.append(f"{sink.name}: {told}{never}")
+    yield Law("records", _RECORDS, float(broken), "; ".join(wrong))
+
+
+def _unknown(pipeline: Pipeline, flow: Flow, *, real: bool) -> str:
+    """What keeps records from being accounted for, in words. A real run says what could be compared, be it that 0 were found."""
+    if not flow.sent:
+        return "no records were sent"
+    for number, sink in enumerate(pipeline.sinks):
+        if real and number not in flow.told["phantoms"]:
+            return f"{sink.name}: not held against what the source sent: no ledger shows that"
+        if real and number not in flow.told["lost"]:
+            return f"{sink.name}: not held against what the source sent: which records get there is not known"
+        if not way_to(pipeline, number)[1] and flow.expected[number] is None:
+            return f"{sink.name}: how many records had to get there is not known"
+    return ""
+
+
+def _apart(pipeline: Pipeline, flow: Flow, ends: Ends, number: int) -> tuple[int, str]:
+    """How many records of a sink are not accounted for, or in two places, and all of them in words."""
+    way, whole = way_to(pipeline, number)
+    stored, lost = int(flow.stored[number]), int(flow.counts["lost"][number])
+    dropped, missed = (int(flow.on_the_way[name][way].sum()) for name in ("dropped", "missed"))
+    left = sum(int(ends.left[each] or 0) for each in way) - _elsewhere(pipeline, flow, ends, number)
+    expected = flow.expected[number]
+    if whole or expected is None:
+        apart = flow.sent - (stored + dropped + missed + lost + left)
+    else:
+        # What never got as far as the process that chooses may be of those that it passes on, or not.
+        apart = expected - (stored + lost)
+        apart = max(0, apart - (dropped + missed + left)) if apart > 0 else apart
+    # What would be read a second time waits as well as it is there.
+    again = sum(int(ends.left[each] or 0) for each in way if pipeline.processes[each].guarantee is _TWICE)
+    apart = 0 if -again <= apart < 0 else apart
+    parts = {"stored": stored, "dropped": dropped, "missed": missed, "lost": lost, "waiting": left}
+    told = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count or name == "stored")
+    had = "" if whole or expected is None else f", {expected:,} had to get there"
+    return abs(apart), f"{flow.sent:,} sent{had}, {told}"
 
 
 def _elsewhere(pipeline: Pipeline, flow: Flow, ends: Ends, number: int) -> int:

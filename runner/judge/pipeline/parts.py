@@ -11,7 +11,7 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Floats, Ints, make_block
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.pipeline.indicators import ALERT, FIGURE, PROCESS, SINK
-from soak.schemas.systems.pipeline.settings import pipeline_of
+from soak.schemas.systems.pipeline.settings import SOURCE, Pipeline, pipeline_of
 
 _NONE = -1
 """The label of anything else."""
@@ -28,6 +28,8 @@ class Parts:
         """How many processes there are: sinks have the numbers from here on."""
         self.reader = pipeline.reader
         """The number of the process that reads the source."""
+        self.behind = _behind(pipeline)
+        """By process, the numbers of the sinks that its records go to, through others or not."""
         self._process = np.array([*(part(**{PROCESS: each.name}) for each in pipeline.processes), _NONE])
         self._sink = np.array(
             [
@@ -75,6 +77,18 @@ class Parts:
     def name(self, worker: int) -> str:
         """The name of a part; empty for anything else."""
         return self.names[worker] if 0 <= worker < len(self.names) else ""
+
+
+def _behind(pipeline: Pipeline) -> list[list[int]]:
+    found = list[list[int]]([] for _ in pipeline.processes)
+    for sink in pipeline.sinks:
+        stream, way = sink.of, list[int]()
+        while stream != SOURCE and (writer := pipeline.writer(stream)) is not None and writer not in way:
+            way.append(writer)
+            stream = pipeline.processes[writer].reads
+        for process in way:
+            found[process].append(pipeline.sink(sink.name))
+    return found
 
 
 class Gathered:

@@ -1,7 +1,8 @@
 """Health probes: of each process one is due at every multiple of the interval, and one that is missing is not green.
 
-A probe belongs to the due time that is nearest to it; of several the nearest counts. Nothing is due before the first probe of any
-process was seen: then it is not known whether any could be. Where telemetry was lost on purpose, a missing probe says nothing.
+A probe belongs to the due time that is nearest to it; of several the nearest counts. Without any probe nothing is known, and none
+is due; once one of any process was seen, each was due from the first multiple on, also those that were missing before it. Where
+telemetry was lost on purpose, a missing probe says nothing.
 """
 
 from dataclasses import dataclass

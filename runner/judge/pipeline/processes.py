@@ -7,28 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from soak.runner.judge.pipeline.backoff import Backoffs
-from soak.runner.judge.pipeline.parts import Gathered, Parts
+from soak.runner.judge.pipeline.lives import LIVES, Exit, Lives
+from soak.runner.judge.pipeline.parts import Gathered, Parts, note_one
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.violations import Told, law, note
-from soak.schemas.stream.block import Block, tick
+from soak.schemas.stream.block import Block
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.pipeline.settings import Pipeline
 from soak.schemas.units import show_duration
 
-_FOLLOWED = kind_flags(
-    Kind.PROCESS_STARTED,
-    Kind.PROCESS_EXITED,
-    Kind.PROCESS_HEALTHY,
-    Kind.PROCESS_OUTPUT,
-    Kind.PROCESS_ABANDONED,
-    Kind.PROCESS_ORPHANED,
-    Kind.PROBE_GREEN,
-    Kind.PROBE_FAILED,
-    Kind.SHUTDOWN_STARTED,
-    Kind.REPORTED_RESTARTS,
-    Kind.RUN_RESUMED,
-)
+_FOLLOWED = kind_flags(*LIVES, Kind.PROCESS_ABANDONED, Kind.PROCESS_ORPHANED, Kind.REPORTED_RESTARTS)
 MOST_LISTED = 20
 """How many restarts of each process are listed."""
 
@@ -51,19 +40,11 @@ class CameBack:
 
 @dataclass(slots=True)
 class Followed:
-    """A process as it is followed. up: whether it runs; None before anything was seen of it. Times in seconds."""
+    """What is counted of a process."""
 
-    up: bool | None = None
     exits: int = 0
     restarts: int = 0
     reported: int | None = None
-    away_s: float | None = None
-    """When it exited of what it has not come back from."""
-    exit_s: float | None = None
-    healthy_s: float | None = None
-    output_s: float | None = None
-    well_since_s: float | None = None
-    """Since when it has been healthy without a break."""
     abandoned: bool = False
     orphaned: bool = False
     waits: list[Listed] = field(default_factory=list)
@@ -75,13 +56,15 @@ class Processes:
 
     def __init__(self, pipeline: Pipeline, parts: Parts, backoffs: Backoffs) -> None:
         self._parts, self._backoffs = parts, backoffs
-        self._writes = [bool(each.writes) for each in pipeline.processes]
         order = {name: place for place, name in enumerate(pipeline.supervisor.order)}
         self._place = [order.get(each.name, len(order)) for each in pipeline.processes]
         self.of = [Followed() for _ in pipeline.processes]
-        self.shutdown_s: float | None = None
-        self.ended: list[int] = []
-        """The processes in the order in which they ended after the shutdown began."""
+        self._lives = Lives(pipeline)
+        self._strangers = 0
+        """Processes that are left at the end and of which it is not known what they were."""
+        self._ending: list[int] = []
+        """The processes that ended in the shutdown and whose turn is not judged yet: more may end at the instant `_ending_s`."""
+        self._ending_s = 0.0
         self.out_of_turn = 0
         """Starts of processes that ran, and exits of those that did not."""
         self.resumed = False
@@ -95,8 +78,13 @@ class Processes:
         self.back = []
         places = np.flatnonzero(_FOLLOWED[block.kind]).tolist()
         for place in places:
+            if block.t[place] > self._ending_s:
+                self._settle(facts, series["shutdown_order_violations"])
             self._take(block, place, facts, series)
-        if facts.ended and self.shutdown_s is not None:
+        if self._ending_s <= facts.settled_s:
+            self._settle(facts, series["shutdown_order_violations"])
+        # What is left of an unknown process may be of any.
+        if facts.ended and self._lives.shutdown_s is not None and not self._strangers:
             for number, each in enumerate(self.of):
                 if not each.orphaned:
                     series["orphans"].add(facts.until_s, 0.0, self._parts.of_process(number, facts.until_s))
@@ -105,105 +93,94 @@ class Processes:
 
     def _take(self, block: Block, place: int, facts: Facts, series: dict[str, Gathered]) -> None:
         t_s, kind, number = float(block.t[place]), int(block.kind[place]), int(block.worker[place])
-        if kind == Kind.SHUTDOWN_STARTED:
-            self.shutdown_s = t_s if self.shutdown_s is None else self.shutdown_s
-        elif kind == Kind.RUN_RESUMED:
-            self.resumed, self.shutdown_s, self.ended = True, None, []
-            for each in self.of:
-                # It ended with the runner and was started with it: nobody restarted it.
-                each.up = each.exit_s = each.away_s = each.healthy_s = each.output_s = each.well_since_s = None
+        was_up, ended = self._up(number), len(self.ended)
+        found = self._lives.take(kind, number, t_s, int(block.cause[place]))
+        self.resumed = self.resumed or kind == Kind.RUN_RESUMED
+        if kind == Kind.PROCESS_ORPHANED:
+            self._orphaned(block, place, facts, series["orphans"])
         if not 0 <= number < len(self.of):
             return
         each, label = self.of[number], self._parts.of_process(number, t_s)
         match kind:
             case Kind.PROCESS_STARTED:
-                self._started(each, block, place, facts, series)
+                if was_up:
+                    self._turn(block, place, facts, "started while it ran")
+                series["restarts"].add(t_s, float(found is not None), label)
+                if found is not None:
+                    self._restarted(found, block, place, facts, series["backoff_violations"])
             case Kind.PROCESS_EXITED:
-                self._exited(each, block, place, facts, series)
-            case Kind.PROCESS_HEALTHY | Kind.PROCESS_OUTPUT:
-                self._came_back(each, number, kind, t_s, series["restart_time"])
+                if was_up is False:
+                    self._turn(block, place, facts, "exited while it did not run")
+                each.exits += found is not None
+                if len(self.ended) > ended:
+                    self._ending.append(number)
+                    self._ending_s = t_s
+            case Kind.PROCESS_HEALTHY | Kind.PROCESS_OUTPUT if found is not None:
+                self._came_back(each, number, found, series["restart_time"])
             case Kind.PROBE_GREEN | Kind.PROBE_FAILED:
                 series["restarts"].add(t_s, 0.0, label)
                 series["backoff_violations"].add(t_s, 0.0, label)
-                well = kind == Kind.PROBE_GREEN
-                each.well_since_s = (t_s if each.well_since_s is None else each.well_since_s) if well else None
             case Kind.PROCESS_ABANDONED:
                 each.abandoned = True
-            case Kind.PROCESS_ORPHANED:
-                each.orphaned = True
-                series["orphans"].add(t_s, 1.0, label)
-                self._note(facts, "orphans", block, place, "still there at the end")
             case Kind.REPORTED_RESTARTS:
                 each.reported = int(block.value[place])
 
-    def _started(self, each: Followed, block: Block, place: int, facts: Facts, series: dict[str, Gathered]) -> None:
+    def _up(self, number: int) -> bool | None:
+        return self._lives.of[number].up if 0 <= number < len(self.of) else None
+
+    @property
+    def ended(self) -> list[int]:
+        """The processes in the order in which they ended after the shutdown began."""
+        return self._lives.ended
+
+    def away_s(self, number: int) -> float | None:
+        """When a process exited of what it has not come back from."""
+        return self._lives.of[number].away_s
+
+    def _restarted(self, found: Exit, block: Block, place: int, facts: Facts, series: Gathered) -> None:
         t_s, number = float(block.t[place]), int(block.worker[place])
-        label = self._parts.of_process(number, t_s)
-        if each.up:
-            self._turn(block, place, facts, "started while it ran")
-        again = each.exit_s is not None
-        series["restarts"].add(t_s, float(again), label)
-        if again:
-            assert each.exit_s is not None
-            each.restarts += 1
-            self._note(facts, "restarts", block, place, "restarted")
-            waited_s = tick(t_s - each.exit_s)
-            found = self._backoffs.restarted(number, t_s, waited_s)
-            series["backoff_violations"].add(t_s, float(bool(found.wrong)), label)
-            if found.wrong:
-                waited = f"{show_duration(waited_s)} after its exit"
-                self._note(facts, "backoff_violations", block, place, found.wrong, waited)
-            if len(each.waits) < MOST_LISTED:
-                each.waits.append(Listed(waited_s, found.planned_s))
-        each.up, each.exit_s = True, None
-        each.healthy_s = each.output_s = each.well_since_s = None
+        each, waited_s = self.of[number], found.waited_s or 0.0
+        each.restarts += 1
+        self._note(facts, "restarts", block, place, "restarted")
+        judged = self._backoffs.restarted(number, t_s, found)
+        series.add(t_s, float(bool(judged.wrong)), self._parts.of_process(number, t_s))
+        if judged.wrong:
+            waited = f"{show_duration(waited_s)} after its exit"
+            self._note(facts, "backoff_violations", block, place, judged.wrong, waited)
+        if len(each.waits) < MOST_LISTED:
+            each.waits.append(Listed(waited_s, judged.planned_s))
 
-    def _exited(self, each: Followed, block: Block, place: int, facts: Facts, series: dict[str, Gathered]) -> None:
+    def _settle(self, facts: Facts, series: Gathered) -> None:
+        """All that ended at an instant is known: those that have their turn before it must have ended, also then."""
+        for number in self._ending:
+            before = [
+                self._parts.names[other]
+                for other, each in enumerate(self._lives.of)
+                if self._place[other] < self._place[number] and each.up
+            ]
+            series.add(self._ending_s, float(bool(before)), -1)
+            if before:
+                label = self._parts.of_process(number, self._ending_s)
+                told = Told(detail=f"{', '.join(before)} had to end before it", part=self._parts.names[number])
+                note_one(facts, "shutdown_order_violations", self._ending_s, label, "ended too early", told)
+        self._ending = []
+
+    def _orphaned(self, block: Block, place: int, facts: Facts, series: Gathered) -> None:
         t_s, number = float(block.t[place]), int(block.worker[place])
-        if each.up is False:
-            self._turn(block, place, facts, "exited while it did not run")
-        each.up = False
-        if self.shutdown_s is not None:
-            self._ended(number, block, place, facts, series["shutdown_order_violations"])
-            return
-        each.exits += 1
-        self._backoffs.exited(number, t_s, each.well_since_s, each.healthy_s)
-        each.exit_s = t_s
-        each.away_s = t_s if each.away_s is None else each.away_s
-        each.healthy_s = each.output_s = each.well_since_s = None
-
-    def _ended(self, number: int, block: Block, place: int, facts: Facts, series: Gathered) -> None:
-        """A process ended in the shutdown: those that have their turn before it must have ended, also at this instant."""
-        if number in self.ended:
-            return
-        self.ended.append(number)
-        now = {int(block.worker[other]) for other in np.flatnonzero(block.t == block.t[place]).tolist()}
-        before = [
-            other
-            for other, each in enumerate(self.of)
-            if self._place[other] < self._place[number] and each.up and other not in now
-        ]
-        series.add(float(block.t[place]), float(bool(before)), -1)
-        if before:
-            names = ", ".join(self._parts.names[other] for other in before)
-            detail = f"{names} had to end before it"
-            self._note(facts, "shutdown_order_violations", block, place, "ended too early", detail)
-
-    def _came_back(self, each: Followed, number: int, kind: int, t_s: float, series: Gathered) -> None:
-        if kind == Kind.PROCESS_HEALTHY:
-            each.healthy_s = t_s if each.healthy_s is None else each.healthy_s
-            each.well_since_s = t_s if each.well_since_s is None else each.well_since_s
+        if 0 <= number < len(self.of):
+            self.of[number].orphaned = True
         else:
-            each.output_s = t_s if each.output_s is None else each.output_s
-        done = each.healthy_s is not None and (each.output_s is not None or not self._writes[number])
-        if each.away_s is None or not done:
-            return
-        took_s = tick(t_s - each.away_s)
-        series.add(t_s, took_s, self._parts.of_process(number, each.away_s))
-        each.away_s = None
-        self.back.append(CameBack(number, t_s))
+            self._strangers += 1
+        series.add(t_s, 1.0, self._parts.of_process(number, t_s))
+        detail = "of an unknown process" if number < 0 else ""
+        self._note(facts, "orphans", block, place, "still there at the end", detail)
+
+    def _came_back(self, each: Followed, number: int, found: Exit, series: Gathered) -> None:
+        assert found.back_s is not None and found.took_s is not None
+        series.add(found.back_s, found.took_s, self._parts.of_process(number, found.away_s))
+        self.back.append(CameBack(number, found.back_s))
         if len(each.back) < MOST_LISTED:
-            each.back.append(took_s)
+            each.back.append(found.took_s)
 
     def _turn(self, block: Block, place: int, facts: Facts, what: str) -> None:
         self.out_of_turn += 1
@@ -221,7 +198,7 @@ class Processes:
         """How many processes have not come back from an exit."""
         gone = [
             number
-            for number, each in enumerate(self.of)
+            for number, each in enumerate(self._lives.of)
             if each.away_s is not None and (labels is None or self._parts.of_process(number, each.away_s) in labels)
         ]
         return len(gone)

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from soak.runner.judge.pipeline.keys import Keys
 from soak.runner.judge.recount import Recount
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block, Bools, Ints
@@ -16,7 +16,7 @@ from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
 from soak.schemas.systems.pipeline.record_ledger import FILE, SOURCE, LedgerLine, counted_up, unpacked
-from soak.schemas.systems.pipeline.settings import Pipeline, pipeline_of
+from soak.schemas.systems.pipeline.settings import Passes, Pipeline, pipeline_of
 
 _NUMBERED = {
     Kind.RECORDS_SENT: "records sent",
@@ -29,9 +29,14 @@ _NUMBERED = {
     Kind.SINK_CONFIRM: "confirmed records in the sink at the end",
     Kind.SINK_STRONG: "strong records in the sink at the end",
 }
+_AT_THE_END = {_NUMBERED[kind] for kind in (Kind.SINK_TOTAL, Kind.SINK_CONFIRM, Kind.SINK_STRONG)}
 _STORED = "records stored"
 _WITHOUT = kind_flags(Kind.SAMPLE_LOST)
-_COUNTED = kind_flags(Kind.RECORDS_STORED, *_NUMBERED)
+_WORDS = {**_NUMBERED, Kind.RECORDS_LOST: "records lost", Kind.RECORDS_MISSED: "records missed"}
+_COUNTED = kind_flags(Kind.RECORDS_STORED, Kind.SAMPLE_BACKLOG, *_WORDS)
+
+_BEFORE = 1 << 16
+"""By how much a key may be smaller than the first one that is seen, and is still flagged."""
 
 Figure: TypeAlias = tuple[str, int]
 """What is counted, and of which part of the system (-1: the source)."""
@@ -45,69 +50,72 @@ class RecordRecount(Recount):
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary) -> None:
         self._pipeline = pipeline_of(scenario)
         self._stream: Counter[Figure] = Counter()
-        self._lost = False
+        self._without = self._unread = False
+        """Whether events were lost on purpose; whether a ledger could not be read, so that sinks were not counted at the end."""
+        self._waiting: dict[int, int] = {}
+        """By process, how many records wait for it at the end."""
 
     def observe(self, block: Block) -> None:
         """See `Recount`."""
-        self._lost = self._lost or bool(_WITHOUT[block.kind].any())
+        self._without = self._without or bool(_WITHOUT[block.kind].any())
+        self._unread = self._unread or bool((block.kind == Kind.LEDGER_UNREAD).any())
         for place in np.flatnonzero(_COUNTED[block.kind]).tolist():
             kind, part = Kind(int(block.kind[place])), int(block.worker[place])
-            if kind is Kind.RECORDS_STORED:
+            if kind is Kind.SAMPLE_BACKLOG:
+                self._waiting[part] = int(block.value[place])
+            elif kind is Kind.RECORDS_STORED:
                 self._stream[_STORED, part] += int(block.attempt[place])
             else:
-                self._stream[_NUMBERED[kind], part] += round(float(block.value[place]))
+                self._stream[_WORDS[kind], part] += round(float(block.value[place]))
 
     def differences(self, ledger: Path) -> Iterator[str]:
         """See `Recount`. Where events were lost on purpose, nothing can be said."""
-        if self._lost:
+        if self._without:
             return
         counted = _Counts(self._pipeline)
         decode = msgspec.json.Decoder(LedgerLine).decode
         with ledger.open("rb") as file:
             for line in file:
                 counted.take(decode(line))
-        names = self._pipeline.parts
-        for figure, count in sorted(counted.figures().items()):
-            if (told := self._stream[figure]) != count and (figure in self._stream or count):
-                what, part = figure
-                of = f" of {names[part]}" if part >= 0 else ""
-                yield f"{what}{of}: {count:,} by the ledger, {told:,} in the stream"
+        figures, told = counted.figures(), self._stream
+        absent = {_WORDS[Kind.RECORDS_LOST], _WORDS[Kind.RECORDS_MISSED]}
+        for figure in sorted({*figures, *(each for each in told if each[0] not in absent)}):
+            if self._unread and figure[0] in _AT_THE_END:
+                continue
+            if told[figure] != figures[figure]:
+                yield f"{self._named(figure)}: {figures[figure]:,} by the ledger, {told[figure]:,} in the stream"
+        if not self._unread:
+            yield from self._absent(counted)
 
+    def _absent(self, counted: "_Counts") -> Iterator[str]:
+        """What never came to the reader of the source, and what came there and to a sink no more: all of it but what waits.
 
-class _Keys:
-    """Which keys a ledger holds: flags of small numbers, and a set of all others (texts by their hash)."""
+        A process that passes on some records only does not say which: then there are not more than are absent.
+        """
+        pipeline, reader = self._pipeline, self._pipeline.reader
+        shown = counted.shown_by(reader)
+        missed = 0 if shown is None else counted.absent(SOURCE, shown)
+        yield from self._within((_WORDS[Kind.RECORDS_MISSED], reader), missed, [reader])
+        for sink in pipeline.sinks:
+            figure = _WORDS[Kind.RECORDS_LOST], pipeline.sink(sink.name)
+            # Where the run failed midway, it is not known what is lost.
+            if (_WORDS[Kind.SINK_TOTAL], figure[1]) in self._stream:
+                way = [each for each in pipeline.way_to(sink.of) if shown is None or each != reader]
+                yield from self._within(figure, counted.absent(shown or SOURCE, sink.name), way)
 
-    def __init__(self) -> None:
-        self._flags: Bools = np.zeros(1 << 16, dtype=np.bool_)
-        self._others: set[int] = set()
+    def _within(self, figure: Figure, most: int, way: list[int]) -> Iterator[str]:
+        """Whether a figure is what is absent behind some processes, without what waits for them or was dropped by them."""
+        told, least = self._stream[figure], 0
+        if all(self._pipeline.processes[each].passes is Passes.ALL for each in way):
+            elsewhere = (self._waiting.get(each, 0) + self._stream[_WORDS[Kind.RECORDS_DROPPED], each] for each in way)
+            least = max(0, most - sum(elsewhere))
+        if not least <= told <= most:
+            counted = f"{most:,}" if least == most else f"{least:,} to {most:,}"
+            yield f"{self._named(figure)}: {counted} by the ledger, {told:,} in the stream"
 
-    def known(self, keys: Ints) -> Bools:
-        """Which keys are there."""
-        small = (keys >= 0) & (keys < len(self._flags))
-        found: Bools = small & self._flags[np.where(small, keys, 0)]
-        for place in np.flatnonzero(~small).tolist() if self._others else ():
-            found[place] = int(keys[place]) in self._others
-        return found
-
-    def add(self, keys: Ints) -> int:
-        """Add keys; returns how many were not there."""
-        small = (keys >= 0) & (keys < _MOST_FLAGS)
-        chosen = keys if small.all() else keys[small]
-        if not (np.diff(chosen) > 0).all():
-            chosen = np.unique(chosen)
-        if len(chosen) and (least := int(chosen[-1]) + 1) > len(self._flags):
-            grown: npt.NDArray[np.bool_] = np.zeros(max(least, 2 * len(self._flags)), dtype=np.bool_)
-            grown[: len(self._flags)] = self._flags
-            self._flags = grown
-        fresh = int((~self._flags[chosen]).sum())
-        self._flags[chosen] = True
-        before = len(self._others)
-        if len(chosen) < len(keys):
-            self._others.update(keys[~small].tolist())
-        return fresh + len(self._others) - before
-
-
-_MOST_FLAGS = 1 << 28
+    def _named(self, figure: Figure) -> str:
+        what, part = figure
+        return f"{what} of {self._pipeline.parts[part]}" if part >= 0 else what
 
 
 class _Counts:
@@ -116,10 +124,13 @@ class _Counts:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._sinks = {each.name for each in pipeline.sinks}
-        self._keys: dict[str, _Keys] = {}
+        self._keys: dict[str, Keys] = {}
+        self._seen: set[str] = set()
+        """Of which ledgers there are lines, also such without rows."""
         self._early: list[tuple[LedgerLine, Ints, Bools]] = []
         """Lines with keys that were not sent yet: they are looked at again when all is known."""
         self._has_source = False
+        self._first = 0
         self._counts: Counter[Figure] = Counter()
 
     def take(self, line: LedgerLine) -> None:
@@ -127,9 +138,12 @@ class _Counts:
         if line.dropped:
             self._counts[_NUMBERED[Kind.RECORDS_DROPPED], self._pipeline.process(line.of)] += line.dropped
         self._has_source = self._has_source or line.of == SOURCE
+        self._seen.add(line.of)
         if not line.keys:
             return
         keys = _ids(line)
+        if not self._keys and not isinstance(line.keys[0], str):
+            self._first = int(keys[0])
         if line.of == SOURCE or not self._has_source:
             self._counts[_NUMBERED[Kind.RECORDS_SENT], -1] += self._of(SOURCE).add(keys)
         if line.of != SOURCE:
@@ -146,8 +160,20 @@ class _Counts:
         self._early = []
         return self._counts
 
-    def _of(self, name: str) -> _Keys:
-        return self._keys.setdefault(name, _Keys())
+    def shown_by(self, process: int) -> str | None:
+        """The ledger that shows what a process passed on: of its stream, or else the first sink of that; None for none."""
+        stream = self._pipeline.processes[process].writes
+        names = (stream, *(sink.name for sink in self._pipeline.sinks if sink.of == stream))
+        return next((name for name in names if name in self._seen), None)
+
+    def absent(self, one: str, other: str) -> int:
+        """How many records are in one ledger and not in another one."""
+        return self._of(one).without(self._of(other))
+
+    def _of(self, name: str) -> Keys:
+        if name not in self._keys:
+            self._keys[name] = Keys(self._first - _BEFORE)
+        return self._keys[name]
 
     def _arrive(self, line: LedgerLine, keys: Ints, chosen: Bools) -> None:
         number = int(chosen.sum())

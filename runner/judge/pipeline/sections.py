@@ -40,7 +40,7 @@ def _processes(pipeline: Pipeline, ends: Ends, probes: Probes, processes: Proces
             [
                 pipeline.processes[number].name,
                 f"{each.exits:,}",
-                f"{each.restarts:,}{_ending(each)}",
+                f"{each.restarts:,}{_ending(each, processes.away_s(number))}",
                 _listed([show_duration(took_s) for took_s in each.back]),
                 _listed([f"{_seconds(wait.waited_s)} ({_seconds(wait.planned_s)})" for wait in each.waits]),
                 f"{show_ratio(probe.good / probe.probed)} of {probe.probed:,}" if probe.probed else _UNKNOWN,
@@ -55,14 +55,14 @@ def _processes(pipeline: Pipeline, ends: Ends, probes: Probes, processes: Proces
     return Section("Processes", [*columns, "most waiting"], rows, note)
 
 
-def _ending(each: Followed) -> str:
+def _ending(each: Followed, away_s: float | None) -> str:
     words = []
     if each.reported is not None and each.reported != each.restarts:
         words.append(f"{each.reported:,} reported")
     if each.abandoned:
         words.append("abandoned")
-    if each.away_s is not None:
-        words.append(f"away since {moment(each.away_s)}")
+    if away_s is not None:
+        words.append(f"away since {moment(away_s)}")
     return f" ({', '.join(words)})" if words else ""
 
 
@@ -76,7 +76,8 @@ def _sinks(pipeline: Pipeline, flow: Flow, ends: Ends) -> Section:
                 f"{flow.stored[number]:,}",
                 *(_quantile(histogram, q) for q in _QUANTILES),
                 _known(histogram.largest, show_duration),
-                *(f"{counts[number]:,}" for counts in flow.counts.values()),
+                f"{flow.lost(number):,}",
+                *(f"{flow.counts[name][number]:,}" for name in ("duplicates", "phantoms")),
                 *(
                     _UNKNOWN if each is None else f"{each:,.0f}"
                     for each in (figures.total, figures.confirm, figures.strong)

@@ -28,7 +28,7 @@ from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import Vocabulary
 from soak.schemas.systems.pipeline.settings import pipeline_of
 
-_CONSEQUENCES = {Kind.RECORDS_LOST: LOST, Kind.RECORDS_DUPLICATED: DUPLICATED}
+_CONSEQUENCES = {Kind.RECORDS_LOST: LOST, Kind.RECORDS_MISSED: LOST, Kind.RECORDS_DUPLICATED: DUPLICATED}
 
 
 class PipelineTracker(Tracker):
@@ -36,10 +36,10 @@ class PipelineTracker(Tracker):
 
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
         super().__init__(scenario, vocabulary, identity)
-        self._is_real = identity is not None and identity.clock == "real"
+        self._is_real = identity is not None and identity.clock != "simulated"
         pipeline = self._pipeline = pipeline_of(scenario)
         self._parts = parts = Parts(scenario)
-        self._real = identity is not None and identity.clock == "real"
+        self._real = identity is not None and identity.clock != "simulated"
         self.flow = Flow(pipeline, parts)
         self.ends = Ends(pipeline, parts)
         self.probes = Probes(scenario, parts, vocabulary)
@@ -72,7 +72,13 @@ class PipelineTracker(Tracker):
             fault = self._vocabulary.causes[int(block.cause[place])].fault
             if fault:
                 key = (_CONSEQUENCES[Kind(int(block.kind[place]))], fault, float(block.t[place]))
-                self._brought[key] = self._brought.get(key, 0) + int(block.value[place])
+                self._brought[key] = self._brought.get(key, 0) + int(block.value[place]) * self._sinks(block, place)
+
+    def _sinks(self, block: Block, place: int) -> int:
+        """How many sinks an event is of: what a process missed is in none of those behind it."""
+        worker = int(block.worker[place])
+        missed = block.kind[place] == Kind.RECORDS_MISSED and 0 <= worker < self._parts.count
+        return len(self._parts.behind[worker]) if missed else 1
 
     def consequences(self, lifecycle: Lifecycle) -> Iterator[Consequence]:
         """Records that faults lost, and those that a sink holds twice by them."""
@@ -91,7 +97,8 @@ class PipelineTracker(Tracker):
 
     def laws(self, lifecycle: Lifecycle, *, complete: bool) -> Iterator[Law]:
         """Records and the starts of processes are accounted for."""
-        yield from laws_of(self._pipeline, self.flow, self.ends, self.processes, self.probes, self._reported)
+        parts = (self.flow, self.ends, self.processes, self.probes, self._reported)
+        yield from laws_of(self._pipeline, *parts, real=self._real)
 
     def still_open(self, sli: Sli, lifecycle: Lifecycle, labels: frozenset[int] | None) -> tuple[int, str] | None:
         """Processes that are away, and alerts that are due."""

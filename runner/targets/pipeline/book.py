@@ -36,14 +36,13 @@ class Seen:
 @dataclass(slots=True)
 class Tally:
     """What a place holds. rows: all of them, of records that were sent; distinct: of different records, and of these how many are
-    as the bits say. tells_like: whether that is known. highest: the largest number of a record in it; newest_s: when the newest
-    was sent."""
+    as the bits say, by the place's own word or the plan; rows_like: by its own word only. highest: the largest number of a record
+    in it; newest_s: when the newest was sent."""
 
     rows: int = 0
     distinct: int = 0
     like: Counter[int] = field(default_factory=Counter)
     rows_like: Counter[int] = field(default_factory=Counter)
-    tells_like: bool = False
     highest: int = -1
     newest_s: float = -1.0
 
@@ -124,9 +123,8 @@ class Book:
         if like is None and self.knows_like:
             like = self.like.values[number].astype(np.int64)
         if like is not None:
-            tally.tells_like = True
             for bit in (STRONG, LOW, CONFIRMED):
-                tally.rows_like[bit] += int(((like & bit) > 0).sum())
+                tally.rows_like[bit] += 0 if seen.like is None else int(((like & bit) > 0).sum())
                 tally.like[bit] += int(((like[new] & bit) > 0).sum())
         if place is self._first:
             self.tells_like = self.tells_like or like is not None
@@ -144,10 +142,10 @@ class Book:
             if like is not None:
                 self.minutes[:size, column] += np.bincount(minute[(like & bit) > 0], minlength=size)
 
-    def absent(self, place: Place, first: int, last: int, like: int) -> Ints:
-        """The records from number `first` to before `last` that a place does not hold, of those that are as `like` says."""
+    def absent(self, bits: int, first: int, last: int, like: int) -> Ints:
+        """The records from number `first` to before `last` that no place of these bits holds, of those as `like` says."""
         held = self.held.values[first:last]
-        missing = (held & place.bit) == 0
+        missing = (held & np.uint32(bits)) == 0
         if like:
             missing &= (self.like.values[first:last] & like) == like
         return np.flatnonzero(missing) + first

@@ -4,9 +4,9 @@ import json
 import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, closing
+from enum import Enum, auto
 from pathlib import Path
 
-from soak.runner.console import remark
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.losses import put_losses
 from soak.runner.targets.offspring import Offspring, offspring_ended
@@ -48,6 +48,14 @@ _HOLD_REAL_S = 0.15
 """A stretch is closed so long after its end: what was written by then can be read."""
 
 
+class Sends(Enum):
+    """Until when the source sends: one of the user's own until it is stopped, one that replays the plan to its end."""
+
+    ALWAYS = auto()
+    UNTIL_STOPPED = auto()
+    ITS_SHARE = auto()
+
+
 class Drive:
     """Everything of one run; leaving it as a context ends every process it started."""
 
@@ -85,7 +93,9 @@ class Drive:
         )
         self._stack.callback(self._ledgers.close_files)
         self._ledgers.open(past.restore(self._ledgers))
+        plan.is_offered = ours
         self._feed = None
+        self._sends = Sends.ALWAYS if self._file.source is not None and not ours else Sends.ITS_SHARE
         if ours:
             first = past.next_record(self._flow)
             self._feed = enter(closing(Feed(plan, self._system / REPLAY, self._speed, first)))
@@ -194,12 +204,22 @@ class Drive:
         if not self._observer.hears_probes:
             self._group.probes_from(time.monotonic() - context.clock.real(context.now()))
 
+    def _end_source(self) -> None:
+        """The time of arrivals is over: of what is sent from now on, some would always be on its way."""
+        if self._sends is Sends.ALWAYS:
+            self._group.programs.ask_to_stop(SOURCE)
+            self._sends = Sends.UNTIL_STOPPED
+        elif self._sends is Sends.UNTIL_STOPPED and self._group.programs.is_stopped(SOURCE):
+            self._sends = Sends.ITS_SHARE
+
     def _go_on(self, until_s: float) -> None:
         """Let it run up to a time."""
         context = self._context
         while (now_s := context.now()) < until_s:
             self._observer.look()
             context.agenda.run(context.now())
+            if now_s >= self._plan.ends_s:
+                self._end_source()
             wait_s = context.clock.real(min(context.agenda.next_s, until_s) - now_s)
             time.sleep(max(0.0, min(_LOOK_REAL_S, wait_s)))
 
@@ -229,6 +249,7 @@ class Drive:
         self._metrics.ask()
         self._usage.sample(self._context.now())
         self._ledgers.close(until_s)
+        self._ledgers.readable.say_early()
         self._complete_s = until_s
 
     def _is_open(self) -> bool:
@@ -238,9 +259,10 @@ class Drive:
         if self._context.now() < plan.ends_s + flow.settling_s + 2 * _HOLD_REAL_S * self._speed:
             return True
         sent_all = self._feed is None or (self._feed.ended and flow.book.sent > self._feed.last)
+        sending = self._sends is not Sends.ITS_SHARE
         waits = any(value > 0 for value in flow.waiting.now().values())
         lags = any(flow.lags(place) for place in flow.places)
-        return not sent_all or waits or lags or any(self._faults.under_way)
+        return not sent_all or sending or waits or lags or any(self._faults.under_way)
 
     def _shut_down(self) -> Generator[Block, None, None]:
         context = self._context
@@ -256,8 +278,6 @@ class Drive:
         self._observer.look()
         self._observer.listen()
         self._ledgers.read(context.now())
-        for name, count in self._ledgers.damaged.items():
-            remark(f"warning: ledger of {name}: lines and rows that cannot be read count as not written: {count:,}")
         self._ending.note_orphans()
         known = (
             {name: self._group.restarts(name) for name in self._group.processes}
@@ -270,7 +290,7 @@ class Drive:
         self._observer.tell_restarts(now_s, known)
         self._observer.tell_resources(now_s)
         self._logs.tell_sizes(now_s)
-        note_remains(self._flow, self._pipeline, now_s)
+        note_remains(self._flow, self._pipeline, now_s, self._ledgers.unread())
         for kind in CENSUS.values():
             context.note(now_s, kind)
         yield context.journal.take(now_s)

@@ -50,17 +50,18 @@ class Ending:
         return left
 
     def note_orphans(self) -> list[Orphan]:
-        """Note what is left, by the process that it was, or whose port it keeps."""
+        """Note what is left, by the process that it was, or whose port it keeps; what is of no known process by its own name."""
         found = orphans(self._left(), dict(self._prepared.ports))
         now_s = self._context.now()
         for each in found:
             number = self._number_of(each)
-            name = self._context.plan.vocabulary.name(self._pipeline.processes[number].name)
-            self._context.note(now_s, Kind.PROCESS_ORPHANED, worker=number, value=name)
+            name = each.name if number < 0 else self._pipeline.processes[number].name
+            value = self._context.plan.vocabulary.name(name)
+            self._context.note(now_s, Kind.PROCESS_ORPHANED, worker=number, value=value)
         return found
 
     def _number_of(self, orphan: Orphan) -> int:
-        """The process that it is, or comes from: by its id, the port that it keeps, or its command line; else the first."""
+        """The process that it is, or comes from: by its id, the port that it keeps, or its command line; else -1."""
         ports = {str(self._prepared.ports[name]) for name in orphan.ports}
         for number, each in enumerate(self._pipeline.processes):
             process = self._group.processes.get(each.name)
@@ -68,4 +69,4 @@ class Ending:
                 return number
         words = orphan.command_line.split()
         named = [number for number, each in enumerate(self._pipeline.processes) if each.name in words]
-        return named[0] if named else 0
+        return named[0] if named else -1

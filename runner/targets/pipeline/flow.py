@@ -10,7 +10,7 @@ from soak.runner.targets.journal import Journal
 from soak.runner.targets.pipeline.blame import Blame
 from soak.runner.targets.pipeline.book import MINUTE_S, Arrived, Book, Seen
 from soak.runner.targets.pipeline.gaps import Gaps
-from soak.runner.targets.pipeline.places import Place, PlaceKind, output_of
+from soak.runner.targets.pipeline.places import Place, PlaceKind, needs, output_of
 from soak.runner.targets.pipeline.waiting import Waiting
 from soak.schemas.stream.block import Floats, Ints
 from soak.schemas.stream.events import KEY_SHIFT, Kind
@@ -46,6 +46,8 @@ class Flow:
     def __init__(self, plan: Plan, places: tuple[Place, ...], speed: float) -> None:
         self.book, self.places = Book(places), places
         self.journal: Journal | None = None
+        self.knows_sent = True
+        """Whether the source says what it sent; otherwise what arrives was sent, and nothing is known to be missing."""
         self._plan, self._pipeline = plan, pipeline_of(plan.scenario)
         self.blame = Blame(plan)
         self.settling_s = settling_s(speed)
@@ -54,10 +56,11 @@ class Flow:
         # The last stands for none.
         self._number_of = np.array([by_label.get(each, 0) for each in (*range(len(plan.vocabulary.labels)), -1)])
         self._sent: Counter[int] = Counter()
+        self._compared: set[str] = set()
         self._late_s: float | None = None
         self._minute = self._closed = 0
         reader = output_of(places, self._pipeline, self._pipeline.reader)
-        self.gaps = Gaps(self.book, self.blame, reader, self._pipeline.reader)
+        self.gaps = Gaps(self.book, self.blame, reader, self._pipeline.reader, places)
         self.waiting = Waiting(self.book, places, self._pipeline, self.gaps)
 
     # Rows.
@@ -95,7 +98,7 @@ class Flow:
             self._try_strangers(place, until_s)
             self._close_place(place, until_s)
         self.close_minutes(until_s)
-        self.gaps.close(until_s, self.note)
+        self.gaps.close(until_s, self.note, tells=self.knows_sent)
         for process, backlog in self.waiting.now().items():
             self.note(until_s, Kind.SAMPLE_BACKLOG, worker=process, value=backlog)
         for place in self.places:
@@ -141,13 +144,24 @@ class Flow:
         at_s, latency_s, label = at_s[done], latency_s[done], label[done]
         if place.kind is PlaceKind.SINK:
             self._note_stored(place, at_s, latency_s, label)
-        elif len(at_s):
-            kind = Kind.ORDERS_PLACED if place.kind is PlaceKind.ORDERS else Kind.RECORDS_TAKEN
-            for each in np.unique(label).tolist() if kind is Kind.RECORDS_TAKEN else [None]:
-                count = len(label) if each is None else int((label == each).sum())
-                number = -1 if each is None else int(self._number_of[each])
-                self.note(until_s, kind, number=number, worker=place.part, value=count)
+        elif place.kind is PlaceKind.STREAM:
+            self._note_taken(until_s, place.part, label)
+        elif len(label):
+            self.note(until_s, Kind.ORDERS_PLACED, worker=place.part, value=len(label))
         self._note_again(place, stretch)
+        if place.kind is PlaceKind.SINK and self.book.tallies[place.name].rows:
+            self.note_compared(place, until_s)
+
+    def note_compared(self, sink: Place, t_s: float) -> None:
+        """Note once that rows of a sink are held against what the source sent: 0 rows more are of records never sent."""
+        if self.knows_sent and sink.name not in self._compared:
+            self._compared.add(sink.name)
+            self.note(t_s, Kind.RECORDS_PHANTOM, worker=sink.part, value=0)
+
+    def _note_taken(self, until_s: float, process: int, label: Ints) -> None:
+        for each in np.unique(label).tolist():
+            number, count = int(self._number_of[each]), int((label == each).sum())
+            self.note(until_s, Kind.RECORDS_TAKEN, number=number, worker=process, value=count)
 
     def _note_stored(self, place: Place, at_s: Floats, latency_s: Floats, label: Ints) -> None:
         if not len(at_s) or self.journal is None:
@@ -165,6 +179,14 @@ class Flow:
         for cause, times in groupby(again_s, self.blame.at):
             times_s = list(times)
             self.note(times_s[0], kind, worker=place.part, cause=cause, value=len(times_s))
+
+    def expects(self, place: Place) -> bool:
+        """Whether records should have come to a place by now: some were sent, or it is not known which are passed on there."""
+        if place.kind is PlaceKind.ORDERS:
+            # Those to whom they are placed may write nothing down before the first.
+            return False
+        like = needs(self._pipeline, place.stream)
+        return bool(self.book.sent_like(like)) if self.book.knows_like or not like else self.book.sent > 0
 
     def lags(self, place: Place) -> bool:
         """Whether a sink lacks records that another place of its stream has."""

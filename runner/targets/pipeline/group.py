@@ -14,6 +14,7 @@ from soak.runner.targets.processes.ending import ask_to_stop, kill_tree
 from soak.runner.targets.processes.following import LineFollower
 from soak.runner.targets.processes.identity import ProcessId
 from soak.runner.targets.processes.launch import StartError
+from soak.runner.targets.processes.managed import State
 from soak.runner.targets.processes.prepared import Prepared
 from soak.runner.targets.processes.probes import Probed, Subject, probe
 from soak.runner.targets.processes.rounds import Round, Rounds
@@ -265,9 +266,10 @@ class Ours(Group):
             self._supervisor.poll()
             if gone := self.programs.gone():
                 raise StartError(next(iter(gone.values())))
-            abandoned = [each for each in self.seen if each.what is Happening.ABANDONED]
-            if abandoned or time.monotonic() > until:
-                raise StartError(self._why_not(abandoned[0].name if abandoned else None))
+            # One that ended and is not started again will not be ready, whatever it exited with.
+            over = [name for name in self.processes if self._supervisor.state(name) in _OVER]
+            if over or time.monotonic() > until:
+                raise StartError(self._why_not(over[0] if over else None))
             time.sleep(_LOOK_EVERY_S)
 
     def _why_not(self, name: str | None) -> str:
@@ -330,6 +332,7 @@ class Ours(Group):
         self.programs.stop_all()
 
 
+_OVER = (State.STOPPED, State.ABANDONED)
 _REPORTS = {
     What.STARTED: Happening.STARTED,
     What.READY: Happening.HEALTHY,

@@ -17,6 +17,8 @@ _ONE_BY_ONE = {"reconnects": Kind.STREAM_RECONNECTED, "stream_timeouts": Kind.ST
 KNOWN = (BACKLOG, DROPPED, MISSED, *_ONE_BY_ONE)
 """Names of metrics of which something is made; all of them are counts since a process started, but `backlog`."""
 
+_ASKED = {"reconnects": Kind.REPORTED_RECONNECTS, "stream_timeouts": Kind.REPORTED_STREAM_TIMEOUTS}
+
 _MOST_EVENTS = 10_000
 _AT_THE_END_S = 1.0
 
@@ -70,10 +72,9 @@ class Metrics:
         # Another process counts from the beginning, and so does one whose count went back.
         grown = value - before if process == before_process and value >= before else value
         self._last[key] = process, value
-        if metric == DROPPED and key not in self._answered:
-            # That it answers is evidence that it would have said so.
+        if key not in self._answered:
             self._answered.add(key)
-            self._context.note(t_s, Kind.RECORDS_DROPPED, worker=number, value=0.0)
+            self._note_answer(t_s, metric, number, value)
         if grown <= 0:
             return
         cause = self._blame.at(t_s)
@@ -86,6 +87,15 @@ class Metrics:
             self._ledgers.drop(name, int(grown))
         elif self._ledgers.sees_no_gaps:
             self._context.note(t_s, Kind.RECORDS_MISSED, worker=number, cause=cause, value=grown)
+
+    def _note_answer(self, t_s: float, metric: str, number: int, value: float) -> None:
+        """It answers for the first time: evidence that it would have said if there was anything."""
+        if metric in _ASKED:
+            self._context.note(t_s, _ASKED[metric], worker=number, value=value)
+        elif metric == DROPPED:
+            self._context.note(t_s, Kind.RECORDS_DROPPED, worker=number, value=0.0)
+        elif metric == MISSED and self._ledgers.sees_no_gaps:
+            self._context.note(t_s, Kind.RECORDS_MISSED, worker=number, value=0.0)
 
     def begin(self) -> None:
         """What was counted before the run began is not of the run."""

@@ -52,6 +52,8 @@ class Observer:
         self._words = {name: context.plan.vocabulary.name(name) for name in self._number}
         self.expected: dict[str, int] = {}
         """By process, the cause of its next end: a fault that is to end it."""
+        self.struck_s: dict[str, float] = {}
+        """By process, when a fault struck last that is to end it: by its clock the system may report an end a little before."""
         self.silent: dict[str, Life] = {}
         """Processes that have not passed anything on since they started."""
         self.listeners: list[Callable[[Seen], None]] = []
@@ -95,7 +97,9 @@ class Observer:
             case Happening.HEALTHY:
                 self._note(t_s, Kind.PROCESS_HEALTHY, seen.name)
             case Happening.ENDED:
-                self._note(t_s, Kind.PROCESS_EXITED, seen.name, self._cause_of_end(seen.name))
+                cause = self._cause_of_end(seen.name)
+                t_s = t_s if cause == NO_CAUSE else max(t_s, self.struck_s.get(seen.name, 0.0))
+                self._note(t_s, Kind.PROCESS_EXITED, seen.name, cause)
                 self.silent.pop(seen.name, None)
             case Happening.ABANDONED:
                 self._note(t_s, Kind.PROCESS_ABANDONED, seen.name)

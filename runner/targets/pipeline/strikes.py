@@ -43,6 +43,10 @@ class Strike:
         self.fault, self.window, self.on = fault, window, struck
         self.cause = struck.context.plan.cause_of(fault)
 
+    def since_s(self, begun_s: float) -> float:
+        """When it struck: what it brought about is not before that. begun_s: when `begin` was called that did it."""
+        return begun_s
+
     def begin(self) -> bool:
         """Bring it about; False if that cannot be done yet: it is tried again."""
         return True

@@ -21,6 +21,7 @@ class AtProcess(Strike):
 
     ended = False
     struck: ProcessId | None = None
+    _since_s: float | None = None
 
     @property
     def name(self) -> str:
@@ -32,13 +33,22 @@ class AtProcess(Strike):
         process = self.on.group.current(self.name)
         if process is None:
             return False
-        self.on.observer.expected[self.name] = self.cause
+        self._expect_its_end()
         how = self.on.group.processes[self.name].kill
         if not kill(process, how, folder=self.on.directory):
             self.on.observer.expected.pop(self.name, None)
             return False
         self.struck = process
         return True
+
+    def _expect_its_end(self) -> None:
+        now_s = self._since_s = self.on.context.now()
+        self.on.observer.expected[self.name] = self.cause
+        self.on.observer.struck_s[self.name] = now_s
+
+    def since_s(self, begun_s: float) -> float:
+        """See `Strike`."""
+        return begun_s if self._since_s is None else self._since_s
 
     def saw(self, seen: Seen) -> None:
         """See `Strike`."""
@@ -66,7 +76,8 @@ class ProcessKill(AtProcess):
         super().saw(seen)
         if self._again and self.ended and seen.name == self.name and seen.what is Happening.STARTED and self.kill():
             self._again = self.ended = False
-            self.on.context.note_fault(self.fault, Kind.FAULT_INJECTED)
+            context = self.on.context
+            context.note(self.since_s(context.now()), Kind.FAULT_INJECTED, cause=self.cause)
 
 
 class TermDuringBatch(AtProcess):
@@ -77,7 +88,7 @@ class TermDuringBatch(AtProcess):
         process = self.on.group.current(self.name)
         if process is None or not self._holds_records():
             return False
-        self.on.observer.expected[self.name] = self.cause
+        self._expect_its_end()
         self.struck = process
         return send(process, signal.SIGTERM)
 
@@ -100,7 +111,7 @@ class TermDuringBatch(AtProcess):
 class ProcessHang(AtProcess):
     """SIGSTOP, and SIGCONT at its end."""
 
-    _before = _since_s = 0.0
+    _before = _stopped_s = 0.0
     _red = False
 
     def begin(self) -> bool:
@@ -109,7 +120,7 @@ class ProcessHang(AtProcess):
         if process is None or not send(process, signal.SIGSTOP):
             return False
         self.struck = process
-        self._before, self._since_s = self._waiting, self.on.context.now()
+        self._before, self._stopped_s = self._waiting, self.on.context.now()
         return True
 
     @property
@@ -121,7 +132,7 @@ class ProcessHang(AtProcess):
         assert self.struck
         if self._red:
             return True
-        if self.on.context.now() - self._since_s < _LEAST_REAL_S * self.on.context.clock.speed:
+        if self.on.context.now() - self._stopped_s < _LEAST_REAL_S * self.on.context.clock.speed:
             return False
         state = stat(self.struck.pid)
         return bool(state and state.stopped) and self._waiting >= self._before + _ENOUGH

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from soak.runner.targets.pipeline.keys import Keys
-from soak.schemas.errors import SoakError
+from soak.schemas.errors import SoakError, quoted
 from soak.schemas.stream.block import Bools, Floats
 from soak.schemas.target.model import Ledger, TimeFormat
 
@@ -34,7 +34,7 @@ _LATEST_S = 1e11
 
 AFTER = "{after}"
 POSITION = "position"
-"""The column of a query by which `{after}` counts; without it, the key."""
+"""The column of a query by which `{after}` counts."""
 
 _PER_S = {
     TimeFormat.SECONDS: 1.0,
@@ -223,6 +223,7 @@ class SqlRows:
         self.damaged = 0
         self._database: sqlite3.Connection | None = None
         self._counts = AFTER not in ledger.query
+        self._counted = () if self._counts else (POSITION,)
         self.patience_s = _PATIENCE_S
         """How long a query may fail before it counts as wrong."""
         self._failed_s: float | None = None
@@ -262,7 +263,7 @@ class SqlRows:
     def _readable(self, names: list[str], rows: list[tuple[Any, ...]]) -> Rows | None:
         """The rows without those that cannot be read."""
         ledger = self._ledger
-        if missing := [name for name in (ledger.key, *_named(ledger)) if name not in names]:
+        if missing := [name for name in (ledger.key, *_named(ledger), *self._counted) if name not in names]:
             what = f"the query gives no column {missing[0]!r}"
             raise LedgerError(f"{self._path.name}: {what} (it gives {', '.join(names)})")
         self._move(dict(zip(names, zip(*rows, strict=True), strict=True)), len(rows))
@@ -292,11 +293,10 @@ class SqlRows:
         if self._counts:
             self.position = max(0, int(self.position)) + rows
             return
-        called = POSITION if POSITION in columns else self._ledger.key
         try:
-            self.position = max(each for each in columns[called] if each is not None)
+            self.position = max(each for each in columns[POSITION] if each is not None)
         except _UNREADABLE:
-            what = f"{called!r} is not a number, or a text, in every row, so that {AFTER} has nothing to count by"
+            what = f"{POSITION!r} is not a number, or a text, in every row, so that {AFTER} has nothing to count by"
             raise LedgerError(f"{self._path.name}: {what} (correct the query in the target file)") from None
 
     def close(self) -> None:
@@ -330,10 +330,18 @@ def _flags(values: Sequence[Any]) -> Bools:
     return np.fromiter((bool(each) for each in values), np.bool_, len(values))
 
 
+def _iso(value: Any) -> float:
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except (ValueError, OverflowError):
+        what = f"a ledger has the time {quoted(str(value))}, which is not ISO 8601"
+        raise LedgerError(f"{what} (correct its time: in the target file)") from None
+
+
 def _times(values: Sequence[Any], form: TimeFormat) -> Floats:
     """Seconds since 1970. Raises ValueError for what is not a time."""
     if form is TimeFormat.ISO or any(isinstance(each, str) for each in values):
-        return np.fromiter((datetime.fromisoformat(str(each)).timestamp() for each in values), np.float64, len(values))
+        return np.fromiter(map(_iso, values), np.float64, len(values))
     times = np.array(values, dtype=np.float64) / _PER_S[form]
     if not np.abs(times).max(initial=0.0) < _LATEST_S:
         raise ValueError("not a time")

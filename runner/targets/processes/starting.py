@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from soak.runner.targets.processes.background import Background
-from soak.runner.targets.processes.ending import kill_session, stop_alone, stop_tree
+from soak.runner.targets.processes.ending import ask_to_stop, kill_session, kill_tree, stop_alone, stop_tree
 from soak.runner.targets.processes.identity import ProcessId
 from soak.runner.targets.processes.launch import Child, Launcher, StartError
 from soak.runner.targets.processes.notify import NotifySocket
@@ -35,6 +35,8 @@ class Programs:
         self._programs: dict[str, Program] = {}
         self._children: dict[str, Child] = {}
         self._notify: dict[str, NotifySocket] = {}
+        self._asked_at: dict[str, float] = {}
+        """When programs were asked to stop by `ask_to_stop`, in monotonic seconds."""
 
     def start_all(self, programs: Sequence[Program], interrupted: Callable[[], bool] = never) -> None:
         """Start programs one after the other, each when the one before is ready. Raises StartError, which says why not."""
@@ -91,8 +93,27 @@ class Programs:
 
     def gone(self) -> Mapping[str, str]:
         """Those that ended by themselves, in words, by name."""
-        codes = ((name, each, each.exit()) for name, each in self._children.items())
+        codes = ((name, each, each.exit()) for name, each in self._children.items() if name not in self._asked_at)
         return {name: ended_early(each, code) for name, each, code in codes if code is not None}
+
+    def ask_to_stop(self, name: str) -> None:
+        """Ask one to stop, without waiting for it: its end is expected from now on. See `is_stopped`."""
+        child, program = self._children[name], self._programs[name]
+        self._asked_at[name] = time.monotonic()
+        environment, folder = self._launcher.environment_of(program), self._launcher.folder_of(program)
+        ask_to_stop(child.id, program.stop, environment, folder)
+
+    def is_stopped(self, name: str) -> bool:
+        """Whether one that was asked to stop has ended. After its grace it is killed; what it left behind is, too."""
+        if (child := self._children.get(name)) is None:
+            return True
+        grace_s = self._programs[name].stop.grace_s
+        if time.monotonic() - self._asked_at[name] > (GRACE_S if grace_s is None else grace_s):
+            kill_tree(child.id)
+        if child.exit() is None:
+            return False
+        self.stop(name)
+        return True
 
     def stop(self, name: str, *, alone: bool = False) -> bool:
         """Stop one, and end all that it started; whether it ended by itself in time.

@@ -65,7 +65,11 @@ _CATALOGUE = catalogue(
         ),
         *_by(
             SINK,
-            count("lost_records", "records sent that are in a sink, dropped, missed or waiting nowhere", EXACT),
+            count(
+                "lost_records",
+                "records sent that are not in a sink, not dropped and wait nowhere, those its reader missed among them",
+                EXACT,
+            ),
             count("duplicate_records", "records that a sink holds more than once", EXACT),
             count("phantom_records", "records in a sink that the source never sent", EXACT),
             gauge("freshness", Unit.DURATION, "age of the newest record in a sink, as sampled", compared=False),
@@ -130,6 +134,7 @@ _CATALOGUE = catalogue(
             PROCESS,
             gauge("process_rss", Unit.SIZE, "resident memory of a process", compared=False),
             growth("process_rss", Unit.SIZE_PER_HOUR, "the resident memory of a process"),
+            growth("process_open_files", Unit.COUNT_PER_HOUR, "the open files of a process"),
             gauge("process_open_files", Unit.COUNT, "open files of a process", compared=False),
             gauge("process_cpu", Unit.RATIO, "CPU of a process, as a share of a core", compared=False),
         ),

@@ -101,6 +101,8 @@ def _minutes_with(pipeline: Pipeline) -> Minutes:
     return replace(_MINUTES, amounts={**_MINUTES.amounts, **by_part})
 
 
+_BESIDE = (("lost_records", "lost (in all sinks together)"), ("gap_records", "missed"), ("left_in_queues", "waiting"))
+
 LANGUAGE = Language(
     name="pipeline",
     fragment=Path(__file__).with_name("language.json"),
@@ -111,7 +113,7 @@ LANGUAGE = Language(
     faults=FAULTS,
     minutes=_MINUTES,
     minutes_with=_minutes_with,
-    work=Work("record", "records", "sent", "stored"),
+    work=Work("record", "records", "sent", "stored", _BESIDE),
     checks=CHECKS,
     names=_names,
     distributions=_distributions,

@@ -183,9 +183,28 @@ class Pipeline:
         """The number of a sink, as a part: after all processes."""
         return len(self.processes) + next(number for number, each in enumerate(self.sinks) if each.name == name)
 
+    def passed(self, stream: str) -> Passes:
+        """Which of the records that the source sends get into a stream: those that every process on the way passes on."""
+        found = Passes.ALL
+        seen = {SOURCE}
+        while stream not in seen and (writer := self.writer(stream)) is not None:
+            seen.add(stream)
+            own = self.processes[writer].passes
+            found = own if found is Passes.ALL or own is Passes.CONFIRMED else found
+            stream = self.processes[writer].reads
+        return found
+
     def writer(self, stream: str) -> int | None:
         """The number of the process that writes a stream; None for the source."""
         return next((number for number, each in enumerate(self.processes) if each.writes == stream), None)
+
+    def way_to(self, stream: str) -> list[int]:
+        """The processes that what is in a stream came through, the last one first."""
+        way: list[int] = []
+        while (writer := self.writer(stream)) is not None and writer not in way:
+            way.append(writer)
+            stream = self.processes[writer].reads
+        return way
 
     @property
     def places_orders(self) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from functools import cache
 
 import numpy as np
-from histories import IDENTITY, make_judge, pieces
+from histories import IDENTITY, judge, make_judge, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +73,7 @@ slos:
 checkpoints: {every: 3m}
 telemetry: {sample_interval: 5s}
 """
+NAMES = ("harvest", "signal", "broker")
 ABORTING = LOAD + 'abort: [{name: down, when: "duplicate_records{sink=file} > 20", window: 5m}]\n'
 DEAF = LOAD.replace("faults:\n", "faults:\n  - {name: deaf, type: telemetry_loss, at: 70s, for: 5s}\n")
 
@@ -133,6 +134,20 @@ def test_an_abort_takes_effect_at_the_same_event(cuts: set[int]) -> None:
     # What happens at the very time of the abort belongs to the run if it comes in the same block.
     places = {int(np.searchsorted(block.t, block.t[cut % len(block)])) for cut in cuts}
     assert judged(ABORTING, pieces(block, sorted(places))) == in_one(ABORTING)
+
+
+def test_processes_that_end_at_one_instant_may_be_in_several_blocks() -> None:
+    started = "".join(f"0 process.started w{number} name={name}\n" for number, name in enumerate(NAMES))
+    ended = "".join(f"101 process.exited w{number} name={name}\n" for number, name in enumerate(NAMES))
+    for history, violations in (
+        (f"{started}100 shutdown.started\n{ended}102 sample.rss 1\n", 0),
+        (f"{started}100 shutdown.started\n{ended}", 0),
+        (f"{started}100 shutdown.started\n{ended.replace('101', '100.5', 1)}102 sample.rss 1\n", 1),
+    ):
+        count = len(history.splitlines())
+        for cuts in ((), (4,), (5,), (6,), (5, 6), range(1, count)):
+            made = judge(history, LOAD, cuts=tuple(cut for cut in cuts if cut < count))
+            assert made.sli_value(made.scenario.slis["shutdown_order_violations"]) == violations
 
 
 @settings(max_examples=15, deadline=None)

@@ -8,7 +8,7 @@ from histories import IDENTITY, block_of, judge, objective, observed, scenario, 
 
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
-from soak.schemas.evidence.verdict import End, Status
+from soak.schemas.evidence.verdict import End, Status, Verdict
 from soak.simulation.plan import Plan
 
 PIPELINE = """
@@ -195,6 +195,14 @@ def test_a_backoff_begins_anew_after_health(healthy_s: float, waited: float, vio
     assert of("backoff_violations", history) == violations
 
 
+def test_a_probe_that_fails_as_a_process_ends_is_not_what_ended_its_health() -> None:
+    well = KILLED + "".join(f"{t} probe.green w1\n" for t in range(110, 300, 10))
+    again = "300 process.exited w1 name=signal\n301 process.started w1 name=signal"
+    assert of("backoff_violations", well + "299.9 probe.failed w1\n" + again) == 0
+    soon = KILLED + "119.9 probe.failed w1\n120 process.exited w1 name=signal\n121 process.started w1 name=signal"
+    assert of("backoff_violations", soon) == 1
+
+
 def test_the_order_of_the_shutdown() -> None:
     exits = "{} process.exited w2 name=report\n{} process.exited w1 name=signal\n{} process.exited w0 name=harvest\n"
     began = STARTED + "600 shutdown.started\n"
@@ -222,6 +230,13 @@ def test_orphans() -> None:
     left = history + "603 process.orphaned w1 name=signal"
     assert judged("orphans == 0", left)[0] is Status.FAIL
     assert (of("orphans", left, process="signal"), of("orphans", left, process="report")) == (1, 0)
+
+
+def test_an_orphan_of_an_unknown_process_may_be_of_any() -> None:
+    left = STARTED + "600 shutdown.started\n601 process.exited w2 name=report\n603 process.orphaned w-1 name=sh"
+    assert judged("orphans == 0", left)[0] is Status.FAIL
+    assert of("orphans", left) == 1
+    assert judged('"orphans{process=harvest} == 0"', left)[0] is Status.INCONCLUSIVE
 
 
 # Records.
@@ -295,15 +310,64 @@ def test_a_count_of_none_needs_evidence(wanted: str, without: str, with_: str) -
     assert judged(wanted, with_)[0] is Status.PASS
 
 
-@pytest.mark.parametrize(("dropped", "status"), [("", Status.INCONCLUSIVE), ("20 records.dropped w0 0\n", Status.PASS)])
-def test_only_a_real_process_knows_what_it_dropped(dropped: str, status: Status) -> None:
-    """That records passed through it is no evidence that it would say so."""
-    made = scenario(PIPELINE + "slos: [queue_dropped == 0, gap_records == 0]\n")
-    real = replace(IDENTITY, clock="real")
-    judge = Judge.of(made, Plan(made).vocabulary, real)
-    observed(judge, [block_of(f"10 records.taken w0 5\n{dropped}60 run.ended", judge.vocabulary)])
-    found = {each.objective: each.status for each in decide(judge, real, End.COMPLETED).objectives}
-    assert found == {"queue_dropped == 0": status, "gap_records == 0": Status.PASS}
+REAL = replace(IDENTITY, clock="real")
+FLOWED = """
+10 records.sent 5
+10 records.taken w0 5
+11 records.stored w3 @5 1
+11 records.stored w4 @5 1
+50 sink.total w3 5
+50 sink.total w4 5
+"""
+
+
+def real_verdict(history: str, text: str = PIPELINE) -> Verdict:
+    """The verdict on a real run."""
+    made = scenario(text)
+    judge = Judge.of(made, Plan(made).vocabulary, REAL)
+    observed(judge, [block_of(f"{history}60 run.ended", judge.vocabulary)])
+    return decide(judge, REAL, End.COMPLETED)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shows"),
+    [
+        ("queue_dropped == 0", "20 records.dropped w0 0"),
+        ("gap_records == 0", "20 records.missed w0 0"),
+        ("lost_records == 0", "50 records.lost w3 0"),
+        ("phantom_records == 0", "20 records.phantom w3 0"),
+        ("reconnects <= 3", "20 reported.reconnects w0 0"),
+        ("stream_timeouts == 0", "20 reported.stream_timeouts w0 0"),
+        ("export_errors == 0", "50 reported.exports 0"),
+    ],
+)
+def test_of_a_real_run_only_what_was_looked_for_is_known(wanted: str, shows: str) -> None:
+    """That records passed through it is no evidence that anything would have been seen."""
+    text = PIPELINE + f"slos: [{wanted}]\n"
+    assert real_verdict(FLOWED, text).objectives[0].status is Status.INCONCLUSIVE
+    assert real_verdict(f"{FLOWED}{shows}\n", text).objectives[0].status is Status.PASS
+
+
+COMPARED = "50 records.phantom w3 0\n50 records.phantom w4 0\n50 records.lost w3 0\n50 records.lost w4 0\n"
+
+
+@pytest.mark.parametrize(
+    ("compared", "status", "detail"),
+    [
+        (COMPARED, Status.PASS, ""),
+        ("", Status.INCONCLUSIVE, "file: not held against what the source sent: no ledger shows that"),
+        (
+            "\n".join(COMPARED.splitlines()[:3]) + "\n",
+            Status.INCONCLUSIVE,
+            "db: not held against what the source sent: which records get there is not known",
+        ),
+    ],
+)
+def test_records_of_a_real_run_are_accounted_for_where_it_is_known_what_was_sent(
+    compared: str, status: Status, detail: str
+) -> None:
+    found = next(each for each in real_verdict(FLOWED + compared).laws if each.law == "records")
+    assert (found.status, found.detail) == (status, detail)
 
 
 def test_sinks_must_agree_at_the_end() -> None:
@@ -320,6 +384,18 @@ def test_a_figure_that_a_sink_does_not_say_is_no_observation(missing: str) -> No
     figure = "strong_ratio" if "strong" in missing else "total"
     assert judged(f'"sink_difference{{figure={figure}}} <= 5%"', history)[0] is Status.INCONCLUSIVE
     assert judged('"sink_difference{figure=confirm} <= 5%"', history)[0] is Status.PASS
+
+
+@pytest.mark.parametrize(("part", "name"), [("w3", "file"), ("w0", "harvest"), ("", "the source")])
+def test_with_a_ledger_that_could_not_be_read_nothing_is_concluded(part: str, name: str) -> None:
+    sent = "1 records.sent 50\n"
+    for unread, status in (("", "FAIL"), (f"599 ledger.unread {part}\n", "INCONCLUSIVE")):
+        found = verdict(sent + unread + "600 sample.backlog w0 7", PIPELINE + "slos: [left_in_queues == 0]")
+        assert {each.objective: each.status for each in found.objectives} == {"left_in_queues == 0": status}
+    (law,) = [each for each in found.laws if each.law == "records"]
+    words = f"the ledger of {name} could not be read: correct its path, fields or time in the target file"
+    assert (law.status, law.detail) == ("INCONCLUSIVE", words)
+    assert found.verdict == "INCONCLUSIVE"
 
 
 def test_what_waits_at_the_end_is_left() -> None:
@@ -483,6 +559,52 @@ def test_every_record_is_accounted_for() -> None:
         "the sinks were not counted at the end",
     )
     assert law("records", ACCOUNTED.replace("dropped w0 4", "dropped w0 3\n21 sample.lost 9"))[0] == "INCONCLUSIVE"
+
+
+def filtered(history: str) -> tuple[str, str]:
+    """The law of records, where the sinks get confirmed records only."""
+    text = PIPELINE.replace("reads: raw, writes: signals}", "reads: raw, writes: signals, passes: confirmed}")
+    found = next(each for each in verdict(history, text).laws if each.law == "records")
+    return found.status.value, found.detail
+
+
+def test_behind_a_filter_records_are_accounted_for_by_how_many_had_to_get_there() -> None:
+    history = "10 records.sent 100\n20 records.stored w3 @8 1\n20 records.stored w4 @8 1\n"
+    counted = "".join(f"600 sink.total w{sink} 8\n600 sink.expected w{sink} {{}}\n" for sink in (3, 4))
+    assert filtered(history + counted.format(8, 8)) == ("PASS", "")
+    assert filtered(history + "20 records.dropped w0 2\n" + counted.format(9, 10)) == ("PASS", "")
+    assert filtered(history + "20 records.dropped w0 2\n" + counted.format(8, 11)) == (
+        "FAIL",
+        "db: 100 sent, 11 had to get there, 8 stored, 2 dropped",
+    )
+    assert filtered(history + counted.format(7, 8))[0] == "FAIL"
+    assert filtered(history + "600 sink.total w3 8\n600 sink.total w4 8\n") == (
+        "INCONCLUSIVE",
+        "file: how many records had to get there is not known",
+    )
+
+
+def test_without_records_nothing_is_accounted_for() -> None:
+    assert law("records", "600 sink.total w3 0\n600 sink.total w4 0") == ("INCONCLUSIVE", "no records were sent")
+    assert "records" not in {each.law for each in verdict(KILLED, PIPELINE).laws}
+
+
+def test_what_the_reader_missed_is_lost_for_every_sink() -> None:
+    for sink, count in (("file", 3), ("db", 5)):
+        expression = f"lost_records{{sink={sink}}} == 0"
+        result = next(each for each in verdict(ACCOUNTED, PIPELINE + f"slos: ['{expression}']\n").objectives)
+        assert (result.status, result.value) == (Status.FAIL, count)
+    assert of("lost_records", ACCOUNTED) == 8
+    assert of("gap_records", ACCOUNTED) == 3
+    sinks = next(each for each in verdict(ACCOUNTED, PIPELINE).sections if each.title == "Sinks")
+    assert [row[sinks.columns.index("lost")] for row in sinks.rows] == ["3", "5"]
+
+
+def test_a_fault_by_which_records_are_missed_costs_them() -> None:
+    text = PIPELINE + "faults: [{name: kill, type: process_kill, process: harvest, at: 15s}]\n"
+    history = ACCOUNTED.replace("missed w0 3", "missed w0 3 fault=kill error=process_kill")
+    cost = verdict("15 fault.injected fault=kill error=process_kill\n" + history, text).attribution[0].cost
+    assert cost.lost == 6
 
 
 def test_what_waits_may_be_in_one_of_the_sinks_already() -> None:

@@ -7,7 +7,7 @@ import pytest
 from soak.systems.pipeline.figures import Figures
 from soak.systems.pipeline.parity import difference, parity
 from soak.systems.pipeline.records import Raw, Signal, passes, signal_of
-from soak.systems.pipeline.report import daily_report, markdown
+from soak.systems.pipeline.report import daily_report, markdown, read_alerts
 from soak.systems.pipeline.settings import Batch, Passes, Settings, Shares
 from soak.systems.pipeline.sinks import JsonlSink, SqliteSink
 from soak.systems.pipeline.watch import line_protocol
@@ -111,3 +111,11 @@ def test_an_empty_sink_has_no_window(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("a", "b", "apart"), [(0, 0, 0), (100, 100, 0), (100, 99, 0.01), (99, 100, 0.01), (0, 5, 1)])
 def test_a_difference_is_relative_to_the_larger(a: float, b: float, apart: float) -> None:
     assert difference(a, b) == apart
+
+
+def test_reports_leave_no_file_open(tmp_path: Path) -> None:
+    (tmp_path / "alerts.jsonl").write_text('{"at": 1.0}\n{"at": 2.0}\n')
+    read_alerts(tmp_path)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert [each["at"] for each in read_alerts(tmp_path)] == [1.0, 2.0]
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

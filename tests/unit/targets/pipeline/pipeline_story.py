@@ -44,8 +44,11 @@ streams:
   orders: {jsonl: "{dir}/orders.jsonl", key: seq, at: at}
 sinks:
   file: {jsonl: "{dir}/file.jsonl", key: seq, at: at, strong: strong, confirm: confirm, low_consistency: low}
-  db: {sqlite: "{dir}/db", query: "SELECT seq, at FROM signals WHERE seq > {after}", key: seq, at: at}
+  db: {sqlite: "{dir}/db", query: "SELECT rowid AS position, seq, at FROM signals WHERE rowid > {after}", key: seq, at: at}
 """
+
+EVIDENCE = (Kind.RECORDS_MISSED, Kind.RECORDS_PHANTOM, Kind.RECORDS_LOST)
+"""Kinds of which an event of 0 shows that it was looked for them."""
 
 HARVEST, SIGNAL, BROKER, FILE, DB = range(5)
 
@@ -65,10 +68,10 @@ def target_file(folder: Path, text: str = TARGET) -> LoadedTarget:
 class Story:
     """Rows of ledgers, told one after the other, and the events that they become."""
 
-    def __init__(self, folder: Path, text: str = SCENARIO) -> None:
+    def __init__(self, folder: Path, text: str = SCENARIO, target: str = TARGET) -> None:
         self.plan = Plan(scenario(text).scenario)
         self.pipeline = pipeline_of(self.plan.scenario)
-        places = places_of(self.pipeline, target_file(folder).file)
+        places = places_of(self.pipeline, target_file(folder, target).file)
         self.places: dict[str, Place] = {each.name: each for each in places}
         self.flow = Flow(self.plan, places, 1.0)
         self.flow.journal = Journal(self.plan, 0.0)
@@ -93,12 +96,14 @@ class Story:
         return self.flow.journal.take(self.until_s)
 
     def told(self, *kinds: Kind) -> list[tuple[str, float, int, float]]:
-        """Events since the last call: the last word of their type, when, of which part, how many."""
+        """Events since the last call: the last word of their type, when, of which part, how many. Without `EVIDENCE` of 0."""
         block = self.block()
         found = []
         for place in np.flatnonzero(np.isin(block.kind, list(kinds))).tolist():
             kind = Kind(int(block.kind[place]))
             many = float(block.attempt[place]) if kind is Kind.RECORDS_STORED else float(block.value[place])
+            if not many and kind in EVIDENCE:
+                continue
             word = SPECS[kind].type.rpartition(".")[2]
             found.append((word, float(block.t[place]), int(block.worker[place]), many))
         return found

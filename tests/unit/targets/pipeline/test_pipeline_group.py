@@ -1,12 +1,38 @@
-"""What is said of a process that does not become ready."""
+"""A group of processes at its start: what cannot become ready is said at once."""
 
-from soak.runner.targets.pipeline.group import Happening, Seen, last_reason
+import time
+from pathlib import Path
+
+import pytest
+from pipelines import loaded
+
+from soak.runner.targets.offspring import offspring_ended
+from soak.runner.targets.pipeline.group import Ours
+from soak.runner.targets.processes.background import Background
+from soak.runner.targets.processes.launch import StartError
+from soak.runner.targets.processes.prepared import prepare
+from soak.schemas.target.load import load_target
+
+SCENARIO = """
+pipeline:
+  processes: [{name: a, reads: source, writes: results}]
+  sinks: [{name: file, of: results}]
+"""
 
 
-def test_how_a_process_ended_says_more_than_a_probe_of_it_afterwards() -> None:
-    refused = Seen(1.0, "a", Happening.RED, reason="Connection refused")
-    ended = Seen(2.0, "a", Happening.ENDED, reason="exited with 3")
-    down = Seen(3.0, "a", Happening.RED, reason="is down")
-    assert last_reason([refused, ended, down], "a") == "exited with 3"
-    assert last_reason([refused], "a") == "Connection refused"
-    assert last_reason([ended], "b") == ""
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_command_that_ends_is_said_at_once_with_its_last_words(code: int, tmp_path: Path) -> None:
+    """Also one that ends with 0, which is not started again: it will not be ready."""
+    target = tmp_path / "target.yaml"
+    command = f'sh -c "echo nothing to do; exit {code}"'
+    target.write_text(f"name: t\nprocesses: [{{name: a, command: '{command}', ready: {{file: never}}}}]\n")
+    scenario = loaded(SCENARIO + "  supervisor: {restart: {max_restarts: 1, backoff: {initial: 10ms}}}\n").scenario
+    began = time.monotonic()
+    with offspring_ended("the test"), Background() as background:
+        prepared = prepare(load_target(target), tmp_path, {})
+        group = Ours(prepared, background, scenario, ("a",), 1.0)
+        with pytest.raises(StartError, match=rf"^a is not ready: exited with {code}: nothing to do \(see a.log\)$"):
+            group.start()
+        group.end_now()
+    # It is given two minutes to become ready.
+    assert time.monotonic() - began < 30

@@ -87,7 +87,7 @@ class System:
             pipeline=self.pipeline,
             file=file,
             group=SimpleNamespace(current=self.current, processes={each.name: each for each in file.processes}),
-            observer=SimpleNamespace(expected=self.expected),
+            observer=SimpleNamespace(expected=self.expected, struck_s={}),
             ledgers=SimpleNamespace(read=lambda now_s: 0),
             flow=self.flow,
             metrics=SimpleNamespace(reconnects=0),
@@ -273,6 +273,23 @@ def test_what_goes_on_is_undone_when_the_run_is_over(system: Any) -> None:
     until(lambda: (state := stat(process.pid)) is not None and not state.stopped)
     noted = made.context.journal.take(made.context.now()).kind.tolist()
     assert noted == [Kind.FAULT_INJECTED]
+
+
+def test_a_kill_is_injected_before_its_process_ends(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = system("type: process_kill, process: signal, at: 0s")
+    made.start()
+    context = made.context
+
+    def slow(*_: object, **__: object) -> bool:
+        context.note(context.now(), Kind.PROCESS_EXITED)
+        return True
+
+    monkeypatch.setattr("soak.runner.targets.pipeline.strikes_at_processes.kill", slow)
+    faults = Faults(context, made.struck)
+    faults.start()
+    context.agenda.run(context.now())
+    noted = context.journal.take(context.now()).kind.tolist()
+    assert noted == [Kind.FAULT_INJECTED, Kind.PROCESS_EXITED]
 
 
 @pytest.mark.parametrize(

@@ -328,3 +328,20 @@ def test_looking_for_whom_a_port_belongs_to_blocks_nothing_else(
     monkeypatch.setattr(probes, "listens", listens)
     assert look(background, http(port, 10.0), Subject(process=programs.processes()["a"], port=port)).green
     assert others_went_on == [True]
+
+
+@pytest.mark.parametrize(("what", "grace_s"), [(("polite", "{log}"), 10.0), (("deaf",), 0.1)])
+def test_a_program_is_asked_to_stop_and_not_waited_for(
+    programs: Programs, tmp_path: Path, what: tuple[str, ...], grace_s: float
+) -> None:
+    """Its end is expected from then on; one that does not end is killed after its grace."""
+    log = tmp_path / "stopped"
+    words = [each.format(log=log) for each in what]
+    programs.start(program("a", *words, grace_s=grace_s))
+    (process,) = programs.processes().values()
+    programs.ask_to_stop("a")
+    assert not programs.is_stopped("a")
+    until(lambda: programs.is_stopped("a"))
+    assert (process.is_alive(), programs.gone(), programs.processes()) == (False, {}, {})
+    assert log.exists() is (what[0] == "polite")
+    assert programs.is_stopped("a")

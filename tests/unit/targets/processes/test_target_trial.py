@@ -97,7 +97,7 @@ def test_a_database_is_looked_at(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     (tmp_path / "a.yaml").write_text(
         "name: a\nprocesses: [{name: a, command: x}]\n"
-        f'sinks: {{a: {{sqlite: "{path}", query: "SELECT seq, at FROM t WHERE seq > {{after}}", at: at}}}}\n'
+        f'sinks: {{a: {{sqlite: "{path}", query: "SELECT rowid AS position, seq, at FROM t WHERE rowid > {{after}}", at: at}}}}\n'
     )
     ledger = load_target(tmp_path / "a.yaml").file.sinks["a"]
     ledger = replace(ledger, key="seq")
@@ -111,4 +111,4 @@ def test_a_database_is_looked_at(tmp_path: Path) -> None:
         database.execute("INSERT INTO t VALUES (1, 2)")
         database.commit()
     assert fault_of_ledger(ledger) == ""
-    assert fault_of_ledger(replace(ledger, at="when")) == "has no 'when'; it has at, seq"
+    assert fault_of_ledger(replace(ledger, at="when")) == "has no 'when'; it has at, position, seq"
