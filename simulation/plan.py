@@ -47,6 +47,9 @@ class Submissions:
 class Plan:
     """Everything that is drawn before a run: submissions, and the fate of each attempt."""
 
+    is_offered = True
+    """Whether its submissions are what is offered; otherwise the system has a source that sends what it likes."""
+
     def __init__(self, scenario: Scenario, seed: int | None = None, *, arrivals_seed: int | None = None) -> None:
         """`seed` replaces the scenario's; `arrivals_seed` that of the arrivals alone: other fates of the same work."""
         self.scenario = scenario
@@ -124,6 +127,8 @@ class Plan:
     @property
     def planned(self) -> int:
         """Submissions handed out so far; of a plan whose arrivals ended early, those that were due until then."""
+        if not self.is_offered:
+            return 0
         if self._turns:
             return self._turns.planned
         if self.ends_s >= self.scenario.duration_s:

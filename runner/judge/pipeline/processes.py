@@ -11,23 +11,27 @@ from soak.runner.judge.pipeline.lives import LIVES, Exit, Lives
 from soak.runner.judge.pipeline.parts import Gathered, Parts, note_one
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.violations import Told, law, note
-from soak.schemas.stream.block import Block
+from soak.schemas.stream.block import Block, tick
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
+from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.systems.pipeline.exits import CLEAN
 from soak.schemas.systems.pipeline.settings import Pipeline
 from soak.schemas.units import show_duration
 
-_FOLLOWED = kind_flags(*LIVES, Kind.PROCESS_ABANDONED, Kind.PROCESS_ORPHANED, Kind.REPORTED_RESTARTS)
+_TOLD = (Kind.PROCESS_ABANDONED, Kind.PROCESS_ORPHANED, Kind.REPORTED_RESTARTS)
+_FOLLOWED = kind_flags(*LIVES, *_TOLD)
 MOST_LISTED = 20
 """How many restarts of each process are listed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A restart as it is listed. waited_s: from the exit to the start; planned_s: its backoff."""
+    """A restart as it is listed. waited_s: from the exit to the start; least_s, most_s: its backoff."""
 
     waited_s: float
-    planned_s: float
+    least_s: float
+    most_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,8 @@ class Followed:
 class Processes:
     """Follows all processes of a pipeline."""
 
-    def __init__(self, pipeline: Pipeline, parts: Parts, backoffs: Backoffs) -> None:
-        self._parts, self._backoffs = parts, backoffs
+    def __init__(self, pipeline: Pipeline, parts: Parts, backoffs: Backoffs, vocabulary: Vocabulary) -> None:
+        self._parts, self._backoffs, self._vocabulary = parts, backoffs, vocabulary
         order = {name: place for place, name in enumerate(pipeline.supervisor.order)}
         self._place = [order.get(each.name, len(order)) for each in pipeline.processes]
         self.of = [Followed() for _ in pipeline.processes]
@@ -80,9 +84,13 @@ class Processes:
         for place in places:
             if block.t[place] > self._ending_s:
                 self._settle(facts, series["shutdown_order_violations"])
+            if block.kind[place] == Kind.SHUTDOWN_STARTED and self._lives.shutdown_s is None:
+                self._add_away(float(block.t[place]), series["restart_time"])
             self._take(block, place, facts, series)
         if self._ending_s <= facts.settled_s:
             self._settle(facts, series["shutdown_order_violations"])
+        if facts.ended and self._lives.shutdown_s is None:
+            self._add_away(facts.until_s, series["restart_time"])
         # What is left of an unknown process may be of any.
         if facts.ended and self._lives.shutdown_s is not None and not self._strangers:
             for number, each in enumerate(self.of):
@@ -95,9 +103,11 @@ class Processes:
         t_s, kind, number = float(block.t[place]), int(block.kind[place]), int(block.worker[place])
         was_up, ended = self._up(number), len(self.ended)
         found = self._lives.take(kind, number, t_s, int(block.cause[place]))
-        self.resumed = self.resumed or kind == Kind.RUN_RESUMED
-        if kind == Kind.PROCESS_ORPHANED:
-            self._orphaned(block, place, facts, series["orphans"])
+        if kind == Kind.RUN_RESUMED:
+            self.resumed = True
+            self._backoffs.resumed()
+        if kind in _TOLD:
+            self._told(block, place, facts, series["orphans"])
         if not 0 <= number < len(self.of):
             return
         each, label = self.of[number], self._parts.of_process(number, t_s)
@@ -120,10 +130,6 @@ class Processes:
             case Kind.PROBE_GREEN | Kind.PROBE_FAILED:
                 series["restarts"].add(t_s, 0.0, label)
                 series["backoff_violations"].add(t_s, 0.0, label)
-            case Kind.PROCESS_ABANDONED:
-                each.abandoned = True
-            case Kind.REPORTED_RESTARTS:
-                each.reported = int(block.value[place])
 
     def _up(self, number: int) -> bool | None:
         return self._lives.of[number].up if 0 <= number < len(self.of) else None
@@ -142,13 +148,14 @@ class Processes:
         each, waited_s = self.of[number], found.waited_s or 0.0
         each.restarts += 1
         self._note(facts, "restarts", block, place, "restarted")
-        judged = self._backoffs.restarted(number, t_s, found)
+        clean = self._vocabulary.causes[found.cause].error == CLEAN
+        judged = self._backoffs.restarted(number, found, clean=clean)
         series.add(t_s, float(bool(judged.wrong)), self._parts.of_process(number, t_s))
         if judged.wrong:
             waited = f"{show_duration(waited_s)} after its exit"
             self._note(facts, "backoff_violations", block, place, judged.wrong, waited)
         if len(each.waits) < MOST_LISTED:
-            each.waits.append(Listed(waited_s, judged.planned_s))
+            each.waits.append(Listed(waited_s, judged.least_s, judged.most_s))
 
     def _settle(self, facts: Facts, series: Gathered) -> None:
         """All that ended at an instant is known: those that have their turn before it must have ended, also then."""
@@ -165,15 +172,20 @@ class Processes:
                 note_one(facts, "shutdown_order_violations", self._ending_s, label, "ended too early", told)
         self._ending = []
 
-    def _orphaned(self, block: Block, place: int, facts: Facts, series: Gathered) -> None:
-        t_s, number = float(block.t[place]), int(block.worker[place])
-        if 0 <= number < len(self.of):
-            self.of[number].orphaned = True
-        else:
-            self._strangers += 1
-        series.add(t_s, 1.0, self._parts.of_process(number, t_s))
-        detail = "of an unknown process" if number < 0 else ""
-        self._note(facts, "orphans", block, place, "still there at the end", detail)
+    def _told(self, block: Block, place: int, facts: Facts, orphans: Gathered) -> None:
+        """What is said of a process once. What is left at the end may be of an unknown one."""
+        t_s, kind, number = float(block.t[place]), int(block.kind[place]), int(block.worker[place])
+        each = self.of[number] if 0 <= number < len(self.of) else None
+        if kind == Kind.PROCESS_ORPHANED:
+            self._strangers += each is None
+            orphans.add(t_s, 1.0, self._parts.of_process(number, t_s))
+            self._note(
+                facts, "orphans", block, place, "still there at the end", "" if each else "of an unknown process"
+            )
+        if each is not None:
+            each.orphaned = each.orphaned or kind == Kind.PROCESS_ORPHANED
+            each.abandoned = each.abandoned or kind == Kind.PROCESS_ABANDONED
+            each.reported = int(block.value[place]) if kind == Kind.REPORTED_RESTARTS else each.reported
 
     def _came_back(self, each: Followed, number: int, found: Exit, series: Gathered) -> None:
         assert found.back_s is not None and found.took_s is not None
@@ -181,6 +193,16 @@ class Processes:
         self.back.append(CameBack(number, found.back_s))
         if len(each.back) < MOST_LISTED:
             each.back.append(found.took_s)
+
+    def _add_away(self, t_s: float, series: Gathered) -> None:
+        """Nobody brings back any more what has not come back: it takes as long as it was down at least.
+
+        What was healthy again and had perhaps nothing to pass on was away until then at least.
+        """
+        for number, each in enumerate(self._lives.of):
+            if each.away_s is not None:
+                back_s = t_s if each.healthy_s is None else each.healthy_s
+                series.add(t_s, tick(back_s - each.away_s), self._parts.of_process(number, each.away_s))
 
     def _turn(self, block: Block, place: int, facts: Facts, what: str) -> None:
         self.out_of_turn += 1

@@ -9,7 +9,7 @@ from soak.runner.judge.pipeline.alerts import Moment, PipelineAlerts
 from soak.runner.judge.pipeline.ends import Ends
 from soak.runner.judge.pipeline.flow import Flow
 from soak.runner.judge.pipeline.probes import Probes
-from soak.runner.judge.pipeline.processes import Followed, Processes
+from soak.runner.judge.pipeline.processes import Followed, Listed, Processes
 from soak.schemas.evidence.verdict import Section
 from soak.schemas.systems.pipeline.settings import AlertRule, Alerts, Pipeline
 from soak.schemas.units import show_duration, show_ratio, show_size
@@ -42,7 +42,7 @@ def _processes(pipeline: Pipeline, ends: Ends, probes: Probes, processes: Proces
                 f"{each.exits:,}",
                 f"{each.restarts:,}{_ending(each, processes.away_s(number))}",
                 _listed([show_duration(took_s) for took_s in each.back]),
-                _listed([f"{_seconds(wait.waited_s)} ({_seconds(wait.planned_s)})" for wait in each.waits]),
+                _listed([f"{_seconds(wait.waited_s)} ({_planned(wait)})" for wait in each.waits]),
                 f"{show_ratio(probe.good / probe.probed)} of {probe.probed:,}" if probe.probed else _UNKNOWN,
                 _known(most["process_rss"], show_size),
                 _known(most["process_cpu"], show_ratio),
@@ -135,6 +135,12 @@ def _quantile(histogram: Histogram, q: float) -> str:
 
 def _known(value: float, show: Callable[[float], str]) -> str:
     return show(value) if math.isfinite(value) else _UNKNOWN
+
+
+def _planned(wait: Listed) -> str:
+    """The least and the most that a supervisor may take the backoff for."""
+    words = dict.fromkeys(_seconds(each) for each in (wait.least_s, wait.most_s))
+    return " to ".join(words)
 
 
 def _seconds(value: float) -> str:

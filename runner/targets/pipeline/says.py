@@ -16,6 +16,7 @@ class Said(msgspec.Struct, gc=False):
     process: str = ""
     event: str = ""
     pid: int | None = None
+    exit: int | None = None
     green: bool | None = None
     reason: str = ""
     count: int | None = None
@@ -52,7 +53,7 @@ class Says:
                 for line in lines:
                     try:
                         yield what, self._decode(line)
-                    except msgspec.MsgspecError:
+                    except (msgspec.MsgspecError, ValueError, RecursionError):
                         self.damaged += 1
 
     def _lines(self, each: _File) -> list[bytes]:

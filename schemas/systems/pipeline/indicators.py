@@ -47,7 +47,10 @@ _CATALOGUE = catalogue(
             ),
             count("restarts", "restarts of processes, counted by their pids and start times", FEW),
             count("abandoned", "processes that the supervisor gave up"),
-            count("backoff_violations", "restarts before the backoff was over, or long after it"),
+            count(
+                "backoff_violations",
+                "restarts before the backoff was over, long after it, or that were not due at all",
+            ),
             count("queue_dropped", "records dropped at a full buffer", Tolerance(absolute=5, relative=0.1)),
             gauge("backlog", Unit.COUNT, "records that wait for a process, wherever they are", compared=False),
             count("left_in_queues", "records that still wait for a process at the end"),
