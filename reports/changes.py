@@ -8,6 +8,7 @@ from soak.reports.plots.canvas import STYLE
 from soak.reports.summary import TEMPLATES, make_environment
 from soak.schemas.evidence.changes import Changes, Differences, Direction, TimeChange
 from soak.schemas.language.expression import Unit
+from soak.schemas.language.registry import language_of
 from soak.schemas.units import show_gain
 
 TEMPLATE = "changes.md.j2"
@@ -19,7 +20,7 @@ def render_changes(changes: Changes, differences: Differences | None = None) -> 
     """The readable files of the comparison by name; `differences`: of the tasks, if they were paired."""
     text = (TEMPLATES / TEMPLATE).read_text(encoding="utf-8")
     environment = make_environment()
-    environment.filters.update(signed=show_signed, gain=show_gain)
+    environment.filters.update(signed=show_signed, gain=show_gain, one_by_one=one_by_one)
     markdown = environment.from_string(text).render(changes=changes, plot=PLOT, task_plot=TASK_PLOT)
     with mpl.rc_context(STYLE):
         drawn = {PLOT: plot.plot(changes)}
@@ -35,7 +36,7 @@ def show_signed(value: float | None, unit: str = Unit.DURATION) -> str:
 
 def summary_lines(changes: Changes) -> str:
     """The comparison for a terminal: what became worse or better."""
-    lines = [f"{'REGRESSED' if changes.regressed else 'NOT REGRESSED'}  {changes.run.scenario}"]
+    lines = [f"{_headline(changes)}  {changes.run.scenario}"]
     lines += [f"  {reason}" for reason in changes.reasons]
     for each in changes.changes:
         if each.direction is Direction.BETTER:
@@ -51,11 +52,24 @@ def summary_lines(changes: Changes) -> str:
     return "\n".join([*lines, f"  {compared} SLIs tested{paired}{untested}", *_task_lines(changes)])
 
 
+def one_by_one(changes: Changes) -> str:
+    """`task by task`, or whatever the system of a run works on."""
+    work = language_of(changes.run.system).work if changes.run.system else None
+    unit = "task" if work is None else work.unit
+    return f"{unit} by {unit}"
+
+
+def _headline(changes: Changes) -> str:
+    if changes.regressed:
+        return "REGRESSED"
+    return "NOT REGRESSED" if changes.compared else "NOTHING COMPARED"
+
+
 def _task_lines(changes: Changes) -> list[str]:
     """The tasks of both runs one by one, or why they were not compared so."""
     tasks = changes.tasks
     if tasks is None:
-        return [f"  not compared task by task: {changes.unpaired}"]
+        return [f"  not compared {one_by_one(changes)}: {changes.unpaired}"]
     lines = [f"  {tasks.tasks:,} tasks in both, compared one by one:"]
     for name, time in (("latency", tasks.latency), ("wait", tasks.wait)):
         if time is not None:

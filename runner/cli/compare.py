@@ -7,7 +7,7 @@ import click
 
 from soak.runner.cli.options import json_option, override_options, scenario_file
 
-AGREES, DIFFERS = 0, 3
+AGREES, DIFFERS, UNDECIDED = 0, 3, 5
 ALPHA, LEAST = 0.01, 0.02
 WHAT_IF_ALPHA, WHAT_IF_LEAST = 0.05, 0.0
 """What-if comparisons use few replications and report small effects too."""
@@ -22,7 +22,7 @@ With --with, BASE is a scenario file and RUN is left out: the scenario and the v
 -n times with the same seeds, on all cores. --tier, --set, --duration and --seed apply to both.
 
 Exit codes: 0 no regression (parity: they agree), 3 regression (parity: they differ), 2 not comparable, 5 evidence
-missing or damaged, 130 interrupted.
+missing or damaged, or nothing could be compared, 130 interrupted.
 
 \b
 Examples:
@@ -127,6 +127,8 @@ def _runs(base: Path, run: Path, options: dict[str, Any]) -> int:
     from soak.reports.changes import summary_lines
 
     analysis.tell(summary_lines(analysis.result), as_json=options["as_json"])
+    if not (analysis.result.regressed or analysis.result.compared):
+        return UNDECIDED
     return DIFFERS if analysis.result.regressed else AGREES
 
 

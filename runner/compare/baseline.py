@@ -21,6 +21,8 @@ from soak.schemas.evidence.verdict import End
 from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.files import file_name
 from soak.schemas.language.model import Scenario
+from soak.schemas.language.registry import language_of
+from soak.schemas.language.slis import Aggregate
 from soak.simulation.plan import Plan
 
 
@@ -101,13 +103,14 @@ def side_of(path: Path, part_s: float | None = None) -> Side:
     loaded = load_stored(directory)
     scenario = loaded.scenario
     parts = parts_of(scenario) if part_s is None else parts_as_long(scenario.duration_s, part_s)
-    slices, tasks = _read_stream(directory, scenario, parts, tasks=simulated)
+    work = language_of(scenario.system).work
+    slices, tasks = _read_stream(directory, scenario, parts, tasks=simulated and work is None)
     baseline = _baseline(data, parts, scenario.system, slices)
-    why = (
-        ""
-        if simulated
-        else f"{file_name(path.resolve())} ran on the real clock, which gives no task the same time twice"
-    )
+    why = ""
+    if work is not None:
+        why = f"{work.units} of a {scenario.system} are not followed one by one"
+    elif not simulated:
+        why = f"{file_name(path.resolve())} ran on the real clock, which gives no task the same time twice"
     return Side(
         baseline=baseline,
         tasks=tasks,
@@ -149,7 +152,8 @@ def _read_stream(
     plan = Plan(sliced)
     judge = Judge(sliced, plan.vocabulary, abort=False)
     labels = [judge.labels.selected((("phase", phase.name),)) for phase in phases]
-    of_tasks = [sli for sli in sliced.slis.values() if sli.per_task]
+    # A ratio of a part of the system has observations at all times, as one of tasks has.
+    of_tasks = [sli for sli in sliced.slis.values() if sli.per_task or (sli.by and sli.aggregate is Aggregate.RATIO)]
     for sli in of_tasks:
         for label in labels:
             judge.folds.fold(sli, label)

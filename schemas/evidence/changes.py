@@ -183,3 +183,8 @@ class Changes(msgspec.Struct, frozen=True):
     changes: list[SliChange]
     objectives: list[RelativeResult]
     tasks: TaskChanges | None
+
+    @property
+    def compared(self) -> bool:
+        """Whether anything was held against the base: an indicator by its parts, an objective, or tasks one by one."""
+        return bool(self.objectives) or self.tasks is not None or any(each.p is not None for each in self.changes)

@@ -38,7 +38,7 @@ class Rules:
         return frozenset(self._firing)
 
     def minute(self, number: int, tally: Tally) -> list[AlertChange]:
-        """What changes with a closed minute. Without records there is no share, and neither rule on shares holds."""
+        """What changes with a closed minute. Without records no share is known: nothing changes about shares."""
         self._empty = 0 if tally.total else self._empty + 1
         return list(self._changes(number, tally))
 
@@ -48,11 +48,11 @@ class Rules:
             most = max(1, self._minutes)
             told = f"{self._empty} minutes without records" if self._empty else f"{tally.total} records in a minute"
             yield from self._change("no_records", number, self._empty >= most, told)
-        if alerts.low_consistency:
+        if alerts.low_consistency and tally.total:
             low, above = tally.low_ratio, alerts.low_consistency.above
             told = f"of low consistency: {_shown(low)}, limit {100 * above:g} %"
             yield from self._change("low_consistency", number, low is not None and low > above, told)
-        if alerts.strong_ratio:
+        if alerts.strong_ratio and tally.total:
             strong, below = tally.strong_ratio, alerts.strong_ratio.below
             told = f"strong: {_shown(strong)}, limit {100 * below:g} %"
             yield from self._change("strong_ratio", number, strong is not None and strong < below, told)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from soak.runner.judge.comparable import Comparable, Series
+from soak.runner.judge.pipeline.alerts import MINUTE_S
 from soak.runner.judge.pipeline.lives import LIVES, Lives
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.model import Scenario
@@ -39,8 +40,6 @@ _OF_A_MINUTE = Tolerance(absolute=5, relative=0.01, real_s=5)
 _OF_A_SINK = Tolerance(absolute=1, relative=0.001)
 _RESTART = Tolerance(relative=0.25, real_s=1.5)
 _ALERT = Tolerance(absolute=5, real_s=1.5)
-_RESOLVED = Tolerance(absolute=65, real_s=1.5)
-"""Of a minute without records no share is known: an alert on shares may resolve with it, or with the next one."""
 
 
 class PipelineComparable(Comparable):
@@ -65,7 +64,9 @@ class PipelineComparable(Comparable):
             elif kind in _SINKS:
                 self._sinks[kind, worker] = value
             elif kind in _ALERTS:
-                self._alerts.setdefault((kind, self._vocabulary.names[int(value)]), []).append(t_s)
+                rule = self._vocabulary.names[int(value)]
+                waited_s = self._waited_s(rule) if kind is Kind.REPORTED_ALERT_RESOLVED else 0.0
+                self._alerts.setdefault((kind, rule), []).append(t_s - waited_s)
             elif kind in LIVES:
                 found = self._lives.take(kind, worker, t_s)
                 if kind in _BACK and found is not None and found.took_s is not None:
@@ -74,6 +75,13 @@ class PipelineComparable(Comparable):
                 self._records[-1] += round(value)
             else:
                 self._records[worker] += int(block.attempt[place])
+
+    def _waited_s(self, rule: str) -> float:
+        """How long the minutes without records lasted after which an alert on shares resolves: of these no share is known, and
+        it may resolve with the first of them as well."""
+        before = self._minutes[Kind.MINUTE_TOTAL][:-1]
+        empty = next((place for place, total in enumerate(reversed(before)) if total), len(before))
+        return 0.0 if rule == AlertRule.NO_RECORDS else empty * MINUTE_S
 
     def series(self) -> Iterator[Series]:
         """See `Comparable`."""
@@ -98,4 +106,5 @@ class PipelineComparable(Comparable):
                 when = tuple(self._alerts.get((kind, rule.value), ()))
                 name, what = f"alerts_{word}{{alert={rule.value}}}", f"when the pipeline's alert {word}"
                 shares = kind is Kind.REPORTED_ALERT_RESOLVED and rule is not AlertRule.NO_RECORDS
-                yield Series(name, what, Unit.DURATION, when, _RESOLVED if shares else _ALERT)
+                what += ", without the minutes without records before it" if shares else ""
+                yield Series(name, what, Unit.DURATION, when, _ALERT)

@@ -69,6 +69,8 @@ class Book:
         """Whether it is known what each record is like."""
         self.tallies = {place.name: Tally() for place in places}
         self._first = places[0] if places else None
+        self._jumps: dict[str, tuple[list[Ints], list[Floats]]] = {place.name: ([], []) for place in places}
+        """By place: records before which others are lacking that were sent earlier, as they came, and when."""
         self.last_sent_s = 0.0
         self.tells_like = False
         """Whether it is known of the records in the first place."""
@@ -106,12 +108,33 @@ class Book:
             strangers = _chosen(seen, ~known)
             seen, number = _chosen(seen, known), number[known]
         tally, held = self.tallies[place.name], self.held.values
+        self._note_jumps(place, tally.highest, number, seen.at_s)
         _, first = np.unique(number, return_index=True)
         new = np.zeros(len(number), dtype=np.bool_)
         new[first] = (held[number[first]] & place.bit) == 0
         held[number[new]] |= np.uint32(place.bit)
         self._count(place, tally, number, new, seen)
         return Arrived(number[new], seen.at_s[new], seen.at_s[~new], strangers)
+
+    def _note_jumps(self, place: Place, highest: int, number: Ints, at_s: Floats) -> None:
+        before = np.maximum.accumulate(np.concatenate([[highest], number]))[:-1]
+        if (jumps := number > before + 1).any():
+            numbered, times = self._jumps[place.name]
+            numbered.append(number[jumps])
+            times.append(at_s[jumps])
+
+    def passed_over_s(self, places: tuple[Place, ...], numbers: Ints) -> Floats:
+        """When a record that was sent later came to one of some places, for records that never did; infinite where none has."""
+        found: Floats = np.min([self._passed_over_s(each, numbers) for each in places], axis=0)
+        return found
+
+    def _passed_over_s(self, place: Place, numbers: Ints) -> Floats:
+        numbered, times = self._jumps[place.name]
+        if not numbered:
+            return np.full(len(numbers), np.inf)
+        found = np.searchsorted(np.concatenate(numbered), numbers, side="right")
+        at_s: Floats = np.append(np.concatenate(times), np.inf)[found]
+        return at_s
 
     def _count(self, place: Place, tally: Tally, number: Ints, new: Bools, seen: Seen) -> None:
         tally.rows += len(number)

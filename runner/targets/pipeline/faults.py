@@ -84,6 +84,7 @@ class _UnderWay:
                 return now_s < self._window.start_s + max(_STRIKES_WITHIN_S, _STRIKES_WITHIN_REAL_S * speed)
             if not self._noted:
                 self._context.note(self.strike.since_s(now_s), Kind.FAULT_INJECTED, cause=self.strike.cause)
+                self.strike.on.flow.blame.began(self.fault, self._window.start_s, now_s)
         if self._shows and not self._shown and self.strike.shows():
             self._shown = True
             self._context.note_fault(self.fault, Kind.FAULT_SEEN)

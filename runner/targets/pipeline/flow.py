@@ -10,7 +10,7 @@ from soak.runner.targets.journal import Journal
 from soak.runner.targets.pipeline.blame import Blame
 from soak.runner.targets.pipeline.book import MINUTE_S, Arrived, Book, Seen
 from soak.runner.targets.pipeline.gaps import Gaps
-from soak.runner.targets.pipeline.places import Place, PlaceKind, needs, output_of
+from soak.runner.targets.pipeline.places import Place, PlaceKind, needs, output_of, parts_at
 from soak.runner.targets.pipeline.waiting import Waiting
 from soak.schemas.stream.block import Floats, Ints
 from soak.schemas.stream.events import KEY_SHIFT, Kind
@@ -49,7 +49,7 @@ class Flow:
         self.knows_sent = True
         """Whether the source says what it sent; otherwise what arrives was sent, and nothing is known to be missing."""
         self._plan, self._pipeline = plan, pipeline_of(plan.scenario)
-        self.blame = Blame(plan)
+        self.blame = Blame(plan, speed)
         self.settling_s = settling_s(speed)
         self._stretches = {place.name: _Stretch() for place in places}
         by_label = numbers_by_label(plan)
@@ -58,10 +58,13 @@ class Flow:
         self._sent: Counter[int] = Counter()
         self._compared: set[str] = set()
         self._late_s: float | None = None
+        self.said_missed = 0
+        """Records that the reader of the source says it never got, where no ledger shows which."""
         self._minute = self._closed = 0
         reader = output_of(places, self._pipeline, self._pipeline.reader)
-        self.gaps = Gaps(self.book, self.blame, reader, self._pipeline.reader, places)
-        self.waiting = Waiting(self.book, places, self._pipeline, self.gaps)
+        number = self._pipeline.reader
+        self.gaps = Gaps(self.book, self.blame, reader, number, places, parts_at(self._pipeline, number))
+        self.waiting = Waiting(self.book, places, self._pipeline)
 
     # Rows.
 
@@ -76,6 +79,7 @@ class Flow:
 
     def arrive(self, place: Place, seen: Seen) -> None:
         """Rows of a place."""
+        self.blame.came(place, seen.at_s)
         arrived = self.book.arrive(place, seen)
         self._gather(place, arrived)
         if arrived.strangers is not None:
@@ -99,6 +103,7 @@ class Flow:
             self._close_place(place, until_s)
         self.close_minutes(until_s)
         self.gaps.close(until_s, self.note, tells=self.knows_sent)
+        self.waiting.close()
         for process, backlog in self.waiting.now().items():
             self.note(until_s, Kind.SAMPLE_BACKLOG, worker=process, value=backlog)
         for place in self.places:

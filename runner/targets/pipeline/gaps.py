@@ -2,16 +2,15 @@
 
 from collections import deque
 from collections.abc import Callable
-from itertools import groupby
 from typing import Any
 
-from soak.runner.targets.pipeline.blame import Blame
-from soak.runner.targets.pipeline.book import Book
-from soak.runner.targets.pipeline.places import Place, PlaceKind
-from soak.schemas.stream.events import Kind
+import numpy as np
 
-_PATIENCE = 2
-"""Stretches that a record may come later than one that was sent after it."""
+from soak.runner.targets.pipeline.blame import Blame, Gone
+from soak.runner.targets.pipeline.book import Book
+from soak.runner.targets.pipeline.places import Place, bits_of, shown_by
+from soak.runner.targets.pipeline.waiting import PATIENCE
+from soak.schemas.stream.events import Kind
 
 Note = Callable[..., Any]
 
@@ -19,25 +18,33 @@ Note = Callable[..., Any]
 class Gaps:
     """reader: where it is seen what the reader of the source has passed on; None: nowhere, and nothing is known to be missing.
 
-    Where that is a sink, the other sinks of its stream show it as well.
+    Where that is a sink, the other sinks of its stream show it as well. process: the number of the reader. parts: its name, and
+    those of the sinks that it writes.
     """
 
-    def __init__(self, book: Book, blame: Blame, reader: Place | None, process: int, places: tuple[Place, ...]) -> None:
+    def __init__(
+        self,
+        book: Book,
+        blame: Blame,
+        reader: Place | None,
+        process: int,
+        places: tuple[Place, ...],
+        parts: frozenset[str],
+    ) -> None:
+        self._parts = parts
         self._book, self._blame, self.reader, self._process = book, blame, reader, process
-        self._shown = tuple(each for each in places if reader is not None and _shows(each, reader))
-        self._reached: deque[int] = deque([0] * _PATIENCE)
+        self._shown = shown_by(places, reader)
+        self._reached: deque[int] = deque([0] * PATIENCE)
         self._looked = 0
         self._told = False
         self._unmatched = 0
         """Records that are said to be dropped and were not found to be missing yet."""
-        self.gone = 0
-        """Records that were passed over."""
         self.dropped = 0
 
     @property
     def bits(self) -> int:
         """The bits of the places that show what the reader has passed on; 0 without any."""
-        return sum(each.bit for each in self._shown)
+        return bits_of(self._shown)
 
     def drop(self, count: int) -> None:
         """The reader says that it dropped records."""
@@ -61,15 +68,16 @@ class Gaps:
             return
         missing = self._book.absent(self.bits, self._looked, last, 0)
         self._looked = last
-        self.gone += len(missing)
         dropped = min(self._unmatched, len(missing))
         self._unmatched -= dropped
-        sent_s = self._book.sent_s.values
-        for cause, numbers in groupby(
-            missing[dropped:].tolist(), lambda each: self._blame.of_record(float(sent_s[each]))
-        ):
-            note(until_s, Kind.RECORDS_MISSED, worker=self._process, cause=cause, value=len(list(numbers)))
-
-
-def _shows(place: Place, reader: Place) -> bool:
-    return place is reader or (reader.kind is place.kind is PlaceKind.SINK and place.stream == reader.stream)
+        missed = missing[dropped:]
+        gone = Gone(
+            self._shown,
+            self._book.sent_s.values[missed],
+            self._book.passed_over_s(self._shown, missed),
+            self._parts,
+            of_source=True,
+        )
+        causes, counts = np.unique(self._blame.of(gone), return_counts=True)
+        for cause, count in zip(causes.tolist(), counts.tolist(), strict=True):
+            note(until_s, Kind.RECORDS_MISSED, worker=self._process, cause=cause, value=count)

@@ -108,6 +108,10 @@ class Ledgers:
         self._dropped[process] = self._dropped.get(process, 0) + count
         self._flow.gaps.drop(count)
 
+    def miss(self, count: int) -> None:
+        """The reader of the source says that it never got records, and no ledger shows which."""
+        self._flow.said_missed += count
+
     def say_backlog(self, process: int, waiting: float) -> None:
         """A process says how many records wait for it."""
         self._flow.waiting.says[process] = waiting

@@ -86,6 +86,7 @@ class Metrics:
             self._context.note(t_s, Kind.RECORDS_DROPPED, worker=number, cause=cause, value=grown)
             self._ledgers.drop(name, int(grown))
         elif self._ledgers.sees_no_gaps:
+            self._ledgers.miss(int(grown))
             self._context.note(t_s, Kind.RECORDS_MISSED, worker=number, cause=cause, value=grown)
 
     def _note_answer(self, t_s: float, metric: str, number: int, value: float) -> None:

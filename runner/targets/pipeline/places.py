@@ -53,6 +53,24 @@ def output_of(places: tuple[Place, ...], pipeline: Pipeline, process: int) -> Pl
     return next(iter((*streams, *(each for each in places if each.stream == writes))), None) if writes else None
 
 
+def shown_by(places: tuple[Place, ...], place: Place | None) -> tuple[Place, ...]:
+    """Where else it is seen what is seen in a place, with itself: sinks of one stream show the same."""
+    if place is None or place.kind is not PlaceKind.SINK:
+        return () if place is None else (place,)
+    return tuple(each for each in places if each.kind is PlaceKind.SINK and each.stream == place.stream)
+
+
+def bits_of(places: tuple[Place, ...]) -> int:
+    """The bits of places."""
+    return sum(each.bit for each in places)
+
+
+def parts_at(pipeline: Pipeline, process: int) -> frozenset[str]:
+    """The name of a process, and those of the sinks that it writes."""
+    each = pipeline.processes[process]
+    return frozenset({each.name, *(sink.name for sink in pipeline.sinks if each.writes and sink.of == each.writes)})
+
+
 def input_of(places: tuple[Place, ...], pipeline: Pipeline, process: int) -> Place | None:
     """Where it is seen what a process can read; None for the source, and where nothing shows it."""
     writer = pipeline.writer(pipeline.processes[process].reads)
@@ -62,13 +80,14 @@ def input_of(places: tuple[Place, ...], pipeline: Pipeline, process: int) -> Pla
 STRONG, LOW, CONFIRMED = 1, 2, 4
 """What a record is like, as bits."""
 
-_NEEDS: Mapping[Passes, int] = {Passes.ALL: 0, Passes.STRONG: STRONG, Passes.CONFIRMED: CONFIRMED}
+NEEDS: Mapping[Passes, int] = {Passes.ALL: 0, Passes.STRONG: STRONG, Passes.CONFIRMED: CONFIRMED}
+"""By what a process passes on: what a record must be like for that, as bits."""
 
 
 def needs(pipeline: Pipeline, stream: str) -> int:
     """What a record must be like to get into a stream, as bits: what each process on the way there passes on."""
     found = 0
     while (writer := pipeline.writer(stream)) is not None:
-        found |= _NEEDS[pipeline.processes[writer].passes]
+        found |= NEEDS[pipeline.processes[writer].passes]
         stream = pipeline.processes[writer].reads
     return found

@@ -42,9 +42,9 @@ def test_strong_ratio_is_below_its_limit() -> None:
     assert states(at, below, at) == [(1, "strong_ratio", "fired"), (2, "strong_ratio", "resolved")]
 
 
-def test_without_records_there_is_no_share_to_be_alerted_of() -> None:
+def test_without_records_no_share_is_known_and_nothing_changes_about_shares() -> None:
     weak = Tally(total=100, strong=1)
-    assert states(weak, EMPTY, USUAL) == [(0, "strong_ratio", "fired"), (1, "strong_ratio", "resolved")]
+    assert states(weak, EMPTY, USUAL) == [(0, "strong_ratio", "fired"), (2, "strong_ratio", "resolved")]
 
 
 def test_a_rule_that_is_not_there_does_not_fire() -> None:

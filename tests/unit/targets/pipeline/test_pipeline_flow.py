@@ -216,6 +216,85 @@ def test_sinks_say_nothing_of_shares_that_nobody_knows(story: Story) -> None:
     assert [part for word, _, part, _ in remains(story) if word in {"strong", "confirm"}] == [FILE, FILE]
 
 
+def causes_of(story: Story, *kinds: Kind) -> list[tuple[str, float]]:
+    """The faults to which records at the end are due, and how many to each."""
+    story.block()
+    note_remains(story.flow, story.pipeline, story.until_s)
+    block = story.block()
+    chosen = np.isin(block.kind, kinds) & (block.value > 0)
+    faults = [story.plan.vocabulary.causes[cause].fault for cause in block.cause[chosen].tolist()]
+    return list(zip(faults, block.value[chosen].tolist(), strict=True))
+
+
+HANG = "  - {name: hang, type: process_hang, process: harvest, at: 110s, for: 5s}\n"
+
+
+def restarted_at_its_end(folder: Path) -> Story:
+    """signal is killed at 100 s and goes on at 104 s with what comes then; harvest hangs from 110 to 115 s."""
+    story = Story(folder, SCENARIO.replace("telemetry:", HANG + "telemetry:"))
+    for number in range(100):
+        story.sent([number], 80.0 + number / 2)
+        story.came("raw", [number], 80.1 + number / 2)
+        if not 38 <= number < 48:
+            for sink in ("file", "db"):
+                story.came(sink, [number], 80.2 + number / 2, CONFIRM)
+    story.sent(range(100, 103), 130.0)
+    story.came("raw", range(100, 103), 130.1)
+    return story
+
+
+def test_what_a_restarted_process_skips_is_of_its_kill_and_not_of_a_later_fault_of_another(tmp_path: Path) -> None:
+    story = restarted_at_its_end(tmp_path)
+    story.close(130.0, 140.0)
+    assert causes_of(story, Kind.RECORDS_LOST) == [("kill", 10.0), ("kill", 10.0)]
+
+
+def test_what_was_passed_over_is_lost_and_does_not_wait(tmp_path: Path) -> None:
+    story = restarted_at_its_end(tmp_path)
+    story.close(130.0, 140.0)
+    story.block()
+    note_remains(story.flow, story.pipeline, 140.0)
+    assert [each for each in story.told(Kind.SAMPLE_BACKLOG) if each[2] == SIGNAL] == [("backlog", 140.0, SIGNAL, 3.0)]
+
+
+def test_a_record_that_is_lost_after_all_works_again_is_of_no_fault(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    for number in range(60):
+        story.sent([number], 100.0 + number)
+        story.came("raw", [number], 100.1 + number)
+        if number != 50:
+            story.came("file", [number], 100.2 + number)
+            story.came("db", [number], 100.2 + number)
+    story.close(160.0)
+    assert causes_of(story, Kind.RECORDS_LOST) == [("", 1.0), ("", 1.0)]
+
+
+def test_what_the_reader_missed_around_its_kill_is_of_it(tmp_path: Path) -> None:
+    story = Story(tmp_path, SCENARIO.replace("process: signal, at: 100s", "process: harvest, at: 100s"))
+    for number in range(60):
+        story.sent([number], 90.0 + number)
+        if number not in {12, 13, 40}:
+            story.came("raw", [number], 90.1 + number if number < 9 else max(90.1 + number, 104.0))
+    story.close(160.0)
+    assert causes_of(story, Kind.RECORDS_MISSED) == [("", 1.0), ("kill", 2.0)]
+    assert story.flow.waiting.now(at_once=True)[HARVEST] == 0
+
+
+def test_records_behind_a_process_that_nothing_shows_wait_for_the_next_that_is_seen(tmp_path: Path) -> None:
+    story = Story(tmp_path, target=TARGET.replace('  raw: {jsonl: "{dir}/raw.jsonl", key: seq, at: at}\n', ""))
+    story.sent(range(10), 1.0, CONFIRM)
+    story.came("file", [0, 1, 2, 4], 2.0, CONFIRM)
+    story.came("db", [0, 1, 2, 4], 2.0, CONFIRM)
+    story.until_s = 200.0
+    note_remains(story.flow, story.pipeline, 200.0)
+    assert story.told(Kind.RECORDS_LOST, Kind.SAMPLE_BACKLOG) == [
+        ("lost", 200.0, FILE, 1.0),
+        ("lost", 200.0, DB, 1.0),
+        ("backlog", 200.0, SIGNAL, 5.0),
+        ("backlog", 200.0, BROKER, 4.0),
+    ]
+
+
 @pytest.mark.parametrize(
     ("columns", "words"),
     [

@@ -247,7 +247,6 @@ def test_nothing_is_blamed_without_a_fault(watched: Watched) -> None:
     blame = Blame(watched.plan)
     kill = watched.plan.cause_of(watched.plan.scenario.faults[0])
     assert (blame.at(99.0), blame.at(101.0), blame.at(500.0)) == (NO_CAUSE, kill, NO_CAUSE)
-    assert (blame.of_record(50.0), blame.of_record(90.0), blame.of_record(110.0)) == (NO_CAUSE, kill, kill)
 
 
 def test_of_two_faults_the_later_one_is_blamed() -> None:
