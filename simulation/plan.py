@@ -83,6 +83,8 @@ class Plan:
         shares = [tenant.share for tenant in workload.tenants]
         self._tenants = Shares(shares, self.seed, "tenants", self._traced.tenant)
         self.offered = 0
+        self.is_offered = True
+        """Whether its submissions are what is offered; otherwise the system has a source that sends what it likes."""
         """Submissions handed out so far."""
         self.ends_s = scenario.duration_s
         """When arrivals end; earlier than the scenario says once the verdict is known."""
@@ -124,6 +126,8 @@ class Plan:
     @property
     def planned(self) -> int:
         """Submissions handed out so far; of a plan whose arrivals ended early, those that were due until then."""
+        if not self.is_offered:
+            return 0
         if self._turns:
             return self._turns.planned
         if self.ends_s >= self.scenario.duration_s:

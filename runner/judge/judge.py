@@ -219,7 +219,9 @@ class Judge:
             self.attribution.observe(block, facts, self.lifecycle.tracker.recovered())
         self.kinds_seen += np.bincount(block.kind, minlength=len(Kind))
         planned = block.value[(block.kind == Kind.RUN_ENDED) | (block.kind == Kind.RUN_DECIDED)]
-        self.planned = int(planned[-1]) if len(planned) else self.planned
+        if len(planned):
+            # Nothing planned, and something offered: by a source that sends what it likes.
+            self.planned = int(planned[-1]) if planned[-1] or not self.offered else None
         self._note_resumes(block)
         self.repeats += block.value[block.kind == Kind.RUN_REPEATED].astype(np.int64).tolist()
         self.until_s = facts.until_s

@@ -239,7 +239,10 @@ class Section(msgspec.Struct, frozen=True):
 
 
 class Load(msgspec.Struct, frozen=True):
-    """Submissions, including duplicates: planned (None for an incomplete run), offered by the runner, answered by the system."""
+    """Submissions, including duplicates: planned, offered by the runner, answered by the system.
+
+    planned: None for an incomplete run, and where a source of the system sends what it likes.
+    """
 
     planned: int | None
     offered: int

@@ -125,6 +125,7 @@ class Kind(IntEnum):
     REPORTED_STREAM_TIMEOUTS = auto()
     REPORTED_EXPORTS = auto()
     PROBE_DISPUTED = auto()
+    LEDGER_UNREAD = auto()
     # For the events of systems of other packages.
     OWN_1 = auto()
     OWN_2 = auto()

@@ -96,6 +96,11 @@ RECORD_SPECS: dict[Kind, Spec] = {
         "worker",
         *_NUMBER,
     ),
+    Kind.LEDGER_UNREAD: Spec(
+        "ledger.unread",
+        "at the end: a ledger (of a sink, a process, or the source) could not be read as the target file says",
+        "worker",
+    ),
     Kind.REPORTED_RECONNECTS: Spec(
         "reported.reconnects", "a process says for the first time how often it connected again", "worker", *_NUMBER
     ),

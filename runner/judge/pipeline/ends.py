@@ -23,7 +23,7 @@ LEVELS = {
 """Samples of processes, by series."""
 
 _FIGURES = {Kind.SINK_TOTAL: "total", Kind.SINK_CONFIRM: "confirm", Kind.SINK_STRONG: "strong"}
-_FOLLOWED = kind_flags(*_FIGURES, Kind.RUN_RESUMED)
+_FOLLOWED = kind_flags(*_FIGURES, Kind.RUN_RESUMED, Kind.LEDGER_UNREAD)
 _ORDERLY = (Kind.RUN_ENDED, Kind.RUN_DECIDED)
 
 
@@ -51,6 +51,8 @@ class Ends:
         alike = [[place for place, sink in enumerate(pipeline.sinks) if sink.of == stream] for stream in streams]
         self._alike = [each for each in alike if len(each) > 1]
         """The sinks of each stream that has several, by their places."""
+        self.unread: list[str] = []
+        """What ledgers are of that could not be read as the target file says."""
         self.left: list[float | None] = [None] * len(pipeline.processes)
         """By process, the records that waited for it when last looked."""
         self.most = {name: [math.nan] * len(pipeline.processes) for name in LEVELS}
@@ -85,7 +87,11 @@ class Ends:
     def _figure(self, block: Block, place: int) -> None:
         if block.kind[place] == Kind.RUN_RESUMED:
             # What was said last was not of the end.
-            self.sinks = [Figures() for _ in self.sinks]
+            self.sinks, self.unread = [Figures() for _ in self.sinks], []
+            return
+        if block.kind[place] == Kind.LEDGER_UNREAD:
+            part = int(block.worker[place])
+            self.unread.append(self._parts.names[part] if part >= 0 else "the source")
             return
         number = int(block.worker[place]) - self._parts.count
         if 0 <= number < len(self.sinks):
@@ -94,7 +100,7 @@ class Ends:
     def _end(self, facts: Facts, left: Gathered, differences: Gathered) -> None:
         t_s = facts.until_s
         for number, records in enumerate(self.left):
-            if records is not None:
+            if records is not None and not self.unread:
                 label = self._parts.of_process(number, t_s)
                 left.add(t_s, records, label)
                 note_one(

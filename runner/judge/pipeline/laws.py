@@ -46,6 +46,10 @@ def _unless_resumed(law: Law, *, resumed: bool) -> Law:
 
 def _records(pipeline: Pipeline, flow: Flow, ends: Ends, *, real: bool) -> Iterator[Law]:
     """Without sinks that were counted and without records there is nothing to account for, and no law."""
+    if ends.unread:
+        words = f"the ledger of {', '.join(ends.unread)} could not be read: correct its path, fields or time in the target file"
+        yield Law("records", _RECORDS, None, words)
+        return
     if not ends.counted:
         if flow.sent:
             yield Law("records", _RECORDS, None, "the sinks were not counted at the end")

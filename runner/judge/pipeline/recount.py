@@ -29,6 +29,7 @@ _NUMBERED = {
     Kind.SINK_CONFIRM: "confirmed records in the sink at the end",
     Kind.SINK_STRONG: "strong records in the sink at the end",
 }
+_AT_THE_END = {_NUMBERED[kind] for kind in (Kind.SINK_TOTAL, Kind.SINK_CONFIRM, Kind.SINK_STRONG)}
 _STORED = "records stored"
 _WITHOUT = kind_flags(Kind.SAMPLE_LOST)
 _WORDS = {
@@ -64,13 +65,15 @@ class RecordRecount(Recount):
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary) -> None:
         self._pipeline = pipeline_of(scenario)
         self._stream: Counter[Figure] = Counter()
-        self._without = False
+        self._without = self._unread = False
+        """Whether events were lost on purpose; whether a ledger could not be read, so that sinks were not counted at the end."""
         self._waiting: dict[int, int] = {}
         """By process, how many records wait for it at the end."""
 
     def observe(self, block: Block) -> None:
         """See `Recount`."""
         self._without = self._without or bool(_WITHOUT[block.kind].any())
+        self._unread = self._unread or bool((block.kind == Kind.LEDGER_UNREAD).any())
         rows = block.take(_COUNTED[block.kind])
         amounts = np.where(rows.kind == Kind.RECORDS_STORED, rows.attempt, np.rint(rows.value)).astype(np.int64)
         for kind in set(rows.kind.tolist()):
@@ -95,9 +98,12 @@ class RecordRecount(Recount):
         figures, told = counted.figures(), self._stream
         absent = {_WORDS[Kind.RECORDS_LOST], _WORDS[Kind.RECORDS_MISSED]}
         for figure in sorted({*figures, *(each for each in told if each[0] not in absent)}):
+            if self._unread and figure[0] in _AT_THE_END:
+                continue
             if told[figure] != figures[figure]:
                 yield f"{self._named(figure)}: {figures[figure]:,} by the ledger, {told[figure]:,} in the stream"
-        yield from self._absent(counted)
+        if not self._unread:
+            yield from self._absent(counted)
 
     def _absent(self, counted: "_Counts") -> Iterator[str]:
         """What never came to the reader of the source, and what came there and to a sink no more: all of it but what waits.

@@ -93,6 +93,7 @@ class Drive:
         )
         self._stack.callback(self._ledgers.close_files)
         self._ledgers.open(past.restore(self._ledgers))
+        plan.is_offered = ours
         self._feed = None
         self._sends = Sends.ALWAYS if self._file.source is not None and not ours else Sends.ITS_SHARE
         if ours:
@@ -248,6 +249,7 @@ class Drive:
         self._metrics.ask()
         self._usage.sample(self._context.now())
         self._ledgers.close(until_s)
+        self._ledgers.readable.say_early()
         self._complete_s = until_s
 
     def _is_open(self) -> bool:
@@ -288,7 +290,7 @@ class Drive:
         self._observer.tell_restarts(now_s, known)
         self._observer.tell_resources(now_s)
         self._logs.tell_sizes(now_s)
-        note_remains(self._flow, self._pipeline, now_s)
+        note_remains(self._flow, self._pipeline, now_s, self._ledgers.unread())
         for kind in CENSUS.values():
             context.note(now_s, kind)
         yield context.journal.take(now_s)

@@ -45,6 +45,11 @@ class Epochs:
         return bool(self._zero_at)
 
     @property
+    def began_at(self) -> float:
+        """When the first part began, in seconds since 1970."""
+        return self._from_at[0]
+
+    @property
     def zero_at(self) -> float:
         """When scenario time was 0, of the newest part."""
         return self._zero_at[-1]

@@ -10,7 +10,7 @@ from soak.runner.targets.journal import Journal
 from soak.runner.targets.pipeline.blame import Blame
 from soak.runner.targets.pipeline.book import MINUTE_S, Arrived, Book, Seen
 from soak.runner.targets.pipeline.gaps import Gaps
-from soak.runner.targets.pipeline.places import Place, PlaceKind, output_of
+from soak.runner.targets.pipeline.places import Place, PlaceKind, needs, output_of
 from soak.runner.targets.pipeline.waiting import Waiting
 from soak.schemas.stream.block import Floats, Ints
 from soak.schemas.stream.events import KEY_SHIFT, Kind
@@ -144,9 +144,6 @@ class Flow:
         at_s, latency_s, label = at_s[done], latency_s[done], label[done]
         if place.kind is PlaceKind.SINK:
             self._note_stored(place, at_s, latency_s, label)
-            if place is self.gaps.reader and self.knows_sent:
-                # What the reader of the source took is seen here only.
-                self._note_taken(until_s, self._pipeline.reader, label)
         elif place.kind is PlaceKind.STREAM:
             self._note_taken(until_s, place.part, label)
         elif len(label):
@@ -182,6 +179,14 @@ class Flow:
         for cause, times in groupby(again_s, self.blame.at):
             times_s = list(times)
             self.note(times_s[0], kind, worker=place.part, cause=cause, value=len(times_s))
+
+    def expects(self, place: Place) -> bool:
+        """Whether records should have come to a place by now: some were sent, or it is not known which are passed on there."""
+        if place.kind is PlaceKind.ORDERS:
+            # Those to whom they are placed may write nothing down before the first.
+            return False
+        like = needs(self._pipeline, place.stream)
+        return bool(self.book.sent_like(like)) if self.book.knows_like or not like else self.book.sent > 0
 
     def lags(self, place: Place) -> bool:
         """Whether a sink lacks records that another place of its stream has."""

@@ -14,6 +14,7 @@ from soak.runner.targets.pipeline.epochs import Epochs
 from soak.runner.targets.pipeline.flow import Flow
 from soak.runner.targets.pipeline.keys import Keys
 from soak.runner.targets.pipeline.places import CONFIRMED, LOW, STRONG, Place
+from soak.runner.targets.pipeline.readable import Readable
 from soak.runner.targets.pipeline.tails import Rows, Tail, tail_of
 from soak.schemas.errors import writing
 from soak.schemas.stream.block import Ints
@@ -51,6 +52,7 @@ class Ledgers:
         self._places = {place.name: place for place in flow.places}
         self._known = {SOURCE: source, **{place.name: place.ledger for place in flow.places}}
         self._tails: dict[str, Tail] = {}
+        self.readable = Readable({k: each for k, each in self._known.items() if each}, self._tails, epochs)
         self._path = directory / FILE
         self._file = -1
         self._fresh: dict[str, list[Seen]] = {}
@@ -67,16 +69,18 @@ class Ledgers:
         with writing(self._path):
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
-    @property
-    def damaged(self) -> int:
-        """Lines that could not be read."""
-        return sum(tail.damaged for tail in self._tails.values())
+    def unread(self) -> list[int]:
+        """At the end: of which parts of the system (-1: the source) the ledgers cannot be judged by. It is said why."""
+        expected = frozenset({SOURCE, *(place.name for place in self._flow.places if self._flow.expects(place))})
+        names = self.readable.unread(expected)
+        return [-1 if name == SOURCE else self._places[name].part for name in names]
 
     def read(self, now_s: float) -> int:
         """Read what is new, up to now; returns how many rows there were. What has no time of its own came now."""
         # A sink is read before the source: what it holds was sent by then.
         found = [(name, rows) for name in reversed(self._tails) for rows in self._rows(name)]
         for name, rows in reversed(found) if SOURCE not in self._tails else _source_first(found):
+            self.readable.look(name, rows)
             seen = self._seen(name, rows, now_s)
             self._fresh.setdefault(name, []).append(seen)
             self._take(name, seen)
@@ -156,6 +160,7 @@ class Ledgers:
             self._flow.gaps.drop(line.dropped)
         if line.keys:
             seen = _seen_again(line)
+            self.readable.count(line.of, len(seen))
             self._take(line.of, self._told_by_plan(seen) if line.of == SOURCE and self._ours else seen)
 
     # Rows in scenario time.

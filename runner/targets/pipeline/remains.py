@@ -1,6 +1,7 @@
 """What is known of records at the end of a run only: what is lost, and the figures by which sinks must agree."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,8 +13,21 @@ from soak.schemas.systems.pipeline.settings import Pipeline
 from soak.schemas.target.model import Ledger
 
 
-def note_remains(flow: Flow, pipeline: Pipeline, now_s: float) -> None:
-    """Note all of it. Lost is what is in no sink, was not passed over by the reader of the source, and waits nowhere."""
+def note_remains(flow: Flow, pipeline: Pipeline, now_s: float, unread: Sequence[int] = ()) -> None:
+    """Note all of it. Lost is what is in no sink, was not passed over by the reader of the source, and waits nowhere.
+
+    unread: of which parts (-1: the source) the ledgers could not be read. Where there is one, sinks are not counted, and
+    nothing is known to be lost.
+    """
+    for part in unread:
+        flow.note(now_s, Kind.LEDGER_UNREAD, worker=part)
+    if not unread:
+        _note_records(flow, pipeline, now_s)
+    for process, backlog in flow.waiting.now().items():
+        flow.note(now_s, Kind.SAMPLE_BACKLOG, worker=process, value=backlog)
+
+
+def _note_records(flow: Flow, pipeline: Pipeline, now_s: float) -> None:
     flow.gaps.close(now_s, flow.note, at_once=True, tells=flow.knows_sent)
     for place in flow.places:
         if place.kind is not PlaceKind.SINK:
@@ -27,8 +41,6 @@ def note_remains(flow: Flow, pipeline: Pipeline, now_s: float) -> None:
             flow.note(now_s, Kind.SINK_CONFIRM, worker=place.part, value=tally.rows_like[CONFIRMED])
         if place.ledger.strong is not None:
             flow.note(now_s, Kind.SINK_STRONG, worker=place.part, value=tally.rows_like[STRONG])
-    for process, backlog in flow.waiting.now().items():
-        flow.note(now_s, Kind.SAMPLE_BACKLOG, worker=process, value=backlog)
 
 
 def _tells_confirmed(ledger: Ledger) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from soak.runner.targets.pipeline.keys import Keys
-from soak.schemas.errors import SoakError
+from soak.schemas.errors import SoakError, quoted
 from soak.schemas.stream.block import Bools, Floats
 from soak.schemas.target.model import Ledger, TimeFormat
 
@@ -257,8 +257,16 @@ def _flags(values: Sequence[Any]) -> Bools:
     return np.fromiter((bool(each) for each in values), np.bool_, len(values))
 
 
+def _iso(value: Any) -> float:
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except (ValueError, OverflowError):
+        what = f"a ledger has the time {quoted(str(value))}, which is not ISO 8601"
+        raise LedgerError(f"{what} (correct its time: in the target file)") from None
+
+
 def _times(values: Sequence[Any], form: TimeFormat) -> Floats:
     """Seconds since 1970."""
     if form is TimeFormat.ISO or any(isinstance(each, str) for each in values):
-        return np.fromiter((datetime.fromisoformat(str(each)).timestamp() for each in values), np.float64, len(values))
+        return np.fromiter(map(_iso, values), np.float64, len(values))
     return np.array(values, dtype=np.float64) / _PER_S[form]

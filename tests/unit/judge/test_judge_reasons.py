@@ -78,3 +78,19 @@ def test_the_selftest_knows_a_machine_that_was_too_busy_by_the_kind() -> None:
     # Something else is in doubt, or something is broken as well: then it says something.
     assert not fell_behind(verdict(GOOD, ""))
     assert not fell_behind(verdict(LATE, "slos: [success_rate < 50%]"))
+
+
+def test_of_a_source_that_sends_what_it_likes_it_is_not_known_what_was_planned() -> None:
+    """It is not offered less than planned either, however much it sends."""
+    pipeline = """
+system: pipeline
+duration: 10m
+workload: {arrivals: {rate: 1/s}}
+pipeline:
+  processes: [{name: a, reads: source, writes: results}]
+  sinks: [{name: file, of: results}]
+"""
+    sent = verdict("1 records.sent 50\n600 run.ended 0", pipeline)
+    nothing = verdict("600 run.ended 0", pipeline)
+    assert (sent.load.planned, sent.load.offered, nothing.load.planned) == (None, 50, 0)
+    assert not [reason for reason in sent.reasons if "planned" in reason]

@@ -386,6 +386,18 @@ def test_a_figure_that_a_sink_does_not_say_is_no_observation(missing: str) -> No
     assert judged('"sink_difference{figure=confirm} <= 5%"', history)[0] is Status.PASS
 
 
+@pytest.mark.parametrize(("part", "name"), [("w3", "file"), ("w0", "harvest"), ("", "the source")])
+def test_with_a_ledger_that_could_not_be_read_nothing_is_concluded(part: str, name: str) -> None:
+    sent = "1 records.sent 50\n"
+    for unread, status in (("", "FAIL"), (f"599 ledger.unread {part}\n", "INCONCLUSIVE")):
+        found = verdict(sent + unread + "600 sample.backlog w0 7", PIPELINE + "slos: [left_in_queues == 0]")
+        assert {each.objective: each.status for each in found.objectives} == {"left_in_queues == 0": status}
+    (law,) = [each for each in found.laws if each.law == "records"]
+    words = f"the ledger of {name} could not be read: correct its path, fields or time in the target file"
+    assert (law.status, law.detail) == ("INCONCLUSIVE", words)
+    assert found.verdict == "INCONCLUSIVE"
+
+
 def test_what_waits_at_the_end_is_left() -> None:
     history = "10 sample.backlog w0 7\n600 sample.backlog w0 0\n10 sample.backlog w1 3\n590 sample.backlog w1 2"
     assert (of("left_in_queues", history), of("left_in_queues", history, process="harvest")) == (2, 0)

@@ -17,6 +17,7 @@ from soak.runner.targets.pipeline.flow import Flow
 from soak.runner.targets.pipeline.ledgers import Ledgers
 from soak.runner.targets.pipeline.places import places_of
 from soak.runner.targets.pipeline.remains import note_remains
+from soak.runner.targets.pipeline.tails import LedgerError
 from soak.schemas.stream.block import Block, make_block, merge
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.pipeline.record_ledger import (
@@ -49,9 +50,9 @@ ZERO = 1_000_000.0
 class Run:
     """A run whose ledgers are files in a folder. goes_on_at: scenario time from which it is resumed."""
 
-    def __init__(self, folder: Path, goes_on_at: float | None = None) -> None:
+    def __init__(self, folder: Path, goes_on_at: float | None = None, target: str = TARGET) -> None:
         self.folder, self.plan = folder, Plan(scenario(SCENARIO).scenario)
-        file = expand(target_file(folder, TARGET).file, {"dir": str(folder)})
+        file = expand(target_file(folder, target).file, {"dir": str(folder)})
         self.pipeline = pipeline_of(self.plan.scenario)
         self.flow = Flow(self.plan, places_of(self.pipeline, file), 1.0)
         epochs = Epochs(1.0)
@@ -74,15 +75,15 @@ class Run:
 
     def end(self, until_s: float) -> Block:
         """The run ends."""
-        note_remains(self.flow, self.pipeline, until_s)
+        note_remains(self.flow, self.pipeline, until_s, self.ledgers.unread())
         assert self.flow.journal
         return self.flow.journal.take(until_s)
 
 
 @contextmanager
-def run(folder: Path, goes_on_at: float | None = None) -> Iterator[Run]:
+def run(folder: Path, goes_on_at: float | None = None, target: str = TARGET) -> Iterator[Run]:
     """A run, whose files are closed at the end."""
-    made = Run(folder, goes_on_at)
+    made = Run(folder, goes_on_at, target)
     try:
         yield made
     finally:
@@ -243,3 +244,71 @@ def test_runs_give_back_what_they_were_made_of() -> None:
     assert unpacked(packed(flags), 15).tolist() == flags.tolist()
     with pytest.raises(ValueError, match="missing"):
         unpacked(packed(flags), 17)
+
+
+# What cannot be read as the target file says.
+
+
+FILE_OF_SINK = '{jsonl: "{dir}/file", key: seq, at: at, strong: strong, confirm: confirm, low_consistency: low}'
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "part", "words"),
+    [
+        (
+            FILE_OF_SINK,
+            FILE_OF_SINK.replace("key: seq", "key: sqe"),
+            3,
+            "the ledger of file says nothing, and objectives on it cannot hold: 8 lines could not be read: has no 'sqe'; "
+            "it has at, confirm, low, seq, strong (correct its fields)",
+        ),
+        ('"{dir}/file"', '"{dir}/flie"', 3, "there is no file flie (correct its path)"),
+        ('"{dir}/raw"', '"{dir}/rwa"', 0, "there is no file rwa (correct its path)"),
+        (
+            "first: first, last: last, at: at",
+            "first: first, last: last, at: at, time: us",
+            -1,
+            "the ledger of the source says nothing, and objectives on it cannot hold: its times are those of 1970 "
+            "where they are read as us (correct time:)",
+        ),
+    ],
+)
+def test_a_ledger_that_cannot_be_read_is_said_and_nothing_is_concluded_from_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], before: str, after: str, part: int, words: str
+) -> None:
+    assert before in TARGET
+    with run(tmp_path, target=TARGET.replace(before, after)) as made:
+        blocks = [*first_part(made), *second_part(made)]
+    whole = merge(blocks)
+    assert whole.worker[whole.kind == Kind.LEDGER_UNREAD].tolist() == [part]
+    assert not {Kind.SINK_TOTAL, Kind.RECORDS_LOST} & {*whole.kind.tolist()}
+    assert words in capsys.readouterr().err
+    assert _differences(made, blocks) == []
+
+
+def test_a_few_lines_that_are_damaged_do_not_make_a_ledger_unread(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with run(tmp_path) as made:
+        (tmp_path / "file").write_text('{"seq": \n')
+        blocks = [*first_part(made), *second_part(made)]
+    whole = merge(blocks)
+    assert Kind.LEDGER_UNREAD not in whole.kind.tolist()
+    assert (whole.kind == Kind.SINK_TOTAL).sum() == 2
+    assert capsys.readouterr().err == ""
+
+
+def test_where_nothing_should_be_a_ledger_may_be_absent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing was sent, and of orders it is not known when the first comes."""
+    with run(tmp_path) as made:
+        (tmp_path / "source").touch()
+        blocks = [made.close(10.0), made.end(10.0)]
+    assert (merge(blocks).kind == Kind.SINK_TOTAL).sum() == 2
+    assert capsys.readouterr().err == ""
+
+
+def test_a_time_that_is_not_as_the_target_file_says_ends_the_run_in_words(tmp_path: Path) -> None:
+    target = TARGET.replace("key: seq, at: at, kind: kind", "key: seq, at: at, kind: kind, time: iso")
+    with run(tmp_path, target=target) as made, pytest.raises(LedgerError, match=r"the time '1000001\.0', which"):
+        made.grew("db", {"seq": 1, "at": 1, "kind": "A"})
+        made.close(10.0)
