@@ -47,6 +47,9 @@ class Submissions:
 class Plan:
     """Everything that is drawn before a run: submissions, and the fate of each attempt."""
 
+    is_offered = True
+    """Whether its submissions are what is offered; otherwise the system has a source that sends what it likes."""
+
     def __init__(self, scenario: Scenario, seed: int | None = None, *, arrivals_seed: int | None = None) -> None:
         """`seed` replaces the scenario's; `arrivals_seed` that of the arrivals alone: other fates of the same work."""
         self.scenario = scenario
@@ -83,8 +86,6 @@ class Plan:
         shares = [tenant.share for tenant in workload.tenants]
         self._tenants = Shares(shares, self.seed, "tenants", self._traced.tenant)
         self.offered = 0
-        self.is_offered = True
-        """Whether its submissions are what is offered; otherwise the system has a source that sends what it likes."""
         """Submissions handed out so far."""
         self.ends_s = scenario.duration_s
         """When arrivals end; earlier than the scenario says once the verdict is known."""

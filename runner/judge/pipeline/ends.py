@@ -115,6 +115,11 @@ class Ends:
         for figure, difference in self._differing():
             differences.add(t_s, tick(difference), self._parts.one(self._parts.figures[figure], t_s))
 
+    def unknown(self, labels: frozenset[int] | None, t_s: float) -> int:
+        """Of how many processes with these labels it is not known what waits for them."""
+        numbers = [number for number, records in enumerate(self.left) if records is None]
+        return sum(labels is None or self._parts.of_process(number, t_s) in labels for number in numbers)
+
     def _differing(self) -> Iterator[tuple[str, float]]:
         for figure in self._parts.figures:
             for sinks in self._alike:

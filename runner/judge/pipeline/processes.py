@@ -11,7 +11,7 @@ from soak.runner.judge.pipeline.lives import LIVES, Exit, Lives
 from soak.runner.judge.pipeline.parts import Gathered, Parts, note_one
 from soak.runner.judge.samples import Facts
 from soak.runner.judge.violations import Told, law, note
-from soak.schemas.stream.block import Block
+from soak.schemas.stream.block import Block, tick
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import Vocabulary
@@ -84,9 +84,13 @@ class Processes:
         for place in places:
             if block.t[place] > self._ending_s:
                 self._settle(facts, series["shutdown_order_violations"])
+            if block.kind[place] == Kind.SHUTDOWN_STARTED and self._lives.shutdown_s is None:
+                self._add_away(float(block.t[place]), series["restart_time"])
             self._take(block, place, facts, series)
         if self._ending_s <= facts.settled_s:
             self._settle(facts, series["shutdown_order_violations"])
+        if facts.ended and self._lives.shutdown_s is None:
+            self._add_away(facts.until_s, series["restart_time"])
         # What is left of an unknown process may be of any.
         if facts.ended and self._lives.shutdown_s is not None and not self._strangers:
             for number, each in enumerate(self.of):
@@ -189,6 +193,16 @@ class Processes:
         self.back.append(CameBack(number, found.back_s))
         if len(each.back) < MOST_LISTED:
             each.back.append(found.took_s)
+
+    def _add_away(self, t_s: float, series: Gathered) -> None:
+        """Nobody brings back any more what has not come back: it takes as long as it was down at least.
+
+        What was healthy again and had perhaps nothing to pass on was away until then at least.
+        """
+        for number, each in enumerate(self._lives.of):
+            if each.away_s is not None:
+                back_s = t_s if each.healthy_s is None else each.healthy_s
+                series.add(t_s, tick(back_s - each.away_s), self._parts.of_process(number, each.away_s))
 
     def _turn(self, block: Block, place: int, facts: Facts, what: str) -> None:
         self.out_of_turn += 1

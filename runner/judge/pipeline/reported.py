@@ -1,4 +1,4 @@
-"""What a run must leave behind to be explained: logs that are whole, and what the supervisor reports of resources."""
+"""What a run must leave behind to be explained, and what the supervisor reports, held against what is seen."""
 
 import math
 from collections.abc import Iterator
@@ -18,7 +18,10 @@ from soak.schemas.units import show_size
 
 _LOGS = "nothing that a process has written to its log is gone"
 _RESOURCES = "the memory that the supervisor reports of every process is what is measured from outside"
-_FOLLOWED = kind_flags(Kind.REPORTED_PROCESS_RSS, Kind.LOG_LOST, Kind.SAMPLE_LOG_SIZE)
+_EXPORTS = "every export that the supervisor reports has arrived"
+_HEALTH = "no process that the supervisor reports as healthy was down, or failed its probes, at that time"
+_COUNTED = (Kind.EXPORT_MADE, Kind.REPORTED_EXPORTS, Kind.PROBE_DISPUTED)
+_FOLLOWED = kind_flags(Kind.REPORTED_PROCESS_RSS, Kind.LOG_LOST, Kind.SAMPLE_LOG_SIZE, *_COUNTED)
 
 APART = 2.0
 """Largest samples of one process that were taken at other times may differ by this factor."""
@@ -35,6 +38,9 @@ class Reported:
         self._rss: dict[int, float] = {}
         self._sizes: dict[int, float] = {}
         self._lost: dict[int, float] = {}
+        self._arrived = 0
+        self._exported: int | None = None
+        self._disputed: dict[int, int] = {}
 
     def observe(self, block: Block, facts: Facts) -> None:
         """Take in a block."""
@@ -45,6 +51,12 @@ class Reported:
                     self._rss[number] = value
                 case Kind.SAMPLE_LOG_SIZE:
                     self._sizes[number] = value
+                case Kind.EXPORT_MADE:
+                    self._arrived += 1
+                case Kind.REPORTED_EXPORTS:
+                    self._exported = int(value)
+                case Kind.PROBE_DISPUTED:
+                    self._disputed[number] = self._disputed.get(number, 0) + 1
                 case Kind.LOG_LOST:
                     self._lost[number] = self._lost.get(number, 0.0) + value
                     self._note(facts, block, place)
@@ -59,6 +71,13 @@ class Reported:
         if self._sizes or self._lost:
             names = [f"{self._parts.name(each)}: {show_size(size)}" for each, size in sorted(self._lost.items())]
             yield Law("logs", _LOGS, float(len(names)), "; ".join(names))
+        if self._exported is not None:
+            missing = max(0, self._exported - self._arrived)
+            detail = f"{self._exported} reported, {self._arrived} arrived" if missing else ""
+            yield Law("exports", _EXPORTS, float(missing), detail)
+        if self._disputed:
+            names = [f"{self._parts.name(each)}: {count} probes" for each, count in sorted(self._disputed.items())]
+            yield Law("health", _HEALTH, float(sum(self._disputed.values())), "; ".join(names))
         if self._rss:
             wrong = list(self._differing(ends, probes))
             yield Law("resources", _RESOURCES, float(len(wrong)), "; ".join(wrong))

@@ -101,9 +101,11 @@ class PipelineTracker(Tracker):
         yield from laws_of(self._pipeline, *parts, real=self._real)
 
     def still_open(self, sli: Sli, lifecycle: Lifecycle, labels: frozenset[int] | None) -> tuple[int, str] | None:
-        """Processes that are away, and alerts that are due."""
+        """Processes that are away, alerts that are due, and queues of which nobody knows what is left in them."""
         if sli.series == "restart_time":
             return self.processes.away(labels), "restarts"
+        if sli.series == "left_in_queues":
+            return self.ends.unknown(labels, lifecycle.until_s), "counts of queues"
         if sli.series in {"alert_delay", "missed_alerts"}:
             return self.alerts.waiting(labels), "alerts"
         return None

@@ -112,9 +112,8 @@ class Drive:
         launcher = prepared.launcher
         self._actions = enter(closing(Actions(self._background, launcher.environment, launcher.here)))
         files = self._file.supervisor.says if self._file.supervisor else {}
-        self._observer = Observer(
-            self._context, self._pipeline, self._group, Says(files), self._epochs, self._flow.blame, past.began_at
-        )
+        beside = (self._epochs, self._flow.blame, past.began_at, self._timeseries)
+        self._observer = Observer(self._context, self._pipeline, self._group, Says(files), *beside)
         self._usage = Usage(self._context, self._pipeline, self._group)
         logs = {each.name: Path(each.log) for each in self._file.processes if each.log is not None}
         numbered = {number: logs[name] for number, name in enumerate(names) if name in logs}
@@ -201,8 +200,8 @@ class Drive:
             if failed := self._actions.do(action):
                 raise SoakError(f"the source does not go: {failed} (correct source.go of the target file)")
         self._observer.begin()
-        if not self._observer.hears_probes:
-            self._group.probes_from(time.monotonic() - context.clock.real(context.now()))
+        # Also where the supervisor reports its probes: what it says is held against them.
+        self._group.probes_from(time.monotonic() - context.clock.real(context.now()))
 
     def _end_source(self) -> None:
         """The time of arrivals is over: of what is sent from now on, some would always be on its way."""
@@ -289,6 +288,7 @@ class Drive:
         self._logs.look()
         self._observer.tell_restarts(now_s, known)
         self._observer.tell_resources(now_s)
+        self._observer.tell_exports(now_s)
         self._logs.tell_sizes(now_s)
         note_remains(self._flow, self._pipeline, now_s, self._ledgers.unread())
         for kind in CENSUS.values():

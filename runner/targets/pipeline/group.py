@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -52,7 +52,17 @@ class Seen:
     what: Happening
     process: ProcessId | None = None
     reason: str = ""
+    began: float | None = None
+    """Of a probe: when it was begun."""
     exit: int | None = None
+
+
+def last_reason(seen: Iterable[Seen], name: str) -> str:
+    """Why a process is not ready: how it ended last, or else what its last probe says; empty if nothing does."""
+    reasons = [each for each in seen if each.name == name and each.reason]
+    # That a process is down, a probe says of every one that has ended.
+    ends = [each for each in reasons if each.what is not Happening.RED] or reasons
+    return ends[-1].reason if ends else ""
 
 
 class Group(ABC):
@@ -268,11 +278,9 @@ class Ours(Group):
     def _why_not(self, name: str | None) -> str:
         assert self._supervisor
         name = name or next(each for each in self.processes if self._supervisor.state(each) != "ready")
-        told = [each for each in self.seen if each.name == name and each.reason]
-        # Of one that has ended, that probes are red says less than how it ended.
-        ends = [each.reason for each in told if each.what is Happening.ENDED] or [each.reason for each in told]
+        why = last_reason(self.seen, name) or "its probe is not green"
         words = f": {last}" if (last := self._supervisor.last_words(name)) else ""
-        return f"{name} is not ready: {ends[-1] if ends else 'its probe is not green'}{words} (see {name}.log)"
+        return f"{name} is not ready: {why}{words} (see {name}.log)"
 
     def _reported(self, report: Report) -> None:
         if report.what is What.STARTED:
@@ -286,7 +294,7 @@ class Ours(Group):
         if report.what in _REPORTS:
             what = _REPORTS[report.what]
             reason = report.reason or (f"exited with {report.exit}" if report.what is What.EXITED else "")
-            self.seen.append(Seen(report.at, report.name, what, report.process, reason, report.exit))
+            self.seen.append(Seen(report.at, report.name, what, report.process, reason, exit=report.exit))
         elif report.what is What.PROBED:
             what = Happening.GREEN if report.green else Happening.RED
             self.seen.append(Seen(report.at, report.name, what, report.process, report.reason))
@@ -381,4 +389,5 @@ class _Start:
 
 
 def _probed(found: Round) -> Seen:
-    return Seen(found.at, found.name, Happening.GREEN if found.green else Happening.RED, found.process, found.reason)
+    what = Happening.GREEN if found.green else Happening.RED
+    return Seen(found.at, found.name, what, found.process, found.reason, began=found.began)

@@ -1,5 +1,6 @@
 """What was seen of processes, as events: ends and starts, when they are healthy and pass something on again, probes."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -8,10 +9,12 @@ import psutil
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.pipeline.blame import Blame
 from soak.runner.targets.pipeline.book import MINUTE_S
+from soak.runner.targets.pipeline.disputes import Disputes
 from soak.runner.targets.pipeline.epochs import Epochs
 from soak.runner.targets.pipeline.flow import settling_s
 from soak.runner.targets.pipeline.group import Group, Happening, Seen
 from soak.runner.targets.pipeline.says import Said, Says
+from soak.runner.targets.pipeline.timeseries import TimeSeries
 from soak.runner.targets.processes.identity import ProcessId
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
@@ -19,6 +22,9 @@ from soak.schemas.systems.pipeline.exits import CLEAN, exit_word
 from soak.schemas.systems.pipeline.settings import AlertRule, Pipeline
 
 _PROBES = {Happening.GREEN: Kind.PROBE_GREEN, Happening.RED: Kind.PROBE_FAILED}
+_UNDER_WAY_S = 1.0
+"""Real seconds that an export takes at most."""
+
 _ALERTS = {"fired": Kind.REPORTED_ALERT_FIRED, "resolved": Kind.REPORTED_ALERT_RESOLVED}
 
 
@@ -33,6 +39,7 @@ class Life:
 class Observer:
     """Notes what the group and its supervisor say. began_at: what is said from then on until `begin` is not of the run.
 
+    timeseries: where exports arrive, if soak offers that: they are counted there.
     listeners: called with everything that is seen of a process.
     """
 
@@ -45,6 +52,7 @@ class Observer:
         epochs: Epochs,
         blame: Blame,
         began_at: float,
+        timeseries: TimeSeries | None = None,
     ) -> None:
         self._began_at = began_at
         self._context, self._pipeline, self._group = context, pipeline, group
@@ -65,18 +73,20 @@ class Observer:
         self._counts: dict[str, int] = {}
         self._counted: dict[str, int] = {}
         self._settling_s = settling_s(context.clock.speed)
-        self.exports = [0, 0]
+        self._timeseries, self._disputes = timeseries, Disputes()
+        self._begins_at = 0.0
+        self._said_exports = 0
+        """Exports that the supervisor reports as made."""
         self._rss: dict[str, int] = {}
         """The most memory that the supervisor has reported, by what it is of."""
-
-    @property
-    def hears_probes(self) -> bool:
-        """Whether the supervisor reports its probes: soak makes none of its own then."""
-        return "probes" in self._says
 
     def begin(self) -> None:
         """All processes run: scenario time begins, or goes on."""
         self._group.poll()
+        self._begins_at = time.time()
+        if self._timeseries is not None:
+            # What was exported before is not of the run.
+            list(self._timeseries.arrivals())
         for what, said in self._says.read():
             if said.at < self._began_at:
                 self._hear(what, said)
@@ -106,9 +116,13 @@ class Observer:
                 self.silent.pop(seen.name, None)
             case Happening.ABANDONED:
                 self._note(t_s, Kind.PROCESS_ABANDONED, seen.name)
-            case Happening.GREEN | Happening.RED:
-                if "probes" not in self._says:
-                    self._probe(t_s, seen.name, green=seen.what is Happening.GREEN)
+            case Happening.GREEN | Happening.RED if "probes" not in self._says:
+                self._probe(t_s, seen.name, green=seen.what is Happening.GREEN)
+        if "probes" in self._says:
+            self._dispute(seen.name, self._disputes.saw(seen))
+            if seen.what in _PROBES:
+                # What the supervisor reports of its probes is shown.
+                return
         for listener in self.listeners:
             listener(seen)
 
@@ -135,6 +149,11 @@ class Observer:
         kind, cause = (Kind.PROBE_GREEN, NO_CAUSE) if green else (Kind.PROBE_FAILED, self._blame.at(t_s))
         self._context.note(t_s, kind, worker=self._number[name], cause=cause)
 
+    def _dispute(self, name: str, count: int) -> None:
+        """Note that green probes of the supervisor are not what was seen."""
+        for _ in range(0 if self.stopping else count):
+            self._context.note(self._context.now(), Kind.PROBE_DISPUTED, worker=self._number[name])
+
     def output(self, name: str, t_s: float) -> None:
         """A process has passed something on at a time: noted, if it is the first since its start."""
         life = self.silent.get(name)
@@ -145,7 +164,11 @@ class Observer:
     # What the supervisor reports.
 
     def listen(self) -> None:
-        """Note what the supervisor has reported."""
+        """Note what has been exported, and what the supervisor has reported."""
+        for at, well in self._timeseries.arrivals() if self._timeseries else ():
+            # What is not answered fails when its supervisor gives up, which it says itself.
+            if well or "exports" not in self._says:
+                self._export(min(self._epochs.one(at), self._context.now()), well=well)
         for what, said in self._says.read():
             self._hear(what, said)
 
@@ -159,6 +182,8 @@ class Observer:
         match what:
             case "probes" if said.process in self._number and said.green is not None:
                 self._probe(t_s, said.process, green=said.green)
+                if said.green:
+                    self._dispute(said.process, self._disputes.said(said.process, said.at))
                 for listener in self.listeners:
                     listener(Seen(said.at, said.process, Happening.GREEN if said.green else Happening.RED))
             case "processes" if said.event == "abandoned" and said.process in self._number:
@@ -170,7 +195,10 @@ class Observer:
             case "resources" if said.rss_bytes is not None:
                 self._rss[said.process] = max(said.rss_bytes, self._rss.get(said.process, 0))
             case "exports" if said.ok is not None:
-                self.export(t_s, well=said.ok)
+                # One that began before the run may have arrived before it.
+                self._said_exports += said.ok and said.at > self._begins_at + _UNDER_WAY_S
+                if self._timeseries is None or not said.ok:
+                    self._export(t_s, well=said.ok)
 
     def _is_old(self, said: Said) -> bool:
         """Whether an alert is of a minute that was closed when the runner died: it was reported then."""
@@ -187,9 +215,8 @@ class Observer:
         self._counts[said.process] = count
         self.reported[said.process] = self._counted.get(said.process, 0) + count
 
-    def export(self, t_s: float, *, well: bool) -> None:
+    def _export(self, t_s: float, *, well: bool) -> None:
         """Time series were exported, or could not be."""
-        self.exports[not well] += 1
         if well:
             self._context.note(t_s, Kind.EXPORT_MADE)
         else:
@@ -202,6 +229,11 @@ class Observer:
         counts = self.reported if known is None else known
         for name, number in self._number.items():
             self._context.note(t_s, Kind.REPORTED_RESTARTS, worker=number, value=counts.get(name, 0))
+
+    def tell_exports(self, t_s: float) -> None:
+        """At the end: how often the supervisor says that it exported, where that is counted as it arrives."""
+        if self._timeseries is not None and "exports" in self._says:
+            self._context.note(t_s, Kind.REPORTED_EXPORTS, value=self._said_exports)
 
     def tell_resources(self, t_s: float) -> None:
         """At the end: the most memory that the supervisor has reported of each process, if it has reported any."""

@@ -20,7 +20,7 @@ _FAR_S = 86_400.0
 """A time so long before the run began, or so long from now, is not one of the run."""
 
 _MANY = 20
-"""So many lines that cannot be read are said at once, and not at the end only."""
+"""From this number of lines that cannot be read on it is said at once, and not at the end only."""
 
 
 class Readable:

@@ -53,7 +53,7 @@ class Says:
                 for line in lines:
                     try:
                         yield what, self._decode(line)
-                    except msgspec.MsgspecError:
+                    except (msgspec.MsgspecError, ValueError, RecursionError):
                         self.damaged += 1
 
     def _lines(self, each: _File) -> list[bytes]:

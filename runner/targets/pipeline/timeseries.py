@@ -1,6 +1,9 @@
 """A small database of time series that a system can export to: it accepts everything, or does not answer for a time."""
 
 import asyncio
+import time
+from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 
 from soak.runner.targets.processes.background import Background
@@ -22,6 +25,7 @@ class TimeSeries:
         self._background = background
         self.answers = True
         self.written = self.refused = 0
+        self._arrived: deque[tuple[float, bool]] = deque()
         self._server: asyncio.Server = background.run(self._open(port), _OPENS_WITHIN_S)
 
     async def _open(self, port: int) -> asyncio.Server:
@@ -42,11 +46,19 @@ class TimeSeries:
         if not self.answers:
             # Silent: the writer has to give up by itself.
             self.refused += 1
+            self._arrived.append((time.time(), False))
             await reader.read()
             return
-        self.written += head.startswith("post")
+        if head.startswith("post"):
+            self.written += 1
+            self._arrived.append((time.time(), True))
         writer.write(_ACCEPTED)
         await writer.drain()
+
+    def arrivals(self) -> Iterator[tuple[float, bool]]:
+        """What arrived since the last call: when, in seconds since 1970, and whether it was accepted."""
+        while self._arrived:
+            yield self._arrived.popleft()
 
     def close(self) -> None:
         """Listen no more."""

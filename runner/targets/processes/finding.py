@@ -54,7 +54,10 @@ def is_still(how: Find, process: ProcessId) -> bool:
 
 
 def of_pid_file(path: Path) -> ProcessId | None:
-    """The process whose id is in a file; None for one that has ended, a file that is half written, and an id used again."""
+    """The process whose id is in a file.
+
+    None for one that has ended, a file that is half written, an id used again, and what soak itself descends from.
+    """
     try:
         text, written = path.read_text(errors="replace").strip(), path.stat().st_mtime
     except OSError:
@@ -62,7 +65,7 @@ def of_pid_file(path: Path) -> ProcessId | None:
     if not (text.isascii() and text.isdigit()):
         return None
     found = process_id(int(text))
-    if found is None:
+    if found is None or found.pid in ancestors(os.getpid()):
         return None
     started = time.time() - (since_boot_s() - found.started_s)
     return None if started > written + _SLACK_S else found

@@ -122,7 +122,10 @@ class Managed:
             self.state, self.was_ready, self._ready_at = State.READY, True, now
             return True
         if now - self._started_at > self._start_timeout_s:
-            self.kill(f"was not ready within {self._start_timeout_s:g} s")
+            unfound = self.id is None and self.process.find is not None
+            why = f": {self.trouble or 'it was not found (correct its find:)'}" if unfound else ""
+            late = f"was not ready within {self._start_timeout_s:g} s{why}"
+            self.kill(self.trouble if self.killed else late)
         return False
 
     def _look_for_it(self) -> None:

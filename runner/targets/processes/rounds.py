@@ -21,7 +21,8 @@ DOWN, STARTING, STOPPED, BUSY = "is down", "is starting", "is stopped", "the pro
 class Round:
     """The probe of one process in one round.
 
-    number: of the round, which was due at `number * every_s` after the epoch. at: when it was answered, in seconds since 1970.
+    number: of the round, which was due at `number * every_s` after the epoch. at: when it was answered, in seconds since 1970;
+    began: when it was begun, where that is not the same.
     """
 
     number: int
@@ -30,6 +31,7 @@ class Round:
     green: bool
     reason: str
     process: ProcessId | None
+    began: float | None = None
 
 
 class Rounds:
@@ -57,7 +59,7 @@ class Rounds:
         self._subject = subject
         self._starts = starts
         self._next = max(1, math.floor((time.monotonic() - epoch) / every_s) + 1)
-        self._asked: dict[str, tuple[int, ProcessId, Future[Probed]]] = {}
+        self._asked: dict[str, tuple[int, ProcessId, Future[Probed], float]] = {}
 
     @property
     def due_at(self) -> float:
@@ -86,19 +88,20 @@ class Rounds:
         how = self._probes[name]
         if how is None:
             return Round(number, name, time.time(), not state.stopped, STOPPED if state.stopped else "", process)
-        self._asked[name] = number, process, self._background.submit(probe(how, self._subject(name)))
+        asked = self._background.submit(probe(how, self._subject(name)))
+        self._asked[name] = number, process, asked, time.time()
         return None
 
     def _answers(self) -> list[Round]:
         found = []
-        for name, (number, process, future) in list(self._asked.items()):
+        for name, (number, process, future, began) in list(self._asked.items()):
             if future.done():
                 del self._asked[name]
                 said = future.result()
                 # What answers in its place, or at its port, is another process.
                 green = said.green and process.is_alive()
                 why = said.reason if said.reason or green else DOWN
-                found.append(Round(number, name, time.time(), green, why, process))
+                found.append(Round(number, name, time.time(), green, why, process, began))
         return found
 
 

@@ -135,6 +135,28 @@ def test_a_restart_lasts_from_the_exit_to_the_first_output() -> None:
     assert of("restarts", KILLED, process="harvest") == of("backoff_violations", KILLED) == 0
 
 
+AWAY = STARTED + "100 process.exited w1 name=signal\n"
+
+
+@pytest.mark.parametrize(
+    ("history", "least"),
+    [
+        (AWAY + "500 sample.rss 1", 400),
+        (AWAY + "300 shutdown.started\n500 sample.rss 1", 200),
+        # It had nothing to pass on, perhaps.
+        (AWAY + "101 process.started w1 name=signal\n103 process.healthy w1 name=signal\n500 sample.rss 1", 3),
+    ],
+)
+def test_a_process_that_never_comes_back_was_away_at_least_so_long(history: str, least: int) -> None:
+    text = '"restart_time_max{{process=signal}} <= {}s"'
+    assert of("restart_time_max", history, process="signal") == least
+    assert judged(text.format(least - 1), history)[0] is Status.FAIL
+    assert judged(text.format(least), history) == (
+        Status.INCONCLUSIVE,
+        "1 unfinished restarts could still break it",
+    )
+
+
 def test_a_process_that_writes_nothing_is_back_when_it_is_healthy() -> None:
     history = "10 process.exited w2 name=report\n11 process.started w2 name=report\n13 process.healthy w2 name=report"
     assert of("restart_time_max", history) == 3
@@ -281,6 +303,9 @@ def test_records_are_counted_by_their_number() -> None:
     assert (of("orders", FLOW), of("duplicate_orders", FLOW)) == (5, 2)
 
 
+EMPTY = "10 sample.backlog w0 0\n10 sample.backlog w1 0\n10 sample.backlog w2 0"
+
+
 @pytest.mark.parametrize(
     ("wanted", "without", "with_"),
     [
@@ -296,7 +321,8 @@ def test_records_are_counted_by_their_number() -> None:
         ("abandoned == 0", "10 sample.rss 1", "10 probe.green w0"),
         ("restarts == 0", "10 sample.rss 1", "10 probe.green w0"),
         ("backoff_violations == 0", "10 sample.rss 1", "10 probe.green w0"),
-        ("left_in_queues == 0", "10 sample.rss 1", "10 sample.backlog w0 0"),
+        ("left_in_queues == 0", "10 sample.backlog w0 0\n10 sample.backlog w2 0", EMPTY),
+        ('"left_in_queues{process=report} == 0"', "10 sample.backlog w0 0", "10 sample.backlog w2 0"),
         (
             "missed_alerts == 0",
             "10 sample.rss 1",
@@ -789,3 +815,17 @@ def test_resources_that_a_supervisor_reports_are_those_that_were_measured() -> N
 def test_a_fault_that_is_over_at_once_is_not_said_to_last() -> None:
     faults = "faults: [{name: k, type: process_kill, at: 5m}, {name: s, type: source_silence, at: 5s, for: 2m}]"
     assert [each.asked for each in verdict("", PIPELINE + faults).faults] == ["at 300s", "at 5s for 120s"]
+
+
+def test_exports_that_are_reported_must_have_arrived() -> None:
+    made = "61 export.made\n121 export.made\n"
+    assert law("exports", made + "600 reported.exports 2") == ("PASS", "")
+    assert law("exports", made + "600 reported.exports 1") == ("PASS", "")
+    assert law("exports", made + "600 reported.exports 5") == ("FAIL", "5 reported, 2 arrived")
+    assert judged("export_count >= 1", "600 reported.exports 5")[0] is Status.FAIL
+    assert "exports" not in {each.law for each in verdict(made, PIPELINE).laws}
+
+
+def test_a_process_that_was_down_is_not_healthy_whatever_is_reported() -> None:
+    history = probes(101) + "50 probe.disputed w1\n60 probe.disputed w1\n102 sample.rss 1"
+    assert law("health", history) == ("FAIL", "signal: 2 probes")

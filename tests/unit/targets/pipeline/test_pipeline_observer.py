@@ -31,9 +31,12 @@ AGO_S = 1000.0
 
 
 class Watched:
-    """A run whose processes and supervisor say what the test has them say. known_s: the stream is complete up to there."""
+    """A run whose processes and supervisor say what the test has them say. known_s: the stream is complete up to there.
 
-    def __init__(self, folder: Path, known_s: float = 0.0) -> None:
+    offers: a database of time series.
+    """
+
+    def __init__(self, folder: Path, known_s: float = 0.0, *, offers: bool = False) -> None:
         self.plan, self.folder, self.zero_at = Plan(scenario(SCENARIO).scenario), folder, time.time() - AGO_S
         journal = Journal(self.plan, known_s)
         self.context = RunContext(self.plan, Clock(1.0, self.zero_at), Agenda(), journal, known_s, known_s)
@@ -42,9 +45,22 @@ class Watched:
         self.happened: list[Seen] = []
         group: Any = SimpleNamespace(poll=self._poll, ids=lambda: {"harvest": ONE, "signal": ONE})
         files = {what: str(folder / what) for what in ("probes", "restarts", "alerts", "exports", "processes")}
+        timeseries: Any = SimpleNamespace(arrivals=self._arrivals) if offers else None
+        self.arrived: list[tuple[float, bool]] = []
         self.observer = Observer(
-            self.context, pipeline_of(self.plan.scenario), group, Says(files), epochs, Blame(self.plan), time.time()
+            self.context,
+            pipeline_of(self.plan.scenario),
+            group,
+            Says(files),
+            epochs,
+            Blame(self.plan),
+            time.time(),
+            timeseries,
         )
+
+    def _arrivals(self) -> list[tuple[float, bool]]:
+        found, self.arrived = self.arrived, []
+        return found
 
     def _poll(self) -> list[Seen]:
         found, self.happened = self.happened, []
@@ -144,6 +160,42 @@ def test_the_supervisors_own_probes_and_alerts_count(watched: Watched) -> None:
         ("export.failed", 106.0, -1, "kill"),
         ("process.abandoned", 107.0, SIGNAL, ""),
     ]
+
+
+def test_a_green_probe_of_a_process_that_was_down_is_disputed(watched: Watched) -> None:
+    watched.observer.listen()
+    watched.see(100.0, "signal", Happening.ENDED)
+    watched.see(110.0, "signal", Happening.RED)
+    watched.say("probes", 105.0, process="signal", green=True)
+    watched.say("probes", 105.0, process="harvest", green=True)
+    watched.observer.listen()
+    types = [(type_, worker) for type_, _, worker, _ in watched.told()]
+    assert ("probe.disputed", SIGNAL) in types
+    assert ("probe.disputed", HARVEST) not in types
+    assert [type_ for type_, *_ in types].count("probe.failed") == 0
+
+
+def test_exports_are_counted_where_they_arrive(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, offers=True)
+    watched.arrived = [(watched.zero_at + 50.0, True), (watched.zero_at + 70.0, False)]
+    watched.say("exports", 50.1, ok=True, error="")
+    watched.say("exports", 75.0, ok=False, error="no answer")
+    watched.say("exports", 110.0, ok=True, error="")
+    watched.observer.listen()
+    watched.observer.tell_exports(120.0)
+    block = watched.context.journal.take(watched.context.now())
+    told = [(SPECS[Kind(kind)].type, round(t)) for kind, t in zip(block.kind.tolist(), block.t.tolist(), strict=True)]
+    assert told == [("export.made", 50), ("export.failed", 75), ("reported.exports", 120)]
+    assert block.value[-1] == 2
+
+
+def test_without_a_supervisors_word_exports_fail_where_they_are_not_answered(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, offers=True)
+    watched.observer._says = Says({})
+    watched.arrived = [(watched.zero_at + 70.0, False)]
+    watched.observer.listen()
+    watched.observer.tell_exports(120.0)
+    assert [type_ for type_, *_ in watched.told()] == ["export.failed"]
 
 
 def test_restarts_are_counted_as_the_supervisor_counts_them(watched: Watched) -> None:

@@ -248,6 +248,8 @@ def test_a_database_of_time_series_does_not_answer_for_a_time(system: Any) -> No
         strike.end()
         assert made.background.run(request(url, 5.0, "POST", "a=1"), 10).status == 204
         assert (timeseries.written, timeseries.refused) == (2, 1)
+        assert [well for _, well in timeseries.arrivals()] == [True, False, True]
+        assert list(timeseries.arrivals()) == []
 
 
 def test_a_target_file_carries_out_a_fault_itself(system: Any) -> None:

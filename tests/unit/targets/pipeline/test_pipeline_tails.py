@@ -73,6 +73,72 @@ def test_damaged_lines_are_counted_and_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "damaged",
+    [
+        b'{"seq": 99999999999999999999999, "at": 1}',
+        b'{"seq": 2, "at": 1e300}',
+        b'{"seq": 2, "at": "\xff\xfe"}',
+        b'{"seq": 2, "at": 1, "x": ' + b"[" * 100_000,
+    ],
+    ids=["key", "time", "bytes", "depth"],
+)
+def test_a_value_that_cannot_be_read_costs_its_line_only(tmp_path: Path, damaged: bytes) -> None:
+    path = tmp_path / "ledger"
+    path.write_bytes(b'{"seq": 1, "at": 1}\n' + damaged + b'\n{"seq": 3, "at": 3}\n')
+    tail = lines(path, strong=None)
+    assert list(read(tail).keys) == [1, 3]
+    assert tail.damaged == 1
+
+
+def test_a_line_without_an_end_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    path.write_bytes(b"x" * (17 << 20) + b'\n{"seq": 3, "at": 3}\n')
+    tail = lines(path, strong=None)
+    assert tail.read() is None
+    assert list(read(tail).keys) == [3]
+    assert tail.damaged == 2
+
+
+def test_a_ledger_is_followed_into_the_file_that_takes_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    path.write_text('{"seq": 1, "at": 1}\n')
+    tail = lines(path, strong=None)
+    assert list(read(tail).keys) == [1]
+    old = path.rename(tmp_path / "ledger.1")
+    assert tail.read() is None
+    path.touch()
+    with old.open("a") as file:
+        file.write('{"seq": 2, "at": 2}\n')
+    assert list(read(tail).keys) == [2]
+    path.write_text('{"seq": 3, "at": 3}\n')
+    assert tail.read() is None
+    assert list(read(tail).keys) == [3]
+    assert tail.damaged == 0
+
+
+def test_a_ledger_that_is_written_anew_is_read_from_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    path.write_text('{"seq": 1, "at": 1}\n{"seq": 2, "at": 2}\n')
+    tail = lines(path, strong=None)
+    assert list(read(tail).keys) == [1, 2]
+    path.write_text('{"seq": 3, "at": 3}\n')
+    assert tail.read() is None
+    assert list(read(tail).keys) == [3]
+
+
+def test_what_is_cut_off_and_written_again_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    path.write_text('{"seq": 1, "at": 1}\n{"seq": 2, "at": 2}\n')
+    tail = lines(path, strong=None)
+    assert list(read(tail).keys) == [1, 2]
+    path.write_text('{"seq": 1, "at": 1}\n')
+    assert tail.read() is None
+    with path.open("a") as file:
+        file.write('{"seq": 2, "at": 2}\n{"seq": 3, "at": 3}\n')
+    assert list(read(tail).keys) == [3]
+
+
+@pytest.mark.parametrize(
     ("form", "written", "seconds"),
     [
         (TimeFormat.MILLISECONDS, "1500", 1.5),
@@ -159,6 +225,38 @@ def test_a_query_that_cannot_be_used_is_refused(database: Path, query: str, word
     with pytest.raises(LedgerError) as refused:
         tail.read()
     assert words in str(refused.value)
+    tail.close()
+
+
+def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    path.write_bytes(b"rubbish" * 1000)
+    tail = rows_of(path)
+    assert tail.read() is None
+    tail.patience_s = 0.0
+    with pytest.raises(LedgerError, match="the database is damaged, or none"):
+        tail.read()
+    tail.close()
+
+
+def test_rows_that_cannot_be_read_are_counted_and_left_out(database: Path) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None)) as made:
+        made.execute("INSERT INTO signals VALUES (NULL, 3.0), (6, NULL), (x'00', 3.0), (8, 4.0)")
+    tail = rows_of(database)
+    assert list(read(tail).keys) == [5, 4, 8]
+    assert tail.damaged == 3
+    assert tail.read() is None
+    tail.close()
+
+
+def test_a_query_that_gives_no_position_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as made:
+        made.execute("CREATE TABLE signals (seq, at)")
+        made.execute("INSERT INTO signals VALUES (NULL, 1.0)")
+    tail = rows_of(path, "SELECT seq AS position, seq, at FROM signals WHERE seq > {after} OR seq IS NULL")
+    with pytest.raises(LedgerError):
+        tail.read()
     tail.close()
 
 

@@ -196,6 +196,14 @@ def test_a_process_that_is_not_ready_in_time_is_a_failure(run: Run, tmp_path: Pa
     assert [(each.exit, each.reason) for each in ends] == [(-9, "was not ready within 0.2 s")] * 2
 
 
+def test_a_process_that_is_never_found_is_said_to_be(run: Run, tmp_path: Path) -> None:
+    hidden = process("a", "sleep", find=Find(pid_file=str(tmp_path / "never")))
+    run.begin(hidden, policy=replace(POLICY, start_timeout_s=0.2, max_restarts=0))
+    run.until(What.ABANDONED, "a")
+    reason = run.of(What.EXITED, "a")[0].reason
+    assert reason == "was not ready within 0.2 s: it was not found (correct its find:)"
+
+
 def test_a_command_that_vanished_is_a_failure_in_words(run: Run) -> None:
     gone = process("a")
     assert gone.program
@@ -346,6 +354,12 @@ def test_a_process_that_is_replaced_while_it_lives_is_noted(
     path.write_text(str(second.id.pid))
     until(lambda: watcher.poll() or watcher.current("a") == second.id)
     assert watcher.replaced == [("a", first.id)]
+
+
+@pytest.mark.parametrize("pid", [1, os.getppid(), os.getpid()])
+def test_a_pid_file_never_means_what_soak_descends_from(tmp_path: Path, pid: int) -> None:
+    (tmp_path / "a.pid").write_text(str(pid))
+    assert find(Find(pid_file=str(tmp_path / "a.pid"))) is None
 
 
 def test_an_end_that_is_seen_late_comes_before_the_start_that_followed(
