@@ -32,7 +32,9 @@ class AmbiguousError(SoakError):
 def find(how: Find) -> ProcessId | None:
     """The process that a target file means, with the names in its texts replaced; None when it is not there.
 
-    Of processes that started each other it is the first that is not a shell. Raises AmbiguousError.
+    Of processes that started each other it is the first that is not a shell. One that is older than soak's own process is
+    nobody that this run has started, so that it is never taken for one: it would be measured, struck and ended. Raises
+    AmbiguousError.
     """
     if how.pid_file is not None:
         return of_pid_file(Path(how.pid_file))
@@ -65,7 +67,7 @@ def of_pid_file(path: Path) -> ProcessId | None:
     if not (text.isascii() and text.isdigit()):
         return None
     found = process_id(int(text))
-    if found is None or found.pid in ancestors(os.getpid()):
+    if found is None or found.pid in ancestors(os.getpid()) or _is_older(found):
         return None
     started = time.time() - (since_boot_s() - found.started_s)
     return None if started > written + _SLACK_S else found
@@ -76,14 +78,21 @@ def of_command_line(pattern: str) -> ProcessId | None:
     wanted = re.compile(pattern)
     processes = all_processes()
     own = ancestors(os.getpid(), processes)
-    matching = {pid: each for pid, each in processes.items() if pid not in own and wanted.search(command_line(pid))}
+    younger = {pid: each for pid, each in processes.items() if pid not in own and not _is_older(each.id)}
+    matching = {pid: each for pid, each in younger.items() if wanted.search(command_line(pid))}
     return _first(matching, processes, f"a command line that matches {quoted(pattern)}")
 
 
 def of_port(port: int) -> ProcessId | None:
     """The process that listens on a port, other than soak itself, which may keep it from others. Raises AmbiguousError."""
-    found = {each.id.pid: each for each in listeners(port) if each.id.pid != os.getpid()}
+    found = {each.id.pid: each for each in listeners(port) if each.id.pid != os.getpid() and not _is_older(each.id)}
     return _first(found, all_processes() if len(found) > 1 else found, f"port {port}")
+
+
+def _is_older(process: ProcessId) -> bool:
+    """Whether a process started before soak's own did."""
+    own = process_id(os.getpid())
+    return own is not None and process.started_ticks < own.started_ticks
 
 
 def _first(matching: dict[int, Stat], processes: dict[int, Stat], what: str) -> ProcessId | None:

@@ -224,6 +224,23 @@ def test_a_pid_file_that_is_older_than_the_process_is_of_another_one(launcher: L
     assert find(Find(pid_file=str(path))) is None
 
 
+def test_what_is_older_than_soak_itself_is_never_found(
+    launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (port,), path = free_ports(["a"]).values(), tmp_path / "a.pid"
+    older = launcher.start(program("a", "http", port))
+    path.write_text(str(older.id.pid))
+    ways = [Find(pid_file=str(path)), Find(command_line=f"http {port}$"), Find(port=str(port))]
+    until(lambda: find(ways[-1]))
+    assert [find(way) for way in ways] == [older.id] * 3
+    until(
+        lambda: (younger := launcher.start(program("b", "sleep"))).id.started_ticks > older.id.started_ticks and younger
+    )
+    younger = launcher.start(program("c", "sleep"))
+    monkeypatch.setattr(os, "getpid", lambda: younger.id.pid)
+    assert [find(way) for way in ways] == [None] * 3
+
+
 def test_a_process_is_found_by_its_command_line_behind_a_shell(launcher: Launcher) -> None:
     shell = Program("a", f"sh -c '{sys.executable} {TINY} sleep unlikely-word-1; true'", ".", {}, (), None, Stop())
     child = launcher.start(shell)
