@@ -356,7 +356,7 @@ def test_a_process_that_is_replaced_while_it_lives_is_noted(
     assert watcher.replaced == [("a", first.id)]
 
 
-@pytest.mark.parametrize("pid", [1, os.getppid(), os.getpid()])
+@pytest.mark.parametrize("pid", [1, os.getppid(), os.getpid()], ids=["init", "parent", "own"])
 def test_a_pid_file_never_means_what_soak_descends_from(tmp_path: Path, pid: int) -> None:
     (tmp_path / "a.pid").write_text(str(pid))
     assert find(Find(pid_file=str(tmp_path / "a.pid"))) is None
