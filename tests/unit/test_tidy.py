@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from soak.schemas.language.load import load
+from soak.schemas.language.registry import OURS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("schemas", "simulation", "runner", "reports", "src")
@@ -408,7 +409,7 @@ def test_scenarios_are_shipped() -> None:
 
 # Systems. Nothing outside its rooms knows a system by name.
 
-ROOMS = re.compile(r"(schemas/systems|simulation|runner/judge|runner/targets|reports)/(queue|calls)/")
+ROOMS = re.compile(r"(schemas/systems|simulation|runner/judge|runner/targets|reports)/(queue|calls|pipeline)/")
 KNOWS_A_SYSTEM: Mapping[str, str] = {
     "schemas/language/registry.py": "lists the systems that come along",
     "schemas/stream/identity.py": "the target `calls` had another name",
@@ -429,7 +430,7 @@ def systems_named(path: str, source: str) -> list[str]:
         return []
     found = []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Constant) and node.value in ("queue", "calls"):
+        if isinstance(node, ast.Constant) and node.value in OURS:
             found.append(f"{path}:{node.lineno}: names the system {node.value}: ask the registry")
         if isinstance(node, ast.ImportFrom) and ROOMS.match(f"{node.module}/".removeprefix("soak.").replace(".", "/")):
             found.append(f"{path}:{node.lineno}: imports from the room {node.module}: ask the registry")
