@@ -257,7 +257,9 @@ class Watch:
         for stretch in stretches:
             too_long = stretch.length_s >= self._target if self._op is Op.GE else stretch.length_s > self._target
             if too_long and not self._holds:
-                changes.append(Transition(tick(stretch.start_s + self._target), True, self._target))
+                # A stretch that must be longer than the target is so from the next tick on, and the stream ends there.
+                length_s = self._target if self._op is Op.GE else tick(self._target + 1 / TICKS_PER_S)
+                changes.append(Transition(tick(stretch.start_s + length_s), True, length_s))
                 self._holds = True
             if stretch.over and self._holds:
                 # One as long as its limit reaches it at the instant at which it ends, and no longer.

@@ -131,6 +131,8 @@ WAITS = "0 enqueued 1\n100 dispatched 1\n150 done 1"
 
 def test_a_stall_holds_as_soon_as_it_is_long_enough() -> None:
     assert firings("when: stall_time >= 60s", WAITS) == [(60.0, 100.0)]
+    # What must be longer than its limit is so a tick later: a stream that ends there has to say the same.
+    assert firings("when: stall_time > 60s", WAITS) == [(60.000001, 100.0)]
     assert firings("when: stall_time >= 100s", WAITS) == [(100.0, 100.000001)]
     assert firings("when: stall_time > 100s", WAITS) == []
 
