@@ -314,6 +314,22 @@ abort:
     all: [{when: success_rate < 98%, window: 1h}, {when: success_rate < 98%, window: 5m}]
     then: fail
 """,
+    "checks": """\
+checks:
+  - name: chain
+    for_each: tenant
+    when: after
+    exec: [python3, verify.py, "{tenant}"]
+    expect: {violations: 0, verified: "== written"}
+  - name: rows
+    when: every 5m
+    sql: {database: "sqlite:///{dir}/queue.db", query: SELECT count(*) AS n FROM tasks}
+    expect: {n: ">= {done}"}
+""",
+    "teardown": """\
+teardown:
+  - {name: stop-tenants, for_each: tenant, exec: [python3, stop.py, "{tenant}"]}
+""",
     "telemetry": """\
 telemetry: {sample_interval: 30s, max_gap: 2m}
 """,
@@ -564,6 +580,10 @@ _KINDS = {
     "string object": "objective",
     "string number": "word or [ratio](#ratios)",
     "array object": "list or mapping",
+    "object string": "text, or the place of a secret",
+    "string number boolean": "text or number",
+    "number string boolean": "number, text, true or false",
+    "": "anything",
     "string array": "name or list of names",
 }
 

@@ -126,6 +126,13 @@ class Kind(IntEnum):
     REPORTED_EXPORTS = auto()
     PROBE_DISPUTED = auto()
     LEDGER_UNREAD = auto()
+    CHECK_VALUE = auto()
+    CHECK_NEGATIVE = auto()
+    CHECK_DONE = auto()
+    CHECK_FAILED = auto()
+    CHECKS_BEGAN = auto()
+    TEARDOWN_DONE = auto()
+    TEARDOWN_FAILED = auto()
     # For the events of systems of other packages.
     OWN_1 = auto()
     OWN_2 = auto()
