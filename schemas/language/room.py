@@ -131,47 +131,13 @@ class Language:
     sample and word. words: names that the stream gives a small number before a run. events: kinds of events of its own.
     instead: for keys of `workload.task` that other systems have, what this one takes. template: a commented scenario of the
     system to start from, for `soak init --template`; it runs within seconds. closed: whether its work may come from users who
-    wait for it; at_once: how many tasks it works on at a time at most. kind_service: how long an attempt at a task takes, from
-    a kind of work as it is written (None: as at any); None where kinds have none of their own. kind_labels: labels that follow from the kind of a task: by name, the value for each kind. durations: event types that have one, the time since
+    wait for it; at_once: how many tasks it works on at a time at most. kind_service: how long an
+    attempt takes at a kind of work as it is written (None: as at any other); None where kinds say nothing of it. kind_labels: labels
+    that follow from the kind of a task: by name, the value for each kind. durations: event types that have one, the time since
     the event of another type of the same task, attempt and part. arrivals: those of the scenario, with
     what faults of the source make of them; by default as they are written. parts: the labels by which its series can be
     selected beside tenant, kind and phase: names and values of those that go together. work: what it works on, if it has no
     tasks; its tracker counts it.
-    """
-
-    name: str
-    fragment: Path
-    build: Callable[[Data, Folders], Any]
-    service: Callable[[Data, Any, Folders], Distribution]
-    slis: Mapping[str, Sli]
-    faults: FaultTable
-    minutes: Minutes
-    checks: tuple[Check, ...] = ()
-    names: Callable[[Data], Sequence[str]] = _nothing
-    distributions: Callable[[Data], Sequence[Where]] = _nothing
-    struck: Callable[[Data, Any], str] = field(default=lambda data, settings: "")
-    minutes_with: Callable[[Any], Minutes | None] = field(default=lambda settings: None)
-    on_demand: Callable[[Any], Sequence[str]] = _nothing
-    steady: Callable[[Any], bool] = field(default=lambda settings: True)
-    timed: Callable[[Data, Any], Timed | None] = field(default=lambda data, settings: None)
-    headline: Mapping[str, str] = field(default_factory=dict)
-    levels: Mapping[Kind, str] = field(default_factory=dict)
-    words: Callable[[Any], Sequence[str]] = _nothing
-    events: tuple[Spec, ...] = ()
-    instead: Mapping[str, str] = field(default_factory=dict)
-    kind_service: Callable[[Data, Folders], Distribution | None] | None = None
-    kind_labels: Callable[[Data], Mapping[str, Mapping[str, str]]] = field(default=lambda data: {})
-    arrivals: Callable[[Data], Data] = field(default=lambda data: data["workload"]["arrivals"])
-    parts: Callable[[Data], Iterable[Mapping[str, str]]] = _nothing
-    template: Path | None = None
-    durations: Mapping[str, str] = field(default_factory=dict)
-    closed: bool = False
-    work: Work | None = None
-    at_once: Callable[[Any], float] = field(default=lambda settings: math.inf)
-
-    def minutes_of(self, settings: Any) -> Minutes:
-        """What metrics.csv holds of a run with these settings."""
-        return self.minutes_with(settings) or self.minutes
     """
 
     name: str

@@ -13,7 +13,7 @@ REQUEST_SPECS: dict[Kind, Spec] = {
     Kind.RESPONSE_RECEIVED: Spec(
         "response.received",
         "an answer to a request came, with the status `status`",
-        "task label",
+        "task attempt label",
         "status",
         Value.NUMBER,
     ),
