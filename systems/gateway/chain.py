@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from soak.systems.gateway.database import Connection, Row, transaction
+from soak.systems.gateway.database import Connection, Record, Statement, transaction
 from soak.systems.gateway.schema import BEGIN
 
 AT_ONCE = 1000
@@ -51,11 +51,10 @@ def row_hash(previous: str, tenant: str, seq: int, at: float, decision: str, too
     return hashlib.sha256(said).hexdigest()
 
 
-Change = tuple[str, tuple[object, ...]]
 _INSERT = "INSERT INTO audit (tenant, seq, at, day, decision, tool, execution, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-def append(connection: Connection, entry: Entry, changes: Sequence[Change], how: Append) -> None:
+def append(connection: Connection, entry: Entry, changes: Sequence[Statement], how: Append) -> None:
     """Append a row, and make other changes in the same transaction. Raises StoreError."""
     if how.guarded:
         transaction(connection, lambda: _append(connection, entry, changes, _head(connection, entry.tenant), how))
@@ -71,7 +70,7 @@ def _head(connection: Connection, tenant: str) -> tuple[int, str]:
 
 
 def _append(
-    connection: Connection, entry: Entry, changes: Sequence[Change], head: tuple[int, str], how: Append
+    connection: Connection, entry: Entry, changes: Sequence[Statement], head: tuple[int, str], how: Append
 ) -> None:
     if how.pause_s:
         time.sleep(how.pause_s)
@@ -134,7 +133,7 @@ class Verifier:
             self._end()
         return len(read) == limit
 
-    def _check(self, row: Row) -> None:
+    def _check(self, row: Record) -> None:
         seq, number, previous, made, *told = row
         expected = self._hash or previous
         follows = seq == self._seq + 1 and previous == expected

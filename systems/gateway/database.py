@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Protocol, TypeVar
 
-Row = tuple[Any, ...]
+Record = tuple[Any, ...]
+Statement = tuple[str, tuple[object, ...]]
+"""A text with `?`, and its values."""
 T = TypeVar("T")
 _PROGRESS_STEPS = 50_000
 
@@ -21,13 +23,13 @@ class Connection(Protocol):
     for_update: str
     """What a SELECT ends with that reads a row in order to change it."""
 
-    def rows(self, text: str, *values: object) -> list[Row]:
+    def rows(self, text: str, *values: object) -> list[Record]:
         """The rows of a statement. Raises StoreError."""
 
     def change(self, text: str, *values: object) -> int:
         """How many rows a statement changed. Raises StoreError."""
 
-    def change_all(self, changes: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+    def change_all(self, changes: Sequence[Statement]) -> None:
         """Several statements, one after the other, in as few round trips as possible. Raises StoreError."""
 
     def begin(self) -> None:
@@ -72,7 +74,7 @@ class SqliteConnection:
         except sqlite3.Error as error:
             raise StoreError(str(error)) from None
 
-    def rows(self, text: str, *values: object) -> list[Row]:
+    def rows(self, text: str, *values: object) -> list[Record]:
         """The rows of a statement."""
         cursor = self._run(text, values)
         try:
@@ -84,7 +86,7 @@ class SqliteConnection:
         """How many rows a statement changed."""
         return self._run(text, values).rowcount
 
-    def change_all(self, changes: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+    def change_all(self, changes: Sequence[Statement]) -> None:
         """Several statements."""
         for text, values in changes:
             self._run(text, values)

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from soak.systems.gateway.chain import Change
-from soak.systems.gateway.database import Connection, Row
+from soak.systems.gateway.database import Connection, Record, Statement
 
 _COLUMNS = "id, timeline, tool, state, started, ended, parent"
 
@@ -21,10 +20,10 @@ class Execution:
     at: float
     parent: str | None
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[Statement]:
         """What is to be written in the transaction of its append."""
         begun = (self.name, self.tenant, self.timeline, self.tool, "in_progress", self.at, self.parent)
-        found: list[Change] = [
+        found: list[Statement] = [
             (
                 "INSERT INTO executions (id, tenant, timeline, tool, state, started, parent) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 begun,
@@ -37,25 +36,25 @@ class Execution:
         return found
 
 
-def told(row: Row) -> Mapping[str, object]:
+def told(row: Record) -> Mapping[str, object]:
     """A row of `executions` as it is answered."""
     return dict(zip(("execution", "timeline", "tool", "state", "started", "ended", "parent"), row, strict=True))
 
 
-def newest(connection: Connection, tenant: str, limit: int) -> list[Row]:
+def newest(connection: Connection, tenant: str, limit: int) -> list[Record]:
     """The newest executions of a tenant, the newest first. Raises StoreError."""
     text = f"SELECT {_COLUMNS} FROM executions WHERE tenant = ? ORDER BY number DESC LIMIT ?"
     return connection.rows(text, tenant, limit)
 
 
-def newest_of_all(connection: Connection, tenant: str, limit: int) -> tuple[list[Row], int]:
+def newest_of_all(connection: Connection, tenant: str, limit: int) -> tuple[list[Record], int]:
     """The same, found among all executions, and how many rows were read. Raises StoreError."""
     rows = connection.rows(f"SELECT tenant, number, {_COLUMNS} FROM executions")
     own = sorted((row for row in rows if row[0] == tenant), key=lambda row: int(row[1]), reverse=True)
     return [row[2:] for row in own[:limit]], len(rows)
 
 
-def find(connection: Connection, name: str, tenant: str | None) -> Row | None:
+def find(connection: Connection, name: str, tenant: str | None) -> Record | None:
     """An execution of a tenant; of any, if it is None. Raises StoreError."""
     rows = connection.rows(f"SELECT {_COLUMNS}, tenant FROM executions WHERE id = ?", name)
     return rows[0][:-1] if rows and tenant in (None, rows[0][-1]) else None

@@ -46,7 +46,9 @@ def application(service: Service) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        service.shared.put(service.row, "up", 1)
         yield
+        service.shared.put(service.row, "up", 0)
         await service.close()
 
     return Starlette(routes=routes, lifespan=lifespan)

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from types import FrameType
 
-from soak.systems.gateway.database import Connection, Row, StoreError, open_database, transaction
+from soak.systems.gateway.database import Connection, Record, StoreError, open_database, transaction
 from soak.systems.gateway.defects import Defect
 from soak.systems.gateway.logs import log
 from soak.systems.gateway.roots import open_day, seal
@@ -91,7 +91,7 @@ class Outbox:
         self._moved = max(self._moved, int(allowed - rate))
         return min(_BATCH, max(0, int(allowed) - self._moved))
 
-    def _write(self, connection: Connection, rows: list[Row]) -> None:
+    def _write(self, connection: Connection, rows: list[Record]) -> None:
         now = self._shared.now()
         drops, sticks = (self._settings.has(each) for each in (Defect.OUTBOX_DROPS, Defect.TIMELINE_STUCK))
         used = "INSERT INTO usage (execution, tenant, units, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from soak.systems.gateway import executions
-from soak.systems.gateway.chain import Append, Change, Entry, append
+from soak.systems.gateway.chain import Append, Entry, append
+from soak.systems.gateway.database import Statement
 from soak.systems.gateway.defects import Defect
 from soak.systems.gateway.executions import Execution
 from soak.systems.gateway.service import Call, Service, unauthorized
@@ -111,7 +112,7 @@ class Pages:
         units = self._service.units.get(order.tool, 1)
         async with self._service.locks.hold(call.tenant, call.session):
             at = self._service.shared.now()
-            changes: list[Change] = []
+            changes: list[Statement] = []
             if not reason:
                 changes = Execution(name, call.tenant, timeline, order.tool, units, at, order.parent).changes()
             entry = Entry(call.tenant, at, "deny" if reason else "allow", order.tool, "" if reason else name)

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from soak.systems.gateway.database import Connection, Row, StoreError, percent_style
+from soak.systems.gateway.database import Connection, Record, Statement, StoreError, percent_style
 
 _CONNECT_WITHIN_S = 3
 
@@ -24,7 +24,7 @@ class PostgresConnection:
         except psycopg.Error as error:
             raise StoreError(_words(error)) from None
 
-    def rows(self, text: str, *values: object) -> list[Row]:
+    def rows(self, text: str, *values: object) -> list[Record]:
         """The rows of a statement."""
         try:
             return self._raw.execute(percent_style(text), values).fetchall()
@@ -38,7 +38,7 @@ class PostgresConnection:
         except psycopg.Error as error:
             raise StoreError(_words(error)) from None
 
-    def change_all(self, changes: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+    def change_all(self, changes: Sequence[Statement]) -> None:
         """Several statements."""
         try:
             for text, values in changes:

@@ -61,7 +61,7 @@ class Service:
         self.locks = ChainLocks(settings, self._lock_store())
         self.append = Append(guarded=not settings.defects & UNGUARDED, pause_s=settings.chain_ms / 1000)
         self.count, self.left = 0, bytearray()
-        for gauge in ("in_flight", "pool_in_use", "pool_waiting"):
+        for gauge in ("up", "in_flight", "pool_in_use", "pool_waiting"):
             self.shared.put(row, gauge, 0)
         self.shared.put(row, "pid", os.getpid())
 

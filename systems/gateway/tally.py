@@ -15,7 +15,7 @@ _COUNTERS = (
     "outbox_moved_total",
     "request_seconds_total",
 )
-_GAUGES = ("pid", "in_flight", "pool_in_use", "pool_waiting")
+_GAUGES = ("pid", "up", "in_flight", "pool_in_use", "pool_waiting")
 
 
 def request_counter(tenant: str, status: int) -> str:
