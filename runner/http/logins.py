@@ -59,10 +59,10 @@ class Logins:
     clock: Callable[[], float]
     renew_after_s: float | None = None
     lock: Callable[[], Lock] = threading.Lock
-    _holders: dict[int | str | None, Holder] = field(default_factory=dict)
+    _holders: dict[tuple[int, str], Holder] = field(default_factory=dict)
 
-    def holder(self, key: int | str | None) -> Holder:
-        """That of a tenant or user, or of all (None)."""
+    def holder(self, key: tuple[int, str]) -> Holder:
+        """That of a user and tenant, or of all."""
         found = self._holders.get(key)
         return self._holders.setdefault(key, Holder(self.lock())) if found is None else found
 

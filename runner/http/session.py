@@ -48,7 +48,7 @@ class Session:
         self._tenants = {name: number for number, name in enumerate(tenants)}
         self._exchanger = Exchanger(http, _names(http, exchanges, self._inputs, seed), self.url, self.allowed)
         self._kinds = {name: self._exchanger.ready(each, f"request of {name}") for name, each in exchanges.items()}
-        self._saved: dict[Any, dict[str, Any]] = {}
+        self._saved: dict[tuple[int, str], dict[str, Any]] = {}
         login = http.login
         self._who = login.who if login else None
         self._first = self._exchanger.ready(login.first, "http.login") if login else None
@@ -96,8 +96,8 @@ class Session:
         return outcome
 
     def _context(self, kind: str, number: int, tenant: str, user: int) -> Context:
-        # Each user keeps what it was answered; where there are none, all requests of a tenant share it.
-        key = user if user >= 0 else tenant
+        # Each user keeps what it was answered as that tenant; where there are no users, all requests of a tenant share it.
+        key = (user, tenant)
         saved = self._saved.get(key)
         if saved is None:
             saved = self._saved.setdefault(key, {})
@@ -106,9 +106,8 @@ class Session:
     def _holder(self, context: Context) -> Holder:
         """Who logs in for a request."""
         if self._who is Who.RUN:
-            return self._logins.holder(None)
-        is_user = self._who is Who.USER and context.user >= 0
-        return self._logins.holder(context.user if is_user else context.tenant)
+            return self._logins.holder((NOBODY, ""))
+        return self._logins.holder((context.user if self._who is Who.USER else NOBODY, context.tenant))
 
     def _ways(self, context: Context, send: Send) -> Ways:
         first, again = self._first, self._again

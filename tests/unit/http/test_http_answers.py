@@ -220,7 +220,7 @@ TOKEN = Exchange(
     (("token", "$.token"), ("refresh", "$.refresh")),
 )
 REFRESH = Exchange(Request("POST", "/refresh", kind=Body.JSON, body={"r": "{refresh}"}), TOKEN.expected, TOKEN.saved)
-WORK = Exchange(Request("GET", "/work", (("Authorization", "{token}"),)))
+WORK = Exchange(Request("GET", "/job", (("Authorization", "{token}"),)))
 
 
 class Service:
@@ -235,7 +235,7 @@ class Service:
     def __call__(self, prepared: Prepared) -> Answer:
         path = prepared.url.removeprefix(URL)
         self.log.append(f"{path} {(prepared.body or b'').decode()}".strip())
-        if path == "/work":
+        if path == "/job":
             return Answer(200 if prepared.headers["Authorization"] in self.good else 401, {}, b"")
         if self.refuses_refresh if path == "/refresh" else self.refuses_login:
             return Answer(403, {}, b"no")
@@ -270,7 +270,7 @@ def test_each_logs_in_once(who: Who, logins: list[str]) -> None:
     service, session = Service(), logged_in(who, None, None)
     for number, user in enumerate((0, 1, 2, 0, 1, 2)):
         assert session.perform("work", number, "AB"[user % 2], user, service).error == ""
-    assert [each for each in service.log if each != "/work"] == logins
+    assert [each for each in service.log if each != "/job"] == logins
 
 
 def test_a_token_is_renewed_before_it_expires() -> None:
@@ -279,7 +279,7 @@ def test_a_token_is_renewed_before_it_expires() -> None:
     for now in (0, 299, 300, 599, 600):
         clock.now = now
         assert session.perform("work", 1, "A", 0, service).error == ""
-    assert [each for each in service.log if each != "/work"][1:] == ['/refresh {"r": "r1"}', '/refresh {"r": "r2"}']
+    assert [each for each in service.log if each != "/job"][1:] == ['/refresh {"r": "r1"}', '/refresh {"r": "r2"}']
 
 
 def test_a_401_renews_once() -> None:
@@ -288,7 +288,7 @@ def test_a_401_renews_once() -> None:
     service.good.clear()
     service.log.clear()
     assert session.perform("work", 2, "A", 0, service) == Outcome("", 200)
-    assert service.log == ["/work", '/refresh {"r": "r1"}', "/work"]
+    assert service.log == ["/job", '/refresh {"r": "r1"}', "/job"]
 
 
 def test_a_401_that_stays_is_a_wrong_answer() -> None:
@@ -300,7 +300,7 @@ def test_a_401_that_stays_is_a_wrong_answer() -> None:
         return answer
 
     assert session.perform("work", 1, "A", 0, never).error == "wrong_answer"
-    assert [each.split()[0] for each in service.log] == ["/token", "/work", "/refresh", "/work"]
+    assert [each.split()[0] for each in service.log] == ["/token", "/job", "/refresh", "/job"]
 
 
 def test_a_refused_renewal_logs_in_again() -> None:
@@ -309,7 +309,7 @@ def test_a_refused_renewal_logs_in_again() -> None:
     service.good.clear()
     service.log.clear()
     assert session.perform("work", 2, "A", 0, service).error == ""
-    assert [each.split()[0] for each in service.log] == ["/work", "/refresh", "/token", "/work"]
+    assert [each.split()[0] for each in service.log] == ["/job", "/refresh", "/token", "/job"]
 
 
 def test_without_renew_a_401_is_a_wrong_answer() -> None:
@@ -318,7 +318,7 @@ def test_without_renew_a_401_is_a_wrong_answer() -> None:
     service.good.clear()
     service.log.clear()
     assert session.perform("work", 2, "A", 0, service).error == "wrong_answer"
-    assert service.log == ["/work"]
+    assert service.log == ["/job"]
 
 
 def test_who_cannot_log_in_sends_nothing_and_tries_again_later() -> None:
