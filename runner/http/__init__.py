@@ -7,8 +7,9 @@ a connection.
 
 from soak.runner.http.answers import Answer, Outcome
 from soak.runner.http.failures import SendError, word_of
-from soak.runner.http.inputs import Inputs, Table, read_inputs
+from soak.runner.http.inputs import Inputs, read_inputs
 from soak.runner.http.requests import Prepared
 from soak.runner.http.session import Session
+from soak.schemas.language.csv_files import Table
 
 __all__ = ["Answer", "Inputs", "Outcome", "Prepared", "SendError", "Session", "Table", "read_inputs", "word_of"]

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from soak.runner.http.allowed import Allowed, place_of, redirected
+from soak.runner.http.allowed import Allowed, redirected
 from soak.runner.http.answers import Answer, Outcome, Read, Wrong, extraction, header_of, judge
 from soak.runner.http.failures import SendError, send_error
 from soak.runner.http.render import Context, Names, NotYetError
 from soak.runner.http.requests import Compiled, Prepared, compiled
 from soak.schemas.errors import quoted
+from soak.schemas.language.hosts import place_of
 from soak.schemas.language.http import Exchange, Http, Redirects, RequestError
 
 Send: TypeAlias = Callable[[Prepared], Answer]
@@ -41,9 +42,13 @@ class Exchanger:
     url: str
     allowed: Allowed
 
-    def ready(self, exchange: Exchange, place: str) -> Ready:
-        """Compile an exchange; place: where it is in the scenario. Raises UsageError."""
-        render = compiled(exchange.request, self.names, self.url, self.allowed, self.http.headers, place)
+    def ready(self, exchange: Exchange, place: str, *, is_login: bool = False) -> Ready:
+        """Compile an exchange; place: where it is in the scenario. Raises UsageError.
+
+        is_login: headers of all requests that need what the login gives are left out.
+        """
+        common = tuple(pair for pair in self.http.headers if not (is_login and self.names.needs_login(pair[1])))
+        render = compiled(exchange.request, self.names, self.url, self.allowed, common, place)
         take = extraction(exchange.saved) if exchange.saved else None
         return Ready(render, judge(exchange.expected, self.names, place), take, exchange.expected.statuses)
 

@@ -1,7 +1,5 @@
 """What requests need beside the scenario: secrets and rows of data files, read once by the runner and handed on to what sends."""
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,16 +8,9 @@ from typing import Any
 from soak.runner.secrets import secret_of
 from soak.schemas.errors import UsageError
 from soak.schemas.files import Folders
-from soak.schemas.language.http import DataFile, Http
+from soak.schemas.language.csv_files import Table, read_table
+from soak.schemas.language.http import Http
 from soak.schemas.language.outlets import Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The rows of a data file: every row has a text for each column."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,37 +50,9 @@ def read_inputs(http: Http, folders: Folders, folder: Path) -> Inputs:
     tables = {}
     for each in http.data:
         try:
-            tables[each.name] = read_table(each, folders)
+            tables[each.name] = read_table(each.file, folders.read(each.file))
         except ValueError as error:
             missing.append(f"http.data: {error}")
     if missing:
         raise UsageError("\n".join(missing))
     return Inputs(secrets, tables)
-
-
-def read_table(data: DataFile, folders: Folders) -> Table:
-    """The rows of a data file. Raises ValueError, which says what is wrong with it."""
-    return table_of(data.file, folders.read(data.file))
-
-
-def table_of(name: str, content: bytes) -> Table:
-    """The rows of a CSV file with a header. Raises ValueError, which says what is wrong and what to do."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{name}: byte {error.start} is not UTF-8 (save the file as UTF-8)") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        lines = [(reader.line_num, tuple(row)) for row in reader if row]
-    except csv.Error as error:
-        raise ValueError(f"{name}:{reader.line_num}: {error} (correct the line)") from None
-    if len(lines) < 2:
-        raise ValueError(f"{name}: has no rows (write a line with the names of the columns, and a line for each row)")
-    columns = tuple(each.strip() for each in lines[0][1])
-    if len({*columns}) < len(columns) or not all(columns):
-        raise ValueError(f"{name}:1: a column is without a name or is duplicated (give each a name of its own)")
-    for number, row in lines[1:]:
-        if len(row) != len(columns):
-            what = f"has {len(row)} values, the header {len(columns)}"
-            raise ValueError(f"{name}:{number}: {what} (write one for each column)")
-    return Table(columns, tuple(row for _, row in lines[1:]))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from soak.runner.http.draws import integers, uuids
-from soak.runner.http.inputs import Table
 from soak.schemas.errors import UsageError, quoted
+from soak.schemas.language.csv_files import Table
 from soak.schemas.language.http import Pick
 from soak.schemas.language.request_templates import RANDOM, UUID, Part, Reference, parse
 
@@ -54,6 +54,11 @@ class Names:
             elif each != "":
                 parts.append(each)
         return tuple(parts)
+
+    def needs_login(self, text: str) -> bool:
+        """Whether a template has a value that the login gives and that has none before."""
+        named = {part.name for part in parse(text) if isinstance(part, Reference)}
+        return not named.isdisjoint(self.given - self.constants.keys())
 
     def _constant(self, reference: Reference) -> Part:
         if reference.column or reference.name in self.saved or reference.name in self.given:

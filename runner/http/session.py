@@ -51,7 +51,7 @@ class Session:
         self._saved: dict[tuple[int, str], dict[str, Any]] = {}
         login = http.login
         self._who = login.who if login else None
-        self._first = self._exchanger.ready(login.first, "http.login") if login else None
+        self._first = self._exchanger.ready(login.first, "http.login", is_login=True) if login else None
         self._again = self._exchanger.ready(login.renew, "http.login.renew") if login and login.renew else None
         after_s = login.renew_after_s if login else None
         self._logins = Logins(clock, None if after_s is None else after_s / speed, lock)

@@ -6,6 +6,8 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from soak.schemas.errors import WordingError
+
 Steps = tuple[str | int, ...]
 """Keys of objects and places in lists, from 0; negative ones count from the end."""
 
@@ -15,14 +17,6 @@ _STEP = re.compile(
 )
 MISSING = object()
 """What is found where there is nothing."""
-
-
-class PlaceError(ValueError):
-    """A place that is not one: what is wrong, and what to write."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        self.what, self.remedy = what, remedy
-        super().__init__(f"{what} ({remedy})")
 
 
 class Part(StrEnum):
@@ -45,7 +39,7 @@ class Place:
 
 @cache
 def steps_of(path: str) -> Steps:
-    """The steps of a path in JSON: `$.items[0].id`, `$["a.b"]`, or without `$.` `items[0].id`. Raises PlaceError."""
+    """The steps of a path in JSON: `$.items[0].id`, `$["a.b"]`, or without `$.` `items[0].id`. Raises WordingError."""
     text = path[1:] if path.startswith(_ROOT) else f".{path}"
     steps: list[str | int] = []
     end = 0
@@ -57,13 +51,13 @@ def steps_of(path: str) -> Steps:
         steps.append(int(place) if place is not None else found["name"] or found["double"] or found["single"] or "")
     if end != len(text):
         what = f'{path!r} is not a path: {text[end:]!r} is neither .name, [0] nor ["name"]'
-        raise PlaceError(what, "write a path such as $.items[0].id")
+        raise WordingError(what, "write a path such as $.items[0].id")
     return tuple(steps)
 
 
 @cache
 def place_of(text: str) -> Place:
-    """The place that `save` names. Raises PlaceError."""
+    """The place that `save` names. Raises WordingError."""
     part, colon, rest = text.partition(":")
     if text.startswith(_ROOT):
         return Place(Part.JSON, steps=steps_of(text))
@@ -71,16 +65,16 @@ def place_of(text: str) -> Place:
         return Place(Part.HEADER, header=rest.strip().lower())
     if colon and part == Part.REGEX:
         return Place(Part.REGEX, pattern=_pattern(rest))
-    raise PlaceError(f"{text!r} is not a place in an answer", "write $.path, header:Name or regex:pattern")
+    raise WordingError(f"{text!r} is not a place in an answer", "write $.path, header:Name or regex:pattern")
 
 
 def _pattern(text: str) -> re.Pattern[str]:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        raise PlaceError(f"{text!r} is not a regular expression: {error.msg}", "correct it") from None
+        raise WordingError(f"{text!r} is not a regular expression: {error.msg}", "correct it") from None
     if pattern.groups != 1:
-        raise PlaceError(f"{text!r} has {pattern.groups} groups", "put what is to be kept in one pair of parentheses")
+        raise WordingError(f"{text!r} has {pattern.groups} groups", "put what is to be kept in one pair of parentheses")
     return pattern
 
 

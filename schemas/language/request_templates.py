@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
-from soak.schemas.errors import quoted
+from soak.schemas.errors import WordingError, quoted
 
 _FOUND = re.compile(r"\{\{(?:(?P<plain>[A-Za-z_][A-Za-z0-9_.]*)\}\})?|\{(?P<inner>[A-Za-z_][^{}\n]{0,99})\}")
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\.([^.()\s][^.()]*))?")
@@ -41,17 +41,9 @@ class Reference:
 Part: TypeAlias = str | Reference
 
 
-class TemplateError(ValueError):
-    """A text that is not a template: what is wrong, and what to write."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        self.what, self.remedy = what, remedy
-        super().__init__(f"{what} ({remedy})")
-
-
 @cache
 def parse(text: str) -> tuple[Part, ...]:
-    """The texts and references of a template, in order; no two texts follow one another. Raises TemplateError."""
+    """The texts and references of a template, in order; no two texts follow one another. Raises WordingError."""
     parts: list[Part] = []
     plain, end = "", 0
     for found in _FOUND.finditer(text):
@@ -71,17 +63,17 @@ def _reference(inner: str) -> Reference:
     if found := _RANDOM.fullmatch(inner):
         low, high = int(found[1]), int(found[2])
         if low > high:
-            raise TemplateError(f"{{{inner}}} is from {low} to {high}", f"write {{random({high},{low})}}")
+            raise WordingError(f"{{{inner}}} is from {low} to {high}", f"write {{random({high},{low})}}")
         return Reference(RANDOM, low=low, high=high)
     found = _NAME.fullmatch(inner)
     if not found or found[1] == RANDOM:
         remedy = "write {random(1,100)}" if inner.startswith(RANDOM) else f"write {{{{{inner}}} for the text itself"
-        raise TemplateError(f"{quoted(f'{{{inner}}}')} is not a name", remedy)
+        raise WordingError(f"{quoted(f'{{{inner}}}')} is not a name", remedy)
     return Reference(found[1], found[2] or "")
 
 
 def references(value: Any) -> Iterator[Reference]:
-    """The references in all texts of a value of JSON, keys included. Raises TemplateError."""
+    """The references in all texts of a value of JSON, keys included. Raises WordingError."""
     for text in texts(value):
         yield from (part for part in parse(text) if isinstance(part, Reference))
 

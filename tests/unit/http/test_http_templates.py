@@ -11,10 +11,10 @@ import pytest
 
 from soak.runner.http import Inputs, Prepared, Session, Table
 from soak.runner.http.draws import integers, uuids
-from soak.schemas.errors import UsageError
+from soak.schemas.errors import UsageError, WordingError
 from soak.schemas.language.http import Body, DataFile, Exchange, Http, Pick, Request
 from soak.schemas.language.outlets import Secret
-from soak.schemas.language.request_templates import Reference, TemplateError, parse
+from soak.schemas.language.request_templates import Reference, parse
 
 HTTP = Http(
     "http://127.0.0.1:8000/",
@@ -68,7 +68,7 @@ def test_a_template_is_parsed(text: str, parts: tuple[object, ...]) -> None:
     ],
 )
 def test_a_text_that_is_not_a_template_is_refused(text: str, what: str) -> None:
-    with pytest.raises(TemplateError, match=re.escape(what)):
+    with pytest.raises(WordingError, match=re.escape(what)):
         parse(text)
 
 
