@@ -39,9 +39,7 @@ class Children:
             )
         pipe.started()
         self._processes[name], self._pipes[name] = process, pipe
-        if self._speaker is None:
-            self._speaker = pipe
-            self._number[name] = 0
+        self._speaker = self._speaker or pipe
 
     def number(self, name: str, worker: int) -> None:
         """A process sends requests as this worker."""
@@ -58,7 +56,7 @@ class Children:
         self._speaker.say(message)
 
     def read(self, patience_s: float) -> list[Message]:
-        """What has been told, waiting for it for `patience_s` at most. Raises UsageError and SoakError as processes report them."""
+        """What has been told, waiting for `patience_s` at most. Raises UsageError and SoakError as processes report them."""
         assert self._speaker
         found = self._speaker.read(patience_s)
         for name, pipe in self._pipes.items():

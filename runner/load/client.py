@@ -33,7 +33,7 @@ class _Response(FastResponse):
 
     most: int
 
-    def _content(self) -> bytes | None:
+    def _content(self) -> bytes | None:  # type: ignore[override]
         response = self._response
         if self.headers is None or response is None:
             return None
@@ -72,10 +72,12 @@ class Jar(CookieJar):
     """The cookies of one user; costs nothing while there are none."""
 
     def add_cookie_header(self, request: Any) -> None:
+        """Add the cookies that belong to a request."""
         if len(self._cookies):  # type: ignore[attr-defined]
             super().add_cookie_header(request)
 
     def extract_cookies(self, response: Any, request: Any) -> None:
+        """Keep the cookies that an answer sets."""
         if "set-cookie" in response.headers:
             super().extract_cookies(response, request)
 
@@ -98,7 +100,7 @@ def prepare() -> None:
     A connection is looked at with `poll`, not `select`, which takes those with a file descriptor above 1,023 for dead. A
     request whose connection breaks is not sent again, whatever its method: each request is one attempt.
     """
-    ConnectionPool._is_socket_alive = _is_alive
+    ConnectionPool._is_socket_alive = _is_alive  # type: ignore[method-assign, assignment]
     transport._may_retry_after_send_error = lambda method: False
 
 
@@ -114,10 +116,11 @@ class Client:
         """The answer; always within the timeout."""
         context: dict[str, Any] = {}
         headers = {"Accept-Encoding": "gzip, deflate", **request.headers}
+        body: Any = request.body
         session = self._session
         try:
             with gevent.Timeout(self._timeout_s):
-                session.request(request.method, request.url, data=request.body, headers=headers, context=context)
+                session.request(request.method, request.url, data=body, headers=headers, context=context)
         except ValueError:
             # A header or path that cannot be sent, such as one with a line break.
             return Answer(0, {}, b"", 0.0, Error.CONNECTION_ERROR)

@@ -80,7 +80,6 @@ class Merged:
         source, place = np.nonzero(kinds >= 0)
         kind, row, number = kinds[source, place], rows[source], rows[source, _NUMBER].astype(np.int64)
         of_task = number >= 0
-        received = kind == Kind.RESPONSE_RECEIVED
         cause = np.where(kind == Kind.TASK_FAILED, self.cause[row[:, _C].astype(np.int64)], 0)
         cause[kind == Kind.TASK_CANCELLED] = self._lost_cause
         return make_block(
@@ -88,7 +87,7 @@ class Merged:
             kind,
             until_s=until_s,
             task=number,
-            attempt=np.where(received, row[:, _B], of_task),
+            attempt=of_task,
             worker=np.where(of_task, -1, row[:, _WORKER]),
             cause=cause,
             label=self._labels(kind, number),

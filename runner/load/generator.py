@@ -25,7 +25,7 @@ _LAST_WORDS_REAL_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How load is made. processes: on this machine. master: address and port that workers elsewhere come to; None: there are none.
+    """How load is made. processes: on this machine. master: address and port that workers elsewhere come to, if any do.
 
     expect: how many of those there are, for which is waited `patience_s`.
     """
@@ -74,7 +74,8 @@ class Generator:
         """
         options = self._options
         if options.workers == 1 and options.master is None:
-            self._children.start("load", ["alone"])
+            self._children.start("load0", ["alone"])
+            self._children.number("load0", 0)
             self._names = ["load0"]
         else:
             self._gather(options)
@@ -161,7 +162,7 @@ class Generator:
             self._lose(index)
 
     def take(self, until_s: float | None = None) -> Block:
-        """The events up to `until_s`, or `safe_s` if that is earlier, in the order of time. Raises SoakError when no process is left."""
+        """The events up to `until_s`, or `safe_s` if that is earlier, in time order. Raises SoakError when no process is left."""
         self.read()
         until_s = self.safe_s if until_s is None else min(until_s, self.safe_s)
         self._count_planned(until_s)
@@ -226,7 +227,9 @@ class Generator:
             return
         while self._planned_s <= until_s:
             chunk = next(self._planned, None)
-            self._planned_s = float("inf") if chunk is None else float(chunk.due_s[-1]) if len(chunk) else self._planned_s
+            self._planned_s = (
+                float("inf") if chunk is None else float(chunk.due_s[-1]) if len(chunk) else self._planned_s
+            )
 
 
 def _too_few(options: Options, there: int, port: int) -> str:

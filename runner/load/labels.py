@@ -29,7 +29,8 @@ class Labels:
         labels = self._blocks.get(block)
         if labels is None:
             labels = self._blocks[block] = self._draw(block)
-        return self._words[labels[place]]
+        found: Label = self._words[labels[place]]
+        return found
 
     def _draw(self, block: int) -> npt.NDArray[np.int32]:
         while len(self._blocks) >= _KEPT:

@@ -18,7 +18,8 @@ WIDTH = 6
 class What(IntEnum):
     """BEGUN: a request is sent; a: when it was due. ENDED: it is over; a: status, b: size in bytes, c: number of its error.
 
-    CANCELLED: it is not known how it ended. CPU: a: share of one core used since the last of these. LAG: a: how late the process was at most since then, in seconds.
+    CPU: a: share of one core used since the last of these. LAG: a: how late the process was at most since then, in seconds.
+    CANCELLED: it is not known how a request ended.
     """
 
     BEGUN = 0

@@ -19,7 +19,6 @@ from soak.runner.load.frames import Message
 from soak.runner.load.labels import Labels
 from soak.runner.load.order import Order, Part
 from soak.runner.load.rows import Rows, What
-from soak.runner.load.shares import Share
 from soak.schemas.language.model import Scenario
 from soak.simulation.plan import Plan
 
@@ -41,11 +40,18 @@ class Source(Protocol):
 
 
 class Sender:
-    """Everything of one process. `tell`: sends a message to the runner."""
+    """Everything of one process. `tell`: sends a message to the runner. `fail`: ends the process, saying why."""
 
-    def __init__(self, order: Order, part: Part, request_event: EventHook, tell: Callable[[Message], None]) -> None:
+    def __init__(
+        self,
+        order: Order,
+        part: Part,
+        request_event: EventHook,
+        tell: Callable[[Message], None],
+        fail: Callable[[BaseException], None],
+    ) -> None:
         self.order, self.part = order, part
-        self._event, self._tell = request_event, tell
+        self._event, self._tell, self._fail = request_event, tell, fail
         self.scenario: Scenario = order.read_scenario()
         self.plan = Plan(self.scenario, order.seed)
         self.plan.refuse_without_rows()
@@ -88,6 +94,9 @@ class Sender:
         label = self._labels.of(number)
         try:
             outcome = self._exchanges.perform(Task(number, label.tenant, label.kind, user), client.send)
+        except Exception as error:
+            self._fail(error)
+            raise
         finally:
             self.in_flight -= 1
         return self.rows.ended(number, self.now(), outcome.status, outcome.size, outcome.error)
@@ -158,5 +167,3 @@ def make_exchanges(order: Order, scenario: Scenario) -> Exchanges:
     module, _, name = order.exchanges.partition(":")
     made: Exchanges = getattr(importlib.import_module(module), name)(scenario, order)
     return made
-
-
