@@ -4,5 +4,5 @@ The runner holds a `generator.Generator` and never imports gevent. A process of 
 `roles`) sends requests, or is the master of workers that do (`distributed`); Locust connects them, and its HTTP client sends
 (`client`). Each computes its share of the plan (`division`, `shares`), sends what is due (`sender`, `arrivals`, `user_turns`) and
 tells in packed `rows` when that was and what came back; `events` makes blocks of these, complete up to the time until which
-every process has told everything. `exchange`: what requests and answers are, for `soak.runner.http`.
+every process has told everything. What requests and answers are is for `soak.runner.http` to say.
 """

@@ -17,15 +17,21 @@ from geventhttpclient.useragent import ConnectionError as ClientError
 from locust.contrib.fasthttp import FastHttpSession, FastResponse, LocustUserAgent
 from locust.event import EventHook
 
-from soak.runner.load.exchange import Answer, Error, Request
-from soak.runner.load.order import Order
+from soak.runner.http import Answer, Prepared, SendError
+from soak.runner.http.bodies import too_large
+from soak.runner.http.failures import send_error
+from soak.schemas.language.http import Http, RequestError
 
 _AT_ONCE = 1 << 16
-_CONTEXT_KEY = "answer"
+_ANSWER = "answer"
 
 
 class TooLargeError(ClientError):
-    """A body is longer than it may be."""
+    """A body is longer than it may be: Locust passes this on."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(None)
+        self.original = too_large(limit)
 
 
 class _Response(FastResponse):
@@ -43,7 +49,7 @@ class _Response(FastResponse):
             size += len(part)
             if size > self.most:
                 self.release()
-                raise TooLargeError(self.url)
+                raise TooLargeError(self.most)
         self.release()
         encoding = self.headers.get("content-encoding")
         return self._decoded(b"".join(parts), encoding.lower() if isinstance(encoding, str) else "")
@@ -55,7 +61,7 @@ class _Response(FastResponse):
         reader = zlib.decompressobj(wide)
         found = reader.decompress(body, self.most + 1)
         if len(found) > self.most:
-            raise TooLargeError(self.url)
+            raise TooLargeError(self.most)
         return found
 
 
@@ -107,54 +113,50 @@ def prepare() -> None:
 class Client:
     """Sends one request at a time, over a connection that is kept alive. `jar`: keeps its cookies; None: nothing does."""
 
-    def __init__(self, order: Order, request_event: EventHook, jar: CookieJar | None) -> None:
-        self._timeout_s = order.timeout_real_s
+    def __init__(self, http: Http, speed: float, request_event: EventHook, jar: CookieJar | None) -> None:
+        self._timeout_s, self._speed = http.timeout_s / speed, speed
         self._session = FastHttpSession(None, request_event, None)
-        self._session.client = _agent(order, jar)
+        self._session.client = _agent(http, self._timeout_s, jar)
 
-    def send(self, request: Request) -> Answer:
-        """The answer; always within the timeout."""
-        context: dict[str, Any] = {}
+    def send(self, request: Prepared) -> Answer:
+        """The answer. Raises SendError where none comes within the timeout, and for one that is too large."""
+        context: dict[str, Any] = {"speed": self._speed}
         headers = {"Accept-Encoding": "gzip, deflate", **request.headers}
         body: Any = request.body
-        session = self._session
         try:
             with gevent.Timeout(self._timeout_s):
-                session.request(request.method, request.url, data=body, headers=headers, context=context)
-        except ValueError:
-            # A header or path that cannot be sent, such as one with a line break.
-            return Answer(0, {}, b"", 0.0, Error.CONNECTION_ERROR)
-        answer: Answer = context[_CONTEXT_KEY]
-        if answer.error is Error.TIMEOUT:
-            # What the client had in hand is not fit to be used again.
-            session.client.clientpool.close()
+                self._session.request(request.method, request.url, data=body, headers=headers, context=context)
+        except ValueError as error:
+            # A header or path that cannot be sent, such as one with a space.
+            raise SendError(RequestError.CONNECTION_ERROR, f"it cannot be sent: {error}") from None
+        answer: Answer | SendError = context[_ANSWER]
+        if isinstance(answer, SendError):
+            if answer.word is RequestError.TIMEOUT:
+                # What the client had in hand is not fit to be used again.
+                self._session.client.clientpool.close()
+            raise answer
         return answer
 
 
 def on_request(
     *, response: Any, exception: BaseException | None, context: dict[str, Any], response_time: float, **_: Any
 ) -> None:
-    """Locust's event: a request is over. Puts the answer where `Client.send` finds it."""
-    error = None if exception is None else _error(exception)
-    if error is None:
+    """Locust's event: a request is over. Puts the answer, or why there is none, where `Client.send` finds it."""
+    if exception is None:
         headers = {name.lower(): value for name, value in response.headers.items()}
-        answer = Answer(response.status_code, headers, response.content or b"", response_time / 1000)
+        seconds = response_time / 1000 * context["speed"]
+        context[_ANSWER] = Answer(response.status_code, headers, response.content or b"", seconds)
     else:
-        status = 0 if error is not Error.TOO_LARGE else response.status_code
-        answer = Answer(status, {}, b"", response_time / 1000, error)
-    context[_CONTEXT_KEY] = answer
+        context[_ANSWER] = _failure(exception)
 
 
-def _error(exception: BaseException) -> Error:
-    cause = getattr(exception, "original", None) or exception
-    if isinstance(exception, TooLargeError):
-        return Error.TOO_LARGE
-    late = isinstance(cause, gevent.Timeout | TimeoutError)
-    return Error.TIMEOUT if late else Error.CONNECTION_ERROR
+def _failure(exception: BaseException) -> SendError:
+    # What the client gave up over is kept as an attribute, where nothing else would find it.
+    return send_error(getattr(exception, "original", None) or exception)
 
 
-def _agent(order: Order, jar: CookieJar | None) -> LocustUserAgent:
-    most = order.max_body_bytes
+def _agent(http: Http, timeout_s: float, jar: CookieJar | None) -> LocustUserAgent:
+    most = http.max_body_bytes
     kind = _kinds.get(most)
     if kind is None:
         response = type("Response", (_Response,), {"most": most})
@@ -163,11 +165,11 @@ def _agent(order: Order, jar: CookieJar | None) -> LocustUserAgent:
         cookiejar=jar,
         max_redirects=0,
         max_retries=0,
-        insecure=not order.verify_tls,
+        insecure=not http.verify_tls,
         concurrency=1,
-        network_timeout=order.timeout_real_s,
-        connection_timeout=order.timeout_real_s,
-        ssl_context_factory=_tls_of(order.verify_tls),
+        network_timeout=timeout_s,
+        connection_timeout=timeout_s,
+        ssl_context_factory=_tls_of(http.verify_tls),
     )
     return agent
 

@@ -34,7 +34,7 @@ class Merged:
 
     def __init__(self, plan: Plan, workers: Iterable[int]) -> None:
         self._plan = plan
-        self.cause = np.array([plan.vocabulary.cause("", error) if error else 0 for error in ERRORS])
+        self.cause = np.array([plan.vocabulary.cause("", str(error)) if error else 0 for error in ERRORS])
         self._lost_cause = plan.vocabulary.cause("", LOST)
         self._until_s = dict.fromkeys(workers, 0.0)
         self._waiting = _none()

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from soak.runner.load.children import Children
 from soak.runner.load.division import Division
@@ -21,6 +22,16 @@ _ANSWER_REAL_S = 30.0
 _TAKE_OVER_REAL_S = 0.5
 """How long after a process was found lost the others go on with its work: they must have been told by then."""
 _LAST_WORDS_REAL_S = 2.0
+
+
+class Detail(NamedTuple):
+    """Why a request was not a success: when it ended, its task, the error, the status (0: no answer), and a reason in words."""
+
+    t_s: float
+    number: int
+    error: str
+    status: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,7 @@ class Generator:
         self._there: set[int] = set()
         self._notes: list[tuple[float, Kind, int]] = []
         self._epoch_s = 0.0
+        self._details: list[Detail] = []
 
     def __enter__(self) -> "Generator":
         return self
@@ -169,6 +181,11 @@ class Generator:
         block = self._merged.take(until_s)
         return merge([self._noted(until_s), block]) if self._notes else block
 
+    def details(self) -> list[Detail]:
+        """Why requests were not successes: a few of each error and moment, since the last time. Secrets are hidden."""
+        found, self._details = self._details, []
+        return found
+
     def stop(self, until_s: float | None = None) -> Block:
         """End the load; the last block. Requests that are open stay so."""
         self._children.say({"is": "stop"})
@@ -192,6 +209,7 @@ class Generator:
     def _handle(self, message: Message) -> None:
         if message["is"] == "rows" and (worker := message["worker"]) in self._there:
             self._division.observe(worker, self._merged.add(worker, message["until"], message["rows"]))
+            self._details += [Detail(*each) for each in message["details"]]
         elif message["is"] == "lost":
             self._lose(message["worker"])
 

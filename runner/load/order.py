@@ -3,46 +3,77 @@
 import io
 import pickle
 import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import EnumType
 from typing import Any, ClassVar
 
 import msgspec
 
+from soak.runner.http import Inputs
 from soak.runner.load.shares import Share
 from soak.schemas.errors import SoakError
+from soak.schemas.language.http import Exchange, Http
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import use
+from soak.simulation.plan import Plan
+
+MOST_OPEN = 4_000
+"""Requests in flight at most, of one process: with more, it is the process that cannot keep up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A scenario, and what is sent for each kind of work (an empty name where there are none)."""
+
+    scenario: Scenario
+    exchanges: Mapping[str, Exchange]
+
+    @property
+    def http(self) -> Http:
+        """What requests have in common."""
+        return self.scenario.http or Http()
 
 
 class Order(msgspec.Struct, frozen=True):
-    """The whole work: each process finds its part in it.
+    """The whole work: each process finds its part in it. It holds secrets: it travels between processes and nowhere else.
 
-    system: of the scenario; scenario: `pack_scenario`. url: of the system, without a slash at the end. speed: scenario seconds
-    per real second. secrets: by name. most_open: requests in flight at most, of one process. exchanges: `module:function` that
-    makes an `exchange.Exchanges` of the scenario and this order. flush_real_s: how often a process tells what happened.
+    system: of the scenario; work: a packed `Work`. url: of the service. speed: scenario seconds per real second. inputs: as data.
+    most_open: requests in flight at most, of one process. flush_real_s: how often a process tells what happened.
     """
 
     system: str
-    scenario: bytes
+    work: bytes
     seed: int
     url: str
-    speed: float = 1.0
-    secrets: dict[str, str] = {}
-    most_open: int = 4_000
-    exchanges: str = ""
-    timeout_real_s: float = 10.0
-    max_body_bytes: int = 10_000_000
-    verify_tls: bool = True
+    speed: float
+    inputs: dict[str, Any]
+    most_open: int = MOST_OPEN
     flush_real_s: float = 0.1
-    resumed_from_s: float = 0.0
 
-    def read_scenario(self) -> Scenario:
-        """Raises SoakError for what is not a scenario, UsageError for a system that is not here."""
+    def read(self) -> Work:
+        """Raises SoakError for what is not such work, UsageError for a system that is not here."""
         use(self.system)
-        found = _Reader(io.BytesIO(zlib.decompress(self.scenario))).load()
-        if not isinstance(found, Scenario):
+        found = _Reader(io.BytesIO(zlib.decompress(self.work))).load()
+        if not isinstance(found, Work):
             raise SoakError("the process was sent something else than a scenario (use the same version everywhere)")
         return found
+
+
+def make_order(
+    plan: Plan,
+    exchanges: Mapping[str, Exchange],
+    *,
+    url: str,
+    speed: float = 1.0,
+    inputs: Inputs | None = None,
+    most_open: int = MOST_OPEN,
+) -> Order:
+    """The order for a plan. exchanges: by kind of work, with an empty name where there are no kinds."""
+    scenario = plan.scenario
+    packed = zlib.compress(pickle.dumps(Work(scenario, dict(exchanges)), pickle.HIGHEST_PROTOCOL))
+    data = (inputs or Inputs()).as_data()
+    return Order(scenario.system, packed, plan.seed, url, speed, data, most_open)
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -51,11 +82,6 @@ class Part(msgspec.Struct, frozen=True):
     index: int
     shares: list[Share]
     users: list[int]
-
-
-def pack_scenario(scenario: Scenario) -> bytes:
-    """A scenario as it is sent."""
-    return zlib.compress(pickle.dumps(scenario, pickle.HIGHEST_PROTOCOL))
 
 
 class _Reader(pickle.Unpickler):

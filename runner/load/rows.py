@@ -9,7 +9,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from soak.runner.load.exchange import Error
+from soak.schemas.language.http import RequestError
 from soak.schemas.stream.block import Floats
 
 WIDTH = 6
@@ -29,7 +29,7 @@ class What(IntEnum):
     CANCELLED = 4
 
 
-ERRORS = (None, *Error)
+ERRORS = ("", *RequestError)
 """Errors by their number; 0 is none."""
 NUMBER_OF = {error: number for number, error in enumerate(ERRORS)}
 
@@ -49,7 +49,7 @@ class Rows:
         self._add((now_s, What.BEGUN, number, due_s, 0, 0))
         return now_s
 
-    def ended(self, number: int, t_s: float, status: int, size: int, error: Error | None) -> float:
+    def ended(self, number: int, t_s: float, status: int, size: int, error: str) -> float:
         """A request was over at `t_s`; returns the time that is told, which is never before what was taken."""
         t_s = max(t_s, self._taken_s)
         self._add((t_s, What.ENDED, number, status, size, NUMBER_OF[error]))

@@ -3,26 +3,30 @@
 Imported by processes that make load only.
 """
 
-import importlib
 import math
 import time
 from collections.abc import Callable
 from http.cookiejar import CookieJar
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import gevent
+from gevent.lock import BoundedSemaphore
 from locust.event import EventHook
 
+from soak.runner.http import Inputs, Outcome, Session
 from soak.runner.load.client import Client
-from soak.runner.load.exchange import Exchanges, Task
 from soak.runner.load.frames import Message
 from soak.runner.load.labels import Labels
 from soak.runner.load.order import Order, Part
 from soak.runner.load.rows import Rows, What
-from soak.schemas.language.model import Scenario
+from soak.schemas.stream.events import KEY_SHIFT
 from soak.simulation.plan import Plan
 
 _STALL_LOOK_REAL_S = 0.05
+DETAILS_KEPT = 5
+
+Detail: TypeAlias = tuple[float, int, str, int, str]
+"""When a request was no success, the number of its task, the error, the status, and the reason in words."""
 
 
 class Source(Protocol):
@@ -52,14 +56,25 @@ class Sender:
     ) -> None:
         self.order, self.part = order, part
         self._event, self._tell, self._fail = request_event, tell, fail
-        self.scenario: Scenario = order.read_scenario()
+        work = order.read()
+        self.scenario, self.http = work.scenario, work.http
         self.plan = Plan(self.scenario, order.seed)
         self.plan.refuse_without_rows()
         self._labels = Labels(self.plan)
-        self._exchanges = make_exchanges(order, self.scenario)
+        self._session = Session(
+            work.http,
+            work.exchanges,
+            seed=order.seed,
+            url=order.url,
+            inputs=Inputs.of_data(order.inputs),
+            tenants=[tenant.name for tenant in self.scenario.workload.tenants],
+            speed=order.speed,
+            lock=BoundedSemaphore,
+        )
         self._epoch_s = math.inf
         self.rows = Rows(self.now)
         self._lag_s, self._cpu_s = 0.0, (0.0, 0.0)
+        self._details: dict[str, list[Detail]] = {}
         self.in_flight = 0
         self._source = self._make_source()
 
@@ -84,7 +99,7 @@ class Sender:
 
     def client(self, jar: CookieJar | None = None) -> Client:
         """A client, for one request at a time; without a `jar` it keeps no cookies."""
-        return Client(self.order, self._event, jar)
+        return Client(self.http, self.order.speed, self._event, jar)
 
     def perform(self, number: int, due_s: float, client: Client, user: int = -1) -> float:
         """Carry out a task that is due; returns when it was over, in scenario time."""
@@ -93,13 +108,22 @@ class Sender:
         self.in_flight += 1
         label = self._labels.of(number)
         try:
-            outcome = self._exchanges.perform(Task(number, label.tenant, label.kind, user), client.send)
+            outcome = self._session.perform(label.kind, number >> KEY_SHIFT, label.tenant, user, client.send)
         except Exception as error:
             self._fail(error)
             raise
         finally:
             self.in_flight -= 1
-        return self.rows.ended(number, self.now(), outcome.status, outcome.size, outcome.error)
+        ended_s = self.rows.ended(number, self.now(), outcome.status, outcome.size, outcome.error)
+        if outcome.error:
+            self._note(ended_s, number, outcome)
+        return ended_s
+
+    def _note(self, t_s: float, number: int, outcome: Outcome) -> None:
+        """Keep why a request was not a success, of the first ones of each error since the last flush."""
+        same = self._details.setdefault(outcome.error, [])
+        if len(same) < DETAILS_KEPT:
+            same.append((t_s, number, str(outcome.error), outcome.status, self._session.hidden(outcome.detail)))
 
     # Control.
 
@@ -126,7 +150,9 @@ class Sender:
     def flush(self) -> None:
         """Tell what happened since the last time."""
         until_s, packed = self.rows.take()
-        self._tell({"is": "rows", "until": max(until_s, 0.0), "rows": packed})
+        details = [each for same in self._details.values() for each in same]
+        self._details.clear()
+        self._tell({"is": "rows", "until": max(until_s, 0.0), "rows": packed, "details": details})
 
     # Greenlets.
 
@@ -160,10 +186,3 @@ class Sender:
             wanted_s = time.monotonic() + _STALL_LOOK_REAL_S
             gevent.sleep(_STALL_LOOK_REAL_S)
             self._lag_s = max(self._lag_s, (time.monotonic() - wanted_s) * self.order.speed)
-
-
-def make_exchanges(order: Order, scenario: Scenario) -> Exchanges:
-    """What `order.exchanges` names, `module:function`, called with the scenario and the order."""
-    module, _, name = order.exchanges.partition(":")
-    made: Exchanges = getattr(importlib.import_module(module), name)(scenario, order)
-    return made
