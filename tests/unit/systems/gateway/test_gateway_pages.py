@@ -16,7 +16,11 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         with gateway(directory) as found:
             yield found
         return
-    with postgres() as store, redis(directory) as locks, gateway(directory, database=store.url, redis=locks.url) as found:
+    with (
+        postgres() as store,
+        redis(directory) as locks,
+        gateway(directory, database=store.url, redis=locks.url) as found,
+    ):
         yield found
 
 
