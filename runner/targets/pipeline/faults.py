@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from soak.runner.targets.context import RunContext
-from soak.runner.targets.pipeline.group import Seen
 from soak.runner.targets.pipeline.strikes import Strike, Struck, strike_of
+from soak.runner.targets.processes.group import Seen
 from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.pipeline.flow import Flow
-from soak.runner.targets.pipeline.group import Group, Seen
 from soak.runner.targets.pipeline.ledgers import Ledgers
 from soak.runner.targets.pipeline.metrics import Metrics
 from soak.runner.targets.pipeline.observer import Observer
 from soak.runner.targets.pipeline.timeseries import TimeSeries
 from soak.runner.targets.processes.actions import Actions
+from soak.runner.targets.processes.group import Group, Seen
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.systems.pipeline.faults import PipelineFaultType
