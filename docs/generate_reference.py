@@ -561,6 +561,8 @@ def _type(schema: Schema) -> str:
     if "enum" in resolved:
         return " or ".join(f"`{word}`" for word in resolved["enum"])
     kind = resolved.get("type")
+    if kind is None and "anyOf" in resolved:
+        return " or ".join(_type(each) for each in resolved["anyOf"])
     if "else" in resolved:
         return f"{_type(resolved['else'])} or `{resolved['if']['const']}`"
     if kind == "array":
@@ -581,10 +583,10 @@ _KINDS = {
     "string number": "word or [ratio](#ratios)",
     "array object": "list or mapping",
     "object string": "text, or the place of a secret",
-    "string number boolean": "text or number",
     "number string boolean": "number, text, true or false",
-    "": "anything",
     "string array": "name or list of names",
+    "string number boolean": "text, number, or true or false",
+    "": "anything",
 }
 
 

@@ -93,9 +93,8 @@ def execute(
 ) -> tuple[Verdict, Judge]:
     """Run `plan` against `target` to its end, an abort condition or an interruption; returns the verdict and its judge.
 
-    `watchers` are called between blocks. `resumed`: the run continues from there; earlier events have been judged and
-    kept. `with_findings`: with checkpoints, and all that explains a verdict. `checking`: makes the checks of a real run; they
-    are closed, and so its teardown is done, however it ends. Raises BrokenOffError when the target fails.
+    `watchers` are called between blocks. `resumed`: the run continues from there; earlier events were judged and kept.
+    `with_findings`: with all that explains a verdict. `checking`: makes the checks of a real run. Raises BrokenOffError.
     """
     judge = resumed.judge if resumed else Judge.of(plan.scenario, plan.vocabulary, identity)
     judge.with_findings = with_findings
@@ -116,8 +115,8 @@ def execute(
         closed_after(checks, judge, lambda block: _judged(judge, block, sinks)),
     ):
         end = _followed(blocks, observe, judge, interrupted)
-        if end is End.COMPLETED and plan.ends_s < plan.scenario.duration_s:
-            end = End.DECIDED
+    if end is End.COMPLETED and plan.ends_s < plan.scenario.duration_s:
+        end = End.DECIDED
     end = _close(judge, plan, end, sinks)
     return decide(judge, identity, end, with_findings=with_findings), judge
 

@@ -24,7 +24,7 @@ class Rows:
         self._complete_s = 0.0
 
     def began(self, t_s: float, count: int) -> None:
-        """All work is over, and so many checks of what it left begin."""
+        """All work is over, and checks of what it left begin: their number."""
         self._rows.append((t_s, [(Kind.CHECKS_BEGAN, -1, -1, NO_CAUSE, float(count))]))
 
     def add(self, t_s: float, place: int, tenant: str, outcome: Outcome, took_s: float, *, teardown: bool) -> None:

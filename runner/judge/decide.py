@@ -63,11 +63,9 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
-    laws, alerts = judge_laws(judge), _alerts(judge)
-    asked = judge_objectives(judge, _lateness(judge, identity))
-    objectives = [*asked, *judge_checks(judge, end)]
+    asked, laws, alerts = judge_objectives(judge, _lateness(judge, identity)), judge_laws(judge), _alerts(judge)
     unfinished, faults = judge.lifecycle.unfinished(), judge.faults.results(judge.until_s)
-    reasons = _reasons(judge, identity, end, objectives, laws, alerts, faults)
+    reasons = _reasons(judge, identity, end, objectives := [*asked, *judge_checks(judge, end)], laws, alerts, faults)
     return Verdict(
         schema_version=SCHEMA_VERSION,
         verdict=_outcome(end, reasons),

@@ -14,10 +14,8 @@ import numpy as np
 from soak.runner.judge.alerts import number_or_none
 from soak.runner.judge.attribution import Attribution
 from soak.runner.judge.changepoints.marks import Marks
-from soak.runner.judge.checks.expected import Expectations, objective_texts
-from soak.runner.judge.checks.figures import Figures
-from soak.runner.judge.checks.outcomes import Outcomes
-from soak.runner.judge.checks.series import CheckSeries
+from soak.runner.judge.checks.expected import objective_texts
+from soak.runner.judge.checks.folds import CheckFolds
 from soak.runner.judge.combined import AnyGuard, guard_of
 from soak.runner.judge.course import Course
 from soak.runner.judge.deciding.deciding import Deciding
@@ -75,17 +73,14 @@ class Judge:
         self.aborting = abort and any(condition.stops for condition in scenario.aborts)
         self.labels = LabelNumbers(scenario)
         windows = tuple(window for fault in scenario.faults for window in fault.windows)
-        self.folds = Folds(scenario.warmup_s, windows)
-        self.windows = windows_of(scenario, self.labels)
+        self.folds, self.windows = Folds(scenario.warmup_s, windows), windows_of(scenario, self.labels)
         self.tails = Tails(scenario, self.labels)
         self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
         self.deciding = Deciding(scenario, self.labels, vocabulary, self.windows)
         self.marks = Marks(vocabulary, has_parts=bool(scenario.parts))
         self.attribution = Attribution(scenario, vocabulary, self.labels, self.faults)
-        self._check_series = CheckSeries(scenario, self.labels, vocabulary)
-        self.outcomes, self.expectations = Outcomes(scenario, vocabulary), Expectations(scenario)
-        self._figures = Figures(scenario, vocabulary)
+        self.checks = CheckFolds(scenario, self.labels, vocabulary)
         self.alerts = [
             (alert, guard_of(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
         ]
@@ -213,7 +208,7 @@ class Judge:
         self._trackers.lifecycle.observe(block, facts)
         self._trackers.telemetry.observe(block, facts)
         self._trackers.own.observe(block, facts)
-        self._check_series.observe(block, facts)
+        self.checks.follow(block, facts)
         return facts
 
     def _fold(self, block: Block, facts: Facts) -> None:
@@ -222,9 +217,7 @@ class Judge:
         for windows in self.windows.values():
             windows.observe(facts)
         self.deciding.observe(block, facts, self.alerts)
-        self.outcomes.observe(block)
-        self.expectations.observe(self.outcomes)
-        self._figures.observe(block)
+        self.checks.observe(block)
         if self.with_findings:
             self.records.observe(facts)
             self.tails.observe(facts)
@@ -297,7 +290,7 @@ class Judge:
     def figure(self, figure: Figure, tenant: str = "") -> int:
         """A figure of the load so far, of all work or of a tenant's."""
         if tenant:
-            return self._figures.of(figure, tenant)
+            return self.checks.figures.of(figure, tenant)
         if figure is Figure.OFFERED:
             return self.offered
         if language_of(self.scenario.system).work:

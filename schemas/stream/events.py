@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from soak.schemas.stream.check_events import CHECK_SPECS
 from soak.schemas.stream.kinds import Kind, Spec, Value
 from soak.schemas.stream.record_events import RECORD_SPECS
+from soak.schemas.stream.request_events import REQUEST_SPECS
 from soak.schemas.stream.states import TaskState
 
 __all__ = [
@@ -197,6 +198,7 @@ SPECS: dict[Kind, Spec] = {
     ),
     **RECORD_SPECS,
     **CHECK_SPECS,
+    **REQUEST_SPECS,
 }
 """How every kind is written."""
 

@@ -133,6 +133,13 @@ class Kind(IntEnum):
     CHECKS_BEGAN = auto()
     TEARDOWN_DONE = auto()
     TEARDOWN_FAILED = auto()
+    RESPONSE_RECEIVED = auto()
+    LOAD_WORKER_JOINED = auto()
+    LOAD_WORKER_LOST = auto()
+    SAMPLE_LOAD_CPU = auto()
+    SAMPLE_LOAD_LAG = auto()
+    SAMPLE_OUTBOX = auto()
+    SAMPLE_IN_SERVICE = auto()
     # For the events of systems of other packages.
     OWN_1 = auto()
     OWN_2 = auto()

@@ -18,7 +18,7 @@ def judge_checks(judge: Judge, end: End) -> Iterator[ObjectiveResult]:
         for number, expected in enumerate(check.expected):
             for tenant in check.tenants:
                 yield _result(
-                    judge, check, expected, tenant, judge.expectations.judged.get((place, number, tenant)), end
+                    judge, check, expected, tenant, judge.checks.expectations.judged.get((place, number, tenant)), end
                 )
 
 
@@ -71,7 +71,7 @@ def _because(check: Check, end: End) -> str:
 
 def teardown_warnings(judge: Judge) -> Iterator[str]:
     """What is said of steps of the teardown of a real run that failed, or were not done."""
-    outcomes, steps = judge.outcomes, judge.scenario.teardown
+    outcomes, steps = judge.checks.outcomes, judge.scenario.teardown
     for (place, tenant), done in outcomes.teardown.items():
         if done.failed:
             yield f"teardown {steps[place].name}{_of(tenant)} failed: {why(done.failed, steps[place])}"
