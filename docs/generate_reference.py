@@ -545,6 +545,8 @@ def _type(schema: Schema) -> str:
     if "enum" in resolved:
         return " or ".join(f"`{word}`" for word in resolved["enum"])
     kind = resolved.get("type")
+    if kind is None and "anyOf" in resolved:
+        return " or ".join(_type(each) for each in resolved["anyOf"])
     if "else" in resolved:
         return f"{_type(resolved['else'])} or `{resolved['if']['const']}`"
     if kind == "array":
@@ -565,6 +567,8 @@ _KINDS = {
     "string number": "word or [ratio](#ratios)",
     "array object": "list or mapping",
     "string array": "name or list of names",
+    "string number boolean": "text, number, or true or false",
+    "": "anything",
 }
 
 

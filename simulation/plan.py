@@ -84,7 +84,8 @@ class Plan:
         """The users of a closed workload, whose submissions follow from what ends; None where work arrives at a rate."""
         self._turns: Turns | None = None
         shares = [tenant.share for tenant in workload.tenants]
-        self._tenants = Shares(shares, self.seed, "tenants", self._traced.tenant)
+        known = self._tenants_of_users if workload.users and workload.users.groups else self._traced.tenant
+        self._tenants = Shares(shares, self.seed, "tenants", known)
         self.offered = 0
         """Submissions handed out so far."""
         self.ends_s = scenario.duration_s
@@ -108,6 +109,10 @@ class Plan:
             return None
         causes = [(fault, self.cause_of(fault)) for fault in self._duplicates]
         return Users(self.scenario.workload, self.seed, self._arrivals_seed, causes, self.kinds)
+
+    def _tenants_of_users(self, block: int) -> Ints:
+        assert self.users
+        return self.users.group_of(np.arange(block * BLOCK, (block + 1) * BLOCK))
 
     def turns(self, past: Past | None = None) -> Turns:
         """The users of a closed workload at work: in place of `submissions`, from the beginning, or resumed after `past`."""

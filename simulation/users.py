@@ -17,7 +17,7 @@ from soak.schemas.language.extent import MAX_ARRIVALS
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.model import Workload
 from soak.schemas.language.windows import Window
-from soak.schemas.stream.block import Floats, tick
+from soak.schemas.stream.block import Floats, Ints, tick
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.simulation.distributions import draw
 from soak.simulation.kinds import Kinds
@@ -53,6 +53,7 @@ class Users:
         self.count = workload.users.count
         """Tasks are numbered turn by turn: this is the step from one turn to the next."""
         self.timeout_s = workload.users.timeout_s
+        self._group: Ints | None = None
         self._tasks = math.inf if workload.tasks is None else workload.tasks
         self._stream = Stream(work_seed, "users")
         self._kinds = kinds
@@ -60,6 +61,12 @@ class Users:
         self._windows = [workload.users.windows(user) for user in range(self.count)]
         self._pauses = lru_cache(BLOCKS_KEPT)(self._draw)
         self._copies = lru_cache(BLOCKS_KEPT)(self._draw_copies)
+
+    def group_of(self, arrivals: Ints) -> Ints:
+        """The place of the tenant of each of these arrivals, where users belong to tenants."""
+        if self._group is None:
+            self._group = np.array([self.settings.group_of(user) for user in range(self.count)])
+        return self._group[arrivals % self.count]
 
     def user_of(self, number: int) -> int:
         """Whose task it is."""

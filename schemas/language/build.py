@@ -1,7 +1,7 @@
 """From checked data, defaults filled in, to the typed scenario."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any
@@ -21,6 +21,7 @@ from soak.schemas.language.distributions import (
     Uniform,
 )
 from soak.schemas.language.faults import Fault
+from soak.schemas.language.http import build_http
 from soak.schemas.language.kinds import build_kinds, label_values, mixture, part_values
 from soak.schemas.language.model import Burst, Exactly, Phase, Process, Scenario, Telemetry, Tenant, Workload
 from soak.schemas.language.outlets import DEFAULT_TIMEOUT_S, Export, ExportType, Notify, Occasion, Secret
@@ -29,7 +30,7 @@ from soak.schemas.language.registry import language_of
 from soak.schemas.language.room import Language
 from soak.schemas.language.shapes import base_rate, batch_of, scheduled_of, shape_of, total
 from soak.schemas.language.trace_build import with_trace
-from soak.schemas.language.users import build_users, most_per_s
+from soak.schemas.language.users import Group, build_users, groups_of, most_per_s
 from soak.schemas.language.windows import Recurrence, Window
 
 Mapping_ = Mapping[str, Any]
@@ -74,6 +75,7 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         repeat=data["repeat"],
         start=_start(data),
         parts=tuple(tuple(each.items()) for each in language.parts(data)),
+        http=build_http(data["http"]) if "http" in data else None,
     )
 
 
@@ -157,11 +159,12 @@ def _start(data: Mapping_) -> datetime | None:
 
 def _workload(scenario: Mapping_, language: Language, settings: Any, folders: Folders) -> Workload:
     data = scenario["workload"]
-    tenants = tuple(Tenant(each["name"], units.ratio(each.get("share", 0))) for each in data["tenants"])
+    groups = groups_of(scenario["phases"], [each["name"] for each in data["tenants"]]) if "users" in data else ()
+    tenants = tuple(_tenants(data["tenants"], groups))
     kinds = build_kinds(scenario, language, folders, lambda: language.service(scenario, settings, folders))
     service = mixture(kinds) if kinds else language.service(scenario, settings, folders)
     if "users" in data:
-        users = build_users(data["users"], lambda each: build_distribution(each, folders))
+        users = build_users(data["users"], lambda each: build_distribution(each, folders), groups)
         most = most_per_s(users, service, language.at_once(settings))
         return Workload(Process.POISSON, most, None, service, tenants, data.get("tasks"), kinds=kinds, users=users)
     duration_s, clock = units.duration(scenario["duration"]), Clock.of(_start(scenario), scenario["timezone"])
@@ -184,6 +187,14 @@ def _workload(scenario: Mapping_, language: Language, settings: Any, folders: Fo
         scheduled=tuple(scheduled_of(each, duration_s, clock) for each in arrivals.get("scheduled", ())),
     )
     return with_trace(workload, scenario, folders, duration_s)
+
+
+def _tenants(data: Sequence[Mapping_], groups: Sequence[Group]) -> Iterator[Tenant]:
+    """Tenants with their shares; where users belong to them, the share of the time that users are at work."""
+    total_s = sum(group.time_s for group in groups)
+    for place, each in enumerate(data):
+        share = groups[place].time_s / total_s if total_s else units.ratio(each.get("share", 0))
+        yield Tenant(each["name"], share)
 
 
 def _plain_rate(arrivals: Mapping_, duration_s: float) -> float:

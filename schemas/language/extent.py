@@ -24,8 +24,9 @@ _FIT: tuple[tuple[str, str, int, tuple[str, ...]], ...] = (
 
 
 def fitted(filled: Any, data: Any) -> Any:
-    """`filled`, with an interval that `data` does not write at the smallest of its defaults that the run has room for."""
-    run_s = _run_s(filled)
+    """`filled`, with what depends on more than one key: an interval that `data` does not write at the smallest of its defaults
+    that the run has room for, and phases that begin when the one before ends."""
+    run_s, filled = _run_s(filled), _one_after_the_other(filled)
     for section, key, most, longer in _FIT:
         written = data.get(section) if isinstance(data, dict) else None
         inner = filled.get(section)
@@ -37,6 +38,24 @@ def fitted(filled: Any, data: Any) -> Any:
         if chosen != inner[key]:
             filled = {**filled, section: {**inner, key: chosen}}
     return filled
+
+
+def _one_after_the_other(filled: Any) -> Any:
+    """With a start of every phase that has none, as far as those before it have a length."""
+    phases, end = filled.get("phases") if isinstance(filled, dict) else None, "0s"
+    if not isinstance(phases, list) or all(isinstance(each, dict) and "at" in each for each in phases):
+        return filled
+    found = []
+    for phase in phases:
+        if not isinstance(phase, dict):
+            return filled
+        found.append({**phase, "at": phase.get("at", end)})
+        try:
+            end_s = units.duration(found[-1]["at"]) + units.duration(phase["for"])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return {**filled, "phases": [*found, *phases[len(found) :]]}
+        end = f"{end_s:.6f}".rstrip("0").rstrip(".") + "s"
+    return {**filled, "phases": found}
 
 
 def _run_s(filled: Any) -> float | None:

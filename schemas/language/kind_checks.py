@@ -24,6 +24,9 @@ def _needs_share(view: View) -> Iterator[Problem]:
     for section, column in (("tenants", "tenant"), ("kinds", "kind")):
         if view.get("workload", "arrivals", "trace", column) is not None:
             continue
+        if section == "tenants" and any("users" in item for _, item in view.entries("phases")):
+            # Their users say it.
+            continue
         for where, item in view.entries("workload", section):
             if "share" not in item and not any(nearest(key, ["share"]) for key in item):
                 yield view.problem(where, "needs the key 'share'", "add share: 10%")

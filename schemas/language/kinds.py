@@ -17,7 +17,7 @@ def build_kinds(
     labels = language.kind_labels(data)
     kinds = []
     for kind in data["workload"].get("kinds", ()):
-        own = language.kind_service(kind["task"], folders) if "task" in kind and language.kind_service else None
+        own = language.kind_service(kind, folders) if language.kind_service else None
         more = tuple((label, values[kind["name"]]) for label, values in labels.items() if kind["name"] in values)
         # Only where a trace says what is of which kind there may be none.
         share = units.ratio(kind.get("share", 0))

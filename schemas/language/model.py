@@ -10,6 +10,7 @@ from soak.schemas.language.conditions import Alert, Combination, Condition, Obje
 from soak.schemas.language.distributions import Distribution, ServiceTime
 from soak.schemas.language.expression import Selector
 from soak.schemas.language.faults import Fault
+from soak.schemas.language.http import Http
 from soak.schemas.language.outlets import Export, Notify
 from soak.schemas.language.slis import Sli
 from soak.schemas.language.trace import Trace
@@ -239,6 +240,8 @@ class Scenario:
     """Date and time at scenario time 0, with its UTC offset; None: midnight of a Monday."""
     parts: tuple[Selector, ...] = ()
     """The labels of each part of the system by which its series can be selected."""
+    http: Http | None = None
+    """What HTTP requests of real runs have in common; None where the scenario says nothing of it."""
 
     def settings(self, kind: type[T]) -> T:
         """What the scenario says of its system; `kind`: the settings of that system."""

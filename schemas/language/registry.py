@@ -66,7 +66,7 @@ def _ours(name: str) -> System:
     )
 
 
-OURS = {name: _ours(name) for name in ("queue", "calls", "pipeline")}
+OURS = {name: _ours(name) for name in ("queue", "calls", "pipeline", "gateway")}
 """The bundled systems."""
 
 

@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from soak.schemas.errors import Problem, Where
+from soak.schemas.errors import Problem, Where, quoted
 from soak.schemas.language.build import build_distribution
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.extent import MAX_ARRIVALS
-from soak.schemas.language.users import Users, build_users
+from soak.schemas.language.shape import did_you_mean, nearest
+from soak.schemas.language.users import Users, build_users, groups_of
 from soak.schemas.language.view import View
 from soak.schemas.units import show_duration
 
@@ -25,6 +26,32 @@ def _either(view: View) -> Iterator[Problem]:
     if view.language and not view.language.closed:
         what = f"the system {view.language.name} takes work at a rate only"
         yield view.problem(_WHERE, what, "write arrivals instead", at_key=True)
+
+
+def _groups(view: View) -> Iterator[Problem]:
+    """Users of tenants in phases, and what then has no place."""
+    said = [(where, item) for where, item in view.entries("phases") if isinstance(item.get("users"), dict)]
+    if not said:
+        written = view.get(*_WHERE)
+        if isinstance(written, dict) and not any(nearest(str(key), ["count", "stages"]) for key in written):
+            remedy = "add count: 50, or users: {A: 10} to the phases"
+            yield view.problem(_WHERE, "says nothing of how many users there are", remedy, at_key=True)
+        return
+    where, tenants = (*said[0][0], "users"), list(view.names("workload", "tenants"))
+    if view.get(*_WHERE) is None:
+        remedy = "write workload.users with their think time instead of arrivals"
+        yield view.problem(where, "there are users in a phase, but work comes at a rate", remedy, at_key=True)
+    for key in ("count", "stages", "ramp"):
+        if isinstance(view.get(*_WHERE), dict) and view.get(*_WHERE, key) not in (None, "0s"):
+            what = "stands beside phases that say how many users there are"
+            yield view.problem((*_WHERE, key), what, "remove one of the two", at_key=True)
+    for each, item in said:
+        for name in item["users"]:
+            if name not in tenants:
+                remedy = did_you_mean(name, tenants) if tenants else "declare workload.tenants"
+                yield view.problem((*each, "users", name), f"the scenario declares no tenant {quoted(name)}", remedy)
+    if not any(number for _, item in said for number in item["users"].values()):
+        yield view.problem(where, "there is never any user", "write a number of users, such as 10")
 
 
 def _number(view: View) -> Iterator[Problem]:
@@ -66,7 +93,10 @@ def _service(view: View, data: Any) -> Distribution | None:
 
 
 def _users(view: View) -> Users | None:
-    return view.parse(lambda data: build_users(data, lambda each: build_distribution(each, view.folders)), *_WHERE)
+    groups = view.parse(lambda data: groups_of(data, view.names("workload", "tenants")), "phases") or ()
+    return view.parse(
+        lambda data: build_users(data, lambda each: build_distribution(each, view.folders), groups), *_WHERE
+    )
 
 
-USERS_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (_either, _number, _pace)
+USERS_CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (_either, _groups, _number, _pace)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from soak.schemas.stream.kinds import Kind, Spec, Value
 from soak.schemas.stream.record_events import RECORD_SPECS
+from soak.schemas.stream.request_events import REQUEST_SPECS
 from soak.schemas.stream.states import TaskState
 
 __all__ = [
@@ -195,6 +196,7 @@ SPECS: dict[Kind, Spec] = {
         "memory_held", Value.NUMBER, "share of a dependency's memory limit that finished tasks hold"
     ),
     **RECORD_SPECS,
+    **REQUEST_SPECS,
 }
 """How every kind is written."""
 

@@ -126,6 +126,13 @@ class Kind(IntEnum):
     REPORTED_EXPORTS = auto()
     PROBE_DISPUTED = auto()
     LEDGER_UNREAD = auto()
+    RESPONSE_RECEIVED = auto()
+    LOAD_WORKER_JOINED = auto()
+    LOAD_WORKER_LOST = auto()
+    SAMPLE_LOAD_CPU = auto()
+    SAMPLE_LOAD_LAG = auto()
+    SAMPLE_OUTBOX = auto()
+    SAMPLE_IN_SERVICE = auto()
     # For the events of systems of other packages.
     OWN_1 = auto()
     OWN_2 = auto()

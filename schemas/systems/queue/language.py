@@ -62,11 +62,11 @@ def _settings(data: Data) -> Queue:
 def _service(scenario: Data, settings: Queue, folders: Folders) -> Distribution:
     task = scenario["workload"].get("task", {})
     # Without one, a trace has the service times.
-    return _kind_service(task, folders) if "duration" in task else Constant(0.0)
+    return build_distribution(task["duration"], folders) if "duration" in task else Constant(0.0)
 
 
-def _kind_service(task: Data, folders: Folders) -> Distribution:
-    return build_distribution(task["duration"], folders)
+def _kind_service(kind: Data, folders: Folders) -> Distribution | None:
+    return build_distribution(kind["task"]["duration"], folders) if "task" in kind else None
 
 
 def _needs(view: View) -> Iterator[Problem]:

@@ -1,0 +1,1 @@
+"""The system `gateway` in reports."""

@@ -1,0 +1,1 @@
+"""The real targets of the system `gateway`."""
