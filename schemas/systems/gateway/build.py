@@ -35,6 +35,7 @@ def build_gateway(scenario: Mapping_, folders: Folders) -> Gateway:
         else None,
         Outbox(tuple(outbox["kinds"]), units.rate(outbox["drain_rate"])) if outbox else None,
         Fairness(data["fairness"].get("baseline", "")) if "fairness" in data else Fairness(),
+        {each["name"]: float(each["times_as_slow"]) for each in scenario["faults"] if "times_as_slow" in each},
     )
 
 

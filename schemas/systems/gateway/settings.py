@@ -1,6 +1,7 @@
 """Settings of the system `gateway`: what is requested, and the service that a model answers with."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from soak.schemas.language.distributions import Distribution
@@ -87,6 +88,8 @@ class Gateway:
     chain: Chain | None = None
     outbox: Outbox | None = None
     fairness: Fairness = Fairness()
+    slower: Mapping[str, float] = field(default_factory=dict)
+    """By fault, how many times as long the database takes."""
 
     def limit_of(self, tenant: str) -> Limit | None:
         """The limit of a tenant; None for none."""
