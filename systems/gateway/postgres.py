@@ -1,5 +1,6 @@
 """PostgreSQL by psycopg 3: each statement and each wait for a lock within a time limit that the server keeps."""
 
+import select
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ class PostgresConnection:
             self._raw: psycopg.Connection[Any] = psycopg.connect(info, autocommit=True)
         except psycopg.Error as error:
             raise StoreError(_words(error)) from None
+        self._incoming = select.poll()
+        self._incoming.register(self._raw.fileno(), select.POLLIN)
 
     def rows(self, text: str, *values: object) -> list[Record]:
         """The rows of a statement."""
@@ -67,8 +70,8 @@ class PostgresConnection:
 
     @property
     def broken(self) -> bool:
-        """Whether it cannot be used any more."""
-        return self._raw.closed
+        """Whether it cannot be used any more: to one that is idle, a server says something only when it ends it."""
+        return self._raw.closed or bool(self._incoming.poll(0))
 
 
 class Postgres:

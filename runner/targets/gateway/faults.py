@@ -230,7 +230,7 @@ class Slow(OfService):
         self._thread.join()
 
     def _brake(self) -> None:
-        works_s = _ROUND_S / gateway_of(self.on.plan.scenario).slower[self.fault.name]
+        works_s = _ROUND_S / dict(gateway_of(self.on.plan.scenario).slow)[self.fault.name]
         processes, looked_s = list[ProcessId](), 0.0
         try:
             while not self._over.wait(works_s):
