@@ -12,6 +12,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "dask": ("distributed",),
     "export": ("prometheus_client", "influxdb_client"),
     "gateway": ("uvicorn", "starlette", "psycopg", "psycopg_binary", "redis"),
+    "http": ("gevent", "geventhttpclient", "locust"),
     "notify": ("apprise",),
     "pipeline": ("websockets",),
     "trace": ("pyarrow",),

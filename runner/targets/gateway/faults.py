@@ -1,5 +1,6 @@
 """Faults of a service: one of its processes is killed, what it stands on is gone, locked or slow."""
 
+import math
 import signal
 import threading
 import time
@@ -13,6 +14,7 @@ from soak.runner.targets.processes.actions import Actions
 from soak.runner.targets.processes.ending import kill, send_all
 from soak.runner.targets.processes.group import Happening, Seen
 from soak.runner.targets.processes.identity import ProcessId, tree
+from soak.runner.targets.processes.probes import Probed
 from soak.runner.targets.processes.strikes import Asked, SqliteLock, Strike
 from soak.schemas.language.faults import TELEMETRY_LOSS, Fault
 from soak.schemas.language.windows import Window
@@ -22,10 +24,11 @@ from soak.schemas.target.model import Action, Program, TargetFile
 from soak.schemas.target.templates import expand
 from soak.simulation.plan import Plan
 
-_SLOWER = 1.3
-"""A slow database is seen when the median request takes so many times as long as before."""
+_SLOWER, _MUCH_SLOWER = 1.3, 2.0
+"""A slow database is seen when the median request takes so many times as long as before; what is gone, also by the second."""
 
-_ROUND_S = 0.01
+_ROUND_S = 0.05
+_PROBED_EVERY_S = 0.5
 _LOOK_AGAIN_S = 0.25
 
 
@@ -80,14 +83,25 @@ class OfService(Strike):
         super().__init__(fault, window, struck.context)
         self.on = struck
         self.struck_s = window.start_s
+        self._before_s = math.nan
+
+    def mark(self) -> None:
+        """It strikes now."""
+        self.struck_s, self._before_s = self.on.context.now(), self.on.watch.median_s()
 
     def shows(self) -> bool:
         """See `Strike`."""
-        return self.on.watch.last_failure_s >= self.struck_s
+        return self.on.watch.failed_within(self.struck_s, self.window.end_s + self._late_s) or self.slows(_MUCH_SLOWER)
 
-    def now_s(self) -> float:
-        """The time."""
-        return self.on.context.now()
+    @property
+    def _late_s(self) -> float:
+        """For so long after its end a request may still fail by it."""
+        return gateway_of(self.on.plan.scenario).timeout_s
+
+    def slows(self, times: float) -> bool:
+        """Whether the median request takes so many times as long as before."""
+        # Of what is not a number, nothing is said.
+        return self.on.watch.median_s(self.struck_s, self.window.end_s) >= times * self._before_s
 
 
 class ByAction(OfService):
@@ -102,7 +116,10 @@ class ByAction(OfService):
         assert self._says.begin
         if self.fault.type == GatewayFault.GATEWAY_KILL and self.on.file.processes:
             self.on.service.expected.setdefault(self.on.file.processes[0].name, self.cause)
-        return self._asked.begin(self._filled(self._says.begin))
+        if not self._asked.begin(self._filled(self._says.begin)):
+            return False
+        self.mark()
+        return True
 
     def _filled(self, action: Action) -> Action:
         return expand(action, {"for": f"{self.real_s:g}"})
@@ -121,7 +138,10 @@ class Locked(OfService):
 
     def begin(self) -> bool:
         """See `Strike`."""
-        return self._lock.begin(self._path)
+        if not self._lock.begin(self._path):
+            return False
+        self.mark()
+        return True
 
     def end(self) -> None:
         """See `Strike`."""
@@ -160,6 +180,9 @@ class Outage(OfService):
 
     _gone: "Future[bool] | None" = None
     _back: "Future[str] | None" = None
+    _probed: "Future[Probed] | None" = None
+    _red = False
+    _probed_at = 0.0
 
     @property
     def _program(self) -> Program:
@@ -170,7 +193,7 @@ class Outage(OfService):
     def begin(self) -> bool:
         """See `Strike`."""
         if self._gone is None:
-            self.struck_s = self.now_s()
+            self.mark()
             self._gone = self.on.service.take_down(self._program, self.cause)
         if not self._gone.done():
             return False
@@ -183,6 +206,21 @@ class Outage(OfService):
     def since_s(self, begun_s: float) -> float:
         """See `Strike`."""
         return self.struck_s
+
+    def shows(self) -> bool:
+        """See `Strike`: by requests, or by a probe of the service itself."""
+        self._probe()
+        return self._red or super().shows()
+
+    def _probe(self) -> None:
+        if self._probed is not None and self._probed.done():
+            # One that ends after the service was started again says nothing.
+            self._red = self._red or (self._back is None and not self._probed.result().green)
+            self._probed = None
+        now = time.monotonic()
+        if self._probed is None and self._back is None and now - self._probed_at >= _PROBED_EVERY_S:
+            self._probed_at = now
+            self._probed = self.on.service.probe(self._program)
 
     def end(self) -> None:
         """See `Strike`."""
@@ -215,14 +253,13 @@ class Slow(OfService):
         """See `Strike`."""
         if self._root is None:
             return False
-        self.struck_s = self.now_s()
+        self.mark()
         self._thread.start()
         return True
 
     def shows(self) -> bool:
         """See `Strike`: requests take longer."""
-        watch = self.on.watch
-        return super().shows() or watch.slower_since(self.struck_s) >= _SLOWER
+        return self.slows(_SLOWER)
 
     def end(self) -> None:
         """See `Strike`."""

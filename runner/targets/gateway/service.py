@@ -13,13 +13,13 @@ from soak.runner.targets.processes.identity import ProcessId, all_processes, tre
 from soak.runner.targets.processes.launch import StartError
 from soak.runner.targets.processes.ours import Ours
 from soak.runner.targets.processes.prepared import Prepared
-from soak.runner.targets.processes.probes import Subject, probe
+from soak.runner.targets.processes.probes import Probed, Subject, probe
 from soak.runner.targets.processes.starting import READY_WITHIN_S
 from soak.runner.targets.processes.supervising import Policy, When
 from soak.runner.targets.processes.theirs import Theirs
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
-from soak.schemas.target.model import Program
+from soak.schemas.target.model import ProbeKind, Program
 
 _BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 30.0
 _POLICY = Policy(
@@ -35,6 +35,7 @@ _POLICY = Policy(
 )
 """How soak keeps processes alive that no supervisor of a target file does: for as long as the run lasts. In real seconds."""
 
+_OF_NOW = frozenset({ProbeKind.HTTP, ProbeKind.TCP, ProbeKind.EXEC})
 _LOOK_EVERY_S, _SLACK_S = 0.05, 1.0
 _ENDS_WITHIN_S = 10.0
 _STOPS_WITHIN_S = 60.0
@@ -132,6 +133,18 @@ class Service:
     def process(self, program: Program) -> ProcessId | None:
         """The process of a service; None while it is down."""
         return self.group.programs.processes().get(program.name)
+
+    def probe(self, program: Program) -> "Future[Probed] | None":
+        """Whether a service is ready now, by its probe; None where that says nothing of now."""
+        how, launcher = program.ready, self._prepared.launcher
+        if how is None or how.kind not in _OF_NOW:
+            return None
+        subject = Subject(
+            environment=launcher.environment_of(program),
+            folder=launcher.folder_of(program),
+            process=self.process(program),
+        )
+        return self._background.submit(probe(how, subject))
 
     def _kill(self, program: Program, process: ProcessId) -> bool:
         launcher = self._prepared.launcher

@@ -1,5 +1,7 @@
 """What requests show of a fault: those that fail, and how long the service takes to answer."""
 
+import math
+
 import numpy as np
 
 from soak.schemas.language.http import RequestError
@@ -19,8 +21,7 @@ class Watch:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self.counts = dict.fromkeys((Kind.TASK_DISPATCHED, Kind.TASK_DONE, Kind.TASK_FAILED, Kind.TASK_CANCELLED), 0)
-        self.last_failure_s = -np.inf
-        """When the last request failed that the service did not answer, or with an error of its own."""
+        self._failed_s = np.empty(0)
         self._sent_number, self._sent_s = np.empty(0, dtype=np.int64), np.empty(0)
         self._took_s, self._ended_s = np.empty(0), np.empty(0)
 
@@ -28,9 +29,7 @@ class Watch:
         """Take in a block."""
         for kind in self.counts:
             self.counts[kind] += int((block.kind == kind).sum())
-        failed = block.t[self._failed(block)]
-        if len(failed):
-            self.last_failure_s = float(failed.max())
+        self._failed_s = _newest(self._failed_s, block.t[self._failed(block)])
         self._measure(block)
 
     def _failed(self, block: Block) -> Bools:
@@ -55,13 +54,15 @@ class Watch:
         open_ = ~np.isin(number, its)
         self._sent_number, self._sent_s = number[open_], sent_s[open_]
 
-    def slower_since(self, t_s: float) -> float:
-        """How many times as long the median request took that was sent after `t_s` as one that ended before; 1 if unknown."""
-        after = self._took_s[self._ended_s - self._took_s >= t_s]
-        before = self._took_s[self._ended_s < t_s]
-        if min(len(after), len(before)) < _ENOUGH:
-            return 1.0
-        return float(np.median(after) / max(float(np.median(before)), 1e-9))
+    def failed_within(self, since_s: float, until_s: float) -> bool:
+        """Whether a request failed in a time that the service did not answer, or with an error of its own."""
+        return bool(((self._failed_s >= since_s) & (self._failed_s <= until_s)).any())
+
+    def median_s(self, since_s: float = -math.inf, until_s: float = math.inf) -> float:
+        """How long the median of the newest requests took that were sent in a time; not a number where they are too few."""
+        sent_s = self._ended_s - self._took_s
+        chosen = self._took_s[(sent_s >= since_s) & (sent_s < until_s)]
+        return float(np.median(chosen)) if len(chosen) >= _ENOUGH else math.nan
 
 
 _KEPT = 2_000
