@@ -7,7 +7,7 @@ from pathlib import Path
 
 from soak.runner.http import Inputs
 from soak.runner.load.generator import Generator as Load
-from soak.runner.load.generator import Options
+from soak.runner.load.options import Options
 from soak.runner.load.order import make_order
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.gateway.config import SYSTEM, values_of, write_settings

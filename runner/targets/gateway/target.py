@@ -5,7 +5,7 @@ from pathlib import Path
 
 from soak.runner.extras import need
 from soak.runner.http import Inputs, read_inputs
-from soak.runner.load.generator import Options
+from soak.runner.load.options import ONE_PROCESS
 from soak.runner.targets.gateway.faults import why_not
 from soak.runner.targets.gateway.metrics import KNOWN
 from soak.runner.targets.gateway.reach import refuse_silent
@@ -26,14 +26,14 @@ _OF_RECORDS = ("source", "streams", "sinks")
 
 
 class UrlTarget:
-    """The service at the URL of a scenario, where nothing is started. `options`: how load is made."""
+    """The service at the URL of a scenario, where nothing is started. `load`: how it is made."""
 
     name = "http"
     clock = "real"
 
     def __init__(self, speed: float = 1.0) -> None:
         self.speed = speed
-        self.options = Options()
+        self.load = ONE_PROCESS
         self.file: LoadedTarget | None = None
         self._inputs = Inputs()
         self._directory = Path()
@@ -89,7 +89,7 @@ class UrlTarget:
         """The events of a run."""
         from soak.runner.targets.gateway.drive import Drive, Way
 
-        way = Way(self.file, self._directory, self.speed, self.options, self._inputs)
+        way = Way(self.file, self._directory, self.speed, self.load, self._inputs)
         with Drive(plan, way) as drive:
             yield from drive.blocks()
 
