@@ -22,7 +22,7 @@ from soak.runner.load.options import options_of
 from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.past import Past, read_past, replay
 from soak.runner.progress import make_progress
-from soak.runner.targets.base import FromFile, Selective, Target
+from soak.runner.targets.base import FromFile, Reading, Selective, Target
 from soak.runner.targets.make import SIMULATION, can_go_on, have_load_made, make_target
 from soak.runner.targets.refusals import refuse_system
 from soak.runner.targets.room import system_of
@@ -85,6 +85,8 @@ def run_loaded(
 ) -> tuple[Verdict, RunDirectory]:
     """Run a scenario against a target, to a sealed run directory; `stop`: see `Identity`. Raises SoakError."""
     _admit(target, loaded.scenario)
+    if isinstance(target, Reading):
+        target.read(loaded)
     warn(loaded)
     plan = Plan(loaded.scenario)
     plan.refuse_without_rows()
