@@ -8,6 +8,7 @@ from pathlib import Path
 
 from soak.runner.attribution_line import attribution_line
 from soak.runner.cautions import warn
+from soak.runner.checks.begin import checks_of
 from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
 from soak.runner.evidence.directory import TARGET, RunDirectory
@@ -17,11 +18,12 @@ from soak.runner.interruption import INTERRUPTED, Interruption
 from soak.runner.job_summary import append_summary, job_summary_of
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
+from soak.runner.load.options import options_of
 from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.past import Past, read_past, replay
 from soak.runner.progress import make_progress
-from soak.runner.targets.base import FromFile, Selective, Target
-from soak.runner.targets.make import SIMULATION, can_go_on, make_target
+from soak.runner.targets.base import FromFile, Reading, Selective, Target
+from soak.runner.targets.make import SIMULATION, can_go_on, have_load_made, make_target
 from soak.runner.targets.refusals import refuse_system
 from soak.runner.targets.room import system_of
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
@@ -55,10 +57,14 @@ def run_scenario(
     job_summary: Path | None = None,
     notify: bool = False,
     stop: str | None = None,
+    processes: int | None = None,
+    locust_master: str | None = None,
+    expect_workers: int | None = None,
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
     note_former_name(target_name)
     target = make_target(target_name, speed, patience_s) if replay is None else _recorded(replay, target_name, speed)
+    have_load_made(target, options_of(processes, locust_master, expect_workers))
     loaded = load(path, tier=tier, overlays=overlays, settings=settings, conventions=conventions(target))
     verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify, stop=stop)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")
@@ -79,6 +85,8 @@ def run_loaded(
 ) -> tuple[Verdict, RunDirectory]:
     """Run a scenario against a target, to a sealed run directory; `stop`: see `Identity`. Raises SoakError."""
     _admit(target, loaded.scenario)
+    if isinstance(target, Reading):
+        target.read(loaded)
     warn(loaded)
     plan = Plan(loaded.scenario)
     plan.refuse_without_rows()
@@ -167,9 +175,8 @@ def conduct(
     try:
         with make_progress(loaded.scenario) as progress, collection_paused(target):
             watchers = (progress, outlets.look)
-            verdict, judge = execute(
-                plan, target, identity, (recording, *outlets.sinks), watchers, interruption, resumed
-            )
+            sinks, checks = (recording, *outlets.sinks), checks_of(loaded, plan, target, recording.directory)
+            verdict, judge = execute(plan, target, identity, sinks, watchers, interruption, resumed, checking=checks)
         _finish(recording, verdict, judge, outlets)
     except BrokenOffError as broken:
         judge, error = broken.judge, broken.__cause__

@@ -53,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer(int(path.rpartition("/")[2]) if path.startswith("/status/") else 200)
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815
 
     def _answer(self, status: int) -> None:
         length = int(self.headers.get("Content-Length") or 0)

@@ -4,7 +4,9 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from soak.runner.load.options import Options
 from soak.runner.targets.history import History
+from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.target.load import LoadedTarget
@@ -40,6 +42,14 @@ class Selective(Protocol):
 
 
 @runtime_checkable
+class Reading(Protocol):
+    """A target that reads files beside the scenario, or says at its place what a scenario lacks."""
+
+    def read(self, loaded: Loaded) -> None:
+        """Raises ScenarioError and UsageError, before anything is written."""
+
+
+@runtime_checkable
 class Patient(Protocol):
     """A target with a timeout of its calls. `patience_s`: in real seconds; None: the default."""
 
@@ -54,6 +64,13 @@ class Redelivering(Protocol):
     """
 
     redelivery_s: float | None
+
+
+@runtime_checkable
+class Loading(Protocol):
+    """A target whose load is made by processes of their own. `load`: which; set before `admit`."""
+
+    load: Options
 
 
 @runtime_checkable

@@ -370,13 +370,18 @@ class Verdict(msgspec.Struct, frozen=True):
     @property
     def headline(self) -> str:
         """The verdict with what it rests on: never more than there is."""
-        thin = sum(each.thin and each.status is Status.PASS for each in self.objectives)
+        thin = len(self.thin)
         if self.verdict is not Outcome.PASS:
             return self.verdict.value
         evidence = f" on thin evidence ({thin} of {len(self.objectives)} objectives)" if thin else ""
         warned = len(self.warned)
         warnings = f" with {warned} warning{'s' * (warned > 1)}" if warned else ""
         return f"{self.verdict.value}{evidence}{warnings}"
+
+    @property
+    def thin(self) -> list[ObjectiveResult]:
+        """The objectives that hold by their observed value alone."""
+        return [each for each in self.objectives if each.thin and each.status is Status.PASS]
 
     @property
     def warned(self) -> list[str]:

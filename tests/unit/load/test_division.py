@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from load_server import plan_of
 
 from soak.runner.load.division import Division
 from soak.runner.load.rows import Rows, What, unpack
 from soak.runner.load.shares import Share, mine, users_of
 from soak.simulation.plan import Plan
-from load_server import plan_of
 
 ARRIVALS = "duration: 20s\nworkload: {arrivals: {rate: 50/s}, task: {request: {path: /}}}\n"
 USERS = """
@@ -55,10 +55,12 @@ def test_arrivals_of_a_lost_process_are_sent_by_the_others_each_once(tmp_path: P
     plan = plan_of(tmp_path, ARRIVALS)
     division = Division(plan, 3)
     before = division.part(1).shares
-    messages = division.lost(1, 4.0, 6.5, [0, 2])
     number, due_s = (np.array(each) for each in submissions(plan))
     own = number[mine(before, number, due_s)]
     own_due_s = due_s[mine(before, number, due_s)]
+    sent = own[own_due_s < 4.0]
+    division.observe(1, unpack(told(*(("begun", float(due_s[number == each][0]), each) for each in sent)).take()[1]))
+    messages = division.lost(1, 6.5, [0, 2])
     taken = [
         set(number[mine([Share(*each) for each in message["shares"]], number, due_s)].tolist())
         for message in messages.values()
@@ -68,7 +70,9 @@ def test_arrivals_of_a_lost_process_are_sent_by_the_others_each_once(tmp_path: P
     assert taken[0] | taken[1] == set(own[own_due_s >= 6.5].tolist())
     # Those that were due meanwhile come as much later: none before it is their turn, and none of them twice.
     meanwhile = own[(own_due_s >= 4.0) & (own_due_s < 6.5)]
-    assert late == pytest.approx(dict(zip(meanwhile.tolist(), (due_s[np.isin(number, meanwhile)] + 2.5).tolist())))
+    times = due_s[np.isin(number, meanwhile)]
+    assert list(late) == meanwhile[::2].tolist() + meanwhile[1::2].tolist()
+    assert [late[each] for each in meanwhile.tolist()] == pytest.approx((times + 6.5 - times[0]).tolist())
     assert len(meanwhile) > 20
 
 
@@ -93,7 +97,7 @@ def test_users_of_a_lost_process_go_on_where_they_were(tmp_path: Path) -> None:
     division.observe(1, unpack(rows.take()[1]))
     assert division.open_tasks(1) == [6]
     assert (division.open, division.begun) == (1, 2)
-    messages = division.lost(1, 0.8, 1.5, [0])
+    messages = division.lost(1, 1.5, [0])
     # User 1 thinks for a second from its answer on; user 3 from now on; user 5 comes at once.
     assert messages[0]["users"] == [(1, 1.75, (7 + 1) << 1), (3, 2.5, (7 + 3) << 1), (5, 1.5, 5 << 1)]
     assert division.open == 0

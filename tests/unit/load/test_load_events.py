@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+from load_server import plan_of
 
 from soak.runner.load.events import LOST, Merged
 from soak.runner.load.rows import Rows, What
 from soak.schemas.stream.events import Kind
-from load_server import plan_of
 
 TEXT = """
 duration: 20s

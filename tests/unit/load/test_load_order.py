@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from load_server import order_of, plan_of
 
 from soak.runner.load.order import Order
 from soak.schemas.errors import SoakError
-from load_server import order_of, plan_of
 
 TEXT = """
 duration: 20s
