@@ -8,6 +8,7 @@ from pathlib import Path
 
 from soak.runner.attribution_line import attribution_line
 from soak.runner.cautions import warn
+from soak.runner.checks.begin import checks_of
 from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
 from soak.runner.evidence.directory import TARGET, RunDirectory
@@ -174,9 +175,8 @@ def conduct(
     try:
         with make_progress(loaded.scenario) as progress, collection_paused(target):
             watchers = (progress, outlets.look)
-            verdict, judge = execute(
-                plan, target, identity, (recording, *outlets.sinks), watchers, interruption, resumed
-            )
+            sinks, checks = (recording, *outlets.sinks), checks_of(loaded, plan, target, recording.directory)
+            verdict, judge = execute(plan, target, identity, sinks, watchers, interruption, resumed, checking=checks)
         _finish(recording, verdict, judge, outlets)
     except BrokenOffError as broken:
         judge, error = broken.judge, broken.__cause__

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from soak.runner.secrets import secret_of
-from soak.schemas.errors import UsageError
+from soak.schemas.errors import UsageError, WordingError
 from soak.schemas.files import Folders
 from soak.schemas.language.csv_files import Table, read_table
 from soak.schemas.language.http import Http
@@ -50,7 +50,9 @@ def read_inputs(http: Http, folders: Folders, folder: Path) -> Inputs:
     tables = {}
     for each in http.data:
         try:
-            tables[each.name] = read_table(each.file, folders.read(each.file))
+            tables[each.name] = table = read_table(each.file, folders.read(each.file))
+            if not table.rows:
+                raise WordingError(f"{each.file}: is a copy without rows", "run the original scenario")
         except ValueError as error:
             missing.append(f"http.data: {error}")
     if missing:
