@@ -67,6 +67,10 @@ class Sli:
     """Labels of its system's parts by which it can be selected."""
     at_the_end: bool = False
     """Whether it has no value during the run."""
+    latest: bool = False
+    """Of a gauge: its latest sample counts, of several labels the worst of their latest."""
+    only_real: bool = False
+    """Whether only real runs have it, and are judged by it."""
 
     @property
     def lowest(self) -> bool:
