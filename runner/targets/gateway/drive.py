@@ -126,13 +126,9 @@ class Drive:
             self._metrics.start()
         if self._faults:
             self._faults.start()
-        ends_s = self._plan.ends_s
         try:
             while not context.is_over(self._is_open):
                 self._go_on(context.now() + context.flush_s)
-                if self._plan.ends_s < ends_s:
-                    ends_s = self._plan.ends_s
-                    self._load.end_arrivals(ends_s)
                 yield self._block()
         except SoakError:
             # What was seen before it failed is evidence, too.
