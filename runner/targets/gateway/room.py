@@ -57,6 +57,7 @@ ROOM = Room(
     named=(Named("http", _at_url), Named("gateway", _sqlite), Named("gateway-postgres", _postgres)),
     from_file=_of_file,
     reached_by_url=True,
+    files_resumable=False,
     needs=_needs,
     advice="--target http (with http.url), --target gateway, or a target file of your own",
 )
