@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from soak.runner.console import remark
 from soak.runner.load.children import Children
 from soak.runner.load.division import Division
 from soak.runner.load.events import Merged
@@ -99,6 +100,8 @@ class Generator:
                 self._children.start(
                     f"load{index}", ["worker", "127.0.0.1", str(listening["port"]), f"load{index}", "60"]
                 )
+        else:
+            remark(f"waiting for {options.expect} load workers (`soak locust-worker --master HOST:{listening['port']}`)")
         until_s = time.monotonic() + options.patience_s
         joined: list[Message] = []
         while len(joined) < options.workers:
