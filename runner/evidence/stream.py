@@ -121,6 +121,7 @@ class _Line(msgspec.Struct):
     pause: _Number | None = None
     planned: _Number | None = None
     value: _Number | None = None
+    status: _Number | None = None
     name: str | None = None
     to: str | None = None
     differing: _Number | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from soak.runner.judge.about import is_met
 from soak.runner.judge.combined import AnyGuard, Combined
-from soak.runner.judge.compared import target_of, value_of
+from soak.runner.judge.compared import shown
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.samples import Facts
 from soak.schemas.language.conditions import Comparison
@@ -194,7 +194,7 @@ def _of_objectives(judge: Judge) -> _Found:
     for place, objective in enumerate(judge.scenario.objectives):
         comparison, windows = objective.comparison, judge.windows.get(place)
         if windows is None:
-            value, target, met = value_of(judge, comparison), target_of(judge, comparison), is_met(judge, objective)
+            (value, target), met = shown(judge, comparison), is_met(judge, objective)
         else:
             value, target, met = windows.so_far()
         labels, suffix = (("objective", comparison.text),), SUFFIXES[objective.unit]

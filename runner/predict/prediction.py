@@ -100,7 +100,7 @@ def _objective(objective: Objective, number: int, made: Sequence[Replication]) -
         sli=comparison.sli.name,
         op=objective.op.value,
         unit=objective.unit.value,
-        target=None if isinstance(objective.target, Reference) else objective.target,
+        target=objective.comparison.limit if objective.share is None else objective.share,
         holds=share_of(counts[Status.PASS], len(made)),
         broken=share_of(counts[Status.FAIL], len(made)),
         inconclusive=share_of(counts[Status.INCONCLUSIVE], len(made)),

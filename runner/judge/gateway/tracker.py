@@ -2,14 +2,17 @@
 
 import numpy as np
 
+from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.room import Tasks, Tracker
+from soak.runner.judge.rows import Rows
 from soak.runner.judge.samples import Facts, Samples
 from soak.schemas.language.http import RequestError
 from soak.schemas.language.model import Scenario
-from soak.schemas.stream.block import Block, Bools
+from soak.schemas.stream.block import Block, Bools, Ints
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
 from soak.schemas.stream.vocabulary import Vocabulary
+from soak.schemas.systems.gateway.indicators import JAIN_INDEX
 
 _COUNTED = {
     "wrong_answers": RequestError.WRONG_ANSWER,
@@ -33,6 +36,8 @@ class GatewayTracker(Tracker):
 
     def __init__(self, scenario: Scenario, vocabulary: Vocabulary, identity: Identity | None) -> None:
         super().__init__(scenario, vocabulary, identity)
+        self._labels = LabelNumbers(scenario)
+        self._with_shares = JAIN_INDEX.name in scenario.slis
 
     def transient(self) -> Bools:
         """No request is made again."""
@@ -50,6 +55,15 @@ class GatewayTracker(Tracker):
         for name, error in _RATES.items():
             facts.series[name] = rows.samples(ended, errors == error.value, tasks.label)
         facts.series["answered"] = rows.samples(ended, ~np.isin(errors, list(_UNANSWERED)), tasks.label)
+        if self._with_shares and tasks.label is not None:
+            facts.series[JAIN_INDEX.series] = self._shares(rows, tasks.label)
         for name, kind in _GAUGES.items():
             chosen = block.kind == kind
             facts.series[name] = Samples(block.t[chosen], block.value[chosen])
+
+    def _shares(self, rows: Rows, label: Ints) -> Samples:
+        """What was due, and what ended well, of each tenant: the one by the phase in which it was due, the other in which it ended."""
+        due, done = rows.kind == Kind.TASK_ENQUEUED, (rows.kind == Kind.TASK_DONE) & (rows.t < self._scenario.duration_s)
+        ended = self._labels.of(label // self._labels.phases, rows.t)
+        found = rows.samples(due | done, done, np.where(done, ended, label))
+        return Samples(found.t, found.value, weight=1 - found.value, label=found.label)

@@ -15,7 +15,7 @@ from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import OPEN
 from soak.schemas.systems.gateway.build import build_gateway
 from soak.schemas.systems.gateway.faults import FAULTS
-from soak.schemas.systems.gateway.indicators import SLIS
+from soak.schemas.systems.gateway.indicators import SLIS, slis_with
 from soak.schemas.systems.gateway.settings import Gateway
 
 _COUNTS = {"requests": Kind.TASK_DISPATCHED, "done": Kind.TASK_DONE, "failed": Kind.TASK_FAILED}
@@ -77,6 +77,7 @@ LANGUAGE = Language(
     build=build_gateway,
     service=_service,
     slis=SLIS,
+    slis_with=slis_with,
     faults=FAULTS,
     minutes=Minutes(
         counts=_COUNTS,
