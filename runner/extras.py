@@ -11,6 +11,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "calls": ("httpx", "tenacity", "purgatory", "aiolimiter", "sniffio"),
     "dask": ("distributed",),
     "export": ("prometheus_client", "influxdb_client"),
+    "gateway": ("uvicorn", "starlette", "psycopg", "psycopg_binary", "redis"),
     "notify": ("apprise",),
     "pipeline": ("websockets",),
     "trace": ("pyarrow",),

@@ -26,6 +26,14 @@ class EvidenceError(SoakError):
     exit_code = 5
 
 
+class WordingError(ValueError):
+    """A text that does not say what it is to say: what is wrong with it, and what to write."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        self.what, self.remedy = what, remedy
+        super().__init__(f"{what} ({remedy})")
+
+
 _REASONS: Mapping[int | None, str] = {
     errno.EPERM: "Operation not permitted",
     errno.ENOENT: "No such file or directory",

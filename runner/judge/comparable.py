@@ -1,6 +1,6 @@
 """Figures of a run that two runs of a scenario and seed must share, beside tasks and indicators: a fold over the stream."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from soak.schemas.language.expression import Unit
@@ -19,6 +19,18 @@ class Series:
     tolerance: Tolerance
 
 
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a share of probes is made of: one is due every `every_s` seconds, and there were `probes` in all.
+
+    down_s: how long each stretch lasted in which probes fail, in seconds, by part of the system, in their order.
+    """
+
+    every_s: float
+    probes: int
+    down_s: Mapping[str, tuple[float, ...]]
+
+
 class Comparable:
     """Follows a stream for such figures. This one has none: a system overrides what it has."""
 
@@ -28,3 +40,7 @@ class Comparable:
     def series(self) -> Iterator[Series]:
         """The figures, the same names in every run of a scenario."""
         yield from ()
+
+    def probed(self) -> Mapping[str, Probed]:
+        """By indicator that is a share of probes: what it is made of."""
+        return {}

@@ -33,14 +33,15 @@ _TOLD = kind_flags(*NEW_STATE, Kind.TASK_SKIPPED, Kind.LEASE_EXPIRED, Kind.LEASE
 
 def compare(base: Source, run: Source) -> tuple[Parity, Latencies]:
     """Compare two runs that are comparable. Raises EvidenceError when a stream cannot be used."""
-    (base_tasks, base_series), (run_tasks, run_series) = base.outcomes(), run.outcomes()
+    (base_tasks, base_own), (run_tasks, run_own) = base.outcomes(), run.outcomes()
     pairs = Pairs.of(base_tasks, run_tasks)
     measure, latencies = Measure(max(base.identity.speed, run.identity.speed)), pairs.latencies()
+    probed = {name: (each, run_own.probed()[name]) for name, each in base_own.probed().items()}
     figures = [
         *(task_figures(pairs, measure) if pairs.seen.any() else ()),
         *(latency_figures(latencies, measure) if pairs.seen.any() else ()),
-        *series_figures(base_series, run_series, measure),
-        *sli_figures(base.loaded.scenario.slis, base.verdict.slis, run.verdict.slis, measure),
+        *series_figures(list(base_own.series()), list(run_own.series()), measure),
+        *sli_figures(base.loaded.scenario.slis, base.verdict.slis, run.verdict.slis, measure, probed),
     ]
     reasons = list(_reasons(base, run, pairs, figures))
     other_state, other_attempts = _first(pairs.other_state), _first(pairs.other_attempts & ~pairs.other_state)

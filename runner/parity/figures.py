@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
-from soak.runner.judge.comparable import Series
+from soak.runner.judge.comparable import Probed, Series
 from soak.runner.parity.outcomes import Outcomes
+from soak.runner.parity.probed import with_probes
 from soak.runner.parity.tolerances import TOLERANCES, tolerance_of
 from soak.schemas.evidence.parity import Agreement, Figure, Latencies, TaskCounts, Topic
 from soak.schemas.language.expression import Unit
@@ -18,6 +20,7 @@ from soak.schemas.stream.states import TaskState
 
 _QUANTILES = (0.5, 0.9, 0.95, 0.99)
 _FLOAT_ERROR = 1e-9
+NO_PROBES: Mapping[str, tuple[Probed, Probed]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,12 +240,18 @@ def _quantile(ascending: Floats, q: float) -> float:
 
 
 def sli_figures(
-    slis: Mapping[str, Sli], base: Mapping[str, float | None], run: Mapping[str, float | None], measure: Measure
+    slis: Mapping[str, Sli],
+    base: Mapping[str, float | None],
+    run: Mapping[str, float | None],
+    measure: Measure,
+    probed: Mapping[str, tuple[Probed, Probed]] = NO_PROBES,
 ) -> Iterator[Figure]:
-    """Every SLI of the verdicts."""
+    """Every SLI of the verdicts; probed: what those are made of in both runs that are shares of probes."""
     for name, sli in slis.items():
-        values = base.get(name), run.get(name)
-        yield measure.single(name, Topic.SLI, sli.unit, values, tolerance_of(sli), sli.description)
+        values, tolerance = (base.get(name), run.get(name)), tolerance_of(sli)
+        if tolerance and name in probed:
+            tolerance = with_probes(tolerance, *probed[name], measure.overhead_s)
+        yield measure.single(name, Topic.SLI, sli.unit, values, tolerance, sli.description)
 
 
 def series_figures(base: Sequence[Series], run: Sequence[Series], measure: Measure) -> Iterator[Figure]:

@@ -1,6 +1,6 @@
 """The two runs to be compared: opened, checked against themselves, and refused when they are not of the same work."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from soak.runner.ends import end_after
 from soak.runner.evidence.directory import SCENARIO, VERDICT, RunDirectory, stream_name
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
-from soak.runner.judge.comparable import Series
+from soak.runner.judge.comparable import Comparable
 from soak.runner.judge.room import room_of
 from soak.runner.parity.outcomes import Outcomes, make_room, most_tasks
 from soak.schemas.errors import EvidenceError, UsageError, Where, quoted, show_path
@@ -46,8 +46,8 @@ class Source:
     def _stream(self) -> Path:
         return self.directory.file(stream_name(self.loaded.scenario.name))
 
-    def outcomes(self) -> tuple[Outcomes, Sequence[Series]]:
-        """What became of every task, and figures of the system. Raises EvidenceError for a damaged or incomplete stream."""
+    def outcomes(self) -> tuple[Outcomes, Comparable]:
+        """What became of every task, and the system's own figures. Raises EvidenceError for a damaged or incomplete stream."""
         outcomes, reader, end = Outcomes(most_tasks(self.plan)), self.reader(), End.CUT
         scenario = self.loaded.scenario
         comparable = room_of(scenario.system).comparable(scenario, self.plan.vocabulary)
@@ -60,7 +60,7 @@ class Source:
             raise EvidenceError(
                 f"{self._stream}: is incomplete: it ends before the end of the run (compare runs that have ended)"
             )
-        return outcomes, list(comparable.series())
+        return outcomes, comparable
 
 
 def open_run(path: Path) -> Source:

@@ -17,6 +17,7 @@ from soak.schemas.language.arrival_checks import ARRIVAL_CHECKS, NAMED_ARRIVALS
 from soak.schemas.language.build import read_values, recurrence
 from soak.schemas.language.document import Document
 from soak.schemas.language.extent import EXTENT_CHECKS
+from soak.schemas.language.http_checks import HTTP_CHECKS
 from soak.schemas.language.indicators import INDICATOR_CHECKS
 from soak.schemas.language.kind_checks import KIND_CHECKS
 from soak.schemas.language.systems import SYSTEM_CHECKS
@@ -185,5 +186,6 @@ _CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     *SYSTEM_CHECKS,
     *USERS_CHECKS,
     *EXTENT_CHECKS,
+    *HTTP_CHECKS,
     *INDICATOR_CHECKS,
 )

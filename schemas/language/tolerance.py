@@ -11,12 +11,13 @@ class Tolerance:
     """The largest difference: `absolute` in base units, a share of the base's value, or `real_s` of the real clock.
 
     The largest of the three counts. A second of the real clock is `speed` seconds of scenario time, and so are the
-    overheads of a real system that a model does not have.
+    overheads of a real system that a model does not have. because: why it is as large as that, where it is of these two runs.
     """
 
     absolute: float = 0.0
     relative: float = 0.0
     real_s: float = 0.0
+    because: str = ""
 
     def allowed(self, base: float, speed: float) -> float:
         """The largest difference from `base`, in base units."""
@@ -27,12 +28,12 @@ class Tolerance:
         parts = [f"{self.relative * 100:g} %"] if self.relative else []
         parts += [self._share(unit)] if self.absolute else []
         parts += [f"{self.real_s:g} s on the real clock"] if self.real_s else []
-        return " or ".join(parts) or "exact"
+        return (" or ".join(parts) or "exact") + (f" ({self.because})" if self.because else "")
 
     def _share(self, unit: Unit) -> str:
         if unit is not Unit.RATIO:
             return unit.show(self.absolute)
-        points = self.absolute * 100
+        points = round(self.absolute * 100, 2)
         return f"{points:g} point{'' if points == 1 else 's'}"
 
 

@@ -8,7 +8,7 @@ from soak.schemas.errors import Problem, Where, quoted
 from soak.schemas.language.build import build_distribution
 from soak.schemas.language.distributions import Distribution
 from soak.schemas.language.extent import MAX_ARRIVALS
-from soak.schemas.language.shape import did_you_mean
+from soak.schemas.language.shape import did_you_mean, nearest
 from soak.schemas.language.users import Users, build_users, groups_of
 from soak.schemas.language.view import View
 from soak.schemas.units import show_duration
@@ -32,7 +32,8 @@ def _groups(view: View) -> Iterator[Problem]:
     """Users of tenants in phases, and what then has no place."""
     said = [(where, item) for where, item in view.entries("phases") if isinstance(item.get("users"), dict)]
     if not said:
-        if view.get(*_WHERE) is not None and not {"count", "stages"} & view.get(*_WHERE).keys():
+        written = view.get(*_WHERE)
+        if isinstance(written, dict) and not any(nearest(str(key), ["count", "stages"]) for key in written):
             remedy = "add count: 50, or users: {A: 10} to the phases"
             yield view.problem(_WHERE, "says nothing of how many users there are", remedy, at_key=True)
         return

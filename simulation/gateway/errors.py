@@ -1,4 +1,4 @@
-"""The causes by which a request is no success, numbered the same in every run."""
+"""Why a request failed: the causes, numbered the same in every run."""
 
 from soak.schemas.language.http import RequestError
 from soak.schemas.stream.vocabulary import Vocabulary

@@ -16,6 +16,8 @@ import psutil
 import pytest
 from own_process import Commands, Done, commands, environment
 
+from soak.schemas.language.registry import OURS
+
 ROOT = Path(__file__).resolve().parents[2]
 TOY = ROOT / "tests" / "toy"
 RELAY = TOY / "relay.yaml"
@@ -73,7 +75,7 @@ def test_its_part_of_the_language_is_in_the_schema(soak: Commands) -> None:
     done = soak("schema")
     assert (done.code, done.err) == (0, "")
     schema = json.loads(done.out)
-    assert schema["properties"]["system"]["enum"] == ["queue", "calls", "pipeline", "relay"]
+    assert schema["properties"]["system"]["enum"] == [*OURS, "relay"]
     assert schema["properties"]["relay"] == {"$ref": "#/$defs/relay"}
     fault = schema["$defs"]["fault"]
     assert "stick" in fault["properties"]["type"]["enum"]

@@ -172,5 +172,10 @@ def test_every_type_of_fault_and_every_distribution_says_which_keys_it_takes() -
         QueueFault.DISK_FULL,
         CallFault.DEPENDENCY_CRASH,
         *OF_WORKERS,
-        *(type_ for type_, each in fragment("pipeline")["faults"].items() if each["takes"] != "fault_by_time"),
+        *(
+            type_
+            for system in ("pipeline", "gateway")
+            for type_, each in fragment(system)["faults"].items()
+            if each["takes"] != "fault_by_time"
+        ),
     }

@@ -184,6 +184,21 @@ faults:
   - {name: gone, type: process_kill, process: report, at: 70s, every: 20s}
   - {name: outage, type: export_outage, at: 50s, for: 1m}
 """
+GATEWAY = """
+version: 1
+name: gateway
+system: gateway
+duration: 2m
+workload:
+  users: {think: {distribution: exponential, mean: 1s}}
+  tenants: [{name: A}, {name: B}]
+  kinds: [{name: reads, share: 50%}, {name: writes, share: 50%}]
+phases: [{name: before, for: 1m, users: {A: 2, B: 2}}, {name: after, for: 1m, users: {A: 20}}]
+gateway: {workers: 2, outbox: {kinds: [writes], drain_rate: 10/s}}
+slos: [success_rate >= 99%]
+telemetry: {sample_interval: 10s}
+"""
+
 SCENARIOS = {
     "passes": PASSES,
     "aborts": ABORTS,
@@ -193,8 +208,10 @@ SCENARIOS = {
     "delivery": DELIVERY,
     "early": EARLY,
     "pipeline": PIPELINE,
+    "gateway": GATEWAY,
 }
 EXIT_CODES = {
+    "gateway": {Outcome.PASS.exit_code},
     "delivery": {Outcome.PASS.exit_code},
     "early": {Outcome.PASS.exit_code},
     "pipeline": {Outcome.FAIL.exit_code, Outcome.INCONCLUSIVE.exit_code},
@@ -314,6 +331,7 @@ def test_runs_of_every_fault_type_write_nearly_every_event_type(runs: Runs) -> N
     real_systems_only |= {"sample.process_rss", "sample.process_open_files", "sample.process_cpu"}
     real_systems_only |= {"reported.process_rss", "log.lost", "sample.log_size", "sample.source_lag", "ledger.unread"}
     real_systems_only |= {"reported.reconnects", "reported.stream_timeouts", "reported.exports", "probe.disputed"}
+    real_systems_only |= {"load.worker_joined", "load.worker_lost", "sample.load_cpu", "sample.load_lag"}
     # Only of sinks behind a process that does not pass everything on.
     real_systems_only |= {"sink.expected"}
     assert set(TYPES) - written <= {"run.interrupted", "run.decided", "task.cancelled", *real_systems_only}

@@ -409,7 +409,7 @@ def test_scenarios_are_shipped() -> None:
 
 # Systems. Nothing outside its rooms knows a system by name.
 
-ROOMS = re.compile(r"(schemas/systems|simulation|runner/judge|runner/targets|reports)/(queue|calls|pipeline)/")
+ROOMS = re.compile(rf"(schemas/systems|simulation|runner/judge|runner/targets|reports)/({'|'.join(OURS)})/")
 KNOWS_A_SYSTEM: Mapping[str, str] = {
     "schemas/language/registry.py": "lists the systems that come along",
     "schemas/stream/identity.py": "the target `calls` had another name",

@@ -1,11 +1,11 @@
 """What a simulated and a real run of a pipeline must share: records by minute and sink, restarts, alerts by kind."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from soak.runner.judge.comparable import Comparable, Series
+from soak.runner.judge.comparable import Comparable, Probed, Series
 from soak.runner.judge.pipeline.alerts import MINUTE_S
 from soak.runner.judge.pipeline.lives import LIVES, Lives
 from soak.schemas.language.expression import Unit
@@ -24,6 +24,7 @@ _MINUTES = {
 }
 _SINKS = {Kind.SINK_TOTAL: "total", Kind.SINK_CONFIRM: "confirm", Kind.SINK_STRONG: "strong"}
 _ALERTS = {Kind.REPORTED_ALERT_FIRED: "fired", Kind.REPORTED_ALERT_RESOLVED: "resolved"}
+_PROBES = (Kind.PROBE_GREEN, Kind.PROBE_FAILED)
 _BACK = (Kind.PROCESS_HEALTHY, Kind.PROCESS_OUTPUT)
 _FOLLOWED = kind_flags(
     *_MINUTES,
@@ -51,6 +52,9 @@ class PipelineComparable(Comparable):
         self._sinks: dict[tuple[Kind, int], float] = {}
         self._alerts: dict[tuple[Kind, str], list[float]] = {}
         self._restarts: dict[int, list[float]] = {}
+        self._down: dict[int, list[float]] = {}
+        """Of the same restarts: how long the process was not healthy."""
+        self._probes = 0
         self._lives = Lives(self._pipeline)
         self._records: Counter[int] = Counter()
 
@@ -69,8 +73,10 @@ class PipelineComparable(Comparable):
                 self._alerts.setdefault((kind, rule), []).append(t_s - waited_s)
             elif kind in LIVES:
                 found = self._lives.take(kind, worker, t_s)
+                self._probes += kind in _PROBES
                 if kind in _BACK and found is not None and found.took_s is not None:
                     self._restarts.setdefault(worker, []).append(found.took_s)
+                    self._down.setdefault(worker, []).append((found.healthy_s or t_s) - found.away_s)
             elif kind is Kind.RECORDS_SENT:
                 self._records[-1] += round(value)
             else:
@@ -108,3 +114,9 @@ class PipelineComparable(Comparable):
                 shares = kind is Kind.REPORTED_ALERT_RESOLVED and rule is not AlertRule.NO_RECORDS
                 what += ", without the minutes without records before it" if shares else ""
                 yield Series(name, what, Unit.DURATION, when, _ALERT)
+
+    def probed(self) -> Mapping[str, Probed]:
+        """See `Comparable`."""
+        processes = enumerate(self._pipeline.processes)
+        down = {each.name: tuple(self._down.get(number, ())) for number, each in processes}
+        return {"health_green": Probed(self._pipeline.supervisor.health.every_s, self._probes, down)}

@@ -4,6 +4,7 @@ import pytest
 from histories import block_of, scenario
 
 from soak.runner.judge.pipeline.comparable import PipelineComparable
+from soak.schemas.systems.pipeline.settings import pipeline_of
 from soak.simulation.plan import Plan
 
 TEXT = """
@@ -38,3 +39,21 @@ def test_an_alert_on_shares_may_resolve_before_or_after_a_silence(total: int, at
 
 def test_an_alert_on_missing_records_resolves_with_the_next_ones() -> None:
     assert resolved(MINUTES % 60 + "182 reported.alert_resolved name=no_records", "no_records")[0] == (182,)
+
+
+def test_how_long_a_process_was_down_is_known_by_its_health() -> None:
+    plan = Plan(scenario(TEXT))
+    followed = PipelineComparable(plan.scenario, plan.vocabulary)
+    history = (
+        "0 process.started w0 name=harvest\n0 process.healthy w0 name=harvest\n10 probe.green w0\n"
+        "20 process.exited w0 name=harvest\n20 probe.failed w0\n25 process.started w0 name=harvest\n"
+        "26 process.exited w0 name=harvest\n28 process.started w0 name=harvest\n29.5 process.healthy w0 name=harvest\n"
+        "30 probe.green w0\n33 process.output w0 name=harvest\n40 process.exited w0 name=harvest\n"
+    )
+    followed.observe(block_of(history, plan.vocabulary))
+    found = followed.probed()["health_green"]
+    assert (found.every_s, found.probes, dict(found.down_s)) == (
+        pipeline_of(plan.scenario).supervisor.health.every_s,
+        3,
+        {"harvest": (9.5,)},
+    )

@@ -1,0 +1,58 @@
+"""What requests need beside the scenario: secrets and rows of data files, read once by the runner and handed on to what sends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from soak.runner.secrets import secret_of
+from soak.schemas.errors import UsageError
+from soak.schemas.files import Folders
+from soak.schemas.language.csv_files import Table, read_table
+from soak.schemas.language.http import Http
+from soak.schemas.language.outlets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Secrets by the name of their variable, tables by the name of their data. `repr` shows no secret."""
+
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tables: Mapping[str, Table] = field(default_factory=dict, repr=False)
+
+    def as_data(self) -> dict[str, Any]:
+        """It as plain data, to be handed to another process over a pipe: it holds secrets."""
+        tables = {
+            name: {"columns": [*each.columns], "rows": [[*row] for row in each.rows]}
+            for name, each in self.tables.items()
+        }
+        return {"secrets": dict(self.secrets), "tables": tables}
+
+    @classmethod
+    def of_data(cls, data: Mapping[str, Any]) -> "Inputs":
+        """What `as_data` gave."""
+        tables = {
+            name: Table(tuple(each["columns"]), tuple(tuple(row) for row in each["rows"]))
+            for name, each in data["tables"].items()
+        }
+        return cls(dict(data["secrets"]), tables)
+
+
+def read_inputs(http: Http, folders: Folders, folder: Path) -> Inputs:
+    """What the requests of a scenario need; `folder`: where files of secrets are. Raises UsageError with all that is missing."""
+    secrets, missing = {}, []
+    for name, value in http.variables:
+        if isinstance(value, Secret):
+            try:
+                secrets[name] = secret_of(value, folder, f"http.variables.{name}", "secret")
+            except UsageError as error:
+                missing.append(str(error))
+    tables = {}
+    for each in http.data:
+        try:
+            tables[each.name] = read_table(each.file, folders.read(each.file))
+        except ValueError as error:
+            missing.append(f"http.data: {error}")
+    if missing:
+        raise UsageError("\n".join(missing))
+    return Inputs(secrets, tables)

@@ -1,0 +1,193 @@
+"""Locust's HTTP client as it is used here: one attempt for each request, nothing followed, bodies up to a limit.
+
+Imported by processes that make load only: importing Locust changes the sockets of the whole process.
+"""
+
+import select
+import ssl
+import zlib
+from http.cookiejar import CookieJar
+from typing import Any
+
+import gevent
+import geventhttpclient.client as transport
+from gevent import monkey
+from geventhttpclient.connectionpool import ConnectionPool
+from geventhttpclient.useragent import ConnectionError as ClientError
+from locust.contrib.fasthttp import FastHttpSession, FastResponse, LocustUserAgent
+from locust.event import EventHook
+
+from soak.runner.http import Answer, Prepared, SendError
+from soak.runner.http.bodies import too_large
+from soak.runner.http.failures import send_error
+from soak.schemas.language.http import Http, RequestError
+
+_AT_ONCE = 1 << 16
+_ANSWER = "answer"
+
+
+class TooLargeError(ClientError):
+    """A body is longer than it may be: Locust passes this on."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(None)
+        self.original = too_large(limit)
+
+
+class _Response(FastResponse):
+    """Reads `most` bytes of a body and no more, before and after decompression."""
+
+    most: int
+
+    def _content(self) -> bytes | None:  # type: ignore[override]
+        response = self._response
+        if self.headers is None or response is None:
+            return None
+        parts, size = [], 0
+        while part := response.read(_AT_ONCE):
+            parts.append(part)
+            size += len(part)
+            if size > self.most:
+                self.release()
+                raise TooLargeError(self.most)
+        self.release()
+        encoding = self.headers.get("content-encoding")
+        return self._decoded(b"".join(parts), encoding.lower() if isinstance(encoding, str) else "")
+
+    def _decoded(self, body: bytes, encoding: str) -> bytes:
+        if encoding not in {"gzip", "deflate"}:
+            return body
+        wide = zlib.MAX_WBITS | 16 if encoding == "gzip" else zlib.MAX_WBITS
+        reader = zlib.decompressobj(wide)
+        found = reader.decompress(body, self.most + 1)
+        if len(found) > self.most:
+            raise TooLargeError(self.most)
+        return found
+
+
+class _Agent(LocustUserAgent):
+    """Follows no redirect, and raises nothing for a status."""
+
+    redirect_response_codes = frozenset[int]()
+
+    def _verify_status(self, status_code: int, url: Any = None) -> None:
+        """Whether a status is a success is for the scenario to say."""
+
+
+class Jar(CookieJar):
+    """The cookies of one user; costs nothing while there are none."""
+
+    def add_cookie_header(self, request: Any) -> None:
+        """Add the cookies that belong to a request."""
+        if len(self._cookies):  # type: ignore[attr-defined]
+            super().add_cookie_header(request)
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Keep the cookies that an answer sets."""
+        if "set-cookie" in response.headers:
+            super().extract_cookies(response, request)
+
+
+def _is_alive(pool: ConnectionPool, sock: Any) -> bool:
+    """Whether an idle connection can be used: nothing is to be read, not even its end."""
+    if sock is None or sock.fileno() < 0:
+        return False
+    poller = _poll()
+    poller.register(sock.fileno(), select.POLLIN)
+    return not poller.poll(0)
+
+
+_poll = monkey.get_original("select", "poll")
+
+
+def prepare() -> None:
+    """Change how connections are used, for the whole process.
+
+    A connection is looked at with `poll`, not `select`, which takes those with a file descriptor above 1,023 for dead. A
+    request whose connection breaks is not sent again, whatever its method: each request is one attempt.
+    """
+    ConnectionPool._is_socket_alive = _is_alive  # type: ignore[method-assign, assignment]
+    transport._may_retry_after_send_error = lambda method: False
+
+
+class Client:
+    """Sends one request at a time, over a connection that is kept alive. `jar`: keeps its cookies; None: nothing does."""
+
+    def __init__(self, http: Http, speed: float, request_event: EventHook, jar: CookieJar | None) -> None:
+        self._timeout_s, self._speed = http.timeout_s / speed, speed
+        self._session = FastHttpSession(None, request_event, None)
+        self._session.client = _agent(http, self._timeout_s, jar)
+
+    def send(self, request: Prepared) -> Answer:
+        """The answer. Raises SendError where none comes within the timeout, and for one that is too large."""
+        context: dict[str, Any] = {"speed": self._speed}
+        headers = {"Accept-Encoding": "gzip, deflate", **request.headers}
+        body: Any = request.body
+        try:
+            with gevent.Timeout(self._timeout_s):
+                self._session.request(request.method, request.url, data=body, headers=headers, context=context)
+        except ValueError as error:
+            # A header or path that cannot be sent, such as one with a space.
+            raise SendError(RequestError.CONNECTION_ERROR, f"it cannot be sent: {error}") from None
+        answer: Answer | SendError = context[_ANSWER]
+        if isinstance(answer, SendError):
+            if answer.word is RequestError.TIMEOUT:
+                # What the client had in hand is not fit to be used again.
+                self._session.client.clientpool.close()
+            raise answer
+        return answer
+
+
+def on_request(
+    *, response: Any, exception: BaseException | None, context: dict[str, Any], response_time: float, **_: Any
+) -> None:
+    """Locust's event: a request is over. Puts the answer, or why there is none, where `Client.send` finds it."""
+    if exception is None:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        seconds = response_time / 1000 * context["speed"]
+        context[_ANSWER] = Answer(response.status_code, headers, response.content or b"", seconds)
+    else:
+        context[_ANSWER] = _failure(exception)
+
+
+def _failure(exception: BaseException) -> SendError:
+    # What the client gave up over is kept as an attribute, where nothing else would find it.
+    return send_error(getattr(exception, "original", None) or exception)
+
+
+def _agent(http: Http, timeout_s: float, jar: CookieJar | None) -> LocustUserAgent:
+    most = http.max_body_bytes
+    kind = _kinds.get(most)
+    if kind is None:
+        response = type("Response", (_Response,), {"most": most})
+        kind = _kinds[most] = type("Agent", (_Agent,), {"response_type": response})
+    agent: LocustUserAgent = kind(
+        cookiejar=jar,
+        max_redirects=0,
+        max_retries=0,
+        insecure=not http.verify_tls,
+        concurrency=1,
+        network_timeout=timeout_s,
+        connection_timeout=timeout_s,
+        ssl_context_factory=_tls_of(http.verify_tls),
+    )
+    return agent
+
+
+_kinds: dict[int, type[LocustUserAgent]] = {}
+_tls: dict[bool, ssl.SSLContext] = {}
+
+
+def _tls_of(verify: bool) -> Any:
+    """What makes the context of a TLS connection: one for all, since each takes long to read the certificates."""
+
+    def make(cafile: str | None = None, **_: Any) -> ssl.SSLContext:
+        if verify not in _tls:
+            context = ssl.create_default_context(cafile=cafile)
+            if not verify:
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            _tls[verify] = context
+        return _tls[verify]
+
+    return make

@@ -1,0 +1,58 @@
+"""Files of values for HTTP requests: CSV with a header."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from soak.schemas.errors import WordingError
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of a data file: every row has a text for each column."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def read_table(name: str, content: bytes) -> Table:
+    """The rows of a CSV file called `name`. Raises WordingError."""
+    lines = list(_lines(name, content))
+    if len(lines) < 2:
+        raise WordingError(
+            f"{name}: has no rows", "write a line with the names of the columns, and a line for each row"
+        )
+    columns = _columns(name, lines[0][1])
+    for number, row in lines[1:]:
+        if len(row) != len(columns):
+            what = f"has {len(row)} values, the header {len(columns)}"
+            raise WordingError(f"{name}:{number}: {what}", "write one for each column")
+    return Table(columns, tuple(row for _, row in lines[1:]))
+
+
+def header_of(name: str, content: bytes) -> tuple[str, ...]:
+    """The columns of a CSV file called `name`. Raises WordingError."""
+    return read_table(name, content).columns
+
+
+def _columns(name: str, header: tuple[str, ...]) -> tuple[str, ...]:
+    columns = tuple(each.strip() for each in header)
+    if len({*columns}) < len(columns) or not all(columns):
+        raise WordingError(f"{name}:1: a column has no name, or that of another", "give each a name of its own")
+    return columns
+
+
+def _lines(name: str, content: bytes) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The lines that are not empty, with their numbers."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise WordingError(f"{name}: byte {error.start} is not UTF-8", "save the file as UTF-8") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for row in reader:
+            if row:
+                yield reader.line_num, tuple(row)
+    except csv.Error as error:
+        raise WordingError(f"{name}:{reader.line_num}: {error}", "correct the line") from None

@@ -1,0 +1,74 @@
+"""Redis, for the locks of chains (`SET NX PX` with an owner, deleted by its owner only) and the tokens of buckets."""
+
+from typing import Any
+
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from soak.systems.gateway.logs import log
+from soak.systems.gateway.pool import Session
+
+_ANSWER_WITHIN_S = 1.0
+_DELETE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+_TAKE = """
+local rate, burst, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local was = redis.call('hmget', KEYS[1], 'tokens', 'at')
+local tokens, at = tonumber(was[1] or burst), tonumber(was[2] or now)
+tokens = math.min(burst, tokens + math.max(0, now - at) * rate)
+local taken = tokens >= 1
+if taken then tokens = tokens - 1 end
+redis.call('hset', KEYS[1], 'tokens', tostring(tokens), 'at', ARGV[3])
+redis.call('pexpire', KEYS[1], math.ceil(1000 * burst / rate) + 1000)
+if taken then return '0' end
+return tostring((1 - tokens) / rate)
+"""
+
+
+class RedisStore:
+    """One process's connections to Redis. While it does not answer, nobody gets a lock, and limits are kept elsewhere."""
+
+    def __init__(self, url: str) -> None:
+        self._client = redis.asyncio.Redis.from_url(
+            url, socket_timeout=_ANSWER_WITHIN_S, socket_connect_timeout=_ANSWER_WITHIN_S, decode_responses=True
+        )
+        self._delete, self._take = self._client.register_script(_DELETE), self._client.register_script(_TAKE)
+        self._failing = False
+
+    async def set(self, session: Session, name: str, owner: str, ttl_s: float) -> bool:
+        """Take a lock that nobody has; whether it was taken."""
+        try:
+            taken = bool(await self._client.set(name, owner, nx=True, px=max(1, round(1000 * ttl_s))))
+        except RedisError as error:
+            self._fails(error)
+            return False
+        self._failing = False
+        return taken
+
+    async def delete(self, session: Session, name: str, owner: str) -> None:
+        """Give it back, if it is still the owner's; whoever has it, if `owner` is empty."""
+        try:
+            if owner:
+                await self._delete(keys=[name], args=[owner])
+            else:
+                await self._client.delete(name)
+        except RedisError as error:
+            self._fails(error)  # it expires by itself
+
+    async def take(self, name: str, rate: float, burst: float, now: float) -> float | None:
+        """As `Bucket.take`; None when Redis does not answer."""
+        try:
+            answered: Any = await self._take(keys=[f"bucket:{name}"], args=[rate, burst, repr(now)])
+        except RedisError as error:
+            self._fails(error)
+            return None
+        self._failing = False
+        return min(60.0, float(answered))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    def _fails(self, error: RedisError) -> None:
+        if not self._failing:
+            log(f"redis: {type(error).__name__}")
+        self._failing = True
