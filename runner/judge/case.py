@@ -115,7 +115,11 @@ class Case:
     @property
     def observed(self) -> bool:
         """Whether enough was observed to compare the value at all."""
-        return min(self.fold.samples, self.compared_with) >= self.least and not math.isnan(self.value) and not math.isnan(self.target)
+        return (
+            min(self.fold.samples, self.compared_with) >= self.least
+            and not math.isnan(self.value)
+            and not math.isnan(self.target)
+        )
 
     def excluded(self, confidence: float) -> bool:
         """Whether no value in the interval at this level meets the target."""

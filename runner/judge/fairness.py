@@ -88,7 +88,9 @@ class Evenness:
         users = self._scenario.workload.users
         if users is None:
             return self._by_tenant(self._due)
-        windows = [Window(max(each.start_s, self._scenario.warmup_s), min(each.end_s, until_s)) for each in self._windows]
+        windows = [
+            Window(max(each.start_s, self._scenario.warmup_s), min(each.end_s, until_s)) for each in self._windows
+        ]
         time_s = np.array([sum(user_seconds(each, window) for window in windows) for each in self._levels(users)])
         with np.errstate(divide="ignore"):
             return time_s / users.between_s

@@ -27,7 +27,7 @@ from soak.schemas.evidence.prediction import (
     Stopped,
 )
 from soak.schemas.evidence.verdict import Outcome, Status
-from soak.schemas.language.conditions import Objective, Reference
+from soak.schemas.language.conditions import Objective
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
 
