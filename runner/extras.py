@@ -1,6 +1,7 @@
 """The extras of the distribution: what only some runs need, and the command that installs it."""
 
 import importlib
+import importlib.util
 from collections.abc import Mapping
 
 from soak.schemas.errors import UsageError
@@ -12,15 +13,19 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "dask": ("distributed",),
     "export": ("prometheus_client", "influxdb_client"),
     "gateway": ("uvicorn", "starlette", "psycopg", "psycopg_binary", "redis"),
+    "http": ("gevent", "geventhttpclient", "locust"),
     "notify": ("apprise",),
     "pipeline": ("websockets",),
     "trace": ("pyarrow",),
 }
 """The modules of each extra; `all` has all of them."""
 
+_ELSEWHERE = frozenset({"gevent", "geventhttpclient", "locust"})
+"""Imported by processes of their own only: they change the sockets of the whole process."""
+
 
 def need(extra: str, who: str) -> None:
-    """Raise UsageError when a package of an extra is missing; `who` needs it. What is there is imported."""
+    """Raise UsageError when a package of an extra is missing; `who` needs it. What is for this process is imported."""
     if missing := [name.replace("_", "-") for name in EXTRAS[extra] if not _is_there(name)]:
         what = f"{who} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed"
         raise UsageError(f"{what} (pip install '{DISTRIBUTION}[{extra}]')")
@@ -28,7 +33,9 @@ def need(extra: str, who: str) -> None:
 
 def _is_there(module: str) -> bool:
     try:
+        if module in _ELSEWHERE:
+            return importlib.util.find_spec(module) is not None
         importlib.import_module(module)
-    except ImportError:
+    except (ImportError, ValueError):
         return False
     return True

@@ -17,11 +17,12 @@ from soak.runner.interruption import INTERRUPTED, Interruption
 from soak.runner.job_summary import append_summary, job_summary_of
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
+from soak.runner.load.options import options_of
 from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.past import Past, read_past, replay
 from soak.runner.progress import make_progress
 from soak.runner.targets.base import FromFile, Selective, Target
-from soak.runner.targets.make import SIMULATION, can_go_on, make_target
+from soak.runner.targets.make import SIMULATION, can_go_on, have_load_made, make_target
 from soak.runner.targets.refusals import refuse_system
 from soak.runner.targets.room import system_of
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
@@ -55,10 +56,14 @@ def run_scenario(
     job_summary: Path | None = None,
     notify: bool = False,
     stop: str | None = None,
+    processes: int | None = None,
+    locust_master: str | None = None,
+    expect_workers: int | None = None,
 ) -> int:
     """Run a scenario file and print the verdict; returns the exit code."""
     note_former_name(target_name)
     target = make_target(target_name, speed, patience_s) if replay is None else _recorded(replay, target_name, speed)
+    have_load_made(target, options_of(processes, locust_master, expect_workers))
     loaded = load(path, tier=tier, overlays=overlays, settings=settings, conventions=conventions(target))
     verdict, directory = run_loaded(loaded, target, out=out, abort=abort, notify=notify, stop=stop)
     append_summary(job_summary, job_summary_of(verdict, loaded.scenario) if job_summary else "")

@@ -136,7 +136,7 @@ class Plan:
             return 0
         if self._turns:
             return self._turns.planned
-        if self.ends_s >= self.scenario.duration_s:
+        if self.users or self.ends_s >= self.scenario.duration_s:
             return self.offered
         return sum(len(chunk) for chunk in self.again().submissions())
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import httpx
 import psycopg
 import pytest
-from servers import REQUIRED, free_port, need, until
+from servers import REQUIRED, fetch, free_port, need, until
 
 ADMIN = {"Authorization": "Bearer admin-token"}
 T = TypeVar("T")
@@ -265,10 +265,7 @@ def gateway(
 def _all_are_up(found: Gateway, workers: int) -> bool:
     """Whether each HTTP process has said that it serves; a new connection goes to any of them."""
     for _ in range(8 * workers):
-        try:
-            httpx.get(f"{found.url}/health", timeout=5).raise_for_status()
-        except httpx.HTTPError as error:
-            raise OSError(type(error).__name__) from None
+        fetch(f"{found.url}/health")
     return all(found.metric("up", worker=str(row)) for row in range(workers))
 
 

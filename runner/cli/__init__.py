@@ -18,6 +18,7 @@ _GROUPS = {
         "resume": "Continue a real run that was interrupted or killed.",
         "watch": "Watch a run in the terminal, live or replayed.",
         "dashboard": "Watch a run in the browser, live or replayed.",
+        "locust-worker": "Send requests for a run on another machine.",
     },
     "Predict and explain": {
         "plan": "Show what a scenario will do: counts, load, arrival rate.",
@@ -64,7 +65,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name.replace("-", "_")
         command: click.Command = importlib.import_module(f"soak.runner.cli.{module}").command
         for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
             _add_debug(each)

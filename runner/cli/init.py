@@ -1,7 +1,7 @@
 """`soak init`."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -16,12 +16,23 @@ _EDITOR = re.compile(rb"\$schema=\S+")
 @click.command("init")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option("--template", metavar="NAME", help="What to start from, such as calls or attached; see --list.")
-@click.option("--from", "shipped", metavar="NAME", help="A shipped scenario or gate, such as 72h or gates/pr.")
+@click.option(
+    "--from", "shipped", metavar="NAME", help="A template, or a shipped scenario or gate, such as 72h or gates/pr."
+)
+@click.option(
+    "--url", metavar="URL", help="The service to ask, for --from http; with a path, that is what is requested."
+)
 @click.option("--list", "listing", is_flag=True, help="List the templates, and the shipped scenarios and gates.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @json_option
 def command(
-    path: Path | None, template: str | None, shipped: str | None, listing: bool, force: bool, as_json: bool
+    path: Path | None,
+    template: str | None,
+    shipped: str | None,
+    url: str | None,
+    listing: bool,
+    force: bool,
+    as_json: bool,
 ) -> int:
     """Write a commented scenario to start from, with the schema beside it for completion and hover texts in editors.
 
@@ -33,6 +44,7 @@ def command(
       soak init my-queue.yaml && soak run my-queue.yaml
       soak init --template calls && soak run calls.yaml
       soak init --from 72h && soak run 72h.yaml
+      soak init --from http --url http://127.0.0.1:8000 && soak run http.yaml --target http
     """
     import json
 
@@ -41,6 +53,8 @@ def command(
     if template and shipped:
         raise click.UsageError("--template and --from: give one of them")
     original = _shipped(shipped) if shipped else _template(template)
+    if url is not None:
+        original = _asking(original, url)
     path = path or Path(original.name)
     written = _write(original, path, force=force)
     if as_json:
@@ -73,11 +87,25 @@ def _template(name: str | None) -> _Original:
 
 def _shipped(name: str) -> _Original:
     """Raises UsageError."""
-    from soak.runner.shipped import find, is_gate
+    from soak.runner.shipped import find, is_gate, names
+    from soak.runner.templates import templates
 
+    if name not in names() and name in templates()[0]:
+        return _template(name)
     found = find(name)
     kind, word = ("gate", "gate") if is_gate(found) else ("scenario", "run")
     return _Original(found.read_bytes(), found.name, kind, (), f"soak {word} {{path}}")
+
+
+def _asking(original: _Original, url: str) -> _Original:
+    """A scenario with the service at `url` instead of its own. Raises UsageError."""
+    from soak.runner.templates import with_url
+    from soak.schemas.errors import UsageError
+
+    content = with_url(original.content.decode(), url)
+    if content is None:
+        raise UsageError(f"--url: {original.name} asks no service at a URL (add --from http)")
+    return replace(original, content=content.encode())
 
 
 def _write(original: _Original, path: Path, *, force: bool) -> list[Path]:

@@ -36,7 +36,7 @@ class Positive(click.FloatRange):
         return number
 
 
-class _Patience(click.FloatRange):
+class Patience(click.FloatRange):
     """A duration, or a number of seconds, from a millisecond to a day."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class _Patience(click.FloatRange):
 patience_option = click.option(
     "--patience",
     "patience_s",
-    type=_Patience(),
+    type=Patience(),
     metavar="DURATION",
     help="Timeout of each call to an attached class, including its constructor. [default: 5s]",
 )

@@ -34,6 +34,23 @@ from soak.runner.cli.options import (
 )
 @patience_option
 @click.option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Number of processes that send HTTP requests, on this machine. [default: 1]",
+)
+@click.option(
+    "--locust-master",
+    metavar="HOST:PORT",
+    help="Have workers on other machines send the requests: they come to this address (see `soak locust-worker`).",
+)
+@click.option(
+    "--expect-workers",
+    type=click.IntRange(1, 4096),
+    metavar="N",
+    help="Number of those workers; the run begins with all.",
+)
+@click.option(
     "--replay",
     type=click.Path(path_type=Path),
     metavar="FILE",

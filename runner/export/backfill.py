@@ -1,10 +1,10 @@
 """The time series of a finished run, recomputed from its event stream, for import into a database."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from soak.runner.evidence.directory import RunDirectory, stream_name
+from soak.runner.evidence.directory import VERDICT, RunDirectory, stream_name
 from soak.runner.evidence.manifest import read_manifest
 from soak.runner.evidence.stream import StreamReader
 from soak.runner.evidence.verify import load_stored
@@ -12,7 +12,8 @@ from soak.runner.export.metrics import Levels, MetricSnapshot, run_labels, snaps
 from soak.runner.judge.judge import Judge
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.manifest import Manifest
-from soak.schemas.evidence.verdict import paused_s
+from soak.schemas.evidence.verdict import Status, Verdict, paused_s
+from soak.schemas.evidence.versions import decode_evidence
 from soak.schemas.files import file_name
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
@@ -48,10 +49,10 @@ def snapshots_of(
     levels, speed = Levels(scenario), reader.identity.speed
     own = run_labels(scenario.name, reader.identity.target, file_name(directory.path.resolve()))
 
-    def take(verdict: str = "") -> MetricSnapshot:
+    def take(verdict: str = "", statuses: Sequence[Status] = ()) -> MetricSnapshot:
         progress(min(1.0, judge.until_s / scenario.duration_s))
         time_s = judge.until_s / speed + paused_s(judge.resumes, judge.until_s)
-        return snapshot_of(judge, levels, own, time_s=time_s, speed=speed, verdict=verdict)
+        return snapshot_of(judge, levels, own, time_s=time_s, speed=speed, verdict=verdict, statuses=statuses)
 
     taken = []
     for block, is_step in _in_steps(reader.blocks(), step_s):
@@ -59,9 +60,17 @@ def snapshots_of(
             levels.append(part, judge.facts)
         if is_step:
             taken.append(take())
-    taken.append(take(manifest.verdict or UNFINISHED))
+    taken.append(take(manifest.verdict or UNFINISHED, _statuses(directory, judge) if manifest.verdict else ()))
     zero_s = start.timestamp() if start else _zero_s(manifest, judge.until_s, scenario.start)
     return [snapshot.later(zero_s) for snapshot in taken]
+
+
+def _statuses(directory: RunDirectory, judge: Judge) -> list[Status]:
+    """Of all objectives, as the verdict has them; empty where it is of others than this release judges."""
+    verdict = decode_evidence(directory.read(VERDICT), Verdict, directory.file(VERDICT))
+    texts = [each.comparison.text for each in judge.scenario.objectives]
+    same = texts == [each.objective for each in verdict.objectives]
+    return [each.status for each in verdict.objectives] if same else []
 
 
 def _in_steps(blocks: Iterator[Block], step_s: float) -> Iterator[tuple[Block, bool]]:

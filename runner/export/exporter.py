@@ -1,6 +1,7 @@
 """Exports during a run: when snapshots are made, and for which database."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from soak.runner.judge.judge import Judge
 from soak.runner.judge.samples import Facts
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.manifest import TimeseriesExport
-from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.evidence.verdict import Status, Verdict
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.outlets import Export, ExportType
 from soak.schemas.stream.block import Block
@@ -95,10 +96,19 @@ class Exporter:
     def finished(self, judge: Judge, verdict: Verdict) -> None:
         """Make the last snapshot, for all."""
         self._ended = True
-        self._put(self._snapshot(judge, verdict.verdict.value), self._destinations)
+        statuses = [each.status for each in verdict.objectives]
+        self._put(self._snapshot(judge, verdict.verdict.value, statuses), self._destinations)
 
-    def _snapshot(self, judge: Judge, verdict: str = "") -> MetricSnapshot:
-        return snapshot_of(judge, self._levels, self._own, time_s=time.time(), speed=self._speed, verdict=verdict)
+    def _snapshot(self, judge: Judge, verdict: str = "", statuses: Sequence[Status] = ()) -> MetricSnapshot:
+        return snapshot_of(
+            judge,
+            self._levels,
+            self._own,
+            time_s=time.time(),
+            speed=self._speed,
+            verdict=verdict,
+            statuses=statuses,
+        )
 
     def _put(self, snapshot: MetricSnapshot, destinations: list[_Destination]) -> None:
         for destination in destinations:

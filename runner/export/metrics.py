@@ -6,14 +6,15 @@ scenarios (indicators, alerts, faults) is a label, so that one dashboard serves 
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from soak.runner.judge.about import is_met
 from soak.runner.judge.combined import AnyGuard, Combined
 from soak.runner.judge.compared import shown
 from soak.runner.judge.judge import Judge
+from soak.runner.judge.objectives import standings
 from soak.runner.judge.samples import Facts
+from soak.schemas.evidence.verdict import Status
 from soak.schemas.language.conditions import Comparison
 from soak.schemas.language.expression import Unit
 from soak.schemas.language.model import Scenario
@@ -52,7 +53,7 @@ _PLAIN = {
     "soak_scenario_duration_seconds": "Duration of arrivals, in scenario time.",
     "soak_speed_ratio": "Seconds of scenario time per second of real time.",
     "soak_tasks": "Tasks by state.",
-    "soak_objective_met": "Whether the observed value of an objective meets its target, so far.",
+    "soak_objective_met": "Whether an objective is PASS (1) or FAIL (0), so far; nothing while it is neither.",
     "soak_alert_firing": "Whether an alert is firing.",
     "soak_fault_active": "Whether a scheduled fault is active.",
 }
@@ -135,13 +136,23 @@ def brief_snapshot(time_s: float, own: Labels, *, running: bool) -> MetricSnapsh
 
 
 def snapshot_of(
-    judge: Judge, levels: Levels, own: Labels, *, time_s: float, speed: float, verdict: str = ""
+    judge: Judge,
+    levels: Levels,
+    own: Labels,
+    *,
+    time_s: float,
+    speed: float,
+    verdict: str = "",
+    statuses: Sequence[Status] = (),
 ) -> MetricSnapshot:
-    """Everything that has a value now; `own`: labels that all carry, `verdict`: once the run has ended."""
+    """Everything that has a value now; `own`: labels that all carry.
+
+    verdict, statuses: once the run has ended; the latter of all objectives, in their order.
+    """
     found = [
         *_of_the_run(judge, speed, verdict),
         *_of_slis(judge, levels),
-        *_of_objectives(judge),
+        *_of_objectives(judge, statuses or standings(judge)),
         *_of_conditions(judge),
     ]
     return _snapshot(time_s, own, found)
@@ -190,18 +201,18 @@ def _of_slis(judge: Judge, levels: Levels) -> _Found:
         yield f"soak_level{SUFFIXES[unit]}", (("series", series),), value
 
 
-def _of_objectives(judge: Judge) -> _Found:
-    for place, objective in enumerate(judge.scenario.objectives):
+def _of_objectives(judge: Judge, statuses: Sequence[Status]) -> _Found:
+    for place, (objective, status) in enumerate(zip(judge.scenario.objectives, statuses, strict=True)):
         comparison, windows = objective.comparison, judge.windows.get(place)
         if windows is None:
-            (value, target), met = shown(judge, comparison), is_met(judge, objective)
+            value, target = shown(judge, comparison)
         else:
-            value, target, met = windows.so_far()
+            value, target = windows.so_far()[:2]
         labels, suffix = (("objective", comparison.text),), SUFFIXES[objective.unit]
         yield f"soak_objective{suffix}", labels, value
         yield f"soak_objective_target{suffix}", labels, target
-        if met is not None:
-            yield "soak_objective_met", labels, float(met)
+        if status is not Status.INCONCLUSIVE:
+            yield "soak_objective_met", labels, float(status is Status.PASS)
 
 
 def _of_conditions(judge: Judge) -> _Found:

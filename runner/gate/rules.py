@@ -133,11 +133,20 @@ def _problems(rule: RunsRule, run: Run) -> Iterator[str]:
         yield f"{named} ran at speed {manifest.speed:g} ({rule.fastest:g} at most)"
     if not rule.warnings and verdict.warned:
         yield f"{named} has warnings: {verdict.warned[0]}"
+    if not rule.thin and verdict.thin:
+        yield f"{named} is on thin evidence: {_first_of(verdict)}"
     for bound in rule.bounds:
         yield from _broken(bound, verdict)
     yield from missing_documents(rule.documents, run.directory)
     for name in rule.alerts:
         yield from unresolved(name, verdict, manifest)
+
+
+def _first_of(verdict: Verdict) -> str:
+    """What is said of the first objective that holds on thin evidence, and how many more there are."""
+    first, *more = verdict.thin
+    told = next((each for each in verdict.caveats if each.startswith(f"{first.objective} ")), first.objective)
+    return f"{told}{f' (and {len(more)} more)' if more else ''}"
 
 
 def _broken(bound: Bound, verdict: Verdict) -> Iterator[str]:

@@ -64,7 +64,7 @@ def _address(request: Request, names: Names, url: str, allowed: Allowed, place: 
     where = f"{place}.path"
     path, mark, query = request.path.partition("?")
     is_whole = path.startswith(("http://", "https://"))
-    pieces = pieces_of(path, names, where, _in_path)
+    pieces = [_url_text(each) if isinstance(each, str) else each for each in pieces_of(path, names, where, _in_path)]
     if is_whole:
         allowed.check(_host_of(pieces, where))
     elif not url:
@@ -73,7 +73,10 @@ def _address(request: Request, names: Names, url: str, allowed: Allowed, place: 
         pieces.insert(0, url)
     asked: Pieces = []
     if mark:
-        asked += pieces_of(query, names, f"{where}?", _in_query)
+        asked += [
+            _url_text(each) if isinstance(each, str) else each
+            for each in pieces_of(query, names, f"{where}?", _in_query)
+        ]
     for name, text in request.query:
         key = pieces_of(name, names, f"{place}.query~{name}", _in_query, fixed=True)
         value = pieces_of(text, names, f"{place}.query.{name}", _in_query, fixed=True)
@@ -88,6 +91,11 @@ def _host_of(pieces: Pieces, where: str) -> str:
     if len(pieces) > 1 and not slash:
         raise UsageError(f"{where}: the host differs from request to request (write the host itself)")
     return f"{first.partition('://')[0]}://{host}/"
+
+
+def _url_text(text: str) -> str:
+    """What a path says itself: only what no URL can have is encoded (RFC 3986)."""
+    return quote(text, safe="%:/?[]@!$&'()*+,;=~-._")
 
 
 def _in_path(text: str) -> str:

@@ -2,14 +2,8 @@
 
 import math
 
-from soak.runner.judge.compared import target_of, value_of
-from soak.runner.judge.confidence import DEFAULT_CONFIDENCE, Evidence
 from soak.runner.judge.interval import wilson
-from soak.runner.judge.judge import Judge
 from soak.schemas.evidence.verdict import Status
-from soak.schemas.language.conditions import Objective
-from soak.schemas.language.expression import Op
-from soak.schemas.language.slis import Aggregate
 from soak.schemas.units import show_ratio
 
 
@@ -33,20 +27,3 @@ def about(
 def _could_contradict(target: float, confidence: float, samples: float) -> bool:
     """Whether any outcome of this number of observations (0 % or 100 %) excludes the target."""
     return wilson(0, samples, confidence)[1] < target or wilson(samples, samples, confidence)[0] > target
-
-
-def is_met(judge: Judge, objective: Objective) -> bool | None:
-    """Whether an objective holds, so far; None with too few observations. Future observations are ignored."""
-    comparison = objective.comparison
-    labels = judge.labels.selected(comparison.selector)
-    value, target = value_of(judge, comparison), target_of(judge, comparison)
-    if math.isnan(value) or math.isnan(target):
-        return None
-    if comparison.op is not Op.ABOUT:
-        return comparison.op.holds(value, target)
-    confidence = objective.confidence or DEFAULT_CONFIDENCE
-    fold, share = judge.folds.fold(comparison.sli, labels), comparison.sli.aggregate is Aggregate.RATIO
-    statement = Evidence(comparison.sli, fold, judge.course_of(comparison), judge.schedule).statement(confidence)
-    count = statement.effective or fold.samples
-    status, _ = about(statement.interval, target, confidence, count, share=share)
-    return None if status is Status.INCONCLUSIVE else status is Status.PASS

@@ -27,6 +27,8 @@ class Case:
     judge: Judge
     objective: Objective
     windows: WindowFold | None = None
+    so_far: bool = False
+    """Whether the run goes on: what is open is left aside."""
     comparison: Comparison = field(init=False)
     fold: Fold = field(init=False)
     value: float = field(init=False)

@@ -179,6 +179,8 @@ class _Residuals:
             begins_s = np.arange(schedule.start_s, course.last_s[-1] - schedule.cycle_s / 2, schedule.cycle_s)
             cycles = np.unique(np.searchsorted(course.first_s, begins_s))
             cycles = cycles[cycles < len(weight)]
+            # One cycle alone tells nothing of how they vary.
+            cycles = cycles if len(cycles) > 1 else cycles[:0]
         total = float(weight.sum())
         return cls(part - means[stratum] * weight, cycles, total * variance, total)
 

@@ -26,7 +26,7 @@ from soak.schemas.stream.block import Floats, Ints
 
 
 def jain_index(throughput: Floats, asked: Floats) -> float:
-    """Jain's index of throughput / max-min fair share; of tenants that ask for something. NaN of fewer than two, and of nothing."""
+    """Jain's index of throughput / max-min fair share, of the tenants that ask for something; NaN of fewer than two."""
     some = asked > 0
     throughput, asked = throughput[some], asked[some]
     total = float(throughput.sum())
@@ -49,7 +49,7 @@ def max_min(asked: Floats, total: float) -> Floats:
 
 
 class Evenness:
-    """Jain's index of the tenants of a scenario in some of its phases, from what was due (weights) and what ended well (values)."""
+    """Jain's index of tenants in some phases of a run, from what was due (weights) and what succeeded (values)."""
 
     def __init__(self, scenario: Scenario, labels: LabelNumbers, chosen: frozenset[int] | None) -> None:
         """chosen: label numbers; None: the whole run, without the warm-up and what comes after the last arrivals."""

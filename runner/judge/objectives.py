@@ -22,6 +22,7 @@ from soak.runner.judge.confidence import DEFAULT_CONFIDENCE, Interval, Statement
 from soak.runner.judge.judge import Judge
 from soak.runner.judge.unfinished import open_observations
 from soak.runner.judge.warnings import with_warnings
+from soak.runner.judge.window_fold import WindowFold
 from soak.runner.judge.windowed import judge_every_window, judge_share
 from soak.schemas.evidence.verdict import ObjectiveResult, Status
 from soak.schemas.language.comparison import may_be_excluded
@@ -41,6 +42,30 @@ def judge_objectives(judge: Judge, late: str) -> list[ObjectiveResult]:
         for place, _ in placed
     )
     return with_warnings(judge, results)
+
+
+def standings(judge: Judge) -> list[Status]:
+    """How every objective stands so far, as the verdict would have it were nothing open.
+
+    INCONCLUSIVE where its interval says neither, or too little was observed. What must hold in every window holds until one
+    window is broken.
+    """
+    windows, placed = judge.windows, list(enumerate(judge.scenario.objectives))
+    every = {place for place, each in placed if each.window_s is not None and each.share is None}
+    cases = {place: Case(judge, each, windows.get(place), so_far=True) for place, each in placed if place not in every}
+    _find_failures(list(cases.values()))
+    return [_by_windows(windows[place]) if place in every else _standing(cases[place]) for place, _ in placed]
+
+
+def _by_windows(windows: WindowFold) -> Status:
+    met = windows.so_far()[2]
+    return Status.INCONCLUSIVE if met is None else Status.PASS if met else Status.FAIL
+
+
+def _standing(case: Case) -> Status:
+    if case.demanded or not case.observed:
+        return _status(case, case.statement(case.level))[0]
+    return Status.PASS if case.op.holds(case.value, case.target) else Status.FAIL
 
 
 def _find_failures(cases: Sequence[Case]) -> None:
@@ -210,6 +235,8 @@ def _is_thin(case: Case, statement: Statement) -> bool:
 
 
 def _unless_unfinished(case: Case) -> tuple[Status, str]:
+    if case.so_far:
+        return Status.PASS, ""
     comparison = case.comparison
     still, what = open_observations(case.judge, comparison)
     if still and not all(case.op.holds(value, case.target) for value in case.fold.extremes(comparison.sli, still)):

@@ -59,19 +59,18 @@ class Children:
         """What has been told, waiting for `patience_s` at most. Raises UsageError and SoakError as processes report them."""
         assert self._speaker
         found = self._speaker.read(patience_s)
-        for name, pipe in self._pipes.items():
+        for pipe in self._pipes.values():
             if pipe is not self._speaker:
                 found += [each for each in pipe.read() if each["is"] == "failed"]
-            elif pipe.closed:
-                self._first_ended(name, found)
         for message in found:
             if message["is"] == "failed":
                 raise (UsageError if message["usage"] else SoakError)(message["words"])
         return found
 
-    def _first_ended(self, name: str, found: list[Message]) -> None:
-        if self._processes and not any(each["is"] == "failed" for each in found):
-            raise SoakError(f"the load generator {name} ended (see {self.log})")
+    def refuse_end(self) -> None:
+        """Raise SoakError if the first process has ended by itself."""
+        if self._speaker and self._speaker.closed and self._processes:
+            raise SoakError(f"the load generator ended by itself (see {self.log})")
 
     def ended(self) -> list[int]:
         """The numbers of workers on this machine whose process has ended."""
@@ -80,6 +79,10 @@ class Children:
             for name, process in self._processes.items()
             if name in self._number and process.poll() is not None
         ]
+
+    def code(self, name: str) -> int | None:
+        """The exit code of a process; None while it runs."""
+        return self._processes[name].poll()
 
     def forget(self) -> None:
         """From here on they may end."""

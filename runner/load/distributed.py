@@ -1,6 +1,10 @@
 """The master of several workers, and a worker: connected by Locust. Imported by such processes only."""
 
+import errno
+import math
+import socket
 import time
+from contextlib import closing
 from typing import Any
 
 import gevent
@@ -11,17 +15,16 @@ from locust.exception import RPCError
 from soak.runner.load.frames import Message
 from soak.runner.load.roles import Role, Working, here
 from soak.runner.load.software import software
-from soak.schemas.errors import SoakError, UsageError
+from soak.schemas.errors import SoakError, UsageError, failure_words
 
 _TYPE = "soak"
 _LOOK_S = 0.5
 _LAST_WORDS_S = 0.3
-_CONNECT_S = 15
 _CLOCK_READINGS, _CLOCK_AGAIN_S = 8, 30.0
 
 # A worker hears nothing from its master for so long: it is gone. Locust's own defaults are for people who watch.
 runners.MASTER_HEARTBEAT_TIMEOUT = 5
-runners.CONNECT_TIMEOUT, runners.CONNECT_RETRY_COUNT = 1, _CONNECT_S
+runners.CONNECT_TIMEOUT = 1
 runners.WORKER_LOG_REPORT_INTERVAL = -1
 
 
@@ -90,19 +93,23 @@ class Master(Role):
 def _master(environment: Environment, host: str, port: int) -> Any:
     """Raises UsageError where it cannot listen there."""
     try:
+        # Locust would say no more than that it failed.
+        with closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
         return environment.create_master_runner(host, port)
-    except SystemExit:
-        what = f"port {port} of {host} is in use"
-    except RPCError:
-        what = f"{host}:{port} is not an address of this machine that can be listened at"
-    raise UsageError(f"--locust-master: {what} (choose another)")
+    except (OSError, RPCError, SystemExit) as error:
+        in_use = isinstance(error, SystemExit) or getattr(error, "errno", 0) == errno.EADDRINUSE
+        why = "is in use" if in_use else f"cannot be listened at: {failure_words(error)}"
+        raise UsageError(f"--locust-master: port {port} of {host} {why} (choose another)") from None
 
 
 class Worker(Role):
-    """Sends requests as its master says."""
+    """Sends requests as its master says. patience_s: how long it tries to reach that."""
 
-    def __init__(self, fd: int, host: str, port: str, name: str) -> None:
+    def __init__(self, fd: int, host: str, port: str, name: str, patience_s: str) -> None:
         super().__init__(fd)
+        runners.CONNECT_RETRY_COUNT = math.ceil(float(patience_s) / runners.CONNECT_TIMEOUT)
         self._address, self._name = (host, int(port)), name
         self._apart_s = 0.0
         """How far the master's clock is ahead of this machine's."""

@@ -9,11 +9,11 @@ from soak.runner.load.frames import Message
 from soak.runner.load.order import Part
 from soak.runner.load.rows import What
 from soak.runner.load.shares import Share, mine, users_of
-from soak.schemas.stream.block import Bools, Floats, Ints
+from soak.schemas.stream.block import Bools, Floats, Ints, tick
 from soak.schemas.stream.events import KEY_SHIFT
 from soak.simulation.plan import Plan
 
-_T, _WHAT, _NUMBER = range(3)
+_T, _WHAT, _NUMBER, _DUE = range(4)
 _NOTHING = -1
 
 
@@ -31,6 +31,8 @@ class Division:
         self._ended_s = np.full(count, math.nan)
         """By user, when that ended; not a number while it is open."""
         self._open = {index: np.empty(0, dtype=np.int64) for index in range(workers)}
+        self._reached = dict.fromkeys(range(workers), (-1.0, -1))
+        """By process, the last arrival that it sent: when it was due, and its number. It sends them in that order."""
         self.begun = 0
         """Requests sent so far."""
 
@@ -50,6 +52,8 @@ class Division:
         self.begun += int(begun.sum())
         now_open = np.concatenate([self._open[index], number[begun]])
         self._open[index] = now_open[~np.isin(now_open, number[ended])]
+        if self._plan.users is None:
+            self._reached[index] = max([self._reached[index], *zip(rows[begun, _DUE], number[begun], strict=True)])
         if len(self._last):
             self._follow(number, begun, ended, rows[:, _T])
 
@@ -60,13 +64,13 @@ class Division:
         its_last = ended & (self._last[user] == number)
         self._ended_s[user[its_last]] = t_s[its_last]
 
-    def lost(self, index: int, until_s: float, from_s: float, others: Sequence[int]) -> dict[int, Message]:
-        """A process that told everything until `until_s` is lost; by number, what each of the others does more from `from_s` on.
+    def lost(self, index: int, from_s: float, others: Sequence[int]) -> dict[int, Message]:
+        """A process is lost; by number, what each of the others does more from `from_s` on.
 
         Arrivals that were due meanwhile come later by as much. Users go on as if a request that was open had ended then.
         """
         shares, users, self._open[index] = self._shares.pop(index), self._users.pop(index), self._open[index][:0]
-        late = [] if self._plan.users else self._missed(shares, until_s, from_s)
+        late = [] if self._plan.users else self._missed(index, shares, from_s)
         orders: dict[int, Message] = {}
         for place, heir in enumerate(others):
             given = [share.split(len(others), from_s)[place] for share in shares]
@@ -85,18 +89,17 @@ class Division:
         """The tasks of a process that have begun and not ended."""
         return self._open[index].tolist()
 
-    def _missed(self, shares: list[Share], until_s: float, from_s: float) -> list[tuple[float, int]]:
-        missed = []
+    def _missed(self, index: int, shares: list[Share], from_s: float) -> list[tuple[float, int]]:
+        """The arrivals that a process has not sent and that are due before `from_s`: each later by what the first has to be."""
+        missed: list[tuple[float, int]] = []
+        reached_s, last = self._reached[index]
         for chunk in self._plan.again().submissions():
             if len(chunk) and chunk.due_s[0] >= from_s:
                 break
-            meanwhile = (chunk.due_s >= until_s) & (chunk.due_s < from_s)
-            its = meanwhile & mine(shares, chunk.number, chunk.due_s)
-            missed += [
-                (due_s + from_s - until_s, number)
-                for due_s, number in zip(chunk.due_s[its].tolist(), chunk.number[its].tolist(), strict=True)
-            ]
-        return missed
+            after = (chunk.due_s > reached_s) | ((chunk.due_s == reached_s) & (chunk.number > last))
+            its = after & (chunk.due_s < from_s) & mine(shares, chunk.number, chunk.due_s)
+            missed += zip(chunk.due_s[its].tolist(), chunk.number[its].tolist(), strict=True)
+        return [(tick(due_s + from_s - missed[0][0]), number) for due_s, number in missed]
 
     def _next(self, user: int, from_s: float) -> tuple[int, float, int] | None:
         """What a user submits next: the user, when, and the number of the task."""

@@ -1,8 +1,7 @@
 """Load as the runner sees it: processes that are told a plan, and blocks of the events of what they sent."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,15 +9,14 @@ from soak.runner.load.children import Children
 from soak.runner.load.division import Division
 from soak.runner.load.events import Merged
 from soak.runner.load.frames import Message
+from soak.runner.load.options import ONE_PROCESS, Options
 from soak.runner.load.order import Order
 from soak.schemas.errors import SoakError, UsageError
 from soak.schemas.stream.block import Block, make_block, merge
 from soak.schemas.stream.events import Kind
 from soak.simulation.plan import Plan
 
-PATIENCE_REAL_S = 60.0
-"""How long to wait for the workers that are expected."""
-_ANSWER_REAL_S = 30.0
+_ANSWER_REAL_S = 60.0
 _TAKE_OVER_REAL_S = 0.5
 """How long after a process was found lost the others go on with its work: they must have been told by then."""
 _LAST_WORDS_REAL_S = 2.0
@@ -34,22 +32,8 @@ class Detail(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How load is made. processes: on this machine. master: address and port that workers elsewhere come to, if any do.
-
-    expect: how many of those there are, for which is waited `patience_s`.
-    """
-
-    processes: int = 1
-    master: tuple[str, int] | None = None
-    expect: int = 0
-    patience_s: float = PATIENCE_REAL_S
-
-    @property
-    def workers(self) -> int:
-        """How many processes send requests."""
-        return self.expect if self.master else self.processes
+def _nothing() -> None:
+    """What is done while waiting."""
 
 
 class Generator:
@@ -58,7 +42,7 @@ class Generator:
     order: the work. log: the file that what they write to standard error goes to.
     """
 
-    def __init__(self, plan: Plan, order: Order, options: Options = Options(), log: Path | None = None) -> None:
+    def __init__(self, plan: Plan, order: Order, options: Options = ONE_PROCESS, log: Path | None = None) -> None:
         self._plan, self._order, self._options = plan, order, options
         self._children = Children(log)
         self._division = Division(plan, options.workers)
@@ -68,7 +52,7 @@ class Generator:
         self._names: list[str] = []
         self._there: set[int] = set()
         self._notes: list[tuple[float, Kind, int]] = []
-        self._epoch_s = 0.0
+        self._epoch_s, self._ends_s = 0.0, plan.ends_s
         self._details: list[Detail] = []
 
     def __enter__(self) -> "Generator":
@@ -79,12 +63,12 @@ class Generator:
 
     # Before the start.
 
-    def prepare(self) -> None:
-        """Start the processes and wait until each of them knows its work.
+    def prepare(self, meanwhile: Callable[[], None] = _nothing) -> None:
+        """Start the processes and wait until each of them knows its work. `meanwhile` is called several times a second.
 
         Raises UsageError where too few workers come or the port is taken, SoakError for processes that fail.
         """
-        options = self._options
+        options, self._meanwhile = self._options, meanwhile
         if options.workers == 1 and options.master is None:
             self._children.start("load0", ["alone"])
             self._children.number("load0", 0)
@@ -109,7 +93,9 @@ class Generator:
         listening = self._await("listening", until_s, "listen for workers")[0]
         if options.master is None:
             for index in range(options.workers):
-                self._children.start(f"load{index}", ["worker", "127.0.0.1", str(listening["port"]), f"load{index}"])
+                self._children.start(
+                    f"load{index}", ["worker", "127.0.0.1", str(listening["port"]), f"load{index}", "60"]
+                )
         until_s = time.monotonic() + options.patience_s
         joined: list[Message] = []
         while len(joined) < options.workers:
@@ -124,6 +110,8 @@ class Generator:
     def _await(self, kind: str, until_s: float, what: str) -> list[Message]:
         while (left_s := until_s - time.monotonic()) > 0:
             found = [each for each in self._children.read(min(left_s, 0.2)) if each["is"] == kind]
+            self._children.refuse_end()
+            self._meanwhile()
             if found:
                 return found
         if not what:
@@ -137,9 +125,11 @@ class Generator:
         self._epoch_s = epoch_s
         self._children.say({"is": "start", "epoch": epoch_s})
 
-    def end_arrivals(self, at_s: float) -> None:
-        """Nothing that is due from then on is sent."""
-        self._children.say({"is": "end", "at": at_s})
+    def _tell_end(self) -> None:
+        """Where the plan has come to end earlier, nothing that is due from then on is sent."""
+        if self._plan.ends_s < self._ends_s:
+            self._ends_s = self._plan.ends_s
+            self._children.say({"is": "end", "at": self._ends_s})
 
     @property
     def names(self) -> list[str]:
@@ -172,10 +162,12 @@ class Generator:
             self._handle(message)
         for index in self._children.ended():
             self._lose(index)
+        self._children.refuse_end()
 
     def take(self, until_s: float | None = None) -> Block:
         """The events up to `until_s`, or `safe_s` if that is earlier, in time order. Raises SoakError when no process is left."""
         self.read()
+        self._tell_end()
         until_s = self.safe_s if until_s is None else min(until_s, self.safe_s)
         self._count_planned(until_s)
         block = self._merged.take(until_s)
@@ -187,20 +179,18 @@ class Generator:
         return found
 
     def stop(self, until_s: float | None = None) -> Block:
-        """End the load; the last block. Requests that are open stay so."""
+        """End the load; the last block, of what was told until then. Requests that are open stay so."""
         self._children.say({"is": "stop"})
-        stopped: set[int] = set()
+        waited_for = set(self._there)
         end_s = time.monotonic() + _LAST_WORDS_REAL_S
-        while len(stopped & self._there) < len(self._there) and time.monotonic() < end_s:
+        while waited_for and time.monotonic() < end_s:
             for message in self._children.read(0.05):
-                stopped |= {message["worker"]} if message["is"] == "stopped" else set()
-                self._handle(message)
-            if not self._children.pids:
-                break
-        self._children.forget()
-        block = self.take(until_s)
+                if message["is"] == "stopped":
+                    waited_for.discard(message["worker"])
+                elif message["is"] == "rows":
+                    self._handle(message)
         self.close()
-        return block
+        return self.take(until_s)
 
     def close(self) -> None:
         """End all processes."""
@@ -222,7 +212,7 @@ class Generator:
         if not self._there:
             raise SoakError(f"the load generator {self._names[index]} ended (see {self._children.log})")
         from_s = (time.monotonic() + _TAKE_OVER_REAL_S - self._epoch_s) * self._order.speed
-        for heir, message in self._division.lost(index, until_s, from_s, sorted(self._there)).items():
+        for heir, message in self._division.lost(index, from_s, sorted(self._there)).items():
             self._children.say({**message, "worker": heir})
 
     def _noted(self, until_s: float) -> Block:

@@ -103,10 +103,12 @@ class _Reader(pickle.Unpickler):
         """Raises SoakError for what is not part of a scenario."""
         if (module, name) == ("builtins", "getattr"):
             return _member
-        ours = module.partition(".")[0] == "soak"
-        if ours or (module, name) in self._beside:
+        if (module, name) in self._beside:
+            return super().find_class(module, name)
+        if module.startswith("soak.schemas.") or (module, name) == (Work.__module__, Work.__name__):
             found = super().find_class(module, name)
-            if isinstance(found, type) or (module, name) in self._beside:
+            # What a module has only imported is not of the scenario.
+            if isinstance(found, type) and found.__module__ == module:
                 return found
         raise SoakError(f"the process was sent a {module}.{name}, which is not part of a scenario")
 

@@ -82,7 +82,7 @@ class Line:
 
 
 class Role:
-    """Hears the runner, and whoever else; `line` leads to the process that started this one."""
+    """Hears the process that started this one, by its `line`."""
 
     def __init__(self, fd: int) -> None:
         self.line = Line(fd, self.hear)
@@ -92,7 +92,7 @@ class Role:
         """A message came from the process that started this one."""
 
     def begin(self) -> None:
-        """Whatever is to be done at first."""
+        """What is to be done at first."""
 
     def run(self) -> int:
         """Act until the end."""

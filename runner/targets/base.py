@@ -4,6 +4,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from soak.runner.load.options import Options
 from soak.runner.targets.history import History
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
@@ -54,6 +55,13 @@ class Redelivering(Protocol):
     """
 
     redelivery_s: float | None
+
+
+@runtime_checkable
+class Loading(Protocol):
+    """A target whose load is made by processes of their own. `load`: which; set before `admit`."""
+
+    load: Options
 
 
 @runtime_checkable

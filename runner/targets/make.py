@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from soak.runner.linux import refuse_elsewhere
-from soak.runner.targets.base import Target
+from soak.runner.load.options import Options
+from soak.runner.targets.base import Loading, Target
 from soak.runner.targets.room import named, room_of, target_names
 from soak.schemas.errors import ScenarioError, UsageError, quoted
 from soak.schemas.language.registry import OURS
@@ -39,6 +40,16 @@ def make_target(name: str, speed: float | None = None, patience_s: float | None 
     if file:
         return from_file(load_target(Path(name)), speed or 1.0)
     return found.make(speed or 1.0) if found else _attached(name, speed or 1.0, patience_s)
+
+
+def have_load_made(target: Target, load: Options | None) -> None:
+    """Say how the load of a target is made; None: by default. Raises UsageError for one that makes no HTTP load."""
+    if load is None:
+        return
+    if not isinstance(target, Loading):
+        what = f"--processes and --locust-master are for targets that are sent HTTP requests, not for {target.name}"
+        raise UsageError(f"{what} (remove them)")
+    target.load = load
 
 
 def is_file(name: str) -> bool:

@@ -56,8 +56,8 @@ class ReasonKind(StrEnum):
     """What a reason is about; the subject of the first five is its name, of an objective its text.
 
     INTERRUPTED, CUT: the run was interrupted, or its stream is incomplete; NO_OBJECTIVES: there is nothing to judge; LOST_EVENTS,
-    GAP: telemetry was lost, or silent for too long; LATENESS, TASKS, OFFERED: the load generator fell behind or was the bottleneck, not all tasks
-    arrived, or not all that were planned were submitted.
+    GAP: telemetry was lost, or silent for too long; LATENESS, TASKS, OFFERED: the load generator fell behind or was the
+    bottleneck, not all tasks arrived, or not all that were planned were submitted.
     """
 
     OBJECTIVE = "objective"
@@ -370,13 +370,18 @@ class Verdict(msgspec.Struct, frozen=True):
     @property
     def headline(self) -> str:
         """The verdict with what it rests on: never more than there is."""
-        thin = sum(each.thin and each.status is Status.PASS for each in self.objectives)
+        thin = len(self.thin)
         if self.verdict is not Outcome.PASS:
             return self.verdict.value
         evidence = f" on thin evidence ({thin} of {len(self.objectives)} objectives)" if thin else ""
         warned = len(self.warned)
         warnings = f" with {warned} warning{'s' * (warned > 1)}" if warned else ""
         return f"{self.verdict.value}{evidence}{warnings}"
+
+    @property
+    def thin(self) -> list[ObjectiveResult]:
+        """The objectives that hold by their observed value alone."""
+        return [each for each in self.objectives if each.thin and each.status is Status.PASS]
 
     @property
     def warned(self) -> list[str]:

@@ -71,8 +71,8 @@ def place_of(text: str) -> Place:
 def _pattern(text: str) -> re.Pattern[str]:
     try:
         pattern = re.compile(text)
-    except re.error as error:
-        raise WordingError(f"{text!r} is not a regular expression: {error.msg}", "correct it") from None
+    except re.error:
+        raise WordingError(f"{text!r} is not a regular expression of Python", "correct it") from None
     if pattern.groups != 1:
         raise WordingError(f"{text!r} has {pattern.groups} groups", "put what is to be kept in one pair of parentheses")
     return pattern

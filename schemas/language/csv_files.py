@@ -54,5 +54,5 @@ def _lines(name: str, content: bytes) -> Iterator[tuple[int, tuple[str, ...]]]:
         for row in reader:
             if row:
                 yield reader.line_num, tuple(row)
-    except csv.Error as error:
-        raise WordingError(f"{name}:{reader.line_num}: {error}", "correct the line") from None
+    except csv.Error:
+        raise WordingError(f"{name}:{reader.line_num}: is not CSV", "correct the quotes of the line") from None

@@ -15,7 +15,7 @@ import yaml
 from soak.schemas.errors import FileError, Mark, Problem, ScenarioError, Where, quoted, reason, shortened
 from soak.schemas.files import STDIN
 from soak.schemas.language.json_text import is_json, read_json
-from soak.schemas.language.scalars import TrapError, read_scalar, remedy_at
+from soak.schemas.language.scalars import JSON, TrapError, read_scalar, remedy_at
 from soak.schemas.language.syntax import MAX_DEPTH, MAX_NODES, check_extent, start, syntax_problem, too_large
 
 MAX_BYTES = 1_000_000
@@ -230,6 +230,8 @@ class _Reader:
         try:
             return read_scalar(text)
         except TrapError as trap:
+            if trap.empty and text and JSON in where:
+                return None
             remedy = remedy_at(where, text) or trap.remedy
             return self._refuse(where, trap.what, remedy, None if trap.empty else text)
 

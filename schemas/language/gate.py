@@ -78,6 +78,8 @@ class RunsRule:
     newest: bool
     warnings: bool
     """Whether runs with warnings count."""
+    thin: bool
+    """Whether runs count in which an objective holds on thin evidence."""
     documents: tuple[str, ...] = ()
     alerts: tuple[str, ...] = ()
 
@@ -152,6 +154,7 @@ def _rule(rule: Any) -> TestsRule | RunsRule:
         bounds=tuple(map(_bound, runs["slis"])),
         newest=runs["newest"],
         warnings=runs["warnings"],
+        thin=runs["thin"],
         documents=tuple(runs["documents"]),
         alerts=tuple(runs["alerts"]),
     )

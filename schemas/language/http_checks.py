@@ -175,10 +175,10 @@ def _data(view: View) -> Iterator[Problem]:
         if isinstance(file, str):
             try:
                 read_table(file, view.folders.read(file))
+            except WordingError as error:
+                yield view.problem((*where, "file"), error.what, error.remedy)
             except ValueError as error:
-                yield view.problem(
-                    (*where, "file"), str(error), "correct it, or name another file in the scenario's folder"
-                )
+                yield view.problem((*where, "file"), str(error), "name a file in the scenario's folder")
         if item.get("pick") == "by_user" and view.get("workload", "users") is None:
             yield view.problem((*where, "pick"), "there are no users", "write workload.users, or pick: in_order")
 
@@ -194,13 +194,12 @@ def _login(view: View, scope: Scope) -> Iterator[Problem]:
         scope = scope.without(["user"], f"each {who} logs in, not each user", "write for_each: user")
     if who == "run":
         scope = scope.without(["tenant"], "one login is for all tenants", "write for_each: tenant")
-    first = scope.without(
-        names - set(variables if isinstance(variables, dict) else ()), "is what the login gives", "leave it out"
-    )
-    yield from exchange_problems(view, ("http", "login"), first)
+    names -= set(variables if isinstance(variables, dict) else ())
+    before = scope.without(names, "it is what the login gives", "leave it out of the login")
+    yield from exchange_problems(view, ("http", "login"), before)
     yield from request_problems(view, ("http", "login", "renew", "request"), scope)
     missing = {"user": "users", "tenant": "tenants"}.get(str(who))
-    if missing and view.get("workload", missing) is None:
+    if missing and not view.get("workload", missing):
         yield view.problem(("http", "login", "for_each"), f"there are no {missing}", "write for_each: run")
 
 

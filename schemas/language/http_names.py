@@ -91,9 +91,9 @@ def scope_of(view: View) -> Scope:
     first = {*DRAWN, *OF_REQUEST, *given, *(variables if isinstance(variables, dict) else ())}
     scope = Scope(frozenset(first), frozenset(later - first), columns)
     absent = {
-        "tenant": view.get("workload", "tenants") is None,
-        "kind": view.get("workload", "kinds") is None,
-        "user": view.get("workload", "users") is None,
+        "tenant": not view.get("workload", "tenants"),
+        "kind": not view.get("workload", "kinds"),
+        "user": not view.get("workload", "users"),
     }
     for name, is_absent in absent.items():
         if is_absent and (not isinstance(variables, dict) or name not in variables):

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from soak.schemas.errors import Mark, ScenarioError, Where
-from soak.schemas.language.scalars import MAX_DIGITS, TrapError, read_scalar
+from soak.schemas.language.scalars import JSON, MAX_DIGITS, TrapError, read_scalar
 from soak.schemas.language.syntax import MAX_DEPTH, MAX_NODES, too_large
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ class _Reader:
         try:
             return _number(word) if _EXPONENT.match(word) else read_scalar(word)
         except TrapError as trap:
-            self._refuse(where, trap.what, trap.remedy)
+            if not (trap.empty and JSON in where):
+                self._refuse(where, trap.what, trap.remedy)
             return None
 
     def _refuse(self, where: Where, what: str, remedy: str) -> None:

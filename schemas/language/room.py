@@ -132,9 +132,9 @@ class Language:
     instead: for keys of `workload.task` that other systems have, what this one takes. template: a commented scenario of the
     system to start from, for `soak init --template`; it runs within seconds. closed: whether its work may come from users who
     wait for it; at_once: how many tasks it works on at a time at most. kind_service: how long an
-    attempt takes at a kind of work as it is written (None: as at any other); None where kinds say nothing of it. kind_labels: labels
-    that follow from the kind of a task: by name, the value for each kind. durations: event types that have one, the time since
-    the event of another type of the same task, attempt and part. arrivals: those of the scenario, with
+    attempt takes at a kind of work as it is written (None: as at any other); None where kinds say nothing of it. kind_labels:
+    labels that follow from the kind of a task: by name, the value for each kind. durations: event types that have one, the time
+    since the event of another type of the same task, attempt and part. arrivals: those of the scenario, with
     what faults of the source make of them; by default as they are written. parts: the labels by which its series can be
     selected beside tenant, kind and phase: names and values of those that go together. work: what it works on, if it has no
     tasks; its tracker counts it. slis_with: of the indicators those that a scenario says more of, as it is written.

@@ -47,6 +47,10 @@ _TRAPS = (
 )
 
 
+JSON = "json"
+"""A key below which values are sent or expected as JSON: null is one."""
+
+
 class TrapError(ValueError):
     """A scalar that parsers read differently, or (`empty`) without a value; `what` explains it, `remedy` says what to write."""
 

@@ -47,6 +47,9 @@ def build_target(data: Data) -> TargetFile:
         source=_source(source) if source else None,
         streams={name: _ledger(each) for name, each in data["streams"].items()},
         sinks={name: _ledger(each) for name, each in data["sinks"].items()},
+        url=data["url"].rstrip("/") if "url" in data else None,
+        ready=_probe(data.get("ready")),
+        metrics={name: _metric(each) for name, each in data["metrics"].items()},
     )
 
 
@@ -63,6 +66,8 @@ def _program(name: str, data: Data) -> Program:
         after=tuple(data["after"]),
         ready=_probe(data.get("ready")),
         stop=_stop(data["stop"]),
+        outage=data.get("outage"),
+        kill=_kill(data.get("kill", {}), Killed.TREE),
     )
 
 
@@ -85,6 +90,10 @@ def _stop(data: Data) -> Stop:
     return Stop(data["signal"], data.get("exec"), _seconds(data, "grace"))
 
 
+def _kill(data: Data, of: Killed = Killed.PROCESS) -> Kill:
+    return Kill(Killed(data.get("of", of)), data.get("exec"))
+
+
 def _supervisor(data: Data) -> Supervisor:
     gives_up = data.get("gives_up")
     return Supervisor(
@@ -103,7 +112,7 @@ def _process(data: Data) -> Process:
         ready=_probe(data.get("ready")),
         live=_probe(data.get("live", data.get("ready"))),
         stop=_stop(data["stop"]),
-        kill=Kill(Killed(data["kill"]["of"]), data["kill"].get("exec")),
+        kill=_kill(data["kill"]),
         port=str(data["port"]) if "port" in data else None,
         metrics={name: _metric(each) for name, each in data["metrics"].items()},
         log=data.get("log"),
@@ -136,9 +145,7 @@ def _action(data: Data | None) -> Action | None:
 
 
 def _fault(data: Data) -> FaultActions:
-    begin = _action(data["begin"])
-    assert begin
-    return FaultActions(begin, _action(data.get("end")))
+    return FaultActions(_action(data.get("begin")), _action(data.get("end")), data.get("sqlite"))
 
 
 def _source(data: Data) -> Source:

@@ -5,7 +5,7 @@ What records need (source, streams, sinks) is apart from what any group of progr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from soak.schemas.language.document import Data
@@ -115,7 +115,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is started from a command line; its output is appended to `<name>.log`. after: names of what must be ready before."""
+    """What is started from a command line; its output is appended to `<name>.log`. after: names of what must be ready before.
+
+    outage: of a service, the type of the fault that takes it down, and `kill` how.
+    """
 
     name: str
     command: str
@@ -124,6 +127,8 @@ class Program:
     after: tuple[str, ...]
     ready: Probe | None
     stop: Stop
+    outage: str | None = None
+    kill: Kill = Kill()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +178,11 @@ class WrittenFile:
 
 @dataclass(frozen=True, slots=True)
 class FaultActions:
-    """What brings a fault about, and what ends it; None: it ends by itself."""
+    """What brings a fault about, and what ends it (None: it ends by itself), or the SQLite database that is locked meanwhile."""
 
-    begin: Action
+    begin: Action | None
     end: Action | None
+    sqlite: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +220,8 @@ class Ledger:
 class TargetFile:
     """A whole target file, checked. system: None where the file does not name one.
 
-    conventions: what of a scenario is otherwise with this target, as plain data.
+    conventions: what of a scenario is otherwise with this target, as plain data. url, ready, metrics: of a service that requests
+    are sent to.
     """
 
     name: str
@@ -231,6 +238,9 @@ class TargetFile:
     source: Source | None
     streams: Mapping[str, Ledger]
     sinks: Mapping[str, Ledger]
+    url: str | None = None
+    ready: Probe | None = None
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
 
     def process(self, name: str) -> Process:
         """The process of a name. Raises KeyError."""

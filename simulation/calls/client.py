@@ -22,7 +22,7 @@ from soak.schemas.systems.calls.settings import (
     Timeout,
     calls_of,
 )
-from soak.simulation.calls.bucket import Bucket
+from soak.simulation.bucket import Bucket
 from soak.simulation.calls.dependency import DependencyModel
 from soak.simulation.calls.fullest import Fullest
 from soak.simulation.calls.outcome import CallError, Demand, Handler, Request, Steps

@@ -6,7 +6,7 @@ from soak.schemas.language.faults import Fault
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.calls.faults import CallFault
 from soak.schemas.systems.calls.settings import Dependency
-from soak.simulation.calls.bucket import Bucket
+from soak.simulation.bucket import Bucket
 from soak.simulation.calls.fates import CallFates
 from soak.simulation.calls.fullest import Fullest
 from soak.simulation.calls.outcome import CallError, Demand, Request, Steps

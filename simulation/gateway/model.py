@@ -1,21 +1,36 @@
-"""Requests that arrive, and the service that answers them: the model of the system `gateway`."""
+"""Requests that arrive, and the service that answers them: the model of the system `gateway`.
 
+SimPy's clock carries what is out of the ordinary (faults, losses of telemetry). Between two of its events the ordinary course
+of requests is stepped: arrivals, what the agenda of the service holds, timeouts, samples. A timeout counts from when a request
+is sent; the service works on it all the same.
+"""
+
+import heapq
 import math
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
-from simpy import Environment, Event, Resource
+from simpy import Environment
 
 from soak.schemas.language.http import RequestError
 from soak.schemas.stream.events import CENSUS, Kind
 from soak.schemas.stream.states import TaskState
 from soak.schemas.systems.gateway.settings import gateway_of
+from soak.simulation.gateway.agenda import Agenda, Request
 from soak.simulation.gateway.errors import error_causes
+from soak.simulation.gateway.mishaps import Mishaps
+from soak.simulation.gateway.service import OK, THROTTLED, Answers, Service
+from soak.simulation.gateway.values import labels
 from soak.simulation.losses import put_losses
 from soak.simulation.plan import Plan
 from soak.simulation.recorder import Recorder
 
-_OK, _UNAVAILABLE = 200, 503
+# Plain numbers for the hot path: looking up a member of an enumeration costs as much as a heap operation.
+_ENQUEUED, _DISPATCHED, _RECEIVED = int(Kind.TASK_ENQUEUED), int(Kind.TASK_DISPATCHED), int(Kind.RESPONSE_RECEIVED)
+_TASK_DONE, _TASK_FAILED = int(Kind.TASK_DONE), int(Kind.TASK_FAILED)
+_IN_PROGRESS, _DONE, _FAILED = int(TaskState.IN_PROGRESS), int(TaskState.DONE), int(TaskState.FAILED)
+_NEVER = math.inf
 
 
 class GatewayModel:
@@ -23,24 +38,40 @@ class GatewayModel:
 
     def __init__(self, env: Environment, plan: Plan, recorder: Recorder) -> None:
         self._env, self._plan, self._row = env, plan, recorder.row
-        self._gateway = gateway_of(plan.scenario)
-        self._workers = Resource(env, self._gateway.workers)
-        self._errors = error_causes(plan.vocabulary)
+        gateway = gateway_of(plan.scenario)
+        self._timeout_s = gateway.timeout_s
+        self._every_s = self._sample_s = plan.scenario.telemetry.sample_interval_s
+        errors = error_causes(plan.vocabulary)
+        self._throttled, self._server_error = errors[RequestError.THROTTLED], errors[RequestError.SERVER_ERROR]
+        self._timed_out = errors[RequestError.TIMEOUT]
+        self._label, self._kinds = labels(plan), max(1, len(plan.scenario.workload.kinds))
+        self._agenda = Agenda()
+        self._mishaps = Mishaps(env, plan, recorder)
+        answers = Answers(self._well, self._badly, self._never, self._mishaps.seen)
+        self._service = Service(self._agenda, plan, answers, watched=self._mishaps.kills())
+        self._mishaps.put(self._service)
+        put_losses(env, plan, recorder)
         self._states = bytearray()
         self._open = 0
+        self._waits: deque[tuple[float, int]] = deque()
+        """Until when each request is waited for, in order; those that have ended are removed when they are the first."""
         self.ended_s: float | None = None
-        if plan.users:
-            self._turns, self._asked_s = plan.turns(), math.inf
-            self._ask()
-        else:
-            env.process(self._arrive())
-        env.process(self._sample())
-        env.timeout(plan.ends_s).callbacks.append(lambda _: self._look_for_the_end())
-        put_losses(env, plan, recorder)
+        self._turns = plan.turns() if plan.users else None
+        self._arrivals = _numbered(plan)
+        self._coming: tuple[float, int] = (_NEVER, 0) if self._turns else next(self._arrivals)
 
     def run(self, until_s: float) -> None:
         """Let everything happen that comes before `until_s`."""
-        self._env.run(until=until_s)
+        env = self._env
+        while True:
+            next_s = env.peek()
+            self._step(min(next_s, until_s))
+            if next_s >= until_s:
+                break
+            env.step()
+        # Arrivals are over at a time at which nothing else needs to happen.
+        if until_s > self._plan.ends_s:
+            self._look_for_the_end(self._plan.ends_s)
 
     def census(self, now: float) -> None:
         """Record how many requests the model itself holds in each state."""
@@ -48,63 +79,96 @@ class GatewayModel:
         for state, kind in CENSUS.items():
             self._row((now, kind, -1, 0, -1, 0, int(counts[state])))
 
-    def _arrive(self) -> Generator[Event, None, None]:
-        for chunk in self._plan.submissions():
-            for due_s, number in zip(chunk.due_s.tolist(), chunk.number.tolist(), strict=True):
-                if due_s > self._env.now:
-                    yield self._env.timeout(due_s - self._env.now)
-                self._env.process(self._answer(number, due_s))
-
-    def _ask(self) -> None:
-        """Have the next request of the users made when it is due."""
-        due_s = self._turns.next_s
-        if due_s < self._asked_s:
-            self._asked_s = due_s
-            self._env.timeout(max(0.0, due_s - self._env.now)).callbacks.append(lambda _: self._submit(due_s))
-
-    def _submit(self, until_s: float) -> None:
-        if until_s != self._asked_s:
-            # Something was due earlier: this has been asked for again since.
-            return
-        self._asked_s = math.inf
-        for due_s, number, _ in self._turns.take(until_s):
-            self._env.process(self._answer(number, due_s))
-        self._ask()
-
-    def _answer(self, number: int, due_s: float) -> Generator[Event, None, None]:
-        """One request, from its arrival to its answer."""
-        self._states.extend(bytes(max(0, number + 2 - len(self._states))))
-        self._states[number] = TaskState.IN_PROGRESS
-        self._open += 1
-        self._row((due_s, Kind.TASK_ENQUEUED, number, 0, -1, 0, due_s))
-        self._row((due_s, Kind.TASK_DISPATCHED, number, 1, -1, 0, 0.0))
-        if len(self._workers.queue) >= self._gateway.backlog and self._workers.count == self._workers.capacity:
-            self._close(number, _UNAVAILABLE, self._errors[RequestError.SERVER_ERROR])
-            return
-        with self._workers.request() as turn:
-            if not turn.triggered:
-                yield turn
-            yield self._env.timeout(self._plan.fate(number, 1, self._env.now)[0])
-        self._close(number, _OK, 0)
-
-    def _close(self, number: int, status: int, cause: int) -> None:
-        now, failed = self._env.now, cause != 0
-        self._row((now, Kind.RESPONSE_RECEIVED, number, 1, -1, 0, status))
-        self._row((now, Kind.TASK_FAILED if failed else Kind.TASK_DONE, number, 1, -1, cause, 0.0))
-        self._states[number] = TaskState.FAILED if failed else TaskState.DONE
-        self._open -= 1
-        if self._plan.users:
-            self._turns.ended(number, now)
-            self._ask()
-        self._look_for_the_end()
-
-    def _look_for_the_end(self) -> None:
-        if not self._open and self._env.now >= self._plan.ends_s and self.ended_s is None:
-            self.ended_s = self._env.now
-
-    def _sample(self) -> Generator[Event, None, None]:
-        every_s = self._plan.scenario.telemetry.sample_interval_s
+    def _step(self, limit_s: float) -> None:
+        """The ordinary course of requests before the next event of SimPy. At the same time, what ends comes first."""
+        heap, turns, waits, pop = self._agenda.heap, self._turns, self._waits, heapq.heappop
         while True:
-            yield self._env.timeout(every_s)
-            if self.ended_s is None:
-                self._row((self._env.now, Kind.SAMPLE_IN_SERVICE, -1, 0, -1, 0, self._workers.count))
+            ends_s = heap[0][0] if heap else _NEVER
+            due_s = turns.next_s if turns else self._coming[0]
+            now = min(ends_s, due_s, waits[0][0] if waits else _NEVER, self._sample_s)
+            if now >= limit_s:
+                return
+            if now == ends_s:
+                _, _, action, request = pop(heap)
+                action(now, request)
+            elif waits and now == waits[0][0]:
+                self._give_up(now, waits.popleft()[1])
+            elif now == due_s:
+                self._submit(now)
+            else:
+                self._sample(now)
+
+    def _submit(self, now: float) -> None:
+        if self._turns:
+            for due_s, number, _ in self._turns.take(now):
+                self._take(due_s, number)
+        else:
+            self._take(*self._coming)
+            self._coming = next(self._arrivals)
+
+    def _take(self, due_s: float, number: int) -> None:
+        """A request is sent."""
+        if number >= len(self._states):
+            self._states.extend(bytes(number + 2 - len(self._states)))
+        self._states[number] = _IN_PROGRESS
+        self._open += 1
+        enqueued = due_s, _ENQUEUED, number, 0, -1, 0, due_s
+        self._row((*enqueued, due_s, _DISPATCHED, number, 1, -1, 0, 0.0))
+        self._waits.append((due_s + self._timeout_s, number))
+        self._service.take(due_s, Request(number, *divmod(self._label(number), self._kinds)))
+
+    def _well(self, now: float, request: Request) -> None:
+        number = request.number
+        if self._states[number] == _IN_PROGRESS:
+            answered = now, _RECEIVED, number, 1, -1, 0, OK
+            self._row((*answered, now, _TASK_DONE, number, 1, -1, 0, 0.0))
+            self._close(now, number, _DONE)
+
+    def _badly(self, now: float, request: Request, status: int, cause: int) -> None:
+        number = request.number
+        if self._states[number] == _IN_PROGRESS:
+            own = self._throttled if status == THROTTLED else self._server_error
+            self._row((now, _RECEIVED, number, 1, -1, 0, status))
+            self._fail(now, number, self._mishaps.error_of(cause) if cause else own)
+
+    def _never(self, now: float, request: Request, cause: int) -> None:
+        if self._states[request.number] == _IN_PROGRESS:
+            self._fail(now, request.number, self._mishaps.error_of(cause))
+
+    def _give_up(self, now: float, number: int) -> None:
+        if self._states[number] == _IN_PROGRESS:
+            self._fail(now, number, self._timed_out)
+
+    def _fail(self, now: float, number: int, cause: int) -> None:
+        self._row((now, _TASK_FAILED, number, 1, -1, cause, 0.0))
+        self._close(now, number, _FAILED)
+
+    def _close(self, now: float, number: int, state: int) -> None:
+        self._states[number] = state
+        self._open -= 1
+        waits, states = self._waits, self._states
+        while waits and states[waits[0][1]] != _IN_PROGRESS:
+            waits.popleft()
+        if self._turns:
+            self._turns.ended(number, now)
+        if not self._open:
+            self._look_for_the_end(now)
+
+    def _look_for_the_end(self, now: float) -> None:
+        if not self._open and now >= self._plan.ends_s and self.ended_s is None:
+            self.ended_s = now
+
+    def _sample(self, now: float) -> None:
+        self._sample_s = now + self._every_s
+        if self.ended_s is None:
+            self._row((now, Kind.SAMPLE_IN_SERVICE, -1, 0, -1, 0, self._service.busy))
+            if outbox := self._service.outbox:
+                self._row((now, Kind.SAMPLE_OUTBOX, -1, 0, -1, 0, outbox.level(now)))
+
+
+def _numbered(plan: Plan) -> Iterator[tuple[float, int]]:
+    """When each request is due, and its number; endless."""
+    for chunk in plan.submissions():
+        yield from zip(chunk.due_s.tolist(), chunk.number.tolist(), strict=True)
+    while True:
+        yield _NEVER, 0

@@ -30,7 +30,7 @@ class Connection(Protocol):
         """How many rows a statement changed. Raises StoreError."""
 
     def change_all(self, changes: Sequence[Statement]) -> None:
-        """Several statements, one after the other, in as few round trips as possible. Raises StoreError."""
+        """Several statements that do not depend on each other, in one round trip if possible. Raises StoreError."""
 
     def begin(self) -> None:
         """Begin to write. Raises StoreError."""

@@ -74,6 +74,7 @@ def run(settings: Settings, row: int) -> int:
             access_log=False,
             timeout_graceful_shutdown=max(1, int(0.8 * settings.grace_s)),
             server_header=False,
+            proxy_headers=False,
             lifespan="on",
         )
     )

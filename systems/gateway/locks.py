@@ -4,15 +4,18 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Protocol
 
-from soak.systems.gateway.defects import LOCK_DEFECTS, Defect
+from soak.systems.gateway.database import Connection
+from soak.systems.gateway.defects import UNGUARDED, Defect
 from soak.systems.gateway.pool import Session
 from soak.systems.gateway.settings import Settings
 
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.002, 0.02
+_SHORT_TTL_S, _SHORT_WAIT_S = 0.02, 0.05
+
+Work = Callable[[Connection], None]
 
 
 class ChainBusyError(Exception):
@@ -20,33 +23,34 @@ class ChainBusyError(Exception):
 
 
 class Store(Protocol):
-    """Where locks are kept."""
+    """Where locks are kept. Its methods run in threads."""
 
-    async def set(self, session: Session, name: str, owner: str, ttl_s: float) -> bool:
+    def set(self, connection: Connection, name: str, owner: str, ttl_s: float) -> bool:
         """Take a lock that nobody has; whether it was taken."""
 
-    async def delete(self, session: Session, name: str, owner: str) -> None:
-        """Give it back, if it is still the owner's; whoever has it, if `owner` is empty."""
+    def delete(self, connection: Connection, name: str, owner: str) -> None:
+        """Give it back, if it is still the owner's; whose ever it is, if `owner` is empty."""
 
 
 class TableStore:
     """In the table `locks`."""
 
-    async def set(self, session: Session, name: str, owner: str, ttl_s: float) -> bool:
-        """Take a lock that nobody has."""
+    def set(self, connection: Connection, name: str, owner: str, ttl_s: float) -> bool:
+        """Take a lock that nobody has. Raises StoreError."""
         now = time.time()
         text = (
             "INSERT INTO locks (name, owner, ends) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE"
             " SET owner = excluded.owner, ends = excluded.ends WHERE locks.ends < ?"
         )
-        return await session.run(lambda store: store.change(text, name, owner, now + ttl_s, now)) == 1
+        return connection.change(text, name, owner, now + ttl_s, now) == 1
 
-    async def delete(self, session: Session, name: str, owner: str) -> None:
-        """Give a lock back."""
-        text, values = "DELETE FROM locks WHERE name = ?", [name]
+    def delete(self, connection: Connection, name: str, owner: str) -> None:
+        """Give a lock back. Raises StoreError."""
+        text = "DELETE FROM locks WHERE name = ?"
         if owner:
-            text, values = f"{text} AND owner = ?", [name, owner]
-        await session.run(lambda store: store.change(text, *values))
+            connection.change(f"{text} AND owner = ?", name, owner)
+        else:
+            connection.change(text, name)
 
 
 class ChainLocks:
@@ -54,23 +58,18 @@ class ChainLocks:
 
     def __init__(self, settings: Settings, store: Store | None) -> None:
         self._store = store
-        self._ttl_s, self._within_s = settings.lock_ttl_s, settings.lock_within_s
         self._owned = not settings.has(Defect.LOCK_NOT_OWNED)
         self._insists = not settings.has(Defect.LOCK_GIVEN_UP)
-        if not self._owned:
-            self._ttl_s = 0.02
-        if not self._insists:
-            self._within_s = 0.05
-        in_order = not settings.defects & (LOCK_DEFECTS | {Defect.CHAIN_FORK})
+        self._ttl_s = settings.lock_ttl_s if self._owned else _SHORT_TTL_S
+        self._within_s = settings.lock_within_s if self._insists else _SHORT_WAIT_S
+        in_order = not settings.defects & UNGUARDED
         self._locals = {tenant.name: asyncio.Lock() for tenant in settings.tenants} if in_order else {}
 
-    @asynccontextmanager
-    async def hold(self, tenant: str, session: Session) -> AsyncIterator[None]:
-        """Hold the lock of a tenant. Raises ChainBusyError, StoreError."""
+    async def append(self, tenant: str, session: Session, work: Work) -> None:
+        """Do `work` with the lock of a tenant. Raises ChainBusyError, StoreError."""
         local = self._locals.get(tenant)
         if local is None:
-            async with self._hold(tenant, session):
-                yield
+            await self._append(tenant, session, work)
             return
         try:
             async with asyncio.timeout(self._within_s):
@@ -78,31 +77,31 @@ class ChainLocks:
         except TimeoutError:
             raise ChainBusyError from None
         try:
-            async with self._hold(tenant, session):
-                yield
+            await self._append(tenant, session, work)
         finally:
             local.release()
 
-    @asynccontextmanager
-    async def _hold(self, tenant: str, session: Session) -> AsyncIterator[None]:
+    async def _append(self, tenant: str, session: Session, work: Work) -> None:
         if self._store is None:
-            yield
+            await session.run(work)
             return
-        name, owner = f"chain:{tenant}", os.urandom(8).hex()
-        had = await self._take(self._store, session, name, owner)
-        try:
-            yield
-        finally:
-            if had:
-                await self._store.delete(session, name, owner if self._owned else "")
+        store, name, owner = self._store, f"chain:{tenant}", os.urandom(8).hex()
 
-    async def _take(self, store: Store, session: Session, name: str, owner: str) -> bool:
+        def with_lock(connection: Connection) -> bool:
+            if not store.set(connection, name, owner, self._ttl_s):
+                return False
+            try:
+                work(connection)
+            finally:
+                store.delete(connection, name, owner if self._owned else "")
+            return True
+
         end_s, wait_s = time.monotonic() + self._within_s, _FIRST_LOOK_S
-        while not await store.set(session, name, owner, self._ttl_s):
+        while not await session.run(with_lock):
             if time.monotonic() > end_s:
                 if self._insists:
                     raise ChainBusyError
-                return False
+                await session.run(work)
+                return
             await asyncio.sleep(wait_s * (0.5 + random.random()))
             wait_s = min(_LAST_LOOK_S, 1.5 * wait_s)
-        return True

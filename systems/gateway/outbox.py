@@ -5,6 +5,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
 
@@ -94,21 +95,27 @@ class Outbox:
     def _write(self, connection: Connection, rows: list[Record]) -> None:
         now = self._shared.now()
         drops, sticks = (self._settings.has(each) for each in (Defect.OUTBOX_DROPS, Defect.TIMELINE_STUCK))
-        used = "INSERT INTO usage (execution, tenant, units, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        done = "UPDATE executions SET state = 'completed', ended = ? WHERE id = ?"
-        for number, tenant, execution, units in rows:
-            changes: list[tuple[str, tuple[object, ...]]] = [("DELETE FROM outbox WHERE id = ?", (number,))]
-            if not (drops and number % _EVERY == 0):
-                changes.append((used, (execution, tenant, units, now)))
-            if not (sticks and number % _EVERY == 0):
-                changes.append((done, (now, execution)))
-            connection.change_all(changes)
+        used = (
+            "INSERT INTO usage (execution, tenant, units, at) SELECT execution, tenant, units, CAST(? AS DOUBLE PRECISION)"
+            " FROM outbox WHERE id IN ({}) ON CONFLICT DO NOTHING"
+        )
+        done = "UPDATE executions SET state = 'completed', ended = ? WHERE id IN ({})"
+        over = "DELETE FROM outbox WHERE id IN ({})"
+        kept = [number for number, *_ in rows if not (drops and number % _EVERY == 0)]
+        ended = [execution for number, _, execution, _ in rows if not (sticks and number % _EVERY == 0)]
+        connection.change(used.format(_marks(kept)), now, *kept)
+        connection.change(done.format(_marks(ended)), now, *ended)
+        connection.change(over.format(_marks(rows)), *(number for number, *_ in rows))
 
     def _seal(self, connection: Connection) -> None:
         now = self._shared.now()
         before = open_day(now, late=self._settings.has(Defect.ROOT_LATE))
         for tenant in self._settings.tenants:
             seal(connection, tenant.name, before, now)
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" for _ in values) or "NULL"
 
 
 def _parent_ended(within_s: float) -> bool:

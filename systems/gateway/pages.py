@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from soak.systems.gateway import executions
 from soak.systems.gateway.chain import Append, Entry, append
-from soak.systems.gateway.database import Statement
+from soak.systems.gateway.database import Connection, Statement
 from soak.systems.gateway.defects import Defect
 from soak.systems.gateway.executions import Execution
 from soak.systems.gateway.service import Call, Service, unauthorized
@@ -110,14 +110,17 @@ class Pages:
 
     async def _write(self, call: Call, order: Order, name: str, timeline: str, reason: str) -> None:
         units = self._service.units.get(order.tool, 1)
-        async with self._service.locks.hold(call.tenant, call.session):
+        how = self._how()
+
+        def write(store: Connection) -> None:
             at = self._service.shared.now()
             changes: list[Statement] = []
             if not reason:
                 changes = Execution(name, call.tenant, timeline, order.tool, units, at, order.parent).changes()
             entry = Entry(call.tenant, at, "deny" if reason else "allow", order.tool, "" if reason else name)
-            how = self._how()
-            await call.session.run(lambda store: append(store, entry, changes, how))
+            append(store, entry, changes, how)
+
+        await self._service.locks.append(call.tenant, call.session, write)
 
     def _how(self) -> Append:
         """How the next append is done, which some defects slow down."""

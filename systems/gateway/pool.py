@@ -27,6 +27,8 @@ class Session:
 
     def _work(self, work: Callable[[Connection], T]) -> T:
         if self.connection is None or self.connection.broken:
+            if self.connection:
+                self.connection.close()
             self.connection = self._pool.database.connect()
         return work(self.connection)
 

@@ -241,7 +241,7 @@ def _start(name: str, directory: Path) -> "subprocess.Popen[str]":
     scenario = directory / f"{name}.yaml"
     tenants = "tenants: [{name: A, share: 60%}, {name: B, share: 40%}]"
     load = LOAD.format(name=name, tenants=tenants if name in {"passes", "faults"} else "tenants: []")
-    scenario.write_text(("" if name in {"calls", "pipeline"} else load) + SCENARIOS[name], encoding="utf-8")
+    scenario.write_text(("" if name in {"calls", "pipeline", "gateway"} else load) + SCENARIOS[name], encoding="utf-8")
     command = [sys.executable, "-c", "from soak.runner.cli import main; main()"]
     arguments = ["run", str(scenario), "--out", str(directory / name)]
     return subprocess.Popen(

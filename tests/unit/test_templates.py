@@ -85,3 +85,47 @@ def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_not_a_template(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["init", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+# A service at a URL.
+
+
+@pytest.mark.parametrize(
+    ("url", "service", "path"),
+    [
+        ("https://127.0.0.1:8443", "https://127.0.0.1:8443", "/"),
+        ("http://api.example/", "http://api.example", "/"),
+        ("http://[::1]:80/items?a=1&b=%20#top", "http://[::1]:80", "/items?a=1&b=%20"),
+    ],
+)
+def test_a_service_is_asked(url: str, service: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["init", "--from", "http", "--url", url]) == 0
+    data = load(Path("http.yaml")).data
+    assert data["http"]["url"] == service
+    assert data["workload"]["task"]["request"]["path"] == path
+
+
+def test_the_command_to_try_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["init", "mine.yaml", "--from", "http", "--url", "http://127.0.0.1:8000"]) == 0
+    assert "try: soak run mine.yaml --target http" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8000", "ftp://a", "http://", "http://a:b", "http://u:p@a/", "http://a/{x}", "http://a /"]
+)
+def test_what_is_not_a_url(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["init", "--from", "http", "--url", url]) == 2
+    assert "is not a URL of a service (write http://host:port, or with a path)" in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_only_some_ask_a_service(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["init", "--from", "72h", "--url", "http://127.0.0.1:8000"]) == 2
+    assert "--url: 72h.yaml asks no service at a URL (add --from http)" in capsys.readouterr().err

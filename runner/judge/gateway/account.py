@@ -43,7 +43,7 @@ _LEAST = 100
 
 @dataclass(slots=True)
 class _Part:
-    """Requests of some tenant, kind and phase: their latencies, and how many ended well."""
+    """Requests of some tenant, kind and phase: their latencies, and how many succeeded."""
 
     latency: Sketch = field(default_factory=Sketch)
     mean: Tally = field(default_factory=Tally)
@@ -67,10 +67,10 @@ class _Part:
         """As latency.json has it; there is at least one request."""
         count, histogram = self.latency.samples, self.latency.histogram
         failed = count - round(self.done.total)
-        quantiles = [histogram.quantile(q) for q in (0.5, 0.95, 0.99)]
-        mean_s = self.mean.total / count
+        mean_s, (p50_s, p95_s, p99_s) = self.mean.total / count, (histogram.quantile(q) for q in (0.5, 0.95, 0.99))
+        error_rate, longest_s = failed / count, histogram.largest
         return Latencies(
-            tenant, kind, phase, count, failed, failed / count, round(mean_s, 6), *quantiles, histogram.largest
+            tenant, kind, phase, count, failed, error_rate, round(mean_s, 6), p50_s, p95_s, p99_s, longest_s
         )
 
 
@@ -135,7 +135,7 @@ class GatewayAccount(Account):
         return found
 
     def _count(self, ended: Ended, due_s: Floats, label: Ints) -> None:
-        """What was due, and what ended well, by label and phase: the one by when it was due, the other by when it ended."""
+        """What was due, and what succeeded, by label and phase: the one by when it was due, the other by when it ended."""
         warmup_s, until_s = self._scenario.warmup_s, self._scenario.duration_s
         well = ended.take(ended.done & (ended.t >= warmup_s) & (ended.t < until_s))
         begun = due_s >= warmup_s
@@ -143,10 +143,10 @@ class GatewayAccount(Account):
         self._due += np.bincount(due, minlength=len(self._due))
         self._done += np.bincount(done, minlength=len(self._done))
         for phase, even in self._even.items():
-            for numbers, ended_well in ((due, 0.0), (done, 1.0)):
+            for numbers, succeeded in ((due, 0.0), (done, 1.0)):
                 chosen = self._in(phase)
                 some = numbers if chosen is None else numbers[np.isin(numbers, list(chosen))]
-                value = np.full(len(some), ended_well)
+                value = np.full(len(some), succeeded)
                 even.observe(Samples(np.zeros(len(some)), value, weight=1 - value, label=some))
 
     def documents(self, beside: Beside) -> Mapping[str, msgspec.Struct]:
@@ -175,8 +175,7 @@ class GatewayAccount(Account):
         for key in keys:
             part = self._parts.get(key)
             if part is not None and part.latency.samples:
-                tenant, kind, phase = key
-                yield part.told(tenant, kind, phase)
+                yield part.told(*key)
 
     def _jain(self, phase: str | None) -> float | None:
         return number_or_none(self._even[phase].value(JAIN_INDEX, self._until_s - self._scenario.warmup_s))

@@ -1,4 +1,4 @@
-"""Answers to requests: the status of each that did not end well, and answers to requests that nobody sent."""
+"""Answers to requests: the status of each that did not succeed, and answers to requests that nobody sent."""
 
 import numpy as np
 

@@ -12,7 +12,7 @@ MOST_CPU = 0.9
 """The share of a core above which a process that makes load is taken to be late with what it measures, too."""
 
 MOST_OFTEN = 0.05
-"""The share of samples that may be beyond a limit: starting up is no bottleneck."""
+"""The share of samples that may be beyond a limit: one is often busy while it starts."""
 
 _LEAST = 2
 _FOLLOWED = (Kind.SAMPLE_LOAD_CPU, Kind.SAMPLE_LOAD_LAG, Kind.LOAD_WORKER_JOINED, Kind.LOAD_WORKER_LOST)

@@ -105,7 +105,7 @@ class GatewayTracker(Tracker):
         return {"tenant": known[place].tenant, "kind": known[place].kind} if 0 <= place < len(known) else {}
 
     def _shares(self, rows: Rows, label: Ints) -> Samples:
-        """What was due, and what ended well, of each tenant: the one by the phase in which it was due, the other in which it ended."""
+        """What was due, by the phase in which it was, and what succeeded, by the phase in which it ended."""
         due, done = (
             rows.kind == Kind.TASK_ENQUEUED,
             (rows.kind == Kind.TASK_DONE) & (rows.t < self._scenario.duration_s),

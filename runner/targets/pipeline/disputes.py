@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from soak.runner.targets.pipeline.group import Happening, Seen
+from soak.runner.targets.processes.group import Happening, Seen
 
 _MARGIN_S = 1.0
 """Real seconds around a change in which both may be right."""

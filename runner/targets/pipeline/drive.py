@@ -18,12 +18,12 @@ from soak.runner.targets.pipeline.epochs import FILE as EPOCHS
 from soak.runner.targets.pipeline.faults import Faults
 from soak.runner.targets.pipeline.feed import AHEAD_REAL_S, EVERY_REAL_S, Feed
 from soak.runner.targets.pipeline.flow import Flow
-from soak.runner.targets.pipeline.group import SUPERVISOR, Group, Ours, Theirs
 from soak.runner.targets.pipeline.ledgers import Ledgers
 from soak.runner.targets.pipeline.logs import Logs
 from soak.runner.targets.pipeline.metrics import Metrics
 from soak.runner.targets.pipeline.observer import Observer, Usage
 from soak.runner.targets.pipeline.places import Place, PlaceKind, places_of
+from soak.runner.targets.pipeline.policy import policy_of
 from soak.runner.targets.pipeline.remains import note_remains
 from soak.runner.targets.pipeline.replayed import plays_back
 from soak.runner.targets.pipeline.says import Says
@@ -31,8 +31,11 @@ from soak.runner.targets.pipeline.strikes import Struck
 from soak.runner.targets.pipeline.timeseries import PORT, TimeSeries
 from soak.runner.targets.processes.actions import Actions
 from soak.runner.targets.processes.background import Background
+from soak.runner.targets.processes.group import SUPERVISOR, Group
+from soak.runner.targets.processes.ours import Ours
 from soak.runner.targets.processes.ports import free_ports
 from soak.runner.targets.processes.prepared import Prepared, prepare
+from soak.runner.targets.processes.theirs import Theirs
 from soak.runner.targets.resources import Resources
 from soak.schemas.errors import SoakError, writing
 from soak.schemas.stream.block import Block
@@ -103,10 +106,11 @@ class Drive:
         self._start(prepared)
 
     def _start(self, prepared: Prepared) -> None:
-        scenario, enter, past = self._plan.scenario, self._stack.enter_context, self._continuation
+        enter, past = self._stack.enter_context, self._continuation
         names = tuple(each.name for each in self._pipeline.processes)
         kind = Ours if self._file.supervisor is None else Theirs
-        self._group: Group = kind(prepared, self._background, scenario, names, self._speed)
+        policy = policy_of(self._pipeline.supervisor, self._speed)
+        self._group: Group = kind(prepared, self._background, policy, names)
         self._stack.callback(self._group.end_now)
         self._group.start()
         launcher = prepared.launcher

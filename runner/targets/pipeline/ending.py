@@ -4,7 +4,7 @@ import time
 
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.offspring import Offspring
-from soak.runner.targets.pipeline.group import SUPERVISOR, Group
+from soak.runner.targets.processes.group import SUPERVISOR, Group
 from soak.runner.targets.processes.identity import stat
 from soak.runner.targets.processes.orphans import Orphan, orphans
 from soak.runner.targets.processes.prepared import Prepared

@@ -4,9 +4,9 @@ from concurrent.futures import Future
 
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.pipeline.blame import Blame
-from soak.runner.targets.pipeline.group import Group
 from soak.runner.targets.pipeline.ledgers import Ledgers
 from soak.runner.targets.processes.background import Background
+from soak.runner.targets.processes.group import Group
 from soak.runner.targets.processes.identity import ProcessId
 from soak.runner.targets.processes.metrics import MetricReader
 from soak.schemas.stream.events import Kind

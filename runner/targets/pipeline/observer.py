@@ -12,9 +12,9 @@ from soak.runner.targets.pipeline.book import MINUTE_S
 from soak.runner.targets.pipeline.disputes import Disputes
 from soak.runner.targets.pipeline.epochs import Epochs
 from soak.runner.targets.pipeline.flow import settling_s
-from soak.runner.targets.pipeline.group import Group, Happening, Seen
 from soak.runner.targets.pipeline.says import Said, Says
 from soak.runner.targets.pipeline.timeseries import TimeSeries
+from soak.runner.targets.processes.group import Group, Happening, Seen
 from soak.runner.targets.processes.identity import ProcessId
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE

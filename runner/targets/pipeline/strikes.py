@@ -6,12 +6,13 @@ from pathlib import Path
 
 from soak.runner.targets.context import RunContext
 from soak.runner.targets.pipeline.flow import Flow
-from soak.runner.targets.pipeline.group import Group, Seen
 from soak.runner.targets.pipeline.ledgers import Ledgers
 from soak.runner.targets.pipeline.metrics import Metrics
 from soak.runner.targets.pipeline.observer import Observer
 from soak.runner.targets.pipeline.timeseries import TimeSeries
+from soak.runner.targets.processes import strikes
 from soak.runner.targets.processes.actions import Actions
+from soak.runner.targets.processes.group import Group
 from soak.schemas.language.faults import Fault
 from soak.schemas.language.windows import Window
 from soak.schemas.systems.pipeline.faults import PipelineFaultType
@@ -36,43 +37,12 @@ class Struck:
     directory: Path
 
 
-class Strike:
-    """One fault in one window. Nothing here waits."""
+class Strike(strikes.Strike):
+    """One fault of a pipeline in one window."""
 
     def __init__(self, fault: Fault, window: Window, struck: Struck) -> None:
-        self.fault, self.window, self.on = fault, window, struck
-        self.cause = struck.context.plan.cause_of(fault)
-
-    def since_s(self, begun_s: float) -> float:
-        """When it struck: what it brought about is not before that. begun_s: when `begin` was called that did it."""
-        return begun_s
-
-    def begin(self) -> bool:
-        """Bring it about; False if that cannot be done yet: it is tried again."""
-        return True
-
-    def shows(self) -> bool:
-        """Whether its effect is seen, outside the fault itself."""
-        return False
-
-    def may_end(self) -> bool:
-        """Whether what it does at once is done."""
-        return True
-
-    def end(self) -> None:
-        """Undo it."""
-
-    def goes_on(self) -> bool:
-        """Whether there is something to do although it has ended."""
-        return False
-
-    def saw(self, seen: Seen) -> None:
-        """Something happened to a process."""
-
-    @property
-    def real_s(self) -> float:
-        """How long it lasts, in real seconds."""
-        return self.on.context.clock.real(self.window.end_s - self.window.start_s)
+        super().__init__(fault, window, struck.context)
+        self.on = struck
 
 
 def strike_of(fault: Fault, window: Window, struck: Struck) -> Strike:

@@ -4,10 +4,10 @@ import signal
 import socket
 from contextlib import suppress
 
-from soak.runner.targets.pipeline.group import Happening, Seen
 from soak.runner.targets.pipeline.places import input_of
 from soak.runner.targets.pipeline.strikes import Strike
 from soak.runner.targets.processes.ending import kill, send
+from soak.runner.targets.processes.group import Happening, Seen
 from soak.runner.targets.processes.identity import ProcessId, stat
 from soak.runner.targets.processes.ports import LOOPBACK
 from soak.schemas.stream.events import Kind

@@ -3,7 +3,10 @@
 from concurrent.futures import Future
 
 from soak.runner.targets.pipeline.places import LOW, STRONG
-from soak.runner.targets.pipeline.strikes import Strike
+from soak.runner.targets.pipeline.strikes import Strike, Struck
+from soak.runner.targets.processes.strikes import Asked
+from soak.schemas.language.faults import Fault
+from soak.schemas.language.windows import Window
 from soak.schemas.stream.events import Kind
 from soak.schemas.systems.pipeline.faults import OF_PROCESS, OF_SINK, PipelineFaultType
 from soak.schemas.target.model import Action
@@ -18,7 +21,11 @@ _ENOUGH, _LEAST_REAL_S = 20, 0.5
 class ByAction(Strike):
     """What the target file says: an action at the beginning, and one at the end."""
 
-    _asked: "Future[str] | None" = None
+    def __init__(self, fault: Fault, window: Window, struck: Struck) -> None:
+        super().__init__(fault, window, struck)
+        self._says = struck.file.faults[fault.type]
+        self._asked = Asked(struck.actions)
+        self._expected = False
 
     def _filled(self, action: Action) -> Action:
         struck = self.fault.dependency
@@ -34,14 +41,11 @@ class ByAction(Strike):
 
     def begin(self) -> bool:
         """See `Strike`."""
-        if self._asked is None:
+        if not self._expected:
+            self._expected = True
             self.on.observer.expected.update({self.fault.dependency: self.cause} if self._ends_it else {})
-            self._asked = self.on.actions.begin(self._filled(self.on.file.faults[self.fault.type].begin))
-        if not self._asked.done():
-            return False
-        done = not self._asked.result()
-        self._asked = None if not done else self._asked
-        return done
+        assert self._says.begin
+        return self._asked.begin(self._filled(self._says.begin))
 
     @property
     def _ends_it(self) -> bool:
@@ -49,12 +53,11 @@ class ByAction(Strike):
 
     def shows(self) -> bool:
         """See `Strike`: what was asked for was answered for."""
-        return self._asked is not None and self._asked.done() and not self._asked.result()
+        return self._asked.done
 
     def end(self) -> None:
         """See `Strike`."""
-        if action := self.on.file.faults[self.fault.type].end:
-            self.on.actions.begin(self._filled(action))
+        self._asked.end(self._filled(self._says.end) if self._says.end else None)
 
 
 class SourceSilence(Strike):

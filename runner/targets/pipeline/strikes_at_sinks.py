@@ -2,12 +2,14 @@
 
 import math
 import resource
-import sqlite3
 from pathlib import Path
 
 from soak.runner.targets.pipeline.places import Place, input_of
-from soak.runner.targets.pipeline.strikes import Strike
+from soak.runner.targets.pipeline.strikes import Strike, Struck
 from soak.runner.targets.processes.identity import ProcessId
+from soak.runner.targets.processes.strikes import SqliteLock
+from soak.schemas.language.faults import Fault
+from soak.schemas.language.windows import Window
 
 _ENOUGH = 5
 """That many more records must have come while a sink got none."""
@@ -60,26 +62,22 @@ class AtSink(Strike):
 class SinkLock(AtSink):
     """Holds the write lock of an SQLite database."""
 
-    _connection: sqlite3.Connection | None = None
+    def __init__(self, fault: Fault, window: Window, struck: Struck) -> None:
+        super().__init__(fault, window, struck)
+        self._lock = SqliteLock()
 
     def begin(self) -> bool:
         """See `Strike`."""
         path = self.place.ledger.sqlite
         assert path is not None
-        if self._connection is None:
-            self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
+        if not self._lock.begin(path):
             return False
         self.mark()
         return True
 
     def end(self) -> None:
         """See `Strike`."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._lock.end()
 
 
 class SinkFull(AtSink):

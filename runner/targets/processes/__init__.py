@@ -7,6 +7,7 @@
 - `rounds.Rounds.poll()`: health rounds; never waits.
 - `watching.Watcher.poll()`: exact ends and starts of processes that are not ours.
 - `supervising.Supervisor.poll()`: our supervisor of a user's processes: policy, backoff, giving up, order of shutdown.
+- `group.Group`: all of them together, kept alive by a supervisor of theirs (`theirs`) or by soak (`ours`).
 - `ending`: signals that never hit another process, whole trees. `orphans`: what is left, and who keeps a port.
 
 Texts of a target file are expanded (`soak.schemas.target.templates.expand`) before they come here; times are real seconds.

@@ -29,12 +29,17 @@ def build_gateway(scenario: Mapping_, folders: Folders) -> Gateway:
         tuple((name, _limit(each)) for name, each in limits["tenants"].items()) if limits else (),
         Store(store["connections"], build_distribution(store["latency"], folders)) if store else None,
         Chain(
-            tuple(chain["kinds"]), build_distribution(chain["hold"], folders), units.duration(chain["gives_up_after"])
+            tuple(chain["kinds"]),
+            build_distribution(chain["hold"], folders),
+            units.duration(chain["gives_up_after"]),
+            units.duration(chain["locked_for"]),
         )
         if chain
         else None,
         Outbox(tuple(outbox["kinds"]), units.rate(outbox["drain_rate"])) if outbox else None,
         Fairness(data["fairness"].get("baseline", "")) if "fairness" in data else Fairness(),
+        min(data["processes"], data["workers"]),
+        tuple((each["name"], each["times_as_slow"]) for each in scenario["faults"] if "times_as_slow" in each),
     )
 
 

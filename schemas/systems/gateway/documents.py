@@ -39,7 +39,7 @@ class LatencyReport(msgspec.Struct, frozen=True):
 class TenantInPhase(msgspec.Struct, frozen=True):
     """A tenant (empty: the scenario has none) in a phase. None: nothing was observed, or there is no interval.
 
-    requests: that were due in the phase and have ended. offered_per_s: requests that were due; achieved_per_s: that ended well in
+    requests: that were due in the phase and have ended. offered_per_s: requests that were due; achieved_per_s: that succeeded in
     the phase. slowdown: p99 over that in the baseline; slowdown_interval: at 95 %.
     """
 
@@ -56,7 +56,7 @@ class TenantInPhase(msgspec.Struct, frozen=True):
 
 
 class PhaseReport(msgspec.Struct, frozen=True):
-    """A phase. jain_index: None where there are fewer than two tenants, or nothing ended well."""
+    """A phase. jain_index: None where there are fewer than two tenants, or nothing succeeded."""
 
     phase: str
     jain_index: float | None

@@ -15,6 +15,9 @@ class GatewayFault(StrEnum):
     LOCK_OUTAGE = "lock_outage"
 
 
+PROCESS = "gateway"
+"""The name of the processes of the service."""
+
 FAULTS = fault_table(
     (
         FaultSpec(GatewayFault.GATEWAY_KILL, (Kind.PROCESS_EXITED,)),

@@ -14,7 +14,7 @@ from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.states import OPEN
 from soak.schemas.systems.gateway.build import build_gateway
-from soak.schemas.systems.gateway.faults import FAULTS
+from soak.schemas.systems.gateway.faults import FAULTS, PROCESS
 from soak.schemas.systems.gateway.indicators import SLIS, slis_with
 from soak.schemas.systems.gateway.settings import Gateway
 
@@ -93,5 +93,6 @@ LANGUAGE = Language(
     closed=True,
     instead={"duration": "how long the service works on a request is gateway.service, or service: of a kind"},
     kind_service=_kind_service,
+    words=lambda settings: (PROCESS,),
     at_once=lambda settings: settings.workers if settings else math.inf,
 )

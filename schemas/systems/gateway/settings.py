@@ -43,11 +43,13 @@ class Chain:
     """A chain of records for each tenant, which one request at a time extends: `kinds` (empty: all) do.
 
     hold: how long a request holds the lock. gives_up_after_s: a request that waits longer ends with a server error.
+    locked_for_s: after how long the lock is free again if the process of its holder is gone.
     """
 
     kinds: tuple[str, ...]
     hold: Distribution
     gives_up_after_s: float
+    locked_for_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class Gateway:
 
     exchanges: what is sent and expected, in the order of the kinds of work; one without kinds, none where nothing is said.
     backlog: how many requests may wait for a worker; further ones end with a server error. timeout_s: after which a request
-    has failed, as `http.timeout` says. by_tenant: limits of tenants that have one of their own.
+    has failed, as `http.timeout` says. by_tenant: limits of tenants that have one of their own. processes: how many processes the
+    workers are in. slow: by the name of a fault `store_slow`, how many times as long the database takes.
     """
 
     exchanges: tuple[Exchange, ...]
@@ -87,6 +90,14 @@ class Gateway:
     chain: Chain | None = None
     outbox: Outbox | None = None
     fairness: Fairness = Fairness()
+    processes: int = 1
+    slow: tuple[tuple[str, float], ...] = ()
+
+    def parts(self, of: int, tenants: int) -> list[int]:
+        """`of` workers or connections shared out: all together, or to each tenant its own, as equal as whole ones can be."""
+        if self.pools is Pools.SHARED:
+            return [of]
+        return [of // tenants + (place < of % tenants) for place in range(tenants)]
 
     def limit_of(self, tenant: str) -> Limit | None:
         """The limit of a tenant; None for none."""

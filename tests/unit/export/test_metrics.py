@@ -1,14 +1,19 @@
 """What is exported says what the verdict says, and does not depend on how the stream was cut into blocks."""
 
+import json
 from pathlib import Path
 
 import pytest
+from histories import CLEAN, judge, scenario_text, shifted
 
 from soak.runner.api import simulate_scenario
+from soak.runner.cli import run_command
+from soak.runner.evidence.directory import RunDirectory
+from soak.runner.export.backfill import snapshots_of
 from soak.runner.export.metrics import HELP, Levels, MetricSnapshot, snapshot_of
 from soak.runner.judge.judge import Judge
 from soak.runner.targets.simulation import Simulation
-from soak.schemas.evidence.verdict import Verdict
+from soak.schemas.evidence.verdict import Status, Verdict
 from soak.schemas.language.load import Loaded, load
 from soak.simulation.plan import Plan
 
@@ -83,6 +88,53 @@ def test_of_abort_conditions_the_one_that_held_is_told() -> None:
         if reading.name.startswith("soak_condition") and dict(reading.labels)["role"] == "abort"
     }
     assert told == {held.name: held.value}
+
+
+SLOS = """
+slos:
+  - success_rate >= 99%
+  - latency_p50 <= 1m
+  - duplicate_executions == 0
+  - {objective: success_rate >= 50%, min_samples: 4}
+"""
+THREE = "".join(shifted(CLEAN, str(task), 100 * task) for task in (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "met"),
+    [
+        # Three of three: as good as that is, the rate may be below 50 %.
+        ("lenient", {"success_rate >= 99%": 1.0, "latency_p50 <= 1m": 1.0, "duplicate_executions == 0": 1.0}),
+        ("strict", {"duplicate_executions == 0": 1.0}),
+    ],
+)
+def test_an_objective_is_met_where_its_status_says_so(evidence: str, met: dict[str, float]) -> None:
+    """What is open could still break it, which the end of the run will tell."""
+    text = f"evidence: {evidence}\n{SLOS}"
+    for history in (THREE, THREE + "400 enqueued 9\n"):
+        judged = judge(history, text)
+        assert values(read(judged, Levels(judged.scenario)), "soak_objective_met", "objective") == met
+
+
+def test_at_the_end_it_is_met_as_the_verdict_says() -> None:
+    judged = judge(THREE, SLOS)
+    statuses = [Status.PASS, Status.FAIL, Status.INCONCLUSIVE, Status.PASS]
+    snapshot = snapshot_of(judged, Levels(judged.scenario), (), time_s=7.0, speed=1.0, statuses=statuses)
+    told = [reading.value for reading in snapshot.readings if reading.name == "soak_objective_met"]
+    assert told == [1.0, 0.0, 1.0]
+
+
+def test_the_time_series_of_a_finished_run_ends_as_its_verdict(tmp_path: Path) -> None:
+    scenario = tmp_path / "short.yaml"
+    scenario.write_text(scenario_text(f"name: short\nduration: 1m\ndrain: 1m\nevidence: strict\n{SLOS}"))
+    run_command(["run", str(scenario), "--out", str(tmp_path / "run")])
+    directory = RunDirectory.open(tmp_path / "run")
+    verdict = json.loads((tmp_path / "run" / "verdict.json").read_text())
+    told = {each["objective"]: each["status"] for each in verdict["objectives"]}
+    assert set(told.values()) == {"PASS", "INCONCLUSIVE"}
+    last = snapshots_of(directory, 60.0, None, lambda share: None)[-1]
+    met = values(last, "soak_objective_met", "objective")
+    assert met == {name: 1.0 for name, status in told.items() if status == "PASS"}
 
 
 def at(loaded: Loaded, until_s: float, step_s: float) -> MetricSnapshot:

@@ -226,6 +226,22 @@ def test_alerts_must_have_fired_and_resolved(tmp_path: Path, decide: Decide) -> 
     assert found.endswith(" and did not resolve")
 
 
+def test_a_run_on_thin_evidence_can_be_refused(both: Path, decide: Decide) -> None:
+    """Of some 270 tasks all were DONE: 95 % confidence excludes what is below 98.6 %, and not 99 %."""
+    assert decide(", thin: false").passed
+    soak(both / "c", "one", more="tiers: {pr: {slos: [success_rate >= 99%, latency_p95 <= 1h, success_rate >= 99.9%]}}")
+    text = (both / "c.yaml").read_text()
+    run_command(["run", str(both / "c.yaml"), "--tier", "pr", "--out", str(both / "d")])
+    assert "tiers" in text
+    assert decide().passed
+    found = wrong(decide(", thin: false"))
+    assert list(found) == ["soaks runs/d"]
+    assert found["soaks runs/d"].startswith(
+        "one is on thin evidence: success_rate >= 99% holds by the observed value alone: its 95% interval is 98."
+    )
+    assert found["soaks runs/d"].endswith("(and 1 more)")
+
+
 def rewrite_manifest(run: Path, **changes: object) -> None:
     """Another manifest, sealed."""
     path = run / "run_manifest.json"

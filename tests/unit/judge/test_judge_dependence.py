@@ -104,6 +104,18 @@ def test_cycles_are_no_noise() -> None:
     assert cycle.inflation == pytest.approx(1.0, abs=0.35)
 
 
+@pytest.mark.parametrize("cycles", [0.7, 1.0, 1.6, 2.4])
+@pytest.mark.parametrize("sli", [SUCCESS_RATE, P50, P95, MEAN])
+def test_a_run_that_ends_in_its_first_cycles_can_be_judged(sli: Sli, cycles: float) -> None:
+    """Nothing is known of how whole cycles vary where there is one: its parts are looked at then."""
+    rng, every = np.random.default_rng(3), 1_000
+    times = np.arange(round(cycles * every)) % every
+    values = (rng.random(len(times)) < 0.9).astype(float) if sli is SUCCESS_RATE else rng.exponential(1 + (times < 100))
+    statement = evidence(sli, values, Schedule(0.0, float(every), ())).statement(0.95)
+    assert statement.interval is None or statement.interval[0] < statement.interval[1]
+    assert statement.effective is not None
+
+
 def test_a_single_event_is_compared_with_itself() -> None:
     values = np.ones(3_000)
     values[1_000:1_060] = 0.0

@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from histories import CLEAN, block_of, judge, make_judge, objective, observed, scenario, sli, verdict
+from histories import CLEAN, block_of, judge, make_judge, objective, observed, sli, verdict
 
-from soak.runner.judge.about import is_met
 from soak.runner.judge.interval import quantile_ranks
+from soak.runner.judge.objectives import standings
+from soak.schemas.evidence.verdict import Status
 
 CALLS = """
 system: calls
@@ -62,18 +63,18 @@ def test_a_verdict_tells_how_fast_memory_grows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "met"),
+    ("wanted", "status"),
     [
-        ("success_rate >= 50%", True),
-        ("latency_max <= 8s", False),
-        ("rss <= 1kB", None),
-        ("success_rate ~ 50%", None),
-        ("latency_mean <= 1x phase=early", None),
+        ("success_rate >= 50%", Status.PASS),
+        ("latency_max <= 8s", Status.FAIL),
+        ("rss <= 1kB", Status.INCONCLUSIVE),
+        ("success_rate ~ 50%", Status.INCONCLUSIVE),
+        ("latency_mean <= 1x phase=early", Status.INCONCLUSIVE),
     ],
 )
-def test_whether_an_objective_is_met_so_far(wanted: str, met: bool | None) -> None:
+def test_how_an_objective_stands_so_far(wanted: str, status: Status) -> None:
     text = f'slos: ["{wanted}"]\nphases: [{{name: early, at: 30m, for: 1m}}]\n'
-    assert is_met(judge(CLEAN, text), scenario(text).objectives[0]) is met
+    assert standings(judge(CLEAN, text)) == [status]
 
 
 WAITED = "0 enqueued 1\n10 dispatched 1\n12 done 1"

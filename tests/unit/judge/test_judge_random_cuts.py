@@ -135,7 +135,7 @@ abort:
 TOGETHER = {
     "queue": _TASKS_TOGETHER,
     "calls": _TASKS_TOGETHER,
-    "gateway": _TASKS_TOGETHER,
+    "gateway": _TASKS_TOGETHER.replace("state_transitions", "requests"),
     "pipeline": """
   - {name: both, all: [{when: health_green < 90%, window: 9s}, {when: latency_p90 > 1s, window: 3s, for: 2s}], expect: never}
   - {name: often, when: "health_green{process=a} < 50%", window: 3s, expect: {at_least: 2, max_flaps: 3}}

@@ -18,7 +18,7 @@ _PLANTED = (
     Trial(Defect.FAILURE_RECORDED_AS_DONE, STEADY, ("law ledger_agreement",)),
     Trial(Defect.TRANSACTION_HELD, STEADY, ("doubt", "objective wait_p95 <= 30s", "objective success_rate >= 90%")),
     Trial(Defect.CONNECTION_LEAK, LEAKS, ("objective open_files_growth <= 60/h",)),
-    Trial(Defect.MEMORY_LEAK, LEAKS, ("objective rss_growth <= 30MB/h",)),
+    Trial(Defect.MEMORY_LEAK, LEAKS, ("objective rss_growth <= 10MB/h",)),
     Trial(Defect.SLOW_CLAIM, LEAKS, ("objective wait_p50{phase=late} <= 2x phase=early",)),
     Trial(
         Defect.TELEMETRY_DROPPED,

@@ -1,4 +1,4 @@
-"""What the gateway answers: tokens, decisions, executions, proofs, over SQLite with two processes."""
+"""What the gateway answers: tokens, decisions, executions, proofs; by two processes, on SQLite and on PostgreSQL with Redis."""
 
 import time
 from collections.abc import Iterator
@@ -6,12 +6,21 @@ from pathlib import Path
 
 import httpx
 import pytest
-from gateway_servers import ADMIN, Gateway, gateway
+from gateway_servers import ADMIN, Gateway, gateway, postgres, redis
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with gateway(tmp_path_factory.mktemp("gateway")) as found:
+@pytest.fixture(scope="module", params=["sqlite", "servers"])
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    directory = tmp_path_factory.mktemp("gateway")
+    if request.param == "sqlite":
+        with gateway(directory) as found:
+            yield found
+        return
+    with (
+        postgres() as store,
+        redis(directory) as locks,
+        gateway(directory, database=store.url, redis=locks.url) as found,
+    ):
         yield found
 
 

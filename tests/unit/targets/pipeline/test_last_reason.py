@@ -1,6 +1,6 @@
 """What is said of a process that does not become ready."""
 
-from soak.runner.targets.pipeline.group import Happening, Seen, last_reason
+from soak.runner.targets.processes.group import Happening, Seen, last_reason
 
 
 def test_how_a_process_ended_says_more_than_a_probe_of_it_afterwards() -> None:

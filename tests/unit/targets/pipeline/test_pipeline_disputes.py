@@ -3,7 +3,7 @@
 import pytest
 
 from soak.runner.targets.pipeline.disputes import Disputes
-from soak.runner.targets.pipeline.group import Happening, Seen
+from soak.runner.targets.processes.group import Happening, Seen
 
 Story = list[tuple[float, Happening | str]]
 

@@ -7,10 +7,12 @@ import pytest
 from pipelines import loaded
 
 from soak.runner.targets.offspring import offspring_ended
-from soak.runner.targets.pipeline.group import Ours
+from soak.runner.targets.pipeline.policy import policy_of
 from soak.runner.targets.processes.background import Background
 from soak.runner.targets.processes.launch import StartError
+from soak.runner.targets.processes.ours import Ours
 from soak.runner.targets.processes.prepared import prepare
+from soak.schemas.systems.pipeline.settings import pipeline_of
 from soak.schemas.target.load import load_target
 
 SCENARIO = """
@@ -30,7 +32,7 @@ def test_a_command_that_ends_is_said_at_once_with_its_last_words(code: int, tmp_
     began = time.monotonic()
     with offspring_ended("the test"), Background() as background:
         prepared = prepare(load_target(target), tmp_path, {})
-        group = Ours(prepared, background, scenario, ("a",), 1.0)
+        group = Ours(prepared, background, policy_of(pipeline_of(scenario).supervisor, 1.0), ("a",))
         with pytest.raises(StartError, match=rf"^a is not ready: exited with {code}: nothing to do \(see a.log\)$"):
             group.start()
         group.end_now()

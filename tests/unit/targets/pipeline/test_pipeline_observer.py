@@ -15,9 +15,9 @@ from soak.runner.targets.context import RunContext
 from soak.runner.targets.journal import Journal
 from soak.runner.targets.pipeline.blame import Blame
 from soak.runner.targets.pipeline.epochs import Epochs
-from soak.runner.targets.pipeline.group import Happening, Seen
 from soak.runner.targets.pipeline.observer import Observer
 from soak.runner.targets.pipeline.says import Says
+from soak.runner.targets.processes.group import Happening, Seen
 from soak.runner.targets.processes.identity import ProcessId
 from soak.schemas.stream.events import SPECS, Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE, Cause

@@ -23,13 +23,13 @@ from soak.runner.targets.context import RunContext
 from soak.runner.targets.journal import Journal
 from soak.runner.targets.pipeline.faults import Faults
 from soak.runner.targets.pipeline.flow import Flow
-from soak.runner.targets.pipeline.group import Happening, Seen
 from soak.runner.targets.pipeline.places import places_of
 from soak.runner.targets.pipeline.strikes import strike_of
 from soak.runner.targets.pipeline.target import PipelineTarget
 from soak.runner.targets.pipeline.timeseries import TimeSeries
 from soak.runner.targets.processes.actions import Actions
 from soak.runner.targets.processes.background import Background
+from soak.runner.targets.processes.group import Happening, Seen
 from soak.runner.targets.processes.identity import ProcessId, process_id, stat
 from soak.runner.targets.processes.ports import is_taken
 from soak.runner.targets.processes.requests import RequestError, request
