@@ -54,7 +54,7 @@ class Answers:
         inside = (number >= 0) & (number < len(states))
         sent[inside] = states[number[inside]] != TaskState.NONE
         rows = tasks.rows
-        asked = np.flatnonzero(rows.kind == Kind.TASK_ENQUEUED)
+        asked = np.flatnonzero(rows.changes)
         at = np.searchsorted(rows.number[asked], number)
         found = at < len(asked)
         found[found] = rows.number[asked][at[found]] == number[found]
