@@ -15,6 +15,7 @@ from soak.runner.judge.fairness import Evenness
 from soak.runner.judge.folds import Sketch, Tally
 from soak.runner.judge.gateway.ended import Ended, OpenRequests
 from soak.runner.judge.gateway.failed import Failed
+from soak.runner.judge.gateway.over_time import TenantsOverTime
 from soak.runner.judge.histogram import RELATIVE_ERROR
 from soak.runner.judge.labels import LabelNumbers
 from soak.runner.judge.ratio import ratio_interval
@@ -86,6 +87,7 @@ class GatewayAccount(Account):
         self._parts: dict[tuple[str | None, str | None, str | None], _Part] = {}
         self._even = {each: Evenness(scenario, self._labels, self._in(each)) for each in (None, *self._phases)}
         self._due, self._done = np.zeros(self._labels.unknown + 1), np.zeros(self._labels.unknown + 1)
+        self._time = TenantsOverTime(scenario, len(self._tenants))
         self._until_s = 0.0
 
     def _in(self, phase: str | None) -> frozenset[int] | None:
@@ -97,6 +99,7 @@ class GatewayAccount(Account):
         ended, due_s, label = self._open.observe(block)
         self._failed.observe(ended)
         self._count(ended, due_s, label)
+        self._time.observe(ended, self._tenant_of(ended.label), due_s, self._tenant_of(label))
         ended = ended.take(ended.t >= self._scenario.warmup_s)
         number = self._labels.of(ended.label, ended.due)
         for each in np.unique(number).tolist():
@@ -156,7 +159,14 @@ class GatewayAccount(Account):
         baseline = gateway_of(self._scenario).fairness.baseline or (self._phases[0] if self._phases else None)
         phases = [self._phase(each, baseline or "") for each in self._scenario.phases]
         return {
-            LATENCY: LatencyReport(SCHEMA_VERSION, name, round(RELATIVE_ERROR, 6), found),
+            LATENCY: LatencyReport(
+                SCHEMA_VERSION,
+                name,
+                round(RELATIVE_ERROR, 6),
+                found,
+                self._time.window_s,
+                list(self._time.told(self._tenants, self._until_s)),
+            ),
             COMPARISON: ComparisonReport(SCHEMA_VERSION, name, baseline, self._jain(None), phases),
         }
 

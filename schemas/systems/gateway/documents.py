@@ -27,13 +27,28 @@ class Latencies(msgspec.Struct, frozen=True):
     max_s: float
 
 
+class OverTime(msgspec.Struct, frozen=True):
+    """A tenant in windows that follow one another. due: requests that were due; done, failed: that ended so in the window.
+
+    p95_s: 95th percentile of the latency of those that ended, in seconds, to within two per cent; None without any.
+    """
+
+    tenant: str
+    due: list[int]
+    done: list[int]
+    failed: list[int]
+    p95_s: list[float | None]
+
+
 class LatencyReport(msgspec.Struct, frozen=True):
-    """latency.json."""
+    """latency.json. over_time: of each tenant, in windows of `window_s` seconds from 0."""
 
     schema_version: int
     scenario: str
     quantile_relative_error: float
     latencies: list[Latencies]
+    window_s: float
+    over_time: list[OverTime]
 
 
 class TenantInPhase(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from soak.schemas.errors import Problem, Where, quoted
 from soak.schemas.files import Folders
 from soak.schemas.language.build import build_distribution
 from soak.schemas.language.distributions import Distribution
-from soak.schemas.language.room import Data, Language, Level, Minutes
+from soak.schemas.language.room import Amount, Data, Language, Level, Minutes
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
 from soak.schemas.stream.events import Kind
@@ -85,6 +85,10 @@ LANGUAGE = Language(
         taken=(Kind.TASK_DISPATCHED,),
         workers=False,
         levels={"in_flight": Level((Kind.TASK_DISPATCHED,), (Kind.TASK_DONE, Kind.TASK_FAILED))},
+        amounts={
+            "load_cpu": Amount(Kind.SAMPLE_LOAD_CPU, most=True),
+            "load_lag_s": Amount(Kind.SAMPLE_LOAD_LAG, most=True),
+        },
     ),
     checks=(_names, _requests),
     distributions=_distributions,
