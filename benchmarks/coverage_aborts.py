@@ -114,7 +114,7 @@ def drawn(alarm: Alarm, runs: int, seed: int) -> Iterator[bool]:
         bad = generator.random(len(arrivals)) < scan.bad
         target = scan.rule.target
         value = np.where(bad, 2 * target, target / 2) if scan.rule.q is not None else 1.0 - bad
-        facts = Facts(load.length_s, True, {sli.series: Samples(quantise(load.rate.time_of(arrivals)), value)})
+        facts = Facts(load.length_s, True, series={sli.series: Samples(quantise(load.rate.time_of(arrivals)), value)})
         timer = Timer(scan.for_s)
         timer.feed(Watch(alarm.condition, None).observe(facts), load.length_s)
         yield bool(timer.firings)

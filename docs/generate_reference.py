@@ -314,6 +314,22 @@ abort:
     all: [{when: success_rate < 98%, window: 1h}, {when: success_rate < 98%, window: 5m}]
     then: fail
 """,
+    "checks": """\
+checks:
+  - name: chain
+    for_each: tenant
+    when: after
+    exec: [python3, verify.py, "{tenant}"]
+    expect: {violations: 0, verified: "== written"}
+  - name: rows
+    when: every 5m
+    sql: {database: "sqlite:///{dir}/queue.db", query: SELECT count(*) AS n FROM tasks}
+    expect: {n: ">= {done}"}
+""",
+    "teardown": """\
+teardown:
+  - {name: stop-tenants, for_each: tenant, exec: [python3, stop.py, "{tenant}"]}
+""",
     "telemetry": """\
 telemetry: {sample_interval: 30s, max_gap: 2m}
 """,
@@ -566,6 +582,8 @@ _KINDS = {
     "string object": "objective",
     "string number": "word or [ratio](#ratios)",
     "array object": "list or mapping",
+    "object string": "text, or the place of a secret",
+    "number string boolean": "number, text, true or false",
     "string array": "name or list of names",
     "string number boolean": "text, number, or true or false",
     "": "anything",

@@ -4,10 +4,11 @@ It knows nothing about systems or how a target works.
 """
 
 import contextlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from soak.runner.checks.beside import MakeChecks, closed_after, no_checks, with_events
 from soak.runner.early import end_early, end_simulation_early
 from soak.runner.judge.decide import decide
 from soak.runner.judge.judge import Judge
@@ -88,42 +89,64 @@ def execute(
     resumed: Resumed | None = None,
     *,
     with_findings: bool = True,
+    checking: MakeChecks = no_checks,
 ) -> tuple[Verdict, Judge]:
     """Run `plan` against `target` to its end, an abort condition or an interruption; returns the verdict and its judge.
 
-    `watchers` are called between blocks. `resumed`: the run continues from there; earlier events have been judged and
-    kept. `with_findings`: with checkpoints, and all that explains a verdict. Raises BrokenOffError when the target fails.
+    `watchers` are called between blocks. `resumed`: the run continues from there; earlier events were judged and kept.
+    `with_findings`: with all that explains a verdict. `checking`: makes the checks of a real run. Raises BrokenOffError.
     """
     judge = resumed.judge if resumed else Judge.of(plan.scenario, plan.vocabulary, identity)
     judge.with_findings = with_findings
-    start = resumed.first_block() if resumed else make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)
-    end = End.COMPLETED
+    plan.checking = checks = checking(judge)
     if identity.stop and target.clock == "simulated":
         end_simulation_early(plan, target, identity, interrupted)
-    with contextlib.closing(_watched(judge, _after(start, target.run(plan)))) as blocks:
-        for block in blocks:
-            for part in judge.observe(block):
-                _keep(sinks, part, judge.facts)
-            for watcher in watchers:
-                watcher(judge)
-            if judge.aborted_by:
-                end = End.ABORTED
-                break
-            if interrupted():
-                end = End.INTERRUPTED
-                break
-            if identity.stop and target.clock != "simulated":
-                end_early(plan, judge, identity)
-        else:
-            end = End.DECIDED if plan.ends_s < plan.scenario.duration_s else End.COMPLETED
+
+    def observe(block: Block) -> None:
+        _judged(judge, with_events(block, checks), sinks)
+        for watcher in watchers:
+            watcher(judge)
+        if identity.stop and target.clock != "simulated" and not judge.aborted_by:
+            end_early(plan, judge, identity)
+
+    with (
+        contextlib.closing(_watched(judge, _after(_first(resumed), target.run(plan)))) as blocks,
+        # The teardown comes first: the system is still there.
+        closed_after(checks, judge, lambda block: _judged(judge, block, sinks)),
+    ):
+        end = _followed(blocks, observe, judge, interrupted)
+    if end is End.COMPLETED and plan.ends_s < plan.scenario.duration_s:
+        end = End.DECIDED
     end = _close(judge, plan, end, sinks)
     return decide(judge, identity, end, with_findings=with_findings), judge
 
 
+def _first(resumed: Resumed | None) -> Block:
+    return resumed.first_block() if resumed else make_block([0.0], [Kind.RUN_STARTED], until_s=0.0)
+
+
+def _judged(judge: Judge, block: Block, sinks: Sequence[Sink]) -> None:
+    """Judge a block and keep it."""
+    for part in judge.observe(block):
+        _keep(sinks, part, judge.facts)
+
+
+def _followed(
+    blocks: Iterator[Block], observe: Callable[[Block], None], judge: Judge, interrupted: Callable[[], bool]
+) -> End:
+    """Observe blocks up to the end of the run; returns why it ended."""
+    for block in blocks:
+        observe(block)
+        if judge.aborted_by:
+            return End.ABORTED
+        if interrupted():
+            return End.INTERRUPTED
+    return End.COMPLETED
+
+
 def _close(judge: Judge, plan: Plan, end: End, sinks: Sequence[Sink]) -> End:
     """Record how the run ended; events of its last instant can still abort it."""
-    for part in judge.observe(_last_block(judge, plan, end)):
-        _keep(sinks, part, judge.facts)
+    _judged(judge, _last_block(judge, plan, end), sinks)
     return _close(judge, plan, End.ABORTED, sinks) if judge.aborted_by and end is not End.ABORTED else end
 
 

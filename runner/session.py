@@ -8,6 +8,7 @@ from pathlib import Path
 
 from soak.runner.attribution_line import attribution_line
 from soak.runner.cautions import warn
+from soak.runner.checks.begin import checks_of
 from soak.runner.console import remark, tell
 from soak.runner.engine import BrokenOffError, Resumed, execute, identify
 from soak.runner.evidence.directory import TARGET, RunDirectory
@@ -21,10 +22,10 @@ from soak.runner.load.options import options_of
 from soak.runner.outlets import Outlets, open_outlets
 from soak.runner.past import Past, read_past, replay
 from soak.runner.progress import make_progress
-from soak.runner.targets.base import FromFile, Selective, Target
+from soak.runner.targets.base import FromFile, Reading, Selective, Target
 from soak.runner.targets.make import SIMULATION, can_go_on, have_load_made, make_target
 from soak.runner.targets.refusals import refuse_system
-from soak.runner.targets.room import system_of
+from soak.runner.targets.room import room_of, system_of
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.files import file_name
@@ -84,6 +85,8 @@ def run_loaded(
 ) -> tuple[Verdict, RunDirectory]:
     """Run a scenario against a target, to a sealed run directory; `stop`: see `Identity`. Raises SoakError."""
     _admit(target, loaded.scenario)
+    if isinstance(target, Reading):
+        target.read(loaded)
     warn(loaded)
     plan = Plan(loaded.scenario)
     plan.refuse_without_rows()
@@ -172,9 +175,8 @@ def conduct(
     try:
         with make_progress(loaded.scenario) as progress, collection_paused(target):
             watchers = (progress, outlets.look)
-            verdict, judge = execute(
-                plan, target, identity, (recording, *outlets.sinks), watchers, interruption, resumed
-            )
+            sinks, checks = (recording, *outlets.sinks), checks_of(loaded, plan, target, recording.directory)
+            verdict, judge = execute(plan, target, identity, sinks, watchers, interruption, resumed, checking=checks)
         _finish(recording, verdict, judge, outlets)
     except BrokenOffError as broken:
         judge, error = broken.judge, broken.__cause__
@@ -260,7 +262,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     if verdict.end in {End.INTERRUPTED, End.CUT} and lasting:
         if can_go_on(verdict.target):
             lines.append(f"  to continue: soak resume {directory}")
-        elif (directory / TARGET).exists():
+        elif (directory / TARGET).exists() and room_of(loaded.scenario.system).files_resumable:
             lines.append(f"  to continue: soak resume {directory} --target FILE")
     return "\n".join(lines)
 

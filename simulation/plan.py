@@ -16,6 +16,7 @@ from soak.schemas.stream.block import Bools, Floats, Ints, quantise
 from soak.schemas.stream.events import COPY, KEY_SHIFT
 from soak.schemas.stream.vocabulary import NO_CAUSE, Vocabulary
 from soak.simulation.arrivals import arrivals
+from soak.simulation.checking import Checking
 from soak.simulation.distributions import draw
 from soak.simulation.fates import Fate, Fates
 from soak.simulation.kinds import TIME_LIMIT, Kinds, ServiceTimes, Shares, of_numbers
@@ -49,6 +50,8 @@ class Plan:
 
     is_offered = True
     """Whether its submissions are what is offered; otherwise the system has a source that sends what it likes."""
+    checking: Checking | None = None
+    """The checks that go with a real run of it; None where there are none."""
 
     def __init__(self, scenario: Scenario, seed: int | None = None, *, arrivals_seed: int | None = None) -> None:
         """`seed` replaces the scenario's; `arrivals_seed` that of the arrivals alone: other fates of the same work."""

@@ -7,6 +7,7 @@ import yaml
 
 from soak.runner.evidence.directory import SCENARIO, TRACE, RunDirectory
 from soak.schemas.files import Folders, file_name
+from soak.schemas.language.csv_files import withheld
 from soak.schemas.language.document import parse_document
 from soak.schemas.language.load import Loaded
 from soak.schemas.language.trace_build import record_of
@@ -32,6 +33,8 @@ _Dumper.add_representer(str, _text)
 def store_scenario(directory: RunDirectory, loaded: Loaded) -> None:
     """Store the scenario as run, and the files it refers to, under their own names. Raises OutputError."""
     _copy_files(directory, loaded.data, loaded.folders)
+    for each in loaded.scenario.http.data if loaded.scenario.http else ():
+        directory.write(each.file, withheld(each.file, loaded.folders.read(each.file)))
     if (trace := loaded.scenario.workload.trace) is not None:
         file = loaded.data["workload"]["arrivals"]["trace"]["file"]
         directory.write(TRACE, msgspec.json.format(msgspec.json.encode(record_of(trace, file)), indent=0) + b"\n")

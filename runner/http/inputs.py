@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from soak.runner.secrets import secret_of
-from soak.schemas.errors import UsageError
+from soak.schemas.errors import UsageError, WordingError
 from soak.schemas.files import Folders
 from soak.schemas.language.csv_files import Table, read_table
 from soak.schemas.language.http import Http
@@ -44,13 +44,17 @@ def read_inputs(http: Http, folders: Folders, folder: Path) -> Inputs:
     for name, value in http.variables:
         if isinstance(value, Secret):
             try:
-                secrets[name] = secret_of(value, folder, f"http.variables.{name}", "secret")
+                secrets[name] = secret_of(value, folder, key := f"http.variables.{name}", "secret")
+                if not secrets[name].isprintable():
+                    missing.append(f"{key}: {value.place}: has a line break or is not text (put the secret there)")
             except UsageError as error:
                 missing.append(str(error))
     tables = {}
     for each in http.data:
         try:
-            tables[each.name] = read_table(each.file, folders.read(each.file))
+            tables[each.name] = table = read_table(each.file, folders.read(each.file))
+            if not table.rows:
+                raise WordingError(f"{each.file}: is a copy without rows", "run the original scenario")
         except ValueError as error:
             missing.append(f"http.data: {error}")
     if missing:

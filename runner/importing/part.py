@@ -18,7 +18,9 @@ from soak.schemas.language.schema import own_keys
 
 Part = Mapping[str, Any]
 
-_KEPT = ("version", "name", "system", "workload")
+_KEPT = ("version", "name", "system", "http", "workload")
+_REPLACED = frozenset({"arrivals", "users", "tenants", "kinds"})
+"""Keys of a workload whose values are never added to those of a template."""
 _LONG = "30d"
 _NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -133,9 +135,9 @@ def _base(system: str) -> str:
 
 
 def merge(whole: dict[str, Any], part: Part) -> None:
-    """Add a part to a scenario. Lists of a part are appended, mappings merged; arrivals and users replace each other."""
+    """Add a part to a scenario. Lists of a part are appended, mappings merged; what says the load replaces what did."""
     for key, value in part.items():
-        if key == "arrivals" or key not in whole:
+        if key in _REPLACED or key not in whole:
             whole[key] = json.loads(json.dumps(value))
         elif isinstance(value, list):
             whole[key] = [*whole[key], *(each for each in value if each not in whole[key])]

@@ -9,10 +9,14 @@ from soak.runner.importing.closed import AT_ONCE, TASKS_DOUBT, Think, constant, 
 from soak.runner.importing.foreign import Place
 from soak.runner.importing.load import Stage, arrivals_of
 from soak.runner.importing.part import Builder
+from soak.runner.importing.taurus_requests import offer_requests
 from soak.runner.importing.values import duration_text, seconds_of, target_text
 from soak.schemas.language.expression import Unit
+from soak.schemas.language.schema import kind_keys
 
 _MOST_STEPS = 1000
+_REQUEST = "request"
+"""The key of a kind of work that says what is sent, in systems that send requests."""
 _TIMER = re.compile(r"(uniform|gaussian|poisson)\s*\(([^,]+),([^,]+)\)")
 _TO_P95 = 1.6448536
 """Standard deviations from the mean of a normal distribution to its 95th percentile."""
@@ -61,6 +65,8 @@ def _offer(document: Place, entry: Place, builder: Builder) -> None:
         part, of_tasks = _limited(part, scenario, count * int(iterations))
         notes += of_tasks
     builder.offer(entry.mark, said, part, notes=notes)
+    if _REQUEST in kind_keys(builder.system):
+        offer_requests(scenario, builder)
 
 
 def _rates(rate: float, ramp_s: float, hold_s: float, steps: int) -> list[Stage]:

@@ -8,6 +8,7 @@ import msgspec
 from soak.runner.judge.alerts import abort_result, alert_result, measured
 from soak.runner.judge.attribution import attribute
 from soak.runner.judge.changepoints.find import change_points
+from soak.runner.judge.checks.results import judge_checks, teardown_warnings
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE
 from soak.runner.judge.explanation.explain import explain
 from soak.runner.judge.growth import Growth
@@ -52,16 +53,16 @@ def decide(judge: Judge, identity: Identity, end: End, *, with_findings: bool = 
     return msgspec.structs.replace(
         verdict,
         attribution=attribute(judge),
-        explanation=explain(judge, verdict.objectives, verdict.laws),
+        explanation=explain(judge, verdict.objectives[: len(judge.scenario.objectives)], verdict.laws),
         tails=list(tails(judge, _held_back(judge, identity))),
         change_points=change_points(judge),
     )
 
 
 def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
-    objectives, laws, alerts = judge_objectives(judge, _held_back(judge, identity)), judge_laws(judge), _alerts(judge)
+    asked, laws, alerts = judge_objectives(judge, _held_back(judge, identity)), judge_laws(judge), _alerts(judge)
     unfinished, faults = judge.lifecycle.unfinished(), judge.faults.results(judge.until_s)
-    reasons = _reasons(judge, identity, end, objectives, laws, alerts, faults)
+    reasons = _reasons(judge, identity, end, objectives := [*asked, *judge_checks(judge, end)], laws, alerts, faults)
     return Verdict(
         schema_version=SCHEMA_VERSION,
         verdict=_outcome(end, reasons),
@@ -96,8 +97,16 @@ def _decided(judge: Judge, identity: Identity, end: End) -> Verdict:
         typed_reasons=reasons,
         decided=judge.deciding.result(judge.until_s, stopped=end is End.DECIDED),
         caveats=[_caveat(each) for each in objectives if each.thin],
-        warnings=warnings_of(judge.scenario.objectives, objectives),
+        warnings=_warnings(judge, identity, asked),
     )
+
+
+def _warnings(judge: Judge, identity: Identity, objectives: list[ObjectiveResult]) -> list[str] | msgspec.UnsetType:
+    """Of warning levels and of the teardown; nothing at all where the scenario has neither."""
+    levels = warnings_of(judge.scenario.objectives, objectives)
+    if not judge.scenario.teardown or identity.clock != "real":
+        return levels
+    return [*([] if levels is msgspec.UNSET else levels), *teardown_warnings(judge)]
 
 
 def _caveat(objective: ObjectiveResult) -> str:

@@ -100,11 +100,12 @@ class Sketch:
 
 
 class Level:
-    """A gauge: its largest and its smallest sample."""
+    """A gauge: its largest and its smallest sample, and the latest of each label where that counts."""
 
     def __init__(self) -> None:
         self.samples = 0
         self.largest = self.smallest = math.nan
+        self._latest: dict[int, float] = {}
 
     def observe(self, samples: Samples) -> None:
         """Process more of the series."""
@@ -112,9 +113,13 @@ class Level:
             self.samples += len(samples)
             self.largest = float(np.fmax(self.largest, samples.value.max()))
             self.smallest = float(np.fmin(self.smallest, samples.value.min()))
+            labels = [-1] if samples.label is None else samples.label.tolist()
+            self._latest.update(zip(labels, samples.value[-len(labels) :].tolist(), strict=True))
 
     def value(self, sli: Sli, elapsed_s: float) -> float:
         """The largest sample, or the smallest of what should be high."""
+        if sli.latest and self._latest:
+            return min(self._latest.values()) if sli.lowest else max(self._latest.values())
         return self.smallest if sli.lowest else self.largest
 
     def extremes(self, sli: Sli, unfinished: int) -> tuple[float, float]:

@@ -14,6 +14,8 @@ import numpy as np
 from soak.runner.judge.alerts import number_or_none
 from soak.runner.judge.attribution import Attribution
 from soak.runner.judge.changepoints.marks import Marks
+from soak.runner.judge.checks.expected import objective_texts
+from soak.runner.judge.checks.folds import CheckFolds
 from soak.runner.judge.combined import AnyGuard, guard_of
 from soak.runner.judge.course import Course
 from soak.runner.judge.deciding.deciding import Deciding
@@ -30,6 +32,7 @@ from soak.runner.judge.tails import Tails
 from soak.runner.judge.telemetry import Telemetry
 from soak.runner.judge.window_fold import windows_of
 from soak.schemas.evidence.verdict import Checkpoint, Resume
+from soak.schemas.language.check import Figure
 from soak.schemas.language.conditions import Comparison, Reference
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import language_of
@@ -38,6 +41,7 @@ from soak.schemas.stream.block import Block, make_block, merge
 from soak.schemas.stream.by_kind import kind_flags
 from soak.schemas.stream.events import Kind
 from soak.schemas.stream.identity import Identity
+from soak.schemas.stream.states import TaskState
 from soak.schemas.stream.vocabulary import Vocabulary
 
 _ALERTS = kind_flags(Kind.ALERT_FIRED, Kind.ALERT_RESOLVED)
@@ -68,14 +72,14 @@ class Judge:
         self.scenario, self.vocabulary = scenario, vocabulary
         self.aborting = abort and any(condition.stops for condition in scenario.aborts)
         self.labels = LabelNumbers(scenario)
-        self.folds = Folds(scenario, self.labels)
-        self.windows = windows_of(scenario, self.labels)
+        self.folds, self.windows = Folds(scenario, self.labels), windows_of(scenario, self.labels)
         self.tails = Tails(scenario, self.labels)
         self.schedule = schedule_of(scenario)
         self.faults = FaultCounts(scenario, vocabulary)
         self.deciding = Deciding(scenario, self.labels, vocabulary, self.windows)
         self.marks = Marks(vocabulary, has_parts=bool(scenario.parts))
         self.attribution = Attribution(scenario, vocabulary, self.labels, self.faults)
+        self.checks = CheckFolds(scenario, self.labels, vocabulary)
         self.alerts = [
             (alert, guard_of(alert.condition, self.labels, alert.keep_firing_for_s)) for alert in scenario.alerts
         ]
@@ -203,6 +207,7 @@ class Judge:
         self._trackers.lifecycle.observe(block, facts)
         self._trackers.telemetry.observe(block, facts)
         self._trackers.own.observe(block, facts)
+        self.checks.follow(block, facts)
         return facts
 
     def _fold(self, block: Block, facts: Facts) -> None:
@@ -211,6 +216,7 @@ class Judge:
         for windows in self.windows.values():
             windows.observe(facts)
         self.deciding.observe(block, facts, self.alerts)
+        self.checks.observe(block)
         if self.with_findings:
             self.records.observe(facts)
             self.tails.observe(facts)
@@ -282,6 +288,16 @@ class Judge:
         tasks = int(self.kinds_seen[[Kind.TASK_ENQUEUED, Kind.TASK_SKIPPED]].sum())
         return self.lifecycle.tracker.answered(tasks)
 
+    def figure(self, figure: Figure, tenant: str = "") -> int:
+        """A figure of the load so far, of all work or of a tenant's."""
+        if tenant:
+            return self.checks.figures.of(figure, tenant)
+        if figure is Figure.OFFERED:
+            return self.offered
+        if language_of(self.scenario.system).work:
+            return self.answered if figure is Figure.DONE else 0
+        return self.lifecycle.state_counts()[TaskState.DONE if figure is Figure.DONE else TaskState.FAILED]
+
     def checkpoint(self, t_s: float) -> Checkpoint:
         """A status row."""
         states = {state.name: count for state, count in self.lifecycle.state_counts().items()}
@@ -292,7 +308,9 @@ class Judge:
 def _judged(scenario: Scenario, identity: Identity | None) -> tuple[Scenario, list[str]]:
     """The scenario with the objectives that the run is judged by, and the others in words."""
     found = scenario.judged(simulated=identity is not None and identity.clock == "simulated")
-    return found, [each.comparison.text for each in scenario.objectives if each not in found.objectives]
+    others = [each.comparison.text for each in scenario.objectives if each not in found.objectives]
+    expected = objective_texts(scenario.checks) if scenario.checks != found.checks else ()
+    return found, [*others, *expected]
 
 
 def _story(guard: AnyGuard) -> Iterator[tuple[Kind, float]]:

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from soak.runner.load.options import Options
 from soak.runner.targets.history import History
+from soak.schemas.language.load import Loaded
 from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.target.load import LoadedTarget
@@ -38,6 +39,14 @@ class Selective(Protocol):
 
     def admit(self, scenario: Scenario, *, resumed: bool = False) -> None:
         """Raises UsageError for a scenario that it cannot run or resume, before anything is written."""
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """A target that reads files beside the scenario, or says at its place what a scenario lacks."""
+
+    def read(self, loaded: Loaded) -> None:
+        """Raises ScenarioError and UsageError, before anything is written."""
 
 
 @runtime_checkable

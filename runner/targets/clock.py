@@ -54,12 +54,17 @@ class Clock:
         """Scenario time in seconds."""
         return max(0.0, (self._steady() - self._began_s) * self.speed) if self.held_s is None else self.held_s
 
-    def go(self) -> None:
-        """Start the clock."""
+    @property
+    def began_s(self) -> float:
+        """When scenario time was 0, or will be, on the monotonic clock."""
+        return self._began_s
+
+    def go(self, *, after_s: float = 0.0) -> None:
+        """Start the clock, now or `after_s` real seconds from now, until which scenario time is 0."""
         assert self.held_s is not None
         self._compare()
         self._stepped_s = 0.0
-        self._began_s, self.held_s = self._steady() - self.held_s / self.speed, None
+        self._began_s, self.held_s = self._steady() + after_s - self.held_s / self.speed, None
 
     def scenario(self, at: float) -> float:
         """The scenario time of a time since the epoch that was stamped just now, not before the start."""

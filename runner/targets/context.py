@@ -13,6 +13,7 @@ from soak.runner.targets.journal import Journal
 from soak.schemas.language.faults import Fault
 from soak.schemas.stream.events import CENSUS, Kind
 from soak.schemas.stream.vocabulary import NO_CAUSE
+from soak.simulation.checking import Checking
 from soak.simulation.plan import Plan
 
 FLUSH_REAL_S = 1.0
@@ -23,6 +24,10 @@ FLUSHES_IN_GAP, LEAST_FLUSH_REAL_S = 4, 0.1
 
 AGAIN_REAL_S = 0.002
 """Delay before retrying a call after a BusyError."""
+
+
+CHECKS_REAL_S = 0.05
+"""Interval of looking whether the checks at the end of a run are over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,33 @@ class RunContext:
 
     @classmethod
     def begin(cls, plan: Plan, speed: float) -> "RunContext":
-        """A run that begins now."""
-        return cls(plan, Clock(speed, time.time()), Agenda(), Journal(plan, 0.0), 0.0, 0.0)
+        """A run that begins now: the system is ready."""
+        if plan.checking:
+            plan.checking.ready()
+        context = cls(plan, Clock(speed, time.time()), Agenda(), Journal(plan, 0.0), 0.0, 0.0)
+        context._begin_checks()
+        return context
 
     @classmethod
     def held(cls, plan: Plan, speed: float, known_s: float, from_s: float) -> "RunContext":
-        """A run whose clock is held at `from_s` until `clock.go`; events after `known_s` are still to be recorded."""
+        """A run whose clock is held at `from_s` until `go`; events after `known_s` are still to be recorded."""
         return cls(plan, Clock(speed, time.time(), from_s), Agenda(), Journal(plan, known_s), known_s, from_s)
+
+    def go(self) -> None:
+        """Start a clock that is held: the system is ready."""
+        if self.plan.checking and not self.from_s:
+            self.plan.checking.ready()
+        self.clock.go()
+        self._begin_checks()
+
+    def _begin_checks(self) -> None:
+        if self.plan.checking:
+            self.plan.checking.begin(self.now, self.every)
+
+    def close(self) -> None:
+        """Do the teardown if the run ends by a failure; to be called before the system is stopped."""
+        if self.plan.checking:
+            self.plan.checking.close()
 
     @property
     def flush_s(self) -> float:
@@ -115,10 +140,22 @@ class RunContext:
         self.every(interval_real_s * self.clock.speed, action)
 
     def is_over(self, open_work: Callable[[], bool]) -> bool:
-        """Whether the time is up, or arrivals have ended and no work is open. Raises SoakError when the clock was set."""
+        """Whether the time is up, or arrivals have ended and no work is open; and then, whether checks are over as well.
+
+        Raises SoakError when the clock was set.
+        """
         self.clock.refuse_step()
         plan, now_s = self.plan, self.now()
-        return now_s >= plan.ends_s and (now_s >= plan.horizon_s or not open_work())
+        if now_s < plan.ends_s or (now_s < plan.horizon_s and open_work()):
+            return False
+        return plan.checking is None or self._checks_are_over(plan.checking)
+
+    def _checks_are_over(self, checking: Checking) -> bool:
+        if checking.is_over():
+            return True
+        # A loop that waits for its next action looks again soon.
+        self.at(self.now() + CHECKS_REAL_S * self.clock.speed, lambda: None)
+        return False
 
     def take_census(self, snapshot: Callable[[], Snapshot], until_s: float) -> None:
         """Record the system's own census at the end; without one (it stays busy) the verdict is not PASS."""

@@ -71,7 +71,9 @@ def from_file(loaded: LoadedTarget, speed: float) -> Target:
         what = f"target files do not describe the system {quoted(wanted)}"
         remedy = f"they describe {', '.join(takers)}; {room_of(wanted).advice or 'leave out --target to simulate it'}"
         raise ScenarioError([loaded.document.problem(("system",), what, remedy)])
-    return takers[wanted or next(iter(takers))](loaded, speed)
+    by_url = loaded.file.url is not None
+    meant = wanted or next((each for each in takers if room_of(each).reached_by_url is by_url), next(iter(takers)))
+    return takers[meant](loaded, speed)
 
 
 def _attached(name: str, speed: float, patience_s: float | None) -> Target:

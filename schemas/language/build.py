@@ -10,6 +10,7 @@ from soak.schemas import units
 from soak.schemas.errors import quoted, shortened
 from soak.schemas.files import Folders
 from soak.schemas.language.build_conditions import build_demands
+from soak.schemas.language.check_build import build_checks, build_teardown
 from soak.schemas.language.clock import Clock, parse_start
 from soak.schemas.language.comparison import Context
 from soak.schemas.language.distributions import (
@@ -75,6 +76,8 @@ def build_scenario(data: Mapping_, folders: Folders) -> Scenario:
         repeat=data["repeat"],
         start=_start(data),
         parts=tuple(tuple(each.items()) for each in language.parts(data)),
+        checks=build_checks(data),
+        teardown=build_teardown(data),
         http=build_http(data["http"]) if "http" in data else None,
     )
 

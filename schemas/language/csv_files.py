@@ -1,16 +1,20 @@
 """Files of values for HTTP requests: CSV with a header."""
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from soak.schemas.errors import WordingError
 
+_WITHHELD = "# rows are not kept:"
+"""How the only line begins that follows the header where the rows are left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of a data file: every row has a text for each column."""
+    """The rows of a data file: every row has a text for each column; none where a copy of the file withholds them."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -19,6 +23,8 @@ class Table:
 def read_table(name: str, content: bytes) -> Table:
     """The rows of a CSV file called `name`. Raises WordingError."""
     lines = list(_lines(name, content))
+    if len(lines) == 2 and lines[1][1][0].startswith(_WITHHELD):
+        return Table(_columns(name, lines[0][1]), ())
     if len(lines) < 2:
         raise WordingError(
             f"{name}: has no rows", "write a line with the names of the columns, and a line for each row"
@@ -29,6 +35,17 @@ def read_table(name: str, content: bytes) -> Table:
             what = f"has {len(row)} values, the header {len(columns)}"
             raise WordingError(f"{name}:{number}: {what}", "write one for each column")
     return Table(columns, tuple(row for _, row in lines[1:]))
+
+
+def withheld(name: str, content: bytes) -> bytes:
+    """A copy of a CSV file for the evidence: its columns, how many rows it has and its hash, but no row. Raises WordingError.
+
+    Rows may be passwords or people, and nothing that is recomputed from the evidence needs them.
+    """
+    table, header = read_table(name, content), io.StringIO()
+    csv.writer(header, lineterminator="\n").writerow(table.columns)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return f"{header.getvalue()}{_WITHHELD} {len(table.rows)} of them; SHA-256 of the file: {sha256}\n".encode()
 
 
 def header_of(name: str, content: bytes) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from soak.schemas.errors import Problem, Where, quoted
+from soak.schemas.language.check import check_slis
+from soak.schemas.language.check_build import check_of
 from soak.schemas.language.comparison import Context, event_filter, objectives
 from soak.schemas.language.condition_checks import conditions
 from soak.schemas.language.derived import base_of
@@ -106,6 +108,10 @@ def _slis(view: View) -> dict[str, Sli | None]:
             slis[name] = build_sli(name, definition, view.data)
         except (ValueError, TypeError, KeyError, AttributeError):
             slis[name] = None
+    for where, _ in view.entries("checks"):
+        # What is wrong with a check is reported there.
+        check = view.parse(lambda each: check_of(each, view.data), *where)
+        slis.update((sli.name, sli) for sli in check_slis([check] if check else []))
     return slis
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from soak.schemas.language.check import Check, Step
 from soak.schemas.language.conditions import Alert, Combination, Condition, Objective
 from soak.schemas.language.distributions import Distribution, ServiceTime
 from soak.schemas.language.expression import Selector
@@ -240,6 +241,8 @@ class Scenario:
     """Date and time at scenario time 0, with its UTC offset; None: midnight of a Monday."""
     parts: tuple[Selector, ...] = ()
     """The labels of each part of the system by which its series can be selected."""
+    checks: tuple[Check, ...] = ()
+    teardown: tuple[Step, ...] = ()
     http: Http | None = None
     """What HTTP requests of real runs have in common; None where the scenario says nothing of it."""
 
@@ -251,7 +254,10 @@ class Scenario:
     def judged(self, *, simulated: bool) -> "Scenario":
         """The scenario with the objectives by which a simulation, or a real run, is judged."""
         asked = tuple(each for each in self.objectives if not (simulated and each.only_real))
-        return self if len(asked) == len(self.objectives) else replace(self, objectives=asked)
+        checks = () if simulated else self.checks
+        if len(asked) == len(self.objectives) and checks == self.checks:
+            return self
+        return replace(self, objectives=asked, checks=checks)
 
     @property
     def horizon_s(self) -> float:

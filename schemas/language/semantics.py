@@ -15,6 +15,7 @@ from soak.schemas.errors import Problem, Where, quoted
 from soak.schemas.files import Folders
 from soak.schemas.language.arrival_checks import ARRIVAL_CHECKS, NAMED_ARRIVALS
 from soak.schemas.language.build import read_values, recurrence
+from soak.schemas.language.check_checks import CHECK_CHECKS
 from soak.schemas.language.document import Document
 from soak.schemas.language.extent import EXTENT_CHECKS
 from soak.schemas.language.http_checks import HTTP_CHECKS
@@ -188,4 +189,5 @@ _CHECKS: tuple[Callable[[View], Iterator[Problem]], ...] = (
     *EXTENT_CHECKS,
     *HTTP_CHECKS,
     *INDICATOR_CHECKS,
+    *CHECK_CHECKS,
 )

@@ -70,6 +70,10 @@ class Sli:
     """Whether it has no value during the run."""
     over: str = ""
     """Of a quotient: the phase whose value that of another phase is divided by; `FIRST_PHASE` until a scenario says which."""
+    latest: bool = False
+    """Of a gauge: its latest sample counts, of several labels the worst of their latest."""
+    only_real: bool = False
+    """Whether only real runs have it, and are judged by it."""
 
     @property
     def lowest(self) -> bool:

@@ -42,7 +42,7 @@ def objectives_of(entry: Mapping[str, Any], context: Context, number: int, *, st
             window_s,
             share,
             stricter,
-            only_real=entry.get("only") == "real",
+            only_real=entry.get("only") == "real" or each.sli.only_real,
         )
 
 

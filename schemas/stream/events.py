@@ -7,6 +7,7 @@ write `sample.state`, each with its own `state`.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from soak.schemas.stream.check_events import CHECK_SPECS
 from soak.schemas.stream.kinds import Kind, Spec, Value
 from soak.schemas.stream.record_events import RECORD_SPECS
 from soak.schemas.stream.request_events import REQUEST_SPECS
@@ -196,6 +197,7 @@ SPECS: dict[Kind, Spec] = {
         "memory_held", Value.NUMBER, "share of a dependency's memory limit that finished tasks hold"
     ),
     **RECORD_SPECS,
+    **CHECK_SPECS,
     **REQUEST_SPECS,
 }
 """How every kind is written."""

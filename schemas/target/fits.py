@@ -37,6 +37,14 @@ def refuse_misfit(
         raise ScenarioError(found)
 
 
+def unused(target: LoadedTarget, sections: Iterable[str], system: str, why: str) -> Iterator[Problem]:
+    """Sections of a target file that mean nothing to a system, and why."""
+    for section in sections:
+        if (section,) in target.document.keys:
+            what = f"means nothing to system: {system}: {why}"
+            yield target.document.problem((section,), what, "remove it", at_key=True)
+
+
 def _missing(target: LoadedTarget, section: str, wanted: Iterable[str], there: Iterable[str]) -> Iterator[Problem]:
     known, kind = list(there), _ENTRIES[section]
     for name in wanted:

@@ -1,16 +1,13 @@
 """Names in braces in the texts of a target file: `{dir}`, `{port.health}`. `{{name}}` stands for `{name}`; all else is itself."""
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, TypeVar
 
+from soak.schemas.braces import fill, names_in
 from soak.schemas.errors import Where
-
-_NAME = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)*"
-_TEMPLATE = re.compile(rf"\{{\{{({_NAME})\}}\}}|\{{({_NAME})\}}")
 
 ALWAYS: Mapping[str, str] = {
     "dir": "the directory of the run for the files of the system",
@@ -41,25 +38,13 @@ PORT = "port."
 
 T = TypeVar("T")
 
+__all__ = ["ALWAYS", "PORT", "WITHIN", "expand", "fill", "fill_command", "known_names", "names_in"]
+
 
 def known_names(where: Where, ports: tuple[str, ...]) -> list[str]:
     """The names that the text at `where` may hold."""
     here = [name for name, keys in WITHIN.items() if not {*keys}.isdisjoint(where)]
     return [*ALWAYS, *here, *(f"{PORT}{each}" for each in ports)]
-
-
-def names_in(text: str) -> Iterator[str]:
-    """The names in a text, in order."""
-    return (found[2] for found in _TEMPLATE.finditer(text) if found[2])
-
-
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """`text` with its names replaced. One that `values` lacks stays, to be replaced later: `{pid}`, `{epoch}`."""
-
-    def value(found: re.Match[str]) -> str:
-        return f"{{{found[1]}}}" if found[1] else values.get(found[2], found[0])
-
-    return _TEMPLATE.sub(value, text)
 
 
 def fill_command(text: str, values: Mapping[str, str]) -> str:

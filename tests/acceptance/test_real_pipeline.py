@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
-from killing import SOAK, count, end, events, start, wait_until
+from killing import SOAK, end, events, start, stream_of, wait_until
 from servers import until
 
 from soak.runner.cli import run_command
@@ -40,7 +40,7 @@ pipeline:
   export: {every: 15s}
 faults:
   - {name: odd, type: consistency_drop, at: 0s, for: 60s, to: 95%}
-  - {name: kill, type: process_kill, process: signal, at: 20s}
+  - {name: kill, type: process_kill, process: signal, at: 12s}
   - {name: term, type: term_during_batch, process: signal, at: 40s}
   - {name: lock, type: sink_lock, sink: sqlite, at: 60s, for: 20s}
 slos:
@@ -82,14 +82,21 @@ def whole(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def resumed(folder: Path) -> Iterator[Path]:
-    """A run whose runner was killed, and which goes on."""
+    """A run whose runner was killed, after the first restart and two seconds or so before the second, and which goes on."""
     out = folder / "killed"
     process = start(command(folder, out))
-    wait_until(lambda: count(out, "records.sent") >= 14, process)
+    wait_until(lambda: outputs(out) == 2, process)
     assert end(process, signal.SIGKILL) == -signal.SIGKILL
     until(lambda: not left(out))
     start(["resume", str(out)]).communicate()
     yield out
+
+
+def outputs(out: Path) -> int:
+    """How often the process that a fault kills had new output so far: at its start, and when it was restarted."""
+    stream = stream_of(out)
+    lines = stream.read_text().splitlines() if stream else []
+    return sum('"type":"process.output"' in line and '"name":"signal"' in line for line in lines)
 
 
 def left(out: Path) -> list[str]:

@@ -57,6 +57,7 @@ class Drive:
 
     def __exit__(self, *_: object) -> None:
         try:
+            self._context.close()
             self._stop()
         finally:
             self._stack.close()

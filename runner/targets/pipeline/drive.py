@@ -141,6 +141,9 @@ class Drive:
         self._stack.callback(self._faults.undo)
         self._observer.listeners.append(self._faults.saw)
         self._ending = Ending(self._context, self._pipeline, self._group, self._offspring, prepared)
+        if (checking := self._plan.checking) is not None:
+            checking.know({f"port.{name}": str(port) for name, port in prepared.ports.items()})
+        self._stack.callback(self._context.close)
 
     def _tell_source(self, prepared: Prepared, settings: Mapping[str, object]) -> None:
         """Leave beside the evidence with what the system was configured."""
@@ -196,7 +199,7 @@ class Drive:
         """Everything is ready: scenario time begins, or goes on."""
         context, source = self._context, self._file.source
         self._metrics.begin()
-        context.clock.go()
+        context.go()
         started_at = context.clock.started_at
         self._epochs.begin(time.time(), started_at, self._directory / EPOCHS)
         if source and source.go:

@@ -18,7 +18,7 @@ from soak.schemas.language.model import Scenario
 from soak.schemas.stream.block import Block
 from soak.schemas.systems.pipeline.faults import PipelineFaultType
 from soak.schemas.systems.pipeline.settings import pipeline_of
-from soak.schemas.target.fits import refuse_misfit
+from soak.schemas.target.fits import refuse_misfit, unused
 from soak.schemas.target.load import LoadedTarget
 from soak.simulation.plan import Plan
 
@@ -52,7 +52,10 @@ class PipelineTarget:
             processes=processes,
             sinks=[each.name for each in pipeline.sinks] if file.sinks else [],
             metrics=KNOWN,
-            more=missing_commands(self.target_file, processes),
+            more=[
+                *unused(self.target_file, ("url", "ready", "metrics"), "pipeline", "it is of a service at a URL"),
+                *missing_commands(self.target_file, processes),
+            ],
         )
         if reasons := [
             f"fault {each.name} ({each.type}): {why}" for each in scenario.faults if (why := self._why_not(each))

@@ -27,7 +27,10 @@ def never() -> bool:
 
 
 class Programs:
-    """Programs by name. All that is started here ends with `stop`, with everything that it started."""
+    """Programs by name. All that is started here ends with `stop`, with everything that it started.
+
+    What is alive, and what is gone, may be asked while another thread starts or stops one.
+    """
 
     def __init__(self, launcher: Launcher, background: Background) -> None:
         self._launcher = launcher
@@ -89,11 +92,11 @@ class Programs:
 
     def processes(self) -> dict[str, ProcessId]:
         """Those that are alive."""
-        return {name: each.id for name, each in self._children.items() if each.exit() is None}
+        return {name: each.id for name, each in list(self._children.items()) if each.exit() is None}
 
     def gone(self) -> Mapping[str, str]:
         """Those that ended by themselves, in words, by name."""
-        codes = ((name, each, each.exit()) for name, each in self._children.items() if name not in self._asked_at)
+        codes = ((name, each, each.exit()) for name, each in list(self._children.items()) if name not in self._asked_at)
         return {name: ended_early(each, code) for name, each, code in codes if code is not None}
 
     def ask_to_stop(self, name: str) -> None:

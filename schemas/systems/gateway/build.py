@@ -44,7 +44,8 @@ def build_gateway(scenario: Mapping_, folders: Folders) -> Gateway:
 
 
 def _limit(data: Mapping_) -> Limit:
-    return Limit(units.rate(data["rate"]), data["burst"])
+    # The default is not filled in where names are those of tenants.
+    return Limit(units.rate(data["rate"]), data.get("burst", 1))
 
 
 def _exchanges(workload: Mapping_) -> Iterator[Exchange]:

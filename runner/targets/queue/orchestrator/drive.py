@@ -79,6 +79,7 @@ class Drive:
             Sampler(context, system.snapshot, system.files, lambda: self._submitter.oldest_deferred_s),
             Resources(context, system.processes, directory),
         )
+        enter(closing(context))
 
     def _own_disk(self, directory: Path) -> Disk:
         return Disk(directory / "disk", self._plan.rate.expected(self._plan.scenario.duration_s))
@@ -113,7 +114,7 @@ class Drive:
 
     def _go(self) -> None:
         """Start the clock now that everything is ready: startup is not part of the run."""
-        self._context.clock.go()
+        self._context.go()
         self._continuation.let_clocks_stand_still(self._context.clock.started_at)
         # Only now: one that is taken up again may lock the database.
         self._outages.start()

@@ -54,6 +54,7 @@ class Drive:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._context.close()
         try:
             self._queue.close()
         except (BusyError, ContractError) as error:

@@ -95,7 +95,7 @@ class SystemAdapter:
         settings = system_settings(plan.scenario, self._directory, body_server.path, self.speed)
         system = SystemCaller(self._kind, settings, self.patience_s or PATIENCE_S)
         stack.callback(_close, system)
-        context, queue = RunContext.begin(plan, self.speed), queue_of(plan.scenario)
+        context, queue = enter(closing(RunContext.begin(plan, self.speed))), queue_of(plan.scenario)
         process_control = AttachedProcesses(system, context.insist)
         workers = _workers(system, queue)
         change_reader = ChangeReader(context, system.changes, workers)

@@ -1,0 +1,86 @@
+"""One check, or one step of the teardown, made now."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from soak.runner.checks import command, query
+from soak.runner.checks.answers import CancelledError, NoAnswerError, Outcome, one_object, outcome_of
+from soak.runner.secrets import secret_of
+from soak.schemas.braces import filled, names_in, texts_in
+from soak.schemas.errors import SoakError, failure_words
+from soak.schemas.language.check import Action, Check, Exec, Figure, Http, Sql, Step, braced
+from soak.schemas.language.outlets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a check is made with: the folder of the scenario, what stands in braces, and whether to end at once."""
+
+    folder: Path
+    values: Mapping[str, str]
+    cancelled: Callable[[], bool]
+
+
+def perform(step: Step, figures: Mapping[Figure, int], around: Surroundings) -> tuple[Outcome, float]:
+    """What it came to, and its time in real seconds. Raises nothing."""
+    began = time.monotonic()
+    try:
+        answer = _done(step, around)
+        outcome = outcome_of(step, answer) if isinstance(step, Check) else Outcome()
+    except NoAnswerError as error:
+        outcome = Outcome(failed=error.cause, more=error.more)
+    except Exception as error:
+        outcome = Outcome(failed="error", more=failure_words(error))
+    asked = step.figures if isinstance(step, Check) else ()
+    known = {braced(figure): float(figures[figure]) for figure in asked}
+    whole = Outcome({**outcome.values, **known}, outcome.texts, outcome.failed, outcome.more)
+    return whole, time.monotonic() - began
+
+
+def _done(step: Step, around: Surroundings) -> Mapping[str, Any]:
+    """The answer of a check; of a step of the teardown nothing. Raises NoAnswerError."""
+    if around.cancelled():
+        raise CancelledError
+    action, is_check = step.action, isinstance(step, Check)
+    refuse_unknown(action, around.values)
+    if isinstance(action, Exec):
+        words = filled(action.words, around.values)
+        said = command.run(words, around.folder, step.timeout_s, around.cancelled)
+        return one_object(said) if is_check else {}
+    if isinstance(action, Sql):
+        database, sql = _text(action.database, around), filled(action.query, around.values)
+        return query.query(database, sql, around.folder, step.timeout_s, changes=not is_check)
+    raise NoAnswerError("error", "requests are not possible yet")
+
+
+def texts_of(action: Action) -> list[str]:
+    """All its texts that may hold names in braces."""
+    match action:
+        case Exec(words):
+            return list(words)
+        case Sql(database, sql):
+            return [*texts_in(database if isinstance(database, str) else ""), sql]
+        case Http():
+            headers = [text for _, text in action.headers if isinstance(text, str)]
+            query_ = [text for pair in action.query for text in pair]
+            return [action.url, action.path, *query_, *headers, *texts_in(action.json), action.body or ""]
+
+
+def refuse_unknown(action: Action, values: Mapping[str, str]) -> None:
+    """Raises NoAnswerError for a name in braces whose value is not known in this run."""
+    for text in texts_of(action):
+        for name in names_in(text):
+            if name not in values:
+                raise NoAnswerError(f"unknown_name {{{name}}}")
+
+
+def _text(written: str | Secret, around: Surroundings) -> str:
+    if isinstance(written, str):
+        return str(filled(written, around.values))
+    try:
+        return secret_of(written, around.folder, "checks", "value")
+    except SoakError:
+        raise NoAnswerError(f"no_secret {written.place}") from None

@@ -1,0 +1,30 @@
+"""All that the judge keeps of checks."""
+
+from soak.runner.judge.checks.expected import Expectations
+from soak.runner.judge.checks.figures import Figures
+from soak.runner.judge.checks.outcomes import Outcomes
+from soak.runner.judge.checks.series import CheckSeries
+from soak.runner.judge.labels import LabelNumbers
+from soak.runner.judge.samples import Facts
+from soak.schemas.language.model import Scenario
+from soak.schemas.stream.block import Block
+from soak.schemas.stream.vocabulary import Vocabulary
+
+
+class CheckFolds:
+    """What checks answered, what was expected of it, and the figures that they may be compared with."""
+
+    def __init__(self, scenario: Scenario, labels: LabelNumbers, vocabulary: Vocabulary) -> None:
+        self._series = CheckSeries(scenario, labels, vocabulary)
+        self.outcomes, self.expectations = Outcomes(scenario, vocabulary), Expectations(scenario)
+        self.figures = Figures(scenario, vocabulary)
+
+    def follow(self, block: Block, facts: Facts) -> None:
+        """Add the values of checks in a block to its facts."""
+        self._series.observe(block, facts)
+
+    def observe(self, block: Block) -> None:
+        """Process a block, as it was judged."""
+        self.outcomes.observe(block)
+        self.expectations.observe(self.outcomes)
+        self.figures.observe(block)

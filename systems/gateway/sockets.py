@@ -1,0 +1,13 @@
+"""A port that several processes listen on."""
+
+import socket
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket for one of several processes: the system spreads connections over all that listen. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listening.bind((host, port))
+    return listening
