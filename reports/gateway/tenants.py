@@ -9,7 +9,7 @@ _UNKNOWN = "–"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TenantLine:
     """A line of the table, as text."""
 
     phase: str
@@ -24,15 +24,15 @@ class Row:
     slowdown: str
 
 
-def rows(report: ComparisonReport) -> list[Row]:
+def rows(report: ComparisonReport) -> list[TenantLine]:
     """A line for each phase and tenant."""
     return [_row(phase, tenant, report.baseline) for phase in report.phases for tenant in phase.tenants]
 
 
-def _row(phase: PhaseReport, tenant: TenantInPhase, baseline: str | None) -> Row:
+def _row(phase: PhaseReport, tenant: TenantInPhase, baseline: str | None) -> TenantLine:
     offered, achieved = tenant.offered_per_s, tenant.achieved_per_s
     p50, p95, p99 = (_duration(each) for each in (tenant.p50_s, tenant.p95_s, tenant.p99_s))
-    return Row(
+    return TenantLine(
         phase.phase,
         tenant.tenant or "all",
         f"{tenant.requests:,}",

@@ -23,11 +23,12 @@ class TenantsOverTime:
     """Follows requests by tenant and window."""
 
     def __init__(self, scenario: Scenario, tenants: int) -> None:
-        horizon_s = scenario.horizon_s
+        length_s = scenario.duration_s
         self.window_s = float(
-            next((step for step in _STEPS_S if horizon_s / step <= _MOST), math.ceil(horizon_s / _MOST))
+            next((step for step in _STEPS_S if length_s / step <= _MOST), math.ceil(length_s / _MOST))
         )
-        self._size = math.ceil(horizon_s / self.window_s) + 1
+        # Of a long drain the last window holds the rest.
+        self._size = min(math.ceil(scenario.horizon_s / self.window_s) + 1, 2 * _MOST)
         self._due, self._done, self._failed = (np.zeros((tenants, self._size), dtype=np.int64) for _ in range(3))
         self._courses = [Course(ranked=True) for _ in range(tenants)]
 
