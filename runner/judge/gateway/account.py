@@ -9,10 +9,12 @@ import numpy as np
 
 from soak.runner.judge.account import Account, Beside
 from soak.runner.judge.alerts import number_or_none
+from soak.runner.judge.checks.outcomes import Outcomes
 from soak.runner.judge.confidence import DEFAULT_CONFIDENCE, Evidence
 from soak.runner.judge.course import Course
 from soak.runner.judge.fairness import Evenness
 from soak.runner.judge.folds import Sketch, Tally
+from soak.runner.judge.gateway.checked import check_reports
 from soak.runner.judge.gateway.ended import Ended, OpenRequests
 from soak.runner.judge.gateway.failed import Failed
 from soak.runner.judge.gateway.over_time import TenantsOverTime
@@ -87,6 +89,7 @@ class GatewayAccount(Account):
         self._parts: dict[tuple[str | None, str | None, str | None], _Part] = {}
         self._even = {each: Evenness(scenario, self._labels, self._in(each)) for each in (None, *self._phases)}
         self._due, self._done = np.zeros(self._labels.unknown + 1), np.zeros(self._labels.unknown + 1)
+        self._outcomes = Outcomes(scenario, vocabulary)
         self._time = TenantsOverTime(scenario, len(self._tenants))
         self._until_s = 0.0
 
@@ -96,6 +99,7 @@ class GatewayAccount(Account):
     def observe(self, block: Block) -> None:
         """Take in a block."""
         self._until_s = block.until_s
+        self._outcomes.observe(block)
         ended, due_s, label = self._open.observe(block)
         self._failed.observe(ended)
         self._count(ended, due_s, label)
@@ -153,7 +157,7 @@ class GatewayAccount(Account):
                 even.observe(Samples(np.zeros(len(some)), value, weight=1 - value, label=some))
 
     def documents(self, beside: Beside) -> Mapping[str, msgspec.Struct]:
-        """latency.json and comparison.json."""
+        """latency.json, comparison.json, and what checks of some names answered."""
         name = self._scenario.name
         found = list(self._latencies())
         baseline = gateway_of(self._scenario).fairness.baseline or (self._phases[0] if self._phases else None)
@@ -168,6 +172,7 @@ class GatewayAccount(Account):
                 list(self._time.told(self._tenants, self._until_s)),
             ),
             COMPARISON: ComparisonReport(SCHEMA_VERSION, name, baseline, self._jain(None), phases),
+            **dict(check_reports(self._scenario, self._outcomes)),
         }
 
     def texts(self, beside: Beside) -> Mapping[str, bytes]:

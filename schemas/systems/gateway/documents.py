@@ -6,6 +6,8 @@ SCHEMA_VERSION = 1
 LATENCY = "latency.json"
 COMPARISON = "comparison.json"
 ERRORS = "errors.log"
+CHECKED = {"chain": "chain_verify.json", "chain_verify": "chain_verify.json", "reconcile": "reconcile.json"}
+"""Files that hold the answers of a check, by its name."""
 
 
 class Latencies(msgspec.Struct, frozen=True):
@@ -86,3 +88,28 @@ class ComparisonReport(msgspec.Struct, frozen=True):
     baseline: str | None
     jain_index: float | None
     phases: list[PhaseReport]
+
+
+class TenantChecked(msgspec.Struct, frozen=True):
+    """What a check answered for a tenant (empty: for none in particular), the last time. None: it gave no answer.
+
+    status: the worst of what was expected of it. failed: why it gave no answer. answers: how often it was made.
+    """
+
+    tenant: str
+    status: str
+    answers: int
+    t_s: float | None
+    values: dict[str, float]
+    failed: str
+    detail: str
+
+
+class CheckReport(msgspec.Struct, frozen=True):
+    """chain_verify.json and reconcile.json: the answers of a check, for each tenant. expected: what was expected of them."""
+
+    schema_version: int
+    scenario: str
+    check: str
+    expected: list[str]
+    tenants: list[TenantChecked]
