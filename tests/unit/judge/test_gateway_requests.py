@@ -1,15 +1,28 @@
 """Requests of a gateway: answers, what makes the load, and the files of the evidence, from histories made by hand."""
 
+import json
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import pytest
 from histories import block_of, make_judge, pieces, scenario, verdict
+from jsonschema import Draft202012Validator
 
 from soak.runner.judge.account import Beside
 from soak.runner.judge.gateway.account import GatewayAccount
+from soak.runner.judge.gateway.comparable import GatewayComparable
 from soak.schemas.evidence.verdict import Outcome, Status
-from soak.schemas.systems.gateway.documents import COMPARISON, ERRORS, LATENCY, ComparisonReport, LatencyReport
+from soak.schemas.files import DIRECTORY
+from soak.schemas.language.check import numbered
+from soak.schemas.systems.gateway.documents import (
+    COMPARISON,
+    ERRORS,
+    LATENCY,
+    CheckReport,
+    ComparisonReport,
+    LatencyReport,
+)
 
 GATEWAY = """
 system: gateway
@@ -107,6 +120,55 @@ def test_a_latency_that_a_busy_generator_measured_is_not_fail() -> None:
     assert other.detail.startswith("broken, but process 0 that makes load was the bottleneck")
 
 
+CHECKS = """
+checks:
+  - name: chain
+    for_each: tenant
+    when: after
+    exec: ["true"]
+    expect: {violations: 0, rows_verified: "== rows_written"}
+"""
+
+
+def checked(history: str) -> dict[str, tuple[str, dict[str, float], str]]:
+    """What chain_verify.json says of each tenant after checks with these answers."""
+    made = make_judge(GATEWAY % "requests >= 1" + CHECKS)
+    found = GatewayAccount(made.scenario, made.vocabulary)
+    found.observe(block_of(history, made.vocabulary, until=30.0))
+    report = found.documents(Beside(datetime(2026, 1, 1, tzinfo=UTC), 1.0, UTC, (), lambda name: None))[
+        "chain_verify.json"
+    ]
+    assert isinstance(report, CheckReport)
+    schema = json.loads((DIRECTORY / "check_answers.schema.json").read_text(encoding="utf-8"))
+    assert list(Draft202012Validator(schema).iter_errors(msgspec.to_builtins(report))) == []
+    return {each.tenant: (each.status, each.values, each.detail) for each in report.tenants}
+
+
+def test_what_a_check_answered_stands_in_its_file() -> None:
+    """B's verifier has looked at 3 of 4 rows; A's found a violation."""
+    names = [name for _, name in numbered(scenario(GATEWAY % "requests >= 1" + CHECKS).checks)]
+    lines = [
+        f"21 check.value w{names.index(name)} {value} tenant={tenant}"
+        for tenant, values in {"A": (1, 4, 4), "B": (0, 3, 4)}.items()
+        for name, value in zip(("violations", "rows_verified", "rows_written"), values, strict=True)
+    ]
+    lines += [f"21 check.done w0 0.1 tenant={tenant}" for tenant in "AB"]
+    found = checked("\n".join(lines))
+    assert found["A"][:2] == ("FAIL", {"violations": 1, "rows_verified": 4, "rows_written": 4})
+    assert found["B"] == ("INCONCLUSIVE", {"violations": 0, "rows_verified": 3, "rows_written": 4}, found["B"][2])
+    assert "3 of 4 (rows_verified of rows_written)" in found["B"][2]
+    assert checked("1 enqueued 1 due=1")["A"] == ("INCONCLUSIVE", {}, "it was not made")
+
+
+def test_the_files_are_as_their_schemas_say() -> None:
+    latency, comparison, _ = account([])
+    for name, report in (("latency", latency), ("comparison", comparison)):
+        schema = json.loads((DIRECTORY / f"{name}.schema.json").read_text(encoding="utf-8"))
+        Draft202012Validator.check_schema(schema)
+        found = Draft202012Validator(schema).iter_errors(json.loads(msgspec.json.encode(report)))
+        assert [error.message for error in found] == []
+
+
 def account(cuts: list[int]) -> tuple[LatencyReport, ComparisonReport, str]:
     """The files of the history, in blocks that end before these events."""
     made = make_judge(GATEWAY % "requests >= 1")
@@ -166,3 +228,16 @@ def test_the_files_do_not_depend_on_where_blocks_end() -> None:
     for _ in range(20):
         assert account(draw.integers(1, 19, 4).tolist()) == whole
     assert account(list(range(1, 19))) == whole
+
+
+def test_what_two_runs_must_share_is_by_tenant_and_kind() -> None:
+    made = make_judge(GATEWAY % "requests >= 1")
+    found = GatewayComparable(made.scenario, made.vocabulary)
+    for part in pieces(block_of(HISTORY, made.vocabulary, until=20.0), [3, 9]):
+        found.observe(part)
+    values = {each.name: each.values for each in found.series()}
+    assert values["requests{tenant=A, kind=allowed}"] == (2,)
+    assert values["success_rate{tenant=A, kind=allowed}"] == (1,)
+    assert values["latency_p95{tenant=A, kind=allowed}"] == pytest.approx((2.0,), rel=0.01)
+    assert values["throttled{tenant=A, kind=denied}"] == (1,) and values["wrong_answers{tenant=B, kind=denied}"] == (1,)
+    assert made.scenario.workload.labels and len(values) == 5 * 4
