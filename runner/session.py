@@ -25,7 +25,7 @@ from soak.runner.progress import make_progress
 from soak.runner.targets.base import FromFile, Reading, Selective, Target
 from soak.runner.targets.make import SIMULATION, can_go_on, have_load_made, make_target
 from soak.runner.targets.refusals import refuse_system
-from soak.runner.targets.room import system_of
+from soak.runner.targets.room import room_of, system_of
 from soak.schemas.errors import OutputError, SoakError, UsageError, failure_words, printable, reason
 from soak.schemas.evidence.verdict import End, Verdict
 from soak.schemas.files import file_name
@@ -262,7 +262,7 @@ def summary_lines(loaded: Loaded, verdict: Verdict, directory: Path) -> str:
     if verdict.end in {End.INTERRUPTED, End.CUT} and lasting:
         if can_go_on(verdict.target):
             lines.append(f"  to continue: soak resume {directory}")
-        elif (directory / TARGET).exists():
+        elif (directory / TARGET).exists() and room_of(loaded.scenario.system).files_resumable:
             lines.append(f"  to continue: soak resume {directory} --target FILE")
     return "\n".join(lines)
 

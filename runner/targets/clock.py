@@ -60,7 +60,7 @@ class Clock:
         return self._began_s
 
     def go(self, *, after_s: float = 0.0) -> None:
-        """Start the clock, now or in so many real seconds, until which scenario time is 0."""
+        """Start the clock, now or `after_s` real seconds from now, until which scenario time is 0."""
         assert self.held_s is not None
         self._compare()
         self._stepped_s = 0.0

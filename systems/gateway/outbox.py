@@ -15,11 +15,12 @@ from soak.systems.gateway.logs import log
 from soak.systems.gateway.roots import open_day, seal
 from soak.systems.gateway.settings import Settings
 from soak.systems.gateway.shared import Shared
-from soak.systems.gateway.tally import open_shared
+from soak.systems.gateway.tally import WAITING, open_shared
 
 _BATCH = 500
 _IDLE_S = 0.05
 _RETRY_S = 0.5
+_COUNT_EVERY_S = 0.5
 _EVERY = 50
 
 
@@ -34,7 +35,7 @@ class Outbox:
         self._connection: Connection | None = None
         self._stopping = False
         self._moved, self._begun_s = 0, time.monotonic()
-        self._seal_s = 0.0
+        self._seal_s = self._count_s = 0.0
 
     def run(self) -> int:
         """Until SIGTERM, and then until the outbox is empty; or until the parent has ended."""
@@ -62,6 +63,7 @@ class Outbox:
             if self._connection is None or self._connection.broken:
                 self._connection = self._database.connect()
             moved = self._move(self._connection)
+            self._count(self._connection)
             if time.monotonic() >= self._seal_s:
                 self._seal(self._connection)
                 self._seal_s = time.monotonic() + self._settings.seal_every_s
@@ -82,6 +84,12 @@ class Outbox:
             self._moved += len(rows)
             self._shared.add(self._row, "outbox_moved_total", len(rows))
         return len(rows)
+
+    def _count(self, connection: Connection) -> None:
+        """How many messages wait, now and then."""
+        if time.monotonic() >= self._count_s:
+            self._count_s = time.monotonic() + _COUNT_EVERY_S
+            self._shared.put(self._row, WAITING, int(connection.rows("SELECT count(*) FROM outbox")[0][0]))
 
     def _allowance(self) -> int:
         rate = self._settings.outbox_rate

@@ -16,6 +16,8 @@ _COUNTERS = (
     "request_seconds_total",
 )
 _GAUGES = ("pid", "up", "in_flight", "pool_in_use", "pool_waiting")
+WAITING = "outbox_waiting"
+"""A gauge of the outbox alone: messages that it has not moved."""
 
 
 def request_counter(tenant: str, status: int) -> str:
@@ -27,7 +29,7 @@ def open_shared(settings: Settings) -> Shared:
     """The shared file of a gateway, with a row for each HTTP process and one for the outbox."""
     tenants = [tenant.name for tenant in settings.tenants]
     names = [request_counter(tenant, status) for tenant in (*tenants, "") for status in STATUSES]
-    return Shared(settings.path / SHARED, tenants, settings.workers + 1, (*names, *_COUNTERS, *_GAUGES))
+    return Shared(settings.path / SHARED, tenants, settings.workers + 1, (*names, *_COUNTERS, *_GAUGES, WAITING))
 
 
 def page(shared: Shared) -> str:
@@ -36,7 +38,7 @@ def page(shared: Shared) -> str:
     seen: set[str] = set()
     for name in shared.names:
         plain = name.partition("{")[0]
-        if plain in _GAUGES:
+        if plain in _GAUGES or plain == WAITING:
             continue
         if plain not in seen:
             seen.add(plain)
@@ -46,6 +48,7 @@ def page(shared: Shared) -> str:
     for name in _GAUGES[1:]:
         lines.append(f"# TYPE gateway_{name} gauge")
         lines += [f'gateway_{name}{{worker="{row}"}} {shared.value(row, name):.15g}' for row in range(shared.rows - 1)]
+    lines += [f"# TYPE gateway_{WAITING} gauge", f"gateway_{WAITING} {shared.value(shared.rows - 1, WAITING):.15g}"]
     lines.append("# TYPE gateway_resident_memory_bytes gauge")
     for row in range(shared.rows):
         worker = str(row) if row < shared.rows - 1 else "outbox"

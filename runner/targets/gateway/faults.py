@@ -25,7 +25,7 @@ from soak.schemas.target.templates import expand
 from soak.simulation.plan import Plan
 
 _SLOWER, _MUCH_SLOWER = 1.3, 2.0
-"""A slow database is seen when the median request takes so many times as long as before; what is gone, also by the second."""
+"""By which factor the median request must be slower than before to show a slow database, and whatever else is gone."""
 
 _ROUND_S = 0.05
 _PROBED_EVERY_S = 0.5
@@ -99,7 +99,7 @@ class OfService(Strike):
         return gateway_of(self.on.plan.scenario).timeout_s
 
     def slows(self, times: float) -> bool:
-        """Whether the median request takes so many times as long as before."""
+        """Whether the median request is slower than before by a factor."""
         # Of what is not a number, nothing is said.
         return self.on.watch.median_s(self.struck_s, self.window.end_s) >= times * self._before_s
 

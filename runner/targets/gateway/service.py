@@ -91,7 +91,7 @@ class Service:
                 self._note(t_s, Kind.PROCESS_EXITED, seen.name, self.expected.pop(seen.name, NO_CAUSE))
             elif seen.what is Happening.STARTED:
                 self._note(t_s, Kind.PROCESS_STARTED, seen.name)
-            elif seen.what is Happening.ABANDONED:
+            elif seen.what is Happening.ABANDONED and SUPERVISOR not in self.group.programs.gone():
                 remark(f"{seen.name} is not started again{f': {seen.reason}' if seen.reason else ''}")
             for listener in self.listeners:
                 listener(seen)
@@ -101,7 +101,8 @@ class Service:
         for name, why in self.group.programs.gone().items():
             if name not in self._taken_down and name not in self._reported:
                 self._reported.add(name)
-                remark(f"the run goes on, but {why}")
+                if name != SUPERVISOR:  # whose end the group itself has told
+                    remark(f"the run goes on, but {why}")
                 self._note(self._context.now(), Kind.PROCESS_EXITED, name)
 
     def _note(self, t_s: float, kind: Kind, name: str, cause: int = NO_CAUSE) -> None:

@@ -63,7 +63,7 @@ def test_a_path_is_the_target_of_its_file(files: Path) -> None:
         ("name: orchestrator", "1:7: name: 'orchestrator' is a target of soak (give this one another name)"),
         (
             "name: mine\nsystem: queue",
-            "2:9: system: target files do not describe the system 'queue' (they describe pipeline;",
+            "2:9: system: target files do not describe the system 'queue' (they describe pipeline, gateway;",
         ),
         ("nam: mine", "1:1: nam: unknown key 'nam' (did you mean 'name'?)"),
     ],
