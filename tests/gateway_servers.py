@@ -256,7 +256,8 @@ def gateway(
     try:
         with httpx.Client(base_url=url, timeout=30, limits=limits) as client:
             found = Gateway(url, directory, process, client)
-            until(lambda: process.poll() is None and _all_are_up(found, workers))
+            until(lambda: process.poll() is not None or _all_are_up(found, workers))
+            assert process.poll() is None, (directory / "serve.log").read_text()
             yield found
     finally:
         _end(process, directory)

@@ -44,7 +44,9 @@ def read_inputs(http: Http, folders: Folders, folder: Path) -> Inputs:
     for name, value in http.variables:
         if isinstance(value, Secret):
             try:
-                secrets[name] = secret_of(value, folder, f"http.variables.{name}", "secret")
+                secrets[name] = secret_of(value, folder, key := f"http.variables.{name}", "secret")
+                if not secrets[name].isprintable():
+                    missing.append(f"{key}: {value.place}: has a line break or is not text (put the secret there)")
             except UsageError as error:
                 missing.append(str(error))
     tables = {}

@@ -25,7 +25,9 @@ def offer_requests(scenario: Place, builder: Builder) -> None:
     kinds: list[dict[str, Any]] = []
     for origin, label, request in found:
         path = request["path"] if origin in {"", url} else f"{origin}{request['path']}"
-        name = _name(label or f"{request.get('method', 'GET')} {request['path'].strip('/')}", {each["name"] for each in kinds})
+        name = _name(
+            label or f"{request.get('method', 'GET')} {request['path'].strip('/')}", {each["name"] for each in kinds}
+        )
         kinds.append({"name": name, "share": float(f"{1 / len(found):.12f}"), "request": {**request, "path": path}})
     headers = {name: _escaped(each.text) for name, each in scenario.get("headers").entries()}
     http = {"url": url, "hosts": hosts, "headers": headers}

@@ -6,13 +6,14 @@ Imported by processes that make load only: importing Locust changes the sockets 
 import select
 import ssl
 import zlib
+from collections.abc import Callable
 from http.cookiejar import CookieJar
-from typing import Any
+from typing import Any, ClassVar, cast
 
-import gevent
 import geventhttpclient.client as transport
 from gevent import monkey
 from geventhttpclient.connectionpool import ConnectionPool
+from geventhttpclient.url import URL
 from geventhttpclient.useragent import ConnectionError as ClientError
 from locust.contrib.fasthttp import FastHttpSession, FastResponse, LocustUserAgent
 from locust.event import EventHook
@@ -20,10 +21,14 @@ from locust.event import EventHook
 from soak.runner.http import Answer, Prepared, SendError
 from soak.runner.http.bodies import too_large
 from soak.runner.http.failures import send_error
+from soak.runner.load.deadlines import Deadlines
 from soak.schemas.language.http import Http, RequestError
 
 _AT_ONCE = 1 << 16
 _ANSWER = "answer"
+_ENCODINGS = "gzip, deflate"
+"""Those whose size can be limited while they are undone."""
+_MOST_ADDRESSES = 10_000
 
 
 class TooLargeError(ClientError):
@@ -110,25 +115,69 @@ def prepare() -> None:
     transport._may_retry_after_send_error = lambda method: False
 
 
+class Address(URL):
+    """A URL, taken apart once."""
+
+    __slots__ = ("host", "netloc", "port", "quoted_uri", "request_uri", "scheme", "text")
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        known = URL(url)
+        for name in ("host", "netloc", "port", "quoted_uri", "request_uri", "scheme"):
+            setattr(self, name, getattr(known, name))
+        self.text = url
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class _Session(FastHttpSession):
+    """Knows URLs that it has seen."""
+
+    addresses: ClassVar[dict[str, Address]] = {}
+
+    def _build_url(self, path: str) -> Any:
+        address = self.addresses.get(path)
+        if address is None:
+            if len(self.addresses) >= _MOST_ADDRESSES:
+                self.addresses.clear()
+            address = self.addresses[path] = Address(path)
+        return address
+
+
 class Client:
     """Sends one request at a time, over a connection that is kept alive. `jar`: keeps its cookies; None: nothing does."""
 
-    def __init__(self, http: Http, speed: float, request_event: EventHook, jar: CookieJar | None) -> None:
-        self._timeout_s, self._speed = http.timeout_s / speed, speed
-        self._session = FastHttpSession(None, request_event, None)
-        self._session.client = _agent(http, self._timeout_s, jar)
+    def __init__(
+        self,
+        http: Http,
+        speed: float,
+        deadlines: Deadlines,
+        request_event: EventHook,
+        fail: Callable[[BaseException], None],
+        jar: CookieJar | None,
+    ) -> None:
+        self._speed, self._deadlines, self._fail = speed, deadlines, fail
+        self._session = _Session(None, request_event, None)
+        self._session.client = _agent(http, jar)
 
     def send(self, request: Prepared) -> Answer:
         """The answer. Raises SendError where none comes within the timeout, and for one that is too large."""
         context: dict[str, Any] = {"speed": self._speed}
-        headers = {"Accept-Encoding": "gzip, deflate", **request.headers}
-        body: Any = request.body
+        headers, body = request.headers, cast(Any, request.body)
+        headers.setdefault("Accept-Encoding", _ENCODINGS)
+        deadline = self._deadlines.begin()
         try:
-            with gevent.Timeout(self._timeout_s):
-                self._session.request(request.method, request.url, data=body, headers=headers, context=context)
+            self._session.request(request.method, request.url, data=body, headers=headers, context=context)
         except ValueError as error:
             # A header or path that cannot be sent, such as one with a space.
             raise SendError(RequestError.CONNECTION_ERROR, f"it cannot be sent: {error}") from None
+        except Exception as error:
+            # Nothing that a service can do: it must not pass for an error of the request.
+            self._fail(error)
+            raise
+        finally:
+            deadline.met()
         answer: Answer | SendError = context[_ANSWER]
         if isinstance(answer, SendError):
             if answer.word is RequestError.TIMEOUT:
@@ -155,7 +204,7 @@ def _failure(exception: BaseException) -> SendError:
     return send_error(getattr(exception, "original", None) or exception)
 
 
-def _agent(http: Http, timeout_s: float, jar: CookieJar | None) -> LocustUserAgent:
+def _agent(http: Http, jar: CookieJar | None) -> LocustUserAgent:
     most = http.max_body_bytes
     kind = _kinds.get(most)
     if kind is None:
@@ -167,8 +216,9 @@ def _agent(http: Http, timeout_s: float, jar: CookieJar | None) -> LocustUserAge
         max_retries=0,
         insecure=not http.verify_tls,
         concurrency=1,
-        network_timeout=timeout_s,
-        connection_timeout=timeout_s,
+        # Deadlines are for the whole request: further timers for each of its parts would only cost time.
+        network_timeout=None,
+        connection_timeout=None,
         ssl_context_factory=_tls_of(http.verify_tls),
     )
     return agent

@@ -15,6 +15,7 @@ from locust.event import EventHook
 
 from soak.runner.http import Inputs, Outcome, Session
 from soak.runner.load.client import Client
+from soak.runner.load.deadlines import Deadlines
 from soak.runner.load.frames import Message
 from soak.runner.load.labels import Labels
 from soak.runner.load.order import Order, Part
@@ -61,6 +62,7 @@ class Sender:
         self.plan = Plan(self.scenario, order.seed)
         self.plan.refuse_without_rows()
         self._labels = Labels(self.plan)
+        self._deadlines = Deadlines(work.http.timeout_s / order.speed)
         self._session = Session(
             work.http,
             work.exchanges,
@@ -99,7 +101,7 @@ class Sender:
 
     def client(self, jar: CookieJar | None = None) -> Client:
         """A client, for one request at a time; without a `jar` it keeps no cookies."""
-        return Client(self.http, self.order.speed, self._event, jar)
+        return Client(self.http, self.order.speed, self._deadlines, self._event, self._fail, jar)
 
     def perform(self, number: int, due_s: float, client: Client, user: int = -1) -> float:
         """Carry out a task that is due; returns when it was over, in scenario time."""

@@ -1,7 +1,7 @@
 """From an objective and its pilot to the detector that knows it, or to the reason why nothing can be said."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
@@ -35,6 +35,8 @@ RARE_PER_HOUR = 1 / 24
 
 _FAR = 1000.0
 """So many times its limit is as bad as anybody looks for."""
+_BEYOND = 10
+"""Observations beyond a quantile from which on a change of it by a fifth shows, as a rule."""
 _OF_SLOPES = 1.5
 """The power of time with which the spread of slopes falls: half for the number of observations, one for the time they span."""
 _EXTREMES = (Aggregate.MAX, Aggregate.GAUGE, Aggregate.LONGEST)
@@ -245,20 +247,30 @@ def _beyond(sample: Sample) -> tuple[float, float]:
 
 
 def _relative(sample: Sample, factor: float) -> Case:
-    """The logarithm of value over reference, as both vary together between replications (the delta method)."""
-    if sample.objective.confidence:
-        raise NoStatementError("FAIL takes the whole interval of the ratio, and the pilot does not keep its width")
+    """The logarithm of value over reference, as both vary together between replications (the delta method).
+
+    With a confidence FAIL takes the whole interval of the ratio, which is taken to be even around the logarithm of its value.
+    """
     if sample.objective.comparison.sli.aggregate in {*_EXTREMES, Aggregate.GROWTH}:
         raise NoStatementError("both sides are extremes or slopes: their ratio follows no distribution we know")
     if len(sample.relative) < len(sample.outcomes):
         raise NoStatementError("one of its sides was 0 or not observed in the pilot: there is no ratio")
     higher = _broken_above(sample)
-    sd = _sd([math.log(each) for each in sample.relative])
+    beyond, varied = _beyond(sample)
+    sd = math.hypot(_sd([math.log(each) for each in sample.relative]), varied)
     worst = factor * (_FAR if higher else 1 / _FAR)
     # A quarter more than the distance that it allows its sides to have.
     default = 1 + MORE * (factor - 1) if (factor > 1) == higher and factor != 1 else None
-    detector = SpreadDetector(factor, worst, sample.hours, lambda size: sd, logarithmic=True)
-    return Case(detector, Method.NORMAL, Scale.FACTOR, default)
+    detector = SpreadDetector(factor, worst, sample.hours, lambda size: sd, beyond=beyond, logarithmic=True)
+    return Case(detector, Method.NORMAL, Scale.FACTOR, default, notes=tuple(_few_beyond(sample)))
+
+
+def _few_beyond(sample: Sample) -> Iterator[str]:
+    """A quantile that hardly any observations lie beyond jumps from run to run."""
+    sli = sample.objective.comparison.sli
+    if sli.aggregate is Aggregate.QUANTILE and sample.observations * (1 - sli.q) < _BEYOND:
+        wanted = f"about {_BEYOND / (1 - sli.q):,.0f} are needed for a change of a fifth to show"
+        yield f"of about {sample.observations:,.0f} observations, few lie beyond the quantile: {wanted}"
 
 
 def _broken_above(sample: Sample) -> bool:

@@ -1,6 +1,7 @@
 """One replication: plan, simulation and judge of a scenario with a seed of its own; no evidence is written."""
 
 import gc
+import math
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -13,7 +14,7 @@ from soak.runner.judge.judge import Judge
 from soak.runner.targets.simulation import Simulation
 from soak.schemas.errors import UsageError
 from soak.schemas.evidence.verdict import OF_TELEMETRY, ObjectiveResult, Outcome, Status, Verdict
-from soak.schemas.language.conditions import Objective
+from soak.schemas.language.conditions import Objective, Reference
 from soak.schemas.language.model import Scenario
 from soak.schemas.language.registry import MEND, blame
 from soak.schemas.language.slis import Aggregate, Sli
@@ -41,8 +42,9 @@ class Job(msgspec.Struct, frozen=True):
 class ObjectiveOutcome(msgspec.Struct, frozen=True):
     """How one objective came out, in base units; `margin` is positive on the good side.
 
-    `half_width`: of the interval of a mean, or of a growth of which something can be said; `buckets`: what was counted where, of
-    a quantile in a detailed replication (see runner.judge.histogram).
+    `half_width`: of the interval of a mean, or of a growth of which something can be said; of a relative objective, of the
+    interval of its logarithm. `buckets`: what was counted where, of a quantile in a detailed replication (see
+    runner.judge.histogram).
     """
 
     status: Status
@@ -168,13 +170,15 @@ def _doubts(verdict: Verdict) -> list[str]:
 def _objective(judge: Judge, objective: Objective, result: ObjectiveResult, detailed: bool) -> ObjectiveOutcome:
     sli = objective.comparison.sli
     fold = judge.folds.fold(sli, judge.labels.selected(objective.comparison.selector))
+    relative = isinstance(objective.comparison.target, Reference)
+    has_width = _has_half_width(fold, sli)
     return ObjectiveOutcome(
         result.status,
         result.value,
         result.target,
         result.margin,
         result.samples,
-        _half_width(result) if _has_half_width(fold, sli) else None,
+        _half_log_width(result) if relative else _half_width(result) if has_width else None,
         fold.histogram.nonzero()
         if detailed and isinstance(fold, Sketch) and sli.aggregate is Aggregate.QUANTILE
         else {},
@@ -188,3 +192,8 @@ def _has_half_width(fold: Fold, sli: Sli) -> bool:
 def _half_width(result: ObjectiveResult) -> float | None:
     low, high = result.interval or (None, None)
     return None if low is None or high is None else (high - low) / 2
+
+
+def _half_log_width(result: ObjectiveResult) -> float | None:
+    low, high = result.interval or (None, None)
+    return math.log(high / low) / 2 if low and high and 0 < low < high < math.inf else None

@@ -32,25 +32,34 @@ class Network:
     response_s: float
 
 
-def closed_network(users: int, between_s: float, stations: Sequence[Station]) -> Network:
+class ClosedNetwork:
     """Users who think for `between_s` and then go through all stations, each with exponential times or processor sharing.
 
     Exact by the convolution of the stations' weights (Buzen 1973), here of their logarithms, since they span more than numbers
     do; mean value analysis (Reiser & Lavenberg 1980) gives the same. Above MOST_USERS min(N / (Z + R), c / S), which bounds it.
     """
-    least_s = math.fsum(each.need_s for each in stations)
-    most_per_s = min((each.servers / each.need_s for each in stations if each.need_s), default=math.inf)
-    if not users:
-        return Network(0.0, least_s)
-    if users > MOST_USERS:
-        bound_per_s = min(users / (between_s + least_s), most_per_s)
-        return Network(bound_per_s, users / bound_per_s - between_s)
-    weights = _weights(users, Station(between_s, math.inf))
-    for each in stations:
-        if each.need_s:
-            weights = _convolved(weights, _weights(users, each))
-    throughput_per_s = math.exp(weights[users - 1] - weights[users])
-    return Network(throughput_per_s, max(least_s, users / throughput_per_s - between_s))
+
+    def __init__(self, users: int, between_s: float, stations: Sequence[Station]) -> None:
+        """`users`: the most that will be asked for."""
+        self._between_s = between_s
+        self._least_s = math.fsum(each.need_s for each in stations)
+        self._most_per_s = min((each.servers / each.need_s for each in stations if each.need_s), default=math.inf)
+        self._weights: list[float] = []
+        if users <= MOST_USERS:
+            weights = _weights(users, Station(between_s, math.inf))
+            for each in stations:
+                weights = _convolved(weights, each) if each.need_s else weights
+            self._weights = weights.tolist()
+
+    def of(self, users: int) -> Network:
+        """With so many users."""
+        if not users:
+            return Network(0.0, self._least_s)
+        if not self._weights:
+            throughput_per_s = min(users / (self._between_s + self._least_s), self._most_per_s)
+        else:
+            throughput_per_s = math.exp(self._weights[users - 1] - self._weights[users])
+        return Network(throughput_per_s, max(self._least_s, users / throughput_per_s - self._between_s))
 
 
 def _weights(users: int, station: Station) -> Floats:
@@ -59,8 +68,9 @@ def _weights(users: int, station: Station) -> Floats:
     return np.concatenate([[0.0], np.cumsum(steps)])
 
 
-def _convolved(a: Floats, b: Floats) -> Floats:
-    return np.array([np.logaddexp.reduce(a[: n + 1] + b[n::-1]) for n in range(len(a))])
+def _convolved(before: Floats, station: Station) -> Floats:
+    own = _weights(len(before) - 1, station)
+    return np.array([np.logaddexp.reduce(before[: n + 1] + own[n::-1]) for n in range(len(before))])
 
 
 def response_s(rate_per_s: float, station: Station) -> float:

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +15,7 @@ from soak.systems.gateway.pages import Pages
 from soak.systems.gateway.proofs import Proofs
 from soak.systems.gateway.service import Service
 from soak.systems.gateway.settings import Settings
+from soak.systems.gateway.sockets import listen
 
 _BACKLOG = 2048
 
@@ -52,16 +52,6 @@ def application(service: Service) -> Starlette:
         await service.close()
 
     return Starlette(routes=routes, lifespan=lifespan)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket for one of several processes: the system spreads connections over all that listen. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    listening.bind((host, port))
-    return listening
 
 
 def run(settings: Settings, row: int) -> int:

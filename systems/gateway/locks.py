@@ -12,7 +12,7 @@ from soak.systems.gateway.defects import UNGUARDED, Defect
 from soak.systems.gateway.pool import Session
 from soak.systems.gateway.settings import Settings
 
-_FIRST_LOOK_S, _LAST_LOOK_S = 0.002, 0.02
+_FIRST_LOOK_S, _LAST_LOOK_S = 0.001, 0.01
 _SHORT_TTL_S, _SHORT_WAIT_S = 0.02, 0.05
 
 Work = Callable[[Connection], None]

@@ -36,7 +36,7 @@ class Renewal(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """The body of `/execute`. `parent`: an execution of the same tenant, whose child this one is."""
+    """The body of `/execute`. `parent`: an execution of the same tenant, whose child this one is (empty: none)."""
 
     tool: str
     args: msgspec.Raw = msgspec.Raw(b"{}")
@@ -91,7 +91,7 @@ class Pages:
         if reason and self._settings.has(Defect.DENIED_ALLOWED):
             self._denied += 1
             reason = "" if self._denied % _ALLOWED_EVERY == 0 else reason
-        if not reason and order.parent is not None and not await self._is_there(call, order.parent):
+        if not reason and order.parent and not await self._is_there(call, order.parent):
             raise RefusalError(422, "parent: no such execution")
         if self._settings.store_ms:
             await asyncio.sleep(self._settings.store_ms / 1000)
@@ -116,7 +116,7 @@ class Pages:
             at = self._service.shared.now()
             changes: list[Statement] = []
             if not reason:
-                changes = Execution(name, call.tenant, timeline, order.tool, units, at, order.parent).changes()
+                changes = Execution(name, call.tenant, timeline, order.tool, units, at, order.parent or None).changes()
             entry = Entry(call.tenant, at, "deny" if reason else "allow", order.tool, "" if reason else name)
             append(store, entry, changes, how)
 

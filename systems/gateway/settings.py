@@ -105,7 +105,7 @@ def read_settings(path: Path) -> Settings:
 def write_settings(settings: Settings, path: Path) -> None:
     """Write settings to a file, which only its owner may read: it has secrets."""
     path.touch(mode=0o600)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(settings, order="sorted")) + b"\n")
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
 
 
 def planted() -> frozenset[Defect]:

@@ -12,11 +12,11 @@ from pathlib import Path
 from types import FrameType
 
 from soak.systems.gateway.database import StoreError, open_database
-from soak.systems.gateway.http import listen
 from soak.systems.gateway.limits import set_first_limits
 from soak.systems.gateway.logs import log
 from soak.systems.gateway.schema import make_tables
 from soak.systems.gateway.settings import Settings, write_settings
+from soak.systems.gateway.sockets import listen
 from soak.systems.gateway.tally import SHARED, open_shared
 from soak.systems.gateway.tokens import signing_key
 

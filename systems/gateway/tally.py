@@ -7,7 +7,7 @@ from soak.systems.gateway.settings import Settings
 from soak.systems.gateway.shared import Shared
 
 SHARED = "shared.bin"
-STATUSES = (200, 400, 401, 403, 404, 405, 422, 429, 500, 503)
+STATUSES = (200, 400, 401, 403, 404, 413, 422, 429, 500, 503)
 _COUNTERS = (
     "tokens_total",
     "rows_read_total",

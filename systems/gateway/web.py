@@ -1,13 +1,14 @@
 """What the pages have in common: who asks, JSON in and out, and refusals."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 T = TypeVar("T")
+BODY_BYTES = 1_000_000
 
 
 class RefusalError(Exception):
@@ -25,9 +26,14 @@ def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = 
 
 
 async def asked(request: Request, kind: type[T]) -> T:
-    """What the body of a request says. Raises RefusalError (400: no JSON; 422: something else is needed)."""
+    """What the body of a request says. Raises RefusalError (400: no JSON; 413: too long; 422: something else is needed)."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_BYTES:
+            raise RefusalError(413, f"body: at most {BODY_BYTES} bytes")
     try:
-        return msgspec.json.decode(await request.body(), type=kind)
+        return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         raise RefusalError(422, str(error)) from None
     except msgspec.DecodeError as error:
@@ -60,5 +66,3 @@ def same(one: str, other: str) -> bool:
 
     return hmac.compare_digest(one.encode(), other.encode())
 
-
-Body = Mapping[str, Any]

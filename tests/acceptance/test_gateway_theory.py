@@ -10,7 +10,7 @@ import pytest
 from soak.runner.api import simulate_scenario
 from soak.schemas.evidence.verdict import Verdict
 from soak.schemas.language.load import load
-from soak.simulation.gateway.theory import Station, closed_network, response_s
+from soak.simulation.gateway.theory import ClosedNetwork, Station, response_s
 from soak.simulation.repairman import balance
 
 REPLICATIONS = 6
@@ -87,7 +87,7 @@ def test_the_machine_repairman(tmp_path: Path, users: int, workers: int, discipl
     theory = balance(users, 10.0, 2.0, workers)
     assert_inside_interval(found, of("throughput"), theory.throughput_per_s, within=0.03)
     assert_inside_interval(found, of("latency_mean"), theory.in_system / theory.throughput_per_s, within=0.08)
-    exact = closed_network(users, 10.0, [Station(2.0, workers)])
+    exact = ClosedNetwork(users, 10.0, [Station(2.0, workers)]).of(users)
     assert exact.throughput_per_s == pytest.approx(theory.throughput_per_s, rel=1e-9)
 
 
@@ -100,18 +100,18 @@ def test_a_closed_network_of_workers_and_store(tmp_path: Path) -> None:
     found = verdicts(tmp_path, text)
     assert_inside_interval(found, of("throughput"), throughput, within=0.03)
     assert_inside_interval(found, of("latency_mean"), response, within=0.08)
-    exact = closed_network(12, 5.0, [Station(0.4, 1), Station(0.3, 1)])
+    exact = ClosedNetwork(12, 5.0, [Station(0.4, 1), Station(0.3, 1)]).of(12)
     assert (exact.throughput_per_s, exact.response_s) == pytest.approx((throughput, response), rel=1e-9)
 
 
 def test_the_closed_network_for_many_users() -> None:
     """Where one server is always busy, throughput is its rate, and all others are in its queue."""
-    found = closed_network(3_000, 6.0, [Station(0.01, 8), Station(0.005, 2), Station(0.004, 1)])
+    found = ClosedNetwork(3_000, 6.0, [Station(0.01, 8), Station(0.005, 2), Station(0.004, 1)]).of(3_000)
     assert found.throughput_per_s == pytest.approx(250.0, rel=1e-9)
     assert found.response_s == pytest.approx(3_000 / 250 - 6, rel=1e-9)
-    assert closed_network(0, 6.0, [Station(0.01, 8)]).throughput_per_s == 0
-    assert closed_network(5_000, 6.0, [Station(0.01, 1)]).throughput_per_s == 100
-    assert closed_network(1, 6.0, [Station(0.5, 1), Station(0.25, 3)]).response_s == pytest.approx(0.75)
+    assert ClosedNetwork(0, 6.0, [Station(0.01, 8)]).of(0).throughput_per_s == 0
+    assert ClosedNetwork(5_000, 6.0, [Station(0.01, 1)]).of(5_000).throughput_per_s == 100
+    assert ClosedNetwork(1, 6.0, [Station(0.5, 1), Station(0.25, 3)]).of(1).response_s == pytest.approx(0.75)
 
 
 @pytest.mark.parametrize("discipline", ["fcfs", "ps"])

@@ -40,8 +40,8 @@ pipeline:
   export: {every: 15s}
 faults:
   - {name: odd, type: consistency_drop, at: 0s, for: 60s, to: 95%}
-  - {name: kill, type: process_kill, process: signal, at: 20s}
-  - {name: term, type: term_during_batch, process: signal, at: 48s}
+  - {name: kill, type: process_kill, process: signal, at: 12s}
+  - {name: term, type: term_during_batch, process: signal, at: 40s}
   - {name: lock, type: sink_lock, sink: sqlite, at: 60s, for: 20s}
 slos:
   - restarts == 2

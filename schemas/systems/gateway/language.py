@@ -16,7 +16,7 @@ from soak.schemas.stream.states import OPEN
 from soak.schemas.systems.gateway.build import build_gateway
 from soak.schemas.systems.gateway.faults import FAULTS, PROCESS
 from soak.schemas.systems.gateway.indicators import SLIS
-from soak.schemas.systems.gateway.settings import Gateway
+from soak.schemas.systems.gateway.settings import Gateway, Pools
 
 _COUNTS = {"requests": Kind.TASK_DISPATCHED, "done": Kind.TASK_DONE, "failed": Kind.TASK_FAILED}
 
@@ -64,6 +64,21 @@ def _requests(view: View) -> Iterator[Problem]:
         yield view.problem(("workload", "task", "request"), what, "remove it", at_key=True)
 
 
+def _pools(view: View) -> Iterator[Problem]:
+    """Of pools of their own every tenant needs a part."""
+    tenants = len(list(view.names("workload", "tenants")))
+    apart = view.get("gateway", "pools") == Pools.PER_TENANT
+    for where in (("gateway", "workers"), ("gateway", "store", "connections")) if apart else ():
+        number = view.get(*where)
+        if _is_number(number) and number < tenants:
+            what = f"{number} cannot be shared out to {tenants} tenants (pools: per_tenant)"
+            yield view.problem(where, what, f"write {tenants} or more, or pools: shared")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _distributions(scenario: Data) -> list[Where]:
     kinds = scenario.get("workload", {}).get("kinds") if isinstance(scenario.get("workload"), dict) else None
     places: list[Where] = [("gateway", "service"), ("gateway", "store", "latency"), ("gateway", "chain", "hold")]
@@ -85,7 +100,7 @@ LANGUAGE = Language(
         workers=False,
         levels={"in_flight": Level((Kind.TASK_DISPATCHED,), (Kind.TASK_DONE, Kind.TASK_FAILED))},
     ),
-    checks=(_names, _requests),
+    checks=(_names, _requests, _pools),
     distributions=_distributions,
     levels={Kind.SAMPLE_IN_SERVICE: "requests in service", Kind.SAMPLE_OUTBOX: "rows in the outbox"},
     headline={"success": "success_rate", "p95": "latency_p95"},

@@ -431,3 +431,62 @@ def test_a_host_is_allowed_by_name_or_with_its_port() -> None:
     )
     with pytest.raises(UsageError):
         session.allowed.check("http://b.example/")
+
+
+def test_what_another_request_renewed_is_not_renewed_again() -> None:
+    service, session = Service(), logged_in(Who.TENANT, REFRESH, None)
+    session.perform("work", 1, "A", 0, service)
+    service.good.clear()
+    service.log.clear()
+
+    def overtaken(prepared: Prepared) -> Answer:
+        """While this request is answered with a 401, another one renews."""
+        answer = service(prepared)
+        if answer.status == 401:
+            assert session.perform("work", 3, "A", 0, service).error == ""
+        return answer
+
+    assert session.perform("work", 2, "A", 0, overtaken).error == ""
+    assert [each.split()[0] for each in service.log] == ["/job", "/job", "/refresh", "/job", "/job"]
+
+
+def test_a_401_that_is_expected_renews_nothing() -> None:
+    http = Http(URL, login=Login(Who.RUN, TOKEN, REFRESH))
+    session = Session(http, {"k": Exchange(WORK.request, Expected(frozenset({401})))}, seed=1)
+    service = Service()
+    service.good.add("none")
+
+    def refusing(prepared: Prepared) -> Answer:
+        answer = service(prepared)
+        service.good.clear()
+        return answer
+
+    assert session.perform("k", 1, "A", 0, refusing) == Outcome("", 401)
+    assert [each.split()[0] for each in service.log] == ["/token", "/job"]
+
+
+def test_headers_of_all_requests_that_need_a_login_are_not_of_the_login() -> None:
+    common = (("Authorization", "{token}"), ("X-Soak", "{region}"))
+    http = Http(URL, headers=common, variables=(("region", "eu"),), login=Login(Who.RUN, TOKEN, REFRESH, 1.0))
+    clock = Clock()
+    session = Session(http, {"k": Exchange(GET)}, seed=1, clock=clock)
+    asked: list[tuple[str, str | None]] = []
+
+    def send(prepared: Prepared) -> Answer:
+        assert prepared.headers["X-Soak"] == "eu"
+        asked.append((prepared.url.removeprefix(URL), prepared.headers.get("Authorization")))
+        return Answer(200, {}, b'{"token": "t%d", "refresh": "r"}' % len(asked))
+
+    for now in (0.0, 1.0):
+        clock.now = now
+        assert session.perform("k", 1, "A", 0, send).error == ""
+    assert asked == [("/token", None), ("/", "t1"), ("/refresh", "t1"), ("/", "t3")]
+
+
+def test_users_of_several_tenants_keep_and_log_in_as_each() -> None:
+    service = Service()
+    session = logged_in(Who.USER, None, None)
+    for tenant in "ABAB":
+        assert session.perform("work", 1, tenant, 7, service).error == ""
+    logins = [f'/token {{"tenant": "{tenant}", "n": 7}}' for tenant in "AB"]
+    assert [each for each in service.log if each != "/job"] == logins

@@ -58,11 +58,13 @@ def test_what_is_no_such_file_is_refused(content: bytes, what: str) -> None:
 
 def test_all_that_is_missing_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOAK_TEST_KEY", "s3cret\n")
+    monkeypatch.setenv("SOAK_TEST_BYTES", "a\udcff")
     with pytest.raises(UsageError) as caught:
-        read_inputs(http_of("key", "other", "more"), Folders([tmp_path]), tmp_path)
+        read_inputs(http_of("key", "other", "more", "bytes"), Folders([tmp_path]), tmp_path)
     assert str(caught.value).splitlines() == [
         "http.variables.other: the environment variable SOAK_TEST_OTHER is not set (put the secret there)",
         "http.variables.more: the environment variable SOAK_TEST_MORE is not set (put the secret there)",
+        "http.variables.bytes: the environment variable SOAK_TEST_BYTES: has a line break or is not text (put the secret there)",
         "http.data: people.csv: No such file or directory",
     ]
     (tmp_path / "people.csv").write_bytes(CSV)

@@ -1,5 +1,9 @@
 """Which statement is made of which objective, what `--violation` takes, and how sizes are written."""
 
+import math
+from dataclasses import replace
+
+import msgspec
 import pytest
 from histories import scenario, tenants
 
@@ -120,6 +124,29 @@ def test_a_relative_objective() -> None:
     extremes = made("latency_max{tenant=A} <= 1.2x tenant=B", more=f"{tenants('A', 'B')}\n")
     with pytest.raises(NoStatementError, match="extremes"):
         case_of(seen(extremes, VARIED, targets=VARIED))
+
+
+def test_a_relative_objective_with_a_confidence() -> None:
+    """FAIL takes the whole interval of the ratio: what is detected is larger by about its half width, here of a factor 1.5."""
+    text, tenants_ = "latency_p95{tenant=A} <= 1.2x tenant=B", f"{tenants('A', 'B')}\n"
+    plain, strict = made(text, more=tenants_), made(f'{{objective: "{text}", confidence: 95%}}', more=tenants_)
+    values, targets = [10.0, 11.0, 9.0, 10.5, 9.5], [12.0] * 5
+    one = assess(seen(plain, values, targets=targets), [], 0.95, plain)
+    sample = seen(strict, values, targets=targets)
+    widths = tuple(msgspec.structs.replace(each, half_width=math.log(1.5)) for each in sample.outcomes)
+    other = assess(replace(sample, outcomes=widths), [], 0.95, strict)
+    assert one.smallest and other.smallest == pytest.approx(1.5 * one.smallest, rel=1e-3)
+    without = replace(sample, outcomes=tuple(msgspec.structs.replace(each, half_width=None) for each in widths))
+    with pytest.raises(NoStatementError, match="too few independent observations"):
+        case_of(without)
+
+
+def test_few_observations_beyond_a_relative_quantile() -> None:
+    scenario_ = made("latency_p99{tenant=A} <= 1.2x tenant=B", more=f"{tenants('A', 'B')}\n")
+    few, enough = (seen(scenario_, VARIED, samples=n, targets=VARIED[::-1]) for n in (900, 1_000))
+    [note] = case_of(few).notes
+    assert "about 900 observations" in note and "about 1,000 are needed" in note
+    assert case_of(enough).notes == ()
 
 
 def test_an_objective_about_a_phase_names_no_duration() -> None:

@@ -115,6 +115,11 @@ def test_what_is_no_order_is_refused(served: Gateway, body: bytes, status: int) 
     assert (answer.status_code, [*answer.json()]) == (status, ["error"])
 
 
+def test_a_body_without_end_is_not_read_to_the_end(served: Gateway) -> None:
+    parts = (b" " * 100_000 for _ in range(30))
+    assert served.client.post("/execute", content=parts, headers=served.headers("A")).status_code == 413
+
+
 def test_the_chain_is_whole_after_many_at_once(served: Gateway) -> None:
     before = served.asked("E", "/audit/verify")["rows_written"]
     answers = served.many(120, "E", 24)
