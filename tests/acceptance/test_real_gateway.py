@@ -144,6 +144,11 @@ def test_a_locked_database_fails_requests(sqlite: Run) -> None:
     errors = {each["error"] for each in sqlite.of("task.failed") if each["t"] > 4}
     assert errors <= {"timeout", "server_error"}
     assert errors
+    lines = [json.loads(line) for line in (sqlite.folder / "system" / "errors.jsonl").read_text().splitlines()]
+    failed = {(each["task"], each["error"]) for each in sqlite.of("task.failed")}
+    assert lines
+    assert {(each["task"], each["error"]) for each in lines} <= failed
+    assert all(each["reason"] for each in lines)
 
 
 def test_a_database_and_a_lock_service_that_are_gone_and_back(postgres: Run) -> None:

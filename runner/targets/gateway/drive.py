@@ -13,6 +13,7 @@ from soak.runner.targets.context import RunContext
 from soak.runner.targets.gateway.config import SYSTEM, values_of, write_settings
 from soak.runner.targets.gateway.faults import Struck, strike_of
 from soak.runner.targets.gateway.metrics import Metrics
+from soak.runner.targets.gateway.reasons import Reasons
 from soak.runner.targets.gateway.service import Service
 from soak.runner.targets.gateway.watch import Watch
 from soak.runner.targets.losses import put_losses
@@ -81,6 +82,7 @@ class Drive:
         self._load = enter(Load(plan, order, way.options, self._system / LOG))
         self._load.prepare()
         self._resources = Resources(self._context, self._pids, way.directory)
+        self._reasons = Reasons(self._system)
 
     def _start(self, loaded: LoadedTarget) -> None:
         enter, plan, way, context = self._stack.enter_context, self._plan, self._way, self._context
@@ -155,10 +157,9 @@ class Drive:
         """What happened, as far as all that sends requests has told it."""
         self._load.read()
         until_s = min(self._load.safe_s, self._context.now())
-        return self._merged(self._load.take(until_s), until_s)
-
-    def _merged(self, requests: Block, until_s: float) -> Block:
+        requests = self._load.take(until_s)
         self._watch.observe(requests)
+        self._reasons.take(self._load.details())
         return merge([self._context.journal.take(until_s), requests])
 
     def _is_open(self) -> bool:
@@ -170,6 +171,7 @@ class Drive:
         requests = self._load.stop(context.now())
         until_s = requests.until_s
         self._watch.observe(requests)
+        self._reasons.take(self._load.details())
         if self._metrics:
             self._metrics.take()
         census = self._census()
