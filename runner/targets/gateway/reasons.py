@@ -7,7 +7,7 @@ from pathlib import Path
 
 from soak.runner.load.generator import Detail
 from soak.schemas.errors import writing
-from soak.schemas.stream.events import KEY_SHIFT
+from soak.schemas.stream.events import task_name
 
 FILE = "errors.jsonl"
 
@@ -28,7 +28,12 @@ class Reasons:
         for each in details:
             self._counts[each.error] += 1
             if self._counts[each.error] <= _KEPT:
-                line = {"t": round(each.t_s, 6), "task": str(each.number >> KEY_SHIFT), "error": each.error, "status": each.status}
+                line = {
+                    "t": round(each.t_s, 6),
+                    "task": task_name(each.number),
+                    "error": each.error,
+                    "status": each.status,
+                }
                 lines.append(json.dumps({**line, "reason": each.reason}, ensure_ascii=False) + "\n")
         if lines:
             with writing(self._path), self._path.open("a", encoding="utf-8") as file:

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 from pathlib import Path
 
 import pytest
@@ -57,20 +56,6 @@ def test_a_url_that_nobody_answers_at(tmp_path: Path, capsys: pytest.CaptureFixt
     url = f"http://127.0.0.1:{free()}"
     said = refusal(tmp_path, capsys, f"http: {{url: '{url}'}}")
     assert f"'{url}' does not answer: Connection refused (start the service, or correct http.url)" in said
-
-
-def test_a_url_that_answers_something_else_than_http(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-
-        def answer() -> None:
-            connection, _ = other.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(b"220 mail.example ESMTP\r\n")
-
-        threading.Thread(target=answer, daemon=True).start()
-        said = refusal(tmp_path, capsys, f"http: {{url: 'http://127.0.0.1:{other.getsockname()[1]}'}}")
-    assert "does not answer: no HTTP answer (start the service" in said
 
 
 @pytest.mark.parametrize(
