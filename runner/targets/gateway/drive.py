@@ -83,6 +83,11 @@ class Drive:
         self._load.prepare()
         self._resources = Resources(self._context, self._pids, way.directory)
         self._reasons = Reasons(self._system)
+        if plan.checking:
+            plan.checking.know({"url": self.url})
+        self._stack.callback(self._context.close)
+        # What a fault took away is back before the teardown.
+        self._stack.callback(self._restore)
 
     def _start(self, loaded: LoadedTarget) -> None:
         enter, plan, way, context = self._stack.enter_context, self._plan, self._way, self._context
@@ -91,14 +96,21 @@ class Drive:
         prepared = prepare(loaded, self._system, values)
         file, launcher = prepared.file, prepared.launcher
         self.url = file.url or self.url
+        if plan.checking:
+            plan.checking.know({f"port.{name}": str(port) for name, port in prepared.ports.items()})
         self._service = service = enter(closing(Service(prepared, self._background)))
         service.start()
         actions = enter(closing(Actions(self._background, launcher.environment, launcher.here)))
         struck = Struck(context, plan, file, service, actions, self._watch)
         self._faults = faults = Faults(context, lambda fault, window: strike_of(fault, window, struck))
-        self._stack.callback(faults.undo)
         service.listeners.append(faults.saw)
         self._metrics = Metrics(context, self._background, file.metrics)
+
+    def _restore(self) -> None:
+        if self._faults:
+            self._faults.undo()
+        if self._service:
+            self._service.wait_until_back()
 
     def _pids(self) -> dict[str, int]:
         return self._service.pids() if self._service else {}
@@ -138,7 +150,7 @@ class Drive:
     def _go(self) -> None:
         """Everything is ready: scenario time begins."""
         clock = self._context.clock
-        clock.go(after_s=_TOLD_REAL_S)
+        self._context.go(after_s=_TOLD_REAL_S)
         self._load.start(clock.began_s)
         if self._service:
             self._service.begin(self._context)
@@ -163,8 +175,9 @@ class Drive:
         return merge([self._context.journal.take(until_s), requests])
 
     def _is_open(self) -> bool:
-        """Whether something of the run is still to come: requests that are not answered, faults to undo."""
-        return self._load.is_busy or (self._faults is not None and any(self._faults.under_way))
+        """Whether something of the run is still to come: requests that are not answered, faults to undo, a service that starts."""
+        faults = self._faults is not None and any(self._faults.under_way)
+        return self._load.is_busy or faults or (self._service is not None and self._service.is_down)
 
     def _last_block(self) -> Block:
         context = self._context
