@@ -5,8 +5,10 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from soak.schemas.errors import WordingError
+from soak.schemas.errors import WordingError, quoted
+from soak.schemas.files import Folders
 
 _WITHHELD = "# rows are not kept:"
 """How the only line begins that follows the header where the rows are left out."""
@@ -18,6 +20,23 @@ class Table:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+_OF_EVIDENCE = frozenset({"metrics.csv", "processes.csv"})
+"""Files of the evidence, which holds a copy of a data file under its own name."""
+
+
+def read_data_file(name: str, folders: Folders) -> Table:
+    """The rows of a file in the folder of a scenario. Raises WordingError."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise WordingError(f"{quoted(name)} is not inside the scenario's folder", "put it there")
+    if name in _OF_EVIDENCE:
+        raise WordingError(f"{name} is the name of a file of the evidence", "give it another name")
+    try:
+        content = folders.read(name)
+    except ValueError as error:
+        raise WordingError(str(error), "name a file in the scenario's folder") from None
+    return read_table(name, content)
 
 
 def read_table(name: str, content: bytes) -> Table:
@@ -46,11 +65,6 @@ def withheld(name: str, content: bytes) -> bytes:
     csv.writer(header, lineterminator="\n").writerow(table.columns)
     sha256 = hashlib.sha256(content).hexdigest()
     return f"{header.getvalue()}{_WITHHELD} {len(table.rows)} of them; SHA-256 of the file: {sha256}\n".encode()
-
-
-def header_of(name: str, content: bytes) -> tuple[str, ...]:
-    """The columns of a CSV file called `name`. Raises WordingError."""
-    return read_table(name, content).columns
 
 
 def _columns(name: str, header: tuple[str, ...]) -> tuple[str, ...]:
