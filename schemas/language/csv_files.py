@@ -5,6 +5,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from soak.schemas.errors import WordingError, quoted
@@ -39,6 +40,7 @@ def read_data_file(name: str, folders: Folders) -> Table:
     return read_table(name, content)
 
 
+@lru_cache(maxsize=4)
 def read_table(name: str, content: bytes) -> Table:
     """The rows of a CSV file called `name`. Raises WordingError."""
     lines = list(_lines(name, content))
