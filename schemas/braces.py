@@ -22,6 +22,17 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return _TEMPLATE.sub(value, text)
 
 
+def filled_known(value: Any, values: Mapping[str, str]) -> Any:
+    """Plain data with the names that are known replaced, all else as it is: what else is in braces is for someone else."""
+    if isinstance(value, str):
+        return _TEMPLATE.sub(lambda found: found[0] if found[1] else values.get(found[2], found[0]), value)
+    if isinstance(value, list | tuple):
+        return [filled_known(each, values) for each in value]
+    if isinstance(value, Mapping):
+        return {filled_known(key, values): filled_known(each, values) for key, each in value.items()}
+    return value
+
+
 def texts_in(value: Any) -> Iterator[str]:
     """All texts in plain data, keys of mappings included."""
     if isinstance(value, str):

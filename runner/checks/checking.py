@@ -3,18 +3,20 @@
 The driving thread starts them and takes their results, and never waits for one while work goes on. Helper threads make them.
 """
 
+import math
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from enum import Enum, auto
 from pathlib import Path
 
 from soak.runner.checks.answers import Outcome
 from soak.runner.checks.perform import Surroundings, perform
 from soak.runner.checks.report import Reporting
+from soak.runner.checks.request import Requests
 from soak.runner.checks.rows import Rows
+from soak.runner.checks.workers import Job, Workers
 from soak.runner.judge.checks.expected import found_in
 from soak.runner.judge.checks.outcomes import Answer
 from soak.runner.judge.judge import Judge
@@ -24,6 +26,11 @@ from soak.schemas.stream.block import Block
 from soak.simulation.plan import Plan
 
 _AT_ONCE = 4
+_GRACE_REAL_S = 5.0
+"""A check ends within its timeout, and that which is slow to end, a little later; then it is given up."""
+_LOOK_REAL_S = 0.05
+_CANCELLED_WITHIN_REAL_S = 2.0
+"""Commands end at once when they are told to; what waits for an answer is not waited for."""
 _LEAST_PAUSE_REAL_S, _TRIES = 0.1, 20
 """A check that is tried again until it holds is tried about so often in its time, and not sooner than that after the last."""
 
@@ -48,10 +55,12 @@ class RunChecks:
     ) -> None:
         self._scenario, self._judge, self._speed = plan.scenario, judge, speed
         self._folder, self._values, self._reporting = folder, dict(values), reporting
+        tenants = tuple(each.name for each in plan.scenario.workload.tenants)
+        self._requests = Requests(plan.scenario.http, folder, tenants, plan.seed)
         self._rows = Rows(plan)
-        self._threads = ThreadPoolExecutor(_AT_ONCE, "checks")
+        self._threads = Workers(_AT_ONCE)
         self._cancelled = threading.Event()
-        self._going: dict[tuple[bool, int, str], Future[None]] = {}
+        self._going: dict[tuple[bool, int, str], Job] = {}
         self._results: list[tuple[float, bool, int, str, Outcome, float]] = []
         self._lock = threading.Lock()
         self._now: Callable[[], float] = lambda: 0.0
@@ -132,8 +141,10 @@ class RunChecks:
         try:
             if self._stage is not _Stage.DONE:
                 self._cancelled.set()
-                self._wait()
-                self._cancelled.clear()
+                self._wait(_CANCELLED_WITHIN_REAL_S)
+                for key in list(self._going):
+                    self._give_up(key, "interrupted")
+                self._cancelled = threading.Event()
                 while self._steps_left:
                     self._do_step()
                     self._wait()
@@ -144,7 +155,7 @@ class RunChecks:
         """End all that goes on, and do nothing more."""
         self._closed, self._stage = True, _Stage.DONE
         self._cancelled.set()
-        self._threads.shutdown()
+        self._threads.close()
         self._collect()
 
     # Making them.
@@ -164,26 +175,31 @@ class RunChecks:
         step: Step = self._scenario.teardown[place] if teardown else self._scenario.checks[place]
         figures = {each: self._judge.figure(each, tenant) for each in Figure}
         counts = {figure.value: str(count) for figure, count in figures.items()}
-        around = Surroundings(
-            self._folder, {**self._values, **counts, **({"tenant": tenant} if tenant else {})}, self._cancelled.is_set
-        )
+        values = {**self._values, **counts, **({"tenant": tenant} if tenant else {})}
+        around = Surroundings(self._folder, self._requests, tenant, values, self._cancelled.is_set)
+
+        key = teardown, place, tenant
 
         def make() -> None:
             outcome, took_s = perform(step, figures, around)
             with self._lock:
-                self._results.append((self._now(), teardown, place, tenant, outcome, took_s))
+                if self._going.get(key) is job:
+                    self._results.append((self._now(), *key, outcome, took_s))
 
-        self._going[teardown, place, tenant] = self._threads.submit(make)
+        # Nothing looks for the job before it is there.
+        with self._lock:
+            self._going[key] = job = self._threads.submit(make, step.timeout_s + _GRACE_REAL_S)
 
     def _busy(self) -> bool:
         self._collect()
         return bool(self._going)
 
-    def _wait(self) -> None:
+    def _wait(self, at_most_s: float = math.inf) -> None:
         """Until all that goes on has ended; Ctrl-C ends it."""
+        until = time.monotonic() + at_most_s
         try:
-            while self._going:
-                wait(list(self._going.values()), 0.1)
+            while self._going and time.monotonic() < until:
+                next(iter(self._going.values())).ended.wait(_LOOK_REAL_S)
                 self._collect()
         except BaseException:
             self._cancelled.set()
@@ -191,8 +207,11 @@ class RunChecks:
 
     def _collect(self) -> None:
         """Take the results that are there."""
-        self._going = {key: future for key, future in self._going.items() if not future.done()}
+        for key, job in list(self._going.items()):
+            if job.is_lost:
+                self._give_up(key, "timeout")
         with self._lock:
+            self._going = {key: job for key, job in self._going.items() if not job.ended.is_set()}
             results, self._results = self._results, []
         for t_s, teardown, place, tenant, outcome, took_s in results:
             step: Step = self._scenario.teardown[place] if teardown else self._scenario.checks[place]
@@ -200,6 +219,14 @@ class RunChecks:
             self._reporting.tell(t_s, step, tenant, outcome, took_s)
             if isinstance(step, Check) and step.when is When.SETTLED:
                 self._try_again(place, step, tenant, outcome)
+
+    def _give_up(self, key: tuple[bool, int, str], cause: str) -> None:
+        """Do not wait for one any longer."""
+        with self._lock:
+            job = self._going.pop(key)
+            if not job.ended.is_set():
+                self._threads.replace(job)
+                self._results.append((self._now(), *key, Outcome(failed=cause), job.within_s))
 
     def _try_again(self, place: int, check: Check, tenant: str, outcome: Outcome) -> None:
         answer = Answer(0.0, 0.0, outcome.values, outcome.texts, outcome.failed)
@@ -217,7 +244,9 @@ class RunChecks:
 
 def known_values(plan: Plan, directory: Path, speed: float) -> dict[str, str]:
     """What stands in braces in every run; `directory`: for the files of the system."""
+    url = plan.scenario.http.url if plan.scenario.http else ""
     return {
+        **({"url": url} if url else {}),
         "dir": str(directory.absolute()),
         "python": sys.executable,
         "seed": str(plan.seed),

@@ -8,10 +8,11 @@ from typing import Any
 
 from soak.runner.checks import command, query
 from soak.runner.checks.answers import CancelledError, NoAnswerError, Outcome, one_object, outcome_of
+from soak.runner.checks.request import Requests
 from soak.runner.secrets import secret_of
-from soak.schemas.braces import filled, names_in, texts_in
+from soak.schemas.braces import filled, names_in
 from soak.schemas.errors import SoakError, failure_words
-from soak.schemas.language.check import Action, Check, Exec, Figure, Http, Sql, Step, braced
+from soak.schemas.language.check import Check, Exec, Figure, Http, Sql, Step, braced
 from soak.schemas.language.outlets import Secret
 
 
@@ -20,6 +21,8 @@ class Surroundings:
     """What a check is made with: the folder of the scenario, what stands in braces, and whether to end at once."""
 
     folder: Path
+    requests: Requests
+    tenant: str
     values: Mapping[str, str]
     cancelled: Callable[[], bool]
 
@@ -45,33 +48,22 @@ def _done(step: Step, around: Surroundings) -> Mapping[str, Any]:
     if around.cancelled():
         raise CancelledError
     action, is_check = step.action, isinstance(step, Check)
+    if isinstance(action, Http):
+        # What else is in braces is of the request: it is known to be something.
+        return around.requests.answer(step, action, around.tenant, around.values, around.cancelled)
     refuse_unknown(action, around.values)
     if isinstance(action, Exec):
         words = filled(action.words, around.values)
         said = command.run(words, around.folder, step.timeout_s, around.cancelled)
         return one_object(said) if is_check else {}
-    if isinstance(action, Sql):
-        database, sql = _text(action.database, around), filled(action.query, around.values)
-        return query.query(database, sql, around.folder, step.timeout_s, changes=not is_check)
-    raise NoAnswerError("error", "requests are not possible yet")
+    database, sql = _text(action.database, around), filled(action.query, around.values)
+    return query.query(database, sql, around.folder, step.timeout_s, changes=not is_check)
 
 
-def texts_of(action: Action) -> list[str]:
-    """All its texts that may hold names in braces."""
-    match action:
-        case Exec(words):
-            return list(words)
-        case Sql(database, sql):
-            return [*texts_in(database if isinstance(database, str) else ""), sql]
-        case Http():
-            headers = [text for _, text in action.headers if isinstance(text, str)]
-            query_ = [text for pair in action.query for text in pair]
-            return [action.url, action.path, *query_, *headers, *texts_in(action.json), action.body or ""]
-
-
-def refuse_unknown(action: Action, values: Mapping[str, str]) -> None:
+def refuse_unknown(action: Exec | Sql, values: Mapping[str, str]) -> None:
     """Raises NoAnswerError for a name in braces whose value is not known in this run."""
-    for text in texts_of(action):
+    texts = action.words if isinstance(action, Exec) else (str(action.database), action.query)
+    for text in texts:
         for name in names_in(text):
             if name not in values:
                 raise NoAnswerError(f"unknown_name {{{name}}}")

@@ -58,11 +58,11 @@ class RunContext:
         """A run whose clock is held at `from_s` until `go`; events after `known_s` are still to be recorded."""
         return cls(plan, Clock(speed, time.time(), from_s), Agenda(), Journal(plan, known_s), known_s, from_s)
 
-    def go(self) -> None:
-        """Start a clock that is held: the system is ready."""
+    def go(self, after_s: float = 0.0) -> None:
+        """Start a clock that is held, `after_s` from now: the system is ready."""
         if self.plan.checking and not self.from_s:
             self.plan.checking.ready()
-        self.clock.go()
+        self.clock.go(after_s=after_s)
         self._begin_checks()
 
     def _begin_checks(self) -> None:

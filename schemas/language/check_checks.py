@@ -12,6 +12,7 @@ from soak.schemas.language.check import Figure, sli_name
 from soak.schemas.language.check_build import when_of
 from soak.schemas.language.check_expect import parse_expected
 from soak.schemas.language.expression import UnclearError
+from soak.schemas.language.http_names import scope_of
 from soak.schemas.language.shape import did_you_mean
 from soak.schemas.language.view import View
 
@@ -121,9 +122,14 @@ def _templates(view: View) -> Iterator[Problem]:
     for where, item in _sections(view):
         known = [name for name in KNOWN if name != "tenant" or "for_each" in item]
         for action in ACTIONS:
+            of_requests = scope_of(view) if action == "http" and action in item else None
             for place, text in _texts(view, (*where, action)):
                 for name in names_in(text):
-                    if name in known or name.startswith(PORT):
+                    if (
+                        name in known
+                        or name.startswith(PORT)
+                        or (of_requests and name in of_requests.first and name != "tenant")
+                    ):
                         continue
                     if name == "tenant":
                         what, remedy = "there is no {tenant} without for_each", "add for_each: tenant"

@@ -82,6 +82,8 @@ _WHY = {
     "no_secret": "{detail} is not set",
     "connection": "no connection",
     "refused_host": "neither scenario nor target names its host",
+    "refused_redirect": "it was redirected, which is refused",
+    "request": "its request cannot be made",
     "unknown_name": "what {detail} stands for is not known",
     "interrupted": "it was interrupted",
 }

@@ -81,6 +81,9 @@ class Drive:
         self._load = enter(Load(plan, order, way.options, self._system / LOG))
         self._load.prepare()
         self._resources = Resources(self._context, self._pids, way.directory)
+        if plan.checking:
+            plan.checking.know({"url": self.url})
+        self._stack.callback(self._context.close)
 
     def _start(self, loaded: LoadedTarget) -> None:
         enter, plan, way, context = self._stack.enter_context, self._plan, self._way, self._context
@@ -89,6 +92,8 @@ class Drive:
         prepared = prepare(loaded, self._system, values)
         file, launcher = prepared.file, prepared.launcher
         self.url = file.url or self.url
+        if plan.checking:
+            plan.checking.know({f"port.{name}": str(port) for name, port in prepared.ports.items()})
         self._service = service = enter(closing(Service(prepared, self._background)))
         service.start()
         actions = enter(closing(Actions(self._background, launcher.environment, launcher.here)))
@@ -136,7 +141,7 @@ class Drive:
     def _go(self) -> None:
         """Everything is ready: scenario time begins."""
         clock = self._context.clock
-        clock.go(after_s=_TOLD_REAL_S)
+        self._context.go(after_s=_TOLD_REAL_S)
         self._load.start(clock.began_s)
         if self._service:
             self._service.begin(self._context)
